@@ -1,0 +1,50 @@
+"""From an RGB photograph to a spectral cube you can explore.
+
+``import napari_hsr`` costs nothing: each name below is imported on first use, so that
+neither torch nor napari nor Qt is loaded before it is needed.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "Cube": "cube",
+    "Wavelengths": "cube",
+    "Photograph": "photograph",
+    "HSRError": "errors",
+    "Cancelled": "errors",
+    "read": "io",
+    "write": "io",
+    "load_model": "models",
+    "list_models": "models",
+    "reconstruct": "inference",
+    "evaluate": "metrics",
+}
+
+__all__ = ["__version__", *_HOME]
+
+
+def __getattr__(name: str):
+    if name in _HOME:
+        value = getattr(import_module(f"napari_hsr.{_HOME[name]}"), name)
+        globals()[name] = value
+        return value
+    raise AttributeError(f"module 'napari_hsr' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
+
+
+if TYPE_CHECKING:
+    from napari_hsr.cube import Cube, Wavelengths
+    from napari_hsr.errors import Cancelled, HSRError
+    from napari_hsr.inference import reconstruct
+    from napari_hsr.io import read, write
+    from napari_hsr.metrics import evaluate
+    from napari_hsr.models import list_models, load_model
+    from napari_hsr.photograph import Photograph

@@ -1,0 +1,261 @@
+"""The spectral cube and its wavelengths: the two things that everything else passes on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from napari_hsr.errors import InputError
+from napari_hsr.provenance import Provenance
+
+#: The grid taken for a 31-band cube that names none; always announced as an assumption.
+DEFAULT_WAVELENGTHS_NM = tuple(float(nm) for nm in range(400, 701, 10))
+
+
+@dataclass(frozen=True, eq=False)
+class Wavelengths:
+    """Band centres in nanometres, strictly ascending.
+
+    Parameters
+    ----------
+    nm : sequence of float
+        One value a band, finite, positive and strictly ascending.
+    assumed : bool
+        True where no file or user stated them: every door shows this to the user.
+
+    Raises
+    ------
+    InputError
+        If the values are empty, not finite, not positive or not strictly ascending.
+    """
+
+    nm: np.ndarray
+    assumed: bool = False
+
+    def __post_init__(self) -> None:
+        nm = np.array(self.nm, dtype=np.float64).ravel()
+        if nm.size == 0:
+            raise InputError("Wavelengths are empty: one value in nm is needed for each band.")
+        if not np.isfinite(nm).all() or (nm <= 0).any():
+            raise InputError("Wavelengths must be finite and positive, in nm.")
+        if (np.diff(nm) <= 0).any():
+            at = int(np.flatnonzero(np.diff(nm) <= 0)[0])
+            raise InputError(
+                "Wavelengths must ascend strictly; "
+                f"band {at + 1} is {nm[at]:g} nm and band {at + 2} is {nm[at + 1]:g} nm."
+            )
+        nm.flags.writeable = False
+        object.__setattr__(self, "nm", nm)
+
+    def __len__(self) -> int:
+        return self.nm.size
+
+    def __iter__(self):
+        return iter(self.nm.tolist())
+
+    def __getitem__(self, index):
+        return self.nm[index]
+
+    def __array__(self, dtype=None, copy=None) -> np.ndarray:
+        if copy is False and dtype not in (None, self.nm.dtype):
+            raise ValueError("a conversion of the wavelengths needs a copy")
+        return np.array(self.nm, dtype=dtype) if dtype or copy else self.nm
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Wavelengths):
+            return NotImplemented
+        return self.assumed == other.assumed and np.array_equal(self.nm, other.nm)
+
+    def __hash__(self) -> int:
+        return hash((self.nm.tobytes(), self.assumed))
+
+    def __repr__(self) -> str:
+        return f"Wavelengths({self.describe()})"
+
+    @property
+    def step(self) -> float | None:
+        """Spacing in nm if the grid is regular (to a tenth of the spacing), else None."""
+        if self.nm.size < 2:
+            return None
+        step = (self.nm[-1] - self.nm[0]) / (self.nm.size - 1)
+        ideal = self.nm[0] + step * np.arange(self.nm.size)
+        return float(step) if np.abs(self.nm - ideal).max() <= 0.1 * step else None
+
+    def nearest(self, nm: float) -> int:
+        """Index of the band whose centre is nearest to ``nm``."""
+        return int(np.abs(self.nm - nm).argmin())
+
+    def matches(self, other: Wavelengths, tolerance_nm: float = 0.5) -> bool:
+        """True if both grids have the same length and centres within ``tolerance_nm``."""
+        return self.nm.size == other.nm.size and bool(
+            np.abs(self.nm - other.nm).max() <= tolerance_nm
+        )
+
+    def describe(self) -> str:
+        """For people: ``31 bands, 400–700 nm, every 10 nm``."""
+        bands = f"{self.nm.size} band{'s' if self.nm.size > 1 else ''}"
+        span = f"{self.nm[0]:g}–{self.nm[-1]:g} nm" if self.nm.size > 1 else f"{self.nm[0]:g} nm"
+        step = f", every {self.step:.4g} nm" if self.step else ""
+        return f"{bands}, {span}{step}{' (assumed)' if self.assumed else ''}"
+
+    @classmethod
+    def default(cls) -> Wavelengths:
+        """400–700 nm every 10 nm, marked as assumed."""
+        return cls(DEFAULT_WAVELENGTHS_NM, assumed=True)
+
+
+@dataclass(eq=False)
+class Cube:
+    """A spectral image.
+
+    Attributes
+    ----------
+    data : array, shape (bands, height, width), float32
+        A NumPy array, a memory map, or a lazy array with the same shape, dtype and
+        indexing (:class:`napari_hsr.io.lazy.LazyArray`); ``numpy.asarray`` loads it.
+    wavelengths : Wavelengths or None
+        Band centres in nm; None if they are not known (bands then go by index).
+    units : str or None
+        What the values are, if known: ``"reflectance"``, ``"W m-2 sr-1 nm-1"``…
+    name : str
+        A short name for lists, layers and file names.
+    provenance : Provenance
+        Where it comes from.
+    metadata : dict
+        JSON-like facts from the file (``bbl``, ``fwhm``, ``norm_factor``…).
+    notices : tuple of str
+        Sentences that the user must see: what was assumed or changed on reading.
+
+    Raises
+    ------
+    InputError
+        If the array is not three-dimensional, has an empty axis, or the number of
+        wavelengths differs from the number of bands.
+    """
+
+    data: Any
+    wavelengths: Wavelengths | None = None
+    units: str | None = None
+    name: str = "cube"
+    provenance: Provenance = field(default_factory=Provenance)
+    metadata: dict[str, Any] = field(default_factory=dict)
+    notices: tuple[str, ...] = ()
+    _value_range: tuple[float, float] | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        if not hasattr(self.data, "shape"):
+            self.data = np.asarray(self.data)
+        if len(self.data.shape) != 3:
+            raise InputError(
+                "A cube has three axes (bands, height, width); "
+                f"this array has {len(self.data.shape)}: shape {tuple(self.data.shape)}."
+            )
+        if 0 in self.data.shape:
+            raise InputError(f"The cube is empty: shape {tuple(self.data.shape)}.")
+        if isinstance(self.data, np.ndarray) and self.data.dtype != np.float32:
+            if self.data.dtype.kind not in "fiub":
+                raise InputError(f"A cube holds real numbers, not {self.data.dtype}.")
+            self.data = self.data.astype(np.float32)
+        if self.wavelengths is not None and not isinstance(self.wavelengths, Wavelengths):
+            self.wavelengths = Wavelengths(self.wavelengths)
+        if self.wavelengths is not None and len(self.wavelengths) != self.data.shape[0]:
+            raise InputError(
+                f"{len(self.wavelengths)} wavelengths do not fit {self.data.shape[0]} bands."
+            )
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(bands, height, width)."""
+        return tuple(int(n) for n in self.data.shape)
+
+    @property
+    def bands(self) -> int:
+        """Number of bands."""
+        return self.shape[0]
+
+    @property
+    def in_memory(self) -> bool:
+        """True for a plain array, False for a memory map or a lazy array."""
+        return isinstance(self.data, np.ndarray) and not isinstance(self.data, np.memmap)
+
+    @property
+    def value_range(self) -> tuple[float, float]:
+        """(minimum, maximum) of the finite values, found once and remembered.
+
+        A cube that is not in memory is sampled — every eighth band, at most about
+        256 x 256 pixels of each — so the range is then an estimate.
+        """
+        if self._value_range is None:
+            self._value_range = _finite_range(self._planes())
+        return self._value_range
+
+    def _planes(self) -> Iterable[np.ndarray]:
+        if self.in_memory:
+            yield from self.data
+            return
+        stride = max(1, max(self.shape[1:]) // 256)
+        for band in sorted({*range(0, self.bands, 8), self.bands - 1}):
+            yield np.asarray(self.data[band, ::stride, ::stride])
+
+    def replace(self, **changes: Any) -> Cube:
+        """A copy with some attributes changed; a new array forgets the old value range."""
+        if "data" in changes and "_value_range" not in changes:
+            changes["_value_range"] = None
+        return replace(self, **changes)
+
+    def with_wavelengths(self, nm: Iterable[float], assumed: bool = False) -> Cube:
+        """A copy with these band centres (nm), without the notices about missing ones."""
+        kept = tuple(n for n in self.notices if "avelength" not in n)
+        return self.replace(wavelengths=Wavelengths(nm, assumed), notices=kept)
+
+    def summary(self) -> dict[str, Any]:
+        """Plain values for JSON and for ``napari-hsr info``."""
+        known = self.wavelengths is not None
+        return {
+            "kind": "cube",
+            "name": self.name,
+            "shape": list(self.shape),
+            "dtype": "float32",
+            "wavelengths_nm": list(self.wavelengths) if known else None,
+            "wavelengths_assumed": self.wavelengths.assumed if known else None,
+            "units": self.units,
+            "value_range": list(self.value_range),
+            "value_range_is_estimate": not self.in_memory,
+            "in_memory": self.in_memory,
+            "provenance": self.provenance.to_dict(),
+            "metadata": jsonable(self.metadata),
+            "notices": list(self.notices),
+        }
+
+
+def _finite_range(planes: Iterable[np.ndarray]) -> tuple[float, float]:
+    low, high = np.inf, -np.inf
+    for plane in planes:
+        lo, hi = float(plane.min()), float(plane.max())
+        if not (np.isfinite(lo) and np.isfinite(hi)):
+            finite = plane[np.isfinite(plane)]
+            if not finite.size:
+                continue
+            lo, hi = float(finite.min()), float(finite.max())
+        low, high = min(low, lo), max(high, hi)
+    return (low, high) if low <= high else (0.0, 0.0)
+
+
+def jsonable(value: Any) -> Any:
+    """``value`` with arrays, NumPy scalars and tuples turned into what JSON can hold."""
+    if isinstance(value, Mapping):
+        return {str(k): jsonable(v) for k, v in value.items()}
+    if isinstance(value, np.ndarray):
+        return jsonable(value.tolist())
+    if isinstance(value, np.generic):
+        return jsonable(value.item())
+    if isinstance(value, (list, tuple, set)):
+        return [jsonable(v) for v in value]
+    if isinstance(value, float) and not np.isfinite(value):
+        return str(value)
+    if value is None or isinstance(value, (str, int, float, bool)):
+        return value
+    return str(value)

@@ -1,0 +1,43 @@
+"""Faults that a user can act on, and the one that a user asked for.
+
+Every message is one clear sentence meant for a person: it names the file or the
+value, what was expected and what was found. Doors (command line, panels, reader)
+show the message alone; anything that is *not* an :class:`HSRError` is a bug.
+"""
+
+from __future__ import annotations
+
+from os import PathLike, fspath
+
+
+class HSRError(ValueError):
+    """A fault in what the product was given; ``str(error)`` is fit for the user's eyes."""
+
+
+class FileError(HSRError):
+    """A file cannot be read or written as asked.
+
+    Parameters
+    ----------
+    path : path-like
+        The file or folder at fault; its name opens the sentence.
+    problem : str
+        What was expected and what was found, without a closing full stop.
+    """
+
+    def __init__(self, path: str | PathLike, problem: str):
+        self.path = fspath(path)
+        self.problem = problem
+        super().__init__(f"{self.path}: {problem}.")
+
+
+class InputError(HSRError):
+    """An array, cube or option does not fit the operation."""
+
+
+class ModelError(HSRError):
+    """A model cannot be found, recognised or used as asked."""
+
+
+class Cancelled(Exception):  # noqa: N818 - an answer to a request, not an error
+    """The work was cancelled by the user; nothing was left half-written."""

@@ -1,0 +1,104 @@
+"""A three-channel photograph and the encoding that its numbers are in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from napari_hsr.errors import InputError
+from napari_hsr.provenance import Provenance
+
+#: sRGB transfer curve applied (what cameras and web pages deliver).
+SRGB = "srgb"
+#: Linear light, sRGB primaries, D65 white.
+LINEAR_SRGB = "linear-srgb"
+#: CIE 1931 XYZ under D65, Y = 1 for the perfect reflector.
+XYZ_D65 = "xyz-d65"
+#: Prefix of a named camera's linear response, e.g. ``camera:nikon-d700``.
+CAMERA = "camera:"
+
+
+@dataclass(eq=False)
+class Photograph:
+    """A colour image with its encoding stated.
+
+    Attributes
+    ----------
+    data : ndarray, shape (height, width, 3)
+        uint8 or uint16 (full scale = 1.0), or floating point in 0..1.
+    encoding : str or None
+        ``"srgb"``, ``"linear-srgb"``, ``"xyz-d65"``, ``"camera:<name>"``; None if it is
+        not known, and then nothing is reconstructed until the user states it.
+    name : str
+        A short name for lists, layers and file names.
+    provenance : Provenance
+        Where it comes from.
+    notices : tuple of str
+        Sentences that the user must see.
+    metadata : dict
+        JSON-like facts (bit depth, ICC profile name, camera model…).
+
+    Raises
+    ------
+    InputError
+        If the array is not (height, width, 3), is empty, or has another data type.
+    """
+
+    data: np.ndarray
+    encoding: str | None = SRGB
+    name: str = "photograph"
+    provenance: Provenance = field(default_factory=Provenance)
+    notices: tuple[str, ...] = ()
+    metadata: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        shape = tuple(np.shape(self.data))
+        if len(shape) != 3 or shape[2] != 3:
+            raise InputError(
+                f"A photograph has three colour channels (height, width, 3); this has shape {shape}."
+            )
+        if 0 in shape:
+            raise InputError(f"The photograph is empty: shape {shape}.")
+        if not (self.data.dtype in (np.uint8, np.uint16) or self.data.dtype.kind == "f"):
+            raise InputError(
+                "A photograph holds 8-bit, 16-bit or floating-point values, "
+                f"not {self.data.dtype}."
+            )
+
+    @property
+    def height(self) -> int:
+        """Rows of pixels."""
+        return self.data.shape[0]
+
+    @property
+    def width(self) -> int:
+        """Columns of pixels."""
+        return self.data.shape[1]
+
+    def summary(self) -> dict[str, Any]:
+        """Plain values for JSON and for ``napari-hsr info``."""
+        from napari_hsr.cube import jsonable
+
+        return {
+            "kind": "photograph",
+            "name": self.name,
+            "shape": list(self.data.shape),
+            "dtype": str(self.data.dtype),
+            "encoding": self.encoding,
+            "provenance": self.provenance.to_dict(),
+            "metadata": jsonable(self.metadata),
+            "notices": list(self.notices),
+        }
+
+
+def unit_float(values: np.ndarray) -> np.ndarray:
+    """Integers scaled by their full range, floats as they are; float32, same shape.
+
+    ``unit_float(uint8 255) == unit_float(uint16 65535) == 1``.
+    """
+    values = np.asarray(values)
+    if values.dtype == np.uint8 or values.dtype == np.uint16:
+        return values.astype(np.float32) / np.float32(np.iinfo(values.dtype).max)
+    return values.astype(np.float32, copy=False)

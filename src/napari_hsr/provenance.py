@@ -1,0 +1,56 @@
+"""Where a cube comes from: kept in memory, in layers and in every file written."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """The history of a cube.
+
+    Attributes
+    ----------
+    input : str
+        File name, layer name or description of what the cube was read or made from.
+    model : str or None
+        Name of the model that reconstructed it; None for measured data.
+    weights_sha256 : str or None
+        Hash of that model's weights.
+    version : str or None
+        Version of napari-hsr that made the cube.
+    created : str or None
+        ISO 8601 time (UTC) of the reconstruction.
+    steps : tuple of str
+        What was done or assumed, in order, one plain sentence each.
+    extra : dict
+        Anything else that JSON can hold.
+    """
+
+    input: str = ""
+    model: str | None = None
+    weights_sha256: str | None = None
+    version: str | None = None
+    created: str | None = None
+    steps: tuple[str, ...] = ()
+    extra: dict[str, Any] = field(default_factory=dict)
+
+    def with_step(self, step: str) -> Provenance:
+        """A copy with one more sentence at the end of ``steps``."""
+        return replace(self, steps=(*self.steps, step))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON; empty fields are left out."""
+        return {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items() if v}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Provenance:
+        """The inverse of :meth:`to_dict`; keys it does not know are kept under ``extra``."""
+        known = {f.name for f in fields(cls)}
+        kept = {k: v for k, v in values.items() if k in known}
+        extra = dict(kept.get("extra") or {}) | {k: v for k, v in values.items() if k not in known}
+        kept["extra"] = extra
+        kept["steps"] = tuple(kept.get("steps") or ())
+        return cls(**kept)
