@@ -1,0 +1,56 @@
+"""What every test may ask for: quiet threads, and the reference data that lie beside the checkout."""
+
+from __future__ import annotations
+
+import os
+
+# Before NumPy or torch are imported: many small operations gain nothing from threads,
+# and test runs on shared machines lose a lot to them.
+for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ.setdefault(_variable, "2" if (os.cpu_count() or 1) > 2 else "1")
+
+import importlib.util
+from collections.abc import Callable
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+CHECKOUT = Path(__file__).resolve().parents[1]
+
+
+def _shared_folder() -> Path:
+    return Path(os.environ.get("NAPARI_HSR_SHARED") or CHECKOUT.parent / "shared")
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of reference data and goldens; tests that need it are skipped without it."""
+    folder = _shared_folder()
+    if not (folder / "reference").is_dir():
+        pytest.skip(
+            f"reference data not found in {folder}: put them beside the checkout as 'shared', "
+            "or name their folder in NAPARI_HSR_SHARED"
+        )
+    return folder
+
+
+@pytest.fixture(scope="session")
+def cave(shared: Path) -> Callable[[str], tuple[np.ndarray, np.ndarray]]:
+    """Loads a CAVE scene by its place: ``cave("val/<scene>")`` → (31, H, W) float32, nm."""
+    folder = shared / "data" / "cave"
+    decoder = next(iter(sorted((shared / "data").rglob("load_cave.py"))), None)
+    if decoder is None or not folder.is_dir():
+        pytest.skip(f"the CAVE scenes are not in {folder}")
+    spec = importlib.util.spec_from_file_location("load_cave", decoder)
+    load_cave = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(load_cave)
+
+    @lru_cache(maxsize=2)
+    def load(scene: str) -> tuple[np.ndarray, np.ndarray]:
+        cube, wavelengths = load_cave.load(folder / f"{scene}.npz")
+        cube.flags.writeable = False  # scenes are shared between tests
+        return cube, wavelengths
+
+    return load
