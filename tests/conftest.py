@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
+from collections.abc import Callable
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    import numpy as np
 
 # Before NumPy or torch are imported: many small operations gain nothing from threads,
 # and test runs on shared machines lose a lot to them.
 for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(_variable, "2" if (os.cpu_count() or 1) > 2 else "1")
-
-import importlib.util
-from collections.abc import Callable
-from functools import lru_cache
-from pathlib import Path
-
-import numpy as np
-import pytest
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 
