@@ -1,0 +1,35 @@
+# `make demo` and `make test` set up everything they need; a second run sets up nothing.
+VENV := .venv
+READY := $(VENV)/.installed
+# make test ARGS="-k cube" runs a part of the tests.
+ARGS ?=
+
+.PHONY: help demo test lint screenshots clean
+
+help:
+	@echo "make demo         reconstruct, compare and look: files go to demo/"
+	@echo "make test         run the tests; ARGS=\"-k cube\" runs some of them"
+	@echo "make lint         check style and formatting"
+	@echo "make screenshots  make the pictures of the documentation again"
+	@echo "make clean        remove what these made, except $(VENV)"
+
+$(READY): pyproject.toml constraints.txt scripts/setup.sh
+	@scripts/setup.sh
+
+demo: $(READY)
+	$(VENV)/bin/napari-hsr demo --output demo
+
+test: $(READY)
+	$(VENV)/bin/python -m pytest $(ARGS)
+
+lint: $(READY)
+	$(VENV)/bin/ruff check
+	$(VENV)/bin/ruff format --check
+
+# Pictures are taken on a display of known size, whatever the desk they are made at.
+screenshots: $(READY)
+	$(VENV)/bin/python -m napari_hsr.cli.display $(VENV)/bin/python docs/make_screenshots.py
+
+clean:
+	rm -rf demo build dist .pytest_cache .ruff_cache
+	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +
