@@ -1,0 +1,109 @@
+"""The band axis of the viewer in nanometres: where it is, what it shows, and going there.
+
+A cube with regularly spaced wavelengths lies on the axis in nanometres. Cubes with
+irregular or unknown ones lie on it by band index; for irregular ones the functions here
+translate between index and wavelength, so callers can always speak in nanometres.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_hsr.viewer.layers import cube_layers, is_cube, layer_wavelengths
+
+if TYPE_CHECKING:
+    from napari.components import ViewerModel
+    from napari.layers import Layer
+
+
+def band_axis_index(viewer: ViewerModel) -> int | None:
+    """Which of the viewer's dimensions is the band axis; None without a third dimension."""
+    return viewer.dims.ndim - 3 if viewer.dims.ndim >= 3 else None
+
+
+def on_nm_axis(layer: Layer) -> bool:
+    """True if the first axis of this cube layer is in nanometres."""
+    return is_cube(layer) and str(layer.units[0]) in ("nm", "nanometer")
+
+
+def current_band(viewer: ViewerModel, layer: Layer) -> int | None:
+    """Index of the band of ``layer`` that the viewer shows, None if the slider is outside it."""
+    axis = band_axis_index(viewer)
+    if axis is None or not is_cube(layer):
+        return None
+    place = layer.world_to_data(tuple(viewer.dims.point))[-3]
+    bands = (layer.data[0] if layer.multiscale else layer.data).shape[0]
+    # As napari slices: half to even. A slider between two grids may stand just outside.
+    band = int(np.round(place))
+    return band if 0 <= band < bands else None
+
+
+def current_nm(viewer: ViewerModel, layer: Layer | None = None) -> float | None:
+    """The wavelength shown, in nm.
+
+    Parameters
+    ----------
+    viewer : Viewer
+    layer : cube layer, optional
+        The cube whose current band is meant (its own band centre is returned). By default
+        the position on the axis, or the wavelength of the topmost visible cube that goes
+        by band index.
+
+    Returns
+    -------
+    float or None
+        None if the slider is outside the cube or the wavelengths are not known.
+    """
+    if layer is not None:
+        band = current_band(viewer, layer)
+        wavelengths = layer_wavelengths(layer) if band is not None else None
+        return float(wavelengths.nm[band]) if wavelengths is not None else None
+    cubes = visible_cubes(viewer)
+    if any(on_nm_axis(cube) for cube in cubes):
+        return float(viewer.dims.point[band_axis_index(viewer)])
+    return next((nm for c in cubes if (nm := current_nm(viewer, c)) is not None), None)
+
+
+def go_to(viewer: ViewerModel, nm: float) -> None:
+    """Move the viewer's slider to a wavelength in nm (to the nearest step of the axis)."""
+    axis = band_axis_index(viewer)
+    cubes = visible_cubes(viewer)
+    if axis is None or not cubes:
+        return
+    if any(on_nm_axis(cube) for cube in cubes):
+        viewer.dims.set_point(axis, float(nm))
+        return
+    for cube in cubes:
+        wavelengths = layer_wavelengths(cube)
+        if wavelengths is not None:
+            go_to_band(viewer, cube, wavelengths.nearest(nm))
+            return
+
+
+def go_to_band(viewer: ViewerModel, layer: Layer, band: int) -> None:
+    """Move the viewer's slider to a band of a cube layer, counted from 0."""
+    axis = band_axis_index(viewer)
+    if axis is not None:
+        viewer.dims.set_point(axis, float(layer.translate[0] + layer.scale[0] * band))
+
+
+def nm_range(viewer: ViewerModel) -> tuple[float, float, float] | None:
+    """(lowest, highest, smallest step) in nm over the visible cubes; None if none is known.
+
+    The step of an irregular grid is its smallest spacing.
+    """
+    grids = [layer_wavelengths(cube) for cube in visible_cubes(viewer)]
+    grids = [grid.nm for grid in grids if grid is not None]
+    if not grids:
+        return None
+    steps = [float(np.diff(nm).min()) for nm in grids if nm.size > 1]
+    low, high = min(nm[0] for nm in grids), max(nm[-1] for nm in grids)
+    return float(low), float(high), min(steps, default=1.0)
+
+
+def visible_cubes(viewer: ViewerModel) -> list[Layer]:
+    """The visible cubes, topmost first; all cubes if none is visible."""
+    cubes = cube_layers(viewer)[::-1]
+    return [cube for cube in cubes if cube.visible] or cubes

@@ -1,0 +1,59 @@
+"""What the canvas says about the wavelength: ``λ = 550 nm``, or ``band 7``.
+
+The text overlay of the viewer is used, so that cubes with irregular or unknown
+wavelengths are named truthfully too. The text is switched on once a viewer, with its
+first cube; the user may hide or restyle it from then on. A text that somebody else
+put there is left alone.
+"""
+
+from __future__ import annotations
+
+import weakref
+from typing import TYPE_CHECKING, Any
+
+from napari_hsr.viewer import axis
+
+if TYPE_CHECKING:
+    from napari.components import ViewerModel
+
+#: The text last written, for each viewer that has been switched on.
+_SHOWN: weakref.WeakKeyDictionary[ViewerModel, list[str]] = weakref.WeakKeyDictionary()
+#: Events after which the text may be another one.
+_TELLING = {"point", "ndim", "inserted", "removed", "reordered", "visible", "scale", "metadata"}
+
+
+def wavelength_text(viewer: ViewerModel) -> str:
+    """The text for the canvas: of the topmost visible cube, empty if there is none."""
+    cubes = axis.visible_cubes(viewer)
+    if not any(cube.visible for cube in cubes):
+        return ""
+    nm = axis.current_nm(viewer)
+    if nm is not None:
+        return f"λ = {nm:.5g} nm"
+    bands = (axis.current_band(viewer, cube) for cube in cubes)
+    band = next((b for b in bands if b is not None), None)
+    return "" if band is None else f"band {band + 1}"
+
+
+def show_wavelength(viewer: ViewerModel) -> None:
+    """Keep the wavelength written on the canvas, from now on as long as the viewer lives."""
+    overlay = viewer.canvas.overlays.text
+    if overlay.text or viewer in _SHOWN:
+        return
+    shown = _SHOWN.setdefault(getattr(viewer, "__wrapped__", viewer), [""])
+    # The callback must not keep the viewer alive.
+    alive = weakref.ref(getattr(viewer, "__wrapped__", viewer))
+
+    def update(event: Any = None) -> None:
+        viewer = alive()
+        if viewer is None or getattr(event, "type", "point") not in _TELLING:
+            return
+        overlay = viewer.canvas.overlays.text
+        text = wavelength_text(viewer)
+        if text != shown[0] and overlay.text == shown[0]:
+            overlay.text = shown[0] = text
+
+    for emitter in (viewer.dims.events.point, viewer.dims.events.ndim, viewer.layers.events):
+        emitter.connect(update)
+    update()
+    overlay.visible = True

@@ -1,0 +1,429 @@
+"""Cubes, photographs and maps as napari layers, and back again.
+
+A layer that holds one of our things carries ``layer.metadata["hsr"]``, a JSON-like
+dictionary that is written and read in this module only, and beside it
+``layer.metadata["wavelengths"]`` (nm or None) for other plugins. The array of a layer is
+always taken from the layer itself, never from a copy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_hsr.cube import Cube, Wavelengths, jsonable
+from napari_hsr.errors import InputError
+from napari_hsr.photograph import SRGB, Photograph
+from napari_hsr.provenance import Provenance
+from napari_hsr.viewer.limits import contrast_limits, map_limits, spread
+
+if TYPE_CHECKING:
+    from napari.components import ViewerModel
+    from napari.layers import Image, Layer
+
+#: Key of our state in ``layer.metadata``.
+KEY = "hsr"
+#: Label of the band axis, with and without wavelengths at a regular spacing.
+NM_LABEL, BAND_LABEL = "λ (nm)", "band"
+#: y and x stay in pixels: a length unit beside "nm" would rescale them to nanometres.
+NM_UNITS, PIXEL_UNITS = ("nm", "pixel", "pixel"), ("pixel", "pixel", "pixel")
+
+
+# --- from our things to layers -------------------------------------------------------------
+
+
+def cube_layer(cube: Cube, **overrides: Any) -> tuple[Any, dict[str, Any], str]:
+    """The layer data tuple of a cube.
+
+    With wavelengths at a regular spacing the first axis is in nanometres; with irregular
+    or unknown ones it is the band index. Contrast limits come from ``cube.value_range``
+    and a coarse subsample, so the cube is not scanned a second time.
+
+    Parameters
+    ----------
+    cube : Cube
+        (bands, height, width).
+    **overrides
+        Keywords of ``viewer.add_image`` that replace ours; ``metadata`` is merged, and the
+        last two entries of ``scale`` and ``translate`` may be given alone.
+
+    Returns
+    -------
+    (data, keywords, "image")
+    """
+    state = {
+        "kind": "cube",
+        "name": cube.name,
+        "units": cube.units,
+        "value_range": list(cube.value_range),
+        "provenance": cube.provenance.to_dict(),
+        "notices": list(cube.notices),
+        "metadata": {k: v for k, v in cube.metadata.items() if k != "card"},
+        "card": cube.metadata.get("card"),
+        **_wavelength_state(cube.wavelengths),
+    }
+    keywords = {
+        "name": cube.name,
+        "colormap": "gray",
+        "contrast_limits": contrast_limits(cube),
+        "rgb": False,
+        "multiscale": False,
+        **band_axis(cube.wavelengths),
+    }
+    keywords = _override(keywords, overrides)
+    keywords["metadata"] |= {KEY: jsonable(state), "wavelengths": state["wavelengths"]}
+    return cube.data, keywords, "image"
+
+
+def photograph_layer(photo: Photograph, **overrides: Any) -> tuple[Any, dict[str, Any], str]:
+    """The layer data tuple of a photograph: an RGB image that keeps its stated encoding."""
+    state = {
+        "kind": "photograph",
+        "name": photo.name,
+        "encoding": photo.encoding,
+        "provenance": photo.provenance.to_dict(),
+        "notices": list(photo.notices),
+        "metadata": photo.metadata,
+    }
+    keywords = {"name": photo.name, "rgb": True, "multiscale": False, "axis_labels": ("y", "x")}
+    keywords = _override(keywords, overrides)
+    keywords["metadata"] |= {KEY: jsonable(state)}
+    return photo.data, keywords, "image"
+
+
+def map_layer(
+    data: np.ndarray,
+    name: str,
+    *,
+    unit: str | None = None,
+    limits: tuple[float, float] | None = None,
+    colormap: str = "magma",
+    like: Layer | None = None,
+    provenance: Mapping[str, Any] | None = None,
+    **overrides: Any,
+) -> tuple[Any, dict[str, Any], str]:
+    """The layer data tuple of a two-dimensional map such as the spectral angle per pixel.
+
+    Parameters
+    ----------
+    data : ndarray, shape (height, width)
+        May hold NaN where the map is not defined.
+    name : str
+        Name of the layer; the unit is added in brackets if it is not there.
+    unit : str, optional
+        Unit of the values, for example ``"°"``.
+    limits : (float, float), optional
+        Contrast limits; by default 0 (or the minimum) to the 99.5th percentile.
+    like : layer, optional
+        A cube or map whose place in the world (last two axes) the map takes.
+    provenance : mapping, optional
+        JSON-like facts: what was compared, by which protocol.
+    """
+    data = np.asarray(data)
+    if data.ndim != 2:
+        raise InputError(f"A map has two axes (height, width); {name!r} has shape {data.shape}.")
+    if unit and unit not in name:
+        name = f"{name} ({unit})"
+    state = {"kind": "map", "unit": unit, "provenance": dict(provenance or {})}
+    low, high = map_limits(data) if limits is None else limits
+    keywords = {
+        "name": name,
+        "colormap": colormap,
+        "contrast_limits": spread(low, high),
+        "rgb": False,
+        "multiscale": False,
+        "axis_labels": ("y", "x"),
+        **spatial_transform(like),
+    }
+    keywords = _override(keywords, overrides)
+    keywords["metadata"] |= {KEY: jsonable(state)}
+    return data, keywords, "image"
+
+
+def add_cube(viewer: ViewerModel, cube: Cube, **overrides: Any) -> Image:
+    """Add a cube to the viewer, with its wavelength written on the canvas."""
+    from napari_hsr.viewer.canvas_text import show_wavelength
+
+    data, keywords, _ = cube_layer(cube, **overrides)
+    layer = viewer.add_image(data, **keywords)
+    show_wavelength(viewer)
+    return layer
+
+
+def add_photograph(viewer: ViewerModel, photo: Photograph, **overrides: Any) -> Image:
+    """Add a photograph to the viewer."""
+    data, keywords, _ = photograph_layer(photo, **overrides)
+    return viewer.add_image(data, **keywords)
+
+
+def add_map(viewer: ViewerModel, data: np.ndarray, name: str, **options: Any) -> Image:
+    """Add a map to the viewer with its colour bar; options as for :func:`map_layer`."""
+    data, keywords, _ = map_layer(data, name, **options)
+    layer = viewer.add_image(data, **keywords)
+    layer.colorbar.visible = True
+    return layer
+
+
+def band_axis(wavelengths: Wavelengths | None) -> dict[str, Any]:
+    """``scale``, ``translate``, ``units`` and ``axis_labels`` of a cube with these bands."""
+    step = wavelengths.step if wavelengths is not None else None
+    if step is None:
+        axis = {"scale": (1.0, 1.0, 1.0), "translate": (0.0, 0.0, 0.0), "units": PIXEL_UNITS}
+        return axis | {"axis_labels": (BAND_LABEL, "y", "x")}
+    return {
+        "scale": (step, 1.0, 1.0),
+        "translate": (float(wavelengths.nm[0]), 0.0, 0.0),
+        "units": NM_UNITS,
+        "axis_labels": (NM_LABEL, "y", "x"),
+    }
+
+
+def spatial_transform(like: Layer | None) -> dict[str, Any]:
+    """``scale`` and ``translate`` (y, x) that put a two-dimensional layer where ``like`` is."""
+    if like is None:
+        return {}
+    return {"scale": tuple(like.scale[-2:]), "translate": tuple(like.translate[-2:])}
+
+
+# --- from layers to our things -------------------------------------------------------------
+
+
+def is_cube(layer: Any) -> bool:
+    """True for a three-dimensional image layer that is neither RGB nor a stack of maps."""
+    return _is_image(layer) and not layer.rgb and layer.ndim == 3
+
+
+def is_photograph(layer: Any) -> bool:
+    """True for a single RGB (or RGBA) image layer."""
+    return _is_image(layer) and bool(layer.rgb) and layer.ndim == 2
+
+
+def cube_layers(viewer: ViewerModel) -> list[Image]:
+    """The cubes in the viewer, bottom first."""
+    return [layer for layer in viewer.layers if is_cube(layer)]
+
+
+def photograph_layers(viewer: ViewerModel) -> list[Image]:
+    """The photographs in the viewer, bottom first."""
+    return [layer for layer in viewer.layers if is_photograph(layer)]
+
+
+def layer_cube(layer: Layer) -> Cube:
+    """The cube that a layer holds: its state, with the layer's current array.
+
+    An image layer that another program made is taken as a cube by band index, with
+    wavelengths from its first axis where that is in nanometres (and y, x are not).
+
+    Raises
+    ------
+    InputError
+        If the layer is not a three-dimensional image, or its array is not numeric.
+    """
+    if not is_cube(layer):
+        raise InputError(
+            f"{getattr(layer, 'name', layer)!r} is not a cube: an image layer with three axes "
+            "(bands, height, width) is needed."
+        )
+    return cube_from_parts(
+        layer.data[0] if layer.multiscale else layer.data,
+        {
+            "name": layer.name,
+            "metadata": layer.metadata,
+            "scale": layer.scale,
+            "translate": layer.translate,
+            "units": layer.units,
+        },
+    )
+
+
+def cube_from_parts(data: Any, keywords: Mapping[str, Any]) -> Cube:
+    """The cube in a layer data tuple, as :func:`layer_cube` for a writer that has no layer."""
+    state = _state(keywords.get("metadata"))
+    metadata = dict(state.get("metadata") or {})
+    if state.get("card") is not None:
+        metadata["card"] = state["card"]
+    name = str(keywords.get("name") or state.get("name") or "cube")
+    return Cube(
+        data,
+        wavelengths=_wavelengths(data.shape[0], keywords),
+        units=state.get("units"),
+        name=name,
+        provenance=Provenance.from_dict(state.get("provenance") or {"input": name}),
+        metadata=metadata,
+        notices=tuple(state.get("notices") or ()),
+    )
+
+
+def layer_photograph(layer: Layer) -> Photograph:
+    """The photograph that an RGB layer holds, without its alpha channel.
+
+    Its encoding is the one stored in the layer; else ``"srgb"`` for integers, and None
+    for floating point, which the user must then state.
+
+    Raises
+    ------
+    InputError
+        If the layer is not a single RGB image or holds another data type.
+    """
+    if not is_photograph(layer):
+        raise InputError(
+            f"{getattr(layer, 'name', layer)!r} is not a photograph: an RGB image layer is needed."
+        )
+    return photograph_from_parts(
+        layer.data[0] if layer.multiscale else layer.data,
+        {"name": layer.name, "metadata": layer.metadata},
+    )
+
+
+def photograph_from_parts(data: Any, keywords: Mapping[str, Any]) -> Photograph:
+    """The photograph in a layer data tuple."""
+    state = _state(keywords.get("metadata"))
+    data = np.asarray(data)[..., :3]
+    name = str(keywords.get("name") or state.get("name") or "photograph")
+    return Photograph(
+        data,
+        encoding=state.get("encoding", SRGB if data.dtype.kind in "iu" else None),
+        name=name,
+        provenance=Provenance.from_dict(state.get("provenance") or {"input": name}),
+        notices=tuple(state.get("notices") or ()),
+        metadata=dict(state.get("metadata") or {}),
+    )
+
+
+def layer_state(layer: Layer) -> dict[str, Any]:
+    """A copy of our state in a layer (``kind``, ``card``, ``provenance``…); empty if none."""
+    return dict(_state(layer.metadata))
+
+
+def layer_wavelengths(layer: Layer) -> Wavelengths | None:
+    """The wavelengths of a cube layer, without touching its array."""
+    keywords = {
+        "metadata": layer.metadata,
+        "scale": layer.scale,
+        "translate": layer.translate,
+        "units": layer.units,
+    }
+    return _wavelengths(_shape(layer)[0], keywords)
+
+
+def pixel_at(layer: Layer, world_position: Iterable[float]) -> tuple[int, int] | None:
+    """(row, column) of the pixel of ``layer`` under a position in the world, None outside.
+
+    The position may have more axes than the layer; a pixel covers ±0.5 around its centre.
+    """
+    place = np.asarray(layer.world_to_data(tuple(world_position))[-2:], dtype=float)
+    if not np.isfinite(place).all():
+        return None
+    row, column = (int(v) for v in np.floor(place + 0.5))
+    shape = _shape(layer)
+    height, width = shape[:2] if getattr(layer, "rgb", False) else shape[-2:]
+    return (row, column) if 0 <= row < height and 0 <= column < width else None
+
+
+# --- changes by the user -------------------------------------------------------------------
+
+
+def set_wavelengths(layer: Layer, nm: Iterable[float], assumed: bool = False) -> None:
+    """State the wavelengths of a cube layer and put it on the matching axis.
+
+    The place of the layer in y and x stays as it is.
+
+    Raises
+    ------
+    InputError
+        If the values are not one a band, finite, positive and strictly ascending.
+    """
+    cube = layer_cube(layer)
+    wavelengths = Wavelengths(np.asarray(list(nm), dtype=float), assumed)
+    if len(wavelengths) != cube.bands:
+        raise InputError(
+            f"{layer.name!r} has {cube.bands} bands, but {len(wavelengths)} wavelengths are given."
+        )
+    cube = cube.with_wavelengths(wavelengths.nm, assumed)
+    state = _state(layer.metadata) or _foreign_state(cube)
+    state = state | _wavelength_state(wavelengths) | {"notices": list(cube.notices)}
+    axis = band_axis(wavelengths)
+    layer.scale = (axis["scale"][0], *layer.scale[-2:])
+    layer.translate = (axis["translate"][0], *layer.translate[-2:])
+    layer.units = axis["units"]
+    layer.axis_labels = axis["axis_labels"]
+    # The setter, not the dictionary: it tells the panels.
+    layer.metadata = {
+        **layer.metadata,
+        KEY: jsonable(state),
+        "wavelengths": state["wavelengths"],
+    }
+
+
+def set_encoding(layer: Layer, encoding: str | None) -> None:
+    """State the encoding of a photograph layer (see :class:`napari_hsr.photograph.Photograph`)."""
+    photo = layer_photograph(layer)
+    state = _state(layer.metadata) or {
+        "kind": "photograph",
+        "name": photo.name,
+        "provenance": photo.provenance.to_dict(),
+    }
+    layer.metadata = {**layer.metadata, KEY: jsonable(dict(state) | {"encoding": encoding})}
+
+
+# --- inside --------------------------------------------------------------------------------
+
+
+def _is_image(layer: Any) -> bool:
+    from napari.layers import Image
+
+    return isinstance(layer, Image)
+
+
+def _shape(layer: Layer) -> tuple[int, ...]:
+    return tuple((layer.data[0] if layer.multiscale else layer.data).shape)
+
+
+def _state(metadata: Mapping[str, Any] | None) -> Mapping[str, Any]:
+    state = (metadata or {}).get(KEY)
+    return state if isinstance(state, Mapping) else {}
+
+
+def _wavelength_state(wavelengths: Wavelengths | None) -> dict[str, Any]:
+    known = wavelengths is not None
+    return {
+        "wavelengths": list(wavelengths) if known else None,
+        "assumed": bool(known and wavelengths.assumed),
+    }
+
+
+def _foreign_state(cube: Cube) -> dict[str, Any]:
+    return {"kind": "cube", "name": cube.name, "provenance": cube.provenance.to_dict()}
+
+
+def _wavelengths(bands: int, keywords: Mapping[str, Any]) -> Wavelengths | None:
+    metadata = keywords.get("metadata") or {}
+    state = _state(metadata)
+    nm = state["wavelengths"] if "wavelengths" in state else metadata.get("wavelengths")
+    if nm is None and not state:
+        nm = _nm_axis(bands, keywords)
+    if nm is None or len(nm) != bands:
+        return None
+    try:
+        return Wavelengths(nm, bool(state.get("assumed", False)))
+    except (InputError, ValueError):  # another program's list: not what we call wavelengths
+        return None
+
+
+def _nm_axis(bands: int, keywords: Mapping[str, Any]) -> np.ndarray | None:
+    units = [str(unit) for unit in keywords.get("units") or ()]
+    if len(units) != 3 or units[0] not in ("nm", "nanometer") or units[1] == units[0]:
+        return None
+    return keywords["translate"][0] + keywords["scale"][0] * np.arange(bands)
+
+
+def _override(keywords: dict[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
+    merged = {**keywords, **overrides}
+    for key in ("scale", "translate"):
+        short, full = overrides.get(key), keywords.get(key)
+        if short is not None and full is not None and len(short) < len(full):
+            merged[key] = (*full[: len(full) - len(short)], *short)
+    merged["metadata"] = dict(overrides.get("metadata") or {})
+    return merged

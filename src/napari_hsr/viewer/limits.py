@@ -1,0 +1,43 @@
+"""Display limits: robust, cheap to find, and never equal."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from napari_hsr.cube import Cube
+
+
+def contrast_limits(cube: Cube) -> tuple[float, float]:
+    """Display limits that a few hot pixels do not spoil, never equal.
+
+    From 0 for data without negative values; up to the 99.9th percentile of a coarse
+    subsample for cubes in memory, to the (estimated) maximum for the others.
+    """
+    low, high = cube.value_range
+    if cube.in_memory:
+        bands, stride = max(1, cube.bands // 16), max(1, max(cube.shape[1:]) // 64)
+        sample = cube.data[::bands, ::stride, ::stride]
+        sample = sample[np.isfinite(sample)]
+        if sample.size:
+            robust_low, robust_high = np.percentile(sample, (0.1, 99.9))
+            if robust_high > robust_low:
+                low, high = max(low, float(robust_low)), min(high, float(robust_high))
+    return spread(min(0.0, low) if low >= 0 else low, high)
+
+
+def spread(low: float, high: float) -> tuple[float, float]:
+    """(low, high) as finite floats that differ, as napari needs them."""
+    low = float(low) if np.isfinite(low) else 0.0
+    high = float(high) if np.isfinite(high) else low
+    if high - low <= 1e-6 * max(abs(low), abs(high)):
+        high = low + (abs(low) or 1.0)
+    return low, high
+
+
+def map_limits(data: np.ndarray) -> tuple[float, float]:
+    """From 0 (for maps without negative values) to the 99.5th percentile of the finite values."""
+    finite = data[np.isfinite(data)]
+    if not finite.size:
+        return 0.0, 1.0
+    low, high = np.percentile(finite, (0.5, 99.5))
+    return (0.0 if finite.min() >= 0 else float(low)), float(high)
