@@ -1,0 +1,137 @@
+"""Error maps as napari layers: one set for each pair of cubes, replaced when compared again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_hsr.cube import jsonable
+from napari_hsr.viewer.layers import add_map, spread
+
+if TYPE_CHECKING:
+    from napari.layers import Image, Layer
+
+    from napari_hsr.metrics.maps import ErrorMap
+
+#: Where a map layer remembers what it shows; cubes keep theirs under another key.
+KEY = "hsr_map"
+
+#: Perceptually uniform, dark = low: errors glow, PSNR reads the other way round.
+COLORMAPS = {"lower": "magma", "higher": "viridis"}
+
+
+def show_maps(
+    viewer, maps: Mapping[str, ErrorMap], prediction: Image, truth: Image, note: str = ""
+) -> list[Image]:
+    """Put the maps of one pair into the viewer, in place of the pair's earlier ones.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer or ViewerModel
+    maps : mapping of str to ErrorMap
+        Each map (height, width), in the prediction's pixels.
+    prediction, truth : Image layer
+        The cubes compared; the maps lie exactly over the prediction.
+    note : str
+        The protocol in words, kept in the metadata.
+
+    Returns
+    -------
+    list of Image layers, in the order of ``maps``. The first is visible, the others wait
+    hidden; a map that was there before keeps the visibility the user gave it. Maps of this
+    pair that are not among ``maps`` are removed: they belong to an earlier comparison.
+    """
+    before = map_layers(viewer, prediction, truth)
+    for kind, stale in before.items():
+        if kind not in maps:
+            viewer.layers.remove(stale)
+    shown = []
+    for kind, error_map in maps.items():
+        facts = _facts(kind, error_map, prediction, truth, note)
+        layer = before.get(kind)
+        if layer is None:
+            layer = _add(viewer, error_map, prediction, visible=not shown and not before)
+        else:
+            _refill(layer, error_map, prediction)
+        layer.metadata[KEY] = facts
+        layer.name_overlay.visible = True  # the colour bar has no label: the name says the unit
+        layer.colorbar.visible = True
+        shown.append(layer)
+    return shown
+
+
+def map_layers(viewer, prediction: Layer, truth: Layer) -> dict[str, Image]:
+    """The map layers of this pair that are in the viewer now, by kind."""
+    pair = [str(prediction.unique_id), str(truth.unique_id)]
+    return {
+        facts["kind"]: layer
+        for layer in viewer.layers
+        if (facts := layer.metadata.get(KEY)) and facts["pair"] == pair
+    }
+
+
+def label(error_map: ErrorMap) -> str:
+    """``SAM (°)``: what the colour bar means."""
+    return f"{error_map.name} ({error_map.unit})" if error_map.unit else error_map.name
+
+
+def _add(viewer, error_map: ErrorMap, prediction: Image, visible: bool) -> Image:
+    return add_map(
+        viewer,
+        np.asarray(error_map.data, dtype=np.float32),
+        _name(error_map, prediction),
+        limits=error_map.limits,
+        colormap=COLORMAPS[error_map.better],
+        visible=visible,
+        **_placement(prediction),
+    )
+
+
+def _refill(layer: Image, error_map: ErrorMap, prediction: Image) -> None:
+    layer.data = np.asarray(error_map.data, dtype=np.float32)
+    layer.contrast_limits_range = layer.contrast_limits = spread(*error_map.limits)
+    layer.name = _name(error_map, prediction)
+    for attribute, value in _placement(prediction).items():
+        setattr(layer, attribute, value)
+
+
+def _name(error_map: ErrorMap, prediction: Image) -> str:
+    return f"{label(error_map)} · {prediction.name}"
+
+
+def _placement(layer: Image) -> dict:
+    """Where the last two axes of ``layer`` lie in the world, for a 2-D layer over it."""
+    from napari.utils.transforms import Affine
+
+    own = Affine(
+        scale=layer.scale,
+        translate=layer.translate,
+        rotate=layer.rotate,
+        shear=layer.shear,
+        ndim=layer.ndim,
+    ).set_slice([layer.ndim - 2, layer.ndim - 1])
+    return {
+        "scale": own.scale,
+        "translate": own.translate,
+        "rotate": own.rotate,
+        "shear": own.shear,
+        "affine": np.asarray(layer.affine.affine_matrix)[-3:, -3:],
+        "units": layer.units[-2:],
+    }
+
+
+def _facts(kind: str, error_map: ErrorMap, prediction: Layer, truth: Layer, note: str) -> dict:
+    return jsonable(
+        {
+            "kind": kind,
+            "name": error_map.name,
+            "unit": error_map.unit,
+            "better": error_map.better,
+            "pair": [str(prediction.unique_id), str(truth.unique_id)],
+            "prediction": prediction.name,
+            "truth": truth.name,
+            "protocol": note,
+        }
+    )

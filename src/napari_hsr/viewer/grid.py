@@ -1,0 +1,153 @@
+"""Prediction, truth and maps side by side in napari's grid, and the way back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from napari.experimental import link_layers, unlink_layers
+
+if TYPE_CHECKING:
+    from napari.layers import Image, Layer
+
+_GRID = ("enabled", "shape", "stride", "spacing")
+_CAMERA = ("center", "zoom", "angles")
+
+
+@dataclass
+class _Before:
+    """Everything that the grid view changes, as it was."""
+
+    order: list[Layer]
+    visible: dict[Layer, bool]
+    names_shown: dict[Layer, bool]
+    limits: dict[Layer, tuple]
+    grid: dict[str, Any]
+    camera: dict[str, Any]
+    selection: set[Layer]
+    active: Layer | None
+    linked: list[Layer] = field(default_factory=list)
+
+
+class GridView:
+    """Shows some layers side by side, and puts the viewer back exactly as it was.
+
+    The tiles share the camera and the wavelength slider, as all layers in napari do.
+    The first two layers also share their contrast limits — the second's, the ground
+    truth's — as long as the grid is shown, so that equal colours mean equal values.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer or ViewerModel
+    """
+
+    def __init__(self, viewer):
+        self._viewer = viewer
+        self._before: _Before | None = None
+
+    @property
+    def active(self) -> bool:
+        """True while the grid is shown."""
+        return self._before is not None
+
+    def show(self, prediction: Image, truth: Image, maps: Sequence[Image]) -> None:
+        """Only these layers, in this order, one a tile, each with its name on it."""
+        if self.active:
+            self.restore()
+        layers, tiles = self._viewer.layers, [prediction, truth, *maps]
+        self._before = self._remember(tiles)
+        for layer in layers:
+            layer.visible = layer in tiles
+        self._arrange([layer for layer in layers if layer not in tiles] + tiles)
+        self._share_limits(prediction, truth)
+        for layer in tiles:
+            layer.name_overlay.visible = True
+        grid = self._viewer.canvas.grid
+        grid.stride, grid.spacing = 1, 0.02
+        grid.shape = _best_shape(len(tiles), self._viewer.canvas.size, _aspect(prediction))
+        grid.enabled = True
+        self._viewer.fit_to_view(layers=tiles)
+
+    def restore(self) -> None:
+        """Back to the visibility, order, names, limits, grid and camera of before.
+
+        Layers deleted meanwhile are left out; layers added meanwhile stay on top.
+        """
+        if self._before is None:
+            return
+        before, self._before = self._before, None
+        layers = self._viewer.layers
+        for name, value in before.grid.items():
+            setattr(self._viewer.canvas.grid, name, value)
+        if before.linked:
+            unlink_layers(before.linked, ("contrast_limits",))
+        for layer, (limits_range, limits) in before.limits.items():
+            layer.contrast_limits_range = limits_range
+            layer.contrast_limits = limits
+        kept = [layer for layer in before.order if layer in layers]
+        self._arrange(kept + [layer for layer in layers if layer not in before.order])
+        for layer in kept:
+            layer.visible = before.visible[layer]
+        for layer, shown in before.names_shown.items():
+            layer.name_overlay.visible = shown
+        for name, value in before.camera.items():
+            setattr(self._viewer.camera, name, value)
+        layers.selection = {layer for layer in before.selection if layer in layers}
+        if before.active in layers:
+            layers.selection.active = before.active
+
+    def _remember(self, tiles: list[Image]) -> _Before:
+        viewer = self._viewer
+        return _Before(
+            order=list(viewer.layers),
+            visible={layer: layer.visible for layer in viewer.layers},
+            names_shown={layer: layer.name_overlay.visible for layer in tiles},
+            limits={
+                layer: (tuple(layer.contrast_limits_range), tuple(layer.contrast_limits))
+                for layer in tiles[:2]
+            },
+            grid={name: getattr(viewer.canvas.grid, name) for name in _GRID},
+            camera={name: getattr(viewer.camera, name) for name in _CAMERA},
+            selection=set(viewer.layers.selection),
+            active=viewer.layers.selection.active,
+        )
+
+    def _share_limits(self, prediction: Image, truth: Image) -> None:
+        low, high = truth.contrast_limits
+        for layer in (prediction, truth):
+            least, most = layer.contrast_limits_range
+            layer.contrast_limits_range = (min(least, low), max(most, high))
+        prediction.contrast_limits = (low, high)
+        if link_layers([prediction, truth], ("contrast_limits",)):
+            # An empty answer means that the user had linked them: then they stay so.
+            self._before.linked = [prediction, truth]
+
+    def _arrange(self, order: list[Layer]) -> None:
+        layers = self._viewer.layers
+        for place, layer in enumerate(order):
+            at = layers.index(layer)
+            if at != place:
+                layers.move(at, place)
+
+
+def _aspect(layer: Image) -> float:
+    """Width over height of the layer in the world."""
+    extent = np.ptp(layer.extent.world, axis=0)[-2:]
+    return float(extent[1] / extent[0]) if extent.all() else 1.0
+
+
+def _best_shape(tiles: int, canvas: Sequence[float], aspect: float) -> tuple[int, int]:
+    """Rows and columns that show an image of this aspect largest.
+
+    ``canvas`` is (height, width) in pixels.
+    """
+    height, width = (max(1.0, float(n)) for n in canvas)
+
+    def image_height(shape: tuple[int, int]) -> float:
+        rows, columns = shape
+        return min(height / rows, width / columns / aspect)
+
+    shapes = [(rows, -(-tiles // rows)) for rows in range(1, tiles + 1)]
+    return max(shapes, key=image_height)
