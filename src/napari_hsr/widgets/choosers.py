@@ -1,0 +1,212 @@
+"""Combo boxes to choose a layer, a model and a device; they follow what there is to choose."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from qtpy.QtCore import Qt, Signal
+from qtpy.QtWidgets import QComboBox, QSizePolicy, QWidget
+
+from napari_hsr.widgets.connections import Connections
+from napari_hsr.widgets.job import Job
+
+
+class NarrowComboBox(QComboBox):
+    """A combo box that shortens long texts rather than widening its panel."""
+
+    def __init__(self, parent: QWidget | None = None):
+        super().__init__(parent)
+        self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self.setMinimumContentsLength(8)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+
+    def set_choices(self, texts: list[str], current: int) -> None:
+        """Replace all entries, without a signal."""
+        blocked = self.blockSignals(True)
+        self.clear()
+        self.addItems(texts)
+        for row, text in enumerate(texts):
+            self.setItemData(row, text, Qt.ItemDataRole.ToolTipRole)
+        self.setCurrentIndex(current)
+        self.blockSignals(blocked)
+
+
+class LayerChooser(NarrowComboBox):
+    """The viewer's layers of one kind.
+
+    Until the user has chosen, it follows the viewer: the active layer if it is of the right
+    kind, else the newest. A choice once made is kept for as long as its layer is there.
+
+    Parameters
+    ----------
+    viewer : napari viewer or ViewerModel
+    accepts : callable
+        ``accepts(layer) -> bool``: whether a layer is offered.
+    parent : QWidget, optional
+    empty : str
+        What it says when there is nothing to choose.
+
+    Signals
+    -------
+    changed(object)
+        The layer, or None, when another one became current.
+    """
+
+    changed = Signal(object)
+
+    def __init__(
+        self,
+        viewer,
+        accepts: Callable[[object], bool],
+        parent: QWidget | None = None,
+        *,
+        empty: str = "no photograph open",
+    ):
+        super().__init__(parent)
+        self._viewer = viewer
+        self._accepts = accepts
+        self._layers: list = []
+        self._current = None
+        self._touched = False
+        self.setPlaceholderText(empty)
+        self.activated.connect(self._on_activated)
+        self._connections = Connections(self)
+        events = viewer.layers.events
+        for emitter in (events.inserted, events.removed, events.reordered, events.renamed):
+            self._connections.connect(emitter, "refresh")
+        self._connections.connect(viewer.layers.selection.events.active, "refresh")
+        self.refresh()
+
+    def layer(self):
+        """The chosen layer, or None if there is none."""
+        return self._current
+
+    def layers(self) -> list:
+        """All layers on offer, in the viewer's order."""
+        return list(self._layers)
+
+    def set_layer(self, layer) -> None:
+        """Choose ``layer`` as if the user had; one that is not on offer is refused.
+
+        Raises
+        ------
+        ValueError
+            If the layer is not among those on offer.
+        """
+        self._touched = True
+        self._make_current(self._layers[self._layers.index(layer)])
+
+    def refresh(self, event=None) -> None:
+        """Look again at what the viewer holds (also when ``accepts`` would answer otherwise)."""
+        self._layers = [layer for layer in self._viewer.layers if self._accepts(layer)]
+        if self._current not in self._layers:
+            self._touched = False
+        self._make_current(self._current if self._touched else self._preferred())
+
+    def _preferred(self):
+        active = self._viewer.layers.selection.active
+        for layer in self._layers:
+            if layer == active:
+                return layer
+        if self._current in self._layers:
+            return self._current
+        return self._layers[-1] if self._layers else None
+
+    def _on_activated(self, row: int) -> None:
+        self._touched = True
+        self._make_current(self._layers[row])
+
+    def _make_current(self, layer) -> None:
+        row = self._layers.index(layer) if layer is not None else -1
+        self.set_choices([layer.name for layer in self._layers], row)
+        self.setEnabled(bool(self._layers))
+        self.setToolTip("" if layer is None else layer.name)
+        if layer is not self._current:
+            self._current = layer
+            self.changed.emit(layer)
+
+
+class ModelChooser(NarrowComboBox):
+    """The models that :func:`napari_hsr.models.list_models` knows, by title.
+
+    Signals
+    -------
+    changed(object)
+        The card of the model that became current.
+    """
+
+    changed = Signal(object)
+
+    def __init__(self, parent: QWidget | None = None):
+        super().__init__(parent)
+        self._cards: list = []
+        self.setPlaceholderText("no model installed")
+        self.currentIndexChanged.connect(lambda _: self.changed.emit(self.card()))
+        self.refresh()
+
+    def refresh(self) -> None:
+        """List the models again; the chosen one is kept."""
+        from napari_hsr.models import DEFAULT, list_models
+
+        wanted = self.name() or DEFAULT
+        self._cards = list(list_models())
+        names = [card.name for card in self._cards]
+        row = names.index(wanted) if wanted in names else 0
+        self.set_choices([card.title for card in self._cards], row if names else -1)
+        for row, card in enumerate(self._cards):
+            self.setItemData(row, describe_card(card), Qt.ItemDataRole.ToolTipRole)
+        self.setEnabled(bool(names))
+
+    def card(self):
+        """The card of the chosen model, or None."""
+        row = self.currentIndex()
+        return self._cards[row] if 0 <= row < len(self._cards) else None
+
+    def name(self) -> str | None:
+        """The name of the chosen model, or None."""
+        return None if self.card() is None else self.card().name
+
+    def set_name(self, name: str) -> None:
+        """Choose a model by name; raises ValueError if it is not listed."""
+        self.setCurrentIndex([card.name for card in self._cards].index(name))
+
+
+def describe_card(card) -> str:
+    """The essentials of a model card in a few lines of plain text."""
+    return card.title
+
+
+class DeviceChooser(NarrowComboBox):
+    """``auto``, each CUDA device by name, ``mps`` and ``cpu``.
+
+    Finding the devices loads torch, so it is done in a thread; ``auto`` can be chosen from
+    the beginning.
+    """
+
+    def __init__(self, parent: QWidget | None = None):
+        super().__init__(parent)
+        self._ids = ["auto"]
+        self.set_choices(["auto"], 0)
+        self._search = Job(_find_devices, parent=self)
+        self._search.finished.connect(self._show)
+        self._search.failed.connect(self._show_failure)
+        self._search.start()
+
+    def device(self) -> str:
+        """The id of the chosen device, as :func:`napari_hsr.inference.events` takes it."""
+        return self._ids[max(0, self.currentIndex())]
+
+    def _show(self, devices: list) -> None:
+        chosen = self.device()
+        self._ids = [device.id for device in devices]
+        self.set_choices([device.label for device in devices], self._ids.index(chosen))
+
+    def _show_failure(self, error: Exception) -> None:
+        self.setToolTip(f"The devices could not be listed: {error}")
+
+
+def _find_devices(cancel):
+    from napari_hsr.inference import list_devices
+
+    devices = list(list_devices())
+    yield devices
