@@ -1,0 +1,276 @@
+"""A line plot for spectra and per-band figures: axes with units, a legend that never hides a curve.
+
+pyqtgraph draws; this module decides. Curves live in a pool and are changed in place, because
+building and removing graphics items at every move of the mouse is what makes such plots slow.
+Axis limits are set here too, with some inertia, so that the axes do not jump under the mouse.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from os import PathLike, fspath
+
+import numpy as np
+import pyqtgraph as pg
+from qtpy.QtCore import QEvent, Qt, Signal
+from qtpy.QtGui import QColor, QFont
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QToolButton, QVBoxLayout, QWidget
+
+from napari_hsr.widgets.plot_curves import CurveItems, PlotCurve, extent, nice_limits
+from napari_hsr.widgets.plot_export import save_png
+from napari_hsr.widgets.plot_legend import PlotLegend
+
+__all__ = ["PlotCurve", "SpectrumPlot"]
+
+
+class SpectrumPlot(QWidget):
+    """Curves over wavelength (or band), with a movable marker, a legend and a reset of the zoom.
+
+    Wheel: zoom; drag: pan; right drag: zoom one axis; double click or "Reset view": all curves.
+
+    Signals
+    -------
+    marker_moved : float
+        The user dragged the marker, or clicked beside it, to this value of x.
+    """
+
+    marker_moved = Signal(float)
+
+    def __init__(self, parent: QWidget | None = None):
+        super().__init__(parent)
+        self._curves: list[PlotCurve] = []
+        self._pool: list[CurveItems] = []
+        self._limits: tuple[float, float, float, float] | None = None
+        self._free = True  # the limits follow the curves until the user zooms
+        self._marker_unit = ""
+        self._theme_of = None
+
+        self.view = pg.PlotWidget()
+        self.view.setMinimumSize(220, 160)
+        self.plot_item = self.view.getPlotItem()
+        self.plot_item.setMenuEnabled(False)
+        self.plot_item.hideButtons()
+        self.plot_item.disableAutoRange()
+        self.plot_item.getViewBox().sigRangeChangedManually.connect(self._zoomed)
+        for side in ("bottom", "left"):
+            axis = self.plot_item.getAxis(side)
+            axis.enableAutoSIPrefix(False)  # "0.55 k(nm)" helps nobody
+            axis.setStyle(tickTextOffset=4, hideOverlappingLabels=False)
+        self.plot_item.setContentsMargins(2, 8, 18, 2)
+
+        self.marker = pg.InfiniteLine(angle=90, movable=True)
+        self.marker.label = pg.InfLineLabel(
+            self.marker, text="", position=0.94, anchors=[(0, 0.5), (1, 0.5)]
+        )
+        self.marker.setZValue(50)
+        self.marker.hide()
+        self.plot_item.addItem(self.marker, ignoreBounds=True)
+        self.marker.sigDragged.connect(lambda line: self._user_marker(line.value()))
+        self.view.scene().sigMouseClicked.connect(self._clicked)
+
+        self.legend = PlotLegend()
+        self.reset_button = QToolButton(text="Reset view")
+        self.reset_button.setToolTip("Show all curves again (or double click in the plot)")
+        self.reset_button.clicked.connect(self.reset_view)
+        below = QHBoxLayout()
+        below.setContentsMargins(0, 0, 0, 0)
+        below.addWidget(self.legend, 1)
+        below.addWidget(self.reset_button, 0, Qt.AlignmentFlag.AlignTop)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(2)
+        layout.addWidget(self.view, 1)
+        layout.addLayout(below)
+
+        self._placeholder = QLabel(self.view)
+        self._placeholder.setWordWrap(True)
+        self._placeholder.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self._placeholder.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+        self._placeholder.hide()
+        self.view.installEventFilter(self)
+        self.set_labels("band", "value")
+        self.set_theme("dark")
+
+    # --- what is shown -------------------------------------------------------------------
+
+    @property
+    def curves(self) -> list[PlotCurve]:
+        """The curves now shown."""
+        return list(self._curves)
+
+    def set_curves(self, curves: Sequence[PlotCurve]) -> None:
+        """Show exactly these curves, changing in place what is already drawn.
+
+        Parameters
+        ----------
+        curves : sequence of PlotCurve
+            Drawn in this order, the last on top. NaN and Inf leave gaps.
+        """
+        curves = list(curves)
+        while len(self._pool) < len(curves):
+            self._pool.append(CurveItems(self.plot_item))
+        for items, curve in zip(self._pool, curves, strict=False):
+            items.show(curve, z=len(self._pool))
+        for items in self._pool[len(curves) :]:
+            items.hide()
+        self._curves = curves
+        self.legend.set_entries([(c.name, c.color, c.style) for c in curves if c.name])
+        self._placeholder.setVisible(not curves and bool(self._placeholder.text()))
+        if self._free:
+            self._fit(keep=True)
+
+    def set_labels(self, x: str, y: str) -> None:
+        """Name the axes, with their units: ``"wavelength (nm)"``, ``"reflectance"``."""
+        for side, text in (("bottom", x), ("left", y)):
+            axis = self.plot_item.getAxis(side)
+            if axis.labelText != text or not axis.label.isVisible():
+                axis.setLabel(text, **self._label_style())
+        self._labels = (x, y)
+
+    def set_placeholder(self, text: str) -> None:
+        """The words shown in the middle of the plot while it has no curve."""
+        self._placeholder.setText(text)
+        self._placeholder.setVisible(not self._curves and bool(text))
+        self._place_placeholder()
+
+    def reset_view(self) -> None:
+        """Show all curves, and let the axes follow them again."""
+        self._free = True
+        self._fit(keep=False)
+
+    @property
+    def limits(self) -> tuple[float, float, float, float]:
+        """(x low, x high, y low, y high) of the axes as they are now."""
+        (x0, x1), (y0, y1) = self.plot_item.getViewBox().viewRange()
+        return x0, x1, y0, y1
+
+    # --- the marker ----------------------------------------------------------------------
+
+    def set_marker(self, x: float | None, unit: str = "nm") -> None:
+        """Move the vertical marker to ``x``; None hides it. Emits nothing."""
+        self._marker_unit = unit
+        self.marker.setVisible(x is not None)
+        if x is not None:
+            if self.marker.value() != x:
+                self.marker.setValue(x)
+            self._marker_text()
+
+    def marker_value(self) -> float | None:
+        """Where the marker is, or None while it is hidden."""
+        return float(self.marker.value()) if self.marker.isVisible() else None
+
+    def _user_marker(self, x: float) -> None:
+        self._marker_text()
+        self.marker_moved.emit(float(x))
+
+    def _marker_text(self) -> None:
+        value = f"{self.marker.value():.4g}"
+        text = f"{value} {self._marker_unit}" if self._marker_unit == "nm" else f"band {value}"
+        if self.marker.label.toPlainText() != text:
+            self.marker.label.setText(text, color=self._foreground)
+
+    def _clicked(self, event) -> None:
+        if event.button() != Qt.MouseButton.LeftButton:
+            return
+        if event.double():
+            self.reset_view()
+
+    # --- limits --------------------------------------------------------------------------
+
+    def _zoomed(self, *_ignored) -> None:
+        self._free = False
+
+    def _fit(self, keep: bool) -> None:
+        """Fit the axes to the curves; with ``keep``, only where they no longer fit well."""
+        wanted = extent(self._curves)
+        if wanted is None:
+            return
+        limits = nice_limits(wanted, self._limits if keep else None)
+        if limits != self._limits or not keep:
+            self._limits = limits
+            self.plot_item.getViewBox().setRange(
+                xRange=limits[:2], yRange=limits[2:], padding=0, disableAutoRange=True
+            )
+
+    # --- looks ---------------------------------------------------------------------------
+
+    def set_theme(self, theme: str) -> None:
+        """Take the colours and the font size of a napari theme (``"dark"``, ``"light"``…)."""
+        from napari.utils.theme import get_theme
+
+        colors = get_theme(theme)
+        self._background = QColor(*colors.background.as_rgb_tuple()[:3])
+        self._foreground = QColor(*colors.text.as_rgb_tuple()[:3])
+        self._point_size = float(str(colors.font_size).removesuffix("pt"))
+        grid = QColor(*colors.secondary.as_rgb_tuple()[:3])
+        self.view.setBackground(self._background)
+        font = QFont(self.font())
+        font.setPointSizeF(self._point_size)
+        for side in ("bottom", "left"):
+            axis = self.plot_item.getAxis(side)
+            axis.setPen(grid)
+            axis.setTextPen(self._foreground)
+            axis.setTickFont(font)
+            axis.setLabel(axis.labelText, **self._label_style())
+        self.plot_item.showGrid(x=True, y=True, alpha=0.25)
+        self.marker.setPen(pg.mkPen(self._foreground, width=1, style=Qt.PenStyle.DashLine))
+        self.marker.setHoverPen(pg.mkPen(self._foreground, width=2))
+        self.marker.label.setColor(self._foreground)
+        self.marker.label.setFont(font)
+        self._placeholder.setStyleSheet(
+            f"color: {self._foreground.name()}; background: transparent; padding: 12px;"
+        )
+        self.legend.set_colors(self._foreground, self._background)
+
+    def follow_theme(self, viewer) -> None:
+        """Follow the theme of a napari viewer until :meth:`release`."""
+        self.release()
+        self._theme_of = viewer
+        viewer.events.theme.connect(self._on_theme)
+        self.set_theme(viewer.theme)
+
+    def release(self) -> None:
+        """Stop following the viewer's theme."""
+        if self._theme_of is not None:
+            self._theme_of.events.theme.disconnect(self._on_theme)
+            self._theme_of = None
+
+    @property
+    def foreground(self) -> str:
+        """The text colour of the theme, ``#rrggbb``: seen on both dark and light."""
+        return self._foreground.name()
+
+    def _on_theme(self, event=None) -> None:
+        self.set_theme(self._theme_of.theme)
+
+    def _label_style(self) -> dict[str, str]:
+        if not hasattr(self, "_foreground"):
+            return {}
+        return {"color": self._foreground.name(), "font-size": f"{self._point_size:g}pt"}
+
+    def eventFilter(self, watched, event) -> bool:  # noqa: N802 - Qt's name
+        if event.type() == QEvent.Type.Resize:
+            self._place_placeholder()
+        return super().eventFilter(watched, event)
+
+    def _place_placeholder(self) -> None:
+        self._placeholder.setGeometry(self.view.rect())
+
+    # --- export --------------------------------------------------------------------------
+
+    def export_png(self, path: str | PathLike, scale: float = 2.0) -> None:
+        """Write the plot and its whole legend as a PNG.
+
+        Parameters
+        ----------
+        path : path-like
+            File to write.
+        scale : float
+            Pixels of the picture for each pixel on the screen.
+
+        Raises
+        ------
+        FileError
+            If the file cannot be written.
+        """
+        save_png(self, fspath(path), scale)

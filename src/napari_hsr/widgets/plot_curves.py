@@ -1,0 +1,175 @@
+"""What a curve is, the graphics items that show it, and axis limits that hold still."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyqtgraph as pg
+from qtpy.QtCore import Qt
+from qtpy.QtGui import QColor
+
+#: The line styles, in the order in which they are handed out.
+STYLES = ("solid", "dash", "dot", "dashdot", "dashdotdot")
+
+_PEN_STYLES = {
+    "solid": Qt.PenStyle.SolidLine,
+    "dash": Qt.PenStyle.DashLine,
+    "dot": Qt.PenStyle.DotLine,
+    "dashdot": Qt.PenStyle.DashDotLine,
+    "dashdotdot": Qt.PenStyle.DashDotDotLine,
+}
+
+
+@dataclass(frozen=True, eq=False)
+class PlotCurve:
+    """One curve to draw.
+
+    Attributes
+    ----------
+    name : str
+        For the legend; an empty name keeps the curve out of it.
+    x, y : array, shape (n,)
+        Points; a value of y that is not finite leaves a gap.
+    std : array, shape (n,), or None
+        Half height of the band drawn around y.
+    color : str
+        ``#rrggbb``.
+    style : str
+        One of :data:`STYLES`.
+    """
+
+    name: str
+    x: np.ndarray
+    y: np.ndarray
+    std: np.ndarray | None = None
+    color: str = "#ffffff"
+    style: str = "solid"
+
+
+def pen_of(color: str, style: str, width: float = 2.0):
+    """The pen of a curve, the same in the plot, in the legend and in the exported picture."""
+    return pg.mkPen(QColor(color), width=width, style=_PEN_STYLES[style])
+
+
+class CurveItems:
+    """The line, the dots and the band of one curve, kept and changed in place."""
+
+    def __init__(self, plot_item: pg.PlotItem):
+        self._curve: PlotCurve | None = None
+        self.band = pg.PlotCurveItem(fillLevel="enclosed", antialias=True)
+        self.line = pg.PlotCurveItem(connect="finite", antialias=True)
+        self.dots = pg.ScatterPlotItem(size=7, pen=None, antialias=True)
+        for item in (self.band, self.line, self.dots):
+            item.hide()
+            plot_item.addItem(item, ignoreBounds=True)
+
+    def show(self, curve: PlotCurve, z: int) -> None:
+        """Draw ``curve``; costs nothing for parts that did not change."""
+        old, self._curve = self._curve, curve
+        if old is curve:
+            return
+        if old is None or (old.color, old.style) != (curve.color, curve.style):
+            color = QColor(curve.color)
+            self.line.setPen(pen_of(curve.color, curve.style))
+            self.dots.setBrush(pg.mkBrush(color))
+            veil = QColor(color)
+            veil.setAlphaF(0.22)
+            self.band.setBrush(pg.mkBrush(veil))
+            self.band.setPen(pg.mkPen(veil, width=1))
+        if old is None or old.y is not curve.y or old.x is not curve.x or old.std is not curve.std:
+            self._set_data(curve)
+
+    def hide(self) -> None:
+        """Show nothing, ready for another curve."""
+        if self._curve is not None:
+            self._curve = None
+            for item in (self.band, self.line, self.dots):
+                item.hide()
+
+    def _set_data(self, curve: PlotCurve) -> None:
+        x = np.asarray(curve.x, dtype=np.float64)
+        y = np.asarray(curve.y, dtype=np.float64)
+        fine = np.isfinite(y)
+        self.line.setVisible(bool(fine.any()))
+        if fine.any():
+            self.line.setData(x, np.where(fine, y, np.nan), connect="finite")
+        alone = fine.copy()  # a point without a neighbour would be invisible as a line
+        alone[1:] &= ~fine[:-1]
+        alone[:-1] &= ~fine[1:]
+        self.dots.setVisible(bool(alone.any()))
+        if alone.any():
+            self.dots.setData(x[alone], y[alone])
+        outline = None if curve.std is None else _band_outline(x, y, np.asarray(curve.std))
+        self.band.setVisible(outline is not None)
+        if outline is not None:
+            self.band.setData(outline[0], outline[1], connect=outline[2])
+
+
+def _band_outline(x, y, std):
+    """Closed outlines around y ± std, one for each run of finite values; None if there is none."""
+    fine = np.isfinite(y) & np.isfinite(std)
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], fine.astype(np.int8), [0]])))
+    xs, ys, joins = [], [], []
+    for start, stop in zip(edges[::2], edges[1::2], strict=True):
+        run = slice(start, stop)
+        up, down = y[run] + std[run], (y[run] - std[run])[::-1]
+        xs.append(np.concatenate([x[run], x[run][::-1], x[run][:1]]))
+        ys.append(np.concatenate([up, down, up[:1]]))
+        join = np.ones(xs[-1].size, dtype=np.int32)
+        join[-1] = 0
+        joins.append(join)
+    if not xs:
+        return None
+    return np.concatenate(xs), np.concatenate(ys), np.concatenate(joins)
+
+
+def extent(curves: Sequence[PlotCurve]) -> tuple[float, float, float, float] | None:
+    """(x low, x high, y low, y high) of all finite values, bands included; None if there are none."""
+    x0 = y0 = math.inf
+    x1 = y1 = -math.inf
+    for curve in curves:
+        y = np.asarray(curve.y, dtype=np.float64)
+        fine = np.isfinite(y)
+        if not fine.any():
+            continue
+        x = np.asarray(curve.x)
+        x0, x1 = min(x0, float(x.min())), max(x1, float(x.max()))
+        y = y[fine]
+        half = 0.0
+        if curve.std is not None:
+            half = np.nan_to_num(np.asarray(curve.std, np.float64)[fine], posinf=0.0, neginf=0.0)
+        y0, y1 = min(y0, float((y - half).min())), max(y1, float((y + half).max()))
+    return (x0, x1, y0, y1) if x0 <= x1 else None
+
+
+def nice_limits(
+    wanted: tuple[float, float, float, float],
+    now: tuple[float, float, float, float] | None,
+) -> tuple[float, float, float, float]:
+    """Axis limits around ``wanted``, with a margin; ``now`` is kept while it still fits.
+
+    The y axis stays as it is as long as the curves lie inside it and fill at least half of it,
+    so that it does not breathe with every move of the mouse. It starts at zero where the values
+    are positive and reach down to less than half of their maximum.
+    """
+    x0, x1, y0, y1 = wanted
+    margin = 0.02 * (x1 - x0) or 1.0
+    xs = (x0 - margin, x1 + margin)
+    if y0 >= 0 and y0 <= 0.5 * y1:
+        y0 = 0.0
+    if y0 == y1:
+        half = 0.05 * abs(y0) or 0.5
+        y0, y1 = y0 - half, y1 + half
+    margin = 0.06 * (y1 - y0)
+    ys = (y0 - (margin if y0 else 0.0), y1 + margin)
+    if (
+        now is not None
+        and now[2] <= y0
+        and y1 <= now[3]
+        and (ys[1] - ys[0]) >= 0.5 * (now[3] - now[2])
+    ):
+        ys = now[2:]
+    return (*xs, *ys)
