@@ -1,0 +1,276 @@
+"""A job runs beside the event loop, ends in exactly one way, and leaves nothing running."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+
+import pytest
+from napari.utils import progress
+from qtpy.QtWidgets import QVBoxLayout, QWidget
+
+from napari_hsr.errors import Cancelled, InputError
+from napari_hsr.events import Progress
+from napari_hsr.widgets.job import Job
+
+
+def threads() -> list[threading.Thread]:
+    return [t for t in threading.enumerate() if t.name.startswith("napari-hsr")]
+
+
+@pytest.fixture(autouse=True)
+def _nothing_left_running():
+    assert not threads()
+    yield
+    assert not threads()
+
+
+class Slow:
+    """Work that goes on until it is cancelled; notes where it ran and that it was cleaned up."""
+
+    def __init__(self, honours_cancel: bool = True):
+        self.honours_cancel = honours_cancel
+        self.thread = None
+        self.steps = 0
+        self.cleaned_up_in = None
+
+    def __call__(self, cancel):
+        self.thread = threading.current_thread()
+        try:
+            while self.steps < 2000:
+                if self.honours_cancel and cancel.is_set():
+                    raise Cancelled
+                time.sleep(0.005)
+                self.steps += 1
+                yield Progress(self.steps, 2000, f"step {self.steps}")
+            yield "too late"
+        finally:
+            self.cleaned_up_in = threading.current_thread()
+
+
+class Ears:
+    """Notes every signal of a job, and the thread it arrived in."""
+
+    def __init__(self, job: Job):
+        self.heard: list[tuple[str, object]] = []
+        self.elsewhere: list[str] = []
+        for name in ("started", "cancelled", "ended"):
+            getattr(job, name).connect(lambda name=name: self.note(name))
+        for name in ("progressed", "finished", "failed"):
+            getattr(job, name).connect(lambda value, name=name: self.note(name, value))
+
+    def note(self, name, value=None):
+        self.heard.append((name, value))
+        if threading.current_thread() is not threading.main_thread():
+            self.elsewhere.append(name)
+
+    @property
+    def names(self) -> list[str]:
+        return [name for name, _ in self.heard if name != "progressed"]
+
+
+@pytest.fixture
+def panel(qtbot):
+    panel = QWidget()
+    qtbot.addWidget(panel)
+    return panel
+
+
+def test_the_result_arrives_on_the_main_thread(qtbot, panel):
+    def work(cancel):
+        assert threading.current_thread() is not threading.main_thread()
+        for step in range(3):
+            yield Progress(step, 3, "counting")
+        yield "the result"
+
+    job = Job(work, "Counting", panel)
+    ears = Ears(job)
+    with qtbot.waitSignal(job.ended, timeout=5000):
+        job.start()
+    assert ears.names == ["started", "finished", "ended"]
+    assert ("finished", "the result") in ears.heard
+    assert ("progressed", Progress(2, 3, "counting")) in ears.heard
+    assert not ears.elsewhere
+    assert not job.running
+
+
+def test_fast_events_do_not_flood_the_main_thread(qtbot, panel):
+    def work(cancel):
+        for step in range(5000):
+            yield Progress(step + 1, 5000)
+        yield "done"
+
+    job = Job(work, "", panel)
+    ears = Ears(job)
+    with qtbot.waitSignal(job.ended, timeout=5000):
+        job.start()
+    told = [value.done for name, value in ears.heard if name == "progressed"]
+    assert told[-1] == 5000
+    assert told == sorted(told)
+    assert len(told) < 500
+
+
+def test_a_fault_of_the_user_arrives_as_a_value_and_is_not_logged(qtbot, panel, caplog):
+    def work(cancel):
+        yield Progress(0, 1)
+        raise InputError("The photograph is empty: shape (0, 0, 3).")
+
+    job = Job(work, "", panel)
+    ears = Ears(job)
+    with qtbot.waitSignal(job.ended, timeout=5000):
+        job.start()
+    assert ears.names == ["started", "failed", "ended"]
+    error = dict(ears.heard)["failed"]
+    assert isinstance(error, InputError)
+    assert not caplog.records
+
+
+def test_a_bug_arrives_as_a_value_and_is_logged_with_its_traceback(qtbot, panel, caplog):
+    def work(cancel):
+        raise ZeroDivisionError("a bug")  # before there is any generator
+
+    job = Job(work, "", panel)
+    ears = Ears(job)
+    with qtbot.waitSignal(job.ended, timeout=5000):
+        job.start()
+    assert isinstance(dict(ears.heard)["failed"], ZeroDivisionError)
+    (record,) = caplog.records
+    assert record.levelno == logging.ERROR
+    assert record.exc_info[0] is ZeroDivisionError
+
+
+@pytest.mark.parametrize("honours_cancel", [True, False])
+def test_cancel_ends_the_thread_and_cleans_up_in_it(qtbot, panel, honours_cancel):
+    work = Slow(honours_cancel)
+    job = Job(work, "Slow", panel)
+    ears = Ears(job)
+    job.start()
+    qtbot.waitUntil(lambda: work.steps > 3)
+    with qtbot.waitSignal(job.ended, timeout=2000):
+        job.cancel()
+        assert job.cancelling
+    assert ears.names == ["started", "cancelled", "ended"]
+    assert work.cleaned_up_in is work.thread
+    assert not work.thread.is_alive()
+
+
+def test_cancel_wins_over_a_result_that_is_not_yet_delivered(qtbot, panel):
+    finished = threading.Event()
+
+    def work(cancel):
+        yield "the result"
+        finished.set()
+
+    job = Job(work, "", panel)
+    ears = Ears(job)
+    job.start()
+    assert finished.wait(2)
+    with qtbot.waitSignal(job.ended, timeout=2000):
+        job.cancel()
+    assert ears.names == ["started", "cancelled", "ended"]
+
+
+def test_a_job_runs_once(qtbot, panel):
+    job = Job(lambda cancel: iter(["x"]), "", panel)
+    with qtbot.waitSignal(job.ended):
+        job.start()
+        with pytest.raises(RuntimeError, match="started before"):
+            job.start()
+    with pytest.raises(RuntimeError, match="started before"):
+        job.start()
+
+
+def test_the_activity_dock_shows_it_and_lets_it_go(qtbot, panel):
+    before = set(progress._all_instances)
+    work = Slow()
+    job = Job(work, "Reconstruct", panel)
+    job.start()
+    (bar,) = set(progress._all_instances) - before
+    qtbot.waitUntil(lambda: bar.n > 3)
+    assert bar.total == 2000
+    assert bar.desc.startswith("Reconstruct: step ")
+    with qtbot.waitSignal(job.ended):
+        job.cancel()
+    assert set(progress._all_instances) == before
+
+
+@pytest.mark.parametrize("how", ["close", "deleteLater", "undock"])
+def test_the_run_ends_with_its_panel(qtbot, how):
+    before = set(progress._all_instances)
+    home = QWidget()
+    qtbot.addWidget(home)
+    panel = QWidget(home) if how == "undock" else QWidget()
+    work = Slow()
+    job = Job(work, "Slow", panel)
+    ears = Ears(job)
+    job.start()
+    qtbot.waitUntil(lambda: work.steps > 3)
+    if how == "undock":
+        panel.setParent(None)  # what napari does when a dock widget is closed
+    elif how == "close":
+        panel.close()
+    else:
+        with qtbot.waitSignal(panel.destroyed):
+            panel.deleteLater()
+    assert not threads()  # joined at once, not some time later
+    assert work.cleaned_up_in is work.thread
+    heard = len(ears.heard)
+    qtbot.wait(80)
+    assert len(ears.heard) == heard, "a signal after the panel had gone"
+    assert set(progress._all_instances) == before
+
+
+def test_the_run_ends_when_an_ancestor_is_deleted(qtbot):
+    window = QWidget()
+    QVBoxLayout(window).addWidget(panel := QWidget())
+    work = Slow()
+    Job(work, "Slow", panel).start()
+    qtbot.waitUntil(lambda: work.steps > 3)
+    with qtbot.waitSignal(window.destroyed):
+        window.deleteLater()
+    assert not threads()
+
+
+def test_stopping_is_bounded_even_if_the_work_does_not_listen(qtbot, panel, caplog):
+    release = threading.Event()
+
+    def deaf(cancel):
+        release.wait(10)
+        yield "never wanted"
+
+    job = Job(deaf, "Deaf", panel)
+    ears = Ears(job)
+    job.start()
+    before = time.perf_counter()
+    assert not job.stop(seconds=0.1)
+    assert time.perf_counter() - before < 1
+    assert "has not stopped" in caplog.text
+    release.set()
+    qtbot.waitUntil(lambda: not threads())
+    qtbot.wait(60)
+    assert ears.names == ["started"]
+
+
+def test_closing_the_viewer_in_mid_run_leaves_nothing(make_napari_viewer, qtbot):
+    viewer = make_napari_viewer()
+    panel = QWidget()
+    viewer.window.add_dock_widget(panel, name="panel")
+    work = Slow()
+    Job(work, "Slow", panel).start()
+    qtbot.waitUntil(lambda: work.steps > 3)
+    with qtbot.waitSignal(panel.destroyed):
+        viewer.close()
+    assert not threads()
+    assert work.cleaned_up_in is work.thread
+
+
+def test_closing_the_dock_in_mid_run_leaves_nothing(make_napari_viewer, qtbot):
+    viewer = make_napari_viewer()
+    panel = QWidget()
+    dock = viewer.window.add_dock_widget(panel, name="panel")
+    work = Slow()
+    Job(work, "Slow", panel).start()
+    qtbot.waitUntil(lambda: work.steps > 3)
+    dock.destroyOnClose()  # what the x in the title bar calls
+    assert not threads()
