@@ -1,0 +1,194 @@
+"""What the manifest points to: reader, writer, sample data and menu actions.
+
+Loaded when first used, never at napari's start; heavy imports stay inside functions.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from os import PathLike, fspath
+from typing import TYPE_CHECKING, Any
+
+from napari_hsr.errors import HSRError, InputError
+
+if TYPE_CHECKING:
+    import napari
+
+    from napari_hsr.cube import Cube
+    from napari_hsr.photograph import Photograph
+
+    LayerTuple = tuple[Any, dict[str, Any], str]
+
+#: Where the user finds the action that a notice about wavelengths must name.
+SET_WAVELENGTHS = "Plugins ▸ Hyperspectral reconstruction ▸ Set wavelengths…"
+#: napari's agreed answer for "read, but nothing to show".
+NOTHING: list = [(None,)]
+
+
+def get_reader(path: str | Sequence[str]) -> Callable[[Any], list] | None:
+    """The reader for a file or a scene folder; None if it is none of ours.
+
+    Parameters
+    ----------
+    path : str or list of str
+        A list with more than one path asks for a stack, which is not ours.
+    """
+    from napari_hsr import io
+
+    single = _single(path)
+    return read_layers if single is not None and io.can_read(single) else None
+
+
+def read_layers(path: str | Sequence[str]) -> list:
+    """Read a file into layer data tuples, and show the notices as napari notifications.
+
+    A fault in the file raises in scripts. While the viewer's window is being used it is
+    shown as one notification instead, since napari would put its own words and a
+    traceback in place of ours.
+
+    Raises
+    ------
+    HSRError
+        In scripts: if the file cannot be read; one sentence.
+    """
+    from napari.utils.notifications import show_error
+
+    from napari_hsr import io
+
+    try:
+        thing = io.read(_single(path))
+        layers = [layer_tuple(thing)]
+    except HSRError as error:
+        if not _window_is_in_use():
+            raise
+        show_error(str(error))
+        return NOTHING
+    announce(thing)
+    return layers
+
+
+def layer_tuple(thing: Cube | Photograph) -> LayerTuple:
+    """The layer data tuple of whatever was read."""
+    from napari_hsr.photograph import Photograph
+    from napari_hsr.viewer.layers import cube_layer, photograph_layer
+
+    return photograph_layer(thing) if isinstance(thing, Photograph) else cube_layer(thing)
+
+
+def announce(thing: Cube | Photograph) -> None:
+    """Show what was assumed on reading, and switch on the wavelength on the canvas."""
+    import napari
+    from napari.utils.notifications import show_info, show_warning
+
+    from napari_hsr.cube import Cube
+
+    notices, show = list(thing.notices), show_info
+    if isinstance(thing, Cube):
+        if thing.wavelengths is None or thing.wavelengths.assumed:
+            show = show_warning
+            if not any("avelength" in notice for notice in notices):
+                notices.append(missing_wavelengths(thing))
+            notices.append(f"{SET_WAVELENGTHS} states the right ones.")
+        viewer = napari.current_viewer()
+        if viewer is not None:
+            from napari_hsr.viewer.canvas_text import show_wavelength
+
+            show_wavelength(viewer)
+    if notices:
+        show(f"{thing.name}: {' '.join(notices)}")
+
+
+def missing_wavelengths(cube: Cube) -> str:
+    """The sentence about wavelengths that were assumed or are not known."""
+    if cube.wavelengths is None:
+        return f"No wavelengths are known; its {cube.bands} bands go by their index."
+    nm = cube.wavelengths.nm
+    return f"Wavelengths are assumed to be {nm[0]:g}–{nm[-1]:g} nm, in {cube.bands} bands."
+
+
+def write_cube(path: str | PathLike, data: Any, meta: dict[str, Any]) -> list[str]:
+    """Write an image layer that holds a cube; the format follows the suffix.
+
+    Raises
+    ------
+    HSRError
+        If the layer is not a cube or the file cannot be written; one sentence.
+    """
+    from napari_hsr import io
+    from napari_hsr.viewer.layers import cube_from_parts
+
+    if meta.get("multiscale"):
+        data = data[0]
+    if meta.get("rgb") or len(data.shape) != 3:
+        raise InputError(
+            f"{meta.get('name', 'This layer')!r} is not a cube (bands, height, width); "
+            "choose another writer for photographs and maps."
+        )
+    return [fspath(io.write(cube_from_parts(data, meta), path))]
+
+
+def sample_photograph() -> list[LayerTuple]:
+    """A real photograph."""
+    from napari_hsr import samples
+
+    return [layer_tuple(samples.photograph())]
+
+
+def sample_chart() -> list[LayerTuple]:
+    """A chart scene: the measured cube, and the photograph taken of it."""
+    from napari_hsr import samples
+
+    truth, photograph = samples.chart()
+    announce(truth)
+    return [layer_tuple(truth), layer_tuple(photograph)]
+
+
+def true_colour(viewer: napari.Viewer) -> None:
+    """Add the selected cube in true colour as an RGB layer."""
+    from napari_hsr.viewer.rendering import add_true_colour
+
+    _on_chosen_cube(viewer, add_true_colour)
+
+
+def false_colour(viewer: napari.Viewer) -> None:
+    """Add the selected cube in false colour as an RGB layer."""
+    from napari_hsr.viewer.rendering import add_false_colour
+
+    _on_chosen_cube(viewer, add_false_colour)
+
+
+def _on_chosen_cube(viewer: napari.Viewer, action: Callable) -> None:
+    from napari.utils.notifications import show_error
+
+    from napari_hsr.viewer.axis import visible_cubes
+    from napari_hsr.viewer.layers import is_cube
+
+    active = viewer.layers.selection.active
+    cubes = [active] if active is not None and is_cube(active) else visible_cubes(viewer)
+    try:
+        if not cubes:
+            raise InputError("There is no cube in the viewer: open one, or reconstruct one first.")
+        action(viewer, cubes[0])
+    except HSRError as error:
+        show_error(str(error))
+
+
+def _single(path: str | Sequence[str]) -> str | None:
+    if isinstance(path, (str, PathLike)):
+        return fspath(path)
+    return fspath(path[0]) if len(path) == 1 else None
+
+
+def _window_is_in_use() -> bool:
+    """True while napari's event loop runs, or its own command line opens files."""
+    import napari
+
+    if napari.current_viewer() is None:
+        return False
+    main = getattr(sys.modules.get("__main__"), "__spec__", None)
+    if "napari.__main__" in sys.modules or getattr(main, "name", "") == "napari.__main__":
+        return True
+    from napari.qt import get_qapp
+
+    return get_qapp().thread().loopLevel() > 0
