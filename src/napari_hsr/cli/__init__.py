@@ -1,0 +1,82 @@
+"""The command line, ``napari-hsr``: one command a module.
+
+A command module has ``HELP`` (one line), ``add_arguments(parser)`` and ``run(args) -> int``,
+the exit status. It imports what it needs inside ``run``, so that ``--help`` is instant.
+
+Exit status: 0 all well · 1 something failed · 2 wrong usage · 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+
+from napari_hsr import __version__
+from napari_hsr.cli import demo, evaluate, info, models, predict, render
+from napari_hsr.cli.output import explain
+from napari_hsr.errors import Cancelled
+
+COMMANDS = {
+    "demo": demo,
+    "info": info,
+    "predict": predict,
+    "evaluate": evaluate,
+    "render": render,
+    "models": models,
+}
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser of ``napari-hsr`` with all its commands."""
+    # Understood before and after the command; SUPPRESS keeps one from undoing the other.
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument(
+        "--debug",
+        action="store_true",
+        default=argparse.SUPPRESS,
+        help="show the traceback of an error",
+    )
+    parser = argparse.ArgumentParser(
+        prog="napari-hsr",
+        description="Turn an RGB photograph into a spectral cube, look at cubes and compare them.",
+        parents=[common],
+    )
+    parser.add_argument("--version", action="version", version=f"napari-hsr {__version__}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for name, module in COMMANDS.items():
+        command = commands.add_parser(
+            name,
+            help=module.HELP,
+            description=module.__doc__,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            parents=[common],
+        )
+        module.add_arguments(command)
+        command.set_defaults(run=module.run, usage_error=command.error)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit status; errors become one sentence on stderr."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # a terminal without Unicode still gets its answer
+            stream.reconfigure(errors="backslashreplace")
+    args = build_parser().parse_args(argv)
+    try:
+        status = args.run(args)
+        sys.stdout.flush()
+        return status
+    except (KeyboardInterrupt, Cancelled):
+        print("napari-hsr: cancelled", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        # Whoever read our output has closed it (`… | head`); that is not an error to report.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    except Exception as error:
+        if getattr(args, "debug", False):
+            raise
+        print(f"napari-hsr: error: {explain(error)}", file=sys.stderr)
+        return 1

@@ -1,0 +1,37 @@
+"""Compare a reconstructed cube with its ground truth under a named protocol.
+
+Both are read as any cube is. Their sizes must be equal and their wavelengths must match.
+"""
+
+from __future__ import annotations
+
+import argparse
+
+from napari_hsr.cli.output import note, print_json
+
+HELP = "compare a cube with its ground truth"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("prediction", metavar="PRED", help="the reconstructed cube")
+    parser.add_argument("truth", metavar="TRUTH", help="the measured cube")
+    parser.add_argument(
+        "--protocol",
+        metavar="P",
+        default="default",
+        help="how the figures are defined (an unknown name lists those there are)",
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def run(args: argparse.Namespace) -> int:
+    from napari_hsr.cli.files import read_cube
+    from napari_hsr.metrics import evaluate
+
+    evaluation = evaluate(read_cube(args.prediction), read_cube(args.truth), protocol=args.protocol)
+    if args.json:
+        print_json({"prediction": args.prediction, "truth": args.truth, **evaluation.to_dict()})
+    else:
+        print(evaluation.table())
+    note(getattr(evaluation, "notices", ()))
+    return 0

@@ -1,0 +1,122 @@
+"""Reading for the commands, and the paths of a batch: which files go in, where each comes out."""
+
+from __future__ import annotations
+
+import glob
+import os
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from napari_hsr.cli.output import note
+from napari_hsr.errors import FileError, InputError
+
+if TYPE_CHECKING:
+    from napari_hsr.cube import Cube
+
+#: What a folder is searched for.
+PHOTOGRAPH_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff")
+
+
+def read_cube(path: str | os.PathLike) -> Cube:
+    """Read a spectral cube and print its notices; a photograph is refused.
+
+    Raises
+    ------
+    FileError
+        If the file cannot be read, or holds a photograph.
+    """
+    from napari_hsr.cube import Cube
+    from napari_hsr.io import read
+
+    cube = read(path)
+    if not isinstance(cube, Cube):
+        raise FileError(path, "a spectral cube was expected, but this is a photograph")
+    note(cube.notices, about=Path(path).name)
+    return cube
+
+
+def expand(inputs: Iterable[str]) -> tuple[list[Path], list[FileError]]:
+    """Files that the arguments of a batch stand for, in order and each once.
+
+    A folder stands for the photographs directly in it, a pattern (``*``, ``?``, ``[…]``,
+    ``**``) for what it matches; shells that leave patterns alone are thus served too.
+    What stands for nothing is returned as an error and does not stop the rest.
+    """
+    files: dict[Path, Path] = {}
+    errors: list[FileError] = []
+    for given in inputs:
+        try:
+            found = _stands_for(given)
+        except FileError as error:
+            errors.append(error)
+            continue
+        for path in found:
+            files.setdefault(path.resolve(), path)
+    return list(files.values()), errors
+
+
+def _stands_for(given: str) -> list[Path]:
+    path = Path(given)
+    if path.is_dir():
+        return _photographs_in(path)
+    if path.exists():  # before patterns: a file may be called "a[1].png"
+        return [path]
+    if glob.has_magic(given):
+        found: list[Path] = []
+        for match in sorted(glob.glob(given, recursive=True)):
+            if not Path(match).is_dir():
+                found.append(Path(match))
+        if found:
+            return found
+        raise FileError(given, "this pattern matches no file")
+    raise FileError(given, "there is no such file or folder")
+
+
+def _photographs_in(folder: Path) -> list[Path]:
+    found = sorted(
+        path
+        for path in folder.iterdir()
+        if path.suffix.lower() in PHOTOGRAPH_SUFFIXES
+        and path.is_file()
+        and not path.name.startswith(".")
+    )
+    if not found:
+        raise FileError(
+            folder, f"no photograph lies in this folder ({', '.join(PHOTOGRAPH_SUFFIXES)})"
+        )
+    return found
+
+
+def is_file_name(out: str, suffixes: Sequence[str]) -> bool:
+    """True if ``out`` names a file of a format with one of ``suffixes``, not a folder."""
+    if out.endswith(("/", os.sep)) or Path(out).is_dir():
+        return False
+    return Path(out).suffix.lower() in suffixes
+
+
+def output_names(inputs: Sequence[Path], folder: Path, tag: str, suffix: str) -> list[Path]:
+    """``folder/<input>_<tag><suffix>`` for each input; a number parts inputs of one name.
+
+    Names are told apart without regard to case, as some file systems do.
+    """
+    tag = re.sub(r"[^\w.-]+", "-", tag)
+    taken: set[str] = set()
+    names = []
+    for path in inputs:
+        stem, number = f"{path.stem}_{tag}", 1
+        while f"{stem}{suffix}".casefold() in taken:
+            number += 1
+            stem = f"{path.stem}_{tag}-{number}"
+        taken.add(f"{stem}{suffix}".casefold())
+        names.append(folder / f"{stem}{suffix}")
+    return names
+
+
+def refuse_overwriting(out: Path, inputs: Iterable[Path]) -> None:
+    """Raise InputError if writing ``out`` would destroy one of ``inputs``."""
+    for path in inputs:
+        same = out.resolve() == path.resolve()
+        if same or (out.exists() and path.exists() and out.samefile(path)):
+            raise InputError(f"{out} is an input; nothing was written over it.")

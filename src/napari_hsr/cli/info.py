@@ -1,0 +1,75 @@
+"""Say what a file is: a cube with its wavelengths, units and origin, or a photograph."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from napari_hsr.cli.output import note, print_json, print_pairs
+
+HELP = "say what a file or scene folder holds"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", metavar="FILE", help="a cube, a scene folder or a photograph")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def run(args: argparse.Namespace) -> int:
+    from napari_hsr.io import read
+
+    image = read(args.file)
+    summary = image.summary()
+    if args.json:
+        print_json({"file": args.file, **summary})
+    elif summary["kind"] == "cube":
+        print_pairs(_cube_facts(args.file, image, summary))
+    else:
+        print_pairs(_photograph_facts(args.file, summary))
+    note(image.notices, about=Path(args.file).name)
+    return 0
+
+
+def _cube_facts(path: str, cube: Any, summary: dict[str, Any]) -> list[tuple[str, object]]:
+    bands, height, width = cube.shape
+    low, high = summary["value_range"]
+    estimate = " (sampled)" if summary["value_range_is_estimate"] else ""
+    wavelengths = cube.wavelengths.describe() if cube.wavelengths is not None else "not known"
+    return [
+        ("file", path),
+        ("kind", "spectral cube"),
+        ("name", cube.name),
+        ("size", f"{height} x {width} pixels, {bands} band{'s' if bands > 1 else ''}"),
+        ("wavelengths", wavelengths),
+        ("values", f"{low:.6g} to {high:.6g}{estimate}"),
+        ("units", cube.units or "not known"),
+        *_origin(summary["provenance"]),
+        ("metadata", ", ".join(sorted(summary["metadata"]))),
+    ]
+
+
+def _photograph_facts(path: str, summary: dict[str, Any]) -> list[tuple[str, object]]:
+    height, width, _ = summary["shape"]
+    return [
+        ("file", path),
+        ("kind", "photograph"),
+        ("name", summary["name"]),
+        ("size", f"{height} x {width} pixels"),
+        ("values", summary["dtype"]),
+        ("encoding", summary["encoding"] or "not known"),
+        *_origin(summary["provenance"]),
+        ("metadata", ", ".join(sorted(summary["metadata"]))),
+    ]
+
+
+def _origin(provenance: dict[str, Any]) -> list[tuple[str, object]]:
+    weights = provenance.get("weights_sha256")
+    return [
+        ("made from", provenance.get("input")),
+        ("by model", provenance.get("model")),
+        ("weights", f"sha256 {weights[:16]}…" if weights else None),
+        ("napari-hsr", provenance.get("version")),
+        ("created", provenance.get("created")),
+        *(("step", step) for step in provenance.get("steps", [])),
+    ]

@@ -1,0 +1,56 @@
+"""What the commands say: answers on stdout, notes and errors on stderr."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable
+from typing import Any, TextIO
+
+from napari_hsr.errors import HSRError
+
+
+def explain(error: Exception) -> str:
+    """One sentence for the user about ``error``."""
+    if isinstance(error, HSRError):
+        return str(error)
+    if isinstance(error, OSError) and error.strerror:
+        about = f"{error.filename}: " if error.filename else ""
+        return f"{about}{error.strerror}."
+    if isinstance(error, MemoryError):
+        return "there is not enough memory for this; predict takes less with a smaller --tile."
+    return (
+        f"unexpected {type(error).__name__}: {error}. This is a fault in napari-hsr itself; "
+        "--debug shows where."
+    )
+
+
+def note(notices: Iterable[str], about: str = "", file: TextIO | None = None) -> None:
+    """Print what was assumed or changed, so that it is seen beside any answer."""
+    for notice in notices:
+        text = notice if not about or about in notice else f"{about}: {notice}"
+        print(f"note: {text}", file=file or sys.stderr)
+
+
+def print_json(value: Any) -> None:
+    """Print ``value`` on stdout as JSON that every parser accepts (no bare NaN or Infinity)."""
+    from napari_hsr.cube import jsonable
+
+    print(json.dumps(jsonable(value), indent=2, allow_nan=False))
+
+
+def print_pairs(pairs: Iterable[tuple[str, object]]) -> None:
+    """Print ``label  value`` lines with the values aligned; empty values are left out."""
+    kept = [(label, value) for label, value in pairs if value not in (None, "", [], {})]
+    width = max((len(label) for label, _ in kept), default=0)
+    for label, value in kept:
+        print(f"{label:<{width}}  {value}")
+
+
+def print_table(header: Iterable[str], rows: Iterable[Iterable[object]]) -> None:
+    """Print a table with aligned columns under its header."""
+    lines = [[str(cell) for cell in line] for line in (header, *rows)]
+    widths = [max(len(cell) for cell in column) for column in zip(*lines, strict=True)]
+    for line in lines:
+        cells = (f"{cell:<{width}}" for cell, width in zip(line, widths, strict=True))
+        print("  ".join(cells).rstrip())

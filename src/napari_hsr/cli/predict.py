@@ -1,0 +1,211 @@
+"""Reconstruct spectral cubes from photographs: files, folders and patterns.
+
+OUT is a file for one photograph, otherwise a folder; there each cube is named after its
+photograph and the model, <photograph>_<model>.mat, and a number parts photographs of one
+name. A folder as INPUT stands for the photographs directly in it. A photograph that fails
+does not stop the others: its reason is printed and the exit status is 1. No input is ever
+overwritten. Ctrl-C ends the batch and leaves nothing half-written.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from napari_hsr.cli.output import explain, note
+
+if TYPE_CHECKING:
+    from napari_hsr.events import Progress
+
+HELP = "reconstruct spectral cubes from photographs"
+DEFAULT_FORMAT = ".mat"
+
+
+def tile_size(text: str) -> int | str:
+    """A number of pixels, or ``auto``."""
+    return text if text == "auto" else int(text)
+
+
+tile_size.__name__ = "tile size"  # argparse: "invalid tile size value: 'x'"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "inputs", metavar="INPUT", nargs="+", help="photographs, folders of them, or patterns"
+    )
+    parser.add_argument("-o", "--output", metavar="OUT", required=True, help="a file or a folder")
+    parser.add_argument(
+        "--format",
+        metavar="SUFFIX",
+        help=f"format of the cubes in a folder, e.g. .h5 (default {DEFAULT_FORMAT}, MATLAB 7.3 "
+        "in the layout of the NTIRE challenges)",
+    )
+    parser.add_argument("--model", metavar="M", help="name of a model, or its folder or file")
+    parser.add_argument(
+        "--input-encoding",
+        metavar="E",
+        help="what the numbers in the photographs are: srgb, linear-srgb, xyz-d65 or camera:NAME "
+        "(default: as the files say)",
+    )
+    parser.add_argument(
+        "--device", metavar="D", default="auto", help="auto, cpu, mps, cuda, cuda:1… (default auto)"
+    )
+    parser.add_argument(
+        "--tile",
+        metavar="N",
+        type=tile_size,
+        default="auto",
+        help="side of the tiles in pixels, or auto (default)",
+    )
+    parser.add_argument(
+        "--precision", metavar="P", default="auto", help="of the computation (default auto)"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    from napari_hsr.cli.files import expand
+
+    inputs, failures = expand(args.inputs)
+    for failure in failures:
+        print(f"napari-hsr: error: {failure}", file=sys.stderr)
+    if not inputs:
+        return 1
+    outputs_for = _choose_outputs(args, inputs)
+
+    from napari_hsr.models import DEFAULT, load_model
+
+    model = load_model(args.model or DEFAULT)
+    batch = Batch(args, model, inputs, outputs_for(model.name))
+    return batch.run(already_failed=len(failures))
+
+
+def _choose_outputs(args: argparse.Namespace, inputs: list[Path]):
+    """A function from the model's name to one output path an input; wrong usage exits."""
+    from napari_hsr.cli.files import is_file_name, output_names
+    from napari_hsr.io import WRITE_SUFFIXES
+
+    known = ", ".join(WRITE_SUFFIXES)
+    suffix = args.format or DEFAULT_FORMAT
+    suffix = suffix.lower() if suffix.startswith(".") else f".{suffix.lower()}"
+    if suffix not in WRITE_SUFFIXES:
+        args.usage_error(f"--format {args.format}: cubes can be written as {known}")
+    out = Path(args.output)
+    if is_file_name(args.output, WRITE_SUFFIXES):
+        if len(inputs) > 1:
+            args.usage_error(f"{out} is one file, but there are {len(inputs)} photographs")
+        if args.format and suffix != out.suffix.lower():
+            args.usage_error(f"{out} and --format {args.format} contradict each other")
+        return lambda model_name: [out]
+    if out.exists() and not out.is_dir():
+        args.usage_error(f"{out} is a file that is not a cube; name a folder or a {known} file")
+    if len(inputs) == 1 and out.suffix and not out.is_dir() and not args.output.endswith("/"):
+        args.usage_error(
+            f"{out}: cubes can be written as {known}; end the name with / if it is a folder"
+        )
+    return lambda model_name: output_names(inputs, out, model_name, suffix)
+
+
+class Batch:
+    """Photographs to reconstruct, one after the other, with one model."""
+
+    def __init__(
+        self, args: argparse.Namespace, model: Any, inputs: list[Path], outputs: list[Path]
+    ):
+        self.args = args
+        self.model = model
+        self.inputs = inputs
+        self.outputs = outputs
+
+    def run(self, already_failed: int = 0) -> int:
+        """Reconstruct all, print one line each and a summary; the exit status."""
+        from napari_hsr.cli.interrupt import cancel_on_interrupt
+        from napari_hsr.errors import Cancelled
+
+        done, failed, start = 0, already_failed, time.perf_counter()
+        cancelled = False
+        with cancel_on_interrupt() as cancel, _progress_bar(len(self.inputs)) as bar:
+            for place, (source, out) in enumerate(zip(self.inputs, self.outputs, strict=True)):
+                bar.set_description_str(f"{place + 1}/{len(self.inputs)} {source.name}")
+                try:
+                    if cancel.is_set():
+                        raise Cancelled
+                    self._reconstruct(source, out, bar, place, cancel)
+                except Cancelled:
+                    cancelled = True
+                    break
+                except BrokenPipeError:
+                    raise
+                except Exception as error:
+                    failed += 1
+                    self._report(source, error, bar)
+                else:
+                    done += 1
+                    bar.write(f"{source} -> {out}", file=sys.stdout)
+                _advance(bar, place + 1)
+        seconds = time.perf_counter() - start
+        total = len(self.inputs) + already_failed
+        print(
+            f"{done} of {total} reconstructed with {self.model.name} in {seconds:.1f} s"
+            + (f", {failed} failed" if failed else "")
+            + (", the rest cancelled" if cancelled else "")
+        )
+        return 130 if cancelled else int(failed > 0)
+
+    def _reconstruct(
+        self, source: Path, out: Path, bar: Any, place: int, cancel: threading.Event
+    ) -> None:
+        from napari_hsr.cli.files import refuse_overwriting
+        from napari_hsr.inference import reconstruct
+        from napari_hsr.io import read, write
+
+        def show(progress: Progress) -> None:
+            _advance(bar, place + progress.done / max(progress.total, 1))
+
+        refuse_overwriting(out, self.inputs)
+        image = read(source)
+        cube = reconstruct(
+            image,
+            self.model,
+            encoding=self.args.input_encoding,
+            device=self.args.device,
+            tile=self.args.tile,
+            precision=self.args.precision,
+            progress=show,
+            cancel=cancel,
+        )
+        with bar.external_write_mode(file=sys.stderr):
+            note(dict.fromkeys((*image.notices, *cube.notices)), about=source.name)
+        out.parent.mkdir(parents=True, exist_ok=True)
+        write(cube, out)
+
+    def _report(self, source: Path, error: Exception, bar: Any) -> None:
+        if getattr(self.args, "debug", False):
+            bar.write("".join(traceback.format_exception(error)), file=sys.stderr)
+        text = explain(error)
+        about = "" if source.name in text else f"{source}: "
+        bar.write(f"napari-hsr: error: {about}{text}", file=sys.stderr)
+
+
+@contextmanager
+def _progress_bar(photographs: int) -> Iterator[Any]:
+    """One bar over the batch, on a terminal only."""
+    from tqdm import tqdm
+
+    with tqdm(
+        total=photographs,
+        disable=not sys.stderr.isatty(),
+        leave=False,
+        bar_format="{desc} |{bar}| {percentage:3.0f}% [{elapsed}<{remaining}]",
+    ) as bar:
+        yield bar
+
+
+def _advance(bar: Any, to: float) -> None:
+    bar.update(to - bar.n)

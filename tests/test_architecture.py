@@ -1,0 +1,236 @@
+"""The plan of the house in docs/architecture.md, held against the imports."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+CHECKOUT = Path(__file__).resolve().parents[1]
+PACKAGE = CHECKOUT / "src" / "napari_hsr"
+MODULES = sorted(PACKAGE.rglob("*.py"))
+
+#: From the ground up. A room may import from those below its own floor, and from itself.
+FLOORS = (
+    ("errors", "events", "provenance"),
+    ("cube",),
+    ("photograph",),
+    ("io", "colour"),
+    ("cameras",),
+    ("metrics", "spectra", "samples"),
+    ("models",),
+    ("inference",),
+    ("training",),
+    ("viewer",),
+    ("widgets", "cli"),
+    ("__main__",),
+)
+LEVEL = {name: level for level, floor in enumerate(FLOORS) for name in floor}
+
+QT = {"qtpy", "PyQt5", "PyQt6", "PySide2", "PySide6", "superqt", "pyqtgraph", "magicgui"}
+NAPARI = {"napari", "npe2", "app_model", "vispy"}
+#: Libraries that only these rooms may import, at any depth.
+ALLOWED_IN = {
+    **{library: {"widgets"} for library in QT},
+    **{library: {"viewer", "widgets"} for library in NAPARI},
+    "torch": {"models", "inference", "training"},
+    "lightning": {"training"},
+    "pytorch_lightning": {"training"},
+}
+
+
+def room(path: Path) -> str:
+    """The room that a file of the package belongs to; the package's own __init__ is ""."""
+    first = path.relative_to(PACKAGE).parts[0]
+    return "" if first == "__init__.py" else first.removesuffix(".py")
+
+
+def imports(path: Path, text: str | None = None) -> list[tuple[str, bool, int]]:
+    """(dotted name, inside a function?, line) of every import in a file, relative ones resolved."""
+    text = path.read_text(encoding="utf-8") if text is None else text
+    package = list(path.relative_to(PACKAGE.parent).with_suffix("").parts[:-1])
+    found = []
+
+    def visit(node: ast.AST, inside: bool) -> None:
+        if isinstance(node, ast.Import):
+            found.extend((alias.name, inside, node.lineno) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) + 1 - node.level] if node.level else []
+            module = ".".join([*base, *([node.module] if node.module else [])])
+            # "from napari_hsr import io" names a room, "from napari_hsr.io import read" does not.
+            found.extend((f"{module}.{alias.name}", inside, node.lineno) for alias in node.names)
+        deeper = inside or isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda))
+        for child in ast.iter_child_nodes(node):
+            visit(child, deeper)
+
+    visit(ast.parse(text), False)
+    return found
+
+
+def own_room(name: str) -> str | None:
+    """The room that a dotted name of ours points to: None for others', "" for the public API."""
+    parts = name.split(".")
+    if parts[0] != "napari_hsr":
+        return None
+    return parts[1] if len(parts) > 1 and parts[1] in LEVEL else ""
+
+
+def where(path: Path, line: int) -> str:
+    return f"{path.relative_to(CHECKOUT)}:{line}"
+
+
+def test_every_room_has_its_place():
+    assert {room(path) for path in MODULES} - {""} <= set(LEVEL)
+
+
+def test_imports_point_down_only():
+    wrong = []
+    for path in MODULES:
+        here = room(path)
+        if here == "":  # the door that opens every room on first use; its rooms stay closed below
+            continue
+        for name, _, line in imports(path):
+            there = own_room(name)
+            if there and there != here and LEVEL[there] >= LEVEL[here]:
+                wrong.append(f"{where(path, line)}: {here} imports {there}")
+    assert not wrong, "\n".join(wrong)
+
+
+def test_the_command_line_calls_the_viewer_only_inside_a_function():
+    wrong = [
+        where(path, line)
+        for path in MODULES
+        if room(path) == "cli"
+        for name, inside, line in imports(path)
+        if own_room(name) == "viewer" and not inside
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_qt_napari_torch_and_lightning_stay_in_their_rooms():
+    wrong = []
+    for path in MODULES:
+        for name, _, line in imports(path):
+            library = name.split(".")[0]
+            if library in ALLOWED_IN and room(path) not in ALLOWED_IN[library]:
+                wrong.append(f"{where(path, line)}: {library} in {room(path) or '__init__'}")
+    assert not wrong, "\n".join(wrong)
+
+
+def test_the_rules_see_a_forbidden_import():
+    """The walk itself: late, relative and aliased imports are all found."""
+    path = PACKAGE / "io" / "imagined.py"
+    found = imports(path, "def f():\n    from ..widgets import plot\n    import torch.nn as nn\n")
+    assert ("napari_hsr.widgets.plot", True, 2) in found
+    assert ("torch.nn", True, 3) in found
+    assert own_room(found[0][0]) == "widgets"
+    assert room(path) == "io"
+
+
+def loaded_after(code: str, *arguments: str) -> set[str]:
+    """Top-level modules that a fresh Python has loaded after ``code``."""
+    script = f"{code}\nimport json, sys\nprint(json.dumps(sorted(sys.modules)))"
+    done = subprocess.run(
+        [sys.executable, "-c", script, *arguments], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return {name.split(".")[0] for name in json.loads(done.stdout.splitlines()[-1])}
+
+
+def test_importing_the_package_loads_nothing_heavy():
+    loaded = loaded_after("import napari_hsr")
+    heavy = QT | NAPARI | {"torch", "lightning", "scipy", "numpy", "skimage", "h5py", "colour"}
+    assert not loaded & heavy
+
+
+def test_help_of_the_command_line_loads_nothing_heavy():
+    code = "from napari_hsr.cli import build_parser\nbuild_parser().format_help()"
+    assert not loaded_after(code) & (QT | NAPARI | {"torch", "scipy", "numpy", "tqdm"})
+
+
+def test_readers_writers_and_samples_of_the_plugin_do_not_load_torch():
+    import yaml
+
+    manifest = yaml.safe_load((PACKAGE / "napari.yaml").read_text(encoding="utf-8"))
+    contributions = manifest["contributions"]
+    wanted = {
+        entry["command"]
+        for kind in ("readers", "writers", "sample_data")
+        for entry in contributions.get(kind, [])
+        if "command" in entry
+    }
+    modules = {
+        command["python_name"].split(":")[0]
+        for command in contributions["commands"]
+        if command["id"] in wanted
+    }
+    assert modules
+    code = "import importlib, sys\nfor name in sys.argv[1:]: importlib.import_module(name)"
+    assert "torch" not in loaded_after(code, *modules)
+
+
+def test_a_photograph_becomes_a_cube_without_napari_and_qt(tmp_path):
+    """API and command line, with every viewer library made impossible to import."""
+    code = f"""
+import sys
+for name in {sorted(QT | NAPARI)!r}:
+    sys.modules[name] = None
+import numpy as np
+from PIL import Image
+from napari_hsr import load_model, read, reconstruct, write
+from napari_hsr.cli import main
+
+photo, saved, folder = sys.argv[1:]
+values = np.random.default_rng(0).integers(0, 256, (9, 7, 3), dtype=np.uint8)
+Image.fromarray(values).save(photo)
+cube = reconstruct(read(photo), load_model("rootpoly-srgb"))
+assert cube.shape == (31, 9, 7)
+write(cube, saved)
+assert main(["predict", photo, "-o", folder]) == 0
+assert main(["info", saved, "--json"]) == 0
+assert main(["evaluate", folder + "/photo_rootpoly-srgb.mat", saved]) == 0
+assert main(["render", saved, "-o", folder + "/seen.png"]) == 0
+assert main(["models"]) == 0
+"""
+    done = subprocess.run(
+        [
+            *(sys.executable, "-c", code),
+            *(tmp_path / "photo.png", tmp_path / "saved.mat", tmp_path / "out"),
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_no_source_file_is_too_long_to_hold_one_idea():
+    lengths = {path: len(path.read_text(encoding="utf-8").splitlines()) for path in MODULES}
+    too_long = {str(path.relative_to(PACKAGE)): n for path, n in lengths.items() if n > 450}
+    assert not too_long
+
+
+def test_no_tracked_file_names_a_place_on_one_machine():
+    listing = subprocess.run(
+        ["git", "ls-files", "-z"], cwd=CHECKOUT, capture_output=True, text=True, check=False
+    )
+    if listing.returncode:
+        pytest.skip("not a git checkout")
+    # Put together from pieces, so that this file passes its own test; the socket of an
+    # X server, a hidden folder in the one for temporary files, is the same on every machine.
+    places = ["/" + "work/", "/" + "root/", "/" + "farm/", "/" + "home/[a-z]", "/" + "tmp/[a-z]"]
+    needle = re.compile("(?<![A-Za-z0-9_.*-])(?:" + "|".join(places) + ")")
+    found = []
+    for name in filter(None, listing.stdout.split("\0")):
+        path = CHECKOUT / name
+        try:
+            text = path.read_text(encoding="utf-8")
+        except (UnicodeDecodeError, FileNotFoundError):
+            continue
+        found += [f"{name}: {line.strip()}" for line in text.splitlines() if needle.search(line)]
+    assert not found, "\n".join(found)
