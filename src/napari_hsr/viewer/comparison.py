@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_hsr.cube import jsonable
-from napari_hsr.viewer.layers import add_map, spread
+from napari_hsr.viewer.layers import add_map
+from napari_hsr.viewer.limits import spread
 
 if TYPE_CHECKING:
     from napari.layers import Image, Layer
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 KEY = "hsr_map"
 
 #: Perceptually uniform, dark = low: errors glow, PSNR reads the other way round.
-COLORMAPS = {"lower": "magma", "higher": "viridis"}
+COLORMAPS = {"low": "magma", "high": "viridis"}
 
 
 def show_maps(
@@ -103,21 +104,20 @@ def _name(error_map: ErrorMap, prediction: Image) -> str:
 
 def _placement(layer: Image) -> dict:
     """Where the last two axes of ``layer`` lie in the world, for a 2-D layer over it."""
-    from napari.utils.transforms import Affine
-
-    own = Affine(
-        scale=layer.scale,
-        translate=layer.translate,
-        rotate=layer.rotate,
-        shear=layer.shear,
-        ndim=layer.ndim,
-    ).set_slice([layer.ndim - 2, layer.ndim - 1])
+    origin, down, right = (
+        np.asarray(layer.data_to_world((0,) * (layer.ndim - 2) + corner))[-2:]
+        for corner in ((0, 0), (1, 0), (0, 1))
+    )
+    whole = np.eye(3)
+    whole[:2] = np.column_stack([down - origin, right - origin, origin])
+    scale, translate = np.asarray(layer.scale[-2:]), np.asarray(layer.translate[-2:])
+    own = np.eye(3)
+    own[:2] = np.column_stack([np.diag(scale), translate])
     return {
-        "scale": own.scale,
-        "translate": own.translate,
-        "rotate": own.rotate,
-        "shear": own.shear,
-        "affine": np.asarray(layer.affine.affine_matrix)[-3:, -3:],
+        "scale": scale,
+        "translate": translate,
+        # Rotation, shear and affine of the cube, in one; the identity for most.
+        "affine": whole @ np.linalg.inv(own),
         "units": layer.units[-2:],
     }
 

@@ -66,7 +66,7 @@ class GridView:
             layer.name_overlay.visible = True
         grid = self._viewer.canvas.grid
         grid.stride, grid.spacing = 1, 0.02
-        grid.shape = _best_shape(len(tiles), self._viewer.canvas.size, _aspect(prediction))
+        grid.shape = best_shape(len(tiles), self._viewer.canvas.size, _aspect(prediction))
         grid.enabled = True
         self._viewer.fit_to_view(layers=tiles)
 
@@ -93,7 +93,7 @@ class GridView:
         for layer, shown in before.names_shown.items():
             layer.name_overlay.visible = shown
         for name, value in before.camera.items():
-            setattr(self._viewer.camera, name, value)
+            setattr(self._viewer.scene.camera, name, value)
         layers.selection = {layer for layer in before.selection if layer in layers}
         if before.active in layers:
             layers.selection.active = before.active
@@ -109,7 +109,7 @@ class GridView:
                 for layer in tiles[:2]
             },
             grid={name: getattr(viewer.canvas.grid, name) for name in _GRID},
-            camera={name: getattr(viewer.camera, name) for name in _CAMERA},
+            camera={name: getattr(viewer.scene.camera, name) for name in _CAMERA},
             selection=set(viewer.layers.selection),
             active=viewer.layers.selection.active,
         )
@@ -138,7 +138,7 @@ def _aspect(layer: Image) -> float:
     return float(extent[1] / extent[0]) if extent.all() else 1.0
 
 
-def _best_shape(tiles: int, canvas: Sequence[float], aspect: float) -> tuple[int, int]:
+def best_shape(tiles: int, canvas: Sequence[float], aspect: float) -> tuple[int, int]:
     """Rows and columns that show an image of this aspect largest.
 
     ``canvas`` is (height, width) in pixels.

@@ -1,0 +1,83 @@
+"""The table of a comparison: each metric, its value and its unit."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import (
+    QAbstractItemView,
+    QHeaderView,
+    QSizePolicy,
+    QTableWidget,
+    QTableWidgetItem,
+    QWidget,
+)
+
+#: Decimals that are worth showing, by unit; all others get four significant digits.
+_DECIMALS = {"dB": 2, "°": 3}
+
+
+class MetricTable(QTableWidget):
+    """Read-only, as tall as its rows, copied by Ctrl+C as text with tabs."""
+
+    def __init__(self, parent: QWidget | None = None):
+        super().__init__(0, 2, parent)
+        self.setHorizontalHeaderLabels(["Metric", "Value"])
+        self.horizontalHeader().setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
+        self.horizontalHeader().setSectionResizeMode(1, QHeaderView.ResizeMode.ResizeToContents)
+        self.verticalHeader().hide()
+        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.setAlternatingRowColors(True)
+        self._fit()
+
+    def show_values(
+        self, labels: Mapping[str, str], values: Mapping[str, float], units: Mapping[str, str]
+    ) -> None:
+        """One row a metric, in the order of ``values``; the full number is the tool tip."""
+        self.setRowCount(len(values))
+        for row, (name, value) in enumerate(values.items()):
+            unit = units.get(name) or ""
+            metric = QTableWidgetItem(labels.get(name, name))
+            number = QTableWidgetItem(format_value(value, unit))
+            number.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+            for column, item in enumerate((metric, number)):
+                item.setToolTip(f"{metric.text()}: {value!r} {unit}".rstrip())
+                self.setItem(row, column, item)
+        self._fit()
+
+    def text(self) -> str:
+        """The selected rows (all, if none is) as lines of metric, tab, value."""
+        chosen = sorted({index.row() for index in self.selectedIndexes()})
+        rows = chosen or range(self.rowCount())
+        return "\n".join(f"{self.item(r, 0).text()}\t{self.item(r, 1).text()}" for r in rows)
+
+    def keyPressEvent(self, event) -> None:  # noqa: N802 - Qt's name
+        """Copy on Ctrl+C."""
+        from qtpy.QtGui import QGuiApplication, QKeySequence
+
+        if event.matches(QKeySequence.StandardKey.Copy):
+            QGuiApplication.clipboard().setText(self.text())
+        else:
+            super().keyPressEvent(event)
+
+    def _fit(self) -> None:
+        height = self.horizontalHeader().sizeHint().height() + 2 * self.frameWidth()
+        self.setFixedHeight(height + self.verticalHeader().length())
+
+
+def format_value(value: float | None, unit: str = "") -> str:
+    """For people: ``34.87 dB``, ``2.106 °``, ``0.01346``, ``∞ dB``, or ``not defined``."""
+    if value is None or math.isnan(value):
+        return "not defined"
+    if math.isinf(value):
+        number = "∞" if value > 0 else "−∞"
+    elif unit in _DECIMALS:
+        number = f"{value:.{_DECIMALS[unit]}f}"
+    else:
+        number = f"{value:.4g}"
+    return f"{number} {unit}".rstrip()
