@@ -35,7 +35,7 @@ def current_band(viewer: ViewerModel, layer: Layer) -> int | None:
         return None
     place = layer.world_to_data(tuple(viewer.dims.point))[-3]
     bands = (layer.data[0] if layer.multiscale else layer.data).shape[0]
-    # As napari slices: half to even. A slider between two grids may stand just outside.
+    # As napari slices: half to even.
     band = int(np.round(place))
     return band if 0 <= band < bands else None
 
@@ -73,7 +73,8 @@ def go_to(viewer: ViewerModel, nm: float) -> None:
     if axis is None or not cubes:
         return
     if any(on_nm_axis(cube) for cube in cubes):
-        viewer.dims.set_point(axis, float(nm))
+        start, _, step = viewer.dims.range[axis]
+        viewer.dims.set_point(axis, start + step * round((float(nm) - start) / step))
         return
     for cube in cubes:
         wavelengths = layer_wavelengths(cube)

@@ -23,16 +23,13 @@ _TELLING = {"point", "ndim", "inserted", "removed", "reordered", "visible", "sca
 
 
 def wavelength_text(viewer: ViewerModel) -> str:
-    """The text for the canvas: of the topmost visible cube, empty if there is none."""
-    cubes = axis.visible_cubes(viewer)
-    if not any(cube.visible for cube in cubes):
-        return ""
-    nm = axis.current_nm(viewer)
-    if nm is not None:
-        return f"λ = {nm:.5g} nm"
-    bands = (axis.current_band(viewer, cube) for cube in cubes)
-    band = next((b for b in bands if b is not None), None)
-    return "" if band is None else f"band {band + 1}"
+    """The text for the canvas: the band of the topmost cube that shows one, else empty."""
+    for cube in axis.visible_cubes(viewer):
+        band = axis.current_band(viewer, cube) if cube.visible else None
+        if band is not None:
+            nm = axis.current_nm(viewer, cube)
+            return f"band {band + 1}" if nm is None else f"λ = {nm:.5g} nm"
+    return ""
 
 
 def show_wavelength(viewer: ViewerModel) -> None:

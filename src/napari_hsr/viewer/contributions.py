@@ -107,25 +107,26 @@ def missing_wavelengths(cube: Cube) -> str:
     return f"Wavelengths are assumed to be {nm[0]:g}–{nm[-1]:g} nm, in {cube.bands} bands."
 
 
-def write_cube(path: str | PathLike, data: Any, meta: dict[str, Any]) -> list[str]:
-    """Write an image layer that holds a cube; the format follows the suffix.
+def write_image(path: str | PathLike, data: Any, meta: dict[str, Any]) -> list[str]:
+    """Write an image layer that holds a cube or a photograph; the format follows the suffix.
 
     Raises
     ------
     HSRError
-        If the layer is not a cube or the file cannot be written; one sentence.
+        If the layer is neither, or the file cannot be written; one sentence.
     """
     from napari_hsr import io
-    from napari_hsr.viewer.layers import cube_from_parts
+    from napari_hsr.viewer.layers import cube_from_parts, photograph_from_parts
 
     if meta.get("multiscale"):
         data = data[0]
-    if meta.get("rgb") or len(data.shape) != 3:
+    if len(data.shape) != 3:
         raise InputError(
-            f"{meta.get('name', 'This layer')!r} is not a cube (bands, height, width); "
-            "choose another writer for photographs and maps."
+            f"{meta.get('name', 'This layer')!r} is neither a cube (bands, height, width) nor a "
+            f"photograph: its shape is {tuple(data.shape)}; choose another writer."
         )
-    return [fspath(io.write(cube_from_parts(data, meta), path))]
+    convert = photograph_from_parts if meta.get("rgb") else cube_from_parts
+    return [fspath(io.write(convert(data, meta), path))]
 
 
 def sample_photograph() -> list[LayerTuple]:

@@ -181,10 +181,26 @@ def band_axis(wavelengths: Wavelengths | None) -> dict[str, Any]:
 
 
 def spatial_transform(like: Layer | None) -> dict[str, Any]:
-    """``scale`` and ``translate`` (y, x) that put a two-dimensional layer where ``like`` is."""
+    """Keywords that put a two-dimensional layer exactly where ``like`` is in y and x."""
     if like is None:
         return {}
-    return {"scale": tuple(like.scale[-2:]), "translate": tuple(like.translate[-2:])}
+    from napari.utils.transforms import Affine
+
+    own = Affine(
+        scale=like.scale,
+        translate=like.translate,
+        rotate=like.rotate,
+        shear=like.shear,
+        ndim=like.ndim,
+    ).set_slice([like.ndim - 2, like.ndim - 1])
+    return {
+        "scale": own.scale,
+        "translate": own.translate,
+        "rotate": own.rotate,
+        "shear": own.shear,
+        "affine": np.asarray(like.affine.affine_matrix)[-3:, -3:],
+        "units": tuple(like.units[-2:]),
+    }
 
 
 # --- from layers to our things -------------------------------------------------------------
