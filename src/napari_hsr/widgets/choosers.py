@@ -172,8 +172,55 @@ class ModelChooser(NarrowComboBox):
 
 
 def describe_card(card) -> str:
-    """The essentials of a model card in a few lines of plain text."""
-    return card.title
+    """The essentials of a model card, one a line: output, training data, figures."""
+    rows = [
+        f"{heading}: {text}"
+        for heading, text in card.sentences()
+        if heading in ("Input", "Output", "Trained on") or heading.startswith("Measured")
+    ]
+    return "\n".join([card.title, *rows])
+
+
+class EncodingChooser(NarrowComboBox):
+    """The encodings that a photograph may be in.
+
+    Offers those that need no camera, and the camera responses that installed models were
+    made for.
+
+    Signals
+    -------
+    chosen(str)
+        The encoding that the *user* has stated.
+    """
+
+    chosen = Signal(str)
+
+    def __init__(self, parent: QWidget | None = None):
+        super().__init__(parent)
+        from napari_hsr.colour import ENCODINGS
+        from napari_hsr.models import list_models
+
+        cameras = {c.input_encoding for c in list_models()} - set(ENCODINGS)
+        self._encodings = [*ENCODINGS, *sorted(cameras)]
+        self.setPlaceholderText("not known: choose")
+        self._list(-1)
+        self.activated.connect(lambda row: self.chosen.emit(self._encodings[row]))
+
+    def encoding(self) -> str | None:
+        """The encoding that is shown, None if it is not known."""
+        row = self.currentIndex()
+        return self._encodings[row] if row >= 0 else None
+
+    def show_encoding(self, encoding: str | None) -> None:
+        """Show what is known, without a signal."""
+        if encoding is not None and encoding not in self._encodings:
+            self._encodings.append(encoding)
+        self._list(-1 if encoding is None else self._encodings.index(encoding))
+
+    def _list(self, current: int) -> None:
+        from napari_hsr.colour import encoding_label
+
+        self.set_choices([encoding_label(e) for e in self._encodings], current)
 
 
 class DeviceChooser(NarrowComboBox):

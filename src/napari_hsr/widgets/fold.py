@@ -1,0 +1,44 @@
+"""A heading that folds what is under it."""
+
+from __future__ import annotations
+
+from qtpy.QtWidgets import QPushButton, QSizePolicy, QVBoxLayout, QWidget
+
+
+class Fold(QWidget):
+    """A title to click, and one widget under it that is shown or not.
+
+    Without an animation, so that word-wrapped labels inside get the height they need.
+    """
+
+    def __init__(self, title: str, content: QWidget, parent: QWidget | None = None):
+        super().__init__(parent)
+        self._title = title
+        self.content = content
+        self.button = QPushButton()
+        self.button.setCheckable(True)
+        self.button.setFlat(True)
+        self.button.setStyleSheet(
+            "QPushButton { text-align: left; border: none; background: transparent; "
+            "padding: 3px 0px; }"
+        )
+        self.button.toggled.connect(self._show)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(2)
+        layout.addWidget(self.button)
+        layout.addWidget(content)
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
+        self._show(False)
+
+    def set_open(self, is_open: bool) -> None:
+        """Unfold or fold."""
+        self.button.setChecked(is_open)
+
+    def is_open(self) -> bool:
+        """True while the content is shown."""
+        return self.button.isChecked()
+
+    def _show(self, is_open: bool) -> None:
+        self.button.setText(f"{'▾' if is_open else '▸'} {self._title}")
+        self.content.setVisible(is_open)
