@@ -1,0 +1,236 @@
+"""Spectral sensitivities: measured cameras, standard observers, and tables of the user's own."""
+
+from __future__ import annotations
+
+import csv
+import difflib
+import math
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from napari_hsr.colour.encodings import slug
+from napari_hsr.colour.standard import OBSERVERS, colour_science
+from napari_hsr.errors import FileError, InputError
+from napari_hsr.photograph import CAMERA
+
+#: Measured cameras that come with colour-science.
+MEASURED = ("Nikon 5100 (NPL)", "Sigma SDMerill (NPL)")
+
+
+@dataclass(frozen=True, eq=False)
+class Camera:
+    """The spectral sensitivities of three channels.
+
+    Attributes
+    ----------
+    name : str
+        As its source writes it.
+    wavelengths_nm : ndarray, shape (n,)
+        Strictly ascending.
+    sensitivities : ndarray, shape (n, 3)
+        Red, green and blue (or x̄, ȳ, z̄), in relative units.
+    source : str
+        Where the numbers come from, for provenance.
+    observer : str or None
+        The full name of a CIE observer if this is one: its photographs are rendered to sRGB.
+
+    Raises
+    ------
+    InputError
+        If the numbers are not finite, do not fit each other, or a channel sees nothing.
+    """
+
+    name: str
+    wavelengths_nm: np.ndarray
+    sensitivities: np.ndarray
+    source: str = ""
+    observer: str | None = None
+
+    def __post_init__(self) -> None:
+        nm = np.array(self.wavelengths_nm, dtype=np.float64).ravel()
+        values = np.array(self.sensitivities, dtype=np.float64)
+        if nm.size < 2 or values.shape != (nm.size, 3):
+            raise InputError(
+                f"The camera {self.name} needs three sensitivities at each of two wavelengths or "
+                f"more; it has {nm.size} wavelengths and values of shape {values.shape}."
+            )
+        if not (np.isfinite(nm).all() and np.isfinite(values).all()):
+            raise InputError(f"The sensitivities of the camera {self.name} are not all numbers.")
+        if (np.diff(nm) <= 0).any() or nm[0] <= 0:
+            raise InputError(f"The wavelengths of the camera {self.name} must ascend strictly.")
+        if nm[-1] < 50:
+            raise InputError(
+                f"The wavelengths of the camera {self.name} must be in nm; "
+                f"they end at {nm[-1]:g}, which looks like µm."
+            )
+        if (values.sum(axis=0) <= 0).any():
+            raise InputError(f"The camera {self.name} has a channel that sees nothing.")
+        nm.flags.writeable = values.flags.writeable = False
+        object.__setattr__(self, "wavelengths_nm", nm)
+        object.__setattr__(self, "sensitivities", values)
+
+    @property
+    def slug(self) -> str:
+        """``"nikon-d700"``."""
+        return slug(self.name)
+
+    @property
+    def encoding(self) -> str:
+        """The encoding of its photographs: ``camera:<slug>``, or XYZ's linear sRGB for an observer."""
+        return "linear-srgb" if self.observer else CAMERA + self.slug
+
+
+def list_cameras() -> list[str]:
+    """Names that :func:`get_camera` takes without a file; loads nothing."""
+    return [*MEASURED, *OBSERVERS]
+
+
+def get_camera(text: str | Camera) -> Camera:
+    """A camera by name or from a table.
+
+    Parameters
+    ----------
+    text : str
+        ``"Nikon 5100 (NPL)"`` or ``"nikon-5100-npl"``, ``"cie-1931"``, ``"cie-1964"``; or a CSV
+        file: ``"file.csv"`` if it holds one camera, ``"file.csv:Nikon_D700"`` else. The file has
+        the columns ``wavelength`` (or ``wavelength_nm``), ``R``, ``G``, ``B``, and ``camera`` if
+        it holds several. A :class:`Camera` is given back as it is.
+
+    Returns
+    -------
+    Camera
+
+    Raises
+    ------
+    InputError, FileError
+        If the name is not known, or the file cannot be used.
+    """
+    if isinstance(text, Camera):
+        return text
+    text = str(text).strip()
+    match = re.fullmatch(r"(?P<path>.+\.(?:csv|txt|tsv))(?::(?P<name>.+))?", text, re.IGNORECASE)
+    if match:
+        return _pick(match["path"], match["name"])
+    wanted = slug(text[len(CAMERA) :] if text.lower().startswith(CAMERA) else text)
+    for name in MEASURED:
+        if slug(name) == wanted:
+            return _measured(name)
+    for short, full in OBSERVERS.items():
+        if wanted in (short, slug(full)):
+            return _observer(short, full)
+    raise InputError(
+        f"The camera {text!r} is not known; known are {', '.join(list_cameras())}, "
+        "or a table as file.csv:name."
+    )
+
+
+@lru_cache(maxsize=4)
+def _measured(name: str) -> Camera:
+    curves = colour_science().MSDS_CAMERA_SENSITIVITIES[name]
+    return Camera(name, curves.wavelengths, curves.values, "colour-science, measured by NPL")
+
+
+@lru_cache(maxsize=4)
+def _observer(short: str, full: str) -> Camera:
+    curves = colour_science().MSDS_CMFS[full]
+    return Camera(short, curves.wavelengths, curves.values, f"colour-science, {full}", full)
+
+
+def _pick(path: str, name: str | None) -> Camera:
+    cameras = read_cameras(path)
+    if name is None:
+        if len(cameras) == 1:
+            return next(iter(cameras.values()))
+        some = ", ".join(list(cameras)[:3])
+        raise FileError(
+            path,
+            f"it holds {len(cameras)} cameras, so name one as "
+            f"{Path(path).name}:{next(iter(cameras))} ({some}…)",
+        )
+    for known, camera in cameras.items():
+        if slug(known) == slug(name):
+            return camera
+    near = difflib.get_close_matches(name, cameras, n=3, cutoff=0.0)
+    raise FileError(path, f"it holds no camera {name!r}; the nearest names are {', '.join(near)}")
+
+
+def read_cameras(path: str | Path) -> dict[str, Camera]:
+    """All cameras of a CSV table, by their names.
+
+    Parameters
+    ----------
+    path : path-like
+        UTF-8 text with a header line; columns in any order and case, separated by comma,
+        semicolon or tab: ``wavelength`` or ``wavelength_nm``, ``R``, ``G``, ``B``, and
+        ``camera`` if there are several. Rows may come in any order.
+
+    Raises
+    ------
+    FileError
+        If it cannot be read, a column is missing, or a value is not a number.
+    """
+    path = Path(path)
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except FileNotFoundError:
+        raise FileError(path, "there is no such file") from None
+    except UnicodeDecodeError:
+        raise FileError(path, "it is not a text file, but a table of sensitivities is") from None
+    except OSError as error:
+        raise FileError(path, f"it cannot be read ({error.strerror})") from error
+    header = next((line for line in lines if line.strip()), None)
+    if header is None:
+        raise FileError(path, "it is empty; a table of sensitivities was expected")
+    delimiter = max(",;\t", key=header.count)
+    rows = list(csv.reader(lines, delimiter=delimiter))
+    at = next(i for i, row in enumerate(rows) if any(cell.strip() for cell in row))
+    columns = _columns(path, rows[at])
+    tables: dict[str, dict[float, list[float]]] = {}
+    for number, row in enumerate(rows[at + 1 :], start=at + 2):
+        if not any(cell.strip() for cell in row):
+            continue
+        try:
+            nm, *rgb = (float(row[columns[key]]) for key in ("wavelength", "r", "g", "b"))
+        except (IndexError, ValueError):
+            nm, rgb = math.nan, []
+        if not all(math.isfinite(value) for value in (nm, *rgb)):
+            raise FileError(path, f"line {number} does not hold a wavelength and three numbers")
+        name = row[columns["camera"]].strip() if "camera" in columns else path.stem
+        if nm in (table := tables.setdefault(name, {})):
+            raise FileError(path, f"line {number} gives {nm:g} nm a second time for {name}")
+        table[nm] = rgb
+    if not tables:
+        raise FileError(path, "it has a header but no rows of sensitivities")
+    try:
+        return {name: _from_table(name, table, path) for name, table in tables.items()}
+    except InputError as error:
+        raise FileError(path, str(error).rstrip(".")) from None
+
+
+def _from_table(name: str, table: dict[float, list[float]], path: Path) -> Camera:
+    nm = sorted(table)
+    return Camera(name, np.array(nm), np.array([table[at] for at in nm]), path.name)
+
+
+def _columns(path: Path, header: list[str]) -> dict[str, int]:
+    found = {cell.strip().lower(): i for i, cell in enumerate(header)}
+    for alias in ("wavelength_nm", "wavelength (nm)", "lambda", "nm"):
+        if alias in found:
+            found.setdefault("wavelength", found[alias])
+    for key, aliases in {"r": ("red",), "g": ("green",), "b": ("blue",)}.items():
+        for alias in aliases:
+            if alias in found:
+                found.setdefault(key, found[alias])
+    missing = [key for key in ("wavelength", "r", "g", "b") if key not in found]
+    if missing:
+        raise FileError(
+            path,
+            "a table of sensitivities has the columns wavelength, R, G, B (and camera); "
+            f"{', '.join(m.upper() if len(m) == 1 else m for m in missing)} is missing "
+            f"from its first line ({', '.join(cell.strip()[:20] for cell in header[:6])})",
+        )
+    return found

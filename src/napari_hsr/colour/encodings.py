@@ -1,0 +1,195 @@
+"""The names of the encodings, which of them lead to which, and what values they allow."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+
+from napari_hsr.errors import InputError
+from napari_hsr.photograph import CAMERA, LINEAR_SRGB, SRGB, XYZ_D65, Photograph
+
+#: Encodings that need no camera, in the order in which choosers offer them, with their labels.
+#: A named camera's linear response, ``camera:<name>``, comes on top: see :func:`encoding_label`.
+ENCODINGS: dict[str, str] = {
+    SRGB: "sRGB (photographs from cameras and the web)",
+    LINEAR_SRGB: "linear sRGB (linear light, D65)",
+    XYZ_D65: "CIE 1931 XYZ (D65, white Y = 1)",
+}
+
+_ALIASES = {
+    "s-rgb": SRGB,
+    "srgb-encoded": SRGB,
+    "gamma": SRGB,
+    "linear": LINEAR_SRGB,
+    "srgb-linear": LINEAR_SRGB,
+    "linear-rgb": LINEAR_SRGB,
+    "linear-s-rgb": LINEAR_SRGB,
+    "xyz": XYZ_D65,
+    "cie-xyz": XYZ_D65,
+    "ciexyz": XYZ_D65,
+}
+
+#: Makers whose name alone says that a word names a camera: ``nikon-d700``.
+_MAKERS = (
+    *("agfa", "apple", "arri", "arashi", "basler", "blackmagic", "canon", "casio", "dji"),
+    *("fuji", "fujifilm", "google", "gopro", "hasselblad", "huawei", "kodak", "leica"),
+    *("minolta", "nikon", "nokia", "olympus", "panasonic", "pentax", "phase-one", "point-grey"),
+    *("red", "ricoh", "samsung", "sigma", "sony", "ximea", "xiaomi"),
+)
+
+#: Float values that each encoding may hold: room for rounding, overshoot and, in linear light,
+#: four stops above white, but not for 0..255.
+_RANGES = {SRGB: (-0.1, 1.5), LINEAR_SRGB: (-1.0, 16.0), XYZ_D65: (-1.0, 16.0)}
+_CAMERA_RANGE = (-1.0, 16.0)
+
+
+def slug(name: str) -> str:
+    """``name`` in lower case with hyphens: ``"Nikon_D700"`` → ``"nikon-d700"``."""
+    return re.sub(r"[^a-z0-9]+", "-", str(name).lower()).strip("-")
+
+
+def _known() -> str:
+    return ", ".join([*ENCODINGS, f"{CAMERA}<name>"])
+
+
+def normalise_encoding(text: str) -> str:
+    """The one spelling of an encoding that a person wrote.
+
+    Parameters
+    ----------
+    text : str
+        ``"sRGB"``, ``"linear"``, ``"XYZ"``, ``"camera:Nikon_D700"``, ``"nikon-d700"``…
+
+    Returns
+    -------
+    str
+        ``"srgb"``, ``"linear-srgb"``, ``"xyz-d65"`` or ``"camera:<slug>"``.
+
+    Raises
+    ------
+    InputError
+        If it is none of these.
+    """
+    word = str(text).strip()
+    if word.lower().startswith(CAMERA):
+        name = slug(word[len(CAMERA) :])
+        if name:
+            return CAMERA + name
+        raise InputError(f"The encoding {word!r} names no camera: write {CAMERA}nikon-d700.")
+    key = slug(word)
+    if key in ENCODINGS:
+        return key
+    if key in _ALIASES:
+        return _ALIASES[key]
+    if any(key.startswith(f"{maker}-") for maker in _MAKERS):
+        return CAMERA + key
+    raise InputError(f"The encoding {word!r} is not known; known are {_known()}.")
+
+
+def encoding_label(encoding: str | None) -> str:
+    """For people: ``"linear response of the camera nikon-d700"``."""
+    if encoding is None:
+        return "not known"
+    if encoding.startswith(CAMERA):
+        return f"linear response of the camera {encoding[len(CAMERA) :]}"
+    return ENCODINGS.get(encoding, encoding)
+
+
+def _short(encoding: str) -> str:
+    names = {SRGB: "sRGB", LINEAR_SRGB: "linear sRGB", XYZ_D65: "CIE XYZ"}
+    return names.get(encoding) or f"the {encoding_label(encoding)}"
+
+
+def why_not_convert(source: str | None, target: str | None) -> str | None:
+    """Why values in one encoding cannot become values in another.
+
+    Parameters
+    ----------
+    source, target : str or None
+        Encodings in any spelling that :func:`normalise_encoding` takes; None if not known.
+
+    Returns
+    -------
+    str or None
+        None if :func:`convert` does it, else the reason in one sentence.
+    """
+    if source is None:
+        return (
+            "The encoding of this photograph is not known: state it with --input-encoding "
+            f"or in the panel ({_known()})."
+        )
+    if target is None:
+        return f"The encoding to convert to is not stated ({_known()})."
+    try:
+        source, target = normalise_encoding(source), normalise_encoding(target)
+    except InputError as error:
+        return str(error)
+    if source == target or (source in ENCODINGS and target in ENCODINGS):
+        return None
+    if source in ENCODINGS:
+        article = "An" if source == SRGB else "A"
+        return (
+            f"{article} {_short(source)} photograph cannot be turned into {_short(target)}: "
+            "that takes the camera's own raw values; choose a model made for linear sRGB."
+        )
+    if target in ENCODINGS:
+        return (
+            f"A photograph in {_short(source)} cannot be turned into {_short(target)}: "
+            "that takes a colour profile of this camera; choose a model made for this camera."
+        )
+    return (
+        f"A photograph in {_short(source)} cannot be turned into {_short(target)}: "
+        "each camera sees other parts of the spectrum; choose a model made for this camera."
+    )
+
+
+def check_range(data: np.ndarray, encoding: str | None, name: str = "The photograph") -> str | None:
+    """Why float values do not fit their encoding.
+
+    Integers always fit: their full scale is 1. Floats are in about 0..1; a small overshoot
+    is let pass (sRGB -0.1..1.5, linear light up to 16, four stops above white). NaN and
+    infinite values mark missing pixels and do not count.
+
+    Parameters
+    ----------
+    data : ndarray
+        The photograph's values.
+    encoding : str or None
+        Any spelling; None is judged as sRGB.
+    name : str
+        Opens the sentence.
+
+    Returns
+    -------
+    str or None
+        None if they fit, else the reason in one sentence.
+    """
+    data = np.asarray(data)
+    if data.dtype.kind != "f":
+        return None
+    encoding = SRGB if encoding is None else normalise_encoding(encoding)
+    low, high = np.inf, -np.inf
+    for row in np.array_split(data, max(1, data.size // 2**22)):  # bounded temporaries
+        finite = row[np.isfinite(row)]
+        if finite.size:
+            low, high = min(low, float(finite.min())), max(high, float(finite.max()))
+    if low > high:
+        return f"{name} holds no finite value."
+    least, most = _RANGES.get(encoding, _CAMERA_RANGE)
+    if least <= low and high <= most:
+        return None
+    advice = ""
+    for bits in (8, 10, 12, 14, 16):
+        if low >= 0 and high > most and high <= 2**bits - 1:
+            advice = f"; divide by {2**bits - 1} if they are {bits}-bit values"
+            break
+    return (
+        f"{name} holds floating-point values from {low:.4g} to {high:.4g}, "
+        f"but {_short(encoding)} values lie in 0..1{advice}."
+    )
+
+
+def why_not_values(photograph: Photograph) -> str | None:
+    """:func:`check_range` on a whole photograph, in its own encoding."""
+    return check_range(photograph.data, photograph.encoding, f"The photograph {photograph.name!r}")

@@ -1,0 +1,271 @@
+"""A cube as a picture: true colour through a standard observer, or three bands as false colour."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from napari_hsr.colour.matrix import (
+    rendering_matrix,
+    to_linear_srgb,
+    why_no_true_colour,
+    xyz_weights,
+)
+from napari_hsr.colour.standard import illuminant_name, observer_name
+from napari_hsr.colour.transfer import srgb_encode
+from napari_hsr.cube import Cube
+from napari_hsr.errors import InputError
+
+_BLOCK_VALUES = 2**22  # 16 MB of float32 at a time
+_WHITE_PERCENTILE = 99.5
+_CIE_1931 = "CIE 1931 2 Degree Standard Observer"
+
+
+def row_blocks(cube: Cube, bands: slice, rows: int | None) -> Iterator[tuple[slice, np.ndarray]]:
+    """Pieces of a cube in memory: (rows, float32 array (bands, rows, width)), top to bottom."""
+    first, last, _ = bands.indices(cube.bands)
+    _, height, width = cube.shape
+    step = int(rows) if rows else max(1, _BLOCK_VALUES // max(1, (last - first) * width))
+    for top in range(0, height, step):
+        at = slice(top, min(top + step, height))
+        yield at, np.asarray(cube.data[first:last, at, :], dtype=np.float32)
+
+
+def project(block: np.ndarray, matrix: np.ndarray) -> np.ndarray:
+    """``matrix`` (bands, 3) applied to (bands, rows, width) → (rows, width, 3) float32."""
+    with np.errstate(invalid="ignore", over="ignore"):  # infinite pixels become NaN
+        flat = matrix.T.astype(np.float32) @ block.reshape(block.shape[0], -1)
+    return np.moveaxis(flat.reshape(-1, *block.shape[1:]), 0, -1)
+
+
+def used_bands(matrix: np.ndarray) -> slice:
+    """The run of bands that weigh anything; the others need not be read."""
+    used = np.flatnonzero(np.abs(matrix).max(axis=1) > 0)
+    return slice(int(used[0]), int(used[-1]) + 1)
+
+
+@dataclass(frozen=True, eq=False)
+class Rendering:
+    """How one cube is turned into a picture.
+
+    Attributes
+    ----------
+    matrix : ndarray, shape (bands, 3)
+        From the cube's values to linear sRGB, brightness included.
+    note : str
+        One sentence for the user: observer, light, and what was taken as white.
+    """
+
+    matrix: np.ndarray
+    note: str
+
+
+def is_radiance(cube: Cube) -> bool:
+    """True if the units say that the cube holds its light already."""
+    units = cube.units or ""
+    return (
+        "radiance" in units.lower() or "W " in units or units.startswith(("W/", "mW", "uW", "µW"))
+    )
+
+
+def rendering(
+    cube: Cube,
+    illuminant: str = "D65",
+    observer: str = _CIE_1931,
+    white: float | np.ndarray | None = None,
+) -> Rendering:
+    """What :func:`render` will do with a cube, in numbers and in words; parameters as there."""
+    reason = why_no_true_colour(cube.wavelengths)
+    if reason:
+        raise InputError(reason)
+    nm = np.asarray(cube.wavelengths)
+    illuminant, observer = illuminant_name(illuminant), observer_name(observer)
+    if is_radiance(cube):
+        # Only the white of D65 on this grid is needed, to undo the grid's cut-off ends.
+        weights = xyz_weights(nm, None, observer)
+        adapted = xyz_weights(nm, "D65", observer).sum(axis=0)
+        adapted = adapted * (weights.sum(axis=0)[1] / adapted[1])
+        seen = f"{observer}, radiance in its own light"
+        measured = True
+    else:
+        weights = xyz_weights(nm, illuminant, observer)
+        adapted = weights.sum(axis=0)
+        percent = cube.units is not None and "%" in cube.units
+        adapted = adapted * (100.0 if percent else 1.0)
+        seen = f"{observer}, reflectance under {illuminant}"
+        measured = cube.value_range[1] > 4 * (100.0 if percent else 1.0)
+    if white is None and not measured:
+        return Rendering(
+            to_linear_srgb(weights, adapted), f"{seen}; the perfect reflector is white."
+        )
+    if white is None:
+        matrix = to_linear_srgb(weights, adapted)
+        level = _bright_level(cube, matrix)
+        return Rendering(
+            matrix / level,
+            f"{seen}; the {_WHITE_PERCENTILE:g}th percentile of luminance is white.",
+        )
+    spectrum = np.asarray(white, dtype=np.float64)
+    if not np.isfinite(spectrum).all() or (spectrum < 0).any() or not spectrum.max(initial=0) > 0:
+        raise InputError("The white must be finite and positive.")
+    if spectrum.ndim == 0:
+        level = float(spectrum) / (100.0 if "%" in (cube.units or "") else 1.0)
+        return Rendering(
+            to_linear_srgb(weights, adapted) / level,
+            f"{seen}; a flat spectrum of {white:g} is white.",
+        )
+    if spectrum.shape != (cube.bands,):
+        raise InputError(
+            f"The white spectrum has shape {spectrum.shape}, but the cube has {cube.bands} bands."
+        )
+    return Rendering(
+        to_linear_srgb(weights, spectrum @ weights), f"{seen}; the spectrum given is white."
+    )
+
+
+def _bright_level(cube: Cube, matrix: np.ndarray) -> float:
+    """A high percentile of luminance over about 256 x 256 pixels of the cube."""
+    luminance = matrix @ np.array([0.2126, 0.7152, 0.0722])
+    stride = max(1, max(cube.shape[1:]) // 256)
+    bands = used_bands(matrix)
+    sampled = np.asarray(cube.data[bands, ::stride, ::stride], dtype=np.float32)
+    values = project(sampled, luminance[bands, None])
+    values = values[np.isfinite(values)]
+    level = float(np.percentile(values, _WHITE_PERCENTILE)) if values.size else 0.0
+    return level if level > 0 else 1.0
+
+
+def render(
+    cube: Cube,
+    illuminant: str = "D65",
+    observer: str = _CIE_1931,
+    encoded: bool = True,
+    white: float | np.ndarray | None = None,
+    rows: int | None = None,
+    clip: bool = True,
+) -> np.ndarray:
+    """A cube as people see it.
+
+    Reflectance is lit by the illuminant, ``X = k Σ S E x̄ Δλ`` with ``k = 1 / Σ E ȳ Δλ``, adapted
+    to D65 (Bradford) and turned into sRGB: see :func:`rendering_matrix`. Radiance (units with
+    "radiance" or "W ") holds its light already: E is dropped, and the brightness is set by
+    ``white`` or by the 99.5th percentile of luminance; so it is for values beyond 4, which are
+    no reflectances. :func:`rendering` says in a sentence which of these was done.
+
+    Parameters
+    ----------
+    cube : Cube
+        With wavelengths that cover the visible range; lazy cubes are read row by row.
+    illuminant, observer : str
+        Names of colour-science, or short ones (``"D65"``, ``"cie-1964"``).
+    encoded : bool
+        True for sRGB, False for linear sRGB.
+    white : float or ndarray (bands,), optional
+        What is shown as white: a flat spectrum of this value, or a spectrum, whose colour is
+        then made neutral too.
+    rows : int, optional
+        Rows worked on at a time; by default as many as fit into about 16 MB.
+    clip : bool
+        Clip linear values to 0..1; without, colours outside sRGB keep negative values.
+
+    Returns
+    -------
+    ndarray, shape (height, width, 3), float32
+        0..1 if clipped. Pixels with NaN or infinite values are black in an encoded picture
+        and NaN in a linear one.
+
+    Raises
+    ------
+    InputError
+        If wavelengths are unknown or do not cover the visible range, or a name is unknown.
+    """
+    plan = rendering(cube, illuminant, observer, white)
+    bands = used_bands(plan.matrix)
+    out = np.empty((*cube.shape[1:], 3), dtype=np.float32)
+    for at, block in row_blocks(cube, bands, rows):
+        linear = project(block, plan.matrix[bands])
+        missing = ~np.isfinite(linear).all(axis=-1)
+        linear[missing] = 0.0
+        if clip:
+            np.clip(linear, 0.0, 1.0, out=linear)
+        picture = srgb_encode(linear) if encoded else linear
+        if not encoded:
+            picture[missing] = np.nan
+        out[at] = picture
+    return out
+
+
+def false_colour(
+    cube: Cube,
+    nm: Sequence[float],
+    percentiles: tuple[float, float] = (1.0, 99.0),
+    rows: int | None = None,
+) -> np.ndarray:
+    """Three bands of a cube as red, green and blue.
+
+    Each channel is the band nearest to the wavelength asked for, stretched on its own: its low
+    percentile becomes 0, its high percentile 1 (found on about 512 x 512 pixels), linearly and
+    without an sRGB curve, so colours cannot be compared between pictures.
+
+    Parameters
+    ----------
+    cube : Cube
+        With known wavelengths.
+    nm : (float, float, float)
+        Wavelengths in nm shown as red, green and blue.
+    percentiles : (float, float)
+        Low and high percentile of the stretch; (0, 100) for the whole range.
+    rows : int, optional
+        Rows worked on at a time.
+
+    Returns
+    -------
+    ndarray, shape (height, width, 3), float32
+        In 0..1; pixels with NaN are black, a constant band is black.
+
+    Raises
+    ------
+    InputError
+        If wavelengths are unknown, no band lies near one asked for (25 nm or half the spacing
+        of the bands), or the percentiles are not 0 ≤ low < high ≤ 100.
+    """
+    if cube.wavelengths is None:
+        raise InputError(
+            "The wavelengths of this cube are not known, so wavelengths cannot be chosen for "
+            "false colour: set them first."
+        )
+    low, high = (float(p) for p in percentiles)
+    if not 0 <= low < high <= 100:
+        raise InputError(f"Percentiles must be 0 ≤ low < high ≤ 100, not {low:g} and {high:g}.")
+    if len(nm) != 3:
+        raise InputError(f"False colour takes three wavelengths in nm, not {len(nm)}.")
+    out = np.empty((*cube.shape[1:], 3), dtype=np.float32)
+    for channel, wanted in enumerate(nm):
+        band = _band_near(cube, float(wanted))
+        stride = max(1, max(cube.shape[1:]) // 512)
+        plane = np.asarray(cube.data[band, ::stride, ::stride], dtype=np.float32)
+        plane = plane[np.isfinite(plane)]
+        bottom, top = np.percentile(plane, (low, high)) if plane.size else (0.0, 1.0)
+        scale = np.float32(1.0 / (top - bottom) if top > bottom else 0.0)
+        for at, block in row_blocks(cube, slice(band, band + 1), rows):
+            with np.errstate(invalid="ignore"):  # infinity times zero
+                stretched = (block[0] - np.float32(bottom)) * scale
+            out[at, :, channel] = np.clip(stretched, 0.0, 1.0)
+    out[np.isnan(out).any(axis=-1)] = 0.0
+    return out
+
+
+def _band_near(cube: Cube, wanted: float) -> int:
+    nm = np.asarray(cube.wavelengths)
+    band = cube.wavelengths.nearest(wanted)
+    spacing = np.diff(nm).max(initial=0.0) / 2
+    if not abs(nm[band] - wanted) <= max(25.0, spacing):
+        raise InputError(
+            f"No band lies near {wanted:g} nm: this cube has {cube.wavelengths.describe()}."
+        )
+    return band
+
+
+__all__ = ["Rendering", "false_colour", "render", "rendering", "rendering_matrix"]

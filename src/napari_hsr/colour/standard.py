@@ -1,0 +1,154 @@
+"""Standard observers and illuminants from colour-science, loaded late and looked up by any name."""
+
+from __future__ import annotations
+
+import re
+import sys
+import warnings
+from functools import lru_cache
+from types import ModuleType
+
+import numpy as np
+
+from napari_hsr.errors import InputError
+
+#: Short names of the observers offered, and what colour-science calls them.
+OBSERVERS: dict[str, str] = {
+    "cie-1931": "CIE 1931 2 Degree Standard Observer",
+    "cie-1964": "CIE 1964 10 Degree Standard Observer",
+    "cie-2015-2": "CIE 2015 2 Degree Standard Observer",
+    "cie-2015-10": "CIE 2015 10 Degree Standard Observer",
+}
+
+#: The illuminants that choosers offer first; any other of colour-science is taken by name too.
+ILLUMINANTS: tuple[str, ...] = (
+    *("D65", "D50", "D55", "D75", "A", "E"),
+    *("FL2", "FL7", "FL11", "LED-B1", "LED-B3", "LED-B5", "LED-RGB1"),
+)
+
+
+@lru_cache(maxsize=1)
+def colour_science() -> ModuleType:
+    """The colour-science package, without the side effects of importing it.
+
+    Without Matplotlib it warns that its plots are not available, which nobody asked for, and
+    puts mock objects under Matplotlib's name into ``sys.modules``, where other packages
+    (vispy among them) would take them for the real thing. Only those two are undone.
+    """
+    before = set(sys.modules)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message='"Matplotlib" related API features')
+        import colour
+    for name in set(sys.modules) - before:
+        if name.partition(".")[0] in {"cycler", "matplotlib", "mpl_toolkits"} and type(
+            sys.modules[name]
+        ).__module__.startswith("unittest.mock"):
+            del sys.modules[name]
+    return colour
+
+
+def observer_name(text: str) -> str:
+    """The full name of a standard observer, from its short or its full name.
+
+    Raises
+    ------
+    InputError
+        If it is not known; the sentence lists the known ones.
+    """
+    key = _key(text)
+    for short, full in OBSERVERS.items():
+        if key in (_key(short), _key(full)):
+            return full
+    raise InputError(f"The observer {text!r} is not known; known are {', '.join(OBSERVERS)}.")
+
+
+def illuminant_name(text: str) -> str:
+    """The name under which colour-science has an illuminant; ``"d65"``, ``"F11"`` work too.
+
+    Raises
+    ------
+    InputError
+        If it is not known; the sentence lists the usual ones.
+    """
+    key = _key(text)
+    for usual in ILLUMINANTS:  # answers without loading colour-science
+        if _key(usual) == key:
+            return usual
+    names = {_key(name): name for name in colour_science().SDS_ILLUMINANTS}
+    name = names.get(key) or names.get(re.sub(r"^f(?=\d)", "fl", key))
+    if name is None:
+        raise InputError(
+            f"The illuminant {text!r} is not known; usual ones are {', '.join(ILLUMINANTS)}."
+        )
+    return name
+
+
+def _key(text: str) -> str:
+    return re.sub(r"[^a-z0-9.]", "", str(text).lower())
+
+
+@lru_cache(maxsize=8)
+def _observer_table(full_name: str) -> tuple[np.ndarray, np.ndarray]:
+    cmfs = colour_science().MSDS_CMFS[full_name]
+    return np.array(cmfs.wavelengths), np.array(cmfs.values)
+
+
+@lru_cache(maxsize=32)
+def _illuminant_table(name: str) -> tuple[np.ndarray, np.ndarray]:
+    spectrum = colour_science().SDS_ILLUMINANTS[name]
+    return np.array(spectrum.wavelengths), np.array(spectrum.values)
+
+
+def observer_values(observer: str, wavelengths_nm: np.ndarray) -> np.ndarray:
+    """Colour-matching functions at given wavelengths.
+
+    Parameters
+    ----------
+    observer : str
+        A name that :func:`observer_name` takes.
+    wavelengths_nm : ndarray, shape (n,)
+
+    Returns
+    -------
+    ndarray, shape (n, 3), float64
+        x̄, ȳ, z̄; linear between the tabulated wavelengths (1 nm apart), zero outside them.
+    """
+    nm, values = _observer_table(observer_name(observer))
+    return sample(wavelengths_nm, nm, values)
+
+
+def illuminant_values(illuminant: str, wavelengths_nm: np.ndarray) -> np.ndarray:
+    """Relative spectral power of an illuminant at given wavelengths.
+
+    Parameters
+    ----------
+    illuminant : str
+        A name that :func:`illuminant_name` takes.
+    wavelengths_nm : ndarray, shape (n,)
+
+    Returns
+    -------
+    ndarray, shape (n,), float64
+        Relative power (100 at 560 nm for the daylights); linear between the tabulated
+        wavelengths, as CIE 15 asks for, zero outside them.
+    """
+    nm, values = _illuminant_table(illuminant_name(illuminant))
+    return sample(wavelengths_nm, nm, values[:, None])[:, 0]
+
+
+def sample(at_nm: np.ndarray, nm: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Columns of ``values`` (n, k) at other wavelengths: linear, exact at ``nm``, zero outside."""
+    at_nm = np.asarray(at_nm, dtype=np.float64)
+    columns = [np.interp(at_nm, nm, column, left=0.0, right=0.0) for column in values.T]
+    return np.stack(columns, axis=-1)
+
+
+def band_widths(wavelengths_nm: np.ndarray) -> np.ndarray:
+    """The Δλ of each band in nm, shape (n,): exactly equal on a regular grid."""
+    nm = np.asarray(wavelengths_nm, dtype=np.float64)
+    if nm.size < 2:
+        return np.ones_like(nm)
+    steps = np.diff(nm)
+    if np.ptp(steps) <= 1e-6 * steps.max():
+        return np.full(nm.size, (nm[-1] - nm[0]) / (nm.size - 1))
+    return np.gradient(nm)
