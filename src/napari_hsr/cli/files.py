@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from napari_hsr.cube import Cube
 
 #: What a folder is searched for.
-PHOTOGRAPH_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff")
+PHOTOGRAPH_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
 
 
 def read_cube(path: str | os.PathLike) -> Cube:
@@ -58,17 +58,17 @@ def expand(inputs: Iterable[str]) -> tuple[list[Path], list[FileError]]:
 
 
 def _stands_for(given: str) -> list[Path]:
-    path = Path(given)
+    from napari_hsr.io import can_read
+
+    path = Path(given).expanduser()
     if path.is_dir():
-        return _photographs_in(path)
+        # The folder of a CAVE scene is one cube; its planes are no photographs.
+        return [path] if can_read(path) else _photographs_in(path)
     if path.exists():  # before patterns: a file may be called "a[1].png"
         return [path]
     if glob.has_magic(given):
-        found: list[Path] = []
-        for match in sorted(glob.glob(given, recursive=True)):
-            if not Path(match).is_dir():
-                found.append(Path(match))
-        if found:
+        matches = (Path(match) for match in sorted(glob.glob(str(path), recursive=True)))
+        if found := [match for match in matches if not match.is_dir()]:
             return found
         raise FileError(given, "this pattern matches no file")
     raise FileError(given, "there is no such file or folder")

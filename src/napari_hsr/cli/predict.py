@@ -29,8 +29,12 @@ DEFAULT_FORMAT = ".mat"
 
 
 def tile_size(text: str) -> int | str:
-    """A number of pixels, or ``auto``."""
-    return text if text == "auto" else int(text)
+    """A positive number of pixels, ``auto`` or ``whole``."""
+    if text in ("auto", "whole"):
+        return text
+    if int(text) < 1:
+        raise ValueError(text)
+    return int(text)
 
 
 tile_size.__name__ = "tile size"  # argparse: "invalid tile size value: 'x'"
@@ -62,10 +66,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         type=tile_size,
         default="auto",
-        help="side of the tiles in pixels, or auto (default)",
+        help="side of the tiles in pixels, whole, or auto (default)",
     )
     parser.add_argument(
-        "--precision", metavar="P", default="auto", help="of the computation (default auto)"
+        "--precision",
+        metavar="P",
+        default="auto",
+        help="auto (default), float32, bfloat16 or float16",
     )
 
 
@@ -82,6 +89,7 @@ def run(args: argparse.Namespace) -> int:
     from napari_hsr.models import DEFAULT, load_model
 
     model = load_model(args.model or DEFAULT)
+    _check_options(args, model)
     batch = Batch(args, model, inputs, outputs_for(model.name))
     return batch.run(already_failed=len(failures))
 
@@ -110,6 +118,23 @@ def _choose_outputs(args: argparse.Namespace, inputs: list[Path]):
             f"{out}: cubes can be written as {known}; end the name with / if it is a folder"
         )
     return lambda model_name: output_names(inputs, out, model_name, suffix)
+
+
+def _check_options(args: argparse.Namespace, model: Any) -> None:
+    """Say once, before the batch, what would be wrong with every photograph."""
+    from napari_hsr.colour import normalise_encoding
+    from napari_hsr.errors import InputError
+    from napari_hsr.inference import devices
+
+    try:
+        if args.input_encoding:
+            args.input_encoding = normalise_encoding(args.input_encoding)
+        devices.resolve(args.device)
+    except InputError as error:
+        args.usage_error(str(error))
+    reason = devices.why_not_precision(model, args.precision)
+    if reason:
+        args.usage_error(reason)
 
 
 class Batch:
