@@ -184,21 +184,21 @@ def spatial_transform(like: Layer | None) -> dict[str, Any]:
     """Keywords that put a two-dimensional layer exactly where ``like`` is in y and x."""
     if like is None:
         return {}
-    from napari.utils.transforms import Affine
-
-    own = Affine(
-        scale=like.scale,
-        translate=like.translate,
-        rotate=like.rotate,
-        shear=like.shear,
-        ndim=like.ndim,
-    ).set_slice([like.ndim - 2, like.ndim - 1])
+    front = (0.0,) * (like.ndim - 2)
+    origin, down, right = (
+        np.asarray(like.data_to_world((*front, *corner)))[-2:]
+        for corner in ((0, 0), (1, 0), (0, 1))
+    )
+    scale, translate = np.asarray(like.scale[-2:]), np.asarray(like.translate[-2:])
+    # What scale and translate do not say (rotation, shear, the layer's affine) goes into one
+    # affine; it is the identity for most.
+    linear = np.column_stack([down - origin, right - origin]) / scale
+    affine = np.eye(3)
+    affine[:2, :2], affine[:2, 2] = linear, origin - linear @ translate
     return {
-        "scale": own.scale,
-        "translate": own.translate,
-        "rotate": own.rotate,
-        "shear": own.shear,
-        "affine": np.asarray(like.affine.affine_matrix)[-3:, -3:],
+        "scale": scale,
+        "translate": translate,
+        "affine": affine,
         "units": tuple(like.units[-2:]),
     }
 
