@@ -1,0 +1,281 @@
+"""The only loop over tiles: a generator of events that every door drives."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from os import PathLike
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_hsr import __version__
+from napari_hsr.cube import Cube
+from napari_hsr.errors import Cancelled, InputError
+from napari_hsr.events import Progress
+from napari_hsr.inference import devices, tiling
+from napari_hsr.inference.memory import PeakMemory
+from napari_hsr.inference.source import TileSource, as_photograph
+from napari_hsr.models.card import ILL_POSED
+from napari_hsr.models.library import DEFAULT, load_model
+from napari_hsr.photograph import Photograph
+from napari_hsr.provenance import Provenance
+
+if TYPE_CHECKING:
+    import threading
+
+    import torch
+
+    from napari_hsr.models.descriptor import Model
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a run ends with.
+
+    Attributes
+    ----------
+    cube : Cube
+        The reconstruction, with provenance and the model's card in ``metadata["card"]``.
+    seconds : float
+        Wall time, without loading the model.
+    peak_bytes : int
+        Highest memory above that at the start, the cube itself included.
+    device, precision : str
+        What it ran on and in.
+    tiles : int
+        How many tiles the plan had.
+    notices : tuple of str
+        What the user must know of this result.
+    """
+
+    cube: Cube
+    seconds: float
+    peak_bytes: int
+    device: str
+    precision: str
+    tiles: int
+    notices: tuple[str, ...]
+
+    def summary(self) -> str:
+        """One line for people."""
+        return (
+            f"{self.seconds:.2f} s on {self.device} in {self.precision}, "
+            f"peak memory +{self.peak_bytes / 2**20:.0f} MiB"
+        )
+
+
+def events(
+    image: Photograph | np.ndarray | str | PathLike,
+    model: Model | str | PathLike = DEFAULT,
+    *,
+    encoding: str | None = None,
+    device: str = "auto",
+    tile: int | str = "auto",
+    precision: str = "auto",
+    cancel: threading.Event | None = None,
+) -> Iterator[Progress | Result]:
+    """Reconstruct a cube, saying how far the work has come.
+
+    Parameters are those of :func:`reconstruct`.
+
+    Yields
+    ------
+    Progress
+        Once before the first tile and after each tile.
+    Result
+        At the end.
+
+    Raises
+    ------
+    HSRError
+        If the input, the model or an option does not fit; before any work is done.
+    Cancelled
+        Soon after ``cancel`` is set: at most one tile later.
+    """
+    yield Progress(0, 0, "Loading the model")
+    model = load_model(model)
+    reason = devices.why_not_precision(model, precision)
+    if reason:
+        raise InputError(reason)
+    torch_device = devices.resolve(device)
+    photograph = as_photograph(image, model, encoding)
+    source = TileSource(photograph, model)
+    tiles = tiling.plan(photograph.height, photograph.width, model, tile)
+    used = model.precisions[0] if precision == "auto" else precision
+
+    start = time.perf_counter()
+    model.module.to(torch_device)
+    with PeakMemory(torch_device) as memory:
+        statistics = model.rule.measure(source.read(t.rows.core, t.columns.core) for t in tiles)
+        height, width = photograph.height * model.scale, photograph.width * model.scale
+        data = np.empty((model.bands, height, width), np.float32)
+        low, high = np.inf, -np.inf
+        for done, part in enumerate(tiles):
+            if cancel is not None and cancel.is_set():
+                raise Cancelled
+            yield Progress(done, len(tiles), "Reconstructing")
+            core = _core(part, source, model, statistics, torch_device, used)
+            rows, columns = (
+                slice(s.core.start * model.scale, s.core.stop * model.scale)
+                for s in (part.rows, part.columns)
+            )
+            data[:, rows, columns] = core
+            source.count(part.rows.core, part.columns.core)
+            # The range is found on the way, so that nobody scans the cube for it again.
+            finite = core if np.isfinite(core).all() else core[np.isfinite(core)]
+            if finite.size:
+                low, high = min(low, float(finite.min())), max(high, float(finite.max()))
+        if cancel is not None and cancel.is_set():
+            raise Cancelled
+        yield Progress(len(tiles), len(tiles), "Done")
+    cube = Cube(
+        data,
+        model.wavelengths,
+        units=model.card.units,
+        name=f"{photograph.name} {model.name}",
+        provenance=_provenance(photograph, model, torch_device, used),
+        metadata={"card": model.card.model_dump(mode="json")},
+        notices=source.notices(),
+        _value_range=(low, high) if low <= high else (0.0, 0.0),
+    )
+    yield Result(
+        cube=cube,
+        seconds=time.perf_counter() - start,
+        peak_bytes=memory.bytes,
+        device=str(torch_device),
+        precision=used,
+        tiles=len(tiles),
+        notices=cube.notices,
+    )
+
+
+def reconstruct(
+    image: Photograph | np.ndarray | str | PathLike,
+    model: Model | str | PathLike = DEFAULT,
+    *,
+    encoding: str | None = None,
+    device: str = "auto",
+    tile: int | str = "auto",
+    precision: str = "auto",
+    progress: Callable[[Progress], Any] | None = None,
+    cancel: threading.Event | None = None,
+) -> Cube:
+    """Reconstruct a spectral cube from an RGB image.
+
+    Three channels do not determine a spectrum: the result is the model's estimate, not a
+    measurement.
+
+    Parameters
+    ----------
+    image : Photograph, ndarray (height, width, 3), or path
+        A photograph that was read carries its encoding. A bare array is taken in the
+        model's own; uint8 and uint16 are scaled by their full range, floats are in 0..1.
+    model : Model, str or path
+        As for :func:`napari_hsr.load_model`.
+    encoding : str, optional
+        ``"srgb"``, ``"linear-srgb"``, ``"xyz-d65"`` or ``"camera:<name>"``: what the values
+        of ``image`` are, where that is not known or is to be overruled.
+    device : str
+        ``"auto"``, ``"cpu"``, ``"cuda:0"``, ``"mps"``.
+    tile : int, "auto" or "whole"
+        Side of the tiles in pixels.
+    precision : str
+        ``"auto"``, ``"float32"``, ``"bfloat16"`` or ``"float16"``.
+    progress : callable, optional
+        Called with a :class:`~napari_hsr.events.Progress`.
+    cancel : threading.Event, optional
+        Set it from another thread to stop the work.
+
+    Returns
+    -------
+    Cube
+        (bands, height, width) float32 on the model's wavelengths.
+
+    Raises
+    ------
+    HSRError
+        If the input, the model or an option does not fit, with the reason.
+    Cancelled
+        If ``cancel`` was set.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari_hsr import reconstruct
+    >>> cube = reconstruct(np.full((4, 5, 3), 0.5), "rootpoly-srgb")
+    >>> cube.shape
+    (31, 4, 5)
+    """
+    for event in events(
+        image,
+        model,
+        encoding=encoding,
+        device=device,
+        tile=tile,
+        precision=precision,
+        cancel=cancel,
+    ):
+        if isinstance(event, Result):
+            return event.cube
+        if progress is not None:
+            progress(event)
+    raise AssertionError("a run ends with a result")
+
+
+def _core(
+    part: tiling.Tile,
+    source: TileSource,
+    model: Model,
+    statistics: Any,
+    device: torch.device,
+    precision: str,
+) -> np.ndarray:
+    """The core of one tile, (bands, h, w) float32."""
+    import torch
+
+    rgb = model.rule.apply(source.read(part.rows.read, part.columns.read), statistics)
+    rgb = pad_to_multiple(rgb, model.size_multiple)
+    batch = torch.from_numpy(np.ascontiguousarray(rgb.transpose(2, 0, 1)))[None]
+    reduced = precision != "float32"
+    with (
+        torch.inference_mode(),
+        torch.autocast(device.type, getattr(torch, precision), enabled=reduced),
+    ):
+        bands = model.module(batch.to(device))[0]
+    rows, columns = (
+        slice(s.keep.start * model.scale, s.keep.stop * model.scale)
+        for s in (part.rows, part.columns)
+    )
+    kept = bands[:, rows, columns].float().cpu().numpy()
+    return model.rule.undo(kept, statistics)
+
+
+def pad_to_multiple(rgb: np.ndarray, multiple: int) -> np.ndarray:
+    """Pad below and to the right by reflection, or replication where an image is too small."""
+    short = [-n % multiple for n in rgb.shape[:2]]
+    if not any(short):
+        return rgb
+    mode = "reflect" if all(s < n for s, n in zip(short, rgb.shape, strict=False)) else "edge"
+    return np.pad(rgb, ((0, short[0]), (0, short[1]), (0, 0)), mode=mode)
+
+
+def _provenance(
+    photograph: Photograph, model: Model, device: torch.device, precision: str
+) -> Provenance:
+    steps = list(photograph.provenance.steps)
+    if photograph.encoding != model.input_encoding:
+        steps.append(f"Decoded from {photograph.encoding} to {model.input_encoding}.")
+    steps.append(f"Reconstructed by {model.name} on {device} in {precision}.")
+    steps.append(ILL_POSED)
+    return replace(
+        photograph.provenance,
+        input=photograph.provenance.input or photograph.name,
+        model=model.name,
+        weights_sha256=model.weights_sha256,
+        version=__version__,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        steps=tuple(steps),
+    )

@@ -1,0 +1,17 @@
+"""Models: recognised from their weights, described by one descriptor, found by name.
+
+Importing this package does not import torch; loading a model does.
+"""
+
+from napari_hsr.models.card import ModelCard
+from napari_hsr.models.library import DEFAULT, list_models, load_model
+
+__all__ = ["DEFAULT", "ModelCard", "from_state_dict", "list_models", "load_model"]
+
+
+def __getattr__(name: str):
+    if name == "from_state_dict":  # needs torch, so on first use only
+        from napari_hsr.models.registry import from_state_dict
+
+        return from_state_dict
+    raise AttributeError(f"module 'napari_hsr.models' has no attribute {name!r}")

@@ -1,0 +1,141 @@
+"""Root-polynomial regression: linear in features that scale with the light.
+
+Features are all distinct (r^i g^j b^k)^(1/d) with i + j + k = d, for d = 1…order
+(Finlayson, Mackiewicz, Hurlbert 2015, for colour correction; Lin and Finlayson 2019, for
+spectra). Each is homogeneous of degree one, so f(q · rgb) = q · f(rgb) for every exposure
+q > 0. Negative inputs count as zero, and so do negative outputs, which keeps that property.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+from itertools import product
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from napari_hsr.errors import ModelError
+from napari_hsr.models.card import ModelCard
+from napari_hsr.models.checkpoint import weights_sha256
+from napari_hsr.models.descriptor import Model
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+ID = "root-polynomial"
+TITLE = "Root-polynomial regression"
+
+
+@lru_cache
+def exponents(order: int) -> np.ndarray:
+    """Exponents of the features up to ``order``, shape (features, 3), each row summing to 1.
+
+    Order 1 has 3 features, order 2 has 6, order 3 has 13, order 4 has 22.
+    """
+    rows: dict[tuple[float, ...], None] = {}  # a dict keeps the order of arrival
+    for degree in range(1, order + 1):
+        for powers in product(range(degree, -1, -1), repeat=3):
+            if sum(powers) == degree:
+                rows.setdefault(tuple(round(p / degree, 12) for p in powers))
+    return np.array(list(rows))
+
+
+class RootPolynomial(torch.nn.Module):
+    """(N, 3, H, W) linear RGB, any exposure → (N, bands, H, W), not negative.
+
+    A NaN in a pixel makes that pixel's spectrum NaN and touches no other.
+    """
+
+    def __init__(self, powers: Tensor, weight: Tensor):
+        super().__init__()
+        self.register_buffer("exponents", powers)
+        self.register_buffer("weight", weight)
+        # The powers that occur for each channel, and which of them each feature takes:
+        # a root costs far more than a product, so each is taken once.
+        self._levels = [sorted(set(column.tolist())) for column in powers.T]
+        self._terms = [
+            [levels.index(p) for levels, p in zip(self._levels, row.tolist(), strict=True)]
+            for row in powers
+        ]
+
+    def features(self, rgb: Tensor) -> Tensor:
+        """(N, 3, H, W) → (N, features, H, W)."""
+        rgb = rgb.clamp_min(0)
+        roots = [
+            [None if p == 0 else channel if p == 1 else channel.pow(p) for p in levels]
+            for channel, levels in zip(rgb.unbind(1), self._levels, strict=True)
+        ]
+        out = rgb.new_empty((rgb.shape[0], len(self._terms), *rgb.shape[2:]))
+        for index, term in enumerate(self._terms):
+            factors = [r[level] for r, level in zip(roots, term, strict=True)]
+            factors = [f for f in factors if f is not None]
+            feature = out[:, index]
+            feature.copy_(factors[0])
+            for factor in factors[1:]:
+                feature.mul_(factor)
+        return out
+
+    def forward(self, rgb: Tensor) -> Tensor:
+        """Spectra of every pixel."""
+        n, _, height, width = rgb.shape
+        bands = torch.matmul(self.weight, self.features(rgb).flatten(2))
+        return bands.clamp_min_(0).view(n, -1, height, width)
+
+
+def detect(weights: Mapping[str, Tensor]) -> bool:
+    """``exponents`` (features, 3) and ``weight`` (bands, features), and nothing else."""
+    if set(weights) != {"exponents", "weight"}:
+        return False
+    powers, weight = weights["exponents"], weights["weight"]
+    return (
+        powers.ndim == 2
+        and weight.ndim == 2
+        and powers.shape[1] == 3
+        and weight.shape[1] == powers.shape[0]
+    )
+
+
+def load(weights: Mapping[str, Tensor], card: ModelCard | None = None) -> Model:
+    """Build the model.
+
+    Raises
+    ------
+    ModelError
+        If the exponents are not those of a root polynomial, a weight is not finite, or
+        the card's wavelengths do not fit.
+    """
+    powers, weight = weights["exponents"].float(), weights["weight"].float()
+    sums = powers.sum(1)
+    if (powers < 0).any() or not torch.allclose(sums, torch.ones_like(sums), atol=1e-5):
+        raise ModelError("The exponents of a root polynomial are not negative and sum to 1.")
+    if not torch.isfinite(weight).all():
+        raise ModelError("The weights of the root polynomial hold NaN or infinite values.")
+    bands = weight.shape[0]
+    if card is None:
+        if bands != 31:
+            raise ModelError(f"A card with {bands} wavelengths is needed: the weights name none.")
+        card = ModelCard(
+            name="root-polynomial",
+            title="Root-polynomial regression without a card",
+            architecture=ID,
+            input_encoding="linear-srgb",
+            wavelengths_nm=tuple(range(400, 701, 10)),
+            limits="Its wavelengths and input encoding are assumptions: the weights name none.",
+        )
+    if len(card.wavelengths_nm) != bands:
+        raise ModelError(
+            f"The card of {card.name} names {len(card.wavelengths_nm)} wavelengths, "
+            f"but its weights make {bands} bands."
+        )
+    module = RootPolynomial(powers, weight).eval()
+    return Model(
+        module=module,
+        card=card,
+        weights_sha256=weights_sha256(dict(weights)),
+        bands=bands,
+        context=0,
+        # roots, features and bands, each once in float32
+        bytes_per_pixel=4 * (9 + powers.shape[0] + 2 * bands),
+    )

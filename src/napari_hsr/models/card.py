@@ -1,0 +1,95 @@
+"""The card that travels with a model's weights and with everything made by it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from napari_hsr.cube import Wavelengths
+
+#: Said wherever a user meets a model that goes from three channels to many bands.
+ILL_POSED = (
+    "Three channels do not determine a spectrum: different spectra share one colour, and the model "
+    "returns the one most like its training data. Treat the result as an estimate, not a measurement."
+)
+
+
+class ModelCard(BaseModel):
+    """What a user must know of a model before trusting it.
+
+    Attributes
+    ----------
+    name : str
+        Short, unique, fit for a command line.
+    title : str
+        One line for lists.
+    architecture : str
+        Id in the registry of architectures.
+    input_encoding : str
+        What the model was made for: ``linear-srgb``, ``camera:nikon-d700``…
+    input_rule : str
+        Whole-image rule applied after decoding, in words; "none" for most.
+    wavelengths_nm : tuple of float
+        Band centres of the output.
+    units : str or None
+        What the output values are.
+    training_data, protocol, licence, limits, source : str
+        In plain words.
+    figures : dict
+        ``{"where": {"psnr_db": …}}``: measured, with the protocol above.
+    training : dict
+        Settings that made the weights (order, ridge, seed…).
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str = Field(min_length=1, pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]*$")
+    title: str
+    architecture: str
+    input_encoding: str
+    input_rule: str = "none"
+    wavelengths_nm: tuple[float, ...]
+    units: str | None = None
+    training_data: str = "not stated"
+    protocol: str = "not stated"
+    figures: dict[str, dict[str, float]] = Field(default_factory=dict)
+    licence: str = "not stated"
+    limits: str = "not stated"
+    source: str = "not stated"
+    training: dict[str, Any] = Field(default_factory=dict)
+    version: str = ""
+
+    @field_validator("wavelengths_nm")
+    @classmethod
+    def _ascending(cls, values: tuple[float, ...]) -> tuple[float, ...]:
+        return tuple(Wavelengths(values))
+
+    @property
+    def wavelengths(self) -> Wavelengths:
+        """Band centres of the output."""
+        return Wavelengths(self.wavelengths_nm)
+
+    def sentences(self) -> list[tuple[str, str]]:
+        """(heading, text) pairs for people, in reading order."""
+        rows = [
+            ("Input", f"{self.input_encoding}; whole-image rule: {self.input_rule}"),
+            ("Output", f"{self.wavelengths.describe()}; {self.units or 'units not stated'}"),
+            ("Trained on", self.training_data),
+            ("Protocol", self.protocol),
+        ]
+        for where, figures in self.figures.items():
+            values = ", ".join(f"{FIGURE_LABELS.get(k, k)} {v:.4g}" for k, v in figures.items())
+            rows.append((f"Measured on {where}", values))
+        rows += [("Limits", self.limits), ("Licence", self.licence)]
+        return rows
+
+
+#: How the figures of a card are written for people: name and unit.
+FIGURE_LABELS = {
+    "psnr_db": "PSNR (dB)",
+    "psnr_band_db": "mean band PSNR (dB)",
+    "sam_deg": "SAM (°)",
+    "mrae": "MRAE",
+    "rmse": "RMSE",
+}

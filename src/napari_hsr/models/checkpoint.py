@@ -1,0 +1,112 @@
+"""Weights on disk: safetensors with the card inside, read without running any code."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from napari_hsr.errors import FileError, ModelError
+from napari_hsr.models.card import ModelCard
+
+if TYPE_CHECKING:
+    import torch
+
+#: Key of the card in the safetensors header.
+CARD_KEY = "napari_hsr_card"
+
+
+def read_card(path: str | os.PathLike) -> ModelCard:
+    """The card in the header of a safetensors file; no tensor is read and no torch needed.
+
+    Raises
+    ------
+    FileError
+        If the file is not safetensors, or carries no valid card.
+    """
+    from pydantic import ValidationError
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="numpy") as file:
+            header = file.metadata() or {}
+    except (SafetensorError, OSError) as error:
+        raise FileError(path, f"a safetensors file was expected ({error})") from error
+    if CARD_KEY not in header:
+        raise FileError(path, "the safetensors file carries no model card")
+    try:
+        return ModelCard.model_validate_json(header[CARD_KEY])
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"])) or "card"
+        raise FileError(path, f"its model card is not valid: {where}: {first['msg']}") from error
+
+
+def read_weights(path: str | os.PathLike) -> dict[str, torch.Tensor]:
+    """The tensors of a safetensors file, on the CPU."""
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        return load_file(path)
+    except (SafetensorError, OSError) as error:
+        raise FileError(path, f"a safetensors file was expected ({error})") from error
+
+
+def save_model(
+    path: str | os.PathLike, weights: dict[str, torch.Tensor], card: ModelCard
+) -> Path:
+    """Write weights and card to one safetensors file, atomically.
+
+    The same weights and card give the same bytes.
+    """
+    from safetensors.torch import save
+
+    path = Path(path)
+    header = {CARD_KEY: json.dumps(card.model_dump(mode="json"), ensure_ascii=False)}
+    tensors = {key: value.detach().cpu().contiguous() for key, value in weights.items()}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".part")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(save(tensors, header))
+        os.chmod(temporary, 0o644)  # mkstemp makes it private; a model is for sharing
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise
+    return path
+
+
+def weights_sha256(weights: dict[str, torch.Tensor]) -> str:
+    """Hash of names, types, shapes and values, whatever file or card carries them."""
+    import torch
+
+    digest = hashlib.sha256()
+    for key in sorted(weights):
+        tensor = weights[key].detach().cpu().contiguous()
+        digest.update(f"{key} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
+
+
+def find_weights(path: Path) -> Path:
+    """``path`` itself if it is a file, else the one safetensors file in the folder.
+
+    Raises
+    ------
+    ModelError
+        If the folder holds none or several.
+    """
+    if path.is_file():
+        return path
+    found = sorted(path.glob("*.safetensors"))
+    if len(found) != 1:
+        names = ", ".join(f.name for f in found) or "none"
+        raise ModelError(
+            f"{path}: a model folder holds exactly one .safetensors file; found {names}."
+        )
+    return found[0]

@@ -1,0 +1,114 @@
+"""One description of a loaded model that answers whatever a caller must know."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from napari_hsr.cube import Wavelengths
+from napari_hsr.models.card import ModelCard
+
+if TYPE_CHECKING:
+    import torch
+
+
+class InputRule(Protocol):
+    """A network's own whole-image normalisation, measured once and applied to every tile."""
+
+    name: str
+
+    def measure(self, tiles: Iterator[np.ndarray]) -> Any:
+        """Statistics of the whole image from its tiles, each (h, w, 3) float32."""
+
+    def apply(self, tile: np.ndarray, statistics: Any) -> np.ndarray:
+        """The tile as the network wants it, (h, w, 3) float32."""
+
+    def undo(self, bands: np.ndarray, statistics: Any) -> np.ndarray:
+        """The network's output (bands, h, w) in the cube's units."""
+
+
+class AsIs:
+    """No rule: linear values go in, the cube's values come out."""
+
+    name = "none"
+
+    def measure(self, tiles: Iterator[np.ndarray]) -> None:
+        """Nothing to measure, so the tiles are not even read."""
+
+    def apply(self, tile: np.ndarray, statistics: None) -> np.ndarray:
+        """The tile itself."""
+        return tile
+
+    def undo(self, bands: np.ndarray, statistics: None) -> np.ndarray:
+        """The bands themselves."""
+        return bands
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """A loaded model.
+
+    Attributes
+    ----------
+    module : torch.nn.Module
+        Maps the raw network input (N, channels, H, W) to (N, bands, H, W), in eval mode.
+    card : ModelCard
+        Training data, protocol, figures, licence, limits.
+    weights_sha256 : str
+        Hash of the weights alone: the same whatever file or card carries them.
+    channels : int
+        Channels of the input.
+    bands : int
+        Bands of the output.
+    scale : int
+        Output pixels per input pixel along each side.
+    size_multiple : int
+        Height and width handed to the module must be multiples of this.
+    context : int or None
+        Pixels around an output pixel that it depends on; 0 for a pixel-wise model,
+        None if it depends on the whole image, which is then never tiled.
+    precisions : tuple of str
+        What the module may be computed in, the exact one first.
+    bytes_per_pixel : int
+        Working memory of the module for each pixel, for choosing tiles.
+    rule : InputRule
+        The whole-image rule.
+    source : str
+        Where it was loaded from.
+    """
+
+    module: torch.nn.Module
+    card: ModelCard
+    weights_sha256: str
+    channels: int = 3
+    bands: int = 31
+    scale: int = 1
+    size_multiple: int = 1
+    context: int | None = 0
+    precisions: tuple[str, ...] = ("float32",)
+    bytes_per_pixel: int = 1024
+    rule: InputRule = field(default_factory=AsIs)
+    source: str = ""
+
+    @property
+    def name(self) -> str:
+        """Short name."""
+        return self.card.name
+
+    @property
+    def title(self) -> str:
+        """One line for lists."""
+        return self.card.title
+
+    @property
+    def input_encoding(self) -> str:
+        """What the model was made for."""
+        return self.card.input_encoding
+
+    @property
+    def wavelengths(self) -> Wavelengths:
+        """Band centres of the output."""
+        return self.card.wavelengths
