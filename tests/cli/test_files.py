@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from napari_hsr.cli.files import expand, is_file_name, output_names, refuse_overwriting
+from napari_hsr.errors import InputError
+
+
+@pytest.fixture
+def photographs(tmp_path: Path) -> Path:
+    for name in ("b.png", "a.JPG", "c.tif", "notes.txt", ".hidden.png", "sub/d.png"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"x")
+    return tmp_path
+
+
+def names(found: list[Path]) -> list[str]:
+    return [path.name for path in found]
+
+
+def test_a_folder_stands_for_the_photographs_directly_in_it(photographs):
+    found, errors = expand([str(photographs)])
+    assert names(found) == ["a.JPG", "b.png", "c.tif"]
+    assert not errors
+
+
+def test_patterns_are_expanded_for_shells_that_do_not(photographs):
+    found, _ = expand([f"{photographs}/*.png"])
+    assert names(found) == ["b.png"]
+    found, _ = expand([f"{photographs}/**/*.png"])
+    assert sorted(names(found)) == ["b.png", "d.png"]
+
+
+def test_each_file_comes_once_and_in_the_order_given(photographs):
+    c = str(photographs / "c.tif")
+    found, _ = expand([c, str(photographs), f"{photographs}/sub/../c.tif"])
+    assert names(found) == ["c.tif", "a.JPG", "b.png"]
+
+
+def test_a_name_with_brackets_is_a_name_first(tmp_path):
+    (tmp_path / "a[1].png").write_bytes(b"x")
+    (tmp_path / "a1.png").write_bytes(b"x")
+    found, _ = expand([str(tmp_path / "a[1].png")])
+    assert names(found) == ["a[1].png"]
+
+
+@pytest.mark.parametrize(
+    ("given", "reason"),
+    [("none.png", "no such file"), ("*.jpg", "matches no file"), ("empty", "no photograph")],
+)
+def test_what_stands_for_nothing_is_said_and_stops_nothing_else(tmp_path, given, reason):
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "good.png").write_bytes(b"x")
+    found, errors = expand([str(tmp_path / given), str(tmp_path / "good.png")])
+    assert names(found) == ["good.png"]
+    (error,) = errors
+    assert reason in str(error)
+    assert given in str(error)
+
+
+def test_one_name_twice_gives_two_outputs(tmp_path):
+    inputs = [Path("one/x.png"), Path("two/X.jpg"), Path("x_m-2.png"), Path("three/x.png")]
+    outputs = output_names(inputs, tmp_path, "m", ".mat")
+    assert names(outputs) == ["x_m.mat", "X_m-2.mat", "x_m-2_m.mat", "x_m-3.mat"]
+    assert len({path.name.casefold() for path in outputs}) == len(inputs)
+
+
+def test_a_model_given_as_a_path_makes_no_folders(tmp_path):
+    (output,) = output_names([Path("x.png")], tmp_path, "../my models/m", ".h5")
+    assert output.parent == tmp_path
+    assert output.suffix == ".h5"
+
+
+@pytest.mark.parametrize(
+    ("out", "is_file"),
+    [("a.mat", True), ("a.MAT", True), ("a.mat/", False), ("folder", False), ("a.xyz", False)],
+)
+def test_a_known_suffix_makes_a_file_name(out, is_file):
+    assert is_file_name(out, (".mat", ".h5")) is is_file
+
+
+def test_an_existing_folder_is_a_folder_whatever_its_suffix(tmp_path):
+    (tmp_path / "cubes.mat").mkdir()
+    assert not is_file_name(str(tmp_path / "cubes.mat"), (".mat",))
+
+
+def test_an_input_is_never_overwritten_even_through_a_link(tmp_path):
+    source = tmp_path / "a.tif"
+    source.write_bytes(b"x")
+    link = tmp_path / "b.tif"
+    link.hardlink_to(source)
+    for out in (source, link, tmp_path / "sub" / ".." / "a.tif"):
+        with pytest.raises(InputError, match="is an input"):
+            refuse_overwriting(out, [source])
+    refuse_overwriting(tmp_path / "c.tif", [source])

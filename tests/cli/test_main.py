@@ -1,0 +1,124 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from napari_hsr import __version__
+from napari_hsr.cli import COMMANDS, main
+from napari_hsr.cli.output import explain, note, print_json
+from napari_hsr.errors import Cancelled, FileError
+
+
+def failing(error: BaseException):
+    def run(args):
+        raise error
+
+    return run
+
+
+def test_the_version_is_that_of_the_package(capsys):
+    with pytest.raises(SystemExit) as left:
+        main(["--version"])
+    assert left.value.code == 0
+    assert capsys.readouterr().out == f"napari-hsr {__version__}\n"
+
+
+@pytest.mark.parametrize("argv", [[], ["nonsense"], ["predict"], ["info"], ["predict", "a.png"]])
+def test_wrong_usage_is_status_2(argv, capsys):
+    with pytest.raises(SystemExit) as left:
+        main(argv)
+    assert left.value.code == 2
+    assert "usage: napari-hsr" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_explains_itself(command, capsys):
+    with pytest.raises(SystemExit) as left:
+        main([command, "--help"])
+    assert left.value.code == 0
+    assert COMMANDS[command].__doc__.splitlines()[0] in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("error", "sentence"),
+    [
+        (FileError("scene.mat", "it is empty"), "scene.mat: it is empty."),
+        (PermissionError(13, "Permission denied", "out.mat"), "out.mat: Permission denied."),
+        (MemoryError(), "not enough memory"),
+        (KeyError("band"), "unexpected KeyError: 'band'"),
+    ],
+)
+def test_an_error_is_one_sentence_and_status_1(monkeypatch, capsys, error, sentence):
+    monkeypatch.setattr(COMMANDS["info"], "run", failing(error))
+    assert main(["info", "x"]) == 1
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.startswith("napari-hsr: error: ")
+    assert sentence in said.err
+    assert len(said.err.splitlines()) == 1
+
+
+@pytest.mark.parametrize("argv", [["--debug", "info", "x"], ["info", "x", "--debug"]])
+def test_debug_lets_the_traceback_through(monkeypatch, argv):
+    monkeypatch.setattr(COMMANDS["info"], "run", failing(FileError("x", "it is empty")))
+    with pytest.raises(FileError):
+        main(argv)
+
+
+@pytest.mark.parametrize("stop", [KeyboardInterrupt(), Cancelled()])
+def test_an_interrupt_is_status_130_without_traceback(monkeypatch, capsys, stop):
+    monkeypatch.setattr(COMMANDS["info"], "run", failing(stop))
+    assert main(["info", "x"]) == 130
+    assert capsys.readouterr().err == "napari-hsr: cancelled\n"
+
+
+def test_a_reader_that_closes_the_pipe_is_no_error():
+    code = (
+        "import sys\nfrom napari_hsr import cli\n"
+        "def run(args):\n    for _ in range(100000): print('line')\n    return 0\n"
+        "cli.models.run = run\nsys.exit(cli.main(['models']))"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stdout.readline() == "line\n"
+    process.stdout.close()
+    assert process.stderr.read() == ""
+    process.stderr.close()
+    assert process.wait() == 141
+
+
+def test_python_m_is_the_same_command():
+    done = subprocess.run(
+        [sys.executable, "-m", "napari_hsr", "--version"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.split() == ["napari-hsr", __version__]
+
+
+def test_json_has_no_numbers_that_parsers_refuse(capsys):
+    def refuse(constant):
+        raise AssertionError(f"{constant} is no JSON")
+
+    print_json({"psnr": float("inf"), "sam": [float("nan"), 1.5]})
+    read_back = json.loads(capsys.readouterr().out, parse_constant=refuse)
+    assert read_back["sam"][1] == 1.5
+
+
+def test_notes_go_to_stderr_with_the_file_named_once(capsys):
+    note(["a.mat has no wavelengths.", "The axis was swapped."], about="a.mat")
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.splitlines() == [
+        "note: a.mat has no wavelengths.",
+        "note: a.mat: The axis was swapped.",
+    ]
+
+
+def test_a_message_of_the_system_without_a_file_is_still_a_sentence():
+    assert explain(OSError(28, "No space left on device")) == "No space left on device."
