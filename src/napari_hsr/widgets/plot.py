@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from os import PathLike, fspath
 
-import numpy as np
 import pyqtgraph as pg
 from qtpy.QtCore import QEvent, Qt, Signal
 from qtpy.QtGui import QColor, QFont
@@ -23,6 +22,13 @@ from napari_hsr.widgets.plot_legend import PlotLegend
 __all__ = ["PlotCurve", "SpectrumPlot"]
 
 
+class _Axis(pg.AxisItem):
+    """An axis that also writes the labels at its very ends, which need some room beyond it."""
+
+    def boundingRect(self):  # noqa: N802 - pyqtgraph's name
+        return super().boundingRect().adjusted(-20, -10, 20, 10)
+
+
 class SpectrumPlot(QWidget):
     """Curves over wavelength (or band), with a movable marker, a legend and a reset of the zoom.
 
@@ -31,7 +37,7 @@ class SpectrumPlot(QWidget):
     Signals
     -------
     marker_moved : float
-        The user dragged the marker, or clicked beside it, to this value of x.
+        The user dragged the marker to this value of x.
     """
 
     marker_moved = Signal(float)
@@ -45,7 +51,7 @@ class SpectrumPlot(QWidget):
         self._marker_unit = ""
         self._theme_of = None
 
-        self.view = pg.PlotWidget()
+        self.view = pg.PlotWidget(axisItems={side: _Axis(side) for side in ("bottom", "left")})
         self.view.setMinimumSize(220, 160)
         self.plot_item = self.view.getPlotItem()
         self.plot_item.setMenuEnabled(False)
@@ -104,13 +110,13 @@ class SpectrumPlot(QWidget):
         Parameters
         ----------
         curves : sequence of PlotCurve
-            Drawn in this order, the last on top. NaN and Inf leave gaps.
+            In the order of the legend, the first drawn on top. NaN and Inf leave gaps.
         """
         curves = list(curves)
         while len(self._pool) < len(curves):
-            self._pool.append(CurveItems(self.plot_item))
+            self._pool.append(CurveItems(self.plot_item, rank=len(self._pool)))
         for items, curve in zip(self._pool, curves, strict=False):
-            items.show(curve, z=len(self._pool))
+            items.show(curve)
         for items in self._pool[len(curves) :]:
             items.hide()
         self._curves = curves
@@ -218,7 +224,8 @@ class SpectrumPlot(QWidget):
         self.marker.label.setColor(self._foreground)
         self.marker.label.setFont(font)
         self._placeholder.setStyleSheet(
-            f"color: {self._foreground.name()}; background: transparent; padding: 12px;"
+            f"color: {self._foreground.name()}; background: {self._background.name()};"
+            " padding: 12px;"
         )
         self.legend.set_colors(self._foreground, self._background)
 

@@ -57,16 +57,17 @@ def pen_of(color: str, style: str, width: float = 2.0):
 class CurveItems:
     """The line, the dots and the band of one curve, kept and changed in place."""
 
-    def __init__(self, plot_item: pg.PlotItem):
+    def __init__(self, plot_item: pg.PlotItem, rank: int):
         self._curve: PlotCurve | None = None
         self.band = pg.PlotCurveItem(fillLevel="enclosed", antialias=True)
         self.line = pg.PlotCurveItem(connect="finite", antialias=True)
         self.dots = pg.ScatterPlotItem(size=7, pen=None, antialias=True)
-        for item in (self.band, self.line, self.dots):
+        for item, depth in ((self.band, -1000.0), (self.line, 0.0), (self.dots, 0.0)):
+            item.setZValue(depth - rank / 1000)
             item.hide()
             plot_item.addItem(item, ignoreBounds=True)
 
-    def show(self, curve: PlotCurve, z: int) -> None:
+    def show(self, curve: PlotCurve) -> None:
         """Draw ``curve``; costs nothing for parts that did not change."""
         old, self._curve = self._curve, curve
         if old is curve:

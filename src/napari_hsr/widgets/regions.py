@@ -1,0 +1,254 @@
+"""Regions drawn in Shapes and Labels layers, carried through the world onto the pixels of a cube.
+
+A region layer and a cube may differ in pixel size, place and number of axes; the last two axes
+of both are (y, x) in the world. A pixel belongs to a region if its centre lies inside.
+Nothing here needs Qt, and once the regions are collected nothing needs napari either, so the
+statistics can be taken in a thread.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from napari_hsr import spectra
+from napari_hsr.cube import Cube
+
+#: napari's edge colour for shapes whose colour nobody chose.
+_DEFAULT_EDGE = "#777777"
+
+
+@dataclass(frozen=True)
+class Plane:
+    """The affine map of a layer's last two axes into the world: ``world = matrix @ data + offset``."""
+
+    matrix: np.ndarray
+    offset: np.ndarray
+
+    @classmethod
+    def of(cls, layer: Any) -> Plane:
+        """The plane of a layer; a tilt between the band axis and the plane is left out."""
+        ndim = 2 if getattr(layer, "rgb", False) else layer.ndim
+        corners = np.zeros((3, ndim))
+        corners[1, -2] = corners[2, -1] = 1.0
+        origin, down, right = (
+            np.asarray(layer.data_to_world(c), dtype=float)[-2:] for c in corners
+        )
+        return cls(np.stack([down - origin, right - origin], axis=1), origin)
+
+    def to_world(self, points: np.ndarray) -> np.ndarray:
+        """Data (n, 2) → world (n, 2)."""
+        return points @ self.matrix.T + self.offset
+
+    def to_data(self, points: np.ndarray) -> np.ndarray:
+        """World (n, 2) → data (n, 2)."""
+        return np.linalg.solve(self.matrix, (points - self.offset).T).T
+
+
+@dataclass(frozen=True)
+class ShapeRegion:
+    """One shape.
+
+    Attributes
+    ----------
+    name, color : str
+        For the legend; ``#rrggbb``.
+    outline : array, shape (n, 2)
+        Corners (y, x) in the world.
+    closed : bool
+        False for lines and paths, whose pixels are those that they cross.
+    """
+
+    name: str
+    color: str
+    outline: np.ndarray
+    closed: bool
+
+
+@dataclass(frozen=True)
+class LabelRegions:
+    """All labels of one layer.
+
+    Attributes
+    ----------
+    layer_name : str
+    colors : dict of int to str
+        The labels to measure and their colours.
+    image : array, shape (h, w) or (n, h, w)
+        Planes are merged: a pixel takes the highest label that it has on any plane.
+    plane : Plane
+        Where the label image lies.
+    """
+
+    layer_name: str
+    colors: dict[int, str]
+    image: np.ndarray
+    plane: Plane
+
+
+@dataclass(frozen=True)
+class Target:
+    """A cube to measure regions on, and where it lies."""
+
+    key: Any
+    cube: Cube
+    plane: Plane
+
+
+@dataclass(frozen=True)
+class RegionCurve:
+    """Mean ± s.d. of one region on one cube; ``curve`` is None if it covers no pixel of it."""
+
+    name: str
+    color: str
+    target: Any
+    curve: spectra.Curve | None
+
+
+Region = ShapeRegion | LabelRegions
+
+
+def hex_color(rgba: Sequence[float]) -> str:
+    """``#rrggbb`` of a colour given as 0..1."""
+    return "#" + "".join(f"{round(255 * float(v)):02x}" for v in np.asarray(rgba)[:3])
+
+
+def shape_regions(layer: Any) -> list[ShapeRegion]:
+    """The shapes of a Shapes layer in the world, named after the layer and counted from 1."""
+    plane = Plane.of(layer)
+    return [
+        ShapeRegion(
+            f"{layer.name} {number}",
+            hex_color(color),
+            plane.to_world(outline(np.asarray(corners, dtype=float)[:, -2:], kind)),
+            closed=kind not in ("line", "path"),
+        )
+        for number, (corners, kind, color) in enumerate(
+            zip(layer.data, layer.shape_type, layer.edge_color, strict=True), start=1
+        )
+    ]
+
+
+def label_regions(layer: Any, limit: int) -> tuple[LabelRegions | None, int]:
+    """The first ``limit`` labels of a Labels layer, and how many there are in all."""
+    image = np.asarray(layer.data[0] if layer.multiscale else layer.data)
+    labels = np.unique(image)
+    labels = labels[labels != 0]
+    if not labels.size:
+        return None, 0
+    colors = {int(label): hex_color(layer.get_color(int(label))) for label in labels[:limit]}
+    return LabelRegions(layer.name, colors, image, Plane.of(layer)), int(labels.size)
+
+
+def outline(corners: np.ndarray, kind: str) -> np.ndarray:
+    """The corners of a shape as a polygon; napari keeps an ellipse as its bounding box."""
+    if kind != "ellipse":
+        return corners
+    center = corners.mean(axis=0)
+    half_a, half_b = (corners[1] - corners[0]) / 2, (corners[3] - corners[0]) / 2
+    angle = np.linspace(0, 2 * np.pi, 128, endpoint=False)[:, None]
+    return center + np.cos(angle) * half_a + np.sin(angle) * half_b
+
+
+def shape_mask(region: ShapeRegion, target: Target) -> np.ndarray:
+    """The pixels (height, width) of the cube whose centres lie in the shape."""
+    from skimage.draw import polygon
+
+    shape = target.cube.shape[1:]
+    mask = np.zeros(shape, dtype=bool)
+    corners = target.plane.to_data(region.outline)
+    if region.closed:
+        mask[polygon(corners[:, 0], corners[:, 1], shape)] = True
+        return mask
+    for start, stop in pairwise(corners):
+        steps = int(np.ceil(2 * np.abs(stop - start).max())) + 1
+        along = np.floor(np.linspace(start, stop, steps + 1) + 0.5).astype(int)
+        inside = ((along >= 0) & (along < shape)).all(axis=1)
+        mask[tuple(along[inside].T)] = True
+    return mask
+
+
+def labels_on(regions: LabelRegions, target: Target) -> np.ndarray:
+    """The label (height, width) under the centre of each pixel of the cube, 0 where there is none."""
+    image = regions.image
+    if image.ndim > 2:
+        image = image.reshape(-1, *image.shape[-2:]).max(axis=0)
+    wanted = np.array(sorted(regions.colors))
+    # From a pixel of the cube to a pixel of the label image: one affine map.
+    matrix = np.linalg.solve(regions.plane.matrix, target.plane.matrix)
+    offset = regions.plane.to_data(target.plane.offset[None])[0]
+    height, width = target.cube.shape[1:]
+    found = np.zeros((height, width), dtype=image.dtype)
+    for top in range(0, height, 256):  # in strips: coordinates of every pixel would be large
+        rows = np.arange(top, min(top + 256, height))[:, None]
+        cols = np.arange(width)[None, :]
+        at = [
+            np.floor(matrix[i, 0] * rows + matrix[i, 1] * cols + offset[i] + 0.5).astype(int)
+            for i in range(2)
+        ]
+        inside = (at[0] >= 0) & (at[0] < image.shape[0]) & (at[1] >= 0) & (at[1] < image.shape[1])
+        strip = found[top : top + 256]
+        strip[inside] = image[at[0][inside], at[1][inside]]
+    found[~np.isin(found, wanted)] = 0
+    return found
+
+
+def measure(
+    regions: Sequence[Region], targets: Sequence[Target], stop: Callable[[], bool]
+) -> Iterator[RegionCurve]:
+    """Mean ± s.d. of every region on every cube, one after the other, until ``stop()`` is true."""
+    for region in regions:
+        for target in targets:
+            if stop():
+                return
+            if isinstance(region, ShapeRegion):
+                mask = shape_mask(region, target)
+                curve = spectra.region(target.cube, mask) if mask.any() else None
+                yield RegionCurve(region.name, region.color, target.key, curve)
+            else:
+                yield from _measure_labels(region, target)
+
+
+def _measure_labels(regions: LabelRegions, target: Target) -> Iterator[RegionCurve]:
+    image = labels_on(regions, target)
+    present = [int(label) for label in np.unique(image) if label]
+    curves = dict(zip(present, spectra.labels(target.cube, image), strict=True)) if present else {}
+    for label, color in regions.colors.items():
+        name = f"{regions.layer_name} {label}"
+        yield RegionCurve(name, color, target.key, curves.get(label))
+
+
+def tell_shapes_apart(layer: Any, seen: int, palette: Sequence[str]) -> bool:
+    """Give new shapes an edge colour of their own, so that their curves can be told apart.
+
+    Parameters
+    ----------
+    layer : Shapes layer
+    seen : int
+        How many shapes of it had been looked at before: their colours are the user's business,
+        unless nobody ever chose one.
+    palette : sequence of str
+
+    Returns
+    -------
+    bool
+        True if colours were changed.
+    """
+    colors = [hex_color(c) for c in layer.edge_color]
+    fresh = [
+        i for i, c in enumerate(colors) if c == _DEFAULT_EDGE or (i >= seen and c in colors[:i])
+    ]
+    if not fresh:
+        return False
+    taken = {c for i, c in enumerate(colors) if i not in fresh}
+    rgba = np.array(layer.edge_color, dtype=float)
+    for i in fresh:
+        color = next((c for c in palette if c not in taken), palette[i % len(palette)])
+        taken.add(color)
+        rgba[i, :3] = [int(color[k : k + 2], 16) / 255 for k in (1, 3, 5)]
+    layer.edge_color = rgba
+    return True
