@@ -1,11 +1,169 @@
-"""x"""
+"""Run the main job on sample data: photograph to cube, comparison with a truth, and a look.
 
-HELP = "run the main job on sample data"
+Written into the output folder: the cube of a real photograph; a chart scene with ground
+truth, its photograph and the cube reconstructed from it; metrics.json, spectra.csv and
+screenshot.png. On a display the viewer stays open; without one it runs under Xvfb.
+"""
+
+from __future__ import annotations
+
+import argparse
+from contextlib import ExitStack
+from dataclasses import dataclass, fields
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from napari_hsr.cli.output import note
+from napari_hsr.errors import FileError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from napari_hsr.cube import Cube
+
+HELP = "run the main job on sample data and look at it"
+
+#: Patches of the chart whose spectra go to spectra.csv: a blue, a green, a red, a skin, a grey.
+PATCHES = ("blue", "green", "red", "light skin", "neutral 5 (.7 D)")
+PROTOCOL = "default"
 
 
-def add_arguments(parser) -> None:
-    pass
+@dataclass(frozen=True)
+class DemoFiles:
+    """The files that the demonstration read and wrote."""
+
+    photograph: Path
+    photograph_cube: Path
+    chart_truth: Path
+    chart_photograph: Path
+    chart_cube: Path
+    metrics: Path
+    spectra: Path
 
 
-def run(args) -> int:
-    raise NotImplementedError
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--output", metavar="DIR", default="demo", help="folder for the files (default demo)"
+    )
+    parser.add_argument(
+        "--no-viewer", action="store_true", help="write the files, but open no viewer"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    output = Path(args.output)
+    files = run_demo(output, say=lambda text: print(text, flush=True))
+    for field in fields(files):
+        print(f"{field.name.replace('_', ' '):<17} {getattr(files, field.name)}")
+    if args.no_viewer:
+        return 0
+    reason = why_no_viewer()
+    if reason:
+        note([f"no viewer was opened: {reason}"])
+        return 0
+    return _show(files, output / "screenshot.png")
+
+
+def run_demo(output: Path, say: Callable[[str], object] = lambda text: None) -> DemoFiles:
+    """Do the main job without a viewer.
+
+    Parameters
+    ----------
+    output : Path
+        Folder for the files; made if it does not exist, files of an earlier run are replaced.
+    say : callable
+        Called with one line of text before each step.
+
+    Returns
+    -------
+    DemoFiles
+        Where everything is.
+    """
+    from napari_hsr import samples
+    from napari_hsr.io import read, write
+    from napari_hsr.metrics import evaluate
+    from napari_hsr.models import DEFAULT, load_model
+
+    output.mkdir(parents=True, exist_ok=True)
+    model = load_model(DEFAULT)
+    photograph = samples.photograph_path()
+    say(f"Reconstructing {photograph.name} with {model.name}")
+    cube = _reconstruct(read(photograph), model)
+    files = DemoFiles(
+        photograph=photograph,
+        photograph_cube=write(cube, output / f"{photograph.stem}_{model.name}.mat"),
+        chart_truth=output / "chart_truth.mat",
+        chart_photograph=output / "chart.png",
+        chart_cube=output / f"chart_{model.name}.mat",
+        metrics=output / "metrics.json",
+        spectra=output / "spectra.csv",
+    )
+    say("Making a chart scene with ground truth, and its photograph")
+    truth, chart_photograph = samples.chart()
+    write(truth, files.chart_truth)
+    write(chart_photograph, files.chart_photograph)
+
+    # From here on everything goes the way of a user's own files: through reading them.
+    say("Reconstructing the chart and comparing it with its ground truth")
+    prediction = _reconstruct(read(files.chart_photograph), model)
+    write(prediction, files.chart_cube)
+    truth = read(files.chart_truth)
+    evaluation = evaluate(read(files.chart_cube), truth, protocol=PROTOCOL)
+    say(evaluation.table())
+    evaluation.write_json(files.metrics)
+    _write_spectra(prediction, truth, files.spectra)
+    return files
+
+
+def _reconstruct(image, model) -> Cube:
+    from napari_hsr.inference import reconstruct
+
+    note(image.notices)
+    return reconstruct(image, model)
+
+
+def _write_spectra(prediction: Cube, truth: Cube, path: Path) -> None:
+    """Mean spectra of some patches, from the photograph and as they are."""
+    import numpy as np
+
+    from napari_hsr import spectra
+
+    curves = []
+    for patch in truth.metadata["patches"]:
+        if patch["name"] in PATCHES:
+            mask = np.zeros(truth.shape[1:], dtype=bool)
+            mask[patch["top"] : patch["bottom"], patch["left"] : patch["right"]] = True
+            for cube, what in ((prediction, "reconstructed"), (truth, "truth")):
+                curves.append(spectra.region(cube, mask, name=f"{patch['name']}, {what}"))
+    spectra.write_csv(curves, path)
+
+
+def why_no_viewer() -> str | None:
+    """None if a viewer can be opened here, else the reason and what to do."""
+    from napari_hsr.cli.display import can_start_xvfb, real_display
+
+    if find_spec("napari") is None or not any(map(find_spec, ("PyQt6", "PySide6", "PyQt5"))):
+        return 'napari or its window system is not installed; pip install "napari-hsr[all]".'
+    if not real_display() and not can_start_xvfb():
+        return "there is no display, and no Xvfb to stand in for one; install the package xvfb."
+    return None
+
+
+def _show(files: DemoFiles, screenshot: Path) -> int:
+    from napari_hsr.cli.display import real_display, xvfb
+
+    screenshot.unlink(missing_ok=True)
+    with ExitStack() as stack:
+        stay = real_display()
+        if stay:
+            print("The viewer stays open until you close it.", flush=True)
+        else:
+            stack.enter_context(xvfb())
+        from napari_hsr.viewer.tour import show_demo
+
+        show_demo(files, screenshot, stay=stay)
+    if not screenshot.is_file():
+        raise FileError(screenshot, "the viewer was closed before its picture was taken")
+    print(f"{'screenshot':<17} {screenshot}")
+    return 0

@@ -30,8 +30,9 @@ def run(args: argparse.Namespace) -> int:
 
     evaluation = evaluate(read_cube(args.prediction), read_cube(args.truth), protocol=args.protocol)
     if args.json:
-        print_json({"prediction": args.prediction, "truth": args.truth, **evaluation.to_dict()})
+        files = {"prediction_file": args.prediction, "truth_file": args.truth}
+        print_json(files | evaluation.to_dict())
+        note(evaluation.notes)
     else:
-        print(evaluation.table())
-    note(getattr(evaluation, "notices", ()))
+        print(evaluation.table())  # with the notes
     return 0
