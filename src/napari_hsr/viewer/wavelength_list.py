@@ -1,0 +1,128 @@
+"""Wavelengths as people have them: start and stop, a pasted list, a column of a file."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from os import PathLike
+from pathlib import Path
+
+import numpy as np
+
+from napari_hsr.cube import Wavelengths
+from napari_hsr.errors import FileError, InputError
+
+#: No wavelength list is longer than this many characters; bigger files are something else.
+_LONGEST = 2_000_000
+_NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
+_HEADING = re.compile(r"wave|lambda|λ|nm|µm|\bum\b", re.IGNORECASE)
+
+
+def evenly(start: float, stop: float, bands: int) -> Wavelengths:
+    """``bands`` wavelengths from ``start`` to ``stop`` in nm, both included.
+
+    Raises
+    ------
+    InputError
+        If ``stop`` is not above ``start``.
+    """
+    if bands > 1 and not stop > start:
+        raise InputError(f"The last band ({stop:g} nm) must lie above the first ({start:g} nm).")
+    return Wavelengths(np.linspace(start, stop, bands))
+
+
+def listed(text: str, bands: int, micrometres: bool = False) -> Wavelengths:
+    """The wavelengths in a text for a cube of so many bands.
+
+    Parameters
+    ----------
+    text : str
+        Numbers apart by spaces, commas, semicolons or line ends; or a table, of which the
+        column under a heading such as "wavelength" or "nm" is taken, else the first that
+        does not merely count the rows.
+    bands : int
+        How many are needed.
+    micrometres : bool
+        The numbers are in µm.
+
+    Raises
+    ------
+    InputError
+        If there is no number, there are not ``bands`` of them, they do not ascend strictly,
+        or they look like micrometres.
+    """
+    values = np.asarray(parse(text), dtype=float) * (1000.0 if micrometres else 1.0)
+    if values.size != bands:
+        raise InputError(
+            f"{values.size} wavelength{'s are' if values.size != 1 else ' is'} given, "
+            f"but the cube has {bands} bands."
+        )
+    if not micrometres and 0 < values.max() < 30:
+        raise InputError(
+            f"The wavelengths go up to {values.max():g}: these look like micrometres, so choose µm."
+        )
+    return Wavelengths(values)
+
+
+def parse(text: str) -> list[float]:
+    """The numbers of a list, or of the wavelength column of a table; InputError if none."""
+    rows = [_cells(line) for line in text.splitlines()]
+    rows = [row for row in rows if row]
+    numbers = [_numbers(row) for row in rows]
+    table = [row for row in numbers if row is not None]
+    if not table:
+        raise InputError("No number was found: one wavelength for each band is needed.")
+    for row, found in zip(rows, numbers, strict=True):
+        if found is None and rows.index(row) > 0 and not _is_heading(row):
+            raise InputError(f"{' '.join(row)[:40]!r} is not a number.")
+    width = len(table[0])
+    if len(table) == 1 or width == 1 or any(len(row) != width for row in table):
+        return [value for row in table for value in row]
+    columns = np.array(table).T
+    heading = next((row for row in rows if _is_heading(row) and len(row) == width), None)
+    if heading is not None:
+        named = [i for i, cell in enumerate(heading) if _HEADING.search(cell)]
+        if named:
+            return columns[named[0]].tolist()
+    counting = np.arange(len(table))
+    for column in columns:
+        if not (np.array_equal(column, counting) or np.array_equal(column, counting + 1)):
+            return column.tolist() if _is_table(columns) else columns.T.ravel().tolist()
+    return columns[0].tolist()
+
+
+def read_text(path: str | PathLike) -> str:
+    """The text of a CSV or text file; FileError if it is none."""
+    path = Path(path)
+    try:
+        if path.stat().st_size > _LONGEST:
+            raise FileError(
+                path, "a list of wavelengths was expected, but this file is far too large"
+            )
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise FileError(path, "a text file was expected, but this is binary data") from error
+    except OSError as error:
+        raise FileError(path, f"cannot be opened ({error.strerror or error})") from error
+
+
+def _is_table(columns: np.ndarray) -> bool:
+    """A list broken into lines ascends from each line to the next; a table need not."""
+    flat = columns.T.ravel()
+    return not (np.diff(flat) > 0).all()
+
+
+def _cells(line: str) -> list[str]:
+    line = line.split("#")[0].strip().strip("[](){}")
+    return [cell for cell in re.split(r"[,;\s]+", line) if cell]
+
+
+def _numbers(row: Sequence[str]) -> list[float] | None:
+    cells = [re.sub(r"(?<=\d)(nm|µm|um)$", "", cell) for cell in row]
+    if not all(_NUMBER.fullmatch(cell) for cell in cells):
+        return None
+    return [float(cell) for cell in cells]
+
+
+def _is_heading(row: Sequence[str]) -> bool:
+    return not any(_NUMBER.fullmatch(cell) for cell in row)
