@@ -1,0 +1,194 @@
+from __future__ import annotations
+
+import os
+import signal
+
+import numpy as np
+import pytest
+
+from napari_hsr import load_model, read, reconstruct
+from napari_hsr.cli import predict
+from napari_hsr.models import DEFAULT
+
+
+def test_one_photograph_to_one_file_equals_the_python_api(hsr, photograph, tmp_path):
+    source, out = photograph(), tmp_path / "cube.mat"
+    status, said, warned = hsr("predict", source, "-o", out)
+    assert (status, warned) == (0, "")
+    assert f"{source} -> {out}" in said
+    assert f"1 of 1 reconstructed with {DEFAULT}" in said.splitlines()[-1]
+    np.testing.assert_array_equal(
+        np.asarray(read(out).data), np.asarray(reconstruct(source, DEFAULT).data)
+    )
+    assert read(out).provenance.weights_sha256 == load_model(DEFAULT).weights_sha256
+
+
+def test_a_folder_gives_one_named_cube_for_each_photograph(hsr, photograph, tmp_path):
+    photograph("in/a.png"), photograph("in/b.png", seed=1)
+    status, *_ = hsr("predict", tmp_path / "in", "-o", tmp_path / "new" / "out", "--format", "h5")
+    assert status == 0
+    written = sorted(path.name for path in (tmp_path / "new" / "out").iterdir())
+    assert written == [f"a_{DEFAULT}.h5", f"b_{DEFAULT}.h5"]
+
+
+def test_photographs_of_one_name_keep_their_own_cubes(hsr, photograph, tmp_path):
+    one, two = photograph("one/x.png", seed=1), photograph("two/x.png", seed=2)
+    status, *_ = hsr("predict", one, two, "-o", tmp_path / "out")
+    assert status == 0
+    first, second = (read(tmp_path / "out" / f"x_{DEFAULT}{n}.mat") for n in ("", "-2"))
+    np.testing.assert_array_equal(np.asarray(first.data), np.asarray(reconstruct(one).data))
+    np.testing.assert_array_equal(np.asarray(second.data), np.asarray(reconstruct(two).data))
+
+
+def test_a_bad_file_stops_nothing_and_the_status_says_so(hsr, photograph, cube_file, tmp_path):
+    good = photograph("b.png")
+    text, empty = tmp_path / "a.png", tmp_path / "c.jpg"
+    text.write_text("no picture")
+    empty.touch()
+    cube = cube_file("d.mat")
+    missing = tmp_path / "e.png"
+    status, said, warned = hsr(
+        "predict", text, good, empty, cube, missing, "-o", tmp_path / "out", "--tile", 64
+    )
+    assert status == 1
+    assert "1 of 5 reconstructed" in said
+    assert "4 failed" in said
+    assert (tmp_path / "out" / f"b_{DEFAULT}.mat").is_file()
+    assert "Traceback" not in warned
+    errors = [line for line in warned.splitlines() if line.startswith("napari-hsr: error: ")]
+    for path in (text, empty, cube, missing):
+        assert sum(str(path) in line for line in errors) == 1, warned
+    assert len(errors) == 4
+
+
+def test_no_input_at_all_is_status_1(hsr, tmp_path):
+    status, said, warned = hsr("predict", tmp_path / "*.png", "-o", tmp_path / "out")
+    assert (status, said) == (1, "")
+    assert "matches no file" in warned
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        (["-o", "{}/one.mat"], "one file, but there are 2 photographs"),
+        (["-o", "{}/out", "--format", "xyz"], "cubes can be written as"),
+        (["-o", "{}/a.png"], "is a file that is not a cube"),
+        (["-o", "{}/out", "--device", "abacus"], "abacus"),
+        (["-o", "{}/out", "--precision", "float8"], "float8"),
+        (["-o", "{}/out", "--input-encoding", "rot13"], "rot13"),
+        (["-o", "{}/out", "--tile", "0"], "tile"),
+        (["-o", "{}/out", "--tile", "big"], "tile"),
+    ],
+)
+def test_wrong_options_are_said_before_any_work(hsr, photograph, tmp_path, options, reason):
+    inputs = [photograph("a.png"), photograph("b.png")]
+    before = sorted(tmp_path.iterdir())
+    status, _, warned = hsr("predict", *inputs, *(text.format(tmp_path) for text in options))
+    assert status == 2
+    assert reason in warned
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_an_unknown_suffix_for_one_photograph_is_not_taken_for_a_folder(hsr, photograph, tmp_path):
+    source = photograph()
+    status, _, warned = hsr("predict", source, "-o", tmp_path / "cube.jp2")
+    assert status == 2
+    assert ".mat" in warned
+    assert hsr("predict", source, "-o", f"{tmp_path}/v1.2/")[0] == 0
+    assert (tmp_path / "v1.2" / f"photo_{DEFAULT}.mat").is_file()
+
+
+def test_an_unknown_model_names_those_on_board(hsr, photograph, tmp_path):
+    status, _, warned = hsr("predict", photograph(), "-o", tmp_path / "o.mat", "--model", "nope")
+    assert status == 1
+    assert "nope" in warned
+    assert DEFAULT in warned
+
+
+def test_a_photograph_is_never_overwritten(hsr, photograph):
+    source = photograph("a.tif")
+    before = source.read_bytes()
+    status, _, warned = hsr("predict", source, "-o", source)
+    assert status == 1
+    assert "is an input" in warned
+    assert source.read_bytes() == before
+
+
+def test_a_stated_encoding_changes_the_cube(hsr, photograph, tmp_path):
+    source = photograph()
+    hsr("predict", source, "-o", tmp_path / "srgb.mat")
+    status, *_ = hsr("predict", source, "-o", tmp_path / "lin.mat", "--input-encoding", "linear")
+    assert status == 0
+    expected = reconstruct(source, encoding="linear-srgb")
+    np.testing.assert_array_equal(
+        np.asarray(read(tmp_path / "lin.mat").data), np.asarray(expected.data)
+    )
+    assert not np.allclose(
+        np.asarray(read(tmp_path / "srgb.mat").data), np.asarray(expected.data), atol=1e-3
+    )
+
+
+def test_a_camera_model_refuses_a_photograph_with_a_reason(hsr, photograph, tmp_path):
+    status, _, warned = hsr(
+        "predict", photograph(), "-o", tmp_path / "o.mat", "--model", "rootpoly-nikon-d700"
+    )
+    assert status == 1
+    assert "raw values" in warned
+    assert not (tmp_path / "o.mat").exists()
+
+
+def test_a_fault_of_ours_in_one_photograph_does_not_stop_the_batch(
+    hsr, photograph, tmp_path, monkeypatch
+):
+    import napari_hsr.inference
+
+    real = napari_hsr.inference.reconstruct
+
+    def sometimes(image, *args, **kwargs):
+        if image.name == "a":
+            raise RuntimeError("imagined")
+        return real(image, *args, **kwargs)
+
+    monkeypatch.setattr(napari_hsr.inference, "reconstruct", sometimes)
+    inputs = [photograph("a.png"), photograph("b.png")]
+    status, said, warned = hsr("predict", *inputs, "-o", tmp_path / "out")
+    assert status == 1
+    assert "1 of 2" in said
+    assert "unexpected RuntimeError: imagined" in warned
+    *_, warned = hsr("predict", *inputs, "-o", tmp_path / "out", "--debug")
+    assert "Traceback" in warned
+
+
+def test_ctrl_c_ends_the_batch_and_leaves_nothing_half_written(
+    hsr, photograph, tmp_path, monkeypatch
+):
+    import napari_hsr.inference
+
+    real = napari_hsr.inference.reconstruct
+
+    def interrupted(image, *args, **kwargs):
+        if image.name == "b":
+            os.kill(os.getpid(), signal.SIGINT)
+        return real(image, *args, **kwargs)
+
+    monkeypatch.setattr(napari_hsr.inference, "reconstruct", interrupted)
+    inputs = [photograph(f"{name}.png") for name in "abc"]
+    before = signal.getsignal(signal.SIGINT)
+    status, said, warned = hsr("predict", *inputs, "-o", tmp_path / "out")
+    assert status == 130
+    assert "1 of 3" in said
+    assert "cancelled" in said
+    assert "Traceback" not in warned
+    assert [path.name for path in (tmp_path / "out").iterdir()] == [f"a_{DEFAULT}.mat"]
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_progress_shows_on_a_terminal_only(hsr, photograph, tmp_path, monkeypatch):
+    source = photograph()
+    *_, warned = hsr("predict", source, "-o", tmp_path / "o.mat")
+    assert warned == ""
+    monkeypatch.setattr(predict.sys.stderr, "isatty", lambda: True, raising=False)
+    *_, warned = hsr("predict", source, "-o", tmp_path / "o.mat")
+    assert "1/1 photo.png" in warned
+    assert "%" in warned
