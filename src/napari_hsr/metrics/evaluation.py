@@ -1,0 +1,160 @@
+"""What a comparison found, with the protocol that it was counted by."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from napari_hsr.cube import jsonable
+from napari_hsr.metrics.protocols import LABELS
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """Figures of one comparison; ``result["psnr"]`` and ``result.psnr`` give the same.
+
+    Attributes
+    ----------
+    values : dict of str to float
+        One figure for each metric that the protocol defines, out of ``mrae``, ``rmse``,
+        ``psnr``, ``psnr_band``, ``sam``, ``ssim``, ``ergas``, ``cc`` and ``mrse``; NaN where it
+        is not defined, inf where it is infinite (PSNR of equal cubes).
+    per_band : dict of str to list of float
+        ``rmse`` and ``psnr`` of each band, and ``mrae``, ``ssim``, ``cc`` where the protocol
+        defines them.
+    wavelengths : tuple of float or None
+        Centres of the compared bands in nm, None if they are not known.
+    protocol : str
+        Name of the protocol.
+    protocol_text : str
+        Its rules in one paragraph.
+    units : dict of str to str
+        Unit of each figure: ``"dB"``, ``"°"``, the cube's own, or empty.
+    excluded : dict of str to int or float
+        ``nonfinite``, ``nonfinite_share``: samples that are NaN or infinite in either cube;
+        ``mrae_below_floor`` and ``…_share``: finite samples whose truth is below MRAE's floor;
+        ``sam_black`` and ``…_share``: pixels left out of SAM for a black spectrum;
+        ``sam_below_floor``: pixels too faint for it; ``sam_nonfinite``: pixels with a value
+        that is not finite; ``ssim_windows``: windows that touch one.
+    notes : tuple of str
+        Sentences that the user must see.
+    prediction, truth : str
+        Names of the two cubes.
+    """
+
+    values: dict[str, float]
+    per_band: dict[str, list[float]]
+    wavelengths: tuple[float, ...] | None
+    protocol: str
+    protocol_text: str
+    units: dict[str, str]
+    excluded: dict[str, int | float]
+    notes: tuple[str, ...] = ()
+    prediction: str = "prediction"
+    truth: str = "truth"
+    labels: dict[str, str] = field(default_factory=lambda: dict(LABELS), repr=False)
+
+    def __getitem__(self, key: str) -> float:
+        return self.values[key]
+
+    def __getattr__(self, key: str) -> float:
+        # Only called for what is not an attribute; "values" itself is missing while unpickling.
+        values = self.__dict__.get("values", {})
+        if key in values:
+            return values[key]
+        if key in LABELS:
+            raise AttributeError(
+                f"protocol {self.protocol!r} does not define {key}; it defines {', '.join(values)}"
+            )
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {key!r}")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON; figures that are not finite become ``"inf"`` or ``"nan"``.
+
+        ``float("inf")`` and ``float("nan")`` read them back; JSON itself has no such numbers.
+        """
+        return jsonable(
+            {
+                "prediction": self.prediction,
+                "truth": self.truth,
+                "protocol": self.protocol,
+                "protocol_text": self.protocol_text,
+                "values": self.values,
+                "units": self.units,
+                "excluded": self.excluded,
+                "notes": self.notes,
+                "wavelengths_nm": self.wavelengths,
+                "per_band": self.per_band,
+            }
+        )
+
+    def to_json(self) -> str:
+        """:meth:`to_dict` as JSON text."""
+        return json.dumps(self.to_dict(), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+    def to_csv(self) -> str:
+        """One figure a row: ``metric, band_index, wavelength_nm, value, unit, protocol``.
+
+        Figures of the whole cube come first, with both left empty; bands count from 0,
+        as in the array. Not-a-number values are written ``nan``, infinite ones ``inf``.
+        """
+        text = io.StringIO()
+        rows = csv.writer(text, lineterminator="\n")
+        rows.writerow(["metric", "band_index", "wavelength_nm", "value", "unit", "protocol"])
+        for key, value in self.values.items():
+            rows.writerow([key, "", "", repr(float(value)), self.units[key], self.protocol])
+        for key, values in self.per_band.items():
+            for band, value in enumerate(values):
+                nm = "" if self.wavelengths is None else f"{self.wavelengths[band]:.10g}"
+                unit = self.units.get(key, "")
+                rows.writerow([key, band, nm, repr(float(value)), unit, self.protocol])
+        return text.getvalue()
+
+    def write_csv(self, path: str | os.PathLike) -> None:
+        """Write :meth:`to_csv` to a file, whole or not at all."""
+        _write(path, self.to_csv())
+
+    def write_json(self, path: str | os.PathLike) -> None:
+        """Write :meth:`to_json` to a file, whole or not at all."""
+        _write(path, self.to_json())
+
+    def table(self) -> str:
+        """The figures for a terminal, with the protocol and all notes."""
+        width = max(len(self.labels[key]) for key in self.values)
+        lines = [f"{self.prediction} against {self.truth}, protocol {self.protocol}"]
+        for key, value in self.values.items():
+            unit = self.units[key]
+            text = f"{value:.4f}" if unit in ("dB", "°") else f"{value:.6g}"
+            lines.append(f"  {self.labels[key]:<{width}}  {text:>10} {unit}".rstrip())
+        lines += [f"  {line}" for line in self.excluded_lines()]
+        lines += [f"  note: {note}" for note in self.notes]
+        lines.append(f"  {self.protocol}: {self.protocol_text}")
+        return "\n".join(lines)
+
+    def excluded_lines(self) -> list[str]:
+        """What was left out, one sentence each; empty if nothing was."""
+        said = {
+            "nonfinite": "{:,} samples ({:.2%}) are NaN or infinite and are left out of every metric.",
+            "mrae_below_floor": "{:,} samples ({:.2%}) lie below the floor of MRAE.",
+            "sam_black": "{:,} black pixels ({:.2%}) are left out of SAM.",
+            "sam_below_floor": "{:,} pixels are too faint for SAM.",
+            "sam_nonfinite": "{:,} pixels with NaN or infinite values are left out of SAM.",
+            "ssim_windows": "{:,} windows with NaN or infinite values are left out of SSIM.",
+        }
+        return [
+            text.format(self.excluded[key], self.excluded.get(f"{key}_share"))
+            for key, text in said.items()
+            if self.excluded.get(key)
+        ]
+
+
+def _write(path: str | os.PathLike, text: str) -> None:
+    from napari_hsr.io.atomic import replacing
+
+    with replacing(Path(path).expanduser()) as temporary:
+        temporary.write_text(text, encoding="utf-8", newline="")

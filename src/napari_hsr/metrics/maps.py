@@ -1,0 +1,300 @@
+"""Error maps: where in the image a prediction is wrong, one figure for each pixel.
+
+All functions take ``prediction`` and ``truth`` of shape (bands, height, width) — arrays, memory
+maps or lazy arrays — read them in row blocks and give an :class:`ErrorMap`. Samples that are NaN
+or infinite in either cube are left out; pixels where nothing is left are NaN. With ``cancel`` (a
+``threading.Event``) the work stops at the next block. They raise
+:class:`napari_hsr.errors.InputError` if the arrays do not fit each other.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from napari_hsr.errors import InputError
+from napari_hsr.metrics.blocks import Block, Pair, Steps
+from napari_hsr.metrics.rules import MraeRule
+from napari_hsr.metrics.sums import decibels, ratio, relative_errors, spectral_angles
+
+#: PSNR above this is drawn as this: equal pixels have an infinite one, which has no colour.
+PSNR_CAP_DB = 100.0
+#: Side of the sliding window of :func:`psnr_window`, in pixels.
+DEFAULT_WINDOW = 11
+
+Progress = Callable[[int, int], Any] | None
+Cancel = threading.Event | None
+
+
+@dataclass(frozen=True, eq=False)
+class ErrorMap:
+    """One figure for each pixel.
+
+    Attributes
+    ----------
+    data : ndarray, shape (height, width), float32
+        The figures; NaN where none is defined.
+    name : str
+        What it shows, for layers and colour bars.
+    unit : str
+        ``"°"``, ``"dB"``, the cube's own, or empty.
+    better : {"low", "high"}
+        Which end is the good one.
+    limits : tuple of float
+        Display range that shows most pixels: for errors 0 to the 99th percentile, for PSNR the
+        1st to the 99th. Always ascending and finite; the data are not clipped to it.
+    note : str
+        What the user must know, or empty.
+    """
+
+    data: np.ndarray
+    name: str
+    unit: str
+    better: Literal["low", "high"]
+    limits: tuple[float, float]
+    note: str = ""
+
+
+def sam(
+    prediction: Any, truth: Any, *, progress: Progress = None, cancel: Cancel = None
+) -> ErrorMap:
+    """Spectral angle in degrees, as :func:`napari_hsr.metrics.scalars.sam` counts it.
+
+    NaN where the truth is black or a sample is not finite; 90 where only the prediction is black.
+    """
+    pair = Pair(prediction, truth)
+    out = _empty(pair)
+    live = _live(pair, cancel)
+    for block in _blocks(pair, progress, cancel):
+        angles = spectral_angles(block, live)
+        angles.degrees[angles.black_truth] = np.nan
+        if angles.finite is not None:
+            angles.degrees[~angles.finite] = np.nan
+        out[_rows(block)] = angles.degrees
+    black = int(np.isnan(out).sum())
+    note = f"{black} pixels have no angle: black or not finite." if black else ""
+    return ErrorMap(out, "SAM", "°", "low", _low_limits(out), note)
+
+
+def rmse(
+    prediction: Any,
+    truth: Any,
+    *,
+    unit: str = "",
+    progress: Progress = None,
+    cancel: Cancel = None,
+) -> ErrorMap:
+    """Root of the mean squared error over the bands, in the cubes' ``unit``."""
+    pair = Pair(prediction, truth)
+    out = _empty(pair)
+    for block in _blocks(pair, progress, cancel):
+        out[_rows(block)] = np.sqrt(ratio(*_squares(block)))
+    return ErrorMap(out, "RMSE", unit, "low", _low_limits(out))
+
+
+def mrae(
+    prediction: Any,
+    truth: Any,
+    *,
+    floor: float | None = 1e-3,
+    progress: Progress = None,
+    cancel: Cancel = None,
+) -> ErrorMap:
+    """Mean relative absolute error over the bands whose truth exceeds the floor.
+
+    Parameters
+    ----------
+    floor : float or None
+        Share of the truth's maximum over the whole cube; None: every band counts.
+    """
+    pair = Pair(prediction, truth)
+    out = _empty(pair)
+    threshold = None
+    if floor is not None:
+        tops = (_top(block) for block in _blocks(pair, None, cancel))
+        threshold = floor * max(0.0, max(tops))
+    rule = MraeRule(floor)
+    for block in _blocks(pair, progress, cancel):
+        relative, use = relative_errors(block, rule, threshold)
+        count = np.full(relative.shape[1:], relative.shape[0]) if use is None else use.sum(axis=0)
+        # Without a floor a black truth gives inf, or 0/0: neither has a colour.
+        with np.errstate(invalid="ignore"):
+            values = ratio(relative.sum(axis=0), count)
+        values[~np.isfinite(values)] = np.nan
+        out[_rows(block)] = values
+    dark = int(np.isnan(out).sum())
+    note = f"{dark} pixels have no relative error: too dark or not finite." if dark else ""
+    return ErrorMap(out, "MRAE", "", "low", _low_limits(out), note)
+
+
+def psnr(
+    prediction: Any,
+    truth: Any,
+    *,
+    peak: float = 1.0,
+    progress: Progress = None,
+    cancel: Cancel = None,
+) -> ErrorMap:
+    """PSNR over the bands of each pixel in dB, full scale ``peak``; capped at 100 dB."""
+    pair = Pair(prediction, truth)
+    mse = np.empty(pair.shape[1:])
+    for block in _blocks(pair, progress, cancel):
+        mse[_rows(block)] = ratio(*_squares(block))
+    return _psnr_map(mse, "PSNR", peak)
+
+
+def psnr_window(
+    prediction: Any,
+    truth: Any,
+    *,
+    size: int = DEFAULT_WINDOW,
+    peak: float = 1.0,
+    progress: Progress = None,
+    cancel: Cancel = None,
+) -> ErrorMap:
+    """PSNR over the bands and a sliding window, in dB; capped at 100 dB.
+
+    The mean squared error is that of all finite samples in a square window around the pixel;
+    at the border, of the part of the window that lies in the image.
+
+    Parameters
+    ----------
+    size : int
+        Side of the window in pixels, odd.
+    peak : float
+        Full scale of the values.
+    """
+    if size < 1 or size % 2 == 0:
+        raise InputError(f"The window's side must be an odd number of pixels, not {size}.")
+    pair = Pair(prediction, truth)
+    total = np.empty(pair.shape[1:])
+    count = np.empty(pair.shape[1:])
+    for block in _blocks(pair, progress, cancel):
+        total[_rows(block)], count[_rows(block)] = _squares(block)
+    window = _window_sum(count, size)
+    mse = ratio(_window_sum(total, size), window)
+    # The pixel itself must have a value: the map does not paint over holes.
+    mse[count == 0] = np.nan
+    return _psnr_map(mse, f"PSNR in {size} x {size} px", peak)
+
+
+def absolute_error(
+    prediction: Any,
+    truth: Any,
+    band: int,
+    *,
+    unit: str = "",
+    wavelength_nm: float | None = None,
+) -> ErrorMap:
+    """``|prediction - truth|`` in one band.
+
+    Parameters
+    ----------
+    band : int
+        Index of the band, from 0.
+    unit : str
+        The cubes' unit.
+    wavelength_nm : float, optional
+        Its centre, for the name.
+    """
+    pair = Pair(prediction, truth)
+    bands = pair.shape[0]
+    if not 0 <= band < bands:
+        raise InputError(f"There is no band {band}: the cubes have bands 0 to {bands - 1}.")
+    planes = [np.asarray(cube[band], dtype=np.float64) for cube in (prediction, truth)]
+    finite = np.isfinite(planes[0]) & np.isfinite(planes[1])
+    out = _empty(pair)
+    out[finite] = np.abs(planes[0][finite] - planes[1][finite])
+    where = f"band index {band}" if wavelength_nm is None else f"{wavelength_nm:g} nm"
+    return ErrorMap(out, f"Absolute error at {where}", unit, "low", _low_limits(out))
+
+
+#: The maps over all bands by key, each ``function(prediction, truth, **options)``.
+MAPS: dict[str, Callable[..., ErrorMap]] = {
+    "sam": sam,
+    "rmse": rmse,
+    "mrae": mrae,
+    "psnr": psnr,
+    "psnr_window": psnr_window,
+}
+
+
+def _empty(pair: Pair) -> np.ndarray:
+    return np.full(pair.shape[1:], np.nan, dtype=np.float32)
+
+
+def _rows(block: Block) -> slice:
+    return slice(block.first, block.first + block.rows)
+
+
+def _blocks(pair: Pair, progress: Progress, cancel: Cancel) -> Iterator[Block]:
+    steps = Steps(pair.block_count, progress, cancel)
+    for block, _ in pair.blocks():
+        yield block
+        steps.step()
+
+
+def _squares(block: Block) -> tuple[np.ndarray, np.ndarray]:
+    """Sum of squared errors over bands, and the number of samples, of each pixel."""
+    error = block.prediction - block.truth
+    total = np.einsum("bhw,bhw->hw", error, error)
+    if block.valid is None:
+        return total, np.full(total.shape, error.shape[0])
+    return total, block.valid.sum(axis=0)
+
+
+def _top(block: Block) -> float:
+    return float(block.truth.max())
+
+
+def _live(pair: Pair, cancel: Cancel) -> np.ndarray:
+    live = np.zeros(pair.shape[0], dtype=bool)
+    for block in _blocks(pair, None, cancel):
+        if block.valid is None:
+            return np.ones_like(live)
+        live |= block.valid.any(axis=(1, 2))
+        if live.all():
+            break
+    return live
+
+
+def _window_sum(values: np.ndarray, size: int) -> np.ndarray:
+    """Sum over a window cut off at the border; direct sums, so that zeros stay exact."""
+    from scipy.ndimage import correlate1d
+
+    ones = np.ones(size)
+    rows = correlate1d(values, ones, axis=0, mode="constant")
+    return correlate1d(rows, ones, axis=1, mode="constant")
+
+
+def _psnr_map(mse: np.ndarray, name: str, peak: float) -> ErrorMap:
+    values = decibels(mse, peak)
+    capped = int((values > PSNR_CAP_DB).sum())
+    out = np.minimum(values, PSNR_CAP_DB).astype(np.float32)
+    note = ""
+    if capped:
+        note = (
+            f"{capped} pixels reach more than {PSNR_CAP_DB:g} dB and are drawn as {PSNR_CAP_DB:g}."
+        )
+    finite = out[np.isfinite(out)]
+    low, high = np.percentile(finite, (1, 99)) if finite.size else (0.0, 1.0)
+    return ErrorMap(out, name, "dB", "high", _ascending(float(low), float(high)), note)
+
+
+def _low_limits(values: np.ndarray) -> tuple[float, float]:
+    finite = values[np.isfinite(values)]
+    if not finite.size:
+        return (0.0, 1.0)
+    high = float(np.percentile(finite, 99)) or float(finite.max())
+    return _ascending(0.0, high)
+
+
+def _ascending(low: float, high: float) -> tuple[float, float]:
+    """A range with some width, also where every pixel has one value."""
+    if high > low:
+        return (low, high)
+    return (low, low + 1.0)

@@ -1,0 +1,183 @@
+"""Making a prediction and a truth comparable band by band, or saying why they are not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from napari_hsr.cube import Cube, Wavelengths
+from napari_hsr.errors import InputError
+
+#: Band centres this close, in nm, count as the same band.
+TOLERANCE_NM = 0.5
+
+
+class BandView:
+    """Some bands of a cube that is not in memory, read only when indexed.
+
+    Parameters
+    ----------
+    source : array-like, shape (bands, height, width)
+        A memory map or a lazy array.
+    bands : ndarray of int
+        Which bands, ascending.
+    """
+
+    def __init__(self, source: Any, bands: np.ndarray):
+        self._source = source
+        self._bands = np.asarray(bands, dtype=np.intp)
+        self.shape = (self._bands.size, *(int(n) for n in source.shape[1:]))
+        self.dtype = np.dtype(source.dtype)
+        self.ndim = 3
+
+    def __getitem__(self, key: Any) -> np.ndarray:
+        key = key if isinstance(key, tuple) else (key,)
+        chosen = self._bands[key[0]] if key and key[0] is not Ellipsis else self._bands
+        if key and key[0] is Ellipsis:
+            key = (slice(None),) * (4 - len(key)) + key[1:]
+        rest = key[1:]
+        if np.ndim(chosen) == 0:
+            return np.asarray(self._source[(int(chosen), *rest)])
+        # Band by band: not every lazy array takes a list of indices.
+        return np.stack([np.asarray(self._source[(int(band), *rest)]) for band in chosen])
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        if copy is False:
+            raise ValueError("the bands of a lazy cube cannot be given without a copy")
+        return self[:].astype(dtype or self.dtype, copy=False)
+
+
+def match(prediction: Any, truth: Any) -> tuple[Any, Any, Wavelengths | None, tuple[str, ...]]:
+    """Bring two cubes onto common bands.
+
+    Equal grids (within 0.5 nm) are compared as they are. Where all band centres of the coarser
+    grid lie in the finer one, the common bands are compared. Where one grid is not known, cubes
+    with the same number of bands are compared by band index. Anything else is refused.
+
+    Parameters
+    ----------
+    prediction, truth : Cube or array-like, shape (bands, height, width)
+        What to compare; a bare array has no wavelengths.
+
+    Returns
+    -------
+    prediction, truth : array-like, shape (common bands, height, width)
+        The arrays, without a copy where possible; lazy where the cubes are.
+    wavelengths : Wavelengths or None
+        Centres of the common bands (the truth's), None if no grid is known.
+    notes : tuple of str
+        What the user must know about the comparison.
+
+    Raises
+    ------
+    InputError
+        If the sizes differ, the grids cannot be matched, or an array is no cube.
+    """
+    arrays = [_array(prediction, "prediction"), _array(truth, "truth")]
+    grids = [c.wavelengths if isinstance(c, Cube) else None for c in (prediction, truth)]
+    sizes = [tuple(int(n) for n in array.shape) for array in arrays]
+    if sizes[0][1:] != sizes[1][1:]:
+        (_, h1, w1), (_, h2, w2) = sizes
+        raise InputError(
+            "Prediction and truth differ in size: the prediction has "
+            f"{h1} x {w1} pixels (height x width), the truth {h2} x {w2}."
+        )
+    if grids[0] is None or grids[1] is None:
+        return _by_index(arrays, grids, sizes)
+    notes = _assumptions(grids)
+    if grids[0].matches(grids[1], TOLERANCE_NM):
+        return arrays[0], arrays[1], grids[1], notes
+    fine = 0 if len(grids[0]) > len(grids[1]) else 1
+    chosen = _inside(grids[1 - fine], grids[fine])
+    if chosen is None:
+        raise InputError(
+            "Prediction and truth are on different wavelength grids: the prediction has "
+            f"{grids[0].describe()}, the truth {grids[1].describe()}, and neither holds all band "
+            f"centres of the other within {TOLERANCE_NM:g} nm."
+        )
+    arrays[fine] = _select(arrays[fine], chosen)
+    truth_grid = grids[1]
+    if fine == 1:
+        truth_grid = Wavelengths(truth_grid.nm[chosen], truth_grid.assumed)
+    which = ("prediction", "truth")[fine]
+    notes += (
+        f"Compared on {len(chosen)} common bands: of the {which}'s {len(grids[fine])} bands "
+        f"({grids[fine].describe()}) only those of the other cube are used.",
+    )
+    return arrays[0], arrays[1], truth_grid, notes
+
+
+def _by_index(arrays, grids, sizes):
+    known = grids[1] if grids[0] is None else grids[0]
+    if sizes[0][0] != sizes[1][0]:
+        described = [
+            f"{size[0]} band{'s' if size[0] > 1 else ''} at unknown wavelengths"
+            if grid is None
+            else grid.describe()
+            for grid, size in zip(grids, sizes, strict=True)
+        ]
+        raise InputError(
+            f"Prediction and truth cannot be matched: the prediction has {described[0]}, the "
+            f"truth {described[1]}."
+        )
+    if known is None:
+        note = "No wavelengths are known on either side: bands are compared by index."
+    else:
+        which = "prediction" if grids[0] is None else "truth"
+        note = (
+            f"The wavelengths of the {which} are not known: bands are compared by index, "
+            f"as {known.describe()}."
+        )
+    return arrays[0], arrays[1], known, (note,)
+
+
+def _assumptions(grids: list[Wavelengths]) -> tuple[str, ...]:
+    which = [
+        name for name, grid in zip(("prediction", "truth"), grids, strict=True) if grid.assumed
+    ]
+    if not which:
+        return ()
+    whose = " and ".join(which)
+    return (f"The wavelengths of the {whose} are an assumption, not stated by the file.",)
+
+
+def _inside(coarse: Wavelengths, fine: Wavelengths) -> np.ndarray | None:
+    """Indices of the coarse grid's centres in the fine grid, or None."""
+    nearest = np.abs(fine.nm[None, :] - coarse.nm[:, None]).argmin(axis=1)
+    close = np.abs(fine.nm[nearest] - coarse.nm) <= TOLERANCE_NM
+    if not close.all() or (np.diff(nearest) <= 0).any():
+        return None
+    return nearest
+
+
+def _select(array: Any, bands: np.ndarray) -> Any:
+    steps = np.unique(np.diff(bands))
+    in_memory = isinstance(array, np.ndarray)
+    if in_memory and steps.size <= 1:
+        step = int(steps[0]) if steps.size else 1
+        return array[bands[0] : bands[-1] + 1 : step]
+    if in_memory and not isinstance(array, np.memmap):
+        return array[bands]
+    return BandView(array, bands)
+
+
+def _array(values: Any, which: str) -> Any:
+    if isinstance(values, Cube):
+        return values.data
+    if not (hasattr(values, "shape") and hasattr(values, "dtype")):
+        if not isinstance(values, (list, tuple)):
+            raise InputError(
+                f"The {which} must be a cube or an array (bands, height, width), "
+                f"not {type(values).__name__}."
+            )
+        try:
+            values = np.asarray(values)
+        except ValueError as error:
+            raise InputError(f"The {which} is not a regular array of numbers.") from error
+    if len(values.shape) != 3:
+        raise InputError(
+            f"The {which} must have three axes (bands, height, width); "
+            f"it has shape {tuple(values.shape)}."
+        )
+    return values

@@ -1,0 +1,276 @@
+"""Named protocols: every figure is printed with the rules that it was counted by.
+
+The same pair of cubes gives a PSNR that differs by 2 dB and a mean relative error that differs
+by five orders of magnitude between published programs, so a figure without its protocol means
+little. A protocol is plain data; its text is made from that data.
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+from dataclasses import dataclass, field
+from typing import Literal
+
+from napari_hsr.errors import InputError
+from napari_hsr.metrics.rules import MraeRule, SamRule, SsimRule
+
+#: Keys of all metrics, in the order in which they are shown.
+METRICS = ("mrae", "rmse", "psnr", "psnr_band", "sam", "ssim", "ergas", "cc", "mrse")
+
+#: For people: what each key is called.
+LABELS = {
+    "mrae": "MRAE",
+    "rmse": "RMSE",
+    "psnr": "PSNR",
+    "psnr_band": "PSNR, mean of bands",
+    "sam": "SAM",
+    "ssim": "SSIM",
+    "ergas": "ERGAS",
+    "cc": "CC",
+    "mrse": "MRSE",
+}
+
+#: Which way is better, for colouring and sorting.
+BETTER = {k: "high" if k in ("psnr", "psnr_band", "ssim", "cc") else "low" for k in METRICS}
+
+Clip = Literal["none", "prediction", "both"]
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """How a prediction is held against the truth.
+
+    Attributes
+    ----------
+    name : str
+        Short name, as given to :func:`napari_hsr.metrics.evaluate`.
+    origin : str
+        Whose rules these are, in one sentence.
+    metrics : tuple of str
+        The keys it defines, out of :data:`METRICS`; no other is reported.
+    crop : int
+        Pixels left out at each of the four sides.
+    peak : float
+        Full scale L of PSNR and SSIM, and the upper limit of clipping.
+    clip : {"none", "prediction", "both"}
+        What is clipped to 0..``peak`` before anything is counted.
+    clip_psnr : {"none", "prediction", "both"}
+        What is clipped for PSNR alone.
+    psnr_of_equal : float
+        PSNR, in dB, where the squared error is 0.
+    mrae, sam, ssim : MraeRule, SamRule, SsimRule
+        The rules of these metrics.
+    mrse_epsilon : float
+        Added to the denominator of the mean relative squared error.
+    ergas_ratio : float
+        Scale ratio r in ``100 / r``: 4 for images enlarged four times, 1 for none.
+    positive_truth : bool
+        The original leaves out scenes whose truth has a value of 0 or less.
+    remarks : str
+        Anything else that the reader of a figure must know.
+    """
+
+    name: str
+    origin: str
+    metrics: tuple[str, ...]
+    crop: int = 0
+    peak: float = 1.0
+    clip: Clip = "none"
+    clip_psnr: Clip = "none"
+    psnr_of_equal: float = math.inf
+    mrae: MraeRule = field(default_factory=MraeRule)
+    sam: SamRule = field(default_factory=SamRule)
+    ssim: SsimRule = field(default_factory=SsimRule)
+    mrse_epsilon: float = 1e-8
+    ergas_ratio: float = 1.0
+    positive_truth: bool = False
+    remarks: str = ""
+
+    def __post_init__(self) -> None:
+        unknown = [key for key in self.metrics if key not in METRICS]
+        if unknown:
+            raise InputError(f"Unknown metric {unknown[0]!r}; there are {', '.join(METRICS)}.")
+        if not (math.isfinite(self.peak) and self.peak > 0):
+            raise InputError(f"The full scale of PSNR must be above 0, not {self.peak:g}.")
+        if not (math.isfinite(self.ergas_ratio) and self.ergas_ratio > 0):
+            raise InputError(f"The scale ratio of ERGAS must be above 0, not {self.ergas_ratio:g}.")
+
+    @property
+    def mrse_rule(self) -> MraeRule:
+        """The mean relative squared error's denominator, as a rule."""
+        return MraeRule(floor=None, epsilon=self.mrse_epsilon)
+
+    @property
+    def description(self) -> str:
+        """One paragraph: range, clipping, crop, masks, averaging."""
+        return " ".join(part for part in (self.origin, *self._sentences(), self.remarks) if part)
+
+    def _sentences(self):
+        scope = "the whole image counts"
+        if self.crop:
+            scope = f"{self.crop} pixels at each side of the image are left out"
+        yield _sentence(f"{self._clipping(self.clip)}; {scope}")
+        if "mrae" in self.metrics:
+            yield self.mrae.sentence()
+        if "rmse" in self.metrics:
+            yield "RMSE is the root of the mean squared error over all samples."
+        yield from self._psnr()
+        if "sam" in self.metrics:
+            yield self.sam.sentence()
+        if "ssim" in self.metrics:
+            yield self.ssim.sentence()
+        if "ergas" in self.metrics:
+            yield (
+                f"ERGAS is 100 / r times the root of the mean over bands of (RMSE / mean)², "
+                f"r = {self.ergas_ratio:g}."
+            )
+        if "cc" in self.metrics:
+            yield "CC is the mean over bands of Pearson's correlation."
+        if "mrse" in self.metrics:
+            yield (
+                "MRSE is the mean of ((prediction - truth) / "
+                f"(truth + {self.mrse_epsilon:g}))² over all samples."
+            )
+        yield "Samples that are NaN or infinite in either cube are left out."
+
+    def _psnr(self):
+        kinds = []
+        if "psnr" in self.metrics:
+            kinds.append("PSNR takes the mean squared error over all samples")
+        if "psnr_band" in self.metrics:
+            kinds.append("the band PSNR is the mean of the bands' PSNR")
+        if not kinds:
+            return
+        text = " and ".join(kinds) + f", full scale {self.peak:g}"
+        if self.clip_psnr != "none":
+            text += f"; {self._clipping(self.clip_psnr)} for this alone"
+        if math.isfinite(self.psnr_of_equal):
+            text += f"; equal images count {self.psnr_of_equal:g} dB"
+        yield _sentence(text)
+
+    def _clipping(self, clip: Clip) -> str:
+        what = {"none": "nothing is", "prediction": "the prediction is", "both": "both cubes are"}
+        return f"{what[clip]} clipped" + (f" to 0..{self.peak:g}" if clip != "none" else "")
+
+
+def _sentence(text: str) -> str:
+    return text[0].upper() + text[1:] + "."
+
+
+_NO_FLOOR = MraeRule(floor=None)
+_MSTPP = "MST++ toolbox (Cai et al., CVPR Workshops 2022), on one image at a time."
+
+_ALL = (
+    Protocol(
+        "default",
+        "The definitions that this product recommends.",
+        ("mrae", "rmse", "psnr", "psnr_band", "sam", "ssim", "ergas", "cc"),
+    ),
+    Protocol(
+        "cave-val",
+        "The protocol of the baseline table for the CAVE scenes; figures are means over scenes.",
+        ("mrae", "rmse", "psnr", "psnr_band", "sam"),
+        clip="prediction",
+        sam=SamRule(floor=0.02),
+    ),
+    Protocol(
+        "mstpp",
+        _MSTPP,
+        ("mrae", "rmse", "psnr"),
+        clip_psnr="both",
+        mrae=_NO_FLOOR,
+        remarks="Published figures leave out 128 pixels at each side: see mstpp-validation.",
+    ),
+    Protocol(
+        "mstpp-validation",
+        _MSTPP,
+        ("mrae", "rmse", "psnr"),
+        crop=128,
+        clip_psnr="both",
+        mrae=_NO_FLOOR,
+        remarks="This leaves the central 226 x 256 pixels of an ARAD_1K image of 482 x 512.",
+    ),
+    Protocol(
+        "mstpp-custom",
+        "The MRAE that the MST++ toolbox offers for users' own data with zeros in the truth.",
+        ("mrae",),
+        mrae=MraeRule(floor=None, zero=1e-8),
+    ),
+    Protocol(
+        "drcr",
+        "DRCR-Net (Li et al., CVPR Workshops 2022), its test program.",
+        ("mrae", "rmse"),
+        clip="prediction",
+        mrae=_NO_FLOOR,
+        positive_truth=True,
+    ),
+    Protocol(
+        "drcr-train",
+        "DRCR-Net (Li et al., CVPR Workshops 2022), its training loss.",
+        ("mrae",),
+        mrae=_NO_FLOOR,
+    ),
+    Protocol(
+        "mxrunet",
+        "MXR-U-Net (Banerjee and Palrecha, 2020), its training metrics.",
+        ("mrae", "mrse"),
+        mrae=MraeRule(floor=None, epsilon=1e-8),
+        remarks="The original pools all images of a batch.",
+    ),
+    Protocol(
+        "inr",
+        "INR-HSISR, its test program.",
+        ("psnr", "sam", "ssim"),
+        sam=SamRule(zeros="either-excluded"),
+        ssim=SsimRule(border="zero"),
+        remarks="The original pools batches of random 64 x 64 crops, here the whole image counts.",
+    ),
+    Protocol(
+        "dualsr",
+        "DualSR and MCNet, their evaluation program.",
+        ("psnr", "sam", "ssim"),
+        psnr_of_equal=100.0,
+        sam=SamRule(zeros="filled"),
+    ),
+    Protocol(
+        "sspsr",
+        "SSPSR (Jiang et al., 2020), its quality assessment, with r = 4 unless changed.",
+        ("rmse", "psnr_band", "sam", "ssim", "ergas", "cc"),
+        sam=SamRule(zeros="either-excluded"),
+        ssim=SsimRule(window="uniform", taps=7, sample_covariance=True),
+        ergas_ratio=4.0,
+    ),
+    Protocol(
+        "ntire2022",
+        "NTIRE 2022 spectral recovery challenge, its utility functions.",
+        ("mrae", "rmse", "sam"),
+        mrae=_NO_FLOOR,
+        sam=SamRule(zeros="right-angle"),
+        remarks="The original gives the angle in radians. The challenge's ranking leaves out "
+        "128 pixels at each side, as mstpp-validation does.",
+    ),
+)
+
+#: All protocols by name, the recommended one first.
+PROTOCOLS: dict[str, Protocol] = {protocol.name: protocol for protocol in _ALL}
+
+
+def get_protocol(protocol: str | Protocol) -> Protocol:
+    """The protocol of this name; a :class:`Protocol` is given back as it is.
+
+    Raises
+    ------
+    InputError
+        If there is none of this name; the sentence lists them.
+    """
+    if isinstance(protocol, Protocol):
+        return protocol
+    found = PROTOCOLS.get(str(protocol).strip().lower())
+    if found is None:
+        near = difflib.get_close_matches(str(protocol).lower(), PROTOCOLS, n=1)
+        hint = f" (did you mean {near[0]}?)" if near else ""
+        raise InputError(
+            f"There is no protocol {str(protocol)!r}{hint}; there are {', '.join(PROTOCOLS)}."
+        )
+    return found
