@@ -20,8 +20,10 @@ _CREDIT = (
     "distributed with scikit-image."
 )
 _CHECKER = "ISO 17321-1"  # a measured ColorChecker of colour-science
-_BLACK, _TABLE, _HOLDER = "black 2 (1.5 D)", "neutral 6.5 (.44 D)", "neutral 8 (.23 D)"
-_WHITE = "white 9.5 (.05 D)"
+_BLACK, _DARK, _TABLE, _WHITE = (
+    *("black 2 (1.5 D)", "neutral 3.5 (1.05 D)"),
+    *("neutral 6.5 (.44 D)", "white 9.5 (.05 D)"),
+)
 _SMALLEST = (120, 160)
 
 
@@ -79,7 +81,7 @@ def chart(seed: int = 0, size: tuple[int, int] = (360, 480)) -> tuple[Cube, Phot
     """A chart scene with ground truth, and the photograph of it.
 
     The 24 patches of a ColorChecker and the 99 colour evaluation samples of CIE 224 and
-    IES TM-30, all measured reflectances, on a grey holder with a blend from black to white.
+    IES TM-30, all measured reflectances, on a dark neutral holder with a blend from black to white.
     The truth is reflectance x shading x texture: a light that falls off smoothly from the
     upper left, and a fine grain, the same in all bands.
 
@@ -115,7 +117,8 @@ def chart(seed: int = 0, size: tuple[int, int] = (360, 480)) -> tuple[Cube, Phot
 
     scene = np.empty((len(wavelengths), height, width), dtype=np.float32)
     scene[:] = spectra[_TABLE][:, None, None]
-    scene[(slice(None), *holder.at)] = spectra[_HOLDER][:, None, None]
+    board = (spectra[_BLACK] + spectra[_DARK]) / 2  # no grey of the ColorChecker vanishes
+    scene[(slice(None), *holder.at)] = board[:, None, None]
     for box in patches:
         scene[(slice(None), *box.at)] = spectra[box.name][:, None, None]
     share = np.linspace(0.0, 1.0, ramp.right - ramp.left)
@@ -215,11 +218,11 @@ def _grid(
 
 
 def _shading(height: int, width: int, holder: _Box) -> np.ndarray:
-    """Light from the upper left, in 0.5..0.95, and the soft shadow that the holder casts."""
+    """Light from the upper left, in 0.45..0.95, and the soft shadow that the holder casts."""
     from scipy.ndimage import gaussian_filter
 
     y, x = np.mgrid[0:height, 0:width] / np.array([height, width]).reshape(2, 1, 1)
-    light = 0.95 / (1 + 0.45 * ((x - 0.2) ** 2 + (y - 0.1) ** 2)) ** 2
+    light = 0.95 / (1 + 0.30 * ((x - 0.2) ** 2 + (y - 0.1) ** 2)) ** 2
     reach = max(1.0, 0.012 * min(height, width))
     board = np.zeros((height, width))
     board[holder.at] = 1.0
