@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_hsr.cube import jsonable
+from napari_hsr.metrics.compare import label
 from napari_hsr.viewer.layers import add_map
 from napari_hsr.viewer.limits import spread
 
@@ -71,11 +72,6 @@ def map_layers(viewer, prediction: Layer, truth: Layer) -> dict[str, Image]:
         for layer in viewer.layers
         if (facts := layer.metadata.get(KEY)) and facts["pair"] == pair
     }
-
-
-def label(error_map: ErrorMap) -> str:
-    """``SAM (°)``: what the colour bar means."""
-    return f"{error_map.name} ({error_map.unit})" if error_map.unit else error_map.name
 
 
 def _add(viewer, error_map: ErrorMap, prediction: Image, visible: bool) -> Image:

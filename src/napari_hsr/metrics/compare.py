@@ -1,0 +1,265 @@
+"""A whole comparison — figures and maps — as a generator of events that can be cancelled."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable, Generator, Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_hsr.errors import HSRError, InputError
+from napari_hsr.events import Progress
+from napari_hsr.metrics import maps as map_makers
+from napari_hsr.metrics.blocks import Pair
+from napari_hsr.metrics.evaluate import evaluate
+from napari_hsr.metrics.maps import DEFAULT_WINDOW, ErrorMap
+from napari_hsr.metrics.match import match
+from napari_hsr.metrics.protocols import Protocol, get_protocol
+from napari_hsr.metrics.rules import SamRule
+
+if TYPE_CHECKING:
+    from napari_hsr.cube import Cube
+    from napari_hsr.metrics.evaluation import Evaluation
+
+#: The maps that can be asked for, and what each shows.
+MAPS = {
+    "sam": "Spectral angle (°)",
+    "rmse": "RMSE over the bands",
+    "mrae": "MRAE over the bands",
+    "psnr": "PSNR over the bands (dB)",
+    "psnr_window": "PSNR in a window (dB)",
+}
+
+#: The figures take about as long as this many maps; only the progress bar depends on it.
+_WEIGHT_OF_FIGURES = 6
+_STEPS = 100
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What a comparison found.
+
+    Attributes
+    ----------
+    evaluation : Evaluation
+        The figures, per band and over all, with their protocol.
+    maps : dict of str to ErrorMap
+        The maps asked for, by the names in :data:`MAPS`, each (height, width).
+    notes : tuple of str
+        Sentences on the maps: what they leave out, where they differ from the figures.
+    """
+
+    evaluation: Evaluation
+    maps: dict[str, ErrorMap] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Outline:
+    """The shape and data type of an array that is not needed to say whether it would fit."""
+
+    shape: tuple[int, ...]
+    dtype: Any = np.float32
+
+
+def why_not(
+    prediction: Cube,
+    truth: Cube,
+    *,
+    protocol: str | Protocol = "default",
+    maps: Iterable[str] = (),
+    window: int = DEFAULT_WINDOW,
+) -> str | None:
+    """Why these cubes would be refused, in one sentence, or None; reads no data.
+
+    Cheap enough to be asked at each change in a panel: of the cubes it needs only the
+    shapes and the wavelengths, so ``cube.data`` may be an :class:`Outline`.
+    """
+    try:
+        first, second, _, _ = match(_outline(prediction), _outline(truth))
+        Pair(first, second, get_protocol(protocol).crop)
+        _checked(maps, window, tuple(second.shape)[1:])
+    except HSRError as error:
+        return str(error)
+    return None
+
+
+def compare_events(
+    prediction: Cube,
+    truth: Cube,
+    *,
+    protocol: str | Protocol = "default",
+    maps: Iterable[str] = ("sam", "rmse"),
+    window: int = DEFAULT_WINDOW,
+    cancel: threading.Event | None = None,
+) -> Iterator[Progress | Comparison]:
+    """Compare two cubes, telling how far it is.
+
+    Parameters
+    ----------
+    prediction, truth : Cube, shape (bands, height, width)
+        On one wavelength grid, or on two of which the coarser lies in the finer.
+    protocol : str or Protocol
+        Rules of the figures: see :func:`napari_hsr.metrics.evaluate`.
+    maps : iterable of str
+        Which maps to make, out of :data:`MAPS`.
+    window : int
+        Side of the sliding window of ``"psnr_window"``, in pixels: odd, at least 3, and no
+        larger than the image.
+    cancel : threading.Event, optional
+        When set, the work stops at the next block or map.
+
+    Yields
+    ------
+    Progress, …, and at last one Comparison.
+
+    Raises
+    ------
+    InputError
+        If the cubes cannot be compared, or a map or the window is not valid.
+    napari_hsr.errors.Cancelled
+        If ``cancel`` was set.
+    """
+    rules = get_protocol(protocol)
+    first, second, _, _ = match(prediction, truth)
+    names = _checked(maps, window, tuple(second.shape)[1:])
+    makers = _makers(first, second, truth.units or "", rules, window)
+    total = _STEPS * (_WEIGHT_OF_FIGURES + len(names))
+    done, share = 0, _STEPS * _WEIGHT_OF_FIGURES
+    found = yield from _told(
+        partial(evaluate, prediction, truth, rules), "Figures", done, share, total, cancel
+    )
+    done, made = share, {}
+    for name in names:
+        made[name] = yield from _told(makers[name], MAPS[name], done, _STEPS, total, cancel)
+        done += _STEPS
+    yield Comparison(found, made, _about_maps(made, rules))
+
+
+def _makers(first, second, unit: str, rules: Protocol, window: int) -> dict[str, Callable]:
+    """How each map is made: with the protocol's full scale and floor, in the truth's units."""
+    options = {
+        "rmse": {"unit": unit},
+        "mrae": {"floor": rules.mrae.floor},
+        "psnr": {"peak": rules.peak},
+        "psnr_window": {"peak": rules.peak, "size": window},
+    }
+    return {
+        name: partial(maker, first, second, **options.get(name, {}))
+        for name, maker in map_makers.MAPS.items()
+    }
+
+
+def _about_maps(made: dict[str, ErrorMap], rules: Protocol) -> tuple[str, ...]:
+    """Where the maps and the figures do not mean the same, and what the maps leave out."""
+    if not made:
+        return ()
+    notes = []
+    if rules.crop:
+        notes.append(
+            f"The maps show the whole image; the figures leave out {rules.crop} pixels at each side."
+        )
+    if rules.clip != "none" or (
+        rules.clip_psnr != "none" and any(name.startswith("psnr") for name in made)
+    ):
+        notes.append("The maps show the values as they are; the figures clip them first.")
+    if "mrae" in made and (rules.mrae.epsilon or rules.mrae.zero is not None):
+        notes.append("The MRAE map divides by the truth itself; the figure changes it first.")
+    if "sam" in made and rules.sam != SamRule():
+        notes.append(
+            "The SAM map leaves out black pixels alone; the figure follows the protocol's rule."
+        )
+    return (*notes, *(f"{label(m)} map: {m.note}" for m in made.values() if m.note))
+
+
+def label(error_map: ErrorMap) -> str:
+    """``SAM (°)``: name and unit of a map, for layers and colour bars."""
+    return f"{error_map.name} ({error_map.unit})" if error_map.unit else error_map.name
+
+
+def _checked(maps: Iterable[str], window: int, size: tuple[int, ...]) -> tuple[str, ...]:
+    """The maps asked for, each once, in the order of :data:`MAPS`.
+
+    Raises
+    ------
+    InputError
+        If a name is not known or the window is not valid for an image of this size.
+    """
+    wanted = set(maps)
+    unknown = sorted(wanted - set(MAPS))
+    if unknown:
+        raise InputError(f"There is no map {unknown[0]!r}; there are {', '.join(MAPS)}.")
+    if "psnr_window" in wanted:
+        if window < 3 or window % 2 == 0:
+            raise InputError(
+                f"The window of the PSNR map must be an odd number of pixels from 3 on, not {window}."
+            )
+        if window > min(size):
+            raise InputError(
+                f"The window of the PSNR map ({window} pixels) is larger than the image "
+                f"({size[0]} x {size[1]} pixels)."
+            )
+    return tuple(name for name in MAPS if name in wanted)
+
+
+def _told(
+    work: Callable[..., Any],
+    message: str,
+    done: int,
+    share: int,
+    total: int,
+    cancel: threading.Event | None,
+) -> Generator[Progress, None, Any]:
+    """Run ``work(progress=…, cancel=…)`` and turn what it tells its callback into events.
+
+    A generator cannot yield from within a callback, so the work runs in a thread of its own.
+    The thread has ended when this returns, raises, or is closed half-way.
+
+    Parameters
+    ----------
+    done, share, total : int
+        Steps before this piece of work, its own steps, and all steps.
+    """
+    news: queue.SimpleQueue = queue.SimpleQueue()
+    stop = _Stop(cancel)
+
+    def carry_out() -> None:
+        try:
+            news.put((None, work(progress=lambda *at: news.put(at), cancel=stop)))
+        except BaseException as error:  # handed over, raised again below
+            news.put((error, None))
+
+    yield Progress(done, total, message)
+    thread = threading.Thread(target=carry_out, name=f"napari-hsr Compare: {message}")
+    thread.start()
+    try:
+        while True:
+            first, second = news.get()
+            if isinstance(first, int):
+                yield Progress(done + share * first // max(1, second), total, message)
+            elif first is not None:
+                raise first
+            else:
+                return second
+    finally:
+        stop.closed = True
+        thread.join()
+
+
+class _Stop:
+    """Asks the work to stop when the user does, and when nobody waits for it any more."""
+
+    def __init__(self, cancel: threading.Event | None):
+        self._cancel = cancel
+        self.closed = False
+
+    def is_set(self) -> bool:
+        return self.closed or (self._cancel is not None and self._cancel.is_set())
+
+
+def _outline(cube: Cube) -> Cube:
+    return cube.replace(data=Outline(tuple(cube.data.shape), cube.data.dtype))

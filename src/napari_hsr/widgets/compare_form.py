@@ -1,0 +1,91 @@
+"""What to compare, and how: the upper half of the Compare panel."""
+
+from __future__ import annotations
+
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import (
+    QCheckBox,
+    QFormLayout,
+    QGridLayout,
+    QGroupBox,
+    QSpinBox,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_hsr.metrics.compare import DEFAULT_WINDOW, MAPS
+from napari_hsr.metrics.protocols import PROTOCOLS
+from napari_hsr.viewer.layers import is_cube
+from napari_hsr.widgets.choosers import LayerChooser, NarrowComboBox
+from napari_hsr.widgets.compare_results import wrapped
+
+#: The maps that are ticked at first.
+FIRST_MAPS = ("sam", "rmse")
+
+
+class CompareForm(QWidget):
+    """Prediction, ground truth, protocol with its description, and the maps.
+
+    Signals
+    -------
+    changed()
+        Anything was chosen anew.
+    """
+
+    changed = Signal()
+
+    def __init__(self, viewer, parent: QWidget | None = None):
+        super().__init__(parent)
+        self.prediction = LayerChooser(viewer, is_cube, empty="no cube open")
+        self.truth = LayerChooser(viewer, is_cube, empty="no cube open")
+        self.protocol = NarrowComboBox()
+        self.protocol.set_choices(list(PROTOCOLS), 0)
+        self.protocol_text = wrapped()
+        self.checks = {name: QCheckBox(label) for name, label in MAPS.items()}
+        for name, check in self.checks.items():
+            check.setChecked(name in FIRST_MAPS)
+        self.window = QSpinBox()
+        self.window.setRange(3, 255)
+        self.window.setSingleStep(2)
+        self.window.setValue(DEFAULT_WINDOW)
+        self.window.setSuffix(" px")
+        self.window.setToolTip("Side of the sliding window, an odd number of pixels")
+
+        rows = QFormLayout()
+        rows.setContentsMargins(0, 0, 0, 0)
+        rows.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
+        rows.addRow("Prediction", self.prediction)
+        rows.addRow("Ground truth", self.truth)
+        rows.addRow("Protocol", self.protocol)
+        box = QGroupBox("Add as map layers")
+        grid = QGridLayout(box)
+        for row, (name, check) in enumerate(self.checks.items()):
+            grid.addWidget(check, row, 0, 1, 1 if name == "psnr_window" else 2)
+        grid.addWidget(self.window, grid.rowCount() - 1, 1)
+        grid.setColumnStretch(0, 1)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addLayout(rows)
+        layout.addWidget(self.protocol_text)
+        layout.addWidget(box)
+
+        self.prediction.changed.connect(self._on_change)
+        self.truth.changed.connect(self._on_change)
+        self.protocol.currentIndexChanged.connect(self._on_change)
+        self.window.valueChanged.connect(self._on_change)
+        for check in self.checks.values():
+            check.toggled.connect(self._on_change)
+        self._on_change()
+
+    def options(self) -> dict:
+        """``protocol`` and ``window`` for :func:`napari_hsr.metrics.compare.compare_events`."""
+        return {"protocol": self.protocol.currentText(), "window": self.window.value()}
+
+    def maps(self) -> tuple[str, ...]:
+        """The maps that are ticked, by name."""
+        return tuple(name for name, check in self.checks.items() if check.isChecked())
+
+    def _on_change(self, *_ignored) -> None:
+        self.protocol_text.setText(PROTOCOLS[self.protocol.currentText()].description)
+        self.window.setEnabled(self.checks["psnr_window"].isChecked())
+        self.changed.emit()

@@ -1,0 +1,222 @@
+"""Error maps as layers, and the grid view with its way back."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from napari.components import ViewerModel
+
+from napari_hsr.cube import Cube, Wavelengths
+from napari_hsr.metrics.maps import ErrorMap
+from napari_hsr.viewer.comparison import KEY, map_layers, show_maps
+from napari_hsr.viewer.grid import GridView, best_shape
+from napari_hsr.viewer.layers import add_cube
+
+GRID = ("enabled", "shape", "stride", "spacing")
+
+
+@pytest.fixture
+def viewer():
+    return ViewerModel()
+
+
+@pytest.fixture
+def pair(viewer):
+    rng = np.random.default_rng(0)
+    nm = Wavelengths(np.arange(400.0, 500.0, 10.0))
+    truth = rng.random((10, 12, 16), dtype=np.float32)
+    noisy = truth + 0.05 * rng.standard_normal(truth.shape).astype(np.float32)
+    return (
+        add_cube(viewer, Cube(noisy, nm, name="guess")),
+        add_cube(viewer, Cube(truth, nm, name="truth")),
+    )
+
+
+def maps(seed=1, *names):
+    rng = np.random.default_rng(seed)
+    made = {
+        "sam": ErrorMap(rng.random((12, 16)) * 9, "SAM", "°", "low", (0.0, 9.0)),
+        "rmse": ErrorMap(rng.random((12, 16)), "RMSE", "", "low", (0.0, 1.0)),
+        "psnr": ErrorMap(20 + rng.random((12, 16)), "PSNR", "dB", "high", (20.0, 21.0)),
+    }
+    return {name: made[name] for name in names or made}
+
+
+def test_a_map_lies_exactly_over_the_prediction(viewer, pair):
+    prediction, truth = pair
+    prediction.scale = (10, 4, 4)
+    prediction.translate = (400, 1.5, -2)
+    prediction.rotate = 30
+    prediction.affine = np.array([[1, 0, 0, 0], [0, 1, 0.1, 3], [0, 0, 1, 5], [0, 0, 0, 1.0]])
+    layer = show_maps(viewer, maps(), prediction, truth)[0]
+    for pixel in [(0, 0), (11, 15), (3, 8)]:
+        np.testing.assert_allclose(
+            layer.data_to_world(pixel), prediction.data_to_world((0, *pixel))[-2:], atol=1e-9
+        )
+    assert layer.units == prediction.units[-2:]
+
+
+def test_name_bar_and_limits_say_what_is_shown(viewer, pair):
+    sam, rmse, psnr = show_maps(viewer, maps(), *pair)
+    assert sam.name == "SAM (°) · guess"
+    assert rmse.name == "RMSE · guess"
+    assert psnr.name == "PSNR (dB) · guess"
+    assert tuple(sam.contrast_limits) == (0.0, 9.0)
+    assert tuple(psnr.contrast_limits) == (20.0, 21.0)
+    assert sam.colormap.name == "magma"
+    assert psnr.colormap.name == "viridis"
+    assert all(layer.colorbar.visible and layer.name_overlay.visible for layer in (sam, psnr))
+    assert [layer.visible for layer in (sam, rmse, psnr)] == [True, False, False]
+
+
+def test_comparing_again_replaces_the_maps_of_the_same_pair_only(viewer, pair):
+    prediction, truth = pair
+    first = show_maps(viewer, maps(1), prediction, truth)
+    first[1].visible = True
+    show_maps(viewer, maps(1), truth, prediction)  # another pair: the other way round
+    number = len(viewer.layers)
+    prediction.name = "better guess"
+    again = show_maps(viewer, maps(2), prediction, truth)
+    assert len(viewer.layers) == number
+    assert again == first
+    np.testing.assert_array_equal(again[0].data, maps(2)["sam"].data.astype(np.float32))
+    assert again[0].name == "SAM (°) · better guess"
+    assert again[1].visible  # as the user left it
+    assert again[0].metadata[KEY]["prediction"] == "better guess"
+
+
+def test_a_map_not_asked_for_again_goes(viewer, pair):
+    show_maps(viewer, maps(), *pair)
+    show_maps(viewer, maps(2, "sam"), *pair)
+    assert list(map_layers(viewer, *pair)) == ["sam"]
+
+
+def test_a_map_without_contrast_is_shown_all_the_same(viewer, pair):
+    flat = ErrorMap(np.zeros((12, 16)), "RMSE", "", "low", (0.0, 0.0))
+    (layer,) = show_maps(viewer, {"rmse": flat}, *pair)
+    assert layer.contrast_limits[0] < layer.contrast_limits[1]
+    show_maps(viewer, {"rmse": flat}, *pair)
+    assert layer.contrast_limits[0] < layer.contrast_limits[1]
+
+
+def state(viewer):
+    """All that the grid view may touch."""
+    return {
+        "order": [layer.name for layer in viewer.layers],
+        "visible": {layer.name: layer.visible for layer in viewer.layers},
+        "names": {layer.name: layer.name_overlay.visible for layer in viewer.layers},
+        "limits": {layer.name: tuple(layer.contrast_limits) for layer in viewer.layers},
+        "range": {layer.name: tuple(layer.contrast_limits_range) for layer in viewer.layers},
+        "grid": {name: getattr(viewer.canvas.grid, name) for name in GRID},
+        "camera": (
+            viewer.scene.camera.center,
+            viewer.scene.camera.zoom,
+            viewer.scene.camera.angles,
+        ),
+        "selected": {layer.name for layer in viewer.layers.selection},
+        "active": getattr(viewer.layers.selection.active, "name", None),
+        "point": viewer.dims.point,
+    }
+
+
+@pytest.fixture
+def crowded(viewer, pair):
+    """A viewer whose layers lie in an order of their own, some of them hidden."""
+    prediction, truth = pair
+    prediction.contrast_limits = (0.1, 0.7)
+    shown = show_maps(viewer, maps(), prediction, truth)
+    viewer.add_image(np.ones((12, 16)), name="other")
+    viewer.add_image(np.zeros((12, 16)), name="hidden", visible=False)
+    viewer.layers.move(0, 4)
+    viewer.layers.selection = {truth, shown[0]}
+    viewer.layers.selection.active = truth
+    viewer.scene.camera.center, viewer.scene.camera.zoom = (0, 3, 5), 7.5
+    viewer.dims.set_point(0, 450)
+    return prediction, truth, shown
+
+
+def test_grid_shows_four_tiles_in_order(viewer, crowded):
+    prediction, truth, (sam, rmse, _) = crowded
+    GridView(viewer).show(prediction, truth, [sam, rmse])
+    tiles = [prediction, truth, sam, rmse]
+    assert [layer for layer in viewer.layers if layer.visible] == tiles
+    assert all(layer.name_overlay.visible for layer in tiles)
+    grid = viewer.canvas.grid
+    assert grid.enabled
+    rows, columns = grid.actual_shape(viewer.layers)
+    assert rows * columns == 4
+    places = [grid.position(viewer.layers.index(layer), viewer.layers) for layer in tiles]
+    assert places == [divmod(i, columns) for i in range(4)]
+    assert viewer.dims.point[0] == 450
+
+
+def test_equal_colours_mean_equal_values_in_the_grid(viewer, crowded):
+    prediction, truth, shown = crowded
+    before = tuple(truth.contrast_limits)
+    view = GridView(viewer)
+    view.show(prediction, truth, shown[:1])
+    assert tuple(prediction.contrast_limits) == tuple(truth.contrast_limits) == before
+    truth.contrast_limits = (0.2, 0.4)
+    assert tuple(prediction.contrast_limits) == (0.2, 0.4)
+    view.restore()
+    truth.contrast_limits = (0.0, 0.3)
+    assert tuple(prediction.contrast_limits) == (0.1, 0.7)
+
+
+@pytest.mark.parametrize("times", [1, 3])
+def test_grid_and_back_changes_nothing(viewer, crowded, times):
+    prediction, truth, shown = crowded
+    viewer.canvas.grid.stride, viewer.canvas.grid.shape = -2, (3, -1)
+    before = state(viewer)
+    view = GridView(viewer)
+    for _ in range(times):
+        view.show(prediction, truth, shown[:2])
+        view.show(prediction, truth, shown[1:])  # another choice, without leaving
+        assert view.active
+        viewer.layers.move(0, 3)
+        shown[2].visible = False
+        view.restore()
+    assert not view.active
+    assert state(viewer) == before
+    view.restore()  # nothing left to do
+    assert state(viewer) == before
+
+
+def test_layers_may_come_and_go_while_the_grid_is_shown(viewer, crowded):
+    prediction, truth, shown = crowded
+    view = GridView(viewer)
+    view.show(prediction, truth, shown[:2])
+    viewer.layers.remove(prediction)
+    viewer.layers.remove(shown[0])
+    viewer.add_image(np.ones((12, 16)), name="new")
+    view.restore()
+    names = [layer.name for layer in viewer.layers]
+    assert names[-1] == "new"
+    assert "guess" not in names
+    assert viewer.layers["other"].visible
+    assert not viewer.canvas.grid.enabled
+
+
+def test_layers_linked_by_the_user_stay_linked(viewer, crowded):
+    prediction, truth, shown = crowded
+    viewer.layers.link_layers([prediction, truth], ("contrast_limits",))
+    view = GridView(viewer)
+    view.show(prediction, truth, shown[:1])
+    view.restore()
+    truth.contrast_limits = (0.2, 0.4)
+    assert tuple(prediction.contrast_limits) == (0.2, 0.4)
+
+
+@pytest.mark.parametrize(
+    ("tiles", "canvas", "aspect", "shape"),
+    [
+        (4, (600, 800), 1.0, (2, 2)),
+        (4, (300, 1200), 1.0, (1, 4)),
+        (4, (1200, 300), 1.0, (4, 1)),
+        (3, (600, 800), 1.0, (2, 2)),
+        (3, (400, 1200), 1.0, (1, 3)),
+        (4, (800, 800), 8.0, (4, 1)),
+    ],
+)
+def test_tiles_are_as_large_as_the_window_allows(tiles, canvas, aspect, shape):
+    assert best_shape(tiles, canvas, aspect) == shape
