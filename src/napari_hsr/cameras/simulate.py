@@ -158,9 +158,11 @@ def simulate(
     else:
         weights = matrix(camera, np.asarray(cube.wavelengths), illuminant, normalise)
         light = f"illuminant {illuminant}" if illuminant else "no illuminant applied"
+        common = illuminant is not None and normalise == "sum"
+        exposure = ", then one exposure that keeps the colour of the light" if common else ""
         note = (
             f"Simulated with the camera {camera.name} ({camera.source or 'given'}), {light}, "
-            f"{_NORMALISATIONS[normalise]}."
+            f"{_NORMALISATIONS[normalise]}{exposure}."
         )
     dtype = {None: np.float32, 8: np.uint8, 16: np.uint16}[bit_depth]
     out = np.empty((*cube.shape[1:], 3), dtype=dtype)
@@ -219,5 +221,7 @@ def _notices(missing: int, clipped: int, pixels: int, bit_depth: int | None) -> 
         value = "0" if bit_depth else "NaN"
         notices.append(f"{missing} of {pixels} pixels were not finite and are {value} here.")
     if clipped:
-        notices.append(f"{clipped} of {pixels} pixels lay outside the range and were clipped.")
+        notices.append(
+            f"{clipped} of {pixels} pixels lay outside 0..1 in linear light and were clipped."
+        )
     return tuple(notices)
