@@ -80,7 +80,7 @@ class Camera:
 
     @property
     def encoding(self) -> str:
-        """The encoding of its photographs: ``camera:<slug>``, or XYZ's linear sRGB for an observer."""
+        """The encoding of its photographs: ``camera:<slug>``; linear sRGB for an observer."""
         return "linear-srgb" if self.observer else CAMERA + self.slug
 
 
