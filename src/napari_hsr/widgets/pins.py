@@ -13,14 +13,15 @@ NAME = "pinned spectra"
 MARK = "napari_hsr_pins"
 _NUMBER = "pin"
 
-#: Colours for pins and regions: distinct for colour-blind eyes, and seen on dark and on light.
+#: Colours for pins: apart from each other, seen on dark and on light, and light enough for the
+#: black number of the pin.
 PALETTE = (
     "#e69f00",
     "#56b4e9",
     "#009e73",
     "#d55e00",
     "#cc79a7",
-    "#0072b2",
+    "#7a86ff",
     "#b8a800",
     "#8c6bb1",
     "#e7298a",
@@ -28,6 +29,8 @@ PALETTE = (
     "#a6761d",
     "#17a5b5",
 )
+#: Colours for shapes: the same, begun elsewhere, so that few pins and few shapes do not meet.
+REGION_PALETTE = PALETTE[6:] + PALETTE[:6]
 
 
 def is_pins(layer: Any) -> bool:
@@ -79,17 +82,16 @@ def _new_layer(viewer: Any, size: float) -> Any:
         size=size,
         face_color=PALETTE[0],
         border_color="white",
-        border_width=0.12,
+        border_width=0.04,
         features={_NUMBER: np.zeros(0, dtype=int)},
         text={
             "string": "{" + _NUMBER + "}",
-            "size": 11,
-            "color": "white",
-            "anchor": "upper_left",
-            "translation": np.array([0.0, 0.0]),
+            "size": 8,
+            "color": "black",
+            "anchor": "center",
         },
         metadata={MARK: True},
-        canvas_size_limits=(9, 18),
+        canvas_size_limits=(18, 18),
     )
     if active is not None:  # the user goes on with the layer at hand
         viewer.layers.selection.active = active

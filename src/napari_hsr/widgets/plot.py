@@ -11,11 +11,11 @@ from collections.abc import Sequence
 from os import PathLike, fspath
 
 import pyqtgraph as pg
-from qtpy.QtCore import QEvent, Qt, Signal
+from qtpy.QtCore import QEvent, QSize, Qt, Signal
 from qtpy.QtGui import QColor, QFont
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QToolButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
-from napari_hsr.widgets.plot_curves import CurveItems, PlotCurve, extent, nice_limits
+from napari_hsr.widgets.plot_curves import CurveItems, PlotCurve, extent, keep_picture, nice_limits
 from napari_hsr.widgets.plot_export import save_png
 from napari_hsr.widgets.plot_legend import PlotLegend
 
@@ -29,6 +29,13 @@ class _Axis(pg.AxisItem):
         return super().boundingRect().adjusted(-20, -10, 20, 10)
 
 
+class _View(pg.PlotWidget):
+    """A plot that asks for the room of a side panel, not for half the screen."""
+
+    def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
+        return QSize(380, 280)
+
+
 class SpectrumPlot(QWidget):
     """Curves over wavelength (or band), with a movable marker, a legend and a reset of the zoom.
 
@@ -38,9 +45,12 @@ class SpectrumPlot(QWidget):
     -------
     marker_moved : float
         The user dragged the marker to this value of x.
+    theme_changed()
+        The plot took the colours of another theme of the viewer that it follows.
     """
 
     marker_moved = Signal(float)
+    theme_changed = Signal()
 
     def __init__(self, parent: QWidget | None = None):
         super().__init__(parent)
@@ -51,7 +61,7 @@ class SpectrumPlot(QWidget):
         self._marker_unit = ""
         self._theme_of = None
 
-        self.view = pg.PlotWidget(axisItems={side: _Axis(side) for side in ("bottom", "left")})
+        self.view = _View(axisItems={side: _Axis(side) for side in ("bottom", "left")})
         self.view.setMinimumSize(220, 160)
         self.plot_item = self.view.getPlotItem()
         self.plot_item.setMenuEnabled(False)
@@ -60,6 +70,7 @@ class SpectrumPlot(QWidget):
         self.plot_item.getViewBox().sigRangeChangedManually.connect(self._zoomed)
         for side in ("bottom", "left"):
             axis = self.plot_item.getAxis(side)
+            keep_picture(axis)
             axis.enableAutoSIPrefix(False)  # "0.55 k(nm)" helps nobody
             axis.setStyle(tickTextOffset=4, hideOverlappingLabels=False)
         self.plot_item.setContentsMargins(2, 8, 18, 2)
@@ -75,7 +86,7 @@ class SpectrumPlot(QWidget):
         self.view.scene().sigMouseClicked.connect(self._clicked)
 
         self.legend = PlotLegend()
-        self.reset_button = QToolButton(text="Reset view")
+        self.reset_button = QPushButton("Reset view")
         self.reset_button.setToolTip("Show all curves again (or double click in the plot)")
         self.reset_button.clicked.connect(self.reset_view)
         below = QHBoxLayout()
@@ -122,6 +133,7 @@ class SpectrumPlot(QWidget):
         self._curves = curves
         self.legend.set_entries([(c.name, c.color, c.style) for c in curves if c.name])
         self._placeholder.setVisible(not curves and bool(self._placeholder.text()))
+        self.reset_button.setVisible(bool(curves))
         if self._free:
             self._fit(keep=True)
 
@@ -249,6 +261,7 @@ class SpectrumPlot(QWidget):
 
     def _on_theme(self, event=None) -> None:
         self.set_theme(self._theme_of.theme)
+        self.theme_changed.emit()
 
     def _label_style(self) -> dict[str, str]:
         if not hasattr(self, "_foreground"):

@@ -18,7 +18,7 @@ class PlotLegend(QListWidget):
     """Names beside a piece of their line, in rows as wide as the panel."""
 
     #: Rows shown before the legend scrolls.
-    MAX_ROWS = 4
+    MAX_ROWS = 5
 
     def __init__(self, parent=None):
         super().__init__(parent)

@@ -17,7 +17,6 @@ from qtpy.QtWidgets import (
     QLabel,
     QPushButton,
     QSizePolicy,
-    QToolButton,
     QVBoxLayout,
     QWidget,
 )
@@ -67,6 +66,7 @@ class SpectraWidget(QWidget):
         self._shapes_seen: dict[Any, int] = {}
         self._job: Job | None = None
         self._measure_again = False
+        self._pointed = False  # napari knows no place of the mouse before it first moves
 
         self._build()
         self._cursor_throttle = QSignalThrottler(EmissionPolicy.Leading, self)
@@ -81,6 +81,7 @@ class SpectraWidget(QWidget):
     def _build(self) -> None:
         self.plot = SpectrumPlot()
         self.plot.marker_moved.connect(self._on_marker)
+        self.plot.theme_changed.connect(self._update_cursor)  # drawn in the colour of text
         self.cursor_box, self.pins_box, self.regions_box = boxes = [
             QCheckBox(text) for text in ("Cursor", "Pins", "Regions")
         ]
@@ -99,8 +100,7 @@ class SpectraWidget(QWidget):
         self.readout.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.readout.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.readout.setAlignment(Qt.AlignmentFlag.AlignTop)
-        self.copy_button = QToolButton()
-        self.copy_button.setText("Copy")
+        self.copy_button = QPushButton("Copy")
         self.copy_button.setToolTip("Copy these values to the clipboard")
         self.copy_button.clicked.connect(self.copy_values)
         values = QHBoxLayout()
@@ -163,9 +163,14 @@ class SpectraWidget(QWidget):
                 self.attach()
         return super().event(event)
 
+    def set_cursor_interval(self, milliseconds: int) -> None:
+        """The shortest time between two updates of the cursor's spectrum."""
+        self._cursor_throttle.setTimeout(milliseconds)
+
     # --- what the viewer tells -------------------------------------------------------------
 
     def _on_cursor(self, event=None) -> None:
+        self._pointed = True
         if self.cursor_box.isChecked():
             self._cursor_throttle.throttle()
 
@@ -176,9 +181,6 @@ class SpectraWidget(QWidget):
     def _on_slider(self, event=None) -> None:
         self._sync_marker()
         self._show_readout()
-
-    def _on_theme(self, event=None) -> None:
-        self._cursor_throttle.throttle()
 
     def pin(self, place) -> None:
         """Pin the spectra at a place of the world.
@@ -222,9 +224,9 @@ class SpectraWidget(QWidget):
 
     def _update_cursor(self) -> None:
         self._cursor = []
-        if self.cursor_box.isChecked() and self._viewer.dims.ndisplay == 2:
+        if self._pointed and self.cursor_box.isChecked() and self._viewer.dims.ndisplay == 2:
             place = self._viewer.cursor.position
-            self._cursor = self._taken("cursor", place, "cursor", self.plot.foreground)
+            self._cursor = self._taken("cursor", place, "cursor", self.plot.foreground, live=True)
         self._show_readout()
         self._draw()
 
@@ -242,9 +244,9 @@ class SpectraWidget(QWidget):
         if count > MAX_PINS:
             self._note("pins", f"Only the first {MAX_PINS} of {count} pins are drawn.")
 
-    def _taken(self, topic: str, place, name: str, color: str) -> list[Shown]:
+    def _taken(self, topic: str, place, name: str, color: str, live: bool = False) -> list[Shown]:
         try:
-            found = self._sources.at(place, name, color)
+            found = self._sources.at(place, name, color, live)
         except Exception as error:  # whatever a lazy array raises must not stop the mouse
             if f"{error}" not in self._notes.get(f"{topic} read", ""):
                 logger.warning("A spectrum could not be read.", exc_info=True)
@@ -288,7 +290,7 @@ class SpectraWidget(QWidget):
                 continue
             if isinstance(layer, Shapes) and layer.nshapes:
                 seen = self._shapes_seen.get(layer.unique_id, 0)
-                regions.tell_shapes_apart(layer, seen, pins.PALETTE)
+                regions.tell_shapes_apart(layer, seen, pins.REGION_PALETTE)
                 self._shapes_seen[layer.unique_id] = layer.nshapes
                 found += regions.shape_regions(layer)[:room]
                 total += layer.nshapes

@@ -39,7 +39,7 @@ class ViewerEvents:
     ----------
     viewer : napari viewer
     panel : QWidget
-        Has ``_on_cursor``, ``_on_layers``, ``_on_slider``, ``_on_theme`` and ``pin``.
+        Has ``_on_cursor``, ``_on_layers``, ``_on_slider`` and ``pin``.
     """
 
     def __init__(self, viewer: Any, panel: QWidget):
@@ -59,8 +59,7 @@ class ViewerEvents:
         viewer, connect = self._viewer, self._connections.connect
         connect(viewer.cursor.events.position, "_on_cursor")
         connect(viewer.dims.events.point, "_on_slider")
-        connect(viewer.dims.events.ndisplay, "_on_cursor")
-        connect(viewer.events.theme, "_on_theme")
+        connect(viewer.dims.events.ndisplay, "_on_layers")
         for event in ("inserted", "removed", "reordered"):
             connect(getattr(viewer.layers.events, event), "_on_layers")
             getattr(viewer.layers.events, event).connect(self._follow_layers)

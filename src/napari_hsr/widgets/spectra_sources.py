@@ -6,6 +6,7 @@ which cube*: so the curves of a prediction and its truth at one place share a co
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -115,6 +116,7 @@ class Sources:
         name: str,
         color: str,
         pixel: tuple[int, int] | None = None,
+        live: bool = False,
     ) -> Shown:
         """A curve with its name, colour and style; the cube is named where there are several."""
         several = len(self.plotted()) > 1
@@ -128,17 +130,17 @@ class Sources:
             full += f" · {source.name}"
         x = curve.wavelengths_nm if self.in_nm else None
         x = np.arange(len(curve.mean), dtype=float) if x is None else np.asarray(x, dtype=float)
-        drawn = PlotCurve(label, x, curve.mean, curve.std, color, source.style)
+        drawn = PlotCurve(label, x, curve.mean, curve.std, color, source.style, live)
         return Shown(replace(curve, name=full), drawn, source, pixel)
 
-    def at(self, place: Sequence[float], name: str, color: str) -> list[Shown]:
+    def at(self, place: Sequence[float], name: str, color: str, live: bool = False) -> list[Shown]:
         """The spectra of all plotted cubes at a place of the world; none where they do not reach."""
         found = []
         for source in self.plotted():
             pixel = source.pixel_at(place)
             if pixel is not None:
                 curve = spectra.pixel(source.cube, *pixel)
-                found.append(self.shown(curve, source, name, color, pixel))
+                found.append(self.shown(curve, source, name, color, pixel, live))
         return found
 
     def regions(self, measured: Iterable[RegionCurve]) -> tuple[list[Shown], list[str]]:
@@ -181,7 +183,9 @@ def readout(viewer: Any, cursor: Sequence[Shown], nm: float | None) -> str:
         if not one_pixel:
             notes.append(f"row {shown.pixel[0]}, column {shown.pixel[1]}")
         unit = f" {shown.curve.units}" if len(units) > 1 and shown.curve.units else ""
-        parts.append(f"{shown.curve.mean[band]:.4g}{unit} ({', '.join(notes)})")
+        value = float(shown.curve.mean[band])
+        number = f"{value:.4g}{unit}" if math.isfinite(value) else "no value"
+        parts.append(f"{number} ({', '.join(notes)})")
     where = f"λ = {nm:.5g} nm" if nm is not None else f"band {bands[0]}"
     shared = next(iter(units)) if len(units) == 1 else None
     what = f", {shared}" if shared else ""
