@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 HELP = "run the main job on sample data and look at it"
 
 #: Patches of the chart whose spectra go to spectra.csv: a blue, a green, a red, a skin, a grey.
-PATCHES = ("blue", "green", "red", "light skin", "neutral 5 (.7 D)")
+PATCHES = ("blue", "green", "red", "light skin", "neutral 5 (.70 D)")
 PROTOCOL = "default"
 
 

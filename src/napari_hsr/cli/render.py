@@ -23,7 +23,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--camera",
         metavar="C",
         default=EYE,
-        help=f"a measured camera, e.g. nikon-d700, or an observer (default {EYE})",
+        help="a camera on board (nikon-5100-npl, sigma-sdmerill-npl), one of a table of "
+        f"sensitivities as FILE.csv:NAME, or an observer (default {EYE})",
     )
     parser.add_argument(
         "--illuminant",
