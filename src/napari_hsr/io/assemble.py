@@ -1,0 +1,202 @@
+"""From an array as a format stores it to a cube: axes, wavelengths, notices, memory or disk."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from napari_hsr.cube import Cube, Wavelengths, jsonable
+from napari_hsr.errors import FileError
+from napari_hsr.io import lazy
+from napari_hsr.io import wavelengths as wl
+from napari_hsr.io.axes import band_axis
+from napari_hsr.io.faults import translated
+from napari_hsr.io.record import Record
+from napari_hsr.provenance import Provenance
+
+
+@dataclass
+class Found:
+    """What a format found in a file.
+
+    Attributes
+    ----------
+    source : array-like
+        With ``shape``, ``dtype`` and basic indexing; may be on disk.
+    convention : int
+        The axis on which the format keeps bands by custom, in the format's order.
+    flipped : bool
+        The axes of ``source`` are the format's in reverse (MATLAB arrays in HDF5).
+    stated : bool
+        The format says which axis holds the bands, so ``convention`` is a fact.
+    wavelengths, unit
+        As the file gives them; None where it does not.
+    per_band : dict
+        Metadata with one value a band, turned round together with the bands.
+    divisor : float
+        Values are divided by it.
+    keep_on_disk : bool
+        ``source`` may stay what it is if the cube is large; False loads it always.
+    record : Record or None
+        Set if the file is one of ours.
+    """
+
+    source: Any
+    convention: int = 0
+    flipped: bool = False
+    stated: bool = False
+    wavelengths: Any = None
+    unit: str | None = None
+    units: str | None = None
+    name: str = ""
+    metadata: dict[str, Any] = field(default_factory=dict)
+    per_band: dict[str, Any] = field(default_factory=dict)
+    notices: tuple[str, ...] = ()
+    steps: tuple[str, ...] = ()
+    divisor: float = 1.0
+    keep_on_disk: bool = True
+    record: Record | None = None
+
+
+def check_shape(path: Path, shape: Sequence[int], what: str = "array") -> None:
+    """Refuse arrays that are no cube: empty ones, and more axes than three.
+
+    Raises
+    ------
+    FileError
+        Naming the shape.
+    """
+    size = " x ".join(str(int(n)) for n in shape)
+    if 0 in shape:
+        raise FileError(path, f"the {what} is empty ({size})")
+    usable = len(shape) in (2, 3) or (len(shape) == 4 and shape[0] == 1)
+    if not usable:
+        counted = f"has {len(shape)} axes ({size})" if shape else "is a single number"
+        raise FileError(
+            path, f"the {what} {counted}; a cube has three: bands, height and width in some order"
+        )
+
+
+def check_dtype(path: Path, dtype: np.dtype, what: str = "array") -> None:
+    """Refuse what is not real numbers.
+
+    Raises
+    ------
+    FileError
+        Naming the data type.
+    """
+    if np.dtype(dtype).kind not in "fiub":
+        kinds = {"c": "complex numbers", "O": "Python objects", "S": "text", "U": "text"}
+        held = kinds.get(np.dtype(dtype).kind, f"values of type {np.dtype(dtype)}")
+        raise FileError(path, f"the {what} holds {held}; a cube holds real numbers")
+
+
+def build(path: Path, found: Found) -> Cube:
+    """Make the cube.
+
+    Raises
+    ------
+    FileError
+        If the array is no cube, or cannot be read.
+    """
+    check_dtype(path, found.source.dtype)
+    check_shape(path, found.source.shape)
+    source, notices = found.source, list(found.notices)
+    source, found = _three_axes(path, source, found, notices)
+    logical = tuple(source.shape[::-1] if found.flipped else source.shape)
+    count = None if found.wavelengths is None else int(np.size(found.wavelengths))
+    axis = found.convention
+    if not (found.stated or found.record):
+        axis, told = band_axis(logical, count, found.convention)
+        notices += [told] if told else []
+    order = (axis, *(other for other in range(3) if other != axis))
+    if found.flipped:
+        order = tuple(2 - place for place in order)
+    resolved = _resolve(found, logical[axis])
+    notices += resolved.notices
+    data = _data(path, source, order, found, resolved.reverse)
+    record = found.record
+    return Cube(
+        data,
+        resolved.wavelengths,
+        units=record.units if record else found.units,
+        name=(record.name if record else found.name) or path.stem,
+        provenance=record.provenance if record else _fresh(path, found, resolved),
+        metadata=record.metadata if record else _metadata(found, resolved),
+        notices=tuple(notices),
+    )
+
+
+def _three_axes(path: Path, source: Any, found: Found, notices: list[str]) -> tuple[Any, Found]:
+    dimensions = len(source.shape)
+    if dimensions == 3:
+        return source, found
+    with translated(path, "the array cannot be read"):
+        source = source if isinstance(source, np.ndarray) else np.asarray(source[()])
+    if dimensions == 4:
+        notices.append("The first of four axes has length 1 and was left out.")
+        return source[0], found
+    # one band: bands first, whatever the custom; a flipped plane is turned by `order` below
+    plane = source.T[np.newaxis] if found.flipped else source[np.newaxis]
+    one = Found(**{**found.__dict__, "flipped": False, "stated": True, "convention": 0})
+    if found.record is None:
+        notices.append("The array has two axes and was opened as a cube of one band.")
+    return plane, one
+
+
+def _resolve(found: Found, bands: int) -> wl.Resolved:
+    """Our own files say how sure their wavelengths were; others are examined."""
+    record = found.record
+    if record is None or record.wavelengths is None:
+        return wl.resolve(found.wavelengths, bands, found.unit)
+    if record.wavelengths == "none" or found.wavelengths is None:
+        told = f"The file gives no wavelengths: bands go by index; {wl.SET_THEM}."
+        return wl.Resolved(None, notices=(told,))
+    resolved = wl.resolve(found.wavelengths, bands, found.unit or "nm")
+    if record.wavelengths == "assumed" and resolved.wavelengths is not None:
+        told = f"The wavelengths in the file were an assumption when it was written; {wl.SET_THEM}."
+        nm = Wavelengths(resolved.wavelengths.nm, assumed=True)
+        return wl.Resolved(nm, resolved.reverse, 1.0, (*resolved.notices, told))
+    return resolved
+
+
+def _data(path: Path, source: Any, order: tuple, found: Found, reverse: bool) -> Any:
+    """A view of a float32 memory map, a lazy array, or a plain array in memory."""
+    mapped = isinstance(source, np.memmap)
+    if mapped and source.dtype == np.float32 and found.divisor == 1.0 and found.keep_on_disk:
+        view = source.transpose(order)
+        return view[::-1] if reverse else view
+    if lazy.too_big(source.shape) and found.keep_on_disk and not _in_memory(source):
+        return lazy.LazyArray(source, order, found.divisor, reverse)
+    with translated(path, "the array cannot be read"):
+        values = np.asarray(source if isinstance(source, np.ndarray) else source[()])
+    values = values.transpose(order)
+    values = lazy.to_float32(values[::-1] if reverse else values)
+    return values / np.float32(found.divisor) if found.divisor != 1.0 else values
+
+
+def _in_memory(source: Any) -> bool:
+    return isinstance(source, np.ndarray) and not isinstance(source, np.memmap)
+
+
+def _metadata(found: Found, resolved: wl.Resolved) -> dict[str, Any]:
+    per_band = dict(found.per_band)
+    if resolved.reverse:
+        per_band = {key: list(values)[::-1] for key, values in per_band.items()}
+    if "fwhm" in per_band and resolved.scale not in (None, 1.0):
+        widths = np.round(np.asarray(per_band["fwhm"], dtype=np.float64) * resolved.scale, 6)
+        per_band["fwhm"] = widths.tolist()
+    return jsonable({**found.metadata, **per_band, **resolved.metadata})
+
+
+def _fresh(path: Path, found: Found, resolved: wl.Resolved) -> Provenance:
+    steps = list(found.steps)
+    if resolved.reverse:
+        steps.append("Bands put in ascending order of wavelength.")
+    if resolved.wavelengths is not None and resolved.wavelengths.assumed:
+        steps.append("Wavelengths assumed: 400–700 nm in steps of 10 nm.")
+    return Provenance(input=path.name, steps=tuple(steps))

@@ -1,0 +1,136 @@
+"""Telling formats apart: by their first bytes, by their suffix, by the files beside them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from napari_hsr.errors import FileError
+from napari_hsr.io import READ_SUFFIXES
+
+#: Suffixes that an ENVI binary commonly has; such a file counts only with its header.
+ENVI_BINARY_SUFFIXES = (
+    "", ".img", ".dat", ".raw", ".bil", ".bip", ".bsq", ".bin", ".hyspex", ".cube", ".sli",
+)  # fmt: skip
+
+_EXPECTED = {
+    ".mat": "a MATLAB file",
+    ".h5": "an HDF5 file",
+    ".hdf5": "an HDF5 file",
+    ".he5": "an HDF5 file",
+    ".hdr": 'an ENVI header (its first line reads "ENVI")',
+    ".tif": "a TIFF file",
+    ".tiff": "a TIFF file",
+    ".npy": "a NumPy array",
+    ".npz": "a NumPy archive",
+    ".png": "a PNG image",
+    ".jpg": "a JPEG image",
+    ".jpeg": "a JPEG image",
+    ".bmp": "a BMP image",
+}
+_TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+_HDF5 = b"\x89HDF\r\n\x1a\n"
+
+
+def head_of(path: Path, size: int = 2600) -> bytes:
+    """The first bytes of a file; a fault of the file system becomes a FileError."""
+    try:
+        with path.open("rb") as file:
+            return file.read(size)
+    except OSError as error:
+        raise FileError(path, f"cannot be opened ({error.strerror or error})") from error
+
+
+def format_of(path: Path) -> str:
+    """The format's key: ``mat5 mat73 hdf5 envi tiff npy npz photo cave``.
+
+    Raises
+    ------
+    FileError
+        If there is no such file, it is empty, or its content is of no known format.
+    """
+    if path.is_dir():
+        return "cave"
+    if not path.exists():
+        raise FileError(path, "there is no such file or folder")
+    head = head_of(path)
+    if not head:
+        raise FileError(path, "the file is empty")
+    suffix = path.suffix.lower()
+    if is_envi_header(head):
+        return "envi"
+    if suffix in ENVI_BINARY_SUFFIXES and header_beside(path):
+        return "envi"
+    found = _by_magic(head, suffix)
+    if found:
+        return found
+    raise FileError(path, _why_unknown(head, suffix))
+
+
+def _by_magic(head: bytes, suffix: str) -> str | None:
+    if head.startswith((b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff")):
+        return "photo"
+    if head.startswith(_TIFF):
+        return "tiff"
+    if any(head[at : at + 8] == _HDF5 for at in (0, 512, 1024, 2048)):
+        return "mat73" if suffix == ".mat" or head.startswith(b"MATLAB 7.3") else "hdf5"
+    if head.startswith(b"MATLAB 5.0"):
+        return "mat5"
+    if head.startswith(b"\x93NUMPY"):
+        return "npy"
+    if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
+        return "npz"
+    if head.startswith(b"BM") and suffix == ".bmp":
+        return "photo"
+    if suffix == ".mat" and not is_text(head):
+        return "mat5"  # MATLAB 4 has no magic; scipy tells it from rubbish
+    return None
+
+
+def _why_unknown(head: bytes, suffix: str) -> str:
+    if head.startswith(b"#?"):
+        return "this is a Radiance HDR picture, not the header of an ENVI image"
+    what = "a text file" if is_text(head) else "binary data of another kind"
+    if suffix in _EXPECTED:
+        return f"{_EXPECTED[suffix]} was expected, but this is {what}"
+    if suffix in ENVI_BINARY_SUFFIXES and not is_text(head):
+        return "an ENVI binary needs its header beside it, a file of the same name ending in .hdr"
+    return f"this is {what}; readable are {', '.join(READ_SUFFIXES)} and folders of CAVE scenes"
+
+
+def is_text(head: bytes) -> bool:
+    """True if the bytes read as text: no control characters but white space."""
+    return not any(byte < 9 or 13 < byte < 32 or byte == 127 for byte in head)
+
+
+def is_envi_header(head: bytes) -> bool:
+    """True if the first line of an ENVI header opens the bytes."""
+    return head.removeprefix(b"\xef\xbb\xbf").lstrip()[:4] == b"ENVI" and is_text(head[:200])
+
+
+def header_beside(binary: Path) -> Path | None:
+    """The ENVI header of a binary: ``scene.hdr`` or ``scene.img.hdr`` beside ``scene.img``."""
+    for name in (binary.name + ".hdr", binary.stem + ".hdr"):
+        for candidate in (binary.with_name(name), binary.with_name(name[:-4] + ".HDR")):
+            if candidate != binary and candidate.is_file() and is_envi_header(head_of(candidate)):
+                return candidate
+    return None
+
+
+def can_read(path: Path) -> bool:
+    """True if the content or the suffix is one of ours; see :func:`napari_hsr.io.can_read`."""
+    suffix = path.suffix.lower()
+    if path.is_dir():
+        from napari_hsr.io import cave
+
+        return cave.looks_like_scene(path)
+    if not path.exists():
+        return suffix in READ_SUFFIXES
+    try:
+        head = head_of(path)
+        if suffix in ENVI_BINARY_SUFFIXES:
+            return header_beside(path) is not None or _by_magic(head, suffix) is not None
+    except FileError:
+        return suffix in READ_SUFFIXES  # read() then says what is wrong
+    if suffix == ".hdr":
+        return not head.startswith(b"#?")
+    return suffix in READ_SUFFIXES or _by_magic(head, suffix) is not None

@@ -1,0 +1,141 @@
+"""ENVI images: a text header and a binary beside it, memory-mapped through ``spectral``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from napari_hsr.cube import Cube
+from napari_hsr.errors import FileError
+from napari_hsr.io import assemble, detect, envi_header, record
+from napari_hsr.io.faults import translated
+
+#: The header item that carries our record.
+ITEM = "napari-hsr"
+_STRUCTURE = {
+    "lines", "samples", "bands", "header offset", "data type", "interleave", "byte order",
+    "file type", "wavelength", "wavelength units", ITEM,
+}  # fmt: skip
+
+
+def read(path: Path) -> Cube:
+    """Read an ENVI image named by its header or its binary.
+
+    Native float32 data stay memory-mapped whatever their size; a reflectance scale factor
+    is applied and said; ``bbl``, ``fwhm`` (in nm) and the other items go to the metadata.
+
+    Raises
+    ------
+    FileError
+        If header or binary is missing, they do not fit each other, or the header is damaged.
+    """
+    header, binary = _pair(path)
+    items = envi_header.parse(header)
+    layout = envi_header.layout(header, items)
+    binary = binary or envi_header.find_binary(header, layout.size)
+    if binary is None:
+        raise FileError(
+            header,
+            f"the ENVI header has no binary beside it; looked for {header.stem} with "
+            f"{', '.join(s for s in detect.ENVI_BINARY_SUFFIXES if s)} or without a suffix",
+        )
+    actual = binary.stat().st_size
+    if actual != layout.size:
+        raise FileError(
+            header,
+            f"the header describes {layout.describe()}, {layout.size} bytes, but its binary "
+            f"{binary.name} has {actual}",
+        )
+    found = _facts(header, items, layout)
+    found.source = _memory_map(header, binary, items, layout)
+    return assemble.build(path, found)
+
+
+def _pair(path: Path) -> tuple[Path, Path | None]:
+    if detect.is_envi_header(detect.head_of(path)):
+        return path, None
+    return detect.header_beside(path), path
+
+
+def _memory_map(header: Path, binary: Path, items: dict, layout: envi_header.Layout) -> np.memmap:
+    """The binary as (bands, lines, samples), whatever its interleave."""
+    from types import SimpleNamespace
+
+    from spectral.io.bilfile import BilFile
+    from spectral.io.bipfile import BipFile
+    from spectral.io.bsqfile import BsqFile
+
+    kinds = {"bsq": BsqFile, "bil": BilFile, "bip": BipFile}
+    parameters = SimpleNamespace(
+        nbands=layout.bands,
+        nrows=layout.lines,
+        ncols=layout.samples,
+        offset=layout.offset,
+        byte_order=layout.byte_order,
+        dtype=layout.dtype.str,
+        filename=str(binary.absolute()),
+    )
+    with translated(header, "its binary cannot be memory-mapped"):
+        image = kinds[layout.interleave](parameters, items)
+        mapped = image.open_memmap(interleave="bsq")
+        image.fid.close()  # the map holds the file by itself
+        if mapped is None:
+            raise OSError("no memory map could be made")
+    return mapped
+
+
+def _facts(header: Path, items: dict[str, Any], layout: envi_header.Layout) -> assemble.Found:
+    found = assemble.Found(None, stated=True, notices=layout.notices)
+    found.record = record.parse(str(items.get(ITEM, "")).removeprefix("record "))
+    double = Path(header.stem).suffix.lower() in detect.ENVI_BINARY_SUFFIXES  # scene.img.hdr
+    found.name = Path(header.stem).stem if double else header.stem
+    found.wavelengths = items.get("wavelength")
+    found.unit = items.get("wavelength units")
+    found.units = items.get("data units") or None
+    found.metadata = {key: items[key] for key in items if key not in _STRUCTURE}
+    _split_per_band(found, items, layout.bands)
+    _apply_scale_factor(header, found, items)
+    if "data ignore value" in items:
+        found.notices += (
+            f"The header marks {items['data ignore value']} as no data; such values were kept.",
+        )
+    if "data gain values" in items:
+        found.notices += (
+            "The header names gains (and offsets) for each band; the numbers were kept as stored.",
+        )
+    return found
+
+
+def _split_per_band(found: assemble.Found, items: dict[str, Any], bands: int) -> None:
+    """Lists with one item a band turn round with the bands; numbers become numbers."""
+    for key, value in list(found.metadata.items()):
+        values = envi_header.numbers(items, key)
+        if isinstance(value, list) and values is not None:
+            if all(v.is_integer() for v in values) and key != "fwhm":
+                values = [int(v) for v in values]
+            found.metadata[key] = value = values
+        if isinstance(value, list) and len(value) == bands and key != "default bands":
+            if key == "fwhm" and values is None:
+                continue
+            found.per_band[key] = found.metadata.pop(key)
+
+
+def _apply_scale_factor(header: Path, found: assemble.Found, items: dict[str, Any]) -> None:
+    factor = envi_header.numbers(items, "reflectance scale factor")
+    if factor is None:
+        return
+    if len(factor) != 1 or not np.isfinite(factor[0]) or factor[0] <= 0:
+        raise FileError(
+            header,
+            "a positive number was expected as reflectance scale factor, not "
+            f"{items['reflectance scale factor']!r}",
+        )
+    found.metadata["reflectance scale factor"] = factor[0]
+    found.units = "reflectance"
+    if factor[0] != 1.0:
+        found.divisor = factor[0]
+        told = f"Values were divided by the reflectance scale factor {factor[0]:g} of the header."
+        found.notices += (told,)
+        found.steps += (told,)

@@ -1,0 +1,183 @@
+"""ENVI headers: reading them through ``spectral``, checking them, finding their binary."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from napari_hsr.errors import FileError
+from napari_hsr.io.detect import ENVI_BINARY_SUFFIXES
+from napari_hsr.io.faults import translated
+
+_DAMAGED = "the ENVI header is damaged or cut short"
+_NEEDED = ("lines", "samples", "bands", "data type", "interleave")
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How the numbers lie in the binary."""
+
+    bands: int
+    lines: int
+    samples: int
+    dtype: np.dtype
+    interleave: str
+    offset: int
+    byte_order: int
+    notices: tuple[str, ...]
+
+    @property
+    def size(self) -> int:
+        """Bytes that the binary must have."""
+        return self.offset + self.bands * self.lines * self.samples * self.dtype.itemsize
+
+    def describe(self) -> str:
+        """``31 bands x 512 lines x 512 samples of uint16``."""
+        return (
+            f"{self.bands} bands x {self.lines} lines x {self.samples} samples of "
+            f"{self.dtype.name}{f' after {self.offset} bytes' if self.offset else ''}"
+        )
+
+
+def parse(path: Path) -> dict[str, Any]:
+    """Items of the header: text, or a list of texts where the value stands in braces.
+
+    Raises
+    ------
+    FileError
+        If it cannot be parsed.
+    """
+    from spectral.io import envi
+
+    with translated(path, _DAMAGED):
+        text = _decoded(path.read_bytes())
+        plain = text.encode("ascii", "xmlcharrefreplace").decode("ascii")
+        # spectral reads files only, in the locale's encoding: hand it a clean copy
+        with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # it warns about capital letters in names
+            clean = Path(folder, "clean.hdr")
+            clean.write_text(plain, encoding="ascii", newline="\n")
+            items = envi.read_envi_header(str(clean))
+    restore = _decode_item if plain != text else lambda value: value
+    return {key.lower(): restore(value) for key, value in items.items()}
+
+
+def _decoded(content: bytes) -> str:
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        text = content.decode("latin-1")
+    text = "\n".join(line.strip() for line in text.replace("\r", "\n").split("\n"))
+    return text.strip()
+
+
+def _decode_item(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_decode_item(item) for item in value if item != ""]
+    return re.sub(r"&#(\d+);", lambda found: chr(int(found[1])), value)
+
+
+def layout(path: Path, items: dict[str, Any]) -> Layout:
+    """Check the items that describe the binary.
+
+    Raises
+    ------
+    FileError
+        If one is missing, is not a number, or names what is not supported.
+    """
+    from spectral.io import envi
+
+    lacking = [name for name in _NEEDED if name not in items]
+    if lacking:
+        raise FileError(path, f"the ENVI header lacks {', '.join(repr(n) for n in lacking)}")
+    if "spectral library" in str(items.get("file type", "")).lower():
+        raise FileError(path, "this is an ENVI spectral library, not an image")
+    if str(items.get("file compression", "0")).strip() not in ("", "0"):
+        raise FileError(path, "compressed ENVI files are not supported; save it uncompressed")
+    numbers = {name: _whole(path, name, items[name]) for name in ("lines", "samples", "bands")}
+    for name, value in numbers.items():
+        if value < 1:
+            raise FileError(path, f"the image is empty: the ENVI header says {name} = {value}")
+    notices = ()
+    if "byte order" not in items:
+        notices = ("The ENVI header names no byte order: little-endian was taken.",)
+    order = _whole(path, "byte order", items.get("byte order", 0))
+    code = _whole(path, "data type", items["data type"])
+    interleave = str(items["interleave"]).strip().lower()
+    if interleave not in ("bsq", "bil", "bip"):
+        raise FileError(path, f"interleave {interleave!r} is none of bsq, bil and bip")
+    if str(code) not in envi.envi_to_dtype:
+        raise FileError(path, f"{code} is no ENVI data type")
+    if order not in (0, 1):
+        raise FileError(path, f"byte order {order} is neither 0 (little) nor 1 (big)")
+    dtype = np.dtype(envi.envi_to_dtype[str(code)])
+    if dtype.kind == "c":
+        raise FileError(path, "it holds complex numbers; a cube holds real ones")
+    checked = {**items, **numbers, "byte order": order, "data type": code}
+    with translated(path, "this kind of ENVI file is not supported"):
+        envi.check_compatibility(checked)
+    offset = _whole(path, "header offset", items.get("header offset", 0))
+    return Layout(
+        **numbers,
+        dtype=dtype.newbyteorder("<" if order == 0 else ">"),
+        interleave=interleave,
+        offset=max(offset, 0),
+        byte_order=order,
+        notices=notices,
+    )
+
+
+def _whole(path: Path, name: str, value: Any) -> int:
+    try:
+        number = float(str(value))
+    except ValueError:
+        number = float("nan")
+    if not number.is_integer():
+        raise FileError(
+            path, f"the ENVI header says {name} = {value!r}, a whole number was expected"
+        )
+    return int(number)
+
+
+def numbers(items: dict[str, Any], name: str) -> list[float] | None:
+    """The list of numbers under ``name``, or None if there is none."""
+    value = items.get(name)
+    if value is None:
+        return None
+    try:
+        return [float(item) for item in (value if isinstance(value, list) else [value])]
+    except ValueError:
+        return None
+
+
+def candidates(header: Path) -> list[Path]:
+    """Files beside a header that could be its binary, the likeliest first."""
+    stem = header.stem
+    names = [stem + suffix for suffix in ENVI_BINARY_SUFFIXES]
+    names += [stem + suffix.upper() for suffix in ENVI_BINARY_SUFFIXES if suffix]
+    known = [header.with_name(n) for n in names]
+    found = [file for file in known if file.is_file() and file != header]
+    others = [
+        file
+        for file in sorted(header.parent.iterdir())
+        if file.stem == stem and file.suffix and file != header and file not in found
+        and file.is_file() and file.suffix.lower() != ".hdr"
+    ]  # fmt: skip
+    return found + others
+
+
+def find_binary(header: Path, size: int) -> Path | None:
+    """The binary of a header: the likeliest file of the right size, else the likeliest."""
+    found = candidates(header)
+    right = [file for file in found if file.stat().st_size == size]
+    if right:
+        return right[0]
+    likely = [file for file in found if file.suffix.lower() in ENVI_BINARY_SUFFIXES]
+    likely += [file for file in found if file.name == header.stem]  # scene.img.hdr
+    return likely[0] if likely else None

@@ -1,0 +1,102 @@
+"""Writing ENVI: float32, band sequential, header and binary put in place together."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from napari_hsr.cube import Cube
+from napari_hsr.errors import FileError
+from napari_hsr.io import detect, envi_header, record
+from napari_hsr.io.atomic import replacing_both
+from napari_hsr.io.envi import ITEM
+
+#: Metadata that other ENVI software understands and that stay true of the written cube.
+_PASSED_ON = (
+    "fwhm", "bbl", "band names", "map info", "coordinate system string", "projection info",
+    "data ignore value", "acquisition time", "sensor type",
+)  # fmt: skip
+
+
+def write(cube: Cube, path: Path) -> None:
+    """Write ``path`` (.hdr) and its binary (.img, or the one that the header had before).
+
+    Band by band: a cube on disk, also one mapped from this very pair, needs no memory.
+    The old binary stays mapped by an open cube until that is closed.
+
+    Raises
+    ------
+    FileError
+        If the files cannot be written, or would be mixed up with others of that name.
+    """
+    binary = _binary_for(path)
+    with replacing_both(binary, path) as (data, header):
+        with data.open("wb") as file:
+            for band in range(cube.bands):
+                plane = np.ascontiguousarray(cube.data[band], dtype="<f4")
+                file.write(memoryview(plane).cast("B"))
+        header.write_text(_header(cube), encoding="ascii", newline="\n")
+
+
+def _binary_for(header: Path) -> Path:
+    """The name for the binary, so that the header can mean no other file afterwards."""
+    if header.exists() and detect.is_envi_header(detect.head_of(header)):
+        try:
+            size = envi_header.layout(header, envi_header.parse(header)).size
+        except FileError:
+            size = -1  # a damaged header is written anew
+        partner = envi_header.find_binary(header, size)
+        if partner is not None and partner.suffix.lower() in detect.ENVI_BINARY_SUFFIXES:
+            return partner
+    binary = header.with_suffix(".img")
+    confused = [binary, header.with_suffix("")] if not header.exists() else [header.with_suffix("")]
+    for other in confused:
+        if other.is_file():
+            raise FileError(
+                header,
+                f"{other.name} already lies beside it and belongs to no such header; "
+                "choose another name or move that file away",
+            )
+    return binary
+
+
+def _header(cube: Cube) -> str:
+    bands, height, width = cube.shape
+    lines = [
+        "ENVI",
+        f"description = {{{_clean(cube.name)}}}",
+        f"samples = {width}",
+        f"lines = {height}",
+        f"bands = {bands}",
+        "header offset = 0",
+        "file type = ENVI Standard",
+        "data type = 4",
+        "interleave = bsq",
+        "byte order = 0",
+    ]
+    if cube.units:
+        lines.append(f"data units = {_clean(cube.units)}")
+    if cube.wavelengths is not None:
+        lines.append("wavelength units = Nanometers")
+        lines.append(f"wavelength = {{{', '.join(repr(nm) for nm in cube.wavelengths)}}}")
+    for key in _PASSED_ON:
+        if key in cube.metadata:
+            lines.append(f"{key} = {_value(cube.metadata[key])}")
+    # the text before the brace keeps the JSON one plain value for every ENVI reader
+    lines.append(f"{ITEM} = record {record.to_text(cube)}")
+    return "\n".join(lines) + "\n"
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, (list, tuple, np.ndarray)):
+        return "{" + ", ".join(_clean(item) for item in value) + "}"
+    return _clean(value)
+
+
+def _clean(value: Any) -> str:
+    """Text that cannot break a header: no braces, no line ends, ASCII."""
+    text = re.sub(r"[{}\s]+", " ", str(value)).strip()
+    return text.encode("ascii", "xmlcharrefreplace").decode("ascii")

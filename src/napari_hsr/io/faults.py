@@ -1,0 +1,38 @@
+"""What other libraries raise, said in one sentence with the cause chained."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from os import PathLike
+
+from napari_hsr.errors import Cancelled, FileError, HSRError
+
+
+@contextmanager
+def translated(
+    path: str | PathLike, problem: str, only: tuple[type[Exception], ...] = (Exception,)
+) -> Iterator[None]:
+    """Turn any fault of the library called inside into ``FileError(path, problem (cause))``.
+
+    Meant for single calls into third-party code, whose decoders raise almost anything on
+    damaged files (``struct.error``, ``KeyError``, ``zlib.error``…).
+    """
+    try:
+        yield
+    except (HSRError, Cancelled):
+        raise
+    except MemoryError as error:
+        raise FileError(path, "it needs more memory than is free") from error
+    except PermissionError as error:
+        raise FileError(
+            path, "permission was denied; it may be in use or belong to someone else"
+        ) from error
+    except only as error:
+        raise FileError(path, f"{problem} ({_short(error)})") from error
+
+
+def _short(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    text = " ".join(lines[0].split()) if lines else type(error).__name__
+    return (text if len(text) <= 160 else text[:157] + "…").rstrip(".")

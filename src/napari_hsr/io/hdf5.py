@@ -1,0 +1,147 @@
+"""HDF5: our own layout and other people's data sets."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from napari_hsr.cube import Cube
+from napari_hsr.io import assemble, lazy, record
+from napari_hsr.io.atomic import replacing
+from napari_hsr.io.faults import translated
+from napari_hsr.io.variables import Variable, choose_cube, companions
+
+_DAMAGED = "the HDF5 file is damaged or cut short"
+
+
+def read(path: Path) -> Cube:
+    """Read the cube of an HDF5 file; bands come first by custom.
+
+    Raises
+    ------
+    FileError
+        If the file is damaged or holds no (or more than one possible) cube.
+    """
+    return read_container(path, matlab=False)
+
+
+def read_container(path: Path, matlab: bool) -> Cube:
+    """Read a cube from an HDF5 container; MATLAB stores its axes in reverse.
+
+    The file stays open only as long as the cube lives on disk.
+    """
+    import h5py
+
+    with translated(path, _DAMAGED):
+        file = h5py.File(path, "r")
+    keep = False
+    try:
+        with translated(path, _DAMAGED):
+            variables = _variables(file)
+        chosen = choose_cube(path, [v for v in variables if v.short != record.KEY])
+        with translated(path, _DAMAGED):
+            found = _found(file, variables, chosen, matlab)
+        assemble.check_dtype(path, found.source.dtype, chosen.name)
+        assemble.check_shape(path, found.source.shape, chosen.name)
+        cube = assemble.build(path, found)
+        keep = isinstance(cube.data, lazy.LazyArray)
+        return cube
+    finally:
+        if not keep:
+            file.close()
+
+
+def _variables(file: Any) -> list[Variable]:
+    import h5py
+
+    found: list[Variable] = []
+
+    def visit(name: str, item: Any) -> None:
+        if isinstance(item, h5py.Dataset) and not name.startswith("#refs#"):
+            found.append(_describe(name, item))
+
+    file.visititems(visit)
+    return found
+
+
+def _describe(name: str, item: Any) -> Variable:
+    kind = _text(item.attrs.get("MATLAB_class")) or str(item.dtype)
+    numbers = item.dtype.kind in "fiubc" and kind not in ("char", "cell", "struct", "string")
+    if "MATLAB_empty" in item.attrs or item.shape is None:
+        return Variable(name, (0, 0), None, f"empty {kind}")
+    if item.dtype.kind == "O":
+        kind = "text" if item.dtype.metadata and "vlen" in item.dtype.metadata else "references"
+    return Variable(name, tuple(item.shape), item.dtype if numbers else None, kind)
+
+
+def _found(file: Any, variables: list[Variable], chosen: Variable, matlab: bool) -> assemble.Found:
+    source = file[chosen.name]
+    matlab = matlab or "MATLAB_class" in source.attrs
+    attributes = {**dict(file.attrs), **dict(source.attrs)}
+    beside = companions(variables, chosen, lambda name: file[name][()], attributes)
+    unit = beside.unit
+    for variable in variables:
+        if variable.short in ("wavelengths", "wavelength", "lambda", "wl", "bands"):
+            attrs = file[variable.name].attrs
+            unit = unit or _text(attrs.get("units")) or _text(attrs.get("unit"))
+    unit = (
+        unit
+        or _text(attributes.get("wavelength_units"))
+        or _text(attributes.get("wavelength units"))
+    )
+    return assemble.Found(
+        source,
+        convention=2 if matlab else 0,
+        flipped=matlab,
+        wavelengths=beside.wavelengths,
+        unit=unit,
+        units=_text(source.attrs.get("units")) or None,
+        metadata=beside.metadata,
+        per_band=beside.per_band,
+        notices=beside.notices,
+        record=_record(file),
+    )
+
+
+def _record(file: Any) -> record.Record | None:
+    if record.KEY not in file:
+        return None
+    stored = file[record.KEY][()]
+    if isinstance(stored, np.ndarray):  # a MATLAB char array: one code unit a cell
+        stored = stored.ravel().astype(np.uint16).tobytes().decode("utf-16")
+    return record.parse(stored)
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, np.ndarray):
+        value = value.ravel()[0] if value.size else ""
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace").strip()
+    return value.strip() if isinstance(value, str) else ""
+
+
+def write(cube: Cube, path: Path) -> None:
+    """Write ``cube`` (bands, height, width), ``wavelengths`` in nm and the record.
+
+    A cube on disk is copied band by band.
+
+    Raises
+    ------
+    FileError
+        If the file cannot be written.
+    """
+    import h5py
+
+    with replacing(path) as temporary, h5py.File(temporary, "w") as file:
+        stored = file.create_dataset("cube", shape=cube.shape, dtype=np.float32)
+        for band in range(cube.bands):
+            stored[band] = np.asarray(cube.data[band], dtype=np.float32)
+        stored.attrs["axes"] = "bands, height, width"
+        if cube.units:
+            stored.attrs["units"] = cube.units
+        if cube.wavelengths is not None:
+            nm = file.create_dataset("wavelengths", data=cube.wavelengths.nm)
+            nm.attrs["units"] = "nm"
+        file.create_dataset(record.KEY, data=record.to_text(cube), dtype=h5py.string_dtype())

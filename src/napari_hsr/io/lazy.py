@@ -1,0 +1,198 @@
+"""Cubes that stay on disk: an array-like that reads only what is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+#: A cube whose float32 array would be larger than this stays on disk, where the format can.
+LAZY_ABOVE_BYTES = 512 * 2**20
+
+Basic = int | slice
+
+
+def too_big(shape: Sequence[int]) -> bool:
+    """True if float32 values of this shape exceed :data:`LAZY_ABOVE_BYTES`."""
+    count = 4
+    for n in shape:
+        count *= int(n)
+    return count > LAZY_ABOVE_BYTES
+
+
+def to_float32(values: np.ndarray) -> np.ndarray:
+    """float32 in C order; what float32 cannot hold becomes Inf without a warning."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return np.asarray(values, dtype=np.float32, order="C")
+
+
+class LazyArray:
+    """A (bands, height, width) float32 view of a three-dimensional array on disk.
+
+    Slices and integers read only the part asked for; integer arrays or a mask for rows and
+    columns read the rectangle around them. Results are plain float32 arrays. Reading from
+    several threads is as safe as the source: memory maps and h5py data sets are.
+
+    Parameters
+    ----------
+    source : array-like
+        Anything with ``shape`` and basic indexing: memory map, h5py data set…
+    axes : sequence of three int
+        Which axis of ``source`` holds bands, rows and columns.
+    divisor : float
+        Values are divided by it (an ENVI reflectance scale factor).
+    reverse : bool
+        The bands of ``source`` are in the opposite order.
+    """
+
+    dtype = np.dtype(np.float32)
+    ndim = 3
+
+    def __init__(
+        self,
+        source: Any,
+        axes: Sequence[int] = (0, 1, 2),
+        divisor: float = 1.0,
+        reverse: bool = False,
+    ):
+        if sorted(axes) != [0, 1, 2] or len(source.shape) != 3:
+            raise ValueError(f"axes {tuple(axes)} do not permute an array of {source.shape}")
+        self._source = source
+        self._axes = tuple(axes)
+        self._divisor = np.float32(divisor)
+        self._reverse = reverse
+        self.shape = tuple(int(source.shape[axis]) for axis in self._axes)
+
+    def __repr__(self) -> str:
+        return f"LazyArray(shape={self.shape}, dtype=float32, source={type(self._source).__name__})"
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    @property
+    def size(self) -> int:
+        """Number of values."""
+        return self.shape[0] * self.shape[1] * self.shape[2]
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that the whole array takes once loaded."""
+        return 4 * self.size
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        for band in range(self.shape[0]):
+            yield self[band]
+
+    def __array__(self, dtype=None, copy=None) -> np.ndarray:
+        if copy is False:
+            raise ValueError("a cube on disk cannot become an array without a copy")
+        whole = np.empty(self.shape, dtype=dtype or np.float32)
+        for band in range(self.shape[0]):
+            whole[band] = self[band]
+        return whole
+
+    def __getitem__(self, key: Any) -> np.ndarray:
+        bands, rows, columns, *_ = parts = self._parts(key)
+        if all(isinstance(part, (int, slice)) for part in parts):
+            return self._read(bands, rows, columns)
+        return self._gather(bands, rows, columns)
+
+    def _parts(self, key: Any) -> tuple[Any, Any, Any]:
+        key = key if isinstance(key, tuple) else (key,)
+        at = next((i for i, part in enumerate(key) if part is Ellipsis), None)
+        used = sum(part.ndim if _is_mask(part) else 1 for part in key if part is not Ellipsis)
+        if used > 3:
+            raise IndexError(f"too many indices for a cube: {used} for three axes")
+        fill = (slice(None),) * (3 - used)
+        key = (*key, *fill) if at is None else (*key[:at], *fill, *key[at + 1 :])
+        parts: list[Any] = []
+        for part in key:
+            if _is_mask(part):
+                expected = self.shape[len(parts) : len(parts) + part.ndim]
+                if part.shape != expected:
+                    raise IndexError(f"a mask of shape {part.shape} does not fit {expected}")
+                parts.extend(np.nonzero(part))
+            elif isinstance(part, slice):
+                parts.append(part)
+            elif part is None or isinstance(part, (bool, np.bool_)):
+                raise IndexError("a cube takes integers, slices, integer arrays and masks")
+            elif np.ndim(part) == 0:
+                parts.append(_within(part, self.shape[len(parts)]))
+            else:
+                parts.append(np.asarray(part))
+        return tuple(parts)
+
+    def _read(self, *parts: Basic) -> np.ndarray:
+        """Basic indexing: ask the source for an ascending range, then turn and scale it."""
+        asked: list[Basic] = [slice(None)] * 3
+        backwards = []
+        for place, (part, size) in enumerate(zip(parts, self.shape, strict=True)):
+            step_back = False
+            if isinstance(part, slice):
+                indices = range(size)[part]
+                if place == 0 and self._reverse:
+                    indices = range(
+                        size - 1 - indices.start, size - 1 - indices.stop, -indices.step
+                    )
+                step_back = indices.step < 0
+                part = _ascending(indices)
+                backwards.append(slice(None, None, -1 if step_back else 1))
+            elif place == 0 and self._reverse:
+                part = size - 1 - part
+            asked[self._axes[place]] = part
+        values = np.asarray(self._source[tuple(asked)])
+        kept = [place for place in range(3) if isinstance(parts[place], slice)]
+        in_source = sorted(kept, key=lambda place: self._axes[place])
+        values = values.transpose([in_source.index(place) for place in kept])
+        values = to_float32(values[tuple(backwards)])
+        return values / self._divisor if self._divisor != 1 else values
+
+    def _gather(self, bands: Any, rows: Any, columns: Any) -> np.ndarray:
+        """Arrays of rows and columns: read the rectangle around them, band by band."""
+        if not isinstance(bands, (int, slice)):
+            if not (isinstance(rows, slice) and isinstance(columns, slice)):
+                raise IndexError("an array of bands goes with slices of rows and columns only")
+            chosen = [self._read(_within(b, self.shape[0]), rows, columns) for b in bands]
+            return np.stack(chosen) if chosen else self._read(slice(0, 0), rows, columns)
+        rows, first_row = self._window(rows, self.shape[1])
+        columns, first_column = self._window(columns, self.shape[2])
+        wanted = range(self.shape[0])[bands] if isinstance(bands, slice) else [bands]
+        inside = (rows[0], columns[0])
+        planes = [self._read(b, first_row, first_column)[inside] for b in wanted]
+        if not isinstance(bands, slice):
+            return planes[0]
+        return np.stack(planes) if planes else np.empty((0,), np.float32)
+
+    @staticmethod
+    def _window(part: Any, size: int) -> tuple[tuple[Any], slice]:
+        """An index inside a window, and the window, for one axis."""
+        if isinstance(part, slice):
+            return (part,), slice(None)
+        index = np.asarray(part)
+        if index.size == 0:
+            return (index.astype(np.intp),), slice(0, 0)
+        index = np.where(index < 0, index + size, index)
+        low, high = int(index.min()), int(index.max())
+        if low < 0 or high >= size:
+            raise IndexError(f"index out of range for an axis of length {size}")
+        return (index - low,), slice(low, high + 1)
+
+
+def _is_mask(part: Any) -> bool:
+    return isinstance(part, np.ndarray) and part.dtype == bool and part.ndim > 0
+
+
+def _within(index: Any, size: int) -> int:
+    place = int(index)
+    if not -size <= place < size:
+        raise IndexError(f"index {place} is out of range for an axis of length {size}")
+    return place % size
+
+
+def _ascending(indices: range) -> slice:
+    """The slice that reads these indices in ascending order."""
+    if not len(indices):
+        return slice(0, 0)
+    low, high = min(indices[0], indices[-1]), max(indices[0], indices[-1])
+    return slice(low, high + 1, abs(indices.step))

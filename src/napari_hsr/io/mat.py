@@ -1,0 +1,84 @@
+"""MATLAB files: version 5 (and 4) through SciPy, version 7.3 through HDF5."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from napari_hsr.cube import Cube
+from napari_hsr.io import assemble, hdf5, record
+from napari_hsr.io.faults import translated
+from napari_hsr.io.variables import Variable, choose_cube, companions
+
+_DAMAGED = "the MATLAB file is damaged or cut short"
+_DTYPES = {
+    "double": "f8", "single": "f4", "int8": "i1", "int16": "i2", "int32": "i4", "int64": "i8",
+    "uint8": "u1", "uint16": "u2", "uint32": "u4", "uint64": "u8", "logical": "b1",
+}  # fmt: skip
+
+
+def read_73(path: Path) -> Cube:
+    """Read a MATLAB 7.3 file, the NTIRE/ARAD_1K layout among them.
+
+    Raises
+    ------
+    FileError
+        If the file is damaged or holds no (or more than one possible) cube.
+    """
+    return hdf5.read_container(path, matlab=True)
+
+
+def read_5(path: Path) -> Cube:
+    """Read a MATLAB 5 file (SciPy reads version 4 too); only what is needed is loaded.
+
+    Raises
+    ------
+    FileError
+        If the file is damaged or holds no (or more than one possible) cube.
+    """
+    from scipy.io import whosmat
+
+    with translated(path, _DAMAGED):
+        inside = whosmat(path, appendmat=False)
+    variables = [Variable(name, tuple(shape), _dtype(kind), kind) for name, shape, kind in inside]
+    chosen = choose_cube(path, variables)
+
+    def load(name: str) -> Any:
+        from scipy.io import loadmat
+
+        with translated(path, _DAMAGED):
+            return loadmat(path, appendmat=False, variable_names=[name])[name]
+
+    source = load(chosen.name)
+    assemble.check_dtype(path, source.dtype, chosen.name)
+    assemble.check_shape(path, source.shape, chosen.name)
+    beside = companions(variables, chosen, load)
+    texts = {v.short: v.name for v in variables if v.kind == "char"}
+    return assemble.build(
+        path,
+        assemble.Found(
+            source,
+            convention=2,
+            wavelengths=beside.wavelengths,
+            unit=beside.unit or _char(load, texts, "wavelength_units", "wavelength_unit"),
+            units=_char(load, texts, "units", "unit"),
+            metadata=beside.metadata,
+            per_band=beside.per_band,
+            notices=beside.notices,
+            record=record.parse(_char(load, texts, record.KEY)),
+        ),
+    )
+
+
+def _dtype(kind: str) -> np.dtype | None:
+    return np.dtype(_DTYPES[kind]) if kind in _DTYPES else None
+
+
+def _char(load: Any, texts: dict[str, str], *keys: str) -> str | None:
+    for key in keys:
+        if key in texts:
+            value = np.ravel(load(texts[key]))
+            return str(value[0]) if value.size else None
+    return None

@@ -1,0 +1,148 @@
+"""NumPy files: ``.npy`` (read) and ``.npz`` (read and written); pickles are refused."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from napari_hsr.cube import Cube
+from napari_hsr.errors import FileError
+from napari_hsr.io import assemble, lazy, record
+from napari_hsr.io.atomic import replacing
+from napari_hsr.io.faults import translated
+from napari_hsr.io.variables import Variable, choose_cube, companions
+from napari_hsr.photograph import Photograph
+from napari_hsr.provenance import Provenance
+
+_DAMAGED = "the NumPy file is damaged or cut short"
+
+
+def read_npy(path: Path) -> Cube | Photograph:
+    """Read one array; (height, width, 3 or 4) is a photograph of unknown encoding.
+
+    Raises
+    ------
+    FileError
+        If the file is damaged, holds Python objects or is no cube.
+    """
+    with translated(path, _DAMAGED):
+        shape, dtype = _header(path)
+    if dtype.hasobject:
+        raise FileError(path, "it holds pickled Python objects, which are not opened")
+    if 0 in shape:  # cannot be memory-mapped
+        assemble.check_shape(path, shape)
+    big = lazy.too_big(shape)
+    with translated(path, _DAMAGED):
+        values = np.load(path, mmap_mode="r" if big else None, allow_pickle=False)
+    if _is_photograph(values):
+        return _photograph(path, values)
+    return assemble.build(path, assemble.Found(values))
+
+
+def _header(path: Path) -> tuple[tuple[int, ...], np.dtype]:
+    with path.open("rb") as file:
+        version = np.lib.format.read_magic(file)
+        readers = {(1, 0): np.lib.format.read_array_header_1_0}
+        reader = readers.get(version, np.lib.format.read_array_header_2_0)
+        shape, _, dtype = reader(file)
+    return shape, dtype
+
+
+def _is_photograph(values: np.ndarray) -> bool:
+    fits = values.ndim == 3 and values.shape[2] in (3, 4) and values.shape[0] != 31
+    photographic = values.dtype in (np.uint8, np.uint16) or values.dtype.kind == "f"
+    return fits and photographic and min(values.shape[:2]) > 4
+
+
+def _photograph(path: Path, values: np.ndarray) -> Photograph:
+    notices = ["A bare array says nothing of its encoding: state it before use."]
+    if values.shape[2] == 4:
+        notices.append("The fourth channel was taken as alpha and left out.")
+    colours = np.ascontiguousarray(values[..., :3])
+    return Photograph(
+        colours if colours.dtype.kind == "u" else lazy.to_float32(colours),
+        encoding=None,
+        name=path.stem,
+        provenance=Provenance(input=path.name),
+        notices=tuple(notices),
+    )
+
+
+def read_npz(path: Path) -> Cube:
+    """Read the cube of an archive, with wavelengths under a usual name beside it.
+
+    Raises
+    ------
+    FileError
+        If the file is damaged, holds Python objects or no (or more than one) cube.
+    """
+    with translated(path, "the NumPy archive is damaged or cut short"):
+        archive = np.load(path, allow_pickle=False)
+    with archive:
+        with translated(path, "this is a ZIP archive, but not one of NumPy arrays"):
+            variables = [_variable(archive, name) for name in archive.files]
+        pickled = [v.name for v in variables if v.kind == "pickled"]
+        named = [v for v in variables if v.short != record.KEY]
+        if pickled and not any(v.real and len(v.shape) == 3 for v in named):
+            raise FileError(
+                path, f"{', '.join(pickled)}: pickled Python objects, which are not opened"
+            )
+        chosen = choose_cube(path, named)
+
+        def load(name: str) -> Any:
+            with translated(path, "the NumPy archive is damaged or cut short"):
+                return archive[name]
+
+        beside = companions(variables, chosen, load)
+        ours = load(record.KEY).item() if record.KEY in archive.files else None
+        return assemble.build(
+            path,
+            assemble.Found(
+                load(chosen.name),
+                wavelengths=beside.wavelengths,
+                unit=beside.unit,
+                metadata=beside.metadata,
+                per_band=beside.per_band,
+                notices=beside.notices,
+                record=record.parse(ours),
+            ),
+        )
+
+
+def _variable(archive: Any, name: str) -> Variable:
+    """Shape and data type from the head of a member, without loading it."""
+    member = name if name in archive.zip.namelist() else f"{name}.npy"
+    with archive.zip.open(member) as file:
+        version = np.lib.format.read_magic(file)
+        first = version == (1, 0)
+        fmt = np.lib.format
+        shape, _, dtype = (fmt.read_array_header_1_0 if first else fmt.read_array_header_2_0)(file)
+    kind = "pickled" if dtype.hasobject else str(dtype)
+    return Variable(name, tuple(shape), dtype if dtype.kind in "fiubc" else None, kind)
+
+
+def write_npz(cube: Cube, path: Path) -> None:
+    """Write ``cube`` (bands, height, width), ``wavelengths`` in nm and the record.
+
+    The archive is not compressed, and a cube on disk is copied band by band.
+
+    Raises
+    ------
+    FileError
+        If the file cannot be written.
+    """
+    head = {"descr": "<f4", "fortran_order": False, "shape": cube.shape}
+    with replacing(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
+        with archive.open("cube.npy", "w", force_zip64=True) as member:
+            np.lib.format.write_array_header_1_0(member, head)
+            for band in range(cube.bands):
+                member.write(np.ascontiguousarray(cube.data[band], dtype="<f4").tobytes())
+        beside = {record.KEY: np.array(record.to_text(cube))}
+        if cube.wavelengths is not None:
+            beside["wavelengths"] = np.asarray(cube.wavelengths.nm)
+        for name, values in beside.items():
+            with archive.open(f"{name}.npy", "w") as member:
+                np.lib.format.write_array(member, values, allow_pickle=False)

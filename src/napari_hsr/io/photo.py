@@ -1,0 +1,153 @@
+"""Photographs in PNG, JPEG and BMP files: pixels as stored, sRGB unless the file says otherwise."""
+
+from __future__ import annotations
+
+import io
+import re
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from napari_hsr import photograph as encodings
+from napari_hsr.errors import FileError
+from napari_hsr.io import png, record
+from napari_hsr.io.faults import translated
+from napari_hsr.photograph import Photograph
+from napari_hsr.provenance import Provenance
+
+_SRGB_GAMMA = 1 / 2.2
+
+
+def read(path: Path) -> Photograph:
+    """Read a photograph at its full bit depth.
+
+    Alpha is left out (with a notice if it mattered), palettes are expanded, the EXIF
+    orientation is applied, a profile other than sRGB is named in a notice.
+
+    Raises
+    ------
+    FileError
+        If the file is damaged, grey, CMYK or empty.
+    """
+    with translated(path, "it cannot be read"):
+        content = path.read_bytes()
+    if content.startswith(png.SIGNATURE):
+        return _read_png(path, content)
+    return _read_with_pillow(path, content)
+
+
+def _read_png(path: Path, content: bytes) -> Photograph:
+    info = png.info(path, content)
+    if info.grey:
+        raise grey(path, one_band=re.search(r"_\d\d$", path.stem) is not None)
+    values = png.pixels(path, content) if info.colour_type != 3 else _palette(path, content)
+    notices, metadata = [], {"bit_depth": info.depth}
+    encoding = encodings.SRGB
+    if info.icc is not None:
+        name_profile(info.icc, notices, metadata)
+    elif info.gamma and not info.srgb and abs(info.gamma / _SRGB_GAMMA - 1) > 0.05:
+        if abs(info.gamma - 1) < 0.01:
+            encoding = encodings.LINEAR_SRGB
+            notices.append("The PNG states a gamma of 1: its values were taken as linear light.")
+        else:
+            notices.append(f"The PNG states a gamma of {info.gamma:g}; sRGB was taken instead.")
+    ours = record.parse(info.text.get(record.KEY))
+    return finish(path, values, encoding, notices, metadata, ours)
+
+
+def _palette(path: Path, content: bytes) -> np.ndarray:
+    from PIL import Image
+
+    damaged = "the PNG file is damaged or cut short"
+    with translated(path, damaged), Image.open(io.BytesIO(content)) as image:
+        transparent = "transparency" in image.info
+        return np.asarray(image.convert("RGBA" if transparent else "RGB"))
+
+
+def _read_with_pillow(path: Path, content: bytes) -> Photograph:
+    from PIL import Image, ImageOps
+
+    kind = "JPEG" if content.startswith(b"\xff\xd8") else "BMP"
+    notices: list[str] = []
+    metadata: dict[str, Any] = {"bit_depth": 8}
+    with translated(path, f"the {kind} file is damaged or cut short"), warnings.catch_warnings():
+        # large is no attack here: cameras deliver more than Pillow's 89 megapixels
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        formats = ["JPEG", "MPO"] if kind == "JPEG" else ["BMP"]
+        with Image.open(io.BytesIO(content), formats=formats) as image:
+            mode, profile = image.mode, image.info.get("icc_profile")
+            _note_camera(image, metadata)
+            image.load()
+            turned = ImageOps.exif_transpose(image)
+            values = np.asarray(turned.convert("RGB") if mode in ("P", "RGBX") else turned)
+    if mode in ("L", "LA", "1", "I", "I;16", "F"):
+        raise grey(path)
+    if mode not in ("RGB", "RGBA", "P", "RGBX"):
+        raise FileError(path, f"its colours are {mode}; a photograph in RGB was expected")
+    if profile:
+        name_profile(profile, notices, metadata)
+    return finish(path, values, encodings.SRGB, notices, metadata, None)
+
+
+def _note_camera(image: Any, metadata: dict[str, Any]) -> None:
+    exif = image.getexif()
+    for key, tag in (("camera_make", 271), ("camera", 272)):
+        if isinstance(exif.get(tag), str) and exif[tag].strip("\0 "):
+            metadata[key] = exif[tag].strip("\0 ")
+
+
+def grey(path: Path, one_band: bool = False) -> FileError:
+    """The fault that a grey image gives."""
+    if one_band:
+        hint = "if it is one band of a CAVE scene, open the folder"
+    else:
+        hint = "a photograph in colour was expected"
+    return FileError(path, f"the image is grey, three colour channels are needed; {hint}")
+
+
+def name_profile(profile: bytes, notices: list[str], metadata: dict[str, Any]) -> bool:
+    """Keep the name of an ICC profile; a notice if it is not sRGB. True if it is."""
+    from PIL import ImageCms
+
+    try:
+        opened = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        name = ImageCms.getProfileDescription(opened).strip() or "a profile without a name"
+    except (ImageCms.PyCMSError, OSError):
+        name = "a damaged profile"
+    metadata["icc_profile"] = name
+    if re.search(r"\bs\s?rgb|iec\s?61966", name, re.IGNORECASE):
+        return True
+    notices.append(f"The image carries the colour profile “{name}”; its values were taken as sRGB.")
+    return False
+
+
+def finish(
+    path: Path,
+    values: np.ndarray,
+    encoding: str | None,
+    notices: list[str],
+    metadata: dict[str, Any],
+    ours: record.Record | None,
+) -> Photograph:
+    """Drop alpha and put the photograph together; a record of ours has the last word."""
+    if values.ndim == 3 and values.shape[2] == 4:
+        alpha = values[..., 3]
+        opaque = np.iinfo(values.dtype).max if values.dtype.kind == "u" else 1.0
+        if not (alpha == opaque).all():
+            notices.append("The image is partly transparent: alpha was left out.")
+        values = values[..., :3]
+    values = np.ascontiguousarray(values)
+    if ours is not None:
+        return Photograph(
+            values, ours.encoding, ours.name or path.stem, ours.provenance, (), ours.metadata
+        )
+    return Photograph(
+        values,
+        encoding,
+        name=path.stem,
+        provenance=Provenance(input=path.name),
+        notices=tuple(notices),
+        metadata=metadata,
+    )

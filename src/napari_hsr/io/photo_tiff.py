@@ -1,0 +1,83 @@
+"""Photographs in TIFF files: 8 and 16 bit and float, pixels through tifffile."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from napari_hsr import photograph as encodings
+from napari_hsr.errors import FileError
+from napari_hsr.io import lazy, record
+from napari_hsr.io.faults import translated
+from napari_hsr.io.photo import finish, grey, name_profile
+from napari_hsr.photograph import Photograph
+
+_DAMAGED = "the TIFF file is damaged or cut short"
+_RGB, _PALETTE, _YCBCR = 2, 3, 6
+_TURNS = {  # EXIF orientation: how to bring the stored rows and columns upright
+    2: lambda v: v[:, ::-1],
+    3: lambda v: v[::-1, ::-1],
+    4: lambda v: v[::-1],
+    5: lambda v: v.swapaxes(0, 1),
+    6: lambda v: v.swapaxes(0, 1)[:, ::-1],
+    7: lambda v: v.swapaxes(0, 1)[::-1, ::-1],
+    8: lambda v: v.swapaxes(0, 1)[::-1],
+}
+
+
+def read(path: Path, file: Any, ours: record.Record | None) -> Photograph:
+    """The first page of an open TIFF file as a photograph.
+
+    Raises
+    ------
+    FileError
+        If it is grey, of another colour model, or damaged.
+    """
+    page = file.pages.first
+    notices: list[str] = []
+    metadata: dict[str, Any] = {}
+    if 0 in page.shape:
+        raise FileError(path, f"the image is empty ({page.imagewidth} x {page.imagelength} pixels)")
+    if page.photometric == _PALETTE and page.colormap is not None:
+        with translated(path, _DAMAGED):
+            values = np.moveaxis(page.colormap[:, page.asarray()], 0, -1).astype(np.uint16)
+    elif page.photometric in (0, 1):
+        raise grey(path)
+    elif page.photometric not in (_RGB, _YCBCR):
+        name = getattr(page.photometric, "name", str(page.photometric))
+        raise FileError(path, f"its colours are {name}; a photograph in RGB was expected")
+    else:
+        with translated(path, _DAMAGED):
+            values = page.asarray()
+        if page.axes.startswith("S"):  # planes of colour, one after the other
+            values = np.moveaxis(values, 0, -1)
+    metadata["bit_depth"] = int(page.bitspersample)
+    encoding: str | None = encodings.SRGB
+    stated = False
+    if page.iccprofile:
+        stated = name_profile(bytes(page.iccprofile), notices, metadata)
+    if values.dtype.kind == "f":
+        if values.dtype != np.float32:
+            values = lazy.to_float32(values)
+        if not stated and ours is None:
+            encoding = None
+            notices.append("A TIFF of floats says nothing of its encoding: state it before use.")
+    _note_camera(page, metadata)
+    turn = _TURNS.get(_tag(page, 274))
+    if turn is not None and ours is None:
+        values = turn(values)
+    return finish(path, values, encoding, notices, metadata, ours)
+
+
+def _note_camera(page: Any, metadata: dict[str, Any]) -> None:
+    for key, tag in (("camera_make", 271), ("camera", 272)):
+        text = _tag(page, tag)
+        if isinstance(text, str) and text.strip():
+            metadata[key] = text.strip()
+
+
+def _tag(page: Any, code: int) -> Any:
+    tag = page.tags.get(code)
+    return None if tag is None else tag.value

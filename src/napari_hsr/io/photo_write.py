@@ -1,0 +1,32 @@
+"""Writing photographs as PNG, 8 or 16 bit."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from napari_hsr.errors import FileError
+from napari_hsr.io import png, record
+from napari_hsr.io.atomic import replacing
+from napari_hsr.photograph import Photograph
+
+
+def write_png(photograph: Photograph, path: Path) -> None:
+    """Write the pixels at their depth; the encoding and provenance go into a text chunk.
+
+    Raises
+    ------
+    FileError
+        If the photograph holds floats, or the file cannot be written.
+    """
+    import imagecodecs
+
+    if photograph.data.dtype.kind == "f":
+        raise FileError(
+            path, "a photograph of floats does not fit a PNG; write .tif, or convert it to 16 bit"
+        )
+    content = bytes(imagecodecs.png_encode(np.ascontiguousarray(photograph.data), level=4))
+    content = png.with_text(content, record.KEY, record.to_text(photograph))
+    with replacing(path) as temporary:
+        temporary.write_bytes(content)

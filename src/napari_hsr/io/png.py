@@ -1,0 +1,105 @@
+"""PNG in full depth: pixels through imagecodecs, and the chunks that other readers drop."""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass, field
+from pathlib import Path
+from struct import error as struct_error
+from struct import unpack
+
+import numpy as np
+
+from napari_hsr.errors import FileError
+from napari_hsr.io.faults import translated
+
+SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_DAMAGED = "the PNG file is damaged or cut short"
+
+
+@dataclass
+class Info:
+    """The head of a PNG: size, bit depth, colour type, and what the chunks say."""
+
+    width: int
+    height: int
+    depth: int
+    colour_type: int
+    gamma: float | None = None
+    srgb: bool = False
+    icc: bytes | None = None
+    text: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def grey(self) -> bool:
+        """True for grey, with or without alpha."""
+        return self.colour_type in (0, 4)
+
+
+def info(path: Path, content: bytes) -> Info:
+    """Read the chunks before and after the pixels.
+
+    Raises
+    ------
+    FileError
+        If the file is damaged or cut short.
+    """
+    try:
+        width, height, depth, colour_type = unpack(">IIBB", content[16:26])
+        found = Info(width, height, depth, colour_type)
+        ended = False
+        for kind, data in _chunks(content):
+            ended = kind == b"IEND"
+            _note(found, kind, data)
+    except (struct_error, ValueError, zlib.error) as error:
+        raise FileError(path, _DAMAGED) from error
+    if not ended:
+        raise FileError(path, _DAMAGED)
+    if 0 in (width, height):
+        raise FileError(path, f"the image is empty ({width} x {height} pixels)")
+    return found
+
+
+def _chunks(content: bytes):
+    at = len(SIGNATURE)
+    while at + 12 <= len(content):
+        (size,) = unpack(">I", content[at : at + 4])
+        if at + 12 + size > len(content):
+            raise ValueError("a chunk reaches beyond the end of the file")
+        yield content[at + 4 : at + 8], content[at + 8 : at + 8 + size]
+        at += 12 + size
+
+
+def _note(found: Info, kind: bytes, data: bytes) -> None:
+    if kind == b"gAMA":
+        found.gamma = unpack(">I", data)[0] / 100000
+    elif kind == b"sRGB":
+        found.srgb = True
+    elif kind == b"iCCP":
+        found.icc = zlib.decompress(data.split(b"\0", 1)[1][1:])
+    elif kind == b"tEXt":
+        key, _, text = data.partition(b"\0")
+        found.text[key.decode("latin-1")] = text.decode("latin-1")
+
+
+def pixels(path: Path, content: bytes) -> np.ndarray:
+    """All pixels at their full depth: (height, width[, channels]) uint8 or uint16.
+
+    Raises
+    ------
+    FileError
+        If they cannot be decoded.
+    """
+    import imagecodecs
+
+    with translated(path, _DAMAGED):
+        return imagecodecs.png_decode(content)
+
+
+def with_text(content: bytes, key: str, text: str) -> bytes:
+    """The PNG with one more text chunk (ASCII) after its head."""
+    data = key.encode("ascii") + b"\0" + text.encode("ascii")
+    chunk = len(data).to_bytes(4, "big") + b"tEXt" + data
+    chunk += zlib.crc32(b"tEXt" + data).to_bytes(4, "big")
+    after_head = len(SIGNATURE) + 25
+    return content[:after_head] + chunk + content[after_head:]

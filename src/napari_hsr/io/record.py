@@ -1,0 +1,86 @@
+"""What every file of ours carries beside data and wavelengths, as one line of JSON."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from napari_hsr.cube import Cube, jsonable
+from napari_hsr.photograph import Photograph
+from napari_hsr.provenance import Provenance
+
+#: The key, attribute, dataset or header item that holds the record in every format.
+KEY = "napari_hsr"
+_LAYOUT = 1
+
+
+@dataclass(frozen=True)
+class Record:
+    """Facts read back from a file that this package wrote.
+
+    ``wavelengths`` is ``"stated"``, ``"assumed"`` or ``"none"``, and None for a photograph.
+    """
+
+    name: str
+    provenance: Provenance
+    metadata: dict[str, Any]
+    units: str | None = None
+    wavelengths: str | None = None
+    encoding: str | None = None
+
+
+def of_cube(cube: Cube) -> dict[str, Any]:
+    """The record of a cube as plain values."""
+    if cube.wavelengths is None:
+        wavelengths = "none"
+    else:
+        wavelengths = "assumed" if cube.wavelengths.assumed else "stated"
+    return {
+        "layout": _LAYOUT,
+        "kind": "cube",
+        "name": cube.name,
+        "units": cube.units,
+        "wavelengths": wavelengths,
+        "provenance": jsonable(cube.provenance.to_dict()),
+        "metadata": jsonable(cube.metadata),
+    }
+
+
+def of_photograph(photograph: Photograph) -> dict[str, Any]:
+    """The record of a photograph as plain values."""
+    return {
+        "layout": _LAYOUT,
+        "kind": "photograph",
+        "name": photograph.name,
+        "encoding": photograph.encoding,
+        "provenance": jsonable(photograph.provenance.to_dict()),
+        "metadata": jsonable(photograph.metadata),
+    }
+
+
+def to_text(image: Cube | Photograph) -> str:
+    """The record as one line of ASCII."""
+    return json.dumps(of_cube(image) if isinstance(image, Cube) else of_photograph(image))
+
+
+def parse(found: Any) -> Record | None:
+    """The record in a text or a mapping; None if it is not one of ours."""
+    if isinstance(found, bytes):
+        found = found.decode("utf-8", "replace")
+    if isinstance(found, str):
+        try:
+            found = json.loads(found)
+        except ValueError:
+            return None  # another program's text under the same key
+    if not isinstance(found, dict) or not isinstance(found.get("layout"), int):
+        return None
+    provenance, metadata = found.get("provenance"), found.get("metadata")
+    return Record(
+        name=str(found.get("name") or ""),
+        provenance=Provenance.from_dict(provenance if isinstance(provenance, dict) else {}),
+        metadata=dict(metadata) if isinstance(metadata, dict) else {},
+        units=found.get("units"),
+        wavelengths=found.get("wavelengths"),
+        encoding=found.get("encoding"),
+    )

@@ -1,0 +1,187 @@
+"""TIFF: cubes of many pages, planes or samples, and photographs."""
+
+from __future__ import annotations
+
+import json
+import threading
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import numpy as np
+
+from napari_hsr.cube import Cube
+from napari_hsr.errors import FileError
+from napari_hsr.io import assemble, lazy, record
+from napari_hsr.io import wavelengths as wl
+from napari_hsr.io.faults import translated
+from napari_hsr.photograph import Photograph
+
+_DAMAGED = "the TIFF file is damaged or cut short"
+_GDAL_METADATA = 42112
+
+
+def read(path: Path) -> Cube | Photograph:
+    """Read a TIFF: an RGB picture as a photograph, everything else as a cube.
+
+    Pages, planes or samples are the bands, in any integer or float type, compressed or
+    not. A large cube stays on disk: mapped if it is not compressed, else page by page.
+
+    Raises
+    ------
+    FileError
+        If the file is damaged, or holds a grey or CMYK picture or several unlike images.
+    """
+    import tifffile
+
+    with translated(path, _DAMAGED):
+        file = tifffile.TiffFile(path)
+    keep = False
+    try:
+        with translated(path, _DAMAGED):
+            page, series = file.pages.first, file.series
+            _check_whole(path, file)
+        chosen = _choose_series(path, series)
+        ours, described = _described(file)
+        if ours is not None and ours.wavelengths is None:
+            return _photograph(path, file, ours)
+        if ours is None and _is_picture(page, chosen):
+            return _photograph(path, file, None)
+        found = _found(path, file, chosen, ours, described)
+        cube = assemble.build(path, found)
+        keep = isinstance(cube.data, lazy.LazyArray) and isinstance(found.source, Pages)
+        return cube
+    finally:
+        if not keep:
+            file.close()
+
+
+def _check_whole(path: Path, file: Any) -> None:
+    """All that the pages point to must lie inside the file."""
+    size = path.stat().st_size
+    count = len(file.pages)
+    if not file.series or not count:
+        raise FileError(path, "the TIFF file holds no image")
+    ours_or_shaped = file.series[0].kind in ("shaped", "imagej", "stk")
+    if file.pages.next_page_offset and not ours_or_shaped:
+        raise FileError(path, f"the TIFF file is cut short: it breaks off after page {count}")
+    for page in file.pages:
+        keyframe = page.keyframe
+        if 0 in keyframe.shape:
+            continue  # said in its place: the array is empty
+        ends = [o + n for o, n in zip(page.dataoffsets, page.databytecounts, strict=True) if n]
+        if ends and max(ends) > size:
+            raise FileError(
+                path, f"the TIFF file is cut short: it needs {max(ends)} bytes and has {size}"
+            )
+
+
+def _choose_series(path: Path, series: Any) -> Any:
+    """The one image, or the first if the others are smaller copies of it (previews)."""
+    if len(series) == 1:
+        return series[0]
+    first = series[0]
+    biggest = max(int(np.prod(s.shape)) for s in series[1:])
+    if int(np.prod(first.shape)) > 2 * biggest:
+        return first
+    sizes = ", ".join(" x ".join(str(n) for n in s.shape) for s in list(series)[:6])
+    raise FileError(path, f"it holds {len(series)} images of different kinds or sizes ({sizes})")
+
+
+def _described(file: Any) -> tuple[record.Record | None, dict[str, Any]]:
+    """Our record, and whatever JSON the description holds."""
+    try:
+        described = json.loads(file.pages.first.description or "")
+    except ValueError:
+        return None, {}  # another program's description, or none
+    if not isinstance(described, dict):
+        return None, {}
+    return record.parse(described.get(record.KEY)), described
+
+
+def _is_picture(page: Any, series: Any) -> bool:
+    """Three or four colour samples a pixel, or a single 8- or 16-bit grey or palette page."""
+    colour = page.photometric in (2, 6) and page.samplesperpixel in (3, 4)
+    single = len(series.pages) == 1 and page.samplesperpixel == 1 and len(series.shape) == 2
+    eight = page.dtype is not None and page.dtype in (np.uint8, np.uint16)
+    other = page.photometric in (3, 5, 8)  # palette, CMYK, CIELAB
+    return (colour and len(series.shape) == 3) or (single and eight) or other
+
+
+def _photograph(path: Path, file: Any, ours: record.Record | None) -> Photograph:
+    from napari_hsr.io import photo_tiff
+
+    return photo_tiff.read(path, file, ours)
+
+
+def _found(
+    path: Path, file: Any, series: Any, ours: record.Record | None, described: dict[str, Any]
+) -> assemble.Found:
+    shape, axes = tuple(series.shape), series.axes
+    if series.dtype is None:
+        raise FileError(path, "its pixels are of no known type")
+    assemble.check_dtype(path, series.dtype)
+    if ours is None:
+        assemble.check_shape(path, shape)
+    found = assemble.Found(None, record=ours)
+    if "S" in axes and len(shape) == 3:  # samples a pixel: a stated fact
+        found.convention, found.stated = axes.index("S"), True
+    listed = next((described[k] for k in ("wavelengths_nm", *wl.KEYS) if k in described), None)
+    found.wavelengths = listed if isinstance(listed, list) else None
+    found.unit = "nm" if "wavelengths_nm" in described else None
+    if found.wavelengths is None:
+        found.wavelengths, found.unit = _gdal_wavelengths(file)
+    with translated(path, _DAMAGED):
+        found.source = _source(path, file, series)
+    return found
+
+
+def _source(path: Path, file: Any, series: Any) -> Any:
+    import tifffile
+
+    if lazy.too_big(series.shape):
+        if series.dataoffset is not None:  # one uncompressed block
+            return tifffile.memmap(path, series=series.index, mode="r")
+        if len(series.pages) == series.shape[0] and len(series.shape) == 3:
+            return Pages(file, series)
+    return series.asarray()
+
+
+class Pages:
+    """The pages of a TIFF as (pages, height, width), decoded only when asked for."""
+
+    def __init__(self, file: Any, series: Any):
+        self._file, self._series = file, series
+        self.shape = tuple(series.shape)
+        self.dtype = series.dtype
+        self._lock = threading.Lock()
+
+    def __getitem__(self, key: tuple) -> np.ndarray:
+        pages, *inside = key
+        if isinstance(pages, int):
+            return self._page(pages)[tuple(inside)]
+        planes = [self._page(i)[tuple(inside)] for i in range(self.shape[0])[pages]]
+        return np.stack(planes) if planes else np.empty((0, *self._page(0)[tuple(inside)].shape))
+
+    def _page(self, index: int) -> np.ndarray:
+        with self._lock:
+            return self._series.pages[index].asarray().reshape(self.shape[1:])
+
+
+def _gdal_wavelengths(file: Any) -> tuple[list[str] | None, str | None]:
+    """Wavelengths that GDAL keeps for each band in its own tag."""
+    tag = file.pages.first.tags.get(_GDAL_METADATA)
+    if tag is None:
+        return None, None
+    try:
+        items = list(ElementTree.fromstring(str(tag.value).strip("\0 ")).iter("Item"))
+    except ElementTree.ParseError:
+        return None, None  # a broken side note does not make the image unreadable
+    values, unit = {}, None
+    for item in items:
+        name, sample = (item.get("name") or "").lower(), item.get("sample")
+        if name == "wavelength" and sample is not None and sample.isdigit():
+            values[int(sample)] = (item.text or "").strip()
+        if name in ("wavelength_units", "wavelength_unit", "wavelength units"):
+            unit = (item.text or "").strip()
+    return ([values[i] for i in sorted(values)], unit) if values else (None, None)

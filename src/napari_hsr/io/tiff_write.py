@@ -1,0 +1,62 @@
+"""Writing TIFF: cubes as one page a band, photographs as RGB; facts as JSON in the description."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from napari_hsr.cube import Cube
+from napari_hsr.io import record
+from napari_hsr.io.atomic import replacing
+from napari_hsr.photograph import Photograph
+
+#: Above this the offsets of classic TIFF (4 GiB) could run out.
+_CLASSIC_LIMIT = 2**32 - 2**26
+
+
+def write_cube(cube: Cube, path: Path) -> None:
+    """Write float32 pages, not compressed, so that they can be memory-mapped.
+
+    A cube on disk is copied band by band.
+
+    Raises
+    ------
+    FileError
+        If the file cannot be written.
+    """
+    import tifffile
+
+    facts = {"axes": "CYX", record.KEY: record.of_cube(cube)}
+    if cube.wavelengths is not None:
+        facts["wavelengths_nm"] = list(cube.wavelengths)
+    planes = (np.ascontiguousarray(cube.data[b], dtype=np.float32) for b in range(cube.bands))
+    with replacing(path) as temporary:
+        tifffile.imwrite(
+            temporary,
+            planes,
+            shape=cube.shape,
+            dtype=np.float32,
+            photometric="minisblack",
+            metadata=facts,
+            bigtiff=4 * int(np.prod(cube.shape, dtype=np.int64)) > _CLASSIC_LIMIT,
+        )
+
+
+def write_photograph(photograph: Photograph, path: Path) -> None:
+    """Write 8-bit, 16-bit or float RGB, not compressed, with the encoding beside it.
+
+    Raises
+    ------
+    FileError
+        If the file cannot be written.
+    """
+    import tifffile
+
+    with replacing(path) as temporary:
+        tifffile.imwrite(
+            temporary,
+            np.ascontiguousarray(photograph.data),
+            photometric="rgb",
+            metadata={record.KEY: record.of_photograph(photograph)},
+        )

@@ -1,0 +1,154 @@
+"""From what a file says about its bands to band centres in nm, and what to tell the user."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from napari_hsr.cube import Wavelengths
+
+#: Names under which wavelengths are found in MATLAB, HDF5 and NumPy files, best first.
+KEYS = (
+    "wavelengths", "wavelength", "wavelengths_nm", "wavelength_nm", "wavelengths_um",
+    "wavelength_um", "wavelen", "wavelens", "lambda", "lambdas", "lam", "wl", "wls", "wlen",
+    "waves", "wave", "wvl", "wvls", "band_centers", "band_centres", "centers", "centres",
+    "bands",
+)  # fmt: skip
+
+_TO_NM = {
+    "nm": 1.0, "nanometer": 1.0, "nanometers": 1.0, "nanometre": 1.0, "nanometres": 1.0,
+    "um": 1e3, "µm": 1e3, "μm": 1e3, "micron": 1e3, "microns": 1e3, "micrometer": 1e3,
+    "micrometers": 1e3, "micrometre": 1e3, "micrometres": 1e3,
+    "mm": 1e6, "millimeters": 1e6, "cm": 1e7, "centimeters": 1e7, "m": 1e9, "meters": 1e9,
+    "a": 0.1, "å": 0.1, "angstrom": 0.1, "angstroms": 0.1, "ångström": 0.1, "ångströms": 0.1,
+}  # fmt: skip
+# value in that unit -> nm is constant / value
+_INVERSE = {
+    "wavenumber": 1e7, "wavenumbers": 1e7, "cm-1": 1e7, "1/cm": 1e7,
+    "ghz": 299792458.0, "mhz": 299792458.0e3,
+}  # fmt: skip
+_UNSAID = {"", "unknown", "none", "undefined", "n/a"}
+
+SET_THEM = "use “Set wavelengths…” to state them"
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """Wavelengths fit for a cube.
+
+    ``reverse`` asks for the bands in the opposite order; ``scale`` is the factor that
+    widths in the file's unit (fwhm) need to become nm, None if that cannot be said.
+    """
+
+    wavelengths: Wavelengths | None
+    reverse: bool = False
+    scale: float | None = None
+    notices: tuple[str, ...] = ()
+    metadata: dict[str, Any] = field(default_factory=dict)
+
+
+def resolve(values: Any, bands: int, unit: str | None = None) -> Resolved:
+    """Turn the list of a file (or None) into wavelengths for ``bands`` bands.
+
+    Never guesses silently: a missing unit, reversed bands, a list that cannot be used and
+    the assumption of 400–700 nm in steps of 10 nm for 31 bands each give a notice. A list
+    that cannot be used is kept as ``metadata["wavelengths_in_file"]``.
+    """
+    if values is None:
+        return missing(bands)
+    raw = list(np.ravel(np.asarray(values)).tolist())
+    try:
+        numbers = np.array(raw, dtype=np.float64)
+    except (TypeError, ValueError):
+        return _unusable(raw, bands, "are not numbers")
+    if numbers.size != bands:
+        plural = "s" if numbers.size != 1 else ""
+        return _unusable(raw, bands, f"do not fit: {numbers.size} value{plural} for {bands} bands")
+    if not np.isfinite(numbers).all() or (numbers <= 0).any():
+        return _unusable(raw, bands, "are not all finite and positive")
+    nm, scale, notices = to_nm(numbers, unit)
+    if nm is None:
+        return _unusable(raw, bands, f"are given as {unit!r}, which is no unit of wavelength")
+    steps = np.diff(nm)
+    if (steps > 0).all():
+        return Resolved(Wavelengths(nm), scale=scale, notices=notices)
+    if (steps < 0).all():
+        told = "The wavelengths in the file descend: the bands were put in ascending order."
+        return Resolved(Wavelengths(nm[::-1]), True, scale, (*notices, told))
+    fault = "are given twice for some bands" if (steps == 0).any() else "are not in order"
+    return _unusable(raw, bands, fault)
+
+
+def missing(bands: int) -> Resolved:
+    """No wavelengths in the file: 400–700/10 nm for 31 bands, marked as assumed, else none."""
+    if bands == 31:
+        return Resolved(
+            Wavelengths.default(),
+            notices=(
+                "The file gives no wavelengths: 400–700 nm in steps of 10 nm is an assumption "
+                f"made for its 31 bands; {SET_THEM}.",
+            ),
+        )
+    return Resolved(
+        None,
+        notices=(f"The file gives no wavelengths: bands go by index; {SET_THEM}.",),
+    )
+
+
+def _unusable(raw: list, bands: int, fault: str) -> Resolved:
+    notice = (
+        f"The wavelengths in the file {fault}: bands go by index and the list is kept in the "
+        f"metadata; {SET_THEM}."
+    )
+    return Resolved(None, notices=(notice,), metadata={"wavelengths_in_file": raw})
+
+
+def to_nm(
+    values: np.ndarray, unit: str | None
+) -> tuple[np.ndarray | None, float | None, tuple[str, ...]]:
+    """Values in ``unit`` as nm, the factor if it is one, and notices; None for no such unit.
+
+    Without a unit the magnitude decides: up to 30 is µm, from 3000 on Ångström, else nm.
+    """
+    key = _plain(unit)
+    if key in _INVERSE:
+        # rounded: a conversion must not dress 550 nm up as 549.9999999999999
+        return np.round(_INVERSE[key] / values, 6), None, ()
+    if key in _TO_NM:
+        return _scaled(values, _TO_NM[key]), _TO_NM[key], ()
+    if key not in _UNSAID:
+        return None, None, ()
+    if values.max() <= 30:
+        factor, name = 1e3, "µm"
+    elif values.min() >= 3000:
+        factor, name = 0.1, "Ångström"
+    else:
+        factor, name = 1.0, "nm"
+    told = (
+        f"The file gives no unit for its wavelengths ({values.min():g}–{values.max():g}): "
+        f"{name} was taken from their size."
+    )
+    return _scaled(values, factor), factor, (told,)
+
+
+def _scaled(values: np.ndarray, factor: float) -> np.ndarray:
+    return values if factor == 1.0 else np.round(values * factor, 6)
+
+
+def _plain(unit: str | None) -> str:
+    return re.sub(r"[\s\[\]()]+", "", unit or "").casefold()
+
+
+def unit_in_name(name: str) -> str | None:
+    """``nm`` or ``um`` where the name of a variable ends in it."""
+    found = re.search(r"_(nm|um)$", name.lower())
+    return found[1] if found else None
+
+
+def are_band_numbers(values: np.ndarray) -> bool:
+    """True for 0, 1, 2… or 1, 2, 3…: numbers of bands, not wavelengths."""
+    values = np.ravel(values)
+    return values.size > 1 and values[0] in (0, 1) and bool((np.diff(values) == 1).all())

@@ -1,0 +1,104 @@
+"""read(write(x)) equals x, for every format that is written."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from napari_hsr.cube import Wavelengths
+from napari_hsr.io import PHOTOGRAPH_WRITE_SUFFIXES, WRITE_SUFFIXES, can_read, read, write
+from napari_hsr.io.lazy import LazyArray
+from napari_hsr.photograph import Photograph
+from napari_hsr.provenance import Provenance
+
+
+@pytest.mark.parametrize("suffix", WRITE_SUFFIXES)
+class TestCube:
+    def test_everything_comes_back(self, tmp_path, suffix, make_cube, assert_same_cube):
+        cube = make_cube()
+        path = write(cube, tmp_path / f"cube{suffix}")
+        assert path == tmp_path / f"cube{suffix}"
+        assert can_read(path)
+        assert_same_cube(read(path), cube)
+
+    @pytest.mark.parametrize(
+        "shape",
+        [
+            (1, 5, 6),
+            (1, 1, 1),
+            (3, 8, 9),
+            (4, 8, 8),
+            (31, 8, 3),
+            (31, 31, 31),
+            (5, 1, 7),
+            (9, 2, 1),
+        ],
+    )
+    def test_every_shape_comes_back(self, tmp_path, suffix, make_cube, assert_same_cube, shape):
+        cube = make_cube(shape)
+        assert_same_cube(read(write(cube, tmp_path / f"cube{suffix}")), cube)
+
+    def test_an_assumed_grid_stays_assumed_and_is_announced_again(
+        self, tmp_path, suffix, make_cube, assert_same_cube
+    ):
+        cube = make_cube((31, 4, 5), nm=Wavelengths.default())
+        back = read(write(cube, tmp_path / f"cube{suffix}"))
+        assert_same_cube(back, cube)
+        assert back.wavelengths.assumed
+        assert any("assumption" in n and "Set wavelengths…" in n for n in back.notices)
+
+    def test_31_bands_without_wavelengths_stay_without(
+        self, tmp_path, suffix, make_cube, assert_same_cube
+    ):
+        cube = make_cube((31, 4, 5), nm=None)
+        back = read(write(cube, tmp_path / f"cube{suffix}"))
+        assert_same_cube(back, cube)
+        assert any("Set wavelengths…" in n for n in back.notices)
+
+    def test_bare_cube(self, tmp_path, suffix, make_cube, assert_same_cube):
+        cube = make_cube(units=None, provenance=Provenance(), metadata={})
+        assert_same_cube(read(write(cube, tmp_path / f"cube{suffix}")), cube)
+
+    def test_a_cube_on_disk_is_written_like_one_in_memory(
+        self, tmp_path, suffix, make_cube, assert_same_cube
+    ):
+        cube = make_cube()
+        turned = np.ascontiguousarray(np.asarray(cube.data).transpose(2, 1, 0))
+        on_disk = cube.replace(data=LazyArray(turned, axes=(2, 1, 0)))
+        assert_same_cube(read(write(on_disk, tmp_path / f"cube{suffix}")), cube)
+
+    def test_overwriting_leaves_no_other_file(self, tmp_path, suffix, make_cube, assert_same_cube):
+        path = tmp_path / f"cube{suffix}"
+        write(make_cube((3, 4, 5)), path)
+        cube = make_cube((4, 6, 5))
+        write(cube, path)
+        assert_same_cube(read(path), cube)
+        names = {p.name for p in tmp_path.iterdir()}
+        assert names == ({"cube.hdr", "cube.img"} if suffix == ".hdr" else {path.name})
+
+    def test_upper_case_suffix_and_a_folder_with_a_blank(
+        self, tmp_path, suffix, make_cube, assert_same_cube
+    ):
+        folder = tmp_path / "my scenes é"
+        folder.mkdir()
+        cube = make_cube()
+        assert_same_cube(read(write(cube, folder / f"A cube{suffix.upper()}")), cube)
+
+    def test_metadata_beyond_64_kilobytes(self, tmp_path, suffix, make_cube, assert_same_cube):
+        cube = make_cube(metadata={"spectrum": [k / 7 for k in range(9000)]})
+        assert_same_cube(read(write(cube, tmp_path / f"cube{suffix}")), cube)
+
+
+@pytest.mark.parametrize("suffix", PHOTOGRAPH_WRITE_SUFFIXES)
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
+@pytest.mark.parametrize("encoding", ["srgb", "linear-srgb", "camera:nikon-d700", None])
+def test_photograph_comes_back(tmp_path, suffix, dtype, encoding, make_photograph):
+    if suffix == ".png" and dtype is np.float32:
+        pytest.skip("PNG holds no floats: test_bad_input holds its refusal")
+    photograph = make_photograph(dtype, encoding=encoding)
+    back = read(write(photograph, tmp_path / f"photo{suffix}"))
+    assert isinstance(back, Photograph)
+    assert back.data.dtype == photograph.data.dtype
+    np.testing.assert_array_equal(back.data, photograph.data)
+    for field in ("encoding", "name", "provenance", "metadata"):
+        assert getattr(back, field) == getattr(photograph, field)
