@@ -63,8 +63,7 @@ class Photograph:
             raise InputError(f"The photograph is empty: shape {shape}.")
         if not (self.data.dtype in (np.uint8, np.uint16) or self.data.dtype.kind == "f"):
             raise InputError(
-                "A photograph holds 8-bit, 16-bit or floating-point values, "
-                f"not {self.data.dtype}."
+                f"A photograph holds 8-bit, 16-bit or floating-point values, not {self.data.dtype}."
             )
 
     @property

@@ -56,9 +56,7 @@ def read_weights(path: str | os.PathLike) -> dict[str, torch.Tensor]:
         raise FileError(path, f"a safetensors file was expected ({error})") from error
 
 
-def save_model(
-    path: str | os.PathLike, weights: dict[str, torch.Tensor], card: ModelCard
-) -> Path:
+def save_model(path: str | os.PathLike, weights: dict[str, torch.Tensor], card: ModelCard) -> Path:
     """Write weights and card to one safetensors file, atomically.
 
     The same weights and card give the same bytes.

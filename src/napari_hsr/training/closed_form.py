@@ -26,9 +26,7 @@ class Sums:
     pixels: int
 
     def __add__(self, other: Sums) -> Sums:
-        return Sums(
-            self.gram + other.gram, self.cross + other.cross, self.pixels + other.pixels
-        )
+        return Sums(self.gram + other.gram, self.cross + other.cross, self.pixels + other.pixels)
 
 
 def root_features(rgb: np.ndarray, exponents: np.ndarray) -> np.ndarray:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import lru_cache
-from itertools import product
+from itertools import pairwise, product
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -61,17 +61,16 @@ class RootPolynomial(torch.nn.Module):
         ]
 
     def features(self, rgb: Tensor) -> Tensor:
-        """(N, 3, H, W) → (N, features, H, W)."""
+        """(3, pixels) → (features, pixels)."""
         rgb = rgb.clamp_min(0)
         roots = [
             [None if p == 0 else channel if p == 1 else channel.pow(p) for p in levels]
-            for channel, levels in zip(rgb.unbind(1), self._levels, strict=True)
+            for channel, levels in zip(rgb, self._levels, strict=True)
         ]
-        out = rgb.new_empty((rgb.shape[0], len(self._terms), *rgb.shape[2:]))
-        for index, term in enumerate(self._terms):
+        out = rgb.new_empty((len(self._terms), rgb.shape[1]))
+        for feature, term in zip(out, self._terms, strict=True):
             factors = [r[level] for r, level in zip(roots, term, strict=True)]
             factors = [f for f in factors if f is not None]
-            feature = out[:, index]
             feature.copy_(factors[0])
             for factor in factors[1:]:
                 feature.mul_(factor)
@@ -80,8 +79,38 @@ class RootPolynomial(torch.nn.Module):
     def forward(self, rgb: Tensor) -> Tensor:
         """Spectra of every pixel."""
         n, _, height, width = rgb.shape
-        bands = torch.matmul(self.weight, self.features(rgb).flatten(2))
-        return bands.clamp_min_(0).view(n, -1, height, width)
+        out = rgb.new_empty((n, self.weight.shape[0], height * width))
+        for spectra, colours in zip(out, rgb.flatten(2), strict=True):
+            for part in _blocks(colours.shape[1], rgb.device.type):
+                block = colours[:, part]
+                spare = -block.shape[1] % _LANES
+                features = self.features(torch.nn.functional.pad(block, (0, spare)))
+                spectra[:, part] = (self.weight @ features)[:, : block.shape[1]]
+        return out.clamp_min_(0).view(n, -1, height, width)
+
+
+#: Pixels that torch hands to one CPU thread at a time in element-wise operations.
+_GRAIN = 32768
+#: A multiple of every vector width.
+_LANES = 64
+
+
+def _blocks(pixels: int, device: str) -> list[slice]:
+    """Parts in which a CPU computes a pixel the same way wherever it stands.
+
+    Where an operation ends in the middle of a vector, torch takes the last pixels one by
+    one, with another routine that rounds otherwise. Parts that every thread shares in whole
+    vectors give a spectrum that is the same, to the last bit, in any tile; and they stay in
+    the cache.
+    """
+    if device != "cpu":
+        return [slice(0, pixels)]
+    cuts = [0]
+    for length in (_GRAIN * torch.get_num_threads(), _GRAIN):
+        cuts += range(cuts[-1] + length, pixels + 1, length)
+    if cuts[-1] < pixels:
+        cuts.append(pixels)
+    return [slice(*pair) for pair in pairwise(cuts)]
 
 
 def detect(weights: Mapping[str, Tensor]) -> bool:
@@ -136,6 +165,6 @@ def load(weights: Mapping[str, Tensor], card: ModelCard | None = None) -> Model:
         weights_sha256=weights_sha256(dict(weights)),
         bands=bands,
         context=0,
-        # roots, features and bands, each once in float32
-        bytes_per_pixel=4 * (9 + powers.shape[0] + 2 * bands),
+        # the colours, and the bands twice, in float32; features are made block by block
+        bytes_per_pixel=4 * (6 + 2 * bands),
     )

@@ -1,0 +1,139 @@
+"""Models by name and by path, their cards, and files that are damaged."""
+
+import json
+import struct
+
+import numpy as np
+import pytest
+import torch
+
+from napari_hsr import list_models, load_model
+from napari_hsr.errors import FileError, ModelError
+from napari_hsr.models import DEFAULT, ModelCard
+from napari_hsr.models.checkpoint import (
+    CARD_KEY,
+    read_card,
+    read_weights,
+    save_model,
+    weights_sha256,
+)
+from napari_hsr.models.library import _BUNDLED
+
+
+def test_two_models_on_board_the_default_first():
+    cards = list_models()
+    assert [c.name for c in cards] == [DEFAULT, "rootpoly-nikon-d700"]
+    assert [c.input_encoding for c in cards] == ["linear-srgb", "camera:nikon-d700"]
+
+
+@pytest.mark.parametrize("name", ["rootpoly-srgb", "rootpoly-nikon-d700"])
+def test_bundled_card_is_complete_and_small(name):
+    model = load_model(name)
+    assert model.name == name
+    assert "not stated" not in model.card.model_dump().values()
+    assert set(model.card.figures["four CAVE val scenes"]) == {
+        "psnr_db", "psnr_band_db", "sam_deg", "mrae", "rmse",
+    }  # fmt: skip
+    np.testing.assert_array_equal(np.asarray(model.wavelengths), np.arange(400, 701, 10))
+    assert not model.module.training
+    assert (_BUNDLED / f"{name}.safetensors").stat().st_size < 12_000
+    headings = dict(model.card.sentences())
+    assert "do not determine a spectrum" in headings["Limits"]
+
+
+def test_a_loaded_model_is_handed_back():
+    model = load_model()
+    assert load_model(model) is model
+
+
+def test_unknown_name_lists_what_there_is():
+    with pytest.raises(ModelError, match=r"no model or folder named 'mst'.*rootpoly-srgb"):
+        load_model("mst")
+
+
+def test_saved_model_loads_from_file_and_folder(tmp_path):
+    model = load_model()
+    card = model.card.model_copy(update={"name": "mine"})
+    path = save_model(tmp_path / "m" / "mine.safetensors", model.module.state_dict(), card)
+    for place in (path, path.parent, str(path.parent)):
+        again = load_model(place)
+        assert again.name == "mine"
+        assert again.weights_sha256 == model.weights_sha256
+        assert again.source == str(place)
+    assert [p.name for p in path.parent.iterdir()] == ["mine.safetensors"]
+    first = path.read_bytes()
+    save_model(path, model.module.state_dict(), card)
+    assert path.read_bytes() == first
+
+
+def test_folder_with_none_or_several(tmp_path):
+    with pytest.raises(ModelError, match="found none"):
+        load_model(tmp_path)
+    model = load_model()
+    for name in ("a", "b"):
+        save_model(tmp_path / f"{name}.safetensors", model.module.state_dict(), model.card)
+    with pytest.raises(ModelError, match=r"found a\.safetensors, b\.safetensors"):
+        load_model(tmp_path)
+
+
+def test_hash_sees_values_names_and_shapes():
+    base = {"a": torch.zeros(2, 3), "b": torch.ones(2)}
+    hashes = {
+        weights_sha256(sd)
+        for sd in (
+            base,
+            base | {"a": torch.zeros(3, 2)},
+            base | {"a": torch.zeros(2, 3).double()},
+            base | {"b": torch.tensor([1.0, 2.0])},
+            {"a": base["a"], "c": base["b"]},
+        )
+    }
+    assert len(hashes) == 5
+    assert weights_sha256(dict(reversed(base.items()))) == weights_sha256(base)
+
+
+@pytest.mark.parametrize("content", [b"", b"not a model at all", struct.pack("<Q", 10**12)])
+def test_damaged_file_is_one_sentence(tmp_path, content):
+    path = tmp_path / "broken.safetensors"
+    path.write_bytes(content)
+    for reader in (read_card, read_weights, load_model):
+        with pytest.raises(
+            FileError, match=r"broken\.safetensors: a safetensors file was expected"
+        ):
+            reader(path)
+
+
+def _with_header(path, header):
+    from safetensors.torch import save_file
+
+    save_file({"exponents": torch.zeros(3, 3)}, path, header)
+    return path
+
+
+def test_card_missing_or_wrong(tmp_path):
+    with pytest.raises(FileError, match="no model card"):
+        load_model(_with_header(tmp_path / "a.safetensors", {"x": "y"}))
+    with pytest.raises(FileError, match="not valid: title: Field required"):
+        load_model(_with_header(tmp_path / "b.safetensors", {CARD_KEY: json.dumps({"name": "b"})}))
+    card = load_model().card.model_dump(mode="json") | {"colour": "red"}
+    with pytest.raises(FileError, match="colour"):
+        load_model(_with_header(tmp_path / "c.safetensors", {CARD_KEY: json.dumps(card)}))
+
+
+def test_card_that_contradicts_its_weights(tmp_path):
+    model = load_model()
+    short = model.card.model_copy(update={"wavelengths_nm": (400.0, 500.0)})
+    path = save_model(tmp_path / "short.safetensors", model.module.state_dict(), short)
+    with pytest.raises(ModelError, match="2 wavelengths"):
+        load_model(path)
+    other = model.card.model_copy(update={"architecture": "mst"})
+    path = save_model(tmp_path / "other.safetensors", model.module.state_dict(), other)
+    with pytest.raises(ModelError, match="names the architecture mst"):
+        load_model(path)
+
+
+def test_wavelengths_of_a_card_ascend():
+    with pytest.raises(ValueError, match="ascend"):
+        ModelCard(
+            name="x", title="x", architecture="x", input_encoding="srgb", wavelengths_nm=(500, 400)
+        )
