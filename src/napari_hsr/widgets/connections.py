@@ -3,8 +3,29 @@
 from __future__ import annotations
 
 import weakref
+from collections.abc import Callable
 
+from qtpy.QtCore import QObject
 from qtpy.QtWidgets import QWidget
+
+#: What waits for the end of a living Qt object: see :func:`when_gone`.
+_WAITING: set = set()
+
+
+def when_gone(thing: QObject, call: Callable[[], object]) -> None:
+    """Call ``call`` once when Qt announces the end of ``thing``.
+
+    The callback is kept here until then: one that the object alone keeps alive may be cleared
+    by the garbage collector just before Qt calls it, and that is a crash of the process.
+    ``call`` must not hold the object itself.
+    """
+
+    def gone(*_qt: object) -> None:
+        _WAITING.discard(gone)
+        call()
+
+    _WAITING.add(gone)
+    thing.destroyed.connect(gone)
 
 
 class Connections:
@@ -23,8 +44,7 @@ class Connections:
     def __init__(self, widget: QWidget):
         self._widget = weakref.ref(widget)
         self._made: list[tuple[object, tuple[weakref.ref, str]]] = []
-        # A lambda, since Qt keeps it alive by itself; the bound method might be gone by then.
-        widget.destroyed.connect(lambda *_: self.close())
+        when_gone(widget, self.close)
 
     def connect(self, emitter, method: str) -> None:
         """Call the widget's ``method`` on each event of ``emitter``."""

@@ -11,7 +11,6 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Iterable
-from functools import partial
 from queue import Empty, SimpleQueue
 
 from qtpy.QtCore import QCoreApplication, QEvent, QObject, QTimer, Signal
@@ -19,6 +18,7 @@ from qtpy.QtWidgets import QWidget
 
 from napari_hsr.errors import Cancelled, HSRError
 from napari_hsr.events import Progress
+from napari_hsr.widgets.connections import when_gone
 
 logger = logging.getLogger(__name__)
 
@@ -71,7 +71,7 @@ class Job(QObject):
         self._timer.setInterval(POLL_MS)
         self._timer.timeout.connect(self._deliver)
         # Bound to the plain object, not to this one: Qt's half is being taken down by then.
-        self.destroyed.connect(partial(_Run.stop, self._run))
+        when_gone(self, self._run.stop)
 
     @property
     def running(self) -> bool:
@@ -195,7 +195,7 @@ class _Run:
             f"{self._title}: {event.message}" if event.message else self._title
         )
 
-    def stop(self, *_qt: object, seconds: float = STOP_SECONDS) -> bool:
+    def stop(self, seconds: float = STOP_SECONDS) -> bool:
         self.cancel_asked = self.cancel.is_set()
         self.cancel.set()
         activity, self._activity = self._activity, None
