@@ -71,6 +71,7 @@ if ! "$venv/bin/python" -m pip --version >/dev/null 2>&1; then
   "$python" -m venv --clear "$venv"
 fi
 echo "setup: installing the pinned packages into $venv (some minutes the first time)"
-"$venv/bin/python" -m pip install --quiet --disable-pip-version-check \
+# --use-pep517: the pip of Debian 12 would build packages without a wheel in a way of the past.
+"$venv/bin/python" -m pip install --quiet --disable-pip-version-check --use-pep517 \
   -c constraints.txt -e '.[dev]'
 touch "$venv/.installed"

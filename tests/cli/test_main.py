@@ -48,6 +48,7 @@ def test_every_command_explains_itself(command, capsys):
         (FileError("scene.mat", "it is empty"), "scene.mat: it is empty."),
         (PermissionError(13, "Permission denied", "out.mat"), "out.mat: Permission denied."),
         (MemoryError(), "not enough memory"),
+        (type("OutOfMemoryError", (RuntimeError,), {})("CUDA"), "not enough memory"),
         (KeyError("band"), "unexpected KeyError: 'band'"),
     ],
 )

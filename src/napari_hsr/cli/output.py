@@ -17,7 +17,9 @@ def explain(error: Exception) -> str:
     if isinstance(error, OSError) and error.strerror:
         about = f"{error.filename}: " if error.filename else ""
         return f"{about}{error.strerror}."
-    if isinstance(error, MemoryError):
+    # torch says that a graphics card is full with an error of its own, known here by its name
+    # so that torch need not be loaded to tell.
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
         return "there is not enough memory for this; predict takes less with a smaller --tile."
     return (
         f"unexpected {type(error).__name__}: {error}. This is a fault in napari-hsr itself; "
