@@ -163,7 +163,7 @@ def make(name, title, encoding, origin, matrix, train, val, seed, output) -> Non
         architecture=architecture.ID,
         input_encoding=encoding,
         wavelengths_nm=tuple(GRID),
-        units="reflectance (relative)",
+        units="reflectance",
         training_data=f"{TRAINING_DATA}; {origin}",
         protocol=PROTOCOL.format(pixels=f"{PIXELS:,}"),
         licence="BSD-3-Clause (the weights; the scenes they were fitted on are not distributed)",
