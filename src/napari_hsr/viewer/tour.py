@@ -41,9 +41,10 @@ def show_demo(files: DemoFiles, screenshot: Path, stay: bool) -> None:
 
     viewer = napari.Viewer(title="napari-hsr demonstration")
     viewer.window.resize(*SIZE)
+    panels = add_panels(viewer)
+    settle()  # the panels take their room first: the view is fitted to what is left
     fill(viewer, files)
-    docks = add_panels(viewer)
-    pin_patches(viewer, docks["Spectra"])
+    pin_patches(viewer, panels["Spectra"])
     settle()
     viewer.screenshot(str(screenshot), canvas_only=False, flash=False)
     if stay:
