@@ -91,6 +91,19 @@ def test_a_map_not_asked_for_again_goes(viewer, pair):
     assert list(map_layers(viewer, *pair)) == ["sam"]
 
 
+def test_the_selection_stays_where_it_was(viewer, pair):
+    viewer.layers.selection.active = pair[0]
+    show_maps(viewer, maps(), *pair)
+    assert viewer.layers.selection == {pair[0]}
+    assert viewer.layers.selection.active == pair[0]
+
+
+def test_a_long_name_is_shortened_behind_the_unit(viewer, pair):
+    pair[0].name = "a reconstruction with a very long name"
+    layer = show_maps(viewer, maps(), *pair)[0]
+    assert layer.name == "SAM (°) · a reconstruction with a…"
+
+
 def test_a_map_without_contrast_is_shown_all_the_same(viewer, pair):
     flat = ErrorMap(np.zeros((12, 16)), "RMSE", "", "low", (0.0, 0.0))
     (layer,) = show_maps(viewer, {"rmse": flat}, *pair)
@@ -105,6 +118,7 @@ def state(viewer):
         "order": [layer.name for layer in viewer.layers],
         "visible": {layer.name: layer.visible for layer in viewer.layers},
         "names": {layer.name: layer.name_overlay.visible for layer in viewer.layers},
+        "bars": {layer.name: layer.colorbar.position for layer in viewer.layers},
         "limits": {layer.name: tuple(layer.contrast_limits) for layer in viewer.layers},
         "range": {layer.name: tuple(layer.contrast_limits_range) for layer in viewer.layers},
         "grid": {name: getattr(viewer.canvas.grid, name) for name in GRID},

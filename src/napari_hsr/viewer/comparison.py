@@ -23,6 +23,9 @@ KEY = "hsr_map"
 #: Perceptually uniform, dark = low: errors glow, PSNR reads the other way round.
 COLORMAPS = {"low": "magma", "high": "viridis"}
 
+#: Of the prediction's name in a map's name; the tiles of a grid have room for little more.
+_LONGEST = 24
+
 
 def show_maps(
     viewer, maps: Mapping[str, ErrorMap], prediction: Image, truth: Image, note: str = ""
@@ -46,6 +49,7 @@ def show_maps(
     pair that are not among ``maps`` are removed: they belong to an earlier comparison.
     """
     before = map_layers(viewer, prediction, truth)
+    selected, active = set(viewer.layers.selection), viewer.layers.selection.active
     for kind, stale in before.items():
         if kind not in maps:
             viewer.layers.remove(stale)
@@ -61,6 +65,12 @@ def show_maps(
         layer.name_overlay.visible = True  # the colour bar has no label: the name says the unit
         layer.colorbar.visible = True
         shown.append(layer)
+    # New layers take the selection; the panels that follow it should stay where they are.
+    kept = {layer for layer in selected if layer in viewer.layers}
+    if kept:
+        viewer.layers.selection = kept
+        if active in kept:
+            viewer.layers.selection.active = active
     return shown
 
 
@@ -95,7 +105,10 @@ def _refill(layer: Image, error_map: ErrorMap, prediction: Image) -> None:
 
 
 def _name(error_map: ErrorMap, prediction: Image) -> str:
-    return f"{label(error_map)} · {prediction.name}"
+    name = prediction.name
+    if len(name) > _LONGEST:
+        name = f"{name[: _LONGEST - 1].rstrip()}…"
+    return f"{label(error_map)} · {name}"
 
 
 def _placement(layer: Image) -> dict:

@@ -23,6 +23,7 @@ class _Before:
     order: list[Layer]
     visible: dict[Layer, bool]
     names_shown: dict[Layer, bool]
+    bar_places: dict[Layer, Any]
     limits: dict[Layer, tuple]
     grid: dict[str, Any]
     camera: dict[str, Any]
@@ -64,6 +65,7 @@ class GridView:
         self._share_limits(prediction, truth)
         for layer in tiles:
             layer.name_overlay.visible = True
+            layer.colorbar.position = "middle_right"  # in a small tile it would cover the name
         grid = self._viewer.canvas.grid
         grid.stride, grid.spacing = 1, 0.02
         grid.shape = best_shape(len(tiles), self._viewer.canvas.size, _aspect(prediction))
@@ -92,6 +94,7 @@ class GridView:
             layer.visible = before.visible[layer]
         for layer, shown in before.names_shown.items():
             layer.name_overlay.visible = shown
+            layer.colorbar.position = before.bar_places[layer]
         for name, value in before.camera.items():
             setattr(self._viewer.scene.camera, name, value)
         layers.selection = {layer for layer in before.selection if layer in layers}
@@ -103,6 +106,7 @@ class GridView:
         return _Before(
             order=list(viewer.layers),
             visible={layer: layer.visible for layer in viewer.layers},
+            bar_places={layer: layer.colorbar.position for layer in tiles},
             names_shown={layer: layer.name_overlay.visible for layer in tiles},
             limits={
                 layer: (tuple(layer.contrast_limits_range), tuple(layer.contrast_limits))

@@ -6,13 +6,12 @@ from functools import partial
 from os import PathLike, fspath
 from typing import TYPE_CHECKING
 
+from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import (
     QFileDialog,
-    QFrame,
     QHBoxLayout,
     QProgressBar,
     QPushButton,
-    QScrollArea,
     QVBoxLayout,
     QWidget,
 )
@@ -29,6 +28,7 @@ from napari_hsr.widgets.compare_results import ResultView
 from napari_hsr.widgets.connections import Connections
 from napari_hsr.widgets.job import Job
 from napari_hsr.widgets.messages import Message
+from napari_hsr.widgets.scroll import VerticalScroll
 
 if TYPE_CHECKING:
     import napari.viewer
@@ -96,13 +96,10 @@ class CompareWidget(QWidget):
         layout.addWidget(self.results, 1)
         layout.addLayout(_row(self.json_button, self.csv_button))
         layout.addStretch(0)
-        scroll = QScrollArea()
-        scroll.setWidgetResizable(True)
-        scroll.setFrameShape(QFrame.Shape.NoFrame)
-        scroll.setWidget(inside)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
-        outer.addWidget(scroll)
+        self._scroll = VerticalScroll(inside)
+        outer.addWidget(self._scroll)
         self.setMinimumWidth(280)
         self.results.hide()
         self._show_running(False)
@@ -214,6 +211,12 @@ class CompareWidget(QWidget):
         show_maps(self._viewer, comparison.maps, prediction, truth, comparison.evaluation.protocol)
         self.results.show_comparison(comparison)
         self.results.show()
+        # Once the labels have found their heights.
+        QTimer.singleShot(50, self._scroll_to_results)
+
+    def _scroll_to_results(self) -> None:
+        bar = self._scroll.verticalScrollBar()
+        bar.setValue(self.grid_button.y())
 
     def _on_failed(self, error: Exception) -> None:
         self._grid_wanted = False
@@ -232,6 +235,7 @@ class CompareWidget(QWidget):
         if self._grid_wanted:
             self._grid_wanted = False
             self._show_grid()
+        self._sync_grid_button()
 
     def _show_running(self, running: bool) -> None:
         self.run_button.setEnabled(not running)

@@ -17,7 +17,8 @@ from napari_hsr.metrics.compare import DEFAULT_WINDOW, MAPS
 from napari_hsr.metrics.protocols import PROTOCOLS
 from napari_hsr.viewer.layers import is_cube
 from napari_hsr.widgets.choosers import LayerChooser, NarrowComboBox
-from napari_hsr.widgets.compare_results import wrapped
+from napari_hsr.widgets.fold import Fold
+from napari_hsr.widgets.messages import WrappedLabel
 
 #: The maps that are ticked at first.
 FIRST_MAPS = ("sam", "rmse")
@@ -40,7 +41,7 @@ class CompareForm(QWidget):
         self.truth = LayerChooser(viewer, is_cube, empty="no cube open")
         self.protocol = NarrowComboBox()
         self.protocol.set_choices(list(PROTOCOLS), 0)
-        self.protocol_text = wrapped()
+        self.protocol_text = WrappedLabel()
         self.checks = {name: QCheckBox(label) for name, label in MAPS.items()}
         for name, check in self.checks.items():
             check.setChecked(name in FIRST_MAPS)
@@ -49,6 +50,7 @@ class CompareForm(QWidget):
         self.window.setSingleStep(2)
         self.window.setValue(DEFAULT_WINDOW)
         self.window.setSuffix(" px")
+        self.window.setMinimumWidth(95)  # napari's style puts two wide buttons beside the number
         self.window.setToolTip("Side of the sliding window, an odd number of pixels")
 
         rows = QFormLayout()
@@ -66,7 +68,9 @@ class CompareForm(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addLayout(rows)
-        layout.addWidget(self.protocol_text)
+        self.rules = Fold("Rules of this protocol", self.protocol_text)
+        self.rules.set_open(True)
+        layout.addWidget(self.rules)
         layout.addWidget(box)
 
         self.prediction.changed.connect(self._on_change)

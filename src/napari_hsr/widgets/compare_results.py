@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from napari_hsr.metrics.protocols import LABELS
 from napari_hsr.viewer.axis import current_nm, go_to
 from napari_hsr.widgets.choosers import NarrowComboBox
 from napari_hsr.widgets.compare_table import MetricTable
 from napari_hsr.widgets.connections import Connections
+from napari_hsr.widgets.messages import WrappedLabel
 from napari_hsr.widgets.plot import PlotCurve, SpectrumPlot
 
 if TYPE_CHECKING:
@@ -21,17 +22,6 @@ if TYPE_CHECKING:
 
 #: The figures that are drawn over the bands, in the order of the chooser.
 CURVES = ("rmse", "psnr", "mrae")
-
-
-def wrapped(text: str = "") -> QLabel:
-    """A label that breaks its lines rather than widening the panel, and can be copied from."""
-    label = QLabel(text)
-    label.setWordWrap(True)
-    label.setTextFormat(Qt.TextFormat.PlainText)
-    label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-    label.setMinimumWidth(1)
-    label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.MinimumExpanding)
-    return label
 
 
 class ResultView(QWidget):
@@ -47,10 +37,10 @@ class ResultView(QWidget):
         super().__init__(parent)
         self._viewer = viewer
         self.evaluation: Evaluation | None = None
-        self.heading = wrapped()
-        self.protocol = wrapped()
+        self.heading = WrappedLabel()
+        self.protocol = WrappedLabel()
         self.table = MetricTable()
-        self.notes = wrapped()
+        self.notes = WrappedLabel()
         self.curve_chooser = NarrowComboBox()
         self.curve_chooser.setToolTip("The figure that is drawn over the bands")
         self.curve_chooser.currentIndexChanged.connect(self._draw)
@@ -58,6 +48,8 @@ class ResultView(QWidget):
         self.plot.setMinimumHeight(220)
         self.plot.marker_moved.connect(self._on_marker_moved)
 
+        for label in (self.heading, self.protocol, self.notes):
+            label.setTextFormat(Qt.TextFormat.PlainText)  # layer names are the user's
         heading_font = self.heading.font()
         heading_font.setBold(True)
         self.heading.setFont(heading_font)
@@ -80,7 +72,8 @@ class ResultView(QWidget):
         """Show what was found."""
         evaluation = self.evaluation = comparison.evaluation
         self.heading.setText(f"{evaluation.prediction} against {evaluation.truth}")
-        self.protocol.setText(f"Protocol “{evaluation.protocol}”: {evaluation.protocol_text}")
+        self.protocol.setText(f"Protocol: {evaluation.protocol}")
+        self.protocol.setToolTip(evaluation.protocol_text)
         self.table.show_values(LABELS, evaluation.values, evaluation.units)
         sentences = (*evaluation.notes, *evaluation.excluded_lines(), *comparison.notes)
         self.notes.setText("\n".join(sentences))
