@@ -81,8 +81,7 @@ def _new_layer(viewer: Any, size: float) -> Any:
         name=NAME,
         size=size,
         face_color=PALETTE[0],
-        border_color="white",
-        border_width=0.04,
+        border_width=0,
         features={_NUMBER: np.zeros(0, dtype=int)},
         text={
             "string": "{" + _NUMBER + "}",

@@ -7,7 +7,7 @@ from pathlib import Path
 from qtpy.QtCore import QBuffer, QIODevice, QRectF, Qt
 from qtpy.QtGui import QFont, QFontMetrics, QImage, QPainter
 
-from napari_hsr.errors import FileError
+from napari_hsr.io.atomic import replacing
 from napari_hsr.widgets.plot_legend import draw_swatch, legend_rows
 
 _EDGE = 8.0
@@ -24,10 +24,8 @@ def save_png(plot, path: str, scale: float = 2.0) -> None:
         If the file cannot be written.
     """
     data = _png_bytes(_picture(plot, scale))
-    try:
-        Path(path).write_bytes(data)
-    except OSError as error:
-        raise FileError(path, f"cannot be written ({error.strerror or error})") from error
+    with replacing(Path(path).expanduser()) as temporary:
+        temporary.write_bytes(data)
 
 
 def _picture(plot, scale: float) -> QImage:

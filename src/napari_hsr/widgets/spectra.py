@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QEvent, Qt
 from qtpy.QtWidgets import (
@@ -33,6 +33,9 @@ from napari_hsr.widgets.plot import SpectrumPlot
 from napari_hsr.widgets.spectra_events import ViewerEvents
 from napari_hsr.widgets.spectra_sources import Shown, Sources, readout
 
+if TYPE_CHECKING:
+    import napari.viewer
+
 logger = logging.getLogger(__name__)
 
 #: Shortest time between two updates of the cursor's spectrum, in ms (the screen's own rate).
@@ -55,7 +58,7 @@ class SpectraWidget(QWidget):
     Closing the panel takes all its callbacks out of the viewer; the layer of pins stays.
     """
 
-    def __init__(self, viewer: Any, parent: QWidget | None = None):
+    def __init__(self, viewer: napari.viewer.Viewer, parent: QWidget | None = None):
         super().__init__(parent)
         self._viewer = viewer
         self._sources = Sources(viewer)
@@ -101,7 +104,7 @@ class SpectraWidget(QWidget):
         self.readout.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.readout.setAlignment(Qt.AlignmentFlag.AlignTop)
         self.copy_button = QPushButton("Copy")
-        self.copy_button.setToolTip("Copy these values to the clipboard")
+        self.copy_button.setToolTip("Copy the spectra under the cursor as a table for a spreadsheet")
         self.copy_button.clicked.connect(self.copy_values)
         values = QHBoxLayout()
         values.addWidget(self.readout, 1)
@@ -392,8 +395,9 @@ class SpectraWidget(QWidget):
             self._update_all()
 
     def copy_values(self) -> None:
-        """Put the values under the cursor on the clipboard."""
-        QApplication.clipboard().setText(self.readout.text())
+        """Put the spectra under the cursor on the clipboard, as a table with units."""
+        if self._cursor:
+            QApplication.clipboard().setText(spectra.to_text([s.curve for s in self._cursor]))
 
     def export_csv(self, path: str | PathLike) -> Path:
         """Write all spectra on the plot as CSV.

@@ -126,8 +126,6 @@ class Sources:
         full = f"{name} (row {pixel[0]}, column {pixel[1]})" if pixel else name
         if curve.count > 1:
             label = label.replace(name, f"{name} (n = {curve.count})", 1)
-        if several:
-            full += f" · {source.name}"
         x = curve.wavelengths_nm if self.in_nm else None
         x = np.arange(len(curve.mean), dtype=float) if x is None else np.asarray(x, dtype=float)
         drawn = PlotCurve(label, x, curve.mean, curve.std, color, source.style, live)
