@@ -6,7 +6,7 @@ import csv
 import io
 import json
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +57,6 @@ class Evaluation:
     notes: tuple[str, ...] = ()
     prediction: str = "prediction"
     truth: str = "truth"
-    labels: dict[str, str] = field(default_factory=lambda: dict(LABELS), repr=False)
 
     def __getitem__(self, key: str) -> float:
         return self.values[key]
@@ -125,12 +124,12 @@ class Evaluation:
 
     def table(self) -> str:
         """The figures for a terminal, with the protocol and all notes."""
-        width = max(len(self.labels[key]) for key in self.values)
+        width = max(len(LABELS[key]) for key in self.values)
         lines = [f"{self.prediction} against {self.truth}, protocol {self.protocol}"]
         for key, value in self.values.items():
             unit = self.units[key]
             text = f"{value:.4f}" if unit in ("dB", "°") else f"{value:.6g}"
-            lines.append(f"  {self.labels[key]:<{width}}  {text:>10} {unit}".rstrip())
+            lines.append(f"  {LABELS[key]:<{width}}  {text:>10} {unit}".rstrip())
         lines += [f"  {line}" for line in self.excluded_lines()]
         lines += [f"  note: {note}" for note in self.notes]
         lines.append(f"  {self.protocol}: {self.protocol_text}")

@@ -75,8 +75,7 @@ def sam(
         if angles.finite is not None:
             angles.degrees[~angles.finite] = np.nan
         out[_rows(block)] = angles.degrees
-    black = int(np.isnan(out).sum())
-    note = f"{black} pixels have no angle: black or not finite." if black else ""
+    note = _share(np.isnan(out), "have no angle: black or not finite")
     return ErrorMap(out, "SAM", "°", "low", _low_limits(out), note)
 
 
@@ -126,8 +125,7 @@ def mrae(
             values = ratio(relative.sum(axis=0), count)
         values[~np.isfinite(values)] = np.nan
         out[_rows(block)] = values
-    dark = int(np.isnan(out).sum())
-    note = f"{dark} pixels have no relative error: too dark or not finite." if dark else ""
+    note = _share(np.isnan(out), "have no relative error: too dark or not finite")
     return ErrorMap(out, "MRAE", "", "low", _low_limits(out), note)
 
 
@@ -172,7 +170,7 @@ def psnr_window(
         raise InputError(f"The window's side must be an odd number of pixels, not {size}.")
     pair = Pair(prediction, truth)
     total = np.empty(pair.shape[1:])
-    count = np.empty(pair.shape[1:])
+    count = np.empty(pair.shape[1:], dtype=np.int32)
     for block in _blocks(pair, progress, cancel):
         total[_rows(block)], count[_rows(block)] = _squares(block)
     window = _window_sum(count, size)
@@ -273,16 +271,18 @@ def _window_sum(values: np.ndarray, size: int) -> np.ndarray:
 
 def _psnr_map(mse: np.ndarray, name: str, peak: float) -> ErrorMap:
     values = decibels(mse, peak)
-    capped = int((values > PSNR_CAP_DB).sum())
+    note = _share(
+        values > PSNR_CAP_DB, f"exceed {PSNR_CAP_DB:g} dB and are drawn as {PSNR_CAP_DB:g}"
+    )
     out = np.minimum(values, PSNR_CAP_DB).astype(np.float32)
-    note = ""
-    if capped:
-        note = (
-            f"{capped} pixels reach more than {PSNR_CAP_DB:g} dB and are drawn as {PSNR_CAP_DB:g}."
-        )
     finite = out[np.isfinite(out)]
     low, high = np.percentile(finite, (1, 99)) if finite.size else (0.0, 1.0)
     return ErrorMap(out, name, "dB", "high", _ascending(float(low), float(high)), note)
+
+
+def _share(which: np.ndarray, what: str) -> str:
+    number = int(which.sum())
+    return f"{number} of {which.size} pixels {what}." if number else ""
 
 
 def _low_limits(values: np.ndarray) -> tuple[float, float]:
