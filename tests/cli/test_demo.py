@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import csv
 import json
+import subprocess
 import sys
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 
 from napari_hsr import evaluate, read
 from napari_hsr.cli import demo
+from napari_hsr.cli.display import can_start_xvfb
 from napari_hsr.models import DEFAULT
 
 
@@ -59,6 +61,42 @@ def test_without_napari_the_files_are_made_and_the_reason_is_said(hsr, tmp_path,
 
 
 def test_without_display_and_xvfb_the_reason_is_said(monkeypatch):
-    monkeypatch.setattr("napari_hsr.cli.display.real_display", lambda: False)
-    monkeypatch.setattr("napari_hsr.cli.display.can_start_xvfb", lambda: False)
+    monkeypatch.setattr(demo, "real_display", lambda: False)
+    monkeypatch.setattr(demo, "can_start_xvfb", lambda: False)
     assert "xvfb" in demo.why_no_viewer()
+
+
+@pytest.mark.parametrize("display", [True, False])
+def test_the_viewer_opens_on_the_display_there_is(hsr, tmp_path, monkeypatch, display):
+    """With a display in this process and to stay; else in a process of its own, to close."""
+    opened = []
+    monkeypatch.setattr(demo, "real_display", lambda: display)
+    monkeypatch.setattr(demo, "can_start_xvfb", lambda: True)
+    monkeypatch.setattr(demo, "_show", lambda files, path, stay: opened.append((path, stay)))
+    monkeypatch.setattr(demo, "run_under_xvfb", lambda command: opened.append(command) or 5)
+    status, *_ = hsr("demo", "--output", tmp_path)
+    if display:
+        assert status == 0
+        assert opened == [(tmp_path / "screenshot.png", True)]
+    else:
+        assert status == 5
+        ((*_, option, _, output),) = opened
+        assert (option, output) == ("--close-viewer", str(tmp_path))
+
+
+@pytest.mark.skipif(not can_start_xvfb(), reason="Xvfb is not installed")
+def test_the_picture_of_the_viewer_is_taken_without_a_display(tmp_path, monkeypatch):
+    pytest.importorskip("napari")
+    monkeypatch.delenv("DISPLAY", raising=False)
+    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
+    done = subprocess.run(
+        [sys.executable, "-m", "napari_hsr", "demo", "--output", str(tmp_path)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+    assert "X11" not in done.stderr
+    picture = read(tmp_path / "screenshot.png").data
+    assert len(np.unique(picture[::4, ::4].reshape(-1, 3), axis=0)) > 200  # not an empty canvas

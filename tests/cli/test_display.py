@@ -68,4 +68,6 @@ def test_a_polite_kill_leaves_no_xvfb_behind(no_display):
 @needs_xvfb
 def test_a_command_runs_under_a_display_and_hands_its_status_back(no_display):
     code = "import os, sys; sys.exit(7 if os.environ['DISPLAY'].startswith(':') else 1)"
-    assert display.main([sys.executable, "-c", code]) == 7
+    assert display.run_under_xvfb([sys.executable, "-c", code]) == 7
+    code = "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"
+    assert display.run_under_xvfb([sys.executable, "-c", code]) == 128 + 9

@@ -8,12 +8,14 @@ screenshot.png. On a display the viewer stays open; without one it runs under Xv
 from __future__ import annotations
 
 import argparse
-from contextlib import ExitStack
+import logging
+import sys
 from dataclasses import dataclass, fields
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from napari_hsr.cli.display import can_start_xvfb, real_display, run_under_xvfb
 from napari_hsr.cli.output import note
 from napari_hsr.errors import FileError
 
@@ -49,20 +51,34 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--no-viewer", action="store_true", help="write the files, but open no viewer"
     )
+    parser.add_argument(
+        "--close-viewer",
+        action="store_true",
+        help="close the viewer once its picture is taken (so it is done without a display)",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
+    reason = None if args.no_viewer else why_no_viewer()
+    viewer = not args.no_viewer and reason is None
+    if viewer and not real_display():
+        return _run_under_xvfb(args)
     output = Path(args.output)
     files = run_demo(output, say=lambda text: print(text, flush=True))
     for field in fields(files):
-        print(f"{field.name.replace('_', ' '):<17} {getattr(files, field.name)}")
-    if args.no_viewer:
-        return 0
-    reason = why_no_viewer()
-    if reason:
+        print(f"{field.name.replace('_', ' '):<17} {getattr(files, field.name)}", flush=True)
+    if viewer:
+        _show(files, output / "screenshot.png", stay=not args.close_viewer)
+    elif reason:
         note([f"no viewer was opened: {reason}"])
-        return 0
-    return _show(files, output / "screenshot.png")
+    return 0
+
+
+def _run_under_xvfb(args: argparse.Namespace) -> int:
+    # In a process of its own, which has ended before its display goes: Qt cannot outlive one.
+    command = [sys.executable, "-m", "napari_hsr", "demo", "--close-viewer"]
+    debug = ["--debug"] if getattr(args, "debug", False) else []
+    return run_under_xvfb([*command, "--output", args.output, *debug])
 
 
 def run_demo(output: Path, say: Callable[[str], object] = lambda text: None) -> DemoFiles:
@@ -141,8 +157,6 @@ def _write_spectra(prediction: Cube, truth: Cube, path: Path) -> None:
 
 def why_no_viewer() -> str | None:
     """None if a viewer can be opened here, else the reason and what to do."""
-    from napari_hsr.cli.display import can_start_xvfb, real_display
-
     if find_spec("napari") is None or not any(map(find_spec, ("PyQt6", "PySide6", "PyQt5"))):
         return 'napari or its window system is not installed; pip install "napari-hsr[all]".'
     if not real_display() and not can_start_xvfb():
@@ -150,20 +164,15 @@ def why_no_viewer() -> str | None:
     return None
 
 
-def _show(files: DemoFiles, screenshot: Path) -> int:
-    from napari_hsr.cli.display import real_display, xvfb
+def _show(files: DemoFiles, screenshot: Path, stay: bool) -> None:
+    # vispy asks tools for the display's resolution that few systems have, and does without.
+    logging.getLogger("vispy").addFilter(lambda record: "DPI" not in record.getMessage())
+    from napari_hsr.viewer.tour import show_demo
 
     screenshot.unlink(missing_ok=True)
-    with ExitStack() as stack:
-        stay = real_display()
-        if stay:
-            print("The viewer stays open until you close it.", flush=True)
-        else:
-            stack.enter_context(xvfb())
-        from napari_hsr.viewer.tour import show_demo
-
-        show_demo(files, screenshot, stay=stay)
+    print(f"{'screenshot':<17} {screenshot}", flush=True)
+    if stay:
+        print("The viewer stays open until you close it.", flush=True)
+    show_demo(files, screenshot, stay=stay)
     if not screenshot.is_file():
-        raise FileError(screenshot, "the viewer was closed before its picture was taken")
-    print(f"{'screenshot':<17} {screenshot}")
-    return 0
+        raise FileError(screenshot, "the viewer ended before its picture was taken")

@@ -1,6 +1,7 @@
 """A display for the viewer: the user's own, or Xvfb where there is none.
 
 ``python -m napari_hsr.cli.display COMMAND…`` runs a command under an Xvfb of fixed size.
+A process that has opened a window must not outlive its display, so Xvfb is meant for others.
 """
 
 from __future__ import annotations
@@ -62,7 +63,7 @@ def can_start_xvfb() -> bool:
 
 @contextmanager
 def xvfb() -> Iterator[str]:
-    """Start Xvfb on a free display, point this process at it, and end it in any case."""
+    """Start Xvfb on a free display, point new processes at it, and end it in any case."""
     readable, writable = os.pipe()
     try:
         server = subprocess.Popen(
@@ -123,13 +124,13 @@ def _sigterm_unwinds() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def main(command: list[str]) -> int:
-    """Run ``command`` under Xvfb where it is installed, else as it is; its exit status."""
-    if not can_start_xvfb():
-        return subprocess.run(command).returncode
+def run_under_xvfb(command: list[str]) -> int:
+    """Run a command under Xvfb and return its exit status, 128 + n if signal n ended it."""
+    sys.stdout.flush()
     with xvfb():
-        return subprocess.run(command).returncode
+        status = subprocess.run(command, check=False).returncode
+    return status if status >= 0 else 128 - status
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(run_under_xvfb(sys.argv[1:]))
