@@ -15,6 +15,7 @@ from qtpy.QtCore import QEvent, QSize, Qt, Signal
 from qtpy.QtGui import QColor, QFont
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
+from napari_hsr.widgets.connections import Connections
 from napari_hsr.widgets.plot_curves import CurveItems, PlotCurve, extent, keep_picture, nice_limits
 from napari_hsr.widgets.plot_export import save_png
 from napari_hsr.widgets.plot_legend import PlotLegend
@@ -60,6 +61,7 @@ class SpectrumPlot(QWidget):
         self._free = True  # the limits follow the curves until the user zooms
         self._marker_unit = ""
         self._theme_of = None
+        self._connections = Connections(self)
 
         self.view = _View(axisItems={side: _Axis(side) for side in ("bottom", "left")})
         self.view.setMinimumSize(220, 160)
@@ -245,14 +247,13 @@ class SpectrumPlot(QWidget):
         """Follow the theme of a napari viewer until :meth:`release`."""
         self.release()
         self._theme_of = viewer
-        viewer.events.theme.connect(self._on_theme)
+        self._connections.connect(viewer.events.theme, "_on_theme")
         self.set_theme(viewer.theme)
 
     def release(self) -> None:
         """Stop following the viewer's theme."""
-        if self._theme_of is not None:
-            self._theme_of.events.theme.disconnect(self._on_theme)
-            self._theme_of = None
+        self._connections.close()
+        self._theme_of = None
 
     @property
     def foreground(self) -> str:

@@ -69,7 +69,8 @@ class SpectraWidget(QWidget):
         self._shapes_seen: dict[Any, int] = {}
         self._job: Job | None = None
         self._measure_again = False
-        self._pointed = False  # napari knows no place of the mouse before it first moves
+        self._place = tuple(viewer.cursor.position)
+        self._pointed = False  # the mouse has not yet said where it is
 
         self._build()
         self._cursor_throttle = QSignalThrottler(EmissionPolicy.Leading, self)
@@ -104,7 +105,9 @@ class SpectraWidget(QWidget):
         self.readout.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.readout.setAlignment(Qt.AlignmentFlag.AlignTop)
         self.copy_button = QPushButton("Copy")
-        self.copy_button.setToolTip("Copy the spectra under the cursor as a table for a spreadsheet")
+        self.copy_button.setToolTip(
+            "Copy the spectra under the cursor as a table for a spreadsheet"
+        )
         self.copy_button.clicked.connect(self.copy_values)
         values = QHBoxLayout()
         values.addWidget(self.readout, 1)
@@ -173,6 +176,13 @@ class SpectraWidget(QWidget):
     # --- what the viewer tells -------------------------------------------------------------
 
     def _on_cursor(self, event=None) -> None:
+        # napari also sets the place itself, when the slider moves or dimensions come and go.
+        before, self._place = self._place, tuple(self._viewer.cursor.position)
+        if len(before) != len(self._place):
+            self._pointed = False
+            return
+        if before[-2:] == self._place[-2:]:
+            return
         self._pointed = True
         if self.cursor_box.isChecked():
             self._cursor_throttle.throttle()
@@ -228,8 +238,8 @@ class SpectraWidget(QWidget):
     def _update_cursor(self) -> None:
         self._cursor = []
         if self._pointed and self.cursor_box.isChecked() and self._viewer.dims.ndisplay == 2:
-            place = self._viewer.cursor.position
-            self._cursor = self._taken("cursor", place, "cursor", self.plot.foreground, live=True)
+            color = self.plot.foreground
+            self._cursor = self._taken("cursor", self._place, "cursor", color, live=True)
         self._show_readout()
         self._draw()
 
