@@ -181,9 +181,9 @@ def test_ticked_maps_become_layers_and_are_replaced(compared, viewer, pair, qtbo
 
 
 def test_the_window_is_the_users(pair, panel, viewer, qtbot):
-    assert not panel.form.window.isEnabled()
+    assert panel.form.window.isHidden()
     panel.form.checks["psnr_window"].setChecked(True)
-    assert panel.form.window.isEnabled()
+    assert not panel.form.window.isHidden()
     maps = []
     for window in (3, 9):
         panel.form.window.setValue(window)

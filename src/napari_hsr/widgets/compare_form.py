@@ -6,8 +6,9 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import (
     QCheckBox,
     QFormLayout,
-    QGridLayout,
     QGroupBox,
+    QHBoxLayout,
+    QLabel,
     QSpinBox,
     QVBoxLayout,
     QWidget,
@@ -50,7 +51,6 @@ class CompareForm(QWidget):
         self.window.setSingleStep(2)
         self.window.setValue(DEFAULT_WINDOW)
         self.window.setSuffix(" px")
-        self.window.setMinimumWidth(95)  # napari's style puts two wide buttons beside the number
         self.window.setToolTip("Side of the sliding window, an odd number of pixels")
 
         rows = QFormLayout()
@@ -60,11 +60,15 @@ class CompareForm(QWidget):
         rows.addRow("Ground truth", self.truth)
         rows.addRow("Protocol", self.protocol)
         box = QGroupBox("Add as map layers")
-        grid = QGridLayout(box)
-        for row, (name, check) in enumerate(self.checks.items()):
-            grid.addWidget(check, row, 0, 1, 1 if name == "psnr_window" else 2)
-        grid.addWidget(self.window, grid.rowCount() - 1, 1)
-        grid.setColumnStretch(0, 1)
+        boxed = QVBoxLayout(box)
+        for check in self.checks.values():
+            boxed.addWidget(check)
+        line = QHBoxLayout()
+        line.setContentsMargins(22, 0, 0, 0)  # under the text of its check box
+        self.window_label = QLabel("side of the window")
+        line.addWidget(self.window_label)
+        line.addWidget(self.window, 1)
+        boxed.addLayout(line)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addLayout(rows)
@@ -91,5 +95,6 @@ class CompareForm(QWidget):
 
     def _on_change(self, *_ignored) -> None:
         self.protocol_text.setText(PROTOCOLS[self.protocol.currentText()].description)
-        self.window.setEnabled(self.checks["psnr_window"].isChecked())
+        for part in (self.window, self.window_label):
+            part.setVisible(self.checks["psnr_window"].isChecked())
         self.changed.emit()
