@@ -15,7 +15,7 @@ from napari_hsr.errors import Cancelled, InputError
 BLOCK_BYTES = 2**23
 #: Rows of a cube that is not in memory are fetched in slabs of this size: compressed files
 #: store whole bands, and each fetch may decode all of them again.
-SLAB_BYTES = 2**28
+SLAB_BYTES = 2**27
 
 
 @dataclass(frozen=True)
