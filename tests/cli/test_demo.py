@@ -67,9 +67,10 @@ def test_without_display_and_xvfb_the_reason_is_said(monkeypatch):
 
 
 @pytest.mark.parametrize("display", [True, False])
-def test_the_viewer_opens_on_the_display_there_is(hsr, tmp_path, monkeypatch, display):
+def test_the_viewer_opens_on_the_display_there_is(hsr, files, tmp_path, monkeypatch, display):
     """With a display in this process and to stay; else in a process of its own, to close."""
     opened = []
+    monkeypatch.setattr(demo, "run_demo", lambda output, say: files)
     monkeypatch.setattr(demo, "real_display", lambda: display)
     monkeypatch.setattr(demo, "can_start_xvfb", lambda: True)
     monkeypatch.setattr(demo, "_show", lambda files, path, stay: opened.append((path, stay)))
