@@ -189,7 +189,9 @@ class Cube:
         256 x 256 pixels of each — so the range is then an estimate.
         """
         if self._value_range is None:
-            self._value_range = _finite_range(self._planes())
+            lows, highs = zip(*map(finite_range, self._planes()), strict=True)
+            low, high = min(lows), max(highs)
+            self._value_range = (low, high) if low <= high else (0.0, 0.0)
         return self._value_range
 
     def _planes(self) -> Iterable[np.ndarray]:
@@ -231,17 +233,13 @@ class Cube:
         }
 
 
-def _finite_range(planes: Iterable[np.ndarray]) -> tuple[float, float]:
-    low, high = np.inf, -np.inf
-    for plane in planes:
-        lo, hi = float(plane.min()), float(plane.max())
-        if not (np.isfinite(lo) and np.isfinite(hi)):
-            finite = plane[np.isfinite(plane)]
-            if not finite.size:
-                continue
-            lo, hi = float(finite.min()), float(finite.max())
-        low, high = min(low, lo), max(high, hi)
-    return (low, high) if low <= high else (0.0, 0.0)
+def finite_range(values: np.ndarray) -> tuple[float, float]:
+    """(minimum, maximum) of the finite values; (inf, -inf) if there are none."""
+    low, high = float(values.min()), float(values.max())
+    if np.isfinite(low) and np.isfinite(high):  # then all of them are: no second pass
+        return low, high
+    finite = values[np.isfinite(values)]
+    return (float(finite.min()), float(finite.max())) if finite.size else (np.inf, -np.inf)
 
 
 def jsonable(value: Any) -> Any:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_hsr import __version__
-from napari_hsr.cube import Cube
+from napari_hsr.cube import Cube, finite_range
 from napari_hsr.errors import Cancelled, InputError
 from napari_hsr.events import Progress
 from napari_hsr.inference import devices, tiling
@@ -125,9 +125,8 @@ def events(
             data[:, rows, columns] = core
             source.count(part.rows.core, part.columns.core)
             # The range is found on the way, so that nobody scans the cube for it again.
-            finite = core if np.isfinite(core).all() else core[np.isfinite(core)]
-            if finite.size:
-                low, high = min(low, float(finite.min())), max(high, float(finite.max()))
+            least, most = finite_range(core)
+            low, high = min(low, least), max(high, most)
         if cancel is not None and cancel.is_set():
             raise Cancelled
         yield Progress(len(tiles), len(tiles), "Done")

@@ -1,0 +1,174 @@
+"""The ground floor: cubes, wavelengths, photographs, provenance."""
+
+import json
+
+import numpy as np
+import pytest
+
+from napari_hsr import Cube, Photograph, Wavelengths
+from napari_hsr.cube import DEFAULT_WAVELENGTHS_NM, jsonable
+from napari_hsr.errors import FileError, HSRError, InputError
+from napari_hsr.photograph import unit_float
+from napari_hsr.provenance import Provenance
+
+
+def test_wavelengths_are_an_array_of_nm():
+    grid = Wavelengths([400, 410, 420])
+    np.testing.assert_array_equal(np.asarray(grid), [400.0, 410.0, 420.0])
+    assert np.asarray(grid, dtype=np.float32).dtype == np.float32
+    assert len(grid) == 3
+    assert list(grid) == [400.0, 410.0, 420.0]
+    assert grid.nearest(414) == 1
+    assert grid.step == 10
+    assert not grid.assumed
+    with pytest.raises(ValueError, match="read-only"):
+        np.asarray(grid)[0] = 1
+    copy = np.array(grid)
+    copy[0] = 1
+    assert grid[0] == 400
+
+
+def test_the_default_grid_is_an_assumption():
+    grid = Wavelengths.default()
+    assert grid.assumed
+    assert tuple(grid) == DEFAULT_WAVELENGTHS_NM
+    assert grid.describe() == "31 bands, 400–700 nm, every 10 nm (assumed)"
+    assert grid != Wavelengths(DEFAULT_WAVELENGTHS_NM)
+
+
+@pytest.mark.parametrize(
+    ("nm", "words"),
+    [
+        ([], "empty"),
+        ([400, np.nan], "finite"),
+        ([0, 400], "positive"),
+        ([500, 500], "band 1 is 500 nm and band 2 is 500 nm"),
+        ([700, 400], "ascend"),
+    ],
+)
+def test_impossible_wavelengths(nm, words):
+    with pytest.raises(InputError, match=words):
+        Wavelengths(nm)
+
+
+@pytest.mark.parametrize(
+    ("nm", "step"), [([400], None), ([400, 410, 425], None), ([400, 410.4, 420], 10)]
+)
+def test_regular_to_a_tenth_of_the_step(nm, step):
+    assert Wavelengths(nm).step == step
+
+
+def test_grids_match_within_a_tolerance():
+    grid = Wavelengths([400, 410])
+    assert grid.matches(Wavelengths([400.4, 409.6]))
+    assert not grid.matches(Wavelengths([401, 410]))
+    assert not grid.matches(Wavelengths([400, 410, 420]))
+
+
+def test_a_cube_is_float32_bands_first():
+    cube = Cube(np.arange(24, dtype=np.uint16).reshape(2, 3, 4), [500, 600])
+    assert cube.data.dtype == np.float32
+    assert cube.shape == (2, 3, 4)
+    assert cube.bands == 2
+    assert cube.value_range == (0, 23)
+    assert isinstance(cube.wavelengths, Wavelengths)
+
+
+@pytest.mark.parametrize(
+    ("data", "wavelengths", "words"),
+    [
+        (np.zeros((3, 4)), None, "three axes"),
+        (np.zeros((1, 2, 3, 4, 5)), None, r"has 5: shape \(1, 2, 3, 4, 5\)"),
+        (np.zeros((3, 0, 4)), None, "empty"),
+        (np.zeros((3, 4, 4), complex), None, "complex"),
+        (np.zeros((3, 4, 4)), [400, 500], "2 wavelengths do not fit 3 bands"),
+    ],
+)
+def test_impossible_cubes(data, wavelengths, words):
+    with pytest.raises(InputError, match=words):
+        Cube(data, wavelengths)
+
+
+def test_value_range_leaves_out_what_is_not_finite():
+    data = np.ones((2, 3, 4), np.float32)
+    data[0, 0, 0], data[1, 0, 0], data[1, 1, 1] = np.nan, np.inf, -2
+    assert Cube(data).value_range == (-2, 1)
+    data[:] = np.nan
+    assert Cube(data).value_range == (0, 0)
+    partly = np.ones((2, 3, 4), np.float32)
+    partly[0] = np.nan
+    assert Cube(partly).value_range == (1, 1)
+
+
+def test_range_of_a_memory_map_is_an_estimate(tmp_path):
+    data = np.memmap(tmp_path / "a", np.float32, "w+", shape=(9, 20, 20))
+    data[8, 3, 3] = 5
+    cube = Cube(data)
+    assert not cube.in_memory
+    assert cube.value_range == (0, 5)
+    assert cube.summary()["value_range_is_estimate"]
+
+
+def test_new_data_forget_the_old_range():
+    cube = Cube(np.zeros((1, 2, 2)))
+    assert cube.value_range == (0, 0)
+    assert cube.replace(data=np.ones((1, 2, 2))).value_range == (1, 1)
+    assert cube.replace(name="other").value_range == (0, 0)
+
+
+def test_stating_wavelengths_clears_the_notice():
+    cube = Cube(np.zeros((2, 2, 2)), notices=("Wavelengths are not known.", "Two bad lines."))
+    known = cube.with_wavelengths([500, 600])
+    assert known.notices == ("Two bad lines.",)
+    assert cube.wavelengths is None
+
+
+def test_summary_is_json():
+    cube = Cube(np.zeros((2, 2, 2)), [500, 600], metadata={"bbl": np.array([1, 0]), "x": np.nan})
+    assert json.loads(json.dumps(cube.summary(), allow_nan=False))["metadata"]["bbl"] == [1, 0]
+
+
+def test_jsonable():
+    value = {"a": (np.float32(1), np.inf), 3: np.arange(2), "p": Provenance}
+    assert jsonable(value)["a"] == [1.0, "inf"]
+    assert jsonable(value)["3"] == [0, 1]
+    assert isinstance(jsonable(value)["p"], str)
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (np.zeros((2, 2)), "three colour channels"),
+        (np.zeros((2, 2, 4), np.uint8), "three colour channels"),
+        (np.zeros((0, 2, 3), np.uint8), "empty"),
+        (np.zeros((2, 2, 3), np.int32), "int32"),
+        (np.zeros((2, 2, 3), bool), "bool"),
+    ],
+)
+def test_impossible_photographs(data, words):
+    with pytest.raises(InputError, match=words):
+        Photograph(data)
+
+
+def test_full_scale_is_one():
+    assert unit_float(np.array([255], np.uint8)) == 1
+    assert unit_float(np.array([65535], np.uint16)) == 1
+    assert unit_float(np.array([0.25])) == np.float32(0.25)
+    np.testing.assert_array_equal(
+        unit_float(np.arange(256, dtype=np.uint8)),
+        unit_float(np.arange(256, dtype=np.uint16) * np.uint16(257)),
+    )
+
+
+def test_provenance_survives_a_dictionary():
+    history = Provenance(input="a.png", model="m", extra={"k": 1}).with_step("Decoded.")
+    assert Provenance.from_dict(history.to_dict()) == history
+    assert Provenance.from_dict({"input": "a", "lens": "50 mm"}).extra == {"lens": "50 mm"}
+    assert Provenance().to_dict() == {}
+
+
+def test_errors_are_sentences():
+    error = FileError("folder/x.mat", "a cube was expected, found text")
+    assert str(error) == "folder/x.mat: a cube was expected, found text."
+    assert isinstance(error, HSRError)
+    assert isinstance(error, ValueError)
