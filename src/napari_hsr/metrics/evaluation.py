@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import os
+import textwrap
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -132,24 +133,35 @@ class Evaluation:
             lines.append(f"  {LABELS[key]:<{width}}  {text:>10} {unit}".rstrip())
         lines += [f"  {line}" for line in self.excluded_lines()]
         lines += [f"  note: {note}" for note in self.notes]
-        lines.append(f"  {self.protocol}: {self.protocol_text}")
+        rules = f"{self.protocol}: {self.protocol_text}"
+        lines += textwrap.wrap(rules, 96, initial_indent="  ", subsequent_indent="    ")
         return "\n".join(lines)
 
     def excluded_lines(self) -> list[str]:
-        """What was left out, one sentence each; empty if nothing was."""
-        said = {
-            "nonfinite": "{:,} samples ({:.2%}) are NaN or infinite and are left out of every metric.",
-            "mrae_below_floor": "{:,} samples ({:.2%}) lie below the floor of MRAE.",
-            "sam_black": "{:,} black pixels ({:.2%}) are left out of SAM.",
-            "sam_below_floor": "{:,} pixels are too faint for SAM.",
-            "sam_nonfinite": "{:,} pixels with NaN or infinite values are left out of SAM.",
-            "ssim_windows": "{:,} windows with NaN or infinite values are left out of SSIM.",
-        }
-        return [
-            text.format(self.excluded[key], self.excluded.get(f"{key}_share"))
-            for key, text in said.items()
-            if self.excluded.get(key)
-        ]
+        """What was left out, one line each; empty if nothing was."""
+        lines = []
+        for key, (noun, text) in _EXCLUDED.items():
+            number = self.excluded.get(key)
+            if number:
+                share = self.excluded.get(f"{key}_share")
+                lines.append(f"{number:,} {noun}{'s' * (number > 1)}{_percent(share)} {text}.")
+        return lines
+
+
+_EXCLUDED = {
+    "nonfinite": ("sample", "left out of every metric: NaN or infinite"),
+    "mrae_below_floor": ("sample", "left out of MRAE: below its floor"),
+    "sam_black": ("pixel", "left out of SAM: black"),
+    "sam_below_floor": ("pixel", "left out of SAM: below its floor"),
+    "sam_nonfinite": ("pixel", "left out of SAM: NaN or infinite"),
+    "ssim_windows": ("window", "left out of SSIM: NaN or infinite"),
+}
+
+
+def _percent(share: float | None) -> str:
+    if share is None:
+        return ""
+    return f" ({share:.2%})" if share >= 1e-4 else " (< 0.01 %)"
 
 
 def _write(path: str | os.PathLike, text: str) -> None:

@@ -216,7 +216,7 @@ class _Sums:
             }
             if self.angles.right_angles and protocol.sam.zeros != "filled":
                 notes.append(
-                    f"{self.angles.right_angles} pixels with a black spectrum count 90° in SAM."
+                    f"Pixels with a black spectrum that count 90° in SAM: {self.angles.right_angles}."
                 )
         if self.moments is not None:
             per_band["cc"] = self.moments.correlation
