@@ -76,3 +76,8 @@ def make_photograph():
 @pytest.fixture
 def assert_same_cube():
     return _same
+
+
+@pytest.fixture
+def cube() -> Cube:
+    return _cube()

@@ -35,6 +35,8 @@ class Found:
         The format says which axis holds the bands, so ``convention`` is a fact.
     wavelengths, unit
         As the file gives them; None where it does not.
+    unit_has_a_place : bool
+        The format has an item for the unit, so that its absence is worth a notice.
     per_band : dict
         Metadata with one value a band, turned round together with the bands.
     divisor : float
@@ -51,6 +53,7 @@ class Found:
     stated: bool = False
     wavelengths: Any = None
     unit: str | None = None
+    unit_has_a_place: bool = False
     units: str | None = None
     name: str = ""
     metadata: dict[str, Any] = field(default_factory=dict)
@@ -152,7 +155,7 @@ def _resolve(found: Found, bands: int) -> wl.Resolved:
     """Our own files say how sure their wavelengths were; others are examined."""
     record = found.record
     if record is None or record.wavelengths is None:
-        return wl.resolve(found.wavelengths, bands, found.unit)
+        return wl.resolve(found.wavelengths, bands, found.unit, not found.unit_has_a_place)
     if record.wavelengths == "none" or found.wavelengths is None:
         told = f"The file gives no wavelengths: bands go by index; {wl.SET_THEM}."
         return wl.Resolved(None, notices=(told,))

@@ -87,7 +87,7 @@ def _memory_map(header: Path, binary: Path, items: dict, layout: envi_header.Lay
 
 
 def _facts(header: Path, items: dict[str, Any], layout: envi_header.Layout) -> assemble.Found:
-    found = assemble.Found(None, stated=True, notices=layout.notices)
+    found = assemble.Found(None, stated=True, unit_has_a_place=True, notices=layout.notices)
     found.record = record.parse(str(items.get(ITEM, "")).removeprefix("record "))
     double = Path(header.stem).suffix.lower() in detect.ENVI_BINARY_SUFFIXES  # scene.img.hdr
     found.name = Path(header.stem).stem if double else header.stem

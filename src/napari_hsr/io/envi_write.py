@@ -64,29 +64,33 @@ def _binary_for(header: Path) -> Path:
 
 
 def _header(cube: Cube) -> str:
+    """The text of the header; what no reader can do without stands last, so that a header
+    cut short is refused and not taken for one without wavelengths or provenance."""
     bands, height, width = cube.shape
+    # the word before the brace keeps the JSON one plain value for every ENVI reader
     lines = [
         "ENVI",
         f"description = {{{_clean(cube.name)}}}",
-        f"samples = {width}",
-        f"lines = {height}",
-        f"bands = {bands}",
-        "header offset = 0",
-        "file type = ENVI Standard",
-        "data type = 4",
-        "interleave = bsq",
-        "byte order = 0",
+        f"{ITEM} = record {record.to_text(cube)}",
     ]
     if cube.units:
         lines.append(f"data units = {_clean(cube.units)}")
-    if cube.wavelengths is not None:
-        lines.append("wavelength units = Nanometers")
-        lines.append(f"wavelength = {{{', '.join(repr(nm) for nm in cube.wavelengths)}}}")
     for key in _PASSED_ON:
         if key in cube.metadata:
             lines.append(f"{key} = {_value(cube.metadata[key])}")
-    # the text before the brace keeps the JSON one plain value for every ENVI reader
-    lines.append(f"{ITEM} = record {record.to_text(cube)}")
+    if cube.wavelengths is not None:
+        lines.append("wavelength units = Nanometers")
+        lines.append(f"wavelength = {{{', '.join(repr(nm) for nm in cube.wavelengths)}}}")
+    lines += [
+        "file type = ENVI Standard",
+        "header offset = 0",
+        "byte order = 0",
+        "data type = 4",
+        f"samples = {width}",
+        f"lines = {height}",
+        f"bands = {bands}",
+        "interleave = bsq",
+    ]
     return "\n".join(lines) + "\n"
 
 

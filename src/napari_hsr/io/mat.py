@@ -40,16 +40,16 @@ def read_5(path: Path) -> Cube:
     """
     from scipy.io import whosmat
 
-    with translated(path, _DAMAGED):
-        inside = whosmat(path, appendmat=False)
+    with translated(path, _DAMAGED), path.open("rb") as file:
+        inside = whosmat(file)
     variables = [Variable(name, tuple(shape), _dtype(kind), kind) for name, shape, kind in inside]
     chosen = choose_cube(path, variables)
 
     def load(name: str) -> Any:
         from scipy.io import loadmat
 
-        with translated(path, _DAMAGED):
-            return loadmat(path, appendmat=False, variable_names=[name])[name]
+        with translated(path, _DAMAGED), path.open("rb") as file:
+            return loadmat(file, variable_names=[name])[name]
 
     source = load(chosen.name)
     assemble.check_dtype(path, source.dtype, chosen.name)

@@ -79,8 +79,15 @@ def read_npz(path: Path) -> Cube:
     FileError
         If the file is damaged, holds Python objects or no (or more than one) cube.
     """
-    with translated(path, "the NumPy archive is damaged or cut short"):
-        archive = np.load(path, allow_pickle=False)
+    with translated(path, _DAMAGED):
+        file = path.open("rb")  # np.load would leave it open on a damaged archive
+    with file:
+        with translated(path, "the NumPy archive is damaged or cut short"):
+            archive = np.load(file, allow_pickle=False)
+        return _read_archive(path, archive)
+
+
+def _read_archive(path: Path, archive: Any) -> Cube:
     with archive:
         with translated(path, "this is a ZIP archive, but not one of NumPy arrays"):
             variables = [_variable(archive, name) for name in archive.files]

@@ -53,7 +53,7 @@ def read(path: Path, file: Any, ours: record.Record | None) -> Photograph:
             values = page.asarray()
         if page.axes.startswith("S"):  # planes of colour, one after the other
             values = np.moveaxis(values, 0, -1)
-    metadata["bit_depth"] = int(page.bitspersample)
+    metadata["bit_depth"] = 8 * values.dtype.itemsize
     encoding: str | None = encodings.SRGB
     stated = False
     if page.iccprofile:

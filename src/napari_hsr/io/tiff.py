@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import logging
 import threading
+import weakref
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -19,6 +21,8 @@ from napari_hsr.photograph import Photograph
 
 _DAMAGED = "the TIFF file is damaged or cut short"
 _GDAL_METADATA = 42112
+# what tifffile logs about damaged files is said in our sentence; no second line on the screen
+logging.getLogger("tifffile").addHandler(logging.NullHandler())
 
 
 def read(path: Path) -> Cube | Photograph:
@@ -63,7 +67,7 @@ def _check_whole(path: Path, file: Any) -> None:
     if not file.series or not count:
         raise FileError(path, "the TIFF file holds no image")
     ours_or_shaped = file.series[0].kind in ("shaped", "imagej", "stk")
-    if file.pages.next_page_offset and not ours_or_shaped:
+    if not ours_or_shaped and _points_further(file):
         raise FileError(path, f"the TIFF file is cut short: it breaks off after page {count}")
     for page in file.pages:
         keyframe = page.keyframe
@@ -76,8 +80,16 @@ def _check_whole(path: Path, file: Any) -> None:
             )
 
 
+def _points_further(file: Any) -> bool:
+    """True if the last page that could be read names one more: the chain is broken."""
+    handle, tiff = file.filehandle, file.tiff
+    handle.seek(file.pages.next_page_offset)
+    stored = handle.read(tiff.offsetsize)
+    return len(stored) < tiff.offsetsize or any(stored)
+
+
 def _choose_series(path: Path, series: Any) -> Any:
-    """The one image, or the first if the others are smaller copies of it (previews)."""
+    """The first image, if it is the only one or the others are smaller (previews)."""
     if len(series) == 1:
         return series[0]
     first = series[0]
@@ -100,12 +112,17 @@ def _described(file: Any) -> tuple[record.Record | None, dict[str, Any]]:
 
 
 def _is_picture(page: Any, series: Any) -> bool:
-    """Three or four colour samples a pixel, or a single 8- or 16-bit grey or palette page."""
-    colour = page.photometric in (2, 6) and page.samplesperpixel in (3, 4)
-    single = len(series.pages) == 1 and page.samplesperpixel == 1 and len(series.shape) == 2
-    eight = page.dtype is not None and page.dtype in (np.uint8, np.uint16)
-    other = page.photometric in (3, 5, 8)  # palette, CMYK, CIELAB
-    return (colour and len(series.shape) == 3) or (single and eight) or other
+    """Three or four colour samples a pixel, a palette, or one page of 8- or 16-bit grey."""
+    if page.photometric in (3, 5, 8):  # palette, CMYK, CIELAB
+        return True
+    if page.photometric in (2, 6) and page.samplesperpixel in (3, 4):
+        return len(series.shape) == 3
+    samples = page.samplesperpixel - sum(kind in (1, 2) for kind in page.extrasamples)  # no alpha
+    camera_like = page.dtype is not None and page.dtype in (np.uint8, np.uint16, np.bool_)
+    one_page = (
+        int(np.prod(series.shape)) == page.imagewidth * page.imagelength * page.samplesperpixel
+    )
+    return camera_like and one_page and samples == 1
 
 
 def _photograph(path: Path, file: Any, ours: record.Record | None) -> Photograph:
@@ -141,7 +158,7 @@ def _source(path: Path, file: Any, series: Any) -> Any:
 
     if lazy.too_big(series.shape):
         if series.dataoffset is not None:  # one uncompressed block
-            return tifffile.memmap(path, series=series.index, mode="r")
+            return tifffile.memmap(path, series=0, mode="r")
         if len(series.pages) == series.shape[0] and len(series.shape) == 3:
             return Pages(file, series)
     return series.asarray()
@@ -155,6 +172,7 @@ class Pages:
         self.shape = tuple(series.shape)
         self.dtype = series.dtype
         self._lock = threading.Lock()
+        weakref.finalize(self, file.close)  # the file lives as long as the cube
 
     def __getitem__(self, key: tuple) -> np.ndarray:
         pages, *inside = key

@@ -50,12 +50,16 @@ class Resolved:
     metadata: dict[str, Any] = field(default_factory=dict)
 
 
-def resolve(values: Any, bands: int, unit: str | None = None) -> Resolved:
+def resolve(
+    values: Any, bands: int, unit: str | None = None, unit_is_custom: bool = False
+) -> Resolved:
     """Turn the list of a file (or None) into wavelengths for ``bands`` bands.
 
     Never guesses silently: a missing unit, reversed bands, a list that cannot be used and
     the assumption of 400–700 nm in steps of 10 nm for 31 bands each give a notice. A list
-    that cannot be used is kept as ``metadata["wavelengths_in_file"]``.
+    that cannot be used is kept as ``metadata["wavelengths_in_file"]``. ``unit_is_custom``
+    is for formats that have no place for a unit: nm is then taken without a word, as long
+    as the values are of that size.
     """
     if values is None:
         return missing(bands)
@@ -70,6 +74,8 @@ def resolve(values: Any, bands: int, unit: str | None = None) -> Resolved:
     if not np.isfinite(numbers).all() or (numbers <= 0).any():
         return _unusable(raw, bands, "are not all finite and positive")
     nm, scale, notices = to_nm(numbers, unit)
+    if unit_is_custom and scale == 1.0:
+        notices = ()
     if nm is None:
         return _unusable(raw, bands, f"are given as {unit!r}, which is no unit of wavelength")
     steps = np.diff(nm)
