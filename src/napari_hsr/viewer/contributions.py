@@ -87,9 +87,7 @@ def announce(thing: Cube | Photograph) -> None:
     if isinstance(thing, Cube):
         if thing.wavelengths is None or thing.wavelengths.assumed:
             show = show_warning
-            if not any("avelength" in notice for notice in notices):
-                notices.append(missing_wavelengths(thing))
-            notices.append(f"{SET_WAVELENGTHS} states the right ones.")
+            notices = _naming_the_action(notices or [missing_wavelengths(thing)])
         viewer = napari.current_viewer()
         if viewer is not None:
             from napari_hsr.viewer.canvas_text import show_wavelength
@@ -97,6 +95,12 @@ def announce(thing: Cube | Photograph) -> None:
             show_wavelength(viewer)
     if notices:
         show(f"{thing.name}: {' '.join(notices)}")
+
+
+def _naming_the_action(notices: list[str]) -> list[str]:
+    """The notices with the place of the menu action in one of them."""
+    named = [notice.replace("“Set wavelengths…”", SET_WAVELENGTHS) for notice in notices]
+    return named if named != notices else [*notices, f"{SET_WAVELENGTHS} states the right ones."]
 
 
 def missing_wavelengths(cube: Cube) -> str:
@@ -116,7 +120,7 @@ def write_image(path: str | PathLike, data: Any, meta: dict[str, Any]) -> list[s
         If the layer is neither, or the file cannot be written; one sentence.
     """
     from napari_hsr import io
-    from napari_hsr.viewer.layers import cube_from_parts, photograph_from_parts
+    from napari_hsr.viewer.parts import cube_from_parts, photograph_from_parts
 
     if meta.get("multiscale"):
         data = data[0]

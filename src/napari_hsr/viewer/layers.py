@@ -1,7 +1,7 @@
 """Cubes, photographs and maps as napari layers, and back again.
 
 A layer that holds one of our things carries ``layer.metadata["hsr"]``, a JSON-like
-dictionary that is written and read in this module only, and beside it
+dictionary that nobody else writes (see :mod:`napari_hsr.viewer.parts`), and beside it
 ``layer.metadata["wavelengths"]`` (nm or None) for other plugins. The array of a layer is
 always taken from the layer itself, never from a copy.
 """
@@ -15,16 +15,21 @@ import numpy as np
 
 from napari_hsr.cube import Cube, Wavelengths, jsonable
 from napari_hsr.errors import InputError
-from napari_hsr.photograph import SRGB, Photograph
-from napari_hsr.provenance import Provenance
+from napari_hsr.photograph import Photograph
 from napari_hsr.viewer.limits import contrast_limits, map_limits, spread
+from napari_hsr.viewer.parts import (
+    KEY,
+    cube_from_parts,
+    photograph_from_parts,
+    state_of,
+    wavelength_state,
+    wavelengths_of,
+)
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.layers import Image, Layer
 
-#: Key of our state in ``layer.metadata``.
-KEY = "hsr"
 #: Label of the band axis, with and without wavelengths at a regular spacing.
 NM_LABEL, BAND_LABEL = "λ (nm)", "band"
 #: y and x stay in pixels: a length unit beside "nm" would rescale them to nanometres.
@@ -62,7 +67,7 @@ def cube_layer(cube: Cube, **overrides: Any) -> tuple[Any, dict[str, Any], str]:
         "notices": list(cube.notices),
         "metadata": {k: v for k, v in cube.metadata.items() if k != "card"},
         "card": cube.metadata.get("card"),
-        **_wavelength_state(cube.wavelengths),
+        **wavelength_state(cube.wavelengths),
     }
     keywords = {
         "name": cube.name,
@@ -254,24 +259,6 @@ def layer_cube(layer: Layer) -> Cube:
     )
 
 
-def cube_from_parts(data: Any, keywords: Mapping[str, Any]) -> Cube:
-    """The cube in a layer data tuple, as :func:`layer_cube` for a writer that has no layer."""
-    state = _state(keywords.get("metadata"))
-    metadata = dict(state.get("metadata") or {})
-    if state.get("card") is not None:
-        metadata["card"] = state["card"]
-    name = str(keywords.get("name") or state.get("name") or "cube")
-    return Cube(
-        data,
-        wavelengths=_wavelengths(data.shape[0], keywords),
-        units=state.get("units"),
-        name=name,
-        provenance=Provenance.from_dict(state.get("provenance") or {"input": name}),
-        metadata=metadata,
-        notices=tuple(state.get("notices") or ()),
-    )
-
-
 def layer_photograph(layer: Layer) -> Photograph:
     """The photograph that an RGB layer holds, without its alpha channel.
 
@@ -293,24 +280,9 @@ def layer_photograph(layer: Layer) -> Photograph:
     )
 
 
-def photograph_from_parts(data: Any, keywords: Mapping[str, Any]) -> Photograph:
-    """The photograph in a layer data tuple."""
-    state = _state(keywords.get("metadata"))
-    data = np.asarray(data)[..., :3]
-    name = str(keywords.get("name") or state.get("name") or "photograph")
-    return Photograph(
-        data,
-        encoding=state.get("encoding", SRGB if data.dtype.kind in "iu" else None),
-        name=name,
-        provenance=Provenance.from_dict(state.get("provenance") or {"input": name}),
-        notices=tuple(state.get("notices") or ()),
-        metadata=dict(state.get("metadata") or {}),
-    )
-
-
 def layer_state(layer: Layer) -> dict[str, Any]:
     """A copy of our state in a layer (``kind``, ``card``, ``provenance``…); empty if none."""
-    return dict(_state(layer.metadata))
+    return dict(state_of(layer.metadata))
 
 
 def layer_wavelengths(layer: Layer) -> Wavelengths | None:
@@ -321,7 +293,7 @@ def layer_wavelengths(layer: Layer) -> Wavelengths | None:
         "translate": layer.translate,
         "units": layer.units,
     }
-    return _wavelengths(_shape(layer)[0], keywords)
+    return wavelengths_of(_shape(layer)[0], keywords)
 
 
 def pixel_at(layer: Layer, world_position: Iterable[float]) -> tuple[int, int] | None:
@@ -358,8 +330,8 @@ def set_wavelengths(layer: Layer, nm: Iterable[float], assumed: bool = False) ->
             f"{layer.name!r} has {cube.bands} bands, but {len(wavelengths)} wavelengths are given."
         )
     cube = cube.with_wavelengths(wavelengths.nm, assumed)
-    state = _state(layer.metadata) or _foreign_state(cube)
-    state = state | _wavelength_state(wavelengths) | {"notices": list(cube.notices)}
+    state = state_of(layer.metadata) or _foreign_state(cube)
+    state = state | wavelength_state(wavelengths) | {"notices": list(cube.notices)}
     axis = band_axis(wavelengths)
     layer.scale = (axis["scale"][0], *layer.scale[-2:])
     layer.translate = (axis["translate"][0], *layer.translate[-2:])
@@ -376,7 +348,7 @@ def set_wavelengths(layer: Layer, nm: Iterable[float], assumed: bool = False) ->
 def set_encoding(layer: Layer, encoding: str | None) -> None:
     """State the encoding of a photograph layer (see :class:`napari_hsr.photograph.Photograph`)."""
     photo = layer_photograph(layer)
-    state = _state(layer.metadata) or {
+    state = state_of(layer.metadata) or {
         "kind": "photograph",
         "name": photo.name,
         "provenance": photo.provenance.to_dict(),
@@ -397,42 +369,8 @@ def _shape(layer: Layer) -> tuple[int, ...]:
     return tuple((layer.data[0] if layer.multiscale else layer.data).shape)
 
 
-def _state(metadata: Mapping[str, Any] | None) -> Mapping[str, Any]:
-    state = (metadata or {}).get(KEY)
-    return state if isinstance(state, Mapping) else {}
-
-
-def _wavelength_state(wavelengths: Wavelengths | None) -> dict[str, Any]:
-    known = wavelengths is not None
-    return {
-        "wavelengths": list(wavelengths) if known else None,
-        "assumed": bool(known and wavelengths.assumed),
-    }
-
-
 def _foreign_state(cube: Cube) -> dict[str, Any]:
     return {"kind": "cube", "name": cube.name, "provenance": cube.provenance.to_dict()}
-
-
-def _wavelengths(bands: int, keywords: Mapping[str, Any]) -> Wavelengths | None:
-    metadata = keywords.get("metadata") or {}
-    state = _state(metadata)
-    nm = state["wavelengths"] if "wavelengths" in state else metadata.get("wavelengths")
-    if nm is None and not state:
-        nm = _nm_axis(bands, keywords)
-    if nm is None or len(nm) != bands:
-        return None
-    try:
-        return Wavelengths(nm, bool(state.get("assumed", False)))
-    except (InputError, ValueError):  # another program's list: not what we call wavelengths
-        return None
-
-
-def _nm_axis(bands: int, keywords: Mapping[str, Any]) -> np.ndarray | None:
-    units = [str(unit) for unit in keywords.get("units") or ()]
-    if len(units) != 3 or units[0] not in ("nm", "nanometer") or units[1] == units[0]:
-        return None
-    return keywords["translate"][0] + keywords["scale"][0] * np.arange(bands)
 
 
 def _override(keywords: dict[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:

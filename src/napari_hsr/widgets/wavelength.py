@@ -86,7 +86,8 @@ class WavelengthWidget(QWidget):
         inside.addWidget(self.true_button)
         boxes = QHBoxLayout()
         for letter, word, box in zip("RGB", ("red", "green", "blue"), self.channels, strict=True):
-            box.setToolTip(f"The band shown as {word}")
+            box.setToolTip(f"The band shown as {word} (arrow keys: the next one)")
+            box.setButtonSymbols(NanometreBox.ButtonSymbols.NoButtons)  # room for the unit
             boxes.addWidget(QLabel(letter))
             boxes.addWidget(box, 1)
         inside.addLayout(boxes)

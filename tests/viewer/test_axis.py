@@ -1,0 +1,141 @@
+"""The band axis in nanometres, and the text on the canvas."""
+
+from __future__ import annotations
+
+import gc
+import weakref
+
+import numpy as np
+import pytest
+from napari.components import ViewerModel
+
+from napari_hsr.cube import Cube, Wavelengths
+from napari_hsr.viewer import axis, layers
+from napari_hsr.viewer.canvas_text import show_wavelength
+
+IRREGULAR = (400.0, 410.0, 450.0, 600.0, 900.0)
+
+
+def add(viewer, nm, bands=None, **options):
+    bands = len(nm) if nm is not None else bands
+    cube = Cube(np.zeros((bands, 6, 5), np.float32), None if nm is None else Wavelengths(nm))
+    return layers.add_cube(viewer, cube, **options)
+
+
+@pytest.fixture
+def viewer():
+    return ViewerModel()
+
+
+def text(viewer) -> str:
+    return viewer.canvas.overlays.text.text
+
+
+def test_an_empty_viewer_has_no_wavelength(viewer):
+    assert axis.current_nm(viewer) is None
+    assert axis.nm_range(viewer) is None
+    axis.go_to(viewer, 550)
+    viewer.add_image(np.zeros((4, 5)))
+    assert axis.current_nm(viewer) is None
+
+
+def test_going_to_a_wavelength(viewer):
+    layer = add(viewer, np.arange(400, 701, 10))
+    axis.go_to(viewer, 552)
+    assert axis.current_nm(viewer) == 550
+    assert axis.current_band(viewer, layer) == 15
+    assert axis.current_nm(viewer, layer) == 550
+    assert axis.nm_range(viewer) == (400, 700, 10)
+    assert axis.on_nm_axis(layer)
+    assert text(viewer) == "λ = 550 nm"
+    assert viewer.canvas.overlays.text.visible
+
+
+def test_two_grids_share_the_axis(viewer):
+    coarse = add(viewer, np.arange(400, 701, 10))
+    fine = add(viewer, np.arange(500, 901, 5))
+    axis.go_to(viewer, 515)
+    assert axis.current_nm(viewer) == 515
+    assert axis.current_nm(viewer, fine) == 515
+    assert axis.current_nm(viewer, coarse) == 520  # half to even, as napari slices
+    assert text(viewer) == "λ = 515 nm"
+    axis.go_to(viewer, 800)
+    assert axis.current_band(viewer, coarse) is None
+    assert axis.current_nm(viewer, coarse) is None
+    fine.visible = False
+    assert text(viewer) == ""
+    assert axis.nm_range(viewer) == (400, 700, 10)
+
+
+def test_a_band_outside_is_what_napari_shows(viewer):
+    """The band named is the plane that napari slices, at every place of the slider."""
+    coarse = add(viewer, np.arange(400, 701, 10))
+    coarse.data = np.broadcast_to(np.arange(31.0)[:, None, None], (31, 6, 5)).copy()
+    add(viewer, np.arange(400, 721, 5))
+    for nm in range(400, 721, 5):
+        axis.go_to(viewer, nm)
+        band = axis.current_band(viewer, coarse)
+        value = coarse.get_value((nm, 2, 2), world=True)
+        assert (band, value) == (value, band) or (band is None and value is None)
+
+
+def test_irregular_cubes_go_by_band_but_speak_in_nm(viewer):
+    layer = add(viewer, IRREGULAR)
+    assert not axis.on_nm_axis(layer)
+    axis.go_to(viewer, 640)
+    assert axis.current_band(viewer, layer) == 3
+    assert axis.current_nm(viewer) == axis.current_nm(viewer, layer) == 600
+    assert text(viewer) == "λ = 600 nm"
+    assert axis.nm_range(viewer) == (400, 900, 10)
+
+
+def test_unknown_wavelengths_are_bands(viewer):
+    layer = add(viewer, None, bands=9)
+    axis.go_to_band(viewer, layer, 6)
+    assert axis.current_nm(viewer) is None
+    assert axis.current_nm(viewer, layer) is None
+    assert text(viewer) == "band 7"
+    layers.set_wavelengths(layer, np.arange(400, 490, 10))
+    axis.go_to(viewer, 430)
+    assert text(viewer) == "λ = 430 nm"
+
+
+def test_a_fourth_dimension_comes_in_front(viewer):
+    layer = add(viewer, np.arange(400, 701, 10))
+    viewer.add_image(np.zeros((3, 31, 6, 5)))
+    axis.go_to(viewer, 600)
+    assert axis.band_axis_index(viewer) == 1
+    assert axis.current_nm(viewer, layer) == 600
+
+
+def test_the_canvas_text_of_others_is_left_alone(viewer):
+    viewer.canvas.overlays.text.text = "mine"
+    add(viewer, IRREGULAR)
+    assert text(viewer) == "mine"
+
+
+def test_the_canvas_text_can_be_hidden_and_overwritten(viewer):
+    layer = add(viewer, np.arange(400, 701, 10))
+    viewer.canvas.overlays.text.visible = False
+    add(viewer, np.arange(400, 701, 10))
+    assert not viewer.canvas.overlays.text.visible
+    viewer.canvas.overlays.text.text = "mine"
+    axis.go_to(viewer, 600)
+    assert text(viewer) == "mine"
+    assert layer in viewer.layers
+
+
+def test_the_canvas_text_goes_with_the_last_cube(viewer):
+    layer = add(viewer, np.arange(400, 701, 10))
+    assert text(viewer)
+    viewer.layers.remove(layer)
+    assert text(viewer) == ""
+
+
+def test_the_canvas_text_does_not_keep_the_viewer(viewer):
+    viewer = ViewerModel()
+    show_wavelength(viewer)
+    gone = weakref.ref(viewer)
+    del viewer
+    gc.collect()
+    assert gone() is None

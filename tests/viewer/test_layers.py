@@ -1,0 +1,265 @@
+"""Cubes, photographs and maps as layers, and back again."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from napari.components import ViewerModel
+from napari.layers import Image, Labels
+
+from napari_hsr.cube import Cube, Wavelengths
+from napari_hsr.errors import InputError
+from napari_hsr.photograph import Photograph
+from napari_hsr.provenance import Provenance
+from napari_hsr.viewer import layers
+
+IRREGULAR = (400.0, 410.0, 450.0, 600.0, 900.0)
+
+
+def make_cube(bands=31, nm=None, **options) -> Cube:
+    data = np.random.default_rng(0).random((bands, 12, 10), dtype=np.float32)
+    wavelengths = Wavelengths(np.linspace(400, 700, bands)) if nm is None else nm
+    return Cube(data, wavelengths or None, name="scene", **options)
+
+
+@pytest.fixture
+def viewer():
+    return ViewerModel()
+
+
+def test_a_regular_cube_lies_on_the_nanometre_axis(viewer):
+    layer = layers.add_cube(viewer, make_cube())
+    assert tuple(viewer.dims.range[0]) == (400.0, 700.0, 10.0)
+    assert [str(unit) for unit in layer.units] == ["nanometer", "pixel", "pixel"]
+    assert layer.axis_labels == ("λ (nm)", "y", "x")
+
+
+@pytest.mark.parametrize("nm", [(), Wavelengths(IRREGULAR)], ids=["unknown", "irregular"])
+def test_other_cubes_go_by_band(viewer, nm):
+    layer = layers.add_cube(viewer, make_cube(5, nm))
+    assert tuple(viewer.dims.range[0]) == (0.0, 4.0, 1.0)
+    assert layer.axis_labels[0] == "band"
+    assert {str(unit) for unit in layer.units} == {"pixel"}
+    found = layers.layer_wavelengths(layer)
+    assert (None if found is None else tuple(found)) == (tuple(nm) or None)
+
+
+def test_a_cube_comes_back_from_its_layer(viewer):
+    cube = make_cube(
+        units="reflectance",
+        provenance=Provenance(input="a.png", model="m", weights_sha256="ab", steps=("one",)),
+        metadata={"bbl": [1] * 31, "card": {"name": "m"}},
+        notices=("Something was assumed.",),
+    )
+    layer = layers.add_cube(viewer, cube)
+    back = layers.layer_cube(layer)
+    assert back.data is layer.data
+    assert back.wavelengths == cube.wavelengths
+    assert (back.units, back.provenance, back.notices) == (
+        cube.units,
+        cube.provenance,
+        cube.notices,
+    )
+    assert back.metadata == cube.metadata
+    assert layers.layer_state(layer)["card"] == {"name": "m"}
+    json.dumps(layer.metadata["hsr"])
+    assert layer.metadata["wavelengths"] == list(cube.wavelengths)
+
+
+def test_the_current_array_counts(viewer):
+    layer = layers.add_cube(viewer, make_cube())
+    layer.data = np.full((31, 3, 4), 7.0, dtype=np.float32)
+    assert layers.layer_cube(layer).shape == (31, 3, 4)
+    layer.data = np.full((8, 3, 4), 7.0, dtype=np.float32)
+    assert layers.layer_cube(layer).wavelengths is None
+
+
+@pytest.mark.parametrize("width", [3, 4])
+def test_a_narrow_cube_is_no_rgb(viewer, width):
+    cube = Cube(np.zeros((31, 12, width), np.float32), Wavelengths.default())
+    assert not layers.add_cube(viewer, cube).rgb
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        (np.zeros((4, 6, 5)), (0.0, 1.0)),
+        (np.full((4, 6, 5), 3.0), (0.0, 3.0)),
+        (np.full((4, 6, 5), -2.0), (-2.0, 0.0)),
+        (np.full((4, 6, 5), np.nan), (0.0, 1.0)),
+        (np.linspace(0.2, 0.9, 120).reshape(4, 6, 5), (0.0, 0.9)),
+        (np.linspace(-1, 1, 120).reshape(4, 6, 5), (-1.0, 1.0)),
+    ],
+)
+def test_contrast_limits_never_meet(data, expected):
+    low, high = layers.cube_layer(Cube(data))[1]["contrast_limits"]
+    assert low < high
+    assert (low, high) == pytest.approx(expected, abs=0.01)
+
+
+def test_a_few_hot_pixels_do_not_darken_the_rest():
+    data = np.random.default_rng(1).random((31, 64, 64), dtype=np.float32)
+    data[5, 0, 0] = 1e4
+    low, high = layers.cube_layer(Cube(data))[1]["contrast_limits"]
+    assert low == 0
+    assert high == pytest.approx(1.0, abs=0.01)
+
+
+def test_the_cube_is_scanned_once():
+    class Counting(np.ndarray):
+        scanned = 0
+
+        def __iter__(self):
+            Counting.scanned += self.shape == (31, 12, 10)
+            return super().__iter__()
+
+    cube = make_cube()
+    cube.data = cube.data.view(Counting)
+    layers.cube_layer(cube)
+    assert Counting.scanned == 1
+
+
+def test_a_cube_over_a_finer_photograph(viewer):
+    layer = layers.add_cube(viewer, make_cube(), scale=(4, 4), translate=(1.5, 1.5))
+    assert tuple(layer.scale) == (10, 4, 4)
+    assert tuple(layer.translate) == (400, 1.5, 1.5)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
+def test_a_photograph_comes_back_without_alpha(viewer, dtype):
+    data = (np.random.default_rng(0).random((6, 5, 4)) * 200).astype(dtype)
+    layer = viewer.add_image(data, rgb=True)
+    photo = layers.layer_photograph(layer)
+    np.testing.assert_array_equal(photo.data, data[..., :3])
+    assert photo.encoding == ("srgb" if dtype != np.float32 else None)
+    assert layers.is_photograph(layer)
+    assert not layers.is_cube(layer)
+
+
+def test_an_encoding_is_kept_and_can_be_stated(viewer):
+    photo = Photograph(np.zeros((6, 5, 3), np.float32), encoding="linear-srgb", name="p")
+    layer = layers.add_photograph(viewer, photo)
+    assert layers.layer_photograph(layer).encoding == "linear-srgb"
+    told = []
+    layer.events.metadata.connect(lambda event: told.append(event.type))
+    layers.set_encoding(layer, "camera:nikon-d700")
+    assert layers.layer_photograph(layer).encoding == "camera:nikon-d700"
+    assert told == ["metadata"]
+    plain = viewer.add_image(np.zeros((6, 5, 3)), rgb=True)
+    layers.set_encoding(plain, "xyz-d65")
+    assert layers.layer_photograph(plain).encoding == "xyz-d65"
+
+
+def test_a_foreign_stack_is_a_cube_by_band(viewer):
+    layer = viewer.add_image(np.arange(60, dtype=np.uint16).reshape(5, 4, 3), rgb=False)
+    cube = layers.layer_cube(layer)
+    assert cube.wavelengths is None
+    assert cube.data.dtype == np.float32
+
+
+@pytest.mark.parametrize(
+    ("units", "known"),
+    [
+        (("nm", "pixel", "pixel"), True),
+        (("nm", "nm", "nm"), False),  # a stack in space
+        (("um", "um", "um"), False),
+        (("pixel",) * 3, False),
+    ],
+)
+def test_a_foreign_axis_in_nanometres_gives_wavelengths(viewer, units, known):
+    layer = viewer.add_image(
+        np.zeros((5, 4, 3)), rgb=False, scale=(10, 1, 1), translate=(500, 0, 0), units=units
+    )
+    wavelengths = layers.layer_cube(layer).wavelengths
+    assert (wavelengths is not None) == known
+    if known:
+        assert list(wavelengths) == [500, 510, 520, 530, 540]
+
+
+def test_a_foreign_array_on_disk_is_not_loaded(tmp_path):
+    stored = np.lib.format.open_memmap(
+        tmp_path / "a.npy", mode="w+", dtype=np.uint16, shape=(5, 40, 30)
+    )
+    layer = Image(stored, contrast_limits=(0, 1))
+    cube = layers.layer_cube(layer)
+    assert not cube.in_memory
+    assert cube.data[2].dtype == np.float32
+
+
+def test_others_are_refused_in_one_sentence():
+    with pytest.raises(InputError, match=r"^'marks' is not a cube: .*\.$"):
+        layers.layer_cube(Labels(np.zeros((3, 4, 5), int), name="marks"))
+    with pytest.raises(InputError, match=r"^'flat' is not a cube"):
+        layers.layer_cube(Image(np.zeros((4, 5)), name="flat"))
+    with pytest.raises(InputError, match=r"^'flat' is not a photograph"):
+        layers.layer_photograph(Image(np.zeros((4, 5)), name="flat"))
+
+
+def test_setting_wavelengths_moves_the_layer(viewer):
+    layer = layers.add_cube(viewer, make_cube(5, (), notices=("Wavelengths are not known.",)))
+    layer.scale = (1, 2, 2)
+    layers.set_wavelengths(layer, [500, 520, 540, 560, 580])
+    assert tuple(layer.scale) == (20, 2, 2)
+    assert tuple(viewer.dims.range[0]) == (500, 580, 20)
+    cube = layers.layer_cube(layer)
+    assert not cube.wavelengths.assumed
+    assert cube.notices == ()
+    layers.set_wavelengths(layer, IRREGULAR)
+    assert tuple(viewer.dims.range[0]) == (0, 4, 1)
+    assert tuple(layers.layer_cube(layer).wavelengths) == IRREGULAR
+    with pytest.raises(InputError, match="5 bands, but 2 wavelengths"):
+        layers.set_wavelengths(layer, [400, 500])
+    with pytest.raises(InputError, match="ascend"):
+        layers.set_wavelengths(layer, [5, 4, 3, 2, 1])
+
+
+def test_setting_wavelengths_of_a_foreign_layer(viewer):
+    layer = viewer.add_image(np.zeros((5, 4, 3)), rgb=False, name="theirs", metadata={"own": 1})
+    layers.set_wavelengths(layer, [500, 520, 540, 560, 580])
+    assert list(layers.layer_cube(layer).wavelengths) == [500, 520, 540, 560, 580]
+    assert layer.metadata["own"] == 1
+
+
+def test_pixel_at_knows_edges_and_transforms(viewer):
+    cube = layers.add_cube(viewer, make_cube(), scale=(4, 4), translate=(1.5, 1.5))
+    photo = viewer.add_image(np.zeros((48, 40, 3), np.uint8), rgb=True)
+    assert layers.pixel_at(cube, (550, 1.5, 1.5)) == (0, 0)
+    assert layers.pixel_at(cube, (550, 1.5 + 11.4 * 4, 1.5)) == (11, 0)
+    assert layers.pixel_at(cube, (550, 1.5 + 11.6 * 4, 1.5)) is None
+    assert layers.pixel_at(cube, (999, -0.6, 1.5)) is None
+    assert layers.pixel_at(cube, (999, 1.5, 1.5)) == (0, 0)
+    assert layers.pixel_at(photo, (550, 20.4, 39.4)) == (20, 39)
+    assert layers.pixel_at(photo, (550, 20.4, 39.6)) is None
+
+
+def test_a_map_lies_over_its_cube(viewer):
+    cube = layers.add_cube(viewer, make_cube(), scale=(4, 4), translate=(1.5, 1.5))
+    cube.rotate = (0, 0, 30)
+    data = np.random.default_rng(0).random((12, 10))
+    data[0, 0] = np.nan
+    layer = layers.add_map(viewer, data, "SAM", unit="°", like=cube)
+    assert layer.name == "SAM (°)"
+    assert layer.colorbar.visible
+    assert layer.contrast_limits[0] == 0
+    for corner in ((0, 0), (11, 0), (5, 7)):
+        there = cube.data_to_world((0, *corner))[-2:]
+        np.testing.assert_allclose(layer.data_to_world(corner), there, atol=1e-9)
+    with pytest.raises(InputError, match="two axes"):
+        layers.map_layer(np.zeros((2, 3, 4)), "no")
+
+
+def test_a_map_of_one_value_has_limits():
+    low, high = layers.map_layer(np.zeros((3, 4)), "zero")[1]["contrast_limits"]
+    assert low < high
+    assert layers.map_layer(np.full((3, 4), np.nan), "none")[1]["contrast_limits"] == (0, 1)
+
+
+def test_lists_of_layers(viewer):
+    cube = layers.add_cube(viewer, make_cube())
+    photo = viewer.add_image(np.zeros((6, 5, 3), np.uint8), rgb=True)
+    viewer.add_labels(np.zeros((6, 5), int))
+    layers.add_map(viewer, np.zeros((6, 5)), "map")
+    assert layers.cube_layers(viewer) == [cube]
+    assert layers.photograph_layers(viewer) == [photo]
