@@ -85,6 +85,18 @@ def test_writing_clips_and_never_overwrites(tmp_path, codes):
     assert [p.name for p in tmp_path.iterdir()] == ["a_ms"]
 
 
+def test_numbered_photographs_are_no_scene(tmp_path, codes):
+    colours = [np.dstack([plane] * 3) for plane in codes]
+    lay_out(tmp_path / "few", colours[:3], "IMG")
+    lay_out(tmp_path / "many", colours, "IMG")
+    lay_out(tmp_path / "bands", codes, "pot")
+    lay_out(tmp_path / "some", codes[:20], "pot")
+    assert not can_read(tmp_path / "few")
+    assert not can_read(tmp_path / "many")
+    assert can_read(tmp_path / "bands")
+    assert can_read(tmp_path / "some")  # read() names the bands that are missing
+
+
 class TestBadFolders:
     def test_no_scene(self, tmp_path):
         (tmp_path / "notes.txt").write_text("hello")

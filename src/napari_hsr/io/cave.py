@@ -23,11 +23,26 @@ _DEPTH = 2
 
 
 def looks_like_scene(folder: Path) -> bool:
-    """True if the folder, or one nested in it, holds numbered one-band PNGs."""
+    """True if the folder, or one nested in it, holds the bands of a scene.
+
+    Names alone could be photographs (``IMG_01.png``, ``IMG_02.png``): unless they end in
+    ``_ms`` as the set's do, at least half of the bands and a first one in grey are needed.
+    """
     try:
-        return bool(_scenes(folder))
+        scenes = _scenes(folder)
+        return any(_is_scene(name, files) for (_, name), files in scenes.items())
     except OSError:  # not ours to read
         return False
+
+
+def _is_scene(name: str, files: dict[int, Path]) -> bool:
+    if name.lower().endswith("_ms"):
+        return True
+    if 2 * sum(1 <= band <= BANDS for band in files) < BANDS:
+        return False
+    with files[min(files)].open("rb") as file:
+        head = file.read(26)
+    return head.startswith(png.SIGNATURE) and head[25:] in (b"\0", b"\4")
 
 
 def read_scene(folder: Path) -> Cube:

@@ -162,7 +162,8 @@ class LazyArray:
         planes = [self._read(b, first_row, first_column)[inside] for b in wanted]
         if not isinstance(bands, slice):
             return planes[0]
-        return np.stack(planes) if planes else np.empty((0,), np.float32)
+        # no band at all: the shape alone is taken from the first
+        return np.stack(planes) if planes else self._gather(slice(0, 1), rows[0], columns[0])[:0]
 
     @staticmethod
     def _window(part: Any, size: int) -> tuple[tuple[Any], slice]:

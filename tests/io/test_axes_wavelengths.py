@@ -1,0 +1,132 @@
+"""Which axis holds the bands, and what becomes of the wavelengths of a file."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from napari_hsr.io import wavelengths as wl
+from napari_hsr.io.axes import band_axis
+
+
+@pytest.mark.parametrize(
+    ("shape", "count", "convention", "axis", "told"),
+    [
+        # the wavelengths decide
+        ((40, 50, 60), 40, 0, 0, False),
+        ((40, 50, 60), 60, 0, 2, True),
+        ((40, 50, 31), 50, 2, 1, True),
+        ((40, 40, 60), 40, 0, 0, False),
+        ((60, 40, 40), 40, 0, 2, True),
+        # then the one axis of 31
+        ((31, 512, 512), None, 0, 0, False),
+        ((512, 512, 31), None, 0, 2, True),
+        ((512, 512, 31), None, 2, 2, False),
+        ((512, 31, 512), 7, 2, 1, True),
+        ((31, 9, 5), None, 0, 0, False),
+        # then the one that is by far the shortest, always said
+        ((200, 300, 60), None, 0, 2, True),
+        ((60, 200, 300), None, 0, 0, True),
+        ((31, 31, 5), None, 0, 2, True),
+        # then the custom
+        ((200, 300, 90), None, 0, 0, False),
+        ((200, 300, 90), None, 2, 2, False),
+        ((31, 31, 31), None, 2, 2, False),
+        ((31, 31, 31), 31, 2, 2, False),
+    ],
+)
+def test_band_axis(shape, count, convention, axis, told):
+    found, notice = band_axis(shape, count, convention)
+    assert found == axis
+    assert (notice is not None) == told
+    if told:
+        assert ("first", "second", "third")[axis] in notice
+
+
+def test_31_bands_without_wavelengths_are_assumed_aloud():
+    found = wl.resolve(None, 31)
+    assert list(found.wavelengths) == list(range(400, 701, 10))
+    assert found.wavelengths.assumed
+    (notice,) = found.notices
+    assert "assumption" in notice
+    assert "Set wavelengths…" in notice
+
+
+@pytest.mark.parametrize("bands", [1, 3, 30, 32, 200])
+def test_other_counts_go_by_index(bands):
+    found = wl.resolve(None, bands)
+    assert found.wavelengths is None
+    (notice,) = found.notices
+    assert "by index" in notice
+    assert "Set wavelengths…" in notice
+
+
+def test_ascending_values_pass_unchanged():
+    nm = [400.1234567890123, 500, 600]
+    found = wl.resolve(nm, 3, "nm")
+    assert list(found.wavelengths) == nm
+    assert found.notices == ()
+    assert not found.reverse
+
+
+def test_descending_values_turn_the_bands():
+    found = wl.resolve([600, 500, 400], 3, "nm")
+    assert list(found.wavelengths) == [400, 500, 600]
+    assert found.reverse
+    assert "descend" in found.notices[0]
+
+
+@pytest.mark.parametrize(
+    ("values", "bands", "word"),
+    [
+        ([400, 400, 500], 3, "twice"),
+        ([500, 400, 400], 3, "twice|order"),
+        ([400, 600, 500], 3, "order"),
+        ([400, 500], 3, "2 values for 3 bands"),
+        ([400], 3, "1 value for 3 bands"),
+        ([400, np.nan, 500], 3, "finite"),
+        ([-1, 400, 500], 3, "positive"),
+        (["a", "b", "c"], 3, "not numbers"),
+    ],
+)
+def test_values_that_cannot_be_used(values, bands, word):
+    found = wl.resolve(values, bands, "nm")
+    assert found.wavelengths is None
+    assert not found.reverse
+    (notice,) = found.notices
+    assert any(w in notice for w in word.split("|"))
+    assert "Set wavelengths…" in notice
+    assert len(found.metadata["wavelengths_in_file"]) == len(values)
+
+
+def test_31_duplicated_values_are_not_replaced_by_the_assumption():
+    assert wl.resolve([500.0] * 31, 31, "nm").wavelengths is None
+
+
+@pytest.mark.parametrize(
+    ("values", "unit", "nm"),
+    [
+        ([0.4, 0.55, 2.5], "Micrometers", [400, 550, 2500]),
+        ([0.4, 0.55, 2.5], "[ µm ]", [400, 550, 2500]),
+        ([0.4, 0.55, 2.5], None, [400, 550, 2500]),
+        ([4000, 5500, 7000], None, [400, 550, 700]),
+        ([4000, 5500, 7000], "nm", [4000, 5500, 7000]),
+        ([400, 1000, 2500], "", [400, 1000, 2500]),
+        ([25000, 20000, 10000], "Wavenumber", [400, 500, 1000]),
+    ],
+)
+def test_units(values, unit, nm):
+    found, _, notices = wl.to_nm(np.array(values, float), unit)
+    np.testing.assert_array_equal(found, nm)
+    assert bool(notices) == (not unit)
+
+
+def test_a_unit_that_is_none():
+    found = wl.resolve([1.0, 2.0], 2, "furlongs")
+    assert found.wavelengths is None
+    assert "furlongs" in found.notices[0]
+
+
+def test_without_a_place_for_the_unit_nm_needs_no_notice():
+    assert wl.resolve([400, 500], 2, None, unit_is_custom=True).notices == ()
+    assert "µm" in wl.resolve([0.4, 0.5], 2, None, unit_is_custom=True).notices[0]

@@ -1,0 +1,112 @@
+"""LazyArray against NumPy: the same answers, reading only what is asked."""
+
+from __future__ import annotations
+
+from itertools import permutations
+
+import numpy as np
+import pytest
+
+from napari_hsr.io.lazy import LazyArray
+
+ROWS, COLUMNS = np.array([0, 3, 3, 1]), np.array([4, 0, 2, 5])
+MASK = np.zeros((4, 6), bool)
+MASK[1, 2:5] = MASK[3, 0] = True
+KEYS = [
+    0, -1, np.int64(2), slice(None), slice(1, 3), slice(None, None, -1), slice(4, 0, -2),
+    slice(3, 3), slice(9, None), Ellipsis, (2, 3, 4), (slice(None), 1, -2), (1, slice(None), 2),
+    (..., 0), (0, ...), (Ellipsis, slice(0, 2), slice(None, None, -3)), (slice(1, 4, 2), ...),
+    (slice(None), slice(3, 1, -1), slice(None, None, 2)), (slice(None), slice(2, 2)), (0, 1),
+    (slice(None), ROWS, COLUMNS), (slice(None, None, -2), ROWS, COLUMNS), (1, ROWS, COLUMNS),
+    (slice(None), ROWS[:0], COLUMNS[:0]), (slice(None), -ROWS - 1, COLUMNS), (slice(None), MASK),
+    (2, MASK), (slice(None), ROWS, 3), (slice(None), slice(1, 3), COLUMNS), ([0, 2, -1],),
+    (np.array([3, 1]), slice(0, 2)), (slice(2, 2), ROWS, COLUMNS),
+    (slice(None), np.zeros_like(MASK)), (slice(None), ROWS, slice(None)),
+    (slice(None), ROWS[:, None], COLUMNS[None, :2]),
+]  # fmt: skip
+
+
+class Disk:
+    """Basic indexing with positive steps alone, as h5py allows, counting the values read."""
+
+    def __init__(self, values):
+        self._values, self.shape, self.dtype, self.read = values, values.shape, values.dtype, 0
+
+    def __getitem__(self, key):
+        assert isinstance(key, tuple)
+        assert all(isinstance(k, (int, slice)) for k in key)
+        assert all((k.step or 1) > 0 for k in key if isinstance(k, slice))
+        found = self._values[key]
+        self.read += found.size
+        return found
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+@pytest.mark.parametrize("axes", list(permutations(range(3))))
+@pytest.mark.parametrize("key", KEYS, ids=str)
+def test_indexing_is_numpys(key, axes, reverse):
+    cube = np.arange(5 * 4 * 6, dtype=np.uint16).reshape(5, 4, 6)
+    stored = np.ascontiguousarray((cube[::-1] if reverse else cube).transpose(np.argsort(axes)))
+    lazy = LazyArray(Disk(stored), axes, divisor=10, reverse=reverse)
+    expected = (cube.astype(np.float32) / np.float32(10))[key]
+    found = lazy[key]
+    assert found.dtype == np.float32
+    assert found.shape == expected.shape
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_it_looks_like_an_array():
+    cube = np.random.default_rng(1).random((5, 4, 6))
+    lazy = LazyArray(Disk(cube))
+    assert (lazy.shape, lazy.ndim, lazy.dtype) == ((5, 4, 6), 3, np.float32)
+    assert (len(lazy), lazy.size, lazy.nbytes) == (5, 120, 480)
+    np.testing.assert_array_equal(np.asarray(lazy), cube.astype(np.float32))
+    assert np.asarray(lazy, dtype=np.float64).dtype == np.float64
+    np.testing.assert_array_equal(np.stack(list(lazy)), cube.astype(np.float32))
+    assert "5, 4, 6" in repr(lazy)
+
+
+@pytest.mark.parametrize(
+    ("key", "values"),
+    [
+        (2, 24),
+        ((slice(None), 1, 2), 5),
+        ((slice(0, 2), slice(1, 3), slice(0, 3)), 12),
+        ((0, 0, 0), 1),
+    ],
+)
+def test_only_what_is_asked_is_read(key, values):
+    disk = Disk(np.zeros((5, 4, 6), np.int16))
+    lazy = LazyArray(disk)
+    lazy[key]
+    assert disk.read == values
+
+
+def test_pixels_of_a_region_cost_their_rectangle():
+    disk = Disk(np.zeros((5, 40, 60), np.int16))
+    LazyArray(disk)[:, np.array([10, 12]), np.array([20, 25])]
+    assert disk.read == 5 * 3 * 6
+
+
+@pytest.mark.parametrize(
+    "key", [5, -6, (0, 4), (0, 0, 6), (0, 0, 0, 0), None, True, (slice(None), np.array([4]), 0),
+            (slice(None), np.ones((3, 6), bool)), ([9],)],
+)  # fmt: skip
+def test_what_numpy_would_refuse(key):
+    with pytest.raises(IndexError):
+        LazyArray(np.zeros((5, 4, 6)))[key]
+
+
+def test_axes_that_make_no_sense():
+    with pytest.raises(ValueError, match="permute"):
+        LazyArray(np.zeros((5, 4, 6)), axes=(0, 1, 1))
+    with pytest.raises(ValueError, match="permute"):
+        LazyArray(np.zeros((5, 4)))
+
+
+def test_dask_and_a_region_of_a_cube():
+    dask = pytest.importorskip("dask.array")
+    cube = np.random.default_rng(2).random((5, 4, 6)).astype(np.float32)
+    lazy = LazyArray(Disk(cube))
+    array = dask.from_array(lazy, chunks=(1, 4, 6))
+    np.testing.assert_array_equal(array.compute(), cube)
