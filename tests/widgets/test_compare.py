@@ -18,7 +18,6 @@ from napari_hsr.metrics import evaluate
 from napari_hsr.viewer.comparison import map_layers
 from napari_hsr.viewer.layers import add_cube, layer_cube, set_wavelengths
 from napari_hsr.widgets.compare import CompareWidget
-from napari_hsr.widgets.compare_table import MetricTable, format_value
 
 NM = np.arange(400.0, 501.0, 10.0)
 
@@ -204,6 +203,38 @@ def test_what_was_left_out_is_said_in_words(viewer, panel, qtbot):
     text = panel.results.notes.text()
     assert "6" in text
     assert "NaN" in text or "finite" in text
+
+
+@pytest.mark.parametrize("kind", ["equal", "one band", "nothing finite", "negative", "black"])
+def test_odd_cubes_give_figures_or_words(viewer, panel, qtbot, kind):
+    guess, truth = cubes()
+    if kind == "equal":
+        guess = truth.replace(name="guess")
+    elif kind == "one band":
+        guess, truth = (Cube(c.data[:1], Wavelengths([550.0]), name=c.name) for c in (guess, truth))
+    elif kind == "nothing finite":
+        guess.data[:] = np.nan
+    elif kind == "negative":
+        truth.data[:] -= 0.6
+    else:
+        truth.data[:] = 0
+    for cube in (truth, guess):
+        add_cube(viewer, cube)
+    for check in panel.form.checks.values():
+        check.setChecked(True)
+    panel.grid_button.click()
+    wait_for_end(qtbot, panel)
+    assert panel.message.text() == ""
+    assert len(viewer.layers) == 7
+    table = panel.results.table
+    shown = {table.item(r, 0).text(): table.item(r, 1).text() for r in range(table.rowCount())}
+    assert shown["PSNR"] == {"equal": "∞ dB", "nothing finite": "not defined"}.get(
+        kind, f"{panel.comparison.evaluation.values['psnr']:.2f} dB"
+    )
+    for row in range(3):
+        panel.results.curve_chooser.setCurrentIndex(row)
+    if kind in ("nothing finite", "black"):
+        assert panel.results.notes.text() != ""
 
 
 def slow(monkeypatch):
@@ -396,30 +427,6 @@ def test_export_into_nowhere_is_one_sentence(compared, tmp_path, monkeypatch):
 # --- looks -----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("value", "unit", "text"),
-    [
-        (34.8712, "dB", "34.87 dB"),
-        (2.10649, "°", "2.106 °"),
-        (0.0134567, "", "0.01346"),
-        (float("inf"), "dB", "∞ dB"),
-        (float("nan"), "", "not defined"),
-        (None, "", "not defined"),
-    ],
-)
-def test_format_value(value, unit, text):
-    assert format_value(value, unit) == text
-
-
-def test_table_is_copied_as_text(qtbot):
-    table = MetricTable()
-    qtbot.addWidget(table)
-    table.show_values({"psnr": "PSNR"}, {"psnr": 30.0, "sam": 1.0}, {"psnr": "dB", "sam": "°"})
-    assert table.text() == "PSNR\t30.00 dB\nsam\t1.000 °"
-    table.selectRow(1)
-    assert table.text() == "sam\t1.000 °"
-
-
 def test_fits_a_narrow_dock(compared, qtbot):
     compared.resize(320, 900)
     compared.show()
@@ -436,16 +443,35 @@ def test_theme_reaches_the_plot(compared, viewer):
     assert curve.color == compared.results.plot.foreground
 
 
-def test_works_through_naparis_proxy(make_napari_viewer_proxy, qtbot):
-    viewer = make_napari_viewer_proxy()
+@pytest.fixture
+def docked(make_napari_viewer, qtbot):
+    """The panel as napari opens it, in a real window, with the grid shown."""
+    viewer = make_napari_viewer()
     for cube in cubes()[::-1]:
         add_cube(viewer, cube)
-    panel = CompareWidget(viewer)
-    viewer.window.add_dock_widget(panel)
-    panel.run()
-    wait_for_end(qtbot, panel)
+    dock, panel = viewer.window.add_plugin_dock_widget("napari-hsr", "Compare")
     panel.grid_button.click()
+    wait_for_end(qtbot, panel)
     assert viewer.canvas.grid.enabled
+    return viewer, dock, panel
+
+
+def test_in_naparis_window_until_its_dock_is_closed(docked):
+    viewer, dock, panel = docked
+    assert len(viewer.layers) == 4
     panel.grid_button.click()
     assert not viewer.canvas.grid.enabled
-    assert len(viewer.layers) == 4
+    panel.grid_button.click()
+    viewer.window.remove_dock_widget(dock)
+    assert not viewer.canvas.grid.enabled
+    assert [layer.name for layer in viewer.layers][:2] == ["truth", "guess"]
+
+
+def test_closing_the_viewer_in_mid_run_and_in_the_grid(docked, qtbot, monkeypatch):
+    viewer, _, panel = docked
+    begun = slow(monkeypatch)
+    panel.run()
+    qtbot.waitUntil(begun.is_set, timeout=5000)
+    viewer.close()
+    assert not running_threads()
+    qtbot.wait(50)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from functools import partial
-from os import PathLike, fspath
+from collections.abc import Callable
+from os import PathLike
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import QTimer
+from qtpy.QtCore import QEvent, QTimer
 from qtpy.QtWidgets import (
     QFileDialog,
     QHBoxLayout,
@@ -81,9 +81,9 @@ class CompareWidget(QWidget):
         self.grid_button.clicked.connect(self.toggle_grid)
         self.results = ResultView(self._viewer)
         self.json_button = QPushButton("Save JSON…")
-        self.json_button.clicked.connect(partial(self._ask_and_save, "JSON", ".json"))
+        self.json_button.clicked.connect(self._save_json)
         self.csv_button = QPushButton("Save CSV…")
-        self.csv_button.clicked.connect(partial(self._ask_and_save, "CSV", ".csv"))
+        self.csv_button.clicked.connect(self._save_csv)
 
         inside = QWidget()
         layout = QVBoxLayout(inside)
@@ -284,6 +284,12 @@ class CompareWidget(QWidget):
             self.grid.restore()
         self._sync_grid_button()
 
+    def changeEvent(self, event: QEvent) -> None:  # noqa: N802 - Qt's name
+        """The grid goes when the panel is taken out of its dock: its way back is here."""
+        if event.type() == QEvent.Type.ParentChange and self.parent() is None:
+            self.grid.restore()
+        super().changeEvent(event)
+
     def _sync_grid_button(self) -> None:
         self.grid_button.setChecked(self.grid.active or self._grid_wanted)
 
@@ -309,20 +315,26 @@ class CompareWidget(QWidget):
         """
         self.comparison.evaluation.write_csv(path)
 
-    def _ask_and_save(self, kind: str, suffix: str, *_clicked: object) -> None:
-        suggested = f"{self._pair[0].name} comparison{suffix}".replace("/", "-")
+    def _save_json(self) -> None:
+        self._ask_and_save("JSON", ".json", self.export_json)
+
+    def _save_csv(self) -> None:
+        self._ask_and_save("CSV", ".csv", self.export_csv)
+
+    def _ask_and_save(self, kind: str, suffix: str, export: Callable[[str], None]) -> None:
+        name = self.comparison.evaluation.prediction.replace("/", "-")
         path, _ = QFileDialog.getSaveFileName(
-            self, f"Save the comparison as {kind}", suggested, f"{kind} (*{suffix})"
+            self, f"Save the comparison as {kind}", f"{name} comparison{suffix}", f"*{suffix}"
         )
         if not path:
             return
         path = path if path.lower().endswith(suffix) else path + suffix
         try:
-            (self.export_json if kind == "JSON" else self.export_csv)(path)
+            export(path)
         except FileError as error:
             self.message.show_exception(error)
         else:
-            self.message.show_info(f"Saved {fspath(path)}.")
+            self.message.show_info(f"Saved {path}.")
 
 
 def _outline(layer) -> Cube:
