@@ -1,0 +1,124 @@
+"""Make the pictures of the documentation: ``make screenshots``.
+
+Real windows with the sample data, so that the pictures never show what the product does not.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from napari_hsr.cli.demo import run_demo
+from napari_hsr.viewer import tour
+
+IMAGES = Path(__file__).parent / "images"
+THEMES = ("dark", "light")
+WAIT_S = 60
+
+
+def wait_until(done) -> None:
+    """Let the window work until ``done()`` is true."""
+    import time
+
+    end = time.monotonic() + WAIT_S
+    while not done():
+        if time.monotonic() > end:
+            raise TimeoutError(f"nothing happened for {WAIT_S} s")
+        tour.settle(1)
+    tour.settle()
+
+
+def save(viewer, name: str) -> None:
+    """The window as a PNG with few enough colours for a repository."""
+    from PIL import Image
+
+    tour.settle()
+    picture = Image.fromarray(viewer.screenshot(canvas_only=False, flash=False)).convert("RGB")
+    picture.quantize(192, dither=Image.Dither.NONE).save(IMAGES / f"{name}.png", optimize=True)
+    print(IMAGES / f"{name}.png")
+
+
+def open_viewer(theme: str):
+    """An empty viewer in a theme, not remembered in the user's settings."""
+    import napari
+
+    viewer = napari.Viewer(title="napari-hsr")
+    viewer.theme = theme
+    viewer.window.resize(*tour.SIZE)
+    return viewer
+
+
+def demo(files) -> None:
+    """The picture of the README."""
+    viewer = open_viewer("dark")
+    panels = tour.add_panels(viewer)
+    tour.settle()
+    tour.fill(viewer, files)
+    tour.pin_patches(viewer, panels["Spectra"])
+    save(viewer, "demo")
+    viewer.close()
+
+
+def reconstruct(theme: str) -> None:
+    """The Reconstruct panel after a run."""
+    viewer = open_viewer(theme)
+    viewer.open_sample(tour.PLUGIN, "photograph")
+    _, panel = viewer.window.add_plugin_dock_widget(tour.PLUGIN, "Reconstruct")
+    tour.settle()
+    before = len(viewer.layers)
+    panel.run()
+    wait_until(lambda: len(viewer.layers) > before and not panel.running)
+    save(viewer, f"reconstruct-{theme}")
+    viewer.close()
+
+
+def explore(files, theme: str) -> None:
+    """Wavelength and Spectra on one cube."""
+    from napari_hsr.io import read
+    from napari_hsr.viewer import axis
+    from napari_hsr.viewer.layers import add_cube
+
+    viewer = open_viewer(theme)
+    panels = tour.add_panels(viewer)
+    add_cube(viewer, read(files.chart_cube), name="chart, reconstructed")
+    add_cube(viewer, read(files.chart_truth), name="chart, ground truth")
+    tour.settle()
+    viewer.reset_view()
+    axis.go_to(viewer, 620)
+    tour.pin_patches(viewer, panels["Spectra"])
+    save(viewer, f"explore-{theme}")
+    viewer.close()
+
+
+def compare(files, theme: str) -> None:
+    """The Compare panel with its maps in the grid view."""
+    from napari_hsr.io import read
+    from napari_hsr.viewer.layers import add_cube
+
+    viewer = open_viewer(theme)
+    add_cube(viewer, read(files.chart_truth), name="chart, ground truth")
+    add_cube(viewer, read(files.chart_cube), name="chart, reconstructed")
+    _, panel = viewer.window.add_plugin_dock_widget(tour.PLUGIN, "Compare")
+    tour.settle()
+    before = len(viewer.layers)
+    panel.run()
+    wait_until(lambda: len(viewer.layers) > before and not panel.running)
+    panel.toggle_grid()
+    save(viewer, f"compare-{theme}")
+    viewer.close()
+
+
+def main() -> None:
+    """All of them."""
+    IMAGES.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory() as folder:
+        files = run_demo(Path(folder))
+        demo(files)
+        for theme in THEMES:
+            reconstruct(theme)
+            explore(files, theme)
+            compare(files, theme)
+
+
+if __name__ == "__main__":
+    main()
