@@ -4,6 +4,7 @@
 neither torch nor napari nor Qt is loaded before it is needed.
 """
 
+# ruff: noqa: F401 - the last lines tell type checkers what __getattr__ hands out
 from __future__ import annotations
 
 from importlib import import_module
