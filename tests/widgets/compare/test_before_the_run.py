@@ -1,0 +1,71 @@
+"""What the Compare panel says before anything is pressed."""
+
+from __future__ import annotations
+
+from napari_hsr.viewer.layers import add_cube, set_wavelengths
+
+
+def test_says_what_is_missing_before_anything_is_pressed(viewer, panel, cubes):
+    assert not panel.run_button.isEnabled()
+    assert "no cube is open" in panel.reason.text()
+    add_cube(viewer, cubes()[0])
+    assert not panel.run_button.isEnabled()
+    assert "only one cube is open" in panel.reason.text()
+    add_cube(viewer, cubes()[1])
+    assert panel.run_button.isEnabled()
+    assert panel.reason.text() == ""
+
+
+def test_two_cubes_are_chosen_by_themselves(viewer, pair, panel):
+    prediction, truth = pair
+    assert panel.form.prediction.layer() == prediction
+    assert panel.form.truth.layer() == truth
+
+
+def test_what_a_model_made_is_the_prediction(viewer, panel, cubes):
+    from napari_hsr.provenance import Provenance
+
+    guess, truth = cubes()
+    made = add_cube(viewer, guess.replace(provenance=Provenance("x.png", model="a model")))
+    measured = add_cube(viewer, truth)
+    assert panel.form.prediction.layer() == made
+    assert panel.form.truth.layer() == measured
+
+
+def test_the_same_layer_twice_is_refused(pair, panel):
+    panel.form.truth.set_layer(pair[0])
+    assert not panel.run_button.isEnabled()
+    assert "chosen twice" in panel.reason.text()
+
+
+def test_different_sizes_are_refused(viewer, pair, panel, cubes):
+    other = add_cube(viewer, cubes((11, 20, 23))[1])
+    panel.form.truth.set_layer(other)
+    assert not panel.run_button.isEnabled()
+    assert "20" in panel.reason.text()
+    assert "23" in panel.reason.text()
+
+
+def test_wavelengths_that_do_not_meet_are_refused(viewer, pair, panel, cubes, nm):
+    infrared = add_cube(viewer, cubes(nm=nm + 600)[1])
+    panel.form.truth.set_layer(infrared)
+    assert not panel.run_button.isEnabled()
+    assert "nm" in panel.reason.text()
+    set_wavelengths(infrared, nm)  # the user corrects them: the panel notices
+    assert panel.run_button.isEnabled()
+    assert panel.reason.text() == ""
+
+
+def test_a_protocol_is_described_where_it_is_chosen(panel):
+    from napari_hsr.metrics.protocols import PROTOCOLS
+
+    for name, protocol in PROTOCOLS.items():
+        panel.form.protocol.setCurrentText(name)
+        assert panel.form.protocol_text.text() == protocol.description
+    assert panel.form.protocol_text.wordWrap()
+
+
+def test_a_protocol_that_leaves_nothing_is_refused(pair, panel):
+    panel.form.protocol.setCurrentText("mstpp-validation")
+    assert not panel.run_button.isEnabled()
+    assert "128" in panel.reason.text()

@@ -1,0 +1,191 @@
+"""A comparison under way: figures, maps, cancelling, layers that go."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+import pytest
+
+from napari_hsr.cube import Cube, Wavelengths
+from napari_hsr.errors import InputError
+from napari_hsr.metrics import compare as compare_module
+from napari_hsr.metrics import evaluate
+from napari_hsr.viewer.comparison import map_layers
+from napari_hsr.viewer.layers import add_cube, layer_cube
+from napari_hsr.widgets.compare import CompareWidget
+
+
+def test_figures_are_those_of_the_library(compared, pair):
+    expected = evaluate(layer_cube(pair[0]), layer_cube(pair[1]), protocol="default")
+    assert compared.comparison.evaluation.values == expected.values
+    table = compared.results.table
+    rows = {table.item(r, 0).text(): table.item(r, 1).text() for r in range(table.rowCount())}
+    assert rows["PSNR"] == f"{expected.values['psnr']:.2f} dB"
+    assert rows["SAM"] == f"{expected.values['sam']:.3f} °"
+    for metric in ("MRAE", "RMSE", "PSNR, mean of bands", "SSIM", "ERGAS"):
+        assert metric in rows
+    assert "guess against truth" in compared.results.heading.text()
+    assert "default" in compared.results.protocol.text()
+
+
+def test_curves_over_the_bands(compared, nm):
+    view = compared.results
+    choices = [view.curve_chooser.itemText(i) for i in range(view.curve_chooser.count())]
+    assert choices == ["RMSE", "PSNR", "MRAE"]
+    for row, name in enumerate(("rmse", "psnr", "mrae")):
+        view.curve_chooser.setCurrentIndex(row)
+        (curve,) = view.plot.curves
+        np.testing.assert_array_equal(curve.x, nm)
+        np.testing.assert_array_equal(curve.y, compared.comparison.evaluation.per_band[name])
+
+
+def test_marker_and_slider_go_together(compared, viewer):
+    viewer.dims.set_point(0, 450)
+    assert compared.results.plot.marker_value() == 450
+    compared.results.plot.marker_moved.emit(420.0)
+    assert viewer.dims.point[0] == 420
+
+
+def test_ticked_maps_become_layers_and_are_replaced(compared, viewer, pair, wait_for_end):
+    assert list(map_layers(viewer, *pair)) == ["sam", "rmse"]
+    for check in compared.form.checks.values():
+        check.setChecked(True)
+    compared.run()
+    wait_for_end(compared)
+    shown = map_layers(viewer, *pair)
+    assert list(sorted(shown)) == sorted(compared.form.checks)
+    assert len(viewer.layers) == 2 + len(shown)
+    assert all(layer.data.shape == (20, 24) for layer in shown.values())
+    assert all(layer.colorbar.visible for layer in shown.values())
+    assert "°" in shown["sam"].name
+    assert "dB" in shown["psnr"].name
+    compared.run()
+    wait_for_end(compared)
+    assert len(viewer.layers) == 2 + len(shown)
+
+
+def test_the_window_is_the_users(pair, panel, viewer, wait_for_end):
+    assert panel.form.window.isHidden()
+    panel.form.checks["psnr_window"].setChecked(True)
+    assert not panel.form.window.isHidden()
+    maps = []
+    for window in (3, 9):
+        panel.form.window.setValue(window)
+        panel.run()
+        wait_for_end(panel)
+        maps.append(map_layers(viewer, *pair)["psnr_window"].data.copy())
+    assert np.nanstd(maps[1]) < np.nanstd(maps[0])  # a larger window smooths more
+
+
+def test_what_was_left_out_is_said_in_words(viewer, panel, cubes, wait_for_end):
+    guess, truth = cubes()
+    truth.data[:, :2, :3] = 0
+    guess.data[4, 5, 5] = np.nan
+    add_cube(viewer, truth)
+    add_cube(viewer, guess)
+    panel.run()
+    wait_for_end(panel)
+    text = panel.results.notes.text()
+    assert "6" in text
+    assert "NaN" in text or "finite" in text
+
+
+@pytest.mark.parametrize("kind", ["equal", "one band", "nothing finite", "negative", "black"])
+def test_odd_cubes_give_figures_or_words(viewer, panel, kind, cubes, wait_for_end):
+    guess, truth = cubes()
+    if kind == "equal":
+        guess = truth.replace(name="guess")
+    elif kind == "one band":
+        guess, truth = (Cube(c.data[:1], Wavelengths([550.0]), name=c.name) for c in (guess, truth))
+    elif kind == "nothing finite":
+        guess.data[:] = np.nan
+    elif kind == "negative":
+        truth.data[:] -= 0.6
+    else:
+        truth.data[:] = 0
+    for cube in (truth, guess):
+        add_cube(viewer, cube)
+    for check in panel.form.checks.values():
+        check.setChecked(True)
+    panel.grid_button.click()
+    wait_for_end(panel)
+    assert panel.message.text() == ""
+    assert len(viewer.layers) == 7
+    table = panel.results.table
+    shown = {table.item(r, 0).text(): table.item(r, 1).text() for r in range(table.rowCount())}
+    assert shown["PSNR"] == {"equal": "∞ dB", "nothing finite": "not defined"}.get(
+        kind, f"{panel.comparison.evaluation.values['psnr']:.2f} dB"
+    )
+    for row in range(3):
+        panel.results.curve_chooser.setCurrentIndex(row)
+    if kind in ("nothing finite", "black"):
+        assert panel.results.notes.text() != ""
+
+
+def test_cancel(viewer, pair, panel, qtbot, wait_for_end, hold, running_threads):
+    begun = hold()
+    panel.run_button.click()
+    assert panel.running
+    assert not panel.run_button.isEnabled()
+    assert not panel.form.isEnabled()
+    qtbot.waitUntil(begun.is_set, timeout=5000)
+    panel.cancel_button.click()
+    wait_for_end(panel)
+    assert "Cancelled" in panel.message.text()
+    assert len(viewer.layers) == 2
+    assert panel.comparison is None
+    assert panel.run_button.isEnabled()
+    assert not running_threads()
+
+
+@pytest.mark.parametrize("which", [0, 1])
+def test_a_layer_deleted_while_it_is_compared(
+    viewer, pair, panel, qtbot, which, wait_for_end, hold
+):
+    begun = hold()
+    panel.run()
+    qtbot.waitUntil(begun.is_set, timeout=5000)
+    name = pair[which].name
+    viewer.layers.remove(pair[which])
+    wait_for_end(panel)
+    assert panel.message.text() == f"Stopped: “{name}” was deleted while it was being compared."
+    assert len(viewer.layers) == 1
+    assert not panel.run_button.isEnabled()
+
+
+def test_an_unrelated_layer_deleted_meanwhile_does_not_matter(viewer, pair, panel, wait_for_end):
+    extra = viewer.add_image(np.zeros((4, 4)))
+    panel.run()
+    viewer.layers.remove(extra)
+    wait_for_end(panel)
+    assert panel.comparison is not None
+
+
+def test_a_fault_is_one_sentence(viewer, pair, panel, monkeypatch, wait_for_end):
+    def refuse(*arguments, **options):
+        raise InputError("The cubes do not agree.")
+
+    monkeypatch.setattr(compare_module, "evaluate", refuse)
+    panel.run()
+    wait_for_end(panel)
+    assert panel.message.text() == "The cubes do not agree."
+    assert panel.message.kind == "error"
+    assert panel.run_button.isEnabled()
+
+
+def test_closing_the_panel_leaves_nothing_running(viewer, pair, qtbot, hold, running_threads):
+    panel = CompareWidget(viewer)
+    qtbot.addWidget(panel)
+    begun = hold()
+    panel.run()
+    qtbot.waitUntil(begun.is_set, timeout=5000)
+    panel.close()
+    deadline = time.monotonic() + 5
+    while running_threads() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert not running_threads()
+    qtbot.wait(100)  # nothing may arrive any more
+    assert panel.comparison is None
+    assert len(viewer.layers) == 2
+    assert not panel.running
