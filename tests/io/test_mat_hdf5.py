@@ -242,6 +242,19 @@ class TestNumpy:
         np.save(tmp_path / "b.npy", (values * 100).astype(np.int16))
         assert isinstance(read(tmp_path / "b.npy").data, lazy.LazyArray)
 
+    def test_a_large_archive_stays_on_disk_if_it_is_not_compressed(self, tmp_path, monkeypatch):
+        monkeypatch.setattr(lazy, "LAZY_ABOVE_BYTES", 100)
+        values = np.random.default_rng(3).random((6, 8, 9)).astype(np.float32)
+        for name in ("a", "ab", "abc", "abcd"):  # the member's place in the file is not aligned
+            np.savez(tmp_path / "a.npz", **{name: values})
+            cube = read(tmp_path / "a.npz")
+            assert not cube.in_memory
+            np.testing.assert_array_equal(np.asarray(cube.data), values)
+        np.savez(tmp_path / "f.npz", cube=np.asfortranarray(values))
+        np.testing.assert_array_equal(np.asarray(read(tmp_path / "f.npz").data), values)
+        np.savez_compressed(tmp_path / "c.npz", cube=values)
+        assert read(tmp_path / "c.npz").in_memory
+
     def test_numbers_too_large_for_float32_become_infinite(self, tmp_path):
         values = np.full((6, 8, 9), 1e300)
         np.save(tmp_path / "a.npy", values)

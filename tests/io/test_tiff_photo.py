@@ -271,6 +271,15 @@ class TestPhotographs:
         assert other.metadata["icc_profile"] in notice
         assert "Lab" in notice or "LAB" in notice
 
+    def test_a_damaged_profile_and_bytes_behind_the_end_lose_no_picture(self, tmp_path):
+        plain = imagecodecs.png_encode(rgb())
+        chunk = b"iCCPname\0\0rubbish"
+        chunk = struct.pack(">I", len(chunk) - 4) + chunk + struct.pack(">I", zlib.crc32(chunk))
+        (tmp_path / "a.png").write_bytes(plain[:33] + chunk + plain[33:] + b"appended")
+        photograph = read(tmp_path / "a.png")
+        np.testing.assert_array_equal(photograph.data, rgb())
+        assert "damaged profile" in photograph.notices[0]
+
     def test_png_gamma(self, tmp_path):
         plain = imagecodecs.png_encode(rgb())
         for gamma, encoding, words in (

@@ -169,7 +169,7 @@ def _resolve(found: Found, bands: int) -> wl.Resolved:
 
 def _data(path: Path, source: Any, order: tuple, found: Found, reverse: bool) -> Any:
     """A view of a float32 memory map, a lazy array, or a plain array in memory."""
-    mapped = isinstance(source, np.memmap)
+    mapped = isinstance(source, np.memmap) and source.flags.aligned
     if mapped and source.dtype == np.float32 and found.divisor == 1.0 and found.keep_on_disk:
         view = source.transpose(order)
         return view[::-1] if reverse else view

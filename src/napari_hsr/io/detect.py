@@ -104,7 +104,8 @@ def is_text(head: bytes) -> bool:
 
 def is_envi_header(head: bytes) -> bool:
     """True if the first line of an ENVI header opens the bytes."""
-    return head.removeprefix(b"\xef\xbb\xbf").lstrip()[:4] == b"ENVI" and is_text(head[:200])
+    first = head.removeprefix(b"\xef\xbb\xbf").lstrip()[:5]
+    return first[:4] == b"ENVI" and not first[4:].strip() and is_text(head[:200])
 
 
 def header_beside(binary: Path) -> Path | None:

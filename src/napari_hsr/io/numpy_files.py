@@ -28,8 +28,8 @@ def read_npy(path: Path) -> Cube | Photograph:
     FileError
         If the file is damaged, holds Python objects or is no cube.
     """
-    with translated(path, _DAMAGED):
-        shape, dtype = _header(path)
+    with translated(path, _DAMAGED), path.open("rb") as file:
+        shape, _, dtype = _array_header(file)
     if dtype.hasobject:
         raise FileError(path, "it holds pickled Python objects, which are not opened")
     if 0 in shape:  # cannot be memory-mapped
@@ -42,13 +42,12 @@ def read_npy(path: Path) -> Cube | Photograph:
     return assemble.build(path, assemble.Found(values))
 
 
-def _header(path: Path) -> tuple[tuple[int, ...], np.dtype]:
-    with path.open("rb") as file:
-        version = np.lib.format.read_magic(file)
-        readers = {(1, 0): np.lib.format.read_array_header_1_0}
-        reader = readers.get(version, np.lib.format.read_array_header_2_0)
-        shape, _, dtype = reader(file)
-    return shape, dtype
+def _array_header(file: Any) -> tuple[tuple[int, ...], bool, np.dtype]:
+    """Shape, Fortran order and data type at the head of an array; the data come next."""
+    formats = np.lib.format
+    first = formats.read_magic(file) == (1, 0)
+    read = formats.read_array_header_1_0 if first else formats.read_array_header_2_0
+    return read(file)
 
 
 def _is_photograph(values: np.ndarray) -> bool:
@@ -91,8 +90,8 @@ def _read_archive(path: Path, archive: Any) -> Cube:
     with archive:
         with translated(path, "this is a ZIP archive, but not one of NumPy arrays"):
             variables = [_variable(archive, name) for name in archive.files]
-        pickled = [v.name for v in variables if v.kind == "pickled"]
         named = [v for v in variables if v.short != record.KEY]
+        pickled = [v.name for v in named if v.kind == "pickled"]
         if pickled and not any(v.real and len(v.shape) == 3 for v in named):
             raise FileError(
                 path, f"{', '.join(pickled)}: pickled Python objects, which are not opened"
@@ -105,10 +104,11 @@ def _read_archive(path: Path, archive: Any) -> Cube:
 
         beside = companions(variables, chosen, load)
         ours = load(record.KEY).item() if record.KEY in archive.files else None
+        mapped = _map_member(path, archive, chosen) if lazy.too_big(chosen.shape) else None
         return assemble.build(
             path,
             assemble.Found(
-                load(chosen.name),
+                load(chosen.name) if mapped is None else mapped,
                 wavelengths=beside.wavelengths,
                 unit=beside.unit,
                 metadata=beside.metadata,
@@ -119,16 +119,31 @@ def _read_archive(path: Path, archive: Any) -> Cube:
         )
 
 
+def _member(archive: Any, name: str) -> zipfile.ZipInfo:
+    return archive.zip.getinfo(name if name in archive.zip.namelist() else f"{name}.npy")
+
+
 def _variable(archive: Any, name: str) -> Variable:
     """Shape and data type from the head of a member, without loading it."""
-    member = name if name in archive.zip.namelist() else f"{name}.npy"
-    with archive.zip.open(member) as file:
-        version = np.lib.format.read_magic(file)
-        first = version == (1, 0)
-        fmt = np.lib.format
-        shape, _, dtype = (fmt.read_array_header_1_0 if first else fmt.read_array_header_2_0)(file)
+    with archive.zip.open(_member(archive, name)) as file:
+        shape, _, dtype = _array_header(file)
     kind = "pickled" if dtype.hasobject else str(dtype)
-    return Variable(name, tuple(shape), dtype if dtype.kind in "fiubc" else None, kind)
+    return Variable(name, shape, dtype if dtype.kind in "fiubc" else None, kind)
+
+
+def _map_member(path: Path, archive: Any, chosen: Variable) -> np.memmap | None:
+    """The array of a member that was stored without compression, left in the file."""
+    member = _member(archive, chosen.name)
+    if member.compress_type != zipfile.ZIP_STORED:
+        return None
+    with translated(path, _DAMAGED), path.open("rb") as file:
+        file.seek(member.header_offset + 26)  # lengths of name and extra field, then the data
+        lengths = file.read(4)
+        file.seek(int.from_bytes(lengths[:2], "little"), 1)
+        file.seek(int.from_bytes(lengths[2:], "little"), 1)
+        shape, fortran, dtype = _array_header(file)
+        order = "F" if fortran else "C"
+        return np.memmap(path, dtype, "r", offset=file.tell(), shape=shape, order=order)
 
 
 def write_npz(cube: Cube, path: Path) -> None:

@@ -15,6 +15,7 @@ from napari_hsr.io.faults import translated
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _DAMAGED = "the PNG file is damaged or cut short"
+_LONGEST_PROFILE = 2**24
 
 
 @dataclass
@@ -49,9 +50,11 @@ def info(path: Path, content: bytes) -> Info:
         found = Info(width, height, depth, colour_type)
         ended = False
         for kind, data in _chunks(content):
-            ended = kind == b"IEND"
             _note(found, kind, data)
-    except (struct_error, ValueError, zlib.error) as error:
+            ended = kind == b"IEND"
+            if ended:
+                break  # what other programs append is none of ours
+    except (struct_error, ValueError) as error:
         raise FileError(path, _DAMAGED) from error
     if not ended:
         raise FileError(path, _DAMAGED)
@@ -76,7 +79,11 @@ def _note(found: Info, kind: bytes, data: bytes) -> None:
     elif kind == b"sRGB":
         found.srgb = True
     elif kind == b"iCCP":
-        found.icc = zlib.decompress(data.split(b"\0", 1)[1][1:])
+        packed = data.partition(b"\0")[2][1:]
+        try:
+            found.icc = zlib.decompressobj().decompress(packed, _LONGEST_PROFILE)
+        except zlib.error:
+            found.icc = b""  # named as damaged where profiles are named; the pixels are whole
     elif kind == b"tEXt":
         key, _, text = data.partition(b"\0")
         found.text[key.decode("latin-1")] = text.decode("latin-1")
