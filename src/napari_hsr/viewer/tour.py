@@ -68,7 +68,9 @@ def fill(viewer, files: DemoFiles) -> None:
     truth = add_cube(viewer, read(files.chart_truth), name="chart, ground truth")
     prediction = add_cube(viewer, read(files.chart_cube), name="chart, reconstructed")
     *_, comparison = compare_events(read(files.chart_cube), read(files.chart_truth), maps=("sam",))
-    maps = show_maps(viewer, comparison.maps, prediction, truth, comparison.evaluation.protocol_text)
+    maps = show_maps(
+        viewer, comparison.maps, prediction, truth, comparison.evaluation.protocol_text
+    )
     GridView(viewer).show(prediction, truth, [photograph, *maps])
     axis.go_to(viewer, 550)
 

@@ -1,0 +1,72 @@
+"""One CAVE scene through the viewer and through the command line: the same figures, digit for digit."""
+
+import json
+
+import numpy as np
+import pytest
+from napari.components import ViewerModel
+from napari.layers import Layer
+
+from napari_hsr import Cube, Wavelengths
+from napari_hsr.cli import main
+from napari_hsr.inference import events
+from napari_hsr.io import cave as cave_folders
+from napari_hsr.metrics.compare import compare_events
+from napari_hsr.viewer import layers
+from napari_hsr.viewer.contributions import get_reader
+
+SCENE = "val/feathers"
+
+
+@pytest.fixture(scope="module")
+def scene(cave, tmp_path_factory):
+    """The scene as its original folder: 31 16-bit PNGs, with the files that lie among them."""
+    cube, nm = cave(SCENE)
+    folder = tmp_path_factory.mktemp("cave") / "feathers_ms"
+    cave_folders.write_scene(Cube(cube, Wavelengths(nm)), folder)
+    (folder / "Thumbs.db").write_bytes(b"\xd0\xcf\x11\xe0 not a picture")
+    return folder
+
+
+def open_layer(viewer, path):
+    """What napari does with a path: ask the plugin's reader, and add what it gives."""
+    reader = get_reader(str(path))
+    assert reader is not None
+    (data, keywords, kind) = reader(str(path))[0]
+    return viewer.add_layer(Layer.create(data, keywords, kind))
+
+
+def test_scene_read_back(scene, cave):
+    layer = open_layer(ViewerModel(), scene)
+    cube = layers.layer_cube(layer)
+    assert cube.shape == (31, 512, 512)
+    np.testing.assert_array_equal(np.asarray(cube.wavelengths), np.arange(400, 701, 10))
+    assert not cube.wavelengths.assumed
+    # 16-bit PNGs: to half a step of 1/65535
+    np.testing.assert_allclose(cube.data, cave(SCENE)[0], rtol=0, atol=0.5001 / 65535)
+
+
+@pytest.mark.parametrize("protocol", ["default", "cave-val"])
+def test_viewer_and_command_line_agree_to_the_last_digit(scene, tmp_path, capsys, protocol):
+    photograph, prediction = tmp_path / "feathers.png", tmp_path / "feathers.mat"
+    assert main(["render", str(scene), "-o", str(photograph)]) == 0
+    assert main(["predict", str(photograph), "-o", str(prediction)]) == 0
+    capsys.readouterr()
+    command = ["evaluate", str(prediction), str(scene), "--protocol", protocol, "--json"]
+    assert main(command) == 0
+    told = json.loads(capsys.readouterr().out)
+
+    viewer = ViewerModel()
+    truth = open_layer(viewer, scene)
+    *_, result = events(layers.layer_photograph(open_layer(viewer, photograph)))
+    shown = layers.add_cube(viewer, result.cube)
+    *_, comparison = compare_events(
+        layers.layer_cube(shown), layers.layer_cube(truth), protocol=protocol, maps=()
+    )
+    found = json.loads(json.dumps(comparison.evaluation.to_dict()))
+    assert found["values"] == told["values"]
+    assert found["per_band"] == told["per_band"]
+    assert found["excluded"] == told["excluded"]
+    # and the figures are those of a reconstruction, not of a cube held against itself
+    assert 20 < told["values"]["psnr"] < 50
+    assert 1 < told["values"]["sam"] < 40
