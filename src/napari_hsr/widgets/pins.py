@@ -81,7 +81,6 @@ def _new_layer(viewer: Any, size: float) -> Any:
         name=NAME,
         size=size,
         face_color=PALETTE[0],
-        border_width=0,
         features={_NUMBER: np.zeros(0, dtype=int)},
         text={
             "string": "{" + _NUMBER + "}",
@@ -111,6 +110,7 @@ def tidy(layer: Any) -> bool:
     numbers = _numbers(layer)
     fresh = [i for i, n in enumerate(numbers) if n <= 0 or n in numbers[:i]]
     if not fresh:
+        _plain_border(layer)
         return False
     colors = np.array(layer.face_color, dtype=float)
     taken = [hex_color(c) for i, c in enumerate(colors) if i not in fresh]
@@ -123,7 +123,14 @@ def tidy(layer: Any) -> bool:
     features[_NUMBER] = numbers
     layer.features = features
     layer.face_color = colors
+    _plain_border(layer)
     return True
+
+
+def _plain_border(layer: Any) -> None:
+    """The border in the colour of the point: napari's limits of the size make it a broad one."""
+    if not np.array_equal(layer.border_color, layer.face_color):
+        layer.border_color = layer.face_color
 
 
 def _numbers(layer: Any) -> list[int]:

@@ -224,8 +224,7 @@ class SpectrumPlot(QWidget):
         self._point_size = float(str(colors.font_size).removesuffix("pt"))
         grid = QColor(*colors.secondary.as_rgb_tuple()[:3])
         self.view.setBackground(self._background)
-        font = QFont(self.font())
-        font.setPointSizeF(self._point_size)
+        font = self.text_font()
         for side in ("bottom", "left"):
             axis = self.plot_item.getAxis(side)
             axis.setPen(grid)
@@ -259,6 +258,17 @@ class SpectrumPlot(QWidget):
     def foreground(self) -> str:
         """The text colour of the theme, ``#rrggbb``: seen on both dark and light."""
         return self._foreground.name()
+
+    @property
+    def background(self) -> str:
+        """The colour behind the curves, ``#rrggbb``."""
+        return self._background.name()
+
+    def text_font(self) -> QFont:
+        """The font of ticks, labels and legend, in the size of the theme."""
+        font = QFont(self.font())
+        font.setPointSizeF(self._point_size)
+        return font
 
     def _on_theme(self, event=None) -> None:
         self.set_theme(self._theme_of.theme)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from qtpy.QtCore import QBuffer, QIODevice, QRectF, Qt
-from qtpy.QtGui import QFont, QFontMetrics, QImage, QPainter
+from qtpy.QtGui import QColor, QFontMetrics, QImage, QPainter
 
 from napari_hsr.io.atomic import replacing
 from napari_hsr.widgets.plot_legend import draw_swatch, legend_rows
@@ -31,15 +31,14 @@ def save_png(plot, path: str, scale: float = 2.0) -> None:
 def _picture(plot, scale: float) -> QImage:
     view = plot.view
     width, height = float(view.width()), float(view.height())
-    font = QFont(plot.font())
-    font.setPointSizeF(plot._point_size)
+    font = plot.text_font()
     metrics = QFontMetrics(font)
     rows = legend_rows(plot.legend.entries, metrics, width - 2 * _EDGE)
     legend_height = rows[-1][-1][1].bottom() + 2 * _EDGE if rows[-1] else 0.0
     image = QImage(
         round(width * scale), round((height + legend_height) * scale), QImage.Format.Format_RGB32
     )
-    image.fill(plot._background)
+    image.fill(QColor(plot.background))
     painter = QPainter(image)
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
     painter.scale(scale, scale)
@@ -48,7 +47,7 @@ def _picture(plot, scale: float) -> QImage:
     for entry, box in (pair for row in rows for pair in row):
         box = box.translated(_EDGE, height + _EDGE)
         draw_swatch(painter, entry, QRectF(box.left(), box.top(), 28, box.height()))
-        painter.setPen(plot._foreground)
+        painter.setPen(QColor(plot.foreground))
         painter.drawText(
             box.adjusted(34, 0, 0, 0), int(Qt.AlignmentFlag.AlignVCenter.value), entry[0]
         )

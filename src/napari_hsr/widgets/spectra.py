@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QEvent, Qt
 from qtpy.QtWidgets import (
@@ -21,15 +21,14 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 from superqt.utils import QSignalDebouncer, QSignalThrottler
-from superqt.utils._throttler import EmissionPolicy
 
 from napari_hsr import spectra
 from napari_hsr.errors import HSRError, InputError
 from napari_hsr.viewer.axis import current_band, current_nm, go_to, go_to_band
 from napari_hsr.widgets import pins, regions
-from napari_hsr.widgets.job import Job
 from napari_hsr.widgets.messages import Message
 from napari_hsr.widgets.plot import SpectrumPlot
+from napari_hsr.widgets.region_meter import RegionFinder, RegionMeter
 from napari_hsr.widgets.spectra_events import ViewerEvents
 from napari_hsr.widgets.spectra_sources import Shown, Sources, readout
 
@@ -66,19 +65,21 @@ class SpectraWidget(QWidget):
         self._pins: list[Shown] = []
         self._regions: list[Shown] = []
         self._notes: dict[str, str] = {}
-        self._shapes_seen: dict[Any, int] = {}
-        self._job: Job | None = None
-        self._measure_again = False
+        self._measured = False  # whether the regions on show are those of the layers now
         self._place = tuple(viewer.cursor.position)
         self._pointed = False  # the mouse has not yet said where it is
 
         self._build()
-        self._cursor_throttle = QSignalThrottler(EmissionPolicy.Leading, self)
+        self._cursor_throttle = QSignalThrottler(QSignalThrottler.EmissionPolicy.Leading, self)
         self._cursor_throttle.setTimeout(CURSOR_MS)
         self._cursor_throttle.triggered.connect(self._update_cursor)
-        self._settle = QSignalDebouncer(EmissionPolicy.Trailing, self)
+        self._settle = QSignalDebouncer(QSignalDebouncer.EmissionPolicy.Trailing, self)
         self._settle.setTimeout(SETTLE_MS)
         self._settle.triggered.connect(self._update_all)
+        self._find_regions = RegionFinder(pins.REGION_PALETTE, MAX_REGIONS)
+        self._meter = RegionMeter(self)
+        self._meter.measured.connect(self._on_measured)
+        self._meter.failed.connect(self._on_measuring_failed)
         self._events = ViewerEvents(viewer, self)
         self.attach()
 
@@ -95,7 +96,7 @@ class SpectraWidget(QWidget):
         switches = QHBoxLayout()
         for box in boxes:
             box.setChecked(True)
-            box.toggled.connect(self._update_all)
+            box.toggled.connect(self._on_box)
             switches.addWidget(box)
         switches.addStretch(1)
 
@@ -138,6 +139,7 @@ class SpectraWidget(QWidget):
         if self._events.attached:
             return
         self._events.attach()
+        self._measured = False
         self.plot.follow_theme(self._viewer)
         self._update_all()
 
@@ -147,10 +149,7 @@ class SpectraWidget(QWidget):
         self.plot.release()
         self._cursor_throttle.cancel()
         self._settle.cancel()
-        self._measure_again = False
-        if self._job is not None:
-            self._job.stop()
-            self._job = None
+        self._meter.stop()
 
     def closeEvent(self, event) -> None:  # noqa: N802 - Qt's name
         self.detach()
@@ -189,7 +188,15 @@ class SpectraWidget(QWidget):
 
     def _on_layers(self, event=None) -> None:
         self._sources.forget()
+        self._measured = False
         self._settle.throttle()
+
+    def _on_points(self, event=None) -> None:
+        self._settle.throttle()  # nothing that the regions would have to be measured for
+
+    def _on_box(self, *_ignored) -> None:
+        self._measured = False
+        self._update_all()
 
     def _on_slider(self, event=None) -> None:
         self._sync_marker()
@@ -209,7 +216,7 @@ class SpectraWidget(QWidget):
             return
         size = max(max(s.cube.shape[1:]) * float(s.layer.scale[-1]) for s in hits) / 60
         pins.add_pin(self._viewer, tuple(float(v) for v in place[-2:]), size)
-        self._on_layers()
+        self._on_points()
 
     # --- curves ----------------------------------------------------------------------------
 
@@ -221,7 +228,9 @@ class SpectraWidget(QWidget):
         )
         self._sync_marker()
         self._update_pins()
-        self._update_regions()
+        if not self._measured:
+            self._measured = True
+            self._update_regions()
         self._update_cursor()
 
     def _update_notes(self) -> None:
@@ -268,52 +277,11 @@ class SpectraWidget(QWidget):
         self._note(f"{topic} read", "")
         return found
 
-    # --- regions, measured in a thread -----------------------------------------------------
-
     def _update_regions(self) -> None:
-        if self._job is not None:  # one at a time: the next one starts when this has ended
-            self._measure_again = True
-            self._job.cancel()
-            return
-        found, note = self._collect_regions() if self.regions_box.isChecked() else ([], "")
-        self._note("region count", note)
-        targets = self._sources.targets()
-        if not found or not targets:
-            self._regions = []
-            self._note("regions", "")
-            return
-
-        def work(cancel):
-            yield list(regions.measure(found, targets, cancel.is_set))
-
-        self._job = Job(work, parent=self)
-        self._job.finished.connect(self._on_measured)
-        self._job.failed.connect(self._on_measuring_failed)
-        self._job.ended.connect(self._on_measuring_ended)
-        self._job.start()
-
-    def _collect_regions(self) -> tuple[list[regions.Region], str]:
-        from napari.layers import Labels, Shapes
-
-        found: list[regions.Region] = []
-        total = 0
-        for layer in self._viewer.layers:
-            room = MAX_REGIONS - min(total, MAX_REGIONS)
-            if not layer.visible:
-                continue
-            if isinstance(layer, Shapes) and layer.nshapes:
-                seen = self._shapes_seen.get(layer.unique_id, 0)
-                regions.tell_shapes_apart(layer, seen, pins.REGION_PALETTE)
-                self._shapes_seen[layer.unique_id] = layer.nshapes
-                found += regions.shape_regions(layer)[:room]
-                total += layer.nshapes
-            elif isinstance(layer, Labels):
-                labels, count = regions.label_regions(layer, room)
-                found += [labels] if labels is not None and room else []
-                total += count
-        if total > MAX_REGIONS:
-            return found, f"Only the first {MAX_REGIONS} of {total} regions are drawn."
-        return found, ""
+        found, total = self._find_regions(self._viewer) if self.regions_box.isChecked() else ([], 0)
+        many = f"Only the first {MAX_REGIONS} of {total} regions are drawn."
+        self._note("region count", many if total > MAX_REGIONS else "")
+        self._meter.measure(found, self._sources.targets())
 
     def _on_measured(self, measured: list[regions.RegionCurve]) -> None:
         self._regions, beside = self._sources.regions(measured)
@@ -325,13 +293,6 @@ class SpectraWidget(QWidget):
         self._regions = []
         self._note("regions", f"The regions could not be measured: {error}")
         self._draw()
-
-    def _on_measuring_ended(self) -> None:
-        self._job = None
-        if self._measure_again:
-            self._measure_again = False
-            self._update_regions()
-            self._draw()
 
     # --- showing ---------------------------------------------------------------------------
 

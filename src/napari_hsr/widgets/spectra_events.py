@@ -39,7 +39,7 @@ class ViewerEvents:
     ----------
     viewer : napari viewer
     panel : QWidget
-        Has ``_on_cursor``, ``_on_layers``, ``_on_slider`` and ``pin``.
+        Has ``_on_cursor``, ``_on_layers``, ``_on_points``, ``_on_slider`` and ``pin``.
     """
 
     def __init__(self, viewer: Any, panel: QWidget):
@@ -90,8 +90,10 @@ class ViewerEvents:
         for key in set(present) - set(self._layers):
             layer = present[key]
             self._layers[key] = connections = Connections(panel)
-            for name in _HEARD.get(layer.__class__.__name__, ()):
-                connections.connect(getattr(layer.events, name), "_on_layers")
+            kind = layer.__class__.__name__  # seen through napari's proxy, as type() is not
+            method = "_on_points" if kind == "Points" else "_on_layers"
+            for name in _HEARD.get(kind, ()):
+                connections.connect(getattr(layer.events, name), method)
 
 
 class _ShiftClick:
