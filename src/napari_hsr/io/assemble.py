@@ -78,7 +78,8 @@ def check_shape(path: Path, shape: Sequence[int], what: str = "array") -> None:
         raise FileError(path, f"the {what} is empty ({size})")
     usable = len(shape) in (2, 3) or (len(shape) == 4 and shape[0] == 1)
     if not usable:
-        counted = f"has {len(shape)} axes ({size})" if shape else "is a single number"
+        plural = "es" if len(shape) != 1 else "is"
+        counted = f"has {len(shape)} ax{plural} ({size})" if shape else "is a single number"
         raise FileError(
             path, f"the {what} {counted}; a cube has three: bands, height and width in some order"
         )
