@@ -166,17 +166,26 @@ def false_colour(viewer: napari.Viewer) -> None:
 def _on_chosen_cube(viewer: napari.Viewer, action: Callable) -> None:
     from napari.utils.notifications import show_error
 
-    from napari_hsr.viewer.axis import visible_cubes
-    from napari_hsr.viewer.layers import is_cube
-
-    active = viewer.layers.selection.active
-    cubes = [active] if active is not None and is_cube(active) else visible_cubes(viewer)
     try:
-        if not cubes:
-            raise InputError("There is no cube in the viewer: open one, or reconstruct one first.")
-        action(viewer, cubes[0])
+        action(viewer, _chosen_cube(viewer))
     except HSRError as error:
         show_error(str(error))
+
+
+def _chosen_cube(viewer: napari.Viewer) -> Any:
+    """The selected cube, or that of which a picture is selected, or the topmost visible one."""
+    from napari_hsr.viewer.axis import visible_cubes
+    from napari_hsr.viewer.layers import is_cube, layer_state
+
+    active = viewer.layers.selection.active
+    if active is not None and is_cube(active):
+        return active
+    cubes = visible_cubes(viewer)
+    if not cubes:
+        raise InputError("There is no cube in the viewer: open one, or reconstruct one first.")
+    state = {} if active is None else layer_state(active).get("metadata") or {}
+    source = state.get("rendered_layer")
+    return next((c for c in viewer.layers if str(c.unique_id) == source), cubes[0])
 
 
 def _single(path: str | Sequence[str]) -> str | None:

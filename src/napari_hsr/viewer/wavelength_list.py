@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from os import PathLike
 from pathlib import Path
 
@@ -68,18 +67,23 @@ def parse(text: str) -> list[float]:
     """The numbers of a list, or of the wavelength column of a table; InputError if none."""
     rows = [_cells(line) for line in text.splitlines()]
     rows = [row for row in rows if row]
-    numbers = [_numbers(row) for row in rows]
-    table = [row for row in numbers if row is not None]
+    headings: list[list[str]] = []
+    table: list[list[float]] = []
+    for row in rows:
+        numbers = [_number(cell) for cell in row]
+        if None not in numbers:
+            table.append(numbers)
+        elif not table and (set(numbers) == {None} or _HEADING.search(" ".join(row))):
+            headings.append(row)
+        else:
+            raise InputError(f"{row[numbers.index(None)][:40]!r} is not a number.")
     if not table:
         raise InputError("No number was found: one wavelength for each band is needed.")
-    for row, found in zip(rows, numbers, strict=True):
-        if found is None and rows.index(row) > 0 and not _is_heading(row):
-            raise InputError(f"{' '.join(row)[:40]!r} is not a number.")
     width = len(table[0])
     if len(table) == 1 or width == 1 or any(len(row) != width for row in table):
         return [value for row in table for value in row]
     columns = np.array(table).T
-    heading = next((row for row in rows if _is_heading(row) and len(row) == width), None)
+    heading = next((row for row in headings if len(row) == width), None)
     if heading is not None:
         named = [i for i, cell in enumerate(heading) if _HEADING.search(cell)]
         if named:
@@ -117,12 +121,6 @@ def _cells(line: str) -> list[str]:
     return [cell for cell in re.split(r"[,;\s]+", line) if cell]
 
 
-def _numbers(row: Sequence[str]) -> list[float] | None:
-    cells = [re.sub(r"(?<=\d)(nm|µm|um)$", "", cell) for cell in row]
-    if not all(_NUMBER.fullmatch(cell) for cell in cells):
-        return None
-    return [float(cell) for cell in cells]
-
-
-def _is_heading(row: Sequence[str]) -> bool:
-    return not any(_NUMBER.fullmatch(cell) for cell in row)
+def _number(cell: str) -> float | None:
+    bare = re.sub(r"(?<=\d)(nm|µm|um)$", "", cell)
+    return float(bare) if _NUMBER.fullmatch(bare) else None

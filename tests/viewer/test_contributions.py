@@ -1,0 +1,210 @@
+"""Reader, writer, samples and menu actions, through napari's own doors."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import yaml
+from napari.components import ViewerModel
+from napari.utils.notifications import notification_manager
+from npe2 import PluginManager
+
+import napari_hsr
+from napari_hsr import io
+from napari_hsr.cube import Cube, Wavelengths
+from napari_hsr.errors import HSRError, InputError
+from napari_hsr.photograph import Photograph
+from napari_hsr.provenance import Provenance
+from napari_hsr.viewer import axis, contributions, layers
+
+PLUGIN = "napari-hsr"
+
+
+@pytest.fixture
+def viewer():
+    PluginManager.instance().discover()  # a window would do it
+    return ViewerModel()
+
+
+@pytest.fixture
+def said():
+    notification_manager.records.clear()
+    return lambda: [(str(r.severity), r.message) for r in notification_manager.records]
+
+
+def make_cube(nm=None, bands=31) -> Cube:
+    data = np.random.default_rng(0).random((bands, 9, 7), dtype=np.float32)
+    provenance = Provenance(input="a.png", model="m", weights_sha256="ab", version="1")
+    return Cube(data, None if nm is None else Wavelengths(nm), "reflectance", "scene", provenance)
+
+
+@pytest.mark.parametrize("suffix", [".mat", ".hdr", ".tif", ".h5", ".npz"])
+def test_a_cube_through_writer_and_reader(viewer, tmp_path, suffix, said):
+    cube = make_cube(np.arange(400, 701, 10))
+    layer = layers.add_cube(viewer, cube)
+    path = tmp_path / f"out{suffix}"
+    assert layer.save(str(path), plugin=PLUGIN) == [str(path)]
+    (back,) = viewer.open(path, plugin=PLUGIN)
+    found = layers.layer_cube(back)
+    np.testing.assert_array_equal(np.asarray(found.data), cube.data)
+    assert found.wavelengths == cube.wavelengths
+    assert found.provenance.model == "m"
+    assert axis.on_nm_axis(back)
+    assert not [words for severity, words in said() if severity != "info"]
+
+
+def test_a_photograph_through_writer_and_reader(viewer, tmp_path):
+    data = np.random.default_rng(0).integers(0, 2**16, (9, 7, 3)).astype(np.uint16)
+    layer = layers.add_photograph(viewer, Photograph(data))
+    layer.save(str(tmp_path / "p.tif"), plugin=PLUGIN)
+    (back,) = viewer.open(tmp_path / "p.tif", plugin=PLUGIN)
+    assert back.rgb
+    np.testing.assert_array_equal(back.data, data)
+    assert layers.layer_photograph(back).encoding == "srgb"
+
+
+def test_assumed_wavelengths_are_announced_with_the_action(viewer, tmp_path, said):
+    np.save(tmp_path / "a.npy", make_cube().data)
+    (layer,) = viewer.open(tmp_path / "a.npy", plugin=PLUGIN)
+    assert layers.layer_wavelengths(layer).assumed
+    ((severity, words),) = said()
+    assert severity == "warning"
+    assert "400–700 nm" in words
+    assert contributions.SET_WAVELENGTHS in words
+    assert words.count("Set wavelengths…") == 1
+
+
+def test_unknown_wavelengths_are_announced_with_the_action(viewer, tmp_path, said):
+    np.save(tmp_path / "a.npy", make_cube(bands=12).data)
+    (layer,) = viewer.open(tmp_path / "a.npy", plugin=PLUGIN)
+    assert layer.axis_labels[0] == "band"
+    ((severity, words),) = said()
+    assert severity == "warning"
+    assert words.count(contributions.SET_WAVELENGTHS) == 1
+
+
+def test_a_fault_in_a_script_is_an_exception(viewer, tmp_path):
+    (tmp_path / "bad.mat").write_text("hello")
+    with pytest.raises(HSRError, match=r"bad\.mat: a MATLAB file was expected"):
+        viewer.open(tmp_path / "bad.mat", plugin=PLUGIN)
+
+
+def test_a_fault_in_the_window_is_one_notification(viewer, tmp_path, said, monkeypatch):
+    monkeypatch.setattr(contributions, "_window_is_in_use", lambda: True)
+    (tmp_path / "bad.mat").write_text("hello")
+    assert viewer.open(tmp_path / "bad.mat", plugin=PLUGIN) == []
+    ((severity, words),) = said()
+    assert severity == "error"
+    assert words.endswith("a MATLAB file was expected, but this is a text file.")
+
+
+def test_the_window_is_in_use_only_in_its_event_loop(make_napari_viewer, qtbot):
+    from qtpy.QtCore import QTimer
+
+    assert not contributions._window_is_in_use()
+    make_napari_viewer()
+    assert not contributions._window_is_in_use()
+    answers = []
+    QTimer.singleShot(0, lambda: answers.append(contributions._window_is_in_use()))
+    qtbot.waitUntil(lambda: bool(answers))  # inside an event loop
+    assert answers == [True]
+
+
+def test_the_reader_leaves_other_files_alone(tmp_path):
+    (tmp_path / "notes.txt").write_text("hello")
+    (tmp_path / "folder").mkdir()
+    assert contributions.get_reader(str(tmp_path / "notes.txt")) is None
+    assert contributions.get_reader(str(tmp_path / "folder")) is None
+    assert contributions.get_reader([str(tmp_path / "a.mat"), str(tmp_path / "b.mat")]) is None
+
+
+def test_a_scene_folder_opens(viewer, tmp_path):
+    from PIL import Image
+
+    folder = tmp_path / "scene_ms"
+    folder.mkdir()
+    planes = np.random.default_rng(0).integers(0, 2**16, (31, 9, 7)).astype(np.uint16)
+    for band, plane in enumerate(planes, 1):
+        Image.fromarray(plane).save(folder / f"scene_ms_{band:02d}.png")
+    (layer,) = viewer.open(folder, plugin=PLUGIN)
+    assert layer.data.shape == (31, 9, 7)
+    assert layers.layer_wavelengths(layer) is not None
+
+
+def test_the_writer_refuses_what_is_no_cube(tmp_path):
+    with pytest.raises(InputError, match="'map' is neither a cube"):
+        contributions.write_image(tmp_path / "a.tif", np.zeros((4, 5)), {"name": "map"})
+    assert not list(tmp_path.iterdir())
+
+
+def test_samples_open(viewer):
+    keys = {sample.key for name, samples in PluginManager.instance().iter_sample_data()
+            for sample in samples if name == PLUGIN}  # fmt: skip
+    assert keys == {"photograph", "chart"}
+    (photo,) = viewer.open_sample(PLUGIN, "photograph")
+    assert layers.is_photograph(photo)
+    truth, picture = viewer.open_sample(PLUGIN, "chart")
+    assert layers.is_cube(truth)
+    assert not layers.layer_wavelengths(truth).assumed
+    assert layers.layer_photograph(picture).encoding == "srgb"
+
+
+def test_actions_take_the_selected_cube(viewer, said):
+    contributions.true_colour(viewer)
+    assert said() == [
+        ("error", "There is no cube in the viewer: open one, or reconstruct one first.")
+    ]
+    first = layers.add_cube(viewer, make_cube(np.arange(400, 701, 10)), name="first")
+    layers.add_cube(viewer, make_cube(bands=5), name="second")
+    contributions.true_colour(viewer)  # the newest is selected: it has no wavelengths
+    assert "avelengths" in said()[-1][1]
+    viewer.layers.selection.active = first
+    contributions.true_colour(viewer)
+    contributions.false_colour(viewer)
+    assert [layer.name for layer in viewer.layers][2:] == [
+        "first · true colour",
+        "first · false colour 650 / 550 / 450 nm",
+    ]
+
+
+def manifest() -> dict:
+    from importlib.resources import files
+
+    return yaml.safe_load((files(napari_hsr) / "napari.yaml").read_text(encoding="utf-8"))
+
+
+def test_the_manifest_names_every_readable_and_writable_suffix():
+    (reader,) = manifest()["contributions"]["readers"]
+    assert {f"*{suffix}" for suffix in io.READ_SUFFIXES} == set(reader["filename_patterns"])
+    (writer,) = manifest()["contributions"]["writers"]
+    assert set(writer["filename_extensions"]) <= set(io.WRITE_SUFFIXES)
+
+
+def test_the_manifest_is_valid_and_all_that_it_names_imports():
+    from npe2 import PluginManifest
+
+    found = PluginManifest.from_distribution(PLUGIN)
+    found.validate_imports()
+    assert found.display_name == "Hyperspectral reconstruction"
+    assert [widget.display_name for widget in found.contributions.widgets][:4] == [
+        "Reconstruct",
+        "Wavelength",
+        "Spectra",
+        "Compare",
+    ]
+
+
+def test_discovery_loads_neither_torch_nor_the_panels():
+    import subprocess
+    import sys
+
+    code = (
+        "import sys; from npe2 import PluginManager as P; pm = P(); pm.discover();"
+        "assert 'napari-hsr' in pm, list(pm._manifests);"
+        "print([m for m in sys.modules if m.split('.')[0] in ('torch', 'napari_hsr')])"
+    )
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    ).stdout
+    assert "torch" not in loaded
+    assert "widgets" not in loaded

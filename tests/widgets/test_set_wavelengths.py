@@ -1,0 +1,114 @@
+"""Set wavelengths…: what is typed is checked at once and said in one sentence."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from napari.components import ViewerModel
+
+from napari_hsr.cube import Cube, Wavelengths
+from napari_hsr.viewer import axis, layers
+from napari_hsr.widgets.set_wavelengths import SetWavelengthsWidget
+
+
+def add(viewer, bands, nm=None, assumed=False):
+    cube = Cube(
+        np.zeros((bands, 6, 5), np.float32), None if nm is None else Wavelengths(nm, assumed)
+    )
+    return layers.add_cube(viewer, cube)
+
+
+@pytest.fixture
+def viewer():
+    return ViewerModel()
+
+
+@pytest.fixture
+def panel(viewer, qtbot):
+    widget = SetWavelengthsWidget(viewer)
+    qtbot.addWidget(widget)
+    return widget
+
+
+def test_without_a_cube(panel):
+    assert panel.now.text() == "Open a cube first."
+    assert not panel.apply_button.isEnabled()
+    assert not panel.apply()
+
+
+def test_evenly_spaced(viewer, panel):
+    layer = add(viewer, 12)
+    assert panel.now.text() == "Now: 12 bands, wavelengths not known."
+    axis.go_to_band(viewer, layer, 5)
+    panel.start.setValue(450)
+    panel.stop.setValue(1000)
+    assert "450–1000 nm, every 50 nm" in panel.message.text()
+    panel.apply_button.click()
+    assert list(layers.layer_wavelengths(layer)) == list(np.linspace(450, 1000, 12))
+    assert axis.current_band(viewer, layer) == 5  # the same picture as before
+    assert panel.now.text() == "Now: 12 bands, 450–1000 nm, every 50 nm."
+
+
+def test_an_assumption_is_confirmed_with_one_click(viewer, panel):
+    layer = add(viewer, 31, np.arange(400, 701, 10), assumed=True)
+    assert "assumed" in panel.now.text()
+    panel.apply_button.click()
+    assert not layers.layer_wavelengths(layer).assumed
+    assert "assumed" not in panel.now.text()
+
+
+def test_a_wrong_order_is_told(viewer, panel):
+    add(viewer, 12)
+    panel.start.setValue(900)
+    panel.stop.setValue(450)
+    assert panel.message.kind == "warning"
+    assert "must lie above" in panel.message.text()
+    assert not panel.apply_button.isEnabled()
+    assert panel.wavelengths is None
+
+
+def test_a_list(viewer, panel):
+    layer = add(viewer, 4)
+    panel.tabs.setCurrentIndex(1)
+    assert "4 wavelengths are needed" in panel.message.text()
+    assert not panel.apply_button.isEnabled()
+    panel.text.setPlainText("400, 410, 500")
+    assert "3 wavelengths are given, but the cube has 4 bands" in panel.message.text()
+    panel.text.setPlainText("0.4 0.41 0.5 0.9")
+    assert "choose µm" in panel.message.text()
+    panel.unit.setCurrentText("µm")
+    assert "irregularly spaced" in panel.message.text()
+    panel.apply_button.click()
+    assert list(layers.layer_wavelengths(layer)) == pytest.approx([400, 410, 500, 900])
+    assert not axis.on_nm_axis(layer)
+
+
+def test_a_file(viewer, panel, tmp_path):
+    layer = add(viewer, 3)
+    (tmp_path / "a.csv").write_text("band,nm\n1,500\n2,510\n3,520\n")
+    panel.read_file(tmp_path / "a.csv")
+    assert panel.apply()
+    assert list(layers.layer_wavelengths(layer)) == [500, 510, 520]
+    (tmp_path / "b.csv").write_bytes(b"\xff\xfe\x00\x81")
+    panel.read_file(tmp_path / "b.csv")
+    assert panel.message.kind == "error"
+    assert "binary" in panel.message.text()
+
+
+def test_the_cube_removed(viewer, panel):
+    layer = add(viewer, 3)
+    viewer.layers.remove(layer)
+    assert panel.wavelengths is None
+    assert not panel.apply_button.isEnabled()
+    assert not panel.apply()
+
+
+def test_through_the_menu(make_napari_viewer_proxy):
+    viewer = make_napari_viewer_proxy()
+    layer = add(viewer, 5)
+    _, panel = viewer.window.add_plugin_dock_widget("napari-hsr", "Set wavelengths…")
+    assert panel.chooser.layer() == layer
+    panel.start.setValue(500)
+    panel.stop.setValue(540)
+    assert panel.apply()
+    assert tuple(viewer.dims.range[0]) == (500, 540, 10)

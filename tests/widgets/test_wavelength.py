@@ -1,0 +1,337 @@
+"""The Wavelength panel: bound to the viewer both ways, true for every kind of grid."""
+
+from __future__ import annotations
+
+import gc
+
+import numpy as np
+import pytest
+from napari.components import ViewerModel
+from qtpy.QtCore import QEvent, QPoint, Qt
+from qtpy.QtWidgets import QApplication, QMainWindow
+
+from napari_hsr import colour
+from napari_hsr.cube import Cube, Wavelengths
+from napari_hsr.viewer import axis, layers
+from napari_hsr.widgets.wavelength import WavelengthWidget
+
+IRREGULAR = (400.0, 410.5, 450.0, 600.0, 900.0)
+VISIBLE = tuple(range(400, 701, 10))
+
+
+def add(viewer, nm=VISIBLE, bands=None, assumed=False, **options):
+    bands = bands or len(nm)
+    data = np.random.default_rng(0).random((bands, 6, 5), dtype=np.float32)
+    wavelengths = None if nm is None else Wavelengths(nm, assumed)
+    return layers.add_cube(viewer, Cube(data, wavelengths, name="scene"), **options)
+
+
+@pytest.fixture
+def viewer():
+    return ViewerModel()
+
+
+@pytest.fixture
+def panel(viewer, qtbot):
+    widget = WavelengthWidget(viewer)
+    qtbot.addWidget(widget)
+    return widget
+
+
+def shown(panel) -> tuple[str, int, str]:
+    return panel.control.number.text(), panel.control.slider.value(), panel.info.text()
+
+
+def test_without_a_cube_it_says_what_to_do(panel):
+    assert panel.info.text() == "Open a cube, or reconstruct one."
+    assert not panel.control.isEnabled()
+    assert not panel.true_button.isEnabled()
+
+
+def test_it_follows_napari(viewer, panel):
+    add(viewer)
+    axis.go_to(viewer, 640)
+    assert shown(panel) == ("640 nm", 24, "band 25 of 31 · 640 nm")
+    assert (panel.control.low.text(), panel.control.high.text()) == ("400 nm", "700 nm")
+
+
+def test_napari_follows_it(viewer, panel):
+    layer = add(viewer)
+    panel.control.slider.setValue(3)
+    assert viewer.dims.point[0] == 430
+    panel.control.number.setValue(618)
+    assert viewer.dims.point[0] == 620
+    assert panel.control.number.text() == "620 nm"
+    panel.control.number.stepBy(-2)
+    assert axis.current_band(viewer, layer) == 20
+    assert viewer.canvas.overlays.text.text == "λ = 600 nm"
+
+
+def test_a_move_is_one_move(viewer, panel):
+    """No loop: each side is told once."""
+    add(viewer)
+    moves = []
+    viewer.dims.events.point.connect(lambda event: moves.append(viewer.dims.point[0]))
+    panel.control.slider.setValue(3)
+    assert moves == [430]
+    viewer.dims.set_point(0, 500)
+    assert moves == [430, 500]
+    assert panel.control.slider.value() == 10
+
+
+def test_irregular_wavelengths_are_told_truly(viewer, panel):
+    layer = add(viewer, IRREGULAR)
+    panel.control.number.setValue(640)
+    assert axis.current_band(viewer, layer) == 3
+    assert shown(panel) == ("600.0 nm", 3, "band 4 of 5 · 600 nm")
+    panel.control.number.stepBy(1)
+    assert shown(panel) == ("900.0 nm", 4, "band 5 of 5 · 900 nm")
+
+
+def test_unknown_wavelengths_go_by_band(viewer, panel):
+    layer = add(viewer, None, bands=12)
+    panel.control.slider.setValue(6)
+    assert viewer.dims.point[0] == 6
+    assert shown(panel) == ("band 7", 6, "band 7 of 12")
+    assert "not known" in panel.notice.text()
+    assert not panel.set_button.isHidden()
+    assert not panel.true_button.isEnabled()
+    layers.set_wavelengths(layer, np.linspace(400, 950, 12))
+    assert panel.notice.text() == ""
+    assert panel.set_button.isHidden()
+    assert panel.control.high.text() == "950 nm"
+    assert panel.true_button.isEnabled()
+
+
+def test_assumed_wavelengths_are_not_hidden(viewer, panel):
+    layer = add(viewer, assumed=True)
+    assert "400–700 nm is an assumption" in panel.notice.text()
+    assert not panel.set_button.isHidden()
+    layers.set_wavelengths(layer, VISIBLE)
+    assert panel.set_button.isHidden()
+
+
+def test_the_button_opens_the_dialog_for_this_cube(viewer, panel, qtbot):
+    layer = add(viewer, assumed=True)
+    panel.set_button.click()
+    (dialog,) = (w for w in panel.children() if w.metaObject().className() == "QDialog")
+    content = dialog.layout().itemAt(0).widget()
+    assert content.chooser.layer() == layer
+    content.start.setValue(500)
+    content.stop.setValue(800)
+    content.apply_button.click()
+    assert not dialog.isVisible()
+    assert panel.control.low.text() == "500 nm"
+    assert panel.set_button.isHidden()
+
+
+def test_several_cubes_with_other_grids(viewer, panel):
+    coarse = add(viewer)
+    assert panel._chooser_row.isHidden()
+    fine = add(viewer, np.arange(500, 901, 5))
+    assert not panel._chooser_row.isHidden()
+    assert panel.layer == fine
+    panel.control.number.setValue(515)
+    assert axis.current_nm(viewer, coarse) == 520
+    viewer.layers.selection.active = coarse
+    assert panel.layer == coarse
+    assert panel.info.text() == "band 13 of 31 · 520 nm"
+    axis.go_to(viewer, 850)
+    assert panel.info.text() == "850 nm lies outside this cube."
+    viewer.layers.remove(coarse)
+    assert panel.layer == fine
+    assert panel._chooser_row.isHidden()
+    viewer.layers.remove(fine)
+    assert panel.layer is None
+    assert not panel.control.isEnabled()
+
+
+def test_renaming_and_pictures_do_not_disturb(viewer, panel):
+    layer = add(viewer)
+    axis.go_to(viewer, 500)
+    layer.name = "another"
+    viewer.add_image(np.zeros((6, 5, 3), np.uint8), rgb=True)
+    viewer.add_labels(np.zeros((6, 5), int))
+    assert panel.layer == layer
+    assert shown(panel) == ("500 nm", 10, "band 11 of 31 · 500 nm")
+
+
+def test_playing_runs_round(viewer, panel, qtbot):
+    add(viewer, (400, 410, 420))
+    panel.control.slider.setValue(1)
+    panel.control.speed.setValue(60)
+    bands = []
+    viewer.dims.events.point.connect(lambda event: bands.append(viewer.dims.point[0]))
+    panel.control.play.click()
+    qtbot.waitUntil(lambda: len(bands) >= 4)
+    panel.control.play.click()
+    assert bands[:4] == [420, 400, 410, 420]
+    count = len(bands)
+    qtbot.wait(60)
+    assert len(bands) == count
+
+
+def test_playing_ends_with_the_cube_and_the_panel(viewer, panel):
+    layer = add(viewer)
+    panel.control.play.click()
+    assert panel.control._timer.isActive()
+    viewer.layers.remove(layer)
+    assert not panel.control._timer.isActive()
+    add(viewer)
+    panel.control.play.click()
+    panel.show()
+    panel.hide()
+    assert not panel.control._timer.isActive()
+
+
+def test_the_tint_comes_and_goes(viewer, panel):
+    layer = add(viewer)
+    before = layer.colormap
+    axis.go_to(viewer, 500)
+    panel.tint.setChecked(True)
+    np.testing.assert_allclose(layer.colormap.colors[-1][:3], colour.wavelength_to_srgb(500))
+    axis.go_to(viewer, 600)
+    np.testing.assert_allclose(layer.colormap.colors[-1][:3], colour.wavelength_to_srgb(600))
+    panel.tint.setChecked(False)
+    assert layer.colormap == before
+    assert len([name for name in layer.colormaps if name.startswith("wavelength")]) == 1
+    panel.tint.setChecked(True)
+    layer.colormap = "magma"
+    panel.tint.setChecked(False)
+    assert layer.colormap.name == "magma"
+
+
+def test_the_tint_goes_over_to_the_other_cube(viewer, panel):
+    first, second = add(viewer), add(viewer)
+    panel.tint.setChecked(True)
+    assert second.colormap.name == "wavelength"
+    viewer.layers.selection.active = first
+    assert first.colormap.name == "wavelength"
+    assert second.colormap.name == "gray"
+
+
+def test_true_and_false_colour(viewer, panel, qtbot):
+    layer = add(viewer)
+    panel.true_button.click()
+    assert not panel.true_button.isEnabled()
+    qtbot.waitUntil(lambda: len(viewer.layers) == 2)
+    assert viewer.layers[1].name == "scene · true colour"
+    assert "D65" in panel.message.text()
+    assert panel.true_button.isEnabled()
+    panel.channels[0].setValue(698)
+    panel.false_button.click()
+    qtbot.waitUntil(lambda: len(viewer.layers) == 3)
+    assert viewer.layers[2].name == "scene · false colour 700 / 550 / 450 nm"
+    assert panel.channels[0].text() == "700 nm"
+    assert panel.layer == layer
+
+
+def test_a_cube_removed_while_it_is_rendered(viewer, panel, qtbot):
+    layer = add(viewer)
+    panel.true_button.click()
+    job = panel._job
+    viewer.layers.remove(layer)
+    qtbot.waitUntil(lambda: not job.running)
+    assert len(viewer.layers) == 0
+    assert "removed" in panel.message.text()
+
+
+def test_a_render_that_is_refused_says_why(viewer, panel, qtbot):
+    add(viewer, tuple(range(1000, 1310, 10)))
+    panel.true_button.click()
+    qtbot.waitUntil(lambda: panel.message.kind == "error")
+    assert "visible" in panel.message.text() or "380" in panel.message.text()
+    assert len(viewer.layers) == 1
+
+
+def test_the_slider_takes_clicks_keys_and_the_wheel(viewer, panel, qtbot):
+    add(viewer)
+    slider = panel.control.slider
+    slider.resize(318, 22)
+    qtbot.mouseClick(slider, Qt.MouseButton.LeftButton, pos=QPoint(9 + 150, 11))
+    assert viewer.dims.point[0] == 550
+    qtbot.keyClick(slider, Qt.Key.Key_Right)
+    assert viewer.dims.point[0] == 560
+    qtbot.keyClick(slider, Qt.Key.Key_Home)
+    assert viewer.dims.point[0] == 400
+
+
+def test_the_handle_has_the_colour_of_the_band(viewer, panel, qtbot):
+    add(viewer)
+    slider = panel.control.slider
+    slider.setFixedSize(318, 22)
+    for nm in (450, 550, 650):
+        axis.go_to(viewer, nm)
+        picture = slider.grab().toImage()
+        ratio = picture.devicePixelRatio()
+        at = picture.pixelColor(
+            round((9 + 300 * (nm - 400) / 300) * ratio), round(slider.height() / 2 * ratio)
+        )
+        expected = np.array(colour.wavelength_to_srgb(nm)) * 255
+        np.testing.assert_allclose([at.red(), at.green(), at.blue()], expected, atol=6)
+
+
+@pytest.mark.parametrize("nm", [VISIBLE, IRREGULAR, (400.25, 401.5, 2500.75), None])
+def test_numbers_have_room_for_their_unit(viewer, panel, qtbot, nm):
+    add(viewer, nm, bands=None if nm else 224)
+    panel.resize(panel.minimumSizeHint())
+    panel.show()
+    for box in (panel.control.number, panel.control.speed, *panel.channels):
+        if not box.isEnabled():
+            continue
+        box.setValue(box.maximum())
+        assert box.lineEdit().width() >= box.fontMetrics().horizontalAdvance(box.text())
+
+
+@pytest.mark.parametrize("ending", ["close", "take out of its dock", "delete"])
+def test_nothing_is_left_on_the_viewer(viewer, qtbot, ending):
+    layer = add(viewer)
+    emitters = (viewer.dims.events.point, viewer.layers.events)
+    before = [len(emitter.callbacks) for emitter in emitters]
+    window = QMainWindow()
+    qtbot.addWidget(window)
+    panel = WavelengthWidget(viewer)
+    window.setCentralWidget(panel)
+    assert [len(emitter.callbacks) for emitter in emitters] > before
+    panel.tint.setChecked(True)
+    panel.control.play.click()
+    if ending == "close":
+        panel.close()
+    elif ending == "take out of its dock":
+        panel.setParent(None)
+    else:
+        panel.tint.setChecked(False)
+        panel.deleteLater()
+        QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+    assert [len(emitter.callbacks) for emitter in emitters] == before
+    assert layer.colormap.name == "gray"
+    axis.go_to(viewer, 500)
+    add(viewer)
+    if ending != "delete":
+        panel.deleteLater()
+        QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+    del panel
+    gc.collect()
+
+
+def test_a_panel_shown_again_works_again(viewer, panel):
+    add(viewer)
+    panel.close()
+    axis.go_to(viewer, 500)
+    panel.show()
+    assert shown(panel)[1] == 10
+    axis.go_to(viewer, 510)
+    assert shown(panel)[1] == 11
+
+
+def test_in_a_real_window(make_napari_viewer_proxy, qtbot):
+    viewer = make_napari_viewer_proxy()
+    layer = add(viewer)
+    _, panel = viewer.window.add_plugin_dock_widget("napari-hsr", "Wavelength")
+    panel.control.slider.setValue(5)
+    assert viewer.dims.point[0] == 450
+    assert layer in viewer.layers
+    assert viewer.canvas.overlays.text.text == "λ = 450 nm"
+    viewer.window.remove_dock_widget(panel)
+    viewer.dims.set_point(0, 500)
+    assert panel.control.slider.value() == 5
