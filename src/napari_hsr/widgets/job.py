@@ -27,7 +27,7 @@ Work = Callable[[threading.Event], Iterable[object]]
 
 #: How often the main thread looks for news, in ms.
 POLL_MS = 30
-#: How long closing a panel waits for the thread, in seconds.
+#: How long the application waits for the thread when it quits, in seconds.
 STOP_SECONDS = 5.0
 
 
@@ -43,8 +43,9 @@ class Job(QObject):
     title : str
         Opens the line in napari's activity dock; empty for a job that is not shown there.
     parent : QWidget
-        The panel it belongs to. When the panel is closed or deleted, taken out of its dock, or the
-        application quits, the run is cancelled and its thread joined.
+        The panel it belongs to. When the panel is closed, deleted or taken out of its dock,
+        the run is cancelled and says nothing more; its thread ends at its next look at the
+        cancel event. When the application quits, the thread is waited for.
 
     Signals
     -------
@@ -70,8 +71,10 @@ class Job(QObject):
         self._timer = QTimer(self)
         self._timer.setInterval(POLL_MS)
         self._timer.timeout.connect(self._deliver)
-        # Bound to the plain object, not to this one: Qt's half is being taken down by then.
-        when_gone(self, self._run.stop)
+        # Bound to the plain object, not to this one: Qt's half is being taken down by then. For
+        # the same reason nothing is waited for there: other threads would get to run Python,
+        # and its garbage collector, in the middle of Qt's destructors.
+        when_gone(self, self._run.abandon)
 
     @property
     def running(self) -> bool:
@@ -106,7 +109,7 @@ class Job(QObject):
         self._run.cancel.set()
 
     def stop(self, seconds: float = STOP_SECONDS) -> bool:
-        """Cancel, wait for the thread, and say nothing more.
+        """Cancel, wait up to ``seconds`` for the thread, and say nothing more.
 
         Returns
         -------
@@ -115,7 +118,7 @@ class Job(QObject):
             next look at the cancel event, and its result is dropped.
         """
         self._timer.stop()
-        return self._run.stop(seconds=seconds)
+        return self._run.stop(seconds)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802 - Qt's name
         """Notice that the panel was closed, or taken out of its dock (napari does not delete it)."""
@@ -123,7 +126,7 @@ class Job(QObject):
             closed = event.type() == QEvent.Type.Close
             orphaned = event.type() == QEvent.Type.ParentChange and watched.parent() is None
             if closed or orphaned:
-                self.stop()
+                self.stop(seconds=0)
         return False
 
     def _deliver(self) -> None:
@@ -136,8 +139,9 @@ class Job(QObject):
         if end is None or not self.running:  # a slot may have stopped it just now
             return
         self._timer.stop()
-        self._run.stop()
-        if self._run.cancel_asked or isinstance(end.error, Cancelled):
+        was_cancelled = self.cancelling
+        self._run.stop(STOP_SECONDS)
+        if was_cancelled or isinstance(end.error, Cancelled):
             self.cancelled.emit()
         elif end.error is not None:
             self.failed.emit(end.error)
@@ -159,8 +163,6 @@ class _Run:
 
     def __init__(self, work: Work, title: str):
         self.cancel = threading.Event()
-        #: Whether the user cancelled; ``stop`` sets the event too, after the end.
-        self.cancel_asked = False
         self._title = title
         self._mail: SimpleQueue = SimpleQueue()
         self._activity = None
@@ -195,15 +197,19 @@ class _Run:
             f"{self._title}: {event.message}" if event.message else self._title
         )
 
-    def stop(self, seconds: float = STOP_SECONDS) -> bool:
-        self.cancel_asked = self.cancel.is_set()
+    def abandon(self) -> None:
+        """Cancel without waiting."""
         self.cancel.set()
         activity, self._activity = self._activity, None
         if activity is not None:
             activity.close()
+
+    def stop(self, seconds: float) -> bool:
+        """Cancel and wait; True if the thread has ended."""
+        self.abandon()
         if self.thread.is_alive():
             self.thread.join(seconds)
-        if self.thread.is_alive():
+        if seconds and self.thread.is_alive():
             logger.warning("%s has not stopped within %g s.", self._title or "A job", seconds)
         return not self.thread.is_alive()
 

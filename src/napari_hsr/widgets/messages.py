@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QEvent, Qt, QTimer
 from qtpy.QtWidgets import QLabel, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
 from napari_hsr.errors import HSRError
@@ -12,6 +12,47 @@ from napari_hsr.errors import HSRError
 #: Red, green, blue of the edge and of the faint ground; they suit dark and light themes, and
 #: the text keeps the theme's own colour.
 _TINTS = {"info": (80, 140, 230), "warning": (227, 182, 23), "error": (225, 60, 60)}
+
+
+class WrappedLabel(QLabel):
+    """A word-wrapped label that is as high as its text at the width it has.
+
+    It never widens its panel, and layouts and scroll areas need not guess: Qt asks plain
+    word-wrapped labels for their height at widths that they do not get in the end.
+    """
+
+    def __init__(self, text: str = "", parent: QWidget | None = None):
+        super().__init__(parent)
+        # A change of height in the middle of a layout's work may be overlooked by it.
+        self._later = QTimer(self)
+        self._later.setSingleShot(True)
+        self._later.timeout.connect(self._fit)
+        self.setWordWrap(True)
+        self.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.setMinimumWidth(1)
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self.setText(text)
+
+    def setText(self, text: str) -> None:  # noqa: N802 - Qt's name
+        """Another text may need another height."""
+        super().setText(text)
+        self._fit()
+
+    def resizeEvent(self, event) -> None:  # noqa: N802 - Qt's name
+        """So does another width."""
+        super().resizeEvent(event)
+        if event.size().width() != event.oldSize().width():
+            self._later.start(0)
+
+    def changeEvent(self, event: QEvent) -> None:  # noqa: N802 - Qt's name
+        """And another font, or another style sheet around it."""
+        super().changeEvent(event)
+        if event.type() in (QEvent.Type.FontChange, QEvent.Type.StyleChange):
+            self._later.start(0)
+
+    def _fit(self) -> None:
+        self.setMinimumHeight(0)  # else a shorter text would be given the height of the last one
+        self.setFixedHeight(max(0, self.heightForWidth(self.width())))
 
 
 class Message(QWidget):
@@ -23,12 +64,14 @@ class Message(QWidget):
     def __init__(self, parent: QWidget | None = None):
         super().__init__(parent)
         self._said = ("", "", "")
-        self._text = _wrapped_label()
+        self._text = WrappedLabel()
+        self._text.setTextFormat(Qt.TextFormat.PlainText)
         self._more = QToolButton()
         self._more.setText("Details")
         self._more.setCheckable(True)
         self._more.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextOnly)
-        self._details = _wrapped_label()
+        self._details = WrappedLabel()
+        self._details.setTextFormat(Qt.TextFormat.PlainText)
         self._more.toggled.connect(self._details.setVisible)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -95,16 +138,6 @@ class Message(QWidget):
                 f"background-color: rgba({red}, {green}, {blue}, 40); padding: 4px 4px 4px 6px; }}"
             )
         self.setVisible(bool(text))
-
-
-def _wrapped_label() -> QLabel:
-    label = QLabel()
-    label.setWordWrap(True)
-    label.setTextFormat(Qt.TextFormat.PlainText)
-    label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-    label.setMinimumWidth(1)  # one long word must not widen the panel
-    label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.MinimumExpanding)
-    return label
 
 
 def _breakable(text: str) -> str:

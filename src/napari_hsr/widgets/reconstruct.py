@@ -8,14 +8,12 @@ import sys
 from functools import partial
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import Qt, QTimer
+from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import (
-    QFrame,
     QHBoxLayout,
     QPlainTextEdit,
     QProgressBar,
     QPushButton,
-    QScrollArea,
     QVBoxLayout,
     QWidget,
 )
@@ -39,12 +37,11 @@ from napari_hsr.widgets.choosers import (
 from napari_hsr.widgets.connections import Connections
 from napari_hsr.widgets.fold import Fold
 from napari_hsr.widgets.job import Job
-from napari_hsr.widgets.messages import Message
+from napari_hsr.widgets.messages import Message, WrappedLabel
 from napari_hsr.widgets.reconstruct_options import (
     AdvancedOptions,
     CardView,
     narrow_form,
-    note_label,
 )
 from napari_hsr.widgets.reconstruct_run import (
     Request,
@@ -56,6 +53,7 @@ from napari_hsr.widgets.reconstruct_run import (
     place_of,
     reconstruct_work,
 )
+from napari_hsr.widgets.scroll import VerticalScroll
 
 if TYPE_CHECKING:
     import napari.viewer
@@ -88,7 +86,7 @@ class ReconstructWidget(QWidget):
 
         self.photograph = LayerChooser(viewer, is_photograph)
         self.encoding = EncodingChooser()
-        self.encoding_note = note_label()
+        self.encoding_note = WrappedLabel()
         self.model = ModelChooser()
         self.card = CardView()
         self.device = DeviceChooser()
@@ -97,7 +95,7 @@ class ReconstructWidget(QWidget):
         self.run_button = QPushButton("Run")
         self.cancel_button = QPushButton("Cancel")
         self.bar = QProgressBar()
-        self.status = note_label()
+        self.status = WrappedLabel()
         self.outcome = Message()
         self.notices = Message()
         self.provenance = QPlainTextEdit()
@@ -305,23 +303,18 @@ class ReconstructWidget(QWidget):
         form.addRow("Model", self.model)
         form.addRow(self.card)
         form.addRow("Device", self.device)
+        choices = QWidget()
+        column = QVBoxLayout(choices)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addLayout(form)
+        column.addWidget(Fold("Advanced", self.advanced))
         buttons = QHBoxLayout()
         buttons.addWidget(self.run_button, 1)
         buttons.addWidget(self.cancel_button, 1)
-        inner = QWidget()
-        column = QVBoxLayout(inner)
-        column.addLayout(form)
-        column.addWidget(Fold("Advanced", self.advanced))
-        column.addWidget(self.obstacle)
-        column.addLayout(buttons)
-        for part in (self.bar, self.status, self.outcome, self.notices, self.provenance_fold):
-            column.addWidget(part)
-        column.addStretch(1)
-        scroll = QScrollArea()
-        scroll.setWidgetResizable(True)
-        scroll.setFrameShape(QFrame.Shape.NoFrame)
-        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        scroll.setWidget(inner)
         outer = QVBoxLayout(self)
-        outer.setContentsMargins(0, 0, 0, 0)
-        outer.addWidget(scroll)
+        outer.addWidget(VerticalScroll(choices))  # Run stays in sight however low the window
+        outer.addWidget(self.obstacle)
+        outer.addLayout(buttons)
+        for part in (self.bar, self.status, self.outcome, self.notices, self.provenance_fold):
+            outer.addWidget(part)
+        outer.addStretch(1)

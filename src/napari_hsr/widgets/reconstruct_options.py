@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from html import escape
 
-from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
     QFormLayout,
     QHBoxLayout,
-    QLabel,
-    QSizePolicy,
     QSpinBox,
     QVBoxLayout,
     QWidget,
@@ -17,6 +14,7 @@ from qtpy.QtWidgets import (
 
 from napari_hsr.widgets.choosers import NarrowComboBox
 from napari_hsr.widgets.fold import Fold
+from napari_hsr.widgets.messages import WrappedLabel
 
 #: What a run may be computed in, as :func:`napari_hsr.inference.events` takes it.
 PRECISIONS = ("auto", "float32", "bfloat16", "float16")
@@ -83,9 +81,9 @@ class CardView(QWidget):
 
     def __init__(self, parent: QWidget | None = None):
         super().__init__(parent)
-        self.essentials = note_label()
-        self.caution = note_label()
-        self.whole = note_label()
+        self.essentials = WrappedLabel()
+        self.caution = WrappedLabel()
+        self.whole = WrappedLabel()
         self.fold = Fold("About this model", self.whole)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -100,7 +98,7 @@ class CardView(QWidget):
             return
         from napari_hsr.models.card import ILL_POSED
 
-        rows = card.sentences()
+        rows = [row for row in card.sentences() if row[1]]
         short = [r for r in rows if r[0] in ("Output", "Trained on") or r[0].startswith("Measured")]
         self.essentials.setText(_as_html(short))
         self.caution.setText(f"<i>{escape(ILL_POSED)}</i>")
@@ -120,13 +118,3 @@ def narrow_form(parent: QWidget | None = None) -> QFormLayout:
     form.setContentsMargins(0, 0, 0, 0)
     form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
     return form
-
-
-def note_label(text: str = "") -> QLabel:
-    """A word-wrapped label whose text can be selected and never widens its panel."""
-    label = QLabel(text)
-    label.setWordWrap(True)
-    label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-    label.setMinimumWidth(1)
-    label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.MinimumExpanding)
-    return label

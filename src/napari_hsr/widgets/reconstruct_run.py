@@ -107,12 +107,8 @@ def place_of(cube: Cube, request: Request) -> dict[str, tuple[float, float]]:
 
 def outcome_text(result: Any) -> str:
     """``1.2 s on cpu, peak memory +85 MB``."""
-    return (
-        f"{result.seconds:.2g} s on {result.device}, peak memory +{result.peak_bytes / 1e6:.0f} MB"
-        if result.seconds < 10
-        else f"{result.seconds:.0f} s on {result.device}, "
-        f"peak memory +{result.peak_bytes / 1e6:.0f} MB"
-    )
+    seconds = f"{result.seconds:.2g}" if result.seconds < 10 else f"{result.seconds:.0f}"
+    return f"{seconds} s on {result.device}, peak memory +{result.peak_bytes / 1e6:.0f} MB"
 
 
 def encoding_note(photograph: Photograph, stated: bool) -> str:
