@@ -11,9 +11,10 @@ from napari.layers import Image, Labels
 
 from napari_hsr.cube import Cube, Wavelengths
 from napari_hsr.errors import InputError
+from napari_hsr.io.lazy import LazyArray
 from napari_hsr.photograph import Photograph
 from napari_hsr.provenance import Provenance
-from napari_hsr.viewer import layers
+from napari_hsr.viewer import axis, layers
 
 IRREGULAR = (400.0, 410.0, 450.0, 600.0, 900.0)
 
@@ -186,6 +187,25 @@ def test_a_foreign_array_on_disk_is_not_loaded(tmp_path):
     cube = layers.layer_cube(layer)
     assert not cube.in_memory
     assert cube.data[2].dtype == np.float32
+
+
+def test_browsing_a_cube_on_disk_reads_only_what_is_shown(viewer):
+    class Disk:
+        shape, dtype = (40, 60, 50), np.dtype(np.float32)
+        read = 0
+
+        def __getitem__(self, at):
+            part = np.zeros(self.shape, np.float32)[at]
+            Disk.read += part.size
+            return part
+
+    cube = Cube(LazyArray(Disk()), Wavelengths(np.arange(400, 600, 5)))
+    layers.add_cube(viewer, cube)
+    assert Disk.read < 10 * 60 * 50  # a sample for the limits, and the band shown
+    Disk.read = 0
+    for nm in (420, 430, 440):
+        axis.go_to(viewer, nm)
+    assert Disk.read == 3 * 60 * 50
 
 
 def test_others_are_refused_in_one_sentence():

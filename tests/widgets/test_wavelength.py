@@ -96,6 +96,7 @@ def test_unknown_wavelengths_go_by_band(viewer, panel):
     assert "not known" in panel.notice.text()
     assert not panel.set_button.isHidden()
     assert not panel.true_button.isEnabled()
+    assert [box.text() for box in panel.channels] == ["650 nm", "550 nm", "450 nm"]
     layers.set_wavelengths(layer, np.linspace(400, 950, 12))
     assert panel.notice.text() == ""
     assert panel.set_button.isHidden()

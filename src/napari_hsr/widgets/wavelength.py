@@ -14,6 +14,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_hsr.cube import Wavelengths
 from napari_hsr.errors import HSRError
 from napari_hsr.photograph import Photograph
 from napari_hsr.viewer import axis, rendering
@@ -124,11 +125,10 @@ class WavelengthWidget(QWidget):
         bands = 1 if layer is None else _bands(layer)
         self.control.setEnabled(layer is not None)
         self.control.set_bands(bands, known)
-        chosen = rendering.false_colour_wavelengths(known)
-        for box, nm in zip(self.channels, chosen, strict=True):
-            box.set_bands(bands, known)
-            if known is not None:
-                box.set_band(known.nearest(nm))
+        grid = known or Wavelengths.default()
+        for box, nm in zip(self.channels, rendering.false_colour_wavelengths(grid), strict=True):
+            box.set_bands(len(grid), grid)
+            box.set_band(grid.nearest(nm))
         self.tint.setEnabled(known is not None)
         self._update_buttons()
         self._say_what_is_known(known)
@@ -163,7 +163,7 @@ class WavelengthWidget(QWidget):
         band = axis.current_band(self._viewer, layer)
         if band is None:
             at = axis.current_nm(self._viewer)
-            where = "The slider" if at is None else f"{at:.5g} nm"
+            where = "The slider" if at is None or self._known is None else f"{at:.5g} nm"
             self.info.setText(f"{where} lies outside this cube.")
             return
         self.control.set_band(band)
