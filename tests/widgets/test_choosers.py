@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from napari.components import ViewerModel
 
-from napari_hsr.widgets import choosers
 from napari_hsr.models import DEFAULT, list_models
+from napari_hsr.widgets import choosers
 from napari_hsr.widgets.choosers import (
     DeviceChooser,
     EncodingChooser,
