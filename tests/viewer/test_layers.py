@@ -283,3 +283,13 @@ def test_lists_of_layers(viewer):
     layers.add_map(viewer, np.zeros((6, 5)), "map")
     assert layers.cube_layers(viewer) == [cube]
     assert layers.photograph_layers(viewer) == [photo]
+
+
+def test_the_first_cube_is_shown_at_its_middle_band():
+    viewer = ViewerModel()
+    viewer.add_image(np.zeros((4, 5, 3), np.uint8), rgb=True)
+    first = layers.add_cube(viewer, Cube(np.zeros((31, 4, 5)), Wavelengths(range(400, 701, 10))))
+    assert axis.current_nm(viewer, first) == 550
+    axis.go_to(viewer, 620)
+    layers.add_cube(viewer, Cube(np.zeros((31, 4, 5)), Wavelengths(range(400, 701, 10))))
+    assert axis.current_nm(viewer, first) == 620

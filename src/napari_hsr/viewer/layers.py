@@ -148,11 +148,19 @@ def map_layer(
 
 
 def add_cube(viewer: ViewerModel, cube: Cube, **overrides: Any) -> Image:
-    """Add a cube to the viewer, with its wavelength written on the canvas."""
+    """Add a cube to the viewer, with its wavelength written on the canvas.
+
+    The first cube of a viewer is shown at its middle band: beside a photograph napari would
+    begin at the first, which is often nearly black.
+    """
+    from napari_hsr.viewer import axis
     from napari_hsr.viewer.canvas_text import show_wavelength
 
+    first = not cube_layers(viewer)
     data, keywords, _ = cube_layer(cube, **overrides)
     layer = viewer.add_image(data, **keywords)
+    if first:
+        axis.go_to_band(viewer, layer, cube.bands // 2)
     show_wavelength(viewer)
     return layer
 

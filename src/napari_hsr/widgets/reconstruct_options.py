@@ -113,8 +113,9 @@ def _as_html(rows: list[tuple[str, str]]) -> str:
 
 
 def narrow_form(parent: QWidget | None = None) -> QFormLayout:
-    """A form whose fields take the width there is."""
+    """A form whose fields take the whole width: names of models are long, docks are narrow."""
     form = QFormLayout(parent)
+    form.setRowWrapPolicy(QFormLayout.RowWrapPolicy.WrapAllRows)
     form.setContentsMargins(0, 0, 0, 0)
     form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
     return form

@@ -10,6 +10,7 @@ from qtpy.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QPushButton,
+    QSizePolicy,
     QVBoxLayout,
     QWidget,
 )
@@ -106,6 +107,8 @@ class WavelengthWidget(QWidget):
         ):
             layout.addWidget(part)
         layout.addStretch(1)
+        # Height is worth more to a plot that is docked beside it.
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
 
     # --- the cube ------------------------------------------------------------------------
 
