@@ -1,0 +1,136 @@
+"""Loads specs, deterministic weights and the originals' outputs, for tests of parity."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import pytest
+
+if TYPE_CHECKING:
+    import torch
+
+CHECKOUT = Path(__file__).resolve().parents[3]
+HERE = CHECKOUT / "tests" / "golden"
+
+#: max|a-b| over max|b| that a port may differ from the original by.
+TOLERANCE = 1e-5
+TOLERANCES = {"inr": 3e-5}
+
+
+class Golden(NamedTuple):
+    """One case of a network.
+
+    Attributes
+    ----------
+    spec : dict
+        The network's spec.
+    weights : dict of str to torch.Tensor
+        Its filled state dict; shared between tests, never to be written to.
+    input : torch.Tensor
+        (1, 3, H, W) float32.
+    output : torch.Tensor
+        What the original computed.
+    tolerance : float
+        Allowed max|a-b| over max|b|.
+    """
+
+    spec: dict[str, Any]
+    weights: dict[str, torch.Tensor]
+    input: torch.Tensor
+    output: torch.Tensor
+    tolerance: float
+
+
+def _reference() -> Path:
+    shared = os.environ.get("NAPARI_HSR_SHARED") or CHECKOUT.parent / "shared"
+    return Path(shared) / "reference"
+
+
+def find(name: str) -> Path:
+    """A file of goldens or specs, from the repository or the shared data; else the test is skipped."""
+    places = [HERE, HERE / "specs", _reference() / "golden", _reference() / "specs"]
+    for place in places:
+        if (place / name).is_file():
+            return place / name
+    pytest.skip(f"{name} is neither in tests/golden nor in {_reference()}")
+
+
+@lru_cache
+def _fill() -> Any:
+    spec = importlib.util.spec_from_file_location("golden_fill", find("fill.py"))
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def spec(net: str) -> dict[str, Any]:
+    """``spec_<net>.json``."""
+    return json.loads(find(f"spec_{net}.json").read_text())
+
+
+@lru_cache(maxsize=1)
+def weights(net: str) -> dict[str, torch.Tensor]:
+    """The filled state dict of a network without ``keep`` keys; only the last one is kept."""
+    return _fill().filled_state_dict(spec(net))
+
+
+def seeded_input(seed: int, shape: tuple[int, ...]) -> torch.Tensor:
+    """Float32 in [0, 1)."""
+    import torch
+
+    return torch.from_numpy(_fill().seeded_input(seed, shape))
+
+
+def golden(net: str, case: int) -> Golden:
+    """One case of a network, or a skip with the reason."""
+    import torch
+
+    with np.load(find(f"{net}_case{case}.npz")) as file:
+        shape = tuple(int(n) for n in file["shape"])
+        x, y = seeded_input(int(file["seed"]), shape), torch.from_numpy(file["output"])
+    return Golden(spec(net), weights(net), x, y, TOLERANCES.get(net, TOLERANCE))
+
+
+class Pipeline(NamedTuple):
+    """The original's whole program: ``photograph`` (H, W, 3) uint8 in, ``outputs`` by name out."""
+
+    weights: dict[str, torch.Tensor]
+    photograph: np.ndarray
+    outputs: dict[str, np.ndarray]
+
+
+def pipeline(net: str) -> Pipeline:
+    """``pipeline_<net>.npz``: outputs are (H, W, bands)."""
+    with np.load(find(f"pipeline_{net}.npz")) as file:
+        height, width = (int(n) for n in file["hw"])
+        rng = np.random.default_rng(int(file["seed"]))
+        photograph = rng.integers(7, 221, (height, width, 3), dtype=np.uint8)
+        outputs = {key: file[key] for key in file.files if key not in ("seed", "hw")}
+    return Pipeline(weights(net), photograph, outputs)
+
+
+def relative_error(ours: Any, original: Any) -> float:
+    """max|a-b| over max|b|; infinite where a value is not finite."""
+    ours, original = np.asarray(ours, np.float64), np.asarray(original, np.float64)
+    assert ours.shape == original.shape, (ours.shape, original.shape)
+    error = float(np.abs(ours - original).max() / np.abs(original).max())
+    return error if np.isfinite(error) else float("inf")
+
+
+def random_weights(shapes: dict[str, tuple[int, ...]], seed: int = 0) -> dict[str, torch.Tensor]:
+    """Small random tensors of the shapes asked for; integers for batch counters."""
+    import torch
+
+    generator = torch.Generator().manual_seed(seed)
+    return {
+        key: torch.zeros(tuple(shape), dtype=torch.int64)
+        if key.endswith("num_batches_tracked")
+        else torch.rand(tuple(shape), generator=generator) * 0.1 + 0.05
+        for key, shape in shapes.items()
+    }
