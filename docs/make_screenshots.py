@@ -29,12 +29,12 @@ def wait_until(done) -> None:
 
 
 def save(viewer, name: str) -> None:
-    """The window as a PNG with few enough colours for a repository."""
+    """The window as a PNG."""
     from PIL import Image
 
     tour.settle()
     picture = Image.fromarray(viewer.screenshot(canvas_only=False, flash=False)).convert("RGB")
-    picture.quantize(192, dither=Image.Dither.NONE).save(IMAGES / f"{name}.png", optimize=True)
+    picture.save(IMAGES / f"{name}.png", optimize=True)
     print(IMAGES / f"{name}.png")
 
 

@@ -85,8 +85,10 @@ def add_panels(viewer) -> dict:
 
 def pin_patches(viewer, spectra) -> None:
     """Pin some patches of the chart, as Shift-click does."""
+    from napari_hsr.viewer.layers import layer_cube
+
     truth = next(layer for layer in viewer.layers if layer.name == "chart, ground truth")
-    for patch in truth.metadata["hsr"].get("metadata", {}).get("patches", ()):
+    for patch in layer_cube(truth).metadata["patches"]:
         if patch["name"] in PINNED:
             row = (patch["top"] + patch["bottom"]) / 2
             column = (patch["left"] + patch["right"]) / 2

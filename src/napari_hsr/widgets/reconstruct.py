@@ -290,7 +290,7 @@ class ReconstructWidget(QWidget):
     # --- appearance --------------------------------------------------------------------------
 
     def _lay_out(self) -> None:
-        self.setMinimumWidth(220)
+        self.setMinimumWidth(290)
         self.provenance.setReadOnly(True)
         self.provenance.setMinimumHeight(150)
         self.run_button.setDefault(True)

@@ -131,6 +131,8 @@ class SpectraWidget(QWidget):
         layout.addLayout(values)
         layout.addWidget(self.message)
         layout.addLayout(buttons)
+        # The plot takes all height that the dock has; napari would add an empty stretch.
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
 
     # --- life ----------------------------------------------------------------------------
 
