@@ -1,0 +1,24 @@
+"""Padding to the sizes that a network can take, by the networks' own rule."""
+
+from __future__ import annotations
+
+from torch import Tensor
+from torch.nn import functional
+
+
+def pad_below_right(images: Tensor, multiple: int) -> Tensor:
+    """Grow (N, C, H, W) until H and W are multiples of ``multiple``.
+
+    Rows are added below and columns to the right, by reflection; where a side is too short
+    to be reflected, its last row or column is repeated.
+    """
+    height, width = images.shape[-2:]
+    images = _grow(images, (0, 0, 0, -height % multiple), height)
+    return _grow(images, (0, -width % multiple, 0, 0), width)
+
+
+def _grow(images: Tensor, amounts: tuple[int, int, int, int], length: int) -> Tensor:
+    if not any(amounts):
+        return images
+    mode = "reflect" if max(amounts) < length else "replicate"
+    return functional.pad(images, amounts, mode=mode)
