@@ -17,6 +17,13 @@ def pad_below_right(images: Tensor, multiple: int) -> Tensor:
     return _grow(images, (0, -width % multiple, 0, 0), width)
 
 
+def pad_to_least(images: Tensor, least: int) -> Tensor:
+    """Grow (N, C, H, W) by the same rule where H or W is below ``least``."""
+    height, width = images.shape[-2:]
+    images = _grow(images, (0, 0, 0, max(0, least - height)), height)
+    return _grow(images, (0, max(0, least - width), 0, 0), width)
+
+
 def _grow(images: Tensor, amounts: tuple[int, int, int, int], length: int) -> Tensor:
     if not any(amounts):
         return images
