@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from napari_hsr.errors import ModelError
-from napari_hsr.models.architectures import root_polynomial
+from napari_hsr.models.architectures import drcr, hdnet, mst_l, mstpp, root_polynomial
 from napari_hsr.models.card import ModelCard
 from napari_hsr.models.descriptor import Model
 
@@ -41,10 +41,15 @@ class Architecture:
 
 
 #: In the order in which they are asked.
-ARCHITECTURES: tuple[Architecture, ...] = (
-    Architecture(
-        root_polynomial.ID, root_polynomial.TITLE, root_polynomial.detect, root_polynomial.load
-    ),
+ARCHITECTURES: tuple[Architecture, ...] = tuple(
+    Architecture(module.ID, module.TITLE, module.detect, module.load)
+    for module in (
+        root_polynomial,
+        mstpp,
+        mst_l,
+        hdnet,
+        drcr,
+    )
 )
 
 

@@ -15,6 +15,8 @@ import pytest
 if TYPE_CHECKING:
     import torch
 
+    from napari_hsr.models.card import ModelCard
+
 CHECKOUT = Path(__file__).resolve().parents[3]
 HERE = CHECKOUT / "tests" / "golden"
 
@@ -87,13 +89,23 @@ def seeded_input(seed: int, shape: tuple[int, ...]) -> torch.Tensor:
     return torch.from_numpy(_fill().seeded_input(seed, shape))
 
 
-def golden(net: str, case: int) -> Golden:
-    """One case of a network, or a skip with the reason."""
+def filled(net: str, keep: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """The filled state dict of a network whose constants are those in ``keep``."""
+    return _fill().filled_state_dict(spec(net), keep)
+
+
+def case(net: str, number: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Input and output of one case of a network, or a skip with the reason."""
     import torch
 
-    with np.load(find(f"{net}_case{case}.npz")) as file:
+    with np.load(find(f"{net}_case{number}.npz")) as file:
         shape = tuple(int(n) for n in file["shape"])
-        x, y = seeded_input(int(file["seed"]), shape), torch.from_numpy(file["output"])
+        return seeded_input(int(file["seed"]), shape), torch.from_numpy(file["output"])
+
+
+def golden(net: str, number: int) -> Golden:
+    """One case of a network without ``keep`` keys, or a skip with the reason."""
+    x, y = case(net, number)
     return Golden(spec(net), weights(net), x, y, TOLERANCES.get(net, TOLERANCE))
 
 
@@ -134,3 +146,16 @@ def random_weights(shapes: dict[str, tuple[int, ...]], seed: int = 0) -> dict[st
         else torch.rand(tuple(shape), generator=generator) * 0.1 + 0.05
         for key, shape in shapes.items()
     }
+
+
+def card(architecture: str, bands: int) -> ModelCard:
+    """A card for weights that make any number of bands."""
+    from napari_hsr.models.card import ModelCard
+
+    return ModelCard(
+        name="test",
+        title="Weights of a test",
+        architecture=architecture,
+        input_encoding="linear-srgb",
+        wavelengths_nm=tuple(range(400, 400 + bands)),
+    )

@@ -1,0 +1,78 @@
+"""MPRNet against the original, and on other hyper-parameters and sizes."""
+
+import pytest
+import torch
+
+from napari_hsr.errors import ModelError
+from napari_hsr.models.architectures import mprnet
+
+FORMS = [
+    {"units": 1, "reduction": 4},
+    {"image": 8, "features": 12, "step": 6, "extra": 4, "units": 2, "reduction": 3},
+    {"image": 4, "features": 4, "step": 8, "extra": 2, "units": 1, "bias": True},
+]
+
+
+@pytest.fixture(scope="module")
+def model(parity):
+    return mprnet.load(parity.weights("mprnet"))
+
+
+@pytest.mark.parametrize("case", [1, 2])
+def test_equals_the_original(golden, parity, model, case):
+    _, _, x, expected, tolerance = golden("mprnet", case)
+    with torch.inference_mode():
+        assert parity.relative_error(model.module(x), expected) <= tolerance
+
+
+def test_keys_shapes_and_parameters_are_the_originals(parity, model):
+    spec, weights = parity.spec("mprnet"), parity.weights("mprnet")
+    state = model.module.state_dict()
+    assert {key: list(value.shape) for key, value in state.items()} == spec["keys"]
+    assert all(torch.equal(state[key], value) for key, value in weights.items())
+    assert sum(p.numel() for p in model.module.parameters()) == spec["params"]
+
+
+def test_one_prelu_is_stored_under_every_unit(parity, model):
+    alias = parity.spec("mprnet")["alias"]
+    keys = {*alias, *alias.values()}
+    assert len(keys) == 43
+    assert len({id(model.module.get_parameter(key)) for key in keys}) == 1
+
+
+def test_a_batch_is_as_good_as_its_images(parity, model):
+    """Quarters and halves travel in the batch: none may meet another image's."""
+    images = parity.seeded_input(7, (3, 3, 16, 24))
+    with torch.inference_mode():
+        together = model.module(images)
+        alone = torch.cat([model.module(image[None]) for image in images])
+    assert parity.relative_error(together, alone) <= 2e-6
+
+
+@pytest.mark.parametrize("form", FORMS, ids=str)
+def test_hyper_parameters_are_read_off_the_weights(parity, form):
+    made = mprnet.MPRNet(mprnet.Widths(**form)).eval()
+    weights = made.state_dict()
+    assert mprnet.detect(weights)
+    bands = form.get("image", 31)
+    model = mprnet.load(weights, parity.card("mprnet", bands))
+    x = torch.rand(1, 3, 16, 8)
+    with torch.inference_mode():
+        assert torch.equal(model.module(x), made(x))
+    assert (model.channels, model.bands) == (3, bands)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 9), (5, 5), (13, 7), (8, 17)])
+def test_every_size_and_constant_images(model, size):
+    for x in (torch.rand(1, 3, *size), torch.zeros(1, 3, *size), torch.full((1, 3, *size), 0.7)):
+        with torch.inference_mode():
+            found = model.module(x)
+        assert found.shape == (1, 31, *size)
+        assert torch.isfinite(found).all()
+
+
+def test_a_wrong_shape_is_named(parity):
+    weights = dict(parity.weights("mprnet"))
+    weights["tail.weight"] = torch.zeros(3, 62, 3, 3)
+    with pytest.raises(ModelError, match=r"tail\.weight is \(3, 62, 3, 3\)"):
+        mprnet.load(weights)

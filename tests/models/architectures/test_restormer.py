@@ -1,0 +1,84 @@
+"""Restormer against the original, and on other hyper-parameters and sizes."""
+
+import pytest
+import torch
+
+from napari_hsr.errors import ModelError
+from napari_hsr.models.architectures import restormer
+
+SMALL = {"width": 8, "depths": (1, 1, 1, 1, 1), "hidden": (10, 21, 42, 85)}
+FORMS = [
+    SMALL,
+    {**SMALL, "depths": (1, 2, 1, 3, 2), "heads": (2, 2, 4, 8), "bands": 4},
+    {**SMALL, "bias": True},
+    {**SMALL, "norm_bias": False, "channels": 6},
+]
+
+
+@pytest.fixture(scope="module")
+def model(parity):
+    return restormer.load(parity.weights("restormer"))
+
+
+@pytest.mark.parametrize("case", [1, 2])
+def test_equals_the_original(golden, parity, model, case):
+    _, _, x, expected, tolerance = golden("restormer", case)
+    with torch.inference_mode():
+        assert parity.relative_error(model.module(x), expected) <= tolerance
+
+
+def test_keys_shapes_and_parameters_are_the_originals(parity, model):
+    spec, weights = parity.spec("restormer"), parity.weights("restormer")
+    state = model.module.state_dict()
+    assert {key: list(value.shape) for key, value in state.items()} == spec["keys"]
+    assert all(torch.equal(state[key], value) for key, value in weights.items())
+    assert sum(p.numel() for p in model.module.parameters()) == spec["params"]
+
+
+def test_no_float32_kernel_is_made_in_passing(parity):
+    """The original fails in double and half: it builds a float32 kernel inside its forward."""
+    made = restormer.Restormer(**SMALL).eval()
+    x = parity.seeded_input(3, (1, 3, 16, 8))
+    with torch.inference_mode():
+        single = made(x)
+        double = made.double()(x.double())
+    assert parity.relative_error(single, double) <= 1e-5
+
+
+@pytest.mark.parametrize("form", FORMS, ids=str)
+def test_hyper_parameters_are_read_off_the_weights(parity, form):
+    made = restormer.Restormer(**form).eval()
+    weights = made.state_dict()
+    assert restormer.detect(weights)
+    bands = form.get("bands", 31)
+    model = restormer.load(weights, parity.card("restormer", bands))
+    x = torch.rand(1, form.get("channels", 3), 16, 8)
+    with torch.inference_mode():
+        assert torch.equal(model.module(x), made(x))
+    assert (model.channels, model.bands) == (x.shape[1], bands)
+
+
+def test_the_plain_norm_is_a_layer_norm_without_shift():
+    """Without a bias the mean stays in the values and leaves the variance alone."""
+    x = torch.randn(2, 5, 3, 4) + 2
+    norm = restormer.ChannelNorm(5, bias=False)
+    variance = ((x - x.mean(1, keepdim=True)) ** 2).mean(1, keepdim=True)
+    torch.testing.assert_close(norm(x), x / (variance + 1e-5).sqrt())
+    moved = restormer.ChannelNorm(5, bias=True)(x).permute(0, 2, 3, 1)
+    torch.testing.assert_close(moved, torch.nn.functional.layer_norm(x.permute(0, 2, 3, 1), (5,)))
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 9), (5, 5), (13, 7)])
+def test_every_size_and_constant_images(model, size):
+    for x in (torch.rand(1, 3, *size), torch.zeros(1, 3, *size), torch.full((1, 3, *size), 0.7)):
+        with torch.inference_mode():
+            found = model.module(x)
+        assert found.shape == (1, 31, *size)
+        assert torch.isfinite(found).all()
+
+
+def test_a_wrong_shape_is_named(parity):
+    weights = dict(parity.weights("restormer"))
+    weights["latent.1.attn.temperature"] = torch.ones(4, 1, 1)
+    with pytest.raises(ModelError, match=r"latent\.1\.attn\.temperature is \(4, 1, 1\)"):
+        restormer.load(weights)
