@@ -1,0 +1,96 @@
+"""MST++ against the original: numbers, names, sizes."""
+
+import pytest
+import torch
+
+from napari_hsr.errors import ModelError
+from napari_hsr.models import from_state_dict
+from napari_hsr.models.architectures import mstpp
+from napari_hsr.models.architectures.loading import shapes_of
+
+#: channels, bands, width, stages, depths
+SETS = [
+    (3, 31, 31, 3, (1, 1, 1)),
+    (3, 31, 31, 1, (2, 1, 3)),
+    (4, 31, 16, 2, (1, 2)),
+    (3, 31, 8, 1, (1, 1, 1, 1, 1)),
+    (3, 31, 5, 4, (3,)),
+]
+
+
+def small(parity, depths=(1, 1, 1)):
+    return parity.random_weights(shapes_of(lambda: mstpp.MSTPlusPlus(3, 31, 8, 1, depths)))
+
+
+@pytest.fixture(scope="module")
+def published(parity):
+    return from_state_dict(parity.weights("mstpp"))
+
+
+@pytest.mark.parametrize("case", [1, 2])
+def test_the_original_s_numbers(golden, parity, published, case):
+    case = golden("mstpp", case)
+    assert parity.relative_error(published.module(case.input), case.output) <= case.tolerance
+
+
+def test_the_original_s_keys(parity, published):
+    spec = parity.spec("mstpp")
+    found = {key: list(value.shape) for key, value in published.module.state_dict().items()}
+    assert found == spec["keys"]
+    assert sum(p.numel() for p in published.module.parameters()) == spec["params"]
+
+
+def test_what_the_descriptor_says(published):
+    assert (published.card.architecture, published.card.name) == ("mstpp", "mstpp")
+    assert (published.channels, published.bands, published.context) == (3, 31, None)
+    assert published.rule.name.startswith("min-max")
+    assert not published.one_image_at_a_time
+    assert not published.module.training
+
+
+@pytest.mark.parametrize("numbers", SETS)
+def test_recognised_with_its_sizes(parity, numbers):
+    shapes = shapes_of(lambda: mstpp.MSTPlusPlus(*numbers))
+    model = from_state_dict(parity.random_weights(shapes))
+    assert model.card.architecture == mstpp.ID
+    assert model.channels == numbers[0]
+    assert {k: tuple(v.shape) for k, v in model.module.state_dict().items()} == shapes
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 9), (2, 3), (4, 30), (5, 5), (7, 13)])
+def test_any_size(parity, size):
+    found = mstpp.load(small(parity)).module(torch.rand(1, 3, *size))
+    assert found.shape == (1, 31, *size)
+    assert torch.isfinite(found).all()
+
+
+def test_deeper_than_published_pads_further(parity):
+    module = mstpp.load(small(parity, (1,) * 5)).module
+    assert module.multiple == 16
+    assert module(torch.rand(1, 3, 9, 17)).shape == (1, 31, 9, 17)
+
+
+def test_padding_reflects_below_and_to_the_right(parity):
+    module = mstpp.load(small(parity)).module
+    rgb = torch.rand(1, 3, 6, 7)
+    larger = torch.cat([rgb, rgb[:, :, 3:5].flip(2)], 2)
+    larger = torch.cat([larger, larger[..., 5:6]], 3)
+    assert torch.equal(module(rgb), module(larger)[..., :6, :7])
+
+
+@pytest.mark.parametrize("value", [0.0, 1.0, 0.3])
+def test_constant_images_are_finite(published, value):
+    assert torch.isfinite(published.module(torch.full((1, 3, 9, 5), value))).all()
+
+
+def test_batches_are_images_one_by_one(parity):
+    module, rgb = mstpp.load(small(parity)).module, torch.rand(3, 3, 8, 12)
+    single = torch.cat([module(image[None]) for image in rgb])
+    torch.testing.assert_close(module(rgb), single)
+
+
+def test_a_short_stage_is_named(parity):
+    weights = small(parity)
+    del weights["body.0.decoder_layers.1.0.bias"]
+    with pytest.raises(ModelError, match=r"MST\+\+, but body\.0\.decoder_layers\.1\.0\.bias"):
+        from_state_dict(weights)
