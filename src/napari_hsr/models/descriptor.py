@@ -76,6 +76,9 @@ class Model:
         Working memory of the module for each pixel, for choosing tiles.
     rule : InputRule
         The whole-image rule.
+    one_image_at_a_time : bool
+        Whether images in a batch would change each other's result (MST): inference hands the
+        module one image at a time, whatever the network.
     source : str
         Where it was loaded from.
     """
@@ -91,6 +94,7 @@ class Model:
     precisions: tuple[str, ...] = ("float32",)
     bytes_per_pixel: int = 1024
     rule: InputRule = field(default_factory=AsIs)
+    one_image_at_a_time: bool = False
     source: str = ""
 
     @property

@@ -1,0 +1,102 @@
+"""MST, in its three sizes S, M and L (Cai, Lin, Hu and others 2022), as used for RGB images.
+
+One U of spectral-wise attention whose values are weighted by a mask. The network was made for
+compressed snapshots, whose mask is the camera's; here the mask is made from the image itself.
+
+The weighting of the first image of a batch is used for all of them (see
+:class:`~napari_hsr.models.architectures.spectral_attention.SpectralAttention`). It is part of
+the published network and kept here; the model says that it takes one image at a time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from torch import nn
+from torch.nn import functional as F  # noqa: N812
+
+from napari_hsr.models.architectures.loading import card_for, fill
+from napari_hsr.models.architectures.padding import pad_below_right
+from napari_hsr.models.architectures.spectral_attention import SpectralU, depths_of
+from napari_hsr.models.checkpoint import weights_sha256
+from napari_hsr.models.descriptor import Model
+from napari_hsr.models.rules import MinMax
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from napari_hsr.models.card import ModelCard
+
+ID = "mst_l"
+TITLE = "MST-L"
+SLOPE = 0.1
+
+
+class MST(SpectralU):
+    """(N, channels, H, W) → (N, bands, H, W), linear output; one image at a time.
+
+    H and W that are not multiples of 8 are padded below and to the right, and cropped again.
+
+    Parameters
+    ----------
+    channels : int
+        Of the input.
+    bands : int
+        Of the output, and channels at the top.
+    depths : sequence of int
+        Blocks at each level (S: 2, 2, 2; M: 2, 4, 4; L: 4, 7, 5).
+    """
+
+    def __init__(self, channels: int = 3, bands: int = 31, depths: Sequence[int] = (4, 7, 5)):
+        super().__init__(bands, depths, guided=True)
+        self.multiple = max(8, 2 ** (len(depths) - 1))
+        self.embedding_1 = nn.Conv2d(channels, bands, 3, padding=1, bias=False)
+        self.embedding_2 = nn.Conv2d(channels, bands, 3, padding=1, bias=False)
+        self.mapping = nn.Conv2d(bands, bands, 3, padding=1, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Spectra of every pixel."""
+        height, width = x.shape[-2:]
+        x = pad_below_right(x, self.multiple)
+        mask = F.leaky_relu(self.embedding_1(x), SLOPE)
+        x = F.leaky_relu(self.embedding_2(x), SLOPE)
+        return (self.mapping(self.through(x, mask)) + x)[..., :height, :width]
+
+
+_SIGNS = {
+    "embedding_1.weight": 4,
+    "embedding_2.weight": 4,
+    "bottleneck.blocks.0.0.mm.depth_conv.weight": 4,
+    "mapping.weight": 4,
+}
+
+
+def detect(weights: Mapping[str, Tensor]) -> bool:
+    """A U of spectral-wise attention with masks, and two embeddings."""
+    return all(key in weights and weights[key].ndim == ndim for key, ndim in _SIGNS.items())
+
+
+def load(weights: Mapping[str, Tensor], card: ModelCard | None = None) -> Model:
+    """Build the model; widths and depths are read off the weights.
+
+    Raises
+    ------
+    ModelError
+        If a key or a shape differs from the network's, or the card does not fit.
+    """
+    bands, channels = weights["embedding_1.weight"].shape[:2]
+    depths = depths_of(weights)
+    module = fill(lambda: MST(channels, bands, depths), weights, TITLE)
+    rule = MinMax(clip=True)  # as the original saves its cubes
+    return Model(
+        module=module,
+        card=card_for(card, id=ID, title=TITLE, bands=bands, input_rule=rule.name),
+        weights_sha256=weights_sha256(dict(weights)),
+        channels=channels,
+        bands=bands,
+        context=None,  # attention sums over the whole image
+        bytes_per_pixel=5000,
+        rule=rule,
+        one_image_at_a_time=True,
+    )

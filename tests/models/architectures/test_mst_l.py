@@ -1,0 +1,92 @@
+"""MST against the original: numbers, names, sizes, and the mask of a batch's first image."""
+
+import numpy as np
+import pytest
+import torch
+
+from napari_hsr import reconstruct
+from napari_hsr.models import from_state_dict
+from napari_hsr.models.architectures import mst_l
+from napari_hsr.models.architectures.loading import shapes_of
+
+#: channels, bands, depths: L, S, M, and two that were never published
+SETS = [
+    (3, 31, (4, 7, 5)),
+    (3, 31, (2, 2, 2)),
+    (3, 31, (2, 4, 4)),
+    (4, 31, (1, 3)),
+    (3, 31, (1, 1, 1, 2)),
+]
+
+
+def small(parity):
+    return parity.random_weights(shapes_of(lambda: mst_l.MST(3, 31, (1, 1))))
+
+
+@pytest.fixture(scope="module")
+def published(parity):
+    return from_state_dict(parity.weights("mst_l"))
+
+
+@pytest.mark.parametrize("case", [1, 2])
+def test_the_original_s_numbers(golden, parity, published, case):
+    case = golden("mst_l", case)
+    assert parity.relative_error(published.module(case.input), case.output) <= case.tolerance
+
+
+def test_the_original_s_keys(parity, published):
+    spec = parity.spec("mst_l")
+    found = {key: list(value.shape) for key, value in published.module.state_dict().items()}
+    assert found == spec["keys"]
+    assert sum(p.numel() for p in published.module.parameters()) == spec["params"]
+
+
+def test_a_batch_takes_the_mask_of_its_first_image(published):
+    """As the original does it; so the model says that it takes one image at a time."""
+    rgb = torch.rand(2, 3, 16, 16, generator=torch.Generator().manual_seed(1))
+    single = torch.cat([published.module(image[None]) for image in rgb])
+    batch = published.module(rgb)
+    torch.testing.assert_close(batch[0], single[0], rtol=1e-5, atol=1e-5)
+    differs = float((batch[1] - single[1]).abs().max() / single[1].abs().max())
+    assert differs > 0.01
+    assert published.one_image_at_a_time
+    # the second image with the mask of the first is what the batch gives
+    again = published.module(torch.stack([rgb[0], rgb[1], rgb[0]]))
+    torch.testing.assert_close(again[1], batch[1], rtol=1e-5, atol=1e-5)
+
+
+def test_a_user_never_meets_it(published):
+    image = np.random.default_rng(3).random((9, 10, 3), dtype=np.float32)
+    image = (image - image.min()) / (image.max() - image.min())
+    cube = reconstruct(image, published)
+    alone = published.module(torch.from_numpy(image.transpose(2, 0, 1))[None])[0]
+    np.testing.assert_allclose(cube.data, alone.clamp(0, 1), rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("numbers", SETS)
+def test_recognised_with_its_sizes(parity, numbers):
+    shapes = shapes_of(lambda: mst_l.MST(*numbers))
+    model = from_state_dict(parity.random_weights(shapes))
+    assert model.card.architecture == mst_l.ID
+    assert model.channels == numbers[0]
+    assert {k: tuple(v.shape) for k, v in model.module.state_dict().items()} == shapes
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 9), (2, 3), (4, 30), (5, 5), (7, 13)])
+def test_any_size(parity, size):
+    found = mst_l.load(small(parity)).module(torch.rand(1, 3, *size))
+    assert found.shape == (1, 31, *size)
+    assert torch.isfinite(found).all()
+
+
+def test_padding_reflects_to_multiples_of_8(parity):
+    module = mst_l.load(small(parity)).module
+    rgb = torch.rand(1, 3, 6, 7)
+    larger = torch.cat([rgb, rgb[:, :, 3:5].flip(2)], 2)
+    larger = torch.cat([larger, larger[..., 5:6]], 3)
+    assert torch.equal(module(rgb), module(larger)[..., :6, :7])
+
+
+@pytest.mark.parametrize("value", [0.0, 1.0, 0.3])
+def test_constant_images_are_finite(parity, value):
+    assert torch.isfinite(mst_l.load(small(parity)).module(torch.full((1, 3, 9, 5), value))).all()
