@@ -1,0 +1,97 @@
+"""HDNet against the original: numbers, names, sizes."""
+
+import pytest
+import torch
+
+from napari_hsr.errors import ModelError
+from napari_hsr.models import from_state_dict
+from napari_hsr.models.architectures import hdnet
+from napari_hsr.models.architectures.loading import shapes_of
+
+#: channels, bands, width, blocks before and after the attentions, groups
+SETS = [
+    (3, 31, 48, 32, 31, 4),
+    (3, 31, 16, 3, 2, 2),
+    (4, 31, 12, 1, 0, 3),
+    (3, 31, 8, 0, 2, 1),
+]
+
+
+def small(parity):
+    return parity.random_weights(shapes_of(lambda: hdnet.HDNet(3, 31, 8, 2, 1, 2)))
+
+
+@pytest.fixture(scope="module")
+def published(parity):
+    return from_state_dict(parity.weights("hdnet"))
+
+
+@pytest.mark.parametrize("case", [1, 2])
+def test_the_original_s_numbers(golden, parity, published, case):
+    case = golden("hdnet", case)
+    assert parity.relative_error(published.module(case.input), case.output) <= case.tolerance
+
+
+def test_the_original_s_keys(parity, published):
+    spec = parity.spec("hdnet")
+    state = published.module.state_dict()
+    assert {key: list(value.shape) for key, value in state.items()} == spec["keys"]
+    assert {str(state[key].dtype) for key in spec["dtypes"]} == {"torch.int64"}
+    assert sum(p.numel() for p in published.module.parameters()) == spec["params"]
+
+
+def test_what_the_descriptor_says(published):
+    assert (published.card.architecture, published.card.name) == ("hdnet", "hdnet")
+    assert (published.channels, published.bands, published.context) == (3, 31, None)
+    assert published.rule.name.startswith("min-max")
+    assert not published.module.training
+
+
+@pytest.mark.parametrize("numbers", SETS)
+def test_recognised_with_its_sizes(parity, numbers):
+    shapes = shapes_of(lambda: hdnet.HDNet(*numbers))
+    model = from_state_dict(parity.random_weights(shapes))
+    assert model.card.architecture == hdnet.ID
+    assert model.channels == numbers[0]
+    assert {k: tuple(v.shape) for k, v in model.module.state_dict().items()} == shapes
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 9), (2, 3), (7, 13)])
+def test_any_size(parity, size):
+    found = hdnet.load(small(parity)).module(torch.rand(1, 3, *size))
+    assert found.shape == (1, 31, *size)
+    assert torch.isfinite(found).all()
+
+
+@pytest.mark.parametrize("value", [0.0, 1.0, 0.3])
+def test_constant_images_are_finite(published, value):
+    assert torch.isfinite(published.module(torch.full((1, 3, 9, 5), value))).all()
+
+
+def test_each_group_has_a_map_that_sums_to_one_over_the_image(parity):
+    """Against the formula, pixel by pixel: the group plus the group times a softmax."""
+    group = hdnet._GroupAttention(3).eval().requires_grad_(False)
+    x = torch.rand(1, 3, 5, 4)
+    scores = group.bn_dws(group.conv_dws(x)).relu()
+    padded = torch.nn.functional.pad(scores, (1, 1, 1, 1), value=-torch.inf)
+    highest = torch.stack(
+        [padded[..., i : i + 5, j : j + 4] for i in range(3) for j in range(3)]
+    ).amax(0)
+    scores = group.bn_point(group.conv_point(highest)).relu().exp()
+    torch.testing.assert_close(group(x), x * (1 + scores / scores.sum()))
+
+
+def test_batches_are_images_one_by_one(parity):
+    module, rgb = hdnet.load(small(parity)).module, torch.rand(3, 3, 6, 5)
+    single = torch.cat([module(image[None]) for image in rgb])
+    torch.testing.assert_close(module(rgb), single)
+
+
+@pytest.mark.parametrize(
+    "last", ["tail.0.bias", "body.5.weight", "body.3.subspaces.1.bn_point.bias"]
+)
+def test_what_is_missing_is_named(parity, last):
+    weights = small(parity)
+    del weights[last]
+    with pytest.raises(ModelError, match=rf"HDNet, but {last.replace('.', '[.]')}"):
+        from_state_dict(weights)
