@@ -1,0 +1,121 @@
+"""DRCR-Net against the original: numbers, names, sizes, and files that know only an order."""
+
+import pytest
+import torch
+
+from napari_hsr.errors import ModelError
+from napari_hsr.models import from_state_dict
+from napari_hsr.models.architectures import drcr
+from napari_hsr.models.architectures.loading import shapes_of
+
+SETS = [(3, 31, 100, 10, 12), (3, 31, 16, 1, 2), (3, 31, 24, 3, 5), (1, 31, 8, 2, 1)]
+
+
+def small(parity, *, blocks=2, seed=0):
+    shapes = shapes_of(lambda: drcr.DRCR(3, 31, 8, blocks, 2))
+    return parity.random_weights(shapes, seed)
+
+
+@pytest.fixture(scope="module")
+def published(parity):
+    return from_state_dict(parity.weights("drcr"))
+
+
+@pytest.mark.parametrize("case", [1, 2])
+def test_the_original_s_numbers(golden, parity, published, case):
+    case = golden("drcr", case)
+    found = published.module(case.input)
+    assert parity.relative_error(found, case.output) <= case.tolerance
+
+
+def test_the_original_s_keys_in_its_order(parity, published):
+    found = {key: list(value.shape) for key, value in published.module.state_dict().items()}
+    spec = parity.spec("drcr")
+    assert list(found.items()) == list(spec["keys"].items())  # values are copied by position
+    assert sum(p.numel() for p in published.module.parameters()) == spec["params"]
+
+
+def test_what_the_descriptor_says(published):
+    assert (published.card.architecture, published.card.name) == ("drcr", "drcr")
+    assert (published.channels, published.bands, published.context) == (3, 31, None)
+    assert published.rule.name.startswith("maximum")
+    assert "assumptions" in published.card.limits
+    assert not published.module.training
+
+
+def test_unused_weights_change_nothing_and_shared_ones_two_scales(parity):
+    """The quarter scale is computed by the convolutions of the half scale."""
+    weights, rgb = small(parity), torch.rand(1, 3, 8, 8)
+    before = drcr.load(weights).module(rgb)
+    for kernel in ("33", "11"):
+        for part in ("weight", "bias"):
+            changed = weights | {f"denosing.conv4_{kernel}.{part}": torch.full((), 9.0)}
+            key = f"denosing.conv4_{kernel}.{part}"
+            changed[key] = changed[key].expand_as(weights[key])
+            assert torch.equal(drcr.load(changed).module(rgb), before)
+    key = "denosing.conv2_33.weight"
+    assert not torch.equal(drcr.load(weights | {key: 2 * weights[key]}).module(rgb), before)
+
+
+@pytest.mark.parametrize("numbers", SETS)
+def test_recognised_with_its_sizes(parity, numbers):
+    shapes = shapes_of(lambda: drcr.DRCR(*numbers))
+    weights = {key: torch.zeros(shape) for key, shape in shapes.items()}
+    model = from_state_dict(weights)
+    assert model.card.architecture == drcr.ID
+    assert model.channels == numbers[0]
+    assert {k: tuple(v.shape) for k, v in model.module.state_dict().items()} == shapes
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 9), (2, 3), (5, 4), (7, 13), (34, 6)])
+def test_any_size(parity, size):
+    module = drcr.load(small(parity)).module
+    found = module(torch.rand(1, 3, *size))
+    assert found.shape == (1, 31, *size)
+    assert torch.isfinite(found).all()
+
+
+def test_padding_reflects(parity):
+    module = drcr.load(small(parity)).module
+    rgb = torch.rand(1, 3, 6, 7)
+    larger = torch.cat([rgb, rgb[:, :, 3:5].flip(2)], 2)
+    larger = torch.cat([larger, larger[..., 5:6]], 3)
+    assert torch.equal(module(rgb), module(larger)[..., :6, :7])
+
+
+@pytest.mark.parametrize("value", [0.0, 1.0, 0.3])
+def test_constant_images_are_finite(parity, value):
+    assert torch.isfinite(drcr.load(small(parity)).module(torch.full((1, 3, 9, 5), value))).all()
+
+
+def test_batches_are_images_one_by_one(parity):
+    module, rgb = drcr.load(small(parity)).module, torch.rand(3, 3, 8, 12)
+    single = torch.cat([module(image[None]) for image in rgb])
+    torch.testing.assert_close(module(rgb), single)
+
+
+def test_a_missing_and_a_foreign_key_are_named(parity):
+    weights = small(parity)
+    bias = weights.pop("backbone.1.conv3.conv2d.bias")
+    with pytest.raises(
+        ModelError, match=r"DRCR-Net.*backbone\.1\.conv3\.conv2d\.bias \(8\) is missing"
+    ):
+        from_state_dict(weights)
+    weights["backbone.1.conv3.conv2d.bias"] = bias[:4]
+    with pytest.raises(ModelError, match=r"conv2d\.bias is \(4\) where \(8\) was expected"):
+        from_state_dict(weights)
+    weights["backbone.1.conv3.conv2d.bias"] = bias
+    with pytest.raises(ModelError, match=r"extra \(1\) has no place"):
+        from_state_dict(weights | {"extra": torch.zeros(1)})
+
+
+def test_files_that_know_only_an_order(parity):
+    weights = small(parity, blocks=3)
+    renamed = {f"layer{i}.value": value for i, value in enumerate(weights.values())}
+    assert not drcr.detect(renamed)
+    found = drcr.by_position(renamed)
+    assert list(found) == list(weights)
+    assert all(torch.equal(found[key], weights[key]) for key in weights)
+    swapped = dict(reversed(renamed.items()))
+    assert drcr.by_position(swapped) is None
+    assert drcr.by_position(dict(list(renamed.items())[:-1])) is None
