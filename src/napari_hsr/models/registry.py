@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from napari_hsr.errors import ModelError
-from napari_hsr.models.architectures import drcr, hdnet, mst_l, mstpp, root_polynomial
+from napari_hsr.models.architectures import drcr, hdnet, mst_l, mstpp, mxrunet, root_polynomial
 from napari_hsr.models.card import ModelCard
 from napari_hsr.models.descriptor import Model
 
@@ -45,6 +45,7 @@ ARCHITECTURES: tuple[Architecture, ...] = tuple(
     Architecture(module.ID, module.TITLE, module.detect, module.load)
     for module in (
         root_polynomial,
+        mxrunet,
         mstpp,
         mst_l,
         hdnet,

@@ -1,0 +1,55 @@
+"""Convolutions whose kernels are normalised, with the state-dict names of torch's first way of doing it."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+
+class WeightNormConv2d(nn.Module):
+    """Convolution with kernel g · v / |v|, the norm taken for each output channel.
+
+    Square kernels, zero padding that keeps the size. The kernel is made anew in each call, so
+    that only ``weight_v`` is held in memory.
+    """
+
+    def __init__(self, into: int, out: int, size: int):
+        super().__init__()
+        self.bias = nn.Parameter(torch.zeros(out))
+        self.weight_g = nn.Parameter(torch.ones(out, 1, 1, 1))
+        self.weight_v = nn.Parameter(torch.empty(out, into, size, size))
+        nn.init.kaiming_normal_(self.weight_v)
+
+    def kernel(self) -> Tensor:
+        """(out, into, size, size)."""
+        norm = torch.linalg.vector_norm(self.weight_v, dim=(1, 2, 3), keepdim=True)
+        return self.weight_v * (self.weight_g / norm)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, into, H, W) → (N, out, H, W)."""
+        padding = self.weight_v.shape[-1] // 2
+        return functional.conv2d(x, self.kernel(), self.bias, padding=padding)
+
+
+class SpectralConv1d(nn.Module):
+    """1x1 convolution over (N, C, L) with its kernel divided by its largest singular value.
+
+    That value is estimated by the vectors u and v of the state dict; they are not updated.
+    """
+
+    def __init__(self, into: int, out: int):
+        super().__init__()
+        self.weight_orig = nn.Parameter(torch.empty(out, into, 1))
+        nn.init.kaiming_normal_(self.weight_orig)
+        self.register_buffer("weight_u", torch.full((out,), out**-0.5))
+        self.register_buffer("weight_v", torch.full((into,), into**-0.5))
+
+    def kernel(self) -> Tensor:
+        """(out, into, 1)."""
+        matrix = self.weight_orig.flatten(1)
+        return self.weight_orig / torch.dot(self.weight_u, matrix @ self.weight_v)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, into, L) → (N, out, L)."""
+        return functional.conv1d(x, self.kernel())
