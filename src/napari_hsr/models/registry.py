@@ -7,7 +7,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from napari_hsr.errors import ModelError
-from napari_hsr.models.architectures import drcr, hdnet, mst_l, mstpp, mxrunet, root_polynomial
+from napari_hsr.models.architectures import (
+    drcr,
+    hdnet,
+    mirnet,
+    mprnet,
+    mst_l,
+    mstpp,
+    mxrunet,
+    restormer,
+    root_polynomial,
+)
 from napari_hsr.models.card import ModelCard
 from napari_hsr.models.descriptor import Model
 
@@ -50,6 +60,9 @@ ARCHITECTURES: tuple[Architecture, ...] = tuple(
         mst_l,
         hdnet,
         drcr,
+        mirnet,
+        mprnet,
+        restormer,
     )
 )
 
