@@ -1,4 +1,4 @@
-"""Weights on disk: safetensors with the card inside, read without running any code."""
+"""Weights on disk: ours in safetensors with the card inside, others' too; no code is run."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 from napari_hsr.errors import FileError, ModelError
 from napari_hsr.models.card import ModelCard
+from napari_hsr.models.torch_files import read_torch
+from napari_hsr.models.unwrap import unwrap
 
 if TYPE_CHECKING:
     import torch
@@ -45,11 +47,34 @@ def read_card(path: str | os.PathLike) -> ModelCard:
         raise FileError(path, f"its model card is not valid: {where}: {first['msg']}") from error
 
 
+#: Files that torch writes; read without running any code that they carry.
+TORCH_SUFFIXES = (".pth", ".pt", ".pkl", ".ckpt")
+
+
 def read_weights(path: str | os.PathLike) -> dict[str, torch.Tensor]:
-    """The tensors of a safetensors file, on the CPU."""
+    """The tensors of a file, on the CPU.
+
+    Parameters
+    ----------
+    path : path-like
+        A safetensors file; or, by its suffix (:data:`TORCH_SUFFIXES`), a checkpoint of torch,
+        whose wrappings are taken off (:func:`napari_hsr.models.unwrap.unwrap`).
+
+    Raises
+    ------
+    FileError
+        If the file is damaged, holds no state dict, or cannot be read without running code
+        that it names.
+    """
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
+    if Path(path).suffix.lower() in TORCH_SUFFIXES:
+        content = read_torch(path)
+        try:
+            return unwrap(content)
+        except ModelError as error:
+            raise FileError(path, str(error).rstrip(".")) from error
     try:
         return load_file(path)
     except (SafetensorError, OSError) as error:

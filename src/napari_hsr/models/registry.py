@@ -8,8 +8,13 @@ from typing import TYPE_CHECKING
 
 from napari_hsr.errors import ModelError
 from napari_hsr.models.architectures import (
+    awan,
     drcr,
+    edsr,
     hdnet,
+    hinet,
+    hrnet,
+    hscnn_plus,
     mirnet,
     mprnet,
     mst_l,
@@ -20,6 +25,8 @@ from napari_hsr.models.architectures import (
 )
 from napari_hsr.models.card import ModelCard
 from napari_hsr.models.descriptor import Model
+from napari_hsr.models.nearest import nearest
+from napari_hsr.models.unwrap import unwrap
 
 if TYPE_CHECKING:
     import torch
@@ -42,17 +49,26 @@ class Architecture:
     load : callable
         ``load(weights, card) -> Model``: hyper-parameters are read off the shapes;
         the card may be None, and is then made from what the weights say.
+    published : callable or None
+        Builds the network in its published size, for comparing names and shapes.
     """
 
     id: str
     title: str
     detect: Callable[[Weights], bool]
     load: Callable[[Weights, ModelCard | None], Model]
+    published: Callable[[], torch.nn.Module] | None = None
 
 
 #: In the order in which they are asked.
 ARCHITECTURES: tuple[Architecture, ...] = tuple(
-    Architecture(module.ID, module.TITLE, module.detect, module.load)
+    Architecture(
+        module.ID,
+        module.TITLE,
+        module.detect,
+        module.load,
+        getattr(module, "PUBLISHED", None),
+    )
     for module in (
         root_polynomial,
         mxrunet,
@@ -63,6 +79,11 @@ ARCHITECTURES: tuple[Architecture, ...] = tuple(
         mirnet,
         mprnet,
         restormer,
+        hscnn_plus,
+        awan,
+        edsr,
+        hinet,
+        hrnet,
     )
 )
 
@@ -73,15 +94,17 @@ def from_state_dict(weights: Weights, card: ModelCard | None = None) -> Model:
     Parameters
     ----------
     weights : mapping of str to torch.Tensor
-        A state dict.
+        A state dict, or a checkpoint that holds one (:func:`napari_hsr.models.unwrap.unwrap`).
     card : ModelCard, optional
         What is known besides the weights.
 
     Raises
     ------
     ModelError
-        If no architecture recognises the weights, or the card names another one.
+        If no architecture recognises the weights (the nearest is named, with the first key
+        or shape that differs), or the card names another one.
     """
+    weights = unwrap(weights)
     for architecture in ARCHITECTURES:
         if architecture.detect(weights):
             if card is not None and card.architecture != architecture.id:
@@ -90,6 +113,9 @@ def from_state_dict(weights: Weights, card: ModelCard | None = None) -> Model:
                     f"but its weights are those of {architecture.id}."
                 )
             return architecture.load(weights, card)
-    keys = ", ".join(list(weights)[:3]) or "no tensors"
-    known = ", ".join(a.id for a in ARCHITECTURES)
-    raise ModelError(f"Weights not recognised (they begin with {keys}); known: {known}.")
+    clause = nearest(weights, {a.title: a.published for a in ARCHITECTURES if a.published})
+    if clause is None:
+        keys = ", ".join(list(weights)[:3])
+        known = ", ".join(a.id for a in ARCHITECTURES)
+        raise ModelError(f"Weights not recognised (they begin with {keys}); known: {known}.")
+    raise ModelError(f"Weights not recognised: {clause}.")

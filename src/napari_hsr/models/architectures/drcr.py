@@ -165,6 +165,9 @@ class DRCR(nn.Module):
         return x[..., :height, :width]
 
 
+#: Without arguments, the network in its published size.
+PUBLISHED = DRCR
+
 _SIGNS = {
     "input_conv2D.conv2d.weight": 4,
     "input_prelu2D.weight": 1,

@@ -143,6 +143,10 @@ class HDNet(nn.Module):
         return self.tail(self.body(x) + x)
 
 
+#: Without arguments, the network in its published size.
+PUBLISHED = HDNet
+
+
 def _place_of_attention(weights: Mapping[str, Tensor]) -> int | None:
     """How many residual blocks stand before the first attention; None if there is none."""
     for number in numbered(weights, "body."):

@@ -49,10 +49,11 @@ class MST(SpectralU):
     """
 
     def __init__(self, channels: int = 3, bands: int = 31, depths: Sequence[int] = (4, 7, 5)):
-        super().__init__(bands, depths, guided=True)
+        embeddings = {
+            f"embedding_{i}": nn.Conv2d(channels, bands, 3, padding=1, bias=False) for i in (1, 2)
+        }
+        super().__init__(bands, depths, guided=True, **embeddings)
         self.multiple = max(8, 2 ** (len(depths) - 1))
-        self.embedding_1 = nn.Conv2d(channels, bands, 3, padding=1, bias=False)
-        self.embedding_2 = nn.Conv2d(channels, bands, 3, padding=1, bias=False)
         self.mapping = nn.Conv2d(bands, bands, 3, padding=1, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -63,6 +64,9 @@ class MST(SpectralU):
         x = F.leaky_relu(self.embedding_2(x), SLOPE)
         return (self.mapping(self.through(x, mask)) + x)[..., :height, :width]
 
+
+#: Without arguments, the network in its published size.
+PUBLISHED = MST
 
 _SIGNS = {
     "embedding_1.weight": 4,

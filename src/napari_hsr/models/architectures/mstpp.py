@@ -32,8 +32,8 @@ class Stage(SpectralU):
     """(N, bands, H, W) → (N, bands, H, W): a correction of what comes in."""
 
     def __init__(self, bands: int, width: int, depths: Sequence[int]):
-        super().__init__(width, depths, guided=False)
-        self.embedding = nn.Conv2d(bands, width, 3, padding=1, bias=False)
+        embedding = nn.Conv2d(bands, width, 3, padding=1, bias=False)
+        super().__init__(width, depths, guided=False, embedding=embedding)
         self.mapping = nn.Conv2d(width, bands, 3, padding=1, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -77,6 +77,9 @@ class MSTPlusPlus(nn.Module):
         x = self.conv_in(pad_below_right(x, self.multiple))
         return (self.conv_out(self.body(x)) + x)[..., :height, :width]
 
+
+#: Without arguments, the network in its published size.
+PUBLISHED = MSTPlusPlus
 
 _SIGNS = {
     "conv_in.weight": 4,

@@ -141,7 +141,7 @@ class AttentionBlocks(nn.Module):
 class SpectralU(nn.Module):
     """Down by halves and up again; H and W must be multiples of 2^(levels - 1).
 
-    It has no ends of its own: those who inherit name them as their weights do.
+    Its ends are named by those who inherit, as their weights name them.
 
     Parameters
     ----------
@@ -151,10 +151,14 @@ class SpectralU(nn.Module):
         Blocks at each level from the top to the bottom, the same going up.
     guided : bool
         Whether a mask goes down beside the features and weights every attention.
+    **before : torch.nn.Module
+        Layers that lead into the U; they come first in the state dict.
     """
 
-    def __init__(self, width: int, depths: Sequence[int], guided: bool):
+    def __init__(self, width: int, depths: Sequence[int], guided: bool, **before: nn.Module):
         super().__init__()
+        for name, layer in before.items():
+            self.add_module(name, layer)
         *sides, bottom = depths
         downs = 2 if guided else 1
         self.encoder_layers = nn.ModuleList()

@@ -1,0 +1,47 @@
+"""For weights that no architecture recognises: which one they come nearest to, and what differs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+from napari_hsr.models.architectures.loading import first_difference, shapes_of
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    Builders = Mapping[str, Callable[[], nn.Module]]
+
+
+def nearest(weights: Mapping[str, Tensor], networks: Builders) -> str | None:
+    """A clause for people: the nearest network and the first key or shape that differs.
+
+    Nearest is the network with the greatest share of names in common; names with equal
+    shapes count twice.
+
+    Parameters
+    ----------
+    weights : mapping of str to torch.Tensor
+        Weights that were not recognised.
+    networks : mapping of str to callable
+        Title of each network, and what builds it in its published size.
+
+    Returns
+    -------
+    str or None
+        None if no network has a single name in common with the weights.
+    """
+    found = {key: tuple(value.shape) for key, value in weights.items()}
+    best, share, shapes = None, 0.0, {}
+    for title, build in networks.items():
+        expected = shapes_of(build)
+        common = found.keys() & expected.keys()
+        equal = sum(found[key] == expected[key] for key in common)
+        now = (len(common) + equal) / len(found.keys() | expected.keys())
+        if now > share:
+            best, share, shapes = title, now, expected
+    if best is None:
+        return None
+    # A missing name says more than a shape: widths may differ without any fault.
+    missing = {key: shape for key, shape in shapes.items() if key not in found}
+    return f"the nearest is {best}, but {first_difference(weights, missing or shapes)}"

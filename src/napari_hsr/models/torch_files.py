@@ -1,0 +1,85 @@
+"""Checkpoints that torch wrote, read as data: nothing that a file names is ever run.
+
+A pickle is a small program. torch's restricted reader knows the few steps that make tensors,
+numbers, texts and containers of them; what asks for more is refused here, with its name.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import re
+from typing import Any
+
+from napari_hsr.errors import FileError
+
+#: How files of ``torch.save`` begin: a zip archive, or the number that older ones begin with.
+_ZIP = b"PK\x03\x04"
+_OLD = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19"
+
+
+def read_torch(path: str | os.PathLike) -> Any:
+    """What a checkpoint holds, tensors on the CPU.
+
+    Parameters
+    ----------
+    path : path-like
+        A file that ``torch.save`` wrote.
+
+    Raises
+    ------
+    FileError
+        If it is another kind of file, damaged, or asks for anything to be run.
+    """
+    import torch
+
+    _check_beginning(path)
+    try:
+        with torch.serialization.safe_globals(_plain_values()):
+            return torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        named = re.search(r"GLOBAL ([\w.]+)", str(error))
+        if named and not named[1].startswith("torch._utils"):
+            raise FileError(
+                path,
+                f"weights alone were expected, but reading it would run {named[1]}, which the "
+                "file names, so it was refused",
+            ) from error
+        raise FileError(path, _DAMAGED) from error
+    except Exception as error:  # damaged archives raise whatever they like: told, not hidden
+        raise FileError(path, _DAMAGED) from error
+
+
+_DAMAGED = "a checkpoint of torch was expected, but this one is damaged or cut short"
+
+
+def _check_beginning(path: str | os.PathLike) -> None:
+    try:
+        with open(path, "rb") as file:
+            start = file.read(len(_OLD))
+    except OSError as error:
+        raise FileError(path, f"it cannot be read ({error.strerror or error})") from error
+    if start.startswith((_ZIP, _OLD)):
+        return
+    if not start:
+        problem = "a checkpoint of torch was expected, but the file is empty"
+    elif start[:1] == b"\x80":
+        problem = (
+            "a checkpoint of torch was expected, but this is another pickle, and reading it "
+            "would run code of its own, so it was refused"
+        )
+    else:
+        problem = "a checkpoint of torch was expected, but this is another kind of file"
+    raise FileError(path, problem)
+
+
+def _plain_values() -> list[Any]:
+    """Numbers of NumPy and options of a command line: data that training programs save beside."""
+    from argparse import Namespace
+
+    import numpy as np
+
+    makes = np.float64(0).__reduce__()[0]  # its name differs between versions of NumPy
+    dtypes = {type(np.dtype(name)) for name in ("f8", "f4", "f2", "i8", "i4", "?")}
+    names = ("numpy.core.multiarray.scalar", "numpy._core.multiarray.scalar")
+    return [Namespace, np.dtype, *dtypes, *((makes, name) for name in names)]
