@@ -159,3 +159,34 @@ def card(architecture: str, bands: int) -> ModelCard:
         input_encoding="linear-srgb",
         wavelengths_nm=tuple(range(400, 400 + bands)),
     )
+
+
+def nets() -> list[str]:
+    """The networks that there are specs of."""
+    return sorted(path.stem.removeprefix("spec_") for path in (HERE / "specs").glob("spec_*.json"))
+
+
+def shaped(net: str) -> dict[str, torch.Tensor]:
+    """A network's keys and shapes, in tensors that hold no values."""
+    import torch
+
+    shapes = spec(net)["keys"]
+    return {key: torch.empty(tuple(shape), device="meta") for key, shape in shapes.items()}
+
+
+def reach(module: torch.nn.Module, channels: int, side: int, at: tuple[int, int]) -> int:
+    """How many pixels away from ``at`` the farthest input pixel lies that its output depends on.
+
+    Measured by gradients in double precision, on an image of ``side`` × ``side``; meant for
+    small positive weights, through which every connection shows.
+    """
+    import copy
+
+    import torch
+
+    x = torch.rand(1, channels, side, side, dtype=torch.float64).requires_grad_()
+    copy.deepcopy(module).double()(x)[0, :, at[0], at[1]].sum().backward()
+    seen = x.grad[0].abs().sum(0).nonzero()
+    assert seen.min() > 0, "the image is too small to tell"
+    assert seen.max() < side - 1, "the image is too small to tell"
+    return int((seen - torch.tensor(at)).abs().max())
