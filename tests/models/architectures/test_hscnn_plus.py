@@ -1,0 +1,98 @@
+"""HSCNN+ against the original, its hyper-parameters, its reach, and its growing features."""
+
+import numpy as np
+import pytest
+import torch
+
+from napari_hsr.errors import ModelError
+from napari_hsr.inference import reconstruct
+from napari_hsr.models import from_state_dict
+from napari_hsr.models.architectures import hscnn_plus
+from napari_hsr.models.architectures.loading import shapes_of
+
+
+def small(parity, channels=3, bands=31, blocks=2):
+    return parity.random_weights(shapes_of(lambda: hscnn_plus.HSCNNPlus(channels, bands, blocks)))
+
+
+@pytest.fixture(scope="module")
+def published(parity):
+    return from_state_dict(parity.weights("hscnn_plus"))
+
+
+@pytest.mark.parametrize("case", [1, 2])
+def test_equals_the_original(golden, parity, published, case):
+    case = golden("hscnn_plus", case)
+    assert parity.relative_error(published.module(case.input), case.output) <= case.tolerance
+
+
+def test_keys_shapes_and_parameters_are_the_originals(parity, published):
+    spec, state = parity.spec("hscnn_plus"), published.module.state_dict()
+    assert [(k, list(v.shape)) for k, v in state.items()] == list(spec["keys"].items())
+    assert sum(p.numel() for p in published.module.parameters()) == spec["params"]
+
+
+def test_what_the_descriptor_says(published):
+    assert (published.card.architecture, published.card.name) == ("hscnn_plus", "hscnn_plus")
+    assert (published.channels, published.bands, published.context) == (3, 31, 31)
+    assert published.rule.name.startswith("min-max")
+    assert "assumption" in published.card.limits
+    assert not published.module.training
+
+
+@pytest.mark.parametrize("form", [(3, 31, 1), (3, 31, 5), (4, 31, 2), (3, 7, 3)])
+def test_hyper_parameters_are_read_off_the_weights(parity, form):
+    channels, bands, blocks = form
+    model = from_state_dict(small(parity, *form), parity.card("hscnn_plus", bands))
+    assert (model.channels, model.bands, model.context) == (channels, bands, 1 + blocks)
+    assert model.module(torch.rand(1, channels, 4, 5)).shape == (1, bands, 4, 5)
+
+
+def test_only_its_own_weights_are_recognised(parity):
+    recognised = [net for net in parity.nets() if hscnn_plus.detect(parity.shaped(net))]
+    assert recognised == ["hscnn_plus"]
+
+
+def test_features_grow_alike_with_and_without_gradients(parity):
+    """In place where nothing is remembered, by copies where gradients are asked for."""
+    module = hscnn_plus.load(small(parity)).module
+    x = torch.rand(2, 3, 7, 6)
+    plain = module(x)
+    followed = module(x.clone().requires_grad_())
+    assert plain.grad_fn is None
+    followed.sum().backward()
+    assert parity.relative_error(plain, followed.detach()) <= 1e-6
+
+
+def test_images_of_a_batch_do_not_mix(parity, published):
+    x = torch.rand(2, 3, 6, 9)
+    both = published.module(x)
+    for i in range(2):
+        assert parity.relative_error(both[i : i + 1], published.module(x[i : i + 1])) <= 1e-5
+
+
+def test_context_is_as_far_as_a_pixel_sees(parity):
+    model = hscnn_plus.load(small(parity, blocks=3))
+    assert parity.reach(model.module, 3, 21, (10, 10)) == model.context == 4
+
+
+def test_tiles_equal_the_whole(parity):
+    model = hscnn_plus.load(small(parity))
+    image = np.random.default_rng(0).random((53, 41, 3), dtype=np.float32)
+    tiled, whole = (reconstruct(image, model, tile=tile).data for tile in (16, "whole"))
+    assert parity.relative_error(tiled, whole) <= 1e-5
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 9), (2, 3), (7, 13)])
+def test_every_size_and_constant_images(published, size):
+    for x in (torch.rand(1, 3, *size), torch.zeros(1, 3, *size), torch.full((1, 3, *size), 0.7)):
+        found = published.module(x)
+        assert found.shape == (1, 31, *size)
+        assert torch.isfinite(found).all()
+
+
+def test_the_first_key_that_differs_is_named(parity):
+    weights = small(parity)
+    weights["ddfn.dfus_blocks.1.conv1.weight"] = torch.zeros(128, 128, 1, 1)
+    with pytest.raises(ModelError, match=r"HSCNN\+, but ddfn\.dfus_blocks\.1\.conv1\.weight"):
+        from_state_dict(weights)
