@@ -1,0 +1,120 @@
+"""AWAN against the original, its hyper-parameters, its attentions and its sizes."""
+
+import pytest
+import torch
+
+from napari_hsr.errors import ModelError
+from napari_hsr.models import from_state_dict
+from napari_hsr.models.architectures import awan
+from napari_hsr.models.architectures.loading import shapes_of
+
+#: channels, bands, width, blocks, inside the gate, inside the end, kernels around the attention
+FORMS = [
+    (3, 31, 32, 1, 2, 3, 5, 3),
+    (4, 31, 16, 3, 1, 3, 3, 1),
+    (3, 8, 24, 2, 1, 1, 5, 3),
+    (3, 16, 8, 1, 4, 2, 7, 5),
+]
+
+
+def small(parity, *form):
+    made = shapes_of(lambda: awan.AWAN(*(form or (3, 31, 16, 2, 1, 3))))
+    return parity.random_weights(made)
+
+
+@pytest.fixture(scope="module")
+def published(parity):
+    return from_state_dict(parity.weights("awan"))
+
+
+@pytest.mark.parametrize("case", [1, 2])
+def test_equals_the_original(golden, parity, published, case):
+    case = golden("awan", case)
+    assert parity.relative_error(published.module(case.input), case.output) <= case.tolerance
+
+
+def test_keys_shapes_and_parameters_are_the_originals(parity, published):
+    spec, state = parity.spec("awan"), published.module.state_dict()
+    assert [(k, list(v.shape)) for k, v in state.items()] == list(spec["keys"].items())
+    assert sum(p.numel() for p in published.module.parameters()) == spec["params"]
+
+
+def test_what_the_descriptor_says(published):
+    assert (published.card.architecture, published.card.name) == ("awan", "awan")
+    assert (published.channels, published.bands, published.context) == (3, 31, None)
+    assert published.rule.name.startswith("min-max")
+    assert "assumption" in published.card.limits
+    assert not published.module.training
+
+
+@pytest.mark.parametrize("form", FORMS, ids=str)
+def test_hyper_parameters_are_read_off_the_weights(parity, form):
+    channels, bands = form[:2]
+    weights = small(parity, *form)
+    model = from_state_dict(weights, parity.card("awan", bands))
+    assert (model.channels, model.bands) == (channels, bands)
+    for size in ((9, 12), (1, 2)):
+        found = model.module(torch.rand(1, channels, *size))
+        assert found.shape == (1, bands, *size)
+        assert torch.isfinite(found).all()
+
+
+def test_only_its_own_weights_are_recognised(parity):
+    assert [net for net in parity.nets() if awan.detect(parity.shaped(net))] == ["awan"]
+
+
+@pytest.mark.parametrize("entries", [1, 17, 100, 10**6])
+def test_the_end_is_the_formula_however_its_matrix_is_cut(parity, monkeypatch, entries):
+    """Rows of all pixels by all pixels, centred over the few channels, in double precision."""
+    monkeypatch.setattr(awan, "ENTRIES", entries)
+    block = awan.NonLocal(8, 2).eval().requires_grad_(False)
+    x = torch.randn(2, 8, 5, 4)
+    found = block(x)
+    block, x = block.double(), x.double()
+    theta = block.theta(x).flatten(2).transpose(1, 2)  # (N, pixels, 2)
+    covariance = (theta - theta.mean(2, keepdim=True)) @ theta.transpose(1, 2) / 2
+    mean = covariance.softmax(-1) @ block.g(x).flatten(2).transpose(1, 2)
+    expected = block.W(mean.transpose(1, 2).reshape(2, 2, 5, 4)) + x
+    assert parity.relative_error(found, expected) <= 1e-6
+
+
+def test_each_quarter_stands_alone():
+    """Of odd sides, the first half is the smaller one."""
+    block = awan.Quarters(8, 2).eval().requires_grad_(False)
+    x = torch.randn(1, 8, 5, 7)
+    found = block(x)
+    for rows in (slice(0, 2), slice(2, 5)):
+        for columns in (slice(0, 3), slice(3, 7)):
+            torch.testing.assert_close(
+                found[..., rows, columns], block.non_local(x[..., rows, columns])
+            )
+
+
+def test_the_gate_is_made_of_weighted_means(parity):
+    gate = awan.ChannelAttention(6, 2).eval().requires_grad_(False)
+    x = torch.randn(2, 6, 3, 4)
+    weight = gate.conv(x).exp()
+    means = (x * weight / weight.sum((2, 3), keepdim=True)).sum((2, 3))
+    torch.testing.assert_close(gate(x), x * gate.fc(means)[:, :, None, None])
+
+
+def test_images_of_a_batch_do_not_mix(parity, published):
+    x = torch.rand(2, 3, 6, 9)
+    both = published.module(x)
+    for i in range(2):
+        assert parity.relative_error(both[i : i + 1], published.module(x[i : i + 1])) <= 1e-5
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 9), (2, 2), (3, 3), (7, 5)])
+def test_every_size_and_constant_images(published, size):
+    for x in (torch.rand(1, 3, *size), torch.zeros(1, 3, *size), torch.full((1, 3, *size), 0.7)):
+        found = published.module(x)
+        assert found.shape == (1, 31, *size)
+        assert torch.isfinite(found).all()
+
+
+def test_the_first_key_that_differs_is_named(parity):
+    weights = small(parity)
+    del weights["backbone.0.se.fc.0.weight"]
+    with pytest.raises(ModelError, match=r"AWAN, but backbone\.0\.se\.fc\.0\.weight \(1, 16\) is"):
+        from_state_dict(weights)
