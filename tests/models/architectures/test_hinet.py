@@ -1,0 +1,126 @@
+"""HINet against the original, its hyper-parameters, its sizes and its half norms."""
+
+import pytest
+import torch
+
+from napari_hsr.errors import ModelError
+from napari_hsr.models import from_state_dict
+from napari_hsr.models.architectures import hinet
+from napari_hsr.models.architectures.loading import shapes_of
+
+#: channels, bands, depth, which levels have the half norm
+FORMS = [
+    (3, 31, 2, (True, True)),
+    (3, 5, 3, (True, True, True)),
+    (4, 8, 4, (True, True, False, False)),
+    (3, 3, 1, (False,)),
+    (3, 2, 6, (True,) * 5 + (False,)),
+]
+
+
+def small(parity, channels=3, bands=4, depth=3, normed=(True,) * 3):
+    made = shapes_of(lambda: hinet.HINet(channels, bands, depth, normed))
+    # around 0, or the deeper networks' values run over
+    return {key: value - 0.1 for key, value in parity.random_weights(made).items()}
+
+
+@pytest.fixture(scope="module")
+def published(parity):
+    return from_state_dict(parity.weights("hinet"))
+
+
+@pytest.mark.parametrize("case", [1, 2])
+def test_equals_the_original(golden, parity, published, case):
+    case = golden("hinet", case)
+    assert parity.relative_error(published.module(case.input), case.output) <= case.tolerance
+
+
+def test_keys_shapes_and_parameters_are_the_originals(parity, published):
+    spec, state = parity.spec("hinet"), published.module.state_dict()
+    assert {k: list(v.shape) for k, v in state.items()} == spec["keys"]
+    assert sum(p.numel() for p in published.module.parameters()) == spec["params"]
+
+
+def test_what_the_descriptor_says(published):
+    assert (published.card.architecture, published.card.name) == ("hinet", "hinet")
+    assert (published.channels, published.bands) == (3, 31)
+    assert (published.context, published.size_multiple) == (None, 16)
+    assert published.rule.name.startswith("min-max")
+    assert "assumption" in published.card.limits
+    assert not published.module.training
+
+
+@pytest.mark.parametrize("form", FORMS, ids=str)
+def test_hyper_parameters_are_read_off_the_weights(parity, form):
+    channels, bands, depth, _ = form
+    weights = small(parity, *form)
+    model = from_state_dict(weights, parity.card("hinet", bands))
+    assert (model.channels, model.bands) == (channels, bands)
+    assert model.size_multiple == max(16, 2 ** (depth - 1))
+    assert {k: tuple(v.shape) for k, v in model.module.state_dict().items()} == {
+        k: tuple(v.shape) for k, v in weights.items()
+    }
+    for size in ((20, 17), (1, 1)):
+        found = model.module(torch.rand(1, channels, *size))
+        assert found.shape == (1, bands, *size)
+        assert torch.isfinite(found).all()
+
+
+def test_only_its_own_weights_are_recognised(parity):
+    assert [net for net in parity.nets() if hinet.detect(parity.shaped(net))] == ["hinet"]
+
+
+@pytest.mark.parametrize("bands", [4, 5])
+def test_the_first_half_of_the_channels_is_normalised(bands):
+    """By each image's own mean and variance; of an odd number, the larger half."""
+    block = hinet.Block(bands, bands, half_norm=True).eval().requires_grad_(False)
+    half = (bands + 1) // 2
+    assert block.norm.weight.shape == (half,)
+    block.norm.weight.uniform_(0.5, 2)
+    block.norm.bias.uniform_(-1, 1)
+    x = torch.rand(2, bands, 6, 7)
+    inner = block.conv_1(x)
+    first = inner[:, :half]
+    mean = first.mean((2, 3), keepdim=True)
+    variance = ((first - mean) ** 2).mean((2, 3), keepdim=True)
+    scaled = (first - mean) / (variance + 1e-5).sqrt()
+    normed = scaled * block.norm.weight[:, None, None] + block.norm.bias[:, None, None]
+    inner = torch.cat([normed, inner[:, half:]], 1)
+    leaky = torch.nn.functional.leaky_relu
+    expected = leaky(block.conv_2(leaky(inner, 0.2)), 0.2) + block.identity(x)
+    torch.testing.assert_close(block(x), expected)
+
+
+def test_a_single_pixel_is_normalised_to_the_shift():
+    norm = hinet.InstanceNorm(2, affine=True).requires_grad_(False)
+    norm.bias.fill_(0.25)
+    found = norm(torch.rand(1, 2, 1, 1))
+    torch.testing.assert_close(found, torch.full((1, 2, 1, 1), 0.25))
+
+
+def test_images_of_a_batch_do_not_mix(parity, published):
+    x = torch.rand(2, 3, 17, 9)
+    both = published.module(x)
+    for i in range(2):
+        assert parity.relative_error(both[i : i + 1], published.module(x[i : i + 1])) <= 1e-5
+
+
+def test_padding_is_by_reflection_below_and_to_the_right(published):
+    x = torch.rand(1, 3, 25, 11)
+    padded = torch.nn.functional.pad(x, (0, 5, 0, 7), mode="reflect")
+    assert torch.equal(published.module(x), published.module(padded)[..., :25, :11])
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 9), (8, 16), (13, 7)])
+def test_every_size_and_constant_images(published, size):
+    for x in (torch.rand(1, 3, *size), torch.zeros(1, 3, *size), torch.full((1, 3, *size), 0.7)):
+        found = published.module(x)
+        assert found.shape == (1, 31, *size)
+        assert torch.isfinite(found).all()
+
+
+def test_the_first_key_that_differs_is_named(parity):
+    weights = small(parity)
+    weights["up_path_2.1.up.bias"] = torch.zeros(3)
+    with pytest.raises(ModelError, match=r"HINet, but up_path_2\.1\.up\.bias is \(3\)"):
+        from_state_dict(weights)
