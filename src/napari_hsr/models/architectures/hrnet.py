@@ -1,0 +1,194 @@
+"""HRNet: four resolutions, each solved after the coarser one, joined from below.
+
+Zhao, Po, Yan, Liu, Lin 2020, "Hierarchical regression network for spectral reconstruction from
+RGB images", as MST++'s toolbox trains it (there, class SGN). Two of its habits are kept because
+trained weights contain them: the gates of the global blocks are computed and thrown away (their
+tensors are held here and never used), and the output passes a leaky ReLU, which multiplies
+negative values by 0.2.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+import torch.nn.functional as F  # noqa: N812
+from torch import nn
+
+from napari_hsr.models.architectures.loading import card_for, fill
+from napari_hsr.models.architectures.padding import pad_below_right
+from napari_hsr.models.checkpoint import weights_sha256
+from napari_hsr.models.descriptor import Model
+from napari_hsr.models.rules import MinMax
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from torch import Tensor
+
+    from napari_hsr.models.card import ModelCard
+
+ID = "hrnet"
+TITLE = "HRNet"
+
+#: Sides are padded to multiples of this, the step of the coarsest grid.
+MULTIPLE = 8
+
+#: How far an output pixel sees. In 3×3 convolutions, each one pixel of its grid: 24 at full size,
+#: 14 at a half, 9 at a quarter, 8 at an eighth, so 24 + 28 + 36 + 64 pixels; and up to 7 more
+#: inside a pixel of the coarsest grid.
+CONTEXT = 160
+
+
+class Conv(nn.Module):
+    """A convolution and a leaky ReLU."""
+
+    def __init__(self, inputs: int, outputs: int, side: int = 3):
+        super().__init__()
+        self.conv2d = nn.Conv2d(inputs, outputs, side, padding=side // 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, inputs, H, W) → (N, outputs, H, W)."""
+        return F.leaky_relu(self.conv2d(x), 0.2, inplace=True)
+
+
+class DenseBlock(nn.Module):
+    """Five convolutions, each of all before it; a tenth of the last is added to the input."""
+
+    def __init__(self, width: int):
+        super().__init__()
+        half = width // 2
+        for i in range(1, 5):
+            self.add_module(f"conv{i}", Conv(width + (i - 1) * half, half))
+        self.conv5 = Conv(width + 4 * half, width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The same shape as ``x``."""
+        seen = x
+        for conv in (self.conv1, self.conv2, self.conv3, self.conv4):
+            seen = torch.cat([seen, conv(seen)], dim=1)
+        return 0.1 * self.conv5(seen) + x
+
+
+class GlobalBlock(nn.Module):
+    """Two convolutions, a tenth of which is added to the input.
+
+    ``fc`` holds the weights of channel gates. The original computes the gates and then goes
+    on without them, so they have never been trained and are not computed here.
+    """
+
+    def __init__(self, width: int):
+        super().__init__()
+        self.conv1 = Conv(width, width)
+        self.conv2 = Conv(width, width)
+        narrow = width // 4
+        self.fc = nn.Sequential(
+            nn.Linear(width, narrow, bias=False),
+            nn.ReLU(),
+            nn.Linear(narrow, narrow, bias=False),
+            nn.ReLU(),
+            nn.Linear(narrow, width, bias=False),
+            nn.Sigmoid(),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The same shape as ``x``."""
+        return 0.1 * self.conv2(self.conv1(x)) + x
+
+
+class HRNet(nn.Module):
+    """(N, channels, H, W) → (N, bands, H, W), any size.
+
+    Parameters
+    ----------
+    channels, bands : int
+        Of the input and of the output.
+    width : int
+        Channels at full size; each coarser grid has twice as many.
+    """
+
+    def __init__(self, channels: int = 3, bands: int = 31, width: int = 64):
+        super().__init__()
+        # each grid hands a quarter of its channels, spread out in space, to the finer one
+        self.top1 = Conv(64 * channels, 8 * width)
+        self.top21 = DenseBlock(8 * width)
+        self.top22 = GlobalBlock(8 * width)
+        self.top3 = Conv(8 * width, 8 * width, 1)
+        self.mid1 = Conv(16 * channels, 4 * width)
+        self.mid2 = Conv(6 * width, 4 * width)
+        self.mid31 = DenseBlock(4 * width)
+        self.mid32 = GlobalBlock(4 * width)
+        self.mid4 = Conv(4 * width, 4 * width)
+        self.bot1 = Conv(4 * channels, 2 * width)
+        self.bot2 = Conv(3 * width, 2 * width)
+        self.bot31 = DenseBlock(2 * width)
+        self.bot32 = DenseBlock(2 * width)
+        self.bot33 = GlobalBlock(2 * width)
+        self.bot4 = Conv(2 * width, 2 * width)
+        self.main1 = Conv(channels, width)
+        self.main2 = Conv(width + width // 2, width)
+        self.main31 = DenseBlock(width)
+        self.main32 = DenseBlock(width)
+        self.main33 = DenseBlock(width)
+        self.main34 = DenseBlock(width)
+        self.main35 = GlobalBlock(width)
+        self.main4 = Conv(width, bands)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Spectra of every pixel."""
+        height, width = x.shape[-2:]
+        x = pad_below_right(x, MULTIPLE)
+        top = self.top22(self.top21(self.top1(F.pixel_unshuffle(x, 8))))
+        coarse = F.pixel_shuffle(self.top3(top), 2)
+
+        mid = self.mid2(torch.cat([self.mid1(F.pixel_unshuffle(x, 4)), coarse], dim=1))
+        coarse = F.pixel_shuffle(self.mid4(self.mid32(self.mid31(mid))), 2)
+
+        bot = self.bot2(torch.cat([self.bot1(F.pixel_unshuffle(x, 2)), coarse], dim=1))
+        bot = self.bot33(self.bot32(self.bot31(bot)))
+        coarse = F.pixel_shuffle(self.bot4(bot), 2)
+
+        main = self.main2(torch.cat([self.main1(x), coarse], dim=1))
+        main = self.main34(self.main33(self.main32(self.main31(main))))
+        return self.main4(self.main35(main))[:, :, :height, :width]
+
+
+#: Its defaults are the published size.
+PUBLISHED = HRNet
+
+
+def detect(weights: Mapping[str, Tensor]) -> bool:
+    """Four subnetworks, ``top``, ``mid``, ``bot`` and ``main``, of plain convolutions."""
+    keys = (
+        "top1.conv2d.weight",
+        "mid31.conv5.conv2d.weight",
+        "bot32.conv5.conv2d.weight",
+        "main1.conv2d.weight",
+        "main4.conv2d.weight",
+    )
+    return all(key in weights and weights[key].ndim == 4 for key in keys)
+
+
+def load(weights: Mapping[str, Tensor], card: ModelCard | None = None) -> Model:
+    """Build the model.
+
+    Raises
+    ------
+    ModelError
+        If a tensor is missing, too many or of another shape, or the card does not fit.
+    """
+    width, channels = weights["main1.conv2d.weight"].shape[:2]
+    bands = weights["main4.conv2d.weight"].shape[0]
+    module = fill(lambda: HRNet(channels, bands, width), weights, TITLE)
+    rule = MinMax()
+    return Model(
+        module=module,
+        card=card_for(card, id=ID, title=TITLE, bands=bands, input_rule=rule.name),
+        weights_sha256=weights_sha256(dict(weights)),
+        channels=channels,
+        bands=bands,
+        context=CONTEXT,
+        size_multiple=MULTIPLE,
+        bytes_per_pixel=4 * 18 * width,
+        rule=rule,
+    )

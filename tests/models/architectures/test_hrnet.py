@@ -1,0 +1,118 @@
+"""HRNet against the original, its hyper-parameters, its reach, and its unused gates."""
+
+import numpy as np
+import pytest
+import torch
+
+from napari_hsr.errors import ModelError
+from napari_hsr.inference import reconstruct
+from napari_hsr.models import from_state_dict
+from napari_hsr.models.architectures import hrnet
+from napari_hsr.models.architectures.loading import shapes_of
+
+
+def small(parity, channels=3, bands=31, width=4):
+    return parity.random_weights(shapes_of(lambda: hrnet.HRNet(channels, bands, width)))
+
+
+@pytest.fixture(scope="module")
+def published(parity):
+    return from_state_dict(parity.weights("hrnet"))
+
+
+@pytest.mark.parametrize("case", [1, 2])
+def test_equals_the_original(golden, parity, published, case):
+    case = golden("hrnet", case)
+    assert parity.relative_error(published.module(case.input), case.output) <= case.tolerance
+
+
+def test_keys_shapes_and_parameters_are_the_originals(parity, published):
+    spec, state = parity.spec("hrnet"), published.module.state_dict()
+    assert [(k, list(v.shape)) for k, v in state.items()] == list(spec["keys"].items())
+    assert sum(p.numel() for p in published.module.parameters()) == spec["params"]
+
+
+def test_what_the_descriptor_says(published):
+    assert (published.card.architecture, published.card.name) == ("hrnet", "hrnet")
+    assert (published.channels, published.bands) == (3, 31)
+    assert (published.context, published.size_multiple) == (160, 8)
+    assert published.rule.name.startswith("min-max")
+    assert "assumption" in published.card.limits
+    assert not published.module.training
+
+
+@pytest.mark.parametrize("form", [(3, 31, 4), (3, 31, 12), (4, 31, 8), (3, 7, 4)])
+def test_hyper_parameters_are_read_off_the_weights(parity, form):
+    channels, bands, _ = form
+    model = from_state_dict(small(parity, *form), parity.card("hrnet", bands))
+    assert (model.channels, model.bands) == (channels, bands)
+    assert model.module(torch.rand(1, channels, 9, 5)).shape == (1, bands, 9, 5)
+
+
+def test_only_its_own_weights_are_recognised(parity):
+    assert [net for net in parity.nets() if hrnet.detect(parity.shaped(net))] == ["hrnet"]
+
+
+def test_the_gates_are_loaded_and_change_nothing(parity):
+    spec, weights = parity.spec("hrnet"), small(parity)
+    gates = [key for key in weights if ".fc." in key]
+    assert sorted(gates) == sorted(spec["dead_params"])
+    x = torch.rand(1, 3, 16, 8)
+    before = hrnet.load(weights)
+    after = hrnet.load({k: v + 1 if k in gates else v for k, v in weights.items()})
+    assert torch.equal(before.module(x), after.module(x))
+    assert before.weights_sha256 != after.weights_sha256
+    assert all(torch.equal(before.module.state_dict()[key], weights[key]) for key in gates)
+
+
+def test_negative_output_is_a_fifth(parity):
+    """The leaky ReLU at the end: turning its convolution round turns -0.2 v into v."""
+    weights = small(parity)
+    turned = {k: -v if k.startswith("main4.") else v for k, v in weights.items()}
+    x = torch.rand(1, 3, 8, 16)
+    positive, negative = (hrnet.load(w).module(x) for w in (weights, turned))
+    assert (positive > 0).all()
+    torch.testing.assert_close(negative, -0.2 * positive)
+
+
+def test_context_is_as_far_as_a_pixel_sees(parity):
+    """From the corner of a pixel of the coarsest grid, from where it sees farthest."""
+    model = hrnet.load(small(parity))
+    assert parity.reach(model.module, 3, 336, (168, 168)) == model.context - 1
+
+
+def test_tiles_equal_the_whole(parity):
+    model = hrnet.load(small(parity))
+    for size in ((403, 21), (13, 389)):
+        image = np.random.default_rng(0).random((*size, 3), dtype=np.float32)
+        tiled, whole = (reconstruct(image, model, tile=tile).data for tile in (101, "whole"))
+        assert parity.relative_error(tiled, whole) <= 1e-5
+
+
+def test_other_precisions_than_float32(parity):
+    """The original fails in them: it builds a float32 kernel inside its forward."""
+    x = parity.seeded_input(3, (1, 3, 16, 8))
+    module = hrnet.load(small(parity)).module
+    single = module(x)
+    assert parity.relative_error(single, module.double()(x.double())) <= 1e-5
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 9), (5, 5), (13, 7)])
+def test_every_size_and_constant_images(published, size):
+    for x in (torch.rand(1, 3, *size), torch.zeros(1, 3, *size), torch.full((1, 3, *size), 0.7)):
+        found = published.module(x)
+        assert found.shape == (1, 31, *size)
+        assert torch.isfinite(found).all()
+
+
+def test_padding_is_by_reflection_below_and_to_the_right(parity):
+    module = hrnet.load(small(parity)).module
+    x = torch.rand(1, 3, 13, 11)
+    padded = torch.nn.functional.pad(x, (0, 5, 0, 3), mode="reflect")
+    assert torch.equal(module(x), module(padded)[..., :13, :11])
+
+
+def test_the_first_key_that_differs_is_named(parity):
+    weights = small(parity) | {"main5.conv2d.weight": torch.zeros(2)}
+    with pytest.raises(ModelError, match=r"HRNet, but main5\.conv2d\.weight \(2\) has no place"):
+        from_state_dict(weights)
