@@ -84,13 +84,14 @@ def read_weights(path: str | os.PathLike) -> dict[str, torch.Tensor]:
 def save_model(path: str | os.PathLike, weights: dict[str, torch.Tensor], card: ModelCard) -> Path:
     """Write weights and card to one safetensors file, atomically.
 
-    The same weights and card give the same bytes.
+    The same weights and card give the same bytes. A tensor that has several names is written
+    under each.
     """
     from safetensors.torch import save
 
     path = Path(path)
     header = {CARD_KEY: json.dumps(card.model_dump(mode="json"), ensure_ascii=False)}
-    tensors = {key: value.detach().cpu().contiguous() for key, value in weights.items()}
+    tensors = _apart({key: value.detach().cpu() for key, value in weights.items()})
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".part")
     try:
@@ -102,6 +103,19 @@ def save_model(path: str | os.PathLike, weights: dict[str, torch.Tensor], card: 
         os.unlink(temporary)
         raise
     return path
+
+
+def _apart(weights: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Contiguous tensors, each with memory of its own: a layer under several names shares it."""
+    seen: set[int] = set()
+    apart = {}
+    for key, value in weights.items():
+        memory = value.untyped_storage()
+        whole = value.is_contiguous() and memory.nbytes() == value.numel() * value.element_size()
+        alone = whole and memory.data_ptr() not in seen
+        apart[key] = value if alone else value.contiguous().clone()
+        seen.add(memory.data_ptr())
+    return apart
 
 
 def weights_sha256(weights: dict[str, torch.Tensor]) -> str:

@@ -88,6 +88,25 @@ ARCHITECTURES: tuple[Architecture, ...] = tuple(
 )
 
 
+def recognise(weights: Weights) -> Architecture:
+    """The architecture of a plain state dict.
+
+    Raises
+    ------
+    ModelError
+        If there is none: the nearest is named, with the first key or shape that differs.
+    """
+    for architecture in ARCHITECTURES:
+        if architecture.detect(weights):
+            return architecture
+    clause = nearest(weights, {a.title: a.published for a in ARCHITECTURES if a.published})
+    if clause is None:
+        keys = ", ".join(list(weights)[:3])
+        known = ", ".join(a.id for a in ARCHITECTURES)
+        raise ModelError(f"Weights not recognised (they begin with {keys}); known: {known}.")
+    raise ModelError(f"Weights not recognised: {clause}.")
+
+
 def from_state_dict(weights: Weights, card: ModelCard | None = None) -> Model:
     """Recognise weights and build their model.
 
@@ -105,17 +124,10 @@ def from_state_dict(weights: Weights, card: ModelCard | None = None) -> Model:
         or shape that differs), or the card names another one.
     """
     weights = unwrap(weights)
-    for architecture in ARCHITECTURES:
-        if architecture.detect(weights):
-            if card is not None and card.architecture != architecture.id:
-                raise ModelError(
-                    f"The card of {card.name} names the architecture {card.architecture}, "
-                    f"but its weights are those of {architecture.id}."
-                )
-            return architecture.load(weights, card)
-    clause = nearest(weights, {a.title: a.published for a in ARCHITECTURES if a.published})
-    if clause is None:
-        keys = ", ".join(list(weights)[:3])
-        known = ", ".join(a.id for a in ARCHITECTURES)
-        raise ModelError(f"Weights not recognised (they begin with {keys}); known: {known}.")
-    raise ModelError(f"Weights not recognised: {clause}.")
+    architecture = recognise(weights)
+    if card is not None and card.architecture != architecture.id:
+        raise ModelError(
+            f"The card of {card.name} names the architecture {card.architecture}, "
+            f"but its weights are those of {architecture.id}."
+        )
+    return architecture.load(weights, card)

@@ -230,6 +230,9 @@ class MIRNet(nn.Module):
         return (self.conv_out(self.body(x)) + x)[:, :, :rows, :columns]
 
 
+#: Without arguments, the network in its published size.
+PUBLISHED = MIRNet
+
 _UNIT = "body.0.body.0."
 _NEEDED = {
     "conv_in.weight",

@@ -239,6 +239,9 @@ class MPRNet(nn.Module):
         return x[:, :, :rows, :columns]
 
 
+#: Without arguments, the network in its published size.
+PUBLISHED = MPRNet
+
 _NEEDED = {
     "conv_in.weight",
     "concat12.weight",

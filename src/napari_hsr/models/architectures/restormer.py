@@ -193,6 +193,9 @@ class Restormer(nn.Module):
         return x[:, :, :rows, :columns]
 
 
+#: Without arguments, the network in its published size.
+PUBLISHED = Restormer
+
 _ENTRANCES = ("encoder_level1", "encoder_level2", "encoder_level3", "latent")
 _NEEDED = {
     "output.weight",
