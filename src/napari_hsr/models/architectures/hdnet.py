@@ -179,7 +179,7 @@ def load(weights: Mapping[str, Tensor], card: ModelCard | None = None) -> Model:
     after = max(0, numbered(weights, "body.")[-1] - before - 2)
     groups = max(1, len(numbered(weights, f"body.{before + 1}.subspaces.")))
     module = fill(lambda: HDNet(channels, bands, width, before, after, groups), weights, TITLE)
-    rule = MinMax(clip=True)  # as the original saves its cubes
+    rule = MinMax()
     return Model(
         module=module,
         card=card_for(card, id=ID, title=TITLE, bands=bands, input_rule=rule.name),

@@ -92,7 +92,7 @@ def load(weights: Mapping[str, Tensor], card: ModelCard | None = None) -> Model:
     bands, channels = weights["embedding_1.weight"].shape[:2]
     depths = depths_of(weights)
     module = fill(lambda: MST(channels, bands, depths), weights, TITLE)
-    rule = MinMax(clip=True)  # as the original saves its cubes
+    rule = MinMax()
     return Model(
         module=module,
         card=card_for(card, id=ID, title=TITLE, bands=bands, input_rule=rule.name),

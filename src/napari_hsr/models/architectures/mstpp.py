@@ -108,7 +108,7 @@ def load(weights: Mapping[str, Tensor], card: ModelCard | None = None) -> Model:
     stages = len(numbered(weights, "body."))
     depths = depths_of(weights, "body.0.")
     module = fill(lambda: MSTPlusPlus(channels, bands, width, stages, depths), weights, TITLE)
-    rule = MinMax(clip=True)  # as the original saves its cubes
+    rule = MinMax()
     return Model(
         module=module,
         card=card_for(card, id=ID, title=TITLE, bands=bands, input_rule=rule.name),
