@@ -111,7 +111,8 @@ def events(
     with PeakMemory(torch_device) as memory:
         statistics = model.rule.measure(source.read(t.rows.core, t.columns.core) for t in tiles)
         height, width = photograph.height * model.scale, photograph.width * model.scale
-        data = np.empty((model.bands, height, width), np.float32)
+        blended = any(t.blended for t in tiles)
+        data = (np.zeros if blended else np.empty)((model.bands, height, width), np.float32)
         low, high = np.inf, -np.inf
         for done, part in enumerate(tiles):
             if cancel is not None and cancel.is_set():
@@ -119,16 +120,21 @@ def events(
             yield Progress(done, len(tiles), "Reconstructing")
             core = _core(part, source, model, statistics, torch_device, used)
             rows, columns = (
-                slice(s.core.start * model.scale, s.core.stop * model.scale)
+                slice(s.write.start * model.scale, s.write.stop * model.scale)
                 for s in (part.rows, part.columns)
             )
-            data[:, rows, columns] = core
             source.count(part.rows.core, part.columns.core)
+            if part.blended:
+                data[:, rows, columns] += core * part.weights(model.scale)
+                continue
+            data[:, rows, columns] = core
             # The range is found on the way, so that nobody scans the cube for it again.
             least, most = finite_range(core)
             low, high = min(low, least), max(high, most)
         if cancel is not None and cancel.is_set():
             raise Cancelled
+        if blended:
+            low, high = finite_range(data)
         yield Progress(len(tiles), len(tiles), "Done")
     cube = Cube(
         data,
@@ -137,7 +143,7 @@ def events(
         name=f"{photograph.name} {model.name}",
         provenance=_provenance(photograph, model, torch_device, used),
         metadata={"card": model.card.model_dump(mode="json")},
-        notices=source.notices(),
+        notices=_notices(source, model, tiles),
         _value_range=(low, high) if low <= high else (0.0, 0.0),
     )
     yield Result(
@@ -180,7 +186,8 @@ def reconstruct(
     device : str
         ``"auto"``, ``"cpu"``, ``"cuda:0"``, ``"mps"``.
     tile : int, "auto" or "whole"
-        Side of the tiles in pixels.
+        Side of the tiles in pixels; for a network that was trained on crops of one size,
+        "auto" takes overlapping windows of that size, and "whole" the image as it is.
     precision : str
         ``"auto"``, ``"float32"``, ``"bfloat16"`` or ``"float16"``.
     progress : callable, optional
@@ -232,7 +239,7 @@ def _core(
     device: torch.device,
     precision: str,
 ) -> np.ndarray:
-    """The core of one tile, (bands, h, w) float32."""
+    """What is written of one tile, (bands, h, w) float32."""
     import torch
 
     rgb = model.rule.apply(source.read(part.rows.read, part.columns.read), statistics)
@@ -259,6 +266,11 @@ def pad_to_multiple(rgb: np.ndarray, multiple: int) -> np.ndarray:
         return rgb
     mode = "reflect" if all(s < n for s, n in zip(short, rgb.shape, strict=False)) else "edge"
     return np.pad(rgb, ((0, short[0]), (0, short[1]), (0, 0)), mode=mode)
+
+
+def _notices(source: TileSource, model: Model, tiles: list[tiling.Tile]) -> tuple[str, ...]:
+    plan = tiling.notice(model, tiles)
+    return (*source.notices(), *([plan] if plan else []), *model.notices)
 
 
 def _provenance(

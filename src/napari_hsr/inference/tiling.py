@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+import numpy as np
 
 from napari_hsr.errors import InputError
 from napari_hsr.models.descriptor import Model
@@ -22,16 +25,26 @@ class Span:
     read : slice
         What is read: the core and its context, cut at the image's edges.
     core : slice
-        What is kept of the result.
+        The part that no other tile has.
+    weights : ndarray of float32 or None
+        None where the core is all that is kept of the result. Else everything read is kept,
+        times these positive weights, and the tiles are added up: at every pixel the weights
+        of all spans sum to 1.
     """
 
     read: slice
     core: slice
+    weights: np.ndarray | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def write(self) -> slice:
+        """What the result goes to."""
+        return self.core if self.weights is None else self.read
 
     @property
     def keep(self) -> slice:
-        """The core, counted from the first pixel read."""
-        return slice(self.core.start - self.read.start, self.core.stop - self.read.start)
+        """What is written, counted from the first pixel read."""
+        return slice(self.write.start - self.read.start, self.write.stop - self.read.start)
 
 
 @dataclass(frozen=True)
@@ -40,6 +53,45 @@ class Tile:
 
     rows: Span
     columns: Span
+
+    @property
+    def blended(self) -> bool:
+        """Whether the result is weighted and added to that of its neighbours."""
+        return self.rows.weights is not None or self.columns.weights is not None
+
+    def weights(self, scale: int = 1) -> np.ndarray:
+        """Weights of what is written, (height, width) or broadcast to it, in output pixels."""
+        sides = (
+            np.ones(1, np.float32) if s.weights is None else s.weights.repeat(scale)
+            for s in (self.rows, self.columns)
+        )
+        return np.multiply.outer(*sides)
+
+
+def windows(length: int, side: int) -> list[Span]:
+    """Cover ``length`` pixels with windows of ``side`` that overlap by a quarter and are blended.
+
+    All windows are of one size, spread evenly. Their weights fall off linearly towards both
+    ends, stay positive, and are divided by their sum. An image that fits one window has no
+    weights.
+    """
+    if length <= side:
+        return [Span(slice(0, length), slice(0, length))]
+    step = side - side // 4
+    starts = np.linspace(0, length - side, -(-(length - side) // step) + 1).round().astype(int)
+    ramp = np.minimum(np.arange(1, side + 1), np.arange(side, 0, -1)).astype(float)
+    total = np.zeros(length)
+    for start in starts:
+        total[start : start + side] += ramp
+    cuts = [0, *(int(a + side + b) // 2 for a, b in pairwise(starts)), length]
+    return [
+        Span(
+            slice(int(start), int(start) + side),
+            slice(first, last),
+            (ramp / total[start : start + side]).astype(np.float32),
+        )
+        for start, first, last in zip(starts, cuts[:-1], cuts[1:], strict=True)
+    ]
 
 
 def spans(length: int, tile: int, context: int, multiple: int = 1) -> list[Span]:
@@ -57,7 +109,7 @@ def spans(length: int, tile: int, context: int, multiple: int = 1) -> list[Span]
 
 
 def plan(height: int, width: int, model: Model, tile: int | str = "auto") -> list[Tile]:
-    """Tiles that cover the image once, row by row.
+    """Tiles that cover the image, row by row.
 
     Parameters
     ----------
@@ -65,9 +117,11 @@ def plan(height: int, width: int, model: Model, tile: int | str = "auto") -> lis
         Of the input, in pixels.
     model : Model
         Its ``context`` says how far around a tile must be read; a model that depends on
-        the whole image (``context`` None) is not tiled.
+        the whole image (``context`` None) is not tiled. One with a ``window`` runs in
+        overlapping windows that are blended.
     tile : int, "auto" or "whole"
-        Side of a core in pixels; "auto" fits the working memory of the model.
+        Side of a core or window in pixels; "auto" fits the working memory of the model, or
+        is the window that it was trained on.
 
     Raises
     ------
@@ -75,6 +129,9 @@ def plan(height: int, width: int, model: Model, tile: int | str = "auto") -> lis
         If ``tile`` is none of these, or asks to tile a model that cannot be tiled.
     """
     side = _side(height, width, model, tile)
+    if model.window is not None:
+        across = windows(width, side)
+        return [Tile(rows, columns) for rows in windows(height, side) for columns in across]
     context = model.context or 0
     return [
         Tile(rows, columns)
@@ -88,14 +145,40 @@ def _side(height: int, width: int, model: Model, tile: int | str) -> int:
     if tile == "whole":
         return whole
     if tile == "auto":
+        if model.window is not None:
+            return model.window
         if model.context is None:
             return whole
         fits = int((AUTO_BYTES / model.bytes_per_pixel) ** 0.5) - 2 * model.context
         return min(whole, max(AUTO_LEAST, fits // 64 * 64))
     if isinstance(tile, bool) or not isinstance(tile, int) or tile < 1:
         raise InputError(f"A tile is a number of pixels, 'auto' or 'whole', not {tile!r}.")
-    if model.context is None and tile < whole:
+    if model.window is None and model.context is None and tile < whole:
         raise InputError(
             f"{model.name} depends on the whole image and cannot be tiled: choose 'auto' or 'whole'."
         )
     return tile
+
+
+def notice(model: Model, tiles: list[Tile]) -> str | None:
+    """What the user must know of this plan for this model, in one sentence, or None."""
+    if model.window is None:
+        return None
+    rows, columns = (s.read.stop - s.read.start for s in (tiles[0].rows, tiles[0].columns))
+    trained = f"crops of {model.window} × {model.window} pixels"
+    if len(tiles) > 1:
+        as_trained = max(rows, columns) == model.window
+        return (
+            f"Computed in {len(tiles)} overlapping windows of {rows} × {columns} pixels, blended"
+            + (
+                ", as the network was trained on such crops."
+                if as_trained
+                else f"; the network was trained on {trained} and its result depends on the size."
+            )
+        )
+    if max(rows, columns) > model.window:
+        return (
+            f"Computed from the whole image at once; the network was trained on {trained} only, "
+            "and its result depends on the size of the image."
+        )
+    return None

@@ -70,6 +70,9 @@ class Model:
     context : int or None
         Pixels around an output pixel that it depends on; 0 for a pixel-wise model,
         None if it depends on the whole image, which is then never tiled.
+    window : int or None
+        Side of the crops that the network was trained on, where its result depends on it: it
+        then runs in overlapping windows of that size unless asked for the whole image.
     precisions : tuple of str
         What the module may be computed in, the exact one first.
     bytes_per_pixel : int
@@ -79,6 +82,8 @@ class Model:
     one_image_at_a_time : bool
         Whether images in a batch would change each other's result (MST): inference hands the
         module one image at a time, whatever the network.
+    notices : tuple of str
+        What the user must be told of every cube that it makes.
     source : str
         Where it was loaded from.
     """
@@ -91,10 +96,12 @@ class Model:
     scale: int = 1
     size_multiple: int = 1
     context: int | None = 0
+    window: int | None = None
     precisions: tuple[str, ...] = ("float32",)
     bytes_per_pixel: int = 1024
     rule: InputRule = field(default_factory=AsIs)
     one_image_at_a_time: bool = False
+    notices: tuple[str, ...] = ()
     source: str = ""
 
     @property
