@@ -15,6 +15,7 @@ from napari_hsr.models.architectures import (
     hinet,
     hrnet,
     hscnn_plus,
+    inr,
     mirnet,
     mprnet,
     mst_l,
@@ -72,6 +73,7 @@ ARCHITECTURES: tuple[Architecture, ...] = tuple(
     for module in (
         root_polynomial,
         mxrunet,
+        inr,
         mstpp,
         mst_l,
         hdnet,

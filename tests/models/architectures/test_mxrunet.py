@@ -83,6 +83,12 @@ def test_pipeline_of_the_original(pipeline, parity):
     assert error <= parity.TOLERANCE
 
 
+def test_published_layout(parity):
+    with torch.device("meta"):
+        weights = mxrunet.PUBLISHED().state_dict()
+    assert {k: list(v.shape) for k, v in weights.items()} == parity.spec("mxrunet_shallow")["keys"]
+
+
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_layout_is_read_off_the_weights(layout):
     weights = _weights(layout)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import torch
@@ -69,6 +70,19 @@ class Layout:
         depth = sum(self.blocks) * (3 if self.bottleneck else 2) + 2
         attention = "with" if self.attention else "without"
         return f"mxresnet{depth}, {attention} self-attention"
+
+
+#: The smallest that was published: mxresnet18 with self-attention, for RGB and 31 bands.
+SHALLOW = Layout(
+    channels=3,
+    bands=31,
+    stem=(32, 64, 64),
+    inner=(64, 128, 256, 512),
+    outer=(64, 128, 256, 512),
+    blocks=(2, 2, 2, 2),
+    bottleneck=False,
+    attention=True,
+)
 
 
 def _conv_norm(into: int, out: int, size: int, stride: int = 1, mish: bool = True) -> nn.Sequential:
@@ -234,6 +248,10 @@ class MXRUNet(nn.Module):
             features = block(features, skips.pop())
         features = torch.cat([self.layers[8](features), rgb], dim=1)
         return self.layers[11](self.layers[10](features))[..., :height, :width]
+
+
+#: Builds the smallest network that was published.
+PUBLISHED = partial(MXRUNet, SHALLOW)
 
 
 def detect(weights: Weights) -> bool:
