@@ -26,6 +26,14 @@ def _shared_folder() -> Path:
     return Path(os.environ.get("NAPARI_HSR_SHARED") or CHECKOUT.parent / "shared")
 
 
+@pytest.fixture(autouse=True)
+def own_data(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty data folder, so that no test sees or touches the models of whoever runs it."""
+    folder = tmp_path_factory.mktemp("data")
+    monkeypatch.setenv("NAPARI_HSR_DATA", str(folder))
+    return folder
+
+
 @pytest.fixture(scope="session")
 def shared() -> Path:
     """The folder of reference data and goldens; tests that need it are skipped without it."""

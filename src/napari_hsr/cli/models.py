@@ -1,21 +1,128 @@
-"""List the models at hand: what each was made for, its figures, licence and limits."""
+"""The models at hand: list and show them, import checkpoints, complete their cards, hand them on.
+
+Without an action, all models are listed.
+"""
 
 from __future__ import annotations
 
 import argparse
 import shutil
 import textwrap
+import warnings
+from typing import TYPE_CHECKING
 
-from napari_hsr.cli.output import print_json
+from napari_hsr.cli.output import note, print_json
 
-HELP = "list the models at hand"
+if TYPE_CHECKING:
+    from napari_hsr.models import ModelCard
+
+HELP = "list, show, import, edit, remove and export models"
+
+#: What can be stated of a model, with the help of each option.
+_FACTS = {
+    "title": "one line for lists",
+    "units": "what the output values are, for instance reflectance",
+    "training-data": "what it was trained on",
+    "protocol": "how it was trained and measured",
+    "licence": "the licence of the weights",
+    "limits": "what it cannot do",
+    "source": "where the weights come from",
+}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print the model cards as JSON")
+    actions = parser.add_subparsers(title="actions", metavar="ACTION", dest="action")
+
+    def action(name: str, about: str) -> argparse.ArgumentParser:
+        command = actions.add_parser(
+            name, help=about, description=f"{about[0].upper()}{about[1:]}."
+        )
+        command.add_argument(
+            "--debug", action="store_true", default=argparse.SUPPRESS, help=argparse.SUPPRESS
+        )
+        return command
+
+    def with_json(command: argparse.ArgumentParser) -> None:
+        command.add_argument(
+            "--json", action="store_true", default=argparse.SUPPRESS, help="print it as JSON"
+        )
+
+    with_json(action("list", "list all models"))
+    show = action("show", "show the card of one model")
+    show.add_argument("name", metavar="NAME", help="a model, or a safetensors file with a card")
+    with_json(show)
+
+    bring = action("import", "recognise a checkpoint and keep it among your models")
+    bring.add_argument("file", metavar="FILE", help="a .pth, .pt, .ckpt or .safetensors file")
+    bring.add_argument("--name", required=True, help="what to call the model")
+    bring.add_argument(
+        "--as",
+        dest="entry",
+        metavar="ENTRY",
+        help="the entry of the catalogue that the file is, which completes the card",
+    )
+    bring.add_argument("--input-rule", help="its input rule, for networks that have a choice")
+    _add_facts(bring)
+    bring.add_argument("--overwrite", action="store_true", help="replace a model of that name")
+
+    edit = action("edit", "complete or correct the card of an imported model")
+    edit.add_argument("name", metavar="NAME")
+    _add_facts(edit)
+
+    action("remove", "delete an imported model").add_argument("name", metavar="NAME")
+
+    export = action("export", "copy a model with its card to a file")
+    export.add_argument("name", metavar="NAME")
+    export.add_argument(
+        "-o", "--output", required=True, metavar="FILE", help="a .safetensors file, or a folder"
+    )
+    export.add_argument("--overwrite", action="store_true", help="replace the file")
+
+    with_json(action("catalogue", "list public weights and the pages where they are published"))
+
+
+def _add_facts(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--wavelengths",
+        type=_wavelengths,
+        metavar="NM",
+        help="band centres in nm: 400:700:10 (first:last:step), or 410,430,450",
+    )
+    parser.add_argument(
+        "--input-encoding",
+        metavar="ENCODING",
+        help="what the model was made for: srgb, linear-srgb, xyz-d65, camera:<name>",
+    )
+    for name, about in _FACTS.items():
+        parser.add_argument(f"--{name}", help=about)
+
+
+def _wavelengths(text: str) -> list[float]:
+    """``400:700:10`` or ``410,430,450`` in nm."""
+    try:
+        if ":" not in text:
+            return [float(part) for part in text.replace(",", " ").split()]
+        first, last, step = (float(part) for part in text.split(":"))
+        count = round((last - first) / step)
+        if count < 1 or abs(first + count * step - last) > 1e-6 * abs(step):
+            raise ValueError(text)
+        return [first + i * step for i in range(count + 1)]
+    except (ValueError, ZeroDivisionError):
+        raise argparse.ArgumentTypeError(
+            f"{text!r}: first:last:step or a list with commas was expected, in nm"
+        ) from None
 
 
 def run(args: argparse.Namespace) -> int:
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", UserWarning)
+        status = _ACTIONS[args.action or "list"](args)
+    note(dict.fromkeys(str(warning.message) for warning in caught))
+    return status
+
+
+def _list(args: argparse.Namespace) -> int:
     from napari_hsr.models import DEFAULT, list_models
 
     cards = list_models()
@@ -24,13 +131,133 @@ def run(args: argparse.Namespace) -> int:
             [{**card.model_dump(mode="json"), "default": card.name == DEFAULT} for card in cards]
         )
         return 0
-    width = min(shutil.get_terminal_size().columns, 100)
     for card in cards:
-        print(f"{card.name}{' (default)' if card.name == DEFAULT else ''}: {card.title}")
-        for heading, text in card.sentences():
-            print(
-                textwrap.fill(
-                    f"{heading}: {text}", width, initial_indent="  ", subsequent_indent="      "
-                )
-            )
+        _print_card(card, " (default)" if card.name == DEFAULT else "")
     return 0
+
+
+def _show(args: argparse.Namespace) -> int:
+    from napari_hsr.models import card_of
+
+    card = card_of(args.name)
+    if args.json:
+        print_json(card.model_dump(mode="json"))
+    else:
+        _print_card(card)
+        _print_row("Architecture", card.architecture)
+        _print_row("Source", card.source)
+        _print_row("SHA-256 of the weights", card.weights_sha256 or "not pinned")
+    return 0
+
+
+def _import(args: argparse.Namespace) -> int:
+    from napari_hsr.models.importing import import_checkpoint
+
+    model = import_checkpoint(
+        args.file,
+        args.name,
+        entry=args.entry,
+        input_rule=args.input_rule,
+        overwrite=args.overwrite,
+        **_facts(args),
+    )
+    print(f"{args.file}: recognised as {model.card.architecture}, kept as {model.name}.")
+    _print_card(model.card)
+    open_facts = [name for name in ("training_data", "licence") if _is_open(model.card, name)]
+    if open_facts:
+        options = " ".join(f"--{name.replace('_', '-')} …" for name in open_facts)
+        note([f"complete its card with: napari-hsr models edit {model.name} {options}"])
+    return 0
+
+
+def _edit(args: argparse.Namespace) -> int:
+    from napari_hsr.models.store import edit
+
+    facts = {key: value for key, value in _facts(args).items() if value is not None}
+    if not facts:
+        args.usage_error("edit: nothing was stated; see napari-hsr models edit --help")
+    _print_card(edit(args.name, **facts))
+    return 0
+
+
+def _remove(args: argparse.Namespace) -> int:
+    from napari_hsr.models.store import remove
+
+    remove(args.name)
+    print(f"{args.name} was deleted.")
+    return 0
+
+
+def _export(args: argparse.Namespace) -> int:
+    from napari_hsr.models.store import export
+
+    print(export(args.name, args.output, overwrite=args.overwrite))
+    return 0
+
+
+def _catalogue(args: argparse.Namespace) -> int:
+    from dataclasses import asdict
+
+    from napari_hsr.cube import Wavelengths
+    from napari_hsr.models.card import FIGURE_LABELS
+    from napari_hsr.models.catalogue import ENTRIES
+
+    if args.json:
+        print_json([asdict(entry) for entry in ENTRIES])
+        return 0
+    for entry in ENTRIES:
+        print(f"{entry.name}: {entry.title}")
+        _print_row("Architecture", entry.architecture)
+        _print_row("Published at", entry.page)
+        _print_row("Weights", entry.link or "none published")
+        _print_row("Input", "; ".join(filter(None, (entry.input_encoding, entry.input_rule))))
+        _print_row("Output", Wavelengths(entry.wavelengths_nm).describe())
+        _print_row("Trained on", entry.training_data)
+        if entry.figures:
+            figures = ", ".join(f"{FIGURE_LABELS[k]} {v:g}" for k, v in entry.figures.items())
+            _print_row("Reported", f"{figures} ({entry.protocol})")
+        _print_row("Licence", entry.licence)
+        _print_row("Note", entry.note)
+    return 0
+
+
+_ACTIONS = {
+    "list": _list,
+    "show": _show,
+    "import": _import,
+    "edit": _edit,
+    "remove": _remove,
+    "export": _export,
+    "catalogue": _catalogue,
+}
+
+
+def _facts(args: argparse.Namespace) -> dict:
+    names = ["wavelengths", "input_encoding", *(name.replace("-", "_") for name in _FACTS)]
+    return {name: getattr(args, name) for name in names}
+
+
+def _is_open(card: ModelCard, name: str) -> bool:
+    return getattr(card, name) == type(card).model_fields[name].default
+
+
+def _print_card(card: ModelCard, mark: str = "") -> None:
+    print(f"{card.name}{mark}: {card.title}")
+    for heading, text in card.sentences():
+        _print_row(heading, text)
+
+
+def _print_row(heading: str, text: str) -> None:
+    if not text:
+        return
+    width = min(shutil.get_terminal_size().columns, 100)
+    print(
+        textwrap.fill(
+            f"{heading}: {text}",
+            width,
+            initial_indent="  ",
+            subsequent_indent="      ",
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+    )

@@ -4,9 +4,17 @@ Importing this package does not import torch; loading a model does.
 """
 
 from napari_hsr.models.card import ModelCard
-from napari_hsr.models.library import DEFAULT, list_models, load_model
+from napari_hsr.models.library import DEFAULT, card_of, list_models, load_model
 
-__all__ = ["DEFAULT", "ModelCard", "from_state_dict", "list_models", "load_model"]
+__all__ = [
+    "DEFAULT",
+    "ModelCard",
+    "card_of",
+    "from_state_dict",
+    "import_checkpoint",
+    "list_models",
+    "load_model",
+]
 
 
 def __getattr__(name: str):
@@ -14,4 +22,8 @@ def __getattr__(name: str):
         from napari_hsr.models.registry import from_state_dict
 
         return from_state_dict
+    if name == "import_checkpoint":
+        from napari_hsr.models.importing import import_checkpoint
+
+        return import_checkpoint
     raise AttributeError(f"module 'napari_hsr.models' has no attribute {name!r}")

@@ -40,6 +40,10 @@ class ModelCard(BaseModel):
         ``{"where": {"psnr_db": …}}``: measured, with the protocol above.
     training : dict
         Settings that made the weights (order, ridge, seed…).
+    version : str
+        Of the model, if it has one.
+    weights_sha256 : str
+        Hash that the weights must have when they are loaded; empty if none is pinned.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -59,6 +63,7 @@ class ModelCard(BaseModel):
     source: str = "not stated"
     training: dict[str, Any] = Field(default_factory=dict)
     version: str = ""
+    weights_sha256: str = Field(default="", pattern=r"^([0-9a-f]{64})?$")
 
     @field_validator("wavelengths_nm")
     @classmethod

@@ -1,4 +1,4 @@
-"""Models by name: those on board, and those in a folder or file of the user's."""
+"""Models by name: those on board, those imported, and those in a folder or file of the user's."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ _BUNDLED = Path(__file__).parent / "bundled"
 
 
 @lru_cache(maxsize=1)
-def _bundled() -> dict[str, tuple[ModelCard, Path]]:
+def bundled() -> dict[str, tuple[ModelCard, Path]]:
+    """Cards and files of the models on board, by name."""
     from napari_hsr.models.checkpoint import read_card
 
     found = {}
@@ -31,13 +32,40 @@ def _bundled() -> dict[str, tuple[ModelCard, Path]]:
 
 
 def list_models() -> list[ModelCard]:
-    """Cards of all models that :func:`load_model` knows by name, the default first."""
-    cards = [card for card, _ in _bundled().values()]
-    return sorted(cards, key=lambda card: (card.name != DEFAULT, card.name))
+    """Cards of all models that :func:`load_model` knows by name.
+
+    The default first, the others on board, then those that the user imported. An imported
+    model whose file cannot be read is left out with a warning.
+    """
+    from napari_hsr.models.store import stored
+
+    on_board = [card for card, _ in bundled().values()]
+    imported = [card for card, _ in stored().values()]
+    return [
+        *sorted(on_board, key=lambda card: (card.name != DEFAULT, card.name)),
+        *sorted(imported, key=lambda card: card.name),
+    ]
+
+
+def card_of(name: str | PathLike) -> ModelCard:
+    """The card of a model by name, or in a folder or safetensors file; nothing is loaded.
+
+    Raises
+    ------
+    ModelError
+        If there is no such model.
+    FileError
+        If the file is damaged or carries no card.
+    """
+    from napari_hsr.models.checkpoint import read_card
+
+    return read_card(_file_of(fspath(name)))
 
 
 def load_model(name: str | PathLike | Model = DEFAULT) -> Model:
     """Load a model by name, or from a folder or safetensors file.
+
+    Names go before folders and files.
 
     Parameters
     ----------
@@ -62,15 +90,28 @@ def load_model(name: str | PathLike | Model = DEFAULT) -> Model:
     if isinstance(name, Model):
         return name
     text = fspath(name)
-    if text in _bundled():
-        return _load_file(_bundled()[text][1], text)
+    return _load_file(_file_of(text), text)
+
+
+def _file_of(text: str) -> Path:
+    """The file of a model by name, or the one that a path leads to."""
+    from napari_hsr.models.store import stored
+
+    models = {**stored(), **bundled()}
+    if text in models:
+        return models[text][1]
     path = Path(text)
     if path.exists():
-        from napari_hsr.models.checkpoint import find_weights
+        from napari_hsr.models.checkpoint import TORCH_SUFFIXES, find_weights
 
-        return _load_file(find_weights(path), text)
+        if path.suffix.lower() in TORCH_SUFFIXES and path.is_file():
+            raise ModelError(
+                f"{path}: a checkpoint carries no card, so it is imported first: "
+                f"napari-hsr models import {path} --name …"
+            )
+        return find_weights(path)
     known = ", ".join(card.name for card in list_models())
-    raise ModelError(f"There is no model or folder named {text!r}; models on board: {known}.")
+    raise ModelError(f"There is no model or folder named {text!r}; models at hand: {known}.")
 
 
 def _load_file(path: Path, source: str) -> Model:
@@ -84,4 +125,9 @@ def _load_file(path: Path, source: str) -> Model:
         model = from_state_dict(read_weights(path), card)
     except ModelError as error:
         raise ModelError(f"{path}: {error}") from error
+    if card.weights_sha256 not in ("", model.weights_sha256):
+        raise ModelError(
+            f"{path}: its weights have the SHA-256 {model.weights_sha256}, but its card pins "
+            f"{card.weights_sha256}: the file was changed or damaged."
+        )
     return replace(model, source=source)

@@ -1,0 +1,273 @@
+"""From a checkpoint that somebody published to a model of the user's, with a card.
+
+Only what is known goes into the card; what had to be assumed is said under its limits.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from napari_hsr.cube import DEFAULT_WAVELENGTHS_NM, Wavelengths
+from napari_hsr.errors import FileError, ModelError
+from napari_hsr.models.card import ILL_POSED, ModelCard
+
+if TYPE_CHECKING:
+    import torch
+
+    from napari_hsr.models.descriptor import Model
+    from napari_hsr.models.registry import Architecture
+
+#: What is said of a card's field that nobody stated.
+ASSUMED = {
+    "wavelengths_nm": "Its wavelengths, 400 to 700 nm in steps of 10, are an assumption.",
+    "input_encoding": "Its input encoding, linear sRGB, is an assumption.",
+}
+
+#: Fields of a card that are the user's to state; the others follow from the weights.
+STATABLE = {
+    *("title", "wavelengths_nm", "input_encoding", "units", "training_data", "protocol"),
+    *("licence", "limits", "source"),
+}
+
+
+def import_checkpoint(
+    path: str | os.PathLike,
+    name: str,
+    *,
+    entry: str | None = None,
+    title: str | None = None,
+    wavelengths: Iterable[float] | None = None,
+    input_encoding: str | None = None,
+    input_rule: str | None = None,
+    units: str | None = None,
+    training_data: str | None = None,
+    protocol: str | None = None,
+    licence: str | None = None,
+    limits: str | None = None,
+    source: str | None = None,
+    overwrite: bool = False,
+) -> Model:
+    """Recognise a checkpoint and keep it among the user's models.
+
+    The file is read without running any code that it carries, recognised from its weights
+    alone, and stored as safetensors with a model card and the hash of the weights.
+
+    Parameters
+    ----------
+    path : path-like
+        A checkpoint of torch (``.pth``, ``.pt``, ``.ckpt``…) or a safetensors file.
+    name : str
+        What the model will be called.
+    entry : str, optional
+        Name of the entry in :mod:`napari_hsr.models.catalogue` that the file is: what is
+        known of it goes into the card where nothing else is stated.
+    title : str, optional
+        One line for lists.
+    wavelengths : iterable of float, optional
+        Band centres of the output in nm; 400 to 700 in steps of 10 are assumed for 31 bands.
+    input_encoding : str, optional
+        What the model was made for; ``linear-srgb`` is assumed.
+    input_rule : str, optional
+        For networks whose rule is not fixed (the statistics of MXR-U-Net), which it is.
+    units : str, optional
+        What the output values are.
+    training_data, protocol, licence, limits, source : str, optional
+        In plain words.
+    overwrite : bool
+        Whether a model of that name may be replaced.
+
+    Returns
+    -------
+    Model
+        The model, loaded; :func:`napari_hsr.models.load_model` finds it by its name.
+
+    Raises
+    ------
+    FileError
+        If the file cannot be read, holds no weights, or would run code.
+    ModelError
+        If the weights are not recognised, the name is not fit or is taken, or what is stated
+        does not fit the weights.
+    """
+    from dataclasses import replace
+
+    from napari_hsr.models.registry import from_state_dict
+    from napari_hsr.models.rules import Statistics
+    from napari_hsr.models.store import keep, place_for
+
+    path = Path(path)
+    place = place_for(name, overwrite)
+    weights, card = _read(path)
+    architecture = _recognise(weights, path)
+    stated = _from_catalogue(entry, architecture, path) if entry else {}
+    stated |= _stated(
+        title=title,
+        wavelengths=wavelengths,
+        input_encoding=input_encoding,
+        input_rule=input_rule,
+        units=units,
+        training_data=training_data,
+        protocol=protocol,
+        licence=licence,
+        limits=limits,
+        source=source,
+    )
+    if card is None:
+        card = _first_card(weights, path, architecture, name, stated)
+    card = _validated(card, {"name": name, **stated})
+    try:
+        model = from_state_dict(weights, card)
+    except ModelError as error:
+        raise FileError(path, str(error).rstrip(".")) from error
+    if input_rule is not None and not isinstance(model.rule, Statistics):
+        raise ModelError(
+            f"{architecture.title} has an input rule of its own ({model.rule.name}): "
+            f"{input_rule!r} cannot be stated for it."
+        )
+    facts = {"input_rule": model.rule.name, "weights_sha256": model.weights_sha256}
+    card = _validated(card, facts)
+    keep(place, weights, card)
+    return replace(model, card=card, source=name)
+
+
+def changed(card: ModelCard, **changes: Any) -> ModelCard:
+    """A card with some of what can be stated of a model stated anew.
+
+    Raises
+    ------
+    ModelError
+        If a change is not fit for the card, or the wavelengths are not as many as the bands.
+    """
+    stated = _stated(**changes)
+    if wrong := sorted(stated.keys() - STATABLE):
+        raise ModelError(f"Of a model that is stored, {', '.join(wrong)} cannot be changed.")
+    count = len(stated.get("wavelengths_nm", card.wavelengths_nm))
+    if count != len(card.wavelengths_nm):
+        raise ModelError(
+            f"{card.name} makes {len(card.wavelengths_nm)} bands, but {count} wavelengths are "
+            "stated."
+        )
+    return _validated(card, stated)
+
+
+def _stated(
+    *,
+    wavelengths: Iterable[float] | None = None,
+    input_encoding: str | None = None,
+    **words: str | None,
+) -> dict[str, Any]:
+    """The fields of a card that are stated, in the card's own spelling."""
+    stated: dict[str, Any] = {key: value for key, value in words.items() if value is not None}
+    if wavelengths is not None:
+        stated["wavelengths_nm"] = tuple(Wavelengths(wavelengths))
+    if input_encoding is not None:
+        from napari_hsr.colour import normalise_encoding
+
+        stated["input_encoding"] = normalise_encoding(input_encoding)
+    return stated
+
+
+def _validated(card: ModelCard, changes: dict[str, Any]) -> ModelCard:
+    """The card with changes; what is stated now is no longer said to be assumed."""
+    from pydantic import ValidationError
+
+    limits = changes.get("limits")
+    if limits is None:
+        limits = card.limits
+        for key in ASSUMED.keys() & changes.keys():
+            limits = limits.replace(ASSUMED[key], "")
+    else:  # what is still assumed goes on being said
+        kept = (text for key, text in ASSUMED.items() if text in card.limits and key not in changes)
+        limits = " ".join([limits, *(text for text in kept if text not in limits)])
+    fields = {**card.model_dump(), **changes, "limits": " ".join(limits.split())}
+    try:
+        return ModelCard.model_validate(fields)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"])) or "card"
+        raise ModelError(f"The model card is not valid: {where}: {first['msg']}.") from error
+
+
+def _first_card(
+    weights: dict[str, torch.Tensor],
+    path: Path,
+    architecture: Architecture,
+    name: str,
+    stated: dict[str, Any],
+) -> ModelCard:
+    """A card of what the file says, with what is assumed said as such."""
+    assumed = [text for key, text in ASSUMED.items() if key not in stated]
+    return ModelCard(
+        name=name,
+        title=f"{architecture.title}, from {path.name}",
+        architecture=architecture.id,
+        input_encoding="linear-srgb",
+        wavelengths_nm=DEFAULT_WAVELENGTHS_NM,
+        limits=" ".join([ILL_POSED, *assumed]),
+        source=f"{path.name}, SHA-256 {_sha256(path)}",
+    )
+
+
+def _from_catalogue(entry: str, architecture: Architecture, path: Path) -> dict[str, Any]:
+    """What the catalogue knows of the file that the user says it is."""
+    from napari_hsr.models.catalogue import find
+
+    known = find(entry)
+    if known.architecture != architecture.id:
+        raise ModelError(
+            f"{path} holds weights of {architecture.id}, but {entry} in the catalogue is "
+            f"{known.architecture}."
+        )
+    facts = {
+        "title": known.title,
+        "wavelengths_nm": known.wavelengths_nm,
+        "input_encoding": known.input_encoding,
+        "units": known.units,
+        "training_data": known.training_data,
+        "licence": known.licence,
+        "source": f"{path.name}, SHA-256 {_sha256(path)}, said to be from {known.page}",
+    }
+    return {key: value for key, value in facts.items() if value}
+
+
+def _read(path: Path) -> tuple[dict[str, torch.Tensor], ModelCard | None]:
+    """Weights without their wrappings, and the card of a file that has one of ours."""
+    from napari_hsr.models.checkpoint import CARD_KEY, read_card, read_weights
+    from napari_hsr.models.torch_files import read_torch
+    from napari_hsr.models.unwrap import unwrap
+
+    if path.is_dir():
+        raise FileError(path, "a file with weights was expected, but this is a folder")
+    if not path.exists():
+        raise FileError(path, "there is no such file")
+    safetensors = path.suffix.lower() == ".safetensors"
+    content = read_weights(path) if safetensors else read_torch(path)
+    try:
+        weights = unwrap(content)
+    except ModelError as error:
+        raise FileError(path, str(error).rstrip(".")) from error
+    if not safetensors:
+        return weights, None
+    from safetensors import safe_open
+
+    with safe_open(path, framework="numpy") as file:
+        ours = CARD_KEY in (file.metadata() or {})
+    return weights, read_card(path) if ours else None
+
+
+def _recognise(weights: dict[str, torch.Tensor], path: Path) -> Architecture:
+    from napari_hsr.models.registry import recognise
+
+    try:
+        return recognise(weights)
+    except ModelError as error:
+        raise FileError(path, str(error).rstrip(".")) from error
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

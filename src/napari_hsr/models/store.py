@@ -1,0 +1,230 @@
+"""Models of the user's own: imported once, kept in their data folder, listed with the others.
+
+One safetensors file a model, with its card inside and the hash of its weights in the card.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from napari_hsr.errors import FileError, HSRError, ModelError
+from napari_hsr.models.card import ModelCard
+
+if TYPE_CHECKING:
+    import torch
+
+#: Names another data folder than the system's usual one.
+FOLDER_VARIABLE = "NAPARI_HSR_DATA"
+SUFFIX = ".safetensors"
+
+#: Cards by file, so that lists need not open every file again: (time, size) and card.
+_read: dict[Path, tuple[tuple[int, int], ModelCard]] = {}
+
+
+def folder() -> Path:
+    """Where imported models are kept; it need not exist.
+
+    ``models`` in the user's data folder, or in the folder that ``NAPARI_HSR_DATA`` names.
+    """
+    chosen = os.environ.get(FOLDER_VARIABLE)
+    if chosen:
+        return Path(chosen).expanduser() / "models"
+    from platformdirs import user_data_path
+
+    return user_data_path("napari-hsr", appauthor=False) / "models"
+
+
+def stored() -> dict[str, tuple[ModelCard, Path]]:
+    """Cards and files of the imported models, by name.
+
+    A file that cannot be read is left out with a warning that says why, and so is one whose
+    name is already taken.
+    """
+    from napari_hsr.models.library import bundled
+
+    found: dict[str, tuple[ModelCard, Path]] = {}
+    for path in sorted(folder().glob(f"*{SUFFIX}")):
+        try:
+            card = _card(path)
+        except HSRError as error:
+            warnings.warn(f"A model is left out: {error}", stacklevel=2)
+            continue
+        if card.name in found or card.name in bundled():
+            warnings.warn(
+                f"A model is left out: {path} is another one named {card.name}.", stacklevel=2
+            )
+            continue
+        found[card.name] = (card, path)
+    return found
+
+
+def _card(path: Path) -> ModelCard:
+    from napari_hsr.models.checkpoint import read_card
+
+    state = path.stat()
+    stamp = (state.st_mtime_ns, state.st_size)
+    if path not in _read or _read[path][0] != stamp:
+        _read[path] = (stamp, read_card(path))
+    return _read[path][1]
+
+
+def file_of(name: str) -> Path:
+    """The file of an imported model.
+
+    Raises
+    ------
+    ModelError
+        If there is no imported model of that name; those on board are not imported ones.
+    """
+    from napari_hsr.models.library import bundled
+
+    models = stored()
+    if name in models:
+        return models[name][1]
+    if name in bundled():
+        raise ModelError(f"{name} is on board: only imported models can be changed or removed.")
+    known = ", ".join(models) or "none"
+    raise ModelError(f"There is no imported model named {name!r}; imported are: {known}.")
+
+
+def place_for(name: str, overwrite: bool = False) -> Path:
+    """The file that a model of this name would be kept in.
+
+    Raises
+    ------
+    ModelError
+        If the name is not fit for one, is that of a model on board, or is taken and may not
+        be overwritten.
+    """
+    from napari_hsr.models.library import bundled
+
+    check_name(name)
+    if name in bundled():
+        raise ModelError(f"The name {name} belongs to a model on board: choose another.")
+    path = folder() / f"{name}{SUFFIX}"
+    taken = [file for card, file in stored().values() if card.name == name]
+    if (taken or path.exists()) and not overwrite:
+        raise ModelError(
+            f"There is a model named {name} already: choose another name, or ask for it to be "
+            "overwritten."
+        )
+    return taken[0] if taken else path
+
+
+def check_name(name: str) -> None:
+    """Raise a ModelError unless ``name`` is fit for a command line and a file."""
+    import re
+
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,99}", name):
+        raise ModelError(
+            f"The name {name!r} is not fit for a model: letters without accents, digits and "
+            "-, _, ., + were expected, beginning with a letter or digit, at most 100 of them."
+        )
+
+
+def keep(path: Path, weights: dict[str, torch.Tensor], card: ModelCard) -> None:
+    """Write a model to its place in the store, whole or not at all."""
+    from napari_hsr.models.checkpoint import save_model
+
+    try:
+        save_model(path, weights, card)
+    except OSError as error:
+        raise FileError(path, f"it cannot be written ({error.strerror or error})") from error
+
+
+def edit(name: str, **changes: Any) -> ModelCard:
+    """Complete or correct the card of an imported model.
+
+    Parameters
+    ----------
+    name : str
+        Its name.
+    **changes
+        As those of :func:`napari_hsr.models.importing.import_checkpoint` that describe the
+        model: ``title``, ``wavelengths``, ``input_encoding``, ``units``, ``training_data``,
+        ``protocol``, ``licence``, ``limits``, ``source``.
+
+    Returns
+    -------
+    ModelCard
+        The new card.
+
+    Raises
+    ------
+    ModelError
+        If there is no such imported model, or a change does not fit it.
+    """
+    from napari_hsr.models.checkpoint import read_weights
+    from napari_hsr.models.importing import changed
+
+    path = file_of(name)
+    card = changed(_card(path), **changes)
+    keep(path, read_weights(path), card)
+    return card
+
+
+def remove(name: str) -> None:
+    """Delete an imported model.
+
+    Raises
+    ------
+    ModelError
+        If there is no imported model of that name.
+    FileError
+        If its file cannot be deleted.
+    """
+    path = file_of(name)
+    try:
+        path.unlink()
+    except OSError as error:
+        raise FileError(path, f"it cannot be deleted ({error.strerror or error})") from error
+    _read.pop(path, None)
+
+
+def export(name: str, path: str | os.PathLike, *, overwrite: bool = False) -> Path:
+    """Copy a model, imported or on board, to a file that can be handed on.
+
+    Parameters
+    ----------
+    name : str
+        Its name.
+    path : path-like
+        A ``.safetensors`` file to be made, or a folder to put one named after the model in.
+    overwrite : bool
+        Whether a file that is there may be replaced.
+
+    Returns
+    -------
+    pathlib.Path
+        The file.
+
+    Raises
+    ------
+    ModelError
+        If there is no model of that name.
+    FileError
+        If the file is there and may not be replaced, cannot be written, or would have
+        another suffix.
+    """
+    from napari_hsr.io.atomic import replacing
+    from napari_hsr.models.library import bundled
+
+    models = {**stored(), **bundled()}
+    if name not in models:
+        raise ModelError(f"There is no model named {name!r}; there are: {', '.join(models)}.")
+    target = Path(path)
+    if target.is_dir():
+        target = target / f"{name}{SUFFIX}"
+    if target.suffix.lower() != SUFFIX:
+        raise FileError(target, f"models are exported as {SUFFIX} files")
+    if target.exists() and not overwrite:
+        raise FileError(target, "it exists already and was not to be overwritten")
+    if not target.parent.is_dir():
+        raise FileError(target, "the folder for it does not exist")
+    with replacing(target) as temporary:
+        shutil.copyfile(models[name][1], temporary)
+    return target

@@ -1,0 +1,134 @@
+"""models: import, show, edit, remove, export and the catalogue, as a user types them."""
+
+import json
+import os
+
+import pytest
+import torch
+
+from napari_hsr import load_model
+from napari_hsr.models import DEFAULT
+from napari_hsr.models.architectures.restormer import Restormer
+from napari_hsr.models.catalogue import ENTRIES
+
+
+@pytest.fixture
+def checkpoint(tmp_path):
+    torch.manual_seed(0)
+    net = Restormer(width=8, depths=(1, 1, 1, 1, 1), hidden=(10, 21, 42, 85))
+    path = tmp_path / "net.pth"
+    torch.save({"state_dict": net.state_dict()}, path)
+    return path
+
+
+def test_from_a_file_to_a_cube(hsr, checkpoint, photograph, tmp_path):
+    status, said, noted = hsr("models", "import", checkpoint, "--name", "mine")
+    assert (status, "recognised as restormer, kept as mine" in said) == (0, True)
+    assert "models edit mine --training-data … --licence …" in noted
+    status, said, _ = hsr("models")
+    assert said.index(f"{DEFAULT} (default)") < said.index("\nmine: ")
+    assert hsr("models", "list")[1] == said
+    status, _, noted = hsr("predict", photograph(), "--model", "mine", "-o", tmp_path / "c.mat")
+    assert (status, (tmp_path / "c.mat").exists()) == (0, True), noted
+
+
+def test_what_is_stated_is_shown(hsr, checkpoint):
+    status, _, noted = hsr(
+        *("models", "import", checkpoint, "--name", "mine", "--wavelengths", "410:710:10"),
+        *("--input-encoding", "sRGB", "--units", "reflectance", "--licence", "MIT"),
+        *("--training-data", "ours", "--title", "Our model"),
+    )
+    assert (status, noted) == (0, "")
+    cards = json.loads(hsr("models", "--json")[1])
+    card = next(card for card in cards if card["name"] == "mine")
+    assert (card["wavelengths_nm"][0], card["wavelengths_nm"][-1]) == (410, 710)
+    assert (card["input_encoding"], card["units"], card["licence"]) == (
+        "srgb",
+        "reflectance",
+        "MIT",
+    )
+    assert json.loads(hsr("models", "list", "--json")[1]) == cards
+    assert {**json.loads(hsr("models", "show", "mine", "--json")[1]), "default": False} == card
+    said = hsr("models", "show", "mine")[1]
+    for text in ("mine: Our model", "410–710 nm", "Trained on: ours", "Architecture: restormer"):
+        assert text in said
+    assert card["weights_sha256"] == load_model("mine").weights_sha256
+    assert card["weights_sha256"] in said
+
+
+def test_an_entry_of_the_catalogue(hsr, checkpoint):
+    asked = ("models", "import", checkpoint, "--name", "mine", "--as", "restormer-ntire2022")
+    status, said, noted = hsr(*asked)
+    assert (status, noted) == (0, "")
+    assert "camera:basler-a2a5320-23ucbas" in said
+    status, _, noted = hsr(*asked)
+    assert status == 1
+    assert "a model named mine already" in noted
+    assert hsr(*asked, "--overwrite")[0] == 0
+
+
+def test_a_card_is_completed(hsr, checkpoint):
+    hsr("models", "import", checkpoint, "--name", "mine")
+    status, said, _ = hsr("models", "edit", "mine", "--licence", "CC0", "--units", "radiance")
+    assert (status, "Licence: CC0" in said) == (0, True)
+    assert "radiance" in hsr("models", "show", "mine")[1]
+    status, _, noted = hsr("models", "edit", "mine")
+    assert (status, "nothing was stated" in noted) == (2, True)
+
+
+def test_out_and_away(hsr, checkpoint, tmp_path):
+    hsr("models", "import", checkpoint, "--name", "mine")
+    file = tmp_path / "handed.safetensors"
+    status, said, _ = hsr("models", "export", "mine", "-o", file)
+    assert (status, said.strip()) == (0, str(file))
+    assert hsr("models", "export", "mine", "-o", file)[0] == 1
+    assert hsr("models", "export", "mine", "-o", file, "--overwrite")[0] == 0
+    assert hsr("models", "remove", "mine")[0] == 0
+    assert "mine:" not in hsr("models")[1]
+    status, _, noted = hsr("models", "remove", "mine")
+    assert (status, "no imported model named 'mine'" in noted) == (1, True)
+    assert hsr("models", "import", file, "--name", "back")[0] == 0
+
+
+class Evil:
+    def __init__(self, path):
+        self.path = str(path)
+
+    def __reduce__(self):
+        return os.mkdir, (self.path,)
+
+
+def test_a_malicious_file_is_refused_in_one_sentence(hsr, tmp_path):
+    torch.save(Evil(tmp_path / "proof"), tmp_path / "evil.pth")
+    status, said, noted = hsr("models", "import", tmp_path / "evil.pth", "--name", "evil")
+    assert (status, said) == (1, "")
+    assert noted.startswith(f"napari-hsr: error: {tmp_path / 'evil.pth'}: ")
+    assert "mkdir" in noted
+    assert noted.count("\n") == 1
+    assert not (tmp_path / "proof").exists()
+
+
+def test_damage_in_the_store_is_a_note_beside_the_list(hsr, own_data):
+    (own_data / "models").mkdir()
+    (own_data / "models" / "broken.safetensors").write_bytes(b"no")
+    status, said, noted = hsr("models")
+    assert (status, DEFAULT in said) == (0, True)
+    assert noted.startswith("note: A model is left out: ")
+    assert noted.count("\n") == 1
+
+
+@pytest.mark.parametrize("text", ["400:700", "400:700:0", "400:700:7", "a,b", "700:400:10"])
+def test_wavelengths_that_are_none(hsr, checkpoint, text):
+    status, _, noted = hsr("models", "import", checkpoint, "--name", "x", "--wavelengths", text)
+    assert status in (1, 2)
+    assert "wavelengths" in noted
+
+
+def test_the_catalogue_is_shown(hsr):
+    status, said, _ = hsr("models", "catalogue")
+    assert status == 0
+    for entry in ENTRIES:
+        assert f"{entry.name}: {entry.title}\n" in said
+        assert entry.page in said
+    entries = json.loads(hsr("models", "catalogue", "--json")[1])
+    assert [entry["name"] for entry in entries] == [entry.name for entry in ENTRIES]

@@ -1,0 +1,353 @@
+"""Checkpoints become models of the user's: recognised, described, pinned, listed, handed on."""
+
+import os
+import pickle
+
+import numpy as np
+import pytest
+import torch
+
+from napari_hsr import list_models, load_model, reconstruct
+from napari_hsr.errors import FileError, HSRError, ModelError
+from napari_hsr.models import DEFAULT, card_of, import_checkpoint, store
+from napari_hsr.models.architectures.mprnet import MPRNet, Widths
+from napari_hsr.models.architectures.restormer import Restormer
+from napari_hsr.models.catalogue import ENTRIES, find
+from napari_hsr.models.checkpoint import CARD_KEY, read_card, read_weights, save_model
+from napari_hsr.models.registry import ARCHITECTURES
+from napari_hsr.photograph import Photograph
+
+SMALL = {"width": 8, "depths": (1, 1, 1, 1, 1), "hidden": (10, 21, 42, 85)}
+
+
+@pytest.fixture(scope="module")
+def weights():
+    torch.manual_seed(0)
+    return Restormer(**SMALL).state_dict()
+
+
+@pytest.fixture
+def checkpoint(tmp_path, weights):
+    """A file as a training program leaves it."""
+    path = tmp_path / "net_best.pth"
+    wrapped = {f"module.{key}": value for key, value in weights.items()}
+    torch.save({"epoch": 3, "iter": 7, "state_dict": wrapped, "optimizer": {"lr": 1e-4}}, path)
+    return path
+
+
+def names():
+    return [card.name for card in list_models()]
+
+
+def test_the_folder_is_the_user_s_or_the_one_named(own_data, monkeypatch):
+    assert store.folder() == own_data / "models"
+    monkeypatch.delenv("NAPARI_HSR_DATA")
+    assert "napari-hsr" in store.folder().parts
+    assert not own_data.joinpath("models").exists()  # asking makes nothing
+
+
+def test_an_imported_checkpoint_is_listed_and_loads_with_the_same_numbers(checkpoint, weights):
+    model = import_checkpoint(checkpoint, "mine")
+    assert names() == [DEFAULT, "rootpoly-nikon-d700", "mine"]
+    again = load_model("mine")
+    assert again.card == model.card == card_of("mine") == read_card(store.file_of("mine"))
+    assert again.weights_sha256 == model.weights_sha256 == model.card.weights_sha256
+    assert again.source == model.source == "mine"
+    state = again.module.state_dict()
+    assert all(torch.equal(state[key], value) for key, value in weights.items())
+    x = torch.rand(1, 3, 9, 7)
+    with torch.inference_mode():
+        assert torch.equal(again.module(x), model.module(x))
+    image = Photograph(np.random.default_rng(0).random((9, 7, 3), np.float32), "linear-srgb")
+    assert reconstruct(image, "mine").shape == (31, 9, 7)
+
+
+def test_what_nobody_stated_is_said_to_be_assumed(checkpoint):
+    card = import_checkpoint(checkpoint, "mine").card
+    assert card.architecture == "restormer"
+    assert card.input_rule.startswith("min-max")
+    assert "net_best.pth" in card.title
+    assert "net_best.pth, SHA-256 " in card.source
+    assert (card.licence, card.training_data) == ("not stated", "not stated")
+    assert "do not determine a spectrum" in card.limits
+    assert "wavelengths, 400 to 700 nm in steps of 10, are an assumption" in card.limits
+    assert "linear sRGB, is an assumption" in card.limits
+
+
+def test_what_is_stated_goes_into_the_card_and_is_no_assumption(checkpoint):
+    card = import_checkpoint(
+        checkpoint,
+        "mine",
+        title="Ours",
+        wavelengths=np.linspace(410, 710, 31),
+        input_encoding="sRGB",
+        units="reflectance",
+        training_data="our scenes",
+        licence="CC BY 4.0",
+    ).card
+    assert (card.title, card.input_encoding, card.units) == ("Ours", "srgb", "reflectance")
+    assert card.wavelengths_nm[0] == 410
+    assert (card.training_data, card.licence) == ("our scenes", "CC BY 4.0")
+    assert "assumption" not in card.limits
+
+
+def test_an_entry_of_the_catalogue_completes_the_card(checkpoint):
+    card = import_checkpoint(checkpoint, "a", entry="restormer-ntire2022", units="sr").card
+    entry = find("restormer-ntire2022")
+    assert card.input_encoding == entry.input_encoding == "camera:basler-a2a5320-23ucbas"
+    assert (card.training_data, card.licence) == (entry.training_data, entry.licence)
+    assert card.units == "sr"  # what is stated goes before what is known
+    assert entry.page in card.source
+    assert "assumption" not in card.limits
+    with pytest.raises(ModelError, match="holds weights of restormer, but mstpp-ntire2022"):
+        import_checkpoint(checkpoint, "b", entry="mstpp-ntire2022")
+    assert names()[2:] == ["a"]
+
+
+def test_a_layer_under_many_names_is_stored_and_comes_back_as_one(tmp_path):
+    net = MPRNet(Widths(units=1))
+    torch.save(net.state_dict(), tmp_path / "shared.pth")
+    import_checkpoint(tmp_path / "shared.pth", "mprnet-1")
+    module = load_model("mprnet-1").module
+    act = module.get_parameter("sam12.conv1.weight"), module.shallow_feat1[1].body[1]
+    assert act[1] is module.stage2_decoder.skip_attn1.body[1]
+    assert torch.equal(act[0], net.sam12.conv1.weight)
+
+
+def test_other_than_31_bands_need_their_wavelengths(tmp_path):
+    torch.save(Restormer(**SMALL, bands=4).state_dict(), tmp_path / "four.pth")
+    with pytest.raises(FileError, match=r"four\.pth: .*31 wavelengths.*4 bands"):
+        import_checkpoint(tmp_path / "four.pth", "four")
+    model = import_checkpoint(tmp_path / "four.pth", "four", wavelengths=[450, 550, 650, 750])
+    assert load_model("four").bands == model.bands == 4
+
+
+def test_a_name_is_taken_once_unless_asked(checkpoint, tmp_path):
+    first = import_checkpoint(checkpoint, "mine")
+    other = tmp_path / "other.pth"
+    torch.save(Restormer(**SMALL).state_dict(), other)
+    with pytest.raises(ModelError, match="a model named mine already"):
+        import_checkpoint(other, "mine")
+    assert load_model("mine").weights_sha256 == first.weights_sha256
+    second = import_checkpoint(other, "mine", overwrite=True)
+    assert load_model("mine").weights_sha256 == second.weights_sha256 != first.weights_sha256
+    assert names().count("mine") == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        (DEFAULT, "belongs to a model on board"),
+        ("", "not fit for a model"),
+        ("../up", "not fit for a model"),
+        (".hidden", "not fit for a model"),
+        ("zwölf", "not fit for a model"),
+        ("a b", "not fit for a model"),
+        ("a\n", "not fit for a model"),
+        ("x" * 101, "not fit for a model"),
+    ],
+)
+def test_names_that_cannot_be(checkpoint, own_data, name, says):
+    with pytest.raises(ModelError, match=says):
+        import_checkpoint(checkpoint, name, overwrite=True)
+    assert not own_data.joinpath("models").exists()
+
+
+class Dangerous:
+    """Would make a file if it were ever unpickled."""
+
+    def __init__(self, path):
+        self.path = str(path)
+
+    def __reduce__(self):
+        return os.mkdir, (self.path,)
+
+
+@pytest.mark.parametrize("suffix", [".pth", ".pt", ".ckpt", ".tar"])
+@pytest.mark.parametrize(
+    "save", [torch.save, lambda value, path: path.write_bytes(pickle.dumps(value))]
+)
+def test_a_file_that_would_run_code_is_refused_and_runs_none(tmp_path, own_data, save, suffix):
+    path, proof = tmp_path / f"evil{suffix}", tmp_path / "proof"
+    save({"state_dict": {"a": torch.zeros(1)}, "x": Dangerous(proof)}, path)
+    with pytest.raises(FileError, match="refused"):
+        import_checkpoint(path, "evil")
+    assert not proof.exists()
+    assert not own_data.joinpath("models").exists()
+
+
+def test_files_that_are_no_checkpoints_are_refused_in_a_sentence(tmp_path, weights):
+    photo, none, folder = tmp_path / "photo.png", tmp_path / "none.pth", tmp_path / "folder"
+    photo.write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(40))
+    folder.mkdir()
+    unknown, damaged = tmp_path / "unknown.pth", tmp_path / "damaged.pth"
+    torch.save({"layer.weight": torch.zeros(3, 3)}, unknown)
+    torch.save(dict(weights), damaged)
+    damaged.write_bytes(damaged.read_bytes()[:-300])
+    wrong = {**weights, "output.weight": torch.zeros(31, 16, 5, 5)}
+    torch.save(wrong, tmp_path / "wrong.pth")
+    for path, says in (
+        (photo, "another kind of file"),
+        (none, "no such file"),
+        (folder, "this is a folder"),
+        (unknown, "not recognised"),
+        (damaged, "damaged"),
+        (tmp_path / "wrong.pth", r"output\.weight is \(31, 16, 5, 5\)"),
+    ):
+        with pytest.raises(FileError, match=says) as told:
+            import_checkpoint(path, "x")
+        assert str(told.value).startswith(str(path))
+        assert str(told.value).count("\n") == 0
+    assert names() == [DEFAULT, "rootpoly-nikon-d700"]
+
+
+@pytest.mark.parametrize(
+    ("stated", "says"),
+    [
+        ({"wavelengths": [400, 500]}, "2 wavelengths"),
+        ({"wavelengths": [500, 400]}, "must ascend"),
+        ({"input_encoding": "cmyk"}, "cmyk"),
+        ({"input_rule": "ntire2020-clean"}, "rule of its own"),
+        ({"entry": "nothing"}, "no entry 'nothing'"),
+    ],
+)
+def test_what_does_not_fit_is_refused(checkpoint, own_data, stated, says):
+    with pytest.raises(HSRError, match=says):
+        import_checkpoint(checkpoint, "mine", **stated)
+    assert not own_data.joinpath("models").exists()
+
+
+def test_a_fault_while_writing_leaves_nothing_behind(checkpoint, own_data, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    import_checkpoint(checkpoint, "mine")
+    before = store.file_of("mine").read_bytes()
+    monkeypatch.setattr("os.replace", full)
+    with pytest.raises(FileError, match="No space left"):
+        import_checkpoint(checkpoint, "mine", title="new", overwrite=True)
+    monkeypatch.undo()
+    monkeypatch.setenv("NAPARI_HSR_DATA", str(own_data))
+    assert [f.name for f in (own_data / "models").iterdir()] == ["mine.safetensors"]
+    assert store.file_of("mine").read_bytes() == before
+
+
+def test_safetensors_with_and_without_a_card_are_imported(tmp_path, checkpoint, weights):
+    from safetensors.torch import save_file
+
+    save_file(dict(weights), tmp_path / "plain.safetensors")
+    assert import_checkpoint(tmp_path / "plain.safetensors", "plain").card.units is None
+    store.edit("plain", units="reflectance", licence="MIT")
+    handed = store.export("plain", tmp_path / "handed.safetensors")
+    card = import_checkpoint(handed, "copy", licence="CC0").card
+    assert (card.name, card.units, card.licence) == ("copy", "reflectance", "CC0")
+    assert names()[2:] == ["copy", "plain"]
+
+
+def test_a_card_is_completed_and_what_is_stated_is_no_longer_assumed(checkpoint):
+    before = import_checkpoint(checkpoint, "mine").card
+    card = store.edit("mine", input_encoding="camera:Nikon_D700", licence="MIT")
+    assert card == card_of("mine")
+    assert (card.input_encoding, card.licence) == ("camera:nikon-d700", "MIT")
+    assert "linear sRGB" not in card.limits
+    assert "wavelengths, 400 to 700 nm" in card.limits
+    assert load_model("mine").weights_sha256 == before.weights_sha256
+    card = store.edit("mine", limits="Skin only.")
+    assert card.limits.startswith("Skin only.")
+    assert "wavelengths, 400 to 700 nm" in card.limits  # still assumed, so still said
+    card = store.edit("mine", wavelengths=range(400, 701, 10))
+    assert card.limits == "Skin only."
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"wavelengths": [400, 500]}, "31 bands, but 2"),
+        ({"architecture": "mstpp"}, "architecture cannot"),
+        ({"weights_sha256": "0" * 64}, "weights_sha256 cannot"),
+        ({"input_rule": "none"}, "input_rule cannot"),
+    ],
+)
+def test_a_card_is_not_changed_into_nonsense(checkpoint, change, says):
+    before = import_checkpoint(checkpoint, "mine").card
+    with pytest.raises(ModelError, match=says):
+        store.edit("mine", **change)
+    assert card_of("mine") == before
+
+
+def test_removed_is_removed(checkpoint):
+    import_checkpoint(checkpoint, "mine")
+    store.remove("mine")
+    assert names() == [DEFAULT, "rootpoly-nikon-d700"]
+    with pytest.raises(ModelError, match="no model or folder named 'mine'"):
+        load_model("mine")
+    with pytest.raises(ModelError, match="no imported model named 'mine'; imported are: none"):
+        store.remove("mine")
+    with pytest.raises(ModelError, match=f"{DEFAULT} is on board"):
+        store.remove(DEFAULT)
+
+
+def test_an_exported_model_loads_anywhere(checkpoint, tmp_path):
+    model = import_checkpoint(checkpoint, "mine")
+    path = store.export("mine", tmp_path / "handed.safetensors")
+    store.remove("mine")
+    assert load_model(path).weights_sha256 == model.weights_sha256
+    with pytest.raises(FileError, match="exists already"):
+        store.export(DEFAULT, path)
+    assert store.export(DEFAULT, path, overwrite=True) == path
+    assert load_model(path).name == DEFAULT
+    with pytest.raises(FileError, match=r"exported as \.safetensors"):
+        store.export(DEFAULT, tmp_path / "model.pth")
+    with pytest.raises(FileError, match="folder for it does not exist"):
+        store.export(DEFAULT, tmp_path / "no" / "model.safetensors")
+    with pytest.raises(ModelError, match="no model named 'none'"):
+        store.export("none", tmp_path)
+
+
+def test_weights_are_pinned_by_their_hash(checkpoint):
+    import_checkpoint(checkpoint, "mine")
+    path = store.file_of("mine")
+    data = bytearray(path.read_bytes())
+    data[-4] ^= 1  # one bit of the last weight
+    path.write_bytes(data)
+    with pytest.raises(ModelError, match="changed or damaged"):
+        load_model("mine")
+
+
+def test_a_damaged_or_doubled_file_hides_no_other_model(checkpoint, own_data):
+    import_checkpoint(checkpoint, "mine")
+    folder = own_data / "models"
+    (folder / "broken.safetensors").write_bytes(b"nothing")
+    with pytest.warns(UserWarning, match=r"left out: .*broken\.safetensors"):
+        assert names()[2:] == ["mine"]
+    (folder / "broken.safetensors").unlink()
+    path = store.file_of("mine")
+    save_model(folder / "twin.safetensors", read_weights(path), read_card(path))
+    with pytest.warns(UserWarning, match="another one named mine"):
+        assert names()[2:] == ["mine"]
+
+
+def test_a_checkpoint_is_not_run_without_being_imported(checkpoint):
+    with pytest.raises(ModelError, match="imported first: napari-hsr models import"):
+        load_model(checkpoint)
+
+
+def test_the_catalogue_names_architectures_that_there_are():
+    known = {a.id for a in ARCHITECTURES}
+    assert {entry.architecture for entry in ENTRIES} == known - {"root-polynomial"}
+    assert len({entry.name for entry in ENTRIES}) == len(ENTRIES)
+    for entry in ENTRIES:
+        assert entry.page.startswith("https://")
+        assert entry.published or "no weights" in entry.note
+        if entry.published:
+            assert entry.input_encoding
+            assert entry.training_data
+            assert entry.licence
+
+
+def test_an_imported_file_carries_its_card(checkpoint):
+    from safetensors import safe_open
+
+    import_checkpoint(checkpoint, "mine")
+    with safe_open(store.file_of("mine"), framework="numpy") as file:
+        assert list(file.metadata()) == [CARD_KEY]
