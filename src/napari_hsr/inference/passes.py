@@ -84,10 +84,7 @@ def strips(net: Net, image: Tensor) -> Passes:
     import torch
 
     rows = image.shape[-2]
-    if rows <= _LAST:
-        raise InputError(
-            f"Strips need an image of at least {_LAST + 1} rows; this one has {rows}: use 'single'."
-        )
+    check("strips", rows)
     upper = net(image[..., :-_LAST, :])
     yield None
     lower = net(image[..., _LAST:, :])
@@ -138,6 +135,25 @@ def find(name: str) -> Ensemble:
     if name not in ENSEMBLES:
         raise InputError(f"There is no ensemble {name!r}; there are: {', '.join(ENSEMBLES)}.")
     return ENSEMBLES[name]
+
+
+def check(name: str, height: int, tiles: int = 1) -> None:
+    """Whether an ensemble can pass over an image of ``height`` rows in so many tiles.
+
+    Raises
+    ------
+    InputError
+        If strips are asked for in tiles, or of fewer than three rows.
+    """
+    if name != "strips":
+        return
+    if tiles > 1:
+        raise InputError("Strips pass over the whole image: choose the tile 'whole', or 'single'.")
+    if height <= _LAST:
+        raise InputError(
+            f"Strips need an image of at least {_LAST + 1} rows; this one has {height}: "
+            "use 'single'."
+        )
 
 
 def result(passes: Passes) -> Tensor:

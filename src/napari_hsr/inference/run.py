@@ -15,7 +15,7 @@ from napari_hsr import __version__
 from napari_hsr.cube import Cube, finite_range
 from napari_hsr.errors import Cancelled, InputError
 from napari_hsr.events import Progress
-from napari_hsr.inference import devices, tiling
+from napari_hsr.inference import devices, passes, tiling
 from napari_hsr.inference.memory import PeakMemory
 from napari_hsr.inference.source import TileSource, as_photograph
 from napari_hsr.models.card import ILL_POSED
@@ -75,6 +75,7 @@ def events(
     device: str = "auto",
     tile: int | str = "auto",
     precision: str = "auto",
+    ensemble: str = "single",
     cancel: threading.Event | None = None,
 ) -> Iterator[Progress | Result]:
     """Reconstruct a cube, saying how far the work has come.
@@ -84,7 +85,7 @@ def events(
     Yields
     ------
     Progress
-        Once before the first tile and after each tile.
+        Once before the first tile and after each tile, or each pass of an ensemble over it.
     Result
         At the end.
 
@@ -93,21 +94,25 @@ def events(
     HSRError
         If the input, the model or an option does not fit; before any work is done.
     Cancelled
-        Soon after ``cancel`` is set: at most one tile later.
+        Soon after ``cancel`` is set: at most one tile, or pass over it, later.
     """
     yield Progress(0, 0, "Loading the model")
+    from napari_hsr.models.prepared import prepared  # brings torch
+
     model = load_model(model)
     reason = devices.why_not_precision(model, precision)
     if reason:
         raise InputError(reason)
+    ways = passes.find(ensemble)
     torch_device = devices.resolve(device)
     photograph = as_photograph(image, model, encoding)
     source = TileSource(photograph, model)
     tiles = tiling.plan(photograph.height, photograph.width, model, tile)
+    passes.check(ensemble, photograph.height, len(tiles))
     used = model.precisions[0] if precision == "auto" else precision
 
     start = time.perf_counter()
-    model.module.to(torch_device)
+    module = prepared(model, used, torch_device)
     with PeakMemory(torch_device) as memory:
         statistics = model.rule.measure(source.read(t.rows.core, t.columns.core) for t in tiles)
         height, width = photograph.height * model.scale, photograph.width * model.scale
@@ -118,7 +123,7 @@ def events(
             if cancel is not None and cancel.is_set():
                 raise Cancelled
             yield Progress(done, len(tiles), "Reconstructing")
-            core = _core(part, source, model, statistics, torch_device, used)
+            core = _core(part, source, model, module, statistics, torch_device)
             rows, columns = (
                 slice(s.write.start * model.scale, s.write.stop * model.scale)
                 for s in (part.rows, part.columns)
@@ -135,13 +140,13 @@ def events(
             raise Cancelled
         if blended:
             low, high = finite_range(data)
-        yield Progress(len(tiles), len(tiles), "Done")
+        yield Progress(total, total, "Done")
     cube = Cube(
         data,
         model.wavelengths,
         units=model.card.units,
         name=f"{photograph.name} {model.name}",
-        provenance=_provenance(photograph, model, torch_device, used),
+        provenance=_provenance(photograph, model, torch_device, used, ways.words),
         metadata={"card": model.card.model_dump(mode="json")},
         notices=_notices(source, model, tiles),
         _value_range=(low, high) if low <= high else (0.0, 0.0),
@@ -165,6 +170,7 @@ def reconstruct(
     device: str = "auto",
     tile: int | str = "auto",
     precision: str = "auto",
+    ensemble: str = "single",
     progress: Callable[[Progress], Any] | None = None,
     cancel: threading.Event | None = None,
 ) -> Cube:
@@ -190,6 +196,10 @@ def reconstruct(
         "auto" takes overlapping windows of that size, and "whole" the image as it is.
     precision : str
         ``"auto"``, ``"float32"``, ``"bfloat16"`` or ``"float16"``.
+    ensemble : str
+        ``"single"``; ``"mean"`` or ``"median"`` of the eight flips and transposes of the image,
+        at eight times the work; ``"strips"``: two passes, as published results of DRCR-Net were
+        computed.
     progress : callable, optional
         Called with a :class:`~napari_hsr.events.Progress`.
     cancel : threading.Event, optional
@@ -222,6 +232,7 @@ def reconstruct(
         device=device,
         tile=tile,
         precision=precision,
+        ensemble=ensemble,
         cancel=cancel,
     ):
         if isinstance(event, Result):
@@ -238,25 +249,33 @@ def _core(
     statistics: Any,
     device: torch.device,
     precision: str,
-) -> np.ndarray:
-    """What is written of one tile, (bands, h, w) float32."""
+    run: Callable[[passes.Net, torch.Tensor], passes.Passes],
+) -> Iterator[np.ndarray | None]:
+    """None before each pass, and at the end what is written of one tile: (bands, h, w) float32."""
     import torch
 
+    reduced = precision != "float32"
+
+    def network(batch: torch.Tensor) -> torch.Tensor:
+        with (
+            torch.inference_mode(),
+            torch.autocast(device.type, getattr(torch, precision), enabled=reduced),
+        ):
+            return model.module(batch)
+
+    yield None
     rgb = model.rule.apply(source.read(part.rows.read, part.columns.read), statistics)
     rgb = pad_to_multiple(rgb, model.size_multiple)
     batch = torch.from_numpy(np.ascontiguousarray(rgb.transpose(2, 0, 1)))[None]
-    reduced = precision != "float32"
-    with (
-        torch.inference_mode(),
-        torch.autocast(device.type, getattr(torch, precision), enabled=reduced),
-    ):
-        bands = model.module(batch.to(device))[0]
+    for made in run(network, batch.to(device)):
+        if made is None:
+            yield None
     rows, columns = (
         slice(s.keep.start * model.scale, s.keep.stop * model.scale)
         for s in (part.rows, part.columns)
     )
-    kept = bands[:, rows, columns].float().cpu().numpy()
-    return model.rule.undo(kept, statistics)
+    kept = made[0, :, rows, columns].float().cpu().numpy()
+    yield model.rule.undo(kept, statistics)
 
 
 def pad_to_multiple(rgb: np.ndarray, multiple: int) -> np.ndarray:
@@ -274,12 +293,14 @@ def _notices(source: TileSource, model: Model, tiles: list[tiling.Tile]) -> tupl
 
 
 def _provenance(
-    photograph: Photograph, model: Model, device: torch.device, precision: str
+    photograph: Photograph, model: Model, device: torch.device, precision: str, ensemble: str
 ) -> Provenance:
     steps = list(photograph.provenance.steps)
     if photograph.encoding != model.input_encoding:
         steps.append(f"Decoded from {photograph.encoding} to {model.input_encoding}.")
     steps.append(f"Reconstructed by {model.name} on {device} in {precision}.")
+    if ensemble:
+        steps.append(ensemble)
     steps.append(ILL_POSED)
     return replace(
         photograph.provenance,

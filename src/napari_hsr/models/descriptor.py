@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -86,6 +86,9 @@ class Model:
         What the user must be told of every cube that it makes.
     source : str
         Where it was loaded from.
+    prepare : callable or None
+        ``prepare(module, precision)`` makes the copy that inference runs; see
+        :mod:`napari_hsr.models.prepared`.
     """
 
     module: torch.nn.Module
@@ -103,6 +106,7 @@ class Model:
     one_image_at_a_time: bool = False
     notices: tuple[str, ...] = ()
     source: str = ""
+    prepare: Callable[[torch.nn.Module, str], torch.nn.Module] | None = None
 
     @property
     def name(self) -> str:
