@@ -30,16 +30,29 @@ def fill_array(key, shape, kind, gain, s=0.05):
     shape = tuple(shape)
     if kind == "zero":
         return np.zeros(shape, np.int64)
-    n = _rng(key).standard_normal(shape)
     if kind == "normal":
-        n = n * (gain / np.sqrt(np.prod(shape[1:])) if len(shape) > 1 else s)
-    elif kind == "one_plus":
+        factor = gain / np.sqrt(np.prod(shape[1:])) if len(shape) > 1 else s
+        return _scaled_normals(_rng(key), shape, factor)
+    n = _rng(key).standard_normal(shape)
+    if kind == "one_plus":
         n = 1 + s * n
     elif kind == "var":
         n = np.abs(s * n) + 0.5
     else:
         raise ValueError(kind)
     return np.asarray(n, dtype=np.float32)
+
+
+def _scaled_normals(rng, shape, factor):
+    """The same values as standard_normal(shape) * factor, made in parts that stay in the cache."""
+    out = np.empty(int(np.prod(shape)), np.float32)
+    buffer = np.empty(2**16)
+    for start in range(0, out.size, buffer.size):
+        part = buffer[: out.size - start]
+        rng.standard_normal(out=part)
+        part *= factor
+        out[start : start + part.size] = part
+    return out.reshape(shape)
 
 
 def spectral_uv(w, iters=30):

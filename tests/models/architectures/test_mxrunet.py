@@ -121,6 +121,17 @@ def test_odd_sizes_are_grown_by_repeating_the_last_row_and_column(small):
     torch.testing.assert_close(small.module(image), small.module(grown)[..., :9, :11])
 
 
+def test_attention_in_parts_is_attention():
+    torch.manual_seed(0)
+    attention = mxrunet.SelfAttention(16).requires_grad_(False)
+    attention.gamma.fill_(0.7)
+    x = torch.randn(2, 16, 5, 7)
+    whole = attention(x)
+    attention.values_at_once = 2 * 35 * 4
+    torch.testing.assert_close(attention(x), whole)
+    assert (whole - x).abs().mean() > 0.01
+
+
 def test_images_of_a_batch_do_not_touch_each_other(small):
     images = torch.rand(3, 3, 18, 20)
     alone = torch.cat([small.module(image[None]) for image in images])

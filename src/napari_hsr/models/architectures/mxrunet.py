@@ -114,7 +114,15 @@ class ResidualBlock(nn.Module):
 
 
 class SelfAttention(nn.Module):
-    """x + gamma * attention over all pixels; the softmax runs over the *query* pixels."""
+    """x + gamma * attention over all pixels; the softmax runs over the *query* pixels.
+
+    Attributes
+    ----------
+    values_at_once : int
+        How much of the attention matrix is held at a time.
+    """
+
+    values_at_once = 2**24
 
     def __init__(self, channels: int):
         super().__init__()
@@ -124,11 +132,17 @@ class SelfAttention(nn.Module):
         self.gamma = nn.Parameter(torch.zeros(1))
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, C, H, W) → the same; works on a matrix of (HW)² values."""
+        """(N, C, H, W) → the same.
+
+        Keys are independent of each other, so the matrix of (HW)² values is made in parts.
+        """
         pixels = x.flatten(2)
-        scores = self.query(pixels).transpose(1, 2) @ self.key(pixels)
-        mixed = self.value(pixels) @ scores.softmax(dim=1)
-        return (self.gamma * mixed + pixels).view_as(x)
+        query, value = self.query(pixels).transpose(1, 2), self.value(pixels)
+        at_once = max(1, self.values_at_once // (len(x) * pixels.shape[2]))
+        mixed = [
+            value @ (query @ key).softmax(dim=1) for key in self.key(pixels).split(at_once, dim=2)
+        ]
+        return (self.gamma * torch.cat(mixed, dim=2) + pixels).view_as(x)
 
 
 class SubPixel(nn.Module):
