@@ -119,11 +119,15 @@ def events(
         blended = any(t.blended for t in tiles)
         data = (np.zeros if blended else np.empty)((model.bands, height, width), np.float32)
         low, high = np.inf, -np.inf
-        for done, part in enumerate(tiles):
-            if cancel is not None and cancel.is_set():
-                raise Cancelled
-            yield Progress(done, len(tiles), "Reconstructing")
-            core = _core(part, source, model, module, statistics, torch_device)
+        done, total = 0, len(tiles) * ways.passes
+        for part in tiles:
+            # None before each pass of the network, then what they make of the tile
+            for core in _core(part, source, model, module, statistics, torch_device, ways.run):
+                if core is None:
+                    if cancel is not None and cancel.is_set():
+                        raise Cancelled
+                    yield Progress(done, total, "Reconstructing")
+                    done += 1
             rows, columns = (
                 slice(s.write.start * model.scale, s.write.stop * model.scale)
                 for s in (part.rows, part.columns)
@@ -246,22 +250,17 @@ def _core(
     part: tiling.Tile,
     source: TileSource,
     model: Model,
+    module: torch.nn.Module,
     statistics: Any,
     device: torch.device,
-    precision: str,
     run: Callable[[passes.Net, torch.Tensor], passes.Passes],
 ) -> Iterator[np.ndarray | None]:
     """None before each pass, and at the end what is written of one tile: (bands, h, w) float32."""
     import torch
 
-    reduced = precision != "float32"
-
-    def network(batch: torch.Tensor) -> torch.Tensor:
-        with (
-            torch.inference_mode(),
-            torch.autocast(device.type, getattr(torch, precision), enabled=reduced),
-        ):
-            return model.module(batch)
+    def network(images: torch.Tensor) -> torch.Tensor:
+        with torch.inference_mode():  # left again before anybody else has a turn
+            return module(images)
 
     yield None
     rgb = model.rule.apply(source.read(part.rows.read, part.columns.read), statistics)
