@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from napari_hsr.models.architectures.loading import first_difference, shapes_of
@@ -10,10 +11,12 @@ from napari_hsr.models.architectures.loading import first_difference, shapes_of
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    Builders = Mapping[str, Callable[[], nn.Module]]
+    Networks = Iterable[tuple[str, Callable[[], nn.Module]]]
+
+_shapes_of = lru_cache(maxsize=None)(shapes_of)  # the published networks never change
 
 
-def nearest(weights: Mapping[str, Tensor], networks: Builders) -> str | None:
+def nearest(weights: Mapping[str, Tensor], networks: Networks) -> str | None:
     """A clause for people: the nearest network and the first key or shape that differs.
 
     Nearest is the network with the greatest share of names in common; names with equal
@@ -23,8 +26,8 @@ def nearest(weights: Mapping[str, Tensor], networks: Builders) -> str | None:
     ----------
     weights : mapping of str to torch.Tensor
         Weights that were not recognised.
-    networks : mapping of str to callable
-        Title of each network, and what builds it in its published size.
+    networks : iterable of (str, callable)
+        Title of each network, and what builds it in a published size.
 
     Returns
     -------
@@ -33,8 +36,8 @@ def nearest(weights: Mapping[str, Tensor], networks: Builders) -> str | None:
     """
     found = {key: tuple(value.shape) for key, value in weights.items()}
     best, share, shapes = None, 0.0, {}
-    for title, build in networks.items():
-        expected = shapes_of(build)
+    for title, build in networks:
+        expected = _shapes_of(build)
         common = found.keys() & expected.keys()
         equal = sum(found[key] == expected[key] for key in common)
         now = (len(common) + equal) / len(found.keys() | expected.keys())

@@ -30,6 +30,8 @@ from napari_hsr.models.nearest import nearest
 from napari_hsr.models.unwrap import unwrap
 
 if TYPE_CHECKING:
+    from types import ModuleType
+
     import torch
 
     Weights = Mapping[str, torch.Tensor]
@@ -50,15 +52,21 @@ class Architecture:
     load : callable
         ``load(weights, card) -> Model``: hyper-parameters are read off the shapes;
         the card may be None, and is then made from what the weights say.
-    published : callable or None
-        Builds the network in its published size, for comparing names and shapes.
+    published : tuple of callable
+        They build the network in its published sizes, for comparing names and shapes.
     """
 
     id: str
     title: str
     detect: Callable[[Weights], bool]
     load: Callable[[Weights, ModelCard | None], Model]
-    published: Callable[[], torch.nn.Module] | None = None
+    published: tuple[Callable[[], torch.nn.Module], ...] = ()
+
+
+def _published(module: ModuleType) -> tuple[Callable[[], torch.nn.Module], ...]:
+    """What a network's file says of its published size or sizes, if anything."""
+    found = getattr(module, "PUBLISHED", ())
+    return found if isinstance(found, tuple) else (found,)
 
 
 #: In the order in which they are asked.
@@ -68,7 +76,7 @@ ARCHITECTURES: tuple[Architecture, ...] = tuple(
         module.TITLE,
         module.detect,
         module.load,
-        getattr(module, "PUBLISHED", None),
+        _published(module),
     )
     for module in (
         root_polynomial,
@@ -101,7 +109,7 @@ def recognise(weights: Weights) -> Architecture:
     for architecture in ARCHITECTURES:
         if architecture.detect(weights):
             return architecture
-    clause = nearest(weights, {a.title: a.published for a in ARCHITECTURES if a.published})
+    clause = nearest(weights, [(a.title, build) for a in ARCHITECTURES for build in a.published])
     if clause is None:
         keys = ", ".join(list(weights)[:3])
         known = ", ".join(a.id for a in ARCHITECTURES)

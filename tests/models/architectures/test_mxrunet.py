@@ -85,7 +85,7 @@ def test_pipeline_of_the_original(pipeline, parity):
 
 def test_published_layout(parity):
     with torch.device("meta"):
-        weights = mxrunet.PUBLISHED().state_dict()
+        weights = mxrunet.PUBLISHED[0]().state_dict()
     assert {k: list(v.shape) for k, v in weights.items()} == parity.spec("mxrunet_shallow")["keys"]
 
 

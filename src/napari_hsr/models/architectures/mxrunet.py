@@ -9,7 +9,7 @@ the weights.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -83,6 +83,8 @@ SHALLOW = Layout(
     bottleneck=False,
     attention=True,
 )
+#: As deep as mxresnet34; the full network, mxresnet50, has as many blocks of three convolutions.
+_MIDDLE = replace(SHALLOW, blocks=(3, 4, 6, 3))
 
 
 def _conv_norm(into: int, out: int, size: int, stride: int = 1, mish: bool = True) -> nn.Sequential:
@@ -264,8 +266,16 @@ class MXRUNet(nn.Module):
         return self.layers[11](self.layers[10](features))[..., :height, :width]
 
 
-#: Builds the smallest network that was published.
-PUBLISHED = partial(MXRUNet, SHALLOW)
+#: They build the networks that were published.
+PUBLISHED = tuple(
+    partial(MXRUNet, layout)
+    for layout in (
+        SHALLOW,
+        _MIDDLE,
+        replace(_MIDDLE, attention=False),
+        replace(_MIDDLE, outer=(256, 512, 1024, 2048), bottleneck=True),
+    )
+)
 
 
 def detect(weights: Weights) -> bool:

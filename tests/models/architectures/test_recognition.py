@@ -1,0 +1,51 @@
+"""Every spec against every architecture: one recognises it, and nearly right is told what is wrong."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from napari_hsr.errors import ModelError
+from napari_hsr.models.registry import ARCHITECTURES, from_state_dict, recognise
+
+SPECS = {
+    path.stem.removeprefix("spec_"): path
+    for path in sorted((Path(__file__).parents[2] / "golden" / "specs").glob("spec_*.json"))
+}
+#: Sizes and variants of one architecture, and specs of networks that are not in the zoo.
+FAMILY = {name: "mxrunet" for name in SPECS if name.startswith("mxrunet")}
+ELSEWHERE = {name for name in SPECS if name.startswith(("coarsr", "vgg"))}
+ZOO = [name for name in SPECS if name not in ELSEWHERE]
+
+
+def outlines(name):
+    """Tensors of the right shapes that hold nothing."""
+    spec = json.loads(SPECS[name].read_text(encoding="utf-8"))
+    return {key: torch.empty(shape, device="meta") for key, shape in spec["keys"].items()}
+
+
+@pytest.mark.parametrize("name", ZOO)
+def test_one_architecture_and_no_other_recognises(name):
+    weights = outlines(name)
+    assert [a.id for a in ARCHITECTURES if a.detect(weights)] == [FAMILY.get(name, name)]
+    assert recognise(weights).id == FAMILY.get(name, name)
+
+
+@pytest.mark.parametrize("name", ZOO)
+@pytest.mark.parametrize("place", [0, -1])
+def test_a_key_that_is_missing_is_named(name, place):
+    weights = outlines(name)
+    key = list(weights)[place]
+    del weights[key]
+    title = next(a.title for a in ARCHITECTURES if a.id == FAMILY.get(name, name))
+    with pytest.raises(ModelError) as caught:
+        from_state_dict(weights)
+    assert title in str(caught.value)
+    assert key in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ZOO)
+def test_a_key_too_many_is_named(name):
+    with pytest.raises(ModelError, match="a_stranger"):
+        from_state_dict(outlines(name) | {"a_stranger": torch.empty(1, device="meta")})
