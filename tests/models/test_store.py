@@ -10,6 +10,7 @@ import torch
 from napari_hsr import list_models, load_model, reconstruct
 from napari_hsr.errors import FileError, HSRError, ModelError
 from napari_hsr.models import DEFAULT, card_of, import_checkpoint, store
+from napari_hsr.models.architectures import mxrunet
 from napari_hsr.models.architectures.mprnet import MPRNet, Widths
 from napari_hsr.models.architectures.restormer import Restormer
 from napari_hsr.models.catalogue import ENTRIES, find
@@ -112,6 +113,29 @@ def test_a_layer_under_many_names_is_stored_and_comes_back_as_one(tmp_path):
     act = module.get_parameter("sam12.conv1.weight"), module.shallow_feat1[1].body[1]
     assert act[1] is module.stage2_decoder.skip_attn1.body[1]
     assert torch.equal(act[0], net.sam12.conv1.weight)
+
+
+def test_the_statistics_of_mxr_u_net_are_stated_or_said_to_be_assumed(tmp_path):
+    layout = mxrunet.Layout(
+        channels=3,
+        bands=31,
+        stem=(4, 6, 8),
+        inner=(8, 12, 16, 24),
+        outer=(8, 12, 16, 24),
+        blocks=(1, 1, 1, 1),
+        bottleneck=False,
+        attention=True,
+    )
+    half = {k: v.half() for k, v in mxrunet.MXRUNet(layout).state_dict().items()}
+    torch.save({"model": half, "opt": {}}, tmp_path / "mxr.pth")
+    card = import_checkpoint(tmp_path / "mxr.pth", "a").card
+    assert "ntire2020-clean" in card.input_rule
+    assert "statistics of its input rule are an assumption" in card.limits
+    assert "assumption" in store.edit("a", limits="Skin only.").limits
+    card = import_checkpoint(tmp_path / "mxr.pth", "b", input_rule="ntire2020-real-world").card
+    assert "ntire2020-real-world" in card.input_rule
+    assert "statistics" not in card.limits
+    assert load_model("b").rule.of == "ntire2020-real-world"
 
 
 def test_other_than_31_bands_need_their_wavelengths(tmp_path):

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 ASSUMED = {
     "wavelengths_nm": "Its wavelengths, 400 to 700 nm in steps of 10, are an assumption.",
     "input_encoding": "Its input encoding, linear sRGB, is an assumption.",
+    "input_rule": "The statistics of its input rule are an assumption.",
 }
 
 #: Fields of a card that are the user's to state; the others follow from the weights.
@@ -116,19 +117,22 @@ def import_checkpoint(
         limits=limits,
         source=source,
     )
-    if card is None:
-        card = _first_card(weights, path, architecture, name, stated)
+    if new := card is None:
+        card = _first_card(path, architecture, name, stated)
     card = _validated(card, {"name": name, **stated})
     try:
         model = from_state_dict(weights, card)
     except ModelError as error:
         raise FileError(path, str(error).rstrip(".")) from error
-    if input_rule is not None and not isinstance(model.rule, Statistics):
+    facts = {"input_rule": model.rule.name, "weights_sha256": model.weights_sha256}
+    if isinstance(model.rule, Statistics):
+        if new and input_rule is None:
+            facts["limits"] = f"{card.limits} {ASSUMED['input_rule']}"
+    elif input_rule is not None:
         raise ModelError(
             f"{architecture.title} has an input rule of its own ({model.rule.name}): "
             f"{input_rule!r} cannot be stated for it."
         )
-    facts = {"input_rule": model.rule.name, "weights_sha256": model.weights_sha256}
     card = _validated(card, facts)
     keep(place, weights, card)
     return replace(model, card=card, source=name)
@@ -193,14 +197,13 @@ def _validated(card: ModelCard, changes: dict[str, Any]) -> ModelCard:
 
 
 def _first_card(
-    weights: dict[str, torch.Tensor],
     path: Path,
     architecture: Architecture,
     name: str,
     stated: dict[str, Any],
 ) -> ModelCard:
     """A card of what the file says, with what is assumed said as such."""
-    assumed = [text for key, text in ASSUMED.items() if key not in stated]
+    assumed = [ASSUMED[key] for key in ("wavelengths_nm", "input_encoding") if key not in stated]
     return ModelCard(
         name=name,
         title=f"{architecture.title}, from {path.name}",
