@@ -10,6 +10,7 @@ __all__ = [
     "DEFAULT",
     "ModelCard",
     "card_of",
+    "finer",
     "from_state_dict",
     "import_checkpoint",
     "list_models",
@@ -22,6 +23,10 @@ def __getattr__(name: str):
         from napari_hsr.models.registry import from_state_dict
 
         return from_state_dict
+    if name == "finer":
+        from napari_hsr.models.architectures.inr import finer
+
+        return finer
     if name == "import_checkpoint":
         from napari_hsr.models.importing import import_checkpoint
 
