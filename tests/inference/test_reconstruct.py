@@ -224,3 +224,44 @@ def test_memory_beyond_the_output_is_bounded(model):
         tracemalloc.stop()
     as_float = image.data.size * 4
     assert peak - cube.data.nbytes < as_float / 2
+
+
+@pytest.mark.parametrize(("ensemble", "count"), [("mean", 8), ("median", 8), ("strips", 2)])
+def test_an_ensemble_of_a_pixel_wise_model_changes_nothing_but_takes_its_passes(
+    model, ensemble, count
+):
+    photograph = Photograph(EIGHT_BIT)
+    tile, tiles = ("whole", 1) if ensemble == "strips" else (20, 6)
+    *progress, result = events(photograph, model, tile=tile, ensemble=ensemble)
+    assert [(e.done, e.total) for e in progress[1:]] == [
+        (i, count * tiles) for i in range(count * tiles + 1)
+    ]
+    single = reconstruct(photograph, model)
+    np.testing.assert_allclose(result.cube.data, single.data, rtol=0, atol=1e-6)
+    assert len(result.cube.provenance.steps) == len(single.provenance.steps) + 1
+
+
+def test_an_ensemble_is_cancelled_between_its_passes(model):
+    cancel = threading.Event()
+    run = events(Photograph(EIGHT_BIT), model, tile="whole", ensemble="mean", cancel=cancel)
+    seen = [next(run), next(run), next(run)]
+    assert seen[-1] == Progress(1, 8, "Reconstructing")
+    cancel.set()
+    with pytest.raises(Cancelled):
+        next(run)
+
+
+def test_between_passes_nobody_else_is_in_inference_mode(model):
+    import torch
+
+    for _ in events(Photograph(EIGHT_BIT), model, tile=20, ensemble="mean"):
+        assert not torch.is_inference_mode_enabled()
+
+
+def test_ensembles_that_do_not_fit(model):
+    with pytest.raises(InputError, match="no ensemble 'best'"):
+        reconstruct(EIGHT_BIT, model, ensemble="best")
+    with pytest.raises(InputError, match="choose the tile 'whole'"):
+        reconstruct(EIGHT_BIT, model, ensemble="strips", tile=20)
+    with pytest.raises(InputError, match="at least 3 rows; this one has 2"):
+        reconstruct(EIGHT_BIT[:2], model, ensemble="strips")

@@ -1,8 +1,10 @@
 """MST++ against the original: numbers, names, sizes."""
 
+import numpy as np
 import pytest
 import torch
 
+from napari_hsr import reconstruct
 from napari_hsr.errors import ModelError
 from napari_hsr.models import from_state_dict
 from napari_hsr.models.architectures import mstpp
@@ -31,6 +33,23 @@ def published(parity):
 def test_the_original_s_numbers(golden, parity, published, case):
     case = golden("mstpp", case)
     assert parity.relative_error(published.module(case.input), case.output) <= case.tolerance
+
+
+@pytest.mark.parametrize("ensemble", ["single", "mean", "median"])
+def test_the_original_s_whole_program(pipeline, parity, published, ensemble):
+    """Photograph to cube: min-max of the whole image, one pass or eight."""
+    original = pipeline("mstpp")
+    found = reconstruct(original.photograph, published, ensemble=ensemble, precision="float32")
+    error = parity.relative_error(found.data.transpose(1, 2, 0), original.outputs[ensemble])
+    assert error <= parity.TOLERANCE
+
+
+def test_exposure_and_offset_of_a_photograph_do_not_matter(published):
+    """What min-max means, and what a user must know of it."""
+    image = np.random.default_rng(5).random((9, 8, 3), dtype=np.float32)
+    other = reconstruct(0.5 * image + 0.25, published, precision="float32")
+    same = reconstruct(image, published, precision="float32")
+    np.testing.assert_allclose(other.data, same.data, rtol=0, atol=1e-4)
 
 
 def test_the_original_s_keys_in_its_order(parity, published):
