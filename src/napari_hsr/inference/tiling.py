@@ -72,26 +72,34 @@ def windows(length: int, side: int) -> list[Span]:
     """Cover ``length`` pixels with windows of ``side`` that overlap by a quarter and are blended.
 
     All windows are of one size, spread evenly. Their weights fall off linearly towards both
-    ends, stay positive, and are divided by their sum. An image that fits one window has no
+    ends and sum to exactly 1 at every pixel. An image that fits one window has no
     weights.
     """
     if length <= side:
         return [Span(slice(0, length), slice(0, length))]
     step = side - side // 4
     starts = np.linspace(0, length - side, -(-(length - side) // step) + 1).round().astype(int)
-    ramp = np.minimum(np.arange(1, side + 1), np.arange(side, 0, -1)).astype(float)
-    total = np.zeros(length)
-    for start in starts:
-        total[start : start + side] += ramp
+    ramp = np.minimum(np.arange(1, side + 1), np.arange(side, 0, -1))
+    weights = np.zeros((len(starts), length))
+    for row, start in zip(weights, starts, strict=True):
+        row[start : start + side] = ramp
+    weights = _exact(weights)
     cuts = [0, *(int(a + side + b) // 2 for a, b in pairwise(starts)), length]
     return [
-        Span(
-            slice(int(start), int(start) + side),
-            slice(first, last),
-            (ramp / total[start : start + side]).astype(np.float32),
-        )
-        for start, first, last in zip(starts, cuts[:-1], cuts[1:], strict=True)
+        Span(slice(int(a), int(a) + side), slice(first, last), row[a : a + side])
+        for a, row, first, last in zip(starts, weights, cuts[:-1], cuts[1:], strict=True)
     ]
+
+
+def _exact(weights: np.ndarray) -> np.ndarray:
+    """(windows, pixels) not negative → float32 whose columns sum to 1 without rounding.
+
+    They are multiples of 1/4096, so the products of two of them are exact in float32 too, and
+    no blend of values in 0..1 leaves 0..1. What was positive stays positive.
+    """
+    parts = np.where(weights > 0, np.maximum(1, np.round(4096 * weights / weights.sum(0))), 0)
+    parts[weights.argmax(0), np.arange(weights.shape[1])] += 4096 - parts.sum(0)
+    return (parts / 4096).astype(np.float32)
 
 
 def spans(length: int, tile: int, context: int, multiple: int = 1) -> list[Span]:
