@@ -100,12 +100,16 @@ def test_value_range_leaves_out_what_is_not_finite():
     assert Cube(partly).value_range == (1, 1)
 
 
-def test_range_of_a_memory_map_is_an_estimate(tmp_path):
+def test_range_of_a_large_memory_map_is_an_estimate(tmp_path, monkeypatch):
     data = np.memmap(tmp_path / "a", np.float32, "w+", shape=(9, 20, 20))
-    data[8, 3, 3] = 5
+    data[8, 3, 3], data[3, 1, 1] = 5, 9
     cube = Cube(data)
     assert not cube.in_memory
-    assert cube.value_range == (0, 5)
+    assert cube.value_range == (0, 9)
+    assert not cube.summary()["value_range_is_estimate"]
+    monkeypatch.setattr("napari_hsr.cube.EXACT_RANGE_BYTES", 0)
+    cube = Cube(data)
+    assert cube.value_range == (0, 5)  # every eighth band, and the last
     assert cube.summary()["value_range_is_estimate"]
 
 

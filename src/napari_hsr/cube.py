@@ -14,6 +14,9 @@ from napari_hsr.provenance import Provenance
 #: The grid taken for a 31-band cube that names none; always announced as an assumption.
 DEFAULT_WAVELENGTHS_NM = tuple(float(nm) for nm in range(400, 701, 10))
 
+#: Up to this size the value range of a cube on disk is found exactly; larger ones are sampled.
+EXACT_RANGE_BYTES = 64 * 2**20
+
 
 @dataclass(frozen=True, eq=False)
 class Wavelengths:
@@ -185,8 +188,9 @@ class Cube:
     def value_range(self) -> tuple[float, float]:
         """(minimum, maximum) of the finite values, found once and remembered.
 
-        A cube that is not in memory is sampled — every eighth band, at most about
-        256 x 256 pixels of each — so the range is then an estimate.
+        A cube that is not in memory and larger than :data:`EXACT_RANGE_BYTES` is sampled —
+        every eighth band, at most about 256 x 256 pixels of each — so the range is then an
+        estimate.
         """
         if self._value_range is None:
             lows, highs = zip(*map(finite_range, self._planes()), strict=True)
@@ -194,9 +198,14 @@ class Cube:
             self._value_range = (low, high) if low <= high else (0.0, 0.0)
         return self._value_range
 
+    @property
+    def _range_is_exact(self) -> bool:
+        return self.in_memory or 4 * int(np.prod(self.shape)) <= EXACT_RANGE_BYTES
+
     def _planes(self) -> Iterable[np.ndarray]:
-        if self.in_memory:
-            yield from self.data
+        if self._range_is_exact:
+            for band in range(self.bands):
+                yield np.asarray(self.data[band])
             return
         stride = max(1, max(self.shape[1:]) // 256)
         for band in sorted({*range(0, self.bands, 8), self.bands - 1}):
@@ -225,7 +234,7 @@ class Cube:
             "wavelengths_assumed": self.wavelengths.assumed if known else None,
             "units": self.units,
             "value_range": list(self.value_range),
-            "value_range_is_estimate": not self.in_memory,
+            "value_range_is_estimate": not self._range_is_exact,
             "in_memory": self.in_memory,
             "provenance": self.provenance.to_dict(),
             "metadata": jsonable(self.metadata),

@@ -235,3 +235,20 @@ def test_means_over_scenes(cubes):
         average([results[0], evaluate(prediction, truth, "mstpp")])
     with pytest.raises(ValueError, match="one protocol"):
         average([])
+
+
+def test_a_cube_of_nothing_but_nan_is_not_called_black():
+    truth = np.random.default_rng(0).random((5, 12, 12))
+    result = evaluate(np.full_like(truth, np.nan), truth)
+    assert result.excluded["nonfinite_share"] == 1
+    assert result.excluded["sam_black"] == 0
+    assert result.excluded["sam_nonfinite"] == 144
+    assert np.isnan(result["sam"])
+
+
+def test_one_band_has_no_spectral_angle():
+    truth = 0.1 + np.random.default_rng(0).random((1, 12, 12))
+    result = evaluate(truth * 2, truth)
+    assert np.isnan(result["sam"])
+    assert any("SAM is not defined" in note for note in result.notes)
+    assert result["mrae"] == pytest.approx(1)

@@ -40,8 +40,16 @@ def test_forward_is_the_formula():
     np.testing.assert_allclose(found, expected, rtol=0, atol=3e-6)
 
 
-@pytest.mark.parametrize("gain", [0.125, 0.5, 2.0, 8.0, 0.3])
-def test_exposure_scales_the_spectra(gain):
+@pytest.mark.parametrize("gain", [2.0**-20, 0.125, 0.5, 2.0, 8.0, 2.0**20])
+@pytest.mark.parametrize("order", [1, 3, 4])
+def test_a_power_of_two_in_exposure_is_exact(order, gain):
+    module = from_state_dict(weights(order)).module
+    rgb = torch.rand(1, 3, 9, 11, generator=torch.Generator().manual_seed(3))
+    assert torch.equal(module(gain * rgb), gain * module(rgb))
+
+
+@pytest.mark.parametrize("gain", [1e-4, 0.3, 1.7, 30.0])
+def test_any_exposure_scales_the_spectra(gain):
     module = from_state_dict(weights(order=4)).module
     rgb = torch.rand(1, 3, 9, 11, generator=torch.Generator().manual_seed(3))
     np.testing.assert_allclose(module(gain * rgb), gain * module(rgb), rtol=0, atol=4e-6 * gain)

@@ -177,7 +177,8 @@ def test_the_manifest_names_every_readable_and_writable_suffix():
     (reader,) = manifest()["contributions"]["readers"]
     assert {f"*{suffix}" for suffix in io.READ_SUFFIXES} == set(reader["filename_patterns"])
     (writer,) = manifest()["contributions"]["writers"]
-    assert set(writer["filename_extensions"]) <= set(io.WRITE_SUFFIXES)
+    writable = {*io.WRITE_SUFFIXES, *io.PHOTOGRAPH_WRITE_SUFFIXES}
+    assert set(writer["filename_extensions"]) == writable
 
 
 def test_the_manifest_is_valid_and_all_that_it_names_imports():

@@ -206,7 +206,9 @@ class _Sums:
         if self.mrse is not None:
             found["mrse"] = float(ratio(self.mrse.squares.sum(), self.mrse.count.sum()))
         if self.angles is not None:
-            found["sam"] = self.angles.mean
+            found["sam"] = self.angles.mean if self.pair.shape[0] > 1 else math.nan
+            if self.pair.shape[0] == 1:
+                notes.append("SAM is not defined: a spectrum of one band has no direction.")
             pixels = self.pair.shape[1] * self.pair.shape[2]
             excluded |= {
                 "sam_black": self.angles.black,

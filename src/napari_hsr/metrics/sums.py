@@ -167,7 +167,9 @@ def spectral_angles(block: Block, live: np.ndarray | None = None) -> Angles:
     degrees[black[0] & black[1]] = 0
     finite = None
     if block.valid is not None:
-        finite = (block.valid if live is None else block.valid[live]).all(axis=0)
+        kept = block.valid if live is None else block.valid[live]
+        # Without a band that holds a finite value no pixel has a spectrum.
+        finite = kept.all(axis=0) & (kept.shape[0] > 0)
     return Angles(degrees, black[0], black[1], finite)
 
 

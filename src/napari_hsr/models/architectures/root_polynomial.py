@@ -3,7 +3,8 @@
 Features are all distinct (r^i g^j b^k)^(1/d) with i + j + k = d, for d = 1…order
 (Finlayson, Mackiewicz, Hurlbert 2015, for colour correction; Lin and Finlayson 2019, for
 spectra). Each is homogeneous of degree one, so f(q · rgb) = q · f(rgb) for every exposure
-q > 0. Negative inputs count as zero, and so do negative outputs, which keeps that property.
+q > 0: to the last bit if q is a power of two, and to float32 rounding otherwise. Negative
+inputs count as zero, and so do negative outputs, which keeps that property.
 """
 
 from __future__ import annotations
@@ -84,9 +85,23 @@ class RootPolynomial(torch.nn.Module):
             for part in _blocks(colours.shape[1], rgb.device.type):
                 block = colours[:, part]
                 spare = -block.shape[1] % _LANES
-                features = self.features(torch.nn.functional.pad(block, (0, spare)))
-                spectra[:, part] = (self.weight @ features)[:, : block.shape[1]]
+                block, exposure = _exposed(torch.nn.functional.pad(block, (0, spare)))
+                found = (self.weight @ self.features(block)).mul_(exposure)
+                spectra[:, part] = found[:, : part.stop - part.start]
         return out.clamp_min_(0).view(n, -1, height, width)
+
+
+def _exposed(rgb: Tensor) -> tuple[Tensor, Tensor]:
+    """(3, pixels) at an exposure where the largest channel is in 0.5..1, and the way back.
+
+    The exposures are powers of two, so nothing is rounded: a photograph at twice the light
+    gives twice the spectrum to the last bit, and dark pixels are as exact as bright ones.
+    """
+    brightest = rgb.amax(0)
+    exponent = torch.where(torch.isfinite(brightest), brightest, 0).frexp().exponent
+    exponent = exponent.clamp(-100, 100)  # what is smaller or larger would leave float32
+    one = torch.ones_like(brightest)
+    return rgb * torch.ldexp(one, -exponent), torch.ldexp(one, exponent)
 
 
 #: Pixels that torch hands to one CPU thread at a time in element-wise operations.
