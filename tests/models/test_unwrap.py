@@ -40,6 +40,7 @@ WRAPPINGS = {
     "another name": lambda w: {"netG": w, "epoch": 3},
     "module.": lambda w: prefixed(w, "module."),
     "module. twice": lambda w: {"state_dict": prefixed(w, "module.module.")},
+    "a training program": lambda w: {"state_dict": prefixed(w, "model.module."), "loops": None},
     "compiled": lambda w: prefixed(w, "_orig_mod."),
     "float16": lambda w: {"model": {k: v.half() for k, v in w.items()}},
     "bfloat16": lambda w: {k: v.bfloat16() for k, v in w.items()},
@@ -81,6 +82,11 @@ def test_numbers_and_options_saved_beside_do_not_hinder(tmp_path):
     beside = {"best": np.float64(0.1), "mrae": np.float32(0.2), "args": Namespace(lr=1e-4)}
     torch.save({"state_dict": plain()} | beside, path)
     same(read_weights(path), plain())
+
+
+def test_a_prefix_that_not_all_share_is_a_name():
+    weights = {"model.a": torch.zeros(2), "b": torch.zeros(2)}
+    assert list(unwrap(weights)) == ["model.a", "b"]
 
 
 def test_tensors_that_fit_are_not_copied():

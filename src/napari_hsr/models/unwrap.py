@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 WRAPPINGS = ("state_dict", "model_state_dict", "model", "sd", "params", "net", "weights")
 #: What wrappers of networks put before every name.
 PREFIXES = ("module.", "_orig_mod.")
+#: What training programs put before the names of the one network that they hold.
+SHARED_PREFIXES = ("model.", "net.", "network.")
 
 
 def unwrap(state: Any) -> dict[str, torch.Tensor]:
@@ -102,6 +104,9 @@ def _without_prefixes(weights: Mapping[str, torch.Tensor]) -> dict[str, torch.Te
         if name in plain:
             raise ModelError(f"Two weights are both named {name} once prefixes are taken off.")
         plain[name] = value
+    for prefix in SHARED_PREFIXES:
+        if plain and all(key.startswith(prefix) for key in plain):
+            return _without_prefixes({k[len(prefix) :]: v for k, v in plain.items()})
     return plain
 
 

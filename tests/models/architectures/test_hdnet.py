@@ -96,3 +96,13 @@ def test_what_is_missing_is_named(parity, last):
     del weights[last]
     with pytest.raises(ModelError, match=rf"HDNet, but {last.replace('.', '[.]')}"):
         from_state_dict(weights)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_weights_that_are_not_finite_are_refused(parity, value):
+    weights = small(parity)
+    weights["body.0.body.2.bias"][3] = value
+    with pytest.raises(
+        ModelError, match=r"HDNet hold NaN or infinite values in body\.0\.body\.2\.bias"
+    ):
+        from_state_dict(weights)

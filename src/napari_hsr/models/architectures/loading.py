@@ -65,7 +65,8 @@ def fill(build: Callable[[], nn.Module], weights: Mapping[str, Tensor], title: s
     Raises
     ------
     ModelError
-        If a key is missing, too many, or of another shape: the first one is named.
+        If a key is missing, too many, of another shape, or holds NaN or infinite values: the
+        first one is named.
     """
     with torch.device("meta"):
         module = build()
@@ -76,6 +77,9 @@ def fill(build: Callable[[], nn.Module], weights: Mapping[str, Tensor], title: s
     problem = first_difference(weights, {k: tuple(v.shape) for k, v in expected.items()})
     if problem:
         raise ModelError(f"The weights look like those of {title}, but {problem}.")
+    for key, value in weights.items():
+        if not torch.isfinite(value).all():
+            raise ModelError(f"The weights of {title} hold NaN or infinite values in {key}.")
     module.to_empty(device="cpu")
     module.load_state_dict(dict(weights), strict=True)
     return module.eval().requires_grad_(False)
