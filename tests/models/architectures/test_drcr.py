@@ -136,8 +136,9 @@ def test_a_missing_and_a_foreign_key_are_named(parity):
         from_state_dict(weights | {"extra": torch.zeros(1)})
 
 
-def test_files_that_know_only_an_order(parity):
-    weights = small(parity, blocks=3)
+@pytest.mark.parametrize("blocks", [1, 3])
+def test_files_that_know_only_an_order(parity, blocks):
+    weights = small(parity, blocks=blocks)
     renamed = {f"layer{i}.value": value for i, value in enumerate(weights.values())}
     assert not drcr.detect(renamed)
     found = drcr.by_position(renamed)

@@ -18,6 +18,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
+from napari_hsr.models.architectures.fast.drcr import prepare
 from napari_hsr.models.architectures.loading import card_for, fill, numbered, shapes_of
 from napari_hsr.models.architectures.padding import pad_below_right
 from napari_hsr.models.checkpoint import weights_sha256
@@ -203,9 +204,15 @@ def load(weights: Mapping[str, Tensor], card: ModelCard | None = None) -> Model:
         channels=channels,
         bands=bands,
         context=None,  # the gates are means over the whole image
+        precisions=("float32", "bfloat16"),
         bytes_per_pixel=9000,
         rule=rule,
+        prepare=prepare,
     )
+
+
+#: Tensors of the network outside its blocks, and in each block.
+_OUTSIDE, _PER_BLOCK = 26, 18
 
 
 def by_position(weights: Mapping[str, Tensor]) -> dict[str, Tensor] | None:
@@ -215,19 +222,15 @@ def by_position(weights: Mapping[str, Tensor]) -> dict[str, Tensor] | None:
     files of it go about with other names: they are known by the order of their shapes.
     """
     values = list(weights.values())
-    if len(values) < 46 or any(value.ndim != 4 for value in (values[0], values[-1])):
-        return None
     blocks, rest = divmod(len(values) - _OUTSIDE, _PER_BLOCK)
+    if rest or blocks < 1 or any(value.ndim != 4 for value in (values[0], values[-1])):
+        return None
     width, channels = values[0].shape[:2]
     gates = [value for value in values if value.ndim == 2]
-    if rest or blocks < 1 or not gates:
+    if not gates:
         return None
     hidden, bands = gates[0].shape[0], values[-1].shape[0]
     expected = shapes_of(lambda: DRCR(channels, bands, width, blocks, hidden))
     if [tuple(value.shape) for value in values] != list(expected.values()):
         return None
     return dict(zip(expected, values, strict=True))
-
-
-#: Tensors of the network outside its blocks, and in each block.
-_OUTSIDE, _PER_BLOCK = 26, 18
