@@ -135,6 +135,14 @@ def relative_error(ours: Any, original: Any) -> float:
     return error if np.isfinite(error) else float("inf")
 
 
+def psnr(ours: Any, original: Any) -> float:
+    """Peak signal to noise in decibels; the peak is the largest magnitude of the original."""
+    ours, original = np.asarray(ours, np.float64), np.asarray(original, np.float64)
+    assert ours.shape == original.shape, (ours.shape, original.shape)
+    peak, noise = np.abs(original).max(), np.square(ours - original).mean()
+    return float(10 * np.log10(peak**2 / noise))
+
+
 def random_weights(shapes: dict[str, tuple[int, ...]], seed: int = 0) -> dict[str, torch.Tensor]:
     """Small random tensors of the shapes asked for; integers for batch counters."""
     import torch

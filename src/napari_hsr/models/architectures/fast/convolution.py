@@ -1,0 +1,88 @@
+"""Convolutions without copies: rectified on the way out, summed into what is there already.
+
+Where torch brings oneDNN, activation and sum happen while a convolution writes its result;
+elsewhere the same is done by torch's own functions, in place.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING
+
+import torch
+from torch.nn import functional
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+CHANNELS_LAST = torch.channels_last
+
+
+@cache
+def _fused() -> bool:
+    """Whether this torch offers oneDNN's convolutions with what follows them."""
+    return torch.backends.mkldnn.is_available() and all(
+        hasattr(torch.ops.mkldnn, name)
+        for name in ("_convolution_pointwise", "_convolution_pointwise_")
+    )
+
+
+def convolve(
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    *,
+    stride: int = 1,
+    padding: int = 0,
+    groups: int = 1,
+    gelu: bool = False,
+    slope: float | None = None,
+    onto: Tensor | None = None,
+) -> Tensor:
+    """Convolution of (N, C, H, W), and what is done with its result.
+
+    Parameters
+    ----------
+    x, weight, bias : torch.Tensor
+        Of one type, in channels_last, as of :func:`torch.nn.functional.conv2d`.
+    stride, padding, groups : int
+        Likewise.
+    gelu : bool
+        Whether the exact GELU follows.
+    slope : float, optional
+        Of the leaky rectifier that follows.
+    onto : torch.Tensor, optional
+        What the result is added to, before the activation; it is overwritten.
+    """
+    if not (_fused() and x.device.type == "cpu"):
+        y = functional.conv2d(x, weight, bias, stride, padding, groups=groups)
+        return _activate(y if onto is None else onto.add_(y), gelu, slope)
+    how = ([padding] * 2, [stride] * 2, [1, 1], groups)
+    if onto is not None:
+        torch.ops.mkldnn._convolution_pointwise_.binary(
+            onto, x, weight, bias, *how, "add", 1.0, None, [], None
+        )
+        return _activate(onto, gelu, slope)
+    after, scalars, kind = "none", [], ""
+    if gelu:
+        after, kind = "gelu", "none"
+    elif slope is not None:
+        after, scalars = "leaky_relu", [slope]
+    return torch.ops.mkldnn._convolution_pointwise(x, weight, bias, *how, after, scalars, kind)
+
+
+def _activate(y: Tensor, gelu: bool, slope: float | None) -> Tensor:
+    if gelu:
+        return functional.gelu(y)
+    return y if slope is None else functional.leaky_relu_(y, slope)
+
+
+def packed(weight: Tensor, dtype: torch.dtype) -> Tensor:
+    """A kernel as the convolutions above want it; it shares nothing with the original."""
+    return weight.detach().to(dtype, memory_format=CHANNELS_LAST, copy=True)
+
+
+def hold(module: torch.nn.Module, **tensors: Tensor | None) -> None:
+    """Tensors that go with a module from device to device and are nobody's parameters."""
+    for name, tensor in tensors.items():
+        module.register_buffer(name, tensor, persistent=False)
