@@ -7,7 +7,7 @@ import torch
 from napari_hsr.errors import InputError
 from napari_hsr.inference import events
 from napari_hsr.inference.run import pad_to_multiple
-from napari_hsr.inference.tiling import AUTO_BYTES, plan, spans
+from napari_hsr.inference.tiling import plan, spans
 from napari_hsr.models import ModelCard
 from napari_hsr.models.descriptor import Model
 
@@ -94,21 +94,6 @@ def test_padding_reflects_where_it_can():
     np.testing.assert_array_equal(padded[:, 6], padded[:, 4])
     small = pad_to_multiple(image[:2], 8)
     np.testing.assert_array_equal(small[2:, :6], np.broadcast_to(image[1], (6, 6, 3)))
-
-
-def test_automatic_tile_fits_the_working_memory():
-    model = toy(bytes_per_pixel=10_000, context=8)
-    for tile in plan(4000, 6000, model, "auto"):
-        rows, columns = tile.rows.read, tile.columns.read
-        assert (rows.stop - rows.start) * (columns.stop - columns.start) * 10_000 <= AUTO_BYTES
-
-
-def test_a_model_of_the_whole_image_is_not_tiled():
-    model = toy(context=None)
-    assert len(plan(900, 700, model, "auto")) == 1
-    assert len(plan(900, 700, model, 900)) == 1
-    with pytest.raises(InputError, match="cannot be tiled"):
-        plan(900, 700, model, 256)
 
 
 @pytest.mark.parametrize("tile", [0, -3, 2.5, "big", True, None])

@@ -1,7 +1,17 @@
 """Running a model over an image: one loop, driven by viewer, command line and tests alike."""
 
 from napari_hsr.inference.devices import Device, list_devices
+from napari_hsr.inference.estimation import Estimate, estimate
 from napari_hsr.inference.run import Result, events, reconstruct
 from napari_hsr.inference.source import why_not
 
-__all__ = ["Device", "Result", "events", "list_devices", "reconstruct", "why_not"]
+__all__ = [
+    "Device",
+    "Estimate",
+    "Result",
+    "estimate",
+    "events",
+    "list_devices",
+    "reconstruct",
+    "why_not",
+]

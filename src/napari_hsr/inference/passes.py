@@ -107,20 +107,26 @@ class Ensemble(NamedTuple):
         How often the network is asked.
     words : str
         For provenance: what was made of the passes; empty for a single one.
+    held : int
+        Cubes of the image that it holds besides what a pass of the network takes.
     """
 
     run: Callable[[Net, Tensor], Passes]
     passes: int
     words: str
+    held: int
 
 
 ENSEMBLES: dict[str, Ensemble] = {
-    "single": Ensemble(single, 1, ""),
-    "mean": Ensemble(mean, len(VIEWS), "Mean of the eight flips and transposes of the image."),
+    "single": Ensemble(single, 1, "", 0),
+    "mean": Ensemble(mean, len(VIEWS), "Mean of the eight flips and transposes of the image.", 2),
     "median": Ensemble(
-        median, len(VIEWS), "Median of the eight flips and transposes of the image."
+        median,
+        len(VIEWS),
+        "Median of the eight flips and transposes of the image.",
+        len(VIEWS) + 1,
     ),
-    "strips": Ensemble(strips, 2, "Two strips: all rows but the last two, then the last two."),
+    "strips": Ensemble(strips, 2, "Two strips: all rows but the last two, then the last two.", 2),
 }
 
 

@@ -16,8 +16,10 @@ from napari_hsr.cube import Cube, finite_range
 from napari_hsr.errors import Cancelled, InputError
 from napari_hsr.events import Progress
 from napari_hsr.inference import devices, passes, tiling
+from napari_hsr.inference.budget import output_bytes
 from napari_hsr.inference.memory import PeakMemory
 from napari_hsr.inference.source import TileSource, as_photograph
+from napari_hsr.inference.work import Work, give_back, ran_out
 from napari_hsr.models.card import ILL_POSED
 from napari_hsr.models.library import DEFAULT, load_model
 from napari_hsr.photograph import Photograph
@@ -46,7 +48,7 @@ class Result:
     device, precision : str
         What it ran on and in.
     tiles : int
-        How many tiles the plan had.
+        How many tiles it was computed in.
     notices : tuple of str
         What the user must know of this result.
     """
@@ -107,44 +109,54 @@ def events(
     torch_device = devices.resolve(device)
     photograph = as_photograph(image, model, encoding)
     source = TileSource(photograph, model)
-    tiles = tiling.plan(photograph.height, photograph.width, model, tile)
+    tiles = tiling.plan(
+        photograph.height, photograph.width, model, tile, device=torch_device, ensemble=ensemble
+    )
     passes.check(ensemble, photograph.height, len(tiles))
     used = model.precisions[0] if precision == "auto" else precision
 
     start = time.perf_counter()
     module = prepared(model, used, torch_device)
     with PeakMemory(torch_device) as memory:
-        statistics = model.rule.measure(source.read(t.rows.core, t.columns.core) for t in tiles)
-        height, width = photograph.height * model.scale, photograph.width * model.scale
-        blended = any(t.blended for t in tiles)
-        data = (np.zeros if blended else np.empty)((model.bands, height, width), np.float32)
+        statistics = model.rule.measure(source.strips())
+        data, work = (
+            _empty(photograph, model),
+            Work(tiles, photograph.height, photograph.width, model, ways.passes),
+        )
         low, high = np.inf, -np.inf
-        done, total = 0, len(tiles) * ways.passes
-        for part in tiles:
-            # None before each pass of the network, then what they make of the tile
-            for core in _core(part, source, model, module, statistics, torch_device, ways.run):
-                if core is None:
-                    if cancel is not None and cancel.is_set():
-                        raise Cancelled
-                    yield Progress(done, total, "Reconstructing")
-                    done += 1
+        while work:
+            part, short = work.tile, False
+            try:
+                # None before each pass of the network, then what they make of the tile
+                for core in _core(part, source, model, module, statistics, torch_device, ways.run):
+                    if core is None:
+                        _stop_if(cancel)
+                        yield work.begin_pass()
+            except Exception as error:
+                short = ran_out(error)
+                if not short:
+                    raise
+            if short:  # the error is gone by now, and with it what it held
+                give_back(torch_device)
+                work.halve()
+                continue
             rows, columns = (
                 slice(s.write.start * model.scale, s.write.stop * model.scale)
                 for s in (part.rows, part.columns)
             )
             source.count(part.rows.core, part.columns.core)
+            work.finish_tile()
             if part.blended:
-                data[:, rows, columns] += core * part.weights(model.scale)
+                data[:, rows, columns] += core
                 continue
             data[:, rows, columns] = core
             # The range is found on the way, so that nobody scans the cube for it again.
             least, most = finite_range(core)
             low, high = min(low, least), max(high, most)
-        if cancel is not None and cancel.is_set():
-            raise Cancelled
-        if blended:
+        _stop_if(cancel)
+        if any(part.blended for part in work.finished):
             low, high = finite_range(data)
-        yield Progress(total, total, "Done")
+        yield work.finish()
     cube = Cube(
         data,
         model.wavelengths,
@@ -152,7 +164,7 @@ def events(
         name=f"{photograph.name} {model.name}",
         provenance=_provenance(photograph, model, torch_device, used, ways.words),
         metadata={"card": model.card.model_dump(mode="json")},
-        notices=_notices(source, model, tiles),
+        notices=(*source.notices(), *work.notices(), *model.notices),
         _value_range=(low, high) if low <= high else (0.0, 0.0),
     )
     yield Result(
@@ -161,7 +173,7 @@ def events(
         peak_bytes=memory.bytes,
         device=str(torch_device),
         precision=used,
-        tiles=len(tiles),
+        tiles=len(work.finished),
         notices=cube.notices,
     )
 
@@ -196,8 +208,11 @@ def reconstruct(
     device : str
         ``"auto"``, ``"cpu"``, ``"cuda:0"``, ``"mps"``.
     tile : int, "auto" or "whole"
-        Side of the tiles in pixels; for a network that was trained on crops of one size,
-        "auto" takes overlapping windows of that size, and "whole" the image as it is.
+        Side of the tiles in pixels; "auto" goes by the memory that is free. Tiles of a model
+        that depends on the whole image overlap and are blended, and their result differs from
+        that of "whole", of which the cube tells. For a network that was trained on crops of one
+        size, "auto" takes overlapping windows of that size. Where memory gives out, the tile is
+        halved and the work goes on.
     precision : str
         ``"auto"``, ``"float32"``, ``"bfloat16"`` or ``"float16"``.
     ensemble : str
@@ -255,7 +270,7 @@ def _core(
     device: torch.device,
     run: Callable[[passes.Net, torch.Tensor], passes.Passes],
 ) -> Iterator[np.ndarray | None]:
-    """None before each pass, and at the end what is written of one tile: (bands, h, w) float32."""
+    """None before each pass, and at the end what one tile adds to the cube: (bands, h, w) float32."""
     import torch
 
     def network(images: torch.Tensor) -> torch.Tensor:
@@ -273,8 +288,8 @@ def _core(
         slice(s.keep.start * model.scale, s.keep.stop * model.scale)
         for s in (part.rows, part.columns)
     )
-    kept = made[0, :, rows, columns].float().cpu().numpy()
-    yield model.rule.undo(kept, statistics)
+    kept = model.rule.undo(made[0, :, rows, columns].float().cpu().numpy(), statistics)
+    yield kept * part.weights(model.scale) if part.blended else kept
 
 
 def pad_to_multiple(rgb: np.ndarray, multiple: int) -> np.ndarray:
@@ -286,9 +301,22 @@ def pad_to_multiple(rgb: np.ndarray, multiple: int) -> np.ndarray:
     return np.pad(rgb, ((0, short[0]), (0, short[1]), (0, 0)), mode=mode)
 
 
-def _notices(source: TileSource, model: Model, tiles: list[tiling.Tile]) -> tuple[str, ...]:
-    plan = tiling.notice(model, tiles)
-    return (*source.notices(), *([plan] if plan else []), *model.notices)
+def _empty(photograph: Photograph, model: Model) -> np.ndarray:
+    """Zeros for the whole cube; pages of it that are not written to yet take no memory."""
+    shape = model.bands, photograph.height * model.scale, photograph.width * model.scale
+    try:
+        return np.zeros(shape, np.float32)
+    except MemoryError as error:
+        size = output_bytes(photograph.height, photograph.width, model) / 1e9
+        raise InputError(
+            f"The cube of {' × '.join(map(str, shape))} values takes {size:.1f} GB, "
+            "more than there is: choose a smaller photograph."
+        ) from error
+
+
+def _stop_if(cancel: threading.Event | None) -> None:
+    if cancel is not None and cancel.is_set():
+        raise Cancelled
 
 
 def _provenance(

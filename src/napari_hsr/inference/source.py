@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from os import PathLike
 from typing import Any
 
@@ -15,6 +16,8 @@ from napari_hsr.photograph import Photograph
 
 #: Integers this near to full scale count as saturated: the camera measured "at least this".
 SATURATED = 0.999
+#: Pixels of a photograph that are decoded at a time when it is measured.
+STRIP_PIXELS = 2**20
 
 
 def as_photograph(image: Any, model: Model, encoding: str | None = None) -> Photograph:
@@ -95,6 +98,16 @@ class TileSource:
         """(h, w, 3) float32 in the model's encoding."""
         values = self.photograph.data[rows, columns]
         return colour.decode_photograph_tile(values, self.photograph.encoding, self._target)
+
+    def strips(self) -> Iterator[np.ndarray]:
+        """The whole photograph as :meth:`read` gives it, in strips of some rows.
+
+        They are the same whatever the tiles are, so that figures of the image are too.
+        """
+        height, width = self.photograph.height, self.photograph.width
+        rows = max(1, STRIP_PIXELS // width)
+        for start in range(0, height, rows):
+            yield self.read(slice(start, min(start + rows, height)), slice(0, width))
 
     def count(self, rows: slice, columns: slice) -> None:
         """Add the pixels of a core to the counts of saturated and of not-finite ones."""

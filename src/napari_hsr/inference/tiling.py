@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from napari_hsr.errors import InputError
+from napari_hsr.inference.sides import automatic
 from napari_hsr.models.descriptor import Model
 
-#: Working memory that an automatic tile may take.
-AUTO_BYTES = 128 * 2**20
-#: Below this, an automatic tile spends its time on bookkeeping.
-AUTO_LEAST = 64
+if TYPE_CHECKING:
+    import torch
 
 
 @dataclass(frozen=True)
@@ -67,6 +67,11 @@ class Tile:
         )
         return np.multiply.outer(*sides)
 
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Height and width of what is read, in input pixels."""
+        return tuple(s.read.stop - s.read.start for s in (self.rows, self.columns))
+
 
 def windows(length: int, side: int) -> list[Span]:
     """Cover ``length`` pixels with windows of ``side`` that overlap by a quarter and are blended.
@@ -102,21 +107,37 @@ def _exact(weights: np.ndarray) -> np.ndarray:
     return (parts / 4096).astype(np.float32)
 
 
-def spans(length: int, tile: int, context: int, multiple: int = 1) -> list[Span]:
-    """Cut ``length`` pixels into cores of ``tile`` that do not overlap.
+def spans(
+    length: int, tile: int, context: int, multiple: int = 1, within: slice | None = None
+) -> list[Span]:
+    """Cut ``length`` pixels, or those ``within``, into cores of ``tile`` that do not overlap.
 
     What is read begins at a multiple of ``multiple``, so that a network with strides sees
     its grid where it would in the whole image.
     """
     cut = []
-    for start in range(0, length, tile):
-        stop = min(start + tile, length)
+    within = within or slice(0, length)
+    for start in range(within.start, within.stop, tile):
+        stop = min(start + tile, within.stop)
         first = max(0, start - context) // multiple * multiple
         cut.append(Span(slice(first, min(length, stop + context)), slice(start, stop)))
     return cut
 
 
-def plan(height: int, width: int, model: Model, tile: int | str = "auto") -> list[Tile]:
+def overlaps(model: Model) -> bool:
+    """Whether tiles of this model overlap and are blended: they then differ from the whole."""
+    return model.window is not None or model.context is None
+
+
+def plan(
+    height: int,
+    width: int,
+    model: Model,
+    tile: int | str = "auto",
+    *,
+    device: torch.device | None = None,
+    ensemble: str = "single",
+) -> list[Tile]:
     """Tiles that cover the image, row by row.
 
     Parameters
@@ -124,55 +145,88 @@ def plan(height: int, width: int, model: Model, tile: int | str = "auto") -> lis
     height, width : int
         Of the input, in pixels.
     model : Model
-        Its ``context`` says how far around a tile must be read; a model that depends on
-        the whole image (``context`` None) is not tiled. One with a ``window`` runs in
-        overlapping windows that are blended.
+        Its ``context`` says how far around a tile must be read. One that depends on the
+        whole image (``context`` None), or has a ``window``, is cut into overlapping windows
+        that are blended.
     tile : int, "auto" or "whole"
-        Side of a core or window in pixels; "auto" fits the working memory of the model, or
-        is the window that it was trained on.
+        Side of a core or window in pixels; "auto" goes by the free memory
+        (:func:`napari_hsr.inference.sides.automatic`).
+    device : torch.device, optional
+        Whose memory "auto" goes by; the CPU if None.
+    ensemble : str
+        What the network is run in.
 
     Raises
     ------
     InputError
-        If ``tile`` is none of these, or asks to tile a model that cannot be tiled.
+        If ``tile`` is none of these.
     """
-    side = _side(height, width, model, tile)
-    if model.window is not None:
-        across = windows(width, side)
-        return [Tile(rows, columns) for rows in windows(height, side) for columns in across]
+    if tile == "whole":
+        sides = height, width
+    elif tile == "auto":
+        sides = automatic(height, width, model, device=device, ensemble=ensemble)
+    elif isinstance(tile, bool) or not isinstance(tile, int) or tile < 1:
+        raise InputError(f"A tile is a number of pixels, 'auto' or 'whole', not {tile!r}.")
+    else:
+        sides = tile, tile
+    if overlaps(model):
+        across = windows(width, sides[1])
+        return [Tile(rows, columns) for rows in windows(height, sides[0]) for columns in across]
     context = model.context or 0
     return [
         Tile(rows, columns)
-        for rows in spans(height, side, context, model.size_multiple)
-        for columns in spans(width, side, context, model.size_multiple)
+        for rows in spans(height, sides[0], context, model.size_multiple)
+        for columns in spans(width, sides[1], context, model.size_multiple)
     ]
 
 
-def _side(height: int, width: int, model: Model, tile: int | str) -> int:
-    whole = max(height, width)
-    if tile == "whole":
-        return whole
-    if tile == "auto":
-        if model.window is not None:
-            return model.window
-        if model.context is None:
-            return whole
-        fits = int((AUTO_BYTES / model.bytes_per_pixel) ** 0.5) - 2 * model.context
-        return min(whole, max(AUTO_LEAST, fits // 64 * 64))
-    if isinstance(tile, bool) or not isinstance(tile, int) or tile < 1:
-        raise InputError(f"A tile is a number of pixels, 'auto' or 'whole', not {tile!r}.")
-    if model.window is None and model.context is None and tile < whole:
-        raise InputError(
-            f"{model.name} depends on the whole image and cannot be tiled: choose 'auto' or 'whole'."
+def side(part: Tile) -> int:
+    """The longer side of what a tile writes."""
+    return max(s.write.stop - s.write.start for s in (part.rows, part.columns))
+
+
+def cut(part: Tile, side: int, height: int, width: int, model: Model) -> list[Tile]:
+    """The same part of the image in tiles that write at most ``side`` × ``side`` pixels.
+
+    Blended, they add up to what the tile itself would have had as its weights.
+    """
+    if overlaps(model):
+        rows, columns = (_windows_within(s, side) for s in (part.rows, part.columns))
+    else:
+        rows, columns = (
+            spans(length, side, model.context, model.size_multiple, within=s.core)
+            for length, s in ((height, part.rows), (width, part.columns))
         )
-    return tile
+    return [Tile(r, c) for r in rows for c in columns]
+
+
+def _windows_within(span: Span, side: int) -> list[Span]:
+    start, core = span.read.start, span.core
+    inner = windows(span.read.stop - start, side)
+    if len(inner) == 1:
+        return [span]
+    return [
+        Span(
+            slice(start + s.read.start, start + s.read.stop),
+            # a core may come to nothing, where the parent's neighbour has those pixels
+            slice(*np.clip([start + s.core.start, start + s.core.stop], core.start, core.stop)),
+            s.weights if span.weights is None else s.weights * span.weights[s.read],
+        )
+        for s in inner
+    ]
 
 
 def notice(model: Model, tiles: list[Tile]) -> str | None:
-    """What the user must know of this plan for this model, in one sentence, or None."""
+    """What the user must know of these tiles for this model, in one sentence, or None."""
+    rows, columns = map(max, zip(*(t.shape for t in tiles), strict=True))
     if model.window is None:
-        return None
-    rows, columns = (s.read.stop - s.read.start for s in (tiles[0].rows, tiles[0].columns))
+        if model.context is not None or len(tiles) == 1:
+            return None
+        return (
+            f"Computed in {len(tiles)} overlapping tiles of {rows} × {columns} pixels, blended: "
+            f"{model.name} depends on the whole image, and in tiles its result is another one"
+            + (f" ({model.tile_difference.words()})." if model.tile_difference else ".")
+        )
     trained = f"crops of {model.window} × {model.window} pixels"
     if len(tiles) > 1:
         as_trained = max(rows, columns) == model.window

@@ -30,6 +30,33 @@ class InputRule(Protocol):
         """The network's output (bands, h, w) in the cube's units."""
 
 
+@dataclass(frozen=True)
+class TileDifference:
+    """How far the result in blended tiles is from that of the whole image, where measured.
+
+    Attributes
+    ----------
+    mean : float
+        Root-mean-square difference over the root mean square of the whole image's result.
+    tile, image : int
+        Sides of the tiles and of the photograph that it was measured with, in pixels.
+    weights : str
+        Which weights it was measured with, in words.
+    """
+
+    mean: float
+    tile: int = 128
+    image: int = 256
+    weights: str = "random weights"
+
+    def words(self) -> str:
+        """The measurement, for people."""
+        return (
+            f"measured with {self.weights}: {self.mean:.2g} of its root mean square in tiles of "
+            f"{self.tile} × {self.tile} of {self.image} × {self.image} pixels"
+        )
+
+
 class AsIs:
     """No rule: linear values go in, the cube's values come out."""
 
@@ -69,14 +96,19 @@ class Model:
         Height and width handed to the module must be multiples of this.
     context : int or None
         Pixels around an output pixel that it depends on; 0 for a pixel-wise model,
-        None if it depends on the whole image, which is then never tiled.
+        None if it depends on the whole image: tiles then overlap and are blended, and the
+        result differs.
+    tile_difference : TileDifference or None
+        By how much it differs in tiles, where ``context`` is None and it was measured.
     window : int or None
         Side of the crops that the network was trained on, where its result depends on it: it
         then runs in overlapping windows of that size unless asked for the whole image.
     precisions : tuple of str
         What the module may be computed in, the exact one first.
     bytes_per_pixel : int
-        Working memory of the module for each pixel, for choosing tiles.
+        Working memory of the module for each input pixel, its output included: 1.0 to 1.6
+        times what ``benchmarks/memory.py`` measures for the copy that inference runs in
+        float32. For choosing tiles.
     rule : InputRule
         The whole-image rule.
     one_image_at_a_time : bool
@@ -99,6 +131,7 @@ class Model:
     scale: int = 1
     size_multiple: int = 1
     context: int | None = 0
+    tile_difference: TileDifference | None = None
     window: int | None = None
     precisions: tuple[str, ...] = ("float32",)
     bytes_per_pixel: int = 1024

@@ -1,0 +1,72 @@
+"""Working memory of every network for each pixel: measured, against what its descriptor says.
+
+    python benchmarks/memory.py [--side 256] [--precision float32] [NETWORK ...]
+
+Each network runs in a process of its own, on the CPU: one pass over a small image, so that
+libraries are loaded and weights laid out, then one over an image of that side. Printed is the
+highest resident memory during that pass above that before it, without the image, as the kernel
+counts it (Linux), for each pixel. Automatic tiles are sized by the declared figure: it should be
+1.0 to 1.6 times the measured one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+
+def resident(field: str) -> int:
+    """``VmRSS`` or ``VmHWM`` of this process, in bytes."""
+    found = re.search(rf"^{field}:\s+(\d+) kB", Path("/proc/self/status").read_text(), re.M)
+    return int(found[1]) * 1024
+
+
+def measure(name: str, side: int, precision: str) -> tuple[float, int, int, int]:
+    """(measured bytes for each pixel, declared, resident with weights, peak of all)."""
+    import torch
+    import zoo
+
+    from napari_hsr import load_model
+    from napari_hsr.models.prepared import prepared
+
+    model = load_model() if name == "root_polynomial" else zoo.load(name)
+    module = prepared(model, precision)
+    with torch.inference_mode():
+        module(torch.rand(1, model.channels, 32, 32))
+        image = torch.rand(1, model.channels, side, side)
+        Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
+        before = resident("VmRSS")
+        module(image)
+        peak = resident("VmHWM")
+    return (peak - before) / side**2, model.bytes_per_pixel, before, peak
+
+
+def main() -> None:
+    """Measure the networks named, or all, one process each."""
+    import zoo
+
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("network", nargs="*")
+    parser.add_argument("--side", type=int, default=256)
+    parser.add_argument("--precision", default="float32")
+    parser.add_argument("--one", action="store_true", help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    if args.one:
+        measured, declared, before, peak = measure(args.network[0], args.side, args.precision)
+        print(
+            f"{args.network[0]:16} {measured:9.0f} {declared:9d} {declared / measured:6.2f} "
+            f"{before / 2**20:9.0f} {peak / 2**20:9.0f}"
+        )
+        return
+    print(f"{args.side} x {args.side} pixels, {args.precision}; bytes for each pixel, then MiB")
+    print(f"{'network':16} {'measured':>9} {'declared':>9} {'ratio':>6} {'before':>9} {'peak':>9}")
+    for name in args.network or ["root_polynomial", *zoo.names()]:
+        options = ["--one", "--side", str(args.side), "--precision", args.precision]
+        subprocess.run([sys.executable, __file__, name, *options], check=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,80 @@
+"""How much memory a run may take, so that tiles are chosen by what is free.
+
+The process of an automatic run stays within :data:`LIMIT` where the cube leaves room, and cube
+and working memory within :data:`SHARE` of what is free: the same image is then cut into the same
+tiles on every computer with memory enough. On a GPU, where the cube does not lie, it is that
+share of the GPU's free memory. An explicit tile, or "whole", is taken as it is.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from napari_hsr.inference import passes
+
+if TYPE_CHECKING:
+    import torch
+
+    from napari_hsr.models.descriptor import Model
+
+#: What the whole process should stay within.
+LIMIT = 4e9
+#: What of it Python, its libraries and the weights take.
+PROCESS = 0.6e9
+#: Share of the free memory that a run may take.
+SHARE = 0.5
+#: What tiles may take of the free memory even if the cube alone goes beyond the limit.
+LEAST = 0.4e9
+
+#: Bytes for each pixel of a tile besides the network's: the photograph in float32, decoded and
+#: prepared, each with what it takes on the way.
+_INPUT = 4 * 3 * 4
+
+
+class Budget(NamedTuple):
+    """Working memory, in bytes.
+
+    Attributes
+    ----------
+    ordinary : int
+        What automatic tiles keep to.
+    most : int
+        What they may take where smaller ones would waste most of the work.
+    """
+
+    ordinary: int
+    most: int
+
+
+def free(device: torch.device | None = None) -> int:
+    """Bytes that can be had on the device now, without those of other programs."""
+    if device is not None and device.type == "cuda":
+        import torch
+
+        unused = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+        return torch.cuda.mem_get_info(device)[0] + unused
+    import psutil
+
+    return psutil.virtual_memory().available
+
+
+def output_bytes(height: int, width: int, model: Model) -> int:
+    """The cube's own size."""
+    return 4 * model.bands * height * width * model.scale**2
+
+
+def budget(height: int, width: int, model: Model, device: torch.device | None = None) -> Budget:
+    """What the tiles of an image of that size may take on the device; None is the CPU."""
+    share = SHARE * free(device)
+    if device is not None and device.type == "cuda":
+        return Budget(int(share), int(share))
+    cube = output_bytes(height, width, model)
+    ordinary = min(share - cube, LIMIT - PROCESS - cube)
+    least = min(LEAST, share)
+    return Budget(int(max(ordinary, least)), int(max(share - cube, least)))
+
+
+def per_pixel(model: Model, ensemble: str = "single") -> int:
+    """Working bytes for each input pixel of a tile, with all that a run adds to the network's."""
+    cubes = 1 + passes.find(ensemble).held  # one more on its way into the whole cube
+    return model.bytes_per_pixel + _INPUT + 4 * model.bands * model.scale**2 * cubes

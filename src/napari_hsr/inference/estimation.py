@@ -1,0 +1,84 @@
+"""What a run will take, before it is begun."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from napari_hsr.errors import InputError
+from napari_hsr.inference import budget, devices, tiling
+
+if TYPE_CHECKING:
+    from napari_hsr.models.descriptor import Model
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Memory that a run takes beyond the photograph and the loaded model.
+
+    Attributes
+    ----------
+    bytes_output : int
+        The cube, in the computer's memory.
+    bytes_working : int
+        What is needed on the way, at most, on the device that computes.
+    tiles : int
+        How many tiles the image is cut into.
+    """
+
+    bytes_output: int
+    bytes_working: int
+    tiles: int
+
+    def words(self) -> str:
+        """One line for people."""
+        tiles = "the whole image at once" if self.tiles == 1 else f"{self.tiles} tiles"
+        return (
+            f"The cube takes {_size(self.bytes_output)}, computing it "
+            f"{_size(self.bytes_working)} more, in {tiles}."
+        )
+
+
+def estimate(
+    image_shape: tuple[int, ...],
+    model: Model,
+    tile: int | str = "auto",
+    precision: str = "auto",
+    *,
+    device: str = "auto",
+    ensemble: str = "single",
+) -> Estimate:
+    """What a run would take; no pixel is read and nothing is computed.
+
+    Parameters
+    ----------
+    image_shape : tuple of int
+        (height, width, ...) of the photograph.
+    model : Model
+    tile, precision, device, ensemble
+        As for :func:`napari_hsr.reconstruct`. Lower precisions take less than what is said:
+        the figure is that of float32.
+
+    Raises
+    ------
+    InputError
+        If an option does not fit.
+    """
+    reason = devices.why_not_precision(model, precision)
+    if reason:
+        raise InputError(reason)
+    height, width = image_shape[:2]
+    tiles = tiling.plan(
+        height, width, model, tile, device=devices.resolve(device), ensemble=ensemble
+    )
+    multiple = model.size_multiple
+    largest = max(-(-h // multiple) * -(-w // multiple) for h, w in (t.shape for t in tiles))
+    return Estimate(
+        bytes_output=budget.output_bytes(height, width, model),
+        bytes_working=largest * multiple**2 * budget.per_pixel(model, ensemble),
+        tiles=len(tiles),
+    )
+
+
+def _size(count: int) -> str:
+    return f"{count / 1e9:.1f} GB" if count >= 0.95e9 else f"{count / 1e6:.0f} MB"
