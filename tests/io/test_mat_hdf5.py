@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
+
 import h5py
 import numpy as np
 import pytest
 from scipy.io import savemat
 
 from napari_hsr.errors import FileError
-from napari_hsr.io import can_read, lazy, read, write
+from napari_hsr.io import can_read, lazy, read, record, write
 from napari_hsr.photograph import Photograph
 
 NM = np.arange(400, 701, 10, dtype=np.float64)
@@ -141,11 +143,26 @@ def test_our_mat_is_what_ntire_loaders_and_matlab_expect(tmp_path, scene, make_c
 
 def test_one_band(tmp_path, save):
     plane = np.random.default_rng(2).random((6, 8))
-    save(tmp_path / "a.mat", {"img": plane, "wavelength": np.array([[550.0]])})
+    save(tmp_path / "a.mat", {"rad": plane, "wavelength": np.array([[550.0]]), "dark": plane})
     cube = read(tmp_path / "a.mat")
     assert cube.shape == (1, 6, 8)
     np.testing.assert_array_equal(cube.data[0], plane.astype(np.float32))
     assert list(cube.wavelengths) == [550]
+
+
+def test_our_cube_of_one_band_saved_again_by_matlab(tmp_path, make_cube, assert_same_cube):
+    """MATLAB drops the last axis of (height, width, 1)."""
+    cube = make_cube((1, 6, 8), nm=None)
+    text = json.dumps(record.of_cube(cube))
+    savemat(tmp_path / "a.mat", {"cube": np.asarray(cube.data[0]), "napari_hsr": text})
+    assert_same_cube(read(tmp_path / "a.mat"), cube)
+
+
+def test_one_plane_alone_in_npy_is_one_band_and_said(tmp_path):
+    np.save(tmp_path / "a.npy", np.ones((6, 8)))
+    cube = read(tmp_path / "a.npy")
+    assert cube.shape == (1, 6, 8)
+    assert any("two axes" in n for n in cube.notices)
 
 
 @pytest.mark.parametrize("matlab_order", [True, False])
@@ -276,6 +293,33 @@ class TestBadFiles:
         text = self.fault(tmp_path / "a.mat")
         assert "labels" in text
         assert "scale" in text
+
+    @pytest.mark.parametrize(
+        "beside",
+        [
+            {"gray": 0},
+            {"cube": 0},
+            {"img": 0, "wavelength": [[550.0]]},
+            {"cube": 0, "wavelength": [[550.0, 560.0]]},
+            {"cube": 0, "bands": [[31.0]]},
+        ],
+        ids=str,
+    )
+    @pytest.mark.parametrize("form", [*sorted(WRITERS), "npz", "h5"])
+    def test_a_lone_array_with_two_axes_is_no_cube(self, tmp_path, form, beside):
+        beside = {key: np.array(v or np.ones((6, 8))) for key, v in beside.items()}
+        path = tmp_path / {"npz": "a.npz", "h5": "a.h5"}.get(form, "a.mat")
+        if form == "npz":
+            np.savez(path, **beside)
+        else:
+            WRITERS.get(form, write_73)(path, beside)
+        text = self.fault(path)
+        assert "no numeric array with three axes" in text
+        for key, values in beside.items():
+            assert f"{key} (" in text
+            assert " x ".join(map(str, values.shape)) in text or (
+                " x ".join(map(str, values.shape[::-1])) in text
+            )
 
     def test_several_candidates_are_listed_with_their_shapes(self, tmp_path, save):
         save(tmp_path / "a.mat", {"first": np.zeros((4, 5, 6)), "second": np.zeros((7, 8, 9))})

@@ -40,9 +40,13 @@ def read_container(path: Path, matlab: bool) -> Cube:
     try:
         with translated(path, _DAMAGED):
             variables = _variables(file)
-        chosen = choose_cube(path, [v for v in variables if v.short != record.KEY])
+        with translated(path, _DAMAGED):
+            ours = _record(file)
+        others = [v for v in variables if v.short != record.KEY]
+        chosen = choose_cube(path, others, ours is not None)
         with translated(path, _DAMAGED):
             found = _found(file, variables, chosen, matlab)
+            found.record = ours
         assemble.check_dtype(path, found.source.dtype, chosen.name)
         assemble.check_shape(path, found.source.shape, chosen.name)
         cube = assemble.build(path, found)
@@ -101,7 +105,6 @@ def _found(file: Any, variables: list[Variable], chosen: Variable, matlab: bool)
         metadata=beside.metadata,
         per_band=beside.per_band,
         notices=beside.notices,
-        record=_record(file),
     )
 
 

@@ -43,7 +43,6 @@ def read_5(path: Path) -> Cube:
     with translated(path, _DAMAGED), path.open("rb") as file:
         inside = whosmat(file)
     variables = [Variable(name, tuple(shape), _dtype(kind), kind) for name, shape, kind in inside]
-    chosen = choose_cube(path, variables)
 
     def load(name: str) -> Any:
         from scipy.io import loadmat
@@ -51,11 +50,13 @@ def read_5(path: Path) -> Cube:
         with translated(path, _DAMAGED), path.open("rb") as file:
             return loadmat(file, variable_names=[name])[name]
 
+    texts = {v.short: v.name for v in variables if v.kind == "char"}
+    ours = record.parse(_char(load, texts, record.KEY))
+    chosen = choose_cube(path, variables, ours is not None)
     source = load(chosen.name)
     assemble.check_dtype(path, source.dtype, chosen.name)
     assemble.check_shape(path, source.shape, chosen.name)
     beside = companions(variables, chosen, load)
-    texts = {v.short: v.name for v in variables if v.kind == "char"}
     return assemble.build(
         path,
         assemble.Found(
@@ -67,7 +68,7 @@ def read_5(path: Path) -> Cube:
             metadata=beside.metadata,
             per_band=beside.per_band,
             notices=beside.notices,
-            record=record.parse(_char(load, texts, record.KEY)),
+            record=ours,
         ),
     )
 

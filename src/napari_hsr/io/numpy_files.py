@@ -96,14 +96,15 @@ def _read_archive(path: Path, archive: Any) -> Cube:
             raise FileError(
                 path, f"{', '.join(pickled)}: pickled Python objects, which are not opened"
             )
-        chosen = choose_cube(path, named)
 
         def load(name: str) -> Any:
             with translated(path, "the NumPy archive is damaged or cut short"):
                 return archive[name]
 
+        stored = load(record.KEY) if record.KEY in archive.files else None
+        ours = None if stored is None else record.parse(stored[()])
+        chosen = choose_cube(path, named, ours is not None)
         beside = companions(variables, chosen, load)
-        ours = load(record.KEY).item() if record.KEY in archive.files else None
         mapped = _map_member(path, archive, chosen) if lazy.too_big(chosen.shape) else None
         return assemble.build(
             path,
@@ -114,7 +115,7 @@ def _read_archive(path: Path, archive: Any) -> Cube:
                 metadata=beside.metadata,
                 per_band=beside.per_band,
                 notices=beside.notices,
-                record=record.parse(ours),
+                record=ours,
             ),
         )
 

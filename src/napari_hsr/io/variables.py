@@ -18,6 +18,8 @@ CUBE_KEYS = (
     "reflectance", "spectral", "hrhsi", "hr_hsi", "msi", "gt", "bands", "img", "image",
     "data", "x", "z", "i", "array", "arr_0",
 )  # fmt: skip
+#: Names strong enough for a cube of one band, whose array has two axes.
+ONE_BAND_KEYS = ("cube", "hsi", "rad", "ref")
 #: Small facts worth keeping: one value, or one a band.
 _SCALARS = ("norm_factor", "exposure", "integration_time", "illuminant", "units", "unit")
 _PER_BAND = ("fwhm", "bbl", "bad_bands", "badbands")
@@ -53,11 +55,13 @@ class Variable:
         return f"{self.name} ({size} {self.kind})" if size else f"{self.name} ({self.kind})"
 
 
-def choose_cube(path: Path, variables: list[Variable]) -> Variable:
+def choose_cube(path: Path, variables: list[Variable], ours: bool = False) -> Variable:
     """The variable that holds the cube.
 
-    The first of :data:`CUBE_KEYS` with three axes; else the one array with three axes;
-    else, for a cube of one band, the same with two.
+    The first of :data:`CUBE_KEYS` with three axes, else the one array with three axes. An
+    array with two axes (MATLAB drops a last axis of length one) is a cube of one band only
+    if the file says so: it is one of ``ours``, or one wavelength stands beside an array under
+    one of :data:`ONE_BAND_KEYS`. Otherwise it may be a mask, a table or a picture.
 
     Raises
     ------
@@ -67,23 +71,23 @@ def choose_cube(path: Path, variables: list[Variable]) -> Variable:
     if not variables:
         raise FileError(path, "a cube was expected, but the file holds no variables")
     numeric = [v for v in variables if v.real]
-    for fits in (
-        lambda v: len(v.shape) == 3,
-        lambda v: len(v.shape) == 2 and v.long_axes == 2,
-    ):
-        candidates = [v for v in numeric if fits(v)]
-        for key in CUBE_KEYS:
-            named = [v for v in candidates if v.short == key]
-            if len(named) == 1:
-                return named[0]
-        if len(candidates) == 1:
-            return candidates[0]
-        if candidates:
-            raise FileError(
-                path,
-                f"{len(candidates)} arrays could be the cube, none under a usual name such as "
-                f"'cube': {_listing(candidates)}",
-            )
+    candidates = [v for v in numeric if len(v.shape) == 3]
+    for key in CUBE_KEYS:
+        named = [v for v in candidates if v.short == key]
+        if len(named) == 1:
+            return named[0]
+    if len(candidates) == 1:
+        return candidates[0]
+    if candidates:
+        raise FileError(
+            path,
+            f"{len(candidates)} arrays could be the cube, none under a usual name such as "
+            f"'cube': {_listing(candidates)}",
+        )
+    for key in ONE_BAND_KEYS if ours or _one_wavelength(numeric) else ():
+        planes = [v for v in numeric if v.short == key and len(v.shape) == 2]
+        if len(planes) == 1:
+            return planes[0]
     # an odd number of axes, or numbers of another kind: the array itself says what is wrong
     for key in ("cube", None):
         odd = [v for v in variables if v.dtype is not None and v.short == (key or v.short)]
@@ -92,6 +96,12 @@ def choose_cube(path: Path, variables: list[Variable]) -> Variable:
     raise FileError(
         path, f"no numeric array with three axes was found; it holds {_listing(variables)}"
     )
+
+
+def _one_wavelength(numeric: list[Variable]) -> bool:
+    """True if a list of wavelengths (not a number of bands) has exactly one value."""
+    listed = [v for v in numeric if v.short in wl.KEYS and v.short != "bands"]
+    return any(int(np.prod(v.shape)) == 1 for v in listed)
 
 
 def _listing(variables: list[Variable]) -> str:
