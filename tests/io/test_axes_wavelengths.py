@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from napari_hsr.io import wavelengths as wl
-from napari_hsr.io.axes import band_axis
+from napari_hsr.io.axes import band_axis, band_axis_of_pages
 
 
 @pytest.mark.parametrize(
@@ -27,8 +27,12 @@ from napari_hsr.io.axes import band_axis
         # then the one that is by far the shortest, always said
         ((200, 300, 60), None, 0, 2, True),
         ((60, 200, 300), None, 0, 0, True),
-        ((31, 31, 5), None, 0, 2, True),
-        # then the custom
+        ((31, 31, 5), None, 2, 2, False),
+        ((200, 64, 20), None, 0, 2, True),
+        # unless the picture would be too small to tell, then the custom
+        ((31, 31, 5), None, 0, 0, False),
+        ((200, 63, 20), None, 0, 0, False),
+        ((16, 62, 8), None, 1, 1, False),
         ((200, 300, 90), None, 0, 0, False),
         ((200, 300, 90), None, 2, 2, False),
         ((31, 31, 31), None, 2, 2, False),
@@ -41,6 +45,30 @@ def test_band_axis(shape, count, convention, axis, told):
     assert (notice is not None) == told
     if told:
         assert ("first", "second", "third")[axis] in notice
+
+
+@pytest.mark.parametrize(
+    ("shape", "count", "axis"),
+    [
+        ((16, 31, 64), None, 0),
+        ((40, 8, 30), None, 0),
+        ((200, 300, 60), None, 2),
+        ((200, 60, 300), None, 0),
+        ((60, 200, 300), None, 0),
+        ((16, 24, 31), None, 2),
+        ((31, 24, 31), None, 0),
+        ((200, 300, 60), 200, 0),
+        ((40, 30, 60), 60, 2),
+        ((60, 30, 60), 60, 0),
+        ((40, 60, 50), 60, 0),
+        ((200, 300, 31), 7, 0),
+    ],
+)
+def test_band_axis_of_pages(shape, count, axis):
+    found, notice = band_axis_of_pages(shape, count)
+    assert found == axis
+    assert (notice is not None) == (axis == 2)
+    assert not notice or "third axis" in notice
 
 
 def test_31_bands_without_wavelengths_are_assumed_aloud():

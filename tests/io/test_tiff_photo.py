@@ -97,6 +97,44 @@ class TestTiffCubes:
         )
         assert read(tmp_path / "a.tif").shape == (200, 4, 50)
 
+    @pytest.mark.parametrize(
+        "shape", [(16, 31, 64), (40, 8, 30), (70, 31, 80), (70, 80, 31), (200, 240, 5)], ids=str
+    )
+    @pytest.mark.parametrize("how", ["pages", "imagej", "CYX", "ZYX", "ome"])
+    def test_pages_are_bands_whatever_their_number(self, tmp_path, shape, how):
+        values = np.random.default_rng(2).random(shape).astype(np.float32)
+        path = tmp_path / ("a.ome.tif" if how == "ome" else "a.tif")
+        if how == "pages":
+            with tifffile.TiffWriter(path) as file:
+                for plane in values:
+                    file.write(plane, contiguous=False, metadata=None)
+        else:
+            options = {"metadata": {"axes": "CYX" if how == "ome" else how}}
+            options = {"imagej": True} if how == "imagej" else options
+            tifffile.imwrite(path, values, photometric="minisblack", **options)
+        cube = read(path)
+        np.testing.assert_array_equal(cube.data, values)
+        assert not any("axis" in n for n in cube.notices)
+
+    def test_channels_are_bands_wherever_they_stand(self, tmp_path):
+        values = np.random.default_rng(2).random((8, 40, 6)).astype(np.float32)
+        tifffile.imwrite(tmp_path / "a.tif", values, photometric="minisblack",
+                         metadata={"axes": "YXC"})  # fmt: skip
+        np.testing.assert_array_equal(read(tmp_path / "a.tif").data, np.moveaxis(values, -1, 0))
+
+    @pytest.mark.parametrize("shape", [(16, 31, 64), (40, 8, 30)], ids=str)
+    def test_a_stack_in_one_piece_is_one_page_a_band(self, tmp_path, shape):
+        tifffile.imwrite(tmp_path / "a.tif", np.ones(shape, np.float32), photometric="minisblack")
+        assert read(tmp_path / "a.tif").shape == shape
+
+    @pytest.mark.parametrize("shape", [(12, 14, 31), (70, 80, 20)], ids=str)
+    def test_bands_last_in_one_piece_are_found_and_said(self, tmp_path, shape):
+        values = np.random.default_rng(2).random(shape).astype(np.float32)
+        tifffile.imwrite(tmp_path / "a.tif", values, photometric="minisblack")
+        cube = read(tmp_path / "a.tif")
+        np.testing.assert_array_equal(cube.data, np.moveaxis(values, -1, 0))
+        assert any("third axis was taken as bands" in n for n in cube.notices)
+
     def test_one_band_of_floats(self, tmp_path, scene):
         tifffile.imwrite(tmp_path / "a.tif", scene[0])
         assert read(tmp_path / "a.tif").shape == (1, 16, 24)

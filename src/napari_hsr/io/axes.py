@@ -7,13 +7,18 @@ from collections.abc import Sequence
 _NAMES = ("first", "second", "third")
 
 
+#: Below this an axis may be a crop or a number of bands: its length tells nothing.
+SIDE_OF_A_PICTURE = 64
+
+
 def band_axis(
     shape: Sequence[int], wavelengths: int | None, convention: int
 ) -> tuple[int, str | None]:
     """Find the band axis of a three-dimensional array.
 
     In this order: the axis as long as the list of wavelengths; the one axis of length 31;
-    the axis at least three times shorter than both others; the format's convention.
+    the axis at least three times shorter than both others, if these are at least
+    :data:`SIDE_OF_A_PICTURE` long; the format's convention, which also wins every tie.
 
     Parameters
     ----------
@@ -39,11 +44,7 @@ def band_axis(
     elif len(thirty_one) == 1:
         axis, reason, certain = thirty_one[0], "it is the only one of length 31", True
     else:
-        short = [
-            axis
-            for axis in range(3)
-            if all(3 * shape[axis] <= shape[other] for other in range(3) if other != axis)
-        ]
+        short = [axis for axis in range(3) if is_by_far_the_shortest(axis, shape)]
         if not short:
             return convention, None
         axis, reason, certain = short[0], "it is by far the shortest", False
@@ -51,8 +52,48 @@ def band_axis(
         return axis, None
     if axis == convention and matching:
         return axis, None
+    return axis, _told(shape, axis, reason)
+
+
+def is_by_far_the_shortest(axis: int, shape: Sequence[int]) -> bool:
+    """True if both other axes are those of a picture, and three times as long."""
+    others = [shape[other] for other in range(3) if other != axis]
+    return min(others) >= max(SIDE_OF_A_PICTURE, 3 * shape[axis])
+
+
+def band_axis_of_pages(shape: Sequence[int], wavelengths: int | None) -> tuple[int, str | None]:
+    """Find the band axis of a stack of pages whose writer named no axes.
+
+    One page a band is the rule. An array (height, width, bands) written in one piece also
+    lies there as pages, one a row: the last axis holds the bands if only it is as long as
+    the list of wavelengths, or without a list if only it is 31 long or is by far the
+    shortest of a picture.
+
+    Parameters
+    ----------
+    shape : sequence of three int
+        (pages, rows, columns).
+    wavelengths : int or None
+        How many wavelengths the file states.
+
+    Returns
+    -------
+    axis : int
+        0 or 2.
+    notice : str or None
+        Set if the last axis was taken.
+    """
+    if wavelengths is None and is_by_far_the_shortest(2, shape):
+        reason = "it is by far the shortest"
+    elif wavelengths is None and shape[2] == 31 and 31 not in shape[:2]:
+        reason = "it is the only one of length 31"
+    elif wavelengths == shape[2] and wavelengths != shape[0]:
+        reason = f"it is as long as the list of {wavelengths} wavelengths"
+    else:
+        return 0, None
+    return 2, _told(shape, 2, reason)
+
+
+def _told(shape: Sequence[int], axis: int, reason: str) -> str:
     size = " x ".join(str(n) for n in shape)
-    return (
-        axis,
-        f"Of the stored array ({size}) the {_NAMES[axis]} axis was taken as bands: {reason}.",
-    )
+    return f"Of the stored array ({size}) the {_NAMES[axis]} axis was taken as bands: {reason}."

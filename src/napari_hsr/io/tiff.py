@@ -16,6 +16,7 @@ from napari_hsr.cube import Cube
 from napari_hsr.errors import FileError
 from napari_hsr.io import assemble, lazy, record
 from napari_hsr.io import wavelengths as wl
+from napari_hsr.io.axes import band_axis_of_pages
 from napari_hsr.io.faults import translated
 from napari_hsr.photograph import Photograph
 
@@ -141,16 +142,26 @@ def _found(
     if ours is None:
         assemble.check_shape(path, shape)
     found = assemble.Found(None, record=ours)
-    if "S" in axes and len(shape) == 3:  # samples a pixel: a stated fact
-        found.convention, found.stated = axes.index("S"), True
     listed = next((described[k] for k in ("wavelengths_nm", *wl.KEYS) if k in described), None)
     found.wavelengths = listed if isinstance(listed, list) else None
     found.unit = "nm" if "wavelengths_nm" in described else None
     if found.wavelengths is None:
         found.wavelengths, found.unit = _gdal_wavelengths(file)
+    if len(shape) == 3 or (len(shape) == 4 and shape[0] == 1):  # an axis of one is left out
+        _state_bands(found, shape[-3:], axes[-3:])
     with translated(path, _DAMAGED):
         found.source = _source(path, file, series)
     return found
+
+
+def _state_bands(found: assemble.Found, shape: tuple[int, ...], axes: str) -> None:
+    """Samples, channels and pages are the bands: a TIFF states it, unlike a bare array."""
+    found.stated = True
+    found.convention = next((axes.index(name) for name in "SC" if name in axes), 0)
+    if axes == "QYX" and found.record is None:  # written in one piece by tifffile, axes unsaid
+        count = None if found.wavelengths is None else len(found.wavelengths)
+        found.convention, told = band_axis_of_pages(shape, count)
+        found.notices += (told,) if told else ()
 
 
 def _source(path: Path, file: Any, series: Any) -> Any:
