@@ -1,0 +1,194 @@
+"""Memory gives out: the tile is halved, what was finished is kept, and the user is told."""
+
+import subprocess
+import sys
+import threading
+from textwrap import dedent
+
+import numpy as np
+import pytest
+import torch
+
+from napari_hsr import Photograph
+from napari_hsr.errors import Cancelled, HSRError
+from napari_hsr.inference import events, reconstruct
+from napari_hsr.inference.tiling import cut, plan
+from napari_hsr.inference.work import ran_out
+from napari_hsr.models import ModelCard
+from napari_hsr.models.descriptor import Model
+
+CARD = ModelCard(
+    name="toy",
+    title="A toy",
+    architecture="toy",
+    input_encoding="linear-srgb",
+    wavelengths_nm=(500, 550, 600),
+)
+CPU = "[enforce fail at alloc_cpu.cpp:117] DefaultCPUAllocator: can't allocate memory: you tried"
+WINDOWS = "[enforce fail at alloc_cpu.cpp:80] data. DefaultCPUAllocator: not enough memory"
+SHORTAGES = [
+    MemoryError(),
+    torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB."),
+    RuntimeError(CPU),
+    RuntimeError(WINDOWS),
+    RuntimeError("MPS backend out of memory (MPS allocated: 5 GB)"),
+]
+
+
+class Small(torch.nn.Module):
+    """A mean of 5 × 5 pixels that can take no more than so many at once."""
+
+    def __init__(self, pixels, error=None, after=0):
+        super().__init__()
+        self.pixels, self.error, self.after = pixels, error or MemoryError(), after
+        self.done, self.refused = [], 0
+
+    def forward(self, x):
+        if x.shape[2] * x.shape[3] > self.pixels and len(self.done) >= self.after:
+            self.refused += 1
+            raise self.error
+        self.done.append(tuple(x.shape[2:]))
+        padded = torch.nn.functional.pad(x, (2, 2, 2, 2), mode="replicate")
+        return torch.nn.functional.avg_pool2d(padded, 5, 1)
+
+
+def toy(pixels=10**9, context=2, **options):
+    return Model(
+        module=Small(pixels, **options), card=CARD, weights_sha256="", bands=3, context=context
+    )
+
+
+@pytest.fixture(scope="module")
+def image():
+    return np.random.default_rng(0).integers(0, 250, (90, 131, 3), np.uint8)
+
+
+@pytest.mark.parametrize("error", SHORTAGES, ids=lambda e: f"{type(e).__name__}-{str(e)[:12]}")
+def test_the_tile_is_halved_until_it_fits(image, error):
+    model = toy(40 * 40, error=error)
+    *_, result = events(image, model, tile="whole", device="cpu")
+    whole = reconstruct(image, toy(), tile="whole", device="cpu")
+    np.testing.assert_allclose(result.cube.data, whole.data, rtol=0, atol=1e-6)
+    assert result.cube.value_range == pytest.approx(whole.value_range, abs=1e-6)
+    assert model.module.refused == 2  # 131, then 66; 33 and its context fit
+    assert result.tiles == len(model.module.done)
+    assert result.notices == (
+        "There was not enough memory for tiles of 131 pixels: "
+        "the rest was computed in tiles of at most 33 pixels.",
+    )
+
+
+def test_what_is_finished_is_kept_and_the_rest_is_halved_at_once(image):
+    """Another program takes the memory after the fourth tile."""
+    model = toy(30 * 30, after=4)
+    *progress, result = events(image, model, tile=40, device="cpu")
+    assert len(plan(*image.shape[:2], model, 40)) == 12
+    assert [max(shape) > 30 for shape in model.module.done[:5]] == [True] * 4 + [False]
+    assert model.module.refused == 1
+    whole = reconstruct(image, toy(), tile="whole", device="cpu")
+    np.testing.assert_allclose(result.cube.data, whole.data, rtol=0, atol=1e-6)
+    said = [p.message for p in progress]
+    assert said[5] == "Reconstructing"
+    assert said[6] == "Reconstructing in tiles of 20 pixels: there was no memory for larger ones"
+    assert [p.done for p in progress[1:6]] == [0, 1, 2, 3, 4]
+    assert progress[6].done == 4  # the tile that failed begins anew
+    assert progress[-1].done == progress[-1].total == result.tiles
+
+
+@pytest.mark.parametrize("tile", ["whole", 48])
+def test_windows_are_halved_into_windows_without_a_seam(image, tile):
+    """What the network makes of each pixel alone shows whether the weights still sum to 1."""
+    model = toy(25 * 25, context=None, after=2 if tile == 48 else 0)
+    model.module.forward = lambda x, guard=model.module.forward: guard(x) * 0 + x
+    photograph = Photograph(image, encoding="linear-srgb")
+    *_, result = events(photograph, model, tile=tile, device="cpu")
+    np.testing.assert_allclose(
+        result.cube.data, image.transpose(2, 0, 1) / np.float32(255), rtol=0, atol=1e-6
+    )
+    assert "not enough memory" in result.notices[-2]
+    assert f"{result.tiles} overlapping tiles" in result.notices[-1]
+    assert "depends on the whole image" in result.notices[-1]
+
+
+@pytest.mark.parametrize("context", [0, 3, None])
+@pytest.mark.parametrize("side", [1, 7, 20, 33])
+def test_cut_tiles_are_the_same_part_of_the_image(context, side):
+    model = toy(context=context)
+    written = np.zeros((61, 83))
+    counted = np.zeros_like(written)
+    for tile in plan(61, 83, model, 40):
+        for part in cut(tile, side, 61, 83, model):
+            written[part.rows.write, part.columns.write] += part.weights()
+            counted[part.rows.core, part.columns.core] += 1
+    np.testing.assert_allclose(written, 1, atol=1e-6)
+    assert (counted == 1).all()
+
+
+def test_saturated_pixels_are_counted_once(image):
+    white = np.full_like(image, 255)
+    notices = reconstruct(white, toy(25 * 25, context=None), tile=48, device="cpu").notices
+    assert notices[0].startswith(f"{90 * 131} pixels (100.0%)")
+
+
+def test_an_ensemble_begins_its_tile_anew(image):
+    model = toy(50 * 50, after=0)
+    *progress, result = events(image, model, tile=80, ensemble="mean", device="cpu")
+    single = reconstruct(image, toy(), tile="whole", device="cpu")
+    np.testing.assert_allclose(result.cube.data, single.data, rtol=0, atol=1e-5)
+    assert progress[-1].done == 8 * result.tiles
+
+
+def test_where_even_the_smallest_tile_fails_there_is_one_sentence(image):
+    model = toy(100)
+    with pytest.raises(HSRError, match=r"not enough memory for toy, not even in tiles of 17") as e:
+        reconstruct(image, model, tile="whole", device="cpu")
+    assert "\n" not in str(e.value)
+    assert model.module.refused == 4  # 131, 66, 33, 17
+
+
+def test_other_errors_are_not_taken_for_it(image):
+    fault = RuntimeError("The size of tensor a (4) must match the size of tensor b (5)")
+    model = toy(100, error=fault)
+    with pytest.raises(RuntimeError, match="must match"):
+        reconstruct(image, model, device="cpu", tile="whole")
+    assert model.module.refused == 1
+    assert not ran_out(ValueError("out of memory"))
+
+
+def test_it_can_be_cancelled_while_tiles_are_halved(image):
+    cancel = threading.Event()
+    run = events(image, toy(40 * 40), tile="whole", device="cpu", cancel=cancel)
+    next(run), next(run)
+    cancel.set()
+    with pytest.raises(Cancelled):
+        next(run)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the kernel's limit on a process's memory")
+def test_memory_that_really_gives_out():
+    """A process that may take 300 MB more: a convolution of the whole image does not fit."""
+    script = """
+        import resource
+        import numpy as np, torch
+        from napari_hsr.inference import reconstruct
+        from napari_hsr.models import ModelCard
+        from napari_hsr.models.descriptor import Model
+
+        torch.set_num_threads(1)
+        card = ModelCard(name="toy", title="A toy", architecture="toy",
+                         input_encoding="linear-srgb", wavelengths_nm=(500, 550, 600))
+        wide = torch.nn.Sequential(torch.nn.Conv2d(3, 200, 1), torch.nn.Conv2d(200, 3, 1))
+        model = Model(module=wide.eval(), card=card, weights_sha256="", bands=3, context=0)
+        image = np.random.default_rng(0).random((900, 1000, 3), dtype=np.float32)
+        small = reconstruct(image, model, tile=100, device="cpu")
+        used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+        resource.setrlimit(resource.RLIMIT_AS, (used + 300 * 2**20,) * 2)
+        large = reconstruct(image, model, tile="whole", device="cpu")
+        assert np.abs(small.data - large.data).max() < 1e-5
+        print(large.notices[0])
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", dedent(script)], capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("There was not enough memory for tiles of 1000 pixels")
