@@ -7,12 +7,27 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from napari_hsr.cube import Wavelengths
+from napari_hsr.errors import ModelError
 
 #: Said wherever a user meets a model that goes from three channels to many bands.
 ILL_POSED = (
     "Three channels do not determine a spectrum: different spectra share one colour, and the model "
     "returns the one most like its training data. Treat the result as an estimate, not a measurement."
 )
+
+
+class WavelengthsNeededError(ModelError):
+    """Weights that make another number of bands than 31, and no card that names their wavelengths.
+
+    Parameters
+    ----------
+    bands : int
+        How many wavelengths are needed.
+    """
+
+    def __init__(self, bands: int):
+        self.bands = bands
+        super().__init__(f"A card with {bands} wavelengths is needed: the weights name none.")
 
 
 class ModelCard(BaseModel):

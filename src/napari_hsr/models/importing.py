@@ -8,12 +8,13 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_hsr.cube import DEFAULT_WAVELENGTHS_NM, Wavelengths
 from napari_hsr.errors import FileError, ModelError
-from napari_hsr.models.card import ILL_POSED, ModelCard
+from napari_hsr.models.card import ILL_POSED, ModelCard, WavelengthsNeededError
 
 if TYPE_CHECKING:
     import torch
@@ -33,6 +34,81 @@ STATABLE = {
     *("title", "wavelengths_nm", "input_encoding", "units", "training_data", "protocol"),
     *("licence", "limits", "source"),
 }
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """What a file with weights was recognised as; the weights themselves are let go.
+
+    Attributes
+    ----------
+    path : pathlib.Path
+        The file.
+    architecture, title : str
+        The network: its id in the registry, and its name for people.
+    weights : int
+        How many numbers the network holds.
+    channels, bands : int
+        Of its input and output.
+    input_rule : str
+        Its whole-image rule, in words.
+    asks_for_rule : bool
+        Whether the statistics of that rule are the user's to state.
+    card : ModelCard or None
+        The card that the file carries, if it is one of ours.
+    """
+
+    path: Path
+    architecture: str
+    title: str
+    weights: int
+    channels: int
+    bands: int
+    input_rule: str
+    asks_for_rule: bool
+    card: ModelCard | None
+
+
+def examine(path: str | os.PathLike) -> Checkpoint:
+    """Read a file as :func:`import_checkpoint` would, and say what it is; nothing is kept.
+
+    Parameters
+    ----------
+    path : path-like
+        A checkpoint of torch, or a safetensors file.
+
+    Raises
+    ------
+    FileError
+        If the file cannot be read, would run code, or its weights are not recognised.
+    """
+    from napari_hsr.models.registry import from_state_dict
+    from napari_hsr.models.rules import Statistics
+
+    path = Path(path)
+    weights, card = _read(path)
+    architecture = _recognise(weights, path)
+    try:
+        try:
+            model = from_state_dict(weights, card)
+        except WavelengthsNeededError as needed:
+            counted = _first_card(path, architecture, "counted", {})
+            counted = _validated(counted, {"wavelengths_nm": tuple(range(1, needed.bands + 1))})
+            model = from_state_dict(weights, counted)
+    except ModelError as error:
+        raise FileError(path, str(error).rstrip(".")) from error
+    numbers = model.module.state_dict().values()  # a layer under several names counts once
+    return Checkpoint(
+        path=path,
+        architecture=architecture.id,
+        title=architecture.title,
+        weights=sum({v.data_ptr(): v.numel() for v in numbers if v.is_floating_point()}.values()),
+        channels=model.channels,
+        bands=model.bands,
+        input_rule=model.rule.name,
+        asks_for_rule=isinstance(model.rule, Statistics),
+        card=card,
+    )
 
 
 def import_checkpoint(

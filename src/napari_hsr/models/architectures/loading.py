@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from napari_hsr.errors import ModelError
-from napari_hsr.models.card import ModelCard
+from napari_hsr.models.card import ModelCard, WavelengthsNeededError
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -97,7 +97,7 @@ def card_for(
     """
     if card is None:
         if bands != 31:
-            raise ModelError(f"A card with {bands} wavelengths is needed: the weights name none.")
+            raise WavelengthsNeededError(bands)
         card = ModelCard(
             name=id,
             title=f"{title} without a card",

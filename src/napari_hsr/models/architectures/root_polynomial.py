@@ -18,7 +18,7 @@ import numpy as np
 import torch
 
 from napari_hsr.errors import ModelError
-from napari_hsr.models.card import ModelCard
+from napari_hsr.models.card import ModelCard, WavelengthsNeededError
 from napari_hsr.models.checkpoint import weights_sha256
 from napari_hsr.models.descriptor import Model
 
@@ -159,7 +159,7 @@ def load(weights: Mapping[str, Tensor], card: ModelCard | None = None) -> Model:
     bands = weight.shape[0]
     if card is None:
         if bands != 31:
-            raise ModelError(f"A card with {bands} wavelengths is needed: the weights name none.")
+            raise WavelengthsNeededError(bands)
         card = ModelCard(
             name="root-polynomial",
             title="Root-polynomial regression without a card",

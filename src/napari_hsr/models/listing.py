@@ -1,0 +1,170 @@
+"""What there is to choose from: models at hand, and networks whose weights are still to be had.
+
+Each entry says in a few words what it is for, how large it is, what goes in and comes out, and
+where its weights come from. Nothing is loaded: cards and headers of files are enough.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from math import prod
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from napari_hsr.photograph import CAMERA
+
+if TYPE_CHECKING:
+    from napari_hsr.models.card import ModelCard
+    from napari_hsr.models.catalogue import Entry
+
+
+@dataclass(frozen=True)
+class Listing:
+    """One line of a list of models.
+
+    Attributes
+    ----------
+    name, title : str
+        As in the card, or in the catalogue.
+    purpose : str
+        Which photographs it takes.
+    size : str
+        How many weights, and how large their file is; empty if there is none yet.
+    output : str
+        Bands and wavelengths.
+    origin : str
+        Where its weights come from.
+    card : ModelCard or None
+        Of a model at hand.
+    entry : Entry or None
+        In the catalogue, of a network whose weights are not at hand.
+    own : bool
+        Whether the user imported it, and may remove it.
+    """
+
+    name: str
+    title: str
+    purpose: str
+    size: str
+    output: str
+    origin: str
+    card: ModelCard | None = None
+    entry: Entry | None = None
+    own: bool = False
+
+    @property
+    def facts(self) -> str:
+        """The second line under the title, in a list."""
+        return " · ".join(filter(None, (self.purpose, self.output, self.size)))
+
+    def details(self) -> list[tuple[str, str]]:
+        """(heading, text) pairs for people, in reading order, those without text left out."""
+        rows = [("For", self.purpose), ("Size", self.size), ("Weights", self.origin)]
+        if self.card is not None:
+            rows += [("Network", self.card.architecture), *self.card.sentences()]
+        elif self.entry is not None:
+            from napari_hsr.cube import Wavelengths
+
+            entry = self.entry
+            rows += [
+                ("Input", "; ".join(filter(None, (entry.input_encoding, entry.input_rule)))),
+                ("Output", Wavelengths(entry.wavelengths_nm).describe()),
+                ("Trained on", entry.training_data),
+                ("Reported", figures_text(entry.figures or {}, entry.protocol)),
+                ("Licence", entry.licence),
+                ("Note", entry.note),
+            ]
+        return [row for row in rows if row[1]]
+
+
+def listings() -> list[Listing]:
+    """Models at hand in the order of :func:`~napari_hsr.models.list_models`, then the others.
+
+    Of the catalogue, those networks are listed of which no weights were imported.
+    """
+    from napari_hsr.models.catalogue import ENTRIES
+    from napari_hsr.models.library import bundled, list_models
+    from napari_hsr.models.store import stored
+
+    files = {**stored(), **bundled()}
+    cards = [card for card in list_models() if card.name in files]
+    at_hand = [_of_card(card, files[card.name][1], card.name not in bundled()) for card in cards]
+    known = {card.architecture for card in cards}
+    return [*at_hand, *(_of_entry(entry) for entry in ENTRIES if entry.architecture not in known)]
+
+
+def purpose_of(encoding: str) -> str:
+    """Which photographs a model made for this encoding takes."""
+    if not encoding:
+        return ""
+    if encoding.startswith(CAMERA):
+        return f"raw values of the camera {encoding[len(CAMERA) :]}"
+    return "any photograph"
+
+
+def count_text(count: int) -> str:
+    """A number of weights for people: ``1.62 million weights``."""
+    if count < 1_000_000:
+        return f"{count:,} weight{'s' if count != 1 else ''}"
+    return f"{count / 1e6:.3g} million weights" if count < 1e9 else f"{count / 1e9:.3g}e9 weights"
+
+
+def figures_text(figures: dict[str, float], protocol: str = "") -> str:
+    """``MRAE 0.1645, RMSE 0.0248 (the authors' table…)``."""
+    from napari_hsr.models.card import FIGURE_LABELS
+
+    values = ", ".join(f"{FIGURE_LABELS.get(k, k)} {v:.4g}" for k, v in figures.items())
+    return f"{values} ({protocol})" if values and protocol else values
+
+
+def _of_card(card: ModelCard, path: Path, own: bool) -> Listing:
+    state = path.stat()
+    count = _weights_in(path, state.st_mtime_ns, state.st_size)
+    origin = card.source if own else f"came with the product; {card.source}"
+    return Listing(
+        name=card.name,
+        title=card.title,
+        purpose=purpose_of(card.input_encoding),
+        size=f"{count_text(count)}, {_bytes_text(state.st_size)}",
+        output=_short(card.wavelengths_nm),
+        origin=origin.removesuffix("; not stated"),
+        card=card,
+        own=own,
+    )
+
+
+def _of_entry(entry: Entry) -> Listing:
+    where = f"published at {entry.page}" if entry.published else f"none published; see {entry.page}"
+    return Listing(
+        name=entry.name,
+        title=entry.title,
+        purpose=purpose_of(entry.input_encoding),
+        size="",
+        output=_short(entry.wavelengths_nm),
+        origin=where,
+        entry=entry,
+    )
+
+
+@lru_cache(maxsize=256)
+def _weights_in(path: Path, changed: int, size: int) -> int:
+    """How many numbers a safetensors file holds, by its header; ``changed`` and ``size`` date it."""
+    from safetensors import safe_open
+
+    with safe_open(path, framework="numpy") as file:
+        return sum(prod(file.get_slice(key).get_shape()) for key in file.keys())  # noqa: SIM118
+
+
+def _bytes_text(count: int) -> str:
+    for unit, size in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if count >= size:
+            return f"{count / size:.3g} {unit}"
+    return f"{count} bytes"
+
+
+def _short(wavelengths: tuple[float, ...]) -> str:
+    """``31 bands, 400–700 nm``."""
+    if len(wavelengths) == 1:
+        return f"1 band, {wavelengths[0]:g} nm"
+    return f"{len(wavelengths)} bands, {wavelengths[0]:g}–{wavelengths[-1]:g} nm"
