@@ -180,6 +180,35 @@ class TestTiffCubes:
             )
         paged.data._source._file.close()
 
+    @pytest.mark.parametrize("how", ["writer", "append"])
+    @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
+    @pytest.mark.parametrize("limit", [100, 2**29])
+    def test_pages_written_one_by_one(self, tmp_path, monkeypatch, how, dtype, limit):
+        monkeypatch.setattr(lazy, "LAZY_ABOVE_BYTES", limit)
+        values = (np.random.default_rng(2).random((6, 10, 31)) * 200).astype(dtype)
+        path = tmp_path / "a.tif"
+        if how == "writer":
+            with tifffile.TiffWriter(path) as file:
+                for plane in values:
+                    file.write(plane)
+        else:
+            for band, plane in enumerate(values):
+                tifffile.imwrite(path, plane, append=band > 0, compression="lzw")
+        cube = read(path)
+        assert cube.in_memory == (limit > 100)
+        np.testing.assert_array_equal(np.asarray(cube.data), values)
+        np.testing.assert_array_equal(cube.data[2:4, 3:5, 7], values[2:4, 3:5, 7])
+        del cube
+
+    def test_pages_written_one_by_one_and_cut_short(self, tmp_path):
+        with tifffile.TiffWriter(tmp_path / "a.tif") as file:
+            for _ in range(6):
+                file.write(np.ones((10, 31), np.float32))
+        content = (tmp_path / "a.tif").read_bytes()
+        for share in (0.3, 0.6, 0.95):
+            (tmp_path / "a.tif").write_bytes(content[: int(share * len(content))])
+            assert "cut short" in fault(tmp_path / "a.tif")
+
     def test_unlike_pages_are_refused(self, tmp_path):
         with tifffile.TiffWriter(tmp_path / "a.tif") as file:
             for size in (20, 21, 22):

@@ -68,7 +68,7 @@ def _check_whole(path: Path, file: Any) -> None:
     if not file.series or not count:
         raise FileError(path, "the TIFF file holds no image")
     ours_or_shaped = file.series[0].kind in ("shaped", "imagej", "stk")
-    if not ours_or_shaped and _points_further(file):
+    if (len(file.series) > 1 or not ours_or_shaped) and _points_further(file):
         raise FileError(path, f"the TIFF file is cut short: it breaks off after page {count}")
     for page in file.pages:
         keyframe = page.keyframe
@@ -90,10 +90,16 @@ def _points_further(file: Any) -> bool:
 
 
 def _choose_series(path: Path, series: Any) -> Any:
-    """The first image, if it is the only one or the others are smaller (previews)."""
+    """The first image, if it is the only one or the others are smaller (previews).
+
+    Pages written one by one are an image each to tifffile: alike, they are one stack.
+    """
     if len(series) == 1:
         return series[0]
     first = series[0]
+    alike = {(s.shape, s.dtype) for s in series}
+    if len(alike) == 1 and len(first.shape) == 2 and first.dtype is not None:
+        return Stack(series)
     biggest = max(int(np.prod(s.shape)) for s in series[1:])
     if int(np.prod(first.shape)) > 2 * biggest:
         return first
@@ -173,6 +179,21 @@ def _source(path: Path, file: Any, series: Any) -> Any:
         if len(series.pages) == series.shape[0] and len(series.shape) == 3:
             return Pages(file, series)
     return series.asarray()
+
+
+class Stack:
+    """Images of one page each as one series of pages, with what is used of tifffile's."""
+
+    axes = "IYX"
+    dataoffset = None  # in no one block
+
+    def __init__(self, series: Any):
+        self.pages = [image.pages[0] for image in series]
+        self.shape = (len(self.pages), *series[0].shape)
+        self.dtype = series[0].dtype
+
+    def asarray(self) -> np.ndarray:
+        return np.stack([page.asarray().reshape(self.shape[1:]) for page in self.pages])
 
 
 class Pages:
