@@ -125,11 +125,26 @@ def test_the_canvas_text_can_be_hidden_and_overwritten(viewer):
     assert layer in viewer.layers
 
 
-def test_the_canvas_text_goes_with_the_last_cube(viewer):
+def test_the_canvas_text_goes_with_the_last_cube_and_comes_with_the_next(viewer):
+    """Hidden, never emptied: an empty text in a visible overlay crashes the canvas."""
+    overlay = viewer.canvas.overlays.text
     layer = add(viewer, np.arange(400, 701, 10))
-    assert text(viewer)
+    assert overlay.visible
+    assert overlay.text
     viewer.layers.remove(layer)
-    assert text(viewer) == ""
+    assert not overlay.visible
+    assert overlay.text
+    add(viewer, np.arange(500, 590, 10))
+    assert overlay.visible
+    assert text(viewer) == "λ = 540 nm"
+
+
+def test_a_text_hidden_by_the_user_stays_hidden(viewer):
+    layer = add(viewer, np.arange(400, 701, 10))
+    viewer.canvas.overlays.text.visible = False
+    viewer.layers.remove(layer)
+    add(viewer, np.arange(400, 701, 10))
+    assert not viewer.canvas.overlays.text.visible
 
 
 def test_the_canvas_text_does_not_keep_the_viewer(viewer):

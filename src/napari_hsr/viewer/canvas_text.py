@@ -38,6 +38,7 @@ def show_wavelength(viewer: ViewerModel) -> None:
     if overlay.text or viewer in _SHOWN:
         return
     shown = _SHOWN.setdefault(getattr(viewer, "__wrapped__", viewer), [""])
+    hidden = [True]  # by us, for want of a text; what the user hides stays hidden
     # The callback must not keep the viewer alive.
     alive = weakref.ref(getattr(viewer, "__wrapped__", viewer))
 
@@ -47,10 +48,19 @@ def show_wavelength(viewer: ViewerModel) -> None:
             return
         overlay = viewer.canvas.overlays.text
         text = wavelength_text(viewer)
-        if text != shown[0] and overlay.text == shown[0]:
+        if overlay.text != shown[0]:
+            return  # somebody else's words now
+        if not text:
+            # Hidden rather than emptied: drawing a visible overlay that has no text left
+            # crashes some OpenGL drivers.
+            hidden[0] = hidden[0] or overlay.visible
+            overlay.visible = False
+            return
+        if text != shown[0]:
             overlay.text = shown[0] = text
+        if hidden[0]:
+            overlay.visible, hidden[0] = True, False
 
     for emitter in (viewer.dims.events.point, viewer.dims.events.ndim, viewer.layers.events):
         emitter.connect(update)
     update()
-    overlay.visible = True
