@@ -62,6 +62,35 @@ def test_assumed_wavelengths_are_a_note_on_stderr_and_leave_json_pure(hsr, tmp_p
     assert "avelength" in warned
 
 
+@pytest.mark.parametrize("suffix", ["npy", "npz", "hdr"])  # in memory, and a memory map
+def test_info_reports_values_that_are_not_finite(hsr, tmp_path, suffix):
+    values = np.full((31, 4, 3), 0.5, np.float32)
+    values[2, 1, :] = [np.nan, np.inf, -np.inf]
+    path = tmp_path / f"a.{suffix}"
+
+    def save():
+        np.save(path, values) if suffix == "npy" else write(Cube(values), path)
+
+    save()
+    status, said, warned = hsr("info", path)
+    assert status == 0
+    assert "0.5 to 0.5" in said
+    assert "3 values are NaN or infinite; they are kept." in warned
+    values[:] = np.nan
+    save()
+    _, said, warned = hsr("info", path)
+    assert "no finite value" in said
+    assert "0 to 0" not in said
+    assert "372 values are NaN" in warned
+    _, said, _ = hsr("info", path, "--json")
+    assert strict(said)["value_range"] is None
+    values[:] = 0
+    save()
+    _, said, warned = hsr("info", path)
+    assert "0 to 0" in said
+    assert "NaN" not in warned
+
+
 @pytest.mark.parametrize("command", [("info",), ("render", "-o", "x.png"), ("evaluate", "x.mat")])
 @pytest.mark.parametrize("content", [b"", b"no data here", None])
 def test_bad_files_are_one_sentence(hsr, tmp_path, monkeypatch, command, content):

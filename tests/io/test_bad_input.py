@@ -144,6 +144,23 @@ def test_nan_infinity_and_negative_values_are_kept(tmp_path, suffix):
     back = read(write(Cube(data), tmp_path / f"a{suffix}"))
     np.testing.assert_array_equal(np.asarray(back.data), data)
     assert back.value_range == (-2.5, -2.5)
+    assert "3 values are NaN or infinite; they are kept." in back.notices
+    data[0, 0, :3] = [0, np.nan, 0]
+    back = read(write(Cube(data), tmp_path / f"a{suffix}"))
+    assert "1 value is NaN or infinite; it is kept." in back.notices
+    data[:] = 1
+    back = read(write(Cube(data), tmp_path / f"a{suffix}"))
+    assert not any("NaN" in n for n in back.notices)
+
+
+def test_large_files_on_disk_are_not_searched_for_nan(tmp_path, monkeypatch):
+    from napari_hsr.io import assemble
+
+    data = np.full((3, 4, 5), np.nan, np.float32)
+    path = write(Cube(data), tmp_path / "a.hdr")
+    assert any("60 values are NaN" in n for n in read(path).notices)
+    monkeypatch.setattr(assemble, "COUNTED_ON_DISK_BYTES", 100)
+    assert not any("NaN" in n for n in read(path).notices)
 
 
 class TestWriting:

@@ -21,6 +21,8 @@ def run(args: argparse.Namespace) -> int:
 
     image = read(args.file)
     summary = image.summary()
+    if summary.get("value_range") == [0.0, 0.0] and not _any_finite(image):
+        summary["value_range"] = None
     if args.json:
         print_json({"file": args.file, **summary})
     elif summary["kind"] == "cube":
@@ -31,9 +33,19 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
+def _any_finite(cube: Any) -> bool:
+    """False if no value is finite; of a cube on disk about 256 x 256 pixels a band are seen."""
+    import numpy as np
+
+    step = 1 if cube.in_memory else max(1, max(cube.shape[1:]) // 256)
+    planes = (np.asarray(cube.data[band, ::step, ::step]) for band in range(cube.bands))
+    return any(np.isfinite(plane).any() for plane in planes)
+
+
 def _cube_facts(path: str, cube: Any, summary: dict[str, Any]) -> list[tuple[str, object]]:
     bands, height, width = cube.shape
-    low, high = summary["value_range"]
+    span = summary["value_range"]
+    values = f"{span[0]:.6g} to {span[1]:.6g}" if span else "no finite value"
     estimate = " (sampled)" if summary["value_range_is_estimate"] else ""
     wavelengths = cube.wavelengths.describe() if cube.wavelengths is not None else "not known"
     return [
@@ -42,7 +54,7 @@ def _cube_facts(path: str, cube: Any, summary: dict[str, Any]) -> list[tuple[str
         ("name", cube.name),
         ("size", f"{height} x {width} pixels, {bands} band{'s' if bands > 1 else ''}"),
         ("wavelengths", wavelengths),
-        ("values", f"{low:.6g} to {high:.6g}{estimate}"),
+        ("values", f"{values}{estimate}"),
         ("units", cube.units or "not known"),
         *_origin(summary["provenance"]),
         ("metadata", ", ".join(sorted(summary["metadata"]))),

@@ -18,6 +18,9 @@ from napari_hsr.io.faults import translated
 from napari_hsr.io.record import Record
 from napari_hsr.provenance import Provenance
 
+#: In a memory map of up to this size values that are NaN or infinite are counted on opening.
+COUNTED_ON_DISK_BYTES = 64 * 2**20
+
 
 @dataclass
 class Found:
@@ -123,6 +126,7 @@ def build(path: Path, found: Found) -> Cube:
     resolved = _resolve(found, logical[axis])
     notices += resolved.notices
     data = _data(path, source, order, found, resolved.reverse)
+    notices += _not_finite(data) if source.dtype.kind == "f" else []
     record = found.record
     return Cube(
         data,
@@ -181,6 +185,20 @@ def _data(path: Path, source: Any, order: tuple, found: Found, reverse: bool) ->
     values = values.transpose(order)
     values = lazy.to_float32(values[::-1] if reverse else values)
     return values / np.float32(found.divisor) if found.divisor != 1.0 else values
+
+
+def _not_finite(data: Any) -> list[str]:
+    """A notice if values are NaN or infinite; large data on disk are not read for that."""
+    if not isinstance(data, np.ndarray):
+        return []
+    if isinstance(data, np.memmap) and data.nbytes > COUNTED_ON_DISK_BYTES:
+        return []
+    count = sum(band.size - int(np.count_nonzero(np.isfinite(band))) for band in data)
+    if not count:
+        return []
+    if count == 1:
+        return ["1 value is NaN or infinite; it is kept."]
+    return [f"{count} values are NaN or infinite; they are kept."]
 
 
 def _in_memory(source: Any) -> bool:
