@@ -63,7 +63,7 @@ def test_two_grids_share_the_axis(viewer):
     assert axis.current_band(viewer, coarse) is None
     assert axis.current_nm(viewer, coarse) is None
     fine.visible = False
-    assert text(viewer) == ""
+    assert not viewer.canvas.overlays.text.visible
     assert axis.nm_range(viewer) == (400, 700, 10)
 
 
