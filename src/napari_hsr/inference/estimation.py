@@ -32,10 +32,10 @@ class Estimate:
 
     def words(self) -> str:
         """One line for people."""
-        tiles = "the whole image at once" if self.tiles == 1 else f"{self.tiles} tiles"
+        how = "from the whole image at once" if self.tiles == 1 else f"in {self.tiles} tiles"
         return (
-            f"The cube takes {_size(self.bytes_output)}, computing it "
-            f"{_size(self.bytes_working)} more, in {tiles}."
+            f"The cube takes {_size(self.bytes_output)}, computing it {how} "
+            f"{_size(self.bytes_working)} more."
         )
 
 

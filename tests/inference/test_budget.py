@@ -1,0 +1,191 @@
+"""Automatic tiles by the memory that is free, and what is said of it before the run."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from napari_hsr import load_model
+from napari_hsr.errors import InputError
+from napari_hsr.inference import budget, estimate, events, reconstruct
+from napari_hsr.inference.memory import PeakMemory
+from napari_hsr.inference.sides import CHEAP_BYTES
+from napari_hsr.inference.tiling import plan
+from napari_hsr.models import ModelCard
+from napari_hsr.models.descriptor import Model, TileDifference
+
+CARD = ModelCard(
+    name="toy",
+    title="A toy",
+    architecture="toy",
+    input_encoding="linear-srgb",
+    wavelengths_nm=(500, 550, 600),
+)
+GB = 10**9
+
+
+def toy(**facts):
+    return Model(
+        module=torch.nn.Identity(),
+        card=CARD,
+        weights_sha256="",
+        **{"bands": 3, "bytes_per_pixel": 3000, **facts},
+    )
+
+
+@pytest.fixture
+def free(monkeypatch):
+    """Sets how much memory is free."""
+    return lambda count: monkeypatch.setattr(budget, "free", lambda device=None: int(count))
+
+
+def taken(height, width, model, **options):
+    return estimate((height, width), model, **options).bytes_working
+
+
+def waste(height, width, tiles):
+    return sum(t.shape[0] * t.shape[1] for t in tiles) / (height * width)
+
+
+def test_a_pixel_wise_model_takes_small_cheap_tiles_whatever_is_free(free):
+    model, plans = load_model(), []
+    for count in (0.2 * GB, 4 * GB, 500 * GB):
+        free(count)
+        plans.append(plan(4000, 6000, model))
+    assert plans[0] == plans[1] == plans[2]
+    assert plans[0][0].shape == (640, 640)
+
+
+@pytest.mark.parametrize("context", [1, 8, 20])
+def test_small_context_keeps_small_cheap_tiles(free, context):
+    free(64 * GB)
+    model = toy(context=context)
+    assert taken(4000, 6000, model) <= 1.5 * CHEAP_BYTES
+    assert waste(4000, 6000, plan(4000, 6000, model)) <= 1.6
+
+
+@pytest.mark.parametrize("context", [35, 70, 160])
+@pytest.mark.parametrize("size", [(1500, 2200), (4000, 6000), (300, 5000)])
+def test_large_context_does_not_waste_the_work(free, size, context):
+    free(24 * GB)
+    model = toy(context=context)
+    tiles = plan(*size, model)
+    assert waste(*size, tiles) <= 2.3
+    assert taken(*size, model) <= 12 * GB
+
+
+def test_where_nothing_fits_the_tile_is_the_best_there_is(free):
+    free(1 * GB)
+    model = toy(context=160)
+    assert len(plan(4000, 6000, model)) > 1
+    assert taken(4000, 6000, model) <= 0.5 * GB
+
+
+@pytest.mark.parametrize("available", [2 * GB, 8 * GB, 64 * GB, 2000 * GB])
+@pytest.mark.parametrize("size", [(480, 512), (1000, 1500), (4000, 6000), (400, 9000)])
+def test_the_whole_image_is_run_while_memory_allows(free, size, available):
+    free(available)
+    model = toy(context=None, bands=31)
+    found = estimate(size, model)
+    whole = estimate(size, model, tile="whole")
+    most = max(min(available / 2, 3.4 * GB) - found.bytes_output, min(0.4 * GB, available / 2))
+    assert found.bytes_working <= most
+    assert (found.tiles == 1) == (whole.bytes_working <= most)
+    if found.tiles > 1:
+        tiles = plan(*size, model)
+        assert waste(*size, tiles) <= 2
+        assert found.bytes_working >= most / 4  # windows are made even, but fill the budget
+        assert len({t.shape for t in tiles}) == 1
+
+
+def test_a_large_photograph_stays_within_four_gigabytes(free):
+    free(2000 * GB)
+    found = estimate((4000, 6000, 3), toy(context=None, bands=31, bytes_per_pixel=3500))
+    assert found.bytes_output == 4000 * 6000 * 31 * 4
+    assert found.bytes_output + found.bytes_working + budget.PROCESS <= 4 * GB
+
+
+def test_half_of_a_gpus_memory_is_used(monkeypatch):
+    class Device:
+        type = "cuda"
+
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (60 * GB, 80 * GB))
+    monkeypatch.setattr(torch.cuda, "memory_reserved", lambda device: 5 * GB)
+    monkeypatch.setattr(torch.cuda, "memory_allocated", lambda device: 1 * GB)
+    found = budget.budget(4000, 6000, toy(), Device())
+    assert found == (32 * GB, 32 * GB)
+
+
+def test_ensembles_take_memory_too(free):
+    free(8 * GB)
+    model = toy(context=None, bands=31)
+    single, mean, median = (
+        taken(500, 500, model, tile="whole", ensemble=e) for e in ("single", "mean", "median")
+    )
+    cube = 500 * 500 * 31 * 4
+    assert mean - single == 2 * cube
+    assert median - single == 9 * cube
+    fewer = estimate((1000, 1000), model, ensemble="median")
+    assert fewer.tiles > estimate((1000, 1000), model).tiles == 1
+
+
+def test_an_estimate_is_what_a_run_takes():
+    """Each pixel of a tile takes 500 floats and no more on the way."""
+
+    class Wide(torch.nn.Module):
+        def forward(self, x):
+            return x.mean(1, keepdim=True).expand(-1, 500, -1, -1).contiguous()[:, :3]
+
+    model = replace(toy(context=None, bytes_per_pixel=2000), module=Wide())
+    image = np.random.default_rng(0).random((700, 900, 3), dtype=np.float32)
+    reconstruct(image[:64, :64], model, device="cpu")  # libraries are loaded
+    for tile in ("whole", 400):
+        said = estimate(image.shape, model, tile, device="cpu")
+        with PeakMemory() as memory:
+            *_, result = events(image, model, tile=tile, device="cpu")
+        assert result.tiles == said.tiles
+        assert result.cube.data.nbytes == said.bytes_output
+        total = said.bytes_output + said.bytes_working
+        assert 0.6 * total < memory.bytes < 1.1 * total
+
+
+def test_what_is_said_before_the_run(free):
+    free(16 * GB)
+    model = toy(context=None, bands=31)
+    assert estimate((4000, 6000), model, "whole").words() == (
+        "The cube takes 3.0 GB, computing it from the whole image at once 76.1 GB more."
+    )
+    assert estimate((100, 100), model, 60).words() == (
+        "The cube takes 1 MB, computing it in 4 tiles 11 MB more."
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"tile": 0}, "tile"),
+        ({"precision": "half"}, "no precision"),
+        ({"device": "tpu"}, "no device"),
+        ({"ensemble": "best"}, "no ensemble"),
+    ],
+)
+def test_estimates_of_nonsense_are_refused(options, words):
+    with pytest.raises(InputError, match=words):
+        estimate((10, 10), toy(context=None), **options)
+
+
+def test_an_explicit_tile_of_a_model_of_the_whole_image_is_blended_and_said():
+    model = toy(context=None, tile_difference=TileDifference(0.0123))
+    image = np.random.default_rng(0).random((30, 41, 3), dtype=np.float32)
+    cube = reconstruct(image, model, tile=16)
+    np.testing.assert_allclose(cube.data, image.transpose(2, 0, 1), atol=1e-6)
+    assert cube.notices == (
+        "Computed in 12 overlapping tiles of 16 × 16 pixels, blended: toy depends on the whole "
+        "image, and in tiles its result is another one (measured with random weights: 0.012 of "
+        "its root mean square in tiles of 128 × 128 of 256 × 256 pixels).",
+    )
+    assert reconstruct(image, model).notices == ()
+    assert reconstruct(image, toy(context=3), tile=16).notices == ()
+    unmeasured = reconstruct(image, toy(context=None), tile=16).notices[0]
+    assert unmeasured.endswith("in tiles its result is another one.")
