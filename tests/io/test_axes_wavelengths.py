@@ -149,6 +149,32 @@ def test_units(values, unit, nm):
     assert bool(notices) == (not unit)
 
 
+@pytest.mark.parametrize(
+    ("texts", "values", "unit"),
+    [
+        (["400", "410.5"], [400, 410.5], None),
+        (["400 nm", " 410nm "], [400, 410], "nm"),
+        (["0.4 µm", "4.1e-1"], [0.4, 0.41], "µm"),
+        (["25000 cm-1"], [25000], "cm-1"),
+        (["[400 410, 420; 430] "], [400, 410, 420, 430], None),
+        (["400, 410 nm"], [400, 410], "nm"),
+    ],
+)
+def test_texts(texts, values, unit):
+    numbers, said = wl.from_texts(texts)
+    assert numbers.tolist() == values
+    assert said == unit
+
+
+@pytest.mark.parametrize("texts", [["blue", "red"], ["400 nm", "0.5 µm"], [""], [], [4.0, "5"]])
+def test_texts_that_are_unclear(texts):
+    assert wl.from_texts(texts) is None
+
+
+def test_a_unit_in_the_texts():
+    assert list(wl.resolve(["0.4 µm", "0.5 µm"], 2).wavelengths) == [400, 500]
+
+
 def test_a_unit_that_is_none():
     found = wl.resolve([1.0, 2.0], 2, "furlongs")
     assert found.wavelengths is None

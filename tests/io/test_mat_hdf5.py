@@ -71,6 +71,109 @@ def test_wavelengths_beside_the_cube(tmp_path, scene, save, key, row):
     assert not cube.wavelengths.assumed
 
 
+def write_texts(path, form, scene, texts):
+    """``wavelengths`` as MATLAB's cells of text, or as strings in HDF5 and NumPy files."""
+    if form == "5":
+        cells = np.empty((1, len(texts)), dtype=object)
+        cells[0] = texts
+        savemat(path, {"rad": matlab(scene), "wavelengths": cells})
+    elif form == "npz":
+        np.savez(path, rad=scene, wavelengths=np.array(texts))
+    elif form == "h5":
+        with h5py.File(path, "w") as file:
+            file["rad"] = scene
+            file["wavelengths"] = texts
+    else:
+        with h5py.File(path, "w") as file:
+            file["rad"] = matlab(scene).T
+            inside = []
+            for number, text in enumerate(texts):
+                codes = np.array([[ord(c)] for c in text], np.uint16)
+                cell = file.create_dataset(f"#refs#/{number}", data=codes)
+                cell.attrs["MATLAB_class"] = np.bytes_("char")
+                inside.append([cell.ref])
+            listed = file.create_dataset("wavelengths", data=inside, dtype=h5py.ref_dtype)
+            listed.attrs["MATLAB_class"] = np.bytes_("cell")
+
+
+TEXT_FORMS = {"5": ".mat", "7.3": ".mat", "h5": ".h5", "npz": ".npz"}
+
+
+@pytest.mark.parametrize("form", sorted(TEXT_FORMS))
+@pytest.mark.parametrize("pattern", ["{:g}", "{:g} nm", "{:g}nm"])
+def test_wavelengths_as_text(tmp_path, scene, form, pattern):
+    path = tmp_path / f"a{TEXT_FORMS[form]}"
+    write_texts(path, form, scene, [pattern.format(nm + 1.5) for nm in NM])
+    cube = read(path)
+    np.testing.assert_array_equal(cube.data, scene)
+    np.testing.assert_array_equal(cube.wavelengths, NM + 1.5)
+    assert not cube.wavelengths.assumed
+
+
+@pytest.mark.parametrize("form", sorted(TEXT_FORMS))
+def test_wavelengths_that_are_not_understood_were_there(tmp_path, scene, form):
+    path = tmp_path / f"a{TEXT_FORMS[form]}"
+    write_texts(path, form, scene, [f"band no {k}" for k in range(31)])
+    cube = read(path)
+    assert cube.wavelengths is None
+    assert any("are not numbers" in n for n in cube.notices)
+    assert not any("gives no wavelengths" in n for n in cube.notices)
+    assert cube.metadata["wavelengths_in_file"][2] == "band no 2"
+
+
+def test_wavelengths_as_rows_of_text_numbers_in_cells_or_one_text(tmp_path, scene):
+    cells = np.empty((31, 1), dtype=object)
+    cells[:, 0] = list(NM)
+    spoken = " ".join(map(str, NM))
+    for form in (NM.astype(int).astype(str), cells, spoken.replace(" ", ", "), f"{spoken} nm"):
+        savemat(tmp_path / "a.mat", {"rad": matlab(scene), "wavelengths": form})
+        np.testing.assert_array_equal(read(tmp_path / "a.mat").wavelengths, NM)
+    savemat(tmp_path / "a.mat", {"rad": matlab(scene), "wavelengths": {"first": 400.0}})
+    (notice,) = read(tmp_path / "a.mat").notices
+    assert "are not numbers" in notice
+    assert read(tmp_path / "a.mat").metadata["wavelengths_in_file"] == [
+        "wavelengths (1 x 1 struct)"
+    ]
+
+
+@pytest.mark.parametrize("form", [*sorted(WRITERS), "npz", "h5", "attributes"])
+@pytest.mark.parametrize("names", [("scene", "rgb"), ("measured", "img")])
+def test_the_number_of_wavelengths_tells_the_cube_from_another_array(tmp_path, form, names):
+    cube, other = names
+    scene = np.random.default_rng(1).random((7, 9, 12)).astype(np.float32)
+    nm = np.arange(7.0) * 10 + 500
+    values = {cube: scene, other: np.zeros((3, 9, 12), np.float32), "wavelengths": nm}
+    path = tmp_path / {"npz": "a.npz", "h5": "a.h5", "attributes": "a.h5"}.get(form, "a.mat")
+    if form == "npz":
+        np.savez(path, **values)
+    elif form in WRITERS:
+        WRITERS[form](path, {k: v if v.ndim == 1 else matlab(v) for k, v in values.items()})
+    else:
+        with h5py.File(path, "w") as file:
+            for key in names:
+                file[key] = values[key]
+            if form == "h5":
+                file["wavelengths"] = nm
+            else:
+                file[cube].attrs["wavelengths"] = nm
+    found = read(path)
+    np.testing.assert_array_equal(found.data, scene)
+    np.testing.assert_array_equal(found.wavelengths, nm)
+
+
+def test_a_cube_inside_a_structure(tmp_path, scene):
+    inside = {"hsi": matlab(scene), "wavelength": NM + 2, "units": "radiance", "note": "text"}
+    savemat(tmp_path / "a.mat", {"s": inside, "dark": np.zeros((9, 12))})
+    cube = read(tmp_path / "a.mat")
+    np.testing.assert_array_equal(cube.data, scene)
+    np.testing.assert_array_equal(cube.wavelengths, NM + 2)
+    assert cube.units == "radiance"
+    assert cube.metadata == {}
+    savemat(tmp_path / "a.mat", {"s": {"first": matlab(scene), "second": matlab(scene)}})
+    with pytest.raises(FileError, match=r"s/first \(9 x 12 x 31 float32\), s/second"):
+        read(tmp_path / "a.mat")
+
+
 def test_bands_as_a_count_or_as_numbers_are_no_wavelengths(tmp_path, scene, save):
     save(tmp_path / "count.mat", {"cube": matlab(scene), "bands": np.array([[31.0]])})
     save(tmp_path / "index.mat", {"cube": matlab(scene), "bands": np.arange(1, 32.0)[None]})
@@ -331,9 +434,9 @@ class TestBadFiles:
     def test_structures_objects_and_text(self, tmp_path):
         cell = np.empty((2, 2), dtype=object)
         cell[:] = [["a", 1.0], [np.zeros(3), "b"]]
-        savemat(tmp_path / "a.mat", {"s": {"cube": np.zeros((3, 4, 5))}, "t": "text", "c": cell})
+        savemat(tmp_path / "a.mat", {"s": {"cube": np.zeros((3, 4))}, "t": "text", "c": cell})
         text = self.fault(tmp_path / "a.mat")
-        for word in ("struct", "char", "cell"):
+        for word in ("struct", "char", "cell", "s/cube (3 x 4 float64)"):
             assert word in text
 
     def test_objects_under_the_name_of_the_cube(self, tmp_path):

@@ -115,7 +115,8 @@ def build(path: Path, found: Found) -> Cube:
     source, notices = found.source, list(found.notices)
     source, found = _three_axes(path, source, found, notices)
     logical = tuple(source.shape[::-1] if found.flipped else source.shape)
-    count = None if found.wavelengths is None else int(np.size(found.wavelengths))
+    listed = np.asarray(() if found.wavelengths is None else found.wavelengths)
+    count = listed.size if listed.size > 1 or listed.dtype.kind in "iuf" else None
     axis = found.convention
     if not (found.stated or found.record):
         axis, told = band_axis(logical, count, found.convention)

@@ -9,6 +9,7 @@ import numpy as np
 
 from napari_hsr.cube import Cube
 from napari_hsr.io import assemble, lazy, record
+from napari_hsr.io import wavelengths as wl
 from napari_hsr.io.atomic import replacing
 from napari_hsr.io.faults import translated
 from napari_hsr.io.variables import Variable, choose_cube, companions
@@ -75,16 +76,18 @@ def _describe(name: str, item: Any) -> Variable:
     numbers = item.dtype.kind in "fiubc" and kind not in ("char", "cell", "struct", "string")
     if "MATLAB_empty" in item.attrs or item.shape is None:
         return Variable(name, (0, 0), None, f"empty {kind}")
-    if item.dtype.kind == "O":
+    if item.dtype.kind == "O" and "MATLAB_class" not in item.attrs:
         kind = "text" if item.dtype.metadata and "vlen" in item.dtype.metadata else "references"
-    return Variable(name, tuple(item.shape), item.dtype if numbers else None, kind)
+    listed = [np.size(v) for k, v in item.attrs.items() if k.lower() in wl.KEYS and np.ndim(v)]
+    dtype = item.dtype if numbers else None
+    return Variable(name, tuple(item.shape), dtype, kind, listed[0] if listed else None)
 
 
 def _found(file: Any, variables: list[Variable], chosen: Variable, matlab: bool) -> assemble.Found:
     source = file[chosen.name]
     matlab = matlab or "MATLAB_class" in source.attrs
     attributes = {**dict(file.attrs), **dict(source.attrs)}
-    beside = companions(variables, chosen, lambda name: file[name][()], attributes)
+    beside = companions(variables, chosen, lambda name: _value(file, file[name]), attributes)
     unit = beside.unit
     for variable in variables:
         if variable.short in ("wavelengths", "wavelength", "lambda", "wl", "bands"):
@@ -115,6 +118,21 @@ def _record(file: Any) -> record.Record | None:
     if isinstance(stored, np.ndarray):  # a MATLAB char array: one code unit a cell
         stored = stored.ravel().astype(np.uint16).tobytes().decode("utf-16")
     return record.parse(stored)
+
+
+def _value(file: Any, item: Any) -> Any:
+    """What a data set holds: rows of MATLAB text as text, the contents of cells for references."""
+    import h5py
+
+    stored = item[()]
+    if _text(item.attrs.get("MATLAB_class")) == "char" and isinstance(stored, np.ndarray):
+        return ["".join(map(chr, row)).strip() for row in np.atleast_2d(stored).T]
+    if h5py.check_ref_dtype(item.dtype):
+        inside = [_value(file, file[reference]) for reference in np.ravel(stored) if reference]
+        cells = np.empty(len(inside), dtype=object)
+        cells[:] = inside
+        return cells
+    return stored
 
 
 def _text(value: Any) -> str:

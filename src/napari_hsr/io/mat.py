@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -44,12 +45,19 @@ def read_5(path: Path) -> Cube:
         inside = whosmat(file)
     variables = [Variable(name, tuple(shape), _dtype(kind), kind) for name, shape, kind in inside]
 
+    members: dict[str, Any] = {}
+
     def load(name: str) -> Any:
         from scipy.io import loadmat
 
+        if name in members:
+            return members[name]
         with translated(path, _DAMAGED), path.open("rb") as file:
             return loadmat(file, variable_names=[name])[name]
 
+    if not any(v.real and len(v.shape) == 3 for v in variables):
+        members |= _members(variables, load)
+        variables = [*(_describe(*item) for item in members.items()), *variables]
     texts = {v.short: v.name for v in variables if v.kind == "char"}
     ours = record.parse(_char(load, texts, record.KEY))
     chosen = choose_cube(path, variables, ours is not None)
@@ -71,6 +79,23 @@ def read_5(path: Path) -> Cube:
             record=ours,
         ),
     )
+
+
+def _members(variables: list[Variable], load: Callable[[str], Any]) -> dict[str, Any]:
+    """What structures hold, one level down, as ``structure/field``."""
+    found = {}
+    for variable in variables:
+        if variable.kind == "struct" and int(np.prod(variable.shape)) == 1:
+            structure = load(variable.name).ravel()[0]
+            for field in structure.dtype.names or ():
+                found[f"{variable.name}/{field}"] = np.asarray(structure[field])
+    return found
+
+
+def _describe(name: str, values: np.ndarray) -> Variable:
+    kinds = {"O": "cell", "U": "char", "V": "struct"}
+    kind = kinds.get(values.dtype.kind, str(values.dtype))
+    return Variable(name, values.shape, None if kind in kinds.values() else values.dtype, kind)
 
 
 def _dtype(kind: str) -> np.dtype | None:

@@ -27,12 +27,16 @@ _PER_BAND = ("fwhm", "bbl", "bad_bands", "badbands")
 
 @dataclass(frozen=True)
 class Variable:
-    """Name, shape and kind of one variable; ``dtype`` is None if it is no array of numbers."""
+    """Name, shape and kind of one variable; ``dtype`` is None if it is no array of numbers.
+
+    ``wavelengths`` is how many of them its own attributes list (HDF5), None without a list.
+    """
 
     name: str
     shape: tuple[int, ...]
     dtype: np.dtype | None
     kind: str
+    wavelengths: int | None = None
 
     @property
     def short(self) -> str:
@@ -43,6 +47,11 @@ class Variable:
     def real(self) -> bool:
         """True for arrays of real numbers."""
         return self.dtype is not None and self.dtype.kind in "fiub"
+
+    @property
+    def is_text(self) -> bool:
+        """True for text, and for MATLAB cells, which may hold it."""
+        return self.kind in ("char", "cell", "text") or self.kind[1:2] in ("U", "S")
 
     @property
     def long_axes(self) -> int:
@@ -58,7 +67,8 @@ class Variable:
 def choose_cube(path: Path, variables: list[Variable], ours: bool = False) -> Variable:
     """The variable that holds the cube.
 
-    The first of :data:`CUBE_KEYS` with three axes, else the one array with three axes. An
+    Of the arrays with three axes, those with an axis as long as the list of wavelengths if
+    there are any; of these the first of :data:`CUBE_KEYS`, else the only one. An
     array with two axes (MATLAB drops a last axis of length one) is a cube of one band only
     if the file says so: it is one of ``ours``, or one wavelength stands beside an array under
     one of :data:`ONE_BAND_KEYS`. Otherwise it may be a mask, a table or a picture.
@@ -72,6 +82,8 @@ def choose_cube(path: Path, variables: list[Variable], ours: bool = False) -> Va
         raise FileError(path, "a cube was expected, but the file holds no variables")
     numeric = [v for v in variables if v.real]
     candidates = [v for v in numeric if len(v.shape) == 3]
+    count = _listed_wavelengths(variables)
+    candidates = [v for v in candidates if (v.wavelengths or count) in v.shape] or candidates
     for key in CUBE_KEYS:
         named = [v for v in candidates if v.short == key]
         if len(named) == 1:
@@ -84,8 +96,9 @@ def choose_cube(path: Path, variables: list[Variable], ours: bool = False) -> Va
             f"{len(candidates)} arrays could be the cube, none under a usual name such as "
             f"'cube': {_listing(candidates)}",
         )
-    for key in ONE_BAND_KEYS if ours or _one_wavelength(numeric) else ():
+    for key in ONE_BAND_KEYS:
         planes = [v for v in numeric if v.short == key and len(v.shape) == 2]
+        planes = [v for v in planes if ours or (v.wavelengths or count) == 1]
         if len(planes) == 1:
             return planes[0]
     # an odd number of axes, or numbers of another kind: the array itself says what is wrong
@@ -98,10 +111,15 @@ def choose_cube(path: Path, variables: list[Variable], ours: bool = False) -> Va
     )
 
 
-def _one_wavelength(numeric: list[Variable]) -> bool:
-    """True if a list of wavelengths (not a number of bands) has exactly one value."""
-    listed = [v for v in numeric if v.short in wl.KEYS and v.short != "bands"]
-    return any(int(np.prod(v.shape)) == 1 for v in listed)
+def _listed_wavelengths(variables: list[Variable]) -> int | None:
+    """The length of the list of wavelengths, found by its name; one number in 'bands' is none."""
+    for key in wl.KEYS:
+        for v in variables:
+            size = int(np.prod(v.shape))
+            fits = v.long_axes <= 1 and (v.real or v.is_text) and v.shape
+            if v.short == key and fits and size > (key == "bands"):
+                return size
+    return None
 
 
 def _listing(variables: list[Variable]) -> str:
@@ -142,20 +160,29 @@ def companions(
     vectors = {
         v.short: v for v in variables if v is not cube and v.real and v.long_axes <= 1 and v.shape
     }
+    others = {v.short: v for v in variables if not v.real and v.short in wl.KEYS}
     for key in wl.KEYS:
+        unit = None
         if key in vectors:
             values = np.ravel(np.asarray(load(vectors[key].name)))
-        elif key in attributes and np.ndim(attributes[key]) >= 1:
-            values = np.ravel(np.asarray(attributes[key]))
+        elif key in others and not others[key].kind.startswith("empty"):
+            values, unit = _from_text(others[key], load)
+        elif key in attributes and (
+            np.ndim(attributes[key]) >= 1 or isinstance(attributes[key], (str, bytes))
+        ):
+            values, unit = _parsed(_flat(attributes[key]))
         else:
             continue
-        if _is_a_count(key, values, cube):
+        if values.dtype.kind not in "iufb":
+            if key == "bands":  # names of bands, or whatever else
+                continue
+        elif _is_a_count(key, values, cube):
             continue
-        if values.dtype.kind in "iuf" and wl.are_band_numbers(values):
+        elif wl.are_band_numbers(values):
             result.metadata[key] = values.tolist()
             result.notices += (f"The variable '{key}' numbers the bands and gives no wavelengths.",)
             continue
-        result.wavelengths, result.unit = values, wl.unit_in_name(key)
+        result.wavelengths, result.unit = values, unit or wl.unit_in_name(key)
         break
     for key in _SCALARS:
         if key in vectors and np.prod(vectors[key].shape) == 1:
@@ -166,6 +193,31 @@ def companions(
             if values.size == result.wavelengths.size:
                 result.per_band[key] = values.tolist()
     return result
+
+
+def _from_text(variable: Variable, load: Callable[[str], Any]) -> tuple[np.ndarray, str | None]:
+    """Wavelengths in text or in cells; where they are not understood, what was there."""
+    if variable.is_text:
+        values, unit = _parsed(_flat(load(variable.name)))
+        if values.size:
+            return values, unit
+    return np.array([variable.describe()]), None
+
+
+def _parsed(flat: list[Any]) -> tuple[np.ndarray, str | None]:
+    found = wl.from_texts(flat)
+    return found if found is not None else (np.array(flat), None)
+
+
+def _flat(value: Any) -> list[Any]:
+    """Numbers and texts in nested arrays of objects, as one list."""
+    array = np.asarray(value)
+    if array.dtype.kind == "O":
+        if array.ndim == 0:
+            return [str(value)]
+        return [inner for item in array.ravel() for inner in _flat(item)]
+    flat = np.ravel(array).tolist()
+    return [item.decode("utf-8", "replace") if isinstance(item, bytes) else item for item in flat]
 
 
 def _is_a_count(key: str, values: np.ndarray, cube: Variable) -> bool:

@@ -67,7 +67,10 @@ def resolve(
     try:
         numbers = np.array(raw, dtype=np.float64)
     except (TypeError, ValueError):
-        return _unusable(raw, bands, "are not numbers")
+        parsed = from_texts(raw)
+        if parsed is None:
+            return _unusable(raw, bands, "are not numbers")
+        numbers, unit = parsed[0], unit or parsed[1]
     if numbers.size != bands:
         plural = "s" if numbers.size != 1 else ""
         return _unusable(raw, bands, f"do not fit: {numbers.size} value{plural} for {bands} bands")
@@ -146,6 +149,22 @@ def _scaled(values: np.ndarray, factor: float) -> np.ndarray:
 
 def _plain(unit: str | None) -> str:
     return re.sub(r"[\s\[\]()]+", "", unit or "").casefold()
+
+
+def from_texts(texts: list[Any]) -> tuple[np.ndarray, str | None] | None:
+    """Numbers and unit of ``['400 nm', '410 nm']`` or ``['400, 410 nm']``; None if unclear."""
+    if not all(isinstance(text, str) for text in texts):
+        return None
+    if len(texts) == 1:  # between numbers, blanks part as commas do
+        texts = re.split(r"[,;\n]+|(?<=[\d.])\s+(?=[-+.\d])", texts[0].strip(" \t\n[]{}"))
+    number = r"([-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?)"
+    found = [re.fullmatch(rf"\s*{number}\s*(\D\S*)?\s*", t, re.IGNORECASE) for t in texts]
+    if not found or None in found:
+        return None
+    units = {match[2] for match in found if match[2]}
+    if len(units) > 1:
+        return None
+    return np.array([float(match[1]) for match in found]), next(iter(units), None)
 
 
 def unit_in_name(name: str) -> str | None:
