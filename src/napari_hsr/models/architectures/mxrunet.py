@@ -18,6 +18,7 @@ from torch import nn
 from torch.nn import functional
 
 from napari_hsr.models import rules
+from napari_hsr.models.architectures.fast.mxrunet import prepare
 from napari_hsr.models.architectures.loading import card_for, fill, numbered
 from napari_hsr.models.architectures.normalised import SpectralConv1d, WeightNormConv2d
 from napari_hsr.models.card import ModelCard
@@ -348,6 +349,8 @@ def load(weights: Weights, card: ModelCard | None = None) -> Model:
         # Even without attention it is not local: how features are resized to fit the encoder's
         # depends on the size of the whole image.
         context=None,
+        precisions=("float32", "bfloat16"),
         bytes_per_pixel=4 * 5 * module.layers[11][0].weight_v.shape[1],
         rule=rule,
+        prepare=prepare,
     )
