@@ -258,6 +258,27 @@ class TestPhotographs:
         assert any("state it" in n for n in photograph.notices)
         np.testing.assert_array_equal(photograph.data, values.astype(np.float32))
 
+    @pytest.mark.parametrize("dtype", [np.int8, np.int16, np.uint32, np.int32, np.uint64])
+    @pytest.mark.parametrize("channels", [3, 4])
+    def test_a_tiff_of_other_integers_is_scaled_by_their_range(self, tmp_path, dtype, channels):
+        full = np.iinfo(dtype).max
+        values = np.zeros((10, 14, channels), dtype)
+        values[..., 1], values[..., 2] = full // 2, full
+        values[..., 3:] = full
+        tifffile.imwrite(tmp_path / "a.tif", values, photometric="rgb")
+        photograph = read(tmp_path / "a.tif")
+        assert photograph.data.dtype == np.float32
+        np.testing.assert_allclose(photograph.data[0, 0], [0, (full // 2) / full, 1], rtol=1e-6)
+        assert photograph.encoding is None
+        assert [str(full) in n for n in photograph.notices] == [True, False]
+        assert "state it before use" in photograph.notices[1]
+
+    def test_a_tiff_of_negative_colours_is_refused(self, tmp_path):
+        values = np.zeros((10, 14, 3), np.int16)
+        values[3, 4, 1] = -7
+        tifffile.imwrite(tmp_path / "a.tif", values, photometric="rgb")
+        assert "negative down to -7" in fault(tmp_path / "a.tif")
+
     def test_8_and_16_bit_of_the_same_picture_agree(self, tmp_path):
         values = rgb()
         (tmp_path / "8.png").write_bytes(imagecodecs.png_encode(values))

@@ -13,6 +13,7 @@ from napari_hsr.errors import FileError
 from napari_hsr.io import assemble, lazy, record
 from napari_hsr.io.atomic import replacing
 from napari_hsr.io.faults import translated
+from napari_hsr.io.photo import STATE_IT
 from napari_hsr.io.variables import Variable, choose_cube, companions
 from napari_hsr.photograph import Photograph
 from napari_hsr.provenance import Provenance
@@ -57,7 +58,7 @@ def _is_photograph(values: np.ndarray) -> bool:
 
 
 def _photograph(path: Path, values: np.ndarray) -> Photograph:
-    notices = ["A bare array says nothing of its encoding: state it before use."]
+    notices = [f"A bare array says nothing of its encoding: {STATE_IT}."]
     if values.shape[2] == 4:
         notices.append("The fourth channel was taken as alpha and left out.")
     colours = np.ascontiguousarray(values[..., :3])

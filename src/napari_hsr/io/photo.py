@@ -17,6 +17,8 @@ from napari_hsr.io.faults import translated
 from napari_hsr.photograph import Photograph
 from napari_hsr.provenance import Provenance
 
+#: Ends the notice of an encoding that is not known; done with once it is stated.
+STATE_IT = "state it before use"
 _SRGB_GAMMA = 1 / 2.2
 
 

@@ -1,4 +1,4 @@
-"""Photographs in TIFF files: 8 and 16 bit and float, pixels through tifffile."""
+"""Photographs in TIFF files: any type of integers or floats, pixels through tifffile."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from napari_hsr import photograph as encodings
 from napari_hsr.errors import FileError
 from napari_hsr.io import lazy, record
 from napari_hsr.io.faults import translated
-from napari_hsr.io.photo import finish, grey, name_profile
+from napari_hsr.io.photo import STATE_IT, finish, grey, name_profile
 from napari_hsr.photograph import Photograph
 
 _DAMAGED = "the TIFF file is damaged or cut short"
@@ -58,17 +58,32 @@ def read(path: Path, file: Any, ours: record.Record | None) -> Photograph:
     stated = False
     if page.iccprofile:
         stated = name_profile(bytes(page.iccprofile), notices, metadata)
+    stored = values.dtype
+    if stored.kind in "iu" and stored not in (np.uint8, np.uint16):
+        values = _unusual_integers(path, values, notices)
     if values.dtype.kind == "f":
         if values.dtype != np.float32:
             values = lazy.to_float32(values)
         if not stated and ours is None:
             encoding = None
-            notices.append("A TIFF of floats says nothing of its encoding: state it before use.")
+            kind = "floats" if stored.kind == "f" else stored.name
+            notices.append(f"A TIFF of {kind} says nothing of its encoding: {STATE_IT}.")
     _note_camera(page, metadata)
     turn = _TURNS.get(_tag(page, 274))
     if turn is not None and ours is None:
         values = turn(values)
     return finish(path, values, encoding, notices, metadata, ours)
+
+
+def _unusual_integers(path: Path, values: np.ndarray, notices: list[str]) -> np.ndarray:
+    """Integers that no camera writes, as float32 with the largest of their type as 1."""
+    least, full = values.min(), np.iinfo(values.dtype).max
+    if least < 0:
+        raise FileError(
+            path, f"its colours are negative down to {least}; a photograph has none below 0"
+        )
+    notices.append(f"Values of type {values.dtype.name} were divided by the largest, {full}.")
+    return (values / np.float64(full)).astype(np.float32)
 
 
 def _note_camera(page: Any, metadata: dict[str, Any]) -> None:
