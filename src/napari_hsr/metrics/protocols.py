@@ -104,7 +104,12 @@ class Protocol:
     @property
     def description(self) -> str:
         """One paragraph: range, clipping, crop, masks, averaging."""
-        return " ".join(part for part in (self.origin, *self._sentences(), self.remarks) if part)
+        return f"{self.origin} {self.rules_text}"
+
+    @property
+    def rules_text(self) -> str:
+        """The same without the sentence on whose rules these are."""
+        return " ".join(part for part in (*self._sentences(), self.remarks) if part)
 
     def _sentences(self):
         scope = "the whole image counts"

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from os import PathLike
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QEvent, QTimer
 from qtpy.QtWidgets import (
-    QFileDialog,
     QHBoxLayout,
     QProgressBar,
     QPushButton,
+    QSizePolicy,
     QVBoxLayout,
     QWidget,
 )
@@ -28,6 +29,7 @@ from napari_hsr.widgets.compare_results import ResultView
 from napari_hsr.widgets.connections import Connections
 from napari_hsr.widgets.job import Job
 from napari_hsr.widgets.messages import Message
+from napari_hsr.widgets.save_dialog import ask_path
 from napari_hsr.widgets.scroll import VerticalScroll
 
 if TYPE_CHECKING:
@@ -101,6 +103,8 @@ class CompareWidget(QWidget):
         self._scroll = VerticalScroll(inside)
         outer.addWidget(self._scroll)
         self.setMinimumWidth(280)
+        # It scrolls in all height that the dock has; napari would add an empty stretch.
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
         self.results.hide()
         self._show_running(False)
 
@@ -321,14 +325,13 @@ class CompareWidget(QWidget):
     def _save_csv(self) -> None:
         self._ask_and_save("CSV", ".csv", self.export_csv)
 
-    def _ask_and_save(self, kind: str, suffix: str, export: Callable[[str], None]) -> None:
+    def _ask_and_save(self, kind: str, suffix: str, export: Callable[[Path], None]) -> None:
         name = self.comparison.evaluation.prediction.replace("/", "-")
-        path, _ = QFileDialog.getSaveFileName(
+        path = ask_path(
             self, f"Save the comparison as {kind}", f"{name} comparison{suffix}", f"*{suffix}"
         )
-        if not path:
+        if path is None:
             return
-        path = path if path.lower().endswith(suffix) else path + suffix
         try:
             export(path)
         except FileError as error:

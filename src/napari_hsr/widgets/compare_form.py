@@ -42,6 +42,7 @@ class CompareForm(QWidget):
         self.truth = LayerChooser(viewer, is_cube, empty="no cube open")
         self.protocol = NarrowComboBox()
         self.protocol.set_choices(list(PROTOCOLS), 0)
+        self.protocol_origin = WrappedLabel()
         self.protocol_text = WrappedLabel()
         self.checks = {name: QCheckBox(label) for name, label in MAPS.items()}
         for name, check in self.checks.items():
@@ -52,6 +53,7 @@ class CompareForm(QWidget):
         self.window.setValue(DEFAULT_WINDOW)
         self.window.setSuffix(" px")
         self.window.setToolTip("Side of the sliding window, an odd number of pixels")
+        self.window.setMinimumWidth(96)  # "255 px" between the buttons
 
         rows = QFormLayout()
         rows.setContentsMargins(0, 0, 0, 0)
@@ -65,15 +67,15 @@ class CompareForm(QWidget):
             boxed.addWidget(check)
         line = QHBoxLayout()
         line.setContentsMargins(22, 0, 0, 0)  # under the text of its check box
-        self.window_label = QLabel("side of the window")
+        self.window_label = QLabel("window side")
         line.addWidget(self.window_label)
         line.addWidget(self.window, 1)
         boxed.addLayout(line)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addLayout(rows)
+        layout.addWidget(self.protocol_origin)
         self.rules = Fold("Rules of this protocol", self.protocol_text)
-        self.rules.set_open(True)
         layout.addWidget(self.rules)
         layout.addWidget(box)
 
@@ -94,7 +96,9 @@ class CompareForm(QWidget):
         return tuple(name for name, check in self.checks.items() if check.isChecked())
 
     def _on_change(self, *_ignored) -> None:
-        self.protocol_text.setText(PROTOCOLS[self.protocol.currentText()].description)
+        rules = PROTOCOLS[self.protocol.currentText()]
+        self.protocol_origin.setText(rules.origin)
+        self.protocol_text.setText(rules.rules_text)
         for part in (self.window, self.window_label):
             part.setVisible(self.checks["psnr_window"].isChecked())
         self.changed.emit()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QEvent, Qt
 from qtpy.QtWidgets import (
     QAbstractItemView,
     QHeaderView,
@@ -17,6 +17,10 @@ from qtpy.QtWidgets import (
 
 #: Decimals that are worth showing, by unit; all others get four significant digits.
 _DECIMALS = {"dB": 2, "°": 3}
+#: Share of the width that the figures may take from the names.
+_MOST_FOR_VALUES = 0.7
+#: Pixels between the text of one row and the next, beyond what the style gives.
+_ROW_MARGIN = 4
 
 
 class MetricTable(QTableWidget):
@@ -25,12 +29,14 @@ class MetricTable(QTableWidget):
     def __init__(self, parent: QWidget | None = None):
         super().__init__(0, 2, parent)
         self.setHorizontalHeaderLabels(["Metric", "Value"])
-        self.horizontalHeader().setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
-        self.horizontalHeader().setSectionResizeMode(1, QHeaderView.ResizeMode.ResizeToContents)
+        self.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
+        self.horizontalHeader().setMinimumSectionSize(30)
         self.verticalHeader().hide()
+        self.setWordWrap(True)
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self._fit()
 
@@ -64,7 +70,30 @@ class MetricTable(QTableWidget):
         else:
             super().keyPressEvent(event)
 
+    def resizeEvent(self, event) -> None:  # noqa: N802 - Qt's name
+        """Share the new width out anew."""
+        super().resizeEvent(event)
+        if event.size().width() != event.oldSize().width():
+            self._fit()
+
+    def changeEvent(self, event: QEvent) -> None:  # noqa: N802 - Qt's name
+        """And once more with another font, or another style sheet around it."""
+        super().changeEvent(event)
+        if event.type() in (QEvent.Type.FontChange, QEvent.Type.StyleChange):
+            self._fit()
+
     def _fit(self) -> None:
+        """The figures get the width that they need; the names wrap in what is left.
+
+        Only a unit that is longer than the panel is wide wraps too.
+        """
+        room = self.viewport().width()
+        value = min(self.sizeHintForColumn(1) + 8, round(_MOST_FOR_VALUES * room))
+        self.setColumnWidth(1, value)
+        self.setColumnWidth(0, room - value)
+        self.resizeRowsToContents()
+        for row in range(self.rowCount()):
+            self.setRowHeight(row, self.rowHeight(row) + _ROW_MARGIN)
         height = self.horizontalHeader().sizeHint().height() + 2 * self.frameWidth()
         self.setFixedHeight(height + self.verticalHeader().length())
 

@@ -24,6 +24,12 @@ class VerticalScroll(QScrollArea):
         needed = self.widget().minimumSizeHint().height() + 2 * self.frameWidth()
         return QSize(super().sizeHint().width(), needed)
 
+    def minimumSizeHint(self) -> QSize:  # noqa: N802 - Qt's name
+        """As wide as its content must be, with the scroll bar: nothing is cut off at the side."""
+        bar = self.verticalScrollBar().sizeHint().width()
+        width = self.widget().minimumSizeHint().width() + bar + 2 * self.frameWidth()
+        return QSize(width, super().minimumSizeHint().height())
+
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802 - Qt's name
         """Follow the content as labels change and folds open."""
         if watched is self.widget() and event.type() == QEvent.Type.LayoutRequest:

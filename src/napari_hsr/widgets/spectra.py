@@ -11,7 +11,6 @@ from qtpy.QtCore import QEvent, Qt
 from qtpy.QtWidgets import (
     QApplication,
     QCheckBox,
-    QFileDialog,
     QGridLayout,
     QHBoxLayout,
     QLabel,
@@ -29,6 +28,7 @@ from napari_hsr.widgets import pins, regions
 from napari_hsr.widgets.messages import Message
 from napari_hsr.widgets.plot import SpectrumPlot
 from napari_hsr.widgets.region_meter import RegionFinder, RegionMeter
+from napari_hsr.widgets.save_dialog import ask_path
 from napari_hsr.widgets.spectra_events import ViewerEvents
 from napari_hsr.widgets.spectra_sources import Shown, Sources, readout
 
@@ -92,7 +92,10 @@ class SpectraWidget(QWidget):
         ]
         self.cursor_box.setToolTip("The spectrum under the mouse, of every visible cube")
         self.pins_box.setToolTip("The spectra at the points pinned by Shift-click")
-        self.regions_box.setToolTip("Mean ± standard deviation of every visible shape and label")
+        self.regions_box.setToolTip(
+            "Mean ± standard deviation (of the population: divided by n) of every visible "
+            "shape and label"
+        )
         switches = QHBoxLayout()
         for box in boxes:
             box.setChecked(True)
@@ -119,6 +122,9 @@ class SpectraWidget(QWidget):
         self.csv_button = QPushButton("Export CSV…")
         self.csv_button.clicked.connect(self._ask_csv)
         self.png_button = QPushButton("Export PNG…")
+        self.png_button.setToolTip(
+            "The plot and its whole legend as a picture for print: on white, whatever the theme"
+        )
         self.png_button.clicked.connect(self._ask_png)
         buttons = QGridLayout()
         for column, button in enumerate((self.clear_button, self.csv_button, self.png_button)):
@@ -405,11 +411,9 @@ class SpectraWidget(QWidget):
         self._ask("Export plot", "spectra.png", "PNG picture (*.png)", self.export_png)
 
     def _ask(self, title: str, name: str, kinds: str, export) -> None:
-        path, _ = QFileDialog.getSaveFileName(self, title, name, kinds)
-        if not path:
+        path = ask_path(self, title, name, kinds)
+        if path is None:
             return
-        if not Path(path).suffix:
-            path += Path(name).suffix
         try:
             written = export(path)
         except HSRError as error:

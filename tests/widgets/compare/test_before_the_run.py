@@ -61,8 +61,17 @@ def test_a_protocol_is_described_where_it_is_chosen(panel):
 
     for name, protocol in PROTOCOLS.items():
         panel.form.protocol.setCurrentText(name)
-        assert panel.form.protocol_text.text() == protocol.description
+        said = f"{panel.form.protocol_origin.text()} {panel.form.protocol_text.text()}"
+        assert said == protocol.description
     assert panel.form.protocol_text.wordWrap()
+
+
+def test_the_rules_are_folded_below_their_first_sentence(panel, qtbot):
+    panel.show()
+    assert not panel.form.rules.is_open()
+    assert not panel.form.protocol_text.isVisible()
+    assert panel.form.protocol_origin.isVisible()
+    assert panel.form.protocol_origin.text().endswith(".")
 
 
 def test_a_protocol_that_leaves_nothing_is_refused(pair, panel):

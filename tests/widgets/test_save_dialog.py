@@ -1,0 +1,47 @@
+"""The file to write: its suffix, and what is asked before another file goes."""
+
+from __future__ import annotations
+
+import pytest
+from qtpy.QtWidgets import QFileDialog, QMessageBox, QWidget
+
+from napari_hsr.widgets.save_dialog import ask_path
+
+
+@pytest.fixture
+def ask(qtbot, monkeypatch, tmp_path):
+    """``ask(typed, answer)`` gives the path, and the questions that were asked."""
+    parent = QWidget()
+    qtbot.addWidget(parent)
+
+    def run(typed, answer=None):
+        asked = []
+
+        def question(*arguments):
+            asked.append(arguments[2])
+            return answer
+
+        typed = typed and str(tmp_path / typed)
+        monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (typed, ""))
+        monkeypatch.setattr(QMessageBox, "question", question)
+        return ask_path(parent, "Export", "spectra.csv", "*.csv"), asked
+
+    return run
+
+
+def test_a_missing_suffix_is_added(ask, tmp_path):
+    assert ask("a") == (tmp_path / "a.csv", [])
+    assert ask("version 0.2") == (tmp_path / "version 0.2.csv", [])
+    assert ask("a.CSV") == (tmp_path / "a.CSV", [])
+    assert ask("") == (None, [])
+
+
+def test_a_file_that_the_dialog_did_not_ask_about_is_asked_about(ask, tmp_path):
+    (tmp_path / "a.csv").write_text("kept")
+    path, asked = ask("a", QMessageBox.StandardButton.No)
+    assert path is None
+    assert len(asked) == 1
+    assert "a.csv" in asked[0]
+    assert ask("a", QMessageBox.StandardButton.Yes)[0] == tmp_path / "a.csv"
+    assert ask("a.csv") == (tmp_path / "a.csv", [])  # Qt's dialog has asked
+    assert (tmp_path / "a.csv").read_text() == "kept"
