@@ -42,6 +42,17 @@ def test_every_command_explains_itself(command, capsys):
     assert COMMANDS[command].__doc__.splitlines()[0] in capsys.readouterr().out
 
 
+def test_the_help_of_evaluate_names_every_protocol(capsys):
+    from napari_hsr.cli import evaluate
+    from napari_hsr.metrics import PROTOCOLS
+
+    assert evaluate.PROTOCOLS.split(", ") == list(PROTOCOLS)
+    with pytest.raises(SystemExit):
+        main(["evaluate", "--help"])
+    said = capsys.readouterr().out.split()
+    assert all(any(word.strip(",") == name for word in said) for name in PROTOCOLS)
+
+
 @pytest.mark.parametrize(
     ("error", "sentence"),
     [

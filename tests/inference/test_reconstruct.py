@@ -93,6 +93,9 @@ def test_saturated_pixels_are_reported(model):
     image[:2, :, 1] = 255
     assert "20 pixels (20.0%) are saturated" in reconstruct(Photograph(image), model).notices[0]
     assert reconstruct(Photograph(image[2:]), model).notices == ()
+    large = np.full((100, 100, 3), 100, np.uint8)
+    large[:2, :2] = 255
+    assert "4 pixels (< 0.1%) are saturated" in reconstruct(Photograph(large), model).notices[0]
 
 
 def test_nan_pixels_stay_where_they_are(model):

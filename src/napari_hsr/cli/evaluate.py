@@ -12,6 +12,13 @@ from napari_hsr.cli.output import note, print_json
 HELP = "compare a cube with its ground truth"
 
 
+#: Written down for ``--help``, which must not load NumPy; a test holds it against the protocols.
+PROTOCOLS = (
+    "default, cave-val, mstpp, mstpp-validation, mstpp-custom, drcr, drcr-train, mxrunet, inr, "
+    "dualsr, sspsr, ntire2022"
+)
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("prediction", metavar="PRED", help="the reconstructed cube")
     parser.add_argument("truth", metavar="TRUTH", help="the measured cube")
@@ -19,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--protocol",
         metavar="P",
         default="default",
-        help="how the figures are defined (an unknown name lists those there are)",
+        help=f"how the figures are defined (default: %(default)s), one of: {PROTOCOLS}",
     )
     parser.add_argument("--json", action="store_true", help="print JSON")
 

@@ -123,8 +123,10 @@ class TileSource:
         pixels = self.photograph.height * self.photograph.width
         found = []
         if self.saturated:
+            share = self.saturated / pixels
+            share = "< 0.1%" if share < 0.0005 else f"{share:.1%}"
             found.append(
-                f"{self.saturated} pixels ({self.saturated / pixels:.1%}) are saturated: "
+                f"{self.saturated} pixels ({share}) are saturated: "
                 "the light there was at least what the photograph says."
             )
         if self.not_finite:
