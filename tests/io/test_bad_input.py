@@ -16,7 +16,7 @@ from PIL import Image
 from scipy.io import savemat
 
 from napari_hsr.cube import Cube
-from napari_hsr.errors import FileError, HSRError
+from napari_hsr.errors import FileError, InputError
 from napari_hsr.io import READ_SUFFIXES, WRITE_SUFFIXES, can_read, read, write
 
 RNG = np.random.default_rng(3)
@@ -129,6 +129,20 @@ def test_nothing_of_ours_is_left_to_others(tmp_path):
         fault(tmp_path / name)
 
 
+@pytest.mark.parametrize("path", [None, 3, "", " ", b"a.mat", ["a.mat"], CUBE[0, 0, :2], "a\0.mat"])
+def test_what_is_no_path(path, cube):
+    for call in (read, lambda path: write(cube, path)):
+        with pytest.raises(InputError, match="The path of a file was expected") as caught:
+            call(path)
+        assert "\n" not in str(caught.value)
+    assert not can_read(path)
+
+
+def test_the_home_of_nobody_is_a_missing_file():
+    with pytest.raises(FileError, match="no such file"):
+        read("~nobody-of-that-name-7/a.mat")
+
+
 @pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root may read everything")
 def test_a_file_that_may_not_be_read(tmp_path):
     path = tmp_path / "a.npy"
@@ -211,7 +225,7 @@ class TestWriting:
             write(cube, tmp_path / "folder.mat")
 
     def test_a_bare_array(self, tmp_path):
-        with pytest.raises(HSRError, match=r"Cube\(array\)"):
+        with pytest.raises(InputError, match=r"Cube\(array\)"):
             write(np.zeros((3, 4, 5)), tmp_path / "a.mat")
 
     @pytest.mark.skipif(os.name != "posix", reason="links and modes are POSIX")

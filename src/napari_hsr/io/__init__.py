@@ -5,9 +5,11 @@ This module stays light: the formats and their libraries are imported on first u
 
 from __future__ import annotations
 
-from os import PathLike
+from os import PathLike, fspath
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from napari_hsr.errors import InputError
 
 if TYPE_CHECKING:
     from napari_hsr.cube import Cube
@@ -53,10 +55,12 @@ def read(path: str | PathLike) -> Cube | Photograph:
     ------
     FileError
         If the file is missing, damaged or holds neither; one sentence says which.
+    InputError
+        If ``path`` is no path.
     """
     from napari_hsr.io import formats
 
-    return formats.read(Path(path).expanduser())
+    return formats.read(_path(path))
 
 
 def write(image: Cube | Photograph, path: str | PathLike) -> Path:
@@ -80,14 +84,33 @@ def write(image: Cube | Photograph, path: str | PathLike) -> Path:
     ------
     FileError
         If the suffix does not fit the image, or the file cannot be written.
+    InputError
+        If ``path`` is no path, or ``image`` neither a cube nor a photograph.
     """
     from napari_hsr.io import formats
 
-    return formats.write(image, Path(path).expanduser())
+    return formats.write(image, _path(path))
 
 
 def can_read(path: str | PathLike) -> bool:
     """True if :func:`read` would try this file or folder; looks at no more than its head."""
     from napari_hsr.io import detect
 
-    return detect.can_read(Path(path).expanduser())
+    try:
+        return detect.can_read(_path(path))
+    except InputError:
+        return False  # no path at all: nothing to try
+
+
+def _path(given: str | PathLike) -> Path:
+    """``given`` as a path, the home folder put in for ``~``; a sentence if it is none."""
+    text = fspath(given) if isinstance(given, PathLike) else given
+    if not isinstance(text, str):
+        raise InputError(f"The path of a file was expected, not {given!r}.")
+    if not text.strip() or "\0" in text:
+        raise InputError(f"The path of a file was expected, but {text!r} names none.")
+    path = Path(text)
+    try:
+        return path.expanduser()
+    except RuntimeError:  # "~name" of nobody here: it may be the name of a file
+        return path

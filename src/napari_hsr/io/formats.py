@@ -6,7 +6,7 @@ from importlib import import_module
 from pathlib import Path
 
 from napari_hsr.cube import Cube
-from napari_hsr.errors import FileError, HSRError, InputError
+from napari_hsr.errors import FileError, InputError
 from napari_hsr.io import PHOTOGRAPH_WRITE_SUFFIXES, WRITE_SUFFIXES, detect
 from napari_hsr.photograph import Photograph
 
@@ -53,7 +53,7 @@ def write(image: Cube | Photograph, path: Path) -> Path:
     elif isinstance(image, Photograph):
         kind, writers, suffixes = "photograph", _PHOTOGRAPH_WRITERS, PHOTOGRAPH_WRITE_SUFFIXES
     else:
-        raise HSRError(
+        raise InputError(
             f"Only a Cube or a Photograph can be written, not {type(image).__name__}; "
             "wrap an array (bands, height, width) as Cube(array)."
         )
