@@ -5,6 +5,7 @@ import signal
 
 import numpy as np
 import pytest
+import tifffile
 
 from napari_hsr import load_model, read, reconstruct
 from napari_hsr.cli import predict
@@ -127,6 +128,24 @@ def test_a_stated_encoding_changes_the_cube(hsr, photograph, tmp_path):
     assert not np.allclose(
         np.asarray(read(tmp_path / "srgb.mat").data), np.asarray(expected.data), atol=1e-3
     )
+
+
+@pytest.mark.parametrize("name", ["a.tif", "a.npy"])
+def test_once_stated_an_encoding_is_no_more_asked_for(hsr, tmp_path, name):
+    values = np.random.default_rng(0).uniform(0.1, 0.9, (6, 5, 4)).astype(np.float32)
+    if name == "a.tif":
+        values[..., 3] = 1
+        tifffile.imwrite(tmp_path / name, values, photometric="rgb", extrasamples=["unassalpha"])
+    else:
+        np.save(tmp_path / name, values)
+    asked = ("predict", tmp_path / name, "-o", tmp_path / "o.mat")
+    status, _, warned = hsr(*asked)
+    assert status == 1
+    assert "state whether" in warned
+    status, _, warned = hsr(*asked, "--input-encoding", "srgb")
+    assert status == 0
+    assert "state it" not in warned
+    assert ("alpha" in warned) == (name == "a.npy")  # other notices stay
 
 
 def test_a_camera_model_refuses_a_photograph_with_a_reason(hsr, photograph, tmp_path):

@@ -189,6 +189,7 @@ class Batch:
         from napari_hsr.cli.files import refuse_overwriting
         from napari_hsr.inference import reconstruct
         from napari_hsr.io import read, write
+        from napari_hsr.io.photo import STATE_IT
 
         def show(progress: Progress) -> None:
             _advance(bar, place + progress.done / max(progress.total, 1))
@@ -205,8 +206,11 @@ class Batch:
             progress=show,
             cancel=cancel,
         )
+        notices = dict.fromkeys((*image.notices, *cube.notices))
+        if self.args.input_encoding:
+            notices = [notice for notice in notices if STATE_IT not in notice]
         with bar.external_write_mode(file=sys.stderr):
-            note(dict.fromkeys((*image.notices, *cube.notices)), about=source.name)
+            note(notices, about=source.name)
         out.parent.mkdir(parents=True, exist_ok=True)
         write(cube, out)
 
