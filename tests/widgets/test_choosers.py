@@ -8,15 +8,12 @@ import numpy as np
 import pytest
 from napari.components import ViewerModel
 
-from napari_hsr.models import DEFAULT, list_models
 from napari_hsr.widgets import choosers
 from napari_hsr.widgets.choosers import (
     DeviceChooser,
     EncodingChooser,
     LayerChooser,
-    ModelChooser,
     NarrowComboBox,
-    describe_card,
 )
 
 
@@ -159,24 +156,6 @@ def test_a_failing_device_search_leaves_auto(qtbot, monkeypatch):
     qtbot.addWidget(chooser)
     qtbot.waitUntil(lambda: "libcuda is broken" in chooser.toolTip())
     assert chooser.device() == "auto"
-
-
-def test_models_by_title_with_their_essentials(qtbot):
-    chooser = ModelChooser()
-    qtbot.addWidget(chooser)
-    assert chooser.name() == DEFAULT
-    assert [chooser.itemText(i) for i in range(chooser.count())] == [
-        card.title for card in list_models()
-    ]
-    tip = chooser.itemData(0, 3)  # ToolTipRole
-    assert tip == describe_card(list_models()[0])
-    assert "Trained on" in tip
-    assert "400–700 nm" in tip
-    other = list_models()[1].name
-    with qtbot.waitSignal(chooser.changed, check_params_cb=lambda card: card.name == other):
-        chooser.set_name(other)
-    chooser.refresh()
-    assert chooser.name() == other
 
 
 def test_encodings_include_the_cameras_of_installed_models(qtbot):

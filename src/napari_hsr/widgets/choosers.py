@@ -1,4 +1,4 @@
-"""Combo boxes to choose a layer, a model and a device; they follow what there is to choose."""
+"""Combo boxes to choose a layer, an encoding and a device; they follow what there is to choose."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from qtpy.QtWidgets import (
 
 from napari_hsr.widgets.connections import Connections
 from napari_hsr.widgets.job import Job
+from napari_hsr.widgets.model_news import models_changed
 
 
 class NarrowComboBox(QComboBox):
@@ -48,7 +49,7 @@ class NarrowComboBox(QComboBox):
             QStyle.ComplexControl.CC_ComboBox, option, QStyle.SubControl.SC_ComboBoxEditField, self
         )
         option.currentText = option.fontMetrics.elidedText(
-            option.currentText, Qt.TextElideMode.ElideRight, room.width() - 4
+            option.currentText.split("\n")[0], Qt.TextElideMode.ElideRight, room.width() - 4
         )
         painter = QStylePainter(self)
         painter.drawComplexControl(QStyle.ComplexControl.CC_ComboBox, option)
@@ -151,61 +152,6 @@ class LayerChooser(NarrowComboBox):
             self.changed.emit(layer)
 
 
-class ModelChooser(NarrowComboBox):
-    """The models that :func:`napari_hsr.models.list_models` knows, by title.
-
-    Signals
-    -------
-    changed(object)
-        The card of the model that became current.
-    """
-
-    changed = Signal(object)
-
-    def __init__(self, parent: QWidget | None = None):
-        super().__init__(parent)
-        self._cards: list = []
-        self.setPlaceholderText("no model installed")
-        self.currentIndexChanged.connect(lambda _: self.changed.emit(self.card()))
-        self.refresh()
-
-    def refresh(self) -> None:
-        """List the models again; the chosen one is kept."""
-        from napari_hsr.models import DEFAULT, list_models
-
-        wanted = self.name() or DEFAULT
-        self._cards = list(list_models())
-        names = [card.name for card in self._cards]
-        row = names.index(wanted) if wanted in names else 0
-        self.set_choices([card.title for card in self._cards], row if names else -1)
-        for row, card in enumerate(self._cards):
-            self.setItemData(row, describe_card(card), Qt.ItemDataRole.ToolTipRole)
-        self.setEnabled(bool(names))
-
-    def card(self):
-        """The card of the chosen model, or None."""
-        row = self.currentIndex()
-        return self._cards[row] if 0 <= row < len(self._cards) else None
-
-    def name(self) -> str | None:
-        """The name of the chosen model, or None."""
-        return None if self.card() is None else self.card().name
-
-    def set_name(self, name: str) -> None:
-        """Choose a model by name; raises ValueError if it is not listed."""
-        self.setCurrentIndex([card.name for card in self._cards].index(name))
-
-
-def describe_card(card) -> str:
-    """The essentials of a model card, one a line: output, training data, figures."""
-    rows = [
-        f"{heading}: {text}"
-        for heading, text in card.sentences()
-        if heading in ("Input", "Output", "Trained on") or heading.startswith("Measured")
-    ]
-    return "\n".join([card.title, *rows])
-
-
 class EncodingChooser(NarrowComboBox):
     """The encodings that a photograph may be in.
 
@@ -222,14 +168,22 @@ class EncodingChooser(NarrowComboBox):
 
     def __init__(self, parent: QWidget | None = None):
         super().__init__(parent)
+        self._encodings: list[str] = []
+        self.setPlaceholderText("not known: choose")
+        self.refresh()
+        self._connections = Connections(self)
+        self._connections.connect(models_changed, "refresh")
+        self.activated.connect(lambda row: self.chosen.emit(self._encodings[row]))
+
+    def refresh(self, event=None) -> None:
+        """Look again at what the installed models were made for; what is shown stays."""
         from napari_hsr.colour import ENCODINGS
         from napari_hsr.models import list_models
 
+        shown = self.encoding()
         cameras = {c.input_encoding for c in list_models()} - set(ENCODINGS)
         self._encodings = [*ENCODINGS, *sorted(cameras)]
-        self.setPlaceholderText("not known: choose")
-        self._list(-1)
-        self.activated.connect(lambda row: self.chosen.emit(self._encodings[row]))
+        self.show_encoding(shown)
 
     def encoding(self) -> str | None:
         """The encoding that is shown, None if it is not known."""

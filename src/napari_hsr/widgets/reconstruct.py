@@ -8,7 +8,7 @@ import sys
 from functools import partial
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import QTimer
+from qtpy.QtCore import QEvent, QTimer
 from qtpy.QtWidgets import (
     QHBoxLayout,
     QPlainTextEdit,
@@ -28,21 +28,14 @@ from napari_hsr.viewer.layers import (
     layer_state,
     set_encoding,
 )
-from napari_hsr.widgets.choosers import (
-    DeviceChooser,
-    EncodingChooser,
-    LayerChooser,
-    ModelChooser,
-)
-from napari_hsr.widgets.connections import Connections
+from napari_hsr.widgets.choosers import DeviceChooser, EncodingChooser, LayerChooser
+from napari_hsr.widgets.connections import Connections, when_gone
 from napari_hsr.widgets.fold import Fold
 from napari_hsr.widgets.job import Job
+from napari_hsr.widgets.loaded_models import LoadedModels
 from napari_hsr.widgets.messages import Message, WrappedLabel
-from napari_hsr.widgets.reconstruct_options import (
-    AdvancedOptions,
-    CardView,
-    narrow_form,
-)
+from napari_hsr.widgets.model_section import ModelSection
+from napari_hsr.widgets.reconstruct_options import AdvancedOptions, narrow_form
 from napari_hsr.widgets.reconstruct_run import (
     Request,
     Verdict,
@@ -67,6 +60,9 @@ SETTLE_MS = 30
 class ReconstructWidget(QWidget):
     """Choose a photograph and a model, run, and get the cube as a layer.
 
+    A checkpoint that is dropped on the panel is imported. Models stay loaded while the panel is
+    open, the last two that were used.
+
     A run holds the photograph's array: if its layer is deleted meanwhile, the run goes on and the
     cube is added all the same. Closing the panel or the viewer cancels it.
 
@@ -87,11 +83,13 @@ class ReconstructWidget(QWidget):
         self.photograph = LayerChooser(viewer, is_photograph)
         self.encoding = EncodingChooser()
         self.encoding_note = WrappedLabel()
-        self.model = ModelChooser()
-        self.card = CardView()
+        self.models = ModelSection()
+        self.model, self.card = self.models.chooser, self.models.card
+        self.loaded = LoadedModels()
         self.device = DeviceChooser()
         self.advanced = AdvancedOptions(self._on_changed)
         self.obstacle = Message()
+        self.estimate = WrappedLabel()
         self.run_button = QPushButton("Run")
         self.cancel_button = QPushButton("Cancel")
         self.bar = QProgressBar()
@@ -108,11 +106,14 @@ class ReconstructWidget(QWidget):
         self._settle.timeout.connect(self._start_check)
         self.photograph.changed.connect(self._on_layer)
         self.encoding.chosen.connect(self._on_encoding_chosen)
-        self.model.changed.connect(self._on_model)
+        self.models.changed.connect(self._on_changed)
+        self.models.imported.connect(self.loaded.put)
+        self.device.currentIndexChanged.connect(self._on_changed)
         self.run_button.clicked.connect(self.run)
         self.cancel_button.clicked.connect(self.cancel)
         self._following = Connections(self)
-        self._on_model(self.model.card())
+        when_gone(self, self.loaded.close)
+        self.setAcceptDrops(True)
         self._on_layer(self.photograph.layer())
 
     # --- what the user does ------------------------------------------------------------------
@@ -128,12 +129,11 @@ class ReconstructWidget(QWidget):
             scale=tuple(layer.scale[-2:]),
             translate=tuple(layer.translate[-2:]),
             model=self.model.name(),
-            device=self.device.device(),
-            tile=self.advanced.tile(),
-            precision=self.advanced.precision(),
+            options=self._options(),
         )
         self._show_cleared()
-        self._job = Job(partial(reconstruct_work, request), f"Reconstruct {layer.name}", self)
+        work = partial(reconstruct_work, request, self.loaded)
+        self._job = Job(work, f"Reconstruct {layer.name}", self)
         self._job.progressed.connect(self._on_progress)
         self._job.finished.connect(partial(self._on_finished, request))
         self._job.failed.connect(self._on_failed)
@@ -168,9 +168,13 @@ class ReconstructWidget(QWidget):
             self._following.connect(layer.events.data, "_on_changed")
         self._on_changed()
 
-    def _on_model(self, card) -> None:
-        self.card.show_card(card)
-        self._on_changed()
+    def _options(self) -> dict:
+        return {
+            "device": self.device.device(),
+            "tile": self.advanced.tile(),
+            "precision": self.advanced.precision(),
+            "ensemble": self.advanced.ensemble(),
+        }
 
     def _on_encoding_chosen(self, encoding: str) -> None:
         set_encoding(self.photograph.layer(), encoding)  # its event leads to _on_changed
@@ -211,7 +215,7 @@ class ReconstructWidget(QWidget):
             return
         if "torch" not in sys.modules:
             self.obstacle.show_info("Loading the model for the first time…")
-        options = (photo, model, self.advanced.tile(), self.advanced.precision())
+        options = (photo, model, self._options(), self.loaded)
         # The first check loads torch, so it has a thread of its own.
         check = self._check = Job(partial(check_work, *options), parent=self)
         check.finished.connect(lambda verdict: self._on_checked(verdict, check))
@@ -223,7 +227,15 @@ class ReconstructWidget(QWidget):
         if check is not self._check:
             return  # something has changed since
         self._check = None
+        if verdict.pixelwise is not None:
+            checked = self._options()
+            self.advanced.show_pixelwise(verdict.pixelwise)
+            if self._options() != checked:  # an ensemble chosen before is of use again
+                self._on_changed()
+                return
         self._obstacle = verdict.obstacle
+        self.estimate.setText(verdict.estimate)
+        self.estimate.setVisible(bool(verdict.estimate))
         if verdict.obstacle:
             self.obstacle.show_warning(verdict.obstacle)
         elif verdict.advice:
@@ -287,6 +299,28 @@ class ReconstructWidget(QWidget):
         self.status.hide()
         self._update_buttons()
 
+    # --- the panel itself ----------------------------------------------------------------------
+
+    def dragEnterEvent(self, event) -> None:  # noqa: N802 - Qt's name
+        """A checkpoint may be dropped here; anything else is the viewer's business."""
+        if not self.models.take_drag(event):
+            event.ignore()
+
+    def dropEvent(self, event) -> None:  # noqa: N802 - Qt's name
+        """Import it."""
+        if not self.models.take_drop(event):
+            event.ignore()
+
+    def event(self, event: QEvent) -> bool:
+        """Let the loaded models go when closed, or taken out of the dock (napari deletes later)."""
+        if event.type() == QEvent.Type.Close:
+            self.loaded.close()
+        elif event.type() == QEvent.Type.Show:
+            self.loaded.reopen()
+        elif event.type() == QEvent.Type.ParentChange:
+            self.loaded.close() if self.parent() is None else self.loaded.reopen()
+        return super().event(event)
+
     # --- appearance --------------------------------------------------------------------------
 
     def _lay_out(self) -> None:
@@ -294,14 +328,13 @@ class ReconstructWidget(QWidget):
         self.provenance.setReadOnly(True)
         self.provenance.setMinimumHeight(150)
         self.run_button.setDefault(True)
-        for hidden in (self.bar, self.status, self.provenance_fold):
+        for hidden in (self.bar, self.status, self.provenance_fold, self.estimate):
             hidden.hide()
         form = narrow_form()
         form.addRow("Photograph", self.photograph)
         form.addRow("Encoding", self.encoding)
         form.addRow(self.encoding_note)
-        form.addRow("Model", self.model)
-        form.addRow(self.card)
+        form.addRow("Model", self.models)
         form.addRow("Device", self.device)
         choices = QWidget()
         column = QVBoxLayout(choices)
@@ -314,6 +347,7 @@ class ReconstructWidget(QWidget):
         outer = QVBoxLayout(self)
         outer.addWidget(VerticalScroll(choices))  # Run stays in sight however low the window
         outer.addWidget(self.obstacle)
+        outer.addWidget(self.estimate)
         outer.addLayout(buttons)
         for part in (self.bar, self.status, self.outcome, self.notices, self.provenance_fold):
             outer.addWidget(part)

@@ -5,13 +5,17 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from napari_hsr.cube import Cube
 from napari_hsr.errors import HSRError
+from napari_hsr.events import Progress
 from napari_hsr.photograph import SRGB, Photograph
 
-#: Output that takes more than this share of the free memory is announced before the run.
+if TYPE_CHECKING:
+    from napari_hsr.widgets.loaded_models import LoadedModels
+
+#: A run that takes more than this share of the free memory is announced as such.
 MEMORY_SHARE = 0.7
 
 
@@ -24,50 +28,64 @@ class Request:
     scale: tuple[float, float]
     translate: tuple[float, float]
     model: str
-    device: str
-    tile: int | str
-    precision: str
+    options: dict[str, Any]
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What was found before a run: what stands in its way, else what the user should know."""
+    """What was found before a run: what stands in its way, else what the user should know.
+
+    Attributes
+    ----------
+    obstacle, advice : str or None
+        A sentence.
+    estimate : str
+        What the run will take.
+    pixelwise : bool or None
+        Whether the model looks at one pixel at a time; None if it could not be loaded.
+    """
 
     obstacle: str | None = None
     advice: str | None = None
+    estimate: str = ""
+    pixelwise: bool | None = None
 
 
-def reconstruct_work(request: Request, cancel: threading.Event) -> Iterator[Any]:
+def reconstruct_work(
+    request: Request, loaded: LoadedModels, cancel: threading.Event
+) -> Iterator[Any]:
     """The events of a run; torch and the weights are loaded here, off the main thread."""
     from napari_hsr import inference
 
-    yield from inference.events(
-        request.photograph,
-        request.model,
-        device=request.device,
-        tile=request.tile,
-        precision=request.precision,
-        cancel=cancel,
-    )
+    yield Progress(0, 0, "Loading the model")
+    model = loaded.load(request.model)
+    yield from inference.events(request.photograph, model, **request.options, cancel=cancel)
 
 
 def check_work(
-    photograph: Photograph, name: str, tile: int | str, precision: str, cancel: threading.Event
+    photograph: Photograph,
+    name: str,
+    options: dict[str, Any],
+    loaded: LoadedModels,
+    cancel: threading.Event,
 ) -> Iterator[Verdict]:
-    """Whether a run would be refused, and why."""
+    """Whether a run with these options would be refused, and why; else what it will take."""
     from napari_hsr import inference
-    from napari_hsr.inference import devices, tiling
-    from napari_hsr.models import load_model
 
+    pixelwise = None
     try:
-        model = load_model(name)
+        model = loaded.load(name)
+        pixelwise = model.context == 0
         reason = inference.why_not(photograph, model)
-        reason = reason or devices.why_not_precision(model, precision)
         if reason is None:
-            tiling.plan(photograph.height, photograph.width, model, tile)
+            takes = inference.estimate((photograph.height, photograph.width), model, **options)
     except HSRError as error:
         reason = str(error)
-    yield Verdict(reason) if reason else Verdict(advice=memory_advice(photograph, model))
+    if reason is not None:
+        yield Verdict(reason, pixelwise=pixelwise)
+        return
+    advice = memory_advice(takes.bytes_output, takes.bytes_working, options["device"])
+    yield Verdict(None, advice, takes.words(), pixelwise)
 
 
 def failed_verdict(error: BaseException) -> Verdict:
@@ -75,17 +93,19 @@ def failed_verdict(error: BaseException) -> Verdict:
     return Verdict(f"The model cannot be used ({type(error).__name__}: {error}).")
 
 
-def memory_advice(photograph: Photograph, model: Any) -> str | None:
-    """A sentence if the cube will hardly fit into the memory that is free."""
+def memory_advice(output: int, working: int, device: str) -> str | None:
+    """A sentence if a run will hardly fit into the memory that is free, in bytes."""
     import psutil
 
-    pixels = photograph.height * photograph.width * model.scale**2
-    needed, free = pixels * model.bands * 4, psutil.virtual_memory().available
+    from napari_hsr.inference import devices
+
+    on_cpu = devices.resolve(device).type == "cpu"
+    needed, free = output + (working if on_cpu else 0), psutil.virtual_memory().available
     if needed < MEMORY_SHARE * free:
         return None
     return (
-        f"The cube will take {needed / 1e9:.1f} GB of memory and {free / 1e9:.1f} GB are free: "
-        "consider a smaller photograph."
+        f"This run will take {needed / 1e9:.1f} GB of memory and {free / 1e9:.1f} GB are free: "
+        "consider smaller tiles, or a smaller photograph."
     )
 
 
