@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from napari_hsr.cube import Cube
-from napari_hsr.io import assemble, hdf5, record
+from napari_hsr.io import assemble, hdf5, mat_check, record
 from napari_hsr.io.faults import translated
 from napari_hsr.io.variables import Variable, choose_cube, companions
 
@@ -41,6 +41,8 @@ def read_5(path: Path) -> Cube:
     """
     from scipy.io import whosmat
 
+    with translated(path, _DAMAGED):
+        mat_check.check(path)
     with translated(path, _DAMAGED), path.open("rb") as file:
         inside = whosmat(file)
     variables = [Variable(name, tuple(shape), _dtype(kind), kind) for name, shape, kind in inside]
