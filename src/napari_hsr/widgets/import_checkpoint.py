@@ -127,16 +127,19 @@ class ImportDialog(QDialog):
             return
         self._job, self._importing = None, False
         self.bar.hide()
-        then()
         self._check()
+        then()  # what it says stays to be read
 
     def _on_examined(self, checkpoint) -> None:
         self.checkpoint = checkpoint
-        self.found.show_info(_found_text(checkpoint))
-        name = checkpoint.card.name if checkpoint.card else None
-        self.form.show_checkpoint(
-            checkpoint, name or suggested_name(checkpoint.path, self._entry), self._entry
-        )
+        entry, said = self._entry, _found_text(checkpoint)
+        if entry is not None and entry.architecture != checkpoint.architecture:
+            self.found.show_warning(f"This is not {entry.title}. {said}")
+            entry = None
+        else:
+            self.found.show_info(said)
+        name = checkpoint.card.name if checkpoint.card else suggested_name(checkpoint.path, entry)
+        self.form.show_checkpoint(checkpoint, name, entry)
         self.form.show()
         self.resize(self.width(), max(self.height(), self.sizeHint().height()))
 
@@ -148,7 +151,6 @@ class ImportDialog(QDialog):
         if self.checkpoint is None:
             self.found.show_exception(error, doing)
         else:
-            self._check()
             self.message.show_exception(error, doing)
 
     def _check(self) -> None:

@@ -32,7 +32,6 @@ class ImportForm(QWidget):
         self._checkpoint = None
         self._entries: list = []
         self._encodings: list[str] = []
-        self._asks_for_rule = False
         self.name = QLineEdit()
         self.overwrite = QCheckBox("Replace the model of that name")
         self.entry = NarrowComboBox()
@@ -73,8 +72,7 @@ class ImportForm(QWidget):
         """Ask about another file, with a name proposed and the entry it is expected to be."""
         from napari_hsr.models.catalogue import ENTRIES
 
-        blocked = self.blockSignals(True)
-        self._checkpoint = checkpoint
+        self._checkpoint = None  # while the fields are filled, nobody asks what they hold
         self._entries = [e for e in ENTRIES if e.architecture == checkpoint.architecture]
         row = self._entries.index(entry) + 1 if entry in self._entries else 0
         self.entry.set_choices(["none of the catalogue", *(e.title for e in self._entries)], row)
@@ -83,13 +81,13 @@ class ImportForm(QWidget):
         self.overwrite.setChecked(False)
         self.name.setText(name)
         self._list_encodings()
-        self.blockSignals(blocked)
+        self._checkpoint = checkpoint
         self._on_changed()
 
     def answers(self) -> Answers:
         """What is filled in."""
         row = self.entry.currentIndex() - 1
-        encoding = self._encodings[max(0, self.encoding.currentIndex())] if self._encodings else ""
+        encoding = self._encodings[max(0, self.encoding.currentIndex())]
         if encoding == CAMERA:
             encoding += self.camera.text().strip()
         return Answers(

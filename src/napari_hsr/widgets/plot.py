@@ -64,7 +64,7 @@ class SpectrumPlot(QWidget):
         self._connections = Connections(self)
 
         self.view = _View(axisItems={side: _Axis(side) for side in ("bottom", "left")})
-        self.view.setMinimumSize(220, 160)
+        self.view.setMinimumSize(220, 140)
         self.plot_item = self.view.getPlotItem()
         self.plot_item.setMenuEnabled(False)
         self.plot_item.hideButtons()

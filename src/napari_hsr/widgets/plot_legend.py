@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from qtpy.QtCore import QPointF, QRectF, QSize, Qt
 from qtpy.QtGui import QColor, QFontMetrics, QIcon, QPainter, QPixmap
-from qtpy.QtWidgets import QFrame, QListView, QListWidget, QListWidgetItem
+from qtpy.QtWidgets import QFrame, QListView, QListWidget, QListWidgetItem, QSizePolicy
 
 from napari_hsr.widgets.plot_curves import pen_of
 
@@ -23,6 +23,8 @@ class PlotLegend(QListWidget):
     def __init__(self, parent=None):
         super().__init__(parent)
         self._entries: list[Entry] = []
+        # Where height is short the plot keeps its own, and the legend scrolls.
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
         self.setFlow(QListView.Flow.LeftToRight)
         self.setWrapping(True)
         self.setResizeMode(QListView.ResizeMode.Adjust)
@@ -92,8 +94,9 @@ class PlotLegend(QListWidget):
 
     def _fit_height(self) -> None:
         height = self._wanted_height()
-        if self.height() != height or self.maximumHeight() != height:
-            self.setFixedHeight(height)
+        if self.maximumHeight() != height:
+            self.setMaximumHeight(height)
+            self.updateGeometry()
 
 
 def _swatch(entry: Entry, ratio: float) -> QPixmap:

@@ -14,6 +14,7 @@ from qtpy.QtWidgets import (
     QPlainTextEdit,
     QProgressBar,
     QPushButton,
+    QSizePolicy,
     QVBoxLayout,
     QWidget,
 )
@@ -325,6 +326,8 @@ class ReconstructWidget(QWidget):
 
     def _lay_out(self) -> None:
         self.setMinimumWidth(290)
+        # It ends in a stretch of its own; napari would add a larger one at each opening.
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
         self.provenance.setReadOnly(True)
         self.provenance.setMinimumHeight(150)
         self.run_button.setDefault(True)

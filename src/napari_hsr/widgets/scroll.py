@@ -7,15 +7,22 @@ from qtpy.QtWidgets import QFrame, QScrollArea, QSizePolicy, QWidget
 
 
 class VerticalScroll(QScrollArea):
-    """Takes the height that its content needs where there is room, and scrolls where not."""
+    """Takes the height that its content needs where there is room, and scrolls where not.
 
-    def __init__(self, content: QWidget, parent: QWidget | None = None):
+    Parameters
+    ----------
+    content : QWidget
+    least : int
+        Its own minimum height, in pixels.
+    """
+
+    def __init__(self, content: QWidget, least: int = 80, parent: QWidget | None = None):
         super().__init__(parent)
         self.setWidgetResizable(True)
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Preferred)
-        self.setMinimumHeight(80)
+        self.setMinimumHeight(least)
         self.setWidget(content)
         content.installEventFilter(self)
 

@@ -16,6 +16,7 @@ from qtpy.QtWidgets import (
     QLabel,
     QPlainTextEdit,
     QPushButton,
+    QSizePolicy,
     QTabWidget,
     QVBoxLayout,
     QWidget,
@@ -29,6 +30,7 @@ from napari_hsr.viewer.wavelength_list import evenly, listed, read_text
 from napari_hsr.widgets.choosers import LayerChooser
 from napari_hsr.widgets.connections import Connections
 from napari_hsr.widgets.messages import Message
+from napari_hsr.widgets.scroll import VerticalScroll
 
 
 class SetWavelengthsWidget(QWidget):
@@ -96,14 +98,21 @@ class SetWavelengthsWidget(QWidget):
         column.addLayout(row)
         self.tabs.addTab(even, "Evenly spaced")
         self.tabs.addTab(many, "List")
-        layout = QVBoxLayout(self)
+        content = QWidget()
+        layout = QVBoxLayout(content)
+        layout.setContentsMargins(0, 0, 0, 0)
         top = QHBoxLayout()
         top.addWidget(QLabel("Cube"))
         top.addWidget(self.chooser, 1)
         layout.addLayout(top)
-        for part in (self.now, self.tabs, self.message, self.apply_button):
+        for part in (self.now, self.tabs, self.message):
             layout.addWidget(part)
         layout.addStretch(1)
+        outer = QVBoxLayout(self)
+        outer.addWidget(VerticalScroll(content, least=110))
+        outer.addWidget(self.apply_button)
+        # Height is worth more to a plot that is docked beside it.
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
 
     @property
     def wavelengths(self) -> Wavelengths | None:

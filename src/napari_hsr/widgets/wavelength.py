@@ -26,6 +26,7 @@ from napari_hsr.widgets.choosers import LayerChooser
 from napari_hsr.widgets.connections import Connections
 from napari_hsr.widgets.job import Job
 from napari_hsr.widgets.messages import Message
+from napari_hsr.widgets.scroll import VerticalScroll
 from napari_hsr.widgets.set_wavelengths import open_dialog
 from napari_hsr.widgets.tint import Tint
 
@@ -95,7 +96,8 @@ class WavelengthWidget(QWidget):
         inside.addLayout(boxes)
         inside.addWidget(self.false_button)
         inside.addWidget(self.message)
-        layout = QVBoxLayout(self)
+        content = QWidget()
+        layout = QVBoxLayout(content)
         for part in (
             self._chooser_row,
             self.control,
@@ -107,6 +109,9 @@ class WavelengthWidget(QWidget):
         ):
             layout.addWidget(part)
         layout.addStretch(1)
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(0, 0, 0, 0)
+        outer.addWidget(VerticalScroll(content, least=240))
         # Height is worth more to a plot that is docked beside it.
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
 
