@@ -7,6 +7,7 @@ from itertools import permutations
 import numpy as np
 import pytest
 
+from napari_hsr.io import lazy as lazy_module
 from napari_hsr.io.lazy import LazyArray
 
 ROWS, COLUMNS = np.array([0, 3, 3, 1]), np.array([4, 0, 2, 5])
@@ -53,6 +54,41 @@ def test_indexing_is_numpys(key, axes, reverse):
     assert found.dtype == np.float32
     assert found.shape == expected.shape
     np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize("axes", list(permutations(range(3))))
+@pytest.mark.parametrize("key", KEYS, ids=str)
+def test_a_memory_map_read_in_chunks_is_the_same(key, axes, tmp_path, monkeypatch):
+    monkeypatch.setattr(lazy_module, "CHUNK_BYTES", 16)
+    cube = np.arange(5 * 4 * 6, dtype=">i2").reshape(5, 4, 6)
+    stored = np.ascontiguousarray(cube[::-1].transpose(np.argsort(axes)))
+    (tmp_path / "a").write_bytes(bytes(10) + stored.tobytes())
+    mapped = np.memmap(tmp_path / "a", ">i2", "r", 10, stored.shape)
+    lazy = LazyArray(mapped, axes, divisor=10, reverse=True)
+    expected = (cube.astype(np.float32) / np.float32(10))[key]
+    np.testing.assert_array_equal(lazy[key], expected)
+    assert lazy[key].shape == expected.shape
+    np.testing.assert_array_equal(np.asarray(lazy), cube.astype(np.float32) / np.float32(10))
+
+
+def test_a_memory_map_is_touched_in_bounded_chunks(tmp_path, monkeypatch):
+    """Between two times that pages are given back, no more than a chunk is read."""
+    monkeypatch.setattr(lazy_module, "CHUNK_BYTES", 2**16)
+    stored = np.arange(64 * 50 * 60, dtype=np.int32).reshape(64, 50, 60)
+    stored.tofile(tmp_path / "a")
+    lazy = LazyArray(np.memmap(tmp_path / "a", np.int32, "r", 0, stored.shape), (2, 0, 1))
+    given_back = []
+    give_back = lazy_module._give_back
+    monkeypatch.setattr(
+        lazy_module, "_give_back", lambda source: (given_back.append(1), give_back(source))
+    )
+    np.testing.assert_array_equal(lazy[7], stored[..., 7])
+    assert len(given_back) >= stored.nbytes / 2**16
+    given_back.clear()
+    np.testing.assert_array_equal(lazy[:, 3, 4], stored[3, 4])
+    assert not given_back  # a spectrum costs a page or two
+    np.testing.assert_array_equal(np.asarray(lazy), stored.transpose(2, 0, 1))
+    assert len(given_back) < 2 * stored.nbytes / 2**16  # once through the file, not once a band
 
 
 def test_it_looks_like_an_array():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -9,6 +10,9 @@ import numpy as np
 
 #: A cube whose float32 array would be larger than this stays on disk, where the format can.
 LAZY_ABOVE_BYTES = 512 * 2**20
+#: Of a memory map about so much is touched at a time, then given back to the system.
+CHUNK_BYTES = 64 * 2**20
+_PAGE = 4096
 
 Basic = int | slice
 
@@ -87,6 +91,8 @@ class LazyArray:
     def __array__(self, dtype=None, copy=None) -> np.ndarray:
         if copy is False:
             raise ValueError("a cube on disk cannot become an array without a copy")
+        if isinstance(self._source, np.memmap):  # in the order of the file, each page once
+            return self[:].astype(dtype or np.float32, copy=False)
         whole = np.empty(self.shape, dtype=dtype or np.float32)
         for band in range(self.shape[0]):
             whole[band] = self[band]
@@ -141,11 +147,16 @@ class LazyArray:
             elif place == 0 and self._reverse:
                 part = size - 1 - part
             asked[self._axes[place]] = part
-        values = np.asarray(self._source[tuple(asked)])
+        found = self._source[tuple(asked)]
+        values = np.asarray(found)
         kept = [place for place in range(3) if isinstance(parts[place], slice)]
         in_source = sorted(kept, key=lambda place: self._axes[place])
         values = values.transpose([in_source.index(place) for place in kept])
-        values = to_float32(values[tuple(backwards)])
+        values = values[tuple(backwards)]
+        if isinstance(found, np.memmap) and _touched(values) > CHUNK_BYTES:
+            values = _in_chunks(values, found)
+            return np.divide(values, self._divisor, out=values)
+        values = to_float32(values)
         return values / self._divisor if self._divisor != 1 else values
 
     def _gather(self, bands: Any, rows: Any, columns: Any) -> np.ndarray:
@@ -178,6 +189,44 @@ class LazyArray:
         if low < 0 or high >= size:
             raise IndexError(f"index out of range for an axis of length {size}")
         return (index - low,), slice(low, high + 1)
+
+
+def _touched(view: np.ndarray) -> int:
+    """Bytes of the file that reading a view brings into memory, at most."""
+    span = sum((n - 1) * abs(s) for n, s in zip(view.shape, view.strides, strict=True))
+    return min(span + view.itemsize, view.size * _PAGE)
+
+
+def _in_chunks(view: np.ndarray, source: np.memmap) -> np.ndarray:
+    """:func:`to_float32` of a view of a memory map, in bounded memory.
+
+    One band of a file that keeps the bands of a pixel together lies on all of its pages,
+    and what was read once would stay resident.
+    """
+    values = np.empty(view.shape, dtype=np.float32)
+
+    def fill(to: np.ndarray, part: np.ndarray) -> None:
+        extents = [(n - 1) * abs(s) for n, s in zip(part.shape, part.strides, strict=True)]
+        if _touched(part) <= CHUNK_BYTES or not any(extents):
+            with np.errstate(over="ignore", invalid="ignore"):
+                to[...] = part
+            _give_back(source)
+            return
+        axis = extents.index(max(extents))
+        step = min(CHUNK_BYTES // abs(part.strides[axis]), (part.shape[axis] + 1) // 2)
+        for start in range(0, part.shape[axis], max(1, step)):
+            inside = (slice(None),) * axis + (slice(start, start + max(1, step)),)
+            fill(to[inside], part[inside])
+
+    fill(values, view)
+    return values
+
+
+def _give_back(source: np.memmap) -> None:
+    """Tell the system that the pages need not stay; they are read again if asked for."""
+    advise = getattr(source._mmap, "madvise", None)
+    if advise is not None and source.mode == "r" and hasattr(mmap, "MADV_DONTNEED"):
+        advise(mmap.MADV_DONTNEED)
 
 
 def _is_mask(part: Any) -> bool:
