@@ -156,6 +156,18 @@ def random_weights(shapes: dict[str, tuple[int, ...]], seed: int = 0) -> dict[st
     }
 
 
+def unit_gain(shapes: dict[str, tuple[int, ...]], seed: int = 0) -> dict[str, torch.Tensor]:
+    """Weights of both signs that neither raise nor damp what they are multiplied with."""
+    import torch
+
+    generator = torch.Generator().manual_seed(seed)
+    return {
+        key: torch.randn(tuple(shape), generator=generator)
+        * (float(np.prod(shape[1:])) ** -0.5 if len(shape) > 1 else 0.05)
+        for key, shape in shapes.items()
+    }
+
+
 def card(architecture: str, bands: int) -> ModelCard:
     """A card for weights that make any number of bands."""
     from napari_hsr.models.card import ModelCard

@@ -21,10 +21,7 @@ def published(parity):
 def small(parity):
     """Two blocks of eight channels, with weights of both signs."""
     shapes = shapes_of(lambda: drcr.DRCR(3, 31, 8, 2, 2))
-    generator = torch.Generator().manual_seed(3)
-    return drcr.load(
-        {key: 0.3 * torch.randn(shape, generator=generator) for key, shape in shapes.items()}
-    )
+    return drcr.load(parity.unit_gain(shapes, 3))
 
 
 def test_the_original_s_numbers(golden, parity, published):

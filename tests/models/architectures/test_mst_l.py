@@ -60,7 +60,8 @@ def test_a_user_never_meets_it(published):
     image = (image - image.min()) / (image.max() - image.min())
     cube = reconstruct(image, published)
     alone = published.module(torch.from_numpy(image.transpose(2, 0, 1))[None])[0]
-    np.testing.assert_allclose(cube.data, alone, rtol=0, atol=1e-6)
+    # inference runs the prepared copy, which is within 1e-5 of the exact module's largest value
+    np.testing.assert_allclose(cube.data, alone, rtol=0, atol=1e-5 * float(alone.abs().max()))
 
 
 @pytest.mark.parametrize("numbers", SETS)

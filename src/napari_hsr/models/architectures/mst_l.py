@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
+from napari_hsr.models.architectures.fast.mst_l import prepare
 from napari_hsr.models.architectures.loading import card_for, fill
 from napari_hsr.models.architectures.padding import pad_below_right
 from napari_hsr.models.architectures.spectral_attention import SpectralU, depths_of
@@ -100,7 +101,9 @@ def load(weights: Mapping[str, Tensor], card: ModelCard | None = None) -> Model:
         channels=channels,
         bands=bands,
         context=None,  # attention sums over the whole image
+        precisions=("float32", "bfloat16"),
         bytes_per_pixel=5000,
         rule=rule,
+        prepare=prepare,
         one_image_at_a_time=True,
     )

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from torch import nn
 
+from napari_hsr.models.architectures.fast.mstpp import prepare
 from napari_hsr.models.architectures.loading import card_for, fill, numbered
 from napari_hsr.models.architectures.padding import pad_below_right
 from napari_hsr.models.architectures.spectral_attention import SpectralU, depths_of
@@ -116,6 +117,8 @@ def load(weights: Mapping[str, Tensor], card: ModelCard | None = None) -> Model:
         channels=channels,
         bands=bands,
         context=None,  # attention sums over the whole image
+        precisions=("float32", "bfloat16"),
         bytes_per_pixel=3500,
         rule=rule,
+        prepare=prepare,
     )

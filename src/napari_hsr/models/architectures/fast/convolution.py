@@ -33,7 +33,7 @@ def convolve(
     bias: Tensor | None = None,
     *,
     stride: int = 1,
-    padding: int = 0,
+    padding: int | tuple[int, int] = 0,
     groups: int = 1,
     gelu: bool = False,
     slope: float | None = None,
@@ -45,7 +45,7 @@ def convolve(
     ----------
     x, weight, bias : torch.Tensor
         Of one type, in channels_last, as of :func:`torch.nn.functional.conv2d`.
-    stride, padding, groups : int
+    stride, padding, groups
         Likewise.
     gelu : bool
         Whether the exact GELU follows.
@@ -57,7 +57,8 @@ def convolve(
     if not (_fused() and x.device.type == "cpu"):
         y = functional.conv2d(x, weight, bias, stride, padding, groups=groups)
         return _activate(y if onto is None else onto.add_(y), gelu, slope)
-    how = ([padding] * 2, [stride] * 2, [1, 1], groups)
+    around = [padding] * 2 if isinstance(padding, int) else list(padding)
+    how = (around, [stride] * 2, [1, 1], groups)
     if onto is not None:
         torch.ops.mkldnn._convolution_pointwise_.binary(
             onto, x, weight, bias, *how, "add", 1.0, None, [], None

@@ -8,6 +8,7 @@ Images are taken one by one, because kernels then differ from image to image.
 
 from __future__ import annotations
 
+import copy
 from typing import TYPE_CHECKING
 
 import torch
@@ -113,7 +114,8 @@ class _Block(nn.Module):
         # float32 until the gate is in it, whatever is computed in
         hold(self, bare=packed(bare, dtype), gated=packed(gated, torch.float32))
         hold(self, bias=layer.bias.to(dtype))
-        self.gates = nn.ModuleList([exact.se1.fc, exact.se2.fc])
+        # their own: a shared module would follow this one to another device
+        self.gates = nn.ModuleList(copy.deepcopy(gate.fc) for gate in (exact.se1, exact.se2))
 
     def forward(self, x: Tensor) -> Tensor:
         mean = x.mean((2, 3), dtype=torch.float32)
@@ -163,5 +165,5 @@ class FastDRCR(nn.Module):
 
 
 def prepare(module: DRCR, precision: str) -> nn.Module:
-    """The copy that inference runs; the gates are shared with the exact module."""
+    """The copy that inference runs."""
     return FastDRCR(module, getattr(torch, precision))

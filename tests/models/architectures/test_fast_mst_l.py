@@ -1,0 +1,103 @@
+"""MST-L's prepared copy against the exact module."""
+
+import pytest
+import torch
+
+from napari_hsr.models import from_state_dict
+from napari_hsr.models.architectures import mst_l
+from napari_hsr.models.architectures.fast import convolution, spectral_attention
+from napari_hsr.models.architectures.loading import shapes_of
+from napari_hsr.models.prepared import prepared
+
+SIZES = [(1, 1), (2, 9), (13, 7), (33, 34), (40, 21)]
+
+
+def one_by_one(module, images):
+    """The exact module weights a whole batch by its first image's mask; inference never does."""
+    return torch.cat([module(image[None]) for image in images])
+
+
+@pytest.fixture(scope="module")
+def published(parity):
+    return from_state_dict(parity.weights("mst_l"))
+
+
+@pytest.fixture(scope="module")
+def small(parity):
+    """Few blocks, with weights of both signs, heads and levels of several numbers."""
+    shapes = shapes_of(lambda: mst_l.MST(3, 31, (1, 2, 1, 1)))
+    return mst_l.load(parity.unit_gain(shapes, 3))
+
+
+def test_the_original_s_numbers(golden, parity, published):
+    case = golden("mst_l", 1)
+    found = prepared(published, "float32")(case.input)
+    assert parity.relative_error(found, case.output) <= case.tolerance
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("batch", [1, 2])
+def test_equal_to_the_exact_module(parity, published, size, batch):
+    image = parity.seeded_input(7, (batch, 3, *size))
+    found = prepared(published, "float32")(image)
+    assert found.dtype == torch.float32
+    assert parity.relative_error(found, one_by_one(published.module, image)) <= 1e-5
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_equal_with_other_depths_and_widths(parity, small, size):
+    image = parity.seeded_input(8, (1, 3, *size))
+    found = prepared(small, "float32")(image)
+    assert parity.relative_error(found, small.module(image)) <= 1e-5
+
+
+def test_equal_in_bands_of_any_height(parity, published, monkeypatch):
+    image = parity.seeded_input(9, (1, 3, 43, 16))
+    fast, exact = prepared(published, "float32"), published.module(image)
+    monkeypatch.setattr(spectral_attention, "BAND", 1)
+    for rows in (1, 2, 5, 47, 48):
+        monkeypatch.setattr(spectral_attention, "ROWS", rows)
+        monkeypatch.setattr(spectral_attention, "PIXELS", 50 * rows)
+        assert parity.relative_error(fast(image), exact) <= 1e-5
+
+
+def test_equal_where_torch_fuses_nothing(parity, published, monkeypatch):
+    monkeypatch.setattr(convolution, "_fused", lambda: False)
+    image = parity.seeded_input(10, (1, 3, 11, 14))
+    fast = mst_l.prepare(published.module, "float32")
+    assert parity.relative_error(fast(image), published.module(image)) <= 1e-5
+
+
+def test_equal_where_features_nearly_cancel(parity, published):
+    """A nearly even image: the features are one spectrum, and lengths small differences."""
+    image = 0.5 + 1e-4 * parity.seeded_input(11, (1, 3, 48, 48))
+    found = prepared(published, "float32")(image)
+    assert parity.relative_error(found, published.module(image)) <= 1e-5
+
+
+def test_bfloat16_is_near(parity, published):
+    assert published.precisions == ("float32", "bfloat16")
+    image = parity.seeded_input(12, (1, 3, 41, 66))
+    found, exact = prepared(published, "bfloat16")(image), published.module(image)
+    assert found.dtype == torch.float32
+    assert parity.psnr(found, exact) >= 45
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+@pytest.mark.parametrize("value", [0.0, 1.0])
+def test_constant_images_are_finite(published, precision, value):
+    image = torch.full((1, 3, 9, 5), value)
+    assert torch.isfinite(prepared(published, precision)(image)).all()
+
+
+def test_the_exact_module_is_left_as_it_is(parity, published):
+    image = parity.seeded_input(13, (1, 3, 12, 9))
+    before = {key: value.clone() for key, value in published.module.state_dict().items()}
+    exact, given = published.module(image), image.clone()
+    for precision in published.precisions:
+        mst_l.prepare(published.module, precision)(image)
+    assert torch.equal(image, given)
+    assert torch.equal(published.module(image), exact)
+    after = published.module.state_dict()
+    assert list(after) == list(before)
+    assert all(torch.equal(after[key], before[key]) for key in before)
