@@ -1,0 +1,86 @@
+"""Panels in the docks of a real window: a plot is as high the third time as the first."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from napari_hsr.cube import Cube, Wavelengths
+from napari_hsr.viewer.layers import add_cube
+from napari_hsr.widgets.compare import CompareWidget
+from napari_hsr.widgets.set_wavelengths import SetWavelengthsWidget
+from napari_hsr.widgets.spectra import SpectraWidget
+from napari_hsr.widgets.wavelength import WavelengthWidget
+
+HEIGHT = 900
+
+
+@pytest.fixture
+def viewer(make_napari_viewer, qtbot):
+    viewer = make_napari_viewer(show=True)
+    viewer.window.resize(1300, HEIGHT)
+    nm = Wavelengths(np.arange(400.0, 701.0, 10.0))
+    add_cube(viewer, Cube(np.zeros((31, 8, 8), np.float32), nm, name="scene"))
+    qtbot.wait(100)
+    return viewer
+
+
+@pytest.fixture
+def dock(viewer, qtbot):
+    """``with dock(A, B) as (a, b)``: panels docked one below the other, and gone at the end."""
+    from contextlib import contextmanager
+
+    @contextmanager
+    def docked(*kinds):
+        docks = [viewer.window.add_dock_widget(kind(viewer), name=kind.__name__) for kind in kinds]
+        qtbot.wait(100)
+        panels = [d.inner_widget() for d in docks]
+        yield panels
+        for d, panel in zip(docks, panels, strict=True):
+            viewer.window.remove_dock_widget(d)
+            panel.close()
+            panel.deleteLater()
+        qtbot.wait(50)
+
+    return docked
+
+
+def window_height(viewer):
+    """What the docks live in: on a screen that is lower than asked for, that height."""
+    return viewer.window.geometry()[3]
+
+
+def test_a_panel_is_as_high_each_time_as_the_first(dock):
+    heights = {SpectraWidget: [], CompareWidget: []}
+    for _ in range(3):
+        with dock(SpectraWidget) as (spectra,):
+            heights[SpectraWidget].append(spectra.plot.height())
+            assert spectra.plot.height() > 0.6 * spectra.height()
+        with dock(CompareWidget) as (compare,):
+            heights[CompareWidget].append(compare._scroll.height())
+            assert compare._scroll.height() == compare.height()
+    for measured in heights.values():
+        assert len(set(measured)) == 1, heights
+
+
+def test_beside_the_wavelengths_the_plot_has_the_rest_each_time(dock, viewer):
+    measured = []
+    for _ in range(3):
+        with dock(WavelengthWidget, SpectraWidget) as (wavelength, spectra):
+            assert wavelength.height() <= wavelength.sizeHint().height() + 10
+            measured.append((wavelength.height(), spectra.plot.view.height()))
+    assert len(set(measured)) == 1, measured
+    assert measured[0][1] > 0.3 * window_height(viewer)
+
+
+def test_three_panels_do_not_make_the_window_grow(dock, viewer, qtbot):
+    before = window_height(viewer)
+    assert before <= HEIGHT
+    for _ in range(2):
+        with dock(SpectraWidget, WavelengthWidget, SetWavelengthsWidget) as (spectra, *_others):
+            for place in range(12):  # the legend grows, the window does not
+                spectra.pin((550, place % 8, place // 2))
+            qtbot.wait(200)
+            assert len(spectra.plot.legend.entries) >= 12
+            assert spectra.plot.view.height() >= 140
+            assert window_height(viewer) <= max(before, HEIGHT)
