@@ -275,8 +275,10 @@ def test_the_handle_has_the_colour_of_the_band(viewer, panel, qtbot):
 @pytest.mark.parametrize("nm", [VISIBLE, IRREGULAR, (400.25, 401.5, 2500.75), None])
 def test_numbers_have_room_for_their_unit(viewer, panel, qtbot, nm):
     add(viewer, nm, bands=None if nm else 224)
+    qtbot.wait(20)  # the scrolled part tells its new width
     panel.resize(panel.minimumSizeHint())
     panel.show()
+    qtbot.wait(20)
     for box in (panel.control.number, panel.control.speed, *panel.channels):
         if not box.isEnabled():
             continue

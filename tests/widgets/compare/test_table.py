@@ -27,5 +27,5 @@ def test_table_is_copied_as_text(qtbot):
     qtbot.addWidget(table)
     table.show_values({"psnr": "PSNR"}, {"psnr": 30.0, "sam": 1.0}, {"psnr": "dB", "sam": "°"})
     assert table.text() == "PSNR\t30.00 dB\nsam\t1.000 °"
-    table.selectRow(1)
+    table.item(1, 0).setSelected(True)
     assert table.text() == "sam\t1.000 °"
