@@ -9,7 +9,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from qtpy.QtCore import Qt, Signal
+from qtpy.QtCore import QEvent, Qt, Signal
 from qtpy.QtWidgets import (
     QDialog,
     QFileDialog,
@@ -30,6 +30,10 @@ from napari_hsr.widgets.scroll import VerticalScroll
 
 #: Width of the dialog when it opens, in pixels.
 WIDTH = 420
+#: How much of the screen's height it takes at most; then it scrolls.
+SCREEN_SHARE = 0.85
+#: Of links: to be read on dark and light grounds.
+LINK = "color: rgb(80, 140, 230)"
 
 
 class ImportDialog(QDialog):
@@ -112,6 +116,16 @@ class ImportDialog(QDialog):
         if not self._importing:
             super().reject()
 
+    def event(self, event: QEvent) -> bool:
+        """Grow with what there is to show, as far as the screen allows."""
+        handled = super().event(event)
+        if event.type() == QEvent.Type.LayoutRequest and self.isVisible():
+            most = int(self.screen().availableGeometry().height() * SCREEN_SHARE)
+            wanted = min(self.sizeHint().height(), most)
+            if wanted > self.height():
+                self.resize(self.width(), wanted)
+        return handled
+
     # --- inside --------------------------------------------------------------------------
 
     def _start(self, work, then, doing: str) -> None:
@@ -141,7 +155,6 @@ class ImportDialog(QDialog):
         name = checkpoint.card.name if checkpoint.card else suggested_name(checkpoint.path, entry)
         self.form.show_checkpoint(checkpoint, name, entry)
         self.form.show()
-        self.resize(self.width(), max(self.height(), self.sizeHint().height()))
 
     def _on_imported(self, model) -> None:
         self.imported.emit(model)
@@ -237,7 +250,7 @@ def _introduction(entry) -> str:
             "A checkpoint is read as data: nothing in it is run. The network is recognised "
             "from its weights alone."
         )
-    page = f'<a href="{escape(entry.page)}">the authors’ page</a>'
+    page = f'<a style="{LINK}" href="{escape(entry.page)}">the authors’ page</a>'
     if not entry.published:
         return (
             f"<b>{escape(entry.title)}</b>: its authors publish no weights ({page}). "
@@ -245,7 +258,7 @@ def _introduction(entry) -> str:
         )
     return (
         f"<b>{escape(entry.title)}</b>: its weights are published at {page}, and lie "
-        f'<a href="{escape(entry.link)}">there</a>. Download the file, then choose it here.'
+        f'<a style="{LINK}" href="{escape(entry.link)}">there</a>. Download the file, then choose it here.'
     )
 
 

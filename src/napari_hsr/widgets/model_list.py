@@ -6,7 +6,7 @@ import re
 from html import escape
 
 from qtpy.QtCore import QEvent, QObject, QPersistentModelIndex, Qt, Signal
-from qtpy.QtWidgets import QVBoxLayout, QWidget
+from qtpy.QtWidgets import QStyledItemDelegate, QVBoxLayout, QWidget
 
 from napari_hsr.widgets.choosers import NarrowComboBox
 from napari_hsr.widgets.connections import Connections
@@ -15,7 +15,7 @@ from napari_hsr.widgets.messages import WrappedLabel
 from napari_hsr.widgets.model_news import models_changed
 
 #: The open list is as wide as its lines, within these bounds, in pixels.
-LIST_WIDTH = (280, 560)
+LIST_WIDTH = (280, 640)
 #: Headings of a model's details that are shown without unfolding; those measured come on top.
 SHORT = ("For", "Output", "Trained on")
 _TO_IMPORT = "no weights here: import a checkpoint…"
@@ -44,6 +44,10 @@ class ModelChooser(NarrowComboBox):
         self._card = None
         self._pressed = QPersistentModelIndex()
         self.setPlaceholderText("no model installed")
+        # A list with lines of their own height, not a menu of all entries on one line each.
+        self.setStyleSheet("QComboBox { combobox-popup: 0; }")
+        self.setItemDelegate(QStyledItemDelegate(self))
+        self.view().setTextElideMode(Qt.TextElideMode.ElideRight)
         self.setMaxVisibleItems(8)
         self.refresh()
         self.currentIndexChanged.connect(self._on_current)
