@@ -103,6 +103,32 @@ def test_the_cube_removed(viewer, panel):
     assert not panel.apply()
 
 
+def test_an_irregular_grid_is_not_replaced_by_one_click(viewer, panel):
+    nm = [400, 410, 437.25, 900]
+    layer = add(viewer, 4, nm)
+    assert panel.tabs.currentIndex() == 1
+    assert panel.apply_button.isEnabled()
+    panel.apply_button.click()
+    assert list(layers.layer_wavelengths(layer)) == nm
+    regular = add(viewer, 3, [500, 510, 520])
+    panel.chooser.set_layer(regular)
+    assert panel.tabs.currentIndex() == 0
+    panel.apply_button.click()
+    assert list(layers.layer_wavelengths(regular)) == [500, 510, 520]
+
+
+def test_one_band_is_one_band(viewer, panel):
+    add(viewer, 1)
+    assert panel.now.text() == "Now: 1 band, wavelengths not known."
+    panel.tabs.setCurrentIndex(1)
+    assert panel.message.text() == "One wavelength is needed."
+    panel.text.setPlainText("400 410")
+    assert panel.message.text() == "2 wavelengths are given, but the cube has 1 band."
+    panel.text.setPlainText("550")
+    assert panel.apply()
+    assert panel.now.text() == "Now: 1 band, 550 nm."
+
+
 def test_through_the_menu(make_napari_viewer_proxy):
     viewer = make_napari_viewer_proxy()
     layer = add(viewer, 5)

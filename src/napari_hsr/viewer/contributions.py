@@ -1,4 +1,6 @@
-"""What the manifest points to: reader, writer, sample data and menu actions.
+"""What the manifest points to: reader, writer, sample data and actions on a cube.
+
+The actions (true and false colour) are in the command palette; the Wavelength panel has them too.
 
 Loaded when first used, never at napari's start; heavy imports stay inside functions.
 """
@@ -98,17 +100,18 @@ def announce(thing: Cube | Photograph) -> None:
 
 
 def _naming_the_action(notices: list[str]) -> list[str]:
-    """The notices with the place of the menu action in one of them."""
+    """The notices with the place of “Set wavelengths…” in one of them."""
     named = [notice.replace("“Set wavelengths…”", SET_WAVELENGTHS) for notice in notices]
     return named if named != notices else [*notices, f"{SET_WAVELENGTHS} states the right ones."]
 
 
 def missing_wavelengths(cube: Cube) -> str:
     """The sentence about wavelengths that were assumed or are not known."""
+    bands = f"{cube.bands} band{'' if cube.bands == 1 else 's'}"
     if cube.wavelengths is None:
-        return f"No wavelengths are known; its {cube.bands} bands go by their index."
+        return f"No wavelengths are known; its {bands} go{'es' * (cube.bands == 1)} by index."
     nm = cube.wavelengths.nm
-    return f"Wavelengths are assumed to be {nm[0]:g}–{nm[-1]:g} nm, in {cube.bands} bands."
+    return f"Wavelengths are assumed to be {nm[0]:g}–{nm[-1]:g} nm, in {bands}."
 
 
 def write_image(path: str | PathLike, data: Any, meta: dict[str, Any]) -> list[str]:

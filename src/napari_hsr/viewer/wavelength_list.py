@@ -54,7 +54,7 @@ def listed(text: str, bands: int, micrometres: bool = False) -> Wavelengths:
     if values.size != bands:
         raise InputError(
             f"{values.size} wavelength{'s are' if values.size != 1 else ' is'} given, "
-            f"but the cube has {bands} bands."
+            f"but the cube has {bands} band{'s' if bands != 1 else ''}."
         )
     if not micrometres and 0 < values.max() < 30:
         raise InputError(

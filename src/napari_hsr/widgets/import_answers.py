@@ -77,7 +77,9 @@ class Answers:
             facts["wavelengths"] = nm
         elif len(self.known_wavelengths(checkpoint)) != checkpoint.bands:
             raise InputError(
-                f"The network makes {checkpoint.bands} bands: state their wavelengths in nm, "
+                "The network makes one band: state its wavelength in nm."
+                if checkpoint.bands == 1
+                else f"The network makes {checkpoint.bands} bands: state their wavelengths in nm, "
                 "400–700 if they are evenly spaced, or a list."
             )
         if self.input_encoding:

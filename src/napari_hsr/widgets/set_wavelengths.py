@@ -48,6 +48,8 @@ class SetWavelengthsWidget(QWidget):
         super().__init__()
         self._viewer = viewer
         self._found: Wavelengths | None = None
+        #: The present wavelengths as the panel itself wrote them into the list.
+        self._list = ""
 
         self.chooser = LayerChooser(viewer, is_cube, self, empty="no cube open")
         self.now = QLabel()
@@ -147,13 +149,26 @@ class SetWavelengthsWidget(QWidget):
 
     def _take(self, layer) -> None:
         known = None if layer is None else layer_wavelengths(layer)
+        if self._list and self.text.toPlainText() == self._list:  # another cube's, not the user's
+            self._list = ""
+            self.text.clear()
+            self.tabs.setCurrentIndex(0)
         if known is not None:
             for box, nm in ((self.start, known.nm[0]), (self.stop, known.nm[-1])):
                 blocked = box.blockSignals(True)
                 box.setValue(float(nm))
                 box.blockSignals(blocked)
+            if known.step is None and len(known) > 1:
+                self._show_list(known)  # one click on Apply must not space them evenly
         self._describe()
         self._check()
+
+    def _show_list(self, known: Wavelengths) -> None:
+        """Begin with the list that the cube has."""
+        self._list = ", ".join(f"{nm:.10g}" for nm in known.nm)
+        self.unit.setCurrentText("nm")
+        self.text.setPlainText(self._list)
+        self.tabs.setCurrentIndex(1)
 
     def _describe(self) -> None:
         layer = self.chooser.layer()
@@ -162,7 +177,8 @@ class SetWavelengthsWidget(QWidget):
             return
         known = layer_wavelengths(layer)
         if known is None:
-            self.now.setText(f"Now: {_bands(layer)} bands, wavelengths not known.")
+            bands = _bands(layer)
+            self.now.setText(f"Now: {bands} band{_s(bands)}, wavelengths not known.")
         else:
             self.now.setText(f"Now: {known.describe()}.")
 
@@ -179,9 +195,7 @@ class SetWavelengthsWidget(QWidget):
                 micrometres = self.unit.currentText() == "µm"
                 self._found = listed(self.text.toPlainText(), _bands(layer), micrometres)
             else:
-                self.message.show_info(
-                    f"{_bands(layer)} wavelengths are needed, one for each band."
-                )
+                self.message.show_info(_needed(_bands(layer)))
             if self._found is not None:
                 self.message.show_info(f"{self._found.describe()}{_spacing(self._found)}.")
         except HSRError as error:
@@ -240,6 +254,16 @@ def _nm_box(value: float) -> QDoubleSpinBox:
 
 def _bands(layer) -> int:
     return int((layer.data[0] if layer.multiscale else layer.data).shape[0])
+
+
+def _s(count: int) -> str:
+    return "" if count == 1 else "s"
+
+
+def _needed(bands: int) -> str:
+    if bands == 1:
+        return "One wavelength is needed."
+    return f"{bands} wavelengths are needed, one for each band."
 
 
 def _spacing(wavelengths: Wavelengths) -> str:
