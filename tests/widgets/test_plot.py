@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from qtpy.QtCore import QEvent, QPointF, Qt
-from qtpy.QtGui import QImage, QMouseEvent
+from qtpy.QtGui import QColor, QImage, QMouseEvent
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
 
@@ -221,14 +221,71 @@ def test_export_holds_the_whole_legend(plot, tmp_path):
     plot.set_curves([curve(f"a long name of a pin {i}", color="#ff0000") for i in range(30)])
     plot.export_png(many)
     first, second = QImage(str(few)), QImage(str(many))
-    assert first.width() == 2 * plot.view.width()
+    assert first.width() == second.width()
     assert second.height() > first.height() + 30
+    white = (255, 255, 255)  # for print, whatever the theme
+    for picture, x, y in ((first, 2, 2), (second, 2, 2), (second, 2, second.height() - 3)):
+        assert picture.pixelColor(x, y).getRgb()[:3] == white
     red = sum(
         first.pixelColor(x, y).red() > 200 and first.pixelColor(x, y).green() < 60
         for x in range(0, first.width(), 3)
         for y in range(0, first.height(), 1)
     )
     assert red > 100
+
+
+def inked(image, left, right, top, bottom):
+    """Pixels that are not white in a part of a picture."""
+    return sum(
+        image.pixelColor(x, y).lightness() < 200
+        for x in range(left, right)
+        for y in range(top, bottom, 2)
+    )
+
+
+def test_export_does_not_depend_on_the_panel_and_cuts_no_name(plot, tmp_path):
+    from napari_hsr.widgets.plot_export import AXES_HEIGHT, AXES_SHARE
+
+    end = " · root-polynomial, srgb"
+    names = [f"pin {i} · {'a photograph with a very long name ' * 6}{end}" for i in range(24)]
+    plot.set_curves([curve(name, color=plot.foreground) for name in names])
+    pictures = []
+    for width in (260, 700):
+        plot.resize(width, 300)
+        plot.export_png(tmp_path / "plot.png")
+        pictures.append(QImage(str(tmp_path / "plot.png")))
+    first, second = pictures
+    assert first.size() == second.size()
+    height = first.height()
+    assert height > 2 * AXES_HEIGHT
+    # Names end before the edge, and the axes have the larger part.
+    assert inked(first, first.width() - 12, first.width(), height // 2, height) == 0
+    legend_top = round(AXES_SHARE * height)
+    assert inked(first, 0, 300, legend_top, height) > 100
+    assert inked(first, 0, 80, legend_top - 40, legend_top - 4) == 0
+
+
+def test_export_darkens_what_would_be_lost_on_white(plot, tmp_path):
+    plot.set_curves([curve("white", color="#ffffff"), curve("yellow", color="#ffff80")])
+    plot.export_png(tmp_path / "plot.png")
+    picture = QImage(str(tmp_path / "plot.png"))
+    legend = range(picture.height() - 60, picture.height())
+    swatch = {picture.pixelColor(x, y).name() for y in legend for x in range(30, 60)}
+    assert any(QColor(name).lightness() < 200 for name in swatch)
+
+
+def test_a_long_name_is_elided_in_the_legend_and_whole_in_its_tool_tip(plot, qtbot):
+    name = "pin 1 · " + "a photograph with a very long name " * 4 + "· root-polynomial"
+    plot.set_curves([curve(name), curve("short", color="#00ff00")])
+    plot.resize(300, 400)
+    with qtbot.waitExposed(plot):
+        plot.show()
+    qtbot.wait(50)
+    legend = plot.legend
+    assert legend.item(0).toolTip() == name
+    place = legend.visualItemRect(legend.item(0))
+    assert place.right() <= legend.viewport().width()
+    assert legend.visualItemRect(legend.item(1)).top() > place.top()
 
 
 def test_export_to_nowhere_is_a_sentence(plot, tmp_path):

@@ -153,6 +153,11 @@ class SpectrumPlot(QWidget):
         self._placeholder.setVisible(not self._curves and bool(text))
         self._place_placeholder()
 
+    @property
+    def labels(self) -> tuple[str, str]:
+        """The names of the x and the y axis, with their units."""
+        return self._labels
+
     def reset_view(self) -> None:
         """Show all curves, and let the axes follow them again."""
         self._free = True
@@ -163,6 +168,13 @@ class SpectrumPlot(QWidget):
         """(x low, x high, y low, y high) of the axes as they are now."""
         (x0, x1), (y0, y1) = self.plot_item.getViewBox().viewRange()
         return x0, x1, y0, y1
+
+    def set_limits(self, limits: tuple[float, float, float, float]) -> None:
+        """Show this part, (x low, x high, y low, y high), as if the user had zoomed there."""
+        self._free = False
+        self.plot_item.getViewBox().setRange(
+            xRange=limits[:2], yRange=limits[2:], padding=0, disableAutoRange=True
+        )
 
     # --- the marker ----------------------------------------------------------------------
 
@@ -178,6 +190,11 @@ class SpectrumPlot(QWidget):
     def marker_value(self) -> float | None:
         """Where the marker is, or None while it is hidden."""
         return float(self.marker.value()) if self.marker.isVisible() else None
+
+    @property
+    def marker_unit(self) -> str:
+        """The unit of the marker's value: ``"nm"`` or ``"band"``."""
+        return self._marker_unit
 
     def _user_marker(self, x: float) -> None:
         self._marker_text()
@@ -219,10 +236,16 @@ class SpectrumPlot(QWidget):
         from napari.utils.theme import get_theme
 
         colors = get_theme(theme)
-        self._background = QColor(*colors.background.as_rgb_tuple()[:3])
-        self._foreground = QColor(*colors.text.as_rgb_tuple()[:3])
         self._point_size = float(str(colors.font_size).removesuffix("pt"))
-        grid = QColor(*colors.secondary.as_rgb_tuple()[:3])
+        background, foreground, grid = (
+            QColor(*color.as_rgb_tuple()[:3])
+            for color in (colors.background, colors.text, colors.secondary)
+        )
+        self.set_colors(background, foreground, grid)
+
+    def set_colors(self, background: QColor, foreground: QColor, grid: QColor) -> None:
+        """Take these colours: behind the curves, of all text, and of axes and grid."""
+        self._background, self._foreground = background, foreground
         self.view.setBackground(self._background)
         font = self.text_font()
         for side in ("bottom", "left"):
@@ -290,14 +313,14 @@ class SpectrumPlot(QWidget):
     # --- export --------------------------------------------------------------------------
 
     def export_png(self, path: str | PathLike, scale: float = 2.0) -> None:
-        """Write the plot and its whole legend as a PNG.
+        """Write the plot and its whole legend as a PNG for print: on white, whatever the theme.
 
         Parameters
         ----------
         path : path-like
             File to write.
         scale : float
-            Pixels of the picture for each pixel on the screen.
+            Pixels of the picture for each of the 800 units of its width.
 
         Raises
         ------

@@ -43,6 +43,8 @@ class PlotCurve:
     live : bool
         True for a curve that changes with every move of the mouse. The others are drawn once
         and kept as pictures, which makes a plot of many curves several times faster.
+    width : float
+        Of the line, in pixels.
     """
 
     name: str
@@ -52,11 +54,16 @@ class PlotCurve:
     color: str = "#ffffff"
     style: str = "solid"
     live: bool = False
+    width: float = 2.0
 
 
 def pen_of(color: str, style: str, width: float = 2.0):
     """The pen of a curve, the same in the plot, in the legend and in the exported picture."""
     return pg.mkPen(QColor(color), width=width, style=_PEN_STYLES[style])
+
+
+def _look(curve: PlotCurve) -> tuple[str, str, float]:
+    return curve.color, curve.style, curve.width
 
 
 def keep_picture(item: QGraphicsItem, keep: bool = True) -> None:
@@ -83,9 +90,9 @@ class CurveItems:
         old, self._curve = self._curve, curve
         if old is curve:
             return
-        if old is None or (old.color, old.style) != (curve.color, curve.style):
+        if old is None or _look(old) != _look(curve):
             color = QColor(curve.color)
-            self.line.setPen(pen_of(curve.color, curve.style))
+            self.line.setPen(pen_of(*_look(curve)))
             self.dots.setBrush(pg.mkBrush(color))
             veil = QColor(color)
             veil.setAlphaF(0.22)

@@ -6,12 +6,28 @@ from collections.abc import Sequence
 
 from qtpy.QtCore import QPointF, QRectF, QSize, Qt
 from qtpy.QtGui import QColor, QFontMetrics, QIcon, QPainter, QPixmap
-from qtpy.QtWidgets import QFrame, QListView, QListWidget, QListWidgetItem, QSizePolicy
+from qtpy.QtWidgets import (
+    QFrame,
+    QListView,
+    QListWidget,
+    QListWidgetItem,
+    QSizePolicy,
+    QStyledItemDelegate,
+)
 
 from napari_hsr.widgets.plot_curves import pen_of
 
 _SWATCH = QSize(28, 12)
 Entry = tuple[str, str, str]  # name, colour, style
+
+
+class _Row(QStyledItemDelegate):
+    """Entries that are no wider than the legend: longer names are shortened in the middle."""
+
+    def sizeHint(self, option, index) -> QSize:  # noqa: N802 - Qt's name
+        hint = super().sizeHint(option, index)
+        room = self.parent().viewport().width() - 2 * self.parent().spacing() - 2
+        return QSize(min(hint.width(), max(room, 60)), hint.height())
 
 
 class PlotLegend(QListWidget):
@@ -34,6 +50,7 @@ class PlotLegend(QListWidget):
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setTextElideMode(Qt.TextElideMode.ElideMiddle)
+        self.setItemDelegate(_Row(self))
         self.setIconSize(_SWATCH)
         self.setSpacing(1)
         self._fit_height()
@@ -109,10 +126,10 @@ def _swatch(entry: Entry, ratio: float) -> QPixmap:
     return pixmap
 
 
-def draw_swatch(painter: QPainter, entry: Entry, box: QRectF) -> None:
+def draw_swatch(painter: QPainter, entry: Entry, box: QRectF, width: float = 2.0) -> None:
     """A short piece of the entry's line across the middle of ``box``."""
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-    painter.setPen(pen_of(entry[1], entry[2]))
+    painter.setPen(pen_of(entry[1], entry[2], width))
     middle = box.center().y()
     painter.drawLine(QPointF(box.left() + 1, middle), QPointF(box.right() - 1, middle))
 
