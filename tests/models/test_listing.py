@@ -36,6 +36,7 @@ def test_an_imported_network_is_at_hand_with_its_size_and_origin(tmp_path):
     card = import_checkpoint(tmp_path / "net.pth", "mine", input_encoding="camera:nikon-d700").card
     mine = next(x for x in listings() if x.name == "mine")
     assert mine.own
+    assert mine.facts.startswith("mine · raw values of the camera nikon-d700 · 31 bands")
     assert mine.card == card
     assert mine.purpose == "raw values of the camera nikon-d700"
     count = sum(p.numel() for p in net.parameters())

@@ -56,7 +56,8 @@ class Listing:
     @property
     def facts(self) -> str:
         """The second line under the title, in a list."""
-        return " · ".join(filter(None, (self.purpose, self.output, self.size)))
+        own_name = self.name if self.own else ""  # two may come from files of one name
+        return " · ".join(filter(None, (own_name, self.purpose, self.output, self.size)))
 
     def details(self) -> list[tuple[str, str]]:
         """(heading, text) pairs for people, in reading order, those without text left out."""
