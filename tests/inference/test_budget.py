@@ -182,8 +182,9 @@ def test_an_explicit_tile_of_a_model_of_the_whole_image_is_blended_and_said():
     np.testing.assert_allclose(cube.data, image.transpose(2, 0, 1), atol=1e-6)
     assert cube.notices == (
         "Computed in 12 overlapping tiles of 16 × 16 pixels, blended: toy depends on the whole "
-        "image, and in tiles its result is another one (measured with random weights: 0.012 of "
-        "its root mean square in tiles of 128 × 128 of 256 × 256 pixels).",
+        "image, and in tiles its result is another one, by 1.2 % of its root mean square, as "
+        "measured with random weights of the published size in tiles of 128 × 128 of 256 × 256 "
+        "pixels.",
     )
     assert reconstruct(image, model).notices == ()
     assert reconstruct(image, toy(context=3), tile=16).notices == ()

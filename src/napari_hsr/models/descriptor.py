@@ -47,13 +47,13 @@ class TileDifference:
     mean: float
     tile: int = 128
     image: int = 256
-    weights: str = "random weights"
+    weights: str = "random weights of the published size"
 
     def words(self) -> str:
         """The measurement, for people."""
         return (
-            f"measured with {self.weights}: {self.mean:.2g} of its root mean square in tiles of "
-            f"{self.tile} × {self.tile} of {self.image} × {self.image} pixels"
+            f"by {100 * self.mean:.2g} % of its root mean square, as measured with {self.weights} "
+            f"in tiles of {self.tile} × {self.tile} of {self.image} × {self.image} pixels"
         )
 
 

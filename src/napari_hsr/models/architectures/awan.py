@@ -18,7 +18,7 @@ from torch import nn
 from napari_hsr.models.architectures.loading import card_for, fill, numbered
 from napari_hsr.models.architectures.padding import pad_to_least
 from napari_hsr.models.checkpoint import weights_sha256
-from napari_hsr.models.descriptor import Model
+from napari_hsr.models.descriptor import Model, TileDifference
 from napari_hsr.models.rules import MinMax
 
 if TYPE_CHECKING:
@@ -239,6 +239,7 @@ def load(weights: Mapping[str, Tensor], card: ModelCard | None = None) -> Model:
         channels=channels,
         bands=bands,
         context=None,
-        bytes_per_pixel=4 * 12 * width,
+        tile_difference=TileDifference(0.23),
+        bytes_per_pixel=4 * 14 * width,
         rule=rule,
     )

@@ -22,7 +22,7 @@ from napari_hsr.models.architectures.fast.drcr import prepare
 from napari_hsr.models.architectures.loading import card_for, fill, numbered, shapes_of
 from napari_hsr.models.architectures.padding import pad_below_right
 from napari_hsr.models.checkpoint import weights_sha256
-from napari_hsr.models.descriptor import Model
+from napari_hsr.models.descriptor import Model, TileDifference
 from napari_hsr.models.rules import Maximum
 
 if TYPE_CHECKING:
@@ -204,8 +204,9 @@ def load(weights: Mapping[str, Tensor], card: ModelCard | None = None) -> Model:
         channels=channels,
         bands=bands,
         context=None,  # the gates are means over the whole image
+        tile_difference=TileDifference(0.07),
         precisions=("float32", "bfloat16"),
-        bytes_per_pixel=9000,
+        bytes_per_pixel=4500,
         rule=rule,
         prepare=prepare,
     )

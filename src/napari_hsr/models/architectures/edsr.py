@@ -97,6 +97,6 @@ def load(weights: Mapping[str, Tensor], card: ModelCard | None = None) -> Model:
         channels=channels,
         bands=bands,
         context=2 * blocks + 3,  # 3×3 convolutions: two a block, and three more
-        bytes_per_pixel=4 * (8 * width + bands),
+        bytes_per_pixel=4 * (7 * width + bands),
         rule=rule,
     )

@@ -15,7 +15,7 @@ from torch.nn import functional as F  # noqa: N812
 
 from napari_hsr.models.architectures.loading import card_for, fill, numbered
 from napari_hsr.models.checkpoint import weights_sha256
-from napari_hsr.models.descriptor import Model
+from napari_hsr.models.descriptor import Model, TileDifference
 from napari_hsr.models.rules import MinMax
 
 if TYPE_CHECKING:
@@ -187,6 +187,7 @@ def load(weights: Mapping[str, Tensor], card: ModelCard | None = None) -> Model:
         channels=channels,
         bands=bands,
         context=None,  # both attentions see the whole image
-        bytes_per_pixel=2500,
+        tile_difference=TileDifference(0.053),
+        bytes_per_pixel=1550,
         rule=rule,
     )

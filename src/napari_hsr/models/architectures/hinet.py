@@ -16,7 +16,7 @@ from torch import nn
 from napari_hsr.models.architectures.loading import card_for, fill, numbered
 from napari_hsr.models.architectures.padding import pad_below_right
 from napari_hsr.models.checkpoint import weights_sha256
-from napari_hsr.models.descriptor import Model
+from napari_hsr.models.descriptor import Model, TileDifference
 from napari_hsr.models.rules import MinMax
 
 if TYPE_CHECKING:
@@ -238,7 +238,8 @@ def load(weights: Mapping[str, Tensor], card: ModelCard | None = None) -> Model:
         channels=channels,
         bands=bands,
         context=None,
+        tile_difference=TileDifference(0.28),
         size_multiple=max(MULTIPLE, 2 ** (depth - 1)),
-        bytes_per_pixel=4 * 21 * bands,
+        bytes_per_pixel=4 * 24 * bands,
         rule=rule,
     )

@@ -21,7 +21,7 @@ from napari_hsr.models.architectures.gates import ChannelGate
 from napari_hsr.models.architectures.loading import card_for, fill, numbered
 from napari_hsr.models.architectures.padding import pad_below_right
 from napari_hsr.models.checkpoint import weights_sha256
-from napari_hsr.models.descriptor import Model
+from napari_hsr.models.descriptor import Model, TileDifference
 from napari_hsr.models.rules import MinMax
 
 if TYPE_CHECKING:
@@ -277,6 +277,7 @@ def load(weights: Mapping[str, Tensor], card: ModelCard | None = None) -> Model:
         channels=channels,
         bands=features,
         context=None,  # channels are weighted by their means over the whole image
+        tile_difference=TileDifference(0.2),
         bytes_per_pixel=BYTES_PER_PIXEL,
         rule=rule,
     )

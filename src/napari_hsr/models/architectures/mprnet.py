@@ -19,7 +19,7 @@ from napari_hsr.models.architectures.gates import ChannelGate
 from napari_hsr.models.architectures.loading import card_for, fill, numbered
 from napari_hsr.models.architectures.padding import pad_below_right
 from napari_hsr.models.checkpoint import weights_sha256
-from napari_hsr.models.descriptor import Model
+from napari_hsr.models.descriptor import Model, TileDifference
 from napari_hsr.models.rules import MinMax
 
 if TYPE_CHECKING:
@@ -294,6 +294,7 @@ def load(weights: Mapping[str, Tensor], card: ModelCard | None = None) -> Model:
         channels=channels,
         bands=bands,
         context=None,  # channels are weighted by their means over quarters, halves, the whole
+        tile_difference=TileDifference(0.092),
         bytes_per_pixel=BYTES_PER_PIXEL,
         rule=rule,
     )

@@ -21,7 +21,7 @@ from napari_hsr.models.architectures.loading import card_for, fill
 from napari_hsr.models.architectures.padding import pad_below_right
 from napari_hsr.models.architectures.spectral_attention import SpectralU, depths_of
 from napari_hsr.models.checkpoint import weights_sha256
-from napari_hsr.models.descriptor import Model
+from napari_hsr.models.descriptor import Model, TileDifference
 from napari_hsr.models.rules import MinMax
 
 if TYPE_CHECKING:
@@ -101,8 +101,9 @@ def load(weights: Mapping[str, Tensor], card: ModelCard | None = None) -> Model:
         channels=channels,
         bands=bands,
         context=None,  # attention sums over the whole image
+        tile_difference=TileDifference(0.027),
         precisions=("float32", "bfloat16"),
-        bytes_per_pixel=5000,
+        bytes_per_pixel=3000,
         rule=rule,
         prepare=prepare,
         one_image_at_a_time=True,

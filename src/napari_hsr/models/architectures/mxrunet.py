@@ -23,7 +23,7 @@ from napari_hsr.models.architectures.loading import card_for, fill, numbered
 from napari_hsr.models.architectures.normalised import SpectralConv1d, WeightNormConv2d
 from napari_hsr.models.card import ModelCard
 from napari_hsr.models.checkpoint import weights_sha256
-from napari_hsr.models.descriptor import Model
+from napari_hsr.models.descriptor import Model, TileDifference
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -35,6 +35,16 @@ TITLE = "MXR-U-Net"
 
 #: The stages of the encoder stand behind three convolutions and a pooling.
 _FIRST_STAGE = 4
+
+
+#: Of the published sizes: by how many residual blocks there are, whether these are bottlenecks,
+#: and whether there is attention.
+_TILE_DIFFERENCES = {
+    (8, False, True): TileDifference(0.027),
+    (16, False, True): TileDifference(0.18),
+    (16, False, False): TileDifference(0.14),
+    (16, True, True): TileDifference(0.16),
+}
 
 
 @dataclass(frozen=True)
@@ -349,8 +359,11 @@ def load(weights: Weights, card: ModelCard | None = None) -> Model:
         # Even without attention it is not local: how features are resized to fit the encoder's
         # depends on the size of the whole image.
         context=None,
+        tile_difference=_TILE_DIFFERENCES.get(
+            (sum(layout.blocks), layout.bottleneck, layout.attention)
+        ),
         precisions=("float32", "bfloat16"),
-        bytes_per_pixel=4 * 5 * module.layers[11][0].weight_v.shape[1],
+        bytes_per_pixel=4 * 3 * module.layers[11][0].weight_v.shape[1],
         rule=rule,
         prepare=prepare,
     )

@@ -18,7 +18,7 @@ from torch.nn import functional as F  # noqa: N812
 from napari_hsr.models.architectures.loading import card_for, fill, numbered
 from napari_hsr.models.architectures.padding import pad_below_right
 from napari_hsr.models.checkpoint import weights_sha256
-from napari_hsr.models.descriptor import Model
+from napari_hsr.models.descriptor import Model, TileDifference
 from napari_hsr.models.rules import MinMax
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 ID = "restormer"
 TITLE = "Restormer, a U of transformers with attention between channels"
 #: Most working memory for each pixel in one go, measured at 384×384 and 256×256.
-BYTES_PER_PIXEL = 13000
+BYTES_PER_PIXEL = 14500
 
 
 class ChannelNorm(nn.Module):
@@ -246,6 +246,7 @@ def load(weights: Mapping[str, Tensor], card: ModelCard | None = None) -> Model:
         channels=channels,
         bands=bands,
         context=None,  # attention maps are sums over the whole image
+        tile_difference=TileDifference(0.28),
         bytes_per_pixel=BYTES_PER_PIXEL,
         rule=rule,
     )
