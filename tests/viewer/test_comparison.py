@@ -9,7 +9,7 @@ from napari.components import ViewerModel
 from napari_hsr.cube import Cube, Wavelengths
 from napari_hsr.metrics.maps import ErrorMap
 from napari_hsr.viewer.comparison import KEY, map_layers, show_maps
-from napari_hsr.viewer.grid import GridView, best_shape
+from napari_hsr.viewer.grid import BAR_STRIP, NAME_STRIP, GridView, best_shape
 from napari_hsr.viewer.layers import add_cube
 
 GRID = ("enabled", "shape", "stride", "spacing")
@@ -98,10 +98,15 @@ def test_the_selection_stays_where_it_was(viewer, pair):
     assert viewer.layers.selection.active == pair[0]
 
 
-def test_a_long_name_is_shortened_behind_the_unit(viewer, pair):
-    pair[0].name = "a reconstruction with a very long name"
+def test_the_name_tells_the_model_however_long(viewer, pair):
+    pair[0].name = "chart photograph · root-polynomial, srgb"
     layer = show_maps(viewer, maps(), *pair)[0]
-    assert layer.name == "SAM (°) · a reconstruction with a…"
+    assert layer.name == "SAM (°) · chart photograph · root-polynomial, srgb"
+    pair[0].name = f"{'a photograph with a very long name ' * 3}· root-polynomial, srgb"
+    layer = show_maps(viewer, maps(), *pair)[0]
+    assert layer.name.startswith("SAM (°) · a photograph with")
+    assert layer.name.endswith("root-polynomial, srgb")
+    assert len(layer.name) < 75
 
 
 def test_a_map_without_contrast_is_shown_all_the_same(viewer, pair):
@@ -118,7 +123,11 @@ def state(viewer):
         "order": [layer.name for layer in viewer.layers],
         "visible": {layer.name: layer.visible for layer in viewer.layers},
         "names": {layer.name: layer.name_overlay.visible for layer in viewer.layers},
-        "bars": {layer.name: layer.colorbar.position for layer in viewer.layers},
+        "bars": {
+            layer.name: (layer.colorbar.position, layer.colorbar.size, layer.colorbar.font_size)
+            for layer in viewer.layers
+        },
+        "name sizes": {layer.name: layer.name_overlay.font_size for layer in viewer.layers},
         "limits": {layer.name: tuple(layer.contrast_limits) for layer in viewer.layers},
         "range": {layer.name: tuple(layer.contrast_limits_range) for layer in viewer.layers},
         "grid": {name: getattr(viewer.canvas.grid, name) for name in GRID},
@@ -162,6 +171,27 @@ def test_grid_shows_four_tiles_in_order(viewer, crowded):
     places = [grid.position(viewer.layers.index(layer), viewer.layers) for layer in tiles]
     assert places == [divmod(i, columns) for i in range(4)]
     assert viewer.dims.point[0] == 450
+
+
+@pytest.mark.parametrize("size", [(700, 700), (500, 1400), (900, 600)])
+def test_names_and_bars_lie_beside_the_data(viewer, crowded, size):
+    prediction, truth, (sam, rmse, _) = crowded
+    viewer.canvas.size = size
+    GridView(viewer).show(prediction, truth, [sam, rmse])
+    height, width = viewer.canvas.viewbox_size(viewer.layers)
+    camera = viewer.scene.camera
+    low, high = prediction.extent.world[:, -2:]
+    middle = np.array([height, width]) / 2
+    top, left = middle + (low - camera.center[-2:]) * camera.zoom
+    bottom, right = middle + (high - camera.center[-2:]) * camera.zoom
+    assert top >= NAME_STRIP
+    assert right <= width - BAR_STRIP
+    assert left >= 0
+    assert bottom <= height
+    # As large as that allows.
+    assert (bottom - top) / (height - NAME_STRIP) > 0.9 or (
+        (right - left) / (width - BAR_STRIP) > 0.9
+    )
 
 
 def test_equal_colours_mean_equal_values_in_the_grid(viewer, crowded):

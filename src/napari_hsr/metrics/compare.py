@@ -173,7 +173,8 @@ def _about_maps(made: dict[str, ErrorMap], rules: Protocol) -> tuple[str, ...]:
         notes.append(
             "The SAM map leaves out black pixels alone; the figure follows the protocol's rule."
         )
-    return (*notes, *(f"{label(m)} map: {m.note}" for m in made.values() if m.note))
+    sentences = ((label(m), text) for m in made.values() for text in (m.note, m.beyond) if text)
+    return (*notes, *(f"{name} map: {text}" for name, text in sentences))
 
 
 def label(error_map: ErrorMap) -> str:

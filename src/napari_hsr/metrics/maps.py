@@ -45,8 +45,9 @@ class ErrorMap:
     better : {"low", "high"}
         Which end is the good one.
     limits : tuple of float
-        Display range that shows most pixels: for errors 0 to the 99th percentile, for PSNR the
-        1st to the 99th. Always ascending and finite; the data are not clipped to it.
+        Display range: for the spectral angle 0 to the maximum, for other errors 0 to the 99th
+        percentile, for PSNR the 1st to the 99th. Always ascending and finite; the data are not
+        clipped to it, and :attr:`beyond` says what lies outside.
     note : str
         What the user must know, or empty.
     """
@@ -57,6 +58,22 @@ class ErrorMap:
     better: Literal["low", "high"]
     limits: tuple[float, float]
     note: str = ""
+
+    @property
+    def beyond(self) -> str:
+        """One sentence on the pixels outside :attr:`limits`, or empty if there are none."""
+        finite = self.data[np.isfinite(self.data)]
+        (low, high), unit = self.limits, f" {self.unit}".rstrip()
+        # float32 data against float64 limits: their own rounding is no clipping
+        slack = 1e-6 * max(abs(low), abs(high))
+        number = int(((finite < low - slack) | (finite > high + slack)).sum())
+        if not number:
+            return ""
+        share = f"{number / finite.size:.1%}" if number / finite.size >= 0.001 else "< 0.1%"
+        return (
+            f"The colours go from {low:.3g} to {high:.3g}{unit}; {share} of the pixels lie "
+            f"outside (all values: {finite.min():.3g} to {finite.max():.3g}{unit})."
+        )
 
 
 def sam(
@@ -76,7 +93,7 @@ def sam(
             angles.degrees[~angles.finite] = np.nan
         out[_rows(block)] = angles.degrees
     note = _share(np.isnan(out), "have no angle: black or not finite")
-    return ErrorMap(out, "SAM", "°", "low", _low_limits(out), note)
+    return ErrorMap(out, "SAM", "°", "low", _low_limits(out, 100), note)
 
 
 def rmse(
@@ -285,11 +302,11 @@ def _share(which: np.ndarray, what: str) -> str:
     return f"{number} of {which.size} pixels {what}." if number else ""
 
 
-def _low_limits(values: np.ndarray) -> tuple[float, float]:
+def _low_limits(values: np.ndarray, percentile: float = 99) -> tuple[float, float]:
     finite = values[np.isfinite(values)]
     if not finite.size:
         return (0.0, 1.0)
-    high = float(np.percentile(finite, 99)) or float(finite.max())
+    high = float(np.percentile(finite, percentile)) or float(finite.max())
     return _ascending(0.0, high)
 
 

@@ -23,8 +23,9 @@ KEY = "hsr_map"
 #: Perceptually uniform, dark = low: errors glow, PSNR reads the other way round.
 COLORMAPS = {"low": "magma", "high": "viridis"}
 
-#: Of the prediction's name in a map's name; the tiles of a grid have room for little more.
-_LONGEST = 24
+#: Of the prediction's name in a map's name. It is shortened in the middle: names of results
+#: begin with the photograph and end with the model.
+_LONGEST = 60
 
 
 def show_maps(
@@ -107,7 +108,8 @@ def _refill(layer: Image, error_map: ErrorMap, prediction: Image) -> None:
 def _name(error_map: ErrorMap, prediction: Image) -> str:
     name = prediction.name
     if len(name) > _LONGEST:
-        name = f"{name[: _LONGEST - 1].rstrip()}…"
+        half = _LONGEST // 2
+        name = f"{name[: half - 1].rstrip()}…{name[-half:].lstrip()}"
     return f"{label(error_map)} · {name}"
 
 

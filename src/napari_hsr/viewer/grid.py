@@ -14,6 +14,16 @@ if TYPE_CHECKING:
 
 _GRID = ("enabled", "shape", "stride", "spacing")
 _CAMERA = ("center", "zoom", "angles")
+_BAR = ("position", "size", "font_size")
+#: Pixels of a tile that are kept free of data: above for the name, at the right for the colour
+#: bar with its figures.
+NAME_STRIP, BAR_STRIP = 32, 80
+_BAR_WIDTH, _BAR_HEIGHT, _BAR_POINTS = 20, 150, 8
+#: About the width of a letter of a name, in pixels a point of its size.
+_LETTER = 1.0
+_SMALLEST, _LARGEST = 6.0, 10.0
+#: Share of the remaining room that the data fill.
+_FILLED = 0.97
 
 
 @dataclass
@@ -23,7 +33,8 @@ class _Before:
     order: list[Layer]
     visible: dict[Layer, bool]
     names_shown: dict[Layer, bool]
-    bar_places: dict[Layer, Any]
+    bars: dict[Layer, dict[str, Any]]
+    name_sizes: dict[Layer, float]
     limits: dict[Layer, tuple]
     grid: dict[str, Any]
     camera: dict[str, Any]
@@ -70,7 +81,7 @@ class GridView:
         grid.stride, grid.spacing = 1, 0.02
         grid.shape = best_shape(len(tiles), self._viewer.canvas.size, _aspect(prediction))
         grid.enabled = True
-        self._viewer.fit_to_view(layers=tiles)
+        self._fit(tiles)
 
     def restore(self) -> None:
         """Back to the visibility, order, names, limits, grid and camera of before.
@@ -94,7 +105,9 @@ class GridView:
             layer.visible = before.visible[layer]
         for layer, shown in before.names_shown.items():
             layer.name_overlay.visible = shown
-            layer.colorbar.position = before.bar_places[layer]
+            layer.name_overlay.font_size = before.name_sizes[layer]
+            for name, value in before.bars[layer].items():
+                setattr(layer.colorbar, name, value)
         for name, value in before.camera.items():
             setattr(self._viewer.scene.camera, name, value)
         layers.selection = {layer for layer in before.selection if layer in layers}
@@ -106,7 +119,8 @@ class GridView:
         return _Before(
             order=list(viewer.layers),
             visible={layer: layer.visible for layer in viewer.layers},
-            bar_places={layer: layer.colorbar.position for layer in tiles},
+            bars={layer: {name: getattr(layer.colorbar, name) for name in _BAR} for layer in tiles},
+            name_sizes={layer: layer.name_overlay.font_size for layer in tiles},
             names_shown={layer: layer.name_overlay.visible for layer in tiles},
             limits={
                 layer: (tuple(layer.contrast_limits_range), tuple(layer.contrast_limits))
@@ -127,6 +141,29 @@ class GridView:
         if link_layers([prediction, truth], ("contrast_limits",)):
             # An empty answer means that the user had linked them: then they stay so.
             self._before.linked = [prediction, truth]
+
+    def _fit(self, tiles: list[Image]) -> None:
+        """Fit the tiles so that neither names nor colour bars lie on the data."""
+        viewer = self._viewer
+        viewer.fit_to_view(layers=tiles)
+        height, width = (float(n) for n in viewer.canvas.viewbox_size(viewer.layers))
+        longest = max(len(layer.name) for layer in tiles)
+        for layer in tiles:
+            size = width / (_LETTER * longest)
+            layer.name_overlay.font_size = min(max(size, _SMALLEST), _LARGEST)
+            layer.colorbar.font_size = _BAR_POINTS
+            layer.colorbar.size = (_BAR_WIDTH, min(_BAR_HEIGHT, 0.6 * height))
+        bar = BAR_STRIP if any(layer.colorbar.visible for layer in tiles) else 0
+        room = np.array([height - NAME_STRIP, width - bar])
+        if viewer.dims.ndisplay != 2 or (room < 0.3 * np.array([height, width])).any():
+            return  # nothing would be left of tiles as small as this
+        corners = np.array([layer.extent.world[:, -2:] for layer in tiles])
+        low, high = corners[:, 0].min(axis=0), corners[:, 1].max(axis=0)
+        zoom = _FILLED * float((room / np.maximum(high - low, 1e-12)).min())
+        shift = np.array([-NAME_STRIP, bar]) / 2 / zoom
+        center = (low + high) / 2 + shift
+        viewer.scene.camera.zoom = zoom
+        viewer.scene.camera.center = (*viewer.scene.camera.center[:-2], *center)
 
     def _arrange(self, order: list[Layer]) -> None:
         layers = self._viewer.layers
