@@ -296,3 +296,9 @@ def test_the_first_cube_is_shown_at_its_middle_band():
     axis.go_to(viewer, 620)
     layers.add_cube(viewer, Cube(np.zeros((31, 4, 5)), Wavelengths(range(400, 701, 10))))
     assert axis.current_nm(viewer, first) == 620
+    unknown = layers.add_cube(viewer, Cube(np.zeros((12, 4, 5))))  # not at any place yet reached
+    assert axis.current_band(viewer, unknown) == 6
+    layers.add_cube(
+        viewer, Cube(np.zeros((12, 4, 5)), Wavelengths(range(900, 1020, 10))), visible=False
+    )
+    assert axis.current_band(viewer, unknown) == 6

@@ -138,13 +138,69 @@ def test_several_cubes_with_other_grids(viewer, panel):
     assert panel.layer == coarse
     assert panel.info.text() == "band 13 of 31 · 520 nm"
     axis.go_to(viewer, 850)
-    assert panel.info.text() == "850 nm lies outside this cube."
+    assert panel.info.text() == "Not shown: 850 nm lies outside this cube."
+    assert panel.control.number.text() == "—"  # no value that contradicts it
     viewer.layers.remove(coarse)
     assert panel.layer == fine
     assert panel._chooser_row.isHidden()
     viewer.layers.remove(fine)
     assert panel.layer is None
     assert not panel.control.isEnabled()
+
+
+def test_a_cube_by_number_beside_one_in_nm_is_shown_and_explained(viewer, panel, qtbot):
+    regular = add(viewer)
+    assert panel.notice.text() == ""
+    keywords = layers.cube_layer(Cube(np.ones((12, 6, 5)), name="c12"))
+    unknown = viewer.add_image(keywords[0], **keywords[1])  # as napari adds what a reader gives
+    qtbot.wait(20)
+    assert panel.layer == unknown
+    assert axis.current_band(viewer, unknown) == 6
+    assert shown(panel) == ("band 7", 6, "band 7 of 12")
+    assert panel.notice.text() == (
+        "This cube goes by band number and the others by nm: "
+        "state its wavelengths to see them together."
+    )
+    assert not panel.set_button.isHidden()
+    assert axis.current_nm(viewer) is None
+
+    viewer.layers.selection.active = regular
+    qtbot.wait(20)
+    assert panel.layer == regular
+    assert shown(panel) == ("550 nm", 15, "band 16 of 31 · 550 nm")
+    assert "c12" in panel.notice.text()
+    axis.go_to_band(viewer, unknown, 3)  # with napari's own slider
+    assert panel.control.number.text() == "—"
+    assert panel.info.text() == "Not shown: the slider lies outside this cube."
+
+    layers.set_wavelengths(unknown, np.arange(400, 511, 10))
+    viewer.layers.selection.active = unknown
+    assert panel.notice.text() == ""
+    axis.go_to(viewer, 450)
+    assert axis.current_band(viewer, regular) == axis.current_band(viewer, unknown) == 5
+
+
+def test_any_band_can_be_chosen_while_none_is_shown(viewer, panel, qtbot):
+    fine = add(viewer, np.arange(400, 901, 5))
+    coarse = add(viewer)
+    slider, number = panel.control.slider, panel.control.number
+    slider.setFixedSize(318, 22)
+    axis.go_to(viewer, 700)
+    for choose in (
+        lambda: qtbot.mouseClick(slider, Qt.MouseButton.LeftButton, pos=QPoint(309, 11)),
+        lambda: (
+            number.selectAll(),
+            qtbot.keyClicks(number.lineEdit(), "700"),
+            qtbot.keyClick(number, Qt.Key.Key_Return),
+        ),
+    ):
+        axis.go_to(viewer, 850)
+        assert axis.current_band(viewer, coarse) is None
+        assert number.text() == "—"
+        choose()  # the band that was shown last, of which Qt tells no change
+        assert axis.current_nm(viewer, coarse) == 700
+        assert number.text() == "700 nm"
+    assert axis.current_nm(viewer, fine) == 700
 
 
 def test_renaming_and_pictures_do_not_disturb(viewer, panel):

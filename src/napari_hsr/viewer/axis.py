@@ -34,10 +34,9 @@ def current_band(viewer: ViewerModel, layer: Layer) -> int | None:
     if axis is None or not is_cube(layer):
         return None
     place = layer.world_to_data(tuple(viewer.dims.point))[-3]
-    bands = (layer.data[0] if layer.multiscale else layer.data).shape[0]
     # As napari slices: half to even.
     band = int(np.round(place))
-    return band if 0 <= band < bands else None
+    return band if 0 <= band < _bands(layer) else None
 
 
 def current_nm(viewer: ViewerModel, layer: Layer | None = None) -> float | None:
@@ -61,7 +60,10 @@ def current_nm(viewer: ViewerModel, layer: Layer | None = None) -> float | None:
         wavelengths = layer_wavelengths(layer) if band is not None else None
         return float(wavelengths.nm[band]) if wavelengths is not None else None
     cubes = visible_cubes(viewer)
-    if any(on_nm_axis(cube) for cube in cubes):
+    in_nm = [cube for cube in cubes if on_nm_axis(cube)]
+    # Beside cubes by band number, a place outside those in nanometres is a band number.
+    mixed = len(in_nm) < len(cubes)
+    if in_nm and (not mixed or any(current_band(viewer, c) is not None for c in in_nm)):
         return float(viewer.dims.point[band_axis_index(viewer)])
     return next((nm for c in cubes if (nm := current_nm(viewer, c)) is not None), None)
 
@@ -90,6 +92,16 @@ def go_to_band(viewer: ViewerModel, layer: Layer, band: int) -> None:
         viewer.dims.set_point(axis, float(layer.translate[0] + layer.scale[0] * band))
 
 
+def go_into(viewer: ViewerModel, layer: Layer) -> None:
+    """Move the viewer's slider into a cube layer, to its middle band, if it is outside of it.
+
+    Cubes by band number and cubes in nanometres lie on one slider in napari: where one is
+    shown the other is not, and a cube that was just opened may be at no place yet reached.
+    """
+    if is_cube(layer) and current_band(viewer, layer) is None:
+        go_to_band(viewer, layer, _bands(layer) // 2)
+
+
 def nm_range(viewer: ViewerModel) -> tuple[float, float, float] | None:
     """(lowest, highest, smallest step) in nm over the visible cubes; None if none is known.
 
@@ -108,3 +120,7 @@ def visible_cubes(viewer: ViewerModel) -> list[Layer]:
     """The visible cubes, topmost first; all cubes if none is visible."""
     cubes = cube_layers(viewer)[::-1]
     return [cube for cube in cubes if cube.visible] or cubes
+
+
+def _bands(layer: Layer) -> int:
+    return int((layer.data[0] if layer.multiscale else layer.data).shape[0])

@@ -151,7 +151,8 @@ def add_cube(viewer: ViewerModel, cube: Cube, **overrides: Any) -> Image:
     """Add a cube to the viewer, with its wavelength written on the canvas.
 
     The first cube of a viewer is shown at its middle band: beside a photograph napari would
-    begin at the first, which is often nearly black.
+    begin at the first, which is often nearly black. So is any other of which the slider, where
+    it stands, would show nothing.
     """
     from napari_hsr.viewer import axis
     from napari_hsr.viewer.canvas_text import show_wavelength
@@ -161,6 +162,8 @@ def add_cube(viewer: ViewerModel, cube: Cube, **overrides: Any) -> Image:
     layer = viewer.add_image(data, **keywords)
     if first:
         axis.go_to_band(viewer, layer, cube.bands // 2)
+    elif layer.visible:
+        axis.go_into(viewer, layer)
     show_wavelength(viewer)
     return layer
 

@@ -28,27 +28,51 @@ class NanometreBox(QDoubleSpinBox):
     def __init__(self, parent: QWidget | None = None):
         super().__init__(parent)
         self._centres = np.ones(1)
+        self._known = False
+        self._nowhere = False
         self.setKeyboardTracking(False)
         self.setButtonSymbols(QDoubleSpinBox.ButtonSymbols.UpDownArrows)
         self.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.valueChanged.connect(self._choose)
+        self._typed = False
+        self.lineEdit().textEdited.connect(self._note_typing)
+        self.editingFinished.connect(self._enter)
 
     def set_bands(self, bands: int, wavelengths: Wavelengths | None) -> None:
         """Take over the bands of a cube, without a signal."""
-        known = wavelengths is not None
+        known = self._known = wavelengths is not None
+        self._nowhere = False
         self._centres = wavelengths.nm if known else np.arange(1.0, bands + 1)
         blocked = self.blockSignals(True)
         self.setDecimals(decimals(self._centres))
-        self.setPrefix("" if known else "band ")
-        self.setSuffix(" nm" if known else "")
+        self._name_unit()
         self.setRange(float(self._centres[0]), float(self._centres[-1]))
         self.blockSignals(blocked)
 
-    def set_band(self, band: int) -> None:
-        """Show a band, without a signal."""
+    def set_band(self, band: int | None) -> None:
+        """Show a band, or a dash where none is shown; without a signal."""
         blocked = self.blockSignals(True)
-        self.setValue(float(self._centres[band]))
+        if self._nowhere != (band is None):
+            self._nowhere = band is None
+            self._name_unit()
+        if band is not None:
+            self.setValue(float(self._centres[band]))
         self.blockSignals(blocked)
+
+    def textFromValue(self, value: float) -> str:  # noqa: N802 - Qt's name
+        return "—" if self._nowhere else super().textFromValue(value)
+
+    def _name_unit(self) -> None:
+        self.setPrefix("" if self._known or self._nowhere else "band ")
+        self.setSuffix(" nm" if self._known and not self._nowhere else "")
+
+    def _note_typing(self, _text: str) -> None:
+        self._typed = True
+
+    def _enter(self) -> None:
+        typed, self._typed = self._typed, False
+        if self._nowhere and typed:  # the value of before: of that Qt tells nothing
+            self._choose(self.value())
 
     def stepBy(self, steps: int) -> None:  # noqa: N802 - Qt's name
         band = int(np.clip(self._nearest() + steps, 0, len(self._centres) - 1))
@@ -122,11 +146,13 @@ class BandControl(QWidget):
             nm = None if wavelengths is None else wavelengths.nm[band]
             label.setText(band_name(band, nm))
 
-    def set_band(self, band: int) -> None:
-        """Show a band, without a signal."""
+    def set_band(self, band: int | None) -> None:
+        """Show a band, or none, without a signal."""
         self.number.set_band(band)
         blocked = self.slider.blockSignals(True)
-        self.slider.setValue(band)
+        self.slider.set_nowhere(band is None)
+        if band is not None:
+            self.slider.setValue(band)
         self.slider.blockSignals(blocked)
         self.slider.update()
 

@@ -31,6 +31,7 @@ class SpectrumSlider(QAbstractSlider):
     def __init__(self, parent: QWidget | None = None):
         super().__init__(parent)
         self._nm: list[float] | None = None
+        self._nowhere = False
         self.setOrientation(Qt.Orientation.Horizontal)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
@@ -41,6 +42,11 @@ class SpectrumSlider(QAbstractSlider):
         """The number of bands, and their centres in nm or None."""
         self._nm = None if nm is None else [float(value) for value in nm]
         self.setRange(0, max(0, bands - 1))
+        self.update()
+
+    def set_nowhere(self, nowhere: bool) -> None:
+        """Without a handle, where the cube shows no band; any click then chooses one."""
+        self._nowhere = nowhere
         self.update()
 
     def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
@@ -62,6 +68,8 @@ class SpectrumSlider(QAbstractSlider):
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(gradient)
         painter.drawRoundedRect(groove, 4, 4)
+        if self._nowhere:
+            return
         at = QPointF(self._position(self.value()), middle)
         # A white ring inside a dark one is seen on light and on dark grounds.
         painter.setBrush(self._colour(self.value()))
@@ -86,7 +94,10 @@ class SpectrumSlider(QAbstractSlider):
     def _drag_to(self, event) -> None:
         left, right, _ = self._ends()
         part = (event.position().x() - left) / max(1.0, right - left)
-        self.setValue(round(part * self.maximum()))
+        band = min(max(round(part * self.maximum()), 0), self.maximum())
+        if self._nowhere and band == self.value():
+            self.valueChanged.emit(band)  # Qt would say nothing
+        self.setValue(band)
 
     def _ends(self) -> tuple[float, float, float]:
         return _RADIUS, self.width() - _RADIUS, self.height() / 2

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import napari
-from qtpy.QtCore import QEvent
+from qtpy.QtCore import QEvent, QTimer
 from qtpy.QtWidgets import (
     QCheckBox,
     QGroupBox,
@@ -53,6 +53,9 @@ class WavelengthWidget(QWidget):
         self._job: Job | None = None
         self._tint = Tint()
         self._connections: Connections | None = None
+        self._enter = QTimer(self)
+        self._enter.setSingleShot(True)
+        self._enter.timeout.connect(self._go_into)
 
         self.chooser = LayerChooser(viewer, is_cube, self, empty="no cube open")
         self._chooser_row = _row(QLabel("Cube"), self.chooser)
@@ -126,6 +129,12 @@ class WavelengthWidget(QWidget):
         self._update_bands()
         if layer is not None:
             show_wavelength(self._viewer)
+            self._enter.start(0)  # a layer just added is not yet on the viewer's slider
+
+    def _go_into(self) -> None:
+        """Show a band of a cube that was just chosen, if the slider is outside of it."""
+        if self._layer is not None and self._layer in self._viewer.layers and self._layer.visible:
+            axis.go_into(self._viewer, self._layer)
 
     def _update_bands(self) -> None:
         layer = self._layer
@@ -149,17 +158,16 @@ class WavelengthWidget(QWidget):
     def _say_what_is_known(self, known) -> None:
         doubtful = self._layer is not None and (known is None or known.assumed)
         self.set_button.setVisible(doubtful)
-        if not doubtful:
-            self.notice.clear()
-        elif known is None:
-            self.notice.show_warning(
-                "The wavelengths of this cube are not known: bands go by index."
-            )
+        said = _apart(self._layer, known, self.chooser.layers())
+        if doubtful and known is not None:
+            span = f"{known.nm[0]:g}–{known.nm[-1]:g} nm"
+            said = f"{span} is an assumption: the file names no wavelengths. {said}".rstrip()
+        elif doubtful and not said:
+            said = "The wavelengths of this cube are not known: bands go by number."
+        if said:
+            self.notice.show_warning(said)
         else:
-            self.notice.show_warning(
-                f"{known.nm[0]:g}–{known.nm[-1]:g} nm is an assumption: "
-                "the file names no wavelengths."
-            )
+            self.notice.clear()
 
     # --- the band ------------------------------------------------------------------------
 
@@ -169,12 +177,12 @@ class WavelengthWidget(QWidget):
             self.info.setText("Open a cube, or reconstruct one.")
             return
         band = axis.current_band(self._viewer, layer)
+        self.control.set_band(band)
         if band is None:
             at = axis.current_nm(self._viewer)
-            where = "The slider" if at is None or self._known is None else f"{at:.5g} nm"
-            self.info.setText(f"{where} lies outside this cube.")
+            where = "the slider" if at is None or self._known is None else f"{at:.5g} nm"
+            self.info.setText(f"Not shown: {where} lies outside this cube.")
             return
-        self.control.set_band(band)
         nm = axis.current_nm(self._viewer, layer)
         text = f"band {band + 1} of {_bands(layer)}"
         self.info.setText(text if nm is None else f"{text} · {band_name(band, nm)}")
@@ -193,8 +201,12 @@ class WavelengthWidget(QWidget):
 
     def _on_layers(self, event=None) -> None:
         self._chooser_row.setVisible(len(self.chooser.layers()) > 1)
-        if self._layer is not None and event.type in _BANDS_CHANGED:
+        if self._layer is None:
+            return
+        if event.type in _BANDS_CHANGED:
             self._update_bands()
+        elif event.type in ("inserted", "removed"):
+            self._say_what_is_known(self._known)
 
     # --- colour --------------------------------------------------------------------------
 
@@ -245,6 +257,7 @@ class WavelengthWidget(QWidget):
     def release(self) -> None:
         """Stop playing, undo the tint and leave the viewer without callbacks of this panel."""
         self.control.stop()
+        self._enter.stop()
         self.tint.setChecked(False)
         if self._connections is not None:
             self._connections.close()
@@ -266,6 +279,25 @@ class WavelengthWidget(QWidget):
     def hideEvent(self, event) -> None:  # noqa: N802 - Qt's name
         self.control.stop()
         super().hideEvent(event)
+
+
+def _apart(layer, known: Wavelengths | None, cubes: list) -> str:
+    """Why this cube and others are not seen together, in one sentence; empty if they are."""
+    if layer is None or len({axis.on_nm_axis(cube) for cube in cubes}) < 2:
+        return ""
+    if not axis.on_nm_axis(layer):
+        if known is None:
+            how = "state its wavelengths to see them together."
+        else:
+            how = "its wavelengths are irregular, so they are not seen together."
+        return f"This cube goes by band number and the others by nm: {how}"
+    other = next(cube for cube in cubes if not axis.on_nm_axis(cube))
+    if layer_wavelengths(other) is not None:
+        return f"“{other.name}” goes by band number: it is not seen together with this cube."
+    return (
+        f"“{other.name}” goes by band number and this cube by nm: choose it above and state its "
+        "wavelengths to see them together."
+    )
 
 
 def _bands(layer) -> int:
