@@ -15,6 +15,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import nn
 
+from napari_hsr.models.architectures.fast.plain import prepare
 from napari_hsr.models.architectures.loading import card_for, fill, numbered
 from napari_hsr.models.architectures.padding import pad_to_least
 from napari_hsr.models.checkpoint import weights_sha256
@@ -242,4 +243,6 @@ def load(weights: Mapping[str, Tensor], card: ModelCard | None = None) -> Model:
         tile_difference=TileDifference(0.23),
         bytes_per_pixel=4 * 14 * width,
         rule=rule,
+        precisions=("float32", "bfloat16"),
+        prepare=prepare,
     )

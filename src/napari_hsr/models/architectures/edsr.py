@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from torch import nn
 
+from napari_hsr.models.architectures.fast.plain import prepare
 from napari_hsr.models.architectures.loading import card_for, fill, numbered
 from napari_hsr.models.checkpoint import weights_sha256
 from napari_hsr.models.descriptor import Model
@@ -99,4 +100,6 @@ def load(weights: Mapping[str, Tensor], card: ModelCard | None = None) -> Model:
         context=2 * blocks + 3,  # 3×3 convolutions: two a block, and three more
         bytes_per_pixel=4 * (7 * width + bands),
         rule=rule,
+        precisions=("float32", "bfloat16"),
+        prepare=prepare,
     )

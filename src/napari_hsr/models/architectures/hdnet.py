@@ -13,6 +13,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
+from napari_hsr.models.architectures.fast.plain import prepare
 from napari_hsr.models.architectures.loading import card_for, fill, numbered
 from napari_hsr.models.checkpoint import weights_sha256
 from napari_hsr.models.descriptor import Model, TileDifference
@@ -190,4 +191,5 @@ def load(weights: Mapping[str, Tensor], card: ModelCard | None = None) -> Model:
         tile_difference=TileDifference(0.053),
         bytes_per_pixel=1550,
         rule=rule,
+        prepare=prepare,
     )

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import nn
 
+from napari_hsr.models.architectures.fast.plain import prepare
 from napari_hsr.models.architectures.loading import card_for, fill, numbered
 from napari_hsr.models.architectures.padding import pad_below_right
 from napari_hsr.models.checkpoint import weights_sha256
@@ -242,4 +243,6 @@ def load(weights: Mapping[str, Tensor], card: ModelCard | None = None) -> Model:
         size_multiple=max(MULTIPLE, 2 ** (depth - 1)),
         bytes_per_pixel=4 * 24 * bands,
         rule=rule,
+        precisions=("float32", "bfloat16"),
+        prepare=prepare,
     )

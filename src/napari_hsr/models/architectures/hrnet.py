@@ -15,6 +15,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import nn
 
+from napari_hsr.models.architectures.fast.plain import prepare
 from napari_hsr.models.architectures.loading import card_for, fill
 from napari_hsr.models.architectures.padding import pad_below_right
 from napari_hsr.models.checkpoint import weights_sha256
@@ -191,4 +192,6 @@ def load(weights: Mapping[str, Tensor], card: ModelCard | None = None) -> Model:
         size_multiple=MULTIPLE,
         bytes_per_pixel=4 * 18 * width,
         rule=rule,
+        precisions=("float32", "bfloat16"),
+        prepare=prepare,
     )

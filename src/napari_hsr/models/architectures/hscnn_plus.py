@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import nn
 
+from napari_hsr.models.architectures.fast.plain import prepare_reduced
 from napari_hsr.models.architectures.loading import card_for, fill, numbered
 from napari_hsr.models.checkpoint import weights_sha256
 from napari_hsr.models.descriptor import Model
@@ -148,4 +149,6 @@ def load(weights: Mapping[str, Tensor], card: ModelCard | None = None) -> Model:
         context=1 + blocks,  # one 3×3 convolution at the start and one a block
         bytes_per_pixel=4 * (FIRST + GROWTH * blocks + 4 * FIRST + bands),
         rule=rule,
+        precisions=("float32", "bfloat16"),
+        prepare=prepare_reduced,
     )

@@ -17,6 +17,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
+from napari_hsr.models.architectures.fast.plain import prepare_reduced
 from napari_hsr.models.architectures.gates import ChannelGate
 from napari_hsr.models.architectures.loading import card_for, fill, numbered
 from napari_hsr.models.architectures.padding import pad_below_right
@@ -280,4 +281,6 @@ def load(weights: Mapping[str, Tensor], card: ModelCard | None = None) -> Model:
         tile_difference=TileDifference(0.2),
         bytes_per_pixel=BYTES_PER_PIXEL,
         rule=rule,
+        precisions=("float32", "bfloat16"),
+        prepare=prepare_reduced,
     )

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import nn
 
+from napari_hsr.models.architectures.fast.plain import prepare
 from napari_hsr.models.architectures.gates import ChannelGate
 from napari_hsr.models.architectures.loading import card_for, fill, numbered
 from napari_hsr.models.architectures.padding import pad_below_right
@@ -297,6 +298,8 @@ def load(weights: Mapping[str, Tensor], card: ModelCard | None = None) -> Model:
         tile_difference=TileDifference(0.092),
         bytes_per_pixel=BYTES_PER_PIXEL,
         rule=rule,
+        precisions=("float32", "bfloat16"),
+        prepare=prepare,
     )
 
 

@@ -15,6 +15,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
+from napari_hsr.models.architectures.fast.plain import prepare
 from napari_hsr.models.architectures.loading import card_for, fill, numbered
 from napari_hsr.models.architectures.padding import pad_below_right
 from napari_hsr.models.checkpoint import weights_sha256
@@ -249,4 +250,6 @@ def load(weights: Mapping[str, Tensor], card: ModelCard | None = None) -> Model:
         tile_difference=TileDifference(0.28),
         bytes_per_pixel=BYTES_PER_PIXEL,
         rule=rule,
+        precisions=("float32", "bfloat16"),
+        prepare=prepare,
     )

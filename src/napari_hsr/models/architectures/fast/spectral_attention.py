@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 #: Bytes of the wide features of a band: what the caches of a few cores hold.
-BAND = 2**21
+BAND = 2**22
 #: Rows of a band at least: each band makes two rows more than it keeps.
 ROWS = 8
 #: Pixels that are summed at a time.

@@ -1,0 +1,193 @@
+"""Every network against its prepared copies: time, error, memory, and the machine's limit.
+
+    python benchmarks/networks.py [--side 256] [--pairs 5] [--threads 2] [NETWORK ...]
+
+The exact module, its copies and a large float32 matrix product take turns in one process; times
+are medians, and ratios are medians of the ratios of each turn. Other work on the machine spoils
+them: the load is printed, and ``--clock cpu --threads 1`` counts the seconds of the processor
+instead of those of the wall. The share of the limit is the multiplications of the *exact* module
+in a second of the copy, against those of the matrix product.
+
+Memory is the highest resident memory during one pass above that before it, each in a process of
+its own, and in brackets the highest of all with the weights (Linux). Error is max|a-b| over
+max|b|, PSNR has the largest magnitude as its peak; weights are those of the parity tests, input
+is seeded noise.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ctypes
+import gc
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from statistics import median
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    import torch
+
+    from napari_hsr.models.descriptor import Model
+
+#: What the marks of the project are set for.
+DEFAULT = ("drcr", "mstpp", "mxrunet_shallow", "mxrunet_full", "inr")
+#: Side of the matrices whose product stands for the machine's limit.
+MATRIX = 2048
+HEADER = (
+    "network", "precision", "ms", "ratio", "error", "PSNR dB", "memory MiB", "of exact", "GMAC/s",
+    "of limit",
+)  # fmt: skip
+
+
+class Memory(NamedTuple):
+    """In MiB: above the level before the pass, and of the whole process."""
+
+    extra: float
+    whole: float
+
+
+def modules(model: Model) -> dict[str, torch.nn.Module]:
+    """The exact module and a copy for each precision, by name."""
+    from napari_hsr.models.prepared import prepared
+
+    return {"exact": model.module, **{p: prepared(model, p) for p in model.precisions}}
+
+
+def noise(model: Model, side: int) -> torch.Tensor:
+    """(1, channels, side, side), the same in every run."""
+    import torch
+
+    return torch.rand(1, model.channels, side, side, generator=torch.Generator().manual_seed(0))
+
+
+def memory(name: str, kind: str, side: int, threads: int) -> Memory:
+    """The memory of one pass, measured in a fresh process."""
+    command = [sys.executable, __file__, name, "--memory-of", kind]
+    command += ["--side", str(side), "--threads", str(threads)]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    return Memory(*json.loads(done.stdout))
+
+
+def memory_here(name: str, kind: str, side: int) -> Memory:
+    """The same in this process: a small pass first, so that libraries are there."""
+    import torch
+    import zoo
+    from memory import resident
+
+    from napari_hsr.models.prepared import prepared
+
+    model = zoo.load(name)
+    module = model.module if kind == "exact" else prepared(model, kind)
+    image = noise(model, side)
+    with torch.inference_mode():
+        module(noise(model, 32))
+        gc.collect()
+        ctypes.CDLL(None).malloc_trim(0)  # what is free counts as free
+        Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
+        before = resident("VmRSS")
+        module(image)
+        peak = resident("VmHWM")
+    return Memory((peak - before) / 2**20, peak / 2**20)
+
+
+def turns(calls: dict[str, object], pairs: int, clock) -> dict[str, list[float]]:
+    """Seconds of each call in every turn."""
+    seconds = {name: [] for name in calls}
+    for _ in range(pairs):
+        for name, call in calls.items():
+            start = clock()
+            call()
+            seconds[name].append(clock() - start)
+    return seconds
+
+
+def measure(name: str, side: int, pairs: int, threads: int, clock) -> None:
+    """Print the rows of one network."""
+    import torch
+    import zoo
+    from torch.utils.flop_counter import FlopCounterMode
+
+    model = zoo.load(name)
+    image = noise(model, side)
+    square = torch.rand(MATRIX, MATRIX)
+    made = modules(model)
+    with torch.inference_mode():
+        counter = FlopCounterMode(display=False)
+        with counter:
+            exact = model.module(image)
+        gmac = counter.get_total_flops() / 2e9
+        errors = {"exact": ("", "")}
+        for kind in model.precisions:
+            errors[kind] = difference(made[kind](image), exact)
+        calls = {kind: (lambda m=module: m(image)) for kind, module in made.items()}
+        before = os.getloadavg()[0]
+        seconds = turns({**calls, "limit": lambda: square @ square}, pairs, clock)
+    limit = MATRIX**3 / 1e9 / median(seconds.pop("limit"))
+    del made, calls
+    used = {kind: memory(name, kind, side, threads) for kind in seconds}
+    for kind, times in seconds.items():
+        ratio = median(a / b for a, b in zip(seconds["exact"], times, strict=True))
+        speed = gmac / median(times)
+        row = (
+            name,
+            kind,
+            f"{1e3 * median(times):.0f}",
+            f"{ratio:.2f}",
+            *errors[kind],
+            f"{used[kind].extra:.0f} ({used[kind].whole:.0f})",
+            f"{used[kind].extra / used['exact'].extra:.2f}",
+            f"{speed:.0f}",
+            f"{speed / limit:.0%}",
+        )
+        print("| " + " | ".join(row) + " |")
+    print(
+        f"<!-- {name}: {gmac:.1f} GMAC, limit {limit:.0f} GMAC/s in float32, "
+        f"load {before:.1f} to {os.getloadavg()[0]:.1f} -->",
+        flush=True,
+    )
+
+
+def difference(found: torch.Tensor, exact: torch.Tensor) -> tuple[str, str]:
+    """Largest error against the largest magnitude, and PSNR in dB."""
+    import torch
+
+    error, peak = (found - exact).double(), exact.abs().max().double()
+    psnr = 10 * torch.log10(peak**2 / error.square().mean())
+    return f"{float(error.abs().max() / peak):.1e}", f"{float(psnr):.0f}"
+
+
+def main() -> None:
+    """Measure the networks named, or those that have marks."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("network", nargs="*", default=DEFAULT, help="or 'all'")
+    parser.add_argument("--side", type=int, default=256)
+    parser.add_argument("--pairs", type=int, default=5)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--clock", choices=("wall", "cpu"), default="wall")
+    parser.add_argument("--memory-of", help=argparse.SUPPRESS)
+    args = parser.parse_args()
+
+    import torch
+    import zoo
+
+    torch.set_num_threads(args.threads)
+    if args.memory_of:
+        print(json.dumps(memory_here(args.network[0], args.memory_of, args.side)))
+        return
+    clock = time.perf_counter if args.clock == "wall" else time.process_time
+    print(
+        f"{args.side} x {args.side} pixels, {args.threads} threads, medians of {args.pairs} turns, "
+        f"{args.clock} clock, torch {torch.__version__}\n"
+    )
+    print("| " + " | ".join(HEADER) + " |")
+    print("|---" * len(HEADER) + "|", flush=True)
+    for name in zoo.names() if list(args.network) == ["all"] else args.network:
+        measure(name, args.side, args.pairs, args.threads, clock)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,69 @@
+"""Networks that are prepared by their memory format and precision alone."""
+
+import pytest
+import torch
+
+from napari_hsr.models import from_state_dict
+from napari_hsr.models.architectures.fast import plain
+from napari_hsr.models.prepared import prepared
+from napari_hsr.models.registry import ARCHITECTURES
+
+#: By name, whether bfloat16 is near enough to be offered.
+NETS = {
+    "awan": True,
+    "edsr": True,
+    "hdnet": False,
+    "hinet": True,
+    "hrnet": True,
+    "hscnn_plus": True,
+    "mirnet": True,
+    "mprnet": True,
+    "restormer": True,
+}
+
+
+@pytest.fixture(scope="module", params=NETS)
+def net(request):
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def model(parity, net):
+    published = next(a for a in ARCHITECTURES if a.id == net).published[0]
+    return from_state_dict(parity.filled(net, published().state_dict()))
+
+
+def test_what_is_offered(net, model):
+    assert model.precisions == (("float32", "bfloat16") if NETS[net] else ("float32",))
+    assert model.prepare in (plain.prepare, plain.prepare_reduced)
+
+
+@pytest.mark.parametrize("shape", [(1, 3, 1, 1), (2, 3, 19, 22)])
+def test_equal_to_the_exact_module(parity, model, shape):
+    image = parity.seeded_input(7, shape)
+    found = prepared(model, "float32")(image)
+    assert found.dtype == torch.float32
+    assert parity.relative_error(found, model.module(image)) <= 1e-5
+
+
+def test_reduced_precision_is_near(parity, model):
+    image = parity.seeded_input(8, (1, 3, 32, 40))
+    exact = model.module(image)
+    for precision in model.precisions[1:]:
+        found = prepared(model, precision)(image)
+        assert found.dtype == torch.float32
+        assert not torch.equal(found, exact)
+        assert parity.psnr(found, exact) >= 45
+        assert torch.isfinite(prepared(model, precision)(torch.zeros(1, 3, 9, 8))).all()
+
+
+def test_the_exact_module_is_left_as_it_is(parity, model):
+    image = parity.seeded_input(9, (1, 3, 8, 8))
+    before = {key: value.clone() for key, value in model.module.state_dict().items()}
+    exact = model.module(image)
+    for precision in model.precisions:
+        model.prepare(model.module, precision)(image)
+    assert torch.equal(model.module(image), exact)
+    after = model.module.state_dict()
+    assert all(torch.equal(after[key], before[key]) for key in before)
+    assert all(after[key].stride() == before[key].stride() for key in before)
