@@ -100,7 +100,7 @@ class CompareWidget(QWidget):
         layout.addStretch(0)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
-        self._scroll = VerticalScroll(inside)
+        self._scroll = VerticalScroll(inside, least=240)
         outer.addWidget(self._scroll)
         self.setMinimumWidth(280)
         # It scrolls in all height that the dock has; napari would add an empty stretch.

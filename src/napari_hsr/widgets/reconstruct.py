@@ -348,7 +348,9 @@ class ReconstructWidget(QWidget):
         buttons.addWidget(self.run_button, 1)
         buttons.addWidget(self.cancel_button, 1)
         outer = QVBoxLayout(self)
-        outer.addWidget(VerticalScroll(choices))  # Run stays in sight however low the window
+        outer.addWidget(
+            VerticalScroll(choices, least=150)
+        )  # Run stays in sight however low the window
         outer.addWidget(self.obstacle)
         outer.addWidget(self.estimate)
         outer.addLayout(buttons)
