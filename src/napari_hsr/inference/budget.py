@@ -1,9 +1,15 @@
 """How much memory a run may take, so that tiles are chosen by what is free.
 
-The process of an automatic run stays within :data:`LIMIT` where the cube leaves room, and cube
-and working memory within :data:`SHARE` of what is free: the same image is then cut into the same
-tiles on every computer with memory enough. On a GPU, where the cube does not lie, it is that
-share of the GPU's free memory. An explicit tile, or "whole", is taken as it is.
+Cube and working memory of an automatic run stay within :data:`SHARE` of what is free. Within
+that, the same image is cut into the same tiles on every computer with memory enough:
+
+* A network that depends on the whole image gets it while that takes no more than :data:`WHOLE`.
+* Tiles are chosen so that the process stays within :data:`LIMIT`, where the cube leaves room.
+* Only tiles of a network that reads far around them may take more, where smaller ones would
+  cost several times the work.
+
+On a GPU, where the cube does not lie, all three are that share of the GPU's free memory. An
+explicit tile, or "whole", is taken as it is.
 """
 
 from __future__ import annotations
@@ -17,7 +23,9 @@ if TYPE_CHECKING:
 
     from napari_hsr.models.descriptor import Model
 
-#: What the whole process should stay within.
+#: What the working memory of a whole image should stay within.
+WHOLE = 8e9
+#: What the whole process should stay within when it computes in tiles.
 LIMIT = 4e9
 #: What of it Python, its libraries and the weights take.
 PROCESS = 0.6e9
@@ -40,10 +48,13 @@ class Budget(NamedTuple):
         What automatic tiles keep to.
     most : int
         What they may take where smaller ones would waste most of the work.
+    whole : int
+        What the whole image may take, for a network that depends on it.
     """
 
     ordinary: int
     most: int
+    whole: int
 
 
 def free(device: torch.device | None = None) -> int:
@@ -67,11 +78,12 @@ def budget(height: int, width: int, model: Model, device: torch.device | None = 
     """What the tiles of an image of that size may take on the device; None is the CPU."""
     share = SHARE * free(device)
     if device is not None and device.type == "cuda":
-        return Budget(int(share), int(share))
+        return Budget(int(share), int(share), int(share))
     cube = output_bytes(height, width, model)
     ordinary = min(share - cube, LIMIT - PROCESS - cube)
     least = min(LEAST, share)
-    return Budget(int(max(ordinary, least)), int(max(share - cube, least)))
+    most = max(share - cube, least)
+    return Budget(int(max(ordinary, least)), int(most), int(min(most, WHOLE)))
 
 
 def per_pixel(model: Model, ensemble: str = "single") -> int:

@@ -47,6 +47,8 @@ def automatic(
     may = budget(height, width, model, device)
     needs = per_pixel(model, ensemble)
     if model.context is None:
+        if height * width * needs <= may.whole:
+            return height, width
         return _windows(height, width, may.ordinary // needs)
     return _cores(height, width, model.context, needs, may)
 
@@ -57,8 +59,6 @@ def _side(pixels: float, around: int = 0) -> int:
 
 
 def _windows(height: int, width: int, pixels: int) -> tuple[int, int]:
-    if height * width <= pixels:
-        return height, width
     side = max(LEAST_SIDE, isqrt(pixels))
     rows = min(height, side)
     columns = min(width, max(side, pixels // rows))
@@ -87,10 +87,16 @@ def _cores(height: int, width: int, context: int, needs: int, may: Budget) -> tu
         for side in sides:
             waste = _read(height, side, context) * _read(width, side, context) / (height * width)
             if waste <= accepted or side >= whole:
-                return min(side, whole), min(side, whole)
+                return _even_cores(height, side), _even_cores(width, side)
             tried.append((waste, side))
     side = min(tried)[1]
-    return side, side
+    return _even_cores(height, side), _even_cores(width, side)
+
+
+def _even_cores(length: int, side: int) -> int:
+    """Cores of one size, no larger than ``side`` and as many: a sliver would read as far around."""
+    cores = -(-length // side)
+    return min(side, -(-length // (8 * cores)) * 8)
 
 
 def _read(length: int, side: int, context: int) -> int:
