@@ -51,10 +51,7 @@ def open_viewer(theme: str):
 def demo(files) -> None:
     """The picture of the README."""
     viewer = open_viewer("dark")
-    panels = tour.add_panels(viewer)
-    tour.settle()
-    tour.fill(viewer, files)
-    tour.pin_patches(viewer, panels["Spectra"])
+    tour.arrange(viewer, files)
     save(viewer, "demo")
     viewer.close()
 
@@ -79,9 +76,9 @@ def explore(files, theme: str) -> None:
     from napari_hsr.viewer.layers import add_cube
 
     viewer = open_viewer(theme)
-    panels = tour.add_panels(viewer)
     add_cube(viewer, read(files.chart_cube), name="chart, reconstructed")
     add_cube(viewer, read(files.chart_truth), name="chart, ground truth")
+    panels = tour.add_panels(viewer)
     tour.settle()
     viewer.reset_view()
     axis.go_to(viewer, 620)

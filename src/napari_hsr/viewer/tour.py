@@ -41,10 +41,7 @@ def show_demo(files: DemoFiles, screenshot: Path, stay: bool) -> None:
 
     viewer = napari.Viewer(title="napari-hsr demonstration")
     viewer.window.resize(*SIZE)
-    panels = add_panels(viewer)
-    settle()  # the panels take their room first: the view is fitted to what is left
-    fill(viewer, files)
-    pin_patches(viewer, panels["Spectra"])
+    arrange(viewer, files)
     settle()
     viewer.screenshot(str(screenshot), canvas_only=False, flash=False)
     if stay:
@@ -53,13 +50,24 @@ def show_demo(files: DemoFiles, screenshot: Path, stay: bool) -> None:
         viewer.close()
 
 
-def fill(viewer, files: DemoFiles) -> None:
-    """Add photograph, cubes and the SAM map, and show the cubes and the map side by side."""
+def arrange(viewer, files: DemoFiles) -> None:
+    """Layers, then panels, then the view: each finds its room before the next."""
+    from napari_hsr.viewer import axis
+    from napari_hsr.viewer.grid import GridView
+
+    prediction, truth, *others = fill(viewer, files)
+    panels = add_panels(viewer)
+    settle()
+    GridView(viewer).show(prediction, truth, others)
+    axis.go_to(viewer, 550)
+    pin_patches(viewer, panels["Spectra"])
+
+
+def fill(viewer, files: DemoFiles) -> list:
+    """Add photographs, cubes and the SAM map; those of the chart are handed back."""
     from napari_hsr.io import read
     from napari_hsr.metrics.compare import compare_events
-    from napari_hsr.viewer import axis
     from napari_hsr.viewer.comparison import show_maps
-    from napari_hsr.viewer.grid import GridView
     from napari_hsr.viewer.layers import add_cube, add_photograph
 
     add_photograph(viewer, read(files.photograph), name="photograph")
@@ -71,8 +79,7 @@ def fill(viewer, files: DemoFiles) -> None:
     maps = show_maps(
         viewer, comparison.maps, prediction, truth, comparison.evaluation.protocol_text
     )
-    GridView(viewer).show(prediction, truth, [photograph, *maps])
-    axis.go_to(viewer, 550)
+    return [prediction, truth, photograph, *maps]
 
 
 def add_panels(viewer) -> dict:
