@@ -138,6 +138,13 @@ def test_an_ensemble_begins_its_tile_anew(image):
     assert progress[-1].done == 8 * result.tiles
 
 
+def test_strips_of_the_whole_image_are_not_cut(image):
+    model = toy(50 * 50)
+    with pytest.raises(HSRError, match="not enough memory for strips of the whole image"):
+        reconstruct(image, model, tile="whole", ensemble="strips", device="cpu")
+    assert model.module.refused == 1
+
+
 def test_where_even_the_smallest_tile_fails_there_is_one_sentence(image):
     model = toy(100)
     with pytest.raises(HSRError, match=r"not enough memory for toy, not even in tiles of 17") as e:

@@ -138,6 +138,11 @@ def events(
                     raise
             if short:  # the error is gone by now, and with it what it held
                 give_back(torch_device)
+                if ensemble == "strips":
+                    raise InputError(
+                        "There is not enough memory for strips of the whole image: "
+                        "choose 'single', which can be computed in tiles."
+                    )
                 work.halve()
                 continue
             rows, columns = (
