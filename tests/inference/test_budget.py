@@ -167,10 +167,11 @@ def test_what_is_said_before_the_run(free):
     free(16 * GB)
     model = toy(context=None, bands=31)
     assert estimate((4000, 6000), model, "whole").words() == (
-        "The cube takes 3.0 GB, computing it from the whole image at once 76.1 GB more."
+        "The cube takes 3.0 GB of memory; computing it from the whole image at once takes "
+        "about 76.1 GB more."
     )
     assert estimate((100, 100), model, 60).words() == (
-        "The cube takes 1 MB, computing it in 4 tiles 11 MB more."
+        "The cube takes 1 MB of memory; computing it in 4 tiles takes about 11 MB more."
     )
 
 

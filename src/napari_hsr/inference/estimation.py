@@ -34,8 +34,8 @@ class Estimate:
         """One line for people."""
         how = "from the whole image at once" if self.tiles == 1 else f"in {self.tiles} tiles"
         return (
-            f"The cube takes {_size(self.bytes_output)}, computing it {how} "
-            f"{_size(self.bytes_working)} more."
+            f"The cube takes {_size(self.bytes_output)} of memory; computing it {how} takes "
+            f"about {_size(self.bytes_working)} more."
         )
 
 
