@@ -5,7 +5,8 @@
 The exact module, its copies and a large float32 matrix product take turns in one process; times
 are medians, and ratios are medians of the ratios of each turn. Other work on the machine spoils
 them: the load is printed, and ``--clock cpu --threads 1`` counts the seconds of the processor
-instead of those of the wall. The share of the limit is the multiplications of the *exact* module
+instead of those of the wall; with OMP_WAIT_POLICY=passive in the environment threads do not take
+the processor while they wait for each other. The share of the limit is the multiplications of the *exact* module
 in a second of the copy, against those of the matrix product.
 
 Memory is the highest resident memory during one pass above that before it, each in a process of
@@ -181,7 +182,8 @@ def main() -> None:
     clock = time.perf_counter if args.clock == "wall" else time.process_time
     print(
         f"{args.side} x {args.side} pixels, {args.threads} threads, medians of {args.pairs} turns, "
-        f"{args.clock} clock, torch {torch.__version__}\n"
+        f"{args.clock} clock, torch {torch.__version__}, "
+        f"OMP_WAIT_POLICY {os.environ.get('OMP_WAIT_POLICY', 'not set')}\n"
     )
     print("| " + " | ".join(HEADER) + " |")
     print("|---" * len(HEADER) + "|", flush=True)

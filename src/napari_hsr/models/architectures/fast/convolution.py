@@ -27,6 +27,18 @@ def _fused() -> bool:
     )
 
 
+@cache
+def _computed(dtype: torch.dtype) -> bool:
+    """Whether they compute in this type on this processor."""
+    known = {
+        torch.bfloat16: "_is_mkldnn_bf16_supported",
+        torch.float16: "_is_mkldnn_fp16_supported",
+    }
+    if dtype not in known:
+        return dtype == torch.float32
+    return hasattr(torch.ops.mkldnn, known[dtype]) and getattr(torch.ops.mkldnn, known[dtype])()
+
+
 def convolve(
     x: Tensor,
     weight: Tensor,
@@ -54,7 +66,7 @@ def convolve(
     onto : torch.Tensor, optional
         What the result is added to, before the activation; it is overwritten.
     """
-    if not (_fused() and x.device.type == "cpu"):
+    if x.device.type != "cpu" or not (_fused() and _computed(x.dtype)):
         y = functional.conv2d(x, weight, bias, stride, padding, groups=groups)
         return _activate(y if onto is None else onto.add_(y), gelu, slope)
     around = [padding] * 2 if isinstance(padding, int) else list(padding)
