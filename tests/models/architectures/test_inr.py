@@ -8,6 +8,7 @@ from napari_hsr import reconstruct
 from napari_hsr.errors import InputError, ModelError
 from napari_hsr.models import finer, from_state_dict
 from napari_hsr.models.architectures import inr
+from napari_hsr.models.prepared import prepared
 
 #: The same build, small enough to be made in no time.
 SMALL = inr.Layout(channels=3, widths=(4, 6, 8, 8, 12), blocks=2, hidden=inr.HIDDEN, bands=31)
@@ -106,7 +107,8 @@ def test_constant_images_give_finite_cubes(small, value):
 def test_runs_in_windows_as_trained(small):
     image = np.random.default_rng(0).random((70, 90, 3)).astype(np.float32)
     sizes = []
-    handle = small.module.register_forward_pre_hook(lambda _, x: sizes.append(x[0].shape[-2:]))
+    run = prepared(small, "float32")
+    handle = run.register_forward_pre_hook(lambda _, x: sizes.append(x[0].shape[-2:]))
     try:
         cube = reconstruct(image, small, device="cpu")
         whole = reconstruct(image, small, tile="whole", device="cpu")

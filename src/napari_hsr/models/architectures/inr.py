@@ -21,6 +21,7 @@ from torch.nn import functional
 
 from napari_hsr.errors import InputError, ModelError
 from napari_hsr.models import rules
+from napari_hsr.models.architectures.fast.inr import prepare
 from napari_hsr.models.architectures.loading import card_for, fill, numbered
 from napari_hsr.models.architectures.padding import pad_below_right, pad_to_least
 from napari_hsr.models.card import ModelCard
@@ -44,7 +45,7 @@ LEAST = 2 * CELL
 #: Width of the perceptrons where nothing else is known, and their depth.
 HIDDEN, _LAYERS = 64, 5
 #: Periods of the coordinates, in sides of the image.
-_PERIODS = (4.0, 2.0)
+PERIODS = (4.0, 2.0)
 
 _BODY = "hyper.model."
 _BLOCKS = 10  # the place of the first block of one width
@@ -80,7 +81,7 @@ class Layout:
     @property
     def perceptron(self) -> tuple[int, ...]:
         """Widths of the perceptron, the input first."""
-        into = self.channels + 4 * len(_PERIODS)
+        into = self.channels + 4 * len(PERIODS)
         return (into, *[self.hidden] * (_LAYERS - 1), self.bands)
 
     @property
@@ -183,7 +184,7 @@ class INR(nn.Module):
         for length in (width, height):
             fine = torch.arange(length * self.finer, device=image.device, dtype=torch.float32)
             at = ((fine + 0.5) / self.finer - 0.5) / length
-            turns.append([2 * torch.pi * at / period for period in _PERIODS])
+            turns.append([2 * torch.pi * at / period for period in PERIODS])
         waves = []
         for x, y in zip(*turns, strict=True):
             waves += [x.cos()[None, :], x.sin()[None, :], y.cos()[:, None], y.sin()[:, None]]
@@ -279,8 +280,10 @@ def load(weights: Weights, card: ModelCard | None = None) -> Model:
         bands=layout.bands,
         context=None,
         window=TRAINED_SIDE,
+        precisions=("float32", "bfloat16"),
         bytes_per_pixel=4 * 3 * (layout.widths[0] + layout.widths[-1] // CELL**2 + layout.bands),
         rule=rule,
+        prepare=prepare,
     )
 
 
