@@ -52,7 +52,7 @@ TORCH_SUFFIXES = (".pth", ".pt", ".pkl", ".ckpt")
 
 
 def read_weights(path: str | os.PathLike) -> dict[str, torch.Tensor]:
-    """The tensors of a file, on the CPU.
+    """The tensors of a file, on the CPU; those of a large one are not read before they are used.
 
     Parameters
     ----------
@@ -66,8 +66,10 @@ def read_weights(path: str | os.PathLike) -> dict[str, torch.Tensor]:
         If the file is damaged, holds no state dict, or cannot be read without running code
         that it names.
     """
-    from safetensors import SafetensorError
+    from safetensors import SafetensorError, safe_open
     from safetensors.torch import load_file
+
+    from napari_hsr.models import mapped
 
     if Path(path).suffix.lower() in TORCH_SUFFIXES:
         content = read_torch(path)
@@ -76,6 +78,9 @@ def read_weights(path: str | os.PathLike) -> dict[str, torch.Tensor]:
         except ModelError as error:
             raise FileError(path, str(error).rstrip(".")) from error
     try:
+        if mapped.worth_it(path):
+            with safe_open(path, framework="pt"):  # finds what is damaged
+                return mapped.tensors(path)
         return load_file(path)
     except (SafetensorError, OSError) as error:
         raise FileError(path, f"a safetensors file was expected ({error})") from error
@@ -122,11 +127,14 @@ def weights_sha256(weights: dict[str, torch.Tensor]) -> str:
     """Hash of names, types, shapes and values, whatever file or card carries them."""
     import torch
 
+    from napari_hsr.models import mapped
+
     digest = hashlib.sha256()
     for key in sorted(weights):
         tensor = weights[key].detach().cpu().contiguous()
         digest.update(f"{key} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
-        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().tobytes())
+        digest.update(tensor.reshape(-1).view(torch.uint8).numpy())
+        mapped.release(tensor)
     return digest.hexdigest()
 
 

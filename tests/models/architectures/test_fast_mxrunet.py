@@ -83,7 +83,8 @@ def test_equal_in_bands_of_rows(parity, model, monkeypatch):
 
 
 def test_equal_with_shared_kernels(parity, model, monkeypatch):
-    monkeypatch.setattr(fast, "SHARED_FROM", 100)
+    monkeypatch.setattr(shared, "SHARED_FROM", 100)
+    monkeypatch.setattr(shared, "_VALUES_AT_ONCE", 300)
     copy = fast.prepare(model.module, "float32")
     ours = [part for part in copy.modules() if isinstance(part, shared.SharedConvolution)]
     kernels = {p.data_ptr() for k, p in model.module.named_parameters() if k.endswith("weight_v")}

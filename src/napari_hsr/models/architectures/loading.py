@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from napari_hsr.errors import ModelError
+from napari_hsr.models import mapped
 from napari_hsr.models.card import ModelCard, WavelengthsNeededError
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ def fill(build: Callable[[], nn.Module], weights: Mapping[str, Tensor], title: s
         Makes the network; called where tensors take no memory. Constant buffers must be in
         the state dict.
     weights : mapping of str to torch.Tensor
-        They are copied.
+        They are copied, unless they lie in a mapped file.
     title : str
         Name of the network for messages.
 
@@ -80,8 +81,13 @@ def fill(build: Callable[[], nn.Module], weights: Mapping[str, Tensor], title: s
     for key, value in weights.items():
         if not torch.isfinite(value).all():
             raise ModelError(f"The weights of {title} hold NaN or infinite values in {key}.")
-    module.to_empty(device="cpu")
-    module.load_state_dict(dict(weights), strict=True)
+        mapped.release(value)
+    if all(mapped.is_mapped(weights[key]) for key in weights):
+        # Their file is their memory: nobody else can change them.
+        module.load_state_dict(dict(weights), strict=True, assign=True)
+    else:
+        module.to_empty(device="cpu")
+        module.load_state_dict(dict(weights), strict=True)
     return module.eval().requires_grad_(False)
 
 

@@ -15,13 +15,14 @@ import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
+from napari_hsr.models import mapped
+from napari_hsr.models.architectures.fast import shared
 from napari_hsr.models.architectures.fast.convolution import (
     CHANNELS_LAST,
     convolve,
     hold,
     packed,
 )
-from napari_hsr.models.architectures.fast.shared import SHARED_FROM, SharedConvolution
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -82,9 +83,9 @@ def _encoded(step: nn.Sequential, dtype: torch.dtype) -> _Convolution:
 
 def _decoded(conv: WeightNormConv2d, dtype: torch.dtype) -> nn.Module:
     """A convolution of the decoder; a large kernel that needs no conversion is not copied."""
-    if dtype == torch.float32 and conv.weight_v.numel() >= SHARED_FROM:
-        return SharedConvolution(conv)
-    return _Convolution(conv.kernel(), conv.bias, dtype)
+    if dtype == torch.float32 and conv.weight_v.numel() >= shared.SHARED_FROM:
+        return shared.SharedConvolution(conv)
+    return _Convolution(shared.folded(conv, dtype), conv.bias, dtype)
 
 
 class _Residual(nn.Module):
@@ -256,6 +257,8 @@ class FastMXRUNet(nn.Module):
         self.middle = nn.ModuleList(_decoded(step[0], dtype) for step in exact.layers[3])
         self.decoder = nn.ModuleList(_Decoder(block, dtype) for block in exact.layers[4:8])
         self.last = _Last(exact.layers, dtype)
+        for parameter in exact.parameters():
+            mapped.release(parameter)  # has been read
 
     def forward(self, rgb: Tensor) -> Tensor:
         """Spectra of every pixel."""
