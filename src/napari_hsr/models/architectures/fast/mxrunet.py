@@ -31,19 +31,20 @@ if TYPE_CHECKING:
     from napari_hsr.models.architectures.normalised import WeightNormConv2d
 
 #: Values of one tensor in a band of the last part: small enough to stay near the processor.
-_VALUES_AT_ONCE = 2**21
+_VALUES_AT_ONCE = 2**20
 
 
 def mish_(x: Tensor) -> Tensor:
-    """x · tanh(softplus(x)), in place: with n = eˣ + e²ˣ/2 it is x - x/(n + 1).
+    """x · tanh(softplus(x)), in place: with n = eˣ + e²ˣ/2 it is x · n/(n + 1).
 
     One exponential instead of an exponential, a logarithm and a hyperbolic tangent. Beyond
-    x = 20 the second term is nothing in float32, so its exponent stops there.
+    x = 20 the fraction is 1 in float32, so its exponent stops there.
     """
     wide = x.float()
     n = wide.clamp(max=20.0).exp_()
-    n.addcmul_(n, n, value=0.5).add_(1.0)
-    wide.addcdiv_(wide, n, value=-1.0)
+    n.addcmul_(n, n, value=0.5)
+    n.div_(n + 1.0)
+    wide.mul_(n)
     return wide if wide is x else x.copy_(wide)
 
 
@@ -166,15 +167,18 @@ def _empty(like: Tensor, channels: int, height: int, width: int) -> Tensor:
     return torch.empty(shape, dtype=like.dtype, device=like.device, memory_format=CHANNELS_LAST)
 
 
-def _blurred(squares: Tensor) -> Tensor:
+def _blurred(squares: Tensor, out: Tensor | None = None) -> Tensor:
     """(N, h, 2, w, 2, C), a quarter each → (N, C, 2h, 2w): with those above and to the left."""
     number, h, _, w, _, channels = squares.shape
     grown = squares.new_empty(number, 2 * h + 1, 2 * w + 1, channels)
     grown[:, 1:, 1:].unflatten(1, (h, 2)).unflatten(3, (w, 2)).copy_(squares)
+    del squares
     grown[:, 0, 1:] = grown[:, 1, 1:]
     grown[:, :, 0] = grown[:, :, 1]
     pairs = grown[:, :, 1:] + grown[:, :, :-1]
-    return (pairs[:, 1:] + pairs[:, :-1]).permute(0, 3, 1, 2)
+    del grown
+    place = None if out is None else out.permute(0, 2, 3, 1)
+    return torch.add(pairs[:, 1:], pairs[:, :-1], out=place).permute(0, 3, 1, 2)
 
 
 class _Decoder(nn.Module):
@@ -187,15 +191,15 @@ class _Decoder(nn.Module):
         self.attention = _Attention(exact.conv2[2], dtype) if len(exact.conv2) > 2 else None
 
     def forward(self, x: Tensor, skip: Tensor) -> Tensor:
-        up = _blurred(self.shuf(x))
+        size, twice = skip.shape[-2:], torch.Size(2 * n for n in x.shape[-2:])
+        channels = len(self.shuf.conv.kernel) // 4
+        joined = _empty(x, channels + skip.shape[1], *size)
+        place = joined[:, :channels]  # what comes there is not negative
+        if size == twice:
+            _blurred(self.shuf(x), out=place)
+        else:
+            place.copy_(F.interpolate(_blurred(self.shuf(x)), size, mode="nearest"))
         del x
-        size = skip.shape[-2:]
-        if up.shape[-2:] != size:
-            up = F.interpolate(up, size, mode="nearest")
-        channels = up.shape[1]
-        joined = _empty(up, channels + skip.shape[1], *size)
-        joined[:, :channels] = up  # not negative already
-        del up
         torch.addcmul(self.shift, skip, self.scale, out=joined[:, channels:]).relu_()
         del skip
         x = self.convs[0](joined, relu=True)
