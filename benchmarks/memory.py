@@ -2,20 +2,28 @@
 
     python benchmarks/memory.py [--side 256] [--precision float32] [NETWORK ...]
 
-Each network runs in a process of its own, on the CPU: one pass over a small image, so that
+Each network runs in processes of its own, on the CPU: one pass over a small image, so that
 libraries are loaded and weights laid out, then one over an image of that side. Printed is the
 highest resident memory during that pass above that before it, without the image, as the kernel
-counts it (Linux), for each pixel. Automatic tiles are sized by the declared figure: it should be
-1.0 to 1.6 times the measured one.
+counts it (Linux), for each pixel: the median of three processes, since the allocator keeps now
+more and now less. Automatic tiles are sized by the declared figure: it should be 1.0 to 1.6
+times the measured one.
 """
 
 from __future__ import annotations
 
 import argparse
+import ctypes
+import gc
+import json
 import re
 import subprocess
 import sys
 from pathlib import Path
+from statistics import median
+
+#: Processes for each network.
+RUNS = 3
 
 
 def resident(field: str) -> int:
@@ -37,6 +45,8 @@ def measure(name: str, side: int, precision: str) -> tuple[float, int, int, int]
     with torch.inference_mode():
         module(torch.rand(1, model.channels, 32, 32))
         image = torch.rand(1, model.channels, side, side)
+        gc.collect()
+        ctypes.CDLL(None).malloc_trim(0)  # what loading left would be used again, unseen
         Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
         before = resident("VmRSS")
         module(image)
@@ -55,17 +65,23 @@ def main() -> None:
     parser.add_argument("--one", action="store_true", help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.one:
-        measured, declared, before, peak = measure(args.network[0], args.side, args.precision)
-        print(
-            f"{args.network[0]:16} {measured:9.0f} {declared:9d} {declared / measured:6.2f} "
-            f"{before / 2**20:9.0f} {peak / 2**20:9.0f}"
-        )
+        print(json.dumps(measure(args.network[0], args.side, args.precision)))
         return
     print(f"{args.side} x {args.side} pixels, {args.precision}; bytes for each pixel, then MiB")
     print(f"{'network':16} {'measured':>9} {'declared':>9} {'ratio':>6} {'before':>9} {'peak':>9}")
     for name in args.network or ["root_polynomial", *zoo.names()]:
         options = ["--one", "--side", str(args.side), "--precision", args.precision]
-        subprocess.run([sys.executable, __file__, name, *options], check=True)
+        command = [sys.executable, __file__, name, *options]
+        runs = [
+            json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
+            for _ in range(RUNS)
+        ]
+        measured, declared, before, peak = map(median, zip(*runs, strict=True))
+        print(
+            f"{name:16} {measured:9.0f} {declared:9d} {declared / measured:6.2f} "
+            f"{before / 2**20:9.0f} {peak / 2**20:9.0f}",
+            flush=True,
+        )
 
 
 if __name__ == "__main__":

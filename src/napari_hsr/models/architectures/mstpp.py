@@ -119,7 +119,7 @@ def load(weights: Mapping[str, Tensor], card: ModelCard | None = None) -> Model:
         context=None,  # attention sums over the whole image
         tile_difference=TileDifference(0.079),
         precisions=("float32", "bfloat16"),
-        bytes_per_pixel=2800,
+        bytes_per_pixel=3200,
         rule=rule,
         prepare=prepare,
     )

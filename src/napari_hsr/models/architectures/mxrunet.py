@@ -363,7 +363,7 @@ def load(weights: Weights, card: ModelCard | None = None) -> Model:
             (sum(layout.blocks), layout.bottleneck, layout.attention)
         ),
         precisions=("float32", "bfloat16"),
-        bytes_per_pixel=4 * 3 * module.layers[11][0].weight_v.shape[1],
+        bytes_per_pixel=4 * 4 * module.layers[11][0].weight_v.shape[1],
         rule=rule,
         prepare=prepare,
     )
