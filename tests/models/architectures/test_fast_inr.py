@@ -82,13 +82,13 @@ def test_equal_where_torch_fuses_nothing(parity, small, monkeypatch):
 
 
 @pytest.mark.parametrize("size", [(1, 1), (2, 3), (5, 4), (16, 33)])
-@pytest.mark.parametrize("channels", [5, 7])
-def test_winograd_is_convolution(parity, monkeypatch, size, channels):
+def test_winograd_is_convolution(parity, monkeypatch, size):
     monkeypatch.setattr(winograd, "_SQUARES_AT_ONCE", 20)
     image = parity.seeded_input(11, (1, 7, *size)).contiguous(memory_format=torch.channels_last)
-    kernel = parity.seeded_input(12, (channels, 7, 3, 3)) - 0.5
+    kernel = parity.seeded_input(12, (7, 7, 3, 3)) - 0.5
+    found = winograd.convolve_(winograd.padded(image), winograd.transformed(kernel))
+    found = found[: size[0], : size[1]].permute(2, 0, 1)[None]
     expected = torch.nn.functional.conv2d(image.double(), kernel.double(), padding=1)
-    found = winograd.convolve(image, winograd.transformed(kernel))
     assert parity.relative_error(found, expected) <= 1e-6
 
 

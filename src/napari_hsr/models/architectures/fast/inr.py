@@ -38,17 +38,18 @@ _SQUARED_AT_ONCE = 2**20
 #: Channels that are widened to float32 at a time.
 _CHANNELS_AT_ONCE = 512
 #: Cells whose perceptrons run at a time.
-_CELLS_AT_ONCE = 512
+_CELLS_AT_ONCE = 1024
 
 
 def _normalise_(x: Tensor, weight: Tensor, bias: Tensor, eps: float) -> None:
     """Instance norm and ReLU of one image in place; in float32 whatever it is in."""
     pixels = x[0].permute(1, 2, 0)
     wide = pixels.float()
-    wide -= wide.mean((0, 1))
+    number = wide[..., 0].numel()
+    wide -= wide.sum(1).sum(0) / number  # along one side, then the other: ten times as fast
     rows = max(1, _SQUARED_AT_ONCE // wide[0].numel())
-    squares = sum(part.square().sum((0, 1)) for part in wide.split(rows))
-    scale = weight * torch.rsqrt(squares / wide[..., 0].numel() + eps)
+    squares = sum(part.square().sum(1).sum(0) for part in wide.split(rows))
+    scale = weight * torch.rsqrt(squares / number + eps)
     torch.addcmul(bias, wide, scale, out=wide).relu_()
     if wide is not pixels:
         pixels.copy_(wide)
@@ -61,19 +62,26 @@ class _Step(nn.Module):
         super().__init__()
         conv, norm = exact[0], exact[1]
         self.dtype, self.stride, self.eps = dtype, conv.stride[0], norm.eps
-        wide = self.stride == 1 and conv.in_channels >= winograd.WORTH_FROM
+        same = self.stride == 1 and conv.in_channels == conv.out_channels
+        wide = same and conv.in_channels >= winograd.WORTH_FROM
         self.squares = dtype == torch.float32 and wide
         kernel = conv.weight.detach()
         kernel = winograd.transformed(kernel) if self.squares else packed(kernel, dtype)
         hold(self, kernel=kernel, weight=norm.weight.detach(), bias=norm.bias.detach())
 
-    def forward(self, x: Tensor) -> Tensor:
-        """(1, into, H, W) → (1, out, H/stride, W/stride), rounded up, in channels_last.
+    def taken(self, x: Tensor) -> Tensor:
+        """(1, into, H, W) as the next function wants it."""
+        x = x.to(self.dtype)
+        return winograd.padded(x) if self.squares else x
 
-        ``x`` may be overwritten; the result is not yet normalised.
+    def forward(self, x: Tensor, height: int, width: int) -> Tensor:
+        """What was taken → (1, out, height, width), in channels_last; not yet normalised.
+
+        What was taken may be overwritten.
         """
         if self.squares:
-            return winograd.convolve(x, self.kernel)
+            y = winograd.convolve_(x, self.kernel)[:height, :width]
+            return y.permute(2, 0, 1)[None]
         return convolve(x, self.kernel, stride=self.stride, padding=1)
 
     def normalise_(self, x: Tensor) -> None:
@@ -98,18 +106,24 @@ class _Perceptrons(nn.Module):
                 hold(self, **{f"{name}{i}": kernel[taken], f"{name}{i}_bias": bias[taken]})
                 start += size
 
-    def _made(self, name: str, cells: Tensor) -> Tensor:
-        return F.linear(cells, getattr(self, name), getattr(self, f"{name}_bias"))
-
     def forward(self, cells: Tensor, values: Tensor) -> Tensor:
         """(cells, width) and (cells, pixels, inputs) → (cells, pixels, bands)."""
+        largest = max(into * out for into, out in self.widths)
+        space = cells.new_empty(len(cells) * largest)  # taken once, for all layers in turn
         for i, (into, out) in enumerate(self.widths):
             if i > 0:
                 values = F.leaky_relu_(values, SLOPE)
-            matrices = self._made(f"weights{i}", cells).unflatten(1, (into, out))
-            values = torch.bmm(values, matrices).add_(self._made(f"biases{i}", cells)[:, None])
-            del matrices
+            weights, weights_bias, biases, biases_bias = self.made(i)
+            matrices = space[: len(cells) * into * out].view(len(cells), -1)
+            torch.addmm(weights_bias, cells, weights.T, out=matrices)
+            values = torch.bmm(values, matrices.unflatten(1, (into, out)))
+            values += F.linear(cells, biases, biases_bias)[:, None]
         return values
+
+    def made(self, layer: int) -> tuple[Tensor, ...]:
+        """The convolution's kernel and bias for the weights of a layer, and for its biases."""
+        names = (f"weights{layer}", f"weights{layer}_bias", f"biases{layer}", f"biases{layer}_bias")
+        return tuple(getattr(self, name) for name in names)
 
 
 class FastINR(nn.Module):
@@ -138,8 +152,9 @@ class FastINR(nn.Module):
         image = pad_to_least(pad_below_right(image, self.cell), self.least)
         cells = image.contiguous(memory_format=CHANNELS_LAST)
         for step in (*self.steps, *self.blocks):
-            cells = cells.to(step.dtype)
-            cells = step(cells)
+            size = [(n - 1) // step.stride + 1 for n in cells.shape[-2:]]
+            cells = step.taken(cells)
+            cells = step(cells, *size)
             step.normalise_(cells)
         if self.finer > 1:
             image = F.interpolate(image, scale_factor=self.finer, mode="bilinear")
