@@ -6,16 +6,20 @@ import signal
 import numpy as np
 import pytest
 import tifffile
+import torch
 
 from napari_hsr import load_model, read, reconstruct
 from napari_hsr.cli import predict
-from napari_hsr.models import DEFAULT
+from napari_hsr.inference import estimate, passes
+from napari_hsr.models import DEFAULT, import_checkpoint
+from napari_hsr.models.architectures import drcr, inr, mstpp
 
 
 def test_one_photograph_to_one_file_equals_the_python_api(hsr, photograph, tmp_path):
     source, out = photograph(), tmp_path / "cube.mat"
     status, said, warned = hsr("predict", source, "-o", out)
-    assert (status, warned) == (0, "")
+    takes = estimate((6, 5), load_model(DEFAULT)).words()
+    assert (status, warned) == (0, f"note: photo.png: {takes}\n")
     assert f"{source} -> {out}" in said
     assert f"1 of 1 reconstructed with {DEFAULT}" in said.splitlines()[-1]
     np.testing.assert_array_equal(
@@ -80,6 +84,9 @@ def test_no_input_at_all_is_status_1(hsr, tmp_path):
         (["-o", "{}/out", "--input-encoding", "rot13"], "rot13"),
         (["-o", "{}/out", "--tile", "0"], "tile"),
         (["-o", "{}/out", "--tile", "big"], "tile"),
+        (["-o", "{}/out", "--ensemble", "max"], "no ensemble 'max'; there are: single, mean"),
+        (["-o", "{}/out", "--finer", "3"], "--finer"),
+        (["-o", "{}/out", "--finer", "2"], "cannot be evaluated between its pixels: only INR"),
     ],
 )
 def test_wrong_options_are_said_before_any_work(hsr, photograph, tmp_path, options, reason):
@@ -212,8 +219,88 @@ def test_ctrl_c_ends_the_batch_and_leaves_nothing_half_written(
 def test_progress_shows_on_a_terminal_only(hsr, photograph, tmp_path, monkeypatch):
     source = photograph()
     *_, warned = hsr("predict", source, "-o", tmp_path / "o.mat")
-    assert warned == ""
+    assert "%" not in warned
+    assert "1/1" not in warned
     monkeypatch.setattr(predict.sys.stderr, "isatty", lambda: True, raising=False)
     *_, warned = hsr("predict", source, "-o", tmp_path / "o.mat")
     assert "1/1 photo.png" in warned
     assert "%" in warned
+
+
+# --- what the networks of the field can do more -------------------------------------------
+
+NETS = {
+    "mstpp": lambda: mstpp.MSTPlusPlus(3, 31, 8, 1, (1, 1, 1)),
+    "drcr": lambda: drcr.DRCR(width=16, blocks=1, hidden=4),
+    "inr": lambda: inr.INR(inr.Layout(3, (4, 6, 8, 8, 12), 2, inr.HIDDEN, 31)),
+}
+
+
+@pytest.fixture
+def net(tmp_path):
+    """Imports a small network with random weights under its own name: ``net("mstpp")``."""
+
+    def make(name: str):
+        torch.manual_seed(0)
+        torch.save(NETS[name]().state_dict(), tmp_path / f"{name}.pth")
+        return import_checkpoint(tmp_path / f"{name}.pth", name)
+
+    return make
+
+
+@pytest.mark.parametrize("ensemble", passes.ENSEMBLES)
+def test_every_ensemble_is_that_of_the_python_api(hsr, photograph, net, tmp_path, ensemble):
+    source, out, model = photograph(), tmp_path / "c.h5", net("drcr")
+    status, _, warned = hsr("predict", source, "-o", out, "--model", "drcr", "--ensemble", ensemble)
+    assert status == 0, warned
+    cube, expected = read(out), reconstruct(source, model, ensemble=ensemble)
+    np.testing.assert_array_equal(np.asarray(cube.data), expected.data)
+    words = passes.find(ensemble).words
+    assert [step for step in cube.provenance.steps if step == words] == ([words] if words else [])
+    assert estimate((6, 5), model, ensemble=ensemble).words() in warned
+
+
+def test_one_pass_is_the_default_and_the_help_names_the_others(hsr, photograph, net, tmp_path):
+    source, model = photograph(), net("mstpp")
+    hsr("predict", source, "-o", tmp_path / "c.h5", "--model", "mstpp")
+    single, mean = (reconstruct(source, model, ensemble=e).data for e in ("single", "mean"))
+    np.testing.assert_array_equal(np.asarray(read(tmp_path / "c.h5").data), single)
+    assert not np.allclose(single, mean)
+    said = hsr("predict", "--help")[1]
+    assert all(name in said for name in passes.ENSEMBLES)
+
+
+@pytest.mark.parametrize("finer", [2, 4])
+def test_a_finer_grid_says_that_it_was_never_trained_for(hsr, photograph, net, tmp_path, finer):
+    source, out, model = photograph(), tmp_path / "c.h5", net("inr")
+    status, _, warned = hsr("predict", source, "-o", out, "--model", "inr", "--finer", finer)
+    assert status == 0, warned
+    cube = read(out)
+    assert cube.shape == (31, 6 * finer, 5 * finer)
+    np.testing.assert_array_equal(
+        np.asarray(cube.data), reconstruct(source, model, finer=finer).data
+    )
+    assert "never trained for that" in warned
+    assert any("never trained for" in step for step in cube.provenance.steps)
+    assert estimate((6, 5), model, finer=finer).words() in warned
+
+
+def test_a_finer_grid_of_another_network_is_one_sentence(hsr, photograph, net, tmp_path):
+    net("mstpp")
+    asked = ("predict", photograph(), "-o", tmp_path / "c.h5", "--model", "mstpp", "--finer", 2)
+    status, _, warned = hsr(*asked)
+    assert status == 2
+    last = warned.splitlines()[-1]
+    assert last.endswith("mstpp cannot be evaluated between its pixels: only INR-HSISR can.")
+    assert not (tmp_path / "c.h5").exists()
+
+
+def test_what_a_run_takes_is_said_before_it_and_not_of_what_is_refused(hsr, photograph, tmp_path):
+    photograph("in/a.png"), photograph("in/b.png", seed=1)
+    *_, warned = hsr("predict", tmp_path / "in", "-o", tmp_path / "out")
+    lines = warned.splitlines()
+    assert [line.split(": ")[:2] for line in lines] == [["note", "a.png"], ["note", "b.png"]]
+    assert all("The cube takes 4 kB of memory" in line for line in lines)
+    asked = ("predict", tmp_path / "in", "-o", tmp_path / "out", "--model", "rootpoly-nikon-d700")
+    *_, warned = hsr(*asked)
+    assert "of memory" not in warned

@@ -11,12 +11,13 @@ import textwrap
 import warnings
 from typing import TYPE_CHECKING
 
+from napari_hsr.cli import measure
 from napari_hsr.cli.output import note, print_json
 
 if TYPE_CHECKING:
     from napari_hsr.models import ModelCard
 
-HELP = "list, show, import, edit, remove and export models"
+HELP = "list, show, import, edit, measure, remove and export models"
 
 #: What can be stated of a model, with the help of each option.
 _FACTS = {
@@ -69,6 +70,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     edit = action("edit", "complete or correct the card of an imported model")
     edit.add_argument("name", metavar="NAME")
     _add_facts(edit)
+
+    measured = action("measure", measure.HELP)
+    measure.add_arguments(measured)
+    with_json(measured)
 
     action("remove", "delete an imported model").add_argument("name", metavar="NAME")
 
@@ -145,7 +150,6 @@ def _show(args: argparse.Namespace) -> int:
     else:
         _print_card(card)
         _print_row("Architecture", card.architecture)
-        _print_row("Source", card.source)
         _print_row("SHA-256 of the weights", card.weights_sha256 or "not pinned")
     return 0
 
@@ -226,6 +230,7 @@ _ACTIONS = {
     "show": _show,
     "import": _import,
     "edit": _edit,
+    "measure": measure.run,
     "remove": _remove,
     "export": _export,
     "catalogue": _catalogue,

@@ -72,7 +72,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--precision",
         metavar="P",
         default="auto",
-        help="auto (default), float32, bfloat16 or float16",
+        help="auto (default), float32, bfloat16 or float16; auto takes bfloat16 where the model's "
+        "card has its error and the device computes in it natively (see napari-hsr models measure)",
+    )
+    parser.add_argument(
+        "--ensemble",
+        metavar="E",
+        default="single",
+        help="single (default), mean or median of the eight flips and transposes of the image at "
+        "eight times the work, or strips, as DRCR-Net's published results were computed",
+    )
+    parser.add_argument(
+        "--finer",
+        metavar="N",
+        type=int,
+        choices=(2, 4),
+        default=1,
+        help="2 or 4: evaluate INR-HSISR on a grid so many times as fine as the photograph along "
+        "each side, for which it was never trained",
     )
 
 
@@ -124,12 +141,14 @@ def _check_options(args: argparse.Namespace, model: Any) -> None:
     """Say once, before the batch, what would be wrong with every photograph."""
     from napari_hsr.colour import normalise_encoding
     from napari_hsr.errors import InputError
-    from napari_hsr.inference import devices
+    from napari_hsr.inference import devices, grid, passes
 
     try:
         if args.input_encoding:
             args.input_encoding = normalise_encoding(args.input_encoding)
         devices.resolve(args.device)
+        passes.find(args.ensemble)
+        grid.on_grid(model, args.finer)
     except InputError as error:
         args.usage_error(str(error))
     reason = devices.why_not_precision(model, args.precision)
@@ -186,8 +205,8 @@ class Batch:
     def _reconstruct(
         self, source: Path, out: Path, bar: Any, place: int, cancel: threading.Event
     ) -> None:
+        from napari_hsr import inference
         from napari_hsr.cli.files import refuse_overwriting
-        from napari_hsr.inference import reconstruct
         from napari_hsr.io import read, write
         from napari_hsr.io.photo import STATE_IT
 
@@ -196,15 +215,17 @@ class Batch:
 
         refuse_overwriting(out, self.inputs)
         image = read(source)
-        cube = reconstruct(
-            image,
-            self.model,
-            encoding=self.args.input_encoding,
-            device=self.args.device,
-            tile=self.args.tile,
-            precision=self.args.precision,
-            progress=show,
-            cancel=cancel,
+        encoding = self.args.input_encoding
+        options = {
+            key: getattr(self.args, key)
+            for key in ("device", "tile", "precision", "ensemble", "finer")
+        }
+        if inference.why_not(image, self.model, encoding=encoding) is None:
+            takes = inference.estimate(image.data.shape, self.model, **options)
+            with bar.external_write_mode(file=sys.stderr):
+                note([takes.words()], about=source.name)
+        cube = inference.reconstruct(
+            image, self.model, encoding=encoding, **options, progress=show, cancel=cancel
         )
         notices = dict.fromkeys((*image.notices, *cube.notices))
         if self.args.input_encoding:

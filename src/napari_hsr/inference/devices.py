@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from napari_hsr.models.descriptor import Model
 
-#: What a user may ask for; ``auto`` takes the model's exact precision.
+#: What a user may ask for; :func:`napari_hsr.inference.precision.choose` says what ``auto`` takes.
 PRECISIONS = ("auto", "float32", "bfloat16", "float16")
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from napari_hsr.errors import InputError
-from napari_hsr.inference import budget, devices, tiling
+from napari_hsr.inference import budget, devices, grid, tiling
 
 if TYPE_CHECKING:
     from napari_hsr.models.descriptor import Model
@@ -47,6 +47,7 @@ def estimate(
     *,
     device: str = "auto",
     ensemble: str = "single",
+    finer: int = 1,
 ) -> Estimate:
     """What a run would take; no pixel is read and nothing is computed.
 
@@ -55,7 +56,7 @@ def estimate(
     image_shape : tuple of int
         (height, width, ...) of the photograph.
     model : Model
-    tile, precision, device, ensemble
+    tile, precision, device, ensemble, finer
         As for :func:`napari_hsr.reconstruct`. Lower precisions take less than what is said:
         the figure is that of float32.
 
@@ -67,6 +68,7 @@ def estimate(
     reason = devices.why_not_precision(model, precision)
     if reason:
         raise InputError(reason)
+    model = grid.on_grid(model, finer)
     height, width = image_shape[:2]
     tiles = tiling.plan(
         height, width, model, tile, device=devices.resolve(device), ensemble=ensemble
@@ -81,4 +83,6 @@ def estimate(
 
 
 def _size(count: int) -> str:
+    if count < 0.95e6:
+        return f"{count / 1e3:.0f} kB"
     return f"{count / 1e9:.1f} GB" if count >= 0.95e9 else f"{count / 1e6:.0f} MB"

@@ -15,6 +15,8 @@ from napari_hsr.errors import InputError
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from napari_hsr.models.descriptor import Model
+
     #: (N, channels, H, W) → (N, bands, H·scale, W·scale)
     Net = Callable[[Tensor], Tensor]
     Passes = Iterator[Tensor | None]
@@ -141,6 +143,18 @@ def find(name: str) -> Ensemble:
     if name not in ENSEMBLES:
         raise InputError(f"There is no ensemble {name!r}; there are: {', '.join(ENSEMBLES)}.")
     return ENSEMBLES[name]
+
+
+def offered(model: Model) -> tuple[str, ...]:
+    """The ensembles that are of use for a model; others are computed, but gain nothing.
+
+    A pixel-wise model gives the same cube whatever the view. Strips are for repeating what was
+    published of DRCR-Net.
+    """
+    if model.context == 0:
+        return ("single",)
+    strips = ("strips",) if model.card.architecture == "drcr" else ()
+    return ("single", "mean", "median", *strips)
 
 
 def check(name: str, height: int, tiles: int = 1) -> None:

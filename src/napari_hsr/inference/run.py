@@ -15,9 +15,10 @@ from napari_hsr import __version__
 from napari_hsr.cube import Cube, finite_range
 from napari_hsr.errors import Cancelled, InputError
 from napari_hsr.events import Progress
-from napari_hsr.inference import devices, passes, tiling
+from napari_hsr.inference import devices, grid, passes, tiling
 from napari_hsr.inference.budget import output_bytes
 from napari_hsr.inference.memory import PeakMemory
+from napari_hsr.inference.precision import choose
 from napari_hsr.inference.source import TileSource, as_photograph
 from napari_hsr.inference.work import Work, give_back, ran_out
 from napari_hsr.models.card import ILL_POSED
@@ -78,6 +79,7 @@ def events(
     tile: int | str = "auto",
     precision: str = "auto",
     ensemble: str = "single",
+    finer: int = 1,
     cancel: threading.Event | None = None,
 ) -> Iterator[Progress | Result]:
     """Reconstruct a cube, saying how far the work has come.
@@ -101,19 +103,16 @@ def events(
     yield Progress(0, 0, "Loading the model")
     from napari_hsr.models.prepared import prepared  # brings torch
 
-    model = load_model(model)
-    reason = devices.why_not_precision(model, precision)
-    if reason:
-        raise InputError(reason)
+    model = grid.on_grid(load_model(model), finer)
     ways = passes.find(ensemble)
     torch_device = devices.resolve(device)
+    used, of_precision = choose(model, precision, torch_device)
     photograph = as_photograph(image, model, encoding)
     source = TileSource(photograph, model)
     tiles = tiling.plan(
         photograph.height, photograph.width, model, tile, device=torch_device, ensemble=ensemble
     )
     passes.check(ensemble, photograph.height, len(tiles))
-    used = model.precisions[0] if precision == "auto" else precision
 
     start = time.perf_counter()
     module = prepared(model, used, torch_device)
@@ -167,9 +166,12 @@ def events(
         model.wavelengths,
         units=model.card.units,
         name=f"{photograph.name} {model.name}",
-        provenance=_provenance(photograph, model, torch_device, used, ways.words),
+        provenance=_provenance(photograph, model, torch_device, used, ways.words, finer),
         metadata={"card": model.card.model_dump(mode="json")},
-        notices=(*source.notices(), *work.notices(), *model.notices),
+        notices=(
+            *(*source.notices(), *work.notices(), *model.notices),
+            *([of_precision] if of_precision else []),
+        ),
         _value_range=(low, high) if low <= high else (0.0, 0.0),
     )
     yield Result(
@@ -192,6 +194,7 @@ def reconstruct(
     tile: int | str = "auto",
     precision: str = "auto",
     ensemble: str = "single",
+    finer: int = 1,
     progress: Callable[[Progress], Any] | None = None,
     cancel: threading.Event | None = None,
 ) -> Cube:
@@ -219,11 +222,16 @@ def reconstruct(
         size, "auto" takes overlapping windows of that size. Where memory gives out, the tile is
         halved and the work goes on.
     precision : str
-        ``"auto"``, ``"float32"``, ``"bfloat16"`` or ``"float16"``.
+        ``"auto"``, ``"float32"``, ``"bfloat16"`` or ``"float16"``. "auto" takes bfloat16 where
+        the model's card has its error, of 45 dB PSNR against float32 or better, and the device
+        computes in it natively; else float32.
     ensemble : str
         ``"single"``; ``"mean"`` or ``"median"`` of the eight flips and transposes of the image,
         at eight times the work; ``"strips"``: two passes, as published results of DRCR-Net were
         computed.
+    finer : int
+        2 or 4: the cube has so many pixels for each of the photograph along each side. Only for
+        INR-HSISR, which was never trained for that; 1 is the photograph's own grid.
     progress : callable, optional
         Called with a :class:`~napari_hsr.events.Progress`.
     cancel : threading.Event, optional
@@ -257,6 +265,7 @@ def reconstruct(
         tile=tile,
         precision=precision,
         ensemble=ensemble,
+        finer=finer,
         cancel=cancel,
     ):
         if isinstance(event, Result):
@@ -325,7 +334,12 @@ def _stop_if(cancel: threading.Event | None) -> None:
 
 
 def _provenance(
-    photograph: Photograph, model: Model, device: torch.device, precision: str, ensemble: str
+    photograph: Photograph,
+    model: Model,
+    device: torch.device,
+    precision: str,
+    ensemble: str,
+    finer: int,
 ) -> Provenance:
     steps = list(photograph.provenance.steps)
     if photograph.encoding != model.input_encoding:
@@ -333,6 +347,8 @@ def _provenance(
     steps.append(f"Reconstructed by {model.name} on {device} in {precision}.")
     if ensemble:
         steps.append(ensemble)
+    if finer > 1:
+        steps.append(f"On a grid {finer} times as fine, which the network was never trained for.")
     steps.append(ILL_POSED)
     return replace(
         photograph.provenance,

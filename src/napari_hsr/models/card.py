@@ -30,6 +30,40 @@ class WavelengthsNeededError(ModelError):
         super().__init__(f"A card with {bands} wavelengths is needed: the weights name none.")
 
 
+class PrecisionError(BaseModel):
+    """How far the result in a lower precision is from that in float32, as it was measured.
+
+    Attributes
+    ----------
+    psnr_db : float or None
+        PSNR with the largest magnitude of the float32 result as peak, in dB; None if the two
+        are the same to the last bit.
+    max_abs : float
+        Largest absolute difference, in the units of the cube.
+    measured_on : str
+        The photograph and the device, in words.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    psnr_db: float | None = Field(allow_inf_nan=False)
+    max_abs: float = Field(ge=0, allow_inf_nan=False)
+    measured_on: str
+
+    def within(self, psnr_db: float) -> bool:
+        """Whether the PSNR is at least that."""
+        return self.psnr_db is None or self.psnr_db >= psnr_db
+
+    def words(self) -> str:
+        """The measurement for people, without a full stop."""
+        if self.psnr_db is None:
+            return f"no difference from float32, measured on {self.measured_on}"
+        return (
+            f"PSNR {self.psnr_db:.1f} dB against float32, largest difference {self.max_abs:.2g}, "
+            f"measured on {self.measured_on}"
+        )
+
+
 class ModelCard(BaseModel):
     """What a user must know of a model before trusting it.
 
@@ -53,6 +87,8 @@ class ModelCard(BaseModel):
         In plain words.
     figures : dict
         ``{"where": {"psnr_db": …}}``: measured, with the protocol above.
+    precision_errors : dict
+        ``{"bfloat16": PrecisionError}``: what lower precisions cost, where it was measured.
     training : dict
         Settings that made the weights (order, ridge, seed…).
     version : str
@@ -73,6 +109,7 @@ class ModelCard(BaseModel):
     training_data: str = "not stated"
     protocol: str = "not stated"
     figures: dict[str, dict[str, float]] = Field(default_factory=dict)
+    precision_errors: dict[str, PrecisionError] = Field(default_factory=dict)
     licence: str = "not stated"
     limits: str = "not stated"
     source: str = "not stated"
@@ -101,8 +138,14 @@ class ModelCard(BaseModel):
         for where, figures in self.figures.items():
             values = ", ".join(f"{FIGURE_LABELS.get(k, k)} {v:.4g}" for k, v in figures.items())
             rows.append((f"Measured on {where}", values))
-        rows += [("Limits", self.limits), ("Licence", self.licence)]
-        return rows
+        for precision, error in self.precision_errors.items():
+            rows.append((f"Error in {precision}", error.words()))
+        return [
+            *rows,
+            ("Limits", self.limits),
+            ("Source", self.source),
+            ("Licence", self.licence),
+        ]
 
 
 #: How the figures of a card are written for people: name and unit.

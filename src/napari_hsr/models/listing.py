@@ -61,14 +61,17 @@ class Listing:
 
     def details(self) -> list[tuple[str, str]]:
         """(heading, text) pairs for people, in reading order, those without text left out."""
-        rows = [("For", self.purpose), ("Size", self.size), ("Weights", self.origin)]
+        rows = [("For", self.purpose), ("Size", self.size)]
         if self.card is not None:
-            rows += [("Network", self.card.architecture), *self.card.sentences()]
+            whose = "imported" if self.own else "came with the product"
+            rows += [("Weights", whose), ("Network", self.card.architecture)]
+            rows += self.card.sentences()  # among them, the source of the weights
         elif self.entry is not None:
             from napari_hsr.cube import Wavelengths
 
             entry = self.entry
             rows += [
+                ("Weights", self.origin),
                 ("Input", "; ".join(filter(None, (entry.input_encoding, entry.input_rule)))),
                 ("Output", Wavelengths(entry.wavelengths_nm).describe()),
                 ("Trained on", entry.training_data),

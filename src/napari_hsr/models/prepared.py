@@ -55,6 +55,11 @@ def prepared(model: Model, precision: str, device: torch.device | str = "cpu") -
     return made[1].to(device)
 
 
+def release(model: Model) -> None:
+    """Let the copy made for a model go; the next run makes it anew."""
+    _MADE.pop(model, None)
+
+
 def _prepare(model: Model, precision: str) -> torch.nn.Module:
     if model.prepare is not None:
         return model.prepare(model.module, precision).eval()

@@ -17,6 +17,8 @@ from napari_hsr.models.card import ModelCard
 if TYPE_CHECKING:
     import torch
 
+    from napari_hsr.models.card import PrecisionError
+
 #: Names another data folder than the system's usual one.
 FOLDER_VARIABLE = "NAPARI_HSR_DATA"
 SUFFIX = ".safetensors"
@@ -163,6 +165,45 @@ def edit(name: str, **changes: Any) -> ModelCard:
 
     path = file_of(name)
     card = changed(_card(path), **changes)
+    keep(path, read_weights(path), card)
+    return card
+
+
+def add_precision_errors(
+    name: str, errors: dict[str, PrecisionError], weights_sha256: str
+) -> ModelCard:
+    """Write what was measured of lower precisions into the card of an imported model.
+
+    Parameters
+    ----------
+    name : str
+        Its name.
+    errors : dict of str to PrecisionError
+        By precision; those of others stay.
+    weights_sha256 : str
+        Hash of the weights that it was measured with.
+
+    Returns
+    -------
+    ModelCard
+        The new card.
+
+    Raises
+    ------
+    ModelError
+        If there is no such imported model, or its weights are others by now.
+    FileError
+        If its file cannot be written.
+    """
+    from napari_hsr.models.checkpoint import read_weights
+
+    path = file_of(name)
+    card = _card(path)
+    if card.weights_sha256 not in ("", weights_sha256):
+        raise ModelError(
+            f"{name} has other weights by now than those that were measured: measure it again."
+        )
+    card = card.model_copy(update={"precision_errors": {**card.precision_errors, **errors}})
     keep(path, read_weights(path), card)
     return card
 

@@ -1,0 +1,107 @@
+"""``napari-hsr models measure``: what lower precisions cost a model, into its card."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import TYPE_CHECKING, Any
+
+from napari_hsr.cli.output import note, print_json
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from napari_hsr.inference import Measurement
+
+HELP = "measure the error of lower precisions against float32, and write it into the model's card"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("name", metavar="NAME", help="a model, or a safetensors file with a card")
+    parser.add_argument(
+        "--image", metavar="PHOTO", help="the photograph to measure on (default: the sample)"
+    )
+    parser.add_argument(
+        "--input-encoding",
+        metavar="E",
+        help="what the numbers in the photograph are (default: as the file says)",
+    )
+    parser.add_argument(
+        "--device", metavar="D", default="auto", help="auto, cpu, mps, cuda, cuda:1… (default auto)"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    from napari_hsr.cli.interrupt import cancel_on_interrupt
+    from napari_hsr.inference import measure_events
+    from napari_hsr.inference.precision_error import keep
+
+    with cancel_on_interrupt() as cancel:
+        events = measure_events(
+            args.name,
+            args.image,
+            encoding=args.input_encoding,
+            device=args.device,
+            cancel=cancel,
+        )
+        measured = _last(events)
+    kept = keep(measured) is not None
+    if args.json:
+        errors = {key: error.model_dump() for key, error in measured.errors.items()}
+        print_json(
+            {
+                "model": measured.model.name,
+                "precision_errors": errors,
+                "left_out": measured.left_out,
+                "kept": kept,
+            }
+        )
+    else:
+        _say(measured, kept)
+    if measured.errors and not kept:
+        note(
+            [
+                f"{measured.model.name} is not among the imported models, whose cards can be "
+                "changed: what was measured was written nowhere."
+            ]
+        )
+    return 0 if measured.errors else 1
+
+
+def _last(events: Iterator[Any]) -> Measurement:
+    """Drive the work, with a bar on a terminal."""
+    from tqdm import tqdm
+
+    from napari_hsr.events import Progress
+
+    made = None
+    with tqdm(
+        disable=not sys.stderr.isatty(),
+        leave=False,
+        bar_format="{desc} |{bar}| {percentage:3.0f}% [{elapsed}<{remaining}]",
+    ) as bar:
+        for made in events:
+            if isinstance(made, Progress) and made.total:
+                bar.total = made.total
+                bar.set_description_str(made.message)
+                bar.update(made.done - bar.n)
+    return made
+
+
+def _say(measured: Measurement, kept: bool) -> None:
+    from napari_hsr.inference.precision import ENOUGH_DB, FAST
+
+    name = measured.model.name
+    for precision, error in measured.errors.items():
+        print(f"{name} in {precision}: {error.words()}")
+    for precision, reason in measured.left_out.items():
+        print(f"{name} in {precision}: not measured, {reason}")
+    if not kept:
+        return
+    print(f"Written into the card of {name}.")
+    error = measured.errors.get(FAST)
+    if error is not None:
+        if error.within(ENOUGH_DB):
+            print(f"--precision auto takes {FAST} where the device computes in it natively.")
+        else:
+            print(f"--precision auto stays in float32: less than {ENOUGH_DB:g} dB.")
