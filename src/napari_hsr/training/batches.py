@@ -1,0 +1,31 @@
+"""What a training step is fed with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """Patches of photographs as the network wants them, and their cubes.
+
+    Attributes
+    ----------
+    inputs : ndarray, shape (n, 3, h, w), float32
+        Decoded to the model's encoding, its whole-image rule applied with the figures of the
+        whole image.
+    cubes : ndarray, shape (n, bands, h, w), float32
+        In the cube's units, brightened as the photograph was.
+    gains, offsets : ndarray, shape (n,), float32
+        ``output * gain + offset`` is the prediction in the cube's units: the rule undone.
+    names : tuple of str
+        Of the images that the patches are from.
+    """
+
+    inputs: np.ndarray
+    cubes: np.ndarray
+    gains: np.ndarray
+    offsets: np.ndarray
+    names: tuple[str, ...]

@@ -1,0 +1,166 @@
+"""What a training says while it runs: the same to the command line, the panel and the tests.
+
+Each event is a line of JSON in the run's ``events.jsonl`` (:func:`to_json`, :func:`from_json`).
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field, fields
+
+Figures = dict[str, float]
+
+
+@dataclass(frozen=True)
+class Event:
+    """Anything that is reported; ``kind`` of its JSON is the class's name in lower case."""
+
+
+@dataclass(frozen=True)
+class Notice(Event):
+    """A sentence that the user must read; ``warning`` if something is doubtful."""
+
+    text: str
+    warning: bool = False
+
+
+@dataclass(frozen=True)
+class Preparing(Event):
+    """Work before the first step: ``done`` of ``total`` (0: not known), with what it is."""
+
+    done: int
+    total: int
+    message: str
+
+
+@dataclass(frozen=True)
+class Began(Event):
+    """The first step is about to be taken, or the next one after a resume.
+
+    ``step`` steps are done of ``total``; ``device`` and ``precision`` in words; the images by
+    name.
+    """
+
+    step: int
+    total: int
+    device: str
+    precision: str
+    train: tuple[str, ...] = ()
+    held_out: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Step(Event):
+    """Now and then after a step of the optimiser.
+
+    ``loss`` is the mean since the last such event, ``terms`` its summands unweighted;
+    ``images_per_second`` counts patches; ``seconds_left`` without the measurements to come;
+    ``memory_bytes`` is the process's resident memory, or the device's.
+    """
+
+    step: int
+    total: int
+    loss: float
+    terms: Figures = field(default_factory=dict)
+    learning_rate: float = 0.0
+    images_per_second: float = 0.0
+    seconds_left: float = 0.0
+    memory_bytes: int = 0
+
+
+@dataclass(frozen=True)
+class Measured(Event):
+    """The held-out images after ``step`` steps (0: before training).
+
+    ``mean`` over the images, ``images`` each; keys as in cards: ``psnr_db``, ``sam_deg``,
+    ``mrae``, ``rmse``. ``preview`` is a .npz beside the events with ``prediction``
+    (bands, h, w), ``truth``, ``sam`` (h, w) in degrees and ``wavelengths_nm``, of one image,
+    reduced; empty if there is none. ``best``: whether these weights are now the ones kept.
+    """
+
+    step: int
+    mean: Figures
+    images: dict[str, Figures]
+    preview: str = ""
+    best: bool = False
+
+
+@dataclass(frozen=True)
+class Saved(Event):
+    """A checkpoint to resume from lies on disk."""
+
+    step: int
+    path: str
+
+
+@dataclass(frozen=True)
+class Finished(Event):
+    """The model directory is complete.
+
+    ``kept`` says in one sentence what was kept and why; ``directory`` is empty where nothing
+    was better than the start and so nothing was made.
+    """
+
+    directory: str
+    kept: str
+    before: Figures = field(default_factory=dict)
+    after: Figures = field(default_factory=dict)
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class Stopped(Event):
+    """Stopped on request; everything is saved. ``resume`` is the command that goes on."""
+
+    step: int
+    resume: str
+
+
+@dataclass(frozen=True)
+class Failed(Event):
+    """It ended before its time, in one sentence; what was saved stays."""
+
+    text: str
+    step: int = 0
+
+
+Report = Callable[[Event], None]
+
+_KINDS = {
+    kind.__name__.lower(): kind
+    for kind in (Notice, Preparing, Began, Step, Measured, Saved, Finished, Stopped, Failed)
+}
+
+
+def to_json(event: Event) -> str:
+    """One line of JSON, without its end; what is not finite is written as null."""
+    return json.dumps({"kind": type(event).__name__.lower(), **_finite(asdict(event))})
+
+
+def from_json(line: str) -> Event | None:
+    """The event of a line; None if it is incomplete or of a kind that is not known."""
+    try:
+        content = json.loads(line)
+        kind = _KINDS[content.pop("kind")]
+    except (ValueError, KeyError, AttributeError, TypeError):
+        return None
+    known = {f.name for f in fields(kind)}
+    try:
+        return kind(
+            **{k: tuple(v) if isinstance(v, list) else v for k, v in content.items() if k in known}
+        )
+    except TypeError:
+        return None
+
+
+def _finite(value):
+    """NaN and infinity as None: JSON has neither."""
+    if isinstance(value, dict):
+        return {k: _finite(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(v) for v in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value

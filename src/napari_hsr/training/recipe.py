@@ -1,0 +1,280 @@
+"""A training as data: everything that decides its result, validated before it starts.
+
+The same settings are a YAML file, the ``--set`` options of the command line, and the folded
+half of the Train panel; a copy lies in every checkpoint and beside every model.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from napari_hsr.cameras.capture_settings import CaptureSettings
+
+Positive = Annotated[int, Field(ge=1)]
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class Settings(BaseModel):
+    """Settings know their names: another one is an error, not silently nothing."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ModelSettings(Settings):
+    """What is trained: ``start`` from a model at hand, or ``architecture`` from nothing.
+
+    Attributes
+    ----------
+    start : str or None
+        As :func:`napari_hsr.models.load_model` takes it. It is never overwritten.
+    architecture : str or None
+        Id in the registry; with ``settings``, the arguments of its network.
+    head : {"none", "base", "colour-exact"}
+        ``base``: the network predicts what is to be added to the likeliest spectra of the
+        photograph's colours. ``colour-exact``: also, what it adds leaves the colours as they
+        were photographed; for photographs without noise, of one known linear camera.
+    """
+
+    start: str | None = None
+    architecture: str | None = None
+    settings: dict[str, Any] = Field(default_factory=dict)
+    head: Literal["none", "base", "colour-exact"] = "none"
+
+    @model_validator(mode="after")
+    def _one_of_two(self) -> ModelSettings:
+        if (self.start is None) == (self.architecture is None):
+            raise ValueError("give either start (a model at hand) or architecture (from nothing)")
+        if self.start is not None and (self.settings or self.head != "none"):
+            raise ValueError("settings and head are those of the start model; leave them out")
+        return self
+
+
+class PairSettings(Settings):
+    """One image by its files; ``rgb`` is left out where the photograph is simulated."""
+
+    cube: Path
+    rgb: Path | None = None
+
+
+class DataSettings(Settings):
+    """Where the images are, and which of them are held out.
+
+    Attributes
+    ----------
+    folder : Path or None
+        Of the training images.
+    layout : {"auto", "pairs", "cubes", "ntire", "cave"}
+        ``pairs``: RGB and cube files of one stem, in one folder or in ``rgb_folder`` and
+        ``cube_folder`` below it. ``cubes``: cubes alone. ``ntire``: ``Train_RGB`` and
+        ``Train_spectral``, with split lists. ``cave``: one folder a scene.
+    pairs : tuple of PairSettings
+        Instead of a folder.
+    validation_folder : Path or None
+        Images that are held out, in the same layout; else ``split_file`` or ``hold_out``.
+    split_file : Path or None
+        Text; each line ``train NAME`` or ``held-out NAME``.
+    hold_out : float or int
+        Share (below 1) or number of images that are held out, drawn with the seed; at least 1.
+    simulate : bool or None
+        Whether RGB is simulated although there are photographs; None: only where there are none.
+    input_encoding : str or None
+        What the numbers of the photographs are, where their files do not say.
+    wavelengths_nm : tuple of float or None
+        The grid that cubes are resampled to; None: their own, which then must be one.
+    cache : Path or None
+        Where decoded images are kept; None: the user's cache folder.
+    """
+
+    folder: Path | None = None
+    layout: Literal["auto", "pairs", "cubes", "ntire", "cave"] = "auto"
+    rgb_folder: str | None = None
+    cube_folder: str | None = None
+    pairs: tuple[PairSettings, ...] = ()
+    validation_folder: Path | None = None
+    split_file: Path | None = None
+    hold_out: Annotated[float, Field(gt=0)] = 0.2
+    simulate: bool | None = None
+    input_encoding: str | None = None
+    wavelengths_nm: tuple[float, ...] | None = None
+    cache: Path | None = None
+
+
+class AugmentationSettings(Settings):
+    """What becomes of a patch before it is photographed, or together with its photograph.
+
+    Attributes
+    ----------
+    flips, rotations : bool
+        Mirrored along either side; turned by quarters.
+    scales : tuple of float
+        Sizes that a patch is taken at, drawn alike; below 1 it is reduced by averaging.
+    exposure : float
+        Photograph and cube times 10^U(-exposure, exposure).
+    metamers : float
+        Share of patches whose metameric black is scaled by U(1 - metamer_range, 1 + …); only
+        where RGB is simulated without noise before it.
+    tint : float
+        Standard deviation of the smooth curve that cubes are multiplied by before they are
+        photographed: other lights and pigments. Only where RGB is simulated.
+    mix : float
+        Share of patches that are a convex mixture of two; only where RGB is simulated.
+    """
+
+    flips: bool = True
+    rotations: bool = True
+    scales: tuple[Annotated[float, Field(gt=0, le=1)], ...] = (1.0,)
+    exposure: Annotated[float, Field(ge=0, le=2)] = 0.0
+    metamers: Share = 0.0
+    metamer_range: Annotated[float, Field(ge=0, le=2)] = 0.5
+    tint: Annotated[float, Field(ge=0, le=1)] = 0.0
+    mix: Share = 0.0
+
+
+class LossTerm(Settings):
+    """One summand of the loss.
+
+    Attributes
+    ----------
+    kind : str
+        ``l1``, ``rmse``, ``mrae``, ``sam`` or ``perceptual``.
+    weight : float
+    floor : tuple of float
+        MRAE's least denominator at the start and at the end of the training, as a share of the
+        brightest value of a patch; geometric between.
+    weights_file : Path or None
+        Of the perceptual loss; None: the public file, downloaded once.
+    """
+
+    kind: Literal["l1", "rmse", "mrae", "sam", "perceptual"]
+    weight: Annotated[float, Field(gt=0)] = 1.0
+    floor: tuple[float, float] = (1e-2, 1e-3)
+    weights_file: Path | None = None
+
+
+class OptimiserSettings(Settings):
+    """Adam or AdamW; clipping is of the gradient's norm, 0 for none."""
+
+    kind: Literal["adam", "adamw"] = "adamw"
+    learning_rate: Annotated[float, Field(gt=0)] = 4e-4
+    betas: tuple[float, float] = (0.9, 0.999)
+    weight_decay: Annotated[float, Field(ge=0)] = 0.0
+    clip: Annotated[float, Field(ge=0)] = 1.0
+
+
+class ScheduleSettings(Settings):
+    """How long, and how the learning rate runs.
+
+    Attributes
+    ----------
+    steps : int or None
+        Steps of the optimiser.
+    minutes : float or None
+        Instead of ``steps``: as many as the first ones say will fit, fixed then and recorded.
+    kind : {"cosine", "constant", "polynomial", "one-cycle", "halving"}
+        ``polynomial``: (1 - t)^power. ``halving``: halved every ``every`` steps.
+    warmup : int
+        Steps that the rate rises over.
+    final : float
+        Share of the learning rate that is left at the end (cosine, one-cycle).
+    """
+
+    steps: Positive | None = None
+    minutes: Annotated[float, Field(gt=0)] | None = None
+    kind: Literal["cosine", "constant", "polynomial", "one-cycle", "halving"] = "cosine"
+    warmup: Annotated[int, Field(ge=0)] = 50
+    final: Share = 1e-3
+    power: Annotated[float, Field(gt=0)] = 1.5
+    every: Positive = 10_000
+
+    @model_validator(mode="after")
+    def _how_long(self) -> ScheduleSettings:
+        if (self.steps is None) == (self.minutes is None):
+            raise ValueError("give either steps or minutes")
+        return self
+
+
+class BatchSettings(Settings):
+    """``size`` patches of ``patch`` × ``patch`` pixels a step, in ``accumulate`` parts.
+
+    ``size`` is over all devices together.
+    """
+
+    size: Positive = 8
+    patch: Annotated[int, Field(ge=8)] = 64
+    accumulate: Positive = 1
+
+
+class ValidationSettings(Settings):
+    """When and how the held-out images are measured.
+
+    Attributes
+    ----------
+    every : int
+        Steps between two measurements; the last step is measured always.
+    choose : {"psnr", "sam", "mrae", "last"}
+        What the kept weights are the best in.
+    patience : int or None
+        Measurements without a better one after which training stops.
+    protocol : str
+        Of :mod:`napari_hsr.metrics.protocols`.
+    captures : tuple of CaptureSettings
+        How held-out cubes are photographed, where RGB is simulated; empty: as in training,
+        each image with a seed of its own.
+    """
+
+    every: Positive = 500
+    choose: Literal["psnr", "sam", "mrae", "last"] = "psnr"
+    patience: Positive | None = None
+    protocol: str = "cave-val"
+    captures: tuple[CaptureSettings, ...] = ()
+
+
+class EngineSettings(Settings):
+    """Where and in which precision it is computed."""
+
+    device: str = "auto"
+    devices: Positive = 1
+    nodes: Positive = 1
+    precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    checkpoint_every: Positive = 200
+    tensorboard: bool = True
+
+
+class Recipe(Settings):
+    """A whole training.
+
+    Attributes
+    ----------
+    name : str
+        Of the model that it makes.
+    strategy : {"auto", "adapter", "head", "full"}
+        ``full``: all weights. ``head``: the first and last layers. ``adapter``: a closed-form
+        map of the network's output. ``auto``: these in turn, the best on held-out images.
+    anchor : float
+        Pull towards the start's weights (L2-SP); for fine-tuning.
+    ema : float
+        Decay of the averaged weights, which are those measured and kept; 0 for none.
+    """
+
+    name: str = Field("trained", pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]*$")
+    title: str = ""
+    task: Literal["rgb-to-cube"] = "rgb-to-cube"
+    seed: Annotated[int, Field(ge=0)] = 0
+    strategy: Literal["auto", "adapter", "head", "full"] = "full"
+    model: ModelSettings
+    data: DataSettings = Field(default_factory=DataSettings)
+    camera: CaptureSettings | None = None
+    augmentation: AugmentationSettings = Field(default_factory=AugmentationSettings)
+    loss: tuple[LossTerm, ...] = (LossTerm(kind="l1"), LossTerm(kind="mrae"))
+    optimiser: OptimiserSettings = Field(default_factory=OptimiserSettings)
+    schedule: ScheduleSettings = Field(default_factory=lambda: ScheduleSettings(minutes=10))
+    batch: BatchSettings = Field(default_factory=BatchSettings)
+    ema: Annotated[float, Field(ge=0, lt=1)] = 0.99
+    anchor: Annotated[float, Field(ge=0)] = 0.0
+    validation: ValidationSettings = Field(default_factory=ValidationSettings)
+    engine: EngineSettings = Field(default_factory=EngineSettings)
+    licence: str = "not stated"
+    data_statement: str = ""
