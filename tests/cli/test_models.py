@@ -3,13 +3,16 @@
 import json
 import os
 
+import numpy as np
 import pytest
 import torch
 
 from napari_hsr import load_model
-from napari_hsr.models import DEFAULT
+from napari_hsr.io import write
+from napari_hsr.models import DEFAULT, card_of
 from napari_hsr.models.architectures.restormer import Restormer
 from napari_hsr.models.catalogue import ENTRIES
+from napari_hsr.photograph import Photograph
 
 
 @pytest.fixture
@@ -132,3 +135,52 @@ def test_the_catalogue_is_shown(hsr):
         assert entry.page in said
     entries = json.loads(hsr("models", "catalogue", "--json")[1])
     assert [entry["name"] for entry in entries] == [entry.name for entry in ENTRIES]
+
+
+# --- the error of lower precisions ---------------------------------------------------------
+
+
+@pytest.fixture
+def picture(tmp_path):
+    values = np.random.default_rng(0).integers(5, 250, (24, 20, 3), dtype=np.uint8)
+    return write(Photograph(values, name="leaf"), tmp_path / "leaf.png")
+
+
+def test_what_lower_precisions_cost_goes_into_the_card(hsr, checkpoint, picture):
+    hsr("models", "import", checkpoint, "--name", "mine")
+    status, said, noted = hsr("models", "measure", "mine", "--image", picture, "--device", "cpu")
+    assert (status, noted) == (0, "")
+    error = card_of("mine").precision_errors["bfloat16"]
+    words = error.words()
+    assert said.splitlines()[0] == f"mine in bfloat16: {words}"
+    assert "leaf, 24 × 20 pixels, on cpu" in words
+    assert "Written into the card of mine." in said
+    assert ("auto takes bfloat16" in said) == (error.psnr_db >= 45)
+    shown = " ".join(hsr("models", "show", "mine")[1].split())
+    assert f"Error in bfloat16: {words}" in shown
+    asked = ("models", "measure", "mine", "--image", picture, "--device", "cpu", "--json")
+    told = json.loads(hsr(*asked)[1])
+    assert told["precision_errors"]["bfloat16"] == error.model_dump()
+    assert told["kept"] is True
+
+
+def test_measuring_what_is_not_imported_writes_nothing(hsr, checkpoint, picture, tmp_path):
+    hsr("models", "import", checkpoint, "--name", "mine")
+    file = tmp_path / "out.safetensors"
+    hsr("models", "export", "mine", "-o", file)
+    before = file.read_bytes()
+    status, said, noted = hsr("models", "measure", file, "--image", picture, "--device", "cpu")
+    assert (status, "mine in bfloat16: PSNR" in said) == (0, True)
+    assert "written nowhere" in noted
+    assert file.read_bytes() == before
+    status, said, noted = hsr("models", "measure", DEFAULT)
+    assert (status, said) == (1, "")
+    assert "float32 only" in noted
+    assert noted.count("\n") == 1
+
+
+def test_the_source_is_told_once(hsr, checkpoint):
+    hsr("models", "import", checkpoint, "--name", "mine", "--source", "a page of theirs")
+    shown = hsr("models", "show", "mine")[1]
+    assert shown.count("Source: a page of theirs") == 1
+    assert "Source: a page of theirs" in hsr("models")[1]

@@ -24,6 +24,8 @@ def test_models_at_hand_first_then_the_networks_without_weights():
     assert first.purpose == "any photograph"
     assert "31 bands, 400–700 nm" in first.facts
     assert "weights" in first.facts
+    assert dict(first.details())["Weights"] == "came with the product"
+    assert dict(first.details())["Source"] == first.card.source
     assert last.card is None
     assert last.entry is not None
     assert last.size == ""
@@ -46,6 +48,8 @@ def test_an_imported_network_is_at_hand_with_its_size_and_origin(tmp_path):
     details = dict(mine.details())
     assert details["Network"] == "restormer"
     assert "31 bands" in details["Output"]
+    assert details["Weights"] == "imported"
+    assert details["Source"] == card.source == mine.origin
     store.remove("mine")
     assert "restormer-ntire2022" in [x.name for x in listings()]
 

@@ -81,5 +81,5 @@ def _made(model: Model, finer: int) -> Model:
     return replace(fine, bytes_per_pixel=model.bytes_per_pixel + more)
 
 
-#: Layers of the perceptrons that are held at a time, with what it takes to cut them into cells.
-_HELD = 3
+#: Layers of the perceptrons that are held at a time, one going in and one coming out.
+_HELD = 2

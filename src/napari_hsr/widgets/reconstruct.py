@@ -175,6 +175,7 @@ class ReconstructWidget(QWidget):
             "tile": self.advanced.tile(),
             "precision": self.advanced.precision(),
             "ensemble": self.advanced.ensemble(),
+            "finer": self.advanced.finer(),
         }
 
     def _on_encoding_chosen(self, encoding: str) -> None:
@@ -228,10 +229,10 @@ class ReconstructWidget(QWidget):
         if check is not self._check:
             return  # something has changed since
         self._check = None
-        if verdict.pixelwise is not None:
+        if verdict.offers is not None:
             checked = self._options()
-            self.advanced.show_pixelwise(verdict.pixelwise)
-            if self._options() != checked:  # an ensemble chosen before is of use again
+            self.advanced.offer(*verdict.offers)
+            if self._options() != checked:  # what was chosen is offered again, or no more
                 self._on_changed()
                 return
         self._obstacle = verdict.obstacle

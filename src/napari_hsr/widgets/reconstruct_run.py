@@ -41,14 +41,14 @@ class Verdict:
         A sentence.
     estimate : str
         What the run will take.
-    pixelwise : bool or None
-        Whether the model looks at one pixel at a time; None if it could not be loaded.
+    offers : tuple or None
+        The ensembles and the grids that the model has; None if it could not be loaded.
     """
 
     obstacle: str | None = None
     advice: str | None = None
     estimate: str = ""
-    pixelwise: bool | None = None
+    offers: tuple[tuple[str, ...], tuple[int, ...]] | None = None
 
 
 def reconstruct_work(
@@ -71,21 +71,22 @@ def check_work(
 ) -> Iterator[Verdict]:
     """Whether a run with these options would be refused, and why; else what it will take."""
     from napari_hsr import inference
+    from napari_hsr.inference import grid, passes
 
-    pixelwise = None
+    offers = None
     try:
         model = loaded.load(name)
-        pixelwise = model.context == 0
+        offers = passes.offered(model), grid.offered(model)
         reason = inference.why_not(photograph, model)
         if reason is None:
             takes = inference.estimate((photograph.height, photograph.width), model, **options)
     except HSRError as error:
         reason = str(error)
     if reason is not None:
-        yield Verdict(reason, pixelwise=pixelwise)
+        yield Verdict(reason, offers=offers)
         return
     advice = memory_advice(takes.bytes_output, takes.bytes_working, options["device"])
-    yield Verdict(None, advice, takes.words(), pixelwise)
+    yield Verdict(None, advice, takes.words(), offers)
 
 
 def failed_verdict(error: BaseException) -> Verdict:
