@@ -15,6 +15,8 @@ from napari_hsr.cameras.capture_settings import CaptureSettings
 
 Positive = Annotated[int, Field(ge=1)]
 Share = Annotated[float, Field(ge=0, le=1)]
+#: MRAE divides by it: 0 would give NaN where the truth is 0.
+Floor = Annotated[float, Field(ge=1e-6, le=1)]
 
 
 class Settings(BaseModel):
@@ -146,12 +148,15 @@ class LossTerm(Settings):
         brightest value of a patch; geometric between.
     weights_file : Path or None
         Of the perceptual loss; None: the public file, downloaded once.
+    weights_sha256 : str or None
+        What the SHA-256 of ``weights_file`` begins with; None: that of the public file.
     """
 
     kind: Literal["l1", "rmse", "mrae", "sam", "perceptual"]
     weight: Annotated[float, Field(gt=0)] = 1.0
-    floor: tuple[float, float] = (1e-2, 1e-3)
+    floor: tuple[Floor, Floor] = (1e-2, 1e-3)
     weights_file: Path | None = None
+    weights_sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{8,64}$")] | None = None
 
 
 class OptimiserSettings(Settings):
