@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from napari_hsr.errors import ModelError
 from napari_hsr.models.architectures import (
     awan,
+    colour_exact,
     drcr,
     edsr,
     hdnet,
@@ -79,6 +80,7 @@ ARCHITECTURES: tuple[Architecture, ...] = tuple(
         _published(module),
     )
     for module in (
+        colour_exact,
         root_polynomial,
         mxrunet,
         inr,

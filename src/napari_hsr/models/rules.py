@@ -83,6 +83,33 @@ class Maximum:
 
 
 @dataclass(frozen=True)
+class Mean:
+    """The image's mean over all channels becomes 1, and the cube is brightened back by it.
+
+    A black image stays black.
+    """
+
+    name = "mean: v / mean over the whole image and all channels; the cube times the mean"
+
+    def measure(self, tiles: Iterator[np.ndarray]) -> float:
+        """The mean of the finite values; 0 where there is none."""
+        total, count = 0.0, 0
+        for tile in tiles:
+            found = _finite(tile)
+            total += float(found.sum(dtype=np.float64))
+            count += found.size
+        return total / count if count else 0.0
+
+    def apply(self, tile: np.ndarray, statistics: float) -> np.ndarray:
+        """The tile, 1 on average."""
+        return tile / (np.float32(statistics) or np.float32(1))
+
+    def undo(self, bands: np.ndarray, statistics: float) -> np.ndarray:
+        """The bands in the photograph's units."""
+        return bands * np.float32(statistics)
+
+
+@dataclass(frozen=True)
 class Statistics:
     """(v - mean) / deviation with the figures of the training set, channel by channel.
 

@@ -1,0 +1,178 @@
+"""What Lightning trains: a model's module, its loss, and the average of its weights."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from lightning.pytorch import LightningModule
+from torch.utils.data import IterableDataset
+
+from napari_hsr.errors import HSRError
+from napari_hsr.training.batches import Batch
+from napari_hsr.training.schedules import learning_rate
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from napari_hsr.training.losses import Loss
+    from napari_hsr.training.recipe import Recipe
+
+
+class NotFiniteError(HSRError):
+    """The loss became NaN or infinite; the weights are those of the step before."""
+
+
+class StepBatches(IterableDataset):
+    """The batches of the steps from ``first`` to ``last``, each in ``parts``.
+
+    A batch is a pure function of its step, so that a run that goes on sees what it would have
+    seen. Workers of a DataLoader take parts in turn, which keeps their order.
+
+    Parameters
+    ----------
+    batch : callable
+        ``batch(step, rank, world) -> Batch``.
+    first : int
+    last : callable
+        The number of steps in all; asked anew at each step, for it may be found on the way.
+    parts : int
+        Parts of a step on this process.
+    rank, world : int
+        This process among those that share a step.
+    """
+
+    def __init__(
+        self,
+        batch: Callable[[int, int, int], Batch],
+        first: int,
+        last: Callable[[], int],
+        parts: int = 1,
+        rank: int = 0,
+        world: int = 1,
+    ):
+        self.batch, self.first, self.last = batch, first, last
+        self.parts, self.rank, self.world = parts, rank, world
+
+    def __iter__(self) -> Iterator[dict]:
+        worker = torch.utils.data.get_worker_info()
+        number, workers = (worker.id, worker.num_workers) if worker else (0, 1)
+        part = self.first * self.parts + number
+        while part // self.parts < self.last():
+            step, within = divmod(part, self.parts)
+            batch = self.batch(step, self.rank * self.parts + within, self.world * self.parts)
+            yield {
+                "step": step,
+                "inputs": torch.from_numpy(np.ascontiguousarray(batch.inputs)),
+                "cubes": torch.from_numpy(np.ascontiguousarray(batch.cubes)),
+                "gains": torch.from_numpy(batch.gains)[:, None, None, None],
+                "offsets": torch.from_numpy(batch.offsets)[:, None, None, None],
+                "names": batch.names,
+            }
+            part += workers
+
+
+class TrainingModule(LightningModule):
+    """The steps of a training.
+
+    Parameters
+    ----------
+    network : torch.nn.Module
+        (N, 3, h, w) → (N, bands, h, w).
+    loss : Loss
+    recipe : Recipe
+    total : callable
+        The number of steps in all, as far as it is known.
+    first : int
+        Steps that were done before.
+    """
+
+    def __init__(
+        self,
+        network: torch.nn.Module,
+        loss: Loss,
+        recipe: Recipe,
+        total: Callable[[], int],
+        first: int = 0,
+    ):
+        super().__init__()
+        self.network = network
+        self.loss = loss
+        self.recipe = recipe
+        self.total, self.first = total, first
+        self.anchor = None
+        if recipe.anchor:
+            self.anchor = [p.detach().clone() for p in self._trained()]
+        self.seen: list[tuple[float, dict[str, float]]] = []
+
+    def _trained(self) -> list[torch.nn.Parameter]:
+        return [p for p in self.network.parameters() if p.requires_grad]
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        """Adam or AdamW; the learning rate is set at each step."""
+        settings = self.recipe.optimiser
+        kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[settings.kind]
+        return kind(
+            self._trained(),
+            lr=settings.learning_rate,
+            betas=settings.betas,
+            weight_decay=settings.weight_decay,
+        )
+
+    def training_step(self, batch: dict, index: int) -> Tensor:
+        """The loss of a batch, in the cube's units.
+
+        Raises
+        ------
+        NotFiniteError
+            If it is NaN or infinite: the images of the batch are named.
+        """
+        settings = self.recipe
+        rate = learning_rate(settings.optimiser, settings.schedule, batch["step"], self.total())
+        for group in self.optimizers(use_pl_optimizer=False).param_groups:
+            group["lr"] = rate
+        output = self.network(batch["inputs"]).float()
+        prediction = output * batch["gains"] + batch["offsets"]
+        loss, terms = self.loss(prediction, batch["cubes"], batch["step"])
+        value = float(loss.detach())
+        if not np.isfinite(value):
+            names = ", ".join(dict.fromkeys(batch["names"]))
+            raise NotFiniteError(
+                f"The loss became {value} at step {batch['step'] + 1}, on patches of {names}; "
+                "training stopped, and the last good weights are kept."
+            )
+        self.seen.append((value, terms))
+        return loss
+
+    def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
+        """L2-SP: a pull towards the start's weights (Li and others 2018)."""
+        if self.anchor is not None:
+            with torch.no_grad():
+                for p, start in zip(self._trained(), self.anchor, strict=True):
+                    if p.grad is not None:
+                        p.grad.add_(p - start.to(p), alpha=self.recipe.anchor)
+
+
+class Average:
+    """Exponentially averaged weights: ``average += (1 - decay) (weights - average)``.
+
+    The decay rises with the steps, (1 + n) / (10 + n) at most ``decay``, so that the random
+    beginning is forgotten. Buffers are copied.
+    """
+
+    def __init__(self, network: torch.nn.Module, decay: float):
+        self.decay = decay
+        self.weights = {k: v.detach().clone() for k, v in network.state_dict().items()}
+
+    @torch.no_grad()
+    def update(self, network: torch.nn.Module, step: int) -> None:
+        """Take in the weights after ``step`` steps."""
+        decay = min(self.decay, (1 + step) / (10 + step))
+        for key, value in network.state_dict().items():
+            mine = self.weights[key]
+            if decay > 0 and value.is_floating_point():
+                mine.lerp_(value.detach().to(mine), 1 - decay)
+            else:
+                mine.copy_(value)
