@@ -1,0 +1,222 @@
+"""Held-out images through the product's own inference and metrics: the figures of every card."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_hsr.errors import InputError
+from napari_hsr.training.events import Figures, Measured, Preparing, Report
+from napari_hsr.training.shots import captures_of, shots
+
+if TYPE_CHECKING:
+    import threading
+
+    from napari_hsr.models.descriptor import Model
+    from napari_hsr.training.cache import CachedImage
+    from napari_hsr.training.recipe import Recipe
+
+#: Names of the figures: in protocols, and in cards and events.
+KEYS = {"psnr": "psnr_db", "sam": "sam_deg", "mrae": "mrae", "rmse": "rmse"}
+#: Sides of a preview, at most.
+PREVIEW_SIDE = 128
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """Figures of the held-out images.
+
+    Attributes
+    ----------
+    mean : dict
+        Over the images: ``psnr_db``, ``sam_deg``, ``mrae``, ``rmse``, as far as the protocol
+        defines them.
+    images : dict of str to dict
+        The same for each image, or each of its photographs.
+    """
+
+    mean: Figures
+    images: dict[str, Figures]
+
+    def event(self, step: int, preview: str = "", best: bool = False) -> Measured:
+        """As it is reported."""
+        return Measured(step, self.mean, self.images, preview, best)
+
+    def words(self) -> str:
+        """The means in one line for people."""
+        return words(self.mean)
+
+
+def measure(
+    model: Model,
+    images: Sequence[CachedImage],
+    recipe: Recipe,
+    report: Report | None = None,
+    stop: threading.Event | None = None,
+    *,
+    preview: str | PathLike | None = None,
+) -> Measurement:
+    """Reconstruct the held-out images and hold them against their cubes.
+
+    Parameters
+    ----------
+    model : Model
+        Of weights that do not change any more: inference keeps a copy made for speed. After
+        training steps, make it anew (:func:`napari_hsr.models.from_state_dict`). It is computed
+        in its exact precision, on the recipe's device.
+    images : sequence of CachedImage
+        On the model's wavelengths.
+    recipe : Recipe
+        Its protocol, device, captures and seed.
+    report : callable, optional
+        Told of each image as work before the first step; leave it out between steps.
+    stop : threading.Event, optional
+        Set when the work is to end.
+    preview : path-like, optional
+        A ``.npz`` to write of the first image, see :func:`write_preview`.
+
+    Raises
+    ------
+    InputError
+        If there are no images, they do not fit the model, or the protocol does not count what
+        the best weights are chosen by.
+    Cancelled
+        If ``stop`` was set.
+    """
+    from napari_hsr.inference import reconstruct
+    from napari_hsr.metrics import evaluate
+
+    check(recipe)
+    if not images:
+        raise InputError("There are no held-out images to measure on: hold at least one out.")
+    found: dict[str, Figures] = {}
+    captures = len(captures_of(recipe, held_out=True))
+    total = sum(1 if image.rgb is not None else captures for image in images)
+    for image in images:
+        for shot in shots(image, model.wavelengths, recipe, held_out=True):
+            if report is not None:
+                report(Preparing(len(found), total, f"Measuring {shot.name}"))
+            prediction = reconstruct(
+                shot.photograph,
+                model,
+                device=recipe.engine.device,
+                precision=model.precisions[0],
+                cancel=stop,
+            )
+            result = evaluate(prediction, shot.truth, recipe.validation.protocol)
+            found[shot.name] = {
+                name: float(result[key]) for key, name in KEYS.items() if key in result.values
+            }
+            if preview is not None:
+                write_preview(preview, prediction.data, shot.truth.data, model.wavelengths)
+                preview = None
+    if report is not None:
+        report(Preparing(total, total, "Measured the held-out images"))
+    keys = next(iter(found.values()))
+    mean = {key: math.fsum(f[key] for f in found.values()) / len(found) for key in keys}
+    return Measurement(mean, found)
+
+
+def check(recipe: Recipe) -> None:
+    """Whether the recipe's protocol exists and counts what the best weights are chosen by.
+
+    Raises
+    ------
+    InputError
+        If not.
+    """
+    from napari_hsr.metrics.protocols import get_protocol
+
+    protocol, choose = get_protocol(recipe.validation.protocol), recipe.validation.choose
+    wanted = "psnr" if choose == "last" else choose
+    if wanted not in protocol.metrics:
+        raise InputError(
+            f"The protocol {protocol.name} does not define {wanted}, by which the best weights "
+            f"are chosen; it defines {', '.join(protocol.metrics)}."
+        )
+
+
+def better(one: Figures, other: Figures | None, choose: str) -> bool:
+    """Whether the first figures are better than the second.
+
+    Parameters
+    ----------
+    one, other : dict
+        Means; None, or a figure that is not a number, is worse than any other.
+    choose : {"psnr", "sam", "mrae", "last"}
+        Of the recipe; ``last`` compares by PSNR.
+    """
+    a, b = score(one, choose), score(other or {}, choose)
+    return a > b
+
+
+def score(figures: Figures, choose: str) -> float:
+    """The figure that is chosen by, as a number that grows as it gets better."""
+    key = KEYS["psnr" if choose == "last" else choose]
+    value = figures.get(key, math.nan)
+    if math.isnan(value):
+        return -math.inf
+    return value if key == "psnr_db" else -value
+
+
+def words(figures: Figures) -> str:
+    """``32.22 dB, 8.50°, MRAE 0.186`` for people."""
+    written = {"psnr_db": "{:.2f} dB", "sam_deg": "{:.2f}°", "mrae": "MRAE {:.3f}"}
+    return ", ".join(text.format(figures[k]) for k, text in written.items() if k in figures)
+
+
+def write_preview(
+    path: str | PathLike, prediction: Any, truth: Any, wavelengths: Any, side: int = PREVIEW_SIDE
+) -> Path:
+    """One image, reduced by averaging squares of pixels, as a ``.npz`` that appears whole.
+
+    Parameters
+    ----------
+    path : path-like
+    prediction, truth : array, shape (bands, height, width)
+    wavelengths : array-like, shape (bands,)
+        In nm.
+    side : int
+        Longest side of the preview, in pixels.
+
+    Returns
+    -------
+    Path
+        It holds ``prediction`` and ``truth`` (bands, h, w) float32, ``sam`` (h, w) float32 in
+        degrees, NaN where the truth is black, and ``wavelengths_nm`` (bands,).
+    """
+    from napari_hsr.io.atomic import replacing
+    from napari_hsr.metrics import maps
+
+    path = Path(path)
+    step = max(1, math.ceil(max(truth.shape[1:]) / side))
+    small = [reduce(np.asarray(cube), step) for cube in (prediction, truth)]
+    with replacing(path) as temporary, temporary.open("wb") as file:
+        np.savez(
+            file,
+            prediction=small[0],
+            truth=small[1],
+            sam=maps.sam(*small).data,
+            wavelengths_nm=np.asarray(wavelengths, dtype=np.float64),
+        )
+    return path
+
+
+def reduce(cube: np.ndarray, step: int) -> np.ndarray:
+    """(bands, h, w) → (bands, ⌈h / step⌉, ⌈w / step⌉): means of squares, those at the edges smaller."""
+    if step == 1:
+        return np.asarray(cube, dtype=np.float32)
+    rows, columns = (np.arange(0, n, step) for n in cube.shape[1:])
+    counts = np.minimum(step, cube.shape[1] - rows)[:, None] * np.minimum(
+        step, cube.shape[2] - columns
+    )
+    sums = np.add.reduceat(
+        np.add.reduceat(cube, rows, axis=1, dtype=np.float64), columns, axis=2, dtype=np.float64
+    )
+    return (sums / counts).astype(np.float32)

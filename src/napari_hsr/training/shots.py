@@ -1,0 +1,120 @@
+"""The images of a data set as a user meets them: a photograph, and the cube that it is of."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_hsr.cube import Cube, Wavelengths
+from napari_hsr.errors import InputError
+from napari_hsr.photograph import Photograph
+
+if TYPE_CHECKING:
+    from napari_hsr.cameras.capture_settings import CaptureSettings
+    from napari_hsr.training.cache import CachedImage
+    from napari_hsr.training.recipe import Recipe
+
+
+@dataclass(frozen=True, eq=False)
+class Shot:
+    """One photograph of one image.
+
+    Attributes
+    ----------
+    name : str
+        Of the image; where it is photographed with several cameras, the camera too.
+    photograph : Photograph
+    truth : Cube
+        In the photograph's exposure.
+    """
+
+    name: str
+    photograph: Photograph
+    truth: Cube
+
+
+def shots(
+    image: CachedImage, wavelengths: Wavelengths, recipe: Recipe, *, held_out: bool
+) -> Iterator[Shot]:
+    """The photograph that lies beside a cube, or those that are simulated from it.
+
+    Simulated ones are the same each time: chance is seeded by the recipe's seed, the image's
+    name, and which of the captures it is.
+
+    Parameters
+    ----------
+    image : CachedImage
+    wavelengths : Wavelengths
+        Of its cube.
+    recipe : Recipe
+    held_out : bool
+        Whether held-out images' captures are taken, where the recipe has some; else its camera.
+
+    Yields
+    ------
+    Shot
+
+    Raises
+    ------
+    InputError
+        If there is no photograph and no camera to simulate one with, or the wavelengths do not
+        fit the cube.
+    """
+    if len(wavelengths) != image.cube.shape[0]:
+        raise InputError(
+            f"{image.name} has {image.cube.shape[0]} bands, but {len(wavelengths)} wavelengths "
+            f"({wavelengths.describe()}) were expected."
+        )
+    if image.rgb is not None:
+        encoding = image.rgb_encoding or recipe.data.input_encoding
+        yield Shot(
+            image.name,
+            Photograph(image.rgb, encoding, name=image.name),
+            Cube(image.cube, wavelengths, name=image.name),
+        )
+        return
+    captures = captures_of(recipe, held_out)
+    if not captures:
+        raise InputError(
+            f"{image.name} has no photograph, and the recipe names no camera to simulate one: "
+            "set camera, or give photographs."
+        )
+    used: set[str] = set()
+    for number, settings in enumerate(captures):
+        yield _simulated(image, wavelengths, settings, recipe.seed, number, len(captures) > 1, used)
+
+
+def captures_of(recipe: Recipe, held_out: bool) -> Sequence[CaptureSettings]:
+    """How cubes are photographed: the held-out ones' captures, or the camera of the training."""
+    if held_out and recipe.validation.captures:
+        return recipe.validation.captures
+    return () if recipe.camera is None else (recipe.camera,)
+
+
+def _simulated(
+    image: CachedImage,
+    wavelengths: Wavelengths,
+    settings: CaptureSettings,
+    seed: int,
+    number: int,
+    several: bool,
+    used: set[str],
+) -> Shot:
+    from napari_hsr.cameras.capture import draw
+
+    rng = np.random.default_rng([seed, zlib.crc32(image.name.encode()), number])
+    capture = draw(settings, np.asarray(wavelengths), rng, image.thumbnail)
+    name = f"{image.name}, {capture.camera_name}" if several else image.name
+    if name in used:
+        name = f"{name} ({number + 1})"
+    used.add(name)
+    rgb = capture.take(np.asarray(image.cube), rng)
+    gain = np.float32(capture.gain)
+    truth = image.cube if gain == 1 else np.asarray(image.cube) * gain
+    return Shot(
+        name, Photograph(rgb, capture.encoding, name=name), Cube(truth, wavelengths, name=name)
+    )

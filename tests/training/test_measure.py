@@ -1,0 +1,177 @@
+"""Figures of held-out images: through the product's inference, by the recipe's protocol."""
+
+import math
+import threading
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import napari_hsr
+from napari_hsr.errors import Cancelled, InputError
+from napari_hsr.metrics import evaluate
+from napari_hsr.photograph import Photograph
+from napari_hsr.training.events import Measured, Preparing
+from napari_hsr.training.measure import better, check, measure, words, write_preview
+
+from .stand_ins import GRID, image, recipe
+
+
+@pytest.fixture(scope="module")
+def model():
+    return napari_hsr.load_model("rootpoly-srgb")
+
+
+def test_the_figures_are_those_of_inference_and_metrics(model):
+    images = [image(1), image(2)]
+    found = measure(model, images, recipe())
+    assert list(found.images) == ["scene1", "scene2"]
+    for one in images:
+        cube = napari_hsr.reconstruct(Photograph(one.rgb, "linear-srgb"), model, device="cpu")
+        result = evaluate(cube, napari_hsr.Cube(one.cube, GRID), "cave-val")
+        figures = found.images[one.name]
+        assert figures == {
+            "psnr_db": pytest.approx(result.psnr),
+            "sam_deg": pytest.approx(result.sam),
+            "mrae": pytest.approx(result.mrae),
+            "rmse": pytest.approx(result.rmse),
+        }
+    both = [f["sam_deg"] for f in found.images.values()]
+    assert found.mean["sam_deg"] == pytest.approx(np.mean(both))
+    assert both[0] != both[1]
+
+
+def test_the_recipes_protocol_counts(model):
+    by_default = measure(model, [image(1)], recipe()).mean
+    drcr = recipe(validation={"protocol": "drcr", "choose": "mrae"})
+    assert set(measure(model, [image(1)], drcr).mean) == {"mrae", "rmse"}
+    assert set(by_default) == {"psnr_db", "sam_deg", "mrae", "rmse"}
+
+
+def test_choosing_by_what_the_protocol_does_not_count_is_refused(model):
+    with pytest.raises(InputError, match="protocol drcr does not define psnr"):
+        check(recipe(validation={"protocol": "drcr"}))
+    with pytest.raises(InputError, match="no protocol 'cave-vol'.*cave-val"):
+        check(recipe(validation={"protocol": "cave-vol"}))
+
+
+def test_no_image_and_other_bands_are_refused(model):
+    with pytest.raises(InputError, match="no held-out images"):
+        measure(model, [], recipe())
+    with pytest.raises(InputError, match="scene1 has 16 bands, but 31 wavelengths"):
+        measure(model, [replace(image(1), cube=image(1).cube[:16])], recipe())
+
+
+def test_a_photograph_of_unknown_encoding_takes_the_declared_one(model):
+    unknown = replace(image(1), rgb_encoding=None)
+    with pytest.raises(InputError, match="encoding of scene1 is not known"):
+        measure(model, [unknown], recipe())
+    declared = recipe(data={"input_encoding": "linear-srgb"})
+    assert measure(model, [unknown], declared) == measure(model, [image(1)], recipe())
+
+
+def test_it_reports_and_can_be_stopped(model):
+    events, stop = [], threading.Event()
+    measure(model, [image(1), image(2)], recipe(), events.append, stop)
+    assert [(e.done, e.total) for e in events] == [(0, 2), (1, 2), (2, 2)]
+    assert all(isinstance(e, Preparing) for e in events)
+    stop.set()
+    with pytest.raises(Cancelled):
+        measure(model, [image(1)], recipe(), stop=stop)
+
+
+def test_the_event_and_its_words(model):
+    found = measure(model, [image(1)], recipe())
+    event = found.event(7, "preview.npz", best=True)
+    assert event == Measured(7, found.mean, found.images, "preview.npz", True)
+    assert words({"psnr_db": 32.216, "sam_deg": 8.5, "mrae": 0.1861}) == (
+        "32.22 dB, 8.50°, MRAE 0.186"
+    )
+
+
+def test_better_by_each_figure():
+    good = {"psnr_db": 34.0, "sam_deg": 9.0, "mrae": 0.1}
+    other = {"psnr_db": 33.0, "sam_deg": 8.0, "mrae": 0.2}
+    assert better(good, other, "psnr")
+    assert not better(good, other, "sam")
+    assert better(good, other, "mrae")
+    assert better(good, None, "sam")
+    assert not better(good, good, "psnr")
+    assert not better({"psnr_db": math.nan}, other, "psnr")
+    assert better(other, {"psnr_db": math.nan}, "psnr")
+
+
+def test_a_preview_is_reduced_by_averaging(tmp_path, model):
+    rng = np.random.default_rng(0)
+    truth = rng.random((4, 301, 150), dtype=np.float32)
+    path = write_preview(tmp_path / "preview.npz", truth * 0.5, truth, [1, 2, 3, 4])
+    with np.load(path) as found:
+        assert found["truth"].shape == found["prediction"].shape == (4, 101, 50)
+        assert found["truth"].dtype == np.float32
+        np.testing.assert_allclose(found["truth"][2, 5, 7], truth[2, 15:18, 21:24].mean(), 1e-6)
+        np.testing.assert_allclose(found["truth"][0, -1, 0], truth[0, 300:, :3].mean(), 1e-6)
+        assert found["sam"].shape == (101, 50)
+        assert found["sam"].max() < 0.1  # the same spectra at half the brightness
+        assert found["wavelengths_nm"].tolist() == [1, 2, 3, 4]
+    assert [p.name for p in tmp_path.iterdir()] == ["preview.npz"]
+
+
+def test_measuring_writes_the_preview_of_the_first_image(tmp_path, model):
+    path = tmp_path / "preview.npz"
+    measure(model, [image(1), image(2)], recipe(), preview=path)
+    with np.load(path) as found:
+        np.testing.assert_array_equal(found["truth"], image(1).cube)
+        assert np.nanmean(found["sam"]) > 0.1
+
+
+class Camera:
+    """A stand-in for ``cameras.capture``: noise, and an exposure that differs by draw."""
+
+    encoding = "linear-srgb"
+
+    def __init__(self, settings, wavelengths_nm, rng, thumbnail):
+        assert len(wavelengths_nm) == len(thumbnail) == 31
+        self.gain = float(rng.uniform(0.3, 0.9))
+        self.camera_name = settings.cameras[0]
+
+    def take(self, cube, rng):
+        from .stand_ins import photographed
+
+        rgb = photographed(cube) * self.gain
+        return (rgb + 0.001 * rng.random(rgb.shape)).astype(np.float32)
+
+
+@pytest.fixture
+def camera(monkeypatch):
+    from types import SimpleNamespace
+
+    import napari_hsr.cameras
+
+    module = SimpleNamespace(draw=Camera)
+    monkeypatch.setitem(__import__("sys").modules, "napari_hsr.cameras.capture", module)
+    monkeypatch.setattr(napari_hsr.cameras, "capture", module, raising=False)
+
+
+def test_simulated_photographs_are_measured_in_their_own_exposure(camera, model):
+    cubes = [replace(image(n), rgb=None) for n in (1, 2)]
+    simulated = recipe(camera={"cameras": ["cie-1931"]})
+    found = measure(model, cubes, simulated)
+    real = measure(model, [image(1), image(2)], recipe())
+    for name, figures in found.images.items():  # gain and truth agree: the angle is the same
+        assert figures["sam_deg"] == pytest.approx(real.images[name]["sam_deg"], abs=0.3)
+    assert measure(model, cubes[::-1], simulated).images == found.images
+    other = recipe(camera={"cameras": ["cie-1931"]}, seed=1)
+    assert measure(model, cubes, other).images != found.images
+
+
+def test_each_of_several_captures_is_measured(camera, model):
+    captures = [{"cameras": [name]} for name in ("a", "b", "b")]
+    several = recipe(validation={"captures": captures})
+    found = measure(model, [replace(image(1), rgb=None)], several)
+    assert list(found.images) == ["scene1, a", "scene1, b", "scene1, b (3)"]
+    assert len({f["psnr_db"] for f in found.images.values()}) == 3
+
+
+def test_a_cube_alone_without_a_camera_is_refused(model):
+    with pytest.raises(InputError, match="scene1 has no photograph, and the recipe names no cam"):
+        measure(model, [replace(image(1), rgb=None)], recipe())
