@@ -273,7 +273,10 @@ class Recipe(Settings):
     data: DataSettings = Field(default_factory=DataSettings)
     camera: CaptureSettings | None = None
     augmentation: AugmentationSettings = Field(default_factory=AugmentationSettings)
-    loss: tuple[LossTerm, ...] = (LossTerm(kind="l1"), LossTerm(kind="mrae"))
+    loss: Annotated[tuple[LossTerm, ...], Field(min_length=1)] = (
+        LossTerm(kind="l1"),
+        LossTerm(kind="mrae"),
+    )
     optimiser: OptimiserSettings = Field(default_factory=OptimiserSettings)
     schedule: ScheduleSettings = Field(default_factory=lambda: ScheduleSettings(minutes=10))
     batch: BatchSettings = Field(default_factory=BatchSettings)
