@@ -34,62 +34,77 @@ if TYPE_CHECKING:
 
 SLOPE = 0.1
 #: Values that are squared at a time.
-_SQUARED_AT_ONCE = 2**20
-#: Channels that are widened to float32 at a time.
-_CHANNELS_AT_ONCE = 512
+_SQUARED_AT_ONCE = 2**18
+#: Channels that are made at a time, and where they are in a shorter type widened to float32.
+_CHANNELS_AT_ONCE = 256
 #: Cells whose perceptrons run at a time.
-_CELLS_AT_ONCE = 1024
+_CELLS_AT_ONCE = 256
 
 
-def _normalise_(x: Tensor, weight: Tensor, bias: Tensor, eps: float) -> None:
+class _Norm(nn.Module):
     """Instance norm and ReLU of one image in place; in float32 whatever it is in."""
-    pixels = x[0].permute(1, 2, 0)
-    wide = pixels.float()
-    number = wide[..., 0].numel()
-    wide -= wide.sum(1).sum(0) / number  # along one side, then the other: ten times as fast
-    rows = max(1, _SQUARED_AT_ONCE // wide[0].numel())
-    squares = sum(part.square().sum(1).sum(0) for part in wide.split(rows))
-    scale = weight * torch.rsqrt(squares / number + eps)
-    torch.addcmul(bias, wide, scale, out=wide).relu_()
-    if wide is not pixels:
-        pixels.copy_(wide)
+
+    def __init__(self, exact: nn.Module):
+        super().__init__()
+        self.eps = exact.eps
+        hold(self, weight=exact.weight.detach(), bias=exact.bias.detach())
+
+    def forward(self, x: Tensor, channels: slice = slice(None)) -> Tensor:
+        """(1, C, H, W), of all channels or of those named."""
+        pixels = x[0].permute(1, 2, 0)
+        wide = pixels.float()
+        number = wide[..., 0].numel()
+        wide -= wide.sum(1).sum(0) / number  # along one side, then the other: ten times as fast
+        rows = max(1, _SQUARED_AT_ONCE // wide[0].numel())
+        squares = sum(part.square().sum(1).sum(0) for part in wide.split(rows))
+        scale = self.weight[channels] * torch.rsqrt(squares / number + self.eps)
+        torch.addcmul(self.bias[channels], wide, scale, out=wide).relu_()
+        return x if wide is pixels else x.copy_(wide.permute(2, 0, 1))
 
 
 class _Step(nn.Module):
-    """3x3 convolution, instance norm, ReLU."""
+    """3x3 convolution, instance norm, ReLU; of many channels some after the others."""
 
-    def __init__(self, exact: nn.Sequential, dtype: torch.dtype):
+    def __init__(self, exact: nn.Sequential, dtype: torch.dtype, made: torch.dtype):
         super().__init__()
-        conv, norm = exact[0], exact[1]
-        self.dtype, self.stride, self.eps = dtype, conv.stride[0], norm.eps
-        same = self.stride == 1 and conv.in_channels == conv.out_channels
-        wide = same and conv.in_channels >= winograd.WORTH_FROM
-        self.squares = dtype == torch.float32 and wide
-        kernel = conv.weight.detach()
-        kernel = winograd.transformed(kernel) if self.squares else packed(kernel, dtype)
-        hold(self, kernel=kernel, weight=norm.weight.detach(), bias=norm.bias.detach())
+        self.stride, self.made = exact[0].stride[0], made
+        self.norm = _Norm(exact[1])
+        hold(self, kernel=packed(exact[0].weight, dtype))
 
-    def taken(self, x: Tensor) -> Tensor:
-        """(1, into, H, W) as the next function wants it."""
-        x = x.to(self.dtype)
-        return winograd.padded(x) if self.squares else x
+    def shape(self, x: Tensor) -> tuple[int, ...]:
+        """Of what comes of it."""
+        return 1, len(self.kernel), *((n - 1) // self.stride + 1 for n in x.shape[-2:])
 
-    def forward(self, x: Tensor, height: int, width: int) -> Tensor:
-        """What was taken → (1, out, height, width), in channels_last; not yet normalised.
+    def forward(self, x: Tensor, out: Tensor | None = None) -> Tensor:
+        """(1, into, h, w) → (1, channels, H, W), in ``out`` if that is given."""
+        if out is None and len(self.kernel) <= _CHANNELS_AT_ONCE:
+            return self._some(x, slice(None)).to(self.made)
+        if out is None:
+            out = torch.empty(
+                self.shape(x), dtype=self.made, device=x.device, memory_format=CHANNELS_LAST
+            )
+        for start in range(0, len(self.kernel), _CHANNELS_AT_ONCE):
+            some = slice(start, start + _CHANNELS_AT_ONCE)
+            out[:, some] = self._some(x, some)
+        return out
 
-        What was taken may be overwritten.
-        """
-        if self.squares:
-            y = winograd.convolve_(x, self.kernel)[:height, :width]
-            return y.permute(2, 0, 1)[None]
-        return convolve(x, self.kernel, stride=self.stride, padding=1)
+    def _some(self, x: Tensor, channels: slice) -> Tensor:
+        kernel = self.kernel[channels]
+        return self.norm(convolve(x, kernel, stride=self.stride, padding=1), channels)
 
-    def normalise_(self, x: Tensor) -> None:
-        """Instance norm and ReLU of its result, in place; some channels at a time."""
-        at_once = len(self.weight) if x.dtype == torch.float32 else _CHANNELS_AT_ONCE
-        parts = x.split(at_once, 1), self.weight.split(at_once), self.bias.split(at_once)
-        for some, weight, bias in zip(*parts, strict=True):
-            _normalise_(some, weight, bias, self.eps)
+
+class _Square(nn.Module):
+    """The same with as many wide channels out as in, by Winograd."""
+
+    def __init__(self, exact: nn.Sequential):
+        super().__init__()
+        self.norm = _Norm(exact[1])
+        hold(self, kernel=winograd.transformed(exact[0].weight.detach()))
+
+    def forward(self, frame: winograd.Frame) -> None:
+        """In place."""
+        frame.convolve_(self.kernel)
+        self.norm(frame.image())
 
 
 class _Perceptrons(nn.Module):
@@ -138,10 +153,16 @@ class FastINR(nn.Module):
         *steps, last = exact.hyper.model
         steps = [getattr(step, "conv_block", [step])[0] for step in steps]
         steps = [step for step in steps if not isinstance(step, nn.ReLU)]
+        first, width = len(exact.layout.widths), exact.layout.widths[-1]
+        self.squares = dtype == torch.float32 and width >= winograd.WORTH_FROM
         # What the first convolutions lose, every later one makes worse, and they cost little.
-        first = len(exact.layout.widths)
-        self.steps = nn.ModuleList(_Step(step, torch.float32) for step in steps[:first])
-        self.blocks = nn.ModuleList(_Step(step, dtype) for step in steps[first:])
+        made = [torch.float32] * (first - 1) + [dtype]
+        self.steps = nn.ModuleList(
+            _Step(step, torch.float32, m) for step, m in zip(steps[:first], made, strict=True)
+        )
+        self.blocks = nn.ModuleList(
+            _Square(step) if self.squares else _Step(step, dtype, dtype) for step in steps[first:]
+        )
         self.perceptrons = _Perceptrons(last, exact.layout.perceptron, dtype)
 
     def forward(self, image: Tensor) -> Tensor:
@@ -150,12 +171,7 @@ class FastINR(nn.Module):
             return torch.cat([self(one[None]) for one in image])
         height, width = image.shape[-2:]
         image = pad_to_least(pad_below_right(image, self.cell), self.least)
-        cells = image.contiguous(memory_format=CHANNELS_LAST)
-        for step in (*self.steps, *self.blocks):
-            size = [(n - 1) // step.stride + 1 for n in cells.shape[-2:]]
-            cells = step.taken(cells)
-            cells = step(cells, *size)
-            step.normalise_(cells)
+        cells = self._cells(image.contiguous(memory_format=CHANNELS_LAST))
         if self.finer > 1:
             image = F.interpolate(image, scale_factor=self.finer, mode="bilinear")
         turns = [self._turns(length, image) for length in image.shape[-2:]]
@@ -166,10 +182,26 @@ class FastINR(nn.Module):
             band = cells[0, :, start : start + rows]
             pixels = slice(start * side, (start + band.shape[1]) * side)
             values = self._places(image[0, :, pixels], turns[0][pixels], turns[1])
-            found = self.perceptrons(band.flatten(1).T, values.to(self.dtype))
+            found = self.perceptrons(band.permute(1, 2, 0).flatten(0, 1), values.to(self.dtype))
             found = found.view(*band.shape[1:], side, side, -1).permute(4, 0, 2, 1, 3)
             spectra[0, :, pixels].view(found.shape).copy_(found)
         return spectra[..., : height * self.finer, : width * self.finer]
+
+    def _cells(self, x: Tensor) -> Tensor:
+        """(1, channels, H, W) → (1, width, H/4, W/4), what perceptrons are made of."""
+        *steps, last = self.steps
+        for step in steps:
+            x = step(x)
+        if not self.squares:
+            for step in (last, *self.blocks):
+                x = step(x)
+            return x
+        frame = winograd.Frame(last.shape(x), len(self.blocks), x)
+        last(x, out=frame.image())
+        del x
+        for block in self.blocks:
+            block(frame)
+        return frame.image()
 
     def _turns(self, length: int, image: Tensor) -> Tensor:
         """(length, 2 · periods): cosine and sine of each pixel's place along one side."""

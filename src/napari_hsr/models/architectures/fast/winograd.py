@@ -1,8 +1,9 @@
 """Winograd's convolution F(2x2, 3x3): 16 products for four output pixels instead of 36.
 
-For wide layers with as many channels out as in, where the products are many and the sums around them few. Both transforms are
-sums and differences, so that float32 loses little: about twice what a direct convolution does.
-After Lavin and Gray, Fast Algorithms for Convolutional Neural Networks (2016).
+For wide layers with as many channels out as in, where the products are many and the sums around
+them few. Both transforms are sums and differences, so that float32 loses little: about twice what
+a direct convolution does. After Lavin and Gray, Fast Algorithms for Convolutional Neural
+Networks (2016).
 """
 
 from __future__ import annotations
@@ -11,7 +12,6 @@ import math
 from typing import TYPE_CHECKING
 
 import torch
-from torch.nn import functional as F  # noqa: N812
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,10 +38,46 @@ def transformed(kernel: Tensor) -> Tensor:
     return made
 
 
-def padded(x: Tensor) -> Tensor:
-    """(1, C, H, W) → (H + 2, W + 2, C) with a border of zeros, even sides: for :func:`convolve_`."""
-    height, width = x.shape[-2:]
-    return F.pad(x[0].permute(1, 2, 0), (0, 0, 1, 1 + width % 2, 1, 1 + height % 2))
+class Frame:
+    """Memory of one image, in which one convolution after the other is done in place.
+
+    The result of a convolution begins where the zeros around its input began, a row and a column
+    before the input. So the frame moves that far towards the beginning of its memory each time.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        (1, C, h, w) of the image.
+    convolutions : int
+        How many there will be.
+    like : torch.Tensor
+        Of the type and on the device that is wanted.
+    """
+
+    def __init__(self, shape: Sequence[int], convolutions: int, like: Tensor):
+        _, channels, self.height, self.width = shape
+        even = self.height + self.height % 2, self.width + self.width % 2
+        self._shape = even[0] + 2, even[1] + 2, channels
+        self._step = (even[1] + 3) * channels
+        self._start = convolutions * self._step
+        self._memory = like.new_empty(self._start + math.prod(self._shape))
+
+    def _framed(self) -> Tensor:
+        """(even h + 2, even w + 2, C)."""
+        return _shaped(self._memory[self._start :], *self._shape)
+
+    def image(self) -> Tensor:
+        """(1, C, h, w): what is in the frame, to be read and written."""
+        framed = self._framed()[1 : self.height + 1, 1 : self.width + 1]
+        return framed.permute(2, 0, 1)[None]
+
+    def convolve_(self, kernel: Tensor) -> None:
+        """3x3 convolution of the image by a kernel from :func:`transformed`."""
+        framed = self._framed()
+        framed[0] = framed[self.height + 1 :] = 0
+        framed[:, 0] = framed[:, self.width + 1 :] = 0
+        convolve_(framed, kernel)
+        self._start -= self._step
 
 
 def convolve_(image: Tensor, kernel: Tensor) -> Tensor:
@@ -50,7 +86,7 @@ def convolve_(image: Tensor, kernel: Tensor) -> Tensor:
     Parameters
     ----------
     image : torch.Tensor
-        (h + 2, w + 2, C), h and w even, from :func:`padded`; overwritten.
+        (h + 2, w + 2, C), h and w even, zeros around what is convolved; overwritten.
     kernel : torch.Tensor
         (16, C, C), the output first, from :func:`transformed`.
 
