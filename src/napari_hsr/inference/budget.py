@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from napari_hsr.inference import passes
+from napari_hsr.inference import memory, passes
 
 if TYPE_CHECKING:
     import torch
@@ -64,9 +64,7 @@ def free(device: torch.device | None = None) -> int:
 
         unused = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
         return torch.cuda.mem_get_info(device)[0] + unused
-    import psutil
-
-    return psutil.virtual_memory().available
+    return memory.available()
 
 
 def output_bytes(height: int, width: int, model: Model) -> int:

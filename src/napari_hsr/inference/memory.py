@@ -1,10 +1,85 @@
-"""How much memory a run took, measured while it runs."""
+"""How much memory there is for a run, and how much it took, measured while it runs."""
 
 from __future__ import annotations
 
+import re
 import threading
+from contextlib import suppress
+from pathlib import Path
+from typing import NamedTuple
 
 import psutil
+
+#: Where Linux says which control groups a process is in, and where these are.
+GROUPS_OF_PROCESS = Path("/proc/self/cgroup")
+GROUPS = Path("/sys/fs/cgroup")
+
+
+class _Names(NamedTuple):
+    """Files of a control group, and the line of its statistics that tells what can be dropped."""
+
+    limit: str
+    used: str
+    cached: str
+
+
+_FIRST = _Names("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
+_SECOND = _Names("memory.max", "memory.current", "inactive_file")
+
+
+def available() -> int:
+    """Bytes that can be had now without those of other programs, by the computer and by limits.
+
+    A container's limit counts: the kernel ends a process that goes beyond it, however much the
+    computer has.
+    """
+    left = left_in_groups()
+    free = psutil.virtual_memory().available
+    return free if left is None else min(free, left)
+
+
+def left_in_groups(process: Path | None = None, groups: Path | None = None) -> int | None:
+    """What the control groups of this process still allow, in bytes.
+
+    Both versions are known: ``memory.max`` less ``memory.current``, and the first version's
+    ``limit_in_bytes`` less ``usage_in_bytes``; files that the kernel caches and drops when it
+    must do not count as used. The least of the process's own group and those above it.
+
+    Parameters
+    ----------
+    process, groups : Path, optional
+        Instead of :data:`GROUPS_OF_PROCESS` and :data:`GROUPS`.
+
+    Returns
+    -------
+    int or None
+        At least 0; None without limits, and where there are no control groups.
+    """
+    process, groups = process or GROUPS_OF_PROCESS, groups or GROUPS
+    if not process.is_file():
+        return None
+    left: list[int] = []
+    for line in process.read_text().splitlines():
+        _, controllers, path = line.split(":", 2)
+        if not controllers:
+            top, names = groups, _SECOND
+        elif "memory" in controllers.split(","):
+            top, names = groups / "memory", _FIRST
+        else:
+            continue
+        # A container may see its own group at the top, under the name it has outside.
+        inside = [part for part in path.split("/") if part not in ("", "..")]
+        for depth in range(len(inside) + 1):
+            with suppress(OSError, ValueError):  # no such group here, or "max": no limit
+                left.append(_left(top.joinpath(*inside[:depth]), names))
+    return min(left, default=None)
+
+
+def _left(group: Path, names: _Names) -> int:
+    limit = int((group / names.limit).read_text())
+    used = int((group / names.used).read_text())
+    cached = re.search(rf"^{names.cached} (\d+)$", (group / "memory.stat").read_text(), re.M)
+    return max(0, limit - used + (int(cached[1]) if cached else 0))
 
 
 class PeakMemory:
