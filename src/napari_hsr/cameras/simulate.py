@@ -21,7 +21,7 @@ from napari_hsr.photograph import LINEAR_SRGB, SRGB, XYZ_D65, Photograph
 
 Normalise = Literal["sum", "white"] | None
 
-_NORMALISATIONS = {
+NORMALISATIONS = {
     "sum": "each sensitivity curve scaled to sum 1 over the bands",
     "white": "white-balanced: a perfect reflector records 1 in each channel",
     None: "sensitivities in the units of their table",
@@ -31,7 +31,7 @@ _NORMALISATIONS = {
 def matrix(
     camera: str | Camera,
     wavelengths_nm: np.ndarray,
-    illuminant: str | None = None,
+    illuminant: str | np.ndarray | None = None,
     normalise: Normalise = "sum",
 ) -> np.ndarray:
     """The matrix from spectra to a camera's linear response.
@@ -43,8 +43,9 @@ def matrix(
     wavelengths_nm : array-like, shape (bands,)
         Band centres in nm, ascending. The curves are taken exactly where the grids coincide,
         linearly between, and as zero outside their measured range.
-    illuminant : str or None
-        The light on a reflectance cube; None for an equal-energy light, or for radiance.
+    illuminant : str, array-like of shape (bands,), or None
+        The light on a reflectance cube, by name or as its relative power in each band; None
+        for an equal-energy light, or for radiance.
     normalise : {"sum", "white", None}
         ``"sum"``: each curve is scaled to sum 1 over the bands; under an illuminant one common
         factor then makes the perfect reflector 1 in its brightest channel, so the picture keeps
@@ -63,7 +64,7 @@ def matrix(
         If the camera sees nothing on these bands, or a name is not known.
     """
     camera = get_camera(camera)
-    if normalise not in _NORMALISATIONS:
+    if normalise not in NORMALISATIONS:
         raise InputError(f"The normalisation {normalise!r} is not known; it is sum, white or None.")
     nm = np.asarray(wavelengths_nm, dtype=np.float64).ravel()
     curves = sample(nm, camera.wavelengths_nm, camera.sensitivities)
@@ -72,7 +73,7 @@ def matrix(
             f"The camera {camera.name} ({camera.wavelengths_nm[0]:g}–{camera.wavelengths_nm[-1]:g} "
             f"nm) has a channel that sees nothing of bands at {nm[0]:g}–{nm[-1]:g} nm."
         )
-    light = np.ones(nm.size) if illuminant is None else illuminant_values(illuminant, nm)
+    light = _power(illuminant, nm)
     if normalise is None:
         return curves * light[:, None]
     widths = band_widths(nm)
@@ -88,11 +89,21 @@ def matrix(
     return curves
 
 
-def _positive(response: np.ndarray, camera: Camera, illuminant: str | None) -> np.ndarray:
+def _power(illuminant: str | np.ndarray | None, nm: np.ndarray) -> np.ndarray:
+    if illuminant is None:
+        return np.ones(nm.size)
+    if isinstance(illuminant, str):
+        return illuminant_values(illuminant, nm)
+    return np.asarray(illuminant, dtype=np.float64).reshape(nm.size)
+
+
+def _positive(
+    response: np.ndarray, camera: Camera, illuminant: str | np.ndarray | None
+) -> np.ndarray:
     if (response <= 0).any():
+        light = f"the illuminant {illuminant}" if isinstance(illuminant, str) else "this light"
         raise InputError(
-            f"Under the illuminant {illuminant} a channel of the camera {camera.name} "
-            "records nothing on these bands."
+            f"Under {light} a channel of the camera {camera.name} records nothing on these bands."
         )
     return response
 
@@ -162,7 +173,7 @@ def simulate(
         exposure = ", then one exposure that keeps the colour of the light" if common else ""
         note = (
             f"Simulated with the camera {camera.name} ({camera.source or 'given'}), {light}, "
-            f"{_NORMALISATIONS[normalise]}{exposure}."
+            f"{NORMALISATIONS[normalise]}{exposure}."
         )
     dtype = {None: np.float32, 8: np.uint8, 16: np.uint16}[bit_depth]
     out = np.empty((*cube.shape[1:], 3), dtype=dtype)
