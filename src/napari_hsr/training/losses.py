@@ -17,7 +17,10 @@ from napari_hsr.errors import InputError
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from napari_hsr.training.events import Report
     from napari_hsr.training.recipe import LossTerm
+
+    Term = Callable[[Tensor, Tensor, int], Tensor]
 
 #: SAM: a pixel whose spectrum is this share of the patch's longest has half its weight.
 DARK = 0.02
@@ -34,6 +37,8 @@ class Loss:
         At least one.
     total_steps : int
         Steps of the whole training, over which MRAE's floor falls; may be set anew.
+    report : callable, optional
+        Is told of a download of perceptual weights.
 
     Raises
     ------
@@ -44,11 +49,13 @@ class Loss:
         (:func:`napari_hsr.training.perceptual.vgg_weights`).
     """
 
-    def __init__(self, terms: Sequence[LossTerm], total_steps: int):
+    def __init__(self, terms: Sequence[LossTerm], total_steps: int, report: Report | None = None):
         if not terms:
             raise InputError("A loss needs one term at least, such as l1.")
         self.total_steps = total_steps
-        self._terms = [(name, term.weight, self._function(term)) for name, term in _named(terms)]
+        self._terms = [
+            (name, term.weight, self._function(term, report)) for name, term in _named(terms)
+        ]
 
     def __call__(
         self, prediction: Tensor, target: Tensor, step: int
@@ -90,13 +97,13 @@ class Loss:
         numbers = torch.stack([value.detach() for value in values]).tolist()
         return total, {name: n for (name, _, _), n in zip(self._terms, numbers, strict=True)}
 
-    def _function(self, term: LossTerm) -> Callable[[Tensor, Tensor, int], Tensor]:
+    def _function(self, term: LossTerm, report: Report | None) -> Term:
         if term.kind == "mrae":
             return lambda p, t, step: mrae(p, t, floor_at(term.floor, step, self.total_steps))
         if term.kind == "perceptual":
             from napari_hsr.training.perceptual import Perceptual, vgg_weights
 
-            perceptual = Perceptual(vgg_weights(term.weights_file, term.weights_sha256))
+            perceptual = Perceptual(vgg_weights(term.weights_file, term.weights_sha256, report))
             return lambda p, t, step: perceptual(p, t)
         plain = {"l1": l1, "rmse": rmse, "sam": sam}[term.kind]
         return lambda p, t, step: plain(p, t)

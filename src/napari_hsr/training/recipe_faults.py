@@ -49,6 +49,12 @@ def sentence(error: ValidationError, content: Any, source: str, overrides: Seque
     grouped: dict[tuple, list[dict]] = {}
     for fault in error.errors(include_url=False):
         grouped.setdefault(_place(fault["loc"]), []).append(fault)
+    # a list that is invalid because an item is: the item says it
+    grouped = {
+        place: found
+        for place, found in grouped.items()
+        if not any(place == other[: len(place)] for other in grouped if other != place)
+    }
     # an unknown name is often why a known one is missing: it goes first
     unknown = [loc for loc, found in grouped.items() if found[0]["type"] == "extra_forbidden"]
     place = (unknown or list(grouped))[0]
