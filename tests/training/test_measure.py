@@ -51,7 +51,7 @@ def test_the_recipes_protocol_counts(model):
 def test_choosing_by_what_the_protocol_does_not_count_is_refused(model):
     with pytest.raises(InputError, match="protocol drcr does not define psnr"):
         check(recipe(validation={"protocol": "drcr"}))
-    with pytest.raises(InputError, match="no protocol 'cave-vol'.*cave-val"):
+    with pytest.raises(InputError, match=r"no protocol 'cave-vol'.*cave-val"):
         check(recipe(validation={"protocol": "cave-vol"}))
 
 

@@ -1,0 +1,94 @@
+"""What a run said, as curves and as a table."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from napari_hsr.training.events import Began, Event, Measured, Step, from_json
+
+#: Columns of ``log.csv`` that are always there; the loss's terms come behind them.
+COLUMNS = (
+    "step",
+    "loss",
+    "learning_rate",
+    "images_per_second",
+    "psnr_db",
+    "sam_deg",
+    "mrae",
+    "rmse",
+    "best",
+)
+
+
+@dataclass
+class History:
+    """Steps and measurements in order, each step once.
+
+    Attributes
+    ----------
+    steps : list of Step
+    measured : list of Measured
+    """
+
+    steps: list[Step] = field(default_factory=list)
+    measured: list[Measured] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, events: Iterable[Event | None]) -> History:
+        """From events; where a run went on from a checkpoint, what it did again counts once."""
+        history = cls()
+        for event in events:
+            if isinstance(event, Began):
+                history.steps = [e for e in history.steps if e.step <= event.step]
+                history.measured = [e for e in history.measured if e.step <= event.step]
+            elif isinstance(event, Step):
+                history.steps.append(event)
+            elif isinstance(event, Measured):
+                history.measured = [e for e in history.measured if e.step != event.step]
+                history.measured.append(event)
+        return history
+
+    @classmethod
+    def read(cls, path: str | Path) -> History:
+        """From a run's ``events.jsonl``; empty if there is none."""
+        path = Path(path)
+        if not path.is_file():
+            return cls()
+        with path.open(encoding="utf-8", errors="replace") as file:
+            return cls.of(from_json(line) for line in file)
+
+    def curve(self, key: str) -> tuple[list[int], list[float]]:
+        """Steps and finite values of ``loss`` or of a figure of the held-out images."""
+        found: Sequence[tuple[int, float | None]]
+        if key == "loss":
+            found = [(e.step, e.loss) for e in self.steps]
+        else:
+            found = [(e.step, e.mean.get(key)) for e in self.measured]
+        kept = [(s, v) for s, v in found if v is not None and math.isfinite(v)]
+        return [s for s, _ in kept], [v for _, v in kept]
+
+    def csv(self) -> str:
+        """One row a step that was reported or measured at; what is not known is left empty."""
+        terms = list(dict.fromkeys(name for e in self.steps for name in e.terms))
+        rows: dict[int, dict[str, object]] = {}
+        for event in self.steps:
+            rows.setdefault(event.step, {}).update(
+                loss=event.loss,
+                learning_rate=event.learning_rate,
+                images_per_second=event.images_per_second,
+                **{f"loss_{name}": value for name, value in event.terms.items()},
+            )
+        for event in self.measured:
+            rows.setdefault(event.step, {}).update(event.mean, best=int(event.best))
+        text = io.StringIO()
+        names = [*COLUMNS, *(f"loss_{name}" for name in terms)]
+        table = csv.DictWriter(text, names, lineterminator="\n", extrasaction="ignore")
+        table.writeheader()
+        for step in sorted(rows):
+            table.writerow({"step": step, **rows[step]})
+        return text.getvalue()

@@ -1,0 +1,193 @@
+"""What a training leaves: loaded by its folder, honest about data, figures and precision."""
+
+import csv
+import json
+import math
+from importlib.metadata import version
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import napari_hsr
+from napari_hsr.errors import FileError
+from napari_hsr.models.architectures.edsr import EDSR
+from napari_hsr.models.card import ModelCard
+from napari_hsr.models.checkpoint import read_weights
+from napari_hsr.models.registry import from_state_dict
+from napari_hsr.photograph import Photograph
+from napari_hsr.training.curves import write_plot
+from napari_hsr.training.events import Began, Measured, Notice, Step, to_json
+from napari_hsr.training.history import History
+from napari_hsr.training.measure import Measurement, measure
+from napari_hsr.training.result import in_half, settle, why_not_output, write_model_directory
+
+from .stand_ins import GRID, image, recipe
+
+TRAIN, HELD = {"a": "1" * 64, "b": "2" * 64}, {"c": "3" * 64}
+
+
+def small_network(seed: int = 0) -> tuple[dict, ModelCard]:
+    torch.manual_seed(seed)
+    card = ModelCard(
+        name="small",
+        title="A small network",
+        architecture="edsr",
+        input_encoding="linear-srgb",
+        wavelengths_nm=tuple(GRID),
+        units="reflectance",
+        training_data="nothing",
+    )
+    return EDSR(width=16, blocks=1).state_dict(), card
+
+
+def steps(first: int, last: int) -> list[Step]:
+    return [Step(n, 100, 1 / n, {"l1": 2 / n}, 1e-4, 5.0) for n in range(first, last + 1)]
+
+
+def written(folder, **settings):
+    weights, card = small_network()
+    made = recipe(name="mine", licence="CC0", **settings)
+    held = [image(3)]
+    before = Measurement({"psnr_db": 20.0, "sam_deg": math.nan}, {"c": {"psnr_db": 20.0}})
+    settled = settle(weights, card, held, made)
+    folder.mkdir(exist_ok=True)
+    with (folder / "events.jsonl").open("w") as file:
+        for event in (Measured(0, before.mean, before.images), *steps(1, 30), Measured(30, settled.figures.mean, {}, best=True)):  # fmt: skip
+            file.write(to_json(event) + "\n")
+    write_model_directory(
+        folder, made, settled, before=before, train=TRAIN, held_out=HELD, seconds=61.23,
+        steps=30, machine="CPU, 2 threads",
+    )  # fmt: skip
+    return settled, held, made
+
+
+def test_the_directory_is_a_model_that_gives_the_figures_of_its_card(tmp_path):
+    settled, held, made = written(tmp_path / "run")
+    model = napari_hsr.load_model(tmp_path / "run")
+    figures = measure(model, held, made).mean
+    stated = model.card.figures["the held-out images"]
+    assert stated == {key: pytest.approx(value, abs=1e-5) for key, value in figures.items()}
+    assert model.card.figures["the held-out images before training"] == {"psnr_db": 20.0}
+    assert model.name == "mine"
+    assert model.card.weights_sha256 == model.weights_sha256 == settled.model.weights_sha256
+    names = {path.name for path in (tmp_path / "run").iterdir()}
+    assert names == {
+        "mine.safetensors", "card.json", "recipe.yaml", "split.txt", "log.csv", "plot.png",
+        "events.jsonl",
+    }  # fmt: skip
+
+
+def test_the_card_says_where_it_comes_from(tmp_path):
+    _, _, made = written(tmp_path, seed=7)
+    card = json.loads((tmp_path / "card.json").read_text())
+    assert ModelCard.model_validate(card) == napari_hsr.load_model(tmp_path).card
+    training = card["training"]
+    assert training["data"] == {name: {"sha256": sha} for name, sha in TRAIN.items()}
+    assert training["held_out"] == {"c": {"sha256": "3" * 64}}
+    assert (training["seed"], training["steps"], training["seconds"]) == (7, 30, 61.2)
+    assert training["machine"] == "CPU, 2 threads"
+    assert training["start"] == "rootpoly-srgb"
+    assert training["versions"]["torch"] == version("torch")
+    assert card["licence"] == "CC0"
+    assert "cave-val" in card["protocol"]
+    assert "2 images: a, b" in card["training_data"]
+    from napari_hsr.training.recipe_file import read_recipe
+    from napari_hsr.training.split import read
+
+    assert read_recipe(tmp_path / "recipe.yaml") == made
+    assert read(tmp_path / "split.txt") == {"a": False, "b": False, "c": True}
+
+
+def test_half_precision_weights_compute_in_float32(tmp_path):
+    settled, held, _ = written(tmp_path)
+    assert settled.precision == "float16"
+    stored = read_weights(tmp_path / "mine.safetensors")
+    assert stored["tail.0.weight"].dtype == torch.float16
+    assert stored["body.0.body.0.weight"].dtype == torch.float32  # small: it takes no room
+    model = napari_hsr.load_model(tmp_path)
+    assert {value.dtype for value in model.module.state_dict().values()} == {torch.float32}
+    exact = from_state_dict(small_network()[0], small_network()[1])
+    shot = Photograph(held[0].rgb, "linear-srgb")
+    near, far = (napari_hsr.reconstruct(shot, m, device="cpu").data for m in (model, exact))
+    assert 0 < np.abs(near - far).max() < 2e-3 * np.abs(far).max()
+
+
+def test_half_precision_is_not_taken_where_it_costs(tmp_path):
+    weights, card = small_network()
+    exact = measure(from_state_dict(weights, card), [image(3)], recipe())
+    flattered = {**exact.mean, "psnr_db": exact.mean["psnr_db"] + 0.03}
+    settled = settle(
+        weights, card, [image(3)], recipe(), exact=Measurement(flattered, exact.images)
+    )
+    assert settled.precision == "float32"
+    assert settled.figures.mean == flattered
+    huge = {**weights, "tail.0.weight": weights["tail.0.weight"] * 1e7}
+    settled = settle(huge, card, [image(3)], recipe())
+    assert settled.precision == "float32"
+    assert torch.equal(settled.weights["tail.0.weight"], huge["tail.0.weight"])
+
+
+def test_small_tensors_and_integers_stay_as_they_are():
+    weights = {
+        "exponents": torch.full((13, 3), 1 / 3),
+        "large": torch.ones(64, 64),
+        "count": torch.tensor(3),
+    }
+    half = in_half(weights)
+    assert [half[k].dtype for k in weights] == [torch.float32, torch.float16, torch.int64]
+
+
+def test_another_model_in_the_folder_is_refused_and_stays(tmp_path):
+    other = tmp_path / "other.safetensors"
+    other.write_bytes(b"precious")
+    assert "holds another model already (other.safetensors)" in why_not_output(tmp_path, "mine")
+    with pytest.raises(FileError, match=r"holds another model already \(other.safetensors\)"):
+        written(tmp_path)
+    assert other.read_bytes() == b"precious"
+    assert not list(tmp_path.glob("card.json"))
+
+
+def test_a_folder_that_cannot_be_made_is_told(tmp_path):
+    (tmp_path / "file").write_text("")
+    weights, card = small_network()
+    settled = settle(weights, card, [image(3)], recipe())
+    with pytest.raises(FileError, match="it cannot be made"):
+        write_model_directory(
+            tmp_path / "file" / "run", recipe(), settled, before=None, train=TRAIN,
+            held_out=HELD, seconds=1, steps=1, machine="CPU",
+        )  # fmt: skip
+
+
+def test_the_log_counts_what_was_done_twice_once():
+    before = [Began(0, 100, "CPU", "float32"), *steps(1, 40), Measured(20, {"psnr_db": 21.0}, {})]
+    again = [Began(10, 100, "CPU", "float32"), *steps(11, 30), Measured(20, {"psnr_db": 22.0}, {})]
+    history = History.of([*before, Notice("killed"), None, *again])
+    assert [e.step for e in history.steps] == list(range(1, 31))
+    assert history.curve("psnr_db") == ([20], [22.0])
+    rows = list(csv.DictReader(history.csv().splitlines()))
+    assert [int(row["step"]) for row in rows] == list(range(1, 31))
+    assert float(rows[3]["loss"]) == 0.25
+    assert float(rows[3]["loss_l1"]) == 0.5
+    assert rows[3]["psnr_db"] == ""
+    assert float(rows[19]["psnr_db"]) == 22.0
+
+
+def test_curves_leave_out_what_is_not_finite():
+    history = History.of([Step(1, 3, math.nan), Step(2, 3, 0.5), Measured(2, {}, {})])
+    assert history.curve("loss") == ([2], [0.5])
+    assert history.curve("sam_deg") == ([], [])
+
+
+@pytest.mark.parametrize(
+    "losses", [[], [0.5], [0.5, 0.5], [0.500, 0.501], [900.0, 1e-6, 0.0]], ids=str
+)
+def test_a_plot_of_any_run_can_be_drawn(tmp_path, losses):
+    events = [Step(n + 1, len(losses), loss) for n, loss in enumerate(losses)]
+    path = write_plot(History.of(events), tmp_path / "plot.png", "mine")
+    with Image.open(path) as picture:
+        assert picture.format == "PNG"
+        colours = {colour for _, colour in picture.convert("RGB").getcolors(2**20)}
+    blue = {(31, 119, 180)} & colours
+    assert bool(blue) == bool(losses)
