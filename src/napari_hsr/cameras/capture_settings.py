@@ -34,7 +34,8 @@ class CaptureSettings(BaseModel):
         As :func:`napari_hsr.cameras.matrix`.
     illuminants : tuple of str
         Names of CIE illuminants, ``equal-energy``, or ``blackbody`` (2,500–8,000 K); each
-        photograph draws one. Empty: the cube is taken as it is.
+        photograph draws one. Empty: the cube is taken as it is (a CIE observer sees it
+        under D65).
     white_balance : bool
         Channels scaled so that a perfect reflector is neutral.
     white_balance_error : float
@@ -47,11 +48,14 @@ class CaptureSettings(BaseModel):
     auto_exposure : Draw or None
         The photograph's mean becomes this, before ``exposure``.
     photoelectrons : Draw or None
-        At the value 1; shot noise. None for none.
+        At the value 1 of the exposed sensor, which its brightest channel records of a white
+        exposed × 1; shot noise. It arises before the white balance and the colour matrix,
+        which amplify it. None for none.
     read_noise : Draw
-        Standard deviation in units of the linear photograph.
+        Standard deviation, there too and in the same units.
     clip : bool
-        To 0..1, as a sensor and a file do.
+        To 0..1, after the white balance and after the colour matrix, as a camera does. Files
+        of integers are always clipped.
     encoding : {"linear", "srgb"}
         Of the file.
     bits : 8, 16 or None

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from napari_hsr.cameras.capture import Capture, mean_brightness, number
 from napari_hsr.cameras.capture_settings import CaptureSettings
+from napari_hsr.cameras.draws import mean_brightness, number
+from napari_hsr.cameras.picture import Capture
 from napari_hsr.cameras.response import Response
 from napari_hsr.cameras.sensitivities import MEASURED, Camera, get_camera
 from napari_hsr.cameras.simulate import matrix
