@@ -28,7 +28,7 @@ FLOORS = (
     ("training",),
     ("viewer",),
     ("widgets", "cli"),
-    ("__main__",),
+    ("__main__", "train"),
 )
 LEVEL = {name: level for level, floor in enumerate(FLOORS) for name in floor}
 

@@ -14,7 +14,7 @@ import sys
 from collections.abc import Sequence
 
 from napari_hsr import __version__
-from napari_hsr.cli import demo, evaluate, info, models, predict, render
+from napari_hsr.cli import demo, evaluate, info, models, predict, render, train
 from napari_hsr.cli.output import explain
 from napari_hsr.errors import Cancelled
 
@@ -25,6 +25,7 @@ COMMANDS = {
     "evaluate": evaluate,
     "render": render,
     "models": models,
+    "train": train,
 }
 
 

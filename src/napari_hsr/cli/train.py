@@ -1,0 +1,277 @@
+"""Train a model on your own images, by a recipe.
+
+  napari-hsr train --data FOLDER --start rootpoly-srgb     fine-tune a model at hand
+  napari-hsr train RECIPE.yaml --data FOLDER --dry-run     look at the data, and stop
+  napari-hsr train --output RUN --resume                   go on where it was stopped
+
+Ctrl-C finishes the step, saves everything and says how to go on; a second one quits at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shlex
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from napari_hsr.errors import Cancelled, FileError, HSRError, InputError
+
+if TYPE_CHECKING:
+    from napari_hsr.training.events import Event
+    from napari_hsr.training.journal import Journal
+    from napari_hsr.training.recipe import Recipe
+
+HELP = "train a model on your own images, or improve one"
+#: What training needs beyond the rest of the product.
+EXTRA = 'pip install "napari-hsr[train]"'
+#: Modules of that extra.
+_EXTRA_MODULES = ("lightning", "pytorch_lightning", "tensorboard", "yaml", "torchmetrics")
+#: Where the first of several processes leaves the folder of the run to those that it starts.
+_FOLDER_VARIABLE = "NAPARI_HSR_RUN"
+#: The packaged recipe that is taken when none is named.
+DEFAULT_RECIPE = "fine-tune"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "recipe",
+        nargs="?",
+        metavar="RECIPE",
+        help=f"a YAML file, or the name of a packaged recipe (default: {DEFAULT_RECIPE})",
+    )
+    parser.add_argument("--data", metavar="DIR", help="the folder of the training images")
+    parser.add_argument(
+        "--output",
+        "-o",
+        metavar="DIR",
+        help="the folder of the run and of the model (default: one in the user's data folder)",
+    )
+    parser.add_argument("--start", metavar="MODEL", help="the model to begin with")
+    parser.add_argument(
+        "--set",
+        metavar="KEY=VALUE",
+        nargs="+",
+        action="extend",
+        default=[],
+        help="settings of the recipe: --set schedule.minutes=30 batch.size=4",
+    )
+    parser.add_argument(
+        "--resume", action="store_true", help="go on from the last checkpoint in --output"
+    )
+    parser.add_argument(
+        "--dry-run", action="store_true", help="read the data, say what would be done, and stop"
+    )
+    parser.add_argument(
+        "--json", action="store_true", help="one event a line, as JSON, on standard output"
+    )
+    parser.add_argument(
+        "--list-recipes", action="store_true", help="list the packaged recipes, and stop"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    try:
+        if args.list_recipes:
+            return _list_recipes(args.json)
+        if args.dry_run:
+            from napari_hsr.cli.train_dry import dry_run
+
+            return dry_run(_recipe(args), args.json)
+        return _train(args)
+    except ModuleNotFoundError as error:
+        raise _missing(error) from error
+
+
+def _list_recipes(as_json: bool) -> int:
+    from napari_hsr.cli.output import print_json, print_table
+    from napari_hsr.training.recipe_file import recipe_names
+
+    recipes = recipe_names()
+    if as_json:
+        print_json([{"name": name, "description": line} for name, line in recipes])
+    else:
+        print_table(["recipe", "what it is"], recipes)
+    return 0
+
+
+def _recipe(args: argparse.Namespace) -> Recipe:
+    """The recipe with all that the command line says of it."""
+    from napari_hsr.training.recipe_file import read_recipe
+
+    overrides = []
+    if args.start:
+        overrides += [f"model.start={json.dumps(args.start)}"]
+    if args.data:
+        folder = Path(args.data).expanduser().absolute()
+        if not folder.is_dir():
+            raise FileError(args.data, "there is no such folder")
+        overrides += [f"data.folder={json.dumps(str(folder))}"]
+    return read_recipe(args.recipe or DEFAULT_RECIPE, [*overrides, *args.set])
+
+
+# --- a training ----------------------------------------------------------------------------
+
+
+def _train(args: argparse.Namespace) -> int:
+    from napari_hsr.cli.train_stop import asked_to_stop
+    from napari_hsr.training.journal import Journal
+
+    recipe, output = _resumed(args) if args.resume else _begun(args)
+    if _is_helper():  # another process of the same training tells and writes everything
+        with asked_to_stop(None) as stop:
+            return _exit_status(_fit(recipe, output, lambda event: None, stop, args.resume))
+    os.environ[_FOLDER_VARIABLE] = str(output)
+    journal = Journal(output, resume=args.resume)
+    report = _reporter(journal, args.json)
+    try:
+        _remember(recipe, output, report)
+        with asked_to_stop(output) as stop:
+            end = _fit(recipe, output, report, stop, args.resume)
+        if not journal.ended:
+            report(end)
+        return _exit_status(end)
+    except BaseException as error:
+        if not journal.ended:
+            report(_failure(error, journal))
+        raise
+    finally:
+        journal.close()
+        os.environ.pop(_FOLDER_VARIABLE, None)
+
+
+def _begun(args: argparse.Namespace) -> tuple[Recipe, Path]:
+    from napari_hsr.training import process
+    from napari_hsr.training.journal import holds_a_run
+
+    recipe = _recipe(args)
+    given = args.output or (os.environ.get(_FOLDER_VARIABLE) if _is_helper() else None)
+    if given is None and _is_helper():
+        raise InputError("With several processes --output is needed: the folder that they share.")
+    output = Path(given).expanduser() if given else process.default_output(recipe.name)
+    if not _is_helper() and holds_a_run(output):
+        raise InputError(
+            f"{output} holds a training already: --resume goes on with it, another --output "
+            "begins a new one."
+        )
+    return recipe, output.absolute()
+
+
+def _resumed(args: argparse.Namespace) -> tuple[Recipe, Path]:
+    """The recipe of a run that goes on: its own, whatever the command line repeats of it."""
+    from napari_hsr.training import process
+    from napari_hsr.training.journal import CHECKPOINT, RECIPE
+    from napari_hsr.training.recipe_file import read_recipe
+
+    if not args.output:
+        known = [str(r.output) for r in process.find() if r.status().resumable][:5]
+        can = f"; these can be resumed: {', '.join(known)}" if known else ""
+        raise InputError(f"--resume needs --output, the folder of the run{can}.")
+    output = Path(args.output).expanduser().absolute()
+    if not (output / RECIPE).is_file():
+        raise FileError(output, f"no training was begun here: it holds no {RECIPE}")
+    if not (output / CHECKPOINT).is_file():
+        raise FileError(output, f"there is nothing to resume from: it holds no {CHECKPOINT}")
+    own = read_recipe(output / RECIPE)
+    if args.recipe or args.data or args.start or args.set:
+        given = _recipe(args) if args.recipe else _recipe_with(args, output / RECIPE)
+        if differing := [key for key in type(own).model_fields if _differ(own, given, key)]:
+            raise InputError(
+                f"The run in {output} was begun with other settings ({', '.join(differing)}): "
+                "resume it with --output and --resume alone, or begin a new one."
+            )
+    return own, output
+
+
+def _recipe_with(args: argparse.Namespace, recipe: Path) -> Recipe:
+    return _recipe(argparse.Namespace(**{**vars(args), "recipe": str(recipe)}))
+
+
+def _differ(own: Recipe, given: Recipe, key: str) -> bool:
+    # The engine's settings say where it is computed, not what.
+    return key != "engine" and getattr(own, key) != getattr(given, key)
+
+
+def _remember(recipe: Recipe, output: Path, report) -> None:
+    """Leave the recipe in the folder and the folder in the list of runs."""
+    from napari_hsr.training import process
+    from napari_hsr.training.events import Notice
+    from napari_hsr.training.journal import RECIPE
+    from napari_hsr.training.recipe_file import write_recipe
+
+    if not (output / RECIPE).is_file():
+        write_recipe(recipe, output / RECIPE)
+    try:
+        process.register(output)
+    except FileError as error:  # the run itself does not need it
+        report(Notice(f"The Train panel will not list this run: {error}", warning=True))
+
+
+def _fit(recipe: Recipe, output: Path, report, stop, resume: bool) -> Event:
+    from napari_hsr.training import fit
+
+    try:
+        return fit.train(recipe, output, report, stop, resume=resume)
+    except Exception as error:
+        if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+            raise InputError(
+                "There is not enough memory for this training: a smaller batch.patch or "
+                "batch.size takes less."
+            ) from error
+        raise
+
+
+def _reporter(journal: Journal, as_json: bool):
+    from napari_hsr.cli.train_words import Speaker
+    from napari_hsr.training.events import to_json
+
+    speaker = Speaker()
+
+    def report(event: Event) -> None:
+        journal(event)
+        with suppress(BrokenPipeError):  # nobody listens any more: the training goes on
+            if as_json:
+                print(to_json(event), flush=True)
+            else:
+                speaker(event)
+
+    return report
+
+
+def _failure(error: BaseException, journal: Journal) -> Event:
+    from napari_hsr.cli.output import explain
+    from napari_hsr.training.events import Failed
+
+    step = journal.step
+    if isinstance(error, (KeyboardInterrupt, Cancelled)):
+        return Failed("Interrupted before the step was saved; the last checkpoint stays.", step)
+    if isinstance(error, ModuleNotFoundError):
+        error = _missing(error)
+    return Failed(explain(error), step)  # type: ignore[arg-type]
+
+
+def resume_command(output: Path) -> str:
+    """The command that goes on with the run in ``output``."""
+    return f"python -m napari_hsr.train --output {shlex.quote(str(output))} --resume"
+
+
+def _exit_status(end: Event) -> int:
+    from napari_hsr.training.events import Failed, Stopped
+
+    return 130 if isinstance(end, Stopped) else 1 if isinstance(end, Failed) else 0
+
+
+def _missing(error: ModuleNotFoundError) -> Exception:
+    """A sentence with the command that helps, if it is a package of the extra that is missing."""
+    name = (error.name or "").split(".")[0]
+    if name not in _EXTRA_MODULES:
+        return error
+    return HSRError(f"Training needs packages that are not installed ({name}): {EXTRA}")
+
+
+def _is_helper() -> bool:
+    """Whether this is one of several processes of a training, and not the first."""
+    names = ("RANK", "LOCAL_RANK", "NODE_RANK", "GROUP_RANK", "SLURM_PROCID")
+    return any(os.environ.get(name, "0") not in ("", "0") for name in names)

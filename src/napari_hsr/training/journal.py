@@ -1,0 +1,245 @@
+"""What a training leaves in its folder while it runs, for whoever looks on or comes back later.
+
+``events.jsonl`` holds every event, one line of JSON each; ``state.json`` says in a few words
+where it stands. Both are written by the process that trains and read by any other.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from napari_hsr.errors import FileError
+from napari_hsr.io.atomic import replacing
+from napari_hsr.training.events import (
+    Began,
+    Event,
+    Failed,
+    Finished,
+    Saved,
+    Step,
+    Stopped,
+    from_json,
+    to_json,
+)
+
+EVENTS, STATE, STOP, LOG, RECIPE = (
+    "events.jsonl",
+    "state.json",
+    "stop",
+    "log.txt",
+    "recipe.yaml",
+)
+#: The last whole checkpoint: what a training is resumed from.
+CHECKPOINT = Path("checkpoint") / "last.pt"
+#: The state is written anew at most this often while nothing but steps happens, in seconds.
+STATE_SECONDS = 2.0
+#: What :attr:`State.status` says of a training that has ended.
+ENDS = {Finished: "finished", Stopped: "stopped", Failed: "failed"}
+
+
+@dataclass(frozen=True)
+class State:
+    """Where a training stands.
+
+    Attributes
+    ----------
+    status : str
+        ``starting``, ``running``, or how it ended: ``finished``, ``stopped``, ``failed``.
+    pid : int or None
+        Of the process that trains; None until it has begun to write itself.
+    created : float
+        When that process was created, in seconds since 1970 as the system says: a number of
+        a process alone is given to another one sooner or later.
+    started, changed : float
+        When the training was started and when this was written, in seconds since 1970.
+    step, total : int
+        Steps done, of how many.
+    text : str
+        The last sentence, of a training that has ended.
+    """
+
+    status: str
+    pid: int | None = None
+    created: float = 0.0
+    started: float = 0.0
+    changed: float = 0.0
+    step: int = 0
+    total: int = 0
+    text: str = ""
+
+
+class Journal:
+    """Writes the events and the state of the training in this process.
+
+    Calling it with an event writes it. A full disk is told once on stderr and does not end the
+    training, whose checkpoints speak for themselves.
+
+    Parameters
+    ----------
+    folder : Path
+        Of the run; made if it is not there.
+    resume : bool
+        Whether the events go on after those that are there; else they begin anew.
+
+    Raises
+    ------
+    FileError
+        If the folder cannot be written to.
+    """
+
+    def __init__(self, folder: Path, resume: bool = False):
+        import psutil
+
+        self.folder = Path(folder)
+        self.last: Event | None = None
+        self._complained = False
+        now = time.time()
+        before = read_state(self.folder) if resume else None
+        self._state = State(
+            status="running",
+            pid=os.getpid(),
+            created=psutil.Process().create_time(),
+            started=before.started if before else now,
+            step=before.step if before else 0,
+            total=before.total if before else 0,
+        )
+        self._written = 0.0
+        path = self.folder / EVENTS
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self._file = path.open("a" if resume else "w", encoding="utf-8")
+            if resume and not _ends_with_a_line(path):  # what was cut off when it was killed
+                self._file.write("\n")
+            self._write_state(force=True)
+        except OSError as error:
+            raise FileError(
+                self.folder, f"nothing can be written there ({error.strerror or error})"
+            ) from error
+
+    def __call__(self, event: Event) -> None:
+        """Write down one event."""
+        self.last = event
+        try:
+            self._file.write(to_json(event) + "\n")
+            self._file.flush()
+            self._advance(event)
+        except (OSError, FileError) as error:
+            if not self._complained:
+                self._complained = True
+                print(f"note: the progress cannot be written down: {error}", file=sys.stderr)
+
+    @property
+    def step(self) -> int:
+        """The last step that was told."""
+        return self._state.step
+
+    @property
+    def ended(self) -> bool:
+        """Whether the last event was one that ends a training."""
+        return type(self.last) in ENDS
+
+    def close(self) -> None:
+        """No event comes any more."""
+        with suppress(OSError):  # a full disk: it was told above
+            self._file.close()
+
+    def _advance(self, event: Event) -> None:
+        changes: dict = {}
+        if isinstance(event, (Began, Step)):
+            changes = {"step": event.step, "total": event.total}
+        elif isinstance(event, (Finished, Stopped, Failed)):
+            changes = {"status": ENDS[type(event)], "text": ending(event)}
+            if not isinstance(event, Finished) and event.step:
+                changes["step"] = event.step
+        self._state = replace(self._state, **changes)
+        self._write_state(force=not isinstance(event, Step) or event.step >= event.total)
+
+    def _write_state(self, force: bool = False) -> None:
+        now = time.time()
+        if force or now - self._written >= STATE_SECONDS:
+            self._written = now
+            write_state(self.folder, replace(self._state, changed=now))
+
+
+def ending(event: Event) -> str:
+    """The last sentence of a training."""
+    if isinstance(event, Finished):
+        return event.kept
+    if isinstance(event, Stopped):
+        return f"Stopped after step {event.step:,}; everything is saved."
+    return event.text if isinstance(event, Failed) else ""
+
+
+def write_state(folder: Path, state: State) -> None:
+    """Write ``state.json``, whole or not at all."""
+    with replacing(Path(folder) / STATE) as temporary:
+        temporary.write_text(json.dumps(asdict(state)), encoding="utf-8")
+
+
+def read_state(folder: Path) -> State | None:
+    """The state in a run's folder; None if there is none that can be read."""
+    try:
+        content = json.loads((Path(folder) / STATE).read_text(encoding="utf-8"))
+        return State(**{k: v for k, v in content.items() if k in State.__dataclass_fields__})
+    except (OSError, ValueError, TypeError, AttributeError):
+        return None
+
+
+class Follower:
+    """Reads the events of a run as they come: whole lines only, each once."""
+
+    def __init__(self, folder: Path):
+        self._path = Path(folder) / EVENTS
+        self._offset = 0
+
+    def news(self) -> list[Event]:
+        """The events since the last call; those of a run begun anew from its beginning."""
+        try:
+            size = self._path.stat().st_size
+            if size < self._offset:
+                self._offset = 0
+            if size == self._offset:
+                return []
+            with self._path.open("rb") as file:
+                file.seek(self._offset)
+                content = file.read()
+        except OSError:  # not there yet, or for a moment held by who writes it
+            return []
+        whole = content[: content.rfind(b"\n") + 1]
+        self._offset += len(whole)
+        events = (from_json(line.decode("utf-8", "replace")) for line in whole.splitlines())
+        return [event for event in events if event is not None]
+
+
+def holds_a_run(folder: Path) -> bool:
+    """Whether a training has left steps or a model in the folder."""
+    folder = Path(folder)
+    if (folder / CHECKPOINT).exists() or any(folder.glob("*.safetensors")):
+        return True
+    return any(isinstance(e, (Saved, Finished, Began)) for e in Follower(folder).news())
+
+
+def log_tail(folder: Path, lines: int = 12) -> str:
+    """The last lines of a run's log, empty if there are none."""
+    try:
+        with (Path(folder) / LOG).open("rb") as file:
+            file.seek(0, os.SEEK_END)
+            file.seek(max(0, file.tell() - 8192))
+            text = file.read().decode("utf-8", "replace")
+    except OSError:
+        return ""
+    return "\n".join([line for line in text.splitlines() if line.strip()][-lines:])
+
+
+def _ends_with_a_line(path: Path) -> bool:
+    with path.open("rb") as file:
+        if not file.seek(0, os.SEEK_END):
+            return True
+        file.seek(-1, os.SEEK_END)
+        return file.read() == b"\n"

@@ -1,0 +1,413 @@
+"""``napari-hsr train``, with another engine in the place of the real one."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+
+import numpy as np
+import pytest
+
+from napari_hsr import training
+from napari_hsr.cli.train_stop import asked_to_stop
+from napari_hsr.cli.train_words import Speaker, duration, step_words, words
+from napari_hsr.cube import Wavelengths
+from napari_hsr.errors import InputError
+from napari_hsr.training import process
+from napari_hsr.training.events import (
+    Began,
+    Failed,
+    Finished,
+    Measured,
+    Notice,
+    Preparing,
+    Saved,
+    Step,
+    Stopped,
+)
+from napari_hsr.training.journal import CHECKPOINT, RECIPE, Journal, read_state
+
+RECIPE_TEXT = "name: mine\nmodel: {start: rootpoly-srgb}\nschedule: {steps: 40}\n"
+
+
+@pytest.fixture
+def recipe(tmp_path):
+    path = tmp_path / "mine.yaml"
+    path.write_text(RECIPE_TEXT)
+    return path
+
+
+def stand_in(monkeypatch, name: str, **members) -> None:
+    """Another module in the place of ``napari_hsr.training.NAME``."""
+    module = ModuleType(f"napari_hsr.training.{name}")
+    module.__dict__.update(members)
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    monkeypatch.setattr(training, name, module, raising=False)
+
+
+@pytest.fixture
+def engine(monkeypatch):
+    """An engine that takes two steps; ``engine.error`` or ``engine.stops`` end it otherwise."""
+    state = SimpleNamespace(error=None, stops=False, calls=[])
+
+    def train(recipe, output, report, stop, resume=False):
+        state.calls.append((recipe, output, resume))
+        report(Began(20 if resume else 0, 40, "CPU", "float32", ("a", "b"), ("c",)))
+        report(Step(30, 40, 0.25, images_per_second=8.0, seconds_left=30.0, memory_bytes=10**9))
+        if state.error is not None:
+            raise state.error
+        if state.stops:
+            return Stopped(30, "python -m napari_hsr.train --output x --resume")
+        figures = {"psnr_db": 32.5, "sam_deg": 7.25}
+        report(Measured(40, figures, {"c": figures}, best=True))
+        return Finished(str(output), "Kept the last.", {"psnr_db": 30.0}, figures, 12.0)
+
+    stand_in(monkeypatch, "fit", train=train)
+    return state
+
+
+def kinds(out: str) -> list[str]:
+    return [json.loads(line)["kind"] for line in out.splitlines()]
+
+
+def test_a_training_says_how_it_goes_and_leaves_its_journal(hsr, engine, recipe, tmp_path):
+    output = tmp_path / "run"
+    status, out, err = hsr("train", recipe, "--output", output)
+    assert (status, out) == (0, "")
+    assert "Training on 2 images, 1 held out, on CPU in float32: 40 steps" in err
+    assert "PSNR 32.50 dB, SAM 7.25°, the best so far" in err
+    assert f"Model: {output}" in err
+    (called,) = engine.calls
+    assert called[0].schedule.steps == 40
+    assert called[1:] == (output, False)
+    assert (output / RECIPE).is_file()
+    assert read_state(output).status == "finished"
+    (run,) = process.find()
+    assert [type(e) for e in run.events()] == [Began, Step, Measured, Finished]
+
+
+def test_json_is_one_event_a_line_and_nothing_else(hsr, engine, recipe, tmp_path):
+    status, out, err = hsr("train", recipe, "--output", tmp_path / "run", "--json")
+    assert (status, err) == (0, "")
+    assert kinds(out) == ["began", "step", "measured", "finished"]
+    assert json.loads(out.splitlines()[-1])["after"]["psnr_db"] == 32.5
+
+
+def test_what_the_command_line_says_comes_before_the_recipe(hsr, engine, recipe, tmp_path):
+    (tmp_path / "images").mkdir()
+    status, _, err = hsr(
+        *("train", recipe, "--output", tmp_path / "run", "--data", tmp_path / "images"),
+        *("--start", "other", "--set", "schedule.steps=7", "seed=3", "--set", "batch.size=2"),
+    )
+    assert status == 0, err
+    ((given, _, _),) = engine.calls
+    assert given.data.folder == tmp_path / "images"
+    assert given.model.start == "other"
+    assert (given.schedule.steps, given.seed, given.batch.size) == (7, 3, 2)
+
+
+def test_a_failure_is_one_sentence_status_1_and_an_event(hsr, engine, recipe, tmp_path):
+    engine.error = InputError("The cube of a is broken.")
+    status, out, err = hsr("train", recipe, "--output", tmp_path / "run", "--json")
+    assert status == 1
+    assert kinds(out) == ["began", "step", "failed"]
+    assert err == "napari-hsr: error: The cube of a is broken.\n"
+    assert read_state(tmp_path / "run").text == "The cube of a is broken."
+
+
+def test_a_failure_that_the_engine_told_is_not_told_again(hsr, recipe, tmp_path, monkeypatch):
+    def train(recipe, output, report, stop, resume=False):
+        report(Failed("Told.", 3))
+        raise InputError("Told.")
+
+    stand_in(monkeypatch, "fit", train=train)
+    status, out, _ = hsr("train", recipe, "--output", tmp_path / "run", "--json")
+    assert status == 1
+    assert kinds(out) == ["failed"]
+
+
+@pytest.mark.parametrize("error", [MemoryError(), type("OutOfMemoryError", (Exception,), {})()])
+def test_too_little_memory_says_what_takes_less(hsr, engine, recipe, tmp_path, error):
+    engine.error = error
+    status, _, err = hsr("train", recipe, "--output", tmp_path / "run")
+    assert status == 1
+    assert "batch.patch" in err
+    assert len(err.splitlines()[-1:]) == 1
+
+
+def test_stopped_is_status_130_and_says_how_to_go_on(hsr, engine, recipe, tmp_path):
+    engine.stops = True
+    status, _, err = hsr("train", recipe, "--output", tmp_path / "run")
+    assert status == 130
+    assert "To go on: python -m napari_hsr.train" in err
+    assert read_state(tmp_path / "run").status == "stopped"
+
+
+def test_an_interrupt_is_status_130_and_told(hsr, engine, recipe, tmp_path):
+    engine.error = KeyboardInterrupt()
+    status, _, _ = hsr("train", recipe, "--output", tmp_path / "run")
+    assert status == 130
+    assert "last checkpoint stays" in read_state(tmp_path / "run").text
+
+
+def test_resume_takes_the_recipe_of_the_run(hsr, engine, recipe, tmp_path):
+    output = tmp_path / "run"
+    engine.stops = True
+    hsr("train", recipe, "--output", output)
+    status, _, err = hsr("train", "--output", output, "--resume")
+    assert status == 1
+    assert "nothing to resume from" in err
+    (output / CHECKPOINT).parent.mkdir()
+    (output / CHECKPOINT).write_bytes(b"")
+    status, _, err = hsr("train", "--resume")
+    assert status == 1
+    assert str(output) in err  # those that can be resumed are named
+    status, _, err = hsr("train", recipe, "--output", output)
+    assert status == 1
+    assert "holds a training already" in err
+    status, _, err = hsr("train", recipe, "--output", output, "--resume", "--set", "seed=9")
+    assert status == 1
+    assert "other settings (seed)" in err
+    engine.stops = False
+    status, _, err = hsr("train", recipe, "--output", output, "--resume")
+    assert status == 0, err
+    assert engine.calls[-1] == (engine.calls[0][0], output, True)
+    events = process.Run(output).events()
+    assert [e.step for e in events if isinstance(e, Began)] == [0, 20]
+
+
+def test_a_folder_without_a_run_is_not_resumed(hsr, tmp_path):
+    status, _, err = hsr("train", "--output", tmp_path, "--resume")
+    assert status == 1
+    assert "no training was begun here" in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--data", "nowhere"], "nowhere: there is no such folder"),
+        (["--set", "sched.steps=3"], "sched"),
+    ],
+)
+def test_wrong_words_are_one_sentence(hsr, engine, recipe, tmp_path, arguments, sentence):
+    status, out, err = hsr("train", recipe, "--output", tmp_path / "run", *arguments)
+    assert (status, out) == (1, "")
+    assert sentence in err
+    assert len(err.splitlines()) == 1
+    assert not engine.calls
+    assert not (tmp_path / "run").exists()
+
+
+def test_without_the_extra_packages_it_says_how_to_get_them(hsr, engine, recipe, tmp_path):
+    engine.error = ModuleNotFoundError("No module named 'lightning'", name="lightning")
+    status, _, err = hsr("train", recipe, "--output", tmp_path / "run")
+    assert status == 1
+    assert 'pip install "napari-hsr[train]"' in err
+    assert "napari-hsr[train]" in read_state(tmp_path / "run").text
+    engine.error = ModuleNotFoundError("No module named 'torch'", name="torch")
+    _, _, err = hsr("train", recipe, "--output", tmp_path / "other")
+    assert "napari-hsr[train]" not in err
+
+
+def test_helpers_of_a_training_on_several_devices_write_nothing(
+    hsr, engine, recipe, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("LOCAL_RANK", "1")
+    output = tmp_path / "run"
+    journal = Journal(output)  # of the first process, at work
+    journal(Began(0, 40, "CPU", "float32"))
+    journal.close()
+    before = (output / "events.jsonl").read_text()
+    status, out, err = hsr("train", recipe, "--output", output)
+    assert (status, out, err) == (0, "", "")
+    assert (output / "events.jsonl").read_text() == before
+    status, _, err = hsr("train", recipe)
+    assert status == 1
+    assert "--output is needed" in err
+    monkeypatch.setenv("NAPARI_HSR_RUN", str(output))  # as the first process leaves it to helpers
+    assert hsr("train", recipe)[0] == 0
+    assert engine.calls[-1][1] == output
+
+
+# --- before a training ---------------------------------------------------------------------
+
+
+def row(name, problem="", **changes):
+    facts = {
+        "name": name,
+        "rgb": Path(f"{name}.png"),
+        "cube": Path(f"{name}.mat"),
+        "height": 20,
+        "width": 30,
+        "bands": 31,
+        "cube_range": (0.0, 0.9),
+        "warnings": (),
+        "rgb_range": (0, 255),
+        "held_out": False,
+        "problem": problem,
+    }
+    return SimpleNamespace(**{**facts, **changes})
+
+
+@pytest.fixture
+def found(monkeypatch, engine):
+    """What the inspection finds; ``found.obstacle`` is why training cannot start."""
+    rows = [row("a"), row("b", rgb=None, rgb_range=None), row("c", held_out=True)]
+    state = SimpleNamespace(rows=rows, obstacle=None)
+
+    def check():
+        if state.obstacle:
+            raise InputError(state.obstacle)
+
+    def inspect(recipe, report, stop):
+        report(Preparing(1, 3, "Reading a"))
+        return SimpleNamespace(
+            rows=state.rows,
+            wavelengths=Wavelengths(np.arange(400.0, 701, 10)),
+            train=[r for r in state.rows if r.held_out is False],
+            held_out=[r for r in state.rows if r.held_out],
+            problems=[r for r in state.rows if r.problem],
+            check=check,
+        )
+
+    stand_in(monkeypatch, "inspect", inspect=inspect)
+    training.fit.estimate = lambda recipe, findings: SimpleNamespace(
+        seconds=600.0, memory_bytes=1.5e9, device="CPU"
+    )
+    return state
+
+
+def test_a_dry_run_prints_what_would_be_done_and_trains_nothing(hsr, found, engine, recipe):
+    status, out, _ = hsr("train", recipe, "--dry-run")
+    assert status == 0
+    for said in ("20 × 30", "0…0.9", "simulated", "held out", "40 steps of 8 patches", "10 min"):
+        assert said in out
+    for said in ("1.5 GB", "2 images", "400–700"):
+        assert said in out
+    assert not engine.calls
+    assert process.find() == []
+
+
+def test_a_dry_run_shows_the_problems_and_fails_with_the_obstacle(hsr, found, recipe):
+    found.rows[0] = row("a", problem="It is 3 pixels wider than its photograph.")
+    found.rows[1] = row("b", warnings=("It looks linear.",))
+    found.obstacle = "One image is left: add one."
+    status, out, err = hsr("train", recipe, "--dry-run")
+    assert status == 1
+    assert "a: It is 3 pixels wider" in out
+    assert "note: b: It looks linear." in err
+    assert err.endswith("error: One image is left: add one.\n")
+    status, out, _ = hsr("train", recipe, "--dry-run", "--json")
+    assert status == 1
+    content = json.loads(out)
+    assert content["images"][0]["problem"].startswith("It is 3")
+    assert content["obstacle"] == "One image is left: add one."
+
+
+def test_packaged_recipes_are_listed(hsr, monkeypatch):
+    from napari_hsr.training import recipe_file
+
+    monkeypatch.setattr(recipe_file, "recipe_names", lambda: [("paper", "As in the paper")])
+    status, out, _ = hsr("train", "--list-recipes")
+    assert status == 0
+    assert out.splitlines()[1].split() == ["paper", "As", "in", "the", "paper"]
+
+
+def test_python_m_train_is_the_same_command():
+    done = subprocess.run(
+        [sys.executable, "-m", "napari_hsr.train", "--help"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "--resume" in done.stdout
+    assert "Ctrl-C finishes the step" in done.stdout
+
+
+# --- being asked to stop ---------------------------------------------------------------------
+
+
+def wait_for(event: threading.Event) -> bool:
+    """Until then, in short waits: a signal is seen between them."""
+    end = time.monotonic() + 5
+    while not event.is_set() and time.monotonic() < end:
+        time.sleep(0.01)
+    return event.is_set()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals cannot be sent to oneself there")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_the_first_signal_asks_and_the_next_is_as_before(number, capfd):
+    before = signal.getsignal(number)
+    with asked_to_stop(None) as stop:
+        os.kill(os.getpid(), number)
+        assert wait_for(stop)
+        assert signal.getsignal(number) is before
+    assert "Ctrl-C once more quits at once" in capfd.readouterr().err
+    assert signal.getsignal(number) is before
+
+
+def test_a_file_asks_too_and_goes_at_the_end(tmp_path):
+    with asked_to_stop(tmp_path) as stop:
+        assert not stop.is_set()
+        (tmp_path / "stop").touch()
+        assert wait_for(stop)
+        assert (tmp_path / "stop").exists()  # so that others see what is going on
+    assert not (tmp_path / "stop").exists()
+
+
+def test_a_file_left_over_asks_nothing(tmp_path):
+    (tmp_path / "stop").touch()
+    os.utime(tmp_path / "stop", (1.0, 1.0))
+    with asked_to_stop(tmp_path) as stop:
+        assert not (tmp_path / "stop").exists()
+    assert not stop.is_set()
+
+
+# --- words -------------------------------------------------------------------------------------
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def test_in_a_terminal_steps_share_one_line():
+    stream = Terminal()
+    speaker = Speaker(stream)
+    speaker(Step(1, 9, 0.5))
+    speaker(Step(2, 9, 0.4))
+    speaker(Notice("careful", warning=True))
+    assert stream.getvalue().count("\n") == 1
+    assert stream.getvalue().endswith("\r\x1b[Kwarning: careful\n")
+
+
+def test_elsewhere_steps_are_told_now_and_then_and_the_last_always():
+    stream = io.StringIO()
+    speaker = Speaker(stream)
+    for step in range(1, 10):
+        speaker(Preparing(step, 9, f"Reading: {step}"))
+    for step in range(1, 10):
+        speaker(Step(step, 9, 0.5))
+    lines = stream.getvalue().splitlines()
+    assert lines == ["Reading: 1 (1 of 9)", "step 1 of 9 · loss 0.5", "step 9 of 9 · loss 0.5"]
+
+
+def test_every_number_has_its_unit():
+    step = Step(1200, 2000, 0.031, images_per_second=35.2, seconds_left=272, memory_bytes=812e6)
+    assert step_words(step) == (
+        "step 1,200 of 2,000 · loss 0.031 · 35.2 patches/s · 5 min left · 812 MB"
+    )
+    assert duration(45.2) == "45 s"
+    assert duration(7500) == "2 h 05 min"
+    assert words(Saved(3, "x")) is None
+    assert "before training: PSNR 30.00 dB" in words(Measured(0, {"psnr_db": 30.0}, {}))
+    assert "no figures" in words(Measured(5, {"psnr_db": None}, {}))

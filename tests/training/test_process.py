@@ -1,0 +1,239 @@
+"""Trainings in their own processes: started, followed, stopped, killed, found again."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from napari_hsr.errors import HSRError, InputError
+from napari_hsr.training import process
+from napari_hsr.training.events import Began, Finished, Notice, Step, Stopped, to_json
+from napari_hsr.training.journal import (
+    EVENTS,
+    LOG,
+    STATE,
+    Follower,
+    Journal,
+    State,
+    read_state,
+    write_state,
+)
+from napari_hsr.training.recipe import ModelSettings, Recipe
+
+FAKE = Path(__file__).with_name("fake_training.py")
+RECIPE = Recipe(name="mine", model=ModelSettings(start="rootpoly-srgb"))
+
+
+@pytest.fixture
+def fake(monkeypatch):
+    """``fake("wait")``: runs are from now on fake ones that behave so."""
+    started = []
+
+    def behave(how: str) -> None:
+        def command(output, resume=False):
+            started.append(Path(output))
+            return [sys.executable, str(FAKE), str(output), how, *(["--resume"] * resume)]
+
+        monkeypatch.setattr(process, "command", command)
+
+    yield behave
+    for output in started:
+        process.Run(output).kill()
+        # The process object would complain when it is collected.
+        if (known := process._started.pop(output, None)) is not None:
+            known.wait(5)
+
+
+def wait_for(done, seconds: float = 10.0) -> None:
+    end = time.monotonic() + seconds
+    while not done():
+        assert time.monotonic() < end, "it did not happen in time"
+        time.sleep(0.02)
+
+
+def test_a_run_is_followed_to_its_end(fake, tmp_path):
+    fake("finish")
+    run = process.start(RECIPE, tmp_path / "run")
+    assert run.status().active
+    events = []
+    wait_for(lambda: events.extend(run.events()) or not run.alive())
+    events += run.events()
+    assert [e.step for e in events if isinstance(e, Step)] == [1, 2, 3, 4, 5, 6]
+    assert isinstance(events[-1], Finished)
+    status = run.status()
+    assert (status.status, status.step, status.total) == ("finished", 6, 6)
+    assert not status.resumable
+    assert run.recipe() == RECIPE
+
+
+def test_another_look_reads_the_same_events_from_the_first(fake, tmp_path):
+    fake("finish")
+    run = process.start(RECIPE, tmp_path / "run")
+    wait_for(lambda: not run.alive())
+    again = process.Run(tmp_path / "run").events()
+    assert isinstance(again[0], Began)
+    assert isinstance(again[-1], Finished)
+    assert again == run.events()
+
+
+def test_stop_saves_and_resume_goes_on(fake, tmp_path):
+    fake("wait")
+    run = process.start(RECIPE, tmp_path / "run")
+    wait_for(lambda: run.status().step == 3)
+    with pytest.raises(InputError, match="being trained already"):
+        process.resume(run.output)
+    with pytest.raises(InputError, match="holds a training already"):
+        process.start(RECIPE, run.output)
+    run.stop()
+    wait_for(lambda: not run.alive())
+    assert run.status().status == "stopped"
+    assert run.status().resumable
+    assert isinstance(run.events()[-1], Stopped)
+    fake("finish")
+    again = process.resume(run.output)
+    wait_for(lambda: not again.alive())
+    steps = [e.step for e in again.events() if isinstance(e, Step)]
+    assert steps == [1, 2, 3, 4, 5, 6]
+    assert again.status().status == "finished"
+    assert again.status().started == pytest.approx(run.status().started)
+
+
+def test_stopping_is_a_state_of_its_own_and_kill_needs_no_answer(fake, tmp_path):
+    fake("hang")
+    run = process.start(RECIPE, tmp_path / "run")
+    wait_for(lambda: run.status().step == 3)
+    run.stop()
+    assert run.status().status == "stopping"
+    run.kill()
+    assert not run.alive()
+    status = run.status()
+    assert status.status == "died"
+    assert status.resumable
+
+
+def test_a_crash_is_told_with_the_log_and_half_a_line_is_no_event(fake, tmp_path):
+    fake("crash")
+    run = process.start(RECIPE, tmp_path / "run")
+    wait_for(lambda: not run.alive())
+    status = run.status()
+    assert status.status == "died"
+    assert not status.resumable
+    assert "killed or crashed" in status.text
+    assert "a line of the log" in status.text
+    assert [type(e) for e in run.events()] == [Began, Step]
+    journal = Journal(run.output, resume=True)  # what goes on begins a line of its own
+    journal(Notice("on again"))
+    journal.close()
+    assert run.events() == [Notice("on again")]
+
+
+def test_a_failure_is_told_in_its_own_words(fake, tmp_path):
+    fake("fail")
+    run = process.start(RECIPE, tmp_path / "run")
+    wait_for(lambda: not run.alive())
+    assert run.status().status == "failed"
+    assert run.status().text == "The cube of a is broken."
+
+
+def test_runs_are_found_again_the_newest_first(fake, tmp_path):
+    fake("finish")
+    for name in ("one", "two"):
+        run = process.start(RECIPE, tmp_path / name)
+        wait_for(lambda run=run: not run.alive())
+    assert [run.name for run in process.find()] == ["two", "one"]
+    process.forget(tmp_path / "two")
+    assert [run.name for run in process.find()] == ["one"]
+    (tmp_path / "one").rename(tmp_path / "elsewhere")
+    assert process.find() == []
+
+
+def test_the_number_of_a_process_that_is_another_one_now_is_not_taken_for_it(tmp_path):
+    ours = psutil.Process()
+    folder = tmp_path / "old"
+    folder.mkdir()
+    state = State("running", pid=os.getpid(), created=ours.create_time() - 3600, started=1.0)
+    write_state(folder, state)
+    assert not process.Run(folder).alive()
+    assert process.Run(folder).status().status == "died"
+    write_state(folder, State("running", pid=os.getpid(), created=ours.create_time(), started=1))
+    assert process.Run(folder).alive()
+
+
+def test_a_start_that_never_wrote_anything_is_not_alive_for_ever(tmp_path):
+    folder = tmp_path / "run"
+    folder.mkdir()
+    write_state(folder, State("starting", started=time.time()))
+    assert process.Run(folder).alive()
+    write_state(folder, State("starting", started=time.time() - 3600))
+    assert not process.Run(folder).alive()
+
+
+def test_it_outlives_the_process_that_started_it(tmp_path):
+    """The viewer crashes: the training does not notice, and is found again."""
+    code = (
+        "import os, sys\n"
+        "from pathlib import Path\n"
+        "from napari_hsr.training import process\n"
+        "from napari_hsr.training.recipe import ModelSettings, Recipe\n"
+        "process.command = lambda output, resume=False: "
+        f"[sys.executable, {str(FAKE)!r}, str(output), 'wait']\n"
+        "process.start(Recipe(model=ModelSettings(start='x')), Path(sys.argv[1]))\n"
+        "os._exit(11)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(tmp_path / "run")], check=False)
+    assert done.returncode == 11
+    (run,) = process.find()
+    try:
+        wait_for(lambda: run.status().step == 3)
+        assert run.alive()
+        run.stop()
+        wait_for(lambda: not run.alive())
+        assert run.status().status == "stopped"
+    finally:
+        run.kill()
+
+
+def test_the_command_is_that_of_a_terminal(tmp_path):
+    words = process.command(tmp_path)
+    assert words[0] == sys.executable
+    assert words[words.index("-m") + 1] == "napari_hsr.train"
+    assert words[-1] == str(tmp_path / "recipe.yaml")
+    assert process.command(tmp_path, resume=True)[-1] == "--resume"
+
+
+def test_default_folders_are_new_ones_in_the_users_data_folder(own_data):
+    first = process.default_output("my model")
+    assert first.parent == own_data / "trainings"
+    assert first.name.startswith("my-model-")
+    first.mkdir(parents=True)
+    assert process.default_output("my model") not in (first,)
+
+
+def test_a_follower_begins_anew_with_the_events(tmp_path):
+    follower, path = Follower(tmp_path), tmp_path / EVENTS
+    assert follower.news() == []
+    path.write_text(to_json(Notice("a")) + "\n" + to_json(Notice("b")) + "\n")
+    assert follower.news() == [Notice("a"), Notice("b")]
+    path.write_text(to_json(Notice("c")) + "\nnonsense\n")
+    assert follower.news() == [Notice("c")]
+
+
+def test_a_journal_in_a_folder_that_is_none_says_so(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(HSRError, match="nothing can be written there"):
+        Journal(tmp_path / "file" / "run")
+
+
+def test_a_state_that_is_damaged_is_none(tmp_path):
+    (tmp_path / STATE).write_text('{"status": "run')
+    assert read_state(tmp_path) is None
+    assert process.Run(tmp_path).status().status == "died"
+    assert process.Run(tmp_path).log() == ""
+    (tmp_path / LOG).write_text("\n".join(map(str, range(100))))
+    assert process.Run(tmp_path).log(3) == "97\n98\n99"
