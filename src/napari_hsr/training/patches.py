@@ -1,0 +1,303 @@
+"""Batches of patches: a pure function of the seed and the step, whatever ran before."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_hsr import colour
+from napari_hsr.cube import Wavelengths
+from napari_hsr.errors import InputError, ModelError
+from napari_hsr.photograph import LINEAR_SRGB, SRGB
+from napari_hsr.training import augment
+from napari_hsr.training.batches import Batch
+from napari_hsr.training.recipe import AugmentationSettings
+
+if TYPE_CHECKING:
+    from napari_hsr.models.descriptor import InputRule, Model
+    from napari_hsr.training.cache import CachedImage
+    from napari_hsr.training.recipe import Recipe
+
+#: Sets the order of the images apart from the patches with the same seed.
+_ORDER = 0x0BDE5
+#: Pixels of a photograph that are decoded at a time when it is measured.
+_STRIP_PIXELS = 2**20
+
+
+@dataclass(frozen=True)
+class ModelInput:
+    """What a model wants: the encoding of photographs, and its whole-image rule."""
+
+    encoding: str
+    rule: InputRule
+
+    @classmethod
+    def of(cls, model: Model) -> ModelInput:
+        """That of a loaded model."""
+        return cls(model.input_encoding, model.rule)
+
+
+class Patches:
+    """Patches of images, photographed and made ready for a model.
+
+    Parameters
+    ----------
+    images : sequence of CachedImage
+        To train on.
+    recipe : Recipe
+    model_input : ModelInput
+    wavelengths : Wavelengths or array-like
+        Of the cubes, in nm; needed where photographs are simulated.
+
+    Raises
+    ------
+    InputError
+        If the photographs cannot be turned into what the model wants, an image is smaller than
+        a patch, or the recipe names no camera for cubes without a photograph.
+    """
+
+    def __init__(
+        self,
+        images: Sequence[CachedImage],
+        recipe: Recipe,
+        model_input: ModelInput,
+        wavelengths: Wavelengths | np.ndarray | None = None,
+    ):
+        if not images:
+            raise InputError("There is no image to take patches from.")
+        self.images = list(images)
+        self.recipe = recipe
+        self.model_input = model_input
+        self.wavelengths_nm = None if wavelengths is None else np.asarray(wavelengths)
+        #: Whether the rule looks at the image at all.
+        self._measured = model_input.rule.measure(iter(())) is not None
+        self._extremes: dict[int, np.ndarray] = {}
+        self._settings = [self._fitting(image) for image in self.images]
+        self._check()
+
+    def _fitting(self, image: CachedImage) -> AugmentationSettings:
+        """The augmentation with those scales that the image is large enough for."""
+        settings, patch = self.recipe.augmentation, self.recipe.batch.patch
+        side = min(image.cube.shape[1:])
+        scales = tuple(s for s in settings.scales if augment.source_side(patch, s) <= side)
+        if not scales:
+            raise InputError(
+                f"{image.name} has {image.cube.shape[2]} x {image.cube.shape[1]} pixels, less than "
+                f"a patch of {patch} x {patch}: set batch.patch to {side} or less."
+            )
+        return settings.model_copy(update={"scales": scales})
+
+    def _check(self) -> None:
+        target = self.model_input.encoding
+        for image in self.images:
+            if image.rgb is not None:
+                reason = colour.why_not_convert(image.rgb_encoding, target)
+                if reason:
+                    raise InputError(f"{image.name}: {reason}")
+        bare = [image for image in self.images if image.rgb is None]
+        if not bare:
+            return
+        if self.recipe.camera is None or self.wavelengths_nm is None:
+            raise InputError(
+                f"{bare[0].name} has no photograph, and there is no camera to simulate one: "
+                "set camera.cameras in the recipe."
+            )
+        from napari_hsr.cameras.capture import draw
+
+        rng = np.random.default_rng(self.recipe.seed)
+        capture = draw(self.recipe.camera, self.wavelengths_nm, rng, bare[0].thumbnail)
+        reason = colour.why_not_convert(capture.encoding, target)
+        if reason:
+            raise InputError(f"The camera of the recipe does not fit the model: {reason}")
+
+    def batch(self, step: int, rank: int = 0, world: int = 1) -> Batch:
+        """The patches of a step, or every ``world``-th of them from ``rank`` on.
+
+        Raises
+        ------
+        InputError
+            If there are fewer patches than ``world``.
+        """
+        size = self.recipe.batch.size
+        if world > size:
+            raise InputError(
+                f"A batch of {size} patches cannot be shared by {world}: set batch.size to "
+                f"{world} or more."
+            )
+        items = [self._item(step, index) for index in range(rank, size, world)]
+        inputs, cubes, gains, offsets, names = zip(*items, strict=True)
+        return Batch(
+            np.stack(inputs),
+            np.stack(cubes),
+            np.array(gains, dtype=np.float32),
+            np.array(offsets, dtype=np.float32),
+            names,
+        )
+
+    def _item(self, step: int, index: int) -> tuple[np.ndarray, np.ndarray, float, float, str]:
+        seed = self.recipe.seed
+        rng = np.random.Generator(np.random.Philox(np.random.SeedSequence([seed, step, index])))
+        # every image once before any comes again
+        turn, place = divmod(step * self.recipe.batch.size + index, len(self.images))
+        chosen = int(_order(seed, turn, len(self.images))[place])
+        if self.images[chosen].rgb is None:
+            rgb, cube, statistics = self._simulated(chosen, rng)
+        else:
+            rgb, cube, statistics = self._photographed(chosen, rng)
+        rule = self.model_input.rule
+        inputs = rule.apply(rgb, statistics).transpose(2, 0, 1)
+        gain, offset = undone(rule, statistics)
+        return inputs, cube, gain, offset, self.images[chosen].name
+
+    def _photographed(
+        self, chosen: int, rng: np.random.Generator
+    ) -> tuple[np.ndarray, np.ndarray, Any]:
+        """A patch of a given photograph, in the model's encoding, and of its cube."""
+        image, settings = self.images[chosen], self._settings[chosen]
+        target = self.model_input.encoding
+        cube, rgb, scale = self._cut(chosen, rng)
+        patch = (self.recipe.batch.patch,) * 2
+        factor = augment.exposure(settings, rng)
+        linear = LINEAR_SRGB if target == SRGB else target
+        rgb = colour.decode_photograph_tile(rgb, image.rgb_encoding, linear)
+        if scale != 1:
+            cube = augment.reduce(cube, scale, patch)
+            rgb = augment.reduce(rgb, scale, patch, axes=(0, 1))
+        cube, rgb = augment.geometric(cube, rgb, settings, rng)
+        cube, rgb = _times(cube, factor), _times(rgb, factor)
+        statistics = self._statistics(chosen, linear, factor)
+        return colour.convert(rgb, linear, target), cube, statistics
+
+    def _simulated(
+        self, chosen: int, rng: np.random.Generator
+    ) -> tuple[np.ndarray, np.ndarray, Any]:
+        """A patch of a cube, photographed."""
+        from napari_hsr.cameras.capture import draw
+
+        image, settings = self.images[chosen], self._settings[chosen]
+        patch = self.recipe.batch.patch
+        capture = draw(self.recipe.camera, self.wavelengths_nm, rng, image.thumbnail)
+        cube, sample = self._turned(chosen, rng)
+        spectra = self._with_sample(cube, sample)
+        if settings.mix > 0 and rng.random() < settings.mix:
+            other = int(rng.integers(len(self.images)))
+            spectra = augment.mix(spectra, self._with_sample(*self._turned(other, rng)), rng)
+        spectra = augment.spectral(spectra, settings, rng, capture.matrix)
+        spectra = _times(spectra, augment.exposure(settings, rng))
+        cube = spectra[:, 0, : patch * patch].reshape(-1, patch, patch)
+        rgb = self._decoded(capture.take(cube, rng), capture.encoding)
+        statistics = None
+        if self._measured:
+            small = spectra[:, 0, patch * patch :].reshape(-1, *sample.shape[1:])
+            whole = self._decoded(capture.take(small, rng), capture.encoding)
+            statistics = self.model_input.rule.measure(iter([whole]))
+        return rgb, _times(cube, capture.gain), statistics
+
+    def _turned(self, chosen: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        """A patch of a cube, (bands, patch, patch) float32, and the whole image in small."""
+        cube, _, scale = self._cut(chosen, rng)
+        if scale != 1:
+            cube = augment.reduce(cube, scale, (self.recipe.batch.patch,) * 2)
+        cube, _ = augment.geometric(cube, None, self._settings[chosen], rng)
+        side = min(min(image.sample.shape[1:]) for image in self.images)
+        sample = self.images[chosen].sample
+        rows, columns = (np.linspace(0, n - 1, side).astype(int) for n in sample.shape[1:])
+        return cube.astype(np.float32, copy=False), sample[:, rows[:, None], columns]
+
+    def _with_sample(self, cube: np.ndarray, sample: np.ndarray) -> np.ndarray:
+        """The pixels of a patch and, if the rule is measured, of the whole image: one row."""
+        pixels = cube.reshape(cube.shape[0], 1, -1)
+        if not self._measured:
+            return pixels
+        return np.concatenate([pixels, sample.reshape(cube.shape[0], 1, -1)], axis=2)
+
+    def _cut(
+        self, chosen: int, rng: np.random.Generator
+    ) -> tuple[np.ndarray, np.ndarray | None, float]:
+        """A square out of an image, with the scale that it is to be reduced by."""
+        image = self.images[chosen]
+        scale = augment.pick_scale(self._settings[chosen], rng)
+        side = augment.source_side(self.recipe.batch.patch, scale)
+        top, left = (int(rng.integers(n - side + 1)) for n in image.cube.shape[1:])
+        rows, columns = slice(top, top + side), slice(left, left + side)
+        rgb = None if image.rgb is None else np.asarray(image.rgb[rows, columns])
+        return np.asarray(image.cube[:, rows, columns]), rgb, scale
+
+    def _decoded(self, rgb: np.ndarray, encoding: str) -> np.ndarray:
+        return colour.convert(rgb, encoding, self.model_input.encoding)
+
+    def _statistics(self, chosen: int, linear: str, factor: float) -> Any:
+        """What the rule measures of a whole photograph that is brightened."""
+        if not self._measured:
+            return None
+        target = self.model_input.encoding
+        if chosen not in self._extremes:
+            self._extremes[chosen] = self._brightest_and_darkest(chosen, linear)
+        few = self._extremes[chosen] * np.float32(factor)
+        return self.model_input.rule.measure(iter([colour.convert(few, linear, target)]))
+
+    def _brightest_and_darkest(self, chosen: int, linear: str) -> np.ndarray:
+        """The pixels of a photograph that hold its extremes, (n, 1, 3): enough for every rule.
+
+        Raises
+        ------
+        ModelError
+            If a rule measures more of the image than that.
+        """
+        image, target = self.images[chosen], self.model_input.encoding
+        few = []
+
+        def strips() -> Iterator[np.ndarray]:
+            height, width = image.rgb.shape[:2]
+            step = max(1, _STRIP_PIXELS // width)
+            for top in range(0, height, step):
+                values = colour.decode_photograph_tile(
+                    image.rgb[top : top + step], image.rgb_encoding, linear
+                )
+                flat = values.reshape(-1, 3)
+                few.append(flat[np.concatenate([flat.argmin(0), flat.argmax(0)])])
+                yield colour.convert(values, linear, target)
+
+        whole = self.model_input.rule.measure(strips())
+        pixels = np.concatenate(few)[:, None]
+        again = self.model_input.rule.measure(iter([colour.convert(pixels, linear, target)]))
+        if not np.allclose(whole, again, rtol=1e-6):
+            raise ModelError(
+                f"The whole-image rule {self.model_input.rule.name!r} cannot be followed in "
+                "training: it measures more than the extremes of an image."
+            )
+        return pixels
+
+
+def undone(rule: InputRule, statistics: Any) -> tuple[float, float]:
+    """(gain, offset) with which a rule turns a network's output into the cube's units.
+
+    Cutting to 0..1, which some rules do at the end, is left out: it has no gradient.
+
+    Raises
+    ------
+    ModelError
+        If the rule is not affine.
+    """
+    low, half, middle = (
+        float(rule.undo(np.full((1, 1, 1), v, dtype=np.float32), statistics)[0, 0, 0])
+        for v in (0.0, 0.5, 0.25)
+    )
+    if abs(low + half - 2 * middle) > 1e-5:
+        raise ModelError(f"The whole-image rule {rule.name!r} is not affine, so cannot be trained.")
+    return 2 * (half - low), low
+
+
+@lru_cache(maxsize=8)
+def _order(seed: int, turn: int, number: int) -> np.ndarray:
+    """The images in the order of one turn through all of them."""
+    return np.random.default_rng([_ORDER, seed, turn]).permutation(number)
+
+
+def _times(array: np.ndarray, factor: float) -> np.ndarray:
+    array = np.asarray(array, dtype=np.float32)
+    return array if factor == 1 else array * np.float32(factor)
