@@ -216,8 +216,9 @@ def _override(content: dict[str, Any], override: str) -> dict[str, Any]:
         value = text.strip()
         if not faults.takes_text(parts):
             raise RecipeError(f"--set {override}: {faults.yaml_problem(error)}.") from None
-    if faults.takes_text(parts) and not isinstance(value, (str, list, dict, type(None))):
-        value = text.strip()  # a folder may be called 2024, a model 1e3
+    quoted = text.strip()[:1] in ("'", '"')
+    if faults.takes_text(parts) and not quoted and not isinstance(value, (list, type(None))):
+        value = text.strip()  # a folder may be called 2024 or "a: b #c", a model 1e3
     content = _with(content, parts, value, f"--set {override}", Recipe)
     for other in _INSTEAD.get(parts, ()) if value is not None else ():
         content[parts[0]].pop(other, None)
