@@ -29,7 +29,7 @@ from napari_hsr.metrics import evaluate
 from napari_hsr.models.architectures import root_polynomial as architecture
 from napari_hsr.models.card import ILL_POSED, ModelCard
 from napari_hsr.models.checkpoint import save_model
-from napari_hsr.training import closed_form
+from napari_hsr.training import closed_form, packed
 
 ORDERS = (1, 2, 3, 4, 5, 6)
 RIDGES = (1e-8, 1e-7, 1e-6, 1e-5)
@@ -61,12 +61,8 @@ def load_scenes(folder: Path) -> dict[str, np.ndarray]:
     """Every scene of a folder by name, (31, H, W) float32 in 0..1."""
     scenes = {}
     for path in sorted(folder.iterdir()):
-        if path.suffix == ".npz":
-            with np.load(path) as pack:
-                planes, bits = pack["planes"].astype(np.int32), int(pack["bits"])
-            zigzag = planes[0] | (planes[1] << 8)
-            codes = ((zigzag >> 1) ^ -(zigzag & 1)).cumsum(-1).cumsum(0)
-            scenes[path.stem] = np.square(codes.astype(np.float32) / (2**bits - 1))
+        if packed.is_packed(path):
+            scenes[path.stem] = packed.read_packed(path).data
         elif path.is_dir():
             scenes[path.name] = np.asarray(napari_hsr.read(path).data)
     if not scenes:

@@ -21,7 +21,7 @@ from napari_hsr.training.entry import FOLDER_VARIABLE, CachedImage, CacheError, 
 from napari_hsr.training.events import Notice, Preparing, Report
 
 if TYPE_CHECKING:
-    from napari_hsr.training.inspect import Findings
+    from napari_hsr.training.findings import Findings
     from napari_hsr.training.recipe import Recipe
 
 __all__ = ["CacheError", "CachedImage", "Images", "build", "folder"]
@@ -95,8 +95,10 @@ def build(
         entry = Entry(
             row.scene, place, recipe.data.wavelengths_nm, recipe.data.input_encoding, row.held_out
         )
-        for path, stamp, before in zip(entry.files, entry.stamps, row.stamps, strict=False):
-            if stamp != before:
+        before = dict(zip(row.files, row.stamps, strict=True))
+        now = dict(zip(entry.files, entry.stamps, strict=True))
+        for path in {**before, **now}:
+            if before.get(path) != now.get(path):
                 raise FileError(path, "it changed after it was looked through; start again")
         image = entry.open()
         if image is None:

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -62,12 +63,16 @@ class CachedImage:
         At most 64 pixels a side, by averaging.
     sample : ndarray, shape (bands, h, w), float32
         As small, of single pixels.
+    wavelengths_nm : tuple of float or None
+        Of the cube's bands.
     value_range : tuple of float
         Of the cube.
     error : float
         The largest difference between ``cube`` and what was decoded.
     stamps : tuple
         Sizes and times of ``files`` when they were decoded.
+    folder : Path or None
+        Of the maps.
     """
 
     name: str
@@ -78,9 +83,32 @@ class CachedImage:
     rgb_encoding: str | None
     thumbnail: np.ndarray
     sample: np.ndarray
+    wavelengths_nm: tuple[float, ...] | None = None
     value_range: tuple[float, float] = (0.0, 1.0)
     error: float = 0.0
     stamps: tuple[tuple[int, int], ...] = ()
+    folder: Path | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """For another process, which maps the files itself."""
+        state = dict(self.__dict__)
+        if self.folder is not None:
+            state.update(cube=None, rgb=self.rgb is not None)
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        if state["folder"] is not None:
+            state["cube"], state["rgb"] = _mapped(state["folder"], state["rgb"])
+        self.__dict__.update(state)
+
+
+def _mapped(place: Path, photograph: bool) -> tuple[np.ndarray, np.ndarray | None]:
+    """The arrays of an entry: (bands, height, width), and (height, width, 3) if there is one."""
+    cube = np.load(place / "cube.npy", mmap_mode="r", allow_pickle=False)
+    rgb = None
+    if photograph:
+        rgb = np.load(place / "rgb.npy", mmap_mode="r", allow_pickle=False)
+    return cube.transpose(2, 0, 1), rgb
 
 
 def files_of(image: Path | Cube | Photograph | None) -> tuple[Path, ...]:
@@ -162,24 +190,23 @@ class Entry:
             return None
         try:
             about = json.loads((self.path / "facts.json").read_text(encoding="utf-8"))
-            cube = np.load(self.path / "cube.npy", mmap_mode="r", allow_pickle=False)
-            rgb = None
-            if self.scene.rgb is not None:
-                rgb = np.load(self.path / "rgb.npy", mmap_mode="r", allow_pickle=False)
+            cube, rgb = _mapped(self.path, self.scene.rgb is not None)
         except (OSError, ValueError):
             return None
         return CachedImage(
             self.scene.name,
             self.files,
             about["sha256"],
-            cube.transpose(2, 0, 1),
+            cube,
             rgb,
             seen.facts.rgb_encoding,
             seen.thumbnail,
             seen.sample,
+            seen.facts.wavelengths_nm,
             seen.facts.cube_range,
             about["error"],
             self.stamps,
+            self.path,
         )
 
     def write(self, stop: threading.Event | None = None) -> Survey:

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_hsr import colour
-from napari_hsr.cube import Wavelengths
 from napari_hsr.errors import InputError, ModelError
 from napari_hsr.photograph import LINEAR_SRGB, SRGB
 from napari_hsr.training import augment
@@ -50,8 +49,6 @@ class Patches:
         To train on.
     recipe : Recipe
     model_input : ModelInput
-    wavelengths : Wavelengths or array-like
-        Of the cubes, in nm; needed where photographs are simulated.
 
     Raises
     ------
@@ -65,14 +62,13 @@ class Patches:
         images: Sequence[CachedImage],
         recipe: Recipe,
         model_input: ModelInput,
-        wavelengths: Wavelengths | np.ndarray | None = None,
     ):
         if not images:
             raise InputError("There is no image to take patches from.")
         self.images = list(images)
         self.recipe = recipe
         self.model_input = model_input
-        self.wavelengths_nm = None if wavelengths is None else np.asarray(wavelengths)
+        self.wavelengths_nm = self.images[0].wavelengths_nm
         #: Whether the rule looks at the image at all.
         self._measured = model_input.rule.measure(iter(())) is not None
         self._extremes: dict[int, np.ndarray] = {}
@@ -191,27 +187,33 @@ class Patches:
         cube = spectra[:, 0, : patch * patch].reshape(-1, patch, patch)
         rgb = self._decoded(capture.take(cube, rng), capture.encoding)
         statistics = None
-        if self._measured:
+        if sample is not None:
             small = spectra[:, 0, patch * patch :].reshape(-1, *sample.shape[1:])
             whole = self._decoded(capture.take(small, rng), capture.encoding)
             statistics = self.model_input.rule.measure(iter([whole]))
         return rgb, _times(cube, capture.gain), statistics
 
-    def _turned(self, chosen: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        """A patch of a cube, (bands, patch, patch) float32, and the whole image in small."""
+    def _turned(
+        self, chosen: int, rng: np.random.Generator
+    ) -> tuple[np.ndarray, np.ndarray | None]:
+        """A patch of a cube, (bands, patch, patch) float32; if needed, the image in small."""
         cube, _, scale = self._cut(chosen, rng)
         if scale != 1:
             cube = augment.reduce(cube, scale, (self.recipe.batch.patch,) * 2)
         cube, _ = augment.geometric(cube, None, self._settings[chosen], rng)
+        cube = cube.astype(np.float32, copy=False)
+        if not self._measured:
+            return cube, None
         side = min(min(image.sample.shape[1:]) for image in self.images)
         sample = self.images[chosen].sample
         rows, columns = (np.linspace(0, n - 1, side).astype(int) for n in sample.shape[1:])
-        return cube.astype(np.float32, copy=False), sample[:, rows[:, None], columns]
+        return cube, sample[:, rows[:, None], columns]
 
-    def _with_sample(self, cube: np.ndarray, sample: np.ndarray) -> np.ndarray:
-        """The pixels of a patch and, if the rule is measured, of the whole image: one row."""
+    @staticmethod
+    def _with_sample(cube: np.ndarray, sample: np.ndarray | None) -> np.ndarray:
+        """The pixels of a patch and of the whole image in small as one row."""
         pixels = cube.reshape(cube.shape[0], 1, -1)
-        if not self._measured:
+        if sample is None:
             return pixels
         return np.concatenate([pixels, sample.reshape(cube.shape[0], 1, -1)], axis=2)
 

@@ -94,7 +94,19 @@ def find(data: DataSettings, images: Sequence[Pair] = ()) -> list[Scene]:
             for s in _folder(data.validation_folder, data)
             if s.held_out is not False or not _is_split(data.validation_folder)
         ]
-    return _named_apart(_photographed(found, data.simulate))
+    return _named_apart(_photographed(_once(found), data.simulate))
+
+
+def _once(scenes: list[Scene]) -> list[Scene]:
+    """Images that are trained on and held out at once, marked."""
+    trained = {s.cube.resolve() for s in scenes if isinstance(s.cube, Path) and not s.held_out}
+    both = "It is among the training images and among those held out."
+    return [
+        dataclasses.replace(s, problem=both)
+        if s.held_out and isinstance(s.cube, Path) and s.cube.resolve() in trained
+        else s
+        for s in scenes
+    ]
 
 
 def _there(path: Path | None) -> Path | None:
@@ -117,6 +129,13 @@ def _folder(folder: Path, data: DataSettings) -> list[Scene]:
     except OSError as error:
         raise FileError(folder, f"it cannot be looked through ({error.strerror})") from error
     if not found:
+        photographs = sum(matching.is_photograph(p) for p in matching.files(folder))
+        if photographs:
+            raise FileError(
+                folder,
+                f"it holds {photographs} photograph{'s' if photographs > 1 else ''} but no cube; "
+                "training takes pairs of both, or cubes alone",
+            )
         kind = "" if data.layout == "auto" else f" in the layout {data.layout!r}"
         raise FileError(folder, f"no training images were found there{kind}: {_EXPECTED}")
     return found
@@ -136,12 +155,17 @@ def _by_layout(folder: Path, data: DataSettings) -> Iterator[Scene]:
                 yield dataclasses.replace(scene, held_out=held_out)
         return
     ways = {"ntire": _ntire, "cave": _cave, "pairs": _pairs, "cubes": _cubes}
-    order = ("ntire", "cave", "pairs") if data.layout == "auto" else (data.layout,)
-    for layout in order:
-        found = list(ways[layout](folder, data))
+    if data.layout != "auto":
+        yield from ways[data.layout](folder, data)
+        return
+    for way in (_ntire, _cave, _pairs, _folders):
+        found = list(way(folder, data))
         if found:
             yield from found
             return
+    below = _subfolders(folder)
+    if len(below) == 1:  # the archive's own folder around it
+        yield from _by_layout(next(iter(below.values())), data)
 
 
 def _subfolders(folder: Path) -> dict[str, Path]:
@@ -186,8 +210,6 @@ def _ntire(folder: Path, data: DataSettings) -> Iterator[Scene]:
                     )
                 places[part][kind] = path
     if "cube" not in places["train"]:
-        if len(below) == 1:  # the archive's own folder around it
-            yield from _ntire(next(iter(below.values())), data)
         return
     lists = _lists(folder)
     for part, named in places.items():
@@ -265,6 +287,16 @@ def _pairs(folder: Path, data: DataSettings) -> Iterator[Scene]:
         cube = cube or (guessed[0] if guessed else None)
         rgb = rgb or (photographs[0] if photographs else None)
     yield from _joined(cube or folder, rgb, data)
+
+
+def _folders(folder: Path, data: DataSettings) -> Iterator[Scene]:
+    """A folder a scene, each with one cube and perhaps its photograph, whatever their names."""
+    for name, place in _subfolders(folder).items():
+        here = list(matching.files(place))
+        cubes = [p for p in here if not matching.is_photograph(p)]
+        photographs = [p for p in here if p not in cubes]
+        if name not in matching.CUBE_FOLDERS and len(cubes) == 1 and len(photographs) < 2:
+            yield Scene(place.name, cubes[0], photographs[0] if photographs else None)
 
 
 def _named_folder(folder: Path, name: str | None, key: str) -> Path | None:

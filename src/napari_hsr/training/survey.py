@@ -13,6 +13,7 @@ import numpy as np
 from napari_hsr import colour, io
 from napari_hsr.cube import Cube, Wavelengths, finite_range
 from napari_hsr.errors import Cancelled, FileError, InputError
+from napari_hsr.io.faults import translated
 from napari_hsr.photograph import Photograph, unit_float
 from napari_hsr.training import packed
 from napari_hsr.training.scenes import Scene
@@ -158,7 +159,8 @@ def blocks(
     bands, height, width = cube.shape
     step = max(1, BLOCK_VALUES // (bands * width * multiple)) * multiple
     for top in range(0, height, step):
-        block = np.asarray(cube.data[:, top : top + step], dtype=np.float32)
+        with translated(cube.provenance.input or cube.name, "it cannot be read"):
+            block = np.asarray(cube.data[:, top : top + step], dtype=np.float32)
         if weights is not None:
             with np.errstate(invalid="ignore"):
                 block = np.tensordot(weights, block, 1)
