@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from napari_hsr.errors import FileError, ModelError
 from napari_hsr.models.card import ModelCard
 from napari_hsr.models.torch_files import read_torch
-from napari_hsr.models.unwrap import unwrap
+from napari_hsr.models.unwrap import unwrap_file
 
 if TYPE_CHECKING:
     import torch
@@ -72,11 +72,7 @@ def read_weights(path: str | os.PathLike) -> dict[str, torch.Tensor]:
     from napari_hsr.models import mapped
 
     if Path(path).suffix.lower() in TORCH_SUFFIXES:
-        content = read_torch(path)
-        try:
-            return unwrap(content)
-        except ModelError as error:
-            raise FileError(path, str(error).rstrip(".")) from error
+        return unwrap_file(read_torch(path), path)
     try:
         if mapped.worth_it(path):
             with safe_open(path, framework="pt"):  # finds what is damaged

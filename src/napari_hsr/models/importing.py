@@ -82,21 +82,17 @@ def examine(path: str | os.PathLike) -> Checkpoint:
     FileError
         If the file cannot be read, would run code, or its weights are not recognised.
     """
-    from napari_hsr.models.registry import from_state_dict
     from napari_hsr.models.rules import Statistics
 
     path = Path(path)
     weights, card = _read(path)
     architecture = _recognise(weights, path)
     try:
-        try:
-            model = from_state_dict(weights, card)
-        except WavelengthsNeededError as needed:
-            counted = _first_card(path, architecture, "counted", {})
-            counted = _validated(counted, {"wavelengths_nm": tuple(range(1, needed.bands + 1))})
-            model = from_state_dict(weights, counted)
-    except ModelError as error:
-        raise FileError(path, str(error).rstrip(".")) from error
+        model = _model(weights, card, path)
+    except WavelengthsNeededError as needed:
+        counted = _first_card(path, architecture, "counted", {})
+        counted = _validated(counted, {"wavelengths_nm": tuple(range(1, needed.bands + 1))})
+        model = _model(weights, counted, path)
     numbers = model.module.state_dict().values()  # a layer under several names counts once
     return Checkpoint(
         path=path,
@@ -172,7 +168,6 @@ def import_checkpoint(
     """
     from dataclasses import replace
 
-    from napari_hsr.models.registry import from_state_dict
     from napari_hsr.models.rules import Statistics
     from napari_hsr.models.store import keep, place_for
 
@@ -196,10 +191,7 @@ def import_checkpoint(
     if new := card is None:
         card = _first_card(path, architecture, name, stated)
     card = _validated(card, {"name": name, **stated})
-    try:
-        model = from_state_dict(weights, card)
-    except ModelError as error:
-        raise FileError(path, str(error).rstrip(".")) from error
+    model = _model(weights, card, path)
     facts = {"input_rule": model.rule.name, "weights_sha256": model.weights_sha256}
     if isinstance(model.rule, Statistics):
         if new and input_rule is None:
@@ -317,7 +309,7 @@ def _read(path: Path) -> tuple[dict[str, torch.Tensor], ModelCard | None]:
     """Weights without their wrappings, and the card of a file that has one of ours."""
     from napari_hsr.models.checkpoint import CARD_KEY, read_card, read_weights
     from napari_hsr.models.torch_files import read_torch
-    from napari_hsr.models.unwrap import unwrap
+    from napari_hsr.models.unwrap import unwrap_file
 
     if path.is_dir():
         raise FileError(path, "a file with weights was expected, but this is a folder")
@@ -325,10 +317,7 @@ def _read(path: Path) -> tuple[dict[str, torch.Tensor], ModelCard | None]:
         raise FileError(path, "there is no such file")
     safetensors = path.suffix.lower() == ".safetensors"
     content = read_weights(path) if safetensors else read_torch(path)
-    try:
-        weights = unwrap(content)
-    except ModelError as error:
-        raise FileError(path, str(error).rstrip(".")) from error
+    weights = unwrap_file(content, path)
     if not safetensors:
         return weights, None
     from safetensors import safe_open
@@ -345,6 +334,24 @@ def _recognise(weights: dict[str, torch.Tensor], path: Path) -> Architecture:
         return recognise(weights)
     except ModelError as error:
         raise FileError(path, str(error).rstrip(".")) from error
+
+
+def _model(weights: dict[str, torch.Tensor], card: ModelCard | None, path: Path) -> Model:
+    """The network filled with its weights; what does not fit is told of the file."""
+    from napari_hsr.models.registry import from_state_dict
+
+    try:
+        model = from_state_dict(weights, card)
+    except WavelengthsNeededError:
+        raise
+    except ModelError as error:
+        raise FileError(path, str(error).rstrip(".")) from error
+    for key, value in model.module.state_dict().items():
+        found = weights[key].dtype
+        if value.is_floating_point() and not found.is_floating_point:
+            kind = str(found).removeprefix("torch.")
+            raise FileError(path, f"weights were expected, but {key} holds whole numbers ({kind})")
+    return model
 
 
 def _sha256(path: Path) -> str:

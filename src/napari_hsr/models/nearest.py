@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -20,7 +21,7 @@ def nearest(weights: Mapping[str, Tensor], networks: Networks) -> str | None:
     """A clause for people: the nearest network and the first key or shape that differs.
 
     Nearest is the network with the greatest share of names in common; names with equal
-    shapes count twice.
+    shapes count twice. Where no name is known, it is the one with most shapes in common.
 
     Parameters
     ----------
@@ -32,8 +33,9 @@ def nearest(weights: Mapping[str, Tensor], networks: Networks) -> str | None:
     Returns
     -------
     str or None
-        None if no network has a single name in common with the weights.
+        None if no network has a single name in common with the weights, nor many shapes.
     """
+    networks = list(networks)
     found = {key: tuple(value.shape) for key, value in weights.items()}
     best, share, shapes = None, 0.0, {}
     for title, build in networks:
@@ -44,7 +46,26 @@ def nearest(weights: Mapping[str, Tensor], networks: Networks) -> str | None:
         if now > share:
             best, share, shapes = title, now, expected
     if best is None:
-        return None
+        return _nearest_by_shapes(weights, networks)
     # A missing name says more than a shape: widths may differ without any fault.
     missing = {key: shape for key, shape in shapes.items() if key not in found}
     return f"the nearest is {best}, but {first_difference(weights, missing or shapes)}"
+
+
+#: The least share of shapes in common that is more than chance.
+_ALIKE = 0.25
+
+
+def _nearest_by_shapes(weights: Mapping[str, Tensor], networks: Networks) -> str | None:
+    """The same for names that nobody knows; vectors are of one length everywhere, and say nothing."""
+    found = Counter(tuple(value.shape) for value in weights.values() if value.ndim > 1)
+    best, share, shapes = None, _ALIKE, {}
+    for title, build in networks:
+        expected = _shapes_of(build)
+        sizes = Counter(shape for shape in expected.values() if len(shape) > 1)
+        now = (found & sizes).total() / max((found | sizes).total(), 1)
+        if now > share:
+            best, share, shapes = title, now, expected
+    if best is None:
+        return None
+    return f"the nearest by shapes alone is {best}, but {first_difference(weights, shapes)}"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import pickle
 import re
+import zipfile
 from typing import Any
 
 from napari_hsr.errors import FileError
@@ -33,10 +34,14 @@ def read_torch(path: str | os.PathLike) -> Any:
     """
     import torch
 
+    from napari_hsr.models import mapped
+
     _check_beginning(path)
+    # Of a large file only what turns out to be weights is read.
+    lazily = _is_archive(path) and _check_archive(path) and mapped.worth_it(path)
     try:
         with torch.serialization.safe_globals(_plain_values()):
-            return torch.load(path, map_location="cpu", weights_only=True)
+            return torch.load(path, map_location="cpu", weights_only=True, mmap=lazily)
     except pickle.UnpicklingError as error:
         named = re.search(r"GLOBAL ([\w.]+)", str(error))
         if named and not named[1].startswith("torch._utils"):
@@ -47,8 +52,13 @@ def read_torch(path: str | os.PathLike) -> Any:
             ) from error
         raise FileError(path, _DAMAGED) from error
     except Exception as error:  # damaged archives raise whatever they like: told, not hidden
+        if isinstance(error, MemoryError) or "can't allocate memory" in str(error):
+            raise FileError(path, "it asks for more memory than there is") from error
         raise FileError(path, _DAMAGED) from error
 
+
+#: How much larger an archive's content may be than the file: torch packs nothing.
+_SWELLING = 4
 
 _DAMAGED = "a checkpoint of torch was expected, but this one is damaged or cut short"
 
@@ -71,6 +81,44 @@ def _check_beginning(path: str | os.PathLike) -> None:
     else:
         problem = "a checkpoint of torch was expected, but this is another kind of file"
     raise FileError(path, problem)
+
+
+def _is_archive(path: str | os.PathLike) -> bool:
+    with open(path, "rb") as file:
+        return file.read(len(_ZIP)) == _ZIP
+
+
+def _check_archive(path: str | os.PathLike) -> bool:
+    """Whether nothing in an archive is packed, so that it can be mapped.
+
+    Raises
+    ------
+    FileError
+        If its table of contents is not that of a checkpoint, or says that it would swell.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            entries = archive.infolist()
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
+        raise FileError(path, _DAMAGED) from error
+    names = {entry.filename.rpartition("/")[2] for entry in entries}
+    if "constants.pkl" in names:
+        raise FileError(
+            path,
+            "weights alone were expected, but this is a program of TorchScript, so it was refused",
+        )
+    if "data.pkl" not in names:
+        raise FileError(
+            path, "a checkpoint of torch was expected, but this is another kind of archive"
+        )
+    size, content = os.path.getsize(path), sum(entry.file_size for entry in entries)
+    if content > _SWELLING * size:
+        raise FileError(
+            path,
+            f"a checkpoint of torch was expected, but the {size:,} bytes of this one would swell "
+            f"to {content:,}, so it was refused",
+        )
+    return all(entry.compress_type == zipfile.ZIP_STORED for entry in entries)
 
 
 def _plain_values() -> list[Any]:

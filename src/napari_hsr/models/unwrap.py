@@ -7,9 +7,10 @@ trained them, in half precision, or in an order that only their own program know
 from __future__ import annotations
 
 from collections.abc import Mapping
+from os import PathLike
 from typing import TYPE_CHECKING, Any
 
-from napari_hsr.errors import ModelError
+from napari_hsr.errors import FileError, ModelError
 
 if TYPE_CHECKING:
     import torch
@@ -26,7 +27,8 @@ def unwrap(state: Any) -> dict[str, torch.Tensor]:
     """The state dict in whatever a checkpoint holds.
 
     It is looked for under the entries in :data:`WRAPPINGS`, one in another, or in the only
-    entry that holds tensors; prefixes of wrappers go; floating-point values become float32;
+    entry that holds tensors; prefixes of wrappers go, and whatever else all names begin with
+    if they are those of a network without it; floating-point values become float32;
     DRCR-Net's files that hold the right values under other names get their names back.
 
     Parameters
@@ -42,9 +44,10 @@ def unwrap(state: Any) -> dict[str, torch.Tensor]:
     Raises
     ------
     ModelError
-        If there is no state dict in it, or several.
+        If there is no state dict in it, or several, or one of its tensors is not what weights
+        are: sparse, quantised, complex, or a few numbers spread over a vast shape.
     """
-    weights = _as_float32(_without_prefixes(_find(state)))
+    weights = _as_known(_as_float32(_without_prefixes(_find(state))))
     from napari_hsr.models.architectures import drcr
 
     if not drcr.detect(weights):
@@ -52,42 +55,73 @@ def unwrap(state: Any) -> dict[str, torch.Tensor]:
     return weights
 
 
+def unwrap_file(content: Any, path: str | PathLike) -> dict[str, torch.Tensor]:
+    """:func:`unwrap` for what was read from a file.
+
+    Raises
+    ------
+    FileError
+        If there is no state dict in it, as for :func:`unwrap`, or it holds shapes without values.
+    """
+    try:
+        weights = unwrap(content)
+    except ModelError as error:
+        raise FileError(path, str(error).rstrip(".")) from error
+    empty = next((key for key, value in weights.items() if value.is_meta), None)
+    if empty is not None:
+        raise FileError(path, f"weights were expected, but {empty} has a shape and no values")
+    return weights
+
+
 def _find(state: Any) -> Mapping[str, torch.Tensor]:
     """The innermost mapping of names to tensors."""
     import torch
 
-    if not isinstance(state, Mapping):
-        raise ModelError(f"A state dict was expected, but {_described(state)} was found.")
-    others = [key for key, value in state.items() if not isinstance(value, torch.Tensor)]
-    if state and not others:
-        wrong = [key for key in state if not isinstance(key, str)]
-        if wrong:
-            raise ModelError(f"Names of weights are text, but one of them is {wrong[0]!r}.")
-        return state
-    inner = [key for key in others if _holds_tensors(state[key])]
-    named = [key for key in WRAPPINGS if key in inner]
-    if named:
-        return _find(state[named[0]])
-    if len(inner) == 1 and len(others) == len(state):
-        return _find(state[inner[0]])
+    passed: set[int] = set()  # a pickle may hold itself
+    while True:
+        if not isinstance(state, Mapping):
+            raise ModelError(f"A state dict was expected, but {_described(state)} was found.")
+        others = [key for key, value in state.items() if not isinstance(value, torch.Tensor)]
+        if state and not others:
+            wrong = [key for key in state if not isinstance(key, str)]
+            if wrong:
+                raise ModelError(f"Names of weights are text, but one of them is {wrong[0]!r}.")
+            return state
+        passed.add(id(state))
+        inner = [k for k in others if id(state[k]) not in passed and _holds_tensors(state[k])]
+        named = [key for key in WRAPPINGS if key in inner]
+        if not named and not (len(inner) == 1 and len(others) == len(state)):
+            raise ModelError(_why_none(state, others, inner))
+        state = state[named[0] if named else inner[0]]
+
+
+def _why_none(state: Mapping, others: list, inner: list) -> str:
+    """Why a mapping is no state dict and leads to none."""
     if len(inner) > 1:
         several = ", ".join(map(str, inner))
-        raise ModelError(f"There are several sets of weights ({several}): save one alone.")
+        return f"There are several sets of weights ({several}): save one alone."
     if len(others) < len(state):
         found = _described(state[others[0]])
-        raise ModelError(f"A tensor was expected under {others[0]!r}, but {found} was found.")
+        return f"A tensor was expected under {others[0]!r}, but {found} was found."
     entries = ", ".join(map(str, list(state)[:5]))
-    raise ModelError(f"Weights not recognised: there are none{entries and f', only {entries}'}.")
+    return f"Weights not recognised: there are none{entries and f', only {entries}'}."
 
 
 def _holds_tensors(value: Any) -> bool:
     """Whether it is a mapping with names and tensors in it, however deep; optimisers have numbers."""
     import torch
 
-    return isinstance(value, Mapping) and any(
-        isinstance(key, str) and (isinstance(inner, torch.Tensor) or _holds_tensors(inner))
-        for key, inner in value.items()
-    )
+    seen, ahead = set(), [value]
+    while ahead:
+        mapping = ahead.pop()
+        if id(mapping) in seen or not isinstance(mapping, Mapping):
+            continue
+        seen.add(id(mapping))
+        named = [inner for key, inner in mapping.items() if isinstance(key, str)]
+        if any(isinstance(inner, torch.Tensor) for inner in named):
+            return True
+        ahead += named
+    return False
 
 
 def _described(value: Any) -> str:
@@ -110,8 +144,44 @@ def _without_prefixes(weights: Mapping[str, torch.Tensor]) -> dict[str, torch.Te
     return plain
 
 
+def _as_known(weights: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Without what all names begin with, if they are those of a network then."""
+    from napari_hsr.models.registry import ARCHITECTURES
+
+    shorter = weights
+    while not any(architecture.detect(shorter) for architecture in ARCHITECTURES):
+        first = {key.partition(".")[0] for key in shorter}
+        if len(first) != 1 or not all("." in key for key in shorter):
+            return weights
+        shorter = {key.partition(".")[2]: value for key, value in shorter.items()}
+    return shorter
+
+
+#: Values that a tensor may have besides those that lie in memory, by repeating them.
+_REPEATED = 2**20
+
+
 def _as_float32(weights: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    for key, value in weights.items():
+        if fault := _fault(value):
+            raise ModelError(f"Weights were expected, but {key} {fault}.")
     return {
         key: value.detach().float() if value.is_floating_point() else value.detach()
         for key, value in weights.items()
     }
+
+
+def _fault(value: torch.Tensor) -> str | None:
+    """What keeps a tensor from being weights, in words that follow its name."""
+    import torch
+
+    if value.layout != torch.strided:
+        return "is a sparse tensor"
+    if value.is_quantized:
+        return "is quantised"
+    if value.is_complex():
+        return "holds complex numbers"
+    held = value.untyped_storage().nbytes() // value.element_size()
+    if value.numel() > held + _REPEATED:
+        return f"has {held:,} of the {value.numel():,} values of its shape"
+    return None

@@ -139,11 +139,14 @@ class CardView(QWidget):
         if listing is None:
             return
         from napari_hsr.models.card import ILL_POSED
+        from napari_hsr.models.importing import ASSUMED
 
+        limits = listing.card.limits if listing.card else ""
+        cautions = [ILL_POSED, *(text for text in ASSUMED.values() if text in limits)]
         rows = listing.details()
         short = [r for r in rows if r[0] in SHORT or r[0].startswith("Measured")]
         self.essentials.setText(as_html(short))
-        self.caution.setText(f"<i>{escape(ILL_POSED)}</i>")
+        self.caution.setText(f"<i>{escape(' '.join(cautions))}</i>")
         self.whole.setText(as_html([r for r in rows if r not in short]))
 
 
