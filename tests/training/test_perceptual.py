@@ -121,7 +121,7 @@ def test_other_bands_and_small_patches_are_refused(weights):
 
 def test_a_term_of_a_loss_takes_a_file(file, sha, colours):
     p, t = _pair(height=16, width=16)
-    loss = Loss([LossTerm(kind="perceptual", weights_file=file, weights_sha256=sha)], 10)
+    loss = Loss([LossTerm(kind="perceptual", weights_file=file, weights_sha256=sha.upper())], 10)
     value, terms = loss(p, t, 0)
     assert terms["perceptual"] == float(value) == float(Perceptual(colours)(p, t))
 

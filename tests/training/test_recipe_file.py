@@ -181,6 +181,14 @@ def test_paths_of_a_file_are_by_the_file_and_those_of_overrides_here(tmp_path, m
     assert found.loss[0].weights_file.resolve() == folder / "vgg.pth"
 
 
+def test_names_go_before_folders_of_that_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "ours").mkdir()
+    (tmp_path / "ours" / "recipe.yaml").write_text(BASE + "name: run\n")
+    assert read_recipe("ours").name == "trained"
+    assert read_recipe("./ours").name == read_recipe(Path("ours")).name == "run"
+
+
 def test_a_name_is_not_taken_for_a_folder_beside_the_recipe(recipe, tmp_path):
     (tmp_path / "mstpp-photo").mkdir()
     assert recipe("model: {start: mstpp-photo}\n").model.start == "mstpp-photo"
@@ -205,6 +213,8 @@ def test_a_file_that_cannot_be_written_leaves_the_old_one(recipe, tmp_path):
         (BASE + "optimiser: {lerning_rate: 1}\n", "optimiser.lerning_rate: there is no such setting; did you mean optimiser.learning_rate?"),
         (BASE + "loss: [{kind: l1, wieght: 2}]\n", "loss.0.wieght: there is no such setting; did you mean loss.0.weight?"),
         (BASE + "camera: {exposures: 1}\n", "camera.exposures: there is no such setting; did you mean camera.exposure?"),
+        (BASE + "lr: 1e-4\n", "lr: there is no such setting; did you mean optimiser.learning_rate?"),
+        (BASE + "engine: {num_nodes: 2}\n", "engine.num_nodes: there is no such setting; did you mean engine.nodes?"),
         (BASE + "batch: {zzz: 1}\n", "batch.zzz: there is no such setting; there are size, patch, accumulate."),
         (BASE + "optimiser: {learning_rate: -1}\n", "optimiser.learning_rate: expected a number above 0, found -1."),
         (BASE + "optimiser: {learning_rate: fast}\n", "optimiser.learning_rate: expected a number, found fast."),

@@ -132,7 +132,7 @@ def vgg_weights(
     """
     path = file if file is not None else _downloaded(report)
     found = _sha256(path)
-    expected = sha256 or SHA256
+    expected = (sha256 or SHA256).lower()
     if not found.startswith(expected):
         raise FileError(
             path,

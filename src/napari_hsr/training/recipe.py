@@ -156,7 +156,7 @@ class LossTerm(Settings):
     weight: Annotated[float, Field(gt=0)] = 1.0
     floor: tuple[Floor, Floor] = (1e-2, 1e-3)
     weights_file: Path | None = None
-    weights_sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{8,64}$")] | None = None
+    weights_sha256: Annotated[str, Field(pattern=r"^[0-9A-Fa-f]{8,64}$")] | None = None
 
 
 class OptimiserSettings(Settings):

@@ -13,6 +13,20 @@ from pydantic import BaseModel, ValidationError
 
 from napari_hsr.training.recipe import Recipe
 
+#: What other programs call it.
+_ELSEWHERE = {
+    "lr": "optimiser.learning_rate",
+    "batch_size": "batch.size",
+    "patch_size": "batch.patch",
+    "crop_size": "batch.patch",
+    "epochs": "schedule.steps",
+    "iterations": "schedule.steps",
+    "max_steps": "schedule.steps",
+    "gpus": "engine.devices",
+    "num_nodes": "engine.nodes",
+    "data_dir": "data.folder",
+    "losses": "loss",
+}
 #: Said in words instead of as a regular expression.
 _FORMS = {
     "name": "a name of letters, digits and any of . _ + - without spaces",
@@ -116,6 +130,8 @@ def _fault(place: tuple, found: list[dict], content: Any) -> str:
 def _nearest(place: tuple) -> str:
     """A hint: the nearest name here, or where a setting of just this name is."""
     *above, name = place
+    if name in _ELSEWHERE:
+        return f"did you mean {_ELSEWHERE[name]}?"
     model = _model_at(tuple(above))
     known = list(model.model_fields) if model else []
     elsewhere = [path for path in _all_names(Recipe) if path.split(".")[-1] == name]

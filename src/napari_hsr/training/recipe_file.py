@@ -46,7 +46,8 @@ def read_recipe(path_or_name: str | Path, overrides: Sequence[str] = ()) -> Reci
     Parameters
     ----------
     path_or_name : str or path-like
-        ``my.yaml``; a folder with a ``recipe.yaml``, as a run leaves it; or a name.
+        ``my.yaml``; a folder with a ``recipe.yaml``, as a run leaves it; or a name, which goes
+        before a folder of the same name (``./name``).
     overrides : sequence of str
         ``optimiser.learning_rate=1e-4`` or ``loss.0.weight=2``; values are YAML.
 
@@ -131,14 +132,14 @@ def _first_comment(path: Path) -> str:
 def _find(path_or_name: str | Path) -> tuple[Path, bool]:
     """The file, and whether it came with the product."""
     path = Path(path_or_name).expanduser()
+    text = str(path_or_name)
+    names = {found.stem: found for found in _packaged()}
+    if text in names and not isinstance(path_or_name, Path):
+        return names[text], True
     if (path / "recipe.yaml").is_file():
         return path / "recipe.yaml", False
-    text = str(path_or_name)
     if isinstance(path_or_name, Path) or path.suffix in SUFFIXES or path.name != text:
         return path, False
-    names = {found.stem: found for found in _packaged()}
-    if text in names:
-        return names[text], True
     if path.exists():
         return path, False
     near = difflib.get_close_matches(text, names, n=1)
