@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 
 from napari_hsr.errors import ModelError
 from napari_hsr.models.architectures import (
+    adapted,
     awan,
+    bands,
     colour_exact,
     drcr,
     edsr,
@@ -81,6 +83,8 @@ ARCHITECTURES: tuple[Architecture, ...] = tuple(
     )
     for module in (
         colour_exact,
+        adapted,
+        bands,
         root_polynomial,
         mxrunet,
         inr,

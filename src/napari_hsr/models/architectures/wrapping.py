@@ -6,17 +6,21 @@ recognised again from its keys alone, and a wrapper may be wrapped in turn.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import copy
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import torch
 
 from napari_hsr.errors import ModelError
-from napari_hsr.models.card import ModelCard
+from napari_hsr.models.card import ModelCard, WavelengthsNeededError
+from napari_hsr.models.checkpoint import weights_sha256
+from napari_hsr.models.prepared import InPrecision
 from napari_hsr.models.rules import Mean
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import Tensor, nn
 
     from napari_hsr.models.descriptor import Model
 
@@ -32,7 +36,13 @@ def is_wrapped(weights: Weights) -> bool:
     return 0 < inside < len(weights)
 
 
-def inner(weights: Weights, card: ModelCard | None = None, bands: int | None = None) -> Model:
+def inner(
+    weights: Weights,
+    card: ModelCard | None = None,
+    bands: int | None = None,
+    *,
+    hidden: bool = False,
+) -> Model:
     """The model that is wrapped, recognised from the weights below :data:`PREFIX`.
 
     Parameters
@@ -42,16 +52,20 @@ def inner(weights: Weights, card: ModelCard | None = None, bands: int | None = N
     card : ModelCard, optional
         Of the wrapper: encoding, rule and units are the inner model's too.
     bands : int, optional
-        That the wrapper takes from it; the card's number where they are the same.
+        That the wrapper takes from it.
+    hidden : bool
+        Whether the wrapper makes other bands of them, whose wavelengths are in the card.
 
     Returns
     -------
     Model
-        Its card is the wrapper's under the inner architecture's name. Where the inner model
-        makes another number of bands, its wavelengths are band numbers: nobody is to see them.
+        Its card is the wrapper's under the inner architecture's name. Where its bands are
+        hidden and of another number, their wavelengths are band numbers.
 
     Raises
     ------
+    WavelengthsNeededError
+        If there is no card and none can be assumed.
     ModelError
         If no architecture recognises them, or they make another number of bands.
     """
@@ -60,6 +74,8 @@ def inner(weights: Weights, card: ModelCard | None = None, bands: int | None = N
     inside = {k.removeprefix(PREFIX): v for k, v in weights.items() if k.startswith(PREFIX)}
     architecture = recognise(inside)
     if card is None and bands not in (None, 31):
+        if not hidden:
+            raise WavelengthsNeededError(bands)
         card = ModelCard(
             name=architecture.id,
             title=architecture.title,
@@ -71,16 +87,17 @@ def inner(weights: Weights, card: ModelCard | None = None, bands: int | None = N
         changes: dict = {"architecture": architecture.id, "weights_sha256": ""}
         if card.input_rule == Mean.name:  # the wrapper's own, not the network's
             changes["input_rule"] = "none"
-        if bands is not None and bands != len(card.wavelengths_nm):
+        if hidden and bands != len(card.wavelengths_nm):
             changes["wavelengths_nm"] = _numbers(bands)
         card = card.model_copy(update=changes)
-    model = architecture.load(inside, card)
-    if bands is not None and model.bands != bands:
+    try:
+        return architecture.load(inside, card)
+    except ModelError as error:
+        if not hidden:
+            raise
         raise ModelError(
-            f"The wrapped {architecture.title} makes {model.bands} bands, "
-            f"but the weights around it take {bands}."
-        )
-    return model
+            f"The wrapped {architecture.title} does not fit what is around it: {error}"
+        ) from error
 
 
 def own(weights: Weights, title: str, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Tensor]:
@@ -123,6 +140,91 @@ def around(within: Weights, **tensors: Tensor) -> dict[str, Tensor]:
     """
     found = {f"{PREFIX}{key}": value for key, value in within.items()}
     return found | {key.replace("__", "."): value for key, value in tensors.items()}
+
+
+def prepare_around(within: Model) -> Callable[[nn.Module, str], nn.Module]:
+    """How inference's copy of a wrapper is made: its own layers around the network's copy.
+
+    The wrapper's module holds the network as ``network``, and computes in float32 what comes
+    after it.
+    """
+
+    def prepare(module: nn.Module, precision: str) -> nn.Module:
+        if within.prepare is not None:
+            network = within.prepare(module.network, precision)
+        elif precision == "float32":
+            network = module.network
+        else:
+            network = InPrecision(module.network, getattr(torch, precision))
+        made = copy.copy(module)
+        made._modules = {
+            name: network if name == "network" else copy.deepcopy(layer)
+            for name, layer in module._modules.items()
+        }
+        return made
+
+    return prepare
+
+
+def described(
+    within: Model,
+    module: nn.Module,
+    weights: Weights,
+    card: ModelCard | None,
+    *,
+    id: str,
+    title: str,
+    bands: int,
+) -> Model:
+    """The descriptor of a wrapper that changes nothing but the bands.
+
+    Encoding, rule, precisions, tiles and windows are those of the network.
+
+    Parameters
+    ----------
+    within : Model
+        What is wrapped.
+    module : torch.nn.Module
+        The wrapper.
+    weights : mapping of str to torch.Tensor
+        All of them.
+    card : ModelCard or None
+        Of the wrapper; None: the network's own assumptions.
+    id, title : str
+        Of the wrapper.
+    bands : int
+        That it makes.
+
+    Raises
+    ------
+    ModelError
+        If the card names another number of wavelengths, or none can be assumed.
+    """
+    if card is None:
+        if bands != 31:
+            raise WavelengthsNeededError(bands)
+        changes = {
+            "name": id,
+            "title": f"{within.card.title} ({title})",
+            "wavelengths_nm": tuple(float(nm) for nm in range(400, 701, 10)),
+        }
+        card = within.card.model_copy(update=changes)
+    if len(card.wavelengths_nm) != bands:
+        raise ModelError(
+            f"The card of {card.name} names {len(card.wavelengths_nm)} wavelengths, "
+            f"but its weights make {bands} bands."
+        )
+    update = {"architecture": id, "input_rule": within.rule.name}
+    return replace(
+        within,
+        module=module.eval().requires_grad_(False),
+        card=card.model_copy(update=update),
+        weights_sha256=weights_sha256(dict(weights)),
+        bands=bands,
+        # the network's bands beside the colours, and the wrapper's twice, in float32
+        bytes_per_pixel=within.bytes_per_pixel + 4 * (within.bands + 3 + 2 * bands),
+        prepare=prepare_around(within),
+    )
 
 
 def _numbers(bands: int) -> tuple[float, ...]:
