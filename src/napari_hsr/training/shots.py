@@ -38,7 +38,12 @@ class Shot:
 
 
 def shots(
-    image: CachedImage, wavelengths: Wavelengths, recipe: Recipe, *, held_out: bool
+    image: CachedImage,
+    wavelengths: Wavelengths,
+    recipe: Recipe,
+    *,
+    held_out: bool,
+    draws: int = 1,
 ) -> Iterator[Shot]:
     """The photograph that lies beside a cube, or those that are simulated from it.
 
@@ -53,6 +58,8 @@ def shots(
     recipe : Recipe
     held_out : bool
         Whether held-out images' captures are taken, where the recipe has some; else its camera.
+    draws : int
+        Photographs to simulate with each.
 
     Yields
     ------
@@ -77,7 +84,7 @@ def shots(
             Cube(image.cube, wavelengths, name=image.name),
         )
         return
-    captures = captures_of(recipe, held_out)
+    captures = [settings for settings in captures_of(recipe, held_out) for _ in range(draws)]
     if not captures:
         raise InputError(
             f"{image.name} has no photograph, and the recipe names no camera to simulate one: "
@@ -93,6 +100,24 @@ def captures_of(recipe: Recipe, held_out: bool) -> Sequence[CaptureSettings]:
     if held_out and recipe.validation.captures:
         return recipe.validation.captures
     return () if recipe.camera is None else (recipe.camera,)
+
+
+def varies(settings: CaptureSettings) -> bool:
+    """Whether two photographs with these settings differ in more than their noise."""
+    several = (
+        settings.preset == "ntire2022"
+        or settings.mix_cameras
+        or settings.white_balance_error > 0
+        or len(settings.cameras) > 1
+        or len(settings.illuminants) > 1
+    )
+    drawn = [*settings.cameras, *settings.illuminants]
+    ranges = (settings.exposure, settings.auto_exposure, settings.photoelectrons, settings.jpeg)
+    return (
+        several
+        or any(name.endswith("*") or name == "blackbody" for name in drawn)
+        or any(isinstance(r, tuple) and r[0] < r[1] for r in ranges)
+    )
 
 
 def _simulated(
