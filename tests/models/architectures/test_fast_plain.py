@@ -46,6 +46,14 @@ def test_equal_to_the_exact_module(parity, model, shape):
     assert parity.relative_error(found, model.module(image)) <= 1e-5
 
 
+def test_float32_takes_no_second_copy_of_the_weights(model):
+    exact = {value.data_ptr() for value in model.module.state_dict().values()}
+    copy = model.prepare(model.module, "float32")
+    assert {value.data_ptr() for value in copy.state_dict().values()} == exact
+    plain.prepare(model.module, "float32").to("meta")
+    assert {value.device.type for value in model.module.state_dict().values()} == {"cpu"}
+
+
 def test_reduced_precision_is_near(parity, model):
     image = parity.seeded_input(8, (1, 3, 32, 40))
     exact = model.module(image)

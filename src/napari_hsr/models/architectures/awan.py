@@ -16,11 +16,9 @@ import torch.nn.functional as F  # noqa: N812
 from torch import nn
 
 from napari_hsr.models.architectures.fast.plain import prepare
-from napari_hsr.models.architectures.loading import card_for, fill, numbered
+from napari_hsr.models.architectures.loading import assemble, numbered
 from napari_hsr.models.architectures.padding import pad_to_least
-from napari_hsr.models.checkpoint import weights_sha256
 from napari_hsr.models.descriptor import Model, TileDifference
-from napari_hsr.models.rules import MinMax
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -218,7 +216,7 @@ def load(weights: Mapping[str, Tensor], card: ModelCard | None = None) -> Model:
     bands = weights["output_conv2D.conv2d.weight"].shape[0]
     blocks = len(numbered(weights, "backbone."))
     gate = weights.get("backbone.0.se.fc.0.weight")
-    module = fill(
+    return assemble(
         lambda: AWAN(
             channels,
             bands,
@@ -230,19 +228,13 @@ def load(weights: Mapping[str, Tensor], card: ModelCard | None = None) -> Model:
             side_down=weights["backbone.0.down_conv.conv2d.weight"].shape[-1],
         ),
         weights,
-        TITLE,
-    )
-    rule = MinMax()
-    return Model(
-        module=module,
-        card=card_for(card, id=ID, title=TITLE, bands=bands, input_rule=rule.name),
-        weights_sha256=weights_sha256(dict(weights)),
+        card,
+        id=ID,
+        title=TITLE,
         channels=channels,
         bands=bands,
         context=None,
         tile_difference=TileDifference(0.23),
         bytes_per_pixel=4 * 14 * width,
-        rule=rule,
-        precisions=("float32", "bfloat16"),
         prepare=prepare,
     )

@@ -19,9 +19,8 @@ from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
 from napari_hsr.models.architectures.fast.drcr import prepare
-from napari_hsr.models.architectures.loading import card_for, fill, numbered, shapes_of
+from napari_hsr.models.architectures.loading import assemble, numbered, shapes_of
 from napari_hsr.models.architectures.padding import pad_below_right
-from napari_hsr.models.checkpoint import weights_sha256
 from napari_hsr.models.descriptor import Model, TileDifference
 from napari_hsr.models.rules import Maximum
 
@@ -195,19 +194,18 @@ def load(weights: Mapping[str, Tensor], card: ModelCard | None = None) -> Model:
     bands = weights["output_conv2D.conv2d.weight"].shape[0]
     hidden = weights["backbone.0.se1.fc.0.weight"].shape[0]
     blocks = len(numbered(weights, "backbone."))
-    module = fill(lambda: DRCR(channels, bands, width, blocks, hidden), weights, TITLE)
-    rule = Maximum(clip=True)  # as the original saves its cubes
-    return Model(
-        module=module,
-        card=card_for(card, id=ID, title=TITLE, bands=bands, input_rule=rule.name),
-        weights_sha256=weights_sha256(dict(weights)),
+    return assemble(
+        lambda: DRCR(channels, bands, width, blocks, hidden),
+        weights,
+        card,
+        id=ID,
+        title=TITLE,
+        rule=Maximum(clip=True),  # as the original saves its cubes
         channels=channels,
         bands=bands,
         context=None,  # the gates are means over the whole image
         tile_difference=TileDifference(0.07),
-        precisions=("float32", "bfloat16"),
         bytes_per_pixel=4500,
-        rule=rule,
         prepare=prepare,
     )
 

@@ -12,10 +12,8 @@ from typing import TYPE_CHECKING
 from torch import nn
 
 from napari_hsr.models.architectures.fast.plain import prepare
-from napari_hsr.models.architectures.loading import card_for, fill, numbered
-from napari_hsr.models.checkpoint import weights_sha256
+from napari_hsr.models.architectures.loading import assemble, numbered
 from napari_hsr.models.descriptor import Model
-from napari_hsr.models.rules import MinMax
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -89,17 +87,15 @@ def load(weights: Mapping[str, Tensor], card: ModelCard | None = None) -> Model:
     width, channels = weights["head.0.weight"].shape[:2]
     bands = weights["tail.0.weight"].shape[0]
     blocks = len(numbered(weights, "body.")) - 1  # the last part is a lone convolution
-    module = fill(lambda: EDSR(channels, bands, width, blocks), weights, TITLE)
-    rule = MinMax()
-    return Model(
-        module=module,
-        card=card_for(card, id=ID, title=TITLE, bands=bands, input_rule=rule.name),
-        weights_sha256=weights_sha256(dict(weights)),
+    return assemble(
+        lambda: EDSR(channels, bands, width, blocks),
+        weights,
+        card,
+        id=ID,
+        title=TITLE,
         channels=channels,
         bands=bands,
         context=2 * blocks + 3,  # 3×3 convolutions: two a block, and three more
         bytes_per_pixel=4 * (7 * width + bands),
-        rule=rule,
-        precisions=("float32", "bfloat16"),
         prepare=prepare,
     )

@@ -14,10 +14,8 @@ from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
 from napari_hsr.models.architectures.fast.plain import prepare
-from napari_hsr.models.architectures.loading import card_for, fill, numbered
-from napari_hsr.models.checkpoint import weights_sha256
+from napari_hsr.models.architectures.loading import assemble, numbered
 from napari_hsr.models.descriptor import Model, TileDifference
-from napari_hsr.models.rules import MinMax
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -179,17 +177,17 @@ def load(weights: Mapping[str, Tensor], card: ModelCard | None = None) -> Model:
     # a file without its last parts is one block short: the first key that differs is then named
     after = max(0, numbered(weights, "body.")[-1] - before - 2)
     groups = max(1, len(numbered(weights, f"body.{before + 1}.subspaces.")))
-    module = fill(lambda: HDNet(channels, bands, width, before, after, groups), weights, TITLE)
-    rule = MinMax()
-    return Model(
-        module=module,
-        card=card_for(card, id=ID, title=TITLE, bands=bands, input_rule=rule.name),
-        weights_sha256=weights_sha256(dict(weights)),
+    return assemble(
+        lambda: HDNet(channels, bands, width, before, after, groups),
+        weights,
+        card,
+        id=ID,
+        title=TITLE,
         channels=channels,
         bands=bands,
         context=None,  # both attentions see the whole image
         tile_difference=TileDifference(0.053),
         bytes_per_pixel=1550,
-        rule=rule,
         prepare=prepare,
+        precisions=("float32",),
     )

@@ -14,11 +14,9 @@ import torch
 from torch import nn
 
 from napari_hsr.models.architectures.fast.plain import prepare
-from napari_hsr.models.architectures.loading import card_for, fill, numbered
+from napari_hsr.models.architectures.loading import assemble, numbered
 from napari_hsr.models.architectures.padding import pad_below_right
-from napari_hsr.models.checkpoint import weights_sha256
 from napari_hsr.models.descriptor import Model, TileDifference
-from napari_hsr.models.rules import MinMax
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -230,19 +228,17 @@ def load(weights: Mapping[str, Tensor], card: ModelCard | None = None) -> Model:
     bands, channels = weights["conv_in.weight"].shape[:2]
     depth = len(numbered(weights, "down_path_1."))
     normed = tuple(f"down_path_1.{level}.norm.weight" in weights for level in range(depth))
-    module = fill(lambda: HINet(channels, bands, depth, normed), weights, TITLE)
-    rule = MinMax()
-    return Model(
-        module=module,
-        card=card_for(card, id=ID, title=TITLE, bands=bands, input_rule=rule.name),
-        weights_sha256=weights_sha256(dict(weights)),
+    return assemble(
+        lambda: HINet(channels, bands, depth, normed),
+        weights,
+        card,
+        id=ID,
+        title=TITLE,
         channels=channels,
         bands=bands,
         context=None,
         tile_difference=TileDifference(0.28),
         size_multiple=max(MULTIPLE, 2 ** (depth - 1)),
         bytes_per_pixel=4 * 24 * bands,
-        rule=rule,
-        precisions=("float32", "bfloat16"),
         prepare=prepare,
     )

@@ -16,11 +16,9 @@ import torch.nn.functional as F  # noqa: N812
 from torch import nn
 
 from napari_hsr.models.architectures.fast.plain import prepare
-from napari_hsr.models.architectures.loading import card_for, fill
+from napari_hsr.models.architectures.loading import assemble
 from napari_hsr.models.architectures.padding import pad_below_right
-from napari_hsr.models.checkpoint import weights_sha256
 from napari_hsr.models.descriptor import Model
-from napari_hsr.models.rules import MinMax
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -180,18 +178,16 @@ def load(weights: Mapping[str, Tensor], card: ModelCard | None = None) -> Model:
     """
     width, channels = weights["main1.conv2d.weight"].shape[:2]
     bands = weights["main4.conv2d.weight"].shape[0]
-    module = fill(lambda: HRNet(channels, bands, width), weights, TITLE)
-    rule = MinMax()
-    return Model(
-        module=module,
-        card=card_for(card, id=ID, title=TITLE, bands=bands, input_rule=rule.name),
-        weights_sha256=weights_sha256(dict(weights)),
+    return assemble(
+        lambda: HRNet(channels, bands, width),
+        weights,
+        card,
+        id=ID,
+        title=TITLE,
         channels=channels,
         bands=bands,
         context=CONTEXT,
         size_multiple=MULTIPLE,
         bytes_per_pixel=4 * 18 * width,
-        rule=rule,
-        precisions=("float32", "bfloat16"),
         prepare=prepare,
     )

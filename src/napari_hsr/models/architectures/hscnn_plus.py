@@ -13,10 +13,8 @@ import torch
 from torch import nn
 
 from napari_hsr.models.architectures.fast.plain import prepare_reduced
-from napari_hsr.models.architectures.loading import card_for, fill, numbered
-from napari_hsr.models.checkpoint import weights_sha256
+from napari_hsr.models.architectures.loading import assemble, numbered
 from napari_hsr.models.descriptor import Model
-from napari_hsr.models.rules import MinMax
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -138,17 +136,15 @@ def load(weights: Mapping[str, Tensor], card: ModelCard | None = None) -> Model:
     channels = weights["ddfn.conv_up1.weight"].shape[1]
     bands = weights["conv_out.weight"].shape[0]
     blocks = len(numbered(weights, "ddfn.dfus_blocks."))
-    module = fill(lambda: HSCNNPlus(channels, bands, blocks), weights, TITLE)
-    rule = MinMax()
-    return Model(
-        module=module,
-        card=card_for(card, id=ID, title=TITLE, bands=bands, input_rule=rule.name),
-        weights_sha256=weights_sha256(dict(weights)),
+    return assemble(
+        lambda: HSCNNPlus(channels, bands, blocks),
+        weights,
+        card,
+        id=ID,
+        title=TITLE,
         channels=channels,
         bands=bands,
         context=1 + blocks,  # one 3×3 convolution at the start and one a block
         bytes_per_pixel=4 * (FIRST + GROWTH * blocks + 5 * FIRST + bands),
-        rule=rule,
-        precisions=("float32", "bfloat16"),
         prepare=prepare_reduced,
     )

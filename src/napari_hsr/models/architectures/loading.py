@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 
 from napari_hsr.errors import ModelError
 from napari_hsr.models import mapped
 from napari_hsr.models.card import ModelCard, WavelengthsNeededError
+from napari_hsr.models.checkpoint import weights_sha256
+from napari_hsr.models.descriptor import Model
+from napari_hsr.models.rules import MinMax
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
+
+    from napari_hsr.models.rules import InputRule
 
     Shapes = dict[str, tuple[int, ...]]
 
@@ -79,7 +84,7 @@ def fill(build: Callable[[], nn.Module], weights: Mapping[str, Tensor], title: s
     if problem:
         raise ModelError(f"The weights look like those of {title}, but {problem}.")
     for key, value in weights.items():
-        if not torch.isfinite(value).all():
+        if not _finite(value):
             raise ModelError(f"The weights of {title} hold NaN or infinite values in {key}.")
         mapped.release(value)
     if all(mapped.is_mapped(weights[key]) for key in weights):
@@ -89,6 +94,13 @@ def fill(build: Callable[[], nn.Module], weights: Mapping[str, Tensor], title: s
         module.to_empty(device="cpu")
         module.load_state_dict(dict(weights), strict=True)
     return module.eval().requires_grad_(False)
+
+
+def _finite(value: Tensor) -> bool:
+    """In one pass that makes nothing: least and largest are NaN where any value is."""
+    if not value.numel():
+        return True
+    return bool(torch.isfinite(torch.stack(value.aminmax())).all())
 
 
 def card_for(
@@ -119,6 +131,51 @@ def card_for(
             f"but its weights make {bands} bands."
         )
     return card
+
+
+def assemble(
+    build: Callable[[], nn.Module],
+    weights: Mapping[str, Tensor],
+    card: ModelCard | None,
+    *,
+    id: str,
+    title: str,
+    channels: int,
+    bands: int,
+    rule: InputRule | None = None,
+    **facts: Any,
+) -> Model:
+    """The model of a network: built, filled and described.
+
+    Parameters
+    ----------
+    build, weights
+        As for :func:`fill`.
+    card, id, title, bands
+        As for :func:`card_for`.
+    channels : int
+        Of the network's input.
+    rule : InputRule, optional
+        What is done with a photograph first: min-max if nothing is said.
+    **facts
+        More attributes of the :class:`~napari_hsr.models.descriptor.Model`; its ``precisions``
+        are float32 and bfloat16 if nothing is said.
+
+    Raises
+    ------
+    ModelError
+        If a tensor is missing, too many or of another shape, or the card does not fit.
+    """
+    rule = rule or MinMax()
+    return Model(
+        module=fill(build, weights, title),
+        card=card_for(card, id=id, title=title, bands=bands, input_rule=rule.name),
+        weights_sha256=weights_sha256(dict(weights)),
+        channels=channels,
+        bands=bands,
+        rule=rule,
+        **{"precisions": ("float32", "bfloat16"), **facts},
+    )
 
 
 def numbered(weights: Mapping[str, Tensor], prefix: str) -> list[int]:

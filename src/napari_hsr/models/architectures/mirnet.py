@@ -19,11 +19,9 @@ from torch.nn import functional as F  # noqa: N812
 
 from napari_hsr.models.architectures.fast.plain import prepare_reduced
 from napari_hsr.models.architectures.gates import ChannelGate
-from napari_hsr.models.architectures.loading import card_for, fill, numbered
+from napari_hsr.models.architectures.loading import assemble, numbered
 from napari_hsr.models.architectures.padding import pad_below_right
-from napari_hsr.models.checkpoint import weights_sha256
 from napari_hsr.models.descriptor import Model, TileDifference
-from napari_hsr.models.rules import MinMax
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -269,18 +267,16 @@ def load(weights: Mapping[str, Tensor], card: ModelCard | None = None) -> Model:
             bias="conv_in.bias" in weights,
         )
 
-    module = fill(build, weights, TITLE)
-    rule = MinMax()
-    return Model(
-        module=module,
-        card=card_for(card, id=ID, title=TITLE, bands=features, input_rule=rule.name),
-        weights_sha256=weights_sha256(dict(weights)),
+    return assemble(
+        build,
+        weights,
+        card,
+        id=ID,
+        title=TITLE,
         channels=channels,
         bands=features,
         context=None,  # channels are weighted by their means over the whole image
         tile_difference=TileDifference(0.2),
         bytes_per_pixel=BYTES_PER_PIXEL,
-        rule=rule,
-        precisions=("float32", "bfloat16"),
         prepare=prepare_reduced,
     )

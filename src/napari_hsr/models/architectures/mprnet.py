@@ -17,11 +17,9 @@ from torch import nn
 
 from napari_hsr.models.architectures.fast.plain import prepare
 from napari_hsr.models.architectures.gates import ChannelGate
-from napari_hsr.models.architectures.loading import card_for, fill, numbered
+from napari_hsr.models.architectures.loading import assemble, numbered
 from napari_hsr.models.architectures.padding import pad_below_right
-from napari_hsr.models.checkpoint import weights_sha256
 from napari_hsr.models.descriptor import Model, TileDifference
-from napari_hsr.models.rules import MinMax
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -286,19 +284,17 @@ def load(weights: Mapping[str, Tensor], card: ModelCard | None = None) -> Model:
             channels,
         )
 
-    module = fill(build, weights, TITLE)
-    rule = MinMax()
-    return Model(
-        module=module,
-        card=card_for(card, id=ID, title=TITLE, bands=bands, input_rule=rule.name),
-        weights_sha256=weights_sha256(dict(weights)),
+    return assemble(
+        build,
+        weights,
+        card,
+        id=ID,
+        title=TITLE,
         channels=channels,
         bands=bands,
         context=None,  # channels are weighted by their means over quarters, halves, the whole
         tile_difference=TileDifference(0.092),
         bytes_per_pixel=BYTES_PER_PIXEL,
-        rule=rule,
-        precisions=("float32", "bfloat16"),
         prepare=prepare,
     )
 

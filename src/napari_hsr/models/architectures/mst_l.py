@@ -17,12 +17,10 @@ from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
 from napari_hsr.models.architectures.fast.mst_l import prepare
-from napari_hsr.models.architectures.loading import card_for, fill
+from napari_hsr.models.architectures.loading import assemble
 from napari_hsr.models.architectures.padding import pad_below_right
 from napari_hsr.models.architectures.spectral_attention import SpectralU, depths_of
-from napari_hsr.models.checkpoint import weights_sha256
 from napari_hsr.models.descriptor import Model, TileDifference
-from napari_hsr.models.rules import MinMax
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -92,19 +90,17 @@ def load(weights: Mapping[str, Tensor], card: ModelCard | None = None) -> Model:
     """
     bands, channels = weights["embedding_1.weight"].shape[:2]
     depths = depths_of(weights)
-    module = fill(lambda: MST(channels, bands, depths), weights, TITLE)
-    rule = MinMax()
-    return Model(
-        module=module,
-        card=card_for(card, id=ID, title=TITLE, bands=bands, input_rule=rule.name),
-        weights_sha256=weights_sha256(dict(weights)),
+    return assemble(
+        lambda: MST(channels, bands, depths),
+        weights,
+        card,
+        id=ID,
+        title=TITLE,
         channels=channels,
         bands=bands,
         context=None,  # attention sums over the whole image
         tile_difference=TileDifference(0.027),
-        precisions=("float32", "bfloat16"),
         bytes_per_pixel=4000,
-        rule=rule,
         prepare=prepare,
         one_image_at_a_time=True,
     )

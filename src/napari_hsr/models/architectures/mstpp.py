@@ -13,12 +13,10 @@ from typing import TYPE_CHECKING
 from torch import nn
 
 from napari_hsr.models.architectures.fast.mstpp import prepare
-from napari_hsr.models.architectures.loading import card_for, fill, numbered
+from napari_hsr.models.architectures.loading import assemble, numbered
 from napari_hsr.models.architectures.padding import pad_below_right
 from napari_hsr.models.architectures.spectral_attention import SpectralU, depths_of
-from napari_hsr.models.checkpoint import weights_sha256
 from napari_hsr.models.descriptor import Model, TileDifference
-from napari_hsr.models.rules import MinMax
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -108,18 +106,16 @@ def load(weights: Mapping[str, Tensor], card: ModelCard | None = None) -> Model:
     width = weights["body.0.embedding.weight"].shape[0]
     stages = len(numbered(weights, "body."))
     depths = depths_of(weights, "body.0.")
-    module = fill(lambda: MSTPlusPlus(channels, bands, width, stages, depths), weights, TITLE)
-    rule = MinMax()
-    return Model(
-        module=module,
-        card=card_for(card, id=ID, title=TITLE, bands=bands, input_rule=rule.name),
-        weights_sha256=weights_sha256(dict(weights)),
+    return assemble(
+        lambda: MSTPlusPlus(channels, bands, width, stages, depths),
+        weights,
+        card,
+        id=ID,
+        title=TITLE,
         channels=channels,
         bands=bands,
         context=None,  # attention sums over the whole image
         tile_difference=TileDifference(0.079),
-        precisions=("float32", "bfloat16"),
         bytes_per_pixel=3200,
-        rule=rule,
         prepare=prepare,
     )

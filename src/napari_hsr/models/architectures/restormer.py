@@ -16,11 +16,9 @@ from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
 from napari_hsr.models.architectures.fast.plain import prepare
-from napari_hsr.models.architectures.loading import card_for, fill, numbered
+from napari_hsr.models.architectures.loading import assemble, numbered
 from napari_hsr.models.architectures.padding import pad_below_right
-from napari_hsr.models.checkpoint import weights_sha256
 from napari_hsr.models.descriptor import Model, TileDifference
-from napari_hsr.models.rules import MinMax
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -238,18 +236,16 @@ def load(weights: Mapping[str, Tensor], card: ModelCard | None = None) -> Model:
             norm_bias="encoder_level1.0.norm1.body.bias" in weights,
         )
 
-    module = fill(build, weights, TITLE)
-    rule = MinMax()
-    return Model(
-        module=module,
-        card=card_for(card, id=ID, title=TITLE, bands=bands, input_rule=rule.name),
-        weights_sha256=weights_sha256(dict(weights)),
+    return assemble(
+        build,
+        weights,
+        card,
+        id=ID,
+        title=TITLE,
         channels=channels,
         bands=bands,
         context=None,  # attention maps are sums over the whole image
         tile_difference=TileDifference(0.28),
         bytes_per_pixel=BYTES_PER_PIXEL,
-        rule=rule,
-        precisions=("float32", "bfloat16"),
         prepare=prepare,
     )

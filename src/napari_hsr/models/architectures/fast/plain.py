@@ -1,8 +1,9 @@
 """Any network with its channels last in memory, and its products in a shorter type if wanted.
 
-Nothing of the network is known here: its copy computes what it always did, in another order of
-memory. In reduced precision convolutions and linear layers take the shorter type; norms and
-softmax stay in float32, as torch's autocast has it.
+Nothing of the network is known here: its copy computes what it always did, on features in another
+order of memory. In float32 it reads the weights where they are. In reduced precision
+convolutions and linear layers take the shorter type; norms and softmax stay in float32, as
+torch's autocast has it.
 """
 
 from __future__ import annotations
@@ -28,10 +29,10 @@ class ChannelsLast(nn.Module):
     def __init__(self, exact: nn.Module, dtype: torch.dtype):
         super().__init__()
         self.dtype = dtype
-        self.module = copy.deepcopy(exact).to(memory_format=CHANNELS_LAST)
-        for layer in self.module.modules():
+        self.module = _beside(exact)
+        for layer in self.module.modules() if dtype != torch.float32 else ():
             if isinstance(layer, PRODUCTS):
-                layer.to(dtype)
+                layer.to(dtype, memory_format=CHANNELS_LAST)
 
     def forward(self, x: Tensor) -> Tensor:
         """Whatever the network makes of it."""
@@ -40,6 +41,13 @@ class ChannelsLast(nn.Module):
             return self.module(x)
         with torch.autocast(x.device.type, self.dtype):
             return self.module(x).float()
+
+
+def _beside(exact: nn.Module) -> nn.Module:
+    """A copy that reads the same memory, and may go to another device or type without the original."""
+    tensors = {id(p): nn.Parameter(p.detach(), requires_grad=False) for p in exact.parameters()}
+    tensors |= {id(b): b.detach() for b in exact.buffers()}
+    return copy.deepcopy(exact, tensors)
 
 
 def prepare(module: nn.Module, precision: str) -> nn.Module:
