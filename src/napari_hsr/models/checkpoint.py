@@ -80,6 +80,8 @@ def read_weights(path: str | os.PathLike) -> dict[str, torch.Tensor]:
         return load_file(path)
     except (SafetensorError, OSError) as error:
         raise FileError(path, f"a safetensors file was expected ({error})") from error
+    except MemoryError as error:
+        raise FileError(path, "it asks for more memory than there is") from error
 
 
 def save_model(path: str | os.PathLike, weights: dict[str, torch.Tensor], card: ModelCard) -> Path:
