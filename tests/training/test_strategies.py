@@ -1,0 +1,236 @@
+"""Which way to a better model is taken, within which budget, and when none is."""
+
+import threading
+from dataclasses import dataclass, replace
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+
+import napari_hsr
+from napari_hsr.errors import Cancelled, InputError
+from napari_hsr.models.architectures.drcr import DRCR
+from napari_hsr.models.architectures.edsr import EDSR
+from napari_hsr.models.architectures.mstpp import MSTPlusPlus
+from napari_hsr.models.architectures.wrapping import around
+from napari_hsr.models.registry import from_state_dict
+from napari_hsr.training.events import Began, Measured, Notice, Step
+from napari_hsr.training.measure import measure
+from napari_hsr.training.strategies import head_names, run
+
+from .stand_ins import image, recipe
+
+IMAGES = SimpleNamespace(train=[image(0), image(1)], held_out=[image(8)])
+
+
+@dataclass
+class Fitted:
+    weights: dict
+    mean: dict
+    images: dict
+    step: int
+    stopped: bool = False
+
+
+class Run:
+    """Strategies with a fit that hands out given PSNRs, and all that was asked of it."""
+
+    def __init__(self, start, psnr=(), seconds=0.0, stopped=False, stop_at=None, **settings):
+        settings.setdefault("strategy", "auto")
+        settings.setdefault("schedule", {"minutes": 10})
+        self.recipe = recipe(**settings)
+        self.stop, self.now, self.seconds = threading.Event(), 0.0, seconds
+        self.psnr, self.asked, self.events, self.stopped = list(psnr), [], [], stopped
+        self.stop_at = stop_at
+        self.outcome = run(
+            self.recipe, start, IMAGES, self.measure, self.fit, self.report, self.stop,
+            clock=lambda: self.now,
+        )  # fmt: skip
+
+    def report(self, event):
+        self.events.append(event)
+        if self.stop_at is not None and len(self.events) == self.stop_at:
+            self.stop.set()
+
+    def measure(self, model, step):
+        found = measure(model, IMAGES.held_out, self.recipe)
+        return found.mean, found.images, ""
+
+    def fit(self, settings, model, trained, report):
+        self.asked.append((settings, model, trained))
+        self.now += self.seconds
+        psnr = self.psnr.pop(0)
+        report(Began(0, 20, "CPU", "float32"))
+        report(Step(20, 20, 0.1))
+        known = dict(model.module.named_parameters())
+        state = model.module.state_dict()
+        weights = {k: v + 1e-3 if k in known else v for k, v in state.items()}
+        mean = {"psnr_db": psnr, "sam_deg": 1.0}
+        return Fitted(weights, mean, {"scene8": mean}, 0 if psnr is None else 12, self.stopped)
+
+
+@pytest.fixture(scope="module")
+def regression():
+    return napari_hsr.load_model("rootpoly-srgb")
+
+
+@pytest.fixture(scope="module")
+def network():
+    torch.manual_seed(0)
+    return from_state_dict(EDSR(width=8, blocks=1).state_dict())
+
+
+def test_the_adapter_wins_for_a_model_without_trainable_weights(regression):
+    found = Run(regression, psnr=[0.0, 0.0])
+    outcome = found.outcome
+    assert outcome.strategy == "adapter"
+    assert outcome.model.card.architecture == "adapted"
+    assert outcome.after.mean["psnr_db"] > outcome.before.mean["psnr_db"] + 3
+    held = measure(outcome.model, IMAGES.held_out, found.recipe)
+    assert held == outcome.after
+    assert "adapter won" in outcome.kept
+    # behind it there are weights to train: the adapter's own, which are all that there are
+    assert [s.strategy for s, *_ in found.asked] == ["head"]
+    assert set(found.asked[0][2]) == {"adapter.weight", "adapter.bias"}
+
+
+def test_each_stage_starts_from_the_best_and_the_best_is_kept(network):
+    found = Run(network, psnr=[90.0, 80.0])
+    assert found.outcome.strategy == "head"
+    first, second = found.asked
+    assert [s.strategy for s, *_ in found.asked] == ["head", "full"]
+    assert first[1].card.architecture == "adapted"  # the adapter was better than random weights
+    expected = first[1].module.state_dict()["adapter.bias"] + 1e-3
+    assert torch.equal(second[1].module.state_dict()["adapter.bias"], expected)
+    assert second[2] is None
+    assert torch.equal(found.outcome.model.module.state_dict()["adapter.bias"], expected)
+    assert found.outcome.after.mean["psnr_db"] == 90.0
+
+
+def test_the_time_budget_is_shared(network):
+    found = Run(network, psnr=[90.0, 95.0], seconds=200.0)
+    minutes = [settings.schedule.minutes for settings, *_ in found.asked]
+    assert minutes == pytest.approx([3.0, 10 - 200 / 60])
+    assert found.outcome.strategy == "full"
+
+
+def test_what_the_budget_has_no_room_for_is_said(network):
+    found = Run(network, psnr=[90.0], seconds=598.0)
+    assert len(found.asked) == 1
+    notices = [e.text for e in found.events if isinstance(e, Notice)]
+    assert notices == ["No time is left to try the strategy full."]
+
+
+def test_steps_are_shared(network):
+    found = Run(network, psnr=[90.0, 80.0], schedule={"steps": 100})
+    assert [s.schedule.steps for s, *_ in found.asked] == [30, 70]
+
+
+def test_nothing_is_made_where_nothing_is_better(network, monkeypatch):
+    perfect = [replace(i, cube=np.zeros_like(i.cube)) for i in IMAGES.held_out]
+    silent = from_state_dict({k: torch.zeros_like(v) for k, v in network.module.state_dict().items()})  # fmt: skip
+    monkeypatch.setattr(IMAGES, "held_out", perfect)
+    found = Run(silent, psnr=[-3.0, None])
+    outcome = found.outcome
+    assert outcome.model is None
+    assert outcome.strategy == ""
+    assert outcome.after is None
+    assert outcome.before.mean["psnr_db"] == np.inf
+    assert outcome.kept.startswith("Nothing was better than edsr on the held-out images (")
+    assert "head -3.00 dB" in outcome.kept
+
+
+def test_steps_of_all_stages_make_one_curve(network):
+    found = Run(network, psnr=[90.0, 80.0])
+    steps = [(type(e), e.step) for e in found.events if isinstance(e, (Measured, Began, Step))]
+    assert steps == [
+        (Measured, 0), (Measured, 1), (Began, 1), (Step, 21), (Began, 21), (Step, 41),
+    ]  # fmt: skip
+    assert [e.total for e in found.events if isinstance(e, Step)] == [21, 41]
+    assert found.outcome.steps == 41
+
+
+def test_one_strategy_alone(network, regression):
+    found = Run(network, psnr=[90.0], strategy="head")
+    assert [s.strategy for s, *_ in found.asked] == ["head"]
+    assert found.asked[0][0].schedule.minutes == 10
+    assert found.asked[0][1] is network
+    assert Run(network, strategy="adapter").asked == []
+    with pytest.raises(InputError, match="rootpoly-srgb has no weights that steps could train"):
+        Run(regression, strategy="full")
+
+
+def test_the_last_weights_are_kept_where_the_recipe_says_so(network):
+    last = {"choose": "last"}
+    found = Run(network, psnr=[-9.0], strategy="full", validation=last)
+    assert found.outcome.after.mean["psnr_db"] == -9.0
+    assert Run(network, psnr=[-9.0], strategy="full").outcome.model is None
+    assert Run(network, psnr=[-9.0, -9.0], validation=last).outcome.strategy == "adapter"
+
+
+def test_from_nothing_all_weights_are_trained(network):
+    nothing = {"architecture": "edsr"}
+    outcome = Run(network, psnr=[25.0], model=nothing).outcome
+    assert (outcome.strategy, outcome.before) == ("full", None)
+    assert outcome.after.mean["psnr_db"] == 25.0
+    with pytest.raises(InputError, match="adapter needs a model to start from"):
+        Run(network, model=nothing, strategy="adapter")
+
+
+def test_a_stop_hands_back_the_best_so_far(network):
+    found = Run(network, psnr=[90.0], stopped=True)
+    assert found.outcome.stopped
+    assert found.outcome.strategy == "head"
+    assert len(found.asked) == 1
+    early = Run(network, stop_at=1).outcome  # right after the start was measured
+    assert early.stopped
+    assert early.model is None
+    assert early.before is not None
+
+
+def test_a_cancelled_measurement_is_a_stop(network):
+    class Cancels(Run):
+        def measure(self, model, step):
+            raise Cancelled
+
+    outcome = Cancels(network).outcome
+    assert outcome.stopped
+    assert outcome.kept == "It was stopped before anything was tried."
+
+
+def test_the_head_is_first_and_last_layer_norms_and_biases():
+    edsr = EDSR(width=8, blocks=1)
+    matrices = [name for name in head_names(edsr) if edsr.get_parameter(name).ndim > 1]
+    assert matrices == ["head.0.weight", "tail.0.weight"]
+    assert "body.0.body.0.bias" in head_names(edsr)
+    drcr = DRCR(width=16, blocks=1, hidden=2)
+    names = head_names(drcr)
+    assert {"input_conv2D.conv2d.weight", "output_conv2D.conv2d.weight"} <= set(names)
+    assert {"output_prelu2D.weight", "denosing.conv_cat.bias"} <= set(names)
+    assert "denosing.conv_cat.weight" not in names
+    mst = MSTPlusPlus(stages=1)
+    names = head_names(mst)
+    assert {"conv_in.weight", "conv_out.weight"} <= set(names)
+    assert any("norm" in name for name in names)
+    assert sum(p.ndim > 1 for n, p in mst.named_parameters() if n in names) == 2
+    adapted = around(edsr.state_dict(), adapter__weight=torch.rand(31, 34), adapter__bias=torch.zeros(31))  # fmt: skip
+    wrapped = from_state_dict(adapted).module
+    matrices = [n for n in head_names(wrapped) if wrapped.get_parameter(n).ndim > 1]
+    assert matrices == ["network.head.0.weight", "adapter.weight"]
+    assert "adapter.bias" in head_names(wrapped)
+
+
+def test_without_weights_and_without_an_adapter_nothing_is_made(regression, monkeypatch):
+    from napari_hsr.training import adapter
+
+    useless = adapter.Adapter(np.eye(31, 34), np.zeros(31), np.inf, 0.0)
+    monkeypatch.setattr(adapter, "adapt", lambda model, *_: (model, useless))
+    found = Run(regression)
+    assert found.outcome.model is None
+    assert found.asked == []
+    notices = [e.text for e in found.events if isinstance(e, Notice)]
+    assert notices == [
+        "No adapter brings training images nearer that took no part in fitting it.",
+        "rootpoly-srgb has no weights that steps could train, so only the adapter was tried.",
+    ]
