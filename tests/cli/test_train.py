@@ -10,7 +10,6 @@ import subprocess
 import sys
 import threading
 import time
-from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
 import numpy as np
@@ -18,7 +17,7 @@ import pytest
 
 from napari_hsr import training
 from napari_hsr.cli.train_stop import asked_to_stop
-from napari_hsr.cli.train_words import Speaker, duration, step_words, words
+from napari_hsr.cli.train_words import Speaker, step_words, words
 from napari_hsr.cube import Wavelengths
 from napari_hsr.errors import InputError
 from napari_hsr.training import process
@@ -34,6 +33,7 @@ from napari_hsr.training.events import (
     Stopped,
 )
 from napari_hsr.training.journal import CHECKPOINT, RECIPE, Journal, read_state
+from napari_hsr.training.words import duration
 
 RECIPE_TEXT = "name: mine\nmodel: {start: rootpoly-srgb}\nschedule: {steps: 40}\n"
 
@@ -243,14 +243,14 @@ def test_helpers_of_a_training_on_several_devices_write_nothing(
 def row(name, problem="", **changes):
     facts = {
         "name": name,
-        "rgb": Path(f"{name}.png"),
-        "cube": Path(f"{name}.mat"),
+        "rgb": f"{name}.png",
+        "cube": f"{name}.mat",
         "height": 20,
         "width": 30,
         "bands": 31,
         "cube_range": (0.0, 0.9),
         "warnings": (),
-        "rgb_range": (0, 255),
+        "rgb_range": (0.0, 1.0),
         "held_out": False,
         "problem": problem,
     }
@@ -260,7 +260,7 @@ def row(name, problem="", **changes):
 @pytest.fixture
 def found(monkeypatch, engine):
     """What the inspection finds; ``found.obstacle`` is why training cannot start."""
-    rows = [row("a"), row("b", rgb=None, rgb_range=None), row("c", held_out=True)]
+    rows = [row("a"), row("b", rgb="", rgb_range=None), row("c", held_out=True)]
     state = SimpleNamespace(rows=rows, obstacle=None)
 
     def check():

@@ -7,13 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from napari_hsr.cli.output import note, print_json, print_pairs, print_table
 from napari_hsr.cli.train_stop import asked_to_stop
-from napari_hsr.cli.train_words import (
-    Speaker,
-    bytes_words,
-    duration,
-    plan_words,
-    table_of,
-)
+from napari_hsr.cli.train_words import Speaker, plan_words, table_of
+from napari_hsr.training.words import bytes_words, duration
 
 if TYPE_CHECKING:
     from napari_hsr.training.recipe import Recipe
@@ -77,8 +72,8 @@ def _content(recipe: Recipe, findings, estimate, obstacle: str | None) -> dict[s
         "images": [
             {
                 "name": row.name,
-                "rgb": row.rgb and str(row.rgb),
-                "cube": str(row.cube),
+                "rgb": row.rgb,
+                "cube": row.cube,
                 "shape": [row.bands, row.height, row.width],
                 "cube_range": row.cube_range,
                 "rgb_range": row.rgb_range,

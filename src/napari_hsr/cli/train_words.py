@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 import sys
 import time
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, TextIO
 
 from napari_hsr.training.events import (
@@ -20,19 +19,13 @@ from napari_hsr.training.events import (
     Step,
     Stopped,
 )
+from napari_hsr.training.words import bytes_words, duration, figures_words
 
 if TYPE_CHECKING:
     from napari_hsr.training.recipe import Recipe
 
 #: Where there is no terminal, steps are told at most this often, in seconds.
 PLAIN_SECONDS = 15.0
-#: Figures in the order of reading: name, format, unit.
-FIGURES = (
-    ("psnr_db", "PSNR", "{:.2f}", " dB"),
-    ("sam_deg", "SAM", "{:.2f}", "°"),
-    ("mrae", "MRAE", "{:.4f}", ""),
-    ("rmse", "RMSE", "{:.4f}", ""),
-)
 
 
 class Speaker:
@@ -136,29 +129,6 @@ def step_words(event: Step) -> str:
     return " · ".join(parts)
 
 
-def figures_words(figures: Mapping[str, float | None]) -> str:
-    """``PSNR 32.41 dB, SAM 7.12°, MRAE 0.1490``: with units, what is not there left out."""
-    said = [
-        f"{label} {form.format(figures[key])}{unit}"
-        for key, label, form, unit in FIGURES
-        if figures.get(key) is not None
-    ]
-    return ", ".join(said) or "no figures"
-
-
-def duration(seconds: float) -> str:
-    """``45 s``, ``4 min``, ``2 h 05 min``."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60:02d} min"
-
-
-def bytes_words(count: float) -> str:
-    """``812 MB``, ``1.4 GB``."""
-    return f"{count / 1e9:.3g} GB" if count >= 1e9 else f"{count / 1e6:.3g} MB"
-
-
 def _finished_words(event: Finished) -> str:
     lines = [f"Finished in {duration(event.seconds)}. {event.kept}"]
     if event.before:
@@ -184,7 +154,7 @@ def table_of(findings) -> tuple[list[str], list[list[str]]]:
                 size,
                 str(row.bands or "–"),
                 range_words(row.cube_range),
-                range_words(row.rgb_range) if row.rgb is not None else "simulated",
+                range_words(row.rgb_range) if row.rgb else "simulated",
                 "–" if row.problem else part_words(row.held_out),
             ]
         )

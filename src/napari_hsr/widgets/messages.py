@@ -126,8 +126,8 @@ class Message(QWidget):
 
     def _say(self, kind: str, text: str, details: str | None) -> None:
         self._said = (kind, text, details or "")
-        self._text.setText(_breakable(text))
-        self._details.setText(_breakable(details or ""))
+        self._text.setText(breakable(text))
+        self._details.setText(breakable(details or ""))
         self._more.setChecked(False)
         self._more.setVisible(bool(details))
         self._details.setVisible(False)
@@ -140,6 +140,6 @@ class Message(QWidget):
         self.setVisible(bool(text))
 
 
-def _breakable(text: str) -> str:
+def breakable(text: str) -> str:
     """``text`` with places to break inside very long words, such as the path of a file."""
     return re.sub(r"\S{30,}", lambda word: re.sub(r"(?<=[/\\_.])", "\u200b", word[0]), text)

@@ -1,0 +1,194 @@
+"""The trainings that there are, and the question what becomes of one when napari is closed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import suppress
+
+from qtpy.QtCore import QEvent, QObject, QThread, Signal
+from qtpy.QtWidgets import QMainWindow, QMessageBox, QWidget
+
+from napari_hsr.errors import HSRError
+from napari_hsr.training import process
+from napari_hsr.training.process import Run
+from napari_hsr.widgets.choosers import NarrowComboBox
+
+#: Lies in a run's folder once its end was shown.
+SEEN = ".seen"
+#: So many are listed.
+MOST = 30
+STOP, LEAVE, CANCEL = "stop", "leave", "cancel"
+_WORDS = {"died": "ended unexpectedly"}
+
+
+class RunChooser(NarrowComboBox):
+    """A new training, and those of before, the newest first.
+
+    Signals
+    -------
+    chosen(object)
+        The Run that the *user* has chosen, None for a new training.
+    """
+
+    chosen = Signal(object)
+
+    def __init__(self, parent: QWidget | None = None):
+        super().__init__(parent)
+        self._runs: list[Run] = []
+        self._current: Run | None = None
+        self.activated.connect(self._on_activated)
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Look again at which there are; the current one stays."""
+        found = process.find()[:MOST]
+        known = {run.output: run for run in (self._current,) if run is not None}
+        self._runs = [known.get(run.output, run) for run in found]
+        if self._current is not None and self._current not in self._runs:
+            self._runs.insert(0, self._current)
+        texts = ["a new training", *(_line(run) for run in self._runs)]
+        self.set_choices(texts, 0 if self._current is None else 1 + self._runs.index(self._current))
+
+    def run(self) -> Run | None:
+        """The current one; None for a new training."""
+        return self._current
+
+    def set_run(self, run: Run | None) -> None:
+        """Make one current, without a signal."""
+        self._current = run
+        self.refresh()
+
+    def waiting(self) -> Run | None:
+        """The run that the user should see first: one at work, or one whose end was not shown."""
+        for run in self._runs:
+            if run.status().active:
+                return run
+        return next((run for run in self._runs if not (run.output / SEEN).exists()), None)
+
+    def showPopup(self) -> None:  # noqa: N802 - Qt's name
+        """What was started elsewhere is there too."""
+        self.refresh()
+        super().showPopup()
+
+    def _on_activated(self, row: int) -> None:
+        self._current = self._runs[row - 1] if row else None
+        self.chosen.emit(self._current)
+
+
+def mark_seen(run: Run) -> None:
+    """The end of a run was shown: it is not brought up again by itself."""
+    with suppress(OSError):  # a folder that is gone or read-only: it is shown once more
+        (run.output / SEEN).touch()
+
+
+def _line(run: Run) -> str:
+    status = run.status()
+    when = time.strftime("%d %b, %H:%M", time.localtime(status.started)) if status.started else ""
+    words = _WORDS.get(status.status, status.status)
+    return " · ".join(filter(None, (run.name, words, when if when not in run.name else "")))
+
+
+# --- closing ---------------------------------------------------------------------------------
+
+
+def ask(parent: QWidget | None, name: str, may_cancel: bool) -> QMessageBox:
+    """The question what becomes of a training; its buttons are named STOP, LEAVE and CANCEL."""
+    box = QMessageBox(parent)
+    box.setIcon(QMessageBox.Icon.Question)
+    box.setWindowTitle("A training is running")
+    box.setText(f"The training {name} is still running.")
+    box.setInformativeText(
+        "It can go on without napari: the Train panel finds it again. Or it is stopped after this "
+        "step; everything is saved, and it can be resumed."
+    )
+    roles = QMessageBox.ButtonRole
+    for key, text, role in (
+        (LEAVE, "Leave it running", roles.AcceptRole),
+        (STOP, "Stop and save", roles.DestructiveRole),
+        *([(CANCEL, "Cancel", roles.RejectRole)] if may_cancel else []),
+    ):
+        button = box.addButton(text, role)
+        button.setObjectName(key)
+        if key == LEAVE:
+            box.setDefaultButton(button)
+    return box
+
+
+def answer_of(box: QMessageBox) -> str:
+    """STOP, LEAVE or CANCEL; closing the box is leaving things as they are."""
+    button = box.clickedButton()
+    fallback = CANCEL if any(b.objectName() == CANCEL for b in box.buttons()) else LEAVE
+    return button.objectName() if button is not None else fallback
+
+
+def stop_quietly(run: Run) -> None:
+    """Ask a run to stop; that it cannot be asked was said when it could be."""
+    with suppress(HSRError):
+        run.stop()
+
+
+class CloseGuard(QObject):
+    """Asks before the main window closes while a training is running.
+
+    Parameters
+    ----------
+    parent : QWidget
+        The panel.
+    running : callable
+        Gives the run that is at work, or None.
+    """
+
+    def __init__(self, parent: QWidget, running: Callable[[], Run | None]):
+        super().__init__(parent)
+        self._running = running
+        self._window: QWidget | None = None
+        self.asks = _ask_and_wait
+
+    @property
+    def window(self) -> QWidget | None:
+        """The main window that is watched."""
+        return self._window
+
+    def watch(self, panel: QWidget) -> None:
+        """Watch the main window that the panel is in now."""
+        window = main_window(panel)
+        if window is not self._window:
+            if self._window is not None:
+                with suppress(RuntimeError):  # it was deleted
+                    self._window.removeEventFilter(self)
+            self._window = window
+            if window is not None:
+                window.installEventFilter(self)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802 - Qt's name
+        """Hold the closing up until there is an answer; scripts are not asked."""
+        if event.type() != QEvent.Type.Close or watched is not self._window:
+            return False
+        run = self._running()
+        if run is None or QThread.currentThread().loopLevel() == 0:
+            return False
+        answer = self.asks(self._window, run.name)
+        if answer == CANCEL:
+            event.ignore()
+            return True
+        if answer == STOP:
+            stop_quietly(run)
+        return False
+
+
+def main_window(panel: QWidget) -> QWidget | None:
+    """The window that the panel's dock belongs to, also while the dock floats."""
+    found = None
+    while panel is not None:
+        found = panel if isinstance(panel, QMainWindow) else found
+        panel = panel.parentWidget()
+    return found
+
+
+def _ask_and_wait(parent: QWidget, name: str) -> str:
+    box = ask(parent, name, may_cancel=True)
+    box.exec()
+    answer = answer_of(box)
+    box.deleteLater()
+    return answer
