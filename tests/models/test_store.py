@@ -357,8 +357,8 @@ def test_a_checkpoint_is_not_run_without_being_imported(checkpoint):
 
 
 def test_the_catalogue_names_architectures_that_there_are():
-    known = {a.id for a in ARCHITECTURES}
-    assert {entry.architecture for entry in ENTRIES} == known - {"root-polynomial"}
+    published = {a.id for a in ARCHITECTURES if a.published}  # the others are this product's own
+    assert {entry.architecture for entry in ENTRIES} == published
     assert len({entry.name for entry in ENTRIES}) == len(ENTRIES)
     for entry in ENTRIES:
         assert entry.page.startswith("https://")
