@@ -10,6 +10,8 @@ import os
 import re
 import shutil
 import threading
+import time
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -35,6 +37,8 @@ FORMAT = 1
 #: A cube whose brightest value lies here keeps its faint values in half precision: its steps
 #: there are finer than 1e-5 of the brightest.
 HALF_RANGE = (6e-3, 6e4)
+#: A half-written entry that has not changed for so long belongs to no run, in seconds.
+_LONG_AGO_S = 3600.0
 #: Rounding to half precision, as a share of the value.
 HALF_ERROR = 2.0**-11
 
@@ -173,14 +177,18 @@ class Entry:
         """What was found when it was decoded; None if it is not kept, or not whole."""
         try:
             facts = json.loads((self.path / "facts.json").read_text(encoding="utf-8"))
-            with np.load(self.path / "small.npz", allow_pickle=False) as small:
+            # opened here: np.load would leave a damaged archive open
+            with (
+                (self.path / "small.npz").open("rb") as file,
+                np.load(file, allow_pickle=False) as small,
+            ):
                 return Survey(
                     Facts.from_dict(facts["facts"]),
                     small["thumbnail"],
                     small["sample"],
                     small["preview"],
                 )
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile):
             return None
 
     def open(self) -> CachedImage | None:
@@ -230,6 +238,7 @@ class Entry:
         try:
             with _kept(place):
                 temporary.mkdir(parents=True)
+                self._clear_up(place)
                 need = (
                     height * width * ((2 if half else 4) * bands + (12 if rgb is not None else 0))
                 )
@@ -292,6 +301,12 @@ class Entry:
                 file.flush()
                 os.fsync(file.fileno())
         return seen, error
+
+    def _clear_up(self, place: Path) -> None:
+        """Take away what a run that was killed left of this image, long ago."""
+        for left in place.glob(f".{self._same}*.part"):
+            if time.time() - left.stat().st_mtime > _LONG_AGO_S:
+                shutil.rmtree(left, ignore_errors=True)
 
     def _put(self, temporary: Path) -> None:
         """In its place in one step; what the same files were before is taken away."""

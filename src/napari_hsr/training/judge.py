@@ -47,9 +47,16 @@ def _problem(row: Row, facts: Facts, recipe: Recipe) -> str:
     size = f"{facts.width} x {facts.height}"
     if facts.not_finite:
         values = facts.height * facts.width * facts.bands
-        return f"{facts.not_finite:,} of the {values:,} values of {row.cube} are NaN or infinite."
+        return (
+            f"{facts.not_finite:,} of the {values:,} values of {row.cube} "
+            f"{_are(facts.not_finite)} NaN or infinite."
+        )
     if facts.rgb_not_finite:
-        return f"{facts.rgb_not_finite:,} values of {row.rgb} are NaN or infinite."
+        values = facts.rgb_size[0] * facts.rgb_size[1] * 3
+        return (
+            f"{facts.rgb_not_finite:,} of the {values:,} values of {row.rgb} "
+            f"{_are(facts.rgb_not_finite)} NaN or infinite."
+        )
     if facts.rgb_size is not None and facts.rgb_size != (facts.height, facts.width):
         height, width = facts.rgb_size
         return (
@@ -179,12 +186,15 @@ def notices(rows: list[Row]) -> tuple[Notice, ...]:
         reasons = " ".join(f"{r.name}: {r.problem}" for r in left_out[:3])
         more = " …" if len(left_out) > 3 else ""
         said.append(
-            Notice(f"{len(left_out)} of {len(rows)} images are left out. {reasons}{more}", True)
+            Notice(
+                f"{len(left_out)} of {len(rows)} images {_are(len(left_out))} left out. {reasons}{more}",
+                True,
+            )
         )
     usable = [r for r in rows if not r.problem]
     for words in dict.fromkeys(r.resampled for r in usable if r.resampled):
         these = [r for r in usable if r.resampled == words]
-        said.append(Notice(f"{len(these)} of {len(usable)} cubes are {words}."))
+        said.append(Notice(f"{len(these)} of {len(usable)} cubes {_are(len(these))} {words}."))
     assumed = [r for r in usable if r.wavelengths.assumed]
     if assumed:
         said.append(
@@ -203,3 +213,7 @@ def notices(rows: list[Row]) -> tuple[Notice, ...]:
 
 def _count(rows: list[Row]) -> str:
     return f"{rows[0].name} has" if len(rows) == 1 else f"{len(rows)} images have"
+
+
+def _are(number: int) -> str:
+    return "is" if number == 1 else "are"

@@ -45,7 +45,12 @@ def read_packed(path: Path) -> Cube:
         If the archive is damaged or holds something else.
     """
     path = Path(path)
-    with translated(path, _DAMAGED), np.load(path, allow_pickle=False) as pack:
+    # opened here: np.load would leave a damaged archive open
+    with (
+        translated(path, _DAMAGED),
+        path.open("rb") as file,
+        np.load(file, allow_pickle=False) as pack,
+    ):
         planes, bits = pack["planes"], int(pack["bits"])
     if planes.ndim != 4 or planes.shape[:2] != (2, len(DEFAULT_WAVELENGTHS_NM)):
         raise FileError(

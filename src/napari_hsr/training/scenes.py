@@ -374,7 +374,12 @@ def _named_apart(scenes: list[Scene]) -> list[Scene]:
     """Every name once: by the folder that a file lies in, else by a number."""
     taken: set[str] = set()
     result = []
-    for scene in sorted(scenes, key=lambda s: (bool(s.held_out), s.name, str(s.cube))):
+
+    def order(scene: Scene) -> tuple[bool, str, str]:
+        source = scene.cube or scene.rgb
+        return bool(scene.held_out), scene.name, str(source) if isinstance(source, Path) else ""
+
+    for scene in sorted(scenes, key=order):
         name = scene.name
         source = scene.cube if scene.cube is not None else scene.rgb
         if name in taken and isinstance(source, Path):

@@ -22,6 +22,8 @@ from napari_hsr.training.scenes import Scene
 BLOCK_VALUES = 2**23
 #: Longer side of the small copies, in pixels, at most.
 SMALL = 64
+#: From a finer grid, bands this far from a band's centre count for it, in nm, at most.
+WIDEST_NM = 10.0
 
 
 @dataclass(frozen=True)
@@ -138,13 +140,13 @@ def grid_of(
 def resampling(source: np.ndarray, target: np.ndarray) -> np.ndarray:
     """The matrix (target, source) from one grid to another; its rows sum to 1.
 
-    Linear between bands; where the target is coarser, each of its bands is the mean of the
-    source under a triangle that falls to zero at its neighbours, so that no band goes unused.
+    Linear between bands; from a finer grid each band is the mean of the source under a triangle
+    that falls to zero at its neighbours, and at most 10 nm away, as a band of that width sees.
     """
     fine = np.stack([np.interp(target, source, unit) for unit in np.eye(source.size)], axis=1)
     if target.size < 2:
         return fine.astype(np.float32)
-    gap = np.gradient(target)[:, None]
+    gap = np.minimum(np.gradient(target), WIDEST_NM)[:, None]
     triangle = np.clip(1 - np.abs(source[None, :] - target[:, None]) / gap, 0, None)
     many = (triangle > 0).sum(1) > 2  # two would be the line between them
     total = triangle.sum(1, keepdims=True)
