@@ -204,3 +204,14 @@ def test_an_explicit_tile_of_a_model_of_the_whole_image_is_blended_and_said():
     assert reconstruct(image, toy(context=3), tile=16).notices == ()
     unmeasured = reconstruct(image, toy(context=None), tile=16).notices[0]
     assert unmeasured.endswith("in tiles its result is another one.")
+
+
+def test_what_a_network_takes_for_any_image_is_counted_once(free):
+    free(8 * GB)
+    plain, heavy = (toy(context=None, bands=31, bytes_fixed=n) for n in (0, 100_000_000))
+    for size in ((64, 64), (500, 400)):
+        assert taken(*size, heavy) - taken(*size, plain) == 100_000_000
+    assert estimate((2000, 3000), heavy).bytes_working <= 3.4 * GB
+    free(0.9 * GB)
+    size = (400, 300)
+    assert estimate(size, plain).tiles == 1 < estimate(size, heavy).tiles

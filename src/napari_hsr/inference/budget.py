@@ -84,6 +84,13 @@ def budget(height: int, width: int, model: Model, device: torch.device | None = 
     return Budget(int(max(ordinary, least)), int(most), int(min(most, WHOLE)))
 
 
+def for_pixels(height: int, width: int, model: Model, device: torch.device | None = None) -> Budget:
+    """What of it is left for the pixels, behind what the network takes for an image of any size."""
+    return Budget(
+        *(max(0, part - model.bytes_fixed) for part in budget(height, width, model, device))
+    )
+
+
 def per_pixel(model: Model, ensemble: str = "single") -> int:
     """Working bytes for each input pixel of a tile, with all that a run adds to the network's."""
     cubes = 1 + passes.find(ensemble).held  # one more on its way into the whole cube

@@ -77,7 +77,7 @@ def estimate(
     largest = max(-(-h // multiple) * -(-w // multiple) for h, w in (t.shape for t in tiles))
     return Estimate(
         bytes_output=budget.output_bytes(height, width, model),
-        bytes_working=largest * multiple**2 * budget.per_pixel(model, ensemble),
+        bytes_working=model.bytes_fixed + largest * multiple**2 * budget.per_pixel(model, ensemble),
         tiles=len(tiles),
     )
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
@@ -64,22 +63,9 @@ def on_grid(model: Model, finer: int) -> Model:
         return model
     made = _MADE.get(model)
     if made is None or made[0] != finer:
+        from napari_hsr.models import finer as evaluated
         from napari_hsr.models.prepared import release
 
-        made = _MADE[model] = finer, _made(model, finer)
+        made = _MADE[model] = finer, evaluated(model, finer)
         release(model)  # one prepared copy at a time
     return made[1]
-
-
-def _made(model: Model, finer: int) -> Model:
-    from napari_hsr.models import finer as evaluated
-    from napari_hsr.models.architectures.inr import HIDDEN
-
-    fine = evaluated(model, finer)
-    # for each pixel in between: the finer image, its spectrum, and what the perceptrons hold
-    more = 4 * (model.channels + model.bands + _HELD * HIDDEN) * (finer**2 - 1)
-    return replace(fine, bytes_per_pixel=model.bytes_per_pixel + more)
-
-
-#: Layers of the perceptrons that are held at a time, one going in and one coming out.
-_HELD = 2

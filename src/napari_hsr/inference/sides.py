@@ -6,7 +6,7 @@ from itertools import count
 from math import isqrt
 from typing import TYPE_CHECKING
 
-from napari_hsr.inference.budget import Budget, budget, per_pixel
+from napari_hsr.inference.budget import Budget, for_pixels, per_pixel
 
 if TYPE_CHECKING:
     import torch
@@ -44,7 +44,7 @@ def automatic(
     if model.context == 0:
         side = _side(CHEAP_BYTES / model.bytes_per_pixel)
         return min(side, max(height, width)), min(side, max(height, width))
-    may = budget(height, width, model, device)
+    may = for_pixels(height, width, model, device)
     needs = per_pixel(model, ensemble)
     if model.context is None:
         if height * width * needs <= may.whole:

@@ -106,9 +106,12 @@ class Model:
     precisions : tuple of str
         What the module may be computed in, the exact one first.
     bytes_per_pixel : int
-        Working memory of the module for each input pixel, its output included: 1.0 to 1.6
-        times what ``benchmarks/memory.py`` measures for the copy that inference runs in
-        float32. For choosing tiles.
+        Working memory of the module for each input pixel, its output included, as
+        ``benchmarks/memory.py`` measures it for the copy that inference runs in float32, or
+        somewhat more. For choosing tiles.
+    bytes_fixed : int
+        What it takes besides, however small the image is: large kernels as the processor wants
+        them.
     rule : InputRule
         The whole-image rule.
     one_image_at_a_time : bool
@@ -135,6 +138,7 @@ class Model:
     window: int | None = None
     precisions: tuple[str, ...] = ("float32",)
     bytes_per_pixel: int = 1024
+    bytes_fixed: int = 0
     rule: InputRule = field(default_factory=AsIs)
     one_image_at_a_time: bool = False
     notices: tuple[str, ...] = ()

@@ -162,6 +162,7 @@ def wrap(within: Model, spread: Tensor, camera: Tensor | None, sha256: str = "")
         card=within.card.model_copy(update={"architecture": ID, "input_rule": rule.name}),
         weights_sha256=sha256,
         bytes_per_pixel=within.bytes_per_pixel + 8 * within.bands,
+        bytes_fixed=within.bytes_fixed,
         rule=rule,
         window=None,
         prepare=prepare,

@@ -258,6 +258,13 @@ def layout_of(weights: Weights, bands: int | None = None) -> Layout:
     )
 
 
+def _bytes_per_pixel(layout: Layout, factor: int = 1) -> int:
+    """Working memory: the widest features, and spectra; between pixels, colours and spectra."""
+    widest = max(layout.widths[0], layout.widths[-1] // CELL**2)
+    between = 4 * (layout.channels + layout.bands) * (factor**2 - 1)
+    return 4 * (widest + layout.bands) * 7 // 5 + between
+
+
 def load(weights: Weights, card: ModelCard | None = None) -> Model:
     """Build the model.
 
@@ -281,7 +288,8 @@ def load(weights: Weights, card: ModelCard | None = None) -> Model:
         context=None,
         window=TRAINED_SIDE,
         precisions=("float32", "bfloat16"),
-        bytes_per_pixel=4 * 3 * (layout.widths[0] + layout.widths[-1] // CELL**2 + layout.bands),
+        bytes_per_pixel=_bytes_per_pixel(layout),
+        bytes_fixed=4 * 9 * 2**10 * layout.widths[-1],
         rule=rule,
         prepare=prepare,
     )
@@ -310,5 +318,6 @@ def finer(model: Model, factor: int) -> Model:
         model,
         module=module.eval(),
         scale=factor,
+        bytes_per_pixel=_bytes_per_pixel(module.layout, factor),
         notices=(notice,) if factor > 1 else (),
     )

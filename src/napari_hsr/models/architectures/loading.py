@@ -17,7 +17,7 @@ from napari_hsr.models.rules import MinMax
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from napari_hsr.models.rules import InputRule
+    from napari_hsr.models.descriptor import InputRule
 
     Shapes = dict[str, tuple[int, ...]]
 

@@ -19,6 +19,7 @@ from torch.nn import functional
 
 from napari_hsr.models import rules
 from napari_hsr.models.architectures.fast.mxrunet import prepare
+from napari_hsr.models.architectures.fast.shared import SHARED_FROM
 from napari_hsr.models.architectures.loading import card_for, fill, numbered
 from napari_hsr.models.architectures.normalised import SpectralConv1d, WeightNormConv2d
 from napari_hsr.models.card import ModelCard
@@ -287,6 +288,8 @@ PUBLISHED = tuple(
         replace(_MIDDLE, outer=(256, 512, 1024, 2048), bottleneck=True),
     )
 )
+#: The same by the names that recipes take.
+VARIANTS = dict(zip(("shallow", "middle", "middle-plain", "full"), PUBLISHED, strict=True))
 
 
 def detect(weights: Weights) -> bool:
@@ -363,7 +366,9 @@ def load(weights: Weights, card: ModelCard | None = None) -> Model:
             (sum(layout.blocks), layout.bottleneck, layout.attention)
         ),
         precisions=("float32", "bfloat16"),
-        bytes_per_pixel=4 * 4 * module.layers[11][0].weight_v.shape[1],
+        bytes_per_pixel=9 * module.layers[11][0].weight_v.shape[1],
+        # a kernel laid out anew, and what is left of others
+        bytes_fixed=3 * 4 * min(SHARED_FROM, module.layers[3][0][0].weight_v.numel()),
         rule=rule,
         prepare=prepare,
     )

@@ -223,6 +223,7 @@ def described(
         bands=bands,
         # the network's bands beside the colours, and the wrapper's twice, in float32
         bytes_per_pixel=within.bytes_per_pixel + 4 * (within.bands + 3 + 2 * bands),
+        bytes_fixed=within.bytes_fixed,
         prepare=prepare_around(within),
     )
 

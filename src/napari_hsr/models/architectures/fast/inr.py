@@ -176,7 +176,7 @@ class FastINR(nn.Module):
             image = F.interpolate(image, scale_factor=self.finer, mode="bilinear")
         turns = [self._turns(length, image) for length in image.shape[-2:]]
         side = self.cell * self.finer
-        rows = max(1, _CELLS_AT_ONCE // cells.shape[3])
+        rows = max(1, _CELLS_AT_ONCE // (cells.shape[3] * self.finer))
         spectra = image.new_empty(1, self.perceptrons.widths[-1][1], *image.shape[-2:])
         for start in range(0, cells.shape[2], rows):
             band = cells[0, :, start : start + rows]
