@@ -9,9 +9,10 @@ import napari_hsr
 from napari_hsr.errors import InputError
 from napari_hsr.models.rules import Maximum, Mean, MinMax, Symmetric
 from napari_hsr.photograph import Photograph
-from napari_hsr.training.adapter import Sums, adapt, affine, fit, gather, of_shot, start_of
+from napari_hsr.training.adapter import adapt, affine, of_shot, start_of
 from napari_hsr.training.bands import change_bands
 from napari_hsr.training.measure import measure
+from napari_hsr.training.ridge import PULLS, Sums, fit, gather
 from napari_hsr.training.shots import shots
 
 from .stand_ins import GRID, image, recipe
@@ -61,6 +62,35 @@ def test_it_is_the_minimum_of_what_it_says_it_minimises():
         other = found.copy()
         other[:, used] += 1e-2 * rng.normal(size=other[:, used].shape)
         assert cost(other) > least
+
+
+def test_the_pull_is_the_one_that_helps_images_left_out():
+    """By least squares on the pixels themselves, with the pull as rows of their own."""
+    rng = np.random.default_rng(1)
+    data = [(x, y + rng.normal(size=y.shape)) for x, y, _ in (problem(s, 60) for s in range(3))]
+    scores = {}
+    for used in (slice(0, -1), slice(None)):
+        for pull in PULLS:
+            gains = []
+            for out in range(3):
+                rest = [data[n] for n in range(3) if n != out]
+                x = np.concatenate([x[used] for x, _ in rest], axis=1)
+                y = np.concatenate([y - START @ x for x, y in rest], axis=1)
+                energy = np.sqrt(np.square(x).mean(axis=1))
+                rows = np.sqrt(pull * x.shape[1]) * np.diag(energy)
+                left = np.concatenate([x.T, rows])
+                right = np.concatenate([y.T, np.zeros((len(rows), 4))])
+                matrix = START.copy()
+                matrix[:, used] += np.linalg.lstsq(left, right, rcond=None)[0].T
+                x, y = data[out]
+                before, after = (np.square(m @ x - y).sum() for m in (START, matrix))
+                gains.append(10 * np.log10(before / after))
+            scores[np.mean(gains) - np.std(gains, ddof=1)] = (pull, used, np.mean(gains))
+    pull, used, gain = scores[max(scores)]
+    adapter = fit([gather(x, y) for x, y in data], START)
+    assert adapter.pull == pull
+    assert adapter.gain_db == pytest.approx(gain, rel=1e-6)
+    assert adapter.offset.any() == (used == slice(None))
 
 
 def test_noise_alone_changes_nothing():
