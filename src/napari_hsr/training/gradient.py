@@ -7,9 +7,7 @@ step, the learning rate too, so that nothing else need be remembered.
 
 from __future__ import annotations
 
-import logging
 import time
-import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -17,14 +15,16 @@ from threading import Event
 from typing import TYPE_CHECKING, Any
 
 import torch
-from lightning.pytorch import Callback, Trainer
+from lightning.pytorch import Trainer
 from torch.utils.data import DataLoader
 
-from napari_hsr.errors import InputError
+from napari_hsr.errors import Cancelled, InputError
 from napari_hsr.inference.work import give_back, ran_out
 from napari_hsr.training import checkpointing, hardware
-from napari_hsr.training.events import Began, Figures, Measured, Notice, Report, Saved, Step
+from napari_hsr.training.events import Began, Figures, Measured, Notice, Report, Saved
+from napari_hsr.training.following import Follow, quiet
 from napari_hsr.training.losses import Loss
+from napari_hsr.training.measure import better
 from napari_hsr.training.module import Average, StepBatches, TrainingModule
 
 if TYPE_CHECKING:
@@ -32,11 +32,6 @@ if TYPE_CHECKING:
     from napari_hsr.training.batches import Batch
     from napari_hsr.training.recipe import Recipe
 
-#: Steps that are timed before a time budget becomes a number of steps, and the first ones of
-#: them that are not counted: memory is taken and kernels are chosen then.
-PROBE, UNCOUNTED = 12, 3
-#: Seconds between two reports of progress.
-PACE = 0.5
 #: More steps than any training takes, while their number is not known.
 _MANY = 10**9
 
@@ -86,16 +81,6 @@ class Fitted:
     stopped: bool
 
 
-def better(choose: str, new: Figures, old: Figures) -> bool:
-    """Whether figures are better in what the recipe chooses by."""
-    if choose == "last" or not old:
-        return True
-    if choose == "psnr":
-        return new["psnr_db"] > old["psnr_db"]
-    key = {"sam": "sam_deg", "mrae": "mrae"}[choose]
-    return new[key] < old[key]
-
-
 def fit(
     recipe: Recipe,
     model: Model,
@@ -141,12 +126,12 @@ def fit(
     FileError
         If a checkpoint cannot be written, or the one to resume from is damaged.
     """
-    return _Run(
+    return Run(
         recipe, model, batches, measure, report, stop, folder, resume, trained, names
     ).result()
 
 
-class _Run:
+class Run:
     def __init__(
         self, recipe, model, batches, measure, report, stop, folder, resume, trained, names
     ):
@@ -196,14 +181,12 @@ class _Run:
             except (RuntimeError, MemoryError) as error:
                 if not ran_out(error) or not self._halve():
                     raise
-        if self.place.leads and not self.stop.is_set():
-            self._keep(self.state.measured)
         return self._fitted()
 
     def _measure_start(self) -> None:
         """The held-out images before the first step."""
-        if self.state.measured < 0:
-            self._measured()
+        if self.state.measured < 0 or self.due():
+            self.measure_now()
         self.report(
             Began(
                 self.state.step,
@@ -236,15 +219,15 @@ class _Run:
         """Steps until the end, a stop, or a fault."""
         recipe, place = self.recipe, self.place
         torch.manual_seed(recipe.seed + self.state.step)
-        loss = Loss(recipe.loss, recipe.schedule.steps or _MANY)
+        self.loss = loss = Loss(recipe.loss, self.total(), self.report)
         module = TrainingModule(self.network, loss, recipe, self.total)
-        follow = _Follow(self, module)
+        follow = Follow(self, module)
         data = StepBatches(
-            self.batches, self.state.step, self.last, self.state.parts, place.rank, place.world
+            self.batches, self.state.step, self.total, self.state.parts, place.rank, place.world
         )
         workers = place.workers
         loader = DataLoader(data, batch_size=None, num_workers=workers)
-        with _quiet():
+        with quiet():
             trainer = Trainer(
                 **place.arguments,
                 max_epochs=1,
@@ -264,25 +247,19 @@ class _Run:
             except BaseException:
                 follow.keep_optimiser(trainer)
                 if self.place.leads and self.state.step > 0:
-                    self._save()
+                    self.save()
                 raise
         self.network.to("cpu")
-        if not self.stop.is_set() and self.state.total and self.state.step >= self.state.total:
-            self.state.done = True
-        elif not self.stop.is_set() and follow.patience_over:
-            self.state.done = True
+        complete = bool(self.state.total) and self.state.step >= self.state.total
+        self.state.done = complete or follow.patience_over
         if place.leads:
             if self.state.done and self.state.measured != self.state.step:
-                self._measured()
-            self._save()
+                self.measure_now()
+            self.save()
 
     def total(self) -> int:
         """Steps in all; very many while it is not known."""
         return self.state.total or _MANY
-
-    def last(self) -> int:
-        """Steps that batches are made for."""
-        return self.total()
 
     def _logger(self):
         if not (self.recipe.engine.tensorboard and self.place.leads):
@@ -312,6 +289,7 @@ class _Run:
         each = seconds_a_step + self.of_measurement / self.recipe.validation.every
         more = int((left - self.of_measurement) / each)
         self.state.total = self.state.step + max(1, more)
+        self.loss.total_steps = self.state.total
         self.report(
             Notice(
                 f"{self.recipe.schedule.minutes:g} minutes are {self.state.total} steps of "
@@ -333,12 +311,16 @@ class _Run:
         weights = checkpointing.copy_of(self.average.weights)
         return from_state_dict(weights, self.model.card)
 
-    def _measured(self) -> bool:
+    def measure_now(self) -> bool:
         """Measure, report, and keep the weights if they are the best; whether they are."""
         start = time.monotonic()
         state, model = self.state, self.rebuilt()
-        mean, images, preview = self.measure(model, state.step)
-        best = better(self.recipe.validation.choose, mean, state.best_mean)
+        try:
+            mean, images, preview = self.measure(model, state.step)
+        except Cancelled:  # a stop need not wait: it is measured when the run goes on
+            return False
+        choose = self.recipe.validation.choose
+        best = choose == "last" or better(mean, state.best_mean or None, choose)
         state.measured = state.step
         if best:
             file = f"best-{state.step}.pt"
@@ -350,10 +332,10 @@ class _Run:
         self.of_measurement = time.monotonic() - start
         self.measuring += self.of_measurement
         self.report(Measured(state.step, mean, images, preview, best))
-        self._save()
+        self.save()
         return best
 
-    def _save(self) -> None:
+    def save(self) -> None:
         """The checkpoint; the weights that it calls the best are there before it is."""
         self.state.seconds = self.elapsed()
         path = checkpointing.save(
@@ -369,10 +351,6 @@ class _Run:
         checkpointing.keep_only(self.folder, "best-*.pt", self.state.best_file)
         self.report(Saved(self.state.step, str(path)))
 
-    def _keep(self, step: int) -> None:
-        if self.state.done and step != self.state.step:
-            self._measured()
-
     def _fitted(self) -> Fitted:
         state = self.state
         weights = self.average.weights
@@ -382,128 +360,3 @@ class _Run:
             weights, step = saved["weights"], state.best_step
         stopped = not state.done
         return Fitted(checkpointing.copy_of(weights), mean, images, step, replace(state), stopped)
-
-
-class _Follow(Callback):
-    """Follows Lightning's loop: averages, reports, measures, saves, stops."""
-
-    def __init__(self, run: _Run, module: TrainingModule):
-        self.run, self.module = run, module
-        self.optimiser_steps = 0
-        self.patience_over = False
-        self.times: list[float] = []
-        self.reported = time.monotonic()
-        self.since = 0  # steps since the last report
-
-    def on_fit_start(self, trainer: Trainer, pl_module: TrainingModule) -> None:
-        run = self.run
-        if run.optimiser is not None:
-            trainer.optimizers[0].load_state_dict(run.optimiser)
-        if run.precision:
-            trainer.precision_plugin.load_state_dict(run.precision)
-        for key, value in run.average.weights.items():
-            run.average.weights[key] = value.to(pl_module.device)
-        self.tick = time.monotonic()
-
-    def keep_optimiser(self, trainer: Trainer) -> None:
-        """Its moments, for a checkpoint or another try."""
-        if trainer.optimizers:
-            state = trainer.optimizers[0].state_dict()
-            self.run.optimiser = _on_cpu(state)
-            self.run.precision = dict(trainer.precision_plugin.state_dict())
-
-    def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx) -> None:
-        if trainer.global_step == self.optimiser_steps:
-            return  # a part of a step
-        self.optimiser_steps = trainer.global_step
-        run, state = self.run, self.run.state
-        run.stepped(self.module)
-        now = time.monotonic()
-        self.times.append(now - self.tick)
-        self.since += 1
-        if not state.total and len(self.times) >= PROBE:
-            counted = self.times[UNCOUNTED:]
-            run.fix_total(sum(counted) / len(counted))
-        ended = state.total and state.step >= state.total
-        if run.place.leads:
-            if now - self.reported >= PACE or ended or state.step == 1:
-                self._report(trainer, now)
-            saved = False
-            if run.due():
-                self.keep_optimiser(trainer)
-                run._measured()
-                saved = True
-                patience = run.recipe.validation.patience
-                self.patience_over = bool(patience and state.strikes >= patience)
-            if not saved and state.step % run.recipe.engine.checkpoint_every == 0:
-                self.keep_optimiser(trainer)
-                run._save()
-        if ended or self.patience_over or run.stop.is_set():
-            self.keep_optimiser(trainer)
-            trainer.should_stop = True
-        self.tick = time.monotonic()
-
-    def _report(self, trainer: Trainer, now: float) -> None:
-        run, state, seen = self.run, self.run.state, self.module.seen
-        mean = sum(value for value, _ in seen) / len(seen)
-        terms = {
-            name: sum(t[name] for _, t in seen) / len(seen)
-            for name in (seen[-1][1] if seen else ())
-        }
-        seen.clear()
-        recent = self.times[-20:]
-        each = sum(recent) / len(recent)
-        rate = trainer.optimizers[0].param_groups[0]["lr"]
-        left = max(0, state.total - state.step) * each if state.total else 0.0
-        event = Step(
-            state.step,
-            state.total,
-            mean,
-            terms,
-            rate,
-            run.recipe.batch.size / each,
-            left,
-            hardware.memory(run.place),
-        )
-        run.report(event)
-        if trainer.logger is not None:
-            trainer.logger.log_metrics({"loss": mean, "learning_rate": rate, **terms}, state.step)
-        self.reported, self.since = now, 0
-
-
-def _on_cpu(value: Any) -> Any:
-    """Tensors in nested containers, copied to the CPU."""
-    if isinstance(value, torch.Tensor):
-        return value.detach().to("cpu", copy=True)
-    if isinstance(value, dict):
-        return {k: _on_cpu(v) for k, v in value.items()}
-    if isinstance(value, (list, tuple)):
-        return type(value)(_on_cpu(v) for v in value)
-    return value
-
-
-class _quiet:  # noqa: N801
-    """Lightning tells of itself and of workers; the user has asked for neither."""
-
-    def __enter__(self) -> None:
-        self.catch = warnings.catch_warnings()
-        self.catch.__enter__()
-        for text in (
-            ".*does not have many workers.*",
-            ".*`IterableDataset` has `__len__`.*",
-            ".*GPU available but not used.*",
-            ".*TensorBoard.*",
-            ".*isinstance.*treespec.*",
-            ".*LeafSpec.*",
-            ".*pkg_resources.*",
-        ):
-            warnings.filterwarnings("ignore", text)
-        self.logs = [logging.getLogger(n) for n in ("lightning.pytorch", "lightning.fabric")]
-        self.levels = [log.level for log in self.logs]
-        for log in self.logs:
-            log.setLevel(logging.ERROR)
-
-    def __exit__(self, *exc: object) -> None:
-        for log, level in zip(self.logs, self.levels, strict=True):
-            log.setLevel(level)
-        self.catch.__exit__(*exc)

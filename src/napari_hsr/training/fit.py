@@ -1,0 +1,347 @@
+"""A whole training, from a recipe to a model directory: what every door calls.
+
+Images are looked through and decoded, the start is measured, weights are fitted by the recipe's
+strategy, and what is best on the held-out images is written with its card.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from threading import Event
+from typing import TYPE_CHECKING
+
+from napari_hsr.errors import Cancelled, FileError, InputError
+from napari_hsr.training import cache, hardware, measure, networks, result
+from napari_hsr.training.events import Figures, Finished, Notice, Report, Stopped
+from napari_hsr.training.gradient import Fitted, fit
+from napari_hsr.training.inspect import inspect
+from napari_hsr.training.patches import ModelInput, Patches
+
+if TYPE_CHECKING:
+    from napari_hsr.models.descriptor import Model
+    from napari_hsr.training.batches import Batch
+    from napari_hsr.training.cache import Images
+    from napari_hsr.training.findings import Findings
+    from napari_hsr.training.recipe import Recipe
+
+#: Steps between two looks at whether the source files are still those that were decoded.
+LOOK_EVERY = 100
+#: Steps that an estimate takes, the first one not counted.
+TRIED = 3
+
+
+@dataclass
+class Training:
+    """What the parts of one training share.
+
+    Attributes
+    ----------
+    recipe : Recipe
+    output : Path
+        The run's folder.
+    report : callable
+    stop : threading.Event
+    images : Images
+    start : Model
+        Where the weights begin.
+    resume : bool
+    """
+
+    recipe: Recipe
+    output: Path
+    report: Report
+    stop: Event
+    images: Images
+    start: Model
+    resume: bool = False
+
+    @property
+    def names(self) -> tuple[list[str], list[str]]:
+        """Images trained on, and held out."""
+        return [i.name for i in self.images.train], [i.name for i in self.images.held_out]
+
+    def measure(self, model: Model, step: int) -> tuple[Figures, dict[str, Figures], str]:
+        """Figures of the held-out images, and a preview of the first."""
+        preview = self.output / "preview.npz"
+        found = measure.measure(
+            model, self.images.held_out, self.recipe, None, self.stop, preview=preview
+        )
+        return found.mean, found.images, preview.name
+
+    def fit(
+        self,
+        model: Model,
+        recipe: Recipe | None = None,
+        trained: list[str] | None = None,
+        part: str = "",
+    ) -> Fitted:
+        """Fit weights step by step.
+
+        Parameters
+        ----------
+        model : Model
+            Where they start.
+        recipe : Recipe, optional
+            The training's, changed.
+        trained : list of str, optional
+            Names of the weights that are trained; None: all.
+        part : str
+            Of a strategy: its checkpoints have a folder of their own.
+        """
+        recipe = recipe or self.recipe
+        patches = Patches(self.images.train, recipe, ModelInput.of(model))
+        return fit(
+            recipe,
+            model,
+            partial(self._batch, patches),
+            self.measure,
+            self.report,
+            self.stop,
+            self.output / "checkpoint" / part,
+            resume=self.resume,
+            trained=trained,
+            names=self.names,
+        )
+
+    def _batch(self, patches: Patches, step: int, rank: int, world: int) -> Batch:
+        if step % LOOK_EVERY == 0:
+            changed = self.images.changed()
+            if changed:
+                raise InputError(
+                    f"{changed.rstrip('.')} while the training ran; it stopped, and the last "
+                    "checkpoint stays."
+                )
+        return patches.batch(step, rank, world)
+
+
+def prepare(
+    recipe: Recipe, report: Report, stop: Event, findings: Findings | None = None
+) -> tuple[Images, Model]:
+    """The decoded images, and the model that training starts from.
+
+    Raises
+    ------
+    HSRError
+        In one sentence: what is wrong with the images, the model, or how they fit.
+    Cancelled
+        If ``stop`` was set.
+    """
+    measure.check(recipe)
+    if findings is None:
+        findings = inspect(recipe, report, stop, keep=True)
+    findings.check()
+    images = cache.build(findings, recipe, report, stop)
+    if images.wavelengths is None:
+        raise InputError(
+            "The wavelengths of the cubes are not known: set data.wavelengths_nm to those of their "
+            "bands."
+        )
+    model = networks.start(recipe, images.wavelengths, [i.sample for i in images.train])
+    return images, model
+
+
+def train(
+    recipe: Recipe, output: Path, report: Report, stop: Event, resume: bool = False
+) -> Finished | Stopped:
+    """Train by a recipe.
+
+    Parameters
+    ----------
+    recipe : Recipe
+    output : Path
+        The run's folder; the model is written into it.
+    report : callable
+        Takes :mod:`napari_hsr.training.events`, all but the last one.
+    stop : threading.Event
+        When set, the step at hand is finished and everything saved.
+    resume : bool
+        Go on from the folder's checkpoint.
+
+    Returns
+    -------
+    Finished or Stopped
+
+    Raises
+    ------
+    HSRError
+        In one sentence; what was saved before stays.
+    """
+    output = Path(output)
+    problem = result.why_not_output(output, recipe.name)
+    if problem:
+        raise FileError(output, problem.removeprefix(f"{output} ").rstrip("."))
+    began = time.monotonic()
+    try:
+        images, model = prepare(recipe, report, stop)
+        training = Training(recipe, output, report, stop, images, model, resume)
+        return _by_strategy(training, began)
+    except Cancelled:
+        return Stopped(0, resume_command(output))
+
+
+def resume_command(output: Path) -> str:
+    """What to type to go on."""
+    import shlex
+
+    return f"python -m napari_hsr.train --output {shlex.quote(str(output))} --resume"
+
+
+def _by_strategy(training: Training, began: float) -> Finished | Stopped:
+    recipe = training.recipe
+    if recipe.strategy != "full":
+        from napari_hsr.training import strategies
+
+        return strategies.run(training, began)
+    before = None
+    if recipe.model.start is not None:
+        before = measure.measure(training.start, training.images.held_out, recipe)
+    fitted = training.fit(training.start)
+    if fitted.stopped:
+        return Stopped(fitted.state.step, resume_command(training.output))
+    if not hardware.place(recipe).leads:
+        return Finished("", "Another process of this training writes the model.")
+    chosen = recipe.validation.choose
+    if (
+        before is not None
+        and chosen != "last"
+        and not measure.better(fitted.mean, before.mean, chosen)
+    ):
+        return Finished(
+            "",
+            f"Nothing was kept: on the held-out images training came to "
+            f"{measure.words(fitted.mean)}, and the start has {measure.words(before.mean)}.",
+            before.mean,
+            fitted.mean,
+            time.monotonic() - began,
+        )
+    return finish(training, fitted, before, began)
+
+
+def finish(
+    training: Training,
+    fitted: Fitted,
+    before: measure.Measurement | None,
+    began: float,
+    strategy: str = "",
+) -> Finished:
+    """Write the model directory of fitted weights.
+
+    Parameters
+    ----------
+    training : Training
+    fitted : Fitted
+    before : Measurement or None
+        Of the start model.
+    began : float
+        Of ``time.monotonic``.
+    strategy : str
+        That made the weights, where the recipe's is ``auto``.
+    """
+    recipe, images = training.recipe, training.images
+    exact = measure.Measurement(fitted.mean, fitted.images)
+    settled = result.settle(
+        fitted.weights, training.start.card, images.held_out, recipe, exact=exact
+    )
+    place = hardware.place(recipe)
+    seconds = max(fitted.state.seconds, time.monotonic() - began)
+    result.write_model_directory(
+        training.output,
+        recipe,
+        settled,
+        before=before,
+        train=_hashes(images.train),
+        held_out=_hashes(images.held_out),
+        seconds=seconds,
+        steps=fitted.step,
+        machine=f"{place.words}, {place.precision}",
+        strategy=strategy,
+    )
+    after = settled.figures
+    kept = f"The weights after {fitted.step} steps: {after.words()} on the held-out images"
+    kept += f"; the start had {before.words()}." if before else "."
+    training.report(Notice(f"{training.output} holds the model {recipe.name}."))
+    return Finished(str(training.output), kept, before.mean if before else {}, after.mean, seconds)
+
+
+def _hashes(images) -> Mapping[str, str]:
+    return {image.name: image.sha256 for image in images}
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a training would take here, from a few steps of it.
+
+    Attributes
+    ----------
+    seconds : float
+        In all, measurements included.
+    memory_bytes : int
+        Of the process.
+    device : str
+        In words.
+    seconds_a_step : float
+    steps : int
+    """
+
+    seconds: float
+    memory_bytes: int
+    device: str
+    seconds_a_step: float
+    steps: int
+
+
+def estimate(recipe: Recipe, findings: Findings) -> Estimate:
+    """Take a few steps with the recipe's data and network, and tell what all would take.
+
+    Nothing is written but the cache of decoded images.
+    """
+    import tempfile
+
+    stop = Event()
+    images, model = prepare(recipe, lambda event: None, stop, findings)
+    place = hardware.place(recipe)
+    if recipe.strategy == "adapter":
+        took = _seconds(lambda: measure.measure(model, images.held_out[:1], recipe)) * (
+            len(images.train) + 2 * len(images.held_out)
+        )
+        return Estimate(took, hardware.memory(place), place.words, took, 1)
+    took = _seconds(lambda: measure.measure(model, images.held_out[:1], recipe))
+    measuring = took * len(images.held_out)
+    changes = {"steps": TRIED, "minutes": None}
+    short = recipe.model_copy(
+        update={
+            "schedule": recipe.schedule.model_copy(update=changes),
+            "engine": recipe.engine.model_copy(update={"tensorboard": False}),
+        }
+    )
+    patches = Patches(images.train, short, ModelInput.of(model))
+    ticks = []
+
+    def batch(step: int, rank: int, world: int) -> Batch:
+        ticks.append(time.monotonic())
+        return patches.batch(step, rank, world)
+
+    def nothing(model: Model, step: int) -> tuple[Figures, dict[str, Figures], str]:
+        ticks.append(time.monotonic())
+        return {"psnr_db": 0.0, "sam_deg": 0.0, "mrae": 0.0}, {}, ""
+
+    with tempfile.TemporaryDirectory() as folder:
+        fit(short, model, batch, nothing, lambda event: None, stop, Path(folder))
+    each = (ticks[-1] - ticks[2]) / max(1, len(ticks) - 3)
+    if recipe.schedule.minutes is not None:
+        seconds = recipe.schedule.minutes * 60
+        steps = int(seconds / (each + measuring / recipe.validation.every))
+    else:
+        steps = recipe.schedule.steps
+        seconds = steps * each + measuring * (2 + steps // recipe.validation.every)
+    return Estimate(seconds, hardware.memory(place), place.words, each, steps)
+
+
+def _seconds(action) -> float:
+    start = time.monotonic()
+    action()
+    return time.monotonic() - start
