@@ -102,23 +102,9 @@ def test_any_size(parity, size):
     assert torch.isfinite(found).all()
 
 
-def test_padding_reflects(parity):
-    module = drcr.load(small(parity)).module
-    rgb = torch.rand(1, 3, 6, 7)
-    larger = torch.cat([rgb, rgb[:, :, 3:5].flip(2)], 2)
-    larger = torch.cat([larger, larger[..., 5:6]], 3)
-    assert torch.equal(module(rgb), module(larger)[..., :6, :7])
-
-
 @pytest.mark.parametrize("value", [0.0, 1.0, 0.3])
 def test_constant_images_are_finite(parity, value):
     assert torch.isfinite(drcr.load(small(parity)).module(torch.full((1, 3, 9, 5), value))).all()
-
-
-def test_batches_are_images_one_by_one(parity):
-    module, rgb = drcr.load(small(parity)).module, torch.rand(3, 3, 8, 12)
-    single = torch.cat([module(image[None]) for image in rgb])
-    torch.testing.assert_close(module(rgb), single)
 
 
 def test_a_missing_and_a_foreign_key_are_named(parity):

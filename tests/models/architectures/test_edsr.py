@@ -51,10 +51,6 @@ def test_hyper_parameters_are_read_off_the_weights(parity, form):
     assert model.module(torch.rand(1, channels, 4, 5)).shape == (1, bands, 4, 5)
 
 
-def test_only_its_own_weights_are_recognised(parity):
-    assert [net for net in parity.nets() if edsr.detect(parity.shaped(net))] == ["edsr"]
-
-
 def test_an_edsr_that_enlarges_is_another_network(parity):
     """The published super-resolution network keeps its last convolution one step deeper."""
     weights = {

@@ -82,12 +82,6 @@ def test_each_group_has_a_map_that_sums_to_one_over_the_image(parity):
     torch.testing.assert_close(group(x), x * (1 + scores / scores.sum()))
 
 
-def test_batches_are_images_one_by_one(parity):
-    module, rgb = hdnet.load(small(parity)).module, torch.rand(3, 3, 6, 5)
-    single = torch.cat([module(image[None]) for image in rgb])
-    torch.testing.assert_close(module(rgb), single)
-
-
 @pytest.mark.parametrize(
     "last", ["tail.0.bias", "body.5.weight", "body.3.subspaces.1.bn_point.bias"]
 )

@@ -80,14 +80,6 @@ def test_any_size(parity, size):
     assert torch.isfinite(found).all()
 
 
-def test_padding_reflects_to_multiples_of_8(parity):
-    module = mst_l.load(small(parity)).module
-    rgb = torch.rand(1, 3, 6, 7)
-    larger = torch.cat([rgb, rgb[:, :, 3:5].flip(2)], 2)
-    larger = torch.cat([larger, larger[..., 5:6]], 3)
-    assert torch.equal(module(rgb), module(larger)[..., :6, :7])
-
-
 @pytest.mark.parametrize("value", [0.0, 1.0, 0.3])
 def test_constant_images_are_finite(parity, value):
     assert torch.isfinite(mst_l.load(small(parity)).module(torch.full((1, 3, 9, 5), value))).all()

@@ -8,7 +8,7 @@ import torch
 
 from napari_hsr import reconstruct
 from napari_hsr.errors import ModelError
-from napari_hsr.models import from_state_dict, rules
+from napari_hsr.models import from_state_dict, mapped, rules
 from napari_hsr.models.architectures import mxrunet
 
 #: A network of the same build, small enough to be made in no time.
@@ -53,9 +53,14 @@ def small():
     ids=lambda pair: pair[0],
 )
 def original(request, parity):
-    """Name of a network, what its title says, and the model with its filled weights."""
+    """Name of a network, what its title says, and the model with its filled weights.
+
+    The full network has 1.4 GB of them: as with those of a mapped file, no copy is made.
+    """
     net, described = request.param
-    return net, described, from_state_dict(parity.weights(net))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(mapped, "is_mapped", lambda tensor: True)
+        return net, described, from_state_dict(parity.weights(net))
 
 
 @pytest.mark.parametrize("case", [1, 2])

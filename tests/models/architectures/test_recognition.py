@@ -32,6 +32,11 @@ def test_one_architecture_and_no_other_recognises(name):
     assert recognise(weights).id == FAMILY.get(name, name)
 
 
+@pytest.mark.parametrize("name", sorted(ELSEWHERE))
+def test_networks_that_are_not_in_the_zoo_are_not_recognised(name):
+    assert [a.id for a in ARCHITECTURES if a.detect(outlines(name))] == []
+
+
 @pytest.mark.parametrize("name", ZOO)
 @pytest.mark.parametrize("place", [0, -1])
 def test_a_key_that_is_missing_is_named(name, place):
