@@ -115,16 +115,14 @@ def test_a_short_stage_is_named(parity):
         from_state_dict(weights)
 
 
-def test_training_takes_a_shorter_way_to_the_same_attention(parity):
+def test_training_takes_a_shorter_way_to_the_same_attention():
     """Output and gradients in float64: sums of products in place of queries and keys."""
-    network = from_state_dict(small(parity, (1, 2, 1))).module.double().requires_grad_(True)
-    image = torch.rand(2, 3, 24, 16, dtype=torch.float64, generator=torch.manual_seed(3))
+    torch.manual_seed(2)
+    network = mstpp.MSTPlusPlus(3, 31, 8, 1, (1, 2, 1)).double()
+    image = torch.rand(2, 3, 24, 16, dtype=torch.float64)
     found = {}
     for training in (False, True):
         result = network.train(training)(image)
-        found[training] = (
-            result,
-            *torch.autograd.grad(result.square().sum(), network.parameters()),
-        )
+        found[training] = (result, *torch.autograd.grad(result.square().sum(), network.parameters()))
     for exact, short in zip(found[False], found[True], strict=True):
-        torch.testing.assert_close(short, exact, rtol=1e-9, atol=1e-12)
+        torch.testing.assert_close(short, exact, rtol=1e-9, atol=1e-11)
