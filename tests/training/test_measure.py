@@ -124,51 +124,30 @@ def test_measuring_writes_the_preview_of_the_first_image(tmp_path, model):
         assert np.nanmean(found["sam"]) > 0.1
 
 
-class Camera:
-    """A stand-in for ``cameras.capture``: noise, and an exposure that differs by draw."""
-
-    encoding = "linear-srgb"
-
-    def __init__(self, settings, wavelengths_nm, rng, thumbnail):
-        assert len(wavelengths_nm) == len(thumbnail) == 31
-        self.gain = float(rng.uniform(0.3, 0.9))
-        self.camera_name = settings.cameras[0]
-
-    def take(self, cube, rng):
-        from .stand_ins import photographed
-
-        rgb = photographed(cube) * self.gain
-        return (rgb + 0.001 * rng.random(rgb.shape)).astype(np.float32)
+VARIED = {"cameras": ["cie-1931"], "illuminants": ["D65"], "exposure": [0.3, 0.9]}
 
 
-@pytest.fixture
-def camera(monkeypatch):
-    from types import SimpleNamespace
-
-    import napari_hsr.cameras
-
-    module = SimpleNamespace(draw=Camera)
-    monkeypatch.setitem(__import__("sys").modules, "napari_hsr.cameras.capture", module)
-    monkeypatch.setattr(napari_hsr.cameras, "capture", module, raising=False)
-
-
-def test_simulated_photographs_are_measured_in_their_own_exposure(camera, model):
+def test_simulated_photographs_are_measured_in_their_own_exposure(model):
     cubes = [replace(image(n), rgb=None) for n in (1, 2)]
-    simulated = recipe(camera={"cameras": ["cie-1931"]})
+    simulated = recipe(camera=VARIED)
     found = measure(model, cubes, simulated)
     real = measure(model, [image(1), image(2)], recipe())
     for name, figures in found.images.items():  # gain and truth agree: the angle is the same
         assert figures["sam_deg"] == pytest.approx(real.images[name]["sam_deg"], abs=0.3)
+        assert figures["rmse"] < 0.95 * real.images[name]["rmse"]  # darker
     assert measure(model, cubes[::-1], simulated).images == found.images
-    other = recipe(camera={"cameras": ["cie-1931"]}, seed=1)
-    assert measure(model, cubes, other).images != found.images
+    assert measure(model, cubes, recipe(camera=VARIED, seed=1)).images != found.images
 
 
-def test_each_of_several_captures_is_measured(camera, model):
-    captures = [{"cameras": [name]} for name in ("a", "b", "b")]
-    several = recipe(validation={"captures": captures})
+def test_each_of_several_captures_is_measured(model):
+    captures = [VARIED | {"cameras": [name]} for name in ("cie-1931", "cie-1964", "cie-1964")]
+    several = recipe(validation={"captures": captures}, camera={"cameras": ["cie-1931"]})
     found = measure(model, [replace(image(1), rgb=None)], several)
-    assert list(found.images) == ["scene1, a", "scene1, b", "scene1, b (3)"]
+    names = list(found.images)
+    assert [name.split(",")[0] for name in names] == ["scene1"] * 3
+    assert "1931" in names[0]
+    assert "1964" in names[1]
+    assert names[2] == f"{names[1]} (3)"
     assert len({f["psnr_db"] for f in found.images.values()}) == 3
 
 

@@ -17,6 +17,7 @@ from napari_hsr.models.architectures.wrapping import around
 from napari_hsr.models.registry import from_state_dict
 from napari_hsr.training.events import Began, Measured, Notice, Step
 from napari_hsr.training.measure import measure
+from napari_hsr.training.result import settle, write_model_directory
 from napari_hsr.training.strategies import head_names, run
 
 from .stand_ins import image, recipe
@@ -93,6 +94,25 @@ def test_the_adapter_wins_for_a_model_without_trainable_weights(regression):
     # behind it there are weights to train: the adapter's own, which are all that there are
     assert [s.strategy for s, *_ in found.asked] == ["head"]
     assert set(found.asked[0][2]) == {"adapter.weight", "adapter.bias"}
+
+
+def test_the_winner_becomes_a_directory_that_is_a_model(regression, tmp_path):
+    found = Run(regression, strategy="adapter", name="mine")
+    outcome, held = found.outcome, IMAGES.held_out
+    weights = outcome.model.module.state_dict()
+    settled = settle(weights, outcome.model.card, held, found.recipe, exact=outcome.after)
+    write_model_directory(
+        tmp_path, found.recipe, settled, before=outcome.before, train={"scene0": "0" * 64},
+        held_out={"scene8": "1" * 64}, seconds=1, steps=outcome.steps, machine="CPU",
+        strategy=outcome.strategy,
+    )  # fmt: skip
+    loaded = napari_hsr.load_model(tmp_path)
+    assert loaded.card.architecture == "adapted"
+    assert loaded.card.training["strategy"] == "adapter"
+    assert measure(loaded, held, found.recipe).mean == outcome.after.mean
+    assert regression.card.training_data in loaded.card.training_data
+    photograph = napari_hsr.Photograph(np.full((5, 4, 3), 128, np.uint8), "srgb")
+    assert napari_hsr.reconstruct(photograph, loaded, device="cpu").shape == (31, 5, 4)
 
 
 def test_each_stage_starts_from_the_best_and_the_best_is_kept(network):
