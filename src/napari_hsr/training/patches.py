@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -226,6 +227,7 @@ class Patches:
         side = augment.source_side(self.recipe.batch.patch, scale)
         top, left = (int(rng.integers(n - side + 1)) for n in image.cube.shape[1:])
         rows, columns = slice(top, top + side), slice(left, left + side)
+        announce(image.cube, rows)
         rgb = None if image.rgb is None else np.asarray(image.rgb[rows, columns])
         return np.asarray(image.cube[:, rows, columns]), rgb, scale
 
@@ -273,6 +275,20 @@ class Patches:
                 "training: it measures more than the extremes of an image."
             )
         return pixels
+
+
+def announce(cube: np.ndarray, rows: slice) -> None:
+    """Ask the system for rows of a memory map at once, rather than page by page as they are read.
+
+    Nothing happens where they are in memory, or the system takes no advice.
+    """
+    mapped = getattr(cube, "_mmap", None)
+    if mapped is None or not hasattr(mmap, "MADV_WILLNEED"):
+        return
+    row = cube.strides[1]
+    start = cube.offset + rows.start * row
+    first = start - start % mmap.PAGESIZE
+    mapped.madvise(mmap.MADV_WILLNEED, first, start + (rows.stop - rows.start) * row - first)
 
 
 def undone(rule: InputRule, statistics: Any) -> tuple[float, float]:
