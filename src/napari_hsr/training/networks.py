@@ -132,7 +132,9 @@ def _described(
     from napari_hsr.models.registry import from_state_dict, recognise
 
     encoding = input_encoding(recipe, wavelengths, thumbnails[0])
-    if recipe.model.head != "none":
+    if recipe.model.begin is not None:
+        begin(network, recipe.model.begin)
+    elif recipe.model.head != "none":
         zero_last_layer(network)
     weights = network.state_dict()
     card = ModelCard(
@@ -260,6 +262,26 @@ def second_moment(thumbnails: Sequence[np.ndarray], seed: int = 0) -> np.ndarray
     spectra /= np.maximum(bright, DARK * bright.max())[:, None]
     moment = spectra.T @ spectra / len(spectra)
     return moment + FLOOR * np.trace(moment) / len(moment) * np.eye(len(moment))
+
+
+def begin(network: torch.nn.Module, name: str) -> None:
+    """Fill a network with the weights of a model's, taken out of the head around it.
+
+    Raises
+    ------
+    InputError
+        If that is another network or another size of it.
+    """
+    from napari_hsr.models import load_model
+    from napari_hsr.models.architectures.loading import first_difference
+
+    module = load_model(name).module
+    weights = getattr(module, "network", module).state_dict()
+    expected = {key: tuple(value.shape) for key, value in network.state_dict().items()}
+    problem = first_difference(weights, expected)
+    if problem:
+        raise InputError(f"The network cannot begin with the weights of {name}: {problem}.")
+    network.load_state_dict(weights)
 
 
 def zero_last_layer(network: torch.nn.Module) -> None:

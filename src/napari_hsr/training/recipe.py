@@ -38,19 +38,23 @@ class ModelSettings(Settings):
         ``base``: the network predicts what is to be added to the likeliest spectra of the
         photograph's colours. ``colour-exact``: also, what it adds leaves the colours as they
         were photographed; for photographs without noise, of one known linear camera.
+    begin : str or None
+        A model whose network has the same shapes: ``architecture`` begins with its weights
+        instead of random ones, behind a head of its own.
     """
 
     start: str | None = None
     architecture: str | None = None
     settings: dict[str, Any] = Field(default_factory=dict)
     head: Literal["none", "base", "colour-exact"] = "none"
+    begin: str | None = None
 
     @model_validator(mode="after")
     def _one_of_two(self) -> ModelSettings:
         if (self.start is None) == (self.architecture is None):
             raise ValueError("give either start (a model at hand) or architecture (from nothing)")
-        if self.start is not None and (self.settings or self.head != "none"):
-            raise ValueError("settings and head are those of the start model; leave them out")
+        if self.start is not None and (self.settings or self.head != "none" or self.begin):
+            raise ValueError("settings, head and begin are for a new network; leave them out")
         return self
 
 
