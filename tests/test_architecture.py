@@ -20,7 +20,7 @@ FLOORS = (
     ("errors", "events", "provenance"),
     ("cube",),
     ("photograph",),
-    ("io", "colour"),
+    ("io", "colour", "resample"),
     ("cameras",),
     ("metrics", "spectra", "samples"),
     ("models",),

@@ -24,6 +24,7 @@ _HOME = {
     "list_models": "models",
     "reconstruct": "inference",
     "evaluate": "metrics",
+    "refine": "resample",
 }
 
 __all__ = ["__version__", *_HOME]
@@ -49,3 +50,4 @@ if TYPE_CHECKING:
     from napari_hsr.metrics import evaluate
     from napari_hsr.models import list_models, load_model
     from napari_hsr.photograph import Photograph
+    from napari_hsr.resample import refine

@@ -1,0 +1,389 @@
+"""Back-projection: make a fine cube agree with the coarse one that it was made from.
+
+For an estimate x, a coarse cube y, a known way down D and a way up U, each pass adds what is
+missing, ``x + c U(y - D x)`` (Irani and Peleg, 1991). The gain c is that of FineSR (DualSR): the
+mean spectral angle between D x and y in degrees, at most 1. No truth is needed, and nothing is
+trained.
+
+All passes happen on the coarse grid. With r = y - D x a pass takes r to ``r - c D U r``, so the
+fine cube is read once at the beginning and touched once at the end: ``x + U(sum of c r)``.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from napari_hsr.cube import Cube, finite_range
+from napari_hsr.errors import Cancelled, InputError
+from napari_hsr.events import Progress
+from napari_hsr.resample import kinds
+from napari_hsr.resample.kinds import Kind
+from napari_hsr.resample.pair import check_pair
+from napari_hsr.resample.resize import Way, down_part, empty_fine, find_down, read, up_part
+
+if TYPE_CHECKING:
+    import threading
+
+#: How the gain of a pass is found: FineSR's mean angle, or always 1.
+Gain = Literal["angle", "full"]
+GAINS = ("angle", "full")
+
+Place = Callable[[np.ndarray], Any]
+
+
+@dataclass(frozen=True)
+class Pass:
+    """The state after so many passes.
+
+    Attributes
+    ----------
+    number : int
+        0 for the estimate as it came.
+    rms : float
+        Root mean square of the residual y - D x, in the cube's units.
+    angle : float
+        Mean spectral angle between D x and y, in degrees; NaN if no pixel has one.
+    gain : float or None
+        By which the last pass was multiplied.
+    """
+
+    number: int
+    rms: float
+    angle: float
+    gain: float | None = None
+
+
+@dataclass(frozen=True)
+class Refinement:
+    """What a refinement ends with.
+
+    Attributes
+    ----------
+    cube : Cube
+        (bands, scale * height, scale * width) float32.
+    residual, before : ndarray of float32, shape (height, width)
+        Root mean square over the bands of y - D x, after and before: quality maps on the coarse
+        grid that need no truth. They say how far a result contradicts what was measured; detail
+        that is wrong but averages out is not seen by them.
+    history : tuple of Pass
+        From the estimate on; the residual falls from each to the next.
+    relative : float
+        Root mean square of the final residual, counted anew from the cube, over that of y.
+    stopped : str
+        Why it ended: ``"tolerance"``, ``"iterations"`` or ``"no further"``.
+    scale : int
+    degradation : str
+        Name of D.
+    seconds : float
+    """
+
+    cube: Cube
+    residual: np.ndarray
+    before: np.ndarray
+    history: tuple[Pass, ...]
+    relative: float
+    stopped: str
+    scale: int
+    degradation: str
+    seconds: float
+
+    @property
+    def passes(self) -> int:
+        """How many were made."""
+        return self.history[-1].number
+
+    def summary(self) -> str:
+        """One line for people."""
+        first, last = self.history[0], self.history[-1]
+        times = "1 pass" if self.passes == 1 else f"{self.passes} passes"
+        return (
+            f"Back-projection with {self.degradation}, {times}: residual on the coarse grid "
+            f"{first.rms:.3g} → {last.rms:.3g} (RMS), angle {first.angle:.3g}° → {last.angle:.3g}°"
+        )
+
+
+def refine_events(
+    fine: Cube,
+    coarse: Cube,
+    scale: int | None = None,
+    degradation: str | Kind = "bicubic-matlab",
+    *,
+    gain: Gain = "angle",
+    tolerance: float = 1e-3,
+    iterations: int = 10,
+    place: Place = np.asarray,
+    cancel: threading.Event | None = None,
+) -> Iterator[Progress | Refinement]:
+    """Refine a cube, saying how far the work has come.
+
+    Parameters are those of :func:`refine`, and
+
+    Parameters
+    ----------
+    place : callable
+        From a NumPy array to the array that is computed with: the same on another device.
+
+    Yields
+    ------
+    Progress, …, and at last one Refinement.
+
+    Raises
+    ------
+    InputError
+        As :func:`refine`.
+    Cancelled
+        Soon after ``cancel`` is set.
+    """
+    start = time.perf_counter()
+    kind, scale = find_down(degradation), check_pair(fine, coarse, scale)
+    _check_options(gain, tolerance, iterations)
+    way = Way(kind, scale, *coarse.shape[1:], back=kinds.find(kind.back))
+    work = _Work(way, fine, coarse, place, cancel, iterations)
+    yield from work.measure()
+    history = [work.state(0)]
+    stopped, length = "iterations", math.sqrt(work.goal_square / math.prod(coarse.shape))
+    for number in range(1, iterations + 1):
+        if history[-1].rms <= tolerance * length:
+            stopped = "tolerance"
+            break
+        state = yield from work.one_pass(number, history[-1], gain)
+        if state is None:
+            stopped = "no further"
+            break
+        history.append(state)
+    else:
+        if history[-1].rms <= tolerance * length:
+            stopped = "tolerance"
+    data, residual, rms = yield from work.finish()
+    step = (
+        f"Refined by back-projection, {history[-1].number} passes, against {coarse.name}, taken "
+        f"for the result of {kind.words(scale)} at 1/{scale}: residual {history[0].rms:.3g} → "
+        f"{rms:.3g} (RMS)."
+    )
+    cube = fine.replace(
+        data=data,
+        name=f"{fine.name} refined",
+        provenance=replace(
+            fine.provenance.with_step(step), input=fine.provenance.input or fine.name
+        ),
+        _value_range=finite_range(data),
+    )
+    yield Refinement(
+        cube=cube,
+        residual=residual,
+        before=work.before,
+        history=tuple(history),
+        relative=rms / length if length else rms,
+        stopped=stopped,
+        scale=scale,
+        degradation=kind.name,
+        seconds=time.perf_counter() - start,
+    )
+
+
+def refine(
+    fine: Cube,
+    coarse: Cube,
+    scale: int | None = None,
+    degradation: str | Kind = "bicubic-matlab",
+    *,
+    gain: Gain = "angle",
+    tolerance: float = 1e-3,
+    iterations: int = 10,
+    progress: Callable[[Progress], Any] | None = None,
+    cancel: threading.Event | None = None,
+) -> Cube:
+    """Make an estimate of a fine cube agree with the coarse cube that it was made from.
+
+    Parameters
+    ----------
+    fine : Cube, shape (bands, scale * height, scale * width)
+        The estimate: a network's result, or an interpolation.
+    coarse : Cube, shape (bands, height, width)
+        What was measured, over the same area.
+    scale : int, optional
+        2 to 16; by default what the sizes say.
+    degradation : str
+        How the coarse cube is taken to have come from a fine one; see
+        :func:`napari_hsr.resample.degrade`. A wrong one spoils the result.
+    gain : {"angle", "full"}
+        ``"angle"``: FineSR's, the mean spectral angle in degrees, at most 1, so that passes get
+        smaller as spectra agree. ``"full"``: always 1. Either is lowered where a pass would
+        raise the residual.
+    tolerance : float
+        It ends when the residual's root mean square falls to this share of the coarse cube's.
+    iterations : int
+        The most passes.
+    progress : callable, optional
+        Called with a :class:`~napari_hsr.events.Progress`.
+    cancel : threading.Event, optional
+        Set it from another thread to stop the work.
+
+    Returns
+    -------
+    Cube
+        Float32, not clipped, with the shape of ``fine``. :func:`refine_events` gives the
+        residual maps and the figures of each pass besides.
+
+    Raises
+    ------
+    InputError
+        If sizes, bands or wavelengths do not fit, an option is none, or a value is not finite.
+    Cancelled
+        If ``cancel`` was set.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari_hsr import Cube, refine
+    >>> from napari_hsr.resample import upsample
+    >>> coarse = Cube(np.random.default_rng(0).random((5, 6, 7)))
+    >>> refine(upsample(coarse, 4), coarse).shape
+    (5, 24, 28)
+    """
+    for event in refine_events(
+        fine,
+        coarse,
+        scale,
+        degradation,
+        gain=gain,
+        tolerance=tolerance,
+        iterations=iterations,
+        cancel=cancel,
+    ):
+        if isinstance(event, Refinement):
+            return event.cube
+        if progress is not None:
+            progress(event)
+    raise AssertionError("a refinement ends with a result")
+
+
+class _Work:
+    """The state of a refinement: arrays of the coarse cube's size, and how far it has come."""
+
+    def __init__(
+        self,
+        way: Way,
+        fine: Cube,
+        coarse: Cube,
+        place: Place,
+        cancel: threading.Event | None,
+        iterations: int,
+    ):
+        self.way, self.fine, self.coarse, self.place = way, fine, coarse, place
+        self._cancel = cancel
+        self._parts = list(way.parts(coarse.bands))
+        self._done, self._total = 0, len(self._parts) * (iterations + 3)
+
+    def measure(self) -> Iterator[Progress]:
+        """The residual of the estimate."""
+        self.goal = self.place(read(self.coarse, slice(0, self.coarse.bands), slice(None)))
+        self.residual = self.goal - 0
+        for bands, rows in self._parts:
+            yield self._progress("Bringing the estimate down")
+            part = down_part(self.way, self.fine, bands, rows, self.place)
+            self.residual[bands, rows] = self.goal[bands, rows] - part
+        self.total = self.residual * 0
+        self.goal_square = _inner(self.goal, self.goal)
+        self.before = _rms_map(_numpy(self.residual))
+
+    def state(self, number: int, gain: float | None = None) -> Pass:
+        """Figures of the residual at hand."""
+        rms = math.sqrt(_inner(self.residual, self.residual) / math.prod(self.coarse.shape))
+        return Pass(number, rms, _mean_angle(self.goal, self.residual), gain)
+
+    def one_pass(self, number: int, last: Pass, rule: Gain) -> Generator[Progress, None, Any]:
+        """One pass; None if it would not lower the residual, which is then left as it was."""
+        change = self.residual * 0
+        for bands, rows in self._parts:
+            yield self._progress(f"Back-projection, pass {number}")
+            change[bands, rows] = self._there_and_back(bands, rows)
+        along, square = _inner(self.residual, change), _inner(change, change)
+        if not along > 0:
+            return None
+        gain = 1.0 if rule == "full" or math.isnan(last.angle) else min(1.0, last.angle)
+        if gain * square >= 2 * along:  # it would overshoot: take the step that lowers it most
+            gain = along / square
+        held = self.residual
+        self.residual = held - gain * change
+        found = self.state(number, gain)
+        if not found.rms < last.rms:
+            self.residual = held
+            return None
+        self.total = self.total + gain * held
+        return found
+
+    def finish(self) -> Generator[Progress, None, tuple[np.ndarray, np.ndarray, float]]:
+        """The refined cube, and its residual counted anew: the map and its root mean square."""
+        way = self.way
+        data = empty_fine(self.coarse.bands, way)
+        for bands, rows in self._parts:
+            yield self._progress("Bringing the correction up")
+            at = slice(rows.start * way.scale, rows.stop * way.scale)
+            added = up_part(way, self.total[bands], at)
+            data[bands, at] = read(self.fine, bands, at) + _numpy(added)
+        made, left = self.fine.replace(data=data), _numpy(self.goal - 0)
+        for bands, rows in self._parts:
+            yield self._progress("Checking the result")
+            left[bands, rows] -= _numpy(down_part(way, made, bands, rows, self.place))
+        self._stop_if_asked()
+        return data, _rms_map(left), math.sqrt(_inner(left, left) / left.size)
+
+    def _there_and_back(self, bands: slice, rows: slice) -> Any:
+        start, stop = self.way.rows_down().reads(rows.start, rows.stop)
+        lifted = up_part(self.way, self.residual[bands], slice(start, stop))
+        return self.way.down(lifted, rows.start, rows.stop, start)
+
+    def _progress(self, message: str) -> Progress:
+        self._stop_if_asked()
+        self._done += 1
+        return Progress(self._done - 1, self._total, message)
+
+    def _stop_if_asked(self) -> None:
+        if self._cancel is not None and self._cancel.is_set():
+            raise Cancelled("The refinement was cancelled.")
+
+
+def _check_options(gain: str, tolerance: float, iterations: int) -> None:
+    if gain not in GAINS:
+        raise InputError(f"There is no gain {gain!r}; there are {', '.join(GAINS)}.")
+    if not (math.isfinite(tolerance) and tolerance >= 0):
+        raise InputError(f"The tolerance must be 0 or above, not {tolerance!r}.")
+    if isinstance(iterations, bool) or not isinstance(iterations, int) or iterations < 1:
+        raise InputError(f"The number of passes must be 1 or more, not {iterations!r}.")
+
+
+def _inner(first: Any, second: Any) -> float:
+    """Sum of products, band by band."""
+    return sum(float((a * b).sum()) for a, b in zip(first, second, strict=True))
+
+
+def _mean_angle(goal: Any, residual: Any) -> float:
+    """Mean angle in degrees between y and y - r, over pixels where neither is zero.
+
+    From the lengths of y and r and their product: an arc cosine would lose small angles.
+    """
+    square = product = rest = 0
+    for y, r in zip(goal, residual, strict=True):
+        square, product, rest = square + y * y, product + y * r, rest + r * r
+    square, product, rest = (_numpy(x).astype(np.float64) for x in (square, product, rest))
+    along = square - product
+    across = np.sqrt(np.maximum(square * rest - product**2, 0))
+    counted = (square > 0) & ((along != 0) | (across > 0))
+    return (
+        float(np.degrees(np.arctan2(across, along)[counted]).mean()) if counted.any() else math.nan
+    )
+
+
+def _rms_map(residual: np.ndarray) -> np.ndarray:
+    return np.sqrt(np.mean(np.square(residual), axis=0, dtype=np.float64)).astype(np.float32)
+
+
+def _numpy(values: Any) -> np.ndarray:
+    return values if isinstance(values, np.ndarray) else values.detach().cpu().numpy()
