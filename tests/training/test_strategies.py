@@ -18,7 +18,7 @@ from napari_hsr.models.registry import from_state_dict
 from napari_hsr.training.events import Began, Measured, Notice, Step
 from napari_hsr.training.measure import measure
 from napari_hsr.training.result import settle, write_model_directory
-from napari_hsr.training.strategies import head_names, run
+from napari_hsr.training.strategies import decide, head_names
 
 from .stand_ins import image, recipe
 
@@ -44,7 +44,7 @@ class Run:
         self.stop, self.now, self.seconds = threading.Event(), 0.0, seconds
         self.psnr, self.asked, self.events, self.stopped = list(psnr), [], [], stopped
         self.stop_at = stop_at
-        self.outcome = run(
+        self.outcome = decide(
             self.recipe, start, IMAGES, self.measure, self.fit, self.report, self.stop,
             clock=lambda: self.now,
         )  # fmt: skip

@@ -192,9 +192,12 @@ def write_preview(
         degrees, NaN where the truth is black, and ``wavelengths_nm`` (bands,).
     """
     from napari_hsr.io.atomic import replacing
+    from napari_hsr.io.faults import translated
     from napari_hsr.metrics import maps
 
     path = Path(path)
+    with translated(path.parent, "the folder cannot be made", only=(OSError,)):
+        path.parent.mkdir(parents=True, exist_ok=True)
     step = max(1, math.ceil(max(truth.shape[1:]) / side))
     small = [reduce(np.asarray(cube), step) for cube in (prediction, truth)]
     with replacing(path) as temporary, temporary.open("wb") as file:

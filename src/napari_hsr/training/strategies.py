@@ -14,7 +14,18 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
 from napari_hsr.errors import Cancelled, InputError
-from napari_hsr.training.events import Began, Event, Figures, Measured, Notice, Report, Saved, Step
+from napari_hsr.training.events import (
+    Began,
+    Event,
+    Figures,
+    Finished,
+    Measured,
+    Notice,
+    Report,
+    Saved,
+    Step,
+    Stopped,
+)
 from napari_hsr.training.measure import Measurement, better, words
 
 if TYPE_CHECKING:
@@ -24,6 +35,7 @@ if TYPE_CHECKING:
 
     from napari_hsr.models.descriptor import Model
     from napari_hsr.training.cache import Images
+    from napari_hsr.training.fit import Training
     from napari_hsr.training.recipe import Recipe
 
 ORDER = ("adapter", "head", "full")
@@ -82,7 +94,72 @@ class Outcome:
     stopped: bool = False
 
 
-def run(
+def run(training: Training, began: float) -> Finished | Stopped:
+    """Train by the strategy of the recipe and write the winner's directory.
+
+    Parameters
+    ----------
+    training : Training
+        Of :mod:`napari_hsr.training.fit`.
+    began : float
+        Of ``time.monotonic``.
+
+    Returns
+    -------
+    Finished or Stopped
+        Finished with an empty directory where nothing was better than the start.
+
+    Raises
+    ------
+    HSRError
+        As :func:`decide`, or if the directory cannot be written.
+    """
+    from napari_hsr.training import hardware, result
+    from napari_hsr.training.fit import resume_command
+
+    recipe, images = training.recipe, training.images
+
+    def fit(settings, model, trained, report):
+        part = replace(training, report=report)
+        return part.fit(model, settings, trained, part=settings.strategy)
+
+    outcome = decide(
+        recipe, training.start, images, training.measure, fit, training.report, training.stop
+    )
+    if outcome.stopped:
+        return Stopped(outcome.steps, resume_command(training.output))
+    place = hardware.place(recipe)
+    if not place.leads:
+        return Finished("", "Another process of this training writes the model.")
+    before = outcome.before.mean if outcome.before else {}
+    if outcome.model is None:
+        return Finished("", outcome.kept, before, {}, time.monotonic() - began)
+    settled = result.settle(
+        outcome.model.module.state_dict(),
+        outcome.model.card,
+        images.held_out,
+        recipe,
+        stop=training.stop,
+        exact=outcome.after,
+    )
+    seconds = time.monotonic() - began
+    result.write_model_directory(
+        training.output,
+        recipe,
+        settled,
+        before=outcome.before,
+        train={image.name: image.sha256 for image in images.train},
+        held_out={image.name: image.sha256 for image in images.held_out},
+        seconds=seconds,
+        steps=outcome.steps,
+        machine=f"{place.words}, {place.precision}",
+        strategy=outcome.strategy,
+    )
+    after = settled.figures.mean
+    return Finished(str(training.output), outcome.kept, before, after, seconds)
+
+
+def decide(
     recipe: Recipe,
     model: Model,
     images: Images,
@@ -93,7 +170,7 @@ def run(
     *,
     clock: Callable[[], float] = time.monotonic,
 ) -> Outcome:
-    """Train as the recipe's strategy says.
+    """Train as the recipe's strategy says, and keep what is best on the held-out images.
 
     Parameters
     ----------
