@@ -32,7 +32,7 @@ from napari_hsr.training.events import (
     Step,
     Stopped,
 )
-from napari_hsr.training.journal import CHECKPOINT, RECIPE, Journal, read_state
+from napari_hsr.training.journal import RECIPE, Journal, read_state
 from napari_hsr.training.words import duration
 
 RECIPE_TEXT = "name: mine\nmodel: {start: rootpoly-srgb}\nschedule: {steps: 40}\n"
@@ -163,10 +163,11 @@ def test_resume_takes_the_recipe_of_the_run(hsr, engine, recipe, tmp_path):
     engine.stops = True
     hsr("train", recipe, "--output", output)
     status, _, err = hsr("train", "--output", output, "--resume")
-    assert status == 1
-    assert "nothing to resume from" in err
-    (output / CHECKPOINT).parent.mkdir()
-    (output / CHECKPOINT).write_bytes(b"")
+    assert status == 130
+    assert "no checkpoint yet" in err
+    assert len(engine.calls) == 2
+    (output / "checkpoint" / "full").mkdir(parents=True)
+    (output / "checkpoint" / "full" / "last.pt").write_bytes(b"")
     status, _, err = hsr("train", "--resume")
     assert status == 1
     assert str(output) in err  # those that can be resumed are named
@@ -181,7 +182,8 @@ def test_resume_takes_the_recipe_of_the_run(hsr, engine, recipe, tmp_path):
     assert status == 0, err
     assert engine.calls[-1] == (engine.calls[0][0], output, True)
     events = process.Run(output).events()
-    assert [e.step for e in events if isinstance(e, Began)] == [0, 20]
+    assert [e.step for e in events if isinstance(e, Began)] == [0, 20, 20]
+    assert "no checkpoint" not in err
 
 
 def test_a_folder_without_a_run_is_not_resumed(hsr, tmp_path):
@@ -394,11 +396,11 @@ def test_elsewhere_steps_are_told_now_and_then_and_the_last_always():
     stream = io.StringIO()
     speaker = Speaker(stream)
     for step in range(1, 10):
-        speaker(Preparing(step, 9, f"Reading: {step}"))
+        speaker(Preparing(step, 9, f"Reading image {step}"))
     for step in range(1, 10):
         speaker(Step(step, 9, 0.5))
     lines = stream.getvalue().splitlines()
-    assert lines == ["Reading: 1 (1 of 9)", "step 1 of 9 · loss 0.5", "step 9 of 9 · loss 0.5"]
+    assert lines == ["Reading image 1 (1 of 9)", "step 1 of 9 · loss 0.5", "step 9 of 9 · loss 0.5"]
 
 
 def test_every_number_has_its_unit():

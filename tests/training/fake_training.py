@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from napari_hsr.training.events import Began, Failed, Finished, Measured, Saved, Step, Stopped
-from napari_hsr.training.journal import CHECKPOINT, STOP, Journal
+from napari_hsr.training.journal import CHECKPOINTS, LAST, STOP, Journal
 
 
 def preview(folder: Path, value: float) -> str:
@@ -49,7 +49,7 @@ def main(folder: Path, how: str, resume: bool) -> int:
     for step in range(first + 1, total + 1):
         journal(Step(step, total, 1 / step, images_per_second=4.0, seconds_left=total - step))
         if step == 3:
-            path = folder / CHECKPOINT
+            path = folder / CHECKPOINTS / LAST
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(b"weights")
             journal(Saved(step, str(path)))

@@ -123,7 +123,7 @@ def test_a_crash_is_told_with_the_log_and_half_a_line_is_no_event(fake, tmp_path
     wait_for(lambda: not run.alive())
     status = run.status()
     assert status.status == "died"
-    assert not status.resumable
+    assert status.resumable
     assert "killed or crashed" in status.text
     assert "a line of the log" in status.text
     assert [type(e) for e in run.events()] == [Began, Step]

@@ -117,7 +117,8 @@ def _recipe(args: argparse.Namespace) -> Recipe:
 
 def _train(args: argparse.Namespace) -> int:
     from napari_hsr.cli.train_stop import asked_to_stop
-    from napari_hsr.training.journal import Journal
+    from napari_hsr.training.events import Notice
+    from napari_hsr.training.journal import Journal, has_checkpoint
 
     recipe, output = _resumed(args) if args.resume else _begun(args)
     if _is_helper():  # another process of the same training tells and writes everything
@@ -128,6 +129,8 @@ def _train(args: argparse.Namespace) -> int:
     report = _reporter(journal, args.json)
     try:
         _remember(recipe, output, report)
+        if args.resume and not has_checkpoint(output):
+            report(Notice("There is no checkpoint yet: the training begins anew."))
         with asked_to_stop(output) as stop:
             end = _fit(recipe, output, report, stop, args.resume)
         if not journal.ended:
@@ -162,7 +165,7 @@ def _begun(args: argparse.Namespace) -> tuple[Recipe, Path]:
 def _resumed(args: argparse.Namespace) -> tuple[Recipe, Path]:
     """The recipe of a run that goes on: its own, whatever the command line repeats of it."""
     from napari_hsr.training import process
-    from napari_hsr.training.journal import CHECKPOINT, RECIPE
+    from napari_hsr.training.journal import RECIPE
     from napari_hsr.training.recipe_file import read_recipe
 
     if not args.output:
@@ -172,8 +175,6 @@ def _resumed(args: argparse.Namespace) -> tuple[Recipe, Path]:
     output = Path(args.output).expanduser().absolute()
     if not (output / RECIPE).is_file():
         raise FileError(output, f"no training was begun here: it holds no {RECIPE}")
-    if not (output / CHECKPOINT).is_file():
-        raise FileError(output, f"there is nothing to resume from: it holds no {CHECKPOINT}")
     own = read_recipe(output / RECIPE)
     if args.recipe or args.data or args.start or args.set:
         given = _recipe(args) if args.recipe else _recipe_with(args, output / RECIPE)

@@ -74,9 +74,10 @@ class Speaker:
             return
         now = time.monotonic()
         if isinstance(event, Preparing):  # once for each kind of work
-            if event.message.split(":")[0] == self._prepared:
+            kind = event.message.partition(" ")[0]
+            if kind == self._prepared:
                 return
-            self._prepared = event.message.split(":")[0]
+            self._prepared = kind
         elif event.step < event.total and now - self._last < PLAIN_SECONDS:
             return
         else:
@@ -175,5 +176,7 @@ def range_words(values: tuple[float, float] | None) -> str:
 def plan_words(recipe: Recipe) -> str:
     """How long, in what steps."""
     schedule, batch = recipe.schedule, recipe.batch
+    if recipe.strategy == "adapter":
+        return "a map of the output in closed form, without steps"
     long = f"{schedule.steps:,} steps" if schedule.steps else f"{schedule.minutes:g} min"
     return f"{long} of {batch.size} patches of {batch.patch} × {batch.patch} pixels"

@@ -35,8 +35,8 @@ EVENTS, STATE, STOP, LOG, RECIPE = (
     "log.txt",
     "recipe.yaml",
 )
-#: The last whole checkpoint: what a training is resumed from.
-CHECKPOINT = Path("checkpoint") / "last.pt"
+#: Where whole checkpoints lie, each strategy's in a folder of its own: what is resumed from.
+CHECKPOINTS, LAST = "checkpoint", "last.pt"
 #: The state is written anew at most this often while nothing but steps happens, in seconds.
 STATE_SECONDS = 2.0
 #: What :attr:`State.status` says of a training that has ended.
@@ -217,10 +217,15 @@ class Follower:
         return [event for event in events if event is not None]
 
 
+def has_checkpoint(folder: Path) -> bool:
+    """Whether there is a checkpoint to go on from."""
+    return any((Path(folder) / CHECKPOINTS).rglob(LAST))
+
+
 def holds_a_run(folder: Path) -> bool:
     """Whether a training has left steps or a model in the folder."""
     folder = Path(folder)
-    if (folder / CHECKPOINT).exists() or any(folder.glob("*.safetensors")):
+    if has_checkpoint(folder) or any(folder.glob("*.safetensors")):
         return True
     return any(isinstance(e, (Saved, Finished, Began)) for e in Follower(folder).news())
 

@@ -21,7 +21,6 @@ from napari_hsr.errors import FileError, InputError
 from napari_hsr.io.atomic import replacing
 from napari_hsr.training.events import Event
 from napari_hsr.training.journal import (
-    CHECKPOINT,
     EVENTS,
     LOG,
     RECIPE,
@@ -38,6 +37,8 @@ if TYPE_CHECKING:
 
 #: A process that was started and has not written yet counts as alive for so long, in seconds.
 START_SECONDS = 60.0
+#: So long a process that has written its last word is waited for, in seconds.
+END_SECONDS = 5.0
 #: How far the two words on when a process was created may lie apart, in seconds.
 CREATED_WITHIN = 2.0
 
@@ -59,7 +60,7 @@ class Status:
     text : str
         One sentence; of a process that died, with the last lines of its log under it.
     resumable : bool
-        Whether it can go on from a checkpoint.
+        Whether it can go on: from its last checkpoint, or anew where there is none yet.
     started : float
         In seconds since 1970.
     """
@@ -121,7 +122,6 @@ class Run:
             state.total,
             text,
             resumable=status in ("stopped", "failed", "died")
-            and (self.output / CHECKPOINT).is_file()
             and (self.output / RECIPE).is_file(),
             started=state.started,
         )
@@ -243,18 +243,21 @@ def start(recipe: Recipe, output: Path) -> Run:
 
 
 def resume(output: Path) -> Run:
-    """Let a run go on from its last checkpoint, in a process of its own.
+    """Let a run go on from its last checkpoint (anew without one), in a process of its own.
 
     Raises
     ------
     InputError
-        If it is running, or has no checkpoint.
+        If it is running, has finished, or its recipe is gone.
     """
     run = Run(output)
+    end = time.monotonic() + END_SECONDS  # it has said that it ended, and is about to
+    while not run.status().active and run.alive() and time.monotonic() < end:
+        time.sleep(0.05)
     if run.alive():
         raise InputError(f"{run.output} is being trained already.")
     if not run.status().resumable:
-        raise InputError(f"{run.output} holds no checkpoint to resume from: start it anew.")
+        raise InputError(f"{run.output} holds no training that could go on: start it anew.")
     before = read_state(run.output)
     state = State("starting", started=before.started, step=before.step, total=before.total)
     return _launch(run, state, command(run.output, resume=True))

@@ -50,6 +50,7 @@ class ResultView(QWidget):
         super().__init__(parent)
         self._viewer = viewer
         self._directory: Path | None = None
+        self._known: dict[Path | None, str] = {}  # what was imported before, by directory
         self._job: Job | None = None
         self.message = Message()
         self.table = FiguresTable()
@@ -115,7 +116,9 @@ class ResultView(QWidget):
             return
         self.outcome.show_info("Importing the model…")
         self.use_button.setEnabled(False)
-        self._job = Job(partial(import_work, self._directory), parent=self)
+        self._job = Job(
+            partial(import_work, self._directory, self._known.get(self._directory)), parent=self
+        )
         self._job.finished.connect(self._on_imported)
         self._job.failed.connect(lambda e: self.outcome.show_exception(e, "Importing the model"))
         self._job.ended.connect(self._on_ended)
@@ -142,6 +145,7 @@ class ResultView(QWidget):
         return target
 
     def _on_imported(self, name: str) -> None:
+        self._known[self._directory] = name
         models_changed()
         self.imported.emit(name)
         panel = open_reconstruct(self._viewer)
@@ -232,7 +236,7 @@ def weights_in(directory: Path) -> Path:
     return found[0]
 
 
-def import_work(directory: Path, cancel) -> Iterator[object]:
+def import_work(directory: Path, known: str | None, cancel) -> Iterator[object]:
     """Import the model of a directory under a name that is free; then its name.
 
     One that was imported before is not imported again.
@@ -246,7 +250,8 @@ def import_work(directory: Path, cancel) -> Iterator[object]:
     weights = weights_in(directory)
     own = read_card(weights).weights_sha256
     for name, (card, _) in stored().items():
-        if own and card.weights_sha256 == own and name.startswith(weights.stem):
+        same = own and card.weights_sha256 == own and name.startswith(weights.stem)
+        if same or name == known:
             yield name
             return
     taken, name, number = {*stored(), *bundled()}, weights.stem, 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import weakref
 from collections.abc import Callable
 from contextlib import suppress
 
@@ -142,33 +143,35 @@ class CloseGuard(QObject):
     def __init__(self, parent: QWidget, running: Callable[[], Run | None]):
         super().__init__(parent)
         self._running = running
-        self._window: QWidget | None = None
+        # Weak: a panel that Python keeps for a while must not keep the whole viewer.
+        self._window: Callable[[], QWidget | None] = lambda: None
         self.asks = _ask_and_wait
 
     @property
     def window(self) -> QWidget | None:
         """The main window that is watched."""
-        return self._window
+        return self._window()
 
     def watch(self, panel: QWidget) -> None:
         """Watch the main window that the panel is in now."""
         window = main_window(panel)
-        if window is not self._window:
-            if self._window is not None:
+        before = self.window
+        if window is not before:
+            if before is not None:
                 with suppress(RuntimeError):  # it was deleted
-                    self._window.removeEventFilter(self)
-            self._window = window
+                    before.removeEventFilter(self)
+            self._window = (lambda: None) if window is None else weakref.ref(window)
             if window is not None:
                 window.installEventFilter(self)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802 - Qt's name
         """Hold the closing up until there is an answer; scripts are not asked."""
-        if event.type() != QEvent.Type.Close or watched is not self._window:
+        if event.type() != QEvent.Type.Close or watched is not self.window:
             return False
         run = self._running()
         if run is None or QThread.currentThread().loopLevel() == 0:
             return False
-        answer = self.asks(self._window, run.name)
+        answer = self.asks(watched, run.name)
         if answer == CANCEL:
             event.ignore()
             return True

@@ -1,0 +1,207 @@
+"""What becomes of the model, and of a training when napari is closed."""
+
+from __future__ import annotations
+
+import shutil
+
+import pytest
+from napari._qt.qt_resources import get_stylesheet
+from qtpy.QtCore import Qt, QTimer
+from qtpy.QtWidgets import QApplication, QDockWidget, QMainWindow, QMessageBox
+
+from napari_hsr.errors import FileError
+from napari_hsr.models import load_model
+from napari_hsr.models.library import bundled
+from napari_hsr.training import process
+from napari_hsr.training.events import Finished
+from napari_hsr.training.recipe import ModelSettings, Recipe
+from napari_hsr.widgets.model_news import models_changed
+from napari_hsr.widgets.train import TrainWidget
+from napari_hsr.widgets.train_result import ResultView
+from napari_hsr.widgets.train_runs import CANCEL, LEAVE, STOP, answer_of, ask
+
+BEFORE, AFTER = {"psnr_db": 30.0, "sam_deg": 9.0}, {"psnr_db": 32.0, "sam_deg": 7.0}
+
+
+@pytest.fixture
+def result(viewer, qtbot, tmp_path):
+    """The end of a training that made a model."""
+    folder = tmp_path / "mine-2026"
+    (folder / "checkpoint").mkdir(parents=True)
+    (folder / "log.csv").write_text("step\n")
+    shutil.copyfile(bundled()["rootpoly-srgb"][1], folder / "mine.safetensors")
+    view = ResultView(viewer)
+    qtbot.addWidget(view)
+    event = Finished(str(folder), "The last weights.", BEFORE, AFTER, 61)
+    view.show_finished(event, ({"b": BEFORE, "c": BEFORE}, {"b": AFTER}))
+    return view
+
+
+def test_before_and_after_of_the_mean_and_of_each_image(result):
+    table = result.table
+    rows = [[table.item(r, c).text() for c in range(3)] for r in range(table.rowCount())]
+    assert rows == [
+        ["mean", "30.00 → 32.00", "9.00 → 7.00"],
+        ["b", "30.00 → 32.00", "9.00 → 7.00"],
+        ["c", "30.00 → –", "9.00 → –"],
+    ]
+    heads = [table.horizontalHeaderItem(c).text() for c in range(3)]
+    assert heads == ["Held out", "PSNR (dB)", "SAM (°)"]
+
+
+def test_where_nothing_was_better_there_is_no_model_to_use(result):
+    result.show_finished(Finished("", "Nothing was better than the start."), ({}, {}))
+    assert result.message.kind == "warning"
+    assert result.use_button.isHidden() or result._buttons.isHidden()
+
+
+def test_the_model_is_used_once_and_every_list_hears_of_it(result, qtbot):
+    heard = []
+    models_changed.connect(heard.append)
+    for _ in range(2):  # the second time it is there already
+        with qtbot.waitSignal(result.imported, timeout=60_000) as imported:
+            result.use_button.click()
+        assert imported.args == ["mine"]
+        qtbot.waitUntil(lambda: result.use_button.isEnabled())
+    models_changed.disconnect(heard.append)
+    assert len(heard) == 2
+    assert load_model("mine").name == "mine"
+    assert "mine is among your models now" in result.outcome.text()
+
+
+def test_it_is_chosen_in_reconstruct(viewer, result, qtbot):
+    from napari_hsr.widgets.reconstruct import ReconstructWidget
+    from napari_hsr.widgets.train_result import open_reconstruct
+
+    panel = ReconstructWidget(viewer)
+    qtbot.addWidget(panel)
+    shown = []
+
+    class Dock:
+        show = raise_ = staticmethod(lambda: shown.append(True))
+
+    class Window:
+        @staticmethod
+        def add_plugin_dock_widget(plugin, name):
+            assert (plugin, name) == ("napari-hsr", "Reconstruct")
+            return Dock, panel
+
+    assert open_reconstruct(viewer) is None  # it has no window
+    result._viewer = type("Viewer", (), {"window": Window})
+    with qtbot.waitSignal(result.imported, timeout=60_000):
+        result.use_button.click()
+    assert panel.model.name() == "mine"
+    assert shown
+    assert "chosen in Reconstruct" in result.outcome.text()
+    qtbot.waitUntil(lambda: panel._check is None and not panel._settle.isActive(), timeout=60_000)
+
+
+def test_export_of_the_weights_and_of_the_folder(result, tmp_path):
+    result.export_file(tmp_path / "copy.safetensors")
+    assert load_model(tmp_path / "copy.safetensors").bands == 31
+    target = tmp_path / "elsewhere"
+    target.mkdir()
+    made = result.export_folder(target)
+    assert sorted(p.name for p in made.iterdir()) == ["log.csv", "mine.safetensors"]
+    with pytest.raises(FileError, match="exists already"):
+        result.export_folder(target)
+
+
+# --- closing -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("key", [STOP, LEAVE, CANCEL])
+def test_the_question_has_an_answer_for_each_button(qtbot, key):
+    box = ask(None, "mine", may_cancel=True)
+    qtbot.addWidget(box)
+    QTimer.singleShot(50, next(b for b in box.buttons() if b.objectName() == key).click)
+    box.exec()
+    assert answer_of(box) == key
+    assert "mine is still running" in box.text()
+
+
+@pytest.fixture
+def docked(qtbot, training, found, tmp_path, viewer):
+    """A panel in a window, following a training at work."""
+    training("wait")
+    run = process.start(Recipe(name="mine", model=ModelSettings(start="x")), tmp_path / "run")
+    qtbot.waitUntil(lambda: run.status().step == 3, timeout=20_000)
+    window = QMainWindow()
+    window.setStyleSheet(get_stylesheet("dark"))
+    dock = QDockWidget("Train", window)
+    panel = TrainWidget(viewer)
+    dock.setWidget(panel)
+    window.addDockWidget(Qt.DockWidgetArea.RightDockWidgetArea, dock)
+    window.resize(300, 800)
+    qtbot.addWidget(window)
+    with qtbot.waitExposed(window):
+        window.show()
+    assert panel.run.output == run.output
+    return window, panel, dock, run
+
+
+@pytest.mark.parametrize(
+    ("answer", "closed", "alive"), [(CANCEL, False, True), (LEAVE, True, True), (STOP, True, False)]
+)
+def test_closing_napari_asks(docked, qtbot, answer, closed, alive):
+    window, panel, _, run = docked
+    asked = []
+    panel._guard.asks = lambda parent, name: asked.append(name) or answer
+    done = []
+    QTimer.singleShot(0, lambda: done.append(window.close()))  # inside an event loop
+    qtbot.waitUntil(lambda: bool(done))
+    assert asked == ["run"]
+    assert window.isVisible() is not closed
+    if alive:
+        qtbot.wait(200)
+        assert run.alive()
+    else:
+        qtbot.waitUntil(lambda: run.status().status == "stopped", timeout=20_000)
+
+
+def test_a_floating_panel_is_asked_for_with_the_window_it_belongs_to(docked, qtbot):
+    window, panel, dock, _ = docked
+    dock.setFloating(True)
+    qtbot.wait(20)
+    assert panel._guard.window is window
+
+
+def test_a_script_that_closes_the_viewer_is_not_asked(docked):
+    window, panel, _, run = docked
+    panel._guard.asks = lambda *_: pytest.fail("it was asked")
+    assert window.close()
+    assert run.alive()
+
+
+def test_closing_the_panel_asks_too(docked, qtbot):
+    window, panel, dock, run = docked
+    panel.setParent(None)  # as napari takes it out of its dock
+    window.removeDockWidget(dock)
+    qtbot.addWidget(panel)
+    boxes = [w for w in QApplication.topLevelWidgets() if isinstance(w, QMessageBox)]
+    (box,) = [b for b in boxes if b.isVisible()]
+    assert len(box.buttons()) == 2  # it is closed already: nothing to cancel
+    next(b for b in box.buttons() if b.objectName() == STOP).click()
+    qtbot.waitUntil(lambda: run.status().status == "stopped", timeout=20_000)
+    assert not panel._timer.isActive()
+
+
+def test_nothing_is_clipped_at_the_narrowest(docked, qtbot):
+    _, panel, _, _ = docked
+    panel.stop()
+    qtbot.waitUntil(lambda: panel._ended, timeout=20_000)
+    qtbot.wait(200)
+    assert panel.width() <= 300
+    for page in range(2):
+        panel.pages.setCurrentIndex(page)
+        qtbot.wait(50)
+        scroll = panel.pages.currentWidget()
+        assert scroll.widget().minimumSizeHint().width() <= scroll.viewport().width()
+    room = scroll.viewport().width()
+    label = panel.result.message._text
+    assert label.height() >= label.heightForWidth(label.width())
+    shown = [plot for plot in panel.progress.plots.values() if not plot.isHidden()]
+    assert shown
+    for plot in shown:
+        assert plot.mapTo(scroll.widget(), plot.rect().topRight()).x() <= room
+        assert plot.curves

@@ -1,0 +1,263 @@
+"""A training from Start to its end, in a process of its own, and found again."""
+
+from __future__ import annotations
+
+import shutil
+
+import numpy as np
+import pytest
+from napari.components import ViewerModel
+
+from napari_hsr.io import read
+from napari_hsr.training import process
+from napari_hsr.training.events import Began, Measured, Notice, Step
+from napari_hsr.viewer.layers import add_cube, add_photograph, is_cube
+from napari_hsr.widgets.train import TrainWidget
+from napari_hsr.widgets.train_data import PREVIEW_KEY
+from napari_hsr.widgets.train_progress import ProgressView
+from napari_hsr.widgets.train_runs import SEEN
+
+
+def start(panel, qtbot):
+    panel.start_button.click()
+    qtbot.waitUntil(lambda: panel.run is not None, timeout=10_000)
+    return panel.run
+
+
+def until_step_3(panel, qtbot):
+    qtbot.waitUntil(lambda: panel.status.step == 3, timeout=20_000)
+    panel._poll()
+
+
+def until_the_end(panel, qtbot):
+    qtbot.waitUntil(lambda: panel._ended, timeout=20_000)
+
+
+def test_from_start_to_a_better_model(ready, qtbot, training, tmp_path, viewer):
+    training("finish")
+    run = start(ready, qtbot)
+    until_the_end(ready, qtbot)
+    assert run.output.parent == process.data_folder()
+    assert run.output.name.startswith("rootpoly-srgb-tuned-")
+    recipe = run.recipe()
+    assert recipe.data.folder == tmp_path / "images"
+    assert (recipe.strategy, recipe.schedule.minutes) == ("auto", 10)
+    assert recipe.model.start == "rootpoly-srgb"
+    assert ready.result.message.text().startswith("Finished in 2 s. The last weights")
+    table = ready.result.table
+    assert not table.isHidden()
+    texts = [table.item(0, column).text() for column in range(3)]
+    assert texts == ["b", "30.00 → 32.00", "– → 7.00"]
+    assert not ready.result.use_button.isHidden()
+    assert (run.output / SEEN).exists()
+    assert ready.progress.bar.isHidden()
+    assert not ready.stop_button.isEnabled()
+    assert not ready.resume_button.isEnabled()
+
+
+def test_curves_have_axes_with_units_and_none_is_empty(ready, qtbot, training):
+    training("finish")
+    start(ready, qtbot)
+    until_the_end(ready, qtbot)
+    plots = ready.progress.plots
+    assert {key: plot.labels for key, plot in plots.items()} == {
+        "loss": ("step", "training loss"),
+        "psnr_db": ("step", "held-out PSNR (dB)"),
+        "sam_deg": ("step", "held-out SAM (°)"),
+    }
+    np.testing.assert_allclose(plots["loss"].curves[0].y, [1, 1 / 2, 1 / 3, 1 / 4, 1 / 5, 1 / 6])
+    assert list(plots["psnr_db"].curves[0].y) == [30.0, 32.0]
+    assert plots["psnr_db"].curves[1].name == "before training"
+    assert not any(plot.isHidden() for plot in plots.values())
+
+
+def test_stop_saves_and_resume_goes_on_in_the_same_curves(ready, qtbot, training):
+    training("wait")
+    start(ready, qtbot)
+    until_step_3(ready, qtbot)
+    assert not ready.result.use_button.isVisible()
+    assert "Step 3 of 6 · 4 patches/s · 3 s left" in ready.progress.status.text()
+    assert "On CPU, float32 · 1 image to train on, 1 held out" in ready.progress.where.text()
+    assert ready.stop_button.isEnabled()
+    ready.stop_button.click()
+    until_the_end(ready, qtbot)
+    assert "Stopped after step 3" in ready.result.message.text()
+    assert ready.resume_button.isEnabled()
+    training("finish")
+    ready.resume_button.click()
+    until_the_end(ready, qtbot)
+    assert ready.result.message.text().startswith("Finished")
+    assert [s.step for s in ready.progress.history.steps] == [1, 2, 3, 4, 5, 6]
+
+
+def test_a_crash_is_told_with_its_log_and_the_viewer_goes_on(ready, qtbot, training):
+    training("crash")
+    start(ready, qtbot)
+    until_the_end(ready, qtbot)
+    assert ready.result.message.kind == "error"
+    assert "killed or crashed" in ready.result.message.text()
+    assert "a line of the log" in ready.result.message.details()
+    assert ready.resume_button.isEnabled()
+    assert not ready.result.use_button.isVisible()
+
+
+def test_a_failure_is_told_in_its_own_words(ready, qtbot, training):
+    training("fail")
+    start(ready, qtbot)
+    until_the_end(ready, qtbot)
+    assert ready.result.message.text() == "The cube of a is broken."
+
+
+def test_layers_become_files_in_the_folder_of_the_run(panel, viewer, scene, qtbot, training, found):
+    training("finish")
+    data = panel.setup.data
+    data.source.setCurrentIndex(1)
+    for name in ("a", "b"):
+        cube, photo = scene(name)
+        layer = add_cube(viewer, cube, name=name)
+        data.layer_list.tick(layer, None)
+        photo_layer = add_photograph(viewer, photo, name=f"{name} rgb")
+        data.layer_list.tick(layer, photo_layer)
+    panel.setup.look()
+    qtbot.waitUntil(lambda: not panel.setup.looking)
+    panel.setup._on_held_out("a", True)
+    run = start(panel, qtbot)
+    recipe = run.recipe()
+    assert [pair.cube.name for pair in recipe.data.pairs] == ["a.h5", "b.h5"]
+    assert all(run.output in pair.cube.parents for pair in recipe.data.pairs)
+    np.testing.assert_array_equal(read(recipe.data.pairs[1].cube).data, scene("b")[0].data)
+    photo = read(recipe.data.pairs[0].rgb)
+    assert photo.encoding == "srgb"
+    assert "held-out a" in recipe.data.split_file.read_text()
+    until_the_end(panel, qtbot)
+
+
+def test_what_cannot_start_says_why_and_leaves_nothing_behind(ready, qtbot, monkeypatch):
+    def no(*_):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(process.subprocess, "Popen", no)
+    ready.start_button.click()
+    qtbot.waitUntil(lambda: ready._job is None)
+    assert ready.run is None
+    assert ready.obstacle.kind == "error"
+    assert process.find() == []
+    assert list(process.data_folder().glob("rootpoly*")) == []
+    assert ready.start_button.isEnabled()
+
+
+# --- found again ---------------------------------------------------------------------------------
+
+
+def test_a_running_training_is_found_by_the_next_panel(ready, qtbot, training, found):
+    training("wait")
+    run = start(ready, qtbot)
+    until_step_3(ready, qtbot)
+    ready._timer.stop()
+    other = TrainWidget(ViewerModel())
+    qtbot.addWidget(other)
+    assert other.run.output == run.output
+    assert other.pages.currentIndex() == 1
+    assert len(other.progress.history.steps) == 3
+    other.stop()
+    until_the_end(other, qtbot)
+    # Its end was seen: the next panel offers a new training, and lists it.
+    third = TrainWidget(ViewerModel())
+    qtbot.addWidget(third)
+    assert third.run is None
+    assert "stopped" in third.runs.itemText(1)
+    third.runs.activated.emit(1)
+    assert third.run.output == run.output
+    assert "Stopped after step 3" in third.result.message.text()
+    third.runs.activated.emit(0)
+    assert third.run is None
+    assert third.pages.currentIndex() == 0
+    assert third.progress.history.steps == []
+
+
+def test_a_training_that_ended_meanwhile_is_shown_first(qtbot, training, found, viewer, tmp_path):
+    training("finish")
+    from napari_hsr.training.recipe import ModelSettings, Recipe
+
+    run = process.start(Recipe(model=ModelSettings(start="x")), tmp_path / "run")
+    qtbot.waitUntil(lambda: not run.alive(), timeout=10_000)
+    panel = TrainWidget(viewer)
+    qtbot.addWidget(panel)
+    assert panel.run.output == run.output
+    assert panel.result.message.text().startswith("Finished")
+    assert len(viewer.layers) == 0  # nothing is put into the viewer by itself
+
+
+# --- the preview ---------------------------------------------------------------------------------
+
+
+def test_a_held_out_image_is_shown_while_it_learns(ready, qtbot, training, viewer, tmp_path):
+    training("wait")
+    run = start(ready, qtbot)
+    until_step_3(ready, qtbot)
+    write_preview(run.output, 0.5)
+    ready._show_preview(run, [measured()], True)
+    cube, sam = viewer.layers
+    assert is_cube(cube)
+    assert cube.name == "b, held out · prediction"
+    assert sam.name == "b, held out · SAM (°)"
+    assert sam.translate[-1] > cube.data.shape[-1]  # beside it
+    assert all(PREVIEW_KEY in layer.metadata for layer in viewer.layers)
+    assert ready.setup.data.layer_list.offered() == 0  # no data to train on
+    before = sam.contrast_limits
+    write_preview(run.output, 0.8)
+    ready._show_preview(run, [measured()], True)
+    assert list(viewer.layers) == [cube, sam]
+    assert cube.data[0, 0, 0] == pytest.approx(0.4)
+    assert sam.data[0, 0] == pytest.approx(2.0)
+    assert sam.contrast_limits == before  # what is learnt is seen
+    viewer.layers.remove(sam)
+    write_preview(run.output, 0.9)
+    ready._show_preview(run, [measured()], True)
+    assert list(viewer.layers) == [cube]  # what the user removed does not come back
+    (run.output / "preview.npz").write_bytes(b"half a file")
+    ready._show_preview(run, [measured()], True)
+    assert cube.data[0, 0, 0] == pytest.approx(0.45)
+
+
+def measured():
+    return Measured(3, {}, {"b": {}}, "preview.npz")
+
+
+def write_preview(folder, value):
+    nm = np.linspace(400, 700, 31)
+    truth = np.full((31, 12, 16), 0.5, np.float32)
+    sam = np.full((12, 16), 10 - 10 * value, np.float32)
+    np.savez(
+        folder / "preview.npz", prediction=truth * value, truth=truth, sam=sam, wavelengths_nm=nm
+    )
+
+
+# --- the words -----------------------------------------------------------------------------------
+
+
+def test_steps_done_again_after_a_resume_count_once(qtbot, viewer):
+    view = ProgressView(viewer)
+    qtbot.addWidget(view)
+    view.add([Began(0, 9, "CPU", "float32"), *(Step(s, 9, 1.0) for s in range(1, 8))])
+    view.add([Began(5, 9, "CPU", "float32"), Step(6, 9, 0.5)])
+    assert list(view.plots["loss"].curves[0].x) == [1, 2, 3, 4, 5, 6]
+
+
+def test_notices_stay_in_sight_and_a_doubtful_one_is_a_warning(qtbot, viewer):
+    view = ProgressView(viewer)
+    qtbot.addWidget(view)
+    view.add([Notice("The batch is halved.")])
+    assert view.notices.kind == "info"
+    view.add([Notice("It looks linear.", warning=True), Notice("The batch is halved.")])
+    assert view.notices.kind == "warning"
+    assert view.notices.text() == "The batch is halved.\nIt looks linear."
+
+
+def test_a_folder_that_went_away_is_no_crash(ready, qtbot, training):
+    training("finish")
+    run = start(ready, qtbot)
+    until_the_end(ready, qtbot)
+    shutil.rmtree(run.output)
+    ready.follow(run)
+    assert ready.result.message.kind == "error"

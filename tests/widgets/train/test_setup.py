@@ -1,0 +1,281 @@
+"""What is decided before a training: data, table, strategy, and the form of all settings."""
+
+from __future__ import annotations
+
+from html import unescape
+
+import numpy as np
+import pytest
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QCheckBox, QLineEdit
+
+from napari_hsr.errors import InputError
+from napari_hsr.models.card import ILL_POSED
+from napari_hsr.training import inspect as training_inspect
+from napari_hsr.training.recipe import Recipe
+from napari_hsr.viewer.layers import add_cube, add_photograph
+from napari_hsr.widgets.choosers import NarrowComboBox
+from napari_hsr.widgets.train_form import SettingsForm
+from napari_hsr.widgets.train_work import (
+    base_content,
+    camera_content,
+    faults_of,
+    stems_of,
+)
+
+from .conftest import row
+
+
+def look(panel, qtbot) -> None:
+    panel.setup.look_button.click()
+    qtbot.waitUntil(lambda: not panel.setup.looking)
+
+
+def test_it_says_what_is_missing_and_what_the_user_must_know(panel):
+    assert panel.setup.obstacle() == "Choose the folder of your images."
+    assert not panel.start_button.isEnabled()
+    assert not panel.setup.look_button.isEnabled()
+    said = unescape(panel.setup.caution.text())
+    assert ILL_POSED in said
+    assert "images like these" in said
+
+
+def test_a_folder_is_looked_at_by_itself(ready, found, tmp_path):
+    assert found.recipe.data.folder == tmp_path / "images"
+    assert ready.start_button.isEnabled()
+    assert "2 images to train on, 1 held out" in ready.setup.message.text()
+    table = ready.setup.table
+    assert table.rowCount() == 3
+    assert table.item(0, 0).text() == "a\n30 × 20 px, 31 bands"
+    assert not table.item(0, 0).icon().isNull()
+    states = [table.item(r, 1).checkState() == Qt.CheckState.Checked for r in range(3)]
+    assert states == [False, False, True]
+
+
+def test_problems_are_marked_in_the_row_with_their_sentence(panel, found, qtbot, tmp_path):
+    found.rows[0] = row("a", problem="The photograph a.png is smaller than its cube.")
+    found.rows[1] = row("b", warnings=("It looks linear.",))
+    panel.setup.data.set_folder(tmp_path)
+    qtbot.waitUntil(lambda: not panel.setup.looking)
+    table = panel.setup.table
+    assert table.sentences() == [
+        "✕ The photograph a.png is smaller than its cube.",
+        "⚠ It looks linear.",
+    ]
+    assert table.item(0, 0).background().color().red() > 200
+    assert panel.setup.message.kind == "warning"
+    assert "reason is in the row" in panel.setup.message.text()
+    assert not panel.start_button.isEnabled()
+    assert "smaller than its cube" in panel.start_button.toolTip()
+
+
+def test_one_image_is_refused_with_what_to_do(panel, found, qtbot, tmp_path):
+    found.rows[:] = [row("a")]
+    panel.setup.data.set_folder(tmp_path)
+    qtbot.waitUntil(lambda: not panel.setup.looking)
+    assert "add a second one" in panel.setup.message.text()
+    assert not panel.start_button.isEnabled()
+
+
+def test_the_user_chooses_what_is_held_out(ready):
+    assert ready.setup.split() == ""  # drawn by the training itself
+    table = ready.setup.table
+    table.item(0, 1).setCheckState(Qt.CheckState.Checked)
+    assert ready.setup.split() == "train b\nheld-out a\nheld-out c\n"
+    table.item(0, 1).setCheckState(Qt.CheckState.Unchecked)
+    table.item(2, 1).setCheckState(Qt.CheckState.Unchecked)
+    assert "held out" in ready.setup.obstacle()
+    assert not ready.start_button.isEnabled()
+
+
+def test_a_look_that_fails_says_why(panel, qtbot, monkeypatch, tmp_path):
+    def broken(*_, **__):
+        raise InputError("The folder holds nothing.")
+
+    monkeypatch.setattr(training_inspect, "inspect", broken)
+    panel.setup.data.set_folder(tmp_path)
+    qtbot.waitUntil(lambda: not panel.setup.looking)
+    assert panel.setup.message.text() == "The folder holds nothing."
+    assert panel.setup.obstacle() == "Look at the data first."
+
+
+def test_other_data_need_another_look(ready, tmp_path):
+    ready.setup.data.folder_line.setText(str(tmp_path / "others"))
+    assert ready.setup.findings is None
+    assert ready.setup.table.rowCount() == 0
+    assert not ready.start_button.isEnabled()
+
+
+# --- layers and cameras ------------------------------------------------------------------------
+
+
+def test_layers_are_paired_and_named_for_their_files(panel, viewer, scene, found, qtbot):
+    data = panel.setup.data
+    data.source.setCurrentIndex(1)
+    assert panel.setup.obstacle() == "Tick the cubes to train on."
+    for name in ("leaf one", "leaf two"):
+        cube, photo = scene(name)
+        add_cube(viewer, cube, name=name)
+        add_photograph(viewer, photo, name=f"{name} rgb")
+    assert data.layer_list.offered() == 2
+    by_name = {layer.name: layer for layer in viewer.layers}
+    data.layer_list.tick(by_name["leaf one"], by_name["leaf one rgb"])
+    data.layer_list.tick(by_name["leaf two"], by_name["leaf two rgb"])
+    look(panel, qtbot)
+    assert [cube.name for cube, _ in found.images] == ["leaf-one", "leaf-two"]
+    assert [photo.name for _, photo in found.images] == ["leaf-one", "leaf-two"]
+    assert not data.simulated()
+
+
+def test_the_likeliest_photograph_is_proposed(panel, viewer, scene):
+    for name in ("oak", "elm"):
+        cube, photo = scene(name)
+        add_photograph(viewer, photo, name=f"{name}, photographed")
+        add_cube(viewer, cube, name=f"{name}, measured")
+    shown = [chooser.currentText() for _, _, chooser, _ in panel.setup.data.layer_list._rows]
+    assert shown == ["with oak, photographed", "with elm, photographed"]
+
+
+def test_cubes_alone_are_photographed_by_a_camera(panel, viewer, scene, found, qtbot):
+    cube, _ = scene("leaf")
+    layer = add_cube(viewer, cube, name="leaf")
+    data = panel.setup.data
+    data.source.setCurrentIndex(1)
+    data.layer_list.tick(layer)
+    assert data.simulated()
+    assert not data.camera.isHidden()
+    data.camera.set_camera("Nikon 5100 (NPL)")
+    look(panel, qtbot)
+    assert found.recipe.data.simulate is True
+    assert found.recipe.camera.cameras == ("Nikon 5100 (NPL)",)
+    assert found.recipe.camera.encoding == "srgb"
+    ((_, photo),) = found.images
+    assert photo is None
+
+
+@pytest.mark.parametrize("camera", ["preset:ntire2022", "preset:ntire2020-clean", "cie-1964"])
+def test_every_camera_makes_a_recipe_that_can_be_carried_out(panel, camera):
+    from napari_hsr.cameras.capture import draw
+
+    panel.setup.data.camera.set_camera(camera)
+    recipe = panel.setup.recipe
+    nm = np.arange(400.0, 701.0, 10.0)
+    draw(recipe.camera, nm, np.random.default_rng(0), np.full((31, 4, 4), 0.5, np.float32))
+
+
+def test_a_model_of_a_cameras_own_values_gets_such(panel):
+    assert camera_content("cie-1931", "camera:nikon-d700") == {"cameras": ["cie-1931"]}
+
+
+# --- the form ----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def form(qtbot):
+    form = SettingsForm(Recipe, {"model"})
+    qtbot.addWidget(form)
+    form.set_content(base_content())
+    return form
+
+
+def test_the_form_has_every_setting_and_gives_back_what_it_shows(form):
+    names = {".".join(path) for path in form.fields}
+    assert {"seed", "batch.size", "optimiser.betas", "camera.jpeg", "engine.precision"} <= names
+    recipe, faults = faults_of(form.content())
+    assert faults == {}
+    assert recipe == Recipe.model_validate(base_content())
+
+
+def test_editors_follow_the_kind_of_the_setting(form):
+    kinds = {path: type(field.editor) for path, field in form.fields.items()}
+    assert kinds["augmentation", "flips"] is QCheckBox
+    assert kinds["engine", "precision"] is NarrowComboBox
+    assert kinds["batch", "size"] is QLineEdit
+    assert kinds["camera", "bits"] is NarrowComboBox  # 8, 16 or none
+    assert "discarded" not in form.fields["data", "hold_out"].toolTip()
+    assert "held out" in form.fields["data", "hold_out"].toolTip()
+
+
+@pytest.mark.parametrize(
+    ("path", "typed", "value"),
+    [
+        ("optimiser.learning_rate", "4e-4", 4e-4),
+        ("batch.size", "3", 3),
+        ("camera.exposure", "[0.5, 2]", (0.5, 2.0)),
+        ("camera.exposure", "1.5", 1.5),
+        ("camera.exposure", "", None),
+        ("data.wavelengths_nm", "[400, 500, 600]", (400.0, 500.0, 600.0)),
+        ("augmentation.scales", "[1, 0.5]", (1.0, 0.5)),
+        ("title", "My own", "My own"),
+        ("validation.patience", "", None),
+    ],
+)
+def test_what_is_typed_is_what_is_trained_with(form, path, typed, value):
+    form.fields[tuple(path.split("."))].editor.setText(typed)
+    recipe, faults = faults_of(form.content())
+    assert faults == {}
+    for name in path.split("."):
+        recipe = getattr(recipe, name)
+    assert recipe == value
+
+
+@pytest.mark.parametrize(
+    ("path", "typed", "sentence"),
+    [
+        ("batch.size", "0", "Expected a number of 1 or more, found 0."),
+        ("optimiser.learning_rate", "fast", "Expected a number, found fast."),
+        ("ema", "1.5", "below 1"),
+        ("camera.exposure", "[3, 1]", "from the least to the highest"),
+        ("loss", "[{kind: l3}]", "did you mean l1?"),
+    ],
+)
+def test_what_is_wrong_is_marked_with_its_sentence(form, path, typed, sentence):
+    place = tuple(path.split("."))
+    form.fields[place].editor.setText(typed)
+    form.show_faults(faults_of(form.content())[1])
+    assert sentence in form.fields[place].problem.text()
+    assert [p for p, f in form.fields.items() if f.problem.text()] == [place]
+    if len(place) > 1:
+        assert form.folds[place[:1]].is_open()
+    form.set_content(base_content())
+    form.show_faults(faults_of(form.content())[1])
+    assert not form.fields[place].problem.text()
+
+
+def test_a_wrong_setting_stops_the_start_and_a_right_one_lets_it(ready):
+    size = ready.setup.form.fields["schedule", "warmup"]
+    size.editor.setText("-1")
+    assert not ready.start_button.isEnabled()
+    assert "marked" in ready.start_button.toolTip()
+    size.editor.setText("5")
+    assert ready.start_button.isEnabled()
+    assert ready.setup.recipe.schedule.warmup == 5
+
+
+def test_steps_take_the_place_of_the_time_budget(panel):
+    panel.setup.minutes.setValue(7)
+    assert panel.setup.recipe.schedule.minutes == 7
+    panel.setup.form.fields["schedule", "steps"].editor.setText("200")
+    assert panel.setup.recipe.schedule.minutes is None
+    assert panel.setup.recipe.schedule.steps == 200
+
+
+def test_settings_that_decide_about_the_data_need_another_look(ready):
+    ready.setup.form.fields["optimiser", "learning_rate"].editor.setText("1e-4")
+    assert ready.setup.findings is not None
+    ready.setup.form.fields["batch", "patch"].editor.setText("16")
+    assert ready.setup.findings is None
+
+
+def test_a_name_that_is_none_is_told_beside_it(panel):
+    panel.setup.name.setText("my model")
+    panel.setup.name.textEdited.emit("my model")
+    assert "without spaces" in panel.setup.name_problem.text()
+    panel.setup.name.setText("mine")
+    panel.setup.name.textEdited.emit("mine")
+    assert not panel.setup.name_problem.text()
+    assert panel.setup.recipe.name == "mine"
+
+
+def test_names_of_files_are_fit_and_unlike_each_other():
+    assert stems_of(["a b", "a/b", "A-b", "…", "x"]) == ["a-b", "a-b-2", "A-b-3", "image", "x"]
