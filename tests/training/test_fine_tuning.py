@@ -127,7 +127,7 @@ def test_nothing_is_written_where_nothing_is_better(pairs, tmp_path, network):
 
 
 def test_a_stop_between_the_strategies_is_gone_on_from(pairs, tmp_path, network):
-    made = settings(pairs, tmp_path, network, strategy="auto")
+    made = settings(pairs, tmp_path, network, strategy="auto", anchor=0.5)
     whole, _ = run(made, tmp_path / "whole")
     stop, seen = threading.Event(), []
 
