@@ -165,6 +165,17 @@ def test_the_number_of_a_process_that_is_another_one_now_is_not_taken_for_it(tmp
     assert process.Run(folder).alive()
 
 
+def test_an_end_that_only_the_events_tell_is_one(tmp_path):
+    """The disk filled up between the two: it did not die."""
+    state = State("running", pid=2**22 + 1, created=1.0, started=1.0)
+    write_state(tmp_path, state)
+    (tmp_path / EVENTS).write_text(to_json(Began(0, 9, "CPU", "float32")) + "\n")
+    assert process.Run(tmp_path).status().status == "died"
+    with (tmp_path / EVENTS).open("a") as file:
+        file.write(to_json(Stopped(4, "resume")) + "\n")
+    assert process.Run(tmp_path).status().status == "stopped"
+
+
 def test_a_start_that_never_wrote_anything_is_not_alive_for_ever(tmp_path):
     folder = tmp_path / "run"
     folder.mkdir()

@@ -177,9 +177,19 @@ def ending(event: Event) -> str:
 
 
 def write_state(folder: Path, state: State) -> None:
-    """Write ``state.json``, whole or not at all."""
-    with replacing(Path(folder) / STATE) as temporary:
-        temporary.write_text(json.dumps(asdict(state)), encoding="utf-8")
+    """Write ``state.json``, whole or not at all.
+
+    On Windows a file cannot be replaced in the moment in which another process reads it.
+    """
+    for attempt in range(5):
+        try:
+            with replacing(Path(folder) / STATE) as temporary:
+                temporary.write_text(json.dumps(asdict(state)), encoding="utf-8")
+            return
+        except FileError as error:
+            if attempt == 4 or not isinstance(error.__cause__, PermissionError):
+                raise
+            time.sleep(0.05)
 
 
 def read_state(folder: Path) -> State | None:
@@ -215,6 +225,12 @@ class Follower:
         self._offset += len(whole)
         events = (from_json(line.decode("utf-8", "replace")) for line in whole.splitlines())
         return [event for event in events if event is not None]
+
+
+def last_event(folder: Path) -> Event | None:
+    """The last event of a run, None if there is none."""
+    events = Follower(folder).news()
+    return events[-1] if events else None
 
 
 def has_checkpoint(folder: Path) -> bool:

@@ -21,12 +21,15 @@ from napari_hsr.errors import FileError, InputError
 from napari_hsr.io.atomic import replacing
 from napari_hsr.training.events import Event
 from napari_hsr.training.journal import (
+    ENDS,
     EVENTS,
     LOG,
     RECIPE,
     STOP,
     Follower,
     State,
+    ending,
+    last_event,
     log_tail,
     read_state,
     write_state,
@@ -114,6 +117,8 @@ class Run:
         if status in ("starting", "running"):
             if alive:
                 status = "stopping" if (self.output / STOP).exists() else status
+            elif type(end := last_event(self.output)) in ENDS:  # the disk was full, say
+                status, text = ENDS[type(end)], ending(end)
             else:
                 status, text = "died", self._obituary(state)
         return Status(
@@ -121,8 +126,7 @@ class Run:
             state.step,
             state.total,
             text,
-            resumable=status in ("stopped", "failed", "died")
-            and (self.output / RECIPE).is_file(),
+            resumable=status in ("stopped", "failed", "died") and (self.output / RECIPE).is_file(),
             started=state.started,
         )
 

@@ -66,6 +66,7 @@ class TrainWidget(QWidget):
         self._job: Job | None = None
         self._finished: Finished | None = None
         self._ended = False
+        self._followed: dict[Path, Run] = {}
         self.runs = RunChooser()
         self.setup = Setup(viewer)
         self.progress = ProgressView(viewer)
@@ -143,6 +144,7 @@ class TrainWidget(QWidget):
         self.runs.set_run(None if run is None else Run(run.output))
         self.pages.setCurrentIndex(0 if run is None else 1)
         if run is not None:
+            self._followed[run.output] = self.run
             self.folder.setText(breakable(f"{run.output}"))
             self._poll()
         self._update_buttons()
@@ -199,7 +201,10 @@ class TrainWidget(QWidget):
             images = (before[1] if before else {}, best[1] if best else {})
             self.result.show_finished(self._finished, images)
         else:
-            self.result.show_end(status.status, status.text)
+            text = status.text
+            if text.startswith("unexpected"):  # a fault of the product: the log says where
+                text = f"{text[0].upper()}{text[1:]}\n{run.log(20)}"
+            self.result.show_end(status.status, text)
         mark_seen(run)
         self.runs.refresh()
 
@@ -232,8 +237,9 @@ class TrainWidget(QWidget):
     # --- the panel itself ------------------------------------------------------------------------
 
     def _running_run(self) -> Run | None:
-        run = self.run
-        return run if run is not None and run.status().active else None
+        """The training at work that was shown here last, whatever is shown now."""
+        known = reversed(self._followed.values())
+        return next((run for run in known if run.status().active), None)
 
     def event(self, event: QEvent) -> bool:
         """Watch the window that the panel is in, and ask when the panel is taken out of its dock."""

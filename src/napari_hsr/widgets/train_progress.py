@@ -156,7 +156,7 @@ def where_words(event: Began) -> str:
 
 def step_text(event: Step) -> str:
     """``Step 400 of 2,000 · 35 patches/s · 4 min left · 812 MB``."""
-    parts = [f"Step {event.step:,} of {event.total:,}"]
+    parts = [f"Step {event.step:,}" + (f" of {event.total:,}" if event.total else "")]
     if event.images_per_second:
         parts.append(f"{event.images_per_second:.3g} patches/s")
     if event.seconds_left:

@@ -266,7 +266,7 @@ def open_reconstruct(viewer):
     window = getattr(viewer, "window", None)
     if window is None:
         return None
-    dock, panel = window.add_plugin_dock_widget(PLUGIN, "Reconstruct")
+    dock, panel = window.add_plugin_dock_widget(PLUGIN, "Reconstruct", tabify=True)
     dock.show()
     dock.raise_()
     return panel

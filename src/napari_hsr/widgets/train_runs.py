@@ -61,11 +61,13 @@ class RunChooser(NarrowComboBox):
         self.refresh()
 
     def waiting(self) -> Run | None:
-        """The run that the user should see first: one at work, or one whose end was not shown."""
+        """The run that the user should see first: one at work, or the newest if its end was not
+        shown."""
         for run in self._runs:
             if run.status().active:
                 return run
-        return next((run for run in self._runs if not (run.output / SEEN).exists()), None)
+        newest = self._runs[0] if self._runs else None
+        return None if newest is None or (newest.output / SEEN).exists() else newest
 
     def showPopup(self) -> None:  # noqa: N802 - Qt's name
         """What was started elsewhere is there too."""

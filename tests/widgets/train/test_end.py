@@ -82,8 +82,8 @@ def test_it_is_chosen_in_reconstruct(viewer, result, qtbot):
 
     class Window:
         @staticmethod
-        def add_plugin_dock_widget(plugin, name):
-            assert (plugin, name) == ("napari-hsr", "Reconstruct")
+        def add_plugin_dock_widget(plugin, name, tabify):
+            assert (plugin, name, tabify) == ("napari-hsr", "Reconstruct", True)
             return Dock, panel
 
     assert open_reconstruct(viewer) is None  # it has no window
@@ -157,6 +157,12 @@ def test_closing_napari_asks(docked, qtbot, answer, closed, alive):
         assert run.alive()
     else:
         qtbot.waitUntil(lambda: run.status().status == "stopped", timeout=20_000)
+
+
+def test_a_training_that_is_not_shown_any_more_is_asked_for_too(docked):
+    _, panel, _, run = docked
+    panel.follow(None)
+    assert panel._running_run().output == run.output
 
 
 def test_a_floating_panel_is_asked_for_with_the_window_it_belongs_to(docked, qtbot):
