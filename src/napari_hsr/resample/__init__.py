@@ -1,9 +1,9 @@
 """Between coarse and fine pixels: exact ways down and up, and making the two agree."""
 
-from napari_hsr.resample.finesr import finesr
+from napari_hsr.resample.back_projection import Pass, Refinement, refine, refine_events
+from napari_hsr.resample.dualsr import finesr
 from napari_hsr.resample.kinds import BASELINES, DEGRADATIONS, KINDS, Kind, find
 from napari_hsr.resample.pair import check_pair
-from napari_hsr.resample.refine import Pass, Refinement, refine, refine_events
 from napari_hsr.resample.resize import (
     aligned,
     degrade,

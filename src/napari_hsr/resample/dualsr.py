@@ -2,7 +2,7 @@
 
 The second half of DualSR (Li et al.) takes two enlargements of the same coarse image: U, by the
 whole scale, and V, by half of it. U is brought down to V's size, held against V, and what is
-missing goes back up. :mod:`napari_hsr.resample.refine` is the general step, which holds any
+missing goes back up. :mod:`napari_hsr.resample.back_projection` is the general step, which holds any
 estimate against the coarse image itself.
 """
 

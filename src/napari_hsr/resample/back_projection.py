@@ -1,9 +1,10 @@
 """Back-projection: make a fine cube agree with the coarse one that it was made from.
 
 For an estimate x, a coarse cube y, a known way down D and a way up U, each pass adds what is
-missing, ``x + c U(y - D x)`` (Irani and Peleg, 1991). The gain c is that of FineSR (DualSR): the
-mean spectral angle between D x and y in degrees, at most 1. No truth is needed, and nothing is
-trained.
+missing, ``x + c U(y - D x)`` (Irani and Peleg, 1991). FineSR (DualSR) weights it by the spectral
+angle: its gain c is the mean angle between D x and y in degrees, at most 1. Passes then get
+smaller as spectra agree and the residual falls as 1 / passes; with a gain of 1 it falls
+geometrically, and reaches a tolerance. No truth is needed, and nothing is trained.
 
 All passes happen on the coarse grid. With r = y - D x a pass takes r to ``r - c D U r``, so the
 fine cube is read once at the beginning and touched once at the end: ``x + U(sum of c r)``.
@@ -30,9 +31,9 @@ from napari_hsr.resample.resize import Way, down_part, empty_fine, find_down, re
 if TYPE_CHECKING:
     import threading
 
-#: How the gain of a pass is found: FineSR's mean angle, or always 1.
-Gain = Literal["angle", "full"]
-GAINS = ("angle", "full")
+#: How the gain of a pass is found: always 1, or FineSR's mean angle.
+Gain = Literal["full", "angle"]
+GAINS = ("full", "angle")
 
 Place = Callable[[np.ndarray], Any]
 
@@ -114,9 +115,9 @@ def refine_events(
     scale: int | None = None,
     degradation: str | Kind = "bicubic-matlab",
     *,
-    gain: Gain = "angle",
+    gain: Gain = "full",
     tolerance: float = 1e-3,
-    iterations: int = 10,
+    iterations: int = 20,
     place: Place = np.asarray,
     cancel: threading.Event | None = None,
 ) -> Iterator[Progress | Refinement]:
@@ -174,6 +175,7 @@ def refine_events(
         ),
         _value_range=finite_range(data),
     )
+    yield Progress(work.total_steps, work.total_steps, "Done")
     yield Refinement(
         cube=cube,
         residual=residual,
@@ -193,9 +195,9 @@ def refine(
     scale: int | None = None,
     degradation: str | Kind = "bicubic-matlab",
     *,
-    gain: Gain = "angle",
+    gain: Gain = "full",
     tolerance: float = 1e-3,
-    iterations: int = 10,
+    iterations: int = 20,
     progress: Callable[[Progress], Any] | None = None,
     cancel: threading.Event | None = None,
 ) -> Cube:
@@ -212,10 +214,10 @@ def refine(
     degradation : str
         How the coarse cube is taken to have come from a fine one; see
         :func:`napari_hsr.resample.degrade`. A wrong one spoils the result.
-    gain : {"angle", "full"}
-        ``"angle"``: FineSR's, the mean spectral angle in degrees, at most 1, so that passes get
-        smaller as spectra agree. ``"full"``: always 1. Either is lowered where a pass would
-        raise the residual.
+    gain : {"full", "angle"}
+        ``"full"``: 1. ``"angle"``: FineSR's, the mean spectral angle in degrees, at most 1, so
+        that passes get smaller as spectra agree. Either is lowered where a pass would raise the
+        residual.
     tolerance : float
         It ends when the residual's root mean square falls to this share of the coarse cube's.
     iterations : int
@@ -279,11 +281,13 @@ class _Work:
         self.way, self.fine, self.coarse, self.place = way, fine, coarse, place
         self._cancel = cancel
         self._parts = list(way.parts(coarse.bands))
-        self._done, self._total = 0, len(self._parts) * (iterations + 3)
+        self._done, self.total_steps = 0, len(self._parts) * (iterations + 3)
 
     def measure(self) -> Iterator[Progress]:
         """The residual of the estimate."""
-        self.goal = self.place(read(self.coarse, slice(0, self.coarse.bands), slice(None)))
+        self.goal = self.place(
+            read(self.coarse, slice(0, self.coarse.bands), slice(0, self.way.height))
+        )
         self.residual = self.goal - 0
         for bands, rows in self._parts:
             yield self._progress("Bringing the estimate down")
@@ -343,7 +347,7 @@ class _Work:
     def _progress(self, message: str) -> Progress:
         self._stop_if_asked()
         self._done += 1
-        return Progress(self._done - 1, self._total, message)
+        return Progress(self._done - 1, self.total_steps, message)
 
     def _stop_if_asked(self) -> None:
         if self._cancel is not None and self._cancel.is_set():
