@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -37,25 +38,66 @@ def save(folder: Path, state: dict[str, Any], name: str = LAST) -> Path:
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
+        _settle(folder)
     except (OSError, RuntimeError) as error:
-        if temporary:
-            Path(temporary).unlink(missing_ok=True)
-        reason = _reason(error)
+        _forget(temporary)
+        stays = "; the last good one stays" if (folder / LAST).is_file() else ""
         raise FileError(
-            path, f"the checkpoint could not be written ({reason}); the last good one stays"
+            path, f"the checkpoint could not be written ({_reason(error)}){stays}"
         ) from error
     except BaseException:
-        if temporary:
-            Path(temporary).unlink(missing_ok=True)
+        _forget(temporary)
         raise
     return path
 
 
+def _forget(temporary: str | None) -> None:
+    if temporary:
+        with suppress(OSError):  # of a disk that is gone; clear_parts removes it later
+            Path(temporary).unlink(missing_ok=True)
+
+
+def _settle(folder: Path) -> None:
+    """The new name survives a power cut too, where a folder can be told so."""
+    if os.name != "posix":
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # some network file systems
+            raise
+    finally:
+        os.close(handle)
+
+
 def _reason(error: BaseException) -> str:
-    cause = error if isinstance(error, OSError) else error.__context__
-    if isinstance(cause, OSError) and cause.errno == errno.ENOSPC:
-        return "the disk is full"
-    return getattr(cause, "strerror", None) or str(error).split("\n")[0]
+    """Why, in words; torch hides the disk's fault behind one of its own."""
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, OSError):
+        cause = cause.__cause__ or cause.__context__
+    if isinstance(cause, OSError):
+        if cause.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)):
+            return "the disk is full"
+        return cause.strerror or str(cause)
+    return str(error).split("\n")[0]
+
+
+def check_writable(folder: Path) -> None:
+    """Whether checkpoints can be written to a folder; it is made if it is not there.
+
+    Raises
+    ------
+    FileError
+        If not: told before the work, not after it.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=folder, suffix=".part")
+        os.close(handle)
+        os.unlink(temporary)
+    except OSError as error:
+        raise FileError(folder, f"nothing can be written there ({_reason(error)})") from error
 
 
 def read(folder: Path, name: str = LAST) -> dict[str, Any] | None:
@@ -66,8 +108,6 @@ def read(folder: Path, name: str = LAST) -> dict[str, Any] | None:
     FileError
         If it is damaged, or of a later format.
     """
-    import pickle
-
     import torch
 
     path = folder / name
@@ -75,9 +115,12 @@ def read(folder: Path, name: str = LAST) -> dict[str, Any] | None:
         return None
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, ValueError, EOFError, pickle.UnpicklingError) as error:
+    except MemoryError:
+        raise
+    except Exception as error:  # a damaged archive is a fault of any kind
         raise FileError(
-            path, f"a checkpoint of a training was expected ({str(error).splitlines()[0]})"
+            path,
+            "it is damaged, or no checkpoint of a training; without it the training begins anew",
         ) from error
     if not isinstance(state, dict) or state.get("format") != FORMAT:
         raise FileError(path, f"a checkpoint of format {FORMAT} was expected")

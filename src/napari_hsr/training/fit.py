@@ -6,32 +6,34 @@ strategy, and what is best on the held-out images is written with its card.
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING
 
 from napari_hsr.errors import Cancelled, FileError, InputError
-from napari_hsr.training import cache, hardware, measure, networks, result
-from napari_hsr.training.events import Figures, Finished, Notice, Report, Stopped
-from napari_hsr.training.gradient import Fitted, fit
+from napari_hsr.training import cache, checkpointing, hardware, measure, networks, result
+from napari_hsr.training.events import Event as News
+from napari_hsr.training.events import Figures, Finished, Notice, Report, Saved, Stopped
+from napari_hsr.training.gradient import Fitted, Run, fit
 from napari_hsr.training.inspect import inspect
 from napari_hsr.training.patches import ModelInput, Patches
 
 if TYPE_CHECKING:
     from napari_hsr.models.descriptor import Model
-    from napari_hsr.training.batches import Batch
-    from napari_hsr.training.cache import Images
+    from napari_hsr.training.cache import CachedImage, Images
     from napari_hsr.training.findings import Findings
     from napari_hsr.training.recipe import Recipe
 
-#: Steps between two looks at whether the source files are still those that were decoded.
-LOOK_EVERY = 100
 #: Steps that an estimate takes, the first one not counted.
 TRIED = 3
+
+
+#: What a training comes to in a process that leads no others.
+ELSEWHERE = Finished("", "Another process of this training writes the model.")
 
 
 @dataclass
@@ -60,9 +62,9 @@ class Training:
     resume: bool = False
 
     @property
-    def names(self) -> tuple[list[str], list[str]]:
-        """Images trained on, and held out."""
-        return [i.name for i in self.images.train], [i.name for i in self.images.held_out]
+    def hashes(self) -> tuple[dict[str, str], dict[str, str]]:
+        """Images trained on, and held out: names and SHA-256 of their files."""
+        return _hashes(self.images.train), _hashes(self.images.held_out)
 
     def measure(self, model: Model, step: int) -> tuple[Figures, dict[str, Figures], str]:
         """Figures of the held-out images, and a preview of the first."""
@@ -97,25 +99,35 @@ class Training:
         return fit(
             recipe,
             model,
-            partial(self._batch, patches),
+            patches.batch,
             self.measure,
-            self.report,
+            Watching(self.images, self.report),
             self.stop,
             self.output / "checkpoint" / part,
             resume=self.resume,
             trained=trained,
-            names=self.names,
+            images=self.hashes,
+            log=self.output,
         )
 
-    def _batch(self, patches: Patches, step: int, rank: int, world: int) -> Batch:
-        if step % LOOK_EVERY == 0:
+
+class Watching:
+    """A report that also tells, at each checkpoint, when a source file is no longer as it was.
+
+    Training goes on with what was decoded; only a resume would find another image.
+    """
+
+    def __init__(self, images: Images, report: Report):
+        self.images, self.report = images, report
+        self.told: str | None = None
+
+    def __call__(self, event: News) -> None:
+        self.report(event)
+        if isinstance(event, Saved):
             changed = self.images.changed()
-            if changed:
-                raise InputError(
-                    f"{changed.rstrip('.')} while the training ran; it stopped, and the last "
-                    "checkpoint stays."
-                )
-        return patches.batch(step, rank, world)
+            if changed and changed != self.told:
+                self.report(Notice(changed, warning=True))
+            self.told = changed
 
 
 def prepare(
@@ -174,13 +186,17 @@ def train(
     problem = result.why_not_output(output, recipe.name)
     if problem:
         raise FileError(output, problem.removeprefix(f"{output} ").rstrip("."))
+    leads = hardware.place(recipe).leads
+    checkpointing.check_writable(output)
     began = time.monotonic()
     try:
         images, model = prepare(recipe, report, stop)
         training = Training(recipe, output, report, stop, images, model, resume)
-        return _by_strategy(training, began)
+        end = _by_strategy(training, began)
     except Cancelled:
-        return Stopped(0, resume_command(output))
+        end = Stopped(0, resume_command(output))
+    # A stop of all is no fault of this one, which the first would take its end for.
+    return end if leads else ELSEWHERE
 
 
 def resume_command(output: Path) -> str:
@@ -196,29 +212,35 @@ def _by_strategy(training: Training, began: float) -> Finished | Stopped:
         from napari_hsr.training import strategies
 
         return strategies.run(training, began)
-    before = None
-    if recipe.model.start is not None:
-        before = measure.measure(training.start, training.images.held_out, recipe)
     fitted = training.fit(training.start)
     if fitted.stopped:
         return Stopped(fitted.state.step, resume_command(training.output))
     if not hardware.place(recipe).leads:
-        return Finished("", "Another process of this training writes the model.")
-    chosen = recipe.validation.choose
-    if (
-        before is not None
-        and chosen != "last"
-        and not measure.better(fitted.mean, before.mean, chosen)
-    ):
-        return Finished(
-            "",
-            f"Nothing was kept: on the held-out images training came to "
-            f"{measure.words(fitted.mean)}, and the start has {measure.words(before.mean)}.",
-            before.mean,
-            fitted.mean,
-            time.monotonic() - began,
-        )
+        return ELSEWHERE
+    before = None
+    if recipe.model.start is not None:
+        before = _start_of(fitted, training)
+        chosen = recipe.validation.choose
+        if chosen != "last" and not measure.better(fitted.mean, before.mean, chosen):
+            return Finished(
+                "",
+                f"Nothing was kept: on the held-out images no step of {fitted.state.step} came to "
+                f"more than {measure.words(before.mean)}, which the start has.",
+                before.mean,
+                fitted.mean,
+                time.monotonic() - began,
+            )
     return finish(training, fitted, before, began)
+
+
+def _start_of(fitted: Fitted, training: Training) -> measure.Measurement:
+    """The figures that the start had on the held-out images."""
+    state = fitted.state
+    if state.start_mean:
+        return measure.Measurement(state.start_mean, state.start_images)
+    return measure.measure(
+        training.start, training.images.held_out, training.recipe, stop=training.stop
+    )
 
 
 def finish(
@@ -226,7 +248,6 @@ def finish(
     fitted: Fitted,
     before: measure.Measurement | None,
     began: float,
-    strategy: str = "",
 ) -> Finished:
     """Write the model directory of fitted weights.
 
@@ -238,13 +259,16 @@ def finish(
         Of the start model.
     began : float
         Of ``time.monotonic``.
-    strategy : str
-        That made the weights, where the recipe's is ``auto``.
     """
     recipe, images = training.recipe, training.images
     exact = measure.Measurement(fitted.mean, fitted.images)
     settled = result.settle(
-        fitted.weights, training.start.card, images.held_out, recipe, exact=exact
+        fitted.weights,
+        training.start.card,
+        images.held_out,
+        recipe,
+        stop=training.stop,
+        exact=exact,
     )
     place = hardware.place(recipe)
     seconds = max(fitted.state.seconds, time.monotonic() - began)
@@ -258,7 +282,6 @@ def finish(
         seconds=seconds,
         steps=fitted.step,
         machine=f"{place.words}, {place.precision}",
-        strategy=strategy,
     )
     after = settled.figures
     kept = f"The weights after {fitted.step} steps: {after.words()} on the held-out images"
@@ -267,7 +290,7 @@ def finish(
     return Finished(str(training.output), kept, before.mean if before else {}, after.mean, seconds)
 
 
-def _hashes(images) -> Mapping[str, str]:
+def _hashes(images: Sequence[CachedImage]) -> dict[str, str]:
     return {image.name: image.sha256 for image in images}
 
 
@@ -299,8 +322,6 @@ def estimate(recipe: Recipe, findings: Findings) -> Estimate:
 
     Nothing is written but the cache of decoded images.
     """
-    import tempfile
-
     stop = Event()
     images, model = prepare(recipe, lambda event: None, stop, findings)
     place = hardware.place(recipe)
@@ -309,36 +330,42 @@ def estimate(recipe: Recipe, findings: Findings) -> Estimate:
             len(images.train) + 2 * len(images.held_out)
         )
         return Estimate(took, hardware.memory(place), place.words, took, 1)
-    took = _seconds(lambda: measure.measure(model, images.held_out[:1], recipe))
-    measuring = took * len(images.held_out)
-    changes = {"steps": TRIED, "minutes": None}
-    short = recipe.model_copy(
-        update={
-            "schedule": recipe.schedule.model_copy(update=changes),
-            "engine": recipe.engine.model_copy(update={"tensorboard": False}),
-        }
-    )
-    patches = Patches(images.train, short, ModelInput.of(model))
-    ticks = []
-
-    def batch(step: int, rank: int, world: int) -> Batch:
-        ticks.append(time.monotonic())
-        return patches.batch(step, rank, world)
-
-    def nothing(model: Model, step: int) -> tuple[Figures, dict[str, Figures], str]:
-        ticks.append(time.monotonic())
-        return {"psnr_db": 0.0, "sam_deg": 0.0, "mrae": 0.0}, {}, ""
-
-    with tempfile.TemporaryDirectory() as folder:
-        fit(short, model, batch, nothing, lambda event: None, stop, Path(folder))
-    each = (ticks[-1] - ticks[2]) / max(1, len(ticks) - 3)
+    measuring = _seconds(lambda: measure.measure(model, images.held_out[:1], recipe))
+    measuring *= len(images.held_out)
+    each = _seconds_a_step(recipe, images, model, place.world)
+    every = recipe.validation.every
     if recipe.schedule.minutes is not None:
         seconds = recipe.schedule.minutes * 60
-        steps = int(seconds / (each + measuring / recipe.validation.every))
+        steps = max(1, int(seconds / (each + measuring / every)))
     else:
         steps = recipe.schedule.steps
-        seconds = steps * each + measuring * (2 + steps // recipe.validation.every)
+        # before the first step, on the way, after the last, and once more in half precision
+        seconds = steps * each + measuring * (2 + math.ceil(steps / every))
     return Estimate(seconds, hardware.memory(place), place.words, each, steps)
+
+
+def _seconds_a_step(recipe: Recipe, images: Images, model: Model, world: int) -> float:
+    """What a step takes one process, its share of the patches."""
+    import tempfile
+
+    def nothing(model: Model, step: int) -> tuple[Figures, dict[str, Figures], str]:
+        return {"psnr_db": 0.0, "sam_deg": 0.0, "mrae": 0.0}, {}, ""
+
+    changes = {
+        "schedule": {"steps": TRIED, "minutes": None},
+        "engine": {"tensorboard": False, "devices": 1, "nodes": 1},
+        "batch": {"size": recipe.batch.size // world},
+    }
+    short = recipe.model_copy(
+        update={key: getattr(recipe, key).model_copy(update=v) for key, v in changes.items()}
+    )
+    patches = Patches(images.train, short, ModelInput.of(model))
+    with tempfile.TemporaryDirectory() as folder:
+        run = Run(
+            short, model, patches.batch, nothing, lambda event: None, Event(), Path(folder) / "run"
+        )
+        run.result()
+    return sum(run.times[1:]) / len(run.times[1:])
 
 
 def _seconds(action) -> float:

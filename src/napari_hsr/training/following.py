@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import logging
 import time
-import warnings
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -12,6 +10,7 @@ from lightning.pytorch import Callback, Trainer
 
 from napari_hsr.training import hardware
 from napari_hsr.training.events import Step
+from napari_hsr.training.trainer import Signals
 
 if TYPE_CHECKING:
     from napari_hsr.training.gradient import Run
@@ -25,15 +24,30 @@ PACE = 0.5
 
 
 class Follow(Callback):
-    """Follows Lightning's loop: averages, reports, measures, saves, stops."""
+    """Follows Lightning's loop: averages, reports, measures, saves, stops.
+
+    Attributes
+    ----------
+    phase : {"batch", "step", "after"}
+        What is going on: gradients, the optimiser's step, or what follows it. A fault within a
+        step may have changed some of the weights and not others.
+    times : list of float
+        Seconds that each step took.
+    interrupted : bool
+        Whether Ctrl-C ended it at once.
+    """
 
     def __init__(self, run: Run, module: TrainingModule):
         self.run, self.module = run, module
         self.optimiser_steps = 0
-        self.patience_over = False
+        self.phase = "batch"
         self.times: list[float] = []
         self.reported = time.monotonic()
-        self.since = 0  # steps since the last report
+        self.interrupted = False
+        self.signals = Signals()
+
+    def on_train_start(self, trainer: Trainer, pl_module: TrainingModule) -> None:
+        self.signals.take_back()
 
     def on_fit_start(self, trainer: Trainer, pl_module: TrainingModule) -> None:
         run = self.run
@@ -52,44 +66,57 @@ class Follow(Callback):
             self.run.optimiser = _on_cpu(state)
             self.run.precision = dict(trainer.precision_plugin.state_dict())
 
+    def on_before_optimizer_step(self, trainer, pl_module, optimizer) -> None:
+        self.phase = "step"
+
     def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx) -> None:
         if trainer.global_step == self.optimiser_steps:
             return  # a part of a step
+        self.phase = "after"
         self.optimiser_steps = trainer.global_step
-        run, state = self.run, self.run.state
-        run.stepped(self.module)
+        run = self.run
+        run.stepped()
         now = time.monotonic()
         self.times.append(now - self.tick)
-        self.since += 1
+        if run.place.leads:
+            self._lead(trainer, now)
+        run.agree(pl_module.device)
+        if run.over():
+            self.keep_optimiser(trainer)
+            trainer.should_stop = True
+        self.phase = "batch"
+        self.tick = time.monotonic()
+
+    def _lead(self, trainer: Trainer, now: float) -> None:
+        """What one process does for all."""
+        run, state = self.run, self.run.state
+        save = state.step % run.recipe.engine.checkpoint_every == 0
         if not state.total and len(self.times) >= PROBE:
             counted = self.times[UNCOUNTED:]
             run.fix_total(sum(counted) / len(counted))
-        ended = state.total and state.step >= state.total
-        if run.place.leads:
-            if now - self.reported >= PACE or ended or state.step == 1:
-                self._report(trainer, now)
-            saved = False
-            if run.due():
-                self.keep_optimiser(trainer)
-                run.measure_now()
-                saved = True
-                patience = run.recipe.validation.patience
-                self.patience_over = bool(patience and state.strikes >= patience)
-            if not saved and state.step % run.recipe.engine.checkpoint_every == 0:
-                self.keep_optimiser(trainer)
-                run.save()
-        if ended or self.patience_over or run.stop.is_set():
+            save = True  # the number of steps would be another one next time
+        if now - self.reported >= PACE or state.complete or len(self.times) == 1:
+            self._report(trainer, now)
+        due = run.due()
+        if due or save:
             self.keep_optimiser(trainer)
-            trainer.should_stop = True
-        self.tick = time.monotonic()
+        if due:
+            run.measure_now()
+        if save and not due:
+            run.save()
+
+    def on_exception(self, trainer, pl_module, exception: BaseException) -> None:
+        self.interrupted = isinstance(exception, KeyboardInterrupt)
+        if not self.interrupted:  # then Lightning has them ignored
+            self.signals.remember()
+
+    def on_train_end(self, trainer, pl_module) -> None:
+        self.signals.remember()
 
     def _report(self, trainer: Trainer, now: float) -> None:
         run, state, seen = self.run, self.run.state, self.module.seen
         mean = sum(value for value, _ in seen) / len(seen)
-        terms = {
-            name: sum(t[name] for _, t in seen) / len(seen)
-            for name in (seen[-1][1] if seen else ())
-        }
+        terms = {name: sum(t[name] for _, t in seen) / len(seen) for name in seen[-1][1]}
         seen.clear()
         recent = self.times[-20:]
         each = sum(recent) / len(recent)
@@ -108,7 +135,7 @@ class Follow(Callback):
         run.report(event)
         if trainer.logger is not None:
             trainer.logger.log_metrics({"loss": mean, "learning_rate": rate, **terms}, state.step)
-        self.reported, self.since = now, 0
+        self.reported = now
 
 
 def _on_cpu(value: Any) -> Any:
@@ -120,30 +147,3 @@ def _on_cpu(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return type(value)(_on_cpu(v) for v in value)
     return value
-
-
-class quiet:  # noqa: N801
-    """Lightning tells of itself and of workers; the user has asked for neither."""
-
-    def __enter__(self) -> None:
-        self.catch = warnings.catch_warnings()
-        self.catch.__enter__()
-        for text in (
-            ".*does not have many workers.*",
-            ".*`IterableDataset` has `__len__`.*",
-            ".*GPU available but not used.*",
-            ".*TensorBoard.*",
-            ".*isinstance.*treespec.*",
-            ".*LeafSpec.*",
-            ".*pkg_resources.*",
-        ):
-            warnings.filterwarnings("ignore", text)
-        self.logs = [logging.getLogger(n) for n in ("lightning.pytorch", "lightning.fabric")]
-        self.levels = [log.level for log in self.logs]
-        for log in self.logs:
-            log.setLevel(logging.ERROR)
-
-    def __exit__(self, *exc: object) -> None:
-        for log, level in zip(self.logs, self.levels, strict=True):
-            log.setLevel(level)
-        self.catch.__exit__(*exc)

@@ -2,35 +2,39 @@
 
 The state of a fit is small and explicit: steps done, weights, their average, the optimiser's
 moments, and which weights were the best on the held-out images. Batches are a function of the
-step, the learning rate too, so that nothing else need be remembered.
+step, the learning rate and what a network draws at random too, so that nothing else need be
+remembered.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING, Any
 
 import torch
-from lightning.pytorch import Trainer
 from torch.utils.data import DataLoader
 
-from napari_hsr.errors import Cancelled, InputError
+from napari_hsr.errors import Cancelled, FileError, HSRError, InputError
 from napari_hsr.inference.work import give_back, ran_out
-from napari_hsr.training import checkpointing, hardware
+from napari_hsr.training import checkpointing, hardware, standing, trainer
 from napari_hsr.training.events import Began, Figures, Measured, Notice, Report, Saved
-from napari_hsr.training.following import Follow, quiet
+from napari_hsr.training.following import Follow
 from napari_hsr.training.losses import Loss
 from napari_hsr.training.measure import better
-from napari_hsr.training.module import Average, StepBatches, TrainingModule
+from napari_hsr.training.module import Average, NotFiniteError, StepBatches, TrainingModule
+from napari_hsr.training.standing import Fitted, State
 
 if TYPE_CHECKING:
     from napari_hsr.models.descriptor import Model
     from napari_hsr.training.batches import Batch
     from napari_hsr.training.recipe import Recipe
+    from napari_hsr.training.standing import Hashes
+
+__all__ = ["Fitted", "NotFiniteError", "Run", "State", "fit"]
 
 #: More steps than any training takes, while their number is not known.
 _MANY = 10**9
@@ -39,62 +43,13 @@ _MANY = 10**9
 Measure = Callable[["Model", int], tuple[Figures, dict[str, Figures], str]]
 
 
-@dataclass
-class State:
-    """Where a fit stands."""
-
-    step: int = 0
-    total: int = 0
-    parts: int = 1
-    seconds: float = 0.0
-    measured: int = -1
-    strikes: int = 0
-    best_step: int = -1
-    best_file: str = ""
-    best_mean: Figures = field(default_factory=dict)
-    best_images: dict[str, Figures] = field(default_factory=dict)
-    done: bool = False
+def fit(*arguments: Any, **settings: Any) -> Fitted:
+    """Fit a model's weights to batches: :class:`Run` from its beginning to its end."""
+    return Run(*arguments, **settings).result()
 
 
-@dataclass(frozen=True)
-class Fitted:
-    """What a fit came to.
-
-    Attributes
-    ----------
-    weights : dict of str to Tensor
-        The best on the held-out images; those of the last step if the recipe chooses so.
-    mean, images : dict
-        Their figures.
-    step : int
-        The step that they are of.
-    state : State
-    stopped : bool
-        Stopped on request before the end.
-    """
-
-    weights: dict[str, torch.Tensor]
-    mean: Figures
-    images: dict[str, Figures]
-    step: int
-    state: State
-    stopped: bool
-
-
-def fit(
-    recipe: Recipe,
-    model: Model,
-    batches: Callable[[int, int, int], Batch],
-    measure: Measure,
-    report: Report,
-    stop: Event,
-    folder: Path,
-    *,
-    resume: bool = False,
-    trained: Sequence[str] | None = None,
-    names: tuple[Sequence[str], Sequence[str]] = ((), ()),
-) -> Fitted:
-    """Fit a model's weights to the batches.
+class Run:
+    """Fit a model's weights to batches.
 
     Parameters
     ----------
@@ -109,15 +64,18 @@ def fit(
         Figures of a model on the held-out images.
     report : callable
     stop : threading.Event
-        When set, the step at hand is finished, everything saved, and the fit returns.
+        When set, the step at hand is finished, everything saved, and the fit returns. With
+        several processes, one that is asked to stop sets it in all of them.
     folder : Path
         Of the checkpoints.
     resume : bool
         Go on from the last checkpoint, if there is one.
     trained : sequence of str, optional
         Names of the weights that are trained; None: all.
-    names : pair of sequences
-        Images trained on and held out, for the report.
+    images : pair of mappings
+        Images trained on and held out, with the SHA-256 of their files.
+    log : Path, optional
+        Folder of TensorBoard's; None: that of ``folder``.
 
     Raises
     ------
@@ -125,35 +83,37 @@ def fit(
         If the loss becomes NaN or infinite; a checkpoint of the last good step is written.
     FileError
         If a checkpoint cannot be written, or the one to resume from is damaged.
+    InputError
+        If nothing of the model can be trained, there is too little memory for a single patch, or
+        the images are no longer those of the checkpoint.
     """
-    return Run(
-        recipe, model, batches, measure, report, stop, folder, resume, trained, names
-    ).result()
 
-
-class Run:
     def __init__(
-        self, recipe, model, batches, measure, report, stop, folder, resume, trained, names
+        self,
+        recipe: Recipe,
+        model: Model,
+        batches: Callable[[int, int, int], Batch],
+        measure: Measure,
+        report: Report,
+        stop: Event,
+        folder: Path,
+        *,
+        resume: bool = False,
+        trained: Sequence[str] | None = None,
+        images: tuple[Hashes, Hashes] = ({}, {}),
+        log: Path | None = None,
     ):
         self.recipe, self.model, self.batches, self.measure = recipe, model, batches, measure
-        self.report, self.stop, self.folder, self.names = report, stop, folder, names
+        self.report, self.stop, self.folder, self.images = report, stop, folder, images
+        self.log = log or folder.parent
         self.place = hardware.place(recipe)
-        self.state = State(total=recipe.schedule.steps or 0, parts=recipe.batch.accumulate)
+        self.identity = standing.identity(recipe, images)
         self.network = self._network(trained)
-        saved = checkpointing.read(folder) if resume else None
-        self.optimiser: dict[str, Any] | None = None
-        self.precision: dict[str, Any] = {}
-        if saved:
-            self.network.load_state_dict(saved["weights"])
-        self.average = Average(self.network, recipe.ema)
-        if saved:
-            self.average.weights = saved["average"]
-            self.optimiser, self.precision = saved["optimiser"], saved["precision"]
-            self.state = State(**saved["state"])
+        self.times: list[float] = []  # seconds of the steps of this try
+        self._begin(checkpointing.read(folder) if resume else None)
         self.before = self.state.seconds
         self.began = time.monotonic()
-        self.measuring = 0.0  # seconds that measurements took
-        self.of_measurement = 0.0  # of the last one
+        self.of_measurement = 0.0  # seconds that the last one took
 
     def _network(self, trained: Sequence[str] | None) -> torch.nn.Module:
         """A copy of the model's module that can be trained."""
@@ -162,29 +122,63 @@ class Run:
         weights = checkpointing.copy_of(self.model.module.state_dict())
         network = from_state_dict(weights, self.model.card).module.train()
         known = dict(network.named_parameters())
-        for name, parameter in known.items():
-            parameter.requires_grad_(trained is None or name in trained)
         missing = set(trained or ()) - set(known)
         if missing:
             raise InputError(f"There are no weights named {', '.join(sorted(missing))}.")
+        chosen = known if trained is None else trained
+        if not chosen:
+            raise InputError(
+                f"{self.model.name} has no weights that steps could train: choose the strategy "
+                "adapter, or another start."
+            )
+        for name, parameter in known.items():
+            parameter.requires_grad_(name in chosen)
         return network
+
+    def _begin(self, saved: dict[str, Any] | None) -> None:
+        """Stand where a checkpoint says, or at the start."""
+        self.optimiser: dict[str, Any] | None = None
+        self.precision: dict[str, Any] = {}
+        if saved is None:
+            self.network.load_state_dict(self.model.module.state_dict())
+            self.average = Average(self.network, self.recipe.ema)
+            self.state = State(
+                total=self.recipe.schedule.steps or 0, parts=self.recipe.batch.accumulate
+            )
+            return
+        path = self.folder / checkpointing.LAST
+        standing.check_same(saved, self.identity, path)
+        try:
+            self.network.load_state_dict(saved["weights"])
+            self.average = Average(self.network, self.recipe.ema)
+            self.average.weights = saved["average"]
+            self.optimiser, self.precision = saved["optimiser"], saved["precision"]
+            self.state = State.from_dict(saved["state"])
+        except (KeyError, RuntimeError, TypeError) as error:
+            raise FileError(path, "it is of another network than this training's") from error
 
     # ------------------------------------------------------------------ the run
 
     def result(self) -> Fitted:
+        """Take all steps that are left."""
         if self.place.leads:
-            checkpointing.clear_parts(self.folder) if self.folder.is_dir() else None
+            if self.folder.is_dir():
+                checkpointing.clear_parts(self.folder)
             self._measure_start()
-        while not (self.state.done or self.stop.is_set()):
-            try:
-                self._train()
-            except (RuntimeError, MemoryError) as error:
-                if not ran_out(error) or not self._halve():
-                    raise
+        while not (self.over() or self.stop.is_set()):
+            self._train()
         return self._fitted()
 
+    def over(self) -> bool:
+        """Whether no step is to be taken any more: done, no better for too long, or stopped."""
+        return self.state.complete or self._patience_over() or self.stop.is_set()
+
+    def _patience_over(self) -> bool:
+        patience = self.recipe.validation.patience
+        return bool(patience and self.state.strikes >= patience)
+
     def _measure_start(self) -> None:
-        """The held-out images before the first step."""
+        """The held-out images before the first step, or where a measurement was broken off."""
         if self.state.measured < 0 or self.due():
             self.measure_now()
         self.report(
@@ -193,84 +187,102 @@ class Run:
                 self.state.total,
                 self.place.words,
                 self.place.precision,
-                tuple(self.names[0]),
-                tuple(self.names[1]),
+                tuple(self.images[0]),
+                tuple(self.images[1]),
             )
         )
 
-    def _halve(self) -> bool:
-        """Half as many patches at a time, the same step; False if there is but one."""
-        at_once = self.recipe.batch.size // (self.state.parts * self.place.world)
-        if at_once < 2:
-            return False
-        self.state.parts *= 2
+    def _halve(self) -> None:
+        """Half as many patches at a time, the same step.
+
+        Raises
+        ------
+        InputError
+            If there is but one, or other processes would have to do the same.
+        """
+        size, world = self.recipe.batch.size, self.place.world
+        at_once = size // (self.state.parts * world)
+        parts = next(
+            (size // n for n in range(at_once // 2, 0, -1) if size // world % n == 0), None
+        )
+        if parts is None:
+            raise InputError(
+                f"There is not enough memory for a single patch of {self.recipe.batch.patch} x "
+                f"{self.recipe.batch.patch}: set batch.patch to less."
+            )
+        parts //= world
+        if world > 1:
+            raise InputError(
+                f"There is not enough memory for {at_once} patches at a time in each of {world} "
+                f"processes: set batch.accumulate to {parts}."
+            )
+        self.state.parts = parts
         self.report(
             Notice(
                 f"There was not enough memory for {at_once} patches at a time: going on with "
-                f"{at_once // 2} at a time, whose gradients are added, so that a step stays "
-                f"{self.recipe.batch.size} patches.",
+                f"{size // parts} at a time, whose gradients are added, so that a step stays "
+                f"{size} patches.",
                 warning=True,
             )
         )
+        self.network.zero_grad(set_to_none=True)
         give_back(self.place.device)
-        return True
 
     def _train(self) -> None:
-        """Steps until the end, a stop, or a fault."""
-        recipe, place = self.recipe, self.place
-        torch.manual_seed(recipe.seed + self.state.step)
-        self.loss = loss = Loss(recipe.loss, self.total(), self.report)
-        module = TrainingModule(self.network, loss, recipe, self.total)
+        """Steps until the end, a stop, or a fault; out of memory they are taken in more parts."""
+        self.loss = Loss(self.recipe.loss, self.total(), self.report)
+        start = self.model.module.state_dict()
+        module = TrainingModule(self.network, self.loss, self.recipe, self.total, start)
         follow = Follow(self, module)
+        self.times = follow.times
+        place, state = self.place, self.state
         data = StepBatches(
-            self.batches, self.state.step, self.total, self.state.parts, place.rank, place.world
+            self.batches, state.step, self.total, state.parts, place.rank, place.world
         )
-        workers = place.workers
-        loader = DataLoader(data, batch_size=None, num_workers=workers)
-        with quiet():
-            trainer = Trainer(
-                **place.arguments,
-                max_epochs=1,
-                accumulate_grad_batches=self.state.parts,
-                gradient_clip_val=recipe.optimiser.clip or None,
-                callbacks=[follow],
-                logger=self._logger(),
-                limit_val_batches=0,
-                num_sanity_val_steps=0,
-                enable_checkpointing=False,
-                enable_progress_bar=False,
-                enable_model_summary=False,
-                use_distributed_sampler=False,
-            )
+        loader = DataLoader(data, batch_size=None, num_workers=place.workers)
+        with trainer.quiet():
+            loop = trainer.make(self.recipe, place, self.network, state.parts, follow, self.log)
             try:
-                trainer.fit(module, loader)
-            except BaseException:
-                follow.keep_optimiser(trainer)
-                if self.place.leads and self.state.step > 0:
+                loop.fit(module, loader)
+            except (RuntimeError, MemoryError) as error:
+                if not ran_out(error) or follow.phase == "after":
+                    raise
+                self._step_back(follow, loop)
+                self._halve()
+                return
+            except HSRError as error:
+                if follow.phase == "after" or isinstance(error, FileError):
+                    raise  # what could not be written, would not be now
+                self._step_back(follow, loop)
+                if place.leads:
                     self.save()
+                    raise
+                self.stop.set()  # the first process tells of it
+                return
+            except SystemExit:
+                if follow.interrupted:  # Lightning makes it of Ctrl-C
+                    raise KeyboardInterrupt from None
                 raise
+            finally:
+                follow.signals.take_back()
         self.network.to("cpu")
-        complete = bool(self.state.total) and self.state.step >= self.state.total
-        self.state.done = complete or follow.patience_over
         if place.leads:
-            if self.state.done and self.state.measured != self.state.step:
+            if (state.complete or self._patience_over()) and state.measured != state.step:
                 self.measure_now()
             self.save()
+
+    def _step_back(self, follow: Follow, loop: Any) -> None:
+        """Stand after the last whole step again, when one was broken off."""
+        self.network.to("cpu")
+        if follow.phase == "step":  # some weights have taken it, and some have not
+            self._begin(checkpointing.read(self.folder))
+            return
+        self.average.restore_buffers(self.network)
+        follow.keep_optimiser(loop)
 
     def total(self) -> int:
         """Steps in all; very many while it is not known."""
         return self.state.total or _MANY
-
-    def _logger(self):
-        if not (self.recipe.engine.tensorboard and self.place.leads):
-            return False
-        try:
-            import tensorboard  # noqa: F401
-        except ImportError:
-            return False
-        from lightning.pytorch.loggers import TensorBoardLogger
-
-        return TensorBoardLogger(self.folder.parent, name="", version="tensorboard")
 
     # ------------------------------------------------------------------ after a step
 
@@ -278,10 +290,21 @@ class Run:
         """Seconds of this fit, earlier tries counted in."""
         return self.before + time.monotonic() - self.began
 
-    def stepped(self, module: TrainingModule) -> None:
+    def stepped(self) -> None:
         """A step of the optimiser is complete."""
         self.state.step += 1
         self.average.update(self.network, self.state.step)
+
+    def agree(self, device: torch.device) -> None:
+        """All processes of a step know what the first one decided, and whether one is to stop."""
+        if self.place.world > 1:
+            mine = (self.state.total, self.state.strikes) if self.place.leads else (0, 0)
+            known = torch.tensor([*mine, self.stop.is_set()], dtype=torch.int64, device=device)
+            torch.distributed.all_reduce(known, op=torch.distributed.ReduceOp.MAX)
+            self.state.total, self.state.strikes, stop = known.tolist()
+            if stop:
+                self.stop.set()
+        self.loss.total_steps = self.total()
 
     def fix_total(self, seconds_a_step: float) -> None:
         """Turn the time budget into a number of steps, once."""
@@ -289,7 +312,6 @@ class Run:
         each = seconds_a_step + self.of_measurement / self.recipe.validation.every
         more = int((left - self.of_measurement) / each)
         self.state.total = self.state.step + max(1, more)
-        self.loss.total_steps = self.state.total
         self.report(
             Notice(
                 f"{self.recipe.schedule.minutes:g} minutes are {self.state.total} steps of "
@@ -301,7 +323,7 @@ class Run:
         """Whether the held-out images are to be measured now."""
         step = self.state.step
         return step != self.state.measured and (
-            step % self.recipe.validation.every == 0 or step == self.state.total
+            step % self.recipe.validation.every == 0 or self.state.complete
         )
 
     def rebuilt(self) -> Model:
@@ -311,29 +333,32 @@ class Run:
         weights = checkpointing.copy_of(self.average.weights)
         return from_state_dict(weights, self.model.card)
 
-    def measure_now(self) -> bool:
-        """Measure, report, and keep the weights if they are the best; whether they are."""
+    def measure_now(self) -> None:
+        """Measure, report, and keep the weights if they are the best."""
         start = time.monotonic()
         state, model = self.state, self.rebuilt()
         try:
             mean, images, preview = self.measure(model, state.step)
         except Cancelled:  # a stop need not wait: it is measured when the run goes on
-            return False
+            return
         choose = self.recipe.validation.choose
-        best = choose == "last" or better(mean, state.best_mean or None, choose)
+        best = (
+            choose == "last" or not state.best_file or better(mean, state.best_mean or None, choose)
+        )
         state.measured = state.step
+        if state.step == 0:
+            state.start_mean, state.start_images = mean, images
         if best:
             file = f"best-{state.step}.pt"
-            checkpointing.save(self.folder, {"weights": model.module.state_dict()}, file)
+            content = {"weights": model.module.state_dict(), **self.identity}
+            checkpointing.save(self.folder, content, file)
             state.best_step, state.best_file = state.step, file
             state.best_mean, state.best_images, state.strikes = mean, images, 0
         else:
             state.strikes += 1
         self.of_measurement = time.monotonic() - start
-        self.measuring += self.of_measurement
         self.report(Measured(state.step, mean, images, preview, best))
         self.save()
-        return best
 
     def save(self) -> None:
         """The checkpoint; the weights that it calls the best are there before it is."""
@@ -341,6 +366,7 @@ class Run:
         path = checkpointing.save(
             self.folder,
             {
+                **self.identity,
                 "state": {**vars(self.state)},
                 "weights": checkpointing.copy_of(self.network.state_dict()),
                 "average": checkpointing.copy_of(self.average.weights),
@@ -357,6 +383,10 @@ class Run:
         mean, images, step = state.best_mean, state.best_images, state.step
         if self.place.leads and state.best_file:
             saved = checkpointing.read(self.folder, state.best_file)
+            if saved is None:
+                raise FileError(self.folder / state.best_file, "the best weights are gone")
             weights, step = saved["weights"], state.best_step
-        stopped = not state.done
-        return Fitted(checkpointing.copy_of(weights), mean, images, step, replace(state), stopped)
+        ended = state.complete or self._patience_over()
+        if self.place.leads:
+            ended = ended and state.measured == state.step
+        return Fitted(checkpointing.copy_of(weights), mean, images, step, replace(state), not ended)

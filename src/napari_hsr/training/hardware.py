@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
     from napari_hsr.training.recipe import Recipe
 
-_LIGHTNING = {"float32": "32-true", "bfloat16": "bf16-mixed", "float16": "16-mixed"}
+#: Processes that make batches for a GPU.
+WORKERS = 4
 
 
 @dataclass(frozen=True)
@@ -31,8 +32,11 @@ class Place:
         This process among those that share a step.
     workers : int
         Processes that make batches.
-    arguments : dict
-        For Lightning's Trainer.
+    devices : int or list of int
+        On this node: how many, or which GPU.
+    nodes : int
+    started_by : {"own", "torchrun", "slurm"}
+        Who starts the processes; ``own``: the first one does.
     """
 
     device: torch.device
@@ -41,7 +45,9 @@ class Place:
     rank: int
     world: int
     workers: int
-    arguments: dict[str, Any]
+    devices: int | list[int]
+    nodes: int
+    started_by: str
 
     @property
     def leads(self) -> bool:
@@ -52,7 +58,7 @@ class Place:
 def place(recipe: Recipe) -> Place:
     """The place that a recipe asks for, as this process sees it.
 
-    Processes started by ``torchrun`` share each step; so do ``engine.devices`` and
+    Processes started by ``torchrun`` or SLURM share each step; so do ``engine.devices`` and
     ``engine.nodes``.
 
     Raises
@@ -65,39 +71,93 @@ def place(recipe: Recipe) -> Place:
 
     from napari_hsr.inference.devices import resolve
 
-    engine, size = recipe.engine, recipe.batch.size
+    engine = recipe.engine
     device = resolve(engine.device)
-    world = int(os.environ.get("WORLD_SIZE", engine.devices * engine.nodes))
-    rank = int(os.environ.get("RANK", os.environ.get("LOCAL_RANK", 0)))
-    share = world * recipe.batch.accumulate
-    if size % share:
-        raise InputError(
-            f"batch.size is {size}, but {world} processes in {recipe.batch.accumulate} parts need a "
-            f"multiple of {share}."
-        )
+    started_by, rank, world, local = _share(engine.devices, engine.nodes)
+    _check_share(recipe, world)
     precision = _precision(engine.precision, device)
-    local = int(os.environ.get("LOCAL_WORLD_SIZE", engine.devices))
-    nodes = max(1, world // max(1, local)) if "WORLD_SIZE" in os.environ else engine.nodes
     devices: Any = local
-    if device.type == "cuda" and world == 1:
-        devices = [device.index or 0]
-    arguments = {
-        "accelerator": device.type if device.type != "cuda" else "gpu",
-        "devices": devices,
-        "num_nodes": nodes,
-        "precision": _LIGHTNING[precision],
-    }
-    if world > 1:
-        arguments["strategy"] = "ddp"
-    words = f"CPU, {torch.get_num_threads()} threads"
+    if device.type == "cuda":
+        present = torch.cuda.device_count()
+        if local > present:
+            raise InputError(f"engine.devices asks for {local} GPUs, and {present} are here.")
+        if world == 1:
+            devices = [device.index or 0]
+    elif device.type == "mps" and world > 1:
+        raise InputError("An Apple GPU trains in one process: set engine.devices: 1.")
+    threads = torch.get_num_threads()
+    words = f"CPU, {threads} thread{'s' * (threads != 1)}"
     if device.type == "cuda":
         words = torch.cuda.get_device_name(device)
     elif device.type == "mps":
         words = "Apple GPU"
     if world > 1:
         words += f", {world} processes"
-    workers = 4 if device.type == "cuda" else 0
-    return Place(device, words, precision, rank, world, workers, arguments)
+    return Place(
+        device=device,
+        words=words,
+        precision=precision,
+        rank=rank,
+        world=world,
+        workers=_workers(device),
+        devices=devices,
+        nodes=max(1, world // local),
+        started_by=started_by,
+    )
+
+
+def _share(devices: int, nodes: int) -> tuple[str, int, int, int]:
+    """(started by whom, rank, processes in all, processes on this node)."""
+    if "RANK" in os.environ and "WORLD_SIZE" in os.environ:
+        world = _number("WORLD_SIZE")
+        return "torchrun", _number("RANK"), world, _number("LOCAL_WORLD_SIZE", world)
+    world = devices * nodes
+    if world > 1 and os.environ.get("SLURM_NTASKS") == str(world) and "SLURM_PROCID" in os.environ:
+        return "slurm", _number("SLURM_PROCID"), world, devices
+    if nodes > 1 and not {"MASTER_ADDR", "NODE_RANK"} <= set(os.environ):
+        raise InputError(
+            f"engine.nodes is {nodes}: start this on each of them with torchrun, or with the same "
+            "MASTER_ADDR and MASTER_PORT and the node's own NODE_RANK in the environment."
+        )
+    rank = _number("NODE_RANK", 0) * devices + _number("LOCAL_RANK", 0) if world > 1 else 0
+    return "own", rank, world, devices
+
+
+def _number(name: str, otherwise: int | None = None) -> int:
+    """A number that another program left in the environment."""
+    text = os.environ.get(name, "")
+    if text == "" and otherwise is not None:
+        return otherwise
+    try:
+        return int(text)
+    except ValueError:
+        raise InputError(
+            f"The environment's {name} is {text!r}, where a number was expected."
+        ) from None
+
+
+def _check_share(recipe: Recipe, world: int) -> None:
+    batch = recipe.batch
+    share = world * batch.accumulate
+    if batch.size % share:
+        who = f"{world} processes" if world > 1 else "a step"
+        parts = f" in {batch.accumulate} parts" if batch.accumulate > 1 else ""
+        raise InputError(
+            f"batch.size is {batch.size}, but {who}{parts} need{'s' * (world == 1)} a multiple of "
+            f"{share}."
+        )
+    if world > 1 and recipe.strategy in ("adapter", "auto"):
+        raise InputError(
+            f"The strategy {recipe.strategy} runs in one process: set engine.devices: 1, or "
+            "strategy: full."
+        )
+
+
+def _workers(device: torch.device) -> int:
+    """A GPU must not wait for batches; copies of this process are cheap only where it can fork."""
+    import multiprocessing
+
+    return WORKERS if device.type == "cuda" and multiprocessing.get_start_method() == "fork" else 0
 
 
 def _precision(asked: str, device: torch.device) -> str:

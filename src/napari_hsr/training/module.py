@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,7 +10,7 @@ import torch
 from lightning.pytorch import LightningModule
 from torch.utils.data import IterableDataset
 
-from napari_hsr.errors import HSRError
+from napari_hsr.errors import HSRError, InputError
 from napari_hsr.training.batches import Batch
 from napari_hsr.training.schedules import first_beta, learning_rate
 
@@ -29,7 +29,8 @@ class StepBatches(IterableDataset):
     """The batches of the steps from ``first`` to ``last``, each in ``parts``.
 
     A batch is a pure function of its step, so that a run that goes on sees what it would have
-    seen. Workers of a DataLoader take parts in turn, which keeps their order.
+    seen. Workers of a DataLoader take parts in turn, which keeps their order; a fault in one of
+    them is handed on as the batch, for it would lose its sentence on the way.
 
     Parameters
     ----------
@@ -62,8 +63,13 @@ class StepBatches(IterableDataset):
         part = self.first * self.parts + number
         while part // self.parts < self.last():
             step, within = divmod(part, self.parts)
-            batch = self.batch(step, self.rank * self.parts + within, self.world * self.parts)
+            try:
+                batch = self.batch(step, self.rank * self.parts + within, self.world * self.parts)
+            except HSRError as fault:
+                yield {"fault": str(fault)}
+                return
             yield {
+                "part": part,
                 "step": step,
                 "inputs": torch.from_numpy(np.ascontiguousarray(batch.inputs)),
                 "cubes": torch.from_numpy(np.ascontiguousarray(batch.cubes)),
@@ -85,8 +91,8 @@ class TrainingModule(LightningModule):
     recipe : Recipe
     total : callable
         The number of steps in all, as far as it is known.
-    first : int
-        Steps that were done before.
+    start : mapping of str to Tensor
+        Weights that training began with, by the network's names: the anchor of L2-SP.
     """
 
     def __init__(
@@ -95,27 +101,27 @@ class TrainingModule(LightningModule):
         loss: Loss,
         recipe: Recipe,
         total: Callable[[], int],
-        first: int = 0,
+        start: Mapping[str, Tensor],
     ):
         super().__init__()
         self.network = network
         self.loss = loss
         self.recipe = recipe
-        self.total, self.first = total, first
-        self.anchor = None
+        self.total = total
+        self.anchor: list[Tensor] = []
         if recipe.anchor:
-            self.anchor = [p.detach().clone() for p in self._trained()]
+            self.anchor = [start[name].detach() for name, _ in self._trained()]
         self.seen: list[tuple[float, dict[str, float]]] = []
 
-    def _trained(self) -> list[torch.nn.Parameter]:
-        return [p for p in self.network.parameters() if p.requires_grad]
+    def _trained(self) -> list[tuple[str, torch.nn.Parameter]]:
+        return [(n, p) for n, p in self.network.named_parameters() if p.requires_grad]
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """Adam or AdamW; the learning rate is set at each step."""
         settings = self.recipe.optimiser
         kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[settings.kind]
         return kind(
-            self._trained(),
+            [p for _, p in self._trained()],
             lr=settings.learning_rate,
             betas=settings.betas,
             weight_decay=settings.weight_decay,
@@ -128,8 +134,15 @@ class TrainingModule(LightningModule):
         ------
         NotFiniteError
             If it is NaN or infinite: the images of the batch are named.
+        InputError
+            If there was a fault in making the batch.
         """
+        if "fault" in batch:
+            raise InputError(batch["fault"])
+        # What a network draws at random is a function of the step too.
         settings = self.recipe
+        seed = np.random.SeedSequence([settings.seed, batch["part"], self.global_rank])
+        torch.manual_seed(int(seed.generate_state(1)[0]))
         rate = learning_rate(settings.optimiser, settings.schedule, batch["step"], self.total())
         beta = first_beta(settings.optimiser, settings.schedule, batch["step"], self.total())
         for group in self.optimizers(use_pl_optimizer=False).param_groups:
@@ -139,33 +152,49 @@ class TrainingModule(LightningModule):
         prediction = output * batch["gains"] + batch["offsets"]
         loss, terms = self.loss(prediction, batch["cubes"], batch["step"])
         value = float(loss.detach())
-        if not np.isfinite(value):
-            names = ", ".join(dict.fromkeys(batch["names"]))
-            raise NotFiniteError(
-                f"The loss became {value} at step {batch['step'] + 1}, on patches of {names}; "
-                "training stopped, and the last good weights are kept."
-            )
+        self._check_finite(value, batch)
         self.seen.append((value, terms))
         return loss
 
+    def _check_finite(self, value: float, batch: dict) -> None:
+        """All processes of a step stop together, for the others would wait for ever."""
+        faults: list[tuple[float, tuple[str, ...]]] = []
+        if not np.isfinite(value):
+            faults = [(value, batch["names"])]
+        if self.trainer.world_size > 1:
+            bad = torch.tensor([len(faults)], device=self.device)
+            torch.distributed.all_reduce(bad)
+            if bad.item():
+                found: list = [None] * self.trainer.world_size
+                torch.distributed.all_gather_object(found, faults)
+                faults = [fault for one in found for fault in one]
+        if faults:
+            names = ", ".join(dict.fromkeys(name for _, each in faults for name in each))
+            raise NotFiniteError(
+                f"The loss became {faults[0][0]} at step {batch['step'] + 1}, on patches of "
+                f"{names}; training stopped, and the last good weights are kept."
+            )
+
     def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
         """L2-SP: a pull towards the start's weights (Li and others 2018)."""
-        if self.anchor is not None:
-            with torch.no_grad():
-                for p, start in zip(self._trained(), self.anchor, strict=True):
-                    if p.grad is not None:
-                        p.grad.add_(p - start.to(p), alpha=self.recipe.anchor)
+        if not self.anchor:
+            return
+        with torch.no_grad():
+            for (_, p), start in zip(self._trained(), self.anchor, strict=True):
+                if p.grad is not None:
+                    p.grad.add_(p - start.to(p), alpha=self.recipe.anchor)
 
 
 class Average:
     """Exponentially averaged weights: ``average += (1 - decay) (weights - average)``.
 
     The decay rises with the steps, (1 + n) / (10 + n) at most ``decay``, so that the random
-    beginning is forgotten. Buffers are copied.
+    beginning is forgotten. Buffers are copied, and so are weights that are not trained.
     """
 
     def __init__(self, network: torch.nn.Module, decay: float):
         self.decay = decay
+        self.trained = {n for n, p in network.named_parameters() if p.requires_grad}
         self.weights = {k: v.detach().clone() for k, v in network.state_dict().items()}
 
     @torch.no_grad()
@@ -174,7 +203,14 @@ class Average:
         decay = min(self.decay, (1 + step) / (10 + step))
         for key, value in network.state_dict().items():
             mine = self.weights[key]
-            if decay > 0 and value.is_floating_point():
+            if decay > 0 and key in self.trained:
                 mine.lerp_(value.detach().to(mine), 1 - decay)
             else:
                 mine.copy_(value)
+
+    @torch.no_grad()
+    def restore_buffers(self, network: torch.nn.Module) -> None:
+        """A step that was broken off has changed what a network measures on its way."""
+        for key, value in network.named_buffers():
+            if key in self.weights:
+                value.copy_(self.weights[key])

@@ -1,0 +1,337 @@
+"""Broken off anywhere and gone on with, a training ends with the weights it would have had."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from napari_hsr.errors import FileError, InputError
+from napari_hsr.training import checkpointing
+from napari_hsr.training.events import Measured, Saved, Step
+
+from . import engine
+
+#: Each costs the start of a process; a run by hand may take more.
+KILLS = int(os.environ.get("NAPARI_HSR_TEST_KILLS", "2"))
+#: A fit in a process of its own: folder, whether to resume, and milliseconds a batch takes.
+SCRIPT = f"""
+import sys, time
+from pathlib import Path
+sys.path.insert(0, {str(Path(__file__).parent)!r})
+import engine
+
+folder, resume, milliseconds = sys.argv[1:]
+plain = engine.batches()
+
+def batch(*place):
+    time.sleep(float(milliseconds) / 1000)
+    return plain(*place)
+
+recipe = engine.recipe(24, engine={{"checkpoint_every": 2}})
+print("ready", flush=True)
+engine.run(Path(folder), recipe, batches=batch, resume=resume == "yes")
+print("done", flush=True)
+"""
+
+
+def alone(folder: Path, resume: str, milliseconds: int = 0) -> subprocess.Popen:
+    return subprocess.Popen(
+        [sys.executable, "-W", "error", "-c", SCRIPT, folder, resume, str(milliseconds)],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+
+def last(folder: Path) -> dict:
+    return torch.load(folder / "last.pt", weights_only=True)
+
+
+def all_equal(one, other) -> bool:
+    if isinstance(one, torch.Tensor):
+        return torch.equal(one, other)
+    if isinstance(one, dict):
+        return one.keys() == other.keys() and all(all_equal(one[k], other[k]) for k in one)
+    if isinstance(one, (list, tuple)):
+        return len(one) == len(other) and all(map(all_equal, one, other))
+    return one == other
+
+
+def test_killed_at_any_instant_it_ends_with_the_same_weights(tmp_path):
+    """kill -9 of the real process, again and again, until it gets to its end."""
+    whole, _ = engine.run(tmp_path / "whole", engine.recipe(24, engine={"checkpoint_every": 2}))
+    folder = tmp_path / "killed"
+    rng = np.random.default_rng()
+    kills, resume = 0, "no"
+    while kills < KILLS:
+        process = alone(folder, resume, 40)
+        assert process.stdout.readline() == "ready\n"
+        done = last(folder)["state"]["step"] if (folder / "last.pt").exists() else 0
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline and process.poll() is None:  # some way into it
+            if (folder / "last.pt").exists() and last(folder)["state"]["step"] > done:
+                break
+            time.sleep(0.01)
+        time.sleep(rng.uniform(0, 0.15))
+        if process.poll() is not None:
+            break
+        process.kill()
+        process.communicate()
+        kills, resume = kills + 1, "yes"
+    assert kills
+    (folder / "left over.part").write_bytes(b"half of a checkpoint")
+    fitted, heard = engine.run(
+        folder, engine.recipe(24, engine={"checkpoint_every": 2}), resume=True
+    )
+    assert engine.same(fitted.weights, whole.weights)
+    assert (fitted.step, fitted.mean) == (whole.step, whole.mean)
+    assert heard.of(Saved)[-1].step == 24
+    mine, other = last(folder), last(tmp_path / "whole")
+    for key in ("weights", "average", "optimiser"):
+        assert all_equal(mine[key], other[key])
+    assert {p.name for p in folder.iterdir()} == {"last.pt", mine["state"]["best_file"]}
+
+
+@pytest.mark.parametrize("choose", ["psnr", "last"])
+@pytest.mark.parametrize("step", [1, 4, 9])
+def test_stopped_and_gone_on_it_ends_with_the_same_weights(tmp_path, step, choose):
+    recipe = engine.recipe(anchor=0.1, validation={"choose": choose})
+    whole, _ = engine.run(tmp_path / "whole", recipe)
+    first, heard = engine.stopped_after(tmp_path / "run", recipe, step)
+    assert first.stopped
+    assert first.state.step == step == heard.of(Saved)[-1].step
+    second, heard = engine.run(tmp_path / "run", recipe, resume=True)
+    assert not second.stopped
+    assert heard.of(Step)[0].step == step + 1
+    assert engine.same(second.weights, whole.weights)
+    assert (second.step, second.mean, second.images) == (whole.step, whole.mean, whole.images)
+
+
+def test_a_network_that_draws_at_random_ends_with_the_same_weights(tmp_path, monkeypatch):
+    """Its draws are those of the step, whatever ran before."""
+    from napari_hsr.models.architectures.edsr import EDSR
+
+    plain = EDSR.forward
+
+    def forward(self, x):
+        return plain(self, torch.nn.functional.dropout(x, 0.5, self.training))
+
+    monkeypatch.setattr(EDSR, "forward", forward)
+    whole, _ = engine.run(tmp_path / "whole")
+    engine.stopped_after(tmp_path / "run", engine.recipe(), 5)
+    second, _ = engine.run(tmp_path / "run", resume=True)
+    assert engine.same(second.weights, whole.weights)
+
+
+def test_the_best_weights_survive_a_kill_between_their_file_and_the_checkpoint(
+    tmp_path, monkeypatch
+):
+    """The checkpoint names weights that are there, whichever of the two files was written."""
+    whole, _ = engine.run(tmp_path / "whole")
+    save = checkpointing.save
+
+    class Killed(BaseException):
+        pass
+
+    def dying(folder, state, name=checkpointing.LAST):
+        path = save(folder, state, name)
+        if name == "best-8.pt":
+            raise Killed
+        return path
+
+    monkeypatch.setattr(checkpointing, "save", dying)
+    with pytest.raises(Killed):
+        engine.run(tmp_path / "run")
+    state = last(tmp_path / "run")["state"]
+    assert state["step"] < 8
+    assert (tmp_path / "run" / state["best_file"]).is_file()
+    monkeypatch.setattr(checkpointing, "save", save)
+    second, heard = engine.run(tmp_path / "run", resume=True)
+    assert engine.same(second.weights, whole.weights)
+    assert [m.step for m in heard.of(Measured)] == [8, 10]
+
+
+def test_a_finished_fit_is_only_read(tmp_path):
+    whole, _ = engine.run(tmp_path)
+    again, heard = engine.run(tmp_path, resume=True)
+    assert engine.same(again.weights, whole.weights)
+    assert not heard.of(Step)
+    assert not heard.of(Measured)
+
+
+def test_resume_without_a_checkpoint_begins(tmp_path):
+    whole, _ = engine.run(tmp_path / "a")
+    other, _ = engine.run(tmp_path / "b", resume=True)
+    assert engine.same(other.weights, whole.weights)
+
+
+def test_another_recipe_is_not_gone_on_with(tmp_path):
+    engine.stopped_after(tmp_path, engine.recipe(), 5)
+    with pytest.raises(FileError, match=r"last\.pt: .*other settings \(ema, optimiser\)"):
+        engine.run(tmp_path, engine.recipe(ema=0.5, optimiser={"learning_rate": 1}), resume=True)
+    # where it is computed may change
+    fitted, _ = engine.run(
+        tmp_path, engine.recipe(engine={"checkpoint_every": 5}, title="Other"), resume=True
+    )
+    assert fitted.state.step == 10
+
+
+def test_another_network_is_not_gone_on_with(tmp_path):
+    engine.stopped_after(tmp_path, engine.recipe(), 5)
+    with pytest.raises(FileError, match="of another network than this training's"):
+        engine.run(tmp_path, model=engine.model(9), resume=True)
+
+
+@pytest.mark.parametrize(
+    ("now", "sentence"),
+    [
+        (({"a": "1"}, {"c": "3"}), "b was trained on when the training began, and is no more"),
+        (({"a": "1", "b": "2", "d": "4"}, {"c": "3"}), "d was not trained on when"),
+        (({"a": "1", "b": "9"}, {"c": "3"}), "b is not the image that the training began with"),
+        (({"a": "1", "b": "2"}, {"d": "3"}), "c was held out when"),
+    ],
+)
+def test_other_images_are_not_gone_on_with(tmp_path, now, sentence):
+    images = ({"a": "1", "b": "2"}, {"c": "3"})
+    engine.stopped_after(tmp_path, engine.recipe(4), 2, images=images)
+    with pytest.raises(InputError, match=sentence):
+        engine.run(tmp_path, engine.recipe(4), images=now, resume=True)
+    fitted, _ = engine.run(tmp_path, engine.recipe(4), images=images, resume=True)
+    assert fitted.state.step == 4
+
+
+def test_every_checkpoint_holds_its_recipe_and_its_split(tmp_path):
+    recipe = engine.recipe(4)
+    engine.run(tmp_path, recipe, images=({"a": "1"}, {"c": "3"}))
+    for path in tmp_path.iterdir():
+        saved = torch.load(path, weights_only=True)
+        assert type(recipe).model_validate(saved["recipe"]) == recipe
+        assert saved["split"] == {"train": {"a": "1"}, "held_out": {"c": "3"}}
+
+
+class Disk:
+    """Full from a moment on: what is written then fails half-way."""
+
+    def __init__(self, monkeypatch):
+        self.full = False
+        plain = os.fdopen
+
+        def opened(handle, mode):
+            file = plain(handle, mode)
+            return _Full(file, self) if self.full else file
+
+        monkeypatch.setattr(checkpointing.os, "fdopen", opened)
+
+
+class _Full:
+    def __init__(self, file, disk):
+        self.file, self.room = file, 2000
+
+    def write(self, data):
+        if len(data) > self.room:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        self.room -= len(data)
+        return self.file.write(data)
+
+    def __getattr__(self, name):
+        return getattr(self.file, name)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        self.file.close()
+
+
+def test_a_full_disk_is_told_and_the_last_checkpoint_goes_on(tmp_path, monkeypatch):
+    whole, _ = engine.run(tmp_path / "whole")
+    disk, folder = Disk(monkeypatch), tmp_path / "run"
+
+    def batches(step, rank, world):
+        disk.full = step >= 7
+        return engine.batches()(step, rank, world)
+
+    with pytest.raises(FileError) as caught:
+        engine.run(folder, batches=batches)
+    assert str(caught.value).endswith(
+        "the checkpoint could not be written (the disk is full); the last good one stays."
+    )
+    assert "\n" not in str(caught.value)
+    assert not list(folder.glob("*.part"))
+    assert last(folder)["state"]["step"] == 6
+    disk.full = False
+    second, _ = engine.run(folder, resume=True)
+    assert engine.same(second.weights, whole.weights)
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root may mount")
+def test_a_disk_that_is_really_full(tmp_path):
+    """A file system of 200 kB, filled up behind the first checkpoints."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mounted = ["mount", "-t", "tmpfs", "-o", "size=200k", "tmpfs", disk]
+    if shutil.which("mount") is None or subprocess.run(mounted, capture_output=True).returncode:
+        pytest.skip("no file system can be mounted here")
+    try:
+        folder = disk / "checkpoint"
+
+        def batches(step, rank, world):
+            if step == 5:
+                room = os.statvfs(disk)
+                (disk / "filler").write_bytes(bytes(room.f_bavail * room.f_frsize - 8192))
+            return engine.batches()(step, rank, world)
+
+        with pytest.raises(FileError, match=r"\(the disk is full\); the last good one stays\.$"):
+            engine.run(folder, batches=batches)
+        assert not list(folder.glob("*.part"))
+        (disk / "filler").unlink()
+        second, _ = engine.run(folder, resume=True)
+    finally:
+        subprocess.run(["umount", disk], check=True)
+    whole, _ = engine.run(tmp_path / "whole")
+    assert engine.same(second.weights, whole.weights)
+
+
+def test_ctrl_c_twice_saves_nothing_half_done(tmp_path):
+    """An interrupt in the middle of a step leaves the checkpoint before it, and its handlers."""
+    before = signal.getsignal(signal.SIGINT)
+
+    def batches(step, rank, world):
+        if step == 8:
+            raise KeyboardInterrupt
+        return engine.batches()(step, rank, world)
+
+    with pytest.raises(KeyboardInterrupt):
+        engine.run(tmp_path / "run", batches=batches)
+    assert signal.getsignal(signal.SIGINT) is before
+    assert last(tmp_path / "run")["state"]["step"] == 6
+    whole, _ = engine.run(tmp_path / "whole")
+    second, _ = engine.run(tmp_path / "run", resume=True)
+    assert engine.same(second.weights, whole.weights)
+
+
+def test_signals_mean_what_they_meant_while_steps_are_taken(tmp_path):
+    """Lightning has handlers of its own; SIGTERM must reach those of the command line."""
+    asked = []
+    before = signal.signal(signal.SIGTERM, lambda *_: asked.append("stop"))
+    try:
+
+        def batches(step, rank, world):
+            if step == 5:
+                os.kill(os.getpid(), signal.SIGTERM)
+            return engine.batches()(step, rank, world)
+
+        fitted, _ = engine.run(tmp_path, batches=batches)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert asked == ["stop"]
+    assert fitted.state.step == 10
