@@ -10,6 +10,9 @@ from napari_hsr import Cancelled, Cube, HSRError, Photograph, load_model, recons
 from napari_hsr.errors import InputError
 from napari_hsr.events import Progress
 from napari_hsr.inference import Result, events, list_devices, why_not
+from napari_hsr.models import from_state_dict
+
+from ..small_zoo import weights_of
 
 RNG = np.random.default_rng(7)
 EIGHT_BIT = RNG.integers(0, 256, (40, 53, 3), dtype=np.uint8)
@@ -104,6 +107,21 @@ def test_nan_pixels_stay_where_they_are(model):
     cube = reconstruct(Photograph(image), model, tile=4)
     assert np.isnan(cube.data).any(0).sum() == 1
     assert np.isnan(cube.data[:, 2, 3]).all()
+    assert np.isfinite(cube.value_range).all()
+    assert "1 pixels are NaN" in cube.notices[0]
+
+
+@pytest.mark.parametrize("options", [{}, {"tile": 8}, {"ensemble": "mean"}, {"finer": 2}])
+@pytest.mark.parametrize("wrong", [np.nan, np.inf])
+def test_one_pixel_without_a_value_leaves_all_others_theirs(wrong, options):
+    network = from_state_dict(weights_of("inr" if "finer" in options else "mstpp"))
+    image = RNG.random((12, 13, 3), dtype=np.float32)
+    image[2, 3, 1] = wrong
+    cube = reconstruct(image, network, **options)
+    lost = ~np.isfinite(cube.data).all(0)
+    finer = options.get("finer", 1)
+    assert lost.sum() == finer**2
+    assert lost[2 * finer : 3 * finer, 3 * finer : 4 * finer].all()
     assert np.isfinite(cube.value_range).all()
     assert "1 pixels are NaN" in cube.notices[0]
 

@@ -293,6 +293,9 @@ def _core(
 
     yield None
     rgb = model.rule.apply(source.read(part.rows.read, part.columns.read), statistics)
+    unknown = ~np.isfinite(rgb).all(-1)
+    if unknown.any():  # one of them would spread over all that the network sees of the image
+        rgb = np.where(unknown[..., None], np.float32(0), rgb)
     rgb = pad_to_multiple(rgb, model.size_multiple)
     batch = torch.from_numpy(np.ascontiguousarray(rgb.transpose(2, 0, 1)))[None]
     for made in run(network, batch.to(device)):
@@ -303,6 +306,9 @@ def _core(
         for s in (part.rows, part.columns)
     )
     kept = model.rule.undo(made[0, :, rows, columns].float().cpu().numpy(), statistics)
+    if unknown.any():
+        lost = unknown.repeat(model.scale, 0).repeat(model.scale, 1)[rows, columns]
+        kept = np.where(lost, np.float32(np.nan), kept)
     yield kept * part.weights(model.scale) if part.blended else kept
 
 
