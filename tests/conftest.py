@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,6 +24,14 @@ CHECKOUT = Path(__file__).resolve().parents[1]
 
 def _shared_folder() -> Path:
     return Path(os.environ.get("NAPARI_HSR_SHARED") or CHECKOUT.parent / "shared")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_data_of_the_user(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """The same for fixtures of modules and sessions, which are made before those of a test."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("NAPARI_HSR_DATA", str(tmp_path_factory.mktemp("no-data")))
+        yield
 
 
 @pytest.fixture(autouse=True)
