@@ -23,6 +23,7 @@ _HOME = {
     "load_model": "models",
     "list_models": "models",
     "reconstruct": "inference",
+    "super_resolve": "inference",
     "evaluate": "metrics",
     "refine": "resample",
 }
@@ -45,7 +46,7 @@ def __dir__() -> list[str]:
 if TYPE_CHECKING:
     from napari_hsr.cube import Cube, Wavelengths
     from napari_hsr.errors import Cancelled, HSRError
-    from napari_hsr.inference import reconstruct
+    from napari_hsr.inference import reconstruct, super_resolve
     from napari_hsr.io import read, write
     from napari_hsr.metrics import evaluate
     from napari_hsr.models import list_models, load_model

@@ -172,7 +172,8 @@ def test_pixel_centres_stay_where_they_are(name, scale):
         coarse = np.arange(40.0)[:, None] + np.zeros((1, 2))
         fine = enlarge(coarse, scale, name)[:, 0].reshape(40, scale)
         np.testing.assert_allclose(fine.mean(1)[inside], coarse[inside, 0], atol=1e-9)
-        np.testing.assert_allclose((fine + fine[:, ::-1])[inside], 2 * coarse[inside], atol=1e-9)
+        skew = fine + fine[:, ::-1] - 2 * coarse[:, :1]
+        np.testing.assert_allclose(skew[inside], 0, atol=1e-9)
 
 
 @pytest.mark.parametrize("name", [*KINDS, "gaussian:2"])

@@ -14,7 +14,7 @@ import sys
 from collections.abc import Sequence
 
 from napari_hsr import __version__
-from napari_hsr.cli import demo, evaluate, info, models, predict, render, train
+from napari_hsr.cli import demo, evaluate, info, models, predict, render, super_resolve, train
 from napari_hsr.cli.output import explain
 from napari_hsr.errors import Cancelled
 
@@ -22,6 +22,7 @@ COMMANDS = {
     "demo": demo,
     "info": info,
     "predict": predict,
+    "super-resolve": super_resolve,
     "evaluate": evaluate,
     "render": render,
     "models": models,

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 #: What a folder is searched for.
 PHOTOGRAPH_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
+#: The same where cubes are wanted; of the two files of an ENVI image, its header.
+CUBE_SUFFIXES = (".mat", ".h5", ".hdf5", ".he5", ".hdr", ".tif", ".tiff", ".npy", ".npz")
 
 
 def read_cube(path: str | os.PathLike) -> Cube:
@@ -37,10 +39,12 @@ def read_cube(path: str | os.PathLike) -> Cube:
     return cube
 
 
-def expand(inputs: Iterable[str]) -> tuple[list[Path], list[FileError]]:
+def expand(
+    inputs: Iterable[str], suffixes: Sequence[str] = PHOTOGRAPH_SUFFIXES, what: str = "photograph"
+) -> tuple[list[Path], list[FileError]]:
     """Files that the arguments of a batch stand for, in order and each once.
 
-    A folder stands for the photographs directly in it, a pattern (``*``, ``?``, ``[…]``,
+    A folder stands for the photographs, or what else has these suffixes, directly in it, a pattern (``*``, ``?``, ``[…]``,
     ``**``) for what it matches; shells that leave patterns alone are thus served too.
     What stands for nothing is returned as an error and does not stop the rest.
     """
@@ -48,7 +52,7 @@ def expand(inputs: Iterable[str]) -> tuple[list[Path], list[FileError]]:
     errors: list[FileError] = []
     for given in inputs:
         try:
-            found = _stands_for(given)
+            found = _stands_for(given, suffixes, what)
         except FileError as error:
             errors.append(error)
             continue
@@ -57,13 +61,13 @@ def expand(inputs: Iterable[str]) -> tuple[list[Path], list[FileError]]:
     return list(files.values()), errors
 
 
-def _stands_for(given: str) -> list[Path]:
+def _stands_for(given: str, suffixes: Sequence[str], what: str) -> list[Path]:
     from napari_hsr.io import can_read
 
     path = Path(given).expanduser()
     if path.is_dir():
         # The folder of a CAVE scene is one cube; its planes are no photographs.
-        return [path] if can_read(path) else _photographs_in(path)
+        return [path] if can_read(path) else _files_in(path, suffixes, what)
     if path.exists():  # before patterns: a file may be called "a[1].png"
         return [path]
     if glob.has_magic(given):
@@ -74,18 +78,14 @@ def _stands_for(given: str) -> list[Path]:
     raise FileError(given, "there is no such file or folder")
 
 
-def _photographs_in(folder: Path) -> list[Path]:
+def _files_in(folder: Path, suffixes: Sequence[str], what: str) -> list[Path]:
     found = sorted(
         path
         for path in folder.iterdir()
-        if path.suffix.lower() in PHOTOGRAPH_SUFFIXES
-        and path.is_file()
-        and not path.name.startswith(".")
+        if path.suffix.lower() in suffixes and path.is_file() and not path.name.startswith(".")
     )
     if not found:
-        raise FileError(
-            folder, f"no photograph lies in this folder ({', '.join(PHOTOGRAPH_SUFFIXES)})"
-        )
+        raise FileError(folder, f"no {what} lies in this folder ({', '.join(suffixes)})")
     return found
 
 

@@ -101,7 +101,7 @@ def run(args: argparse.Namespace) -> int:
         print(f"napari-hsr: error: {failure}", file=sys.stderr)
     if not inputs:
         return 1
-    outputs_for = _choose_outputs(args, inputs)
+    outputs_for = choose_outputs(args, inputs)
 
     from napari_hsr.models import DEFAULT, load_model
 
@@ -111,7 +111,7 @@ def run(args: argparse.Namespace) -> int:
     return batch.run(already_failed=len(failures))
 
 
-def _choose_outputs(args: argparse.Namespace, inputs: list[Path]):
+def choose_outputs(args: argparse.Namespace, inputs: list[Path], what: str = "photographs"):
     """A function from the model's name to one output path an input; wrong usage exits."""
     from napari_hsr.cli.files import is_file_name, output_names
     from napari_hsr.io import WRITE_SUFFIXES
@@ -124,7 +124,7 @@ def _choose_outputs(args: argparse.Namespace, inputs: list[Path]):
     out = Path(args.output)
     if is_file_name(args.output, WRITE_SUFFIXES):
         if len(inputs) > 1:
-            args.usage_error(f"{out} is one file, but there are {len(inputs)} photographs")
+            args.usage_error(f"{out} is one file, but there are {len(inputs)} {what}")
         if args.format and suffix != out.suffix.lower():
             args.usage_error(f"{out} and --format {args.format} contradict each other")
         return lambda model_name: [out]
@@ -159,6 +159,9 @@ def _check_options(args: argparse.Namespace, model: Any) -> None:
 class Batch:
     """Photographs to reconstruct, one after the other, with one model."""
 
+    #: What was done to them, in the summary.
+    done_word = "reconstructed"
+
     def __init__(
         self, args: argparse.Namespace, model: Any, inputs: list[Path], outputs: list[Path]
     ):
@@ -180,7 +183,7 @@ class Batch:
                 try:
                     if cancel.is_set():
                         raise Cancelled
-                    self._reconstruct(source, out, bar, place, cancel)
+                    self.make(source, out, bar, place, cancel)
                 except Cancelled:
                     cancelled = True
                     break
@@ -192,26 +195,25 @@ class Batch:
                 else:
                     done += 1
                     bar.write(f"{source} -> {out}", file=sys.stdout)
-                _advance(bar, place + 1)
+                advance(bar, place + 1)
         seconds = time.perf_counter() - start
         total = len(self.inputs) + already_failed
         print(
-            f"{done} of {total} reconstructed with {self.model.name} in {seconds:.1f} s"
+            f"{done} of {total} {self.done_word} with {self.model.name} in {seconds:.1f} s"
             + (f", {failed} failed" if failed else "")
             + (", the rest cancelled" if cancelled else "")
         )
         return 130 if cancelled else int(failed > 0)
 
-    def _reconstruct(
-        self, source: Path, out: Path, bar: Any, place: int, cancel: threading.Event
-    ) -> None:
+    def make(self, source: Path, out: Path, bar: Any, place: int, cancel: threading.Event) -> None:
+        """Read one input, and write its cube."""
         from napari_hsr import inference
         from napari_hsr.cli.files import refuse_overwriting
         from napari_hsr.io import read, write
         from napari_hsr.io.photo import STATE_IT
 
         def show(progress: Progress) -> None:
-            _advance(bar, place + progress.done / max(progress.total, 1))
+            advance(bar, place + progress.done / max(progress.total, 1))
 
         refuse_overwriting(out, self.inputs)
         image = read(source)
@@ -257,5 +259,6 @@ def _progress_bar(photographs: int) -> Iterator[Any]:
         yield bar
 
 
-def _advance(bar: Any, to: float) -> None:
+def advance(bar: Any, to: float) -> None:
+    """Set the bar, in inputs."""
     bar.update(to - bar.n)

@@ -5,10 +5,16 @@ from napari_hsr.inference.estimation import Estimate, estimate
 from napari_hsr.inference.precision_error import Measurement, measure, measure_events
 from napari_hsr.inference.run import Result, events, reconstruct
 from napari_hsr.inference.source import why_not
+from napari_hsr.inference.super_resolution import (
+    FinerResult,
+    super_resolve,
+    super_resolve_events,
+)
 
 __all__ = [
     "Device",
     "Estimate",
+    "FinerResult",
     "Measurement",
     "Result",
     "estimate",
@@ -17,5 +23,7 @@ __all__ = [
     "measure",
     "measure_events",
     "reconstruct",
+    "super_resolve",
+    "super_resolve_events",
     "why_not",
 ]

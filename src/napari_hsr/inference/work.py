@@ -56,7 +56,16 @@ class Work:
         In the order in which they were.
     """
 
-    def __init__(self, tiles: list[Tile], height: int, width: int, model: Model, passes: int):
+    def __init__(
+        self,
+        tiles: list[Tile],
+        height: int,
+        width: int,
+        model: Model,
+        passes: int,
+        doing: str = "Reconstructing",
+    ):
+        self._doing = doing
         self._left = deque(tiles)
         self._size = height, width
         self._model = model
@@ -76,7 +85,7 @@ class Work:
     def begin_pass(self) -> Progress:
         """What is said before each pass of the network over the tile."""
         self._begun += 1
-        return self._progress(self._begun - 1, "Reconstructing")
+        return self._progress(self._begun - 1, self._doing)
 
     def finish_tile(self) -> None:
         """The tile at hand is done."""
@@ -100,7 +109,7 @@ class Work:
             raise InputError(
                 f"There is not enough memory for {self._model.name}, not even in tiles of "
                 f"{tiling.side(self.tile)} pixels: close what else takes memory, or choose a "
-                "smaller photograph or another device."
+                "smaller image or another device."
             )
         self._first_side = self._first_side or tiling.side(self.tile)
         self._side = side

@@ -1,7 +1,8 @@
 """Between coarse and fine pixels: exact ways down and up, and making the two agree."""
 
-from napari_hsr.resample.back_projection import Pass, Refinement, refine, refine_events
+from napari_hsr.resample.back_projection import agreement_events, refine, refine_events
 from napari_hsr.resample.dualsr import finesr
+from napari_hsr.resample.figures import Agreement, Pass, Refinement
 from napari_hsr.resample.kinds import BASELINES, DEGRADATIONS, KINDS, Kind, find
 from napari_hsr.resample.pair import check_pair
 from napari_hsr.resample.resize import (
@@ -18,9 +19,11 @@ __all__ = [
     "BASELINES",
     "DEGRADATIONS",
     "KINDS",
+    "Agreement",
     "Kind",
     "Pass",
     "Refinement",
+    "agreement_events",
     "aligned",
     "check_pair",
     "degrade",

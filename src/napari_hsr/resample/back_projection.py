@@ -15,7 +15,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Generator, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -24,6 +24,7 @@ from napari_hsr.cube import Cube, finite_range
 from napari_hsr.errors import Cancelled, InputError
 from napari_hsr.events import Progress
 from napari_hsr.resample import kinds
+from napari_hsr.resample.figures import Agreement, Pass, Refinement
 from napari_hsr.resample.kinds import Kind
 from napari_hsr.resample.pair import check_pair
 from napari_hsr.resample.resize import Way, down_part, empty_fine, find_down, read, up_part
@@ -38,77 +39,6 @@ GAINS = ("full", "angle")
 Place = Callable[[np.ndarray], Any]
 
 
-@dataclass(frozen=True)
-class Pass:
-    """The state after so many passes.
-
-    Attributes
-    ----------
-    number : int
-        0 for the estimate as it came.
-    rms : float
-        Root mean square of the residual y - D x, in the cube's units.
-    angle : float
-        Mean spectral angle between D x and y, in degrees; NaN if no pixel has one.
-    gain : float or None
-        By which the last pass was multiplied.
-    """
-
-    number: int
-    rms: float
-    angle: float
-    gain: float | None = None
-
-
-@dataclass(frozen=True)
-class Refinement:
-    """What a refinement ends with.
-
-    Attributes
-    ----------
-    cube : Cube
-        (bands, scale * height, scale * width) float32.
-    residual, before : ndarray of float32, shape (height, width)
-        Root mean square over the bands of y - D x, after and before: quality maps on the coarse
-        grid that need no truth. They say how far a result contradicts what was measured; detail
-        that is wrong but averages out is not seen by them.
-    history : tuple of Pass
-        From the estimate on; the residual falls from each to the next.
-    relative : float
-        Root mean square of the final residual, counted anew from the cube, over that of y.
-    stopped : str
-        Why it ended: ``"tolerance"``, ``"iterations"`` or ``"no further"``.
-    scale : int
-    degradation : str
-        Name of D.
-    seconds : float
-    """
-
-    cube: Cube
-    residual: np.ndarray
-    before: np.ndarray
-    history: tuple[Pass, ...]
-    relative: float
-    stopped: str
-    scale: int
-    degradation: str
-    seconds: float
-
-    @property
-    def passes(self) -> int:
-        """How many were made."""
-        return self.history[-1].number
-
-    def summary(self) -> str:
-        """One line for people."""
-        first, last = self.history[0], self.history[-1]
-        times = "1 pass" if self.passes == 1 else f"{self.passes} passes"
-        return (
-            f"Back-projection with {self.degradation}, {times}: residual on the coarse grid "
-            f"{first.rms:.3g} → {last.rms:.3g} (RMS), angle {first.angle:.3g}° → {last.angle:.3g}°"
-        )
-
-
 def refine_events(
     fine: Cube,
     coarse: Cube,
@@ -119,6 +49,7 @@ def refine_events(
     tolerance: float = 1e-3,
     iterations: int = 20,
     place: Place = np.asarray,
+    overwrite: bool = False,
     cancel: threading.Event | None = None,
 ) -> Iterator[Progress | Refinement]:
     """Refine a cube, saying how far the work has come.
@@ -129,6 +60,9 @@ def refine_events(
     ----------
     place : callable
         From a NumPy array to the array that is computed with: the same on another device.
+    overwrite : bool
+        Put the result where ``fine`` is, in memory, instead of beside it. If the work ends
+        early, ``fine`` may be neither.
 
     Yields
     ------
@@ -148,9 +82,9 @@ def refine_events(
     work = _Work(way, fine, coarse, place, cancel, iterations)
     yield from work.measure()
     history = [work.state(0)]
-    stopped, length = "iterations", math.sqrt(work.goal_square / math.prod(coarse.shape))
+    stopped, enough = "iterations", tolerance * work.length
     for number in range(1, iterations + 1):
-        if history[-1].rms <= tolerance * length:
+        if history[-1].rms <= enough:
             stopped = "tolerance"
             break
         state = yield from work.one_pass(number, history[-1], gain)
@@ -159,9 +93,9 @@ def refine_events(
             break
         history.append(state)
     else:
-        if history[-1].rms <= tolerance * length:
+        if history[-1].rms <= enough:
             stopped = "tolerance"
-    data, residual, rms = yield from work.finish()
+    data, residual, rms = yield from work.finish(overwrite)
     step = (
         f"Refined by back-projection, {history[-1].number} passes, against {coarse.name}, taken "
         f"for the result of {kind.words(scale)} at 1/{scale}: residual {history[0].rms:.3g} → "
@@ -181,7 +115,7 @@ def refine_events(
         residual=residual,
         before=work.before,
         history=tuple(history),
-        relative=rms / length if length else rms,
+        relative=work.relative(rms),
         stopped=stopped,
         scale=scale,
         degradation=kind.name,
@@ -266,6 +200,29 @@ def refine(
     raise AssertionError("a refinement ends with a result")
 
 
+def agreement_events(
+    fine: Cube,
+    coarse: Cube,
+    scale: int | None = None,
+    degradation: str | Kind = "bicubic-matlab",
+    *,
+    place: Place = np.asarray,
+    cancel: threading.Event | None = None,
+) -> Iterator[Progress | Agreement]:
+    """Hold a fine cube against its coarse one without changing it, saying how far it has come.
+
+    Parameters and errors are those of :func:`refine_events`; the last event is an
+    :class:`Agreement`.
+    """
+    kind, scale = find_down(degradation), check_pair(fine, coarse, scale)
+    way = Way(kind, scale, *coarse.shape[1:], back=kinds.find(kind.back))
+    work = _Work(way, fine, coarse, place, cancel, iterations=-2)
+    yield from work.measure()
+    state = work.state(0)
+    yield Progress(work.total_steps, work.total_steps, "Done")
+    yield Agreement(work.before, state.rms, state.angle, work.relative(state.rms), kind.name)
+
+
 class _Work:
     """The state of a refinement: arrays of the coarse cube's size, and how far it has come."""
 
@@ -294,8 +251,12 @@ class _Work:
             part = down_part(self.way, self.fine, bands, rows, self.place)
             self.residual[bands, rows] = self.goal[bands, rows] - part
         self.total = self.residual * 0
-        self.goal_square = _inner(self.goal, self.goal)
+        self.length = math.sqrt(_inner(self.goal, self.goal) / math.prod(self.coarse.shape))
         self.before = _rms_map(_numpy(self.residual))
+
+    def relative(self, rms: float) -> float:
+        """As a share of the coarse cube's root mean square."""
+        return rms / self.length if self.length else rms
 
     def state(self, number: int, gain: float | None = None) -> Pass:
         """Figures of the residual at hand."""
@@ -323,10 +284,12 @@ class _Work:
         self.total = self.total + gain * held
         return found
 
-    def finish(self) -> Generator[Progress, None, tuple[np.ndarray, np.ndarray, float]]:
+    def finish(
+        self, overwrite: bool
+    ) -> Generator[Progress, None, tuple[np.ndarray, np.ndarray, float]]:
         """The refined cube, and its residual counted anew: the map and its root mean square."""
         way = self.way
-        data = empty_fine(self.coarse.bands, way)
+        data = self.fine.data if overwrite else empty_fine(self.coarse.bands, way)
         for bands, rows in self._parts:
             yield self._progress("Bringing the correction up")
             at = slice(rows.start * way.scale, rows.stop * way.scale)

@@ -1,0 +1,132 @@
+"""Make the pixels of spectral cubes finer: files, folders and patterns.
+
+Each cube gets SCALE times as many pixels along each side, over the same area and in the same
+bands, by a model or by a named bicubic baseline, and with --refine a back-projection that makes
+it agree with the cube it came from. The residual on the coarse grid is printed: it needs no truth.
+
+OUT is a file for one cube, otherwise a folder; there each result is named after its cube and the
+model, <cube>_<model>.mat. A folder as CUBE stands for the cubes directly in it. A cube that fails
+does not stop the others: its reason is printed and the exit status is 1. No input is ever
+overwritten. Ctrl-C ends the batch and leaves nothing half-written.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+from napari_hsr.cli.output import note
+from napari_hsr.cli.predict import DEFAULT_FORMAT, Batch, advance, choose_outputs, tile_size
+
+HELP = "make the pixels of spectral cubes finer"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "inputs", metavar="CUBE", nargs="+", help="spectral cubes, folders of them, or patterns"
+    )
+    parser.add_argument("-o", "--output", metavar="OUT", required=True, help="a file or a folder")
+    parser.add_argument(
+        "--scale", metavar="N", type=int, help="2, 3, 4 or 8 times as fine (default: the model's)"
+    )
+    parser.add_argument(
+        "--model",
+        metavar="M",
+        help="name of a model for cubes, its folder or file, or a baseline: bicubic-matlab, "
+        "bicubic-opencv, bicubic-torch, box (default: the first model at hand for the scale)",
+    )
+    parser.add_argument(
+        "--refine", action="store_true", help="refine the result by back-projection"
+    )
+    parser.add_argument(
+        "--degradation",
+        metavar="D",
+        default="bicubic-matlab",
+        help="how the cubes are taken to have come from finer ones, for the residual and --refine: "
+        "bicubic-matlab (default), bicubic-opencv, bicubic-torch, box, gaussian (full width at "
+        "half maximum: one coarse pixel) or gaussian:SIGMA in fine pixels",
+    )
+    parser.add_argument(
+        "--format",
+        metavar="SUFFIX",
+        help=f"format of the cubes in a folder, e.g. .h5 (default {DEFAULT_FORMAT})",
+    )
+    parser.add_argument(
+        "--device", metavar="D", default="auto", help="auto, cpu, mps, cuda, cuda:1… (default auto)"
+    )
+    parser.add_argument(
+        "--tile",
+        metavar="N",
+        type=tile_size,
+        default="auto",
+        help="side of the tiles in coarse pixels, whole, or auto (default)",
+    )
+    parser.add_argument(
+        "--precision",
+        metavar="P",
+        default="auto",
+        help="auto (default), float32, bfloat16 or float16",
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    from napari_hsr.cli.files import CUBE_SUFFIXES, expand
+
+    inputs, failures = expand(args.inputs, CUBE_SUFFIXES, "cube")
+    for failure in failures:
+        print(f"napari-hsr: error: {failure}", file=sys.stderr)
+    if not inputs:
+        return 1
+    outputs_for = choose_outputs(args, inputs, "cubes")
+    model, args.scale = _choose(args)
+    batch = Finer(args, model, inputs, outputs_for(f"{model.name}_x{args.scale}"))
+    return batch.run(already_failed=len(failures))
+
+
+def _choose(args: argparse.Namespace) -> tuple[Any, int]:
+    """The model or baseline and the scale; what is wrong for every cube is wrong usage."""
+    from napari_hsr.errors import InputError
+    from napari_hsr.inference import devices, finer_pixels
+    from napari_hsr.resample import Kind, find
+
+    try:
+        find(args.degradation)
+        devices.resolve(args.device)
+        model, scale = finer_pixels.choose(args.model, args.scale)
+    except InputError as error:
+        args.usage_error(str(error))
+    reason = None if isinstance(model, Kind) else devices.why_not_precision(model, args.precision)
+    if reason:
+        args.usage_error(reason)
+    return model, scale
+
+
+class Finer(Batch):
+    """Cubes whose pixels are made finer, one after the other."""
+
+    done_word = "made finer"
+
+    def make(self, source: Path, out: Path, bar: Any, place: int, cancel: threading.Event) -> None:
+        """Read one cube, and write the finer one."""
+        from napari_hsr.cli.files import refuse_overwriting
+        from napari_hsr.inference import FinerResult, super_resolve_events
+        from napari_hsr.io import read, write
+
+        refuse_overwriting(out, self.inputs)
+        options = {
+            key: getattr(self.args, key)
+            for key in ("refine", "degradation", "device", "tile", "precision")
+        }
+        for event in super_resolve_events(
+            read(source), self.model, self.args.scale, **options, cancel=cancel
+        ):
+            if isinstance(event, FinerResult):
+                break
+            advance(bar, place + event.done / max(event.total, 1))
+        with bar.external_write_mode(file=sys.stderr):
+            note([*event.notices, f"{event.summary()}."], about=source.name)
+        out.parent.mkdir(parents=True, exist_ok=True)
+        write(event.cube, out)

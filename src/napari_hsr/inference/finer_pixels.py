@@ -1,0 +1,177 @@
+"""What makes the pixels of a cube finer: a model, or a bicubic baseline, and whether it fits."""
+
+from __future__ import annotations
+
+from os import PathLike
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_hsr.cube import Cube
+from napari_hsr.errors import HSRError, InputError
+from napari_hsr.models.card import SUPER_RESOLUTION
+from napari_hsr.photograph import Photograph
+from napari_hsr.resample import kinds
+from napari_hsr.resample.kinds import Kind
+
+if TYPE_CHECKING:
+    from napari_hsr.models.card import ModelCard
+    from napari_hsr.models.descriptor import Model
+
+#: Fewer bands are no spectrum to make finer; CoarSR looks at five together.
+LEAST_BANDS = 5
+#: The baseline, where the caller names none.
+BASELINE = "bicubic-matlab"
+
+
+def as_cube(image: Any) -> Cube:
+    """The input as a cube with bands enough.
+
+    Parameters
+    ----------
+    image : Cube, ndarray (bands, height, width), or path
+
+    Raises
+    ------
+    InputError
+        If it is a photograph, or has fewer than :data:`LEAST_BANDS` bands.
+    """
+    if isinstance(image, (str, PathLike)):
+        from napari_hsr.io import read
+
+        image = read(image)
+    if isinstance(image, Photograph):
+        raise InputError(
+            f"{image.name} is an RGB photograph: super-resolution takes a spectral cube, which can "
+            "be reconstructed from it first."
+        )
+    if not isinstance(image, Cube):
+        image = Cube(np.asarray(image), name="array")
+    if image.bands < LEAST_BANDS:
+        bands = "1 band" if image.bands == 1 else f"{image.bands} bands"
+        raise InputError(
+            f"{image.name} has {bands}: super-resolution takes spectral cubes of "
+            f"{LEAST_BANDS} bands or more."
+        )
+    return image
+
+
+def baseline(name: Any) -> Kind | None:
+    """The way up of this name, or None if it names a model."""
+    if isinstance(name, Kind):
+        return name
+    if not isinstance(name, str):
+        return None
+    try:
+        found = kinds.find(name)
+    except InputError:
+        return None
+    return found if found.up else None
+
+
+def offered(scale: int | None = None) -> list[ModelCard]:
+    """Cards of the models at hand that make pixels finer, by so much if it is stated."""
+    from napari_hsr.models import list_models
+
+    cards = [card for card in list_models() if card.task == SUPER_RESOLUTION]
+    return [card for card in cards if scale in (None, card.scale)]
+
+
+def choose(way: Model | Kind | str | PathLike | None, scale: int | None) -> tuple[Any, int]:
+    """What makes the pixels finer, and by how much.
+
+    Parameters
+    ----------
+    way : Model, str, path or None
+        A loaded model, the name or path of one, or the name of a baseline such as
+        ``"bicubic-matlab"``. None takes the first model at hand for the scale.
+    scale : int or None
+        None takes the model's.
+
+    Returns
+    -------
+    way : Model or Kind
+    scale : int
+
+    Raises
+    ------
+    HSRError
+        If there is no such model, it is none for cubes, or it has another scale.
+    """
+    if scale is not None:
+        scale = kinds.checked_scale(scale)
+    if way is None:
+        way = _default(scale)
+    kind = baseline(way)
+    if kind is not None:
+        if scale is None:
+            raise InputError(f"{kind.name} needs a scale, such as 2, 3, 4 or 8.")
+        return kind, scale
+    from napari_hsr.models import load_model
+
+    model = load_model(way)
+    if model.task != SUPER_RESOLUTION:
+        raise InputError(
+            f"{model.name} makes cubes of photographs; to make the pixels of a cube finer, choose a "
+            f"model for that or a baseline ({', '.join(kinds.BASELINES)})."
+        )
+    if scale is not None and scale != model.scale:
+        raise InputError(
+            f"{model.name} makes pixels {model.scale} times as fine, not {scale}: choose another "
+            "model or scale."
+        )
+    return model, model.scale
+
+
+def check_bands(cube: Cube, way: Model | Kind) -> None:
+    """Whether a cube has bands as the model needs them.
+
+    Raises
+    ------
+    InputError
+        If not.
+    """
+    if isinstance(way, Kind):
+        return
+    if way.channels is None and cube.bands < way.least_bands:
+        raise InputError(
+            f"{way.name} needs {way.least_bands} bands or more; {cube.name} has {cube.bands}."
+        )
+    if way.channels not in (None, cube.bands):
+        raise InputError(f"{way.name} takes {way.channels} bands; {cube.name} has {cube.bands}.")
+
+
+def why_not(image: Any, way: Any = None, scale: int | None = None) -> str | None:
+    """None if this could be made finer, else the reason in one sentence; reads no pixels."""
+    try:
+        check_bands(as_cube(image), choose(way, scale)[0])
+    except HSRError as error:
+        return str(error)
+    return None
+
+
+def notices(cube: Cube, model: Model) -> tuple[str, ...]:
+    """What the user must know of this cube for this model."""
+    trained = model.wavelengths
+    if cube.wavelengths is None:
+        return (
+            f"{cube.name} names no wavelengths; {model.name} was trained on {trained.describe()}.",
+        )
+    if not cube.wavelengths.matches(trained):
+        return (
+            f"{cube.name} has {cube.wavelengths.describe()}; {model.name} was trained on "
+            f"{trained.describe()} and computes any bands, but never saw these.",
+        )
+    return ()
+
+
+def _default(scale: int | None) -> str:
+    if scale is None:
+        raise InputError("State a scale, such as 2, 3, 4 or 8, or a model.")
+    cards = offered(scale)
+    if not cards:
+        raise InputError(
+            f"There is no model at hand that makes pixels {scale} times as fine: import one, or "
+            f"choose a baseline ({', '.join(kinds.BASELINES)})."
+        )
+    return cards[0].name
