@@ -3,7 +3,9 @@
 import torch
 
 from napari_hsr.models import DEFAULT, import_checkpoint, list_models, store
+from napari_hsr.models.architectures.coarsr import CoarSR
 from napari_hsr.models.architectures.restormer import Restormer
+from napari_hsr.models.card import RECONSTRUCTION, SUPER_RESOLUTION
 from napari_hsr.models.catalogue import ENTRIES
 from napari_hsr.models.importing import examine
 from napari_hsr.models.listing import count_text, listings, purpose_of
@@ -15,7 +17,7 @@ def test_models_at_hand_first_then_the_networks_without_weights():
     found = listings()
     assert [x.name for x in found] == [
         *(card.name for card in list_models()),
-        *(entry.name for entry in ENTRIES),
+        *(entry.name for entry in ENTRIES if entry.task == RECONSTRUCTION),
     ]
     first, last = found[0], found[-1]
     assert first.name == DEFAULT
@@ -81,3 +83,18 @@ def test_a_checkpoint_is_examined_without_being_kept(tmp_path, own_data):
     assert not found.asks_for_rule
     assert found.card is None
     assert not own_data.joinpath("models").exists()
+
+
+def test_models_for_cubes_are_listed_apart(tmp_path):
+    assert [x.name for x in listings(SUPER_RESOLUTION)] == ["coarsr-dualsr"]
+    net = CoarSR(2, 4, 1)
+    torch.save({"epoch": 1, "model": net.state_dict()}, tmp_path / "net.pth")
+    found = examine(tmp_path / "net.pth")
+    assert (found.channels, found.bands, found.scale) == (None, None, 2)
+    card = import_checkpoint(tmp_path / "net.pth", "finer").card
+    mine = next(x for x in listings(SUPER_RESOLUTION) if x.name == "finer")
+    assert mine.card == card
+    assert mine.facts.startswith("finer · cubes of coarse pixels · ×2, any bands")
+    assert "coarsr-dualsr" not in [x.name for x in listings(SUPER_RESOLUTION)]
+    assert all(x.task == RECONSTRUCTION for x in listings())
+    assert dict(mine.details())["Neighbouring bands"] == card.input_rule

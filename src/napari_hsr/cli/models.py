@@ -202,7 +202,6 @@ def _export(args: argparse.Namespace) -> int:
 def _catalogue(args: argparse.Namespace) -> int:
     from dataclasses import asdict
 
-    from napari_hsr.cube import Wavelengths
     from napari_hsr.models.card import FIGURE_LABELS
     from napari_hsr.models.catalogue import ENTRIES
 
@@ -215,7 +214,7 @@ def _catalogue(args: argparse.Namespace) -> int:
         _print_row("Published at", entry.page)
         _print_row("Weights", entry.link or "none published")
         _print_row("Input", "; ".join(filter(None, (entry.input_encoding, entry.input_rule))))
-        _print_row("Output", Wavelengths(entry.wavelengths_nm).describe())
+        _print_row("Output", entry.output)
         _print_row("Trained on", entry.training_data)
         if entry.figures:
             figures = ", ".join(f"{FIGURE_LABELS[k]} {v:g}" for k, v in entry.figures.items())

@@ -13,7 +13,7 @@ from napari_hsr.colour import decode_photograph_tile
 from napari_hsr.errors import InputError
 from napari_hsr.events import Progress
 from napari_hsr.inference import devices, run
-from napari_hsr.inference.source import as_photograph, why_not
+from napari_hsr.inference.source import as_photograph, check_task, why_not
 from napari_hsr.models.card import ModelCard, PrecisionError
 from napari_hsr.models.library import load_model
 from napari_hsr.photograph import LINEAR_SRGB, Photograph
@@ -211,6 +211,7 @@ def _to_measure(model: Model, device: torch.device) -> tuple[tuple[str, ...], di
 
 def _photograph(image: Any, model: Model, encoding: str | None) -> tuple[Photograph, str]:
     """The photograph to measure on, and what it is in words."""
+    check_task(model)
     taken = ""
     if image is None:
         from napari_hsr import samples

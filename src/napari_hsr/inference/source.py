@@ -11,6 +11,7 @@ import numpy as np
 from napari_hsr import colour
 from napari_hsr.cube import Cube
 from napari_hsr.errors import HSRError, InputError
+from napari_hsr.models.card import RECONSTRUCTION
 from napari_hsr.models.descriptor import Model
 from napari_hsr.photograph import Photograph
 
@@ -18,6 +19,20 @@ from napari_hsr.photograph import Photograph
 SATURATED = 0.999
 #: Pixels of a photograph that are decoded at a time when it is measured.
 STRIP_PIXELS = 2**20
+
+
+def check_task(model: Model) -> None:
+    """Whether a model makes cubes of photographs at all.
+
+    Raises
+    ------
+    InputError
+        If it does not, with what it is for.
+    """
+    if model.task != RECONSTRUCTION:
+        raise InputError(
+            f"{model.name} makes the pixels of a cube finer and cannot make a cube of a photograph."
+        )
 
 
 def as_photograph(image: Any, model: Model, encoding: str | None = None) -> Photograph:
@@ -36,8 +51,9 @@ def as_photograph(image: Any, model: Model, encoding: str | None = None) -> Phot
     Raises
     ------
     InputError
-        If it is not an RGB image, or its encoding is not known.
+        If it is not an RGB image, its encoding is not known, or the model takes none.
     """
+    check_task(model)
     if isinstance(image, (str, PathLike)):
         from napari_hsr.io import read
 

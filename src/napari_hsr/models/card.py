@@ -15,6 +15,17 @@ ILL_POSED = (
     "returns the one most like its training data. Treat the result as an estimate, not a measurement."
 )
 
+#: What an ``input_encoding`` says of a model that takes cubes instead of photographs.
+CUBE = "cube"
+#: What models do, as :attr:`ModelCard.task` says it.
+RECONSTRUCTION = "reconstruction"
+SUPER_RESOLUTION = "super-resolution"
+#: Said wherever a user meets a model that makes the pixels of a cube finer.
+FINER_IS_A_GUESS = (
+    "Coarse pixels do not determine finer ones: the detail is what the model learnt to expect, and "
+    "is an estimate, not a measurement."
+)
+
 
 class WavelengthsNeededError(ModelError):
     """Weights that make another number of bands than 31, and no card that names their wavelengths.
@@ -76,11 +87,16 @@ class ModelCard(BaseModel):
     architecture : str
         Id in the registry of architectures.
     input_encoding : str
-        What the model was made for: ``linear-srgb``, ``camera:nikon-d700``…
+        What the model was made for: ``linear-srgb``, ``camera:nikon-d700``…; :data:`CUBE` for
+        one that makes the pixels of a cube finer.
     input_rule : str
-        Whole-image rule applied after decoding, in words; "none" for most.
+        Whole-image rule applied after decoding, in words; "none" for most. Of a model for cubes,
+        which of their bands it looks at together.
     wavelengths_nm : tuple of float
-        Band centres of the output.
+        Band centres of the output. Of a model for cubes, those of the cubes that it was trained
+        on: it takes any, and gives back the same.
+    scale : int
+        Output pixels per input pixel along each side.
     units : str or None
         What the output values are.
     training_data, protocol, licence, limits, source : str
@@ -105,6 +121,7 @@ class ModelCard(BaseModel):
     input_encoding: str
     input_rule: str = "none"
     wavelengths_nm: tuple[float, ...]
+    scale: int = Field(default=1, ge=1)
     units: str | None = None
     training_data: str = "not stated"
     protocol: str = "not stated"
@@ -127,14 +144,27 @@ class ModelCard(BaseModel):
         """Band centres of the output."""
         return Wavelengths(self.wavelengths_nm)
 
+    @property
+    def task(self) -> str:
+        """What the model does: :data:`RECONSTRUCTION` of a cube from a photograph, or :data:`SUPER_RESOLUTION`."""
+        return SUPER_RESOLUTION if self.input_encoding == CUBE else RECONSTRUCTION
+
     def sentences(self) -> list[tuple[str, str]]:
         """(heading, text) pairs for people, in reading order."""
-        rows = [
-            ("Input", f"{self.input_encoding}; whole-image rule: {self.input_rule}"),
-            ("Output", f"{self.wavelengths.describe()}; {self.units or 'units not stated'}"),
-            ("Trained on", self.training_data),
-            ("Protocol", self.protocol),
-        ]
+        if self.task == SUPER_RESOLUTION:
+            rows = [
+                ("Input", "a cube of coarse pixels, with any bands"),
+                ("Output", f"the same bands in pixels {self.scale} × as fine along each side"),
+                ("Neighbouring bands", self.input_rule),
+                ("Trained on", f"{self.training_data}; {self.wavelengths.describe()}"),
+            ]
+        else:
+            rows = [
+                ("Input", f"{self.input_encoding}; whole-image rule: {self.input_rule}"),
+                ("Output", f"{self.wavelengths.describe()}; {self.units or 'units not stated'}"),
+                ("Trained on", self.training_data),
+            ]
+        rows.append(("Protocol", self.protocol))
         for where, figures in self.figures.items():
             values = ", ".join(f"{FIGURE_LABELS.get(k, k)} {v:.4g}" for k, v in figures.items())
             rows.append((f"Measured on {where}", values))

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from napari_hsr.errors import ModelError
+from napari_hsr.models.card import CUBE, RECONSTRUCTION, SUPER_RESOLUTION
 
 #: 400 to 700 nm in steps of 10, in which all these data sets are sampled.
 _VISIBLE = tuple(float(nm) for nm in range(400, 701, 10))
@@ -33,7 +34,8 @@ class Entry:
     wavelengths_nm : tuple of float
         Band centres of the output.
     input_encoding : str
-        What the weights were trained on; empty if no weights are published.
+        What the weights were trained on, ``cube`` where that is no photograph; empty if no
+        weights are published.
     input_rule : str
         What the authors' programs do with a photograph first, in words.
     units : str
@@ -64,6 +66,20 @@ class Entry:
     protocol: str = ""
     licence: str = "none stated"
     note: str = ""
+
+    @property
+    def task(self) -> str:
+        """What the network does, as :attr:`napari_hsr.models.card.ModelCard.task` says it."""
+        return SUPER_RESOLUTION if self.input_encoding == CUBE else RECONSTRUCTION
+
+    @property
+    def output(self) -> str:
+        """What the network makes, in words."""
+        if self.task == SUPER_RESOLUTION:
+            return "the bands of the input in finer pixels"
+        from napari_hsr.cube import Wavelengths
+
+        return Wavelengths(self.wavelengths_nm).describe()
 
     @property
     def published(self) -> bool:
@@ -134,6 +150,19 @@ ENTRIES: tuple[Entry, ...] = (
         units=_ARAD_UNITS,
         training_data=f"{_ARAD}; scenes with a value of 0 left out",
         note="The authors report no figures in their repository.",
+    ),
+    Entry(
+        name="coarsr-dualsr",
+        title="CoarSR of DualSR (Li et al. 2022), finer pixels for a cube",
+        architecture="coarsr",
+        page="https://github.com/qianngli/DualSR",
+        link="https://drive.google.com/drive/folders/1XaTaGuYXi4hEHAEsLaoXmKALqa9j3cp3",
+        input_encoding=CUBE,
+        input_rule="values in [0, 1]",
+        training_data="CAVE or Harvard, made coarser by MATLAB's bicubic imresize",
+        figures={"psnr_db": 39.665, "sam_deg": 3.152},
+        protocol="the authors' table for CAVE ×4, 20 % of its scenes",
+        note="One file for each scale; which of them the folder holds was not seen.",
     ),
     Entry(
         name="mxrunet-ntire2020",

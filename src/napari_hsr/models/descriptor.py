@@ -81,15 +81,18 @@ class Model:
     Attributes
     ----------
     module : torch.nn.Module
-        Maps the raw network input (N, channels, H, W) to (N, bands, H, W), in eval mode.
+        Maps the raw network input (N, channels, H, W) to (N, bands, scale · H, scale · W), in
+        eval mode.
     card : ModelCard
         Training data, protocol, figures, licence, limits.
     weights_sha256 : str
         Hash of the weights alone: the same whatever file or card carries them.
-    channels : int
-        Channels of the input.
-    bands : int
-        Bands of the output.
+    channels : int or None
+        Channels of the input; None if it is a cube of any number of bands.
+    bands : int or None
+        Bands of the output; None if they are those of the input.
+    least_bands : int
+        The fewest that it must have, where their number is free.
     scale : int
         Output pixels per input pixel along each side.
     size_multiple : int
@@ -108,7 +111,8 @@ class Model:
     bytes_per_pixel : int
         Working memory of the module for each input pixel, its output included, as
         ``benchmarks/memory.py`` measures it for the copy that inference runs in float32, or
-        somewhat more. For choosing tiles.
+        somewhat more. For choosing tiles. Where the number of bands is free, without input and
+        output.
     bytes_fixed : int
         What it takes besides, however small the image is: large kernels as the processor wants
         them.
@@ -129,8 +133,9 @@ class Model:
     module: torch.nn.Module
     card: ModelCard
     weights_sha256: str
-    channels: int = 3
-    bands: int = 31
+    channels: int | None = 3
+    bands: int | None = 31
+    least_bands: int = 1
     scale: int = 1
     size_multiple: int = 1
     context: int | None = 0
@@ -156,11 +161,16 @@ class Model:
         return self.card.title
 
     @property
+    def task(self) -> str:
+        """What it does, as its card says."""
+        return self.card.task
+
+    @property
     def input_encoding(self) -> str:
         """What the model was made for."""
         return self.card.input_encoding
 
     @property
     def wavelengths(self) -> Wavelengths:
-        """Band centres of the output."""
+        """Band centres of the output, or of what it was trained on where they are the input's."""
         return self.card.wavelengths

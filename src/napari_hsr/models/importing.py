@@ -14,7 +14,14 @@ from typing import TYPE_CHECKING, Any
 
 from napari_hsr.cube import DEFAULT_WAVELENGTHS_NM, Wavelengths
 from napari_hsr.errors import FileError, ModelError
-from napari_hsr.models.card import ILL_POSED, ModelCard, WavelengthsNeededError
+from napari_hsr.models.card import (
+    CUBE,
+    FINER_IS_A_GUESS,
+    ILL_POSED,
+    SUPER_RESOLUTION,
+    ModelCard,
+    WavelengthsNeededError,
+)
 
 if TYPE_CHECKING:
     import torch
@@ -48,25 +55,28 @@ class Checkpoint:
         The network: its id in the registry, and its name for people.
     weights : int
         How many numbers the network holds.
-    channels, bands : int
-        Of its input and output.
+    channels, bands : int or None
+        Of its input and output; None where their number is free.
     input_rule : str
         Its whole-image rule, in words.
     asks_for_rule : bool
         Whether the statistics of that rule are the user's to state.
     card : ModelCard or None
         The card that the file carries, if it is one of ours.
+    scale : int
+        Output pixels per input pixel along each side.
     """
 
     path: Path
     architecture: str
     title: str
     weights: int
-    channels: int
-    bands: int
+    channels: int | None
+    bands: int | None
     input_rule: str
     asks_for_rule: bool
     card: ModelCard | None
+    scale: int = 1
 
 
 def examine(path: str | os.PathLike) -> Checkpoint:
@@ -104,6 +114,7 @@ def examine(path: str | os.PathLike) -> Checkpoint:
         input_rule=model.rule.name,
         asks_for_rule=isinstance(model.rule, Statistics),
         card=card,
+        scale=model.scale,
     )
 
 
@@ -189,7 +200,10 @@ def import_checkpoint(
         source=source,
     )
     if new := card is None:
-        card = _first_card(path, architecture, name, stated)
+        if architecture.task == SUPER_RESOLUTION:
+            card = _first_card_for_cubes(weights, path, architecture, name, stated)
+        else:
+            card = _first_card(path, architecture, name, stated)
     card = _validated(card, {"name": name, **stated})
     model = _model(weights, card, path)
     facts = {"input_rule": model.rule.name, "weights_sha256": model.weights_sha256}
@@ -218,7 +232,7 @@ def changed(card: ModelCard, **changes: Any) -> ModelCard:
     if wrong := sorted(stated.keys() - STATABLE):
         raise ModelError(f"Of a model that is stored, {', '.join(wrong)} cannot be changed.")
     count = len(stated.get("wavelengths_nm", card.wavelengths_nm))
-    if count != len(card.wavelengths_nm):
+    if count != len(card.wavelengths_nm) and card.task != SUPER_RESOLUTION:
         raise ModelError(
             f"{card.name} makes {len(card.wavelengths_nm)} bands, but {count} wavelengths are "
             "stated."
@@ -249,6 +263,11 @@ def _validated(card: ModelCard, changes: dict[str, Any]) -> ModelCard:
 
     limits = changes.get("limits")
     if limits is None:
+    if card.task == SUPER_RESOLUTION and changes.get("input_encoding", CUBE) != CUBE:
+        raise ModelError(
+            f"{card.name} takes cubes, not photographs: the input encoding "
+            f"{changes['input_encoding']} cannot be stated for it."
+        )
         limits = card.limits
         for key in ASSUMED.keys() & changes.keys():
             limits = limits.replace(ASSUMED[key], "")
@@ -285,6 +304,25 @@ def _first_card(
 
 def _from_catalogue(entry: str, architecture: Architecture, path: Path) -> dict[str, Any]:
     """What the catalogue knows of the file that the user says it is."""
+def _first_card_for_cubes(
+    weights: dict[str, torch.Tensor],
+    path: Path,
+    architecture: Architecture,
+    name: str,
+    stated: dict[str, Any],
+) -> ModelCard:
+    """The same for a network that makes the pixels of cubes finer; scale and rule are its own."""
+    card = _model(weights, None, path).card
+    assumed = [ASSUMED["wavelengths_nm"]] if "wavelengths_nm" not in stated else []
+    changes = {
+        "name": name,
+        "title": f"{architecture.title} ×{card.scale}, from {path.name}",
+        "limits": " ".join([FINER_IS_A_GUESS, *assumed]),
+        "source": f"{path.name}, SHA-256 {_sha256(path)}",
+    }
+    return card.model_copy(update=changes)
+
+
     from napari_hsr.models.catalogue import find
 
     known = find(entry)
@@ -347,9 +385,8 @@ def _model(weights: dict[str, torch.Tensor], card: ModelCard | None, path: Path)
     except ModelError as error:
         raise FileError(path, str(error).rstrip(".")) from error
     for key, value in model.module.state_dict().items():
-        found = weights[key].dtype
-        if value.is_floating_point() and not found.is_floating_point:
-            kind = str(found).removeprefix("torch.")
+        if value.is_floating_point() and not weights[key].is_floating_point():
+            kind = str(weights[key].dtype).removeprefix("torch.")
             raise FileError(path, f"weights were expected, but {key} holds whole numbers ({kind})")
     return model
 

@@ -12,6 +12,7 @@ from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from napari_hsr.models.card import CUBE, RECONSTRUCTION, SUPER_RESOLUTION
 from napari_hsr.photograph import CAMERA
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ class Listing:
     name, title : str
         As in the card, or in the catalogue.
     purpose : str
-        Which photographs it takes.
+        Which photographs it takes, or that it takes cubes.
     size : str
         How many weights, and how large their file is; empty if there is none yet.
     output : str
@@ -54,6 +55,11 @@ class Listing:
     own: bool = False
 
     @property
+    def task(self) -> str:
+        """What it does, as :attr:`napari_hsr.models.card.ModelCard.task` says it."""
+        return (self.card or self.entry).task
+
+    @property
     def facts(self) -> str:
         """The second line under the title, in a list."""
         own_name = self.name if self.own else ""  # two may come from files of one name
@@ -67,13 +73,11 @@ class Listing:
             rows += [("Weights", whose), ("Network", self.card.architecture)]
             rows += self.card.sentences()  # among them, the source of the weights
         elif self.entry is not None:
-            from napari_hsr.cube import Wavelengths
-
             entry = self.entry
             rows += [
                 ("Weights", self.origin),
                 ("Input", "; ".join(filter(None, (entry.input_encoding, entry.input_rule)))),
-                ("Output", Wavelengths(entry.wavelengths_nm).describe()),
+                ("Output", entry.output),
                 ("Trained on", entry.training_data),
                 ("Reported", figures_text(entry.figures or {}, entry.protocol)),
                 ("Licence", entry.licence),
@@ -82,26 +86,35 @@ class Listing:
         return [row for row in rows if row[1]]
 
 
-def listings() -> list[Listing]:
+def listings(task: str = RECONSTRUCTION) -> list[Listing]:
     """Models at hand in the order of :func:`~napari_hsr.models.list_models`, then the others.
 
     Of the catalogue, those networks are listed of which no weights were imported.
+
+    Parameters
+    ----------
+    task : str
+        Which models: those that make cubes of photographs, or those that make the pixels of
+        cubes finer (:data:`~napari_hsr.models.card.SUPER_RESOLUTION`).
     """
     from napari_hsr.models.catalogue import ENTRIES
     from napari_hsr.models.library import bundled, list_models
     from napari_hsr.models.store import stored
 
     files = {**stored(), **bundled()}
-    cards = [card for card in list_models() if card.name in files]
+    cards = [card for card in list_models() if card.name in files and card.task == task]
     at_hand = [_of_card(card, files[card.name][1], card.name not in bundled()) for card in cards]
     known = {card.architecture for card in cards}
-    return [*at_hand, *(_of_entry(entry) for entry in ENTRIES if entry.architecture not in known)]
+    missing = (e for e in ENTRIES if e.task == task and e.architecture not in known)
+    return [*at_hand, *map(_of_entry, missing)]
 
 
 def purpose_of(encoding: str) -> str:
-    """Which photographs a model made for this encoding takes."""
+    """Which photographs a model made for this encoding takes, or that it takes cubes."""
     if not encoding:
         return ""
+    if encoding == CUBE:
+        return "cubes of coarse pixels"
     if encoding.startswith(CAMERA):
         return f"raw values of the camera {encoding[len(CAMERA) :]}"
     return "any photograph"
@@ -131,7 +144,7 @@ def _of_card(card: ModelCard, path: Path, own: bool) -> Listing:
         title=card.title,
         purpose=purpose_of(card.input_encoding),
         size=f"{count_text(count)}, {_bytes_text(state.st_size)}",
-        output=_short(card.wavelengths_nm),
+        output=_output(card),
         origin=origin.removesuffix("; not stated"),
         card=card,
         own=own,
@@ -145,7 +158,7 @@ def _of_entry(entry: Entry) -> Listing:
         title=entry.title,
         purpose=purpose_of(entry.input_encoding),
         size="",
-        output=_short(entry.wavelengths_nm),
+        output=entry.output if entry.task == SUPER_RESOLUTION else _short(entry.wavelengths_nm),
         origin=where,
         entry=entry,
     )
@@ -165,6 +178,15 @@ def _bytes_text(count: int) -> str:
         if count >= size:
             return f"{count / size:.3g} {unit}"
     return f"{count} bytes"
+
+
+def _output(card: ModelCard) -> str:
+    """``31 bands, 400–700 nm``, or ``×4, any bands``."""
+    return (
+        f"×{card.scale}, any bands"
+        if card.task == SUPER_RESOLUTION
+        else _short(card.wavelengths_nm)
+    )
 
 
 def _short(wavelengths: tuple[float, ...]) -> str:

@@ -11,6 +11,7 @@ from napari_hsr.models.architectures import (
     adapted,
     awan,
     bands,
+    coarsr,
     colour_exact,
     drcr,
     edsr,
@@ -27,7 +28,7 @@ from napari_hsr.models.architectures import (
     restormer,
     root_polynomial,
 )
-from napari_hsr.models.card import ModelCard
+from napari_hsr.models.card import RECONSTRUCTION, ModelCard
 from napari_hsr.models.descriptor import Model
 from napari_hsr.models.nearest import nearest
 from napari_hsr.models.unwrap import unwrap
@@ -57,6 +58,8 @@ class Architecture:
         the card may be None, and is then made from what the weights say.
     published : tuple of callable
         They build the network in its published sizes, for comparing names and shapes.
+    task : str
+        What the network does, as :attr:`napari_hsr.models.card.ModelCard.task` says it.
     """
 
     id: str
@@ -64,6 +67,7 @@ class Architecture:
     detect: Callable[[Weights], bool]
     load: Callable[[Weights, ModelCard | None], Model]
     published: tuple[Callable[[], torch.nn.Module], ...] = ()
+    task: str = RECONSTRUCTION
 
 
 def _published(module: ModuleType) -> tuple[Callable[[], torch.nn.Module], ...]:
@@ -80,6 +84,7 @@ ARCHITECTURES: tuple[Architecture, ...] = tuple(
         module.detect,
         module.load,
         _published(module),
+        getattr(module, "TASK", RECONSTRUCTION),
     )
     for module in (
         colour_exact,
@@ -100,6 +105,7 @@ ARCHITECTURES: tuple[Architecture, ...] = tuple(
         edsr,
         hinet,
         hrnet,
+        coarsr,
     )
 )
 
@@ -116,10 +122,6 @@ def recognise(weights: Weights) -> Architecture:
         if architecture.detect(weights):
             return architecture
     clause = nearest(weights, [(a.title, build) for a in ARCHITECTURES for build in a.published])
-    if clause is None:
-        keys = ", ".join(list(weights)[:3])
-        known = ", ".join(a.id for a in ARCHITECTURES)
-        raise ModelError(f"Weights not recognised (they begin with {keys}); known: {known}.")
     raise ModelError(f"Weights not recognised: {clause}.")
 
 

@@ -179,9 +179,10 @@ class EncodingChooser(NarrowComboBox):
         """Look again at what the installed models were made for; what is shown stays."""
         from napari_hsr.colour import ENCODINGS
         from napari_hsr.models import list_models
+        from napari_hsr.models.card import CUBE
 
         shown = self.encoding()
-        cameras = {c.input_encoding for c in list_models()} - set(ENCODINGS)
+        cameras = {c.input_encoding for c in list_models()} - {*ENCODINGS, CUBE}
         self._encodings = [*ENCODINGS, *sorted(cameras)]
         self.show_encoding(shown)
 

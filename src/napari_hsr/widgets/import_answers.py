@@ -72,17 +72,18 @@ class Answers:
         facts: dict[str, Any] = {"name": self.name, "overwrite": self.overwrite}
         if self.entry is not None:
             facts["entry"] = self.entry.name
-        nm = wavelengths_from(self.wavelengths, checkpoint.bands)
+        free = checkpoint.bands is None  # a network for cubes takes any bands
+        nm = None if free else wavelengths_from(self.wavelengths, checkpoint.bands)
         if nm is not None:
             facts["wavelengths"] = nm
-        elif len(self.known_wavelengths(checkpoint)) != checkpoint.bands:
+        elif not free and len(self.known_wavelengths(checkpoint)) != checkpoint.bands:
             raise InputError(
                 "The network makes one band: state its wavelength in nm."
                 if checkpoint.bands == 1
                 else f"The network makes {checkpoint.bands} bands: state their wavelengths in nm, "
                 "400–700 if they are evenly spaced, or a list."
             )
-        if self.input_encoding:
+        if self.input_encoding and not free:
             facts["input_encoding"] = normalise_encoding(self.input_encoding)
         if self.input_rule:
             statistics_from_words(self.input_rule)
@@ -105,7 +106,7 @@ class Answers:
         if not self.wavelengths and entry is None and card is None and checkpoint.bands == 31:
             found.append("wavelengths 400–700 nm, every 10 nm")
         known = card is not None or (entry is not None and entry.input_encoding)
-        if not self.input_encoding and not known:
+        if not self.input_encoding and not known and checkpoint.bands is not None:
             found.append("made for linear sRGB")
         if checkpoint.asks_for_rule and not self.input_rule and card is None:
             found.append("statistics of the NTIRE 2020 clean track")

@@ -265,6 +265,11 @@ def _introduction(entry) -> str:
 def _found_text(checkpoint) -> str:
     from napari_hsr.models.listing import count_text
 
+    if checkpoint.bands is None:
+        return (
+            f"Recognised: {checkpoint.title}. {count_text(checkpoint.weights)}; a cube of any bands "
+            f"in, pixels {checkpoint.scale} × as fine out. Helping bands: {checkpoint.input_rule}."
+        )
     return (
         f"Recognised: {checkpoint.title}. {count_text(checkpoint.weights)}, "
         f"{checkpoint.channels} channels in, {checkpoint.bands} "

@@ -127,7 +127,10 @@ class ImportForm(QWidget):
             return
         self._say_what_is_taken()
         encoding = self._encodings[max(0, self.encoding.currentIndex())]
-        self._form.setRowVisible(self.camera, encoding == CAMERA)
+        photographs = self._checkpoint.bands is not None  # else it takes cubes, of any bands
+        self._form.setRowVisible(self.wavelengths, photographs)
+        self._form.setRowVisible(self.encoding, photographs)
+        self._form.setRowVisible(self.camera, photographs and encoding == CAMERA)
         self._form.setRowVisible(self.entry, bool(self._entries))
         self._form.setRowVisible(self.rule, self._checkpoint.asks_for_rule)
         self._form.setRowVisible(self.overwrite, self.overwrite.isChecked() or self._name_taken())
@@ -149,7 +152,7 @@ class ImportForm(QWidget):
         source = "catalogue" if entry else "file’s card"
         nm = answers.known_wavelengths(self._checkpoint)
         spread = Wavelengths(nm).describe().split(", ", 1)[-1]
-        if len(nm) != self._checkpoint.bands:
+        if self._checkpoint.bands is not None and len(nm) != self._checkpoint.bands:
             self.wavelengths.setPlaceholderText(f"{self._checkpoint.bands} band centres in nm")
         else:
             self.wavelengths.setPlaceholderText(f"{spread} ({source if known else 'assumed'})")

@@ -8,6 +8,7 @@ from html import escape
 from qtpy.QtCore import QEvent, QObject, QPersistentModelIndex, Qt, Signal
 from qtpy.QtWidgets import QStyledItemDelegate, QVBoxLayout, QWidget
 
+from napari_hsr.models.card import RECONSTRUCTION
 from napari_hsr.widgets.choosers import NarrowComboBox
 from napari_hsr.widgets.connections import Connections
 from napari_hsr.widgets.fold import Fold
@@ -27,6 +28,13 @@ class ModelChooser(NarrowComboBox):
     Each has two lines: its title; and its photographs, wavelengths and size. A greyed one
     cannot be chosen; clicking it asks for its weights.
 
+    Parameters
+    ----------
+    parent : QWidget, optional
+    task : str
+        Which models: those that make cubes of photographs, or those that make the pixels of
+        cubes finer.
+
     Signals
     -------
     changed(object)
@@ -38,8 +46,9 @@ class ModelChooser(NarrowComboBox):
     changed = Signal(object)
     wanted = Signal(object)
 
-    def __init__(self, parent: QWidget | None = None):
+    def __init__(self, parent: QWidget | None = None, *, task: str = RECONSTRUCTION):
         super().__init__(parent)
+        self.task = task
         self._listings: list = []
         self._card = None
         self._pressed = QPersistentModelIndex()
@@ -61,7 +70,7 @@ class ModelChooser(NarrowComboBox):
         from napari_hsr.models.listing import listings
 
         wanted = self.name() or DEFAULT
-        self._listings = listings()
+        self._listings = listings(self.task)
         at_hand = [x.name for x in self._listings if x.card is not None]
         row = at_hand.index(wanted) if wanted in at_hand else 0
         self.set_choices([_lines(x) for x in self._listings], row if at_hand else -1)
@@ -138,11 +147,12 @@ class CardView(QWidget):
         self.setVisible(listing is not None)
         if listing is None:
             return
-        from napari_hsr.models.card import ILL_POSED
+        from napari_hsr.models.card import FINER_IS_A_GUESS, ILL_POSED, SUPER_RESOLUTION
         from napari_hsr.models.importing import ASSUMED
 
         limits = listing.card.limits if listing.card else ""
-        cautions = [ILL_POSED, *(text for text in ASSUMED.values() if text in limits)]
+        known = FINER_IS_A_GUESS if listing.task == SUPER_RESOLUTION else ILL_POSED
+        cautions = [known, *(text for text in ASSUMED.values() if text in limits)]
         rows = listing.details()
         short = [r for r in rows if r[0] in SHORT or r[0].startswith("Measured")]
         self.essentials.setText(as_html(short))

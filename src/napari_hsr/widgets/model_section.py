@@ -8,11 +8,18 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QHBoxLayout, QMessageBox, QPushButton, QVBoxLayout, QWidget
 
 from napari_hsr.errors import HSRError
+from napari_hsr.models.card import RECONSTRUCTION, SUPER_RESOLUTION
 from napari_hsr.widgets.import_answers import dropped_checkpoint
 from napari_hsr.widgets.import_checkpoint import ImportDialog, open_import
 from napari_hsr.widgets.messages import Message
 from napari_hsr.widgets.model_list import CardView, ModelChooser
 from napari_hsr.widgets.model_news import models_changed
+
+#: Said of a model that was imported where it cannot be used.
+_ELSEWHERE = {
+    RECONSTRUCTION: "It makes cubes of photographs, so it is not offered for cubes.",
+    SUPER_RESOLUTION: "It makes the pixels of cubes finer, so it is not offered for photographs.",
+}
 
 
 class ModelSection(QWidget):
@@ -23,16 +30,23 @@ class ModelSection(QWidget):
     changed(object)
         The card of the model that became current.
     imported(object)
-        A model that was imported just now, loaded; it is current already.
+        A model that was imported just now, loaded; it is current already, unless it is for
+        another task, which the user is told.
+
+    Parameters
+    ----------
+    parent : QWidget, optional
+    task : str
+        Of the models that are listed, as for :class:`ModelChooser`.
     """
 
     changed = Signal(object)
     imported = Signal(object)
 
-    def __init__(self, parent: QWidget | None = None):
+    def __init__(self, parent: QWidget | None = None, *, task: str = RECONSTRUCTION):
         super().__init__(parent)
         self.dialog: ImportDialog | None = None
-        self.chooser = ModelChooser()
+        self.chooser = ModelChooser(task=task)
         self.card = CardView()
         self.import_button = QPushButton("Import checkpoint…")
         self.import_button.setToolTip(
@@ -121,6 +135,9 @@ class ModelSection(QWidget):
     def _on_imported(self, model) -> None:
         models_changed()  # every open panel lists it now
         self.imported.emit(model)
+        if model.task != self.chooser.task:
+            self.message.show_info(f"{model.name} was imported. {_ELSEWHERE[model.task]}")
+            return
         self.chooser.set_name(model.name)
         self.message.show_info(f"{model.name} was imported.")
 

@@ -168,6 +168,19 @@ def unit_gain(shapes: dict[str, tuple[int, ...]], seed: int = 0) -> dict[str, to
     }
 
 
+def as_trained(shapes: dict[str, tuple[int, ...]], seed: int = 0) -> dict[str, torch.Tensor]:
+    """:func:`unit_gain` for networks with norms and gains: these are near 1, scalars are 1."""
+    import torch
+
+    weights = unit_gain(shapes, seed)
+    for key, value in weights.items():
+        if not value.ndim:
+            weights[key] = torch.ones((), dtype=torch.int64)
+        elif key.endswith(("running_var", "weight_g")) or "gamma" in key:
+            weights[key] = 1 + 0.3 * value.clamp(-1, 1)
+    return weights
+
+
 def card(architecture: str, bands: int) -> ModelCard:
     """A card for weights that make any number of bands."""
     from napari_hsr.models.card import ModelCard

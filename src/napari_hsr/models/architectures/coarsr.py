@@ -1,0 +1,424 @@
+"""CoarSR, the network of DualSR (Li, Yuan, Jia, Wang 2022): finer pixels for a cube, band by band.
+
+Each band is refined with the help of four of its neighbours: features of the band alone and of
+two groups of three bands are exchanged within and between groups (adjacent spectral fusion), mixed
+with those of the band before (feature context fusion), and rearranged into finer pixels that are
+added to a bicubic enlargement.
+
+Checkpoints of the authors carry two accidents, and both are kept. Batch norms stand where none
+were meant, because arguments of the residual block changed places. And the authors' loop over the
+bands never empties its lists of neighbours, of which the network reads the first two: so every
+band is helped by bands 3, 1, 2 and 4 (``as_coded``). Weights trained by this package go by the rule
+that was meant, the two bands on either side (``intended``), and say so by a tensor of their own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from typing import TYPE_CHECKING
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from napari_hsr.errors import InputError, ModelError
+from napari_hsr.models.architectures.fast.coarsr import prepare, working_bytes
+from napari_hsr.models.architectures.loading import fill, numbered, shapes_of
+from napari_hsr.models.architectures.normalised import WeightNormConv2d
+from napari_hsr.models.card import CUBE, SUPER_RESOLUTION, ModelCard
+from napari_hsr.models.checkpoint import weights_sha256
+from napari_hsr.models.descriptor import AsIs, Model
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+ID = "coarsr"
+TITLE = "CoarSR"
+TASK = SUPER_RESOLUTION
+
+#: Below that, a band has not four others.
+LEAST_BANDS = 5
+#: Says in a state dict that neighbours go by the rule that was meant; published weights lack it.
+INTENDED = "neighbours_intended"
+#: What the rules are called in cards.
+RULES = {
+    True: "each band with the two on either side of it",
+    False: "each band with bands 3, 1, 2 and 4 of the cube, counted from 0, as the authors' loop has it",
+}
+
+#: Parts of a group, in the order of the state dict.
+_PARTS = ("one", "two", "three")
+
+
+def neighbours(bands: int, intended: bool) -> list[tuple[int, int, int, int]]:
+    """Of each band, the two that help it from the left and the two from the right, nearest last.
+
+    Parameters
+    ----------
+    bands : int
+        How many there are; at least :data:`LEAST_BANDS`.
+    intended : bool
+        The rule that was meant: the two on either side, at the ends four on one. Otherwise those
+        of band 0 for every band.
+
+    Raises
+    ------
+    InputError
+        If there are fewer bands.
+    """
+    if bands < LEAST_BANDS:
+        raise InputError(f"{TITLE} needs {LEAST_BANDS} bands or more; this cube has {bands}.")
+    first, last = (3, 1, 2, 4), bands - 1
+    if not intended:
+        return [first] * bands
+    inner = [(i - 2, i - 1, i + 1, i + 2) for i in range(2, bands - 2)]
+    before_last = (last - 4, last - 2, last, last - 3)
+    return [first, (3, 0, 2, 4), *inner, before_last, (last - 3, last - 1, last - 2, last - 4)]
+
+
+class WeightNormConv3d(WeightNormConv2d):
+    """The same over three axes, of which the kernel may be flat in some."""
+
+    def __init__(self, width: int, size: tuple[int, int, int]):
+        nn.Module.__init__(self)
+        self.bias = nn.Parameter(torch.zeros(width))
+        self.weight_g = nn.Parameter(torch.ones(width, 1, 1, 1, 1))
+        self.weight_v = nn.Parameter(torch.empty(width, width, *size))
+        nn.init.kaiming_normal_(self.weight_v)
+
+    def kernel(self) -> Tensor:
+        """(out, into, depth, height, width)."""
+        norm = torch.linalg.vector_norm(self.weight_v, dim=(1, 2, 3, 4), keepdim=True)
+        return self.weight_v * (self.weight_g / norm)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, into, D, H, W) → (N, out, D, H, W)."""
+        padding = [size // 2 for size in self.weight_v.shape[2:]]
+        return functional.conv3d(x, self.kernel(), self.bias, padding=padding)
+
+
+class ResidualBlock(nn.Module):
+    """x + norm(conv(relu(norm(conv(x)))))."""
+
+    def __init__(self, width: int):
+        super().__init__()
+        self.body = nn.Sequential(
+            WeightNormConv2d(width, width, 3),
+            nn.BatchNorm2d(width),
+            nn.ReLU(inplace=True),
+            WeightNormConv2d(width, width, 3),
+            nn.BatchNorm2d(width),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The same shape as ``x``."""
+        return self.body(x) + x
+
+
+class Body(nn.Module):
+    """Residual blocks, and a way around them all."""
+
+    def __init__(self, width: int, blocks: int):
+        super().__init__()
+        self.body = nn.Sequential(nn.Sequential(*(ResidualBlock(width) for _ in range(blocks))))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The same shape as ``x``."""
+        return self.body(x) + x
+
+
+class Intra(nn.Module):
+    """Fusion of the three features of a band: each is made anew from all."""
+
+    def __init__(self, width: int, blocks: int):
+        super().__init__()
+        self.gamma = nn.Parameter(torch.ones(3, 3))
+        self.gamma_inter = nn.Parameter(torch.ones(3))
+        for side in ("left", "right"):
+            for part in _PARTS:
+                setattr(self, f"{side}_{part}_body", Body(width, blocks))
+        for part in _PARTS:
+            setattr(self, f"fusion_{part}", nn.Sequential(WeightNormConv2d(3 * width, width, 1)))
+
+    def layers(self, name: str) -> list[nn.Module]:
+        """``left_{}_body`` and the like, of each part."""
+        return [getattr(self, name.format(part)) for part in _PARTS]
+
+    def forward(self, features: list[Tensor]) -> Tensor:
+        """Three times (N, width, H, W) → (N, width, 3, H, W)."""
+        left = [body(x) for body, x in zip(self.layers("left_{}_body"), features, strict=True)]
+        made = []
+        for k, (fuse, right) in enumerate(
+            zip(self.layers("fusion_{}"), self.layers("right_{}_body"), strict=True)
+        ):
+            joined = torch.cat([self.gamma[k, j] * x for j, x in enumerate(left)], 1)
+            made.append(self.gamma_inter[k] * (right(fuse(joined)) + features[k]))
+        return torch.stack(made, 2)
+
+
+class ThreeUnit(nn.Module):
+    """Exchange along the three features and over the image, as convolutions over three axes."""
+
+    def __init__(self, width: int):
+        super().__init__()
+        self.spatial = WeightNormConv3d(width, (1, 3, 3))
+        self.spectral = WeightNormConv3d(width, (3, 1, 1))
+        self.spatial_one = WeightNormConv3d(width, (1, 3, 3))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, width, 3, H, W) → the same shape."""
+        return self.spatial_one(functional.relu(self.spatial(x) + self.spectral(x)))
+
+
+class Inter(nn.Module):
+    """The unit under the name that it has in checkpoints, and a way around it."""
+
+    def __init__(self, width: int):
+        super().__init__()
+        self.threeunit = ThreeUnit(width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, width, 3, H, W) → the same shape."""
+        return self.threeunit(x) + x
+
+
+def steps_of(scale: int) -> list[int]:
+    """By how much the pixels become finer in each step: threes at once, powers of two by halves.
+
+    Raises
+    ------
+    ModelError
+        If the network cannot be built for that.
+    """
+    if scale == 3:
+        return [3]
+    if scale < 2 or scale & (scale - 1):
+        raise ModelError(f"{TITLE} makes pixels 3 or a power of two times as fine, not {scale}.")
+    return [2] * (scale.bit_length() - 1)
+
+
+def _upsampler(width: int, scale: int) -> nn.Sequential:
+    layers: list[nn.Module] = []
+    for step in steps_of(scale):
+        layers += [WeightNormConv2d(width, width * step**2, 3), nn.PixelShuffle(step)]
+    return nn.Sequential(*layers)
+
+
+class CoarSR(nn.Module):
+    """(N, bands, H, W) → (N, bands, scale · H, scale · W), any size, any number of bands from 5.
+
+    The straightforward way, band after band, by which the faster copy is measured.
+
+    Parameters
+    ----------
+    scale : int
+        2, 4, 8… or 3.
+    width : int
+        Channels of the features (published: 64).
+    blocks : int
+        Residual blocks in each body (published: 2).
+    intended : bool
+        Which bands help a band; see :func:`neighbours`.
+
+    Attributes
+    ----------
+    at_once : int
+        Bands that go through the convolutions together. More than one changes nothing but speed
+        and memory; in training, batch norms take their statistics over all of them.
+    """
+
+    def __init__(self, scale: int = 4, width: int = 64, blocks: int = 2, intended: bool = False):
+        super().__init__()
+        self.scale, self.at_once = scale, 1
+        self.gamma_rnn = nn.Parameter(torch.ones(2))
+        self.intended = intended
+        if intended:
+            self.register_buffer(INTENDED, torch.ones((), dtype=torch.int64))
+        self.head_group_one = WeightNormConv2d(1, width, 3)
+        self.head_group_two = WeightNormConv2d(3, width, 3)
+        self.head_group_three = WeightNormConv2d(3, width, 3)
+        self.GFM_intra_one = Intra(width, blocks)
+        self.GFM_intra_two = Intra(width, blocks)
+        self.GFM_inter_one = Inter(width)
+        self.GFM_inter_two = Inter(width)
+        self.tail = nn.Sequential(_upsampler(width, scale), WeightNormConv2d(width, 1, 3))
+        self.rnn_reduceD = nn.Sequential(WeightNormConv2d(2 * width, width, 1))
+        self.conv = nn.Sequential(WeightNormConv2d(width, width, 3))
+        self.last_reduceD = nn.Sequential(WeightNormConv2d(3 * width, width, 1))
+
+    def features(self, band: Tensor, helpers: Tensor) -> tuple[Tensor, Tensor]:
+        """What is known of a band without the bands before it.
+
+        Parameters
+        ----------
+        band : torch.Tensor
+            (N, 1, H, W).
+        helpers : torch.Tensor
+            (N, 4, H, W) in the order of :func:`neighbours`.
+
+        Returns
+        -------
+        features, head : torch.Tensor
+            (N, width, H, W) each.
+        """
+        far_left, near_left, near_right, far_right = helpers.split(1, 1)
+        heads = [
+            self.head_group_one(band),
+            self.head_group_two(torch.cat([near_left, band, near_right], 1)),
+            self.head_group_three(torch.cat([far_left, band, far_right], 1)),
+        ]
+        x = heads
+        for intra, inter in (
+            (self.GFM_intra_one, self.GFM_inter_one),
+            (self.GFM_intra_two, self.GFM_inter_two),
+        ):
+            joined = inter(intra(x))
+            x = [part + head for part, head in zip(joined.unbind(2), heads, strict=True)]
+        return self.conv(self.last_reduceD(torch.cat(x, 1))) + heads[0], heads[0]
+
+    def mix(self, features: Tensor, before: Tensor) -> Tensor:
+        """Features of a band with the mixed ones of the band before."""
+        return self.rnn_reduceD(
+            torch.cat([self.gamma_rnn[0] * features, self.gamma_rnn[1] * before], 1)
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The finer cube.
+
+        Raises
+        ------
+        InputError
+            If there are fewer than 5 bands.
+        """
+        images, bands = x.shape[:2]
+        helpers = neighbours(bands, self.intended)
+        mixed, made = None, []
+        for start in range(0, bands, self.at_once):
+            chunk = range(start, min(start + self.at_once, bands))
+            band = x[:, chunk.start : chunk.stop].flatten(0, 1)[:, None]
+            helping = torch.stack([x[:, helpers[i]] for i in chunk], 1).flatten(0, 1)
+            features, head = self.features(band, helping)
+            states = []
+            for one in features.unflatten(0, (images, len(chunk))).unbind(1):
+                mixed = one if mixed is None else self.mix(one, mixed)
+                states.append(mixed)
+            finer = self.tail(torch.stack(states, 1).flatten(0, 1) + head)
+            made.append(finer[:, 0].unflatten(0, (images, len(chunk))))
+        return torch.cat(made, 1) + enlarged(x, self.scale)
+
+
+def enlarged(x: Tensor, scale: int) -> Tensor:
+    """(N, bands, H, W) by the bicubic kernel with a = -0.5, its weights renormalised at the borders."""
+    size = [scale * side for side in x.shape[-2:]]
+    return functional.interpolate(x, size, mode="bicubic", antialias=True, align_corners=False)
+
+
+def context(blocks: int) -> int:
+    """Pixels around a pixel that its finer pixels depend on.
+
+    3 × 3 convolutions: one of the head; in each of two fusions two a block on either side and two
+    in the unit; one before the mix; and two pixels for the tail, whatever the scale.
+    """
+    return 1 + 2 * (4 * blocks + 2) + 1 + 2
+
+
+#: The published sizes.
+PUBLISHED = tuple(partial(CoarSR, scale) for scale in (4, 2, 3, 8))
+
+_SIGNS = {
+    "gamma_rnn": 1,
+    "head_group_one.weight_v": 4,
+    "GFM_intra_one.gamma": 2,
+    "GFM_inter_one.threeunit.spectral.weight_v": 5,
+    "tail.0.0.weight_v": 4,
+    "rnn_reduceD.0.weight_v": 4,
+}
+
+
+def detect(weights: Mapping[str, Tensor]) -> bool:
+    """Fusion within and between groups of bands, and a mix with the band before."""
+    return all(key in weights and weights[key].ndim == ndim for key, ndim in _SIGNS.items())
+
+
+class Neighbours(AsIs):
+    """No rule for the values; which bands help a band, in words for the card."""
+
+    def __init__(self, intended: bool):
+        self.name = RULES[intended]
+
+
+def load(weights: Mapping[str, Tensor], card: ModelCard | None = None) -> Model:
+    """Build the model; scale, width, blocks and the rule of neighbours are read off the weights.
+
+    Raises
+    ------
+    ModelError
+        If a key or a shape differs from the network's, or the card does not fit.
+    """
+    width = weights["head_group_one.weight_v"].shape[0]
+    blocks = len(numbered(weights, "GFM_intra_one.left_one_body.body.0."))
+    scale = _scale(weights, width)
+    intended = INTENDED in weights
+    build = partial(CoarSR, scale, width, blocks, intended)
+    weights = _with_counters(weights, shapes_of(build))
+    rule = Neighbours(intended)
+    return Model(
+        module=fill(build, weights, TITLE),
+        card=_card_for(card, scale, rule.name),
+        weights_sha256=weights_sha256(dict(weights)),
+        channels=None,
+        bands=None,
+        least_bands=LEAST_BANDS,
+        scale=scale,
+        context=context(blocks),
+        precisions=("float32", "bfloat16"),
+        **working_bytes(width),
+        rule=rule,
+        prepare=prepare,
+    )
+
+
+def _scale(weights: Mapping[str, Tensor], width: int) -> int:
+    """3 where the tail's one step makes nine channels of each, else a power of two."""
+    steps = len(numbered(weights, "tail.0."))
+    nine = weights["tail.0.0.weight_v"].shape[0] == 9 * width
+    return 3 if nine and steps == 1 else 2**steps
+
+
+def _with_counters(
+    weights: Mapping[str, Tensor], shapes: Mapping[str, tuple[int, ...]]
+) -> dict[str, Tensor]:
+    """With the batch norms' counters, which checkpoints of older torch lack; nothing reads them."""
+    counters = [key for key in shapes if key.endswith(".num_batches_tracked")]
+    if any(key in weights for key in counters):
+        return dict(weights)
+    return {**weights, **{key: torch.zeros((), dtype=torch.int64) for key in counters}}
+
+
+def _card_for(card: ModelCard | None, scale: int, rule: str) -> ModelCard:
+    """The card given, checked against the scale; or one that says what is assumed."""
+    if card is None:
+        return ModelCard(
+            name=ID,
+            title=f"{TITLE} ×{scale} without a card",
+            architecture=ID,
+            input_encoding=CUBE,
+            input_rule=rule,
+            wavelengths_nm=tuple(range(400, 701, 10)),
+            scale=scale,
+            limits=ASSUMED,
+        )
+    if card.task != SUPER_RESOLUTION or card.scale != scale:
+        raise ModelError(
+            f"The card of {card.name} is that of a model for {card.input_encoding}, ×{card.scale}, "
+            f"but its weights make the pixels of a cube {scale} times as fine."
+        )
+    return card
+
+
+#: Said in the card of weights that came without one.
+ASSUMED = (
+    "These weights came without a card: the bands that they were trained on (31, from 400 to 700 nm) "
+    "are an assumption."
+)
