@@ -261,13 +261,13 @@ def _validated(card: ModelCard, changes: dict[str, Any]) -> ModelCard:
     """The card with changes; what is stated now is no longer said to be assumed."""
     from pydantic import ValidationError
 
-    limits = changes.get("limits")
-    if limits is None:
     if card.task == SUPER_RESOLUTION and changes.get("input_encoding", CUBE) != CUBE:
         raise ModelError(
             f"{card.name} takes cubes, not photographs: the input encoding "
             f"{changes['input_encoding']} cannot be stated for it."
         )
+    limits = changes.get("limits")
+    if limits is None:
         limits = card.limits
         for key in ASSUMED.keys() & changes.keys():
             limits = limits.replace(ASSUMED[key], "")
@@ -302,8 +302,6 @@ def _first_card(
     )
 
 
-def _from_catalogue(entry: str, architecture: Architecture, path: Path) -> dict[str, Any]:
-    """What the catalogue knows of the file that the user says it is."""
 def _first_card_for_cubes(
     weights: dict[str, torch.Tensor],
     path: Path,
@@ -323,6 +321,8 @@ def _first_card_for_cubes(
     return card.model_copy(update=changes)
 
 
+def _from_catalogue(entry: str, architecture: Architecture, path: Path) -> dict[str, Any]:
+    """What the catalogue knows of the file that the user says it is."""
     from napari_hsr.models.catalogue import find
 
     known = find(entry)
