@@ -1,7 +1,12 @@
 """Large files of weights are mapped: the same values, in memory only while they are read."""
 
+import errno
+import os
 import re
+import subprocess
 import sys
+import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,6 +19,7 @@ from napari_hsr.models import from_state_dict, mapped
 from napari_hsr.models.architectures import mxrunet
 from napari_hsr.models.architectures.fast import shared
 from napari_hsr.models.checkpoint import read_weights, save_model
+from napari_hsr.models.importing import import_checkpoint
 from napari_hsr.models.prepared import prepared
 
 LAYOUT = mxrunet.Layout(
@@ -111,3 +117,117 @@ def test_a_model_in_a_mapped_file(tmp_path, monkeypatch):
         assert torch.equal(model.module(image), expected)
     (tmp_path / "large.safetensors").unlink()  # the system keeps it while it is mapped
     assert torch.equal(model.module(image), expected)
+
+
+def _checkpoint(tmp_path, change=lambda value: value, **how):
+    """A checkpoint of torch, and its weights as they must be found."""
+    torch.manual_seed(0)
+    weights = mxrunet.MXRUNet(LAYOUT).state_dict()
+    weights = {k: change(v) if v.is_floating_point() else v for k, v in weights.items()}
+    torch.save({"model": weights, "opt": None}, tmp_path / "net.pth", **how)
+    return {k: v.float() if v.is_floating_point() else v for k, v in weights.items()}
+
+
+CHANGES = {
+    "float32": lambda value: value,
+    "float16": torch.Tensor.half,
+    "float64": torch.Tensor.double,
+    "channels_last": lambda v: v.to(memory_format=torch.channels_last) if v.ndim == 4 else v,
+    "a part": lambda value: torch.cat([value, value])[len(value) :] if value.ndim else value,
+}
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux tells what is mapped")
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_checkpoint_of_torch_is_mapped(tmp_path, change):
+    expected = _checkpoint(tmp_path, CHANGES[change])
+    found = read_weights(tmp_path / "net.pth")
+    assert list(found) == list(expected)
+    for _ in range(2):  # the second time from released memory
+        for key, value in expected.items():
+            assert mapped.is_mapped(found[key])
+            assert found[key].is_contiguous()
+            assert found[key].dtype == value.dtype
+            assert torch.equal(found[key], value)
+            mapped.release(found[key])
+
+
+@pytest.mark.parametrize("how", [{}, {"_use_new_zipfile_serialization": False}])
+def test_an_imported_model_lies_in_its_own_file(tmp_path, monkeypatch, how):
+    monkeypatch.setenv("NAPARI_HSR_DATA", str(tmp_path / "data"))
+    expected = _checkpoint(tmp_path, torch.Tensor.half, **how)
+    model = import_checkpoint(tmp_path / "net.pth", "mine")
+    (tmp_path / "net.pth").write_bytes(b"\0" * (tmp_path / "net.pth").stat().st_size)
+    for found in (model, load_model("mine")):
+        for key, value in found.module.state_dict().items():
+            assert torch.equal(value, expected[key])
+    assert model.weights_sha256 == load_model("mine").card.weights_sha256
+
+
+@pytest.mark.skipif(sys.byteorder != "little", reason="torch writes its own byte order")
+def test_a_checkpoint_of_another_byte_order_is_read_in_that(tmp_path):
+    values = {"a": torch.rand(300), "b": torch.arange(5)}
+    torch.save(values, tmp_path / "net.pth")
+    with (
+        zipfile.ZipFile(tmp_path / "net.pth") as old,
+        zipfile.ZipFile(tmp_path / "other.pth", "w") as new,
+    ):
+        for entry in old.infolist():
+            content = old.read(entry)
+            number = entry.filename.rpartition("/")[2]
+            if number == "byteorder":
+                content = b"big"
+            elif "/data/" in entry.filename:
+                content = torch.frombuffer(bytearray(content), dtype=torch.uint8)
+                width = 4 if content.numel() == 1200 else 8
+                content = content.view(-1, width).flip(1).contiguous().numpy().tobytes()
+            new.writestr(entry.filename, content)
+    found = read_weights(tmp_path / "other.pth")
+    assert all(torch.equal(found[key], value) for key, value in values.items())
+
+
+def test_no_room_to_widen_is_told_of_the_file(tmp_path, monkeypatch):
+    _checkpoint(tmp_path, torch.Tensor.half)
+
+    def full(dir):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(mapped.tempfile, "TemporaryFile", full)
+    with pytest.raises(FileError, match=r"net\.pth: its values cannot be widened.*No space left"):
+        read_weights(tmp_path / "net.pth")
+
+
+_IMPORT = """
+import re, sys
+from pathlib import Path
+from napari_hsr.models import mapped
+from napari_hsr.models.importing import import_checkpoint
+def resident(what):
+    return int(re.search(what + r":\\s+(\\d+)", Path("/proc/self/status").read_text())[1])
+mapped.FROM = 0
+import_checkpoint(sys.argv[1], "first")
+before = resident("VmRSS")
+Path("/proc/self/clear_refs").write_text("5")  # forgets the peak
+import_checkpoint(sys.argv[2], "second")
+print(resident("VmHWM") - before)
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="memory is counted as Linux does")
+@pytest.mark.parametrize("kind", ["float32", "float16"])
+def test_a_large_checkpoint_is_never_in_memory_as_a_whole(tmp_path, kind):
+    """At most one of its tensors is, with what it was read from; two fifths are one alone."""
+    files, size = [], 0
+    for width in (24, 800):
+        module = mxrunet.MXRUNet(replace(LAYOUT, outer=(*LAYOUT.outer[:3], width)))
+        weights = module.state_dict()
+        size = sum(4 * value.numel() for value in weights.values())
+        for key, value in weights.items():
+            weights[key] = CHANGES[kind](value) if value.is_floating_point() else value
+        files.append(tmp_path / f"{width}.pth")
+        torch.save(weights, files[-1])
+    assert size > 100 * 2**20
+    environment = os.environ | {"NAPARI_HSR_DATA": str(tmp_path / "data"), "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-c", _IMPORT, *files]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    assert 1024 * int(done.stdout) < 0.8 * size, done.stdout

@@ -9,11 +9,13 @@ import pytest
 import torch
 
 from napari_hsr.errors import FileError, ModelError
-from napari_hsr.models import from_state_dict
-from napari_hsr.models.architectures import drcr
-from napari_hsr.models.architectures.loading import shapes_of
+from napari_hsr.models import from_state_dict, load_model
+from napari_hsr.models.architectures import drcr, restormer
+from napari_hsr.models.architectures.loading import fill, shapes_of
 from napari_hsr.models.architectures.root_polynomial import exponents
-from napari_hsr.models.checkpoint import TORCH_SUFFIXES, read_weights
+from napari_hsr.models.checkpoint import read_weights, save_model
+from napari_hsr.models.importing import import_checkpoint
+from napari_hsr.models.torch_files import TORCH_SUFFIXES, looks_like
 from napari_hsr.models.unwrap import unwrap
 
 
@@ -194,7 +196,63 @@ def test_unknown_weights_name_the_nearest_and_the_first_key_that_differs():
         ModelError, match=r"nearest is DRCR-Net, but input_prelu2D\.weight \(1\) is"
     ):
         from_state_dict(weights)
-    with pytest.raises(ModelError, match=r"not recognised \(they begin with a, b\); known: .*drcr"):
+    with pytest.raises(ModelError, match=r"no shape in common.* is \w+.*, but .* is missing\.$"):
         from_state_dict({"a": torch.zeros(1), "b": torch.zeros(2)})
     with pytest.raises(ModelError, match=r"nearest is MST\+\+, but body\.0\.embedding\.weight \("):
         from_state_dict({"conv_in.weight": torch.zeros(2), "conv_out.weight": torch.zeros(1)})
+
+
+def test_names_of_weights_and_shapes_that_nobody_knows():
+    vgg = {f"features.{i}.weight": torch.zeros(n, m, 3, 3) for i, n, m in ((0, 64, 3), (1, 64, 64))}
+    vgg["classifier.weight"] = torch.zeros(10, 512)
+    with pytest.raises(ModelError, match=r"like those of no known network; of these, [\w+-]+ has"):
+        from_state_dict(vgg)
+    shape = {"classifier.weight": torch.zeros(10, 511)}
+    with pytest.raises(
+        ModelError, match=r"nearest by the number of tensors is [\w+-]+, but \S+ \("
+    ):
+        from_state_dict(shape)
+
+
+@pytest.mark.parametrize(
+    ("content", "kind"),
+    [
+        (b"PK\x03\x04" + bytes(20), "torch"),
+        (b"\x80\x04\x95" + bytes(20), "torch"),
+        (b"\x80\x01" + bytes(6) + b'{"a":', "safetensors"),
+        (b"\x89PNG\r\n\x1a\n" + bytes(20), ""),
+        (b"", ""),
+    ],
+)
+def test_what_a_file_is_its_beginning_says(tmp_path, content, kind):
+    (tmp_path / "x").write_bytes(content)
+    assert looks_like(tmp_path / "x") == kind
+    assert looks_like(tmp_path / "absent") == ""
+
+
+def test_a_file_under_the_other_kind_s_name(tmp_path, monkeypatch):
+    monkeypatch.setenv("NAPARI_HSR_DATA", str(tmp_path / "data"))
+    torch.save({"state_dict": plain()}, tmp_path / "torch.safetensors")
+    kept = from_state_dict(plain())
+    save_model(tmp_path / "ours.pth", plain(), kept.card)
+    for name in ("torch.safetensors", "ours.pth"):
+        same(read_weights(tmp_path / name), plain())
+        model = import_checkpoint(tmp_path / name, "it", overwrite=True)
+        assert model.card.architecture == "root-polynomial"
+    assert load_model(tmp_path / "ours.pth").weights_sha256 == kept.weights_sha256
+    with pytest.raises(ModelError, match="imported first"):
+        load_model(tmp_path / "torch.safetensors")
+
+
+def test_a_title_within_a_sentence_is_short():
+    with pytest.raises(
+        ModelError, match=r"^The weights of A hold NaN or infinite values in weight"
+    ):
+        fill(
+            lambda: torch.nn.PReLU(), {"weight": torch.tensor([torch.nan])}, "A, which has a clause"
+        )
+    shapes = shapes_of(restormer.PUBLISHED)
+    del shapes[next(iter(shapes))]
+    weights = {key: torch.empty(shape, device="meta") for key, shape in shapes.items()}
+    with pytest.raises(ModelError, match=r"Restormer, but \S+ \(48, 3, 3, 3\) is missing"):
+        from_state_dict(weights)

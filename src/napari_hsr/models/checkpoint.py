@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from napari_hsr.errors import FileError, ModelError
 from napari_hsr.models.card import ModelCard
-from napari_hsr.models.torch_files import read_torch
+from napari_hsr.models.torch_files import is_torch, read_torch
 from napari_hsr.models.unwrap import unwrap_file
 
 if TYPE_CHECKING:
@@ -47,18 +47,15 @@ def read_card(path: str | os.PathLike) -> ModelCard:
         raise FileError(path, f"its model card is not valid: {where}: {first['msg']}") from error
 
 
-#: Files that torch writes; read without running any code that they carry.
-TORCH_SUFFIXES = (".pth", ".pt", ".pkl", ".ckpt")
-
-
 def read_weights(path: str | os.PathLike) -> dict[str, torch.Tensor]:
     """The tensors of a file, on the CPU; those of a large one are not read before they are used.
 
     Parameters
     ----------
     path : path-like
-        A safetensors file; or, by its suffix (:data:`TORCH_SUFFIXES`), a checkpoint of torch,
-        whose wrappings are taken off (:func:`napari_hsr.models.unwrap.unwrap`).
+        A safetensors file or a checkpoint of torch, told apart by what is in them
+        (:func:`napari_hsr.models.torch_files.is_torch`); a checkpoint's wrappings are taken
+        off (:func:`napari_hsr.models.unwrap.unwrap`).
 
     Raises
     ------
@@ -71,7 +68,7 @@ def read_weights(path: str | os.PathLike) -> dict[str, torch.Tensor]:
 
     from napari_hsr.models import mapped
 
-    if Path(path).suffix.lower() in TORCH_SUFFIXES:
+    if is_torch(path):
         return unwrap_file(read_torch(path), path)
     try:
         if mapped.worth_it(path):
@@ -88,18 +85,17 @@ def save_model(path: str | os.PathLike, weights: dict[str, torch.Tensor], card: 
     """Write weights and card to one safetensors file, atomically.
 
     The same weights and card give the same bytes. A tensor that has several names is written
-    under each.
+    under each. Weights of a mapped file are in memory one at a time.
     """
-    from safetensors.torch import save
+    from napari_hsr.models import safetensors_file
 
     path = Path(path)
     header = {CARD_KEY: json.dumps(card.model_dump(mode="json"), ensure_ascii=False)}
-    tensors = _apart({key: value.detach().cpu() for key, value in weights.items()})
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".part")
     try:
         with os.fdopen(handle, "wb") as file:
-            file.write(save(tensors, header))
+            safetensors_file.write(file, weights, header)
         os.chmod(temporary, 0o644)  # mkstemp makes it private; a model is for sharing
         os.replace(temporary, path)
     except BaseException:
@@ -108,30 +104,15 @@ def save_model(path: str | os.PathLike, weights: dict[str, torch.Tensor], card: 
     return path
 
 
-def _apart(weights: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """Contiguous tensors, each with memory of its own: a layer under several names shares it."""
-    seen: set[int] = set()
-    apart = {}
-    for key, value in weights.items():
-        memory = value.untyped_storage()
-        whole = value.is_contiguous() and memory.nbytes() == value.numel() * value.element_size()
-        alone = whole and memory.data_ptr() not in seen
-        apart[key] = value if alone else value.contiguous().clone()
-        seen.add(memory.data_ptr())
-    return apart
-
-
 def weights_sha256(weights: dict[str, torch.Tensor]) -> str:
     """Hash of names, types, shapes and values, whatever file or card carries them."""
-    import torch
-
     from napari_hsr.models import mapped
 
     digest = hashlib.sha256()
     for key in sorted(weights):
-        tensor = weights[key].detach().cpu().contiguous()
+        tensor = weights[key].detach().cpu()
         digest.update(f"{key} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
-        digest.update(tensor.reshape(-1).view(torch.uint8).numpy())
+        digest.update(mapped.as_bytes(tensor))
         mapped.release(tensor)
     return digest.hexdigest()
 

@@ -179,6 +179,7 @@ def import_checkpoint(
     """
     from dataclasses import replace
 
+    from napari_hsr.models.architectures.loading import short
     from napari_hsr.models.rules import Statistics
     from napari_hsr.models.store import keep, place_for
 
@@ -212,11 +213,12 @@ def import_checkpoint(
             facts["limits"] = f"{card.limits} {ASSUMED['input_rule']}"
     elif input_rule is not None:
         raise ModelError(
-            f"{architecture.title} has an input rule of its own ({model.rule.name}): "
+            f"{short(architecture.title)} has an input rule of its own ({model.rule.name}): "
             f"{input_rule!r} cannot be stated for it."
         )
     card = _validated(card, facts)
     keep(place, weights, card)
+    _move(model, place)
     return replace(model, card=card, source=name)
 
 
@@ -346,18 +348,17 @@ def _from_catalogue(entry: str, architecture: Architecture, path: Path) -> dict[
 def _read(path: Path) -> tuple[dict[str, torch.Tensor], ModelCard | None]:
     """Weights without their wrappings, and the card of a file that has one of ours."""
     from napari_hsr.models.checkpoint import CARD_KEY, read_card, read_weights
-    from napari_hsr.models.torch_files import read_torch
+    from napari_hsr.models.torch_files import looks_like, read_torch
     from napari_hsr.models.unwrap import unwrap_file
 
     if path.is_dir():
         raise FileError(path, "a file with weights was expected, but this is a folder")
     if not path.exists():
         raise FileError(path, "there is no such file")
-    safetensors = path.suffix.lower() == ".safetensors"
-    content = read_weights(path) if safetensors else read_torch(path)
-    weights = unwrap_file(content, path)
-    if not safetensors:
-        return weights, None
+    named = "safetensors" if path.suffix.lower() == ".safetensors" else "torch"
+    if (looks_like(path) or named) == "torch":
+        return unwrap_file(read_torch(path), path), None
+    weights = unwrap_file(read_weights(path), path)
     from safetensors import safe_open
 
     with safe_open(path, framework="numpy") as file:
@@ -389,6 +390,14 @@ def _model(weights: dict[str, torch.Tensor], card: ModelCard | None, path: Path)
             kind = str(weights[key].dtype).removeprefix("torch.")
             raise FileError(path, f"weights were expected, but {key} holds whole numbers ({kind})")
     return model
+
+
+def _move(model: Model, path: Path) -> None:
+    """Weights that lie in a mapped file lie in the model's own from now on."""
+    from napari_hsr.models import mapped
+
+    if all(mapped.is_mapped(value) for value in model.module.state_dict().values()):
+        model.module.load_state_dict(mapped.tensors(path), strict=True, assign=True)
 
 
 def _sha256(path: Path) -> str:

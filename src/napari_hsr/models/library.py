@@ -102,9 +102,10 @@ def _file_of(text: str) -> Path:
         return models[text][1]
     path = Path(text)
     if path.exists():
-        from napari_hsr.models.checkpoint import TORCH_SUFFIXES, find_weights
+        from napari_hsr.models.checkpoint import find_weights
+        from napari_hsr.models.torch_files import is_torch
 
-        if path.suffix.lower() in TORCH_SUFFIXES and path.is_file():
+        if path.is_file() and is_torch(path):
             raise ModelError(
                 f"{path}: a checkpoint carries no card, so it is imported first: "
                 f"napari-hsr models import {path} --name …"

@@ -9,14 +9,36 @@ from __future__ import annotations
 import os
 import pickle
 import re
+import sys
 import zipfile
 from typing import Any
 
 from napari_hsr.errors import FileError
 
+#: What such files are named.
+TORCH_SUFFIXES = (".pth", ".pt", ".pkl", ".ckpt")
+
 #: How files of ``torch.save`` begin: a zip archive, or the number that older ones begin with.
 _ZIP = b"PK\x03\x04"
 _OLD = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19"
+
+
+def looks_like(path: str | os.PathLike) -> str:
+    """What a file is, by how it begins: ``"torch"`` (any pickle, too), ``"safetensors"`` or ``""``."""
+    try:
+        with open(path, "rb") as file:
+            start = file.read(9)
+    except OSError:  # told by whoever reads it then
+        return ""
+    if start[4:] == b"\0\0\0\0{":  # the length of a header, and JSON
+        return "safetensors"
+    return "torch" if start.startswith((_ZIP, _OLD[:1])) else ""
+
+
+def is_torch(path: str | os.PathLike) -> bool:
+    """Whether a file is a checkpoint of torch, whatever its name; if neither, what its name says."""
+    named = os.path.splitext(path)[1].lower() in TORCH_SUFFIXES
+    return (looks_like(path) or ("torch" if named else "")) == "torch"
 
 
 def read_torch(path: str | os.PathLike) -> Any:
@@ -41,7 +63,10 @@ def read_torch(path: str | os.PathLike) -> Any:
     lazily = _is_archive(path) and _check_archive(path) and mapped.worth_it(path)
     try:
         with torch.serialization.safe_globals(_plain_values()):
-            return torch.load(path, map_location="cpu", weights_only=True, mmap=lazily)
+            if lazily and not str(path).endswith(".safetensors"):
+                return torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+            with open(path, "rb") as file:  # of a path, torch may believe the name
+                return torch.load(file, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         named = re.search(r"GLOBAL ([\w.]+)", str(error))
         if named and not named[1].startswith("torch._utils"):
@@ -89,7 +114,7 @@ def _is_archive(path: str | os.PathLike) -> bool:
 
 
 def _check_archive(path: str | os.PathLike) -> bool:
-    """Whether nothing in an archive is packed, so that it can be mapped.
+    """Whether an archive can be mapped: nothing in it is packed, or of another byte order.
 
     Raises
     ------
@@ -99,6 +124,11 @@ def _check_archive(path: str | os.PathLike) -> bool:
     try:
         with zipfile.ZipFile(path) as archive:
             entries = archive.infolist()
+            orders = {
+                archive.read(entry)
+                for entry in entries
+                if entry.filename.endswith("/byteorder") and entry.file_size < 16
+            }
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
         raise FileError(path, _DAMAGED) from error
     names = {entry.filename.rpartition("/")[2] for entry in entries}
@@ -118,7 +148,8 @@ def _check_archive(path: str | os.PathLike) -> bool:
             f"a checkpoint of torch was expected, but the {size:,} bytes of this one would swell "
             f"to {content:,}, so it was refused",
         )
-    return all(entry.compress_type == zipfile.ZIP_STORED for entry in entries)
+    native = orders <= {sys.byteorder.encode()}
+    return native and all(entry.compress_type == zipfile.ZIP_STORED for entry in entries)
 
 
 def _plain_values() -> list[Any]:

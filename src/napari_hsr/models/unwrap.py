@@ -47,7 +47,12 @@ def unwrap(state: Any) -> dict[str, torch.Tensor]:
         If there is no state dict in it, or several, or one of its tensors is not what weights
         are: sparse, quantised, complex, or a few numbers spread over a vast shape.
     """
-    weights = _as_known(_as_float32(_without_prefixes(_find(state))))
+    return _plain(_find(state))
+
+
+def _plain(weights: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Known names, float32."""
+    weights = _as_known(_as_float32(_without_prefixes(weights)))
     from napari_hsr.models.architectures import drcr
 
     if not drcr.detect(weights):
@@ -56,17 +61,26 @@ def unwrap(state: Any) -> dict[str, torch.Tensor]:
 
 
 def unwrap_file(content: Any, path: str | PathLike) -> dict[str, torch.Tensor]:
-    """:func:`unwrap` for what was read from a file.
+    """:func:`unwrap` for what was read from a file; a large one's weights stay there if they can.
 
     Raises
     ------
     FileError
-        If there is no state dict in it, as for :func:`unwrap`, or it holds shapes without values.
+        If there is no state dict in it, as for :func:`unwrap`, it holds shapes without values,
+        or there is no room on the disk to widen its values.
     """
+    from napari_hsr.models import mapped
+
     try:
-        weights = unwrap(content)
+        weights = _find(content)
+        if mapped.worth_it(path):
+            weights = mapped.adopted(weights, path)
+        weights = _plain(weights)
     except ModelError as error:
         raise FileError(path, str(error).rstrip(".")) from error
+    except OSError as error:
+        problem = f"its values cannot be widened to float32 ({error.strerror or error})"
+        raise FileError(path, problem) from error
     empty = next((key for key, value in weights.items() if value.is_meta), None)
     if empty is not None:
         raise FileError(path, f"weights were expected, but {empty} has a shape and no values")
@@ -162,11 +176,27 @@ _REPEATED = 2**20
 
 
 def _as_float32(weights: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    import torch
+
     for key, value in weights.items():
         if fault := _fault(value):
             raise ModelError(f"Weights were expected, but {key} {fault}.")
+    from napari_hsr.models import mapped
+
+    # Of a file that is not in memory, no copy is made there either.
+    large = {
+        key: value
+        for key, value in weights.items()
+        if value.is_floating_point()
+        and not (value.dtype == torch.float32 and value.is_contiguous())
+        and value.numel()
+        and mapped.is_mapped(value)
+    }
+    widened = mapped.as_float32(large) if large else {}
     return {
-        key: value.detach().float() if value.is_floating_point() else value.detach()
+        key: widened[key]
+        if key in widened
+        else (value.detach().float() if value.is_floating_point() else value.detach())
         for key, value in weights.items()
     }
 

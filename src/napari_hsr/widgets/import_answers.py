@@ -166,7 +166,7 @@ def suggested_name(path: Path, entry: Entry | None = None) -> str:
 
 def dropped_checkpoint(paths: list[str]) -> Path | None:
     """The one checkpoint in what was dropped, by its suffix; None if it is anything else."""
-    from napari_hsr.models.checkpoint import TORCH_SUFFIXES
+    from napari_hsr.models.torch_files import TORCH_SUFFIXES
 
     if len(paths) != 1 or not paths[0]:
         return None
@@ -176,7 +176,7 @@ def dropped_checkpoint(paths: list[str]) -> Path | None:
 
 def file_filter() -> str:
     """For the dialog that asks for a file."""
-    from napari_hsr.models.checkpoint import TORCH_SUFFIXES
+    from napari_hsr.models.torch_files import TORCH_SUFFIXES
 
     patterns = " ".join(f"*{suffix}" for suffix in (*TORCH_SUFFIXES, *SUFFIXES))
     return f"Checkpoints ({patterns});;All files (*)"

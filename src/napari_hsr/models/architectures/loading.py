@@ -28,6 +28,11 @@ ASSUMED = (
 )
 
 
+def short(title: str) -> str:
+    """A title as it stands within a sentence: without the clause behind its comma."""
+    return title.partition(",")[0]
+
+
 def shapes_of(build: Callable[[], nn.Module]) -> Shapes:
     """Keys and shapes of a network's state dict; no memory is taken and no weight drawn."""
     with torch.device("meta"):
@@ -74,6 +79,7 @@ def fill(build: Callable[[], nn.Module], weights: Mapping[str, Tensor], title: s
         If a key is missing, too many, of another shape, or holds NaN or infinite values: the
         first one is named.
     """
+    title = short(title)
     with torch.device("meta"):
         module = build()
     expected = module.state_dict()
