@@ -69,14 +69,19 @@ def test_strips_are_two_passes(image):
     assert torch.equal(found, expected)
 
 
+def test_the_lowest_image_for_strips(image):
+    found = passes.result(passes.strips(lambda x: x, image[..., :4, :]))
+    assert torch.equal(found, image[..., :4, :])
+
+
 def test_strips_of_a_network_that_enlarges(image):
     found = passes.result(passes.strips(lambda x: x.repeat_interleave(2, -2), image))
     assert torch.equal(found, image.repeat_interleave(2, -2))
 
 
-@pytest.mark.parametrize("rows", [1, 2])
+@pytest.mark.parametrize("rows", [1, 2, 3])
 def test_images_too_low_for_strips(rows):
-    with pytest.raises(InputError, match=f"at least 3 rows; this one has {rows}"):
+    with pytest.raises(InputError, match=f"at least 4 rows; this one has {rows}"):
         passes.result(passes.strips(net, torch.zeros(1, 3, rows, 4)))
 
 

@@ -81,7 +81,7 @@ def strips(net: Net, image: Tensor) -> Passes:
     Raises
     ------
     InputError
-        If the image has fewer than three rows.
+        If the image has fewer than four rows.
     """
     import torch
 
@@ -163,15 +163,15 @@ def check(name: str, height: int, tiles: int = 1) -> None:
     Raises
     ------
     InputError
-        If strips are asked for in tiles, or of fewer than three rows.
+        If strips are asked for in tiles, or of fewer than four rows.
     """
     if name != "strips":
         return
     if tiles > 1:
         raise InputError("Strips pass over the whole image: choose the tile 'whole', or 'single'.")
-    if height <= _LAST:
+    if height < 2 * _LAST:  # the second strip would not have the rows that it adds
         raise InputError(
-            f"Strips need an image of at least {_LAST + 1} rows; this one has {height}: "
+            f"Strips need an image of at least {2 * _LAST} rows; this one has {height}: "
             "use 'single'."
         )
 
