@@ -2,9 +2,11 @@
 
 import threading
 import tracemalloc
+from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
 from napari_hsr import Cancelled, Cube, HSRError, Photograph, load_model, reconstruct
 from napari_hsr.errors import InputError
@@ -89,6 +91,20 @@ def test_what_a_result_says(model):
     assert result.seconds > 0
     assert result.peak_bytes >= 0
     assert "peak memory" in result.summary()
+
+
+def test_the_copy_that_a_run_makes_of_the_network_counts_as_its_memory(model):
+    class Copy(torch.nn.Module):
+        def __init__(self, module):
+            super().__init__()
+            self.module, self.laid_out = module, torch.ones(20_000_000)
+
+        def forward(self, image):
+            return self.module(image)
+
+    copied = replace(model, prepare=lambda module, precision: Copy(module))
+    *_, result = events(EIGHT_BIT, copied, device="cpu")
+    assert result.peak_bytes > 60e6
 
 
 def test_saturated_pixels_are_reported(model):
@@ -284,5 +300,5 @@ def test_ensembles_that_do_not_fit(model):
         reconstruct(EIGHT_BIT, model, ensemble="best")
     with pytest.raises(InputError, match="choose the tile 'whole'"):
         reconstruct(EIGHT_BIT, model, ensemble="strips", tile=20)
-    with pytest.raises(InputError, match="at least 3 rows; this one has 2"):
-        reconstruct(EIGHT_BIT[:2], model, ensemble="strips")
+    with pytest.raises(InputError, match="at least 4 rows; this one has 3"):
+        reconstruct(EIGHT_BIT[:3], model, ensemble="strips")

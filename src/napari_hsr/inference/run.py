@@ -45,7 +45,8 @@ class Result:
     seconds : float
         Wall time, without loading the model.
     peak_bytes : int
-        Highest memory above that at the start, the cube itself included.
+        Highest memory above that at the start: the cube included, and the copy of the network
+        that a first run makes.
     device, precision : str
         What it ran on and in.
     tiles : int
@@ -115,8 +116,8 @@ def events(
     passes.check(ensemble, photograph.height, len(tiles))
 
     start = time.perf_counter()
-    module = prepared(model, used, torch_device)
     with PeakMemory(torch_device) as memory:
+        module = prepared(model, used, torch_device)
         statistics = model.rule.measure(source.strips())
         data, work = (
             _empty(photograph, model),
