@@ -208,6 +208,15 @@ def test_what_a_run_takes_is_shown_before_it(net, pixels, qtbot):
     assert panel.estimate.text() == eight.words()
 
 
+def test_memory_that_a_container_refuses_is_not_free(monkeypatch):
+    from napari_hsr.inference import memory
+    from napari_hsr.widgets.reconstruct_run import memory_advice
+
+    monkeypatch.setattr(memory, "left_in_groups", lambda: 10**9)
+    assert memory_advice(6 * 10**8, 0, "cpu") is None
+    assert "1.0 GB are free" in memory_advice(6 * 10**8, 3 * 10**8, "cpu")
+
+
 def test_too_little_memory_is_announced(pixels, qtbot, monkeypatch):
     from types import SimpleNamespace
 

@@ -96,12 +96,10 @@ def failed_verdict(error: BaseException) -> Verdict:
 
 def memory_advice(output: int, working: int, device: str) -> str | None:
     """A sentence if a run will hardly fit into the memory that is free, in bytes."""
-    import psutil
-
-    from napari_hsr.inference import devices
+    from napari_hsr.inference import budget, devices
 
     on_cpu = devices.resolve(device).type == "cpu"
-    needed, free = output + (working if on_cpu else 0), psutil.virtual_memory().available
+    needed, free = output + (working if on_cpu else 0), budget.free()
     if needed < MEMORY_SHARE * free:
         return None
     return (
