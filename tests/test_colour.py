@@ -119,7 +119,11 @@ def test_a_camera_converts_to_itself_alone():
     ("source", "target", "words"),
     [
         (None, "linear-srgb", ["--input-encoding", "panel", "not known"]),
-        ("srgb", "camera:nikon-d700", ["sRGB", "nikon-d700", "raw values"]),
+        (
+            "srgb",
+            "camera:nikon-d700",
+            ["sRGB", "raw values", "state their encoding: camera:nikon-d700"],
+        ),
         ("camera:nikon-d700", "linear-srgb", ["nikon-d700", "linear sRGB", "profile"]),
         ("camera:nikon-d700", "camera:canon-eos-5d", ["nikon-d700", "canon-eos-5d"]),
         ("hsv", "srgb", ["'hsv'", "srgb", "linear-srgb", "xyz-d65", "camera:<name>"]),

@@ -131,7 +131,8 @@ def why_not_convert(source: str | None, target: str | None) -> str | None:
         article = "An" if source == SRGB else "A"
         return (
             f"{article} {_short(source)} photograph cannot be turned into {_short(target)}: "
-            "that takes the camera's own raw values; choose a model made for linear sRGB."
+            "that takes the camera's own raw values; choose a model made for linear sRGB, or, if "
+            f"these values are that camera's, state their encoding: {target}."
         )
     if target in ENCODINGS:
         return (
