@@ -338,6 +338,23 @@ def test_weights_are_pinned_by_their_hash(checkpoint):
         load_model("mine")
 
 
+@pytest.mark.filterwarnings("ignore:A model is left out")
+def test_a_damaged_model_is_told_as_such_and_can_be_removed(checkpoint, own_data):
+    import_checkpoint(checkpoint, "mine")
+    path = store.file_of("mine")
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(FileError, match=r"mine\.safetensors: a safetensors file was expected"):
+        store.edit("mine", licence="MIT")
+    store.remove("mine")
+    assert not path.exists()
+    with pytest.raises(ModelError, match="no imported model named 'mine'"):
+        store.remove("mine")
+    (own_data / "else.safetensors").write_text("not among the models")
+    with pytest.raises(ModelError, match="no imported model"):
+        store.remove("../else")
+    assert (own_data / "else.safetensors").exists()
+
+
 def test_a_damaged_or_doubled_file_hides_no_other_model(checkpoint, own_data):
     import_checkpoint(checkpoint, "mine")
     folder = own_data / "models"

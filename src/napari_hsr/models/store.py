@@ -81,6 +81,8 @@ def file_of(name: str) -> Path:
     ------
     ModelError
         If there is no imported model of that name; those on board are not imported ones.
+    FileError
+        If the file that has its name is damaged.
     """
     from napari_hsr.models.library import bundled
 
@@ -89,8 +91,17 @@ def file_of(name: str) -> Path:
         return models[name][1]
     if name in bundled():
         raise ModelError(f"{name} is on board: only imported models can be changed or removed.")
+    damaged = _file_named(name)
+    if damaged is not None:
+        _card(damaged)  # tells what is wrong with it
     known = ", ".join(models) or "none"
     raise ModelError(f"There is no imported model named {name!r}; imported are: {known}.")
+
+
+def _file_named(name: str) -> Path | None:
+    """The file that a model of this name would be in, whatever it holds; None if there is none."""
+    path = folder() / f"{name}{SUFFIX}"
+    return path if _fit(name) and path.is_file() else None
 
 
 def place_for(name: str, overwrite: bool = False) -> Path:
@@ -119,13 +130,17 @@ def place_for(name: str, overwrite: bool = False) -> Path:
 
 def check_name(name: str) -> None:
     """Raise a ModelError unless ``name`` is fit for a command line and a file."""
-    import re
-
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,99}", name):
+    if not _fit(name):
         raise ModelError(
             f"The name {name!r} is not fit for a model: letters without accents, digits and "
             "-, _, ., + were expected, beginning with a letter or digit, at most 100 of them."
         )
+
+
+def _fit(name: str) -> bool:
+    import re
+
+    return re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,99}", name) is not None
 
 
 def keep(path: Path, weights: dict[str, torch.Tensor], card: ModelCard) -> None:
@@ -209,7 +224,7 @@ def add_precision_errors(
 
 
 def remove(name: str) -> None:
-    """Delete an imported model.
+    """Delete an imported model; one whose file is damaged goes by the file's name.
 
     Raises
     ------
@@ -218,7 +233,10 @@ def remove(name: str) -> None:
     FileError
         If its file cannot be deleted.
     """
-    path = file_of(name)
+    try:
+        path = file_of(name)
+    except FileError:
+        path = _file_named(name)
     try:
         path.unlink()
     except OSError as error:
