@@ -5,6 +5,11 @@ features that they join and the result of every sum go straight to their place. 
 fused, with the roles of queries and keys swapped because its softmax runs over the queries, so
 no matrix of all pixels by all pixels is held. What follows the last doubling looks two pixels
 far, and is computed in bands of rows.
+
+In float32 it differs from the exact module by rounding alone, 1e-6 of a feature's peak. Attention
+raises that by the size of its logits: with random weights on a photograph of noise these reach
+800, and the full network's results then differ by 1e-5 to 8e-5, as far as either lies from the
+same computed in double precision.
 """
 
 from __future__ import annotations
