@@ -8,8 +8,8 @@ far, and is computed in bands of rows.
 
 In float32 it differs from the exact module by rounding alone, 1e-6 of a feature's peak. Attention
 raises that by the size of its logits: with random weights on a photograph of noise these reach
-800, and the full network's results then differ by 1e-5 to 8e-5, as far as either lies from the
-same computed in double precision.
+800, and the full network's results then differ by 1e-6 to 8e-5. At 32 × 40 pixels one such pair
+differed by 1.3e-5, the exact module by 7e-6 and the copy by 9e-6 from double precision.
 """
 
 from __future__ import annotations
