@@ -144,7 +144,7 @@ def facts_of(row) -> str:
     """``512 × 482 px, 31 bands``."""
     if not row.height:
         return "not read"
-    simulated = "" if row.rgb else ", photograph simulated"
+    simulated = "" if row.rgb else ", RGB simulated"
     return f"{row.width} × {row.height} px, {row.bands} bands{simulated}"
 
 
