@@ -299,6 +299,15 @@ def test_a_card_is_not_changed_into_nonsense(checkpoint, change, says):
     assert card_of("mine") == before
 
 
+def test_what_is_stated_as_nothing_is_not_stated(checkpoint):
+    import_checkpoint(checkpoint, "mine", licence="MIT", units="reflectance", limits="Few.")
+    card = store.edit("mine", licence="", units=" ")
+    assert (card.licence, card.units) == ("not stated", None)
+    for field in ("title", "limits"):
+        with pytest.raises(ModelError, match=f"{field} of a model cannot be empty"):
+            store.edit("mine", **{field: ""})
+
+
 def test_removed_is_removed(checkpoint):
     import_checkpoint(checkpoint, "mine")
     store.remove("mine")

@@ -180,11 +180,14 @@ def import_checkpoint(
     from dataclasses import replace
 
     from napari_hsr.models.architectures.loading import short
+    from napari_hsr.models.catalogue import find
     from napari_hsr.models.rules import Statistics
     from napari_hsr.models.store import keep, place_for
 
     path = Path(path)
     place = place_for(name, overwrite)
+    if entry:
+        find(entry)  # before the file is read, which takes a while
     weights, card = _read(path)
     architecture = _recognise(weights, path)
     stated = _from_catalogue(entry, architecture, path) if entry else {}
@@ -249,7 +252,7 @@ def _stated(
     **words: str | None,
 ) -> dict[str, Any]:
     """The fields of a card that are stated, in the card's own spelling."""
-    stated: dict[str, Any] = {key: value for key, value in words.items() if value is not None}
+    stated = {key: _worded(key, value) for key, value in words.items() if value is not None}
     if wavelengths is not None:
         stated["wavelengths_nm"] = tuple(Wavelengths(wavelengths))
     if input_encoding is not None:
@@ -257,6 +260,15 @@ def _stated(
 
         stated["input_encoding"] = normalise_encoding(input_encoding)
     return stated
+
+
+def _worded(key: str, value: str) -> str | None:
+    """A field's words; where they are empty, what a card says that does not state it."""
+    if value.strip():
+        return value
+    if key in ("title", "limits"):
+        raise ModelError(f"The {key} of a model cannot be empty.")
+    return ModelCard.model_fields[key].default
 
 
 def _validated(card: ModelCard, changes: dict[str, Any]) -> ModelCard:
