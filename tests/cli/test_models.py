@@ -120,6 +120,19 @@ def test_damage_in_the_store_is_a_note_beside_the_list(hsr, own_data):
     assert noted.count("\n") == 1
 
 
+def test_damage_in_the_store_is_a_note_whatever_becomes_of_the_command(
+    hsr, own_data, photograph, tmp_path
+):
+    (own_data / "models").mkdir()
+    (own_data / "models" / "broken.safetensors").write_bytes(b"no")
+    wanted = "--model", "broken", "-o", tmp_path / "c.mat"
+    for command in (("models", "show", "broken"), ("predict", photograph(), *wanted)):
+        status, _, noted = hsr(*command)
+        assert status == 1
+        assert noted.count("note: A model is left out: ") == 1
+        assert "There is no model or folder named 'broken'" in noted
+
+
 @pytest.mark.parametrize("text", ["400:700", "400:700:0", "400:700:7", "a,b", "700:400:10"])
 def test_wavelengths_that_are_none(hsr, checkpoint, text):
     status, _, noted = hsr("models", "import", checkpoint, "--name", "x", "--wavelengths", text)

@@ -8,11 +8,10 @@ from __future__ import annotations
 import argparse
 import shutil
 import textwrap
-import warnings
 from typing import TYPE_CHECKING
 
 from napari_hsr.cli import measure
-from napari_hsr.cli.output import note, print_json
+from napari_hsr.cli.output import note, print_json, warnings_as_notes
 
 if TYPE_CHECKING:
     from napari_hsr.models import ModelCard
@@ -120,11 +119,8 @@ def _wavelengths(text: str) -> list[float]:
 
 
 def run(args: argparse.Namespace) -> int:
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", UserWarning)
-        status = _ACTIONS[args.action or "list"](args)
-    note(dict.fromkeys(str(warning.message) for warning in caught))
-    return status
+    with warnings_as_notes():
+        return _ACTIONS[args.action or "list"](args)
 
 
 def _list(args: argparse.Namespace) -> int:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable
+import warnings
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any, TextIO
 
 from napari_hsr.errors import HSRError
@@ -32,6 +34,17 @@ def note(notices: Iterable[str], about: str = "", file: TextIO | None = None) ->
     for notice in notices:
         text = notice if not about or about in notice else f"{about}: {notice}"
         print(f"note: {text}", file=file or sys.stderr)
+
+
+@contextmanager
+def warnings_as_notes() -> Iterator[None]:
+    """What is warned of meanwhile is printed as notes, once each, whatever the end."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", UserWarning)
+        try:
+            yield
+        finally:
+            note(dict.fromkeys(str(warning.message) for warning in caught))
 
 
 def print_json(value: Any) -> None:

@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_hsr.cli.output import explain, note
+from napari_hsr.cli.output import explain, note, warnings_as_notes
 
 if TYPE_CHECKING:
     from napari_hsr.events import Progress
@@ -105,7 +105,8 @@ def run(args: argparse.Namespace) -> int:
 
     from napari_hsr.models import DEFAULT, load_model
 
-    model = load_model(args.model or DEFAULT)
+    with warnings_as_notes():
+        model = load_model(args.model or DEFAULT)
     _check_options(args, model)
     batch = Batch(args, model, inputs, outputs_for(model.name))
     return batch.run(already_failed=len(failures))
