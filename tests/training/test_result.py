@@ -191,3 +191,13 @@ def test_a_plot_of_any_run_can_be_drawn(tmp_path, losses):
         colours = {colour for _, colour in picture.convert("RGB").getcolors(2**20)}
     blue = {(31, 119, 180)} & colours
     assert bool(blue) == bool(losses)
+
+
+def test_a_card_names_tables_without_their_folders():
+    from napari_hsr.cameras.capture_settings import CaptureSettings
+    from napari_hsr.training.result import _portable
+
+    settings = CaptureSettings(
+        cameras=("/home/me/table.csv:Nikon_D700", r"C:\me\t.CSV:*", "cie-1931")
+    )
+    assert _portable(settings) == {"cameras": ["table.csv:Nikon_D700", "t.CSV:*", "cie-1931"]}

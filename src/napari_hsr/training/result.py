@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     import torch
 
+    from napari_hsr.cameras.capture_settings import CaptureSettings
     from napari_hsr.models.card import ModelCard
     from napari_hsr.models.descriptor import Model
     from napari_hsr.training.cache import CachedImage
@@ -276,8 +278,8 @@ def card_of(
             "head": recipe.model.head,
             "data": {name: {"sha256": sha} for name, sha in train.items()},
             "held_out": {name: {"sha256": sha} for name, sha in held_out.items()},
-            "camera": recipe.camera
-            and recipe.camera.model_dump(mode="json", exclude_defaults=True),
+            "camera": recipe.camera and _portable(recipe.camera),
+            "held_out_cameras": [_portable(c) for c in recipe.validation.captures],
             "figures_of_each": {name: _rounded(f) for name, f in after.images.items()},
             "figures_of_each_before": {
                 name: _rounded(f) for name, f in (before.images if before else {}).items()
@@ -291,6 +293,20 @@ def card_of(
         },
     }
     return type(model.card).model_validate(content)
+
+
+def _portable(settings: CaptureSettings) -> dict[str, Any]:
+    """What is not as by default; tables by their file names, for others keep them elsewhere."""
+
+    def named(value: Any) -> Any:
+        if isinstance(value, list):
+            return [named(v) for v in value]
+        if isinstance(value, str) and ".csv" in value.lower():
+            return re.split(r"[\\/]", value)[-1]
+        return value
+
+    content = settings.model_dump(mode="json", exclude_defaults=True)
+    return {key: named(value) for key, value in content.items()}
 
 
 def versions() -> dict[str, str]:
