@@ -12,12 +12,15 @@ measured with three cameras that it is never trained with.
 from __future__ import annotations
 
 import argparse
-import shutil
 import threading
 from pathlib import Path
 
+from safetensors.torch import load_file
+
 import napari_hsr
+from napari_hsr import inference
 from napari_hsr.cli.train_words import Speaker
+from napari_hsr.models.checkpoint import read_card, save_model
 from napari_hsr.training import fit
 from napari_hsr.training.events import Event
 from napari_hsr.training.journal import Journal
@@ -90,9 +93,15 @@ def main() -> None:
     report(end)
     journal.close()
     if getattr(end, "directory", ""):
-        made = output / f"{args.name}.safetensors"
-        shutil.copyfile(made, BUNDLED / made.name)
-        print(f"{BUNDLED / made.name}: {made.stat().st_size / 1e6:.1f} MB")
+        bundle(output / f"{args.name}.safetensors")
+
+
+def bundle(made: Path) -> None:
+    """Put a trained model among the bundled ones, what lower precisions cost in its card."""
+    errors = inference.measure(made).errors
+    card = read_card(made).model_copy(update={"precision_errors": errors})
+    path = save_model(BUNDLED / made.name, load_file(made), card)
+    print(f"{path}: {path.stat().st_size / 1e6:.1f} MB; {errors}")
 
 
 if __name__ == "__main__":
