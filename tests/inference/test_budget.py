@@ -14,6 +14,7 @@ from napari_hsr.inference.sides import CHEAP_BYTES
 from napari_hsr.inference.tiling import plan
 from napari_hsr.models import ModelCard
 from napari_hsr.models.descriptor import Model, TileDifference
+from napari_hsr.models.prepared import prepared
 
 CARD = ModelCard(
     name="toy",
@@ -215,3 +216,54 @@ def test_what_a_network_takes_for_any_image_is_counted_once(free):
     free(0.9 * GB)
     size = (400, 300)
     assert estimate(size, plain).tiles == 1 < estimate(size, heavy).tiles
+
+
+class Copied(torch.nn.Module):
+    """What inference runs in place of a network: as large as it is wanted."""
+
+    def __init__(self, exact, count):
+        super().__init__()
+        self.exact = exact
+        held = torch.zeros(count // 4, device=exact.weight.device)
+        self.register_buffer("laid_out", held)
+
+    def forward(self, image):
+        return image + 0 * self.exact.weight.sum()
+
+
+def copied(count, **facts):
+    return replace(
+        toy(**{"context": None, "bands": 31, **facts}),
+        module=torch.nn.Linear(1, 1),
+        prepare=lambda module, precision: Copied(module, count),
+    )
+
+
+def test_the_copy_of_the_network_is_part_of_what_a_run_takes_until_it_is_there(free):
+    free(64 * GB)
+    image = np.random.default_rng(0).random((40, 50, 3), dtype=np.float32)
+    model, plain = copied(120_000_000, bands=3), toy(context=None)
+    said = estimate(image.shape, model, device="cpu")
+    assert said.bytes_copy == 120_000_000
+    assert said.bytes_working - taken(40, 50, plain) == 120_000_000
+    assert said.words().endswith(
+        "takes about 126 MB more, 120 MB of it for a copy of the network that later runs share."
+    )
+    with PeakMemory() as memory:
+        reconstruct(image, model, device="cpu")
+    assert 110e6 < memory.bytes < 1.1 * (said.bytes_working + said.bytes_output)
+    again = estimate(image.shape, model, device="cpu")
+    assert again == estimate(image.shape, plain, device="cpu")
+    assert "copy" not in again.words()
+
+
+def test_tiles_leave_room_for_the_copy_and_are_the_same_once_it_is_there(free):
+    free(0.9 * GB)
+    assert estimate((400, 300), copied(4), device="cpu").tiles == 1
+    assert estimate((400, 300), copied(100_000_000), device="cpu").tiles > 1
+    free(500 * GB)
+    model = copied(100_000_000, bytes_per_pixel=30_000)
+    first = plan(2000, 1000, model)
+    assert first != plan(2000, 1000, copied(4, bytes_per_pixel=30_000))
+    prepared(model, "float32")
+    assert plan(2000, 1000, model) == first

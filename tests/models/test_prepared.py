@@ -3,11 +3,16 @@
 from dataclasses import replace
 
 import numpy as np
+import pytest
 import torch
 
 from napari_hsr import load_model
 from napari_hsr.inference import events
-from napari_hsr.models.prepared import prepared
+from napari_hsr.models import from_state_dict
+from napari_hsr.models.architectures import colour_exact
+from napari_hsr.models.prepared import bytes_to_come, copy_size, prepared
+
+from ..small_zoo import NETWORKS, weights_of
 
 IMAGE = np.random.default_rng(0).random((9, 11, 3), dtype=np.float32)
 
@@ -60,3 +65,49 @@ def test_reduced_precision_without_a_recipe_gives_float32_near_the_exact():
         reduced, exact = prepared(model, "bfloat16")(image), convolution(image)
     assert reduced.dtype == torch.float32
     assert 0 < (reduced - exact).abs().max() < 0.02
+
+
+def held(module, beside=()):
+    """Bytes of a module's tensors, those of memory that ``beside`` holds left out."""
+    known = {t.untyped_storage().data_ptr() for t in beside}
+    storages = (t.untyped_storage() for t in (*module.parameters(), *module.buffers()))
+    sizes = {s.data_ptr(): s.nbytes() for s in storages if s.data_ptr() not in known}
+    return sum(sizes.values())
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_the_size_of_a_copy_is_known_before_it_is_made(network):
+    model = from_state_dict(weights_of(network))
+    weights = [*model.module.parameters(), *model.module.buffers()]
+    for precision in model.precisions:
+        said = copy_size(model, precision)
+        assert bytes_to_come(model, precision) == said.own
+        assert bytes_to_come(model, precision, torch.device("meta")) == said.whole
+        made = prepared(model, precision)
+        assert said == (held(made, weights), held(made))
+        assert (said.own > 0) or precision == "float32"
+        assert bytes_to_come(model, precision) == 0  # it is there
+        assert bytes_to_come(model, precision, torch.device("meta")) == said.whole
+
+
+def test_the_size_of_the_copy_of_a_wrapped_network():
+    within = from_state_dict(weights_of("mstpp"))
+    head = colour_exact.wrap(within, torch.ones(31, 3), None)
+    plain, wrapped = copy_size(within, "float32"), copy_size(head, "float32")
+    assert wrapped.own == plain.own > 0
+    made = prepared(head, "float32")
+    assert wrapped.own == held(made, [*head.module.parameters(), *head.module.buffers()])
+
+
+def test_to_know_a_size_takes_no_memory():
+    wide = torch.nn.Conv2d(512, 512, 3, bias=False)
+    made = []
+
+    def prepare(module, precision):
+        made.append(torch.nn.Conv2d(512, 512, 3, bias=False, device=module.weight.device))
+        return made[-1]
+
+    model = replace(load_model(), module=wide, prepare=prepare)
+    assert copy_size(model, "float32").own == 4 * wide.weight.numel()
+    assert made[-1].weight.is_meta
+    assert not wide.weight.is_meta

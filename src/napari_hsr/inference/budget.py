@@ -1,7 +1,8 @@
 """How much memory a run may take, so that tiles are chosen by what is free.
 
-Cube and working memory of an automatic run stay within :data:`SHARE` of what is free. Within
-that, the same image is cut into the same tiles on every computer with memory enough:
+Cube, working memory and the copy of the network that an automatic run makes stay within
+:data:`SHARE` of what is free. Within that, the same image is cut into the same tiles on every
+computer with memory enough:
 
 * A network that depends on the whole image gets it while that takes no more than :data:`WHOLE`.
 * Tiles are chosen so that the process stays within :data:`LIMIT`, where the cube leaves room.
@@ -72,23 +73,42 @@ def output_bytes(height: int, width: int, model: Model) -> int:
     return 4 * model.bands * height * width * model.scale**2
 
 
-def budget(height: int, width: int, model: Model, device: torch.device | None = None) -> Budget:
-    """What the tiles of an image of that size may take on the device; None is the CPU."""
-    share = SHARE * free(device)
+def budget(
+    height: int,
+    width: int,
+    model: Model,
+    device: torch.device | None = None,
+    precision: str | None = None,
+) -> Budget:
+    """What the tiles of an image of that size may take on the device; None is the CPU.
+
+    The copy of the network that the run makes comes first; None is the exact precision. It is
+    part of what the process takes even if it is there already, so that the first run and those
+    after it have the same tiles.
+    """
+    from napari_hsr.models.prepared import bytes_to_come, copy_size
+
+    precision = precision or model.precisions[0]
+    share = max(0.0, SHARE * free(device) - bytes_to_come(model, precision, device))
     if device is not None and device.type == "cuda":
         return Budget(int(share), int(share), int(share))
     cube = output_bytes(height, width, model)
-    ordinary = min(share - cube, LIMIT - PROCESS - cube)
+    ordinary = min(share - cube, LIMIT - PROCESS - copy_size(model, precision).own - cube)
     least = min(LEAST, share)
     most = max(share - cube, least)
     return Budget(int(max(ordinary, least)), int(most), int(min(most, WHOLE)))
 
 
-def for_pixels(height: int, width: int, model: Model, device: torch.device | None = None) -> Budget:
+def for_pixels(
+    height: int,
+    width: int,
+    model: Model,
+    device: torch.device | None = None,
+    precision: str | None = None,
+) -> Budget:
     """What of it is left for the pixels, behind what the network takes for an image of any size."""
-    return Budget(
-        *(max(0, part - model.bytes_fixed) for part in budget(height, width, model, device))
-    )
+    parts = budget(height, width, model, device, precision)
+    return Budget(*(max(0, part - model.bytes_fixed) for part in parts))
 
 
 def per_pixel(model: Model, ensemble: str = "single") -> int:

@@ -5,11 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from napari_hsr.errors import InputError
 from napari_hsr.inference import budget, devices, grid, tiling
+from napari_hsr.inference.precision import choose
 
 if TYPE_CHECKING:
     from napari_hsr.models.descriptor import Model
+
+
+#: A smaller copy of the network is not spoken of.
+LEAST_TOLD = 10e6
 
 
 @dataclass(frozen=True)
@@ -21,7 +25,10 @@ class Estimate:
     bytes_output : int
         The cube, in the computer's memory.
     bytes_working : int
-        What is needed on the way, at most, on the device that computes.
+        What is needed on the way, at most, on the device that computes; ``bytes_copy`` is part
+        of it.
+    bytes_copy : int
+        The copy of the network that the run makes and later ones use again; 0 if it is there.
     tiles : int
         How many tiles the image is cut into.
     """
@@ -29,13 +36,19 @@ class Estimate:
     bytes_output: int
     bytes_working: int
     tiles: int
+    bytes_copy: int = 0
 
     def words(self) -> str:
         """One line for people."""
         how = "from the whole image at once" if self.tiles == 1 else f"in {self.tiles} tiles"
+        copy = ""
+        if self.bytes_copy >= LEAST_TOLD:
+            copy = (
+                f", {_size(self.bytes_copy)} of it for a copy of the network that later runs share"
+            )
         return (
             f"The cube takes {_size(self.bytes_output)} of memory; computing it {how} takes "
-            f"about {_size(self.bytes_working)} more."
+            f"about {_size(self.bytes_working)} more{copy}."
         )
 
 
@@ -57,28 +70,33 @@ def estimate(
         (height, width, ...) of the photograph.
     model : Model
     tile, precision, device, ensemble, finer
-        As for :func:`napari_hsr.reconstruct`. Lower precisions take less than what is said:
-        the figure is that of float32.
+        As for :func:`napari_hsr.reconstruct`. Lower precisions take less for the pixels than
+        what is said: that figure is float32's.
 
     Raises
     ------
     InputError
         If an option does not fit.
     """
-    reason = devices.why_not_precision(model, precision)
-    if reason:
-        raise InputError(reason)
+    from napari_hsr.models.prepared import bytes_to_come
+
+    torch_device = devices.resolve(device)
+    used = choose(model, precision, torch_device).precision
     model = grid.on_grid(model, finer)
     height, width = image_shape[:2]
     tiles = tiling.plan(
-        height, width, model, tile, device=devices.resolve(device), ensemble=ensemble
+        height, width, model, tile, device=torch_device, ensemble=ensemble, precision=used
     )
+    copy = bytes_to_come(model, used, torch_device)
     multiple = model.size_multiple
     largest = max(-(-h // multiple) * -(-w // multiple) for h, w in (t.shape for t in tiles))
     return Estimate(
         bytes_output=budget.output_bytes(height, width, model),
-        bytes_working=model.bytes_fixed + largest * multiple**2 * budget.per_pixel(model, ensemble),
+        bytes_working=copy
+        + model.bytes_fixed
+        + largest * multiple**2 * budget.per_pixel(model, ensemble),
         tiles=len(tiles),
+        bytes_copy=copy,
     )
 
 

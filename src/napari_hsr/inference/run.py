@@ -111,7 +111,13 @@ def events(
     photograph = as_photograph(image, model, encoding)
     source = TileSource(photograph, model)
     tiles = tiling.plan(
-        photograph.height, photograph.width, model, tile, device=torch_device, ensemble=ensemble
+        photograph.height,
+        photograph.width,
+        model,
+        tile,
+        device=torch_device,
+        ensemble=ensemble,
+        precision=used,
     )
     passes.check(ensemble, photograph.height, len(tiles))
 

@@ -30,6 +30,7 @@ def automatic(
     *,
     device: torch.device | None = None,
     ensemble: str = "single",
+    precision: str | None = None,
 ) -> tuple[int, int]:
     """Height and width of the tiles: cores, or windows where tiles are blended.
 
@@ -44,7 +45,7 @@ def automatic(
     if model.context == 0:
         side = _side(CHEAP_BYTES / model.bytes_per_pixel)
         return min(side, max(height, width)), min(side, max(height, width))
-    may = for_pixels(height, width, model, device)
+    may = for_pixels(height, width, model, device, precision)
     needs = per_pixel(model, ensemble)
     if model.context is None:
         if height * width * needs <= may.whole:

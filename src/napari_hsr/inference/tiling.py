@@ -137,6 +137,7 @@ def plan(
     *,
     device: torch.device | None = None,
     ensemble: str = "single",
+    precision: str | None = None,
 ) -> list[Tile]:
     """Tiles that cover the image, row by row.
 
@@ -155,6 +156,8 @@ def plan(
         Whose memory "auto" goes by; the CPU if None.
     ensemble : str
         What the network is run in.
+    precision : str, optional
+        What it is computed in; the exact one if None.
 
     Raises
     ------
@@ -164,7 +167,9 @@ def plan(
     if tile == "whole":
         sides = height, width
     elif tile == "auto":
-        sides = automatic(height, width, model, device=device, ensemble=ensemble)
+        sides = automatic(
+            height, width, model, device=device, ensemble=ensemble, precision=precision
+        )
     elif isinstance(tile, bool) or not isinstance(tile, int) or tile < 1:
         raise InputError(f"A tile is a number of pixels, 'auto' or 'whole', not {tile!r}.")
     else:

@@ -28,7 +28,7 @@ from napari_hsr.errors import ModelError
 from napari_hsr.models.architectures.wrapping import PREFIX, inner, own
 from napari_hsr.models.checkpoint import weights_sha256
 from napari_hsr.models.descriptor import Model
-from napari_hsr.models.prepared import prepared
+from napari_hsr.models.prepared import made_of
 from napari_hsr.models.rules import Mean
 
 if TYPE_CHECKING:
@@ -153,7 +153,7 @@ def wrap(within: Model, spread: Tensor, camera: Tensor | None, sha256: str = "")
     """
 
     def prepare(module: nn.Module, precision: str) -> nn.Module:
-        return _PreparedHead(module, prepared(within, precision))
+        return _PreparedHead(module, made_of(module.network, precision, within.prepare))
 
     rule = Mean()
     return replace(

@@ -16,7 +16,7 @@ import torch
 from napari_hsr.errors import ModelError
 from napari_hsr.models.card import ModelCard, WavelengthsNeededError
 from napari_hsr.models.checkpoint import weights_sha256
-from napari_hsr.models.prepared import InPrecision
+from napari_hsr.models.prepared import made_of
 from napari_hsr.models.rules import Mean
 
 if TYPE_CHECKING:
@@ -150,12 +150,7 @@ def prepare_around(within: Model) -> Callable[[nn.Module, str], nn.Module]:
     """
 
     def prepare(module: nn.Module, precision: str) -> nn.Module:
-        if within.prepare is not None:
-            network = within.prepare(module.network, precision)
-        elif precision == "float32":
-            network = module.network
-        else:
-            network = InPrecision(module.network, getattr(torch, precision))
+        network = made_of(module.network, precision, within.prepare)
         made = copy.copy(module)
         made._modules = {
             name: network if name == "network" else copy.deepcopy(layer)
