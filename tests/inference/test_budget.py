@@ -11,7 +11,7 @@ from napari_hsr.errors import InputError
 from napari_hsr.inference import budget, estimate, events, reconstruct
 from napari_hsr.inference.memory import PeakMemory
 from napari_hsr.inference.sides import CHEAP_BYTES
-from napari_hsr.inference.tiling import plan
+from napari_hsr.inference.tiling import notice, plan
 from napari_hsr.models import ModelCard
 from napari_hsr.models.descriptor import Model, TileDifference
 from napari_hsr.models.prepared import prepared
@@ -176,6 +176,10 @@ def test_what_is_said_before_the_run(free):
     )
 
 
+def test_no_estimate_is_zero():
+    assert estimate((1, 1), toy()).words().startswith("The cube takes less than 1 kB of memory; ")
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [
@@ -197,10 +201,16 @@ def test_an_explicit_tile_of_a_model_of_the_whole_image_is_blended_and_said():
     np.testing.assert_allclose(cube.data, image.transpose(2, 0, 1), atol=1e-6)
     assert cube.notices == (
         "Computed in 12 overlapping tiles of 16 × 16 pixels, blended: toy depends on the whole "
-        "image, and in tiles its result is another one, by 1.2 % of its root mean square, as "
-        "measured with random weights of the published size in tiles of 128 × 128 of 256 × 256 "
-        "pixels.",
+        "image, and in tiles its result is another one, by more, in tiles this small, than the "
+        "1.2 % of its root mean square measured with random weights of the published size in "
+        "tiles of 128 × 128 of 256 × 256 pixels.",
     )
+    as_measured = notice(model, plan(200, 300, model, 128))
+    assert as_measured.endswith(
+        "another one, by 1.2 % of its root mean square, as measured with random weights of the "
+        "published size in tiles of 128 × 128 of 256 × 256 pixels."
+    )
+    assert "by more, in tiles this small" in notice(model, plan(20, 30, model, 1))
     assert reconstruct(image, model).notices == ()
     assert reconstruct(image, toy(context=3), tile=16).notices == ()
     unmeasured = reconstruct(image, toy(context=None), tile=16).notices[0]

@@ -124,7 +124,7 @@ def test_nan_pixels_stay_where_they_are(model):
     assert np.isnan(cube.data).any(0).sum() == 1
     assert np.isnan(cube.data[:, 2, 3]).all()
     assert np.isfinite(cube.value_range).all()
-    assert "1 pixels are NaN" in cube.notices[0]
+    assert "1 pixel is NaN" in cube.notices[0]
 
 
 @pytest.mark.parametrize("options", [{}, {"tile": 8}, {"ensemble": "mean"}, {"finer": 2}])
@@ -139,7 +139,7 @@ def test_one_pixel_without_a_value_leaves_all_others_theirs(wrong, options):
     assert lost.sum() == finer**2
     assert lost[2 * finer : 3 * finer, 3 * finer : 4 * finer].all()
     assert np.isfinite(cube.value_range).all()
-    assert "1 pixels are NaN" in cube.notices[0]
+    assert "1 pixel is NaN" in cube.notices[0]
 
 
 @pytest.mark.parametrize("value", [0, 255])

@@ -113,5 +113,9 @@ def for_pixels(
 
 def per_pixel(model: Model, ensemble: str = "single") -> int:
     """Working bytes for each input pixel of a tile, with all that a run adds to the network's."""
-    cubes = 1 + passes.find(ensemble).held  # one more on its way into the whole cube
-    return model.bytes_per_pixel + _INPUT + 4 * model.bands * model.scale**2 * cubes
+    ways = passes.find(ensemble)
+    cubes = 1 + ways.held  # one more on its way into the whole cube
+    network = model.bytes_per_pixel
+    if ways.exact:
+        network = max(network, model.bytes_per_pixel_exact)
+    return network + _INPUT + 4 * model.bands * model.scale**2 * cubes

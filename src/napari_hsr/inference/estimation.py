@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from napari_hsr.inference import budget, devices, grid, tiling
+from napari_hsr.inference import budget, devices, grid, passes, tiling
 from napari_hsr.inference.precision import choose
 
 if TYPE_CHECKING:
@@ -81,13 +81,14 @@ def estimate(
     from napari_hsr.models.prepared import bytes_to_come
 
     torch_device = devices.resolve(device)
-    used = choose(model, precision, torch_device).precision
+    used = choose(model, precision, torch_device, ensemble).precision
     model = grid.on_grid(model, finer)
     height, width = image_shape[:2]
     tiles = tiling.plan(
         height, width, model, tile, device=torch_device, ensemble=ensemble, precision=used
     )
-    copy = bytes_to_come(model, used, torch_device)
+    exact = passes.find(ensemble).exact
+    copy = 0 if exact else bytes_to_come(model, used, torch_device)
     multiple = model.size_multiple
     largest = max(-(-h // multiple) * -(-w // multiple) for h, w in (t.shape for t in tiles))
     return Estimate(
@@ -101,6 +102,8 @@ def estimate(
 
 
 def _size(count: int) -> str:
+    if count < 1000:
+        return "less than 1 kB"
     if count < 0.95e6:
         return f"{count / 1e3:.0f} kB"
     return f"{count / 1e9:.1f} GB" if count >= 0.95e9 else f"{count / 1e6:.0f} MB"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from napari_hsr.errors import InputError
+from napari_hsr.inference import passes
 from napari_hsr.inference.devices import why_not_precision
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ class Choice(NamedTuple):
     notice: str
 
 
-def choose(model: Model, precision: str, device: torch.device) -> Choice:
+def choose(model: Model, precision: str, device: torch.device, ensemble: str = "single") -> Choice:
     """The precision for a run of ``model`` on ``device``.
 
     "auto" takes bfloat16 only where its error is in the model's card, with a PSNR of at least
@@ -48,16 +49,25 @@ def choose(model: Model, precision: str, device: torch.device) -> Choice:
     precision : str
         What the user asks for, one of :data:`napari_hsr.inference.devices.PRECISIONS`.
     device : torch.device
+    ensemble : str
+        One that repeats published numbers is computed in the exact precision.
 
     Raises
     ------
     InputError
-        If the model cannot be computed in it.
+        If the model, or the ensemble, cannot be computed in it.
     """
     reason = why_not_precision(model, precision)
     if reason:
         raise InputError(reason)
     exact = model.precisions[0]
+    if passes.find(ensemble).exact:
+        if precision not in ("auto", exact):
+            raise InputError(
+                f"{ensemble.capitalize()} repeat published numbers, so they are computed in {exact}: "
+                f"choose that precision, or another ensemble for {precision}."
+            )
+        return Choice(exact, "")
     if precision == exact or model.precisions == (exact,):
         return Choice(exact, "")
     if precision == "auto":

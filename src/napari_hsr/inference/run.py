@@ -107,7 +107,7 @@ def events(
     model = grid.on_grid(load_model(model), finer)
     ways = passes.find(ensemble)
     torch_device = devices.resolve(device)
-    used, of_precision = choose(model, precision, torch_device)
+    used, of_precision = choose(model, precision, torch_device, ensemble)
     photograph = as_photograph(image, model, encoding)
     source = TileSource(photograph, model)
     tiles = tiling.plan(
@@ -123,7 +123,10 @@ def events(
 
     start = time.perf_counter()
     with PeakMemory(torch_device) as memory:
-        module = prepared(model, used, torch_device)
+        if ways.exact:
+            module = model.module.to(torch_device)
+        else:
+            module = prepared(model, used, torch_device)
         statistics = model.rule.measure(source.strips())
         data, work = (
             _empty(photograph, model),
@@ -234,8 +237,8 @@ def reconstruct(
         computes in it natively; else float32.
     ensemble : str
         ``"single"``; ``"mean"`` or ``"median"`` of the eight flips and transposes of the image,
-        at eight times the work; ``"strips"``: two passes, as published results of DRCR-Net were
-        computed.
+        at eight times the work; ``"strips"``: two passes of the exact network in
+        float32, as published results of DRCR-Net were computed.
     finer : int
         2 or 4: the cube has so many pixels for each of the photograph along each side. Only for
         INR-HSISR, which was never trained for that; 1 is the photograph's own grid.

@@ -142,11 +142,16 @@ class TileSource:
             share = self.saturated / pixels
             share = "< 0.1%" if share < 0.0005 else f"{share:.1%}"
             found.append(
-                f"{self.saturated} pixels ({share}) are saturated: "
+                f"{_pixels(self.saturated, f' ({share})')} saturated: "
                 "the light there was at least what the photograph says."
             )
         if self.not_finite:
             found.append(
-                f"{self.not_finite} pixels are NaN or infinite in the photograph and in the cube."
+                f"{_pixels(self.not_finite)} NaN or infinite in the photograph and in the cube."
             )
         return tuple(found)
+
+
+def _pixels(count: int, share: str = "") -> str:
+    """``1 pixel is``, ``2 pixels (0.1%) are``."""
+    return f"{count} pixel{share} is" if count == 1 else f"{count} pixels{share} are"

@@ -230,7 +230,11 @@ def notice(model: Model, tiles: list[Tile]) -> str | None:
         return (
             f"Computed in {len(tiles)} overlapping tiles of {rows} × {columns} pixels, blended: "
             f"{model.name} depends on the whole image, and in tiles its result is another one"
-            + (f", {model.tile_difference.words()}." if model.tile_difference else ".")
+            + (
+                f", {model.tile_difference.words(rows * columns)}."
+                if model.tile_difference
+                else "."
+            )
         )
     trained = f"crops of {model.window} × {model.window} pixels"
     if len(tiles) > 1:

@@ -49,12 +49,16 @@ class TileDifference:
     image: int = 256
     weights: str = "random weights of the published size"
 
-    def words(self) -> str:
-        """The measurement, for people."""
-        return (
-            f"by {100 * self.mean:.2g} % of its root mean square, as measured with {self.weights} "
-            f"in tiles of {self.tile} × {self.tile} of {self.image} × {self.image} pixels"
+    def words(self, pixels: int) -> str:
+        """The measurement for people, and that it is no measure of tiles of fewer ``pixels``."""
+        figure = f"{100 * self.mean:.2g} % of its root mean square"
+        measured = (
+            f"measured with {self.weights} in tiles of {self.tile} × {self.tile} of "
+            f"{self.image} × {self.image} pixels"
         )
+        if pixels < self.tile**2:
+            return f"by more, in tiles this small, than the {figure} {measured}"
+        return f"by {figure}, as {measured}"
 
 
 class AsIs:
@@ -113,6 +117,8 @@ class Model:
         ``benchmarks/memory.py`` measures it for the copy that inference runs in float32, or
         somewhat more. For choosing tiles. Where the number of bands is free, without input and
         output.
+    bytes_per_pixel_exact : int
+        The same of the exact module, where inference runs that too.
     bytes_fixed : int
         What it takes besides, however small the image is: large kernels as the processor wants
         them.
@@ -143,6 +149,7 @@ class Model:
     window: int | None = None
     precisions: tuple[str, ...] = ("float32",)
     bytes_per_pixel: int = 1024
+    bytes_per_pixel_exact: int = 0
     bytes_fixed: int = 0
     rule: InputRule = field(default_factory=AsIs)
     one_image_at_a_time: bool = False

@@ -71,7 +71,8 @@ class AdvancedOptions(QWidget):
         self.ensemble_chooser.setToolTip(
             "The network sees the image flipped and transposed in eight ways, and the mean or the\n"
             "median of what it makes of them is taken: a little better, at eight times the time.\n"
-            "Two strips: all rows but the last two, then the last two, as for DRCR-Net's figures."
+            "Two strips: all rows but the last two, then the last two, as for DRCR-Net's figures;\n"
+            "by the exact network in float32, not the faster copy."
         )
         self.ensemble_note = WrappedLabel(PIXELWISE)
         self.grid_chooser = NarrowComboBox()

@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from napari_hsr import reconstruct
-from napari_hsr.errors import ModelError
-from napari_hsr.inference import passes
+from napari_hsr.errors import InputError, ModelError
+from napari_hsr.inference import estimate, passes
 from napari_hsr.models import from_state_dict
 from napari_hsr.models.architectures import drcr
 from napari_hsr.models.architectures.loading import shapes_of
@@ -34,17 +34,29 @@ def test_the_original_s_numbers(golden, parity, published, case):
 def test_the_original_s_whole_program(pipeline, parity, published):
     """Photograph to cube: the image's own maximum, two strips, values cut to 0..1.
 
-    Before the cut the values reach 10, and the original's own rounding is 1.5e-6 of that: the
-    error of the cut cube is measured against the same scale.
+    Strips are the exact module's numbers. Before the cut the values reach 10: in double precision
+    the network's cube is 1.6e-5 from the saved one, which is float32's rounding there, so no
+    float32 can be held to less. The faster copy is at 3.9e-5.
     """
     original = pipeline("drcr")
-    raw, cube = original.outputs["raw"], original.outputs["cube"]
-    found = reconstruct(original.photograph, published, ensemble="strips", precision="float32")
-    assert np.abs(found.data.transpose(1, 2, 0) - cube).max() <= 1e-5 * np.abs(raw).max()
+    cube = original.outputs["cube"]
+    found = reconstruct(original.photograph, published, ensemble="strips")
+    assert np.abs(found.data.transpose(1, 2, 0) - cube).max() <= 2e-5
+    image = original.photograph / np.float32(255)
+    image = published.rule.apply(image, published.rule.measure(iter([image])))
+    scaled = torch.from_numpy(image.transpose(2, 0, 1).copy())[None]
+    with torch.inference_mode():
+        exact = passes.result(passes.strips(published.module, scaled))[0].clamp(0, 1)
+    np.testing.assert_array_equal(found.data, exact.numpy())
     assert found.value_range == (0, 1)
     once = reconstruct(original.photograph, published, precision="float32")
     assert np.abs(once.data.transpose(1, 2, 0) - cube).max() > 1e-3
-    assert any("Two strips" in step for step in found.provenance.steps)
+    assert any("exactly as it was published" in step for step in found.provenance.steps)
+    with pytest.raises(InputError, match="Strips repeat published numbers.*float32"):
+        reconstruct(original.photograph, published, ensemble="strips", precision="bfloat16")
+    whole = [estimate((400, 400), published, "whole", ensemble=e) for e in ("strips", "mean")]
+    assert whole[0].bytes_copy == 0
+    assert whole[0].bytes_working > whole[1].bytes_working  # the exact module takes more
 
 
 def test_the_original_s_raw_numbers_in_strips(pipeline, parity, published):

@@ -206,6 +206,7 @@ def load(weights: Mapping[str, Tensor], card: ModelCard | None = None) -> Model:
         context=None,  # the gates are means over the whole image
         tile_difference=TileDifference(0.07),
         bytes_per_pixel=2300,
+        bytes_per_pixel_exact=6100,
         bytes_fixed=5 * 2**25,  # what the allocator keeps of features below 32 MB
         prepare=prepare,
     )
