@@ -253,11 +253,11 @@ def test_every_ensemble_is_that_of_the_python_api(hsr, photograph, net, tmp_path
     source, out, model = photograph(), tmp_path / "c.h5", net("drcr")
     status, _, warned = hsr("predict", source, "-o", out, "--model", "drcr", "--ensemble", ensemble)
     assert status == 0, warned
+    assert estimate((6, 5), model, ensemble=ensemble).words() in warned  # before a copy is there
     cube, expected = read(out), reconstruct(source, model, ensemble=ensemble)
     np.testing.assert_array_equal(np.asarray(cube.data), expected.data)
     words = passes.find(ensemble).words
     assert [step for step in cube.provenance.steps if step == words] == ([words] if words else [])
-    assert estimate((6, 5), model, ensemble=ensemble).words() in warned
 
 
 def test_one_pass_is_the_default_and_the_help_names_the_others(hsr, photograph, net, tmp_path):
@@ -275,6 +275,7 @@ def test_a_finer_grid_says_that_it_was_never_trained_for(hsr, photograph, net, t
     source, out, model = photograph(), tmp_path / "c.h5", net("inr")
     status, _, warned = hsr("predict", source, "-o", out, "--model", "inr", "--finer", finer)
     assert status == 0, warned
+    assert estimate((6, 5), model, finer=finer).words() in warned  # before a copy is there
     cube = read(out)
     assert cube.shape == (31, 6 * finer, 5 * finer)
     np.testing.assert_array_equal(
@@ -282,7 +283,6 @@ def test_a_finer_grid_says_that_it_was_never_trained_for(hsr, photograph, net, t
     )
     assert "never trained for that" in warned
     assert any("never trained for" in step for step in cube.provenance.steps)
-    assert estimate((6, 5), model, finer=finer).words() in warned
 
 
 def test_a_finer_grid_of_another_network_is_one_sentence(hsr, photograph, net, tmp_path):
@@ -293,6 +293,18 @@ def test_a_finer_grid_of_another_network_is_one_sentence(hsr, photograph, net, t
     last = warned.splitlines()[-1]
     assert last.endswith("mstpp cannot be evaluated between its pixels: only INR-HSISR can.")
     assert not (tmp_path / "c.h5").exists()
+
+
+def test_what_is_said_of_the_model_is_said_once(hsr, photograph, net, tmp_path, monkeypatch):
+    monkeypatch.setattr("napari_hsr.inference.precision.computes_bfloat16", lambda device: True)
+    net("mstpp")
+    for seed, name in enumerate("abc"):
+        photograph(f"in/{name}.png", seed=seed)
+    *_, warned = hsr("predict", tmp_path / "in", "-o", tmp_path / "out", "--model", "mstpp")
+    said = [line for line in warned.splitlines() if "was not measured" in line]
+    assert len(said) == 1
+    assert said[0].startswith("note: Computed in float32")  # of no one photograph
+    assert warned.count("The cube takes") == 3
 
 
 def test_what_a_run_takes_is_said_before_it_and_not_of_what_is_refused(hsr, photograph, tmp_path):

@@ -80,7 +80,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="E",
         default="single",
         help="single (default), mean or median of the eight flips and transposes of the image at "
-        "eight times the work, or strips, as DRCR-Net's published results were computed",
+        "eight times the work, or strips: the exact network as DRCR-Net's published results were computed",
     )
     parser.add_argument(
         "--finer",
@@ -170,6 +170,8 @@ class Batch:
         self.model = model
         self.inputs = inputs
         self.outputs = outputs
+        #: What was said of the model itself: once, whatever the photographs.
+        self._said: set[str] = set()
 
     def run(self, already_failed: int = 0) -> int:
         """Reconstruct all, print one line each and a summary; the exit status."""
@@ -234,9 +236,21 @@ class Batch:
         if self.args.input_encoding:
             notices = [notice for notice in notices if STATE_IT not in notice]
         with bar.external_write_mode(file=sys.stderr):
-            note(notices, about=source.name)
+            of_model = self._of_model() & set(notices)
+            note(notice for notice in notices if notice in of_model - self._said)
+            note((n for n in notices if n not in of_model), about=source.name)
+        self._said |= of_model
         out.parent.mkdir(parents=True, exist_ok=True)
         write(cube, out)
+
+    def _of_model(self) -> set[str]:
+        """What a run says of the model and its precision, the same for every photograph."""
+        from napari_hsr.inference import devices, grid, precision
+
+        model = grid.on_grid(self.model, self.args.finer)
+        device = devices.resolve(self.args.device)
+        choice = precision.choose(model, self.args.precision, device, self.args.ensemble)
+        return {*model.notices, choice.notice}
 
     def _report(self, source: Path, error: Exception, bar: Any) -> None:
         if getattr(self.args, "debug", False):
