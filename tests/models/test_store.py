@@ -15,6 +15,7 @@ from napari_hsr.models.architectures.mprnet import MPRNet, Widths
 from napari_hsr.models.architectures.restormer import Restormer
 from napari_hsr.models.catalogue import ENTRIES, find
 from napari_hsr.models.checkpoint import CARD_KEY, read_card, read_weights, save_model
+from napari_hsr.models.library import bundled
 from napari_hsr.models.registry import ARCHITECTURES
 from napari_hsr.photograph import Photograph
 
@@ -40,6 +41,10 @@ def names():
     return [card.name for card in list_models()]
 
 
+def own_names():
+    return names()[len(bundled()) :]
+
+
 def test_the_folder_is_the_user_s_or_the_one_named(own_data, monkeypatch):
     assert store.folder() == own_data / "models"
     monkeypatch.delenv("NAPARI_HSR_DATA")
@@ -49,7 +54,8 @@ def test_the_folder_is_the_user_s_or_the_one_named(own_data, monkeypatch):
 
 def test_an_imported_checkpoint_is_listed_and_loads_with_the_same_numbers(checkpoint, weights):
     model = import_checkpoint(checkpoint, "mine")
-    assert names() == [DEFAULT, "rootpoly-nikon-d700", "mine"]
+    assert names()[0] == DEFAULT
+    assert own_names() == ["mine"]
     again = load_model("mine")
     assert again.card == model.card == card_of("mine") == read_card(store.file_of("mine"))
     assert again.weights_sha256 == model.weights_sha256 == model.card.weights_sha256
@@ -102,7 +108,7 @@ def test_an_entry_of_the_catalogue_completes_the_card(checkpoint):
     assert "assumption" not in card.limits
     with pytest.raises(ModelError, match="holds weights of restormer, but mstpp-ntire2022"):
         import_checkpoint(checkpoint, "b", entry="mstpp-ntire2022")
-    assert names()[2:] == ["a"]
+    assert own_names() == ["a"]
 
 
 def test_a_layer_under_many_names_is_stored_and_comes_back_as_one(tmp_path):
@@ -222,7 +228,7 @@ def test_files_that_are_no_checkpoints_are_refused_in_a_sentence(tmp_path, weigh
             import_checkpoint(path, "x")
         assert str(told.value).startswith(str(path))
         assert str(told.value).count("\n") == 0
-    assert names() == [DEFAULT, "rootpoly-nikon-d700"]
+    assert own_names() == []
 
 
 @pytest.mark.parametrize(
@@ -265,7 +271,7 @@ def test_safetensors_with_and_without_a_card_are_imported(tmp_path, checkpoint, 
     handed = store.export("plain", tmp_path / "handed.safetensors")
     card = import_checkpoint(handed, "copy", licence="CC0").card
     assert (card.name, card.units, card.licence) == ("copy", "reflectance", "CC0")
-    assert names()[2:] == ["copy", "plain"]
+    assert own_names() == ["copy", "plain"]
 
 
 def test_a_card_is_completed_and_what_is_stated_is_no_longer_assumed(checkpoint):
@@ -311,7 +317,7 @@ def test_what_is_stated_as_nothing_is_not_stated(checkpoint):
 def test_removed_is_removed(checkpoint):
     import_checkpoint(checkpoint, "mine")
     store.remove("mine")
-    assert names() == [DEFAULT, "rootpoly-nikon-d700"]
+    assert own_names() == []
     with pytest.raises(ModelError, match="no model or folder named 'mine'"):
         load_model("mine")
     with pytest.raises(ModelError, match="no imported model named 'mine'; imported are: none"):
@@ -369,12 +375,51 @@ def test_a_damaged_or_doubled_file_hides_no_other_model(checkpoint, own_data):
     folder = own_data / "models"
     (folder / "broken.safetensors").write_bytes(b"nothing")
     with pytest.warns(UserWarning, match=r"left out: .*broken\.safetensors"):
-        assert names()[2:] == ["mine"]
+        assert own_names() == ["mine"]
     (folder / "broken.safetensors").unlink()
     path = store.file_of("mine")
     save_model(folder / "twin.safetensors", read_weights(path), read_card(path))
     with pytest.warns(UserWarning, match="another one named mine"):
-        assert names()[2:] == ["mine"]
+        assert own_names() == ["mine"]
+
+
+def test_a_copy_beside_a_model_does_not_take_its_name(checkpoint, own_data):
+    import_checkpoint(checkpoint, "mine")
+    original = store.file_of("mine")
+    for copied in ("dup", "zzz"):  # before and after it in the alphabet
+        copy = original.with_name(f"{copied}.safetensors")
+        save_model(copy, read_weights(original), read_card(original))
+        with pytest.warns(UserWarning, match=rf"{copied}\.safetensors is another .*mine\.safet"):
+            assert store.stored()["mine"][1] == original
+        with pytest.warns(UserWarning, match=copied):
+            store.edit("mine", licence=copied)
+        assert (read_card(original).licence, read_card(copy).licence) == (copied, "not stated")
+        copy.unlink()
+        read_licence = store.edit("mine", licence="not stated").licence
+        assert read_licence == "not stated"
+
+
+@pytest.mark.parametrize("links", [True, False])
+def test_of_two_imports_at_once_under_one_name_one_is_kept(checkpoint, monkeypatch, links):
+    """The other one comes first while this one is being written."""
+    from napari_hsr.models import safetensors_file
+
+    if not links:
+        monkeypatch.setattr(os, "link", lambda *paths: (_ for _ in ()).throw(OSError("no links")))
+    write = safetensors_file.write
+
+    def overtaken(*what):
+        monkeypatch.setattr(safetensors_file, "write", write)
+        import_checkpoint(checkpoint, "mine", licence="the first")
+        write(*what)
+
+    monkeypatch.setattr(safetensors_file, "write", overtaken)
+    with pytest.raises(ModelError, match="There is a model named mine already"):
+        import_checkpoint(checkpoint, "mine", licence="the second")
+    assert card_of("mine").licence == "the first"
+    assert [path.name for path in store.folder().iterdir()] == ["mine.safetensors"]
+    import_checkpoint(checkpoint, "mine", licence="the third", overwrite=True)
+    assert card_of("mine").licence == "the third"
 
 
 def test_a_checkpoint_is_not_run_without_being_imported(checkpoint):

@@ -81,11 +81,18 @@ def read_weights(path: str | os.PathLike) -> dict[str, torch.Tensor]:
         raise FileError(path, "it asks for more memory than there is") from error
 
 
-def save_model(path: str | os.PathLike, weights: dict[str, torch.Tensor], card: ModelCard) -> Path:
+def save_model(
+    path: str | os.PathLike,
+    weights: dict[str, torch.Tensor],
+    card: ModelCard,
+    *,
+    exclusive: bool = False,
+) -> Path:
     """Write weights and card to one safetensors file, atomically.
 
     The same weights and card give the same bytes. A tensor that has several names is written
-    under each. Weights of a mapped file are in memory one at a time.
+    under each. Weights of a mapped file are in memory one at a time. ``exclusive`` raises
+    FileExistsError if the file is there by the time it is to be put in its place.
     """
     from napari_hsr.models import safetensors_file
 
@@ -97,11 +104,28 @@ def save_model(path: str | os.PathLike, weights: dict[str, torch.Tensor], card: 
         with os.fdopen(handle, "wb") as file:
             safetensors_file.write(file, weights, header)
         os.chmod(temporary, 0o644)  # mkstemp makes it private; a model is for sharing
-        os.replace(temporary, path)
+        if exclusive:
+            _put_where_nothing_is(path, temporary)
+        else:
+            os.replace(temporary, path)
     except BaseException:
         os.unlink(temporary)
         raise
     return path
+
+
+def _put_where_nothing_is(path: Path, temporary: str) -> None:
+    """Move a file unless there is one already: of many at once, one succeeds."""
+    try:
+        os.link(temporary, path)
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without hard links: an empty file until it is replaced
+        with path.open("xb"):
+            pass
+        os.replace(temporary, path)
+    else:
+        os.unlink(temporary)  # the other of two names of one file
 
 
 def weights_sha256(weights: dict[str, torch.Tensor]) -> str:

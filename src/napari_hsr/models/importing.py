@@ -220,7 +220,7 @@ def import_checkpoint(
             f"{input_rule!r} cannot be stated for it."
         )
     card = _validated(card, facts)
-    keep(place, weights, card)
+    keep(place, weights, card, overwrite)
     _move(model, place)
     return replace(model, card=card, source=name)
 

@@ -43,25 +43,32 @@ def folder() -> Path:
 def stored() -> dict[str, tuple[ModelCard, Path]]:
     """Cards and files of the imported models, by name.
 
-    A file that cannot be read is left out with a warning that says why, and so is one whose
-    name is already taken.
+    A file that cannot be read is left out with a warning that says why. Of several files that hold
+    a model of one name, the one that is called so too is taken, and the others are left out.
     """
     from napari_hsr.models.library import bundled
 
-    found: dict[str, tuple[ModelCard, Path]] = {}
+    read: list[tuple[ModelCard, Path]] = []
     for path in sorted(folder().glob(f"*{SUFFIX}")):
         try:
             card = _card(path)
+        except FileNotFoundError:  # removed since the folder was listed
+            continue
         except HSRError as error:
             warnings.warn(f"A model is left out: {error}", stacklevel=2)
             continue
+        read.append((card, path))
+    found: dict[str, tuple[ModelCard, Path]] = {}
+    for card, path in sorted(read, key=lambda one: one[0].name != one[1].stem):
         if card.name in found or card.name in bundled():
+            other = found[card.name][1] if card.name in found else "the one on board"
             warnings.warn(
-                f"A model is left out: {path} is another one named {card.name}.", stacklevel=2
+                f"A model is left out: {path} is another one named {card.name}, beside {other}.",
+                stacklevel=2,
             )
             continue
         found[card.name] = (card, path)
-    return found
+    return dict(sorted(found.items()))
 
 
 def _card(path: Path) -> ModelCard:
@@ -121,11 +128,15 @@ def place_for(name: str, overwrite: bool = False) -> Path:
     path = folder() / f"{name}{SUFFIX}"
     taken = [file for card, file in stored().values() if card.name == name]
     if (taken or path.exists()) and not overwrite:
-        raise ModelError(
-            f"There is a model named {name} already: choose another name, or ask for it to be "
-            "overwritten."
-        )
+        raise _taken(name)
     return taken[0] if taken else path
+
+
+def _taken(name: str) -> ModelError:
+    return ModelError(
+        f"There is a model named {name} already: choose another name, or ask for it to be "
+        "overwritten."
+    )
 
 
 def check_name(name: str) -> None:
@@ -143,12 +154,24 @@ def _fit(name: str) -> bool:
     return re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,99}", name) is not None
 
 
-def keep(path: Path, weights: dict[str, torch.Tensor], card: ModelCard) -> None:
-    """Write a model to its place in the store, whole or not at all."""
+def keep(
+    path: Path, weights: dict[str, torch.Tensor], card: ModelCard, overwrite: bool = True
+) -> None:
+    """Write a model to its place in the store, whole or not at all.
+
+    Raises
+    ------
+    ModelError
+        If another one has taken the place meanwhile, and may not be overwritten.
+    FileError
+        If it cannot be written.
+    """
     from napari_hsr.models.checkpoint import save_model
 
     try:
-        save_model(path, weights, card)
+        save_model(path, weights, card, exclusive=not overwrite)
+    except FileExistsError as error:
+        raise _taken(card.name) from error
     except OSError as error:
         raise FileError(path, f"it cannot be written ({error.strerror or error})") from error
 
