@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from napari_hsr.cameras import get_camera
 from napari_hsr.errors import FileError, HSRError
 from napari_hsr.metrics.protocols import get_protocol
+from napari_hsr.models.card import RECONSTRUCTION
 from napari_hsr.models.registry import ARCHITECTURES
 from napari_hsr.training.losses import Loss
 from napari_hsr.training.recipe import LossTerm, Recipe
@@ -17,7 +18,7 @@ from napari_hsr.training.recipe_file import RecipeError, read_recipe, recipe_nam
 from napari_hsr.training.schedules import learning_rate
 
 NAMES = [name for name, _ in recipe_names()]
-TRAINED = sorted(a.id for a in ARCHITECTURES if a.published)
+TRAINED = sorted(a.id for a in ARCHITECTURES if a.published and a.task == RECONSTRUCTION)
 BASE = "model: {architecture: mstpp}\n"
 
 

@@ -198,6 +198,6 @@ def test_a_card_names_tables_without_their_folders():
     from napari_hsr.training.result import _portable
 
     settings = CaptureSettings(
-        cameras=("/home/me/table.csv:Nikon_D700", r"C:\me\t.CSV:*", "cie-1931")
+        cameras=("somewhere/else/table.csv:Nikon_D700", r"else\where\t.CSV:*", "cie-1931")
     )
     assert _portable(settings) == {"cameras": ["table.csv:Nikon_D700", "t.CSV:*", "cie-1931"]}

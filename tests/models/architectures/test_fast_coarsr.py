@@ -139,7 +139,8 @@ def test_less_context_would_be_seen(small):
     """Tiles with the context around them equal the whole; with a pixel less they do not."""
     model = small(2, True, blocks=1)
     fast, context = _positive(model.module), model.context
-    cube = torch.rand(1, 5, 4, 2 * context + 9, dtype=torch.float64)
+    generator = torch.Generator().manual_seed(15)
+    cube = torch.rand(1, 5, 4, 2 * context + 9, dtype=torch.float64, generator=generator)
     core = slice(context + 3, context + 6)
     whole = fast(cube)[..., 2 * core.start : 2 * core.stop]
     for less in (0, 1):
@@ -147,7 +148,7 @@ def test_less_context_would_be_seen(small):
         part = fast(cube[..., first : core.stop + context - less])
         found = part[..., 2 * (context - less) : 2 * (context - less + 3)]
         error = float((found - whole).abs().max() / whole.abs().max())
-        assert (error <= 1e-12) == (less == 0), error
+        assert (error <= 5e-15) == (less == 0), error  # float64: the outermost pixel weighs 1e-13
 
 
 def test_working_memory_is_bounded_whatever_the_number_of_bands(parity, small):
