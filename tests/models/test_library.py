@@ -17,13 +17,30 @@ from napari_hsr.models.checkpoint import (
     save_model,
     weights_sha256,
 )
-from napari_hsr.models.library import _BUNDLED
+from napari_hsr.models.library import _BUNDLED, bundled
 
 
-def test_two_models_on_board_the_default_first():
-    cards = list_models()
-    assert [c.name for c in cards] == [DEFAULT, "rootpoly-nikon-d700"]
-    assert [c.input_encoding for c in cards] == ["linear-srgb", "camera:nikon-d700"]
+def test_models_on_board_the_default_first():
+    cards = {card.name: card for card in list_models()}
+    others = sorted(path.stem for path in _BUNDLED.glob("*.safetensors") if path.stem != DEFAULT)
+    assert list(cards) == [DEFAULT, *others]
+    encodings = {name: card.input_encoding for name, card in cards.items()}
+    assert encodings["rootpoly-srgb"] == "linear-srgb"
+    assert encodings["rootpoly-nikon-d700"] == encodings["mstpp-d700"] == "camera:nikon-d700"
+
+
+@pytest.mark.parametrize("name", [n for n in bundled() if n.startswith("mstpp")])
+def test_bundled_network_is_small_and_its_card_complete(name):
+    """Half precision, under 8 MB; who made it, on what, how good, and what it cannot do."""
+    card = load_model(name).card
+    assert (_BUNDLED / f"{name}.safetensors").stat().st_size < 8_000_000
+    assert "not stated" not in card.model_dump().values()
+    assert card.training["precision_of_weights"] == "float16"
+    assert len(card.training["data"]) == 20
+    assert set(card.training["held_out"]) == {
+        "egyptian_statue", "feathers", "glass_tiles", "sponges",
+    }  # fmt: skip
+    assert set(card.figures["the held-out images"]) >= {"psnr_db", "sam_deg", "mrae", "rmse"}
 
 
 @pytest.mark.parametrize("name", ["rootpoly-srgb", "rootpoly-nikon-d700"])
