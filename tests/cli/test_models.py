@@ -9,8 +9,9 @@ import torch
 
 from napari_hsr import load_model
 from napari_hsr.io import write
-from napari_hsr.models import DEFAULT, card_of
+from napari_hsr.models import DEFAULT, card_of, list_models, store
 from napari_hsr.models.architectures.restormer import Restormer
+from napari_hsr.models.card import SUPER_RESOLUTION
 from napari_hsr.models.catalogue import ENTRIES
 from napari_hsr.photograph import Photograph
 
@@ -29,7 +30,7 @@ def test_from_a_file_to_a_cube(hsr, checkpoint, photograph, tmp_path):
     assert (status, "recognised as restormer, kept as mine" in said) == (0, True)
     assert "models edit mine --training-data … --licence …" in noted
     status, said, _ = hsr("models")
-    assert said.index(f"{DEFAULT} (default)") < said.index("\nmine: ")
+    assert said.index(f"{DEFAULT} (default)") < said.index("\nmine ")
     assert hsr("models", "list")[1] == said
     status, _, noted = hsr("predict", photograph(), "--model", "mine", "-o", tmp_path / "c.mat")
     assert (status, (tmp_path / "c.mat").exists()) == (0, True), noted
@@ -79,6 +80,31 @@ def test_a_card_is_completed(hsr, checkpoint):
     assert (status, "nothing was stated" in noted) == (2, True)
 
 
+def test_the_list_has_a_line_for_each_model(hsr, checkpoint):
+    hsr("models", "import", checkpoint, "--name", "mine", "--input-encoding", "srgb")
+    status, said, noted = hsr("models", "list")
+    assert (status, noted) == (0, "")
+    at_hand, others, _ = (part.splitlines() for part in said.strip().split("\n\n"))
+    assert at_hand[0].split() == ["MODEL", "FOR", "INPUT", "OUTPUT", "SIZE", "WEIGHTS"]
+    assert len(at_hand) == 1 + len(list_models())
+    mine = next(line for line in at_hand if line.startswith("mine "))
+    size = store.file_of("mine").stat().st_size
+    columns = [part for part in mine.split("  ") if part]
+    assert [part.strip() for part in columns] == [
+        *("mine", "photographs to cubes", "srgb", "31 bands, 400–700 nm"),
+        *(f"{size / 1e3:.3g} kB", "imported: net.pth"),
+    ]
+    assert at_hand[1].endswith("on board")
+    here = {card.architecture for card in list_models()}
+    missing = [e for e in ENTRIES if e.architecture not in here]
+    missing.sort(key=lambda entry: entry.task == SUPER_RESOLUTION)  # those for cubes below
+    assert [line.split()[0] for line in others[-len(missing) :]] == [e.name for e in missing]
+    assert len(others) == 3 + len(missing)  # what they are, in two lines, and a header
+    assert "or train one" in others[0]
+    for line, entry in zip(others[-len(missing) :], missing, strict=True):
+        assert line.endswith(entry.page)
+
+
 def test_out_and_away(hsr, checkpoint, tmp_path):
     hsr("models", "import", checkpoint, "--name", "mine")
     file = tmp_path / "handed.safetensors"
@@ -87,7 +113,7 @@ def test_out_and_away(hsr, checkpoint, tmp_path):
     assert hsr("models", "export", "mine", "-o", file)[0] == 1
     assert hsr("models", "export", "mine", "-o", file, "--overwrite")[0] == 0
     assert hsr("models", "remove", "mine")[0] == 0
-    assert "mine:" not in hsr("models")[1]
+    assert "\nmine " not in hsr("models")[1]
     status, _, noted = hsr("models", "remove", "mine")
     assert (status, "no imported model named 'mine'" in noted) == (1, True)
     assert hsr("models", "import", file, "--name", "back")[0] == 0
@@ -196,4 +222,4 @@ def test_the_source_is_told_once(hsr, checkpoint):
     hsr("models", "import", checkpoint, "--name", "mine", "--source", "a page of theirs")
     shown = hsr("models", "show", "mine")[1]
     assert shown.count("Source: a page of theirs") == 1
-    assert "Source: a page of theirs" in hsr("models")[1]
+    assert "imported: a page of theirs" in hsr("models")[1]

@@ -11,7 +11,7 @@ import textwrap
 from typing import TYPE_CHECKING
 
 from napari_hsr.cli import measure
-from napari_hsr.cli.output import note, print_json, warnings_as_notes
+from napari_hsr.cli.output import note, print_json, print_table, warnings_as_notes
 
 if TYPE_CHECKING:
     from napari_hsr.models import ModelCard
@@ -126,14 +126,36 @@ def run(args: argparse.Namespace) -> int:
 def _list(args: argparse.Namespace) -> int:
     from napari_hsr.models import DEFAULT, list_models
 
-    cards = list_models()
     if args.json:
+        cards = list_models()
         print_json(
             [{**card.model_dump(mode="json"), "default": card.name == DEFAULT} for card in cards]
         )
         return 0
-    for card in cards:
-        _print_card(card, " (default)" if card.name == DEFAULT else "")
+    from napari_hsr.models.card import RECONSTRUCTION, SUPER_RESOLUTION
+    from napari_hsr.models.listing import listings
+
+    found = [*listings(RECONSTRUCTION), *listings(SUPER_RESOLUTION)]
+    at_hand = [x for x in found if x.card is not None]
+    print_table(
+        ("MODEL", "FOR", "INPUT", "OUTPUT", "SIZE", "WEIGHTS"),
+        (
+            (
+                x.name + " (default)" * (x.name == DEFAULT),
+                *(x.use, x.input, x.output, x.file_size, x.whence),
+            )
+            for x in at_hand
+        ),
+    )
+    others = [x for x in found if x.card is None]
+    if others:
+        print("\nNetworks without weights here: import a checkpoint of one, or train one for")
+        print("photographs (napari-hsr train, or the Train panel).")
+        print_table(
+            ("NETWORK", "FOR", "INPUT", "OUTPUT", "PUBLISHED AT"),
+            ((x.name, x.use, x.input or "-", x.output, x.whence) for x in others),
+        )
+    print("\nnapari-hsr models show MODEL prints the card of one.")
     return 0
 
 

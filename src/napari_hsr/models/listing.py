@@ -60,6 +60,40 @@ class Listing:
         return (self.card or self.entry).task
 
     @property
+    def trainable(self) -> bool:
+        """Whether a network without weights can be trained here: those for photographs."""
+        return self.card is None and self.task == RECONSTRUCTION
+
+    @property
+    def to_have(self) -> str:
+        """What to do for weights that are not at hand."""
+        return "import a checkpoint…" + (" or train one (Train panel)" if self.trainable else "")
+
+    @property
+    def use(self) -> str:
+        """What is made of what, in as few words as a table has room for."""
+        return "finer cubes" if self.task == SUPER_RESOLUTION else "photographs to cubes"
+
+    @property
+    def input(self) -> str:
+        """The encoding that the weights were made for; empty if there are none."""
+        return (self.card or self.entry).input_encoding
+
+    @property
+    def file_size(self) -> str:
+        """Of the weights; empty if there are none."""
+        return self.size.rpartition(", ")[2]
+
+    @property
+    def whence(self) -> str:
+        """Where the weights come from, in as few words as a table has room for."""
+        if self.entry is not None:
+            return self.entry.page if self.entry.published else f"none published; {self.entry.page}"
+        if not self.own:
+            return "on board"
+        return f"imported: {self.card.source.partition(', SHA-256')[0]}"
+
+    @property
     def facts(self) -> str:
         """The second line under the title, in a list."""
         own_name = self.name if self.own else ""  # two may come from files of one name
