@@ -17,6 +17,7 @@ from napari_hsr.models import DEFAULT, card_of, import_checkpoint, list_models, 
 from napari_hsr.models.architectures import mxrunet
 from napari_hsr.models.architectures.restormer import Restormer
 from napari_hsr.models.catalogue import find
+from napari_hsr.models.library import bundled
 from napari_hsr.widgets import import_checkpoint as dialogs
 from napari_hsr.widgets.import_checkpoint import ImportDialog
 from napari_hsr.widgets.model_section import ModelSection
@@ -105,7 +106,7 @@ def test_what_was_recognised_is_shown(dialog, qtbot, checkpoint):
     assert dialog.form.name.text() == "net-best"
     assert not dialog.form.rule.isVisibleTo(dialog.form)
     assert names()[0] == DEFAULT
-    assert len(names()) == 2  # nothing is imported yet
+    assert len(names()) == len(bundled())  # nothing is imported yet
 
 
 def test_what_is_assumed_is_said_until_it_is_stated(dialog, qtbot, checkpoint):

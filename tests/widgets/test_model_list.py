@@ -8,9 +8,11 @@ from qtpy.QtCore import QPoint, Qt
 
 from napari_hsr.models import DEFAULT, import_checkpoint, list_models, store
 from napari_hsr.models.architectures.restormer import Restormer
-from napari_hsr.models.card import RECONSTRUCTION
+from napari_hsr.models.card import RECONSTRUCTION, SUPER_RESOLUTION
 from napari_hsr.models.catalogue import ENTRIES
+from napari_hsr.models.registry import ARCHITECTURES
 from napari_hsr.widgets.choosers import EncodingChooser
+from napari_hsr.widgets.import_checkpoint import TRAIN_PANEL, ImportDialog
 from napari_hsr.widgets.model_list import CardView, ModelChooser, as_html
 from napari_hsr.widgets.model_news import models_changed
 
@@ -55,6 +57,37 @@ def test_each_model_says_what_it_is_for_its_size_and_its_wavelengths(chooser, qt
     assert chooser.name() == cards[1].name
 
 
+def _reconstructing():
+    return [entry for entry in ENTRIES if entry.task == RECONSTRUCTION]
+
+
+def test_where_training_is_offered_it_is_possible():
+    """Every network that the list says can be trained has a recipe's name."""
+    for entry in _reconstructing():
+        architecture = next(a for a in ARCHITECTURES if a.id == entry.architecture)
+        assert architecture.published
+
+
+def test_a_network_for_cubes_is_not_said_to_be_trained_here(qtbot):
+    cubes = ModelChooser(task=SUPER_RESOLUTION)
+    qtbot.addWidget(cubes)
+    greyed = [row for row in rows(cubes) if "No weights here" in row[1]]
+    assert greyed
+    assert not any("train" in row[1] for row in greyed)
+
+
+@pytest.mark.parametrize("published", [True, False])
+def test_who_clicks_one_is_told_of_the_train_panel(qtbot, published):
+    entry = next(e for e in _reconstructing() if e.published is published)
+    dialog = ImportDialog(entry=entry)
+    qtbot.addWidget(dialog)
+    assert f"or train one on your own images: {TRAIN_PANEL}." in dialog.introduction.text()
+    for_cubes = next(e for e in ENTRIES if e.task == SUPER_RESOLUTION)
+    dialog = ImportDialog(entry=for_cubes)
+    qtbot.addWidget(dialog)
+    assert "train one" not in dialog.introduction.text()
+
+
 def test_networks_without_weights_are_listed_but_cannot_be_chosen(chooser):
     models = len(list_models())
     others = sum(entry.task == RECONSTRUCTION for entry in ENTRIES)
@@ -62,7 +95,13 @@ def test_networks_without_weights_are_listed_but_cannot_be_chosen(chooser):
     assert [enabled(chooser, i) for i in range(chooser.count())] == (
         [True] * models + [False] * others
     )
-    assert all("import a checkpoint…" in row[1] for row in rows(chooser)[models:])
+    for row, entry in zip(rows(chooser)[models:], _reconstructing(), strict=True):
+        title, what_to_do, facts, page = row
+        assert title == entry.title
+        assert what_to_do == ("No weights here: import a checkpoint… or train one (Train panel)")
+        assert facts.endswith("31 bands, 400–700 nm")
+        assert entry.page.removeprefix("https://") in page
+        assert page.startswith("none published") == (not entry.published)
     assert "published at" in chooser.itemData(models, Qt.ItemDataRole.ToolTipRole)
     with pytest.raises(ValueError, match="not in list"):
         chooser.set_name(ENTRIES[0].name)

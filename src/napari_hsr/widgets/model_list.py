@@ -19,14 +19,14 @@ from napari_hsr.widgets.model_news import models_changed
 LIST_WIDTH = (280, 640)
 #: Headings of a model's details that are shown without unfolding; those measured come on top.
 SHORT = ("For", "Output", "Trained on")
-_TO_IMPORT = "no weights here: import a checkpoint…"
 
 
 class ModelChooser(NarrowComboBox):
     """The models at hand, and greyed the networks whose weights are still to be imported.
 
-    Each has two lines: its title; and its photographs, wavelengths and size. A greyed one
-    cannot be chosen; clicking it asks for its weights.
+    Each has two lines: its title; and its photographs, wavelengths and size. A greyed one has two
+    more: how to have weights, and where they are published. It cannot be chosen; clicking it asks
+    for its weights.
 
     Parameters
     ----------
@@ -175,7 +175,12 @@ def _breakable(text: str) -> str:
 
 
 def _lines(listing) -> str:
-    return f"{listing.title}\n{listing.facts if listing.card else _TO_IMPORT}"
+    lines = [listing.title, listing.facts]
+    if listing.card is None:
+        page = listing.entry.page.removeprefix("https://")
+        lines.insert(1, f"No weights here: {listing.to_have}")
+        lines.append(page if listing.entry.published else f"none published: {page}")
+    return "\n".join(lines)
 
 
 def _tooltip(listing) -> str:
