@@ -42,6 +42,8 @@ ALLOWED_IN = {
     "lightning": {"training"},
     "pytorch_lightning": {"training"},
 }
+#: The engine's innermost files: nothing else may import Lightning, which takes seconds.
+LIGHTNING = ("following", "module", "trainer")
 
 
 def room(path: Path) -> str:
@@ -122,6 +124,16 @@ def test_qt_napari_torch_and_lightning_stay_in_their_rooms():
     assert not wrong, "\n".join(wrong)
 
 
+def test_lightning_is_imported_by_the_engine_alone():
+    found = {
+        path.relative_to(PACKAGE).with_suffix("").as_posix()
+        for path in MODULES
+        for name, _, _ in imports(path)
+        if name.split(".")[0] in ("lightning", "pytorch_lightning", "lightning_utilities")
+    }
+    assert found == {f"training/{name}" for name in LIGHTNING}
+
+
 def test_the_rules_see_a_forbidden_import():
     """The walk itself: late, relative and aliased imports are all found."""
     path = PACKAGE / "io" / "imagined.py"
@@ -150,10 +162,11 @@ def test_importing_the_package_loads_nothing_heavy():
 
 def test_help_of_the_command_line_loads_nothing_heavy():
     code = "from napari_hsr.cli import build_parser\nbuild_parser().format_help()"
-    assert not loaded_after(code) & (QT | NAPARI | {"torch", "scipy", "numpy", "tqdm"})
+    heavy = {"torch", "lightning", "pytorch_lightning", "scipy", "numpy", "tqdm"}
+    assert not loaded_after(code) & (QT | NAPARI | heavy)
 
 
-def test_readers_writers_and_samples_of_the_plugin_do_not_load_torch():
+def test_readers_writers_and_samples_of_the_plugin_load_neither_torch_nor_lightning():
     import yaml
 
     manifest = yaml.safe_load((PACKAGE / "napari.yaml").read_text(encoding="utf-8"))
@@ -171,7 +184,15 @@ def test_readers_writers_and_samples_of_the_plugin_do_not_load_torch():
     }
     assert modules
     code = "import importlib, sys\nfor name in sys.argv[1:]: importlib.import_module(name)"
-    assert "torch" not in loaded_after(code, *modules)
+    assert not loaded_after(code, *modules) & {"torch", "lightning", "pytorch_lightning"}
+
+
+def test_looking_on_at_a_training_loads_neither_torch_nor_lightning():
+    """What the Train panel does while another process trains."""
+    names = ("recipe", "recipe_file", "events", "journal", "process")
+    code = "import importlib, sys\nfor name in sys.argv[1:]: importlib.import_module(name)"
+    loaded = loaded_after(code, *(f"napari_hsr.training.{name}" for name in names))
+    assert not loaded & {"torch", "lightning", "pytorch_lightning"}
 
 
 def test_a_photograph_becomes_a_cube_without_napari_and_qt(tmp_path):

@@ -185,6 +185,21 @@ def test_another_recipe_is_not_gone_on_with(tmp_path):
     assert fitted.state.step == 10
 
 
+def test_a_checkpoint_of_an_earlier_version_is_gone_on_with(tmp_path):
+    """Settings that have come since are as if they had been there; others are told."""
+    whole, _ = engine.run(tmp_path / "whole")
+    engine.stopped_after(tmp_path / "run", engine.recipe(), 5)
+    saved = last(tmp_path / "run")
+    del saved["recipe"]["model"]["begin"], saved["state"]["start_mean"]
+    checkpointing.save(tmp_path / "run", saved)
+    fitted, _ = engine.run(tmp_path / "run", resume=True)
+    assert engine.same(fitted.weights, whole.weights)
+    saved["recipe"]["model"]["gone"] = 1
+    checkpointing.save(tmp_path / "run", saved)
+    with pytest.raises(FileError, match=r"of another version of this program \(model\.gone\)"):
+        engine.run(tmp_path / "run", resume=True)
+
+
 def test_another_network_is_not_gone_on_with(tmp_path):
     engine.stopped_after(tmp_path, engine.recipe(), 5)
     with pytest.raises(FileError, match="of another network than this training's"):

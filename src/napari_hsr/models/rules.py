@@ -86,19 +86,20 @@ class Maximum:
 class Mean:
     """The image's mean over all channels becomes 1, and the cube is brightened back by it.
 
-    A black image stays black.
+    A black image stays black, and one whose mean is below 0 counts as such: divided by a negative
+    number it would come out as its own negative.
     """
 
     name = "mean: v / mean over the whole image and all channels; the cube times the mean"
 
     def measure(self, tiles: Iterator[np.ndarray]) -> float:
-        """The mean of the finite values; 0 where there is none."""
+        """The mean of the finite values, not below 0; 0 where there is none."""
         total, count = 0.0, 0
         for tile in tiles:
             found = _finite(tile)
             total += float(found.sum(dtype=np.float64))
             count += found.size
-        return total / count if count else 0.0
+        return max(0.0, total / count) if count else 0.0
 
     def apply(self, tile: np.ndarray, statistics: float) -> np.ndarray:
         """The tile, 1 on average."""

@@ -125,7 +125,7 @@ def check_same(saved: Mapping[str, Any], now: Mapping[str, Any], path: Path) -> 
     """
     if "recipe" in saved:
         timed = bool(saved.get("state", {}).get("total"))
-        a, b = (_deciding(content["recipe"], timed) for content in (saved, now))
+        a, b = (_deciding(c, timed) for c in (_of_now(saved["recipe"], path), now["recipe"]))
         if differing := sorted(key for key in {*a, *b} if a.get(key) != b.get(key)):
             raise FileError(
                 path,
@@ -135,6 +135,21 @@ def check_same(saved: Mapping[str, Any], now: Mapping[str, Any], path: Path) -> 
     if "split" in saved:
         for part, what in (("train", "trained on"), ("held_out", "held out")):
             _check_images(saved["split"][part], now["split"][part], what)
+
+
+def _of_now(recipe: Mapping[str, Any], path: Path) -> dict[str, Any]:
+    """A recipe of an earlier version with the settings that have come since, as they would be."""
+    from pydantic import ValidationError
+
+    from napari_hsr.training.recipe import Recipe
+
+    try:
+        return Recipe.model_validate(recipe).model_dump(mode="json")
+    except ValidationError as error:
+        where = ".".join(map(str, error.errors()[0]["loc"]))
+        raise FileError(
+            path, f"its recipe is of another version of this program ({where})"
+        ) from error
 
 
 def _deciding(recipe: Mapping[str, Any], timed: bool) -> dict[str, Any]:

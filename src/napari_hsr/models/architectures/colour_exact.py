@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 
 ID = "colour-exact"
 TITLE = "Colour-exact"
+#: Rounding to half precision leaves Cᵀ K this near to 1 and 0.
+ROUNDED = 0.02
 
 
 class ColourHead(nn.Module):
@@ -136,7 +138,17 @@ def load(weights: Mapping[str, Tensor], card: ModelCard | None = None) -> Model:
             f"and its network {within.channels}."
         )
     spread, camera = tensors["colour.spread"], tensors.get("colour.camera")
+    if camera is not None and torch.equal(spread.half().float(), spread):
+        spread = _unrounded(spread, camera)  # the file was in half precision
     return wrap(within, spread, camera, weights_sha256(dict(weights)))
+
+
+def _unrounded(spread: Tensor, camera: Tensor) -> Tensor:
+    """A spread that was rounded, so that Cᵀ K = I again; one that is of another camera stays."""
+    product = camera.double().T @ spread.double()
+    if (product - torch.eye(len(product))).abs().max() > ROUNDED:
+        return spread
+    return (spread.double() @ torch.linalg.inv(product)).float()
 
 
 def wrap(within: Model, spread: Tensor, camera: Tensor | None, sha256: str = "") -> Model:

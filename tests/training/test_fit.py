@@ -1,0 +1,282 @@
+"""A whole training, from files to a model directory, and all that can be wrong with it."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+import napari_hsr
+from napari_hsr.errors import FileError, InputError
+from napari_hsr.models.checkpoint import save_model
+from napari_hsr.training import fit, following
+from napari_hsr.training.events import Finished, Measured, Notice, Saved, Step, Stopped
+from napari_hsr.training.fit import estimate, train
+from napari_hsr.training.inspect import inspect
+from napari_hsr.training.recipe_file import write_recipe
+
+from . import data_files, engine
+
+SMALL = {"architecture": "edsr", "settings": {"width": 8, "blocks": 1}}
+
+
+@pytest.fixture(scope="module")
+def pairs(tmp_path_factory) -> Path:
+    return data_files.write_pairs(tmp_path_factory.mktemp("pairs"), 4)
+
+
+@pytest.fixture(scope="module")
+def cached(tmp_path_factory) -> Path:
+    """One cache for all: images are decoded once."""
+    return tmp_path_factory.mktemp("cache")
+
+
+def recipe(folder: Path, cache: Path, steps: int | None = 6, **settings):
+    settings = {
+        "name": "mine",
+        "model": SMALL,
+        "schedule": {"steps": steps, "warmup": 2},
+        "optimiser": {"learning_rate": 2e-3},
+        "validation": {"every": 3},
+        "engine": {
+            "device": "cpu", "precision": "float32", "tensorboard": False, "checkpoint_every": 2,
+        },
+        **settings,
+    }  # fmt: skip
+    return data_files.recipe(folder, data={"cache": cache, "hold_out": 1}, **settings)
+
+
+def run(given, output, resume=False, on=None):
+    heard = engine.Heard()
+
+    def report(event):
+        heard(event)
+        if on is not None:
+            on(event, heard.stop)
+
+    return train(given, output, report, heard.stop, resume=resume), heard
+
+
+def stop_after(step):
+    def on(event, stop):
+        if isinstance(event, Saved) and event.step == step:
+            stop.set()
+
+    return on
+
+
+def weights(folder: Path) -> bytes:
+    """Of the file, without its card, which tells how long it took."""
+    from safetensors.numpy import load_file
+
+    found = load_file(folder / "mine.safetensors")
+    return b"".join(found[key].tobytes() for key in sorted(found))
+
+
+def files(folder: Path) -> set[str]:
+    return {str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file()}
+
+
+def test_from_files_to_a_model(pairs, cached, tmp_path):
+    end, heard = run(recipe(pairs, cached), tmp_path / "run")
+    assert isinstance(end, Finished)
+    assert end.directory == str(tmp_path / "run")
+    model = napari_hsr.load_model(tmp_path / "run")
+    assert model.name == "mine"
+    best = max(heard.of(Measured), key=lambda m: m.mean["psnr_db"])
+    stated = model.card.figures["the held-out images"]["psnr_db"]
+    assert stated == pytest.approx(best.mean["psnr_db"], abs=0.02)
+    assert end.after["psnr_db"] == pytest.approx(stated, abs=1e-4)
+    assert f"after {best.step} steps" in end.kept
+    photograph = napari_hsr.read(pairs / "scene0.png")
+    assert napari_hsr.reconstruct(photograph, model, device="cpu").shape == (31, 24, 20)
+    assert files(tmp_path / "run") == {
+        "mine.safetensors", "card.json", "recipe.yaml", "split.txt", "log.csv", "plot.png",
+        "preview.npz", "checkpoint/last.pt", f"checkpoint/best-{best.step}.pt",
+    }  # fmt: skip
+
+
+def test_cubes_of_eight_bands_with_a_simulated_camera(cached, tmp_path):
+    from napari_hsr.cube import Wavelengths
+
+    grid = Wavelengths(np.linspace(420, 690, 8))
+    for seed in range(3):
+        cube = data_files.spectra(seed, grid=grid)
+        data_files.write_cube(tmp_path / "cubes" / f"scene{seed}.npz", cube, grid)
+    model = {**SMALL, "head": "colour-exact"}
+    camera = {"cameras": ["nikon-5100-npl"]}
+    end, _ = run(recipe(tmp_path / "cubes", cached, model=model, camera=camera), tmp_path / "run")
+    assert end.directory
+    made = napari_hsr.load_model(tmp_path / "run")
+    assert (made.bands, made.card.architecture) == (8, "colour-exact")
+    assert made.input_encoding == "camera:nikon-5100-npl"
+
+
+def test_stopped_and_resumed_it_is_the_same_model(pairs, cached, tmp_path):
+    given = recipe(pairs, cached)
+    run(given, tmp_path / "whole")
+    end, _ = run(given, tmp_path / "run", on=stop_after(4))
+    assert isinstance(end, Stopped)
+    assert end.step in (4, 5)
+    assert end.resume.endswith(f"--output {tmp_path / 'run'} --resume")
+    assert not (tmp_path / "run" / "mine.safetensors").exists()
+    end, heard = run(given, tmp_path / "run", resume=True)
+    assert isinstance(end, Finished)
+    assert heard.of(Step)[0].step in (5, 6)
+    assert weights(tmp_path / "run") == weights(tmp_path / "whole")
+
+
+def test_a_stop_before_the_first_step(pairs, cached, tmp_path):
+    stop = threading.Event()
+    stop.set()
+    end = train(recipe(pairs, cached), tmp_path / "run", lambda event: None, stop)
+    assert end.step == 0
+    end, _ = run(recipe(pairs, cached), tmp_path / "run", resume=True)
+    assert isinstance(end, Finished)
+
+
+def test_what_is_no_better_than_its_start_is_not_written(pairs, cached, tmp_path):
+    given = engine.model(31)
+    start = save_model(tmp_path / "start.safetensors", given.module.state_dict(), given.card)
+    before = start.read_bytes()
+    settings = {"model": {"start": str(start)}, "data_statement": "mine"}
+    worse = recipe(pairs, cached, 3, optimiser={"learning_rate": 50}, **settings)
+    end, heard = run(worse, tmp_path / "worse")
+    assert end.directory == ""
+    assert end.kept.startswith("Nothing was kept: on the held-out images no step of 3")
+    assert not list((tmp_path / "worse").glob("*.safetensors"))
+    better = recipe(pairs, cached, 6, **settings)
+    end, heard = run(better, tmp_path / "better")
+    assert end.after["psnr_db"] > end.before["psnr_db"] + 0.1
+    assert end.before["psnr_db"] == heard.of(Measured)[0].mean["psnr_db"]
+    assert start.read_bytes() == before
+
+
+def test_a_start_that_wants_a_camera_is_not_given_srgb(pairs, cached, tmp_path):
+    given = engine.model(31)
+    card = given.card.model_copy(update={"input_encoding": "camera:nikon-d700"})
+    start = save_model(tmp_path / "start.safetensors", given.module.state_dict(), card)
+    with pytest.raises(InputError, match=r"scene\d: .*camera:nikon-d700") as caught:
+        run(recipe(pairs, cached, model={"start": str(start)}), tmp_path / "run")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_start_without_weights_to_train_is_told(pairs, cached, tmp_path):
+    with pytest.raises(InputError, match="rootpoly-srgb has no weights that steps could train"):
+        run(recipe(pairs, cached, model={"start": "rootpoly-srgb"}), tmp_path / "run")
+
+
+def test_a_folder_that_cannot_be_written_to(pairs, cached, tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    for output in (tmp_path / "file", tmp_path / "file" / "run"):
+        with pytest.raises(FileError, match="nothing can be written there"):
+            run(recipe(pairs, cached), output)
+
+
+def test_another_model_is_not_overwritten(pairs, cached, tmp_path):
+    (tmp_path / "other.safetensors").write_bytes(b"")
+    with pytest.raises(FileError, match=r"another model already \(other\.safetensors\)"):
+        run(recipe(pairs, cached), tmp_path)
+
+
+def test_a_folder_that_changes_under_a_run(cached, tmp_path):
+    """Told once, and gone on with what was read; a resume finds another image and says so."""
+    folder = data_files.write_pairs(tmp_path / "data", 3)
+    given = recipe(folder, cached, 8)
+    changed = None
+
+    def on(event, stop):
+        nonlocal changed
+        if isinstance(event, Saved) and event.step >= 2 and changed is None:
+            changed = folder / "scene1.npz"
+            data_files.write_cube(changed, data_files.spectra(99))
+        stop_after(6)(event, stop)
+
+    end, heard = run(given, tmp_path / "run", on=on)
+    assert isinstance(end, Stopped)
+    told = [n.text for n in heard.of(Notice) if n.warning]
+    assert len(told) == 1
+    assert f"{changed} changed since the training began" in told[0]
+    with pytest.raises(InputError, match="scene1 is not the image that the training began with"):
+        run(given, tmp_path / "run", resume=True)
+    changed.unlink()
+    (folder / "scene1.png").unlink()
+    with pytest.raises(InputError, match="when the training began"):
+        run(given, tmp_path / "run", resume=True)
+
+
+def test_an_estimate_is_near_and_writes_nothing_but_the_cache(pairs, tmp_path, monkeypatch):
+    """In the processor's time: what other programs take of it meanwhile is another matter."""
+    clock = SimpleNamespace(monotonic=time.process_time)
+    for module in (fit, following):
+        monkeypatch.setattr(module, "time", clock)
+    monkeypatch.chdir(tmp_path)
+    settings = {"batch": {"size": 8, "patch": 16}, "validation": {"every": 20}}
+    settings["model"] = {"architecture": "edsr", "settings": {"width": 32, "blocks": 2}}
+    given = recipe(pairs, tmp_path / "cache", 120, **settings)
+    before = files(pairs)
+    findings = inspect(given, lambda event: None, threading.Event(), keep=True)
+    found = estimate(given, findings)
+    assert files(pairs) == before
+    assert {p.name for p in tmp_path.iterdir()} == {"cache"}
+    assert found.steps == 120
+    assert found.device.startswith("CPU")
+    assert found.memory_bytes > 1e8
+    began = time.process_time()
+    run(given, tmp_path / "run")
+    took = time.process_time() - began
+    assert took / 2 < found.seconds < 2 * took
+
+
+def test_an_estimate_of_a_time_budget_is_the_budget(pairs, cached):
+    given = recipe(pairs, cached, None, schedule={"minutes": 3})
+    found = estimate(given, inspect(given, lambda event: None, threading.Event(), keep=True))
+    assert found.seconds == 180
+    assert found.steps > 100
+
+
+def headless(*arguments: object, interrupt: Path | None = None) -> tuple[int, str, str]:
+    """``python -m napari_hsr.train`` with every warning an error; Ctrl-C once there is a file."""
+    process = subprocess.Popen(
+        [sys.executable, "-W", "error", "-m", "napari_hsr.train", *map(str, arguments)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    deadline = time.monotonic() + 120
+    while interrupt is not None and process.poll() is None and time.monotonic() < deadline:
+        if interrupt.exists():
+            process.send_signal(signal.SIGINT)
+            break
+        time.sleep(0.02)
+    out, err = process.communicate(timeout=120)
+    return process.returncode, out, err
+
+
+def test_ctrl_c_and_resume_at_the_command_line(pairs, cached, tmp_path):
+    """The real command: it finishes its step, says how to go on, and ends as if undisturbed."""
+    engine_settings = {"device": "cpu", "precision": "float32", "checkpoint_every": 5}
+    given = recipe(pairs, cached, 300, validation={"every": 1000}, engine=engine_settings)
+    run(given, tmp_path / "whole")
+    write_recipe(given, tmp_path / "mine.yaml")
+    output = tmp_path / "run"
+    status, out, err = headless(
+        *(tmp_path / "mine.yaml", "--output", output),
+        interrupt=output / "checkpoint" / "best-0.pt",
+    )
+    assert status == 130, out + err
+    assert "--resume" in out + err
+    status, again, faults = headless("--output", output, "--resume")
+    assert status == 0, again + faults
+    assert weights(output) == weights(tmp_path / "whole")
+    said = (out + err + again + faults).lower()
+    for word in ("lightning", "warning", "traceback", "tip:", "rank", "dataloader"):
+        assert word not in said
+    assert any((output / "tensorboard").iterdir())
