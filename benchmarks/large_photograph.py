@@ -33,7 +33,7 @@ def main() -> None:
     """Reconstruct random noise of that size, the worst case for any cache."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("megapixels", nargs="?", type=float, default=24.0)
-    parser.add_argument("--network", help="one of the zoo, instead of the bundled model")
+    parser.add_argument("--network", help="one of the zoo, instead of the regression rootpoly-srgb")
     args = parser.parse_args()
     height = round((args.megapixels * 1e6 / 1.5) ** 0.5)
     width = round(1.5 * height)
@@ -44,7 +44,7 @@ def main() -> None:
 
         model, tiles = zoo.load(args.network), ("auto",)
     else:
-        model, tiles = load_model(), ("auto", "whole")
+        model, tiles = load_model("rootpoly-srgb"), ("auto", "whole")
     for _ in events(Photograph(image[:64, :64]), model):
         pass  # loading libraries is not part of the measurement
     print(f"{height} x {width} pixels, seed 0, {model.name}")

@@ -40,7 +40,7 @@ def measure(name: str, side: int, precision: str) -> tuple[float, int, int, int]
     from napari_hsr import load_model
     from napari_hsr.models.prepared import prepared
 
-    model = load_model() if name == "root_polynomial" else zoo.load(name)
+    model = load_model("rootpoly-srgb") if name == "root_polynomial" else zoo.load(name)
     module = prepared(model, precision)
     with torch.inference_mode():
         module(torch.rand(1, model.channels, 32, 32))

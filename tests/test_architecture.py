@@ -205,6 +205,7 @@ import numpy as np
 from PIL import Image
 from napari_hsr import load_model, read, reconstruct, write
 from napari_hsr.cli import main
+from napari_hsr.models import DEFAULT
 
 photo, saved, folder = sys.argv[1:]
 values = np.random.default_rng(0).integers(0, 256, (9, 7, 3), dtype=np.uint8)
@@ -214,7 +215,7 @@ assert cube.shape == (31, 9, 7)
 write(cube, saved)
 assert main(["predict", photo, "-o", folder]) == 0
 assert main(["info", saved, "--json"]) == 0
-assert main(["evaluate", folder + "/photo_rootpoly-srgb.mat", saved]) == 0
+assert main(["evaluate", f"{{folder}}/photo_{{DEFAULT}}.mat", saved]) == 0
 assert main(["render", saved, "-o", folder + "/seen.png"]) == 0
 assert main(["models"]) == 0
 """

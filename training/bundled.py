@@ -99,7 +99,8 @@ def main() -> None:
 def bundle(made: Path) -> None:
     """Put a trained model among the bundled ones, what lower precisions cost in its card."""
     errors = inference.measure(made).errors
-    card = read_card(made).model_copy(update={"precision_errors": errors})
+    update = {"precision_errors": errors, "units": "reflectance"}  # as CAVE's cubes are
+    card = read_card(made).model_copy(update=update)
     path = save_model(BUNDLED / made.name, load_file(made), card)
     print(f"{path}: {path.stat().st_size / 1e6:.1f} MB; {errors}")
 

@@ -212,7 +212,7 @@ def test_measuring_what_is_not_imported_writes_nothing(hsr, checkpoint, picture,
     assert (status, "mine in bfloat16: PSNR" in said) == (0, True)
     assert "written nowhere" in noted
     assert file.read_bytes() == before
-    status, said, noted = hsr("models", "measure", DEFAULT)
+    status, said, noted = hsr("models", "measure", "rootpoly-srgb")
     assert (status, said) == (1, "")
     assert "float32 only" in noted
     assert noted.count("\n") == 1

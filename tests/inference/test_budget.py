@@ -50,7 +50,7 @@ def waste(height, width, tiles):
 
 
 def test_a_pixel_wise_model_takes_small_cheap_tiles_whatever_is_free(free):
-    model, plans = load_model(), []
+    model, plans = load_model("rootpoly-srgb"), []
     for count in (0.2 * GB, 4 * GB, 500 * GB):
         free(count)
         plans.append(plan(4000, 6000, model))

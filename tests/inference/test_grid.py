@@ -42,7 +42,7 @@ def test_it_takes_more_memory(model):
 
 def test_only_where_the_network_can(model):
     assert grid.offered(model) == (1, 2, 4)
-    pixelwise = load_model()
+    pixelwise = load_model("rootpoly-srgb")
     assert grid.offered(pixelwise) == (1,)
     assert grid.on_grid(pixelwise, 1) is pixelwise
     for ask in (reconstruct, lambda image, *rest, **more: estimate(image.shape, *rest, **more)):

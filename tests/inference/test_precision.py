@@ -11,7 +11,7 @@ from napari_hsr.errors import Cancelled, InputError, ModelError
 from napari_hsr.events import Progress
 from napari_hsr.inference import Measurement, events, measure, measure_events, precision
 from napari_hsr.inference.precision_error import difference, keep
-from napari_hsr.models import card_of, import_checkpoint, store
+from napari_hsr.models import card_of, import_checkpoint, library, store
 from napari_hsr.models.architectures import mstpp
 from napari_hsr.models.card import PrecisionError
 
@@ -75,6 +75,21 @@ def test_auto_stays_exact_where_nothing_was_measured(model, native):
 
 
 @pytest.mark.parametrize("native", [True], indirect=True)
+def test_who_cannot_write_the_card_is_not_told_to_measure(model, native, monkeypatch):
+    monkeypatch.setattr(library, "bundled", lambda: {"mine": None})
+    assert result_of(model).notices[-1] == (
+        "Computed in float32: the error of bfloat16 was not measured for this model."
+    )
+
+
+def test_notices_that_say_no_more_than_the_precision():
+    assert precision.tells_precision("Computed in float32: this device has no bfloat16 of its own.")
+    assert precision.tells_precision("Computed in bfloat16: PSNR 51.2 dB against float32.")
+    assert not precision.tells_precision("Computed in 4 overlapping tiles of 9 × 9 pixels, blended")
+    assert not precision.tells_precision("4 pixels (20.0%) are saturated.")
+
+
+@pytest.mark.parametrize("native", [True], indirect=True)
 def test_auto_stays_exact_where_the_error_is_large(model, native):
     result = result_of(measured(model, POOR))
     assert result.precision == "float32"
@@ -100,9 +115,9 @@ def test_what_is_asked_for_is_taken_and_its_error_said(model, native):
 
 
 def test_a_model_of_one_precision_has_nothing_to_say(native):
-    assert precision.choose(load_model(), "auto", CPU) == ("float32", "")
+    assert precision.choose(load_model("rootpoly-srgb"), "auto", CPU) == ("float32", "")
     with pytest.raises(InputError, match="float32 only"):
-        precision.choose(load_model(), "bfloat16", CPU)
+        precision.choose(load_model("rootpoly-srgb"), "bfloat16", CPU)
 
 
 def test_the_bound_itself_is_enough():
@@ -181,7 +196,7 @@ def test_a_model_in_a_file_keeps_its_card(model, tmp_path):
     assert card_of("mine").precision_errors == {}
 
 
-def test_a_model_on_board_knows_one_precision():
+def test_a_model_of_one_precision_is_not_measured():
     with pytest.raises(InputError, match=r"float32 only: there is no other precision to measure"):
         measure("rootpoly-srgb", IMAGE)
 

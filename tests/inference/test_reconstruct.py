@@ -22,7 +22,8 @@ EIGHT_BIT = RNG.integers(0, 256, (40, 53, 3), dtype=np.uint8)
 
 @pytest.fixture(scope="module")
 def model():
-    return load_model()
+    """Pixel-wise and quick: what is told here of the loop holds to the last bit."""
+    return load_model("rootpoly-srgb")
 
 
 def linear(srgb):

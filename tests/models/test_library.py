@@ -58,8 +58,9 @@ def test_bundled_card_is_complete_and_small(name):
     assert "do not determine a spectrum" in headings["Limits"]
 
 
-def test_a_loaded_model_is_handed_back():
+def test_a_loaded_model_is_handed_back_and_the_default_takes_any_photograph():
     model = load_model()
+    assert (model.name, model.input_encoding) == (DEFAULT, "linear-srgb")
     assert load_model(model) is model
 
 
@@ -69,7 +70,7 @@ def test_unknown_name_lists_what_there_is():
 
 
 def test_saved_model_loads_from_file_and_folder(tmp_path):
-    model = load_model()
+    model = load_model("rootpoly-srgb")
     card = model.card.model_copy(update={"name": "mine"})
     path = save_model(tmp_path / "m" / "mine.safetensors", model.module.state_dict(), card)
     for place in (path, path.parent, str(path.parent)):
@@ -86,7 +87,7 @@ def test_saved_model_loads_from_file_and_folder(tmp_path):
 def test_folder_with_none_or_several(tmp_path):
     with pytest.raises(ModelError, match="found none"):
         load_model(tmp_path)
-    model = load_model()
+    model = load_model("rootpoly-srgb")
     for name in ("a", "b"):
         save_model(tmp_path / f"{name}.safetensors", model.module.state_dict(), model.card)
     with pytest.raises(ModelError, match=r"found a\.safetensors, b\.safetensors"):
@@ -132,13 +133,13 @@ def test_card_missing_or_wrong(tmp_path):
         load_model(_with_header(tmp_path / "a.safetensors", {"x": "y"}))
     with pytest.raises(FileError, match="not valid: title: Field required"):
         load_model(_with_header(tmp_path / "b.safetensors", {CARD_KEY: json.dumps({"name": "b"})}))
-    card = load_model().card.model_dump(mode="json") | {"colour": "red"}
+    card = load_model("rootpoly-srgb").card.model_dump(mode="json") | {"colour": "red"}
     with pytest.raises(FileError, match="colour"):
         load_model(_with_header(tmp_path / "c.safetensors", {CARD_KEY: json.dumps(card)}))
 
 
 def test_card_that_contradicts_its_weights(tmp_path):
-    model = load_model()
+    model = load_model("rootpoly-srgb")
     short = model.card.model_copy(update={"wavelengths_nm": (400.0, 500.0)})
     path = save_model(tmp_path / "short.safetensors", model.module.state_dict(), short)
     with pytest.raises(ModelError, match="2 wavelengths"):

@@ -27,7 +27,7 @@ class Doubled(torch.nn.Module):
 
 
 def test_without_a_recipe_the_exact_module_runs():
-    model = load_model()
+    model = load_model("rootpoly-srgb")
     assert prepared(model, "float32") is model.module
 
 
@@ -38,7 +38,7 @@ def test_inference_runs_the_copy_and_keeps_the_exact_module():
         asked.append(precision)
         return Doubled(module)
 
-    exact = load_model()
+    exact = load_model("rootpoly-srgb")
     fast = replace(exact, prepare=prepare)
     *_, plain = events(IMAGE, exact)
     for _ in range(2):
@@ -50,7 +50,9 @@ def test_inference_runs_the_copy_and_keeps_the_exact_module():
 
 def test_another_precision_is_another_copy():
     model = replace(
-        load_model(), prepare=lambda module, _: Doubled(module), precisions=("float32", "bfloat16")
+        load_model("rootpoly-srgb"),
+        prepare=lambda module, _: Doubled(module),
+        precisions=("float32", "bfloat16"),
     )
     first = prepared(model, "float32")
     assert prepared(model, "float32") is first
@@ -59,7 +61,9 @@ def test_another_precision_is_another_copy():
 
 def test_reduced_precision_without_a_recipe_gives_float32_near_the_exact():
     convolution = torch.nn.Conv2d(3, 31, 3, padding=1)
-    model = replace(load_model(), module=convolution, precisions=("float32", "bfloat16"))
+    model = replace(
+        load_model("rootpoly-srgb"), module=convolution, precisions=("float32", "bfloat16")
+    )
     image = torch.rand(1, 3, 8, 8)
     with torch.inference_mode():
         reduced, exact = prepared(model, "bfloat16")(image), convolution(image)
@@ -107,7 +111,7 @@ def test_to_know_a_size_takes_no_memory():
         made.append(torch.nn.Conv2d(512, 512, 3, bias=False, device=module.weight.device))
         return made[-1]
 
-    model = replace(load_model(), module=wide, prepare=prepare)
+    model = replace(load_model("rootpoly-srgb"), module=wide, prepare=prepare)
     assert copy_size(model, "float32").own == 4 * wide.weight.numel()
     assert made[-1].weight.is_meta
     assert not wide.weight.is_meta

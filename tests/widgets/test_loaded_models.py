@@ -172,6 +172,7 @@ def test_ensembles_are_offered_where_they_are_of_use(net, pixels, qtbot, monkeyp
     panel = ReconstructWidget(viewer)
     qtbot.addWidget(panel)
     options = panel.advanced
+    panel.model.set_name("rootpoly-srgb")
     settle(panel, qtbot)
     assert options.ensemble_chooser.isHidden()
     assert options.ensemble_note.text() == PIXELWISE

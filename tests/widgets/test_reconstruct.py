@@ -46,7 +46,9 @@ def viewer():
 
 @pytest.fixture
 def panel(viewer, qtbot):
+    """With a model that takes no time, whichever comes first in the list."""
     panel = ReconstructWidget(PublicOnlyProxy(viewer))
+    panel.model.set_name("rootpoly-srgb")
     qtbot.addWidget(panel)
     return panel
 

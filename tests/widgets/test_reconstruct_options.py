@@ -137,6 +137,7 @@ def test_the_card_has_source_and_error_and_auto_goes_by_it(panel, qtbot, monkeyp
     assert "Error in" not in panel.card.whole.text()
     run(panel, qtbot)
     assert "Computed in float32" in panel.notices.text()
+    assert panel.notices.kind == "info"  # nothing to be warned of
     error = PrecisionError(psnr_db=51.0, max_abs=0.01, measured_on="leaf")
     sha256 = load_model("mstpp").weights_sha256
     store.add_precision_errors("mstpp", {"bfloat16": error}, sha256)

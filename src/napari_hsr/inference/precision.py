@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from napari_hsr.errors import InputError
 from napari_hsr.inference import passes
-from napari_hsr.inference.devices import why_not_precision
+from napari_hsr.inference.devices import PRECISIONS, why_not_precision
 
 if TYPE_CHECKING:
     import torch
@@ -97,9 +97,17 @@ def _why_exact(model: Model, device: torch.device) -> str | None:
 
 
 def _not_measured(model: Model, what: str) -> str:
-    return (
-        f"{what} was not measured for this model ('napari-hsr models measure {model.name}' does it)"
-    )
+    from napari_hsr.models.library import bundled
+
+    said = f"{what} was not measured for this model"
+    if model.source in bundled():  # the card of one on board is not the user's to write
+        return said
+    return f"{said} ('napari-hsr models measure {model.name}' does it)"
+
+
+def tells_precision(notice: str) -> bool:
+    """Whether a notice of a result says no more than what it was computed in (:func:`choose`)."""
+    return notice.startswith(tuple(f"Computed in {one}: " for one in PRECISIONS))
 
 
 def computes_bfloat16(device: torch.device) -> bool:

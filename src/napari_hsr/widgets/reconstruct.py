@@ -40,6 +40,7 @@ from napari_hsr.widgets.reconstruct_options import AdvancedOptions, narrow_form
 from napari_hsr.widgets.reconstruct_run import (
     Request,
     Verdict,
+    all_well,
     check_work,
     encoding_note,
     failed_verdict,
@@ -282,7 +283,8 @@ class ReconstructWidget(QWidget):
         self.outcome.show_info(f"Done in {outcome_text(result)}.")
         said = dict.fromkeys([*result.notices, *result.cube.notices])
         if said:
-            self.notices.show_warning("\n".join(said))
+            show = self.notices.show_info if all_well(said) else self.notices.show_warning
+            show("\n".join(said))
         self.provenance.setPlainText(
             json.dumps(jsonable(result.cube.provenance.to_dict()), indent=1, ensure_ascii=False)
         )

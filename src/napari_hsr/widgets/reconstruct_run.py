@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -122,6 +122,13 @@ def place_of(cube: Cube, request: Request) -> dict[str, tuple[float, float]]:
             for t, s, r in zip(request.translate, request.scale, ratios, strict=True)
         ),
     }
+
+
+def all_well(notices: Iterable[str]) -> bool:
+    """Whether they only say what a run was computed in: nothing to be warned of."""
+    from napari_hsr.inference.precision import tells_precision
+
+    return all(map(tells_precision, notices))
 
 
 def outcome_text(result: Any) -> str:

@@ -155,7 +155,7 @@ def test_only_what_can_be_finer_is(small):
     with pytest.raises(InputError, match="1, 2 or 4"):
         finer(small, 3)
     with pytest.raises(InputError, match="cannot be evaluated between"):
-        finer(load_model(), 2)
+        finer(load_model("rootpoly-srgb"), 2)
     assert finer(finer(small, 4), 1).notices == ()
 
 

@@ -9,6 +9,7 @@ import pytest
 from napari.components import ViewerModel
 
 from napari_hsr.io import read
+from napari_hsr.models import DEFAULT
 from napari_hsr.training import process
 from napari_hsr.training.events import Began, Measured, Notice, Step
 from napari_hsr.viewer.layers import add_cube, add_photograph, is_cube
@@ -38,11 +39,11 @@ def test_from_start_to_a_better_model(ready, qtbot, training, tmp_path, viewer):
     run = start(ready, qtbot)
     until_the_end(ready, qtbot)
     assert run.output.parent == process.data_folder()
-    assert run.output.name.startswith("rootpoly-srgb-tuned-")
+    assert run.output.name.startswith(f"{DEFAULT}-tuned-")
     recipe = run.recipe()
     assert recipe.data.folder == tmp_path / "images"
     assert (recipe.strategy, recipe.schedule.minutes) == ("auto", 10)
-    assert recipe.model.start == "rootpoly-srgb"
+    assert recipe.model.start == DEFAULT
     assert ready.result.message.text().startswith("Finished in 2 s. The last weights")
     table = ready.result.table
     assert not table.isHidden()
@@ -142,7 +143,7 @@ def test_what_cannot_start_says_why_and_leaves_nothing_behind(ready, qtbot, monk
     assert ready.run is None
     assert ready.obstacle.kind == "error"
     assert process.find() == []
-    assert list(process.data_folder().glob("rootpoly*")) == []
+    assert list(process.data_folder().glob(f"{DEFAULT}*")) == []
     assert ready.start_button.isEnabled()
 
 
