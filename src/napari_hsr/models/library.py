@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from napari_hsr.models.descriptor import Model
 
 #: The model taken when none is named: photographs as cameras deliver them.
-DEFAULT = "rootpoly-srgb"
+DEFAULT = "mstpp-photo"
 
 _BUNDLED = Path(__file__).parent / "bundled"
 

@@ -268,7 +268,7 @@ def card_of(
         "licence": recipe.licence,
         "limits": limits if limits.endswith(seen) else f"{limits} {seen}",
         "source": f"napari_hsr.train of napari-hsr {__version__}, from "
-        + (str(start) if start else f"nothing ({recipe.model.architecture})"),
+        + str(start or recipe.model.begin or f"nothing ({recipe.model.architecture})"),
         "version": "",
         "weights_sha256": model.weights_sha256,
         "training": {
@@ -276,6 +276,7 @@ def card_of(
             "architecture": model.card.architecture,
             "strategy": strategy,
             "head": recipe.model.head,
+            "begin": recipe.model.begin,
             "data": {name: {"sha256": sha} for name, sha in train.items()},
             "held_out": {name: {"sha256": sha} for name, sha in held_out.items()},
             "camera": recipe.camera and _portable(recipe.camera),
