@@ -38,9 +38,9 @@ _ELSEWHERE = 2**18
 
 def working_bytes(width: int) -> dict[str, int]:
     """What the copy takes in float32 besides the cubes: for each pixel, and for small images."""
-    # Six times the three features of one band: heads, fused, two of a block, two in the unit;
-    # and a few of one feature.
-    each = 4 * width * (6 * 3 + 4)
+    # Five times the three features of one band: heads, the last fusion's input, and three in it;
+    # the mixed features of the band before; and half as much again that the allocator keeps.
+    each = 4 * width * (5 * 3 + 1) * 3 // 2
     return {"bytes_per_pixel": each, "bytes_fixed": each * PIXELS_AT_ONCE["cpu"]}
 
 
@@ -241,11 +241,16 @@ class FastCoarSR(nn.Module):
         mixed = None
         for start in range(0, bands, step):
             chunk = slice(start, min(start + step, bands))
-            features, head = self.features(x[0, chunk, None], x[0][helpers[chunk]])
-            states = self.mixed(features, mixed)
-            mixed = states[-1:].clone()
-            found[0, chunk] += self.tail(states.add_(head))[:, 0]
+            mixed = self._add(x[0, chunk, None], x[0][helpers[chunk]], mixed, found[0, chunk])
         return found
+
+    def _add(self, band: Tensor, helpers: Tensor, mixed: Tensor | None, found: Tensor) -> Tensor:
+        """Add what the network makes of some bands to ``found``; the mixed features of the last."""
+        features, head = self.features(band, helpers)
+        states = self.mixed(features, mixed)
+        mixed = states[-1:].clone()
+        found += self.tail(states.add_(head))[:, 0]
+        return mixed
 
 
 def _heads(heads: tuple[nn.Module, ...]) -> Tensor:
