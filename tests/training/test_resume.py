@@ -82,20 +82,19 @@ def test_killed_at_any_instant_it_ends_with_the_same_weights(tmp_path):
                 break
             time.sleep(0.01)
         time.sleep(rng.uniform(0, 0.15))
-        if process.poll() is not None:
-            break
+        ended = process.poll() is not None
         process.kill()
         process.communicate()
+        if ended:  # before it could be killed
+            break
         kills, resume = kills + 1, "yes"
     assert kills
     (folder / "left over.part").write_bytes(b"half of a checkpoint")
-    fitted, heard = engine.run(
-        folder, engine.recipe(24, engine={"checkpoint_every": 2}), resume=True
-    )
+    fitted, _ = engine.run(folder, engine.recipe(24, engine={"checkpoint_every": 2}), resume=True)
     assert engine.same(fitted.weights, whole.weights)
     assert (fitted.step, fitted.mean) == (whole.step, whole.mean)
-    assert heard.of(Saved)[-1].step == 24
     mine, other = last(folder), last(tmp_path / "whole")
+    assert mine["state"]["step"] == 24
     for key in ("weights", "average", "optimiser"):
         assert all_equal(mine[key], other[key])
     assert {p.name for p in folder.iterdir()} == {"last.pt", mine["state"]["best_file"]}
