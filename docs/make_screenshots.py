@@ -5,6 +5,7 @@ Real windows with the sample data, so that the pictures never show what the prod
 
 from __future__ import annotations
 
+import os
 import tempfile
 from pathlib import Path
 
@@ -16,14 +17,14 @@ THEMES = ("dark", "light")
 WAIT_S = 60
 
 
-def wait_until(done) -> None:
+def wait_until(done, seconds: float = WAIT_S) -> None:
     """Let the window work until ``done()`` is true."""
     import time
 
-    end = time.monotonic() + WAIT_S
+    end = time.monotonic() + seconds
     while not done():
         if time.monotonic() > end:
-            raise TimeoutError(f"nothing happened for {WAIT_S} s")
+            raise TimeoutError(f"nothing happened for {seconds:g} s")
         tour.settle(1)
     tour.settle()
 
@@ -105,16 +106,43 @@ def compare(files, theme: str) -> None:
     viewer.close()
 
 
+def train(files, theme: str) -> None:
+    """The Train panel after a training of half a minute on parts of the chart."""
+    from napari_hsr.cube import Cube
+    from napari_hsr.io import read, write
+
+    cube = read(files.chart_truth)
+    height, width = cube.shape[1] // 2, cube.shape[2] // 2
+    with tempfile.TemporaryDirectory() as folder:
+        for number, (top, left) in enumerate(((0, 0), (0, width), (height, 0)), start=1):
+            part = cube.data[:, top : top + height, left : left + width]
+            write(Cube(part, cube.wavelengths, name="part"), Path(folder) / f"part {number}.h5")
+        viewer = open_viewer(theme)
+        _, panel = viewer.window.add_plugin_dock_widget(tour.PLUGIN, "Train")
+        panel.follow(None)
+        panel.setup.minutes.setValue(0.5)
+        panel.setup.data.set_folder(Path(folder))
+        wait_until(lambda: not panel.setup.looking)
+        panel.start_button.click()
+        wait_until(lambda: panel.run is not None and not panel.status.active, 300)
+        tour.settle(30)
+        save(viewer, f"train-{theme}")
+        viewer.close()
+
+
 def main() -> None:
     """All of them."""
     IMAGES.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
+        # Models and trainings of whoever makes the pictures are not to be seen in them.
+        os.environ["NAPARI_HSR_DATA"] = str(Path(folder) / "data")
         files = run_demo(Path(folder))
         demo(files)
         for theme in THEMES:
             reconstruct(theme)
             explore(files, theme)
             compare(files, theme)
+            train(files, theme)
 
 
 if __name__ == "__main__":

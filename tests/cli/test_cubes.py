@@ -200,7 +200,9 @@ def test_models_are_listed_for_people_and_for_programs(hsr):
     status, said, _ = hsr("models")
     assert status == 0
     assert f"{DEFAULT} (default)" in said
-    assert "Licence" in said
+    line = next(line for line in said.splitlines() if line.startswith(DEFAULT))
+    assert "31 bands, 400–700 nm" in line
+    assert line.endswith("on board")
     _, said, _ = hsr("models", "--json")
     cards = strict(said)
     assert [card["name"] for card in cards] == [card.name for card in list_models()]

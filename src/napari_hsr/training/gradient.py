@@ -314,7 +314,7 @@ class Run:
         self.state.total = self.state.step + max(1, more)
         self.report(
             Notice(
-                f"{self.recipe.schedule.minutes:g} minutes are {self.state.total} steps of "
+                f"{self.recipe.schedule.minutes:.2g} minutes are {self.state.total} steps of "
                 f"{seconds_a_step:.2g} s here."
             )
         )
