@@ -123,6 +123,9 @@ def test_training_takes_a_shorter_way_to_the_same_attention():
     found = {}
     for training in (False, True):
         result = network.train(training)(image)
-        found[training] = (result, *torch.autograd.grad(result.square().sum(), network.parameters()))
+        found[training] = (
+            result,
+            *torch.autograd.grad(result.square().sum(), network.parameters()),
+        )
     for exact, short in zip(found[False], found[True], strict=True):
         torch.testing.assert_close(short, exact, rtol=1e-9, atol=1e-11)
