@@ -62,7 +62,7 @@ def reconstruct(theme: str) -> None:
     viewer = open_viewer(theme)
     viewer.open_sample(tour.PLUGIN, "photograph")
     _, panel = viewer.window.add_plugin_dock_widget(tour.PLUGIN, "Reconstruct")
-    tour.settle()
+    wait_until(lambda: panel.ready)  # the model is loaded first
     before = len(viewer.layers)
     panel.run()
     wait_until(lambda: len(viewer.layers) > before and not panel.running)
