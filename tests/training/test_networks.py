@@ -123,3 +123,13 @@ def test_a_start_model_of_other_bands_is_brought_to_the_cubes(tmp_path):
             [np.interp(nm, given.wavelengths, s) for s in eight[0].reshape(8, -1).T.numpy()]
         )
         np.testing.assert_allclose(many[0, i].flatten().numpy(), expected, atol=1e-5)
+
+
+def test_a_model_of_another_task_is_refused(tmp_path):
+    from napari_hsr.models.architectures import coarsr
+
+    weights = coarsr.CoarSR(2, 4, 1).state_dict()
+    path = save_model(tmp_path / "finer.safetensors", weights, coarsr.load(weights).card)
+    recipe = engine.recipe(model={"start": str(path)})
+    with pytest.raises(InputError, match="makes finer cubes of cubes"):
+        networks.start(recipe, GRID, [np.ones((31, 4, 4), np.float32)])

@@ -12,7 +12,7 @@ import numpy as np
 
 from napari_hsr.cube import Wavelengths
 from napari_hsr.errors import InputError
-from napari_hsr.models.card import ModelCard
+from napari_hsr.models.card import RECONSTRUCTION, ModelCard
 from napari_hsr.training.recipe import ModelSettings, Recipe
 
 if TYPE_CHECKING:
@@ -53,6 +53,11 @@ def start(recipe: Recipe, wavelengths: Wavelengths, thumbnails: Sequence[np.ndar
         from napari_hsr.models import load_model
 
         model = load_model(recipe.model.start)
+        if model.task != RECONSTRUCTION:
+            raise InputError(
+                f"{model.name} makes finer cubes of cubes; this training takes a model that makes "
+                "cubes of photographs."
+            )
         if not _same(model.wavelengths, wavelengths):
             from napari_hsr.training.bands import change_bands
 
