@@ -53,8 +53,8 @@ def _say(recipe: Recipe, findings, estimate) -> None:
     nm = findings.wavelengths
     print_pairs(
         [
-            ("Train", f"{len(findings.train)} images"),
-            ("Held out", f"{len(findings.held_out)} images"),
+            ("Train", _images(findings.train)),
+            ("Held out", _images(findings.held_out)),
             ("Wavelengths", nm.describe() if nm is not None else "not known"),
             ("Model", recipe.model.start or recipe.model.architecture),
             ("Strategy", recipe.strategy),
@@ -87,3 +87,7 @@ def _content(recipe: Recipe, findings, estimate, obstacle: str | None) -> dict[s
         "estimate": asdict(estimate) if is_dataclass(estimate) else None,
         "obstacle": obstacle,
     }
+
+
+def _images(rows: list) -> str:
+    return f"{len(rows)} image{'s' * (len(rows) != 1)}"
