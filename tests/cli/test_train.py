@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from types import ModuleType, SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
 
 from napari_hsr import training
 from napari_hsr.cli.train_stop import asked_to_stop
@@ -134,7 +136,14 @@ def test_a_failure_that_the_engine_told_is_not_told_again(hsr, recipe, tmp_path,
     assert kinds(out) == ["failed"]
 
 
-@pytest.mark.parametrize("error", [MemoryError(), type("OutOfMemoryError", (Exception,), {})()])
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        torch.OutOfMemoryError("CUDA out of memory"),
+        RuntimeError("DefaultCPUAllocator: can't allocate memory"),
+    ],
+)
 def test_too_little_memory_says_what_takes_less(hsr, engine, recipe, tmp_path, error):
     engine.error = error
     status, _, err = hsr("train", recipe, "--output", tmp_path / "run")
@@ -277,6 +286,7 @@ def found(monkeypatch, engine):
             train=[r for r in state.rows if r.held_out is False],
             held_out=[r for r in state.rows if r.held_out],
             problems=[r for r in state.rows if r.problem],
+            decoded_bytes=65_000_000,
             check=check,
         )
 
@@ -290,6 +300,7 @@ def found(monkeypatch, engine):
 def test_a_dry_run_prints_what_would_be_done_and_trains_nothing(hsr, found, engine, recipe):
     status, out, _ = hsr("train", recipe, "--dry-run")
     assert status == 0
+    assert re.search(r"Decoded on disk +65 MB", out)
     for said in ("20 × 30", "0…0.9", "simulated", "held out", "40 steps of 8 patches", "10 min"):
         assert said in out
     for said in ("1.5 GB", "2 images", "400–700"):

@@ -12,7 +12,7 @@ from typing import Any, TextIO
 from napari_hsr.errors import HSRError
 
 
-def explain(error: Exception) -> str:
+def explain(error: BaseException) -> str:
     """One sentence for the user about ``error``."""
     if isinstance(error, HSRError):
         return str(error)

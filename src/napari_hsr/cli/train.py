@@ -211,17 +211,18 @@ def _remember(recipe: Recipe, output: Path, report) -> None:
 
 
 def _fit(recipe: Recipe, output: Path, report, stop, resume: bool) -> Event:
+    from napari_hsr.inference.work import ran_out
     from napari_hsr.training import fit
 
     try:
         return fit.train(recipe, output, report, stop, resume=resume)
-    except Exception as error:
-        if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
-            raise InputError(
-                "There is not enough memory for this training: a smaller batch.patch or "
-                "batch.size takes less."
-            ) from error
-        raise
+    except (MemoryError, RuntimeError) as error:
+        if not ran_out(error):
+            raise
+        raise InputError(
+            "There is not enough memory for this training: a smaller batch.patch or "
+            "batch.size takes less."
+        ) from error
 
 
 def _reporter(journal: Journal, as_json: bool):
@@ -250,7 +251,7 @@ def _failure(error: BaseException, journal: Journal) -> Event:
         return Failed("Interrupted before the step was saved; the last checkpoint stays.", step)
     if isinstance(error, ModuleNotFoundError):
         error = _missing(error)
-    return Failed(explain(error), step)  # type: ignore[arg-type]
+    return Failed(explain(error), step)
 
 
 def resume_command(output: Path) -> str:

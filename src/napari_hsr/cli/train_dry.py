@@ -55,6 +55,7 @@ def _say(recipe: Recipe, findings, estimate) -> None:
         [
             ("Train", _images(findings.train)),
             ("Held out", _images(findings.held_out)),
+            ("Decoded on disk", bytes_words(findings.decoded_bytes)),
             ("Wavelengths", nm.describe() if nm is not None else "not known"),
             ("Model", recipe.model.start or recipe.model.architecture),
             ("Strategy", recipe.strategy),

@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -111,9 +112,7 @@ def _has_idle(network: torch.nn.Module) -> bool:
 def _logger(recipe: Recipe, place: Place, log: Path) -> Any:
     if not (recipe.engine.tensorboard and place.leads):
         return False
-    try:
-        import tensorboard  # noqa: F401
-    except ImportError:
+    if find_spec("tensorboard") is None:  # log.csv is written without it
         return False
     from lightning.pytorch.loggers import TensorBoardLogger
 
