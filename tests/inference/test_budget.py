@@ -144,7 +144,7 @@ def test_ensembles_take_memory_too(free):
     assert many.tiles > estimate((1000, 1000), model).tiles == 1
 
 
-def test_an_estimate_is_what_a_run_takes():
+def test_an_estimate_is_what_a_run_takes(returned_memory):
     """Each pixel of a tile takes 500 floats and no more on the way."""
 
     class Wide(torch.nn.Module):
@@ -249,7 +249,9 @@ def copied(count, **facts):
     )
 
 
-def test_the_copy_of_the_network_is_part_of_what_a_run_takes_until_it_is_there(free):
+def test_the_copy_of_the_network_is_part_of_what_a_run_takes_until_it_is_there(
+    free, returned_memory
+):
     free(64 * GB)
     image = np.random.default_rng(0).random((40, 50, 3), dtype=np.float32)
     model, plain = copied(120_000_000, bands=3), toy(context=None)

@@ -94,7 +94,7 @@ def test_what_a_result_says(model):
     assert "peak memory" in result.summary()
 
 
-def test_the_copy_that_a_run_makes_of_the_network_counts_as_its_memory(model):
+def test_the_copy_that_a_run_makes_of_the_network_counts_as_its_memory(model, returned_memory):
     class Copy(torch.nn.Module):
         def __init__(self, module):
             super().__init__()
