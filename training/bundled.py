@@ -22,8 +22,6 @@ from napari_hsr import inference
 from napari_hsr.cli.train_words import Speaker
 from napari_hsr.models.checkpoint import read_card, save_model
 from napari_hsr.training import fit
-from napari_hsr.training.events import Event
-from napari_hsr.training.journal import Journal
 from napari_hsr.training.recipe import Recipe
 from napari_hsr.training.recipe_file import read_recipe
 
@@ -82,16 +80,9 @@ def main() -> None:
     args = parser.parse_args()
     recipe = recipe_for(args.name, args.data.absolute(), args.cameras.absolute(), args.set)
     output = (args.output or Path("runs") / args.name).absolute()
-    output.mkdir(parents=True, exist_ok=True)
-    journal, speaker = Journal(output, resume=args.resume), Speaker()
-
-    def report(event: Event) -> None:
-        journal(event)
-        speaker(event)
-
-    end = fit.train(recipe, output, report, threading.Event(), resume=args.resume)
-    report(end)
-    journal.close()
+    speaker = Speaker()
+    end = fit.train(recipe, output, speaker, threading.Event(), resume=args.resume)
+    speaker(end)
     if getattr(end, "directory", ""):
         bundle(output / f"{args.name}.safetensors")
 

@@ -26,7 +26,6 @@ from napari_hsr.models.card import ModelCard
 from napari_hsr.models.descriptor import Model
 from napari_hsr.training import closed_form, fit, measure
 from napari_hsr.training.cache import Images
-from napari_hsr.training.journal import Journal
 from napari_hsr.training.recipe import Recipe
 
 OTHERS = ("hscnn_plus", "drcr")
@@ -73,15 +72,8 @@ def trained(name: str, recipe: Recipe, output: Path, minutes: float) -> Model:
                 "schedule": recipe.schedule.model_copy(update={"minutes": minutes, "steps": None}),
             }
         )
-        run.mkdir(parents=True, exist_ok=True)
-        journal, speaker = Journal(run), Speaker()
-
-        def report(event) -> None:
-            journal(event)
-            speaker(event)
-
-        report(fit.train(changed, run, report, threading.Event()))
-        journal.close()
+        speaker = Speaker()
+        speaker(fit.train(changed, run, speaker, threading.Event()))
     return load_model(run)
 
 

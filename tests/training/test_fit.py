@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import signal
 import subprocess
 import sys
@@ -14,13 +15,23 @@ import numpy as np
 import pytest
 
 import napari_hsr
-from napari_hsr.errors import FileError, InputError
+from napari_hsr.errors import FileError, HSRError, InputError
 from napari_hsr.models.checkpoint import save_model
-from napari_hsr.training import fit, following
-from napari_hsr.training.events import Finished, Measured, Notice, Saved, Step, Stopped
+from napari_hsr.training import fit, following, trainer
+from napari_hsr.training.events import (
+    Finished,
+    Measured,
+    Notice,
+    Saved,
+    Step,
+    Stopped,
+    from_json,
+    to_json,
+)
 from napari_hsr.training.fit import estimate, train
 from napari_hsr.training.inspect import inspect
-from napari_hsr.training.recipe_file import write_recipe
+from napari_hsr.training.journal import Follower, read_state
+from napari_hsr.training.recipe_file import read_recipe, write_recipe
 
 from . import data_files, engine
 
@@ -100,7 +111,58 @@ def test_from_files_to_a_model(pairs, cached, tmp_path):
     assert files(tmp_path / "run") == {
         "mine.safetensors", "card.json", "recipe.yaml", "split.txt", "log.csv", "plot.png",
         "preview.npz", "checkpoint/last.pt", f"checkpoint/best-{best.step}.pt",
+        "events.jsonl", "state.json",
     }  # fmt: skip
+
+
+def test_from_python_it_leaves_what_the_command_line_leaves(pairs, cached, tmp_path):
+    """Every event once, the recipe to resume by, a log and a plot that are not empty."""
+    given = recipe(pairs, cached)
+    end, heard = run(given, tmp_path / "run")
+    told = Follower(tmp_path / "run").news()
+    assert told == [from_json(to_json(event)) for event in [*heard, end]]
+    assert read_state(tmp_path / "run").status == "finished"
+    assert read_recipe(tmp_path / "run" / "recipe.yaml") == given
+    rows = (tmp_path / "run" / "log.csv").read_text().splitlines()
+    assert [row.split(",")[0] for row in rows] == ["step", "0", "1", "3", "6"]
+    with pytest.raises(InputError, match="holds a training already"):
+        run(given, tmp_path / "run")
+    assert Follower(tmp_path / "run").news() == told
+
+
+def test_a_recipe_that_never_began_is_not_what_is_resumed(pairs, cached, tmp_path):
+    with pytest.raises(InputError, match="no weights that steps could train"):
+        run(recipe(pairs, cached, model={"start": "rootpoly-srgb"}), tmp_path / "run")
+    assert read_state(tmp_path / "run").status == "failed"
+    assert "no weights that steps could train" in read_state(tmp_path / "run").text
+    run(recipe(pairs, cached, seed=3), tmp_path / "run")
+    assert read_recipe(tmp_path / "run" / "recipe.yaml").seed == 3
+
+
+def test_without_tensorboard_it_is_said_once(pairs, cached, tmp_path, monkeypatch):
+    there = importlib.util.find_spec
+    absent = lambda name: None if name == "tensorboard" else there(name)  # noqa: E731
+    monkeypatch.setattr(fit, "find_spec", absent)
+    monkeypatch.setattr(trainer, "find_spec", absent)
+    given = recipe(pairs, cached, 2, engine={"device": "cpu", "precision": "float32"})
+    _, heard = run(given, tmp_path / "run")
+    (said,) = [n.text for n in heard.of(Notice) if "package tensorboard" in n.text]
+    assert "not installed" in said
+    assert not (tmp_path / "run" / "tensorboard").exists()
+
+
+def test_the_adapter_does_without_lightning(pairs, cached, tmp_path, monkeypatch):
+    """And what needs it says how to get it, to whoever looks into the folder too."""
+    for name in ("gradient", "trainer", "following", "module"):
+        monkeypatch.delitem(sys.modules, f"napari_hsr.training.{name}", raising=False)
+    for name in [n for n in sys.modules if n.partition(".")[0] == "lightning"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "lightning", None)
+    given = recipe(pairs, cached, model={"start": "rootpoly-srgb"}, strategy="adapter")
+    assert run(given, tmp_path / "adapter")[0].directory
+    with pytest.raises(HSRError, match=r"pip install .napari-hsr\[train\]"):
+        run(recipe(pairs, cached), tmp_path / "full")
+    assert "napari-hsr[train]" in read_state(tmp_path / "full").text
 
 
 def test_cubes_of_eight_bands_with_a_simulated_camera(cached, tmp_path):
@@ -233,6 +295,13 @@ def test_an_estimate_is_near_and_writes_nothing_but_the_cache(pairs, tmp_path, m
     run(given, tmp_path / "run")
     took = time.process_time() - began
     assert took / 2 < found.seconds < 2 * took
+
+
+def test_an_estimate_of_all_strategies_takes_a_start_without_weights(pairs, cached):
+    given = recipe(pairs, cached, None, schedule={"minutes": 3}, strategy="auto",
+                   model={"start": "rootpoly-srgb"})  # fmt: skip
+    found = estimate(given, inspect(given, lambda event: None, threading.Event(), keep=True))
+    assert 0 < found.seconds < 180
 
 
 def test_an_estimate_of_a_time_budget_is_the_budget(pairs, cached):

@@ -12,23 +12,17 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import shlex
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari_hsr.errors import Cancelled, FileError, HSRError, InputError
+from napari_hsr.errors import FileError, InputError
 
 if TYPE_CHECKING:
     from napari_hsr.training.events import Event
-    from napari_hsr.training.journal import Journal
     from napari_hsr.training.recipe import Recipe
 
 HELP = "train a model on your own images, or improve one"
-#: What training needs beyond the rest of the product.
-EXTRA = 'pip install "napari-hsr[train]"'
-#: Modules of that extra.
-_EXTRA_MODULES = ("lightning", "pytorch_lightning", "tensorboard", "yaml", "torchmetrics")
 #: Where the first of several processes leaves the folder of the run to those that it starts.
 _FOLDER_VARIABLE = "NAPARI_HSR_RUN"
 #: The packaged recipe that is taken when none is named.
@@ -82,7 +76,9 @@ def run(args: argparse.Namespace) -> int:
             return dry_run(_recipe(args), args.json)
         return _train(args)
     except ModuleNotFoundError as error:
-        raise _missing(error) from error
+        from napari_hsr.training.recording import missing
+
+        raise missing(error) from error
 
 
 def _list_recipes(as_json: bool) -> int:
@@ -117,32 +113,26 @@ def _recipe(args: argparse.Namespace) -> Recipe:
 
 def _train(args: argparse.Namespace) -> int:
     from napari_hsr.cli.train_stop import asked_to_stop
-    from napari_hsr.training.events import Notice
-    from napari_hsr.training.journal import Journal, has_checkpoint
 
     recipe, output = _resumed(args) if args.resume else _begun(args)
-    if _is_helper():  # another process of the same training tells and writes everything
-        with asked_to_stop(None) as stop:
-            return _exit_status(_fit(recipe, output, lambda event: None, stop, args.resume))
-    os.environ[_FOLDER_VARIABLE] = str(output)
-    journal = Journal(output, resume=args.resume)
-    report = _reporter(journal, args.json)
+    helper = _is_helper()  # another process of the same training tells and writes everything
+    report = (lambda event: None) if helper else _Reporter(args.json)
+    if not helper:
+        os.environ[_FOLDER_VARIABLE] = str(output)
+        _register(output, report)
     try:
-        _remember(recipe, output, report)
-        if args.resume and not has_checkpoint(output):
-            report(Notice("There is no checkpoint yet: the training begins anew."))
-        with asked_to_stop(output) as stop:
-            end = _fit(recipe, output, report, stop, args.resume)
-        if not journal.ended:
-            report(end)
+        with asked_to_stop(None if helper else output) as stop:
+            from napari_hsr.training import fit
+
+            end = fit.train(recipe, output, report, stop, resume=args.resume)
+        report(end)
         return _exit_status(end)
     except BaseException as error:
-        if not journal.ended:
-            report(_failure(error, journal))
+        report(_failure(error, report))
         raise
     finally:
-        journal.close()
-        os.environ.pop(_FOLDER_VARIABLE, None)
+        if not helper:
+            os.environ.pop(_FOLDER_VARIABLE, None)
 
 
 def _begun(args: argparse.Namespace) -> tuple[Recipe, Path]:
@@ -195,82 +185,49 @@ def _differ(own: Recipe, given: Recipe, key: str) -> bool:
     return key != "engine" and getattr(own, key) != getattr(given, key)
 
 
-def _remember(recipe: Recipe, output: Path, report) -> None:
-    """Leave the recipe in the folder and the folder in the list of runs."""
+def _register(output: Path, report) -> None:
+    """Put the run's folder in the list of runs."""
     from napari_hsr.training import process
     from napari_hsr.training.events import Notice
-    from napari_hsr.training.journal import RECIPE
-    from napari_hsr.training.recipe_file import write_recipe
 
-    if not (output / RECIPE).is_file():
-        write_recipe(recipe, output / RECIPE)
     try:
         process.register(output)
     except FileError as error:  # the run itself does not need it
         report(Notice(f"The Train panel will not list this run: {error}", warning=True))
 
 
-def _fit(recipe: Recipe, output: Path, report, stop, resume: bool) -> Event:
-    from napari_hsr.inference.work import ran_out
-    from napari_hsr.training import fit
+class _Reporter:
+    """Says events to whoever called the command; remembers the step."""
 
-    try:
-        return fit.train(recipe, output, report, stop, resume=resume)
-    except (MemoryError, RuntimeError) as error:
-        if not ran_out(error):
-            raise
-        raise InputError(
-            "There is not enough memory for this training: a smaller batch.patch or "
-            "batch.size takes less."
-        ) from error
+    def __init__(self, as_json: bool):
+        from napari_hsr.cli.train_words import Speaker
 
+        self.step = 0
+        self._json, self._speaker = as_json, Speaker()
 
-def _reporter(journal: Journal, as_json: bool):
-    from napari_hsr.cli.train_words import Speaker
-    from napari_hsr.training.events import to_json
+    def __call__(self, event: Event) -> None:
+        from napari_hsr.training.events import Began, Step, to_json
 
-    speaker = Speaker()
-
-    def report(event: Event) -> None:
-        journal(event)
+        if isinstance(event, (Began, Step)):
+            self.step = event.step
         with suppress(BrokenPipeError):  # nobody listens any more: the training goes on
-            if as_json:
+            if self._json:
                 print(to_json(event), flush=True)
             else:
-                speaker(event)
-
-    return report
+                self._speaker(event)
 
 
-def _failure(error: BaseException, journal: Journal) -> Event:
-    from napari_hsr.cli.output import explain
+def _failure(error: BaseException, report) -> Event:
     from napari_hsr.training.events import Failed
+    from napari_hsr.training.recording import reason
 
-    step = journal.step
-    if isinstance(error, (KeyboardInterrupt, Cancelled)):
-        return Failed("Interrupted before the step was saved; the last checkpoint stays.", step)
-    if isinstance(error, ModuleNotFoundError):
-        error = _missing(error)
-    return Failed(explain(error), step)
-
-
-def resume_command(output: Path) -> str:
-    """The command that goes on with the run in ``output``."""
-    return f"python -m napari_hsr.train --output {shlex.quote(str(output))} --resume"
+    return Failed(reason(error), getattr(report, "step", 0))
 
 
 def _exit_status(end: Event) -> int:
     from napari_hsr.training.events import Failed, Stopped
 
     return 130 if isinstance(end, Stopped) else 1 if isinstance(end, Failed) else 0
-
-
-def _missing(error: ModuleNotFoundError) -> Exception:
-    """A sentence with the command that helps, if it is a package of the extra that is missing."""
-    name = (error.name or "").split(".")[0]
-    if name not in _EXTRA_MODULES:
-        return error
-    return HSRError(f"Training needs packages that are not installed ({name}): {EXTRA}")
 
 
 def _is_helper() -> bool:

@@ -10,23 +10,25 @@ import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING
 
 from napari_hsr.errors import Cancelled, FileError, InputError
-from napari_hsr.training import cache, checkpointing, hardware, measure, networks, result
+from napari_hsr.training import cache, hardware, measure, networks, result
 from napari_hsr.training.events import Event as News
 from napari_hsr.training.events import Figures, Finished, Notice, Report, Saved, Stopped
-from napari_hsr.training.gradient import Fitted, Run, fit
 from napari_hsr.training.inspect import inspect
 from napari_hsr.training.patches import ModelInput, Patches
+from napari_hsr.training.recording import recorded
 
 if TYPE_CHECKING:
     from napari_hsr.models.descriptor import Model
     from napari_hsr.training.cache import CachedImage, Images
     from napari_hsr.training.findings import Findings
     from napari_hsr.training.recipe import Recipe
+    from napari_hsr.training.standing import Fitted
 
 #: Steps that an estimate takes, the first one not counted.
 TRIED = 3
@@ -96,6 +98,8 @@ class Training:
         part : str
             Of a strategy: its checkpoints have a folder of their own.
         """
+        from napari_hsr.training.gradient import fit  # Lightning: the adapter does without it
+
         recipe = recipe or self.recipe
         patches = Patches(self.images.train, recipe, ModelInput.of(model))
         return fit(
@@ -167,7 +171,7 @@ def train(
     ----------
     recipe : Recipe
     output : Path
-        The run's folder; the model is written into it.
+        The run's folder; the model is written into it, and what happens as it happens.
     report : callable
         Takes :mod:`napari_hsr.training.events`, all but the last one.
     stop : threading.Event
@@ -188,9 +192,21 @@ def train(
     problem = result.why_not_output(output, recipe.name)
     if problem:
         raise FileError(output, problem.removeprefix(f"{output} ").rstrip("."))
+
+    def work(report: Report) -> Finished | Stopped:
+        return _train(recipe, output, report, stop, resume)
+
+    if not hardware.leads(recipe):  # another process of the same training writes and tells
+        return work(report)
+    return recorded(work, recipe, output, report, resume)
+
+
+def _train(
+    recipe: Recipe, output: Path, report: Report, stop: Event, resume: bool
+) -> Finished | Stopped:
     leads = hardware.place(recipe).leads
-    checkpointing.check_writable(output)
     began = time.monotonic()
+    _say_what_is_left_out(recipe, report)
     try:
         images, model = prepare(recipe, report, stop)
         training = Training(recipe, output, report, stop, images, model, resume)
@@ -199,6 +215,17 @@ def train(
         end = Stopped(0, resume_command(output))
     # A stop of all is no fault of this one, which the first would take its end for.
     return end if leads else ELSEWHERE
+
+
+def _say_what_is_left_out(recipe: Recipe, report: Report) -> None:
+    wanted = recipe.engine.tensorboard and recipe.strategy != "adapter"
+    if wanted and find_spec("tensorboard") is None:
+        report(
+            Notice(
+                "The package tensorboard is not installed, so nothing is written for it; "
+                "log.csv and plot.png are."
+            )
+        )
 
 
 def resume_command(output: Path) -> str:
@@ -327,7 +354,8 @@ def estimate(recipe: Recipe, findings: Findings) -> Estimate:
     stop = Event()
     images, model = prepare(recipe, lambda event: None, stop, findings)
     place = hardware.place(recipe)
-    if recipe.strategy == "adapter":
+    closed = recipe.strategy == "auto" and not list(model.module.parameters())
+    if recipe.strategy == "adapter" or closed:  # all that such a model can be trained by
         took = _seconds(lambda: measure.measure(model, images.held_out[:1], recipe)) * (
             len(images.train) + 2 * len(images.held_out)
         )
@@ -351,6 +379,8 @@ def estimate(recipe: Recipe, findings: Findings) -> Estimate:
 def _seconds_a_step(recipe: Recipe, images: Images, model: Model, world: int) -> float:
     """What a step takes one process, its share of the patches."""
     import tempfile
+
+    from napari_hsr.training.gradient import Run
 
     def nothing(model: Model, step: int) -> tuple[Figures, dict[str, Figures], str]:
         return {"psnr_db": 0.0, "sam_deg": 0.0, "mrae": 0.0}, {}, ""

@@ -106,6 +106,14 @@ def place(recipe: Recipe) -> Place:
     )
 
 
+def leads(recipe: Recipe) -> bool:
+    """Whether this process measures, reports and saves, without a look at its devices."""
+    try:
+        return _share(recipe.engine.devices, recipe.engine.nodes)[1] == 0
+    except InputError:  # :func:`place` says it, and it is written down where that is told
+        return True
+
+
 def _share(devices: int, nodes: int) -> tuple[str, int, int, int]:
     """(started by whom, rank, processes in all, processes on this node)."""
     if "RANK" in os.environ and "WORLD_SIZE" in os.environ:

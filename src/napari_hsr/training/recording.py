@@ -1,0 +1,129 @@
+"""What every training leaves in its folder, whichever door it came through.
+
+The recipe and the events are written as they come, and how it ended: from Python as from the
+command line or the panel, so that any of them can look on, resume, and tell why it failed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from napari_hsr.errors import Cancelled, HSRError, InputError
+from napari_hsr.training.events import Event, Failed, Finished, Notice, Report, Stopped
+from napari_hsr.training.journal import RECIPE, Journal, has_checkpoint, holds_a_run
+
+if TYPE_CHECKING:
+    from napari_hsr.training.recipe import Recipe
+
+#: What training needs beyond the rest of the product.
+EXTRA = 'pip install "napari-hsr[train]"'
+#: Modules of that extra.
+_EXTRA_MODULES = ("lightning", "pytorch_lightning", "tensorboard", "yaml", "torchmetrics")
+
+
+def recorded(
+    work: Callable[[Report], Finished | Stopped],
+    recipe: Recipe,
+    output: Path,
+    report: Report,
+    resume: bool = False,
+) -> Finished | Stopped:
+    """Do the work of a training and write down, in its folder, all that it says.
+
+    Parameters
+    ----------
+    work : callable
+        Takes the report that it is to use.
+    recipe : Recipe
+        Written into the folder, unless a run there goes on.
+    output : Path
+    report : callable
+        Is told the same.
+    resume : bool
+
+    Returns
+    -------
+    Finished or Stopped
+        As ``work`` does.
+
+    Raises
+    ------
+    InputError
+        If the folder holds a training that would be begun anew, or memory ran out.
+    FileError
+        If the folder cannot be written to.
+    HSRError
+        If a package that only training needs is missing; and what ``work`` raises.
+    """
+    if not resume and holds_a_run(output):
+        raise InputError(
+            f"{output} holds a training already: --resume goes on with it, another --output "
+            "begins a new one."
+        )
+    journal = Journal(output, resume)
+
+    def tell(event: Event) -> None:
+        journal(event)
+        report(event)
+
+    try:
+        end = _done(work, recipe, output, tell, resume)
+        journal(end)
+        return end
+    except BaseException as error:
+        journal(Failed(reason(error), journal.step))
+        raise
+    finally:
+        journal.close()
+
+
+def _done(
+    work: Callable[[Report], Finished | Stopped],
+    recipe: Recipe,
+    output: Path,
+    tell: Report,
+    resume: bool,
+) -> Finished | Stopped:
+    from napari_hsr.inference.work import ran_out
+    from napari_hsr.training.recipe_file import write_recipe
+
+    try:
+        if not (resume and (output / RECIPE).is_file()):
+            write_recipe(recipe, output / RECIPE)
+        if resume and not has_checkpoint(output):
+            tell(Notice("There is no checkpoint yet: the training begins anew."))
+        return work(tell)
+    except ModuleNotFoundError as error:
+        raise missing(error) from error
+    except (MemoryError, RuntimeError) as error:
+        if not ran_out(error):
+            raise
+        raise InputError(
+            "There is not enough memory for this training: a smaller batch.patch or "
+            "batch.size takes less."
+        ) from error
+
+
+def missing(error: ModuleNotFoundError) -> Exception:
+    """A sentence with the command that helps, if it is a package of the extra that is missing."""
+    name = (error.name or "").split(".")[0]
+    if name not in _EXTRA_MODULES:
+        return error
+    return HSRError(f"Training needs packages that are not installed ({name}): {EXTRA}")
+
+
+def reason(error: BaseException) -> str:
+    """Why a training failed, in one sentence; a fault of the product begins with "unexpected"."""
+    if isinstance(error, (KeyboardInterrupt, Cancelled)):
+        return "Interrupted before the step was saved; the last checkpoint stays."
+    if isinstance(error, HSRError):
+        return str(error)
+    if isinstance(error, OSError) and error.strerror:
+        about = f"{error.filename}: " if error.filename else ""
+        return f"{about}{error.strerror}."
+    return (
+        f"unexpected {type(error).__name__}: {error}. This is a fault in napari-hsr itself; the "
+        "command line's --debug shows where."
+    )
