@@ -24,6 +24,37 @@ def test_a_baseline_refined_equals_the_python_api(hsr, cube_file, tmp_path):
     assert made.provenance.extra["super_resolution"]["degradation"] == "box"
 
 
+def test_dualsr_takes_a_second_model(hsr, cube_file, tmp_path):
+    import torch
+
+    from napari_hsr.models import import_checkpoint
+    from napari_hsr.models.architectures.coarsr import CoarSR
+
+    def keep(scale):
+        torch.manual_seed(scale)
+        torch.save(CoarSR(scale, 4, 1).state_dict(), tmp_path / "net.pth")
+        import_checkpoint(tmp_path / "net.pth", f"finer-x{scale}")
+
+    keep(4)
+    source, out = cube_file("scene.mat"), tmp_path / "fine.mat"
+    command = ("super-resolve", source, "-o", out, "--scale", 4, "--dualsr")
+    status, _, warned = hsr(*command)
+    assert status == 2
+    assert "needs a model of the same network for ×2 too, and there is none at hand" in warned
+    keep(2)
+    status, said, warned = hsr(*command)
+    assert (status, "1 of 1 made finer with finer-x4" in said) == (0, True), warned
+    expected = super_resolve(source, "finer-x4", refine="dualsr", half_model="finer-x2")
+    made = read(out)
+    np.testing.assert_array_equal(np.asarray(made.data), expected.data)
+    assert made.provenance.extra["super_resolution"]["half_by"] == "finer-x2"
+    baseline = tmp_path / "other.mat"
+    status, _, warned = hsr(*command[:3], baseline, *command[4:], "--half-model", "bicubic-matlab")
+    assert status == 0, warned
+    facts = read(baseline).provenance.extra["super_resolution"]
+    assert facts["half_by"] == "bicubic-matlab"
+
+
 def test_a_folder_of_cubes_and_a_bad_one_among_them(hsr, cube_file, photograph, tmp_path):
     folder = tmp_path / "in"
     folder.mkdir()
@@ -51,6 +82,9 @@ def test_a_folder_of_cubes_and_a_bad_one_among_them(hsr, cube_file, photograph, 
         (("--scale", 16), "no model at hand that makes pixels 16 times as fine"),
         (("--scale", 2, "--model", "box", "--degradation", "bicubic"), "no resampling 'bicubic'"),
         (("--scale", 2, "--model", "box", "--device", "cuda:9"), "no device 'cuda:9'"),
+        (("--scale", 3, "--model", "box", "--dualsr"), "takes ×4 or ×8 and not ×3"),
+        (("--scale", 4, "--model", "box", "--dualsr", "--refine"), "not allowed with"),
+        (("--scale", 4, "--model", "box", "--half-model", "box"), "DualSR's refinement alone"),
     ],
 )
 def test_wrong_usage(hsr, cube_file, tmp_path, options, sentence):

@@ -1,8 +1,9 @@
 """Make the pixels of spectral cubes finer: files, folders and patterns.
 
 Each cube gets SCALE times as many pixels along each side, over the same area and in the same
-bands, by a model or by a named bicubic baseline, and with --refine a back-projection that makes
-it agree with the cube it came from. The residual on the coarse grid is printed: it needs no truth.
+bands, by a model or by a named bicubic baseline. With --refine a back-projection makes it agree
+with the cube it came from; --dualsr is the refinement that DualSR's authors published, against a
+second result at half the scale. The residual on the coarse grid is printed: it needs no truth.
 
 OUT is a file for one cube, otherwise a folder; there each result is named after its cube and the
 model, <cube>_<model>.mat. A folder as CUBE stands for the cubes directly in it. A cube that fails
@@ -38,8 +39,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="name of a model for cubes, its folder or file, or a baseline: bicubic-matlab, "
         "bicubic-opencv, bicubic-torch, box (default: the first model at hand for the scale)",
     )
+    refining = parser.add_mutually_exclusive_group()
+    refining.add_argument(
+        "--refine",
+        action="store_const",
+        const="back-projection",
+        help="refine the result by back-projection",
+    )
+    refining.add_argument(
+        "--dualsr",
+        dest="refine",
+        action="store_const",
+        const="dualsr",
+        help="refine it as published for DualSR, at scale 4 or 8: FineSR, once, against the result "
+        "of a second model for half the scale",
+    )
     parser.add_argument(
-        "--refine", action="store_true", help="refine the result by back-projection"
+        "--half-model",
+        metavar="M",
+        help="that second model (default: one at hand of the same network)",
     )
     parser.add_argument(
         "--degradation",
@@ -81,27 +99,31 @@ def run(args: argparse.Namespace) -> int:
     if not inputs:
         return 1
     outputs_for = choose_outputs(args, inputs, "cubes")
-    model, args.scale = _choose(args)
+    model, args.scale, args.half_model = _choose(args)
     batch = Finer(args, model, inputs, outputs_for(f"{model.name}_x{args.scale}"))
     return batch.run(already_failed=len(failures))
 
 
-def _choose(args: argparse.Namespace) -> tuple[Any, int]:
-    """The model or baseline and the scale; what is wrong for every cube is wrong usage."""
+def _choose(args: argparse.Namespace) -> tuple[Any, int, Any]:
+    """What makes the results and the scale; what is wrong for every cube is wrong usage."""
     from napari_hsr.errors import InputError
-    from napari_hsr.inference import devices, finer_pixels
+    from napari_hsr.inference import devices, finer_pixels, refining
     from napari_hsr.resample import Kind, find
 
     try:
         find(args.degradation)
         devices.resolve(args.device)
         model, scale = finer_pixels.choose(args.model, args.scale)
+        half = refining.half_of(model, scale, args.refine, args.half_model)
     except InputError as error:
         args.usage_error(str(error))
-    reason = None if isinstance(model, Kind) else devices.why_not_precision(model, args.precision)
-    if reason:
-        args.usage_error(reason)
-    return model, scale
+    for one in (model, half):
+        if one is None or isinstance(one, Kind):
+            continue
+        reason = devices.why_not_precision(one, args.precision)
+        if reason:
+            args.usage_error(reason)
+    return model, scale, half
 
 
 class Finer(Batch):
@@ -118,7 +140,7 @@ class Finer(Batch):
         refuse_overwriting(out, self.inputs)
         options = {
             key: getattr(self.args, key)
-            for key in ("refine", "degradation", "device", "tile", "precision")
+            for key in ("refine", "half_model", "degradation", "device", "tile", "precision")
         }
         for event in super_resolve_events(
             read(source), self.model, self.args.scale, **options, cancel=cancel

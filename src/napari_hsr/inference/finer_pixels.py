@@ -141,10 +141,22 @@ def check_bands(cube: Cube, way: Model | Kind) -> None:
         raise InputError(f"{way.name} takes {way.channels} bands; {cube.name} has {cube.bands}.")
 
 
-def why_not(image: Any, way: Any = None, scale: int | None = None) -> str | None:
+def why_not(
+    image: Any,
+    way: Any = None,
+    scale: int | None = None,
+    refine: bool | str | None = None,
+    half: Any = None,
+) -> str | None:
     """None if this could be made finer, else the reason in one sentence; reads no pixels."""
+    from napari_hsr.inference.refining import half_of
+
     try:
-        check_bands(as_cube(image), choose(way, scale)[0])
+        cube = as_cube(image)
+        way, scale = choose(way, scale)
+        for one in (way, half_of(way, scale, refine, half)):
+            if one is not None:
+                check_bands(cube, one)
     except HSRError as error:
         return str(error)
     return None

@@ -1,4 +1,4 @@
-"""A cube of coarse pixels becomes one of fine pixels: a model or a baseline, then back-projection.
+"""A cube of coarse pixels becomes one of fine pixels: a model or a baseline, then a refinement.
 
 The same generator drives viewer, command line and tests, as :mod:`napari_hsr.inference.run` does
 for photographs.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Generator, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
@@ -16,8 +16,8 @@ import numpy as np
 
 from napari_hsr.cube import Cube
 from napari_hsr.events import Progress
-from napari_hsr.inference import devices, finer_pixels
-from napari_hsr.inference.enlarging import compute, interpolate, stop_if
+from napari_hsr.inference import devices, finer_pixels, refining
+from napari_hsr.inference.enlarging import Made, compute, interpolate, stop_if
 from napari_hsr.inference.memory import PeakMemory
 from napari_hsr.resample import (
     Agreement,
@@ -25,6 +25,7 @@ from napari_hsr.resample import (
     Refinement,
     agreement_events,
     find,
+    finesr_events,
     refine_events,
 )
 from napari_hsr.resample.resize import Way, read
@@ -36,9 +37,28 @@ if TYPE_CHECKING:
 
     from napari_hsr.models.descriptor import Model
 
-#: Steps of the progress, and how they are shared out between enlarging and back-projection.
+#: Steps of the progress, and which of them the second result, the whole one and FineSR begin at,
+#: and the last part: back-projection, or holding the result against the coarse cube.
 _STEPS = 1000
-_ENLARGING = {False: 0.95, True: 0.8}
+_BEGINNINGS = {
+    None: (0.0, 0.0, 0.95, 0.95),
+    refining.BACK_PROJECTION: (0.0, 0.0, 0.8, 0.8),
+    refining.DUALSR: (0.0, 0.4, 0.85, 0.95),
+}
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a super-resolution is done: see :func:`super_resolve`."""
+
+    refine: bool | str = False
+    half_model: Model | Kind | str | PathLike | None = None
+    degradation: str = "bicubic-matlab"
+    tolerance: float = 1e-3
+    iterations: int = 20
+    device: str = "auto"
+    tile: int | str = "auto"
+    precision: str = "auto"
 
 
 @dataclass(frozen=True)
@@ -57,6 +77,8 @@ class FinerResult:
         How far the result agrees with the coarse cube under the degradation named there; its
         ``residual`` (height, width) is the quality map that needs no truth. A
         :class:`~napari_hsr.resample.Refinement` if back-projection was asked for.
+    refined_by : str or None
+        ``"back-projection"``, ``"dualsr"``, or None.
     seconds : float
         Wall time, without loading the model.
     peak_bytes : int
@@ -64,7 +86,7 @@ class FinerResult:
     device, precision : str
         What it ran on and in.
     tiles : int
-        How many tiles the network took; 0 for a baseline.
+        How many tiles the network took for the whole result; 0 for a baseline.
     notices : tuple of str
         What the user must know of this result.
     """
@@ -73,6 +95,7 @@ class FinerResult:
     coarse: Cube
     scale: int
     agreement: Agreement | Refinement
+    refined_by: str | None
     seconds: float
     peak_bytes: int
     device: str
@@ -94,77 +117,72 @@ def super_resolve_events(
     model: Model | Kind | str | PathLike | None = None,
     scale: int | None = None,
     *,
-    refine: bool = False,
-    degradation: str = "bicubic-matlab",
-    tolerance: float = 1e-3,
-    iterations: int = 20,
-    device: str = "auto",
-    tile: int | str = "auto",
-    precision: str = "auto",
     cancel: threading.Event | None = None,
+    **options: Any,
 ) -> Iterator[Progress | FinerResult]:
     """Make the pixels of a cube finer, saying how far the work has come.
 
-    Parameters and errors are those of :func:`super_resolve`.
+    Parameters and errors are those of :func:`super_resolve`; ``options`` become
+    :class:`Options`.
 
     Yields
     ------
     Progress, …, and at last one FinerResult.
     """
+    how = Options(**options)
     yield Progress(0, 0, "Loading the model")
     coarse = finer_pixels.as_cube(image)
     way, scale = finer_pixels.choose(model, scale)
     finer_pixels.check_bands(coarse, way)
-    find(degradation)
-    torch_device = devices.resolve(device)
+    refine = refining.find(how.refine)
+    half_way = refining.half_of(way, scale, refine, how.half_model)
+    if half_way is not None:
+        finer_pixels.check_bands(coarse, half_way)
+    find(how.degradation)
+    device = devices.resolve(how.device)
     start = time.perf_counter()
-    with PeakMemory(torch_device) as memory:
+    shares = _BEGINNINGS[refine]
+    with PeakMemory(device) as memory:
         yield from _check_values(coarse, cancel)
-        share = _ENLARGING[refine]
-        enlarging = (
-            interpolate(coarse, way, scale, cancel)
-            if isinstance(way, Kind)
-            else compute(coarse, way, torch_device, tile, precision, cancel)
-        )
-        made = yield from _shared(enlarging, 0.0, share)
-        options = {"place": _placing(torch_device), "cancel": cancel}
-        holding = (
-            refine_events(
-                made.cube,
-                coarse,
-                scale,
-                degradation,
-                tolerance=tolerance,
-                iterations=iterations,
-                overwrite=True,
-                **options,
-            )
-            if refine
-            else agreement_events(made.cube, coarse, scale, degradation, **options)
-        )
-        agreement = yield from _shared(holding, share, 1 - share)
-    cube = agreement.cube if refine else made.cube
-    name = f"{coarse.name} {way.name}" + (f" ×{scale}" if isinstance(way, Kind) else "")
+        half = None
+        if half_way is not None:
+            second = _enlarging(coarse, half_way, scale // 2, device, how, cancel)
+            half = yield from _shared(second, shares[0], shares[1])
+        whole = _enlarging(coarse, way, scale, device, how, cancel)
+        made = yield from _shared(whole, shares[1], shares[2])
+        cube, gain = made.cube, None
+        if half is not None:
+            joined = finesr_events(cube, half.cube, overwrite=True, cancel=cancel)
+            refined = yield from _shared(joined, shares[2], shares[3])
+            cube, gain = refined.cube, refined.gain
+        last = _holding(cube, coarse, scale, refine, device, how, cancel)
+        agreement = yield from _shared(last, shares[3], 1.0)
+    cube = agreement.cube if isinstance(agreement, Refinement) else cube
+    name = _title(coarse, way, scale)
+    found = (*coarse.notices, *made.notices, *(half.notices if half is not None else ()))
     cube = cube.replace(
         name=f"{name} refined" if refine else name,
-        notices=tuple(dict.fromkeys((*coarse.notices, *made.notices))),
+        notices=tuple(dict.fromkeys(found)),
         _value_range=cube.value_range,
     )
-    cube.provenance.extra["super_resolution"] = {
-        "by": way.name,
-        "scale": scale,
+    facts = {"by": way.name, "scale": scale, "refined_by": refine}
+    if half is not None:
+        facts |= _about_half(half_way, half, gain)
+    cube.provenance.extra["super_resolution"] = facts | {
         "degradation": agreement.degradation,
-        "passes": agreement.passes if refine else 0,
+        "passes": _passes(agreement, refine),
         "relative_residual": agreement.relative,
     }
+    on_device = made.tiles or refine == refining.BACK_PROJECTION
     yield FinerResult(
         cube=cube,
         coarse=coarse,
         scale=scale,
         agreement=agreement,
+        refined_by=refine,
         seconds=time.perf_counter() - start,
         peak_bytes=memory.bytes,
-        device=str(torch_device) if made.tiles or refine else "cpu",
+        device=str(device) if on_device else "cpu",
         precision=made.precision,
         tiles=made.tiles,
         notices=cube.notices,
@@ -176,7 +194,8 @@ def super_resolve(
     model: Model | Kind | str | PathLike | None = None,
     scale: int | None = None,
     *,
-    refine: bool = False,
+    refine: bool | str = False,
+    half_model: Model | Kind | str | PathLike | None = None,
     degradation: str = "bicubic-matlab",
     tolerance: float = 1e-3,
     iterations: int = 20,
@@ -201,12 +220,20 @@ def super_resolve(
         ``"bicubic-torch"``, ``"box"``. By default the first model at hand for the scale.
     scale : int, optional
         2 to 16; a model's own if None.
-    refine : bool
-        Refine the result by back-projection: see :func:`napari_hsr.refine`.
+    refine : bool or {"back-projection", "dualsr"}
+        True or ``"back-projection"``: refine the result until it agrees with the cube, see
+        :func:`napari_hsr.refine`. ``"dualsr"``: as its authors published DualSR, one pass of
+        :func:`napari_hsr.resample.finesr` against a second result at half the scale, which is
+        4 or 8 then.
+    half_model : Model, str, path or None
+        What makes that second result. By default a model at hand of the same network.
     degradation : str
-        How the coarse cube is taken to have come from a fine one.
+        How the coarse cube is taken to have come from a fine one: for the back-projection, and
+        for what is told of the result's agreement with the cube. DualSR's refinement takes
+        MATLAB's bicubic.
     tolerance, iterations
-        Of the back-projection.
+        Of the back-projection: it ends when the residual falls to this share of the cube's
+        values, after so many passes, or when a pass would not lower it.
     device, tile, precision
         As for :func:`napari_hsr.reconstruct`.
     progress : callable, optional
@@ -233,19 +260,10 @@ def super_resolve(
     >>> super_resolve(np.full((5, 4, 6), 0.5), "bicubic-matlab", 4).shape
     (5, 16, 24)
     """
-    for event in super_resolve_events(
-        image,
-        model,
-        scale,
-        refine=refine,
-        degradation=degradation,
-        tolerance=tolerance,
-        iterations=iterations,
-        device=device,
-        tile=tile,
-        precision=precision,
-        cancel=cancel,
-    ):
+    options = Options(
+        refine, half_model, degradation, tolerance, iterations, device, tile, precision
+    )
+    for event in super_resolve_events(image, model, scale, cancel=cancel, **vars(options)):
         if isinstance(event, FinerResult):
             return event.cube
         if progress is not None:
@@ -261,14 +279,79 @@ def _check_values(coarse: Cube, cancel: threading.Event | None) -> Iterator[Prog
         read(coarse, bands, rows)
 
 
-def _shared(events: Iterator[Any], first: float, share: float) -> Generator[Progress, None, Any]:
+def _shared(events: Iterator[Any], first: float, last: float) -> Generator[Progress, None, Any]:
     """Pass on progress as a part of the whole; the event that is none is handed back."""
     for event in events:
         if not isinstance(event, Progress):
             return event
         part = event.done / event.total if event.total else 0.0
-        yield Progress(round(_STEPS * (first + share * part)), _STEPS, event.message)
+        yield Progress(round(_STEPS * (first + (last - first) * part)), _STEPS, event.message)
     raise AssertionError("work ends with a result")
+
+
+def _enlarging(
+    coarse: Cube,
+    way: Model | Kind,
+    scale: int,
+    device: torch.device,
+    how: Options,
+    cancel: threading.Event | None,
+) -> Iterator[Progress | Made]:
+    """One result: of a baseline, or of a network in tiles; named by what made it."""
+    if isinstance(way, Kind):
+        events = interpolate(coarse, way, scale, cancel)
+    else:
+        events = compute(coarse, way, device, how.tile, how.precision, cancel)
+    for event in events:
+        if isinstance(event, Made):
+            named = event.cube.replace(name=_title(coarse, way, scale))
+            event = replace(event, cube=named)
+        yield event
+
+
+def _holding(
+    cube: Cube,
+    coarse: Cube,
+    scale: int,
+    refine: str | None,
+    device: torch.device,
+    how: Options,
+    cancel: threading.Event | None,
+) -> Iterator[Progress | Agreement | Refinement]:
+    """The result against the coarse cube: refined by it, or only told how far it agrees."""
+    both = {"place": _placing(device), "cancel": cancel}
+    if refine != refining.BACK_PROJECTION:
+        return agreement_events(cube, coarse, scale, how.degradation, **both)
+    return refine_events(
+        cube,
+        coarse,
+        scale,
+        how.degradation,
+        tolerance=how.tolerance,
+        iterations=how.iterations,
+        overwrite=True,
+        **both,
+    )
+
+
+def _title(coarse: Cube, way: Model | Kind, scale: int) -> str:
+    return f"{coarse.name} {way.name}" + (f" ×{scale}" if isinstance(way, Kind) else "")
+
+
+def _about_half(way: Model | Kind, half: Made, gain: float) -> dict[str, Any]:
+    """What the provenance keeps of the second result."""
+    return {
+        "half_by": way.name,
+        "half_sha256": None if isinstance(way, Kind) else way.weights_sha256,
+        "half_precision": half.precision,
+        "gain": gain,
+    }
+
+
+def _passes(agreement: Agreement | Refinement, refine: str | None) -> int:
+    if isinstance(agreement, Refinement):
+        return agreement.passes
+    return 1 if refine else 0
 
 
 def _placing(device: torch.device) -> Callable[[np.ndarray], Any]:

@@ -1,7 +1,7 @@
 """Between coarse and fine pixels: exact ways down and up, and making the two agree."""
 
 from napari_hsr.resample.back_projection import agreement_events, refine, refine_events
-from napari_hsr.resample.dualsr import finesr
+from napari_hsr.resample.dualsr import FineSR, finesr, finesr_events
 from napari_hsr.resample.figures import Agreement, Pass, Refinement
 from napari_hsr.resample.kinds import BASELINES, DEGRADATIONS, KINDS, Kind, find
 from napari_hsr.resample.pair import check_pair
@@ -20,6 +20,7 @@ __all__ = [
     "DEGRADATIONS",
     "KINDS",
     "Agreement",
+    "FineSR",
     "Kind",
     "Pass",
     "Refinement",
@@ -30,6 +31,7 @@ __all__ = [
     "enlarge",
     "find",
     "finesr",
+    "finesr_events",
     "imresize",
     "modcrop",
     "refine",
