@@ -15,7 +15,7 @@ from napari_hsr.models.architectures.edsr import EDSR
 from napari_hsr.models.architectures.mstpp import MSTPlusPlus
 from napari_hsr.models.architectures.wrapping import around
 from napari_hsr.models.registry import from_state_dict
-from napari_hsr.training.events import Began, Measured, Notice, Step
+from napari_hsr.training.events import Began, Measured, Notice, Saved, Step
 from napari_hsr.training.measure import measure
 from napari_hsr.training.result import settle, write_model_directory
 from napari_hsr.training.strategies import decide, head_names
@@ -37,7 +37,17 @@ class Fitted:
 class Run:
     """Strategies with a fit that hands out given PSNRs, and all that was asked of it."""
 
-    def __init__(self, start, psnr=(), seconds=0.0, stopped=False, stop_at=None, **settings):
+    def __init__(
+        self,
+        start,
+        psnr=(),
+        seconds=0.0,
+        stopped=False,
+        stop_at=None,
+        spent=None,
+        resume=False,
+        **settings,
+    ):
         settings.setdefault("strategy", "auto")
         settings.setdefault("schedule", {"minutes": 10})
         self.recipe = recipe(**settings)
@@ -46,7 +56,7 @@ class Run:
         self.stop_at = stop_at
         self.outcome = decide(
             self.recipe, start, IMAGES, self.measure, self.fit, self.report, self.stop,
-            clock=lambda: self.now,
+            spent=spent, resume=resume, clock=lambda: self.now,
         )  # fmt: skip
 
     def report(self, event):
@@ -64,10 +74,11 @@ class Run:
         psnr = self.psnr.pop(0)
         report(Began(0, 20, "CPU", "float32"))
         report(Step(20, 20, 0.1))
+        report(Saved(20, "checkpoint"))
         known = dict(model.module.named_parameters())
         state = model.module.state_dict()
         weights = {k: v + 1e-3 if k in known else v for k, v in state.items()}
-        mean = {"psnr_db": psnr, "sam_deg": 1.0}
+        mean = {"psnr_db": psnr, "sam_deg": 1e-3, "mrae": 1e-6}
         return Fitted(weights, mean, {"scene8": mean}, 0 if psnr is None else 12, self.stopped)
 
 
@@ -140,6 +151,39 @@ def test_what_the_budget_has_no_room_for_is_said(network):
     assert len(found.asked) == 1
     notices = [e.text for e in found.events if isinstance(e, Notice)]
     assert notices == ["No time is left to try the strategy full."]
+
+
+def test_a_resume_has_the_rest_of_the_time_budget(network, tmp_path):
+    """What was promised to a stage stands; what is left for the next is what was not spent."""
+    spent = tmp_path / "run" / "spent.json"
+    first = Run(network, psnr=[90.0], seconds=120.0, stopped=True, spent=spent)
+    assert [s.schedule.minutes for s, *_ in first.asked] == pytest.approx([3.0])
+    again = Run(network, psnr=[90.0, 95.0], seconds=60.0, spent=spent, resume=True)
+    assert [s.schedule.minutes for s, *_ in again.asked] == pytest.approx([3.0, 7.0])
+    third = Run(network, psnr=[90.0, 95.0], seconds=60.0, spent=spent, resume=True)
+    assert [s.schedule.minutes for s, *_ in third.asked] == pytest.approx([3.0, 7.0])
+    anew = Run(network, psnr=[90.0, 95.0], seconds=60.0, spent=spent)
+    assert [s.schedule.minutes for s, *_ in anew.asked] == pytest.approx([3.0, 9.0])
+
+
+def test_a_budget_that_is_spent_begins_no_further_strategy_after_a_resume(network, tmp_path):
+    spent = tmp_path / "spent.json"
+    Run(network, psnr=[90.0], seconds=598.0, spent=spent, stopped=True)
+    again = Run(network, psnr=[90.0], spent=spent, resume=True)
+    assert [s.strategy for s, *_ in again.asked] == ["head"]
+    assert "No time is left to try the strategy full." in [
+        e.text for e in again.events if isinstance(e, Notice)
+    ]
+    spent.write_text("{")  # written by halves: it cannot be, but a disk may lose it
+    anew = Run(network, psnr=[90.0, 95.0], spent=spent, resume=True)
+    assert [s.schedule.minutes for s, *_ in anew.asked] == pytest.approx([3.0, 10.0])
+
+
+@pytest.mark.parametrize("choose", ["psnr", "sam", "mrae"])
+def test_what_wins_is_chosen_by_what_the_recipe_says(network, choose):
+    """A stage with less PSNR wins by angle or MRAE where the recipe chooses by these."""
+    found = Run(network, psnr=[-90.0, -90.0], validation={"choose": choose})
+    assert found.outcome.strategy == ("adapter" if choose == "psnr" else "head")
 
 
 def test_steps_are_shared(network):

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
 from napari_hsr.errors import Cancelled, InputError
+from napari_hsr.training.budget import Budget
 from napari_hsr.training.events import (
     Began,
     Event,
@@ -30,6 +31,7 @@ from napari_hsr.training.measure import Measurement, better, words
 
 if TYPE_CHECKING:
     import threading
+    from pathlib import Path
 
     import torch
 
@@ -43,6 +45,8 @@ ORDER = ("adapter", "head", "full")
 HEAD_SHARE = 0.3
 #: With fewer seconds left, ``auto`` begins no further strategy.
 LEAST_SECONDS = 5.0
+#: Beside the checkpoints: how much of its time ``auto`` has spent.
+SPENT = "spent.json"
 
 
 class Fitted(Protocol):
@@ -124,7 +128,15 @@ def run(training: Training, began: float) -> Finished | Stopped:
         return part.fit(model, settings, trained, part=settings.strategy)
 
     outcome = decide(
-        recipe, training.start, images, training.measure, fit, training.report, training.stop
+        recipe,
+        training.start,
+        images,
+        training.measure,
+        fit,
+        training.report,
+        training.stop,
+        spent=training.output / "checkpoint" / SPENT,
+        resume=training.resume,
     )
     if outcome.stopped:
         return Stopped(outcome.steps, resume_command(training.output))
@@ -168,6 +180,8 @@ def decide(
     report: Report,
     stop: threading.Event,
     *,
+    spent: Path | None = None,
+    resume: bool = False,
     clock: Callable[[], float] = time.monotonic,
 ) -> Outcome:
     """Train as the recipe's strategy says, and keep what is best on the held-out images.
@@ -183,6 +197,10 @@ def decide(
     report : callable
         Steps of later stages go on counting from those before; the adapter counts as one.
     stop : threading.Event
+    spent : Path, optional
+        A file that remembers how much of the time budget of ``auto`` is spent.
+    resume : bool
+        Whether the file is gone on with: a run that was broken off has the rest of its time.
     clock : callable
         In seconds.
 
@@ -202,7 +220,10 @@ def decide(
                 "strategy: full."
             )
         return _from_nothing(recipe, model, fit, report)
-    return _Stages(recipe, model, images, measure, fit, report, stop, clock).outcome()
+    budget = None
+    if recipe.strategy == "auto" and recipe.schedule.minutes is not None:
+        budget = Budget(recipe.schedule.minutes, spent, resume, clock)
+    return _Stages(recipe, model, images, measure, fit, report, stop, budget).outcome()
 
 
 def head_names(module: torch.nn.Module) -> list[str]:
@@ -240,16 +261,15 @@ def _from_nothing(recipe: Recipe, model: Model, fit: Fit, report: Report) -> Out
 class _Stages:
     """The strategies in turn, and the best model so far."""
 
-    def __init__(self, recipe, model, images, measure, fit, report, stop, clock):
+    def __init__(self, recipe, model, images, measure, fit, report, stop, budget):
         self.recipe: Recipe = recipe
         self.start: Model = model
         self.images: Images = images
         self.measure: Measure = measure
         self.fit: Fit = fit
-        self.report: Report = report
+        self.told: Report = report
         self.stop: threading.Event = stop
-        self.clock: Callable[[], float] = clock
-        self.began = clock()
+        self.budget: Budget | None = budget
         self.best = model
         self.winner = ""
         self.before: Measurement | None = None
@@ -257,6 +277,11 @@ class _Stages:
         self.steps = 0
         self.stopped = False
         self.tried: list[tuple[str, Figures]] = []
+
+    def report(self, event: Event) -> None:
+        self.told(event)
+        if self.budget is not None and isinstance(event, (Measured, Saved)):
+            self.budget.keep()
 
     def outcome(self) -> Outcome:
         auto = self.recipe.strategy == "auto"
@@ -332,12 +357,12 @@ class _Stages:
         """The recipe of one stage; None if its budget is spent."""
         schedule = self.recipe.schedule
         changes: dict = {"strategy": name}
-        if auto and schedule.minutes is not None:
-            left = schedule.minutes * 60 - (self.clock() - self.began)
-            share = left * (HEAD_SHARE if name == "head" else 1.0)
-            if share < LEAST_SECONDS:
+        if self.budget is not None:
+            part = HEAD_SHARE if name == "head" else 1.0
+            minutes = self.budget.share(name, part, LEAST_SECONDS)
+            if minutes is None:
                 return None
-            changes["schedule"] = schedule.model_copy(update={"minutes": share / 60})
+            changes["schedule"] = schedule.model_copy(update={"minutes": minutes})
         elif auto:
             head = max(1, round(HEAD_SHARE * schedule.steps))
             steps = head if name == "head" else schedule.steps - head
