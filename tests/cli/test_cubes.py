@@ -119,6 +119,23 @@ def test_evaluate_gives_the_figures_of_the_python_api(hsr, cube_file):
     assert " ".join(expected.protocol_text.split()) in " ".join(said.split())
 
 
+@pytest.mark.parametrize("protocol", ["dualsr", "sspsr"])
+def test_evaluate_prints_the_protocols_of_super_resolution(hsr, cube_file, protocol):
+    size = (31, 12, 13)
+    files = cube_file("p.mat", add=0.05, shape=size), cube_file("t.mat", shape=size)
+    status, said, _ = hsr("evaluate", *files, "--protocol", protocol)
+    assert status == 0
+    assert f"protocol {protocol}" in said
+    assert " ".join(evaluate(*map(read, files), protocol).protocol_text.split()) in " ".join(
+        said.split()
+    )
+    status, said, warned = hsr("evaluate", *files, "--protocol", protocol, "--scale", 8)
+    if protocol == "sspsr":
+        assert "r = 8" in said
+    else:
+        assert (status, "dualsr has no ERGAS" in warned) == (1, True)
+
+
 def test_equal_cubes_give_json_that_parsers_accept(hsr, cube_file):
     path = cube_file()
     status, said, _ = hsr("evaluate", path, path, "--json")

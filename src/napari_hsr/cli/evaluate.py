@@ -28,14 +28,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="default",
         help=f"how the figures are defined (default: %(default)s), one of: {PROTOCOLS}",
     )
+    parser.add_argument(
+        "--scale",
+        metavar="N",
+        type=float,
+        help="how many times as fine the pixels were made, the r of ERGAS (default: the protocol's)",
+    )
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 
 def run(args: argparse.Namespace) -> int:
     from napari_hsr.cli.files import read_cube
-    from napari_hsr.metrics import evaluate
+    from napari_hsr.metrics import evaluate, get_protocol
+    from napari_hsr.metrics.protocols import at_scale
 
-    evaluation = evaluate(read_cube(args.prediction), read_cube(args.truth), protocol=args.protocol)
+    if args.scale is None:
+        rules = get_protocol(args.protocol)
+    else:
+        rules = at_scale(args.protocol, args.scale)
+    evaluation = evaluate(read_cube(args.prediction), read_cube(args.truth), protocol=rules)
     if args.json:
         files = {"prediction_file": args.prediction, "truth_file": args.truth}
         print_json(files | evaluation.to_dict())

@@ -81,7 +81,7 @@ def match(prediction: Any, truth: Any) -> tuple[Any, Any, Wavelengths | None, tu
         (_, h1, w1), (_, h2, w2) = sizes
         raise InputError(
             "Prediction and truth differ in size: the prediction has "
-            f"{h1} x {w1} pixels (height x width), the truth {h2} x {w2}."
+            f"{h1} x {w1} pixels (height x width), the truth {h2} x {w2}{_times(sizes)}."
         )
     if grids[0] is None or grids[1] is None:
         return _by_index(arrays, grids, sizes)
@@ -160,6 +160,16 @@ def _select(array: Any, bands: np.ndarray) -> Any:
     if in_memory and not isinstance(array, np.memmap):
         return array[bands]
     return BandView(array, bands)
+
+
+def _times(sizes: list[tuple[int, ...]]) -> str:
+    """What to do where the truth has finer pixels than the prediction; else nothing."""
+    (_, h1, w1), (_, h2, w2) = sizes
+    if h2 <= h1 or 0 in (h1, w1):
+        return ""
+    if h2 % h1 or w2 % w1 or h2 // h1 != w2 // w1:
+        return ", which do not divide"
+    return f": make the pixels of the prediction {h2 // h1} times as fine first"
 
 
 def _array(values: Any, which: str) -> Any:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import difflib
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from napari_hsr.errors import InputError
@@ -235,16 +235,19 @@ _ALL = (
         "dualsr",
         "DualSR and MCNet, their evaluation program.",
         ("psnr", "sam", "ssim"),
+        clip="prediction",
         psnr_of_equal=100.0,
         sam=SamRule(zeros="filled"),
+        remarks="The MATLAB program of DualSR's second half clips nothing and fills no zeros.",
     ),
     Protocol(
         "sspsr",
-        "SSPSR (Jiang et al., 2020), its quality assessment, with r = 4 unless changed.",
+        "SSPSR (Jiang et al., 2020), its quality assessment.",
         ("rmse", "psnr_band", "sam", "ssim", "ergas", "cc"),
         sam=SamRule(zeros="either-excluded"),
         ssim=SsimRule(window="uniform", taps=7, sample_covariance=True),
         ergas_ratio=4.0,
+        remarks="r is the scale between coarse and fine pixels.",
     ),
     Protocol(
         "ntire2022",
@@ -259,6 +262,22 @@ _ALL = (
 
 #: All protocols by name, the recommended one first.
 PROTOCOLS: dict[str, Protocol] = {protocol.name: protocol for protocol in _ALL}
+
+
+def at_scale(protocol: str | Protocol, scale: float) -> Protocol:
+    """The protocol for cubes made so many times as fine: its ERGAS takes that as r.
+
+    Raises
+    ------
+    InputError
+        If there is no such protocol, it has no ERGAS, or the scale is not above 0.
+    """
+    found = get_protocol(protocol)
+    if "ergas" not in found.metrics:
+        raise InputError(
+            f"The protocol {found.name} has no ERGAS, the only figure that takes a scale."
+        )
+    return replace(found, ergas_ratio=float(scale))
 
 
 def get_protocol(protocol: str | Protocol) -> Protocol:
