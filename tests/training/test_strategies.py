@@ -238,6 +238,8 @@ def test_from_nothing_all_weights_are_trained(network):
     outcome = Run(network, psnr=[25.0], model=nothing).outcome
     assert (outcome.strategy, outcome.before) == ("full", None)
     assert outcome.after.mean["psnr_db"] == 25.0
+    stopped = Run(network, psnr=[25.0], model=nothing, stopped=True).outcome
+    assert stopped.steps == 20  # that were taken, whichever were the best
     with pytest.raises(InputError, match="adapter needs a model to start from"):
         Run(network, model=nothing, strategy="adapter")
 

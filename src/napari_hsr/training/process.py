@@ -147,8 +147,6 @@ class Run:
 
     def kill(self, seconds: float = 5.0) -> None:
         """End it now, with all its helpers; what was saved stays."""
-        import psutil
-
         process = self._process(read_state(self.output))
         if process is None and (started := _started.get(self.output)) is not None:
             started.kill()
@@ -156,12 +154,7 @@ class Run:
             return
         if process is None or process.pid == os.getpid():  # trained from Python, by ourselves
             return
-        with suppress(psutil.NoSuchProcess):
-            family = [*process.children(recursive=True), process]
-            for member in family:
-                with suppress(psutil.NoSuchProcess):
-                    member.kill()
-            psutil.wait_procs(family, timeout=seconds)
+        kill_family(process.pid, seconds)
         _reap(self.output)
 
     def log(self, lines: int = 12) -> str:
@@ -278,12 +271,25 @@ def _launch(run: Run, state: State, words: list[str]) -> Run:
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
-            **_detached(),
+            **detached(),
         )
     return run
 
 
-def _detached() -> dict:
+def kill_family(pid: int, seconds: float = 5.0) -> None:
+    """End a process and all its helpers now."""
+    import psutil
+
+    with suppress(psutil.NoSuchProcess):
+        process = psutil.Process(pid)
+        family = [*process.children(recursive=True), process]
+        for member in family:
+            with suppress(psutil.NoSuchProcess):
+                member.kill()
+        psutil.wait_procs(family, timeout=seconds)
+
+
+def detached() -> dict:
     """Options that keep Ctrl-C and the end of this process away from the other one."""
     if sys.platform == "win32":
         flags = subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW

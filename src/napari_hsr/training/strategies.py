@@ -244,7 +244,8 @@ def head_names(module: torch.nn.Module) -> list[str]:
 
 
 def _from_nothing(recipe: Recipe, model: Model, fit: Fit, report: Report) -> Outcome:
-    fitted = fit(recipe.model_copy(update={"strategy": "full"}), model, None, report)
+    heard = _Later(report, 0)
+    fitted = fit(recipe.model_copy(update={"strategy": "full"}), model, None, heard)
     after = Measurement(fitted.mean, fitted.images)
     kept = f"Trained from nothing; the best weights are those after {fitted.step:,} steps: "
     return Outcome(
@@ -253,7 +254,7 @@ def _from_nothing(recipe: Recipe, model: Model, fit: Fit, report: Report) -> Out
         f"{kept}{words(after.mean)} on the held-out images.",
         None,
         after,
-        fitted.step,
+        heard.last,
         fitted.stopped,
     )
 

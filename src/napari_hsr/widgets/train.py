@@ -22,10 +22,10 @@ from napari_hsr.events import Progress
 from napari_hsr.training import process
 from napari_hsr.training.events import Event, Finished, Measured
 from napari_hsr.training.process import Run, Status
+from napari_hsr.widgets.reconstruct_options import narrow_form
 from napari_hsr.widgets.fold import Fold
 from napari_hsr.widgets.job import Job
 from napari_hsr.widgets.messages import Message, WrappedLabel, breakable
-from napari_hsr.widgets.reconstruct_options import narrow_form
 from napari_hsr.widgets.scroll import VerticalScroll
 from napari_hsr.widgets.train_preview import Preview
 from napari_hsr.widgets.train_progress import ProgressView
@@ -106,6 +106,7 @@ class TrainWidget(QWidget):
         except HSRError as error:
             self.obstacle.show_exception(error)
             return
+        self.setup.estimate.forget()  # its steps would take time from the training's
         work = partial(start_work, self.setup.content(), layers, self.setup.split(), output)
         self._job = Job(work, "Starting a training", self)
         self._job.progressed.connect(self._on_starting)
@@ -255,6 +256,7 @@ class TrainWidget(QWidget):
 
     def _leave(self) -> None:
         """The panel was closed, and the viewer was not."""
+        self.setup.estimate.forget()
         self._timer.stop()
         run, window = self._running_run(), self._guard.window
         if run is None or window is None or not window.isVisible():

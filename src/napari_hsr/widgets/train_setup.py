@@ -13,12 +13,13 @@ from napari_hsr.events import Progress
 from napari_hsr.models.card import ILL_POSED
 from napari_hsr.training.recipe import Recipe
 from napari_hsr.widgets.choosers import NarrowComboBox
+from napari_hsr.widgets.reconstruct_options import narrow_form
 from napari_hsr.widgets.fold import Fold
 from napari_hsr.widgets.job import Job
 from napari_hsr.widgets.messages import Message, WrappedLabel
 from napari_hsr.widgets.model_list import ModelChooser
-from napari_hsr.widgets.reconstruct_options import narrow_form
 from napari_hsr.widgets.train_data import DataSection
+from napari_hsr.widgets.train_estimate import Estimate
 from napari_hsr.widgets.train_form import SettingsForm
 from napari_hsr.widgets.train_table import ImageTable
 from napari_hsr.widgets.train_work import (
@@ -27,6 +28,7 @@ from napari_hsr.widgets.train_work import (
     base_content,
     camera_content,
     content_of,
+    estimate_work,
     faults_of,
     look_work,
     with_held_out,
@@ -88,6 +90,7 @@ class Setup(QWidget):
             "layers, then all weights, as long as there is time. If nothing is better on the\n"
             "held-out images, no model is made."
         )
+        self.estimate = Estimate()
         self.form = SettingsForm(Recipe, IN_FRONT)
         self.fold = Fold("All settings", self.form)
         self.caution = WrappedLabel(f"<i>{ILL_POSED} {FEW_IMAGES}</i>")
@@ -104,6 +107,7 @@ class Setup(QWidget):
         self.look_button.clicked.connect(self.look)
         self.table.held_out_changed.connect(self._on_held_out)
         self.form.changed.connect(self._on_settings)
+        self.estimate.asked.connect(self._estimate)
         self.strategy.currentIndexChanged.connect(self._judge)
         self.minutes.valueChanged.connect(self._judge)
         self._on_model(self.model.card())
@@ -272,7 +276,21 @@ class Setup(QWidget):
                 self.message.show_warning(obstacle)
             else:
                 self.message.show_info(" ".join(said))
+        self.estimate.offer(self._deciding(), self.obstacle())
         self.changed.emit()
+
+    def _deciding(self) -> tuple:
+        """What an estimate depends on."""
+        recipe = self.recipe and self.recipe.model_copy(update={"name": "any"})
+        return recipe, id(self._findings), dict(self._held_out)
+
+    def _estimate(self) -> None:
+        try:
+            layers = self.layers()
+        except HSRError as error:
+            self.message.show_exception(error)
+            return
+        self.estimate.begin(partial(estimate_work, self.content(), layers, self.split()))
 
     # --- appearance --------------------------------------------------------------------------
 
@@ -292,6 +310,7 @@ class Setup(QWidget):
         column.addWidget(self.table)
         column.addWidget(self.message)
         column.addLayout(budget)
+        column.addWidget(self.estimate)
         column.addWidget(self.fold)
         column.addWidget(self.caution)
         column.addStretch(1)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+import tempfile
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from queue import SimpleQueue
@@ -79,12 +80,42 @@ def start_work(
     ------
     Progress, and at last the Run
     """
+    from napari_hsr.training import process
+
+    recipe = yield from written(content, layers, split, output / LAYERS_FOLDER, cancel)
+    if recipe is not None:
+        yield Progress(0, 0, "Starting the training in a process of its own")
+        yield process.start(recipe, output)
+
+
+def estimate_work(
+    content: dict[str, Any], layers: list[LayerPair], split: str, cancel: threading.Event
+) -> Iterator[Any]:
+    """Try the training that :func:`start_work` would start; then what it would take, in words."""
+    from napari_hsr.training import estimating
+
+    with tempfile.TemporaryDirectory(prefix="napari-hsr-") as folder:
+        place = Path(folder)
+        if layers:  # what is decoded of files that are about to go is of no use to anyone
+            content = {**content, "data": {**content["data"], "cache": str(place / "cache")}}
+        recipe = yield from written(content, layers, split, place / LAYERS_FOLDER, cancel)
+        if recipe is not None:
+            yield Progress(0, 0, "Reading the data and trying a few steps")
+            yield estimating.words(estimating.estimate(recipe, cancel), recipe)
+
+
+def written(
+    content: dict[str, Any],
+    layers: list[LayerPair],
+    split: str,
+    folder: Path,
+    cancel: threading.Event,
+) -> Generator[Progress, None, Recipe | None]:
+    """Write what another process needs into a folder; the recipe, None if it was cancelled."""
     from napari_hsr.errors import FileError
     from napari_hsr.io.atomic import replacing
-    from napari_hsr.training import process
     from napari_hsr.training.recipe import Recipe
 
-    folder = output / LAYERS_FOLDER
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -95,14 +126,13 @@ def start_work(
         for number, pair in enumerate(layers):
             yield Progress(number, len(layers), f"Writing {pair.cube.name}")
             if cancel.is_set():
-                return
+                return None
             data["pairs"].append(write_pair(pair, folder))
     if split:
         data["split_file"] = str(folder / "split.txt")
         with replacing(folder / "split.txt") as temporary:
             temporary.write_text(split, encoding="utf-8")
-    yield Progress(0, 0, "Starting the training in a process of its own")
-    yield process.start(Recipe.model_validate({**content, "data": data}), output)
+    return Recipe.model_validate({**content, "data": data})
 
 
 def write_pair(pair: LayerPair, folder: Path) -> dict[str, str | None]:

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import json
+import sys
 from html import unescape
 
 import numpy as np
+import psutil
 import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QCheckBox, QLineEdit
 
 from napari_hsr.errors import InputError
 from napari_hsr.models.card import ILL_POSED
+from napari_hsr.training import estimating
 from napari_hsr.training import inspect as training_inspect
 from napari_hsr.training.recipe import Recipe
+from napari_hsr.training.recipe_file import read_recipe
 from napari_hsr.viewer.layers import add_cube, add_photograph
 from napari_hsr.widgets.choosers import NarrowComboBox
 from napari_hsr.widgets.train_form import SettingsForm
@@ -279,3 +284,109 @@ def test_a_name_that_is_none_is_told_beside_it(panel):
 
 def test_names_of_files_are_fit_and_unlike_each_other():
     assert stems_of(["a b", "a/b", "A-b", "…", "x"]) == ["a-b", "a-b-2", "A-b-3", "image", "x"]
+
+
+# --- an estimate before it starts ------------------------------------------------------------
+
+ANSWER = {
+    "obstacle": None,
+    "estimate": {
+        "seconds": 600.0, "memory_bytes": 8.1e8, "device": "CPU, 2 threads",
+        "seconds_a_step": 0.8, "steps": 700,
+    },
+}  # fmt: skip
+
+
+@pytest.fixture
+def dry_run(monkeypatch, tmp_path):
+    """``dry_run(text, seconds)``: estimates say so from now on, in a process of their own."""
+    asked = []
+
+    def behave(text: str, seconds: float = 0.0, status: int = 0) -> list[Recipe]:
+        script = (
+            f"import sys, time; time.sleep({seconds}); print({text!r}); "
+            f"print('napari-hsr: error: it is so', file=sys.stderr); sys.exit({status})"
+        )
+
+        def command(recipe):
+            asked.append(read_recipe(recipe))
+            return [sys.executable, "-c", script]
+
+        monkeypatch.setattr(estimating, "command", command)
+        return asked
+
+    return behave
+
+
+def ended(estimate) -> bool:
+    return not estimate.running
+
+
+def test_time_and_memory_are_estimated_when_asked_for(ready, dry_run, qtbot):
+    asked = dry_run(json.dumps(ANSWER))
+    estimate = ready.setup.estimate
+    assert estimate.button.isEnabled()
+    ready.setup.strategy.setCurrentIndex(3)
+    estimate.button.click()
+    qtbot.waitUntil(lambda: ended(estimate))
+    assert estimate.message.text() == (
+        "About 10 min and 810 MB of memory on CPU, 2 threads: 700 steps of 0.8 s."
+    )
+    (recipe,) = asked
+    assert recipe == ready.setup.recipe
+    assert recipe.strategy == "full"
+    ready.setup.minutes.setValue(20)  # it was of another training
+    assert estimate.message.text() == ""
+
+
+def test_an_estimate_knows_the_images_that_the_user_holds_out(ready, dry_run, qtbot):
+    asked = dry_run(json.dumps(ANSWER))
+    ready.setup.table.held_out_changed.emit("a", True)
+    ready.setup.estimate.button.click()
+    qtbot.waitUntil(lambda: ended(ready.setup.estimate))
+    assert asked[0].data.split_file.name == "split.txt"
+    assert not asked[0].data.split_file.exists()  # it was of the estimate alone
+
+
+def test_what_stands_in_the_way_of_an_estimate_is_said(ready, dry_run, qtbot):
+    estimate = ready.setup.estimate
+    for answer, sentence in (
+        (json.dumps({"obstacle": "No image is left.", "estimate": None}), "No image is left."),
+        ("", "it is so"),
+    ):
+        dry_run(answer, status=1)
+        estimate.button.click()
+        qtbot.waitUntil(lambda: ended(estimate))
+        assert sentence in estimate.message.text()
+        assert estimate.message.kind == "error"
+
+
+def test_an_estimate_is_cancelled_by_its_button_and_by_the_start(ready, dry_run, training, qtbot):
+    dry_run(json.dumps(ANSWER), seconds=60)
+    estimate = ready.setup.estimate
+    estimate.button.click()
+    qtbot.waitUntil(lambda: "trying a few steps" in estimate.message.text())
+    estimate.button.click()
+    assert ended(estimate)
+    assert estimate.message.text() == ""
+    qtbot.waitUntil(lambda: not children())
+    estimate.button.click()
+    qtbot.waitUntil(lambda: len(children()) == 1)
+    training("finish")
+    ready.start_button.click()
+    assert ended(estimate)
+    qtbot.waitUntil(lambda: ready.run is not None and not ready.run.alive())
+    qtbot.waitUntil(lambda: not children())
+
+
+def children() -> list[psutil.Process]:
+    """Processes of an estimate that are still there."""
+    return [
+        p for p in psutil.Process().children()
+        if p.status() != psutil.STATUS_ZOMBIE and "it is so" in " ".join(p.cmdline())
+    ]  # fmt: skip
+
+
+def test_nothing_is_estimated_before_there_are_data(panel):
+    assert not panel.setup.estimate.button.isEnabled()
+    assert "folder of your images" in panel.setup.estimate.button.toolTip()
