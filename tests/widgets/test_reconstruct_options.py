@@ -13,7 +13,7 @@ from napari_hsr.inference import devices, grid, passes, precision
 from napari_hsr.models import import_checkpoint, load_model, store
 from napari_hsr.models.architectures import drcr, inr, mstpp
 from napari_hsr.models.card import PrecisionError
-from napari_hsr.widgets import reconstruct_options
+from napari_hsr.widgets import computing_options, reconstruct_options
 from napari_hsr.widgets.choosers import NarrowComboBox
 from napari_hsr.widgets.reconstruct import ReconstructWidget
 
@@ -70,7 +70,7 @@ def texts(chooser) -> list[str]:
 def test_there_is_a_label_for_all_that_a_run_takes():
     assert tuple(reconstruct_options.ENSEMBLES) == tuple(passes.ENSEMBLES)
     assert tuple(reconstruct_options.GRIDS) == grid.GRIDS
-    assert reconstruct_options.PRECISIONS == devices.PRECISIONS
+    assert computing_options.PRECISIONS == devices.PRECISIONS
 
 
 def test_each_network_offers_what_it_has(panel, qtbot):

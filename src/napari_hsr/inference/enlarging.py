@@ -72,7 +72,7 @@ def compute(
     from napari_hsr.models.prepared import prepared
 
     used, of_precision = choose(model, precision, device)
-    sized = _sized(model, coarse.bands)
+    sized = sized_for(model, coarse.bands)
     height, width = coarse.shape[1:]
     tiles = tiling.plan(height, width, sized, tile, device=device)
     module = prepared(model, used, device)
@@ -145,7 +145,7 @@ def _core(
     return kept * part.weights(model.scale) if part.blended else kept
 
 
-def _sized(model: Model, bands: int) -> Model:
+def sized_for(model: Model, bands: int) -> Model:
     """The model as the planning of tiles must see it: with the bands of this cube."""
     if model.bands is not None:
         return model

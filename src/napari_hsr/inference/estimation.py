@@ -43,12 +43,10 @@ class Estimate:
         how = "from the whole image at once" if self.tiles == 1 else f"in {self.tiles} tiles"
         copy = ""
         if self.bytes_copy >= LEAST_TOLD:
-            copy = (
-                f", {_size(self.bytes_copy)} of it for a copy of the network that later runs share"
-            )
+            copy = f", {size_text(self.bytes_copy)} of it for a copy of the network that later runs share"
         return (
-            f"The cube takes {_size(self.bytes_output)} of memory; computing it {how} takes "
-            f"about {_size(self.bytes_working)} more{copy}."
+            f"The cube takes {size_text(self.bytes_output)} of memory; computing it {how} takes "
+            f"about {size_text(self.bytes_working)} more{copy}."
         )
 
 
@@ -101,7 +99,8 @@ def estimate(
     )
 
 
-def _size(count: int) -> str:
+def size_text(count: int) -> str:
+    """Bytes for people: ``13 MB``."""
     if count < 1000:
         return "less than 1 kB"
     if count < 0.95e6:

@@ -18,6 +18,10 @@ from napari_hsr.photograph import CAMERA
 if TYPE_CHECKING:
     from napari_hsr.models.card import ModelCard
     from napari_hsr.models.catalogue import Entry
+    from napari_hsr.resample import Kind
+
+#: Said of the interpolations that models are held against.
+BASELINE = "An interpolation adds no detail: it is the baseline that models are held against."
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,8 @@ class Listing:
         In the catalogue, of a network whose weights are not at hand.
     own : bool
         Whether the user imported it, and may remove it.
+    kind : Kind or None
+        Of an interpolation, which needs no weights.
     """
 
     name: str
@@ -53,16 +59,22 @@ class Listing:
     card: ModelCard | None = None
     entry: Entry | None = None
     own: bool = False
+    kind: Kind | None = None
+
+    @property
+    def at_hand(self) -> bool:
+        """Whether it can be used now: all but networks whose weights are still to be had."""
+        return self.entry is None
 
     @property
     def task(self) -> str:
         """What it does, as :attr:`napari_hsr.models.card.ModelCard.task` says it."""
-        return (self.card or self.entry).task
+        return SUPER_RESOLUTION if self.kind else (self.card or self.entry).task
 
     @property
     def trainable(self) -> bool:
         """Whether a network without weights can be trained here: those for photographs."""
-        return self.card is None and self.task == RECONSTRUCTION
+        return not self.at_hand and self.task == RECONSTRUCTION
 
     @property
     def to_have(self) -> str:
@@ -77,7 +89,7 @@ class Listing:
     @property
     def input(self) -> str:
         """The encoding that the weights were made for; empty if there are none."""
-        return (self.card or self.entry).input_encoding
+        return CUBE if self.kind else (self.card or self.entry).input_encoding
 
     @property
     def file_size(self) -> str:
@@ -106,6 +118,8 @@ class Listing:
             whose = "imported" if self.own else "came with the product"
             rows += [("Weights", whose), ("Network", self.card.architecture)]
             rows += self.card.sentences()  # among them, the source of the weights
+        elif self.kind is not None:
+            rows += [("Output", self.output), ("Exactly", self.kind.describe)]
         elif self.entry is not None:
             entry = self.entry
             rows += [
@@ -120,7 +134,7 @@ class Listing:
         return [row for row in rows if row[1]]
 
 
-def listings(task: str = RECONSTRUCTION) -> list[Listing]:
+def listings(task: str = RECONSTRUCTION, scale: int | None = None) -> list[Listing]:
     """Models at hand in the order of :func:`~napari_hsr.models.list_models`, then the others.
 
     Of the catalogue, those networks are listed of which no weights were imported.
@@ -130,6 +144,9 @@ def listings(task: str = RECONSTRUCTION) -> list[Listing]:
     task : str
         Which models: those that make cubes of photographs, or those that make the pixels of
         cubes finer (:data:`~napari_hsr.models.card.SUPER_RESOLUTION`).
+    scale : int, optional
+        Those alone that make pixels so many times as fine, and behind them the interpolations,
+        which can do it at any scale.
     """
     from napari_hsr.models.catalogue import ENTRIES
     from napari_hsr.models.library import bundled, list_models
@@ -137,10 +154,12 @@ def listings(task: str = RECONSTRUCTION) -> list[Listing]:
 
     files = {**stored(), **bundled()}
     cards = [card for card in list_models() if card.name in files and card.task == task]
+    cards = [card for card in cards if scale in (None, card.scale)]
     at_hand = [_of_card(card, files[card.name][1], card.name not in bundled()) for card in cards]
     known = {card.architecture for card in cards}
     missing = (e for e in ENTRIES if e.task == task and e.architecture not in known)
-    return [*at_hand, *map(_of_entry, missing)]
+    interpolations = [] if scale is None else _interpolations(scale)
+    return [*at_hand, *interpolations, *map(_of_entry, missing)]
 
 
 def purpose_of(encoding: str) -> str:
@@ -183,6 +202,24 @@ def _of_card(card: ModelCard, path: Path, own: bool) -> Listing:
         card=card,
         own=own,
     )
+
+
+def _interpolations(scale: int) -> list[Listing]:
+    from napari_hsr.resample import KINDS
+
+    return [
+        Listing(
+            name=kind.name,
+            title=f"{kind.title[0].upper()}{kind.title[1:]}",
+            purpose="interpolation, adds no detail",
+            size="",
+            output=f"×{scale}, any bands",
+            origin="",
+            kind=kind,
+        )
+        for kind in KINDS.values()
+        if kind.up
+    ]
 
 
 def _of_entry(entry: Entry) -> Listing:

@@ -7,8 +7,8 @@ from qtpy.QtWidgets import QCheckBox, QLineEdit, QWidget
 
 from napari_hsr.photograph import CAMERA
 from napari_hsr.widgets.choosers import NarrowComboBox
+from napari_hsr.widgets.computing_options import narrow_form
 from napari_hsr.widgets.import_answers import Answers
-from napari_hsr.widgets.reconstruct_options import narrow_form
 
 _OTHER_CAMERA = "a camera's own linear response…"
 

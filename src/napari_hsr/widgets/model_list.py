@@ -34,11 +34,14 @@ class ModelChooser(NarrowComboBox):
     task : str
         Which models: those that make cubes of photographs, or those that make the pixels of
         cubes finer.
+    scale : int, optional
+        Of these, those alone for this scale, with the interpolations behind them.
 
     Signals
     -------
     changed(object)
-        The card of the model that became current, or that the current one has now.
+        The card of the model that became current, or that the current one has now; None for an
+        interpolation.
     wanted(object)
         The :class:`~napari_hsr.models.catalogue.Entry` of a greyed one that was clicked.
     """
@@ -46,11 +49,19 @@ class ModelChooser(NarrowComboBox):
     changed = Signal(object)
     wanted = Signal(object)
 
-    def __init__(self, parent: QWidget | None = None, *, task: str = RECONSTRUCTION):
+    def __init__(
+        self,
+        parent: QWidget | None = None,
+        *,
+        task: str = RECONSTRUCTION,
+        scale: int | None = None,
+    ):
         super().__init__(parent)
-        self.task = task
+        self.task, self.scale = task, scale
         self._listings: list = []
-        self._card = None
+        self._last: tuple = (None, None)
+        #: The name that was last chosen at each scale.
+        self._chosen: dict[int | None, str | None] = {}
         self._pressed = QPersistentModelIndex()
         self.setPlaceholderText("no model installed")
         # A list with lines of their own height, not a menu of all entries on one line each.
@@ -67,18 +78,27 @@ class ModelChooser(NarrowComboBox):
     def refresh(self, event=None) -> None:
         """List the models again; the chosen one is kept as long as it is there."""
         from napari_hsr.models import DEFAULT
+
+        self._list(self.name() or DEFAULT)
+
+    def set_scale(self, scale: int) -> None:
+        """List the models for another scale; the one chosen there before, else the first."""
+        self._chosen[self.scale] = self.name()
+        self.scale = scale
+        self._list(self._chosen.get(scale))
+
+    def _list(self, wanted: str | None) -> None:
         from napari_hsr.models.listing import listings
 
-        wanted = self.name() or DEFAULT
-        self._listings = listings(self.task)
-        at_hand = [x.name for x in self._listings if x.card is not None]
+        self._listings = listings(self.task, self.scale)
+        at_hand = [x.name for x in self._listings if x.at_hand]
         row = at_hand.index(wanted) if wanted in at_hand else 0
         self.set_choices([_lines(x) for x in self._listings], row if at_hand else -1)
         grey = self.palette().windowText().color()
         grey.setAlphaF(0.5)
         for row, listing in enumerate(self._listings):
             self.setItemData(row, _tooltip(listing), Qt.ItemDataRole.ToolTipRole)
-            if listing.card is None:  # wheel and arrow keys pass over it
+            if not listing.at_hand:  # wheel and arrow keys pass over it
                 self.model().item(row).setFlags(Qt.ItemFlag.NoItemFlags)
                 self.setItemData(row, grey, Qt.ItemDataRole.ForegroundRole)
         self._on_current()
@@ -89,7 +109,7 @@ class ModelChooser(NarrowComboBox):
         return self._listings[row] if 0 <= row < len(self._listings) else None
 
     def card(self):
-        """The card of the chosen model, or None."""
+        """The card of the chosen model, or None for an interpolation, or if there is no model."""
         return None if self.listing() is None else self.listing().card
 
     def name(self) -> str | None:
@@ -98,7 +118,7 @@ class ModelChooser(NarrowComboBox):
 
     def set_name(self, name: str) -> None:
         """Choose a model by name; raises ValueError if it is not at hand."""
-        self.setCurrentIndex([x.name for x in self._listings if x.card is not None].index(name))
+        self.setCurrentIndex([x.name for x in self._listings if x.at_hand].index(name))
 
     def showPopup(self) -> None:  # noqa: N802 - Qt's name
         """What was imported elsewhere, on the command line for instance, is there too."""
@@ -114,17 +134,17 @@ class ModelChooser(NarrowComboBox):
         elif event.type() == QEvent.Type.MouseButtonRelease:
             at = self.view().indexAt(event.position().toPoint())
             clicked = at.isValid() and self._pressed == QPersistentModelIndex(at)
-            if clicked and self._listings[at.row()].card is None:
+            if clicked and not self._listings[at.row()].at_hand:
                 self.hidePopup()
                 self.wanted.emit(self._listings[at.row()].entry)
                 return True
         return super().eventFilter(watched, event)
 
     def _on_current(self, *_ignored) -> None:
-        card = self.card()
-        if card != self._card:
-            self._card = card
-            self.changed.emit(card)
+        current = self.name(), self.card()
+        if current != self._last:
+            self._last = current
+            self.changed.emit(current[1])
 
 
 class CardView(QWidget):
@@ -149,9 +169,12 @@ class CardView(QWidget):
             return
         from napari_hsr.models.card import FINER_IS_A_GUESS, ILL_POSED, SUPER_RESOLUTION
         from napari_hsr.models.importing import ASSUMED
+        from napari_hsr.models.listing import BASELINE
 
         limits = listing.card.limits if listing.card else ""
         known = FINER_IS_A_GUESS if listing.task == SUPER_RESOLUTION else ILL_POSED
+        if listing.kind is not None:
+            known = BASELINE
         cautions = [known, *(text for text in ASSUMED.values() if text in limits)]
         rows = listing.details()
         short = [r for r in rows if r[0] in SHORT or r[0].startswith("Measured")]
@@ -176,7 +199,7 @@ def _breakable(text: str) -> str:
 
 def _lines(listing) -> str:
     lines = [listing.title, listing.facts]
-    if listing.card is None:
+    if not listing.at_hand:
         page = listing.entry.page.removeprefix("https://")
         lines.insert(1, f"No weights here: {listing.to_have}")
         lines.append(page if listing.entry.published else f"none published: {page}")

@@ -28,25 +28,31 @@ class ModelSection(QWidget):
     Signals
     -------
     changed(object)
-        The card of the model that became current.
+        The card of the model that became current; None for an interpolation.
     imported(object)
-        A model that was imported just now, loaded; it is current already, unless it is for
-        another task, which the user is told.
+        A model that was imported just now, loaded. It then becomes current, unless it is for
+        another task or scale than those listed, which the user is told.
 
     Parameters
     ----------
     parent : QWidget, optional
-    task : str
+    task, scale
         Of the models that are listed, as for :class:`ModelChooser`.
     """
 
     changed = Signal(object)
     imported = Signal(object)
 
-    def __init__(self, parent: QWidget | None = None, *, task: str = RECONSTRUCTION):
+    def __init__(
+        self,
+        parent: QWidget | None = None,
+        *,
+        task: str = RECONSTRUCTION,
+        scale: int | None = None,
+    ):
         super().__init__(parent)
         self.dialog: ImportDialog | None = None
-        self.chooser = ModelChooser(task=task)
+        self.chooser = ModelChooser(task=task, scale=scale)
         self.card = CardView()
         self.import_button = QPushButton("Import checkpoint…")
         self.import_button.setToolTip(
@@ -71,6 +77,11 @@ class ModelSection(QWidget):
         self.import_button.clicked.connect(lambda: self.open_import())
         self.remove_button.clicked.connect(self.ask_to_remove)
         self._show_current()
+
+    def set_scale(self, scale: int) -> None:
+        """List the models for another scale."""
+        self.message.clear()
+        self.chooser.set_scale(scale)
 
     def open_import(self, path: str | Path | None = None, entry=None) -> None:
         """Open the dialog, or hand a file to the one that is open."""
@@ -137,6 +148,12 @@ class ModelSection(QWidget):
         self.imported.emit(model)
         if model.task != self.chooser.task:
             self.message.show_info(f"{model.name} was imported. {_ELSEWHERE[model.task]}")
+            return
+        if self.chooser.scale not in (None, model.scale):
+            self.message.show_info(
+                f"{model.name} was imported. It makes pixels {model.scale} times as fine: choose "
+                "that scale."
+            )
             return
         self.chooser.set_name(model.name)
         self.message.show_info(f"{model.name} was imported.")

@@ -4,21 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from qtpy.QtWidgets import (
-    QFormLayout,
-    QHBoxLayout,
-    QSpinBox,
-    QWidget,
-)
+from qtpy.QtWidgets import QWidget
 
 from napari_hsr.widgets.choosers import NarrowComboBox
+from napari_hsr.widgets.computing_options import ComputingOptions
 from napari_hsr.widgets.messages import WrappedLabel
 
-#: What a run may be computed in, as :func:`napari_hsr.inference.events` takes it.
-PRECISIONS = ("auto", "float32", "bfloat16", "float16")
-#: Ways to cut the photograph; the last one reads the spin box.
-TILES = ("auto", "whole", "size")
-_TILE_LABELS = ("automatic", "whole image", "tiles of…")
+#: What is said of tiles.
+ABOUT_TILES = (
+    "Large photographs are reconstructed tile by tile, in bounded memory.\n"
+    "A pixel-wise model gives the same cube whatever the tiles are."
+)
 #: Passes over the image, as :func:`napari_hsr.inference.events` takes them, with their labels.
 ENSEMBLES = {
     "single": "one pass",
@@ -37,7 +33,7 @@ PIXELWISE = (
 NEVER_TRAINED = "The network was never trained for a finer grid than the photograph's."
 
 
-class AdvancedOptions(QWidget):
+class AdvancedOptions(ComputingOptions):
     """Tile size, precision, ensemble and grid; the last two where the model has a choice of them.
 
     Parameters
@@ -47,26 +43,7 @@ class AdvancedOptions(QWidget):
     """
 
     def __init__(self, on_change, parent: QWidget | None = None):
-        super().__init__(parent)
-        self.tile_chooser = NarrowComboBox()
-        self.tile_chooser.set_choices(list(_TILE_LABELS), 0)
-        self.tile_chooser.setToolTip(
-            "Large photographs are reconstructed tile by tile, in bounded memory.\n"
-            "A pixel-wise model gives the same cube whatever the tiles are."
-        )
-        self.tile_size = QSpinBox()
-        self.tile_size.setRange(16, 16384)
-        self.tile_size.setSingleStep(64)
-        self.tile_size.setValue(512)
-        self.tile_size.setSuffix(" px")
-        self.tile_size.setEnabled(False)
-        self.tile_size.setToolTip("Height and width of a tile")
-        self.precision_chooser = NarrowComboBox()
-        self.precision_chooser.set_choices(["automatic", *PRECISIONS[1:]], 0)
-        self.precision_chooser.setToolTip(
-            "Automatic takes bfloat16 where its error is in the model's card, 45 dB or better, and\n"
-            "the device computes in it natively; else float32."
-        )
+        super().__init__(on_change, ABOUT_TILES, parent)
         self.ensemble_chooser = NarrowComboBox()
         self.ensemble_chooser.setToolTip(
             "The network sees the image flipped and transposed in eight ways, and the mean or the\n"
@@ -80,38 +57,16 @@ class AdvancedOptions(QWidget):
         self.grid_note = WrappedLabel(NEVER_TRAINED)
         self._ensembles, self._ensemble = ("single",), "single"
         self._grids, self._grid = (1,), 1
-        tiles = QHBoxLayout()
-        tiles.setContentsMargins(0, 0, 0, 0)
-        tiles.addWidget(self.tile_chooser, 1)
-        tiles.addWidget(self.tile_size)
-        form = narrow_form(self)
-        form.addRow("Tiles", tiles)
-        form.addRow("Precision", self.precision_chooser)
+        form = self._form
         form.addRow("Ensemble", self.ensemble_chooser)
         form.addRow(self.ensemble_note)
         form.addRow("Grid of the cube", self.grid_chooser)
         form.addRow(self.grid_note)
-        self._form = form
-        self.tile_chooser.currentIndexChanged.connect(
-            lambda row: self.tile_size.setEnabled(TILES[row] == "size")
-        )
-        self.tile_chooser.currentIndexChanged.connect(lambda _: on_change())
-        self.tile_size.valueChanged.connect(lambda _: on_change())
-        self.precision_chooser.currentIndexChanged.connect(lambda _: on_change())
         self.ensemble_chooser.currentIndexChanged.connect(self._on_ensemble)
         self.grid_chooser.currentIndexChanged.connect(self._on_grid)
         self._on_change = on_change
         self._list(self._ensembles, self._grids)
         self.ensemble_note.hide()  # until something is known of a model
-
-    def tile(self) -> int | str:
-        """``"auto"``, ``"whole"`` or the side of a tile in pixels."""
-        choice = TILES[self.tile_chooser.currentIndex()]
-        return self.tile_size.value() if choice == "size" else choice
-
-    def precision(self) -> str:
-        """One of :data:`PRECISIONS`."""
-        return PRECISIONS[self.precision_chooser.currentIndex()]
 
     def ensemble(self) -> str:
         """One of :data:`ENSEMBLES`: the one chosen last, or one pass where it is not offered."""
@@ -149,12 +104,3 @@ class AdvancedOptions(QWidget):
         self._grid = self._grids[row]
         self.grid_note.setVisible(self.finer() > 1)
         self._on_change()
-
-
-def narrow_form(parent: QWidget | None = None) -> QFormLayout:
-    """A form whose fields take the whole width: names of models are long, docks are narrow."""
-    form = QFormLayout(parent)
-    form.setRowWrapPolicy(QFormLayout.RowWrapPolicy.WrapAllRows)
-    form.setContentsMargins(0, 0, 0, 0)
-    form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
-    return form

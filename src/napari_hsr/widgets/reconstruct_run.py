@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -11,12 +11,10 @@ from napari_hsr.cube import Cube
 from napari_hsr.errors import HSRError
 from napari_hsr.events import Progress
 from napari_hsr.photograph import SRGB, Photograph
+from napari_hsr.widgets.before_and_after import Verdict, memory_advice
 
 if TYPE_CHECKING:
     from napari_hsr.widgets.loaded_models import LoadedModels
-
-#: A run that takes more than this share of the free memory is announced as such.
-MEMORY_SHARE = 0.7
 
 
 @dataclass(frozen=True)
@@ -29,26 +27,6 @@ class Request:
     translate: tuple[float, float]
     model: str
     options: dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """What was found before a run: what stands in its way, else what the user should know.
-
-    Attributes
-    ----------
-    obstacle, advice : str or None
-        A sentence.
-    estimate : str
-        What the run will take.
-    offers : tuple or None
-        The ensembles and the grids that the model has; None if it could not be loaded.
-    """
-
-    obstacle: str | None = None
-    advice: str | None = None
-    estimate: str = ""
-    offers: tuple[tuple[str, ...], tuple[int, ...]] | None = None
 
 
 def reconstruct_work(
@@ -89,25 +67,6 @@ def check_work(
     yield Verdict(None, advice, takes.words(), offers)
 
 
-def failed_verdict(error: BaseException) -> Verdict:
-    """A check that broke: the model cannot be used, and the log says why."""
-    return Verdict(f"The model cannot be used ({type(error).__name__}: {error}).")
-
-
-def memory_advice(output: int, working: int, device: str) -> str | None:
-    """A sentence if a run will hardly fit into the memory that is free, in bytes."""
-    from napari_hsr.inference import budget, devices
-
-    on_cpu = devices.resolve(device).type == "cpu"
-    needed, free = output + (working if on_cpu else 0), budget.free()
-    if needed < MEMORY_SHARE * free:
-        return None
-    return (
-        f"This run will take {needed / 1e9:.1f} GB of memory and {free / 1e9:.1f} GB are free: "
-        "consider smaller tiles, or a smaller photograph."
-    )
-
-
 def place_of(cube: Cube, request: Request) -> dict[str, tuple[float, float]]:
     """``scale`` and ``translate`` (y, x) that lay the cube over its photograph.
 
@@ -122,19 +81,6 @@ def place_of(cube: Cube, request: Request) -> dict[str, tuple[float, float]]:
             for t, s, r in zip(request.translate, request.scale, ratios, strict=True)
         ),
     }
-
-
-def all_well(notices: Iterable[str]) -> bool:
-    """Whether they only say what a run was computed in: nothing to be warned of."""
-    from napari_hsr.inference.precision import tells_precision
-
-    return all(map(tells_precision, notices))
-
-
-def outcome_text(result: Any) -> str:
-    """``1.2 s on cpu, peak memory +85 MB``."""
-    seconds = f"{result.seconds:.2g}" if result.seconds < 10 else f"{result.seconds:.0f}"
-    return f"{seconds} s on {result.device}, peak memory +{result.peak_bytes / 1e6:.0f} MB"
 
 
 def encoding_note(photograph: Photograph, stated: bool) -> str:

@@ -22,7 +22,7 @@ from napari_hsr.events import Progress
 from napari_hsr.training import process
 from napari_hsr.training.events import Event, Finished, Measured
 from napari_hsr.training.process import Run, Status
-from napari_hsr.widgets.reconstruct_options import narrow_form
+from napari_hsr.widgets.computing_options import narrow_form
 from napari_hsr.widgets.fold import Fold
 from napari_hsr.widgets.job import Job
 from napari_hsr.widgets.messages import Message, WrappedLabel, breakable

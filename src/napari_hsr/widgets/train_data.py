@@ -18,9 +18,9 @@ from qtpy.QtWidgets import (
 
 from napari_hsr.viewer.layers import is_cube, is_photograph, layer_cube, layer_photograph
 from napari_hsr.widgets.choosers import NarrowComboBox
+from napari_hsr.widgets.computing_options import narrow_form
 from napari_hsr.widgets.connections import Connections
 from napari_hsr.widgets.messages import WrappedLabel
-from napari_hsr.widgets.reconstruct_options import narrow_form
 from napari_hsr.widgets.train_work import LayerPair, stems_of
 
 #: Marks the layers in ``layer.metadata`` that a training itself shows: no data to train on.

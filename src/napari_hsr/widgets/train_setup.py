@@ -13,7 +13,7 @@ from napari_hsr.events import Progress
 from napari_hsr.models.card import ILL_POSED
 from napari_hsr.training.recipe import Recipe
 from napari_hsr.widgets.choosers import NarrowComboBox
-from napari_hsr.widgets.reconstruct_options import narrow_form
+from napari_hsr.widgets.computing_options import narrow_form
 from napari_hsr.widgets.fold import Fold
 from napari_hsr.widgets.job import Job
 from napari_hsr.widgets.messages import Message, WrappedLabel

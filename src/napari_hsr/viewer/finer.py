@@ -1,0 +1,106 @@
+"""A cube of finer pixels over the coarse one that it was made from, and the map of its residual."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_hsr.resample import aligned
+from napari_hsr.viewer.layers import add_cube, add_map, spatial_transform
+
+if TYPE_CHECKING:
+    from napari.components import ViewerModel
+    from napari.layers import Image
+
+    from napari_hsr.inference import FinerResult
+
+
+def place_over(layer: Image, scale: int) -> dict[str, Any]:
+    """Keywords that lay a cube with ``scale`` times as many pixels exactly over a cube layer.
+
+    Its pixels cover those of the layer: :func:`napari_hsr.resample.aligned` in the layer's own
+    place, with whatever turns or moves it besides; the band axis is the layer's.
+
+    Returns
+    -------
+    dict
+        ``scale``, ``translate``, ``affine``, ``units``, ``axis_labels``.
+    """
+    flat = spatial_transform(layer)
+    pixel, origin = aligned(scale, tuple(flat["scale"]), tuple(flat["translate"]))
+    affine = np.eye(4)
+    affine[1:, 1:] = flat["affine"]
+    first, step = (float(layer.data_to_world((band, 0, 0))[0]) for band in (0, 1))
+    return {
+        "scale": (step - first, *pixel),
+        "translate": (first, *origin),
+        "affine": affine,
+        "units": layer.units,
+        "axis_labels": layer.axis_labels,
+    }
+
+
+def display_of(layer: Image) -> dict[str, Any]:
+    """Keywords that show a cube as a layer is shown, so that equal greys mean equal values."""
+    return {
+        "colormap": layer.colormap,
+        "contrast_limits": tuple(layer.contrast_limits),
+        "gamma": layer.gamma,
+    }
+
+
+def coarse_place(layer: Image) -> dict[str, Any]:
+    """Keywords that lay a map on a cube layer's own pixels."""
+    return spatial_transform(layer)
+
+
+def add_finer(
+    viewer: ViewerModel,
+    result: FinerResult,
+    name: str,
+    place: dict[str, Any],
+    map_place: dict[str, Any],
+) -> tuple[Image, Image]:
+    """Add a result, and hidden over it the map of its residual on the coarse grid.
+
+    Parameters
+    ----------
+    result : FinerResult
+    name : str
+        Of the new cube layer.
+    place : dict
+        From :func:`place_over`, and what :func:`display_of` adds to it.
+    map_place : dict
+        From :func:`coarse_place`.
+
+    Returns
+    -------
+    cube, residual : Image layers
+        The cube is the active layer.
+    """
+    cube = add_cube(viewer, result.cube, name=name, **place)
+    low, high = cube.contrast_limits
+    least, most = result.cube.value_range  # its own: the network may reach beyond the coarse cube
+    cube.contrast_limits_range = (min(low, least), max(high, most))
+    residual = add_map(
+        viewer,
+        result.agreement.residual,
+        residual_name(result, name),
+        provenance={
+            "what": "RMS over the bands of the coarse cube less the result brought down to it",
+            "degradation": result.agreement.degradation,
+            "scale": result.scale,
+            "of": name,
+        },
+        visible=False,
+        **map_place,
+    )
+    residual.name_overlay.visible = True  # the colour bar has no label: the name says the unit
+    viewer.layers.selection = {cube}
+    return cube, residual
+
+
+def residual_name(result: FinerResult, name: str) -> str:
+    """Name of the map, with its unit: values without one are in the units of the cube."""
+    return f"Low-resolution residual ({result.cube.units or 'cube’s values'}, RMS) · {name}"

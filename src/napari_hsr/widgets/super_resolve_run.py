@@ -1,0 +1,173 @@
+"""What the Super-resolve panel does in its threads, and says in words; nothing here is Qt."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from napari_hsr.cube import Cube
+from napari_hsr.errors import HSRError, InputError
+from napari_hsr.events import Progress
+from napari_hsr.models.card import FINER_IS_A_GUESS, ILL_POSED
+from napari_hsr.widgets.before_and_after import Verdict, memory_advice, outcome_text
+
+if TYPE_CHECKING:
+    from napari_hsr.inference import FinerResult
+    from napari_hsr.models.descriptor import Model
+    from napari_hsr.resample import Kind
+    from napari_hsr.widgets.loaded_models import LoadedModels
+
+#: What may be asked of :func:`napari_hsr.inference.finer_estimation.estimate`.
+_ESTIMATED = ("refine", "device", "tile", "precision")
+
+
+@dataclass(frozen=True)
+class Request:
+    """All that a run needs, taken when Run is pressed: the layer may go away meanwhile.
+
+    Attributes
+    ----------
+    cube : Cube
+    way : str
+        Name of a model or an interpolation.
+    scale : int
+    options : dict
+        Of :func:`napari_hsr.inference.super_resolve_events`.
+    """
+
+    cube: Cube
+    way: str
+    scale: int
+    options: dict[str, Any]
+
+
+def find_way(name: str, loaded: LoadedModels) -> Model | Kind:
+    """The model or the interpolation of a name."""
+    from napari_hsr.inference import finer_pixels
+
+    return finer_pixels.baseline(name) or loaded.load(name)
+
+
+def super_resolve_work(
+    request: Request, loaded: LoadedModels, cancel: threading.Event
+) -> Iterator[Any]:
+    """The events of a run; torch and the weights are loaded here, off the main thread."""
+    from napari_hsr import inference
+    from napari_hsr.inference.work import ran_out
+
+    yield Progress(0, 0, "Loading the model")
+    way = find_way(request.way, loaded)
+    try:
+        yield from inference.super_resolve_events(
+            request.cube, way, request.scale, **request.options, cancel=cancel
+        )
+    except Exception as error:
+        if isinstance(error, HSRError) or not ran_out(error):
+            raise
+        raise InputError(
+            f"There is not enough memory on {request.options['device']} to make the pixels of "
+            f"{request.cube.name} {request.scale} times as fine: choose a smaller scale, another "
+            "device, or crop the cube."
+        ) from error
+
+
+def check_work(
+    request: Request, loaded: LoadedModels, cancel: threading.Event
+) -> Iterator[Verdict]:
+    """Whether a run would be refused, and why; else what it will take."""
+    from napari_hsr.inference import devices, finer_estimation, finer_pixels
+    from napari_hsr.resample import Kind
+
+    options, advice = request.options, None
+    try:
+        way = find_way(request.way, loaded)
+        reason = finer_pixels.why_not(request.cube, way, request.scale)
+        if reason is None and not isinstance(way, Kind):
+            reason = devices.why_not_precision(way, options["precision"])
+        if reason is None:
+            takes = finer_estimation.estimate(
+                request.cube.shape, way, request.scale, **{k: options[k] for k in _ESTIMATED}
+            )
+            advice = memory_advice(
+                takes.bytes_output,
+                takes.bytes_working,
+                options["device"],
+                "a smaller scale, or cropping the cube",
+            )
+    except HSRError as error:
+        reason = str(error)
+    yield Verdict(reason) if reason else Verdict(None, advice, takes.words())
+
+
+def input_note(cube: Cube) -> str:
+    """What is known of the cube before a run: its size and bands, and what it rests on itself."""
+    bands, height, width = cube.shape
+    known = cube.wavelengths.describe() if cube.wavelengths else f"{bands} bands, no wavelengths"
+    return " ".join((f"{height} × {width} pixels, {known}.", *assumed_so_far(cube)))
+
+
+def assumed_so_far(cube: Cube) -> tuple[str, ...]:
+    """Sentences on what a cube that was computed rests on, from its history."""
+    said = []
+    steps = cube.provenance.steps
+    if ILL_POSED in steps:
+        by = f" by {cube.provenance.model}" if cube.provenance.model else ""
+        said.append(f"Its spectra were reconstructed from a photograph{by}. {ILL_POSED}")
+    earlier = cube.provenance.extra.get("super_resolution")
+    if earlier:
+        said.append(
+            f"Its pixels were made ×{earlier['scale']} finer already, by {earlier['by']}: what is "
+            "made of them takes that detail for measured."
+        )
+    return tuple(said)
+
+
+def notices_of(result: FinerResult) -> tuple[str, ...]:
+    """All that the user must know of a result: what each step before it assumed, then its own."""
+    return tuple(dict.fromkeys((*assumed_so_far(result.coarse), *result.notices)))
+
+
+def expected(notice: str) -> bool:
+    """Whether a notice says what holds of any such result: known before the run, no warning."""
+    from napari_hsr.inference.precision import tells_precision
+
+    return notice == FINER_IS_A_GUESS or tells_precision(notice)
+
+
+def finer_outcome(result: FinerResult) -> str:
+    """How long it took, and how far the result agrees with the coarse cube."""
+    from napari_hsr.resample import Refinement
+
+    found, unit = result.agreement, result.cube.units
+    unit = f" {unit}" if unit else ""
+    if not isinstance(found, Refinement):
+        agrees = (
+            f"Residual on the coarse pixels, brought down by {found.degradation}: "
+            f"{found.rms:.3g}{unit} RMS, {found.relative:.2%} of the cube's, "
+            f"at {found.angle:.3g}° from its spectra."
+        )
+    else:
+        first, last = found.history[0], found.history[-1]
+        times = "1 pass" if found.passes == 1 else f"{found.passes} passes"
+        agrees = (
+            f"Residual on the coarse pixels, brought down by {found.degradation}: "
+            f"{first.rms:.3g} → {last.rms:.3g}{unit} RMS in {times} of back-projection, now "
+            f"{found.relative:.2%} of the cube's, at {last.angle:.3g}° from its spectra"
+            f"{_STOPPED[found.stopped]}."
+        )
+    return f"Done in {outcome_text(result)}. {agrees}"
+
+
+_STOPPED = {
+    "tolerance": "",
+    "iterations": "; the tolerance was not reached",
+    "no further": "; no further pass would lower it",
+}
+
+
+def layer_name(of: str, way: str, scale: int, refined: bool) -> str:
+    """``scene · bicubic-matlab ×4 refined``."""
+    by = way if f"x{scale}" in way else f"{way} ×{scale}"
+    return f"{of} · {by}{' refined' if refined else ''}"
