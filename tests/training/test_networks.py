@@ -10,7 +10,7 @@ from napari_hsr.cube import Wavelengths
 from napari_hsr.errors import InputError
 from napari_hsr.models.checkpoint import save_model
 from napari_hsr.training import networks
-from napari_hsr.training.recipe import ModelSettings
+from napari_hsr.training.recipe import Recipe
 
 from . import data_files, engine
 from .data_files import GRID
@@ -58,7 +58,7 @@ def test_the_seed_decides_the_first_weights():
 )
 def test_what_cannot_be_built_is_one_sentence(settings, sentence):
     with pytest.raises(InputError, match=sentence) as caught:
-        networks.build(ModelSettings(**settings), 31)
+        networks.build(Recipe(model=settings), 31)
     assert "\n" not in str(caught.value)
 
 

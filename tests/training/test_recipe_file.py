@@ -10,7 +10,6 @@ from pydantic import ValidationError
 from napari_hsr.cameras import get_camera
 from napari_hsr.errors import FileError, HSRError
 from napari_hsr.metrics.protocols import get_protocol
-from napari_hsr.models.card import RECONSTRUCTION
 from napari_hsr.models.registry import ARCHITECTURES
 from napari_hsr.training.losses import Loss
 from napari_hsr.training.recipe import LossTerm, Recipe
@@ -18,7 +17,7 @@ from napari_hsr.training.recipe_file import RecipeError, read_recipe, recipe_nam
 from napari_hsr.training.schedules import learning_rate
 
 NAMES = [name for name, _ in recipe_names()]
-TRAINED = sorted(a.id for a in ARCHITECTURES if a.published and a.task == RECONSTRUCTION)
+TRAINED = sorted(a.id for a in ARCHITECTURES if a.published)
 BASE = "model: {architecture: mstpp}\n"
 
 
@@ -72,6 +71,7 @@ def test_every_network_has_its_papers_recipe(architecture):
         ("drcr-paper", 1e-4, 0, 300_000, 16, 128),
         ("inr-paper", 1e-4, 1e-4 / 32, 18_000, 56, 64),
         ("mxrunet-paper", 1e-3, 1e-9, 11_200, 8, 480),
+        ("coarsr-paper", 1e-4, 1e-6, 12_400, 64, 32),
     ],
 )
 def test_papers_recipes_end_where_the_papers_do(name, rate, last, steps, size, patch):
@@ -237,7 +237,7 @@ def test_a_file_that_cannot_be_written_leaves_the_old_one(recipe, tmp_path):
         ("model: {}\n", "model: give either start (a model at hand) or architecture (from nothing)."),
         ("name: x\n", "model is missing: expected settings such as start, architecture."),
         (BASE + "batch: {size: 0}\nema: 3\n", "batch.size: expected a number of 1 or more, found 0 (1 more is wrong)."),
-        (BASE + "task: cube-to-finer-cube\nscale: 4\n", "this is a recipe for the task cube-to-finer-cube, but only rgb-to-cube (photograph to cube) can be trained."),
+        (BASE + "task: cube-to-finer-cube\nscale: 4\n", "this is a recipe for the task cube-to-finer-cube, but only rgb-to-cube (photograph to cube) and super-resolution (coarse cube to fine) can be trained."),
         ("[1, 2]\n", "a recipe is a list of settings such as name: mine, but this holds [1, 2]."),
         ("", "a recipe is a list of settings such as name: mine, but this holds nothing."),
         (BASE + BASE, "it is not a YAML file of settings (the setting model stands twice at line 2, column 1)."),

@@ -46,6 +46,10 @@ def _torch_rates(total, make):
             {"kind": "halving", "every": 20},
             lambda o: lr_scheduler.MultiStepLR(o, [20, 40, 60, 80], gamma=0.5),
         ),
+        (
+            {"kind": "stepped", "every": 30, "factor": 0.1},
+            lambda o: lr_scheduler.MultiStepLR(o, [30, 60], gamma=0.1),
+        ),
     ],
     ids=lambda value: value["kind"] if isinstance(value, dict) else "",
 )

@@ -108,10 +108,10 @@ def of_shot(
     rule = _Raw(network.rule)
     device, exact = recipe.engine.device, network.precisions[0]
     raw = reconstruct(
-        shot.photograph, replace(network, rule=rule), device=device, precision=exact, cancel=stop
+        shot.input, replace(network, rule=rule), device=device, precision=exact, cancel=stop
     ).data
     gain, offset = affine(network.rule, rule.statistics)
-    source = TileSource(shot.photograph, network)
+    source = TileSource(shot.input, network)
 
     def block(rows: slice, columns: slice) -> Sums:
         seen = network.rule.apply(source.read(rows, columns), rule.statistics)

@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING
 
 from napari_hsr.errors import Cancelled, FileError, InputError
 from napari_hsr.training import cache, hardware, measure, networks, result
+from napari_hsr.training.coarse_patches import CoarsePatches
+from napari_hsr.training.draws import Draws
 from napari_hsr.training.events import Event as News
 from napari_hsr.training.events import Figures, Finished, Notice, Report, Saved, Stopped
 from napari_hsr.training.inspect import inspect
@@ -101,7 +103,7 @@ class Training:
         from napari_hsr.training.gradient import fit  # Lightning: the adapter does without it
 
         recipe = recipe or self.recipe
-        patches = Patches(self.images.train, recipe, ModelInput.of(model))
+        patches = draws(self.images, recipe, model)
         return fit(
             recipe,
             model,
@@ -226,6 +228,13 @@ def _say_what_is_left_out(recipe: Recipe, report: Report) -> None:
                 "log.csv and plot.png are."
             )
         )
+
+
+def draws(images: Images, recipe: Recipe, model: Model) -> Draws:
+    """The patches of the training images that a recipe's task asks for."""
+    if recipe.finer:
+        return CoarsePatches(images.train, recipe, model.least_bands)
+    return Patches(images.train, recipe, ModelInput.of(model))
 
 
 def resume_command(output: Path) -> str:
@@ -393,7 +402,7 @@ def _seconds_a_step(recipe: Recipe, images: Images, model: Model, world: int) ->
     short = recipe.model_copy(
         update={key: getattr(recipe, key).model_copy(update=v) for key, v in changes.items()}
     )
-    patches = Patches(images.train, short, ModelInput.of(model))
+    patches = draws(images, short, model)
     with tempfile.TemporaryDirectory() as folder:
         run = Run(
             short, model, patches.batch, nothing, lambda event: None, Event(), Path(folder) / "run"

@@ -62,6 +62,8 @@ def inspect(
         encoding = colour.normalise_encoding(data.input_encoding)
     if data.wavelengths_nm is not None:
         Wavelengths(data.wavelengths_nm)  # says at once what is wrong with them
+    if recipe.finer:  # photographs that lie beside the cubes are of no use
+        data = data.model_copy(update={"simulate": True})
     scenes = split.assign(find(data, images), data, recipe.seed)
     rows = []
     for number, scene in enumerate(scenes):

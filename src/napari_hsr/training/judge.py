@@ -77,11 +77,13 @@ def _problem(row: Row, facts: Facts, recipe: Recipe) -> str:
         )
     if facts.cube_range[1] <= 0:
         return f"No value of {row.cube} is above 0 (they go up to {facts.cube_range[1]:g})."
-    least = min(source_side(recipe.batch.patch, s) for s in recipe.augmentation.scales)
-    if not row.held_out and min(facts.height, facts.width) < least:
+    finer = recipe.coarse.scale if recipe.finer else 1
+    patch = 1 if row.held_out and recipe.finer else recipe.batch.patch
+    least = min(source_side(patch * finer, s) for s in recipe.augmentation.scales)
+    if (recipe.finer or not row.held_out) and min(facts.height, facts.width) < least:
         return (
             f"{row.cube} has {size} pixels, less than a patch of {least} x {least}: set "
-            f"batch.patch to {min(facts.height, facts.width)} or less."
+            f"batch.patch to {min(facts.height, facts.width) // finer} or less."
         )
     return ""
 
@@ -171,7 +173,7 @@ def on_one_scale(rows: list[Row]) -> list[Row]:
 
 def faults(rows: list[Row], recipe: Recipe) -> tuple[str, ...]:
     bare = [r for r in rows if not r.problem and not r.rgb]
-    if bare and recipe.camera is None:
+    if bare and recipe.camera is None and not recipe.finer:
         return (
             f"{_count(bare)} no photograph and the recipe names no camera: give photographs, or "
             "set the camera that simulates them (camera.cameras).",

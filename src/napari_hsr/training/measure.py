@@ -13,17 +13,18 @@ import numpy as np
 
 from napari_hsr.errors import InputError
 from napari_hsr.training.events import Figures, Measured, Preparing, Report
-from napari_hsr.training.shots import captures_of, shots
+from napari_hsr.training.shots import Shot, number_of_shots, shots
 
 if TYPE_CHECKING:
     import threading
 
+    from napari_hsr.cube import Cube
     from napari_hsr.models.descriptor import Model
     from napari_hsr.training.cache import CachedImage
     from napari_hsr.training.recipe import Recipe
 
 #: Names of the figures: in protocols, and in cards and events.
-KEYS = {"psnr": "psnr_db", "sam": "sam_deg", "mrae": "mrae", "rmse": "rmse"}
+KEYS = {"psnr": "psnr_db", "sam": "sam_deg", "mrae": "mrae", "rmse": "rmse", "ssim": "ssim"}
 #: Sides of a preview, at most.
 PREVIEW_SIDE = 128
 
@@ -35,8 +36,8 @@ class Measurement:
     Attributes
     ----------
     mean : dict
-        Over the images: ``psnr_db``, ``sam_deg``, ``mrae``, ``rmse``, as far as the protocol
-        defines them.
+        Over the images: ``psnr_db``, ``sam_deg``, ``mrae``, ``rmse``, ``ssim``, as far as the
+        protocol defines them.
     images : dict of str to dict
         The same for each image, or each of its photographs.
     """
@@ -62,7 +63,7 @@ def measure(
     *,
     preview: str | PathLike | None = None,
 ) -> Measurement:
-    """Reconstruct the held-out images and hold them against their cubes.
+    """Reconstruct the held-out images, or make them finer, and hold them against their cubes.
 
     Parameters
     ----------
@@ -89,26 +90,18 @@ def measure(
     Cancelled
         If ``stop`` was set.
     """
-    from napari_hsr.inference import reconstruct
     from napari_hsr.metrics import evaluate
 
     check(recipe)
     if not images:
         raise InputError("There are no held-out images to measure on: hold at least one out.")
     found: dict[str, Figures] = {}
-    captures = len(captures_of(recipe, held_out=True))
-    total = sum(1 if image.rgb is not None else captures for image in images)
+    total = sum(number_of_shots(image, recipe) for image in images)
     for image in images:
         for shot in shots(image, model.wavelengths, recipe, held_out=True):
             if report is not None:
                 report(Preparing(len(found), total, f"Measuring {shot.name}"))
-            prediction = reconstruct(
-                shot.photograph,
-                model,
-                device=recipe.engine.device,
-                precision=model.precisions[0],
-                cancel=stop,
-            )
+            prediction = _predicted(shot, model, recipe, stop)
             result = evaluate(prediction, shot.truth, recipe.validation.protocol)
             found[shot.name] = {
                 name: float(result[key]) for key, name in KEYS.items() if key in result.values
@@ -121,6 +114,19 @@ def measure(
     keys = next(iter(found.values()))
     mean = {key: math.fsum(f[key] for f in found.values()) / len(found) for key in keys}
     return Measurement(mean, found)
+
+
+def _predicted(shot: Shot, model: Model, recipe: Recipe, stop: threading.Event | None) -> Cube:
+    """What the product makes of a photograph, or of a coarse cube."""
+    from napari_hsr.inference import reconstruct, super_resolve
+
+    return (super_resolve if recipe.finer else reconstruct)(
+        shot.input,
+        model,
+        device=recipe.engine.device,
+        precision=model.precisions[0],
+        cancel=stop,
+    )
 
 
 def check(recipe: Recipe) -> None:

@@ -12,8 +12,8 @@ import numpy as np
 
 from napari_hsr.cube import Wavelengths
 from napari_hsr.errors import InputError
-from napari_hsr.models.card import RECONSTRUCTION, ModelCard
-from napari_hsr.training.recipe import ModelSettings, Recipe
+from napari_hsr.models.card import CUBE, RECONSTRUCTION, SUPER_RESOLUTION, ModelCard
+from napari_hsr.training.recipe import Recipe
 
 if TYPE_CHECKING:
     import torch
@@ -53,11 +53,9 @@ def start(recipe: Recipe, wavelengths: Wavelengths, thumbnails: Sequence[np.ndar
         from napari_hsr.models import load_model
 
         model = load_model(recipe.model.start)
-        if model.task != RECONSTRUCTION:
-            raise InputError(
-                f"{model.name} makes finer cubes of cubes; this training takes a model that makes "
-                "cubes of photographs."
-            )
+        check_task(model, recipe)
+        if recipe.finer:
+            return model
         if not _same(model.wavelengths, wavelengths):
             from napari_hsr.training.bands import change_bands
 
@@ -66,12 +64,39 @@ def start(recipe: Recipe, wavelengths: Wavelengths, thumbnails: Sequence[np.ndar
     import torch
 
     torch.manual_seed(recipe.seed)
-    network = build(recipe.model, len(wavelengths))
+    network = build(recipe, len(wavelengths))
     return _described(recipe, network, wavelengths, thumbnails)
 
 
-def build(settings: ModelSettings, bands: int) -> torch.nn.Module:
+def check_task(model: Model, recipe: Recipe) -> None:
+    """Whether a model does what the recipe trains, at the recipe's scale.
+
+    Raises
+    ------
+    InputError
+        If not.
+    """
+    if model.task != (SUPER_RESOLUTION if recipe.finer else RECONSTRUCTION):
+        does, wanted = "makes cubes of photographs", "makes finer cubes of cubes"
+        if not recipe.finer:
+            does, wanted = wanted, does
+        raise InputError(f"{model.name} {does}; this training takes a model that {wanted}.")
+    if recipe.finer and model.scale != recipe.coarse.scale:
+        raise InputError(
+            f"{model.name} makes pixels {model.scale} times as fine, but the recipe sets "
+            f"coarse.scale: {recipe.coarse.scale}."
+        )
+
+
+def build(recipe: Recipe, bands: int) -> torch.nn.Module:
     """A network of the zoo with random weights.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        Its task, ``model.architecture`` and ``model.settings``.
+    bands : int
+        Of the training cubes.
 
     Raises
     ------
@@ -80,7 +105,13 @@ def build(settings: ModelSettings, bands: int) -> torch.nn.Module:
     """
     from napari_hsr.models.registry import ARCHITECTURES
 
-    known = {a.id: a for a in ARCHITECTURES if a.published}
+    settings, task = recipe.model, SUPER_RESOLUTION if recipe.finer else RECONSTRUCTION
+    others = {a.id: a for a in ARCHITECTURES if a.published and a.task != task}
+    if settings.architecture in others:
+        raise InputError(
+            f"{others[settings.architecture].title} is no network for the task {recipe.task}."
+        )
+    known = {a.id: a for a in ARCHITECTURES if a.published and a.task == task}
     architecture = known.get(settings.architecture)
     if architecture is None:
         raise InputError(_no_such("architecture", settings.architecture, known))
@@ -92,7 +123,9 @@ def build(settings: ModelSettings, bands: int) -> torch.nn.Module:
     for name in arguments:
         if name not in possible:
             raise InputError(_no_such(f"setting of {architecture.id}", name, possible))
-    if "bands" in possible:
+    if recipe.finer:
+        arguments["scale"] = recipe.coarse.scale
+    elif "bands" in possible:
         arguments.setdefault("bands", bands)
     elif bands != 31:
         raise InputError(f"{architecture.title} makes 31 bands only, and the cubes have {bands}.")
@@ -136,7 +169,7 @@ def _described(
 
     from napari_hsr.models.registry import from_state_dict, recognise
 
-    encoding = input_encoding(recipe, wavelengths, thumbnails[0])
+    encoding = CUBE if recipe.finer else input_encoding(recipe, wavelengths, thumbnails[0])
     if recipe.model.begin is not None:
         begin(network, recipe.model.begin)
     elif recipe.model.head != "none":
@@ -149,6 +182,7 @@ def _described(
         input_encoding=encoding,
         wavelengths_nm=tuple(float(nm) for nm in wavelengths),
         units="reflectance-like, as the training cubes",
+        scale=recipe.coarse.scale if recipe.finer else 1,
     )
     model = from_state_dict(weights, card)
     model = _with_rule(model)

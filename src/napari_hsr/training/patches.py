@@ -1,11 +1,9 @@
-"""Batches of patches: a pure function of the seed and the step, whatever ran before."""
+"""Patches of photographs with their cubes, as a model for photographs wants them."""
 
 from __future__ import annotations
 
-import mmap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,7 +12,7 @@ from napari_hsr import colour
 from napari_hsr.errors import InputError, ModelError
 from napari_hsr.photograph import LINEAR_SRGB, SRGB
 from napari_hsr.training import augment
-from napari_hsr.training.batches import Batch
+from napari_hsr.training.draws import Draws, Patch, announce
 from napari_hsr.training.recipe import AugmentationSettings
 
 if TYPE_CHECKING:
@@ -22,8 +20,6 @@ if TYPE_CHECKING:
     from napari_hsr.training.cache import CachedImage
     from napari_hsr.training.recipe import Recipe
 
-#: Sets the order of the images apart from the patches with the same seed.
-_ORDER = 0x0BDE5
 #: Pixels of a photograph that are decoded at a time when it is measured.
 _STRIP_PIXELS = 2**20
 
@@ -41,7 +37,7 @@ class ModelInput:
         return cls(model.input_encoding, model.rule)
 
 
-class Patches:
+class Patches(Draws):
     """Patches of images, photographed and made ready for a model.
 
     Parameters
@@ -64,10 +60,7 @@ class Patches:
         recipe: Recipe,
         model_input: ModelInput,
     ):
-        if not images:
-            raise InputError("There is no image to take patches from.")
-        self.images = list(images)
-        self.recipe = recipe
+        super().__init__(images, recipe)
         self.model_input = model_input
         self.wavelengths_nm = self.images[0].wavelengths_nm
         #: Whether the rule looks at the image at all.
@@ -111,36 +104,8 @@ class Patches:
         if reason:
             raise InputError(f"The camera of the recipe does not fit the model: {reason}")
 
-    def batch(self, step: int, rank: int = 0, world: int = 1) -> Batch:
-        """The patches of a step, or every ``world``-th of them from ``rank`` on.
-
-        Raises
-        ------
-        InputError
-            If there are fewer patches than ``world``.
-        """
-        size = self.recipe.batch.size
-        if world > size:
-            raise InputError(
-                f"A batch of {size} patches cannot be shared by {world}: set batch.size to "
-                f"{world} or more."
-            )
-        items = [self._item(step, index) for index in range(rank, size, world)]
-        inputs, cubes, gains, offsets, names = zip(*items, strict=True)
-        return Batch(
-            np.stack(inputs),
-            np.stack(cubes),
-            np.array(gains, dtype=np.float32),
-            np.array(offsets, dtype=np.float32),
-            names,
-        )
-
-    def _item(self, step: int, index: int) -> tuple[np.ndarray, np.ndarray, float, float, str]:
-        seed = self.recipe.seed
-        rng = np.random.Generator(np.random.Philox(np.random.SeedSequence([seed, step, index])))
-        # every image once before any comes again
-        turn, place = divmod(step * self.recipe.batch.size + index, len(self.images))
-        chosen = int(_order(seed, turn, len(self.images))[place])
+    def draw(self, chosen: int, rng: np.random.Generator) -> Patch:
+        """A patch of an image, as the model wants it."""
         if self.images[chosen].rgb is None:
             rgb, cube, statistics = self._simulated(chosen, rng)
         else:
@@ -148,7 +113,7 @@ class Patches:
         rule = self.model_input.rule
         inputs = rule.apply(rgb, statistics).transpose(2, 0, 1)
         gain, offset = undone(rule, statistics)
-        return inputs, cube, gain, offset, self.images[chosen].name
+        return Patch(inputs, cube, gain, offset)
 
     def _photographed(
         self, chosen: int, rng: np.random.Generator
@@ -277,20 +242,6 @@ class Patches:
         return pixels
 
 
-def announce(cube: np.ndarray, rows: slice) -> None:
-    """Ask the system for rows of a memory map at once, rather than page by page as they are read.
-
-    Nothing happens where they are in memory, or the system takes no advice.
-    """
-    mapped = getattr(cube, "_mmap", None)
-    if mapped is None or not hasattr(mmap, "MADV_WILLNEED"):
-        return
-    row = cube.strides[1]
-    start = cube.offset + rows.start * row
-    first = start - start % mmap.PAGESIZE
-    mapped.madvise(mmap.MADV_WILLNEED, first, start + (rows.stop - rows.start) * row - first)
-
-
 def undone(rule: InputRule, statistics: Any) -> tuple[float, float]:
     """(gain, offset) with which a rule turns a network's output into the cube's units.
 
@@ -308,12 +259,6 @@ def undone(rule: InputRule, statistics: Any) -> tuple[float, float]:
     if abs(low + half - 2 * middle) > 1e-5:
         raise ModelError(f"The whole-image rule {rule.name!r} is not affine, so cannot be trained.")
     return 2 * (half - low), low
-
-
-@lru_cache(maxsize=8)
-def _order(seed: int, turn: int, number: int) -> np.ndarray:
-    """The images in the order of one turn through all of them."""
-    return np.random.default_rng([_ORDER, seed, turn]).permutation(number)
 
 
 def _times(array: np.ndarray, factor: float) -> np.ndarray:

@@ -13,6 +13,9 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from napari_hsr.cameras.capture_settings import CaptureSettings
 
+RGB_TO_CUBE = "rgb-to-cube"
+SUPER_RESOLUTION = "super-resolution"
+
 Positive = Annotated[int, Field(ge=1)]
 Share = Annotated[float, Field(ge=0, le=1)]
 #: MRAE divides by it: 0 would give NaN where the truth is 0.
@@ -139,6 +142,26 @@ class AugmentationSettings(Settings):
     mix: Share = 0.0
 
 
+class CoarseSettings(Settings):
+    """How fine cubes become the coarse ones that a network makes finer.
+
+    Attributes
+    ----------
+    scale : int
+        Fine pixels along the side of a coarse one.
+    degradations : tuple of str
+        Names as :func:`napari_hsr.resample.find` takes them: ``bicubic-matlab``,
+        ``gaussian:1.6``, ``box``…. One is drawn for each patch; held-out cubes take the first.
+    bands : int or None
+        Neighbouring bands that a patch is taken of, drawn anew for each; None: all. Fewer take
+        less time, and spectra of more places come into a step.
+    """
+
+    scale: Annotated[int, Field(ge=2, le=16)]
+    degradations: Annotated[tuple[str, ...], Field(min_length=1)] = ("bicubic-matlab",)
+    bands: Positive | None = None
+
+
 class LossTerm(Settings):
     """One summand of the loss.
 
@@ -182,8 +205,9 @@ class ScheduleSettings(Settings):
         Steps of the optimiser.
     minutes : float or None
         Instead of ``steps``: as many as the first ones say will fit, fixed then and recorded.
-    kind : {"cosine", "constant", "polynomial", "one-cycle", "halving"}
-        ``polynomial``: (1 - t)^power. ``halving``: halved every ``every`` steps.
+    kind : {"cosine", "constant", "polynomial", "one-cycle", "halving", "stepped"}
+        ``polynomial``: (1 - t)^power. ``halving``: halved every ``every`` steps; ``stepped``:
+        times ``factor``.
     warmup : int
         Steps that the rate rises over.
     final : float
@@ -192,11 +216,12 @@ class ScheduleSettings(Settings):
 
     steps: Positive | None = None
     minutes: Annotated[float, Field(gt=0)] | None = None
-    kind: Literal["cosine", "constant", "polynomial", "one-cycle", "halving"] = "cosine"
+    kind: Literal["cosine", "constant", "polynomial", "one-cycle", "halving", "stepped"] = "cosine"
     warmup: Annotated[int, Field(ge=0)] = 50
     final: Share = 1e-3
     power: Annotated[float, Field(gt=0)] = 1.5
     every: Positive = 10_000
+    factor: Annotated[float, Field(gt=0, lt=1)] = 0.1
 
     @model_validator(mode="after")
     def _how_long(self) -> ScheduleSettings:
@@ -208,7 +233,7 @@ class ScheduleSettings(Settings):
 class BatchSettings(Settings):
     """``size`` patches of ``patch`` × ``patch`` pixels a step, in ``accumulate`` parts.
 
-    ``size`` is over all devices together.
+    ``size`` is over all devices together; pixels are those that the network gets.
     """
 
     size: Positive = 8
@@ -259,6 +284,11 @@ class Recipe(Settings):
     ----------
     name : str
         Of the model that it makes.
+    task : {"rgb-to-cube", "super-resolution"}
+    camera : CaptureSettings or None
+        That photographs cubes without a photograph; of ``rgb-to-cube``.
+    coarse : CoarseSettings or None
+        Of ``super-resolution``.
     strategy : {"auto", "adapter", "head", "full"}
         ``full``: all weights. ``head``: the first and last layers. ``adapter``: a closed-form
         map of the network's output. ``auto``: these in turn, the best on held-out images.
@@ -270,12 +300,13 @@ class Recipe(Settings):
 
     name: str = Field("trained", pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]*$")
     title: str = ""
-    task: Literal["rgb-to-cube"] = "rgb-to-cube"
+    task: Literal["rgb-to-cube", "super-resolution"] = RGB_TO_CUBE
     seed: Annotated[int, Field(ge=0)] = 0
     strategy: Literal["auto", "adapter", "head", "full"] = "full"
     model: ModelSettings
     data: DataSettings = Field(default_factory=DataSettings)
     camera: CaptureSettings | None = None
+    coarse: CoarseSettings | None = None
     augmentation: AugmentationSettings = Field(default_factory=AugmentationSettings)
     loss: Annotated[tuple[LossTerm, ...], Field(min_length=1)] = (
         LossTerm(kind="l1"),
@@ -290,3 +321,24 @@ class Recipe(Settings):
     engine: EngineSettings = Field(default_factory=EngineSettings)
     licence: str = "not stated"
     data_statement: str = ""
+
+    @model_validator(mode="after")
+    def _of_one_task(self) -> Recipe:
+        if not self.finer:
+            if self.coarse is not None:
+                raise ValueError("coarse is for the task super-resolution; leave it out")
+            return self
+        if self.coarse is None:
+            raise ValueError("super-resolution needs coarse.scale: how much finer pixels become")
+        if self.camera is not None or self.validation.captures:
+            raise ValueError("super-resolution takes no photographs; leave camera and captures out")
+        if self.strategy == "adapter":
+            raise ValueError("the strategy adapter is for photographs; choose head, full or auto")
+        if self.model.head != "none":
+            raise ValueError("a head around the network is for photographs; leave model.head out")
+        return self
+
+    @property
+    def finer(self) -> bool:
+        """Whether cubes are to become finer ones; else photographs become cubes."""
+        return self.task == SUPER_RESOLUTION

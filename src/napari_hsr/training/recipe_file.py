@@ -15,7 +15,7 @@ from pydantic import BaseModel, ValidationError
 
 from napari_hsr.errors import FileError, HSRError
 from napari_hsr.training import recipe_faults as faults
-from napari_hsr.training.recipe import Recipe
+from napari_hsr.training.recipe import RGB_TO_CUBE, SUPER_RESOLUTION, Recipe
 
 SUFFIXES = (".yaml", ".yml")
 #: Settings that are a name or a path: made absolute if there is such a file by the recipe.
@@ -67,11 +67,11 @@ def read_recipe(path_or_name: str | Path, overrides: Sequence[str] = ()) -> Reci
     path, packaged = _find(path_or_name)
     source = f"the recipe {path.stem}" if packaged else str(path)
     content = _parse(path, source)
-    task = content.get("task", "rgb-to-cube")
-    if task != "rgb-to-cube":
+    task = content.get("task", RGB_TO_CUBE)
+    if task not in (RGB_TO_CUBE, SUPER_RESOLUTION):
         raise RecipeError(
-            f"{source}: this is a recipe for the task {task}, but only rgb-to-cube "
-            "(photograph to cube) can be trained."
+            f"{source}: this is a recipe for the task {task}, but only {RGB_TO_CUBE} "
+            f"(photograph to cube) and {SUPER_RESOLUTION} (coarse cube to fine) can be trained."
         )
     if not packaged:
         content = _absolute(content, Recipe, path.absolute().parent)

@@ -243,14 +243,16 @@ def card_of(
 ) -> ModelCard:
     """The card of trained weights; parameters as for :func:`write_model_directory`."""
     from napari_hsr import __version__
-    from napari_hsr.models.card import ILL_POSED
+    from napari_hsr.models.card import FINER_IS_A_GUESS, ILL_POSED
 
     model, after = settled.model, settled.figures
     start = recipe.model.start
     figures = {"the held-out images": _rounded(after.mean)}
     if before is not None:
         figures["the held-out images before training"] = _rounded(before.mean)
-    limits = ILL_POSED if model.card.limits == "not stated" else model.card.limits
+    limits = model.card.limits
+    if limits == "not stated":
+        limits = FINER_IS_A_GUESS if recipe.finer else ILL_POSED
     seen = (
         f"Trained on {_count(len(train))}, chosen and measured on {_count(len(held_out))}; of "
         "what these do not show it knows no more than its start."
@@ -281,6 +283,7 @@ def card_of(
             "held_out": {name: {"sha256": sha} for name, sha in held_out.items()},
             "camera": recipe.camera and _portable(recipe.camera),
             "held_out_cameras": [_portable(c) for c in recipe.validation.captures],
+            "coarse": recipe.coarse and recipe.coarse.model_dump(mode="json"),
             "figures_of_each": {name: _rounded(f) for name, f in after.images.items()},
             "figures_of_each_before": {
                 name: _rounded(f) for name, f in (before.images if before else {}).items()
@@ -342,6 +345,15 @@ def _protocol(recipe: Recipe, held_out: Mapping[str, str]) -> str:
     from napari_hsr.training.shots import captures_of
 
     rules = get_protocol(recipe.validation.protocol)
+    measured = (
+        f"measured on {_count(len(held_out))} that took no part in training but in "
+        f"choosing the weights; means over them; {rules.name}: {rules.description}"
+    )
+    if recipe.finer:
+        from napari_hsr.resample import find
+
+        scale, kind = recipe.coarse.scale, find(recipe.coarse.degradations[0])
+        return f"coarse cubes made of the fine ones, ×{scale}, by {kind.words(scale)}; {measured}"
     captures = captures_of(recipe, held_out=True)
     rgb = "the photographs that lie beside the cubes"
     if captures:
@@ -350,10 +362,7 @@ def _protocol(recipe: Recipe, held_out: Mapping[str, str]) -> str:
             f"RGB simulated from each cube {several} with the settings of this card's training, "
             "where there is no photograph"
         )
-    return (
-        f"{rgb}; measured on {_count(len(held_out))} that took no part in training but in "
-        f"choosing the weights; means over them; {rules.name}: {rules.description}"
-    )
+    return f"{rgb}; {measured}"
 
 
 def _count(number: int) -> str:

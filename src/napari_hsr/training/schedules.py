@@ -30,8 +30,8 @@ def learning_rate(
         ``cosine``: down to ``final`` of it (Loshchilov and Hutter 2017). ``polynomial``:
         (1 - t)^power. ``one-cycle``: up from a hundredth over the first 30 % and down to
         ``final``, both along half a cosine, as fastai 1 does it and MXR-U-Net sets it (Smith
-        2018); it is its own warm-up. ``halving``: halved every ``every`` steps. All others rise
-        linearly over the first ``warmup`` steps, or over half of a training that is shorter
+        2018); it is its own warm-up. ``halving``: halved every ``every`` steps, ``stepped``: times
+        ``factor``. All others rise linearly over the first ``warmup`` steps, or over half of a training that is shorter
         than two of these, and run their course over the rest.
     step : int
         From 0.
@@ -59,8 +59,9 @@ def learning_rate(
         return highest * _half_cosine(1.0, schedule.final, t)
     if schedule.kind == "polynomial":
         return highest * (1 - t) ** schedule.power
-    if schedule.kind == "halving":
-        return highest * 0.5 ** (step // schedule.every)
+    if schedule.kind in ("halving", "stepped"):
+        factor = 0.5 if schedule.kind == "halving" else schedule.factor
+        return highest * factor ** (step // schedule.every)
     return highest
 
 

@@ -1,4 +1,4 @@
-"""The images of a data set as a user meets them: a photograph, and the cube that it is of."""
+"""The images of a data set as a user meets them: a photograph or a coarse cube, and the truth."""
 
 from __future__ import annotations
 
@@ -21,19 +21,20 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Shot:
-    """One photograph of one image.
+    """What a model is handed of one image.
 
     Attributes
     ----------
     name : str
         Of the image; where it is photographed with several cameras, the camera too.
-    photograph : Photograph
+    input : Photograph or Cube
+        A photograph, or the coarse cube.
     truth : Cube
-        In the photograph's exposure.
+        In the photograph's exposure; for a coarse cube the fine one.
     """
 
     name: str
-    photograph: Photograph
+    input: Photograph | Cube
     truth: Cube
 
 
@@ -45,7 +46,7 @@ def shots(
     held_out: bool,
     draws: int = 1,
 ) -> Iterator[Shot]:
-    """The photograph that lies beside a cube, or those that are simulated from it.
+    """The photograph that lies beside a cube, those simulated from it, or its coarse cube.
 
     Simulated ones are the same each time: chance is seeded by the recipe's seed, the image's
     name, and which of the captures it is.
@@ -76,6 +77,9 @@ def shots(
             f"{image.name} has {image.cube.shape[0]} bands, but {len(wavelengths)} wavelengths "
             f"({wavelengths.describe()}) were expected."
         )
+    if recipe.finer:
+        yield _coarse(image, wavelengths, recipe)
+        return
     if image.rgb is not None:
         encoding = image.rgb_encoding or recipe.data.input_encoding
         yield Shot(
@@ -93,6 +97,22 @@ def shots(
     used: set[str] = set()
     for number, settings in enumerate(captures):
         yield _simulated(image, wavelengths, settings, recipe.seed, number, len(captures) > 1, used)
+
+
+def number_of_shots(image: CachedImage, recipe: Recipe) -> int:
+    """How many there are of a held-out image."""
+    if recipe.finer or image.rgb is not None:
+        return 1
+    return len(captures_of(recipe, held_out=True))
+
+
+def _coarse(image: CachedImage, wavelengths: Wavelengths, recipe: Recipe) -> Shot:
+    """A cube and its coarse one, by the first degradation; rows and columns over are left out."""
+    from napari_hsr.resample import degrade, modcrop
+
+    coarse = recipe.coarse
+    fine = modcrop(Cube(image.cube, wavelengths, name=image.name), coarse.scale)
+    return Shot(image.name, degrade(fine, coarse.scale, coarse.degradations[0]), fine)
 
 
 def captures_of(recipe: Recipe, held_out: bool) -> Sequence[CaptureSettings]:

@@ -47,6 +47,8 @@ RULES = {
     False: "each band with bands 3, 1, 2 and 4 of the cube, counted from 0, as the authors' loop has it",
 }
 
+#: What the last norm of a block begins with, where norms are fixed.
+_BEGIN = 0.1
 #: Parts of a group, in the order of the state dict.
 _PARTS = ("one", "two", "three")
 
@@ -101,8 +103,9 @@ class WeightNormConv3d(WeightNormConv2d):
 class ResidualBlock(nn.Module):
     """x + norm(conv(relu(norm(conv(x)))))."""
 
-    def __init__(self, width: int):
+    def __init__(self, width: int, fixed: bool = False):
         super().__init__()
+        self.fixed = fixed
         self.body = nn.Sequential(
             WeightNormConv2d(width, width, 3),
             nn.BatchNorm2d(width),
@@ -110,18 +113,33 @@ class ResidualBlock(nn.Module):
             WeightNormConv2d(width, width, 3),
             nn.BatchNorm2d(width),
         )
+        if fixed:  # nothing else keeps features from doubling with each block
+            nn.init.constant_(self.body[4].weight, _BEGIN)
 
     def forward(self, x: Tensor) -> Tensor:
         """The same shape as ``x``."""
-        return self.body(x) + x
+        if not self.fixed:
+            return self.body(x) + x
+        inner = functional.relu(_as_one(self.body[0], self.body[1], x))
+        return _as_one(self.body[3], self.body[4], inner) + x
+
+
+def _as_one(conv: WeightNormConv2d, norm: nn.BatchNorm2d, x: Tensor) -> Tensor:
+    """A convolution and a norm whose statistics do not change, in training either."""
+    by = norm.weight / torch.sqrt(norm.running_var + norm.eps)
+    bias = (conv.bias - norm.running_mean) * by + norm.bias
+    if conv.training:
+        x = x.contiguous(memory_format=torch.channels_last)
+    return functional.conv2d(x, conv.kernel() * by[:, None, None, None], bias, padding=1)
 
 
 class Body(nn.Module):
     """Residual blocks, and a way around them all."""
 
-    def __init__(self, width: int, blocks: int):
+    def __init__(self, width: int, blocks: int, fixed: bool = False):
         super().__init__()
-        self.body = nn.Sequential(nn.Sequential(*(ResidualBlock(width) for _ in range(blocks))))
+        made = (ResidualBlock(width, fixed) for _ in range(blocks))
+        self.body = nn.Sequential(nn.Sequential(*made))
 
     def forward(self, x: Tensor) -> Tensor:
         """The same shape as ``x``."""
@@ -131,13 +149,13 @@ class Body(nn.Module):
 class Intra(nn.Module):
     """Fusion of the three features of a band: each is made anew from all."""
 
-    def __init__(self, width: int, blocks: int):
+    def __init__(self, width: int, blocks: int, fixed: bool = False):
         super().__init__()
         self.gamma = nn.Parameter(torch.ones(3, 3))
         self.gamma_inter = nn.Parameter(torch.ones(3))
         for side in ("left", "right"):
             for part in _PARTS:
-                setattr(self, f"{side}_{part}_body", Body(width, blocks))
+                setattr(self, f"{side}_{part}_body", Body(width, blocks, fixed))
         for part in _PARTS:
             setattr(self, f"fusion_{part}", nn.Sequential(WeightNormConv2d(3 * width, width, 1)))
 
@@ -219,13 +237,15 @@ class CoarSR(nn.Module):
     blocks : int
         Residual blocks in each body (published: 2).
     intended : bool
-        Which bands help a band; see :func:`neighbours`.
+        Which bands help a band; see :func:`neighbours`. The authors' network (False) also has
+        batch norms that take the statistics of a batch in training; here (True) they are fixed,
+        and the network begins with adding nothing to the bicubic cube.
 
     Attributes
     ----------
     at_once : int
-        Bands that go through the convolutions together. More than one changes nothing but speed
-        and memory; in training, batch norms take their statistics over all of them.
+        Bands that go through the convolutions together; in training all do. More than one changes nothing but speed and memory; batch norms in training take
+        their statistics over all of them.
     """
 
     def __init__(self, scale: int = 4, width: int = 64, blocks: int = 2, intended: bool = False):
@@ -238,14 +258,16 @@ class CoarSR(nn.Module):
         self.head_group_one = WeightNormConv2d(1, width, 3)
         self.head_group_two = WeightNormConv2d(3, width, 3)
         self.head_group_three = WeightNormConv2d(3, width, 3)
-        self.GFM_intra_one = Intra(width, blocks)
-        self.GFM_intra_two = Intra(width, blocks)
+        self.GFM_intra_one = Intra(width, blocks, intended)
+        self.GFM_intra_two = Intra(width, blocks, intended)
         self.GFM_inter_one = Inter(width)
         self.GFM_inter_two = Inter(width)
         self.tail = nn.Sequential(_upsampler(width, scale), WeightNormConv2d(width, 1, 3))
         self.rnn_reduceD = nn.Sequential(WeightNormConv2d(2 * width, width, 1))
         self.conv = nn.Sequential(WeightNormConv2d(width, width, 3))
         self.last_reduceD = nn.Sequential(WeightNormConv2d(3 * width, width, 1))
+        if intended:
+            nn.init.zeros_(self.tail[1].weight_g)
 
     def features(self, band: Tensor, helpers: Tensor) -> tuple[Tensor, Tensor]:
         """What is known of a band without the bands before it.
@@ -294,8 +316,9 @@ class CoarSR(nn.Module):
         images, bands = x.shape[:2]
         helpers = neighbours(bands, self.intended)
         mixed, made = None, []
-        for start in range(0, bands, self.at_once):
-            chunk = range(start, min(start + self.at_once, bands))
+        at_once = bands if self.training else self.at_once
+        for start in range(0, bands, at_once):
+            chunk = range(start, min(start + at_once, bands))
             band = x[:, chunk.start : chunk.stop].flatten(0, 1)[:, None]
             helping = torch.stack([x[:, helpers[i]] for i in chunk], 1).flatten(0, 1)
             features, head = self.features(band, helping)
@@ -324,7 +347,7 @@ def context(blocks: int) -> int:
 
 
 #: The published sizes.
-PUBLISHED = tuple(partial(CoarSR, scale) for scale in (4, 2, 3, 8))
+PUBLISHED = tuple(partial(CoarSR, scale=scale) for scale in (4, 2, 3, 8))
 
 _SIGNS = {
     "gamma_rnn": 1,
