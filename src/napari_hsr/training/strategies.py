@@ -290,7 +290,7 @@ class _Stages:
             mean, each, preview = self.measure(self.start, 0)
             self.before = self.after = Measurement(mean, each)
             self.report(Measured(0, mean, each, preview, best=True))
-            for name in ORDER if auto else (self.recipe.strategy,):
+            for name in self._order():
                 if self.stop.is_set():
                     raise Cancelled
                 if name == "adapter":
@@ -310,6 +310,12 @@ class _Stages:
             self.steps,
             self.stopped,
         )
+
+    def _order(self) -> tuple[str, ...]:
+        if self.recipe.strategy != "auto":
+            return (self.recipe.strategy,)
+        # the adapter is a map between spectra of one pixel
+        return ORDER[1:] if self.recipe.finer else ORDER
 
     def _adapter(self) -> None:
         from napari_hsr.training.adapter import adapt
