@@ -2,10 +2,12 @@
 
 import json
 
+import numpy as np
 import pytest
 import torch
 
-from napari_hsr import load_model
+from napari_hsr import load_model, read, super_resolve
+from napari_hsr.inference import super_resolve_events
 from napari_hsr.models.architectures.coarsr import CoarSR
 from napari_hsr.models.card import FINER_IS_A_GUESS
 
@@ -54,17 +56,51 @@ def test_the_catalogue_tells_where_the_authors_publish(hsr, checkpoint):
 
 def test_photographs_are_refused_in_one_sentence(hsr, checkpoint, photograph, tmp_path):
     hsr("models", "import", checkpoint, "--name", "finer")
-    for command in (
-        ("predict", photograph(), "--model", "finer", "-o", tmp_path / "cube.mat"),
-        ("models", "measure", "finer"),
-    ):
-        status, _, noted = hsr(*command)
-        assert status != 0
-        assert "finer makes the pixels of a cube finer and cannot make a cube of a photograph." in (
-            noted
-        )
-        assert "Traceback" not in noted
+    status, _, noted = hsr("predict", photograph(), "--model", "finer", "-o", tmp_path / "cube.mat")
+    assert status != 0
+    assert "finer makes the pixels of a cube finer and cannot make a cube of a photograph." in noted
+    assert "Traceback" not in noted
     assert not (tmp_path / "cube.mat").exists()
+    status, _, noted = hsr("models", "measure", "finer", "--image", photograph())
+    assert status == 1
+    assert "photograph is an RGB photograph: super-resolution takes a spectral cube" in noted
+    assert len(noted.splitlines()) == 1
+    status, _, noted = hsr("models", "measure", "finer", "--input-encoding", "srgb")
+    assert (status, "the input encoding srgb cannot be stated" in noted) == (1, True)
+
+
+def test_what_lower_precisions_cost_goes_into_its_card(hsr, tmp_path, cube_file, monkeypatch):
+    from napari_hsr.inference import precision, precision_error
+
+    torch.manual_seed(0)
+    torch.save(CoarSR(8, 4, 1).state_dict(), tmp_path / "net.pth")
+    hsr("models", "import", tmp_path / "net.pth", "--name", "finer")
+    monkeypatch.setattr(precision_error, "COARSE_SIDE", 8)  # the chart needs more than that
+    status, said, noted = hsr("models", "measure", "finer", "--device", "cpu")
+    assert status == 0, noted
+    words = load_model("finer").card.precision_errors["bfloat16"].words()
+    assert words.endswith(
+        "measured on chart, brought down to 1/8, 15 × 20 pixels, 31 bands, on cpu"
+    )
+    assert f"finer in bfloat16: {words}" in said
+    assert words in " ".join(hsr("models", "show", "finer")[1].split())
+    status, said, _ = hsr("models", "measure", "finer", "--image", cube_file(), "--device", "cpu")
+    error = load_model("finer").card.precision_errors["bfloat16"]
+    assert (status, error.measured_on) == (0, "cube, 6 × 5 pixels, 31 bands, on cpu")
+    # taken by "auto" under the same rule as any other model's
+    monkeypatch.setattr(precision, "computes_bfloat16", lambda device: True)
+    cube = read(cube_file())
+    for enough, used in ((error.psnr_db - 1, "bfloat16"), (error.psnr_db + 1, "float32")):
+        monkeypatch.setattr(precision, "ENOUGH_DB", enough)
+        *_, result = super_resolve_events(cube, "finer", device="cpu")
+        assert result.precision == used
+        assert any(f"Computed in {used}: " in notice for notice in result.notices)
+    exact, lower = (
+        super_resolve(cube, "finer", precision=p, device="cpu").data.astype(float)
+        for p in ("float32", "bfloat16")
+    )
+    psnr = 10 * np.log10(np.abs(exact).max() ** 2 / np.mean((lower - exact) ** 2))
+    assert error.psnr_db == pytest.approx(psnr, abs=0.01)
 
 
 @pytest.mark.parametrize("action", ["import", "edit"])

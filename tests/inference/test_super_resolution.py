@@ -58,6 +58,19 @@ def test_it_is_what_the_network_says(cube, model, network):
     assert result.cube.provenance.model == "coarsr"
 
 
+@pytest.mark.parametrize(
+    ("scale", "blocks", "intended", "bands"),
+    [(2, 1, True, 28), (3, 2, False, 5), (8, 1, False, 5), (4, 2, True, 9)],
+)
+def test_in_tiles_it_equals_the_whole_at_any_scale_under_both_rules(scale, blocks, intended, bands):
+    torch.manual_seed(scale)
+    model = from_state_dict(CoarSR(scale, 6, blocks, intended).state_dict())
+    cube = Cube(np.random.default_rng(1).random((bands, 33, 47), np.float32))
+    whole, tiled = (last(cube, model, tile=tile).cube.data for tile in ("whole", 15))
+    assert whole.shape == (bands, 33 * scale, 47 * scale)
+    np.testing.assert_allclose(tiled, whole, rtol=0, atol=1e-5 * np.abs(whole).max())
+
+
 @pytest.mark.parametrize("tile", [11, 16])
 def test_in_tiles_it_equals_the_whole(cube, model, tile):
     whole, tiled = last(cube, model, tile="whole"), last(cube, model, tile=tile)
@@ -116,6 +129,22 @@ def test_the_input_stays_as_it_was_and_a_chain_keeps_its_history(cube, model):
     assert "back-projection" in steps[-1]
     assert chained.provenance.model == "mstpp"
     assert chained.provenance.extra["super_resolution"]["by"] == "coarsr"
+
+
+def test_a_cube_that_was_made_finer_already_is_told(cube, model):
+    first = last(cube, "bicubic-matlab", 2)
+    sentence = "scene bicubic-matlab ×2 was already made 2 times as fine, by bicubic-matlab"
+    assert sentence in last(first.cube, model).notices[0]
+    assert not any("already" in notice for notice in first.notices)
+    again = degrade(first.cube, 2)  # coarse once more: what was made finer is gone
+    assert not any("already" in notice for notice in last(again, model).notices)
+
+
+def test_a_back_projection_that_ends_above_its_tolerance_is_told(cube):
+    short = last(cube, "bicubic-matlab", 4, refine=True, tolerance=1e-9, iterations=2)
+    assert short.notices == (short.agreement.shortfall(),)
+    assert "after 2 passes" in short.notices[0]
+    assert last(cube, "bicubic-matlab", 4, refine=True, iterations=50).notices == ()
 
 
 def test_values_beyond_one_are_scaled_for_the_network_and_back(cube, model):

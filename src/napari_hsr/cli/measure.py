@@ -19,7 +19,10 @@ HELP = "measure the error of lower precisions against float32, and write it into
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", metavar="NAME", help="a model, or a safetensors file with a card")
     parser.add_argument(
-        "--image", metavar="PHOTO", help="the photograph to measure on (default: the sample)"
+        "--image",
+        metavar="IMAGE",
+        help="the photograph to measure on, or the cube for a model that makes pixels finer "
+        "(default: a sample)",
     )
     parser.add_argument(
         "--input-encoding",

@@ -177,6 +177,18 @@ def notices(cube: Cube, model: Model) -> tuple[str, ...]:
     return ()
 
 
+def finer_already(cube: Cube) -> str:
+    """A sentence where the cube's own pixels are finer than what was measured; else empty."""
+    made = cube.provenance.extra.get("super_resolution")
+    if not isinstance(made, dict) or not made.get("scale"):
+        return ""
+    return (
+        f"{cube.name} was already made {made['scale']} times as fine, by "
+        f"{made.get('by', 'another model')}: finer pixels yet are an estimate from an estimate; "
+        "where that was the target size, nothing more was to be done."
+    )
+
+
 def _default(scale: int | None) -> str:
     if scale is None:
         raise InputError("State a scale, such as 2, 3, 4 or 8, or a model.")

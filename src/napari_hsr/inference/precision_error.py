@@ -1,9 +1,10 @@
-"""How far a model's cubes in lower precisions are from those in float32, measured on a photograph."""
+"""How far a model's cubes in lower precisions are from those in float32, measured on an image."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
@@ -13,8 +14,8 @@ from napari_hsr.colour import decode_photograph_tile
 from napari_hsr.errors import InputError
 from napari_hsr.events import Progress
 from napari_hsr.inference import devices, run
-from napari_hsr.inference.source import as_photograph, check_task, why_not
-from napari_hsr.models.card import ModelCard, PrecisionError
+from napari_hsr.inference.source import as_photograph, why_not
+from napari_hsr.models.card import SUPER_RESOLUTION, ModelCard, PrecisionError
 from napari_hsr.models.library import load_model
 from napari_hsr.photograph import LINEAR_SRGB, Photograph
 
@@ -23,7 +24,12 @@ if TYPE_CHECKING:
 
     import torch
 
+    from napari_hsr.cube import Cube
     from napari_hsr.models.descriptor import Model
+
+#: Coarse pixels along each side of the cube that models for cubes are measured on; more where the
+#: chart that it is made of needs them.
+COARSE_SIDE = 64
 
 
 @dataclass(frozen=True)
@@ -47,7 +53,7 @@ class Measurement:
 
 def measure_events(
     model: Model | str | PathLike,
-    image: Photograph | np.ndarray | str | PathLike | None = None,
+    image: Photograph | Cube | np.ndarray | str | PathLike | None = None,
     *,
     encoding: str | None = None,
     device: str = "auto",
@@ -56,16 +62,19 @@ def measure_events(
 ) -> Iterator[Progress | Measurement]:
     """Measure what lower precisions cost, saying how far the work has come.
 
-    The photograph is reconstructed in the exact precision and in each lower one that the model
-    offers: bfloat16 on any device, float16 on a GPU.
+    The photograph is reconstructed, or the pixels of the cube are made finer, in the exact
+    precision and in each lower one that the model offers: bfloat16 on any device, float16 on a
+    GPU.
 
     Parameters
     ----------
     model : Model, str or path
         As for :func:`napari_hsr.load_model`.
-    image : Photograph, ndarray (height, width, 3), or path, optional
-        The sample photograph where there is none. For a model of one camera's raw values, which
-        no sample is, the sample's linear values stand in for them.
+    image : Photograph, Cube, ndarray, or path, optional
+        What the model takes: a photograph, (height, width, 3), or a cube, (bands, height, width).
+        By default the sample photograph. For a model of one camera's raw values, which no sample
+        is, the sample's linear values stand in for them. For a model that makes pixels finer, the
+        sample chart of measured reflectances, brought down by its scale.
     encoding, device, tile, cancel
         As for :func:`napari_hsr.reconstruct`.
 
@@ -79,7 +88,7 @@ def measure_events(
     Raises
     ------
     InputError
-        If the photograph does not fit the model, the model knows one precision only, or memory
+        If the image does not fit the model, the model knows one precision only, or memory
         gives out in some runs and not in others.
     Cancelled
         Soon after ``cancel`` is set.
@@ -88,15 +97,13 @@ def measure_events(
     model = load_model(model)
     torch_device = devices.resolve(device)
     lower, left_out = _to_measure(model, torch_device)
-    photograph, what = _photograph(image, model, encoding)
+    name, what, events = _work(image, model, encoding)
     exact, errors = None, {}
     precisions = (model.precisions[0], *lower)
     for number, precision in enumerate(precisions):
         result = None
-        for event in run.events(
-            photograph, model, device=device, tile=tile, precision=precision, cancel=cancel
-        ):
-            if isinstance(event, run.Result):
+        for event in events(device=device, tile=tile, precision=precision, cancel=cancel):
+            if not isinstance(event, Progress):
                 result = event
             elif event.total:
                 yield Progress(
@@ -109,9 +116,9 @@ def measure_events(
             continue
         if result.tiles != exact.tiles:
             raise InputError(
-                f"{photograph.name} was cut into {exact.tiles} tiles in {exact.precision} and "
+                f"{name} was cut into {exact.tiles} tiles in {exact.precision} and "
                 f"{result.tiles} in {precision}, as memory allowed, so that their results cannot "
-                "be compared: choose a smaller photograph, or state the tile."
+                "be compared: choose a smaller image, or state the tile."
             )
         where = f"{what}, on {_device_words(torch_device)}"
         found = difference(result.cube.data, exact.cube.data, where)
@@ -124,7 +131,7 @@ def measure_events(
 
 def measure(
     model: Model | str | PathLike,
-    image: Photograph | np.ndarray | str | PathLike | None = None,
+    image: Photograph | Cube | np.ndarray | str | PathLike | None = None,
     *,
     progress: Callable[[Progress], Any] | None = None,
     **options: Any,
@@ -209,9 +216,46 @@ def _to_measure(model: Model, device: torch.device) -> tuple[tuple[str, ...], di
     return rest, {"float16": "it is measured on a GPU only"}
 
 
+def _work(
+    image: Any, model: Model, encoding: str | None
+) -> tuple[str, str, Callable[..., Iterator[Any]]]:
+    """Name of the image to measure on, what it is in words, and what computes its cube."""
+    if model.task != SUPER_RESOLUTION:
+        photograph, what = _photograph(image, model, encoding)
+        return photograph.name, what, partial(run.events, photograph, model)
+    if encoding is not None:
+        raise InputError(
+            f"{model.name} takes cubes, not photographs: the input encoding {encoding} cannot be "
+            "stated."
+        )
+    from napari_hsr.inference.super_resolution import super_resolve_events
+
+    cube, what = _cube(image, model)
+    return cube.name, what, partial(super_resolve_events, cube, model)
+
+
+def _cube(image: Any, model: Model) -> tuple[Cube, str]:
+    """The cube to measure on, and what it is in words."""
+    from napari_hsr.inference import finer_pixels
+
+    made = ""
+    if image is None:
+        from napari_hsr import samples
+        from napari_hsr.resample import degrade
+
+        least = -(-120 // model.scale), -(-160 // model.scale)  # what the chart needs
+        size = tuple(model.scale * max(COARSE_SIDE, side) for side in least)
+        image = degrade(samples.chart(size=size)[0], model.scale)
+        image = image.replace(name="chart")
+        made = f", brought down to 1/{model.scale}"
+    cube = finer_pixels.as_cube(image)
+    finer_pixels.check_bands(cube, model)
+    height, width = cube.shape[1:]
+    return cube, f"{cube.name}{made}, {height} × {width} pixels, {cube.bands} bands"
+
+
 def _photograph(image: Any, model: Model, encoding: str | None) -> tuple[Photograph, str]:
     """The photograph to measure on, and what it is in words."""
-    check_task(model)
     taken = ""
     if image is None:
         from napari_hsr import samples

@@ -157,12 +157,19 @@ def super_resolve_events(
             cube, gain = refined.cube, refined.gain
         last = _holding(cube, coarse, scale, refine, device, how, cancel)
         agreement = yield from _shared(last, shares[3], 1.0)
-    cube = agreement.cube if isinstance(agreement, Refinement) else cube
+    found = [
+        finer_pixels.finer_already(coarse),
+        *coarse.notices,
+        *made.notices,
+        *(half.notices if half is not None else ()),
+    ]
+    if isinstance(agreement, Refinement):
+        cube = agreement.cube
+        found.append(agreement.shortfall())
     name = _title(coarse, way, scale)
-    found = (*coarse.notices, *made.notices, *(half.notices if half is not None else ()))
     cube = cube.replace(
         name=f"{name} refined" if refine else name,
-        notices=tuple(dict.fromkeys(found)),
+        notices=tuple(dict.fromkeys(filter(None, found))),
         _value_range=cube.value_range,
     )
     facts = {"by": way.name, "scale": scale, "refined_by": refine}

@@ -110,17 +110,21 @@ def refine_events(
         _value_range=finite_range(data),
     )
     yield Progress(work.total_steps, work.total_steps, "Done")
-    yield Refinement(
+    found = Refinement(
         cube=cube,
         residual=residual,
         before=work.before,
         history=tuple(history),
         relative=work.relative(rms),
         stopped=stopped,
+        tolerance=float(tolerance),
         scale=scale,
         degradation=kind.name,
         seconds=time.perf_counter() - start,
     )
+    if found.shortfall():
+        cube.notices = (*cube.notices, found.shortfall())
+    yield found
 
 
 def refine(
@@ -153,7 +157,8 @@ def refine(
         that passes get smaller as spectra agree. Either is lowered where a pass would raise the
         residual.
     tolerance : float
-        It ends when the residual's root mean square falls to this share of the coarse cube's.
+        It ends when the residual's root mean square falls to this share of the coarse cube's,
+        or before, when a pass would not lower it; the cube's notices say so if it stays above.
     iterations : int
         The most passes.
     progress : callable, optional

@@ -11,6 +11,10 @@ if TYPE_CHECKING:
     from napari_hsr.cube import Cube
 
 
+#: The residual counted anew may lie so much above the one that the passes counted.
+_SLACK = 1.05
+
+
 @dataclass(frozen=True)
 class Pass:
     """The state after so many passes.
@@ -74,6 +78,8 @@ class Refinement:
         Root mean square of the final residual, counted anew from the cube, over that of y.
     stopped : str
         Why it ended: ``"tolerance"``, ``"iterations"`` or ``"no further"``.
+    tolerance : float
+        Which share it was to fall to.
     scale : int
     degradation : str
         Name of D.
@@ -86,6 +92,7 @@ class Refinement:
     history: tuple[Pass, ...]
     relative: float
     stopped: str
+    tolerance: float
     scale: int
     degradation: str
     seconds: float
@@ -102,4 +109,21 @@ class Refinement:
         return (
             f"Back-projection with {self.degradation}, {times}: residual on the coarse grid "
             f"{first.rms:.3g} → {last.rms:.3g} (RMS), angle {first.angle:.3g}° → {last.angle:.3g}°"
+        )
+
+    def shortfall(self) -> str:
+        """A sentence where the residual stayed above the tolerance; empty where it did not.
+
+        A tolerance of 0 asks for as many passes as there may be, and none is missed.
+        """
+        if not self.tolerance or self.relative <= _SLACK * self.tolerance:
+            return ""
+        times = "1 pass" if self.passes == 1 else f"{self.passes} passes"
+        why = {
+            "no further": " and no further pass would lower it",
+            "tolerance": ", which is the rounding of float32",
+        }.get(self.stopped, "")
+        return (
+            f"The back-projection ended after {times} with a residual of {self.relative:.2g} of the "
+            f"coarse cube's values, above the tolerance of {self.tolerance:.2g}{why}."
         )

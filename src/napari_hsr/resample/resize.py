@@ -165,6 +165,9 @@ def degrade(cube: Cube, scale: int, kind: str | Kind = "bicubic-matlab") -> Cube
     data = np.empty((cube.bands, height, width), np.float32)
     for bands, rows in way.parts(cube.bands):
         data[bands, rows] = down_part(way, cube, bands, rows)
+    if "super_resolution" in cube.provenance.extra:  # what it says of finer pixels ends here
+        kept = {k: v for k, v in cube.provenance.extra.items() if k != "super_resolution"}
+        cube = cube.replace(provenance=replace(cube.provenance, extra=kept))
     return _made(cube, data, scale, f"Degraded to 1/{scale} by {kind.words(scale)}.", "degraded")
 
 

@@ -36,6 +36,18 @@ def test_equal_to_the_exact_module(parity, small, scale, size):
     assert parity.relative_error(found, model.module(image)) <= 1e-5
 
 
+@pytest.mark.parametrize("rule", [False, True])
+@pytest.mark.parametrize(
+    ("scale", "width", "blocks"), [(2, 32, 1), (3, 16, 2), (4, 16, 1), (8, 16, 2)]
+)
+def test_equal_at_other_widths_and_an_odd_size(parity, scale, width, blocks, rule):
+    model = coarsr.load(
+        parity.as_trained(shapes_of(lambda: coarsr.CoarSR(scale, width, blocks, rule)))
+    )
+    image = parity.seeded_input(17, (1, 5, 33, 47))
+    assert parity.relative_error(prepared(model, "float32")(image), model.module(image)) <= 1e-5
+
+
 @pytest.mark.parametrize("bands", [5, 28, 128])
 @pytest.mark.parametrize("rule", [False, True])
 def test_equal_for_any_number_of_bands(parity, small, bands, rule):
@@ -104,10 +116,14 @@ def test_the_exact_module_is_left_as_it_is(parity, small):
     assert all(torch.equal(v, before[k]) for k, v in model.module.state_dict().items())
 
 
-@pytest.mark.parametrize(("scale", "blocks"), [(2, 1), (3, 1), (4, 2), (8, 1)])
-def test_context_is_how_far_a_pixel_reaches(small, scale, blocks):
+@pytest.mark.parametrize(
+    ("scale", "blocks", "width"),
+    [(2, 1, 8), (3, 1, 8), (4, 2, 8), (8, 1, 8), (4, 2, 16), (2, 1, 32)],
+)
+def test_context_is_how_far_a_pixel_reaches(parity, scale, blocks, width):
     """By gradients, exactly: from the finer pixels of one coarse pixel to all coarse ones."""
-    model = small(scale, blocks=blocks)
+    shapes = shapes_of(lambda: coarsr.CoarSR(scale, width, blocks))
+    model = coarsr.load(parity.as_trained(shapes, 3))
     module = _positive(model.module)
     side = 2 * model.context + 5
     middle = side // 2
