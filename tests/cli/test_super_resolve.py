@@ -3,7 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_hsr import read, super_resolve
+from napari_hsr import Cube, read, super_resolve
+from napari_hsr.io import write
 
 
 def test_a_baseline_refined_equals_the_python_api(hsr, cube_file, tmp_path):
@@ -71,6 +72,27 @@ def test_a_folder_of_cubes_and_a_bad_one_among_them(hsr, cube_file, photograph, 
     assert "is an RGB photograph" in warned
     written = sorted(path.name for path in (tmp_path / "out").iterdir())
     assert written == ["a_bicubic-opencv_x2.h5", "b_bicubic-opencv_x2.h5"]
+
+
+def test_a_cube_with_nan_and_one_made_finer_already(hsr, cube_file, tmp_path):
+    broken = read(cube_file("broken.mat"))
+    values = np.array(broken.data)
+    values[4, 2, 3] = np.nan
+    write(Cube(values, broken.wavelengths), tmp_path / "broken.mat")
+    options = ("--scale", 2, "--model", "bicubic-matlab")
+    status, _, warned = hsr(
+        "super-resolve", tmp_path / "broken.mat", "-o", tmp_path / "no.mat", *options
+    )
+    assert status == 1
+    (said,) = [line for line in warned.splitlines() if "error" in line]
+    assert "NaN or infinite, the first in band 5 at row 3, column 4" in said
+    assert "Traceback" not in warned
+    assert not (tmp_path / "no.mat").exists()
+    once, twice = tmp_path / "once.mat", tmp_path / "twice.mat"
+    hsr("super-resolve", cube_file("scene.mat"), "-o", once, *options)
+    status, _, warned = hsr("super-resolve", once, "-o", twice, *options)
+    assert status == 0
+    assert "was already made 2 times as fine, by bicubic-matlab" in " ".join(warned.split())
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from dataclasses import replace
 
@@ -191,6 +192,7 @@ def test_bad_input_in_one_sentence(cube, model, tmp_path):
     broken.data[3, 4, 5] = np.nan
     for image, way, scale, sentence in (
         (photo, model, None, "photo.png is an RGB photograph"),
+        (photo.data, model, None, r"array of shape \(6, 6, 3\) looks like an RGB image"),
         (few, model, None, "few has 4 bands"),
         (few, "bicubic-matlab", 2, "few has 4 bands"),
         (cube, model, 2, "coarsr makes pixels 4 times as fine, not 2"),
@@ -201,7 +203,7 @@ def test_bad_input_in_one_sentence(cube, model, tmp_path):
         (cube, None, 16, "no model at hand that makes pixels 16 times as fine"),
         (cube, None, None, "State a scale"),
     ):
-        assert sentence in finer_pixels.why_not(image, way, scale)
+        assert re.search(sentence, finer_pixels.why_not(image, way, scale))
         with pytest.raises(InputError, match=sentence):
             super_resolve(image, way, scale)
     for way in (model, "bicubic-matlab"):

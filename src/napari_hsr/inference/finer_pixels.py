@@ -34,7 +34,7 @@ def as_cube(image: Any) -> Cube:
     Raises
     ------
     InputError
-        If it is a photograph, or has fewer than :data:`LEAST_BANDS` bands.
+        If it is a photograph, or an array like one, or has fewer than :data:`LEAST_BANDS` bands.
     """
     if isinstance(image, (str, PathLike)):
         from napari_hsr.io import read
@@ -46,7 +46,13 @@ def as_cube(image: Any) -> Cube:
             "be reconstructed from it first."
         )
     if not isinstance(image, Cube):
-        image = Cube(np.asarray(image), name="array")
+        image = np.asarray(image)
+        if image.dtype.kind == "u" and image.ndim == 3 and image.shape[-1] in (3, 4):
+            raise InputError(
+                f"The array of shape {image.shape} looks like an RGB image: super-resolution takes "
+                "a spectral cube, (bands, height, width)."
+            )
+        image = Cube(image, name="array")
     if image.bands < LEAST_BANDS:
         bands = "1 band" if image.bands == 1 else f"{image.bands} bands"
         raise InputError(
