@@ -16,6 +16,7 @@ from threading import Event
 from typing import TYPE_CHECKING
 
 from napari_hsr.errors import Cancelled, FileError, InputError
+from napari_hsr.models import load_model
 from napari_hsr.training import cache, hardware, measure, networks, result
 from napari_hsr.training.coarse_patches import CoarsePatches
 from napari_hsr.training.draws import Draws
@@ -151,6 +152,8 @@ def prepare(
         If ``stop`` was set.
     """
     measure.check(recipe)
+    if recipe.model.start is not None:
+        load_model(recipe.model.start)  # what is wrong with it is told before images are read
     if findings is None:
         findings = inspect(recipe, report, stop, keep=True)
     findings.check()

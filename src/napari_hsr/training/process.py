@@ -147,7 +147,7 @@ class Run:
 
     def kill(self, seconds: float = 5.0) -> None:
         """End it now, with all its helpers; what was saved stays."""
-        process = self._process(read_state(self.output))
+        process = process_of(read_state(self.output))
         if process is None and (started := _started.get(self.output)) is not None:
             started.kill()
             started.wait(seconds)
@@ -180,23 +180,10 @@ class Run:
             return False
         process = _reap(self.output)
         if state.pid is not None:
-            return self._process(state) is not None
+            return process_of(state) is not None
         if process is not None:
             return process.returncode is None
         return state.status == "starting" and time.time() - state.started < START_SECONDS
-
-    def _process(self, state: State | None):
-        """The psutil process that wrote the state, None if it is gone."""
-        import psutil
-
-        if state is None or state.pid is None:
-            return None
-        try:
-            process = psutil.Process(state.pid)
-            same = abs(process.create_time() - state.created) <= CREATED_WITHIN
-            return process if same and process.status() != psutil.STATUS_ZOMBIE else None
-        except psutil.NoSuchProcess:
-            return None
 
 
 def command(output: Path, resume: bool = False) -> list[str]:
@@ -274,6 +261,20 @@ def _launch(run: Run, state: State, words: list[str]) -> Run:
             **detached(),
         )
     return run
+
+
+def process_of(state: State | None):
+    """The psutil process that wrote a state; None if it is gone."""
+    import psutil
+
+    if state is None or state.pid is None:
+        return None
+    try:
+        process = psutil.Process(state.pid)
+        same = abs(process.create_time() - state.created) <= CREATED_WITHIN
+        return process if same and process.status() != psutil.STATUS_ZOMBIE else None
+    except psutil.NoSuchProcess:
+        return None
 
 
 def kill_family(pid: int, seconds: float = 5.0) -> None:

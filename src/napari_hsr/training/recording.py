@@ -6,13 +6,14 @@ command line or the panel, so that any of them can look on, resume, and tell why
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_hsr.errors import Cancelled, HSRError, InputError
 from napari_hsr.training.events import Event, Failed, Finished, Notice, Report, Stopped
-from napari_hsr.training.journal import RECIPE, Journal, has_checkpoint, holds_a_run
+from napari_hsr.training.journal import RECIPE, Journal, has_checkpoint, holds_a_run, read_state
 
 if TYPE_CHECKING:
     from napari_hsr.training.recipe import Recipe
@@ -51,12 +52,14 @@ def recorded(
     Raises
     ------
     InputError
-        If the folder holds a training that would be begun anew, or memory ran out.
+        If another process trains in the folder, or it holds a training that would be begun
+        anew, or memory ran out.
     FileError
         If the folder cannot be written to.
     HSRError
         If a package that only training needs is missing; and what ``work`` raises.
     """
+    _check_nobody_trains(output)
     if not resume and holds_a_run(output):
         raise InputError(
             f"{output} holds a training already: --resume goes on with it, another --output "
@@ -77,6 +80,20 @@ def recorded(
         raise
     finally:
         journal.close()
+
+
+def _check_nobody_trains(output: Path) -> None:
+    """Two processes that write the same checkpoints would leave neither's."""
+    from napari_hsr.training.process import process_of
+
+    state = read_state(output)
+    if state is None or state.status not in ("starting", "running"):
+        return
+    if state.pid != os.getpid() and process_of(state) is not None:
+        raise InputError(
+            f"{output} is being trained already, by the process {state.pid}: wait for it, or stop "
+            "it first."
+        )
 
 
 def _done(
