@@ -2,6 +2,8 @@
 
     python training/bundled.py mstpp-d700 --data CAVE --cameras camera_sensitivities.csv
     python training/bundled.py mstpp-photo --data CAVE --cameras camera_sensitivities.csv
+    python training/bundled.py coarsr-x4 --data CAVE
+    python training/bundled.py coarsr-x2 --data CAVE
 
 ``CAVE`` holds ``train/`` and ``val/``, each with scene folders in the original layout or with
 packed ``.npz`` scenes. The camera table has the columns camera, wavelength_nm, R, G, B. Weights
@@ -38,10 +40,12 @@ SEEN = {
     "without noise",
     "mstpp-photo": "photographs simulated with 46 measured cameras and mixtures of them, seven "
     "kinds of light, random exposure, noise, 8 bits and JPEG",
+    "coarsr-x4": "made four times as coarse by MATLAB's bicubic imresize",
+    "coarsr-x2": "made twice as coarse by MATLAB's bicubic imresize",
 }
 
 
-def recipe_for(name: str, data: Path, cameras: Path, extra: list[str]) -> Recipe:
+def recipe_for(name: str, data: Path, cameras: Path | None, extra: list[str]) -> Recipe:
     """The recipe of a bundled network with its data, cameras and held-out photographs."""
     recipe = read_recipe(
         HERE / f"{name}.yaml",
@@ -51,6 +55,8 @@ def recipe_for(name: str, data: Path, cameras: Path, extra: list[str]) -> Recipe
         "data_statement": DATA.format(seen=SEEN[name]),
         "licence": "BSD-3-Clause; trained on CAVE, which is made available to the research community",
     }
+    if recipe.finer:
+        return recipe.model_copy(update=update)
     if name == "mstpp-d700":
         camera = recipe.camera.model_copy(update={"cameras": (f"{cameras}:Nikon_D700",)})
     else:
@@ -73,12 +79,15 @@ def main() -> None:
     )
     parser.add_argument("name", choices=sorted(SEEN))
     parser.add_argument("--data", type=Path, required=True, help="folder of train/ and val/")
-    parser.add_argument("--cameras", type=Path, required=True, help="table of sensitivities")
+    parser.add_argument("--cameras", type=Path, help="table of sensitivities, for mstpp-…")
     parser.add_argument("--output", type=Path, help="folder of the run (default: runs/NAME)")
     parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint")
     parser.add_argument("--set", nargs="+", default=[], help="settings of the recipe: key=value")
     args = parser.parse_args()
-    recipe = recipe_for(args.name, args.data.absolute(), args.cameras.absolute(), args.set)
+    if args.cameras is None and args.name.startswith("mstpp"):
+        parser.error(f"{args.name} needs --cameras")
+    cameras = args.cameras and args.cameras.absolute()
+    recipe = recipe_for(args.name, args.data.absolute(), cameras, args.set)
     output = (args.output or Path("runs") / args.name).absolute()
     speaker = Speaker()
     end = fit.train(recipe, output, speaker, threading.Event(), resume=args.resume)
