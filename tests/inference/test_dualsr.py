@@ -12,6 +12,7 @@ import torch
 from napari_hsr import Cube, super_resolve
 from napari_hsr.errors import HSRError, InputError
 from napari_hsr.inference import FinerResult, finer_pixels, refining, super_resolve_events
+from napari_hsr.inference.finer_estimation import estimate
 from napari_hsr.inference.super_resolution import Options
 from napari_hsr.models import from_state_dict, import_checkpoint
 from napari_hsr.models.architectures.coarsr import CoarSR
@@ -153,3 +154,13 @@ def test_both_calls_have_the_same_options():
         for name, p in known.items()
         if p.kind is p.KEYWORD_ONLY and name not in ("progress", "cancel")
     }
+
+
+@pytest.mark.parametrize("refine", [False, True, "back-projection", "dualsr"])
+def test_what_it_takes_is_estimated(models, refine):
+    shape, way = (31, 512, 512), models[4]
+    found = estimate(shape, way, 4, refine=refine, device="cpu")
+    plain = estimate(shape, way, 4, device="cpu")
+    second = 31 * 1024 * 1024 * 4  # the result at half the scale stays until both are joined
+    assert found.bytes_output == 4 * second
+    assert (found.bytes_working >= plain.bytes_working + second) == (refine == "dualsr")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from math import prod
 from typing import TYPE_CHECKING
 
-from napari_hsr.inference import devices, estimation
+from napari_hsr.inference import devices, estimation, refining
 from napari_hsr.inference.enlarging import sized_for
 from napari_hsr.inference.estimation import Estimate, size_text
 from napari_hsr.resample import Kind
@@ -60,7 +60,7 @@ def estimate(
     way: Model | Kind,
     scale: int,
     *,
-    refine: bool = False,
+    refine: bool | str = False,
     device: str = "auto",
     tile: int | str = "auto",
     precision: str = "auto",
@@ -89,11 +89,17 @@ def estimate(
         network = estimation.estimate(
             (height, width), sized_for(way, bands), tile, precision, device=device
         )
+    refined_by = refining.find(refine)
+    passes = refined_by == refining.BACK_PROJECTION
     part = min(4 * prod(shape), max(PART_BYTES, 4 * shape[2]))
-    agreeing = _HELD[refine] * 4 * prod(coarse_shape) + _PARTS * part
+    agreeing = _HELD[passes] * 4 * prod(coarse_shape) + _PARTS * part
+    computing = network.bytes_working if network else 0
+    if refined_by == refining.DUALSR:  # the result at half the scale stays; FineSR is in doubles
+        half = prod(shape)
+        computing = half + max(computing, 2 * _PARTS * part + 6 * prod(shape[1:]))
     return FinerEstimate(
         shape=shape,
         bytes_output=4 * prod(shape),
-        bytes_working=max(agreeing, network.bytes_working if network else 0),
+        bytes_working=max(agreeing, computing),
         tiles=network.tiles if network else 0,
     )
