@@ -215,6 +215,7 @@ def test_stopped_and_resumed_it_is_the_same_model(pairs, cached, tmp_path):
     assert end.step in (4, 5)
     assert end.resume.endswith(f"--output {tmp_path / 'run'} --resume")
     assert not (tmp_path / "run" / "mine.safetensors").exists()
+    assert (tmp_path / "run" / "log.csv").read_text().startswith("step,loss,")
     end, heard = run(given, tmp_path / "run", resume=True)
     assert isinstance(end, Finished)
     assert heard.of(Step)[0].step in (5, 6)

@@ -322,6 +322,7 @@ def test_logs_for_tensorboard_and_nothing_said_by_lightning(tmp_path, capfd, rec
     logs.Reload()
     assert {"loss", "learning_rate", "l1", "mrae"} <= set(logs.Tags()["scalars"])
     assert logs.Scalars("loss")[-1].step == 10
+    assert [scalar.step for scalar in logs.Scalars("held_out/psnr_db")] == [4, 8, 10]
     assert not (tmp_path / "lightning_logs").exists()
 
 

@@ -116,7 +116,7 @@ class Training:
             resume=self.resume,
             trained=trained,
             images=self.hashes,
-            log=self.output,
+            log=self.output / "tensorboard" / part,
         )
 
 

@@ -13,6 +13,7 @@ from napari_hsr.training.events import Step
 from napari_hsr.training.trainer import Signals
 
 if TYPE_CHECKING:
+    from napari_hsr.training.events import Figures
     from napari_hsr.training.gradient import Run
     from napari_hsr.training.module import TrainingModule
 
@@ -102,6 +103,9 @@ class Follow(Callback):
             self.keep_optimiser(trainer)
         if due:
             run.measure_now()
+            if state.measured == state.step:
+                figures = {f"held_out/{key}": value for key, value in run.figures.items()}
+                self._log(trainer, figures)
         if save and not due:
             run.save()
 
@@ -133,9 +137,12 @@ class Follow(Callback):
             hardware.memory(run.place),
         )
         run.report(event)
-        if trainer.logger is not None:
-            trainer.logger.log_metrics({"loss": mean, "learning_rate": rate, **terms}, state.step)
+        self._log(trainer, {"loss": mean, "learning_rate": rate, **terms})
         self.reported = now
+
+    def _log(self, trainer: Trainer, values: Figures) -> None:
+        if trainer.logger is not None:
+            trainer.logger.log_metrics(values, self.run.state.step)
 
 
 def _on_cpu(value: Any) -> Any:

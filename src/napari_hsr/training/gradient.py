@@ -75,7 +75,7 @@ class Run:
     images : pair of mappings
         Images trained on and held out, with the SHA-256 of their files.
     log : Path, optional
-        Folder of TensorBoard's; None: that of ``folder``.
+        TensorBoard's; None: ``tensorboard`` beside ``folder``.
 
     Raises
     ------
@@ -105,7 +105,8 @@ class Run:
     ):
         self.recipe, self.model, self.batches, self.measure = recipe, model, batches, measure
         self.report, self.stop, self.folder, self.images = report, stop, folder, images
-        self.log = log or folder.parent
+        self.log = log or folder.parent / "tensorboard"
+        self.figures: Figures = {}  # of the held-out images, measured last
         self.place = hardware.place(recipe)
         self.identity = standing.identity(recipe, images)
         self.network = self._network(trained)
@@ -345,6 +346,7 @@ class Run:
         best = (
             choose == "last" or not state.best_file or better(mean, state.best_mean or None, choose)
         )
+        self.figures = mean
         state.measured = state.step
         if state.step == 0:
             state.start_mean, state.start_images = mean, images

@@ -8,12 +8,22 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari_hsr.errors import Cancelled, HSRError, InputError
+from napari_hsr.errors import Cancelled, FileError, HSRError, InputError
+from napari_hsr.io.atomic import replacing
 from napari_hsr.training.events import Event, Failed, Finished, Notice, Report, Stopped
-from napari_hsr.training.journal import RECIPE, Journal, has_checkpoint, holds_a_run, read_state
+from napari_hsr.training.history import History
+from napari_hsr.training.journal import (
+    EVENTS,
+    RECIPE,
+    Journal,
+    has_checkpoint,
+    holds_a_run,
+    read_state,
+)
 
 if TYPE_CHECKING:
     from napari_hsr.training.recipe import Recipe
@@ -71,6 +81,7 @@ def recorded(
         journal(event)
         report(event)
 
+    end = None
     try:
         end = _done(work, recipe, output, tell, resume)
         journal(end)
@@ -80,6 +91,8 @@ def recorded(
         raise
     finally:
         journal.close()
+        if not (isinstance(end, Finished) and end.directory):  # it lies beside the model
+            _write_table(output)
 
 
 def _check_nobody_trains(output: Path) -> None:
@@ -94,6 +107,16 @@ def _check_nobody_trains(output: Path) -> None:
             f"{output} is being trained already, by the process {state.pid}: wait for it, or stop "
             "it first."
         )
+
+
+def _write_table(output: Path) -> None:
+    """``log.csv`` of a training that made no model: what it came to can still be looked at."""
+    history = History.read(output / EVENTS)
+    if not (history.steps or history.measured):
+        return
+    # A full disk was told when it was met.
+    with suppress(OSError, FileError), replacing(output / "log.csv") as temporary:
+        temporary.write_text(history.csv(), encoding="utf-8", newline="")
 
 
 def _done(

@@ -67,7 +67,7 @@ def make(
         Of a step, on this process.
     follow : Callback
     log : Path
-        The folder that TensorBoard's is made in.
+        TensorBoard's folder.
     """
     return Trainer(
         accelerator="gpu" if place.device.type == "cuda" else place.device.type,
@@ -81,7 +81,7 @@ def make(
         gradient_clip_val=recipe.optimiser.clip or None,
         callbacks=[follow],
         logger=_logger(recipe, place, log),
-        default_root_dir=log,
+        default_root_dir=log.parent,
         limit_val_batches=0,
         num_sanity_val_steps=0,
         enable_checkpointing=False,
@@ -116,7 +116,7 @@ def _logger(recipe: Recipe, place: Place, log: Path) -> Any:
         return False
     from lightning.pytorch.loggers import TensorBoardLogger
 
-    return TensorBoardLogger(log, name="", version="tensorboard")
+    return TensorBoardLogger(log.parent, name="", version=log.name)
 
 
 @contextmanager
