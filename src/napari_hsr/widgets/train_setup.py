@@ -45,9 +45,9 @@ FEW_IMAGES = (
     "A model trained on a few images is a model for images like these: the same kind of objects, "
     "light and camera. Judge it by images that it was not trained on."
 )
-#: Settings that stand in front, or are the same always.
+#: Settings that stand in front, or are the same always: the panel trains for photographs.
 IN_FRONT = {
-    *("name", "task", "strategy", "model", "schedule.minutes"),
+    *("name", "task", "coarse", "strategy", "model", "schedule.minutes"),
     *("data.folder", "data.pairs", "data.simulate"),
 }
 

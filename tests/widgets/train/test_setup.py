@@ -45,6 +45,13 @@ def test_it_says_what_is_missing_and_what_the_user_must_know(panel):
     assert "images like these" in said
 
 
+def test_the_settings_that_it_begins_with_are_a_recipe(panel):
+    recipe, faults = faults_of(panel.setup.content())
+    assert not faults
+    assert recipe.task == "rgb-to-cube"
+    assert recipe.coarse is None
+
+
 def test_a_folder_is_looked_at_by_itself(ready, found, tmp_path):
     assert found.recipe.data.folder == tmp_path / "images"
     assert ready.start_button.isEnabled()
