@@ -233,12 +233,12 @@ _ALL = (
     ),
     Protocol(
         "dualsr",
-        "DualSR and MCNet, their evaluation program.",
+        "DualSR and MCNet, the functions of their evaluation program.",
         ("psnr", "sam", "ssim"),
-        clip="prediction",
         psnr_of_equal=100.0,
         sam=SamRule(zeros="filled"),
-        remarks="The MATLAB program of DualSR's second half clips nothing and fills no zeros.",
+        remarks="CoarSR's program cuts predictions to 0..1 before it calls them; that of DualSR's "
+        "second half, FineSR, cuts nothing and fills no zeros.",
     ),
     Protocol(
         "sspsr",
