@@ -22,6 +22,9 @@ from napari_hsr.cli.train_stop import asked_to_stop
 from napari_hsr.cli.train_words import Speaker, step_words, words
 from napari_hsr.cube import Wavelengths
 from napari_hsr.errors import InputError
+from napari_hsr.models.architectures.coarsr import CoarSR
+from napari_hsr.models.checkpoint import save_model
+from napari_hsr.models.registry import from_state_dict
 from napari_hsr.training import process
 from napari_hsr.training.events import (
     Began,
@@ -119,6 +122,17 @@ def test_what_the_command_line_says_comes_before_the_recipe(hsr, engine, recipe,
     assert given.data.folder == tmp_path / "images"
     assert given.model.start == "other"
     assert (given.schedule.steps, given.seed, given.batch.size) == (7, 3, 2)
+
+
+def test_a_start_that_makes_cubes_finer_has_a_recipe_of_its_own(hsr, engine, tmp_path):
+    torch.manual_seed(0)
+    weights = CoarSR(scale=2, width=4, blocks=1).state_dict()
+    start = save_model(tmp_path / "mine.safetensors", weights, from_state_dict(weights).card)
+    status, _, err = hsr("train", "--start", start, "--output", tmp_path / "run")
+    assert status == 0, err
+    ((given, _, _),) = engine.calls
+    assert (given.task, given.coarse.scale) == ("super-resolution", 2)
+    assert given.model.start == str(start)
 
 
 def test_a_failure_is_one_sentence_status_1_and_an_event(hsr, engine, recipe, tmp_path):
@@ -266,7 +280,7 @@ def row(name, problem="", **changes):
 def found(monkeypatch, engine):
     """What the inspection finds; ``found.obstacle`` is why training cannot start."""
     rows = [row("a"), row("b", rgb="", rgb_range=None), row("c", held_out=True)]
-    state = SimpleNamespace(rows=rows, obstacle=None)
+    state = SimpleNamespace(rows=rows, obstacle=None, notices=())
 
     def check():
         if state.obstacle:
@@ -281,6 +295,7 @@ def found(monkeypatch, engine):
             held_out=[r for r in state.rows if r.held_out],
             problems=[r for r in state.rows if r.problem],
             decoded_bytes=65_000_000,
+            notices=state.notices,
             check=check,
         )
 
@@ -311,6 +326,8 @@ def test_a_dry_run_shows_the_problems_and_fails_with_the_obstacle(hsr, found, re
     assert status == 1
     assert "a: It is 3 pixels wider" in out
     assert "note: b: It looks linear." in err
+    found.notices = (Notice("b: It looks linear.", True),)  # said already, while it was looked at
+    assert "note: b" not in hsr("train", recipe, "--dry-run")[2]
     assert err.endswith("error: One image is left: add one.\n")
     status, out, _ = hsr("train", recipe, "--dry-run", "--json")
     assert status == 1

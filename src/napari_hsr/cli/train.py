@@ -27,6 +27,8 @@ HELP = "train a model on your own images, or improve one"
 _FOLDER_VARIABLE = "NAPARI_HSR_RUN"
 #: The packaged recipe that is taken when none is named.
 DEFAULT_RECIPE = "fine-tune"
+#: Where ``--start`` names a model that makes cubes finer.
+FINER_RECIPE = "fine-tune-finer"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -105,7 +107,16 @@ def _recipe(args: argparse.Namespace) -> Recipe:
         if not folder.is_dir():
             raise FileError(args.data, "there is no such folder")
         overrides += [f"data.folder={json.dumps(str(folder))}"]
-    return read_recipe(args.recipe or DEFAULT_RECIPE, [*overrides, *args.set])
+    recipe = args.recipe
+    if recipe is None and args.start:
+        from napari_hsr.models import card_of
+        from napari_hsr.models.card import SUPER_RESOLUTION
+
+        card = card_of(args.start)
+        if card.task == SUPER_RESOLUTION:
+            recipe = FINER_RECIPE
+            overrides += [f"coarse.scale={card.scale}"]
+    return read_recipe(recipe or DEFAULT_RECIPE, [*overrides, *args.set])
 
 
 # --- a training ----------------------------------------------------------------------------

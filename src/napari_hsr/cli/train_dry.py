@@ -45,10 +45,11 @@ def dry_run(recipe: Recipe, as_json: bool) -> int:
 
 def _say(recipe: Recipe, findings, estimate) -> None:
     print_table(*table_of(findings))
+    told = "\n".join(notice.text for notice in findings.notices)  # while they were looked at
     for row in findings.rows:
         if row.problem:
             print(f"{row.name}: {row.problem}")
-        note(row.warnings, about=row.name)
+        note((text for text in row.warnings if text not in told), about=row.name)
     print()
     nm = findings.wavelengths
     print_pairs(
