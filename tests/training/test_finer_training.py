@@ -219,8 +219,10 @@ def test_what_cannot_be_trained_is_one_sentence(cubes, cached, tmp_path, changes
 
 def test_a_model_of_another_scale_is_refused(cubes, cached, tmp_path, run):
     output, _, _ = run
-    settings = recipe(cubes, cached, model={"start": str(output)}, coarse={"scale": 4}, batch={"patch": 8})
-    with pytest.raises(HSRError, match="2 times as fine, but the recipe sets coarse.scale: 4"):
+    settings = recipe(
+        cubes, cached, model={"start": str(output)}, coarse={"scale": 4}, batch={"patch": 8}
+    )
+    with pytest.raises(HSRError, match=r"2 times as fine, but the recipe sets coarse\.scale: 4"):
         train(settings, tmp_path / "run")
 
 
