@@ -9,11 +9,11 @@ from napari_hsr import colour
 from napari_hsr.cube import Cube
 from napari_hsr.errors import InputError, ModelError
 from napari_hsr.models.descriptor import AsIs
-from napari_hsr.models.rules import Maximum, MinMax, Statistics, Symmetric
+from napari_hsr.models.rules import Maximum, Mean, MinMax, Statistics, Symmetric
 from napari_hsr.photograph import Photograph
 from napari_hsr.training import cache
 from napari_hsr.training.inspect import inspect
-from napari_hsr.training.patches import ModelInput, Patches, undone
+from napari_hsr.training.patches import ModelInput, Patches, _extremes, _with_mean, undone
 
 from .data_files import GRID, recipe, seen, spectra
 
@@ -162,7 +162,7 @@ def test_photographs_come_in_the_models_encoding(images):
     assert np.abs(xyz.inputs - linear.inputs).max() > 0.01
 
 
-@pytest.mark.parametrize("rule", [MinMax(), Maximum()])
+@pytest.mark.parametrize("rule", [MinMax(), Maximum(), Mean()])
 def test_the_rule_is_measured_on_the_whole_photograph(images, rule):
     train = images("srgb")
     settings = recipe(augmentation=PLAIN)
@@ -172,7 +172,7 @@ def test_the_rule_is_measured_on_the_whole_photograph(images, rule):
     for name, before, after in zip(plain.names, plain.inputs, ruled.inputs, strict=True):
         statistics = rule.measure(iter([whole[name]]))
         expected = rule.apply(before.transpose(1, 2, 0), statistics).transpose(2, 0, 1)
-        np.testing.assert_allclose(after, expected, atol=1e-6)
+        np.testing.assert_allclose(after, expected, rtol=2e-6, atol=1e-6)
 
 
 def test_the_rule_sees_the_exposure_too(images):
@@ -219,17 +219,43 @@ def test_undone():
         undone(Square(), None)
 
 
-def test_a_rule_that_looks_at_more_than_the_extremes_is_refused(images):
-    class Mean(AsIs):
-        name = "mean"
+def test_a_rule_that_looks_at_more_than_the_extremes_and_the_mean_is_refused(images):
+    class Deviation(AsIs):
+        name = "deviation"
 
         def measure(self, tiles):
-            means = [t.mean() for t in tiles]
-            return sum(means) / len(means) if means else 0.0
+            found = [t.std() for t in tiles]
+            return sum(found) / len(found) if found else 0.0
 
-    patches = Patches(images("srgb"), recipe(), ModelInput("linear-srgb", Mean()))
-    with pytest.raises(ModelError, match="'mean' cannot be followed in training"):
+    patches = Patches(images("srgb"), recipe(), ModelInput("linear-srgb", Deviation()))
+    with pytest.raises(ModelError, match="'deviation' cannot be followed in training"):
         patches.batch(0)
+
+
+@pytest.mark.parametrize("level", [1e-4, 0.3, 0.9999])
+def test_a_few_pixels_have_the_extremes_and_the_mean_of_many(level):
+    """Also where nearly all of an image is as dark, or as bright, as it gets anywhere."""
+    rng = np.random.default_rng(1)
+    image = np.where(rng.random((500, 3)) < level, rng.random((500, 3)) ** 4, 0.0)
+    image = image.astype(np.float32) if level < 0.5 else (1 - image**8).astype(np.float32)
+    few = _with_mean(_extremes(image), float(image.mean(dtype=np.float64)))
+    assert (few.min(), few.max()) == (image.min(), image.max())
+    assert few.mean(dtype=np.float64) == pytest.approx(image.mean(dtype=np.float64), rel=1e-6)
+
+
+def test_the_mean_of_a_photograph_sees_its_exposure(images):
+    """As the bundled networks do: the patch is divided by the mean of the brightened image."""
+    train, rule = images("srgb"), Mean()
+    settings = recipe(augmentation={**PLAIN, "exposure": 1.0})
+    plain = Patches(train, settings, LINEAR).batch(1)
+    ruled = Patches(train, settings, ModelInput("linear-srgb", rule)).batch(1)
+    whole = {i.name: colour.srgb_decode(np.asarray(i.rgb)).mean(dtype=np.float64) for i in train}
+    cubes = {i.name: float(i.cube.max()) for i in train}
+    for at, name in enumerate(plain.names):
+        factor = plain.inputs[at].mean() / ruled.inputs[at].mean() / whole[name]
+        assert 0.09 < factor < 11
+        assert ruled.gains[at] == pytest.approx(whole[name] * factor, rel=1e-5)
+        assert ruled.cubes[at].max() <= cubes[name] * factor * 1.001
 
 
 def test_what_does_not_fit_is_refused_at_once(images):

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 #: Pixels of a photograph that are decoded at a time when it is measured.
 _STRIP_PIXELS = 2**20
+#: More grey pixels are not needed for a mean between the extremes, but by rounding.
+_MOST_GREY = 2**16
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,7 @@ class Patches(Draws):
         self.wavelengths_nm = self.images[0].wavelengths_nm
         #: Whether the rule looks at the image at all.
         self._measured = model_input.rule.measure(iter(())) is not None
-        self._extremes: dict[int, np.ndarray] = {}
+        self._few: dict[int, np.ndarray] = {}
         self._settings = [self._fitting(image) for image in self.images]
         self._check()
 
@@ -204,13 +206,13 @@ class Patches(Draws):
         if not self._measured:
             return None
         target = self.model_input.encoding
-        if chosen not in self._extremes:
-            self._extremes[chosen] = self._brightest_and_darkest(chosen, linear)
-        few = self._extremes[chosen] * np.float32(factor)
+        if chosen not in self._few:
+            self._few[chosen] = self._few_pixels(chosen, linear)
+        few = self._few[chosen] * np.float32(factor)
         return self.model_input.rule.measure(iter([colour.convert(few, linear, target)]))
 
-    def _brightest_and_darkest(self, chosen: int, linear: str) -> np.ndarray:
-        """The pixels of a photograph that hold its extremes, (n, 1, 3): enough for every rule.
+    def _few_pixels(self, chosen: int, linear: str) -> np.ndarray:
+        """Pixels with the extremes and the mean of a whole photograph, (n, 1, 3).
 
         Raises
         ------
@@ -218,9 +220,10 @@ class Patches(Draws):
             If a rule measures more of the image than that.
         """
         image, target = self.images[chosen], self.model_input.encoding
-        few = []
+        few, total, count = [], 0.0, 0
 
         def strips() -> Iterator[np.ndarray]:
+            nonlocal total, count
             height, width = image.rgb.shape[:2]
             step = max(1, _STRIP_PIXELS // width)
             for top in range(0, height, step):
@@ -228,18 +231,38 @@ class Patches(Draws):
                     image.rgb[top : top + step], image.rgb_encoding, linear
                 )
                 flat = values.reshape(-1, 3)
-                few.append(flat[np.concatenate([flat.argmin(0), flat.argmax(0)])])
+                few.append(_extremes(flat))
+                total += float(flat.sum(dtype=np.float64))
+                count += flat.size
                 yield colour.convert(values, linear, target)
 
         whole = self.model_input.rule.measure(strips())
-        pixels = np.concatenate(few)[:, None]
+        pixels = _with_mean(_extremes(np.concatenate(few)), total / count)[:, None]
         again = self.model_input.rule.measure(iter([colour.convert(pixels, linear, target)]))
         if not np.allclose(whole, again, rtol=1e-6):
             raise ModelError(
                 f"The whole-image rule {self.model_input.rule.name!r} cannot be followed in "
-                "training: it measures more than the extremes of an image."
+                "training: it measures more than the extremes and the mean of an image."
             )
         return pixels
+
+
+def _extremes(pixels: np.ndarray) -> np.ndarray:
+    """Those of (n, 3) that hold the least and the highest value of each channel, (6, 3)."""
+    return pixels[np.concatenate([pixels.argmin(0), pixels.argmax(0)])]
+
+
+def _with_mean(pixels: np.ndarray, mean: float) -> np.ndarray:
+    """Grey pixels added, no brighter or darker than there are, until the mean is that given."""
+    low, high = float(pixels.min()), float(pixels.max())
+    total, added = float(pixels.sum(dtype=np.float64)), len(pixels)
+    while True:
+        value = (mean * (pixels.size + 3 * added) - total) / (3 * added)
+        if low <= value <= high or added > _MOST_GREY:
+            break
+        added *= 2
+    grey = np.full((added, 3), np.clip(value, low, high), dtype=np.float32)
+    return np.concatenate([pixels, grey])
 
 
 def undone(rule: InputRule, statistics: Any) -> tuple[float, float]:
