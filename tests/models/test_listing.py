@@ -98,3 +98,19 @@ def test_models_for_cubes_are_listed_apart(tmp_path):
     assert "coarsr-dualsr" not in [x.name for x in listings(SUPER_RESOLUTION)]
     assert all(x.task == RECONSTRUCTION for x in listings())
     assert dict(mine.details())["Neighbouring bands"] == card.input_rule
+
+
+def test_for_a_scale_the_interpolations_stand_behind_its_models(tmp_path):
+    torch.save(CoarSR(2, 4, 1).state_dict(), tmp_path / "two.pth")
+    import_checkpoint(tmp_path / "two.pth", "two")
+    ways = ["bicubic-matlab", "bicubic-opencv", "bicubic-torch", "box"]
+    at_two = listings(SUPER_RESOLUTION, 2)
+    own = [x.name for x in at_two if x.card is not None]
+    assert own[-1] == "two"
+    assert [x.name for x in at_two if x.at_hand] == [*own, *ways]
+    at_eight = listings(SUPER_RESOLUTION, 8)
+    assert [x.name for x in at_eight] == [*ways, "coarsr-dualsr"]
+    box = at_eight[3]
+    assert (box.task, box.input, box.output) == (SUPER_RESOLUTION, "cube", "×8, any bands")
+    assert dict(box.details())["Exactly"].startswith("the mean of the fine pixels")
+    assert not {*ways} & {x.name for x in listings(SUPER_RESOLUTION)}

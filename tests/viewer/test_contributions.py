@@ -187,8 +187,9 @@ def test_the_manifest_is_valid_and_all_that_it_names_imports():
     found = PluginManifest.from_distribution(PLUGIN)
     found.validate_imports()
     assert found.display_name == "Hyperspectral reconstruction"
-    assert [widget.display_name for widget in found.contributions.widgets][:4] == [
+    assert [widget.display_name for widget in found.contributions.widgets][:5] == [
         "Reconstruct",
+        "Super-resolve",
         "Wavelength",
         "Spectra",
         "Compare",

@@ -113,7 +113,7 @@ class Listing:
 
     def details(self) -> list[tuple[str, str]]:
         """(heading, text) pairs for people, in reading order, those without text left out."""
-        rows = [("For", self.purpose), ("Size", self.size)]
+        rows = [("For", purpose_of(self.input)), ("Size", self.size)]
         if self.card is not None:
             whose = "imported" if self.own else "came with the product"
             rows += [("Weights", whose), ("Network", self.card.architecture)]

@@ -97,10 +97,10 @@ def add_finer(
         **map_place,
     )
     residual.name_overlay.visible = True  # the colour bar has no label: the name says the unit
-    viewer.layers.selection = {cube}
+    viewer.layers.selection.active = cube
     return cube, residual
 
 
 def residual_name(result: FinerResult, name: str) -> str:
     """Name of the map, with its unit: values without one are in the units of the cube."""
-    return f"Low-resolution residual ({result.cube.units or 'cube’s values'}, RMS) · {name}"
+    return f"Residual at low resolution ({result.cube.units or 'cube’s values'}, RMS) · {name}"

@@ -76,7 +76,7 @@ class SuperResolveWidget(ModelPanel):
         self.models.imported.connect(self._on_imported)
         self._layers = Connections(self)
         for name in ("inserted", "removed"):  # a photograph alone is spoken of, though not listed
-            self._layers.connect(getattr(viewer.layers.events, name), "_on_changed")
+            self._layers.connect(getattr(viewer.layers.events, name), "_on_layers")
         self._on_layer(self.cube.layer())
 
     def run(self) -> None:
@@ -84,6 +84,10 @@ class SuperResolveWidget(ModelPanel):
         if self.ready:
             self.cube.set_layer(self.cube.layer())
         super().run()
+
+    def _on_layers(self, event=None) -> None:
+        if self.cube.layer() is None:
+            self._on_changed()
 
     def _on_scale(self, scale: int) -> None:
         self.models.set_scale(scale)
@@ -144,9 +148,7 @@ class SuperResolveWidget(ModelPanel):
         return f" · {progress.done / progress.total:.0%}" if progress.total else ""
 
     def _show_outcome(self, result: Any) -> None:
-        self.outcome.show_info(
-            f"{finer_outcome(result)} The map of the residual is in the list of layers, hidden."
-        )
+        self.outcome.show_info(f"{finer_outcome(result)} Its map is in the list of layers, hidden.")
         said = notices_of(result)
         if said:
             calm = all(map(expected, said))

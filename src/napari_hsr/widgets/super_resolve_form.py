@@ -165,7 +165,5 @@ class BackProjection(QWidget):
         name = DEGRADATIONS[self.degradation.currentIndex()]
         self.sigma.setVisible(name == _GAUSSIAN)
         self.sigma.setSpecialValueText(f"σ = {self._scale / FWHM:.2f} fine px (a coarse pixel)")
-        self.degradation_note.setText(
-            f"{KINDS[name].describe[0].upper()}{KINDS[name].describe[1:]}."
-        )
+        self.degradation_note.setText(f"Exactly: {KINDS[name].describe}.")
         self.fold.setEnabled(self.refine.isChecked())

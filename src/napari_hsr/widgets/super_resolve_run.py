@@ -140,30 +140,24 @@ def finer_outcome(result: FinerResult) -> str:
     """How long it took, and how far the result agrees with the coarse cube."""
     from napari_hsr.resample import Refinement
 
-    found, unit = result.agreement, result.cube.units
-    unit = f" {unit}" if unit else ""
-    if not isinstance(found, Refinement):
-        agrees = (
-            f"Residual on the coarse pixels, brought down by {found.degradation}: "
-            f"{found.rms:.3g}{unit} RMS, {found.relative:.2%} of the cube's, "
-            f"at {found.angle:.3g}° from its spectra."
-        )
-    else:
-        first, last = found.history[0], found.history[-1]
-        times = "1 pass" if found.passes == 1 else f"{found.passes} passes"
-        agrees = (
-            f"Residual on the coarse pixels, brought down by {found.degradation}: "
-            f"{first.rms:.3g} → {last.rms:.3g}{unit} RMS in {times} of back-projection, now "
-            f"{found.relative:.2%} of the cube's, at {last.angle:.3g}° from its spectra"
-            f"{_STOPPED[found.stopped]}."
-        )
-    return f"Done in {outcome_text(result)}. {agrees}"
+    found = last = result.agreement
+    passes = end = ""
+    if isinstance(found, Refinement):
+        last, times = found.history[-1], "1 pass" if found.passes == 1 else f"{found.passes} passes"
+        passes = f", {found.history[0].rms:.3g} before {times} of back-projection"
+        end = _STOPPED[found.stopped]
+    unit = f" {result.cube.units}" if result.cube.units else ""
+    return (
+        f"Done in {outcome_text(result)}. Residual on the coarse pixels under "
+        f"{found.degradation}: {last.rms:.3g}{unit} (RMS{passes}), {100 * found.relative:.2g} % of the "
+        f"cube’s; angle {last.angle:.2g}°.{end}"
+    )
 
 
 _STOPPED = {
     "tolerance": "",
-    "iterations": "; the tolerance was not reached",
-    "no further": "; no further pass would lower it",
+    "iterations": " The tolerance was not reached.",
+    "no further": " No further pass would lower it.",
 }
 
 
