@@ -11,7 +11,13 @@ from napari_hsr.inference import super_resolve_events
 from napari_hsr.metrics.compare import why_not
 from napari_hsr.resample import degrade
 from napari_hsr.viewer import axis, finer
-from napari_hsr.viewer.layers import add_cube, layer_cube, pixel_at, set_wavelengths
+from napari_hsr.viewer.layers import (
+    add_cube,
+    layer_cube,
+    pixel_at,
+    set_wavelengths,
+    spatial_transform,
+)
 from napari_hsr.widgets.spectra_sources import Sources
 
 PLACES = {
@@ -39,7 +45,7 @@ def truth():
 def made_over(viewer, coarse, scale, way="bicubic-matlab"):
     *_, result = super_resolve_events(layer_cube(coarse), way, scale)
     place = finer.place_over(coarse, scale) | finer.display_of(coarse)
-    return finer.add_finer(viewer, result, "finer", place, finer.coarse_place(coarse))
+    return finer.add_finer(viewer, result, "finer", place, spatial_transform(coarse))
 
 
 @pytest.mark.parametrize("place", PLACES.values(), ids=PLACES)

@@ -50,11 +50,6 @@ def display_of(layer: Image) -> dict[str, Any]:
     }
 
 
-def coarse_place(layer: Image) -> dict[str, Any]:
-    """Keywords that lay a map on a cube layer's own pixels."""
-    return spatial_transform(layer)
-
-
 def add_finer(
     viewer: ViewerModel,
     result: FinerResult,
@@ -72,7 +67,7 @@ def add_finer(
     place : dict
         From :func:`place_over`, and what :func:`display_of` adds to it.
     map_place : dict
-        From :func:`coarse_place`.
+        From :func:`~napari_hsr.viewer.layers.spatial_transform` of the coarse layer.
 
     Returns
     -------

@@ -12,8 +12,13 @@ from napari_hsr.cube import Cube
 from napari_hsr.errors import HSRError
 from napari_hsr.events import Progress
 from napari_hsr.models.card import SUPER_RESOLUTION
-from napari_hsr.viewer.finer import add_finer, coarse_place, display_of, place_over
-from napari_hsr.viewer.layers import is_cube, layer_cube, photograph_layers
+from napari_hsr.viewer.finer import add_finer, display_of, place_over
+from napari_hsr.viewer.layers import (
+    is_cube,
+    layer_cube,
+    photograph_layers,
+    spatial_transform,
+)
 from napari_hsr.widgets.before_and_after import Verdict
 from napari_hsr.widgets.choosers import LayerChooser
 from napari_hsr.widgets.computing_options import ComputingOptions, narrow_form
@@ -137,7 +142,7 @@ class SuperResolveWidget(ModelPanel):
             self._add,
             name=layer_name(layer.name, request.way, request.scale, request.options["refine"]),
             place=place_over(layer, request.scale) | display_of(layer),
-            map_place=coarse_place(layer),
+            map_place=spatial_transform(layer),
         )
         return partial(super_resolve_work, request, self.loaded), add
 
