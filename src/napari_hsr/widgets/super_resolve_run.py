@@ -141,24 +141,16 @@ def finer_outcome(result: FinerResult) -> str:
     from napari_hsr.resample import Refinement
 
     found = last = result.agreement
-    passes = end = ""
+    passes = ""
     if isinstance(found, Refinement):
         last, times = found.history[-1], "1 pass" if found.passes == 1 else f"{found.passes} passes"
         passes = f", {found.history[0].rms:.3g} before {times} of back-projection"
-        end = _STOPPED[found.stopped]
     unit = f" {result.cube.units}" if result.cube.units else ""
     return (
         f"Done in {outcome_text(result)}. Residual on the coarse pixels under "
         f"{found.degradation}: {last.rms:.3g}{unit} (RMS{passes}), {100 * found.relative:.2g} % of the "
-        f"cube’s; angle {last.angle:.2g}°.{end}"
+        f"cube’s; angle {last.angle:.2g}°."
     )
-
-
-_STOPPED = {
-    "tolerance": "",
-    "iterations": " The tolerance was not reached.",
-    "no further": " No further pass would lower it.",
-}
 
 
 def layer_name(of: str, way: str, scale: int, refined: bool) -> str:
