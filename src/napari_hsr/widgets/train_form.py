@@ -35,6 +35,7 @@ class SettingsForm(QWidget):
         super().__init__(parent)
         self._leave_out = leave_out
         self._content: dict[str, Any] = {}
+        self._absent: dict[tuple[str, ...], list[Any]] = {}
         self.fields: dict[tuple[str, ...], Field] = {}
         self.folds: dict[tuple[str, ...], Fold] = {}
         self.other = WrappedLabel()
@@ -51,6 +52,9 @@ class SettingsForm(QWidget):
         self._content = content
         for path, field in self.fields.items():
             field.set_value(_at(content, path))
+        self._absent = {
+            path: self._values_in(path) for path in self.folds if _at(content, path) is None
+        }
 
     def set_section(self, name: str, content: dict[str, Any]) -> None:
         """Show other values in one group; what is not named becomes its default."""
@@ -59,9 +63,15 @@ class SettingsForm(QWidget):
                 field.set_value(content.get(path[1], self._default(path)))
 
     def content(self) -> dict[str, Any]:
-        """All settings, for pydantic to judge; those that are shown elsewhere as they were set."""
+        """All settings, for pydantic to judge; those that are shown elsewhere as they were set.
+
+        A group that was not there is none still, unless the user has set something in it.
+        """
         result = _copy(self._content)
+        untouched = {path for path, now in self._absent.items() if self._values_in(path) == now}
         for path, field in self.fields.items():
+            if any(path[: len(group)] == group for group in untouched):
+                continue
             place = result
             for name in path[:-1]:
                 if not isinstance(place.get(name), dict):
@@ -118,6 +128,9 @@ class SettingsForm(QWidget):
             self.folds[path] = fold
             self._models = {**getattr(self, "_models", {}), path: settings}
             column.addWidget(fold)
+
+    def _values_in(self, group: tuple[str, ...]) -> list[Any]:
+        return [f.value() for path, f in self.fields.items() if path[: len(group)] == group]
 
     def _default(self, path: tuple[str, ...]) -> Any:
         model = self._models[path[:-1]]

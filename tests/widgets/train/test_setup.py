@@ -190,6 +190,15 @@ def form(qtbot):
     return form
 
 
+def test_a_group_that_is_not_there_is_none_until_something_is_set_in_it(form):
+    assert form.content()["coarse"] is None
+    form.fields["coarse", "scale"].set_value(4)
+    assert str(form.content()["coarse"]["scale"]) == "4"
+    form.set_content(base_content())
+    assert form.content()["coarse"] is None
+    assert form.content()["camera"] is not None
+
+
 def test_the_form_has_every_setting_and_gives_back_what_it_shows(form):
     names = {".".join(path) for path in form.fields}
     assert {"seed", "batch.size", "optimiser.betas", "camera.jpeg", "engine.precision"} <= names
