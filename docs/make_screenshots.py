@@ -106,6 +106,27 @@ def compare(files, theme: str) -> None:
     viewer.close()
 
 
+def super_resolve(theme: str) -> None:
+    """The Super-resolve panel after a run: a part of a photograph's cube, made coarse before."""
+    from napari_hsr import Photograph, reconstruct, samples
+    from napari_hsr.resample import degrade
+    from napari_hsr.viewer.layers import add_cube
+
+    photo = samples.photograph()
+    part = reconstruct(Photograph(photo.data[:256, 96:352], photo.encoding, name="portrait"))
+    viewer = open_viewer(theme)
+    add_cube(viewer, degrade(part, 4), name="portrait, coarse")
+    _, panel = viewer.window.add_plugin_dock_widget(tour.PLUGIN, "Super-resolve")
+    viewer.window.add_plugin_dock_widget(tour.PLUGIN, "Spectra")
+    wait_until(lambda: panel.ready)
+    before = len(viewer.layers)
+    panel.run()
+    wait_until(lambda: len(viewer.layers) > before and not panel.running)
+    viewer.reset_view()
+    save(viewer, f"super-resolve-{theme}")
+    viewer.close()
+
+
 def train(files, theme: str) -> None:
     """The Train panel after a training of half a minute on parts of the chart."""
     from napari_hsr.cube import Cube
@@ -142,6 +163,7 @@ def main() -> None:
             reconstruct(theme)
             explore(files, theme)
             compare(files, theme)
+            super_resolve(theme)
             train(files, theme)
 
 
