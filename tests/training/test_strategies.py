@@ -9,7 +9,7 @@ import pytest
 import torch
 
 import napari_hsr
-from napari_hsr.errors import Cancelled, InputError
+from napari_hsr.errors import Cancelled, FileError, InputError
 from napari_hsr.models.architectures.drcr import DRCR
 from napari_hsr.models.architectures.edsr import EDSR
 from napari_hsr.models.architectures.mstpp import MSTPlusPlus
@@ -72,6 +72,8 @@ class Run:
         self.asked.append((settings, model, trained))
         self.now += self.seconds
         psnr = self.psnr.pop(0)
+        if isinstance(psnr, Exception):
+            raise psnr
         report(Began(0, 20, "CPU", "float32"))
         report(Step(20, 20, 0.1))
         report(Saved(20, "checkpoint"))
@@ -137,6 +139,19 @@ def test_each_stage_starts_from_the_best_and_the_best_is_kept(network):
     assert second[2] is None
     assert torch.equal(found.outcome.model.module.state_dict()["adapter.bias"], expected)
     assert found.outcome.after.mean["psnr_db"] == 90.0
+
+
+def test_a_fault_in_a_later_strategy_leaves_what_won_before(network):
+    fault = InputError("The loss became nan at step 3, on patches of scene0.")
+    found = Run(network, psnr=[fault])
+    assert found.outcome.strategy == "adapter"
+    assert not found.outcome.stopped
+    said = [e.text for e in found.events if isinstance(e, Notice) and e.warning]
+    assert said == [f"head: {fault} What won before is kept."]
+    with pytest.raises(InputError, match="The loss became nan"):
+        Run(network, strategy="head", psnr=[fault])
+    with pytest.raises(FileError, match="disk"):
+        Run(network, psnr=[FileError("last.pt", "there is no space left on the disk")])
 
 
 def test_the_time_budget_is_shared(network):

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
-from napari_hsr.errors import Cancelled, InputError
+from napari_hsr.errors import Cancelled, FileError, HSRError, InputError
 from napari_hsr.training.budget import Budget
 from napari_hsr.training.events import (
     Began,
@@ -293,10 +293,15 @@ class _Stages:
             for name in self._order():
                 if self.stop.is_set():
                     raise Cancelled
-                if name == "adapter":
-                    self._adapter()
-                else:
-                    self._gradient(name, auto)
+                try:
+                    self._adapter() if name == "adapter" else self._gradient(name, auto)
+                except FileError:  # a full disk takes no model either
+                    raise
+                except HSRError as fault:
+                    if not (auto and self.winner):
+                        raise
+                    self.report(Notice(f"{name}: {fault} What won before is kept.", warning=True))
+                    break
                 if self.stopped:
                     break
         except Cancelled:
