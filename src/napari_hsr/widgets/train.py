@@ -139,13 +139,13 @@ class TrainWidget(QWidget):
         self._finished, self._ended = None, False
         self.progress.clear()
         self.result.clear()
-        self.preview.forget()
         self.obstacle.clear()
         # A look of its own from the first event on: the list's may have been followed before.
         self.runs.set_run(None if run is None else Run(run.output))
         self.pages.setCurrentIndex(0 if run is None else 1)
         if run is not None:
             self._followed[run.output] = self.run
+            self.preview.follow(run.output)
             self.folder.setText(breakable(f"{run.output}"))
             self._poll()
         self._update_buttons()

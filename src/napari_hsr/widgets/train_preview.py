@@ -25,12 +25,17 @@ class Preview:
 
     def __init__(self, viewer):
         self._viewer = viewer
-        self.forget()
-
-    def forget(self) -> None:
-        """Another run follows: its layers will be new ones, the old ones stay as they are."""
+        self._folder: Path | None = None
         self._layers: dict[str, object] | None = None
         self._shown: tuple[int, int] | None = None
+
+    def follow(self, folder: Path) -> None:
+        """A run is shown; the layers of another one stay as they are, and new ones are made.
+
+        A run that goes on has the layers that it had.
+        """
+        if folder != self._folder:
+            self._folder, self._layers, self._shown = folder, None, None
 
     def show(self, path: Path, title: str) -> bool:
         """Show what a run has written last; True if it was new.

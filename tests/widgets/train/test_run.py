@@ -221,6 +221,23 @@ def test_a_held_out_image_is_shown_while_it_learns(ready, qtbot, training, viewe
     assert cube.data[0, 0, 0] == pytest.approx(0.45)
 
 
+def test_a_run_that_goes_on_has_the_layers_that_it_had(ready, qtbot, training, viewer, tmp_path):
+    training("wait")
+    run = start(ready, qtbot)
+    until_step_3(ready, qtbot)
+    write_preview(run.output, 0.5)
+    ready._show_preview(run, [measured()], True)
+    shown = list(viewer.layers)
+    ready.follow(None)
+    ready.follow(run)
+    write_preview(run.output, 0.8)
+    ready._show_preview(run, [measured()], True)
+    assert list(viewer.layers) == shown
+    ready.preview.follow(tmp_path / "another")
+    ready._show_preview(run, [measured()], True)
+    assert len(viewer.layers) == 4
+
+
 def measured():
     return Measured(3, {}, {"b": {}}, "preview.npz")
 
