@@ -25,9 +25,10 @@ def test_a_baseline_refined_equals_the_python_api(hsr, cube_file, tmp_path):
     assert made.provenance.extra["super_resolution"]["degradation"] == "box"
 
 
-def test_dualsr_takes_a_second_model(hsr, cube_file, tmp_path):
+def test_dualsr_takes_a_second_model(hsr, cube_file, tmp_path, monkeypatch):
     import torch
 
+    from napari_hsr.inference import finer_pixels
     from napari_hsr.models import import_checkpoint
     from napari_hsr.models.architectures.coarsr import CoarSR
 
@@ -36,6 +37,9 @@ def test_dualsr_takes_a_second_model(hsr, cube_file, tmp_path):
         torch.save(CoarSR(scale, 4, 1).state_dict(), tmp_path / "net.pth")
         import_checkpoint(tmp_path / "net.pth", f"finer-x{scale}")
 
+    every = finer_pixels.offered  # without those on board
+    mine = lambda scale=None: [c for c in every(scale) if c.name.startswith("finer")]  # noqa: E731
+    monkeypatch.setattr(finer_pixels, "offered", mine)
     keep(4)
     source, out = cube_file("scene.mat"), tmp_path / "fine.mat"
     command = ("super-resolve", source, "-o", out, "--scale", 4, "--dualsr")

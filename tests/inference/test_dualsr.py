@@ -113,7 +113,10 @@ def test_what_is_told_of_it(cube, models):
     np.testing.assert_array_equal(same.cube.data, general.cube.data)
 
 
-def test_the_half_is_found_in_the_family(cube, models, keep):
+def test_the_half_is_found_in_the_family(cube, models, keep, monkeypatch):
+    every = finer_pixels.offered  # without those on board
+    mine = lambda scale=None: [c for c in every(scale) if not c.name.startswith("coarsr")]  # noqa: E731
+    monkeypatch.setattr(finer_pixels, "offered", mine)
     four = keep(4, "mine-x4-cave")
     sentence = r"mine-x4-cave \(×4\) needs a model of the same network for ×2 too"
     with pytest.raises(InputError, match=sentence):
@@ -136,7 +139,7 @@ def test_what_it_refuses_in_one_sentence(cube, models):
         (4, {"refine": True, "half_model": models[2]}, "for DualSR's refinement alone"),
         (8, {"refine": "dualsr", "half_model": models[2]}, "needs a second model for ×4"),
         (4, {"refine": "dualsr", "half_model": "rootpoly-srgb"}, "makes cubes of photographs"),
-        (4, {"refine": "dualsr", "half_model": "nowhere"}, "no model or folder named 'nowhere'"),
+        (4, {"refine": "dualsr", "half_model": "nowhere"}, "no model or file 'nowhere'"),
     ):
         with pytest.raises(HSRError, match=sentence):
             super_resolve(cube, models[scale], **options)

@@ -202,6 +202,12 @@ def test_bad_input_in_one_sentence(cube, model, tmp_path):
         (cube, "rootpoly-srgb", None, "makes cubes of photographs"),
         (cube, None, 16, "no model at hand that makes pixels 16 times as fine"),
         (cube, None, None, "State a scale"),
+        (
+            cube,
+            "bicubik-matlab",
+            4,
+            r"did you mean bicubic-matlab\?.* finer by coarsr-x2, coarsr-x4",
+        ),
     ):
         assert re.search(sentence, finer_pixels.why_not(image, way, scale))
         with pytest.raises(InputError, match=sentence):

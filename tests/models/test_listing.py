@@ -16,7 +16,7 @@ SMALL = {"width": 8, "depths": (1, 1, 1, 1, 1), "hidden": (10, 21, 42, 85)}
 def test_models_at_hand_first_then_the_networks_without_weights():
     found = listings()
     assert [x.name for x in found] == [
-        *(card.name for card in list_models()),
+        *(card.name for card in list_models() if card.task == RECONSTRUCTION),
         *(entry.name for entry in ENTRIES if entry.task == RECONSTRUCTION),
     ]
     first, last = found[0], found[-1]
@@ -86,7 +86,8 @@ def test_a_checkpoint_is_examined_without_being_kept(tmp_path, own_data):
 
 
 def test_models_for_cubes_are_listed_apart(tmp_path):
-    assert [x.name for x in listings(SUPER_RESOLUTION)] == ["coarsr-dualsr"]
+    on_board = ["coarsr-x2", "coarsr-x4"]
+    assert [x.name for x in listings(SUPER_RESOLUTION)] == [*on_board, "coarsr-dualsr"]
     net = CoarSR(2, 4, 1)
     torch.save({"epoch": 1, "model": net.state_dict()}, tmp_path / "net.pth")
     found = examine(tmp_path / "net.pth")

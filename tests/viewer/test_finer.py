@@ -127,3 +127,19 @@ def test_greys_are_those_of_the_coarse_cube_and_the_range_is_its_own(viewer, tru
     assert residual.colormap.name == "magma"
     assert residual.colorbar.visible
     assert residual.metadata["hsr"]["provenance"]["degradation"] == "bicubic-matlab"
+
+
+@pytest.mark.parametrize("place", PLACES.values(), ids=PLACES)
+def test_a_truth_is_laid_over_what_was_made_finer(viewer, truth, place):
+    coarse = add_cube(viewer, degrade(truth, 4), **place)
+    fine, _ = made_over(viewer, coarse, 4)
+    layer = add_cube(viewer, truth)
+    assert not finer.lies_over(layer, fine)
+    band = [layer.data_to_world((b, 0, 0))[0] for b in (0, 5)]
+    finer.lay_over(layer, fine)
+    assert finer.lies_over(layer, fine)
+    for corner in ((0, 0, 0), (2, 23, 31), (5, 7, 9)):
+        np.testing.assert_allclose(
+            layer.data_to_world(corner)[-2:], fine.data_to_world(corner)[-2:], atol=1e-9
+        )
+    assert [layer.data_to_world((b, 0, 0))[0] for b in (0, 5)] == band

@@ -43,7 +43,7 @@ def enabled(chooser, row: int) -> bool:
 
 def test_each_model_says_what_it_is_for_its_size_and_its_wavelengths(chooser, qtbot):
     assert chooser.name() == DEFAULT
-    cards = list_models()
+    cards = _at_hand()
     assert [row[0] for row in rows(chooser)[: len(cards)]] == [card.title for card in cards]
     assert rows(chooser)[0][1].startswith("any photograph · 31 bands, 400–700 nm · ")
     assert "weights" in rows(chooser)[0][1]
@@ -56,6 +56,11 @@ def test_each_model_says_what_it_is_for_its_size_and_its_wavelengths(chooser, qt
         chooser.set_name(cards[1].name)
     chooser.refresh()
     assert chooser.name() == cards[1].name
+
+
+def _at_hand():
+    """Of the models that make cubes of photographs."""
+    return [card for card in list_models() if card.task == RECONSTRUCTION]
 
 
 def _reconstructing():
@@ -90,7 +95,7 @@ def test_who_clicks_one_is_told_of_the_train_panel(qtbot, published):
 
 
 def test_networks_without_weights_are_listed_but_cannot_be_chosen(chooser):
-    models = len(list_models())
+    models = len(_at_hand())
     others = sum(entry.task == RECONSTRUCTION for entry in ENTRIES)
     assert chooser.count() == models + others
     assert [enabled(chooser, i) for i in range(chooser.count())] == (
@@ -110,9 +115,9 @@ def test_networks_without_weights_are_listed_but_cannot_be_chosen(chooser):
 
 def test_keys_pass_over_them(chooser, qtbot):
     chooser.show()
-    for _ in range(len(list_models()) + 2):
+    for _ in range(len(_at_hand()) + 2):
         qtbot.keyClick(chooser, Qt.Key.Key_Down)
-    assert chooser.card() == list_models()[-1]
+    assert chooser.card() == _at_hand()[-1]
 
 
 def click(chooser, qtbot, row: int) -> None:
@@ -125,7 +130,7 @@ def click(chooser, qtbot, row: int) -> None:
 def test_a_click_on_one_asks_for_its_weights(chooser, qtbot):
     chooser.show()
     chooser.showPopup()
-    models = len(list_models())
+    models = len(_at_hand())
     with qtbot.waitSignal(chooser.wanted, check_params_cb=lambda entry: entry == ENTRIES[2]):
         click(chooser, qtbot, models + 2)
     assert chooser.name() == DEFAULT

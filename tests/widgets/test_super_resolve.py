@@ -305,6 +305,10 @@ def test_nan_is_told_on_the_run(viewer, panel, cube, qtbot):
     assert "NaN" in panel.outcome.text()
     assert "band 4 at row 5, column 6" in panel.outcome.text()
     assert len(viewer.layers) == 1
+    whole = cube.replace(data=np.nan_to_num(cube.data), name="whole")
+    panel.cube.set_layer(add_cube(viewer, whole))
+    settle(panel, qtbot)
+    assert panel.outcome.text() == ""  # it was said of the other one
 
 
 def test_a_chain_says_what_each_step_assumed_and_is_saved_so(

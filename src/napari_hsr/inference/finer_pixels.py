@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
 from os import PathLike
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -115,6 +117,7 @@ def choose(way: Model | Kind | str | PathLike | None, scale: int | None) -> tupl
         return kind, scale
     from napari_hsr.models import load_model
 
+    _check_name(way)
     model = load_model(way)
     if model.task != SUPER_RESOLUTION:
         raise InputError(
@@ -127,6 +130,22 @@ def choose(way: Model | Kind | str | PathLike | None, scale: int | None) -> tupl
             "model or scale."
         )
     return model, model.scale
+
+
+def _check_name(way: Any) -> None:
+    """Whether a name is that of any model or file; the sentence names what makes pixels finer."""
+    from napari_hsr.models import list_models
+
+    if not isinstance(way, str) or Path(way).exists():
+        return
+    if way in [card.name for card in list_models()]:
+        return
+    known = [*(card.name for card in offered()), *kinds.BASELINES, "box"]
+    near = difflib.get_close_matches(way, known, n=1)
+    hint = f" (did you mean {near[0]}?)" if near else ""
+    raise InputError(
+        f"There is no model or file {way!r}{hint}; pixels are made finer by {', '.join(known)}."
+    )
 
 
 def check_bands(cube: Cube, way: Model | Kind) -> None:

@@ -156,7 +156,7 @@ def listings(task: str = RECONSTRUCTION, scale: int | None = None) -> list[Listi
     cards = [card for card in list_models() if card.name in files and card.task == task]
     cards = [card for card in cards if scale in (None, card.scale)]
     at_hand = [_of_card(card, files[card.name][1], card.name not in bundled()) for card in cards]
-    known = {card.architecture for card in cards}
+    known = {card.architecture for card in cards if card.name not in bundled()}
     missing = (e for e in ENTRIES if e.task == task and e.architecture not in known)
     interpolations = [] if scale is None else _interpolations(scale)
     return [*at_hand, *interpolations, *map(_of_entry, missing)]

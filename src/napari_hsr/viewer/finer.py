@@ -41,6 +41,25 @@ def place_over(layer: Image, scale: int) -> dict[str, Any]:
     }
 
 
+def lies_over(layer: Image, other: Image) -> bool:
+    """Whether the pixels of two cube layers of one size are at the same places in the viewer."""
+    height, width = other.data.shape[-2:]
+    corners = [(0, 0, 0), (0, 0, width - 1), (0, height - 1, 0)]
+    here, there = (np.array([one.data_to_world(c)[-2:] for c in corners]) for one in (layer, other))
+    pixel = np.abs(there[1] - there[0]).max() / max(1, width - 1)
+    return bool(np.allclose(here, there, rtol=0, atol=1e-3 * (pixel or 1.0)))
+
+
+def lay_over(layer: Image, other: Image) -> None:
+    """Put a cube layer where another one of its size is; its band axis stays as it is."""
+    flat = spatial_transform(other)
+    affine = np.array(layer.affine.affine_matrix)
+    affine[-3:, -3:] = flat["affine"]
+    layer.scale = (*layer.scale[:-2], *flat["scale"])
+    layer.translate = (*layer.translate[:-2], *flat["translate"])
+    layer.affine = affine
+
+
 def display_of(layer: Image) -> dict[str, Any]:
     """Keywords that show a cube as a layer is shown, so that equal greys mean equal values."""
     return {

@@ -22,6 +22,7 @@ from napari_hsr.errors import FileError
 from napari_hsr.events import Progress
 from napari_hsr.metrics.compare import Comparison, Outline, compare_events, why_not
 from napari_hsr.viewer.comparison import map_layers, show_maps
+from napari_hsr.viewer.finer import lay_over, lies_over
 from napari_hsr.viewer.grid import GridView
 from napari_hsr.viewer.layers import cube_layers, layer_cube, layer_state, layer_wavelengths
 from napari_hsr.widgets.compare_form import CompareForm
@@ -68,6 +69,10 @@ class CompareWidget(QWidget):
         self.form = CompareForm(self._viewer)
         self.form.changed.connect(self._on_form)
         self.reason = Message()
+        self.lay_button = QPushButton("Lay the ground truth over the prediction")
+        self.lay_button.setToolTip("Moves and scales its layer; the values stay as they are")
+        self.lay_button.clicked.connect(self._lay_over)
+        self.lay_button.hide()
         self.run_button = QPushButton("Compare")
         self.run_button.clicked.connect(self.run)
         self.cancel_button = QPushButton("Cancel")
@@ -91,6 +96,7 @@ class CompareWidget(QWidget):
         layout = QVBoxLayout(inside)
         layout.addWidget(self.form)
         layout.addWidget(self.reason)
+        layout.addWidget(self.lay_button)
         layout.addLayout(_row(self.run_button, self.cancel_button))
         layout.addWidget(self.progress)
         layout.addWidget(self.message)
@@ -144,7 +150,7 @@ class CompareWidget(QWidget):
         cubes = cube_layers(self._viewer)
         if len(cubes) < 2 or self.form.prediction.layer() != self.form.truth.layer():
             return
-        made = [layer for layer in cubes if layer_state(layer).get("provenance", {}).get("model")]
+        made = [layer for layer in cubes if _was_made(layer)]
         prediction = made[-1] if made and len(made) < len(cubes) else cubes[-1]
         shape = prediction.data.shape
         others = [layer for layer in cubes if layer != prediction and layer not in made]
@@ -157,19 +163,33 @@ class CompareWidget(QWidget):
         """Say at once what stands in the way, and follow the layers chosen."""
         self._pair_connections.close()
         for layer in {self.form.prediction.layer(), self.form.truth.layer()} - {None}:
-            for name in ("data", "metadata", "scale", "units"):
+            for name in ("data", "metadata", "scale", "translate", "affine", "units"):
                 self._pair_connections.connect(getattr(layer.events, name), "_show_reason")
         self._show_reason()
 
     def _show_reason(self, event=None) -> None:
         reason = self.why_not()
-        if reason is None:
+        apart = reason is None and self._apart()
+        self.lay_button.setVisible(apart)
+        if apart:
+            self.reason.show_info(
+                "The two do not lie over each other in the viewer. They are compared pixel by "
+                "pixel; Spectra and the grid view show places."
+            )
+        elif reason is None:
             self.reason.clear()
         else:
             self.reason.show_warning(reason)
         running = self._job is not None
         self.run_button.setEnabled(reason is None and not running)
         self.grid_button.setEnabled(self.grid.active or (reason is None and not running))
+
+    def _apart(self) -> bool:
+        return not lies_over(self.form.truth.layer(), self.form.prediction.layer())
+
+    def _lay_over(self) -> None:
+        lay_over(self.form.truth.layer(), self.form.prediction.layer())
+        self._show_reason()
 
     # --- the run -------------------------------------------------------------------------
 
@@ -355,6 +375,12 @@ def _with_grid_maps(names: tuple[str, ...]) -> tuple[str, ...]:
     angle = () if GRID_ANGLE in names else (GRID_ANGLE,)
     error = () if any(name in names for name in GRID_ERRORS) else GRID_ERRORS[:1]
     return (*angle, *names, *error)
+
+
+def _was_made(layer) -> bool:
+    """Whether a network or an interpolation made the cube of a layer."""
+    history = layer_state(layer).get("provenance", {})
+    return bool(history.get("model") or "super_resolution" in history.get("extra", {}))
 
 
 def _row(*widgets: QWidget) -> QHBoxLayout:

@@ -81,6 +81,7 @@ class ModelPanel(QWidget):
         self._check: Job | None = None
         #: What stands in the way of a run: a reason, "" while that is being found out, or None.
         self._obstacle: str | None = ""
+        self._failed = False
         self.last_cube: Cube | None = None
 
         self._source, self.models = source, models
@@ -178,6 +179,9 @@ class ModelPanel(QWidget):
 
     def _on_layer(self, layer) -> None:
         self._following.close()
+        if self._failed:  # it was said of another layer
+            self._failed = False
+            self.outcome.clear()
         if layer is not None:
             self._following.connect(layer.events.metadata, "_on_changed")
             self._following.connect(layer.events.data, "_on_changed")
@@ -235,6 +239,7 @@ class ModelPanel(QWidget):
     # --- during and after a run --------------------------------------------------------------
 
     def _show_cleared(self) -> None:
+        self._failed = False
         self.outcome.clear()
         self.notices.clear()
         self.provenance_fold.hide()
@@ -268,6 +273,7 @@ class ModelPanel(QWidget):
         self.outcome.show_info(f"Done in {outcome_text(result)}.")
 
     def _on_failed(self, error: Exception) -> None:
+        self._failed = True
         self.outcome.show_exception(error, f"The {self._doing}")
 
     def _on_cancelled(self) -> None:

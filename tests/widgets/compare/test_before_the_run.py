@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import numpy as np
+
+from napari_hsr import Cube, super_resolve
+from napari_hsr.resample import degrade
 from napari_hsr.viewer.layers import add_cube, set_wavelengths
 
 
@@ -30,6 +34,29 @@ def test_what_a_model_made_is_the_prediction(viewer, panel, cubes):
     measured = add_cube(viewer, truth)
     assert panel.form.prediction.layer() == made
     assert panel.form.truth.layer() == measured
+
+
+def test_what_an_interpolation_made_is_the_prediction(viewer, panel):
+    truth = Cube(np.random.default_rng(0).random((6, 8, 12)), range(400, 460, 10), name="truth")
+    coarse = degrade(truth, 4)
+    finer = add_cube(viewer, super_resolve(coarse, "bicubic-matlab", 4))
+    layer = add_cube(viewer, truth)
+    assert (panel.form.prediction.layer(), panel.form.truth.layer()) == (finer, layer)
+
+
+def test_a_truth_that_lies_elsewhere_is_laid_over_at_a_click(pair, panel):
+    prediction, truth = pair
+    assert panel.lay_button.isHidden()
+    prediction.scale = (*prediction.scale[:1], 0.25, 0.25)
+    prediction.translate = (*prediction.translate[:1], -0.375, -0.375)
+    assert not panel.lay_button.isHidden()
+    assert "do not lie over each other" in panel.reason.text()
+    assert panel.run_button.isEnabled()
+    panel.lay_button.click()
+    assert panel.lay_button.isHidden()
+    assert panel.reason.text() == ""
+    np.testing.assert_allclose(truth.scale, prediction.scale)
+    np.testing.assert_allclose(truth.translate, prediction.translate)
 
 
 def test_the_same_layer_twice_is_refused(pair, panel):
