@@ -117,7 +117,6 @@ def super_resolve(theme: str) -> None:
     viewer = open_viewer(theme)
     add_cube(viewer, degrade(part, 4), name="portrait, coarse")
     _, panel = viewer.window.add_plugin_dock_widget(tour.PLUGIN, "Super-resolve")
-    viewer.window.add_plugin_dock_widget(tour.PLUGIN, "Spectra")
     wait_until(lambda: panel.ready)
     before = len(viewer.layers)
     panel.run()
