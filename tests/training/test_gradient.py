@@ -236,7 +236,7 @@ def test_a_time_budget_becomes_steps_once(tmp_path):
     fitted, heard = engine.run(tmp_path, recipe)
     (notice,) = heard.of(Notice)
     total = fitted.state.total
-    assert f"0.05 minutes are {total} steps of" in notice.text
+    assert f"There is time for {total} steps in 3 s: one takes" in notice.text
     assert fitted.state.step == total > 12
     assert heard.of(Step)[-1].total == total
     assert fitted.state.seconds < 3 * 3.0 + 5

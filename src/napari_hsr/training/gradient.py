@@ -27,6 +27,7 @@ from napari_hsr.training.losses import Loss
 from napari_hsr.training.measure import better
 from napari_hsr.training.module import Average, NotFiniteError, StepBatches, TrainingModule
 from napari_hsr.training.standing import Fitted, State
+from napari_hsr.training.words import duration
 
 if TYPE_CHECKING:
     from napari_hsr.models.descriptor import Model
@@ -313,9 +314,10 @@ class Run:
         each = seconds_a_step + self.of_measurement / self.recipe.validation.every
         more = int((left - self.of_measurement) / each)
         self.state.total = self.state.step + max(1, more)
+        budget = duration(self.recipe.schedule.minutes * 60)
         self.report(
             Notice(
-                f"{self.recipe.schedule.minutes:.2g} minutes are {self.state.total} steps of "
+                f"There is time for {self.state.total} steps in {budget}: one takes "
                 f"{seconds_a_step:.2g} s here."
             )
         )

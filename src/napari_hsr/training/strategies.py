@@ -43,6 +43,11 @@ if TYPE_CHECKING:
 ORDER = ("adapter", "head", "full")
 #: Share of what is left of the time, or of the steps, that ``auto`` gives to the head.
 HEAD_SHARE = 0.3
+#: Said where none is fitted.
+NO_ADAPTER = (
+    "The adapter is left as it begins, changing nothing: fitted to some training images, none "
+    "made the others better."
+)
 #: With fewer seconds left, ``auto`` begins no further strategy.
 LEAST_SECONDS = 5.0
 #: Beside the checkpoints: how much of its time ``auto`` has spent.
@@ -328,9 +333,7 @@ class _Stages:
         model, adapter = adapt(self.best, self.images.train, self.recipe, self.report, self.stop)
         self.steps += 1
         if math.isinf(adapter.pull):
-            self.report(
-                Notice("No adapter brings training images nearer that took no part in fitting it.")
-            )
+            self.report(Notice(NO_ADAPTER))
         mean, each, preview = self.measure(model, self.steps)
         best = self._take("adapter", model, Measurement(mean, each))
         self.report(Measured(self.steps, mean, each, preview, best))
