@@ -43,6 +43,11 @@ SEEN = {
     "coarsr-x4": "made four times as coarse by MATLAB's bicubic imresize",
     "coarsr-x2": "made twice as coarse by MATLAB's bicubic imresize",
 }
+#: Said first of what a network is not.
+NARROWER = dict.fromkeys(
+    ("coarsr-x4", "coarsr-x2"),
+    "Narrower than the published network: 32 channels in place of 64, one block in place of two.",
+)
 
 
 def recipe_for(name: str, data: Path, cameras: Path | None, extra: list[str]) -> Recipe:
@@ -99,8 +104,11 @@ def main() -> None:
 def bundle(made: Path) -> None:
     """Put a trained model among the bundled ones, what lower precisions cost in its card."""
     errors = inference.measure(made).errors
+    card = read_card(made)
     update = {"precision_errors": errors, "units": "reflectance"}  # as CAVE's cubes are
-    card = read_card(made).model_copy(update=update)
+    if made.stem in NARROWER:
+        update["limits"] = f"{NARROWER[made.stem]} {card.limits}"
+    card = card.model_copy(update=update)
     path = save_model(BUNDLED / made.name, load_file(made), card)
     print(f"{path}: {path.stat().st_size / 1e6:.1f} MB; {errors}")
 

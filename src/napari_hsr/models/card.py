@@ -185,4 +185,5 @@ FIGURE_LABELS = {
     "sam_deg": "SAM (°)",
     "mrae": "MRAE",
     "rmse": "RMSE",
+    "ssim": "SSIM",
 }
