@@ -1,0 +1,60 @@
+"""The bundled networks on scenes that they were not trained on: their cards' figures, and their worth."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from napari_hsr import load_model, reconstruct, super_resolve
+from napari_hsr.cameras import simulate
+from napari_hsr.metrics import evaluate
+from napari_hsr.resample import degrade
+from napari_hsr.training.packed import read_packed
+
+SCENES = ("egyptian_statue", "feathers", "glass_tiles", "sponges")
+
+
+@pytest.fixture(scope="module")
+def val(shared):
+    folder = shared / "data" / "cave" / "val"
+    if not folder.is_dir():
+        pytest.skip(f"{folder} is not there")
+    return lambda name: read_packed(folder / f"{name}.npz")
+
+
+@pytest.mark.parametrize(("name", "scale"), [("coarsr-x4", 4), ("coarsr-x2", 2)])
+def test_finer_cubes_are_two_decibels_better_than_bicubic(val, name, scale):
+    """The middle of each scene: means over the scenes, protocol dualsr."""
+    gains = []
+    for scene in SCENES:
+        whole = val(scene)
+        fine = whole.replace(data=whole.data[:, 160:352, 160:352])
+        coarse = degrade(fine, scale)
+        made, plain = (
+            evaluate(super_resolve(coarse, way, scale, precision="float32"), fine, "dualsr")
+            for way in (name, "bicubic-matlab")
+        )
+        gains.append([made["psnr"] - plain["psnr"], plain["sam"] - made["sam"]])
+    decibels, degrees = np.mean(gains, axis=0)
+    assert decibels >= 2.0
+    assert degrees > 0
+
+
+def test_the_figures_of_a_finer_network_are_those_of_its_card(val):
+    model = load_model("coarsr-x4")
+    fine = val("sponges")
+    found = evaluate(super_resolve(degrade(fine, 4), model, precision="float32"), fine, "dualsr")
+    said = model.card.training["figures_of_each"]["sponges"]
+    assert found["psnr"] == pytest.approx(said["psnr_db"], abs=0.005)
+    assert found["sam"] == pytest.approx(said["sam_deg"], abs=0.002)
+
+
+def test_the_figures_of_a_network_for_a_camera_are_those_of_its_card(val, shared):
+    model = load_model("mstpp-d700")
+    truth = val("sponges")
+    camera = f"{shared / 'data' / 'cameras' / 'camera_sensitivities.csv'}:Nikon_D700"
+    photograph = simulate(truth, camera, normalise="sum")
+    found = evaluate(reconstruct(photograph, model, precision="float32"), truth, "cave-val")
+    said = model.card.training["figures_of_each"]["sponges"]
+    assert found["psnr"] == pytest.approx(said["psnr_db"], abs=0.01)
+    assert found["sam"] == pytest.approx(said["sam_deg"], abs=0.01)
