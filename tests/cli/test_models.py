@@ -95,7 +95,7 @@ def test_the_list_has_a_line_for_each_model(hsr, checkpoint):
         *(f"{size / 1e3:.3g} kB", "imported: net.pth"),
     ]
     assert at_hand[1].endswith("on board")
-    here = {card.architecture for card in list_models()}
+    here = {card.architecture for card in list_models() if card.name == "mine"}
     missing = [e for e in ENTRIES if e.architecture not in here]
     missing.sort(key=lambda entry: entry.task == SUPER_RESOLUTION)  # those for cubes below
     assert [line.split()[0] for line in others[-len(missing) :]] == [e.name for e in missing]
