@@ -133,7 +133,7 @@ def test_greys_are_those_of_the_coarse_cube_and_the_range_is_its_own(viewer, tru
 def test_a_truth_is_laid_over_what_was_made_finer(viewer, truth, place):
     coarse = add_cube(viewer, degrade(truth, 4), **place)
     fine, _ = made_over(viewer, coarse, 4)
-    layer = add_cube(viewer, truth)
+    layer = add_cube(viewer, truth, rotate=(0, 0, 20))
     assert not finer.lies_over(layer, fine)
     band = [layer.data_to_world((b, 0, 0))[0] for b in (0, 5)]
     finer.lay_over(layer, fine)

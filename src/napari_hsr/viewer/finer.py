@@ -55,6 +55,7 @@ def lay_over(layer: Image, other: Image) -> None:
     flat = spatial_transform(other)
     affine = np.array(layer.affine.affine_matrix)
     affine[-3:, -3:] = flat["affine"]
+    layer.rotate, layer.shear = np.eye(layer.ndim), np.zeros(layer.ndim)  # in the affine now
     layer.scale = (*layer.scale[:-2], *flat["scale"])
     layer.translate = (*layer.translate[:-2], *flat["translate"])
     layer.affine = affine
