@@ -38,7 +38,10 @@ def test_dualsr_takes_a_second_model(hsr, cube_file, tmp_path, monkeypatch):
         import_checkpoint(tmp_path / "net.pth", f"finer-x{scale}")
 
     every = finer_pixels.offered  # without those on board
-    mine = lambda scale=None: [c for c in every(scale) if c.name.startswith("finer")]  # noqa: E731
+
+    def mine(scale=None):
+        return [card for card in every(scale) if card.name.startswith("finer")]
+
     monkeypatch.setattr(finer_pixels, "offered", mine)
     keep(4)
     source, out = cube_file("scene.mat"), tmp_path / "fine.mat"

@@ -115,7 +115,10 @@ def test_what_is_told_of_it(cube, models):
 
 def test_the_half_is_found_in_the_family(cube, models, keep, monkeypatch):
     every = finer_pixels.offered  # without those on board
-    mine = lambda scale=None: [c for c in every(scale) if not c.name.startswith("coarsr")]  # noqa: E731
+
+    def mine(scale=None):
+        return [card for card in every(scale) if not card.name.startswith("coarsr")]
+
     monkeypatch.setattr(finer_pixels, "offered", mine)
     four = keep(4, "mine-x4-cave")
     sentence = r"mine-x4-cave \(×4\) needs a model of the same network for ×2 too"

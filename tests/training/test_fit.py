@@ -167,7 +167,10 @@ def test_two_processes_do_not_train_in_one_folder(pairs, cached, tmp_path):
 
 def test_without_tensorboard_it_is_said_once(pairs, cached, tmp_path, monkeypatch):
     there = importlib.util.find_spec
-    absent = lambda name: None if name == "tensorboard" else there(name)  # noqa: E731
+
+    def absent(name):
+        return None if name == "tensorboard" else there(name)
+
     monkeypatch.setattr(fit, "find_spec", absent)
     monkeypatch.setattr(trainer, "find_spec", absent)
     given = recipe(pairs, cached, 2, engine={"device": "cpu", "precision": "float32"})

@@ -21,6 +21,8 @@ from napari_hsr.widgets import choosers
 from napari_hsr.widgets.reconstruct import ReconstructWidget
 from napari_hsr.widgets.reconstruct_run import place_of
 
+from .runs import run, settle
+
 
 def job_threads() -> list[threading.Thread]:
     return [t for t in threading.enumerate() if t.name.startswith("napari-hsr")]
@@ -74,22 +76,6 @@ def slow(monkeypatch):
 
     monkeypatch.setattr(inference, "events", events)
     return state
-
-
-def settle(panel, qtbot) -> None:
-    """Wait until the panel has made up its mind."""
-    qtbot.waitUntil(
-        lambda: not panel._settle.isActive() and panel._check is None and panel._obstacle != "",
-        timeout=20_000,
-    )
-
-
-def run(panel, qtbot) -> None:
-    settle(panel, qtbot)
-    assert panel.ready, panel.obstacle.text()
-    panel.run_button.click()
-    assert panel.running
-    qtbot.waitUntil(lambda: not panel.running, timeout=20_000)
 
 
 # --- before a run -------------------------------------------------------------------------

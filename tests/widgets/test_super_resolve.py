@@ -30,6 +30,8 @@ from napari_hsr.widgets import choosers
 from napari_hsr.widgets.model_news import models_changed
 from napari_hsr.widgets.super_resolve import SuperResolveWidget
 
+from .runs import run, settle
+
 
 @pytest.fixture(autouse=True)
 def _nothing_left_running():
@@ -92,21 +94,6 @@ def slow(monkeypatch):
 
     monkeypatch.setattr(inference, "super_resolve_events", events)
     return state
-
-
-def settle(panel, qtbot) -> None:
-    qtbot.waitUntil(
-        lambda: not panel._settle.isActive() and panel._check is None and panel._obstacle != "",
-        timeout=20_000,
-    )
-
-
-def run(panel, qtbot) -> None:
-    settle(panel, qtbot)
-    assert panel.ready, panel.obstacle.text()
-    panel.run_button.click()
-    assert panel.running
-    qtbot.waitUntil(lambda: not panel.running, timeout=20_000)
 
 
 def names(panel) -> list[str]:

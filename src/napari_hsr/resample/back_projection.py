@@ -15,19 +15,18 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Generator, Iterator
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from napari_hsr.cube import Cube, finite_range
+from napari_hsr.cube import Cube
 from napari_hsr.errors import Cancelled, InputError
 from napari_hsr.events import Progress
 from napari_hsr.resample import kinds
 from napari_hsr.resample.figures import Agreement, Pass, Refinement
 from napari_hsr.resample.kinds import Kind
 from napari_hsr.resample.pair import check_pair
-from napari_hsr.resample.resize import Way, down_part, empty_fine, find_down, read, up_part
+from napari_hsr.resample.resize import Way, down_part, empty_fine, find_down, read, refined, up_part
 
 if TYPE_CHECKING:
     import threading
@@ -101,14 +100,7 @@ def refine_events(
         f"for the result of {kind.words(scale)} at 1/{scale}: residual {history[0].rms:.3g} → "
         f"{rms:.3g} (RMS)."
     )
-    cube = fine.replace(
-        data=data,
-        name=f"{fine.name} refined",
-        provenance=replace(
-            fine.provenance.with_step(step), input=fine.provenance.input or fine.name
-        ),
-        _value_range=finite_range(data),
-    )
+    cube = refined(fine, data, step)
     yield Progress(work.total_steps, work.total_steps, "Done")
     found = Refinement(
         cube=cube,

@@ -9,17 +9,17 @@ estimate against the coarse image itself.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_hsr.cube import Cube, finite_range
+from napari_hsr.cube import Cube
 from napari_hsr.errors import Cancelled, InputError
 from napari_hsr.events import Progress
 from napari_hsr.resample.kinds import KINDS
 from napari_hsr.resample.pair import check_pair
-from napari_hsr.resample.resize import Way, down_part, empty_fine, imresize, read, up_part
+from napari_hsr.resample.resize import Way, down_part, empty_fine, imresize, read, refined, up_part
 
 if TYPE_CHECKING:
     import threading
@@ -151,14 +151,7 @@ def finesr_events(
         "angle in degrees, at most 1)."
     )
     yield Progress(2 * len(parts), 2 * len(parts), "Done")
-    cube = fine.replace(
-        data=data,
-        name=f"{fine.name} refined",
-        provenance=replace(
-            fine.provenance.with_step(step), input=fine.provenance.input or fine.name
-        ),
-        _value_range=finite_range(data),
-    )
+    cube = refined(fine, data, step)
     yield FineSR(cube, gain)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from napari_hsr.cube import Cube
+from napari_hsr.cube import Cube, finite_range
 from napari_hsr.errors import InputError
 from napari_hsr.resample import kinds
 from napari_hsr.resample.kinds import Kind
@@ -371,3 +371,14 @@ def _made(cube: Cube, data: np.ndarray, scale: int, step: str, how: str) -> Cube
 
 def _size(shape: tuple[int, ...]) -> str:
     return " × ".join(str(int(n)) for n in shape)
+
+
+def refined(fine: Cube, data: Any, step: str) -> Cube:
+    """A fine cube with refined values, and what was done to it."""
+    history = fine.provenance.with_step(step)
+    return fine.replace(
+        data=data,
+        name=f"{fine.name} refined",
+        provenance=replace(history, input=history.input or fine.name),
+        _value_range=finite_range(data),
+    )

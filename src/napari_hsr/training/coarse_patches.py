@@ -96,12 +96,10 @@ class CoarsePatches(Draws):
         coarse = coarse[:, inner, inner]
         inner = slice(margin * scale, (margin + side) * scale)
         fine = fine[:, inner, inner]
-        state = rng.bit_generator.state
-        coarse, _ = augment.geometric(coarse, None, recipe.augmentation, rng)
-        rng.bit_generator.state = state  # the same turn for both
-        fine, _ = augment.geometric(fine, None, recipe.augmentation, rng)
+        # the coarse cube in the place of the picture: the same turn for both
+        fine, picture = augment.geometric(fine, coarse.transpose(1, 2, 0), recipe.augmentation, rng)
         factor = np.float32(augment.exposure(recipe.augmentation, rng))
-        return Patch(coarse * factor, fine * factor)
+        return Patch(picture.transpose(2, 0, 1) * factor, fine * factor)
 
     def _margin(self, image: CachedImage, size: float) -> int:
         """As many pixels around the patch as the image has room for, at most ``margin``."""

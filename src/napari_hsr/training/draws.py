@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import mmap
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
@@ -29,7 +30,7 @@ class Patch(NamedTuple):
     offset: float = 0.0
 
 
-class Draws:
+class Draws(ABC):
     """Patches drawn from images, every image once before any comes again.
 
     Parameters
@@ -50,9 +51,9 @@ class Draws:
         self.images = list(images)
         self.recipe = recipe
 
+    @abstractmethod
     def draw(self, chosen: int, rng: np.random.Generator) -> Patch:
         """A patch of an image."""
-        raise NotImplementedError
 
     def batch(self, step: int, rank: int = 0, world: int = 1) -> Batch:
         """The patches of a step, or every ``world``-th of them from ``rank`` on.

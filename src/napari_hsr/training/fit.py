@@ -153,7 +153,8 @@ def prepare(
     """
     measure.check(recipe)
     if recipe.model.start is not None:
-        load_model(recipe.model.start)  # what is wrong with it is told before images are read
+        # what is wrong with it is told before images are read
+        networks.check_task(load_model(recipe.model.start), recipe)
     if findings is None:
         findings = inspect(recipe, report, stop, keep=True)
     findings.check()
