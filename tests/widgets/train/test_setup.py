@@ -397,10 +397,16 @@ def test_an_estimate_is_cancelled_by_its_button_and_by_the_start(ready, dry_run,
 
 def children() -> list[psutil.Process]:
     """Processes of an estimate that are still there."""
-    return [
-        p for p in psutil.Process().children()
-        if p.status() != psutil.STATUS_ZOMBIE and "it is so" in " ".join(p.cmdline())
-    ]  # fmt: skip
+    return [process for process in psutil.Process().children() if estimates(process)]
+
+
+def estimates(process: psutil.Process) -> bool:
+    """Whether a process is that of an estimate; one that has ended meanwhile is not."""
+    try:
+        words = " ".join(process.cmdline())
+        return process.status() != psutil.STATUS_ZOMBIE and "it is so" in words
+    except psutil.NoSuchProcess:  # a ZombieProcess too
+        return False
 
 
 def test_nothing_is_estimated_before_there_are_data(panel):
