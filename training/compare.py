@@ -28,7 +28,8 @@ from napari_hsr.training import closed_form, fit, measure
 from napari_hsr.training.cache import Images
 from napari_hsr.training.recipe import Recipe
 
-OTHERS = ("hscnn_plus", "drcr")
+#: How their weights are drawn. DRCR-Net's own way lets nothing through that bfloat16 resolves.
+OTHERS = {"hscnn_plus": "default", "drcr": "identity"}
 PIXELS = 30_000
 
 
@@ -68,7 +69,9 @@ def trained(name: str, recipe: Recipe, output: Path, minutes: float) -> Model:
             update={
                 "name": name,
                 "title": name,
-                "model": recipe.model.model_copy(update={"architecture": name}),
+                "model": recipe.model.model_copy(
+                    update={"architecture": name, "initialisation": OTHERS[name]}
+                ),
                 "schedule": recipe.schedule.model_copy(update={"minutes": minutes, "steps": None}),
             }
         )

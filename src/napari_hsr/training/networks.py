@@ -13,6 +13,7 @@ import numpy as np
 from napari_hsr.cube import Wavelengths
 from napari_hsr.errors import InputError
 from napari_hsr.models.card import CUBE, RECONSTRUCTION, SUPER_RESOLUTION, ModelCard
+from napari_hsr.training.first_weights import first_weights
 from napari_hsr.training.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -170,10 +171,7 @@ def _described(
     from napari_hsr.models.registry import from_state_dict, recognise
 
     encoding = CUBE if recipe.finer else input_encoding(recipe, wavelengths, thumbnails[0])
-    if recipe.model.begin is not None:
-        begin(network, recipe.model.begin)
-    elif recipe.model.head != "none":
-        zero_last_layer(network)
+    first_weights(network, recipe.model)
     weights = network.state_dict()
     card = ModelCard(
         name=recipe.name,
@@ -301,34 +299,3 @@ def second_moment(thumbnails: Sequence[np.ndarray], seed: int = 0) -> np.ndarray
     spectra /= np.maximum(bright, DARK * bright.max())[:, None]
     moment = spectra.T @ spectra / len(spectra)
     return moment + FLOOR * np.trace(moment) / len(moment) * np.eye(len(moment))
-
-
-def begin(network: torch.nn.Module, name: str) -> None:
-    """Fill a network with the weights of a model's, taken out of the head around it.
-
-    Raises
-    ------
-    InputError
-        If that is another network or another size of it.
-    """
-    from napari_hsr.models import load_model
-    from napari_hsr.models.architectures.loading import first_difference
-
-    module = load_model(name).module
-    weights = getattr(module, "network", module).state_dict()
-    expected = {key: tuple(value.shape) for key, value in network.state_dict().items()}
-    problem = first_difference(weights, expected)
-    if problem:
-        raise InputError(f"The network cannot begin with the weights of {name}: {problem}.")
-    network.load_state_dict(weights)
-
-
-def zero_last_layer(network: torch.nn.Module) -> None:
-    """The network begins with adding nothing: its last layer with weights becomes 0."""
-    import torch
-
-    kinds = (torch.nn.Conv2d, torch.nn.Linear, torch.nn.ConvTranspose2d)
-    last = [m for m in network.modules() if isinstance(m, kinds)][-1]
-    with torch.no_grad():
-        for parameter in last.parameters(recurse=False):
-            parameter.zero_()

@@ -44,6 +44,9 @@ class ModelSettings(Settings):
     begin : str or None
         A model whose network has the same shapes: ``architecture`` begins with its weights
         instead of random ones, behind a head of its own.
+    initialisation : {"default", "identity"}
+        How random weights are drawn: as the network's class draws them, or so that every layer
+        passes on what it is given, for deep networks without short cuts.
     """
 
     start: str | None = None
@@ -51,13 +54,19 @@ class ModelSettings(Settings):
     settings: dict[str, Any] = Field(default_factory=dict)
     head: Literal["none", "base", "colour-exact"] = "none"
     begin: str | None = None
+    initialisation: Literal["default", "identity"] = "default"
 
     @model_validator(mode="after")
     def _one_of_two(self) -> ModelSettings:
         if (self.start is None) == (self.architecture is None):
             raise ValueError("give either start (a model at hand) or architecture (from nothing)")
-        if self.start is not None and (self.settings or self.head != "none" or self.begin):
-            raise ValueError("settings, head and begin are for a new network; leave them out")
+        new = (self.settings, self.head != "none", self.begin, self.initialisation != "default")
+        if self.start is not None and any(new):
+            raise ValueError(
+                "settings, head, begin and initialisation are for a new network; leave them out"
+            )
+        if self.begin is not None and self.initialisation != "default":
+            raise ValueError("begin gives the weights; leave initialisation out")
         return self
 
 
