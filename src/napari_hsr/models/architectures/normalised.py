@@ -37,7 +37,9 @@ class WeightNormConv2d(nn.Module):
 class SpectralConv1d(nn.Module):
     """1x1 convolution over (N, C, L) with its kernel divided by its largest singular value.
 
-    That value is estimated by the vectors u and v of the state dict; they are not updated.
+    That value is estimated by the vectors u and v of the state dict. In training each call takes
+    one step of the power iteration that finds them (Miyato and others 2018, arXiv:1802.05957);
+    otherwise they stay as they are.
     """
 
     def __init__(self, into: int, out: int):
@@ -50,7 +52,19 @@ class SpectralConv1d(nn.Module):
     def kernel(self) -> Tensor:
         """(out, into, 1)."""
         matrix = self.weight_orig.flatten(1)
-        return self.weight_orig / torch.dot(self.weight_u, matrix @ self.weight_v)
+        # half precision would make the norm, and with it every weight, that much coarser
+        with torch.autocast(matrix.device.type, enabled=False):
+            if self.training:
+                self._iterate(matrix.detach())
+            # copies: the next call changes the vectors, and the gradient needs these
+            u, v = self.weight_u.clone(), self.weight_v.clone()
+            return self.weight_orig / torch.dot(u, matrix @ v)
+
+    @torch.no_grad()
+    def _iterate(self, matrix: Tensor) -> None:
+        """One step towards the singular vectors of the largest singular value."""
+        self.weight_v.copy_(functional.normalize(matrix.T @ self.weight_u, dim=0, eps=1e-12))
+        self.weight_u.copy_(functional.normalize(matrix @ self.weight_v, dim=0, eps=1e-12))
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, into, L) → (N, out, L)."""
