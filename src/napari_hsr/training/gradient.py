@@ -25,7 +25,13 @@ from napari_hsr.training.events import Began, Figures, Measured, Notice, Report,
 from napari_hsr.training.following import Follow
 from napari_hsr.training.losses import Loss
 from napari_hsr.training.measure import better
-from napari_hsr.training.module import Average, NotFiniteError, StepBatches, TrainingModule
+from napari_hsr.training.module import (
+    Average,
+    NotFiniteError,
+    StepBatches,
+    TrainingModule,
+    check_steps,
+)
 from napari_hsr.training.standing import Fitted, State
 from napari_hsr.training.words import duration
 
@@ -123,6 +129,7 @@ class Run:
 
         weights = checkpointing.copy_of(self.model.module.state_dict())
         network = from_state_dict(weights, self.model.card).module.train()
+        check_steps(self.recipe, network, self.model.name, self.place.world)
         known = dict(network.named_parameters())
         missing = set(trained or ()) - set(known)
         if missing:
@@ -234,16 +241,16 @@ class Run:
         """Steps until the end, a stop, or a fault; out of memory they are taken in more parts."""
         self.loss = Loss(self.recipe.loss, self.total(), self.report)
         start = self.model.module.state_dict()
-        module = TrainingModule(self.network, self.loss, self.recipe, self.total, start)
+        parts = self.state.parts
+        module = TrainingModule(self.network, self.loss, self.recipe, self.total, start, parts)
+        parts = 1 if module.by_band else parts  # of a batch as it is made
         follow = Follow(self, module)
         self.times = follow.times
         place, state = self.place, self.state
-        data = StepBatches(
-            self.batches, state.step, self.total, state.parts, place.rank, place.world
-        )
+        data = StepBatches(self.batches, state.step, self.total, parts, place.rank, place.world)
         loader = DataLoader(data, batch_size=None, num_workers=place.workers)
         with trainer.quiet():
-            loop = trainer.make(self.recipe, place, self.network, state.parts, follow, self.log)
+            loop = trainer.make(self.recipe, place, self.network, parts, follow, self.log)
             try:
                 loop.fit(module, loader)
             except (RuntimeError, MemoryError) as error:

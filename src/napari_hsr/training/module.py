@@ -21,8 +21,34 @@ if TYPE_CHECKING:
     from napari_hsr.training.recipe import Recipe
 
 
+#: All patches of a batch.
+_ALL = slice(None)
+
+
 class NotFiniteError(HSRError):
     """The loss became NaN or infinite; the weights are those of the step before."""
+
+
+def check_steps(recipe: Recipe, network: torch.nn.Module, title: str, world: int) -> None:
+    """Whether a network can take steps as a recipe has them.
+
+    Raises
+    ------
+    InputError
+        If each band is to take one, and the network makes all bands at once, or several
+        processes would share them.
+    """
+    if recipe.optimiser.step_per == "batch":
+        return
+    if not hasattr(network, "band_by_band"):
+        raise InputError(
+            f"{title} makes all bands at once; set optimiser.step_per: batch instead of band."
+        )
+    if world > 1:
+        raise InputError(
+            f"A step after each band is taken in one process, not in {world}: set "
+            "engine.devices: 1, or optimiser.step_per: batch."
+        )
 
 
 class StepBatches(IterableDataset):
@@ -93,6 +119,8 @@ class TrainingModule(LightningModule):
         The number of steps in all, as far as it is known.
     start : mapping of str to Tensor
         Weights that training began with, by the network's names: the anchor of L2-SP.
+    parts : int
+        That the patches of a batch are taken in where each band takes a step.
     """
 
     def __init__(
@@ -102,12 +130,16 @@ class TrainingModule(LightningModule):
         recipe: Recipe,
         total: Callable[[], int],
         start: Mapping[str, Tensor],
+        parts: int = 1,
     ):
         super().__init__()
         self.network = network
         self.loss = loss
         self.recipe = recipe
         self.total = total
+        self.parts = parts
+        self.by_band = recipe.optimiser.step_per == "band"
+        self.automatic_optimization = not self.by_band
         self.anchor: list[Tensor] = []
         if recipe.anchor:
             self.anchor = [start[name].detach() for name, _ in self._trained()]
@@ -127,8 +159,8 @@ class TrainingModule(LightningModule):
             weight_decay=settings.weight_decay,
         )
 
-    def training_step(self, batch: dict, index: int) -> Tensor:
-        """The loss of a batch, in the cube's units.
+    def training_step(self, batch: dict, index: int) -> Tensor | None:
+        """The loss of a batch, in the cube's units; None where each band has taken its step.
 
         Raises
         ------
@@ -148,13 +180,40 @@ class TrainingModule(LightningModule):
         for group in self.optimizers(use_pl_optimizer=False).param_groups:
             group["lr"] = rate
             group["betas"] = (beta, settings.optimiser.betas[1])
-        output = self.network(batch["inputs"]).float()
-        prediction = output * batch["gains"] + batch["offsets"]
-        loss, terms = self.loss(prediction, batch["cubes"], batch["step"])
+        if self.by_band:
+            self._step_each_band(batch)
+            return None
+        return self._loss(self.network(batch["inputs"]), batch["cubes"], batch)
+
+    def _loss(self, output: Tensor, cubes: Tensor, batch: dict, patches: slice = _ALL) -> Tensor:
+        prediction = output.float() * batch["gains"][patches] + batch["offsets"][patches]
+        loss, terms = self.loss(prediction, cubes, batch["step"])
         value = float(loss.detach())
         self._check_finite(value, batch)
         self.seen.append((value, terms))
         return loss
+
+    def _step_each_band(self, batch: dict) -> None:
+        """For each band in turn: its loss, the gradient of that alone, and a step.
+
+        Weights that a band does not use go on by their moments, as they do in the authors' torch,
+        where a gradient that has been there once is 0 afterwards and not missing.
+        """
+        optimiser = self.optimizers()
+        moments = self.optimizers(use_pl_optimizer=False).state
+        number = len(batch["inputs"])
+        size = number // self.parts
+        patches = [slice(at, at + size) for at in range(0, number, size)]
+        ways = [self.network.band_by_band(batch["inputs"][some]) for some in patches]
+        for band in range(batch["cubes"].shape[1]):
+            optimiser.zero_grad()
+            for way, some in zip(ways, patches, strict=True):
+                truth = batch["cubes"][some, band : band + 1]
+                self.manual_backward(self._loss(next(way), truth, batch, some) / self.parts)
+            for _, weights in self._trained():
+                if weights.grad is None and moments.get(weights):
+                    weights.grad = torch.zeros_like(weights)
+            optimiser.step()
 
     def _check_finite(self, value: float, batch: dict) -> None:
         """All processes of a step stop together, for the others would wait for ever."""
@@ -177,12 +236,13 @@ class TrainingModule(LightningModule):
 
     def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
         """L2-SP: a pull towards the start's weights (Li and others 2018)."""
-        if not self.anchor:
-            return
-        with torch.no_grad():
-            for (_, p), start in zip(self._trained(), self.anchor, strict=True):
-                if p.grad is not None:
-                    p.grad.add_(p - start.to(p), alpha=self.recipe.anchor)
+        if self.anchor:
+            with torch.no_grad():
+                for (_, p), start in zip(self._trained(), self.anchor, strict=True):
+                    if p.grad is not None:
+                        p.grad.add_(p - start.to(p), alpha=self.recipe.anchor)
+        if self.by_band and self.recipe.optimiser.clip:  # else Lightning clips
+            self.clip_gradients(optimizer, self.recipe.optimiser.clip, "norm")
 
 
 class Average:

@@ -196,13 +196,19 @@ class LossTerm(Settings):
 
 
 class OptimiserSettings(Settings):
-    """Adam or AdamW; clipping is of the gradient's norm, 0 for none."""
+    """Adam or AdamW; clipping is of the gradient's norm, 0 for none.
+
+    ``step_per`` is what the weights take a step after: a ``batch``, or each ``band`` of it in
+    turn, with a loss and a gradient of its own; for networks that go band by band. Everything
+    that is counted in steps is counted in batches either way.
+    """
 
     kind: Literal["adam", "adamw"] = "adamw"
     learning_rate: Annotated[float, Field(gt=0)] = 4e-4
     betas: tuple[float, float] = (0.9, 0.999)
     weight_decay: Annotated[float, Field(ge=0)] = 0.0
     clip: Annotated[float, Field(ge=0)] = 1.0
+    step_per: Literal["batch", "band"] = "batch"
 
 
 class ScheduleSettings(Settings):
@@ -333,6 +339,14 @@ class Recipe(Settings):
 
     @model_validator(mode="after")
     def _of_one_task(self) -> Recipe:
+        if self.optimiser.step_per == "band":
+            if not self.finer:
+                raise ValueError("optimiser.step_per: band is for the task super-resolution")
+            whole = [term.kind for term in self.loss if term.kind in ("sam", "perceptual")]
+            if whole:
+                raise ValueError(
+                    f"the loss {whole[0]} takes whole spectra; set optimiser.step_per: batch"
+                )
         if not self.finer:
             if self.coarse is not None:
                 raise ValueError("coarse is for the task super-resolution; leave it out")

@@ -69,6 +69,9 @@ def make(
     log : Path
         TensorBoard's folder.
     """
+    clip = recipe.optimiser.clip or None
+    if recipe.optimiser.step_per == "band":
+        clip = None  # the training's module clips: Lightning leaves such steps to it
     return Trainer(
         accelerator="gpu" if place.device.type == "cuda" else place.device.type,
         devices=place.devices,
@@ -78,7 +81,7 @@ def make(
         plugins=[_ENVIRONMENTS[place.started_by]()],
         max_epochs=1,
         accumulate_grad_batches=parts,
-        gradient_clip_val=recipe.optimiser.clip or None,
+        gradient_clip_val=clip,
         callbacks=[follow],
         logger=_logger(recipe, place, log),
         default_root_dir=log.parent,

@@ -29,7 +29,8 @@ from napari_hsr.models.architectures.fast.convolution import (
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from napari_hsr.models.architectures.coarsr import Body, CoarSR, Intra, ThreeUnit
+    from napari_hsr.models.architectures.coarsr import CoarSR
+    from napari_hsr.models.architectures.coarsr_parts import Body, Intra, ThreeUnit
 
 #: Pixels of all bands taken together, by the kind of device.
 PIXELS_AT_ONCE = {"cpu": 2**13}
