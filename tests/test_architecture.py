@@ -18,6 +18,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 #: From the ground up. A room may import from those below its own floor, and from itself.
 FLOORS = (
     ("errors", "events", "provenance"),
+    ("place",),
     ("cube",),
     ("photograph",),
     ("io", "colour", "resample"),

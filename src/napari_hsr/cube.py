@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from napari_hsr.errors import InputError
+from napari_hsr.place import Place, resized_metadata
 from napari_hsr.provenance import Provenance
 
 #: The grid taken for a 31-band cube that names none; always announced as an assumption.
@@ -131,6 +132,9 @@ class Cube:
         JSON-like facts from the file (``bbl``, ``fwhm``, ``norm_factor``…).
     notices : tuple of str
         Sentences that the user must see: what was assumed or changed on reading.
+    place : Place or None
+        Size and position of its pixels where they are not those of an image by itself: a cube
+        that was made finer lies over the coarse one.
 
     Raises
     ------
@@ -146,6 +150,7 @@ class Cube:
     provenance: Provenance = field(default_factory=Provenance)
     metadata: dict[str, Any] = field(default_factory=dict)
     notices: tuple[str, ...] = ()
+    place: Place | None = None
     _value_range: tuple[float, float] | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
@@ -217,6 +222,18 @@ class Cube:
             changes["_value_range"] = None
         return replace(self, **changes)
 
+    def over_same_area(self, data: Any, **changes: Any) -> Cube:
+        """A copy with more or fewer pixels over the same area: its place follows.
+
+        Coarse pixels of a cube without a place get none: what is made from them lies on them.
+        """
+        old, new = self.shape[1:], tuple(int(n) for n in data.shape[1:])
+        metadata = resized_metadata(changes.pop("metadata", self.metadata), old, new)
+        place = self.place
+        if place is not None or max(new) > max(old):
+            place = (place or Place()).resized(old, new)
+        return self.replace(data=data, metadata=metadata, place=place, **changes)
+
     def with_wavelengths(self, nm: Iterable[float], assumed: bool = False) -> Cube:
         """A copy with these band centres (nm), without the notices about missing ones."""
         kept = tuple(n for n in self.notices if "avelength" not in n)
@@ -233,6 +250,7 @@ class Cube:
             "wavelengths_nm": list(self.wavelengths) if known else None,
             "wavelengths_assumed": self.wavelengths.assumed if known else None,
             "units": self.units,
+            "place": self.place.to_dict() if self.place is not None else None,
             "value_range": list(self.value_range),
             "value_range_is_estimate": not self._range_is_exact,
             "in_memory": self.in_memory,

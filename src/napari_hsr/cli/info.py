@@ -53,6 +53,7 @@ def _cube_facts(path: str, cube: Any, summary: dict[str, Any]) -> list[tuple[str
         ("kind", "spectral cube"),
         ("name", cube.name),
         ("size", f"{height} x {width} pixels, {bands} band{'s' if bands > 1 else ''}"),
+        ("pixels", cube.place.describe() if cube.place is not None else None),
         ("wavelengths", wavelengths),
         ("values", f"{values}{estimate}"),
         ("units", cube.units or "not known"),

@@ -170,8 +170,8 @@ def made_cube(coarse: Cube, data: np.ndarray, *steps: str, model: Model | None =
         metadata["super_resolution_card"] = model.card.model_dump(mode="json")
         if known.model is None:  # a cube that a model made of a photograph keeps that one's name
             history = replace(history, model=model.name, weights_sha256=model.weights_sha256)
-    return coarse.replace(
-        data=data, provenance=history, metadata=metadata, _value_range=finite_range(data)
+    return coarse.over_same_area(
+        data, provenance=history, metadata=metadata, _value_range=finite_range(data)
     )
 
 

@@ -113,6 +113,7 @@ def build(path: Path, found: Found) -> Cube:
     check_dtype(path, found.source.dtype)
     check_shape(path, found.source.shape)
     source, notices = found.source, list(found.notices)
+    notices += found.record.notices if found.record else ()
     source, found = _three_axes(path, source, found, notices)
     logical = tuple(source.shape[::-1] if found.flipped else source.shape)
     listed = np.asarray(() if found.wavelengths is None else found.wavelengths)
@@ -137,6 +138,7 @@ def build(path: Path, found: Found) -> Cube:
         provenance=record.provenance if record else _fresh(path, found, resolved),
         metadata=record.metadata if record else _metadata(found, resolved),
         notices=tuple(notices),
+        place=record.place if record else None,
     )
 
 

@@ -18,6 +18,11 @@ _STRUCTURE = {
     "lines", "samples", "bands", "header offset", "data type", "interleave", "byte order",
     "file type", "wavelength", "wavelength units", ITEM,
 }  # fmt: skip
+#: Lists that are never one item a band, however long they are.
+_NOT_PER_BAND = {
+    "default bands", "map info", "pixel size", "projection info", "coordinate system string",
+    "geo points", "default stretch",
+}  # fmt: skip
 
 
 def read(path: Path) -> Cube:
@@ -116,7 +121,7 @@ def _split_per_band(found: assemble.Found, items: dict[str, Any], bands: int) ->
             if all(v.is_integer() for v in values) and key != "fwhm":
                 values = [int(v) for v in values]
             found.metadata[key] = value = values
-        if isinstance(value, list) and len(value) == bands and key != "default bands":
+        if isinstance(value, list) and len(value) == bands and key not in _NOT_PER_BAND:
             if key == "fwhm" and values is None:
                 continue
             found.per_band[key] = found.metadata.pop(key)

@@ -13,6 +13,7 @@ from napari_hsr.errors import FileError
 from napari_hsr.io import detect, envi_header, record
 from napari_hsr.io.atomic import replacing_both
 from napari_hsr.io.envi import ITEM
+from napari_hsr.place import Place
 
 #: Metadata that other ENVI software understands and that stay true of the written cube.
 _PASSED_ON = (
@@ -25,7 +26,11 @@ def write(cube: Cube, path: Path) -> None:
     """Write ``path`` (.hdr) and its binary (.img, or the one that the header had before).
 
     Band by band: a cube on disk, also one mapped from this very pair, needs no memory.
-    The old binary stays mapped by an open cube until that is closed.
+    The old binary stays mapped by an open cube until that is closed. Pixels with a place of
+    their own get a ``map info`` of the projection "Arbitrary", in pixels of the source, whose
+    outer corner is at 0, 0: other software then lays both over each other. A ``map info`` from
+    the field stays what it is. The place itself is read from our item alone, for x start and y
+    start are whole pixels, and pixel size is in metres.
 
     Raises
     ------
@@ -78,6 +83,8 @@ def _header(cube: Cube) -> str:
     for key in _PASSED_ON:
         if key in cube.metadata:
             lines.append(f"{key} = {_value(cube.metadata[key])}")
+    if cube.place is not None and "map info" not in cube.metadata:
+        lines.append(f"map info = {_value(_arbitrary(cube.place))}")
     if cube.wavelengths is not None:
         lines.append("wavelength units = Nanometers")
         lines.append(f"wavelength = {{{', '.join(repr(nm) for nm in cube.wavelengths)}}}")
@@ -92,6 +99,14 @@ def _header(cube: Cube) -> str:
         "interleave = bsq",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _arbitrary(place: Place) -> tuple[object, ...]:
+    """The upper left corner of the first pixel, with y upwards as maps have it, and its size."""
+    left, top = (
+        o - p / 2 + 0.5 for o, p in zip(place.origin[::-1], place.pixel[::-1], strict=True)
+    )
+    return ("Arbitrary", 1, 1, left, 0.0 - top, *place.pixel[::-1], 0, "North")
 
 
 def _value(value: Any) -> str:

@@ -146,7 +146,9 @@ def _text(value: Any) -> str:
 def write(cube: Cube, path: Path) -> None:
     """Write ``cube`` (bands, height, width), ``wavelengths`` in nm and the record.
 
-    A cube on disk is copied band by band.
+    A cube on disk is copied band by band. Where its pixels have a place of their own, the
+    attributes ``pixel_size`` and ``first_pixel_centre`` of ``cube`` say it too (height and
+    width, row and column, in pixels of the source); it is read from the record.
 
     Raises
     ------
@@ -162,6 +164,9 @@ def write(cube: Cube, path: Path) -> None:
         stored.attrs["axes"] = "bands, height, width"
         if cube.units:
             stored.attrs["units"] = cube.units
+        if cube.place is not None:
+            stored.attrs["pixel_size"] = cube.place.pixel
+            stored.attrs["first_pixel_centre"] = cube.place.origin
         if cube.wavelengths is not None:
             nm = file.create_dataset("wavelengths", data=cube.wavelengths.nm)
             nm.attrs["units"] = "nm"

@@ -2,7 +2,9 @@
 
 In MATLAB: ``cube`` (height, width, bands) single, ``bands`` (1, bands) double in nm,
 ``norm_factor`` if the cube came with one, and ``napari_hsr``, a char row of JSON with the
-provenance. In HDF5 order, as Python loaders see it, the cube is (bands, width, height).
+provenance and the place of the pixels. Where they have one of their own, ``pixel_size``
+(height, width) and ``first_pixel_centre`` (row, column) say it too, in pixels of the source,
+counted from 0. In HDF5 order, as Python loaders see it, the cube is (bands, width, height).
 """
 
 from __future__ import annotations
@@ -42,6 +44,9 @@ def write(cube: Cube, path: Path) -> None:
             factor = cube.metadata.get("norm_factor")
             if isinstance(factor, (int, float)):
                 _double(file, "norm_factor", np.array([[factor]], dtype=np.float64))
+            if cube.place is not None:
+                _double(file, "pixel_size", np.array(cube.place.pixel)[:, np.newaxis])
+                _double(file, "first_pixel_centre", np.array(cube.place.origin)[:, np.newaxis])
             _char(file, record.KEY, record.to_text(cube))
         with temporary.open("rb+") as raw:  # what makes MATLAB know the file
             raw.write(_HEADER.ljust(116) + bytes(8) + b"\x00\x02IM")

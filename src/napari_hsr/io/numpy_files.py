@@ -151,7 +151,9 @@ def _map_member(path: Path, archive: Any, chosen: Variable) -> np.memmap | None:
 def write_npz(cube: Cube, path: Path) -> None:
     """Write ``cube`` (bands, height, width), ``wavelengths`` in nm and the record.
 
-    The archive is not compressed, and a cube on disk is copied band by band.
+    The archive is not compressed, and a cube on disk is copied band by band. Where its pixels
+    have a place of their own, ``pixel_size`` and ``first_pixel_centre`` say it too (height and
+    width, row and column, in pixels of the source); it is read from the record.
 
     Raises
     ------
@@ -167,6 +169,9 @@ def write_npz(cube: Cube, path: Path) -> None:
         beside = {record.KEY: np.array(record.to_text(cube))}
         if cube.wavelengths is not None:
             beside["wavelengths"] = np.asarray(cube.wavelengths.nm)
+        if cube.place is not None:
+            beside["pixel_size"] = np.array(cube.place.pixel)
+            beside["first_pixel_centre"] = np.array(cube.place.origin)
         for name, values in beside.items():
             with archive.open(f"{name}.npy", "w") as member:
                 np.lib.format.write_array(member, values, allow_pickle=False)

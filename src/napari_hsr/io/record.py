@@ -7,12 +7,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from napari_hsr.cube import Cube, jsonable
+from napari_hsr.errors import InputError
 from napari_hsr.photograph import Photograph
+from napari_hsr.place import Place
 from napari_hsr.provenance import Provenance
 
 #: The key, attribute, dataset or header item that holds the record in every format.
 KEY = "napari_hsr"
 _LAYOUT = 1
+#: Opens the notice of a place that cannot be used.
+NO_PLACE = "What the file says of the place of its pixels was left out"
 
 
 @dataclass(frozen=True)
@@ -20,6 +24,8 @@ class Record:
     """Facts read back from a file that this package wrote.
 
     ``wavelengths`` is ``"stated"``, ``"assumed"`` or ``"none"``, and None for a photograph.
+    ``place`` is None where the pixels are those of an image by itself, and where what the file
+    says of it is no place: then ``notices`` says so.
     """
 
     name: str
@@ -28,6 +34,8 @@ class Record:
     units: str | None = None
     wavelengths: str | None = None
     encoding: str | None = None
+    place: Place | None = None
+    notices: tuple[str, ...] = ()
 
 
 def of_cube(cube: Cube) -> dict[str, Any]:
@@ -36,12 +44,14 @@ def of_cube(cube: Cube) -> dict[str, Any]:
         wavelengths = "none"
     else:
         wavelengths = "assumed" if cube.wavelengths.assumed else "stated"
+    place = {} if cube.place is None else {"place": cube.place.to_dict()}
     return {
         "layout": _LAYOUT,
         "kind": "cube",
         "name": cube.name,
         "units": cube.units,
         "wavelengths": wavelengths,
+        **place,
         "provenance": jsonable(cube.provenance.to_dict()),
         "metadata": jsonable(cube.metadata),
     }
@@ -76,6 +86,7 @@ def parse(found: Any) -> Record | None:
     if not isinstance(found, dict) or not isinstance(found.get("layout"), int):
         return None
     provenance, metadata = found.get("provenance"), found.get("metadata")
+    place, notices = _place(found.get("place"))
     return Record(
         name=str(found.get("name") or ""),
         provenance=Provenance.from_dict(provenance if isinstance(provenance, dict) else {}),
@@ -83,4 +94,15 @@ def parse(found: Any) -> Record | None:
         units=found.get("units"),
         wavelengths=found.get("wavelengths"),
         encoding=found.get("encoding"),
+        place=place,
+        notices=notices,
     )
+
+
+def _place(stored: Any) -> tuple[Place | None, tuple[str, ...]]:
+    if stored is None:
+        return None, ()
+    try:
+        return Place.from_dict(stored), ()
+    except InputError as error:
+        return None, (f"{NO_PLACE}: {error}",)

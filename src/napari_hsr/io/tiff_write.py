@@ -18,7 +18,9 @@ _CLASSIC_LIMIT = 2**32 - 2**26
 def write_cube(cube: Cube, path: Path) -> None:
     """Write float32 pages, not compressed, so that they can be memory-mapped.
 
-    A cube on disk is copied band by band.
+    A cube on disk is copied band by band. Where its pixels have a place of their own, the
+    resolution tags say how many of them make one of the source, without a unit; the position
+    tags hold no numbers below 0, so that place stands in the description alone.
 
     Raises
     ------
@@ -30,6 +32,10 @@ def write_cube(cube: Cube, path: Path) -> None:
     facts = {"axes": "CYX", record.KEY: record.of_cube(cube)}
     if cube.wavelengths is not None:
         facts["wavelengths_nm"] = list(cube.wavelengths)
+    sizes = {}
+    if cube.place is not None:
+        height, width = cube.place.pixel
+        sizes = {"resolution": (1 / width, 1 / height), "resolutionunit": "NONE"}
     planes = (np.ascontiguousarray(cube.data[b], dtype=np.float32) for b in range(cube.bands))
     with replacing(path) as temporary:
         tifffile.imwrite(
@@ -40,6 +46,7 @@ def write_cube(cube: Cube, path: Path) -> None:
             photometric="minisblack",
             metadata=facts,
             bigtiff=4 * int(np.prod(cube.shape, dtype=np.int64)) > _CLASSIC_LIMIT,
+            **sizes,
         )
 
 

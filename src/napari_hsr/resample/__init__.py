@@ -1,12 +1,12 @@
 """Between coarse and fine pixels: exact ways down and up, and making the two agree."""
 
+from napari_hsr.place import aligned
 from napari_hsr.resample.back_projection import agreement_events, refine, refine_events
 from napari_hsr.resample.dualsr import FineSR, finesr, finesr_events
 from napari_hsr.resample.figures import Agreement, Pass, Refinement
 from napari_hsr.resample.kinds import BASELINES, DEGRADATIONS, KINDS, Kind, find
 from napari_hsr.resample.pair import check_pair
 from napari_hsr.resample.resize import (
-    aligned,
     degrade,
     enlarge,
     imresize,

@@ -186,7 +186,7 @@ def upsample(cube: Cube, scale: int, kind: str | Kind = "bicubic-matlab") -> Cub
     -------
     Cube
         (bands, scale * height, scale * width) float32, over the same area: see
-        :func:`aligned`.
+        :func:`napari_hsr.resample.aligned`.
 
     Raises
     ------
@@ -222,34 +222,6 @@ def modcrop(cube: Cube, scale: int) -> Cube:
     step = f"Cropped to {_size((height, width))} pixels, which divide by {scale}."
     return cube.replace(
         data=cube.data[:, :height, :width], provenance=cube.provenance.with_step(step)
-    )
-
-
-def aligned(
-    scale: int,
-    pixel: tuple[float, float] = (1.0, 1.0),
-    origin: tuple[float, float] = (0.0, 0.0),
-) -> tuple[tuple[float, float], tuple[float, float]]:
-    """Where the fine image lies, so that its pixels cover those of the coarse one exactly.
-
-    Parameters
-    ----------
-    scale : int
-    pixel : (float, float)
-        Height and width of a coarse pixel in world units.
-    origin : (float, float)
-        Centre of the first coarse pixel in world units.
-
-    Returns
-    -------
-    pixel, origin : (float, float)
-        The same of the fine image: fine pixel i is centred at ``(i + 0.5) / scale - 0.5``
-        coarse pixels.
-    """
-    shift = 0.5 / scale - 0.5
-    return (
-        tuple(p / scale for p in pixel),
-        tuple(o + p * shift for o, p in zip(origin, pixel, strict=True)),
     )
 
 
@@ -364,8 +336,8 @@ def _floats(values: Any) -> Any:
 
 def _made(cube: Cube, data: np.ndarray, scale: int, step: str, how: str) -> Cube:
     source = replace(cube.provenance, input=cube.provenance.input or cube.name)
-    return cube.replace(
-        data=data, name=f"{cube.name} {how} ×{scale}", provenance=source.with_step(step)
+    return cube.over_same_area(
+        data, name=f"{cube.name} {how} ×{scale}", provenance=source.with_step(step)
     )
 
 

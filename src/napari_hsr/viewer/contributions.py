@@ -84,8 +84,11 @@ def announce(thing: Cube | Photograph) -> None:
     from napari.utils.notifications import show_info, show_warning
 
     from napari_hsr.cube import Cube
+    from napari_hsr.io.record import NO_PLACE
 
     notices, show = list(thing.notices), show_info
+    if any(notice.startswith(NO_PLACE) for notice in notices):
+        show = show_warning
     if isinstance(thing, Cube):
         if thing.wavelengths is None or thing.wavelengths.assumed:
             show = show_warning
@@ -117,13 +120,16 @@ def missing_wavelengths(cube: Cube) -> str:
 def write_image(path: str | PathLike, data: Any, meta: dict[str, Any]) -> list[str]:
     """Write an image layer that holds a cube or a photograph; the format follows the suffix.
 
+    A cube is written with the place that its layer has in the viewer, so that it lies there
+    again when it is opened; what a file cannot say of it is told.
+
     Raises
     ------
     HSRError
         If the layer is neither, or the file cannot be written; one sentence.
     """
     from napari_hsr import io
-    from napari_hsr.viewer.parts import cube_from_parts, photograph_from_parts
+    from napari_hsr.viewer.parts import cube_from_parts, photograph_from_parts, place_in
 
     if meta.get("multiscale"):
         data = data[0]
@@ -132,8 +138,15 @@ def write_image(path: str | PathLike, data: Any, meta: dict[str, Any]) -> list[s
             f"{meta.get('name', 'This layer')!r} is neither a cube (bands, height, width) nor a "
             f"photograph: its shape is {tuple(data.shape)}; choose another writer."
         )
-    convert = photograph_from_parts if meta.get("rgb") else cube_from_parts
-    return [fspath(io.write(convert(data, meta), path))]
+    if meta.get("rgb"):
+        return [fspath(io.write(photograph_from_parts(data, meta), path))]
+    written = [fspath(io.write(cube_from_parts(data, meta), path))]
+    _, left_out = place_in(meta)
+    if left_out:
+        from napari.utils.notifications import show_warning
+
+        show_warning(left_out)
+    return written
 
 
 def sample_photograph() -> list[LayerTuple]:

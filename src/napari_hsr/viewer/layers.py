@@ -16,9 +16,11 @@ import numpy as np
 from napari_hsr.cube import Cube, Wavelengths, jsonable
 from napari_hsr.errors import InputError
 from napari_hsr.photograph import Photograph
+from napari_hsr.place import Place
 from napari_hsr.viewer.limits import contrast_limits, map_limits, spread
 from napari_hsr.viewer.parts import (
     KEY,
+    TRANSFORM,
     cube_from_parts,
     photograph_from_parts,
     state_of,
@@ -43,7 +45,7 @@ def cube_layer(cube: Cube, **overrides: Any) -> tuple[Any, dict[str, Any], str]:
     """The layer data tuple of a cube.
 
     With wavelengths at a regular spacing the first axis is in nanometres; with irregular
-    or unknown ones it is the band index. Contrast limits come from ``cube.value_range``
+    or unknown ones it is the band index. Its place decides where it lies in y and x. Contrast limits come from ``cube.value_range``
     and a coarse subsample, so the cube is not scanned a second time.
 
     Parameters
@@ -75,7 +77,7 @@ def cube_layer(cube: Cube, **overrides: Any) -> tuple[Any, dict[str, Any], str]:
         "contrast_limits": contrast_limits(cube),
         "rgb": False,
         "multiscale": False,
-        **band_axis(cube.wavelengths),
+        **band_axis(cube.wavelengths, cube.place),
     }
     keywords = _override(keywords, overrides)
     keywords["metadata"] |= {KEY: jsonable(state), "wavelengths": state["wavelengths"]}
@@ -182,17 +184,16 @@ def add_map(viewer: ViewerModel, data: np.ndarray, name: str, **options: Any) ->
     return layer
 
 
-def band_axis(wavelengths: Wavelengths | None) -> dict[str, Any]:
+def band_axis(wavelengths: Wavelengths | None, place: Place | None = None) -> dict[str, Any]:
     """``scale``, ``translate``, ``units`` and ``axis_labels`` of a cube with these bands."""
+    place = place or Place()
     step = wavelengths.step if wavelengths is not None else None
-    if step is None:
-        axis = {"scale": (1.0, 1.0, 1.0), "translate": (0.0, 0.0, 0.0), "units": PIXEL_UNITS}
-        return axis | {"axis_labels": (BAND_LABEL, "y", "x")}
+    first = 0.0 if step is None else float(wavelengths.nm[0])
     return {
-        "scale": (step, 1.0, 1.0),
-        "translate": (float(wavelengths.nm[0]), 0.0, 0.0),
-        "units": NM_UNITS,
-        "axis_labels": (NM_LABEL, "y", "x"),
+        "scale": (step or 1.0, *place.pixel),
+        "translate": (first, *place.origin),
+        "units": PIXEL_UNITS if step is None else NM_UNITS,
+        "axis_labels": (BAND_LABEL if step is None else NM_LABEL, "y", "x"),
     }
 
 
@@ -245,7 +246,7 @@ def photograph_layers(viewer: ViewerModel) -> list[Image]:
 def layer_cube(layer: Layer) -> Cube:
     """The cube that a layer holds: its state, with the layer's current array.
 
-    An image layer that another program made is taken as a cube by band index, with
+    Its place is that of the layer in the viewer. An image layer that another program made is taken as a cube by band index, with
     wavelengths from its first axis where that is in nanometres (and y, x are not).
 
     Raises
@@ -263,9 +264,8 @@ def layer_cube(layer: Layer) -> Cube:
         {
             "name": layer.name,
             "metadata": layer.metadata,
-            "scale": layer.scale,
-            "translate": layer.translate,
             "units": layer.units,
+            **{key: getattr(layer, key) for key in TRANSFORM},
         },
     )
 

@@ -14,10 +14,13 @@ import numpy as np
 from napari_hsr.cube import Cube, Wavelengths
 from napari_hsr.errors import InputError
 from napari_hsr.photograph import SRGB, Photograph
+from napari_hsr.place import Place
 from napari_hsr.provenance import Provenance
 
 #: Key of our state in ``layer.metadata``.
 KEY = "hsr"
+#: What says where a layer lies in the world.
+TRANSFORM = ("scale", "translate", "rotate", "shear", "affine")
 
 
 def cube_from_parts(data: Any, keywords: Mapping[str, Any]) -> Cube:
@@ -35,7 +38,52 @@ def cube_from_parts(data: Any, keywords: Mapping[str, Any]) -> Cube:
         provenance=Provenance.from_dict(state.get("provenance") or {"input": name}),
         metadata=metadata,
         notices=tuple(state.get("notices") or ()),
+        place=place_in(keywords)[0],
     )
+
+
+def place_in(keywords: Mapping[str, Any]) -> tuple[Place | None, str | None]:
+    """Where a layer lies in y and x, and what of it a place cannot hold, in one sentence.
+
+    Returns
+    -------
+    place : Place or None
+        None where its pixels are 1 and the first is centred at 0. Of a layer that is turned or
+        sheared, the place that it has without that: what lies over it, turned the same way,
+        still does.
+    left_out : str or None
+    """
+    matrix, offset, straight = _flat_affine(keywords)
+    name = keywords.get("name") or "The layer"
+    scale, translate = (
+        np.asarray(keywords[key], dtype=float)[-2:] if keywords.get(key) is not None else default
+        for key, default in (("scale", np.ones(2)), ("translate", np.zeros(2)))
+    )
+    if straight:
+        scale, translate = matrix * scale, matrix * translate + offset
+    try:
+        place = Place(tuple(scale.tolist()), tuple(translate.tolist()))
+    except InputError as error:  # mirrored, or flat
+        return None, f"{name} lies where a file cannot say: {error}"
+    told = None if straight else f"{name} is turned or sheared in the viewer: a file cannot say it."
+    return (None if place == Place() else place), told
+
+
+def _flat_affine(keywords: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray, bool]:
+    """Factors and offset in y and x beside scale and translate, if there is no more than that."""
+    affine = np.eye(4)
+    given = keywords.get("affine")
+    if given is not None and np.shape(given) == (4, 4):
+        affine = np.asarray(given, dtype=float)
+    linear = affine[1:3, 1:3]
+    factors = np.diag(linear)
+    straight = np.allclose(linear, np.diag(factors)) and not affine[1:3, 0].any()
+    rotate, shear = keywords.get("rotate"), keywords.get("shear")
+    if rotate is not None:
+        straight &= np.ndim(rotate) == 2 and np.allclose(rotate, np.eye(len(rotate)))
+    if shear is not None:
+        straight &= np.allclose(shear, np.eye(len(shear)) if np.ndim(shear) == 2 else 0)
+    return factors, affine[1:3, 3], bool(straight)
 
 
 def photograph_from_parts(data: Any, keywords: Mapping[str, Any]) -> Photograph:
