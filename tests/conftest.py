@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib.util
 import os
 from collections.abc import Callable, Iterator
@@ -10,6 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+
+from .patience import PatientBot
 
 if TYPE_CHECKING:
     import numpy as np
@@ -40,6 +43,24 @@ def own_data(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monke
     folder = tmp_path_factory.mktemp("data")
     monkeypatch.setenv("NAPARI_HSR_DATA", str(folder))
     return folder
+
+
+@pytest.fixture
+def qtbot(qapp, request: pytest.FixtureRequest) -> PatientBot:
+    """As pytest-qt's own, but it waits as long as a slow machine takes."""
+    return PatientBot(request)
+
+
+@pytest.fixture
+def swept() -> None:
+    """What earlier tests left for the garbage collector is gone."""
+    gc.collect()
+
+
+@pytest.fixture
+def make_napari_viewer(swept, make_napari_viewer):
+    """As napari's own, which fails on a window that an earlier test left to the collector."""
+    return make_napari_viewer
 
 
 @pytest.fixture(scope="session")

@@ -4,11 +4,12 @@ import os
 import signal
 import subprocess
 import sys
-import time
 
 import pytest
 
 from napari_hsr.cli import display
+
+from ..patience import PATIENCE, wait_for
 
 needs_xvfb = pytest.mark.skipif(not display.can_start_xvfb(), reason="Xvfb is not installed")
 linux_only = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="X11 on Linux")
@@ -51,18 +52,15 @@ def test_xvfb_goes_when_the_work_in_it_fails(no_display):
 def test_a_polite_kill_leaves_no_xvfb_behind(no_display):
     code = (
         "import time\nfrom napari_hsr.cli.display import xvfb\n"
-        "with xvfb() as name:\n    print(name, flush=True)\n    time.sleep(60)"
+        "with xvfb() as name:\n    print(name, flush=True)\n    time.sleep(600)"
     )
     process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
     name = process.stdout.readline().strip()
     assert display._answers(name)
     process.send_signal(signal.SIGTERM)
     process.stdout.close()
-    assert process.wait(20) == 143
-    until = time.monotonic() + 10
-    while display._answers(name) and time.monotonic() < until:
-        time.sleep(0.05)
-    assert not display._answers(name)
+    assert process.wait(PATIENCE) == 143
+    wait_for(lambda: not display._answers(name), "the end of Xvfb")
 
 
 @needs_xvfb

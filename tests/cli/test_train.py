@@ -9,8 +9,6 @@ import re
 import signal
 import subprocess
 import sys
-import threading
-import time
 from types import ModuleType, SimpleNamespace
 
 import numpy as np
@@ -39,6 +37,8 @@ from napari_hsr.training.events import (
 from napari_hsr.training.journal import RECIPE, Journal, read_state
 from napari_hsr.training.recording import recorded
 from napari_hsr.training.words import duration
+
+from ..patience import wait_for
 
 RECIPE_TEXT = "name: mine\nmodel: {start: rootpoly-srgb}\nschedule: {steps: 40}\n"
 
@@ -359,21 +359,13 @@ def test_python_m_train_is_the_same_command():
 # --- being asked to stop ---------------------------------------------------------------------
 
 
-def wait_for(event: threading.Event) -> bool:
-    """Until then, in short waits: a signal is seen between them."""
-    end = time.monotonic() + 5
-    while not event.is_set() and time.monotonic() < end:
-        time.sleep(0.01)
-    return event.is_set()
-
-
 @pytest.mark.skipif(sys.platform == "win32", reason="signals cannot be sent to oneself there")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_the_first_signal_asks_and_the_next_is_as_before(number, capfd):
     before = signal.getsignal(number)
     with asked_to_stop(None) as stop:
         os.kill(os.getpid(), number)
-        assert wait_for(stop)
+        wait_for(stop.is_set)
         assert signal.getsignal(number) is before
     assert "Ctrl-C once more quits at once" in capfd.readouterr().err
     assert signal.getsignal(number) is before
@@ -383,7 +375,7 @@ def test_a_file_asks_too_and_goes_at_the_end(tmp_path):
     with asked_to_stop(tmp_path) as stop:
         assert not stop.is_set()
         (tmp_path / "stop").touch()
-        assert wait_for(stop)
+        wait_for(stop.is_set)
         assert (tmp_path / "stop").exists()  # so that others see what is going on
     assert not (tmp_path / "stop").exists()
 

@@ -15,6 +15,8 @@ from napari_hsr.events import Progress
 from napari_hsr.metrics import PROTOCOLS, compare, evaluate, maps
 from napari_hsr.metrics.compare import MAPS, Comparison, Outline, compare_events, why_not
 
+from ..patience import PATIENCE
+
 NM = np.arange(400.0, 501.0, 10.0)
 
 
@@ -116,7 +118,7 @@ def test_nothing_runs_on_when_nobody_listens_any_more(monkeypatch):
 
     def endless(*_cubes, progress, cancel):
         progress(1, 10)
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + PATIENCE
         while time.monotonic() < deadline:
             if cancel.is_set():
                 stopped.set()

@@ -14,6 +14,7 @@ import torch
 
 from napari_hsr.training import cache
 
+from ..patience import PATIENCE
 from . import data_files, engine
 
 HERE = Path(__file__).parent
@@ -29,10 +30,10 @@ def two(tmp_path_factory) -> Path:
             *(sys.executable, "-m", "torch.distributed.run", "--standalone"),
             *("--nproc-per-node", "2", HERE / "two_processes.py", folder),
         ],
-        env=environment | {"OMP_NUM_THREADS": "1"},
+        env=environment | {"OMP_NUM_THREADS": "1", "TMPDIR": str(folder)},
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=10 * PATIENCE,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return folder

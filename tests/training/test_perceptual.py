@@ -222,8 +222,8 @@ def test_a_download_with_another_hash_leaves_nothing(served, own_data):
 
 def test_without_a_network_it_is_one_sentence_and_never_random(monkeypatch, own_data):
     with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
+        free.bind(("127.0.0.1", 0))  # it is held, so that nobody listens there
         port = free.getsockname()[1]
-    monkeypatch.setattr(perceptual, "URL", f"http://127.0.0.1:{port}/vgg16_bn-6c64b313.pth")
-    with pytest.raises(HSRError, match=r"needs the weights of VGG16-bn.*name the file as"):
-        Loss([LossTerm(kind="perceptual")], 10)
+        monkeypatch.setattr(perceptual, "URL", f"http://127.0.0.1:{port}/vgg16_bn-6c64b313.pth")
+        with pytest.raises(HSRError, match=r"needs the weights of VGG16-bn.*name the file as"):
+            Loss([LossTerm(kind="perceptual")], 10)

@@ -26,6 +26,8 @@ from napari_hsr.training.journal import (
 )
 from napari_hsr.training.recipe import ModelSettings, Recipe
 
+from ..patience import PATIENCE, wait_for
+
 FAKE = Path(__file__).with_name("fake_training.py")
 RECIPE = Recipe(name="mine", model=ModelSettings(start="rootpoly-srgb"))
 
@@ -47,14 +49,7 @@ def fake(monkeypatch):
         process.Run(output).kill()
         # The process object would complain when it is collected.
         if (known := process._started.pop(output, None)) is not None:
-            known.wait(5)
-
-
-def wait_for(done, seconds: float = 10.0) -> None:
-    end = time.monotonic() + seconds
-    while not done():
-        assert time.monotonic() < end, "it did not happen in time"
-        time.sleep(0.02)
+            known.wait(PATIENCE)
 
 
 def test_a_run_is_followed_to_its_end(fake, tmp_path):

@@ -5,7 +5,6 @@ def settle(panel, qtbot) -> None:
     """Wait until the panel has made up its mind."""
     qtbot.waitUntil(
         lambda: not panel._settle.isActive() and panel._check is None and panel._obstacle != "",
-        timeout=20_000,
     )
 
 
@@ -15,4 +14,4 @@ def run(panel, qtbot) -> None:
     assert panel.ready, panel.obstacle.text()
     panel.run_button.click()
     assert panel.running
-    qtbot.waitUntil(lambda: not panel.running, timeout=20_000)
+    qtbot.waitUntil(lambda: not panel.running)

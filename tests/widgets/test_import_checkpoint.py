@@ -22,6 +22,8 @@ from napari_hsr.widgets import import_checkpoint as dialogs
 from napari_hsr.widgets.import_checkpoint import ImportDialog
 from napari_hsr.widgets.model_section import ModelSection
 
+from ..patience import PATIENCE
+
 SMALL = {"width": 8, "depths": (1, 1, 1, 1, 1), "hidden": (10, 21, 42, 85)}
 
 
@@ -56,7 +58,7 @@ def read(dialog, qtbot, path) -> None:
 
 
 def done(dialog, qtbot) -> None:
-    qtbot.waitUntil(lambda: not dialog.busy, timeout=20_000)
+    qtbot.waitUntil(lambda: not dialog.busy)
 
 
 class Dangerous:
@@ -133,7 +135,7 @@ def test_an_import_keeps_what_was_stated(dialog, qtbot, checkpoint):
     form.units.setText("reflectance")
     form.training_data.setText("our scenes")
     form.licence.setText("CC BY 4.0")
-    with qtbot.waitSignal(dialog.imported, timeout=20_000) as told:
+    with qtbot.waitSignal(dialog.imported) as told:
         dialog.import_button.click()
     card = card_of("mine")
     assert told.args[0].card == card
@@ -175,7 +177,7 @@ def test_other_than_31_bands_need_their_wavelengths(dialog, qtbot, tmp_path):
     read(dialog, qtbot, tmp_path / "four.pth")
     assert "makes 4 bands: state their wavelengths" in dialog.message.text()
     dialog.form.wavelengths.setText("450 550 650 750 nm")
-    with qtbot.waitSignal(dialog.imported, timeout=20_000):
+    with qtbot.waitSignal(dialog.imported):
         dialog.run()
     assert card_of("four").wavelengths_nm == (450, 550, 650, 750)
 
@@ -191,7 +193,7 @@ def test_published_weights_complete_the_card(qtbot, checkpoint):
     assert dialog.form.training_data.placeholderText() == entry.training_data
     assert dialog.message.text() == ""
     dialog.form.licence.setText("as I was told")
-    with qtbot.waitSignal(dialog.imported, timeout=20_000):
+    with qtbot.waitSignal(dialog.imported):
         dialog.run()
     card = card_of(entry.name)
     assert card.input_encoding == entry.input_encoding
@@ -221,7 +223,7 @@ def test_a_name_that_is_taken_may_be_replaced(dialog, qtbot, checkpoint):
     assert not form.overwrite.isHidden()
     form.overwrite.setChecked(True)
     form.licence.setText("new")
-    with qtbot.waitSignal(dialog.imported, timeout=20_000):
+    with qtbot.waitSignal(dialog.imported):
         dialog.run()
     assert card_of("net-best").licence == "new"
 
@@ -245,7 +247,7 @@ def test_statistics_are_asked_for_where_the_network_has_them(dialog, qtbot, tmp_
     assert "names no statistics" in dialog.message.text()
     dialog.form.rule.setText("ntire2020-real-world")
     assert "statistics" not in dialog.message.text()
-    with qtbot.waitSignal(dialog.imported, timeout=20_000):
+    with qtbot.waitSignal(dialog.imported):
         dialog.run()
     assert "real-world" in card_of("mxr").input_rule
 
@@ -258,7 +260,7 @@ def test_a_file_with_a_card_brings_its_facts(dialog, qtbot, checkpoint, tmp_path
     assert dialog.form.name.text() == "first"
     assert dialog.form.licence.placeholderText() == "CC0"
     assert "sRGB" in dialog.form.encoding.itemText(0)
-    with qtbot.waitSignal(dialog.imported, timeout=20_000):
+    with qtbot.waitSignal(dialog.imported):
         dialog.run()
     assert (card_of("first").licence, card_of("first").input_encoding) == ("CC0", "srgb")
 
@@ -288,7 +290,7 @@ def test_closing_in_mid_read_leaves_nothing(qtbot, checkpoint, monkeypatch):
     state = SimpleNamespace(cancelled=False)
 
     def slow(path, cancel):
-        state.cancelled = cancel.wait(10)
+        state.cancelled = cancel.wait(PATIENCE)
         return iter(())
 
     monkeypatch.setattr(dialogs, "_examine", slow)
@@ -331,7 +333,7 @@ def test_a_dropped_checkpoint_is_imported_listed_and_chosen(qtbot, checkpoint):
     assert drop(panel, drag(checkpoint))
     dialog = panel.models.dialog
     done(dialog, qtbot)
-    with qtbot.waitSignal(dialog.imported, timeout=20_000):
+    with qtbot.waitSignal(dialog.imported):
         dialog.run()
     assert panel.models.dialog is None
     assert panel.model.name() == "net-best"
@@ -402,7 +404,7 @@ def test_a_model_that_another_program_removed_is_told(section, checkpoint):
 
 def test_what_was_imported_runs(dialog, qtbot, checkpoint):
     read(dialog, qtbot, checkpoint)
-    with qtbot.waitSignal(dialog.imported, timeout=20_000) as told:
+    with qtbot.waitSignal(dialog.imported) as told:
         dialog.run()
     x = torch.rand(1, 3, 9, 7)
     with torch.inference_mode():

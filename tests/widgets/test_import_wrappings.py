@@ -62,17 +62,17 @@ def test_a_published_file_becomes_a_cube(
     path = save(weights, wrapping, tmp_path)
     drop(panel, path) if dropped else choose(panel, path, monkeypatch)
     dialog = panel.models.dialog
-    qtbot.waitUntil(lambda: not dialog.busy, timeout=20_000)
+    qtbot.waitUntil(lambda: not dialog.busy)
     assert dialog.checkpoint.architecture == architecture_of(network)
     dialog.form.name.setText("mine")
-    with qtbot.waitSignal(dialog.imported, timeout=20_000):
+    with qtbot.waitSignal(dialog.imported):
         dialog.import_button.click()
     assert panel.model.name() == "mine"
     stored = read_weights(file_of("mine"))
     assert all(torch.equal(stored[key], value) for key, value in weights.items())
-    qtbot.waitUntil(lambda: panel.ready, timeout=20_000)
+    qtbot.waitUntil(lambda: panel.ready)
     panel.run_button.click()
-    qtbot.waitUntil(lambda: not panel.running, timeout=20_000)
+    qtbot.waitUntil(lambda: not panel.running)
     layer = panel.viewer.layers[-1]
     assert (layer.name, layer.data.shape) == ("photo · mine", (31, 12, 10))
     assert np.isfinite(layer.data).all()

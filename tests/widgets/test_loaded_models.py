@@ -55,7 +55,6 @@ def pixels():
 def settle(panel, qtbot) -> None:
     qtbot.waitUntil(
         lambda: not panel._settle.isActive() and panel._check is None and panel._obstacle != "",
-        timeout=20_000,
     )
 
 
@@ -122,7 +121,7 @@ def test_memory_is_released_when_the_panel_closes(net, pixels, qtbot, how):
     panel.model.set_name(net)
     settle(panel, qtbot)
     panel.run()
-    qtbot.waitUntil(lambda: not panel.running, timeout=20_000)
+    qtbot.waitUntil(lambda: not panel.running)
     assert len(viewer.layers) == 2
     model = weakref.ref(panel.loaded.load(net))
     module = weakref.ref(model().module)
@@ -154,7 +153,7 @@ def test_check_and_run_load_once(net, loads, pixels, qtbot):
         panel.model.set_name(name)
         settle(panel, qtbot)
         panel.run()
-        qtbot.waitUntil(lambda: not panel.running, timeout=20_000)
+        qtbot.waitUntil(lambda: not panel.running)
     assert len(viewer.layers) == 4
     assert sorted(loads) == [net, "rootpoly-srgb"]
 
@@ -185,7 +184,7 @@ def test_ensembles_are_offered_where_they_are_of_use(net, pixels, qtbot, monkeyp
             options.ensemble_chooser.setCurrentIndex(2)
             settle(panel, qtbot)
         panel.run()
-        qtbot.waitUntil(lambda: not panel.running, timeout=20_000)
+        qtbot.waitUntil(lambda: not panel.running)
     assert asked == [(net, "median"), ("rootpoly-srgb", "single"), (net, "median")]
     told = panel.last_cube.provenance.steps
     assert any("Median of the eight" in step for step in told)

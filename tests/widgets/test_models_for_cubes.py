@@ -32,7 +32,7 @@ def test_the_dialog_asks_for_no_encoding_and_no_wavelengths(qtbot, checkpoint):
     dialog = ImportDialog()
     qtbot.addWidget(dialog)
     dialog.read(checkpoint)
-    qtbot.waitUntil(lambda: not dialog.busy, timeout=20_000)
+    qtbot.waitUntil(lambda: not dialog.busy)
     form = dialog.form
     assert not form._form.isRowVisible(form.wavelengths)
     assert not form._form.isRowVisible(form.encoding)

@@ -46,7 +46,6 @@ def panel(viewer, qtbot, tmp_path):
 def settle(panel, qtbot) -> None:
     qtbot.waitUntil(
         lambda: not panel._settle.isActive() and panel._check is None and panel._obstacle != "",
-        timeout=20_000,
     )
 
 
@@ -59,7 +58,7 @@ def choose(panel, qtbot, name: str):
 def run(panel, qtbot) -> None:
     assert panel.ready, panel.obstacle.text()
     panel.run_button.click()
-    qtbot.waitUntil(lambda: not panel.running, timeout=20_000)
+    qtbot.waitUntil(lambda: not panel.running)
     assert panel.outcome.kind == "info", panel.outcome.text()
 
 

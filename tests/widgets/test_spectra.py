@@ -53,7 +53,7 @@ def settled(qtbot, panel):
     def wait():
         panel._cursor_throttle.flush()
         panel._settle.flush(restart_timer=False)
-        qtbot.waitUntil(lambda: not panel._meter.busy, timeout=10_000)
+        qtbot.waitUntil(lambda: not panel._meter.busy)
 
     return wait
 
@@ -478,9 +478,9 @@ def test_painting_and_undo_are_followed(viewer, panel, settled, qtbot):
     assert panel.shown == []
     layer.brush_size = 4
     layer.paint((5, 5), 1)
-    qtbot.waitUntil(lambda: len(panel.shown) == 1, timeout=5000)
+    qtbot.waitUntil(lambda: len(panel.shown) == 1)
     layer.undo()
-    qtbot.waitUntil(lambda: panel.shown == [], timeout=5000)
+    qtbot.waitUntil(lambda: panel.shown == [])
 
 
 def test_regions_cross_resolutions_through_the_world(viewer, panel, settled):
@@ -657,13 +657,13 @@ def test_in_a_real_window_with_a_real_mouse(make_napari_viewer_proxy, qtbot):
     qtbot.wait(50)
     centre = QPoint(canvas.width() // 2, canvas.height() // 2)
     qtbot.mouseMove(canvas, centre)
-    qtbot.waitUntil(lambda: names(panel) == ["cursor"], timeout=5000)
+    qtbot.waitUntil(lambda: names(panel) == ["cursor"])
     row, column = panel.shown[0].pixel
     assert abs(row - 30) <= 2
     assert abs(column - 40) <= 2
     shift = Qt.KeyboardModifier.ShiftModifier
     qtbot.mouseClick(canvas, Qt.MouseButton.LeftButton, shift, centre)
-    qtbot.waitUntil(lambda: len(curves(panel, "pin")) == 1, timeout=5000)
+    qtbot.waitUntil(lambda: len(curves(panel, "pin")) == 1)
     assert curves(panel, "pin")[0].pixel == (row, column)
     viewer.theme = "light"
     assert panel.shown[0].drawn.color == panel.plot.foreground

@@ -14,6 +14,8 @@ from napari_hsr.metrics import compare
 from napari_hsr.viewer.layers import add_cube
 from napari_hsr.widgets.compare import CompareWidget
 
+from ...patience import PATIENCE
+
 
 @pytest.fixture
 def nm():
@@ -57,7 +59,7 @@ def panel(viewer, qtbot):
 @pytest.fixture
 def wait_for_end(qtbot):
     """``wait_for_end(panel)`` returns when nothing is running any more."""
-    return lambda panel: qtbot.waitUntil(lambda: not panel.running, timeout=20_000)
+    return lambda panel: qtbot.waitUntil(lambda: not panel.running)
 
 
 @pytest.fixture
@@ -78,7 +80,7 @@ def hold(monkeypatch):
 
         def wait_first(*arguments, cancel=None, **options):
             begun.set()
-            deadline = time.monotonic() + 10
+            deadline = time.monotonic() + PATIENCE
             while not cancel.is_set() and time.monotonic() < deadline:
                 time.sleep(0.01)
             return real(*arguments, cancel=cancel, **options)

@@ -45,7 +45,7 @@ def test_leaving_the_grid_by_naparis_button_restores_too(compared, viewer):
 def test_cancelled_on_the_way_to_the_grid(viewer, pair, panel, qtbot, wait_for_end, hold):
     begun = hold()
     panel.grid_button.click()
-    qtbot.waitUntil(begun.is_set, timeout=5000)
+    qtbot.waitUntil(begun.is_set)
     panel.cancel()
     wait_for_end(panel)
     assert not viewer.canvas.grid.enabled
@@ -89,7 +89,7 @@ def test_closing_the_viewer_in_mid_run_and_in_the_grid(docked, qtbot, hold, runn
     viewer, _, panel = docked
     begun = hold()
     panel.run()
-    qtbot.waitUntil(begun.is_set, timeout=5000)
+    qtbot.waitUntil(begun.is_set)
     viewer.close()
     assert not running_threads()
     qtbot.wait(50)

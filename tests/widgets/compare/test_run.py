@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import numpy as np
 import pytest
 
@@ -14,6 +12,8 @@ from napari_hsr.metrics import evaluate
 from napari_hsr.viewer.comparison import map_layers
 from napari_hsr.viewer.layers import add_cube, layer_cube
 from napari_hsr.widgets.compare import CompareWidget
+
+from ...patience import wait_for
 
 
 def test_figures_are_those_of_the_library(compared, pair):
@@ -129,7 +129,7 @@ def test_cancel(viewer, pair, panel, qtbot, wait_for_end, hold, running_threads)
     assert panel.running
     assert not panel.run_button.isEnabled()
     assert not panel.form.isEnabled()
-    qtbot.waitUntil(begun.is_set, timeout=5000)
+    qtbot.waitUntil(begun.is_set)
     panel.cancel_button.click()
     wait_for_end(panel)
     assert "Cancelled" in panel.message.text()
@@ -145,7 +145,7 @@ def test_a_layer_deleted_while_it_is_compared(
 ):
     begun = hold()
     panel.run()
-    qtbot.waitUntil(begun.is_set, timeout=5000)
+    qtbot.waitUntil(begun.is_set)
     name = pair[which].name
     viewer.layers.remove(pair[which])
     wait_for_end(panel)
@@ -179,12 +179,9 @@ def test_closing_the_panel_leaves_nothing_running(viewer, pair, qtbot, hold, run
     qtbot.addWidget(panel)
     begun = hold()
     panel.run()
-    qtbot.waitUntil(begun.is_set, timeout=5000)
+    qtbot.waitUntil(begun.is_set)
     panel.close()
-    deadline = time.monotonic() + 5
-    while running_threads() and time.monotonic() < deadline:
-        time.sleep(0.01)
-    assert not running_threads()
+    wait_for(lambda: not running_threads(), "the end of the comparison's thread")
     qtbot.wait(100)  # nothing may arrive any more
     assert panel.comparison is None
     assert len(viewer.layers) == 2

@@ -90,7 +90,7 @@ def training(monkeypatch):
     for output in started:
         process.Run(output).kill()
         if (known := process._started.pop(output, None)) is not None:
-            known.wait(5)
+            known.wait(120)
 
 
 @pytest.fixture

@@ -59,7 +59,7 @@ def test_the_model_is_used_once_and_every_list_hears_of_it(result, qtbot):
     heard = []
     models_changed.connect(heard.append)
     for _ in range(2):  # the second time it is there already
-        with qtbot.waitSignal(result.imported, timeout=60_000) as imported:
+        with qtbot.waitSignal(result.imported) as imported:
             result.use_button.click()
         assert imported.args == ["mine"]
         qtbot.waitUntil(lambda: result.use_button.isEnabled())
@@ -88,12 +88,12 @@ def test_it_is_chosen_in_reconstruct(viewer, result, qtbot):
 
     assert open_reconstruct(viewer) is None  # it has no window
     result._viewer = type("Viewer", (), {"window": Window})
-    with qtbot.waitSignal(result.imported, timeout=60_000):
+    with qtbot.waitSignal(result.imported):
         result.use_button.click()
     assert panel.model.name() == "mine"
     assert shown
     assert "chosen in Reconstruct" in result.outcome.text()
-    qtbot.waitUntil(lambda: panel._check is None and not panel._settle.isActive(), timeout=60_000)
+    qtbot.waitUntil(lambda: panel._check is None and not panel._settle.isActive())
 
 
 def test_export_of_the_weights_and_of_the_folder(result, tmp_path):
@@ -125,7 +125,7 @@ def docked(qtbot, training, found, tmp_path, viewer):
     """A panel in a window, following a training at work."""
     training("wait")
     run = process.start(Recipe(name="mine", model=ModelSettings(start="x")), tmp_path / "run")
-    qtbot.waitUntil(lambda: run.status().step == 3, timeout=20_000)
+    qtbot.waitUntil(lambda: run.status().step == 3)
     window = QMainWindow()
     window.setStyleSheet(get_stylesheet("dark"))
     dock = QDockWidget("Train", window)
@@ -156,7 +156,7 @@ def test_closing_napari_asks(docked, qtbot, answer, closed, alive):
         qtbot.wait(200)
         assert run.alive()
     else:
-        qtbot.waitUntil(lambda: run.status().status == "stopped", timeout=20_000)
+        qtbot.waitUntil(lambda: run.status().status == "stopped")
 
 
 def test_a_training_that_is_not_shown_any_more_is_asked_for_too(docked):
@@ -188,14 +188,14 @@ def test_closing_the_panel_asks_too(docked, qtbot):
     (box,) = [b for b in boxes if b.isVisible()]
     assert len(box.buttons()) == 2  # it is closed already: nothing to cancel
     next(b for b in box.buttons() if b.objectName() == STOP).click()
-    qtbot.waitUntil(lambda: run.status().status == "stopped", timeout=20_000)
+    qtbot.waitUntil(lambda: run.status().status == "stopped")
     assert not panel._timer.isActive()
 
 
 def test_nothing_is_clipped_at_the_narrowest(docked, qtbot):
     _, panel, _, _ = docked
     panel.stop()
-    qtbot.waitUntil(lambda: panel._ended, timeout=20_000)
+    qtbot.waitUntil(lambda: panel._ended)
     qtbot.wait(200)
     assert panel.width() <= 300
     for page in range(2):

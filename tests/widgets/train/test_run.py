@@ -21,17 +21,17 @@ from napari_hsr.widgets.train_runs import SEEN
 
 def start(panel, qtbot):
     panel.start_button.click()
-    qtbot.waitUntil(lambda: panel.run is not None, timeout=10_000)
+    qtbot.waitUntil(lambda: panel.run is not None)
     return panel.run
 
 
 def until_step_3(panel, qtbot):
-    qtbot.waitUntil(lambda: panel.status.step == 3, timeout=20_000)
+    qtbot.waitUntil(lambda: panel.status.step == 3)
     panel._poll()
 
 
 def until_the_end(panel, qtbot):
-    qtbot.waitUntil(lambda: panel._ended, timeout=20_000)
+    qtbot.waitUntil(lambda: panel._ended)
 
 
 def test_from_start_to_a_better_model(ready, qtbot, training, tmp_path, viewer):
@@ -181,7 +181,7 @@ def test_a_training_that_ended_meanwhile_is_shown_first(qtbot, training, found, 
     from napari_hsr.training.recipe import ModelSettings, Recipe
 
     run = process.start(Recipe(model=ModelSettings(start="x")), tmp_path / "run")
-    qtbot.waitUntil(lambda: not run.alive(), timeout=10_000)
+    qtbot.waitUntil(lambda: not run.alive())
     panel = TrainWidget(viewer)
     qtbot.addWidget(panel)
     assert panel.run.output == run.output

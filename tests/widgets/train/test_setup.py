@@ -378,7 +378,7 @@ def test_what_stands_in_the_way_of_an_estimate_is_said(ready, dry_run, qtbot):
 
 
 def test_an_estimate_is_cancelled_by_its_button_and_by_the_start(ready, dry_run, training, qtbot):
-    dry_run(json.dumps(ANSWER), seconds=60)
+    dry_run(json.dumps(ANSWER), seconds=600)
     estimate = ready.setup.estimate
     estimate.button.click()
     qtbot.waitUntil(lambda: "trying a few steps" in estimate.message.text())
