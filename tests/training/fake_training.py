@@ -23,7 +23,8 @@ def preview(folder: Path, value: float) -> str:
     nm = np.linspace(400, 700, 31)
     truth = np.full((31, 12, 16), 0.5, np.float32)
     sam = np.full((12, 16), 10 - 10 * value, np.float32)
-    np.savez(part, prediction=truth * value, truth=truth, sam=sam, wavelengths_nm=nm)
+    where = {"pixel": 1, "origin": (0.0, 0.0), "size": (12, 16)}
+    np.savez(part, prediction=truth * value, truth=truth, sam=sam, wavelengths_nm=nm, **where)
     os.replace(part, folder / name)
     return name
 

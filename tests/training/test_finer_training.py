@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from napari_hsr import load_model, super_resolve
+from napari_hsr.cli.train_words import table_of, words
 from napari_hsr.errors import HSRError
 from napari_hsr.metrics import evaluate
 from napari_hsr.models.architectures.coarsr import CoarSR
@@ -14,6 +15,8 @@ from napari_hsr.models.checkpoint import save_model
 from napari_hsr.models.registry import from_state_dict
 from napari_hsr.resample import degrade, upsample
 from napari_hsr.training import fit, measure
+from napari_hsr.training.events import Baseline, Began, Measured
+from napari_hsr.training.history import History
 from napari_hsr.training.inspect import inspect
 from napari_hsr.training.journal import read_state
 from napari_hsr.training.recipe import Recipe
@@ -103,7 +106,7 @@ def test_the_figures_are_those_of_the_product(run, cubes):
     for key, value in (("psnr", "psnr_db"), ("sam", "sam_deg"), ("ssim", "ssim")):
         assert found[key] == pytest.approx(figures[value], abs=2e-4)
     bicubic = evaluate(upsample(coarse, 2, "bicubic-torch"), fine, "dualsr")
-    first = next(e for e in heard if hasattr(e, "mean") and e.step == 0)
+    first = next(e for e in heard if isinstance(e, Measured) and e.step == 0)
     assert first.mean["psnr_db"] == pytest.approx(bicubic["psnr"], abs=1e-3)  # it adds nothing
     assert found["psnr"] > bicubic["psnr"] + 0.01
 
@@ -234,3 +237,48 @@ def test_held_out_cubes_are_measured_once_each(cubes, cached, run):
     assert list(found.images) == [image.name for image in images.held_out]
     assert np.isfinite(found.mean["ssim"])
     assert read_state(output) is None or read_state(output).status == "finished"
+
+
+def test_the_bicubic_baseline_is_said_before_the_first_step(run, cubes):
+    output, _, heard = run
+    (said,) = [e for e in heard if isinstance(e, Baseline)]
+    assert heard.index(said) < next(n for n, e in enumerate(heard) if isinstance(e, Began))
+    assert said.name == "bicubic, MATLAB's imresize"
+    ((name, figures),) = said.images.items()
+    from napari_hsr.io import read
+    from napari_hsr.resample import modcrop
+
+    fine = modcrop(read(cubes / f"{name}.npz"), 2)
+    found = evaluate(upsample(degrade(fine, 2), 2, "bicubic-matlab"), fine, "dualsr")
+    assert figures["psnr_db"] == pytest.approx(found["psnr"], abs=1e-4)
+    assert said.mean == figures
+    assert History.read(output / "events.jsonl").baseline == said
+    assert "by bicubic, MATLAB's imresize: PSNR" in words(said)
+
+
+def test_the_preview_is_a_part_in_fine_pixels_with_the_coarse_ones(run, tmp_path):
+    output, _, _ = run
+    with np.load(output / "preview.npz") as found:  # small enough to be shown whole
+        assert found["prediction"].shape[1:] == (46, 44)
+        assert found["coarse"].shape[1:] == (23, 22)
+    rng = np.random.default_rng(0)
+    truth = rng.random((3, 40, 64), dtype=np.float32)
+    coarse = rng.random((3, 10, 16), dtype=np.float32)
+    path = measure.write_fine_preview(tmp_path / "p.npz", truth, truth, coarse, [1, 2, 3], side=34)
+    with np.load(path) as found:
+        assert found["prediction"].shape == (3, 32, 32)  # whole coarse pixels
+        (y, x), size = found["origin"], tuple(found["size"])
+        np.testing.assert_array_equal(found["prediction"], truth[:, y : y + 32, x : x + 32])
+        y, x = y // 4, x // 4
+        np.testing.assert_array_equal(found["coarse"], coarse[:, y : y + 8, x : x + 8])
+    assert (y, x, size) == (1, 4, (40, 64))
+
+
+def test_rows_say_what_each_image_is_made_coarse_to(cubes, cached):
+    settings = recipe(cubes, cached, coarse={"scale": 4}, batch={"size": 2, "patch": 8})
+    findings = inspect(settings)
+    assert [row.coarse for row in findings.rows] == [(11, 11)] * 3
+    assert [row.left_over for row in findings.rows] == [(2, 0)] * 3
+    header, rows = table_of(findings)
+    assert header[4] == "made coarse"
+    assert rows[0][4] == "11 × 11 (2 rows left over)"

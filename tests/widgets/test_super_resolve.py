@@ -30,6 +30,7 @@ from napari_hsr.widgets import choosers
 from napari_hsr.widgets.model_news import models_changed
 from napari_hsr.widgets.super_resolve import SuperResolveWidget
 
+from ..patience import PATIENCE
 from .runs import run, settle
 
 
@@ -38,7 +39,7 @@ def _nothing_left_running():
     yield
     for thread in threading.enumerate():
         if thread.name.startswith("napari-hsr"):
-            thread.join(30)
+            thread.join(PATIENCE)
             assert not thread.is_alive()
 
 
@@ -241,10 +242,10 @@ def test_back_projection_is_as_it_was_asked_for(viewer, panel, cube, qtbot):
     assert panel.back_projection.fold.isEnabled()
     panel.scale.set_scale(2)
     panel.model.set_name("bicubic-matlab")
-    panel.back_projection.degradation.setCurrentIndex(4)
-    assert not panel.back_projection.sigma.isHidden()
-    assert "0.85 fine px" in panel.back_projection.sigma.specialValueText()
-    panel.back_projection.sigma.setValue(1.5)
+    panel.back_projection.degradation.kind.setCurrentIndex(4)
+    assert not panel.back_projection.degradation.sigma.isHidden()
+    assert "0.85 fine px" in panel.back_projection.degradation.sigma.specialValueText()
+    panel.back_projection.degradation.sigma.setValue(1.5)
     panel.back_projection.tolerance.setValue(5)
     panel.back_projection.passes.setValue(3)
     run(panel, qtbot)
@@ -346,7 +347,7 @@ def test_cancel_adds_nothing_and_allows_another_run(viewer, panel, cube, qtbot, 
     qtbot.waitUntil(lambda: panel.bar.value() > 60)
     assert "%" in panel.status.text()
     panel.cancel_button.click()
-    qtbot.waitUntil(lambda: not panel.running, timeout=5000)
+    qtbot.waitUntil(lambda: not panel.running)
     assert len(viewer.layers) == 1
     assert "Cancelled" in panel.outcome.text()
     slow.release.set()
@@ -362,7 +363,7 @@ def test_a_cube_deleted_in_mid_run_loses_nothing(viewer, panel, cube, qtbot, slo
     place = corners(layer)
     viewer.layers.remove(layer)
     slow.release.set()
-    qtbot.waitUntil(lambda: not panel.running, timeout=20_000)
+    qtbot.waitUntil(lambda: not panel.running)
     assert len(viewer.layers) == 2
     np.testing.assert_allclose(corners(viewer.layers[0]), place, atol=1e-12)
     settle(panel, qtbot)
@@ -402,7 +403,7 @@ def test_nothing_is_clipped_in_a_narrow_panel(viewer, panel, cube, qtbot, networ
     network(3, "three")
     models_changed()
     panel.scale.set_scale(3)
-    panel.back_projection.degradation.setCurrentIndex(4)
+    panel.back_projection.degradation.kind.setCurrentIndex(4)
     panel.back_projection.refine.setChecked(True)
     add_cube(viewer, cube, name="a cube with a very long name " * 3)
     panel.resize(300, 1400)
@@ -424,7 +425,7 @@ def test_nothing_is_clipped_in_a_narrow_panel(viewer, panel, cube, qtbot, networ
             not label.wordWrap() or label.height() >= label.heightForWidth(label.width())
         )
 
-    qtbot.waitUntil(lambda: all(map(fits, labels)), timeout=3000)
+    qtbot.waitUntil(lambda: all(map(fits, labels)))
     assert panel.width() == 300
     for chooser in panel.findChildren(choosers.NarrowComboBox):
         if chooser.isVisible():

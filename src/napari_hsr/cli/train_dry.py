@@ -79,6 +79,8 @@ def _content(recipe: Recipe, findings, estimate, obstacle: str | None) -> dict[s
                 "shape": [row.bands, row.height, row.width],
                 "cube_range": row.cube_range,
                 "rgb_range": row.rgb_range,
+                "made_coarse": row.coarse,
+                "left_over": row.left_over,
                 "held_out": row.held_out,
                 "problem": row.problem,
                 "warnings": list(row.warnings),

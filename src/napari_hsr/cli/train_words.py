@@ -8,6 +8,7 @@ import time
 from typing import TYPE_CHECKING, TextIO
 
 from napari_hsr.training.events import (
+    Baseline,
     Began,
     Event,
     Failed,
@@ -19,7 +20,7 @@ from napari_hsr.training.events import (
     Step,
     Stopped,
 )
-from napari_hsr.training.words import bytes_words, duration, figures_words
+from napari_hsr.training.words import bytes_words, duration, figures_words, left_over_words
 
 if TYPE_CHECKING:
     from napari_hsr.training.recipe import Recipe
@@ -105,6 +106,8 @@ def words(event: Event) -> str | None:
         when = f"after step {event.step:,}" if event.step else "before training"
         best = ", the best so far" if event.best and event.step else ""
         return f"Held-out images {when}: {figures_words(event.mean)}{best}"
+    if isinstance(event, Baseline):
+        return f"Held-out images by {event.name}: {figures_words(event.mean)}"
     if isinstance(event, Saved):
         return None
     if isinstance(event, Finished):
@@ -147,20 +150,31 @@ def _finished_words(event: Finished) -> str:
 def table_of(findings) -> tuple[list[str], list[list[str]]]:
     """Header and rows of a table of the images that were found."""
     rows = []
+    finer = any(row.coarse for row in findings.rows)
     for row in findings.rows:
         size = f"{row.height} × {row.width}" if row.height else "–"
+        photograph = range_words(row.rgb_range) if row.rgb else "simulated"
         rows.append(
             [
                 row.name,
                 size,
                 str(row.bands or "–"),
                 range_words(row.cube_range),
-                range_words(row.rgb_range) if row.rgb else "simulated",
+                coarse_words(row) if finer else photograph,
                 "–" if row.problem else part_words(row.held_out),
             ]
         )
-    header = ["image", "height × width", "bands", "cube values", "photograph values", "part"]
+    seen = "made coarse" if finer else "photograph values"
+    header = ["image", "height × width", "bands", "cube values", seen, "part"]
     return header, rows
+
+
+def coarse_words(row) -> str:
+    """``128 × 120``, height first; ``11 × 11 (2 rows left over)`` where it does not divide."""
+    if row.coarse is None:
+        return "–"
+    over = left_over_words(row)
+    return f"{row.coarse[0]} × {row.coarse[1]}" + (f" ({over} left over)" if over else "")
 
 
 def part_words(held_out: bool | None) -> str:

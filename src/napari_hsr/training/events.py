@@ -88,6 +88,18 @@ class Measured(Event):
 
 
 @dataclass(frozen=True)
+class Baseline(Event):
+    """What needs no training comes to on the held-out images: what any model must beat.
+
+    ``name`` says what it is; ``mean`` and ``images`` are as those of :class:`Measured`.
+    """
+
+    name: str
+    mean: Figures
+    images: dict[str, Figures] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Saved(Event):
     """A checkpoint to resume from lies on disk."""
 
@@ -130,7 +142,10 @@ Report = Callable[[Event], None]
 
 _KINDS = {
     kind.__name__.lower(): kind
-    for kind in (Notice, Preparing, Began, Step, Measured, Saved, Finished, Stopped, Failed)
+    for kind in (
+        *(Notice, Preparing, Began, Step, Measured, Baseline),
+        *(Saved, Finished, Stopped, Failed),
+    )
 }
 
 

@@ -43,6 +43,10 @@ class Row:
     files : tuple of Path
     stamps : tuple
         Their sizes and times when they were looked through.
+    coarse : (int, int) or None
+        Where pixels are to become finer: height and width of the coarse image that is made of it.
+    left_over : (int, int)
+        Rows and columns that do not divide by the scale: left out where the image is measured.
     """
 
     name: str
@@ -64,6 +68,8 @@ class Row:
     scene: Scene | None = None
     files: tuple[Path, ...] = ()
     stamps: tuple[tuple[int, int], ...] = ()
+    coarse: tuple[int, int] | None = None
+    left_over: tuple[int, int] = (0, 0)
 
 
 @dataclass(frozen=True, eq=False)

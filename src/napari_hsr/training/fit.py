@@ -215,6 +215,8 @@ def _train(
     _say_what_is_left_out(recipe, report)
     try:
         images, model = prepare(recipe, report, stop)
+        if leads and recipe.finer:
+            report(measure.baseline(images.held_out, recipe, model.wavelengths))
         training = Training(recipe, output, report, stop, images, model, resume)
         end = _by_strategy(training, began)
     except Cancelled:

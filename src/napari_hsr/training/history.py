@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from napari_hsr.training.events import Began, Event, Measured, Step, from_json
+from napari_hsr.training.events import Baseline, Began, Event, Measured, Step, from_json
 
 #: Columns of ``log.csv`` that are always there; the loss's terms come behind them.
 COLUMNS = (
@@ -33,10 +33,13 @@ class History:
     ----------
     steps : list of Step
     measured : list of Measured
+    baseline : Baseline or None
+        What needs no training.
     """
 
     steps: list[Step] = field(default_factory=list)
     measured: list[Measured] = field(default_factory=list)
+    baseline: Baseline | None = None
 
     @classmethod
     def of(cls, events: Iterable[Event | None]) -> History:
@@ -51,6 +54,8 @@ class History:
             elif isinstance(event, Measured):
                 history.measured = [e for e in history.measured if e.step != event.step]
                 history.measured.append(event)
+            elif isinstance(event, Baseline):
+                history.baseline = event
         return history
 
     @classmethod

@@ -108,7 +108,17 @@ def _row(
         raise
     except HSRError as error:
         return replace(row, problem=str(error))
-    return judge.judged(row, found, recipe)
+    return _made_coarse(judge.judged(row, found, recipe), recipe)
+
+
+def _made_coarse(row: Row, recipe: Recipe) -> Row:
+    """What an image is for a training of finer pixels; of any other it is left as it is."""
+    if not recipe.finer:
+        return row
+    (high, rows), (wide, columns) = (
+        divmod(n, recipe.coarse.scale) for n in (row.height, row.width)
+    )
+    return replace(row, coarse=(high, wide), left_over=(rows, columns))
 
 
 def _called(image: Path | Cube | Photograph | None) -> str:

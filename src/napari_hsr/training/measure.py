@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_hsr.errors import InputError
-from napari_hsr.training.events import Figures, Measured, Preparing, Report
+from napari_hsr.training.events import Baseline, Figures, Measured, Preparing, Report
 from napari_hsr.training.shots import Shot, number_of_shots, shots
 
 if TYPE_CHECKING:
     import threading
 
-    from napari_hsr.cube import Cube
+    from napari_hsr.cube import Cube, Wavelengths
     from napari_hsr.models.descriptor import Model
     from napari_hsr.training.cache import CachedImage
     from napari_hsr.training.recipe import Recipe
@@ -27,6 +27,10 @@ if TYPE_CHECKING:
 KEYS = {"psnr": "psnr_db", "sam": "sam_deg", "mrae": "mrae", "rmse": "rmse", "ssim": "ssim"}
 #: Sides of a preview, at most.
 PREVIEW_SIDE = 128
+#: And where pixels were made finer: those of the middle are shown as they are.
+FINE_SIDE = 192
+#: The interpolation that networks for finer pixels are held against.
+BASELINE = "bicubic-matlab"
 
 
 @dataclass(frozen=True)
@@ -90,8 +94,6 @@ def measure(
     Cancelled
         If ``stop`` was set.
     """
-    from napari_hsr.metrics import evaluate
-
     check(recipe)
     if not images:
         raise InputError("There are no held-out images to measure on: hold at least one out.")
@@ -102,18 +104,51 @@ def measure(
             if report is not None:
                 report(Preparing(len(found), total, f"Measuring {shot.name}"))
             prediction = _predicted(shot, model, recipe, stop)
-            result = evaluate(prediction, shot.truth, recipe.validation.protocol)
-            found[shot.name] = {
-                name: float(result[key]) for key, name in KEYS.items() if key in result.values
-            }
+            found[shot.name] = _figures(prediction, shot, recipe)
             if preview is not None:
-                write_preview(preview, prediction.data, shot.truth.data, model.wavelengths)
+                cubes = prediction.data, shot.truth.data
+                if recipe.finer:
+                    write_fine_preview(preview, *cubes, shot.input.data, model.wavelengths)
+                else:
+                    write_preview(preview, *cubes, model.wavelengths)
                 preview = None
     if report is not None:
         report(Preparing(total, total, "Measured the held-out images"))
+    return Measurement(_mean(found), found)
+
+
+def baseline(images: Sequence[CachedImage], recipe: Recipe, wavelengths: Wavelengths) -> Baseline:
+    """What interpolating the coarse held-out cubes comes to, by the same protocol.
+
+    Parameters
+    ----------
+    images : sequence of CachedImage
+        Held out.
+    recipe : Recipe
+        Of the task ``super-resolution``.
+    wavelengths : Wavelengths
+        Of the cubes.
+    """
+    from napari_hsr.resample import find, upsample
+
+    found: dict[str, Figures] = {}
+    for image in images:
+        for shot in shots(image, wavelengths, recipe, held_out=True):
+            prediction = upsample(shot.input, recipe.coarse.scale, BASELINE)
+            found[shot.name] = _figures(prediction, shot, recipe)
+    return Baseline(find(BASELINE).title, _mean(found), found)
+
+
+def _figures(prediction: Cube, shot: Shot, recipe: Recipe) -> Figures:
+    from napari_hsr.metrics import evaluate
+
+    result = evaluate(prediction, shot.truth, recipe.validation.protocol)
+    return {name: float(result[key]) for key, name in KEYS.items() if key in result.values}
+
+
+def _mean(found: dict[str, Figures]) -> Figures:
     keys = next(iter(found.values()))
-    mean = {key: math.fsum(f[key] for f in found.values()) / len(found) for key in keys}
-    return Measurement(mean, found)
+    return {key: math.fsum(f[key] for f in found.values()) / len(found) for key in keys}
 
 
 def _predicted(shot: Shot, model: Model, recipe: Recipe, stop: threading.Event | None) -> Cube:
@@ -195,8 +230,58 @@ def write_preview(
     -------
     Path
         It holds ``prediction`` and ``truth`` (bands, h, w) float32, ``sam`` (h, w) float32 in
-        degrees, NaN where the truth is black, and ``wavelengths_nm`` (bands,).
+        degrees, NaN where the truth is black, and ``wavelengths_nm`` (bands,); ``size`` (height,
+        width) of the image, ``pixel``, the side of the preview's pixels in those of the image,
+        and ``origin`` (y, x), where the centre of its first pixel lies in them.
     """
+    step = max(1, math.ceil(max(truth.shape[1:]) / side))
+    small = [reduce(np.asarray(cube), step) for cube in (prediction, truth)]
+    origin = ((step - 1) / 2,) * 2
+    return _write(path, *small, wavelengths, pixel=step, origin=origin, size=truth.shape[1:])
+
+
+def write_fine_preview(
+    path: str | PathLike,
+    prediction: Any,
+    truth: Any,
+    coarse: Any,
+    wavelengths: Any,
+    side: int = FINE_SIDE,
+) -> Path:
+    """The middle of one image that was made finer, pixel by pixel, with the coarse one.
+
+    Parameters
+    ----------
+    path : path-like
+    prediction, truth : array, shape (bands, scale · h, scale · w)
+    coarse : array, shape (bands, h, w)
+        What the prediction was made of; its pixels are shown whole.
+    wavelengths : array-like, shape (bands,)
+        In nm.
+    side : int
+        Longest side of the preview, in fine pixels.
+
+    Returns
+    -------
+    Path
+        As of :func:`write_preview`, and ``coarse``.
+    """
+    scale = truth.shape[1] // coarse.shape[1]
+    most = max(1, side // scale)
+    parts = [slice(at := max(0, (n - most) // 2), at + min(n, most)) for n in coarse.shape[1:]]
+    fine = [slice(part.start * scale, part.stop * scale) for part in parts]
+    shown = [
+        np.asarray(cube[:, where[0], where[1]], dtype=np.float32)
+        for cube, where in ((prediction, fine), (truth, fine), (coarse, parts))
+    ]
+    origin = [part.start for part in fine]
+    about = {"pixel": 1, "origin": origin, "size": truth.shape[1:], "coarse": shown[2]}
+    return _write(path, *shown[:2], wavelengths, **about)
+
+
+def _write(
+    path: str | PathLike, prediction: np.ndarray, truth: np.ndarray, wavelengths: Any, **about: Any
+) -> Path:
     from napari_hsr.io.atomic import replacing
     from napari_hsr.io.faults import translated
     from napari_hsr.metrics import maps
@@ -204,15 +289,14 @@ def write_preview(
     path = Path(path)
     with translated(path.parent, "the folder cannot be made", only=(OSError,)):
         path.parent.mkdir(parents=True, exist_ok=True)
-    step = max(1, math.ceil(max(truth.shape[1:]) / side))
-    small = [reduce(np.asarray(cube), step) for cube in (prediction, truth)]
     with replacing(path) as temporary, temporary.open("wb") as file:
         np.savez(
             file,
-            prediction=small[0],
-            truth=small[1],
-            sam=maps.sam(*small).data,
+            prediction=prediction,
+            truth=truth,
+            sam=maps.sam(prediction, truth).data,
             wavelengths_nm=np.asarray(wavelengths, dtype=np.float64),
+            **about,
         )
     return path
 

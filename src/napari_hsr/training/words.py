@@ -10,6 +10,7 @@ FIGURES = (
     ("sam_deg", "SAM", "°", 2),
     ("mrae", "MRAE", "", 4),
     ("rmse", "RMSE", "", 4),
+    ("ssim", "SSIM", "", 4),
 )
 
 
@@ -27,6 +28,12 @@ def change(before: float | None, after: float | None, decimals: int) -> str:
     """``30.12 → 32.40``; a dash for what is not known."""
     shown = ["–" if value is None else f"{value:.{decimals}f}" for value in (before, after)]
     return " → ".join(shown)
+
+
+def left_over_words(row) -> str:
+    """``2 rows and 1 column`` of an image that do not divide by the scale; empty if all do."""
+    named = zip(row.left_over, ("row", "column"), strict=True)
+    return " and ".join(f"{n} {what}{'s' * (n > 1)}" for n, what in named if n)
 
 
 def duration(seconds: float) -> str:

@@ -22,6 +22,9 @@ from napari_hsr.widgets.model_news import models_changed
 class NarrowComboBox(QComboBox):
     """A combo box that shortens long texts rather than widening its panel."""
 
+    #: Where the current text is shortened: its end, or the middle where ends tell apart.
+    elide = Qt.TextElideMode.ElideRight
+
     def __init__(self, parent: QWidget | None = None):
         super().__init__(parent)
         self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
@@ -49,7 +52,7 @@ class NarrowComboBox(QComboBox):
             QStyle.ComplexControl.CC_ComboBox, option, QStyle.SubControl.SC_ComboBoxEditField, self
         )
         option.currentText = option.fontMetrics.elidedText(
-            option.currentText.split("\n")[0], Qt.TextElideMode.ElideRight, room.width() - 4
+            option.currentText.split("\n")[0], self.elide, room.width() - 4
         )
         painter = QStylePainter(self)
         painter.drawComplexControl(QStyle.ComplexControl.CC_ComboBox, option)

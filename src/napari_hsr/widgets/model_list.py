@@ -88,9 +88,7 @@ class ModelChooser(NarrowComboBox):
         self._list(self._chosen.get(scale))
 
     def _list(self, wanted: str | None) -> None:
-        from napari_hsr.models.listing import listings
-
-        self._listings = listings(self.task, self.scale)
+        self._listings = self._offered()
         at_hand = [x.name for x in self._listings if x.at_hand]
         row = at_hand.index(wanted) if wanted in at_hand else 0
         self.set_choices([_lines(x) for x in self._listings], row if at_hand else -1)
@@ -102,6 +100,11 @@ class ModelChooser(NarrowComboBox):
                 self.model().item(row).setFlags(Qt.ItemFlag.NoItemFlags)
                 self.setItemData(row, grey, Qt.ItemDataRole.ForegroundRole)
         self._on_current()
+
+    def _offered(self) -> list:
+        from napari_hsr.models.listing import listings
+
+        return listings(self.task, self.scale)
 
     def listing(self):
         """What is known of the chosen model: a :class:`~napari_hsr.models.listing.Listing`."""

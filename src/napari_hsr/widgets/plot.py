@@ -26,6 +26,15 @@ __all__ = ["PlotCurve", "SpectrumPlot"]
 class _Axis(pg.AxisItem):
     """An axis that also writes the labels at its very ends, which need some room beyond it."""
 
+    #: Whether only whole numbers are marked: steps and bands have no halves.
+    whole = False
+
+    def tickSpacing(self, minVal, maxVal, size):  # noqa: N802, N803 - pyqtgraph's names
+        levels = super().tickSpacing(minVal, maxVal, size)
+        if not self.whole:
+            return levels
+        return [(spacing, at) for spacing, at in levels if spacing >= 1] or [(1, 0)]
+
     def boundingRect(self):  # noqa: N802 - pyqtgraph's name
         return super().boundingRect().adjusted(-20, -10, 20, 10)
 
@@ -152,6 +161,10 @@ class SpectrumPlot(QWidget):
         self._placeholder.setText(text)
         self._placeholder.setVisible(not self._curves and bool(text))
         self._place_placeholder()
+
+    def set_whole_numbers(self) -> None:
+        """Mark whole numbers alone along the x axis."""
+        self.plot_item.getAxis("bottom").whole = True
 
     @property
     def labels(self) -> tuple[str, str]:

@@ -45,6 +45,8 @@ class PlotCurve:
         and kept as pictures, which makes a plot of many curves several times faster.
     width : float
         Of the line, in pixels.
+    fits : bool
+        Whether the axes make room for it; else it is seen where it lies within them.
     """
 
     name: str
@@ -55,6 +57,7 @@ class PlotCurve:
     style: str = "solid"
     live: bool = False
     width: float = 2.0
+    fits: bool = True
 
 
 def pen_of(color: str, style: str, width: float = 2.0):
@@ -149,10 +152,13 @@ def _band_outline(x, y, std):
 
 
 def extent(curves: Sequence[PlotCurve]) -> tuple[float, float, float, float] | None:
-    """(x low, x high, y low, y high) of all finite values, bands included; None if there are none."""
+    """(x low, x high, y low, y high) of all finite values, bands included; None if there are none.
+
+    Curves that the axes make no room for do not count.
+    """
     x0 = y0 = math.inf
     x1 = y1 = -math.inf
-    for curve in curves:
+    for curve in (curve for curve in curves if curve.fits):
         y = np.asarray(curve.y, dtype=np.float64)
         fine = np.isfinite(y)
         if not fine.any():

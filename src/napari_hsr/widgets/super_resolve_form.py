@@ -7,20 +7,16 @@ from typing import Any
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QCheckBox, QDoubleSpinBox, QSpinBox, QVBoxLayout, QWidget
 
-from napari_hsr.resample import DEGRADATIONS, KINDS
-from napari_hsr.resample.kinds import FWHM, LEAST_SIGMA
 from napari_hsr.widgets.choosers import NarrowComboBox
 from napari_hsr.widgets.computing_options import narrow_form
 from napari_hsr.widgets.connections import Connections
+from napari_hsr.widgets.degradation import DegradationChooser
 from napari_hsr.widgets.fold import Fold
-from napari_hsr.widgets.messages import WrappedLabel
 from napari_hsr.widgets.model_news import models_changed
 
 #: Offered always; those of models at hand come on top.
 SCALES = (2, 3, 4, 8)
 FIRST_SCALE = 4
-
-_GAUSSIAN = "gaussian"
 
 
 class ScaleChooser(NarrowComboBox):
@@ -82,24 +78,11 @@ class BackProjection(QWidget):
             "Correct the result until it gives the coarse cube again when it is brought down.\n"
             "Needs no truth; a wrong degradation spoils the result."
         )
-        self.degradation = NarrowComboBox()
-        titles = [f"{KINDS[name].title[0].upper()}{KINDS[name].title[1:]}" for name in DEGRADATIONS]
-        self.degradation.set_choices(titles, 0)
-        self.degradation.setToolTip(
+        self.degradation = DegradationChooser(FIRST_SCALE)
+        self.degradation.kind.setToolTip(
             "How the coarse cube is taken to have come from a fine one.\n"
             "The residual is measured under it, and back-projection lowers it."
         )
-        self.sigma = QDoubleSpinBox()
-        self.sigma.setRange(0, 64)
-        self.sigma.setDecimals(2)
-        self.sigma.setSingleStep(0.25)
-        self.sigma.setPrefix("σ = ")
-        self.sigma.setSuffix(" fine px")
-        self.sigma.setToolTip(
-            "Standard deviation of the blur, in fine pixels; at 0 its full width at half maximum is\n"
-            "one coarse pixel"
-        )
-        self.degradation_note = WrappedLabel()
         self.tolerance = QDoubleSpinBox()
         self.tolerance.setRange(0, 100)
         self.tolerance.setDecimals(3)
@@ -121,49 +104,34 @@ class BackProjection(QWidget):
         self.fold = Fold("Back-projection", inside)
         form = narrow_form()
         form.addRow("Coarse pixels come from fine ones by", self.degradation)
-        form.addRow(self.sigma)
-        form.addRow(self.degradation_note)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addLayout(form)
         layout.addWidget(self.refine)
         layout.addWidget(self.fold)
-        self._scale = FIRST_SCALE
         self._on_change = on_change
         self.refine.toggled.connect(self._changed)
-        for part in (self.sigma, self.tolerance, self.passes):
+        for part in (self.tolerance, self.passes):
             part.valueChanged.connect(self._changed)
-        self.degradation.currentIndexChanged.connect(self._changed)
+        self.degradation.changed.connect(self._changed)
         self._show()
 
     def options(self) -> dict[str, Any]:
         """For :func:`napari_hsr.inference.super_resolve_events`."""
         return {
             "refine": self.refine.isChecked(),
-            "degradation": self._degradation(),
+            "degradation": self.degradation.name(),
             "tolerance": self.tolerance.value() / 100,
             "iterations": self.passes.value(),
         }
 
     def set_scale(self, scale: int) -> None:
         """The width of a gaussian goes by it."""
-        self._scale = scale
-        self._show()
-
-    def _degradation(self) -> str:
-        name = DEGRADATIONS[self.degradation.currentIndex()]
-        sigma = self.sigma.value()
-        if name != _GAUSSIAN or not sigma:
-            return name
-        return f"{name}:{max(sigma, LEAST_SIGMA):g}"
+        self.degradation.set_scale(scale)
 
     def _changed(self, *_ignored) -> None:
         self._show()
         self._on_change()
 
     def _show(self) -> None:
-        name = DEGRADATIONS[self.degradation.currentIndex()]
-        self.sigma.setVisible(name == _GAUSSIAN)
-        self.sigma.setSpecialValueText(f"σ = {self._scale / FWHM:.2f} fine px (a coarse pixel)")
-        self.degradation_note.setText(f"Exactly: {KINDS[name].describe}.")
         self.fold.setEnabled(self.refine.isChecked())

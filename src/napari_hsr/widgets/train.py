@@ -193,14 +193,15 @@ class TrainWidget(QWidget):
         last = next((e for e in reversed(events) if isinstance(e, Measured) and e.preview), None)
         if last is not None and (active or self.preview.layers()):
             image = next(iter(last.images), run.name)
-            self.preview.show(run.output / last.preview, f"{image}, held out")
+            self.preview.show(run.output / last.preview, image)
 
     def _show_end(self, run: Run, status: Status) -> None:
         self.progress.show_status("")
         if status.status == "finished" and self._finished is not None:
             before, best = self.progress.figures("before"), self.progress.figures("best")
             images = (before[1] if before else {}, best[1] if best else {})
-            self.result.show_finished(self._finished, images)
+            baseline = self.progress.history.baseline
+            self.result.show_finished(self._finished, images, baseline, finer=_makes_finer(run))
         else:
             text = status.text
             if text.startswith("unexpected"):  # a fault of the product: the log says where
@@ -291,3 +292,11 @@ class TrainWidget(QWidget):
         outer.addWidget(self.pages, 1)
         outer.addWidget(self.obstacle)
         outer.addLayout(buttons)
+
+
+def _makes_finer(run: Run) -> bool:
+    """Whether a run trains a model for finer pixels; one whose recipe is gone says nothing."""
+    try:
+        return run.recipe().finer
+    except HSRError:
+        return False

@@ -36,6 +36,14 @@ _FOLDER_HELP = (
     "Photographs and cubes matched by their names, in one folder or in two below it; cubes alone; "
     "CAVE scenes; or Train_RGB and Train_spectral."
 )
+_CUBES_HELP = (
+    "Cubes in one folder, or in one below it; CAVE scenes; or Train_spectral. Theirs are the fine "
+    "pixels: the coarse ones are made of them. Photographs beside them are left alone."
+)
+_CUBE_LAYER_HELP = (
+    "Tick cubes: theirs are the fine pixels, and the coarse ones are made of them. The training "
+    "runs in a process of its own: at its start the layers are written as files into its folder."
+)
 _LAYER_HELP = (
     "Tick cubes, and choose the photograph of each. The training runs in a process of its own: "
     "at its start the layers are written as files into its folder."
@@ -90,6 +98,13 @@ class DataSection(QWidget):
         self.folder_line.editingFinished.connect(self._on_folder_done)
         self.browse_button.clicked.connect(self._browse)
         self._asked_for = ""
+        self._cubes_alone = False
+        self._show()
+
+    def set_cubes_alone(self, alone: bool) -> None:
+        """Whether photographs are of no use: then none are asked for, and no camera."""
+        self._cubes_alone = alone
+        self.layer_list.set_cubes_alone(alone)
         self._show()
 
     def from_layers(self) -> bool:
@@ -119,6 +134,8 @@ class DataSection(QWidget):
 
     def simulated(self) -> bool:
         """Whether all photographs are simulated, though there may be some."""
+        if self._cubes_alone:
+            return False
         if self.from_layers():
             return self.layer_list.any() and not self.layer_list.any(with_photograph=True)
         return self.photographs.currentIndex() == 1
@@ -151,9 +168,11 @@ class DataSection(QWidget):
         layers = self.from_layers()
         self._folder_row.setVisible(not layers)
         self.layer_list.setVisible(layers)
-        some = _LAYER_HELP if self.layer_list.offered() else _NO_LAYER_HELP
-        self.help.setText(some if layers else _FOLDER_HELP)
-        self._form.setRowVisible(self.photographs, not layers)
+        alone = self._cubes_alone
+        some = _CUBE_LAYER_HELP if alone else _LAYER_HELP
+        some = some if self.layer_list.offered() else _NO_LAYER_HELP
+        self.help.setText(some if layers else _CUBES_HELP if alone else _FOLDER_HELP)
+        self._form.setRowVisible(self.photographs, not (layers or alone))
         self._form.setRowVisible(self.camera, self.simulated())
 
 
@@ -171,6 +190,7 @@ class LayerPairs(QWidget):
         super().__init__(parent)
         self._viewer = viewer
         self._rows: list[tuple[object, QCheckBox, NarrowComboBox, list]] = []
+        self._cubes_alone = False
         self._column = QVBoxLayout(self)
         self._column.setContentsMargins(0, 0, 0, 0)
         self._column.setSpacing(2)
@@ -206,6 +226,7 @@ class LayerPairs(QWidget):
                 offered.index(photo) if photo in offered else len(offered) - 1,
             )
             chooser.setEnabled(ticked)
+            chooser.setVisible(not self._cubes_alone)
             tick.toggled.connect(chooser.setEnabled)
             tick.toggled.connect(lambda _: self.changed.emit())
             chooser.currentIndexChanged.connect(lambda _: self.changed.emit())
@@ -213,6 +234,12 @@ class LayerPairs(QWidget):
             self._column.addWidget(tick)
             self._column.addWidget(chooser)
         self.changed.emit()
+
+    def set_cubes_alone(self, alone: bool) -> None:
+        """Whether photographs are of no use; what was chosen is there again afterwards."""
+        self._cubes_alone = alone
+        for _, _, chooser, _ in self._rows:
+            chooser.setVisible(not alone)
 
     def offered(self) -> int:
         """How many cubes there are."""
@@ -235,7 +262,7 @@ class LayerPairs(QWidget):
     def pairs(self) -> list[LayerPair]:
         """The ticked ones."""
         ticked = [
-            (layer, photos[chooser.currentIndex()])
+            (layer, None if self._cubes_alone else photos[chooser.currentIndex()])
             for layer, tick, chooser, photos in self._rows
             if tick.isChecked()
         ]

@@ -104,7 +104,8 @@ class Field(QWidget):
         if isinstance(self.editor, QCheckBox):
             self.editor.setChecked(bool(value))
         elif isinstance(self.editor, NarrowComboBox):
-            self.editor.setCurrentIndex(self._choices.index(value))
+            # A group that is not there has no values: its first choice stands for none.
+            self.editor.setCurrentIndex(self._choices.index(value) if value in self._choices else 0)
         else:
             self.editor.setText(shown(value))
             self.editor.setCursorPosition(0)

@@ -56,6 +56,12 @@ class SettingsForm(QWidget):
             path: self._values_in(path) for path in self.folds if _at(content, path) is None
         }
 
+    def leave_out(self, paths: set[str]) -> None:
+        """Show all settings but these (dotted paths of settings and of groups); values stay."""
+        for parts in (self.fields, self.folds):
+            for path, part in parts.items():
+                part.setVisible(".".join(path) not in paths)
+
     def set_section(self, name: str, content: dict[str, Any]) -> None:
         """Show other values in one group; what is not named becomes its default."""
         for path, field in self.fields.items():

@@ -3,20 +3,31 @@
 from __future__ import annotations
 
 import zipfile
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from napari_hsr.cube import Cube, Wavelengths
 from napari_hsr.provenance import Provenance
-from napari_hsr.viewer.layers import add_cube, add_map
+from napari_hsr.viewer.layers import (
+    add_cube,
+    add_map,
+    band_axis,
+    cube_layers,
+    spatial_transform,
+)
 from napari_hsr.widgets.train_data import PREVIEW_KEY
+from napari_hsr.widgets.train_work import stems_of
 
 
 class Preview:
-    """Two layers that are made once for a run and get other data from then on.
+    """Layers that are made once for a run and get other data from then on.
 
-    A layer that the user has deleted does not come back; the other one goes on.
+    They lie over the image itself where the viewer shows it, the map beside it; of a training
+    for finer pixels the coarse cube lies under them. A layer that the user has deleted does not
+    come back; the others go on.
 
     Parameters
     ----------
@@ -37,15 +48,15 @@ class Preview:
         if folder != self._folder:
             self._folder, self._layers, self._shown = folder, None, None
 
-    def show(self, path: Path, title: str) -> bool:
+    def show(self, path: Path, image: str) -> bool:
         """Show what a run has written last; True if it was new.
 
         Parameters
         ----------
         path : Path
             The ``.npz`` that a :class:`~napari_hsr.training.events.Measured` names.
-        title : str
-            Opens the names of the layers.
+        image : str
+            Its name, which opens those of the layers.
         """
         try:
             state = path.stat()
@@ -53,16 +64,14 @@ class Preview:
             if stamp == self._shown:
                 return False
             with np.load(path, allow_pickle=False) as content:
-                prediction = np.asarray(content["prediction"], np.float32)
-                sam = np.asarray(content["sam"], np.float32)
-                nm = np.asarray(content["wavelengths_nm"], float)
+                held_out = _HeldOut.of(content)
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
             return False  # gone, or from another version: the next one is shown
         self._shown = stamp
         if self._layers is None:
-            self._layers = self._add(prediction, sam, nm, title)
+            self._layers = self._add(held_out, image)
             return True
-        for key, data in (("cube", prediction), ("sam", sam)):
+        for key, data in (("cube", held_out.prediction), ("sam", held_out.sam)):
             layer = self._layers[key]
             if layer in self._viewer.layers:
                 layer.data = data
@@ -73,30 +82,99 @@ class Preview:
         found = self._layers.values() if self._layers else ()
         return [layer for layer in found if layer in self._viewer.layers]
 
-    def _add(self, prediction: np.ndarray, sam: np.ndarray, nm: np.ndarray, title: str) -> dict:
-        cube = Cube(
-            prediction,
-            Wavelengths(nm),
-            name=f"{title} · prediction",
-            provenance=Provenance.from_dict({"input": f"{title}: preview of a training"}),
-        )
-        mark = {PREVIEW_KEY: True}
-        layer = add_cube(self._viewer, cube)
-        layer.metadata = {**layer.metadata, **mark}
-        finite = sam[np.isfinite(sam)]
+    def _add(self, held_out: _HeldOut, image: str) -> dict:
+        title, found = f"{image}, held out", {}
+        over = self._shown_already(image, held_out.size)
+        place = partial(_placed, over)
+        if held_out.coarse is not None:
+            scale = held_out.prediction.shape[1] // held_out.coarse.shape[1]
+            # the centre of a coarse pixel lies in the middle of its fine ones
+            first = held_out.origin + (scale - 1) / 2
+            coarse = held_out.cube(held_out.coarse, f"{title} · coarse", title)
+            found["coarse"] = add_cube(self._viewer, coarse, **place(scale, first, coarse))
+            _mark(found["coarse"])
+        pixel, origin = held_out.pixel, held_out.origin
+        cube = held_out.cube(held_out.prediction, f"{title} · prediction", title)
+        found["cube"] = add_cube(self._viewer, cube, **place(pixel, origin, cube))
+        _mark(found["cube"])  # before the next one comes: lists of data look again then
+        finite = held_out.sam[np.isfinite(held_out.sam)]
         # The scale of the first one, so that what is learnt is seen as the map grows dark.
         top = float(np.percentile(finite, 99)) if finite.size else 1.0
-        angles = add_map(
+        # Beside the preview, or the whole image, not over it.
+        wide = pixel * held_out.sam.shape[1]
+        x = origin[1] + 1.03 * wide if over is None else 1.03 * held_out.size[1]
+        beside = np.array([origin[0], x])
+        found["sam"] = add_map(
             self._viewer,
-            sam,
+            held_out.sam,
             f"{title} · SAM",
             unit="°",
             limits=(0.0, max(top, 1.0)),
-            # Beside the image, not over it.
-            translate=(0.0, 1.03 * sam.shape[1]),
+            **place(pixel, beside),
         )
-        angles.metadata = {**angles.metadata, **mark}
-        self._viewer.layers.selection.active = layer
-        if len(self._viewer.layers) == 2:  # ours alone: both are to be seen
+        _mark(found["sam"])
+        self._viewer.layers.selection.active = found["cube"]
+        if len(self._viewer.layers) == len(found):  # ours alone: all are to be seen
             self._viewer.reset_view()
-        return {"cube": layer, "sam": angles}
+        return found
+
+    def _shown_already(self, image: str, size: tuple[int, int]):
+        """The layer that holds the image itself, if the viewer shows it; else None."""
+        for layer in cube_layers(self._viewer):
+            same = image in (layer.name, *stems_of([layer.name]))
+            if same and PREVIEW_KEY not in layer.metadata and tuple(layer.data.shape[-2:]) == size:
+                return layer
+        return None
+
+
+@dataclass(frozen=True, eq=False)
+class _HeldOut:
+    """What a run wrote of an image, see :func:`napari_hsr.training.measure.write_preview`."""
+
+    prediction: np.ndarray
+    sam: np.ndarray
+    nm: np.ndarray
+    coarse: np.ndarray | None
+    pixel: float
+    origin: np.ndarray
+    size: tuple[int, int]
+
+    @classmethod
+    def of(cls, content) -> _HeldOut:
+        return cls(
+            np.asarray(content["prediction"], np.float32),
+            np.asarray(content["sam"], np.float32),
+            np.asarray(content["wavelengths_nm"], float),
+            np.asarray(content["coarse"], np.float32) if "coarse" in content else None,
+            float(content["pixel"]),
+            np.asarray(content["origin"], float),
+            tuple(int(n) for n in content["size"]),
+        )
+
+    def cube(self, data: np.ndarray, name: str, title: str) -> Cube:
+        provenance = Provenance.from_dict({"input": f"{title}: preview of a training"})
+        return Cube(data, Wavelengths(self.nm), name=name, provenance=provenance)
+
+
+def _mark(layer) -> None:
+    """No data to train on."""
+    layer.metadata = {**layer.metadata, PREVIEW_KEY: True}
+
+
+def _placed(layer, pixel: float, first: np.ndarray, cube: Cube | None = None) -> dict:
+    """Keywords that put pixels of this size, the first one there, where ``layer`` has them.
+
+    Without a layer they lie as it would by itself: a pixel a unit from the origin on.
+    """
+    flat = spatial_transform(layer)
+    unit, start = flat.get("scale", np.ones(2)), flat.get("translate", np.zeros(2))
+    scale, translate, affine = pixel * unit, start + unit * first, flat.get("affine", np.eye(3))
+    if cube is None:
+        return {"scale": scale, "translate": translate, "affine": affine}
+    axis, whole = band_axis(cube.wavelengths), np.eye(4)
+    whole[1:, 1:] = affine
+    return {
+        "scale": (axis["scale"][0], *scale),
+        "translate": (axis["translate"][0], *translate),
+        "affine": whole,
+    }

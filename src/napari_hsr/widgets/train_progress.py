@@ -5,7 +5,15 @@ from __future__ import annotations
 import numpy as np
 from qtpy.QtWidgets import QProgressBar, QVBoxLayout, QWidget
 
-from napari_hsr.training.events import Began, Event, Measured, Notice, Preparing, Step
+from napari_hsr.training.events import (
+    Baseline,
+    Began,
+    Event,
+    Measured,
+    Notice,
+    Preparing,
+    Step,
+)
 from napari_hsr.training.history import History
 from napari_hsr.training.words import bytes_words, duration
 from napari_hsr.widgets.messages import Message, WrappedLabel
@@ -47,6 +55,7 @@ class ProgressView(QWidget):
             plot.view.setMinimumSize(200, 150)
             plot.view.setMaximumHeight(190)
             plot.set_labels("step", label)
+            plot.set_whole_numbers()
             plot.follow_theme(viewer)
             plot.view.setToolTip("Wheel and drag to zoom; double click to see all again")
             plot.legend.hide()
@@ -72,7 +81,7 @@ class ProgressView(QWidget):
         """Show what has come since."""
         if not events:
             return
-        kept = [e for e in events if isinstance(e, (Began, Step, Measured))]
+        kept = [e for e in events if isinstance(e, (Began, Step, Measured, Baseline))]
         self._events += kept
         if kept:
             self.history = History.of(self._events)
@@ -116,9 +125,11 @@ class ProgressView(QWidget):
     # --- inside --------------------------------------------------------------------------
 
     def _show_preparing(self, event: Preparing) -> None:
-        self.bar.setRange(0, event.total)
+        # All of it done: what comes next has not said yet how far it is.
+        on_its_way = event.done < event.total
+        self.bar.setRange(0, event.total if on_its_way else 0)
         self.bar.setValue(event.done)
-        count = f" · {event.done} of {event.total} images" if event.total else ""
+        count = f" · {event.done} of {event.total} images" if on_its_way else ""
         self.show_status(event.message + count)
 
     def _show_step(self, step: int, total: int) -> None:
@@ -134,17 +145,29 @@ class ProgressView(QWidget):
                 continue
             x, y = np.asarray(steps, float), np.asarray(values, float)
             curves = [PlotCurve("", x, y, color=color)]  # the axis names it
-            if key != "loss" and steps[0] == 0 and len(steps) > 1:
-                flat = np.full(2, y[0])
-                curves.append(
-                    PlotCurve(
-                        "before training", x[[0, -1]], flat, color=plot.foreground, style="dash"
+            if key != "loss" and len(steps) > 1:
+                ends = x[[0, -1]]
+                if steps[0] == 0:
+                    flat = np.full(2, y[0])
+                    curves.append(
+                        PlotCurve(
+                            "before training", ends, flat, color=plot.foreground, style="dash"
+                        )
                     )
-                )
+                curves += self._baseline(key, ends, plot.foreground)
             plot.set_curves(curves)
             plot.legend.setVisible(len(curves) > 1)
             plot.reset_button.hide()  # three of them would take the room of a fourth plot
             plot.show()
+
+    def _baseline(self, key: str, ends: np.ndarray, color: str) -> list[PlotCurve]:
+        """What needs no training, with its figure: it may lie far from what is learnt."""
+        baseline = self.history.baseline
+        value = None if baseline is None else baseline.mean.get(key)
+        if value is None:
+            return []
+        name, flat = f"{baseline.name}: {value:.2f}", np.full(2, value)
+        return [PlotCurve(name, ends, flat, color=color, style="dot", fits=False)]
 
 
 def where_words(event: Began) -> str:

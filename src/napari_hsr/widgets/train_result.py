@@ -24,13 +24,15 @@ from qtpy.QtWidgets import (
 
 from napari_hsr.errors import FileError, HSRError
 from napari_hsr.events import Progress
-from napari_hsr.training.words import FIGURES, change, duration
+from napari_hsr.training.words import FIGURES, change, duration, figures_words
 from napari_hsr.widgets.job import Job
 from napari_hsr.widgets.messages import Message
 from napari_hsr.widgets.model_news import models_changed
 from napari_hsr.widgets.save_dialog import ask_path
 
 PLUGIN = "napari-hsr"
+#: Where a model is used: one for photographs, and one for finer pixels.
+PANELS = {False: "Reconstruct", True: "Super-resolve"}
 #: The figures that have a column.
 _COLUMNS = FIGURES[:2]
 
@@ -54,7 +56,7 @@ class ResultView(QWidget):
         self._job: Job | None = None
         self.message = Message()
         self.table = FiguresTable()
-        self.use_button = QPushButton("Use in Reconstruct")
+        self.use_button = QPushButton()
         self.use_button.setToolTip("Keep the model among your own, and choose it there")
         self.export_button = QPushButton("Export…")
         menu = QMenu(self)
@@ -82,7 +84,9 @@ class ResultView(QWidget):
         self.table.hide()
         self._buttons.hide()
 
-    def show_finished(self, event, images: tuple[dict, dict]) -> None:
+    def show_finished(
+        self, event, images: tuple[dict, dict], baseline=None, *, finer: bool = False
+    ) -> None:
         """Show a :class:`~napari_hsr.training.events.Finished`.
 
         Parameters
@@ -90,6 +94,10 @@ class ResultView(QWidget):
         event : Finished
         images : (dict, dict)
             Figures of the held-out images by name, before and after.
+        baseline : Baseline, optional
+            What needs no training.
+        finer : bool
+            Whether the model makes pixels finer.
         """
         self._directory = Path(event.directory) if event.directory else None
         text = f"Finished in {duration(event.seconds)}. {event.kept}"
@@ -97,7 +105,8 @@ class ResultView(QWidget):
             self.message.show_warning(text)
         else:
             self.message.show_info(text)
-        self.table.show_figures(event.before, event.after, *images)
+        self.table.show_figures(event.before, event.after, *images, baseline)
+        self.use_button.setText(f"Use in {PANELS[finer]}")
         self._buttons.setVisible(self._directory is not None)
 
     def show_end(self, status: str, text: str) -> None:
@@ -111,7 +120,7 @@ class ResultView(QWidget):
     # --- the model -------------------------------------------------------------------------
 
     def use(self) -> None:
-        """Import the model, and choose it in the Reconstruct panel."""
+        """Import the model, and choose it in the panel that runs it."""
         if self._directory is None or self._job is not None:
             return
         self.outcome.show_info("Importing the model…")
@@ -148,12 +157,11 @@ class ResultView(QWidget):
         self._known[self._directory] = name
         models_changed()
         self.imported.emit(name)
-        panel = open_reconstruct(self._viewer)
-        if panel is None:
+        where = choose_in_panel(self._viewer, name)
+        if where is None:
             self.outcome.show_info(f"{name} is among your models now.")
-            return
-        panel.model.set_name(name)
-        self.outcome.show_info(f"{name} is among your models now, and chosen in Reconstruct.")
+        else:
+            self.outcome.show_info(f"{name} is among your models now, and chosen in {where}.")
 
     def _on_ended(self) -> None:
         job, self._job = self._job, None
@@ -198,8 +206,13 @@ class FiguresTable(QTableWidget):
         self.setHorizontalScrollBarPolicy(self.horizontalScrollBarPolicy().ScrollBarAlwaysOff)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
 
-    def show_figures(self, before: dict, after: dict, images_before: dict, images_after: dict):
-        """Means first; an image that was measured once only has a dash for the other figure."""
+    def show_figures(
+        self, before: dict, after: dict, images_before: dict, images_after: dict, baseline=None
+    ):
+        """Means first; an image that was measured once only has a dash for the other figure.
+
+        A baseline, which knows no before and after, has a row of its own at the end.
+        """
         rows = [("mean", before, after)]
         names = dict.fromkeys([*images_before, *images_after])
         if len(names) > 1:
@@ -213,10 +226,21 @@ class FiguresTable(QTableWidget):
                 item = QTableWidgetItem(text)
                 item.setToolTip(tool_tip(name, first, last))
                 self.setItem(at, column, item)
+        if baseline is not None:
+            self._add_baseline(baseline)
         self.resizeRowsToContents()
         height = self.horizontalHeader().sizeHint().height() + 2 * self.frameWidth()
         self.setFixedHeight(min(260, height + self.verticalHeader().length()))
         self.setVisible(bool(before or after))
+
+    def _add_baseline(self, baseline) -> None:
+        at, mean = self.rowCount(), baseline.mean
+        self.insertRow(at)
+        figures = [f"{mean[k]:.{d}f}" if k in mean else "–" for k, _, _, d in _COLUMNS]
+        for column, text in enumerate((baseline.name.partition(",")[0], *figures)):
+            item = QTableWidgetItem(text)
+            item.setToolTip(f"{baseline.name}, the mean: {figures_words(mean)}")
+            self.setItem(at, column, item)
 
 
 def tool_tip(name: str, before: dict, after: dict) -> str:
@@ -261,12 +285,23 @@ def import_work(directory: Path, known: str | None, cancel) -> Iterator[object]:
     yield import_checkpoint(weights, name).name
 
 
-def open_reconstruct(viewer):
-    """The Reconstruct panel of a viewer with a window, opened if it is not; None without one."""
+def choose_in_panel(viewer, name: str) -> str | None:
+    """Choose a model of the user's in the panel that runs it, opened if it is not.
+
+    Returns the panel's name; None for a viewer without a window.
+    """
+    from napari_hsr.models import card_of
+    from napari_hsr.models.card import SUPER_RESOLUTION
+
     window = getattr(viewer, "window", None)
     if window is None:
         return None
-    dock, panel = window.add_plugin_dock_widget(PLUGIN, "Reconstruct", tabify=True)
+    card = card_of(name)
+    finer = card.task == SUPER_RESOLUTION
+    dock, panel = window.add_plugin_dock_widget(PLUGIN, PANELS[finer], tabify=True)
     dock.show()
     dock.raise_()
-    return panel
+    if finer:
+        panel.scale.set_scale(card.scale)
+    panel.model.set_name(name)
+    return PANELS[finer]

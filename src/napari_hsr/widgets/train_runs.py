@@ -7,7 +7,7 @@ import weakref
 from collections.abc import Callable
 from contextlib import suppress
 
-from qtpy.QtCore import QEvent, QObject, QThread, Signal
+from qtpy.QtCore import QEvent, QObject, Qt, QThread, Signal
 from qtpy.QtWidgets import QMainWindow, QMessageBox, QWidget
 
 from napari_hsr.errors import HSRError
@@ -19,6 +19,8 @@ from napari_hsr.widgets.choosers import NarrowComboBox
 SEEN = ".seen"
 #: So many are listed.
 MOST = 30
+#: The open list is as wide as its lines, up to so many pixels.
+WIDEST = 640
 STOP, LEAVE, CANCEL = "stop", "leave", "cancel"
 _WORDS = {"died": "ended unexpectedly"}
 
@@ -33,9 +35,11 @@ class RunChooser(NarrowComboBox):
     """
 
     chosen = Signal(object)
+    elide = Qt.TextElideMode.ElideMiddle  # names begin alike, and end with how it went and when
 
     def __init__(self, parent: QWidget | None = None):
         super().__init__(parent)
+        self.view().setTextElideMode(self.elide)
         self._runs: list[Run] = []
         self._current: Run | None = None
         self.activated.connect(self._on_activated)
@@ -49,7 +53,9 @@ class RunChooser(NarrowComboBox):
         if self._current is not None and self._current not in self._runs:
             self._runs.insert(0, self._current)
         texts = ["a new training", *(_line(run) for run in self._runs)]
-        self.set_choices(texts, 0 if self._current is None else 1 + self._runs.index(self._current))
+        row = 0 if self._current is None else 1 + self._runs.index(self._current)
+        self.set_choices(texts, row)
+        self.setToolTip(texts[row] if row else "")
 
     def run(self) -> Run | None:
         """The current one; None for a new training."""
@@ -72,10 +78,13 @@ class RunChooser(NarrowComboBox):
     def showPopup(self) -> None:  # noqa: N802 - Qt's name
         """What was started elsewhere is there too."""
         self.refresh()
+        room = self.view().sizeHintForColumn(0) + 2 * self.view().frameWidth() + 24
+        self.view().setMinimumWidth(min(room, WIDEST))
         super().showPopup()
 
     def _on_activated(self, row: int) -> None:
         self._current = self._runs[row - 1] if row else None
+        self.setToolTip(self.itemText(row) if row else "")
         self.chosen.emit(self._current)
 
 

@@ -10,21 +10,22 @@ from qtpy.QtWidgets import QDoubleSpinBox, QLineEdit, QPushButton, QVBoxLayout, 
 
 from napari_hsr.errors import HSRError
 from napari_hsr.events import Progress
-from napari_hsr.models.card import ILL_POSED
+from napari_hsr.models.card import FINER_IS_A_GUESS, ILL_POSED
 from napari_hsr.training.recipe import Recipe
-from napari_hsr.widgets.choosers import NarrowComboBox
 from napari_hsr.widgets.computing_options import narrow_form
 from napari_hsr.widgets.fold import Fold
 from napari_hsr.widgets.job import Job
 from napari_hsr.widgets.messages import Message, WrappedLabel
-from napari_hsr.widgets.model_list import ModelChooser
 from napari_hsr.widgets.train_data import DataSection
 from napari_hsr.widgets.train_estimate import Estimate
 from napari_hsr.widgets.train_form import SettingsForm
+from napari_hsr.widgets.train_plan import STRATEGIES, StrategyChooser
+from napari_hsr.widgets.train_start import CoarseSection, StartChooser
 from napari_hsr.widgets.train_table import ImageTable
 from napari_hsr.widgets.train_work import (
     Front,
     LayerPair,
+    allowed_strategies,
     base_content,
     camera_content,
     content_of,
@@ -34,22 +35,26 @@ from napari_hsr.widgets.train_work import (
     with_held_out,
 )
 
-STRATEGIES = {
-    "auto": "automatic: what wins is kept",
-    "adapter": "adapter: a map of the output",
-    "head": "head: first and last layers",
-    "full": "full: all weights",
-}
 #: Said beside every training.
 FEW_IMAGES = (
     "A model trained on a few images is a model for images like these: the same kind of objects, "
     "light and camera. Judge it by images that it was not trained on."
 )
-#: Settings that stand in front, or are the same always: the panel trains for photographs.
+#: Settings that stand in front, or follow from what is chosen there.
 IN_FRONT = {
-    *("name", "task", "coarse", "strategy", "model", "schedule.minutes"),
-    *("data.folder", "data.pairs", "data.simulate"),
+    *("name", "task", "strategy", "model", "schedule.minutes"),
+    *("data.folder", "data.pairs", "data.simulate", "coarse.scale", "coarse.degradations"),
 }
+#: Of the others, those that are of no use: of a model for photographs, and of one for cubes.
+OF_NO_USE = {
+    False: {"coarse", "optimiser.step_per"},
+    True: {
+        *("camera", "validation.captures", "data.rgb_folder", "data.input_encoding"),
+        *(f"augmentation.{name}" for name in ("metamers", "metamer_range", "tint", "mix")),
+    },
+}
+#: What decides what is found in the data.
+DECIDE_DATA = ("data", "camera", "coarse", "seed", "batch", "augmentation")
 
 
 class Setup(QWidget):
@@ -69,8 +74,11 @@ class Setup(QWidget):
         self._findings = None
         self._held_out: dict[str, bool] = {}
         self._named = False
+        self._finer = False
+        self._contents: dict[bool, dict[str, Any]] = {}  # of the form, by what is trained
         self.recipe: Recipe | None = None
-        self.model = ModelChooser()
+        self.model = StartChooser()
+        self.coarse = CoarseSection()
         self.name = QLineEdit()
         self.name.setToolTip("Letters, digits and . _ + -; the start model stays as it is")
         self.name_problem = Message()
@@ -78,31 +86,23 @@ class Setup(QWidget):
         self.look_button = QPushButton("Look at the data")
         self.table = ImageTable()
         self.message = Message()
-        self.strategy = NarrowComboBox()
-        self.strategy.set_choices(list(STRATEGIES.values()), 0)
+        self.strategy = StrategyChooser()
         self.minutes = QDoubleSpinBox()
         self.minutes.setRange(0.1, 60 * 24 * 14)
         self.minutes.setDecimals(1)
         self.minutes.setValue(10)
         self.minutes.setSuffix(" min")
-        self.strategy.setToolTip(
-            "Automatic tries the adapter (seconds on any computer), then the first and last\n"
-            "layers, then all weights, as long as there is time. If nothing is better on the\n"
-            "held-out images, no model is made."
-        )
         self.estimate = Estimate()
         self.form = SettingsForm(Recipe, IN_FRONT)
         self.fold = Fold("All settings", self.form)
-        self.caution = WrappedLabel(f"<i>{ILL_POSED} {FEW_IMAGES}</i>")
+        self.caution = WrappedLabel()
         self._lay_out()
-        content = base_content()
-        self.form.set_content(content)
-        self.strategy.setCurrentIndex(list(STRATEGIES).index(content["strategy"]))
-        self.minutes.setValue(content["schedule"]["minutes"] or 10)
+        self._show_task(self.model.finer())
         self.model.changed.connect(self._on_model)
         self.name.textEdited.connect(self._on_name)
         self.data.changed.connect(self._on_data)
         self.data.camera.chosen.connect(self._on_camera)
+        self.coarse.changed.connect(self._on_data)
         self.data.ready.connect(self.look)
         self.look_button.clicked.connect(self.look)
         self.table.held_out_changed.connect(self._on_held_out)
@@ -119,10 +119,11 @@ class Setup(QWidget):
         front = Front(
             name=self.name.text().strip(),
             start=self.model.name() or "",
-            strategy=list(STRATEGIES)[self.strategy.currentIndex()],
+            strategy=self.strategy.strategy(),
             minutes=self.minutes.value(),
             simulated=self.data.simulated(),
             folder=self.data.folder(),
+            coarse=self.coarse.settings() if self._finer else None,
         )
         return content_of(self.form.content(), front)
 
@@ -216,17 +217,43 @@ class Setup(QWidget):
     # --- changes ---------------------------------------------------------------------------
 
     def _on_model(self, card) -> None:
+        looked = self._findings is not None
         if not self._named:
             self.name.setText("" if card is None else f"{card.name}-tuned")
+        if card is not None:
+            self.coarse.set_scale(card.scale)
+        if self.model.finer() != self._finer:
+            self._contents[self._finer] = self.form.content()
+            self._show_task(self.model.finer())
         self._on_camera(self.data.camera.camera())
+        if looked:  # the same images, for another model
+            self.look()
+
+    def _show_task(self, finer: bool) -> None:
+        """What is trained is a network for finer pixels, or one for photographs."""
+        self._finer = finer
+        base = base_content(finer)
+        self.form.set_content(self._contents.get(finer, base))
+        self.form.leave_out(OF_NO_USE[finer])
+        self.strategy.offer(allowed_strategies(base, STRATEGIES))
+        if finer not in self._contents:
+            self.strategy.set_strategy(base["strategy"])
+            self.minutes.setValue(base["schedule"]["minutes"] or 10)
+            if finer:
+                self.coarse.set_settings(base["coarse"])
+        self.coarse.setVisible(finer)
+        self.data.set_cubes_alone(finer)
+        known = FINER_IS_A_GUESS if finer else ILL_POSED
+        self.caution.setText(f"<i>{known} {FEW_IMAGES}</i>")
 
     def _on_name(self, text: str) -> None:
         self._named = bool(text.strip())
         self._judge()
 
     def _on_camera(self, camera: str) -> None:
-        card = self.model.card()
-        self.form.set_section("camera", camera_content(camera, card.input_encoding if card else ""))
+        if not self._finer:
+            encoding = self.model.card().input_encoding if self.model.card() else ""
+            self.form.set_section("camera", camera_content(camera, encoding))
         self._on_data()
 
     def _on_data(self) -> None:
@@ -240,13 +267,10 @@ class Setup(QWidget):
         """A setting may decide what is found in the data: those of other groups do not."""
         before = self.recipe
         self._judge()
-        if before is not None and self.recipe is not None and self._findings is not None:
-            same = all(
-                getattr(before, key) == getattr(self.recipe, key)
-                for key in ("data", "camera", "seed", "batch", "augmentation")
-            )
-            if not same:
-                self._on_data()
+        if before is None or self.recipe is None or self._findings is None:
+            return
+        if any(getattr(before, key) != getattr(self.recipe, key) for key in DECIDE_DATA):
+            self._on_data()
 
     def _on_held_out(self, name: str, held_out: bool) -> None:
         if not self._held_out and self._findings is not None:
@@ -299,6 +323,7 @@ class Setup(QWidget):
         form.addRow("Start model", self.model)
         form.addRow("Name of the new model", self.name)
         form.addRow(self.name_problem)
+        form.addRow(self.coarse)
         budget = narrow_form()
         budget.addRow("Strategy", self.strategy)
         budget.addRow("Time budget", self.minutes)

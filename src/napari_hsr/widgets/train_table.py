@@ -13,12 +13,17 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_hsr.training.words import left_over_words
 from napari_hsr.widgets.messages import breakable
 
 _PICTURE = QSize(44, 44)
 #: Pixels of the table's content that are shown before it scrolls.
 _MOST = 340
-_RED, _YELLOW = QColor(225, 60, 60, 70), QColor(227, 182, 23, 55)
+_RED, _YELLOW, _BLUE = (
+    QColor(225, 60, 60, 70),
+    QColor(227, 182, 23, 55),
+    QColor(80, 140, 230, 55),
+)
 
 
 class ImageTable(QTableWidget):
@@ -79,6 +84,12 @@ class ImageTable(QTableWidget):
                 self._add_sentence(breakable(f"✕ {row.problem}"), _RED)
             for warning in row.warnings:
                 self._add_sentence(breakable(f"⚠ {warning}"), _YELLOW)
+            if not row.problem and (over := left_over_words(row)):
+                self._add_sentence(
+                    f"Its sides do not divide by the scale: {over} "
+                    f"{'is' if sum(row.left_over) == 1 else 'are'} left out where it is measured.",
+                    _BLUE,
+                )
         self.blockSignals(False)
         self._fit()
 
@@ -128,7 +139,8 @@ class ImageTable(QTableWidget):
         metrics = self.fontMetrics()
         for row in range(self.rowCount()):
             if row in self._names:
-                self.setRowHeight(row, max(_PICTURE.height() + 6, 2 * metrics.height() + 8))
+                lines = self.item(row, 0).text().count("\n") + 1
+                self.setRowHeight(row, max(_PICTURE.height() + 6, lines * metrics.height() + 8))
             else:
                 text = self.item(row, 0).text()
                 box = metrics.boundingRect(
@@ -141,16 +153,21 @@ class ImageTable(QTableWidget):
 
 
 def facts_of(row) -> str:
-    """``512 × 482 px, 31 bands``."""
+    """``512 × 482 px, 31 bands``; for finer pixels, under it what it is made coarse to."""
     if not row.height:
         return "not read"
+    if row.coarse is not None:
+        facts = f"{row.width} × {row.height} px, {row.bands} bands"
+        return f"{facts}\nmade coarse: {row.coarse[1]} × {row.coarse[0]} px"
     simulated = "" if row.rgb else ", RGB simulated"
     return f"{row.width} × {row.height} px, {row.bands} bands{simulated}"
 
 
 def tool_tip(row) -> str:
     """The files and the ranges of their values."""
-    lines = [f"Cube: {row.cube}", f"Photograph: {row.rgb or 'simulated'}"]
+    lines = [f"Cube: {row.cube}"]
+    if row.coarse is None:
+        lines.append(f"Photograph: {row.rgb or 'simulated'}")
     for label, values in (("Cube", row.cube_range), ("Photograph", row.rgb_range)):
         if values is not None:
             lines.append(f"{label}: values from {values[0]:.4g} to {values[1]:.4g}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import tempfile
 import threading
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from queue import SimpleQueue
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 #: Folder of the images that were layers, inside the run's.
 LAYERS_FOLDER = "data"
-#: The packaged recipe that the panel begins with.
-BASE_RECIPE = "fine-tune"
+#: The packaged recipes that the panel begins with: for photographs, and for finer pixels.
+BASE_RECIPES = {False: "fine-tune", True: "fine-tune-finer"}
 
 
 @dataclass(frozen=True)
@@ -37,11 +37,16 @@ class LayerPair:
     photograph: Photograph | None
 
 
-def base_content() -> dict[str, Any]:
+def base_content(finer: bool = False) -> dict[str, Any]:
     """The recipe that the panel begins with, as plain values."""
     from napari_hsr.training.recipe_file import read_recipe
 
-    return read_recipe(BASE_RECIPE).model_dump(mode="json")
+    return read_recipe(BASE_RECIPES[finer]).model_dump(mode="json")
+
+
+def allowed_strategies(content: dict[str, Any], strategies: Iterable[str]) -> list[str]:
+    """Those of the strategies that a recipe like this one takes: the recipe itself decides."""
+    return [s for s in strategies if faults_of({**content, "strategy": s})[0] is not None]
 
 
 def look_work(
@@ -201,7 +206,10 @@ def called(function: Callable[[Callable[[Event], None]], Any]) -> Iterator[Progr
 
 @dataclass(frozen=True)
 class Front:
-    """What the panel shows in front of all other settings."""
+    """What the panel shows in front of all other settings.
+
+    ``coarse`` is None for a model that takes photographs.
+    """
 
     name: str
     start: str
@@ -209,6 +217,7 @@ class Front:
     minutes: float
     simulated: bool
     folder: Path | None = None
+    coarse: dict[str, Any] | None = None
 
 
 def content_of(settings: dict[str, Any], front: Front) -> dict[str, Any]:
@@ -221,6 +230,7 @@ def content_of(settings: dict[str, Any], front: Front) -> dict[str, Any]:
         "pairs": [],
         "simulate": True if front.simulated else None,
     }
+    coarse = front.coarse and {**(settings.get("coarse") or {}), **front.coarse}
     return {
         **settings,
         "name": front.name,
@@ -228,7 +238,8 @@ def content_of(settings: dict[str, Any], front: Front) -> dict[str, Any]:
         "model": {"start": front.start},
         "schedule": schedule,
         "data": data,
-        "camera": settings.get("camera"),
+        "camera": None if coarse else settings.get("camera"),
+        "coarse": coarse,
     }
 
 

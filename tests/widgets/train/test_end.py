@@ -71,7 +71,7 @@ def test_the_model_is_used_once_and_every_list_hears_of_it(result, qtbot):
 
 def test_it_is_chosen_in_reconstruct(viewer, result, qtbot):
     from napari_hsr.widgets.reconstruct import ReconstructWidget
-    from napari_hsr.widgets.train_result import open_reconstruct
+    from napari_hsr.widgets.train_result import choose_in_panel
 
     panel = ReconstructWidget(viewer)
     qtbot.addWidget(panel)
@@ -86,7 +86,7 @@ def test_it_is_chosen_in_reconstruct(viewer, result, qtbot):
             assert (plugin, name, tabify) == ("napari-hsr", "Reconstruct", True)
             return Dock, panel
 
-    assert open_reconstruct(viewer) is None  # it has no window
+    assert choose_in_panel(viewer, "rootpoly-srgb") is None  # it has no window
     result._viewer = type("Viewer", (), {"window": Window})
     with qtbot.waitSignal(result.imported):
         result.use_button.click()

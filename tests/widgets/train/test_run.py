@@ -242,13 +242,17 @@ def measured():
     return Measured(3, {}, {"b": {}}, "preview.npz")
 
 
-def write_preview(folder, value):
-    nm = np.linspace(400, 700, 31)
+def write_preview(folder, value, **about):
     truth = np.full((31, 12, 16), 0.5, np.float32)
-    sam = np.full((12, 16), 10 - 10 * value, np.float32)
-    np.savez(
-        folder / "preview.npz", prediction=truth * value, truth=truth, sam=sam, wavelengths_nm=nm
-    )
+    held_out = {
+        "prediction": truth * value,
+        "sam": np.full((12, 16), 10 - 10 * value, np.float32),
+        "wavelengths_nm": np.linspace(400, 700, 31),
+        "pixel": 1,
+        "origin": (0.0, 0.0),
+        "size": (12, 16),
+    }
+    np.savez(folder / "preview.npz", truth=truth, **{**held_out, **about})
 
 
 # --- the words -----------------------------------------------------------------------------------
