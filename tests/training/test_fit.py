@@ -19,7 +19,7 @@ import pytest
 import napari_hsr
 from napari_hsr.errors import FileError, HSRError, InputError
 from napari_hsr.models.checkpoint import save_model
-from napari_hsr.training import fit, following, trainer
+from napari_hsr.training import fit, following, gradient, measure, result, trainer
 from napari_hsr.training.events import (
     Finished,
     Measured,
@@ -33,6 +33,7 @@ from napari_hsr.training.events import (
 from napari_hsr.training.fit import estimate, train
 from napari_hsr.training.inspect import inspect
 from napari_hsr.training.journal import Follower, State, read_state, write_state
+from napari_hsr.training.module import TrainingModule
 from napari_hsr.training.recipe_file import read_recipe, write_recipe
 
 from ..patience import PATIENCE
@@ -309,11 +310,36 @@ def test_a_folder_that_changes_under_a_run(cached, tmp_path):
         run(given, tmp_path / "run", resume=True)
 
 
-def test_an_estimate_is_near_and_writes_nothing_but_the_cache(pairs, tmp_path, monkeypatch):
-    """In the processor's time: what other programs take of it meanwhile is another matter."""
-    clock = SimpleNamespace(monotonic=time.process_time)
-    for module in (fit, following):
+@pytest.fixture
+def clock(monkeypatch):
+    """In the place of ``time``: it goes only while steps are taken and images measured.
+
+    A step takes 10 ms and an image 50 ms, the first of each 1 s more, on every machine.
+    """
+    clock = SimpleNamespace(now=0.0, monotonic=lambda: clock.now)
+    for module in (fit, following, gradient):
         monkeypatch.setattr(module, "time", clock)
+
+    def timed(function, seconds):
+        asked = []
+
+        def work(one, other, *more, **options):
+            clock.now += seconds(other) + (not asked)
+            asked.append(other)
+            return function(one, other, *more, **options)
+
+        return work
+
+    step = timed(TrainingModule.training_step, lambda batch: 0.01)
+    monkeypatch.setattr(TrainingModule, "training_step", step)
+    measuring = timed(measure.measure, lambda images: 0.05 * len(images))
+    for module in (measure, result):
+        monkeypatch.setattr(module, "measure", measuring)
+    return clock
+
+
+def test_an_estimate_is_near_and_writes_nothing_but_the_cache(pairs, tmp_path, monkeypatch, clock):
+    """By a clock that other programs do not make go faster."""
     monkeypatch.chdir(tmp_path)
     settings = {"batch": {"size": 8, "patch": 16}, "validation": {"every": 20}}
     settings["model"] = {"architecture": "edsr", "settings": {"width": 32, "blocks": 2}}
@@ -326,10 +352,10 @@ def test_an_estimate_is_near_and_writes_nothing_but_the_cache(pairs, tmp_path, m
     assert found.steps == 120
     assert found.device.startswith("CPU")
     assert found.memory_bytes > 1e8
-    began = time.process_time()
+    began = clock.now
     run(given, tmp_path / "run")
-    took = time.process_time() - began
-    assert took / 2 < found.seconds < 2 * took
+    assert found.seconds == pytest.approx(clock.now - began, rel=0.1)
+    assert found.seconds_a_step == pytest.approx(0.01)
 
 
 def test_an_estimate_of_all_strategies_takes_a_start_without_weights(pairs, cached):

@@ -132,7 +132,7 @@ class Follow(Callback):
             mean,
             terms,
             rate,
-            run.recipe.batch.size / each,
+            run.recipe.batch.size / max(each, 1e-6),  # a clock may tick more slowly
             left,
             hardware.memory(run.place),
         )
