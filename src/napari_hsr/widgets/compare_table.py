@@ -5,15 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
-from qtpy.QtCore import QEvent, Qt
-from qtpy.QtWidgets import (
-    QAbstractItemView,
-    QHeaderView,
-    QSizePolicy,
-    QTableWidget,
-    QTableWidgetItem,
-    QWidget,
-)
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableWidgetItem, QWidget
+
+from napari_hsr.widgets.plain_table import PlainTable
 
 #: Decimals that are worth showing, by unit; all others get four significant digits.
 _DECIMALS = {"dB": 2, "°": 3}
@@ -23,22 +18,15 @@ _MOST_FOR_VALUES = 0.7
 _ROW_MARGIN = 4
 
 
-class MetricTable(QTableWidget):
+class MetricTable(PlainTable):
     """Read-only, as tall as its rows, copied by Ctrl+C as text with tabs."""
 
     def __init__(self, parent: QWidget | None = None):
-        super().__init__(0, 2, parent)
-        self.setHorizontalHeaderLabels(["Metric", "Value"])
+        super().__init__(["Metric", "Value"], parent)
         self.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
-        self.horizontalHeader().setMinimumSectionSize(30)
-        self.verticalHeader().hide()
-        self.setWordWrap(True)
-        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        self._fit()
+        self.fit()
 
     def show_values(
         self, labels: Mapping[str, str], values: Mapping[str, float], units: Mapping[str, str]
@@ -53,7 +41,7 @@ class MetricTable(QTableWidget):
             for column, item in enumerate((metric, number)):
                 item.setToolTip(f"{metric.text()}: {value!r} {unit}".rstrip())
                 self.setItem(row, column, item)
-        self._fit()
+        self.fit()
 
     def text(self) -> str:
         """The selected rows (all, if none is) as lines of metric, tab, value."""
@@ -70,19 +58,7 @@ class MetricTable(QTableWidget):
         else:
             super().keyPressEvent(event)
 
-    def resizeEvent(self, event) -> None:  # noqa: N802 - Qt's name
-        """Share the new width out anew."""
-        super().resizeEvent(event)
-        if event.size().width() != event.oldSize().width():
-            self._fit()
-
-    def changeEvent(self, event: QEvent) -> None:  # noqa: N802 - Qt's name
-        """And once more with another font, or another style sheet around it."""
-        super().changeEvent(event)
-        if event.type() in (QEvent.Type.FontChange, QEvent.Type.StyleChange):
-            self._fit()
-
-    def _fit(self) -> None:
+    def fit_rows(self) -> None:
         """The figures get the width that they need; the names wrap in what is left.
 
         Only a unit that is longer than the panel is wide wraps too.
@@ -94,8 +70,6 @@ class MetricTable(QTableWidget):
         self.resizeRowsToContents()
         for row in range(self.rowCount()):
             self.setRowHeight(row, self.rowHeight(row) + _ROW_MARGIN)
-        height = self.horizontalHeader().sizeHint().height() + 2 * self.frameWidth()
-        self.setFixedHeight(height + self.verticalHeader().length())
 
 
 def format_value(value: float | None, unit: str = "") -> str:

@@ -9,14 +9,11 @@ from pathlib import Path
 
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import (
-    QAbstractItemView,
     QFileDialog,
     QHBoxLayout,
     QHeaderView,
     QMenu,
     QPushButton,
-    QSizePolicy,
-    QTableWidget,
     QTableWidgetItem,
     QVBoxLayout,
     QWidget,
@@ -28,6 +25,7 @@ from napari_hsr.training.words import FIGURES, change, duration, figures_words
 from napari_hsr.widgets.job import Job
 from napari_hsr.widgets.messages import Message
 from napari_hsr.widgets.model_news import models_changed
+from napari_hsr.widgets.plain_table import PlainTable
 from napari_hsr.widgets.save_dialog import ask_path
 
 PLUGIN = "napari-hsr"
@@ -35,6 +33,8 @@ PLUGIN = "napari-hsr"
 PANELS = {False: "Reconstruct", True: "Super-resolve"}
 #: The figures that have a column.
 _COLUMNS = FIGURES[:2]
+#: Pixels of their table that are shown before it scrolls.
+_MOST = 260
 
 
 class ResultView(QWidget):
@@ -188,23 +188,17 @@ class ResultView(QWidget):
             self.outcome.show_info(f"Exported to {written}.")
 
 
-class FiguresTable(QTableWidget):
+class FiguresTable(PlainTable):
     """Before → after, of the mean and of each held-out image."""
 
     def __init__(self, parent: QWidget | None = None):
-        super().__init__(0, 1 + len(_COLUMNS), parent)
         heads = [f"{name} ({unit})" for _, name, unit, _ in _COLUMNS]
-        self.setHorizontalHeaderLabels(["Held out", *heads])
+        super().__init__(["Held out", *heads], parent, most=_MOST)
         header = self.horizontalHeader()
         header.setMinimumSectionSize(40)
         header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
         for column in range(1, self.columnCount()):
             header.setSectionResizeMode(column, QHeaderView.ResizeMode.ResizeToContents)
-        self.verticalHeader().hide()
-        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        self.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
-        self.setHorizontalScrollBarPolicy(self.horizontalScrollBarPolicy().ScrollBarAlwaysOff)
-        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
 
     def show_figures(
         self, before: dict, after: dict, images_before: dict, images_after: dict, baseline=None
@@ -228,9 +222,7 @@ class FiguresTable(QTableWidget):
                 self.setItem(at, column, item)
         if baseline is not None:
             self._add_baseline(baseline)
-        self.resizeRowsToContents()
-        height = self.horizontalHeader().sizeHint().height() + 2 * self.frameWidth()
-        self.setFixedHeight(min(260, height + self.verticalHeader().length()))
+        self.fit()
         self.setVisible(bool(before or after))
 
     def _add_baseline(self, baseline) -> None:

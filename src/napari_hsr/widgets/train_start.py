@@ -51,7 +51,7 @@ class CoarseSection(QWidget):
             "As the coarse cubes came about that the model is to make finer: it learns this way alone"
         )
         form = narrow_form(self)
-        form.addRow("Scale", self.words)
+        form.addRow(self.words)
         form.addRow("Coarse pixels come from fine ones by", self.degradation)
         self.degradation.changed.connect(self.changed)
         self.set_scale(self._scale)
@@ -61,7 +61,7 @@ class CoarseSection(QWidget):
         self._scale = scale
         self.degradation.set_scale(scale)
         self.words.setText(
-            f"×{scale}: {scale} × {scale} fine pixels of each coarse one (the model's)"
+            f"The model's scale is ×{scale}: {scale} × {scale} fine pixels of each coarse one."
         )
 
     def settings(self) -> dict[str, Any]:

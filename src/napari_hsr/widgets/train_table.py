@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-from qtpy.QtCore import QEvent, QSize, Qt, Signal
+from qtpy.QtCore import QSize, Qt, Signal
 from qtpy.QtGui import QBrush, QColor, QIcon, QImage, QPixmap
-from qtpy.QtWidgets import (
-    QAbstractItemView,
-    QHeaderView,
-    QSizePolicy,
-    QTableWidget,
-    QTableWidgetItem,
-    QWidget,
-)
+from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableWidgetItem, QWidget
 
 from napari_hsr.training.words import left_over_words
 from napari_hsr.widgets.messages import breakable
+from napari_hsr.widgets.plain_table import PlainTable
 
 _PICTURE = QSize(44, 44)
 #: Pixels of the table's content that are shown before it scrolls.
@@ -26,7 +20,7 @@ _RED, _YELLOW, _BLUE = (
 )
 
 
-class ImageTable(QTableWidget):
+class ImageTable(PlainTable):
     """One row an image; under one with a problem, the sentence that says which.
 
     Signals
@@ -38,24 +32,16 @@ class ImageTable(QTableWidget):
     held_out_changed = Signal(str, bool)
 
     def __init__(self, parent: QWidget | None = None):
-        super().__init__(0, 2, parent)
-        self.setHorizontalHeaderLabels(["Image", "Held out"])
+        super().__init__(["Image", "Held out"], parent, most=_MOST)
         header = self.horizontalHeader()
         header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
         header.setSectionResizeMode(1, QHeaderView.ResizeMode.ResizeToContents)
-        header.setMinimumSectionSize(30)
-        self.verticalHeader().hide()
         self.setIconSize(_PICTURE)
-        self.setWordWrap(True)
-        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        self.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
-        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self._names: dict[int, str] = {}
         self.itemChanged.connect(self._on_item)
-        self._fit()
+        self.fit()
 
     def show_rows(self, rows) -> None:
         """Show the rows of :class:`napari_hsr.training.inspect.Findings`."""
@@ -91,24 +77,12 @@ class ImageTable(QTableWidget):
                     _BLUE,
                 )
         self.blockSignals(False)
-        self._fit()
+        self.fit()
 
     def sentences(self) -> list[str]:
         """The problems and warnings that are shown."""
         others = (r for r in range(self.rowCount()) if r not in self._names)
         return [self.item(r, 0).toolTip() for r in others]
-
-    def resizeEvent(self, event) -> None:  # noqa: N802 - Qt's name
-        """Another width needs other heights."""
-        super().resizeEvent(event)
-        if event.size().width() != event.oldSize().width():
-            self._fit()
-
-    def changeEvent(self, event: QEvent) -> None:  # noqa: N802 - Qt's name
-        """So does another font."""
-        super().changeEvent(event)
-        if event.type() in (QEvent.Type.FontChange, QEvent.Type.StyleChange):
-            self._fit()
 
     def _add_row(self) -> int:
         at = self.rowCount()
@@ -134,21 +108,19 @@ class ImageTable(QTableWidget):
             held_out = item.checkState() == Qt.CheckState.Checked
             self.held_out_changed.emit(self._names[item.row()], held_out)
 
-    def _fit(self) -> None:
+    def fit_rows(self) -> None:
         room = max(60, self.viewport().width())
         metrics = self.fontMetrics()
         for row in range(self.rowCount()):
-            if row in self._names:
-                lines = self.item(row, 0).text().count("\n") + 1
-                self.setRowHeight(row, max(_PICTURE.height() + 6, lines * metrics.height() + 8))
-            else:
-                text = self.item(row, 0).text()
-                box = metrics.boundingRect(
-                    0, 0, room - 16, 10_000, int(Qt.TextFlag.TextWordWrap), text
-                )
-                self.setRowHeight(row, box.height() + 10)
-        height = self.horizontalHeader().sizeHint().height() + 2 * self.frameWidth()
-        self.setFixedHeight(min(_MOST, height + self.verticalHeader().length()))
+            image = row in self._names
+            width = self.columnWidth(0) - _PICTURE.width() - 20 if image else room - 16
+            box = metrics.boundingRect(
+                *(0, 0, max(40, width), 10_000),
+                int(Qt.TextFlag.TextWordWrap),
+                self.item(row, 0).text(),
+            )
+            least = _PICTURE.height() + 6 if image else 0
+            self.setRowHeight(row, max(least, box.height() + 10))
         self.setVisible(self.rowCount() > 0)
 
 
