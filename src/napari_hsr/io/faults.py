@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from os import PathLike
@@ -33,6 +35,14 @@ def translated(
 
 
 def _short(error: Exception) -> str:
+    number = getattr(error, "errno", None)
+    found = re.search(r"errno = (\d+)", str(error))  # how HDF5 says it
+    if number is None and found:
+        number = int(found[1])
+    if number:  # in the system's words, without the name of a temporary file
+        return os.strerror(number)
+    if re.search(r"\d+ requested and \d+ written", str(error)):  # how NumPy says it
+        return "only a part could be written: is the disk full?"
     lines = str(error).strip().splitlines()
     text = " ".join(lines[0].split()) if lines else type(error).__name__
     return (text if len(text) <= 160 else text[:157] + "…").rstrip(".")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from napari_hsr.cube import Cube
+from napari_hsr.errors import FileError
 from napari_hsr.io import assemble, lazy, record
 from napari_hsr.io import wavelengths as wl
 from napari_hsr.io.atomic import replacing
@@ -48,6 +50,7 @@ def read_container(path: Path, matlab: bool) -> Cube:
         with translated(path, _DAMAGED):
             found = _found(file, variables, chosen, matlab)
             found.record = ours
+            found.notices += _written(path, found.source, chosen.name)
         assemble.check_dtype(path, found.source.dtype, chosen.name)
         assemble.check_shape(path, found.source.shape, chosen.name)
         cube = assemble.build(path, found)
@@ -118,6 +121,34 @@ def _record(file: Any) -> record.Record | None:
     if isinstance(stored, np.ndarray):  # a MATLAB char array: one code unit a cell
         stored = stored.ravel().astype(np.uint16).tobytes().decode("utf-16")
     return record.parse(stored)
+
+
+def _written(path: Path, source: Any, name: str) -> tuple[str, ...]:
+    """What was never written reads as zeros: refused if it is all, told if it is a part.
+
+    Raises
+    ------
+    FileError
+        If nothing was written, or a file that a virtual data set points to is not there.
+    """
+    if source.is_virtual:
+        named = {part.file_name for part in source.virtual_sources()} - {"."}
+        missing = sorted(n for n in named if "%" not in n and not (path.parent / n).exists())
+        if missing:
+            raise FileError(path, f"{name} points to {missing[0]}, which is not there")
+        return ()
+    if source.external or 0 in source.shape:
+        return ()
+    if not source.id.get_storage_size():
+        raise FileError(path, f"{name} has a size, {source.shape}, but no values were ever written")
+    if source.chunks is None:
+        return ()
+    pieces = zip(source.shape, source.chunks, strict=True)
+    count, whole = source.id.get_num_chunks(), math.prod(-(-n // chunk) for n, chunk in pieces)
+    if count == whole:
+        return ()
+    told = f"Only {count} of the {whole} parts of {name} were written"
+    return (f"{told}: the values of the others are {source.fillvalue:g}.",)
 
 
 def _value(file: Any, item: Any) -> Any:

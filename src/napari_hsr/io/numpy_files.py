@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -105,6 +106,7 @@ def _read_archive(path: Path, archive: Any) -> Cube:
         stored = load(record.KEY) if record.KEY in archive.files else None
         ours = None if stored is None else record.parse(stored[()])
         chosen = choose_cube(path, named, ours is not None)
+        _check_size(path, archive, chosen)
         beside = companions(variables, chosen, load)
         mapped = _map_member(path, archive, chosen) if lazy.too_big(chosen.shape) else None
         return assemble.build(
@@ -131,6 +133,27 @@ def _variable(archive: Any, name: str) -> Variable:
         shape, _, dtype = _array_header(file)
     kind = "pickled" if dtype.hasobject else str(dtype)
     return Variable(name, shape, dtype if dtype.kind in "fiubc" else None, kind)
+
+
+def _check_size(path: Path, archive: Any, chosen: Variable) -> None:
+    """What the head of an array claims must be there, before room is made for it.
+
+    Raises
+    ------
+    FileError
+        If there is more or less; mapped further, an array would show what lies behind it.
+    """
+    if chosen.dtype is None:
+        return
+    needed, member = math.prod(chosen.shape) * chosen.dtype.itemsize, _member(archive, chosen.name)
+    with archive.zip.open(member) as file:
+        _array_header(file)
+        held = member.file_size - file.tell()
+    if held != needed:
+        raise FileError(
+            path,
+            f"the NumPy archive is damaged: {chosen.describe()} takes {needed} bytes, but has {held}",
+        )
 
 
 def _map_member(path: Path, archive: Any, chosen: Variable) -> np.memmap | None:

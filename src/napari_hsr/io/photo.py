@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import re
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +65,7 @@ def _palette(path: Path, content: bytes) -> np.ndarray:
     from PIL import Image
 
     damaged = "the PNG file is damaged or cut short"
-    with translated(path, damaged), Image.open(io.BytesIO(content)) as image:
+    with translated(path, damaged), _no_larger(path), Image.open(io.BytesIO(content)) as image:
         transparent = "transparency" in image.info
         return np.asarray(image.convert("RGBA" if transparent else "RGB"))
 
@@ -74,7 +76,8 @@ def _read_with_pillow(path: Path, content: bytes) -> Photograph:
     kind = "JPEG" if content.startswith(b"\xff\xd8") else "BMP"
     notices: list[str] = []
     metadata: dict[str, Any] = {"bit_depth": 8}
-    with translated(path, f"the {kind} file is damaged or cut short"), warnings.catch_warnings():
+    damaged = f"the {kind} file is damaged or cut short"
+    with translated(path, damaged), _no_larger(path), warnings.catch_warnings():
         # large is no attack here: cameras deliver more than Pillow's 89 megapixels
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
         formats = ["JPEG", "MPO"] if kind == "JPEG" else ["BMP"]
@@ -91,6 +94,20 @@ def _read_with_pillow(path: Path, content: bytes) -> Photograph:
     if profile:
         name_profile(profile, notices, metadata)
     return finish(path, values, encodings.SRGB, notices, metadata, None)
+
+
+@contextmanager
+def _no_larger(path: Path) -> Iterator[None]:
+    """Say what Pillow refuses, which is no damage."""
+    from PIL import Image
+
+    try:
+        yield
+    except Image.DecompressionBombError as error:
+        most = 2 * Image.MAX_IMAGE_PIXELS / 1e6
+        raise FileError(
+            path, f"pictures of this format are read up to {most:.0f} megapixels; save it as TIFF"
+        ) from error
 
 
 def _note_camera(image: Any, metadata: dict[str, Any]) -> None:

@@ -53,6 +53,9 @@ def read(path: Path) -> Cube | Photograph:
         if ours is None and _is_picture(page, chosen):
             return _photograph(path, file, None)
         found = _found(path, file, chosen, ours, described)
+        if chosen is series[0] and len(series) > 1:
+            sizes = ", ".join(" x ".join(str(n) for n in s.shape) for s in list(series)[1:6])
+            found.notices += (f"Smaller images beside the cube were left out: {sizes}.",)
         cube = assemble.build(path, found)
         keep = isinstance(cube.data, lazy.LazyArray) and isinstance(found.source, Pages)
         return cube
@@ -79,6 +82,22 @@ def _check_whole(path: Path, file: Any) -> None:
             raise FileError(
                 path, f"the TIFF file is cut short: it needs {max(ends)} bytes and has {size}"
             )
+        _check_covered(path, page, keyframe)
+
+
+def _check_covered(path: Path, page: Any, keyframe: Any) -> None:
+    """Strips or tiles must cover the page: tifffile fills what is missing with zeros."""
+    counts = list(page.databytecounts)
+    pieces = int(np.prod(keyframe.chunked, dtype=object))
+    needed = keyframe.nbytes if keyframe.compression == 1 and keyframe.bitspersample >= 8 else 0
+    sparse = 0 in counts  # GDAL leaves out tiles without data, and says so with a length of 0
+    if len(counts) < pieces or (sum(counts) < needed and not sparse):
+        size = f"{keyframe.imagewidth} x {keyframe.imagelength} pixels"
+        raise FileError(
+            path,
+            f"the TIFF file is damaged: page {page.index + 1} should have {size}, but holds "
+            f"{len(counts)} of {pieces} strips or tiles, {sum(counts)} bytes",
+        )
 
 
 def _points_further(file: Any) -> bool:
@@ -100,7 +119,12 @@ def _choose_series(path: Path, series: Any) -> Any:
     alike = {(s.shape, s.dtype) for s in series}
     if len(alike) == 1 and len(first.shape) == 2 and first.dtype is not None:
         return Stack(series)
-    biggest = max(int(np.prod(s.shape)) for s in series[1:])
+    others = list(series)[1:]
+    broken = [s for s in others if s.dtype is None or 0 in s.shape or not s.keyframe.dataoffsets]
+    if broken:
+        where = broken[0].keyframe.index + 1
+        raise FileError(path, f"the TIFF file is damaged: page {where} holds no pixels")
+    biggest = max(int(np.prod(s.shape)) for s in others)
     if int(np.prod(first.shape)) > 2 * biggest:
         return first
     sizes = ", ".join(" x ".join(str(n) for n in s.shape) for s in list(series)[:6])

@@ -61,7 +61,10 @@ class Variable:
     def describe(self) -> str:
         """``cube (31 x 512 x 512 float32)``."""
         size = " x ".join(str(n) for n in self.shape)
-        return f"{self.name} ({size} {self.kind})" if size else f"{self.name} ({self.kind})"
+        # a damaged file may give a name of any length, in any characters
+        name = "".join(c if c.isprintable() else "\ufffd" for c in self.name)
+        name = name if len(name) <= 80 else f"{name[:77]}…"
+        return f"{name} ({size} {self.kind})" if size else f"{name} ({self.kind})"
 
 
 def choose_cube(path: Path, variables: list[Variable], ours: bool = False) -> Variable:
@@ -104,7 +107,8 @@ def choose_cube(path: Path, variables: list[Variable], ours: bool = False) -> Va
     # an odd number of axes, or numbers of another kind: the array itself says what is wrong
     for key in ("cube", None):
         odd = [v for v in variables if v.dtype is not None and v.short == (key or v.short)]
-        if len(odd) == 1 and (len(odd[0].shape) > 3 or 0 in odd[0].shape):
+        odd = [v for v in odd if len(v.shape) > 3 or 0 in v.shape or v.dtype.kind == "c"]
+        if len(odd) == 1:
             return odd[0]
     raise FileError(
         path, f"no numeric array with three axes was found; it holds {_listing(variables)}"

@@ -1,0 +1,248 @@
+"""Files that claim more than they hold: one sentence, no zeros for what is missing, no room made.
+
+No memory is measured: an array of the size that is claimed could not be made on any computer.
+"""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+import struct
+import zipfile
+import zlib
+
+import numpy as np
+import pytest
+
+from napari_hsr.cube import Cube
+from napari_hsr.errors import FileError
+from napari_hsr.io import WRITE_SUFFIXES, lazy, read, write
+
+#: 1e12 pixels and more in each band.
+HUGE = (31, 10**6, 10**6)
+
+
+def refused(path) -> str:
+    with pytest.raises(FileError) as fault:
+        read(path)
+    text = str(fault.value)
+    assert path.name in text
+    assert "\n" not in text
+    return text
+
+
+def head(shape, order=False) -> bytes:
+    facts = {"descr": "<f4", "fortran_order": order, "shape": shape}
+    stored = io.BytesIO()
+    np.lib.format.write_array_header_1_0(stored, facts)
+    return stored.getvalue()
+
+
+class TestNumPy:
+    @pytest.mark.parametrize("shape", [HUGE, (1, *HUGE), HUGE[1:], (10**18,) * 3, (31, 10**19, 5)])
+    def test_npy(self, tmp_path, shape):
+        path = tmp_path / "a.npy"
+        path.write_bytes(head(shape) + bytes(1000))
+        assert "damaged or cut short" in refused(path)
+
+    @pytest.mark.parametrize("packed", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+    @pytest.mark.parametrize("shape", [HUGE, (1, *HUGE), (31, 10, 10), (1, 2, 3)])
+    def test_npz(self, tmp_path, shape, packed):
+        path = tmp_path / "a.npz"
+        with zipfile.ZipFile(path, "w", packed) as archive:
+            archive.writestr("cube.npy", head(shape) + bytes(1000))
+        assert "bytes, but has 1000" in refused(path)
+
+    def test_an_array_is_not_mapped_into_what_lies_behind_it(self, tmp_path, monkeypatch):
+        monkeypatch.setattr(lazy, "LAZY_ABOVE_BYTES", 100)
+        path = tmp_path / "a.npz"
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("cube.npy", head((5, 10, 10)) + bytes(1000))
+            archive.writestr("other.npy", head((2000,)) + bytes(8000))
+        assert "takes 2000 bytes, but has 1000" in refused(path)
+
+
+class TestHDF5:
+    @pytest.fixture
+    def h5py(self):
+        return pytest.importorskip("h5py")
+
+    @pytest.mark.parametrize("shape", [HUGE, (1, *HUGE), (5, 6, 7)])
+    @pytest.mark.parametrize("chunked", [True, False])
+    @pytest.mark.parametrize("suffix", [".h5", ".mat"])
+    def test_what_was_never_written(self, tmp_path, h5py, shape, chunked, suffix):
+        path = tmp_path / f"a{suffix}"
+        with h5py.File(path, "w") as file:
+            file.create_dataset("cube", shape, "f4", chunks=(1,) * len(shape) if chunked else None)
+        assert "no values were ever written" in refused(path)
+
+    def test_a_part_that_was_never_written_is_told(self, tmp_path, h5py):
+        path = tmp_path / "a.h5"
+        with h5py.File(path, "w") as file:
+            cube = file.create_dataset("cube", (5, 6, 7), "f4", chunks=(1, 6, 7), fillvalue=-1)
+            cube[:3] = 0.5
+        found = read(path)
+        assert "Only 3 of the 5 parts of cube were written: the values of the others are -1." in (
+            found.notices
+        )
+        assert set(np.unique(found.data)) == {-1, 0.5}
+
+    def test_a_virtual_cube_whose_parts_are_gone(self, tmp_path, h5py):
+        path, part = tmp_path / "a.h5", tmp_path / "part.h5"
+        with h5py.File(part, "w") as file:
+            file["x"] = np.ones((5, 6, 7), np.float32)
+        layout = h5py.VirtualLayout((5, 6, 7), "f4")
+        layout[:] = h5py.VirtualSource("part.h5", "x", (5, 6, 7))
+        with h5py.File(path, "w") as file:
+            file.create_virtual_dataset("cube", layout)
+        np.testing.assert_array_equal(read(path).data, 1)
+        part.unlink()
+        assert "cube points to part.h5, which is not there" in refused(path)
+
+    @pytest.mark.parametrize("suffix", [".h5", ".npz"])
+    def test_complex_numbers_are_named(self, tmp_path, h5py, suffix):
+        path, values = tmp_path / f"a{suffix}", np.ones((5, 6, 7), np.complex64)
+        if suffix == ".npz":
+            np.savez(path, cube=values)
+        else:
+            with h5py.File(path, "w") as file:
+                file["cube"] = values
+        assert "holds complex numbers" in refused(path)
+
+
+class TestTIFF:
+    @staticmethod
+    def save(path, compression=None, **tags):
+        import tifffile
+
+        values = np.ones((5, 16, 16), np.float32)
+        tifffile.imwrite(path, values, photometric="minisblack", compression=compression)
+        with tifffile.TiffFile(path, mode="r+") as file:
+            for page in file.pages:
+                for name, value in tags.items():
+                    page.tags[name].overwrite(value)
+
+    @pytest.mark.parametrize("compression", [None, "zlib"])
+    @pytest.mark.parametrize("length", [32, 20000, 10**6])
+    def test_strips_that_do_not_cover_the_page(self, tmp_path, compression, length):
+        path = tmp_path / "a.tif"
+        self.save(path, compression, ImageLength=length)
+        assert f"page 1 should have 16 x {length} pixels" in refused(path)
+
+    @pytest.mark.parametrize("compression", [None, "zlib"])
+    def test_strips_that_are_too_short(self, tmp_path, compression):
+        path = tmp_path / "a.tif"
+        self.save(path, compression, ImageLength=32, RowsPerStrip=32)
+        assert "damaged" in refused(path)
+
+    def test_a_photograph_of_a_terapixel(self, tmp_path):
+        import tifffile
+
+        path = tmp_path / "a.tif"
+        tifffile.imwrite(path, np.ones((16, 16, 3), np.uint8), photometric="rgb")
+        with tifffile.TiffFile(path, mode="r+") as file:
+            for name in ("ImageWidth", "ImageLength"):
+                file.pages[0].tags[name].overwrite(10**6)
+        assert "should have 1000000 x 1000000 pixels" in refused(path)
+
+    def test_smaller_images_beside_the_cube_are_told(self, tmp_path):
+        import tifffile
+
+        path = tmp_path / "a.tif"
+        with tifffile.TiffWriter(path) as file:
+            file.write(np.ones((5, 16, 16), np.float32), photometric="minisblack")
+            file.write(np.ones((8, 8), np.uint8), photometric="minisblack")
+        found = read(path)
+        assert found.shape == (5, 16, 16)
+        assert "Smaller images beside the cube were left out: 8 x 8." in found.notices
+
+    def test_a_broken_page_in_the_row_is_no_smaller_image(self, tmp_path):
+        import tifffile
+
+        path = tmp_path / "a.tif"
+        with tifffile.TiffWriter(path) as file:
+            for _ in range(5):
+                file.write(np.ones((16, 16), np.float32), photometric="minisblack", metadata=None)
+        with tifffile.TiffFile(path, mode="r+") as file:
+            file.pages[4].tags["ImageLength"].overwrite(0)
+        assert "page 5 holds no pixels" in refused(path)
+
+
+class TestPictures:
+    def test_png_of_terapixels(self, tmp_path):
+        def chunk(kind, data):
+            body = kind + data
+            return struct.pack(">I", len(data)) + body + struct.pack(">I", zlib.crc32(body))
+
+        path = tmp_path / "a.png"
+        size = struct.pack(">IIBBBBB", 2**31 - 1, 2**31 - 1, 8, 2, 0, 0, 0)
+        parts = chunk(b"IHDR", size), chunk(b"IDAT", zlib.compress(bytes(99))), chunk(b"IEND", b"")
+        path.write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(parts))
+        assert "damaged or cut short" in refused(path)
+
+    @pytest.mark.parametrize("suffix", [".jpg", ".bmp"])
+    def test_more_than_is_read_is_not_called_damage(self, tmp_path, suffix):
+        from PIL import Image
+
+        path = tmp_path / f"a{suffix}"
+        Image.new("RGB", (16, 16)).save(path)
+        content = bytearray(path.read_bytes())
+        if suffix == ".jpg":
+            at = content.find(b"\xff\xc0") + 5
+            content[at : at + 4] = struct.pack(">HH", 65500, 65500)
+        else:
+            content[18:26] = struct.pack("<ii", 10**6, 10**6)
+        path.write_bytes(content)
+        assert "read up to 179 megapixels" in refused(path)
+
+
+def test_envi_of_terapixels(tmp_path):
+    bands, lines, samples = HUGE
+    path = tmp_path / "a.hdr"
+    path.write_text(
+        f"ENVI\nlines = {lines}\nsamples = {samples}\nbands = {bands}\ndata type = 4\n"
+        "interleave = bil\nbyte order = 0\n"
+    )
+    path.with_suffix(".img").write_bytes(bytes(1000))
+    assert "124000000000000 bytes, but its binary a.img has 1000" in refused(path)
+
+
+def test_names_of_variables_cannot_break_the_sentence(tmp_path):
+    from scipy.io import savemat
+
+    path = tmp_path / "a.mat"
+    savemat(path, {"cube": np.ones((4, 5)), "b" * 31: np.ones(3)}, format="4")
+    path.write_bytes(path.read_bytes().replace(b"b" * 31, b"b\n\x01\x7f" + b"b" * 27))
+    assert all(character.isprintable() for character in refused(path))
+
+
+class FullDisk:
+    """A band that meets the end of the disk, as each library says it."""
+
+    def __init__(self, fault):
+        self.fault, self.shape, self.dtype = fault, (3, 4, 5), np.dtype(np.float32)
+
+    def __getitem__(self, band):
+        if band:
+            raise self.fault
+        return np.ones((4, 5), np.float32)
+
+
+@pytest.mark.parametrize("suffix", WRITE_SUFFIXES)
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [
+        (OSError(errno.ENOSPC, "no", "/x/.tmp"), os.strerror(errno.ENOSPC)),
+        (RuntimeError("unable to extend file, errno = 28, error"), os.strerror(28)),
+        (OSError("20 requested and 5 written"), "is the disk full?"),
+    ],
+)
+def test_a_full_disk_is_said_in_plain_words(tmp_path, suffix, fault, words):
+    path = write(Cube(np.zeros((2, 3, 4), np.float32)), tmp_path / f"a{suffix}")
+    before = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
+    with pytest.raises(FileError, match="it cannot be written") as told:
+        write(Cube(FullDisk(fault)), path)
+    assert words in str(told.value)
+    assert ".tmp" not in str(told.value)
+    assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == before
