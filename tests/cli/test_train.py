@@ -34,6 +34,7 @@ from napari_hsr.training.events import (
     Step,
     Stopped,
 )
+from napari_hsr.training.findings import Row
 from napari_hsr.training.journal import RECIPE, Journal, read_state
 from napari_hsr.training.recording import recorded
 from napari_hsr.training.words import duration
@@ -273,7 +274,7 @@ def row(name, problem="", **changes):
         "held_out": False,
         "problem": problem,
     }
-    return SimpleNamespace(**{**facts, **changes})
+    return Row(**{**facts, **changes})
 
 
 @pytest.fixture
@@ -427,3 +428,45 @@ def test_every_number_has_its_unit():
     assert words(Saved(3, "x")) is None
     assert "before training: PSNR 30.00 dB" in words(Measured(0, {"psnr_db": 30.0}, {}))
     assert "no figures" in words(Measured(5, {"psnr_db": None}, {}))
+
+
+# --- the folder and the name -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("arguments", "name"),
+    [
+        ([], "My-model-1"),  # the packaged recipe has no name of its own
+        (["fine-tune"], "My-model-1"),
+        (["nameless.yaml"], "My-model-1"),
+        (["mine.yaml"], "mine"),
+        (["--set", "name=other"], "other"),
+    ],
+)
+def test_the_model_is_named_as_its_folder_unless_it_is_named(
+    hsr, engine, recipe, tmp_path, arguments, name
+):
+    (tmp_path / "nameless.yaml").write_text(RECIPE_TEXT.partition("\n")[2])
+    arguments = [tmp_path / a if a.endswith(".yaml") else a for a in arguments]
+    status, _, err = hsr("train", *arguments, "--output", tmp_path / "_My model 1")
+    assert status == 0, err
+    ((given, _, _),) = engine.calls
+    assert given.name == name
+
+
+def test_a_refused_training_leaves_no_folder_that_it_made(hsr, monkeypatch, recipe, tmp_path):
+    def train(recipe, output, report, stop, resume=False):
+        def refused(tell):
+            tell(Preparing(0, 1, "Looking through a"))
+            raise InputError("There is one image only.")
+
+        return recorded(refused, recipe, output, report, resume)
+
+    stand_in(monkeypatch, "fit", train=train)
+    status, _, err = hsr("train", recipe, "--output", tmp_path / "run")
+    assert (status, "There is one image only." in err) == (1, True)
+    assert not (tmp_path / "run").exists()
+    assert process.find() == []
+    (tmp_path / "mine").mkdir()  # the user's own, or made by the panel that looks on
+    hsr("train", recipe, "--output", tmp_path / "mine")
+    assert read_state(tmp_path / "mine").text == "There is one image only."

@@ -252,6 +252,8 @@ def test_the_bicubic_baseline_is_said_before_the_first_step(run, cubes):
     found = evaluate(upsample(degrade(fine, 2), 2, "bicubic-matlab"), fine, "dualsr")
     assert figures["psnr_db"] == pytest.approx(found["psnr"], abs=1e-4)
     assert said.mean == figures
+    in_card = load_model(output).card.figures["the held-out images by bicubic, MATLAB's imresize"]
+    assert in_card["psnr_db"] == pytest.approx(figures["psnr_db"], abs=1e-4)
     assert History.read(output / "events.jsonl").baseline == said
     assert "by bicubic, MATLAB's imresize: PSNR" in words(said)
 

@@ -1,6 +1,7 @@
 """What a training leaves: loaded by its folder, honest about data, figures and precision."""
 
 import csv
+import dataclasses
 import json
 import math
 from importlib.metadata import version
@@ -21,7 +22,13 @@ from napari_hsr.training.curves import write_plot
 from napari_hsr.training.events import Began, Measured, Notice, Step, to_json
 from napari_hsr.training.history import History
 from napari_hsr.training.measure import Measurement, measure
-from napari_hsr.training.result import in_half, settle, why_not_output, write_model_directory
+from napari_hsr.training.result import (
+    card_of,
+    in_half,
+    settle,
+    why_not_output,
+    write_model_directory,
+)
 
 from .stand_ins import GRID, image, recipe
 
@@ -48,7 +55,7 @@ def steps(first: int, last: int) -> list[Step]:
 
 def written(folder, **settings):
     weights, card = small_network()
-    made = recipe(name="mine", licence="CC0", **settings)
+    made = recipe(**{"name": "mine", "licence": "CC0", **settings})
     held = [image(3)]
     before = Measurement({"psnr_db": 20.0, "sam_deg": math.nan}, {"c": {"psnr_db": 20.0}})
     settled = settle(weights, card, held, made)
@@ -98,6 +105,18 @@ def test_the_card_says_where_it_comes_from(tmp_path):
 
     assert read_recipe(tmp_path / "recipe.yaml") == made
     assert read(tmp_path / "split.txt") == {"a": False, "b": False, "c": True}
+
+
+def test_a_licence_that_nobody_states_is_what_is_known_of_it(tmp_path):
+    settled, _, made = written(tmp_path, licence="not stated")
+    said = napari_hsr.load_model(tmp_path).card.licence
+    mine = "of the images that it was trained further on: not stated"
+    assert said == f"of its start rootpoly-srgb: not stated; {mine}"
+    known = settled.model.card.model_copy(update={"licence": said})
+    further = dataclasses.replace(settled, model=dataclasses.replace(settled.model, card=known))
+    again = {"train": TRAIN, "held_out": HELD, "seconds": 1, "steps": 1, "machine": "CPU"}
+    card = card_of(made, further, before=None, strategy="full", **again)
+    assert card.licence == said  # it does not grow from training to training
 
 
 def test_half_precision_weights_compute_in_float32(tmp_path):

@@ -149,8 +149,8 @@ def _list(args: argparse.Namespace) -> int:
     )
     others = [x for x in found if x.card is None]
     if others:
-        print("\nNetworks without weights here: import a checkpoint of one, or train one for")
-        print("photographs (napari-hsr train, or the Train panel).")
+        print("\nNetworks without weights here: import a checkpoint of one, or train one by its")
+        print("recipe (napari-hsr train --list-recipes).")
         print_table(
             ("NETWORK", "FOR", "INPUT", "OUTPUT", "PUBLISHED AT"),
             ((x.name, x.use, x.input or "-", x.output, x.whence) for x in others),

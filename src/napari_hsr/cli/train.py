@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -116,7 +117,21 @@ def _recipe(args: argparse.Namespace) -> Recipe:
         if card.task == SUPER_RESOLUTION:
             recipe = FINER_RECIPE
             overrides += [f"coarse.scale={card.scale}"]
-    return read_recipe(recipe or DEFAULT_RECIPE, [*overrides, *args.set])
+    read = read_recipe(recipe or DEFAULT_RECIPE, [*overrides, *args.set])
+    return _named(read, recipe, args)
+
+
+def _named(recipe: Recipe, source: str | None, args: argparse.Namespace) -> Recipe:
+    """With the name of the output's folder, unless the recipe or the command line names it.
+
+    The packaged recipes for fine-tuning name every model alike, which is as good as not at all.
+    """
+    if not args.output or any(setting.partition("=")[0].strip() == "name" for setting in args.set):
+        return recipe
+    named = source not in (None, DEFAULT_RECIPE, FINER_RECIPE) and "name" in recipe.model_fields_set
+    folder = os.path.basename(os.path.abspath(os.path.expanduser(args.output)))
+    name = re.sub(r"[^A-Za-z0-9._+-]+", "-", folder).lstrip("._+-")
+    return recipe if named or not name else recipe.model_copy(update={"name": name})
 
 
 # --- a training ----------------------------------------------------------------------------

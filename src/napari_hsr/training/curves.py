@@ -64,7 +64,11 @@ def write_plot(history: History, path: str | Path, title: str = "") -> Path:
     heading = title if shown else f"{title}: no steps and no figures".lstrip(": ")
     draw.text((LEFT * FINE, 10 * FINE), heading, fill=INK, font=_font(16))
     last = max((steps[-1] for _, steps, _ in shown), default=0)
+    plain = history.baseline
     for number, (panel, steps, values) in enumerate(shown):
+        if plain is not None and panel.key in plain.mean:
+            named = f"{panel.title}; {plain.name}: {plain.mean[panel.key]:.2f}"
+            panel = panel._replace(title=named)
         _draw(draw, panel, steps, values, TOP + number * PANEL, last)
     with replacing(path) as temporary:
         image.resize(size, Image.Resampling.LANCZOS).save(temporary, format="PNG", optimize=True)

@@ -7,6 +7,7 @@ command line or the panel, so that any of them can look on, resume, and tell why
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -75,23 +76,27 @@ def recorded(
             f"{output} holds a training already: --resume goes on with it, another --output "
             "begins a new one."
         )
+    made = not Path(output).exists()
     journal = Journal(output, resume)
 
     def tell(event: Event) -> None:
         journal(event)
         report(event)
 
-    end = None
+    end, refused = None, False
     try:
         end = _done(work, recipe, output, tell, resume)
         journal(end)
         return end
     except BaseException as error:
         journal(Failed(reason(error), journal.step))
+        refused = made and isinstance(error, HSRError) and not holds_a_run(output)
         raise
     finally:
         journal.close()
-        if not (isinstance(end, Finished) and end.directory):  # it lies beside the model
+        if refused:  # nothing was trained in it, and whoever called was told why
+            shutil.rmtree(output, ignore_errors=True)
+        elif not (isinstance(end, Finished) and end.directory):  # it lies beside the model
             _write_table(output)
 
 

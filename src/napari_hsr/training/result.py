@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from napari_hsr.models.card import ModelCard
     from napari_hsr.models.descriptor import Model
     from napari_hsr.training.cache import CachedImage
-    from napari_hsr.training.events import Report
+    from napari_hsr.training.events import Baseline, Report
     from napari_hsr.training.recipe import Recipe
 
     Weights = Mapping[str, torch.Tensor]
@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 HALF_MAY_COST = {"psnr_db": 0.02, "sam_deg": 0.02}
 #: Tensors of fewer values stay in float32: they take no room, and small errors there go far.
 SMALL = 4096
+#: A licence that nobody has named.
+NOT_STATED = "not stated"
+_IMAGES = "of the images that it was trained further on: not stated"
 #: Figures in cards have so many digits behind the point.
 DIGITS = 5
 
@@ -200,10 +203,12 @@ def write_model_directory(
         output.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise FileError(output, f"it cannot be made ({error.strerror or error})") from error
+    history = History.read(output / "events.jsonl")
     card = card_of(
         recipe,
         settled,
         before=before,
+        baseline=history.baseline,
         train=train,
         held_out=held_out,
         seconds=seconds,
@@ -214,7 +219,6 @@ def write_model_directory(
     write_recipe(recipe, output / "recipe.yaml")
     named = [(name, False) for name in train] + [(name, True) for name in held_out]
     split.write(named, output / "split.txt")
-    history = History.read(output / "events.jsonl")
     with replacing(output / "log.csv") as temporary:
         temporary.write_text(history.csv(), encoding="utf-8", newline="")
     write_plot(history, output / "plot.png", recipe.title or recipe.name)
@@ -240,8 +244,12 @@ def card_of(
     steps: int,
     machine: str,
     strategy: str,
+    baseline: Baseline | None = None,
 ) -> ModelCard:
-    """The card of trained weights; parameters as for :func:`write_model_directory`."""
+    """The card of trained weights; parameters as for :func:`write_model_directory`.
+
+    ``baseline`` is what needs no training, where it was measured.
+    """
     from napari_hsr import __version__
     from napari_hsr.models.card import FINER_IS_A_GUESS, ILL_POSED
 
@@ -250,6 +258,8 @@ def card_of(
     figures = {"the held-out images": _rounded(after.mean)}
     if before is not None:
         figures["the held-out images before training"] = _rounded(before.mean)
+    if baseline is not None:
+        figures[f"the held-out images by {baseline.name}"] = _rounded(baseline.mean)
     limits = model.card.limits
     if limits == "not stated":
         limits = FINER_IS_A_GUESS if recipe.finer else ILL_POSED
@@ -267,7 +277,7 @@ def card_of(
         "protocol": _protocol(recipe, held_out),
         "figures": figures,
         "precision_errors": {},
-        "licence": recipe.licence,
+        "licence": _licence(recipe, model.card.licence),
         "limits": limits if limits.endswith(seen) else f"{limits} {seen}",
         "source": f"napari_hsr.train of napari-hsr {__version__}, from "
         + str(start or recipe.model.begin or f"nothing ({recipe.model.architecture})"),
@@ -338,6 +348,15 @@ def _data(train: Mapping[str, str], start: Any, before: str) -> str:
     names = ", ".join(list(train)[:20]) + (", …" if len(train) > 20 else "")
     own = f"{_count(len(train))}: {names}"
     return f"{own}; before that, as its start {start}: {before}" if start else own
+
+
+def _licence(recipe: Recipe, before: str) -> str:
+    """That of the recipe; else what is known: the start's, and that of the images is not."""
+    if recipe.licence != NOT_STATED or not recipe.model.start:
+        return recipe.licence
+    if before.endswith(_IMAGES):  # a start that was trained so itself
+        return before
+    return f"of its start {recipe.model.start}: {before}; {_IMAGES}"
 
 
 def _protocol(recipe: Recipe, held_out: Mapping[str, str]) -> str:

@@ -95,6 +95,7 @@ class ProgressView(QWidget):
                 self.began = event
                 self.where.setText(where_words(event))
                 self._show_step(event.step, event.total)
+                self.show_status("Taking the first steps…")
             elif isinstance(event, Step):
                 self._show_step(event.step, event.total)
                 self.show_status(step_text(event))
@@ -145,9 +146,9 @@ class ProgressView(QWidget):
                 continue
             x, y = np.asarray(steps, float), np.asarray(values, float)
             curves = [PlotCurve("", x, y, color=color)]  # the axis names it
-            if key != "loss" and len(steps) > 1:
+            if key != "loss":
                 ends = x[[0, -1]]
-                if steps[0] == 0:
+                if steps[0] == 0 and len(steps) > 1:
                     flat = np.full(2, y[0])
                     curves.append(
                         PlotCurve(

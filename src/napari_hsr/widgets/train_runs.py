@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 import weakref
 from collections.abc import Callable
@@ -22,6 +23,8 @@ MOST = 30
 #: The open list is as wide as its lines, up to so many pixels.
 WIDEST = 640
 STOP, LEAVE, CANCEL = "stop", "leave", "cancel"
+#: At the end of the folder's name, as :func:`napari_hsr.training.process.default_output` has it.
+_DATE = re.compile(r"-\d{4}-\d\d-\d\d-\d{4}(?:-(\d+))?$")
 _WORDS = {"died": "ended unexpectedly"}
 
 
@@ -55,7 +58,7 @@ class RunChooser(NarrowComboBox):
         texts = ["a new training", *(_line(run) for run in self._runs)]
         row = 0 if self._current is None else 1 + self._runs.index(self._current)
         self.set_choices(texts, row)
-        self.setToolTip(texts[row] if row else "")
+        self._tell()
 
     def run(self) -> Run | None:
         """The current one; None for a new training."""
@@ -84,8 +87,13 @@ class RunChooser(NarrowComboBox):
 
     def _on_activated(self, row: int) -> None:
         self._current = self._runs[row - 1] if row else None
-        self.setToolTip(self.itemText(row) if row else "")
+        self._tell()
         self.chosen.emit(self._current)
+
+    def _tell(self) -> None:
+        """What the narrow line has no room for."""
+        run = self._current
+        self.setToolTip("" if run is None else f"{self.currentText()}\n{run.name}")
 
 
 def mark_seen(run: Run) -> None:
@@ -98,7 +106,9 @@ def _line(run: Run) -> str:
     status = run.status()
     when = time.strftime("%d %b, %H:%M", time.localtime(status.started)) if status.started else ""
     words = _WORDS.get(status.status, status.status)
-    return " · ".join(filter(None, (run.name, words, when if when not in run.name else "")))
+    # The folder's date is told for people; what sets two of one minute apart stays.
+    name = _DATE.sub(lambda found: f" ({found[1]})" if found[1] else "", run.name)
+    return " · ".join(filter(None, (name, words, when)))
 
 
 # --- closing ---------------------------------------------------------------------------------

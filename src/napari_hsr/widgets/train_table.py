@@ -129,8 +129,8 @@ def facts_of(row) -> str:
     if not row.height:
         return "not read"
     if row.coarse is not None:
-        facts = f"{row.width} × {row.height} px, {row.bands} bands"
-        return f"{facts}\nmade coarse: {row.coarse[1]} × {row.coarse[0]} px"
+        coarse = f"coarse: {row.coarse[1]} × {row.coarse[0]} px"
+        return f"{row.width} × {row.height} px\n{coarse}\n{row.bands} bands"
     simulated = "" if row.rgb else ", RGB simulated"
     return f"{row.width} × {row.height} px, {row.bands} bands{simulated}"
 

@@ -120,8 +120,10 @@ def test_another_model_looks_at_the_same_images_again(ready, found, qtbot):
 def test_the_table_says_what_an_image_is_made_of(qtbot):
     table = ImageTable()
     qtbot.addWidget(table)
-    table.show_rows([row("a", rgb="", rgb_range=None, coarse=(4, 7), left_over=(1, 0)), row("b", coarse=(5, 7))])
-    assert table.item(0, 0).text() == "a\n30 × 20 px, 31 bands\nmade coarse: 7 × 4 px"
+    table.show_rows(
+        [row("a", rgb="", rgb_range=None, coarse=(4, 7), left_over=(1, 0)), row("b", coarse=(5, 7))]
+    )
+    assert table.item(0, 0).text() == "a\n30 × 20 px\ncoarse: 7 × 4 px\n31 bands"
     (sentence,) = table.sentences()
     assert "1 row are left out" not in sentence
     assert "1 row is left out" in sentence
@@ -274,7 +276,10 @@ def test_long_names_of_trainings_keep_their_ends(panel, qtbot, training, found, 
     run = process.start(Recipe.model_validate(recipe), tmp_path / name)
     qtbot.waitUntil(lambda: not run.alive())
     panel.follow(run)
-    assert name in panel.runs.toolTip()
+    assert panel.runs.currentText().startswith(
+        "a-model-with-a-very-long-name-that-goes-on · finished · "
+    )
+    assert name in panel.runs.toolTip()  # the folder's
     assert panel.runs.elide == panel.runs.view().textElideMode()
     panel.follow(None)
     assert panel.runs.toolTip() == ""
