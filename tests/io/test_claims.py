@@ -155,7 +155,7 @@ class TestTIFF:
             file.write(np.ones((8, 8), np.uint8), photometric="minisblack")
         found = read(path)
         assert found.shape == (5, 16, 16)
-        assert "Smaller images beside the cube were left out: 8 x 8." in found.notices
+        assert "Other images beside the cube were left out: 8 x 8." in found.notices
 
     def test_a_broken_page_in_the_row_is_no_smaller_image(self, tmp_path):
         import tifffile

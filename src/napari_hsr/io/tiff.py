@@ -55,7 +55,7 @@ def read(path: Path) -> Cube | Photograph:
         found = _found(path, file, chosen, ours, described)
         if chosen is series[0] and len(series) > 1:
             sizes = ", ".join(" x ".join(str(n) for n in s.shape) for s in list(series)[1:6])
-            found.notices += (f"Smaller images beside the cube were left out: {sizes}.",)
+            found.notices += (f"Other images beside the cube were left out: {sizes}.",)
         cube = assemble.build(path, found)
         keep = isinstance(cube.data, lazy.LazyArray) and isinstance(found.source, Pages)
         return cube
