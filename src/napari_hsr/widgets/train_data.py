@@ -2,30 +2,17 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import (
-    QCheckBox,
-    QFileDialog,
-    QHBoxLayout,
-    QLineEdit,
-    QPushButton,
-    QVBoxLayout,
-    QWidget,
-)
+from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QLineEdit, QPushButton, QWidget
 
-from napari_hsr.viewer.layers import is_cube, is_photograph, layer_cube, layer_photograph
 from napari_hsr.widgets.choosers import NarrowComboBox
 from napari_hsr.widgets.computing_options import narrow_form
-from napari_hsr.widgets.connections import Connections
 from napari_hsr.widgets.messages import WrappedLabel
-from napari_hsr.widgets.train_work import LayerPair, stems_of
+from napari_hsr.widgets.train_layers import SIMULATED, LayerPairs
+from napari_hsr.widgets.train_work import LayerPair
 
-#: Marks the layers in ``layer.metadata`` that a training itself shows: no data to train on.
-PREVIEW_KEY = "hsr_training_preview"
-_SIMULATED = "simulated by the camera"
 _PRESETS = {
     "preset:ntire2022": "as NTIRE 2022 simulates",
     "preset:ntire2020-clean": "as NTIRE 2020, clean track",
@@ -76,7 +63,7 @@ class DataSection(QWidget):
         self.help = WrappedLabel()
         self.layer_list = LayerPairs(viewer)
         self.photographs = NarrowComboBox()
-        self.photographs.set_choices(["those beside the cubes", _SIMULATED], 0)
+        self.photographs.set_choices(["those beside the cubes", SIMULATED], 0)
         self.camera = CameraChooser()
         self._folder_row = QWidget()
         row = QHBoxLayout(self._folder_row)
@@ -90,15 +77,21 @@ class DataSection(QWidget):
         form.addRow(self.help)
         form.addRow("Photographs", self.photographs)
         form.addRow("Camera", self.camera)
-        self.source.currentIndexChanged.connect(self._on_changed)
+        self.source.currentIndexChanged.connect(self._on_others)
         self.photographs.currentIndexChanged.connect(self._on_changed)
         self.camera.chosen.connect(lambda _: self._on_changed())
         self.layer_list.changed.connect(self._on_changed)
-        self.folder_line.textChanged.connect(self._on_changed)
+        self.folder_line.textChanged.connect(self._on_others)
         self.folder_line.editingFinished.connect(self._on_folder_done)
         self.browse_button.clicked.connect(self._browse)
         self._asked_for = ""
         self._cubes_alone = False
+        self._bare = False
+        self._show()
+
+    def set_without_photographs(self, bare: bool) -> None:
+        """Whether cubes were found that no photograph goes with: a camera then makes it."""
+        self._bare = bare
         self._show()
 
     def set_cubes_alone(self, alone: bool) -> None:
@@ -160,6 +153,10 @@ class DataSection(QWidget):
             self._asked_for = text
             self.ready.emit()
 
+    def _on_others(self, *_ignored) -> None:
+        self._bare = False
+        self._on_changed()
+
     def _on_changed(self, *_ignored) -> None:
         self._show()
         self.changed.emit()
@@ -173,107 +170,8 @@ class DataSection(QWidget):
         some = some if self.layer_list.offered() else _NO_LAYER_HELP
         self.help.setText(some if layers else _CUBES_HELP if alone else _FOLDER_HELP)
         self._form.setRowVisible(self.photographs, not (layers or alone))
-        self._form.setRowVisible(self.camera, self.simulated())
-
-
-class LayerPairs(QWidget):
-    """The cubes of the viewer to tick, and the photograph of each.
-
-    Signals
-    -------
-    changed()
-    """
-
-    changed = Signal()
-
-    def __init__(self, viewer, parent: QWidget | None = None):
-        super().__init__(parent)
-        self._viewer = viewer
-        self._rows: list[tuple[object, QCheckBox, NarrowComboBox, list]] = []
-        self._cubes_alone = False
-        self._column = QVBoxLayout(self)
-        self._column.setContentsMargins(0, 0, 0, 0)
-        self._column.setSpacing(2)
-        self._connections = Connections(self)
-        events = viewer.layers.events
-        for emitter in (events.inserted, events.removed, events.renamed):
-            self._connections.connect(emitter, "refresh")
-        self.refresh()
-
-    def refresh(self, event=None) -> None:
-        """Look again at what the viewer holds; what was ticked and chosen stays so."""
-        before = {
-            id(layer): (tick.isChecked(), photos[chooser.currentIndex()])
-            for layer, tick, chooser, photos in self._rows
-        }
-        while self._column.count():
-            self._column.takeAt(0).widget().deleteLater()
-        layers = [x for x in self._viewer.layers if PREVIEW_KEY not in x.metadata]
-        photographs = [layer for layer in layers if is_photograph(layer)]
-        self._rows = []
-        for layer in filter(is_cube, layers):
-            ticked, photo = before.get(id(layer), (False, None))
-            if id(layer) not in before:
-                photo = _likeliest(layer, photographs)
-            offered = [*(p for p in photographs if _size(p) == _size(layer)), None]
-            tick = QCheckBox(_short(layer.name))
-            tick.setToolTip(layer.name)
-            tick.setChecked(ticked)
-            chooser = NarrowComboBox()
-            names = [f"with {p.name}" for p in offered[:-1]]
-            chooser.set_choices(
-                [*names, f"photograph {_SIMULATED}"],
-                offered.index(photo) if photo in offered else len(offered) - 1,
-            )
-            chooser.setEnabled(ticked)
-            chooser.setVisible(not self._cubes_alone)
-            tick.toggled.connect(chooser.setEnabled)
-            tick.toggled.connect(lambda _: self.changed.emit())
-            chooser.currentIndexChanged.connect(lambda _: self.changed.emit())
-            self._rows.append((layer, tick, chooser, offered))
-            self._column.addWidget(tick)
-            self._column.addWidget(chooser)
-        self.changed.emit()
-
-    def set_cubes_alone(self, alone: bool) -> None:
-        """Whether photographs are of no use; what was chosen is there again afterwards."""
-        self._cubes_alone = alone
-        for _, _, chooser, _ in self._rows:
-            chooser.setVisible(not alone)
-
-    def offered(self) -> int:
-        """How many cubes there are."""
-        return len(self._rows)
-
-    def tick(self, layer, photograph=None) -> None:
-        """Tick a cube and choose its photograph (None: simulated), as if the user had."""
-        for own, tick, chooser, photos in self._rows:
-            if own == layer:
-                chooser.setCurrentIndex(photos.index(photograph))
-                tick.setChecked(True)
-
-    def any(self, with_photograph: bool = False) -> bool:
-        """Whether a cube is ticked; with a photograph, if asked so."""
-        return any(
-            tick.isChecked() and (not with_photograph or photos[chooser.currentIndex()] is not None)
-            for _, tick, chooser, photos in self._rows
-        )
-
-    def pairs(self) -> list[LayerPair]:
-        """The ticked ones."""
-        ticked = [
-            (layer, None if self._cubes_alone else photos[chooser.currentIndex()])
-            for layer, tick, chooser, photos in self._rows
-            if tick.isChecked()
-        ]
-        stems = stems_of([layer.name for layer, _ in ticked])
-        return [
-            LayerPair(
-                dataclasses.replace(layer_cube(layer), name=stem),
-                None if photo is None else dataclasses.replace(layer_photograph(photo), name=stem),
-            )
-            for (layer, photo), stem in zip(ticked, stems, strict=True)
-        ]
+        asked = self.simulated() or (self._bare and not alone)
+        self._form.setRowVisible(self.camera, asked)
 
 
 class CameraChooser(NarrowComboBox):
@@ -323,25 +221,3 @@ class CameraChooser(NarrowComboBox):
             self, "A table of sensitivities", "", "Tables (*.csv);;All files (*)"
         )
         self.set_camera(f"{path}:*" if path else self._current)
-
-
-def _likeliest(cube, photographs: list):
-    """The photograph of the same size whose name has most in common with the cube's."""
-    same = [p for p in photographs if _size(p) == _size(cube)]
-    return max(same, key=lambda p: _in_common(p.name.lower(), cube.name.lower()), default=None)
-
-
-def _in_common(a: str, b: str) -> int:
-    """How many letters two names have in common at their beginning."""
-    return next((at for at, pair in enumerate(zip(a, b, strict=False)) if pair[0] != pair[1]), 99)
-
-
-def _size(layer) -> tuple[int, int]:
-    shape = (layer.data[0] if layer.multiscale else layer.data).shape
-    return tuple(shape[:2]) if layer.rgb else tuple(shape[-2:])
-
-
-def _short(name: str, most: int = 34) -> str:
-    """Tick boxes do not shorten their texts themselves; a menu key is written twice."""
-    text = name if len(name) <= most else f"{name[: most // 2]}…{name[-most // 2 + 1 :]}"
-    return text.replace("&", "&&")

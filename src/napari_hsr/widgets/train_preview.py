@@ -18,7 +18,7 @@ from napari_hsr.viewer.layers import (
     cube_layers,
     spatial_transform,
 )
-from napari_hsr.widgets.train_data import PREVIEW_KEY
+from napari_hsr.widgets.train_layers import PREVIEW_KEY
 from napari_hsr.widgets.train_work import stems_of
 
 

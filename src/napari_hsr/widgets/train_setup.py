@@ -198,6 +198,7 @@ class Setup(QWidget):
         if job is self._job:
             self._findings = findings
             self.table.show_rows(findings.rows)
+            self.data.set_without_photographs(any(not r.rgb for r in findings.rows if r.cube))
 
     def _on_failed(self, error: Exception, job: Job) -> None:
         if job is self._job:

@@ -14,7 +14,7 @@ from napari_hsr.training import process
 from napari_hsr.training.events import Began, Measured, Notice, Step
 from napari_hsr.viewer.layers import add_cube, add_photograph, is_cube
 from napari_hsr.widgets.train import TrainWidget
-from napari_hsr.widgets.train_data import PREVIEW_KEY
+from napari_hsr.widgets.train_layers import PREVIEW_KEY
 from napari_hsr.widgets.train_progress import ProgressView
 from napari_hsr.widgets.train_runs import SEEN
 

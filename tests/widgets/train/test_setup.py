@@ -165,6 +165,22 @@ def test_cubes_alone_are_photographed_by_a_camera(panel, viewer, scene, found, q
     assert photo is None
 
 
+def test_a_camera_is_asked_for_where_the_folder_has_no_photographs(ready, found, tmp_path, qtbot):
+    data = ready.setup.data
+    assert data.camera.isHidden()
+    found.rows[1] = row("b", rgb="", rgb_range=None)
+    (tmp_path / "others").mkdir()
+    data.set_folder(tmp_path / "others")
+    qtbot.waitUntil(lambda: not ready.setup.looking)
+    assert not data.camera.isHidden()
+    data.camera.set_camera("cie-1964")  # it is still there to be chosen again
+    assert not data.camera.isHidden()
+    assert ready.setup.recipe.camera.cameras == ("cie-1964",)
+    assert ready.setup.recipe.data.simulate is None
+    data.set_folder(tmp_path / "images")
+    assert data.camera.isHidden()
+
+
 @pytest.mark.parametrize("camera", ["preset:ntire2022", "preset:ntire2020-clean", "cie-1964"])
 def test_every_camera_makes_a_recipe_that_can_be_carried_out(panel, camera):
     from napari_hsr.cameras.capture import draw
