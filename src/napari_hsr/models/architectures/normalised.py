@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -53,7 +55,7 @@ class SpectralConv1d(nn.Module):
         """(out, into, 1)."""
         matrix = self.weight_orig.flatten(1)
         # half precision would make the norm, and with it every weight, that much coarser
-        with torch.autocast(matrix.device.type, enabled=False):
+        with _exactly(matrix.device.type):
             if self.training:
                 self._iterate(matrix.detach())
             # copies: the next call changes the vectors, and the gradient needs these
@@ -69,3 +71,10 @@ class SpectralConv1d(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(N, into, L) → (N, out, L)."""
         return functional.conv1d(x, self.kernel())
+
+
+def _exactly(device: str) -> AbstractContextManager:
+    """Within it nothing is computed in half precision on a device; "meta", say, never does."""
+    if torch.amp.is_autocast_available(device):
+        return torch.autocast(device, enabled=False)
+    return nullcontext()
