@@ -8,6 +8,7 @@ from napari.components import ViewerModel
 
 from napari_hsr.cube import Cube, Wavelengths
 from napari_hsr.metrics.maps import ErrorMap
+from napari_hsr.viewer import map_units
 from napari_hsr.viewer.comparison import KEY, map_layers, show_maps
 from napari_hsr.viewer.grid import BAR_STRIP, NAME_STRIP, GridView, best_shape
 from napari_hsr.viewer.layers import add_cube
@@ -65,7 +66,8 @@ def test_name_bar_and_limits_say_what_is_shown(viewer, pair):
     assert tuple(psnr.contrast_limits) == (20.0, 21.0)
     assert sam.colormap.name == "magma"
     assert psnr.colormap.name == "viridis"
-    assert all(layer.colorbar.visible and layer.name_overlay.visible for layer in (sam, psnr))
+    assert all(layer.colorbar.visible for layer in (sam, psnr))
+    assert viewer.canvas.overlays[map_units.OVERLAY].text == "SAM (°)"
     assert [layer.visible for layer in (sam, rmse, psnr)] == [True, False, False]
 
 

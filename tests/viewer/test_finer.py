@@ -10,7 +10,7 @@ from napari_hsr.cube import Cube, Wavelengths
 from napari_hsr.inference import super_resolve_events
 from napari_hsr.metrics.compare import why_not
 from napari_hsr.resample import degrade
-from napari_hsr.viewer import axis, finer
+from napari_hsr.viewer import axis, finer, map_units
 from napari_hsr.viewer.layers import (
     add_cube,
     layer_cube,
@@ -126,6 +126,9 @@ def test_greys_are_those_of_the_coarse_cube_and_the_range_is_its_own(viewer, tru
     assert fine.contrast_limits_range[1] >= fine.data.max()
     assert residual.colormap.name == "magma"
     assert residual.colorbar.visible
+    residual.visible = True
+    said = viewer.canvas.overlays[map_units.OVERLAY]
+    assert said.text == "Residual at low resolution\n(reflectance, RMS)"
     assert residual.metadata["hsr"]["provenance"]["degradation"] == "bicubic-matlab"
 
 

@@ -63,7 +63,6 @@ def show_maps(
         else:
             _refill(layer, error_map, prediction)
         layer.metadata[KEY] = facts
-        layer.name_overlay.visible = True  # the colour bar has no label: the name says the unit
         layer.colorbar.visible = True
         shown.append(layer)
     # New layers take the selection; the panels that follow it should stay where they are.
@@ -90,6 +89,8 @@ def _add(viewer, error_map: ErrorMap, prediction: Image, visible: bool) -> Image
         viewer,
         np.asarray(error_map.data, dtype=np.float32),
         _name(error_map, prediction),
+        unit=error_map.unit or None,
+        title=error_map.name,
         limits=error_map.limits,
         colormap=COLORMAPS[error_map.better],
         visible=visible,

@@ -101,7 +101,9 @@ def add_finer(
     residual = add_map(
         viewer,
         result.agreement.residual,
-        residual_name(result, name),
+        f"{residual_title(result)} · {name}",
+        unit=result.cube.units,
+        title=residual_title(result),
         provenance={
             "what": "RMS over the bands of the coarse cube less the result brought down to it",
             "degradation": result.agreement.degradation,
@@ -111,11 +113,10 @@ def add_finer(
         visible=False,
         **map_place,
     )
-    residual.name_overlay.visible = True  # the colour bar has no label: the name says the unit
     viewer.layers.selection.active = cube
     return cube, residual
 
 
-def residual_name(result: FinerResult, name: str) -> str:
-    """Name of the map, with its unit: values without one are in the units of the cube."""
-    return f"Residual at low resolution ({result.cube.units or 'cube’s values'}, RMS) · {name}"
+def residual_title(result: FinerResult) -> str:
+    """What the map shows, with its unit: values without one are in the units of the cube."""
+    return f"Residual at low resolution ({result.cube.units or 'cube’s values'}, RMS)"

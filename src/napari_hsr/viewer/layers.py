@@ -105,6 +105,7 @@ def map_layer(
     name: str,
     *,
     unit: str | None = None,
+    title: str | None = None,
     limits: tuple[float, float] | None = None,
     colormap: str = "magma",
     like: Layer | None = None,
@@ -121,6 +122,8 @@ def map_layer(
         Name of the layer; the unit is added in brackets if it is not there.
     unit : str, optional
         Unit of the values, for example ``"°"``.
+    title : str, optional
+        What is written over the colour bar, with the unit; by default the name.
     limits : (float, float), optional
         Contrast limits; by default 0 (or the minimum) to the 99.5th percentile.
     like : layer, optional
@@ -133,7 +136,7 @@ def map_layer(
         raise InputError(f"A map has two axes (height, width); {name!r} has shape {data.shape}.")
     if unit and unit not in name:
         name = f"{name} ({unit})"
-    state = {"kind": "map", "unit": unit, "provenance": dict(provenance or {})}
+    state = {"kind": "map", "unit": unit, "title": title, "provenance": dict(provenance or {})}
     low, high = map_limits(data) if limits is None else limits
     keywords = {
         "name": name,
@@ -177,10 +180,12 @@ def add_photograph(viewer: ViewerModel, photo: Photograph, **overrides: Any) -> 
 
 
 def add_map(viewer: ViewerModel, data: np.ndarray, name: str, **options: Any) -> Image:
-    """Add a map to the viewer with its colour bar; options as for :func:`map_layer`."""
+    """Add a map to the viewer, its colour bar with its unit; options as for :func:`map_layer`."""
+    from napari_hsr.viewer.map_units import show_bar
+
     data, keywords, _ = map_layer(data, name, **options)
     layer = viewer.add_image(data, **keywords)
-    layer.colorbar.visible = True
+    show_bar(viewer, layer)
     return layer
 
 

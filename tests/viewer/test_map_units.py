@@ -1,0 +1,88 @@
+"""A colour bar says in words what it counts, and in which unit."""
+
+from __future__ import annotations
+
+import gc
+import weakref
+
+import numpy as np
+import pytest
+from napari.components import ViewerModel
+
+from napari_hsr.viewer import map_units
+from napari_hsr.viewer.layers import add_map
+
+DATA = np.random.default_rng(0).random((5, 6), np.float32)
+
+
+@pytest.fixture
+def viewer():
+    return ViewerModel()
+
+
+def text(viewer) -> str:
+    overlay = viewer.canvas.overlays.get(map_units.OVERLAY)
+    return overlay.text if overlay is not None and overlay.visible else ""
+
+
+def test_bar_and_text_stand_under_each_other(viewer):
+    layer = add_map(viewer, DATA, "SAM · guess", unit="°", title="SAM")
+    assert text(viewer) == "SAM (°)"
+    assert layer.colorbar.visible
+    overlay = viewer.canvas.overlays[map_units.OVERLAY]
+    assert str(layer.colorbar.position) == str(overlay.position) == map_units.CORNER
+    assert str(getattr(viewer.canvas.overlay_tiling, map_units.CORNER)) == "vertical"
+
+
+def test_it_follows_what_is_in_sight(viewer):
+    sam = add_map(viewer, DATA, "SAM", unit="°")
+    rmse = add_map(viewer, DATA, "RMSE", unit="reflectance")
+    assert text(viewer) == "RMSE (reflectance)\nSAM (°)"  # topmost first, as the bars
+    rmse.visible = False
+    assert text(viewer) == "SAM (°)"
+    sam.colorbar.visible = False
+    assert text(viewer) == ""
+    sam.colorbar.visible = True
+    assert text(viewer) == "SAM (°)"
+    viewer.layers.remove(sam)
+    assert text(viewer) == ""
+
+
+def test_a_map_that_comes_hidden_is_named_when_it_is_shown(viewer):
+    layer = add_map(viewer, DATA, "SAM", unit="°", visible=False)
+    assert text(viewer) == ""
+    layer.visible = True
+    assert text(viewer) == "SAM (°)"
+
+
+def test_a_long_line_breaks_before_its_unit(viewer):
+    add_map(viewer, DATA, "Residual at low resolution (reflectance, RMS)", unit="reflectance")
+    assert text(viewer) == "Residual at low resolution\n(reflectance, RMS)"
+
+
+def test_in_a_grid_each_map_has_its_name(viewer):
+    sam = add_map(viewer, DATA, "SAM", unit="°")
+    named = add_map(viewer, DATA, "PSNR", unit="dB")
+    named.name_overlay.visible = True
+    viewer.canvas.grid.enabled = True
+    assert text(viewer) == ""
+    assert sam.name_overlay.visible
+    viewer.canvas.grid.enabled = False
+    assert text(viewer) == "PSNR (dB)\nSAM (°)"
+    assert not sam.name_overlay.visible
+    assert named.name_overlay.visible  # the user's own wish stays
+
+
+def test_other_images_are_left_alone(viewer):
+    viewer.add_image(DATA).colorbar.visible = True
+    add_map(viewer, DATA, "SAM", unit="°", visible=False)
+    assert text(viewer) == ""
+
+
+def test_the_viewer_is_not_kept_alive():
+    viewer = ViewerModel()
+    add_map(viewer, DATA, "SAM", unit="°")
+    gone = weakref.ref(viewer)
+    del viewer
+    gc.collect()
+    assert gone() is None
