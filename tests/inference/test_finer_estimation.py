@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import weakref
+
 import numpy as np
 import pytest
 import torch
@@ -12,7 +14,7 @@ from napari_hsr.inference import super_resolve_events
 from napari_hsr.inference.finer_estimation import estimate
 from napari_hsr.models import from_state_dict
 from napari_hsr.models.architectures.coarsr import CoarSR
-from napari_hsr.resample import find
+from napari_hsr.resample import find, refine_events
 
 
 @pytest.fixture(scope="module")
@@ -33,6 +35,46 @@ def test_an_interpolation_takes_its_result_and_a_few_coarse_cubes():
         "The result has 1024 × 1024 pixels in 31 bands and takes 130 MB of memory; computing it "
         "takes about 158 MB more."
     )
+
+
+class Counted(np.ndarray):
+    """An array that counts how much of its kind is held at once."""
+
+    held = most = 0
+
+    def __array_finalize__(self, _parent):
+        if self.flags.owndata:
+            kind, size = type(self), self.nbytes
+            kind.held += size
+            kind.most = max(kind.most, kind.held)
+            weakref.finalize(self, kind._gone, size)
+
+    @classmethod
+    def _gone(cls, size):
+        cls.held -= size
+
+
+def test_back_projection_stays_within_what_was_said_of_it():
+    class Here(Counted):
+        pass
+
+    bicubic, rng = find("bicubic-matlab"), np.random.default_rng(0)
+    coarse = Cube(rng.random((31, 40, 36), np.float32))
+    fine = Cube(rng.random((31, 160, 144), np.float32))
+    whole = 4 * coarse.data.size
+    for _ in refine_events(
+        fine, coarse, 4, iterations=3, place=lambda x: np.array(x).view(Here).copy()
+    ):
+        pass
+    takes = estimate(coarse.shape, bicubic, 4, refine=True).bytes_working
+    assert 5 * whole < Here.most <= takes
+
+
+def test_what_the_network_leaves_behind_is_there_while_its_result_is_refined(model):
+    bicubic, shape = find("bicubic-matlab"), (31, 300, 200)
+    alone = estimate(shape, bicubic, 4, refine=True)
+    after = estimate(shape, model, 4, refine=True, tile=16)
+    assert after.bytes_working > alone.bytes_working + 20e6
 
 
 def test_a_network_is_counted_with_the_bands_of_the_cube(model):

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 _HELD = {False: 4, True: 7}
 #: Parts of the fine cube that are held at once on its way down.
 _PARTS = 3
+#: What a network leaves behind besides its copy when it has done: its libraries' code and buffers.
+_LEFT = 25e6
 
 
 @dataclass(frozen=True)
@@ -93,13 +95,15 @@ def estimate(
     passes = refined_by == refining.BACK_PROJECTION
     part = min(4 * prod(shape), max(PART_BYTES, 4 * shape[2]))
     agreeing = _HELD[passes] * 4 * prod(coarse_shape) + _PARTS * part
-    computing = network.bytes_working if network else 0
+    computing, left = 0, 0
+    if network:
+        computing, left = network.bytes_working, network.bytes_copy + int(_LEFT)
     if refined_by == refining.DUALSR:  # the result at half the scale stays; FineSR is in doubles
         half = prod(shape)
-        computing = half + max(computing, 2 * _PARTS * part + 6 * prod(shape[1:]))
+        computing = half + max(computing, left + 2 * _PARTS * part + 6 * prod(shape[1:]))
     return FinerEstimate(
         shape=shape,
         bytes_output=4 * prod(shape),
-        bytes_working=max(agreeing, computing),
+        bytes_working=max(left + agreeing, computing),
         tiles=network.tiles if network else 0,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Iterator
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,13 +11,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_hsr.cube import Cube
-from napari_hsr.errors import HSRError, InputError
+from napari_hsr.errors import Cancelled, HSRError, InputError
+from napari_hsr.events import Progress
 from napari_hsr.models.card import SUPER_RESOLUTION
 from napari_hsr.photograph import Photograph
 from napari_hsr.resample import kinds
 from napari_hsr.resample.kinds import Kind
 
 if TYPE_CHECKING:
+    import threading
+
     from napari_hsr.models.card import ModelCard
     from napari_hsr.models.descriptor import Model
 
@@ -183,6 +187,39 @@ def why_not(
             if one is not None:
                 check_bands(cube, one)
     except HSRError as error:
+        return str(error)
+    return None
+
+
+def check_values(cube: Cube, cancel: threading.Event | None = None) -> Iterator[Progress]:
+    """Look at all values before anything is computed.
+
+    Yields
+    ------
+    Progress
+
+    Raises
+    ------
+    InputError
+        If one is NaN or infinite: what is made of it would spread.
+    Cancelled
+        If ``cancel`` was set.
+    """
+    from napari_hsr.resample.resize import Way, read
+
+    for bands, rows in Way(kinds.find("box"), 1, *cube.shape[1:]).parts(cube.bands):
+        if cancel is not None and cancel.is_set():
+            raise Cancelled
+        yield Progress(0, 0, "Reading the cube")
+        read(cube, bands, rows)
+
+
+def why_not_values(cube: Cube, cancel: threading.Event | None = None) -> str | None:
+    """None if all values can be used, else the reason in one sentence; reads every pixel."""
+    try:
+        for _ in check_values(cube, cancel):
+            pass
+    except InputError as error:
         return str(error)
     return None
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
 import re
+import sys
 import threading
 from contextlib import suppress
 from pathlib import Path
@@ -80,6 +82,18 @@ def _left(group: Path, names: _Names) -> int:
     used = int((group / names.used).read_text())
     cached = re.search(rf"^{names.cached} (\d+)$", (group / "memory.stat").read_text(), re.M)
     return max(0, limit - used + (int(cached[1]) if cached else 0))
+
+
+def trim() -> None:
+    """Hand memory that was freed back to the system, where the C library offers that.
+
+    glibc keeps what small and middling arrays took for later ones: after a network that can be
+    as much again as the arrays of the next step take.
+    """
+    if sys.platform.startswith("linux"):
+        release = getattr(ctypes.CDLL(None), "malloc_trim", None)  # not in musl
+        if release is not None:
+            release(0)
 
 
 class PeakMemory:

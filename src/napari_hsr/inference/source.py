@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from os import PathLike
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from napari_hsr import colour
 from napari_hsr.cube import Cube
-from napari_hsr.errors import HSRError, InputError
+from napari_hsr.errors import Cancelled, HSRError, InputError
 from napari_hsr.models.card import RECONSTRUCTION
 from napari_hsr.models.descriptor import Model
 from napari_hsr.photograph import Photograph
+
+if TYPE_CHECKING:
+    import threading
 
 #: Integers this near to full scale count as saturated: the camera measured "at least this".
 SATURATED = 0.999
@@ -146,10 +149,30 @@ class TileSource:
                 "the light there was at least what the photograph says."
             )
         if self.not_finite:
-            found.append(
-                f"{_pixels(self.not_finite)} NaN or infinite in the photograph and in the cube."
-            )
+            found.append(_of_not_finite(self.not_finite))
         return tuple(found)
+
+
+def not_finite(photograph: Photograph, cancel: threading.Event | None = None) -> str | None:
+    """A sentence on the pixels of a photograph that are NaN or infinite; None if there are none.
+
+    Raises
+    ------
+    Cancelled
+        If ``cancel`` was set.
+    """
+    if photograph.data.dtype.kind != "f":
+        return None
+    rows, count = max(1, STRIP_PIXELS // photograph.width), 0
+    for start in range(0, photograph.height, rows):
+        if cancel is not None and cancel.is_set():
+            raise Cancelled
+        count += int((~np.isfinite(photograph.data[start : start + rows])).any(-1).sum())
+    return _of_not_finite(count) if count else None
+
+
+def _of_not_finite(count: int) -> str:
+    return f"{_pixels(count)} NaN or infinite in the photograph and in the cube."
 
 
 def _pixels(count: int, share: str = "") -> str:

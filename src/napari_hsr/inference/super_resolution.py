@@ -17,8 +17,8 @@ import numpy as np
 from napari_hsr.cube import Cube
 from napari_hsr.events import Progress
 from napari_hsr.inference import devices, finer_pixels, refining
-from napari_hsr.inference.enlarging import Made, compute, interpolate, stop_if
-from napari_hsr.inference.memory import PeakMemory
+from napari_hsr.inference.enlarging import Made, compute, interpolate
+from napari_hsr.inference.memory import PeakMemory, trim
 from napari_hsr.resample import (
     Agreement,
     Kind,
@@ -28,7 +28,6 @@ from napari_hsr.resample import (
     finesr_events,
     refine_events,
 )
-from napari_hsr.resample.resize import Way, read
 
 if TYPE_CHECKING:
     import threading
@@ -143,13 +142,15 @@ def super_resolve_events(
     start = time.perf_counter()
     shares = _BEGINNINGS[refine]
     with PeakMemory(device) as memory:
-        yield from _check_values(coarse, cancel)
+        yield from finer_pixels.check_values(coarse, cancel)
         half = None
         if half_way is not None:
             second = _enlarging(coarse, half_way, scale // 2, device, how, cancel)
             half = yield from _shared(second, shares[0], shares[1])
+            trim()
         whole = _enlarging(coarse, way, scale, device, how, cancel)
         made = yield from _shared(whole, shares[1], shares[2])
+        trim()  # what the network took is not needed while the result is refined
         cube, gain = made.cube, None
         if half is not None:
             joined = finesr_events(cube, half.cube, overwrite=True, cancel=cancel)
@@ -276,14 +277,6 @@ def super_resolve(
         if progress is not None:
             progress(event)
     raise AssertionError("a run ends with a result")
-
-
-def _check_values(coarse: Cube, cancel: threading.Event | None) -> Iterator[Progress]:
-    """Refuse values that are not finite before anything is computed."""
-    for bands, rows in Way(find("box"), 1, *coarse.shape[1:]).parts(coarse.bands):
-        stop_if(cancel)
-        yield Progress(0, 0, "Reading the cube")
-        read(coarse, bands, rows)
 
 
 def _shared(events: Iterator[Any], first: float, last: float) -> Generator[Progress, None, Any]:
