@@ -4,15 +4,30 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from napari.components import ViewerModel
 
 from napari_hsr.cube import Cube, Wavelengths
 from napari_hsr.viewer.layers import add_cube
 from napari_hsr.widgets.compare import CompareWidget
+from napari_hsr.widgets.reconstruct import ReconstructWidget
 from napari_hsr.widgets.set_wavelengths import SetWavelengthsWidget
 from napari_hsr.widgets.spectra import SpectraWidget
+from napari_hsr.widgets.super_resolve import SuperResolveWidget
+from napari_hsr.widgets.train import TrainWidget
 from napari_hsr.widgets.wavelength import WavelengthWidget
 
 HEIGHT = 900
+PANELS = (
+    ReconstructWidget,
+    SuperResolveWidget,
+    WavelengthWidget,
+    SpectraWidget,
+    CompareWidget,
+    TrainWidget,
+    SetWavelengthsWidget,
+)
+#: Heights in pixels of what napari has around a panel, and above and below all of them.
+TITLE, BARS = 32, 55
 
 
 @pytest.fixture
@@ -71,6 +86,18 @@ def test_beside_the_wavelengths_the_plot_has_the_rest_each_time(dock, viewer):
             measured.append(spectra.plot.view.height())
     assert np.ptp(measured) <= 10, measured  # labels find their heights in steps
     assert measured[0] > 0.3 * window_height(viewer)
+
+
+@pytest.mark.parametrize("width", [290, 340])
+def test_any_three_panels_fit_above_each_other(qtbot, width):
+    viewer, heights = ViewerModel(), {}
+    for panel in PANELS:
+        widget = panel(viewer)
+        qtbot.addWidget(widget)
+        widget.resize(width, 600)
+        heights[panel.__name__] = widget.minimumSizeHint().height()
+    highest = sorted(heights.values())[-3:]
+    assert sum(highest) + 3 * TITLE <= 800 - BARS, heights
 
 
 def test_three_panels_do_not_make_the_window_grow(dock, viewer, qtbot):

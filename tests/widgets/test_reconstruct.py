@@ -17,6 +17,7 @@ from napari_hsr import inference
 from napari_hsr.errors import Cancelled, InputError
 from napari_hsr.events import Progress
 from napari_hsr.models.card import ILL_POSED
+from napari_hsr.viewer.layers import set_encoding
 from napari_hsr.widgets import choosers
 from napari_hsr.widgets.reconstruct import ReconstructWidget
 from napari_hsr.widgets.reconstruct_run import place_of
@@ -208,6 +209,18 @@ def test_notices_of_the_result_are_shown(viewer, panel, pixels, qtbot):
     assert panel.notices.kind == "warning"
     assert "12 pixels" in panel.notices.text()
     assert "saturated" in panel.notices.text()
+
+
+def test_nan_is_told_before_the_run_and_after_it(viewer, panel, pixels, qtbot):
+    values = pixels / 255
+    values[2, 3] = np.nan
+    layer = viewer.add_image(values, rgb=True)
+    set_encoding(layer, "srgb")
+    settle(panel, qtbot)
+    said = "1 pixel is NaN or infinite in the photograph and in the cube."
+    assert panel.obstacle.text() == said
+    run(panel, qtbot)
+    assert said in panel.notices.text()
 
 
 def test_tile_sizes_reach_the_run(viewer, panel, pixels, qtbot, monkeypatch):

@@ -26,7 +26,7 @@ from napari_hsr.models.listing import BASELINE
 from napari_hsr.provenance import Provenance
 from napari_hsr.resample import degrade, refine
 from napari_hsr.viewer.layers import add_cube, add_photograph, layer_cube
-from napari_hsr.widgets import choosers
+from napari_hsr.widgets import choosers, looked
 from napari_hsr.widgets.model_news import models_changed
 from napari_hsr.widgets.super_resolve import SuperResolveWidget
 
@@ -285,7 +285,24 @@ def test_options_of_computing_reach_the_run(viewer, panel, cube, qtbot, network,
     assert "float16" in panel.obstacle.text()
 
 
-def test_nan_is_told_on_the_run(viewer, panel, cube, qtbot):
+def test_nan_is_told_before_the_run(viewer, panel, cube, qtbot):
+    cube.data[3, 4, 5] = np.nan
+    layer = add_cube(viewer, cube)
+    settle(panel, qtbot)
+    assert not panel.ready
+    assert "NaN" in panel.obstacle.text()
+    assert "band 4 at row 5, column 6" in panel.obstacle.text()
+    layer.data = np.nan_to_num(cube.data)
+    settle(panel, qtbot)
+    assert panel.ready
+    layer.data[0, 0, 0] = np.inf
+    layer.data = layer.data  # changed in its place, and told
+    settle(panel, qtbot)
+    assert "band 1 at row 1, column 1" in panel.obstacle.text()
+
+
+def test_nan_in_a_large_cube_is_told_on_the_run(viewer, panel, cube, qtbot, monkeypatch):
+    monkeypatch.setattr(looked, "LOOKED_AT", 10)
     cube.data[3, 4, 5] = np.nan
     add_cube(viewer, cube)
     run(panel, qtbot)

@@ -61,5 +61,10 @@ def all_well(notices: Iterable[str]) -> bool:
 
 def outcome_text(result: Any) -> str:
     """``1.2 s on cpu, peak memory +85 MB``."""
+    return f"{took_text(result)}, peak memory +{result.peak_bytes / 1e6:.0f} MB"
+
+
+def took_text(result: Any) -> str:
+    """``1.2 s on cpu``."""
     seconds = f"{result.seconds:.2g}" if result.seconds < 10 else f"{result.seconds:.0f}"
-    return f"{seconds} s on {result.device}, peak memory +{result.peak_bytes / 1e6:.0f} MB"
+    return f"{seconds} s on {result.device}"

@@ -106,7 +106,7 @@ class CompareWidget(QWidget):
         layout.addStretch(0)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
-        self._scroll = VerticalScroll(inside, least=240)
+        self._scroll = VerticalScroll(inside, least=160)
         outer.addWidget(self._scroll)
         self.setMinimumWidth(280)
         # It scrolls in all height that the dock has; napari would add an empty stretch.

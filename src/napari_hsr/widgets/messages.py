@@ -4,68 +4,37 @@ from __future__ import annotations
 
 import re
 
-from qtpy.QtCore import QEvent, Qt, QTimer
-from qtpy.QtWidgets import QLabel, QSizePolicy, QToolButton, QVBoxLayout, QWidget
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
 from napari_hsr.errors import HSRError
+from napari_hsr.widgets.brief import BriefLabel
+from napari_hsr.widgets.wrapped import WrappedLabel
+
+__all__ = ["Message", "WrappedLabel", "breakable"]
 
 #: Red, green, blue of the edge and of the faint ground; they suit dark and light themes, and
 #: the text keeps the theme's own colour.
 _TINTS = {"info": (80, 140, 230), "warning": (227, 182, 23), "error": (225, 60, 60)}
 
 
-class WrappedLabel(QLabel):
-    """A word-wrapped label that is as high as its text at the width it has.
-
-    It never widens its panel, and layouts and scroll areas need not guess: Qt asks plain
-    word-wrapped labels for their height at widths that they do not get in the end.
-    """
-
-    def __init__(self, text: str = "", parent: QWidget | None = None):
-        super().__init__(parent)
-        # A change of height in the middle of a layout's work may be overlooked by it.
-        self._later = QTimer(self)
-        self._later.setSingleShot(True)
-        self._later.timeout.connect(self._fit)
-        self.setWordWrap(True)
-        self.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        self.setMinimumWidth(1)
-        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
-        self.setText(text)
-
-    def setText(self, text: str) -> None:  # noqa: N802 - Qt's name
-        """Another text may need another height."""
-        super().setText(text)
-        self._fit()
-
-    def resizeEvent(self, event) -> None:  # noqa: N802 - Qt's name
-        """So does another width."""
-        super().resizeEvent(event)
-        if event.size().width() != event.oldSize().width():
-            self._later.start(0)
-
-    def changeEvent(self, event: QEvent) -> None:  # noqa: N802 - Qt's name
-        """And another font, or another style sheet around it."""
-        super().changeEvent(event)
-        if event.type() in (QEvent.Type.FontChange, QEvent.Type.StyleChange):
-            self._later.start(0)
-
-    def _fit(self) -> None:
-        self.setMinimumHeight(0)  # else a shorter text would be given the height of the last one
-        self.setFixedHeight(max(0, self.heightForWidth(self.width())))
-
-
 class Message(QWidget):
     """A word-wrapped sentence or two on a tinted ground; takes no room while it is empty.
 
     The text can be selected. Details (what went wrong inside) unfold on demand.
+
+    Parameters
+    ----------
+    lines : int, optional
+        Of a longer text so many are shown, and the rest at a click on "more"; None shows all.
     """
 
-    def __init__(self, parent: QWidget | None = None):
+    def __init__(self, parent: QWidget | None = None, *, lines: int | None = None):
         super().__init__(parent)
         self._said = ("", "", "")
-        self._text = WrappedLabel()
-        self._text.setTextFormat(Qt.TextFormat.PlainText)
+        self._text = WrappedLabel() if lines is None else BriefLabel(lines)
+        if lines is None:
+            self._text.setTextFormat(Qt.TextFormat.PlainText)
         self._more = QToolButton()
         self._more.setText("Details")
         self._more.setCheckable(True)
@@ -126,17 +95,17 @@ class Message(QWidget):
 
     def _say(self, kind: str, text: str, details: str | None) -> None:
         self._said = (kind, text, details or "")
-        self._text.setText(breakable(text))
-        self._details.setText(breakable(details or ""))
-        self._more.setChecked(False)
-        self._more.setVisible(bool(details))
-        self._details.setVisible(False)
         if kind:
             red, green, blue = _TINTS[kind]
             self._text.setStyleSheet(
                 f"QLabel {{ border: none; border-left: 3px solid rgb({red}, {green}, {blue}); "
                 f"background-color: rgba({red}, {green}, {blue}, 40); padding: 4px 4px 4px 6px; }}"
             )
+        self._text.setText(breakable(text))
+        self._details.setText(breakable(details or ""))
+        self._more.setChecked(False)
+        self._more.setVisible(bool(details))
+        self._details.setVisible(False)
         self.setVisible(bool(text))
 
 

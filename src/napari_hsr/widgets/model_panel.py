@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import sys
+import threading
 from abc import abstractmethod
 from collections.abc import Callable
 from functools import partial
@@ -25,12 +26,14 @@ from qtpy.QtWidgets import (
 from napari_hsr.cube import Cube, jsonable
 from napari_hsr.events import Progress
 from napari_hsr.widgets.before_and_after import Verdict, failed_verdict, outcome_text
+from napari_hsr.widgets.brief import BriefLabel
 from napari_hsr.widgets.choosers import DeviceChooser, LayerChooser
 from napari_hsr.widgets.connections import Connections, when_gone
 from napari_hsr.widgets.fold import Fold
 from napari_hsr.widgets.job import Job, Work
 from napari_hsr.widgets.loaded_models import LoadedModels
-from napari_hsr.widgets.messages import Message, WrappedLabel
+from napari_hsr.widgets.looked import Looked
+from napari_hsr.widgets.messages import Message
 from napari_hsr.widgets.model_section import ModelSection
 from napari_hsr.widgets.scroll import VerticalScroll
 
@@ -41,6 +44,9 @@ logger = logging.getLogger(__name__)
 
 #: Changes that come within this time are checked together, in ms.
 SETTLE_MS = 30
+#: Heights in pixels: of the form at least, and before what is said below it gets its own, and of
+#: that at least.
+FORM_LEAST, FORM_ASKED, SAID_LEAST = 70, 240, 40
 
 
 class ModelPanel(QWidget):
@@ -87,15 +93,16 @@ class ModelPanel(QWidget):
         self._source, self.models = source, models
         self.model, self.card = models.chooser, models.card
         self.loaded = LoadedModels()
+        self.looked = Looked(self._look)
         self.device = DeviceChooser()
-        self.obstacle = Message()
-        self.estimate = WrappedLabel()
+        self.obstacle = Message(lines=3)
+        self.estimate = BriefLabel(2)
         self.run_button = QPushButton("Run")
         self.cancel_button = QPushButton("Cancel")
         self.bar = QProgressBar()
-        self.status = WrappedLabel()
-        self.outcome = Message()
-        self.notices = Message()
+        self.status = BriefLabel(1)
+        self.outcome = Message(lines=2)
+        self.notices = Message(lines=2)
         self.provenance = QPlainTextEdit()
         self.provenance_fold = Fold("Provenance of this result", self.provenance)
 
@@ -125,6 +132,11 @@ class ModelPanel(QWidget):
 
         ``layer`` is None if there is none to choose.
         """
+
+    @staticmethod
+    @abstractmethod
+    def _look(taken_for: Any, cancel: threading.Event) -> str | None:
+        """What must be known of all values of a cube or photograph; called in a thread."""
 
     @abstractmethod
     def _order(self, layer: Any) -> tuple[Work, Callable[[Any], None]]:
@@ -189,6 +201,8 @@ class ModelPanel(QWidget):
 
     def _on_changed(self, event=None) -> None:
         """Something that matters for the next run is another: look at it when it has settled."""
+        if getattr(event, "type", None) == "data":
+            self.looked.forget()
         self._show_input()
         self._check = None  # whatever it finds is out of date
         if self._obstacle is None:
@@ -326,15 +340,20 @@ class ModelPanel(QWidget):
         column.addLayout(form)
         for fold in folds:
             column.addWidget(fold)
+        said = QWidget()
+        column = QVBoxLayout(said)
+        column.setContentsMargins(0, 0, 0, 0)
+        for part in (self.bar, self.status, self.obstacle, self.outcome, self.notices):
+            column.addWidget(part)
+        for part in (self.estimate, self.provenance_fold):
+            column.addWidget(part)
         buttons = QHBoxLayout()
         buttons.addWidget(self.run_button, 1)
         buttons.addWidget(self.cancel_button, 1)
         outer = QVBoxLayout(self)
-        # Run stays in sight however low the window
-        outer.addWidget(VerticalScroll(choices, least=150))
-        outer.addWidget(self.obstacle)
-        outer.addWidget(self.estimate)
+        # What is said gets its room before the form, and either scrolls; Run stays in sight
+        # however low the window is, so that three panels fit above each other.
+        outer.addWidget(VerticalScroll(choices, FORM_LEAST, asked=FORM_ASKED), 1)
         outer.addLayout(buttons)
-        for part in (self.bar, self.status, self.outcome, self.notices, self.provenance_fold):
-            outer.addWidget(part)
-        outer.addStretch(1)
+        outer.addWidget(VerticalScroll(said, SAID_LEAST))
+        outer.addStretch()

@@ -17,11 +17,11 @@ from napari_hsr.viewer.layers import (
     set_encoding,
 )
 from napari_hsr.widgets.before_and_after import Verdict, all_well
+from napari_hsr.widgets.brief import BriefLabel
 from napari_hsr.widgets.choosers import EncodingChooser, LayerChooser
 from napari_hsr.widgets.computing_options import narrow_form
 from napari_hsr.widgets.fold import Fold
 from napari_hsr.widgets.job import Work
-from napari_hsr.widgets.messages import WrappedLabel
 from napari_hsr.widgets.model_panel import ModelPanel
 from napari_hsr.widgets.model_section import ModelSection
 from napari_hsr.widgets.reconstruct_options import AdvancedOptions
@@ -34,7 +34,11 @@ from napari_hsr.widgets.reconstruct_run import (
 )
 
 if TYPE_CHECKING:
+    import threading
+
     import napari.viewer
+
+    from napari_hsr.photograph import Photograph
 
 
 class ReconstructWidget(ModelPanel):
@@ -51,7 +55,7 @@ class ReconstructWidget(ModelPanel):
             viewer, self.photograph, ModelSection(), "Reconstruct", "reconstruction", parent
         )
         self.encoding = EncodingChooser()
-        self.encoding_note = WrappedLabel()
+        self.encoding_note = BriefLabel(2)
         self.advanced = AdvancedOptions(self._on_changed)
         form = narrow_form()
         form.addRow("Photograph", self.photograph)
@@ -97,7 +101,14 @@ class ReconstructWidget(ModelPanel):
             photo = layer_photograph(layer)
         except HSRError as error:
             return Verdict(str(error))
-        return partial(check_work, photo, model, self._options(), self.loaded)
+        look = partial(self.looked.at, layer.data, photo)
+        return partial(check_work, photo, model, self._options(), self.loaded, look)
+
+    @staticmethod
+    def _look(taken_for: Photograph, cancel: threading.Event) -> str | None:
+        from napari_hsr.inference.source import not_finite
+
+        return not_finite(taken_for, cancel)
 
     def _offer(self, offers: tuple[tuple[str, ...], tuple[int, ...]]) -> None:
         self.advanced.offer(*offers)

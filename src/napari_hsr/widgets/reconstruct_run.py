@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -45,9 +45,13 @@ def check_work(
     name: str,
     options: dict[str, Any],
     loaded: LoadedModels,
+    look: Callable[[threading.Event], str | None],
     cancel: threading.Event,
 ) -> Iterator[Verdict]:
-    """Whether a run with these options would be refused, and why; else what it will take."""
+    """Whether a run with these options would be refused, and why; else what it will take.
+
+    ``look`` says what must be known of the photograph's values.
+    """
     from napari_hsr import inference
     from napari_hsr.inference import grid, passes
 
@@ -63,8 +67,8 @@ def check_work(
     if reason is not None:
         yield Verdict(reason, offers=offers)
         return
-    advice = memory_advice(takes.bytes_output, takes.bytes_working, options["device"])
-    yield Verdict(None, advice, takes.words(), offers)
+    found = look(cancel), memory_advice(takes.bytes_output, takes.bytes_working, options["device"])
+    yield Verdict(None, " ".join(filter(None, found)) or None, takes.words(), offers)
 
 
 def place_of(cube: Cube, request: Request) -> dict[str, tuple[float, float]]:

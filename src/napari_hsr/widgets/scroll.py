@@ -14,10 +14,21 @@ class VerticalScroll(QScrollArea):
     content : QWidget
     least : int
         Its own minimum height, in pixels.
+    asked : int, optional
+        Of the height of its content, so much is asked for at most, so that others in the same
+        column get theirs; it still grows to the whole where they leave room.
     """
 
-    def __init__(self, content: QWidget, least: int = 80, parent: QWidget | None = None):
+    def __init__(
+        self,
+        content: QWidget,
+        least: int = 80,
+        parent: QWidget | None = None,
+        *,
+        asked: int | None = None,
+    ):
         super().__init__(parent)
+        self._asked = asked
         self.setWidgetResizable(True)
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
@@ -27,9 +38,9 @@ class VerticalScroll(QScrollArea):
         content.installEventFilter(self)
 
     def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
-        """The height of the whole content."""
-        needed = self.widget().minimumSizeHint().height() + 2 * self.frameWidth()
-        return QSize(super().sizeHint().width(), needed)
+        """The height of the whole content, or what is asked of it."""
+        height = self._needed() if self._asked is None else min(self._asked, self._needed())
+        return QSize(super().sizeHint().width(), height)
 
     def minimumSizeHint(self) -> QSize:  # noqa: N802 - Qt's name
         """As wide as its content must be, with the scroll bar: nothing is cut off at the side."""
@@ -40,5 +51,10 @@ class VerticalScroll(QScrollArea):
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802 - Qt's name
         """Follow the content as labels change and folds open."""
         if watched is self.widget() and event.type() == QEvent.Type.LayoutRequest:
+            if self._asked is not None:  # what grows into free room must know where to stop
+                self.setMaximumHeight(max(self._needed(), self.minimumHeight()))
             self.updateGeometry()
         return super().eventFilter(watched, event)
+
+    def _needed(self) -> int:
+        return self.widget().minimumSizeHint().height() + 2 * self.frameWidth()

@@ -20,12 +20,12 @@ from napari_hsr.viewer.layers import (
     spatial_transform,
 )
 from napari_hsr.widgets.before_and_after import Verdict
+from napari_hsr.widgets.brief import BriefLabel
 from napari_hsr.widgets.choosers import LayerChooser
 from napari_hsr.widgets.computing_options import ComputingOptions, narrow_form
 from napari_hsr.widgets.connections import Connections
 from napari_hsr.widgets.fold import Fold
 from napari_hsr.widgets.job import Work
-from napari_hsr.widgets.messages import WrappedLabel
 from napari_hsr.widgets.model_panel import ModelPanel
 from napari_hsr.widgets.model_section import ModelSection
 from napari_hsr.widgets.super_resolve_form import FIRST_SCALE, BackProjection, ScaleChooser
@@ -41,6 +41,8 @@ from napari_hsr.widgets.super_resolve_run import (
 )
 
 if TYPE_CHECKING:
+    import threading
+
     import napari.viewer
 
 _ABOUT_TILES = (
@@ -64,7 +66,7 @@ class SuperResolveWidget(ModelPanel):
         self.cube = LayerChooser(viewer, is_cube, empty="no cube open")
         models = ModelSection(task=SUPER_RESOLUTION, scale=FIRST_SCALE)
         super().__init__(viewer, self.cube, models, "Super-resolve", "super-resolution", parent)
-        self.cube_note = WrappedLabel()
+        self.cube_note = BriefLabel(2)
         self.scale = ScaleChooser()
         self.back_projection = BackProjection(self._on_changed)
         self.computing = ComputingOptions(self._on_changed, _ABOUT_TILES)
@@ -122,7 +124,14 @@ class SuperResolveWidget(ModelPanel):
         cube = self._chosen(layer)
         if isinstance(cube, str):
             return Verdict(cube)
-        return partial(check_work, self._request(cube), self.loaded)
+        look = partial(self.looked.at, layer.data, cube)
+        return partial(check_work, self._request(cube), self.loaded, look)
+
+    @staticmethod
+    def _look(taken_for: Cube, cancel: threading.Event) -> str | None:
+        from napari_hsr.inference import finer_pixels
+
+        return finer_pixels.why_not_values(taken_for, cancel)
 
     def _without_cube(self) -> str:
         photographs = photograph_layers(self._viewer)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +11,7 @@ from napari_hsr.cube import Cube
 from napari_hsr.errors import HSRError, InputError
 from napari_hsr.events import Progress
 from napari_hsr.models.card import FINER_IS_A_GUESS, ILL_POSED
-from napari_hsr.widgets.before_and_after import Verdict, memory_advice, outcome_text
+from napari_hsr.widgets.before_and_after import Verdict, memory_advice, took_text
 
 if TYPE_CHECKING:
     from napari_hsr.inference import FinerResult
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 #: What may be asked of :func:`napari_hsr.inference.finer_estimation.estimate`.
 _ESTIMATED = ("refine", "device", "tile", "precision")
+#: Begins what a coarse cube was computed in itself, beside what its result was.
+_BEFORE = "The coarse cube was "
 
 
 @dataclass(frozen=True)
@@ -74,9 +76,15 @@ def super_resolve_work(
 
 
 def check_work(
-    request: Request, loaded: LoadedModels, cancel: threading.Event
+    request: Request,
+    loaded: LoadedModels,
+    look: Callable[[threading.Event], str | None],
+    cancel: threading.Event,
 ) -> Iterator[Verdict]:
-    """Whether a run would be refused, and why; else what it will take."""
+    """Whether a run would be refused, and why; else what it will take.
+
+    ``look`` says what is wrong with the cube's values.
+    """
     from napari_hsr.inference import devices, finer_estimation, finer_pixels
     from napari_hsr.resample import Kind
 
@@ -86,6 +94,7 @@ def check_work(
         reason = finer_pixels.why_not(request.cube, way, request.scale)
         if reason is None and not isinstance(way, Kind):
             reason = devices.why_not_precision(way, options["precision"])
+        reason = reason or look(cancel)
         if reason is None:
             takes = finer_estimation.estimate(
                 request.cube.shape, way, request.scale, **{k: options[k] for k in _ESTIMATED}
@@ -126,13 +135,23 @@ def assumed_so_far(cube: Cube) -> tuple[str, ...]:
 
 def notices_of(result: FinerResult) -> tuple[str, ...]:
     """All that the user must know of a result: what each step before it assumed, then its own."""
-    return tuple(dict.fromkeys((*assumed_so_far(result.coarse), *result.notices)))
+    from napari_hsr.inference.precision import tells_precision
+
+    own = (
+        f"{_BEFORE}{notice[0].lower()}{notice[1:]}"
+        if notice in result.coarse.notices and tells_precision(notice)
+        else notice
+        for notice in result.notices
+    )
+    return tuple(dict.fromkeys((*assumed_so_far(result.coarse), *own)))
 
 
 def expected(notice: str) -> bool:
     """Whether a notice says what holds of any such result: known before the run, no warning."""
     from napari_hsr.inference.precision import tells_precision
 
+    if notice.startswith(_BEFORE):
+        return True
     return notice == FINER_IS_A_GUESS or tells_precision(notice)
 
 
@@ -147,9 +166,9 @@ def finer_outcome(result: FinerResult) -> str:
         passes = f", {found.history[0].rms:.3g} before {times} of back-projection"
     unit = f" {result.cube.units}" if result.cube.units else ""
     return (
-        f"Done in {outcome_text(result)}. Residual on the coarse pixels under "
-        f"{found.degradation}: {last.rms:.3g}{unit} (RMS{passes}), {100 * found.relative:.2g} % of the "
-        f"cube’s; angle {last.angle:.2g}°."
+        f"Done in {took_text(result)}; the residual on the coarse pixels is "
+        f"{100 * found.relative:.2g} % of the cube’s values: {last.rms:.3g}{unit} (RMS{passes}), angle "
+        f"{last.angle:.2g}°, under {found.degradation}. Peak memory +{result.peak_bytes / 1e6:.0f} MB."
     )
 
 

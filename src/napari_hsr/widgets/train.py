@@ -281,7 +281,7 @@ class TrainWidget(QWidget):
         column.addWidget(Fold("Where it is", self.folder))
         column.addStretch(1)
         for page in (self.setup, watching):
-            self.pages.addWidget(VerticalScroll(page, least=200))
+            self.pages.addWidget(VerticalScroll(page, least=110))
         top = narrow_form()
         top.addRow("Training", self.runs)
         buttons = QHBoxLayout()

@@ -114,7 +114,7 @@ class WavelengthWidget(QWidget):
         layout.addStretch(1)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
-        outer.addWidget(VerticalScroll(content, least=240))
+        outer.addWidget(VerticalScroll(content, least=160))
         # Height is worth more to a plot that is docked beside it.
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
 

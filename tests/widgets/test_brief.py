@@ -1,0 +1,94 @@
+"""A long text takes a few lines until it is asked for; nothing of it is lost."""
+
+from __future__ import annotations
+
+import pytest
+from qtpy.QtGui import QFontMetricsF
+from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
+
+from napari_hsr.widgets.brief import BriefLabel, broken
+from napari_hsr.widgets.messages import Message
+
+LONG = "Coarse pixels do not determine finer ones: the detail is what the model learnt. " * 4
+
+
+@pytest.fixture
+def column(qtbot):
+    """A widget of 280 pixels, and who puts another into it."""
+    outer = QWidget()
+    layout = QVBoxLayout(outer)
+    layout.addStretch()
+    qtbot.addWidget(outer)
+    outer.resize(280, 400)
+
+    def put(widget):
+        layout.insertWidget(0, widget)
+        outer.show()
+        qtbot.waitUntil(lambda: widget.width() > 100)
+        qtbot.wait(20)
+        return widget
+
+    put.outer = outer
+    return put
+
+
+def lines_high(label) -> float:
+    return label.height() / QFontMetricsF(label.font()).lineSpacing()
+
+
+def test_a_long_text_takes_its_lines_and_unfolds(column, qtbot):
+    label = column(BriefLabel(2, LONG))
+    qtbot.waitUntil(label.is_cut)
+    assert lines_high(label) < 3
+    assert label.text() == LONG
+    assert label.shown().endswith("… more")
+    assert label.shown().removesuffix("… more").replace("\n", " ") in LONG
+    label.linkActivated.emit("#more")
+    qtbot.waitUntil(lambda: lines_high(label) > 4)
+    assert LONG.strip() in QLabel.text(label)
+    label.linkActivated.emit("#less")
+    qtbot.waitUntil(lambda: lines_high(label) < 3)
+
+
+def test_a_short_text_is_whole(column, qtbot):
+    label = column(BriefLabel(2, "All 1 < 2 & well."))
+    assert not label.is_cut()
+    assert label.shown() == "All 1 < 2 & well."
+    assert QLabel.text(label) == "All 1 &lt; 2 &amp; well."
+
+
+def test_another_text_is_folded_again(column, qtbot):
+    label = column(BriefLabel(1, LONG))
+    label.set_open(True)
+    assert lines_high(label) > 4
+    label.setText(LONG + "And more.")
+    assert lines_high(label) < 2
+
+
+def test_a_wider_label_shows_more_of_it(column, qtbot):
+    label = column(BriefLabel(2, LONG))
+    qtbot.waitUntil(label.is_cut)
+    narrow = len(label.shown())
+    column.outer.resize(600, 400)
+    qtbot.waitUntil(lambda: len(label.shown()) > 1.5 * narrow)
+    assert lines_high(label) < 3
+
+
+def test_paragraphs_and_words_without_spaces_break(qtbot):
+    font = QLabel().font()
+    assert broken("one\ntwo", font, 500) == ["one", "two"]
+    pieces = broken("🙂x" * 60, font, 100)
+    assert len(pieces) > 2
+    assert "".join(pieces) == "🙂x" * 60
+
+
+@pytest.mark.parametrize("width", range(230, 330, 7))
+def test_a_brief_message_is_no_higher_than_its_lines(column, qtbot, width):
+    message = Message(lines=2)
+    column(message)
+    message.show_warning(LONG)
+    column.outer.resize(width, 400)
+    qtbot.waitUntil(lambda: abs(message.width() - width) < 40)
+    label = message.findChild(BriefLabel)
+    qtbot.waitUntil(lambda: label.is_cut() and lines_high(label) < 3.3)
+    assert message.text() == LONG
