@@ -11,8 +11,9 @@ from napari_hsr.models.architectures.restormer import Restormer
 from napari_hsr.models.card import RECONSTRUCTION, SUPER_RESOLUTION
 from napari_hsr.models.catalogue import ENTRIES
 from napari_hsr.models.registry import ARCHITECTURES
+from napari_hsr.training.recipe_file import read_recipe
 from napari_hsr.widgets.choosers import EncodingChooser
-from napari_hsr.widgets.import_checkpoint import TRAIN_PANEL, ImportDialog
+from napari_hsr.widgets.import_checkpoint import ImportDialog
 from napari_hsr.widgets.model_list import CardView, ModelChooser, as_html
 from napari_hsr.widgets.model_news import models_changed
 
@@ -74,24 +75,24 @@ def test_where_training_is_offered_it_is_possible():
         assert architecture.published
 
 
-def test_a_network_for_cubes_is_not_said_to_be_trained_here(qtbot):
-    cubes = ModelChooser(task=SUPER_RESOLUTION)
-    qtbot.addWidget(cubes)
-    greyed = [row for row in rows(cubes) if "No weights here" in row[1]]
+@pytest.mark.parametrize("task", [RECONSTRUCTION, SUPER_RESOLUTION])
+def test_each_network_without_weights_is_said_to_be_trained_by_a_recipe_that_there_is(qtbot, task):
+    models = ModelChooser(task=task)
+    qtbot.addWidget(models)
+    greyed = [row[1] for row in rows(models) if "No weights here" in row[1]]
     assert greyed
-    assert not any("train" in row[1] for row in greyed)
+    for line in greyed:
+        recipe = line.rpartition("napari-hsr train ")[2]
+        assert read_recipe(recipe).model.architecture == recipe.removesuffix("-paper")
 
 
 @pytest.mark.parametrize("published", [True, False])
-def test_who_clicks_one_is_told_of_the_train_panel(qtbot, published):
+def test_who_clicks_one_is_told_how_it_is_trained(qtbot, published):
     entry = next(e for e in _reconstructing() if e.published is published)
     dialog = ImportDialog(entry=entry)
     qtbot.addWidget(dialog)
-    assert f"or train one on your own images: {TRAIN_PANEL}." in dialog.introduction.text()
-    for_cubes = next(e for e in ENTRIES if e.task == SUPER_RESOLUTION)
-    dialog = ImportDialog(entry=for_cubes)
-    qtbot.addWidget(dialog)
-    assert "train one" not in dialog.introduction.text()
+    command = f"napari-hsr train {entry.architecture}-paper --data FOLDER"
+    assert f"or train one on your own images: {command}." in dialog.introduction.text()
 
 
 def test_networks_without_weights_are_listed_but_cannot_be_chosen(chooser):
@@ -104,7 +105,8 @@ def test_networks_without_weights_are_listed_but_cannot_be_chosen(chooser):
     for row, entry in zip(rows(chooser)[models:], _reconstructing(), strict=True):
         title, what_to_do, facts, page = row
         assert title == entry.title
-        assert what_to_do == ("No weights here: import a checkpoint… or train one (Train panel)")
+        command = f"napari-hsr train {entry.architecture}-paper"
+        assert what_to_do == f"No weights here: import a checkpoint… or train one: {command}"
         assert facts.endswith("31 bands, 400–700 nm")
         assert entry.page.removeprefix("https://") in page
         assert page.startswith("none published") == (not entry.published)

@@ -72,14 +72,9 @@ class Listing:
         return SUPER_RESOLUTION if self.kind else (self.card or self.entry).task
 
     @property
-    def trainable(self) -> bool:
-        """Whether a network without weights can be trained here: those for photographs."""
-        return not self.at_hand and self.task == RECONSTRUCTION
-
-    @property
     def to_have(self) -> str:
         """What to do for weights that are not at hand."""
-        return "import a checkpoint…" + (" or train one (Train panel)" if self.trainable else "")
+        return f"import a checkpoint… or train one: {training_command(self.entry)}"
 
     @property
     def use(self) -> str:
@@ -160,6 +155,11 @@ def listings(task: str = RECONSTRUCTION, scale: int | None = None) -> list[Listi
     missing = (e for e in ENTRIES if e.task == task and e.architecture not in known)
     interpolations = [] if scale is None else _interpolations(scale)
     return [*at_hand, *interpolations, *map(_of_entry, missing)]
+
+
+def training_command(entry: Entry) -> str:
+    """The command that trains a network of the catalogue as its authors do."""
+    return f"napari-hsr train {entry.architecture}-paper"
 
 
 def purpose_of(encoding: str) -> str:

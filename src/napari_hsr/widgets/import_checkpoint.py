@@ -22,7 +22,6 @@ from qtpy.QtWidgets import (
 
 from napari_hsr.errors import HSRError
 from napari_hsr.events import Progress
-from napari_hsr.models.card import RECONSTRUCTION
 from napari_hsr.widgets.import_answers import Answers, file_filter, suggested_name
 from napari_hsr.widgets.import_form import ImportForm
 from napari_hsr.widgets.job import Job
@@ -35,8 +34,6 @@ WIDTH = 420
 SCREEN_SHARE = 0.85
 #: Of links: to be read on dark and light grounds.
 LINK = "color: rgb(80, 140, 230)"
-#: Where networks are trained.
-TRAIN_PANEL = "Plugins ▸ Hyperspectral reconstruction ▸ Train"
 
 
 class ImportDialog(QDialog):
@@ -253,9 +250,9 @@ def _introduction(entry) -> str:
             "A checkpoint is read as data: nothing in it is run. The network is recognised "
             "from its weights alone."
         )
-    or_train = ""
-    if entry.task == RECONSTRUCTION:
-        or_train = f", or train one on your own images: {TRAIN_PANEL}"
+    from napari_hsr.models.listing import training_command
+
+    or_train = f", or train one on your own images: {training_command(entry)} --data FOLDER"
     page = f'<a style="{LINK}" href="{escape(entry.page)}">the authors’ page</a>'
     if not entry.published:
         return (

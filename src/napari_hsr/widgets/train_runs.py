@@ -9,7 +9,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from qtpy.QtCore import QEvent, QObject, Qt, QThread, Signal
-from qtpy.QtWidgets import QMainWindow, QMessageBox, QWidget
+from qtpy.QtWidgets import QMainWindow, QMessageBox, QStyledItemDelegate, QWidget
 
 from napari_hsr.errors import HSRError
 from napari_hsr.training import process
@@ -42,6 +42,9 @@ class RunChooser(NarrowComboBox):
 
     def __init__(self, parent: QWidget | None = None):
         super().__init__(parent)
+        # A list with two lines an entry; the closed box shows the first one.
+        self.setStyleSheet("QComboBox { combobox-popup: 0; }")
+        self.setItemDelegate(QStyledItemDelegate(self))
         self.view().setTextElideMode(self.elide)
         self._runs: list[Run] = []
         self._current: Run | None = None
@@ -108,7 +111,7 @@ def _line(run: Run) -> str:
     words = _WORDS.get(status.status, status.status)
     # The folder's date is told for people; what sets two of one minute apart stays.
     name = _DATE.sub(lambda found: f" ({found[1]})" if found[1] else "", run.name)
-    return " · ".join(filter(None, (name, words, when)))
+    return "\n".join(filter(None, (f"{name} · {words}", when)))
 
 
 # --- closing ---------------------------------------------------------------------------------
