@@ -5,7 +5,8 @@
     python training/bundled.py coarsr-x4 --data CAVE
     python training/bundled.py coarsr-x2 --data CAVE
 
-``CAVE`` holds ``train/`` and ``val/``, each with scene folders in the original layout or with
+``coarsr-x4`` is trained twice, the second time from the first one's weights, which stay in the
+folder NAME-first beside its own. ``CAVE`` holds ``train/`` and ``val/``, each with scene folders in the original layout or with
 packed ``.npz`` scenes. The camera table has the columns camera, wavelength_nm, R, G, B. Weights
 are chosen on ``val/`` alone. ``mstpp-photo`` begins with the weights of ``mstpp-d700``, and is
 measured with three cameras that it is never trained with.
@@ -43,6 +44,8 @@ SEEN = {
     "coarsr-x4": "made four times as coarse by MATLAB's bicubic imresize",
     "coarsr-x2": "made twice as coarse by MATLAB's bicubic imresize",
 }
+#: Trained before, by a recipe of its own, for the weights to begin with.
+FIRST = {"coarsr-x4": "coarsr-x4-first"}
 #: Said first of what a network is not.
 NARROWER = dict.fromkeys(
     ("coarsr-x4", "coarsr-x2"),
@@ -57,7 +60,7 @@ def recipe_for(name: str, data: Path, cameras: Path | None, extra: list[str]) ->
         [f"data.folder={data / 'train'}", f"data.validation_folder={data / 'val'}", *extra],
     )
     update: dict = {
-        "data_statement": DATA.format(seen=SEEN[name]),
+        "data_statement": DATA.format(seen=SEEN[name.removesuffix("-first")]),
         "licence": "BSD-3-Clause; trained on CAVE, which is made available to the research community",
     }
     if recipe.finer:
@@ -94,11 +97,25 @@ def main() -> None:
     cameras = args.cameras and args.cameras.absolute()
     recipe = recipe_for(args.name, args.data.absolute(), cameras, args.set)
     output = (args.output or Path("runs") / args.name).absolute()
-    speaker = Speaker()
-    end = fit.train(recipe, output, speaker, threading.Event(), resume=args.resume)
-    speaker(end)
-    if getattr(end, "directory", ""):
+    if args.name in FIRST:
+        before = recipe_for(FIRST[args.name], args.data.absolute(), cameras, args.set)
+        made = output.with_name(f"{output.name}-first")
+        if not train(before, made, resume=args.resume and made.is_dir()):
+            return
+        begin = recipe.model.model_copy(update={"begin": str(made)})
+        recipe = recipe.model_copy(update={"model": begin})
+    if train(recipe, output, resume=args.resume and output.is_dir()):
         bundle(output / f"{args.name}.safetensors")
+
+
+def train(recipe: Recipe, output: Path, resume: bool) -> bool:
+    """Whether a recipe's model is there: trained now, or finished before."""
+    if (output / f"{recipe.name}.safetensors").is_file():
+        return True
+    speaker = Speaker()
+    end = fit.train(recipe, output, speaker, threading.Event(), resume=resume)
+    speaker(end)
+    return bool(getattr(end, "directory", ""))
 
 
 def bundle(made: Path) -> None:

@@ -119,6 +119,19 @@ def test_a_licence_that_nobody_states_is_what_is_known_of_it(tmp_path):
     assert card.licence == said  # it does not grow from training to training
 
 
+@pytest.mark.parametrize(
+    "start", ["/home/me/models/first", "runs/first/", r"C:\me\first", "first"]
+)
+def test_a_card_names_its_start_without_the_path_to_it(tmp_path, start):
+    settled, _, made = written(tmp_path)
+    made = made.model_copy(update={"model": made.model.model_copy(update={"start": start})})
+    again = {"train": TRAIN, "held_out": HELD, "seconds": 1, "steps": 1, "machine": "CPU"}
+    card = card_of(made, settled, before=None, strategy="full", **again)
+    assert card.training["start"] == "first"
+    assert card.source.endswith(", from first")
+    assert "as its start first: " in card.training_data
+
+
 def test_half_precision_weights_compute_in_float32(tmp_path):
     settled, held, _ = written(tmp_path)
     assert settled.precision == "float16"

@@ -254,7 +254,7 @@ def card_of(
     from napari_hsr.models.card import FINER_IS_A_GUESS, ILL_POSED
 
     model, after = settled.model, settled.figures
-    start = recipe.model.start
+    start, begin = _called(recipe.model.start), _called(recipe.model.begin)
     figures = {"the held-out images": _rounded(after.mean)}
     if before is not None:
         figures["the held-out images before training"] = _rounded(before.mean)
@@ -280,7 +280,7 @@ def card_of(
         "licence": _licence(recipe, model.card.licence),
         "limits": limits if limits.endswith(seen) else f"{limits} {seen}",
         "source": f"napari_hsr.train of napari-hsr {__version__}, from "
-        + str(start or recipe.model.begin or f"nothing ({recipe.model.architecture})"),
+        + str(start or begin or f"nothing ({recipe.model.architecture})"),
         "version": "",
         "weights_sha256": model.weights_sha256,
         "training": {
@@ -288,7 +288,7 @@ def card_of(
             "architecture": model.card.architecture,
             "strategy": strategy,
             "head": recipe.model.head,
-            "begin": recipe.model.begin,
+            "begin": begin,
             "data": {name: {"sha256": sha} for name, sha in train.items()},
             "held_out": {name: {"sha256": sha} for name, sha in held_out.items()},
             "camera": recipe.camera and _portable(recipe.camera),
@@ -344,6 +344,11 @@ def _title(recipe: Recipe, model: Model) -> str:
     return f"{recipe.name} ({recipe.model.architecture})"
 
 
+def _called(model: str | None) -> str | None:
+    """A model's name; of a path the last part, for a card goes where the path does not."""
+    return model and (re.split(r"[/\\]", model.rstrip("/\\"))[-1] or model)
+
+
 def _data(train: Mapping[str, str], start: Any, before: str) -> str:
     names = ", ".join(list(train)[:20]) + (", …" if len(train) > 20 else "")
     own = f"{_count(len(train))}: {names}"
@@ -356,7 +361,7 @@ def _licence(recipe: Recipe, before: str) -> str:
         return recipe.licence
     if before.endswith(_IMAGES):  # a start that was trained so itself
         return before
-    return f"of its start {recipe.model.start}: {before}; {_IMAGES}"
+    return f"of its start {_called(recipe.model.start)}: {before}; {_IMAGES}"
 
 
 def _protocol(recipe: Recipe, held_out: Mapping[str, str]) -> str:
