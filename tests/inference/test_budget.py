@@ -168,16 +168,16 @@ def test_what_is_said_before_the_run(free):
     free(16 * GB)
     model = toy(context=None, bands=31)
     assert estimate((4000, 6000), model, "whole").words() == (
-        "The cube takes 3.0 GB of memory; computing it from the whole image at once takes "
-        "about 76.1 GB more."
+        "The cube takes 3.0 GB of memory, and computing it about 76.1 GB more, from the whole "
+        "image at once."
     )
     assert estimate((100, 100), model, 60).words() == (
-        "The cube takes 1 MB of memory; computing it in 4 tiles takes about 11 MB more."
+        "The cube takes 1 MB of memory, and computing it about 11 MB more, in 4 tiles."
     )
 
 
 def test_no_estimate_is_zero():
-    assert estimate((1, 1), toy()).words().startswith("The cube takes less than 1 kB of memory; ")
+    assert estimate((1, 1), toy()).words().startswith("The cube takes less than 1 kB of memory, ")
 
 
 @pytest.mark.parametrize(
@@ -258,8 +258,9 @@ def test_the_copy_of_the_network_is_part_of_what_a_run_takes_until_it_is_there(
     said = estimate(image.shape, model, device="cpu")
     assert said.bytes_copy == 120_000_000
     assert said.bytes_working - taken(40, 50, plain) == 120_000_000
-    assert said.words().endswith(
-        "takes about 126 MB more, 120 MB of it for a copy of the network that later runs share."
+    assert (
+        "about 126 MB more (120 MB of it for a copy of the network that later runs share), from "
+        in said.words()
     )
     with PeakMemory() as memory:
         reconstruct(image, model, device="cpu")

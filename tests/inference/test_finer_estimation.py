@@ -32,8 +32,8 @@ def test_an_interpolation_takes_its_result_and_a_few_coarse_cubes():
     refined = estimate((31, 256, 256), bicubic, 4, refine=True)
     assert refined.bytes_working - plain.bytes_working == 3 * 4 * 31 * 256**2
     assert refined.words() == (
-        "The result has 1024 × 1024 pixels in 31 bands and takes 130 MB of memory; computing it "
-        "takes about 158 MB more."
+        "The result of 1024 × 1024 pixels in 31 bands takes 130 MB of memory, and computing it "
+        "about 158 MB more."
     )
 
 

@@ -43,10 +43,11 @@ class Estimate:
         how = "from the whole image at once" if self.tiles == 1 else f"in {self.tiles} tiles"
         copy = ""
         if self.bytes_copy >= LEAST_TOLD:
-            copy = f", {size_text(self.bytes_copy)} of it for a copy of the network that later runs share"
+            held = size_text(self.bytes_copy)
+            copy = f" ({held} of it for a copy of the network that later runs share)"
         return (
-            f"The cube takes {size_text(self.bytes_output)} of memory; computing it {how} takes "
-            f"about {size_text(self.bytes_working)} more{copy}."
+            f"The cube takes {size_text(self.bytes_output)} of memory, and computing it about "
+            f"{size_text(self.bytes_working)} more{copy}, {how}."
         )
 
 

@@ -49,11 +49,13 @@ class FinerEstimate:
     def words(self) -> str:
         """One line for people."""
         bands, height, width = self.shape
-        how = {0: "", 1: " from the whole cube at once"}.get(self.tiles, f" in {self.tiles} tiles")
+        how = {0: "", 1: ", from the whole cube at once"}.get(
+            self.tiles, f", in {self.tiles} tiles"
+        )
         return (
-            f"The result has {height} × {width} pixels in {bands} bands and takes "
-            f"{size_text(self.bytes_output)} of memory; computing it{how} takes about "
-            f"{size_text(self.bytes_working)} more."
+            f"The result of {height} × {width} pixels in {bands} bands takes "
+            f"{size_text(self.bytes_output)} of memory, and computing it about "
+            f"{size_text(self.bytes_working)} more{how}."
         )
 
 

@@ -96,7 +96,7 @@ class ModelPanel(QWidget):
         self.looked = Looked(self._look)
         self.device = DeviceChooser()
         self.obstacle = Message(lines=3)
-        self.estimate = BriefLabel(2)
+        self.estimate = BriefLabel(3)
         self.run_button = QPushButton("Run")
         self.cancel_button = QPushButton("Cancel")
         self.bar = QProgressBar()
