@@ -66,6 +66,7 @@ class TrainWidget(QWidget):
         self._job: Job | None = None
         self._finished: Finished | None = None
         self._ended = False
+        self._listed = ""
         self._followed: dict[Path, Run] = {}
         self.runs = RunChooser()
         self.setup = Setup(viewer)
@@ -174,6 +175,9 @@ class TrainWidget(QWidget):
             (e for e in reversed(events) if isinstance(e, Finished)), self._finished
         )
         self.progress.show_running(status.active)
+        if status.status != self._listed and not self.runs.view().isVisible():
+            self._listed = status.status
+            self.runs.refresh()  # its line says how it goes
         if status.active:
             if status.status == "stopping":
                 self.progress.show_status("Finishing this step and saving…")

@@ -113,7 +113,7 @@ class ImageTable(PlainTable):
         metrics = self.fontMetrics()
         for row in range(self.rowCount()):
             image = row in self._names
-            width = self.columnWidth(0) - _PICTURE.width() - 20 if image else room - 16
+            width = self.columnWidth(0) - _PICTURE.width() - 12 if image else room - 16
             box = metrics.boundingRect(
                 *(0, 0, max(40, width), 10_000),
                 int(Qt.TextFlag.TextWordWrap),

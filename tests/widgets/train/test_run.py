@@ -11,7 +11,7 @@ from napari.components import ViewerModel
 from napari_hsr.io import read
 from napari_hsr.models import DEFAULT
 from napari_hsr.training import process
-from napari_hsr.training.events import Began, Measured, Notice, Step
+from napari_hsr.training.events import Began, Measured, Notice, Preparing, Step
 from napari_hsr.viewer.layers import add_cube, add_photograph, is_cube
 from napari_hsr.widgets.train import TrainWidget
 from napari_hsr.widgets.train_layers import PREVIEW_KEY
@@ -78,6 +78,7 @@ def test_stop_saves_and_resume_goes_on_in_the_same_curves(ready, qtbot, training
     until_step_3(ready, qtbot)
     assert not ready.result.use_button.isVisible()
     assert "Step 3 of 6 · 4 patches/s · 3 s left" in ready.progress.status.text()
+    assert " · running\n" in ready.runs.currentText()
     assert "On CPU, float32 · 1 image to train on, 1 held out" in ready.progress.where.text()
     assert ready.stop_button.isEnabled()
     ready.stop_button.click()
@@ -253,6 +254,17 @@ def write_preview(folder, value, **about):
         "size": (12, 16),
     }
     np.savez(folder / "preview.npz", truth=truth, **{**held_out, **about})
+
+
+def test_the_bar_is_not_full_before_the_work_has_begun(qtbot, viewer):
+    view = ProgressView(viewer)
+    qtbot.addWidget(view)
+    view.add([Preparing(1, 3, "Decoding b")])
+    assert (view.bar.value(), view.bar.maximum()) == (1, 3)
+    assert view.status.text() == "Decoding b · 1 of 3 images"
+    view.add([Preparing(3, 3, "All images are decoded")])  # the start is measured then
+    assert view.bar.maximum() == 0  # busy: nobody knows how far it is
+    assert view.status.text() == "All images are decoded"
 
 
 # --- the words -----------------------------------------------------------------------------------
