@@ -39,6 +39,11 @@ WRAPPINGS = {
     "model": lambda w: {"model": w, "opt": OPTIMISER},
     "model and sd": lambda w: {"model": {"sd": w, "meta": None}, "opt": None},
     "params": lambda w: {"params": w},
+    "an average beside them": lambda w: {
+        "params": {k: 0 * v for k, v in w.items()},
+        "params_ema": w,
+    },
+    "generator": lambda w: {"generator": w, "discriminator": {"conv.weight": torch.zeros(3)}},
     "another name": lambda w: {"netG": w, "epoch": 3},
     "module.": lambda w: prefixed(w, "module."),
     "module. twice": lambda w: {"state_dict": prefixed(w, "module.module.")},

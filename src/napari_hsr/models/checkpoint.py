@@ -36,7 +36,7 @@ def read_card(path: str | os.PathLike) -> ModelCard:
         with safe_open(path, framework="numpy") as file:
             header = file.metadata() or {}
     except (SafetensorError, OSError) as error:
-        raise FileError(path, f"a safetensors file was expected ({error})") from error
+        raise FileError(path, _not_ours(error)) from error
     if CARD_KEY not in header:
         raise FileError(path, "the safetensors file carries no model card")
     try:
@@ -76,7 +76,7 @@ def read_weights(path: str | os.PathLike) -> dict[str, torch.Tensor]:
                 return mapped.tensors(path)
         return load_file(path)
     except (SafetensorError, OSError) as error:
-        raise FileError(path, f"a safetensors file was expected ({error})") from error
+        raise FileError(path, _not_ours(error)) from error
     except MemoryError as error:
         raise FileError(path, "it asks for more memory than there is") from error
 
@@ -158,3 +158,8 @@ def find_weights(path: Path) -> Path:
             f"{path}: a model folder holds exactly one .safetensors file; found {names}."
         )
     return found[0]
+
+
+def _not_ours(error: Exception) -> str:
+    """What the library found wrong with a file, without the list of all that it knows."""
+    return f"a safetensors file was expected ({str(error).partition(', expected')[0]})"

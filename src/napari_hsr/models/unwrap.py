@@ -15,8 +15,12 @@ from napari_hsr.errors import FileError, ModelError
 if TYPE_CHECKING:
     import torch
 
-#: Entries under which a state dict is stored, the likeliest first.
-WRAPPINGS = ("state_dict", "model_state_dict", "model", "sd", "params", "net", "weights")
+#: Entries under which a state dict is stored, the likeliest first: of weights and their average in
+#: one file, the average; of a network and its judge, the network.
+WRAPPINGS = (
+    *("state_dict", "model_state_dict", "model", "sd", "params_ema", "params", "net", "weights"),
+    *("generator", "netG"),
+)
 #: What wrappers of networks put before every name.
 PREFIXES = ("module.", "_orig_mod.")
 #: What training programs put before the names of the one network that they hold.
@@ -211,6 +215,8 @@ def _fault(value: torch.Tensor) -> str | None:
         return "is quantised"
     if value.is_complex():
         return "holds complex numbers"
+    if not value.numel():
+        return f"has no values: its shape is {tuple(value.shape)}"
     held = value.untyped_storage().nbytes() // value.element_size()
     if value.numel() > held + _REPEATED:
         return f"has {held:,} of the {value.numel():,} values of its shape"

@@ -104,7 +104,7 @@ def test_equal_where_torch_fuses_nothing(parity, model, monkeypatch):
 
 def test_attention_elsewhere_than_on_the_cpu(parity):
     """The way of GPUs, heads as narrow as the queries, gives the same numbers."""
-    exact = mxrunet.SelfAttention(16).requires_grad_(False)
+    exact = mxrunet.SelfAttention(16).eval().requires_grad_(False)
     exact.gamma.fill_(0.7)
     x = parity.seeded_input(10, (2, 16, 5, 7))
     attention = fast._Attention(exact, torch.float32)

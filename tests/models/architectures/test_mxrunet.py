@@ -128,7 +128,7 @@ def test_odd_sizes_are_grown_by_repeating_the_last_row_and_column(small):
 
 def test_attention_in_parts_is_attention():
     torch.manual_seed(0)
-    attention = mxrunet.SelfAttention(16).requires_grad_(False)
+    attention = mxrunet.SelfAttention(16).eval().requires_grad_(False)
     attention.gamma.fill_(0.7)
     x = torch.randn(2, 16, 5, 7)
     whole = attention(x)

@@ -222,7 +222,7 @@ def load(weights: Mapping[str, Tensor], card: ModelCard | None = None) -> Model:
             bands,
             width,
             blocks,
-            narrow=width // 16 if gate is None else gate.shape[0],
+            narrow=gate.shape[0] if gate is not None and gate.ndim else width // 16,
             narrow_end=weights["tail_nonlocal.non_local.theta.weight"].shape[0],
             side_up=weights["backbone.0.up_conv.conv2d.weight"].shape[-1],
             side_down=weights["backbone.0.down_conv.conv2d.weight"].shape[-1],

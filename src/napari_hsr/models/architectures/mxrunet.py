@@ -309,7 +309,8 @@ def layout_of(weights: Weights) -> Layout:
     """The layout, read off keys and shapes."""
 
     def width(key: str) -> int:
-        return weights[key].shape[0]
+        # what is missing or no kernel is named when the weights are filled in; any does till then
+        return weights[key].shape[0] if key in weights and weights[key].ndim else 8
 
     stages = [f"layers.0.{_FIRST_STAGE + i}." for i in range(4)]
     bottleneck = f"{stages[0]}0.convs.2.0.weight" in weights
@@ -319,11 +320,7 @@ def layout_of(weights: Weights) -> Layout:
         bands=width("layers.11.0.weight_v"),
         stem=tuple(width(f"layers.0.{i}.0.weight") for i in range(3)),
         inner=tuple(width(f"{stage}0.convs.0.0.weight") for stage in stages),
-        # a missing key is named when the weights are filled in; any width does till then
-        outer=tuple(
-            width(key) if (key := f"{stage}0.convs.{last}.0.weight") in weights else 8
-            for stage in stages
-        ),
+        outer=tuple(width(f"{stage}0.convs.{last}.0.weight") for stage in stages),
         blocks=tuple(len(numbered(weights, stage)) for stage in stages),
         bottleneck=bottleneck,
         attention="layers.5.conv2.2.gamma" in weights,

@@ -1,0 +1,118 @@
+"""Exact and prepared modules against double precision: neither is much farther from it."""
+
+import copy
+
+import pytest
+import torch
+
+from napari_hsr.models import from_state_dict
+from napari_hsr.models.architectures import coarsr
+from napari_hsr.models.architectures.fast.convolution import CHANNELS_LAST, convolve, packed
+from napari_hsr.models.architectures.loading import shapes_of
+from napari_hsr.models.prepared import prepared
+
+from ...small_zoo import NETWORKS
+
+#: Of the largest value; INR's hypernetwork and instance norms of few cells enlarge rounding.
+LARGEST = {"inr": 3e-5}
+#: How much more rounding the prepared copies may have: with channels last, oneDNN adds up all
+#: products of a value one after another, and rounding grows with the root of their number.
+FARTHER = 3.0
+
+
+def errors(model, image):
+    """Largest and root mean square error of either module, as shares of the largest value."""
+    with torch.inference_mode():
+        truth = copy.deepcopy(model.module).double()(image.double())
+        assert truth.dtype == torch.float64
+        top = truth.abs().max()
+        for module in (model.module, prepared(model, "float32")):
+            error = (module(image).double() - truth) / top
+            yield float(error.abs().max()), float(error.square().mean().sqrt())
+
+
+def check(model, image, largest=1e-5, farther=FARTHER):
+    (most, typical), (most_prepared, typical_prepared) = errors(model, image)
+    assert 0 < most <= largest
+    assert most_prepared <= largest
+    assert typical_prepared <= farther * typical
+
+
+@pytest.mark.parametrize("kind", ["uniform", "normal"])
+@pytest.mark.parametrize("net", NETWORKS)
+def test_photographs(parity, net, kind):
+    """Small networks of each kind, with weights that neither raise nor damp."""
+    with torch.device("meta"):
+        shapes = {key: tuple(value.shape) for key, value in NETWORKS[net]().state_dict().items()}
+    weights = parity.as_trained(shapes)
+    if net == "mirnet":  # its blur kernels are constants
+        built = NETWORKS[net]().state_dict()
+        weights |= {key: value for key, value in built.items() if "filt" in key}
+    image = parity.seeded_input(3, (1, 3, 33, 40))
+    if kind == "normal":
+        image = torch.randn(image.shape, generator=torch.Generator().manual_seed(3))
+    check(from_state_dict(weights), image, LARGEST.get(net, 1e-5))
+
+
+@pytest.mark.parametrize("scale", [2, 3, 4])
+def test_cubes(parity, scale):
+    model = coarsr.load(parity.as_trained(shapes_of(lambda: coarsr.CoarSR(scale, 16, 1))))
+    check(model, parity.seeded_input(4, (1, 6, 20, 17)))
+
+
+def test_attention_does_not_raise_what_was_rounded_before_it(parity):
+    """MXR-U-Net on noise normalised by its statistics, whose logits are the largest there are."""
+    model = from_state_dict(parity.weights("mxrunet_shallow"))
+    image = (parity.seeded_input(5, (1, 3, 48, 56)) - 0.18) / 0.12
+    check(model, image, 5e-6, farther=2.5)
+
+
+@pytest.mark.parametrize("after", ["nothing", "relu", "leaky", "gelu"])
+@pytest.mark.parametrize("onto", [False, True])
+@pytest.mark.parametrize("size", [1, 3])
+def test_a_convolution_in_parts_is_the_same(after, onto, size):
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn(2, 70, 9, 8, generator=generator).contiguous(memory_format=CHANNELS_LAST)
+    weight = torch.randn(20, 70, size, size, generator=generator) / (70 * size**2) ** 0.5
+    bias, there = (
+        torch.randn(20, generator=generator),
+        torch.randn(2, 20, 9, 8, generator=generator),
+    )
+    truth = torch.nn.functional.conv2d(
+        x.double(), weight.double(), bias.double(), padding=size // 2
+    )
+    truth = truth + there.double() if onto else truth
+    how = {"relu": {"slope": 0.0}, "leaky": {"slope": 0.2}, "gelu": {"gelu": True}}.get(after, {})
+    if after == "gelu":
+        truth = torch.nn.functional.gelu(truth)
+    elif after != "nothing":
+        truth = torch.nn.functional.leaky_relu(truth, how["slope"])
+    for terms in (None, 1, 16, 100, 10**6):
+        place = there.clone(memory_format=CHANNELS_LAST) if onto else None
+        found = convolve(
+            x,
+            packed(weight, torch.float32),
+            bias,
+            padding=size // 2,
+            onto=place,
+            terms=terms,
+            **how,
+        )
+        assert not onto or after == "gelu" or found is place
+        assert (found.double() - truth).abs().max() < 5e-6
+
+
+def test_parts_keep_a_long_sum_exact():
+    """Where a processor's kernels add up everything in a row, parts make rounding less."""
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn(1, 512, 8, 8, generator=generator).relu_()
+    weight = torch.randn(64, 512, 3, 3, generator=generator) / (512 * 9) ** 0.5
+    truth = torch.nn.functional.conv2d(x.double(), weight.double(), padding=1)
+    x, kernel = x.contiguous(memory_format=CHANNELS_LAST), packed(weight, torch.float32)
+
+    def typical(terms):
+        error = convolve(x, kernel, padding=1, terms=terms).double() - truth
+        return float((error.square().mean() / truth.square().mean()).sqrt())
+
+    assert typical(576) < 4.5e-7
+    assert typical(576) < 1.1 * typical(None)
