@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 
 import numpy as np
@@ -254,6 +255,8 @@ def write_preview(folder, value, **about):
         "size": (12, 16),
     }
     np.savez(folder / "preview.npz", truth=truth, **{**held_out, **about})
+    # Two that are written within a tick of the disk's clock would be taken for one.
+    os.utime(folder / "preview.npz", (1e6 * value, 1e6 * value))
 
 
 def test_the_bar_is_not_full_before_the_work_has_begun(qtbot, viewer):
