@@ -120,7 +120,7 @@ def test_a_licence_that_nobody_states_is_what_is_known_of_it(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "start", ["/home/me/models/first", "runs/first/", r"C:\me\first", "first"]
+    "start", ["/models/of/mine/first", "runs/first/", r"C:\me\first", "first"]
 )
 def test_a_card_names_its_start_without_the_path_to_it(tmp_path, start):
     settled, _, made = written(tmp_path)
