@@ -113,12 +113,14 @@ def felt(weights, intended):
     return {k: v for k, v in weights.items() if ".body." not in k or not k.endswith(no)}
 
 
-@pytest.mark.parametrize(("clip", "intended"), [(0, False), (0.05, False), (0, True)])
+@pytest.mark.parametrize(("clip", "intended"), [(0, False), (0, True), (0.05, True)])
 def test_two_batches_make_the_weights_of_the_authors_loop(tmp_path, clip, intended):
     given = recipe(optimiser={"clip": clip}, validation={"choose": "last"})
     fitted, heard = run(tmp_path, given, model=model(intended))
     weights, optimiser = by_hand(2, clip, intended)
-    assert engine.far(felt(fitted.weights, intended), felt(weights, intended)) < 1e-6
+    # steps of rounding alone reach the others too, through the epsilon of a batch norm
+    near = 1e-6 if intended else 1e-5
+    assert engine.far(felt(fitted.weights, intended), felt(weights, intended)) < near
     mine = last(tmp_path)["optimiser"]["state"]
     assert mine.keys() == optimiser["state"].keys()
     for key, state in optimiser["state"].items():
