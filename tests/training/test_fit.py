@@ -137,8 +137,13 @@ def test_from_python_it_leaves_what_the_command_line_leaves(pairs, cached, tmp_p
 
 
 def test_a_recipe_that_never_began_is_not_what_is_resumed(pairs, cached, tmp_path):
+    given = recipe(pairs, cached, model={"start": "rootpoly-srgb"})
     with pytest.raises(InputError, match="no weights that steps could train"):
-        run(recipe(pairs, cached, model={"start": "rootpoly-srgb"}), tmp_path / "run")
+        run(given, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+    (tmp_path / "run").mkdir()  # as the panel does, which looks into it
+    with pytest.raises(InputError, match="no weights that steps could train"):
+        run(given, tmp_path / "run")
     assert read_state(tmp_path / "run").status == "failed"
     assert "no weights that steps could train" in read_state(tmp_path / "run").text
     run(recipe(pairs, cached, seed=3), tmp_path / "run")
@@ -195,6 +200,7 @@ def test_the_adapter_does_without_lightning(pairs, cached, tmp_path, monkeypatch
     monkeypatch.setitem(sys.modules, "lightning", None)
     given = recipe(pairs, cached, model={"start": "rootpoly-srgb"}, strategy="adapter")
     assert run(given, tmp_path / "adapter")[0].directory
+    (tmp_path / "full").mkdir()  # as the panel does
     with pytest.raises(HSRError, match=r"pip install .napari-hsr\[train\]"):
         run(recipe(pairs, cached), tmp_path / "full")
     assert "napari-hsr[train]" in read_state(tmp_path / "full").text

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import threading
 import weakref
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -212,14 +213,14 @@ def test_memory_that_a_container_refuses_is_not_free(monkeypatch):
     from napari_hsr.inference import memory
     from napari_hsr.widgets.reconstruct_run import memory_advice
 
+    plenty = SimpleNamespace(virtual_memory=lambda: SimpleNamespace(available=10**12))
+    monkeypatch.setattr(memory, "psutil", plenty)
     monkeypatch.setattr(memory, "left_in_groups", lambda: 10**9)
     assert memory_advice(6 * 10**8, 0, "cpu") is None
     assert "1.0 GB are free" in memory_advice(6 * 10**8, 3 * 10**8, "cpu")
 
 
 def test_too_little_memory_is_announced(pixels, qtbot, monkeypatch):
-    from types import SimpleNamespace
-
     import psutil
 
     monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=30_000))
