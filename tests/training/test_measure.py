@@ -12,7 +12,7 @@ from napari_hsr.errors import Cancelled, InputError
 from napari_hsr.metrics import evaluate
 from napari_hsr.photograph import Photograph
 from napari_hsr.training.events import Measured, Preparing
-from napari_hsr.training.measure import better, check, measure, words, write_preview
+from napari_hsr.training.measure import better, check, measure, words, worthwhile, write_preview
 
 from .stand_ins import GRID, image, recipe
 
@@ -87,6 +87,17 @@ def test_the_event_and_its_words(model):
     assert words({"psnr_db": 32.216, "sam_deg": 8.5, "mrae": 0.1861}) == (
         "32.22 dB, 8.50°, MRAE 0.186"
     )
+
+
+def test_a_gain_that_is_not_seen_in_figures_written_down_is_none():
+    start = {"psnr_db": 30.0, "sam_deg": 5.0, "mrae": 0.2}
+    for choose, key, gain in (("psnr", "psnr_db", 0.01), ("sam", "sam_deg", -0.01), ("mrae", "mrae", -1e-3)):  # fmt: skip
+        assert worthwhile({key: start[key] + 1.01 * gain}, start, choose)
+        assert not worthwhile({key: start[key] + 0.4 * gain}, start, choose)
+        assert better({key: start[key] + 0.4 * gain}, start, choose)
+        assert not worthwhile({key: math.nan}, start, choose)
+        assert worthwhile(start, None, choose)
+    assert not worthwhile({}, None, "psnr")
 
 
 def test_better_by_each_figure():

@@ -265,7 +265,7 @@ def _by_strategy(training: Training, began: float) -> Finished | Stopped:
     if recipe.model.start is not None:
         before = _start_of(fitted, training)
         chosen = recipe.validation.choose
-        if chosen != "last" and not measure.better(fitted.mean, before.mean, chosen):
+        if chosen != "last" and not measure.worthwhile(fitted.mean, before.mean, chosen):
             return Finished(
                 "",
                 f"Nothing was kept: on the held-out images no step of {fitted.state.step} came to "

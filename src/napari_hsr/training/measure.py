@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 #: Names of the figures: in protocols, and in cards and events.
 KEYS = {"psnr": "psnr_db", "sam": "sam_deg", "mrae": "mrae", "rmse": "rmse", "ssim": "ssim"}
+#: Decibels, degrees, and parts of 1 that a model must gain to take another one's place.
+LEAST_GAINS = {"psnr": 0.01, "sam": 0.01, "mrae": 0.001}
 #: Sides of a preview, at most.
 PREVIEW_SIDE = 128
 #: And where pixels were made finer: those of the middle are shown as they are.
@@ -195,6 +197,20 @@ def better(one: Figures, other: Figures | None, choose: str) -> bool:
     """
     a, b = score(one, choose), score(other or {}, choose)
     return a > b
+
+
+def worthwhile(one: Figures, other: Figures | None, choose: str) -> bool:
+    """Whether the first figures are better by what is seen when both are written down.
+
+    A model is not replaced for less: the next image would decide otherwise.
+
+    Parameters
+    ----------
+    one, other, choose
+        As for :func:`better`; the least gains are :data:`LEAST_GAINS`.
+    """
+    gain = score(one, choose) - score(other or {}, choose)
+    return gain >= LEAST_GAINS["psnr" if choose == "last" else choose]  # never so for NaN
 
 
 def score(figures: Figures, choose: str) -> float:

@@ -27,7 +27,7 @@ from napari_hsr.training.events import (
     Step,
     Stopped,
 )
-from napari_hsr.training.measure import Measurement, better, words
+from napari_hsr.training.measure import Measurement, words, worthwhile
 
 if TYPE_CHECKING:
     import threading
@@ -389,7 +389,9 @@ class _Stages:
     def _take(self, name: str, model: Model, figures: Measurement, always: bool = False) -> bool:
         """Keep a model if it is better than all before it; whether it is kept."""
         self.tried.append((name, figures.mean))
-        if not always and not better(figures.mean, self.after.mean, self.recipe.validation.choose):
+        if not always and not worthwhile(
+            figures.mean, self.after.mean, self.recipe.validation.choose
+        ):
             return False
         self.best, self.winner, self.after = model, name, figures
         return True
