@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from html import unescape
+
 import pytest
 import torch
 from qtpy.QtCore import QPoint, Qt
@@ -213,6 +215,18 @@ def test_the_card_view_shows_size_and_source(chooser, qtbot, checkpoint):
     assert "any photograph" in view.essentials.text()
     view.show_listing(None)
     assert view.isHidden()
+
+
+def test_what_a_model_was_trained_on_is_brief_until_it_is_unfolded(chooser, qtbot):
+    said = chooser.listing().card.training_data
+    view = CardView()
+    qtbot.addWidget(view)
+    view.show_listing(chooser.listing())
+    brief, whole = (label.text().replace("\u200b", "") for label in (view.essentials, view.whole))
+    assert len(said) > 150
+    assert f"{said[:60]}" in unescape(brief)
+    assert said not in unescape(brief)
+    assert said in unescape(whole)
 
 
 def test_long_words_may_break_and_nothing_is_taken_for_markup():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from html import escape
+from textwrap import shorten
 
 from qtpy.QtCore import QEvent, QObject, QPersistentModelIndex, Qt, Signal
 from qtpy.QtWidgets import QStyledItemDelegate, QVBoxLayout, QWidget
@@ -19,6 +20,8 @@ from napari_hsr.widgets.model_news import models_changed
 LIST_WIDTH = (280, 640)
 #: Headings of a model's details that are shown without unfolding; those measured come on top.
 SHORT = ("For", "Output", "Trained on")
+#: Letters of the words on the training data; their whole is then among what unfolds.
+BRIEF = 120
 
 
 class ModelChooser(NarrowComboBox):
@@ -181,9 +184,13 @@ class CardView(QWidget):
         cautions = [known, *(text for text in ASSUMED.values() if text in limits)]
         rows = listing.details()
         short = [r for r in rows if r[0] in SHORT or r[0].startswith("Measured")]
-        self.essentials.setText(as_html(short))
+        brief = [
+            (head, shorten(text, BRIEF, placeholder=" …") if head == "Trained on" else text)
+            for head, text in short
+        ]
+        self.essentials.setText(as_html(brief))
         self.caution.setText(f"<i>{escape(' '.join(cautions))}</i>")
-        self.whole.setText(as_html([r for r in rows if r not in short]))
+        self.whole.setText(as_html([r for r in rows if r not in short or r not in brief]))
 
 
 def as_html(rows: list[tuple[str, str]]) -> str:
