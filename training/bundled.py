@@ -5,11 +5,11 @@
     python training/bundled.py coarsr-x4 --data CAVE
     python training/bundled.py coarsr-x2 --data CAVE
 
-``coarsr-x4`` is trained twice, the second time from the first one's weights, which stay in the
-folder NAME-first beside its own. ``CAVE`` holds ``train/`` and ``val/``, each with scene folders in the original layout or with
-packed ``.npz`` scenes. The camera table has the columns camera, wavelength_nm, R, G, B. Weights
-are chosen on ``val/`` alone. ``mstpp-photo`` begins with the weights of ``mstpp-d700``, and is
-measured with three cameras that it is never trained with.
+Those for finer pixels are trained twice, the second time from the first one's weights, which stay
+in the folder NAME-first beside its own. ``CAVE`` holds ``train/`` and ``val/``, each with scene
+folders in the original layout or with packed ``.npz`` scenes. The camera table has the columns
+camera, wavelength_nm, R, G, B. Weights are chosen on ``val/`` alone. ``mstpp-photo`` begins with
+the weights of ``mstpp-d700``, and is measured with three cameras that it is never trained with.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ SEEN = {
     "coarsr-x2": "made twice as coarse by MATLAB's bicubic imresize",
 }
 #: Trained before, by a recipe of its own, for the weights to begin with.
-FIRST = {"coarsr-x4": "coarsr-x4-first"}
+FIRST = {"coarsr-x4": "coarsr-x4-first", "coarsr-x2": "coarsr-x2-first"}
 #: Said first of what a network is not.
 NARROWER = dict.fromkeys(
     ("coarsr-x4", "coarsr-x2"),
