@@ -116,6 +116,24 @@ def test_without_a_cube_it_says_what_is_needed(viewer, panel, qtbot):
     assert panel.cube.layer() is None
 
 
+def test_what_was_said_before_is_not_said_of_a_cube_that_is_being_looked_at(
+    viewer, panel, cube, qtbot
+):
+    settle(panel, qtbot)
+    assert "Open a cube first" in panel.obstacle.text()
+    seen = threading.Event()
+    panel.looked = looked.Looked(lambda taken_for, cancel: seen.wait(PATIENCE) and None)
+    add_cube(viewer, cube)
+    try:
+        qtbot.waitUntil(lambda: "Looking at" in panel.obstacle.text(), timeout=1000 * PATIENCE)
+        assert not panel.ready
+    finally:
+        seen.set()
+    settle(panel, qtbot)
+    assert panel.ready
+    assert panel.obstacle.text() == ""
+
+
 def test_too_few_bands_are_refused_in_one_sentence(viewer, panel, qtbot):
     viewer.add_image(np.ones((4, 6, 5), np.float32), name="few")
     settle(panel, qtbot)

@@ -173,8 +173,9 @@ class CompareWidget(QWidget):
         self.lay_button.setVisible(apart)
         if apart:
             self.reason.show_info(
-                "The two do not lie over each other in the viewer. They are compared pixel by "
-                "pixel; Spectra and the grid view show places."
+                "The two do not lie over each other in the viewer. The figures are right, taken "
+                "pixel by pixel; but Spectra and the grid view go by place, and show different "
+                "parts of the two."
             )
         elif reason is None:
             self.reason.clear()

@@ -217,6 +217,8 @@ class ModelPanel(QWidget):
             return
         if "torch" not in sys.modules:
             self.obstacle.show_info("Loading the model for the first time…")
+        elif self._obstacle:  # it was said of something else, and may be true no more
+            self.obstacle.show_info("Looking at what is chosen…")
         # The first check loads torch, so it has a thread of its own.
         check = self._check = Job(question, parent=self)
         check.finished.connect(lambda verdict: self._on_checked(verdict, check))

@@ -51,6 +51,7 @@ def test_a_truth_that_lies_elsewhere_is_laid_over_at_a_click(pair, panel):
     prediction.translate = (*prediction.translate[:1], -0.375, -0.375)
     assert not panel.lay_button.isHidden()
     assert "do not lie over each other" in panel.reason.text()
+    assert "show different parts of the two" in panel.reason.text()
     assert panel.run_button.isEnabled()
     panel.lay_button.click()
     assert panel.lay_button.isHidden()
