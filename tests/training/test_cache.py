@@ -65,6 +65,7 @@ def test_images_come_back_as_they_were_decoded(settings, place):
     (notice,) = [e for e in said if isinstance(e, Notice)]
     assert str(place) in notice.text
     assert "in half precision, at most 0.0" in notice.text
+    assert " MB) are kept in " in notice.text
 
 
 def test_small_copies_are_means_and_single_pixels(tmp_path, place):
@@ -153,7 +154,7 @@ def test_a_full_disk_is_one_sentence_and_leaves_nothing(settings, place, monkeyp
     with monkeypatch.context() as patch:
         patch.setattr(entry.shutil, "disk_usage", lambda _: _Usage(10_000))
         with pytest.raises(
-            FileError, match=r"1e-05 GB free, and a decoded image needs .*data\.cache"
+            FileError, match=r"0.01 MB free, and a decoded image needs .*data\.cache"
         ):
             cache.build(found, settings)
     assert entries(place) == []

@@ -19,6 +19,7 @@ from napari_hsr.cube import Wavelengths
 from napari_hsr.errors import Cancelled, FileError
 from napari_hsr.training.entry import FOLDER_VARIABLE, CachedImage, CacheError, Entry, stamp_of
 from napari_hsr.training.events import Notice, Preparing, Report
+from napari_hsr.training.words import bytes_words
 
 if TYPE_CHECKING:
     from napari_hsr.training.findings import Findings
@@ -117,7 +118,7 @@ def build(
 
 def _words(images: list[CachedImage], place: Path) -> str:
     size = sum(i.cube.nbytes + (0 if i.rgb is None else i.rgb.nbytes) for i in images)
-    text = f"{len(images)} decoded images ({size / 1e9:.2g} GB) are kept in {place}"
+    text = f"{len(images)} decoded images ({bytes_words(size)}) are kept in {place}"
     halves = [i for i in images if i.cube.dtype == np.float16]
     if halves:
         worst = max(i.error / max(map(abs, i.value_range)) for i in halves)

@@ -29,6 +29,7 @@ from napari_hsr.photograph import Photograph, unit_float
 from napari_hsr.training import matching
 from napari_hsr.training.scenes import Scene
 from napari_hsr.training.survey import Facts, Survey, load, survey
+from napari_hsr.training.words import bytes_words
 
 #: Names another folder than the user's cache folder.
 FOLDER_VARIABLE = "NAPARI_HSR_CACHE"
@@ -368,7 +369,7 @@ def _check_room(place: Path, need: int) -> None:
     if free < need:
         raise CacheError(
             place,
-            f"the disk has {free / 1e9:.2g} GB free, and a decoded image needs {need / 1e9:.2g} GB; "
+            f"the disk has {bytes_words(free)} free, and a decoded image needs {bytes_words(need)}; "
             f"name a folder with more room in data.cache or {FOLDER_VARIABLE}",
         )
 

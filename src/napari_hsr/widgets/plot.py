@@ -67,6 +67,7 @@ class SpectrumPlot(QWidget):
         self._curves: list[PlotCurve] = []
         self._pool: list[CurveItems] = []
         self._limits: tuple[float, float, float, float] | None = None
+        self._least_span = 0.0
         self._free = True  # the limits follow the curves until the user zooms
         self._marker_unit = ""
         self._theme_of = None
@@ -166,6 +167,11 @@ class SpectrumPlot(QWidget):
         """Mark whole numbers alone along the x axis."""
         self.plot_item.getAxis("bottom").whole = True
 
+    def set_least_span(self, span: float) -> None:
+        """The height of the y axis is at least ``span``, in its unit."""
+        self._least_span = span
+        self._fit(keep=False)
+
     @property
     def labels(self) -> tuple[str, str]:
         """The names of the x and the y axis, with their units."""
@@ -235,7 +241,7 @@ class SpectrumPlot(QWidget):
         wanted = extent(self._curves)
         if wanted is None:
             return
-        limits = nice_limits(wanted, self._limits if keep else None)
+        limits = nice_limits(wanted, self._limits if keep else None, self._least_span)
         if limits != self._limits or not keep:
             self._limits = limits
             self.plot_item.getViewBox().setRange(

@@ -176,12 +176,14 @@ def extent(curves: Sequence[PlotCurve]) -> tuple[float, float, float, float] | N
 def nice_limits(
     wanted: tuple[float, float, float, float],
     now: tuple[float, float, float, float] | None,
+    least: float = 0.0,
 ) -> tuple[float, float, float, float]:
     """Axis limits around ``wanted``, with a margin; ``now`` is kept while it still fits.
 
     The y axis stays as it is as long as the curves lie inside it and fill at least half of it,
     so that it does not breathe with every move of the mouse. It starts at zero where the values
-    are positive and reach down to less than half of their maximum.
+    are positive and reach down to less than half of their maximum. It is at least ``least``
+    high, with the curves in its middle.
     """
     x0, x1, y0, y1 = wanted
     margin = 0.02 * (x1 - x0) or 1.0
@@ -191,6 +193,8 @@ def nice_limits(
     if y0 == y1:
         half = 0.05 * abs(y0) or 0.5
         y0, y1 = y0 - half, y1 + half
+    elif y0 and y1 - y0 < least:
+        y0, y1 = (y0 + y1 - least) / 2, (y0 + y1 + least) / 2
     margin = 0.06 * (y1 - y0)
     ys = (y0 - (margin if y0 else 0.0), y1 + margin)
     if (

@@ -25,6 +25,9 @@ CURVES = (
     ("psnr_db", "held-out PSNR (dB)", "#3fa7d6"),
     ("sam_deg", "held-out SAM (°)", "#59cd90"),
 )
+UNITS = {"psnr_db": " dB", "sam_deg": "°"}
+#: Height of the y axis at least, in dB and °: a change that nobody could tell is drawn as none.
+LEAST_SPAN = {"psnr_db": 0.1, "sam_deg": 0.1}
 
 
 class ProgressView(QWidget):
@@ -56,6 +59,7 @@ class ProgressView(QWidget):
             plot.view.setMaximumHeight(190)
             plot.set_labels("step", label)
             plot.set_whole_numbers()
+            plot.set_least_span(LEAST_SPAN.get(key, 0.0))
             plot.follow_theme(viewer)
             plot.view.setToolTip("Wheel and drag to zoom; double click to see all again")
             plot.legend.hide()
@@ -167,7 +171,7 @@ class ProgressView(QWidget):
         value = None if baseline is None else baseline.mean.get(key)
         if value is None:
             return []
-        name, flat = f"{baseline.name}: {value:.2f}", np.full(2, value)
+        name, flat = f"{baseline.name}: {value:.2f}{UNITS[key]}", np.full(2, value)
         return [PlotCurve(name, ends, flat, color=color, style="dot", fits=False)]
 
 

@@ -156,11 +156,22 @@ def test_curves_are_held_against_the_baseline_which_does_not_flatten_them(qtbot,
     )
     curves = view.plots["psnr_db"].curves
     assert [curve.name for curve in curves] == [
-        "", "before training", "bicubic, MATLAB's imresize: 30.00",
+        "", "before training", "bicubic, MATLAB's imresize: 30.00 dB",
     ]  # fmt: skip
     assert list(curves[2].y) == [30.0, 30.0]
     _, _, low, high = view.plots["psnr_db"].limits
     assert 37 < low < 38.01 < 38.19 < high < 39
+
+
+def test_a_change_that_nobody_could_tell_does_not_look_like_a_fall(qtbot, viewer):
+    view = ProgressView(viewer)
+    qtbot.addWidget(view)
+    for step, psnr, sam in ((0, 38.767, 3.184), (13, 38.764, 3.182)):
+        view.add([Measured(step, {"psnr_db": psnr, "sam_deg": sam}, {})])
+    for key, middle in (("psnr_db", 38.7655), ("sam_deg", 3.183)):
+        _, _, low, high = view.plots[key].limits
+        assert high - low >= 0.1
+        assert (low + high) / 2 == pytest.approx(middle)
 
 
 def test_steps_are_whole_numbers(qtbot, viewer):
