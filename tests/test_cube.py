@@ -176,3 +176,21 @@ def test_errors_are_sentences():
     assert str(error) == "folder/x.mat: a cube was expected, found text."
     assert isinstance(error, HSRError)
     assert isinstance(error, ValueError)
+
+
+def test_a_notebook_shows_what_it_is_and_not_its_values():
+    cube = Cube(np.zeros((31, 4, 6)), range(400, 701, 10), units="reflectance", name="scan")
+    said = "31 bands, 400–700 nm, every 10 nm, 4 × 6 pixels, reflectance"
+    assert repr(cube) == f"<Cube 'scan': {said}>"
+    assert repr(Cube(np.zeros((3, 4, 6)))) == "<Cube 'cube': 3 bands, 4 × 6 pixels>"
+    photograph = Photograph(np.zeros((4, 6, 3), np.uint8))
+    assert repr(photograph) == "<Photograph 'photograph': 4 × 6 pixels, uint8, srgb>"
+
+
+def test_what_is_made_coarse_and_finer_again_lies_where_it_was():
+    cube = Cube(np.zeros((5, 8, 12)))
+    coarse = cube.over_same_area(np.zeros((5, 2, 3)))
+    assert (coarse.place.pixel, coarse.place.origin) == ((4, 4), (1.5, 1.5))
+    again = coarse.over_same_area(np.zeros((5, 8, 12)))
+    assert (again.place.pixel, again.place.origin) == ((1, 1), (0, 0))
+    assert cube.over_same_area(np.ones((5, 8, 12))).place is None

@@ -111,7 +111,7 @@ class Wavelengths:
         return cls(DEFAULT_WAVELENGTHS_NM, assumed=True)
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class Cube:
     """A spectral image.
 
@@ -174,6 +174,11 @@ class Cube:
                 f"{len(self.wavelengths)} wavelengths do not fit {self.data.shape[0]} bands."
             )
 
+    def __repr__(self) -> str:
+        known = f"{self.bands} bands" if self.wavelengths is None else self.wavelengths.describe()
+        units = f", {self.units}" if self.units else ""
+        return f"<Cube {self.name!r}: {known}, {self.shape[1]} × {self.shape[2]} pixels{units}>"
+
     @property
     def shape(self) -> tuple[int, int, int]:
         """(bands, height, width)."""
@@ -223,15 +228,10 @@ class Cube:
         return replace(self, **changes)
 
     def over_same_area(self, data: Any, **changes: Any) -> Cube:
-        """A copy with more or fewer pixels over the same area: its place follows.
-
-        Coarse pixels of a cube without a place get none: what is made from them lies on them.
-        """
+        """A copy with more or fewer pixels over the same area: its place follows."""
         old, new = self.shape[1:], tuple(int(n) for n in data.shape[1:])
         metadata = resized_metadata(changes.pop("metadata", self.metadata), old, new)
-        place = self.place
-        if place is not None or max(new) > max(old):
-            place = (place or Place()).resized(old, new)
+        place = self.place if old == new else (self.place or Place()).resized(old, new)
         return self.replace(data=data, metadata=metadata, place=place, **changes)
 
     def with_wavelengths(self, nm: Iterable[float], assumed: bool = False) -> Cube:

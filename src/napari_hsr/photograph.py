@@ -20,7 +20,7 @@ XYZ_D65 = "xyz-d65"
 CAMERA = "camera:"
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class Photograph:
     """A colour image with its encoding stated.
 
@@ -65,6 +65,10 @@ class Photograph:
             raise InputError(
                 f"A photograph holds 8-bit, 16-bit or floating-point values, not {self.data.dtype}."
             )
+
+    def __repr__(self) -> str:
+        size = f"{self.height} × {self.width} pixels, {self.data.dtype}"
+        return f"<Photograph {self.name!r}: {size}, {self.encoding or 'encoding unknown'}>"
 
     @property
     def height(self) -> int:
