@@ -63,9 +63,16 @@ def test_images_come_back_as_they_were_decoded(settings, place):
     assert images.train[0].cube.dtype == np.float16
     assert images.train[0].cube.transpose(1, 2, 0).flags.c_contiguous
     (notice,) = [e for e in said if isinstance(e, Notice)]
-    assert str(place) in notice.text
+    assert cache._from_home(place) in notice.text
     assert "in half precision, at most 0.0" in notice.text
     assert " MB) are kept in " in notice.text
+
+
+def test_a_folder_below_the_users_own_is_named_from_there(tmp_path, monkeypatch):
+    for variable in ("HOME", "USERPROFILE"):
+        monkeypatch.setenv(variable, str(tmp_path))
+    assert cache._from_home(tmp_path / "a" / "b") == "~/a/b"
+    assert cache._from_home(tmp_path.parent / "c") == str(tmp_path.parent / "c")
 
 
 def test_small_copies_are_means_and_single_pixels(tmp_path, place):

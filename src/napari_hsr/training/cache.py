@@ -116,9 +116,15 @@ def build(
     return Images(images[:number], images[number:], findings.wavelengths, place)
 
 
+def _from_home(place: Path) -> str:
+    """A path as people write it: ``~/.cache/…``."""
+    home = Path(os.path.expanduser("~"))  # as it stands where there is no home
+    return f"~/{place.relative_to(home).as_posix()}" if place.is_relative_to(home) else str(place)
+
+
 def _words(images: list[CachedImage], place: Path) -> str:
     size = sum(i.cube.nbytes + (0 if i.rgb is None else i.rgb.nbytes) for i in images)
-    text = f"{len(images)} decoded images ({bytes_words(size)}) are kept in {place}"
+    text = f"{len(images)} decoded images ({bytes_words(size)}) are kept in {_from_home(place)}"
     halves = [i for i in images if i.cube.dtype == np.float16]
     if halves:
         worst = max(i.error / max(map(abs, i.value_range)) for i in halves)
