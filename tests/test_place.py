@@ -66,7 +66,8 @@ def test_a_cube_made_finer_and_coarser_keeps_its_ground():
     assert degrade(fine, 4).place == Place()
     assert degrade(fine, 2).place == Place((0.5, 0.5), (-0.25, -0.25))
     assert upsample(fine, 2).place == Place((0.125, 0.125), (-0.4375, -0.4375))
-    assert degrade(cube, 4).place is None  # what is made from it lies on it
+    assert degrade(cube, 4).place == Place((4, 4), (1.5, 1.5))
+    assert upsample(degrade(cube, 4), 4).place == Place()  # as the cube itself
     assert fine.replace(name="x").place == fine.place
     assert fine.summary()["place"] == {"pixel": [0.25, 0.25], "origin": [-0.375, -0.375]}
 
