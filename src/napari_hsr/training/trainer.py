@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import logging
 import signal
 import threading
@@ -97,7 +98,24 @@ def make(
 def _strategy(place: Place, network: torch.nn.Module) -> Any:
     if place.world == 1:
         return "auto"
+    leave_at_exit()
     return DDPStrategy(timeout=PATIENCE, find_unused_parameters=_has_idle(network))
+
+
+def leave_at_exit() -> None:
+    """Let this process leave the others in order when it ends.
+
+    The threads of a group that still stands when Python's own are gone abort the process, and
+    torchrun then ends all others, in the midst of writing the model. Lightning does the like for
+    NCCL alone.
+    """
+    atexit.unregister(_leave)  # once, however many trainings there are
+    atexit.register(_leave)
+
+
+def _leave() -> None:
+    if torch.distributed.is_available() and torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
 
 
 def _has_idle(network: torch.nn.Module) -> bool:
