@@ -12,6 +12,7 @@ import struct
 import zipfile
 import zlib
 
+import h5py
 import numpy as np
 import pytest
 
@@ -19,17 +20,10 @@ from napari_hsr.cube import Cube
 from napari_hsr.errors import FileError
 from napari_hsr.io import WRITE_SUFFIXES, lazy, read, write
 
+from .refusals import refused
+
 #: 1e12 pixels and more in each band.
 HUGE = (31, 10**6, 10**6)
-
-
-def refused(path) -> str:
-    with pytest.raises(FileError) as fault:
-        read(path)
-    text = str(fault.value)
-    assert path.name in text
-    assert "\n" not in text
-    return text
 
 
 def head(shape, order=False) -> bytes:
@@ -64,20 +58,16 @@ class TestNumPy:
 
 
 class TestHDF5:
-    @pytest.fixture
-    def h5py(self):
-        return pytest.importorskip("h5py")
-
     @pytest.mark.parametrize("shape", [HUGE, (1, *HUGE), (5, 6, 7)])
     @pytest.mark.parametrize("chunked", [True, False])
     @pytest.mark.parametrize("suffix", [".h5", ".mat"])
-    def test_what_was_never_written(self, tmp_path, h5py, shape, chunked, suffix):
+    def test_what_was_never_written(self, tmp_path, shape, chunked, suffix):
         path = tmp_path / f"a{suffix}"
         with h5py.File(path, "w") as file:
             file.create_dataset("cube", shape, "f4", chunks=(1,) * len(shape) if chunked else None)
         assert "no values were ever written" in refused(path)
 
-    def test_a_part_that_was_never_written_is_told(self, tmp_path, h5py):
+    def test_a_part_that_was_never_written_is_told(self, tmp_path):
         path = tmp_path / "a.h5"
         with h5py.File(path, "w") as file:
             cube = file.create_dataset("cube", (5, 6, 7), "f4", chunks=(1, 6, 7), fillvalue=-1)
@@ -88,7 +78,7 @@ class TestHDF5:
         )
         assert set(np.unique(found.data)) == {-1, 0.5}
 
-    def test_a_virtual_cube_whose_parts_are_gone(self, tmp_path, h5py):
+    def test_a_virtual_cube_whose_parts_are_gone(self, tmp_path):
         path, part = tmp_path / "a.h5", tmp_path / "part.h5"
         with h5py.File(part, "w") as file:
             file["x"] = np.ones((5, 6, 7), np.float32)
@@ -101,7 +91,7 @@ class TestHDF5:
         assert "cube points to part.h5, which is not there" in refused(path)
 
     @pytest.mark.parametrize("suffix", [".h5", ".npz"])
-    def test_complex_numbers_are_named(self, tmp_path, h5py, suffix):
+    def test_complex_numbers_are_named(self, tmp_path, suffix):
         path, values = tmp_path / f"a{suffix}", np.ones((5, 6, 7), np.complex64)
         if suffix == ".npz":
             np.savez(path, cube=values)
