@@ -1,7 +1,7 @@
 # `make demo` and `make test` set up everything they need; a second run sets up nothing.
 VENV := .venv
 READY := $(VENV)/.installed
-# make test ARGS="-k cube" runs a part of the tests.
+# make test ARGS="-k cube" runs a part of the tests; ARGS="-n 0 --pdb" runs them in one process.
 ARGS ?=
 
 .PHONY: help demo test lint screenshots clean
@@ -20,7 +20,7 @@ demo: $(READY)
 	$(VENV)/bin/napari-hsr demo --output demo
 
 test: $(READY)
-	$(VENV)/bin/python -m pytest $(ARGS)
+	$(VENV)/bin/python -m pytest -n auto --dist worksteal $(ARGS)
 
 lint: $(READY)
 	$(VENV)/bin/ruff check

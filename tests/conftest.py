@@ -18,11 +18,24 @@ if TYPE_CHECKING:
     import numpy as np
 
 # Before NumPy or torch are imported: many small operations gain nothing from threads,
-# and test runs on shared machines lose a lot to them.
+# and every core already has a worker of its own.
 for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ.setdefault(_variable, "2" if (os.cpu_count() or 1) > 2 else "1")
+    os.environ.setdefault(_variable, "1")
+
+#: What a worker needs: half a gibibyte at most times, three for the largest network alone.
+_WORKER_BYTES = 2 * 2**30
 
 CHECKOUT = Path(__file__).resolve().parents[1]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """As many workers as this process has cores, and as fit into the memory."""
+    import psutil
+
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    fitting = psutil.virtual_memory().available // _WORKER_BYTES
+    return int(os.environ.get("PYTEST_XDIST_AUTO_NUM_WORKERS") or max(1, min(cores or 1, fitting)))
 
 
 def _shared_folder() -> Path:
