@@ -4,12 +4,15 @@ READY := $(VENV)/.installed
 # make test ARGS="-k cube" runs a part of the tests; ARGS="-n 0 --pdb" runs them in one process.
 ARGS ?=
 
-.PHONY: help demo test lint screenshots clean
+.PHONY: help demo test lint types dead-code coverage screenshots clean
 
 help:
 	@echo "make demo         reconstruct, compare and look: files go to demo/"
 	@echo "make test         run the tests; ARGS=\"-k cube\" runs some of them"
 	@echo "make lint         check style and formatting"
+	@echo "make types        check types: strictly in the core, as far as they go elsewhere"
+	@echo "make dead-code    list what nothing uses"
+	@echo "make coverage     run the tests and report which lines they reach"
 	@echo "make screenshots  make the pictures of the documentation again"
 	@echo "make clean        remove what these made, except $(VENV)"
 
@@ -26,10 +29,20 @@ lint: $(READY)
 	$(VENV)/bin/ruff check
 	$(VENV)/bin/ruff format --check
 
+types: $(READY)
+	$(VENV)/bin/mypy
+
+dead-code: $(READY)
+	$(VENV)/bin/vulture
+
+coverage: $(READY)
+	$(VENV)/bin/coverage run -m pytest $(ARGS)
+	$(VENV)/bin/coverage report
+
 # Pictures are taken on a display of known size, whatever the desk they are made at.
 screenshots: $(READY)
 	$(VENV)/bin/python -m napari_hsr.cli.display $(VENV)/bin/python docs/make_screenshots.py
 
 clean:
-	rm -rf demo build dist .pytest_cache .ruff_cache
+	rm -rf demo build dist .coverage .mypy_cache .pytest_cache .ruff_cache
 	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from pytestqt.qtbot import QtBot
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 #: What has not happened after so many seconds never will. A test that passes waits for no more
 #: than it must, so that this costs nothing; on a busy machine a moment may take half a minute.

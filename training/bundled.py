@@ -17,6 +17,7 @@ from __future__ import annotations
 import argparse
 import threading
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from safetensors.torch import load_file
 
@@ -25,8 +26,10 @@ from napari_hsr import inference
 from napari_hsr.cli.train_words import Speaker
 from napari_hsr.models.checkpoint import read_card, save_model
 from napari_hsr.training import fit
-from napari_hsr.training.recipe import Recipe
 from napari_hsr.training.recipe_file import read_recipe
+
+if TYPE_CHECKING:
+    from napari_hsr.training.recipe import Recipe
 
 HERE = Path(__file__).parent
 BUNDLED = Path(napari_hsr.__file__).parent / "models" / "bundled"

@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import threading
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -23,10 +24,12 @@ from napari_hsr.cameras import matrix
 from napari_hsr.cli.train_words import Speaker
 from napari_hsr.models.architectures import root_polynomial
 from napari_hsr.models.card import ModelCard
-from napari_hsr.models.descriptor import Model
 from napari_hsr.training import closed_form, fit, measure
-from napari_hsr.training.cache import Images
-from napari_hsr.training.recipe import Recipe
+
+if TYPE_CHECKING:
+    from napari_hsr.models.descriptor import Model
+    from napari_hsr.training.cache import Images
+    from napari_hsr.training.recipe import Recipe
 
 #: How their weights are drawn. DRCR-Net's own way lets nothing through that bfloat16 resolves.
 OTHERS = {"hscnn_plus": "default", "drcr": "identity"}

@@ -9,8 +9,8 @@ The scenes of ``CAVE/val``, each made coarse by MATLAB's bicubic and finer again
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from napari_hsr import Cube, super_resolve
 from napari_hsr.metrics import evaluate
@@ -18,6 +18,9 @@ from napari_hsr.resample import BASELINES, degrade, modcrop
 from napari_hsr.training.recipe import DataSettings
 from napari_hsr.training.scenes import find
 from napari_hsr.training.survey import load
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 PROTOCOL = "dualsr"
 COLUMNS = {"psnr": ("PSNR dB", 2), "ssim": ("SSIM", 4), "sam": ("SAM °", 3)}

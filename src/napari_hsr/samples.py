@@ -179,8 +179,11 @@ def _reflectances(nm: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def _layout(height: int, width: int, names: list[str]) -> tuple[_Box, list[_Box], _Box]:
-    """Holder, patches and the black-to-white blend: the ColorChecker upright on the left, six
-    rows of four, the blend below it, and the other samples in eleven rows of nine on the right."""
+    """Holder, patches and the black-to-white blend.
+
+    The ColorChecker stands upright on the left, six rows of four, with the blend below it; the
+    other samples are on the right, in eleven rows of nine.
+    """
     margin = max(4, round(0.04 * min(height, width)))
     holder = _Box("holder", margin, height - margin, margin, width - margin)
     pad = max(3, round(0.03 * min(height, width)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -11,6 +11,9 @@ from napari_hsr.cli import main
 from napari_hsr.cube import Cube
 from napari_hsr.io import write
 from napari_hsr.photograph import Photograph
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,6 +11,9 @@ from napari_hsr.colour import rendering_matrix, srgb_encode
 from napari_hsr.cube import Cube, Wavelengths
 from napari_hsr.photograph import Photograph
 from napari_hsr.training.recipe import Recipe
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 GRID = Wavelengths(range(400, 701, 10))
 CAMERA = {"cameras": ["cie-1931"]}

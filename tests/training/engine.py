@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import threading
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
 from napari_hsr.models.card import ModelCard
-from napari_hsr.models.descriptor import Model
 from napari_hsr.models.registry import from_state_dict
 from napari_hsr.training.batches import Batch
-from napari_hsr.training.events import Event
 from napari_hsr.training.gradient import Fitted, fit
 from napari_hsr.training.recipe import Recipe
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from napari_hsr.models.descriptor import Model
+    from napari_hsr.training.events import Event
 
 BANDS = 8
 #: Spectra that the batches are mixtures of, and what they look like.

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from napari_hsr.cube import Wavelengths
 from napari_hsr.training.recipe import Recipe
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 GRID = Wavelengths(range(400, 701, 10))
 

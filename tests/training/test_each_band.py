@@ -107,8 +107,11 @@ def by_hand(steps, clip=0.0, intended=False):
 
 
 def felt(weights, intended):
-    """Without what a batch norm takes away again, for its gradient is rounding alone, which Adam
-    makes steps of: the biases and the sizes of kernels before it, which its figures follow."""
+    """The weights without what a batch norm takes away again.
+
+    The gradient of the biases and the sizes of kernels before it is rounding alone, which Adam
+    makes steps of, and its running figures follow them.
+    """
     no = () if intended else (".0.bias", ".3.bias", "weight_g", "running_mean", "running_var")
     return {k: v for k, v in weights.items() if ".body." not in k or not k.endswith(no)}
 

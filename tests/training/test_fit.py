@@ -10,8 +10,8 @@ import sys
 import threading
 import time
 from dataclasses import replace
-from pathlib import Path
 from types import SimpleNamespace
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -38,6 +38,9 @@ from napari_hsr.training.recipe_file import read_recipe, write_recipe
 
 from ..patience import PATIENCE
 from . import data_files, engine
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 SMALL = {"architecture": "edsr", "settings": {"width": 8, "blocks": 1}}
 

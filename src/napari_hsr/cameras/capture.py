@@ -6,23 +6,25 @@ Exposure and photoelectrons are drawn evenly in their logarithm, all others even
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_hsr.cameras.capture_settings import CaptureSettings
 from napari_hsr.cameras.draws import consistent, mean_brightness, number
 from napari_hsr.cameras.lights import BLACKBODY, KELVIN, Light, draw_light, known_light
 from napari_hsr.cameras.picture import Capture
 from napari_hsr.cameras.pool import camera_pool
 from napari_hsr.cameras.presets import draw_preset
 from napari_hsr.cameras.response import Response, mixture, remembered_response, response
-from napari_hsr.cameras.sensitivities import Camera
 from napari_hsr.cameras.simulate import NORMALISATIONS
 from napari_hsr.colour.render import row_blocks
 from napari_hsr.cube import Cube, jsonable
 from napari_hsr.errors import InputError
 from napari_hsr.photograph import CAMERA, LINEAR_SRGB, SRGB, Photograph
+
+if TYPE_CHECKING:
+    from napari_hsr.cameras.capture_settings import CaptureSettings
+    from napari_hsr.cameras.sensitivities import Camera
 
 __all__ = ["Capture", "check", "draw", "photograph", "thumbnail"]
 

@@ -8,16 +8,18 @@ curve, rounding and JPEG follow, and make of the noise what they make of it in a
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from napari_hsr.cameras.mosaic import demosaic, mosaic
-from napari_hsr.cameras.response import Response
 from napari_hsr.colour.render import project
 from napari_hsr.colour.transfer import srgb_encode
 from napari_hsr.errors import InputError
 from napari_hsr.photograph import SRGB
+
+if TYPE_CHECKING:
+    from napari_hsr.cameras.response import Response
 
 _ROUNDING = 1e-6  # beyond 0..1 by less than this is not clipping
 

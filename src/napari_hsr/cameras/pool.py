@@ -49,7 +49,7 @@ def _stamp(text: str) -> tuple[int, int] | None:
 
 
 @lru_cache(maxsize=32)
-def _pool(cameras: tuple[str, ...], leave_out: tuple[str, ...], stamps: tuple) -> tuple:
+def _pool(cameras: tuple[str, ...], leave_out: tuple[str, ...], _stamps: tuple) -> tuple:
     found: dict[str, Camera] = {}
     for text in cameras:
         table = _TABLE.fullmatch(text.strip())

@@ -7,15 +7,19 @@ secret: the user may name what is known of them, else a stand-in is used and sai
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
-from napari_hsr.cameras.capture_settings import CaptureSettings
 from napari_hsr.cameras.draws import mean_brightness, number
 from napari_hsr.cameras.picture import Capture
 from napari_hsr.cameras.response import Response
 from napari_hsr.cameras.sensitivities import MEASURED, Camera, get_camera
 from napari_hsr.cameras.simulate import matrix
 from napari_hsr.photograph import CAMERA
+
+if TYPE_CHECKING:
+    from napari_hsr.cameras.capture_settings import CaptureSettings
 
 #: 2020, real world: photoelectrons that the mean of green is exposed to, and the standard
 #: deviation of the noise in the dark, in photoelectrons.
@@ -47,7 +51,7 @@ def draw_preset(
     return pipeline(settings, nm, rng, thumbnail)
 
 
-def _clean_2020(settings, nm, rng, thumbnail) -> Capture:
+def _clean_2020(settings, nm, _rng, _thumbnail) -> Capture:
     """Cube times CIE 1964, curves of sum 255, cut off to 8 bits; no light, no noise."""
     camera = get_camera(settings.sensitivities or "cie-1964")
     return Capture(

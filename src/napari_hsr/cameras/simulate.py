@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -15,9 +15,11 @@ from napari_hsr.colour.standard import (
     illuminant_values,
     sample,
 )
-from napari_hsr.cube import Cube
 from napari_hsr.errors import InputError
 from napari_hsr.photograph import LINEAR_SRGB, SRGB, XYZ_D65, Photograph
+
+if TYPE_CHECKING:
+    from napari_hsr.cube import Cube
 
 Normalise = Literal["sum", "white"] | None
 

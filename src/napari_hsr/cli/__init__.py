@@ -11,12 +11,15 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from napari_hsr import __version__
 from napari_hsr.cli import demo, evaluate, info, models, predict, render, super_resolve, train
 from napari_hsr.cli.output import explain
 from napari_hsr.errors import Cancelled
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 COMMANDS = {
     "demo": demo,

@@ -7,7 +7,6 @@ screenshot.png. On a display the viewer stays open; without one it runs under Xv
 
 from __future__ import annotations
 
-import argparse
 import logging
 import sys
 from dataclasses import dataclass, fields
@@ -20,6 +19,7 @@ from napari_hsr.cli.output import note
 from napari_hsr.errors import FileError
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Callable
 
     from napari_hsr.cube import Cube
@@ -81,7 +81,7 @@ def _run_under_xvfb(args: argparse.Namespace) -> int:
     return run_under_xvfb([*command, "--output", args.output, *debug])
 
 
-def run_demo(output: Path, say: Callable[[str], object] = lambda text: None) -> DemoFiles:
+def run_demo(output: Path, say: Callable[[str], object] = lambda _text: None) -> DemoFiles:
     """Do the main job without a viewer.
 
     Parameters

@@ -14,8 +14,11 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 SIZE = "1600x1200x24"
 
@@ -117,7 +120,7 @@ def _sigterm_unwinds() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.signal(signal.SIGTERM, lambda signum, frame: sys.exit(143))
+    before = signal.signal(signal.SIGTERM, lambda _signum, _frame: sys.exit(143))
     try:
         yield
     finally:

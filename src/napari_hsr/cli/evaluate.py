@@ -5,9 +5,12 @@ Both are read as any cube is. Their sizes must be equal and their wavelengths mu
 
 from __future__ import annotations
 
-import argparse
+from typing import TYPE_CHECKING
 
 from napari_hsr.cli.output import note, print_json
+
+if TYPE_CHECKING:
+    import argparse
 
 HELP = "compare a cube with its ground truth"
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import glob
 import os
 import re
-from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +12,8 @@ from napari_hsr.cli.output import note
 from napari_hsr.errors import FileError, InputError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
     from napari_hsr.cube import Cube
 
 #: What a folder is searched for.

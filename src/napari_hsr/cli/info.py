@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from napari_hsr.cli.output import note, print_json, print_pairs
+
+if TYPE_CHECKING:
+    import argparse
 
 HELP = "say what a file or scene folder holds"
 

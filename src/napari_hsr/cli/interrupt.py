@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 @contextmanager
@@ -20,7 +23,7 @@ def cancel_on_interrupt() -> Iterator[threading.Event]:
         return
     before = signal.getsignal(signal.SIGINT)
 
-    def ask_to_end(signum, frame) -> None:
+    def ask_to_end(_signum, _frame) -> None:
         cancel.set()
         signal.signal(signal.SIGINT, before)
 

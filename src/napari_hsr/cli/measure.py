@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 from typing import TYPE_CHECKING, Any
 
 from napari_hsr.cli.output import note, print_json
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Iterator
 
     from napari_hsr.inference import Measurement

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import sys
 import warnings
-from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from napari_hsr.errors import HSRError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
 
 
 def explain(error: BaseException) -> str:

@@ -9,12 +9,9 @@ overwritten. Ctrl-C ends the batch and leaves nothing half-written.
 
 from __future__ import annotations
 
-import argparse
 import sys
-import threading
 import time
 import traceback
-from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +19,10 @@ from typing import TYPE_CHECKING, Any
 from napari_hsr.cli.output import explain, note, warnings_as_notes
 
 if TYPE_CHECKING:
+    import argparse
+    import threading
+    from collections.abc import Iterator
+
     from napari_hsr.events import Progress
 
 HELP = "reconstruct spectral cubes from photographs"
@@ -128,7 +129,7 @@ def choose_outputs(args: argparse.Namespace, inputs: list[Path], what: str = "ph
             args.usage_error(f"{out} is one file, but there are {len(inputs)} {what}")
         if args.format and suffix != out.suffix.lower():
             args.usage_error(f"{out} and --format {args.format} contradict each other")
-        return lambda model_name: [out]
+        return lambda _model_name: [out]
     if out.exists() and not out.is_dir():
         args.usage_error(f"{out} is a file that is not a cube; name a folder or a {known} file")
     if len(inputs) == 1 and out.suffix and not out.is_dir() and not args.output.endswith("/"):

@@ -7,10 +7,13 @@ predict as --input-encoding if it is not srgb.
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from napari_hsr.cli.output import note
+
+if TYPE_CHECKING:
+    import argparse
 
 HELP = "make a photograph of a cube"
 EYE = "cie-1931"

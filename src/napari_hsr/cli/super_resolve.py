@@ -13,14 +13,16 @@ overwritten. Ctrl-C ends the batch and leaves nothing half-written.
 
 from __future__ import annotations
 
-import argparse
 import sys
-import threading
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from napari_hsr.cli.output import note
 from napari_hsr.cli.predict import DEFAULT_FORMAT, Batch, advance, choose_outputs, tile_size
+
+if TYPE_CHECKING:
+    import argparse
+    import threading
+    from pathlib import Path
 
 HELP = "make the pixels of spectral cubes finer"
 

@@ -142,7 +142,7 @@ def _train(args: argparse.Namespace) -> int:
 
     recipe, output = _resumed(args) if args.resume else _begun(args)
     helper = _is_helper()  # another process of the same training tells and writes everything
-    report = (lambda event: None) if helper else _Reporter(args.json)
+    report = (lambda _event: None) if helper else _Reporter(args.json)
     if not helper:
         os.environ[_FOLDER_VARIABLE] = str(output)
         _register(output, report)

@@ -6,9 +6,12 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
 
 #: How often the folder is looked at, in seconds.
 LOOK_SECONDS = 0.3
@@ -37,7 +40,7 @@ def asked_to_stop(folder: Path | None) -> Iterator[threading.Event]:
         for number in (signal.SIGINT, signal.SIGTERM):
             before[number] = signal.getsignal(number)
 
-        def ask(signum, frame) -> None:
+        def ask(_signum, _frame) -> None:
             stop.set()
             for number, handler in before.items():
                 signal.signal(number, handler)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,8 +15,12 @@ from napari_hsr.colour.standard import (
     observer_values,
 )
 from napari_hsr.colour.transfer import WHITE_D65, XYZ_TO_LINEAR_SRGB
-from napari_hsr.cube import Wavelengths
 from napari_hsr.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from napari_hsr.cube import Wavelengths
 
 #: Where observers see: bands outside weigh next to nothing.
 VISIBLE_NM = (380.0, 780.0)

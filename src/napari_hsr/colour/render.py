@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,8 +15,12 @@ from napari_hsr.colour.matrix import (
 )
 from napari_hsr.colour.standard import illuminant_name, observer_name
 from napari_hsr.colour.transfer import srgb_encode
-from napari_hsr.cube import Cube
 from napari_hsr.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from napari_hsr.cube import Cube
 
 _BLOCK_VALUES = 2**22  # 16 MB of float32 at a time
 _WHITE_PERCENTILE = 99.5

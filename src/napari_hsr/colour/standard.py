@@ -6,11 +6,14 @@ import re
 import sys
 import warnings
 from functools import lru_cache
-from types import ModuleType
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from napari_hsr.errors import InputError
+
+if TYPE_CHECKING:
+    from types import ModuleType
 
 #: Short names of the observers offered, and what colour-science calls them.
 OBSERVERS: dict[str, str] = {

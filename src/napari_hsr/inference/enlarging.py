@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -26,6 +25,7 @@ from napari_hsr.resample.resize import Way, empty_fine, read_coarse, up_part
 
 if TYPE_CHECKING:
     import threading
+    from collections.abc import Iterator
 
     import torch
 

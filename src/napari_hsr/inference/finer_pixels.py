@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +19,7 @@ from napari_hsr.resample.kinds import Kind
 
 if TYPE_CHECKING:
     import threading
+    from collections.abc import Iterator
 
     from napari_hsr.models.card import ModelCard
     from napari_hsr.models.descriptor import Model

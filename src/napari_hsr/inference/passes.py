@@ -6,13 +6,14 @@ passes, so that work can be reported and cancelled there, and the result at the 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from itertools import product
 from typing import TYPE_CHECKING, NamedTuple
 
 from napari_hsr.errors import InputError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from torch import Tensor
 
     from napari_hsr.models.descriptor import Model

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
-from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,6 +19,8 @@ from napari_hsr.photograph import LINEAR_SRGB, Photograph
 
 if TYPE_CHECKING:
     import threading
+    from collections.abc import Callable, Iterator
+    from os import PathLike
 
     import torch
 

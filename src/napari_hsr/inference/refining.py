@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from os import PathLike
 from typing import TYPE_CHECKING
 
 from napari_hsr.errors import InputError
@@ -10,6 +9,8 @@ from napari_hsr.inference import finer_pixels
 from napari_hsr.resample import Kind
 
 if TYPE_CHECKING:
+    from os import PathLike
+
     from napari_hsr.models.card import ModelCard
     from napari_hsr.models.descriptor import Model
 

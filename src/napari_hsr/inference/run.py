@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,15 +21,17 @@ from napari_hsr.inference.source import TileSource, as_photograph
 from napari_hsr.inference.work import Work, give_back, ran_out
 from napari_hsr.models.card import ILL_POSED
 from napari_hsr.models.library import DEFAULT, load_model
-from napari_hsr.photograph import Photograph
-from napari_hsr.provenance import Provenance
 
 if TYPE_CHECKING:
     import threading
+    from collections.abc import Callable, Iterator
+    from os import PathLike
 
     import torch
 
     from napari_hsr.models.descriptor import Model
+    from napari_hsr.photograph import Photograph
+    from napari_hsr.provenance import Provenance
 
 
 @dataclass(frozen=True)

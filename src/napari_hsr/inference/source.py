@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
@@ -12,11 +11,13 @@ from napari_hsr import colour
 from napari_hsr.cube import Cube
 from napari_hsr.errors import Cancelled, HSRError, InputError
 from napari_hsr.models.card import RECONSTRUCTION
-from napari_hsr.models.descriptor import Model
 from napari_hsr.photograph import Photograph
 
 if TYPE_CHECKING:
     import threading
+    from collections.abc import Iterator
+
+    from napari_hsr.models.descriptor import Model
 
 #: Integers this near to full scale count as saturated: the camera measured "at least this".
 SATURATED = 0.999

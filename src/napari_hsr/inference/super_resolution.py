@@ -7,14 +7,11 @@ for photographs.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, replace
-from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_hsr.cube import Cube
 from napari_hsr.events import Progress
 from napari_hsr.inference import devices, finer_pixels, refining
 from napari_hsr.inference.enlarging import Made, compute, interpolate
@@ -31,9 +28,12 @@ from napari_hsr.resample import (
 
 if TYPE_CHECKING:
     import threading
+    from collections.abc import Callable, Generator, Iterator
+    from os import PathLike
 
     import torch
 
+    from napari_hsr.cube import Cube
     from napari_hsr.models.descriptor import Model
 
 #: Steps of the progress, and which of them the second result, the whole one and FineSR begin at,

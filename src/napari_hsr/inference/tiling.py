@@ -10,10 +10,11 @@ import numpy as np
 
 from napari_hsr.errors import InputError
 from napari_hsr.inference.sides import automatic
-from napari_hsr.models.descriptor import Model
 
 if TYPE_CHECKING:
     import torch
+
+    from napari_hsr.models.descriptor import Model
 
 
 @dataclass(frozen=True)

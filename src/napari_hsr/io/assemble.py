@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,8 +13,13 @@ from napari_hsr.io import lazy
 from napari_hsr.io import wavelengths as wl
 from napari_hsr.io.axes import band_axis
 from napari_hsr.io.faults import translated
-from napari_hsr.io.record import Record
 from napari_hsr.provenance import Provenance
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from napari_hsr.io.record import Record
 
 #: In a memory map of up to this size values that are NaN or infinite are counted on opening.
 COUNTED_ON_DISK_BYTES = 64 * 2**20

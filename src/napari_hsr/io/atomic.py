@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from napari_hsr.io.faults import translated
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 def beside(path: Path, ending: str) -> Path:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from napari_hsr.errors import FileError
 from napari_hsr.io import READ_SUFFIXES
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 #: Suffixes that an ENVI binary commonly has; such a file counts only with its header.
 ENVI_BINARY_SUFFIXES = (

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_hsr.cube import Cube
 from napari_hsr.errors import FileError
 from napari_hsr.io import assemble, detect, envi_header, record
 from napari_hsr.io.faults import translated
+
+if TYPE_CHECKING:
+    from napari_hsr.cube import Cube
 
 #: The header item that carries our record.
 ITEM = "napari-hsr"

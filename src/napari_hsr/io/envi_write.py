@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_hsr.cube import Cube
 from napari_hsr.errors import FileError
 from napari_hsr.io import detect, envi_header, record
 from napari_hsr.io.atomic import replacing_both
 from napari_hsr.io.envi import ITEM
-from napari_hsr.place import Place
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from napari_hsr.cube import Cube
+    from napari_hsr.place import Place
 
 #: Metadata that other ENVI software understands and that stay true of the written cube.
 _PASSED_ON = (
@@ -69,8 +72,11 @@ def _binary_for(header: Path) -> Path:
 
 
 def _header(cube: Cube) -> str:
-    """The text of the header; what no reader can do without stands last, so that a header
-    cut short is refused and not taken for one without wavelengths or provenance."""
+    """The text of the header.
+
+    What no reader can do without comes last, so that a truncated header is refused and not
+    taken for one without wavelengths or provenance.
+    """
     bands, height, width = cube.shape
     # the word before the brace keeps the JSON one plain value for every ENVI reader
     lines = [

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
 from contextlib import contextmanager
 from os import PathLike
+from typing import TYPE_CHECKING
 
 from napari_hsr.errors import Cancelled, FileError, HSRError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 @contextmanager

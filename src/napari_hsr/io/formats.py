@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from importlib import import_module
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from napari_hsr.cube import Cube
 from napari_hsr.errors import FileError, InputError
 from napari_hsr.io import PHOTOGRAPH_WRITE_SUFFIXES, WRITE_SUFFIXES, detect
 from napari_hsr.photograph import Photograph
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 _READERS = {
     "mat5": ("mat", "read_5"),

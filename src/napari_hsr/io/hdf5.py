@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import math
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_hsr.cube import Cube
 from napari_hsr.errors import FileError
 from napari_hsr.io import assemble, lazy, record
 from napari_hsr.io import wavelengths as wl
 from napari_hsr.io.atomic import replacing
 from napari_hsr.io.faults import translated
 from napari_hsr.io.variables import Variable, choose_cube, companions
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from napari_hsr.cube import Cube
 
 _DAMAGED = "the HDF5 file is damaged or cut short"
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_hsr.cube import Cube
 from napari_hsr.io import assemble, hdf5, mat_check, record
 from napari_hsr.io.faults import translated
 from napari_hsr.io.variables import Variable, choose_cube, companions
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from napari_hsr.cube import Cube
 
 _DAMAGED = "the MATLAB file is damaged or cut short"
 _DTYPES = {

@@ -10,11 +10,13 @@ from __future__ import annotations
 import math
 import struct
 import zlib
-from collections.abc import Container
-from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from napari_hsr.errors import FileError
+
+if TYPE_CHECKING:
+    from collections.abc import Container
+    from pathlib import Path
 
 _INT8, _UINT8, _INT32, _UINT32, _MATRIX, _COMPRESSED, _UTF8 = 1, 2, 5, 6, 14, 15, 16
 _SIZES = {1: 1, 2: 1, 3: 2, 4: 2, 5: 4, 6: 4, 7: 4, 9: 8, 12: 8, 13: 8}  # bytes of a number

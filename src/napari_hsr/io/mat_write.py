@@ -9,14 +9,17 @@ counted from 0. In HDF5 order, as Python loaders see it, the cube is (bands, wid
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_hsr.cube import Cube
 from napari_hsr.io import record
 from napari_hsr.io.atomic import replacing
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from napari_hsr.cube import Cube
 
 _USERBLOCK = 512
 _HEADER = b"MATLAB 7.3 MAT-file, Platform: Python, Created by napari-hsr HDF5 schema 1.00 ."

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import math
 import zipfile
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_hsr.cube import Cube
 from napari_hsr.errors import FileError
 from napari_hsr.io import assemble, lazy, record
 from napari_hsr.io.atomic import replacing
@@ -18,6 +16,11 @@ from napari_hsr.io.photo import STATE_IT
 from napari_hsr.io.variables import Variable, choose_cube, companions
 from napari_hsr.photograph import Photograph
 from napari_hsr.provenance import Provenance
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from napari_hsr.cube import Cube
 
 _DAMAGED = "the NumPy file is damaged or cut short"
 

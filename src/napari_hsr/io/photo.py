@@ -5,10 +5,8 @@ from __future__ import annotations
 import io
 import re
 import warnings
-from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,6 +16,10 @@ from napari_hsr.io import png, record
 from napari_hsr.io.faults import translated
 from napari_hsr.photograph import Photograph
 from napari_hsr.provenance import Provenance
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
 
 #: Ends the notice of an encoding that is not known; done with once it is stated.
 STATE_IT = "state it before use"

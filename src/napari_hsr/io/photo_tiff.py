@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,7 +11,11 @@ from napari_hsr.errors import FileError
 from napari_hsr.io import lazy, record
 from napari_hsr.io.faults import translated
 from napari_hsr.io.photo import STATE_IT, finish, grey, name_profile
-from napari_hsr.photograph import Photograph
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from napari_hsr.photograph import Photograph
 
 _DAMAGED = "the TIFF file is damaged or cut short"
 _RGB, _PALETTE, _YCBCR = 2, 3, 6

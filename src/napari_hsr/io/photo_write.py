@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from napari_hsr.errors import FileError
 from napari_hsr.io import png, record
 from napari_hsr.io.atomic import replacing
-from napari_hsr.photograph import Photograph
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from napari_hsr.photograph import Photograph
 
 
 def write_png(photograph: Photograph, path: Path) -> None:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import zlib
 from dataclasses import dataclass, field
-from pathlib import Path
 from struct import error as struct_error
 from struct import unpack
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from napari_hsr.errors import FileError
 from napari_hsr.io.faults import translated
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import numpy as np
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _DAMAGED = "the PNG file is damaged or cut short"

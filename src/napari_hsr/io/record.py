@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from napari_hsr.cube import Cube, jsonable
 from napari_hsr.errors import InputError
-from napari_hsr.photograph import Photograph
 from napari_hsr.place import Place
 from napari_hsr.provenance import Provenance
+
+if TYPE_CHECKING:
+    from napari_hsr.photograph import Photograph
 
 #: The key, attribute, dataset or header item that holds the record in every format.
 KEY = "napari_hsr"

@@ -6,19 +6,22 @@ import json
 import logging
 import threading
 import weakref
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
 import numpy as np
 
-from napari_hsr.cube import Cube
 from napari_hsr.errors import FileError
 from napari_hsr.io import assemble, lazy, record
 from napari_hsr.io import wavelengths as wl
 from napari_hsr.io.axes import band_axis_of_pages
 from napari_hsr.io.faults import translated
-from napari_hsr.photograph import Photograph
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from napari_hsr.cube import Cube
+    from napari_hsr.photograph import Photograph
 
 _DAMAGED = "the TIFF file is damaged or cut short"
 _GDAL_METADATA = 42112

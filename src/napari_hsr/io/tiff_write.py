@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_hsr.cube import Cube
 from napari_hsr.io import record
 from napari_hsr.io.atomic import replacing
-from napari_hsr.photograph import Photograph
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from napari_hsr.cube import Cube
+    from napari_hsr.photograph import Photograph
 
 #: Above this the offsets of classic TIFF (4 GiB) could run out.
 _CLASSIC_LIMIT = 2**32 - 2**26

@@ -69,18 +69,18 @@ def resolve(
     except (TypeError, ValueError):
         parsed = from_texts(raw)
         if parsed is None:
-            return _unusable(raw, bands, "are not numbers")
+            return _unusable(raw, "are not numbers")
         numbers, unit = parsed[0], unit or parsed[1]
     if numbers.size != bands:
         plural = "s" if numbers.size != 1 else ""
-        return _unusable(raw, bands, f"do not fit: {numbers.size} value{plural} for {bands} bands")
+        return _unusable(raw, f"do not fit: {numbers.size} value{plural} for {bands} bands")
     if not np.isfinite(numbers).all() or (numbers <= 0).any():
-        return _unusable(raw, bands, "are not all finite and positive")
+        return _unusable(raw, "are not all finite and positive")
     nm, scale, notices = to_nm(numbers, unit)
     if unit_is_custom and scale == 1.0:
         notices = ()
     if nm is None:
-        return _unusable(raw, bands, f"are given as {unit!r}, which is no unit of wavelength")
+        return _unusable(raw, f"are given as {unit!r}, which is no unit of wavelength")
     steps = np.diff(nm)
     if (steps > 0).all():
         return Resolved(Wavelengths(nm), scale=scale, notices=notices)
@@ -88,7 +88,7 @@ def resolve(
         told = "The wavelengths in the file descend: the bands were put in ascending order."
         return Resolved(Wavelengths(nm[::-1]), True, scale, (*notices, told))
     fault = "are given twice for some bands" if (steps == 0).any() else "are not in order"
-    return _unusable(raw, bands, fault)
+    return _unusable(raw, fault)
 
 
 def missing(bands: int) -> Resolved:
@@ -107,7 +107,7 @@ def missing(bands: int) -> Resolved:
     )
 
 
-def _unusable(raw: list, bands: int, fault: str) -> Resolved:
+def _unusable(raw: list, fault: str) -> Resolved:
     notice = (
         f"The wavelengths in the file {fault}: bands go by index and the list is kept in the "
         f"metadata; {SET_THEM}."

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from napari_hsr.errors import Cancelled, InputError
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Callable, Iterator
 
 #: Size of one block of one cube as float64: large enough for speed, small enough for the cache.
 BLOCK_BYTES = 2**23

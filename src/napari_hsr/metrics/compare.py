@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -22,6 +21,8 @@ from napari_hsr.metrics.protocols import Protocol, get_protocol
 from napari_hsr.metrics.rules import SamRule
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Iterable, Iterator
+
     from napari_hsr.cube import Cube
     from napari_hsr.metrics.evaluation import Evaluation
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import math
-import threading
-from collections.abc import Callable, Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from napari_hsr.cube import Cube
 from napari_hsr.metrics.evaluation import Evaluation
 from napari_hsr.metrics.match import match
 from napari_hsr.metrics.measure import Measured, measure
 from napari_hsr.metrics.protocols import Protocol, get_protocol
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Callable, Iterable
 
 #: Value ranges further apart than this are called different scales.
 SCALE_FACTOR = 10.0

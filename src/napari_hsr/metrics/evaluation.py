@@ -5,14 +5,16 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
 import textwrap
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from napari_hsr.cube import jsonable
 from napari_hsr.metrics.protocols import LABELS
+
+if TYPE_CHECKING:
+    import os
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import math
-import threading
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from napari_hsr.metrics.blocks import Block, Pair, Steps
-from napari_hsr.metrics.protocols import Protocol
 from napari_hsr.metrics.sums import (
     AngleSums,
     Moments,
@@ -22,6 +19,12 @@ from napari_hsr.metrics.sums import (
     decibels,
     ratio,
 )
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Callable
+
+    from napari_hsr.metrics.protocols import Protocol
 
 
 @dataclass(frozen=True)

@@ -9,13 +9,14 @@ defined is NaN. Definitions and their published variants: :mod:`napari_hsr.metri
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any, Literal
-
-import numpy as np
+from typing import TYPE_CHECKING, Any, Literal
 
 from napari_hsr.metrics.measure import Measured, measure
 from napari_hsr.metrics.protocols import PROTOCOLS, Protocol
 from napari_hsr.metrics.rules import MraeRule, SamRule, SsimRule
+
+if TYPE_CHECKING:
+    import numpy as np
 
 _BASE = replace(PROTOCOLS["default"], name="scalar", origin="")
 

@@ -6,11 +6,14 @@ Adding blocks gives the same figure as one whole image, to float64 rounding.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from napari_hsr.metrics.blocks import Block
-from napari_hsr.metrics.rules import MraeRule, SamRule, SsimRule
+
+if TYPE_CHECKING:
+    from napari_hsr.metrics.rules import MraeRule, SamRule, SsimRule
 
 
 def clipped(block: Block, clip: str, peak: float) -> Block:

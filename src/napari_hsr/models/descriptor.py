@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
-import numpy as np
-
-from napari_hsr.cube import Wavelengths
-from napari_hsr.models.card import ModelCard
-
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    import numpy as np
     import torch
+
+    from napari_hsr.cube import Wavelengths
+    from napari_hsr.models.card import ModelCard
 
 
 class InputRule(Protocol):

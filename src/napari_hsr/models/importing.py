@@ -6,8 +6,6 @@ Only what is known goes into the card; what had to be assumed is said under its 
 from __future__ import annotations
 
 import hashlib
-import os
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,6 +22,9 @@ from napari_hsr.models.card import (
 )
 
 if TYPE_CHECKING:
+    import os
+    from collections.abc import Iterable
+
     import torch
 
     from napari_hsr.models.descriptor import Model

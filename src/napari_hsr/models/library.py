@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_hsr.errors import ModelError
-from napari_hsr.models.card import ModelCard
 
 if TYPE_CHECKING:
+    from napari_hsr.models.card import ModelCard
     from napari_hsr.models.descriptor import Model
 
 #: The model taken when none is named: photographs as cameras deliver them.

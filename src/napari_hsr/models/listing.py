@@ -9,13 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 from math import prod
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_hsr.models.card import CUBE, RECONSTRUCTION, SUPER_RESOLUTION
 from napari_hsr.photograph import CAMERA
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from napari_hsr.models.card import ModelCard
     from napari_hsr.models.catalogue import Entry
     from napari_hsr.resample import Kind
@@ -236,8 +237,8 @@ def _of_entry(entry: Entry) -> Listing:
 
 
 @lru_cache(maxsize=256)
-def _weights_in(path: Path, changed: int, size: int) -> int:
-    """How many numbers a safetensors file holds, by its header; ``changed`` and ``size`` date it."""
+def _weights_in(path: Path, _changed: int, _size: int) -> int:
+    """The number of values in a safetensors file; its date and size tell the cache of a change."""
     from safetensors import safe_open
 
     with safe_open(path, framework="numpy") as file:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from napari_hsr.models.architectures.loading import first_difference, shapes_of, short
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
     from torch import Tensor, nn
 
     Networks = Iterable[tuple[str, Callable[[], nn.Module]]]

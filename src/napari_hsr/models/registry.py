@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -29,14 +28,16 @@ from napari_hsr.models.architectures import (
     root_polynomial,
 )
 from napari_hsr.models.card import RECONSTRUCTION, ModelCard
-from napari_hsr.models.descriptor import Model
 from napari_hsr.models.nearest import nearest
 from napari_hsr.models.unwrap import unwrap
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
     from types import ModuleType
 
     import torch
+
+    from napari_hsr.models.descriptor import Model
 
     Weights = Mapping[str, torch.Tensor]
 

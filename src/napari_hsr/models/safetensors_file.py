@@ -9,12 +9,13 @@ writer, which makes the whole file in memory.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from typing import IO, TYPE_CHECKING, Any
 
 from napari_hsr.models import mapped
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from torch import Tensor
 
 #: Rank and name of each type: a file holds the tensors of the strictest first.

@@ -12,12 +12,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_hsr.errors import FileError, HSRError, ModelError
-from napari_hsr.models.card import ModelCard
 
 if TYPE_CHECKING:
     import torch
 
-    from napari_hsr.models.card import PrecisionError
+    from napari_hsr.models.card import ModelCard, PrecisionError
 
 #: Names another data folder than the system's usual one.
 FOLDER_VARIABLE = "NAPARI_HSR_DATA"

@@ -7,12 +7,13 @@ trained them, in half precision, or in an order that only their own program know
 from __future__ import annotations
 
 from collections.abc import Mapping
-from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 from napari_hsr.errors import FileError, ModelError
 
 if TYPE_CHECKING:
+    from os import PathLike
+
     import torch
 
 #: Entries under which a state dict is stored, the likeliest first: of weights and their average in

@@ -19,17 +19,18 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from napari_hsr.cube import Cube
 from napari_hsr.errors import Cancelled, InputError
 from napari_hsr.events import Progress
 from napari_hsr.resample import kinds
 from napari_hsr.resample.figures import Agreement, Pass, Refinement
-from napari_hsr.resample.kinds import Kind
 from napari_hsr.resample.pair import check_pair
 from napari_hsr.resample.resize import Way, down_part, empty_fine, find_down, read, refined, up_part
 
 if TYPE_CHECKING:
     import threading
+
+    from napari_hsr.cube import Cube
+    from napari_hsr.resample.kinds import Kind
 
 #: How the gain of a pass is found: always 1, or FineSR's mean angle.
 Gain = Literal["full", "angle"]

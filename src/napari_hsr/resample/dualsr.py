@@ -8,13 +8,11 @@ estimate against the coarse image itself.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_hsr.cube import Cube
 from napari_hsr.errors import Cancelled, InputError
 from napari_hsr.events import Progress
 from napari_hsr.resample.kinds import KINDS
@@ -23,6 +21,9 @@ from napari_hsr.resample.resize import Way, down_part, empty_fine, imresize, rea
 
 if TYPE_CHECKING:
     import threading
+    from collections.abc import Iterator
+
+    from napari_hsr.cube import Cube
 
 #: Between the two enlargements; it is fixed in the original.
 STEP = 2

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from napari_hsr.cube import Cube, finite_range
 from napari_hsr.errors import InputError
 from napari_hsr.resample import kinds
-from napari_hsr.resample.kinds import Kind
 from napari_hsr.resample.weights import Taps, cubic, taps
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from napari_hsr.resample.kinds import Kind
 
 #: Fine pixels, float32, that are worked on at a time.
 PART_BYTES = 2**25

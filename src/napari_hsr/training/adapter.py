@@ -8,7 +8,6 @@ those of the network itself, before its rule is undone; errors are counted in th
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -22,6 +21,7 @@ from napari_hsr.training.shots import Shot, shots, varies
 
 if TYPE_CHECKING:
     import threading
+    from collections.abc import Sequence
 
     from napari_hsr.models.descriptor import Model
     from napari_hsr.training.cache import CachedImage

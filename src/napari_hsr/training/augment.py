@@ -9,11 +9,14 @@ from __future__ import annotations
 
 import math
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from napari_hsr.errors import InputError
-from napari_hsr.training.recipe import AugmentationSettings
+
+if TYPE_CHECKING:
+    from napari_hsr.training.recipe import AugmentationSettings
 
 #: Cosines in the smooth curve of :func:`tint`: the finest turns about every 75 nm of 400–700.
 _WAVES = 4

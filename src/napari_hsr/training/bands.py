@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_hsr.cube import Wavelengths
 from napari_hsr.errors import InputError
 
 if TYPE_CHECKING:
     import torch
 
+    from napari_hsr.cube import Wavelengths
     from napari_hsr.models.card import ModelCard
     from napari_hsr.models.descriptor import Model
 

@@ -8,20 +8,21 @@ decoded anew.
 from __future__ import annotations
 
 import os
-import threading
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_hsr.cube import Wavelengths
 from napari_hsr.errors import Cancelled, FileError
 from napari_hsr.training.entry import FOLDER_VARIABLE, CachedImage, CacheError, Entry, stamp_of
 from napari_hsr.training.events import Notice, Preparing, Report
 from napari_hsr.training.words import bytes_words
 
 if TYPE_CHECKING:
+    import threading
+
+    from napari_hsr.cube import Wavelengths
     from napari_hsr.training.findings import Findings
     from napari_hsr.training.recipe import Recipe
 
@@ -71,7 +72,7 @@ def folder(given: Path | None = None) -> Path:
 def build(
     findings: Findings,
     recipe: Recipe,
-    report: Report = lambda event: None,
+    report: Report = lambda _event: None,
     stop: threading.Event | None = None,
 ) -> Images:
     """Decode what was found and is not in the cache yet, and open all of it.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,6 +14,8 @@ from napari_hsr.training import augment
 from napari_hsr.training.draws import Draws, Patch, announce
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from napari_hsr.training.cache import CachedImage
     from napari_hsr.training.recipe import Recipe
 

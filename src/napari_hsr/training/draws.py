@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import mmap
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -14,6 +13,8 @@ from napari_hsr.errors import InputError
 from napari_hsr.training.batches import Batch
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from napari_hsr.training.cache import CachedImage
     from napari_hsr.training.recipe import Recipe
 

@@ -9,14 +9,12 @@ import json
 import os
 import re
 import shutil
-import threading
 import time
 import zipfile
-from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -30,6 +28,10 @@ from napari_hsr.training import matching
 from napari_hsr.training.scenes import Scene
 from napari_hsr.training.survey import Facts, Survey, load, survey
 from napari_hsr.training.words import bytes_words
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Iterator
 
 #: Names another folder than the user's cache folder.
 FOLDER_VARIABLE = "NAPARI_HSR_CACHE"

@@ -6,7 +6,6 @@ import json
 import subprocess
 import sys
 import tempfile
-import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +13,8 @@ from napari_hsr.errors import Cancelled, HSRError, InputError
 from napari_hsr.training.words import bytes_words, duration
 
 if TYPE_CHECKING:
+    import threading
+
     from napari_hsr.training.recipe import Recipe
 
 #: How often a wish to cancel is looked for, in seconds.
@@ -83,7 +84,7 @@ _SILENT = "The estimate ended without an answer: its process was killed or crash
 
 
 def words(found: dict[str, Any], recipe: Recipe) -> str:
-    """``About 10 min and 812 MB of memory on CPU, 2 threads: 730 steps of 0.8 s.``"""
+    """The estimate in words: ``About 10 min and 812 MB of memory on CPU, 2 threads: ...``."""
     memory = bytes_words(found["memory_bytes"])
     said = f"About {duration(found['seconds'])} and {memory} of memory on {found['device']}"
     each = f"{found['seconds_a_step']:.2g} s"

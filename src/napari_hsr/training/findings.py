@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
+from typing import TYPE_CHECKING
 
-import numpy as np
-
-from napari_hsr.cube import Wavelengths
 from napari_hsr.errors import InputError
 from napari_hsr.training import split
-from napari_hsr.training.events import Notice
-from napari_hsr.training.scenes import Scene
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import numpy as np
+
+    from napari_hsr.cube import Wavelengths
+    from napari_hsr.training.events import Notice
+    from napari_hsr.training.scenes import Scene
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -19,7 +18,6 @@ from napari_hsr.errors import Cancelled, FileError, InputError
 from napari_hsr.models import load_model
 from napari_hsr.training import cache, hardware, measure, networks, result
 from napari_hsr.training.coarse_patches import CoarsePatches
-from napari_hsr.training.draws import Draws
 from napari_hsr.training.events import Event as News
 from napari_hsr.training.events import Figures, Finished, Notice, Report, Saved, Stopped
 from napari_hsr.training.inspect import inspect
@@ -27,8 +25,11 @@ from napari_hsr.training.patches import ModelInput, Patches
 from napari_hsr.training.recording import recorded
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from napari_hsr.models.descriptor import Model
     from napari_hsr.training.cache import CachedImage, Images
+    from napari_hsr.training.draws import Draws
     from napari_hsr.training.findings import Findings
     from napari_hsr.training.recipe import Recipe
     from napari_hsr.training.standing import Fitted
@@ -367,7 +368,7 @@ def estimate(recipe: Recipe, findings: Findings) -> Estimate:
     Nothing is written but the cache of decoded images.
     """
     stop = Event()
-    images, model = prepare(recipe, lambda event: None, stop, findings)
+    images, model = prepare(recipe, lambda _event: None, stop, findings)
     place = hardware.place(recipe)
     closed = recipe.strategy == "auto" and not list(model.module.parameters())
     if recipe.strategy == "adapter" or closed:  # all that such a model can be trained by
@@ -397,7 +398,7 @@ def _seconds_a_step(recipe: Recipe, images: Images, model: Model, world: int) ->
 
     from napari_hsr.training.gradient import Run
 
-    def nothing(model: Model, step: int) -> tuple[Figures, dict[str, Figures], str]:
+    def nothing(_model: Model, _step: int) -> tuple[Figures, dict[str, Figures], str]:
         return {"psnr_db": 0.0, "sam_deg": 0.0, "mrae": 0.0}, {}, ""
 
     changes = {
@@ -411,7 +412,7 @@ def _seconds_a_step(recipe: Recipe, images: Images, model: Model, world: int) ->
     patches = draws(images, short, model)
     with tempfile.TemporaryDirectory() as folder:
         run = Run(
-            short, model, patches.batch, nothing, lambda event: None, Event(), Path(folder) / "run"
+            short, model, patches.batch, nothing, lambda _event: None, Event(), Path(folder) / "run"
         )
         run.result()
     return sum(run.times[1:]) / len(run.times[1:])

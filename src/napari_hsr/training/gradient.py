@@ -11,8 +11,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from pathlib import Path
-from threading import Event
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -36,6 +34,9 @@ from napari_hsr.training.standing import Fitted, State
 from napari_hsr.training.words import duration
 
 if TYPE_CHECKING:
+    from pathlib import Path
+    from threading import Event
+
     from napari_hsr.models.descriptor import Model
     from napari_hsr.training.batches import Batch
     from napari_hsr.training.recipe import Recipe

@@ -5,11 +5,14 @@ from __future__ import annotations
 import csv
 import io
 import math
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from napari_hsr.training.events import Baseline, Began, Event, Measured, Step, from_json
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
 
 #: Columns of ``log.csv`` that are always there; the loss's terms come behind them.
 COLUMNS = (

@@ -2,28 +2,32 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from napari_hsr import colour
 from napari_hsr.cube import Cube, Wavelengths
 from napari_hsr.errors import Cancelled, HSRError
-from napari_hsr.photograph import Photograph
 from napari_hsr.training import judge, split
 from napari_hsr.training.cache import CacheError, folder
 from napari_hsr.training.entry import Entry
 from napari_hsr.training.events import Preparing, Report
 from napari_hsr.training.findings import Findings, Row
-from napari_hsr.training.recipe import Recipe
 from napari_hsr.training.scenes import Pair, Scene, find
 from napari_hsr.training.survey import load, survey
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from napari_hsr.photograph import Photograph
+    from napari_hsr.training.recipe import Recipe
 
 
 def inspect(
     recipe: Recipe,
-    report: Report = lambda event: None,
+    report: Report = lambda _event: None,
     stop: threading.Event | None = None,
     *,
     images: Sequence[Pair] = (),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -10,9 +11,11 @@ from napari_hsr.cube import Wavelengths
 from napari_hsr.photograph import SRGB
 from napari_hsr.training.augment import source_side
 from napari_hsr.training.events import Notice
-from napari_hsr.training.findings import Row
-from napari_hsr.training.recipe import Recipe
-from napari_hsr.training.survey import Facts, Survey
+
+if TYPE_CHECKING:
+    from napari_hsr.training.findings import Row
+    from napari_hsr.training.recipe import Recipe
+    from napari_hsr.training.survey import Facts, Survey
 
 #: Reflectance beyond this is more likely counts, or per cent.
 BRIGHTEST = 4.0

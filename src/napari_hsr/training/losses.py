@@ -7,7 +7,6 @@ computed in float32, also where the network runs in a lower precision.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import torch
@@ -15,6 +14,8 @@ import torch
 from napari_hsr.errors import InputError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from torch import Tensor
 
     from napari_hsr.training.events import Report
@@ -104,9 +105,9 @@ class Loss:
             from napari_hsr.training.perceptual import Perceptual, vgg_weights
 
             perceptual = Perceptual(vgg_weights(term.weights_file, term.weights_sha256, report))
-            return lambda p, t, step: perceptual(p, t)
+            return lambda p, t, _step: perceptual(p, t)
         plain = {"l1": l1, "rmse": rmse, "sam": sam}[term.kind]
-        return lambda p, t, step: plain(p, t)
+        return lambda p, t, _step: plain(p, t)
 
 
 def _named(terms: Sequence[LossTerm]) -> list[tuple[str, LossTerm]]:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from napari_hsr.errors import HSRError
 from napari_hsr.io import READ_SUFFIXES, can_read
 from napari_hsr.io.detect import ENVI_BINARY_SUFFIXES, header_beside
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
 
 #: Words that say what a file is, not what it shows; taken from the ends of its name.
 _RGB_WORDS = ("rgb", "srgb", "clean", "realworld", "real_world", "real", "photo", "photograph",

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
-from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +15,8 @@ from napari_hsr.training.shots import Shot, number_of_shots, shots
 
 if TYPE_CHECKING:
     import threading
+    from collections.abc import Sequence
+    from os import PathLike
 
     from napari_hsr.cube import Cube, Wavelengths
     from napari_hsr.models.descriptor import Model

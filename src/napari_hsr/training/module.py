@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,12 +10,14 @@ from lightning.pytorch import LightningModule
 from torch.utils.data import IterableDataset
 
 from napari_hsr.errors import HSRError, InputError
-from napari_hsr.training.batches import Batch
 from napari_hsr.training.schedules import first_beta, learning_rate
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
     from torch import Tensor
 
+    from napari_hsr.training.batches import Batch
     from napari_hsr.training.losses import Loss
     from napari_hsr.training.recipe import Recipe
 

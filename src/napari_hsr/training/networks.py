@@ -5,21 +5,22 @@ from __future__ import annotations
 import difflib
 import importlib
 import inspect
-from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_hsr.cube import Wavelengths
 from napari_hsr.errors import InputError
 from napari_hsr.models.card import CUBE, RECONSTRUCTION, SUPER_RESOLUTION, ModelCard
 from napari_hsr.training.first_weights import first_weights
-from napari_hsr.training.recipe import Recipe
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     import torch
 
+    from napari_hsr.cube import Wavelengths
     from napari_hsr.models.descriptor import Model
+    from napari_hsr.training.recipe import Recipe
 
 #: Pixels that the second moment of spectra is taken of, over all images together.
 PIXELS = 200_000

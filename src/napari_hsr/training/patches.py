@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -13,12 +12,13 @@ from napari_hsr.errors import InputError, ModelError
 from napari_hsr.photograph import LINEAR_SRGB, SRGB
 from napari_hsr.training import augment
 from napari_hsr.training.draws import Draws, Patch, announce
-from napari_hsr.training.recipe import AugmentationSettings
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     from napari_hsr.models.descriptor import InputRule, Model
     from napari_hsr.training.cache import CachedImage
-    from napari_hsr.training.recipe import Recipe
+    from napari_hsr.training.recipe import AugmentationSettings, Recipe
 
 #: Pixels of a photograph that are decoded at a time when it is measured.
 _STRIP_PIXELS = 2**20

@@ -18,7 +18,6 @@ from __future__ import annotations
 import hashlib
 import os
 import urllib.request
-from collections.abc import Mapping
 from http.client import HTTPException
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,6 +29,8 @@ from napari_hsr.errors import FileError, HSRError, InputError
 from napari_hsr.training.events import Preparing
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from torch import Tensor
 
     from napari_hsr.training.events import Report

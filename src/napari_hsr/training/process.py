@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING
 
 from napari_hsr.errors import FileError, InputError
 from napari_hsr.io.atomic import replacing
-from napari_hsr.training.events import Event
 from napari_hsr.training.journal import (
     ENDS,
     EVENTS,
@@ -36,6 +35,7 @@ from napari_hsr.training.journal import (
 )
 
 if TYPE_CHECKING:
+    from napari_hsr.training.events import Event
     from napari_hsr.training.recipe import Recipe
 
 #: A process that was started and has not written yet counts as alive for so long, in seconds.

@@ -5,13 +5,15 @@ from __future__ import annotations
 import difflib
 import inspect
 import typing
-from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
 from napari_hsr.training.recipe import Recipe
+
+if typing.TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
 
 #: What other programs call it.
 _ELSEWHERE = {

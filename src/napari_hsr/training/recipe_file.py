@@ -6,16 +6,18 @@ Data alone: nothing that a file names is run.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Sequence
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ValidationError
 
 from napari_hsr.errors import FileError, HSRError
 from napari_hsr.training import recipe_faults as faults
 from napari_hsr.training.recipe import RGB_TO_CUBE, SUPER_RESOLUTION, Recipe
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
 
 SUFFIXES = (".yaml", ".yml")
 #: Settings that are a name or a path: made absolute if there is such a file by the recipe.

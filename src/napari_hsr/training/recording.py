@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,6 +26,8 @@ from napari_hsr.training.journal import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from napari_hsr.training.recipe import Recipe
 
 #: What training needs beyond the rest of the product.

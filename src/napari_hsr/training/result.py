@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +16,7 @@ from napari_hsr.training.measure import Measurement, measure
 
 if TYPE_CHECKING:
     import threading
+    from collections.abc import Mapping, Sequence
 
     import torch
 

@@ -12,12 +12,15 @@ these sums alone.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from napari_hsr.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 #: Pulls towards the start that are tried; beyond the last one nothing is left of the images.
 PULLS = tuple(float(10.0**power) for power in np.arange(-7.0, 2.1, 0.5))

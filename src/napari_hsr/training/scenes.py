@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from napari_hsr.cube import Cube
 from napari_hsr.errors import FileError, InputError
 from napari_hsr.photograph import Photograph
 from napari_hsr.training import matching
-from napari_hsr.training.recipe import DataSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from napari_hsr.training.recipe import DataSettings
 
 #: Sub-folders that are a split already.
 _TRAIN_FOLDERS = ("train", "training")
@@ -289,7 +293,7 @@ def _pairs(folder: Path, data: DataSettings) -> Iterator[Scene]:
     yield from _joined(cube or folder, rgb, data)
 
 
-def _folders(folder: Path, data: DataSettings) -> Iterator[Scene]:
+def _folders(folder: Path, _data: DataSettings) -> Iterator[Scene]:
     """A folder a scene, each with one cube and perhaps its photograph, whatever their names."""
     for name, place in _subfolders(folder).items():
         here = list(matching.files(place))

@@ -7,8 +7,10 @@ last step stands just before the course's end.
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
-from napari_hsr.training.recipe import OptimiserSettings, ScheduleSettings
+if TYPE_CHECKING:
+    from napari_hsr.training.recipe import OptimiserSettings, ScheduleSettings
 
 #: One-cycle: share of the steps that the rate rises over, and the share it begins with.
 RISE = 0.3

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -14,6 +13,8 @@ from napari_hsr.errors import InputError
 from napari_hsr.photograph import Photograph
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     from napari_hsr.cameras.capture_settings import CaptureSettings
     from napari_hsr.training.cache import CachedImage
     from napari_hsr.training.recipe import Recipe

@@ -5,8 +5,8 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import re
-from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,8 +14,12 @@ from napari_hsr.errors import FileError, InputError
 from napari_hsr.io.atomic import replacing
 from napari_hsr.io.faults import translated
 from napari_hsr.training import matching
-from napari_hsr.training.recipe import DataSettings
-from napari_hsr.training.scenes import Scene
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from napari_hsr.training.recipe import DataSettings
+    from napari_hsr.training.scenes import Scene
 
 #: Sets this draw apart from others with the same seed.
 _STREAM = 0x5B117

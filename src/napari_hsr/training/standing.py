@@ -7,13 +7,13 @@ from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
 from napari_hsr.errors import FileError, InputError
-from napari_hsr.training.events import Figures
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     import torch
 
+    from napari_hsr.training.events import Figures
     from napari_hsr.training.recipe import Recipe
 
 #: Settings that may differ when a run goes on: they say where it is computed and what the model

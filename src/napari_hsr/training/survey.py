@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,7 +14,12 @@ from napari_hsr.errors import Cancelled, FileError, InputError
 from napari_hsr.io.faults import translated
 from napari_hsr.photograph import Photograph, unit_float
 from napari_hsr.training import packed
-from napari_hsr.training.scenes import Scene
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Callable, Iterator
+
+    from napari_hsr.training.scenes import Scene
 
 #: Values of a cube that are held at a time.
 BLOCK_VALUES = 2**23

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,6 +12,8 @@ from napari_hsr.viewer.layers import add_map
 from napari_hsr.viewer.limits import spread
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from napari.layers import Image, Layer
 
     from napari_hsr.metrics.maps import ErrorMap

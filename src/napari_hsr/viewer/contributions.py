@@ -8,13 +8,14 @@ Loaded when first used, never at napari's start; heavy imports stay inside funct
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
 from os import PathLike, fspath
 from typing import TYPE_CHECKING, Any
 
 from napari_hsr.errors import HSRError, InputError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     import napari
 
     from napari_hsr.cube import Cube

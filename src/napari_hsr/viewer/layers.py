@@ -8,14 +8,12 @@ always taken from the layer itself, never from a copy.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from napari_hsr.cube import Cube, Wavelengths, jsonable
 from napari_hsr.errors import InputError
-from napari_hsr.photograph import Photograph
 from napari_hsr.place import Place
 from napari_hsr.viewer.limits import contrast_limits, map_limits, spread
 from napari_hsr.viewer.parts import (
@@ -29,8 +27,12 @@ from napari_hsr.viewer.parts import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
     from napari.components import ViewerModel
     from napari.layers import Image, Layer
+
+    from napari_hsr.photograph import Photograph
 
 #: Label of the band axis, with and without wavelengths at a regular spacing.
 NM_LABEL, BAND_LABEL = "λ (nm)", "band"

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
-from napari_hsr.cube import Cube
+if TYPE_CHECKING:
+    from napari_hsr.cube import Cube
 
 
 def contrast_limits(cube: Cube) -> tuple[float, float]:

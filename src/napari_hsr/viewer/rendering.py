@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from napari_hsr.cube import Cube, Wavelengths
 from napari_hsr.photograph import SRGB, Photograph
 from napari_hsr.viewer.layers import (
     add_photograph,
@@ -17,8 +15,12 @@ from napari_hsr.viewer.layers import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from napari.components import ViewerModel
     from napari.layers import Image
+
+    from napari_hsr.cube import Cube, Wavelengths
 
 
 def true_colour(cube: Cube) -> Photograph:

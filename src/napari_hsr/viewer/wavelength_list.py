@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
-from os import PathLike
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from napari_hsr.cube import Wavelengths
 from napari_hsr.errors import FileError, InputError
+
+if TYPE_CHECKING:
+    from os import PathLike
 
 #: No wavelength list is longer than this many characters; bigger files are something else.
 _LONGEST = 2_000_000

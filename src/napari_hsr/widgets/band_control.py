@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from qtpy.QtCore import Qt, QTimer, Signal
 from qtpy.QtWidgets import (
@@ -13,8 +15,10 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_hsr.cube import Wavelengths
 from napari_hsr.widgets.spectrum_slider import SpectrumSlider
+
+if TYPE_CHECKING:
+    from napari_hsr.cube import Wavelengths
 
 
 class NanometreBox(QDoubleSpinBox):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import (
@@ -17,6 +17,9 @@ from qtpy.QtWidgets import (
 from napari_hsr.widgets.connections import Connections
 from napari_hsr.widgets.job import Job
 from napari_hsr.widgets.model_news import models_changed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 class NarrowComboBox(QComboBox):
@@ -235,7 +238,7 @@ class DeviceChooser(NarrowComboBox):
         self.setToolTip(f"The devices could not be listed: {error}")
 
 
-def _find_devices(cancel):
+def _find_devices(_cancel):
     from napari_hsr.inference import list_devices
 
     devices = list(list_devices())

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from os import PathLike
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QEvent, QTimer
@@ -19,7 +16,6 @@ from qtpy.QtWidgets import (
 
 from napari_hsr.cube import Cube
 from napari_hsr.errors import FileError
-from napari_hsr.events import Progress
 from napari_hsr.metrics.compare import Comparison, Outline, compare_events, why_not
 from napari_hsr.viewer.comparison import map_layers, show_maps
 from napari_hsr.viewer.finer import lay_over, lies_over
@@ -34,7 +30,13 @@ from napari_hsr.widgets.save_dialog import ask_path
 from napari_hsr.widgets.scroll import VerticalScroll
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from os import PathLike
+    from pathlib import Path
+
     import napari.viewer
+
+    from napari_hsr.events import Progress
 
 #: The maps in the grid view: the angle, and the first of the others that is there.
 GRID_ANGLE, GRID_ERRORS = "sam", ("rmse", "mrae", "psnr", "psnr_window")

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableWidgetItem, QWidget
 
 from napari_hsr.widgets.plain_table import PlainTable
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 #: Decimals that are worth showing, by unit; all others get four significant digits.
 _DECIMALS = {"dB": 2, "°": 3}

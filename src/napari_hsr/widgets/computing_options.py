@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from qtpy.QtWidgets import QFormLayout, QHBoxLayout, QSpinBox, QWidget
 
 from napari_hsr.widgets.choosers import NarrowComboBox
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 #: What a run may be computed in, as :func:`napari_hsr.inference.events` takes it.
 PRECISIONS = ("auto", "float32", "bfloat16", "float16")

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-from qtpy.QtCore import QObject
-from qtpy.QtWidgets import QWidget
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from qtpy.QtCore import QObject
+    from qtpy.QtWidgets import QWidget
 
 #: What waits for the end of a living Qt object: see :func:`when_gone`.
 _WAITING: set = set()

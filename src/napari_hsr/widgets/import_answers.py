@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_hsr.cube import Wavelengths
 from napari_hsr.errors import InputError
 
 if TYPE_CHECKING:
+    from napari_hsr.cube import Wavelengths
     from napari_hsr.models.catalogue import Entry
     from napari_hsr.models.importing import Checkpoint
 

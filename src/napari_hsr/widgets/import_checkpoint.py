@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator
 from functools import partial
 from html import escape
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QEvent, Qt, Signal
 from qtpy.QtWidgets import (
@@ -27,6 +25,10 @@ from napari_hsr.widgets.import_form import ImportForm
 from napari_hsr.widgets.job import Job
 from napari_hsr.widgets.messages import Message, WrappedLabel
 from napari_hsr.widgets.scroll import VerticalScroll
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Iterator
 
 #: Width of the dialog when it opens, in pixels.
 WIDTH = 420
@@ -230,14 +232,14 @@ def open_import(parent: QWidget, path: str | Path | None = None, entry=None) -> 
     return dialog
 
 
-def _examine(path: Path, cancel: threading.Event) -> Iterator[Any]:
+def _examine(path: Path, _cancel: threading.Event) -> Iterator[Any]:
     from napari_hsr.models.importing import examine
 
     yield Progress(0, 0, "Reading")
     yield examine(path)
 
 
-def _import(path: Path, stated: dict[str, Any], cancel: threading.Event) -> Iterator[Any]:
+def _import(path: Path, stated: dict[str, Any], _cancel: threading.Event) -> Iterator[Any]:
     from napari_hsr.models import import_checkpoint
 
     yield Progress(0, 0, "Importing")

@@ -12,13 +12,16 @@ import logging
 import threading
 from collections.abc import Callable, Iterable
 from queue import Empty, SimpleQueue
+from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QCoreApplication, QEvent, QObject, QTimer, Signal
-from qtpy.QtWidgets import QWidget
 
 from napari_hsr.errors import Cancelled, HSRError
 from napari_hsr.events import Progress
 from napari_hsr.widgets.connections import when_gone
+
+if TYPE_CHECKING:
+    from qtpy.QtWidgets import QWidget
 
 logger = logging.getLogger(__name__)
 

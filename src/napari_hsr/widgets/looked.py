@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import threading
 import weakref
-from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Callable
 
 #: Larger arrays, and those that are not in memory, are looked at in the run itself, in bytes.
 LOOKED_AT = 256e6

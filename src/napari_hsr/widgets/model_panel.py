@@ -5,9 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import sys
-import threading
 from abc import abstractmethod
-from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +22,6 @@ from qtpy.QtWidgets import (
 )
 
 from napari_hsr.cube import Cube, jsonable
-from napari_hsr.events import Progress
 from napari_hsr.widgets.before_and_after import Verdict, failed_verdict, outcome_text
 from napari_hsr.widgets.brief import BriefLabel
 from napari_hsr.widgets.choosers import DeviceChooser, LayerChooser
@@ -34,11 +31,16 @@ from napari_hsr.widgets.job import Job, Work
 from napari_hsr.widgets.loaded_models import LoadedModels
 from napari_hsr.widgets.looked import Looked
 from napari_hsr.widgets.messages import Message
-from napari_hsr.widgets.model_section import ModelSection
 from napari_hsr.widgets.scroll import VerticalScroll
 
 if TYPE_CHECKING:
+    import threading
+    from collections.abc import Callable
+
     import napari.viewer
+
+    from napari_hsr.events import Progress
+    from napari_hsr.widgets.model_section import ModelSection
 
 logger = logging.getLogger(__name__)
 

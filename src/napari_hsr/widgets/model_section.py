@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QHBoxLayout, QMessageBox, QPushButton, QVBoxLayout, QWidget
@@ -14,6 +14,9 @@ from napari_hsr.widgets.import_checkpoint import ImportDialog, open_import
 from napari_hsr.widgets.messages import Message
 from napari_hsr.widgets.model_list import CardView, ModelChooser
 from napari_hsr.widgets.model_news import models_changed
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 #: Said of a model that was imported where it cannot be used.
 _ELSEWHERE = {

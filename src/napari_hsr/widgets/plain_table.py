@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QEvent, Qt
 from qtpy.QtWidgets import QAbstractItemView, QSizePolicy, QTableWidget, QWidget
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 class PlainTable(QTableWidget):

@@ -7,8 +7,8 @@ Axis limits are set here too, with some inertia, so that the axes do not jump un
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from os import PathLike, fspath
+from typing import TYPE_CHECKING
 
 import pyqtgraph as pg
 from qtpy.QtCore import QEvent, QSize, Qt, Signal
@@ -19,6 +19,9 @@ from napari_hsr.widgets.connections import Connections
 from napari_hsr.widgets.plot_curves import CurveItems, PlotCurve, extent, keep_picture, nice_limits
 from napari_hsr.widgets.plot_export import save_png
 from napari_hsr.widgets.plot_legend import PlotLegend
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 __all__ = ["PlotCurve", "SpectrumPlot"]
 

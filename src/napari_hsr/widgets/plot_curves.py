@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyqtgraph as pg
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QColor
 from qtpy.QtWidgets import QGraphicsItem
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 #: The line styles, in the order in which they are handed out.
 STYLES = ("solid", "dash", "dot", "dashdot", "dashdotdot")

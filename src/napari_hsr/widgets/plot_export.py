@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QBuffer, QIODevice, QRect, QRectF, Qt
 from qtpy.QtGui import QColor, QFontMetrics, QImage, QPainter
 
 from napari_hsr.io.atomic import replacing
-from napari_hsr.widgets.plot_curves import PlotCurve
 from napari_hsr.widgets.plot_legend import draw_swatch, legend_rows
+
+if TYPE_CHECKING:
+    from napari_hsr.widgets.plot_curves import PlotCurve
 
 #: Width of the picture and least height of its axes, before the scale; the panel's own size
 #: does not matter.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QPointF, QRectF, QSize, Qt
 from qtpy.QtGui import QColor, QFontMetrics, QIcon, QPainter, QPixmap
@@ -16,6 +16,9 @@ from qtpy.QtWidgets import (
 )
 
 from napari_hsr.widgets.plot_curves import pen_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 _SWATCH = QSize(28, 12)
 Entry = tuple[str, str, str]  # name, colour, style

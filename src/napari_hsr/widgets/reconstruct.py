@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
-
-from qtpy.QtWidgets import QWidget
 
 from napari_hsr.errors import HSRError
 from napari_hsr.viewer.layers import (
@@ -21,7 +18,6 @@ from napari_hsr.widgets.brief import BriefLabel
 from napari_hsr.widgets.choosers import EncodingChooser, LayerChooser
 from napari_hsr.widgets.computing_options import narrow_form
 from napari_hsr.widgets.fold import Fold
-from napari_hsr.widgets.job import Work
 from napari_hsr.widgets.model_panel import ModelPanel
 from napari_hsr.widgets.model_section import ModelSection
 from napari_hsr.widgets.reconstruct_options import AdvancedOptions
@@ -35,10 +31,13 @@ from napari_hsr.widgets.reconstruct_run import (
 
 if TYPE_CHECKING:
     import threading
+    from collections.abc import Callable
 
     import napari.viewer
+    from qtpy.QtWidgets import QWidget
 
     from napari_hsr.photograph import Photograph
+    from napari_hsr.widgets.job import Work
 
 
 class ReconstructWidget(ModelPanel):

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from qtpy.QtWidgets import QWidget
+from typing import TYPE_CHECKING
 
 from napari_hsr.widgets.choosers import NarrowComboBox
 from napari_hsr.widgets.computing_options import ComputingOptions
 from napari_hsr.widgets.messages import WrappedLabel
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from qtpy.QtWidgets import QWidget
 
 #: What is said of tiles.
 ABOUT_TILES = (

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from napari_hsr.cube import Cube
 from napari_hsr.errors import HSRError
 from napari_hsr.events import Progress
 from napari_hsr.photograph import SRGB, Photograph
 from napari_hsr.widgets.before_and_after import Verdict, memory_advice
 
 if TYPE_CHECKING:
+    import threading
+    from collections.abc import Callable, Iterator
+
+    from napari_hsr.cube import Cube
     from napari_hsr.widgets.loaded_models import LoadedModels
 
 

@@ -8,15 +8,18 @@ statistics can be taken in a thread.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from napari_hsr import spectra
-from napari_hsr.cube import Cube
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from napari_hsr.cube import Cube
 
 #: napari's edge colour for shapes whose colour nobody chose.
 _DEFAULT_EDGE = "#777777"

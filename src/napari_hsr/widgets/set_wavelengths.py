@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
-import napari
 from qtpy.QtCore import QEvent
 from qtpy.QtWidgets import (
     QComboBox,
@@ -31,6 +30,11 @@ from napari_hsr.widgets.choosers import LayerChooser
 from napari_hsr.widgets.connections import Connections
 from napari_hsr.widgets.messages import Message
 from napari_hsr.widgets.scroll import VerticalScroll
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import napari
 
 
 class SetWavelengthsWidget(QWidget):

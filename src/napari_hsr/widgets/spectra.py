@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,6 +32,8 @@ from napari_hsr.widgets.spectra_events import ViewerEvents
 from napari_hsr.widgets.spectra_sources import Shown, Sources, readout
 
 if TYPE_CHECKING:
+    from os import PathLike
+
     import napari.viewer
 
 logger = logging.getLogger(__name__)

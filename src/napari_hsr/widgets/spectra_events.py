@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import weakref
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from qtpy.QtWidgets import QWidget
 
 from napari_hsr.widgets.connections import Connections
+
+if TYPE_CHECKING:
+    from qtpy.QtWidgets import QWidget
 
 #: A mouse that moved by no more than this between press and release has clicked.
 _STILL_PX = 4

@@ -7,18 +7,21 @@ which cube*: so the curves of a prediction and its truth at one place share a co
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from napari_hsr import spectra
-from napari_hsr.cube import Cube
 from napari_hsr.viewer.axis import current_band
 from napari_hsr.viewer.layers import cube_layers, layer_cube, pixel_at
 from napari_hsr.widgets.plot_curves import STYLES, PlotCurve
 from napari_hsr.widgets.regions import Plane, RegionCurve, Target
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from napari_hsr.cube import Cube
 
 #: Quantities whose name says all; any other unit is written in brackets behind "value".
 _NAMED = ("reflectance", "radiance", "irradiance", "transmittance", "absorbance", "counts")

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QPointF, QRectF, QSize, Qt
 from qtpy.QtGui import QColor, QLinearGradient, QPainter, QPen
 from qtpy.QtWidgets import QAbstractSlider, QSizePolicy, QWidget
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 _RADIUS = 9.0
 _NO_COLOUR = QColor(128, 128, 128)

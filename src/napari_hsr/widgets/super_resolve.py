@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtWidgets import QWidget
-
 from napari_hsr.cube import Cube
 from napari_hsr.errors import HSRError
-from napari_hsr.events import Progress
 from napari_hsr.models.card import SUPER_RESOLUTION
 from napari_hsr.viewer.finer import add_finer, display_of, place_over
 from napari_hsr.viewer.layers import (
@@ -25,7 +21,6 @@ from napari_hsr.widgets.choosers import LayerChooser
 from napari_hsr.widgets.computing_options import ComputingOptions, narrow_form
 from napari_hsr.widgets.connections import Connections
 from napari_hsr.widgets.fold import Fold
-from napari_hsr.widgets.job import Work
 from napari_hsr.widgets.model_panel import ModelPanel
 from napari_hsr.widgets.model_section import ModelSection
 from napari_hsr.widgets.super_resolve_form import FIRST_SCALE, BackProjection, ScaleChooser
@@ -42,8 +37,13 @@ from napari_hsr.widgets.super_resolve_run import (
 
 if TYPE_CHECKING:
     import threading
+    from collections.abc import Callable
 
     import napari.viewer
+    from qtpy.QtWidgets import QWidget
+
+    from napari_hsr.events import Progress
+    from napari_hsr.widgets.job import Work
 
 _ABOUT_TILES = (
     "Large cubes are made finer tile by tile, in bounded memory, in coarse pixels.\n"

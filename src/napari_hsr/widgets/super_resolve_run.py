@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from napari_hsr.cube import Cube
 from napari_hsr.errors import HSRError, InputError
 from napari_hsr.events import Progress
 from napari_hsr.models.card import FINER_IS_A_GUESS, ILL_POSED
 from napari_hsr.widgets.before_and_after import Verdict, memory_advice, took_text
 
 if TYPE_CHECKING:
+    import threading
+    from collections.abc import Callable, Iterator
+
+    from napari_hsr.cube import Cube
     from napari_hsr.inference import FinerResult
     from napari_hsr.models.descriptor import Model
     from napari_hsr.resample import Kind

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QEvent, QTimer
@@ -18,7 +17,6 @@ from qtpy.QtWidgets import (
 )
 
 from napari_hsr.errors import HSRError
-from napari_hsr.events import Progress
 from napari_hsr.training import process
 from napari_hsr.training.events import Event, Finished, Measured
 from napari_hsr.training.process import Run, Status
@@ -43,7 +41,11 @@ from napari_hsr.widgets.train_setup import FEW_IMAGES, Setup
 from napari_hsr.widgets.train_work import start_work
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import napari.viewer
+
+    from napari_hsr.events import Progress
 
 #: How often the run's folder is looked at, in ms.
 POLL_MS = 500

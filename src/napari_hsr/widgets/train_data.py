@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QLineEdit, QPushButton, QWidget
@@ -11,7 +12,9 @@ from napari_hsr.widgets.choosers import NarrowComboBox
 from napari_hsr.widgets.computing_options import narrow_form
 from napari_hsr.widgets.messages import WrappedLabel
 from napari_hsr.widgets.train_layers import SIMULATED, LayerPairs
-from napari_hsr.widgets.train_work import LayerPair
+
+if TYPE_CHECKING:
+    from napari_hsr.widgets.train_work import LayerPair
 
 _PRESETS = {
     "preset:ntire2022": "as NTIRE 2022 simulates",

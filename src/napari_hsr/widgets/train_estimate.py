@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
-from napari_hsr.events import Progress
 from napari_hsr.widgets.job import Job, Work
 from napari_hsr.widgets.messages import Message
+
+if TYPE_CHECKING:
+    from napari_hsr.events import Progress
 
 _ASK, _CANCEL = "Estimate time and memory", "Cancel the estimate"
 

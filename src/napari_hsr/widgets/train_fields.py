@@ -5,14 +5,16 @@ from __future__ import annotations
 import inspect
 import re
 import types
-from typing import Any, Literal, Union, get_args, get_origin
+from typing import TYPE_CHECKING, Any, Literal, Union, get_args, get_origin
 
-from pydantic import BaseModel
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QCheckBox, QLabel, QLineEdit, QVBoxLayout, QWidget
 
 from napari_hsr.widgets.choosers import NarrowComboBox
 from napari_hsr.widgets.messages import WrappedLabel
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
 
 #: Units of the settings that have one, by the end of their path.
 UNITS = {

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from qtpy.QtWidgets import QWidget
+from typing import TYPE_CHECKING
 
 from napari_hsr.widgets.choosers import NarrowComboBox
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from qtpy.QtWidgets import QWidget
 
 STRATEGIES = {
     "auto": "automatic: what wins is kept",

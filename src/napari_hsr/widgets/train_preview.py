@@ -5,7 +5,7 @@ from __future__ import annotations
 import zipfile
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -20,6 +20,9 @@ from napari_hsr.viewer.layers import (
 )
 from napari_hsr.widgets.train_layers import PREVIEW_KEY
 from napari_hsr.widgets.train_work import stems_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 class Preview:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import (
@@ -27,6 +27,9 @@ from napari_hsr.widgets.messages import Message
 from napari_hsr.widgets.model_news import models_changed
 from napari_hsr.widgets.plain_table import PlainTable
 from napari_hsr.widgets.save_dialog import ask_path
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 PLUGIN = "napari-hsr"
 #: Where a model is used: one for photographs, and one for finer pixels.
@@ -252,7 +255,7 @@ def weights_in(directory: Path) -> Path:
     return found[0]
 
 
-def import_work(directory: Path, known: str | None, cancel) -> Iterator[object]:
+def import_work(directory: Path, known: str | None, _cancel) -> Iterator[object]:
     """Import the model of a directory under a name that is free; then its name.
 
     One that was imported before is not imported again.

@@ -5,16 +5,20 @@ from __future__ import annotations
 import re
 import time
 import weakref
-from collections.abc import Callable
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QEvent, QObject, Qt, QThread, Signal
 from qtpy.QtWidgets import QMainWindow, QMessageBox, QStyledItemDelegate, QWidget
 
 from napari_hsr.errors import HSRError
 from napari_hsr.training import process
-from napari_hsr.training.process import Run
 from napari_hsr.widgets.choosers import NarrowComboBox
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from napari_hsr.training.process import Run
 
 #: Lies in a run's folder once its end was shown.
 SEEN = ".seen"
@@ -73,8 +77,7 @@ class RunChooser(NarrowComboBox):
         self.refresh()
 
     def waiting(self) -> Run | None:
-        """The run that the user should see first: one at work, or the newest if its end was not
-        shown."""
+        """The run to show first: an active one, or the newest if its end was not shown yet."""
         for run in self._runs:
             if run.status().active:
                 return run

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QDoubleSpinBox, QLineEdit, QPushButton, QVBoxLayout, QWidget
 
 from napari_hsr.errors import HSRError
-from napari_hsr.events import Progress
 from napari_hsr.models.card import FINER_IS_A_GUESS, ILL_POSED
 from napari_hsr.training.recipe import Recipe
 from napari_hsr.widgets.computing_options import narrow_form
@@ -34,6 +33,9 @@ from napari_hsr.widgets.train_work import (
     look_work,
     with_held_out,
 )
+
+if TYPE_CHECKING:
+    from napari_hsr.events import Progress
 
 #: Said beside every training.
 FEW_IMAGES = (

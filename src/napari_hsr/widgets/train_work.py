@@ -5,18 +5,19 @@ from __future__ import annotations
 import re
 import tempfile
 import threading
-from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
 
-from napari_hsr.cube import Cube
 from napari_hsr.events import Progress
-from napari_hsr.photograph import Photograph
 from napari_hsr.training.events import Event, Preparing
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Iterable, Iterator
+
+    from napari_hsr.cube import Cube
+    from napari_hsr.photograph import Photograph
     from napari_hsr.training.inspect import Findings
     from napari_hsr.training.recipe import Recipe
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import napari
+from typing import TYPE_CHECKING
+
 from qtpy.QtCore import QEvent, QTimer
 from qtpy.QtWidgets import (
     QCheckBox,
@@ -17,7 +18,6 @@ from qtpy.QtWidgets import (
 
 from napari_hsr.cube import Wavelengths
 from napari_hsr.errors import HSRError
-from napari_hsr.photograph import Photograph
 from napari_hsr.viewer import axis, rendering
 from napari_hsr.viewer.canvas_text import show_wavelength
 from napari_hsr.viewer.layers import is_cube, layer_cube, layer_wavelengths
@@ -29,6 +29,11 @@ from napari_hsr.widgets.messages import Message
 from napari_hsr.widgets.scroll import VerticalScroll
 from napari_hsr.widgets.set_wavelengths import open_dialog
 from napari_hsr.widgets.tint import Tint
+
+if TYPE_CHECKING:
+    import napari
+
+    from napari_hsr.photograph import Photograph
 
 #: Events of a layer after which its bands, or what is said about them, may be others.
 _BANDS_CHANGED = {"metadata", "scale", "translate", "units", "data"}
@@ -228,7 +233,7 @@ class WavelengthWidget(QWidget):
             self.message.show_exception(error)
             return
         self.message.show_info("Rendering…")
-        self._job = Job(lambda cancel: iter([picture_of(cube)]), parent=self)
+        self._job = Job(lambda _cancel: iter([picture_of(cube)]), parent=self)
         self._job.finished.connect(lambda picture: self._show(picture, layer))
         self._job.failed.connect(lambda error: self.message.show_exception(error, "Rendering"))
         self._job.ended.connect(self._rendered)

@@ -54,7 +54,7 @@ def test_ticked_maps_become_layers_and_are_replaced(compared, viewer, pair, wait
     compared.run()
     wait_for_end(compared)
     shown = map_layers(viewer, *pair)
-    assert list(sorted(shown)) == sorted(compared.form.checks)
+    assert sorted(shown) == sorted(compared.form.checks)
     assert len(viewer.layers) == 2 + len(shown)
     assert all(layer.data.shape == (20, 24) for layer in shown.values())
     assert all(layer.colorbar.visible for layer in shown.values())

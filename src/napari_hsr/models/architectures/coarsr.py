@@ -14,7 +14,6 @@ that was meant, the two bands on either side (``intended``), and say so by a ten
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -32,6 +31,8 @@ from napari_hsr.models.checkpoint import weights_sha256
 from napari_hsr.models.descriptor import AsIs, Model
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
     from torch import Tensor
 
 ID = "coarsr"

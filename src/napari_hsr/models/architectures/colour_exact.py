@@ -17,7 +17,6 @@ multiplied by it again, so that twice the exposure gives twice the spectra.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -27,15 +26,17 @@ from torch import nn
 from napari_hsr.errors import ModelError
 from napari_hsr.models.architectures.wrapping import PREFIX, inner, own
 from napari_hsr.models.checkpoint import weights_sha256
-from napari_hsr.models.descriptor import Model
 from napari_hsr.models.prepared import made_of
 from napari_hsr.models.rules import Mean
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import numpy as np
     from torch import Tensor
 
     from napari_hsr.models.card import ModelCard
+    from napari_hsr.models.descriptor import Model
 
 ID = "colour-exact"
 TITLE = "Colour-exact"

@@ -11,7 +11,6 @@ stored and never used; and a block's short cut is its input re-weighted twice, n
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import torch
@@ -25,6 +24,8 @@ from napari_hsr.models.descriptor import Model, TileDifference
 from napari_hsr.models.rules import Maximum
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from torch import Tensor
 
     from napari_hsr.models.card import ModelCard

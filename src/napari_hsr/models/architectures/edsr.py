@@ -13,7 +13,6 @@ from torch import nn
 
 from napari_hsr.models.architectures.fast.plain import prepare
 from napari_hsr.models.architectures.loading import assemble, numbered
-from napari_hsr.models.descriptor import Model
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from napari_hsr.models.card import ModelCard
+    from napari_hsr.models.descriptor import Model
 
 ID = "edsr"
 TITLE = "EDSR"

@@ -6,7 +6,6 @@ whole image says of it, then groups of channels by a map over the whole image.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import torch
@@ -18,6 +17,8 @@ from napari_hsr.models.architectures.loading import assemble, numbered
 from napari_hsr.models.descriptor import Model, TileDifference
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from torch import Tensor
 
     from napari_hsr.models.card import ModelCard

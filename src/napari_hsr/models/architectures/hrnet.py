@@ -18,7 +18,6 @@ from torch import nn
 from napari_hsr.models.architectures.fast.plain import prepare
 from napari_hsr.models.architectures.loading import assemble
 from napari_hsr.models.architectures.padding import pad_below_right
-from napari_hsr.models.descriptor import Model
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from napari_hsr.models.card import ModelCard
+    from napari_hsr.models.descriptor import Model
 
 ID = "hrnet"
 TITLE = "HRNet"

@@ -14,7 +14,6 @@ from torch import nn
 
 from napari_hsr.models.architectures.fast.plain import prepare_reduced
 from napari_hsr.models.architectures.loading import assemble, numbered
-from napari_hsr.models.descriptor import Model
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from napari_hsr.models.card import ModelCard
+    from napari_hsr.models.descriptor import Model
 
 ID = "hscnn_plus"
 TITLE = "HSCNN+"

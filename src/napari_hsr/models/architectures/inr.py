@@ -9,7 +9,6 @@ network was trained on crops of 64x64 pixels and on nothing else.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import pairwise
@@ -24,12 +23,15 @@ from napari_hsr.models import rules
 from napari_hsr.models.architectures.fast.inr import prepare
 from napari_hsr.models.architectures.loading import card_for, fill, numbered
 from napari_hsr.models.architectures.padding import pad_below_right, pad_to_least
-from napari_hsr.models.card import ModelCard
 from napari_hsr.models.checkpoint import weights_sha256
 from napari_hsr.models.descriptor import Model
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from torch import Tensor
+
+    from napari_hsr.models.card import ModelCard
 
     Weights = Mapping[str, Tensor]
 

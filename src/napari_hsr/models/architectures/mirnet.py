@@ -10,7 +10,6 @@ times; both are kept, so that the weights load as they were saved.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import torch
@@ -24,6 +23,8 @@ from napari_hsr.models.architectures.padding import pad_below_right
 from napari_hsr.models.descriptor import Model, TileDifference
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from torch import Tensor
 
     from napari_hsr.models.card import ModelCard

@@ -8,7 +8,6 @@ network. One PReLU serves all units: its value is stored under many keys.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -22,6 +21,8 @@ from napari_hsr.models.architectures.padding import pad_below_right
 from napari_hsr.models.descriptor import Model, TileDifference
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from torch import Tensor
 
     from napari_hsr.models.card import ModelCard

@@ -10,7 +10,6 @@ the published network and kept here; the model says that it takes one image at a
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from torch import nn
@@ -23,6 +22,8 @@ from napari_hsr.models.architectures.spectral_attention import SpectralU, depths
 from napari_hsr.models.descriptor import Model, TileDifference
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from torch import Tensor
 
     from napari_hsr.models.card import ModelCard

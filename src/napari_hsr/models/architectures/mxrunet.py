@@ -8,7 +8,6 @@ the weights.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -22,12 +21,15 @@ from napari_hsr.models.architectures.fast.mxrunet import prepare
 from napari_hsr.models.architectures.fast.shared import SHARED_FROM
 from napari_hsr.models.architectures.loading import card_for, fill, numbered
 from napari_hsr.models.architectures.normalised import SpectralConv1d, WeightNormConv2d
-from napari_hsr.models.card import ModelCard
 from napari_hsr.models.checkpoint import weights_sha256
 from napari_hsr.models.descriptor import Model, TileDifference
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from torch import Tensor
+
+    from napari_hsr.models.card import ModelCard
 
     Weights = Mapping[str, Tensor]
 

@@ -8,7 +8,6 @@ maps are channels × channels, so their cost grows with the pixels and not with 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import torch
@@ -21,6 +20,8 @@ from napari_hsr.models.architectures.padding import pad_below_right
 from napari_hsr.models.descriptor import Model, TileDifference
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from torch import Tensor
 
     from napari_hsr.models.card import ModelCard

@@ -9,7 +9,6 @@ inputs count as zero, and so do negative outputs, which keeps that property.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import lru_cache
 from itertools import pairwise, product
 from typing import TYPE_CHECKING
@@ -23,6 +22,8 @@ from napari_hsr.models.checkpoint import weights_sha256
 from napari_hsr.models.descriptor import Model
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from torch import Tensor
 
 ID = "root-polynomial"

@@ -6,7 +6,6 @@ head, whatever the size of the image, and its entries are sums over the whole im
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import torch
@@ -16,6 +15,8 @@ from torch.nn import functional as F  # noqa: N812
 from napari_hsr.models.architectures.loading import numbered
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from torch import Tensor
 
 

@@ -7,7 +7,6 @@ recognised again from its keys alone, and a wrapper may be wrapped in turn.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -20,6 +19,8 @@ from napari_hsr.models.prepared import made_of
 from napari_hsr.models.rules import Mean
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from torch import Tensor, nn
 
     from napari_hsr.models.descriptor import Model
