@@ -168,6 +168,19 @@ def test_render_shows_what_the_eye_sees(hsr, tmp_path):
     assert np.abs(picture.data.astype(int) - 188).max() <= 1
 
 
+def test_render_says_as_json_what_it_wrote_and_what_it_replaced(hsr, cube_file, tmp_path):
+    source, out = cube_file(), tmp_path / "seen.png"
+    status, said, warned = hsr("render", source, "-o", out, "--json")
+    told = json.loads(said)
+    assert f"note: {told.pop('notices')[-1]}" in warned
+    made = {"input": str(source), "output": str(out), "encoding": "srgb", "bits": 8}
+    assert (status, told) == (0, {**made, "replaced": False})
+    *_, warned = hsr("render", source, "-o", out)
+    assert warned.startswith(f"note: {out} exists already and is replaced")
+    status, said, warned = hsr("render", source, "-o", out, "--json", "--overwrite")
+    assert (status, json.loads(said)["replaced"], f"{out} exists" in warned) == (0, True, False)
+
+
 def test_render_through_a_camera_is_linear_in_16_bit_and_keeps_its_encoding(
     hsr, cube_file, tmp_path
 ):

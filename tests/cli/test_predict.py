@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 import signal
 
@@ -65,6 +66,41 @@ def test_a_bad_file_stops_nothing_and_the_status_says_so(hsr, photograph, cube_f
     for path in (text, empty, cube, missing):
         assert sum(str(path) in line for line in errors) == 1, warned
     assert len(errors) == 4
+
+
+def test_json_says_what_was_made_of_what(hsr, photograph, tmp_path):
+    good, missing, out = photograph("b.png"), tmp_path / "e.png", tmp_path / "out"
+    status, said, warned = hsr("predict", good, missing, "-o", out, "--json")
+    told = json.loads(said)  # and nothing beside it
+    seconds, (failure,) = told.pop("seconds"), told.pop("failures")
+    assert (status, seconds > 0) == (1, True)
+    assert (failure["input"], "no such file" in failure["error"]) == (str(missing), True)
+    assert failure["error"] in warned
+    made = {"input": str(good), "output": str(out / f"b_{DEFAULT}.mat"), "replaced": False}
+    expected = [{**made, "notices": list(reconstruct(good).notices)}]
+    assert told == {"model": DEFAULT, "cancelled": False, "results": expected}
+
+
+def test_json_without_any_input(hsr, tmp_path):
+    status, said, _ = hsr("predict", tmp_path / "*.png", "-o", tmp_path / "out", "--json")
+    told = json.loads(said)
+    assert (status, told["results"]) == (1, [])
+    assert [failure["input"] for failure in told["failures"]] == [str(tmp_path / "*.png")]
+
+
+def test_an_existing_file_is_replaced_with_a_note_or_as_asked(hsr, photograph, tmp_path):
+    source, out = photograph(), tmp_path / "cube.mat"
+    asked = ("predict", source, "-o", out, "--json")
+    *_, warned = hsr(*asked)
+    assert str(out) not in warned
+    out.write_bytes(b"of an earlier run")
+    status, said, warned = hsr(*asked)
+    assert (status, json.loads(said)["results"][0]["replaced"]) == (0, True)
+    assert warned.splitlines()[0].startswith(f"note: {out} exists already and is replaced")
+    np.testing.assert_array_equal(np.asarray(read(out).data), np.asarray(reconstruct(source).data))
+    status, said, warned = hsr(*asked, "--overwrite")
+    assert (status, json.loads(said)["results"][0]["replaced"]) == (0, True)
+    assert str(out) not in warned
 
 
 def test_no_input_at_all_is_status_1(hsr, tmp_path):

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 
@@ -23,6 +25,23 @@ def test_a_baseline_refined_equals_the_python_api(hsr, cube_file, tmp_path):
     assert made.shape == (31, 24, 20)
     np.testing.assert_array_equal(np.asarray(made.data), expected.data)
     assert made.provenance.extra["super_resolution"]["degradation"] == "box"
+
+
+def test_json_says_how_far_the_result_agrees_and_what_it_replaced(hsr, cube_file, tmp_path):
+    source, out = cube_file("scene.mat"), tmp_path / "fine.mat"
+    asked = ("super-resolve", source, "-o", out, "--scale", 2, "--model", "bicubic-matlab")
+    status, said, _ = hsr(*asked, "--json")
+    told = json.loads(said)
+    (made,) = told["results"]
+    assert (status, told["model"], told["failures"]) == (0, "bicubic-matlab", [])
+    assert (made["input"], made["output"], made["replaced"]) == (str(source), str(out), False)
+    assert (made["scale"], made["degradation"]) == (2, "bicubic-matlab")
+    noted = read(out).provenance.extra["super_resolution"]
+    assert made["relative_residual"] == noted["relative_residual"]
+    *_, warned = hsr(*asked)
+    assert f"note: {out} exists already and is replaced" in warned
+    status, _, warned = hsr(*asked, "--overwrite")
+    assert (status, f"{out} exists" in warned) == (0, False)
 
 
 def test_dualsr_takes_a_second_model(hsr, cube_file, tmp_path, monkeypatch):

@@ -12,6 +12,7 @@ from napari_hsr.cli.output import note
 from napari_hsr.errors import FileError, InputError
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Iterable, Sequence
 
     from napari_hsr.cube import Cube
@@ -121,3 +122,24 @@ def refuse_overwriting(out: Path, inputs: Iterable[Path]) -> None:
         same = out.resolve() == path.resolve()
         if same or (out.exists() and path.exists() and out.samefile(path)):
             raise InputError(f"{out} is an input; nothing was written over it.")
+
+
+def add_output_options(parser: argparse.ArgumentParser) -> None:
+    """``--overwrite`` and ``--json``, for the commands that write files."""
+    parser.add_argument(
+        "--overwrite",
+        action="store_true",
+        help="replace existing files without a note; a later version will need it to replace them",
+    )
+    parser.add_argument(
+        "--json", action="store_true", help="print what was done as JSON on standard output"
+    )
+
+
+def replaced(out: Path, overwrite: bool) -> list[str]:
+    """What to say before ``out`` is written: that it exists, unless the user asked for that."""
+    if overwrite or not out.exists():
+        return []
+    return [
+        f"{out} exists already and is replaced. A later version will refuse to; --overwrite allows it."
+    ]

@@ -4,7 +4,8 @@ OUT is a file for one photograph, otherwise a folder; there each cube is named a
 photograph and the model, <photograph>_<model>.mat, and a number parts photographs of one
 name. A folder as INPUT stands for the photographs directly in it. A photograph that fails
 does not stop the others: its reason is printed and the exit status is 1. No input is ever
-overwritten. Ctrl-C ends the batch and leaves nothing half-written.
+overwritten; another existing file is replaced, which a note says unless --overwrite is given.
+Ctrl-C ends the batch and leaves nothing half-written.
 """
 
 from __future__ import annotations
@@ -16,13 +17,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_hsr.cli.output import explain, note, warnings_as_notes
+from napari_hsr.cli.files import add_output_options
+from napari_hsr.cli.output import explain, note, print_json, warnings_as_notes
 
 if TYPE_CHECKING:
     import argparse
     import threading
     from collections.abc import Iterator
 
+    from napari_hsr.errors import FileError
     from napari_hsr.events import Progress
 
 HELP = "reconstruct spectral cubes from photographs"
@@ -92,16 +95,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="2 or 4: evaluate INR-HSISR on a grid so many times as fine as the photograph along "
         "each side, for which it was never trained",
     )
+    add_output_options(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     from napari_hsr.cli.files import expand
 
     inputs, failures = expand(args.inputs)
-    for failure in failures:
-        print(f"napari-hsr: error: {failure}", file=sys.stderr)
+    print_errors(failures)
     if not inputs:
-        return 1
+        return nothing_found(args, failures)
     outputs_for = choose_outputs(args, inputs)
 
     from napari_hsr.models import DEFAULT, load_model
@@ -110,7 +113,25 @@ def run(args: argparse.Namespace) -> int:
         model = load_model(args.model or DEFAULT)
     _check_options(args, model)
     batch = Batch(args, model, inputs, outputs_for(model.name))
-    return batch.run(already_failed=len(failures))
+    return batch.run(failures)
+
+
+def nothing_found(args: argparse.Namespace, failures: list[FileError]) -> int:
+    """The exit status where there is no input at all."""
+    if args.json:
+        print_json({"results": [], "failures": [_failure(error.path, error) for error in failures]})
+    return 1
+
+
+def print_errors(failures: list[FileError]) -> None:
+    """Say which arguments stand for nothing."""
+    for failure in failures:
+        print(f"napari-hsr: error: {failure}", file=sys.stderr)
+
+
+def _failure(source: str | Path, error: Exception) -> dict[str, str]:
+    """An input that failed, for ``--json``."""
+    return {"input": str(source), "error": explain(error)}
 
 
 def choose_outputs(args: argparse.Namespace, inputs: list[Path], what: str = "photographs"):
@@ -174,52 +195,66 @@ class Batch:
         #: What was said of the model itself: once, whatever the photographs.
         self._said: set[str] = set()
 
-    def run(self, already_failed: int = 0) -> int:
-        """Reconstruct all, print one line each and a summary; the exit status."""
+    def run(self, not_found: list[FileError]) -> int:
+        """Reconstruct all, print one line each and a summary, or JSON; the exit status."""
+        from napari_hsr.cli.files import refuse_overwriting, replaced
         from napari_hsr.cli.interrupt import cancel_on_interrupt
         from napari_hsr.errors import Cancelled
 
-        done, failed, start = 0, already_failed, time.perf_counter()
-        cancelled = False
+        results: list[dict[str, Any]] = []
+        failures = [_failure(error.path, error) for error in not_found]
+        start, cancelled = time.perf_counter(), False
         with cancel_on_interrupt() as cancel, _progress_bar(len(self.inputs)) as bar:
             for place, (source, out) in enumerate(zip(self.inputs, self.outputs, strict=True)):
                 bar.set_description_str(f"{place + 1}/{len(self.inputs)} {source.name}")
                 try:
                     if cancel.is_set():
                         raise Cancelled
-                    self.make(source, out, bar, place, cancel)
+                    refuse_overwriting(out, self.inputs)
+                    warning = replaced(out, self.args.overwrite)
+                    exists = out.exists()
+                    with bar.external_write_mode(file=sys.stderr):
+                        note(warning)
+                    facts = self.make(source, out, bar, place, cancel)
                 except Cancelled:
                     cancelled = True
                     break
                 except BrokenPipeError:
                     raise
                 except Exception as error:
-                    failed += 1
+                    failures.append(_failure(source, error))
                     self._report(source, error, bar)
                 else:
-                    done += 1
-                    bar.write(f"{source} -> {out}", file=sys.stdout)
+                    files = {"input": str(source), "output": str(out), "replaced": exists}
+                    results.append({**files, **facts})
+                    if not self.args.json:
+                        bar.write(f"{source} -> {out}", file=sys.stdout)
                 advance(bar, place + 1)
         seconds = time.perf_counter() - start
-        total = len(self.inputs) + already_failed
-        print(
-            f"{done} of {total} {self.done_word} with {self.model.name} in {seconds:.1f} s"
-            + (f", {failed} failed" if failed else "")
-            + (", the rest cancelled" if cancelled else "")
-        )
-        return 130 if cancelled else int(failed > 0)
+        if self.args.json:
+            summary = {"model": self.model.name, "seconds": seconds, "cancelled": cancelled}
+            print_json({**summary, "results": results, "failures": failures})
+        else:
+            total = len(self.inputs) + len(not_found)
+            print(
+                f"{len(results)} of {total} {self.done_word} with {self.model.name} "
+                f"in {seconds:.1f} s"
+                + (f", {len(failures)} failed" if failures else "")
+                + (", the rest cancelled" if cancelled else "")
+            )
+        return 130 if cancelled else int(bool(failures))
 
-    def make(self, source: Path, out: Path, bar: Any, place: int, cancel: threading.Event) -> None:
-        """Read one input, and write its cube."""
+    def make(
+        self, source: Path, out: Path, bar: Any, place: int, cancel: threading.Event
+    ) -> dict[str, Any]:
+        """Read one input and write its cube; what ``--json`` says of it beside its files."""
         from napari_hsr import inference
-        from napari_hsr.cli.files import refuse_overwriting
         from napari_hsr.io import read, write
         from napari_hsr.io.photo import STATE_IT
 
         def show(progress: Progress) -> None:
             advance(bar, place + progress.done / max(progress.total, 1))
 
-        refuse_overwriting(out, self.inputs)
         image = read(source)
         encoding = self.args.input_encoding
         options = {
@@ -243,6 +278,7 @@ class Batch:
         self._said |= of_model
         out.parent.mkdir(parents=True, exist_ok=True)
         write(cube, out)
+        return {"notices": list(notices)}
 
     def _of_model(self) -> set[str]:
         """What a run says of the model and its precision, the same for every photograph."""

@@ -2,7 +2,8 @@
 
 By default as the eye sees it: CIE 1931 2° observer, light D65, sRGB, 8 bit. With --camera as
 the linear response of that camera, 16 bit. The encoding of the file is printed; give it to
-predict as --input-encoding if it is not srgb.
+predict as --input-encoding if it is not srgb. An existing file is replaced, which a note says
+unless --overwrite is given.
 """
 
 from __future__ import annotations
@@ -10,7 +11,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari_hsr.cli.output import note
+from napari_hsr.cli.files import add_output_options
+from napari_hsr.cli.output import note, print_json
 
 if TYPE_CHECKING:
     import argparse
@@ -41,6 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=(8, 16),
         help="depth of the file (default 8 for an observer, 16 for a camera)",
     )
+    add_output_options(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -51,10 +54,12 @@ def run(args: argparse.Namespace) -> int:
         args.usage_error(f"{out}: pictures are written as {', '.join(PHOTOGRAPH_WRITE_SUFFIXES)}")
 
     from napari_hsr.cameras import get_camera, simulate
-    from napari_hsr.cli.files import read_cube, refuse_overwriting
+    from napari_hsr.cli.files import read_cube, refuse_overwriting, replaced
     from napari_hsr.photograph import SRGB
 
     refuse_overwriting(out, [Path(args.cube)])
+    exists = out.exists()
+    note(replaced(out, args.overwrite))
     camera = get_camera(args.camera)
     photograph = simulate(
         read_cube(args.cube),
@@ -64,7 +69,13 @@ def run(args: argparse.Namespace) -> int:
         encoding=SRGB if camera.observer else None,
     )
     write(photograph, out)
-    print(f"{args.cube} -> {out}")
-    print(f"encoding: {photograph.encoding}, {photograph.data.dtype.itemsize * 8} bit")
-    note([*photograph.notices, photograph.provenance.steps[-1]])
+    bits = photograph.data.dtype.itemsize * 8
+    notices = [*photograph.notices, photograph.provenance.steps[-1]]
+    if args.json:
+        files = {"input": args.cube, "output": str(out), "replaced": exists}
+        print_json({**files, "encoding": photograph.encoding, "bits": bits, "notices": notices})
+    else:
+        print(f"{args.cube} -> {out}")
+        print(f"encoding: {photograph.encoding}, {bits} bit")
+    note(notices)
     return 0

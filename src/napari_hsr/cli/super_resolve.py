@@ -8,7 +8,8 @@ second result at half the scale. The residual on the coarse grid is printed: it 
 OUT is a file for one cube, otherwise a folder; there each result is named after its cube and the
 model, <cube>_<model>.mat. A folder as CUBE stands for the cubes directly in it. A cube that fails
 does not stop the others: its reason is printed and the exit status is 1. No input is ever
-overwritten. Ctrl-C ends the batch and leaves nothing half-written.
+overwritten; another existing file is replaced, which a note says unless --overwrite is given.
+Ctrl-C ends the batch and leaves nothing half-written.
 """
 
 from __future__ import annotations
@@ -16,8 +17,17 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
+from napari_hsr.cli.files import add_output_options
 from napari_hsr.cli.output import note
-from napari_hsr.cli.predict import DEFAULT_FORMAT, Batch, advance, choose_outputs, tile_size
+from napari_hsr.cli.predict import (
+    DEFAULT_FORMAT,
+    Batch,
+    advance,
+    choose_outputs,
+    nothing_found,
+    print_errors,
+    tile_size,
+)
 
 if TYPE_CHECKING:
     import argparse
@@ -90,20 +100,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="auto",
         help="auto (default), float32, bfloat16 or float16",
     )
+    add_output_options(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     from napari_hsr.cli.files import CUBE_SUFFIXES, expand
 
     inputs, failures = expand(args.inputs, CUBE_SUFFIXES, "cube")
-    for failure in failures:
-        print(f"napari-hsr: error: {failure}", file=sys.stderr)
+    print_errors(failures)
     if not inputs:
-        return 1
+        return nothing_found(args, failures)
     outputs_for = choose_outputs(args, inputs, "cubes")
     model, args.scale, args.half_model = _choose(args)
     batch = Finer(args, model, inputs, outputs_for(f"{model.name}_x{args.scale}"))
-    return batch.run(already_failed=len(failures))
+    return batch.run(failures)
 
 
 def _choose(args: argparse.Namespace) -> tuple[Any, int, Any]:
@@ -133,13 +143,13 @@ class Finer(Batch):
 
     done_word = "made finer"
 
-    def make(self, source: Path, out: Path, bar: Any, place: int, cancel: threading.Event) -> None:
-        """Read one cube, and write the finer one."""
-        from napari_hsr.cli.files import refuse_overwriting
+    def make(
+        self, source: Path, out: Path, bar: Any, place: int, cancel: threading.Event
+    ) -> dict[str, Any]:
+        """Read one cube and write the finer one; what ``--json`` says of it beside its files."""
         from napari_hsr.inference import FinerResult, super_resolve_events
         from napari_hsr.io import read, write
 
-        refuse_overwriting(out, self.inputs)
         options = {
             key: getattr(self.args, key)
             for key in ("refine", "half_model", "degradation", "device", "tile", "precision")
@@ -154,3 +164,9 @@ class Finer(Batch):
             note([*event.notices, f"{event.summary()}."], about=source.name)
         out.parent.mkdir(parents=True, exist_ok=True)
         write(event.cube, out)
+        return {
+            "scale": event.scale,
+            "relative_residual": event.agreement.relative,
+            "degradation": event.agreement.degradation,
+            "notices": list(event.notices),
+        }
