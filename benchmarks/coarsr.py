@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
     import torch
 
-    from napari_hsr.models.descriptor import Model
+    from napari_hsr.models.model import Model
 
 PARTS = ("ratio", "memory", "chunks", "curve")
 #: Bands at a time that are tried, and what the curve is drawn over.
@@ -134,7 +134,7 @@ def ratio(args: argparse.Namespace) -> None:
 
 def _unfused(module: torch.nn.Module, image: torch.Tensor) -> None:
     """One pass by torch's own convolutions, which its counter knows."""
-    from napari_hsr.models.architectures.fast import convolution
+    from napari_hsr.models.optimised import convolution
 
     fused, convolution._fused = convolution._fused, lambda: False
     try:

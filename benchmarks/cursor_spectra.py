@@ -22,7 +22,7 @@ from qtpy.QtWidgets import QApplication
 
 from napari_hsr.cube import Cube, Wavelengths
 from napari_hsr.viewer.layers import add_cube
-from napari_hsr.widgets.spectra import SpectraWidget
+from napari_hsr.widgets.spectra.panel import SpectraWidget
 
 SHAPE = (31, 1024, 1024)
 

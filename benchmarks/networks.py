@@ -32,7 +32,7 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     import torch
 
-    from napari_hsr.models.descriptor import Model
+    from napari_hsr.models.model import Model
 
 #: What the marks of the project are set for.
 DEFAULT = ("drcr", "mstpp", "mxrunet_shallow", "mxrunet_full", "inr")
@@ -53,7 +53,7 @@ class Memory(NamedTuple):
 
 def modules(model: Model) -> dict[str, torch.nn.Module]:
     """The exact module and a copy for each precision, by name."""
-    from napari_hsr.models.prepared import prepared
+    from napari_hsr.models.optimisation import prepared
 
     return {"exact": model.module, **{p: prepared(model, p) for p in model.precisions}}
 
@@ -79,7 +79,7 @@ def memory_here(name: str, kind: str, side: int) -> Memory:
     import zoo
     from memory import resident
 
-    from napari_hsr.models.prepared import prepared
+    from napari_hsr.models.optimisation import prepared
 
     model = zoo.load(name)
     module = model.module if kind == "exact" else prepared(model, kind)

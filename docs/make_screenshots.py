@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 
 from napari_hsr.cli.demo import run_demo
-from napari_hsr.viewer import tour
+from napari_hsr.viewer import demo_viewer
 
 IMAGES = Path(__file__).parent / "images"
 THEMES = ("dark", "light")
@@ -25,15 +25,15 @@ def wait_until(done, seconds: float = WAIT_S) -> None:
     while not done():
         if time.monotonic() > end:
             raise TimeoutError(f"nothing happened for {seconds:g} s")
-        tour.settle(1)
-    tour.settle()
+        demo_viewer.settle(1)
+    demo_viewer.settle()
 
 
 def save(viewer, name: str) -> None:
     """The window as a PNG."""
     from PIL import Image
 
-    tour.settle()
+    demo_viewer.settle()
     picture = Image.fromarray(viewer.screenshot(canvas_only=False, flash=False)).convert("RGB")
     picture.save(IMAGES / f"{name}.png", optimize=True)
     print(IMAGES / f"{name}.png")
@@ -45,14 +45,14 @@ def open_viewer(theme: str):
 
     viewer = napari.Viewer(title="napari-hsr")
     viewer.theme = theme
-    viewer.window.resize(*tour.SIZE)
+    viewer.window.resize(*demo_viewer.SIZE)
     return viewer
 
 
 def demo(files) -> None:
     """The picture of the README."""
     viewer = open_viewer("dark")
-    tour.arrange(viewer, files)
+    demo_viewer.arrange(viewer, files)
     save(viewer, "demo")
     viewer.close()
 
@@ -60,8 +60,8 @@ def demo(files) -> None:
 def reconstruct(theme: str) -> None:
     """The Reconstruct panel after a run."""
     viewer = open_viewer(theme)
-    viewer.open_sample(tour.PLUGIN, "photograph")
-    _, panel = viewer.window.add_plugin_dock_widget(tour.PLUGIN, "Reconstruct")
+    viewer.open_sample(demo_viewer.PLUGIN, "photograph")
+    _, panel = viewer.window.add_plugin_dock_widget(demo_viewer.PLUGIN, "Reconstruct")
     wait_until(lambda: panel.ready)  # the model is loaded first
     before = len(viewer.layers)
     panel.run()
@@ -79,11 +79,11 @@ def explore(files, theme: str) -> None:
     viewer = open_viewer(theme)
     add_cube(viewer, read(files.chart_cube), name="chart, reconstructed")
     add_cube(viewer, read(files.chart_truth), name="chart, ground truth")
-    panels = tour.add_panels(viewer)
-    tour.settle()
+    panels = demo_viewer.add_panels(viewer)
+    demo_viewer.settle()
     viewer.reset_view()
     axis.go_to(viewer, 620)
-    tour.pin_patches(viewer, panels["Spectra"])
+    demo_viewer.pin_patches(viewer, panels["Spectra"])
     save(viewer, f"explore-{theme}")
     viewer.close()
 
@@ -96,8 +96,8 @@ def compare(files, theme: str) -> None:
     viewer = open_viewer(theme)
     add_cube(viewer, read(files.chart_truth), name="chart, ground truth")
     add_cube(viewer, read(files.chart_cube), name="chart, reconstructed")
-    _, panel = viewer.window.add_plugin_dock_widget(tour.PLUGIN, "Compare")
-    tour.settle()
+    _, panel = viewer.window.add_plugin_dock_widget(demo_viewer.PLUGIN, "Compare")
+    demo_viewer.settle()
     before = len(viewer.layers)
     panel.run()
     wait_until(lambda: len(viewer.layers) > before and not panel.running)
@@ -116,7 +116,7 @@ def super_resolve(theme: str) -> None:
     part = reconstruct(Photograph(photo.data[:256, 96:352], photo.encoding, name="portrait"))
     viewer = open_viewer(theme)
     add_cube(viewer, degrade(part, 4), name="portrait, coarse")
-    _, panel = viewer.window.add_plugin_dock_widget(tour.PLUGIN, "Super-resolve")
+    _, panel = viewer.window.add_plugin_dock_widget(demo_viewer.PLUGIN, "Super-resolve")
     wait_until(lambda: panel.ready)
     before = len(viewer.layers)
     panel.run()
@@ -138,14 +138,14 @@ def train(files, theme: str) -> None:
             part = cube.data[:, top : top + height, left : left + width]
             write(Cube(part, cube.wavelengths, name="part"), Path(folder) / f"part {number}.h5")
         viewer = open_viewer(theme)
-        _, panel = viewer.window.add_plugin_dock_widget(tour.PLUGIN, "Train")
+        _, panel = viewer.window.add_plugin_dock_widget(demo_viewer.PLUGIN, "Train")
         panel.follow(None)
         panel.setup.minutes.setValue(0.5)
         panel.setup.data.set_folder(Path(folder))
         wait_until(lambda: not panel.setup.looking)
         panel.start_button.click()
         wait_until(lambda: panel.run is not None and not panel.status.active, 300)
-        tour.settle(30)
+        demo_viewer.settle(30)
         save(viewer, f"train-{theme}")
         viewer.close()
 

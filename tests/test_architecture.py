@@ -17,7 +17,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 
 #: From the ground up. A room may import from those below its own floor, and from itself.
 FLOORS = (
-    ("errors", "events", "provenance"),
+    ("errors", "notices", "progress", "provenance"),
     ("place",),
     ("cube",),
     ("photograph",),
@@ -44,7 +44,7 @@ ALLOWED_IN = {
     "pytorch_lightning": {"training"},
 }
 #: The engine's innermost files: nothing else may import Lightning, which takes seconds.
-LIGHTNING = ("following", "module", "trainer")
+LIGHTNING = ("callbacks", "lightning_module", "lightning_trainer")
 
 
 def room(path: Path) -> str:
@@ -132,7 +132,7 @@ def test_lightning_is_imported_by_the_engine_alone():
         for name, _, _ in imports(path)
         if name.split(".")[0] in ("lightning", "pytorch_lightning", "lightning_utilities")
     }
-    assert found == {f"training/{name}" for name in LIGHTNING}
+    assert found == {f"training/engine/{name}" for name in LIGHTNING}
 
 
 def test_the_rules_see_a_forbidden_import():
@@ -190,7 +190,7 @@ def test_readers_writers_and_samples_of_the_plugin_load_neither_torch_nor_lightn
 
 def test_looking_on_at_a_training_loads_neither_torch_nor_lightning():
     """What the Train panel does while another process trains."""
-    names = ("recipe", "recipe_file", "events", "journal", "process")
+    names = ("recipe.schema", "recipe.yaml_io", "events", "runs.run_folder", "runs.processes")
     code = "import importlib, sys\nfor name in sys.argv[1:]: importlib.import_module(name)"
     loaded = loaded_after(code, *(f"napari_hsr.training.{name}" for name in names))
     assert not loaded & {"torch", "lightning", "pytorch_lightning"}

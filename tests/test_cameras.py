@@ -17,7 +17,7 @@ from napari_hsr.cameras import (
     simulate,
     slug,
 )
-from napari_hsr.colour.standard import colour_science, illuminant_values
+from napari_hsr.colour.observers import colour_science, illuminant_values
 from napari_hsr.cube import Cube
 from napari_hsr.errors import FileError, InputError
 

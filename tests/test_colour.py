@@ -10,7 +10,7 @@ import pytest
 
 from napari_hsr import colour as ours
 from napari_hsr.colour.matrix import bradford
-from napari_hsr.colour.standard import colour_science, illuminant_values, observer_values
+from napari_hsr.colour.observers import colour_science, illuminant_values, observer_values
 from napari_hsr.colour.transfer import LINEAR_SRGB_TO_XYZ, WHITE_D65
 from napari_hsr.cube import Cube
 from napari_hsr.errors import InputError

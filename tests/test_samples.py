@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from napari_hsr import colour, samples
-from napari_hsr.colour.standard import colour_science
+from napari_hsr.colour.observers import colour_science
 from napari_hsr.errors import FileError, InputError
 
 

@@ -25,11 +25,11 @@ import napari_hsr
 from napari_hsr import inference
 from napari_hsr.cli.train_words import Speaker
 from napari_hsr.models.checkpoint import read_card, save_model
-from napari_hsr.training import fit
-from napari_hsr.training.recipe_file import read_recipe
+from napari_hsr.training import train as fit
+from napari_hsr.training.recipe.yaml_io import read_recipe
 
 if TYPE_CHECKING:
-    from napari_hsr.training.recipe import Recipe
+    from napari_hsr.training.recipe.schema import Recipe
 
 HERE = Path(__file__).parent
 BUNDLED = Path(napari_hsr.__file__).parent / "models" / "bundled"

@@ -24,12 +24,13 @@ from napari_hsr.cameras import matrix
 from napari_hsr.cli.train_words import Speaker
 from napari_hsr.models.architectures import root_polynomial
 from napari_hsr.models.card import ModelCard
-from napari_hsr.training import closed_form, fit, measure
+from napari_hsr.training import train, validation
+from napari_hsr.training.closed_form import least_squares
 
 if TYPE_CHECKING:
-    from napari_hsr.models.descriptor import Model
-    from napari_hsr.training.cache import Images
-    from napari_hsr.training.recipe import Recipe
+    from napari_hsr.models.model import Model
+    from napari_hsr.training.data.cache import Images
+    from napari_hsr.training.recipe.schema import Recipe
 
 #: How their weights are drawn. DRCR-Net's own way lets nothing through that bfloat16 resolves.
 OTHERS = {"hscnn_plus": "default", "drcr": "identity"}
@@ -46,9 +47,9 @@ def linear(recipe: Recipe, images: Images) -> Model:
         spectra = np.asarray(image.cube, dtype=np.float32).reshape(nm.size, -1).T
         spectra = spectra[rng.permutation(len(spectra))[:PIXELS]].astype(np.float64)
         parts.append(
-            closed_form.gather(spectra @ response, spectra, root_polynomial.exponents(1), 0.0)
+            least_squares.gather(spectra @ response, spectra, root_polynomial.exponents(1), 0.0)
         )
-    weight = closed_form.solve(sum(parts[1:], parts[0]), 1e-8)
+    weight = least_squares.solve(sum(parts[1:], parts[0]), 1e-8)
     weights = {
         "exponents": torch.from_numpy(root_polynomial.exponents(1)).float(),
         "weight": torch.from_numpy(np.ascontiguousarray(weight.T)).float(),
@@ -79,13 +80,13 @@ def trained(name: str, recipe: Recipe, output: Path, minutes: float) -> Model:
             }
         )
         speaker = Speaker()
-        speaker(fit.train(changed, run, speaker, threading.Event()))
+        speaker(train.train(changed, run, speaker, threading.Event()))
     return load_model(run)
 
 
 def row(name: str, model: Model, images: Images, recipe: Recipe) -> str:
     """One line of the table."""
-    found = measure.measure(model, images.held_out, recipe)
+    found = validation.measure(model, images.held_out, recipe)
     cells = []
     for key, digits in (("psnr_db", 2), ("sam_deg", 2), ("mrae", 3), ("rmse", 4)):
         values = [figures[key] for figures in found.images.values()]
@@ -109,7 +110,7 @@ def main() -> None:
     places = (args.data.absolute(), args.cameras.absolute(), args.set)
     heading = "| model | PSNR dB | SAM ° | MRAE | RMSE |\n|---|---|---|---|---|"
     recipe = recipe_for("mstpp-d700", *places)
-    images, _ = fit.prepare(recipe, lambda event: None, threading.Event())
+    images, _ = train.prepare(recipe, lambda event: None, threading.Event())
     lines = [
         row("linear map", linear(recipe, images), images, recipe),
         row("rootpoly-nikon-d700", load_model("rootpoly-nikon-d700"), images, recipe),

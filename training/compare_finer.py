@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 from napari_hsr import Cube, super_resolve
 from napari_hsr.metrics import evaluate
 from napari_hsr.resample import BASELINES, degrade, modcrop
-from napari_hsr.training.recipe import DataSettings
-from napari_hsr.training.scenes import find
-from napari_hsr.training.survey import load
+from napari_hsr.training.data.discovery import find
+from napari_hsr.training.data.scan import load
+from napari_hsr.training.recipe.schema import DataSettings
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -29,7 +29,8 @@ from napari_hsr.metrics import evaluate
 from napari_hsr.models.architectures import root_polynomial as architecture
 from napari_hsr.models.card import ILL_POSED, ModelCard
 from napari_hsr.models.checkpoint import save_model
-from napari_hsr.training import closed_form, packed
+from napari_hsr.training.closed_form import least_squares
+from napari_hsr.training.data import packed_cave
 
 ORDERS = (1, 2, 3, 4, 5, 6)
 RIDGES = (1e-8, 1e-7, 1e-6, 1e-5)
@@ -61,8 +62,8 @@ def load_scenes(folder: Path) -> dict[str, np.ndarray]:
     """Every scene of a folder by name, (31, H, W) float32 in 0..1."""
     scenes = {}
     for path in sorted(folder.iterdir()):
-        if packed.is_packed(path):
-            scenes[path.stem] = packed.read_packed(path).data
+        if packed_cave.is_packed(path):
+            scenes[path.stem] = packed_cave.read_packed(path).data
         elif path.is_dir():
             scenes[path.name] = np.asarray(napari_hsr.read(path).data)
     if not scenes:
@@ -105,15 +106,15 @@ def choose(matrix: np.ndarray, train: list[np.ndarray], val: dict[str, np.ndarra
     candidates = []
     for order in ORDERS:
         exponents = architecture.exponents(order)
-        corners = closed_form.root_features(unit_cube, exponents)
-        features = [closed_form.root_features(t @ matrix, exponents) for t in truths]
+        corners = least_squares.root_features(unit_cube, exponents)
+        features = [least_squares.root_features(t @ matrix, exponents) for t in truths]
         for dark in DARK:
-            parts = (closed_form.gather(s @ matrix, s, exponents, dark) for s in train)
+            parts = (least_squares.gather(s @ matrix, s, exponents, dark) for s in train)
             sums = next(parts)
             for part in parts:
                 sums = sums + part
             for ridge in RIDGES:
-                weight = closed_form.solve(sums, ridge)
+                weight = least_squares.solve(sums, ridge)
                 scores = [
                     angle_and_psnr(f @ weight, t) for f, t in zip(features, truths, strict=True)
                 ]

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from napari_hsr.colour import render
-from napari_hsr.colour.standard import colour_science, sample
+from napari_hsr.colour.observers import colour_science, sample
 from napari_hsr.cube import Cube, Wavelengths
 from napari_hsr.errors import FileError, InputError
 from napari_hsr.photograph import SRGB, Photograph

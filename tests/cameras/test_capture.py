@@ -7,9 +7,9 @@ import pytest
 
 from napari_hsr import colour
 from napari_hsr.cameras import get_camera, matrix
-from napari_hsr.cameras.capture import Capture, draw
-from napari_hsr.cameras.capture_settings import CaptureSettings
-from napari_hsr.colour.standard import colour_science, illuminant_values
+from napari_hsr.cameras.random_camera import Capture, draw
+from napari_hsr.cameras.settings import CaptureSettings
+from napari_hsr.colour.observers import colour_science, illuminant_values
 from napari_hsr.cube import Cube
 from napari_hsr.errors import InputError
 

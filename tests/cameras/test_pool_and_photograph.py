@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from napari_hsr.cameras import get_camera, matrix
-from napari_hsr.cameras.capture import check, draw, photograph, thumbnail
-from napari_hsr.cameras.capture_settings import CaptureSettings
-from napari_hsr.cameras.pool import camera_pool
+from napari_hsr.cameras.camera_pool import camera_pool
+from napari_hsr.cameras.random_camera import check, draw, photograph, thumbnail
 from napari_hsr.cameras.response import mixture
+from napari_hsr.cameras.settings import CaptureSettings
 from napari_hsr.cube import Cube
 from napari_hsr.errors import FileError, InputError
 

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from napari_hsr.cameras import matrix
-from napari_hsr.cameras.capture import check, draw, photograph
-from napari_hsr.cameras.capture_settings import CaptureSettings
-from napari_hsr.colour.standard import colour_science
+from napari_hsr.cameras.random_camera import check, draw, photograph
+from napari_hsr.cameras.settings import CaptureSettings
+from napari_hsr.colour.observers import colour_science
 from napari_hsr.cube import Cube
 from napari_hsr.errors import InputError
 

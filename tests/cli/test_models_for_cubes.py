@@ -70,12 +70,12 @@ def test_photographs_are_refused_in_one_sentence(hsr, checkpoint, photograph, tm
 
 
 def test_what_lower_precisions_cost_goes_into_its_card(hsr, tmp_path, cube_file, monkeypatch):
-    from napari_hsr.inference import precision, precision_error
+    from napari_hsr.inference import precision, precision_benchmark
 
     torch.manual_seed(0)
     torch.save(CoarSR(8, 4, 1).state_dict(), tmp_path / "net.pth")
     hsr("models", "import", tmp_path / "net.pth", "--name", "finer")
-    monkeypatch.setattr(precision_error, "COARSE_SIDE", 8)  # the chart needs more than that
+    monkeypatch.setattr(precision_benchmark, "COARSE_SIDE", 8)  # the chart needs more than that
     status, said, noted = hsr("models", "measure", "finer", "--device", "cpu")
     assert status == 0, noted
     words = load_model("finer").card.precision_errors["bfloat16"].words()

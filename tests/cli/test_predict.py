@@ -11,7 +11,7 @@ import torch
 
 from napari_hsr import load_model, read, reconstruct
 from napari_hsr.cli import predict
-from napari_hsr.inference import estimate, passes
+from napari_hsr.inference import ensembles, estimate
 from napari_hsr.models import DEFAULT, import_checkpoint
 from napari_hsr.models.architectures import drcr, inr, mstpp
 
@@ -285,7 +285,7 @@ def net(tmp_path):
     return make
 
 
-@pytest.mark.parametrize("ensemble", passes.ENSEMBLES)
+@pytest.mark.parametrize("ensemble", ensembles.ENSEMBLES)
 def test_every_ensemble_is_that_of_the_python_api(hsr, photograph, net, tmp_path, ensemble):
     source, out, model = photograph(), tmp_path / "c.h5", net("drcr")
     status, _, warned = hsr("predict", source, "-o", out, "--model", "drcr", "--ensemble", ensemble)
@@ -293,7 +293,7 @@ def test_every_ensemble_is_that_of_the_python_api(hsr, photograph, net, tmp_path
     assert estimate((6, 5), model, ensemble=ensemble).words() in warned  # before a copy is there
     cube, expected = read(out), reconstruct(source, model, ensemble=ensemble)
     np.testing.assert_array_equal(np.asarray(cube.data), expected.data)
-    words = passes.find(ensemble).words
+    words = ensembles.find(ensemble).words
     assert [step for step in cube.provenance.steps if step == words] == ([words] if words else [])
 
 
@@ -304,7 +304,7 @@ def test_one_pass_is_the_default_and_the_help_names_the_others(hsr, photograph, 
     np.testing.assert_array_equal(np.asarray(read(tmp_path / "c.h5").data), single)
     assert not np.allclose(single, mean)
     said = hsr("predict", "--help")[1]
-    assert all(name in said for name in passes.ENSEMBLES)
+    assert all(name in said for name in ensembles.ENSEMBLES)
 
 
 @pytest.mark.parametrize("finer", [2, 4])

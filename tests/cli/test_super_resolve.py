@@ -47,7 +47,7 @@ def test_json_says_how_far_the_result_agrees_and_what_it_replaced(hsr, cube_file
 def test_dualsr_takes_a_second_model(hsr, cube_file, tmp_path, monkeypatch):
     import torch
 
-    from napari_hsr.inference import finer_pixels
+    from napari_hsr.inference import upscalers
     from napari_hsr.models import import_checkpoint
     from napari_hsr.models.architectures.coarsr import CoarSR
 
@@ -56,12 +56,12 @@ def test_dualsr_takes_a_second_model(hsr, cube_file, tmp_path, monkeypatch):
         torch.save(CoarSR(scale, 4, 1).state_dict(), tmp_path / "net.pth")
         import_checkpoint(tmp_path / "net.pth", f"finer-x{scale}")
 
-    every = finer_pixels.offered  # without those on board
+    every = upscalers.offered  # without those on board
 
     def mine(scale=None):
         return [card for card in every(scale) if card.name.startswith("finer")]
 
-    monkeypatch.setattr(finer_pixels, "offered", mine)
+    monkeypatch.setattr(upscalers, "offered", mine)
     keep(4)
     source, out = cube_file("scene.mat"), tmp_path / "fine.mat"
     command = ("super-resolve", source, "-o", out, "--scale", 4, "--dualsr")

@@ -23,7 +23,7 @@ from napari_hsr.errors import InputError
 from napari_hsr.models.architectures.coarsr import CoarSR
 from napari_hsr.models.checkpoint import save_model
 from napari_hsr.models.registry import from_state_dict
-from napari_hsr.training import process
+from napari_hsr.training.data.findings import Row
 from napari_hsr.training.events import (
     Began,
     Finished,
@@ -34,10 +34,10 @@ from napari_hsr.training.events import (
     Step,
     Stopped,
 )
-from napari_hsr.training.findings import Row
-from napari_hsr.training.journal import RECIPE, Journal, read_state
-from napari_hsr.training.recording import recorded
-from napari_hsr.training.words import duration
+from napari_hsr.training.runs import processes
+from napari_hsr.training.runs.figures_text import duration
+from napari_hsr.training.runs.recorder import recorded
+from napari_hsr.training.runs.run_folder import RECIPE, Journal, read_state
 
 from ..patience import wait_for
 
@@ -101,7 +101,7 @@ def test_a_training_says_how_it_goes_and_leaves_its_journal(hsr, engine, recipe,
     assert called[1:] == (output, False)
     assert (output / RECIPE).is_file()
     assert read_state(output).status == "finished"
-    (run,) = process.find()
+    (run,) = processes.find()
     assert [type(e) for e in run.events()] == [Began, Step, Measured, Finished]
 
 
@@ -199,7 +199,7 @@ def test_resume_takes_the_recipe_of_the_run(hsr, engine, recipe, tmp_path):
     status, _, err = hsr("train", recipe, "--output", output, "--resume")
     assert status == 0, err
     assert engine.calls[-1] == (engine.calls[0][0], output, True)
-    events = process.Run(output).events()
+    events = processes.Run(output).events()
     assert [e.step for e in events if isinstance(e, Began)] == [0, 20, 20]
     assert "no checkpoint" not in err
 
@@ -316,7 +316,7 @@ def test_a_dry_run_prints_what_would_be_done_and_trains_nothing(hsr, found, engi
     for said in ("1.5 GB", "2 images", "400–700"):
         assert said in out
     assert not engine.calls
-    assert process.find() == []
+    assert processes.find() == []
 
 
 def test_a_dry_run_shows_the_problems_and_fails_with_the_obstacle(hsr, found, recipe):
@@ -338,9 +338,9 @@ def test_a_dry_run_shows_the_problems_and_fails_with_the_obstacle(hsr, found, re
 
 
 def test_packaged_recipes_are_listed(hsr, monkeypatch):
-    from napari_hsr.training import recipe_file
+    from napari_hsr.training.recipe import yaml_io
 
-    monkeypatch.setattr(recipe_file, "recipe_names", lambda: [("paper", "As in the paper")])
+    monkeypatch.setattr(yaml_io, "recipe_names", lambda: [("paper", "As in the paper")])
     status, out, _ = hsr("train", "--list-recipes")
     assert status == 0
     assert out.splitlines()[1].split() == ["paper", "As", "in", "the", "paper"]
@@ -466,7 +466,7 @@ def test_a_refused_training_leaves_no_folder_that_it_made(hsr, monkeypatch, reci
     status, _, err = hsr("train", recipe, "--output", tmp_path / "run")
     assert (status, "There is one image only." in err) == (1, True)
     assert not (tmp_path / "run").exists()
-    assert process.find() == []
+    assert processes.find() == []
     (tmp_path / "mine").mkdir()  # the user's own, or made by the panel that looks on
     hsr("train", recipe, "--output", tmp_path / "mine")
     assert read_state(tmp_path / "mine").text == "There is one image only."

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import psutil
 import pytest
 
-from napari_hsr.inference import memory
+from napari_hsr.inference import memory_use
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def returned_memory(monkeypatch):
         ctypes.CDLL("libc.so.6").malloc_trim(0)
         process = SimpleNamespace(memory_info=lambda: SimpleNamespace(rss=_own_bytes()))
         ours = SimpleNamespace(Process=lambda: process, virtual_memory=psutil.virtual_memory)
-        monkeypatch.setattr(memory, "psutil", ours)
+        monkeypatch.setattr(memory_use, "psutil", ours)
 
 
 def _own_bytes() -> int:

@@ -8,13 +8,13 @@ import torch
 
 from napari_hsr import load_model
 from napari_hsr.errors import InputError
-from napari_hsr.inference import budget, estimate, events, reconstruct
-from napari_hsr.inference.memory import PeakMemory
-from napari_hsr.inference.sides import CHEAP_BYTES
+from napari_hsr.inference import estimate, events, memory_budget, reconstruct
+from napari_hsr.inference.memory_use import PeakMemory
+from napari_hsr.inference.tile_size import CHEAP_BYTES
 from napari_hsr.inference.tiling import notice, plan
 from napari_hsr.models import ModelCard
-from napari_hsr.models.descriptor import Model, TileDifference
-from napari_hsr.models.prepared import prepared
+from napari_hsr.models.model import Model, TileDifference
+from napari_hsr.models.optimisation import prepared
 
 CARD = ModelCard(
     name="toy",
@@ -38,7 +38,7 @@ def toy(**facts):
 @pytest.fixture
 def free(monkeypatch):
     """Sets how much memory is free."""
-    return lambda count: monkeypatch.setattr(budget, "free", lambda device=None: int(count))
+    return lambda count: monkeypatch.setattr(memory_budget, "free", lambda device=None: int(count))
 
 
 def taken(height, width, model, **options):
@@ -116,7 +116,7 @@ def test_a_large_photograph_stays_within_four_gigabytes(free):
     free(2000 * GB)
     found = estimate((4000, 6000, 3), toy(context=None, bands=31, bytes_per_pixel=3500))
     assert found.bytes_output == 4000 * 6000 * 31 * 4
-    assert found.bytes_output + found.bytes_working + budget.PROCESS <= 4 * GB
+    assert found.bytes_output + found.bytes_working + memory_budget.PROCESS <= 4 * GB
 
 
 def test_half_of_a_gpus_memory_is_used(monkeypatch):
@@ -126,7 +126,7 @@ def test_half_of_a_gpus_memory_is_used(monkeypatch):
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (60 * GB, 80 * GB))
     monkeypatch.setattr(torch.cuda, "memory_reserved", lambda device: 5 * GB)
     monkeypatch.setattr(torch.cuda, "memory_allocated", lambda device: 1 * GB)
-    found = budget.budget(4000, 6000, toy(), Device())
+    found = memory_budget.budget(4000, 6000, toy(), Device())
     assert found == (32 * GB,) * 3
 
 

@@ -11,9 +11,9 @@ import torch
 
 from napari_hsr import Cube, super_resolve
 from napari_hsr.errors import HSRError, InputError
-from napari_hsr.inference import FinerResult, finer_pixels, refining, super_resolve_events
-from napari_hsr.inference.finer_estimation import estimate
+from napari_hsr.inference import FinerResult, refinement, super_resolve_events, upscalers
 from napari_hsr.inference.super_resolution import Options
+from napari_hsr.inference.super_resolution_estimation import estimate
 from napari_hsr.models import from_state_dict, import_checkpoint
 from napari_hsr.models.architectures.coarsr import CoarSR
 from napari_hsr.resample import Agreement, enlarge, finesr, resize
@@ -114,20 +114,20 @@ def test_what_is_told_of_it(cube, models):
 
 
 def test_the_half_is_found_in_the_family(cube, models, keep, monkeypatch):
-    every = finer_pixels.offered  # without those on board
+    every = upscalers.offered  # without those on board
 
     def mine(scale=None):
         return [card for card in every(scale) if not card.name.startswith("coarsr")]
 
-    monkeypatch.setattr(finer_pixels, "offered", mine)
+    monkeypatch.setattr(upscalers, "offered", mine)
     four = keep(4, "mine-x4-cave")
     sentence = r"mine-x4-cave \(×4\) needs a model of the same network for ×2 too"
     with pytest.raises(InputError, match=sentence):
         super_resolve(cube, four, refine="dualsr")
     first = keep(2, "another")
-    assert refining.half_of(four, 4, "dualsr").source == first.source
+    assert refinement.half_of(four, 4, "dualsr").source == first.source
     keep(2, "mine-x2-cave")
-    assert refining.half_of(four, 4, "dualsr").name == "mine-x2-cave"
+    assert refinement.half_of(four, 4, "dualsr").name == "mine-x2-cave"
     made = last(cube, four, refine="dualsr").cube
     assert made.provenance.extra["super_resolution"]["half_by"] == "mine-x2-cave"
     by_hand = super_resolve(cube, models[4], refine="dualsr", half_model=models[2])
@@ -146,11 +146,11 @@ def test_what_it_refuses_in_one_sentence(cube, models):
     ):
         with pytest.raises(HSRError, match=sentence):
             super_resolve(cube, models[scale], **options)
-        said = finer_pixels.why_not(
+        said = upscalers.why_not(
             cube, models[scale], scale, options["refine"], options.get("half_model")
         )
         assert sentence in said
-    assert finer_pixels.why_not(cube, models[4], 4, "dualsr", models[2]) is None
+    assert upscalers.why_not(cube, models[4], 4, "dualsr", models[2]) is None
 
 
 def test_both_calls_have_the_same_options():

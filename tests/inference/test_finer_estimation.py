@@ -11,7 +11,7 @@ import torch
 from napari_hsr import Cube
 from napari_hsr.errors import InputError
 from napari_hsr.inference import super_resolve_events
-from napari_hsr.inference.finer_estimation import estimate
+from napari_hsr.inference.super_resolution_estimation import estimate
 from napari_hsr.models import from_state_dict
 from napari_hsr.models.architectures.coarsr import CoarSR
 from napari_hsr.resample import find, refine_events

@@ -9,8 +9,8 @@ import torch
 
 from napari_hsr import load_model, reconstruct
 from napari_hsr.errors import InputError
-from napari_hsr.inference import estimate, grid
-from napari_hsr.models import finer, from_state_dict, prepared
+from napari_hsr.inference import estimate, subpixel_grid
+from napari_hsr.models import finer, from_state_dict, optimisation
 from napari_hsr.models.architectures import inr
 
 IMAGE = np.random.default_rng(0).random((20, 12, 3)).astype(np.float32)
@@ -32,7 +32,7 @@ def test_it_is_the_finer_model(model, factor):
 
 
 def test_it_takes_more_memory(model):
-    once, twice, four = (estimate((20, 12), model, finer=f) for f in grid.GRIDS)
+    once, twice, four = (estimate((20, 12), model, finer=f) for f in subpixel_grid.GRIDS)
     assert [e.bytes_output for e in (twice, four)] == [
         4 * once.bytes_output,
         16 * once.bytes_output,
@@ -41,10 +41,10 @@ def test_it_takes_more_memory(model):
 
 
 def test_only_where_the_network_can(model):
-    assert grid.offered(model) == (1, 2, 4)
+    assert subpixel_grid.offered(model) == (1, 2, 4)
     pixelwise = load_model("rootpoly-srgb")
-    assert grid.offered(pixelwise) == (1,)
-    assert grid.on_grid(pixelwise, 1) is pixelwise
+    assert subpixel_grid.offered(pixelwise) == (1,)
+    assert subpixel_grid.on_grid(pixelwise, 1) is pixelwise
     for ask in (reconstruct, lambda image, *rest, **more: estimate(image.shape, *rest, **more)):
         with pytest.raises(InputError, match="only INR-HSISR can"):
             ask(IMAGE, pixelwise, finer=2)
@@ -54,12 +54,12 @@ def test_only_where_the_network_can(model):
 
 def test_a_batch_prepares_it_once_and_one_copy_is_kept(model):
     reconstruct(IMAGE, model)
-    assert model in prepared._MADE
-    fine = grid.on_grid(model, 2)
-    assert model not in prepared._MADE
+    assert model in optimisation._MADE
+    fine = subpixel_grid.on_grid(model, 2)
+    assert model not in optimisation._MADE
     reconstruct(IMAGE, model, finer=2)
-    assert grid.on_grid(model, 2) is fine
-    assert fine in prepared._MADE
+    assert subpixel_grid.on_grid(model, 2) is fine
+    assert fine in optimisation._MADE
     assert fine.module.hyper is model.module.hyper
     seen = weakref.ref(fine)
     del fine

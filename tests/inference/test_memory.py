@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import psutil
 import pytest
 
-from napari_hsr.inference import budget, memory
+from napari_hsr.inference import memory_budget, memory_use
 
 MIB = 2**20
 
@@ -28,43 +28,43 @@ def groups(tmp_path, monkeypatch):
         mine = f"7:cpu,memory:{own}" if version == 1 else f"0::{own}"
         (tmp_path / "process").write_text(f"12:pids:/elsewhere\n{mine}\n")
 
-    monkeypatch.setattr(memory, "GROUPS", tmp_path / "groups")
-    monkeypatch.setattr(memory, "GROUPS_OF_PROCESS", tmp_path / "process")
+    monkeypatch.setattr(memory_use, "GROUPS", tmp_path / "groups")
+    monkeypatch.setattr(memory_use, "GROUPS_OF_PROCESS", tmp_path / "process")
     return write
 
 
 @pytest.mark.parametrize("version", [1, 2])
 def test_what_is_left_is_the_limit_less_what_is_used_but_for_cached_files(groups, version):
     groups(version, "/", {"": (512 * MIB, 300 * MIB, 100 * MIB)})
-    assert memory.left_in_groups() == 312 * MIB
+    assert memory_use.left_in_groups() == 312 * MIB
 
 
 @pytest.mark.parametrize("version", [1, 2])
 def test_the_tightest_of_the_group_and_those_above_counts(groups, version):
     facts = {"a": (400 * MIB, 100 * MIB, 0), "a/b": (900 * MIB, 50 * MIB, 0)}
     groups(version, "/a/b", facts)
-    assert memory.left_in_groups() == 300 * MIB
+    assert memory_use.left_in_groups() == 300 * MIB
 
 
 def test_a_group_under_the_name_it_has_outside_is_the_one_at_the_top(groups):
     groups(2, "/docker/0123", {"": (64 * MIB, 60 * MIB, 0)})
-    assert memory.left_in_groups() == 4 * MIB
+    assert memory_use.left_in_groups() == 4 * MIB
     groups(2, "/../..", {"": (64 * MIB, 70 * MIB, 0)})
-    assert memory.left_in_groups() == 0
+    assert memory_use.left_in_groups() == 0
 
 
 def test_no_limit_is_no_limit(groups, tmp_path, monkeypatch):
     groups(2, "/a", {"a": ("max", 100 * MIB, 0)})
-    assert memory.left_in_groups() is None
+    assert memory_use.left_in_groups() is None
     (tmp_path / "process").unlink()
-    assert memory.left_in_groups() is None
+    assert memory_use.left_in_groups() is None
     monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=123 * MIB))
-    assert memory.available() == 123 * MIB
+    assert memory_use.available() == 123 * MIB
 
 
 @pytest.mark.parametrize("version", [1, 2])
 def test_tiles_are_chosen_by_it(groups, version):
     groups(version, "/", {"": (512 * MIB, 507 * MIB, 0)})
-    assert budget.free() == 5 * MIB
+    assert memory_budget.free() == 5 * MIB
     groups(version, "/", {"": (2**62, 507 * MIB, 0)})
-    assert budget.free() < 2**50
+    assert memory_budget.free() < 2**50

@@ -12,10 +12,10 @@ import torch
 from napari_hsr import Photograph
 from napari_hsr.errors import Cancelled, HSRError
 from napari_hsr.inference import events, reconstruct
+from napari_hsr.inference.tile_queue import ran_out
 from napari_hsr.inference.tiling import cut, plan
-from napari_hsr.inference.work import ran_out
 from napari_hsr.models import ModelCard
-from napari_hsr.models.descriptor import Model
+from napari_hsr.models.model import Model
 
 CARD = ModelCard(
     name="toy",
@@ -179,7 +179,7 @@ def test_memory_that_really_gives_out():
         import numpy as np, torch
         from napari_hsr.inference import reconstruct
         from napari_hsr.models import ModelCard
-        from napari_hsr.models.descriptor import Model
+        from napari_hsr.models.model import Model
 
         torch.set_num_threads(1)
         card = ModelCard(name="toy", title="A toy", architecture="toy",

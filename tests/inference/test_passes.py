@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from napari_hsr.errors import InputError
-from napari_hsr.inference import passes
+from napari_hsr.inference import ensembles
 
 
 def net(image):
@@ -35,24 +35,24 @@ def views(image):
 
 
 def test_single_is_the_network(image):
-    assert torch.equal(passes.result(passes.single(net, image)), net(image))
+    assert torch.equal(ensembles.result(ensembles.single(net, image)), net(image))
 
 
 def test_mean_of_the_eight_views(image):
-    found = passes.result(passes.mean(net, image))
+    found = ensembles.result(ensembles.mean(net, image))
     np.testing.assert_allclose(found, views(image).mean(0), rtol=1e-6)
     assert not np.allclose(found, net(image))
 
 
 def test_median_is_the_lower_of_the_middle_two(image):
-    found = passes.result(passes.median(net, image))
+    found = ensembles.result(ensembles.median(net, image))
     np.testing.assert_array_equal(found, np.sort(views(image), 0)[3])
     assert not np.array_equal(found, np.median(views(image), 0))
 
 
 @pytest.mark.parametrize("name", ["mean", "median"])
 def test_half_precision_is_gathered_in_full(image, name):
-    found = passes.result(passes.find(name).run(lambda x: net(x).bfloat16(), image))
+    found = ensembles.result(ensembles.find(name).run(lambda x: net(x).bfloat16(), image))
     assert found.dtype == torch.float32
 
 
@@ -63,31 +63,31 @@ def test_strips_are_two_passes(image):
         seen.append(part)
         return part + 10 * len(seen)
 
-    found = passes.result(passes.strips(watched, image))
+    found = ensembles.result(ensembles.strips(watched, image))
     assert [tuple(part.shape) for part in seen] == [(1, 3, 3, 7), (1, 3, 3, 7)]
     expected = torch.cat([image[..., :3, :] + 10, image[..., 3:, :] + 20], -2)
     assert torch.equal(found, expected)
 
 
 def test_the_lowest_image_for_strips(image):
-    found = passes.result(passes.strips(lambda x: x, image[..., :4, :]))
+    found = ensembles.result(ensembles.strips(lambda x: x, image[..., :4, :]))
     assert torch.equal(found, image[..., :4, :])
 
 
 def test_strips_of_a_network_that_enlarges(image):
-    found = passes.result(passes.strips(lambda x: x.repeat_interleave(2, -2), image))
+    found = ensembles.result(ensembles.strips(lambda x: x.repeat_interleave(2, -2), image))
     assert torch.equal(found, image.repeat_interleave(2, -2))
 
 
 @pytest.mark.parametrize("rows", [1, 2, 3])
 def test_images_too_low_for_strips(rows):
     with pytest.raises(InputError, match=f"at least 4 rows; this one has {rows}"):
-        passes.result(passes.strips(net, torch.zeros(1, 3, rows, 4)))
+        ensembles.result(ensembles.strips(net, torch.zeros(1, 3, rows, 4)))
 
 
-@pytest.mark.parametrize("name", passes.ENSEMBLES)
+@pytest.mark.parametrize("name", ensembles.ENSEMBLES)
 def test_between_passes_there_is_time_to_report(image, name):
-    ensemble = passes.find(name)
+    ensemble = ensembles.find(name)
     *between, last = ensemble.run(net, image)
     assert between == [None] * (ensemble.passes - 1)
     assert last.shape == (1, 6, 5, 7)
@@ -100,13 +100,13 @@ def test_passes_over_inference_tensors(image):
         with torch.inference_mode():
             return net(x)
 
-    for name in passes.ENSEMBLES:
-        ensemble = passes.find(name)
+    for name in ensembles.ENSEMBLES:
+        ensemble = ensembles.find(name)
         assert torch.equal(
-            passes.result(ensemble.run(quiet, image)), passes.result(ensemble.run(net, image))
+            ensembles.result(ensemble.run(quiet, image)), ensembles.result(ensemble.run(net, image))
         )
 
 
 def test_unknown_ensemble():
     with pytest.raises(InputError, match="no ensemble 'max'; there are: single, mean, median"):
-        passes.find("max")
+        ensembles.find("max")

@@ -8,12 +8,12 @@ import torch
 
 from napari_hsr import load_model, reconstruct
 from napari_hsr.errors import Cancelled, InputError, ModelError
-from napari_hsr.events import Progress
 from napari_hsr.inference import Measurement, events, measure, measure_events, precision
-from napari_hsr.inference.precision_error import difference, keep
+from napari_hsr.inference.precision_benchmark import difference, keep
 from napari_hsr.models import card_of, import_checkpoint, library, store
 from napari_hsr.models.architectures import mstpp
 from napari_hsr.models.card import PrecisionError
+from napari_hsr.progress import Progress
 
 IMAGE = np.random.default_rng(0).random((24, 20, 3)).astype(np.float32)
 CPU = torch.device("cpu")

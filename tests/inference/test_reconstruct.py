@@ -10,9 +10,9 @@ import torch
 
 from napari_hsr import Cancelled, Cube, HSRError, Photograph, load_model, reconstruct
 from napari_hsr.errors import InputError
-from napari_hsr.events import Progress
 from napari_hsr.inference import Result, events, list_devices, why_not
 from napari_hsr.models import from_state_dict
+from napari_hsr.progress import Progress
 
 from ..small_zoo import weights_of
 

@@ -12,8 +12,8 @@ import torch
 
 from napari_hsr import Cube, Photograph, super_resolve
 from napari_hsr.errors import Cancelled, InputError
-from napari_hsr.inference import FinerResult, finer_pixels, super_resolve_events
-from napari_hsr.inference import enlarging as enlarging_module
+from napari_hsr.inference import FinerResult, super_resolve_events, upscalers
+from napari_hsr.inference import super_resolution_tiles as enlarging_module
 from napari_hsr.models import from_state_dict
 from napari_hsr.models.architectures.coarsr import CoarSR
 from napari_hsr.models.card import FINER_IS_A_GUESS
@@ -209,13 +209,13 @@ def test_bad_input_in_one_sentence(cube, model, tmp_path):
             r"did you mean bicubic-matlab\?.* finer by coarsr-x2, coarsr-x4",
         ),
     ):
-        assert re.search(sentence, finer_pixels.why_not(image, way, scale))
+        assert re.search(sentence, upscalers.why_not(image, way, scale))
         with pytest.raises(InputError, match=sentence):
             super_resolve(image, way, scale)
     for way in (model, "bicubic-matlab"):
         with pytest.raises(InputError, match=r"scene .* band 4 at row 5, column 6"):
             super_resolve(broken, way, 4)
-    assert finer_pixels.why_not(cube, model, 4) is None
+    assert upscalers.why_not(cube, model, 4) is None
 
 
 def test_an_array_is_a_cube_of_no_known_bands(model):

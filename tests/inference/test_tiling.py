@@ -6,10 +6,10 @@ import torch
 
 from napari_hsr.errors import InputError
 from napari_hsr.inference import events
-from napari_hsr.inference.run import pad_to_multiple
+from napari_hsr.inference.reconstruction import pad_to_multiple
 from napari_hsr.inference.tiling import plan, spans
 from napari_hsr.models import ModelCard
-from napari_hsr.models.descriptor import Model
+from napari_hsr.models.model import Model
 
 CARD = ModelCard(
     name="toy",

@@ -10,7 +10,7 @@ import torch
 from napari_hsr.inference import events, reconstruct
 from napari_hsr.inference.tiling import plan, windows
 from napari_hsr.models import ModelCard
-from napari_hsr.models.descriptor import Model
+from napari_hsr.models.model import Model
 
 CARD = ModelCard(
     name="toy",

@@ -11,9 +11,9 @@ import pytest
 
 from napari_hsr.cube import Cube, Wavelengths
 from napari_hsr.errors import Cancelled, InputError
-from napari_hsr.events import Progress
 from napari_hsr.metrics import PROTOCOLS, compare, evaluate, maps
 from napari_hsr.metrics.compare import MAPS, Comparison, Outline, compare_events, why_not
+from napari_hsr.progress import Progress
 
 from ..patience import PATIENCE
 

@@ -17,7 +17,7 @@ import pytest
 import napari_hsr
 from napari_hsr.cube import Cube, Wavelengths
 from napari_hsr.errors import Cancelled, FileError
-from napari_hsr.metrics import PROTOCOLS, average, blocks, evaluate, scalars
+from napari_hsr.metrics import PROTOCOLS, average, evaluate, row_blocks, scalars
 
 from .pairs import pair
 
@@ -205,7 +205,7 @@ def test_the_table_names_the_protocol(cubes):
 
 
 def test_progress_and_cancel(cubes, monkeypatch):
-    monkeypatch.setattr(blocks, "BLOCK_BYTES", 5 * 4 * 21 * 8)
+    monkeypatch.setattr(row_blocks, "BLOCK_BYTES", 5 * 4 * 21 * 8)
     steps: list[tuple[int, int]] = []
     evaluate(*cubes, progress=lambda done, total: steps.append((done, total)))
     assert steps == [(i, 8) for i in range(1, 9)]

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from napari_hsr.errors import Cancelled, InputError
-from napari_hsr.metrics import blocks, maps, scalars
+from napari_hsr.metrics import maps, row_blocks, scalars
 
 from .pairs import OnDisk, pair
 
@@ -180,8 +180,8 @@ def test_blocks_give_what_the_whole_gives(name, monkeypatch):
     truth[:, 6, 6] = 0
     truth[1, 9, 9] = np.nan
     whole = make(prediction, truth)
-    monkeypatch.setattr(blocks, "BLOCK_BYTES", 4 * SHAPE[0] * SHAPE[2] * 8)
-    monkeypatch.setattr(blocks, "SLAB_BYTES", 1)
+    monkeypatch.setattr(row_blocks, "BLOCK_BYTES", 4 * SHAPE[0] * SHAPE[2] * 8)
+    monkeypatch.setattr(row_blocks, "SLAB_BYTES", 1)
     parts = make(OnDisk(prediction), OnDisk(truth))
     np.testing.assert_allclose(parts.data, whole.data, rtol=1e-6)
     assert parts.limits == pytest.approx(whole.limits)

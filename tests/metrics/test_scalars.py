@@ -10,8 +10,8 @@ import pytest
 from skimage.metrics import mean_squared_error, peak_signal_noise_ratio, structural_similarity
 
 from napari_hsr.errors import InputError
-from napari_hsr.metrics import blocks, scalars
-from napari_hsr.metrics.rules import SsimRule
+from napari_hsr.metrics import row_blocks, scalars
+from napari_hsr.metrics.protocol_rules import SsimRule
 
 from .pairs import OnDisk, pair
 
@@ -257,10 +257,10 @@ def test_blocks_give_what_the_whole_gives(metric, monkeypatch):
     assert math.isfinite(whole)
     row = 3 * 17 * 8
     for rows in (1, 2, 7):
-        monkeypatch.setattr(blocks, "BLOCK_BYTES", rows * row)
+        monkeypatch.setattr(row_blocks, "BLOCK_BYTES", rows * row)
         assert metric(prediction, truth) == pytest.approx(whole, rel=1e-12), rows
         # From disk, in slabs that do not fall on the borders of blocks.
-        monkeypatch.setattr(blocks, "SLAB_BYTES", 11 * row // 2)
+        monkeypatch.setattr(row_blocks, "SLAB_BYTES", 11 * row // 2)
         lazy = OnDisk(prediction), OnDisk(truth)
         assert metric(*lazy) == pytest.approx(whole, rel=1e-12), rows
         assert max(shape[1] for cube in lazy for shape in cube.reads) <= 17
@@ -271,7 +271,7 @@ def test_ssim_in_blocks_of_one_row(border, monkeypatch):
     prediction, truth = pair((2, 16, 13), noise=0.2)
     rule = SsimRule(border=border)
     whole = scalars.ssim(prediction, truth, rule=rule)
-    monkeypatch.setattr(blocks, "BLOCK_BYTES", 1)
+    monkeypatch.setattr(row_blocks, "BLOCK_BYTES", 1)
     assert scalars.ssim(prediction, truth, rule=rule) == pytest.approx(whole, rel=1e-12)
 
 

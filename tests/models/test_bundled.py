@@ -9,7 +9,7 @@ from napari_hsr import load_model, reconstruct, super_resolve
 from napari_hsr.cameras import simulate
 from napari_hsr.metrics import evaluate
 from napari_hsr.resample import degrade
-from napari_hsr.training.packed import read_packed
+from napari_hsr.training.data.packed_cave import read_packed
 
 SCENES = ("egyptian_statue", "feathers", "glass_tiles", "sponges")
 

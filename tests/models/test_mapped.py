@@ -15,12 +15,12 @@ from safetensors.torch import save_file
 
 from napari_hsr import load_model
 from napari_hsr.errors import FileError
-from napari_hsr.models import from_state_dict, mapped
+from napari_hsr.models import from_state_dict, memory_mapping
 from napari_hsr.models.architectures import mxrunet
-from napari_hsr.models.architectures.fast import shared
 from napari_hsr.models.checkpoint import read_weights, save_model
 from napari_hsr.models.importing import import_checkpoint
-from napari_hsr.models.prepared import prepared
+from napari_hsr.models.optimisation import prepared
+from napari_hsr.models.optimised import shared
 
 LAYOUT = mxrunet.Layout(
     channels=3,
@@ -38,7 +38,7 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="files are not m
 
 @pytest.fixture(autouse=True)
 def every_file_is_large(monkeypatch):
-    monkeypatch.setattr(mapped, "FROM", 0)
+    monkeypatch.setattr(memory_mapping, "FROM", 0)
 
 
 def _resident_file_bytes() -> int:
@@ -59,8 +59,8 @@ def test_the_same_tensors(tmp_path):
     for key, value in tensors.items():
         assert torch.equal(found[key], value)
         assert found[key].dtype == value.dtype
-    assert mapped.is_mapped(found["matrix"])
-    assert not mapped.is_mapped(tensors["matrix"])
+    assert memory_mapping.is_mapped(found["matrix"])
+    assert not memory_mapping.is_mapped(tensors["matrix"])
 
 
 def test_a_damaged_file_is_named(tmp_path):
@@ -81,7 +81,7 @@ def test_released_memory_comes_back_from_the_file(tmp_path):
     before = _resident_file_bytes()
     assert torch.equal(found["first"], values[:4])
     held = _resident_file_bytes()
-    mapped.release(found["first"])
+    memory_mapping.release(found["first"])
     after = _resident_file_bytes()
     assert held - before > 12 * 2**20
     assert held - after > 12 * 2**20
@@ -92,7 +92,7 @@ def test_released_memory_comes_back_from_the_file(tmp_path):
 def test_releasing_what_is_not_mapped_does_nothing():
     values = torch.rand(10_000)
     kept = values.clone()
-    mapped.release(values)
+    memory_mapping.release(values)
     assert torch.equal(values, kept)
 
 
@@ -105,14 +105,14 @@ def test_a_model_in_a_mapped_file(tmp_path, monkeypatch):
     usual = from_state_dict(weights)
     card = usual.card.model_copy(update={"name": "large", "weights_sha256": usual.weights_sha256})
     model = load_model(save_model(tmp_path / "large.safetensors", weights, card))
-    assert all(mapped.is_mapped(value) for value in model.module.state_dict().values())
+    assert all(memory_mapping.is_mapped(value) for value in model.module.state_dict().values())
     image = torch.rand(1, 3, 33, 46)
     expected = usual.module(image)
     for _ in range(2):  # the second time from released memory
         copy = prepared(model, "float32")
         ours = [m for m in copy.modules() if isinstance(m, shared.SharedConvolution)]
         assert ours
-        assert all(mapped.is_mapped(part.kernel) for part in ours)
+        assert all(memory_mapping.is_mapped(part.kernel) for part in ours)
         torch.testing.assert_close(copy(image), expected, rtol=1e-4, atol=1e-4)
         assert torch.equal(model.module(image), expected)
     (tmp_path / "large.safetensors").unlink()  # the system keeps it while it is mapped
@@ -145,11 +145,11 @@ def test_a_checkpoint_of_torch_is_mapped(tmp_path, change):
     assert list(found) == list(expected)
     for _ in range(2):  # the second time from released memory
         for key, value in expected.items():
-            assert mapped.is_mapped(found[key])
+            assert memory_mapping.is_mapped(found[key])
             assert found[key].is_contiguous()
             assert found[key].dtype == value.dtype
             assert torch.equal(found[key], value)
-            mapped.release(found[key])
+            memory_mapping.release(found[key])
 
 
 @pytest.mark.parametrize("how", [{}, {"_use_new_zipfile_serialization": False}])
@@ -192,7 +192,7 @@ def test_no_room_to_widen_is_told_of_the_file(tmp_path, monkeypatch):
     def full(dir):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(mapped.tempfile, "TemporaryFile", full)
+    monkeypatch.setattr(memory_mapping.tempfile, "TemporaryFile", full)
     with pytest.raises(FileError, match=r"net\.pth: its values cannot be widened.*No space left"):
         read_weights(tmp_path / "net.pth")
 
@@ -200,11 +200,11 @@ def test_no_room_to_widen_is_told_of_the_file(tmp_path, monkeypatch):
 _IMPORT = """
 import re, sys
 from pathlib import Path
-from napari_hsr.models import mapped
+from napari_hsr.models import memory_mapping
 from napari_hsr.models.importing import import_checkpoint
 def resident(what):
     return int(re.search(what + r":\\s+(\\d+)", Path("/proc/self/status").read_text())[1])
-mapped.FROM = 0
+memory_mapping.FROM = 0
 import_checkpoint(sys.argv[1], "first")
 before = resident("VmRSS")
 Path("/proc/self/clear_refs").write_text("5")  # forgets the peak

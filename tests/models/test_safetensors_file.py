@@ -7,12 +7,12 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save
 
-from napari_hsr.models import mapped, safetensors_file
+from napari_hsr.models import memory_mapping, safetensors_io
 
 
 def written(tensors, about):
     file = io.BytesIO()
-    safetensors_file.write(file, tensors, about)
+    safetensors_io.write(file, tensors, about)
     return file.getvalue()
 
 
@@ -29,7 +29,7 @@ def test_the_library_s_bytes(about):
         "scalar": torch.tensor(7),
         "empty": torch.zeros(0, 4),
     }
-    for rank, dtype in enumerate(reversed(mapped.TYPES.values())):
+    for rank, dtype in enumerate(reversed(memory_mapping.TYPES.values())):
         tensors[f"of {rank}"] = torch.randint(0, 2, (rank % 4 + 1,)).to(dtype)
     assert written(tensors, about) == save(tensors, about or None)
 

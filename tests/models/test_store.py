@@ -402,18 +402,18 @@ def test_a_copy_beside_a_model_does_not_take_its_name(checkpoint, own_data):
 @pytest.mark.parametrize("links", [True, False])
 def test_of_two_imports_at_once_under_one_name_one_is_kept(checkpoint, monkeypatch, links):
     """The other one comes first while this one is being written."""
-    from napari_hsr.models import safetensors_file
+    from napari_hsr.models import safetensors_io
 
     if not links:
         monkeypatch.setattr(os, "link", lambda *paths: (_ for _ in ()).throw(OSError("no links")))
-    write = safetensors_file.write
+    write = safetensors_io.write
 
     def overtaken(*what):
-        monkeypatch.setattr(safetensors_file, "write", write)
+        monkeypatch.setattr(safetensors_io, "write", write)
         import_checkpoint(checkpoint, "mine", licence="the first")
         write(*what)
 
-    monkeypatch.setattr(safetensors_file, "write", overtaken)
+    monkeypatch.setattr(safetensors_io, "write", overtaken)
     with pytest.raises(ModelError, match="There is a model named mine already"):
         import_checkpoint(checkpoint, "mine", licence="the second")
     assert card_of("mine").licence == "the first"

@@ -15,8 +15,8 @@ from napari_hsr.models.architectures.loading import fill, shapes_of
 from napari_hsr.models.architectures.root_polynomial import exponents
 from napari_hsr.models.checkpoint import read_weights, save_model
 from napari_hsr.models.importing import import_checkpoint
-from napari_hsr.models.torch_files import TORCH_SUFFIXES, looks_like
-from napari_hsr.models.unwrap import unwrap
+from napari_hsr.models.torch_io import TORCH_SUFFIXES, looks_like
+from napari_hsr.models.unwrapping import unwrap
 
 
 def plain():

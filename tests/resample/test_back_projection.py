@@ -11,8 +11,8 @@ import pytest
 
 from napari_hsr import Cube, refine
 from napari_hsr.errors import Cancelled, InputError
-from napari_hsr.events import Progress
 from napari_hsr.photograph import Photograph
+from napari_hsr.progress import Progress
 from napari_hsr.resample import (
     DEGRADATIONS,
     KINDS,

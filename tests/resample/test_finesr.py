@@ -11,7 +11,7 @@ import pytest
 from napari_hsr import Cube
 from napari_hsr.errors import Cancelled, InputError
 from napari_hsr.resample import finesr, finesr_events, imresize, resize
-from napari_hsr.resample.dualsr import original_gain
+from napari_hsr.resample.finesr import original_gain
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 

@@ -10,7 +10,7 @@ import pytest
 
 from napari_hsr.errors import InputError
 from napari_hsr.resample import KINDS, enlarge, find, imresize, shrink
-from napari_hsr.resample.kinds import FWHM, down
+from napari_hsr.resample.methods import FWHM, down
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 UPS = [name for name, kind in KINDS.items() if kind.up]

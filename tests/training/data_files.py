@@ -10,7 +10,7 @@ from napari_hsr import io
 from napari_hsr.colour import rendering_matrix, srgb_encode
 from napari_hsr.cube import Cube, Wavelengths
 from napari_hsr.photograph import Photograph
-from napari_hsr.training.recipe import Recipe
+from napari_hsr.training.recipe.schema import Recipe
 
 if TYPE_CHECKING:
     from pathlib import Path

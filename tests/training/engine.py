@@ -10,14 +10,14 @@ import torch
 
 from napari_hsr.models.card import ModelCard
 from napari_hsr.models.registry import from_state_dict
-from napari_hsr.training.batches import Batch
-from napari_hsr.training.gradient import Fitted, fit
-from napari_hsr.training.recipe import Recipe
+from napari_hsr.training.data.examples import Batch
+from napari_hsr.training.engine.loop import Fitted, fit
+from napari_hsr.training.recipe.schema import Recipe
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from napari_hsr.models.descriptor import Model
+    from napari_hsr.models.model import Model
     from napari_hsr.training.events import Event
 
 BANDS = 8

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from napari_hsr.training.events import Began, Failed, Finished, Measured, Saved, Step, Stopped
-from napari_hsr.training.journal import CHECKPOINTS, LAST, STOP, Journal
+from napari_hsr.training.runs.run_folder import CHECKPOINTS, LAST, STOP, Journal
 
 
 def preview(folder: Path, value: float) -> str:

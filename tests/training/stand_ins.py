@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_hsr.cube import Wavelengths
-from napari_hsr.training.recipe import Recipe
+from napari_hsr.training.recipe.schema import Recipe
 
 if TYPE_CHECKING:
     from pathlib import Path

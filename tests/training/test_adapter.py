@@ -7,13 +7,13 @@ import pytest
 
 import napari_hsr
 from napari_hsr.errors import InputError
-from napari_hsr.models.rules import Maximum, Mean, MinMax, Symmetric
+from napari_hsr.models.normalisation import Maximum, Mean, MinMax, Symmetric
 from napari_hsr.photograph import Photograph
-from napari_hsr.training.adapter import adapt, affine, of_shot, start_of
-from napari_hsr.training.bands import change_bands
-from napari_hsr.training.measure import measure
-from napari_hsr.training.ridge import PULLS, Sums, fit, gather
-from napari_hsr.training.shots import shots
+from napari_hsr.training.closed_form.adapter import adapt, affine, of_shot, start_of
+from napari_hsr.training.closed_form.ridge import PULLS, Sums, fit, gather
+from napari_hsr.training.data.validation_images import shots
+from napari_hsr.training.engine.band_interpolation import change_bands
+from napari_hsr.training.validation import measure
 
 from .stand_ins import GRID, image, recipe
 

@@ -12,9 +12,9 @@ import pytest
 from napari_hsr import io
 from napari_hsr.cube import Cube
 from napari_hsr.errors import Cancelled, FileError, InputError
-from napari_hsr.training import cache, entry
+from napari_hsr.training.data import cache, cache_entry
+from napari_hsr.training.data.inspection import inspect
 from napari_hsr.training.events import Notice
-from napari_hsr.training.inspect import inspect
 
 from .data_files import CAMERA, GRID, recipe, spectra, write_cube, write_pairs
 
@@ -106,7 +106,7 @@ def test_values_that_half_precision_cannot_hold_are_kept_whole(tmp_path, place, 
 def test_a_second_run_decodes_nothing(settings, place, monkeypatch):
     built(settings)
     before = {p: p.stat().st_mtime_ns for p in place.rglob("*")}
-    monkeypatch.setattr(entry, "load", lambda scene: pytest.fail("decoded again"))
+    monkeypatch.setattr(cache_entry, "load", lambda scene: pytest.fail("decoded again"))
     again = built(settings)
     assert {p: p.stat().st_mtime_ns for p in place.rglob("*")} == before
     assert again.changed() is None
@@ -159,7 +159,7 @@ def test_an_entry_that_is_not_whole_is_made_again(settings, place, name):
 def test_a_full_disk_is_one_sentence_and_leaves_nothing(settings, place, monkeypatch):
     found = inspect(settings)
     with monkeypatch.context() as patch:
-        patch.setattr(entry.shutil, "disk_usage", lambda _: _Usage(10_000))
+        patch.setattr(cache_entry.shutil, "disk_usage", lambda _: _Usage(10_000))
         with pytest.raises(
             FileError, match=r"0.01 MB free, and a decoded image needs .*data\.cache"
         ):
@@ -173,7 +173,7 @@ def test_a_full_disk_is_one_sentence_and_leaves_nothing(settings, place, monkeyp
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(entry.np, "savez", full)
+        patch.setattr(cache_entry.np, "savez", full)
         with pytest.raises(FileError, match="the disk is full while decoded images"):
             cache.build(found, settings)
     assert entries(place) == []
@@ -245,7 +245,7 @@ def test_images_in_memory_are_kept_by_their_content(place):
 
 
 def test_a_cube_on_disk_is_decoded_in_blocks(tmp_path, place, monkeypatch):
-    monkeypatch.setattr("napari_hsr.training.survey.BLOCK_VALUES", 5 * 31 * 20)
+    monkeypatch.setattr("napari_hsr.training.data.scan.BLOCK_VALUES", 5 * 31 * 20)
     monkeypatch.setattr("napari_hsr.io.lazy.LAZY_ABOVE_BYTES", 1000)
     for seed in range(2):
         write_cube(tmp_path / "c" / f"s{seed}.npz", spectra(seed))
@@ -257,7 +257,7 @@ def test_a_cube_on_disk_is_decoded_in_blocks(tmp_path, place, monkeypatch):
 
 
 def test_where_it_is_kept(monkeypatch, tmp_path):
-    monkeypatch.delenv(entry.FOLDER_VARIABLE, raising=False)
+    monkeypatch.delenv(cache_entry.FOLDER_VARIABLE, raising=False)
     assert cache.folder().name == "training"
     monkeypatch.setenv("NAPARI_HSR_CACHE", str(tmp_path / "env"))
     assert cache.folder() == tmp_path / "env"

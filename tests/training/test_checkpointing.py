@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from napari_hsr.errors import FileError
-from napari_hsr.training import checkpointing
+from napari_hsr.training.engine import checkpoint
 
 STATE = {
     "weights": {"a": torch.arange(300.0).reshape(3, 100)},
@@ -20,50 +20,50 @@ STATE = {
 
 
 def test_a_state_comes_back_as_it_was(tmp_path):
-    path = checkpointing.save(tmp_path / "new" / "folder", STATE)
+    path = checkpoint.save(tmp_path / "new" / "folder", STATE)
     assert [p.name for p in path.parent.iterdir()] == ["last.pt"]
-    found = checkpointing.read(path.parent)
+    found = checkpoint.read(path.parent)
     assert torch.equal(found["weights"]["a"], STATE["weights"]["a"])
     assert found["state"] == STATE["state"]
-    assert checkpointing.read(tmp_path) is None
+    assert checkpoint.read(tmp_path) is None
 
 
 @pytest.mark.parametrize("step", ["write", "fsync", "replace"])
 def test_a_full_disk_leaves_what_was_there(tmp_path, monkeypatch, step):
-    checkpointing.save(tmp_path, STATE)
+    checkpoint.save(tmp_path, STATE)
 
     def full(*_):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(*{"write": (torch, "save")}.get(step, (checkpointing.os, step)), full)
+    monkeypatch.setattr(*{"write": (torch, "save")}.get(step, (checkpoint.os, step)), full)
     with pytest.raises(FileError, match=r"\(the disk is full\); the last good one stays\.$"):
-        checkpointing.save(tmp_path, {"weights": {}})
+        checkpoint.save(tmp_path, {"weights": {}})
     monkeypatch.undo()
     assert [p.name for p in tmp_path.iterdir()] == ["last.pt"]
-    assert checkpointing.read(tmp_path)["state"] == STATE["state"]
+    assert checkpoint.read(tmp_path)["state"] == STATE["state"]
 
 
 def test_where_there_was_none_no_good_one_is_promised(tmp_path):
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(FileError) as caught:
-        checkpointing.save(tmp_path / "file", STATE)
+        checkpoint.save(tmp_path / "file", STATE)
     assert "could not be written" in str(caught.value)
     assert "last good" not in str(caught.value)
 
 
 def test_a_folder_that_cannot_be_written_to_is_told_before_the_work(tmp_path, monkeypatch):
-    checkpointing.check_writable(tmp_path / "run")
+    checkpoint.check_writable(tmp_path / "run")
     assert not list((tmp_path / "run").iterdir())
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(FileError, match=r"file: nothing can be written there \(File exists\)"):
-        checkpointing.check_writable(tmp_path / "file")
+        checkpoint.check_writable(tmp_path / "file")
 
     def forbidden(*_, **__):
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
-    monkeypatch.setattr(checkpointing.tempfile, "mkstemp", forbidden)
+    monkeypatch.setattr(checkpoint.tempfile, "mkstemp", forbidden)
     with pytest.raises(FileError, match=r"nothing can be written there \(Permission denied\)\.$"):
-        checkpointing.check_writable(tmp_path / "run")
+        checkpoint.check_writable(tmp_path / "run")
 
 
 def damaged(data: bytes, rng: np.random.Generator) -> list[bytes]:
@@ -78,12 +78,12 @@ def damaged(data: bytes, rng: np.random.Generator) -> list[bytes]:
 
 
 def test_damage_of_any_kind_is_one_sentence(tmp_path):
-    path = checkpointing.save(tmp_path, STATE)
+    path = checkpoint.save(tmp_path, STATE)
     told = []
     for broken in damaged(path.read_bytes(), np.random.default_rng(0)):
         path.write_bytes(broken)
         try:
-            checkpointing.read(tmp_path)  # some damage is in padding, or in a number
+            checkpoint.read(tmp_path)  # some damage is in padding, or in a number
         except FileError as error:
             told.append(str(error))
     assert len(told) > 20
@@ -97,25 +97,25 @@ def test_code_in_a_checkpoint_is_not_run(tmp_path):
 
     torch.save({"format": 1, "state": Runs()}, tmp_path / "last.pt")
     with pytest.raises(FileError, match="damaged, or no checkpoint"):
-        checkpointing.read(tmp_path)
+        checkpoint.read(tmp_path)
     (tmp_path / "last.pt").write_bytes(pickle.dumps(Runs()))
     with pytest.raises(FileError, match="damaged, or no checkpoint"):
-        checkpointing.read(tmp_path)
+        checkpoint.read(tmp_path)
     assert not (tmp_path / "was run").exists()
 
 
 def test_a_later_format_and_other_files_are_told(tmp_path):
     torch.save({"format": 2}, tmp_path / "last.pt")
     with pytest.raises(FileError, match="a checkpoint of format 1 was expected"):
-        checkpointing.read(tmp_path)
+        checkpoint.read(tmp_path)
     torch.save([1, 2], tmp_path / "last.pt")
     with pytest.raises(FileError, match="a checkpoint of format 1 was expected"):
-        checkpointing.read(tmp_path)
+        checkpoint.read(tmp_path)
 
 
 def test_what_is_no_longer_referred_to_is_removed(tmp_path):
     for name in ("best-1.pt", "best-2.pt", "last.pt", "x.part"):
         (tmp_path / name).write_bytes(b"")
-    checkpointing.keep_only(tmp_path, "best-*.pt", "best-2.pt")
-    checkpointing.clear_parts(tmp_path)
+    checkpoint.keep_only(tmp_path, "best-*.pt", "best-2.pt")
+    checkpoint.clear_parts(tmp_path)
     assert {p.name for p in tmp_path.iterdir()} == {"best-2.pt", "last.pt"}

@@ -5,7 +5,7 @@ import pytest
 
 from napari_hsr.errors import InputError
 from napari_hsr.models.architectures.root_polynomial import exponents
-from napari_hsr.training.closed_form import gather, root_features, solve
+from napari_hsr.training.closed_form.least_squares import gather, root_features, solve
 
 RNG = np.random.default_rng(2)
 RGB = RNG.random((500, 3))

@@ -7,8 +7,8 @@ import pytest
 
 from napari_hsr import resample
 from napari_hsr.errors import InputError
-from napari_hsr.training.coarse_patches import CoarsePatches
-from napari_hsr.training.recipe import Recipe
+from napari_hsr.training.data.coarse_patches import CoarsePatches
+from napari_hsr.training.recipe.schema import Recipe
 
 RNG = np.random.default_rng(4)
 CUBES = [RNG.random((9, 96, 80), dtype=np.float32), RNG.random((9, 70, 96), dtype=np.float32)]

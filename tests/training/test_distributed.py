@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from napari_hsr.training import cache
+from napari_hsr.training.data import cache
 
 from ..patience import PATIENCE
 from . import data_files, engine
@@ -90,7 +90,7 @@ def test_processes_end_together(two, fault, leader, other):
 
 def test_a_cache_that_two_build_at_once_is_sound(tmp_path):
     """Threads here, processes there: each entry appears whole, and both read the same."""
-    from napari_hsr.training.inspect import inspect
+    from napari_hsr.training.data.inspection import inspect
 
     data_files.write_pairs(tmp_path / "data", 3)
     recipe = data_files.recipe(tmp_path / "data", data={"cache": tmp_path / "cache", "hold_out": 1})

@@ -6,11 +6,11 @@ import threading
 
 from napari_hsr.cli import main
 from napari_hsr.models.checkpoint import save_model
-from napari_hsr.training import process
-from napari_hsr.training.journal import log_tail, read_state
-from napari_hsr.training.process import Run
-from napari_hsr.training.recipe_file import read_recipe, write_recipe
-from napari_hsr.widgets.train_work import Front, base_content, content_of, start_work
+from napari_hsr.training.recipe.yaml_io import read_recipe, write_recipe
+from napari_hsr.training.runs import processes
+from napari_hsr.training.runs.processes import Run
+from napari_hsr.training.runs.run_folder import log_tail, read_state
+from napari_hsr.widgets.train.tasks import Front, base_content, content_of, start_work
 
 from ..patience import PATIENCE
 from . import data_files, engine
@@ -37,7 +37,7 @@ def test_the_panel_and_the_command_line_come_to_the_same_weights(tmp_path):
     content = content_of(settings_for(tmp_path), front)
     *_, run = start_work(content, [], "", tmp_path / "panel", threading.Event())
     assert isinstance(run, Run)
-    process._started.pop(run.output).wait(5 * PATIENCE)
+    processes._started.pop(run.output).wait(5 * PATIENCE)
     assert run.status().status == "finished", log_tail(run.output)
     write_recipe(read_recipe(run.output / "recipe.yaml"), tmp_path / "terminal.yaml")
     words = ["train", str(tmp_path / "terminal.yaml"), "--output", str(tmp_path / "terminal")]

@@ -9,10 +9,10 @@ import torch
 from napari_hsr.errors import InputError
 from napari_hsr.models.architectures.coarsr import CoarSR, neighbours
 from napari_hsr.models.registry import from_state_dict
-from napari_hsr.training.batches import Batch
+from napari_hsr.training.data.examples import Batch
+from napari_hsr.training.engine.loop import NotFiniteError
 from napari_hsr.training.events import Notice, Step
-from napari_hsr.training.gradient import NotFiniteError
-from napari_hsr.training.recipe_file import RecipeError, read_recipe
+from napari_hsr.training.recipe.yaml_io import RecipeError, read_recipe
 
 from . import engine
 from .test_resume import all_equal, last
@@ -165,7 +165,7 @@ def test_stopped_and_gone_on_it_ends_with_the_same_weights(tmp_path, step):
 
 def failing_at(monkeypatch, call, what):
     """The loss of one band is replaced, or raises."""
-    from napari_hsr.training.losses import Loss
+    from napari_hsr.training.engine.losses import Loss
 
     plain, calls = Loss.__call__, []
 
@@ -217,7 +217,7 @@ def test_a_network_that_makes_all_bands_at_once_is_refused(tmp_path):
 
 
 def test_several_processes_are_refused():
-    from napari_hsr.training.module import check_steps
+    from napari_hsr.training.engine.lightning_module import check_steps
 
     network = CoarSR(SCALE, width=4, blocks=1)
     check_steps(recipe(), network, "CoarSR", 1)

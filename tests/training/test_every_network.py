@@ -8,8 +8,8 @@ import torch
 
 from napari_hsr.models.card import ModelCard
 from napari_hsr.models.registry import from_state_dict
-from napari_hsr.training.batches import Batch
-from napari_hsr.training.gradient import fit
+from napari_hsr.training.data.examples import Batch
+from napari_hsr.training.engine.loop import fit
 
 from ..small_zoo import NETWORKS, architecture_of
 from . import engine

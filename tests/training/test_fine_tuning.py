@@ -14,7 +14,7 @@ from napari_hsr.models.architectures.edsr import EDSR
 from napari_hsr.models.card import ModelCard
 from napari_hsr.models.checkpoint import save_model
 from napari_hsr.training.events import Finished, Measured, Step, Stopped
-from napari_hsr.training.fit import train
+from napari_hsr.training.train import train
 
 from .stand_ins import GRID, photographed, recipe, smooth_cube
 

@@ -14,13 +14,15 @@ from napari_hsr.models.architectures.coarsr import CoarSR
 from napari_hsr.models.checkpoint import save_model
 from napari_hsr.models.registry import from_state_dict
 from napari_hsr.resample import degrade, upsample
-from napari_hsr.training import fit, following, measure
+from napari_hsr.training import train as fit
+from napari_hsr.training import validation
+from napari_hsr.training.data.inspection import inspect
+from napari_hsr.training.engine import callbacks
 from napari_hsr.training.events import Baseline, Began, Measured
-from napari_hsr.training.history import History
-from napari_hsr.training.inspect import inspect
-from napari_hsr.training.journal import read_state
-from napari_hsr.training.recipe import Recipe
-from napari_hsr.training.recipe_file import RecipeError, read_recipe
+from napari_hsr.training.recipe.schema import Recipe
+from napari_hsr.training.recipe.yaml_io import RecipeError, read_recipe
+from napari_hsr.training.runs.history import History
+from napari_hsr.training.runs.run_folder import read_state
 
 from . import data_files
 
@@ -115,7 +117,7 @@ def test_stopped_and_resumed_it_ends_with_the_same_weights(
     run, cubes, cached, tmp_path, monkeypatch
 ):
     output, _, _ = run
-    monkeypatch.setattr(following, "PACE", 0.0)  # each step is told, however fast they come
+    monkeypatch.setattr(callbacks, "PACE", 0.0)  # each step is told, however fast they come
     stop, settings = threading.Event(), recipe(cubes, cached)
     steps = []
 
@@ -232,7 +234,7 @@ def test_held_out_cubes_are_measured_once_each(cubes, cached, run):
     output, _, _ = run
     settings = recipe(cubes, cached)
     images, _ = fit.prepare(settings, lambda event: None, threading.Event())
-    found = measure.measure(load_model(output), images.held_out, settings)
+    found = validation.measure(load_model(output), images.held_out, settings)
     assert list(found.images) == [image.name for image in images.held_out]
     assert np.isfinite(found.mean["ssim"])
     assert read_state(output) is None or read_state(output).status == "finished"
@@ -265,7 +267,9 @@ def test_the_preview_is_a_part_in_fine_pixels_with_the_coarse_ones(run, tmp_path
     rng = np.random.default_rng(0)
     truth = rng.random((3, 40, 64), dtype=np.float32)
     coarse = rng.random((3, 10, 16), dtype=np.float32)
-    path = measure.write_fine_preview(tmp_path / "p.npz", truth, truth, coarse, [1, 2, 3], side=34)
+    path = validation.write_fine_preview(
+        tmp_path / "p.npz", truth, truth, coarse, [1, 2, 3], side=34
+    )
     with np.load(path) as found:
         assert found["prediction"].shape == (3, 32, 32)  # whole coarse pixels
         (y, x), size = found["origin"], tuple(found["size"])

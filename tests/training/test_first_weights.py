@@ -5,8 +5,8 @@ import torch
 from pydantic import ValidationError
 
 from napari_hsr.models.architectures.drcr import DRCR
-from napari_hsr.training.first_weights import PASSES, first_weights, pass_through
-from napari_hsr.training.recipe import ModelSettings
+from napari_hsr.training.engine.initial_weights import PASSES, first_weights, pass_through
+from napari_hsr.training.recipe.schema import ModelSettings
 
 
 def drcr() -> DRCR:

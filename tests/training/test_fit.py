@@ -19,7 +19,11 @@ import pytest
 import napari_hsr
 from napari_hsr.errors import FileError, HSRError, InputError
 from napari_hsr.models.checkpoint import save_model
-from napari_hsr.training import fit, following, gradient, measure, result, trainer
+from napari_hsr.training import export, validation
+from napari_hsr.training import train as fit
+from napari_hsr.training.data.inspection import inspect
+from napari_hsr.training.engine import callbacks, lightning_trainer, loop
+from napari_hsr.training.engine.lightning_module import TrainingModule
 from napari_hsr.training.events import (
     Finished,
     Measured,
@@ -30,11 +34,9 @@ from napari_hsr.training.events import (
     from_json,
     to_json,
 )
-from napari_hsr.training.fit import estimate, train
-from napari_hsr.training.inspect import inspect
-from napari_hsr.training.journal import Follower, State, read_state, write_state
-from napari_hsr.training.module import TrainingModule
-from napari_hsr.training.recipe_file import read_recipe, write_recipe
+from napari_hsr.training.recipe.yaml_io import read_recipe, write_recipe
+from napari_hsr.training.runs.run_folder import Follower, State, read_state, write_state
+from napari_hsr.training.train import estimate, train
 
 from ..patience import PATIENCE
 from . import data_files, engine
@@ -186,7 +188,7 @@ def test_without_tensorboard_it_is_said_once(pairs, cached, tmp_path, monkeypatc
         return None if name == "tensorboard" else there(name)
 
     monkeypatch.setattr(fit, "find_spec", absent)
-    monkeypatch.setattr(trainer, "find_spec", absent)
+    monkeypatch.setattr(lightning_trainer, "find_spec", absent)
     given = recipe(pairs, cached, 2, engine={"device": "cpu", "precision": "float32"})
     _, heard = run(given, tmp_path / "run")
     (said,) = [n.text for n in heard.of(Notice) if "package tensorboard" in n.text]
@@ -326,7 +328,7 @@ def clock(monkeypatch):
     A step takes 10 ms and an image 50 ms, the first of each 1 s more, on every machine.
     """
     clock = SimpleNamespace(now=0.0, monotonic=lambda: clock.now)
-    for module in (fit, following, gradient):
+    for module in (fit, callbacks, loop):
         monkeypatch.setattr(module, "time", clock)
 
     def timed(function, seconds):
@@ -341,8 +343,8 @@ def clock(monkeypatch):
 
     step = timed(TrainingModule.training_step, lambda batch: 0.01)
     monkeypatch.setattr(TrainingModule, "training_step", step)
-    measuring = timed(measure.measure, lambda images: 0.05 * len(images))
-    for module in (measure, result):
+    measuring = timed(validation.measure, lambda images: 0.05 * len(images))
+    for module in (validation, export):
         monkeypatch.setattr(module, "measure", measuring)
     return clock
 

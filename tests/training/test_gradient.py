@@ -11,9 +11,9 @@ import pytest
 import torch
 
 from napari_hsr.errors import Cancelled, InputError
-from napari_hsr.training import following, gradient
+from napari_hsr.training.engine import callbacks, loop
+from napari_hsr.training.engine.loop import NotFiniteError
 from napari_hsr.training.events import Began, Measured, Notice, Saved, Step
-from napari_hsr.training.gradient import NotFiniteError
 
 from . import engine
 
@@ -80,7 +80,7 @@ class Fails:
     def __init__(self, monkeypatch, error, at=5, where="loss"):
         self.left, self.at, self.calls = 1, at, 0
         if where == "loss":
-            from napari_hsr.training.losses import Loss
+            from napari_hsr.training.engine.losses import Loss
 
             plain = Loss.__call__
 
@@ -236,7 +236,7 @@ def test_figures_that_are_no_numbers_are_never_better(tmp_path):
 def clock(monkeypatch):
     """Seconds are those of the work alone, not of this machine."""
     clock = engine.Clock()
-    for module in (gradient, following):
+    for module in (loop, callbacks):
         monkeypatch.setattr(module, "time", clock)
     return clock
 
@@ -337,7 +337,7 @@ def test_logs_for_tensorboard_and_nothing_said_by_lightning(tmp_path, capfd, rec
 
 
 def test_the_learning_rate_is_that_of_the_schedule(tmp_path):
-    from napari_hsr.training.schedules import learning_rate
+    from napari_hsr.training.engine.learning_rate import learning_rate
 
     recipe = engine.recipe(6, schedule={"steps": 6, "warmup": 2, "kind": "cosine"})
     _, heard = engine.run(tmp_path, recipe)

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from napari_hsr.errors import InputError
-from napari_hsr.training import hardware
+from napari_hsr.training.engine import devices as hardware
 
 from . import engine
 

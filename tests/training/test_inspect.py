@@ -9,10 +9,10 @@ from napari_hsr.cube import Cube, Wavelengths
 from napari_hsr.errors import Cancelled, FileError, InputError
 from napari_hsr.io.cave import write_scene
 from napari_hsr.photograph import Photograph
-from napari_hsr.training.cache import build
+from napari_hsr.training.data.cache import build
+from napari_hsr.training.data.inspection import inspect
+from napari_hsr.training.data.scan import resampling
 from napari_hsr.training.events import Notice, Preparing
-from napari_hsr.training.inspect import inspect
-from napari_hsr.training.survey import resampling
 
 from .data_files import CAMERA, GRID, recipe, spectra, write_cube, write_pairs, write_rgb
 
@@ -297,8 +297,8 @@ def test_what_is_kept_need_not_be_read_again(pairs, own_cache, monkeypatch):
     def never(*_):
         raise AssertionError("it was read again")
 
-    monkeypatch.setattr("napari_hsr.training.inspect.load", never)
-    monkeypatch.setattr("napari_hsr.training.entry.load", never)
+    monkeypatch.setattr("napari_hsr.training.data.inspection.load", never)
+    monkeypatch.setattr("napari_hsr.training.data.cache_entry.load", never)
     again = inspect(settings)
     for one, other in zip(first.rows, again.rows, strict=True):
         assert (one.cube_range, one.rgb_encoding, one.warnings) == (

@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from napari_hsr.errors import InputError
-from napari_hsr.training import losses
-from napari_hsr.training.losses import Loss, floor_at
-from napari_hsr.training.recipe import LossTerm
+from napari_hsr.training.engine import losses
+from napari_hsr.training.engine.losses import Loss, floor_at
+from napari_hsr.training.recipe.schema import LossTerm
 
 KINDS = ("l1", "rmse", "mrae", "sam")
 

@@ -12,7 +12,7 @@ from napari_hsr.errors import Cancelled, InputError
 from napari_hsr.metrics import evaluate
 from napari_hsr.photograph import Photograph
 from napari_hsr.training.events import Measured, Preparing
-from napari_hsr.training.measure import better, check, measure, words, worthwhile, write_preview
+from napari_hsr.training.validation import better, check, measure, words, worthwhile, write_preview
 
 from .stand_ins import GRID, image, recipe
 

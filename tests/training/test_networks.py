@@ -9,8 +9,8 @@ import torch
 from napari_hsr.cube import Wavelengths
 from napari_hsr.errors import InputError
 from napari_hsr.models.checkpoint import save_model
-from napari_hsr.training import networks
-from napari_hsr.training.recipe import Recipe
+from napari_hsr.training.engine import initial_model
+from napari_hsr.training.recipe.schema import Recipe
 
 from . import data_files, engine
 from .data_files import GRID
@@ -24,7 +24,7 @@ def start(grid: Wavelengths = GRID, **settings):
     settings = {"model": {"architecture": "edsr", "settings": SMALL}, **settings}
     recipe = data_files.recipe(**settings)
     samples = [data_files.spectra(seed, 12, 10, grid) for seed in range(3)]
-    return networks.start(recipe, grid, samples)
+    return initial_model.start(recipe, grid, samples)
 
 
 @pytest.mark.parametrize("grid", [GRID, EIGHT])
@@ -58,7 +58,7 @@ def test_the_seed_decides_the_first_weights():
 )
 def test_what_cannot_be_built_is_one_sentence(settings, sentence):
     with pytest.raises(InputError, match=sentence) as caught:
-        networks.build(Recipe(model=settings), 31)
+        initial_model.build(Recipe(model=settings), 31)
     assert "\n" not in str(caught.value)
 
 
@@ -103,7 +103,7 @@ def test_several_cameras_need_one_space():
 
 def test_black_cubes_teach_nothing():
     with pytest.raises(InputError, match="training cubes are black"):
-        networks.second_moment([np.zeros((31, 4, 4), np.float32)])
+        initial_model.second_moment([np.zeros((31, 4, 4), np.float32)])
 
 
 def test_a_start_model_of_other_bands_is_brought_to_the_cubes(tmp_path):
@@ -132,4 +132,4 @@ def test_a_model_of_another_task_is_refused(tmp_path):
     path = save_model(tmp_path / "finer.safetensors", weights, coarsr.load(weights).card)
     recipe = engine.recipe(model={"start": str(path)})
     with pytest.raises(InputError, match="makes finer cubes of cubes"):
-        networks.start(recipe, GRID, [np.ones((31, 4, 4), np.float32)])
+        initial_model.start(recipe, GRID, [np.ones((31, 4, 4), np.float32)])

@@ -8,12 +8,12 @@ import pytest
 from napari_hsr import colour
 from napari_hsr.cube import Cube
 from napari_hsr.errors import InputError, ModelError
-from napari_hsr.models.descriptor import AsIs
-from napari_hsr.models.rules import Maximum, Mean, MinMax, Statistics, Symmetric
+from napari_hsr.models.model import AsIs
+from napari_hsr.models.normalisation import Maximum, Mean, MinMax, Statistics, Symmetric
 from napari_hsr.photograph import Photograph
-from napari_hsr.training import cache
-from napari_hsr.training.inspect import inspect
-from napari_hsr.training.patches import ModelInput, Patches, _extremes, _with_mean, undone
+from napari_hsr.training.data import cache
+from napari_hsr.training.data.inspection import inspect
+from napari_hsr.training.data.patches import ModelInput, Patches, _extremes, _with_mean, undone
 
 from .data_files import GRID, recipe, seen, spectra
 

@@ -14,10 +14,10 @@ import torch
 from safetensors.torch import save_file
 
 from napari_hsr.errors import FileError, HSRError, InputError
-from napari_hsr.training import perceptual
-from napari_hsr.training.losses import Loss
-from napari_hsr.training.perceptual import Perceptual, vgg_weights
-from napari_hsr.training.recipe import LossTerm
+from napari_hsr.training.engine import perceptual_loss
+from napari_hsr.training.engine.losses import Loss
+from napari_hsr.training.engine.perceptual_loss import Perceptual, vgg_weights
+from napari_hsr.training.recipe.schema import LossTerm
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden"
 
@@ -189,7 +189,7 @@ def served(file, monkeypatch):
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     monkeypatch.setattr(
-        perceptual, "URL", f"http://127.0.0.1:{server.server_port}/vgg16_bn-test.pth"
+        perceptual_loss, "URL", f"http://127.0.0.1:{server.server_port}/vgg16_bn-test.pth"
     )
 
     def stop():
@@ -203,7 +203,7 @@ def served(file, monkeypatch):
 
 
 def test_the_public_file_is_downloaded_once(served, sha, monkeypatch, own_data, colours):
-    monkeypatch.setattr(perceptual, "SHA256", sha[:8])
+    monkeypatch.setattr(perceptual_loss, "SHA256", sha[:8])
     told = []
     found = vgg_weights(report=told.append)
     assert torch.equal(found["0.weight"], colours["0.weight"])
@@ -224,6 +224,8 @@ def test_without_a_network_it_is_one_sentence_and_never_random(monkeypatch, own_
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))  # it is held, so that nobody listens there
         port = free.getsockname()[1]
-        monkeypatch.setattr(perceptual, "URL", f"http://127.0.0.1:{port}/vgg16_bn-6c64b313.pth")
+        monkeypatch.setattr(
+            perceptual_loss, "URL", f"http://127.0.0.1:{port}/vgg16_bn-6c64b313.pth"
+        )
         with pytest.raises(HSRError, match=r"needs the weights of VGG16-bn.*name the file as"):
             Loss([LossTerm(kind="perceptual")], 10)

@@ -12,9 +12,10 @@ import psutil
 import pytest
 
 from napari_hsr.errors import HSRError, InputError
-from napari_hsr.training import process
 from napari_hsr.training.events import Began, Finished, Notice, Step, Stopped, to_json
-from napari_hsr.training.journal import (
+from napari_hsr.training.recipe.schema import ModelSettings, Recipe
+from napari_hsr.training.runs import processes
+from napari_hsr.training.runs.run_folder import (
     EVENTS,
     LOG,
     STATE,
@@ -24,7 +25,6 @@ from napari_hsr.training.journal import (
     read_state,
     write_state,
 )
-from napari_hsr.training.recipe import ModelSettings, Recipe
 
 from ..patience import PATIENCE, wait_for
 
@@ -42,19 +42,19 @@ def fake(monkeypatch):
             started.append(Path(output))
             return [sys.executable, str(FAKE), str(output), how, *(["--resume"] * resume)]
 
-        monkeypatch.setattr(process, "command", command)
+        monkeypatch.setattr(processes, "command", command)
 
     yield behave
     for output in started:
-        process.Run(output).kill()
+        processes.Run(output).kill()
         # The process object would complain when it is collected.
-        if (known := process._started.pop(output, None)) is not None:
+        if (known := processes._started.pop(output, None)) is not None:
             known.wait(PATIENCE)
 
 
 def test_a_run_is_followed_to_its_end(fake, tmp_path):
     fake("finish")
-    run = process.start(RECIPE, tmp_path / "run")
+    run = processes.start(RECIPE, tmp_path / "run")
     assert run.status().active
     events = []
     wait_for(lambda: events.extend(run.events()) or not run.alive())
@@ -69,9 +69,9 @@ def test_a_run_is_followed_to_its_end(fake, tmp_path):
 
 def test_another_look_reads_the_same_events_from_the_first(fake, tmp_path):
     fake("finish")
-    run = process.start(RECIPE, tmp_path / "run")
+    run = processes.start(RECIPE, tmp_path / "run")
     wait_for(lambda: not run.alive())
-    again = process.Run(tmp_path / "run").events()
+    again = processes.Run(tmp_path / "run").events()
     assert isinstance(again[0], Began)
     assert isinstance(again[-1], Finished)
     assert again == run.events()
@@ -79,19 +79,19 @@ def test_another_look_reads_the_same_events_from_the_first(fake, tmp_path):
 
 def test_stop_saves_and_resume_goes_on(fake, tmp_path):
     fake("wait")
-    run = process.start(RECIPE, tmp_path / "run")
+    run = processes.start(RECIPE, tmp_path / "run")
     wait_for(lambda: run.status().step == 3)
     with pytest.raises(InputError, match="being trained already"):
-        process.resume(run.output)
+        processes.resume(run.output)
     with pytest.raises(InputError, match="holds a training already"):
-        process.start(RECIPE, run.output)
+        processes.start(RECIPE, run.output)
     run.stop()
     wait_for(lambda: not run.alive())
     assert run.status().status == "stopped"
     assert run.status().resumable
     assert isinstance(run.events()[-1], Stopped)
     fake("finish")
-    again = process.resume(run.output)
+    again = processes.resume(run.output)
     wait_for(lambda: not again.alive())
     steps = [e.step for e in again.events() if isinstance(e, Step)]
     assert steps == [1, 2, 3, 4, 5, 6]
@@ -101,7 +101,7 @@ def test_stop_saves_and_resume_goes_on(fake, tmp_path):
 
 def test_stopping_is_a_state_of_its_own_and_kill_needs_no_answer(fake, tmp_path):
     fake("hang")
-    run = process.start(RECIPE, tmp_path / "run")
+    run = processes.start(RECIPE, tmp_path / "run")
     wait_for(lambda: run.status().step == 3)
     run.stop()
     assert run.status().status == "stopping"
@@ -114,7 +114,7 @@ def test_stopping_is_a_state_of_its_own_and_kill_needs_no_answer(fake, tmp_path)
 
 def test_a_crash_is_told_with_the_log_and_half_a_line_is_no_event(fake, tmp_path):
     fake("crash")
-    run = process.start(RECIPE, tmp_path / "run")
+    run = processes.start(RECIPE, tmp_path / "run")
     wait_for(lambda: not run.alive())
     status = run.status()
     assert status.status == "died"
@@ -130,7 +130,7 @@ def test_a_crash_is_told_with_the_log_and_half_a_line_is_no_event(fake, tmp_path
 
 def test_a_failure_is_told_in_its_own_words(fake, tmp_path):
     fake("fail")
-    run = process.start(RECIPE, tmp_path / "run")
+    run = processes.start(RECIPE, tmp_path / "run")
     wait_for(lambda: not run.alive())
     assert run.status().status == "failed"
     assert run.status().text == "The cube of a is broken."
@@ -139,13 +139,13 @@ def test_a_failure_is_told_in_its_own_words(fake, tmp_path):
 def test_runs_are_found_again_the_newest_first(fake, tmp_path):
     fake("finish")
     for name in ("one", "two"):
-        run = process.start(RECIPE, tmp_path / name)
+        run = processes.start(RECIPE, tmp_path / name)
         wait_for(lambda run=run: not run.alive())
-    assert [run.name for run in process.find()] == ["two", "one"]
-    process.forget(tmp_path / "two")
-    assert [run.name for run in process.find()] == ["one"]
+    assert [run.name for run in processes.find()] == ["two", "one"]
+    processes.forget(tmp_path / "two")
+    assert [run.name for run in processes.find()] == ["one"]
     (tmp_path / "one").rename(tmp_path / "elsewhere")
-    assert process.find() == []
+    assert processes.find() == []
 
 
 def test_the_number_of_a_process_that_is_another_one_now_is_not_taken_for_it(tmp_path):
@@ -154,10 +154,10 @@ def test_the_number_of_a_process_that_is_another_one_now_is_not_taken_for_it(tmp
     folder.mkdir()
     state = State("running", pid=os.getpid(), created=ours.create_time() - 3600, started=1.0)
     write_state(folder, state)
-    assert not process.Run(folder).alive()
-    assert process.Run(folder).status().status == "died"
+    assert not processes.Run(folder).alive()
+    assert processes.Run(folder).status().status == "died"
     write_state(folder, State("running", pid=os.getpid(), created=ours.create_time(), started=1))
-    assert process.Run(folder).alive()
+    assert processes.Run(folder).alive()
 
 
 def test_an_end_that_only_the_events_tell_is_one(tmp_path):
@@ -165,19 +165,19 @@ def test_an_end_that_only_the_events_tell_is_one(tmp_path):
     state = State("running", pid=2**22 + 1, created=1.0, started=1.0)
     write_state(tmp_path, state)
     (tmp_path / EVENTS).write_text(to_json(Began(0, 9, "CPU", "float32")) + "\n")
-    assert process.Run(tmp_path).status().status == "died"
+    assert processes.Run(tmp_path).status().status == "died"
     with (tmp_path / EVENTS).open("a") as file:
         file.write(to_json(Stopped(4, "resume")) + "\n")
-    assert process.Run(tmp_path).status().status == "stopped"
+    assert processes.Run(tmp_path).status().status == "stopped"
 
 
 def test_a_start_that_never_wrote_anything_is_not_alive_for_ever(tmp_path):
     folder = tmp_path / "run"
     folder.mkdir()
     write_state(folder, State("starting", started=time.time()))
-    assert process.Run(folder).alive()
+    assert processes.Run(folder).alive()
     write_state(folder, State("starting", started=time.time() - 3600))
-    assert not process.Run(folder).alive()
+    assert not processes.Run(folder).alive()
 
 
 def test_it_outlives_the_process_that_started_it(tmp_path):
@@ -185,16 +185,16 @@ def test_it_outlives_the_process_that_started_it(tmp_path):
     code = (
         "import os, sys\n"
         "from pathlib import Path\n"
-        "from napari_hsr.training import process\n"
-        "from napari_hsr.training.recipe import ModelSettings, Recipe\n"
-        "process.command = lambda output, resume=False: "
+        "from napari_hsr.training.runs import processes\n"
+        "from napari_hsr.training.recipe.schema import ModelSettings, Recipe\n"
+        "processes.command = lambda output, resume=False: "
         f"[sys.executable, {str(FAKE)!r}, str(output), 'wait']\n"
-        "process.start(Recipe(model=ModelSettings(start='x')), Path(sys.argv[1]))\n"
+        "processes.start(Recipe(model=ModelSettings(start='x')), Path(sys.argv[1]))\n"
         "os._exit(11)\n"
     )
     done = subprocess.run([sys.executable, "-c", code, str(tmp_path / "run")], check=False)
     assert done.returncode == 11
-    (run,) = process.find()
+    (run,) = processes.find()
     try:
         wait_for(lambda: run.status().step == 3)
         assert run.alive()
@@ -206,19 +206,19 @@ def test_it_outlives_the_process_that_started_it(tmp_path):
 
 
 def test_the_command_is_that_of_a_terminal(tmp_path):
-    words = process.command(tmp_path)
+    words = processes.command(tmp_path)
     assert words[0] == sys.executable
     assert words[words.index("-m") + 1] == "napari_hsr.train"
     assert words[-1] == str(tmp_path / "recipe.yaml")
-    assert process.command(tmp_path, resume=True)[-1] == "--resume"
+    assert processes.command(tmp_path, resume=True)[-1] == "--resume"
 
 
 def test_default_folders_are_new_ones_in_the_users_data_folder(own_data):
-    first = process.default_output("my model")
+    first = processes.default_output("my model")
     assert first.parent == own_data / "trainings"
     assert first.name.startswith("my-model-")
     first.mkdir(parents=True)
-    assert process.default_output("my model") not in (first,)
+    assert processes.default_output("my model") not in (first,)
 
 
 def test_a_follower_begins_anew_with_the_events(tmp_path):
@@ -239,7 +239,7 @@ def test_a_journal_in_a_folder_that_is_none_says_so(tmp_path):
 def test_a_state_that_is_damaged_is_none(tmp_path):
     (tmp_path / STATE).write_text('{"status": "run')
     assert read_state(tmp_path) is None
-    assert process.Run(tmp_path).status().status == "died"
-    assert process.Run(tmp_path).log() == ""
+    assert processes.Run(tmp_path).status().status == "died"
+    assert processes.Run(tmp_path).log() == ""
     (tmp_path / LOG).write_text("\n".join(map(str, range(100))))
-    assert process.Run(tmp_path).log(3) == "97\n98\n99"
+    assert processes.Run(tmp_path).log(3) == "97\n98\n99"

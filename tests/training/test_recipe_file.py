@@ -11,10 +11,10 @@ from napari_hsr.cameras import get_camera
 from napari_hsr.errors import FileError, HSRError
 from napari_hsr.metrics.protocols import get_protocol
 from napari_hsr.models.registry import ARCHITECTURES
-from napari_hsr.training.losses import Loss
-from napari_hsr.training.recipe import LossTerm, Recipe
-from napari_hsr.training.recipe_file import RecipeError, read_recipe, recipe_names, write_recipe
-from napari_hsr.training.schedules import learning_rate
+from napari_hsr.training.engine.learning_rate import learning_rate
+from napari_hsr.training.engine.losses import Loss
+from napari_hsr.training.recipe.schema import LossTerm, Recipe
+from napari_hsr.training.recipe.yaml_io import RecipeError, read_recipe, recipe_names, write_recipe
 
 NAMES = [name for name, _ in recipe_names()]
 TRAINED = sorted(a.id for a in ARCHITECTURES if a.published)
@@ -292,7 +292,7 @@ def test_files_and_names_that_are_not_there(tmp_path):
 
 
 def test_yaml_is_imported_late():
-    for name in ("recipe_file.py", "recipe_faults.py", "recipe.py"):
+    for name in ("yaml_io.py", "errors.py", "schema.py"):
         path = Path(read_recipe.__code__.co_filename).with_name(name)
         tree = ast.parse(path.read_text(encoding="utf-8"))
         top = {alias.name for n in tree.body if isinstance(n, ast.Import) for alias in n.names}

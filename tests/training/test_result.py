@@ -18,17 +18,17 @@ from napari_hsr.models.card import ModelCard
 from napari_hsr.models.checkpoint import read_weights
 from napari_hsr.models.registry import from_state_dict
 from napari_hsr.photograph import Photograph
-from napari_hsr.training.curves import write_plot
 from napari_hsr.training.events import Began, Measured, Notice, Step, to_json
-from napari_hsr.training.history import History
-from napari_hsr.training.measure import Measurement, measure
-from napari_hsr.training.result import (
+from napari_hsr.training.export import (
     card_of,
     in_half,
     settle,
     why_not_output,
     write_model_directory,
 )
+from napari_hsr.training.runs.curves import write_plot
+from napari_hsr.training.runs.history import History
+from napari_hsr.training.validation import Measurement, measure
 
 from .stand_ins import GRID, image, recipe
 
@@ -100,8 +100,8 @@ def test_the_card_says_where_it_comes_from(tmp_path):
     assert card["licence"] == "CC0"
     assert "cave-val" in card["protocol"]
     assert "2 images: a, b" in card["training_data"]
-    from napari_hsr.training.recipe_file import read_recipe
-    from napari_hsr.training.split import read
+    from napari_hsr.training.data.split import read
+    from napari_hsr.training.recipe.yaml_io import read_recipe
 
     assert read_recipe(tmp_path / "recipe.yaml") == made
     assert read(tmp_path / "split.txt") == {"a": False, "b": False, "c": True}
@@ -226,8 +226,8 @@ def test_a_plot_of_any_run_can_be_drawn(tmp_path, losses):
 
 
 def test_a_card_names_tables_without_their_folders():
-    from napari_hsr.cameras.capture_settings import CaptureSettings
-    from napari_hsr.training.result import _portable
+    from napari_hsr.cameras.settings import CaptureSettings
+    from napari_hsr.training.export import _portable
 
     settings = CaptureSettings(
         cameras=("somewhere/else/table.csv:Nikon_D700", r"else\where\t.CSV:*", "cie-1931")

@@ -16,7 +16,7 @@ import pytest
 import torch
 
 from napari_hsr.errors import FileError, InputError
-from napari_hsr.training import checkpointing
+from napari_hsr.training.engine import checkpoint
 from napari_hsr.training.events import Measured, Saved, Step
 
 from ..patience import PATIENCE
@@ -142,24 +142,24 @@ def test_the_best_weights_survive_a_kill_between_their_file_and_the_checkpoint(
 ):
     """The checkpoint names weights that are there, whichever of the two files was written."""
     whole, _ = engine.run(tmp_path / "whole")
-    save = checkpointing.save
+    save = checkpoint.save
 
     class Killed(BaseException):
         pass
 
-    def dying(folder, state, name=checkpointing.LAST):
+    def dying(folder, state, name=checkpoint.LAST):
         path = save(folder, state, name)
         if name == "best-8.pt":
             raise Killed
         return path
 
-    monkeypatch.setattr(checkpointing, "save", dying)
+    monkeypatch.setattr(checkpoint, "save", dying)
     with pytest.raises(Killed):
         engine.run(tmp_path / "run")
     state = last(tmp_path / "run")["state"]
     assert state["step"] < 8
     assert (tmp_path / "run" / state["best_file"]).is_file()
-    monkeypatch.setattr(checkpointing, "save", save)
+    monkeypatch.setattr(checkpoint, "save", save)
     second, heard = engine.run(tmp_path / "run", resume=True)
     assert engine.same(second.weights, whole.weights)
     assert [m.step for m in heard.of(Measured)] == [8, 10]
@@ -196,11 +196,11 @@ def test_a_checkpoint_of_an_earlier_version_is_gone_on_with(tmp_path):
     engine.stopped_after(tmp_path / "run", engine.recipe(), 5)
     saved = last(tmp_path / "run")
     del saved["recipe"]["model"]["begin"], saved["state"]["start_mean"]
-    checkpointing.save(tmp_path / "run", saved)
+    checkpoint.save(tmp_path / "run", saved)
     fitted, _ = engine.run(tmp_path / "run", resume=True)
     assert engine.same(fitted.weights, whole.weights)
     saved["recipe"]["model"]["gone"] = 1
-    checkpointing.save(tmp_path / "run", saved)
+    checkpoint.save(tmp_path / "run", saved)
     with pytest.raises(FileError, match=r"of another version of this program \(model\.gone\)"):
         engine.run(tmp_path / "run", resume=True)
 
@@ -249,7 +249,7 @@ class Disk:
             file = plain(handle, mode)
             return _Full(file, self) if self.full else file
 
-        monkeypatch.setattr(checkpointing.os, "fdopen", opened)
+        monkeypatch.setattr(checkpoint.os, "fdopen", opened)
 
 
 class _Full:

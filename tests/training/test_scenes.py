@@ -10,10 +10,10 @@ from napari_hsr.cube import Cube
 from napari_hsr.errors import FileError, InputError
 from napari_hsr.io.cave import write_scene
 from napari_hsr.photograph import Photograph
-from napari_hsr.training.matching import name_of
-from napari_hsr.training.packed import is_packed, read_packed
-from napari_hsr.training.recipe import DataSettings
-from napari_hsr.training.scenes import find
+from napari_hsr.training.data.discovery import find
+from napari_hsr.training.data.packed_cave import is_packed, read_packed
+from napari_hsr.training.data.pairing import name_of
+from napari_hsr.training.recipe.schema import DataSettings
 
 from .data_files import GRID, pack, spectra, write_cube, write_pairs, write_rgb
 

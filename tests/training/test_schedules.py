@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch.optim import lr_scheduler
 
-from napari_hsr.training.recipe import OptimiserSettings, ScheduleSettings
-from napari_hsr.training.schedules import first_beta, learning_rate
+from napari_hsr.training.engine.learning_rate import first_beta, learning_rate
+from napari_hsr.training.recipe.schema import OptimiserSettings, ScheduleSettings
 
 RATE = 3e-4
 OPTIMISER = OptimiserSettings(learning_rate=RATE)

@@ -3,9 +3,9 @@
 import pytest
 
 from napari_hsr.errors import FileError, InputError
-from napari_hsr.training.recipe import DataSettings
-from napari_hsr.training.scenes import Scene
-from napari_hsr.training.split import assign, count, read, words, write
+from napari_hsr.training.data.discovery import Scene
+from napari_hsr.training.data.split import assign, count, read, words, write
+from napari_hsr.training.recipe.schema import DataSettings
 
 
 def scenes(number: int) -> list[Scene]:

@@ -16,9 +16,9 @@ from napari_hsr.models.architectures.mstpp import MSTPlusPlus
 from napari_hsr.models.architectures.wrapping import around
 from napari_hsr.models.registry import from_state_dict
 from napari_hsr.training.events import Began, Measured, Notice, Saved, Step
-from napari_hsr.training.measure import measure
-from napari_hsr.training.result import settle, write_model_directory
+from napari_hsr.training.export import settle, write_model_directory
 from napari_hsr.training.strategies import NO_ADAPTER, decide, head_names
+from napari_hsr.training.validation import measure
 
 from .stand_ins import image, recipe
 
@@ -303,7 +303,7 @@ def test_the_head_is_first_and_last_layer_norms_and_biases():
 
 
 def test_without_weights_and_without_an_adapter_nothing_is_made(regression, monkeypatch):
-    from napari_hsr.training import adapter
+    from napari_hsr.training.closed_form import adapter
 
     useless = adapter.Adapter(np.eye(31, 34), np.zeros(31), np.inf, 0.0)
     monkeypatch.setattr(adapter, "adapt", lambda model, *_: (model, useless))

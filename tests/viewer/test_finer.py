@@ -10,7 +10,7 @@ from napari_hsr.cube import Cube, Wavelengths
 from napari_hsr.inference import super_resolve_events
 from napari_hsr.metrics.compare import why_not
 from napari_hsr.resample import degrade
-from napari_hsr.viewer import axis, finer, map_units
+from napari_hsr.viewer import axis, colour_bar_units, super_resolved
 from napari_hsr.viewer.layers import (
     add_cube,
     layer_cube,
@@ -18,7 +18,7 @@ from napari_hsr.viewer.layers import (
     set_wavelengths,
     spatial_transform,
 )
-from napari_hsr.widgets.spectra_sources import Sources
+from napari_hsr.widgets.spectra.sources import Sources
 
 PLACES = {
     "as it comes": {},
@@ -44,8 +44,8 @@ def truth():
 
 def made_over(viewer, coarse, scale, way="bicubic-matlab"):
     *_, result = super_resolve_events(layer_cube(coarse), way, scale)
-    place = finer.place_over(coarse, scale) | finer.display_of(coarse)
-    return finer.add_finer(viewer, result, "finer", place, spatial_transform(coarse))
+    place = super_resolved.place_over(coarse, scale) | super_resolved.display_of(coarse)
+    return super_resolved.add_finer(viewer, result, "finer", place, spatial_transform(coarse))
 
 
 @pytest.mark.parametrize("place", PLACES.values(), ids=PLACES)
@@ -127,7 +127,7 @@ def test_greys_are_those_of_the_coarse_cube_and_the_range_is_its_own(viewer, tru
     assert residual.colormap.name == "magma"
     assert residual.colorbar.visible
     residual.visible = True
-    said = viewer.canvas.overlays[map_units.OVERLAY]
+    said = viewer.canvas.overlays[colour_bar_units.OVERLAY]
     assert said.text == "Residual at low resolution\n(reflectance, RMS)"
     assert residual.metadata["hsr"]["provenance"]["degradation"] == "bicubic-matlab"
 
@@ -137,10 +137,10 @@ def test_a_truth_is_laid_over_what_was_made_finer(viewer, truth, place):
     coarse = add_cube(viewer, degrade(truth, 4), **place)
     fine, _ = made_over(viewer, coarse, 4)
     layer = add_cube(viewer, truth, rotate=(0, 0, 20))
-    assert not finer.lies_over(layer, fine)
+    assert not super_resolved.lies_over(layer, fine)
     band = [layer.data_to_world((b, 0, 0))[0] for b in (0, 5)]
-    finer.lay_over(layer, fine)
-    assert finer.lies_over(layer, fine)
+    super_resolved.lay_over(layer, fine)
+    assert super_resolved.lies_over(layer, fine)
     for corner in ((0, 0, 0), (2, 23, 31), (5, 7, 9)):
         np.testing.assert_allclose(
             layer.data_to_world(corner)[-2:], fine.data_to_world(corner)[-2:], atol=1e-9

@@ -12,7 +12,7 @@ from napari_hsr import io
 from napari_hsr.cube import Cube
 from napari_hsr.inference import super_resolve, super_resolve_events
 from napari_hsr.place import Place
-from napari_hsr.viewer import contributions, finer, layers
+from napari_hsr.viewer import contributions, layers, super_resolved
 
 PLUGIN = "napari-hsr"
 CORNERS = ((0, 0, 0), (2, 15, 23), (4, 7, 1))
@@ -38,8 +38,10 @@ def said():
 
 def made_over(viewer, layer, scale=4):
     *_, result = super_resolve_events(layers.layer_cube(layer), "bicubic-matlab", scale)
-    place = finer.place_over(layer, scale) | finer.display_of(layer)
-    cube, _ = finer.add_finer(viewer, result, "finer", place, layers.spatial_transform(layer))
+    place = super_resolved.place_over(layer, scale) | super_resolved.display_of(layer)
+    cube, _ = super_resolved.add_finer(
+        viewer, result, "finer", place, layers.spatial_transform(layer)
+    )
     return cube
 
 

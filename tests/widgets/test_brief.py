@@ -6,8 +6,8 @@ import pytest
 from qtpy.QtGui import QFontMetricsF
 from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
 
-from napari_hsr.widgets.brief import BriefLabel, broken
-from napari_hsr.widgets.messages import Message
+from napari_hsr.widgets.common.brief_text import BriefLabel, broken
+from napari_hsr.widgets.common.messages import Message
 
 LONG = "Coarse pixels do not determine finer ones: the detail is what the model learnt. " * 4
 

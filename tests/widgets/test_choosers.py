@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from napari.components import ViewerModel
 
-from napari_hsr.widgets import choosers
-from napari_hsr.widgets.choosers import (
+from napari_hsr.widgets.common import choosers
+from napari_hsr.widgets.common.choosers import (
     DeviceChooser,
     EncodingChooser,
     LayerChooser,

@@ -8,13 +8,13 @@ from napari.components import ViewerModel
 
 from napari_hsr.cube import Cube, Wavelengths
 from napari_hsr.viewer.layers import add_cube
-from napari_hsr.widgets.compare import CompareWidget
-from napari_hsr.widgets.reconstruct import ReconstructWidget
-from napari_hsr.widgets.set_wavelengths import SetWavelengthsWidget
-from napari_hsr.widgets.spectra import SpectraWidget
-from napari_hsr.widgets.super_resolve import SuperResolveWidget
-from napari_hsr.widgets.train import TrainWidget
-from napari_hsr.widgets.wavelength import WavelengthWidget
+from napari_hsr.widgets.compare.panel import CompareWidget
+from napari_hsr.widgets.inference.reconstruct import ReconstructWidget
+from napari_hsr.widgets.inference.super_resolve import SuperResolveWidget
+from napari_hsr.widgets.spectra.panel import SpectraWidget
+from napari_hsr.widgets.train.panel import TrainWidget
+from napari_hsr.widgets.wavelength.panel import WavelengthWidget
+from napari_hsr.widgets.wavelength.set_wavelengths import SetWavelengthsWidget
 
 HEIGHT = 900
 PANELS = (

@@ -18,9 +18,9 @@ from napari_hsr.models.architectures import mxrunet
 from napari_hsr.models.architectures.restormer import Restormer
 from napari_hsr.models.catalogue import find
 from napari_hsr.models.library import bundled
-from napari_hsr.widgets import import_checkpoint as dialogs
-from napari_hsr.widgets.import_checkpoint import ImportDialog
-from napari_hsr.widgets.model_section import ModelSection
+from napari_hsr.widgets.models import import_checkpoint as dialogs
+from napari_hsr.widgets.models.import_checkpoint import ImportDialog
+from napari_hsr.widgets.models.model_chooser import ModelSection
 
 from ..patience import PATIENCE
 
@@ -324,7 +324,7 @@ def drop(panel, data: QMimeData) -> bool:
 def test_a_dropped_checkpoint_is_imported_listed_and_chosen(qtbot, checkpoint):
     from napari.components import ViewerModel
 
-    from napari_hsr.widgets.reconstruct import ReconstructWidget
+    from napari_hsr.widgets.inference.reconstruct import ReconstructWidget
 
     panel = ReconstructWidget(ViewerModel())
     other = ReconstructWidget(ViewerModel())
@@ -346,7 +346,7 @@ def test_a_dropped_checkpoint_is_imported_listed_and_chosen(qtbot, checkpoint):
 def test_other_files_are_not_taken(qtbot, tmp_path, checkpoint):
     from napari.components import ViewerModel
 
-    from napari_hsr.widgets.reconstruct import ReconstructWidget
+    from napari_hsr.widgets.inference.reconstruct import ReconstructWidget
 
     panel = ReconstructWidget(ViewerModel())
     qtbot.addWidget(panel)

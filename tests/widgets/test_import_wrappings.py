@@ -13,8 +13,8 @@ from qtpy.QtWidgets import QApplication, QFileDialog
 from napari_hsr.models import load_model
 from napari_hsr.models.checkpoint import read_weights
 from napari_hsr.models.store import file_of
-from napari_hsr.widgets.model_list import CardView
-from napari_hsr.widgets.reconstruct import ReconstructWidget
+from napari_hsr.widgets.inference.reconstruct import ReconstructWidget
+from napari_hsr.widgets.models.model_list import CardView
 
 from ..small_zoo import architecture_of, save, weights_of
 

@@ -11,8 +11,8 @@ from napari.utils import progress
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_hsr.errors import Cancelled, InputError
-from napari_hsr.events import Progress
-from napari_hsr.widgets.job import Job
+from napari_hsr.progress import Progress
+from napari_hsr.widgets.common.job import Job
 
 from ..patience import PATIENCE
 

@@ -16,9 +16,9 @@ from napari_hsr import inference, models
 from napari_hsr.errors import ModelError
 from napari_hsr.models import import_checkpoint, store
 from napari_hsr.models.architectures.restormer import Restormer
-from napari_hsr.widgets.loaded_models import LoadedModels
-from napari_hsr.widgets.reconstruct import ReconstructWidget
-from napari_hsr.widgets.reconstruct_options import PIXELWISE
+from napari_hsr.widgets.inference.reconstruct import ReconstructWidget
+from napari_hsr.widgets.inference.reconstruct_options import PIXELWISE
+from napari_hsr.widgets.models.loaded_models import LoadedModels
 
 SMALL = {"width": 8, "depths": (1, 1, 1, 1, 1), "hidden": (10, 21, 42, 85)}
 
@@ -210,12 +210,12 @@ def test_what_a_run_takes_is_shown_before_it(net, pixels, qtbot):
 
 
 def test_memory_that_a_container_refuses_is_not_free(monkeypatch):
-    from napari_hsr.inference import memory
-    from napari_hsr.widgets.reconstruct_run import memory_advice
+    from napari_hsr.inference import memory_use
+    from napari_hsr.widgets.inference.reconstruct_run import memory_advice
 
     plenty = SimpleNamespace(virtual_memory=lambda: SimpleNamespace(available=10**12))
-    monkeypatch.setattr(memory, "psutil", plenty)
-    monkeypatch.setattr(memory, "left_in_groups", lambda: 10**9)
+    monkeypatch.setattr(memory_use, "psutil", plenty)
+    monkeypatch.setattr(memory_use, "left_in_groups", lambda: 10**9)
     assert memory_advice(6 * 10**8, 0, "cpu") is None
     assert "1.0 GB are free" in memory_advice(6 * 10**8, 3 * 10**8, "cpu")
 

@@ -7,8 +7,8 @@ import threading
 import numpy as np
 import pytest
 
-from napari_hsr.widgets import looked
-from napari_hsr.widgets.looked import Looked
+from napari_hsr.widgets.common import value_checks
+from napari_hsr.widgets.common.value_checks import Looked
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ def test_what_takes_long_is_left_to_the_run(one, seen, monkeypatch, tmp_path):
     assert one.at(object(), "lazy", GO_ON) is None
     stored = np.memmap(tmp_path / "x", mode="w+", shape=(3,))
     assert one.at(stored, "on disk", GO_ON) is None
-    monkeypatch.setattr(looked, "LOOKED_AT", 10)
+    monkeypatch.setattr(value_checks, "LOOKED_AT", 10)
     assert one.at(np.zeros(3), "large", GO_ON) is None
     assert not seen
 

@@ -13,11 +13,11 @@ from napari_hsr.models.architectures.restormer import Restormer
 from napari_hsr.models.card import RECONSTRUCTION, SUPER_RESOLUTION
 from napari_hsr.models.catalogue import ENTRIES
 from napari_hsr.models.registry import ARCHITECTURES
-from napari_hsr.training.recipe_file import read_recipe
-from napari_hsr.widgets.choosers import EncodingChooser
-from napari_hsr.widgets.import_checkpoint import ImportDialog
-from napari_hsr.widgets.model_list import CardView, ModelChooser, as_html
-from napari_hsr.widgets.model_news import models_changed
+from napari_hsr.training.recipe.yaml_io import read_recipe
+from napari_hsr.widgets.common.choosers import EncodingChooser
+from napari_hsr.widgets.models.import_checkpoint import ImportDialog
+from napari_hsr.widgets.models.model_list import CardView, ModelChooser, as_html
+from napari_hsr.widgets.models.models_changed import models_changed
 
 SMALL = {"width": 8, "depths": (1, 1, 1, 1, 1), "hidden": (10, 21, 42, 85)}
 

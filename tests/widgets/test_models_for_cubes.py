@@ -11,10 +11,10 @@ from napari_hsr.models import DEFAULT, card_of
 from napari_hsr.models.architectures.coarsr import CoarSR
 from napari_hsr.models.card import CUBE, FINER_IS_A_GUESS, ILL_POSED, SUPER_RESOLUTION
 from napari_hsr.models.importing import import_checkpoint
-from napari_hsr.widgets.choosers import EncodingChooser
-from napari_hsr.widgets.import_checkpoint import ImportDialog
-from napari_hsr.widgets.model_list import CardView, ModelChooser
-from napari_hsr.widgets.model_section import ModelSection
+from napari_hsr.widgets.common.choosers import EncodingChooser
+from napari_hsr.widgets.models.import_checkpoint import ImportDialog
+from napari_hsr.widgets.models.model_chooser import ModelSection
+from napari_hsr.widgets.models.model_list import CardView, ModelChooser
 
 
 @pytest.fixture

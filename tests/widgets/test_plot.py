@@ -10,8 +10,8 @@ from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
 
 from napari_hsr.errors import FileError
-from napari_hsr.widgets.plot import PlotCurve, SpectrumPlot
-from napari_hsr.widgets.plot_curves import STYLES, extent, nice_limits
+from napari_hsr.widgets.plotting.curves import STYLES, extent, nice_limits
+from napari_hsr.widgets.plotting.plot import PlotCurve, SpectrumPlot
 
 NM = np.arange(400.0, 701.0, 10.0)
 
@@ -244,7 +244,7 @@ def inked(image, left, right, top, bottom):
 
 
 def test_export_does_not_depend_on_the_panel_and_cuts_no_name(plot, tmp_path):
-    from napari_hsr.widgets.plot_export import AXES_HEIGHT, AXES_SHARE
+    from napari_hsr.widgets.plotting.export import AXES_HEIGHT, AXES_SHARE
 
     end = " · root-polynomial, srgb"
     names = [f"pin {i} · {'a photograph with a very long name ' * 6}{end}" for i in range(24)]

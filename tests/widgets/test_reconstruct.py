@@ -15,12 +15,12 @@ from qtpy.QtWidgets import QLabel
 
 from napari_hsr import inference
 from napari_hsr.errors import Cancelled, InputError
-from napari_hsr.events import Progress
 from napari_hsr.models.card import ILL_POSED
+from napari_hsr.progress import Progress
 from napari_hsr.viewer.layers import set_encoding
-from napari_hsr.widgets import choosers
-from napari_hsr.widgets.reconstruct import ReconstructWidget
-from napari_hsr.widgets.reconstruct_run import place_of
+from napari_hsr.widgets.common import choosers
+from napari_hsr.widgets.inference.reconstruct import ReconstructWidget
+from napari_hsr.widgets.inference.reconstruct_run import place_of
 
 from ..patience import PATIENCE
 from .runs import run, settle
@@ -322,7 +322,7 @@ def test_a_cube_that_the_viewer_refuses_is_kept(viewer, panel, pixels, qtbot, mo
     def refuse(*args, **kwargs):
         raise RuntimeError("no room")
 
-    monkeypatch.setattr("napari_hsr.widgets.reconstruct.add_cube", refuse)
+    monkeypatch.setattr("napari_hsr.widgets.inference.reconstruct.add_cube", refuse)
     viewer.add_image(pixels, rgb=True)
     run(panel, qtbot)
     assert panel.outcome.kind == "error"

@@ -9,13 +9,14 @@ from napari.components import ViewerModel
 from qtpy.QtWidgets import QLabel
 
 from napari_hsr import inference
-from napari_hsr.inference import devices, grid, passes, precision
+from napari_hsr.inference import devices, precision, subpixel_grid
+from napari_hsr.inference import ensembles as passes
 from napari_hsr.models import import_checkpoint, load_model, store
 from napari_hsr.models.architectures import drcr, inr, mstpp
 from napari_hsr.models.card import PrecisionError
-from napari_hsr.widgets import computing_options, reconstruct_options
-from napari_hsr.widgets.choosers import NarrowComboBox
-from napari_hsr.widgets.reconstruct import ReconstructWidget
+from napari_hsr.widgets.common.choosers import NarrowComboBox
+from napari_hsr.widgets.inference import computing_options, reconstruct_options
+from napari_hsr.widgets.inference.reconstruct import ReconstructWidget
 
 NETS = {
     "mstpp": lambda: mstpp.MSTPlusPlus(3, 31, 8, 1, (1, 1, 1)),
@@ -68,7 +69,7 @@ def texts(chooser) -> list[str]:
 
 def test_there_is_a_label_for_all_that_a_run_takes():
     assert tuple(reconstruct_options.ENSEMBLES) == tuple(passes.ENSEMBLES)
-    assert tuple(reconstruct_options.GRIDS) == grid.GRIDS
+    assert tuple(reconstruct_options.GRIDS) == subpixel_grid.GRIDS
     assert computing_options.PRECISIONS == devices.PRECISIONS
 
 
@@ -128,7 +129,7 @@ def test_a_finer_grid_is_estimated_run_and_said_to_be_untrained(panel, viewer, q
 
 
 def test_the_card_has_source_and_error_and_auto_goes_by_it(panel, qtbot, monkeypatch):
-    from napari_hsr.widgets.model_news import models_changed
+    from napari_hsr.widgets.models.models_changed import models_changed
 
     monkeypatch.setattr(precision, "computes_bfloat16", lambda device: True)
     choose(panel, qtbot, "mstpp")

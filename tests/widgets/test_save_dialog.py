@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from qtpy.QtWidgets import QFileDialog, QMessageBox, QWidget
 
-from napari_hsr.widgets.save_dialog import ask_path
+from napari_hsr.widgets.common.save_dialog import ask_path
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from napari.components import ViewerModel
 
 from napari_hsr.cube import Cube, Wavelengths
 from napari_hsr.viewer import axis, layers
-from napari_hsr.widgets.set_wavelengths import SetWavelengthsWidget
+from napari_hsr.widgets.wavelength.set_wavelengths import SetWavelengthsWidget
 
 
 def add(viewer, bands, nm=None, assumed=False):

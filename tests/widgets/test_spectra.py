@@ -16,8 +16,9 @@ from qtpy.QtWidgets import QApplication, QFileDialog
 from napari_hsr.cube import Cube, Wavelengths
 from napari_hsr.errors import FileError, InputError
 from napari_hsr.viewer.layers import add_cube, set_wavelengths
-from napari_hsr.widgets import pins, spectra
-from napari_hsr.widgets.spectra import SpectraWidget
+from napari_hsr.widgets.spectra import panel as spectra
+from napari_hsr.widgets.spectra import pins
+from napari_hsr.widgets.spectra.panel import SpectraWidget
 
 NM = np.arange(400.0, 701.0, 10.0)
 
@@ -219,14 +220,14 @@ def test_new_data_in_a_layer_is_seen(viewer, panel, settled):
 
 
 def test_cube_is_looked_up_once_for_many_moves(viewer, panel, settled, monkeypatch):
-    from napari_hsr.widgets import spectra_sources
+    from napari_hsr.widgets.spectra import sources
 
     add_cube(viewer, make_cube())
     settled()
     point_at(viewer, 1, 1)
     settled()
     calls = []
-    monkeypatch.setattr(spectra_sources, "layer_cube", lambda layer: calls.append(layer))
+    monkeypatch.setattr(sources, "layer_cube", lambda layer: calls.append(layer))
     for x in range(2, 12):
         point_at(viewer, 1, x)
         panel._cursor_throttle.flush()

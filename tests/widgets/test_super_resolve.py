@@ -18,17 +18,17 @@ from qtpy.QtWidgets import QLabel
 
 from napari_hsr import Cube, inference, io, super_resolve
 from napari_hsr.errors import Cancelled
-from napari_hsr.events import Progress
 from napari_hsr.models.architectures.coarsr import CoarSR
 from napari_hsr.models.card import FINER_IS_A_GUESS, ILL_POSED
 from napari_hsr.models.importing import import_checkpoint
 from napari_hsr.models.listing import BASELINE
+from napari_hsr.progress import Progress
 from napari_hsr.provenance import Provenance
 from napari_hsr.resample import degrade, refine
 from napari_hsr.viewer.layers import add_cube, add_photograph, layer_cube
-from napari_hsr.widgets import choosers, looked
-from napari_hsr.widgets.model_news import models_changed
-from napari_hsr.widgets.super_resolve import SuperResolveWidget
+from napari_hsr.widgets.common import choosers, value_checks
+from napari_hsr.widgets.inference.super_resolve import SuperResolveWidget
+from napari_hsr.widgets.models.models_changed import models_changed
 
 from ..patience import PATIENCE
 from .runs import run, settle
@@ -122,7 +122,7 @@ def test_what_was_said_before_is_not_said_of_a_cube_that_is_being_looked_at(
     settle(panel, qtbot)
     assert "Open a cube first" in panel.obstacle.text()
     seen = threading.Event()
-    panel.looked = looked.Looked(lambda taken_for, cancel: seen.wait(PATIENCE) and None)
+    panel.looked = value_checks.Looked(lambda taken_for, cancel: seen.wait(PATIENCE) and None)
     add_cube(viewer, cube)
     try:
         qtbot.waitUntil(lambda: "Looking at" in panel.obstacle.text(), timeout=1000 * PATIENCE)
@@ -320,7 +320,7 @@ def test_nan_is_told_before_the_run(viewer, panel, cube, qtbot):
 
 
 def test_nan_in_a_large_cube_is_told_on_the_run(viewer, panel, cube, qtbot, monkeypatch):
-    monkeypatch.setattr(looked, "LOOKED_AT", 10)
+    monkeypatch.setattr(value_checks, "LOOKED_AT", 10)
     cube.data[3, 4, 5] = np.nan
     add_cube(viewer, cube)
     run(panel, qtbot)

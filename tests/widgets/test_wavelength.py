@@ -13,7 +13,7 @@ from qtpy.QtWidgets import QApplication, QMainWindow
 from napari_hsr import colour
 from napari_hsr.cube import Cube, Wavelengths
 from napari_hsr.viewer import axis, layers
-from napari_hsr.widgets.wavelength import WavelengthWidget
+from napari_hsr.widgets.wavelength.panel import WavelengthWidget
 
 IRREGULAR = (400.0, 410.5, 450.0, 600.0, 900.0)
 VISIBLE = tuple(range(400, 701, 10))

@@ -7,11 +7,11 @@ from functools import lru_cache
 
 import numpy as np
 
-from napari_hsr.cameras.lights import Light
+from napari_hsr.cameras.illuminants import Light
 from napari_hsr.cameras.sensitivities import Camera
 from napari_hsr.cameras.simulate import Normalise, matrix
 from napari_hsr.colour.matrix import integrate, to_linear_srgb, why_no_true_colour
-from napari_hsr.colour.standard import band_widths, colour_science, observer_values, sample
+from napari_hsr.colour.observers import band_widths, colour_science, observer_values, sample
 from napari_hsr.errors import InputError
 
 _OBSERVER = "cie-1931"

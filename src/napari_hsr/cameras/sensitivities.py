@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from napari_hsr.colour.encodings import slug
-from napari_hsr.colour.standard import OBSERVERS, colour_science
+from napari_hsr.colour.observers import OBSERVERS, colour_science
 from napari_hsr.errors import FileError, InputError
 from napari_hsr.photograph import CAMERA
 

@@ -8,13 +8,8 @@ import numpy as np
 
 from napari_hsr.cameras.sensitivities import Camera, get_camera
 from napari_hsr.colour import convert, normalise_encoding
+from napari_hsr.colour.observers import band_widths, illuminant_name, illuminant_values, sample
 from napari_hsr.colour.render import project, rendering, row_blocks, used_bands
-from napari_hsr.colour.standard import (
-    band_widths,
-    illuminant_name,
-    illuminant_values,
-    sample,
-)
 from napari_hsr.errors import InputError
 from napari_hsr.photograph import LINEAR_SRGB, SRGB, XYZ_D65, Photograph
 

@@ -167,7 +167,7 @@ def why_no_viewer() -> str | None:
 def _show(files: DemoFiles, screenshot: Path, stay: bool) -> None:
     # vispy asks tools for the display's resolution that few systems have, and does without.
     logging.getLogger("vispy").addFilter(lambda record: "DPI" not in record.getMessage())
-    from napari_hsr.viewer.tour import show_demo
+    from napari_hsr.viewer.demo_viewer import show_demo
 
     screenshot.unlink(missing_ok=True)
     print(f"{'screenshot':<17} {screenshot}", flush=True)

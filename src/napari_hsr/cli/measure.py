@@ -37,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     from napari_hsr.cli.interrupt import cancel_on_interrupt
     from napari_hsr.inference import measure_events
-    from napari_hsr.inference.precision_error import keep
+    from napari_hsr.inference.precision_benchmark import keep
 
     with cancel_on_interrupt() as cancel:
         events = measure_events(
@@ -75,7 +75,7 @@ def _last(events: Iterator[Any]) -> Measurement:
     """Drive the work, with a bar on a terminal."""
     from tqdm import tqdm
 
-    from napari_hsr.events import Progress
+    from napari_hsr.progress import Progress
 
     made = None
     with tqdm(

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from napari_hsr.errors import FileError
-    from napari_hsr.events import Progress
+    from napari_hsr.progress import Progress
 
 HELP = "reconstruct spectral cubes from photographs"
 DEFAULT_FORMAT = ".mat"
@@ -164,14 +164,14 @@ def _check_options(args: argparse.Namespace, model: Any) -> None:
     """Say once, before the batch, what would be wrong with every photograph."""
     from napari_hsr.colour import normalise_encoding
     from napari_hsr.errors import InputError
-    from napari_hsr.inference import devices, grid, passes
+    from napari_hsr.inference import devices, ensembles, subpixel_grid
 
     try:
         if args.input_encoding:
             args.input_encoding = normalise_encoding(args.input_encoding)
         devices.resolve(args.device)
-        passes.find(args.ensemble)
-        grid.on_grid(model, args.finer)
+        ensembles.find(args.ensemble)
+        subpixel_grid.on_grid(model, args.finer)
     except InputError as error:
         args.usage_error(str(error))
     reason = devices.why_not_precision(model, args.precision)
@@ -282,9 +282,9 @@ class Batch:
 
     def _of_model(self) -> set[str]:
         """What a run says of the model and its precision, the same for every photograph."""
-        from napari_hsr.inference import devices, grid, precision
+        from napari_hsr.inference import devices, precision, subpixel_grid
 
-        model = grid.on_grid(self.model, self.args.finer)
+        model = subpixel_grid.on_grid(self.model, self.args.finer)
         device = devices.resolve(self.args.device)
         choice = precision.choose(model, self.args.precision, device, self.args.ensemble)
         return {*model.notices, choice.notice}

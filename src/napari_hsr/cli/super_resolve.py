@@ -119,13 +119,14 @@ def run(args: argparse.Namespace) -> int:
 def _choose(args: argparse.Namespace) -> tuple[Any, int, Any]:
     """What makes the results and the scale; what is wrong for every cube is wrong usage."""
     from napari_hsr.errors import InputError
-    from napari_hsr.inference import devices, finer_pixels, refining
+    from napari_hsr.inference import devices, upscalers
+    from napari_hsr.inference import refinement as refining
     from napari_hsr.resample import Kind, find
 
     try:
         find(args.degradation)
         devices.resolve(args.device)
-        model, scale = finer_pixels.choose(args.model, args.scale)
+        model, scale = upscalers.choose(args.model, args.scale)
         half = refining.half_of(model, scale, args.refine, args.half_model)
     except InputError as error:
         args.usage_error(str(error))

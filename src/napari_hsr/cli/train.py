@@ -21,7 +21,7 @@ from napari_hsr.errors import FileError, InputError
 
 if TYPE_CHECKING:
     from napari_hsr.training.events import Event
-    from napari_hsr.training.recipe import Recipe
+    from napari_hsr.training.recipe.schema import Recipe
 
 HELP = "train a model on your own images, or improve one"
 #: Where the first of several processes leaves the folder of the run to those that it starts.
@@ -79,14 +79,14 @@ def run(args: argparse.Namespace) -> int:
             return dry_run(_recipe(args), args.json)
         return _train(args)
     except ModuleNotFoundError as error:
-        from napari_hsr.training.recording import missing
+        from napari_hsr.training.runs.recorder import missing
 
         raise missing(error) from error
 
 
 def _list_recipes(as_json: bool) -> int:
     from napari_hsr.cli.output import print_json, print_table
-    from napari_hsr.training.recipe_file import recipe_names
+    from napari_hsr.training.recipe.yaml_io import recipe_names
 
     recipes = recipe_names()
     if as_json:
@@ -98,7 +98,7 @@ def _list_recipes(as_json: bool) -> int:
 
 def _recipe(args: argparse.Namespace) -> Recipe:
     """The recipe with all that the command line says of it."""
-    from napari_hsr.training.recipe_file import read_recipe
+    from napari_hsr.training.recipe.yaml_io import read_recipe
 
     overrides = []
     if args.start:
@@ -148,9 +148,9 @@ def _train(args: argparse.Namespace) -> int:
         _register(output, report)
     try:
         with asked_to_stop(None if helper else output) as stop:
-            from napari_hsr.training import fit
+            from napari_hsr.training import train
 
-            end = fit.train(recipe, output, report, stop, resume=args.resume)
+            end = train.train(recipe, output, report, stop, resume=args.resume)
         report(end)
         return _exit_status(end)
     except BaseException as error:
@@ -162,14 +162,14 @@ def _train(args: argparse.Namespace) -> int:
 
 
 def _begun(args: argparse.Namespace) -> tuple[Recipe, Path]:
-    from napari_hsr.training import process
-    from napari_hsr.training.journal import holds_a_run
+    from napari_hsr.training.runs import processes
+    from napari_hsr.training.runs.run_folder import holds_a_run
 
     recipe = _recipe(args)
     given = args.output or (os.environ.get(_FOLDER_VARIABLE) if _is_helper() else None)
     if given is None and _is_helper():
         raise InputError("With several processes --output is needed: the folder that they share.")
-    output = Path(given).expanduser() if given else process.default_output(recipe.name)
+    output = Path(given).expanduser() if given else processes.default_output(recipe.name)
     if not _is_helper() and holds_a_run(output):
         raise InputError(
             f"{output} holds a training already: --resume goes on with it, another --output "
@@ -180,12 +180,12 @@ def _begun(args: argparse.Namespace) -> tuple[Recipe, Path]:
 
 def _resumed(args: argparse.Namespace) -> tuple[Recipe, Path]:
     """The recipe of a run that goes on: its own, whatever the command line repeats of it."""
-    from napari_hsr.training import process
-    from napari_hsr.training.journal import RECIPE
-    from napari_hsr.training.recipe_file import read_recipe
+    from napari_hsr.training.recipe.yaml_io import read_recipe
+    from napari_hsr.training.runs import processes
+    from napari_hsr.training.runs.run_folder import RECIPE
 
     if not args.output:
-        known = [str(r.output) for r in process.find() if r.status().resumable][:5]
+        known = [str(r.output) for r in processes.find() if r.status().resumable][:5]
         can = f"; these can be resumed: {', '.join(known)}" if known else ""
         raise InputError(f"--resume needs --output, the folder of the run{can}.")
     output = Path(args.output).expanduser().absolute()
@@ -213,11 +213,11 @@ def _differ(own: Recipe, given: Recipe, key: str) -> bool:
 
 def _register(output: Path, report) -> None:
     """Put the run's folder in the list of runs."""
-    from napari_hsr.training import process
     from napari_hsr.training.events import Notice
+    from napari_hsr.training.runs import processes
 
     try:
-        process.register(output)
+        processes.register(output)
     except FileError as error:  # the run itself does not need it
         report(Notice(f"The Train panel will not list this run: {error}", warning=True))
 
@@ -245,7 +245,7 @@ class _Reporter:
 
 def _failure(error: BaseException, report) -> Event:
     from napari_hsr.training.events import Failed
-    from napari_hsr.training.recording import reason
+    from napari_hsr.training.runs.recorder import reason
 
     return Failed(reason(error), getattr(report, "step", 0))
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 from napari_hsr.cli.output import note, print_json, print_pairs, print_table
 from napari_hsr.cli.train_stop import asked_to_stop
 from napari_hsr.cli.train_words import Speaker, plan_words, table_of
-from napari_hsr.training.words import bytes_words, duration
+from napari_hsr.training.runs.figures_text import bytes_words, duration
 
 if TYPE_CHECKING:
-    from napari_hsr.training.recipe import Recipe
+    from napari_hsr.training.recipe.schema import Recipe
 
 
 def dry_run(recipe: Recipe, as_json: bool) -> int:
@@ -20,18 +20,18 @@ def dry_run(recipe: Recipe, as_json: bool) -> int:
     Returns 0 if the training could start, else 1 after all of it was printed.
     """
     from napari_hsr.errors import HSRError
-    from napari_hsr.training import inspect
+    from napari_hsr.training.data import inspection
 
     speaker = Speaker()
     with asked_to_stop(None) as stop:
-        findings = inspect.inspect(recipe, speaker, stop)
+        findings = inspection.inspect(recipe, speaker, stop)
     speaker.clear()
     obstacle = estimate = None
     try:
         findings.check()
-        from napari_hsr.training import fit
+        from napari_hsr.training import train
 
-        estimate = fit.estimate(recipe, findings)
+        estimate = train.estimate(recipe, findings)
     except HSRError as error:
         obstacle = str(error)
     if as_json:

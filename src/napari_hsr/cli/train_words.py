@@ -20,10 +20,15 @@ from napari_hsr.training.events import (
     Step,
     Stopped,
 )
-from napari_hsr.training.words import bytes_words, duration, figures_words, left_over_words
+from napari_hsr.training.runs.figures_text import (
+    bytes_words,
+    duration,
+    figures_words,
+    left_over_words,
+)
 
 if TYPE_CHECKING:
-    from napari_hsr.training.recipe import Recipe
+    from napari_hsr.training.recipe.schema import Recipe
 
 #: Where there is no terminal, steps are told at most this often, in seconds.
 PLAIN_SECONDS = 15.0

@@ -9,6 +9,7 @@ from napari_hsr.colour.encodings import (
     why_not_convert,
     why_not_values,
 )
+from napari_hsr.colour.observers import ILLUMINANTS, OBSERVERS, illuminant_name, observer_name
 from napari_hsr.colour.render import (
     Rendering,
     false_colour,
@@ -16,14 +17,13 @@ from napari_hsr.colour.render import (
     rendering,
     rendering_matrix,
 )
-from napari_hsr.colour.spectrum import wavelength_to_srgb
-from napari_hsr.colour.standard import ILLUMINANTS, OBSERVERS, illuminant_name, observer_name
 from napari_hsr.colour.transfer import (
     convert,
     decode_photograph_tile,
     srgb_decode,
     srgb_encode,
 )
+from napari_hsr.colour.wavelength_colour import wavelength_to_srgb
 
 __all__ = [
     "ENCODINGS",

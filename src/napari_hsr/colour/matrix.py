@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_hsr.colour.standard import (
+from napari_hsr.colour.observers import (
     band_widths,
     illuminant_name,
     illuminant_values,

@@ -13,7 +13,7 @@ from napari_hsr.colour.matrix import (
     why_no_true_colour,
     xyz_weights,
 )
-from napari_hsr.colour.standard import illuminant_name, observer_name
+from napari_hsr.colour.observers import illuminant_name, observer_name
 from napari_hsr.colour.transfer import srgb_encode
 from napari_hsr.errors import InputError
 

@@ -2,9 +2,9 @@
 
 from napari_hsr.inference.devices import Device, list_devices
 from napari_hsr.inference.estimation import Estimate, estimate
-from napari_hsr.inference.precision_error import Measurement, measure, measure_events
-from napari_hsr.inference.run import Result, events, reconstruct
-from napari_hsr.inference.source import why_not
+from napari_hsr.inference.inputs import why_not
+from napari_hsr.inference.precision_benchmark import Measurement, measure, measure_events
+from napari_hsr.inference.reconstruction import Result, events, reconstruct
 from napari_hsr.inference.super_resolution import (
     FinerResult,
     super_resolve,

@@ -9,7 +9,7 @@ from napari_hsr.errors import InputError
 if TYPE_CHECKING:
     import torch
 
-    from napari_hsr.models.descriptor import Model
+    from napari_hsr.models.model import Model
 
 #: What a user may ask for; :func:`napari_hsr.inference.precision.choose` says what ``auto`` takes.
 PRECISIONS = ("auto", "float32", "bfloat16", "float16")

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from napari_hsr.inference import budget, devices, grid, passes, tiling
+from napari_hsr.inference import devices, ensembles, memory_budget, subpixel_grid, tiling
 from napari_hsr.inference.precision import choose
 
 if TYPE_CHECKING:
-    from napari_hsr.models.descriptor import Model
+    from napari_hsr.models.model import Model
 
 
 #: A smaller copy of the network is not spoken of.
@@ -77,24 +77,24 @@ def estimate(
     InputError
         If an option does not fit.
     """
-    from napari_hsr.models.prepared import bytes_to_come
+    from napari_hsr.models.optimisation import bytes_to_come
 
     torch_device = devices.resolve(device)
     used = choose(model, precision, torch_device, ensemble).precision
-    model = grid.on_grid(model, finer)
+    model = subpixel_grid.on_grid(model, finer)
     height, width = image_shape[:2]
     tiles = tiling.plan(
         height, width, model, tile, device=torch_device, ensemble=ensemble, precision=used
     )
-    exact = passes.find(ensemble).exact
+    exact = ensembles.find(ensemble).exact
     copy = 0 if exact else bytes_to_come(model, used, torch_device)
     multiple = model.size_multiple
     largest = max(-(-h // multiple) * -(-w // multiple) for h, w in (t.shape for t in tiles))
     return Estimate(
-        bytes_output=budget.output_bytes(height, width, model),
+        bytes_output=memory_budget.output_bytes(height, width, model),
         bytes_working=copy
         + model.bytes_fixed
-        + largest * multiple**2 * budget.per_pixel(model, ensemble),
+        + largest * multiple**2 * memory_budget.per_pixel(model, ensemble),
         tiles=len(tiles),
         bytes_copy=copy,
     )

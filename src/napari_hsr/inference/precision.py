@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from napari_hsr.errors import InputError
-from napari_hsr.inference import passes
+from napari_hsr.inference import ensembles
 from napari_hsr.inference.devices import PRECISIONS, why_not_precision
 
 if TYPE_CHECKING:
     import torch
 
-    from napari_hsr.models.descriptor import Model
+    from napari_hsr.models.model import Model
 
 #: What "auto" may take besides the exact one, where the device computes in it natively.
 FAST = "bfloat16"
@@ -61,7 +61,7 @@ def choose(model: Model, precision: str, device: torch.device, ensemble: str = "
     if reason:
         raise InputError(reason)
     exact = model.precisions[0]
-    if passes.find(ensemble).exact:
+    if ensembles.find(ensemble).exact:
         if precision not in ("auto", exact):
             raise InputError(
                 f"{ensemble.capitalize()} repeat published numbers, so they are computed in {exact}: "

@@ -1,6 +1,6 @@
 """A cube of coarse pixels becomes one of fine pixels: a model or a baseline, then a refinement.
 
-The same generator drives viewer, command line and tests, as :mod:`napari_hsr.inference.run` does
+The same generator drives viewer, command line and tests, as :mod:`napari_hsr.inference.reconstruction` does
 for photographs.
 """
 
@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_hsr.events import Progress
-from napari_hsr.inference import devices, finer_pixels, refining
-from napari_hsr.inference.enlarging import Made, compute, interpolate
-from napari_hsr.inference.memory import PeakMemory, trim
+from napari_hsr.inference import devices, refinement, upscalers
+from napari_hsr.inference.memory_use import PeakMemory, trim
+from napari_hsr.inference.super_resolution_tiles import Made, compute, interpolate
+from napari_hsr.progress import Progress
 from napari_hsr.resample import (
     Agreement,
     Kind,
@@ -34,15 +34,15 @@ if TYPE_CHECKING:
     import torch
 
     from napari_hsr.cube import Cube
-    from napari_hsr.models.descriptor import Model
+    from napari_hsr.models.model import Model
 
 #: Steps of the progress, and which of them the second result, the whole one and FineSR begin at,
 #: and the last part: back-projection, or holding the result against the coarse cube.
 _STEPS = 1000
 _BEGINNINGS = {
     None: (0.0, 0.0, 0.95, 0.95),
-    refining.BACK_PROJECTION: (0.0, 0.0, 0.8, 0.8),
-    refining.DUALSR: (0.0, 0.4, 0.85, 0.95),
+    refinement.BACK_PROJECTION: (0.0, 0.0, 0.8, 0.8),
+    refinement.DUALSR: (0.0, 0.4, 0.85, 0.95),
 }
 
 
@@ -130,19 +130,19 @@ def super_resolve_events(
     """
     how = Options(**options)
     yield Progress(0, 0, "Loading the model")
-    coarse = finer_pixels.as_cube(image)
-    way, scale = finer_pixels.choose(model, scale)
-    finer_pixels.check_bands(coarse, way)
-    refine = refining.find(how.refine)
-    half_way = refining.half_of(way, scale, refine, how.half_model)
+    coarse = upscalers.as_cube(image)
+    way, scale = upscalers.choose(model, scale)
+    upscalers.check_bands(coarse, way)
+    refine = refinement.find(how.refine)
+    half_way = refinement.half_of(way, scale, refine, how.half_model)
     if half_way is not None:
-        finer_pixels.check_bands(coarse, half_way)
+        upscalers.check_bands(coarse, half_way)
     find(how.degradation)
     device = devices.resolve(how.device)
     start = time.perf_counter()
     shares = _BEGINNINGS[refine]
     with PeakMemory(device) as memory:
-        yield from finer_pixels.check_values(coarse, cancel)
+        yield from upscalers.check_values(coarse, cancel)
         half = None
         if half_way is not None:
             second = _enlarging(coarse, half_way, scale // 2, device, how, cancel)
@@ -159,7 +159,7 @@ def super_resolve_events(
         last = _holding(cube, coarse, scale, refine, device, how, cancel)
         agreement = yield from _shared(last, shares[3], 1.0)
     found = [
-        finer_pixels.finer_already(coarse),
+        upscalers.finer_already(coarse),
         *coarse.notices,
         *made.notices,
         *(half.notices if half is not None else ()),
@@ -181,7 +181,7 @@ def super_resolve_events(
         "passes": _passes(agreement, refine),
         "relative_residual": agreement.relative,
     }
-    on_device = made.tiles or refine == refining.BACK_PROJECTION
+    on_device = made.tiles or refine == refinement.BACK_PROJECTION
     yield FinerResult(
         cube=cube,
         coarse=coarse,
@@ -245,7 +245,7 @@ def super_resolve(
     device, tile, precision
         As for :func:`napari_hsr.reconstruct`.
     progress : callable, optional
-        Called with a :class:`~napari_hsr.events.Progress`.
+        Called with a :class:`~napari_hsr.progress.Progress`.
     cancel : threading.Event, optional
         Set it from another thread to stop the work.
 
@@ -320,7 +320,7 @@ def _holding(
 ) -> Iterator[Progress | Agreement | Refinement]:
     """The result against the coarse cube: refined by it, or only told how far it agrees."""
     both = {"place": _placing(device), "cancel": cancel}
-    if refine != refining.BACK_PROJECTION:
+    if refine != refinement.BACK_PROJECTION:
         return agreement_events(cube, coarse, scale, how.degradation, **both)
     return refine_events(
         cube,

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_hsr.errors import InputError
-from napari_hsr.inference.sides import automatic
+from napari_hsr.inference.tile_size import automatic
 
 if TYPE_CHECKING:
     import torch
 
-    from napari_hsr.models.descriptor import Model
+    from napari_hsr.models.model import Model
 
 
 @dataclass(frozen=True)
@@ -152,7 +152,7 @@ def plan(
         that are blended.
     tile : int, "auto" or "whole"
         Side of a core or window in pixels; "auto" goes by the free memory
-        (:func:`napari_hsr.inference.sides.automatic`).
+        (:func:`napari_hsr.inference.tile_size.automatic`).
     device : torch.device, optional
         Whose memory "auto" goes by; the CPU if None.
     ensemble : str

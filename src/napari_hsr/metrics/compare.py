@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_hsr.errors import HSRError, InputError
-from napari_hsr.events import Progress
 from napari_hsr.metrics import maps as map_makers
-from napari_hsr.metrics.blocks import Pair
 from napari_hsr.metrics.evaluate import evaluate
 from napari_hsr.metrics.maps import DEFAULT_WINDOW, ErrorMap
 from napari_hsr.metrics.match import match
+from napari_hsr.metrics.protocol_rules import SamRule
 from napari_hsr.metrics.protocols import Protocol, get_protocol
-from napari_hsr.metrics.rules import SamRule
+from napari_hsr.metrics.row_blocks import Pair
+from napari_hsr.progress import Progress
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator

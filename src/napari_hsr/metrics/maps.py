@@ -17,9 +17,9 @@ from typing import Any, Literal
 import numpy as np
 
 from napari_hsr.errors import InputError
-from napari_hsr.metrics.blocks import Block, Pair, Steps
-from napari_hsr.metrics.rules import MraeRule
-from napari_hsr.metrics.sums import decibels, ratio, relative_errors, spectral_angles
+from napari_hsr.metrics.accumulators import decibels, ratio, relative_errors, spectral_angles
+from napari_hsr.metrics.protocol_rules import MraeRule
+from napari_hsr.metrics.row_blocks import Block, Pair, Steps
 
 #: PSNR above this is drawn as this: equal pixels have an infinite one, which has no colour.
 PSNR_CAP_DB = 100.0

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_hsr.metrics.blocks import Block, Pair, Steps
-from napari_hsr.metrics.sums import (
+from napari_hsr.metrics.accumulators import (
     AngleSums,
     Moments,
     RelativeErrors,
@@ -19,6 +18,7 @@ from napari_hsr.metrics.sums import (
     decibels,
     ratio,
 )
+from napari_hsr.metrics.row_blocks import Block, Pair, Steps
 
 if TYPE_CHECKING:
     import threading

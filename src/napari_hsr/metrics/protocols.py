@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from napari_hsr.errors import InputError
-from napari_hsr.metrics.rules import MraeRule, SamRule, SsimRule
+from napari_hsr.metrics.protocol_rules import MraeRule, SamRule, SsimRule
 
 #: Keys of all metrics, in the order in which they are shown.
 METRICS = ("mrae", "rmse", "psnr", "psnr_band", "sam", "ssim", "ergas", "cc", "mrse")

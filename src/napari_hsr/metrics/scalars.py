@@ -12,8 +12,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from napari_hsr.metrics.measure import Measured, measure
+from napari_hsr.metrics.protocol_rules import MraeRule, SamRule, SsimRule
 from napari_hsr.metrics.protocols import PROTOCOLS, Protocol
-from napari_hsr.metrics.rules import MraeRule, SamRule, SsimRule
 
 if TYPE_CHECKING:
     import numpy as np
@@ -110,7 +110,7 @@ def sam(
     Parameters
     ----------
     zeros : str
-        What black spectra do: see :class:`napari_hsr.metrics.rules.SamRule`.
+        What black spectra do: see :class:`napari_hsr.metrics.protocol_rules.SamRule`.
     floor : float or None
         Only pixels whose truth has a root-mean-square over bands above this count.
     """

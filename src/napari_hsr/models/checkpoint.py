@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from napari_hsr.errors import FileError, ModelError
 from napari_hsr.models.card import ModelCard
-from napari_hsr.models.torch_files import is_torch, read_torch
-from napari_hsr.models.unwrap import unwrap_file
+from napari_hsr.models.torch_io import is_torch, read_torch
+from napari_hsr.models.unwrapping import unwrap_file
 
 if TYPE_CHECKING:
     import torch
@@ -54,8 +54,8 @@ def read_weights(path: str | os.PathLike) -> dict[str, torch.Tensor]:
     ----------
     path : path-like
         A safetensors file or a checkpoint of torch, told apart by what is in them
-        (:func:`napari_hsr.models.torch_files.is_torch`); a checkpoint's wrappings are taken
-        off (:func:`napari_hsr.models.unwrap.unwrap`).
+        (:func:`napari_hsr.models.torch_io.is_torch`); a checkpoint's wrappings are taken
+        off (:func:`napari_hsr.models.unwrapping.unwrap`).
 
     Raises
     ------
@@ -66,14 +66,14 @@ def read_weights(path: str | os.PathLike) -> dict[str, torch.Tensor]:
     from safetensors import SafetensorError, safe_open
     from safetensors.torch import load_file
 
-    from napari_hsr.models import mapped
+    from napari_hsr.models import memory_mapping
 
     if is_torch(path):
         return unwrap_file(read_torch(path), path)
     try:
-        if mapped.worth_it(path):
+        if memory_mapping.worth_it(path):
             with safe_open(path, framework="pt"):  # finds what is damaged
-                return mapped.tensors(path)
+                return memory_mapping.tensors(path)
         return load_file(path)
     except (SafetensorError, OSError) as error:
         raise FileError(path, _not_ours(error)) from error
@@ -94,7 +94,7 @@ def save_model(
     under each. Weights of a mapped file are in memory one at a time. ``exclusive`` raises
     FileExistsError if the file is there by the time it is to be put in its place.
     """
-    from napari_hsr.models import safetensors_file
+    from napari_hsr.models import safetensors_io
 
     path = Path(path)
     header = {CARD_KEY: json.dumps(card.model_dump(mode="json"), ensure_ascii=False)}
@@ -102,7 +102,7 @@ def save_model(
     handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".part")
     try:
         with os.fdopen(handle, "wb") as file:
-            safetensors_file.write(file, weights, header)
+            safetensors_io.write(file, weights, header)
         os.chmod(temporary, 0o644)  # mkstemp makes it private; a model is for sharing
         if exclusive:
             _put_where_nothing_is(path, temporary)
@@ -130,14 +130,14 @@ def _put_where_nothing_is(path: Path, temporary: str) -> None:
 
 def weights_sha256(weights: dict[str, torch.Tensor]) -> str:
     """Hash of names, types, shapes and values, whatever file or card carries them."""
-    from napari_hsr.models import mapped
+    from napari_hsr.models import memory_mapping
 
     digest = hashlib.sha256()
     for key in sorted(weights):
         tensor = weights[key].detach().cpu()
         digest.update(f"{key} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
-        digest.update(mapped.as_bytes(tensor))
-        mapped.release(tensor)
+        digest.update(memory_mapping.as_bytes(tensor))
+        memory_mapping.release(tensor)
     return digest.hexdigest()
 
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     import torch
 
-    from napari_hsr.models.descriptor import Model
+    from napari_hsr.models.model import Model
     from napari_hsr.models.registry import Architecture
 
 #: What is said of a card's field that nobody stated.
@@ -93,7 +93,7 @@ def examine(path: str | os.PathLike) -> Checkpoint:
     FileError
         If the file cannot be read, would run code, or its weights are not recognised.
     """
-    from napari_hsr.models.rules import Statistics
+    from napari_hsr.models.normalisation import Statistics
 
     path = Path(path)
     weights, card = _read(path)
@@ -182,7 +182,7 @@ def import_checkpoint(
 
     from napari_hsr.models.architectures.loading import short
     from napari_hsr.models.catalogue import find
-    from napari_hsr.models.rules import Statistics
+    from napari_hsr.models.normalisation import Statistics
     from napari_hsr.models.store import keep, place_for
 
     path = Path(path)
@@ -361,8 +361,8 @@ def _from_catalogue(entry: str, architecture: Architecture, path: Path) -> dict[
 def _read(path: Path) -> tuple[dict[str, torch.Tensor], ModelCard | None]:
     """Weights without their wrappings, and the card of a file that has one of ours."""
     from napari_hsr.models.checkpoint import CARD_KEY, read_card, read_weights
-    from napari_hsr.models.torch_files import looks_like, read_torch
-    from napari_hsr.models.unwrap import unwrap_file
+    from napari_hsr.models.torch_io import looks_like, read_torch
+    from napari_hsr.models.unwrapping import unwrap_file
 
     if path.is_dir():
         raise FileError(path, "a file with weights was expected, but this is a folder")
@@ -407,10 +407,10 @@ def _model(weights: dict[str, torch.Tensor], card: ModelCard | None, path: Path)
 
 def _move(model: Model, path: Path) -> None:
     """Weights that lie in a mapped file lie in the model's own from now on."""
-    from napari_hsr.models import mapped
+    from napari_hsr.models import memory_mapping
 
-    if all(mapped.is_mapped(value) for value in model.module.state_dict().values()):
-        model.module.load_state_dict(mapped.tensors(path), strict=True, assign=True)
+    if all(memory_mapping.is_mapped(value) for value in model.module.state_dict().values()):
+        model.module.load_state_dict(memory_mapping.tensors(path), strict=True, assign=True)
 
 
 def _sha256(path: Path) -> str:

@@ -11,7 +11,7 @@ from napari_hsr.errors import ModelError
 
 if TYPE_CHECKING:
     from napari_hsr.models.card import ModelCard
-    from napari_hsr.models.descriptor import Model
+    from napari_hsr.models.model import Model
 
 #: The model taken when none is named: photographs as cameras deliver them.
 DEFAULT = "mstpp-photo"
@@ -85,7 +85,7 @@ def load_model(name: str | PathLike | Model = DEFAULT) -> Model:
     FileError
         If the file is damaged or carries no card.
     """
-    from napari_hsr.models.descriptor import Model
+    from napari_hsr.models.model import Model
 
     if isinstance(name, Model):
         return name
@@ -103,7 +103,7 @@ def _file_of(text: str) -> Path:
     path = Path(text)
     if path.exists():
         from napari_hsr.models.checkpoint import find_weights
-        from napari_hsr.models.torch_files import is_torch
+        from napari_hsr.models.torch_io import is_torch
 
         if path.is_file() and is_torch(path):
             raise ModelError(

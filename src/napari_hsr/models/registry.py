@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from napari_hsr.errors import ModelError
 from napari_hsr.models.architectures import (
-    adapted,
+    affine_adapter,
     awan,
-    bands,
+    band_mapping,
     coarsr,
     colour_exact,
     drcr,
@@ -28,8 +28,8 @@ from napari_hsr.models.architectures import (
     root_polynomial,
 )
 from napari_hsr.models.card import RECONSTRUCTION, ModelCard
-from napari_hsr.models.nearest import nearest
-from napari_hsr.models.unwrap import unwrap
+from napari_hsr.models.nearest_match import nearest
+from napari_hsr.models.unwrapping import unwrap
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
     import torch
 
-    from napari_hsr.models.descriptor import Model
+    from napari_hsr.models.model import Model
 
     Weights = Mapping[str, torch.Tensor]
 
@@ -89,8 +89,8 @@ ARCHITECTURES: tuple[Architecture, ...] = tuple(
     )
     for module in (
         colour_exact,
-        adapted,
-        bands,
+        affine_adapter,
+        band_mapping,
         root_polynomial,
         mxrunet,
         inr,
@@ -132,7 +132,7 @@ def from_state_dict(weights: Weights, card: ModelCard | None = None) -> Model:
     Parameters
     ----------
     weights : mapping of str to torch.Tensor
-        A state dict, or a checkpoint that holds one (:func:`napari_hsr.models.unwrap.unwrap`).
+        A state dict, or a checkpoint that holds one (:func:`napari_hsr.models.unwrapping.unwrap`).
     card : ModelCard, optional
         What is known besides the weights.
 

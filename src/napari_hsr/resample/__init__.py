@@ -2,10 +2,9 @@
 
 from napari_hsr.place import aligned
 from napari_hsr.resample.back_projection import agreement_events, refine, refine_events
-from napari_hsr.resample.dualsr import FineSR, finesr, finesr_events
-from napari_hsr.resample.figures import Agreement, Pass, Refinement
-from napari_hsr.resample.kinds import BASELINES, DEGRADATIONS, KINDS, Kind, find
-from napari_hsr.resample.pair import check_pair
+from napari_hsr.resample.finesr import FineSR, finesr, finesr_events
+from napari_hsr.resample.methods import BASELINES, DEGRADATIONS, KINDS, Kind, find
+from napari_hsr.resample.refinement import Agreement, Pass, Refinement
 from napari_hsr.resample.resize import (
     degrade,
     enlarge,
@@ -14,6 +13,7 @@ from napari_hsr.resample.resize import (
     shrink,
     upsample,
 )
+from napari_hsr.resample.scale_pair import check_pair
 
 __all__ = [
     "BASELINES",

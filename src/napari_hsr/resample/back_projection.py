@@ -20,17 +20,17 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from napari_hsr.errors import Cancelled, InputError
-from napari_hsr.events import Progress
-from napari_hsr.resample import kinds
-from napari_hsr.resample.figures import Agreement, Pass, Refinement
-from napari_hsr.resample.pair import check_pair
+from napari_hsr.progress import Progress
+from napari_hsr.resample import methods
+from napari_hsr.resample.refinement import Agreement, Pass, Refinement
 from napari_hsr.resample.resize import Way, down_part, empty_fine, find_down, read, refined, up_part
+from napari_hsr.resample.scale_pair import check_pair
 
 if TYPE_CHECKING:
     import threading
 
     from napari_hsr.cube import Cube
-    from napari_hsr.resample.kinds import Kind
+    from napari_hsr.resample.methods import Kind
 
 #: How the gain of a pass is found: always 1, or FineSR's mean angle.
 Gain = Literal["full", "angle"]
@@ -78,7 +78,7 @@ def refine_events(
     start = time.perf_counter()
     kind, scale = find_down(degradation), check_pair(fine, coarse, scale)
     _check_options(gain, tolerance, iterations)
-    way = Way(kind, scale, *coarse.shape[1:], back=kinds.find(kind.back))
+    way = Way(kind, scale, *coarse.shape[1:], back=methods.find(kind.back))
     work = _Work(way, fine, coarse, place, cancel, iterations)
     yield from work.measure()
     history = [work.state(0)]
@@ -155,7 +155,7 @@ def refine(
     iterations : int
         The most passes.
     progress : callable, optional
-        Called with a :class:`~napari_hsr.events.Progress`.
+        Called with a :class:`~napari_hsr.progress.Progress`.
     cancel : threading.Event, optional
         Set it from another thread to stop the work.
 
@@ -213,7 +213,7 @@ def agreement_events(
     :class:`Agreement`.
     """
     kind, scale = find_down(degradation), check_pair(fine, coarse, scale)
-    way = Way(kind, scale, *coarse.shape[1:], back=kinds.find(kind.back))
+    way = Way(kind, scale, *coarse.shape[1:], back=methods.find(kind.back))
     work = _Work(way, fine, coarse, place, cancel, iterations=-2)
     yield from work.measure()
     state = work.state(0)

@@ -10,13 +10,13 @@ import numpy as np
 
 from napari_hsr.cube import Cube, finite_range
 from napari_hsr.errors import InputError
-from napari_hsr.resample import kinds
-from napari_hsr.resample.weights import Taps, cubic, taps
+from napari_hsr.resample import methods
+from napari_hsr.resample.kernels import Taps, cubic, taps
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from napari_hsr.resample.kinds import Kind
+    from napari_hsr.resample.methods import Kind
 
 #: Fine pixels, float32, that are worked on at a time.
 PART_BYTES = 2**25
@@ -72,7 +72,7 @@ def shrink(values: Any, scale: int, kind: str | Kind = "bicubic-matlab") -> Any:
     InputError
         If there is no such kind, or height or width do not divide by ``scale``.
     """
-    way = Way(find_down(kind), kinds.checked_scale(scale), *divided(values.shape[-2:], scale))
+    way = Way(find_down(kind), methods.checked_scale(scale), *divided(values.shape[-2:], scale))
     return way.down(_floats(values))
 
 
@@ -86,7 +86,7 @@ def enlarge(values: Any, scale: int, kind: str | Kind = "bicubic-matlab") -> Any
     InputError
         If there is no such kind, or it is a way down only.
     """
-    way = Way(find_up(kind), kinds.checked_scale(scale), *values.shape[-2:])
+    way = Way(find_up(kind), methods.checked_scale(scale), *values.shape[-2:])
     return way.up(_floats(values))
 
 
@@ -108,19 +108,19 @@ class Way:
         self.height, self.width = int(height), int(width)
 
     def rows_down(self) -> Taps:
-        return kinds.down(self.kind, self.height * self.scale, self.scale)
+        return methods.down(self.kind, self.height * self.scale, self.scale)
 
     def rows_up(self) -> Taps:
-        return kinds.up(self.back, self.height, self.scale)
+        return methods.up(self.back, self.height, self.scale)
 
     def down(self, fine: Any, first: int = 0, last: int | None = None, start: int = 0) -> Any:
         """Coarse rows ``first`` to ``last`` of fine rows that begin at row ``start``."""
-        columns = kinds.down(self.kind, self.width * self.scale, self.scale)
+        columns = methods.down(self.kind, self.width * self.scale, self.scale)
         return columns.apply(self.rows_down().apply(fine, -2, first, last, start), -1)
 
     def up(self, coarse: Any, first: int = 0, last: int | None = None, start: int = 0) -> Any:
         """Fine rows ``first`` to ``last`` of coarse rows that begin at row ``start``."""
-        columns = kinds.up(self.back, self.width, self.scale)
+        columns = methods.up(self.back, self.width, self.scale)
         return columns.apply(self.rows_up().apply(coarse, -2, first, last, start), -1)
 
     def parts(self, bands: int) -> Iterator[tuple[slice, slice]]:
@@ -164,7 +164,7 @@ def degrade(cube: Cube, scale: int, kind: str | Kind = "bicubic-matlab") -> Cube
     """
     kind = find_down(kind)
     height, width = divided(cube.shape[1:], scale, cube.name)
-    way = Way(kind, kinds.checked_scale(scale), height, width)
+    way = Way(kind, methods.checked_scale(scale), height, width)
     data = np.empty((cube.bands, height, width), np.float32)
     for bands, rows in way.parts(cube.bands):
         data[bands, rows] = down_part(way, cube, bands, rows)
@@ -197,7 +197,7 @@ def upsample(cube: Cube, scale: int, kind: str | Kind = "bicubic-matlab") -> Cub
         If the scale or kind is none, or a value is not finite.
     """
     kind = find_up(kind)
-    way = Way(kind, kinds.checked_scale(scale), *cube.shape[1:])
+    way = Way(kind, methods.checked_scale(scale), *cube.shape[1:])
     data = empty_fine(cube.bands, way)
     for bands, rows in way.parts(cube.bands):
         fine = slice(rows.start * way.scale, rows.stop * way.scale)
@@ -214,7 +214,7 @@ def modcrop(cube: Cube, scale: int) -> Cube:
     InputError
         If it is smaller than one coarse pixel.
     """
-    scale = kinds.checked_scale(scale)
+    scale = methods.checked_scale(scale)
     height, width = (n // scale * scale for n in cube.shape[1:])
     if not height or not width:
         raise InputError(
@@ -230,7 +230,7 @@ def modcrop(cube: Cube, scale: int) -> Cube:
 
 def find_down(kind: str | Kind) -> Kind:
     """A kind that can degrade; all can."""
-    return kinds.find(kind)
+    return methods.find(kind)
 
 
 def find_up(kind: str | Kind) -> Kind:
@@ -241,9 +241,9 @@ def find_up(kind: str | Kind) -> Kind:
     InputError
         If there is none of this name, or it is a way down only.
     """
-    found = kinds.find(kind)
+    found = methods.find(kind)
     if not found.up:
-        known = ", ".join(name for name, k in kinds.KINDS.items() if k.up)
+        known = ", ".join(name for name, k in methods.KINDS.items() if k.up)
         raise InputError(f"{found.name} is a way down only; ways up are {known}.")
     return found
 
@@ -256,7 +256,7 @@ def divided(shape: tuple[int, ...], scale: int, name: str = "The image") -> tupl
     InputError
         If they do not divide by the scale.
     """
-    scale = kinds.checked_scale(scale)
+    scale = methods.checked_scale(scale)
     if any(n % scale for n in shape) or 0 in shape:
         cropped = _size(tuple(n // scale * scale for n in shape))
         raise InputError(

@@ -14,7 +14,6 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
 from napari_hsr.errors import Cancelled, FileError, HSRError, InputError
-from napari_hsr.training.budget import Budget
 from napari_hsr.training.events import (
     Began,
     Event,
@@ -27,7 +26,8 @@ from napari_hsr.training.events import (
     Step,
     Stopped,
 )
-from napari_hsr.training.measure import Measurement, words, worthwhile
+from napari_hsr.training.time_budget import Budget
+from napari_hsr.training.validation import Measurement, words, worthwhile
 
 if TYPE_CHECKING:
     import threading
@@ -35,10 +35,10 @@ if TYPE_CHECKING:
 
     import torch
 
-    from napari_hsr.models.descriptor import Model
-    from napari_hsr.training.cache import Images
-    from napari_hsr.training.fit import Training
-    from napari_hsr.training.recipe import Recipe
+    from napari_hsr.models.model import Model
+    from napari_hsr.training.data.cache import Images
+    from napari_hsr.training.recipe.schema import Recipe
+    from napari_hsr.training.train import Training
 
 ORDER = ("adapter", "head", "full")
 #: Share of what is left of the time, or of the steps, that ``auto`` gives to the head.
@@ -109,7 +109,7 @@ def run(training: Training, began: float) -> Finished | Stopped:
     Parameters
     ----------
     training : Training
-        Of :mod:`napari_hsr.training.fit`.
+        Of :mod:`napari_hsr.training.train`.
     began : float
         Of ``time.monotonic``.
 
@@ -123,8 +123,9 @@ def run(training: Training, began: float) -> Finished | Stopped:
     HSRError
         As :func:`decide`, or if the directory cannot be written.
     """
-    from napari_hsr.training import hardware, result
-    from napari_hsr.training.fit import resume_command
+    from napari_hsr.training import export
+    from napari_hsr.training.engine import devices
+    from napari_hsr.training.train import resume_command
 
     recipe, images = training.recipe, training.images
 
@@ -145,13 +146,13 @@ def run(training: Training, began: float) -> Finished | Stopped:
     )
     if outcome.stopped:
         return Stopped(outcome.steps, resume_command(training.output))
-    place = hardware.place(recipe)
+    place = devices.place(recipe)
     if not place.leads:
         return Finished("", "Another process of this training writes the model.")
     before = outcome.before.mean if outcome.before else {}
     if outcome.model is None:
         return Finished("", outcome.kept, before, {}, time.monotonic() - began)
-    settled = result.settle(
+    settled = export.settle(
         outcome.model.module.state_dict(),
         outcome.model.card,
         images.held_out,
@@ -160,7 +161,7 @@ def run(training: Training, began: float) -> Finished | Stopped:
         exact=outcome.after,
     )
     seconds = time.monotonic() - began
-    result.write_model_directory(
+    export.write_model_directory(
         training.output,
         recipe,
         settled,
@@ -328,7 +329,7 @@ class _Stages:
         return ORDER[1:] if self.recipe.finer else ORDER
 
     def _adapter(self) -> None:
-        from napari_hsr.training.adapter import adapt
+        from napari_hsr.training.closed_form.adapter import adapt
 
         model, adapter = adapt(self.best, self.images.train, self.recipe, self.report, self.stop)
         self.steps += 1

@@ -8,8 +8,8 @@ import numpy as np
 
 from napari_hsr.cube import jsonable
 from napari_hsr.metrics.compare import label
+from napari_hsr.viewer.display_limits import spread
 from napari_hsr.viewer.layers import add_map
-from napari_hsr.viewer.limits import spread
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

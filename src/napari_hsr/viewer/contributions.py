@@ -130,7 +130,7 @@ def write_image(path: str | PathLike, data: Any, meta: dict[str, Any]) -> list[s
         If the layer is neither, or the file cannot be written; one sentence.
     """
     from napari_hsr import io
-    from napari_hsr.viewer.parts import cube_from_parts, photograph_from_parts, place_in
+    from napari_hsr.viewer.layer_data import cube_from_parts, photograph_from_parts, place_in
 
     if meta.get("multiscale"):
         data = data[0]

@@ -1,7 +1,7 @@
 """Cubes, photographs and maps as napari layers, and back again.
 
 A layer that holds one of our things carries ``layer.metadata["hsr"]``, a JSON-like
-dictionary that nobody else writes (see :mod:`napari_hsr.viewer.parts`), and beside it
+dictionary that nobody else writes (see :mod:`napari_hsr.viewer.layer_data`), and beside it
 ``layer.metadata["wavelengths"]`` (nm or None) for other plugins. The array of a layer is
 always taken from the layer itself, never from a copy.
 """
@@ -15,8 +15,8 @@ import numpy as np
 from napari_hsr.cube import Cube, Wavelengths, jsonable
 from napari_hsr.errors import InputError
 from napari_hsr.place import Place
-from napari_hsr.viewer.limits import contrast_limits, map_limits, spread
-from napari_hsr.viewer.parts import (
+from napari_hsr.viewer.display_limits import contrast_limits, map_limits, spread
+from napari_hsr.viewer.layer_data import (
     KEY,
     TRANSFORM,
     cube_from_parts,
@@ -183,7 +183,7 @@ def add_photograph(viewer: ViewerModel, photo: Photograph, **overrides: Any) -> 
 
 def add_map(viewer: ViewerModel, data: np.ndarray, name: str, **options: Any) -> Image:
     """Add a map to the viewer, its colour bar with its unit; options as for :func:`map_layer`."""
-    from napari_hsr.viewer.map_units import show_bar
+    from napari_hsr.viewer.colour_bar_units import show_bar
 
     data, keywords, _ = map_layer(data, name, **options)
     layer = viewer.add_image(data, **keywords)

@@ -11,7 +11,7 @@ from napari_hsr.models import from_state_dict
 from napari_hsr.models.architectures import coarsr
 from napari_hsr.models.architectures.loading import shapes_of
 from napari_hsr.models.card import SUPER_RESOLUTION
-from napari_hsr.models.prepared import prepared
+from napari_hsr.models.optimisation import prepared
 
 SCALES = (2, 3, 4, 8)
 RULES = {"as_coded": False, "intended": True}

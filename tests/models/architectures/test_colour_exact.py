@@ -13,9 +13,9 @@ from napari_hsr.models.architectures import colour_exact
 from napari_hsr.models.architectures.edsr import EDSR
 from napari_hsr.models.architectures.mstpp import MSTPlusPlus
 from napari_hsr.models.card import ModelCard
-from napari_hsr.models.prepared import prepared
+from napari_hsr.models.normalisation import Mean
+from napari_hsr.models.optimisation import prepared
 from napari_hsr.models.registry import from_state_dict, recognise
-from napari_hsr.models.rules import Mean
 from napari_hsr.photograph import Photograph
 
 NM = tuple(float(nm) for nm in range(400, 701, 10))
@@ -174,7 +174,7 @@ def test_weights_in_half_precision_keep_the_colours():
     seen = np.einsum("bhw,bc->hwc", np.asarray(reconstruct(again, image).data, float), camera)
     np.testing.assert_allclose(seen, image.data, atol=1e-6)
     # what training writes leaves both as they are
-    from napari_hsr.training.result import in_half
+    from napari_hsr.training.export import in_half
 
     kept = from_state_dict(in_half(made.module.state_dict()), made.card)
     np.testing.assert_allclose(colours(reconstruct(kept, image)), image.data, atol=1e-6)

@@ -6,7 +6,7 @@ import torch
 
 from napari_hsr import reconstruct
 from napari_hsr.errors import InputError, ModelError
-from napari_hsr.inference import estimate, passes
+from napari_hsr.inference import ensembles, estimate
 from napari_hsr.models import from_state_dict
 from napari_hsr.models.architectures import drcr
 from napari_hsr.models.architectures.loading import shapes_of
@@ -46,7 +46,7 @@ def test_the_original_s_whole_program(pipeline, parity, published):
     image = published.rule.apply(image, published.rule.measure(iter([image])))
     scaled = torch.from_numpy(image.transpose(2, 0, 1).copy())[None]
     with torch.inference_mode():
-        exact = passes.result(passes.strips(published.module, scaled))[0].clamp(0, 1)
+        exact = ensembles.result(ensembles.strips(published.module, scaled))[0].clamp(0, 1)
     np.testing.assert_array_equal(found.data, exact.numpy())
     assert found.value_range == (0, 1)
     once = reconstruct(original.photograph, published, precision="float32")
@@ -63,7 +63,7 @@ def test_the_original_s_raw_numbers_in_strips(pipeline, parity, published):
     original = pipeline("drcr")
     image = np.float32(original.photograph)
     scaled = torch.from_numpy((image / image.max()).transpose(2, 0, 1).copy())[None]
-    found = passes.result(passes.strips(published.module, scaled))[0].permute(1, 2, 0)
+    found = ensembles.result(ensembles.strips(published.module, scaled))[0].permute(1, 2, 0)
     assert parity.relative_error(found, original.outputs["raw"]) <= parity.TOLERANCE
 
 

@@ -5,11 +5,11 @@ import torch
 
 from napari_hsr.models import from_state_dict
 from napari_hsr.models.architectures import coarsr
-from napari_hsr.models.architectures.fast import convolution
-from napari_hsr.models.architectures.fast.coarsr import prepare
-from napari_hsr.models.architectures.fast.coarsr_tail import Tail
 from napari_hsr.models.architectures.loading import shapes_of
-from napari_hsr.models.prepared import prepared
+from napari_hsr.models.optimisation import prepared
+from napari_hsr.models.optimised import convolution
+from napari_hsr.models.optimised.coarsr import prepare
+from napari_hsr.models.optimised.coarsr_tail import Tail
 
 SIZES = [(1, 1), (1, 6), (5, 1), (2, 2), (3, 7), (9, 10)]
 

@@ -5,9 +5,9 @@ import torch
 
 from napari_hsr.models import finer, from_state_dict
 from napari_hsr.models.architectures import inr
-from napari_hsr.models.architectures.fast import convolution, winograd
-from napari_hsr.models.architectures.fast import inr as fast
-from napari_hsr.models.prepared import prepared
+from napari_hsr.models.optimisation import prepared
+from napari_hsr.models.optimised import convolution, winograd
+from napari_hsr.models.optimised import inr as fast
 
 SMALL = inr.Layout(channels=3, widths=(4, 6, 8, 8, 12), blocks=2, hidden=inr.HIDDEN, bands=31)
 TOLERANCE = 3e-5

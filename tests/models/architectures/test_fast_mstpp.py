@@ -5,9 +5,9 @@ import torch
 
 from napari_hsr.models import from_state_dict
 from napari_hsr.models.architectures import mstpp
-from napari_hsr.models.architectures.fast import convolution, spectral_attention
 from napari_hsr.models.architectures.loading import shapes_of
-from napari_hsr.models.prepared import prepared
+from napari_hsr.models.optimisation import prepared
+from napari_hsr.models.optimised import convolution, spectral_attention
 
 SIZES = [(1, 1), (2, 9), (13, 7), (33, 34), (40, 21)]
 

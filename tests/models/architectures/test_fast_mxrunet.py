@@ -7,9 +7,9 @@ import torch
 
 from napari_hsr.models import from_state_dict
 from napari_hsr.models.architectures import mxrunet
-from napari_hsr.models.architectures.fast import convolution, shared
-from napari_hsr.models.architectures.fast import mxrunet as fast
-from napari_hsr.models.prepared import prepared
+from napari_hsr.models.optimisation import prepared
+from napari_hsr.models.optimised import convolution, shared
+from napari_hsr.models.optimised import mxrunet as fast
 
 SMALL = mxrunet.Layout(
     channels=3,

@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from napari_hsr.models import from_state_dict
-from napari_hsr.models.architectures.fast import plain
-from napari_hsr.models.prepared import prepared
+from napari_hsr.models.optimisation import prepared
+from napari_hsr.models.optimised import plain
 from napari_hsr.models.registry import ARCHITECTURES
 
 #: By name, whether bfloat16 is near enough to be offered.

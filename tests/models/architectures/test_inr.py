@@ -8,7 +8,7 @@ from napari_hsr import reconstruct
 from napari_hsr.errors import InputError, ModelError
 from napari_hsr.models import finer, from_state_dict
 from napari_hsr.models.architectures import inr
-from napari_hsr.models.prepared import prepared
+from napari_hsr.models.optimisation import prepared
 
 #: The same build, small enough to be made in no time.
 SMALL = inr.Layout(channels=3, widths=(4, 6, 8, 8, 12), blocks=2, hidden=inr.HIDDEN, bands=31)

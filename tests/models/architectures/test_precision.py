@@ -7,9 +7,9 @@ import torch
 
 from napari_hsr.models import from_state_dict
 from napari_hsr.models.architectures import coarsr
-from napari_hsr.models.architectures.fast.convolution import CHANNELS_LAST, convolve, packed
 from napari_hsr.models.architectures.loading import shapes_of
-from napari_hsr.models.prepared import prepared
+from napari_hsr.models.optimisation import prepared
+from napari_hsr.models.optimised.convolution import CHANNELS_LAST, convolve, packed
 
 from ...small_zoo import NETWORKS
 

@@ -12,7 +12,7 @@ from napari.components import ViewerModel
 from napari_hsr.cube import Cube, Wavelengths
 from napari_hsr.metrics import compare
 from napari_hsr.viewer.layers import add_cube
-from napari_hsr.widgets.compare import CompareWidget
+from napari_hsr.widgets.compare.panel import CompareWidget
 
 from ...patience import PATIENCE
 

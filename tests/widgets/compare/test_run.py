@@ -11,7 +11,7 @@ from napari_hsr.metrics import compare as compare_module
 from napari_hsr.metrics import evaluate
 from napari_hsr.viewer.comparison import map_layers
 from napari_hsr.viewer.layers import add_cube, layer_cube
-from napari_hsr.widgets.compare import CompareWidget
+from napari_hsr.widgets.compare.panel import CompareWidget
 
 from ...patience import wait_for
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from napari_hsr.widgets.compare_table import MetricTable, format_value
+from napari_hsr.widgets.compare.table import MetricTable, format_value
 
 
 @pytest.mark.parametrize(

@@ -11,10 +11,10 @@ from napari.components import ViewerModel
 
 from napari_hsr.cube import Cube, Wavelengths
 from napari_hsr.photograph import Photograph
-from napari_hsr.training import inspect as training_inspect
-from napari_hsr.training import process
-from napari_hsr.training.inspect import Findings, Row
-from napari_hsr.widgets.train import TrainWidget
+from napari_hsr.training.data import inspection as training_inspect
+from napari_hsr.training.data.inspection import Findings, Row
+from napari_hsr.training.runs import processes
+from napari_hsr.widgets.train.panel import TrainWidget
 
 FAKE = Path(__file__).parents[2] / "training" / "fake_training.py"
 NM = Wavelengths(np.arange(400.0, 701.0, 10.0))
@@ -84,12 +84,12 @@ def training(monkeypatch):
             started.append(Path(output))
             return [sys.executable, str(FAKE), str(output), how, *(["--resume"] * resume)]
 
-        monkeypatch.setattr(process, "command", command)
+        monkeypatch.setattr(processes, "command", command)
 
     yield behave
     for output in started:
-        process.Run(output).kill()
-        if (known := process._started.pop(output, None)) is not None:
+        processes.Run(output).kill()
+        if (known := processes._started.pop(output, None)) is not None:
             known.wait(120)
 
 

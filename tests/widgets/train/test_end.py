@@ -12,13 +12,13 @@ from qtpy.QtWidgets import QApplication, QDockWidget, QMainWindow, QMessageBox
 from napari_hsr.errors import FileError
 from napari_hsr.models import load_model
 from napari_hsr.models.library import bundled
-from napari_hsr.training import process
 from napari_hsr.training.events import Finished
-from napari_hsr.training.recipe import ModelSettings, Recipe
-from napari_hsr.widgets.model_news import models_changed
-from napari_hsr.widgets.train import TrainWidget
-from napari_hsr.widgets.train_result import ResultView
-from napari_hsr.widgets.train_runs import CANCEL, LEAVE, STOP, answer_of, ask
+from napari_hsr.training.recipe.schema import ModelSettings, Recipe
+from napari_hsr.training.runs import processes
+from napari_hsr.widgets.models.models_changed import models_changed
+from napari_hsr.widgets.train.panel import TrainWidget
+from napari_hsr.widgets.train.result import ResultView
+from napari_hsr.widgets.train.runs import CANCEL, LEAVE, STOP, answer_of, ask
 
 BEFORE, AFTER = {"psnr_db": 30.0, "sam_deg": 9.0}, {"psnr_db": 32.0, "sam_deg": 7.0}
 
@@ -70,8 +70,8 @@ def test_the_model_is_used_once_and_every_list_hears_of_it(result, qtbot):
 
 
 def test_it_is_chosen_in_reconstruct(viewer, result, qtbot):
-    from napari_hsr.widgets.reconstruct import ReconstructWidget
-    from napari_hsr.widgets.train_result import choose_in_panel
+    from napari_hsr.widgets.inference.reconstruct import ReconstructWidget
+    from napari_hsr.widgets.train.result import choose_in_panel
 
     panel = ReconstructWidget(viewer)
     qtbot.addWidget(panel)
@@ -124,7 +124,7 @@ def test_the_question_has_an_answer_for_each_button(qtbot, key):
 def docked(qtbot, training, found, tmp_path, viewer):
     """A panel in a window, following a training at work."""
     training("wait")
-    run = process.start(Recipe(name="mine", model=ModelSettings(start="x")), tmp_path / "run")
+    run = processes.start(Recipe(name="mine", model=ModelSettings(start="x")), tmp_path / "run")
     qtbot.waitUntil(lambda: run.status().step == 3)
     window = QMainWindow()
     window.setStyleSheet(get_stylesheet("dark"))

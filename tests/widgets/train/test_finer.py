@@ -10,15 +10,15 @@ from napari.components import ViewerModel
 
 from napari_hsr.models.card import FINER_IS_A_GUESS
 from napari_hsr.resample import aligned
-from napari_hsr.training import process
 from napari_hsr.training.events import Baseline, Finished, Measured, Step
-from napari_hsr.training.recipe import Recipe
+from napari_hsr.training.recipe.schema import Recipe
+from napari_hsr.training.runs import processes
 from napari_hsr.viewer.layers import add_cube, add_photograph
-from napari_hsr.widgets.train import TrainWidget
-from napari_hsr.widgets.train_progress import ProgressView
-from napari_hsr.widgets.train_result import ResultView, choose_in_panel
-from napari_hsr.widgets.train_runs import mark_seen
-from napari_hsr.widgets.train_table import ImageTable
+from napari_hsr.widgets.train.image_table import ImageTable
+from napari_hsr.widgets.train.panel import TrainWidget
+from napari_hsr.widgets.train.progress import ProgressView
+from napari_hsr.widgets.train.result import ResultView, choose_in_panel
+from napari_hsr.widgets.train.runs import mark_seen
 
 from .conftest import row
 from .test_run import measured, start, until_step_3, until_the_end, write_preview
@@ -223,7 +223,7 @@ def test_alone_the_coarse_cube_lies_as_super_resolve_lays_it(finer, viewer, qtbo
 def finished_run(panel, qtbot, training):
     """A run of the panel that has stopped with nothing shown yet."""
     training("wait")
-    panel.setup.data.set_folder(process.data_folder().parent)
+    panel.setup.data.set_folder(processes.data_folder().parent)
     qtbot.waitUntil(lambda: panel.start_button.isEnabled())
     run = start(panel, qtbot)
     until_step_3(panel, qtbot)
@@ -245,7 +245,7 @@ def test_the_baseline_has_a_row_of_its_own(viewer, qtbot, tmp_path):
 
 
 def test_it_is_chosen_in_super_resolve_at_its_scale(viewer, qtbot):
-    from napari_hsr.widgets.super_resolve import SuperResolveWidget
+    from napari_hsr.widgets.inference.super_resolve import SuperResolveWidget
 
     panel = SuperResolveWidget(viewer)
     qtbot.addWidget(panel)
@@ -271,7 +271,7 @@ def test_a_training_of_before_says_what_it_was(viewer, qtbot, training, found, t
         "model": {"start": "coarsr-x2"},
     }  # fmt: skip
     training("finish")
-    run = process.start(Recipe.model_validate(recipe), tmp_path / "run")
+    run = processes.start(Recipe.model_validate(recipe), tmp_path / "run")
     qtbot.waitUntil(lambda: not run.alive())
     panel = TrainWidget(ViewerModel())
     qtbot.addWidget(panel)
@@ -284,7 +284,7 @@ def test_long_names_of_trainings_keep_their_ends(panel, qtbot, training, found, 
     training("finish")
     name = "a-model-with-a-very-long-name-that-goes-on-2026-11-21-0630"
     recipe = {"model": {"start": "mstpp-photo"}}
-    run = process.start(Recipe.model_validate(recipe), tmp_path / name)
+    run = processes.start(Recipe.model_validate(recipe), tmp_path / name)
     qtbot.waitUntil(lambda: not run.alive())
     panel.follow(run)
     first, when = panel.runs.currentText().split("\n")

@@ -11,13 +11,13 @@ from napari.components import ViewerModel
 
 from napari_hsr.io import read
 from napari_hsr.models import DEFAULT
-from napari_hsr.training import process
 from napari_hsr.training.events import Began, Measured, Notice, Preparing, Step
+from napari_hsr.training.runs import processes
 from napari_hsr.viewer.layers import add_cube, add_photograph, is_cube
-from napari_hsr.widgets.train import TrainWidget
-from napari_hsr.widgets.train_layers import PREVIEW_KEY
-from napari_hsr.widgets.train_progress import ProgressView
-from napari_hsr.widgets.train_runs import SEEN
+from napari_hsr.widgets.train.layers import PREVIEW_KEY
+from napari_hsr.widgets.train.panel import TrainWidget
+from napari_hsr.widgets.train.progress import ProgressView
+from napari_hsr.widgets.train.runs import SEEN
 
 
 def start(panel, qtbot):
@@ -39,7 +39,7 @@ def test_from_start_to_a_better_model(ready, qtbot, training, tmp_path, viewer):
     training("finish")
     run = start(ready, qtbot)
     until_the_end(ready, qtbot)
-    assert run.output.parent == process.data_folder()
+    assert run.output.parent == processes.data_folder()
     assert run.output.name.startswith(f"{DEFAULT}-tuned-")
     recipe = run.recipe()
     assert recipe.data.folder == tmp_path / "images"
@@ -139,13 +139,13 @@ def test_what_cannot_start_says_why_and_leaves_nothing_behind(ready, qtbot, monk
     def no(*_):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(process.subprocess, "Popen", no)
+    monkeypatch.setattr(processes.subprocess, "Popen", no)
     ready.start_button.click()
     qtbot.waitUntil(lambda: ready._job is None)
     assert ready.run is None
     assert ready.obstacle.kind == "error"
-    assert process.find() == []
-    assert list(process.data_folder().glob(f"{DEFAULT}*")) == []
+    assert processes.find() == []
+    assert list(processes.data_folder().glob(f"{DEFAULT}*")) == []
     assert ready.start_button.isEnabled()
 
 
@@ -180,9 +180,9 @@ def test_a_running_training_is_found_by_the_next_panel(ready, qtbot, training, f
 
 def test_a_training_that_ended_meanwhile_is_shown_first(qtbot, training, found, viewer, tmp_path):
     training("finish")
-    from napari_hsr.training.recipe import ModelSettings, Recipe
+    from napari_hsr.training.recipe.schema import ModelSettings, Recipe
 
-    run = process.start(Recipe(model=ModelSettings(start="x")), tmp_path / "run")
+    run = processes.start(Recipe(model=ModelSettings(start="x")), tmp_path / "run")
     qtbot.waitUntil(lambda: not run.alive())
     panel = TrainWidget(viewer)
     qtbot.addWidget(panel)

@@ -14,19 +14,14 @@ from qtpy.QtWidgets import QCheckBox, QLineEdit
 
 from napari_hsr.errors import InputError
 from napari_hsr.models.card import ILL_POSED
-from napari_hsr.training import estimating
-from napari_hsr.training import inspect as training_inspect
-from napari_hsr.training.recipe import Recipe
-from napari_hsr.training.recipe_file import read_recipe
+from napari_hsr.training.data import inspection as training_inspect
+from napari_hsr.training.recipe.schema import Recipe
+from napari_hsr.training.recipe.yaml_io import read_recipe
+from napari_hsr.training.runs import estimate as estimating
 from napari_hsr.viewer.layers import add_cube, add_photograph
-from napari_hsr.widgets.choosers import NarrowComboBox
-from napari_hsr.widgets.train_form import SettingsForm
-from napari_hsr.widgets.train_work import (
-    base_content,
-    camera_content,
-    faults_of,
-    stems_of,
-)
+from napari_hsr.widgets.common.choosers import NarrowComboBox
+from napari_hsr.widgets.train.form import SettingsForm
+from napari_hsr.widgets.train.tasks import base_content, camera_content, faults_of, stems_of
 
 from .conftest import row
 
@@ -183,7 +178,7 @@ def test_a_camera_is_asked_for_where_the_folder_has_no_photographs(ready, found,
 
 @pytest.mark.parametrize("camera", ["preset:ntire2022", "preset:ntire2020-clean", "cie-1964"])
 def test_every_camera_makes_a_recipe_that_can_be_carried_out(panel, camera):
-    from napari_hsr.cameras.capture import draw
+    from napari_hsr.cameras.random_camera import draw
 
     panel.setup.data.camera.set_camera(camera)
     recipe = panel.setup.recipe

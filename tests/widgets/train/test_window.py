@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from napari_hsr.widgets.train import TrainWidget
+from napari_hsr.widgets.train.panel import TrainWidget
 
 
 def test_it_opens_and_closes_as_other_panels_do(make_napari_viewer, qtbot, found):

@@ -26,8 +26,8 @@ from torch import nn
 from napari_hsr.errors import ModelError
 from napari_hsr.models.architectures.wrapping import PREFIX, inner, own
 from napari_hsr.models.checkpoint import weights_sha256
-from napari_hsr.models.prepared import made_of
-from napari_hsr.models.rules import Mean
+from napari_hsr.models.normalisation import Mean
+from napari_hsr.models.optimisation import made_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from napari_hsr.models.card import ModelCard
-    from napari_hsr.models.descriptor import Model
+    from napari_hsr.models.model import Model
 
 ID = "colour-exact"
 TITLE = "Colour-exact"

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from torch import nn
 
-from napari_hsr.models.architectures.fast.plain import prepare
 from napari_hsr.models.architectures.loading import assemble, numbered
+from napari_hsr.models.optimised.plain import prepare
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from napari_hsr.models.card import ModelCard
-    from napari_hsr.models.descriptor import Model
+    from napari_hsr.models.model import Model
 
 ID = "edsr"
 TITLE = "EDSR"

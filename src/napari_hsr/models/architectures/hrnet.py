@@ -15,9 +15,9 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import nn
 
-from napari_hsr.models.architectures.fast.plain import prepare
 from napari_hsr.models.architectures.loading import assemble
 from napari_hsr.models.architectures.padding import pad_below_right
+from napari_hsr.models.optimised.plain import prepare
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from napari_hsr.models.card import ModelCard
-    from napari_hsr.models.descriptor import Model
+    from napari_hsr.models.model import Model
 
 ID = "hrnet"
 TITLE = "HRNet"

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch import nn
 
-from napari_hsr.models.architectures.fast.plain import prepare_reduced
 from napari_hsr.models.architectures.loading import assemble, numbered
+from napari_hsr.models.optimised.plain import prepare_reduced
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from napari_hsr.models.card import ModelCard
-    from napari_hsr.models.descriptor import Model
+    from napari_hsr.models.model import Model
 
 ID = "hscnn_plus"
 TITLE = "HSCNN+"

@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from napari_hsr.errors import ModelError
-from napari_hsr.models import mapped
+from napari_hsr.models import memory_mapping
 from napari_hsr.models.card import ModelCard, WavelengthsNeededError
 from napari_hsr.models.checkpoint import weights_sha256
-from napari_hsr.models.descriptor import Model
-from napari_hsr.models.rules import MinMax
+from napari_hsr.models.model import Model
+from napari_hsr.models.normalisation import MinMax
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from torch import Tensor, nn
 
-    from napari_hsr.models.descriptor import InputRule
+    from napari_hsr.models.model import InputRule
 
     Shapes = dict[str, tuple[int, ...]]
 
@@ -93,8 +93,8 @@ def fill(build: Callable[[], nn.Module], weights: Mapping[str, Tensor], title: s
     for key, value in weights.items():
         if not _finite(value):
             raise ModelError(f"The weights of {title} hold NaN or infinite values in {key}.")
-        mapped.release(value)
-    if all(mapped.is_mapped(weights[key]) for key in weights):
+        memory_mapping.release(value)
+    if all(memory_mapping.is_mapped(weights[key]) for key in weights):
         # Their file is their memory: nobody else can change them.
         module.load_state_dict(dict(weights), strict=True, assign=True)
     else:
@@ -165,7 +165,7 @@ def assemble(
     rule : InputRule, optional
         What is done with a photograph first: min-max if nothing is said.
     **facts
-        More attributes of the :class:`~napari_hsr.models.descriptor.Model`; its ``precisions``
+        More attributes of the :class:`~napari_hsr.models.model.Model`; its ``precisions``
         are float32 and bfloat16 if nothing is said.
 
     Raises

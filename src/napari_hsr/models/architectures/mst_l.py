@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
-from napari_hsr.models.architectures.fast.mst_l import prepare
 from napari_hsr.models.architectures.loading import assemble
 from napari_hsr.models.architectures.padding import pad_below_right
 from napari_hsr.models.architectures.spectral_attention import SpectralU, depths_of
-from napari_hsr.models.descriptor import Model, TileDifference
+from napari_hsr.models.model import Model, TileDifference
+from napari_hsr.models.optimised.mst_l import prepare
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -15,15 +15,15 @@ import torch
 from napari_hsr.errors import ModelError
 from napari_hsr.models.card import ModelCard, WavelengthsNeededError
 from napari_hsr.models.checkpoint import weights_sha256
-from napari_hsr.models.prepared import made_of
-from napari_hsr.models.rules import Mean
+from napari_hsr.models.normalisation import Mean
+from napari_hsr.models.optimisation import made_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from torch import Tensor, nn
 
-    from napari_hsr.models.descriptor import Model
+    from napari_hsr.models.model import Model
 
     Weights = Mapping[str, Tensor]
 

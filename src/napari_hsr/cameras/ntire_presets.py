@@ -1,0 +1,144 @@
+"""The camera pipelines of the NTIRE challenges on spectral reconstruction, from their description.
+
+Cubes are in 0..1, as everywhere here, and pictures too: where a challenge scales its curves to
+a sum of 255 or 65,535, they have a sum of 1 here. Two challenges kept their sensor and its noise
+secret: the user may name what is known of them, else a stand-in is used and said.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_hsr.cameras.pipeline import Capture
+from napari_hsr.cameras.random_values import mean_brightness, number
+from napari_hsr.cameras.response import Response
+from napari_hsr.cameras.sensitivities import MEASURED, Camera, get_camera
+from napari_hsr.cameras.simulate import matrix
+from napari_hsr.photograph import CAMERA
+
+if TYPE_CHECKING:
+    from napari_hsr.cameras.settings import CaptureSettings
+
+#: 2020, real world: photoelectrons that the mean of green is exposed to, and the standard
+#: deviation of the noise in the dark, in photoelectrons.
+TARGET_ELECTRONS_2020, DARK_2020 = 5000.0, 100.0
+QUALITY_2020 = 80
+
+#: 2022: photoelectrons at the value 1 before exposure, the gains of red, green and blue, and
+#: the mean of the picture after exposure, a typical scene's reflectivity.
+ELECTRONS_2022 = 750.0
+GAINS_2022 = (2.2933984, 1.0, 1.62308182)
+MEAN_2022 = 0.18
+QUALITY_2022 = 65
+
+_STAND_IN = MEASURED[0]
+
+
+def draw_preset(
+    settings: CaptureSettings,
+    nm: tuple[float, ...],
+    rng: np.random.Generator,
+    thumbnail: np.ndarray | None,
+) -> Capture:
+    """The capture of a preset; parameters and errors as of :func:`cameras.capture.draw`."""
+    pipeline = {
+        "ntire2020-clean": _clean_2020,
+        "ntire2020-real-world": _real_world_2020,
+        "ntire2022": _challenge_2022,
+    }[settings.preset]
+    return pipeline(settings, nm, rng, thumbnail)
+
+
+def _clean_2020(settings, nm, _rng, _thumbnail) -> Capture:
+    """Cube times CIE 1964, curves of sum 255, cut off to 8 bits; no light, no noise."""
+    camera = get_camera(settings.sensitivities or "cie-1964")
+    return Capture(
+        camera_name=camera.name,
+        light="no light of its own",
+        response=Response(matrix(camera, np.array(nm), None, "sum"), np.ones(3), None),
+        gain=1.0,
+        encoding=CAMERA + camera.slug,
+        clip=True,
+        bits=8,
+        truncate=True,
+        made=(
+            f"As in the clean track of NTIRE 2020: x̄, ȳ and z̄, linear, of {camera.name} "
+            f"({camera.source}), each curve scaled to sum 1 (255 in the file).",
+        ),
+    )
+
+
+def _real_world_2020(settings, nm, rng, thumbnail) -> Capture:
+    """Through a Bayer pattern, with shot noise by the mean of green and noise of the dark.
+
+    The analog gain is taken to undo the scaling to photoelectrons.
+    """
+    camera, notes = _sensor(settings, "2020, real world")
+    sensor = matrix(camera, np.array(nm), None, "sum")
+    target = number(settings.photoelectrons or TARGET_ELECTRONS_2020, rng, log=True)
+    electrons = target / mean_brightness(thumbnail, sensor[:, 1:2])
+    return Capture(
+        camera_name=camera.name,
+        light="no light of its own",
+        response=Response(sensor, np.ones(3), None),
+        gain=1.0,
+        encoding=CAMERA + camera.slug,
+        electrons=electrons,
+        read_noise=DARK_2020 / electrons,
+        clip=True,
+        bits=8,
+        quality=QUALITY_2020,
+        pattern=True,
+        notes=notes,
+        made=(
+            f"As in the real-world track of NTIRE 2020: the camera {camera.name}, each curve "
+            f"scaled to sum 1, the mean of green exposed to {target:,.0f} photoelectrons.",
+        ),
+    )
+
+
+def _challenge_2022(settings, nm, rng, thumbnail) -> Capture:
+    """Quantum efficiencies times gains, shot noise before exposure, the mean brought to 0.18."""
+    camera, notes = _sensor(settings, "2022")
+    grid = np.array(nm)
+    curves = matrix(camera, grid, None, None)
+    gains = np.array(GAINS_2022)
+    if settings.sensitivities is None:  # these gains are another sensor's: its own white instead
+        gains = curves.sum(axis=0).max() / curves.sum(axis=0)
+    curves = curves * gains
+    # Scaled to record 1 of a perfect reflector in the brightest channel, as everywhere here;
+    # the photoelectrons are counted in the challenge's units.
+    unit = curves.sum(axis=0).max()
+    sensor = curves / unit
+    gain = MEAN_2022 / mean_brightness(thumbnail, sensor)
+    electrons = number(settings.photoelectrons or ELECTRONS_2022, rng, log=True)
+    return Capture(
+        camera_name=camera.name,
+        light="no light of its own",
+        response=Response(sensor, np.ones(3), None),
+        gain=gain,
+        encoding=CAMERA + camera.slug,
+        electrons=electrons * unit / gain,
+        clip=True,
+        bits=8,
+        quality=QUALITY_2022,
+        truncate=True,
+        notes=notes,
+        made=(
+            f"As in NTIRE 2022: the camera {camera.name} with the gains "
+            f"{gains[0]:.3f}, {gains[1]:.3f}, {gains[2]:.3f}, {electrons:,.0f} photoelectrons at "
+            f"the value 1 before exposure, exposed to a mean of {MEAN_2022}.",
+        ),
+    )
+
+
+def _sensor(settings: CaptureSettings, challenge: str) -> tuple[Camera, tuple[str, ...]]:
+    if settings.sensitivities is not None:
+        return get_camera(settings.sensitivities), ()
+    camera = get_camera(_STAND_IN)
+    return camera, (
+        f"The sensor of NTIRE {challenge} is not at hand, so the camera {camera.name} stands in "
+        "for it: figures are not comparable with the challenge's.",
+    )

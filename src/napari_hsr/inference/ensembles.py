@@ -1,0 +1,210 @@
+"""Several passes of a network over one image, and what is made of them.
+
+Each way is a generator over a network that takes the whole image: it yields None between
+passes, so that work can be reported and cancelled there, and the result at the end.
+"""
+
+from __future__ import annotations
+
+from itertools import product
+from typing import TYPE_CHECKING, NamedTuple
+
+from napari_hsr.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from torch import Tensor
+
+    from napari_hsr.models.model import Model
+
+    #: (N, channels, H, W) → (N, bands, H·scale, W·scale)
+    Net = Callable[[Tensor], Tensor]
+    Passes = Iterator[Tensor | None]
+
+#: Flips and transposes of an image: (left-right, up-down, transposed).
+VIEWS = tuple(product((False, True), repeat=3))
+
+
+def single(net: Net, image: Tensor) -> Passes:
+    """One pass."""
+    yield net(image)
+
+
+def mean(net: Net, image: Tensor) -> Passes:
+    """Mean of the eight flips and transposes, as MST++ was entered in the NTIRE 2022 challenge.
+
+    Parameters
+    ----------
+    net : callable
+        (N, channels, H, W) to (N, bands, H·scale, W·scale), for any H and W.
+    image : torch.Tensor
+        (N, channels, H, W).
+
+    Yields
+    ------
+    None or torch.Tensor
+        None between passes; at the end (N, bands, H·scale, W·scale) float32.
+    """
+    total = None
+    for view in VIEWS:
+        if total is not None:
+            yield None
+        bands = _seen_back(net(_seen(image, view)), view).float()
+        total = bands.clone() if total is None else total.add_(bands)
+    yield total / len(VIEWS)
+
+
+def median(net: Net, image: Tensor) -> Passes:
+    """Median of the eight flips and transposes, value by value: the lower of the middle two.
+
+    It holds eight cubes at a time. Parameters and yields as for :func:`mean`.
+    """
+    import torch
+
+    seen = []
+    for view in VIEWS:
+        if seen:
+            yield None
+        seen.append(_seen_back(net(_seen(image, view)), view).float())
+    bands = range(seen[0].shape[1])
+    yield torch.stack(  # band by band, since it copies what it sorts
+        [torch.stack([cube[:, band] for cube in seen]).median(0).values for band in bands], 1
+    )
+
+
+def strips(net: Net, image: Tensor) -> Passes:
+    """All rows but the last two, and the last two rows from a pass over all but the first two.
+
+    How the numbers of DRCR-Net were computed: its photographs have 482 rows, and the network
+    takes multiples of 4. For these numbers' sake, it is the exact network in float32 that inference
+    runs in strips, and not its faster copy. Parameters and yields as for :func:`mean`.
+
+    Raises
+    ------
+    InputError
+        If the image has fewer than four rows.
+    """
+    import torch
+
+    rows = image.shape[-2]
+    check("strips", rows)
+    upper = net(image[..., :-_LAST, :])
+    yield None
+    lower = net(image[..., _LAST:, :])
+    scale = upper.shape[-2] // (rows - _LAST)
+    yield torch.cat([upper, lower[..., -_LAST * scale :, :]], -2)
+
+
+#: Rows that the second strip adds.
+_LAST = 2
+
+
+class Ensemble(NamedTuple):
+    """One way of passing over an image.
+
+    Attributes
+    ----------
+    run : callable
+        The generator.
+    passes : int
+        How often the network is asked.
+    words : str
+        For provenance: what was made of the passes; empty for a single one.
+    held : int
+        Cubes of the image that it holds besides what a pass of the network takes.
+    exact : bool
+        Whether it is the exact network in float32 that is asked, not the copy made for speed.
+    """
+
+    run: Callable[[Net, Tensor], Passes]
+    passes: int
+    words: str
+    held: int
+    exact: bool = False
+
+
+ENSEMBLES: dict[str, Ensemble] = {
+    "single": Ensemble(single, 1, "", 0),
+    "mean": Ensemble(mean, len(VIEWS), "Mean of the eight flips and transposes of the image.", 2),
+    "median": Ensemble(
+        median,
+        len(VIEWS),
+        "Median of the eight flips and transposes of the image.",
+        len(VIEWS) + 1,
+    ),
+    "strips": Ensemble(
+        strips,
+        2,
+        "Two strips by the network exactly as it was published: all rows but the last two, then "
+        "the last two.",
+        2,
+        exact=True,
+    ),
+}
+
+
+def find(name: str) -> Ensemble:
+    """The ensemble of that name.
+
+    Raises
+    ------
+    InputError
+        If there is none.
+    """
+    if name not in ENSEMBLES:
+        raise InputError(f"There is no ensemble {name!r}; there are: {', '.join(ENSEMBLES)}.")
+    return ENSEMBLES[name]
+
+
+def offered(model: Model) -> tuple[str, ...]:
+    """The ensembles that are of use for a model; others are computed, but gain nothing.
+
+    A pixel-wise model gives the same cube whatever the view. Strips are for repeating what was
+    published of DRCR-Net.
+    """
+    if model.context == 0:
+        return ("single",)
+    strips = ("strips",) if model.card.architecture == "drcr" else ()
+    return ("single", "mean", "median", *strips)
+
+
+def check(name: str, height: int, tiles: int = 1) -> None:
+    """Whether an ensemble can pass over an image of ``height`` rows in so many tiles.
+
+    Raises
+    ------
+    InputError
+        If strips are asked for in tiles, or of fewer than four rows.
+    """
+    if name != "strips":
+        return
+    if tiles > 1:
+        raise InputError("Strips pass over the whole image: choose the tile 'whole', or 'single'.")
+    if height < 2 * _LAST:  # the second strip would not have the rows that it adds
+        raise InputError(
+            f"Strips need an image of at least {2 * _LAST} rows; this one has {height}: "
+            "use 'single'."
+        )
+
+
+def result(passes: Passes) -> Tensor:
+    """Run all passes and hand back what is made of them."""
+    made = None
+    for made in passes:  # noqa: B007 - the last one is the result
+        pass
+    return made
+
+
+def _seen(image: Tensor, view: tuple[bool, bool, bool]) -> Tensor:
+    across, down, transposed = view
+    axes = [axis for axis, flipped in ((-1, across), (-2, down)) if flipped]
+    image = image.flip(axes) if axes else image
+    return image.transpose(-1, -2) if transposed else image
+
+
+def _seen_back(bands: Tensor, view: tuple[bool, bool, bool]) -> Tensor:
+    across, down, transposed = view
+    axes = [axis for axis, flipped in ((-1, across), (-2, down)) if flipped]
+    bands = bands.transpose(-1, -2) if transposed else bands
+    return bands.flip(axes) if axes else bands

@@ -1,0 +1,279 @@
+"""How far a model's cubes in lower precisions are from those in float32, measured on an image."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_hsr.colour import decode_photograph_tile
+from napari_hsr.errors import InputError
+from napari_hsr.inference import devices, reconstruction
+from napari_hsr.inference.inputs import as_photograph, why_not
+from napari_hsr.models.card import SUPER_RESOLUTION, ModelCard, PrecisionError
+from napari_hsr.models.library import load_model
+from napari_hsr.photograph import LINEAR_SRGB, Photograph
+from napari_hsr.progress import Progress
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Callable, Iterator
+    from os import PathLike
+
+    import torch
+
+    from napari_hsr.cube import Cube
+    from napari_hsr.models.model import Model
+
+#: Coarse pixels along each side of the cube that models for cubes are measured on; more where the
+#: chart that it is made of needs them.
+COARSE_SIDE = 64
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """What a measurement ends with.
+
+    Attributes
+    ----------
+    model : Model
+        The one that was measured.
+    errors : dict of str to PrecisionError
+        Of each lower precision that gave a result.
+    left_out : dict of str to str
+        Of each other one, why there is no error of it: a clause.
+    """
+
+    model: Model
+    errors: dict[str, PrecisionError]
+    left_out: dict[str, str]
+
+
+def measure_events(
+    model: Model | str | PathLike,
+    image: Photograph | Cube | np.ndarray | str | PathLike | None = None,
+    *,
+    encoding: str | None = None,
+    device: str = "auto",
+    tile: int | str = "auto",
+    cancel: threading.Event | None = None,
+) -> Iterator[Progress | Measurement]:
+    """Measure what lower precisions cost, saying how far the work has come.
+
+    The photograph is reconstructed, or the pixels of the cube are made finer, in the exact
+    precision and in each lower one that the model offers: bfloat16 on any device, float16 on a
+    GPU.
+
+    Parameters
+    ----------
+    model : Model, str or path
+        As for :func:`napari_hsr.load_model`.
+    image : Photograph, Cube, ndarray, or path, optional
+        What the model takes: a photograph, (height, width, 3), or a cube, (bands, height, width).
+        By default the sample photograph. For a model of one camera's raw values, which no sample
+        is, the sample's linear values stand in for them. For a model that makes pixels finer, the
+        sample chart of measured reflectances, brought down by its scale.
+    encoding, device, tile, cancel
+        As for :func:`napari_hsr.reconstruct`.
+
+    Yields
+    ------
+    Progress
+        Before the first tile of the first run, and after each tile of each.
+    Measurement
+        At the end.
+
+    Raises
+    ------
+    InputError
+        If the image does not fit the model, the model knows one precision only, or memory
+        gives out in some runs and not in others.
+    Cancelled
+        Soon after ``cancel`` is set.
+    """
+    yield Progress(0, 0, "Loading the model")
+    model = load_model(model)
+    torch_device = devices.resolve(device)
+    lower, left_out = _to_measure(model, torch_device)
+    name, what, events = _work(image, model, encoding)
+    exact, errors = None, {}
+    precisions = (model.precisions[0], *lower)
+    for number, precision in enumerate(precisions):
+        result = None
+        for event in events(device=device, tile=tile, precision=precision, cancel=cancel):
+            if not isinstance(event, Progress):
+                result = event
+            elif event.total:
+                yield Progress(
+                    number * event.total + event.done,
+                    len(precisions) * event.total,
+                    f"Computing in {precision}",
+                )
+        if exact is None:
+            exact = result
+            continue
+        if result.tiles != exact.tiles:
+            raise InputError(
+                f"{name} was cut into {exact.tiles} tiles in {exact.precision} and "
+                f"{result.tiles} in {precision}, as memory allowed, so that their results cannot "
+                "be compared: choose a smaller image, or state the tile."
+            )
+        where = f"{what}, on {_device_words(torch_device)}"
+        found = difference(result.cube.data, exact.cube.data, where)
+        if isinstance(found, PrecisionError):
+            errors[precision] = found
+        else:
+            left_out[precision] = found
+    yield Measurement(model, errors, left_out)
+
+
+def measure(
+    model: Model | str | PathLike,
+    image: Photograph | Cube | np.ndarray | str | PathLike | None = None,
+    *,
+    progress: Callable[[Progress], Any] | None = None,
+    **options: Any,
+) -> Measurement:
+    """What :func:`measure_events` ends with; ``progress`` is called with what it says before."""
+    for event in measure_events(model, image, **options):
+        if isinstance(event, Measurement):
+            return event
+        if progress is not None:
+            progress(event)
+    raise AssertionError("a measurement ends with its result")
+
+
+def keep(measurement: Measurement) -> ModelCard | None:
+    """Write what was measured into the card of an imported model.
+
+    Returns
+    -------
+    ModelCard or None
+        The new card; None for a model on board or in a file of its own, whose card is not ours
+        to write.
+
+    Raises
+    ------
+    HSRError
+        If the file cannot be written, or holds other weights by now.
+    """
+    from napari_hsr.models import store
+
+    model = measurement.model
+    if model.source not in store.stored() or not measurement.errors:
+        return None
+    return store.add_precision_errors(model.source, measurement.errors, model.weights_sha256)
+
+
+def difference(found: np.ndarray, exact: np.ndarray, where: str) -> PrecisionError | str:
+    """PSNR and largest difference of two cubes, band by band.
+
+    Parameters
+    ----------
+    found, exact : ndarray (bands, height, width)
+    where : str
+        For ``measured_on``.
+
+    Returns
+    -------
+    PrecisionError or str
+        PSNR = 10 log10(max|exact|² / mean((found − exact)²)) in dB; or, where a value is not
+        finite or the exact cube is zero throughout, the reason why there is none.
+    """
+    squares = largest = peak = 0.0
+    for band, true in zip(found, exact, strict=True):
+        true = np.asarray(true, np.float64)
+        error = np.abs(np.asarray(band, np.float64) - true)
+        squares += float(np.square(error).sum())
+        largest = float(np.maximum(largest, error.max()))  # a NaN stays one
+        peak = float(np.maximum(peak, np.abs(true).max()))
+    if not np.isfinite([squares, largest, peak]).all():
+        return "its result is not finite"
+    if peak == 0:
+        return "the cube is black"
+    mean = squares / exact.size
+    psnr = 10 * np.log10(peak**2 / mean) if mean else None
+    return PrecisionError(
+        psnr_db=None if psnr is None else round(float(psnr), 2),
+        max_abs=float(f"{largest:.3g}"),
+        measured_on=where,
+    )
+
+
+def _to_measure(model: Model, device: torch.device) -> tuple[tuple[str, ...], dict[str, str]]:
+    """Lower precisions to measure, and those that are not, with the reason."""
+    lower = model.precisions[1:]
+    if not lower:
+        raise InputError(
+            f"{model.name} is computed in {model.precisions[0]} only: there is no other "
+            "precision to measure."
+        )
+    if device.type != "cpu" or "float16" not in lower:
+        return lower, {}
+    rest = tuple(p for p in lower if p != "float16")
+    return rest, {"float16": "it is measured on a GPU only"}
+
+
+def _work(
+    image: Any, model: Model, encoding: str | None
+) -> tuple[str, str, Callable[..., Iterator[Any]]]:
+    """Name of the image to measure on, what it is in words, and what computes its cube."""
+    if model.task != SUPER_RESOLUTION:
+        photograph, what = _photograph(image, model, encoding)
+        return photograph.name, what, partial(reconstruction.events, photograph, model)
+    if encoding is not None:
+        raise InputError(
+            f"{model.name} takes cubes, not photographs: the input encoding {encoding} cannot be "
+            "stated."
+        )
+    from napari_hsr.inference.super_resolution import super_resolve_events
+
+    cube, what = _cube(image, model)
+    return cube.name, what, partial(super_resolve_events, cube, model)
+
+
+def _cube(image: Any, model: Model) -> tuple[Cube, str]:
+    """The cube to measure on, and what it is in words."""
+    from napari_hsr.inference import upscalers
+
+    made = ""
+    if image is None:
+        from napari_hsr import samples
+        from napari_hsr.resample import degrade
+
+        least = -(-120 // model.scale), -(-160 // model.scale)  # what the chart needs
+        size = tuple(model.scale * max(COARSE_SIDE, side) for side in least)
+        image = degrade(samples.chart(size=size)[0], model.scale)
+        image = image.replace(name="chart")
+        made = f", brought down to 1/{model.scale}"
+    cube = upscalers.as_cube(image)
+    upscalers.check_bands(cube, model)
+    height, width = cube.shape[1:]
+    return cube, f"{cube.name}{made}, {height} × {width} pixels, {cube.bands} bands"
+
+
+def _photograph(image: Any, model: Model, encoding: str | None) -> tuple[Photograph, str]:
+    """The photograph to measure on, and what it is in words."""
+    taken = ""
+    if image is None:
+        from napari_hsr import samples
+
+        photograph = samples.photograph()
+        if why_not(photograph, model):
+            linear = decode_photograph_tile(photograph.data, photograph.encoding, LINEAR_SRGB)
+            photograph = replace(photograph, data=linear, encoding=model.input_encoding)
+            taken = f", its linear values taken as {model.input_encoding}"
+    else:
+        photograph = as_photograph(image, model, encoding)
+    size = f"{photograph.height} × {photograph.width} pixels"
+    return photograph, f"{photograph.name}, {size}{taken}"
+
+
+def _device_words(device: torch.device) -> str:
+    if device.type != "cuda":
+        return str(device)
+    import torch
+
+    return torch.cuda.get_device_name(device)

@@ -1,0 +1,106 @@
+"""How large an automatic tile is."""
+
+from __future__ import annotations
+
+from itertools import count
+from math import isqrt
+from typing import TYPE_CHECKING
+
+from napari_hsr.inference.memory_budget import Budget, for_pixels, per_pixel
+
+if TYPE_CHECKING:
+    import torch
+
+    from napari_hsr.models.model import Model
+
+#: Working memory that is cheap: no tile is made smaller for its memory's sake.
+CHEAP_BYTES = 128 * 2**20
+#: Below this, an automatic tile spends its time on bookkeeping.
+LEAST_SIDE = 64
+#: Pixels computed for each pixel kept that are accepted, tiles with context being larger for it
+#: than they need be: at first within the ordinary budget, then in whatever there is.
+WASTE = 1.6
+MOST_WASTE = 2.3
+
+
+def automatic(
+    height: int,
+    width: int,
+    model: Model,
+    *,
+    device: torch.device | None = None,
+    ensemble: str = "single",
+    precision: str | None = None,
+) -> tuple[int, int]:
+    """Height and width of the tiles: cores, or windows where tiles are blended.
+
+    * A network that was trained on crops of one size: that size.
+    * A pixel-wise model: small cheap tiles, whatever memory there is.
+    * A local network: the smallest tiles, from cheap ones on, whose context costs little work.
+    * A network of the whole image: all of it if the budget allows, else windows of even size
+      that fill the budget.
+    """
+    if model.window is not None:
+        return model.window, model.window
+    if model.context == 0:
+        side = _side(CHEAP_BYTES / model.bytes_per_pixel)
+        return min(side, max(height, width)), min(side, max(height, width))
+    may = for_pixels(height, width, model, device, precision)
+    needs = per_pixel(model, ensemble)
+    if model.context is None:
+        if height * width * needs <= may.whole:
+            return height, width
+        return _windows(height, width, may.ordinary // needs)
+    return _cores(height, width, model.context, needs, may)
+
+
+def _side(pixels: float, around: int = 0) -> int:
+    """Side of a square of so many pixels, less what is read around it; a multiple of 64."""
+    return max(LEAST_SIDE, (isqrt(int(pixels)) - 2 * around) // 64 * 64)
+
+
+def _windows(height: int, width: int, pixels: int) -> tuple[int, int]:
+    side = max(LEAST_SIDE, isqrt(pixels))
+    rows = min(height, side)
+    columns = min(width, max(side, pixels // rows))
+    rows = min(height, max(side, pixels // columns))
+    return _even(height, rows), _even(width, columns)
+
+
+def _even(length: int, side: int) -> int:
+    """The smallest window that covers ``length`` in as few as windows of ``side`` do."""
+    if length <= side:
+        return length
+    step = side - side // 4
+    windows = -(-(length - side) // step) + 1
+    # n windows that overlap by a quarter cover 1 + 3/4 (n - 1) of their side
+    return min(side, next(s for s in count(-(-4 * length // (3 * windows + 1))) if s % 8 == 0))
+
+
+def _cores(height: int, width: int, context: int, needs: int, may: Budget) -> tuple[int, int]:
+    whole = max(height, width)
+    cheap = _side(CHEAP_BYTES / needs, context)
+    tried: list[tuple[float, int]] = []
+    for allowed, accepted in ((may.ordinary, WASTE), (may.most, MOST_WASTE)):
+        sides = list(range(cheap, _side(allowed / needs, context) + 1, 64)) or [cheap]
+        if height * width * needs <= allowed:
+            sides.append(whole)
+        for side in sides:
+            waste = _read(height, side, context) * _read(width, side, context) / (height * width)
+            if waste <= accepted or side >= whole:
+                return _even_cores(height, side), _even_cores(width, side)
+            tried.append((waste, side))
+    side = min(tried)[1]
+    return _even_cores(height, side), _even_cores(width, side)
+
+
+def _even_cores(length: int, side: int) -> int:
+    """Cores of one size, no larger than ``side`` and as many: a sliver would read as far around."""
+    cores = -(-length // side)
+    return min(side, -(-length // (8 * cores)) * 8)
+
+
+def _read(length: int, side: int, context: int) -> int:
+    """Pixels read along one side of the image, by all cores together."""
+    cores = range(0, length, side)
+    return sum(min(length, c + side + context) - max(0, c - context) for c in cores)

@@ -1,0 +1,157 @@
+"""The module that inference runs: a copy of the exact one, made for speed in one precision.
+
+An architecture that knows how to be faster names a function ``prepare(module, precision)`` in
+its :class:`~napari_hsr.models.model.Model`. The copy takes and returns float32 whatever it
+computes in, may share weights with the exact module, and leaves that one as it is.
+"""
+
+from __future__ import annotations
+
+import copy
+from itertools import chain
+from typing import TYPE_CHECKING, NamedTuple
+from weakref import WeakKeyDictionary
+
+import torch
+from torch.multiprocessing.reductions import StorageWeakRef
+from torch.utils._python_dispatch import TorchDispatchMode
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from napari_hsr.models.model import Model
+
+#: The copy last made for each model: one precision at a time, to bound memory.
+_MADE: WeakKeyDictionary[Model, tuple[str, torch.nn.Module]] = WeakKeyDictionary()
+
+#: How large such copies are, by model and precision.
+_SIZES: WeakKeyDictionary[Model, dict[str, CopySize]] = WeakKeyDictionary()
+
+
+class CopySize(NamedTuple):
+    """Bytes of a prepared copy.
+
+    Attributes
+    ----------
+    own : int
+        What it holds besides the weights that it shares with the exact module.
+    whole : int
+        With those: what it takes on another device.
+    """
+
+    own: int
+    whole: int
+
+
+class InPrecision(torch.nn.Module):
+    """Any module under autocast: what a network runs in that has no copy of its own."""
+
+    def __init__(self, module: torch.nn.Module, dtype: torch.dtype):
+        super().__init__()
+        self.module = module
+        self.dtype = dtype
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        """float32 in, float32 out."""
+        with torch.autocast(image.device.type, self.dtype):
+            return self.module(image).float()
+
+
+def prepared(model: Model, precision: str, device: torch.device | str = "cpu") -> torch.nn.Module:
+    """The module to run, on ``device``.
+
+    Parameters
+    ----------
+    model : Model
+    precision : str
+        One of ``model.precisions``.
+    device : torch.device or str
+
+    Returns
+    -------
+    torch.nn.Module
+        Maps (N, channels, H, W) float32 to (N, bands, H, W) float32.
+    """
+    made = _MADE.get(model)
+    if made is None or made[0] != precision:
+        made = (precision, _prepare(model, precision))
+        _MADE[model] = made
+    return made[1].to(device)
+
+
+def release(model: Model) -> None:
+    """Let the copy made for a model go; the next run makes it anew."""
+    _MADE.pop(model, None)
+
+
+def copy_size(model: Model, precision: str) -> CopySize:
+    """How large the copy is, made or not: it is made of shapes alone, which takes no memory.
+
+    Parameters
+    ----------
+    model : Model
+    precision : str
+        One of ``model.precisions``.
+    """
+    sizes = _SIZES.setdefault(model, {})
+    if precision not in sizes:
+        exact = _of_shapes(model.module)
+        with _NoNumbers():
+            made = made_of(exact, precision, model.prepare)
+        held = {StorageWeakRef(t.untyped_storage()) for t in _tensors(exact)}
+        storages = [t.untyped_storage() for t in _tensors(made)]
+        bytes_of = {StorageWeakRef(storage): storage.nbytes() for storage in storages}
+        own = sum(count for storage, count in bytes_of.items() if storage not in held)
+        sizes[precision] = CopySize(own, sum(bytes_of.values()))
+    return sizes[precision]
+
+
+def bytes_to_come(model: Model, precision: str, device: torch.device | None = None) -> int:
+    """Bytes that :func:`prepared` would add to what is on the device; None is the CPU.
+
+    0 for the copy that was made last: it is there already.
+    """
+    kind = "cpu" if device is None else device.type
+    made = _MADE.get(model)
+    if made is not None and made[0] == precision:
+        elsewhere = (t for t in _tensors(made[1]) if t.device.type != kind)
+        return sum(t.numel() * t.element_size() for t in elsewhere)
+    size = copy_size(model, precision)
+    return size.own if kind == "cpu" else size.whole
+
+
+class _NoNumbers(TorchDispatchMode):
+    """A number that is read off a weight of which there is but a shape: it changes no size."""
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        if func is torch.ops.aten._local_scalar_dense.default:
+            return 1.0
+        return func(*args, **(kwargs or {}))
+
+
+def _of_shapes(module: torch.nn.Module) -> torch.nn.Module:
+    """The module with weights that have a shape, a type and no memory."""
+    memo = {id(p): torch.nn.Parameter(p.detach().to("meta"), False) for p in module.parameters()}
+    memo |= {id(b): b.detach().to("meta") for b in module.buffers()}
+    return copy.deepcopy(module, memo)
+
+
+def _tensors(module: torch.nn.Module) -> Iterator[torch.Tensor]:
+    return chain(module.parameters(), module.buffers())
+
+
+def _prepare(model: Model, precision: str) -> torch.nn.Module:
+    return made_of(model.module, precision, model.prepare)
+
+
+def made_of(
+    module: torch.nn.Module,
+    precision: str,
+    prepare: Callable[[torch.nn.Module, str], torch.nn.Module] | None,
+) -> torch.nn.Module:
+    """The copy of a module that is not that of a model: of a network in a wrapper."""
+    if prepare is not None:
+        return prepare(module, precision).eval()
+    if precision == "float32":
+        return module
+    return InPrecision(module, getattr(torch, precision)).eval()

@@ -1,0 +1,114 @@
+"""What the user must be told of a cube, a photograph or a result, with a code for programs."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, Self
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+class Severity(StrEnum):
+    """How much a notice matters."""
+
+    #: How something was done, or a limit of the method.
+    INFO = "info"
+    #: A guess that may be wrong, or a value that cannot be trusted.
+    WARNING = "warning"
+
+
+class Code(StrEnum):
+    """What a notice is about. Programs branch on this and never on the text.
+
+    The values are part of the API: they may be added to, not changed.
+    """
+
+    #: A notice without a code of its own: from a caller's plain string or from a file.
+    OTHER = "other"
+
+    # reading and writing files
+    WAVELENGTHS_ASSUMED = "wavelengths-assumed"
+    WAVELENGTHS_MISSING = "wavelengths-missing"
+
+    # cameras and photographs
+
+    # models
+
+    # inference
+
+    # metrics
+
+    # training
+
+    # viewer
+
+
+class Notice(str):
+    """One sentence for the user, with a code that programs can branch on.
+
+    It is a ``str`` (its text), so that notices can be printed, joined and written as they are;
+    nothing in this package looks at the words. Notices are frozen.
+
+    Parameters
+    ----------
+    code : Code or str
+        What it is about.
+    severity : Severity or str
+        ``"info"`` or ``"warning"``.
+    text : str
+        One sentence.
+    """
+
+    code: Code
+    severity: Severity
+    __slots__ = ("code", "severity")
+
+    def __new__(cls, code: Code | str, severity: Severity | str, text: str) -> Self:
+        self = super().__new__(cls, text)
+        object.__setattr__(self, "code", Code(code))
+        object.__setattr__(self, "severity", Severity(severity))
+        return self
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        raise AttributeError(f"a notice is frozen: its {name} cannot be set")
+
+    def __delattr__(self, name: str) -> None:
+        raise AttributeError(f"a notice is frozen: its {name} cannot be deleted")
+
+    def __getnewargs__(self) -> tuple[str, str, str]:  # type: ignore[override]  # str's takes one
+        return self.code.value, self.severity.value, self.text
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), self.__getnewargs__()
+
+    def __repr__(self) -> str:
+        return f"Notice({self.code.value!r}, {self.severity.value!r}, {self.text!r})"
+
+    @property
+    def text(self) -> str:
+        """The sentence as a plain string."""
+        return str.__str__(self)
+
+    def with_text(self, text: str) -> Self:
+        """The same notice in other words."""
+        return type(self)(self.code, self.severity, text)
+
+
+def as_notices(notices: Iterable[str]) -> tuple[Notice, ...]:
+    """Notices as such: a plain string becomes an :attr:`Code.OTHER` of severity info.
+
+    Equal ones are kept once, in their first place.
+    """
+    made = (n if isinstance(n, Notice) else Notice(Code.OTHER, Severity.INFO, n) for n in notices)
+    return tuple(dict.fromkeys(made))
+
+
+def has(notices: Iterable[str], *codes: Code) -> bool:
+    """Whether one of these notices has one of the codes."""
+    return any(isinstance(n, Notice) and n.code in codes for n in notices)
+
+
+def without(notices: Iterable[str], *codes: Code) -> tuple[Notice, ...]:
+    """The notices without those of these codes."""
+    return tuple(n for n in as_notices(notices) if n.code not in codes)

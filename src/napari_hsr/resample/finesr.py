@@ -1,0 +1,187 @@
+"""FineSR as its authors published it: back-projection between two results of one network.
+
+The second half of DualSR (Li et al.) takes two enlargements of the same coarse image: U, by the
+whole scale, and V, by half of it. U is brought down to V's size, held against V, and what is
+missing goes back up. :mod:`napari_hsr.resample.back_projection` is the general step, which holds any
+estimate against the coarse image itself.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_hsr.errors import Cancelled, InputError
+from napari_hsr.progress import Progress
+from napari_hsr.resample.methods import KINDS
+from napari_hsr.resample.resize import Way, down_part, empty_fine, imresize, read, refined, up_part
+from napari_hsr.resample.scale_pair import check_pair
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Iterator
+
+    from napari_hsr.cube import Cube
+
+#: Between the two enlargements; it is fixed in the original.
+STEP = 2
+#: What the original resamples with, up and down.
+KIND = "bicubic-matlab"
+_EPS = float(np.finfo(np.float64).eps)
+
+
+def finesr(fine: Any, half: Any, iterations: int = 1) -> Any:
+    """The original's loop, in float64.
+
+    Each pass computes, with D = imresize(U, 1/2) and c the mean spectral angle between D and V
+    in degrees, at most 1::
+
+        U = U + imresize(c (V - D), 2)
+
+    ``imresize`` is MATLAB's bicubic. So the correction is applied in full wherever the images
+    differ by a degree or more on average, and damped below that. It has no other rule to stop,
+    and nothing is clipped.
+
+    Parameters
+    ----------
+    fine : ndarray or torch.Tensor, shape (bands, height, width)
+        U: the network's result at the whole scale.
+    half : same kind, shape (bands, height / 2, width / 2)
+        V: its result at half the scale.
+    iterations : int
+        The published program makes one pass. More can raise the error where U is noisy.
+
+    Returns
+    -------
+    Same kind, shape of ``fine``, float64.
+
+    Raises
+    ------
+    InputError
+        If the shapes are not those, or a value is not finite.
+
+    Notes
+    -----
+    Source: ``backprojection.m`` of DualSR. The coarse image itself does not occur in it, so the
+    result agrees with V and not exactly with the coarse image.
+    """
+    made, goal = _double(fine), _double(half)
+    wanted = (*made.shape[:-2], *(n / STEP for n in made.shape[-2:]))
+    if len(made.shape) != 3 or tuple(goal.shape) != wanted:
+        raise InputError(
+            "FineSR takes two results of shapes (bands, height, width) and (bands, height / 2, "
+            f"width / 2); these have {tuple(made.shape)} and {tuple(goal.shape)}."
+        )
+    for values in (made, goal):
+        if not _finite(values):
+            raise InputError(
+                "FineSR needs finite values: a result has values that are NaN or infinite."
+            )
+    for _ in range(iterations):
+        low = imresize(made, 1 / STEP)
+        made = made + imresize(original_gain(low, goal) * (goal - low), STEP)
+    return made
+
+
+@dataclass(frozen=True)
+class FineSR:
+    """What :func:`finesr_events` ends with.
+
+    Attributes
+    ----------
+    cube : Cube
+        (bands, height, width) float32, not clipped.
+    gain : float
+        c, by which the correction was multiplied: 0 to 1.
+    """
+
+    cube: Cube
+    gain: float
+
+
+def finesr_events(
+    fine: Cube, half: Cube, *, overwrite: bool = False, cancel: threading.Event | None = None
+) -> Iterator[Progress | FineSR]:
+    """One pass of :func:`finesr` over cubes in parts, saying how far the work has come.
+
+    Parameters
+    ----------
+    fine : Cube, shape (bands, height, width)
+        U.
+    half : Cube, shape (bands, height / 2, width / 2)
+        V.
+    overwrite : bool
+        Put the result where ``fine`` is, in memory, and what is missing where ``half`` is.
+        If the work ends early, neither may be what it was.
+    cancel : threading.Event, optional
+
+    Yields
+    ------
+    Progress, …, and at last one FineSR.
+
+    Raises
+    ------
+    InputError
+        If the sizes, bands or wavelengths do not fit, or a value is not finite.
+    Cancelled
+        Soon after ``cancel`` is set.
+    """
+    check_pair(fine, half, STEP)
+    way = Way(KINDS[KIND], STEP, *half.shape[1:])
+    parts = list(way.parts(half.bands))
+    sums = np.zeros((3, *half.shape[1:]))
+    missing = half.data if overwrite else np.empty(half.shape, np.float32)
+    for done, (bands, rows) in enumerate(parts):
+        yield _progress(done, parts, cancel)
+        low = down_part(way, fine, bands, rows, _double)
+        goal = _double(read(half, bands, rows))
+        for total, (a, b) in zip(sums, ((low, goal), (low, low), (goal, goal)), strict=True):
+            total[rows] += (a * b).sum(0)
+        missing[bands, rows] = goal - low
+    gain = _gain(*sums)
+    data = fine.data if overwrite else empty_fine(fine.bands, way)
+    for done, (bands, rows) in enumerate(parts, len(parts)):
+        yield _progress(done, parts, cancel)
+        at = slice(rows.start * STEP, rows.stop * STEP)
+        data[bands, at] = read(fine, bands, at) + gain * up_part(way, missing[bands], at)
+    step = (
+        f"Refined by FineSR as DualSR published it: one pass against {half.name}, the result at half the scale, "
+        f"{KINDS[KIND].words(STEP)} between them, multiplied by {gain:.3g} (the mean spectral "
+        "angle in degrees, at most 1)."
+    )
+    yield Progress(2 * len(parts), 2 * len(parts), "Done")
+    cube = refined(fine, data, step)
+    yield FineSR(cube, gain)
+
+
+def _progress(done: int, parts: list, cancel: threading.Event | None) -> Progress:
+    if cancel is not None and cancel.is_set():
+        raise Cancelled("The refinement was cancelled.")
+    return Progress(done, 2 * len(parts), "DualSR's refinement")
+
+
+def original_gain(first: Any, second: Any) -> float:
+    """Mean spectral angle in degrees as the original counts it, at most 1.
+
+    It adds the machine's epsilon to the product and to both lengths: a pixel that is zero in one
+    image only counts as no angle if the other's length is at most 1.
+    """
+    return _gain((first * second).sum(0), (first * first).sum(0), (second * second).sum(0))
+
+
+def _gain(product: Any, first: Any, second: Any) -> float:
+    """The same from the sums over bands of the products and of both squares."""
+    cosine = (product + _EPS) / (first**0.5 + _EPS) / (second**0.5 + _EPS)
+    cosine = cosine.clip(-1.0, 1.0)  # the original takes the real part of a complex angle
+    angle = cosine.arccos() if hasattr(cosine, "arccos") else np.arccos(cosine)
+    return min(float(angle.mean()) * 180 / np.pi, 1.0)
+
+
+def _double(values: Any) -> Any:
+    return values.double() if hasattr(values, "new_tensor") else np.asarray(values, np.float64)
+
+
+def _finite(values: Any) -> bool:
+    return bool((abs(values) < np.inf).all())

@@ -1,0 +1,202 @@
+"""Ways down to coarse pixels and up to fine ones, each by the name of what it is.
+
+Which bicubic it was decides a result by several decibels: MATLAB's widens its kernel when it
+shrinks, OpenCV's does not and has another kernel, torch's and Pillow's widens it but treats
+borders otherwise. So nothing here is called just "bicubic".
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+from numbers import Integral
+
+from napari_hsr.errors import InputError
+from napari_hsr.resample.kernels import GAUSSIAN_REACH, Taps, box, cubic, gaussian, taps
+
+#: A narrower gaussian is as good as no blur.
+LEAST_SIGMA = 0.1
+#: Full width at half maximum of a gaussian, in standard deviations.
+FWHM = 2 * math.sqrt(2 * math.log(2))
+LARGEST_SCALE = 16
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A named way to resample.
+
+    Attributes
+    ----------
+    name : str
+        As given to :func:`napari_hsr.resample.degrade` and shown in every result.
+    title : str
+        For lists.
+    describe : str
+        What it does exactly, in one clause.
+    down, up : bool
+        Which ways it can be used.
+    back : str
+        Name of the way up that its back-projection takes.
+    sigma : float or None
+        Of a gaussian, in fine pixels; None there means that its full width at half maximum is
+        one coarse pixel.
+    """
+
+    name: str
+    title: str
+    describe: str
+    down: bool = True
+    up: bool = True
+    back: str = "bicubic-matlab"
+    sigma: float | None = None
+
+    def blur(self, scale: int) -> float:
+        """Standard deviation of the gaussian, in fine pixels."""
+        return scale / FWHM if self.sigma is None else self.sigma
+
+    def words(self, scale: int) -> str:
+        """Title, and of a gaussian the width that it has at this scale."""
+        if self.name.startswith("gaussian"):
+            return f"{self.title}, σ = {self.blur(scale):.4g} fine pixels"
+        return f"{self.title} ({self.describe})"
+
+
+_ALL = (
+    Kind(
+        "bicubic-matlab",
+        "bicubic, MATLAB's imresize",
+        "a = -0.5, kernel widened when it shrinks, mirrored borders",
+    ),
+    Kind(
+        "bicubic-opencv",
+        "bicubic, OpenCV's resize",
+        "a = -0.75, no antialiasing, borders repeated; torch's without antialiasing is the same",
+        back="bicubic-opencv",
+    ),
+    Kind(
+        "bicubic-torch",
+        "bicubic, torch's with antialiasing",
+        "a = -0.5, kernel widened when it shrinks, weights renormalised at borders; also Pillow's",
+        back="bicubic-torch",
+    ),
+    Kind(
+        "box",
+        "box",
+        "the mean of the fine pixels in a coarse one; up, each pixel repeated",
+    ),
+    Kind(
+        "gaussian",
+        "gaussian blur and subsampling",
+        "sampled at the centres of coarse pixels, mirrored borders",
+        up=False,
+    ),
+)
+#: All kinds by name; of the gaussian the one whose width goes by the scale.
+KINDS: dict[str, Kind] = {kind.name: kind for kind in _ALL}
+#: The bicubic ways up: the baselines that any super-resolution is held against.
+BASELINES = tuple(name for name in KINDS if name.startswith("bicubic-"))
+#: Ways down.
+DEGRADATIONS = tuple(KINDS)
+
+
+def find(name: str | Kind) -> Kind:
+    """The kind of this name.
+
+    Parameters
+    ----------
+    name : str
+        One of :data:`KINDS`, or ``"gaussian:1.6"`` for a blur of σ = 1.6 fine pixels. Words may
+        be in any order: ``"matlab-bicubic"`` is ``"bicubic-matlab"``.
+
+    Raises
+    ------
+    InputError
+        If there is none; the sentence lists them.
+    """
+    if isinstance(name, Kind):
+        return name
+    text = str(name).strip().lower()
+    words = re.match(r"gaussian\s*[:=]\s*(.*)$", text)
+    if words:
+        return _gaussian(words[1])
+    by_words = {frozenset(known.split("-")): kind for known, kind in KINDS.items()}
+    kind = by_words.get(frozenset(re.split(r"[-_ ]+", text)))
+    if kind is None:
+        near = difflib.get_close_matches(text, KINDS, n=1)
+        hint = f" (did you mean {near[0]}?)" if near else ""
+        raise InputError(
+            f"There is no resampling {str(name)!r}{hint}; there are {', '.join(KINDS)} and "
+            "gaussian:SIGMA with SIGMA in fine pixels."
+        )
+    return kind
+
+
+def _gaussian(text: str) -> Kind:
+    try:
+        sigma = float(text)
+    except ValueError:
+        sigma = math.nan
+    if not (math.isfinite(sigma) and sigma >= LEAST_SIGMA):
+        raise InputError(
+            "The blur of gaussian:SIGMA must be a number of fine pixels, at least "
+            f"{LEAST_SIGMA:g}, not {text!r}."
+        )
+    base = KINDS["gaussian"]
+    return Kind(f"gaussian:{sigma:g}", base.title, base.describe, up=False, sigma=sigma)
+
+
+def checked_scale(scale: int) -> int:
+    """The scale as an int.
+
+    Raises
+    ------
+    InputError
+        If it is not a whole number from 2 to :data:`LARGEST_SCALE`.
+    """
+    whole = not isinstance(scale, bool) and (
+        isinstance(scale, Integral) or (isinstance(scale, float) and scale.is_integer())
+    )
+    if whole and scale == 1:
+        raise InputError("The cube is already at the target size: a scale of 1 changes nothing.")
+    if not whole or not 2 <= scale <= LARGEST_SCALE:
+        raise InputError(
+            f"A scale is a whole number from 2 to {LARGEST_SCALE}, such as 2, 3, 4 or 8, "
+            f"not {scale!r}."
+        )
+    return int(scale)
+
+
+@lru_cache(maxsize=32)
+def down(kind: Kind, length: int, scale: int) -> Taps:
+    """From ``length`` fine pixels of a side to coarse ones; ``length`` divides by ``scale``."""
+    outputs = length // scale
+    if kind.name == "bicubic-matlab":
+        return taps(length, outputs, cubic(-0.5), 2, "mirror", stretch=scale)
+    if kind.name == "bicubic-opencv":
+        return taps(length, outputs, cubic(-0.75), 2, "clamp")
+    if kind.name == "bicubic-torch":
+        return taps(length, outputs, cubic(-0.5), 2, "renormalise", stretch=scale)
+    if kind.name == "box":
+        return taps(length, outputs, box, 0.5, "clamp", stretch=scale)
+    sigma = kind.blur(scale)
+    return taps(length, outputs, gaussian, GAUSSIAN_REACH, "mirror", stretch=sigma)
+
+
+@lru_cache(maxsize=32)
+def up(kind: Kind, length: int, scale: int) -> Taps:
+    """From ``length`` coarse pixels of a side to ``scale`` times as many."""
+    outputs = length * scale
+    if kind.name == "bicubic-matlab":
+        return taps(length, outputs, cubic(-0.5), 2, "mirror")
+    if kind.name == "bicubic-opencv":
+        return taps(length, outputs, cubic(-0.75), 2, "clamp")
+    if kind.name == "bicubic-torch":
+        return taps(length, outputs, cubic(-0.5), 2, "renormalise")
+    if kind.name == "box":
+        return taps(length, outputs, box, 0.5, "clamp")
+    raise InputError(
+        f"{kind.name} is a way down only; up there are {', '.join((*BASELINES, 'box'))}."
+    )

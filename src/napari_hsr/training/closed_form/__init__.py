@@ -1,0 +1,1 @@
+"""Fits in closed form, which need neither an optimiser nor a GPU."""

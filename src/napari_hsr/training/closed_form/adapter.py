@@ -1,0 +1,210 @@
+"""An adapter in closed form: ridge regression from a network's output to the user's own cubes.
+
+A pixel's new spectrum is A [its spectrum, the colours that the network saw, 1], with A fitted by
+:mod:`napari_hsr.training.closed_form.ridge` and shrunk towards leaving spectra as they are. The spectra are
+those of the network itself, before its rule is undone; errors are counted in the cube's units.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_hsr.errors import InputError
+from napari_hsr.training.closed_form.ridge import Adapter, Sums, added, fit, gather
+from napari_hsr.training.data.validation_images import Shot, shots, varies
+from napari_hsr.training.events import Preparing, Report
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Sequence
+
+    from napari_hsr.models.model import Model
+    from napari_hsr.training.data.cache import CachedImage
+    from napari_hsr.training.recipe.schema import Recipe
+
+#: Photographs that are simulated in all, where cameras, lights or exposures are drawn.
+PHOTOGRAPHS = 6
+#: Rows of pixels that are multiplied at a time.
+ROWS = 64
+
+
+def start_of(model: Model) -> tuple[Model, np.ndarray]:
+    """What is adapted, and the adapter that leaves the model as it is.
+
+    Parameters
+    ----------
+    model : Model
+
+    Returns
+    -------
+    Model
+        The network behind the model's own adapter or matrix of bands, or the model itself.
+    ndarray, shape (bands, its bands + channels + 1), float64
+        A⁰.
+    """
+    from napari_hsr.models.architectures import affine_adapter
+    from napari_hsr.models.architectures import band_mapping as bands
+    from napari_hsr.models.architectures.wrapping import inner
+
+    weights = model.module.state_dict()
+    empty = np.zeros((model.bands, model.channels + 1))
+    if model.card.architecture == affine_adapter.ID:
+        matrix = weights["adapter.weight"].cpu().numpy().astype(np.float64)
+        offset = weights["adapter.bias"].cpu().numpy().astype(np.float64)
+        within = inner(weights, model.card, matrix.shape[1] - model.channels, hidden=True)
+        return within, np.concatenate([matrix, offset[:, None]], axis=1)
+    if model.card.architecture == bands.ID:
+        matrix = weights["bands.weight"].cpu().numpy().astype(np.float64)
+        within = inner(weights, model.card, matrix.shape[1], hidden=True)
+        return within, np.concatenate([matrix, empty], axis=1)
+    return model, np.concatenate([np.eye(model.bands), empty], axis=1)
+
+
+class _Raw:
+    """A rule whose result is left as the network made it; it remembers the image's figures."""
+
+    def __init__(self, rule: Any):
+        self.name = rule.name
+        self.measure, self.apply = rule.measure, rule.apply
+        self.statistics: Any = None
+
+    def undo(self, bands: np.ndarray, statistics: Any) -> np.ndarray:
+        self.statistics = statistics
+        return bands
+
+
+def affine(rule: Any, statistics: Any) -> tuple[float, float]:
+    """Gain and offset by which a rule turns a network's output into the cube's units.
+
+    Some rules also cut to 0..1: two values within show what they do besides.
+    """
+    probes = np.array([[[0.25]], [[0.5]]], dtype=np.float32)
+    low, high = (float(v) for v in np.ravel(rule.undo(probes, statistics)))
+    gain = (high - low) / 0.25
+    return gain, low - 0.25 * gain
+
+
+def of_shot(
+    shot: Shot, network: Model, recipe: Recipe, stop: threading.Event | None = None
+) -> list[Sums]:
+    """Sums over the four quarters of a photograph, their errors in the cube's units.
+
+    Parameters
+    ----------
+    shot : Shot
+    network : Model
+        What is adapted, of :func:`start_of`.
+    recipe : Recipe
+        Its device.
+    stop : threading.Event, optional
+    """
+    from napari_hsr.inference import reconstruct
+    from napari_hsr.inference.inputs import TileSource
+
+    rule = _Raw(network.rule)
+    device, exact = recipe.engine.device, network.precisions[0]
+    raw = reconstruct(
+        shot.input, replace(network, rule=rule), device=device, precision=exact, cancel=stop
+    ).data
+    gain, offset = affine(network.rule, rule.statistics)
+    source = TileSource(shot.input, network)
+
+    def block(rows: slice, columns: slice) -> Sums:
+        seen = network.rule.apply(source.read(rows, columns), rule.statistics)
+        spectra = raw[:, rows, columns].reshape(len(raw), -1)
+        colours = seen.reshape(-1, seen.shape[-1]).T
+        constant = np.ones((1, spectra.shape[1]))
+        truth = np.asarray(shot.truth.data[:, rows, columns], dtype=np.float64)
+        return gather(
+            gain * np.concatenate([spectra, colours, constant]),
+            truth.reshape(len(truth), -1) - offset,
+        )
+
+    return [
+        added([block(slice(at, min(at + ROWS, rows.stop)), columns)
+              for at in range(rows.start, rows.stop, ROWS)])
+        for rows in _halves(shot.truth.shape[1])
+        for columns in _halves(shot.truth.shape[2])
+    ]  # fmt: skip
+
+
+def _halves(length: int) -> list[slice]:
+    cuts = [0, length // 2, length] if length > 1 else [0, length]
+    return [slice(*pair) for pair in pairwise(cuts)]
+
+
+def adapt(
+    model: Model,
+    images: Sequence[CachedImage],
+    recipe: Recipe,
+    report: Report | None = None,
+    stop: threading.Event | None = None,
+) -> tuple[Model, Adapter]:
+    """Adapt a model to images on its own wavelengths.
+
+    Parameters
+    ----------
+    model : Model
+        It is left as it is. Where it has an adapter or a matrix of bands, the new adapter takes
+        that one's place and starts from it.
+    images : sequence of CachedImage
+        To train on; a single one is left out by its quarters.
+    recipe : Recipe
+    report, stop
+        As for :func:`napari_hsr.training.validation.measure`.
+
+    Returns
+    -------
+    Model, Adapter
+        The adapted model; its card has no figures.
+
+    Raises
+    ------
+    InputError
+        If no pixel can be used.
+    Cancelled
+        If ``stop`` was set.
+    """
+    network, start = start_of(model)
+    parts: list[list[Sums]] = []
+    for number, image in enumerate(images):
+        if report is not None:
+            report(Preparing(number, len(images), f"Adapting to {image.name}"))
+        draws = 1
+        if image.rgb is None and recipe.camera is not None and varies(recipe.camera):
+            draws = math.ceil(PHOTOGRAPHS / len(images))
+        taken = shots(image, model.wavelengths, recipe, held_out=False, draws=draws)
+        quarters = [of_shot(shot, network, recipe, stop) for shot in taken]
+        parts.append([added(same) for same in zip(*quarters, strict=True)])
+    if report is not None:
+        report(Preparing(len(images), len(images), "Fitting the adapter"))
+    found = parts[0] if len(parts) == 1 else [added(quarters) for quarters in parts]
+    found = [sums for sums in found if sums.weight]
+    if len(found) < 2:
+        raise InputError("The adapter finds no finite pixels in the training images.")
+    adapter = fit(found, start)
+    return adapted_model(model, network, adapter), adapter
+
+
+def adapted_model(model: Model, network: Model, adapter: Adapter) -> Model:
+    """A network with an adapter, under the card of the model that it comes from."""
+    import torch
+
+    from napari_hsr.models.architectures import affine_adapter
+    from napari_hsr.models.architectures.wrapping import around
+    from napari_hsr.models.registry import from_state_dict
+
+    matrix, offset = (torch.from_numpy(v.copy()).float() for v in (adapter.matrix, adapter.offset))
+    weights = around(network.module.state_dict(), adapter__weight=matrix, adapter__bias=offset)
+    changes = {
+        "architecture": affine_adapter.ID,
+        "figures": {},
+        "precision_errors": {},
+        "weights_sha256": "",
+    }
+    return from_state_dict(weights, model.card.model_copy(update=changes))

@@ -1,0 +1,1 @@
+"""The images of a training: found, paired, checked, cached, and cut into batches."""

@@ -1,0 +1,142 @@
+"""Images decoded once and kept as memory maps, so that a data set larger than memory trains.
+
+Cubes lie as (height, width, bands): a row of a patch is one run of the file. The name of an
+entry holds the files' names, sizes and times and the settings, so that a file that changed is
+decoded anew.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_hsr.errors import Cancelled, FileError
+from napari_hsr.training.data.cache_entry import (
+    FOLDER_VARIABLE,
+    CachedImage,
+    CacheError,
+    Entry,
+    stamp_of,
+)
+from napari_hsr.training.events import Notice, Preparing, Report
+from napari_hsr.training.runs.figures_text import bytes_words
+
+if TYPE_CHECKING:
+    import threading
+
+    from napari_hsr.cube import Wavelengths
+    from napari_hsr.training.data.findings import Findings
+    from napari_hsr.training.recipe.schema import Recipe
+
+__all__ = ["CacheError", "CachedImage", "Images", "build", "folder"]
+
+
+@dataclass(frozen=True, eq=False)
+class Images:
+    """All images of a training.
+
+    Attributes
+    ----------
+    train, held_out : list of CachedImage
+    wavelengths : Wavelengths
+    folder : Path
+        Where they are kept.
+    """
+
+    train: list[CachedImage]
+    held_out: list[CachedImage]
+    wavelengths: Wavelengths
+    folder: Path
+
+    def changed(self) -> str | None:
+        """One sentence naming a source file that is no longer what was decoded; None if all are."""
+        for image in (*self.train, *self.held_out):
+            for path, stamp in zip(image.files, image.stamps, strict=True):
+                if stamp_of(path) != stamp:
+                    what = "changed" if path.exists() else "is gone"
+                    return (
+                        f"{path} {what} since the training began; it goes on with the image as "
+                        "it was read then."
+                    )
+        return None
+
+
+def folder(given: Path | None = None) -> Path:
+    """Where decoded images are kept: as given, as ``NAPARI_HSR_CACHE`` says, or the user's."""
+    chosen = given or os.environ.get(FOLDER_VARIABLE)
+    if chosen:
+        return Path(chosen).expanduser()
+    from platformdirs import user_cache_path
+
+    return user_cache_path("napari-hsr", appauthor=False) / "training"
+
+
+def build(
+    findings: Findings,
+    recipe: Recipe,
+    report: Report = lambda _event: None,
+    stop: threading.Event | None = None,
+) -> Images:
+    """Decode what was found and is not in the cache yet, and open all of it.
+
+    Raises
+    ------
+    InputError
+        If training cannot start with what was found.
+    FileError
+        If a file changed since it was looked through, or cannot be read.
+    CacheError
+        If the decoded images cannot be kept.
+    Cancelled
+        If ``stop`` is set.
+    """
+    findings.check()
+    place = folder(recipe.data.cache)
+    rows = [*findings.train, *findings.held_out]
+    images = []
+    for number, row in enumerate(rows):
+        report(Preparing(number, len(rows), f"Decoding {row.name}"))
+        entry = Entry(
+            row.scene, place, recipe.data.wavelengths_nm, recipe.data.input_encoding, row.held_out
+        )
+        before = dict(zip(row.files, row.stamps, strict=True))
+        now = dict(zip(entry.files, entry.stamps, strict=True))
+        for path in {**before, **now}:
+            if before.get(path) != now.get(path):
+                raise FileError(path, "it changed after it was looked through; start again")
+        image = entry.open()
+        if image is None:
+            entry.write(stop)
+            image = entry.open()
+        if stop is not None and stop.is_set():
+            raise Cancelled
+        if image is None:
+            raise CacheError(place, "what was decoded into it is gone again")
+        images.append(image)
+    report(Preparing(len(rows), len(rows), "All images are decoded"))
+    report(Notice(_words(images, place)))
+    number = len(findings.train)
+    return Images(images[:number], images[number:], findings.wavelengths, place)
+
+
+def _from_home(place: Path) -> str:
+    """A path as people write it: ``~/.cache/…``."""
+    home = Path(os.path.expanduser("~"))  # as it stands where there is no home
+    return f"~/{place.relative_to(home).as_posix()}" if place.is_relative_to(home) else str(place)
+
+
+def _words(images: list[CachedImage], place: Path) -> str:
+    size = sum(i.cube.nbytes + (0 if i.rgb is None else i.rgb.nbytes) for i in images)
+    text = f"{len(images)} decoded images ({bytes_words(size)}) are kept in {_from_home(place)}"
+    halves = [i for i in images if i.cube.dtype == np.float16]
+    if halves:
+        worst = max(i.error / max(map(abs, i.value_range)) for i in halves)
+        text += (
+            f"; those for training in half precision, at most {100 * worst:.2g} % of the "
+            "brightest value off"
+        )
+    return text + "."

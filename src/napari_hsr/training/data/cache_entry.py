@@ -1,0 +1,393 @@
+"""The place of one decoded image on disk, which appears whole or not at all."""
+
+from __future__ import annotations
+
+import dataclasses
+import errno
+import hashlib
+import json
+import os
+import re
+import shutil
+import time
+import zipfile
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_hsr import colour
+from napari_hsr.cube import Cube
+from napari_hsr.errors import Cancelled, FileError
+from napari_hsr.io.atomic import beside
+from napari_hsr.io.detect import ENVI_BINARY_SUFFIXES
+from napari_hsr.photograph import Photograph, unit_float
+from napari_hsr.training.data import pairing
+from napari_hsr.training.data.discovery import Scene
+from napari_hsr.training.data.scan import Facts, Survey, load, survey
+from napari_hsr.training.runs.figures_text import bytes_words
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Iterator
+
+#: Names another folder than the user's cache folder.
+FOLDER_VARIABLE = "NAPARI_HSR_CACHE"
+#: Changes whenever what lies in an entry changes its meaning.
+FORMAT = 1
+#: A cube whose brightest value lies here keeps its faint values in half precision: its steps
+#: there are finer than 1e-5 of the brightest.
+HALF_RANGE = (6e-3, 6e4)
+#: A half-written entry that has not changed for so long belongs to no run, in seconds.
+_LONG_AGO_S = 3600.0
+#: Rounding to half precision, as a share of the value.
+HALF_ERROR = 2.0**-11
+
+
+class CacheError(FileError):
+    """The folder of decoded images cannot take them."""
+
+
+@dataclass(frozen=True, eq=False)
+class CachedImage:
+    """One image, decoded.
+
+    Attributes
+    ----------
+    name : str
+    files : tuple of Path
+        What it was decoded from; empty for one that was in memory.
+    sha256 : str
+        Of these files' contents, one after the other; or of the array.
+    cube : ndarray, shape (bands, height, width), float16 or float32
+        A view of a memory map that lies as (height, width, bands).
+    rgb : ndarray, shape (height, width, 3), float32, or None
+        A memory map, as the file holds it, its full scale 1.
+    rgb_encoding : str or None
+    thumbnail : ndarray, shape (bands, h, w), float32
+        At most 64 pixels a side, by averaging.
+    sample : ndarray, shape (bands, h, w), float32
+        As small, of single pixels.
+    wavelengths_nm : tuple of float or None
+        Of the cube's bands.
+    value_range : tuple of float
+        Of the cube.
+    error : float
+        The largest difference between ``cube`` and what was decoded.
+    stamps : tuple
+        Sizes and times of ``files`` when they were decoded.
+    folder : Path or None
+        Of the maps.
+    """
+
+    name: str
+    files: tuple[Path, ...]
+    sha256: str
+    cube: np.ndarray
+    rgb: np.ndarray | None
+    rgb_encoding: str | None
+    thumbnail: np.ndarray
+    sample: np.ndarray
+    wavelengths_nm: tuple[float, ...] | None = None
+    value_range: tuple[float, float] = (0.0, 1.0)
+    error: float = 0.0
+    stamps: tuple[tuple[int, int], ...] = ()
+    folder: Path | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """For another process, which maps the files itself."""
+        state = dict(self.__dict__)
+        if self.folder is not None:
+            state.update(cube=None, rgb=self.rgb is not None)
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        if state["folder"] is not None:
+            state["cube"], state["rgb"] = _mapped(state["folder"], state["rgb"])
+        self.__dict__.update(state)
+
+
+def _mapped(place: Path, photograph: bool) -> tuple[np.ndarray, np.ndarray | None]:
+    """The arrays of an entry: (bands, height, width), and (height, width, 3) if there is one."""
+    cube = np.load(place / "cube.npy", mmap_mode="r", allow_pickle=False)
+    rgb = None
+    if photograph:
+        rgb = np.load(place / "rgb.npy", mmap_mode="r", allow_pickle=False)
+    return cube.transpose(2, 0, 1), rgb
+
+
+def files_of(image: Path | Cube | Photograph | None) -> tuple[Path, ...]:
+    """The files that an image is read from: the bands of a scene, header and binary of ENVI."""
+    if not isinstance(image, Path):
+        return ()
+    if image.is_dir():
+        return tuple(sorted(p for p in image.rglob("*") if pairing.is_band(p)))
+    if image.suffix.lower() == ".hdr":
+        names = [image.stem, *(image.stem + s for s in ENVI_BINARY_SUFFIXES if s)]
+        binaries = [image.with_name(n) for n in dict.fromkeys(names)]
+        return (image, *(b for b in binaries if b.is_file() and b != image))
+    return (image,)
+
+
+def stamp_of(path: Path) -> tuple[int, int]:
+    """(size, time) of a file; (-1, -1) if there is none."""
+    try:
+        state = path.stat()
+    except OSError:
+        return (-1, -1)
+    return (state.st_size, state.st_mtime_ns)
+
+
+class Entry:
+    """The place of one image in the cache.
+
+    Parameters
+    ----------
+    scene : Scene
+    place : Path
+        The cache folder.
+    wanted : tuple of float or None
+        Wavelengths that it is resampled to.
+    encoding : str or None
+        Stated by the user for photographs.
+    exact : bool
+        float32 whatever the range: for images that are measured on.
+    """
+
+    def __init__(
+        self,
+        scene: Scene,
+        place: Path,
+        wanted: tuple[float, ...] | None,
+        encoding: str | None,
+        exact: bool,
+    ):
+        encoding = None if encoding is None else colour.normalise_encoding(encoding)
+        self.scene, self.wanted, self.encoding, self.exact = scene, wanted, encoding, exact
+        self.files = (*files_of(scene.cube), *files_of(scene.rgb))
+        self.stamps = tuple(map(stamp_of, self.files))
+        where = json.dumps(
+            [FORMAT, [str(p.resolve()) for p in self.files], wanted, encoding, exact]
+        )
+        what = json.dumps(self.stamps) + _of_memory(scene)
+        slug = re.sub(r"[^A-Za-z0-9._-]+", "-", scene.name)[-60:].strip(".-") or "image"
+        self._same = f"{slug}-{_short_hash(where)}-"
+        self.path = place / (self._same + _short_hash(what))
+
+    def facts(self) -> Survey | None:
+        """What was found when it was decoded; None if it is not kept, or not whole."""
+        try:
+            facts = json.loads((self.path / "facts.json").read_text(encoding="utf-8"))
+            # opened here: np.load would leave a damaged archive open
+            with (
+                (self.path / "small.npz").open("rb") as file,
+                np.load(file, allow_pickle=False) as small,
+            ):
+                return Survey(
+                    Facts.from_dict(facts["facts"]),
+                    small["thumbnail"],
+                    small["sample"],
+                    small["preview"],
+                )
+        except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile):
+            return None
+
+    def open(self) -> CachedImage | None:
+        """The image as memory maps; None if it is not kept, or not whole."""
+        seen = self.facts()
+        if seen is None:
+            return None
+        try:
+            about = json.loads((self.path / "facts.json").read_text(encoding="utf-8"))
+            cube, rgb = _mapped(self.path, self.scene.rgb is not None)
+        except (OSError, ValueError):
+            return None
+        return CachedImage(
+            self.scene.name,
+            self.files,
+            about["sha256"],
+            cube,
+            rgb,
+            seen.facts.rgb_encoding,
+            seen.thumbnail,
+            seen.sample,
+            seen.facts.wavelengths_nm,
+            seen.facts.cube_range,
+            about["error"],
+            self.stamps,
+            self.path,
+        )
+
+    def write(self, stop: threading.Event | None = None) -> Survey:
+        """Decode the image into the cache.
+
+        Raises
+        ------
+        FileError
+            If a source file cannot be read.
+        CacheError
+            If the disk is full, or the folder cannot be written to.
+        Cancelled
+            If ``stop`` is set; nothing is left half-written.
+        """
+        cube, rgb = load(self.scene)
+        bands = len(self.wanted) if self.wanted else cube.bands
+        height, width = cube.shape[1:]
+        half = not self.exact
+        place = self.path.parent
+        temporary = beside(self.path, "part")
+        try:
+            with _kept(place):
+                temporary.mkdir(parents=True)
+                self._clear_up(place)
+                need = (
+                    height * width * ((2 if half else 4) * bands + (12 if rgb is not None else 0))
+                )
+                _check_room(place, need)
+            for dtype in ("<f2", "<f4") if half else ("<f4",):
+                seen, error = self._decode(cube, rgb, temporary, dtype, bands, stop)
+                brightest = max(map(abs, seen.facts.cube_range))
+                if dtype == "<f4" or _half_will_do(brightest, error):
+                    break
+            with _kept(place):
+                if rgb is not None:
+                    np.save(temporary / "rgb.npy", unit_float(rgb.data))
+                np.savez(
+                    temporary / "small.npz",
+                    thumbnail=seen.thumbnail,
+                    sample=seen.sample,
+                    preview=seen.preview,
+                )
+            about = {
+                "facts": dataclasses.asdict(seen.facts),
+                "error": error,
+                "sha256": _sha256(self.files, cube, rgb, stop),
+            }
+            with _kept(place):
+                (temporary / "facts.json").write_text(json.dumps(about), encoding="utf-8")
+                self._put(temporary)
+            return seen
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+
+    def _decode(
+        self,
+        cube: Cube,
+        rgb: Photograph | None,
+        temporary: Path,
+        dtype: str,
+        bands: int,
+        stop: threading.Event | None,
+    ) -> tuple[Survey, float]:
+        """Write ``cube.npy``; what was found on the way, and the largest rounding."""
+        error = 0.0
+        head = {"descr": dtype, "fortran_order": False, "shape": (*cube.shape[1:], bands)}
+        with _kept(temporary.parent):
+            file = (temporary / "cube.npy").open("wb")
+        with file:
+
+            def sink(block: np.ndarray) -> None:
+                nonlocal error
+                with np.errstate(over="ignore", invalid="ignore"):
+                    stored = block.astype(dtype)
+                    if dtype == "<f2":
+                        error = max(error, float(np.abs(stored - block).max()))
+                with _kept(temporary.parent):
+                    file.write(stored.data)
+
+            with _kept(temporary.parent):
+                np.lib.format.write_array_header_1_0(file, head)
+            seen = survey(cube, rgb, self.wanted, self.encoding, stop, sink)
+            with _kept(temporary.parent):
+                file.flush()
+                os.fsync(file.fileno())
+        return seen, error
+
+    def _clear_up(self, place: Path) -> None:
+        """Take away what a run that was killed left of this image, long ago."""
+        for left in place.glob(f".{self._same}*.part"):
+            if time.time() - left.stat().st_mtime > _LONG_AGO_S:
+                shutil.rmtree(left, ignore_errors=True)
+
+    def _put(self, temporary: Path) -> None:
+        """In its place in one step; what the same files were before is taken away."""
+        if self.path.exists() and self.open() is None:
+            shutil.rmtree(self.path)
+        try:
+            os.rename(temporary, self.path)
+        except OSError:
+            if self.open() is None:
+                raise
+        for older in self.path.parent.glob(f"{self._same}*"):
+            if older != self.path:  # one that is still mapped may stay behind
+                shutil.rmtree(older, ignore_errors=True)
+
+
+def _half_will_do(brightest: float, error: float) -> bool:
+    low, high = HALF_RANGE
+    return low <= brightest <= high and error <= HALF_ERROR * brightest
+
+
+def _short_hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def _of_memory(scene: Scene) -> str:
+    """A hash of what is in memory; empty where all is in files."""
+    held = [i.data for i in (scene.cube, scene.rgb) if isinstance(i, (Cube, Photograph))]
+    if not held:
+        return ""
+    digest = hashlib.sha256()
+    for data in held:
+        for part in data:
+            digest.update(np.ascontiguousarray(part).data)
+    if isinstance(scene.cube, Cube) and scene.cube.wavelengths is not None:
+        digest.update(np.asarray(scene.cube.wavelengths).tobytes())
+    return digest.hexdigest()
+
+
+def _sha256(
+    files: tuple[Path, ...], cube: Cube, rgb: Photograph | None, stop: threading.Event | None
+) -> str:
+    digest = hashlib.sha256()
+    if not files:
+        return _of_memory(Scene("", cube, rgb))
+    for path in files:
+        try:
+            with path.open("rb") as file:
+                while chunk := file.read(2**22):
+                    if stop is not None and stop.is_set():
+                        raise Cancelled
+                    digest.update(chunk)
+        except OSError as error:
+            raise FileError(path, f"it cannot be read ({error.strerror})") from error
+    return digest.hexdigest()
+
+
+def _check_room(place: Path, need: int) -> None:
+    free = shutil.disk_usage(place).free
+    if free < need:
+        raise CacheError(
+            place,
+            f"the disk has {bytes_words(free)} free, and a decoded image needs {bytes_words(need)}; "
+            f"name a folder with more room in data.cache or {FOLDER_VARIABLE}",
+        )
+
+
+@contextmanager
+def _kept(place: Path) -> Iterator[None]:
+    """A fault of the disk that decoded images go to, in one sentence."""
+    try:
+        yield
+    except FileError:
+        raise
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)):
+            problem = "the disk is full while decoded images are written there"
+        else:
+            problem = f"decoded images cannot be kept there ({error.strerror or error})"
+        raise CacheError(
+            place, f"{problem}; name a folder with more room in data.cache or {FOLDER_VARIABLE}"
+        ) from error

@@ -1,0 +1,324 @@
+"""One walk through an image: is it whole, what does it hold, and a small copy of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_hsr import colour, io
+from napari_hsr.cube import Cube, Wavelengths, finite_range
+from napari_hsr.errors import Cancelled, FileError, InputError
+from napari_hsr.io.faults import translated
+from napari_hsr.photograph import Photograph, unit_float
+from napari_hsr.training.data import packed_cave
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Callable, Iterator
+
+    from napari_hsr.training.data.discovery import Scene
+
+#: Values of a cube that are held at a time.
+BLOCK_VALUES = 2**23
+#: Longer side of the small copies, in pixels, at most.
+SMALL = 64
+#: From a finer grid, bands this far from a band's centre count for it, in nm, at most.
+WIDEST_NM = 10.0
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What an image holds; plain values, fit for JSON.
+
+    ``rgb_size`` is (height, width); ``explained`` the shares of the photograph's variance that
+    a linear map of the spectra explains, as its values are and after decoding them as sRGB;
+    None where too few pixels are neither dark nor saturated.
+    """
+
+    height: int
+    width: int
+    bands: int
+    wavelengths_nm: tuple[float, ...] | None
+    assumed: bool
+    resampled: str
+    cube_range: tuple[float, float]
+    not_finite: int
+    rgb_size: tuple[int, int] | None = None
+    rgb_range: tuple[float, float] | None = None
+    rgb_not_finite: int = 0
+    rgb_fault: str | None = None
+    rgb_encoding: str | None = None
+    rgb_notices: tuple[str, ...] = ()
+    explained: tuple[float, float] | None = None
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Facts:
+        """The inverse of :func:`dataclasses.asdict` through JSON."""
+        return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
+
+
+@dataclass(frozen=True, eq=False)
+class Survey:
+    """Facts, and small copies.
+
+    Attributes
+    ----------
+    facts : Facts
+    thumbnail : ndarray, shape (bands, h, w), float32
+        By averaging: its mean is the image's.
+    sample : ndarray, shape (bands, h, w), float32
+        Every so-manieth pixel: its noise and its extremes are the image's.
+    preview : ndarray, shape (h, w, 3), uint8
+        For people.
+    """
+
+    facts: Facts
+    thumbnail: np.ndarray
+    sample: np.ndarray
+    preview: np.ndarray
+
+
+def load(scene: Scene) -> tuple[Cube, Photograph | None]:
+    """The images of a scene; large ones stay on disk.
+
+    Raises
+    ------
+    FileError
+        If a file cannot be read or holds the other kind of image.
+    """
+    cube, rgb = scene.cube, scene.rgb
+    if isinstance(cube, Path):
+        path = cube
+        cube = packed_cave.read_packed(path) if packed_cave.is_packed(path) else io.read(path)
+        if not isinstance(cube, Cube):
+            raise FileError(path, "a cube was expected, this is a photograph")
+    if isinstance(rgb, Path):
+        path = rgb
+        rgb = io.read(path)
+        if not isinstance(rgb, Photograph):
+            raise FileError(path, "a photograph was expected, this is a cube")
+    if cube is None:
+        raise InputError(scene.problem)
+    return cube, rgb
+
+
+def grid_of(
+    cube: Cube, wanted: tuple[float, ...] | None
+) -> tuple[Wavelengths | None, np.ndarray | None, str]:
+    """The grid that a cube is trained on, the matrix to it if any, and what is done in words.
+
+    A cube whose wavelengths are not known is taken to be on the wanted grid if it has as many
+    bands.
+
+    Raises
+    ------
+    InputError
+        If the wanted grid reaches beyond the cube's, or the cube's is not known.
+    """
+    own = cube.wavelengths
+    if wanted is None:
+        return own, None, ""
+    target = Wavelengths(wanted)
+    if own is None or own.assumed:
+        if cube.bands == len(target):
+            return target, None, f"taken to be {target.describe()}, as stated"
+        raise InputError(
+            f"Its {cube.bands} bands name no wavelengths, so they cannot be resampled to "
+            f"{target.describe()}."
+        )
+    if own.matches(target):
+        return target, None, ""
+    if target.nm[0] < own.nm[0] - 0.5 or target.nm[-1] > own.nm[-1] + 0.5:
+        raise InputError(
+            f"It has {own.describe()} and cannot be resampled to {target.describe()}, "
+            "which reaches beyond."
+        )
+    words = f"resampled from {own.describe()} to {target.describe()}"
+    return target, resampling(own.nm, target.nm), words
+
+
+def resampling(source: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """The matrix (target, source) from one grid to another; its rows sum to 1.
+
+    Linear between bands; from a finer grid each band is the mean of the source under a triangle
+    that falls to zero at its neighbours, and at most 10 nm away, as a band of that width sees.
+    """
+    fine = np.stack([np.interp(target, source, unit) for unit in np.eye(source.size)], axis=1)
+    if target.size < 2:
+        return fine.astype(np.float32)
+    gap = np.minimum(np.gradient(target), WIDEST_NM)[:, None]
+    triangle = np.clip(1 - np.abs(source[None, :] - target[:, None]) / gap, 0, None)
+    many = (triangle > 0).sum(1) > 2  # two would be the line between them
+    total = triangle.sum(1, keepdims=True)
+    averaged = np.divide(triangle, total, out=np.zeros_like(triangle), where=total > 0)
+    return np.where(many[:, None], averaged, fine).astype(np.float32)
+
+
+def blocks(
+    cube: Cube, weights: np.ndarray | None = None, multiple: int = 1
+) -> Iterator[np.ndarray]:
+    """Rows of the cube, (rows, width, bands) float32, top to bottom, ``multiple`` or more."""
+    bands, height, width = cube.shape
+    step = max(1, BLOCK_VALUES // (bands * width * multiple)) * multiple
+    for top in range(0, height, step):
+        with translated(cube.provenance.input or cube.name, "it cannot be read"):
+            block = np.asarray(cube.data[:, top : top + step], dtype=np.float32)
+        if weights is not None:
+            with np.errstate(invalid="ignore"):
+                block = np.tensordot(weights, block, 1)
+        yield np.ascontiguousarray(np.moveaxis(block, 0, -1))
+
+
+def survey(
+    cube: Cube,
+    rgb: Photograph | None,
+    wanted: tuple[float, ...] | None = None,
+    encoding: str | None = None,
+    stop: threading.Event | None = None,
+    sink: Callable[[np.ndarray], None] | None = None,
+) -> Survey:
+    """Walk through an image once.
+
+    Parameters
+    ----------
+    cube, rgb : Cube, Photograph or None
+    wanted : tuple of float or None
+        Wavelengths in nm to resample to.
+    encoding : str or None
+        Stated by the user; else the photograph's own.
+    sink : callable, optional
+        Takes the rows in turn, (rows, width, bands) float32.
+
+    Raises
+    ------
+    InputError
+        If the cube cannot be resampled.
+    Cancelled
+        If ``stop`` is set.
+    """
+    grid, weights, words = grid_of(cube, wanted)
+    _, height, width = cube.shape
+    stride = -(-max(height, width) // SMALL)
+    low, high, bad = np.inf, -np.inf, 0
+    rows, means = [], []
+    for block in blocks(cube, weights, stride):
+        if stop is not None and stop.is_set():
+            raise Cancelled
+        found = finite_range(block)
+        low, high = min(low, found[0]), max(high, found[1])
+        if not (np.isfinite(block.min()) and np.isfinite(block.max())):
+            bad += int(block.size - np.isfinite(block).sum())
+        rows.append(block[::stride, ::stride].copy())
+        means.append(_reduced(block, stride))
+        if sink is not None:
+            sink(block)
+    small = np.concatenate(rows)
+    found = {} if rgb is None else _of_photograph(rgb, encoding, small, (height, width), stride)
+    facts = Facts(
+        height,
+        width,
+        small.shape[2],
+        None if grid is None else tuple(grid),
+        grid is not None and grid.assumed,
+        words,
+        (low, high) if low <= high else (0.0, 0.0),
+        bad,
+        **found,
+    )
+    thumbnail = np.moveaxis(np.concatenate(means), -1, 0).copy()
+    return Survey(facts, thumbnail, np.moveaxis(small, -1, 0).copy(), _preview(small, rgb, grid))
+
+
+def _reduced(block: np.ndarray, stride: int) -> np.ndarray:
+    """Means over squares of ``stride`` pixels; those at the lower and right edge may be cut."""
+    for axis in (0, 1):
+        starts = np.arange(0, block.shape[axis], stride)
+        numbers = np.diff(np.append(starts, block.shape[axis])).astype(np.float32)
+        with np.errstate(invalid="ignore"):
+            block = np.add.reduceat(block, starts, axis=axis)
+        block = block / numbers.reshape([-1 if a == axis else 1 for a in range(3)])
+    return block
+
+
+def _of_photograph(
+    rgb: Photograph, encoding: str | None, small: np.ndarray, size: tuple[int, int], stride: int
+) -> dict[str, Any]:
+    stated = encoding if encoding is not None else rgb.encoding
+    values = rgb.data
+    bad = 0 if values.dtype.kind == "u" else int(values.size - np.isfinite(values).sum())
+    low, high = finite_range(values)
+    scale = float(np.iinfo(values.dtype).max) if values.dtype.kind == "u" else 1.0
+    explained = None
+    if values.shape[:2] == size and not bad:
+        explained = explained_shares(small, unit_float(values[::stride, ::stride]))
+    return {
+        "rgb_size": (rgb.height, rgb.width),
+        "rgb_range": (low / scale, high / scale) if low <= high else (0.0, 0.0),
+        "rgb_not_finite": bad,
+        "rgb_fault": colour.check_range(values, stated) if stated is not None else None,
+        "rgb_encoding": stated,
+        "rgb_notices": rgb.notices if encoding is None else (),
+        "explained": explained,
+    }
+
+
+def explained_shares(spectra: np.ndarray, rgb: np.ndarray) -> tuple[float, float] | None:
+    """How much of a photograph a linear map of the spectra explains: as it is, and decoded.
+
+    A camera is linear in the light, so the right decoding leaves far less unexplained.
+
+    Parameters
+    ----------
+    spectra : ndarray, shape (h, w, bands)
+    rgb : ndarray, shape (h, w, 3)
+        As it lies in the file, 0..1.
+
+    Returns
+    -------
+    (float, float) or None
+        Shares of the variance, at most 1; None if fewer than 100 pixels can be judged.
+    """
+    top = max(float(rgb.max()), 1e-6)
+    usable = (rgb > 0.004).all(-1) & (rgb < 0.98 * max(top, 1.0)).all(-1)
+    usable &= np.isfinite(spectra).all(-1)
+    if usable.sum() < 100:
+        return None
+    parts = np.array_split(spectra[usable].astype(np.float64), min(8, spectra.shape[-1]), axis=-1)
+    features = np.stack([part.mean(-1) for part in parts], axis=-1)
+    shares = []
+    for values in (
+        rgb[usable].astype(np.float64),
+        colour.srgb_decode(rgb[usable].astype(np.float64)),
+    ):
+        solution, *_ = np.linalg.lstsq(features, values, rcond=None)
+        rest = np.square(values - features @ solution).sum()
+        total = np.square(values - values.mean(0)).sum()
+        shares.append(float(1 - rest / max(total, 1e-12)))
+    return shares[0], shares[1]
+
+
+def _preview(small: np.ndarray, rgb: Photograph | None, grid: Wavelengths | None) -> np.ndarray:
+    """A small picture: of the photograph, else of the cube, bright enough to see."""
+    if rgb is not None:
+        stride = -(-max(rgb.height, rgb.width) // SMALL)
+        values = np.nan_to_num(unit_float(rgb.data[::stride, ::stride]))
+        linear = rgb.encoding not in (None, "srgb")
+    else:
+        values, linear = np.nan_to_num(_three_bands(small, grid)), True
+    if linear:
+        top = float(np.percentile(values, 99))
+        values = colour.srgb_encode((values / (top or 1.0)).clip(0, 1))
+    return np.rint(values.clip(0, 1) * 255).astype(np.uint8)
+
+
+def _three_bands(small: np.ndarray, grid: Wavelengths | None) -> np.ndarray:
+    if grid is not None:
+        try:
+            return small @ colour.rendering_matrix(grid.nm).astype(np.float32)
+        except InputError:
+            pass  # no true colour from these bands: three of them instead
+    bands = small.shape[-1]
+    return small[..., [bands * 5 // 6, bands // 2, bands // 6]]

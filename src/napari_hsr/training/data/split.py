@@ -1,0 +1,174 @@
+"""Which images are held out: by image, never by patch; by a file, or drawn with the seed."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_hsr.errors import FileError, InputError
+from napari_hsr.io.atomic import replacing
+from napari_hsr.io.faults import translated
+from napari_hsr.training.data import pairing
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from napari_hsr.training.data.discovery import Scene
+    from napari_hsr.training.recipe.schema import DataSettings
+
+#: Sets this draw apart from others with the same seed.
+_STREAM = 0x5B117
+_LINE = re.compile(r"(train|held[-_ ]?out|val(?:id(?:ation)?)?)[\s,:]+(.+)", re.IGNORECASE)
+_LISTS = ("train_list.txt", "valid_list.txt")
+_NOT_LISTED = "The split file does not name it."
+
+
+def assign(scenes: list[Scene], data: DataSettings, seed: int) -> list[Scene]:
+    """The scenes with ``held_out`` set everywhere.
+
+    A split file has the last word; then folders and lists of the data set; else
+    ``data.hold_out`` of the images are drawn with the seed. Photographs of one cube stay on one
+    side. Of a single image none is held out: :meth:`Findings.check` then refuses.
+
+    Raises
+    ------
+    FileError
+        If the split file cannot be read.
+    InputError
+        If it names an image that is not there, or ``hold_out`` is no share and no number.
+    """
+    if data.split_file is not None:
+        return _by_file(scenes, Path(data.split_file).expanduser())
+    usable = [s for s in scenes if not s.problem]
+    if any(s.held_out for s in usable):
+        return [dataclasses.replace(s, held_out=bool(s.held_out)) for s in scenes]
+    groups: dict[object, list[str]] = {}
+    for scene in sorted(usable, key=lambda s: s.name):
+        groups.setdefault(_same_scene(scene), []).append(scene.name)
+    number = count(data.hold_out, len(groups))
+    order = np.random.default_rng([_STREAM, seed]).permutation(len(groups))
+    keys = list(groups)
+    held_out = {name for at in order[:number] for name in groups[keys[at]]}
+    return [dataclasses.replace(s, held_out=s.name in held_out) for s in scenes]
+
+
+def count(hold_out: float, images: int) -> int:
+    """How many of so many images are held out: at least one, and one stays for training.
+
+    ``hold_out`` below 1 is a share, from 1 on a number.
+
+    Raises
+    ------
+    InputError
+        If it is neither, or as many as there are images.
+    """
+    if images < 2:
+        return 0
+    if hold_out >= 1:
+        if hold_out != int(hold_out):
+            raise InputError(
+                f"data.hold_out is {hold_out:g}: a share below 1 or a whole number was expected."
+            )
+        if hold_out >= images:
+            raise InputError(
+                f"data.hold_out is {hold_out:g}, but there are {images} images and at least one "
+                "must be left to train on."
+            )
+        return int(hold_out)
+    return min(max(1, round(hold_out * images)), images - 1)
+
+
+def _same_scene(scene: Scene) -> object:
+    return scene.cube.resolve() if isinstance(scene.cube, Path) else scene.name
+
+
+def read(path: Path) -> dict[str, bool]:
+    """Names and whether they are held out, from ``train NAME`` and ``held-out NAME`` lines.
+
+    Raises
+    ------
+    FileError
+        If the file cannot be read, or a line is neither.
+    """
+    named = {}
+    for number, line in enumerate(_lines(path), 1):
+        hit = _LINE.fullmatch(line)
+        if hit is None:
+            raise FileError(
+                path, f"line {number} is {line!r}; 'train NAME' or 'held-out NAME' was expected"
+            )
+        name, held_out = hit[2].strip(), hit[1].lower() != "train"
+        if named.setdefault(name, held_out) != held_out:
+            raise FileError(path, f"{name} is both in training and held out")
+    return named
+
+
+def words(named: Iterable[tuple[str, bool]]) -> str:
+    """The text that :func:`read` takes: a line an image, those of training first."""
+    ordered = sorted(named, key=lambda entry: (entry[1], entry[0]))
+    return "".join(f"{'held-out' if out else 'train'} {name}\n" for name, out in ordered)
+
+
+def write(named: Iterable[tuple[str, bool]], path: Path) -> None:
+    """Write :func:`words` to a file, whole or not at all."""
+    with replacing(path) as temporary:
+        temporary.write_text(words(named), encoding="utf-8")
+
+
+def _lines(path: Path) -> list[str]:
+    with translated(path, "the split file cannot be read"):
+        text = path.read_text(encoding="utf-8-sig")
+    lines = (line.split("#", 1)[0].strip() for line in text.splitlines())
+    return [line for line in lines if line]
+
+
+def _by_file(scenes: list[Scene], path: Path) -> list[Scene]:
+    named, others = _named(path)
+    by_name = {s.name: s.name for s in scenes}
+    for scene in scenes:  # how a person may write it: the file's name, with or without suffix
+        for source in (scene.cube, scene.rgb):
+            if isinstance(source, Path):
+                for written in (source.name, source.stem, pairing.key_of(source.stem)):
+                    by_name.setdefault(written, scene.name)
+    held_out = {}
+    for name, out in named.items():
+        found = by_name.get(name) or by_name.get(pairing.key_of(Path(name).stem))
+        if found is None:
+            near = difflib.get_close_matches(name, by_name, 1)
+            hint = f"; the nearest name is {near[0]}" if near else ""
+            raise FileError(path, f"it names {name}, which is not among the images{hint}")
+        held_out[found] = out
+    result = []
+    for scene in scenes:
+        out = held_out.get(scene.name, others)
+        if out is None and not scene.problem:
+            scene = dataclasses.replace(scene, problem=_NOT_LISTED, alone=True)
+        result.append(dataclasses.replace(scene, held_out=bool(out)))
+    return result
+
+
+def _named(path: Path) -> tuple[dict[str, bool], bool | None]:
+    """What a split file says, and what images are that it does not name (None: left out).
+
+    A plain list of names holds these out; one whose name begins with ``train`` trains on them,
+    with the others held out; of a pair of the NTIRE challenges both are read.
+    """
+    if path.is_dir():
+        path = path / _LISTS[0]
+    lines = _lines(path)
+    if not lines:
+        raise FileError(path, "the split file names no image")
+    if all(_LINE.fullmatch(line) for line in lines):
+        return read(path), None
+    if any(_LINE.fullmatch(line) for line in lines):
+        read(path)  # says which line is wrong
+    if path.name in _LISTS and all((path.parent / name).is_file() for name in _LISTS):
+        train, held_out = (_lines(path.parent / name) for name in _LISTS)
+        return dict.fromkeys(train, False) | dict.fromkeys(held_out, True), None
+    out = not path.name.lower().startswith("train")
+    return dict.fromkeys(lines, out), not out

@@ -1,0 +1,166 @@
+"""The images of a data set as a user meets them: a photograph or a coarse cube, and the truth."""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_hsr.cube import Cube, Wavelengths
+from napari_hsr.errors import InputError
+from napari_hsr.photograph import Photograph
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from napari_hsr.cameras.settings import CaptureSettings
+    from napari_hsr.training.data.cache import CachedImage
+    from napari_hsr.training.recipe.schema import Recipe
+
+
+@dataclass(frozen=True, eq=False)
+class Shot:
+    """What a model is handed of one image.
+
+    Attributes
+    ----------
+    name : str
+        Of the image; where it is photographed with several cameras, the camera too.
+    input : Photograph or Cube
+        A photograph, or the coarse cube.
+    truth : Cube
+        In the photograph's exposure; for a coarse cube the fine one.
+    """
+
+    name: str
+    input: Photograph | Cube
+    truth: Cube
+
+
+def shots(
+    image: CachedImage,
+    wavelengths: Wavelengths,
+    recipe: Recipe,
+    *,
+    held_out: bool,
+    draws: int = 1,
+) -> Iterator[Shot]:
+    """The photograph that lies beside a cube, those simulated from it, or its coarse cube.
+
+    Simulated ones are the same each time: chance is seeded by the recipe's seed, the image's
+    name, and which of the captures it is.
+
+    Parameters
+    ----------
+    image : CachedImage
+    wavelengths : Wavelengths
+        Of its cube.
+    recipe : Recipe
+    held_out : bool
+        Whether held-out images' captures are taken, where the recipe has some; else its camera.
+    draws : int
+        Photographs to simulate with each.
+
+    Yields
+    ------
+    Shot
+
+    Raises
+    ------
+    InputError
+        If there is no photograph and no camera to simulate one with, or the wavelengths do not
+        fit the cube.
+    """
+    if len(wavelengths) != image.cube.shape[0]:
+        raise InputError(
+            f"{image.name} has {image.cube.shape[0]} bands, but {len(wavelengths)} wavelengths "
+            f"({wavelengths.describe()}) were expected."
+        )
+    if recipe.finer:
+        yield _coarse(image, wavelengths, recipe)
+        return
+    if image.rgb is not None:
+        encoding = image.rgb_encoding or recipe.data.input_encoding
+        yield Shot(
+            image.name,
+            Photograph(image.rgb, encoding, name=image.name),
+            Cube(image.cube, wavelengths, name=image.name),
+        )
+        return
+    captures = [settings for settings in captures_of(recipe, held_out) for _ in range(draws)]
+    if not captures:
+        raise InputError(
+            f"{image.name} has no photograph, and the recipe names no camera to simulate one: "
+            "set camera, or give photographs."
+        )
+    used: set[str] = set()
+    for number, settings in enumerate(captures):
+        yield _simulated(image, wavelengths, settings, recipe.seed, number, len(captures) > 1, used)
+
+
+def number_of_shots(image: CachedImage, recipe: Recipe) -> int:
+    """How many there are of a held-out image."""
+    if recipe.finer or image.rgb is not None:
+        return 1
+    return len(captures_of(recipe, held_out=True))
+
+
+def _coarse(image: CachedImage, wavelengths: Wavelengths, recipe: Recipe) -> Shot:
+    """A cube and its coarse one, by the first degradation; rows and columns over are left out."""
+    from napari_hsr.resample import degrade, modcrop
+
+    coarse = recipe.coarse
+    fine = modcrop(Cube(image.cube, wavelengths, name=image.name), coarse.scale)
+    return Shot(image.name, degrade(fine, coarse.scale, coarse.degradations[0]), fine)
+
+
+def captures_of(recipe: Recipe, held_out: bool) -> Sequence[CaptureSettings]:
+    """How cubes are photographed: the held-out ones' captures, or the camera of the training."""
+    if held_out and recipe.validation.captures:
+        return recipe.validation.captures
+    return () if recipe.camera is None else (recipe.camera,)
+
+
+def varies(settings: CaptureSettings) -> bool:
+    """Whether two photographs with these settings differ in more than their noise."""
+    several = (
+        settings.preset == "ntire2022"
+        or settings.mix_cameras
+        or settings.white_balance_error > 0
+        or len(settings.cameras) > 1
+        or len(settings.illuminants) > 1
+    )
+    drawn = [*settings.cameras, *settings.illuminants]
+    ranges = (settings.exposure, settings.auto_exposure, settings.photoelectrons, settings.jpeg)
+    return (
+        several
+        or any(name.endswith("*") or name == "blackbody" for name in drawn)
+        or any(isinstance(r, tuple) and r[0] < r[1] for r in ranges)
+    )
+
+
+def _simulated(
+    image: CachedImage,
+    wavelengths: Wavelengths,
+    settings: CaptureSettings,
+    seed: int,
+    number: int,
+    several: bool,
+    used: set[str],
+) -> Shot:
+    from napari_hsr.cameras.random_camera import draw
+
+    rng = np.random.default_rng([seed, zlib.crc32(image.name.encode()), number])
+    capture = draw(settings, np.asarray(wavelengths), rng, image.thumbnail)
+    name = f"{image.name}, {capture.camera_name}" if several else image.name
+    if name in used:
+        name = f"{name} ({number + 1})"
+    used.add(name)
+    rgb = capture.take(np.asarray(image.cube), rng)
+    gain = np.float32(capture.gain)
+    truth = image.cube if gain == 1 else np.asarray(image.cube) * gain
+    return Shot(
+        name, Photograph(rgb, capture.encoding, name=name), Cube(truth, wavelengths, name=name)
+    )

@@ -1,0 +1,1 @@
+"""Fitting weights by gradient steps: losses, schedules, the loop, and its checkpoints."""

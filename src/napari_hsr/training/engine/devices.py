@@ -1,0 +1,201 @@
+"""Where a training runs: device, precision, and the processes that share a step."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from napari_hsr.errors import InputError
+
+if TYPE_CHECKING:
+    import torch
+
+    from napari_hsr.training.recipe.schema import Recipe
+
+#: Processes that make batches for a GPU.
+WORKERS = 4
+
+
+@dataclass(frozen=True)
+class Place:
+    """A device, a precision, and a share of the work.
+
+    Attributes
+    ----------
+    device : torch.device
+    words : str
+        For people: ``CPU, 2 threads``.
+    precision : str
+        ``float32``, ``bfloat16`` or ``float16``.
+    rank, world : int
+        This process among those that share a step.
+    workers : int
+        Processes that make batches.
+    devices : int or list of int
+        On this node: how many, or which GPU.
+    nodes : int
+    started_by : {"own", "torchrun", "slurm"}
+        Who starts the processes; ``own``: the first one does.
+    """
+
+    device: torch.device
+    words: str
+    precision: str
+    rank: int
+    world: int
+    workers: int
+    devices: int | list[int]
+    nodes: int
+    started_by: str
+
+    @property
+    def leads(self) -> bool:
+        """Whether this process measures, reports and saves."""
+        return self.rank == 0
+
+
+def place(recipe: Recipe) -> Place:
+    """The place that a recipe asks for, as this process sees it.
+
+    Processes started by ``torchrun`` or SLURM share each step; so do ``engine.devices`` and
+    ``engine.nodes``.
+
+    Raises
+    ------
+    InputError
+        If there is no such device, a batch cannot be shared evenly, or the precision is not for
+        that device.
+    """
+    import torch
+
+    from napari_hsr.inference.devices import resolve
+
+    engine = recipe.engine
+    device = resolve(engine.device)
+    started_by, rank, world, local = _share(engine.devices, engine.nodes)
+    _check_share(recipe, world)
+    precision = _precision(engine.precision, device)
+    devices: Any = local
+    if device.type == "cuda":
+        present = torch.cuda.device_count()
+        if local > present:
+            raise InputError(f"engine.devices asks for {local} GPUs, and {present} are here.")
+        if world == 1:
+            devices = [device.index or 0]
+    elif device.type == "mps" and world > 1:
+        raise InputError("An Apple GPU trains in one process: set engine.devices: 1.")
+    threads = torch.get_num_threads()
+    words = f"CPU, {threads} thread{'s' * (threads != 1)}"
+    if device.type == "cuda":
+        words = torch.cuda.get_device_name(device)
+    elif device.type == "mps":
+        words = "Apple GPU"
+    if world > 1:
+        words += f", {world} processes"
+    return Place(
+        device=device,
+        words=words,
+        precision=precision,
+        rank=rank,
+        world=world,
+        workers=_workers(device),
+        devices=devices,
+        nodes=max(1, world // local),
+        started_by=started_by,
+    )
+
+
+def leads(recipe: Recipe) -> bool:
+    """Whether this process measures, reports and saves, without a look at its devices."""
+    try:
+        return _share(recipe.engine.devices, recipe.engine.nodes)[1] == 0
+    except InputError:  # :func:`place` says it, and it is written down where that is told
+        return True
+
+
+def _share(devices: int, nodes: int) -> tuple[str, int, int, int]:
+    """(started by whom, rank, processes in all, processes on this node)."""
+    if "RANK" in os.environ and "WORLD_SIZE" in os.environ:
+        world = _number("WORLD_SIZE")
+        return "torchrun", _number("RANK"), world, _number("LOCAL_WORLD_SIZE", world)
+    world = devices * nodes
+    if world > 1 and os.environ.get("SLURM_NTASKS") == str(world) and "SLURM_PROCID" in os.environ:
+        return "slurm", _number("SLURM_PROCID"), world, devices
+    if nodes > 1 and not {"MASTER_ADDR", "NODE_RANK"} <= set(os.environ):
+        raise InputError(
+            f"engine.nodes is {nodes}: start this on each of them with torchrun, or with the same "
+            "MASTER_ADDR and MASTER_PORT and the node's own NODE_RANK in the environment."
+        )
+    rank = _number("NODE_RANK", 0) * devices + _number("LOCAL_RANK", 0) if world > 1 else 0
+    return "own", rank, world, devices
+
+
+def _number(name: str, otherwise: int | None = None) -> int:
+    """A number that another program left in the environment."""
+    text = os.environ.get(name, "")
+    if text == "" and otherwise is not None:
+        return otherwise
+    try:
+        return int(text)
+    except ValueError:
+        raise InputError(
+            f"The environment's {name} is {text!r}, where a number was expected."
+        ) from None
+
+
+def _check_share(recipe: Recipe, world: int) -> None:
+    batch = recipe.batch
+    share = world * batch.accumulate
+    if batch.size % share:
+        who = f"{world} processes" if world > 1 else "a step"
+        parts = f" in {batch.accumulate} parts" if batch.accumulate > 1 else ""
+        raise InputError(
+            f"batch.size is {batch.size}, but {who}{parts} need{'s' * (world == 1)} a multiple of "
+            f"{share}."
+        )
+    if world > 1 and recipe.strategy in ("adapter", "auto"):
+        raise InputError(
+            f"The strategy {recipe.strategy} runs in one process: set engine.devices: 1, or "
+            "strategy: full."
+        )
+
+
+def _workers(device: torch.device) -> int:
+    """A GPU must not wait for batches; copies of this process are cheap only where it can fork."""
+    import multiprocessing
+
+    return WORKERS if device.type == "cuda" and multiprocessing.get_start_method() == "fork" else 0
+
+
+def _precision(asked: str, device: torch.device) -> str:
+    import torch
+
+    if asked == "float16" and device.type == "cpu":
+        raise InputError("float16 is trained on a GPU only; on a CPU choose float32 or bfloat16.")
+    if asked != "auto":
+        return asked
+    if device.type == "cuda":
+        return "bfloat16" if torch.cuda.is_bf16_supported() else "float16"
+    if device.type == "cpu" and _cpu_has_bfloat16():
+        return "bfloat16"
+    return "float32"
+
+
+def _cpu_has_bfloat16() -> bool:
+    """Whether this processor multiplies matrices in bfloat16; by emulation it would be slower."""
+    import torch
+
+    check = getattr(torch.cpu, "_is_amx_tile_supported", None)
+    return bool(check is not None and check())
+
+
+def memory(at: Place) -> int:
+    """Bytes that training holds: on the GPU, or of this process."""
+    import torch
+
+    if at.device.type == "cuda":
+        return int(torch.cuda.max_memory_allocated(at.device))
+    import psutil
+
+    return int(psutil.Process().memory_info().rss)

@@ -1,0 +1,302 @@
+"""The network that a recipe trains: from a model at hand, or drawn anew."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import inspect
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_hsr.errors import InputError
+from napari_hsr.models.card import CUBE, RECONSTRUCTION, SUPER_RESOLUTION, ModelCard
+from napari_hsr.training.engine.initial_weights import first_weights
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    import torch
+
+    from napari_hsr.cube import Wavelengths
+    from napari_hsr.models.model import Model
+    from napari_hsr.training.recipe.schema import Recipe
+
+#: Pixels that the second moment of spectra is taken of, over all images together.
+PIXELS = 200_000
+#: Spectra darker than this share of the brightest weigh no more than it does.
+DARK = 0.02
+#: Added to the second moment's diagonal: directions that no spectrum takes stay possible.
+FLOOR = 1e-6
+
+
+def start(recipe: Recipe, wavelengths: Wavelengths, thumbnails: Sequence[np.ndarray]) -> Model:
+    """The model that training starts from.
+
+    Parameters
+    ----------
+    recipe : Recipe
+    wavelengths : Wavelengths
+        Of the training cubes.
+    thumbnails : sequence of ndarray, each (bands, h, w)
+        Reduced training cubes: the second moment of natural spectra, for a colour head.
+
+    Returns
+    -------
+    Model
+        On the CPU; its weights are its own.
+
+    Raises
+    ------
+    InputError, ModelError
+        If there is no such network or setting, or the camera is not known well enough.
+    """
+    if recipe.model.start is not None:
+        from napari_hsr.models import load_model
+
+        model = load_model(recipe.model.start)
+        check_task(model, recipe)
+        if recipe.finer:
+            return model
+        if not _same(model.wavelengths, wavelengths):
+            from napari_hsr.training.engine.band_interpolation import change_bands
+
+            model = change_bands(model, wavelengths)
+        return model
+    import torch
+
+    torch.manual_seed(recipe.seed)
+    network = build(recipe, len(wavelengths))
+    return _described(recipe, network, wavelengths, thumbnails)
+
+
+def check_task(model: Model, recipe: Recipe) -> None:
+    """Whether a model does what the recipe trains, at the recipe's scale.
+
+    Raises
+    ------
+    InputError
+        If not.
+    """
+    if model.task != (SUPER_RESOLUTION if recipe.finer else RECONSTRUCTION):
+        does, wanted = "makes cubes of photographs", "makes finer cubes of cubes"
+        if not recipe.finer:
+            does, wanted = wanted, does
+        raise InputError(f"{model.name} {does}; this training takes a model that {wanted}.")
+    if recipe.finer and model.scale != recipe.coarse.scale:
+        raise InputError(
+            f"{model.name} makes pixels {model.scale} times as fine, but the recipe sets "
+            f"coarse.scale: {recipe.coarse.scale}."
+        )
+
+
+def build(recipe: Recipe, bands: int) -> torch.nn.Module:
+    """A network of the zoo with random weights.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        Its task, ``model.architecture`` and ``model.settings``.
+    bands : int
+        Of the training cubes.
+
+    Raises
+    ------
+    InputError
+        If no architecture or argument has that name: the nearest is named.
+    """
+    from napari_hsr.models.registry import ARCHITECTURES
+
+    settings, task = recipe.model, SUPER_RESOLUTION if recipe.finer else RECONSTRUCTION
+    others = {a.id: a for a in ARCHITECTURES if a.published and a.task != task}
+    if settings.architecture in others:
+        raise InputError(
+            f"{others[settings.architecture].title} is no network for the task {recipe.task}."
+        )
+    known = {a.id: a for a in ARCHITECTURES if a.published and a.task == task}
+    architecture = known.get(settings.architecture)
+    if architecture is None:
+        raise InputError(_no_such("architecture", settings.architecture, known))
+    make: Callable[..., torch.nn.Module] = architecture.published[0]
+    arguments = dict(settings.settings)
+    if "variant" in arguments:
+        make = _variant(architecture.id, arguments.pop("variant"))
+    possible = inspect.signature(make).parameters
+    for name in arguments:
+        if name not in possible:
+            raise InputError(_no_such(f"setting of {architecture.id}", name, possible))
+    if recipe.finer:
+        arguments["scale"] = recipe.coarse.scale
+    elif "bands" in possible:
+        arguments.setdefault("bands", bands)
+    elif bands != 31:
+        raise InputError(f"{architecture.title} makes 31 bands only, and the cubes have {bands}.")
+    if arguments.get("bands", bands) != bands:
+        raise InputError(
+            f"The recipe sets bands: {arguments['bands']}, but the cubes have {bands} bands."
+        )
+    try:
+        return make(**arguments)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise InputError(f"{architecture.title} cannot be built so: {error}.") from error
+
+
+def _variant(architecture: str, name: Any) -> Callable[..., torch.nn.Module]:
+    """One of the sizes that an architecture was published in."""
+    module = importlib.import_module(f"napari_hsr.models.architectures.{architecture}")
+    variants = getattr(module, "VARIANTS", {})
+    if name not in variants:
+        raise InputError(_no_such(f"variant of {architecture}", name, variants or ["none"]))
+    return variants[name]
+
+
+def _no_such(what: str, name: Any, known: Any) -> str:
+    near = difflib.get_close_matches(str(name), list(known), n=1, cutoff=0.4)
+    hint = f"did you mean {near[0]}?" if near else f"there are: {', '.join(known)}."
+    return f"There is no {what} {name!r}; {hint}"
+
+
+def _same(a: Wavelengths, b: Wavelengths) -> bool:
+    return len(a) == len(b) and np.allclose(np.asarray(a), np.asarray(b), atol=0.01)
+
+
+def _described(
+    recipe: Recipe,
+    network: torch.nn.Module,
+    wavelengths: Wavelengths,
+    thumbnails: Sequence[np.ndarray],
+) -> Model:
+    """The network's descriptor, behind a colour head where the recipe asks for one."""
+    import torch
+
+    from napari_hsr.models.registry import from_state_dict, recognise
+
+    encoding = CUBE if recipe.finer else input_encoding(recipe, wavelengths, thumbnails[0])
+    first_weights(network, recipe.model)
+    weights = network.state_dict()
+    card = ModelCard(
+        name=recipe.name,
+        title=recipe.title or recipe.name,
+        architecture=recognise(weights).id,
+        input_encoding=encoding,
+        wavelengths_nm=tuple(float(nm) for nm in wavelengths),
+        units="reflectance-like, as the training cubes",
+        scale=recipe.coarse.scale if recipe.finer else 1,
+    )
+    model = from_state_dict(weights, card)
+    model = _with_rule(model)
+    if recipe.model.head == "none":
+        return model
+    from napari_hsr.models.architectures.colour_exact import spread_for, wrap
+
+    camera = camera_matrix(recipe, wavelengths, encoding)
+    spread = spread_for(camera, second_moment(thumbnails, recipe.seed))
+    spread, camera = (torch.from_numpy(m.astype(np.float32)) for m in (spread, camera))
+    return wrap(model, spread, camera if recipe.model.head == "colour-exact" else None)
+
+
+def _with_rule(model: Model) -> Model:
+    """The card names the network's own rule."""
+    from dataclasses import replace
+
+    return replace(model, card=model.card.model_copy(update={"input_rule": model.rule.name}))
+
+
+def input_encoding(recipe: Recipe, wavelengths: Wavelengths, thumbnail: np.ndarray) -> str:
+    """What the network is handed: ``linear-srgb``, or the linear response of the one camera.
+
+    Parameters
+    ----------
+    recipe : Recipe
+    wavelengths : Wavelengths
+        Of the training cubes.
+    thumbnail : ndarray, shape (bands, h, w)
+        Of any of them.
+
+    Raises
+    ------
+    InputError
+        If several cameras are drawn and their response is not brought to a common space.
+    """
+    settings = recipe.camera
+    if settings is None:
+        encoding = recipe.data.input_encoding
+        return encoding if encoding and encoding.startswith("camera:") else "linear-srgb"
+    if settings.encoding == "srgb" or settings.colour_matrix:
+        return "linear-srgb"
+    if settings.preset is None and _one_camera(recipe) is None:
+        raise InputError(
+            "Several cameras are drawn, so their responses must be brought to one space: set "
+            "camera.colour_matrix: true."
+        )
+    from napari_hsr.cameras.random_camera import draw
+
+    capture = draw(settings, np.asarray(wavelengths), np.random.default_rng(0), thumbnail)
+    return "linear-srgb" if capture.encoding == "srgb" else capture.encoding
+
+
+def _one_camera(recipe: Recipe):
+    from napari_hsr.cameras import get_camera
+
+    names = recipe.camera.cameras if recipe.camera else ()
+    if len(names) != 1 or names[0].endswith("*"):
+        return None
+    return get_camera(names[0])
+
+
+def camera_matrix(recipe: Recipe, wavelengths: Wavelengths, encoding: str) -> np.ndarray:
+    """C (bands, 3) of the colours that the network is handed.
+
+    Raises
+    ------
+    InputError
+        If a colour-exact head is asked for and the photograph is more than C times the cube.
+    """
+    from napari_hsr.cameras import matrix
+    from napari_hsr.colour.matrix import rendering_matrix
+
+    nm = np.asarray(wavelengths)
+    settings = recipe.camera
+    if recipe.model.head == "base" and encoding == "linear-srgb":
+        return rendering_matrix(nm)
+    camera = _one_camera(recipe)
+    exact = (
+        camera is not None
+        and camera.observer is None
+        and encoding == camera.encoding
+        and len(settings.illuminants) <= 1
+        and not (settings.clip or settings.white_balance_error or settings.photoelectrons)
+        and not (settings.read_noise or settings.jpeg or settings.bits)
+    )
+    if not exact and recipe.model.head == "colour-exact":
+        raise InputError(
+            "A colour-exact head needs photographs simulated with one camera, linear and without "
+            "noise, clipping or rounding; set model.head: base for others."
+        )
+    if camera is None or settings is None:
+        raise InputError(f"The colours of {encoding} are not known; set model.head: none.")
+    illuminant = settings.illuminants[0] if settings.illuminants else None
+    illuminant = None if illuminant in (None, "equal-energy") else illuminant
+    normalise = "white" if settings.white_balance else settings.normalise
+    return matrix(camera, nm, illuminant, normalise)
+
+
+def second_moment(thumbnails: Sequence[np.ndarray], seed: int = 0) -> np.ndarray:
+    """Q (bands, bands): mean of s sᵀ / |s|² over random pixels; dark ones weigh less.
+
+    Parameters
+    ----------
+    thumbnails : sequence of ndarray, each (bands, h, w)
+    seed : int
+        Of the choice of pixels, where there are more than :data:`PIXELS`.
+    """
+    spectra = np.concatenate([t.reshape(t.shape[0], -1).T for t in thumbnails]).astype(np.float64)
+    spectra = spectra[np.isfinite(spectra).all(axis=1)]
+    if len(spectra) > PIXELS:
+        spectra = spectra[np.random.default_rng(seed).permutation(len(spectra))[:PIXELS]]
+    bright = np.sqrt(np.square(spectra).mean(axis=1))
+    if not bright.size or bright.max() <= 0:
+        raise InputError("The training cubes are black: no spectra can be learnt from them.")
+    spectra /= np.maximum(bright, DARK * bright.max())[:, None]
+    moment = spectra.T @ spectra / len(spectra)
+    return moment + FLOOR * np.trace(moment) / len(moment) * np.eye(len(moment))

@@ -1,0 +1,1 @@
+"""Trainings in their folders: recorded, followed from outside, stopped and found again."""

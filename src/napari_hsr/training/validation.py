@@ -1,0 +1,331 @@
+"""Held-out images through the product's own inference and metrics: the figures of every card."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_hsr.errors import InputError
+from napari_hsr.training.data.validation_images import Shot, number_of_shots, shots
+from napari_hsr.training.events import Baseline, Figures, Measured, Preparing, Report
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Sequence
+    from os import PathLike
+
+    from napari_hsr.cube import Cube, Wavelengths
+    from napari_hsr.models.model import Model
+    from napari_hsr.training.data.cache import CachedImage
+    from napari_hsr.training.recipe.schema import Recipe
+
+#: Names of the figures: in protocols, and in cards and events.
+KEYS = {"psnr": "psnr_db", "sam": "sam_deg", "mrae": "mrae", "rmse": "rmse", "ssim": "ssim"}
+#: Decibels, degrees, and parts of 1 that a model must gain to take another one's place.
+LEAST_GAINS = {"psnr": 0.01, "sam": 0.01, "mrae": 0.001}
+#: Sides of a preview, at most.
+PREVIEW_SIDE = 128
+#: And where pixels were made finer: those of the middle are shown as they are.
+FINE_SIDE = 192
+#: The interpolation that networks for finer pixels are held against.
+BASELINE = "bicubic-matlab"
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """Figures of the held-out images.
+
+    Attributes
+    ----------
+    mean : dict
+        Over the images: ``psnr_db``, ``sam_deg``, ``mrae``, ``rmse``, ``ssim``, as far as the
+        protocol defines them.
+    images : dict of str to dict
+        The same for each image, or each of its photographs.
+    """
+
+    mean: Figures
+    images: dict[str, Figures]
+
+    def event(self, step: int, preview: str = "", best: bool = False) -> Measured:
+        """As it is reported."""
+        return Measured(step, self.mean, self.images, preview, best)
+
+    def words(self) -> str:
+        """The means in one line for people."""
+        return words(self.mean)
+
+
+def measure(
+    model: Model,
+    images: Sequence[CachedImage],
+    recipe: Recipe,
+    report: Report | None = None,
+    stop: threading.Event | None = None,
+    *,
+    preview: str | PathLike | None = None,
+) -> Measurement:
+    """Reconstruct the held-out images, or make them finer, and hold them against their cubes.
+
+    Parameters
+    ----------
+    model : Model
+        Of weights that do not change any more: inference keeps a copy made for speed. After
+        training steps, make it anew (:func:`napari_hsr.models.from_state_dict`). It is computed
+        in its exact precision, on the recipe's device.
+    images : sequence of CachedImage
+        On the model's wavelengths.
+    recipe : Recipe
+        Its protocol, device, captures and seed.
+    report : callable, optional
+        Told of each image as work before the first step; leave it out between steps.
+    stop : threading.Event, optional
+        Set when the work is to end.
+    preview : path-like, optional
+        A ``.npz`` to write of the first image, see :func:`write_preview`.
+
+    Raises
+    ------
+    InputError
+        If there are no images, they do not fit the model, or the protocol does not count what
+        the best weights are chosen by.
+    Cancelled
+        If ``stop`` was set.
+    """
+    check(recipe)
+    if not images:
+        raise InputError("There are no held-out images to measure on: hold at least one out.")
+    found: dict[str, Figures] = {}
+    total = sum(number_of_shots(image, recipe) for image in images)
+    for image in images:
+        for shot in shots(image, model.wavelengths, recipe, held_out=True):
+            if report is not None:
+                report(Preparing(len(found), total, f"Measuring {shot.name}"))
+            prediction = _predicted(shot, model, recipe, stop)
+            found[shot.name] = _figures(prediction, shot, recipe)
+            if preview is not None:
+                cubes = prediction.data, shot.truth.data
+                if recipe.finer:
+                    write_fine_preview(preview, *cubes, shot.input.data, model.wavelengths)
+                else:
+                    write_preview(preview, *cubes, model.wavelengths)
+                preview = None
+    if report is not None:
+        report(Preparing(total, total, "Measured the held-out images"))
+    return Measurement(_mean(found), found)
+
+
+def baseline(images: Sequence[CachedImage], recipe: Recipe, wavelengths: Wavelengths) -> Baseline:
+    """What interpolating the coarse held-out cubes comes to, by the same protocol.
+
+    Parameters
+    ----------
+    images : sequence of CachedImage
+        Held out.
+    recipe : Recipe
+        Of the task ``super-resolution``.
+    wavelengths : Wavelengths
+        Of the cubes.
+    """
+    from napari_hsr.resample import find, upsample
+
+    found: dict[str, Figures] = {}
+    for image in images:
+        for shot in shots(image, wavelengths, recipe, held_out=True):
+            prediction = upsample(shot.input, recipe.coarse.scale, BASELINE)
+            found[shot.name] = _figures(prediction, shot, recipe)
+    return Baseline(find(BASELINE).title, _mean(found), found)
+
+
+def _figures(prediction: Cube, shot: Shot, recipe: Recipe) -> Figures:
+    from napari_hsr.metrics import evaluate
+
+    result = evaluate(prediction, shot.truth, recipe.validation.protocol)
+    return {name: float(result[key]) for key, name in KEYS.items() if key in result.values}
+
+
+def _mean(found: dict[str, Figures]) -> Figures:
+    keys = next(iter(found.values()))
+    return {key: math.fsum(f[key] for f in found.values()) / len(found) for key in keys}
+
+
+def _predicted(shot: Shot, model: Model, recipe: Recipe, stop: threading.Event | None) -> Cube:
+    """What the product makes of a photograph, or of a coarse cube."""
+    from napari_hsr.inference import reconstruct, super_resolve
+
+    return (super_resolve if recipe.finer else reconstruct)(
+        shot.input,
+        model,
+        device=recipe.engine.device,
+        precision=model.precisions[0],
+        cancel=stop,
+    )
+
+
+def check(recipe: Recipe) -> None:
+    """Whether the recipe's protocol exists and counts what the best weights are chosen by.
+
+    Raises
+    ------
+    InputError
+        If not.
+    """
+    from napari_hsr.metrics.protocols import get_protocol
+
+    protocol, choose = get_protocol(recipe.validation.protocol), recipe.validation.choose
+    wanted = "psnr" if choose == "last" else choose
+    if wanted not in protocol.metrics:
+        raise InputError(
+            f"The protocol {protocol.name} does not define {wanted}, by which the best weights "
+            f"are chosen; it defines {', '.join(protocol.metrics)}."
+        )
+
+
+def better(one: Figures, other: Figures | None, choose: str) -> bool:
+    """Whether the first figures are better than the second.
+
+    Parameters
+    ----------
+    one, other : dict
+        Means; None, or a figure that is not a number, is worse than any other.
+    choose : {"psnr", "sam", "mrae", "last"}
+        Of the recipe; ``last`` compares by PSNR.
+    """
+    a, b = score(one, choose), score(other or {}, choose)
+    return a > b
+
+
+def worthwhile(one: Figures, other: Figures | None, choose: str) -> bool:
+    """Whether the first figures are better by what is seen when both are written down.
+
+    A model is not replaced for less: the next image would decide otherwise.
+
+    Parameters
+    ----------
+    one, other, choose
+        As for :func:`better`; the least gains are :data:`LEAST_GAINS`.
+    """
+    gain = score(one, choose) - score(other or {}, choose)
+    return gain >= LEAST_GAINS["psnr" if choose == "last" else choose]  # never so for NaN
+
+
+def score(figures: Figures, choose: str) -> float:
+    """The figure that is chosen by, as a number that grows as it gets better."""
+    key = KEYS["psnr" if choose == "last" else choose]
+    value = figures.get(key, math.nan)
+    if math.isnan(value):
+        return -math.inf
+    return value if key == "psnr_db" else -value
+
+
+def words(figures: Figures) -> str:
+    """``32.22 dB, 8.50°, MRAE 0.186`` for people."""
+    written = {"psnr_db": "{:.2f} dB", "sam_deg": "{:.2f}°", "mrae": "MRAE {:.3f}"}
+    return ", ".join(text.format(figures[k]) for k, text in written.items() if k in figures)
+
+
+def write_preview(
+    path: str | PathLike, prediction: Any, truth: Any, wavelengths: Any, side: int = PREVIEW_SIDE
+) -> Path:
+    """One image, reduced by averaging squares of pixels, as a ``.npz`` that appears whole.
+
+    Parameters
+    ----------
+    path : path-like
+    prediction, truth : array, shape (bands, height, width)
+    wavelengths : array-like, shape (bands,)
+        In nm.
+    side : int
+        Longest side of the preview, in pixels.
+
+    Returns
+    -------
+    Path
+        It holds ``prediction`` and ``truth`` (bands, h, w) float32, ``sam`` (h, w) float32 in
+        degrees, NaN where the truth is black, and ``wavelengths_nm`` (bands,); ``size`` (height,
+        width) of the image, ``pixel``, the side of the preview's pixels in those of the image,
+        and ``origin`` (y, x), where the centre of its first pixel lies in them.
+    """
+    step = max(1, math.ceil(max(truth.shape[1:]) / side))
+    small = [reduce(np.asarray(cube), step) for cube in (prediction, truth)]
+    origin = ((step - 1) / 2,) * 2
+    return _write(path, *small, wavelengths, pixel=step, origin=origin, size=truth.shape[1:])
+
+
+def write_fine_preview(
+    path: str | PathLike,
+    prediction: Any,
+    truth: Any,
+    coarse: Any,
+    wavelengths: Any,
+    side: int = FINE_SIDE,
+) -> Path:
+    """The middle of one image that was made finer, pixel by pixel, with the coarse one.
+
+    Parameters
+    ----------
+    path : path-like
+    prediction, truth : array, shape (bands, scale · h, scale · w)
+    coarse : array, shape (bands, h, w)
+        What the prediction was made of; its pixels are shown whole.
+    wavelengths : array-like, shape (bands,)
+        In nm.
+    side : int
+        Longest side of the preview, in fine pixels.
+
+    Returns
+    -------
+    Path
+        As of :func:`write_preview`, and ``coarse``.
+    """
+    scale = truth.shape[1] // coarse.shape[1]
+    most = max(1, side // scale)
+    parts = [slice(at := max(0, (n - most) // 2), at + min(n, most)) for n in coarse.shape[1:]]
+    fine = [slice(part.start * scale, part.stop * scale) for part in parts]
+    shown = [
+        np.asarray(cube[:, where[0], where[1]], dtype=np.float32)
+        for cube, where in ((prediction, fine), (truth, fine), (coarse, parts))
+    ]
+    origin = [part.start for part in fine]
+    about = {"pixel": 1, "origin": origin, "size": truth.shape[1:], "coarse": shown[2]}
+    return _write(path, *shown[:2], wavelengths, **about)
+
+
+def _write(
+    path: str | PathLike, prediction: np.ndarray, truth: np.ndarray, wavelengths: Any, **about: Any
+) -> Path:
+    from napari_hsr.io.atomic import replacing
+    from napari_hsr.io.faults import translated
+    from napari_hsr.metrics import maps
+
+    path = Path(path)
+    with translated(path.parent, "the folder cannot be made", only=(OSError,)):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(path) as temporary, temporary.open("wb") as file:
+        np.savez(
+            file,
+            prediction=prediction,
+            truth=truth,
+            sam=maps.sam(prediction, truth).data,
+            wavelengths_nm=np.asarray(wavelengths, dtype=np.float64),
+            **about,
+        )
+    return path
+
+
+def reduce(cube: np.ndarray, step: int) -> np.ndarray:
+    """(bands, h, w) → (bands, ⌈h / step⌉, ⌈w / step⌉): means of squares, those at the edges smaller."""
+    if step == 1:
+        return np.asarray(cube, dtype=np.float32)
+    rows, columns = (np.arange(0, n, step) for n in cube.shape[1:])
+    counts = np.minimum(step, cube.shape[1] - rows)[:, None] * np.minimum(
+        step, cube.shape[2] - columns
+    )
+    sums = np.add.reduceat(
+        np.add.reduceat(cube, rows, axis=1, dtype=np.float64), columns, axis=2, dtype=np.float64
+    )
+    return (sums / counts).astype(np.float32)

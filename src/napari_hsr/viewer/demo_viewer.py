@@ -1,0 +1,116 @@
+"""A viewer set up with the files of the demonstration, and its picture."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+#: The plugin's own name, under which napari finds its panels.
+PLUGIN = "napari-hsr"
+#: Patches of the chart that are pinned: colours far apart.
+PINNED = ("blue", "orange yellow", "light skin")
+SIZE = (1560, 1000)
+
+
+class DemoFiles(Protocol):
+    """What the tour shows: files that `napari_hsr.read` can read."""
+
+    photograph: Path
+    photograph_cube: Path
+    chart_truth: Path
+    chart_photograph: Path
+    chart_cube: Path
+
+
+def show_demo(files: DemoFiles, screenshot: Path, stay: bool) -> None:
+    """Open the viewer on the files, take its picture, and leave it to the user if he is there.
+
+    In a grid: the reconstruction of the chart, its ground truth, its photograph and the map of
+    spectral angles. Beside it the wavelength slider and the spectra of some pinned patches,
+    reconstruction and truth on one plot. The cube of the real photograph waits hidden.
+
+    Parameters
+    ----------
+    files : DemoFiles
+    screenshot : Path
+        PNG file for the picture of the window.
+    stay : bool
+        True: run until the user closes the window.
+    """
+    import napari
+
+    viewer = napari.Viewer(title="napari-hsr demonstration")
+    viewer.window.resize(*SIZE)
+    arrange(viewer, files)
+    settle()
+    viewer.screenshot(str(screenshot), canvas_only=False, flash=False)
+    if stay:
+        napari.run()
+    else:
+        viewer.close()
+
+
+def arrange(viewer, files: DemoFiles) -> None:
+    """Layers, then panels, then the view: each finds its room before the next."""
+    from napari_hsr.viewer import axis
+    from napari_hsr.viewer.side_by_side import GridView
+
+    prediction, truth, *others = fill(viewer, files)
+    panels = add_panels(viewer)
+    settle()
+    GridView(viewer).show(prediction, truth, others)
+    axis.go_to(viewer, 550)
+    pin_patches(viewer, panels["Spectra"])
+
+
+def fill(viewer, files: DemoFiles) -> list:
+    """Add photographs, cubes and the SAM map; those of the chart are handed back."""
+    from napari_hsr.io import read
+    from napari_hsr.metrics.compare import compare_events
+    from napari_hsr.viewer.comparison import show_maps
+    from napari_hsr.viewer.layers import add_cube, add_photograph
+
+    add_photograph(viewer, read(files.photograph), name="photograph")
+    add_cube(viewer, read(files.photograph_cube), name="photograph, reconstructed")
+    photograph = add_photograph(viewer, read(files.chart_photograph), name="chart, photograph")
+    truth = add_cube(viewer, read(files.chart_truth), name="chart, ground truth")
+    prediction = add_cube(viewer, read(files.chart_cube), name="chart, reconstructed")
+    *_, comparison = compare_events(read(files.chart_cube), read(files.chart_truth), maps=("sam",))
+    maps = show_maps(
+        viewer, comparison.maps, prediction, truth, comparison.evaluation.protocol_text
+    )
+    return [prediction, truth, photograph, *maps]
+
+
+def add_panels(viewer) -> dict:
+    """Dock the panels of the plugin, as its menu does; the widgets by name."""
+    panels = {}
+    for name in ("Wavelength", "Spectra"):
+        _, panels[name] = viewer.window.add_plugin_dock_widget(PLUGIN, name)
+    return panels
+
+
+def pin_patches(viewer, spectra) -> None:
+    """Pin some patches of the chart, as Shift-click does."""
+    from napari_hsr.viewer.layers import layer_cube
+
+    truth = next(layer for layer in viewer.layers if layer.name == "chart, ground truth")
+    for patch in layer_cube(truth).metadata["patches"]:
+        if patch["name"] in PINNED:
+            row = (patch["top"] + patch["bottom"]) / 2
+            column = (patch["left"] + patch["right"]) / 2
+            spectra.pin(truth.data_to_world((0, row, column)))
+
+
+def settle(rounds: int = 40) -> None:
+    """Let the window draw itself: what is shown later would be missing in the picture."""
+    import time
+
+    from napari.qt import get_qapp
+
+    application = get_qapp()
+    for _ in range(rounds):
+        application.processEvents()
+        time.sleep(0.02)

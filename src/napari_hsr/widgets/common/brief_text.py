@@ -1,0 +1,131 @@
+"""A long text in one or two lines, with the rest behind "more"."""
+
+from __future__ import annotations
+
+from html import escape
+
+from qtpy.QtCore import QPointF, Qt
+from qtpy.QtGui import QFont, QFontMetricsF, QTextLayout, QTextOption
+from qtpy.QtWidgets import QLabel, QWidget
+
+from napari_hsr.widgets.common.wrapped_label import WrappedLabel
+
+#: Text is broken as if the label were narrower by so many pixels: a rich text has a margin of its
+#: own, 4 at either side, and its layout may round the other way.
+_SLACK = 10
+_MORE, _LESS = "more", "less"
+
+
+class BriefLabel(WrappedLabel):
+    """A word-wrapped label of a few lines at most; a longer text unfolds at a click on "more".
+
+    Another text is folded again. The text is plain, whatever stands in it.
+
+    Parameters
+    ----------
+    lines : int
+        At most so many while it is folded.
+    """
+
+    # Before Qt's own part is made: it asks for the text.
+    _full, _open, _lines = "", False, 2
+
+    def __init__(self, lines: int = 2, text: str = "", parent: QWidget | None = None):
+        super().__init__("", parent)
+        self._lines = lines
+        self.setTextFormat(Qt.TextFormat.RichText)
+        self.setTextInteractionFlags(
+            Qt.TextInteractionFlag.TextSelectableByMouse
+            | Qt.TextInteractionFlag.LinksAccessibleByMouse
+            | Qt.TextInteractionFlag.LinksAccessibleByKeyboard
+        )
+        self.linkActivated.connect(lambda _: self.set_open(not self._open))
+        self.setText(text)
+
+    def text(self) -> str:
+        """The whole text, folded or not."""
+        return self._full
+
+    def setText(self, text: str) -> None:  # noqa: N802 - Qt's name
+        """Say something else, folded if it is long."""
+        if text != self._full:
+            self._full, self._open = text, False
+        self._fit()
+
+    def shown(self) -> str:
+        """What can be read now: the whole text, or its beginning and "more"."""
+        lines, cut = self._first_lines()
+        if not cut:
+            return self._full
+        if self._open:
+            return f"{self._full} {_LESS}"
+        return "\n".join(lines) + f"… {_MORE}"
+
+    def is_cut(self) -> bool:
+        """Whether it is too long for its lines at the width that it has."""
+        return self._first_lines()[1]
+
+    def set_open(self, is_open: bool) -> None:
+        """Unfold or fold."""
+        self._open = is_open
+        self._fit()
+
+    def showEvent(self, event) -> None:  # noqa: N802 - Qt's name
+        """Its style may have come while it was hidden."""
+        super().showEvent(event)
+        self._later.start(0)
+
+    def _fit(self) -> None:
+        self.ensurePolished()  # else the room would be counted without the style's padding
+        lines, cut = self._first_lines()
+        if self._open or not cut:
+            shown = escape(self._full).replace("\n", "<br>")
+        else:
+            shown = "<br>".join(map(escape, lines)) + "…"
+        if cut:  # the theme's own colour: that of Qt's links is too dark on dark grounds
+            colour = self.palette().windowText().color().name()
+            word = _LESS if self._open else _MORE
+            shown += f" <a href='#{word}' style='color: {colour}'>{word}</a>"
+        if shown != QLabel.text(self):
+            QLabel.setText(self, shown)
+        super()._fit()
+
+    def _first_lines(self) -> tuple[list[str], bool]:
+        """The lines shown while folded, and whether they are only a part."""
+        room = self.contentsRect().width() - 2 * self.margin() - _SLACK
+        if room < 40 or not self._full:  # not laid out yet
+            return [self._full], False
+        lines = broken(self._full, self.font(), room)
+        if len(lines) <= self._lines:
+            return lines, False
+        kept = lines[: self._lines]
+        measure = QFontMetricsF(self.font())
+        last = kept[-1].rstrip()
+        while last and measure.horizontalAdvance(f"{last}… {_MORE}") > room:
+            shorter = last.rpartition(" ")[0].rstrip()
+            last = shorter or last[:-1]
+        kept[-1] = last.rstrip(" .,;:·")
+        return kept, True
+
+
+def broken(text: str, font: QFont, room: float) -> list[str]:
+    """The lines that a text breaks into at a width in pixels."""
+    lines = []
+    for paragraph in text.split("\n"):
+        layout = QTextLayout(paragraph, font)
+        option = QTextOption()
+        option.setWrapMode(QTextOption.WrapMode.WrapAtWordBoundaryOrAnywhere)
+        layout.setTextOption(option)
+        layout.beginLayout()
+        while (line := layout.createLine()).isValid():
+            line.setLineWidth(room)
+            line.setPosition(QPointF(0, 0))
+            start = line.textStart()
+            lines.append(_utf16_slice(paragraph, start, start + line.textLength()).rstrip())
+        layout.endLayout()
+    return lines
+
+
+def _utf16_slice(text: str, start: int, stop: int) -> str:
+    """Qt counts in UTF-16, where rare characters take two places."""
+    return text.encode("utf-16-le")[2 * start : 2 * stop].decode("utf-16-le", "ignore")

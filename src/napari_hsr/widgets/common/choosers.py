@@ -1,0 +1,245 @@
+"""Combo boxes to choose a layer, an encoding and a device; they follow what there is to choose."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import Qt, Signal
+from qtpy.QtWidgets import (
+    QComboBox,
+    QSizePolicy,
+    QStyle,
+    QStyleOptionComboBox,
+    QStylePainter,
+    QWidget,
+)
+
+from napari_hsr.widgets.common.connections import Connections
+from napari_hsr.widgets.common.job import Job
+from napari_hsr.widgets.models.models_changed import models_changed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+class NarrowComboBox(QComboBox):
+    """A combo box that shortens long texts rather than widening its panel."""
+
+    #: Where the current text is shortened: its end, or the middle where ends tell apart.
+    elide = Qt.TextElideMode.ElideRight
+
+    def __init__(self, parent: QWidget | None = None):
+        super().__init__(parent)
+        self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self.setMinimumContentsLength(8)
+        self.setMinimumWidth(72)  # below what style sheets would ask for
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+
+    def set_choices(self, texts: list[str], current: int) -> None:
+        """Replace all entries, without a signal."""
+        blocked = self.blockSignals(True)
+        self.clear()
+        self.addItems(texts)
+        for row, text in enumerate(texts):
+            self.setItemData(row, text, Qt.ItemDataRole.ToolTipRole)
+        self.setCurrentIndex(current)
+        self.blockSignals(blocked)
+
+    def paintEvent(self, event) -> None:  # noqa: N802 - Qt's name
+        """Paint the current text with an ellipsis where it is too long (style sheets cut it)."""
+        option = QStyleOptionComboBox()
+        self.initStyleOption(option)
+        if self.currentIndex() < 0:
+            option.currentText = self.placeholderText()
+        room = self.style().subControlRect(
+            QStyle.ComplexControl.CC_ComboBox, option, QStyle.SubControl.SC_ComboBoxEditField, self
+        )
+        option.currentText = option.fontMetrics.elidedText(
+            option.currentText.split("\n")[0], self.elide, room.width() - 4
+        )
+        painter = QStylePainter(self)
+        painter.drawComplexControl(QStyle.ComplexControl.CC_ComboBox, option)
+        painter.drawControl(QStyle.ControlElement.CE_ComboBoxLabel, option)
+        painter.end()  # now, not when Python drops the last reference
+
+
+class LayerChooser(NarrowComboBox):
+    """The viewer's layers of one kind.
+
+    Until the user has chosen, it follows the viewer: the active layer if it is of the right
+    kind, else the newest. A choice once made is kept for as long as its layer is there.
+
+    Parameters
+    ----------
+    viewer : napari viewer or ViewerModel
+    accepts : callable
+        ``accepts(layer) -> bool``: whether a layer is offered.
+    parent : QWidget, optional
+    empty : str
+        What it says when there is nothing to choose.
+
+    Signals
+    -------
+    changed(object)
+        The layer, or None, when another one became current.
+    """
+
+    changed = Signal(object)
+
+    def __init__(
+        self,
+        viewer,
+        accepts: Callable[[object], bool],
+        parent: QWidget | None = None,
+        *,
+        empty: str = "no photograph open",
+    ):
+        super().__init__(parent)
+        self._viewer = viewer
+        self._accepts = accepts
+        self._layers: list = []
+        self._current = None
+        self._touched = False
+        self.setPlaceholderText(empty)
+        self.activated.connect(self._on_activated)
+        self._connections = Connections(self)
+        events = viewer.layers.events
+        for emitter in (events.inserted, events.removed, events.reordered, events.renamed):
+            self._connections.connect(emitter, "refresh")
+        self._connections.connect(viewer.layers.selection.events.active, "refresh")
+        self.refresh()
+
+    def layer(self):
+        """The chosen layer, or None if there is none."""
+        return self._current
+
+    def layers(self) -> list:
+        """All layers on offer, in the viewer's order."""
+        return list(self._layers)
+
+    def set_layer(self, layer) -> None:
+        """Choose ``layer`` as if the user had; one that is not on offer is refused.
+
+        Raises
+        ------
+        ValueError
+            If the layer is not among those on offer.
+        """
+        self._touched = True
+        self._make_current(self._layers[self._layers.index(layer)])
+
+    def refresh(self, event=None) -> None:
+        """Look again at what the viewer holds (also when ``accepts`` would answer otherwise)."""
+        self._layers = [layer for layer in self._viewer.layers if self._accepts(layer)]
+        if self._current not in self._layers:
+            self._touched = False
+        self._make_current(self._current if self._touched else self._preferred())
+
+    def _preferred(self):
+        active = self._viewer.layers.selection.active
+        for layer in self._layers:
+            if layer == active:
+                return layer
+        if self._current in self._layers:
+            return self._current
+        return self._layers[-1] if self._layers else None
+
+    def _on_activated(self, row: int) -> None:
+        self._touched = True
+        self._make_current(self._layers[row])
+
+    def _make_current(self, layer) -> None:
+        row = self._layers.index(layer) if layer is not None else -1
+        self.set_choices([layer.name for layer in self._layers], row)
+        self.setEnabled(bool(self._layers))
+        self.setToolTip("" if layer is None else layer.name)
+        if layer is not self._current:
+            self._current = layer
+            self.changed.emit(layer)
+
+
+class EncodingChooser(NarrowComboBox):
+    """The encodings that a photograph may be in.
+
+    Offers those that need no camera, and the camera responses that installed models were
+    made for.
+
+    Signals
+    -------
+    chosen(str)
+        The encoding that the *user* has stated.
+    """
+
+    chosen = Signal(str)
+
+    def __init__(self, parent: QWidget | None = None):
+        super().__init__(parent)
+        self._encodings: list[str] = []
+        self.setPlaceholderText("not known: choose")
+        self.refresh()
+        self._connections = Connections(self)
+        self._connections.connect(models_changed, "refresh")
+        self.activated.connect(lambda row: self.chosen.emit(self._encodings[row]))
+
+    def refresh(self, event=None) -> None:
+        """Look again at what the installed models were made for; what is shown stays."""
+        from napari_hsr.colour import ENCODINGS
+        from napari_hsr.models import list_models
+        from napari_hsr.models.card import CUBE
+
+        shown = self.encoding()
+        cameras = {c.input_encoding for c in list_models()} - {*ENCODINGS, CUBE}
+        self._encodings = [*ENCODINGS, *sorted(cameras)]
+        self.show_encoding(shown)
+
+    def encoding(self) -> str | None:
+        """The encoding that is shown, None if it is not known."""
+        row = self.currentIndex()
+        return self._encodings[row] if row >= 0 else None
+
+    def show_encoding(self, encoding: str | None) -> None:
+        """Show what is known, without a signal."""
+        if encoding is not None and encoding not in self._encodings:
+            self._encodings.append(encoding)
+        self._list(-1 if encoding is None else self._encodings.index(encoding))
+
+    def _list(self, current: int) -> None:
+        from napari_hsr.colour import encoding_label
+
+        self.set_choices([encoding_label(e) for e in self._encodings], current)
+
+
+class DeviceChooser(NarrowComboBox):
+    """``auto``, each CUDA device by name, ``mps`` and ``cpu``.
+
+    Finding the devices loads torch, so it is done in a thread; ``auto`` can be chosen from
+    the beginning.
+    """
+
+    def __init__(self, parent: QWidget | None = None):
+        super().__init__(parent)
+        self._ids = ["auto"]
+        self.set_choices(["auto"], 0)
+        self._search = Job(_find_devices, parent=self)
+        self._search.finished.connect(self._show)
+        self._search.failed.connect(self._show_failure)
+        self._search.start()
+
+    def device(self) -> str:
+        """The id of the chosen device, as :func:`napari_hsr.inference.events` takes it."""
+        return self._ids[max(0, self.currentIndex())]
+
+    def _show(self, devices: list) -> None:
+        chosen = self.device()
+        self._ids = [device.id for device in devices]
+        self.set_choices([device.label for device in devices], self._ids.index(chosen))
+
+    def _show_failure(self, error: Exception) -> None:
+        self.setToolTip(f"The devices could not be listed: {error}")
+
+
+def _find_devices(_cancel):
+    from napari_hsr.inference import list_devices
+
+    devices = list(list_devices())
+    yield devices

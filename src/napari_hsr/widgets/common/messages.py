@@ -1,0 +1,114 @@
+"""One place in a panel where the product speaks: information, a warning or an error."""
+
+from __future__ import annotations
+
+import re
+
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QSizePolicy, QToolButton, QVBoxLayout, QWidget
+
+from napari_hsr.errors import HSRError
+from napari_hsr.widgets.common.brief_text import BriefLabel
+from napari_hsr.widgets.common.wrapped_label import WrappedLabel
+
+__all__ = ["Message", "WrappedLabel", "breakable"]
+
+#: Red, green, blue of the edge and of the faint ground; they suit dark and light themes, and
+#: the text keeps the theme's own colour.
+_TINTS = {"info": (80, 140, 230), "warning": (227, 182, 23), "error": (225, 60, 60)}
+
+
+class Message(QWidget):
+    """A word-wrapped sentence or two on a tinted ground; takes no room while it is empty.
+
+    The text can be selected. Details (what went wrong inside) unfold on demand.
+
+    Parameters
+    ----------
+    lines : int, optional
+        Of a longer text so many are shown, and the rest at a click on "more"; None shows all.
+    """
+
+    def __init__(self, parent: QWidget | None = None, *, lines: int | None = None):
+        super().__init__(parent)
+        self._said = ("", "", "")
+        self._text = WrappedLabel() if lines is None else BriefLabel(lines)
+        if lines is None:
+            self._text.setTextFormat(Qt.TextFormat.PlainText)
+        self._more = QToolButton()
+        self._more.setText("Details")
+        self._more.setCheckable(True)
+        self._more.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextOnly)
+        self._details = WrappedLabel()
+        self._details.setTextFormat(Qt.TextFormat.PlainText)
+        self._more.toggled.connect(self._details.setVisible)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(2)
+        for part in (self._text, self._more, self._details):
+            layout.addWidget(part)
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
+        self.clear()
+
+    @property
+    def kind(self) -> str:
+        """``"info"``, ``"warning"``, ``"error"``, or empty."""
+        return self._said[0]
+
+    def text(self) -> str:
+        """What it says."""
+        return self._said[1]
+
+    def details(self) -> str:
+        """What unfolds under the text."""
+        return self._said[2]
+
+    def clear(self) -> None:
+        """Say nothing and take no room."""
+        self._say("", "", "")
+
+    def show_info(self, text: str, details: str | None = None) -> None:
+        """Say what was done or what is being assumed."""
+        self._say("info", text, details)
+
+    def show_warning(self, text: str, details: str | None = None) -> None:
+        """Say what stands in the way, or what the user should know about a result."""
+        self._say("warning", text, details)
+
+    def show_error(self, text: str, details: str | None = None) -> None:
+        """Say what has failed."""
+        self._say("error", text, details)
+
+    def show_exception(self, error: BaseException, doing: str = "This") -> None:
+        """Say what went wrong: an :class:`HSRError` in its own words.
+
+        Anything else is a fault of the product: one sentence, and what Python said under
+        "Details". The traceback belongs in the log, not here.
+        """
+        if isinstance(error, HSRError):
+            self.show_error(str(error))
+            return
+        self.show_error(
+            f"{doing} failed in an unexpected way; the log holds the full report.",
+            f"{type(error).__name__}: {error}",
+        )
+
+    def _say(self, kind: str, text: str, details: str | None) -> None:
+        self._said = (kind, text, details or "")
+        if kind:
+            red, green, blue = _TINTS[kind]
+            self._text.setStyleSheet(
+                f"QLabel {{ border: none; border-left: 3px solid rgb({red}, {green}, {blue}); "
+                f"background-color: rgba({red}, {green}, {blue}, 40); padding: 4px 4px 4px 6px; }}"
+            )
+        self._text.setText(breakable(text))
+        self._details.setText(breakable(details or ""))
+        self._more.setChecked(False)
+        self._more.setVisible(bool(details))
+        self._details.setVisible(False)
+        self.setVisible(bool(text))
+
+
+def breakable(text: str) -> str:
+    """``text`` with places to break inside very long words, such as the path of a file."""
+    return re.sub(r"\S{30,}", lambda word: re.sub(r"(?<=[/\\_.])", "\u200b", word[0]), text)

@@ -1,0 +1,1 @@
+"""The Compare panel: a prediction against its ground truth."""

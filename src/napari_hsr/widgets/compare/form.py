@@ -1,0 +1,104 @@
+"""What to compare, and how: the upper half of the Compare panel."""
+
+from __future__ import annotations
+
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import (
+    QCheckBox,
+    QFormLayout,
+    QGroupBox,
+    QHBoxLayout,
+    QLabel,
+    QSpinBox,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_hsr.metrics.compare import DEFAULT_WINDOW, MAPS
+from napari_hsr.metrics.protocols import PROTOCOLS
+from napari_hsr.viewer.layers import is_cube
+from napari_hsr.widgets.common.choosers import LayerChooser, NarrowComboBox
+from napari_hsr.widgets.common.collapsible import Fold
+from napari_hsr.widgets.common.messages import WrappedLabel
+
+#: The maps that are ticked at first.
+FIRST_MAPS = ("sam", "rmse")
+
+
+class CompareForm(QWidget):
+    """Prediction, ground truth, protocol with its description, and the maps.
+
+    Signals
+    -------
+    changed()
+        Anything was chosen anew.
+    """
+
+    changed = Signal()
+
+    def __init__(self, viewer, parent: QWidget | None = None):
+        super().__init__(parent)
+        self.prediction = LayerChooser(viewer, is_cube, empty="no cube open")
+        self.truth = LayerChooser(viewer, is_cube, empty="no cube open")
+        self.protocol = NarrowComboBox()
+        self.protocol.set_choices(list(PROTOCOLS), 0)
+        self.protocol_origin = WrappedLabel()
+        self.protocol_text = WrappedLabel()
+        self.checks = {name: QCheckBox(label) for name, label in MAPS.items()}
+        for name, check in self.checks.items():
+            check.setChecked(name in FIRST_MAPS)
+        self.window = QSpinBox()
+        self.window.setRange(3, 255)
+        self.window.setSingleStep(2)
+        self.window.setValue(DEFAULT_WINDOW)
+        self.window.setSuffix(" px")
+        self.window.setToolTip("Side of the sliding window, an odd number of pixels")
+        self.window.setMinimumWidth(96)  # "255 px" between the buttons
+
+        rows = QFormLayout()
+        rows.setContentsMargins(0, 0, 0, 0)
+        rows.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
+        rows.addRow("Prediction", self.prediction)
+        rows.addRow("Ground truth", self.truth)
+        rows.addRow("Protocol", self.protocol)
+        box = QGroupBox("Add as map layers")
+        boxed = QVBoxLayout(box)
+        for check in self.checks.values():
+            boxed.addWidget(check)
+        line = QHBoxLayout()
+        line.setContentsMargins(22, 0, 0, 0)  # under the text of its check box
+        self.window_label = QLabel("window side")
+        line.addWidget(self.window_label)
+        line.addWidget(self.window, 1)
+        boxed.addLayout(line)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addLayout(rows)
+        layout.addWidget(self.protocol_origin)
+        self.rules = Fold("Rules of this protocol", self.protocol_text)
+        layout.addWidget(self.rules)
+        layout.addWidget(box)
+
+        self.prediction.changed.connect(self._on_change)
+        self.truth.changed.connect(self._on_change)
+        self.protocol.currentIndexChanged.connect(self._on_change)
+        self.window.valueChanged.connect(self._on_change)
+        for check in self.checks.values():
+            check.toggled.connect(self._on_change)
+        self._on_change()
+
+    def options(self) -> dict:
+        """``protocol`` and ``window`` for :func:`napari_hsr.metrics.compare.compare_events`."""
+        return {"protocol": self.protocol.currentText(), "window": self.window.value()}
+
+    def maps(self) -> tuple[str, ...]:
+        """The maps that are ticked, by name."""
+        return tuple(name for name, check in self.checks.items() if check.isChecked())
+
+    def _on_change(self, *_ignored) -> None:
+        rules = PROTOCOLS[self.protocol.currentText()]
+        self.protocol_origin.setText(rules.origin)
+        self.protocol_text.setText(rules.rules_text)
+        for part in (self.window, self.window_label):
+            part.setVisible(self.checks["psnr_window"].isChecked())
+        self.changed.emit()

@@ -1,0 +1,393 @@
+"""The Compare panel: a prediction against its ground truth, in figures, curves and maps."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import QEvent, QTimer
+from qtpy.QtWidgets import (
+    QHBoxLayout,
+    QProgressBar,
+    QPushButton,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_hsr.cube import Cube
+from napari_hsr.errors import FileError
+from napari_hsr.metrics.compare import Comparison, Outline, compare_events, why_not
+from napari_hsr.viewer.comparison import map_layers, show_maps
+from napari_hsr.viewer.layers import cube_layers, layer_cube, layer_state, layer_wavelengths
+from napari_hsr.viewer.side_by_side import GridView
+from napari_hsr.viewer.super_resolved import lay_over, lies_over
+from napari_hsr.widgets.common.connections import Connections
+from napari_hsr.widgets.common.job import Job
+from napari_hsr.widgets.common.messages import Message
+from napari_hsr.widgets.common.save_dialog import ask_path
+from napari_hsr.widgets.common.scroll_area import VerticalScroll
+from napari_hsr.widgets.compare.form import CompareForm
+from napari_hsr.widgets.compare.results import ResultView
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from os import PathLike
+    from pathlib import Path
+
+    import napari.viewer
+
+    from napari_hsr.progress import Progress
+
+#: The maps in the grid view: the angle, and the first of the others that is there.
+GRID_ANGLE, GRID_ERRORS = "sam", ("rmse", "mrae", "psnr", "psnr_window")
+
+
+class CompareWidget(QWidget):
+    """Compares two cubes of the viewer and shows what was found.
+
+    Parameters
+    ----------
+    viewer : napari viewer or ViewerModel
+    """
+
+    def __init__(self, viewer: napari.viewer.Viewer, parent: QWidget | None = None):
+        super().__init__(parent)
+        self._viewer = viewer
+        self._job: Job | None = None
+        self._pair: tuple | None = None  # the layers that are being, or were last, compared
+        self._grid_wanted = False
+        self.comparison: Comparison | None = None
+        self.grid = GridView(viewer)
+        self._build()
+
+        self._connections = Connections(self)
+        self._pair_connections = Connections(self)
+        for name in ("inserted", "removed"):
+            self._connections.connect(getattr(viewer.layers.events, name), "_on_layers")
+        self._connections.connect(viewer.canvas.grid.events.enabled, "_on_grid_enabled")
+        self._on_layers()
+
+    def _build(self) -> None:
+        self.form = CompareForm(self._viewer)
+        self.form.changed.connect(self._on_form)
+        self.reason = Message()
+        self.lay_button = QPushButton("Lay the ground truth over the prediction")
+        self.lay_button.setToolTip("Moves and scales its layer; the values stay as they are")
+        self.lay_button.clicked.connect(self._lay_over)
+        self.lay_button.hide()
+        self.run_button = QPushButton("Compare")
+        self.run_button.clicked.connect(self.run)
+        self.cancel_button = QPushButton("Cancel")
+        self.cancel_button.clicked.connect(self.cancel)
+        self.progress = QProgressBar()
+        self.progress.setTextVisible(True)
+        self.message = Message()
+        self.grid_button = QPushButton("Grid view")
+        self.grid_button.setCheckable(True)
+        self.grid_button.setToolTip(
+            "Prediction | truth | spectral angle | error side by side; again: back to before"
+        )
+        self.grid_button.clicked.connect(self.toggle_grid)
+        self.results = ResultView(self._viewer)
+        self.json_button = QPushButton("Save JSON…")
+        self.json_button.clicked.connect(self._save_json)
+        self.csv_button = QPushButton("Save CSV…")
+        self.csv_button.clicked.connect(self._save_csv)
+
+        inside = QWidget()
+        layout = QVBoxLayout(inside)
+        layout.addWidget(self.form)
+        layout.addWidget(self.reason)
+        layout.addWidget(self.lay_button)
+        layout.addLayout(_row(self.run_button, self.cancel_button))
+        layout.addWidget(self.progress)
+        layout.addWidget(self.message)
+        layout.addWidget(self.grid_button)
+        layout.addWidget(self.results, 1)
+        layout.addLayout(_row(self.json_button, self.csv_button))
+        layout.addStretch(0)
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(0, 0, 0, 0)
+        self._scroll = VerticalScroll(inside, least=160)
+        outer.addWidget(self._scroll)
+        self.setMinimumWidth(280)
+        # It scrolls in all height that the dock has; napari would add an empty stretch.
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
+        self.results.hide()
+        self._show_running(False)
+
+    @property
+    def running(self) -> bool:
+        """True while a comparison is under way."""
+        return self._job is not None and self._job.running
+
+    # --- before the run ------------------------------------------------------------------
+
+    def why_not(self) -> str | None:
+        """The reason why nothing can be compared now, in one sentence; None if it can."""
+        prediction, truth = self.form.prediction.layer(), self.form.truth.layer()
+        number = len(cube_layers(self._viewer))
+        if number < 2:
+            have = "only one cube is open" if number else "no cube is open"
+            return f"A prediction and its ground truth are needed, but {have}."
+        if prediction == truth:
+            return f"“{truth.name}” is chosen twice: choose two different cubes."
+        return why_not(
+            _outline(prediction), _outline(truth), maps=self.form.maps(), **self.form.options()
+        )
+
+    def _on_layers(self, event=None) -> None:
+        self._suggest_pair()
+        if self._job is not None and not self._job.cancelling:
+            gone = [layer.name for layer in self._pair if layer not in self._viewer.layers]
+            if gone:
+                self._job.cancel()
+                self.message.show_warning(
+                    f"Stopped: “{gone[0]}” was deleted while it was being compared."
+                )
+        self._on_form()
+
+    def _suggest_pair(self) -> None:
+        """Choose two different cubes where the choosers, left alone, would take one twice."""
+        cubes = cube_layers(self._viewer)
+        if len(cubes) < 2 or self.form.prediction.layer() != self.form.truth.layer():
+            return
+        made = [layer for layer in cubes if _was_made(layer)]
+        prediction = made[-1] if made and len(made) < len(cubes) else cubes[-1]
+        shape = prediction.data.shape
+        others = [layer for layer in cubes if layer != prediction and layer not in made]
+        others = others or [layer for layer in cubes if layer != prediction]
+        truth = next((o for o in others[::-1] if o.data.shape == shape), others[-1])
+        self.form.prediction.set_layer(prediction)
+        self.form.truth.set_layer(truth)
+
+    def _on_form(self, event=None) -> None:
+        """Say at once what stands in the way, and follow the layers chosen."""
+        self._pair_connections.close()
+        for layer in {self.form.prediction.layer(), self.form.truth.layer()} - {None}:
+            for name in ("data", "metadata", "scale", "translate", "affine", "units"):
+                self._pair_connections.connect(getattr(layer.events, name), "_show_reason")
+        self._show_reason()
+
+    def _show_reason(self, event=None) -> None:
+        reason = self.why_not()
+        apart = reason is None and self._apart()
+        self.lay_button.setVisible(apart)
+        if apart:
+            self.reason.show_info(
+                "The two do not lie over each other in the viewer. The figures are right, taken "
+                "pixel by pixel; but Spectra and the grid view go by place, and show different "
+                "parts of the two."
+            )
+        elif reason is None:
+            self.reason.clear()
+        else:
+            self.reason.show_warning(reason)
+        running = self._job is not None
+        self.run_button.setEnabled(reason is None and not running)
+        self.grid_button.setEnabled(self.grid.active or (reason is None and not running))
+
+    def _apart(self) -> bool:
+        return not lies_over(self.form.truth.layer(), self.form.prediction.layer())
+
+    def _lay_over(self) -> None:
+        lay_over(self.form.truth.layer(), self.form.prediction.layer())
+        self._show_reason()
+
+    # --- the run -------------------------------------------------------------------------
+
+    def run(self) -> None:
+        """Compare the chosen cubes in a thread."""
+        if self._job is not None or self.why_not() is not None:
+            return
+        self.message.clear()
+        self._pair = (self.form.prediction.layer(), self.form.truth.layer())
+        cubes = [layer_cube(layer) for layer in self._pair]
+        options, maps = self.form.options(), self.form.maps()
+        if self._grid_wanted:
+            maps = _with_grid_maps(maps)
+        self._job = Job(
+            lambda cancel: compare_events(*cubes, maps=maps, cancel=cancel, **options),
+            title="Compare",
+            parent=self,
+        )
+        self._job.progressed.connect(self._on_progress)
+        self._job.finished.connect(self._on_finished)
+        self._job.failed.connect(self._on_failed)
+        self._job.cancelled.connect(self._on_cancelled)
+        self._job.ended.connect(self._on_ended)
+        self._show_running(True)
+        self._job.start()
+
+    def cancel(self) -> None:
+        """Ask the run to stop."""
+        if self._job is not None:
+            self._job.cancel()
+            self.cancel_button.setEnabled(False)
+            self.progress.setFormat("Cancelling…")
+
+    def _on_progress(self, event: Progress) -> None:
+        if not self._job.cancelling:
+            self.progress.setMaximum(event.total)
+            self.progress.setValue(event.done)
+            self.progress.setFormat(event.message)
+
+    def _on_finished(self, comparison: Comparison) -> None:
+        self.comparison = comparison
+        prediction, truth = self._pair
+        show_maps(self._viewer, comparison.maps, prediction, truth, comparison.evaluation.protocol)
+        self.results.show_comparison(comparison)
+        self.results.show()
+        # Once the labels have found their heights.
+        QTimer.singleShot(50, self._scroll_to_results)
+
+    def _scroll_to_results(self) -> None:
+        bar = self._scroll.verticalScrollBar()
+        bar.setValue(self.grid_button.y())
+
+    def _on_failed(self, error: Exception) -> None:
+        self._grid_wanted = False
+        self.message.show_exception(error, "The comparison")
+
+    def _on_cancelled(self) -> None:
+        self._grid_wanted = False
+        if not self.message.text():
+            self.message.show_info("Cancelled: nothing was changed.")
+
+    def _on_ended(self) -> None:
+        job, self._job = self._job, None
+        job.deleteLater()
+        self._show_running(False)
+        self._show_reason()
+        if self._grid_wanted:
+            self._grid_wanted = False
+            self._show_grid()
+        self._sync_grid_button()
+
+    def _show_running(self, running: bool) -> None:
+        self.run_button.setEnabled(not running)
+        self.cancel_button.setEnabled(running)
+        self.cancel_button.setVisible(running)
+        self.progress.setVisible(running)
+        self.progress.setRange(0, 0)
+        self.progress.setFormat("")
+        self.form.setEnabled(not running)
+        self.grid_button.setEnabled(not running)
+        for button in (self.json_button, self.csv_button):
+            button.setVisible(self.comparison is not None)
+
+    # --- grid ----------------------------------------------------------------------------
+
+    def toggle_grid(self) -> None:
+        """Prediction | truth | angle | error side by side, or back to what was before.
+
+        Where the maps are not there yet, they are computed first.
+        """
+        if self.grid.active:
+            self.grid.restore()
+        elif self._job is None and self.why_not() is None:
+            maps = map_layers(self._viewer, *self._chosen())
+            if _has_grid_maps(maps):
+                self._show_grid()
+            else:
+                self._grid_wanted = True
+                self.run()
+        self._sync_grid_button()
+
+    def _show_grid(self) -> None:
+        pair = self._chosen()
+        maps = map_layers(self._viewer, *pair)
+        error = next((name for name in GRID_ERRORS if name in maps), None)
+        tiles = [maps[name] for name in (GRID_ANGLE, error) if name in maps]
+        self.grid.show(*pair, tiles)
+        self._sync_grid_button()
+
+    def _chosen(self) -> tuple:
+        return self.form.prediction.layer(), self.form.truth.layer()
+
+    def _on_grid_enabled(self, event=None) -> None:
+        # napari's own grid button was pressed: that, too, is the way back.
+        if self.grid.active and not self._viewer.canvas.grid.enabled:
+            self.grid.restore()
+        self._sync_grid_button()
+
+    def changeEvent(self, event: QEvent) -> None:  # noqa: N802 - Qt's name
+        """The grid goes when the panel is taken out of its dock: its way back is here."""
+        if event.type() == QEvent.Type.ParentChange and self.parent() is None:
+            self.grid.restore()
+        super().changeEvent(event)
+
+    def _sync_grid_button(self) -> None:
+        self.grid_button.setChecked(self.grid.active or self._grid_wanted)
+
+    # --- export --------------------------------------------------------------------------
+
+    def export_json(self, path: str | PathLike) -> None:
+        """Write the last comparison as JSON: figures, protocol, both cubes' origin.
+
+        Raises
+        ------
+        FileError
+            If the file cannot be written; an earlier file of that name is then intact.
+        """
+        self.comparison.evaluation.write_json(path)
+
+    def export_csv(self, path: str | PathLike) -> None:
+        """Write the last comparison as CSV: the figures, then one line a band.
+
+        Raises
+        ------
+        FileError
+            If the file cannot be written; an earlier file of that name is then intact.
+        """
+        self.comparison.evaluation.write_csv(path)
+
+    def _save_json(self) -> None:
+        self._ask_and_save("JSON", ".json", self.export_json)
+
+    def _save_csv(self) -> None:
+        self._ask_and_save("CSV", ".csv", self.export_csv)
+
+    def _ask_and_save(self, kind: str, suffix: str, export: Callable[[Path], None]) -> None:
+        name = self.comparison.evaluation.prediction.replace("/", "-")
+        path = ask_path(
+            self, f"Save the comparison as {kind}", f"{name} comparison{suffix}", f"*{suffix}"
+        )
+        if path is None:
+            return
+        try:
+            export(path)
+        except FileError as error:
+            self.message.show_exception(error)
+        else:
+            self.message.show_info(f"Saved {path}.")
+
+
+def _outline(layer) -> Cube:
+    """The cube of a layer without its data: enough to say whether it would fit."""
+    data = layer.data[0] if layer.multiscale else layer.data
+    return Cube(Outline(tuple(data.shape), data.dtype), layer_wavelengths(layer), name=layer.name)
+
+
+def _has_grid_maps(names) -> bool:
+    return GRID_ANGLE in names and any(name in names for name in GRID_ERRORS)
+
+
+def _with_grid_maps(names: tuple[str, ...]) -> tuple[str, ...]:
+    """``names`` with what the grid view lacks added."""
+    angle = () if GRID_ANGLE in names else (GRID_ANGLE,)
+    error = () if any(name in names for name in GRID_ERRORS) else GRID_ERRORS[:1]
+    return (*angle, *names, *error)
+
+
+def _was_made(layer) -> bool:
+    """Whether a network or an interpolation made the cube of a layer."""
+    history = layer_state(layer).get("provenance", {})
+    return bool(history.get("model") or "super_resolution" in history.get("extra", {}))
+
+
+def _row(*widgets: QWidget) -> QHBoxLayout:
+    row = QHBoxLayout()
+    for widget in widgets:
+        row.addWidget(widget)
+    return row

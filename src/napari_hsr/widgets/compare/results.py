@@ -1,0 +1,127 @@
+"""What a comparison found: the table, what was left out, and the curves over the bands."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
+
+from napari_hsr.metrics.protocols import LABELS
+from napari_hsr.viewer.axis import current_nm, go_to
+from napari_hsr.widgets.common.choosers import NarrowComboBox
+from napari_hsr.widgets.common.connections import Connections
+from napari_hsr.widgets.common.messages import WrappedLabel
+from napari_hsr.widgets.compare.table import MetricTable
+from napari_hsr.widgets.plotting.plot import PlotCurve, SpectrumPlot
+
+if TYPE_CHECKING:
+    from napari_hsr.metrics import Evaluation
+    from napari_hsr.metrics.compare import Comparison
+
+#: The figures that are drawn over the bands, in the order of the chooser.
+CURVES = ("rmse", "psnr", "mrae")
+
+
+class ResultView(QWidget):
+    """Heading with the protocol, table of metrics, notes in words, curves over the bands.
+
+    Parameters
+    ----------
+    viewer : napari viewer or ViewerModel
+        Its theme colours the plot; its slider and the marker of the plot go together.
+    """
+
+    def __init__(self, viewer, parent: QWidget | None = None):
+        super().__init__(parent)
+        self._viewer = viewer
+        self.evaluation: Evaluation | None = None
+        self.heading = WrappedLabel()
+        self.protocol = WrappedLabel()
+        self.table = MetricTable()
+        self.notes = WrappedLabel()
+        self.curve_chooser = NarrowComboBox()
+        self.curve_chooser.setToolTip("The figure that is drawn over the bands")
+        self.curve_chooser.currentIndexChanged.connect(self._draw)
+        self.plot = SpectrumPlot()
+        self.plot.setMinimumHeight(220)
+        self.plot.marker_moved.connect(self._on_marker_moved)
+
+        for label in (self.heading, self.protocol, self.notes):
+            label.setTextFormat(Qt.TextFormat.PlainText)  # layer names are the user's
+        heading_font = self.heading.font()
+        heading_font.setBold(True)
+        self.heading.setFont(heading_font)
+        line = QHBoxLayout()
+        line.addWidget(QLabel("Over the bands:"))
+        line.addWidget(self.curve_chooser, 1)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        for widget in (self.heading, self.protocol, self.table, self.notes):
+            layout.addWidget(widget)
+        layout.addLayout(line)
+        layout.addWidget(self.plot, 1)
+
+        connections = Connections(self)
+        connections.connect(viewer.events.theme, "_on_theme")
+        connections.connect(viewer.dims.events.point, "_on_point")
+        self._on_theme()
+
+    def show_comparison(self, comparison: Comparison) -> None:
+        """Show what was found."""
+        evaluation = self.evaluation = comparison.evaluation
+        self.heading.setText(f"{evaluation.prediction} against {evaluation.truth}")
+        self.protocol.setText(f"Protocol: {evaluation.protocol}")
+        self.protocol.setToolTip(evaluation.protocol_text)
+        self.table.show_values(LABELS, evaluation.values, evaluation.units)
+        sentences = (*evaluation.notes, *evaluation.excluded_lines(), *comparison.notes)
+        self.notes.setText("\n".join(sentences))
+        self.notes.setVisible(bool(sentences))
+        known = [name for name in CURVES if name in evaluation.per_band]
+        chosen = self.curve_chooser.currentText()
+        texts = [LABELS[name] for name in known]
+        self._known = known
+        self.curve_chooser.set_choices(texts, texts.index(chosen) if chosen in texts else 0)
+        self._draw()
+
+    def curve(self) -> str | None:
+        """The figure that is drawn: ``"rmse"``, ``"psnr"`` or ``"mrae"``."""
+        row = self.curve_chooser.currentIndex()
+        return self._known[row] if self.evaluation is not None and row >= 0 else None
+
+    def _draw(self, *_ignored) -> None:
+        name = self.curve()
+        if name is None:
+            return
+        y = np.asarray(self.evaluation.per_band[name], dtype=float)
+        nm = self.evaluation.wavelengths
+        x = np.arange(1, y.size + 1) if nm is None else np.asarray(nm, dtype=float)
+        unit = self.evaluation.units.get(name)
+        self.plot.set_labels(
+            "band" if nm is None else "wavelength (nm)",
+            f"{LABELS[name]} ({unit})" if unit else LABELS[name],
+        )
+        self.plot.set_curves([PlotCurve("", x, y, color=self.plot.foreground)])
+        self.plot.reset_view()
+        self.plot.set_placeholder("" if np.isfinite(y).any() else _why_no_curve(y))
+        self._on_point()
+
+    def _on_theme(self, event=None) -> None:
+        self.plot.set_theme(str(self._viewer.theme))
+        self._draw()
+
+    def _on_point(self, event=None) -> None:
+        if self.evaluation is None or self.evaluation.wavelengths is None:
+            self.plot.set_marker(None)
+        else:
+            self.plot.set_marker(current_nm(self._viewer))
+
+    def _on_marker_moved(self, nm: float) -> None:
+        go_to(self._viewer, nm)
+
+
+def _why_no_curve(y: np.ndarray) -> str:
+    if np.isposinf(y).all():
+        return "Every band is equal: the PSNR is infinite."
+    return "No band has a finite value."

@@ -1,0 +1,88 @@
+"""The table of a comparison: each metric, its value and its unit."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableWidgetItem, QWidget
+
+from napari_hsr.widgets.common.table import PlainTable
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+#: Decimals that are worth showing, by unit; all others get four significant digits.
+_DECIMALS = {"dB": 2, "°": 3}
+#: Share of the width that the figures may take from the names.
+_MOST_FOR_VALUES = 0.7
+#: Pixels between the text of one row and the next, beyond what the style gives.
+_ROW_MARGIN = 4
+
+
+class MetricTable(PlainTable):
+    """Read-only, as tall as its rows, copied by Ctrl+C as text with tabs."""
+
+    def __init__(self, parent: QWidget | None = None):
+        super().__init__(["Metric", "Value"], parent)
+        self.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
+        self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
+        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        self.fit()
+
+    def show_values(
+        self, labels: Mapping[str, str], values: Mapping[str, float], units: Mapping[str, str]
+    ) -> None:
+        """One row a metric, in the order of ``values``; the full number is the tool tip."""
+        self.setRowCount(len(values))
+        for row, (name, value) in enumerate(values.items()):
+            unit = units.get(name) or ""
+            metric = QTableWidgetItem(labels.get(name, name))
+            number = QTableWidgetItem(format_value(value, unit))
+            number.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+            for column, item in enumerate((metric, number)):
+                item.setToolTip(f"{metric.text()}: {value!r} {unit}".rstrip())
+                self.setItem(row, column, item)
+        self.fit()
+
+    def text(self) -> str:
+        """The selected rows (all, if none is) as lines of metric, tab, value."""
+        chosen = sorted({index.row() for index in self.selectedIndexes()})
+        rows = chosen or range(self.rowCount())
+        return "\n".join(f"{self.item(r, 0).text()}\t{self.item(r, 1).text()}" for r in rows)
+
+    def keyPressEvent(self, event) -> None:  # noqa: N802 - Qt's name
+        """Copy on Ctrl+C."""
+        from qtpy.QtGui import QGuiApplication, QKeySequence
+
+        if event.matches(QKeySequence.StandardKey.Copy):
+            QGuiApplication.clipboard().setText(self.text())
+        else:
+            super().keyPressEvent(event)
+
+    def fit_rows(self) -> None:
+        """The figures get the width that they need; the names wrap in what is left.
+
+        Only a unit that is longer than the panel is wide wraps too.
+        """
+        room = self.viewport().width()
+        value = min(self.sizeHintForColumn(1) + 8, round(_MOST_FOR_VALUES * room))
+        self.setColumnWidth(1, value)
+        self.setColumnWidth(0, room - value)
+        self.resizeRowsToContents()
+        for row in range(self.rowCount()):
+            self.setRowHeight(row, self.rowHeight(row) + _ROW_MARGIN)
+
+
+def format_value(value: float | None, unit: str = "") -> str:
+    """For people: ``34.87 dB``, ``2.106 °``, ``0.01346``, ``∞ dB``, or ``not defined``."""
+    if value is None or math.isnan(value):
+        return "not defined"
+    if math.isinf(value):
+        number = "∞" if value > 0 else "−∞"
+    elif unit in _DECIMALS:
+        number = f"{value:.{_DECIMALS[unit]}f}"
+    else:
+        number = f"{value:.4g}"
+    return f"{number} {unit}".rstrip()

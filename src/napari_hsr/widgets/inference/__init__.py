@@ -1,0 +1,1 @@
+"""The Reconstruct and Super-resolve panels, and what they share."""

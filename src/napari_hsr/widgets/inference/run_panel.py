@@ -1,0 +1,363 @@
+"""What the panels that run a model on a layer share: they explain before, and run beside the viewer."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from abc import abstractmethod
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import QEvent, QTimer
+from qtpy.QtWidgets import (
+    QFormLayout,
+    QHBoxLayout,
+    QPlainTextEdit,
+    QProgressBar,
+    QPushButton,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_hsr.cube import Cube, jsonable
+from napari_hsr.widgets.common.brief_text import BriefLabel
+from napari_hsr.widgets.common.choosers import DeviceChooser, LayerChooser
+from napari_hsr.widgets.common.collapsible import Fold
+from napari_hsr.widgets.common.connections import Connections, when_gone
+from napari_hsr.widgets.common.job import Job, Work
+from napari_hsr.widgets.common.messages import Message
+from napari_hsr.widgets.common.scroll_area import VerticalScroll
+from napari_hsr.widgets.common.value_checks import Looked
+from napari_hsr.widgets.inference.run_messages import Verdict, failed_verdict, outcome_text
+from napari_hsr.widgets.models.loaded_models import LoadedModels
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Callable
+
+    import napari.viewer
+
+    from napari_hsr.progress import Progress
+    from napari_hsr.widgets.models.model_chooser import ModelSection
+
+logger = logging.getLogger(__name__)
+
+#: Changes that come within this time are checked together, in ms.
+SETTLE_MS = 30
+#: Heights in pixels: of the form at least, and before what is said below it gets its own, and of
+#: that at least.
+FORM_LEAST, FORM_ASKED, SAID_LEAST = 70, 240, 40
+
+
+class ModelPanel(QWidget):
+    """Choose a layer and a model, run, and get the result as a layer.
+
+    A checkpoint that is dropped on the panel is imported. Models stay loaded while the panel is
+    open, the last two that were used.
+
+    A run holds the layer's array: if the layer is deleted meanwhile, the run goes on and the
+    result is added all the same. Closing the panel or the viewer cancels it.
+
+    Parameters
+    ----------
+    viewer : napari viewer or ViewerModel
+    source : LayerChooser
+        Of the layers that it can run on.
+    models : ModelSection
+        Of the models that it can run.
+    title : str
+        What it does, in a word, for napari's activity dock.
+    doing : str
+        The same as a noun, for the sentence about a failure.
+    """
+
+    def __init__(
+        self,
+        viewer: napari.viewer.Viewer,
+        source: LayerChooser,
+        models: ModelSection,
+        title: str,
+        doing: str,
+        parent: QWidget | None = None,
+    ):
+        super().__init__(parent)
+        self._viewer = viewer
+        self._title, self._doing = title, doing
+        self._job: Job | None = None
+        self._check: Job | None = None
+        #: What stands in the way of a run: a reason, "" while that is being found out, or None.
+        self._obstacle: str | None = ""
+        self._failed = False
+        self.last_cube: Cube | None = None
+
+        self._source, self.models = source, models
+        self.model, self.card = models.chooser, models.card
+        self.loaded = LoadedModels()
+        self.looked = Looked(self._look)
+        self.device = DeviceChooser()
+        self.obstacle = Message(lines=3)
+        self.estimate = BriefLabel(3)
+        self.run_button = QPushButton("Run")
+        self.cancel_button = QPushButton("Cancel")
+        self.bar = QProgressBar()
+        self.status = BriefLabel(1)
+        self.outcome = Message(lines=2)
+        self.notices = Message(lines=2)
+        self.provenance = QPlainTextEdit()
+        self.provenance_fold = Fold("Provenance of this result", self.provenance)
+
+        self._settle = QTimer(self)
+        self._settle.setSingleShot(True)
+        self._settle.setInterval(SETTLE_MS)
+        self._settle.timeout.connect(self._start_check)
+        self._source.changed.connect(self._on_layer)
+        self.models.changed.connect(self._on_changed)
+        self.models.imported.connect(self.loaded.put)
+        self.device.currentIndexChanged.connect(self._on_changed)
+        self.run_button.clicked.connect(self.run)
+        self.cancel_button.clicked.connect(self.cancel)
+        self._following = Connections(self)
+        when_gone(self, self.loaded.close)
+        self.setAcceptDrops(True)
+
+    # --- what each panel has of its own ------------------------------------------------------
+
+    @abstractmethod
+    def _options(self) -> dict[str, Any]:
+        """What is chosen besides the layer and the model."""
+
+    @abstractmethod
+    def _question(self, layer: Any) -> Verdict | Work:
+        """What stands in the way of a run, where that is plain; else the work that finds out.
+
+        ``layer`` is None if there is none to choose.
+        """
+
+    @staticmethod
+    @abstractmethod
+    def _look(taken_for: Any, cancel: threading.Event) -> str | None:
+        """What must be known of all values of a cube or photograph; called in a thread."""
+
+    @abstractmethod
+    def _order(self, layer: Any) -> tuple[Work, Callable[[Any], None]]:
+        """The work of a run on this layer, and who adds its result to the viewer."""
+
+    def _show_input(self) -> None:
+        """Show what is known of the chosen layer; called after each change."""
+
+    def _offer(self, offers: Any) -> None:
+        """Show what the model offers."""
+
+    def _counted(self, progress: Progress) -> str:
+        """How far a run has come, behind the words."""
+        return f" · {progress.done} of {progress.total} tiles" if progress.total else ""
+
+    # --- what the user does ------------------------------------------------------------------
+
+    def run(self) -> None:
+        """Start a run with what is chosen; does nothing while one is going on."""
+        layer = self._source.layer()
+        if self._job is not None or layer is None or self._obstacle is not None:
+            return
+        work, add = self._order(layer)
+        self._show_cleared()
+        self._job = Job(work, f"{self._title} {layer.name}", self)
+        self._job.progressed.connect(self._on_progress)
+        self._job.finished.connect(partial(self._on_finished, add))
+        self._job.failed.connect(self._on_failed)
+        self._job.cancelled.connect(self._on_cancelled)
+        self._job.ended.connect(self._on_ended)
+        self._job.start()
+        self._update_buttons()
+
+    def cancel(self) -> None:
+        """Ask the run to stop at its next tile."""
+        if self._job is not None:
+            self._job.cancel()
+            self.status.setText("Cancelling…")
+            self._update_buttons()
+
+    @property
+    def running(self) -> bool:
+        """True while a run is under way."""
+        return self._job is not None
+
+    @property
+    def ready(self) -> bool:
+        """True if Run would start a run."""
+        return self.run_button.isEnabled()
+
+    # --- before a run ------------------------------------------------------------------------
+
+    def _on_layer(self, layer) -> None:
+        self._following.close()
+        if self._failed:  # it was said of another layer
+            self._failed = False
+            self.outcome.clear()
+        if layer is not None:
+            self._following.connect(layer.events.metadata, "_on_changed")
+            self._following.connect(layer.events.data, "_on_changed")
+        self._on_changed()
+
+    def _on_changed(self, event=None) -> None:
+        """Something that matters for the next run is another: look at it when it has settled."""
+        if getattr(event, "type", None) == "data":
+            self.looked.forget()
+        self._show_input()
+        self._check = None  # whatever it finds is out of date
+        if self._obstacle is None:
+            self._obstacle = ""
+        self._update_buttons()
+        self._settle.start()
+
+    def _start_check(self) -> None:
+        question = self._question(self._source.layer())
+        if isinstance(question, Verdict):
+            self._on_checked(question)
+            return
+        if "torch" not in sys.modules:
+            self.obstacle.show_info("Loading the model for the first time…")
+        elif self._obstacle:  # it was said of something else, and may be true no more
+            self.obstacle.show_info("Looking at what is chosen…")
+        # The first check loads torch, so it has a thread of its own.
+        check = self._check = Job(question, parent=self)
+        check.finished.connect(lambda verdict: self._on_checked(verdict, check))
+        check.failed.connect(lambda error: self._on_checked(failed_verdict(error), check))
+        check.ended.connect(check.deleteLater)
+        check.start()
+
+    def _on_checked(self, verdict: Verdict, check: Job | None = None) -> None:
+        if check is not self._check:
+            return  # something has changed since
+        self._check = None
+        if verdict.offers is not None:
+            checked = self._options()
+            self._offer(verdict.offers)
+            if self._options() != checked:  # what was chosen is offered again, or no more
+                self._on_changed()
+                return
+        self._obstacle = verdict.obstacle
+        self.estimate.setText(verdict.estimate)
+        self.estimate.setVisible(bool(verdict.estimate))
+        if verdict.obstacle:
+            self.obstacle.show_warning(verdict.obstacle)
+        elif verdict.advice:
+            self.obstacle.show_info(verdict.advice)
+        else:
+            self.obstacle.clear()
+        self._update_buttons()
+
+    def _update_buttons(self) -> None:
+        self.run_button.setEnabled(self._job is None and self._obstacle is None)
+        self.run_button.setToolTip(self._obstacle or "")
+        self.cancel_button.setEnabled(self._job is not None and not self._job.cancelling)
+
+    # --- during and after a run --------------------------------------------------------------
+
+    def _show_cleared(self) -> None:
+        self._failed = False
+        self.outcome.clear()
+        self.notices.clear()
+        self.provenance_fold.hide()
+        self.bar.setRange(0, 0)
+        self.bar.show()
+        self.status.setText("Starting")
+        self.status.show()
+
+    def _on_progress(self, progress: Progress) -> None:
+        self.bar.setRange(0, progress.total)
+        self.bar.setValue(progress.done)
+        if not self._job.cancelling:
+            self.status.setText(progress.message + self._counted(progress))
+
+    def _on_finished(self, add: Callable[[Any], None], result: Any) -> None:
+        self.last_cube = result.cube
+        try:
+            add(result)
+        except Exception as error:
+            logger.error("The cube could not be added to the viewer.", exc_info=True)
+            self.outcome.show_exception(error, "Adding the cube to the viewer")
+            return
+        self._show_outcome(result)
+        self.provenance.setPlainText(
+            json.dumps(jsonable(result.cube.provenance.to_dict()), indent=1, ensure_ascii=False)
+        )
+        self.provenance_fold.show()
+
+    def _show_outcome(self, result: Any) -> None:
+        """Say what was made, and what the user must know of it."""
+        self.outcome.show_info(f"Done in {outcome_text(result)}.")
+
+    def _on_failed(self, error: Exception) -> None:
+        self._failed = True
+        self.outcome.show_exception(error, f"The {self._doing}")
+
+    def _on_cancelled(self) -> None:
+        self.outcome.show_info("Cancelled; nothing was added.")
+
+    def _on_ended(self) -> None:
+        job, self._job = self._job, None
+        job.deleteLater()
+        self.bar.hide()
+        self.status.hide()
+        self._update_buttons()
+
+    # --- the panel itself ----------------------------------------------------------------------
+
+    def dragEnterEvent(self, event) -> None:  # noqa: N802 - Qt's name
+        """A checkpoint may be dropped here; anything else is the viewer's business."""
+        if not self.models.take_drag(event):
+            event.ignore()
+
+    def dropEvent(self, event) -> None:  # noqa: N802 - Qt's name
+        """Import it."""
+        if not self.models.take_drop(event):
+            event.ignore()
+
+    def event(self, event: QEvent) -> bool:
+        """Let the loaded models go when closed, or taken out of the dock (napari deletes later)."""
+        if event.type() == QEvent.Type.Close:
+            self.loaded.close()
+        elif event.type() == QEvent.Type.Show:
+            self.loaded.reopen()
+        elif event.type() == QEvent.Type.ParentChange:
+            self.loaded.close() if self.parent() is None else self.loaded.reopen()
+        return super().event(event)
+
+    # --- appearance --------------------------------------------------------------------------
+
+    def _lay_out(self, form: QFormLayout, *folds: QWidget) -> None:
+        """The form with what folds under it, and below them what stays in sight."""
+        self.setMinimumWidth(290)
+        # It ends in a stretch of its own; napari would add a larger one at each opening.
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
+        self.provenance.setReadOnly(True)
+        self.provenance.setMinimumHeight(150)
+        self.run_button.setDefault(True)
+        for hidden in (self.bar, self.status, self.provenance_fold, self.estimate):
+            hidden.hide()
+        choices = QWidget()
+        column = QVBoxLayout(choices)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addLayout(form)
+        for fold in folds:
+            column.addWidget(fold)
+        said = QWidget()
+        column = QVBoxLayout(said)
+        column.setContentsMargins(0, 0, 0, 0)
+        for part in (self.bar, self.status, self.obstacle, self.outcome, self.notices):
+            column.addWidget(part)
+        for part in (self.estimate, self.provenance_fold):
+            column.addWidget(part)
+        buttons = QHBoxLayout()
+        buttons.addWidget(self.run_button, 1)
+        buttons.addWidget(self.cancel_button, 1)
+        outer = QVBoxLayout(self)
+        # What is said gets its room before the form, and either scrolls; Run stays in sight
+        # however low the window is, so that three panels fit above each other.
+        outer.addWidget(VerticalScroll(choices, FORM_LEAST, asked=FORM_ASKED), 1)
+        outer.addLayout(buttons)
+        outer.addWidget(VerticalScroll(said, SAID_LEAST))
+        outer.addStretch()

@@ -1,9 +1,0 @@
-"""The word that the models at hand are others now: one was imported, or removed."""
-
-from __future__ import annotations
-
-from napari.utils.events import EventEmitter
-
-#: Call it to let every open panel list the models again; listen through
-#: :class:`~napari_hsr.widgets.connections.Connections`.
-models_changed = EventEmitter(type_name="models_changed")

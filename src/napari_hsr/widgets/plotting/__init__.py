@@ -1,0 +1,1 @@
+"""Line plots with units: curves, legend and export."""

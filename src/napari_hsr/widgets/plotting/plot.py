@@ -1,0 +1,358 @@
+"""A line plot for spectra and per-band figures: axes with units, a legend that never hides a curve.
+
+pyqtgraph draws; this module decides. Curves live in a pool and are changed in place, because
+building and removing graphics items at every move of the mouse is what makes such plots slow.
+Axis limits are set here too, with some inertia, so that the axes do not jump under the mouse.
+"""
+
+from __future__ import annotations
+
+from os import PathLike, fspath
+from typing import TYPE_CHECKING
+
+import pyqtgraph as pg
+from qtpy.QtCore import QEvent, QSize, Qt, Signal
+from qtpy.QtGui import QColor, QFont
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+
+from napari_hsr.widgets.common.connections import Connections
+from napari_hsr.widgets.plotting.curves import (
+    CurveItems,
+    PlotCurve,
+    extent,
+    keep_picture,
+    nice_limits,
+)
+from napari_hsr.widgets.plotting.export import save_png
+from napari_hsr.widgets.plotting.legend import PlotLegend
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["PlotCurve", "SpectrumPlot"]
+
+
+class _Axis(pg.AxisItem):
+    """An axis that also writes the labels at its very ends, which need some room beyond it."""
+
+    #: Whether only whole numbers are marked: steps and bands have no halves.
+    whole = False
+
+    def tickSpacing(self, minVal, maxVal, size):  # noqa: N802, N803 - pyqtgraph's names
+        levels = super().tickSpacing(minVal, maxVal, size)
+        if not self.whole:
+            return levels
+        return [(spacing, at) for spacing, at in levels if spacing >= 1] or [(1, 0)]
+
+    def boundingRect(self):  # noqa: N802 - pyqtgraph's name
+        return super().boundingRect().adjusted(-20, -10, 20, 10)
+
+
+class _View(pg.PlotWidget):
+    """A plot that asks for the room of a side panel, not for half the screen."""
+
+    def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
+        return QSize(380, 280)
+
+
+class SpectrumPlot(QWidget):
+    """Curves over wavelength (or band), with a movable marker, a legend and a reset of the zoom.
+
+    Wheel: zoom; drag: pan; right drag: zoom one axis; double click or "Reset view": all curves.
+
+    Signals
+    -------
+    marker_moved : float
+        The user dragged the marker to this value of x.
+    theme_changed()
+        The plot took the colours of another theme of the viewer that it follows.
+    """
+
+    marker_moved = Signal(float)
+    theme_changed = Signal()
+
+    def __init__(self, parent: QWidget | None = None):
+        super().__init__(parent)
+        self._curves: list[PlotCurve] = []
+        self._pool: list[CurveItems] = []
+        self._limits: tuple[float, float, float, float] | None = None
+        self._least_span = 0.0
+        self._free = True  # the limits follow the curves until the user zooms
+        self._marker_unit = ""
+        self._theme_of = None
+        self._connections = Connections(self)
+
+        self.view = _View(axisItems={side: _Axis(side) for side in ("bottom", "left")})
+        self.view.setMinimumSize(220, 140)
+        self.plot_item = self.view.getPlotItem()
+        self.plot_item.setMenuEnabled(False)
+        self.plot_item.hideButtons()
+        self.plot_item.disableAutoRange()
+        self.plot_item.getViewBox().sigRangeChangedManually.connect(self._zoomed)
+        for side in ("bottom", "left"):
+            axis = self.plot_item.getAxis(side)
+            keep_picture(axis)
+            axis.enableAutoSIPrefix(False)  # "0.55 k(nm)" helps nobody
+            axis.setStyle(tickTextOffset=4, hideOverlappingLabels=False)
+        self.plot_item.setContentsMargins(2, 8, 18, 2)
+
+        self.marker = pg.InfiniteLine(angle=90, movable=True)
+        self.marker.label = pg.InfLineLabel(
+            self.marker, text="", position=0.94, anchors=[(0, 0.5), (1, 0.5)]
+        )
+        self.marker.setZValue(50)
+        self.marker.hide()
+        self.plot_item.addItem(self.marker, ignoreBounds=True)
+        self.marker.sigDragged.connect(lambda line: self._user_marker(line.value()))
+        self.view.scene().sigMouseClicked.connect(self._clicked)
+
+        self.legend = PlotLegend()
+        self.reset_button = QPushButton("Reset view")
+        self.reset_button.setToolTip("Show all curves again (or double click in the plot)")
+        self.reset_button.clicked.connect(self.reset_view)
+        below = QHBoxLayout()
+        below.setContentsMargins(0, 0, 0, 0)
+        below.addWidget(self.legend, 1)
+        below.addWidget(self.reset_button, 0, Qt.AlignmentFlag.AlignTop)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(2)
+        layout.addWidget(self.view, 1)
+        layout.addLayout(below)
+
+        self._placeholder = QLabel(self.view)
+        self._placeholder.setWordWrap(True)
+        self._placeholder.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self._placeholder.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+        self._placeholder.hide()
+        self.view.installEventFilter(self)
+        self.set_labels("band", "value")
+        self.set_theme("dark")
+
+    # --- what is shown -------------------------------------------------------------------
+
+    @property
+    def curves(self) -> list[PlotCurve]:
+        """The curves now shown."""
+        return list(self._curves)
+
+    def set_curves(self, curves: Sequence[PlotCurve]) -> None:
+        """Show exactly these curves, changing in place what is already drawn.
+
+        Parameters
+        ----------
+        curves : sequence of PlotCurve
+            In the order of the legend, the first drawn on top. NaN and Inf leave gaps.
+        """
+        curves = list(curves)
+        while len(self._pool) < len(curves):
+            self._pool.append(CurveItems(self.plot_item, rank=len(self._pool)))
+        for items, curve in zip(self._pool, curves, strict=False):
+            items.show(curve)
+        for items in self._pool[len(curves) :]:
+            items.hide()
+        self._curves = curves
+        self.legend.set_entries([(c.name, c.color, c.style) for c in curves if c.name])
+        self._placeholder.setVisible(not curves and bool(self._placeholder.text()))
+        self.reset_button.setVisible(bool(curves))
+        if self._free:
+            self._fit(keep=True)
+
+    def set_labels(self, x: str, y: str) -> None:
+        """Name the axes, with their units: ``"wavelength (nm)"``, ``"reflectance"``."""
+        for side, text in (("bottom", x), ("left", y)):
+            axis = self.plot_item.getAxis(side)
+            if axis.labelText != text or not axis.label.isVisible():
+                axis.setLabel(text, **self._label_style())
+        self._labels = (x, y)
+
+    def set_placeholder(self, text: str) -> None:
+        """The words shown in the middle of the plot while it has no curve."""
+        self._placeholder.setText(text)
+        self._placeholder.setVisible(not self._curves and bool(text))
+        self._place_placeholder()
+
+    def set_whole_numbers(self) -> None:
+        """Mark whole numbers alone along the x axis."""
+        self.plot_item.getAxis("bottom").whole = True
+
+    def set_least_span(self, span: float) -> None:
+        """The height of the y axis is at least ``span``, in its unit."""
+        self._least_span = span
+        self._fit(keep=False)
+
+    @property
+    def labels(self) -> tuple[str, str]:
+        """The names of the x and the y axis, with their units."""
+        return self._labels
+
+    def reset_view(self) -> None:
+        """Show all curves, and let the axes follow them again."""
+        self._free = True
+        self._fit(keep=False)
+
+    @property
+    def limits(self) -> tuple[float, float, float, float]:
+        """(x low, x high, y low, y high) of the axes as they are now."""
+        (x0, x1), (y0, y1) = self.plot_item.getViewBox().viewRange()
+        return x0, x1, y0, y1
+
+    def set_limits(self, limits: tuple[float, float, float, float]) -> None:
+        """Show this part, (x low, x high, y low, y high), as if the user had zoomed there."""
+        self._free = False
+        self.plot_item.getViewBox().setRange(
+            xRange=limits[:2], yRange=limits[2:], padding=0, disableAutoRange=True
+        )
+
+    # --- the marker ----------------------------------------------------------------------
+
+    def set_marker(self, x: float | None, unit: str = "nm") -> None:
+        """Move the vertical marker to ``x``; None hides it. Emits nothing."""
+        self._marker_unit = unit
+        self.marker.setVisible(x is not None)
+        if x is not None:
+            if self.marker.value() != x:
+                self.marker.setValue(x)
+            self._marker_text()
+
+    def marker_value(self) -> float | None:
+        """Where the marker is, or None while it is hidden."""
+        return float(self.marker.value()) if self.marker.isVisible() else None
+
+    @property
+    def marker_unit(self) -> str:
+        """The unit of the marker's value: ``"nm"`` or ``"band"``."""
+        return self._marker_unit
+
+    def _user_marker(self, x: float) -> None:
+        self._marker_text()
+        self.marker_moved.emit(float(x))
+
+    def _marker_text(self) -> None:
+        value = f"{self.marker.value():.4g}"
+        text = f"{value} {self._marker_unit}" if self._marker_unit == "nm" else f"band {value}"
+        if self.marker.label.toPlainText() != text:
+            self.marker.label.setText(text, color=self._foreground)
+
+    def _clicked(self, event) -> None:
+        if event.button() != Qt.MouseButton.LeftButton:
+            return
+        if event.double():
+            self.reset_view()
+
+    # --- limits --------------------------------------------------------------------------
+
+    def _zoomed(self, *_ignored) -> None:
+        self._free = False
+
+    def _fit(self, keep: bool) -> None:
+        """Fit the axes to the curves; with ``keep``, only where they no longer fit well."""
+        wanted = extent(self._curves)
+        if wanted is None:
+            return
+        limits = nice_limits(wanted, self._limits if keep else None, self._least_span)
+        if limits != self._limits or not keep:
+            self._limits = limits
+            self.plot_item.getViewBox().setRange(
+                xRange=limits[:2], yRange=limits[2:], padding=0, disableAutoRange=True
+            )
+
+    # --- looks ---------------------------------------------------------------------------
+
+    def set_theme(self, theme: str) -> None:
+        """Take the colours and the font size of a napari theme (``"dark"``, ``"light"``…)."""
+        from napari.utils.theme import get_theme
+
+        colors = get_theme(theme)
+        self._point_size = float(str(colors.font_size).removesuffix("pt"))
+        background, foreground, grid = (
+            QColor(*color.as_rgb_tuple()[:3])
+            for color in (colors.background, colors.text, colors.secondary)
+        )
+        self.set_colors(background, foreground, grid)
+
+    def set_colors(self, background: QColor, foreground: QColor, grid: QColor) -> None:
+        """Take these colours: behind the curves, of all text, and of axes and grid."""
+        self._background, self._foreground = background, foreground
+        self.view.setBackground(self._background)
+        font = self.text_font()
+        for side in ("bottom", "left"):
+            axis = self.plot_item.getAxis(side)
+            axis.setPen(grid)
+            axis.setTextPen(self._foreground)
+            axis.setTickFont(font)
+            axis.setLabel(axis.labelText, **self._label_style())
+        self.plot_item.showGrid(x=True, y=True, alpha=0.25)
+        self.marker.setPen(pg.mkPen(self._foreground, width=1, style=Qt.PenStyle.DashLine))
+        self.marker.setHoverPen(pg.mkPen(self._foreground, width=2))
+        self.marker.label.setColor(self._foreground)
+        self.marker.label.setFont(font)
+        self._placeholder.setStyleSheet(
+            f"color: {self._foreground.name()}; background: {self._background.name()};"
+            " padding: 12px;"
+        )
+        self.legend.set_colors(self._foreground, self._background)
+
+    def follow_theme(self, viewer) -> None:
+        """Follow the theme of a napari viewer until :meth:`release`."""
+        self.release()
+        self._theme_of = viewer
+        self._connections.connect(viewer.events.theme, "_on_theme")
+        self.set_theme(viewer.theme)
+
+    def release(self) -> None:
+        """Stop following the viewer's theme."""
+        self._connections.close()
+        self._theme_of = None
+
+    @property
+    def foreground(self) -> str:
+        """The text colour of the theme, ``#rrggbb``: seen on both dark and light."""
+        return self._foreground.name()
+
+    @property
+    def background(self) -> str:
+        """The colour behind the curves, ``#rrggbb``."""
+        return self._background.name()
+
+    def text_font(self) -> QFont:
+        """The font of ticks, labels and legend, in the size of the theme."""
+        font = QFont(self.font())
+        font.setPointSizeF(self._point_size)
+        return font
+
+    def _on_theme(self, event=None) -> None:
+        self.set_theme(self._theme_of.theme)
+        self.theme_changed.emit()
+
+    def _label_style(self) -> dict[str, str]:
+        if not hasattr(self, "_foreground"):
+            return {}
+        return {"color": self._foreground.name(), "font-size": f"{self._point_size:g}pt"}
+
+    def eventFilter(self, watched, event) -> bool:  # noqa: N802 - Qt's name
+        if event.type() == QEvent.Type.Resize:
+            self._place_placeholder()
+        return super().eventFilter(watched, event)
+
+    def _place_placeholder(self) -> None:
+        self._placeholder.setGeometry(self.view.rect())
+
+    # --- export --------------------------------------------------------------------------
+
+    def export_png(self, path: str | PathLike, scale: float = 2.0) -> None:
+        """Write the plot and its whole legend as a PNG for print: on white, whatever the theme.
+
+        Parameters
+        ----------
+        path : path-like
+            File to write.
+        scale : float
+            Pixels of the picture for each of the 800 units of its width.
+
+        Raises
+        ------
+        FileError
+            If the file cannot be written.
+        """
+        save_png(self, fspath(path), scale)

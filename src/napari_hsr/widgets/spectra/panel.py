@@ -1,0 +1,423 @@
+"""The Spectra panel: spectra under the cursor, at pinned points and of regions, for every cube."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import QEvent, Qt
+from qtpy.QtWidgets import (
+    QApplication,
+    QCheckBox,
+    QGridLayout,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
+from superqt.utils import QSignalDebouncer, QSignalThrottler
+
+from napari_hsr import spectra
+from napari_hsr.errors import HSRError, InputError
+from napari_hsr.viewer.axis import current_band, current_nm, go_to, go_to_band
+from napari_hsr.widgets.common.messages import Message
+from napari_hsr.widgets.common.save_dialog import ask_path
+from napari_hsr.widgets.plotting.plot import SpectrumPlot
+from napari_hsr.widgets.spectra import pins, regions
+from napari_hsr.widgets.spectra.region_measurement import RegionFinder, RegionMeter
+from napari_hsr.widgets.spectra.sources import Shown, Sources, readout
+from napari_hsr.widgets.spectra.viewer_events import ViewerEvents
+
+if TYPE_CHECKING:
+    from os import PathLike
+
+    import napari.viewer
+
+logger = logging.getLogger(__name__)
+
+#: Shortest time between two updates of the cursor's spectrum, in ms (the screen's own rate).
+CURSOR_MS = 16
+#: How long the panel waits for more changes of a layer before it looks again, in ms.
+SETTLE_MS = 60
+#: Pins and regions beyond these numbers are not drawn, and the panel says so.
+MAX_PINS, MAX_REGIONS = 60, 60
+
+
+class SpectraWidget(QWidget):
+    """Spectra of all visible cubes: live under the cursor, at pins, and over regions.
+
+    Parameters
+    ----------
+    viewer : napari viewer
+
+    Notes
+    -----
+    Closing the panel takes all its callbacks out of the viewer; the layer of pins stays.
+    """
+
+    def __init__(self, viewer: napari.viewer.Viewer, parent: QWidget | None = None):
+        super().__init__(parent)
+        self._viewer = viewer
+        self._sources = Sources(viewer)
+        self._cursor: list[Shown] = []
+        self._pins: list[Shown] = []
+        self._regions: list[Shown] = []
+        self._notes: dict[str, str] = {}
+        self._measured = False  # whether the regions on show are those of the layers now
+        self._place = tuple(viewer.cursor.position)
+        self._pointed = False  # the mouse has not yet said where it is
+
+        self._build()
+        self._cursor_throttle = QSignalThrottler(QSignalThrottler.EmissionPolicy.Leading, self)
+        self._cursor_throttle.setTimeout(CURSOR_MS)
+        self._cursor_throttle.triggered.connect(self._update_cursor)
+        self._settle = QSignalDebouncer(QSignalDebouncer.EmissionPolicy.Trailing, self)
+        self._settle.setTimeout(SETTLE_MS)
+        self._settle.triggered.connect(self._update_all)
+        self._find_regions = RegionFinder(pins.REGION_PALETTE, MAX_REGIONS)
+        self._meter = RegionMeter(self)
+        self._meter.measured.connect(self._on_measured)
+        self._meter.failed.connect(self._on_measuring_failed)
+        self._events = ViewerEvents(viewer, self)
+        self.attach()
+
+    def _build(self) -> None:
+        self.plot = SpectrumPlot()
+        self.plot.marker_moved.connect(self._on_marker)
+        self.plot.theme_changed.connect(self._update_cursor)  # drawn in the colour of text
+        self.cursor_box, self.pins_box, self.regions_box = boxes = [
+            QCheckBox(text) for text in ("Cursor", "Pins", "Regions")
+        ]
+        self.cursor_box.setToolTip("The spectrum under the mouse, of every visible cube")
+        self.pins_box.setToolTip("The spectra at the points pinned by Shift-click")
+        self.regions_box.setToolTip(
+            "Mean ± standard deviation (of the population: divided by n) of every visible "
+            "shape and label"
+        )
+        switches = QHBoxLayout()
+        for box in boxes:
+            box.setChecked(True)
+            box.toggled.connect(self._on_box)
+            switches.addWidget(box)
+        switches.addStretch(1)
+
+        self.readout = QLabel()
+        self.readout.setWordWrap(True)
+        self.readout.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.readout.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self.readout.setAlignment(Qt.AlignmentFlag.AlignTop)
+        self.copy_button = QPushButton("Copy")
+        self.copy_button.setToolTip(
+            "Copy the spectra under the cursor as a table for a spreadsheet"
+        )
+        self.copy_button.clicked.connect(self.copy_values)
+        values = QHBoxLayout()
+        values.addWidget(self.readout, 1)
+        values.addWidget(self.copy_button, 0, Qt.AlignmentFlag.AlignTop)
+
+        self.clear_button = QPushButton("Clear pins")
+        self.clear_button.clicked.connect(self.clear_pins)
+        self.csv_button = QPushButton("Export CSV…")
+        self.csv_button.clicked.connect(self._ask_csv)
+        self.png_button = QPushButton("Export PNG…")
+        self.png_button.setToolTip(
+            "The plot and its whole legend as a picture for print: on white, whatever the theme"
+        )
+        self.png_button.clicked.connect(self._ask_png)
+        buttons = QGridLayout()
+        for column, button in enumerate((self.clear_button, self.csv_button, self.png_button)):
+            buttons.addWidget(button, 0, column)
+
+        self.message = Message()
+        layout = QVBoxLayout(self)
+        layout.addLayout(switches)
+        layout.addWidget(self.plot, 1)
+        layout.addLayout(values)
+        layout.addWidget(self.message)
+        layout.addLayout(buttons)
+        # The plot takes all height that the dock has; napari would add an empty stretch.
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
+
+    # --- life ----------------------------------------------------------------------------
+
+    def attach(self) -> None:
+        """Follow the viewer; done at the start and when the panel is docked again."""
+        if self._events.attached:
+            return
+        self._events.attach()
+        self._measured = False
+        self.plot.follow_theme(self._viewer)
+        self._update_all()
+
+    def detach(self) -> None:
+        """Take every callback out of the viewer and stop what is running."""
+        self._events.detach()
+        self.plot.release()
+        self._cursor_throttle.cancel()
+        self._settle.cancel()
+        self._meter.stop()
+
+    def closeEvent(self, event) -> None:  # noqa: N802 - Qt's name
+        self.detach()
+        super().closeEvent(event)
+
+    def showEvent(self, event) -> None:  # noqa: N802 - Qt's name
+        self.attach()
+        super().showEvent(event)
+
+    def event(self, event) -> bool:
+        # napari takes a panel out of its dock rather than closing it.
+        if event.type() == QEvent.Type.ParentChange and hasattr(self, "_events"):
+            if self.parent() is None:
+                self.detach()
+            else:
+                self.attach()
+        return super().event(event)
+
+    def set_cursor_interval(self, milliseconds: int) -> None:
+        """The shortest time between two updates of the cursor's spectrum."""
+        self._cursor_throttle.setTimeout(milliseconds)
+
+    # --- what the viewer tells -------------------------------------------------------------
+
+    def _on_cursor(self, event=None) -> None:
+        # napari also sets the place itself, when the slider moves or dimensions come and go.
+        before, self._place = self._place, tuple(self._viewer.cursor.position)
+        if len(before) != len(self._place):
+            self._pointed = False
+            return
+        if before[-2:] == self._place[-2:]:
+            return
+        self._pointed = True
+        if self.cursor_box.isChecked():
+            self._cursor_throttle.throttle()
+
+    def _on_layers(self, event=None) -> None:
+        self._sources.forget()
+        self._measured = False
+        self._settle.throttle()
+
+    def _on_points(self, event=None) -> None:
+        self._settle.throttle()  # nothing that the regions would have to be measured for
+
+    def _on_box(self, *_ignored) -> None:
+        self._measured = False
+        self._update_all()
+
+    def _on_slider(self, event=None) -> None:
+        self._sync_marker()
+        self._show_readout()
+
+    def pin(self, place) -> None:
+        """Pin the spectra at a place of the world.
+
+        Parameters
+        ----------
+        place : sequence of float
+            World coordinates; the last two are (y, x).
+        """
+        hits = [s for s in self._sources() if s.pixel_at(place) is not None]
+        if not hits:
+            self._note("pins", "There is no visible cube under this point, so nothing was pinned.")
+            return
+        size = max(max(s.cube.shape[1:]) * float(s.layer.scale[-1]) for s in hits) / 60
+        pins.add_pin(self._viewer, tuple(float(v) for v in place[-2:]), size)
+        self._on_points()
+
+    # --- curves ----------------------------------------------------------------------------
+
+    def _update_all(self, *_ignored) -> None:
+        self._sources.forget()
+        self._update_notes()
+        self.plot.set_labels(
+            "wavelength (nm)" if self._sources.in_nm else "band", self._sources.y_label()
+        )
+        self._sync_marker()
+        self._update_pins()
+        if not self._measured:
+            self._measured = True
+            self._update_regions()
+        self._update_cursor()
+
+    def _update_notes(self) -> None:
+        names = ", ".join(s.name for s in self._sources.left_out())
+        self._note(
+            "axis",
+            f"Without wavelengths, and so not on this axis: {names}. "
+            "The Wavelength panel can set them."
+            if names
+            else "",
+        )
+        self._note("cubes", " ".join(self._sources.problems))
+
+    def _update_cursor(self) -> None:
+        self._cursor = []
+        if self._pointed and self.cursor_box.isChecked() and self._viewer.dims.ndisplay == 2:
+            color = self.plot.foreground
+            self._cursor = self._taken("cursor", self._place, "cursor", color, live=True)
+        self._show_readout()
+        self._draw()
+
+    def _update_pins(self) -> None:
+        layer = pins.find_pins(self._viewer)
+        self._pins = []
+        count = 0 if layer is None else len(layer.data)
+        self.clear_button.setEnabled(count > 0)
+        self._note("pins", "")
+        if layer is None or not layer.visible or not self.pins_box.isChecked():
+            return
+        pins.tidy(layer)
+        for number, color, place in pins.pins_of(layer, MAX_PINS):
+            self._pins += self._taken("pins", place, f"pin {number}", color)
+        if count > MAX_PINS:
+            self._note("pins", f"Only the first {MAX_PINS} of {count} pins are drawn.")
+
+    def _taken(self, topic: str, place, name: str, color: str, live: bool = False) -> list[Shown]:
+        try:
+            found = self._sources.at(place, name, color, live)
+        except Exception as error:  # whatever a lazy array raises must not stop the mouse
+            if f"{error}" not in self._notes.get(f"{topic} read", ""):
+                logger.warning("A spectrum could not be read.", exc_info=True)
+            self._note(f"{topic} read", f"The {topic} could not be read: {error}")
+            return []
+        self._note(f"{topic} read", "")
+        return found
+
+    def _update_regions(self) -> None:
+        found, total = self._find_regions(self._viewer) if self.regions_box.isChecked() else ([], 0)
+        many = f"Only the first {MAX_REGIONS} of {total} regions are drawn."
+        self._note("region count", many if total > MAX_REGIONS else "")
+        self._meter.measure(found, self._sources.targets())
+
+    def _on_measured(self, measured: list[regions.RegionCurve]) -> None:
+        self._regions, beside = self._sources.regions(measured)
+        more = f" And {len(beside) - 3} more." if len(beside) > 3 else ""
+        self._note("regions", " ".join(beside[:3]) + more)
+        self._draw()
+
+    def _on_measuring_failed(self, error: BaseException) -> None:
+        self._regions = []
+        self._note("regions", f"The regions could not be measured: {error}")
+        self._draw()
+
+    # --- showing ---------------------------------------------------------------------------
+
+    @property
+    def shown(self) -> list[Shown]:
+        """All spectra on the plot: of the cursor, of the pins, of the regions."""
+        return [*self._cursor, *self._pins, *self._regions]
+
+    def _draw(self) -> None:
+        shown = self.shown
+        if not shown:
+            self.plot.set_placeholder(self._advice())
+        self.plot.set_curves([s.drawn for s in shown])
+        for button in (self.csv_button, self.png_button):
+            button.setEnabled(bool(shown))
+
+    def _advice(self) -> str:
+        if not self._sources():
+            hidden = any(True for layer in self._viewer.layers if not layer.visible)
+            first = "Make a cube visible" if hidden else "Open a cube"
+            return f"{first}, then move the mouse over it; Shift-click pins a spectrum."
+        if not self.cursor_box.isChecked():
+            return "Tick “Cursor” for the spectrum under the mouse; Shift-click pins a spectrum."
+        if self._viewer.dims.ndisplay != 2:
+            return "Switch to the 2-D view for the spectrum under the mouse."
+        return "Move the mouse over the cube; Shift-click pins a spectrum."
+
+    def _show_readout(self) -> None:
+        text = readout(self._viewer, self._cursor, current_nm(self._viewer))
+        if text != self.readout.text():
+            self.readout.setText(text)
+        self.copy_button.setEnabled(bool(text))
+
+    def _note(self, topic: str, sentence: str) -> None:
+        if self._notes.get(topic, "") == sentence:
+            return
+        self._notes[topic] = sentence
+        said = " ".join(note for note in self._notes.values() if note)
+        if said:
+            self.message.show_warning(said)
+        else:
+            self.message.clear()
+
+    # --- the marker ------------------------------------------------------------------------
+
+    def _sync_marker(self) -> None:
+        if self._sources.in_nm:
+            self.plot.set_marker(current_nm(self._viewer), "nm")
+            return
+        top = self._top()
+        band = current_band(self._viewer, top.layer) if top else None
+        self.plot.set_marker(band, "band")
+
+    def _top(self):
+        return next(reversed(self._sources()), None)
+
+    def _on_marker(self, x: float) -> None:
+        if self._sources.in_nm:
+            go_to(self._viewer, x)
+        elif (top := self._top()) is not None:
+            go_to_band(self._viewer, top.layer, round(min(max(x, 0), top.cube.bands - 1)))
+        self._sync_marker()  # onto the step where the slider came to rest
+
+    # --- what the buttons do ---------------------------------------------------------------
+
+    def clear_pins(self) -> None:
+        """Take all pins away; their layer stays."""
+        layer = pins.find_pins(self._viewer)
+        if layer is not None:
+            pins.clear(layer)
+            self._update_all()
+
+    def copy_values(self) -> None:
+        """Put the spectra under the cursor on the clipboard, as a table with units."""
+        if self._cursor:
+            QApplication.clipboard().setText(spectra.to_text([s.curve for s in self._cursor]))
+
+    def export_csv(self, path: str | PathLike) -> Path:
+        """Write all spectra on the plot as CSV.
+
+        Raises
+        ------
+        InputError
+            If there is no spectrum on the plot.
+        FileError
+            If the file cannot be written.
+        """
+        self._need_curves()
+        spectra.write_csv([s.curve for s in self.shown], path)
+        return Path(path)
+
+    def export_png(self, path: str | PathLike) -> Path:
+        """Write the plot, with its legend, as a PNG picture; errors as :meth:`export_csv`."""
+        self._need_curves()
+        self.plot.export_png(path)
+        return Path(path)
+
+    def _need_curves(self) -> None:
+        if not self.shown:
+            raise InputError("There is no spectrum on the plot to export; pin one by Shift-click.")
+
+    def _ask_csv(self) -> None:
+        self._ask(
+            "Export spectra", "spectra.csv", "Comma-separated values (*.csv)", self.export_csv
+        )
+
+    def _ask_png(self) -> None:
+        self._ask("Export plot", "spectra.png", "PNG picture (*.png)", self.export_png)
+
+    def _ask(self, title: str, name: str, kinds: str, export) -> None:
+        path = ask_path(self, title, name, kinds)
+        if path is None:
+            return
+        try:
+            written = export(path)
+        except HSRError as error:
+            self.message.show_exception(error)
+        else:
+            self.message.show_info(f"Wrote {written}.")

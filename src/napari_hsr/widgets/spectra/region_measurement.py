@@ -1,0 +1,122 @@
+"""Measuring the regions of a viewer in a thread, one run at a time, always the latest wish."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import QObject, Signal
+
+from napari_hsr.widgets.common.job import Job
+from napari_hsr.widgets.spectra import regions
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from qtpy.QtWidgets import QWidget
+
+
+class RegionMeter(QObject):
+    """Takes mean ± s.d. of regions on cubes without stopping the mouse.
+
+    A wish that comes while another is being measured cancels that one and takes its place.
+
+    Parameters
+    ----------
+    panel : QWidget
+        Closing it ends the measuring.
+
+    Signals
+    -------
+    measured : list of RegionCurve
+    failed : Exception
+    """
+
+    measured = Signal(object)
+    failed = Signal(object)
+
+    def __init__(self, panel: QWidget):
+        super().__init__(panel)
+        self._panel = panel
+        self._job: Job | None = None
+        self._next: tuple | None = None
+
+    @property
+    def busy(self) -> bool:
+        """True while something is being measured, or waits for it."""
+        return self._job is not None
+
+    def measure(self, wanted: Sequence[regions.Region], targets: Sequence[regions.Target]) -> None:
+        """Measure these; ``measured`` follows, at once if there is nothing to do."""
+        if self._job is not None:
+            self._next = (wanted, targets)
+            self._job.cancel()
+        elif not wanted or not targets:
+            self.measured.emit([])
+        else:
+            self._start(wanted, targets)
+
+    def stop(self) -> None:
+        """Give up, and wait until nothing is running."""
+        self._next = None
+        if self._job is not None:
+            self._job.stop()
+            self._forget_job()
+
+    def _start(self, wanted, targets) -> None:
+        def work(cancel):
+            yield list(regions.measure(wanted, targets, cancel.is_set))
+
+        self._job = Job(work, parent=self._panel)
+        self._job.finished.connect(self.measured)
+        self._job.failed.connect(self.failed)
+        self._job.ended.connect(self._on_ended)
+        self._job.start()
+
+    def _on_ended(self) -> None:
+        self._forget_job()
+        if self._next is not None:
+            wish, self._next = self._next, None
+            self.measure(*wish)
+
+    def _forget_job(self) -> None:
+        job, self._job = self._job, None
+        job.deleteLater()
+
+
+class RegionFinder:
+    """Finds the visible regions of a viewer, and sees that their colours tell them apart.
+
+    Parameters
+    ----------
+    palette : sequence of str
+        Colours for shapes that nobody gave one.
+    limit : int
+        Regions beyond this number are left out.
+    """
+
+    def __init__(self, palette: Sequence[str], limit: int):
+        self._palette = palette
+        self._limit = limit
+        self._shapes_seen: dict[Any, int] = {}
+
+    def __call__(self, viewer: Any) -> tuple[list[regions.Region], int]:
+        """The regions, and how many there are in all."""
+        from napari.layers import Labels, Shapes
+
+        found: list[regions.Region] = []
+        total = 0
+        for layer in viewer.layers:
+            room = max(self._limit - total, 0)
+            if not layer.visible:
+                continue
+            if isinstance(layer, Shapes) and layer.nshapes:
+                seen = self._shapes_seen.get(layer.unique_id, 0)
+                regions.tell_shapes_apart(layer, seen, self._palette)
+                self._shapes_seen[layer.unique_id] = layer.nshapes
+                found += regions.shape_regions(layer)[:room]
+                total += layer.nshapes
+            elif isinstance(layer, Labels):
+                labels, count = regions.label_regions(layer, room)
+                found += [labels] if labels is not None and room else []
+                total += count
+        return found, total

@@ -1,0 +1,194 @@
+"""What the Spectra panel shows, without any Qt: visible cubes, and the curves taken from them.
+
+Colour says *where* a spectrum was taken (cursor, pin, region), the style of the line says *from
+which cube*: so the curves of a prediction and its truth at one place share a colour.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_hsr import spectra
+from napari_hsr.viewer.axis import current_band
+from napari_hsr.viewer.layers import cube_layers, layer_cube, pixel_at
+from napari_hsr.widgets.plotting.curves import STYLES, PlotCurve
+from napari_hsr.widgets.spectra.regions import Plane, RegionCurve, Target
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from napari_hsr.cube import Cube
+
+#: Quantities whose name says all; any other unit is written in brackets behind "value".
+_NAMED = ("reflectance", "radiance", "irradiance", "transmittance", "absorbance", "counts")
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """A visible cube: its layer, the cube in it, and how its curves are drawn."""
+
+    layer: Any
+    cube: Cube
+    style: str
+
+    @property
+    def key(self) -> Any:
+        """Tells sources apart."""
+        return self.layer.unique_id
+
+    @property
+    def name(self) -> str:
+        """The name of the layer."""
+        return self.cube.name
+
+    def pixel_at(self, place: Sequence[float]) -> tuple[int, int] | None:
+        """(row, column) under a place of the world, or None."""
+        return pixel_at(self.layer, place)
+
+
+@dataclass(frozen=True, eq=False)
+class Shown:
+    """One spectrum of the panel, as numbers and as a curve of the plot."""
+
+    curve: spectra.Curve
+    drawn: PlotCurve
+    source: Source
+    pixel: tuple[int, int] | None = None
+
+
+class Sources:
+    """The visible cubes of a viewer, looked up once and kept until :meth:`forget`."""
+
+    def __init__(self, viewer: Any):
+        self._viewer = viewer
+        self._found: list[Source] | None = None
+        self.problems: list[str] = []
+
+    def forget(self) -> None:
+        """Look again at the next question: a layer has come, gone or changed."""
+        self._found = None
+
+    def __call__(self) -> list[Source]:
+        if self._found is None:
+            self._found, self.problems = [], []
+            for layer in cube_layers(self._viewer):
+                if not layer.visible:
+                    continue
+                style = STYLES[len(self._found) % len(STYLES)]
+                try:
+                    self._found.append(Source(layer, layer_cube(layer), style))
+                except ValueError as error:  # an array of text, of complex numbers…
+                    self.problems.append(str(error))
+        return self._found
+
+    @property
+    def in_nm(self) -> bool:
+        """True if the x axis is in nm: some visible cube knows its wavelengths."""
+        return any(source.cube.wavelengths is not None for source in self())
+
+    def plotted(self) -> list[Source]:
+        """The visible cubes that fit the x axis."""
+        return [s for s in self() if not self.in_nm or s.cube.wavelengths is not None]
+
+    def left_out(self) -> list[Source]:
+        """The visible cubes without wavelengths, where others have them."""
+        return [s for s in self() if self.in_nm and s.cube.wavelengths is None]
+
+    def targets(self) -> list[Target]:
+        """The plotted cubes, ready to have regions measured on them."""
+        return [Target(s.key, s.cube, Plane.of(s.layer)) for s in self.plotted()]
+
+    def y_label(self) -> str:
+        """The name of the y axis, with the unit that the plotted cubes share."""
+        units = {s.cube.units for s in self.plotted()}
+        if len(units) > 1:
+            return "value (units differ)"
+        unit = next(iter(units), None)
+        if not unit:
+            return "value"
+        return unit if unit.lower() in _NAMED else f"value ({unit})"
+
+    def shown(
+        self,
+        curve: spectra.Curve,
+        source: Source,
+        name: str,
+        color: str,
+        pixel: tuple[int, int] | None = None,
+        live: bool = False,
+    ) -> Shown:
+        """A curve with its name, colour and style; the cube is named where there are several."""
+        several = len(self.plotted()) > 1
+        label = f"{name} · {source.name}" if several else name
+        if several and curve.units and self.y_label() == "value (units differ)":
+            label += f" [{curve.units}]"
+        full = f"{name} (row {pixel[0]}, column {pixel[1]})" if pixel else name
+        if curve.count > 1:
+            label = label.replace(name, f"{name} (n = {curve.count})", 1)
+        x = curve.wavelengths_nm if self.in_nm else None
+        x = np.arange(len(curve.mean), dtype=float) if x is None else np.asarray(x, dtype=float)
+        drawn = PlotCurve(label, x, curve.mean, curve.std, color, source.style, live)
+        return Shown(replace(curve, name=full), drawn, source, pixel)
+
+    def at(self, place: Sequence[float], name: str, color: str, live: bool = False) -> list[Shown]:
+        """The spectra of all plotted cubes at a place of the world; none where they do not reach."""
+        found = []
+        for source in self.plotted():
+            pixel = source.pixel_at(place)
+            if pixel is not None:
+                curve = spectra.pixel(source.cube, *pixel)
+                found.append(self.shown(curve, source, name, color, pixel, live))
+        return found
+
+    def regions(self, measured: Iterable[RegionCurve]) -> tuple[list[Shown], list[str]]:
+        """The measured regions as curves, and a sentence for each that lies beside its cube."""
+        by_key = {s.key: s for s in self.plotted()}
+        found, beside = [], []
+        for region in measured:
+            source = by_key.get(region.target)
+            if source is None:  # the cube went away in the meantime
+                continue
+            if region.curve is None:
+                beside.append(f"{region.name} covers no pixel of {source.name}.")
+            else:
+                found.append(self.shown(region.curve, source, region.name, region.color))
+        return found, beside
+
+
+def readout(viewer: Any, cursor: Sequence[Shown], nm: float | None) -> str:
+    """The values under the cursor in one line.
+
+    For example ``λ = 550 nm: 0.412 (prediction), 0.398 (truth) at row 120, column 88``. Each
+    value is that of the band on show; a band centre that differs from ``nm`` is named, and so
+    are rows and columns where they differ between the cubes.
+    """
+    if not cursor:
+        return ""
+    units = {shown.curve.units for shown in cursor}
+    one_pixel = len({shown.pixel for shown in cursor}) == 1
+    parts, bands = [], []
+    for shown in cursor:
+        band = current_band(viewer, shown.source.layer)
+        bands.append(band)
+        notes = [shown.source.name]
+        if band is None:
+            parts.append(f"no band here ({shown.source.name})")
+            continue
+        wavelengths = shown.curve.wavelengths_nm
+        if wavelengths is not None and nm is not None and abs(wavelengths[band] - nm) > 0.05:
+            notes.append(f"{wavelengths[band]:.5g} nm")
+        if not one_pixel:
+            notes.append(f"row {shown.pixel[0]}, column {shown.pixel[1]}")
+        unit = f" {shown.curve.units}" if len(units) > 1 and shown.curve.units else ""
+        value = float(shown.curve.mean[band])
+        number = f"{value:.4g}{unit}" if math.isfinite(value) else "no value"
+        parts.append(f"{number} ({', '.join(notes)})")
+    where = f"λ = {nm:.5g} nm" if nm is not None else f"band {bands[0]}"
+    shared = next(iter(units)) if len(units) == 1 else None
+    what = f", {shared}" if shared else ""
+    tail = f" at row {cursor[0].pixel[0]}, column {cursor[0].pixel[1]}" if one_pixel else ""
+    return f"{where}{what}: {', '.join(parts)}{tail}"

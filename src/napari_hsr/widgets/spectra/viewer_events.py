@@ -1,0 +1,121 @@
+"""Everything that the Spectra panel listens to in the viewer, put in and taken out as one."""
+
+from __future__ import annotations
+
+import weakref
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_hsr.widgets.common.connections import Connections
+
+if TYPE_CHECKING:
+    from qtpy.QtWidgets import QWidget
+
+#: A mouse that moved by no more than this between press and release has clicked.
+_STILL_PX = 4
+_PLACE = ("scale", "translate", "rotate", "shear", "affine")
+#: What in a layer of each kind can change a spectrum. Undo in a Labels layer is heard in
+#: ``set_data`` only.
+_HEARD = {
+    "Image": ("data", "metadata", "name", "units", "visible", *_PLACE),
+    "Points": ("data", "face_color", "name", "visible", *_PLACE),
+    "Shapes": ("data", "edge_color", "name", "visible", *_PLACE),
+    "Labels": (
+        "data",
+        "set_data",
+        "paint",
+        "labels_update",
+        "colormap",
+        "name",
+        "visible",
+        *_PLACE,
+    ),
+}
+
+
+class ViewerEvents:
+    """Calls the panel's ``_on_…`` methods while it is attached, and never after it is gone.
+
+    Parameters
+    ----------
+    viewer : napari viewer
+    panel : QWidget
+        Has ``_on_cursor``, ``_on_layers``, ``_on_points``, ``_on_slider`` and ``pin``.
+    """
+
+    def __init__(self, viewer: Any, panel: QWidget):
+        self._viewer = viewer
+        self._panel = weakref.ref(panel)
+        self._connections = Connections(panel)
+        self._layers: dict[Any, Connections] = {}
+        self._shift_click = _ShiftClick(panel)
+        self.attached = False
+        panel.destroyed.connect(lambda *_: self.detach())
+
+    def attach(self) -> None:
+        """Start to listen."""
+        if self.attached:
+            return
+        self.attached = True
+        viewer, connect = self._viewer, self._connections.connect
+        connect(viewer.cursor.events.position, "_on_cursor")
+        connect(viewer.dims.events.point, "_on_slider")
+        connect(viewer.dims.events.ndisplay, "_on_layers")
+        for event in ("inserted", "removed", "reordered"):
+            connect(getattr(viewer.layers.events, event), "_on_layers")
+            getattr(viewer.layers.events, event).connect(self._follow_layers)
+        viewer.mouse_drag_callbacks.append(self._shift_click)
+        self._follow_layers()
+
+    def detach(self) -> None:
+        """Stop to listen; safe to call twice."""
+        if not self.attached:
+            return
+        self.attached = False
+        self._connections.close()
+        for event in ("inserted", "removed", "reordered"):
+            getattr(self._viewer.layers.events, event).disconnect(self._follow_layers)
+        for connections in self._layers.values():
+            connections.close()
+        self._layers.clear()
+        if self._shift_click in self._viewer.mouse_drag_callbacks:
+            self._viewer.mouse_drag_callbacks.remove(self._shift_click)
+
+    def _follow_layers(self, event=None) -> None:
+        panel = self._panel()
+        if panel is None:
+            return
+        present = {layer.unique_id: layer for layer in self._viewer.layers}
+        for gone in set(self._layers) - set(present):
+            self._layers.pop(gone).close()
+        for key in set(present) - set(self._layers):
+            layer = present[key]
+            self._layers[key] = connections = Connections(panel)
+            kind = layer.__class__.__name__  # seen through napari's proxy, as type() is not
+            method = "_on_points" if kind == "Points" else "_on_layers"
+            for name in _HEARD.get(kind, ()):
+                connections.connect(getattr(layer.events, name), method)
+
+
+class _ShiftClick:
+    """Pins on Shift-click, where the active layer has no use of its own for the mouse."""
+
+    def __init__(self, panel: QWidget):
+        self._panel = weakref.ref(panel)
+
+    def __call__(self, viewer: Any, event: Any):
+        panel = self._panel()
+        if panel is None or event.button != 1 or "Shift" not in event.modifiers:
+            return
+        active = viewer.layers.selection.active
+        if active is not None and str(active.mode) != "pan_zoom":
+            return
+        place, start = tuple(event.position), np.asarray(event.pos)
+        event.handled = True
+        yield
+        while event.type == "mouse_move":
+            if np.abs(np.asarray(event.pos) - start).max() > _STILL_PX:
+                return  # a drag, not a click
+            yield
+        panel.pin(place)

@@ -1,0 +1,140 @@
+"""Layers of the viewer to train on: cubes to tick, and the photograph that goes with each."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QCheckBox, QVBoxLayout, QWidget
+
+from napari_hsr.viewer.layers import is_cube, is_photograph, layer_cube, layer_photograph
+from napari_hsr.widgets.common.choosers import NarrowComboBox
+from napari_hsr.widgets.common.connections import Connections
+from napari_hsr.widgets.train.tasks import LayerPair, stems_of
+
+#: Marks the layers in ``layer.metadata`` that a training itself shows: no data to train on.
+PREVIEW_KEY = "hsr_training_preview"
+#: Said of photographs that there are none of.
+SIMULATED = "simulated by the camera"
+
+
+class LayerPairs(QWidget):
+    """The cubes of the viewer to tick, and the photograph of each.
+
+    Signals
+    -------
+    changed()
+    """
+
+    changed = Signal()
+
+    def __init__(self, viewer, parent: QWidget | None = None):
+        super().__init__(parent)
+        self._viewer = viewer
+        self._rows: list[tuple[object, QCheckBox, NarrowComboBox, list]] = []
+        self._cubes_alone = False
+        self._column = QVBoxLayout(self)
+        self._column.setContentsMargins(0, 0, 0, 0)
+        self._column.setSpacing(2)
+        self._connections = Connections(self)
+        events = viewer.layers.events
+        for emitter in (events.inserted, events.removed, events.renamed):
+            self._connections.connect(emitter, "refresh")
+        self.refresh()
+
+    def refresh(self, event=None) -> None:
+        """Look again at what the viewer holds; what was ticked and chosen stays so."""
+        before = {
+            id(layer): (tick.isChecked(), photos[chooser.currentIndex()])
+            for layer, tick, chooser, photos in self._rows
+        }
+        while self._column.count():
+            self._column.takeAt(0).widget().deleteLater()
+        layers = [x for x in self._viewer.layers if PREVIEW_KEY not in x.metadata]
+        photographs = [layer for layer in layers if is_photograph(layer)]
+        self._rows = []
+        for layer in filter(is_cube, layers):
+            ticked, photo = before.get(id(layer), (False, None))
+            if id(layer) not in before:
+                photo = _likeliest(layer, photographs)
+            offered = [*(p for p in photographs if _size(p) == _size(layer)), None]
+            tick = QCheckBox(_short(layer.name))
+            tick.setToolTip(layer.name)
+            tick.setChecked(ticked)
+            chooser = NarrowComboBox()
+            names = [f"with {p.name}" for p in offered[:-1]]
+            chooser.set_choices(
+                [*names, f"photograph {SIMULATED}"],
+                offered.index(photo) if photo in offered else len(offered) - 1,
+            )
+            chooser.setEnabled(ticked)
+            chooser.setVisible(not self._cubes_alone)
+            tick.toggled.connect(chooser.setEnabled)
+            tick.toggled.connect(lambda _: self.changed.emit())
+            chooser.currentIndexChanged.connect(lambda _: self.changed.emit())
+            self._rows.append((layer, tick, chooser, offered))
+            self._column.addWidget(tick)
+            self._column.addWidget(chooser)
+        self.changed.emit()
+
+    def set_cubes_alone(self, alone: bool) -> None:
+        """Whether photographs are of no use; what was chosen is there again afterwards."""
+        self._cubes_alone = alone
+        for _, _, chooser, _ in self._rows:
+            chooser.setVisible(not alone)
+
+    def offered(self) -> int:
+        """How many cubes there are."""
+        return len(self._rows)
+
+    def tick(self, layer, photograph=None) -> None:
+        """Tick a cube and choose its photograph (None: simulated), as if the user had."""
+        for own, tick, chooser, photos in self._rows:
+            if own == layer:
+                chooser.setCurrentIndex(photos.index(photograph))
+                tick.setChecked(True)
+
+    def any(self, with_photograph: bool = False) -> bool:
+        """Whether a cube is ticked; with a photograph, if asked so."""
+        return any(
+            tick.isChecked() and (not with_photograph or photos[chooser.currentIndex()] is not None)
+            for _, tick, chooser, photos in self._rows
+        )
+
+    def pairs(self) -> list[LayerPair]:
+        """The ticked ones."""
+        ticked = [
+            (layer, None if self._cubes_alone else photos[chooser.currentIndex()])
+            for layer, tick, chooser, photos in self._rows
+            if tick.isChecked()
+        ]
+        stems = stems_of([layer.name for layer, _ in ticked])
+        return [
+            LayerPair(
+                dataclasses.replace(layer_cube(layer), name=stem),
+                None if photo is None else dataclasses.replace(layer_photograph(photo), name=stem),
+            )
+            for (layer, photo), stem in zip(ticked, stems, strict=True)
+        ]
+
+
+def _likeliest(cube, photographs: list):
+    """The photograph of the same size whose name has most in common with the cube's."""
+    same = [p for p in photographs if _size(p) == _size(cube)]
+    return max(same, key=lambda p: _in_common(p.name.lower(), cube.name.lower()), default=None)
+
+
+def _in_common(a: str, b: str) -> int:
+    """How many letters two names have in common at their beginning."""
+    return next((at for at, pair in enumerate(zip(a, b, strict=False)) if pair[0] != pair[1]), 99)
+
+
+def _size(layer) -> tuple[int, int]:
+    shape = (layer.data[0] if layer.multiscale else layer.data).shape
+    return tuple(shape[:2]) if layer.rgb else tuple(shape[-2:])
+
+
+def _short(name: str, most: int = 34) -> str:
+    """Tick boxes do not shorten their texts themselves; a menu key is written twice."""
+    text = name if len(name) <= most else f"{name[: most // 2]}…{name[-most // 2 + 1 :]}"
+    return text.replace("&", "&&")

@@ -1,0 +1,308 @@
+"""The Train panel: a model is made better on the user's own images, in a process of its own."""
+
+from __future__ import annotations
+
+import shutil
+from functools import partial
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import QEvent, QTimer
+from qtpy.QtWidgets import (
+    QHBoxLayout,
+    QPushButton,
+    QSizePolicy,
+    QStackedWidget,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_hsr.errors import HSRError
+from napari_hsr.training.events import Event, Finished, Measured
+from napari_hsr.training.runs import processes
+from napari_hsr.training.runs.processes import Run, Status
+from napari_hsr.widgets.common.collapsible import Fold
+from napari_hsr.widgets.common.job import Job
+from napari_hsr.widgets.common.messages import Message, WrappedLabel, breakable
+from napari_hsr.widgets.common.scroll_area import VerticalScroll
+from napari_hsr.widgets.inference.computing_options import narrow_form
+from napari_hsr.widgets.train.preview import Preview
+from napari_hsr.widgets.train.progress import ProgressView
+from napari_hsr.widgets.train.result import ResultView
+from napari_hsr.widgets.train.runs import (
+    STOP,
+    CloseGuard,
+    RunChooser,
+    answer_of,
+    ask,
+    mark_seen,
+    stop_quietly,
+)
+from napari_hsr.widgets.train.setup import FEW_IMAGES, Setup
+from napari_hsr.widgets.train.tasks import start_work
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import napari.viewer
+
+    from napari_hsr.progress import Progress
+
+#: How often the run's folder is looked at, in ms.
+POLL_MS = 500
+
+
+class TrainWidget(QWidget):
+    """Choose a start model and images, start, and watch; or look on at a training of before.
+
+    The training is a process of its own: it goes on when the viewer is closed, unless the user
+    wants it stopped, and the panel finds it again.
+
+    Parameters
+    ----------
+    viewer : napari viewer or ViewerModel
+    """
+
+    def __init__(self, viewer: napari.viewer.Viewer, parent: QWidget | None = None):
+        super().__init__(parent)
+        self._viewer = viewer
+        self._job: Job | None = None
+        self._finished: Finished | None = None
+        self._ended = False
+        self._listed = ""
+        self._followed: dict[Path, Run] = {}
+        self.runs = RunChooser()
+        self.setup = Setup(viewer)
+        self.progress = ProgressView(viewer)
+        self.result = ResultView(viewer)
+        self.preview = Preview(viewer)
+        self.caution = WrappedLabel(f"<i>{FEW_IMAGES}</i>")
+        self.folder = WrappedLabel()
+        self.obstacle = Message()
+        self.start_button = QPushButton("Start")
+        self.stop_button = QPushButton("Stop")
+        self.stop_button.setToolTip("Finish this step and save; Resume goes on from there")
+        self.resume_button = QPushButton("Resume")
+        self.resume_button.setToolTip("Go on from the last checkpoint")
+        self.pages = QStackedWidget()
+        self._lay_out()
+        self._timer = QTimer(self)
+        self._timer.setInterval(POLL_MS)
+        self._timer.timeout.connect(self._poll)
+        self._guard = CloseGuard(self, self._running_run)
+        self.runs.chosen.connect(self.follow)
+        self.setup.changed.connect(self._update_buttons)
+        self.start_button.clicked.connect(self.start)
+        self.stop_button.clicked.connect(self.stop)
+        self.resume_button.clicked.connect(self.resume)
+        self.follow(self.runs.waiting())
+
+    # --- what the user does ------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Start the training that is set up; does nothing if something stands in its way."""
+        if self._job is not None or self.run is not None or self.setup.obstacle():
+            return
+        recipe = self.setup.recipe
+        output = processes.default_output(recipe.name)
+        try:
+            layers = self.setup.layers()
+        except HSRError as error:
+            self.obstacle.show_exception(error)
+            return
+        self.setup.estimate.forget()  # its steps would take time from the training's
+        work = partial(start_work, self.setup.content(), layers, self.setup.split(), output)
+        self._job = Job(work, "Starting a training", self)
+        self._job.progressed.connect(self._on_starting)
+        self._job.finished.connect(self.follow)
+        self._job.failed.connect(lambda error: self._on_not_started(error, output))
+        self._job.ended.connect(self._on_start_ended)
+        self._job.start()
+        self._update_buttons()
+
+    def stop(self) -> None:
+        """Ask the training to finish its step, save and end."""
+        try:
+            self.run.stop()
+        except HSRError as error:
+            self.obstacle.show_exception(error)
+        self._poll()
+
+    def resume(self) -> None:
+        """Go on from the last checkpoint, in a new process."""
+        try:
+            run = processes.resume(self.run.output)
+        except HSRError as error:
+            self.obstacle.show_exception(error)
+            return
+        self.follow(run)
+
+    def follow(self, run: Run | None) -> None:
+        """Show a training, from its first event on; None sets a new one up."""
+        self._timer.stop()
+        self._finished, self._ended = None, False
+        self.progress.clear()
+        self.result.clear()
+        self.obstacle.clear()
+        # A look of its own from the first event on: the list's may have been followed before.
+        self.runs.set_run(None if run is None else Run(run.output))
+        self.pages.setCurrentIndex(0 if run is None else 1)
+        if run is not None:
+            self._followed[run.output] = self.run
+            self.preview.follow(run.output)
+            self.folder.setText(breakable(f"{run.output}"))
+            self._poll()
+        self._update_buttons()
+
+    @property
+    def run(self) -> Run | None:
+        """The training that is shown; None while one is set up."""
+        return self.runs.run()
+
+    @property
+    def status(self) -> Status | None:
+        """Where the training that is shown stands."""
+        return None if self.run is None else self.run.status()
+
+    # --- following a run -----------------------------------------------------------------------
+
+    def _poll(self) -> None:
+        run = self.run
+        if run is None:
+            return
+        status = run.status()  # before its events: what it wrote before it ended is then read
+        events = run.events()
+        self.progress.add(events)
+        self._show_preview(run, events, status.active)
+        self._finished = next(
+            (e for e in reversed(events) if isinstance(e, Finished)), self._finished
+        )
+        self.progress.show_running(status.active)
+        if status.status != self._listed and not self.runs.view().isVisible():
+            self._listed = status.status
+            self.runs.refresh()  # its line says how it goes
+        if status.active:
+            if status.status == "stopping":
+                self.progress.show_status("Finishing this step and saving…")
+            elif status.status == "starting" and self.progress.began is None and not events:
+                self.progress.show_status("Starting…")
+            self._timer.start()
+        elif not self._ended:
+            self._ended = True
+            self._timer.stop()
+            self._show_end(run, status)
+        self._update_buttons()
+
+    def _show_preview(self, run: Run, events: list[Event], active: bool) -> None:
+        # Of a run of before nothing is put into the viewer by itself.
+        if not active and self.preview.layers() == [] and self._finished is None:
+            return
+        last = next((e for e in reversed(events) if isinstance(e, Measured) and e.preview), None)
+        if last is not None and (active or self.preview.layers()):
+            image = next(iter(last.images), run.name)
+            self.preview.show(run.output / last.preview, image)
+
+    def _show_end(self, run: Run, status: Status) -> None:
+        self.progress.show_status("")
+        if status.status == "finished" and self._finished is not None:
+            before, best = self.progress.figures("before"), self.progress.figures("best")
+            images = (before[1] if before else {}, best[1] if best else {})
+            baseline = self.progress.history.baseline
+            self.result.show_finished(self._finished, images, baseline, finer=_makes_finer(run))
+        else:
+            text = status.text
+            if text.startswith("unexpected"):  # a fault of the product: the log says where
+                text = f"{text[0].upper()}{text[1:]}\n{run.log(20)}"
+            self.result.show_end(status.status, text)
+        mark_seen(run)
+        self.runs.refresh()
+
+    # --- starting --------------------------------------------------------------------------------
+
+    def _on_starting(self, progress: Progress) -> None:
+        self.obstacle.show_info(progress.message)
+
+    def _on_not_started(self, error: Exception, output: Path) -> None:
+        shutil.rmtree(output, ignore_errors=True)  # our own: nothing was trained in it
+        self.obstacle.show_exception(error, "Starting the training")
+
+    def _on_start_ended(self) -> None:
+        job, self._job = self._job, None
+        job.deleteLater()
+        self._update_buttons()
+
+    def _update_buttons(self) -> None:
+        status = self.status
+        setting_up, active = status is None, status is not None and status.active
+        reason = self.setup.obstacle() if setting_up else ""
+        self.start_button.setVisible(setting_up)
+        self.start_button.setEnabled(self._job is None and not reason)
+        self.start_button.setToolTip(reason)
+        self.stop_button.setVisible(not setting_up)
+        self.stop_button.setEnabled(active and status.status != "stopping")
+        self.resume_button.setVisible(not setting_up)
+        self.resume_button.setEnabled(status is not None and status.resumable)
+
+    # --- the panel itself ------------------------------------------------------------------------
+
+    def _running_run(self) -> Run | None:
+        """The training at work that was shown here last, whatever is shown now."""
+        known = reversed(self._followed.values())
+        return next((run for run in known if run.status().active), None)
+
+    def event(self, event: QEvent) -> bool:
+        """Watch the window that the panel is in, and ask when the panel is taken out of its dock."""
+        if event.type() == QEvent.Type.Show:
+            self._guard.watch(self)
+            self._poll()
+        elif event.type() == QEvent.Type.ParentChange:
+            if self.parent() is None:
+                self._leave()
+            else:
+                self._guard.watch(self)
+        return super().event(event)
+
+    def _leave(self) -> None:
+        """The panel was closed, and the viewer was not."""
+        self.setup.estimate.forget()
+        self._timer.stop()
+        run, window = self._running_run(), self._guard.window
+        if run is None or window is None or not window.isVisible():
+            return
+        box = ask(window, run.name, may_cancel=False)
+        box.finished.connect(lambda _: stop_quietly(run) if answer_of(box) == STOP else None)
+        box.finished.connect(box.deleteLater)
+        box.open()
+
+    # --- appearance ------------------------------------------------------------------------------
+
+    def _lay_out(self) -> None:
+        self.setMinimumWidth(290)
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
+        watching = QWidget()
+        column = QVBoxLayout(watching)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addWidget(self.result)
+        column.addWidget(self.progress)
+        column.addWidget(self.caution)
+        column.addWidget(Fold("Where it is", self.folder))
+        column.addStretch(1)
+        for page in (self.setup, watching):
+            self.pages.addWidget(VerticalScroll(page, least=110))
+        top = narrow_form()
+        top.addRow("Training", self.runs)
+        buttons = QHBoxLayout()
+        for button in (self.start_button, self.stop_button, self.resume_button):
+            buttons.addWidget(button, 1)
+        outer = QVBoxLayout(self)
+        outer.addLayout(top)
+        outer.addWidget(self.pages, 1)
+        outer.addWidget(self.obstacle)
+        outer.addLayout(buttons)
+
+
+def _makes_finer(run: Run) -> bool:
+    """Whether a run trains a model for finer pixels; one whose recipe is gone says nothing."""
+    try:
+        return run.recipe().finer
+    except HSRError:
+        return False

@@ -1,0 +1,183 @@
+"""A held-out image in the viewer that changes as the model learns, with its map of angles."""
+
+from __future__ import annotations
+
+import zipfile
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_hsr.cube import Cube, Wavelengths
+from napari_hsr.provenance import Provenance
+from napari_hsr.viewer.layers import (
+    add_cube,
+    add_map,
+    band_axis,
+    cube_layers,
+    spatial_transform,
+)
+from napari_hsr.widgets.train.layers import PREVIEW_KEY
+from napari_hsr.widgets.train.tasks import stems_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+class Preview:
+    """Layers that are made once for a run and get other data from then on.
+
+    They lie over the image itself where the viewer shows it, the map beside it; of a training
+    for finer pixels the coarse cube lies under them. A layer that the user has deleted does not
+    come back; the others go on.
+
+    Parameters
+    ----------
+    viewer : napari viewer or ViewerModel
+    """
+
+    def __init__(self, viewer):
+        self._viewer = viewer
+        self._folder: Path | None = None
+        self._layers: dict[str, object] | None = None
+        self._shown: tuple[int, int] | None = None
+
+    def follow(self, folder: Path) -> None:
+        """A run is shown; the layers of another one stay as they are, and new ones are made.
+
+        A run that goes on has the layers that it had.
+        """
+        if folder != self._folder:
+            self._folder, self._layers, self._shown = folder, None, None
+
+    def show(self, path: Path, image: str) -> bool:
+        """Show what a run has written last; True if it was new.
+
+        Parameters
+        ----------
+        path : Path
+            The ``.npz`` that a :class:`~napari_hsr.training.events.Measured` names.
+        image : str
+            Its name, which opens those of the layers.
+        """
+        try:
+            state = path.stat()
+            stamp = (state.st_mtime_ns, state.st_size)
+            if stamp == self._shown:
+                return False
+            with np.load(path, allow_pickle=False) as content:
+                held_out = _HeldOut.of(content)
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+            return False  # gone, or from another version: the next one is shown
+        self._shown = stamp
+        if self._layers is None:
+            self._layers = self._add(held_out, image)
+            return True
+        for key, data in (("cube", held_out.prediction), ("sam", held_out.sam)):
+            layer = self._layers[key]
+            if layer in self._viewer.layers:
+                layer.data = data
+        return True
+
+    def layers(self) -> list:
+        """Those of this run that are still in the viewer."""
+        found = self._layers.values() if self._layers else ()
+        return [layer for layer in found if layer in self._viewer.layers]
+
+    def _add(self, held_out: _HeldOut, image: str) -> dict:
+        title, found = f"{image}, held out", {}
+        over = self._shown_already(image, held_out.size)
+        place = partial(_placed, over)
+        if held_out.coarse is not None:
+            scale = held_out.prediction.shape[1] // held_out.coarse.shape[1]
+            # the centre of a coarse pixel lies in the middle of its fine ones
+            first = held_out.origin + (scale - 1) / 2
+            coarse = held_out.cube(held_out.coarse, f"{title} · coarse", title)
+            found["coarse"] = add_cube(self._viewer, coarse, **place(scale, first, coarse))
+            _mark(found["coarse"])
+        pixel, origin = held_out.pixel, held_out.origin
+        cube = held_out.cube(held_out.prediction, f"{title} · prediction", title)
+        found["cube"] = add_cube(self._viewer, cube, **place(pixel, origin, cube))
+        _mark(found["cube"])  # before the next one comes: lists of data look again then
+        finite = held_out.sam[np.isfinite(held_out.sam)]
+        # The scale of the first one, so that what is learnt is seen as the map grows dark.
+        top = float(np.percentile(finite, 99)) if finite.size else 1.0
+        # Beside the preview, or the whole image, not over it.
+        wide = pixel * held_out.sam.shape[1]
+        x = origin[1] + 1.03 * wide if over is None else 1.03 * held_out.size[1]
+        beside = np.array([origin[0], x])
+        found["sam"] = add_map(
+            self._viewer,
+            held_out.sam,
+            f"{title} · SAM",
+            unit="°",
+            limits=(0.0, max(top, 1.0)),
+            **place(pixel, beside),
+        )
+        _mark(found["sam"])
+        self._viewer.layers.selection.active = found["cube"]
+        if len(self._viewer.layers) == len(found):  # ours alone: all are to be seen
+            self._viewer.reset_view()
+        return found
+
+    def _shown_already(self, image: str, size: tuple[int, int]):
+        """The layer that holds the image itself, if the viewer shows it; else None."""
+        for layer in cube_layers(self._viewer):
+            same = image in (layer.name, *stems_of([layer.name]))
+            if same and PREVIEW_KEY not in layer.metadata and tuple(layer.data.shape[-2:]) == size:
+                return layer
+        return None
+
+
+@dataclass(frozen=True, eq=False)
+class _HeldOut:
+    """What a run wrote of an image, see :func:`napari_hsr.training.validation.write_preview`."""
+
+    prediction: np.ndarray
+    sam: np.ndarray
+    nm: np.ndarray
+    coarse: np.ndarray | None
+    pixel: float
+    origin: np.ndarray
+    size: tuple[int, int]
+
+    @classmethod
+    def of(cls, content) -> _HeldOut:
+        return cls(
+            np.asarray(content["prediction"], np.float32),
+            np.asarray(content["sam"], np.float32),
+            np.asarray(content["wavelengths_nm"], float),
+            np.asarray(content["coarse"], np.float32) if "coarse" in content else None,
+            float(content["pixel"]),
+            np.asarray(content["origin"], float),
+            tuple(int(n) for n in content["size"]),
+        )
+
+    def cube(self, data: np.ndarray, name: str, title: str) -> Cube:
+        provenance = Provenance.from_dict({"input": f"{title}: preview of a training"})
+        return Cube(data, Wavelengths(self.nm), name=name, provenance=provenance)
+
+
+def _mark(layer) -> None:
+    """No data to train on."""
+    layer.metadata = {**layer.metadata, PREVIEW_KEY: True}
+
+
+def _placed(layer, pixel: float, first: np.ndarray, cube: Cube | None = None) -> dict:
+    """Keywords that put pixels of this size, the first one there, where ``layer`` has them.
+
+    Without a layer they lie as it would by itself: a pixel a unit from the origin on.
+    """
+    flat = spatial_transform(layer)
+    unit, start = flat.get("scale", np.ones(2)), flat.get("translate", np.zeros(2))
+    scale, translate, affine = pixel * unit, start + unit * first, flat.get("affine", np.eye(3))
+    if cube is None:
+        return {"scale": scale, "translate": translate, "affine": affine}
+    axis, whole = band_axis(cube.wavelengths), np.eye(4)
+    whole[1:, 1:] = affine
+    return {
+        "scale": (axis["scale"][0], *scale),
+        "translate": (axis["translate"][0], *translate),
+        "affine": whole,
+    }

@@ -1,0 +1,302 @@
+"""How a training ended: before and after on the held-out images, and what to do with the model."""
+
+from __future__ import annotations
+
+import shutil
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import (
+    QFileDialog,
+    QHBoxLayout,
+    QHeaderView,
+    QMenu,
+    QPushButton,
+    QTableWidgetItem,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_hsr.errors import FileError, HSRError
+from napari_hsr.progress import Progress
+from napari_hsr.training.runs.figures_text import FIGURES, change, duration, figures_words
+from napari_hsr.widgets.common.job import Job
+from napari_hsr.widgets.common.messages import Message
+from napari_hsr.widgets.common.save_dialog import ask_path
+from napari_hsr.widgets.common.table import PlainTable
+from napari_hsr.widgets.models.models_changed import models_changed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+PLUGIN = "napari-hsr"
+#: Where a model is used: one for photographs, and one for finer pixels.
+PANELS = {False: "Reconstruct", True: "Super-resolve"}
+#: The figures that have a column.
+_COLUMNS = FIGURES[:2]
+#: Pixels of their table that are shown before it scrolls.
+_MOST = 260
+
+
+class ResultView(QWidget):
+    """The end of one run.
+
+    Signals
+    -------
+    imported(str)
+        The model is among the user's own now, under this name.
+    """
+
+    imported = Signal(str)
+
+    def __init__(self, viewer, parent: QWidget | None = None):
+        super().__init__(parent)
+        self._viewer = viewer
+        self._directory: Path | None = None
+        self._known: dict[Path | None, str] = {}  # what was imported before, by directory
+        self._job: Job | None = None
+        self.message = Message()
+        self.table = FiguresTable()
+        self.use_button = QPushButton()
+        self.use_button.setToolTip("Keep the model among your own, and choose it there")
+        self.export_button = QPushButton("Export…")
+        menu = QMenu(self)
+        menu.addAction("Weights with their card (.safetensors)…", self._ask_file)
+        menu.addAction("The whole folder, with log and recipe…", self._ask_folder)
+        self.export_button.setMenu(menu)
+        self.outcome = Message()
+        self._buttons = QWidget()
+        row = QHBoxLayout(self._buttons)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.addWidget(self.use_button, 1)
+        row.addWidget(self.export_button)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        for part in (self.message, self.table, self._buttons, self.outcome):
+            column.addWidget(part)
+        self.use_button.clicked.connect(self.use)
+        self.clear()
+
+    def clear(self) -> None:
+        """Show nothing."""
+        self._directory = None
+        self.message.clear()
+        self.outcome.clear()
+        self.table.hide()
+        self._buttons.hide()
+
+    def show_finished(
+        self, event, images: tuple[dict, dict], baseline=None, *, finer: bool = False
+    ) -> None:
+        """Show a :class:`~napari_hsr.training.events.Finished`.
+
+        Parameters
+        ----------
+        event : Finished
+        images : (dict, dict)
+            Figures of the held-out images by name, before and after.
+        baseline : Baseline, optional
+            What needs no training.
+        finer : bool
+            Whether the model makes pixels finer.
+        """
+        self._directory = Path(event.directory) if event.directory else None
+        text = f"Finished in {duration(event.seconds)}. {event.kept}"
+        if self._directory is None:
+            self.message.show_warning(text)
+        else:
+            self.message.show_info(text)
+        self.table.show_figures(event.before, event.after, *images, baseline)
+        self.use_button.setText(f"Use in {PANELS[finer]}")
+        self._buttons.setVisible(self._directory is not None)
+
+    def show_end(self, status: str, text: str) -> None:
+        """Show how a run ended that made no model."""
+        first, _, details = text.partition("\n")
+        if status == "stopped":
+            self.message.show_info(f"{first} Resume goes on from there.")
+        else:
+            self.message.show_error(first, details or None)
+
+    # --- the model -------------------------------------------------------------------------
+
+    def use(self) -> None:
+        """Import the model, and choose it in the panel that runs it."""
+        if self._directory is None or self._job is not None:
+            return
+        self.outcome.show_info("Importing the model…")
+        self.use_button.setEnabled(False)
+        self._job = Job(
+            partial(import_work, self._directory, self._known.get(self._directory)), parent=self
+        )
+        self._job.finished.connect(self._on_imported)
+        self._job.failed.connect(lambda e: self.outcome.show_exception(e, "Importing the model"))
+        self._job.ended.connect(self._on_ended)
+        self._job.start()
+
+    def export_file(self, path: Path) -> None:
+        """Copy the weights with their card; HSRError if that fails."""
+        from napari_hsr.io.atomic import replacing
+
+        source = weights_in(self._directory)
+        with replacing(path) as temporary:
+            shutil.copyfile(source, temporary)
+
+    def export_folder(self, folder: Path) -> Path:
+        """Copy the run's folder, without what is only needed to go on, into ``folder``."""
+        target = folder / self._directory.name
+        if target.exists():
+            raise FileError(target, "it exists already and was not to be overwritten")
+        leave_out = shutil.ignore_patterns("checkpoint", "tensorboard", "data", "state.json", ".*")
+        try:
+            shutil.copytree(self._directory, target, ignore=leave_out)
+        except (OSError, shutil.Error) as error:
+            raise FileError(target, f"it cannot be written ({error})") from error
+        return target
+
+    def _on_imported(self, name: str) -> None:
+        self._known[self._directory] = name
+        models_changed()
+        self.imported.emit(name)
+        where = choose_in_panel(self._viewer, name)
+        if where is None:
+            self.outcome.show_info(f"{name} is among your models now.")
+        else:
+            self.outcome.show_info(f"{name} is among your models now, and chosen in {where}.")
+
+    def _on_ended(self) -> None:
+        job, self._job = self._job, None
+        job.deleteLater()
+        self.use_button.setEnabled(True)
+
+    def _ask_file(self) -> None:
+        name = f"{weights_in(self._directory).stem}.safetensors"
+        path = ask_path(self, "Export the model", name, "Models (*.safetensors)")
+        if path is not None:
+            self._export(self.export_file, path)
+
+    def _ask_folder(self) -> None:
+        folder = QFileDialog.getExistingDirectory(self, "Copy the model's folder into")
+        if folder:
+            self._export(self.export_folder, Path(folder))
+
+    def _export(self, how, path: Path) -> None:
+        try:
+            written = how(path) or path
+        except HSRError as error:
+            self.outcome.show_exception(error)
+        else:
+            self.outcome.show_info(f"Exported to {written}.")
+
+
+class FiguresTable(PlainTable):
+    """Before → after, of the mean and of each held-out image."""
+
+    def __init__(self, parent: QWidget | None = None):
+        heads = [f"{name} ({unit})" for _, name, unit, _ in _COLUMNS]
+        super().__init__(["Held out", *heads], parent, most=_MOST)
+        header = self.horizontalHeader()
+        header.setMinimumSectionSize(40)
+        header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
+        for column in range(1, self.columnCount()):
+            header.setSectionResizeMode(column, QHeaderView.ResizeMode.ResizeToContents)
+
+    def show_figures(
+        self, before: dict, after: dict, images_before: dict, images_after: dict, baseline=None
+    ):
+        """Means first; an image that was measured once only has a dash for the other figure.
+
+        A baseline, which knows no before and after, has a row of its own at the end.
+        """
+        rows = [("mean", before, after)]
+        names = dict.fromkeys([*images_before, *images_after])
+        if len(names) > 1:
+            rows += [(n, images_before.get(n, {}), images_after.get(n, {})) for n in names]
+        elif names:
+            rows = [(next(iter(names)), before, after)]
+        self.setRowCount(len(rows))
+        for at, (name, first, last) in enumerate(rows):
+            texts = [change(first.get(k), last.get(k), d) for k, _, _, d in _COLUMNS]
+            for column, text in enumerate((name, *texts)):
+                item = QTableWidgetItem(text)
+                item.setToolTip(tool_tip(name, first, last))
+                self.setItem(at, column, item)
+        if baseline is not None:
+            self._add_baseline(baseline)
+        self.fit()
+        self.setVisible(bool(before or after))
+
+    def _add_baseline(self, baseline) -> None:
+        at, mean = self.rowCount(), baseline.mean
+        self.insertRow(at)
+        figures = [f"{mean[k]:.{d}f}" if k in mean else "–" for k, _, _, d in _COLUMNS]
+        for column, text in enumerate((baseline.name.partition(",")[0], *figures)):
+            item = QTableWidgetItem(text)
+            item.setToolTip(f"{baseline.name}, the mean: {figures_words(mean)}")
+            self.setItem(at, column, item)
+
+
+def tool_tip(name: str, before: dict, after: dict) -> str:
+    """All figures of a row, before → after."""
+    lines = [name]
+    for key, label, unit, decimals in FIGURES:
+        if before.get(key) is not None or after.get(key) is not None:
+            lines.append(f"{label}: {change(before.get(key), after.get(key), decimals)} {unit}")
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def weights_in(directory: Path) -> Path:
+    """The one file of weights at the top of a model directory; FileError if there is none."""
+    found = sorted(directory.glob("*.safetensors"))
+    if len(found) != 1:
+        raise FileError(directory, f"one file of weights was expected there, found {len(found)}")
+    return found[0]
+
+
+def import_work(directory: Path, known: str | None, _cancel) -> Iterator[object]:
+    """Import the model of a directory under a name that is free; then its name.
+
+    One that was imported before is not imported again.
+    """
+    from napari_hsr.models import import_checkpoint
+    from napari_hsr.models.checkpoint import read_card
+    from napari_hsr.models.library import bundled
+    from napari_hsr.models.store import stored
+
+    yield Progress(0, 0, "Importing the model")
+    weights = weights_in(directory)
+    own = read_card(weights).weights_sha256
+    for name, (card, _) in stored().items():
+        same = own and card.weights_sha256 == own and name.startswith(weights.stem)
+        if same or name == known:
+            yield name
+            return
+    taken, name, number = {*stored(), *bundled()}, weights.stem, 1
+    while name in taken:
+        number += 1
+        name = f"{weights.stem}-{number}"
+    yield import_checkpoint(weights, name).name
+
+
+def choose_in_panel(viewer, name: str) -> str | None:
+    """Choose a model of the user's in the panel that runs it, opened if it is not.
+
+    Returns the panel's name; None for a viewer without a window.
+    """
+    from napari_hsr.models import card_of
+    from napari_hsr.models.card import SUPER_RESOLUTION
+
+    window = getattr(viewer, "window", None)
+    if window is None:
+        return None
+    card = card_of(name)
+    finer = card.task == SUPER_RESOLUTION
+    dock, panel = window.add_plugin_dock_widget(PLUGIN, PANELS[finer], tabify=True)
+    dock.show()
+    dock.raise_()
+    if finer:
+        panel.scale.set_scale(card.scale)
+    panel.model.set_name(name)
+    return PANELS[finer]

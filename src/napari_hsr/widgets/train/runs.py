@@ -1,0 +1,224 @@
+"""The trainings that there are, and the question what becomes of one when napari is closed."""
+
+from __future__ import annotations
+
+import re
+import time
+import weakref
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import QEvent, QObject, Qt, QThread, Signal
+from qtpy.QtWidgets import QMainWindow, QMessageBox, QStyledItemDelegate, QWidget
+
+from napari_hsr.errors import HSRError
+from napari_hsr.training.runs import processes
+from napari_hsr.widgets.common.choosers import NarrowComboBox
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from napari_hsr.training.runs.processes import Run
+
+#: Lies in a run's folder once its end was shown.
+SEEN = ".seen"
+#: So many are listed.
+MOST = 30
+#: The open list is as wide as its lines, up to so many pixels.
+WIDEST = 640
+STOP, LEAVE, CANCEL = "stop", "leave", "cancel"
+#: At the end of the folder's name, as :func:`napari_hsr.training.runs.processes.default_output` has it.
+_DATE = re.compile(r"-\d{4}-\d\d-\d\d-\d{4}(?:-(\d+))?$")
+_WORDS = {"died": "ended unexpectedly"}
+
+
+class RunChooser(NarrowComboBox):
+    """A new training, and those of before, the newest first.
+
+    Signals
+    -------
+    chosen(object)
+        The Run that the *user* has chosen, None for a new training.
+    """
+
+    chosen = Signal(object)
+    elide = Qt.TextElideMode.ElideMiddle  # names begin alike, and end with how it went and when
+
+    def __init__(self, parent: QWidget | None = None):
+        super().__init__(parent)
+        # A list with two lines an entry; the closed box shows the first one.
+        self.setStyleSheet("QComboBox { combobox-popup: 0; }")
+        self.setItemDelegate(QStyledItemDelegate(self))
+        self.view().setTextElideMode(self.elide)
+        self._runs: list[Run] = []
+        self._current: Run | None = None
+        self.activated.connect(self._on_activated)
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Look again at which there are; the current one stays."""
+        found = processes.find()[:MOST]
+        known = {run.output: run for run in (self._current,) if run is not None}
+        self._runs = [known.get(run.output, run) for run in found]
+        if self._current is not None and self._current not in self._runs:
+            self._runs.insert(0, self._current)
+        texts = ["a new training", *(_line(run) for run in self._runs)]
+        row = 0 if self._current is None else 1 + self._runs.index(self._current)
+        self.set_choices(texts, row)
+        self._tell()
+
+    def run(self) -> Run | None:
+        """The current one; None for a new training."""
+        return self._current
+
+    def set_run(self, run: Run | None) -> None:
+        """Make one current, without a signal."""
+        self._current = run
+        self.refresh()
+
+    def waiting(self) -> Run | None:
+        """The run to show first: an active one, or the newest if its end was not shown yet."""
+        for run in self._runs:
+            if run.status().active:
+                return run
+        newest = self._runs[0] if self._runs else None
+        return None if newest is None or (newest.output / SEEN).exists() else newest
+
+    def showPopup(self) -> None:  # noqa: N802 - Qt's name
+        """What was started elsewhere is there too."""
+        self.refresh()
+        room = self.view().sizeHintForColumn(0) + 2 * self.view().frameWidth() + 24
+        self.view().setMinimumWidth(min(room, WIDEST))
+        super().showPopup()
+
+    def _on_activated(self, row: int) -> None:
+        self._current = self._runs[row - 1] if row else None
+        self._tell()
+        self.chosen.emit(self._current)
+
+    def _tell(self) -> None:
+        """What the narrow line has no room for."""
+        run = self._current
+        self.setToolTip("" if run is None else f"{self.currentText()}\n{run.name}")
+
+
+def mark_seen(run: Run) -> None:
+    """The end of a run was shown: it is not brought up again by itself."""
+    with suppress(OSError):  # a folder that is gone or read-only: it is shown once more
+        (run.output / SEEN).touch()
+
+
+def _line(run: Run) -> str:
+    status = run.status()
+    when = time.strftime("%d %b, %H:%M", time.localtime(status.started)) if status.started else ""
+    words = _WORDS.get(status.status, status.status)
+    # The folder's date is told for people; what sets two of one minute apart stays.
+    name = _DATE.sub(lambda found: f" ({found[1]})" if found[1] else "", run.name)
+    return "\n".join(filter(None, (f"{name} · {words}", when)))
+
+
+# --- closing ---------------------------------------------------------------------------------
+
+
+def ask(parent: QWidget | None, name: str, may_cancel: bool) -> QMessageBox:
+    """The question what becomes of a training; its buttons are named STOP, LEAVE and CANCEL."""
+    box = QMessageBox(parent)
+    box.setIcon(QMessageBox.Icon.Question)
+    box.setWindowTitle("A training is running")
+    box.setText(f"The training {name} is still running.")
+    box.setInformativeText(
+        "It can go on without napari: the Train panel finds it again. Or it is stopped after this "
+        "step; everything is saved, and it can be resumed."
+    )
+    roles = QMessageBox.ButtonRole
+    for key, text, role in (
+        (LEAVE, "Leave it running", roles.AcceptRole),
+        (STOP, "Stop and save", roles.DestructiveRole),
+        *([(CANCEL, "Cancel", roles.RejectRole)] if may_cancel else []),
+    ):
+        button = box.addButton(text, role)
+        button.setObjectName(key)
+        if key == LEAVE:
+            box.setDefaultButton(button)
+    return box
+
+
+def answer_of(box: QMessageBox) -> str:
+    """STOP, LEAVE or CANCEL; closing the box is leaving things as they are."""
+    button = box.clickedButton()
+    fallback = CANCEL if any(b.objectName() == CANCEL for b in box.buttons()) else LEAVE
+    return button.objectName() if button is not None else fallback
+
+
+def stop_quietly(run: Run) -> None:
+    """Ask a run to stop; that it cannot be asked was said when it could be."""
+    with suppress(HSRError):
+        run.stop()
+
+
+class CloseGuard(QObject):
+    """Asks before the main window closes while a training is running.
+
+    Parameters
+    ----------
+    parent : QWidget
+        The panel.
+    running : callable
+        Gives the run that is at work, or None.
+    """
+
+    def __init__(self, parent: QWidget, running: Callable[[], Run | None]):
+        super().__init__(parent)
+        self._running = running
+        # Weak: a panel that Python keeps for a while must not keep the whole viewer.
+        self._window: Callable[[], QWidget | None] = lambda: None
+        self.asks = _ask_and_wait
+
+    @property
+    def window(self) -> QWidget | None:
+        """The main window that is watched."""
+        return self._window()
+
+    def watch(self, panel: QWidget) -> None:
+        """Watch the main window that the panel is in now."""
+        window = main_window(panel)
+        before = self.window
+        if window is not before:
+            if before is not None:
+                with suppress(RuntimeError):  # it was deleted
+                    before.removeEventFilter(self)
+            self._window = (lambda: None) if window is None else weakref.ref(window)
+            if window is not None:
+                window.installEventFilter(self)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802 - Qt's name
+        """Hold the closing up until there is an answer; scripts are not asked."""
+        if event.type() != QEvent.Type.Close or watched is not self.window:
+            return False
+        run = self._running()
+        if run is None or QThread.currentThread().loopLevel() == 0:
+            return False
+        answer = self.asks(watched, run.name)
+        if answer == CANCEL:
+            event.ignore()
+            return True
+        if answer == STOP:
+            stop_quietly(run)
+        return False
+
+
+def main_window(panel: QWidget) -> QWidget | None:
+    """The window that the panel's dock belongs to, also while the dock floats."""
+    found = None
+    while panel is not None:
+        found = panel if isinstance(panel, QMainWindow) else found
+        panel = panel.parentWidget()
+    return found
+
+
+def _ask_and_wait(parent: QWidget, name: str) -> str:
+    box = ask(parent, name, may_cancel=True)
+    box.exec()
+    answer = answer_of(box)
+    box.deleteLater()
+    return answer

@@ -1,0 +1,348 @@
+"""What is decided before a training: the start model, the data, the strategy, all settings."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QDoubleSpinBox, QLineEdit, QPushButton, QVBoxLayout, QWidget
+
+from napari_hsr.errors import HSRError
+from napari_hsr.models.card import FINER_IS_A_GUESS, ILL_POSED
+from napari_hsr.training.recipe.schema import Recipe
+from napari_hsr.widgets.common.collapsible import Fold
+from napari_hsr.widgets.common.job import Job
+from napari_hsr.widgets.common.messages import Message, WrappedLabel
+from napari_hsr.widgets.inference.computing_options import narrow_form
+from napari_hsr.widgets.train.data import DataSection
+from napari_hsr.widgets.train.estimate import Estimate
+from napari_hsr.widgets.train.form import SettingsForm
+from napari_hsr.widgets.train.image_table import ImageTable
+from napari_hsr.widgets.train.start_model import CoarseSection, StartChooser
+from napari_hsr.widgets.train.strategy import STRATEGIES, StrategyChooser
+from napari_hsr.widgets.train.tasks import (
+    Front,
+    LayerPair,
+    allowed_strategies,
+    base_content,
+    camera_content,
+    content_of,
+    estimate_work,
+    faults_of,
+    look_work,
+    with_held_out,
+)
+
+if TYPE_CHECKING:
+    from napari_hsr.progress import Progress
+
+#: Said beside every training.
+FEW_IMAGES = (
+    "A model trained on a few images is a model for images like these: the same kind of objects, "
+    "light and camera. Judge it by images that it was not trained on."
+)
+#: Settings that stand in front, or follow from what is chosen there.
+IN_FRONT = {
+    *("name", "task", "strategy", "model", "schedule.minutes"),
+    *("data.folder", "data.pairs", "data.simulate", "coarse.scale", "coarse.degradations"),
+}
+#: Of the others, those that are of no use: of a model for photographs, and of one for cubes.
+OF_NO_USE = {
+    False: {"coarse", "optimiser.step_per"},
+    True: {
+        *("camera", "validation.captures", "data.rgb_folder", "data.input_encoding"),
+        *(f"augmentation.{name}" for name in ("metamers", "metamer_range", "tint", "mix")),
+    },
+}
+#: What decides what is found in the data.
+DECIDE_DATA = ("data", "camera", "coarse", "seed", "batch", "augmentation")
+
+
+class Setup(QWidget):
+    """All choices of a new training.
+
+    Signals
+    -------
+    changed()
+        What would be trained, or whether it can be, is another.
+    """
+
+    changed = Signal()
+
+    def __init__(self, viewer, parent: QWidget | None = None):
+        super().__init__(parent)
+        self._job: Job | None = None
+        self._findings = None
+        self._held_out: dict[str, bool] = {}
+        self._named = False
+        self._finer = False
+        self._contents: dict[bool, dict[str, Any]] = {}  # of the form, by what is trained
+        self.recipe: Recipe | None = None
+        self.model = StartChooser()
+        self.coarse = CoarseSection()
+        self.name = QLineEdit()
+        self.name.setToolTip("Letters, digits and . _ + -; the start model stays as it is")
+        self.name_problem = Message()
+        self.data = DataSection(viewer)
+        self.look_button = QPushButton("Look at the data")
+        self.table = ImageTable()
+        self.message = Message()
+        self.strategy = StrategyChooser()
+        self.minutes = QDoubleSpinBox()
+        self.minutes.setRange(0.1, 60 * 24 * 14)
+        self.minutes.setDecimals(1)
+        self.minutes.setValue(10)
+        self.minutes.setSuffix(" min")
+        self.estimate = Estimate()
+        self.form = SettingsForm(Recipe, IN_FRONT)
+        self.fold = Fold("All settings", self.form)
+        self.caution = WrappedLabel()
+        self._lay_out()
+        self._show_task(self.model.finer())
+        self.model.changed.connect(self._on_model)
+        self.name.textEdited.connect(self._on_name)
+        self.data.changed.connect(self._on_data)
+        self.data.camera.chosen.connect(self._on_camera)
+        self.coarse.changed.connect(self._on_data)
+        self.data.ready.connect(self.look)
+        self.look_button.clicked.connect(self.look)
+        self.table.held_out_changed.connect(self._on_held_out)
+        self.form.changed.connect(self._on_settings)
+        self.estimate.asked.connect(self._estimate)
+        self.strategy.currentIndexChanged.connect(self._judge)
+        self.minutes.valueChanged.connect(self._judge)
+        self._on_model(self.model.card())
+
+    # --- what was chosen -----------------------------------------------------------------
+
+    def content(self) -> dict[str, Any]:
+        """The whole recipe, as plain values."""
+        front = Front(
+            name=self.name.text().strip(),
+            start=self.model.name() or "",
+            strategy=self.strategy.strategy(),
+            minutes=self.minutes.value(),
+            simulated=self.data.simulated(),
+            folder=self.data.folder(),
+            coarse=self.coarse.settings() if self._finer else None,
+        )
+        return content_of(self.form.content(), front)
+
+    def layers(self) -> list[LayerPair]:
+        """The layers that are trained on, if any."""
+        return self.data.layers()
+
+    def split(self) -> str:
+        """Which images are held out, where the user chose them."""
+        return self.findings.split if self._held_out and self.findings is not None else ""
+
+    @property
+    def findings(self):
+        """What was found in the data, with the images that the user holds out; None before."""
+        if self._findings is None:
+            return None
+        return with_held_out(self._findings, self._held_out)
+
+    @property
+    def looking(self) -> bool:
+        """Whether the data are being looked at."""
+        return self._job is not None
+
+    def obstacle(self) -> str:
+        """Why training cannot start, in one sentence; empty if it can."""
+        if self.model.name() is None:
+            return "No model is installed to begin with."
+        if missing := self.data.missing():
+            return missing
+        if self.looking:
+            return "The data are being looked at…"
+        if self.recipe is None:
+            return "A setting is not as it must be; it is marked."
+        if self._findings is None:
+            return "Look at the data first."
+        try:
+            self.findings.check()
+        except HSRError as error:
+            return str(error)
+        return ""
+
+    # --- looking at the data ---------------------------------------------------------------
+
+    def look(self) -> None:
+        """Look at the data as they are chosen now."""
+        if self.data.missing() or self.recipe is None:
+            self._judge()
+            return
+        if self._job is not None:
+            self._job.cancel()
+        self._forget_findings()
+        try:
+            layers = self.layers()
+        except HSRError as error:
+            self.message.show_exception(error)
+            return
+        job = self._job = Job(
+            partial(look_work, self.recipe, layers), "Looking at the training data", self
+        )
+        job.progressed.connect(self._on_progress)
+        job.finished.connect(lambda findings: self._on_found(findings, job))
+        job.failed.connect(lambda error: self._on_failed(error, job))
+        job.ended.connect(lambda: self._on_looked(job))
+        job.start()
+        self._judge()
+
+    def _on_progress(self, progress: Progress) -> None:
+        count = f" ({progress.done} of {progress.total} images)" if progress.total else ""
+        self.message.show_info(progress.message + count)
+
+    def _on_found(self, findings, job: Job) -> None:
+        if job is self._job:
+            self._findings = findings
+            self.table.show_rows(findings.rows)
+            self.data.set_without_photographs(any(not r.rgb for r in findings.rows if r.cube))
+
+    def _on_failed(self, error: Exception, job: Job) -> None:
+        if job is self._job:
+            self.message.show_exception(error, "Looking at the data")
+
+    def _on_looked(self, job: Job) -> None:
+        job.deleteLater()
+        if job is self._job:
+            self._job = None
+            self._judge()
+
+    def _forget_findings(self) -> None:
+        self._findings, self._held_out = None, {}
+        self.table.show_rows(())
+        self.message.clear()
+
+    # --- changes ---------------------------------------------------------------------------
+
+    def _on_model(self, card) -> None:
+        looked = self._findings is not None
+        if not self._named:
+            self.name.setText("" if card is None else f"{card.name}-tuned")
+        if card is not None:
+            self.coarse.set_scale(card.scale)
+        if self.model.finer() != self._finer:
+            self._contents[self._finer] = self.form.content()
+            self._show_task(self.model.finer())
+        self._on_camera(self.data.camera.camera())
+        if looked:  # the same images, for another model
+            self.look()
+
+    def _show_task(self, finer: bool) -> None:
+        """What is trained is a network for finer pixels, or one for photographs."""
+        self._finer = finer
+        base = base_content(finer)
+        self.form.set_content(self._contents.get(finer, base))
+        self.form.leave_out(OF_NO_USE[finer])
+        self.strategy.offer(allowed_strategies(base, STRATEGIES))
+        if finer not in self._contents:
+            self.strategy.set_strategy(base["strategy"])
+            self.minutes.setValue(base["schedule"]["minutes"] or 10)
+            if finer:
+                self.coarse.set_settings(base["coarse"])
+        self.coarse.setVisible(finer)
+        self.data.set_cubes_alone(finer)
+        known = FINER_IS_A_GUESS if finer else ILL_POSED
+        self.caution.setText(f"<i>{known} {FEW_IMAGES}</i>")
+
+    def _on_name(self, text: str) -> None:
+        self._named = bool(text.strip())
+        self._judge()
+
+    def _on_camera(self, camera: str) -> None:
+        if not self._finer:
+            encoding = self.model.card().input_encoding if self.model.card() else ""
+            self.form.set_section("camera", camera_content(camera, encoding))
+        self._on_data()
+
+    def _on_data(self) -> None:
+        if self._job is not None:
+            self._job.cancel()
+            self._job = None
+        self._forget_findings()
+        self._judge()
+
+    def _on_settings(self) -> None:
+        """A setting may decide what is found in the data: those of other groups do not."""
+        before = self.recipe
+        self._judge()
+        if before is None or self.recipe is None or self._findings is None:
+            return
+        if any(getattr(before, key) != getattr(self.recipe, key) for key in DECIDE_DATA):
+            self._on_data()
+
+    def _on_held_out(self, name: str, held_out: bool) -> None:
+        if not self._held_out and self._findings is not None:
+            self._held_out = {r.name: r.held_out for r in self._findings.rows if not r.problem}
+        self._held_out[name] = held_out
+        self._judge()
+
+    def _judge(self, *_ignored) -> None:
+        """Say what is wrong where it is wrong."""
+        self.recipe, faults = faults_of(self.content())
+        faults = {place: said for place, said in faults.items() if place[:1] != ("model",)}
+        name_fault = next((faults.pop(place) for place in [*faults] if place == ("name",)), "")
+        if self.name_problem.text() != name_fault:
+            self.name_problem.show_error(name_fault)
+        self.form.show_faults(faults)
+        self.look_button.setEnabled(not self.data.missing() and self.recipe is not None)
+        if self._findings is not None and not self.looking:
+            found = self.findings
+            said = [f"{_images(len(found.train))} to train on, {len(found.held_out)} held out."]
+            said += [notice.text for notice in found.notices]
+            obstacle = self.obstacle()
+            if any(obstacle.startswith(f"{row.name}: ") for row in found.rows):
+                count = len(found.problems)
+                images = "An image" if count == 1 else f"{count} images"
+                self.message.show_warning(f"{images} cannot be used: the reason is in the row.")
+            elif obstacle:
+                self.message.show_warning(obstacle)
+            else:
+                self.message.show_info(" ".join(said))
+        self.estimate.offer(self._deciding(), self.obstacle())
+        self.changed.emit()
+
+    def _deciding(self) -> tuple:
+        """What an estimate depends on."""
+        recipe = self.recipe and self.recipe.model_copy(update={"name": "any"})
+        return recipe, id(self._findings), dict(self._held_out)
+
+    def _estimate(self) -> None:
+        try:
+            layers = self.layers()
+        except HSRError as error:
+            self.message.show_exception(error)
+            return
+        self.estimate.begin(partial(estimate_work, self.content(), layers, self.split()))
+
+    # --- appearance --------------------------------------------------------------------------
+
+    def _lay_out(self) -> None:
+        form = narrow_form()
+        form.addRow("Start model", self.model)
+        form.addRow("Name of the new model", self.name)
+        form.addRow(self.name_problem)
+        form.addRow(self.coarse)
+        budget = narrow_form()
+        budget.addRow("Strategy", self.strategy)
+        budget.addRow("Time budget", self.minutes)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addLayout(form)
+        column.addWidget(self.data)
+        column.addWidget(self.look_button)
+        column.addWidget(self.table)
+        column.addWidget(self.message)
+        column.addLayout(budget)
+        column.addWidget(self.estimate)
+        column.addWidget(self.fold)
+        column.addWidget(self.caution)
+        column.addStretch(1)
+
+
+def _images(count: int) -> str:
+    return f"{count} image{'' if count == 1 else 's'}"

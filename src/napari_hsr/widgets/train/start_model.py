@@ -1,0 +1,75 @@
+"""Where a training begins: the model, and of one for finer pixels how coarse cubes are made."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QWidget
+
+from napari_hsr.models.card import RECONSTRUCTION, SUPER_RESOLUTION
+from napari_hsr.widgets.common.degradation_choice import DegradationChooser
+from napari_hsr.widgets.common.messages import WrappedLabel
+from napari_hsr.widgets.inference.computing_options import narrow_form
+from napari_hsr.widgets.models.model_list import ModelChooser
+
+
+class StartChooser(ModelChooser):
+    """The models that a training can begin with: for photographs, and for finer pixels.
+
+    Networks without weights are left out: a training here begins with those of a model.
+    """
+
+    def finer(self) -> bool:
+        """Whether the chosen one makes pixels finer."""
+        card = self.card()
+        return card is not None and card.task == SUPER_RESOLUTION
+
+    def _offered(self) -> list:
+        from napari_hsr.models.listing import listings
+
+        found = [*listings(RECONSTRUCTION), *listings(SUPER_RESOLUTION)]
+        return [listing for listing in found if listing.at_hand]
+
+
+class CoarseSection(QWidget):
+    """How the coarse cubes are made that a model learns to make finer.
+
+    Signals
+    -------
+    changed()
+    """
+
+    changed = Signal()
+
+    def __init__(self, parent: QWidget | None = None):
+        super().__init__(parent)
+        self._scale = 4
+        self.words = WrappedLabel()
+        self.degradation = DegradationChooser(self._scale)
+        self.degradation.kind.setToolTip(
+            "As the coarse cubes came about that the model is to make finer: it learns this way alone"
+        )
+        form = narrow_form(self)
+        form.addRow(self.words)
+        form.addRow("Coarse pixels come from fine ones by", self.degradation)
+        self.degradation.changed.connect(self.changed)
+        self.set_scale(self._scale)
+
+    def set_scale(self, scale: int) -> None:
+        """The scale of the model: weights are for one."""
+        self._scale = scale
+        self.degradation.set_scale(scale)
+        self.words.setText(
+            f"The model's scale is ×{scale}: {scale} × {scale} fine pixels of each coarse one."
+        )
+
+    def settings(self) -> dict[str, Any]:
+        """``coarse.scale`` and ``coarse.degradations`` of a recipe."""
+        return {"scale": self._scale, "degradations": [self.degradation.name()]}
+
+    def set_settings(self, coarse: dict[str, Any]) -> None:
+        """Show those of a recipe, without a signal; the scale stays the model's."""
+        blocked = self.blockSignals(True)
+        self.degradation.set_name(coarse["degradations"][0])
+        self.blockSignals(blocked)

@@ -1,0 +1,298 @@
+"""What the Train panel does in its threads, and how it puts a recipe together; nothing here is Qt."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+import threading
+from dataclasses import dataclass, replace
+from pathlib import Path
+from queue import SimpleQueue
+from typing import TYPE_CHECKING, Any
+
+from napari_hsr.progress import Progress
+from napari_hsr.training.events import Event, Preparing
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Iterable, Iterator
+
+    from napari_hsr.cube import Cube
+    from napari_hsr.photograph import Photograph
+    from napari_hsr.training.data.inspection import Findings
+    from napari_hsr.training.recipe.schema import Recipe
+
+#: Folder of the images that were layers, inside the run's.
+LAYERS_FOLDER = "data"
+#: The packaged recipes that the panel begins with: for photographs, and for finer pixels.
+BASE_RECIPES = {False: "fine-tune", True: "fine-tune-finer"}
+
+
+@dataclass(frozen=True)
+class LayerPair:
+    """A cube of the viewer, and the photograph that goes with it (None: simulated).
+
+    The cube's name is that of the files that are written for a training.
+    """
+
+    cube: Cube
+    photograph: Photograph | None
+
+
+def base_content(finer: bool = False) -> dict[str, Any]:
+    """The recipe that the panel begins with, as plain values."""
+    from napari_hsr.training.recipe.yaml_io import read_recipe
+
+    return read_recipe(BASE_RECIPES[finer]).model_dump(mode="json")
+
+
+def allowed_strategies(content: dict[str, Any], strategies: Iterable[str]) -> list[str]:
+    """Those of the strategies that a recipe like this one takes: the recipe itself decides."""
+    return [s for s in strategies if faults_of({**content, "strategy": s})[0] is not None]
+
+
+def look_work(
+    recipe: Recipe, layers: list[LayerPair], cancel: threading.Event
+) -> Iterator[Progress | Findings]:
+    """Look at the data of a recipe, or at layers of the viewer as they are; then the findings."""
+    from napari_hsr.training.data import inspection
+
+    yield Progress(0, 0, "Looking at the data")
+    images = [(pair.cube, pair.photograph) for pair in layers]
+    for news in called(lambda report: inspection.inspect(recipe, report, cancel, images=images)):
+        yield news.value if isinstance(news, Returned) else news
+
+
+def start_work(
+    content: dict[str, Any],
+    layers: list[LayerPair],
+    split: str,
+    output: Path,
+    cancel: threading.Event,
+) -> Iterator[Any]:
+    """Write what a training in another process needs into its folder, and start it.
+
+    Parameters
+    ----------
+    content : dict
+        The recipe, as plain values.
+    layers : list of LayerPair
+        They become files.
+    split : str
+        Which images are held out, as a split file says it.
+    output : Path
+        The run's folder.
+
+    Yields
+    ------
+    Progress, and at last the Run
+    """
+    from napari_hsr.training.runs import processes
+
+    recipe = yield from written(content, layers, split, output / LAYERS_FOLDER, cancel)
+    if recipe is not None:
+        yield Progress(0, 0, "Starting the training in a process of its own")
+        yield processes.start(recipe, output)
+
+
+def estimate_work(
+    content: dict[str, Any], layers: list[LayerPair], split: str, cancel: threading.Event
+) -> Iterator[Any]:
+    """Try the training that :func:`start_work` would start; then what it would take, in words."""
+    from napari_hsr.training.runs import estimate
+
+    with tempfile.TemporaryDirectory(prefix="napari-hsr-") as folder:
+        place = Path(folder)
+        if layers:  # what is decoded of files that are about to go is of no use to anyone
+            content = {**content, "data": {**content["data"], "cache": str(place / "cache")}}
+        recipe = yield from written(content, layers, split, place / LAYERS_FOLDER, cancel)
+        if recipe is not None:
+            yield Progress(0, 0, "Reading the data and trying a few steps")
+            yield estimate.words(estimate.estimate(recipe, cancel), recipe)
+
+
+def written(
+    content: dict[str, Any],
+    layers: list[LayerPair],
+    split: str,
+    folder: Path,
+    cancel: threading.Event,
+) -> Generator[Progress, None, Recipe | None]:
+    """Write what another process needs into a folder; the recipe, None if it was cancelled."""
+    from napari_hsr.errors import FileError
+    from napari_hsr.io.atomic import replacing
+    from napari_hsr.training.recipe.schema import Recipe
+
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FileError(folder, f"it cannot be made ({error.strerror or error})") from error
+    data = dict(content["data"])
+    if layers:
+        data["pairs"] = []
+        for number, pair in enumerate(layers):
+            yield Progress(number, len(layers), f"Writing {pair.cube.name}")
+            if cancel.is_set():
+                return None
+            data["pairs"].append(write_pair(pair, folder))
+    if split:
+        data["split_file"] = str(folder / "split.txt")
+        with replacing(folder / "split.txt") as temporary:
+            temporary.write_text(split, encoding="utf-8")
+    return Recipe.model_validate({**content, "data": data})
+
+
+def write_pair(pair: LayerPair, folder: Path) -> dict[str, str | None]:
+    """Write the images of a pair as files of one stem, that read back equal."""
+    from napari_hsr.io import write
+
+    stem, photo = pair.cube.name, pair.photograph
+    cube = write(pair.cube, folder / f"{stem}.h5")
+    if photo is None:
+        return {"cube": str(cube), "rgb": None}
+    suffix = ".tif" if photo.data.dtype.kind == "f" else ".png"
+    return {"cube": str(cube), "rgb": str(write(photo, folder / f"{stem}{suffix}"))}
+
+
+def stems_of(names: list[str]) -> list[str]:
+    """Names of layers as names of files, each unlike every other."""
+    found: list[str] = []
+    for name in names:
+        stem = re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.") or "image"
+        taken, number = {other.casefold() for other in found}, 1
+        while (stem if number == 1 else f"{stem}-{number}").casefold() in taken:
+            number += 1
+        found.append(stem if number == 1 else f"{stem}-{number}")
+    return found
+
+
+def with_held_out(findings: Findings, chosen: dict[str, bool]) -> Findings:
+    """The findings with the parts that the user chose instead of those that were drawn."""
+    rows = tuple(replace(row, held_out=chosen.get(row.name, row.held_out)) for row in findings.rows)
+    return replace(findings, rows=rows)
+
+
+@dataclass(frozen=True)
+class Returned:
+    """What a function returned, as the last thing of :func:`called`."""
+
+    value: Any
+
+
+def called(function: Callable[[Callable[[Event], None]], Any]) -> Iterator[Progress | Returned]:
+    """Run ``function(report)`` in a thread; what it reports as it comes, then what it returns."""
+    mail: SimpleQueue = SimpleQueue()
+
+    def work() -> None:
+        try:
+            mail.put(Returned(function(mail.put)))
+        except BaseException as error:
+            mail.put(error)
+
+    thread = threading.Thread(target=work, name="napari-hsr train look")
+    thread.start()
+    while True:
+        news = mail.get()
+        if isinstance(news, Preparing):
+            yield Progress(news.done, news.total, news.message)
+        elif isinstance(news, (Returned, BaseException)):
+            thread.join()
+            if isinstance(news, BaseException):
+                raise news
+            yield news
+            return
+
+
+# --- putting a recipe together --------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Front:
+    """What the panel shows in front of all other settings.
+
+    ``coarse`` is None for a model that takes photographs.
+    """
+
+    name: str
+    start: str
+    strategy: str
+    minutes: float
+    simulated: bool
+    folder: Path | None = None
+    coarse: dict[str, Any] | None = None
+
+
+def content_of(settings: dict[str, Any], front: Front) -> dict[str, Any]:
+    """All of a recipe as plain values: the folded settings, and over them those in front."""
+    schedule, data = dict(settings["schedule"]), dict(settings["data"])
+    # Steps, where they are given, take the place of the time budget.
+    schedule["minutes"] = None if schedule.get("steps") else front.minutes
+    data |= {
+        "folder": None if front.folder is None else str(front.folder),
+        "pairs": [],
+        "simulate": True if front.simulated else None,
+    }
+    coarse = front.coarse and {**(settings.get("coarse") or {}), **front.coarse}
+    return {
+        **settings,
+        "name": front.name,
+        "strategy": front.strategy,
+        "model": {"start": front.start},
+        "schedule": schedule,
+        "data": data,
+        "camera": None if coarse else settings.get("camera"),
+        "coarse": coarse,
+    }
+
+
+def faults_of(content: dict[str, Any]) -> tuple[Recipe | None, dict[tuple, str]]:
+    """The recipe, or what is wrong with it: sentences by the place of the setting."""
+    from pydantic import ValidationError
+
+    from napari_hsr.training.recipe.schema import Recipe
+
+    try:
+        return Recipe.model_validate(content), {}
+    except ValidationError as error:
+        return None, _sentences(error, content)
+
+
+def _sentences(error, content: dict[str, Any]) -> dict[tuple, str]:
+    from pydantic_core import ValidationError
+
+    from napari_hsr.training.recipe.errors import sentence
+
+    said: dict[tuple, str] = {}
+    for fault in error.errors(include_url=False):
+        details = {k: fault[k] for k in ("type", "loc", "input", "ctx") if k in fault}
+        alone = ValidationError.from_exception_data("Recipe", [details])
+        text = sentence(alone, content, "", ()).removeprefix(": ")
+        name, colon, rest = text.partition(": ")
+        text = rest if colon and " " not in name else text  # the setting is named where it is shown
+        said.setdefault(tuple(fault["loc"]), text[:1].upper() + text[1:])
+    return said
+
+
+def camera_content(choice: str, encoding: str) -> dict[str, Any]:
+    """How cubes are photographed by ``choice`` for a model that takes ``encoding``.
+
+    Parameters
+    ----------
+    choice : str
+        A camera as :func:`napari_hsr.cameras.get_camera` takes it, or ``preset:NAME``.
+    encoding : str
+        Of the start model: raw values of a camera, or any developed photograph.
+    """
+    if choice.startswith("preset:"):
+        return {"preset": choice.removeprefix("preset:")}
+    if encoding.startswith("camera:"):
+        return {"cameras": [choice]}
+    # What a camera makes of it: white balance, its colour matrix, sRGB in 8 bits.
+    return {
+        "cameras": [choice],
+        "illuminants": ["D65"],
+        "white_balance": True,
+        "colour_matrix": True,
+        "clip": True,
+        "encoding": "srgb",
+        "bits": 8,
+    }

@@ -1,0 +1,1 @@
+"""The Wavelength panel, and stating the wavelengths of a cube."""

@@ -1,0 +1,318 @@
+"""The Wavelength panel: which band is shown, in nanometres, and the cube in colour."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import QEvent, QTimer
+from qtpy.QtWidgets import (
+    QCheckBox,
+    QGroupBox,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_hsr.cube import Wavelengths
+from napari_hsr.errors import HSRError
+from napari_hsr.viewer import axis, rendering
+from napari_hsr.viewer.canvas_text import show_wavelength
+from napari_hsr.viewer.layers import is_cube, layer_cube, layer_wavelengths
+from napari_hsr.widgets.common.choosers import LayerChooser
+from napari_hsr.widgets.common.connections import Connections
+from napari_hsr.widgets.common.job import Job
+from napari_hsr.widgets.common.messages import Message
+from napari_hsr.widgets.common.scroll_area import VerticalScroll
+from napari_hsr.widgets.wavelength.band_control import BandControl, NanometreBox, band_name
+from napari_hsr.widgets.wavelength.set_wavelengths import open_dialog
+from napari_hsr.widgets.wavelength.tint import Tint
+
+if TYPE_CHECKING:
+    import napari
+
+    from napari_hsr.photograph import Photograph
+
+#: Events of a layer after which its bands, or what is said about them, may be others.
+_BANDS_CHANGED = {"metadata", "scale", "translate", "units", "data"}
+
+
+class WavelengthWidget(QWidget):
+    """Shows and sets the wavelength of the viewer, bound both ways to napari's own slider.
+
+    The slider runs over the bands of one cube — the one selected, or the newest — so it is
+    exact for irregular grids too; other cubes on the axis follow by wavelength.
+
+    Parameters
+    ----------
+    viewer : napari viewer or ViewerModel
+    """
+
+    def __init__(self, viewer: napari.viewer.Viewer):
+        super().__init__()
+        self._viewer = viewer
+        self._layer = None
+        self._known = None
+        self._job: Job | None = None
+        self._tint = Tint()
+        self._connections: Connections | None = None
+        self._enter = QTimer(self)
+        self._enter.setSingleShot(True)
+        self._enter.timeout.connect(self._go_into)
+
+        self.chooser = LayerChooser(viewer, is_cube, self, empty="no cube open")
+        self._chooser_row = _row(QLabel("Cube"), self.chooser)
+        self.control = BandControl()
+        self.info = QLabel()
+        self.tint = QCheckBox("Tint the image with the colour of the band")
+        self.notice = Message()
+        self.set_button = QPushButton("Set wavelengths…")
+        self.true_button = QPushButton("True colour")
+        self.true_button.setToolTip("Add the cube as people see it: CIE 1931 observer, light D65")
+        self.false_button = QPushButton("False colour")
+        self.false_button.setToolTip("Add three bands as red, green and blue")
+        self.channels = [NanometreBox() for _ in range(3)]
+        self.message = Message()
+        self._arrange()
+
+        self.chooser.changed.connect(self._take)
+        self.control.band_chosen.connect(self._go)
+        self.tint.toggled.connect(self._update_tint)
+        self.set_button.clicked.connect(self._set_wavelengths)
+        self.true_button.clicked.connect(self._true_colour)
+        self.false_button.clicked.connect(self._false_colour)
+        self._take(self.chooser.layer())
+        self._attach()
+
+    @property
+    def layer(self):
+        """The cube layer whose bands the slider runs over, or None."""
+        return self._layer
+
+    def _arrange(self) -> None:
+        colour = QGroupBox("The cube in colour")
+        inside = QVBoxLayout(colour)
+        inside.addWidget(self.true_button)
+        boxes = QHBoxLayout()
+        for letter, word, box in zip("RGB", ("red", "green", "blue"), self.channels, strict=True):
+            box.setToolTip(f"The band shown as {word} (arrow keys: the next one)")
+            box.setButtonSymbols(NanometreBox.ButtonSymbols.NoButtons)  # room for the unit
+            boxes.addWidget(QLabel(letter))
+            boxes.addWidget(box, 1)
+        inside.addLayout(boxes)
+        inside.addWidget(self.false_button)
+        inside.addWidget(self.message)
+        content = QWidget()
+        layout = QVBoxLayout(content)
+        for part in (
+            self._chooser_row,
+            self.control,
+            self.info,
+            self.tint,
+            self.notice,
+            self.set_button,
+            colour,
+        ):
+            layout.addWidget(part)
+        layout.addStretch(1)
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(0, 0, 0, 0)
+        outer.addWidget(VerticalScroll(content, least=160))
+        # Height is worth more to a plot that is docked beside it.
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
+
+    # --- the cube ------------------------------------------------------------------------
+
+    def _take(self, layer) -> None:
+        self._tint.remove()
+        self.control.stop()
+        self._layer = layer
+        self._chooser_row.setVisible(len(self.chooser.layers()) > 1)
+        self.message.clear()
+        self._update_bands()
+        if layer is not None:
+            show_wavelength(self._viewer)
+            self._enter.start(0)  # a layer just added is not yet on the viewer's slider
+
+    def _go_into(self) -> None:
+        """Show a band of a cube that was just chosen, if the slider is outside of it."""
+        if self._layer is not None and self._layer in self._viewer.layers and self._layer.visible:
+            axis.go_into(self._viewer, self._layer)
+
+    def _update_bands(self) -> None:
+        layer = self._layer
+        known = self._known = None if layer is None else layer_wavelengths(layer)
+        bands = 1 if layer is None else _bands(layer)
+        self.control.setEnabled(layer is not None)
+        self.control.set_bands(bands, known)
+        grid = known or Wavelengths.default()
+        for box, nm in zip(self.channels, rendering.false_colour_wavelengths(grid), strict=True):
+            box.set_bands(len(grid), grid)
+            box.set_band(grid.nearest(nm))
+        self.tint.setEnabled(known is not None)
+        self._update_buttons()
+        self._say_what_is_known(known)
+        self._update_band()
+
+    def _update_buttons(self) -> None:
+        for part in (self.true_button, self.false_button, *self.channels):
+            part.setEnabled(self._known is not None and self._job is None)
+
+    def _say_what_is_known(self, known) -> None:
+        doubtful = self._layer is not None and (known is None or known.assumed)
+        self.set_button.setVisible(doubtful)
+        said = _apart(self._layer, known, self.chooser.layers())
+        if doubtful and known is not None:
+            span = f"{known.nm[0]:g}–{known.nm[-1]:g} nm"
+            said = f"{span} is an assumption: the file names no wavelengths. {said}".rstrip()
+        elif doubtful and not said:
+            said = "The wavelengths of this cube are not known: bands go by number."
+        if said:
+            self.notice.show_warning(said)
+        else:
+            self.notice.clear()
+
+    # --- the band ------------------------------------------------------------------------
+
+    def _update_band(self, event=None) -> None:
+        layer = self._layer
+        if layer is None:
+            self.info.setText("Open a cube, or reconstruct one.")
+            return
+        band = axis.current_band(self._viewer, layer)
+        self.control.set_band(band)
+        if band is None:
+            at = axis.current_nm(self._viewer)
+            where = "the slider" if at is None or self._known is None else f"{at:.5g} nm"
+            self.info.setText(f"Not shown: {where} lies outside this cube.")
+            return
+        nm = axis.current_nm(self._viewer, layer)
+        text = f"band {band + 1} of {_bands(layer)}"
+        self.info.setText(text if nm is None else f"{text} · {band_name(band, nm)}")
+        self._update_tint()
+
+    def _go(self, band: int) -> None:
+        if self._layer is not None:
+            axis.go_to_band(self._viewer, self._layer, band)
+
+    def _update_tint(self, _on: bool = True) -> None:
+        nm = None if self._layer is None else axis.current_nm(self._viewer, self._layer)
+        if self.tint.isChecked() and nm is not None:
+            self._tint.apply(self._layer, nm)
+        elif not self.tint.isChecked():
+            self._tint.remove()
+
+    def _on_layers(self, event=None) -> None:
+        self._chooser_row.setVisible(len(self.chooser.layers()) > 1)
+        if self._layer is None:
+            return
+        if event.type in _BANDS_CHANGED:
+            self._update_bands()
+        elif event.type in ("inserted", "removed"):
+            self._say_what_is_known(self._known)
+
+    # --- colour --------------------------------------------------------------------------
+
+    def _set_wavelengths(self) -> None:
+        open_dialog(self._viewer, self._layer, self)
+
+    def _true_colour(self) -> None:
+        self._render(rendering.true_colour)
+
+    def _false_colour(self) -> None:
+        nm = [box.value() for box in self.channels]
+        self._render(lambda cube: rendering.false_colour(cube, nm))
+
+    def _render(self, picture_of) -> None:
+        layer = self._layer
+        try:
+            cube = layer_cube(layer)
+        except HSRError as error:
+            self.message.show_exception(error)
+            return
+        self.message.show_info("Rendering…")
+        self._job = Job(lambda _cancel: iter([picture_of(cube)]), parent=self)
+        self._job.finished.connect(lambda picture: self._show(picture, layer))
+        self._job.failed.connect(lambda error: self.message.show_exception(error, "Rendering"))
+        self._job.ended.connect(self._rendered)
+        self._update_buttons()
+        self._job.start()
+
+    def _show(self, picture: Photograph, layer) -> None:
+        if layer not in self._viewer.layers:
+            self.message.show_warning("The cube was removed before its picture was ready.")
+            return
+        rendering.add_picture(self._viewer, layer, picture)
+        self.message.show_info(picture.notices[0])
+
+    def _rendered(self) -> None:
+        self._job = None
+        self._update_buttons()
+
+    # --- coming and going ----------------------------------------------------------------
+
+    def _attach(self) -> None:
+        if self._connections is None:
+            self._connections = Connections(self)
+            self._connections.connect(self._viewer.dims.events.point, "_update_band")
+            self._connections.connect(self._viewer.layers.events, "_on_layers")
+
+    def release(self) -> None:
+        """Stop playing, undo the tint and leave the viewer without callbacks of this panel."""
+        self.control.stop()
+        self._enter.stop()
+        self.tint.setChecked(False)
+        if self._connections is not None:
+            self._connections.close()
+            self._connections = None
+
+    def event(self, event: QEvent) -> bool:
+        """Notice being closed, or taken out of its dock (napari does not delete it then)."""
+        orphaned = event.type() == QEvent.Type.ParentChange and self.parent() is None
+        if event.type() == QEvent.Type.Close or orphaned:
+            self.release()
+        return super().event(event)
+
+    def showEvent(self, event) -> None:  # noqa: N802 - Qt's name
+        super().showEvent(event)
+        if self._connections is None:
+            self._attach()
+            self._update_bands()
+
+    def hideEvent(self, event) -> None:  # noqa: N802 - Qt's name
+        self.control.stop()
+        super().hideEvent(event)
+
+
+def _apart(layer, known: Wavelengths | None, cubes: list) -> str:
+    """Why this cube and others are not seen together, in one sentence; empty if they are."""
+    if layer is None or len({axis.on_nm_axis(cube) for cube in cubes}) < 2:
+        return ""
+    if not axis.on_nm_axis(layer):
+        if known is None:
+            how = "state its wavelengths to see them together."
+        else:
+            how = "its wavelengths are irregular, so they are not seen together."
+        return f"This cube goes by band number and the others by nm: {how}"
+    other = next(cube for cube in cubes if not axis.on_nm_axis(cube))
+    if layer_wavelengths(other) is not None:
+        return f"“{other.name}” goes by band number: it is not seen together with this cube."
+    return (
+        f"“{other.name}” goes by band number and this cube by nm: choose it above and state its "
+        "wavelengths to see them together."
+    )
+
+
+def _bands(layer) -> int:
+    return int((layer.data[0] if layer.multiscale else layer.data).shape[0])
+
+
+def _row(*parts: QWidget) -> QWidget:
+    row = QWidget()
+    layout = QHBoxLayout(row)
+    layout.setContentsMargins(0, 0, 0, 0)
+    for part in parts:
+        layout.addWidget(part, 1 if isinstance(part, LayerChooser) else 0)
+    return row
