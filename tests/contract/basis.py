@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import io
-from collections.abc import Callable
 from functools import reduce
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 import napari_hsr
 from napari_hsr import Cube, Photograph, Wavelengths
 from napari_hsr.cli import main
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 HERE = Path(__file__).resolve().parent
 CHECKOUT = HERE.parents[1]

@@ -5,14 +5,16 @@ from __future__ import annotations
 import argparse
 import json
 import shlex
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from napari_hsr.cli import build_parser
 
 from .basis import SAMPLES, run, shape, write_pairs
 from .trainings import write_recipe
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
 
 #: Command lines and what is parsed of them: how the values of options are understood.
 EXAMPLES = (

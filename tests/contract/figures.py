@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import napari_hsr
 from napari_hsr import Photograph
 
 from .basis import CHECKOUT, cube, numbers, photograph, run
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 BASELINES = ("bicubic-matlab", "bicubic-opencv", "bicubic-torch", "box")
 PROTOCOLS = (

@@ -6,15 +6,17 @@ import importlib
 import importlib.resources
 import json
 import time
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 import napari_hsr
 
 from .basis import RUN_BUTTON, SAMPLES, numbers, photograph, shape
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
 
 
 def manifest() -> dict[str, Any]:
@@ -101,7 +103,6 @@ _KEPT: dict[str, Any] = {}
 
 def run_panel(viewer: Any, seconds: float = 60) -> None:
     """Press Run in a Reconstruct panel, and wait for the new layer."""
-
     from qtpy.QtWidgets import QApplication, QPushButton
 
     application = QApplication.instance() or _KEPT.setdefault("application", QApplication([]))

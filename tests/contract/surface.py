@@ -10,9 +10,7 @@ from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -23,6 +21,10 @@ from .commands import command_line, json_of, json_outputs
 from .figures import golden_numbers, readme_figures
 from .layers import false_colours, layer_state, manifest
 from .trainings import train_all, training_files
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
 
 # --- the Python API ----------------------------------------------------------------------------
 

@@ -7,8 +7,7 @@ import io
 import json
 import re
 import signal
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,6 +15,9 @@ import napari_hsr
 from napari_hsr.cli import main
 
 from .basis import cube, merged, run, shape, write_pairs
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 TINY = {
     "name": "tiny",
