@@ -26,7 +26,7 @@ SAMPLES = HERE / "samples"
 
 def recipe_class() -> type:
     """The pydantic model of a training recipe."""
-    from napari_hsr.training.recipe import Recipe
+    from napari_hsr.training.recipe.schema import Recipe
 
     return Recipe
 
