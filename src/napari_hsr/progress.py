@@ -1,12 +1,22 @@
-"""What long work says while it runs.
+"""The one convention of long work: a generator of typed events that ends with its result.
 
-Inference, comparison and training are generators of events: some :class:`Progress`, then
-one result. The same generator drives the command line, the panels and the tests.
+Inference, comparison and training yield :class:`Progress` (training also its own events) and, last
+of all, one result of another type. The same generator drives Python, the command line, the panels
+and the tests, and is cancelled by setting a :class:`threading.Event`.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from napari_hsr.errors import Cancelled
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Callable, Generator, Iterable
+
+R = TypeVar("R")
 
 
 @dataclass(frozen=True)
@@ -21,8 +31,43 @@ class Progress:
         Steps in all; 0 if it is not known.
     message : str
         What is being done now, for people.
+    seconds_left : float or None
+        Estimated time to the end, where it is known.
     """
 
     done: int
     total: int
     message: str = ""
+    seconds_left: float | None = None
+
+
+def stop_if(cancel: threading.Event | None) -> None:
+    """Raise :class:`~napari_hsr.errors.Cancelled` once ``cancel`` is set."""
+    if cancel is not None and cancel.is_set():
+        raise Cancelled
+
+
+def result_of(
+    events: Iterable[Progress | R], progress: Callable[[Progress], Any] | None = None
+) -> R:
+    """Run the work to its end, reporting progress on the way, and return its result."""
+    for event in events:
+        if not isinstance(event, Progress):
+            return event
+        if progress is not None:
+            progress(event)
+    raise AssertionError("long work ends with a result")
+
+
+def as_part(
+    events: Iterable[Progress | R], first: int, last: int, total: int
+) -> Generator[Progress, None, R]:
+    """Pass progress on as steps ``first``..``last`` of ``total``; ``yield from`` gives the result."""
+    for event in events:
+        if not isinstance(event, Progress):
+            return event
+        part = event.done / event.total if event.total else 0.0
+        yield Progress(
+            round(first + (last - first) * part), total, event.message, event.seconds_left
+        )
+    raise AssertionError("long work ends with a result")

@@ -1,0 +1,24 @@
+"""Numbers with their unit, for people."""
+
+from __future__ import annotations
+
+
+def format_bytes(count: float) -> str:
+    """Bytes in decimal units, as file managers and disks are labelled: ``13 MB``, ``1.2 GB``."""
+    if count < 1000:
+        return "less than 1 kB"
+    if count < 0.95e6:
+        return f"{count / 1e3:.0f} kB"
+    return f"{count / 1e9:.1f} GB" if count >= 0.95e9 else f"{count / 1e6:.0f} MB"
+
+
+def format_seconds(seconds: float) -> str:
+    """A duration: ``0.4 s``, ``12 s``, ``3 min``, ``1 h 20 min``."""
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
+    if seconds < 99.5:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    if minutes < 60:
+        return f"{minutes} min"
+    return f"{minutes // 60} h {minutes % 60} min" if minutes % 60 else f"{minutes // 60} h"
