@@ -301,7 +301,7 @@ def found(monkeypatch, engine):
         )
 
     stand_in(monkeypatch, "inspect", inspect=inspect)
-    training.fit.estimate = lambda recipe, findings: SimpleNamespace(
+    training.train.estimate = lambda recipe, findings: SimpleNamespace(
         seconds=600.0, memory_bytes=1.5e9, device="CPU"
     )
     return state
