@@ -10,27 +10,35 @@ chosen on ``val/`` alone. A polynomial may explode on colours that no training s
 each candidate's largest output over the RGB unit cube is looked at too: of those within 0.15 dB
 of the best PSNR, and not above 1.5 times the tamest of these, the lowest order is taken, and
 then the smallest spectral angle.
+
+The card has the figures of this protocol, and those of the network for the same photographs:
+measured with its cameras on its held-out images, so that the two may be compared.
 """
 
 from __future__ import annotations
 
 import argparse
 import itertools
+import threading
 import time
 from pathlib import Path
 
 import numpy as np
 import torch
+from bundled import recipe_for
 
 import napari_hsr
 from napari_hsr import cameras, colour
 from napari_hsr.cube import Cube, Wavelengths
 from napari_hsr.metrics import evaluate
 from napari_hsr.models.architectures import root_polynomial as architecture
-from napari_hsr.models.card import ILL_POSED, ModelCard
+from napari_hsr.models.card import HELD_OUT, ILL_POSED, ModelCard
 from napari_hsr.models.checkpoint import save_model
+from napari_hsr.models.library import card_of
+from napari_hsr.training import validation
 from napari_hsr.training.closed_form import least_squares
 from napari_hsr.training.data import packed_cave
+from napari_hsr.training.train import prepare
 
 ORDERS = (1, 2, 3, 4, 5, 6)
 RIDGES = (1e-8, 1e-7, 1e-6, 1e-5)
@@ -145,7 +153,34 @@ def measure(model, matrix: np.ndarray, val: dict[str, np.ndarray]) -> dict[str, 
     return {n: round(float(v), 5) for n, v in zip(names, np.mean(rows, axis=0), strict=True)}
 
 
-def make(name, title, encoding, origin, matrix, train, val, seed, output) -> None:
+def measured_like(card: ModelCard, weights: dict, peer: str, data: Path, table: Path) -> ModelCard:
+    """The card with figures under the conditions of those of ``peer``, a bundled network."""
+    recipe = recipe_for(peer, data.absolute(), table.absolute(), [])
+    images, _ = prepare(recipe, lambda event: None, threading.Event())
+    reference = card_of(peer)
+    hashes = {image.name: {"sha256": image.sha256} for image in images.held_out}
+    if hashes != reference.training["held_out"]:
+        raise SystemExit(f"{data / 'val'} does not hold the images that {peer} was measured on")
+    found = validation.measure(architecture.load(weights, card), images.held_out, recipe)
+    taken = {k: reference.training[k] for k in ("held_out", "held_out_cameras")}
+    if not taken["held_out_cameras"]:
+        taken["camera"] = reference.training["camera"]
+    training = {
+        **card.training,
+        **taken,
+        "held_out_protocol": reference.protocol,
+        "figures_of_each": {name: rounded(figures) for name, figures in found.images.items()},
+    }
+    figures = {HELD_OUT: rounded(found.mean), **card.figures}
+    return card.model_copy(update={"training": training, "figures": figures})
+
+
+def rounded(figures: dict[str, float]) -> dict[str, float]:
+    """To as many digits as cards have."""
+    return {name: round(value, 5) for name, value in figures.items()}
+
+
+def make(name, title, encoding, origin, matrix, train, val, peer, options) -> None:
     """Choose, measure and save one model."""
     print(name)
     start = time.perf_counter()
@@ -171,15 +206,16 @@ def make(name, title, encoding, origin, matrix, train, val, seed, output) -> Non
             "ridge": found["ridge"],
             "dark_weight": found["dark"],
             "pixels": found["pixels"],
-            "seed": seed,
+            "seed": options.seed,
             "largest_output_in_rgb_unit_cube": round(found["largest"], 3),
         },
         version=napari_hsr.__version__,
     )
     figures = measure(architecture.load(weights, card), matrix, val)
     card = card.model_copy(update={"figures": {"four CAVE val scenes": figures}})
-    path = save_model(output / f"{name}.safetensors", weights, card)
-    print(f"  {card.training}\n  {figures}")
+    card = measured_like(card, weights, peer, options.data, options.cameras)
+    path = save_model(options.output / f"{name}.safetensors", weights, card)
+    print(f"  {card.training}\n  {card.figures}")
     print(f"  {path} ({path.stat().st_size} bytes, {time.perf_counter() - start:.0f} s)")
 
 
@@ -201,7 +237,7 @@ def main() -> None:
         "linear-srgb",
         "RGB: CIE 1931 observer under D65, linear sRGB, white (1, 1, 1)",
         np.asarray(colour.rendering_matrix(nm, "D65")),
-        train, val, options.seed, options.output,
+        train, val, "mstpp-photo", options,
     )  # fmt: skip
     make(
         "rootpoly-nikon-d700",
@@ -210,7 +246,7 @@ def main() -> None:
         "RGB: measured Nikon D700 sensitivities (rawtoaces-data), each normalised to sum 1 over "
         "the bands, no illuminant",
         np.asarray(cameras.matrix(f"{options.cameras}:Nikon_D700", nm, normalise="sum")),
-        train, val, options.seed, options.output,
+        train, val, "mstpp-d700", options,
     )  # fmt: skip
 
 

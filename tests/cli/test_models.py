@@ -11,7 +11,7 @@ from napari_hsr import load_model
 from napari_hsr.io import write
 from napari_hsr.models import DEFAULT, card_of, list_models, store
 from napari_hsr.models.architectures.restormer import Restormer
-from napari_hsr.models.card import SUPER_RESOLUTION
+from napari_hsr.models.card import HELD_OUT, SUPER_RESOLUTION
 from napari_hsr.models.catalogue import ENTRIES
 from napari_hsr.photograph import Photograph
 
@@ -34,6 +34,21 @@ def test_from_a_file_to_a_cube(hsr, checkpoint, photograph, tmp_path):
     assert hsr("models", "list")[1] == said
     status, _, noted = hsr("predict", photograph(), "--model", "mine", "-o", tmp_path / "c.mat")
     assert (status, (tmp_path / "c.mat").exists()) == (0, True), noted
+
+
+def test_the_list_has_figures_that_may_be_compared_and_limits(hsr):
+    status, said, _ = hsr("models")
+    lines = said.splitlines()
+    figures = {line.split()[0]: line.split()[1:] for line in lines if line.endswith("[1]")}
+    photo, regression = (card_of(name).figures[HELD_OUT] for name in figures)
+    assert (status, list(figures)) == (0, [DEFAULT, "rootpoly-srgb"])
+    for found, stated in ((figures[DEFAULT], photo), (figures["rootpoly-srgb"], regression)):
+        assert found[0] == f"{stated['psnr_db']:.2f}"
+        assert found[2] == f"{stated['mrae']:.3f}"
+    assert said.count("  [1]: 4 held-out images") == 1
+    flat = " ".join(said.split())
+    for card in list_models():
+        assert flat.count(card.limits) >= 1
 
 
 def test_what_is_stated_is_shown(hsr, checkpoint):
@@ -84,7 +99,7 @@ def test_the_list_has_a_line_for_each_model(hsr, checkpoint):
     hsr("models", "import", checkpoint, "--name", "mine", "--input-encoding", "srgb")
     status, said, noted = hsr("models", "list")
     assert (status, noted) == (0, "")
-    at_hand, others, _ = (part.splitlines() for part in said.strip().split("\n\n"))
+    at_hand, _, _, others, _ = (part.splitlines() for part in said.strip().split("\n\n"))
     assert at_hand[0].split() == ["MODEL", "FOR", "INPUT", "OUTPUT", "SIZE", "WEIGHTS"]
     assert len(at_hand) == 1 + len(list_models())
     mine = next(line for line in at_hand if line.startswith("mine "))

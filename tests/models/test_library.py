@@ -155,3 +155,14 @@ def test_wavelengths_of_a_card_ascend():
         ModelCard(
             name="x", title="x", architecture="x", input_encoding="srgb", wavelengths_nm=(500, 400)
         )
+
+
+@pytest.mark.parametrize("name", ["mstpp-photo", "coarsr-x4", "rootpoly-srgb"])
+def test_a_model_is_shown_on_one_line(name):
+    model = load_model(name)
+    shown = repr(model)
+    assert "\n" not in shown
+    assert len(shown) < 120
+    for part in (name, model.card.architecture, model.card.input_encoding):
+        assert part in shown
+    assert model.weights_sha256[:12] in shown

@@ -147,6 +147,9 @@ def _list(args: argparse.Namespace) -> int:
             for x in at_hand
         ),
     )
+    cards = [x.card for x in at_hand]
+    _print_figures(cards)
+    _print_limits(cards)
     others = [x for x in found if x.card is None]
     if others:
         print("\nNetworks without weights here: import a checkpoint of one, or train one by its")
@@ -157,6 +160,37 @@ def _list(args: argparse.Namespace) -> int:
         )
     print("\nnapari-hsr models show MODEL prints the card of one.")
     return 0
+
+
+def _print_figures(cards: list[ModelCard]) -> None:
+    """The figures of each model, those measured under the same conditions together."""
+    from napari_hsr.models.measured_figures import comparable_figures
+
+    columns = {"psnr_db": ".2f", "sam_deg": ".2f", "mrae": ".3f", "rmse": ".4g", "ssim": ".4f"}
+    groups = comparable_figures(cards)
+    if not groups:
+        return
+    print("\nFigures may be compared only under the same conditions, [1], [2] …:")
+    print_table(
+        ("MODEL", "PSNR dB", "SAM °", "MRAE", "RMSE", "SSIM", "CONDITIONS"),
+        (
+            (name, *(f"{f[k]:{how}}" if k in f else "-" for k, how in columns.items()), f"[{i}]")
+            for i, (_, rows) in enumerate(groups, 1)
+            for name, f in rows
+        ),
+    )
+    for i, (found, _) in enumerate(groups, 1):
+        _print_row(f"[{i}]", found.describe())
+
+
+def _print_limits(cards: list[ModelCard]) -> None:
+    """What the models cannot do, each text once."""
+    limits: dict[str, list[str]] = {}
+    for card in cards:
+        limits.setdefault(card.limits, []).append(card.name)
+    print("\nLimits:")
+    for text, names in limits.items():
+        _print_row(", ".join(names), text)
 
 
 def _show(args: argparse.Namespace) -> int:

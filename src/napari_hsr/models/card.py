@@ -15,6 +15,8 @@ ILL_POSED = (
     "returns the one most like its training data. Treat the result as an estimate, not a measurement."
 )
 
+#: What cards call the images that a model was not trained on, in their figures.
+HELD_OUT = "the held-out images"
 #: What an ``input_encoding`` says of a model that takes cubes instead of photographs.
 CUBE = "cube"
 #: What models do, as :attr:`ModelCard.task` says it.
@@ -102,7 +104,8 @@ class ModelCard(BaseModel):
     training_data, protocol, licence, limits, source : str
         In plain words.
     figures : dict
-        ``{"where": {"psnr_db": …}}``: measured, with the protocol above.
+        ``{"where": {"psnr_db": …}}``: measured, with the protocol above; those of
+        :data:`HELD_OUT` with ``training["held_out_protocol"]``, if the card has one.
     precision_errors : dict
         ``{"bfloat16": PrecisionError}``: what lower precisions cost, where it was measured.
     training : dict
@@ -168,6 +171,8 @@ class ModelCard(BaseModel):
         for where, figures in self.figures.items():
             values = ", ".join(f"{FIGURE_LABELS.get(k, k)} {v:.4g}" for k, v in figures.items())
             rows.append((f"Measured on {where}", values))
+        if protocol := self.training.get("held_out_protocol"):
+            rows.append((f"Protocol of {HELD_OUT}", protocol))
         for precision, error in self.precision_errors.items():
             rows.append((f"Error in {precision}", error.words()))
         return [

@@ -78,7 +78,7 @@ class AsIs:
         return bands
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Model:
     """A loaded model.
 
@@ -156,6 +156,13 @@ class Model:
     notices: tuple[str, ...] = ()
     source: str = ""
     prepare: Callable[[torch.nn.Module, str], torch.nn.Module] | None = None
+
+    def __repr__(self) -> str:
+        size = f"×{self.scale}, any bands" if self.bands is None else f"{self.bands} bands"
+        return (
+            f"<Model {self.name}: {self.card.architecture}, {self.input_encoding} to {size}, "
+            f"weights {self.weights_sha256[:12]}>"
+        )
 
     @property
     def name(self) -> str:

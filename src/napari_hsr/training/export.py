@@ -251,15 +251,15 @@ def card_of(
     ``baseline`` is what needs no training, where it was measured.
     """
     from napari_hsr import __version__
-    from napari_hsr.models.card import FINER_IS_A_GUESS, ILL_POSED
+    from napari_hsr.models.card import FINER_IS_A_GUESS, HELD_OUT, ILL_POSED
 
     model, after = settled.model, settled.figures
     start, begin = _called(recipe.model.start), _called(recipe.model.begin)
-    figures = {"the held-out images": _rounded(after.mean)}
+    figures = {HELD_OUT: _rounded(after.mean)}
     if before is not None:
-        figures["the held-out images before training"] = _rounded(before.mean)
+        figures[f"{HELD_OUT} before training"] = _rounded(before.mean)
     if baseline is not None:
-        figures[f"the held-out images by {baseline.name}"] = _rounded(baseline.mean)
+        figures[f"{HELD_OUT} by {baseline.name}"] = _rounded(baseline.mean)
     limits = model.card.limits
     if limits == "not stated":
         limits = FINER_IS_A_GUESS if recipe.finer else ILL_POSED
