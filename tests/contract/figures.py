@@ -34,6 +34,9 @@ def golden_numbers(folder: Path) -> dict[str, Any]:
                 Photograph(photo.data, encoding=encoding), card.name, **options
             )
         found[card.name] = numbers(made.data)
+    for name, how in {"rootpoly-srgb": {}, "mstpp-photo": {"tile": 24, "ensemble": "mean"}}.items():
+        made = napari_hsr.reconstruct(photo, name, **how, **options)
+        found[f"{name} of sRGB"] = numbers(made.data)
     for name in BASELINES:
         made = napari_hsr.super_resolve(coarse, name, 2, **options)
         found[name] = numbers(made.data)

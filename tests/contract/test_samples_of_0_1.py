@@ -118,9 +118,13 @@ def test_a_stopped_training_goes_on_to_the_same_end(samples):
 
 def test_a_stopped_training_does_not_go_on_with_other_images(samples):
     napari_hsr.write(basis.cube(seed=7), samples / "pairs" / "leaf1.npz")
+    begun = len(trainings.events(samples / "stopped"))
     status, _, err = basis.run("train", "--output", samples / "stopped", "--resume")
     assert status == 1
-    assert "leaf1" in err
+    assert "leaf1" in err.splitlines()[-1]
+    assert "unexpected" not in err
+    kinds = {event["kind"] for event in trainings.events(samples / "stopped")[begun:]}
+    assert not kinds & {"began", "step", "saved", "finished"}
 
 
 def test_runs_are_known_by_their_list(samples):
