@@ -8,6 +8,7 @@ import pytest
 from napari_hsr import Cube, Photograph, Wavelengths
 from napari_hsr.cube import DEFAULT_WAVELENGTHS_NM, jsonable
 from napari_hsr.errors import FileError, HSRError, InputError
+from napari_hsr.notices import Code, Notice
 from napari_hsr.photograph import unit_float
 from napari_hsr.provenance import Provenance
 
@@ -121,9 +122,10 @@ def test_new_data_forget_the_old_range():
 
 
 def test_stating_wavelengths_clears_the_notice():
-    cube = Cube(np.zeros((2, 2, 2)), notices=("Wavelengths are not known.", "Two bad lines."))
+    unknown = Notice.warning(Code.WAVELENGTHS_MISSING, "No wavelengths were found.")
+    cube = Cube(np.zeros((2, 2, 2)), notices=(unknown, "Two bad lines near 550 nm wavelength."))
     known = cube.with_wavelengths([500, 600])
-    assert known.notices == ("Two bad lines.",)
+    assert known.notices == ("Two bad lines near 550 nm wavelength.",)
     assert cube.wavelengths is None
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from napari_hsr.errors import InputError
+from napari_hsr.notices import ABOUT_WAVELENGTHS, Notice, as_notices, without
 from napari_hsr.place import Place, resized_metadata
 from napari_hsr.provenance import Provenance
 
@@ -130,8 +131,9 @@ class Cube:
         Where it comes from.
     metadata : dict
         JSON-like facts from the file (``bbl``, ``fwhm``, ``norm_factor``…).
-    notices : tuple of str
-        Sentences that the user must see: what was assumed or changed on reading.
+    notices : tuple of Notice
+        What the user must see: what was assumed or changed on reading. A plain string given
+        here becomes a notice without a code of its own.
     place : Place or None
         Size and position of its pixels where they are not those of an image by itself: a cube
         that was made finer lies over the coarse one.
@@ -149,7 +151,7 @@ class Cube:
     name: str = "cube"
     provenance: Provenance = field(default_factory=Provenance)
     metadata: dict[str, Any] = field(default_factory=dict)
-    notices: tuple[str, ...] = ()
+    notices: tuple[Notice, ...] = ()
     place: Place | None = None
     _value_range: tuple[float, float] | None = field(default=None, repr=False)
 
@@ -167,6 +169,7 @@ class Cube:
             if self.data.dtype.kind not in "fiub":
                 raise InputError(f"A cube holds real numbers, not {self.data.dtype}.")
             self.data = self.data.astype(np.float32)
+        self.notices = as_notices(self.notices)
         if self.wavelengths is not None and not isinstance(self.wavelengths, Wavelengths):
             self.wavelengths = Wavelengths(self.wavelengths)
         if self.wavelengths is not None and len(self.wavelengths) != self.data.shape[0]:
@@ -236,7 +239,7 @@ class Cube:
 
     def with_wavelengths(self, nm: Iterable[float], assumed: bool = False) -> Cube:
         """A copy with these band centres (nm), without the notices about missing ones."""
-        kept = tuple(n for n in self.notices if "avelength" not in n)
+        kept = without(self.notices, *ABOUT_WAVELENGTHS)
         return self.replace(wavelengths=Wavelengths(nm, assumed), notices=kept)
 
     def summary(self) -> dict[str, Any]:
@@ -256,7 +259,7 @@ class Cube:
             "in_memory": self.in_memory,
             "provenance": self.provenance.to_dict(),
             "metadata": jsonable(self.metadata),
-            "notices": list(self.notices),
+            "notices": [notice.text for notice in self.notices],
         }
 
 

@@ -30,6 +30,23 @@ class Code(StrEnum):
     # reading and writing files
     WAVELENGTHS_ASSUMED = "wavelengths-assumed"
     WAVELENGTHS_MISSING = "wavelengths-missing"
+    WAVELENGTHS_UNUSABLE = "wavelengths-unusable"
+    WAVELENGTHS_REORDERED = "wavelengths-reordered"
+    WAVELENGTH_UNIT_GUESSED = "wavelength-unit-guessed"
+    AXIS_GUESSED = "axis-guessed"
+    AXES_CHANGED = "axes-changed"
+    BYTE_ORDER_ASSUMED = "byte-order-assumed"
+    SCALE_APPLIED = "scale-applied"
+    GAIN_NOT_APPLIED = "gain-not-applied"
+    NO_DATA_KEPT = "no-data-kept"
+    NOT_FINITE = "not-finite"
+    PARTLY_WRITTEN = "partly-written"
+    OTHER_IMAGES_LEFT_OUT = "other-images-left-out"
+    PLACE_UNUSABLE = "place-unusable"
+    ENCODING_UNKNOWN = "encoding-unknown"
+    ENCODING_ASSUMED = "encoding-assumed"
+    ALPHA_LEFT_OUT = "alpha-left-out"
+    VALUES_RESCALED = "values-rescaled"
 
     # cameras and photographs
 
@@ -70,6 +87,16 @@ class Notice(str):
         object.__setattr__(self, "severity", Severity(severity))
         return self
 
+    @classmethod
+    def info(cls, code: Code, text: str) -> Self:
+        """A notice of how something was done."""
+        return cls(code, Severity.INFO, text)
+
+    @classmethod
+    def warning(cls, code: Code, text: str) -> Self:
+        """A notice of a guess, or of values that cannot be trusted."""
+        return cls(code, Severity.WARNING, text)
+
     def __setattr__(self, name: str, value: Any) -> None:
         raise AttributeError(f"a notice is frozen: its {name} cannot be set")
 
@@ -93,6 +120,16 @@ class Notice(str):
     def with_text(self, text: str) -> Self:
         """The same notice in other words."""
         return type(self)(self.code, self.severity, text)
+
+
+#: What a user who states the wavelengths has answered.
+ABOUT_WAVELENGTHS = (
+    Code.WAVELENGTHS_ASSUMED,
+    Code.WAVELENGTHS_MISSING,
+    Code.WAVELENGTHS_UNUSABLE,
+    Code.WAVELENGTHS_REORDERED,
+    Code.WAVELENGTH_UNIT_GUESSED,
+)
 
 
 def as_notices(notices: Iterable[str]) -> tuple[Notice, ...]:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from napari_hsr.errors import InputError
+from napari_hsr.notices import Notice, as_notices
 from napari_hsr.provenance import Provenance
 
 #: sRGB transfer curve applied (what cameras and web pages deliver).
@@ -35,8 +36,8 @@ class Photograph:
         A short name for lists, layers and file names.
     provenance : Provenance
         Where it comes from.
-    notices : tuple of str
-        Sentences that the user must see.
+    notices : tuple of Notice
+        What the user must see.
     metadata : dict
         JSON-like facts (bit depth, ICC profile name, camera model…).
 
@@ -50,10 +51,11 @@ class Photograph:
     encoding: str | None = SRGB
     name: str = "photograph"
     provenance: Provenance = field(default_factory=Provenance)
-    notices: tuple[str, ...] = ()
+    notices: tuple[Notice, ...] = ()
     metadata: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        self.notices = as_notices(self.notices)
         shape = tuple(np.shape(self.data))
         if len(shape) != 3 or shape[2] != 3:
             raise InputError(
@@ -92,7 +94,7 @@ class Photograph:
             "encoding": self.encoding,
             "provenance": self.provenance.to_dict(),
             "metadata": jsonable(self.metadata),
-            "notices": list(self.notices),
+            "notices": [notice.text for notice in self.notices],
         }
 
 

@@ -250,7 +250,7 @@ class Batch:
         """Read one input and write its cube; what ``--json`` says of it beside its files."""
         from napari_hsr import inference
         from napari_hsr.io import read, write
-        from napari_hsr.io.photo import STATE_IT
+        from napari_hsr.notices import Code, without
 
         def show(progress: Progress) -> None:
             advance(bar, place + progress.done / max(progress.total, 1))
@@ -270,7 +270,7 @@ class Batch:
         )
         notices = dict.fromkeys((*image.notices, *cube.notices))
         if self.args.input_encoding:
-            notices = [notice for notice in notices if STATE_IT not in notice]
+            notices = list(without(notices, Code.ENCODING_UNKNOWN))
         with bar.external_write_mode(file=sys.stderr):
             of_model = self._of_model() & set(notices)
             note(notice for notice in notices if notice in of_model - self._said)

@@ -13,6 +13,7 @@ from napari_hsr.io import lazy
 from napari_hsr.io import wavelengths as wl
 from napari_hsr.io.axes import band_axis
 from napari_hsr.io.faults import translated
+from napari_hsr.notices import Code, Notice
 from napari_hsr.provenance import Provenance
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ class Found:
     name: str = ""
     metadata: dict[str, Any] = field(default_factory=dict)
     per_band: dict[str, Any] = field(default_factory=dict)
-    notices: tuple[str, ...] = ()
+    notices: tuple[Notice, ...] = ()
     steps: tuple[str, ...] = ()
     divisor: float = 1.0
     keep_on_disk: bool = True
@@ -145,20 +146,22 @@ def build(path: Path, found: Found) -> Cube:
     )
 
 
-def _three_axes(path: Path, source: Any, found: Found, notices: list[str]) -> tuple[Any, Found]:
+def _three_axes(path: Path, source: Any, found: Found, notices: list[Notice]) -> tuple[Any, Found]:
     dimensions = len(source.shape)
     if dimensions == 3:
         return source, found
     with translated(path, "the array cannot be read"):
         source = source if isinstance(source, np.ndarray) else np.asarray(source[()])
     if dimensions == 4:
-        notices.append("The first of four axes has length 1 and was left out.")
+        told = "The first of four axes has length 1 and was left out."
+        notices.append(Notice.info(Code.AXES_CHANGED, told))
         return source[0], found
     # one band: bands first, whatever the custom; a flipped plane is turned by `order` below
     plane = source.T[np.newaxis] if found.flipped else source[np.newaxis]
     one = Found(**{**found.__dict__, "flipped": False, "stated": True, "convention": 0})
     if found.record is None:
-        notices.append("The array has two axes and was opened as a cube of one band.")
+        told = "The array has two axes and was opened as a cube of one band."
+        notices.append(Notice.info(Code.AXES_CHANGED, told))
     return plane, one
 
 
@@ -168,11 +171,13 @@ def _resolve(found: Found, bands: int) -> wl.Resolved:
     if record is None or record.wavelengths is None:
         return wl.resolve(found.wavelengths, bands, found.unit, not found.unit_has_a_place)
     if record.wavelengths == "none" or found.wavelengths is None:
-        told = f"The file gives no wavelengths: bands go by index; {wl.SET_THEM}."
-        return wl.Resolved(None, notices=(told,))
+        return wl.Resolved(None, notices=(wl.none_given(),))
     resolved = wl.resolve(found.wavelengths, bands, found.unit or "nm")
     if record.wavelengths == "assumed" and resolved.wavelengths is not None:
-        told = f"The wavelengths in the file were an assumption when it was written; {wl.SET_THEM}."
+        told = Notice.warning(
+            Code.WAVELENGTHS_ASSUMED,
+            f"The wavelengths in the file were an assumption when it was written; {wl.SET_THEM}.",
+        )
         nm = Wavelengths(resolved.wavelengths.nm, assumed=True)
         return wl.Resolved(nm, resolved.reverse, 1.0, (*resolved.notices, told))
     return resolved
@@ -193,7 +198,7 @@ def _data(path: Path, source: Any, order: tuple, found: Found, reverse: bool) ->
     return values / np.float32(found.divisor) if found.divisor != 1.0 else values
 
 
-def _not_finite(data: Any) -> list[str]:
+def _not_finite(data: Any) -> list[Notice]:
     """A notice if values are NaN or infinite; large data on disk are not read for that."""
     if not isinstance(data, np.ndarray):
         return []
@@ -202,9 +207,10 @@ def _not_finite(data: Any) -> list[str]:
     count = sum(band.size - int(np.count_nonzero(np.isfinite(band))) for band in data)
     if not count:
         return []
-    if count == 1:
-        return ["1 value is NaN or infinite; it is kept."]
-    return [f"{count} values are NaN or infinite; they are kept."]
+    told = "1 value is NaN or infinite; it is kept."
+    if count > 1:
+        told = f"{count} values are NaN or infinite; they are kept."
+    return [Notice.warning(Code.NOT_FINITE, told)]
 
 
 def _in_memory(source: Any) -> bool:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from napari_hsr.notices import Code, Notice
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -16,7 +18,7 @@ SIDE_OF_A_PICTURE = 64
 
 def band_axis(
     shape: Sequence[int], wavelengths: int | None, convention: int
-) -> tuple[int, str | None]:
+) -> tuple[int, Notice | None]:
     """Find the band axis of a three-dimensional array.
 
     In this order: the axis as long as the list of wavelengths; the one axis of length 31;
@@ -64,7 +66,7 @@ def is_by_far_the_shortest(axis: int, shape: Sequence[int]) -> bool:
     return min(others) >= max(SIDE_OF_A_PICTURE, 3 * shape[axis])
 
 
-def band_axis_of_pages(shape: Sequence[int], wavelengths: int | None) -> tuple[int, str | None]:
+def band_axis_of_pages(shape: Sequence[int], wavelengths: int | None) -> tuple[int, Notice | None]:
     """Find the band axis of a stack of pages whose writer named no axes.
 
     One page a band is the rule. An array (height, width, bands) written in one piece also
@@ -97,6 +99,7 @@ def band_axis_of_pages(shape: Sequence[int], wavelengths: int | None) -> tuple[i
     return 2, _told(shape, 2, reason)
 
 
-def _told(shape: Sequence[int], axis: int, reason: str) -> str:
+def _told(shape: Sequence[int], axis: int, reason: str) -> Notice:
     size = " x ".join(str(n) for n in shape)
-    return f"Of the stored array ({size}) the {_NAMES[axis]} axis was taken as bands: {reason}."
+    told = f"Of the stored array ({size}) the {_NAMES[axis]} axis was taken as bands: {reason}."
+    return Notice.warning(Code.AXIS_GUESSED, told)

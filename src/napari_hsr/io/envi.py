@@ -10,6 +10,7 @@ import numpy as np
 from napari_hsr.errors import FileError
 from napari_hsr.io import assemble, detect, envi_header, record
 from napari_hsr.io.faults import translated
+from napari_hsr.notices import Code, Notice
 
 if TYPE_CHECKING:
     from napari_hsr.cube import Cube
@@ -105,13 +106,13 @@ def _facts(header: Path, items: dict[str, Any], layout: envi_header.Layout) -> a
     _split_per_band(found, items, layout.bands)
     _apply_scale_factor(header, found, items)
     if "data ignore value" in items:
-        found.notices += (
-            f"The header marks {items['data ignore value']} as no data; such values were kept.",
-        )
+        told = f"The header marks {items['data ignore value']} as no data; such values were kept."
+        found.notices += (Notice.warning(Code.NO_DATA_KEPT, told),)
     if "data gain values" in items:
-        found.notices += (
-            "The header names gains (and offsets) for each band; the numbers were kept as stored.",
+        told = (
+            "The header names gains (and offsets) for each band; the numbers were kept as stored."
         )
+        found.notices += (Notice.warning(Code.GAIN_NOT_APPLIED, told),)
     return found
 
 
@@ -144,5 +145,5 @@ def _apply_scale_factor(header: Path, found: assemble.Found, items: dict[str, An
     if factor[0] != 1.0:
         found.divisor = factor[0]
         told = f"Values were divided by the reflectance scale factor {factor[0]:g} of the header."
-        found.notices += (told,)
+        found.notices += (Notice.info(Code.SCALE_APPLIED, told),)
         found.steps += (told,)

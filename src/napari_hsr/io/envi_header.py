@@ -14,6 +14,7 @@ import numpy as np
 from napari_hsr.errors import FileError
 from napari_hsr.io.detect import ENVI_BINARY_SUFFIXES
 from napari_hsr.io.faults import translated
+from napari_hsr.notices import Code, Notice
 
 _DAMAGED = "the ENVI header is damaged or cut short"
 _NEEDED = ("lines", "samples", "bands", "data type", "interleave")
@@ -30,7 +31,7 @@ class Layout:
     interleave: str
     offset: int
     byte_order: int
-    notices: tuple[str, ...]
+    notices: tuple[Notice, ...]
 
     @property
     def size(self) -> int:
@@ -104,9 +105,10 @@ def layout(path: Path, items: dict[str, Any]) -> Layout:
     for name, value in numbers.items():
         if value < 1:
             raise FileError(path, f"the image is empty: the ENVI header says {name} = {value}")
-    notices = ()
+    notices: tuple[Notice, ...] = ()
     if "byte order" not in items:
-        notices = ("The ENVI header names no byte order: little-endian was taken.",)
+        told = "The ENVI header names no byte order: little-endian was taken."
+        notices = (Notice.warning(Code.BYTE_ORDER_ASSUMED, told),)
     order = _whole(path, "byte order", items.get("byte order", 0))
     code = _whole(path, "data type", items["data type"])
     interleave = str(items["interleave"]).strip().lower()

@@ -13,6 +13,7 @@ from napari_hsr.io import wavelengths as wl
 from napari_hsr.io.atomic import replacing
 from napari_hsr.io.faults import translated
 from napari_hsr.io.variables import Variable, choose_cube, companions
+from napari_hsr.notices import Code, Notice
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -126,7 +127,7 @@ def _record(file: Any) -> record.Record | None:
     return record.parse(stored)
 
 
-def _written(path: Path, source: Any, name: str) -> tuple[str, ...]:
+def _written(path: Path, source: Any, name: str) -> tuple[Notice, ...]:
     """What was never written reads as zeros: refused if it is all, told if it is a part.
 
     Raises
@@ -150,8 +151,11 @@ def _written(path: Path, source: Any, name: str) -> tuple[str, ...]:
     count, whole = source.id.get_num_chunks(), math.prod(-(-n // chunk) for n, chunk in pieces)
     if count == whole:
         return ()
-    told = f"Only {count} of the {whole} parts of {name} were written"
-    return (f"{told}: the values of the others are {source.fillvalue:g}.",)
+    told = (
+        f"Only {count} of the {whole} parts of {name} were written: "
+        f"the values of the others are {source.fillvalue:g}."
+    )
+    return (Notice.warning(Code.PARTLY_WRITTEN, told),)
 
 
 def _value(file: Any, item: Any) -> Any:

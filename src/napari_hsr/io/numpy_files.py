@@ -12,8 +12,9 @@ from napari_hsr.errors import FileError
 from napari_hsr.io import assemble, lazy, record
 from napari_hsr.io.atomic import replacing
 from napari_hsr.io.faults import translated
-from napari_hsr.io.photo import STATE_IT
+from napari_hsr.io.photo import unknown_encoding
 from napari_hsr.io.variables import Variable, choose_cube, companions
+from napari_hsr.notices import Code, Notice
 from napari_hsr.photograph import Photograph
 from napari_hsr.provenance import Provenance
 
@@ -62,9 +63,10 @@ def _is_photograph(values: np.ndarray) -> bool:
 
 
 def _photograph(path: Path, values: np.ndarray) -> Photograph:
-    notices = [f"A bare array says nothing of its encoding: {STATE_IT}."]
+    notices = [unknown_encoding("A bare array")]
     if values.shape[2] == 4:
-        notices.append("The fourth channel was taken as alpha and left out.")
+        told = "The fourth channel was taken as alpha and left out."
+        notices.append(Notice.info(Code.ALPHA_LEFT_OUT, told))
     colours = np.ascontiguousarray(values[..., :3])
     return Photograph(
         colours if colours.dtype.kind == "u" else lazy.to_float32(colours),

@@ -14,6 +14,7 @@ from napari_hsr import photograph as encodings
 from napari_hsr.errors import FileError
 from napari_hsr.io import png, record
 from napari_hsr.io.faults import translated
+from napari_hsr.notices import Code, Notice
 from napari_hsr.photograph import Photograph
 from napari_hsr.provenance import Provenance
 
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-#: Ends the notice of an encoding that is not known; done with once it is stated.
-STATE_IT = "state it before use"
 _SRGB_GAMMA = 1 / 2.2
 
 
@@ -49,16 +48,19 @@ def _read_png(path: Path, content: bytes) -> Photograph:
     if info.grey:
         raise grey(path, one_band=re.search(r"_\d\d$", path.stem) is not None)
     values = png.pixels(path, content) if info.colour_type != 3 else _palette(path, content)
-    notices, metadata = [], {"bit_depth": info.depth}
+    notices: list[Notice] = []
+    metadata: dict[str, Any] = {"bit_depth": info.depth}
     encoding = encodings.SRGB
     if info.icc is not None:
         name_profile(info.icc, notices, metadata)
     elif info.gamma and not info.srgb and abs(info.gamma / _SRGB_GAMMA - 1) > 0.05:
         if abs(info.gamma - 1) < 0.01:
             encoding = encodings.LINEAR_SRGB
-            notices.append("The PNG states a gamma of 1: its values were taken as linear light.")
+            told = "The PNG states a gamma of 1: its values were taken as linear light."
+            notices.append(Notice.info(Code.ENCODING_ASSUMED, told))
         else:
-            notices.append(f"The PNG states a gamma of {info.gamma:g}; sRGB was taken instead.")
+            told = f"The PNG states a gamma of {info.gamma:g}; sRGB was taken instead."
+            notices.append(Notice.warning(Code.ENCODING_ASSUMED, told))
     ours = record.parse(info.text.get(record.KEY))
     return finish(path, values, encoding, notices, metadata, ours)
 
@@ -76,7 +78,7 @@ def _read_with_pillow(path: Path, content: bytes) -> Photograph:
     from PIL import Image, ImageOps
 
     kind = "JPEG" if content.startswith(b"\xff\xd8") else "BMP"
-    notices: list[str] = []
+    notices: list[Notice] = []
     metadata: dict[str, Any] = {"bit_depth": 8}
     damaged = f"the {kind} file is damaged or cut short"
     with translated(path, damaged), _no_larger(path), warnings.catch_warnings():
@@ -128,7 +130,14 @@ def grey(path: Path, one_band: bool = False) -> FileError:
     return FileError(path, f"the image is grey, three colour channels are needed; {hint}")
 
 
-def name_profile(profile: bytes, notices: list[str], metadata: dict[str, Any]) -> bool:
+def unknown_encoding(of: str) -> Notice:
+    """The notice of a photograph that does not say what its values are."""
+    return Notice.warning(
+        Code.ENCODING_UNKNOWN, f"{of} says nothing of its encoding: state it before use."
+    )
+
+
+def name_profile(profile: bytes, notices: list[Notice], metadata: dict[str, Any]) -> bool:
     """Keep the name of an ICC profile; a notice if it is not sRGB. True if it is."""
     from PIL import ImageCms
 
@@ -140,7 +149,8 @@ def name_profile(profile: bytes, notices: list[str], metadata: dict[str, Any]) -
     metadata["icc_profile"] = name
     if re.search(r"\bs\s?rgb|iec\s?61966", name, re.IGNORECASE):
         return True
-    notices.append(f"The image carries the colour profile “{name}”; its values were taken as sRGB.")
+    told = f"The image carries the colour profile “{name}”; its values were taken as sRGB."
+    notices.append(Notice.warning(Code.ENCODING_ASSUMED, told))
     return False
 
 
@@ -148,7 +158,7 @@ def finish(
     path: Path,
     values: np.ndarray,
     encoding: str | None,
-    notices: list[str],
+    notices: list[Notice],
     metadata: dict[str, Any],
     ours: record.Record | None,
 ) -> Photograph:
@@ -157,7 +167,8 @@ def finish(
         alpha = values[..., 3]
         opaque = np.iinfo(values.dtype).max if values.dtype.kind == "u" else 1.0
         if not (alpha == opaque).all():
-            notices.append("The image is partly transparent: alpha was left out.")
+            told = "The image is partly transparent: alpha was left out."
+            notices.append(Notice.info(Code.ALPHA_LEFT_OUT, told))
         values = values[..., :3]
     values = np.ascontiguousarray(values)
     if ours is not None:

@@ -10,7 +10,8 @@ from napari_hsr import photograph as encodings
 from napari_hsr.errors import FileError
 from napari_hsr.io import lazy, record
 from napari_hsr.io.faults import translated
-from napari_hsr.io.photo import STATE_IT, finish, grey, name_profile
+from napari_hsr.io.photo import finish, grey, name_profile, unknown_encoding
+from napari_hsr.notices import Code, Notice
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -39,7 +40,7 @@ def read(path: Path, file: Any, ours: record.Record | None) -> Photograph:
         If it is grey, of another colour model, or damaged.
     """
     page = file.pages.first
-    notices: list[str] = []
+    notices: list[Notice] = []
     metadata: dict[str, Any] = {}
     if 0 in page.shape:
         raise FileError(path, f"the image is empty ({page.imagewidth} x {page.imagelength} pixels)")
@@ -70,7 +71,7 @@ def read(path: Path, file: Any, ours: record.Record | None) -> Photograph:
         if not stated and ours is None:
             encoding = None
             kind = "floats" if stored.kind == "f" else stored.name
-            notices.append(f"A TIFF of {kind} says nothing of its encoding: {STATE_IT}.")
+            notices.append(unknown_encoding(f"A TIFF of {kind}"))
     _note_camera(page, metadata)
     turn = _TURNS.get(_tag(page, 274))
     if turn is not None and ours is None:
@@ -78,14 +79,15 @@ def read(path: Path, file: Any, ours: record.Record | None) -> Photograph:
     return finish(path, values, encoding, notices, metadata, ours)
 
 
-def _unusual_integers(path: Path, values: np.ndarray, notices: list[str]) -> np.ndarray:
+def _unusual_integers(path: Path, values: np.ndarray, notices: list[Notice]) -> np.ndarray:
     """Integers that no camera writes, as float32 with the largest of their type as 1."""
     least, full = values.min(), np.iinfo(values.dtype).max
     if least < 0:
         raise FileError(
             path, f"its colours are negative down to {least}; a photograph has none below 0"
         )
-    notices.append(f"Values of type {values.dtype.name} were divided by the largest, {full}.")
+    told = f"Values of type {values.dtype.name} were divided by the largest, {full}."
+    notices.append(Notice.info(Code.VALUES_RESCALED, told))
     return (values / np.float64(full)).astype(np.float32)
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_hsr.cube import Cube, jsonable
 from napari_hsr.errors import InputError
+from napari_hsr.notices import Code, Notice
 from napari_hsr.place import Place
 from napari_hsr.provenance import Provenance
 
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
 #: The key, attribute, dataset or header item that holds the record in every format.
 KEY = "napari_hsr"
 _LAYOUT = 1
-#: Opens the notice of a place that cannot be used.
-NO_PLACE = "What the file says of the place of its pixels was left out"
 
 
 @dataclass(frozen=True)
@@ -37,7 +36,7 @@ class Record:
     wavelengths: str | None = None
     encoding: str | None = None
     place: Place | None = None
-    notices: tuple[str, ...] = ()
+    notices: tuple[Notice, ...] = ()
 
 
 def of_cube(cube: Cube) -> dict[str, Any]:
@@ -101,10 +100,11 @@ def parse(found: Any) -> Record | None:
     )
 
 
-def _place(stored: Any) -> tuple[Place | None, tuple[str, ...]]:
+def _place(stored: Any) -> tuple[Place | None, tuple[Notice, ...]]:
     if stored is None:
         return None, ()
     try:
         return Place.from_dict(stored), ()
     except InputError as error:
-        return None, (f"{NO_PLACE}: {error}",)
+        told = f"What the file says of the place of its pixels was left out: {error}"
+        return None, (Notice.warning(Code.PLACE_UNUSABLE, told),)

@@ -16,6 +16,7 @@ from napari_hsr.io import assemble, lazy, record
 from napari_hsr.io import wavelengths as wl
 from napari_hsr.io.axes import band_axis_of_pages
 from napari_hsr.io.faults import translated
+from napari_hsr.notices import Code, Notice
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -58,7 +59,8 @@ def read(path: Path) -> Cube | Photograph:
         found = _found(path, file, chosen, ours, described)
         if chosen is series[0] and len(series) > 1:
             sizes = ", ".join(" x ".join(str(n) for n in s.shape) for s in list(series)[1:6])
-            found.notices += (f"Other images beside the cube were left out: {sizes}.",)
+            told = f"Other images beside the cube were left out: {sizes}."
+            found.notices += (Notice.warning(Code.OTHER_IMAGES_LEFT_OUT, told),)
         cube = assemble.build(path, found)
         keep = isinstance(cube.data, lazy.LazyArray) and isinstance(found.source, Pages)
         return cube

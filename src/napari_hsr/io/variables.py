@@ -9,6 +9,7 @@ import numpy as np
 
 from napari_hsr.errors import FileError
 from napari_hsr.io import wavelengths as wl
+from napari_hsr.notices import Code, Notice
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -141,7 +142,7 @@ class Companions:
     unit: str | None
     metadata: dict[str, Any]
     per_band: dict[str, Any]
-    notices: tuple[str, ...]
+    notices: tuple[Notice, ...]
 
 
 def companions(
@@ -186,7 +187,8 @@ def companions(
             continue
         elif wl.are_band_numbers(values):
             result.metadata[key] = values.tolist()
-            result.notices += (f"The variable '{key}' numbers the bands and gives no wavelengths.",)
+            told = f"The variable '{key}' numbers the bands and gives no wavelengths."
+            result.notices += (Notice.info(Code.WAVELENGTHS_UNUSABLE, told),)
             continue
         result.wavelengths, result.unit = values, unit or wl.unit_in_name(key)
         break

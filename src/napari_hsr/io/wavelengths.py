@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from napari_hsr.cube import Wavelengths
+from napari_hsr.notices import Code, Notice
 
 #: Names under which wavelengths are found in MATLAB, HDF5 and NumPy files, best first.
 KEYS = (
@@ -46,7 +47,7 @@ class Resolved:
     wavelengths: Wavelengths | None
     reverse: bool = False
     scale: float | None = None
-    notices: tuple[str, ...] = ()
+    notices: tuple[Notice, ...] = ()
     metadata: dict[str, Any] = field(default_factory=dict)
 
 
@@ -85,7 +86,10 @@ def resolve(
     if (steps > 0).all():
         return Resolved(Wavelengths(nm), scale=scale, notices=notices)
     if (steps < 0).all():
-        told = "The wavelengths in the file descend: the bands were put in ascending order."
+        told = Notice.info(
+            Code.WAVELENGTHS_REORDERED,
+            "The wavelengths in the file descend: the bands were put in ascending order.",
+        )
         return Resolved(Wavelengths(nm[::-1]), True, scale, (*notices, told))
     fault = "are given twice for some bands" if (steps == 0).any() else "are not in order"
     return _unusable(raw, fault)
@@ -97,27 +101,36 @@ def missing(bands: int) -> Resolved:
         return Resolved(
             Wavelengths.default(),
             notices=(
-                "The file gives no wavelengths: 400–700 nm in steps of 10 nm is an assumption "
-                f"made for its 31 bands; {SET_THEM}.",
+                Notice.warning(
+                    Code.WAVELENGTHS_ASSUMED,
+                    "The file gives no wavelengths: 400–700 nm in steps of 10 nm is an assumption "
+                    f"made for its 31 bands; {SET_THEM}.",
+                ),
             ),
         )
-    return Resolved(
-        None,
-        notices=(f"The file gives no wavelengths: bands go by index; {SET_THEM}.",),
+    return Resolved(None, notices=(none_given(),))
+
+
+def none_given() -> Notice:
+    """The notice of a file without wavelengths."""
+    return Notice.warning(
+        Code.WAVELENGTHS_MISSING,
+        f"The file gives no wavelengths: bands go by index; {SET_THEM}.",
     )
 
 
 def _unusable(raw: list, fault: str) -> Resolved:
-    notice = (
+    notice = Notice.warning(
+        Code.WAVELENGTHS_UNUSABLE,
         f"The wavelengths in the file {fault}: bands go by index and the list is kept in the "
-        f"metadata; {SET_THEM}."
+        f"metadata; {SET_THEM}.",
     )
     return Resolved(None, notices=(notice,), metadata={"wavelengths_in_file": raw})
 
 
 def to_nm(
     values: np.ndarray, unit: str | None
-) -> tuple[np.ndarray | None, float | None, tuple[str, ...]]:
+) -> tuple[np.ndarray | None, float | None, tuple[Notice, ...]]:
     """Values in ``unit`` as nm, the factor if it is one, and notices; None for no such unit.
 
     Without a unit the magnitude decides: up to 30 is µm, from 3000 on Ångström, else nm.
@@ -136,9 +149,10 @@ def to_nm(
         factor, name = 0.1, "Ångström"
     else:
         factor, name = 1.0, "nm"
-    told = (
+    told = Notice.warning(
+        Code.WAVELENGTH_UNIT_GUESSED,
         f"The file gives no unit for its wavelengths ({values.min():g}–{values.max():g}): "
-        f"{name} was taken from their size."
+        f"{name} was taken from their size.",
     )
     return _scaled(values, factor), factor, (told,)
 

@@ -85,10 +85,10 @@ def announce(thing: Cube | Photograph) -> None:
     from napari.utils.notifications import show_info, show_warning
 
     from napari_hsr.cube import Cube
-    from napari_hsr.io.record import NO_PLACE
+    from napari_hsr.notices import Code, has
 
     notices, show = list(thing.notices), show_info
-    if any(notice.startswith(NO_PLACE) for notice in notices):
+    if has(notices, Code.PLACE_UNUSABLE):
         show = show_warning
     if isinstance(thing, Cube):
         if thing.wavelengths is None or thing.wavelengths.assumed:
