@@ -36,7 +36,9 @@ dead-code: $(READY)
 	$(VENV)/bin/vulture
 
 coverage: $(READY)
-	$(VENV)/bin/coverage run -m pytest $(ARGS)
+	$(VENV)/bin/coverage erase
+	$(VENV)/bin/coverage run -m pytest -n auto --dist worksteal $(ARGS)
+	$(VENV)/bin/coverage combine --quiet
 	$(VENV)/bin/coverage report
 
 # Pictures are taken on a display of known size, whatever the desk they are made at.
