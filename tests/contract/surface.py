@@ -140,7 +140,7 @@ def cards() -> dict[str, Any]:
 
 #: Name of the snapshot, and what describes it in an empty working folder.
 SNAPSHOTS: dict[str, Callable[[Path], Any]] = {
-    "api": lambda folder: api(),
+    "signatures": lambda folder: api(),
     "command_line": lambda folder: command_line(),
     "json_outputs": json_outputs,
     "manifest": lambda folder: manifest(),

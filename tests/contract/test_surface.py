@@ -12,7 +12,15 @@ import napari_hsr
 
 from . import basis, figures, layers, surface, trainings
 
-QUICK = ("api", "command_line", "manifest", "cards", "json_outputs", "recipes", "readme_figures")
+QUICK = (
+    "signatures",
+    "command_line",
+    "manifest",
+    "cards",
+    "json_outputs",
+    "recipes",
+    "readme_figures",
+)
 
 
 @pytest.fixture(autouse=True)
