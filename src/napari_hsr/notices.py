@@ -82,6 +82,7 @@ class Notice(str):
     __slots__ = ("code", "severity")
 
     def __new__(cls, code: Code | str, severity: Severity | str, text: str) -> Self:
+        """Make a notice; codes and severities may be given by their values."""
         self = super().__new__(cls, text)
         object.__setattr__(self, "code", Code(code))
         object.__setattr__(self, "severity", Severity(severity))

@@ -48,6 +48,7 @@ class Made:
 def interpolate(
     coarse: Cube, kind: Kind, scale: int, cancel: threading.Event | None
 ) -> Iterator[Progress | Made]:
+    """Interpolate a cube to ``scale`` times as many pixels along each side, band by band."""
     way = Way(kind, scale, *coarse.shape[1:])
     data = empty_fine(coarse.bands, way)
     parts = list(way.parts(coarse.bands))
@@ -156,6 +157,7 @@ def sized_for(model: Model, bands: int) -> Model:
 
 
 def made_cube(coarse: Cube, data: np.ndarray, *steps: str, model: Model | None = None) -> Cube:
+    """A super-resolved cube over the area of the coarse one, with its provenance continued."""
     known = coarse.provenance
     history = replace(
         known,
@@ -176,5 +178,6 @@ def made_cube(coarse: Cube, data: np.ndarray, *steps: str, model: Model | None =
 
 
 def stop_if(cancel: threading.Event | None) -> None:
+    """Raise :class:`~napari_hsr.errors.Cancelled` if the work is to end."""
     if cancel is not None and cancel.is_set():
         raise Cancelled

@@ -222,6 +222,7 @@ class Stack:
         self.dtype = series[0].dtype
 
     def asarray(self) -> np.ndarray:
+        """All bands, shape (bands, height, width)."""
         return np.stack([page.asarray().reshape(self.shape[1:]) for page in self.pages])
 
 

@@ -108,9 +108,11 @@ class Way:
         self.height, self.width = int(height), int(width)
 
     def rows_down(self) -> Taps:
+        """Weights from fine rows to coarse rows."""
         return methods.down(self.kind, self.height * self.scale, self.scale)
 
     def rows_up(self) -> Taps:
+        """Weights from coarse rows to fine rows, for the way back."""
         return methods.up(self.back, self.height, self.scale)
 
     def down(self, fine: Any, first: int = 0, last: int | None = None, start: int = 0) -> Any:

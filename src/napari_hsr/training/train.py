@@ -135,6 +135,7 @@ class Watching:
         self.told: str | None = None
 
     def __call__(self, event: News) -> None:
+        """Report an event; at a checkpoint also, once, that image files have changed."""
         self.report(event)
         if isinstance(event, Saved):
             changed = self.images.changed()

@@ -28,6 +28,7 @@ UNRELATED = 0.3
 
 
 def judged(row: Row, found: Survey, recipe: Recipe) -> Row:
+    """An image with the problems and warnings that it has for a recipe."""
     facts = found.facts
     grid = facts.wavelengths_nm
     return replace(
@@ -138,6 +139,8 @@ def common_grid(rows: list[Row]) -> Wavelengths | None:
 
 
 def on_one_grid(rows: list[Row], grid: Wavelengths | None) -> list[Row]:
+    """The images, those on another wavelength grid with that as their problem."""
+
     def checked(row: Row) -> Row:
         if row.problem or grid is None or row.wavelengths.matches(grid):
             return row
@@ -175,6 +178,7 @@ def on_one_scale(rows: list[Row]) -> list[Row]:
 
 
 def faults(rows: list[Row], recipe: Recipe) -> tuple[str, ...]:
+    """What is wrong with the data set as a whole, one sentence each."""
     bare = [r for r in rows if not r.problem and not r.rgb]
     if bare and recipe.camera is None and not recipe.finer:
         return (
@@ -185,6 +189,7 @@ def faults(rows: list[Row], recipe: Recipe) -> tuple[str, ...]:
 
 
 def notices(rows: list[Row]) -> tuple[Notice, ...]:
+    """What was left out, and what is doubtful about the data set as a whole."""
     said = []
     left_out = [r for r in rows if r.problem and r.left_out]
     if left_out:
