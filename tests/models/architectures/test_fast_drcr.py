@@ -9,6 +9,8 @@ from napari_hsr.models.architectures.loading import shapes_of
 from napari_hsr.models.optimisation import prepared
 from napari_hsr.models.optimised import convolution
 
+from ...double_precision import assert_exact, assert_original
+
 SIZES = [(1, 1), (2, 9), (13, 7), (33, 34), (40, 21)]
 
 
@@ -27,7 +29,7 @@ def small(parity):
 def test_the_original_s_numbers(golden, parity, published):
     case = golden("drcr", 1)
     found = prepared(published, "float32")(case.input)
-    assert parity.relative_error(found, case.output) <= case.tolerance
+    assert_original(found, case.output, published.module, case.input, case.tolerance)
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -36,24 +38,18 @@ def test_equal_to_the_exact_module(parity, small, size, batch):
     image = parity.seeded_input(7, (batch, 3, *size))
     found = prepared(small, "float32")(image)
     assert found.dtype == torch.float32
-    assert parity.relative_error(found, small.module(image)) <= 1e-5
+    assert_exact(found, small.module, image, 1e-5)
 
 
 def test_equal_to_the_exact_module_in_its_published_size(parity, published):
     image = parity.seeded_input(8, (1, 3, 35, 18))
-    assert (
-        parity.relative_error(prepared(published, "float32")(image), published.module(image))
-        <= 1e-5
-    )
+    assert_exact(prepared(published, "float32")(image), published.module, image, 1e-5)
 
 
 def test_equal_where_torch_fuses_nothing(parity, small, monkeypatch):
     monkeypatch.setattr(convolution, "_fused", lambda: False)
     image = parity.seeded_input(9, (1, 3, 11, 14))
-    assert (
-        parity.relative_error(drcr.prepare(small.module, "float32")(image), small.module(image))
-        <= 1e-5
-    )
+    assert_exact(drcr.prepare(small.module, "float32")(image), small.module, image, 1e-5)
 
 
 def test_bfloat16_is_near(parity, published):

@@ -9,6 +9,8 @@ from napari_hsr.models.optimisation import prepared
 from napari_hsr.models.optimised import convolution, winograd
 from napari_hsr.models.optimised import inr as fast
 
+from ...double_precision import assert_exact, assert_original
+
 SMALL = inr.Layout(channels=3, widths=(4, 6, 8, 8, 12), blocks=2, hidden=inr.HIDDEN, bands=31)
 TOLERANCE = 3e-5
 SIZES = [(2, 9), (13, 7), (33, 34), (40, 21), (64, 64)]
@@ -33,7 +35,7 @@ def small():
 def test_the_original_s_numbers(golden, parity, published, case):
     case = golden("inr", case)
     found = prepared(published, "float32")(case.input)
-    assert parity.relative_error(found, case.output) <= case.tolerance
+    assert_original(found, case.output, published.module, case.input, case.tolerance)
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -42,14 +44,14 @@ def test_equal_to_the_exact_module(parity, small, size, batch):
     image = 2 * parity.seeded_input(7, (batch, 3, *size)) - 1
     found = prepared(small, "float32")(image)
     assert found.dtype == torch.float32
-    assert parity.relative_error(found, small.module(image)) <= TOLERANCE
+    assert_exact(found, small.module, image, TOLERANCE)
 
 
 def test_equal_in_its_published_size(parity, published):
     assert prepared(published, "float32").squares
     image = 2 * parity.seeded_input(8, (1, 3, 45, 30)) - 1
     found = prepared(published, "float32")(image)
-    assert parity.relative_error(found, published.module(image)) <= TOLERANCE
+    assert_exact(found, published.module, image, TOLERANCE)
 
 
 def test_equal_in_bands_of_cells_and_of_squares(parity, small, monkeypatch):
@@ -60,7 +62,7 @@ def test_equal_in_bands_of_cells_and_of_squares(parity, small, monkeypatch):
     image = 2 * parity.seeded_input(9, (1, 3, 53, 39)) - 1
     copy = fast.prepare(small.module, "float32")
     assert copy.squares
-    assert parity.relative_error(copy(image), small.module(image)) <= TOLERANCE
+    assert_exact(copy(image), small.module, image, TOLERANCE)
 
 
 @pytest.mark.parametrize("factor", [2, 4])
@@ -70,15 +72,16 @@ def test_a_finer_grid(parity, small, factor, precision):
     image = 2 * parity.seeded_input(10, (1, 3, 17, 22)) - 1
     found, exact = prepared(fine, precision)(image), fine.module(image)
     assert found.shape == (1, 31, 17 * factor, 22 * factor)
-    limit = TOLERANCE if precision == "float32" else 0.1
-    assert parity.relative_error(found, exact) <= limit
+    if precision == "float32":
+        assert_exact(found, fine.module, image, TOLERANCE)
+    assert parity.relative_error(found, exact) <= 0.1
 
 
 def test_equal_where_torch_fuses_nothing(parity, small, monkeypatch):
     monkeypatch.setattr(convolution, "_fused", lambda: False)
     image = 2 * parity.seeded_input(9, (1, 3, 11, 14)) - 1
     found = fast.prepare(small.module, "float32")(image)
-    assert parity.relative_error(found, small.module(image)) <= TOLERANCE
+    assert_exact(found, small.module, image, TOLERANCE)
 
 
 @pytest.mark.parametrize("size", [(1, 1), (2, 3), (5, 4), (16, 33)])

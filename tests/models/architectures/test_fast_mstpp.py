@@ -9,6 +9,8 @@ from napari_hsr.models.architectures.loading import shapes_of
 from napari_hsr.models.optimisation import prepared
 from napari_hsr.models.optimised import convolution, spectral_attention
 
+from ...double_precision import assert_exact, assert_original
+
 SIZES = [(1, 1), (2, 9), (13, 7), (33, 34), (40, 21)]
 
 
@@ -27,7 +29,7 @@ def small(parity):
 def test_the_original_s_numbers(golden, parity, published):
     case = golden("mstpp", 1)
     found = prepared(published, "float32")(case.input)
-    assert parity.relative_error(found, case.output) <= case.tolerance
+    assert_original(found, case.output, published.module, case.input, case.tolerance)
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -36,38 +38,38 @@ def test_equal_to_the_exact_module(parity, published, size, batch):
     image = parity.seeded_input(7, (batch, 3, *size))
     found = prepared(published, "float32")(image)
     assert found.dtype == torch.float32
-    assert parity.relative_error(found, published.module(image)) <= 1e-5
+    assert_exact(found, published.module, image, 1e-5)
 
 
 @pytest.mark.parametrize("size", SIZES)
 def test_equal_with_other_depths_and_widths(parity, small, size):
     image = parity.seeded_input(8, (1, 3, *size))
     found = prepared(small, "float32")(image)
-    assert parity.relative_error(found, small.module(image)) <= 1e-5
+    assert_exact(found, small.module, image, 1e-5)
 
 
 def test_equal_in_bands_of_any_height(parity, published, monkeypatch):
     image = parity.seeded_input(9, (1, 3, 43, 16))
-    fast, exact = prepared(published, "float32"), published.module(image)
+    fast = prepared(published, "float32")
     monkeypatch.setattr(spectral_attention, "BAND", 1)
     for rows in (1, 2, 5, 47, 48):
         monkeypatch.setattr(spectral_attention, "ROWS", rows)
         monkeypatch.setattr(spectral_attention, "PIXELS", 50 * rows)
-        assert parity.relative_error(fast(image), exact) <= 1e-5
+        assert_exact(fast(image), published.module, image, 1e-5)
 
 
 def test_equal_where_torch_fuses_nothing(parity, published, monkeypatch):
     monkeypatch.setattr(convolution, "_fused", lambda: False)
     image = parity.seeded_input(10, (1, 3, 11, 14))
     fast = mstpp.prepare(published.module, "float32")
-    assert parity.relative_error(fast(image), published.module(image)) <= 1e-5
+    assert_exact(fast(image), published.module, image, 1e-5)
 
 
 def test_equal_where_features_nearly_cancel(parity, published):
     """A nearly even image: the features are one spectrum, and lengths small differences."""
     image = 0.5 + 1e-4 * parity.seeded_input(11, (1, 3, 48, 48))
     found = prepared(published, "float32")(image)
-    assert parity.relative_error(found, published.module(image)) <= 1e-5
+    assert_exact(found, published.module, image, 1e-5)
 
 
 def test_bfloat16_is_near(parity, published):

@@ -11,6 +11,8 @@ from napari_hsr.models.optimisation import prepared
 from napari_hsr.models.optimised import convolution, shared
 from napari_hsr.models.optimised import mxrunet as fast
 
+from ...double_precision import assert_exact, assert_original
+
 SMALL = mxrunet.Layout(
     channels=3,
     bands=31,
@@ -55,7 +57,7 @@ def shallow(parity):
 def test_the_original_s_numbers(golden, parity, shallow, case):
     case = golden("mxrunet_shallow", case)
     found = prepared(shallow, "float32")(case.input)
-    assert parity.relative_error(found, case.output) <= case.tolerance
+    assert_original(found, case.output, shallow.module, case.input, case.tolerance)
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -64,7 +66,7 @@ def test_equal_to_the_exact_module(parity, model, size, batch):
     image = 4 * parity.seeded_input(7, (batch, 3, *size)) - 2
     found = prepared(model, "float32")(image)
     assert found.dtype == torch.float32
-    assert parity.relative_error(found, model.module(image)) <= 1e-5
+    assert_exact(found, model.module, image, 1e-5)
 
 
 def test_equal_in_bands_of_rows(parity, model, monkeypatch):
@@ -79,7 +81,7 @@ def test_equal_in_bands_of_rows(parity, model, monkeypatch):
     monkeypatch.setattr(fast, "_VALUES_AT_ONCE", 1)
     found = prepared(model, "float32")(image)
     assert len(rows) > 2
-    assert parity.relative_error(found, model.module(image)) <= 1e-5
+    assert_exact(found, model.module, image, 1e-5)
 
 
 def test_equal_with_shared_kernels(parity, model, monkeypatch):
@@ -92,14 +94,14 @@ def test_equal_with_shared_kernels(parity, model, monkeypatch):
     assert all(part.kernel.data_ptr() in kernels for part in ours)
     for size in ((3, 5), (33, 34)):
         image = parity.seeded_input(9, (2, 3, *size))
-        assert parity.relative_error(copy(image), model.module(image)) <= 1e-5
+        assert_exact(copy(image), model.module, image, 1e-5)
 
 
 def test_equal_where_torch_fuses_nothing(parity, model, monkeypatch):
     monkeypatch.setattr(convolution, "_fused", lambda: False)
     image = parity.seeded_input(9, (1, 3, 11, 14))
     found = fast.prepare(model.module, "float32")(image)
-    assert parity.relative_error(found, model.module(image)) <= 1e-5
+    assert_exact(found, model.module, image, 1e-5)
 
 
 def test_attention_elsewhere_than_on_the_cpu(parity):
@@ -110,7 +112,7 @@ def test_attention_elsewhere_than_on_the_cpu(parity):
     attention = fast._Attention(exact, torch.float32)
     for narrow in (False, True):
         found = attention.mix(x.clone(), narrow)
-        assert parity.relative_error(found, exact(x)) <= 1e-6
+        assert_exact(found, exact, x, 1e-6)
 
 
 def test_bfloat16_is_near(parity, shallow):

@@ -8,6 +8,8 @@ from napari_hsr.models.optimisation import prepared
 from napari_hsr.models.optimised import plain
 from napari_hsr.models.registry import ARCHITECTURES
 
+from ...double_precision import assert_exact
+
 #: By name, whether bfloat16 is near enough to be offered.
 NETS = {
     "awan": True,
@@ -43,7 +45,7 @@ def test_equal_to_the_exact_module(parity, model, shape):
     image = parity.seeded_input(7, shape)
     found = prepared(model, "float32")(image)
     assert found.dtype == torch.float32
-    assert parity.relative_error(found, model.module(image)) <= 1e-5
+    assert_exact(found, model.module, image, 1e-5)
 
 
 def test_float32_takes_no_second_copy_of_the_weights(model):

@@ -6,6 +6,8 @@ import torch
 from napari_hsr.errors import ModelError
 from napari_hsr.models.architectures import mirnet
 
+from ...double_precision import assert_original
+
 FORMS = [
     {"features": 31, "groups": 2, "width": 1},
     {"features": 16, "groups": 1, "blocks_each": 2, "width": 2},
@@ -25,9 +27,8 @@ def original(parity):
 @pytest.mark.parametrize("case", [1, 2])
 def test_equals_the_original(parity, original, case):
     x, expected = parity.case("mirnet", case)
-    with torch.inference_mode():
-        found = original[2].module(x)
-    assert parity.relative_error(found, expected) <= parity.TOLERANCE
+    module = original[2].module
+    assert_original(module(x), expected, module, x, parity.TOLERANCE)
 
 
 def test_keys_shapes_and_parameters_are_the_originals(original):

@@ -6,6 +6,8 @@ import torch
 from napari_hsr.errors import ModelError
 from napari_hsr.models.architectures import mprnet
 
+from ...double_precision import assert_exact, assert_original, one_by_one
+
 FORMS = [
     {"units": 1, "reduction": 4},
     {"image": 8, "features": 12, "step": 6, "extra": 4, "units": 2, "reduction": 3},
@@ -21,8 +23,7 @@ def model(parity):
 @pytest.mark.parametrize("case", [1, 2])
 def test_equals_the_original(golden, parity, model, case):
     _, _, x, expected, tolerance = golden("mprnet", case)
-    with torch.inference_mode():
-        assert parity.relative_error(model.module(x), expected) <= tolerance
+    assert_original(model.module(x), expected, model.module, x, tolerance)
 
 
 def test_keys_shapes_and_parameters_are_the_originals(parity, model):
@@ -43,10 +44,7 @@ def test_one_prelu_is_stored_under_every_unit(parity, model):
 def test_a_batch_is_as_good_as_its_images(parity, model):
     """Quarters and halves travel in the batch: none may meet another image's."""
     images = parity.seeded_input(7, (3, 3, 16, 24))
-    with torch.inference_mode():
-        together = model.module(images)
-        alone = torch.cat([model.module(image[None]) for image in images])
-    assert parity.relative_error(together, alone) <= 2e-6
+    assert_exact(model.module(images), model.module, images, 2e-6, run=one_by_one)
 
 
 @pytest.mark.parametrize("form", FORMS, ids=str)

@@ -11,6 +11,8 @@ from napari_hsr.errors import ModelError
 from napari_hsr.models import from_state_dict, memory_mapping, normalisation
 from napari_hsr.models.architectures import mxrunet
 
+from ...double_precision import assert_original, first, input_of
+
 #: A network of the same build, small enough to be made in no time.
 SMALL = mxrunet.Layout(
     channels=3,
@@ -67,8 +69,8 @@ def original(request, parity):
 def test_parity(golden, parity, original, case):
     net, _, model = original
     expected = golden(net, case)
-    ours = model.module(expected.input)
-    assert parity.relative_error(ours, expected.output) <= expected.tolerance
+    found = model.module(expected.input)
+    assert_original(found, expected.output, model.module, expected.input, expected.tolerance)
 
 
 def test_keys_and_shapes(parity, original):
@@ -84,8 +86,14 @@ def test_pipeline_of_the_original(pipeline, parity):
     original = pipeline("mxrunet_shallow")
     model = from_state_dict(original.weights)
     cube = reconstruct(original.photograph, model, device="cpu")
-    error = parity.relative_error(cube.data.transpose(1, 2, 0), original.outputs["raw"])
-    assert error <= parity.TOLERANCE
+    assert_original(
+        cube.data,
+        original.outputs["raw"].transpose(2, 0, 1),
+        model.module,
+        input_of(model, original.photograph / np.float32(255)),
+        parity.TOLERANCE,
+        run=first,
+    )
 
 
 def test_published_layout(parity):
