@@ -64,10 +64,6 @@ KNOWN_CIRCLES: set[str] = {
     "napari_hsr.inference.tile_size",
     "napari_hsr.inference.tiling",
     "napari_hsr.inference.upscalers",
-    "napari_hsr.io",
-    "napari_hsr.io.cave",
-    "napari_hsr.io.detect",
-    "napari_hsr.io.formats",
     "napari_hsr.models",
     "napari_hsr.models.architectures.affine_adapter",
     "napari_hsr.models.architectures.awan",
@@ -192,9 +188,7 @@ def file_imports() -> dict[str, set[str]]:
         for target, _, _ in imports(path):
             parts = target.split(".")
             # "from a.b import c" imports a.b.c if that is a file, else a.b
-            found |= {".".join(parts[:k]) for k in range(len(parts), len(parts) - 2, -1)} & set(
-                names
-            )
+            found |= {next((m for m in (target, ".".join(parts[:-1])) if m in names), name)}
         graph[name] = found - {name, "napari_hsr"}
     return graph
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -58,13 +58,13 @@ class Wavelengths:
     def __len__(self) -> int:
         return self.nm.size
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[float]:
         return iter(self.nm.tolist())
 
-    def __getitem__(self, index):
+    def __getitem__(self, index: Any) -> Any:
         return self.nm[index]
 
-    def __array__(self, dtype=None, copy=None) -> np.ndarray:
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         if copy is False and dtype not in (None, self.nm.dtype):
             raise ValueError("a conversion of the wavelengths needs a copy")
         return np.array(self.nm, dtype=dtype) if dtype or copy else self.nm
@@ -109,7 +109,7 @@ class Wavelengths:
     @classmethod
     def default(cls) -> Wavelengths:
         """400–700 nm every 10 nm, marked as assumed."""
-        return cls(DEFAULT_WAVELENGTHS_NM, assumed=True)
+        return cls(np.array(DEFAULT_WAVELENGTHS_NM), assumed=True)
 
 
 @dataclass(eq=False, repr=False)
@@ -185,7 +185,8 @@ class Cube:
     @property
     def shape(self) -> tuple[int, int, int]:
         """(bands, height, width)."""
-        return tuple(int(n) for n in self.data.shape)
+        bands, height, width = self.data.shape
+        return int(bands), int(height), int(width)
 
     @property
     def bands(self) -> int:
@@ -240,18 +241,17 @@ class Cube:
     def with_wavelengths(self, nm: Iterable[float], assumed: bool = False) -> Cube:
         """A copy with these band centres (nm), without the notices about missing ones."""
         kept = without(self.notices, *ABOUT_WAVELENGTHS)
-        return self.replace(wavelengths=Wavelengths(nm, assumed), notices=kept)
+        return self.replace(wavelengths=Wavelengths(np.array(list(nm)), assumed), notices=kept)
 
     def summary(self) -> dict[str, Any]:
         """Plain values for JSON and for ``napari-hsr info``."""
-        known = self.wavelengths is not None
         return {
             "kind": "cube",
             "name": self.name,
             "shape": list(self.shape),
             "dtype": "float32",
-            "wavelengths_nm": list(self.wavelengths) if known else None,
-            "wavelengths_assumed": self.wavelengths.assumed if known else None,
+            "wavelengths_nm": None if self.wavelengths is None else list(self.wavelengths),
+            "wavelengths_assumed": None if self.wavelengths is None else self.wavelengths.assumed,
             "units": self.units,
             "place": self.place.to_dict() if self.place is not None else None,
             "value_range": list(self.value_range),

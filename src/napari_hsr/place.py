@@ -36,8 +36,8 @@ def aligned(
     """
     shift = 0.5 / scale - 0.5
     return (
-        tuple(p / scale for p in pixel),
-        tuple(o + p * shift for o, p in zip(origin, pixel, strict=True)),
+        (pixel[0] / scale, pixel[1] / scale),
+        (origin[0] + pixel[0] * shift, origin[1] + pixel[1] * shift),
     )
 
 
@@ -82,12 +82,12 @@ class Place:
 
     def resized(self, old: Sequence[int], new: Sequence[int]) -> Place:
         """The place of ``new`` (rows, columns) of pixels over the area of ``old`` ones."""
-        ratios = [before / after for before, after in zip(old, new, strict=True)]
+        down, across = (before / after for before, after in zip(old, new, strict=True))
         return Place(
-            tuple(p * r for p, r in zip(self.pixel, ratios, strict=True)),
-            tuple(
-                o + p * (0.5 * r - 0.5)
-                for o, p, r in zip(self.origin, self.pixel, ratios, strict=True)
+            (self.pixel[0] * down, self.pixel[1] * across),
+            (
+                self.origin[0] + self.pixel[0] * (0.5 * down - 0.5),
+                self.origin[1] + self.pixel[1] * (0.5 * across - 0.5),
             ),
         )
 

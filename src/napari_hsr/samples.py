@@ -57,6 +57,7 @@ def photograph() -> Photograph:
     from napari_hsr.io import read
 
     picture = read(photograph_path())
+    assert isinstance(picture, Photograph)
     picture.provenance = picture.provenance.with_step(_CREDIT)
     picture.encoding = SRGB
     return picture

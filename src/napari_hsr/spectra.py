@@ -251,7 +251,7 @@ def to_text(curves: Iterable[Curve], separator: str = "\t") -> str:
     leading = ["wavelength_nm"] * bool(with_nm) + ["band_index"] * bool(by_index)
     table.writerow(leading + _header(curves))
     columns = [_by_band(curve) for curve in curves]
-    for nm in sorted({nm for c in with_nm for nm in _grid(c)}):
+    for nm in sorted({nm for c in with_nm for nm in _grid(c.wavelengths_nm)}):
         start = [f"{nm:.10g}"] + [""] * bool(by_index)
         table.writerow(start + _cells(curves, columns, (True, nm)))
     for index in range(max((len(c) for c in by_index), default=0)):
@@ -314,14 +314,14 @@ def _grouped(found: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return present, pixels, np.argsort(found, kind="stable")
 
 
-def _grid(curve: Curve) -> list[float]:
+def _grid(wavelengths_nm: np.ndarray | None) -> list[float]:
     """Band centres, rounded so that one wavelength from two files is one row."""
-    return [round(float(nm), 6) for nm in curve.wavelengths_nm]
+    return [] if wavelengths_nm is None else [round(float(nm), 6) for nm in wavelengths_nm]
 
 
 def _by_band(curve: Curve) -> dict[tuple[bool, float], int]:
     known = curve.wavelengths_nm is not None
-    keys = _grid(curve) if known else range(len(curve))
+    keys = _grid(curve.wavelengths_nm) if known else range(len(curve))
     return {(known, key): band for band, key in enumerate(keys)}
 
 

@@ -5,25 +5,51 @@ This module stays light: the formats and their libraries are imported on first u
 
 from __future__ import annotations
 
+from importlib import import_module
 from os import PathLike, fspath
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from napari_hsr.errors import InputError
+from napari_hsr.errors import FileError, InputError
+from napari_hsr.io import detect
+from napari_hsr.io.detect import READ_SUFFIXES
 
 if TYPE_CHECKING:
     from napari_hsr.cube import Cube
     from napari_hsr.photograph import Photograph
 
-#: Suffixes (lower case) that :func:`read` understands; an ENVI binary may also have none.
-READ_SUFFIXES = (
-    ".mat", ".h5", ".hdf5", ".he5", ".hdr", ".img", ".dat", ".raw", ".bil", ".bip", ".bsq",
-    ".tif", ".tiff", ".npy", ".npz", ".png", ".jpg", ".jpeg", ".bmp",
-)  # fmt: skip
+#: Module and function that read each format, by the name that ``detect`` gives it.
+_READERS = {
+    "mat5": ("mat", "read_5"),
+    "mat73": ("mat", "read_73"),
+    "hdf5": ("hdf5", "read"),
+    "envi": ("envi", "read"),
+    "tiff": ("tiff", "read"),
+    "npy": ("numpy_files", "read_npy"),
+    "npz": ("numpy_files", "read_npz"),
+    "photo": ("photo", "read"),
+    "cave": ("cave", "read_scene"),
+}
+#: Module and function that write a cube, by suffix.
+_CUBE_WRITERS = {
+    ".mat": ("mat_write", "write"),
+    ".hdr": ("envi_write", "write"),
+    ".tif": ("tiff_write", "write_cube"),
+    ".tiff": ("tiff_write", "write_cube"),
+    ".h5": ("hdf5", "write"),
+    ".hdf5": ("hdf5", "write"),
+    ".npz": ("numpy_files", "write_npz"),
+}
+#: Module and function that write a photograph, by suffix.
+_PHOTOGRAPH_WRITERS = {
+    ".png": ("photo_write", "write_png"),
+    ".tif": ("tiff_write", "write_photograph"),
+    ".tiff": ("tiff_write", "write_photograph"),
+}
 #: Suffixes (lower case) that :func:`write` takes for a cube.
-WRITE_SUFFIXES = (".mat", ".hdr", ".tif", ".tiff", ".h5", ".hdf5", ".npz")
+WRITE_SUFFIXES = tuple(_CUBE_WRITERS)
 #: Suffixes (lower case) that :func:`write` takes for a photograph.
-PHOTOGRAPH_WRITE_SUFFIXES = (".png", ".tif", ".tiff")
+PHOTOGRAPH_WRITE_SUFFIXES = tuple(_PHOTOGRAPH_WRITERS)
 
 __all__ = [
     "PHOTOGRAPH_WRITE_SUFFIXES",
@@ -35,7 +61,7 @@ __all__ = [
 ]
 
 
-def read(path: str | PathLike) -> Cube | Photograph:
+def read(path: str | PathLike[str]) -> Cube | Photograph:
     """Read a cube or a photograph.
 
     Parameters
@@ -58,12 +84,16 @@ def read(path: str | PathLike) -> Cube | Photograph:
     InputError
         If ``path`` is no path.
     """
-    from napari_hsr.io import formats
+    path = _path(path)
+    reader = _function(_READERS[detect.format_of(path)])
+    try:
+        found: Cube | Photograph = reader(path)
+        return found
+    except InputError as error:  # a cube or photograph that refuses what the file holds
+        raise FileError(path, str(error).rstrip(".")) from error
 
-    return formats.read(_path(path))
 
-
-def write(image: Cube | Photograph, path: str | PathLike) -> Path:
+def write(image: Cube | Photograph, path: str | PathLike[str]) -> Path:
     """Write a cube or a photograph so that ``read`` gives it back equal.
 
     Parameters
@@ -87,22 +117,42 @@ def write(image: Cube | Photograph, path: str | PathLike) -> Path:
     InputError
         If ``path`` is no path, or ``image`` neither a cube nor a photograph.
     """
-    from napari_hsr.io import formats
+    from napari_hsr.cube import Cube
+    from napari_hsr.photograph import Photograph
 
-    return formats.write(image, _path(path))
+    path = _path(path)
+    if isinstance(image, Cube):
+        kind, writers = "cube", _CUBE_WRITERS
+    elif isinstance(image, Photograph):
+        kind, writers = "photograph", _PHOTOGRAPH_WRITERS
+    else:
+        raise InputError(
+            f"Only a Cube or a Photograph can be written, not {type(image).__name__}; "
+            "wrap an array (bands, height, width) as Cube(array)."
+        )
+    suffix = path.suffix.lower()
+    if suffix not in writers:
+        named = (
+            f"the suffix {suffix!r} is none of" if suffix else "the name has no suffix; use one of"
+        )
+        raise FileError(path, f"a {kind} cannot be written there: {named} {', '.join(writers)}")
+    if not path.parent.is_dir():
+        raise FileError(path, f"the folder {path.parent} does not exist")
+    if path.is_dir():
+        raise FileError(path, "this is a folder; a file name is needed to write to")
+    _function(writers[suffix])(image, path)
+    return path
 
 
-def can_read(path: str | PathLike) -> bool:
+def can_read(path: str | PathLike[str]) -> bool:
     """True if :func:`read` would try this file or folder; looks at no more than its head."""
-    from napari_hsr.io import detect
-
     try:
         return detect.can_read(_path(path))
     except InputError:
         return False  # no path at all: nothing to try
 
 
-def _path(given: str | PathLike) -> Path:
+def _path(given: str | PathLike[str]) -> Path:
     """``given`` as a path, the home folder put in for ``~``; a sentence if it is none."""
     text = fspath(given) if isinstance(given, PathLike) else given
     if not isinstance(text, str):
@@ -114,3 +164,8 @@ def _path(given: str | PathLike) -> Path:
         return path.expanduser()
     except RuntimeError:  # "~name" of nobody here: it may be the name of a file
         return path
+
+
+def _function(place: tuple[str, str]) -> Any:
+    module, function = place
+    return getattr(import_module(f"napari_hsr.io.{module}"), function)

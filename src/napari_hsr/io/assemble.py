@@ -183,7 +183,7 @@ def _resolve(found: Found, bands: int) -> wl.Resolved:
     return resolved
 
 
-def _data(path: Path, source: Any, order: tuple, found: Found, reverse: bool) -> Any:
+def _data(path: Path, source: Any, order: tuple[int, ...], found: Found, reverse: bool) -> Any:
     """A view of a float32 memory map, a lazy array, or a plain array in memory."""
     mapped = isinstance(source, np.memmap) and source.flags.aligned
     if mapped and source.dtype == np.float32 and found.divisor == 1.0 and found.keep_on_disk:
@@ -224,7 +224,8 @@ def _metadata(found: Found, resolved: wl.Resolved) -> dict[str, Any]:
     if "fwhm" in per_band and resolved.scale not in (None, 1.0):
         widths = np.round(np.asarray(per_band["fwhm"], dtype=np.float64) * resolved.scale, 6)
         per_band["fwhm"] = widths.tolist()
-    return jsonable({**found.metadata, **per_band, **resolved.metadata})
+    kept: dict[str, Any] = jsonable({**found.metadata, **per_band, **resolved.metadata})
+    return kept
 
 
 def _fresh(path: Path, found: Found, resolved: wl.Resolved) -> Provenance:

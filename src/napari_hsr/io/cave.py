@@ -70,7 +70,8 @@ def read_scene(folder: Path) -> Cube:
         )
     ((place, scene), files) = next(iter(scenes.items()))
     _check_bands(folder, files)
-    planes, depths = [], set()
+    planes: list[np.ndarray] = []
+    depths: set[int] = set()
     for band in range(1, BANDS + 1):
         plane, depth = _band(files[band])
         if planes and plane.shape != planes[0].shape:
@@ -83,7 +84,7 @@ def read_scene(folder: Path) -> Cube:
     bits = " and ".join(str(depth) for depth in sorted(depths))
     return Cube(
         np.stack(planes),
-        Wavelengths(DEFAULT_WAVELENGTHS_NM),
+        Wavelengths(np.array(DEFAULT_WAVELENGTHS_NM)),
         units="reflectance",
         name=re.sub(r"_ms$", "", scene, flags=re.IGNORECASE),
         provenance=Provenance(

@@ -5,11 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from napari_hsr.errors import FileError
-from napari_hsr.io import READ_SUFFIXES
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+#: Suffixes (lower case) that :func:`napari_hsr.read` understands; an ENVI binary may have none.
+READ_SUFFIXES = (
+    ".mat", ".h5", ".hdf5", ".he5", ".hdr", ".img", ".dat", ".raw", ".bil", ".bip", ".bsq",
+    ".tif", ".tiff", ".npy", ".npz", ".png", ".jpg", ".jpeg", ".bmp",
+)  # fmt: skip
 #: Suffixes that an ENVI binary commonly has; such a file counts only with its header.
 ENVI_BINARY_SUFFIXES = (
     "", ".img", ".dat", ".raw", ".bil", ".bip", ".bsq", ".bin", ".hyspex", ".cube", ".sli",

@@ -64,10 +64,15 @@ def read(path: Path) -> Cube:
 def _pair(path: Path) -> tuple[Path, Path | None]:
     if detect.is_envi_header(detect.head_of(path)):
         return path, None
-    return detect.header_beside(path), path
+    header = detect.header_beside(path)
+    if header is None:
+        raise FileError(path, "an ENVI binary needs its header beside it")
+    return header, path
 
 
-def _memory_map(header: Path, binary: Path, items: dict, layout: envi_header.Layout) -> np.memmap:
+def _memory_map(
+    header: Path, binary: Path, items: dict[str, Any], layout: envi_header.Layout
+) -> np.memmap:
     """The binary as (bands, lines, samples), whatever its interleave."""
     from types import SimpleNamespace
 
@@ -87,7 +92,7 @@ def _memory_map(header: Path, binary: Path, items: dict, layout: envi_header.Lay
     )
     with translated(header, "its binary cannot be memory-mapped"):
         image = kinds[layout.interleave](parameters, items)
-        mapped = image.open_memmap(interleave="bsq")
+        mapped: np.memmap | None = image.open_memmap(interleave="bsq")
         image.fid.close()  # the map holds the file by itself
         if mapped is None:
             raise OSError("no memory map could be made")

@@ -45,7 +45,7 @@ def write(cube: Cube, path: Path) -> None:
         with data.open("wb") as file:
             for band in range(cube.bands):
                 plane = np.ascontiguousarray(cube.data[band], dtype="<f4")
-                file.write(memoryview(plane).cast("B"))
+                file.write(plane.data.cast("B"))
         header.write_text(_header(cube), encoding="ascii", newline="\n")
 
 

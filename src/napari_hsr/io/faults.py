@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def translated(
-    path: str | PathLike, problem: str, only: tuple[type[Exception], ...] = (Exception,)
+    path: str | PathLike[str], problem: str, only: tuple[type[Exception], ...] = (Exception,)
 ) -> Iterator[None]:
     """Turn any fault of the library called inside into ``FileError(path, problem (cause))``.
 

@@ -90,7 +90,7 @@ class LazyArray:
         for band in range(self.shape[0]):
             yield self[band]
 
-    def __array__(self, dtype=None, copy=None) -> np.ndarray:
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         if copy is False:
             raise ValueError("a cube on disk cannot become an array without a copy")
         if isinstance(self._source, np.memmap):  # in the order of the file, each page once
@@ -150,7 +150,7 @@ class LazyArray:
                 part = size - 1 - part
             asked[self._axes[place]] = part
         found = self._source[tuple(asked)]
-        values = np.asarray(found)
+        values: np.ndarray = np.asarray(found)
         kept = [place for place in range(3) if isinstance(parts[place], slice)]
         in_source = sorted(kept, key=lambda place: self._axes[place])
         values = values.transpose([in_source.index(place) for place in kept])
@@ -174,7 +174,8 @@ class LazyArray:
         inside = (rows[0], columns[0])
         planes = [self._read(b, first_row, first_column)[inside] for b in wanted]
         if not isinstance(bands, slice):
-            return planes[0]
+            plane: np.ndarray = planes[0]
+            return plane
         # no band at all: the shape alone is taken from the first
         return np.stack(planes) if planes else self._gather(slice(0, 1), rows[0], columns[0])[:0]
 
@@ -196,7 +197,7 @@ class LazyArray:
 def _touched(view: np.ndarray) -> int:
     """Bytes of the file that reading a view brings into memory, at most."""
     span = sum((n - 1) * abs(s) for n, s in zip(view.shape, view.strides, strict=True))
-    return min(span + view.itemsize, view.size * _PAGE)
+    return int(min(span + view.itemsize, view.size * _PAGE))
 
 
 def _in_chunks(view: np.ndarray, source: np.memmap) -> np.ndarray:
@@ -226,7 +227,7 @@ def _in_chunks(view: np.ndarray, source: np.memmap) -> np.ndarray:
 
 def _give_back(source: np.memmap) -> None:
     """Tell the system that the pages need not stay; they are read again if asked for."""
-    advise = getattr(source._mmap, "madvise", None)
+    advise = getattr(getattr(source, "_mmap", None), "madvise", None)
     if advise is not None and source.mode == "r" and hasattr(mmap, "MADV_DONTNEED"):
         advise(mmap.MADV_DONTNEED)
 

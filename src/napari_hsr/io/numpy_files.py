@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import zipfile
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -129,7 +129,8 @@ def _read_archive(path: Path, archive: Any) -> Cube:
 
 
 def _member(archive: Any, name: str) -> zipfile.ZipInfo:
-    return archive.zip.getinfo(name if name in archive.zip.namelist() else f"{name}.npy")
+    file: zipfile.ZipFile = archive.zip
+    return file.getinfo(name if name in file.namelist() else f"{name}.npy")
 
 
 def _variable(archive: Any, name: str) -> Variable:
@@ -172,8 +173,11 @@ def _map_member(path: Path, archive: Any, chosen: Variable) -> np.memmap | None:
         file.seek(int.from_bytes(lengths[:2], "little"), 1)
         file.seek(int.from_bytes(lengths[2:], "little"), 1)
         shape, fortran, dtype = _array_header(file)
-        order = "F" if fortran else "C"
-        return np.memmap(path, dtype, "r", offset=file.tell(), shape=shape, order=order)
+        order: Literal["F", "C"] = "F" if fortran else "C"
+        mapped: np.memmap = np.memmap(
+            path, dtype, "r", offset=file.tell(), shape=shape, order=order
+        )
+        return mapped
 
 
 def write_npz(cube: Cube, path: Path) -> None:

@@ -108,7 +108,7 @@ def _no_larger(path: Path) -> Iterator[None]:
     try:
         yield
     except Image.DecompressionBombError as error:
-        most = 2 * Image.MAX_IMAGE_PIXELS / 1e6
+        most = 2 * (Image.MAX_IMAGE_PIXELS or 0) / 1e6
         raise FileError(
             path, f"pictures of this format are read up to {most:.0f} megapixels; save it as TIFF"
         ) from error

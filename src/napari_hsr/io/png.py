@@ -12,6 +12,7 @@ from napari_hsr.errors import FileError
 from napari_hsr.io.faults import translated
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     import numpy as np
@@ -66,7 +67,7 @@ def info(path: Path, content: bytes) -> Info:
     return found
 
 
-def _chunks(content: bytes):
+def _chunks(content: bytes) -> Iterator[tuple[bytes, bytes]]:
     at = len(SIGNATURE)
     while at + 12 <= len(content):
         (size,) = unpack(">I", content[at : at + 4])

@@ -236,16 +236,18 @@ class Pages:
         self._lock = threading.Lock()
         weakref.finalize(self, file.close)  # the file lives as long as the cube
 
-    def __getitem__(self, key: tuple) -> np.ndarray:
+    def __getitem__(self, key: tuple[Any, ...]) -> np.ndarray:
         pages, *inside = key
         if isinstance(pages, int):
-            return self._page(pages)[tuple(inside)]
+            plane: np.ndarray = self._page(pages)[tuple(inside)]
+            return plane
         planes = [self._page(i)[tuple(inside)] for i in range(self.shape[0])[pages]]
         return np.stack(planes) if planes else np.empty((0, *self._page(0)[tuple(inside)].shape))
 
     def _page(self, index: int) -> np.ndarray:
         with self._lock:
-            return self._series.pages[index].asarray().reshape(self.shape[1:])
+            page: np.ndarray = self._series.pages[index].asarray()
+        return page.reshape(self.shape[1:])
 
 
 def _gdal_wavelengths(file: Any) -> tuple[list[str] | None, str | None]:

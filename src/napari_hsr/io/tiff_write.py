@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -33,10 +33,10 @@ def write_cube(cube: Cube, path: Path) -> None:
     """
     import tifffile
 
-    facts = {"axes": "CYX", record.KEY: record.of_cube(cube)}
+    facts: dict[str, Any] = {"axes": "CYX", record.KEY: record.of_cube(cube)}
     if cube.wavelengths is not None:
         facts["wavelengths_nm"] = list(cube.wavelengths)
-    sizes = {}
+    sizes: dict[str, Any] = {}
     if cube.place is not None:
         height, width = cube.place.pixel
         sizes = {"resolution": (1 / width, 1 / height), "resolutionunit": "NONE"}

@@ -108,9 +108,14 @@ def choose_cube(path: Path, variables: list[Variable], ours: bool = False) -> Va
         if len(planes) == 1:
             return planes[0]
     # an odd number of axes, or numbers of another kind: the array itself says what is wrong
-    for key in ("cube", None):
-        odd = [v for v in variables if v.dtype is not None and v.short == (key or v.short)]
-        odd = [v for v in odd if len(v.shape) > 3 or 0 in v.shape or v.dtype.kind == "c"]
+    for named_cube in (True, False):
+        odd = [
+            v
+            for v in variables
+            if v.dtype is not None
+            and (v.short == "cube" or not named_cube)
+            and (len(v.shape) > 3 or 0 in v.shape or v.dtype.kind == "c")
+        ]
         if len(odd) == 1:
             return odd[0]
     raise FileError(

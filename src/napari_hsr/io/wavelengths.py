@@ -119,7 +119,7 @@ def none_given() -> Notice:
     )
 
 
-def _unusable(raw: list, fault: str) -> Resolved:
+def _unusable(raw: list[Any], fault: str) -> Resolved:
     notice = Notice.warning(
         Code.WAVELENGTHS_UNUSABLE,
         f"The wavelengths in the file {fault}: bands go by index and the list is kept in the "
@@ -172,8 +172,9 @@ def from_texts(texts: list[Any]) -> tuple[np.ndarray, str | None] | None:
     if len(texts) == 1:  # between numbers, blanks part as commas do
         texts = re.split(r"[,;\n]+|(?<=[\d.])\s+(?=[-+.\d])", texts[0].strip(" \t\n[]{}"))
     number = r"([-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?)"
-    found = [re.fullmatch(rf"\s*{number}\s*(\D\S*)?\s*", t, re.IGNORECASE) for t in texts]
-    if not found or None in found:
+    matches = [re.fullmatch(rf"\s*{number}\s*(\D\S*)?\s*", t, re.IGNORECASE) for t in texts]
+    found = [match for match in matches if match is not None]
+    if not found or len(found) < len(matches):
         return None
     units = {match[2] for match in found if match[2]}
     if len(units) > 1:
