@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from napari_hsr.io import wavelengths as wl
-from napari_hsr.io.axes import band_axis, band_axis_of_pages
+from napari_hsr.io.band_axis import band_axis, band_axis_of_pages
 
 
 @pytest.mark.parametrize(

@@ -168,12 +168,12 @@ def test_nan_infinity_and_negative_values_are_kept(tmp_path, suffix):
 
 
 def test_large_files_on_disk_are_not_searched_for_nan(tmp_path, monkeypatch):
-    from napari_hsr.io import assemble
+    from napari_hsr.io import build_cube
 
     data = np.full((3, 4, 5), np.nan, np.float32)
     path = write(Cube(data), tmp_path / "a.hdr")
     assert any("60 values are NaN" in n for n in read(path).notices)
-    monkeypatch.setattr(assemble, "COUNTED_ON_DISK_BYTES", 100)
+    monkeypatch.setattr(build_cube, "COUNTED_ON_DISK_BYTES", 100)
     assert not any("NaN" in n for n in read(path).notices)
 
 

@@ -10,7 +10,7 @@ import pytest
 from scipy.io import savemat
 
 from napari_hsr.errors import FileError
-from napari_hsr.io import can_read, lazy, read, record, write
+from napari_hsr.io import can_read, embedded_record, lazy, read, write
 from napari_hsr.photograph import Photograph
 
 NM = np.arange(400, 701, 10, dtype=np.float64)
@@ -191,7 +191,7 @@ def test_one_band(tmp_path, save):
 def test_our_cube_of_one_band_saved_again_by_matlab(tmp_path, make_cube, assert_same_cube):
     """MATLAB drops the last axis of (height, width, 1)."""
     cube = make_cube((1, 6, 8), nm=None)
-    text = json.dumps(record.of_cube(cube))
+    text = json.dumps(embedded_record.of_cube(cube))
     savemat(tmp_path / "a.mat", {"cube": np.asarray(cube.data[0]), "napari_hsr": text})
     assert_same_cube(read(tmp_path / "a.mat"), cube)
 

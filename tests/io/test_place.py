@@ -9,7 +9,7 @@ import pytest
 
 from napari_hsr.cube import Cube
 from napari_hsr.io import WRITE_SUFFIXES, read, write
-from napari_hsr.io import record as records
+from napari_hsr.io import embedded_record as records
 from napari_hsr.notices import Code
 from napari_hsr.place import Place
 from napari_hsr.resample import upsample

@@ -27,7 +27,7 @@ _READERS = {
     "tiff": ("tiff", "read"),
     "npy": ("numpy_files", "read_npy"),
     "npz": ("numpy_files", "read_npz"),
-    "photo": ("photo", "read"),
+    "photo": ("photographs", "read"),
     "cave": ("cave", "read_scene"),
 }
 #: Module and function that write a cube, by suffix.
@@ -42,7 +42,7 @@ _CUBE_WRITERS = {
 }
 #: Module and function that write a photograph, by suffix.
 _PHOTOGRAPH_WRITERS = {
-    ".png": ("photo_write", "write_png"),
+    ".png": ("png_write", "write_png"),
     ".tif": ("tiff_write", "write_photograph"),
     ".tiff": ("tiff_write", "write_photograph"),
 }

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from napari_hsr.io.faults import translated
+from napari_hsr.io.library_errors import translated
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

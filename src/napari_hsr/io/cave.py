@@ -11,9 +11,9 @@ import numpy as np
 
 from napari_hsr.cube import DEFAULT_WAVELENGTHS_NM, Cube, Wavelengths
 from napari_hsr.errors import FileError
-from napari_hsr.io import png
+from napari_hsr.io import png_chunks
 from napari_hsr.io.atomic import beside
-from napari_hsr.io.faults import translated
+from napari_hsr.io.library_errors import translated
 from napari_hsr.provenance import Provenance
 
 BANDS = 31
@@ -42,7 +42,7 @@ def _is_scene(name: str, files: dict[int, Path]) -> bool:
         return False
     with files[min(files)].open("rb") as file:
         head = file.read(26)
-    return head.startswith(png.SIGNATURE) and head[25:] in (b"\0", b"\4")
+    return head.startswith(png_chunks.SIGNATURE) and head[25:] in (b"\0", b"\4")
 
 
 def read_scene(folder: Path) -> Cube:
@@ -134,12 +134,12 @@ def _band(file: Path) -> tuple[np.ndarray, int]:
     """One band as float32 in 0..1, and its bits."""
     with translated(file, "it cannot be read"):
         content = file.read_bytes()
-    if not content.startswith(png.SIGNATURE):
+    if not content.startswith(png_chunks.SIGNATURE):
         raise FileError(
             file, "a PNG was expected, but this is not one" if content else "the file is empty"
         )
-    info = png.info(file, content)
-    values = png.pixels(file, content)
+    info = png_chunks.info(file, content)
+    values = png_chunks.pixels(file, content)
     if values.ndim == 3:
         colours = values[..., : values.shape[2] - (values.shape[2] in (2, 4))]
         if (colours != colours[..., :1]).any():

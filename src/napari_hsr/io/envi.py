@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_hsr.errors import FileError
-from napari_hsr.io import assemble, detect, envi_header, record
-from napari_hsr.io.faults import translated
+from napari_hsr.io import build_cube, detect, embedded_record, envi_header
+from napari_hsr.io.library_errors import translated
 from napari_hsr.notices import Code, Notice
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def read(path: Path) -> Cube:
         )
     found = _facts(header, items, layout)
     found.source = _memory_map(header, binary, items, layout)
-    return assemble.build(path, found)
+    return build_cube.build(path, found)
 
 
 def _pair(path: Path) -> tuple[Path, Path | None]:
@@ -99,9 +99,9 @@ def _memory_map(
     return mapped
 
 
-def _facts(header: Path, items: dict[str, Any], layout: envi_header.Layout) -> assemble.Found:
-    found = assemble.Found(None, stated=True, unit_has_a_place=True, notices=layout.notices)
-    found.record = record.parse(str(items.get(ITEM, "")).removeprefix("record "))
+def _facts(header: Path, items: dict[str, Any], layout: envi_header.Layout) -> build_cube.Found:
+    found = build_cube.Found(None, stated=True, unit_has_a_place=True, notices=layout.notices)
+    found.record = embedded_record.parse(str(items.get(ITEM, "")).removeprefix("record "))
     double = Path(header.stem).suffix.lower() in detect.ENVI_BINARY_SUFFIXES  # scene.img.hdr
     found.name = Path(header.stem).stem if double else header.stem
     found.wavelengths = items.get("wavelength")
@@ -121,7 +121,7 @@ def _facts(header: Path, items: dict[str, Any], layout: envi_header.Layout) -> a
     return found
 
 
-def _split_per_band(found: assemble.Found, items: dict[str, Any], bands: int) -> None:
+def _split_per_band(found: build_cube.Found, items: dict[str, Any], bands: int) -> None:
     """Lists with one item a band turn round with the bands; numbers become numbers."""
     for key, value in list(found.metadata.items()):
         values = envi_header.numbers(items, key)
@@ -135,7 +135,7 @@ def _split_per_band(found: assemble.Found, items: dict[str, Any], bands: int) ->
             found.per_band[key] = found.metadata.pop(key)
 
 
-def _apply_scale_factor(header: Path, found: assemble.Found, items: dict[str, Any]) -> None:
+def _apply_scale_factor(header: Path, found: build_cube.Found, items: dict[str, Any]) -> None:
     factor = envi_header.numbers(items, "reflectance scale factor")
     if factor is None:
         return

@@ -13,7 +13,7 @@ import numpy as np
 
 from napari_hsr.errors import FileError
 from napari_hsr.io.detect import ENVI_BINARY_SUFFIXES
-from napari_hsr.io.faults import translated
+from napari_hsr.io.library_errors import translated
 from napari_hsr.notices import Code, Notice
 
 _DAMAGED = "the ENVI header is damaged or cut short"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_hsr.errors import FileError
-from napari_hsr.io import detect, envi_header, record
+from napari_hsr.io import detect, embedded_record, envi_header
 from napari_hsr.io.atomic import replacing_both
 from napari_hsr.io.envi import ITEM
 
@@ -82,7 +82,7 @@ def _header(cube: Cube) -> str:
     lines = [
         "ENVI",
         f"description = {{{_clean(cube.name)}}}",
-        f"{ITEM} = record {record.to_text(cube)}",
+        f"{ITEM} = record {embedded_record.to_text(cube)}",
     ]
     if cube.units:
         lines.append(f"data units = {_clean(cube.units)}")

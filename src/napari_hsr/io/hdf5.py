@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_hsr.errors import FileError
-from napari_hsr.io import assemble, lazy, record
+from napari_hsr.io import build_cube, embedded_record, lazy
 from napari_hsr.io import wavelengths as wl
 from napari_hsr.io.atomic import replacing
-from napari_hsr.io.faults import translated
-from napari_hsr.io.variables import Variable, choose_cube, companions
+from napari_hsr.io.choose_variable import Variable, choose_cube, companions
+from napari_hsr.io.library_errors import translated
 from napari_hsr.notices import Code, Notice
 
 if TYPE_CHECKING:
@@ -49,15 +49,15 @@ def read_container(path: Path, matlab: bool) -> Cube:
             variables = _variables(file)
         with translated(path, _DAMAGED):
             ours = _record(file)
-        others = [v for v in variables if v.short != record.KEY]
+        others = [v for v in variables if v.short != embedded_record.KEY]
         chosen = choose_cube(path, others, ours is not None)
         with translated(path, _DAMAGED):
             found = _found(file, variables, chosen, matlab)
             found.record = ours
             found.notices += _written(path, found.source, chosen.name)
-        assemble.check_dtype(path, found.source.dtype, chosen.name)
-        assemble.check_shape(path, found.source.shape, chosen.name)
-        cube = assemble.build(path, found)
+        build_cube.check_dtype(path, found.source.dtype, chosen.name)
+        build_cube.check_shape(path, found.source.shape, chosen.name)
+        cube = build_cube.build(path, found)
         keep = isinstance(cube.data, lazy.LazyArray)
         return cube
     finally:
@@ -90,7 +90,9 @@ def _describe(name: str, item: Any) -> Variable:
     return Variable(name, tuple(item.shape), dtype, kind, listed[0] if listed else None)
 
 
-def _found(file: Any, variables: list[Variable], chosen: Variable, matlab: bool) -> assemble.Found:
+def _found(
+    file: Any, variables: list[Variable], chosen: Variable, matlab: bool
+) -> build_cube.Found:
     source = file[chosen.name]
     matlab = matlab or "MATLAB_class" in source.attrs
     attributes = {**dict(file.attrs), **dict(source.attrs)}
@@ -105,7 +107,7 @@ def _found(file: Any, variables: list[Variable], chosen: Variable, matlab: bool)
         or _text(attributes.get("wavelength_units"))
         or _text(attributes.get("wavelength units"))
     )
-    return assemble.Found(
+    return build_cube.Found(
         source,
         convention=2 if matlab else 0,
         flipped=matlab,
@@ -118,13 +120,13 @@ def _found(file: Any, variables: list[Variable], chosen: Variable, matlab: bool)
     )
 
 
-def _record(file: Any) -> record.Record | None:
-    if record.KEY not in file:
+def _record(file: Any) -> embedded_record.Record | None:
+    if embedded_record.KEY not in file:
         return None
-    stored = file[record.KEY][()]
+    stored = file[embedded_record.KEY][()]
     if isinstance(stored, np.ndarray):  # a MATLAB char array: one code unit a cell
         stored = stored.ravel().astype(np.uint16).tobytes().decode("utf-16")
-    return record.parse(stored)
+    return embedded_record.parse(stored)
 
 
 def _written(path: Path, source: Any, name: str) -> tuple[Notice, ...]:
@@ -208,4 +210,6 @@ def write(cube: Cube, path: Path) -> None:
         if cube.wavelengths is not None:
             nm = file.create_dataset("wavelengths", data=cube.wavelengths.nm)
             nm.attrs["units"] = "nm"
-        file.create_dataset(record.KEY, data=record.to_text(cube), dtype=h5py.string_dtype())
+        file.create_dataset(
+            embedded_record.KEY, data=embedded_record.to_text(cube), dtype=h5py.string_dtype()
+        )

@@ -157,7 +157,8 @@ class LazyArray:
         values = values[tuple(backwards)]
         if isinstance(found, np.memmap) and _touched(values) > CHUNK_BYTES:
             values = _in_chunks(values, found)
-            return np.divide(values, self._divisor, out=values)
+            np.divide(values, self._divisor, out=values)
+            return values
         values = to_float32(values)
         return values / self._divisor if self._divisor != 1 else values
 

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_hsr.io import assemble, hdf5, mat_check, record
-from napari_hsr.io.faults import translated
-from napari_hsr.io.variables import Variable, choose_cube, companions
+from napari_hsr.io import build_cube, embedded_record, hdf5, mat_validation
+from napari_hsr.io.choose_variable import Variable, choose_cube, companions
+from napari_hsr.io.library_errors import translated
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,7 +45,7 @@ def read_5(path: Path) -> Cube:
     from scipy.io import whosmat
 
     with translated(path, _DAMAGED):
-        mat_check.check(path)
+        mat_validation.check(path)
     with translated(path, _DAMAGED), path.open("rb") as file:
         inside = whosmat(file)
     variables = [Variable(name, tuple(shape), _dtype(kind), kind) for name, shape, kind in inside]
@@ -64,15 +64,15 @@ def read_5(path: Path) -> Cube:
         members |= _members(variables, load)
         variables = [*(_describe(*item) for item in members.items()), *variables]
     texts = {v.short: v.name for v in variables if v.kind == "char"}
-    ours = record.parse(_char(load, texts, record.KEY))
+    ours = embedded_record.parse(_char(load, texts, embedded_record.KEY))
     chosen = choose_cube(path, variables, ours is not None)
     source = load(chosen.name)
-    assemble.check_dtype(path, source.dtype, chosen.name)
-    assemble.check_shape(path, source.shape, chosen.name)
+    build_cube.check_dtype(path, source.dtype, chosen.name)
+    build_cube.check_shape(path, source.shape, chosen.name)
     beside = companions(variables, chosen, load)
-    return assemble.build(
+    return build_cube.build(
         path,
-        assemble.Found(
+        build_cube.Found(
             source,
             convention=2,
             wavelengths=beside.wavelengths,

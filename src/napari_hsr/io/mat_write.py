@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_hsr.io import record
+from napari_hsr.io import embedded_record
 from napari_hsr.io.atomic import replacing
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def write(cube: Cube, path: Path) -> None:
             if cube.place is not None:
                 _double(file, "pixel_size", np.array(cube.place.pixel)[:, np.newaxis])
                 _double(file, "first_pixel_centre", np.array(cube.place.origin)[:, np.newaxis])
-            _char(file, record.KEY, record.to_text(cube))
+            _char(file, embedded_record.KEY, embedded_record.to_text(cube))
         with temporary.open("rb+") as raw:  # what makes MATLAB know the file
             raw.write(_HEADER.ljust(116) + bytes(8) + b"\x00\x02IM")
 

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from napari_hsr.errors import FileError
-from napari_hsr.io import assemble, lazy, record
+from napari_hsr.io import build_cube, embedded_record, lazy
 from napari_hsr.io.atomic import replacing
-from napari_hsr.io.faults import translated
-from napari_hsr.io.photo import unknown_encoding
-from napari_hsr.io.variables import Variable, choose_cube, companions
+from napari_hsr.io.choose_variable import Variable, choose_cube, companions
+from napari_hsr.io.library_errors import translated
+from napari_hsr.io.photographs import unknown_encoding
 from napari_hsr.notices import Code, Notice
 from napari_hsr.photograph import Photograph
 from napari_hsr.provenance import Provenance
@@ -39,13 +39,13 @@ def read_npy(path: Path) -> Cube | Photograph:
     if dtype.hasobject:
         raise FileError(path, "it holds pickled Python objects, which are not opened")
     if 0 in shape:  # cannot be memory-mapped
-        assemble.check_shape(path, shape)
+        build_cube.check_shape(path, shape)
     big = lazy.too_big(shape)
     with translated(path, _DAMAGED):
         values = np.load(path, mmap_mode="r" if big else None, allow_pickle=False)
     if _is_photograph(values):
         return _photograph(path, values)
-    return assemble.build(path, assemble.Found(values))
+    return build_cube.build(path, build_cube.Found(values))
 
 
 def _array_header(file: Any) -> tuple[tuple[int, ...], bool, np.dtype]:
@@ -97,7 +97,7 @@ def _read_archive(path: Path, archive: Any) -> Cube:
     with archive:
         with translated(path, "this is a ZIP archive, but not one of NumPy arrays"):
             variables = [_variable(archive, name) for name in archive.files]
-        named = [v for v in variables if v.short != record.KEY]
+        named = [v for v in variables if v.short != embedded_record.KEY]
         pickled = [v.name for v in named if v.kind == "pickled"]
         if pickled and not any(v.real and len(v.shape) == 3 for v in named):
             raise FileError(
@@ -108,15 +108,15 @@ def _read_archive(path: Path, archive: Any) -> Cube:
             with translated(path, "the NumPy archive is damaged or cut short"):
                 return archive[name]
 
-        stored = load(record.KEY) if record.KEY in archive.files else None
-        ours = None if stored is None else record.parse(stored[()])
+        stored = load(embedded_record.KEY) if embedded_record.KEY in archive.files else None
+        ours = None if stored is None else embedded_record.parse(stored[()])
         chosen = choose_cube(path, named, ours is not None)
         _check_size(path, archive, chosen)
         beside = companions(variables, chosen, load)
         mapped = _map_member(path, archive, chosen) if lazy.too_big(chosen.shape) else None
-        return assemble.build(
+        return build_cube.build(
             path,
-            assemble.Found(
+            build_cube.Found(
                 load(chosen.name) if mapped is None else mapped,
                 wavelengths=beside.wavelengths,
                 unit=beside.unit,
@@ -198,7 +198,7 @@ def write_npz(cube: Cube, path: Path) -> None:
             np.lib.format.write_array_header_1_0(member, head)
             for band in range(cube.bands):
                 member.write(np.ascontiguousarray(cube.data[band], dtype="<f4").tobytes())
-        beside = {record.KEY: np.array(record.to_text(cube))}
+        beside = {embedded_record.KEY: np.array(embedded_record.to_text(cube))}
         if cube.wavelengths is not None:
             beside["wavelengths"] = np.asarray(cube.wavelengths.nm)
         if cube.place is not None:

@@ -12,10 +12,10 @@ from xml.etree import ElementTree
 import numpy as np
 
 from napari_hsr.errors import FileError
-from napari_hsr.io import assemble, lazy, record
+from napari_hsr.io import build_cube, embedded_record, lazy
 from napari_hsr.io import wavelengths as wl
-from napari_hsr.io.axes import band_axis_of_pages
-from napari_hsr.io.faults import translated
+from napari_hsr.io.band_axis import band_axis_of_pages
+from napari_hsr.io.library_errors import translated
 from napari_hsr.notices import Code, Notice
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def read(path: Path) -> Cube | Photograph:
             sizes = ", ".join(" x ".join(str(n) for n in s.shape) for s in list(series)[1:6])
             told = f"Other images beside the cube were left out: {sizes}."
             found.notices += (Notice.warning(Code.OTHER_IMAGES_LEFT_OUT, told),)
-        cube = assemble.build(path, found)
+        cube = build_cube.build(path, found)
         keep = isinstance(cube.data, lazy.LazyArray) and isinstance(found.source, Pages)
         return cube
     finally:
@@ -136,7 +136,7 @@ def _choose_series(path: Path, series: Any) -> Any:
     raise FileError(path, f"it holds {len(series)} images of different kinds or sizes ({sizes})")
 
 
-def _described(file: Any) -> tuple[record.Record | None, dict[str, Any]]:
+def _described(file: Any) -> tuple[embedded_record.Record | None, dict[str, Any]]:
     """Our record, and whatever JSON the description holds."""
     try:
         described = json.loads(file.pages.first.description or "")
@@ -144,7 +144,7 @@ def _described(file: Any) -> tuple[record.Record | None, dict[str, Any]]:
         return None, {}  # another program's description, or none
     if not isinstance(described, dict):
         return None, {}
-    return record.parse(described.get(record.KEY)), described
+    return embedded_record.parse(described.get(embedded_record.KEY)), described
 
 
 def _is_picture(page: Any, series: Any) -> bool:
@@ -161,22 +161,26 @@ def _is_picture(page: Any, series: Any) -> bool:
     return camera_like and one_page and samples == 1
 
 
-def _photograph(path: Path, file: Any, ours: record.Record | None) -> Photograph:
-    from napari_hsr.io import photo_tiff
+def _photograph(path: Path, file: Any, ours: embedded_record.Record | None) -> Photograph:
+    from napari_hsr.io import tiff_photographs
 
-    return photo_tiff.read(path, file, ours)
+    return tiff_photographs.read(path, file, ours)
 
 
 def _found(
-    path: Path, file: Any, series: Any, ours: record.Record | None, described: dict[str, Any]
-) -> assemble.Found:
+    path: Path,
+    file: Any,
+    series: Any,
+    ours: embedded_record.Record | None,
+    described: dict[str, Any],
+) -> build_cube.Found:
     shape, axes = tuple(series.shape), series.axes
     if series.dtype is None:
         raise FileError(path, "its pixels are of no known type")
-    assemble.check_dtype(path, series.dtype)
+    build_cube.check_dtype(path, series.dtype)
     if ours is None:
-        assemble.check_shape(path, shape)
-    found = assemble.Found(None, record=ours)
+        build_cube.check_shape(path, shape)
+    found = build_cube.Found(None, record=ours)
     listed = next((described[k] for k in ("wavelengths_nm", *wl.KEYS) if k in described), None)
     found.wavelengths = listed if isinstance(listed, list) else None
     found.unit = "nm" if "wavelengths_nm" in described else None
@@ -189,7 +193,7 @@ def _found(
     return found
 
 
-def _state_bands(found: assemble.Found, shape: tuple[int, ...], axes: str) -> None:
+def _state_bands(found: build_cube.Found, shape: tuple[int, ...], axes: str) -> None:
     """Samples, channels and pages are the bands: a TIFF states it, unlike a bare array."""
     found.stated = True
     found.convention = next((axes.index(name) for name in "SC" if name in axes), 0)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_hsr.io import record
+from napari_hsr.io import embedded_record
 from napari_hsr.io.atomic import replacing
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def write_cube(cube: Cube, path: Path) -> None:
     """
     import tifffile
 
-    facts: dict[str, Any] = {"axes": "CYX", record.KEY: record.of_cube(cube)}
+    facts: dict[str, Any] = {"axes": "CYX", embedded_record.KEY: embedded_record.of_cube(cube)}
     if cube.wavelengths is not None:
         facts["wavelengths_nm"] = list(cube.wavelengths)
     sizes: dict[str, Any] = {}
@@ -69,5 +69,5 @@ def write_photograph(photograph: Photograph, path: Path) -> None:
             temporary,
             np.ascontiguousarray(photograph.data),
             photometric="rgb",
-            metadata={record.KEY: record.of_photograph(photograph)},
+            metadata={embedded_record.KEY: embedded_record.of_photograph(photograph)},
         )

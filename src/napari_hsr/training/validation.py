@@ -299,7 +299,7 @@ def _write(
     path: str | PathLike, prediction: np.ndarray, truth: np.ndarray, wavelengths: Any, **about: Any
 ) -> Path:
     from napari_hsr.io.atomic import replacing
-    from napari_hsr.io.faults import translated
+    from napari_hsr.io.library_errors import translated
     from napari_hsr.metrics import maps
 
     path = Path(path)

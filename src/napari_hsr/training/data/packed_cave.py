@@ -13,7 +13,7 @@ import numpy as np
 
 from napari_hsr.cube import DEFAULT_WAVELENGTHS_NM, Cube, Wavelengths
 from napari_hsr.errors import FileError
-from napari_hsr.io.faults import translated
+from napari_hsr.io.library_errors import translated
 from napari_hsr.provenance import Provenance
 
 _MEMBERS = {"planes.npy", "bits.npy"}

@@ -92,7 +92,7 @@ def _is_photograph_array(path: Path) -> bool:
 
 
 def _is_photograph_tiff(path: Path) -> bool:
-    from napari_hsr.io.faults import translated
+    from napari_hsr.io.library_errors import translated
 
     try:
         import tifffile

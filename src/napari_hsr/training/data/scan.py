@@ -11,7 +11,7 @@ import numpy as np
 from napari_hsr import colour, io
 from napari_hsr.cube import Cube, Wavelengths, finite_range
 from napari_hsr.errors import Cancelled, FileError, InputError
-from napari_hsr.io.faults import translated
+from napari_hsr.io.library_errors import translated
 from napari_hsr.photograph import Photograph, unit_float
 from napari_hsr.training.data import packed_cave
 

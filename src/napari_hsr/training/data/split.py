@@ -12,7 +12,7 @@ import numpy as np
 
 from napari_hsr.errors import FileError, InputError
 from napari_hsr.io.atomic import replacing
-from napari_hsr.io.faults import translated
+from napari_hsr.io.library_errors import translated
 from napari_hsr.training.data import pairing
 
 if TYPE_CHECKING:

@@ -211,7 +211,7 @@ def _read(path: Path) -> Mapping[str, Tensor]:
     if path.suffix == ".safetensors":
         from safetensors.torch import load_file
 
-        from napari_hsr.io.faults import translated
+        from napari_hsr.io.library_errors import translated
 
         with translated(path, "a .safetensors file was expected, but this cannot be read"):
             return load_file(path)

@@ -11,7 +11,7 @@ import pytest
 from scipy.io import savemat
 
 from napari_hsr.errors import FileError
-from napari_hsr.io import mat_check, read
+from napari_hsr.io import mat_validation, read
 
 VALUES = np.random.default_rng(1).random((6, 7, 3))
 
@@ -39,7 +39,7 @@ def test_whole_files_pass(path, packed, form):
     held = everything() | {"thin": csc_matrix(VALUES[0]), "thin2": csc_matrix(VALUES[0] * 1j)}
     held = {"cube": VALUES[0]} if form == "4" else held
     savemat(path, held, do_compression=packed, format=form)
-    mat_check.check(path)
+    mat_validation.check(path)
 
 
 @pytest.mark.parametrize("packed", [False, True])

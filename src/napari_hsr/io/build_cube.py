@@ -11,8 +11,8 @@ from napari_hsr.cube import Cube, Wavelengths, jsonable
 from napari_hsr.errors import FileError
 from napari_hsr.io import lazy
 from napari_hsr.io import wavelengths as wl
-from napari_hsr.io.axes import band_axis
-from napari_hsr.io.faults import translated
+from napari_hsr.io.band_axis import band_axis
+from napari_hsr.io.library_errors import translated
 from napari_hsr.notices import Code, Notice
 from napari_hsr.provenance import Provenance
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from napari_hsr.io.record import Record
+    from napari_hsr.io.embedded_record import Record
 
 #: In a memory map of up to this size values that are NaN or infinite are counted on opening.
 COUNTED_ON_DISK_BYTES = 64 * 2**20

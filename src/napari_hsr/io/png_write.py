@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_hsr.errors import FileError
-from napari_hsr.io import png, record
+from napari_hsr.io import embedded_record, png_chunks
 from napari_hsr.io.atomic import replacing
 
 if TYPE_CHECKING:
@@ -31,6 +31,8 @@ def write_png(photograph: Photograph, path: Path) -> None:
             path, "a photograph of floats does not fit a PNG; write .tif, or convert it to 16 bit"
         )
     content = bytes(imagecodecs.png_encode(np.ascontiguousarray(photograph.data), level=4))
-    content = png.with_text(content, record.KEY, record.to_text(photograph))
+    content = png_chunks.with_text(
+        content, embedded_record.KEY, embedded_record.to_text(photograph)
+    )
     with replacing(path) as temporary:
         temporary.write_bytes(content)

@@ -9,7 +9,7 @@ from struct import unpack
 from typing import TYPE_CHECKING
 
 from napari_hsr.errors import FileError
-from napari_hsr.io.faults import translated
+from napari_hsr.io.library_errors import translated
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

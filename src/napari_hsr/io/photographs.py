@@ -12,8 +12,8 @@ import numpy as np
 
 from napari_hsr import photograph as encodings
 from napari_hsr.errors import FileError
-from napari_hsr.io import png, record
-from napari_hsr.io.faults import translated
+from napari_hsr.io import embedded_record, png_chunks
+from napari_hsr.io.library_errors import translated
 from napari_hsr.notices import Code, Notice
 from napari_hsr.photograph import Photograph
 from napari_hsr.provenance import Provenance
@@ -38,16 +38,16 @@ def read(path: Path) -> Photograph:
     """
     with translated(path, "it cannot be read"):
         content = path.read_bytes()
-    if content.startswith(png.SIGNATURE):
+    if content.startswith(png_chunks.SIGNATURE):
         return _read_png(path, content)
     return _read_with_pillow(path, content)
 
 
 def _read_png(path: Path, content: bytes) -> Photograph:
-    info = png.info(path, content)
+    info = png_chunks.info(path, content)
     if info.grey:
         raise grey(path, one_band=re.search(r"_\d\d$", path.stem) is not None)
-    values = png.pixels(path, content) if info.colour_type != 3 else _palette(path, content)
+    values = png_chunks.pixels(path, content) if info.colour_type != 3 else _palette(path, content)
     notices: list[Notice] = []
     metadata: dict[str, Any] = {"bit_depth": info.depth}
     encoding = encodings.SRGB
@@ -61,7 +61,7 @@ def _read_png(path: Path, content: bytes) -> Photograph:
         else:
             told = f"The PNG states a gamma of {info.gamma:g}; sRGB was taken instead."
             notices.append(Notice.warning(Code.ENCODING_ASSUMED, told))
-    ours = record.parse(info.text.get(record.KEY))
+    ours = embedded_record.parse(info.text.get(embedded_record.KEY))
     return finish(path, values, encoding, notices, metadata, ours)
 
 
@@ -160,7 +160,7 @@ def finish(
     encoding: str | None,
     notices: list[Notice],
     metadata: dict[str, Any],
-    ours: record.Record | None,
+    ours: embedded_record.Record | None,
 ) -> Photograph:
     """Drop alpha and put the photograph together; a record of ours has the last word."""
     if values.ndim == 3 and values.shape[2] == 4:

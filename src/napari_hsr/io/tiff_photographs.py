@@ -8,9 +8,9 @@ import numpy as np
 
 from napari_hsr import photograph as encodings
 from napari_hsr.errors import FileError
-from napari_hsr.io import lazy, record
-from napari_hsr.io.faults import translated
-from napari_hsr.io.photo import finish, grey, name_profile, unknown_encoding
+from napari_hsr.io import embedded_record, lazy
+from napari_hsr.io.library_errors import translated
+from napari_hsr.io.photographs import finish, grey, name_profile, unknown_encoding
 from napari_hsr.notices import Code, Notice
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ _TURNS = {  # EXIF orientation: how to bring the stored rows and columns upright
 }
 
 
-def read(path: Path, file: Any, ours: record.Record | None) -> Photograph:
+def read(path: Path, file: Any, ours: embedded_record.Record | None) -> Photograph:
     """The first page of an open TIFF file as a photograph.
 
     Raises
