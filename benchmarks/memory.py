@@ -38,7 +38,7 @@ def measure(name: str, side: int, precision: str) -> tuple[float, int, int, int]
     import zoo
 
     from napari_hsr import load_model
-    from napari_hsr.models.optimisation import prepared
+    from napari_hsr.models.optimised_copy import prepared
 
     model = load_model("rootpoly-srgb") if name == "root_polynomial" else zoo.load(name)
     module = prepared(model, precision)

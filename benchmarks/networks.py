@@ -53,7 +53,7 @@ class Memory(NamedTuple):
 
 def modules(model: Model) -> dict[str, torch.nn.Module]:
     """The exact module and a copy for each precision, by name."""
-    from napari_hsr.models.optimisation import prepared
+    from napari_hsr.models.optimised_copy import prepared
 
     return {"exact": model.module, **{p: prepared(model, p) for p in model.precisions}}
 
@@ -79,7 +79,7 @@ def memory_here(name: str, kind: str, side: int) -> Memory:
     import zoo
     from memory import resident
 
-    from napari_hsr.models.optimisation import prepared
+    from napari_hsr.models.optimised_copy import prepared
 
     model = zoo.load(name)
     module = model.module if kind == "exact" else prepared(model, kind)

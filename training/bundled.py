@@ -24,7 +24,7 @@ from safetensors.torch import load_file
 import napari_hsr
 from napari_hsr import inference
 from napari_hsr.cli.train_words import Speaker
-from napari_hsr.models.checkpoint import read_card, save_model
+from napari_hsr.models.model_file import read_card, save_model
 from napari_hsr.training import train as fit
 from napari_hsr.training.recipe.yaml_io import read_recipe
 

@@ -33,8 +33,8 @@ from napari_hsr.cube import Cube, Wavelengths
 from napari_hsr.metrics import evaluate
 from napari_hsr.models.architectures import root_polynomial as architecture
 from napari_hsr.models.card import HELD_OUT, ILL_POSED, ModelCard
-from napari_hsr.models.checkpoint import save_model
 from napari_hsr.models.library import card_of
+from napari_hsr.models.model_file import save_model
 from napari_hsr.training import validation
 from napari_hsr.training.closed_form import least_squares
 from napari_hsr.training.data import packed_cave

@@ -9,8 +9,8 @@ import torch
 
 from napari_hsr.io import read
 from napari_hsr.models import from_state_dict
-from napari_hsr.models.checkpoint import read_weights
-from napari_hsr.models.store import file_of
+from napari_hsr.models.model_file import read_weights
+from napari_hsr.models.user_models import file_of
 
 from ..small_zoo import NETWORKS, WRAPPINGS, architecture_of, save, weights_of
 

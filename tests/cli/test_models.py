@@ -9,10 +9,10 @@ import torch
 
 from napari_hsr import load_model
 from napari_hsr.io import write
-from napari_hsr.models import DEFAULT, card_of, list_models, store
+from napari_hsr.models import DEFAULT, card_of, list_models, user_models
 from napari_hsr.models.architectures.restormer import Restormer
 from napari_hsr.models.card import HELD_OUT, SUPER_RESOLUTION
-from napari_hsr.models.catalogue import ENTRIES
+from napari_hsr.models.published_weights import ENTRIES
 from napari_hsr.photograph import Photograph
 
 
@@ -103,7 +103,7 @@ def test_the_list_has_a_line_for_each_model(hsr, checkpoint):
     assert at_hand[0].split() == ["MODEL", "FOR", "INPUT", "OUTPUT", "SIZE", "WEIGHTS"]
     assert len(at_hand) == 1 + len(list_models())
     mine = next(line for line in at_hand if line.startswith("mine "))
-    size = store.file_of("mine").stat().st_size
+    size = user_models.file_of("mine").stat().st_size
     columns = [part for part in mine.split("  ") if part]
     assert [part.strip() for part in columns] == [
         *("mine", "photographs to cubes", "srgb", "31 bands, 400–700 nm"),

@@ -14,7 +14,7 @@ from napari_hsr.inference.tile_size import CHEAP_BYTES
 from napari_hsr.inference.tiling import notice, plan
 from napari_hsr.models import ModelCard
 from napari_hsr.models.model import Model, TileDifference
-from napari_hsr.models.optimisation import prepared
+from napari_hsr.models.optimised_copy import prepared
 
 CARD = ModelCard(
     name="toy",

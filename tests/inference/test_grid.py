@@ -10,7 +10,7 @@ import torch
 from napari_hsr import load_model, reconstruct
 from napari_hsr.errors import InputError
 from napari_hsr.inference import estimate, subpixel_grid
-from napari_hsr.models import finer, from_state_dict, optimisation
+from napari_hsr.models import finer, from_state_dict, optimised_copy
 from napari_hsr.models.architectures import inr
 
 IMAGE = np.random.default_rng(0).random((20, 12, 3)).astype(np.float32)
@@ -54,12 +54,12 @@ def test_only_where_the_network_can(model):
 
 def test_a_batch_prepares_it_once_and_one_copy_is_kept(model):
     reconstruct(IMAGE, model)
-    assert model in optimisation._MADE
+    assert model in optimised_copy._MADE
     fine = subpixel_grid.on_grid(model, 2)
-    assert model not in optimisation._MADE
+    assert model not in optimised_copy._MADE
     reconstruct(IMAGE, model, finer=2)
     assert subpixel_grid.on_grid(model, 2) is fine
-    assert fine in optimisation._MADE
+    assert fine in optimised_copy._MADE
     assert fine.module.hyper is model.module.hyper
     seen = weakref.ref(fine)
     del fine

@@ -10,7 +10,7 @@ from napari_hsr import load_model, reconstruct
 from napari_hsr.errors import Cancelled, InputError, ModelError
 from napari_hsr.inference import Measurement, events, measure, measure_events, precision
 from napari_hsr.inference.precision_benchmark import difference, keep
-from napari_hsr.models import card_of, import_checkpoint, library, store
+from napari_hsr.models import card_of, import_checkpoint, library, user_models
 from napari_hsr.models.architectures import mstpp
 from napari_hsr.models.card import PrecisionError
 from napari_hsr.progress import Progress
@@ -36,7 +36,7 @@ def native(request, monkeypatch):
 
 
 def measured(model, error):
-    store.add_precision_errors(model.name, {"bfloat16": error}, model.weights_sha256)
+    user_models.add_precision_errors(model.name, {"bfloat16": error}, model.weights_sha256)
     return load_model(model.name)
 
 
@@ -98,7 +98,7 @@ def test_auto_stays_exact_where_the_error_is_large(model, native):
 
 @pytest.mark.parametrize("native", [True], indirect=True)
 def test_an_error_of_another_precision_is_none_of_bfloat16(model, native):
-    store.add_precision_errors("mine", {"float16": GOOD}, model.weights_sha256)
+    user_models.add_precision_errors("mine", {"float16": GOOD}, model.weights_sha256)
     assert result_of(load_model("mine")).precision == "float32"
 
 
@@ -174,7 +174,7 @@ def test_into_the_card_and_back(model):
     assert card.model_copy(update={"precision_errors": {}}) == before
     assert load_model("mine").weights_sha256 == model.weights_sha256
     assert dict(card.sentences())["Error in bfloat16"] == found.errors["bfloat16"].words()
-    store.edit("mine", licence="CC0")  # nothing of it is lost by that
+    user_models.edit("mine", licence="CC0")  # nothing of it is lost by that
     assert card_of("mine").precision_errors == found.errors
 
 
@@ -189,7 +189,7 @@ def test_other_weights_by_now_are_refused(model, tmp_path):
 
 
 def test_a_model_in_a_file_keeps_its_card(model, tmp_path):
-    file = store.export("mine", tmp_path)
+    file = user_models.export("mine", tmp_path)
     before = file.read_bytes()
     assert keep(measure(file, IMAGE, device="cpu")) is None
     assert file.read_bytes() == before
@@ -208,7 +208,7 @@ def test_the_sample_stands_in_for_raw_values_and_it_is_said(model, monkeypatch):
     monkeypatch.setattr(samples, "photograph", lambda: small)
     found = measure(model, device="cpu").errors["bfloat16"]
     assert found.measured_on == "small, 24 × 20 pixels, on cpu"
-    store.edit("mine", input_encoding="camera:nikon-d700")
+    user_models.edit("mine", input_encoding="camera:nikon-d700")
     raw = measure("mine", device="cpu").errors["bfloat16"]
     assert raw.measured_on == (
         "small, 24 × 20 pixels, its linear values taken as camera:nikon-d700, on cpu"

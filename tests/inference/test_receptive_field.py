@@ -12,7 +12,7 @@ import torch
 
 from napari_hsr.inference import reconstruct
 from napari_hsr.models.architectures import edsr, hrnet, hscnn_plus
-from napari_hsr.models.optimisation import prepared
+from napari_hsr.models.optimised_copy import prepared
 
 #: Small ones of each: what is built, and the hyper-parameters that are read off its weights.
 NETWORKS = {

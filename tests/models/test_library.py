@@ -10,14 +10,14 @@ import torch
 from napari_hsr import list_models, load_model
 from napari_hsr.errors import FileError, ModelError
 from napari_hsr.models import DEFAULT, ModelCard
-from napari_hsr.models.checkpoint import (
+from napari_hsr.models.library import _BUNDLED, bundled
+from napari_hsr.models.model_file import (
     CARD_KEY,
     read_card,
     read_weights,
     save_model,
     weights_sha256,
 )
-from napari_hsr.models.library import _BUNDLED, bundled
 
 
 def test_models_on_board_the_default_first():

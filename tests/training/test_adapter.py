@@ -7,7 +7,7 @@ import pytest
 
 import napari_hsr
 from napari_hsr.errors import InputError
-from napari_hsr.models.normalisation import Maximum, Mean, MinMax, Symmetric
+from napari_hsr.models.input_rules import Maximum, Mean, MinMax, Symmetric
 from napari_hsr.photograph import Photograph
 from napari_hsr.training.closed_form.adapter import adapt, affine, of_shot, start_of
 from napari_hsr.training.closed_form.ridge import PULLS, Sums, fit, gather

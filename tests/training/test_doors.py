@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 
 from napari_hsr.cli import main
-from napari_hsr.models.checkpoint import save_model
+from napari_hsr.models.model_file import save_model
 from napari_hsr.training.recipe.yaml_io import read_recipe, write_recipe
 from napari_hsr.training.runs import processes
 from napari_hsr.training.runs.processes import Run

@@ -12,7 +12,7 @@ from napari_hsr.colour import convert
 from napari_hsr.cube import Cube
 from napari_hsr.models.architectures.edsr import EDSR
 from napari_hsr.models.card import ModelCard
-from napari_hsr.models.checkpoint import save_model
+from napari_hsr.models.model_file import save_model
 from napari_hsr.training.events import Finished, Measured, Step, Stopped
 from napari_hsr.training.train import train
 

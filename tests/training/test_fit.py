@@ -18,7 +18,7 @@ import pytest
 
 import napari_hsr
 from napari_hsr.errors import FileError, HSRError, InputError
-from napari_hsr.models.checkpoint import save_model
+from napari_hsr.models.model_file import save_model
 from napari_hsr.training import export, validation
 from napari_hsr.training import train as fit
 from napari_hsr.training.data.inspection import inspect

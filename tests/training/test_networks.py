@@ -8,7 +8,7 @@ import torch
 
 from napari_hsr.cube import Wavelengths
 from napari_hsr.errors import InputError
-from napari_hsr.models.checkpoint import save_model
+from napari_hsr.models.model_file import save_model
 from napari_hsr.training.engine import initial_model
 from napari_hsr.training.recipe.schema import Recipe
 

@@ -8,8 +8,8 @@ import pytest
 from napari_hsr import colour
 from napari_hsr.cube import Cube
 from napari_hsr.errors import InputError, ModelError
+from napari_hsr.models.input_rules import Maximum, Mean, MinMax, Statistics, Symmetric
 from napari_hsr.models.model import AsIs
-from napari_hsr.models.normalisation import Maximum, Mean, MinMax, Statistics, Symmetric
 from napari_hsr.photograph import Photograph
 from napari_hsr.training.data import cache
 from napari_hsr.training.data.inspection import inspect

@@ -13,11 +13,18 @@ from qtpy.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from qtpy.QtGui import QDragEnterEvent, QDropEvent
 from qtpy.QtWidgets import QApplication, QMessageBox, QPushButton
 
-from napari_hsr.models import DEFAULT, card_of, import_checkpoint, list_models, load_model, store
+from napari_hsr.models import (
+    DEFAULT,
+    card_of,
+    import_checkpoint,
+    list_models,
+    load_model,
+    user_models,
+)
 from napari_hsr.models.architectures import mxrunet
 from napari_hsr.models.architectures.restormer import Restormer
-from napari_hsr.models.catalogue import find
 from napari_hsr.models.library import bundled
+from napari_hsr.models.published_weights import find
 from napari_hsr.widgets.models import import_checkpoint as dialogs
 from napari_hsr.widgets.models.import_checkpoint import ImportDialog
 from napari_hsr.widgets.models.model_chooser import ModelSection
@@ -254,8 +261,8 @@ def test_statistics_are_asked_for_where_the_network_has_them(dialog, qtbot, tmp_
 
 def test_a_file_with_a_card_brings_its_facts(dialog, qtbot, checkpoint, tmp_path):
     import_checkpoint(checkpoint, "first", input_encoding="srgb", licence="CC0")
-    path = store.export("first", tmp_path / "handed-on.safetensors")
-    store.remove("first")
+    path = user_models.export("first", tmp_path / "handed-on.safetensors")
+    user_models.remove("first")
     read(dialog, qtbot, path)
     assert dialog.form.name.text() == "first"
     assert dialog.form.licence.placeholderText() == "CC0"
@@ -273,7 +280,7 @@ def test_a_fault_while_importing_is_told_and_the_answers_stay(
     def full(*args, **kwargs):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("napari_hsr.models.checkpoint.save_model", full)
+    monkeypatch.setattr("napari_hsr.models.model_file.save_model", full)
     dialog.form.name.setText("mine")
     dialog.run()
     assert not dialog.cancel_button.isEnabled()
@@ -397,7 +404,7 @@ def test_own_models_are_removed_after_a_confirmation(section, qtbot, checkpoint)
 
 def test_a_model_that_another_program_removed_is_told(section, checkpoint):
     import_checkpoint(checkpoint, "mine")
-    store.remove("mine")
+    user_models.remove("mine")
     section.remove("mine")
     assert "no imported model named 'mine'" in section.message.text()
 

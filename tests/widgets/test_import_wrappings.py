@@ -11,8 +11,8 @@ from qtpy.QtGui import QDragEnterEvent, QDropEvent
 from qtpy.QtWidgets import QApplication, QFileDialog
 
 from napari_hsr.models import load_model
-from napari_hsr.models.checkpoint import read_weights
-from napari_hsr.models.store import file_of
+from napari_hsr.models.model_file import read_weights
+from napari_hsr.models.user_models import file_of
 from napari_hsr.widgets.inference.reconstruct import ReconstructWidget
 from napari_hsr.widgets.models.model_list import CardView
 
@@ -81,7 +81,7 @@ def test_a_published_file_becomes_a_cube(
 
 def test_what_is_assumed_of_an_imported_model_is_in_sight(panel, qtbot, tmp_path):
     from napari_hsr.models import import_checkpoint
-    from napari_hsr.models.listing import listings
+    from napari_hsr.models.model_list import listings
 
     path = save(weights_of("mxrunet_shallow"), "model", tmp_path)
     import_checkpoint(path, "mine", wavelengths=range(400, 701, 10))

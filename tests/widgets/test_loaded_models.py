@@ -14,7 +14,7 @@ from napari.components import ViewerModel
 
 from napari_hsr import inference, models
 from napari_hsr.errors import ModelError
-from napari_hsr.models import import_checkpoint, store
+from napari_hsr.models import import_checkpoint, user_models
 from napari_hsr.models.architectures.restormer import Restormer
 from napari_hsr.widgets.inference.reconstruct import ReconstructWidget
 from napari_hsr.widgets.inference.reconstruct_options import PIXELWISE
@@ -83,12 +83,12 @@ def test_two_are_kept_and_the_oldest_goes(net):
 def test_other_weights_or_another_card_under_the_name_are_loaded(net, loads, tmp_path):
     loaded = LoadedModels()
     first = loaded.load(net)
-    store.edit(net, licence="CC0")
+    user_models.edit(net, licence="CC0")
     assert loaded.load(net).card.licence == "CC0"
     other = import_checkpoint(save(tmp_path / "other.pth", 1), net, overwrite=True)
     assert loaded.load(net).weights_sha256 == other.weights_sha256 != first.weights_sha256
     assert loads == [net] * 3
-    store.remove(net)
+    user_models.remove(net)
     with pytest.raises(ModelError, match="no model"):
         loaded.load(net)
 

@@ -8,10 +8,10 @@ import pytest
 import torch
 from qtpy.QtCore import QPoint, Qt
 
-from napari_hsr.models import DEFAULT, import_checkpoint, list_models, store
+from napari_hsr.models import DEFAULT, import_checkpoint, list_models, user_models
 from napari_hsr.models.architectures.restormer import Restormer
 from napari_hsr.models.card import RECONSTRUCTION, SUPER_RESOLUTION
-from napari_hsr.models.catalogue import ENTRIES
+from napari_hsr.models.published_weights import ENTRIES
 from napari_hsr.models.registry import ARCHITECTURES
 from napari_hsr.training.recipe.yaml_io import read_recipe
 from napari_hsr.widgets.common.choosers import EncodingChooser
@@ -185,10 +185,10 @@ def test_a_model_that_is_gone_or_another_is_told(chooser, checkpoint):
     chooser.changed.connect(told.append)
     models_changed()
     assert told == []
-    store.edit("mine", licence="CC0")
+    user_models.edit("mine", licence="CC0")
     models_changed()
     assert told[-1].licence == "CC0"
-    store.remove("mine")
+    user_models.remove("mine")
     models_changed()
     assert told[-1].name == DEFAULT == chooser.name()
     assert len(told) == 2

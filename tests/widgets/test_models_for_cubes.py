@@ -10,7 +10,7 @@ import torch
 from napari_hsr.models import DEFAULT, card_of
 from napari_hsr.models.architectures.coarsr import CoarSR
 from napari_hsr.models.card import CUBE, FINER_IS_A_GUESS, ILL_POSED, SUPER_RESOLUTION
-from napari_hsr.models.importing import import_checkpoint
+from napari_hsr.models.checkpoint_import import import_checkpoint
 from napari_hsr.widgets.common.choosers import EncodingChooser
 from napari_hsr.widgets.models.import_checkpoint import ImportDialog
 from napari_hsr.widgets.models.model_chooser import ModelSection

@@ -11,7 +11,7 @@ from qtpy.QtWidgets import QLabel
 from napari_hsr import inference
 from napari_hsr.inference import devices, precision, subpixel_grid
 from napari_hsr.inference import ensembles as passes
-from napari_hsr.models import import_checkpoint, load_model, store
+from napari_hsr.models import import_checkpoint, load_model, user_models
 from napari_hsr.models.architectures import drcr, inr, mstpp
 from napari_hsr.models.card import PrecisionError
 from napari_hsr.widgets.common.choosers import NarrowComboBox
@@ -140,7 +140,7 @@ def test_the_card_has_source_and_error_and_auto_goes_by_it(panel, qtbot, monkeyp
     assert panel.notices.kind == "info"  # nothing to be warned of
     error = PrecisionError(psnr_db=51.0, max_abs=0.01, measured_on="leaf")
     sha256 = load_model("mstpp").weights_sha256
-    store.add_precision_errors("mstpp", {"bfloat16": error}, sha256)
+    user_models.add_precision_errors("mstpp", {"bfloat16": error}, sha256)
     models_changed()
     settle(panel, qtbot)
     assert "Error in bfloat16:</b> PSNR 51.0 dB" in panel.card.whole.text()

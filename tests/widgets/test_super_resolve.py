@@ -20,8 +20,8 @@ from napari_hsr import Cube, inference, io, super_resolve
 from napari_hsr.errors import Cancelled
 from napari_hsr.models.architectures.coarsr import CoarSR
 from napari_hsr.models.card import FINER_IS_A_GUESS, ILL_POSED
-from napari_hsr.models.importing import import_checkpoint
-from napari_hsr.models.listing import BASELINE
+from napari_hsr.models.checkpoint_import import import_checkpoint
+from napari_hsr.models.model_list import BASELINE
 from napari_hsr.progress import Progress
 from napari_hsr.provenance import Provenance
 from napari_hsr.resample import degrade, refine

@@ -133,7 +133,7 @@ def _list(args: argparse.Namespace) -> int:
         )
         return 0
     from napari_hsr.models.card import RECONSTRUCTION, SUPER_RESOLUTION
-    from napari_hsr.models.listing import listings
+    from napari_hsr.models.model_list import listings
 
     found = [*listings(RECONSTRUCTION), *listings(SUPER_RESOLUTION)]
     at_hand = [x for x in found if x.card is not None]
@@ -207,7 +207,7 @@ def _show(args: argparse.Namespace) -> int:
 
 
 def _import(args: argparse.Namespace) -> int:
-    from napari_hsr.models.importing import import_checkpoint
+    from napari_hsr.models.checkpoint_import import import_checkpoint
 
     model = import_checkpoint(
         args.file,
@@ -227,7 +227,7 @@ def _import(args: argparse.Namespace) -> int:
 
 
 def _edit(args: argparse.Namespace) -> int:
-    from napari_hsr.models.store import edit
+    from napari_hsr.models.user_models import edit
 
     facts = {key: value for key, value in _facts(args).items() if value is not None}
     if not facts:
@@ -237,7 +237,7 @@ def _edit(args: argparse.Namespace) -> int:
 
 
 def _remove(args: argparse.Namespace) -> int:
-    from napari_hsr.models.store import remove
+    from napari_hsr.models.user_models import remove
 
     remove(args.name)
     print(f"{args.name} was deleted.")
@@ -245,7 +245,7 @@ def _remove(args: argparse.Namespace) -> int:
 
 
 def _export(args: argparse.Namespace) -> int:
-    from napari_hsr.models.store import export
+    from napari_hsr.models.user_models import export
 
     print(export(args.name, args.output, overwrite=args.overwrite))
     return 0
@@ -255,7 +255,7 @@ def _catalogue(args: argparse.Namespace) -> int:
     from dataclasses import asdict
 
     from napari_hsr.models.card import FIGURE_LABELS
-    from napari_hsr.models.catalogue import ENTRIES
+    from napari_hsr.models.published_weights import ENTRIES
 
     if args.json:
         print_json([asdict(entry) for entry in ENTRIES])

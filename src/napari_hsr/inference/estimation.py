@@ -77,7 +77,7 @@ def estimate(
     InputError
         If an option does not fit.
     """
-    from napari_hsr.models.optimisation import bytes_to_come
+    from napari_hsr.models.optimised_copy import bytes_to_come
 
     torch_device = devices.resolve(device)
     used = choose(model, precision, torch_device, ensemble).precision

@@ -86,7 +86,7 @@ def budget(
     part of what the process takes even if it is there already, so that the first run and those
     after it have the same tiles.
     """
-    from napari_hsr.models.optimisation import bytes_to_come, copy_size
+    from napari_hsr.models.optimised_copy import bytes_to_come, copy_size
 
     precision = precision or model.precisions[0]
     share = max(0.0, SHARE * free(device) - bytes_to_come(model, precision, device))

@@ -159,12 +159,12 @@ def keep(measurement: Measurement) -> ModelCard | None:
     HSRError
         If the file cannot be written, or holds other weights by now.
     """
-    from napari_hsr.models import store
+    from napari_hsr.models import user_models
 
     model = measurement.model
-    if model.source not in store.stored() or not measurement.errors:
+    if model.source not in user_models.stored() or not measurement.errors:
         return None
-    return store.add_precision_errors(model.source, measurement.errors, model.weights_sha256)
+    return user_models.add_precision_errors(model.source, measurement.errors, model.weights_sha256)
 
 
 def difference(found: np.ndarray, exact: np.ndarray, where: str) -> PrecisionError | str:

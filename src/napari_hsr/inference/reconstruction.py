@@ -102,7 +102,7 @@ def events(
         Soon after ``cancel`` is set: at most one tile, or pass over it, later.
     """
     yield Progress(0, 0, "Loading the model")
-    from napari_hsr.models.optimisation import prepared  # brings torch
+    from napari_hsr.models.optimised_copy import prepared  # brings torch
 
     model = subpixel_grid.on_grid(load_model(model), finer)
     ways = ensembles.find(ensemble)

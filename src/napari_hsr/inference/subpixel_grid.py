@@ -64,7 +64,7 @@ def on_grid(model: Model, finer: int) -> Model:
     made = _MADE.get(model)
     if made is None or made[0] != finer:
         from napari_hsr.models import finer as evaluated
-        from napari_hsr.models.optimisation import release
+        from napari_hsr.models.optimised_copy import release
 
         made = _MADE[model] = finer, evaluated(model, finer)
         release(model)  # one prepared copy at a time

@@ -70,7 +70,7 @@ def compute(
     cancel: threading.Event | None,
 ) -> Iterator[Progress | Made]:
     """The network over tiles of the coarse cube, all bands at a time."""
-    from napari_hsr.models.optimisation import prepared
+    from napari_hsr.models.optimised_copy import prepared
 
     used, of_precision = choose(model, precision, device)
     sized = sized_for(model, coarse.bands)

@@ -28,7 +28,7 @@ def __getattr__(name: str):
 
         return finer
     if name == "import_checkpoint":
-        from napari_hsr.models.importing import import_checkpoint
+        from napari_hsr.models.checkpoint_import import import_checkpoint
 
         return import_checkpoint
     raise AttributeError(f"module 'napari_hsr.models' has no attribute {name!r}")

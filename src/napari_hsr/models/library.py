@@ -22,7 +22,7 @@ _BUNDLED = Path(__file__).parent / "bundled"
 @lru_cache(maxsize=1)
 def bundled() -> dict[str, tuple[ModelCard, Path]]:
     """Cards and files of the models on board, by name."""
-    from napari_hsr.models.checkpoint import read_card
+    from napari_hsr.models.model_file import read_card
 
     found = {}
     for path in sorted(_BUNDLED.glob("*.safetensors")):
@@ -37,7 +37,7 @@ def list_models() -> list[ModelCard]:
     The default first, the others on board, then those that the user imported. An imported
     model whose file cannot be read is left out with a warning.
     """
-    from napari_hsr.models.store import stored
+    from napari_hsr.models.user_models import stored
 
     on_board = [card for card, _ in bundled().values()]
     imported = [card for card, _ in stored().values()]
@@ -57,7 +57,7 @@ def card_of(name: str | PathLike) -> ModelCard:
     FileError
         If the file is damaged or carries no card.
     """
-    from napari_hsr.models.checkpoint import read_card
+    from napari_hsr.models.model_file import read_card
 
     return read_card(_file_of(fspath(name)))
 
@@ -95,15 +95,15 @@ def load_model(name: str | PathLike | Model = DEFAULT) -> Model:
 
 def _file_of(text: str) -> Path:
     """The file of a model by name, or the one that a path leads to."""
-    from napari_hsr.models.store import stored
+    from napari_hsr.models.user_models import stored
 
     models = {**stored(), **bundled()}
     if text in models:
         return models[text][1]
     path = Path(text)
     if path.exists():
-        from napari_hsr.models.checkpoint import find_weights
-        from napari_hsr.models.torch_io import is_torch
+        from napari_hsr.models.model_file import find_weights
+        from napari_hsr.models.torch_checkpoint import is_torch
 
         if path.is_file() and is_torch(path):
             raise ModelError(
@@ -118,7 +118,7 @@ def _file_of(text: str) -> Path:
 def _load_file(path: Path, source: str) -> Model:
     from dataclasses import replace
 
-    from napari_hsr.models.checkpoint import read_card, read_weights
+    from napari_hsr.models.model_file import read_card, read_weights
     from napari_hsr.models.registry import from_state_dict
 
     card = read_card(path)

@@ -133,7 +133,7 @@ class Model:
         Where it was loaded from.
     prepare : callable or None
         ``prepare(module, precision)`` makes the copy that inference runs; see
-        :mod:`napari_hsr.models.optimisation`.
+        :mod:`napari_hsr.models.optimised_copy`.
     """
 
     module: torch.nn.Module

@@ -28,8 +28,8 @@ from napari_hsr.models.architectures import (
     root_polynomial,
 )
 from napari_hsr.models.card import RECONSTRUCTION, ModelCard
-from napari_hsr.models.nearest_match import nearest
-from napari_hsr.models.unwrapping import unwrap
+from napari_hsr.models.nearest_architecture import nearest
+from napari_hsr.models.state_dict import unwrap
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -132,7 +132,7 @@ def from_state_dict(weights: Weights, card: ModelCard | None = None) -> Model:
     Parameters
     ----------
     weights : mapping of str to torch.Tensor
-        A state dict, or a checkpoint that holds one (:func:`napari_hsr.models.unwrapping.unwrap`).
+        A state dict, or a checkpoint that holds one (:func:`napari_hsr.models.state_dict.unwrap`).
     card : ModelCard, optional
         What is known besides the weights.
 

@@ -191,7 +191,7 @@ def write_model_directory(
         If a file cannot be written, or another model lies in the folder.
     """
     from napari_hsr.io.atomic import replacing
-    from napari_hsr.models.checkpoint import save_model
+    from napari_hsr.models.model_file import save_model
     from napari_hsr.training.data import split
     from napari_hsr.training.recipe.yaml_io import write_recipe
 

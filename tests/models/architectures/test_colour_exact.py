@@ -13,8 +13,8 @@ from napari_hsr.models.architectures import colour_exact
 from napari_hsr.models.architectures.edsr import EDSR
 from napari_hsr.models.architectures.mstpp import MSTPlusPlus
 from napari_hsr.models.card import ModelCard
-from napari_hsr.models.normalisation import Mean
-from napari_hsr.models.optimisation import prepared
+from napari_hsr.models.input_rules import Mean
+from napari_hsr.models.optimised_copy import prepared
 from napari_hsr.models.registry import from_state_dict, recognise
 from napari_hsr.photograph import Photograph
 

@@ -5,9 +5,9 @@ import torch
 
 from napari_hsr.models import finer, from_state_dict
 from napari_hsr.models.architectures import inr
-from napari_hsr.models.optimisation import prepared
 from napari_hsr.models.optimised import convolution, winograd
 from napari_hsr.models.optimised import inr as fast
+from napari_hsr.models.optimised_copy import prepared
 
 from ...double_precision import assert_exact, assert_original
 

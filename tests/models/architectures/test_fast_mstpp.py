@@ -5,9 +5,9 @@ import torch
 
 from napari_hsr.models import from_state_dict
 from napari_hsr.models.architectures import mstpp
-from napari_hsr.models.architectures.loading import shapes_of
-from napari_hsr.models.optimisation import prepared
+from napari_hsr.models.architectures.architecture import shapes_of
 from napari_hsr.models.optimised import convolution, spectral_attention
+from napari_hsr.models.optimised_copy import prepared
 
 from ...double_precision import assert_exact, assert_original
 

@@ -7,9 +7,9 @@ import torch
 
 from napari_hsr.models import from_state_dict
 from napari_hsr.models.architectures import mxrunet
-from napari_hsr.models.optimisation import prepared
-from napari_hsr.models.optimised import convolution, shared
+from napari_hsr.models.optimised import convolution, large_kernels
 from napari_hsr.models.optimised import mxrunet as fast
+from napari_hsr.models.optimised_copy import prepared
 
 from ...double_precision import assert_exact, assert_original
 
@@ -85,10 +85,10 @@ def test_equal_in_bands_of_rows(parity, model, monkeypatch):
 
 
 def test_equal_with_shared_kernels(parity, model, monkeypatch):
-    monkeypatch.setattr(shared, "SHARED_FROM", 100)
-    monkeypatch.setattr(shared, "_VALUES_AT_ONCE", 300)
+    monkeypatch.setattr(large_kernels, "SHARED_FROM", 100)
+    monkeypatch.setattr(large_kernels, "_VALUES_AT_ONCE", 300)
     copy = fast.prepare(model.module, "float32")
-    ours = [part for part in copy.modules() if isinstance(part, shared.SharedConvolution)]
+    ours = [part for part in copy.modules() if isinstance(part, large_kernels.SharedConvolution)]
     kernels = {p.data_ptr() for k, p in model.module.named_parameters() if k.endswith("weight_v")}
     assert len(ours) == 13
     assert all(part.kernel.data_ptr() in kernels for part in ours)

@@ -8,7 +8,7 @@ from napari_hsr import reconstruct
 from napari_hsr.errors import InputError, ModelError
 from napari_hsr.models import finer, from_state_dict
 from napari_hsr.models.architectures import inr
-from napari_hsr.models.optimisation import prepared
+from napari_hsr.models.optimised_copy import prepared
 
 from ...double_precision import assert_original, first, input_of
 

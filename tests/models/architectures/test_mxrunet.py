@@ -8,7 +8,7 @@ import torch
 
 from napari_hsr import reconstruct
 from napari_hsr.errors import ModelError
-from napari_hsr.models import from_state_dict, memory_mapping, normalisation
+from napari_hsr.models import from_state_dict, input_rules, memory_mapping
 from napari_hsr.models.architectures import mxrunet
 
 from ...double_precision import assert_original, first, input_of
@@ -161,9 +161,9 @@ def test_statistics_of_a_card_are_used(small):
     image = np.random.default_rng(0).random((8, 8, 3))
     card = small.card.model_copy(update={"input_rule": "ntire2020-real-world"})
     other = from_state_dict(_weights(SMALL), card)
-    assert other.rule is normalisation.NTIRE2020_REAL_WORLD
-    assert other.card.input_rule == normalisation.NTIRE2020_REAL_WORLD.name
-    assert small.rule is normalisation.NTIRE2020_CLEAN
+    assert other.rule is input_rules.NTIRE2020_REAL_WORLD
+    assert other.card.input_rule == input_rules.NTIRE2020_REAL_WORLD.name
+    assert small.rule is input_rules.NTIRE2020_CLEAN
     assert not np.allclose(reconstruct(image, small).data, reconstruct(image, other).data)
     with pytest.raises(ModelError, match="names no statistics"):
         from_state_dict(_weights(SMALL), card.model_copy(update={"input_rule": "whitened"}))

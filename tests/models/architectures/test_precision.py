@@ -5,9 +5,9 @@ import torch
 
 from napari_hsr.models import from_state_dict
 from napari_hsr.models.architectures import coarsr
-from napari_hsr.models.architectures.loading import shapes_of
-from napari_hsr.models.optimisation import prepared
+from napari_hsr.models.architectures.architecture import shapes_of
 from napari_hsr.models.optimised.convolution import CHANNELS_LAST, convolve, packed
+from napari_hsr.models.optimised_copy import prepared
 
 from ...double_precision import assert_rounded_alike, distance, in_double
 from ...small_zoo import NETWORKS

@@ -11,8 +11,8 @@ from napari_hsr.models.architectures.edsr import EDSR
 from napari_hsr.models.architectures.mstpp import MSTPlusPlus
 from napari_hsr.models.architectures.wrapping import around
 from napari_hsr.models.card import ModelCard, WavelengthsNeededError
-from napari_hsr.models.checkpoint import save_model
-from napari_hsr.models.optimisation import prepared
+from napari_hsr.models.model_file import save_model
+from napari_hsr.models.optimised_copy import prepared
 from napari_hsr.models.registry import from_state_dict, recognise
 
 NM = tuple(float(nm) for nm in range(400, 701, 10))

@@ -15,10 +15,10 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import nn
 
-from napari_hsr.models.architectures.loading import assemble, numbered
-from napari_hsr.models.architectures.padding import pad_to_least
+from napari_hsr.models.architectures.architecture import assemble, numbered
+from napari_hsr.models.layers.padding import pad_to_least
 from napari_hsr.models.model import Model, TileDifference
-from napari_hsr.models.optimised.plain import prepare
+from napari_hsr.models.optimised.channels_last import prepare
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

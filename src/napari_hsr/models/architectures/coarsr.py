@@ -22,12 +22,12 @@ from torch import nn
 from torch.nn import functional
 
 from napari_hsr.errors import InputError, ModelError
+from napari_hsr.models.architectures.architecture import fill, numbered, shapes_of
 from napari_hsr.models.architectures.coarsr_parts import Inter, Intra
-from napari_hsr.models.architectures.loading import fill, numbered, shapes_of
-from napari_hsr.models.architectures.normalised import WeightNormConv2d
 from napari_hsr.models.card import CUBE, SUPER_RESOLUTION, ModelCard
-from napari_hsr.models.checkpoint import weights_sha256
+from napari_hsr.models.layers.weight_norm import WeightNormConv2d
 from napari_hsr.models.model import AsIs, Model
+from napari_hsr.models.model_file import weights_sha256
 from napari_hsr.models.optimised.coarsr import prepare, working_bytes
 
 if TYPE_CHECKING:

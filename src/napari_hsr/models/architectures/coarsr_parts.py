@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from napari_hsr.models.architectures.normalised import WeightNormConv2d
+from napari_hsr.models.layers.weight_norm import WeightNormConv2d
 
 if TYPE_CHECKING:
     from torch import Tensor

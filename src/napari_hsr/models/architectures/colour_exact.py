@@ -25,9 +25,9 @@ from torch import nn
 
 from napari_hsr.errors import ModelError
 from napari_hsr.models.architectures.wrapping import PREFIX, inner, own
-from napari_hsr.models.checkpoint import weights_sha256
-from napari_hsr.models.normalisation import Mean
-from napari_hsr.models.optimisation import made_of
+from napari_hsr.models.input_rules import Mean
+from napari_hsr.models.model_file import weights_sha256
+from napari_hsr.models.optimised_copy import made_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -17,10 +17,10 @@ import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
-from napari_hsr.models.architectures.loading import assemble, numbered, shapes_of
-from napari_hsr.models.architectures.padding import pad_below_right
+from napari_hsr.models.architectures.architecture import assemble, numbered, shapes_of
+from napari_hsr.models.input_rules import Maximum
+from napari_hsr.models.layers.padding import pad_below_right
 from napari_hsr.models.model import Model, TileDifference
-from napari_hsr.models.normalisation import Maximum
 from napari_hsr.models.optimised.drcr import prepare
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from torch import nn
 
-from napari_hsr.models.architectures.loading import assemble, numbered
-from napari_hsr.models.optimised.plain import prepare
+from napari_hsr.models.architectures.architecture import assemble, numbered
+from napari_hsr.models.optimised.channels_last import prepare
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -12,9 +12,9 @@ import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
-from napari_hsr.models.architectures.loading import assemble, numbered
+from napari_hsr.models.architectures.architecture import assemble, numbered
 from napari_hsr.models.model import Model, TileDifference
-from napari_hsr.models.optimised.plain import prepare
+from napari_hsr.models.optimised.channels_last import prepare
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch import nn
 
-from napari_hsr.models.architectures.loading import assemble, numbered
-from napari_hsr.models.optimised.plain import prepare_reduced
+from napari_hsr.models.architectures.architecture import assemble, numbered
+from napari_hsr.models.optimised.channels_last import prepare_reduced
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -19,11 +19,11 @@ from torch import nn
 from torch.nn import functional
 
 from napari_hsr.errors import InputError, ModelError
-from napari_hsr.models import normalisation
-from napari_hsr.models.architectures.loading import card_for, fill, numbered
-from napari_hsr.models.architectures.padding import pad_below_right, pad_to_least
-from napari_hsr.models.checkpoint import weights_sha256
+from napari_hsr.models import input_rules
+from napari_hsr.models.architectures.architecture import card_for, fill, numbered
+from napari_hsr.models.layers.padding import pad_below_right, pad_to_least
 from napari_hsr.models.model import Model
+from napari_hsr.models.model_file import weights_sha256
 from napari_hsr.models.optimised.inr import prepare
 
 if TYPE_CHECKING:
@@ -277,7 +277,7 @@ def load(weights: Weights, card: ModelCard | None = None) -> Model:
     """
     layout = layout_of(weights, len(card.wavelengths_nm) if card else None)
     module = fill(lambda: INR(layout), weights, TITLE)
-    rule = normalisation.Symmetric()
+    rule = input_rules.Symmetric()
     card = card_for(
         card, id=ID, title=TITLE, bands=layout.bands, input_rule=rule.name, limits=LIMITS
     )

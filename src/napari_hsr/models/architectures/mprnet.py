@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING
 import torch
 from torch import nn
 
-from napari_hsr.models.architectures.channel_gates import ChannelGate
-from napari_hsr.models.architectures.loading import assemble, numbered
-from napari_hsr.models.architectures.padding import pad_below_right
+from napari_hsr.models.architectures.architecture import assemble, numbered
+from napari_hsr.models.layers.channel_gates import ChannelGate
+from napari_hsr.models.layers.padding import pad_below_right
 from napari_hsr.models.model import Model, TileDifference
-from napari_hsr.models.optimised.plain import prepare
+from napari_hsr.models.optimised.channels_last import prepare
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
-from napari_hsr.models.architectures.loading import assemble
-from napari_hsr.models.architectures.padding import pad_below_right
+from napari_hsr.models.architectures.architecture import assemble
 from napari_hsr.models.architectures.spectral_attention import SpectralU, depths_of
+from napari_hsr.models.layers.padding import pad_below_right
 from napari_hsr.models.model import Model, TileDifference
 from napari_hsr.models.optimised.mst_l import prepare
 

@@ -16,13 +16,13 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from napari_hsr.models import normalisation
-from napari_hsr.models.architectures.loading import card_for, fill, numbered
-from napari_hsr.models.architectures.normalised import SpectralConv1d, WeightNormConv2d
-from napari_hsr.models.checkpoint import weights_sha256
+from napari_hsr.models import input_rules
+from napari_hsr.models.architectures.architecture import card_for, fill, numbered
+from napari_hsr.models.layers.weight_norm import SpectralConv1d, WeightNormConv2d
 from napari_hsr.models.model import Model, TileDifference
+from napari_hsr.models.model_file import weights_sha256
+from napari_hsr.models.optimised.large_kernels import SHARED_FROM
 from napari_hsr.models.optimised.mxrunet import prepare
-from napari_hsr.models.optimised.shared import SHARED_FROM
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -343,7 +343,7 @@ def load(weights: Weights, card: ModelCard | None = None) -> Model:
     """
     layout = layout_of(weights)
     module = fill(lambda: MXRUNet(layout), weights, TITLE)
-    rule = normalisation.statistics_from_words(card.input_rule if card else "none")
+    rule = input_rules.statistics_from_words(card.input_rule if card else "none")
     card = card_for(
         card,
         id=ID,

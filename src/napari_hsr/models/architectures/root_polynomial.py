@@ -18,8 +18,8 @@ import torch
 
 from napari_hsr.errors import ModelError
 from napari_hsr.models.card import ModelCard, WavelengthsNeededError
-from napari_hsr.models.checkpoint import weights_sha256
 from napari_hsr.models.model import Model
+from napari_hsr.models.model_file import weights_sha256
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

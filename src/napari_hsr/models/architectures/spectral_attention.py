@@ -12,7 +12,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
-from napari_hsr.models.architectures.loading import numbered
+from napari_hsr.models.architectures.architecture import numbered
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import nn
 
-from napari_hsr.models.architectures.padding import pad_below_right
+from napari_hsr.models.layers.padding import pad_below_right
 from napari_hsr.models.optimised.convolution import CHANNELS_LAST, convolve, hold, packed
 from napari_hsr.models.optimised.spectral_attention import FastU
 

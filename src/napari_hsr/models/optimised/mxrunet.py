@@ -24,14 +24,14 @@ from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
 from napari_hsr.models import memory_mapping
-from napari_hsr.models.optimised import shared
+from napari_hsr.models.optimised import large_kernels
 from napari_hsr.models.optimised.convolution import CHANNELS_LAST, convolve, hold, packed
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from napari_hsr.models.architectures.mxrunet import MXRUNet
-    from napari_hsr.models.architectures.normalised import WeightNormConv2d
+    from napari_hsr.models.layers.weight_norm import WeightNormConv2d
 
 #: Products that are added up at once: attention raises what is rounded before it, up to 50 times.
 _TERMS = 576
@@ -90,9 +90,9 @@ def _encoded(step: nn.Sequential, dtype: torch.dtype) -> _Convolution:
 
 def _decoded(conv: WeightNormConv2d, dtype: torch.dtype) -> nn.Module:
     """A convolution of the decoder; a large kernel that needs no conversion is not copied."""
-    if dtype == torch.float32 and conv.weight_v.numel() >= shared.SHARED_FROM:
-        return shared.SharedConvolution(conv)
-    return _Convolution(shared.folded(conv, dtype), conv.bias, dtype)
+    if dtype == torch.float32 and conv.weight_v.numel() >= large_kernels.SHARED_FROM:
+        return large_kernels.SharedConvolution(conv)
+    return _Convolution(large_kernels.folded(conv, dtype), conv.bias, dtype)
 
 
 class _Residual(nn.Module):

@@ -152,7 +152,7 @@ def _downloaded(report: Report | None) -> Path:
 
 
 def _cache() -> Path:
-    from napari_hsr.models.store import FOLDER_VARIABLE
+    from napari_hsr.models.user_models import FOLDER_VARIABLE
 
     chosen = os.environ.get(FOLDER_VARIABLE)
     if chosen:
@@ -215,8 +215,8 @@ def _read(path: Path) -> Mapping[str, Tensor]:
 
         with translated(path, "a .safetensors file was expected, but this cannot be read"):
             return load_file(path)
-    from napari_hsr.models.torch_io import read_torch
-    from napari_hsr.models.unwrapping import unwrap
+    from napari_hsr.models.state_dict import unwrap
+    from napari_hsr.models.torch_checkpoint import read_torch
 
     return unwrap(read_torch(path))
 

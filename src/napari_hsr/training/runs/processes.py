@@ -311,7 +311,7 @@ def _reap(output: Path) -> subprocess.Popen | None:
 
 def data_folder() -> Path:
     """``trainings`` in the user's data folder, beside the imported models."""
-    from napari_hsr.models.store import folder
+    from napari_hsr.models.user_models import folder
 
     return folder().parent / "trainings"
 

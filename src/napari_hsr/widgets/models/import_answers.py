@@ -11,8 +11,8 @@ from napari_hsr.errors import InputError
 
 if TYPE_CHECKING:
     from napari_hsr.cube import Wavelengths
-    from napari_hsr.models.catalogue import Entry
-    from napari_hsr.models.importing import Checkpoint
+    from napari_hsr.models.checkpoint_import import Checkpoint
+    from napari_hsr.models.published_weights import Entry
 
 #: Files of weights besides those of torch.
 SUFFIXES = (".safetensors",)
@@ -63,8 +63,8 @@ class Answers:
             If something is missing or does not fit: the first of it, in one sentence.
         """
         from napari_hsr.colour import normalise_encoding
-        from napari_hsr.models.normalisation import statistics_from_words
-        from napari_hsr.models.store import place_for
+        from napari_hsr.models.input_rules import statistics_from_words
+        from napari_hsr.models.user_models import place_for
 
         if not self.name:
             raise InputError("A name is needed, to find the model by.")
@@ -166,7 +166,7 @@ def suggested_name(path: Path, entry: Entry | None = None) -> str:
 
 def dropped_checkpoint(paths: list[str]) -> Path | None:
     """The one checkpoint in what was dropped, by its suffix; None if it is anything else."""
-    from napari_hsr.models.torch_io import TORCH_SUFFIXES
+    from napari_hsr.models.torch_checkpoint import TORCH_SUFFIXES
 
     if len(paths) != 1 or not paths[0]:
         return None
@@ -176,7 +176,7 @@ def dropped_checkpoint(paths: list[str]) -> Path | None:
 
 def file_filter() -> str:
     """For the dialog that asks for a file."""
-    from napari_hsr.models.torch_io import TORCH_SUFFIXES
+    from napari_hsr.models.torch_checkpoint import TORCH_SUFFIXES
 
     patterns = " ".join(f"*{suffix}" for suffix in (*TORCH_SUFFIXES, *SUFFIXES))
     return f"Checkpoints ({patterns});;All files (*)"

@@ -233,7 +233,7 @@ def open_import(parent: QWidget, path: str | Path | None = None, entry=None) -> 
 
 
 def _examine(path: Path, _cancel: threading.Event) -> Iterator[Any]:
-    from napari_hsr.models.importing import examine
+    from napari_hsr.models.checkpoint_import import examine
 
     yield Progress(0, 0, "Reading")
     yield examine(path)
@@ -252,7 +252,7 @@ def _introduction(entry) -> str:
             "A checkpoint is read as data: nothing in it is run. The network is recognised "
             "from its weights alone."
         )
-    from napari_hsr.models.listing import training_command
+    from napari_hsr.models.model_list import training_command
 
     or_train = f", or train one on your own images: {training_command(entry)} --data FOLDER"
     page = f'<a style="{LINK}" href="{escape(entry.page)}">the authors’ page</a>'
@@ -269,7 +269,7 @@ def _introduction(entry) -> str:
 
 
 def _found_text(checkpoint) -> str:
-    from napari_hsr.models.listing import count_text
+    from napari_hsr.models.model_list import count_text
 
     if checkpoint.bands is None:
         return (

@@ -70,7 +70,7 @@ class ImportForm(QWidget):
 
     def show_checkpoint(self, checkpoint, name: str, entry=None) -> None:
         """Ask about another file, with a name proposed and the entry it is expected to be."""
-        from napari_hsr.models.catalogue import ENTRIES
+        from napari_hsr.models.published_weights import ENTRIES
 
         self._checkpoint = None  # while the fields are filled, nobody asks what they hold
         self._entries = [e for e in ENTRIES if e.architecture == checkpoint.architecture]
@@ -137,7 +137,7 @@ class ImportForm(QWidget):
         self.changed.emit()
 
     def _name_taken(self) -> bool:
-        from napari_hsr.models.store import stored
+        from napari_hsr.models.user_models import stored
 
         return self.name.text().strip() in stored()
 

@@ -134,10 +134,10 @@ class ModelSection(QWidget):
 
     def remove(self, name: str) -> None:
         """Delete an imported model without asking."""
-        from napari_hsr.models import store
+        from napari_hsr.models import user_models
 
         try:
-            store.remove(name)
+            user_models.remove(name)
         except HSRError as error:
             self.message.show_exception(error)
             return

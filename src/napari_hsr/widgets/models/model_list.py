@@ -46,7 +46,7 @@ class ModelChooser(NarrowComboBox):
         The card of the model that became current, or that the current one has now; None for an
         interpolation.
     wanted(object)
-        The :class:`~napari_hsr.models.catalogue.Entry` of a greyed one that was clicked.
+        The :class:`~napari_hsr.models.published_weights.Entry` of a greyed one that was clicked.
     """
 
     changed = Signal(object)
@@ -105,12 +105,12 @@ class ModelChooser(NarrowComboBox):
         self._on_current()
 
     def _offered(self) -> list:
-        from napari_hsr.models.listing import listings
+        from napari_hsr.models.model_list import listings
 
         return listings(self.task, self.scale)
 
     def listing(self):
-        """What is known of the chosen model: a :class:`~napari_hsr.models.listing.Listing`."""
+        """What is known of the chosen model: a :class:`~napari_hsr.models.model_list.Listing`."""
         row = self.currentIndex()
         return self._listings[row] if 0 <= row < len(self._listings) else None
 
@@ -169,13 +169,13 @@ class CardView(QWidget):
             layout.addWidget(part)
 
     def show_listing(self, listing) -> None:
-        """Show a :class:`~napari_hsr.models.listing.Listing`, or nothing for None."""
+        """Show a :class:`~napari_hsr.models.model_list.Listing`, or nothing for None."""
         self.setVisible(listing is not None)
         if listing is None:
             return
         from napari_hsr.models.card import FINER_IS_A_GUESS, ILL_POSED, SUPER_RESOLUTION
-        from napari_hsr.models.importing import ASSUMED
-        from napari_hsr.models.listing import BASELINE
+        from napari_hsr.models.checkpoint_import import ASSUMED
+        from napari_hsr.models.model_list import BASELINE
 
         limits = listing.card.limits if listing.card else ""
         known = FINER_IS_A_GUESS if listing.task == SUPER_RESOLUTION else ILL_POSED

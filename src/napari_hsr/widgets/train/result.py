@@ -261,9 +261,9 @@ def import_work(directory: Path, known: str | None, _cancel) -> Iterator[object]
     One that was imported before is not imported again.
     """
     from napari_hsr.models import import_checkpoint
-    from napari_hsr.models.checkpoint import read_card
     from napari_hsr.models.library import bundled
-    from napari_hsr.models.store import stored
+    from napari_hsr.models.model_file import read_card
+    from napari_hsr.models.user_models import stored
 
     yield Progress(0, 0, "Importing the model")
     weights = weights_in(directory)

@@ -26,7 +26,7 @@ class StartChooser(ModelChooser):
         return card is not None and card.task == SUPER_RESOLUTION
 
     def _offered(self) -> list:
-        from napari_hsr.models.listing import listings
+        from napari_hsr.models.model_list import listings
 
         found = [*listings(RECONSTRUCTION), *listings(SUPER_RESOLUTION)]
         return [listing for listing in found if listing.at_hand]

@@ -9,13 +9,13 @@ import torch
 
 from napari_hsr import list_models, load_model, reconstruct
 from napari_hsr.errors import FileError, HSRError, ModelError
-from napari_hsr.models import DEFAULT, card_of, import_checkpoint, store
+from napari_hsr.models import DEFAULT, card_of, import_checkpoint, user_models
 from napari_hsr.models.architectures import mxrunet
 from napari_hsr.models.architectures.mprnet import MPRNet, Widths
 from napari_hsr.models.architectures.restormer import Restormer
-from napari_hsr.models.catalogue import ENTRIES, find
-from napari_hsr.models.checkpoint import CARD_KEY, read_card, read_weights, save_model
 from napari_hsr.models.library import bundled
+from napari_hsr.models.model_file import CARD_KEY, read_card, read_weights, save_model
+from napari_hsr.models.published_weights import ENTRIES, find
 from napari_hsr.models.registry import ARCHITECTURES
 from napari_hsr.photograph import Photograph
 
@@ -46,9 +46,9 @@ def own_names():
 
 
 def test_the_folder_is_the_user_s_or_the_one_named(own_data, monkeypatch):
-    assert store.folder() == own_data / "models"
+    assert user_models.folder() == own_data / "models"
     monkeypatch.delenv("NAPARI_HSR_DATA")
-    assert "napari-hsr" in store.folder().parts
+    assert "napari-hsr" in user_models.folder().parts
     assert not own_data.joinpath("models").exists()  # asking makes nothing
 
 
@@ -57,7 +57,7 @@ def test_an_imported_checkpoint_is_listed_and_loads_with_the_same_numbers(checkp
     assert names()[0] == DEFAULT
     assert own_names() == ["mine"]
     again = load_model("mine")
-    assert again.card == model.card == card_of("mine") == read_card(store.file_of("mine"))
+    assert again.card == model.card == card_of("mine") == read_card(user_models.file_of("mine"))
     assert again.weights_sha256 == model.weights_sha256 == model.card.weights_sha256
     assert again.source == model.source == "mine"
     state = again.module.state_dict()
@@ -137,7 +137,7 @@ def test_the_statistics_of_mxr_u_net_are_stated_or_said_to_be_assumed(tmp_path):
     card = import_checkpoint(tmp_path / "mxr.pth", "a").card
     assert "ntire2020-clean" in card.input_rule
     assert "statistics of its input rule are an assumption" in card.limits
-    assert "assumption" in store.edit("a", limits="Skin only.").limits
+    assert "assumption" in user_models.edit("a", limits="Skin only.").limits
     card = import_checkpoint(tmp_path / "mxr.pth", "b", input_rule="ntire2020-real-world").card
     assert "ntire2020-real-world" in card.input_rule
     assert "statistics" not in card.limits
@@ -252,14 +252,14 @@ def test_a_fault_while_writing_leaves_nothing_behind(checkpoint, own_data, monke
         raise OSError(28, "No space left on device")
 
     import_checkpoint(checkpoint, "mine")
-    before = store.file_of("mine").read_bytes()
+    before = user_models.file_of("mine").read_bytes()
     monkeypatch.setattr("os.replace", full)
     with pytest.raises(FileError, match="No space left"):
         import_checkpoint(checkpoint, "mine", title="new", overwrite=True)
     monkeypatch.undo()
     monkeypatch.setenv("NAPARI_HSR_DATA", str(own_data))
     assert [f.name for f in (own_data / "models").iterdir()] == ["mine.safetensors"]
-    assert store.file_of("mine").read_bytes() == before
+    assert user_models.file_of("mine").read_bytes() == before
 
 
 def test_safetensors_with_and_without_a_card_are_imported(tmp_path, checkpoint, weights):
@@ -267,8 +267,8 @@ def test_safetensors_with_and_without_a_card_are_imported(tmp_path, checkpoint, 
 
     save_file(dict(weights), tmp_path / "plain.safetensors")
     assert import_checkpoint(tmp_path / "plain.safetensors", "plain").card.units is None
-    store.edit("plain", units="reflectance", licence="MIT")
-    handed = store.export("plain", tmp_path / "handed.safetensors")
+    user_models.edit("plain", units="reflectance", licence="MIT")
+    handed = user_models.export("plain", tmp_path / "handed.safetensors")
     card = import_checkpoint(handed, "copy", licence="CC0").card
     assert (card.name, card.units, card.licence) == ("copy", "reflectance", "CC0")
     assert own_names() == ["copy", "plain"]
@@ -276,16 +276,16 @@ def test_safetensors_with_and_without_a_card_are_imported(tmp_path, checkpoint, 
 
 def test_a_card_is_completed_and_what_is_stated_is_no_longer_assumed(checkpoint):
     before = import_checkpoint(checkpoint, "mine").card
-    card = store.edit("mine", input_encoding="camera:Nikon_D700", licence="MIT")
+    card = user_models.edit("mine", input_encoding="camera:Nikon_D700", licence="MIT")
     assert card == card_of("mine")
     assert (card.input_encoding, card.licence) == ("camera:nikon-d700", "MIT")
     assert "linear sRGB" not in card.limits
     assert "wavelengths, 400 to 700 nm" in card.limits
     assert load_model("mine").weights_sha256 == before.weights_sha256
-    card = store.edit("mine", limits="Skin only.")
+    card = user_models.edit("mine", limits="Skin only.")
     assert card.limits.startswith("Skin only.")
     assert "wavelengths, 400 to 700 nm" in card.limits  # still assumed, so still said
-    card = store.edit("mine", wavelengths=range(400, 701, 10))
+    card = user_models.edit("mine", wavelengths=range(400, 701, 10))
     assert card.limits == "Skin only."
 
 
@@ -301,51 +301,51 @@ def test_a_card_is_completed_and_what_is_stated_is_no_longer_assumed(checkpoint)
 def test_a_card_is_not_changed_into_nonsense(checkpoint, change, says):
     before = import_checkpoint(checkpoint, "mine").card
     with pytest.raises(ModelError, match=says):
-        store.edit("mine", **change)
+        user_models.edit("mine", **change)
     assert card_of("mine") == before
 
 
 def test_what_is_stated_as_nothing_is_not_stated(checkpoint):
     import_checkpoint(checkpoint, "mine", licence="MIT", units="reflectance", limits="Few.")
-    card = store.edit("mine", licence="", units=" ")
+    card = user_models.edit("mine", licence="", units=" ")
     assert (card.licence, card.units) == ("not stated", None)
     for field in ("title", "limits"):
         with pytest.raises(ModelError, match=f"{field} of a model cannot be empty"):
-            store.edit("mine", **{field: ""})
+            user_models.edit("mine", **{field: ""})
 
 
 def test_removed_is_removed(checkpoint):
     import_checkpoint(checkpoint, "mine")
-    store.remove("mine")
+    user_models.remove("mine")
     assert own_names() == []
     with pytest.raises(ModelError, match="no model or folder named 'mine'"):
         load_model("mine")
     with pytest.raises(ModelError, match="no imported model named 'mine'; imported are: none"):
-        store.remove("mine")
+        user_models.remove("mine")
     with pytest.raises(ModelError, match=f"{DEFAULT} is on board"):
-        store.remove(DEFAULT)
+        user_models.remove(DEFAULT)
 
 
 def test_an_exported_model_loads_anywhere(checkpoint, tmp_path):
     model = import_checkpoint(checkpoint, "mine")
-    path = store.export("mine", tmp_path / "handed.safetensors")
-    store.remove("mine")
+    path = user_models.export("mine", tmp_path / "handed.safetensors")
+    user_models.remove("mine")
     assert load_model(path).weights_sha256 == model.weights_sha256
     with pytest.raises(FileError, match="exists already"):
-        store.export(DEFAULT, path)
-    assert store.export(DEFAULT, path, overwrite=True) == path
+        user_models.export(DEFAULT, path)
+    assert user_models.export(DEFAULT, path, overwrite=True) == path
     assert load_model(path).name == DEFAULT
     with pytest.raises(FileError, match=r"exported as \.safetensors"):
-        store.export(DEFAULT, tmp_path / "model.pth")
+        user_models.export(DEFAULT, tmp_path / "model.pth")
     with pytest.raises(FileError, match="folder for it does not exist"):
-        store.export(DEFAULT, tmp_path / "no" / "model.safetensors")
+        user_models.export(DEFAULT, tmp_path / "no" / "model.safetensors")
     with pytest.raises(ModelError, match="no model named 'none'"):
-        store.export("none", tmp_path)
+        user_models.export("none", tmp_path)
 
 
 def test_weights_are_pinned_by_their_hash(checkpoint):
     import_checkpoint(checkpoint, "mine")
-    path = store.file_of("mine")
+    path = user_models.file_of("mine")
     data = bytearray(path.read_bytes())
     data[-4] ^= 1  # one bit of the last weight
     path.write_bytes(data)
@@ -356,17 +356,17 @@ def test_weights_are_pinned_by_their_hash(checkpoint):
 @pytest.mark.filterwarnings("ignore:A model is left out")
 def test_a_damaged_model_is_told_as_such_and_can_be_removed(checkpoint, own_data):
     import_checkpoint(checkpoint, "mine")
-    path = store.file_of("mine")
+    path = user_models.file_of("mine")
     path.write_bytes(path.read_bytes()[:-100])
     with pytest.raises(FileError, match=r"mine\.safetensors: a safetensors file was expected"):
-        store.edit("mine", licence="MIT")
-    store.remove("mine")
+        user_models.edit("mine", licence="MIT")
+    user_models.remove("mine")
     assert not path.exists()
     with pytest.raises(ModelError, match="no imported model named 'mine'"):
-        store.remove("mine")
+        user_models.remove("mine")
     (own_data / "else.safetensors").write_text("not among the models")
     with pytest.raises(ModelError, match="no imported model"):
-        store.remove("../else")
+        user_models.remove("../else")
     assert (own_data / "else.safetensors").exists()
 
 
@@ -377,7 +377,7 @@ def test_a_damaged_or_doubled_file_hides_no_other_model(checkpoint, own_data):
     with pytest.warns(UserWarning, match=r"left out: .*broken\.safetensors"):
         assert own_names() == ["mine"]
     (folder / "broken.safetensors").unlink()
-    path = store.file_of("mine")
+    path = user_models.file_of("mine")
     save_model(folder / "twin.safetensors", read_weights(path), read_card(path))
     with pytest.warns(UserWarning, match="another one named mine"):
         assert own_names() == ["mine"]
@@ -385,17 +385,17 @@ def test_a_damaged_or_doubled_file_hides_no_other_model(checkpoint, own_data):
 
 def test_a_copy_beside_a_model_does_not_take_its_name(checkpoint, own_data):
     import_checkpoint(checkpoint, "mine")
-    original = store.file_of("mine")
+    original = user_models.file_of("mine")
     for copied in ("dup", "zzz"):  # before and after it in the alphabet
         copy = original.with_name(f"{copied}.safetensors")
         save_model(copy, read_weights(original), read_card(original))
         with pytest.warns(UserWarning, match=rf"{copied}\.safetensors is another .*mine\.safet"):
-            assert store.stored()["mine"][1] == original
+            assert user_models.stored()["mine"][1] == original
         with pytest.warns(UserWarning, match=copied):
-            store.edit("mine", licence=copied)
+            user_models.edit("mine", licence=copied)
         assert (read_card(original).licence, read_card(copy).licence) == (copied, "not stated")
         copy.unlink()
-        read_licence = store.edit("mine", licence="not stated").licence
+        read_licence = user_models.edit("mine", licence="not stated").licence
         assert read_licence == "not stated"
 
 
@@ -417,7 +417,7 @@ def test_of_two_imports_at_once_under_one_name_one_is_kept(checkpoint, monkeypat
     with pytest.raises(ModelError, match="There is a model named mine already"):
         import_checkpoint(checkpoint, "mine", licence="the second")
     assert card_of("mine").licence == "the first"
-    assert [path.name for path in store.folder().iterdir()] == ["mine.safetensors"]
+    assert [path.name for path in user_models.folder().iterdir()] == ["mine.safetensors"]
     import_checkpoint(checkpoint, "mine", licence="the third", overwrite=True)
     assert card_of("mine").licence == "the third"
 
@@ -444,5 +444,5 @@ def test_an_imported_file_carries_its_card(checkpoint):
     from safetensors import safe_open
 
     import_checkpoint(checkpoint, "mine")
-    with safe_open(store.file_of("mine"), framework="numpy") as file:
+    with safe_open(user_models.file_of("mine"), framework="numpy") as file:
         assert list(file.metadata()) == [CARD_KEY]

@@ -10,7 +10,7 @@ from napari_hsr import load_model
 from napari_hsr.inference import events
 from napari_hsr.models import from_state_dict
 from napari_hsr.models.architectures import colour_exact
-from napari_hsr.models.optimisation import bytes_to_come, copy_size, prepared
+from napari_hsr.models.optimised_copy import bytes_to_come, copy_size, prepared
 
 from ..small_zoo import NETWORKS, weights_of
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from napari_hsr.models.architectures.normalised import WeightNormConv2d
+    from napari_hsr.models.layers.weight_norm import WeightNormConv2d
 
 #: Kernels of so many values are shared with the exact module: 32 MiB in float32.
 SHARED_FROM = 2**23

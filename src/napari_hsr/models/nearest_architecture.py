@@ -6,7 +6,7 @@ from collections import Counter
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from napari_hsr.models.architectures.loading import first_difference, shapes_of, short
+from napari_hsr.models.architectures.architecture import first_difference, shapes_of, short
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping

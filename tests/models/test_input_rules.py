@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from napari_hsr.errors import ModelError
-from napari_hsr.models import normalisation
+from napari_hsr.models import input_rules
 
 
 def _image(shape=(7, 9, 3)):
@@ -18,21 +18,21 @@ def _run(rule, image):
 
 def test_min_max_is_over_the_whole_image_and_all_channels():
     image = _image()
-    got, statistics = _run(normalisation.MinMax(), image)
+    got, statistics = _run(input_rules.MinMax(), image)
     np.testing.assert_allclose(got, (image - image.min()) / (image.max() - image.min()), rtol=1e-6)
     assert statistics == (image.min(), image.max())
-    tile = normalisation.MinMax().apply(image[:3], statistics)
+    tile = input_rules.MinMax().apply(image[:3], statistics)
     np.testing.assert_array_equal(tile, got[:3])
 
 
 def test_maximum_is_over_the_whole_image_and_all_channels():
     image = _image()
-    got, statistics = _run(normalisation.Maximum(), image)
+    got, statistics = _run(input_rules.Maximum(), image)
     np.testing.assert_allclose(got, image / image.max(), rtol=1e-6)
-    np.testing.assert_array_equal(normalisation.Maximum().apply(image[3:], statistics), got[3:])
+    np.testing.assert_array_equal(input_rules.Maximum().apply(image[3:], statistics), got[3:])
 
 
-@pytest.mark.parametrize("rule", [normalisation.MinMax(), normalisation.Maximum()])
+@pytest.mark.parametrize("rule", [input_rules.MinMax(), input_rules.Maximum()])
 @pytest.mark.parametrize("value", [0.0, 0.4, 1.0])
 def test_constant_images_stay_finite(rule, value):
     got, _ = _run(rule, np.full((4, 4, 3), value, np.float32))
@@ -41,7 +41,7 @@ def test_constant_images_stay_finite(rule, value):
     assert got.max() <= 1
 
 
-@pytest.mark.parametrize("rule", [normalisation.MinMax(), normalisation.Maximum()])
+@pytest.mark.parametrize("rule", [input_rules.MinMax(), input_rules.Maximum()])
 def test_broken_pixels_take_no_part(rule):
     image = _image()
     broken = image.copy()
@@ -56,7 +56,7 @@ def test_broken_pixels_take_no_part(rule):
     assert np.isfinite(nothing).all()
 
 
-@pytest.mark.parametrize("rule", [normalisation.MinMax, normalisation.Maximum])
+@pytest.mark.parametrize("rule", [input_rules.MinMax, input_rules.Maximum])
 def test_clipping_is_a_choice(rule):
     bands = np.array([[[-0.5, 0.5, 1.5]]], np.float32)
     assert rule().undo(bands, (0.0, 1.0)) is bands
@@ -64,31 +64,29 @@ def test_clipping_is_a_choice(rule):
 
 
 def test_symmetric_turns_the_channels_round_and_comes_back():
-    got, _ = _run(normalisation.Symmetric(), np.array([[[1.0, 0.5, 0.0]]], np.float32))
+    got, _ = _run(input_rules.Symmetric(), np.array([[[1.0, 0.5, 0.0]]], np.float32))
     assert got.tolist() == [[[-1, 0, 1]]]
-    back = normalisation.Symmetric().undo(np.array([[[-2.0, -1, 0, 1, 2]]], np.float32), None)
+    back = input_rules.Symmetric().undo(np.array([[[-2.0, -1, 0, 1, 2]]], np.float32), None)
     assert back.tolist() == [[[0, 0, 0.5, 1, 1]]]
 
 
 def test_statistics():
-    got, _ = _run(normalisation.NTIRE2020_CLEAN, np.float32([[[0.1801, 0.1821, 0.1468]]]))
+    got, _ = _run(input_rules.NTIRE2020_CLEAN, np.float32([[[0.1801, 0.1821, 0.1468]]]))
     assert abs(got).max() == 0
     got, _ = _run(
-        normalisation.NTIRE2020_REAL_WORLD, np.float32([[[0.1859 + 0.1244, 0.1794, 0.0352]]])
+        input_rules.NTIRE2020_REAL_WORLD, np.float32([[[0.1859 + 0.1244, 0.1794, 0.0352]]])
     )
     np.testing.assert_allclose(got, [[[1, 0, -1]]], atol=1e-6)
 
 
 def test_statistics_are_read_from_a_card():
-    assert normalisation.statistics_from_words("none") is normalisation.NTIRE2020_CLEAN
-    for track in (normalisation.NTIRE2020_CLEAN, normalisation.NTIRE2020_REAL_WORLD):
-        assert normalisation.statistics_from_words(track.of) is track
-        assert normalisation.statistics_from_words(track.name) is track
-    own = normalisation.Statistics((0.1, 0.2, 0.3), (0.5, 1e-2, 2.0))
-    assert normalisation.statistics_from_words(own.name) == own
-    assert (
-        normalisation.statistics_from_words("mean 0.1, 0.2, 0.3, deviation 0.5, 1e-2, 2.0") == own
-    )
+    assert input_rules.statistics_from_words("none") is input_rules.NTIRE2020_CLEAN
+    for track in (input_rules.NTIRE2020_CLEAN, input_rules.NTIRE2020_REAL_WORLD):
+        assert input_rules.statistics_from_words(track.of) is track
+        assert input_rules.statistics_from_words(track.name) is track
+    own = input_rules.Statistics((0.1, 0.2, 0.3), (0.5, 1e-2, 2.0))
+    assert input_rules.statistics_from_words(own.name) == own
+    assert input_rules.statistics_from_words("mean 0.1, 0.2, 0.3, deviation 0.5, 1e-2, 2.0") == own
 
 
 @pytest.mark.parametrize(
@@ -102,4 +100,4 @@ def test_statistics_are_read_from_a_card():
 )
 def test_other_words_are_refused(words):
     with pytest.raises(ModelError, match="names no statistics"):
-        normalisation.statistics_from_words(words)
+        input_rules.statistics_from_words(words)

@@ -11,12 +11,12 @@ import torch
 from napari_hsr.errors import FileError, ModelError
 from napari_hsr.models import from_state_dict, load_model
 from napari_hsr.models.architectures import drcr, restormer
-from napari_hsr.models.architectures.loading import fill, shapes_of
+from napari_hsr.models.architectures.architecture import fill, shapes_of
 from napari_hsr.models.architectures.root_polynomial import exponents
-from napari_hsr.models.checkpoint import read_weights, save_model
-from napari_hsr.models.importing import import_checkpoint
-from napari_hsr.models.torch_io import TORCH_SUFFIXES, looks_like
-from napari_hsr.models.unwrapping import unwrap
+from napari_hsr.models.checkpoint_import import import_checkpoint
+from napari_hsr.models.model_file import read_weights, save_model
+from napari_hsr.models.state_dict import unwrap
+from napari_hsr.models.torch_checkpoint import TORCH_SUFFIXES, looks_like
 
 
 def plain():

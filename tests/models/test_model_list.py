@@ -2,13 +2,13 @@
 
 import torch
 
-from napari_hsr.models import DEFAULT, import_checkpoint, list_models, store
+from napari_hsr.models import DEFAULT, import_checkpoint, list_models, user_models
 from napari_hsr.models.architectures.coarsr import CoarSR
 from napari_hsr.models.architectures.restormer import Restormer
 from napari_hsr.models.card import RECONSTRUCTION, SUPER_RESOLUTION
-from napari_hsr.models.catalogue import ENTRIES
-from napari_hsr.models.importing import examine
-from napari_hsr.models.listing import count_text, listings, purpose_of
+from napari_hsr.models.checkpoint_import import examine
+from napari_hsr.models.model_list import count_text, listings, purpose_of
+from napari_hsr.models.published_weights import ENTRIES
 
 SMALL = {"width": 8, "depths": (1, 1, 1, 1, 1), "hidden": (10, 21, 42, 85)}
 
@@ -52,7 +52,7 @@ def test_an_imported_network_is_at_hand_with_its_size_and_origin(tmp_path):
     assert "31 bands" in details["Output"]
     assert details["Weights"] == "imported"
     assert details["Source"] == card.source == mine.origin
-    store.remove("mine")
+    user_models.remove("mine")
     assert "restormer-ntire2022" in [x.name for x in listings()]
 
 

@@ -93,7 +93,7 @@ def examine(path: str | os.PathLike) -> Checkpoint:
     FileError
         If the file cannot be read, would run code, or its weights are not recognised.
     """
-    from napari_hsr.models.normalisation import Statistics
+    from napari_hsr.models.input_rules import Statistics
 
     path = Path(path)
     weights, card = _read(path)
@@ -148,7 +148,7 @@ def import_checkpoint(
     name : str
         What the model will be called.
     entry : str, optional
-        Name of the entry in :mod:`napari_hsr.models.catalogue` that the file is: what is
+        Name of the entry in :mod:`napari_hsr.models.published_weights` that the file is: what is
         known of it goes into the card where nothing else is stated.
     title : str, optional
         One line for lists.
@@ -180,10 +180,10 @@ def import_checkpoint(
     """
     from dataclasses import replace
 
-    from napari_hsr.models.architectures.loading import short
-    from napari_hsr.models.catalogue import find
-    from napari_hsr.models.normalisation import Statistics
-    from napari_hsr.models.store import keep, place_for
+    from napari_hsr.models.architectures.architecture import short
+    from napari_hsr.models.input_rules import Statistics
+    from napari_hsr.models.published_weights import find
+    from napari_hsr.models.user_models import keep, place_for
 
     path = Path(path)
     place = place_for(name, overwrite)
@@ -338,7 +338,7 @@ def _first_card_for_cubes(
 
 def _from_catalogue(entry: str, architecture: Architecture, path: Path) -> dict[str, Any]:
     """What the catalogue knows of the file that the user says it is."""
-    from napari_hsr.models.catalogue import find
+    from napari_hsr.models.published_weights import find
 
     known = find(entry)
     if known.architecture != architecture.id:
@@ -360,9 +360,9 @@ def _from_catalogue(entry: str, architecture: Architecture, path: Path) -> dict[
 
 def _read(path: Path) -> tuple[dict[str, torch.Tensor], ModelCard | None]:
     """Weights without their wrappings, and the card of a file that has one of ours."""
-    from napari_hsr.models.checkpoint import CARD_KEY, read_card, read_weights
-    from napari_hsr.models.torch_io import looks_like, read_torch
-    from napari_hsr.models.unwrapping import unwrap_file
+    from napari_hsr.models.model_file import CARD_KEY, read_card, read_weights
+    from napari_hsr.models.state_dict import unwrap_file
+    from napari_hsr.models.torch_checkpoint import looks_like, read_torch
 
     if path.is_dir():
         raise FileError(path, "a file with weights was expected, but this is a folder")

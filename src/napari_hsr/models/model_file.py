@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from napari_hsr.errors import FileError, ModelError
 from napari_hsr.models.card import ModelCard
-from napari_hsr.models.torch_io import is_torch, read_torch
-from napari_hsr.models.unwrapping import unwrap_file
+from napari_hsr.models.state_dict import unwrap_file
+from napari_hsr.models.torch_checkpoint import is_torch, read_torch
 
 if TYPE_CHECKING:
     import torch
@@ -54,8 +54,8 @@ def read_weights(path: str | os.PathLike) -> dict[str, torch.Tensor]:
     ----------
     path : path-like
         A safetensors file or a checkpoint of torch, told apart by what is in them
-        (:func:`napari_hsr.models.torch_io.is_torch`); a checkpoint's wrappings are taken
-        off (:func:`napari_hsr.models.unwrapping.unwrap`).
+        (:func:`napari_hsr.models.torch_checkpoint.is_torch`); a checkpoint's wrappings are taken
+        off (:func:`napari_hsr.models.state_dict.unwrap`).
 
     Raises
     ------

@@ -71,7 +71,7 @@ def stored() -> dict[str, tuple[ModelCard, Path]]:
 
 
 def _card(path: Path) -> ModelCard:
-    from napari_hsr.models.checkpoint import read_card
+    from napari_hsr.models.model_file import read_card
 
     state = path.stat()
     stamp = (state.st_mtime_ns, state.st_size)
@@ -165,7 +165,7 @@ def keep(
     FileError
         If it cannot be written.
     """
-    from napari_hsr.models.checkpoint import save_model
+    from napari_hsr.models.model_file import save_model
 
     try:
         save_model(path, weights, card, exclusive=not overwrite)
@@ -183,7 +183,7 @@ def edit(name: str, **changes: Any) -> ModelCard:
     name : str
         Its name.
     **changes
-        As those of :func:`napari_hsr.models.importing.import_checkpoint` that describe the
+        As those of :func:`napari_hsr.models.checkpoint_import.import_checkpoint` that describe the
         model: ``title``, ``wavelengths``, ``input_encoding``, ``units``, ``training_data``,
         ``protocol``, ``licence``, ``limits``, ``source``.
 
@@ -197,8 +197,8 @@ def edit(name: str, **changes: Any) -> ModelCard:
     ModelError
         If there is no such imported model, or a change does not fit it.
     """
-    from napari_hsr.models.checkpoint import read_weights
-    from napari_hsr.models.importing import changed
+    from napari_hsr.models.checkpoint_import import changed
+    from napari_hsr.models.model_file import read_weights
 
     path = file_of(name)
     card = changed(_card(path), **changes)
@@ -232,7 +232,7 @@ def add_precision_errors(
     FileError
         If its file cannot be written.
     """
-    from napari_hsr.models.checkpoint import read_weights
+    from napari_hsr.models.model_file import read_weights
 
     path = file_of(name)
     card = _card(path)

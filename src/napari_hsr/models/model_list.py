@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from napari_hsr.models.card import ModelCard
-    from napari_hsr.models.catalogue import Entry
+    from napari_hsr.models.published_weights import Entry
     from napari_hsr.resample import Kind
 
 #: Said of the interpolations that models are held against.
@@ -144,9 +144,9 @@ def listings(task: str = RECONSTRUCTION, scale: int | None = None) -> list[Listi
         Those alone that make pixels so many times as fine, and behind them the interpolations,
         which can do it at any scale.
     """
-    from napari_hsr.models.catalogue import ENTRIES
     from napari_hsr.models.library import bundled, list_models
-    from napari_hsr.models.store import stored
+    from napari_hsr.models.published_weights import ENTRIES
+    from napari_hsr.models.user_models import stored
 
     files = {**stored(), **bundled()}
     cards = [card for card in list_models() if card.name in files and card.task == task]

@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from napari_hsr.models import from_state_dict
-from napari_hsr.models.optimisation import prepared
-from napari_hsr.models.optimised import plain
+from napari_hsr.models.optimised import channels_last
+from napari_hsr.models.optimised_copy import prepared
 from napari_hsr.models.registry import ARCHITECTURES
 
 from ...double_precision import assert_exact
@@ -37,7 +37,7 @@ def model(parity, net):
 
 def test_what_is_offered(net, model):
     assert model.precisions == (("float32", "bfloat16") if NETS[net] else ("float32",))
-    assert model.prepare in (plain.prepare, plain.prepare_reduced)
+    assert model.prepare in (channels_last.prepare, channels_last.prepare_reduced)
 
 
 @pytest.mark.parametrize("shape", [(1, 3, 1, 1), (2, 3, 19, 22)])
@@ -52,7 +52,7 @@ def test_float32_takes_no_second_copy_of_the_weights(model):
     exact = {value.data_ptr() for value in model.module.state_dict().values()}
     copy = model.prepare(model.module, "float32")
     assert {value.data_ptr() for value in copy.state_dict().values()} == exact
-    plain.prepare(model.module, "float32").to("meta")
+    channels_last.prepare(model.module, "float32").to("meta")
     assert {value.device.type for value in model.module.state_dict().values()} == {"cpu"}
 
 

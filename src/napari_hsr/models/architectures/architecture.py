@@ -9,9 +9,9 @@ import torch
 from napari_hsr.errors import ModelError
 from napari_hsr.models import memory_mapping
 from napari_hsr.models.card import ModelCard, WavelengthsNeededError
-from napari_hsr.models.checkpoint import weights_sha256
+from napari_hsr.models.input_rules import MinMax
 from napari_hsr.models.model import Model
-from napari_hsr.models.normalisation import MinMax
+from napari_hsr.models.model_file import weights_sha256
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

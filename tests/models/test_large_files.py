@@ -17,10 +17,10 @@ from napari_hsr import load_model
 from napari_hsr.errors import FileError
 from napari_hsr.models import from_state_dict, memory_mapping
 from napari_hsr.models.architectures import mxrunet
-from napari_hsr.models.checkpoint import read_weights, save_model
-from napari_hsr.models.importing import import_checkpoint
-from napari_hsr.models.optimisation import prepared
-from napari_hsr.models.optimised import shared
+from napari_hsr.models.checkpoint_import import import_checkpoint
+from napari_hsr.models.model_file import read_weights, save_model
+from napari_hsr.models.optimised import large_kernels
+from napari_hsr.models.optimised_copy import prepared
 
 from ..double_precision import assert_exact
 
@@ -100,7 +100,7 @@ def test_releasing_what_is_not_mapped_does_nothing():
 
 def test_a_model_in_a_mapped_file(tmp_path, monkeypatch):
     """The exact module lies in the file, and so do the kernels that its copy shares."""
-    monkeypatch.setattr(shared, "SHARED_FROM", 100)
+    monkeypatch.setattr(large_kernels, "SHARED_FROM", 100)
     torch.manual_seed(0)
     weights = mxrunet.MXRUNet(LAYOUT).state_dict()
     weights["layers.5.conv2.2.gamma"].fill_(0.7)
@@ -111,7 +111,7 @@ def test_a_model_in_a_mapped_file(tmp_path, monkeypatch):
     image = torch.rand(1, 3, 33, 46)
     for _ in range(2):  # the second time from released memory
         copy = prepared(model, "float32")
-        ours = [m for m in copy.modules() if isinstance(m, shared.SharedConvolution)]
+        ours = [m for m in copy.modules() if isinstance(m, large_kernels.SharedConvolution)]
         assert ours
         assert all(memory_mapping.is_mapped(part.kernel) for part in ours)
         assert_exact(copy(image), usual.module, image, 1e-5)
@@ -205,7 +205,7 @@ _IMPORT = """
 import re, sys
 from pathlib import Path
 from napari_hsr.models import memory_mapping
-from napari_hsr.models.importing import import_checkpoint
+from napari_hsr.models.checkpoint_import import import_checkpoint
 def resident(what):
     return int(re.search(what + r":\\s+(\\d+)", Path("/proc/self/status").read_text())[1])
 memory_mapping.FROM = 0

@@ -1,0 +1,1 @@
+"""Layers that several networks and their optimised copies are built from."""
