@@ -22,6 +22,9 @@ $(READY): pyproject.toml constraints.txt scripts/setup.sh
 demo: $(READY)
 	$(VENV)/bin/napari-hsr demo --output demo
 
+# Compiled modules are kept: each process that a test starts would compile all of them again.
+test coverage: export PYTHONDONTWRITEBYTECODE :=
+
 test: $(READY)
 	$(VENV)/bin/python -m pytest -n auto --dist worksteal $(ARGS)
 

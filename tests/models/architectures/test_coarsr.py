@@ -143,7 +143,7 @@ def test_the_rule_matters_and_is_kept_in_the_weights(parity):
     )
     assert parity.relative_error(meant.module(image), coded.module(image)) > 1e-3
     again = from_state_dict(meant.module.state_dict())
-    assert torch.equal(again.module(image), meant.module(image))
+    assert_exact(again.module(image), meant.module, image, 0)
     assert coarsr.INTENDED not in coded.module.state_dict()
 
 

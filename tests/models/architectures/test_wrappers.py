@@ -15,6 +15,8 @@ from napari_hsr.models.model_file import save_model
 from napari_hsr.models.optimised_copy import prepared
 from napari_hsr.models.registry import from_state_dict, recognise
 
+from ...double_precision import assert_exact
+
 NM = tuple(float(nm) for nm in range(400, 701, 10))
 
 
@@ -58,7 +60,7 @@ def test_an_adapter_that_changes_nothing_is_exact(name):
     weights = around(NETWORKS[name], adapter__weight=same, adapter__bias=torch.zeros(31))
     assert recognise(weights).id == "adapted"
     model = from_state_dict(weights)
-    assert torch.equal(run(model.module), run(plain.module))
+    assert_exact(run(model.module), plain.module, INPUT, 0)
     assert model.rule.name == plain.rule.name == model.card.input_rule
     inherited = ("context", "precisions", "window", "size_multiple", "one_image_at_a_time")
     for field in inherited:
@@ -106,7 +108,7 @@ def test_one_in_another_saved_and_loaded_by_its_file(name, tmp_path):
     path = save_model(tmp_path / "wrapped.safetensors", model.module.state_dict(), model.card)
     loaded = napari_hsr.load_model(path)
     assert loaded.weights_sha256 == model.weights_sha256
-    assert torch.equal(run(loaded.module), run(model.module))
+    assert_exact(run(loaded.module), model.module, INPUT, 0)
     photograph = napari_hsr.Photograph(
         INPUT[0].permute(1, 2, 0).numpy(), encoding="camera:nikon-d700"
     )
@@ -124,7 +126,7 @@ def test_the_prepared_copy_is_the_same_and_leaves_the_exact_module(name):
     network = model.module.network
     exact = run(model.module)
     copy = prepared(model, "float32")
-    torch.testing.assert_close(run(copy), exact, rtol=1e-4, atol=1e-4)
+    assert_exact(run(copy), model.module, INPUT, 1e-5)
     assert model.module.network is network
     assert copy.adapter.weight.data_ptr() != model.module.adapter.weight.data_ptr()
     if "bfloat16" in model.precisions:
