@@ -1,0 +1,62 @@
+"""Texts are for people: with every one of them reworded the product does the same."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from .garbling import Garbler, is_prose, reworded
+
+HERE = Path(__file__).resolve().parent
+
+
+def behaviour(folder: Path, *options: str) -> dict:
+    folder.mkdir()
+    done = subprocess.run(
+        [sys.executable, HERE / "garbling.py", *options, HERE / "behaviour.py", folder],
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        check=False,
+        env={**os.environ, "NAPARI_HSR_DATA": str(folder / "data")},
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def test_the_product_does_the_same_in_other_words(tmp_path):
+    plain = behaviour(tmp_path / "plain", "--plain")
+    garbled = behaviour(tmp_path / "garbled")
+    assert set(plain) == set(garbled)
+    different = {key: (plain[key], garbled[key]) for key in plain if plain[key] != garbled[key]}
+    assert not different
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["The file gives no wavelengths.", "Computed in {used}: %s is what it was trained for."],
+)
+def test_texts_are_reworded_and_what_is_filled_in_is_not(text):
+    assert is_prose(text)
+    assert reworded(text) != text
+    assert reworded(text).count("{used}") == text.count("{used}")
+    assert reworded(text).count("%s") == text.count("%s")
+
+
+def test_code_that_looks_for_words_is_found_out():
+    import ast
+
+    code = (
+        "def said(n):\n    return f'{n} values of the file are NaN'\n"
+        "def behaves(n):\n    return 'are NaN' in said(n)\n"
+    )
+    plain, garbled = {}, {}
+    exec(compile(code, "plain", "exec"), plain)
+    tree = ast.fix_missing_locations(Garbler().visit(ast.parse(code)))
+    exec(compile(tree, "garbled", "exec"), garbled)
+    assert plain["behaves"](3) != garbled["behaves"](3)
