@@ -196,7 +196,7 @@ def test_it_stops_when_asked_to_and_leaves_no_halves(settings, place, monkeypatc
     found = inspect(settings)
     stop = threading.Event()
     with pytest.raises(Cancelled):
-        cache.build(found, settings, report=lambda _: stop.set(), stop=stop)
+        cache.build(found, settings, report=lambda _: stop.set(), cancel=stop)
     assert not place.exists() or all(not n.startswith(".") for n in entries(place))
 
 

@@ -287,7 +287,7 @@ def test_it_stops_when_asked_to(pairs):
     stop = threading.Event()
     stop.set()
     with pytest.raises(Cancelled):
-        inspect(recipe(pairs), stop=stop)
+        inspect(recipe(pairs), cancel=stop)
 
 
 def test_what_is_kept_need_not_be_read_again(pairs, own_cache, monkeypatch):

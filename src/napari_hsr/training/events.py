@@ -9,6 +9,12 @@ import json
 import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, fields
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterable
+
+R = TypeVar("R")
 
 Figures = dict[str, float]
 
@@ -149,6 +155,25 @@ _KINDS = {
 }
 
 
+def result_of(events: Iterable[Event | R], report: Report | None = None) -> R:
+    """Run work that yields events and then its result to the end; report the events."""
+    for event in events:
+        if not isinstance(event, Event):
+            return event
+        if report is not None:
+            report(event)
+    raise AssertionError("long work ends with a result")
+
+
+def passed_on(events: Iterable[Event | R]) -> Generator[Event, None, R]:
+    """Yield the events of a part of the work; ``yield from`` gives its result."""
+    for event in events:
+        if not isinstance(event, Event):
+            return event
+        yield event
+    raise AssertionError("long work ends with a result")
+
+
 def to_json(event: Event) -> str:
     """One line of JSON, without its end; what is not finite is written as null."""
     return json.dumps({"kind": type(event).__name__.lower(), **_finite(asdict(event))})
@@ -170,7 +195,7 @@ def from_json(line: str) -> Event | None:
         return None
 
 
-def _finite(value):
+def _finite(value: Any) -> Any:
     """NaN and infinity as None: JSON has neither."""
     if isinstance(value, dict):
         return {k: _finite(v) for k, v in value.items()}

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_hsr.errors import Cancelled, FileError
+from napari_hsr.errors import FileError
+from napari_hsr.progress import stop_if
 from napari_hsr.training.data.cache_entry import (
     FOLDER_VARIABLE,
     CachedImage,
@@ -22,11 +23,12 @@ from napari_hsr.training.data.cache_entry import (
     Entry,
     stamp_of,
 )
-from napari_hsr.training.events import Notice, Preparing, Report
+from napari_hsr.training.events import Event, Notice, Preparing, Report, result_of
 from napari_hsr.training.runs.figures_text import bytes_words
 
 if TYPE_CHECKING:
     import threading
+    from collections.abc import Iterator
 
     from napari_hsr.cube import Wavelengths
     from napari_hsr.training.data.findings import Findings
@@ -78,10 +80,23 @@ def folder(given: Path | None = None) -> Path:
 def build(
     findings: Findings,
     recipe: Recipe,
-    report: Report = lambda _event: None,
-    stop: threading.Event | None = None,
+    report: Report | None = None,
+    cancel: threading.Event | None = None,
 ) -> Images:
+    """Decode what was found and is not in the cache yet: :func:`build_events` to its end."""
+    return result_of(build_events(findings, recipe, cancel), report)
+
+
+def build_events(
+    findings: Findings, recipe: Recipe, cancel: threading.Event | None = None
+) -> Iterator[Event | Images]:
     """Decode what was found and is not in the cache yet, and open all of it.
+
+    Yields
+    ------
+    Preparing, Notice
+    Images
+        Last of all.
 
     Raises
     ------
@@ -92,14 +107,14 @@ def build(
     CacheError
         If the decoded images cannot be kept.
     Cancelled
-        If ``stop`` is set.
+        If ``cancel`` is set.
     """
     findings.check()
     place = folder(recipe.data.cache)
     rows = [*findings.train, *findings.held_out]
     images = []
     for number, row in enumerate(rows):
-        report(Preparing(number, len(rows), f"Decoding {row.name}"))
+        yield Preparing(number, len(rows), f"Decoding {row.name}")
         entry = Entry(
             row.scene, place, recipe.data.wavelengths_nm, recipe.data.input_encoding, row.held_out
         )
@@ -110,17 +125,16 @@ def build(
                 raise FileError(path, "it changed after it was looked through; start again")
         image = entry.open()
         if image is None:
-            entry.write(stop)
+            entry.write(cancel)
             image = entry.open()
-        if stop is not None and stop.is_set():
-            raise Cancelled
+        stop_if(cancel)
         if image is None:
             raise CacheError(place, "what was decoded into it is gone again")
         images.append(image)
-    report(Preparing(len(rows), len(rows), "All images are decoded"))
-    report(Notice(_words(images, place)))
+    yield Preparing(len(rows), len(rows), "All images are decoded")
+    yield Notice(_words(images, place))
     number = len(findings.train)
-    return Images(images[:number], images[number:], findings.wavelengths, place)
+    yield Images(images[:number], images[number:], findings.wavelengths, place)
 
 
 def _from_home(place: Path) -> str:

@@ -7,18 +7,19 @@ from typing import TYPE_CHECKING
 
 from napari_hsr import colour
 from napari_hsr.cube import Cube, Wavelengths
-from napari_hsr.errors import Cancelled, HSRError
+from napari_hsr.errors import HSRError
+from napari_hsr.progress import stop_if
 from napari_hsr.training.data import checks, split
 from napari_hsr.training.data.cache import CacheError, folder
 from napari_hsr.training.data.cache_entry import Entry
 from napari_hsr.training.data.discovery import Pair, Scene, find
 from napari_hsr.training.data.findings import Findings, Row
 from napari_hsr.training.data.scan import load, survey
-from napari_hsr.training.events import Preparing, Report
+from napari_hsr.training.events import Event, Preparing, Report, result_of
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from napari_hsr.photograph import Photograph
@@ -27,29 +28,40 @@ if TYPE_CHECKING:
 
 def inspect(
     recipe: Recipe,
-    report: Report = lambda _event: None,
-    stop: threading.Event | None = None,
+    report: Report | None = None,
+    cancel: threading.Event | None = None,
     *,
     images: Sequence[Pair] = (),
     keep: bool = False,
 ) -> Findings:
+    """Look through every image that a recipe names: :func:`inspect_events` to its end."""
+    return result_of(inspect_events(recipe, cancel, images=images, keep=keep), report)
+
+
+def inspect_events(
+    recipe: Recipe,
+    cancel: threading.Event | None = None,
+    *,
+    images: Sequence[Pair] = (),
+    keep: bool = False,
+) -> Iterator[Event | Findings]:
     """Look through every image that a recipe names.
 
     Parameters
     ----------
     recipe : Recipe
-    report : callable
-        Takes ``Preparing`` and ``Notice`` events.
-    stop : threading.Event, optional
+    cancel : threading.Event, optional
     images : sequence of (Cube, Photograph or None), optional
         Further images, in memory.
     keep : bool
         Decode into the cache on the way, so that :func:`cache.build` need not read twice.
 
-    Returns
-    -------
+    Yields
+    ------
+    Preparing, Notice
     Findings
-        A row an image; one that cannot be used says why, and :meth:`Findings.check` refuses.
+        Last of all: a row an image; one that cannot be used says why, and
+        :meth:`Findings.check` refuses.
 
     Raises
     ------
@@ -58,7 +70,7 @@ def inspect(
     CacheError
         If images are to be kept and cannot be.
     Cancelled
-        If ``stop`` is set.
+        If ``cancel`` is set.
     """
     data = recipe.data
     encoding = None
@@ -71,18 +83,16 @@ def inspect(
     scenes = split.assign(find(data, images), data, recipe.seed)
     rows = []
     for number, scene in enumerate(scenes):
-        if stop is not None and stop.is_set():
-            raise Cancelled
-        report(Preparing(number, len(scenes), f"Looking through {scene.name}"))
-        rows.append(_row(scene, recipe, encoding, stop, keep))
-    report(Preparing(len(scenes), len(scenes), "All images are looked through"))
+        stop_if(cancel)
+        yield Preparing(number, len(scenes), f"Looking through {scene.name}")
+        rows.append(_row(scene, recipe, encoding, cancel, keep))
+    yield Preparing(len(scenes), len(scenes), "All images are looked through")
     grid = checks.common_grid(rows)
     rows = checks.on_one_grid(rows, grid)
     rows = checks.on_one_scale(rows)
     faults, notices = checks.faults(rows, recipe), checks.notices(rows)
-    for notice in notices:
-        report(notice)
-    return Findings(tuple(rows), grid, notices, faults)
+    yield from notices
+    yield Findings(tuple(rows), grid, notices, faults)
 
 
 def _row(

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import re
 import tempfile
-import threading
 from dataclasses import dataclass, replace
 from pathlib import Path
-from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
 
 from napari_hsr.progress import Progress
 from napari_hsr.training.events import Event, Preparing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable, Iterator
+    import threading
+    from collections.abc import Generator, Iterable, Iterator
 
     from napari_hsr.cube import Cube
     from napari_hsr.photograph import Photograph
@@ -58,8 +57,11 @@ def look_work(
 
     yield Progress(0, 0, "Looking at the data")
     images = [(pair.cube, pair.photograph) for pair in layers]
-    for news in called(lambda report: inspection.inspect(recipe, report, cancel, images=images)):
-        yield news.value if isinstance(news, Returned) else news
+    for event in inspection.inspect_events(recipe, cancel, images=images):
+        if isinstance(event, Preparing):
+            yield Progress(event.done, event.total, event.message)
+        elif not isinstance(event, Event):
+            yield event
 
 
 def start_work(
@@ -169,37 +171,6 @@ def with_held_out(findings: Findings, chosen: dict[str, bool]) -> Findings:
     """The findings with the parts that the user chose instead of those that were drawn."""
     rows = tuple(replace(row, held_out=chosen.get(row.name, row.held_out)) for row in findings.rows)
     return replace(findings, rows=rows)
-
-
-@dataclass(frozen=True)
-class Returned:
-    """What a function returned, as the last thing of :func:`called`."""
-
-    value: Any
-
-
-def called(function: Callable[[Callable[[Event], None]], Any]) -> Iterator[Progress | Returned]:
-    """Run ``function(report)`` in a thread; what it reports as it comes, then what it returns."""
-    mail: SimpleQueue = SimpleQueue()
-
-    def work() -> None:
-        try:
-            mail.put(Returned(function(mail.put)))
-        except BaseException as error:
-            mail.put(error)
-
-    thread = threading.Thread(target=work, name="napari-hsr train look")
-    thread.start()
-    while True:
-        news = mail.get()
-        if isinstance(news, Preparing):
-            yield Progress(news.done, news.total, news.message)
-        elif isinstance(news, (Returned, BaseException)):
-            thread.join()
-            if isinstance(news, BaseException):
-                raise news
-            yield news
-            return
 
 
 # --- putting a recipe together --------------------------------------------------------------
