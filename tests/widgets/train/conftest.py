@@ -41,11 +41,11 @@ def found(monkeypatch):
     """The rows that a look at any data finds; change the list to find others."""
     rows = [row("a"), row("b"), row("c", held_out=True)]
 
-    def look(recipe, report=None, stop=None, *, images=(), keep=False):
+    def look(recipe, cancel=None, *, images=(), keep=False):
         look.recipe, look.images = recipe, list(images)
-        return Findings(tuple(rows), NM)
+        yield Findings(tuple(rows), NM)
 
-    monkeypatch.setattr(training_inspect, "inspect", look)
+    monkeypatch.setattr(training_inspect, "inspect_events", look)
     rows_and_look = rows
     look.rows = rows_and_look
     return look

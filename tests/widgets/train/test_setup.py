@@ -99,7 +99,7 @@ def test_a_look_that_fails_says_why(panel, qtbot, monkeypatch, tmp_path):
     def broken(*_, **__):
         raise InputError("The folder holds nothing.")
 
-    monkeypatch.setattr(training_inspect, "inspect", broken)
+    monkeypatch.setattr(training_inspect, "inspect_events", broken)
     panel.setup.data.set_folder(tmp_path)
     qtbot.waitUntil(lambda: not panel.setup.looking)
     assert panel.setup.message.text() == "The folder holds nothing."
