@@ -46,23 +46,33 @@ def test_scene_read_back(scene, cave):
     np.testing.assert_allclose(cube.data, cave(SCENE)[0], rtol=0, atol=0.5001 / 65535)
 
 
-@pytest.mark.parametrize("protocol", ["default", "cave-val"])
-def test_viewer_and_command_line_agree_to_the_last_digit(scene, tmp_path, capsys, protocol):
-    photograph, prediction = tmp_path / "feathers.png", tmp_path / "feathers.mat"
+@pytest.fixture(scope="module")
+def predicted(scene, tmp_path_factory):
+    """The scene's photograph, and the cube of it that the command line makes."""
+    folder = tmp_path_factory.mktemp("predicted")
+    photograph, prediction = folder / "feathers.png", folder / "feathers.mat"
     assert main(["render", str(scene), "-o", str(photograph)]) == 0
     assert main(["predict", str(photograph), "-o", str(prediction)]) == 0
-    capsys.readouterr()
-    command = ["evaluate", str(prediction), str(scene), "--protocol", protocol, "--json"]
-    assert main(command) == 0
-    told = json.loads(capsys.readouterr().out)
+    return photograph, prediction
 
+
+@pytest.fixture(scope="module")
+def shown(scene, predicted):
+    """The viewer's cube of the same photograph, and the scene, as layers hold them."""
     viewer = ViewerModel()
     truth = open_layer(viewer, scene)
-    *_, result = events(layers.layer_photograph(open_layer(viewer, photograph)))
-    shown = layers.add_cube(viewer, result.cube)
-    *_, comparison = compare_events(
-        layers.layer_cube(shown), layers.layer_cube(truth), protocol=protocol, maps=()
-    )
+    *_, result = events(layers.layer_photograph(open_layer(viewer, predicted[0])))
+    cube = layers.add_cube(viewer, result.cube)
+    return layers.layer_cube(cube), layers.layer_cube(truth)
+
+
+@pytest.mark.parametrize("protocol", ["default", "cave-val"])
+def test_viewer_and_command_line_agree_to_the_last_digit(scene, predicted, shown, capsys, protocol):
+    capsys.readouterr()
+    command = ["evaluate", str(predicted[1]), str(scene), "--protocol", protocol, "--json"]
+    assert main(command) == 0
+    told = json.loads(capsys.readouterr().out)
+    *_, comparison = compare_events(*shown, protocol=protocol, maps=())
     found = json.loads(json.dumps(comparison.evaluation.to_dict()))
     assert found["values"] == told["values"]
     assert found["per_band"] == told["per_band"]

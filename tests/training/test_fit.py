@@ -404,7 +404,7 @@ def headless(*arguments: object, interrupt: Path | None = None) -> tuple[int, st
 def test_ctrl_c_and_resume_at_the_command_line(pairs, cached, tmp_path):
     """The real command: it finishes its step, says how to go on, and ends as if undisturbed."""
     engine_settings = {"device": "cpu", "precision": "float32", "checkpoint_every": 5}
-    given = recipe(pairs, cached, 300, validation={"every": 1000}, engine=engine_settings)
+    given = recipe(pairs, cached, 100, validation={"every": 1000}, engine=engine_settings)
     run(given, tmp_path / "whole")
     write_recipe(given, tmp_path / "mine.yaml")
     output = tmp_path / "run"
