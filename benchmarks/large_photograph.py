@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from napari_hsr import Photograph, load_model
-from napari_hsr.inference import Result, estimate, events
+from napari_hsr.inference import Result, estimate, reconstruct_events
 
 
 def process_peak() -> str:
@@ -45,13 +45,13 @@ def main() -> None:
         model, tiles = zoo.load(args.network), ("auto",)
     else:
         model, tiles = load_model("rootpoly-srgb"), ("auto", "whole")
-    for _ in events(Photograph(image[:64, :64]), model):
+    for _ in reconstruct_events(Photograph(image[:64, :64]), model):
         pass  # loading libraries is not part of the measurement
     print(f"{height} x {width} pixels, seed 0, {model.name}")
     cubes = {}
     for tile in tiles:
         print(f"tile {tile}: {estimate(image.shape, model, tile).words()}", flush=True)
-        for event in events(photograph, model, tile=tile):
+        for event in reconstruct_events(photograph, model, tile=tile):
             if isinstance(event, Result):
                 result = event
             elif event.done in (1, event.total // 2):

@@ -9,7 +9,7 @@ from napari.layers import Layer
 
 from napari_hsr import Cube, Wavelengths
 from napari_hsr.cli import main
-from napari_hsr.inference import events
+from napari_hsr.inference import reconstruct_events
 from napari_hsr.io import cave as cave_folders
 from napari_hsr.metrics.compare import compare_events
 from napari_hsr.viewer import layers
@@ -61,7 +61,7 @@ def shown(scene, predicted):
     """The viewer's cube of the same photograph, and the scene, as layers hold them."""
     viewer = ViewerModel()
     truth = open_layer(viewer, scene)
-    *_, result = events(layers.layer_photograph(open_layer(viewer, predicted[0])))
+    *_, result = reconstruct_events(layers.layer_photograph(open_layer(viewer, predicted[0])))
     cube = layers.add_cube(viewer, result.cube)
     return layers.layer_cube(cube), layers.layer_cube(truth)
 

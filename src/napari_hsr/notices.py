@@ -53,6 +53,14 @@ class Code(StrEnum):
     # models
 
     # inference
+    PRECISION = "precision"
+    TILES = "tiles"
+    TILES_HALVED = "tiles-halved"
+    SATURATED = "saturated"
+    DETAIL_ESTIMATED = "detail-estimated"
+    ALREADY_SUPER_RESOLVED = "already-super-resolved"
+    WAVELENGTHS_NOT_TRAINED_ON = "wavelengths-not-trained-on"
+    RESIDUAL_ABOVE_TOLERANCE = "residual-above-tolerance"
 
     # metrics
 

@@ -58,7 +58,10 @@ def test_photographs_are_refused_in_one_sentence(hsr, checkpoint, photograph, tm
     hsr("models", "import", checkpoint, "--name", "finer")
     status, _, noted = hsr("predict", photograph(), "--model", "finer", "-o", tmp_path / "cube.mat")
     assert status != 0
-    assert "finer makes the pixels of a cube finer and cannot make a cube of a photograph." in noted
+    assert (
+        "finer raises the resolution of cubes; it cannot reconstruct one from a photograph."
+        in noted
+    )
     assert "Traceback" not in noted
     assert not (tmp_path / "cube.mat").exists()
     status, _, noted = hsr("models", "measure", "finer", "--image", photograph())
@@ -79,9 +82,7 @@ def test_what_lower_precisions_cost_goes_into_its_card(hsr, tmp_path, cube_file,
     status, said, noted = hsr("models", "measure", "finer", "--device", "cpu")
     assert status == 0, noted
     words = load_model("finer").card.precision_errors["bfloat16"].words()
-    assert words.endswith(
-        "measured on chart, brought down to 1/8, 15 × 20 pixels, 31 bands, on cpu"
-    )
+    assert words.endswith("measured on chart, degraded to 1/8, 15 × 20 pixels, 31 bands, on cpu")
     assert f"finer in bfloat16: {words}" in said
     assert words in " ".join(hsr("models", "show", "finer")[1].split())
     status, said, _ = hsr("models", "measure", "finer", "--image", cube_file(), "--device", "cpu")

@@ -47,7 +47,7 @@ def test_json_says_how_far_the_result_agrees_and_what_it_replaced(hsr, cube_file
 def test_dualsr_takes_a_second_model(hsr, cube_file, tmp_path, monkeypatch):
     import torch
 
-    from napari_hsr.inference import upscalers
+    from napari_hsr.inference import refinement, upscalers
     from napari_hsr.models import import_checkpoint
     from napari_hsr.models.architectures.coarsr import CoarSR
 
@@ -56,18 +56,19 @@ def test_dualsr_takes_a_second_model(hsr, cube_file, tmp_path, monkeypatch):
         torch.save(CoarSR(scale, 4, 1).state_dict(), tmp_path / "net.pth")
         import_checkpoint(tmp_path / "net.pth", f"finer-x{scale}")
 
-    every = upscalers.offered  # without those on board
+    every = refinement.offered  # without the bundled ones
 
     def mine(scale=None):
         return [card for card in every(scale) if card.name.startswith("finer")]
 
-    monkeypatch.setattr(upscalers, "offered", mine)
+    for module in (refinement, upscalers):
+        monkeypatch.setattr(module, "offered", mine)
     keep(4)
     source, out = cube_file("scene.mat"), tmp_path / "fine.mat"
     command = ("super-resolve", source, "-o", out, "--scale", 4, "--dualsr")
     status, _, warned = hsr(*command)
     assert status == 2
-    assert "needs a model of the same network for ×2 too, and there is none at hand" in warned
+    assert "needs a model of the same network for ×2 too, and none is installed" in warned
     keep(2)
     status, said, warned = hsr(*command)
     assert (status, "1 of 1 made finer with finer-x4" in said) == (0, True), warned
@@ -126,8 +127,8 @@ def test_a_cube_with_nan_and_one_made_finer_already(hsr, cube_file, tmp_path):
     [
         (("--model", "bicubic-matlab"), "bicubic-matlab needs a scale"),
         (("--model", "bicubic-matlab", "--scale", 1), "already at the target size"),
-        (("--model", "rootpoly-srgb", "--scale", 2), "makes cubes of photographs"),
-        (("--scale", 16), "no model at hand that makes pixels 16 times as fine"),
+        (("--model", "rootpoly-srgb", "--scale", 2), "reconstructs cubes from photographs"),
+        (("--scale", 16), "No model of scale ×16 is installed"),
         (("--scale", 2, "--model", "box", "--degradation", "bicubic"), "no resampling 'bicubic'"),
         (("--scale", 2, "--model", "box", "--device", "cuda:9"), "no device 'cuda:9'"),
         (("--scale", 3, "--model", "box", "--dualsr"), "takes ×4 or ×8 and not ×3"),

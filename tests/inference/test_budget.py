@@ -8,7 +8,7 @@ import torch
 
 from napari_hsr import load_model
 from napari_hsr.errors import InputError
-from napari_hsr.inference import estimate, events, memory_budget, reconstruct
+from napari_hsr.inference import estimate, memory_budget, reconstruct, reconstruct_events
 from napari_hsr.inference.memory_use import PeakMemory
 from napari_hsr.inference.tile_size import CHEAP_BYTES
 from napari_hsr.inference.tiling import notice, plan
@@ -157,7 +157,7 @@ def test_an_estimate_is_what_a_run_takes(returned_memory):
     for tile in ("whole", 400):
         said = estimate(image.shape, model, tile, device="cpu")
         with PeakMemory() as memory:
-            *_, result = events(image, model, tile=tile, device="cpu")
+            *_, result = reconstruct_events(image, model, tile=tile, device="cpu")
         assert result.tiles == said.tiles
         assert result.cube.data.nbytes == said.bytes_output
         total = said.bytes_output + said.bytes_working
@@ -168,16 +168,18 @@ def test_what_is_said_before_the_run(free):
     free(16 * GB)
     model = toy(context=None, bands=31)
     assert estimate((4000, 6000), model, "whole").words() == (
-        "The cube takes 3.0 GB of memory, and computing it about 76.1 GB more, from the whole "
-        "image at once."
+        "The cube of 4000 × 6000 pixels in 31 bands takes 3.0 GB of memory, and computing it about "
+        "76.1 GB more, from the whole image at once."
     )
     assert estimate((100, 100), model, 60).words() == (
-        "The cube takes 1 MB of memory, and computing it about 11 MB more, in 4 tiles."
+        "The cube of 100 × 100 pixels in 31 bands takes 1 MB of memory, and computing it about "
+        "11 MB more, in 4 tiles."
     )
 
 
 def test_no_estimate_is_zero():
-    assert estimate((1, 1), toy()).words().startswith("The cube takes less than 1 kB of memory, ")
+    said = estimate((1, 1), toy()).words()
+    assert said.startswith("The cube of 1 × 1 pixels in 3 bands takes less than 1 kB of memory, ")
 
 
 @pytest.mark.parametrize(
@@ -201,20 +203,19 @@ def test_an_explicit_tile_of_a_model_of_the_whole_image_is_blended_and_said():
     np.testing.assert_allclose(cube.data, image.transpose(2, 0, 1), atol=1e-6)
     assert cube.notices == (
         "Computed in 12 overlapping tiles of 16 × 16 pixels, blended: toy depends on the whole "
-        "image, and in tiles its result is another one, by more, in tiles this small, than the "
-        "1.2 % of its root mean square measured with random weights of the published size in "
+        "image, and its result in tiles differs, by more, in tiles this small, than the 1.2 % of its root mean square measured with random weights of the published size in "
         "tiles of 128 × 128 of 256 × 256 pixels.",
     )
     as_measured = notice(model, plan(200, 300, model, 128))
     assert as_measured.endswith(
-        "another one, by 1.2 % of its root mean square, as measured with random weights of the "
+        "in tiles differs, by 1.2 % of its root mean square, as measured with random weights of the "
         "published size in tiles of 128 × 128 of 256 × 256 pixels."
     )
     assert "by more, in tiles this small" in notice(model, plan(20, 30, model, 1))
     assert reconstruct(image, model).notices == ()
     assert reconstruct(image, toy(context=3), tile=16).notices == ()
     unmeasured = reconstruct(image, toy(context=None), tile=16).notices[0]
-    assert unmeasured.endswith("in tiles its result is another one.")
+    assert unmeasured.endswith("its result in tiles differs.")
 
 
 def test_what_a_network_takes_for_any_image_is_counted_once(free):

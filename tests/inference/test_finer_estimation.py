@@ -10,8 +10,8 @@ import torch
 
 from napari_hsr import Cube
 from napari_hsr.errors import InputError
+from napari_hsr.inference import estimate_super_resolution as estimate
 from napari_hsr.inference import super_resolve_events
-from napari_hsr.inference.super_resolution_estimation import estimate
 from napari_hsr.models import from_state_dict
 from napari_hsr.models.architectures.coarsr import CoarSR
 from napari_hsr.resample import find, refine_events
@@ -32,8 +32,8 @@ def test_an_interpolation_takes_its_result_and_a_few_coarse_cubes():
     refined = estimate((31, 256, 256), bicubic, 4, refine=True)
     assert refined.bytes_working - plain.bytes_working == 3 * 4 * 31 * 256**2
     assert refined.words() == (
-        "The result of 1024 × 1024 pixels in 31 bands takes 130 MB of memory, and computing it "
-        "about 158 MB more."
+        "The cube of 1024 × 1024 pixels in 31 bands takes 130 MB of memory, and computing it about "
+        "158 MB more."
     )
 
 
@@ -82,7 +82,7 @@ def test_a_network_is_counted_with_the_bands_of_the_cube(model):
     assert many.tiles == few.tiles == 20
     assert "in 20 tiles" in many.words()
     assert many.bytes_working > few.bytes_working
-    assert "from the whole cube at once" in estimate((8, 20, 20), model, 4, tile="whole").words()
+    assert "from the whole image at once" in estimate((8, 20, 20), model, 4, tile="whole").words()
 
 
 def test_the_number_of_tiles_is_that_of_the_run(model):

@@ -11,8 +11,8 @@ import torch
 
 from napari_hsr import Photograph
 from napari_hsr.errors import Cancelled, HSRError
-from napari_hsr.inference import events, reconstruct
-from napari_hsr.inference.tile_queue import ran_out
+from napari_hsr.inference import reconstruct, reconstruct_events
+from napari_hsr.inference.memory_use import is_out_of_memory
 from napari_hsr.inference.tiling import cut, plan
 from napari_hsr.models import ModelCard
 from napari_hsr.models.model import Model
@@ -66,7 +66,7 @@ def image():
 @pytest.mark.parametrize("error", SHORTAGES, ids=lambda e: f"{type(e).__name__}-{str(e)[:12]}")
 def test_the_tile_is_halved_until_it_fits(image, error):
     model = toy(40 * 40, error=error)
-    *_, result = events(image, model, tile="whole", device="cpu")
+    *_, result = reconstruct_events(image, model, tile="whole", device="cpu")
     whole = reconstruct(image, toy(), tile="whole", device="cpu")
     np.testing.assert_allclose(result.cube.data, whole.data, rtol=0, atol=1e-6)
     assert result.cube.value_range == pytest.approx(whole.value_range, abs=1e-6)
@@ -81,7 +81,7 @@ def test_the_tile_is_halved_until_it_fits(image, error):
 def test_what_is_finished_is_kept_and_the_rest_is_halved_at_once(image):
     """Another program takes the memory after the fourth tile."""
     model = toy(30 * 30, after=4)
-    *progress, result = events(image, model, tile=40, device="cpu")
+    *progress, result = reconstruct_events(image, model, tile=40, device="cpu")
     assert len(plan(*image.shape[:2], model, 40)) == 12
     assert [max(shape) > 30 for shape in model.module.done[:5]] == [True] * 4 + [False]
     assert model.module.refused == 1
@@ -101,7 +101,7 @@ def test_windows_are_halved_into_windows_without_a_seam(image, tile):
     model = toy(25 * 25, context=None, after=2 if tile == 48 else 0)
     model.module.forward = lambda x, guard=model.module.forward: guard(x) * 0 + x
     photograph = Photograph(image, encoding="linear-srgb")
-    *_, result = events(photograph, model, tile=tile, device="cpu")
+    *_, result = reconstruct_events(photograph, model, tile=tile, device="cpu")
     np.testing.assert_allclose(
         result.cube.data, image.transpose(2, 0, 1) / np.float32(255), rtol=0, atol=1e-6
     )
@@ -132,7 +132,7 @@ def test_saturated_pixels_are_counted_once(image):
 
 def test_an_ensemble_begins_its_tile_anew(image):
     model = toy(50 * 50, after=0)
-    *progress, result = events(image, model, tile=80, ensemble="mean", device="cpu")
+    *progress, result = reconstruct_events(image, model, tile=80, ensemble="mean", device="cpu")
     single = reconstruct(image, toy(), tile="whole", device="cpu")
     np.testing.assert_allclose(result.cube.data, single.data, rtol=0, atol=1e-5)
     assert progress[-1].done == 8 * result.tiles
@@ -159,12 +159,12 @@ def test_other_errors_are_not_taken_for_it(image):
     with pytest.raises(RuntimeError, match="must match"):
         reconstruct(image, model, device="cpu", tile="whole")
     assert model.module.refused == 1
-    assert not ran_out(ValueError("out of memory"))
+    assert not is_out_of_memory(ValueError("out of memory"))
 
 
 def test_it_can_be_cancelled_while_tiles_are_halved(image):
     cancel = threading.Event()
-    run = events(image, toy(40 * 40), tile="whole", device="cpu", cancel=cancel)
+    run = reconstruct_events(image, toy(40 * 40), tile="whole", device="cpu", cancel=cancel)
     next(run), next(run)
     cancel.set()
     with pytest.raises(Cancelled):

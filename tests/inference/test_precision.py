@@ -8,11 +8,12 @@ import torch
 
 from napari_hsr import load_model, reconstruct
 from napari_hsr.errors import Cancelled, InputError, ModelError
-from napari_hsr.inference import Measurement, events, measure, measure_events, precision
+from napari_hsr.inference import Measurement, measure, measure_events, precision, reconstruct_events
 from napari_hsr.inference.precision_benchmark import difference, keep
 from napari_hsr.models import card_of, import_checkpoint, library, user_models
 from napari_hsr.models.architectures import mstpp
 from napari_hsr.models.card import PrecisionError
+from napari_hsr.notices import Code, has
 from napari_hsr.progress import Progress
 
 IMAGE = np.random.default_rng(0).random((24, 20, 3)).astype(np.float32)
@@ -41,7 +42,7 @@ def measured(model, error):
 
 
 def result_of(model, asked="auto"):
-    *_, result = events(IMAGE, model, precision=asked, device="cpu")
+    *_, result = reconstruct_events(IMAGE, model, precision=asked, device="cpu")
     return result
 
 
@@ -82,11 +83,14 @@ def test_who_cannot_write_the_card_is_not_told_to_measure(model, native, monkeyp
     )
 
 
-def test_notices_that_say_no_more_than_the_precision():
-    assert precision.tells_precision("Computed in float32: this device has no bfloat16 of its own.")
-    assert precision.tells_precision("Computed in bfloat16: PSNR 51.2 dB against float32.")
-    assert not precision.tells_precision("Computed in 4 overlapping tiles of 9 × 9 pixels, blended")
-    assert not precision.tells_precision("4 pixels (20.0%) are saturated.")
+def test_the_notice_of_the_precision_is_known_by_its_code(model):
+    image = np.full((24, 20, 3), 255, np.uint8)
+    *_, result = reconstruct_events(image, model, tile=16, precision="bfloat16", device="cpu")
+    assert [notice.code for notice in result.notices if notice.text.startswith("Computed in")] == [
+        Code.TILES,
+        Code.PRECISION,
+    ]
+    assert has(result.notices, Code.SATURATED)
 
 
 @pytest.mark.parametrize("native", [True], indirect=True)
@@ -115,7 +119,7 @@ def test_what_is_asked_for_is_taken_and_its_error_said(model, native):
 
 
 def test_a_model_of_one_precision_has_nothing_to_say(native):
-    assert precision.choose(load_model("rootpoly-srgb"), "auto", CPU) == ("float32", "")
+    assert precision.choose(load_model("rootpoly-srgb"), "auto", CPU) == ("float32", None)
     with pytest.raises(InputError, match="float32 only"):
         precision.choose(load_model("rootpoly-srgb"), "bfloat16", CPU)
 

@@ -10,7 +10,7 @@ import torch
 
 from napari_hsr import Cancelled, Cube, HSRError, Photograph, load_model, reconstruct
 from napari_hsr.errors import InputError
-from napari_hsr.inference import Result, events, list_devices, why_not
+from napari_hsr.inference import Result, list_devices, reconstruct_events, why_not
 from napari_hsr.models import from_state_dict
 from napari_hsr.progress import Progress
 
@@ -71,7 +71,7 @@ def test_tiled_equals_whole_to_the_last_bit(model, tile):
 
 def test_what_a_result_says(model):
     photograph = Photograph(EIGHT_BIT, name="leaf")
-    seen = list(events(photograph, model, tile=20))
+    seen = list(reconstruct_events(photograph, model, tile=20))
     *progress, result = seen
     assert all(isinstance(e, Progress) for e in progress)
     assert isinstance(result, Result)
@@ -104,7 +104,7 @@ def test_the_copy_that_a_run_makes_of_the_network_counts_as_its_memory(model, re
             return self.module(image)
 
     copied = replace(model, prepare=lambda module, precision: Copy(module))
-    *_, result = events(EIGHT_BIT, copied, device="cpu")
+    *_, result = reconstruct_events(EIGHT_BIT, copied, device="cpu")
     assert result.peak_bytes > 60e6
 
 
@@ -242,7 +242,7 @@ def test_cancel_before_and_in_mid_run(model):
 
 def test_abandoned_run_leaves_no_thread(model):
     before = set(threading.enumerate())
-    run = events(EIGHT_BIT, model, tile=8)
+    run = reconstruct_events(EIGHT_BIT, model, tile=8)
     for event in run:
         if event.done == 2:
             break
@@ -270,7 +270,7 @@ def test_an_ensemble_of_a_pixel_wise_model_changes_nothing_but_takes_its_passes(
 ):
     photograph = Photograph(EIGHT_BIT)
     tile, tiles = ("whole", 1) if ensemble == "strips" else (20, 6)
-    *progress, result = events(photograph, model, tile=tile, ensemble=ensemble)
+    *progress, result = reconstruct_events(photograph, model, tile=tile, ensemble=ensemble)
     assert [(e.done, e.total) for e in progress[1:]] == [
         (i, count * tiles) for i in range(count * tiles + 1)
     ]
@@ -281,9 +281,11 @@ def test_an_ensemble_of_a_pixel_wise_model_changes_nothing_but_takes_its_passes(
 
 def test_an_ensemble_is_cancelled_between_its_passes(model):
     cancel = threading.Event()
-    run = events(Photograph(EIGHT_BIT), model, tile="whole", ensemble="mean", cancel=cancel)
+    run = reconstruct_events(
+        Photograph(EIGHT_BIT), model, tile="whole", ensemble="mean", cancel=cancel
+    )
     seen = [next(run), next(run), next(run)]
-    assert seen[-1] == Progress(1, 8, "Reconstructing")
+    assert (seen[-1].done, seen[-1].total, seen[-1].message) == (1, 8, "Reconstructing")
     cancel.set()
     with pytest.raises(Cancelled):
         next(run)
@@ -292,7 +294,7 @@ def test_an_ensemble_is_cancelled_between_its_passes(model):
 def test_between_passes_nobody_else_is_in_inference_mode(model):
     import torch
 
-    for _ in events(Photograph(EIGHT_BIT), model, tile=20, ensemble="mean"):
+    for _ in reconstruct_events(Photograph(EIGHT_BIT), model, tile=20, ensemble="mean"):
         assert not torch.is_inference_mode_enabled()
 
 

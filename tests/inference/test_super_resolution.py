@@ -12,8 +12,12 @@ import torch
 
 from napari_hsr import Cube, Photograph, super_resolve
 from napari_hsr.errors import Cancelled, InputError
-from napari_hsr.inference import FinerResult, super_resolve_events, upscalers
-from napari_hsr.inference import super_resolution_tiles as enlarging_module
+from napari_hsr.inference import (
+    SuperResolutionResult,
+    super_resolve_events,
+    upscalers,
+    why_not_super_resolve,
+)
 from napari_hsr.models import from_state_dict
 from napari_hsr.models.architectures.coarsr import CoarSR
 from napari_hsr.models.card import FINER_IS_A_GUESS
@@ -41,7 +45,7 @@ def cube():
     return Cube(values, range(400, 460, 10), units="reflectance", name="scene")
 
 
-def last(*args, **options) -> FinerResult:
+def last(*args, **options) -> SuperResolutionResult:
     return list(super_resolve_events(*args, **options))[-1]
 
 
@@ -158,17 +162,17 @@ def test_values_beyond_one_are_scaled_for_the_network_and_back(cube, model):
 
 
 def test_where_memory_gives_out_the_tile_is_halved(cube, model, monkeypatch):
-    core, sides = enlarging_module._core, []
+    read, sides = upscalers._CubeJob.read, []
 
-    def short(part, *rest):
-        side = part.rows.core.stop - part.rows.core.start
+    def short(job, tile):
+        side = tile.rows.core.stop - tile.rows.core.start
         sides.append(side)
         if side > 20:
             raise MemoryError
-        return core(part, *rest)
+        return read(job, tile)
 
     whole = last(cube, model).cube.data
-    monkeypatch.setattr(enlarging_module, "_core", short)
+    monkeypatch.setattr(upscalers._CubeJob, "read", short)
     result = last(cube, model, tile=32)
     assert sides[:2] == [32, 16]
     np.testing.assert_allclose(result.cube.data, whole, rtol=1e-5, atol=1e-5)
@@ -179,7 +183,7 @@ def test_cancelling(cube, model):
     cancel = threading.Event()
     events = super_resolve_events(cube, model, tile=8, cancel=cancel)
     seen = [next(events) for _ in range(4)]
-    assert seen[-1].message == "Making pixels finer"
+    assert seen[-1].message == "Super-resolving"
     cancel.set()
     with pytest.raises(Cancelled):
         list(events)
@@ -195,27 +199,27 @@ def test_bad_input_in_one_sentence(cube, model, tmp_path):
         (photo.data, model, None, r"array of shape \(6, 6, 3\) looks like an RGB image"),
         (few, model, None, "few has 4 bands"),
         (few, "bicubic-matlab", 2, "few has 4 bands"),
-        (cube, model, 2, "coarsr makes pixels 4 times as fine, not 2"),
+        (cube, model, 2, "coarsr has scale ×4, not ×2"),
         (cube, model, 1, "already at the target size"),
         (cube, "bicubic-matlab", None, "needs a scale"),
         (cube, "bicubic-matlab", 2.5, "whole number"),
-        (cube, "rootpoly-srgb", None, "makes cubes of photographs"),
-        (cube, None, 16, "no model at hand that makes pixels 16 times as fine"),
+        (cube, "rootpoly-srgb", None, "reconstructs cubes from photographs"),
+        (cube, None, 16, "No model of scale ×16 is installed"),
         (cube, None, None, "State a scale"),
         (
             cube,
             "bicubik-matlab",
             4,
-            r"did you mean bicubic-matlab\?.* finer by coarsr-x2, coarsr-x4",
+            r"did you mean bicubic-matlab\?.* there are coarsr-x2, coarsr-x4",
         ),
     ):
-        assert re.search(sentence, upscalers.why_not(image, way, scale))
+        assert re.search(sentence, why_not_super_resolve(image, way, scale))
         with pytest.raises(InputError, match=sentence):
             super_resolve(image, way, scale)
     for way in (model, "bicubic-matlab"):
         with pytest.raises(InputError, match=r"scene .* band 4 at row 5, column 6"):
             super_resolve(broken, way, 4)
-    assert upscalers.why_not(cube, model, 4) is None
+    assert why_not_super_resolve(cube, model, 4) is None
 
 
 def test_an_array_is_a_cube_of_no_known_bands(model):

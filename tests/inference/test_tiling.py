@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from napari_hsr.errors import InputError
-from napari_hsr.inference import events
-from napari_hsr.inference.reconstruction import pad_to_multiple
+from napari_hsr.inference import reconstruct_events
+from napari_hsr.inference.tile_loop import pad_to_multiple
 from napari_hsr.inference.tiling import plan, spans
 from napari_hsr.models import ModelCard
 from napari_hsr.models.model import Model
@@ -59,8 +59,8 @@ def test_tiled_equals_whole_for_a_network_with_context(tile):
 
     model = toy(Reflecting(), context=3)
     image = np.random.default_rng(0).random((41, 50, 3), dtype=np.float32)
-    *_, whole = events(image, model, tile="whole")
-    *_, tiled = events(image, model, tile=tile)
+    *_, whole = reconstruct_events(image, model, tile="whole")
+    *_, tiled = reconstruct_events(image, model, tile=tile)
     assert whole.tiles == 1
     assert tiled.tiles == -(-41 // tile) * -(-50 // tile)
     np.testing.assert_allclose(tiled.cube.data, whole.cube.data, rtol=0, atol=1e-6)
@@ -69,7 +69,7 @@ def test_tiled_equals_whole_for_a_network_with_context(tile):
 def test_output_finer_than_input():
     model = toy(torch.nn.Upsample(scale_factor=2, mode="nearest"), scale=2)
     image = np.random.default_rng(0).random((7, 9, 3), dtype=np.float32)
-    *_, result = events(image, model, tile=4)
+    *_, result = reconstruct_events(image, model, tile=4)
     expected = image.repeat(2, 0).repeat(2, 1).transpose(2, 0, 1)
     np.testing.assert_array_equal(result.cube.data, expected)
 
@@ -83,17 +83,17 @@ def test_any_size_with_a_network_that_needs_multiples(shape):
             return x
 
     image = np.random.default_rng(0).random((*shape, 3), dtype=np.float32)
-    *_, result = events(image, toy(Strict(), size_multiple=8))
+    *_, result = reconstruct_events(image, toy(Strict(), size_multiple=8))
     np.testing.assert_array_equal(result.cube.data, image.transpose(2, 0, 1))
 
 
 def test_padding_reflects_where_it_can():
-    image = np.arange(5 * 6 * 3, dtype=np.float32).reshape(5, 6, 3)
+    image = np.arange(3 * 5 * 6, dtype=np.float32).reshape(3, 5, 6)
     padded = pad_to_multiple(image, 8)
-    np.testing.assert_array_equal(padded[5], padded[3])
-    np.testing.assert_array_equal(padded[:, 6], padded[:, 4])
-    small = pad_to_multiple(image[:2], 8)
-    np.testing.assert_array_equal(small[2:, :6], np.broadcast_to(image[1], (6, 6, 3)))
+    np.testing.assert_array_equal(padded[:, 5], padded[:, 3])
+    np.testing.assert_array_equal(padded[:, :, 6], padded[:, :, 4])
+    small = pad_to_multiple(image[:, :2], 8)
+    np.testing.assert_array_equal(small[:, 2:, :6], np.broadcast_to(image[:, 1:2], (3, 6, 6)))
 
 
 @pytest.mark.parametrize("tile", [0, -3, 2.5, "big", True, None])

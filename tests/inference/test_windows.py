@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from napari_hsr.inference import events, reconstruct
+from napari_hsr.inference import reconstruct, reconstruct_events
 from napari_hsr.inference.tiling import plan, windows
 from napari_hsr.models import ModelCard
 from napari_hsr.models.model import Model
@@ -120,5 +120,5 @@ def test_the_user_is_told():
 
 
 def test_progress_counts_windows():
-    steps = [e.done for e in events(np.zeros((20, 40, 3)), toy()) if hasattr(e, "done")]
+    steps = [e.done for e in reconstruct_events(np.zeros((20, 40, 3)), toy()) if hasattr(e, "done")]
     assert steps[-1] == len(plan(20, 40, toy())) == 6

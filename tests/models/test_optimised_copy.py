@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from napari_hsr import load_model
-from napari_hsr.inference import events
+from napari_hsr.inference import reconstruct_events
 from napari_hsr.models import from_state_dict
 from napari_hsr.models.architectures import colour_exact
 from napari_hsr.models.optimised_copy import bytes_to_come, copy_size, prepared
@@ -40,9 +40,9 @@ def test_inference_runs_the_copy_and_keeps_the_exact_module():
 
     exact = load_model("rootpoly-srgb")
     fast = replace(exact, prepare=prepare)
-    *_, plain = events(IMAGE, exact)
+    *_, plain = reconstruct_events(IMAGE, exact)
     for _ in range(2):
-        *_, twice = events(IMAGE, fast)
+        *_, twice = reconstruct_events(IMAGE, fast)
         np.testing.assert_array_equal(twice.cube.data, 2 * plain.cube.data)
     assert asked == ["float32"]
     assert fast.module is exact.module

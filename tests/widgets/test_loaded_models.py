@@ -160,13 +160,13 @@ def test_check_and_run_load_once(net, loads, pixels, qtbot):
 
 
 def test_ensembles_are_offered_where_they_are_of_use(net, pixels, qtbot, monkeypatch):
-    asked, real = [], inference.events
+    asked, real = [], inference.reconstruct_events
 
     def events(image, model, **options):
         asked.append((model.name, options["ensemble"]))
         return real(image, model, **options)
 
-    monkeypatch.setattr(inference, "events", events)
+    monkeypatch.setattr(inference, "reconstruct_events", events)
     viewer = ViewerModel()
     viewer.add_image(pixels, rgb=True)
     panel = ReconstructWidget(viewer)

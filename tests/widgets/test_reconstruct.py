@@ -65,7 +65,7 @@ def pixels():
 @pytest.fixture
 def slow(monkeypatch):
     """Reconstruction that goes on until it is cancelled or released."""
-    state = SimpleNamespace(tiles=0, release=threading.Event(), real=inference.events)
+    state = SimpleNamespace(tiles=0, release=threading.Event(), real=inference.reconstruct_events)
 
     def events(image, model, *, cancel, **options):
         while not state.release.is_set():
@@ -76,7 +76,7 @@ def slow(monkeypatch):
             yield Progress(state.tiles, 5000, "Reconstructing")
         yield from state.real(image, model, cancel=cancel, **options)
 
-    monkeypatch.setattr(inference, "events", events)
+    monkeypatch.setattr(inference, "reconstruct_events", events)
     return state
 
 
@@ -225,13 +225,13 @@ def test_nan_is_told_before_the_run_and_after_it(viewer, panel, pixels, qtbot):
 
 def test_tile_sizes_reach_the_run(viewer, panel, pixels, qtbot, monkeypatch):
     asked = {}
-    real = inference.events
+    real = inference.reconstruct_events
 
     def events(image, model, **options):
         asked.update(options)
         return real(image, model, **options)
 
-    monkeypatch.setattr(inference, "events", events)
+    monkeypatch.setattr(inference, "reconstruct_events", events)
     viewer.add_image(pixels, rgb=True)
     panel.advanced.tile_chooser.setCurrentIndex(2)
     panel.advanced.tile_size.setValue(16)
@@ -294,7 +294,7 @@ def test_a_fault_during_the_run_is_one_sentence(viewer, panel, pixels, qtbot, mo
         yield Progress(0, 1)
         raise InputError("The photograph is upside down.")
 
-    monkeypatch.setattr(inference, "events", events)
+    monkeypatch.setattr(inference, "reconstruct_events", events)
     viewer.add_image(pixels, rgb=True)
     run(panel, qtbot)
     assert panel.outcome.kind == "error"
@@ -309,7 +309,7 @@ def test_a_bug_during_the_run_is_one_sentence_with_details(
         yield Progress(0, 1)
         raise KeyError("gamma")
 
-    monkeypatch.setattr(inference, "events", events)
+    monkeypatch.setattr(inference, "reconstruct_events", events)
     viewer.add_image(pixels, rgb=True)
     run(panel, qtbot)
     assert panel.outcome.kind == "error"

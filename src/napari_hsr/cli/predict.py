@@ -287,7 +287,7 @@ class Batch:
         model = subpixel_grid.on_grid(self.model, self.args.finer)
         device = devices.resolve(self.args.device)
         choice = precision.choose(model, self.args.precision, device, self.args.ensemble)
-        return {*model.notices, choice.notice}
+        return {*model.notices, choice.notice} - {None}
 
     def _report(self, source: Path, error: Exception, bar: Any) -> None:
         if getattr(self.args, "debug", False):

@@ -127,7 +127,7 @@ def _choose(args: argparse.Namespace) -> tuple[Any, int, Any]:
         find(args.degradation)
         devices.resolve(args.device)
         model, scale = upscalers.choose(args.model, args.scale)
-        half = refining.half_of(model, scale, args.refine, args.half_model)
+        half = refining.half_scale_upscaler(model, scale, args.refine, args.half_model)
     except InputError as error:
         args.usage_error(str(error))
     for one in (model, half):
@@ -148,7 +148,7 @@ class Finer(Batch):
         self, source: Path, out: Path, bar: Any, place: int, cancel: threading.Event
     ) -> dict[str, Any]:
         """Read one cube and write the finer one; what ``--json`` says of it beside its files."""
-        from napari_hsr.inference import FinerResult, super_resolve_events
+        from napari_hsr.inference import SuperResolutionResult, super_resolve_events
         from napari_hsr.io import read, write
 
         options = {
@@ -158,7 +158,7 @@ class Finer(Batch):
         for event in super_resolve_events(
             read(source), self.model, self.args.scale, **options, cancel=cancel
         ):
-            if isinstance(event, FinerResult):
+            if isinstance(event, SuperResolutionResult):
                 break
             advance(bar, place + event.done / max(event.total, 1))
         with bar.external_write_mode(file=sys.stderr):

@@ -11,19 +11,19 @@ if TYPE_CHECKING:
 
     from napari_hsr.models.model import Model
 
-#: What a user may ask for; :func:`napari_hsr.inference.precision.choose` says what ``auto`` takes.
+#: The choices of a user; :func:`napari_hsr.inference.precision.choose` decides what ``auto`` takes.
 PRECISIONS = ("auto", "float32", "bfloat16", "float16")
 
 
 class Device(NamedTuple):
-    """A choice for people: ``id`` goes to :func:`resolve`, ``label`` to the screen."""
+    """An entry of a list of devices: ``id`` is for :func:`resolve`, ``label`` for the screen."""
 
     id: str
     label: str
 
 
 def list_devices() -> list[Device]:
-    """``auto``, each CUDA device by its name, ``mps`` where there is one, and ``cpu``."""
+    """``auto``, each CUDA device by name, ``mps`` if there is one, and ``cpu``."""
     import torch
 
     devices = [
@@ -37,7 +37,7 @@ def list_devices() -> list[Device]:
 
 
 def resolve(device: str) -> torch.device:
-    """The torch device for a choice; ``auto`` is the first of :func:`list_devices`.
+    """The torch device of an id; ``auto`` is the first real one of :func:`list_devices`.
 
     Raises
     ------

@@ -1,7 +1,7 @@
-"""Several passes of a network over one image, and what is made of them.
+"""Ensembles: several passes of a network over one image, combined into one result.
 
-Each way is a generator over a network that takes the whole image: it yields None between
-passes, so that work can be reported and cancelled there, and the result at the end.
+Each is a generator that yields None between passes, so that progress can be reported and the work
+cancelled there, and the result at the end.
 """
 
 from __future__ import annotations
@@ -105,6 +105,7 @@ class Ensemble(NamedTuple):
 
     Attributes
     ----------
+    name : str
     run : callable
         The generator.
     passes : int
@@ -114,34 +115,42 @@ class Ensemble(NamedTuple):
     held : int
         Cubes of the image that it holds besides what a pass of the network takes.
     exact : bool
-        Whether it is the exact network in float32 that is asked, not the copy made for speed.
+        Whether the exact network runs, in float32, and not the copy made for speed.
+    whole_image : bool
+        Whether it needs the whole image, so that tiles are out of the question.
     """
 
+    name: str
     run: Callable[[Net, Tensor], Passes]
     passes: int
     words: str
     held: int
     exact: bool = False
+    whole_image: bool = False
 
 
-ENSEMBLES: dict[str, Ensemble] = {
-    "single": Ensemble(single, 1, "", 0),
-    "mean": Ensemble(mean, len(VIEWS), "Mean of the eight flips and transposes of the image.", 2),
-    "median": Ensemble(
+_ALL = (
+    Ensemble("single", single, 1, "", 0),
+    Ensemble("mean", mean, len(VIEWS), "Mean of the eight flips and transposes of the image.", 2),
+    Ensemble(
+        "median",
         median,
         len(VIEWS),
         "Median of the eight flips and transposes of the image.",
         len(VIEWS) + 1,
     ),
-    "strips": Ensemble(
+    Ensemble(
+        "strips",
         strips,
         2,
         "Two strips by the network exactly as it was published: all rows but the last two, then "
         "the last two.",
         2,
         exact=True,
+        whole_image=True,
     ),
-}
+)
+ENSEMBLES: dict[str, Ensemble] = {ensemble.name: ensemble for ensemble in _ALL}
 
 
 def find(name: str) -> Ensemble:
@@ -177,7 +186,7 @@ def check(name: str, height: int, tiles: int = 1) -> None:
     InputError
         If strips are asked for in tiles, or of fewer than four rows.
     """
-    if name != "strips":
+    if not find(name).whole_image:
         return
     if tiles > 1:
         raise InputError("Strips pass over the whole image: choose the tile 'whole', or 'single'.")

@@ -1,53 +1,89 @@
-"""What a run will take, before it is begun."""
+"""What a run will take in memory and time, before it begins."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, replace
+from math import prod
 from typing import TYPE_CHECKING
 
-from napari_hsr.inference import devices, ensembles, memory_budget, subpixel_grid, tiling
-from napari_hsr.inference.precision import choose
+from napari_hsr.inference.devices import resolve
+from napari_hsr.inference.memory_budget import per_pixel
+from napari_hsr.inference.refinement import BACK_PROJECTION, DUALSR, find
+from napari_hsr.inference.run_plan import RunPlan, plan_run
+from napari_hsr.inference.speed import expected_seconds, remember_tile, tile_seconds
+from napari_hsr.inference.subpixel_grid import on_grid
+from napari_hsr.inference.super_resolution import refinement_work
+from napari_hsr.inference.tiling import plan
+from napari_hsr.inference.upscalers import interpolation_work
+from napari_hsr.resample import Kind
+from napari_hsr.resample.resize import PART_BYTES
+from napari_hsr.units import format_bytes, format_seconds
 
 if TYPE_CHECKING:
     from napari_hsr.models.model import Model
 
-
-#: A smaller copy of the network is not spoken of.
+#: A smaller copy of the network, in bytes, and a shorter time, in seconds, are not mentioned.
 LEAST_TOLD = 10e6
+LEAST_SECONDS = 1.0
+#: Side of the tile that a probe of the speed computes, in pixels.
+PROBE = 96
+
+#: Cubes of the coarse size that a comparison with the coarse cube holds at once: the cube, its
+#: residual, their difference, and a map of doubles for the figures. Back-projection also holds the
+#: sum of the residuals, the change of a pass and the state before it.
+_HELD = {False: 4, True: 7}
+#: Parts of the fine cube that are held at once while it is degraded.
+_PARTS = 3
+#: Bytes that a network leaves behind besides its copy: code and buffers of its libraries.
+_LEFT = 25e6
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Estimate:
-    """Memory that a run takes beyond the photograph and the loaded model.
+    """What a run takes beyond its input and the loaded model.
 
     Attributes
     ----------
+    shape : (int, int, int)
+        (bands, height, width) of the cube.
     bytes_output : int
         The cube, in the computer's memory.
     bytes_working : int
-        What is needed on the way, at most, on the device that computes; ``bytes_copy`` is part
-        of it.
+        Peak of what is needed besides, on the device that computes; ``bytes_copy`` is part of it.
     bytes_copy : int
-        The copy of the network that the run makes and later ones use again; 0 if it is there.
+        The copy of the network that the run makes and later runs use again; 0 if it is there.
     tiles : int
-        How many tiles the image is cut into.
+        Number of tiles; 0 for an interpolation.
+    seconds : float or None
+        Time without loading the model and making its copy: from the tiles and refinements that
+        this process has computed so far with the same model, device, precision and tile size.
+        None if there are none; nothing is guessed.
     """
 
+    shape: tuple[int, int, int]
     bytes_output: int
     bytes_working: int
     tiles: int
     bytes_copy: int = 0
+    seconds: float | None = None
 
     def words(self) -> str:
-        """One line for people."""
-        how = "from the whole image at once" if self.tiles == 1 else f"in {self.tiles} tiles"
+        """Memory, and the time if it is known, in one or two sentences."""
+        how = {0: "", 1: ", from the whole image at once"}.get(
+            self.tiles, f", in {self.tiles} tiles"
+        )
         copy = ""
         if self.bytes_copy >= LEAST_TOLD:
-            held = size_text(self.bytes_copy)
+            held = format_bytes(self.bytes_copy)
             copy = f" ({held} of it for a copy of the network that later runs share)"
+        bands, height, width = self.shape
+        long = self.seconds is not None and self.seconds >= LEAST_SECONDS
+        duration = f" About {format_seconds(self.seconds)}." if long else ""
         return (
-            f"The cube takes {size_text(self.bytes_output)} of memory, and computing it about "
-            f"{size_text(self.bytes_working)} more{copy}, {how}."
+            f"The cube of {height} × {width} pixels in {bands} bands takes "
+            f"{format_bytes(self.bytes_output)} of memory, and computing it about "
+            f"{format_bytes(self.bytes_working)} more{copy}{how}.{duration}"
         )
 
 
@@ -60,8 +96,9 @@ def estimate(
     device: str = "auto",
     ensemble: str = "single",
     finer: int = 1,
+    probe: bool = False,
 ) -> Estimate:
-    """What a run would take; no pixel is read and nothing is computed.
+    """What a reconstruction would take; no pixel is read.
 
     Parameters
     ----------
@@ -69,41 +106,125 @@ def estimate(
         (height, width, ...) of the photograph.
     model : Model
     tile, precision, device, ensemble, finer
-        As for :func:`napari_hsr.reconstruct`. Lower precisions take less for the pixels than
-        what is said: that figure is float32's.
+        As for :func:`napari_hsr.reconstruct`. The memory is that of float32; lower precisions take
+        less.
+    probe : bool
+        Whether to run the network over one small tile if its speed is unknown.
 
     Raises
     ------
     InputError
         If an option does not fit.
     """
-    from napari_hsr.models.optimised_copy import bytes_to_come
-
-    torch_device = devices.resolve(device)
-    used = choose(model, precision, torch_device, ensemble).precision
-    model = subpixel_grid.on_grid(model, finer)
     height, width = image_shape[:2]
-    tiles = tiling.plan(
-        height, width, model, tile, device=torch_device, ensemble=ensemble, precision=used
+    run = plan_run(
+        on_grid(model, finer),
+        height,
+        width,
+        device=device,
+        tile=tile,
+        precision=precision,
+        ensemble=ensemble,
     )
-    exact = ensembles.find(ensemble).exact
-    copy = 0 if exact else bytes_to_come(model, used, torch_device)
-    multiple = model.size_multiple
-    largest = max(-(-h // multiple) * -(-w // multiple) for h, w in (t.shape for t in tiles))
+    return _of_network(run, probe)
+
+
+def estimate_super_resolution(
+    coarse_shape: tuple[int, int, int],
+    upscaler: Model | Kind,
+    scale: int,
+    *,
+    refine: bool | str = False,
+    device: str = "auto",
+    tile: int | str = "auto",
+    precision: str = "auto",
+    probe: bool = False,
+) -> Estimate:
+    """What a super-resolution would take; no pixel is read.
+
+    Parameters
+    ----------
+    coarse_shape : (int, int, int)
+        (bands, height, width) of the cube.
+    upscaler : Model or Kind
+        As :func:`napari_hsr.inference.upscalers.choose` returns it.
+    scale, refine, device, tile, precision
+        As for :func:`napari_hsr.super_resolve`.
+    probe : bool
+        As for :func:`estimate`.
+
+    Raises
+    ------
+    InputError
+        If an option does not fit.
+    """
+    bands, height, width = coarse_shape
+    torch_device = resolve(device)
+    refinement = find(refine)
+    shape = bands, height * scale, width * scale
+    if isinstance(upscaler, Kind):
+        seconds = expected_seconds(interpolation_work(upscaler, scale), prod(shape))
+        found = Estimate(
+            shape=shape, bytes_output=4 * prod(shape), bytes_working=0, tiles=0, seconds=seconds
+        )
+        left = 0
+    else:
+        run = plan_run(
+            upscaler, height, width, bands=bands, device=device, tile=tile, precision=precision
+        )
+        found = _of_network(run, probe)
+        left = found.bytes_copy + int(_LEFT)
+    part = min(4 * prod(shape), max(PART_BYTES, 4 * shape[2]))
+    comparing = _HELD[refinement == BACK_PROJECTION] * 4 * prod(coarse_shape) + _PARTS * part
+    computing, seconds = found.bytes_working, found.seconds
+    if refinement == DUALSR:  # the result at half the scale stays; FineSR computes in doubles
+        half = prod(shape)
+        computing = half + max(computing, left + 2 * _PARTS * part + 6 * prod(shape[1:]))
+        seconds = None  # the second network's speed is unknown here
+    refining = expected_seconds(refinement_work(refinement, scale, str(torch_device)), prod(shape))
+    return replace(
+        found,
+        bytes_working=max(left + comparing, computing),
+        seconds=None if seconds is None or refining is None else seconds + refining,
+    )
+
+
+def _of_network(run: RunPlan, probe: bool) -> Estimate:
+    """Memory and time of a network over the tiles of a plan."""
+    multiple, copy = run.model.size_multiple, run.bytes_copy()
+    largest = max(-(-h // multiple) * -(-w // multiple) for h, w in (t.shape for t in run.tiles))
+    pixels = largest * multiple**2
+    seconds = tile_seconds(run, run.tiles)
+    if seconds is None and probe:
+        seconds = probe_speed(run)
     return Estimate(
-        bytes_output=memory_budget.output_bytes(height, width, model),
+        shape=run.output_shape,
+        bytes_output=4 * prod(run.output_shape),
         bytes_working=copy
-        + model.bytes_fixed
-        + largest * multiple**2 * memory_budget.per_pixel(model, ensemble),
-        tiles=len(tiles),
+        + run.model.bytes_fixed
+        + pixels * per_pixel(run.model, run.ensemble.name, run.bands),
+        tiles=len(run.tiles),
         bytes_copy=copy,
+        seconds=seconds,
     )
 
 
-def size_text(count: int) -> str:
-    """Bytes for people: ``13 MB``."""
-    if count < 1000:
-        return "less than 1 kB"
-    if count < 0.95e6:
-        return f"{count / 1e3:.0f} kB"
-    return f"{count / 1e9:.1f} GB" if count >= 0.95e9 else f"{count / 1e6:.0f} MB"
+def probe_speed(run: RunPlan) -> float:
+    """Time of a run, from one small tile of zeros that the network computes twice.
+
+    The first time is not counted: libraries prepare themselves in it. Larger tiles may be faster or
+    slower per pixel, and reading and writing are not counted.
+    """
+    import torch
+
+    module, multiple = run.module(), run.model.size_multiple
+    side = -(-min(PROBE, max(run.tiles[0].shape)) // multiple) * multiple
+    channels = run.model.channels or run.bands
+    image = torch.zeros(1, channels, side, side, device=run.device)
+    with torch.inference_mode():
+        module(image).cpu()
+        start = time.perf_counter()
+        module(image).cpu()
+        seconds = (time.perf_counter() - start) * run.ensemble.passes
+    remember_tile(run, plan(side, side, run.model, "whole", bands=run.bands)[0], seconds)
+    return seconds / side**2 * sum(h * w for h, w in (tile.shape for tile in run.tiles))

@@ -1,7 +1,8 @@
-"""From what the caller hands in to tiles in the model's own encoding."""
+"""Check what the caller hands in, once, and read it: photographs and cubes."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
@@ -9,9 +10,12 @@ import numpy as np
 
 from napari_hsr import colour
 from napari_hsr.cube import Cube
-from napari_hsr.errors import Cancelled, HSRError, InputError
+from napari_hsr.errors import HSRError, InputError
 from napari_hsr.models.card import RECONSTRUCTION
+from napari_hsr.notices import Code, Notice
 from napari_hsr.photograph import Photograph
+from napari_hsr.progress import Progress, stop_if
+from napari_hsr.resample.resize import PART_BYTES, read
 
 if TYPE_CHECKING:
     import threading
@@ -19,49 +23,46 @@ if TYPE_CHECKING:
 
     from napari_hsr.models.model import Model
 
-#: Integers this near to full scale count as saturated: the camera measured "at least this".
+#: Integers this close to full scale count as saturated: the camera measured "at least this".
 SATURATED = 0.999
-#: Pixels of a photograph that are decoded at a time when it is measured.
+#: Pixels of a photograph that are decoded at a time when its statistics are measured.
 STRIP_PIXELS = 2**20
+#: Fewer bands are no spectrum; CoarSR looks at five at a time.
+LEAST_BANDS = 5
 
 
-def check_task(model: Model) -> None:
-    """Whether a model makes cubes of photographs at all.
-
-    Raises
-    ------
-    InputError
-        If it does not, with what it is for.
-    """
-    if model.task != RECONSTRUCTION:
-        raise InputError(
-            f"{model.name} makes the pixels of a cube finer and cannot make a cube of a photograph."
-        )
+# --- photographs -------------------------------------------------------------------------------
 
 
 def as_photograph(image: Any, model: Model, encoding: str | None = None) -> Photograph:
-    """The input as a photograph with an encoding.
+    """The input as a photograph that the model can take.
+
+    Reads no pixels of a photograph in integers, and only the extremes of one in floats.
 
     Parameters
     ----------
     image : Photograph, ndarray (height, width, 3), or path
-        A bare array is taken in the model's own encoding; integers are scaled by their
-        full range.
+        A bare array is taken to be in the model's own encoding; integers are scaled by their full
+        range.
     model : Model
-        The model that it is meant for.
     encoding : str, optional
-        Overrides what the photograph says of itself.
+        Overrides the encoding of the photograph.
 
     Raises
     ------
     InputError
-        If it is not an RGB image, its encoding is not known, or the model takes none.
+        If it is not an RGB image, its encoding is unknown or cannot be converted to that of the
+        model, its values do not fit the encoding, or the model takes cubes.
     """
-    check_task(model)
+    if model.task != RECONSTRUCTION:
+        raise InputError(
+            f"{model.name} raises the resolution of cubes; it cannot reconstruct one from a "
+            "photograph."
+        )
     if isinstance(image, (str, PathLike)):
-        from napari_hsr.io import read
+        from napari_hsr.io import read as read_file
 
-        image = read(image)
+        image = read_file(image)
     if isinstance(image, Cube):
         raise InputError(
             f"{image.name} is a cube of {image.bands} bands; {model.name} needs an RGB photograph."
@@ -80,82 +81,88 @@ def as_photograph(image: Any, model: Model, encoding: str | None = None) -> Phot
             "(srgb), linear (linear-srgb) or a camera's linear response (camera:NAME)."
         )
     if stated != image.encoding:
-        from dataclasses import replace
-
         image = replace(image, encoding=stated)
+    reason = colour.why_not_convert(stated, model.input_encoding) or colour.why_not_values(image)
+    if reason:
+        raise InputError(reason)
     return image
 
 
 def why_not(image: Any, model: Model, *, encoding: str | None = None) -> str | None:
-    """None if ``image`` can be reconstructed by ``model``, else the reason, for the user.
-
-    Reads no pixels of a photograph in integers, and only the extremes of one in floats.
-    """
+    """None if ``image`` can be reconstructed by ``model``, else the reason, for the user."""
     try:
-        photograph = as_photograph(image, model, encoding)
+        as_photograph(image, model, encoding)
     except HSRError as error:
         return str(error)
-    reason = colour.why_not_convert(photograph.encoding, model.input_encoding)
-    return reason or colour.why_not_values(photograph)
+    return None
 
 
-class TileSource:
-    """Reads tiles of a photograph, decoded to what the model was made for.
+class PhotographReader:
+    """Reads parts of a photograph, converted to the encoding that the model was made for.
 
-    Only the tile at hand is converted, so that a large photograph costs no second copy.
+    Only the part at hand is converted, so a large photograph needs no second copy.
+
+    Parameters
+    ----------
+    photograph : Photograph
+        As :func:`as_photograph` returns it.
+    model : Model
     """
 
     def __init__(self, photograph: Photograph, model: Model):
-        reason = why_not(photograph, model)
-        if reason:
-            raise InputError(reason)
         self.photograph = photograph
         self._target = model.input_encoding
-        self.saturated = 0
-        self.not_finite = 0
+        self._saturated = self._not_finite = 0
 
     def read(self, rows: slice, columns: slice) -> np.ndarray:
         """(h, w, 3) float32 in the model's encoding."""
-        values = self.photograph.data[rows, columns]
-        return colour.decode_photograph_tile(values, self.photograph.encoding, self._target)
+        return self._decode(self.photograph.data[rows, columns])
+
+    def read_stored(self, rows: slice, columns: slice) -> tuple[np.ndarray, np.ndarray]:
+        """The stored values, and what :meth:`read` returns."""
+        values = np.asarray(self.photograph.data[rows, columns])
+        return values, self._decode(values)
 
     def strips(self) -> Iterator[np.ndarray]:
-        """The whole photograph as :meth:`read` gives it, in strips of some rows.
+        """The whole photograph as :meth:`read` returns it, a few rows at a time.
 
-        They are the same whatever the tiles are, so that figures of the image are too.
+        The strips do not depend on the tiles, and so the statistics of the image do not either.
         """
         height, width = self.photograph.height, self.photograph.width
         rows = max(1, STRIP_PIXELS // width)
         for start in range(0, height, rows):
             yield self.read(slice(start, min(start + rows, height)), slice(0, width))
 
-    def count(self, rows: slice, columns: slice) -> None:
-        """Add the pixels of a core to the counts of saturated and of not-finite ones."""
-        values = self.photograph.data[rows, columns]
-        if values.dtype.kind == "u":
-            limit = SATURATED * np.iinfo(values.dtype).max
-            self.saturated += int((values >= limit).any(-1).sum())
+    def count(self, stored: np.ndarray) -> None:
+        """Count pixels that are saturated, NaN or infinite among stored values."""
+        if stored.dtype.kind == "u":
+            limit = SATURATED * np.iinfo(stored.dtype).max
+            self._saturated += int((stored >= limit).any(-1).sum())
         else:
-            self.not_finite += int((~np.isfinite(values)).any(-1).sum())
+            self._not_finite += int((~np.isfinite(stored)).any(-1).sum())
 
-    def notices(self) -> tuple[str, ...]:
-        """Sentences about pixels whose spectra cannot be trusted."""
+    def notices(self) -> tuple[Notice, ...]:
+        """Notices of pixels whose spectra cannot be trusted."""
         pixels = self.photograph.height * self.photograph.width
         found = []
-        if self.saturated:
-            share = self.saturated / pixels
-            share = "< 0.1%" if share < 0.0005 else f"{share:.1%}"
-            found.append(
-                f"{_pixels(self.saturated, f' ({share})')} saturated: "
+        if self._saturated:
+            fraction = self._saturated / pixels
+            share = "< 0.1%" if fraction < 0.0005 else f"{fraction:.1%}"
+            text = (
+                f"{_pixels(self._saturated, f' ({share})')} saturated: "
                 "the light there was at least what the photograph says."
             )
-        if self.not_finite:
-            found.append(_of_not_finite(self.not_finite))
+            found.append(Notice.warning(Code.SATURATED, text))
+        if self._not_finite:
+            found.append(_of_not_finite(self._not_finite))
         return tuple(found)
 
+    def _decode(self, values: np.ndarray) -> np.ndarray:
+        return colour.decode_photograph_tile(values, self.photograph.encoding, self._target)
 
-def not_finite(photograph: Photograph, cancel: threading.Event | None = None) -> str | None:
-    """A sentence on the pixels of a photograph that are NaN or infinite; None if there are none.
+
+def not_finite(photograph: Photograph, cancel: threading.Event | None = None) -> Notice | None:
+    """A notice of the pixels of a photograph that are NaN or infinite; None if there are none.
 
     Raises
     ------
@@ -166,16 +173,91 @@ def not_finite(photograph: Photograph, cancel: threading.Event | None = None) ->
         return None
     rows, count = max(1, STRIP_PIXELS // photograph.width), 0
     for start in range(0, photograph.height, rows):
-        if cancel is not None and cancel.is_set():
-            raise Cancelled
+        stop_if(cancel)
         count += int((~np.isfinite(photograph.data[start : start + rows])).any(-1).sum())
     return _of_not_finite(count) if count else None
 
 
-def _of_not_finite(count: int) -> str:
-    return f"{_pixels(count)} NaN or infinite in the photograph and in the cube."
+def _of_not_finite(count: int) -> Notice:
+    text = f"{_pixels(count)} NaN or infinite in the photograph and in the cube."
+    return Notice.warning(Code.NOT_FINITE, text)
 
 
 def _pixels(count: int, share: str = "") -> str:
     """``1 pixel is``, ``2 pixels (0.1%) are``."""
     return f"{count} pixel{share} is" if count == 1 else f"{count} pixels{share} are"
+
+
+# --- cubes -------------------------------------------------------------------------------------
+
+
+def as_cube(image: Any) -> Cube:
+    """The input as a cube with enough bands.
+
+    Parameters
+    ----------
+    image : Cube, ndarray (bands, height, width), or path
+
+    Raises
+    ------
+    InputError
+        If it is a photograph or an array like one, or has fewer than :data:`LEAST_BANDS` bands.
+    """
+    if isinstance(image, (str, PathLike)):
+        from napari_hsr.io import read as read_file
+
+        image = read_file(image)
+    if isinstance(image, Photograph):
+        raise InputError(
+            f"{image.name} is an RGB photograph: super-resolution takes a spectral cube, which can "
+            "be reconstructed from it first."
+        )
+    if not isinstance(image, Cube):
+        array = np.asarray(image)
+        if array.dtype.kind == "u" and array.ndim == 3 and array.shape[-1] in (3, 4):
+            raise InputError(
+                f"The array of shape {array.shape} looks like an RGB image: super-resolution takes "
+                "a spectral cube, (bands, height, width)."
+            )
+        image = Cube(array, name="array")
+    if image.bands < LEAST_BANDS:
+        bands = "1 band" if image.bands == 1 else f"{image.bands} bands"
+        raise InputError(
+            f"{image.name} has {bands}: super-resolution takes spectral cubes of "
+            f"{LEAST_BANDS} bands or more."
+        )
+    return image
+
+
+def check_finite(cube: Cube, cancel: threading.Event | None = None) -> Iterator[Progress]:
+    """Check all values of a cube before anything is computed.
+
+    Yields
+    ------
+    Progress
+
+    Raises
+    ------
+    InputError
+        If one is NaN or infinite: it would spread over its neighbours.
+    Cancelled
+        If ``cancel`` was set.
+    """
+    bands, height, width = cube.shape
+    many = max(1, PART_BYTES // (4 * height * width))
+    rows = height if many > 1 else min(height, max(1, PART_BYTES // (4 * width)))
+    for band in range(0, bands, many):
+        for row in range(0, height, rows):
+            stop_if(cancel)
+            yield Progress(0, 0, "Reading the cube")
+            read(cube, slice(band, min(band + many, bands)), slice(row, min(row + rows, height)))
+
+
+def why_not_finite(cube: Cube, cancel: threading.Event | None = None) -> str | None:
+    """None if all values of a cube are finite, else a sentence on the first that is not."""
+    try:
+        for _ in check_finite(cube, cancel):
+            pass
+    except InputError as error:
+        return str(error)
+    return None

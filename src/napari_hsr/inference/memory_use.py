@@ -1,16 +1,20 @@
-"""How much memory there is for a run, and how much it took, measured while it runs."""
+"""How much memory is available, how much a run took, and whether it ran out."""
 
 from __future__ import annotations
 
 import ctypes
+import gc
 import re
 import sys
 import threading
 from contextlib import suppress
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import psutil
+
+if TYPE_CHECKING:
+    import torch
 
 #: Where Linux says which control groups a process is in, and where these are.
 GROUPS_OF_PROCESS = Path("/proc/self/cgroup")
@@ -18,7 +22,7 @@ GROUPS = Path("/sys/fs/cgroup")
 
 
 class _Names(NamedTuple):
-    """Files of a control group, and the line of its statistics that tells what can be dropped."""
+    """Files of a control group, and the line of its statistics on memory that can be dropped."""
 
     limit: str
     used: str
@@ -30,10 +34,10 @@ _SECOND = _Names("memory.max", "memory.current", "inactive_file")
 
 
 def available() -> int:
-    """Bytes that can be had now without those of other programs, by the computer and by limits.
+    """Bytes that can be allocated now, limited by the computer and by control groups.
 
-    A container's limit counts: the kernel ends a process that goes beyond it, however much the
-    computer has.
+    The limit of a container counts: the kernel ends a process that exceeds it, however much memory
+    the computer has.
     """
     left = left_in_groups()
     free = psutil.virtual_memory().available
@@ -41,11 +45,11 @@ def available() -> int:
 
 
 def left_in_groups(process: Path | None = None, groups: Path | None = None) -> int | None:
-    """What the control groups of this process still allow, in bytes.
+    """Bytes that the control groups of this process still allow.
 
-    Both versions are known: ``memory.max`` less ``memory.current``, and the first version's
-    ``limit_in_bytes`` less ``usage_in_bytes``; files that the kernel caches and drops when it
-    must do not count as used. The least of the process's own group and those above it.
+    Both versions are understood: ``memory.max`` minus ``memory.current``, and in version 1
+    ``limit_in_bytes`` minus ``usage_in_bytes``; files in the kernel's cache, which it can drop, do
+    not count as used. The minimum over the group of the process and the groups above it.
 
     Parameters
     ----------
@@ -69,7 +73,7 @@ def left_in_groups(process: Path | None = None, groups: Path | None = None) -> i
             top, names = groups / "memory", _FIRST
         else:
             continue
-        # A container may see its own group at the top, under the name it has outside.
+        # A container may see its own group at the top, under the name it has outside it.
         inside = [part for part in path.split("/") if part not in ("", "..")]
         for depth in range(len(inside) + 1):
             with suppress(OSError, ValueError):  # no such group here, or "max": no limit
@@ -85,10 +89,10 @@ def _left(group: Path, names: _Names) -> int:
 
 
 def trim() -> None:
-    """Hand memory that was freed back to the system, where the C library offers that.
+    """Return freed memory to the system, where the C library can.
 
-    glibc keeps what small and middling arrays took for later ones: after a network that can be
-    as much again as the arrays of the next step take.
+    glibc keeps the memory of small and medium arrays for later ones: after a network that can be
+    as much as the arrays of the next step take.
     """
     if sys.platform.startswith("linux"):
         release = getattr(ctypes.CDLL(None), "malloc_trim", None)  # not in musl
@@ -96,14 +100,43 @@ def trim() -> None:
             release(0)
 
 
-class PeakMemory:
-    """Context manager: ``bytes`` is the highest resident memory above that at the start.
+#: What an error of the runtime says when memory ran out: torch has no type of its own for it on the
+#: CPU and on Apple's GPUs. These are the words of other programs, in lower case.
+_MESSAGES = (
+    "not enough memory",
+    "out of memory",
+    "can't allocate memory",
+    "failed to allocate",
+    "alloc_failed",
+)
 
-    Resident memory is sampled every 10 ms, so a shorter peak can be missed. On a CUDA
-    device its own count of allocated memory is added.
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error is a lack of memory, of the computer or of a GPU."""
+    import torch
+
+    if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
+        return True
+    return isinstance(error, RuntimeError) and any(m in str(error).lower() for m in _MESSAGES)
+
+
+def release_cached(device: torch.device) -> None:
+    """Free memory that Python and torch hold back for later use."""
+    gc.collect()
+    if device.type == "cuda":
+        import torch
+
+        torch.cuda.empty_cache()
+
+
+class PeakMemory:
+    """Context manager: ``bytes`` is the peak resident memory above that at the start.
+
+    Resident memory is sampled every 10 ms, so a shorter peak can be missed. The allocated memory
+    that a CUDA device counts itself is added.
     """
 
-    def __init__(self, device=None, interval: float = 0.01):
+    def __init__(self, device: torch.device | None = None, interval: float = 0.01):
         self._process = psutil.Process()
         self._cuda = device if device is not None and device.type == "cuda" else None
         self._interval = interval

@@ -1,23 +1,24 @@
-"""Which precision a run is computed in, and what is said of it."""
+"""Which precision a run is computed in, and what the user is told of it."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
 from napari_hsr.errors import InputError
-from napari_hsr.inference import ensembles
-from napari_hsr.inference.devices import PRECISIONS, why_not_precision
+from napari_hsr.inference.devices import why_not_precision
+from napari_hsr.inference.ensembles import find
+from napari_hsr.notices import Code, Notice
 
 if TYPE_CHECKING:
     import torch
 
     from napari_hsr.models.model import Model
 
-#: What "auto" may take besides the exact one, where the device computes in it natively.
+#: The precision that "auto" may take besides the exact one, where the device supports it natively.
 FAST = "bfloat16"
-#: The least PSNR against float32, in dB, at which "auto" takes it.
+#: The lowest PSNR against float32, in dB, at which "auto" takes it.
 ENOUGH_DB = 45.0
-#: The first generation of CUDA devices with bfloat16 of their own.
+#: The first compute capability of CUDA devices with native bfloat16.
 _CUDA_SINCE = (8, 0)
 
 
@@ -28,29 +29,28 @@ class Choice(NamedTuple):
     ----------
     precision : str
         ``"float32"``, ``"bfloat16"`` or ``"float16"``.
-    notice : str
-        What the user should know of it; empty where nothing was to be chosen.
+    notice : Notice or None
+        Why, and at what error; None where there was no choice.
     """
 
     precision: str
-    notice: str
+    notice: Notice | None
 
 
 def choose(model: Model, precision: str, device: torch.device, ensemble: str = "single") -> Choice:
     """The precision for a run of ``model`` on ``device``.
 
-    "auto" takes bfloat16 only where its error is in the model's card, with a PSNR of at least
-    :data:`ENOUGH_DB` against float32, and the device computes in it natively; else the exact
-    precision.
+    "auto" takes bfloat16 only where the device supports it natively and the model's card states a
+    PSNR of at least :data:`ENOUGH_DB` against float32; else the exact precision.
 
     Parameters
     ----------
     model : Model
     precision : str
-        What the user asks for, one of :data:`napari_hsr.inference.devices.PRECISIONS`.
+        One of :data:`napari_hsr.inference.devices.PRECISIONS`.
     device : torch.device
     ensemble : str
-        One that repeats published numbers is computed in the exact precision.
+        One that reproduces published figures is computed in the exact precision.
 
     Raises
     ------
@@ -61,27 +61,31 @@ def choose(model: Model, precision: str, device: torch.device, ensemble: str = "
     if reason:
         raise InputError(reason)
     exact = model.precisions[0]
-    if ensembles.find(ensemble).exact:
+    if find(ensemble).exact:
         if precision not in ("auto", exact):
             raise InputError(
-                f"{ensemble.capitalize()} repeat published numbers, so they are computed in {exact}: "
-                f"choose that precision, or another ensemble for {precision}."
+                f"{ensemble.capitalize()} reproduce published figures, so they are computed in "
+                f"{exact}: choose that precision, or another ensemble for {precision}."
             )
-        return Choice(exact, "")
+        return Choice(exact, None)
     if precision == exact or model.precisions == (exact,):
-        return Choice(exact, "")
+        return Choice(exact, None)
     if precision == "auto":
         reason = _why_exact(model, device)
         if reason:
-            return Choice(exact, f"Computed in {exact}: {reason}.")
+            return Choice(exact, _notice(exact, reason))
         precision = FAST
     error = model.card.precision_errors.get(precision)
-    said = _not_measured(model, "its error") if error is None else error.words()
-    return Choice(precision, f"Computed in {precision}: {said}.")
+    known = _not_measured(model, "its error") if error is None else error.words()
+    return Choice(precision, _notice(precision, known))
+
+
+def _notice(precision: str, why: str) -> Notice:
+    return Notice.info(Code.PRECISION, f"Computed in {precision}: {why}.")
 
 
 def _why_exact(model: Model, device: torch.device) -> str | None:
-    """None if "auto" takes :data:`FAST`, else the reason why it does not."""
+    """None if "auto" takes :data:`FAST`, else the reason why not."""
     if FAST not in model.precisions:
         return f"{model.name} has no {FAST}"
     if not computes_bfloat16(device):
@@ -99,30 +103,25 @@ def _why_exact(model: Model, device: torch.device) -> str | None:
 def _not_measured(model: Model, what: str) -> str:
     from napari_hsr.models.library import bundled
 
-    said = f"{what} was not measured for this model"
-    if model.source in bundled():  # the card of one on board is not the user's to write
-        return said
-    return f"{said} ('napari-hsr models measure {model.name}' does it)"
-
-
-def tells_precision(notice: str) -> bool:
-    """Whether a notice of a result says no more than what it was computed in (:func:`choose`)."""
-    return notice.startswith(tuple(f"Computed in {one}: " for one in PRECISIONS))
+    found = f"{what} was not measured for this model"
+    if model.source in bundled():  # the user cannot write the card of a bundled model
+        return found
+    return f"{found} ('napari-hsr models measure {model.name}' does it)"
 
 
 def computes_bfloat16(device: torch.device) -> bool:
-    """Whether a device multiplies in bfloat16 itself, so that it is faster in it.
+    """Whether a device multiplies in bfloat16 natively, and so is faster in it.
 
-    An x86 processor with AMX or AVX-512 for bfloat16, or a CUDA device of generation 8.0 or
-    later. Others compute in float32 and round, which takes longer than float32 alone.
+    An x86 processor with AMX or AVX-512 for bfloat16, or a CUDA device of compute capability 8.0
+    or higher. Others compute in float32 and round, which takes longer than float32 alone.
     """
     import torch
 
     if device.type == "cuda":
-        return torch.cuda.get_device_capability(device) >= _CUDA_SINCE
+        return tuple(torch.cuda.get_device_capability(device)) >= _CUDA_SINCE
     if device.type != "cpu":
         return False
-    # Both are private to torch, and older ones lack them; what cannot be told is taken as no.
+    # Both are private to torch and missing in older versions: without an answer, the answer is no.
     known = (getattr(torch.cpu, f"_is_{name}_supported", None) for name in _INSTRUCTIONS)
     return any(ask is not None and ask() for ask in known)
 

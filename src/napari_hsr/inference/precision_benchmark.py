@@ -1,4 +1,4 @@
-"""How far a model's cubes in lower precisions are from those in float32, measured on an image."""
+"""Measure the error of a model in lower precisions against float32, on an image."""
 
 from __future__ import annotations
 
@@ -10,25 +10,28 @@ import numpy as np
 
 from napari_hsr.colour import decode_photograph_tile
 from napari_hsr.errors import InputError
-from napari_hsr.inference import devices, reconstruction
-from napari_hsr.inference.inputs import as_photograph, why_not
+from napari_hsr.inference.devices import resolve
+from napari_hsr.inference.inputs import as_cube, as_photograph, why_not
+from napari_hsr.inference.reconstruction import reconstruct_events
+from napari_hsr.inference.super_resolution import super_resolve_events
+from napari_hsr.inference.upscalers import check_bands
 from napari_hsr.models.card import SUPER_RESOLUTION, ModelCard, PrecisionError
 from napari_hsr.models.library import load_model
 from napari_hsr.photograph import LINEAR_SRGB, Photograph
-from napari_hsr.progress import Progress
+from napari_hsr.progress import Progress, result_of
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Generator, Iterator
     from os import PathLike
 
     import torch
 
     from napari_hsr.cube import Cube
+    from napari_hsr.inference.results import Result
     from napari_hsr.models.model import Model
 
-#: Coarse pixels along each side of the cube that models for cubes are measured on; more where the
-#: chart that it is made of needs them.
+#: Least side, in coarse pixels, of the sample cube that models for cubes are measured on.
 COARSE_SIDE = 64
 
 
@@ -41,9 +44,9 @@ class Measurement:
     model : Model
         The one that was measured.
     errors : dict of str to PrecisionError
-        Of each lower precision that gave a result.
+        For each lower precision that gave a result.
     left_out : dict of str to str
-        Of each other one, why there is no error of it: a clause.
+        For each other one, the reason why it has no error: a clause.
     """
 
     model: Model
@@ -52,19 +55,18 @@ class Measurement:
 
 
 def measure_events(
-    model: Model | str | PathLike,
-    image: Photograph | Cube | np.ndarray | str | PathLike | None = None,
+    model: Model | str | PathLike[str],
+    image: Photograph | Cube | np.ndarray | str | PathLike[str] | None = None,
     *,
     encoding: str | None = None,
     device: str = "auto",
     tile: int | str = "auto",
     cancel: threading.Event | None = None,
 ) -> Iterator[Progress | Measurement]:
-    """Measure what lower precisions cost, saying how far the work has come.
+    """Measure the error of lower precisions and report progress.
 
-    The photograph is reconstructed, or the pixels of the cube are made finer, in the exact
-    precision and in each lower one that the model offers: bfloat16 on any device, float16 on a
-    GPU.
+    The photograph is reconstructed, or the cube super-resolved, in the exact precision and in
+    each lower one that the model offers: bfloat16 on any device, float16 on a GPU.
 
     Parameters
     ----------
@@ -72,9 +74,9 @@ def measure_events(
         As for :func:`napari_hsr.load_model`.
     image : Photograph, Cube, ndarray, or path, optional
         What the model takes: a photograph, (height, width, 3), or a cube, (bands, height, width).
-        By default the sample photograph. For a model of one camera's raw values, which no sample
-        is, the sample's linear values stand in for them. For a model that makes pixels finer, the
-        sample chart of measured reflectances, brought down by its scale.
+        By default the sample photograph; for a model of one camera's raw values, of which there is
+        no sample, its linear values stand in for them. For a super-resolution model, the sample
+        chart of measured reflectances, degraded by its scale.
     encoding, device, tile, cancel
         As for :func:`napari_hsr.reconstruct`.
 
@@ -88,37 +90,29 @@ def measure_events(
     Raises
     ------
     InputError
-        If the image does not fit the model, the model knows one precision only, or memory
-        gives out in some runs and not in others.
+        If the image does not fit the model, the model has one precision only, or memory runs out
+        in some runs and not in others.
     Cancelled
         Soon after ``cancel`` is set.
     """
     yield Progress(0, 0, "Loading the model")
     model = load_model(model)
-    torch_device = devices.resolve(device)
+    torch_device = resolve(device)
     lower, left_out = _to_measure(model, torch_device)
-    name, what, events = _work(image, model, encoding)
-    exact, errors = None, {}
+    name, what, run = _work(image, model, encoding)
     precisions = (model.precisions[0], *lower)
+    exact, errors = None, {}
     for number, precision in enumerate(precisions):
-        result = None
-        for event in events(device=device, tile=tile, precision=precision, cancel=cancel):
-            if not isinstance(event, Progress):
-                result = event
-            elif event.total:
-                yield Progress(
-                    number * event.total + event.done,
-                    len(precisions) * event.total,
-                    f"Computing in {precision}",
-                )
+        events = run(device=device, tile=tile, precision=precision, cancel=cancel)
+        result = yield from _one_run(events, number, len(precisions), precision)
         if exact is None:
             exact = result
             continue
         if result.tiles != exact.tiles:
             raise InputError(
                 f"{name} was cut into {exact.tiles} tiles in {exact.precision} and "
-                f"{result.tiles} in {precision}, as memory allowed, so that their results cannot "
-                "be compared: choose a smaller image, or state the tile."
+                f"{result.tiles} in {precision}, as memory allowed, so their results cannot be "
+                "compared: choose a smaller image, or state the tile."
             )
         where = f"{what}, on {_device_words(torch_device)}"
         found = difference(result.cube.data, exact.cube.data, where)
@@ -130,19 +124,28 @@ def measure_events(
 
 
 def measure(
-    model: Model | str | PathLike,
-    image: Photograph | Cube | np.ndarray | str | PathLike | None = None,
+    model: Model | str | PathLike[str],
+    image: Photograph | Cube | np.ndarray | str | PathLike[str] | None = None,
     *,
     progress: Callable[[Progress], Any] | None = None,
     **options: Any,
 ) -> Measurement:
-    """What :func:`measure_events` ends with; ``progress`` is called with what it says before."""
-    for event in measure_events(model, image, **options):
-        if isinstance(event, Measurement):
+    """Drive :func:`measure_events` to its end; ``progress`` is called with each Progress."""
+    return result_of(measure_events(model, image, **options), progress)
+
+
+def _one_run(
+    events: Iterator[Progress | Result], number: int, count: int, precision: str
+) -> Generator[Progress, None, Result]:
+    """The result of one run of several, with their common progress."""
+    for event in events:
+        if not isinstance(event, Progress):
             return event
-        if progress is not None:
-            progress(event)
-    raise AssertionError("a measurement ends with its result")
+        if event.total:
+            yield Progress(
+                number * event.total + event.done, count * event.total, f"Computing in {precision}"
+            )
+    raise AssertionError("a run ends with a result")
 
 
 def keep(measurement: Measurement) -> ModelCard | None:
@@ -151,13 +154,13 @@ def keep(measurement: Measurement) -> ModelCard | None:
     Returns
     -------
     ModelCard or None
-        The new card; None for a model on board or in a file of its own, whose card is not ours
-        to write.
+        The new card; None for a bundled model or one in a file of its own, whose cards are not
+        changed.
 
     Raises
     ------
     HSRError
-        If the file cannot be written, or holds other weights by now.
+        If the file cannot be written, or holds other weights now.
     """
     from napari_hsr.models import user_models
 
@@ -168,7 +171,7 @@ def keep(measurement: Measurement) -> ModelCard | None:
 
 
 def difference(found: np.ndarray, exact: np.ndarray, where: str) -> PrecisionError | str:
-    """PSNR and largest difference of two cubes, band by band.
+    """PSNR and largest absolute difference of two cubes.
 
     Parameters
     ----------
@@ -180,14 +183,14 @@ def difference(found: np.ndarray, exact: np.ndarray, where: str) -> PrecisionErr
     -------
     PrecisionError or str
         PSNR = 10 log10(max|exact|² / mean((found − exact)²)) in dB; or, where a value is not
-        finite or the exact cube is zero throughout, the reason why there is none.
+        finite or the exact cube is zero everywhere, the reason why there is none.
     """
     squares = largest = peak = 0.0
     for band, true in zip(found, exact, strict=True):
         true = np.asarray(true, np.float64)
         error = np.abs(np.asarray(band, np.float64) - true)
         squares += float(np.square(error).sum())
-        largest = float(np.maximum(largest, error.max()))  # a NaN stays one
+        largest = float(np.maximum(largest, error.max()))  # keeps a NaN
         peak = float(np.maximum(peak, np.abs(true).max()))
     if not np.isfinite([squares, largest, peak]).all():
         return "its result is not finite"
@@ -203,7 +206,7 @@ def difference(found: np.ndarray, exact: np.ndarray, where: str) -> PrecisionErr
 
 
 def _to_measure(model: Model, device: torch.device) -> tuple[tuple[str, ...], dict[str, str]]:
-    """Lower precisions to measure, and those that are not, with the reason."""
+    """The lower precisions to measure, and the reasons why others are left out."""
     lower = model.precisions[1:]
     if not lower:
         raise InputError(
@@ -219,25 +222,21 @@ def _to_measure(model: Model, device: torch.device) -> tuple[tuple[str, ...], di
 def _work(
     image: Any, model: Model, encoding: str | None
 ) -> tuple[str, str, Callable[..., Iterator[Any]]]:
-    """Name of the image to measure on, what it is in words, and what computes its cube."""
+    """Name and description of the image to measure on, and what computes its cube."""
     if model.task != SUPER_RESOLUTION:
         photograph, what = _photograph(image, model, encoding)
-        return photograph.name, what, partial(reconstruction.events, photograph, model)
+        return photograph.name, what, partial(reconstruct_events, photograph, model)
     if encoding is not None:
         raise InputError(
             f"{model.name} takes cubes, not photographs: the input encoding {encoding} cannot be "
             "stated."
         )
-    from napari_hsr.inference.super_resolution import super_resolve_events
-
     cube, what = _cube(image, model)
     return cube.name, what, partial(super_resolve_events, cube, model)
 
 
 def _cube(image: Any, model: Model) -> tuple[Cube, str]:
-    """The cube to measure on, and what it is in words."""
-    from napari_hsr.inference import upscalers
-
+    """The cube to measure on, and its description."""
     made = ""
     if image is None:
         from napari_hsr import samples
@@ -247,15 +246,15 @@ def _cube(image: Any, model: Model) -> tuple[Cube, str]:
         size = tuple(model.scale * max(COARSE_SIDE, side) for side in least)
         image = degrade(samples.chart(size=size)[0], model.scale)
         image = image.replace(name="chart")
-        made = f", brought down to 1/{model.scale}"
-    cube = upscalers.as_cube(image)
-    upscalers.check_bands(cube, model)
+        made = f", degraded to 1/{model.scale}"
+    cube = as_cube(image)
+    check_bands(cube, model)
     height, width = cube.shape[1:]
     return cube, f"{cube.name}{made}, {height} × {width} pixels, {cube.bands} bands"
 
 
 def _photograph(image: Any, model: Model, encoding: str | None) -> tuple[Photograph, str]:
-    """The photograph to measure on, and what it is in words."""
+    """The photograph to measure on, and its description."""
     taken = ""
     if image is None:
         from napari_hsr import samples

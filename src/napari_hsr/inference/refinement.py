@@ -1,11 +1,11 @@
-"""How a finer cube is refined: by back-projection, or as DualSR was published."""
+"""How a super-resolved cube is refined: by back-projection, or as DualSR was published."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from napari_hsr.errors import InputError
-from napari_hsr.inference import upscalers
+from napari_hsr.inference.upscalers import baseline, choose, offered
 from napari_hsr.resample import Kind
 
 if TYPE_CHECKING:
@@ -14,48 +14,49 @@ if TYPE_CHECKING:
     from napari_hsr.models.card import ModelCard
     from napari_hsr.models.model import Model
 
-#: Against the coarse cube itself, iterated: for any result at any scale.
+#: Iterated against the coarse cube itself: for any result at any scale.
 BACK_PROJECTION = "back-projection"
 #: FineSR in its authors' form: once, against a second result at half the scale.
 DUALSR = "dualsr"
-WAYS = (BACK_PROJECTION, DUALSR)
+METHODS = (BACK_PROJECTION, DUALSR)
 
 
 def find(refine: bool | str | None) -> str | None:
-    """The way to refine, or None for not at all; True is :data:`BACK_PROJECTION`.
+    """The refinement of this name, or None for none; True is :data:`BACK_PROJECTION`.
 
     Raises
     ------
     InputError
-        If there is no such way.
+        If there is no such refinement.
     """
     if refine is None or isinstance(refine, bool):
         return BACK_PROJECTION if refine else None
     found = str(refine).strip().lower()
-    if found not in WAYS:
-        raise InputError(f"There is no refinement {str(refine)!r}; there are {', '.join(WAYS)}.")
+    if found not in METHODS:
+        raise InputError(f"There is no refinement {str(refine)!r}; there are {', '.join(METHODS)}.")
     return found
 
 
-def half_of(
-    way: Model | Kind,
+def half_scale_upscaler(
+    upscaler: Model | Kind,
     scale: int,
     refine: bool | str | None,
-    half: Model | Kind | str | PathLike | None = None,
+    half: Model | Kind | str | PathLike[str] | None = None,
 ) -> Model | Kind | None:
     """What makes the second result that DualSR's refinement takes; None for other refinements.
 
     Parameters
     ----------
-    way : Model or Kind
-        What makes the first, whole result.
+    upscaler : Model or Kind
+        What makes the result itself.
     scale : int
-        Of that.
+        Of the result.
     refine : bool, str or None
         See :func:`find`.
     half : Model, str, path or None
-        A model or baseline for half the scale. By default the same baseline, or a model at
-        hand of the same network: that of the same name but for the scale, else the first.
+        A model or interpolation for half the scale. By default the same interpolation, or an
+        available model of the same network: that of the same name but for the scale, else the
+        first.
 
     Raises
     ------
@@ -65,42 +66,42 @@ def half_of(
     if find(refine) != DUALSR:
         if half is not None:
             raise InputError(
-                "A model for half the scale is for DualSR's refinement alone, which was not chosen."
+                "A model of half the scale is for DualSR's refinement alone, which was not chosen."
             )
         return None
     if scale % 2 or scale < 4:
         raise InputError(
-            "DualSR's refinement holds a result against one at half its scale, so it takes ×4 or "
+            "DualSR's refinement compares a result with one at half its scale, so it takes ×4 or "
             f"×8 and not ×{scale}: refine by back-projection instead."
         )
     if half is None:
-        half = way if isinstance(way, Kind) else _of_the_family(way.card, scale // 2)
-    if upscalers.baseline(half) is not None:
-        return upscalers.choose(half, scale // 2)[0]
-    found, its = upscalers.choose(half, None)
+        half = upscaler if isinstance(upscaler, Kind) else _same_network(upscaler.card, scale // 2)
+    if baseline(half) is not None:
+        return choose(half, scale // 2)[0]
+    found, its = choose(half, None)
     if its != scale // 2:
         raise InputError(
-            f"{found.name} makes pixels {its} times as fine: DualSR's refinement at ×{scale} needs "
-            f"a second model for ×{scale // 2}."
+            f"{found.name} has scale ×{its}: DualSR's refinement at ×{scale} needs a second model "
+            f"for ×{scale // 2}."
         )
     return found
 
 
-def _of_the_family(card: ModelCard, scale: int) -> str:
-    """Name of the model at hand of the same network for another scale."""
-    same = [one.name for one in upscalers.offered(scale) if one.architecture == card.architecture]
+def _same_network(card: ModelCard, scale: int) -> str:
+    """Name of an available model of the same network for another scale."""
+    same = [one.name for one in offered(scale) if one.architecture == card.architecture]
     if not same:
         raise InputError(
             f"DualSR's refinement of {card.name} (×{card.scale}) needs a model of the same network "
-            f"for ×{scale} too, and there is none at hand: import or name one, or refine by "
+            f"for ×{scale} too, and none is installed: import or name one, or refine by "
             "back-projection."
         )
-    named = _named_for(card.name, card.scale, scale)
+    named = _names_at(scale, card.name, card.scale)
     return next((name for name in same if name in named), same[0])
 
 
-def _named_for(name: str, scale: int, other: int) -> set[str]:
-    """``coarsr-x4`` for another scale: ``coarsr-x2``; wherever the scale stands in the name."""
+def _names_at(other: int, name: str, scale: int) -> set[str]:
+    """``coarsr-x4`` at scale 2: ``coarsr-x2``; wherever the scale stands in the name."""
     token = f"x{scale}"
     places = [i for i in range(len(name)) if name.startswith(token, i)]
     return {f"{name[:i]}x{other}{name[i + len(token) :]}" for i in places}

@@ -1,4 +1,4 @@
-"""A finer grid of pixels than the photograph's, where a network can be asked between its pixels."""
+"""A finer grid of pixels than the photograph's, for a network that is defined between pixels."""
 
 from __future__ import annotations
 
@@ -10,28 +10,22 @@ from napari_hsr.errors import InputError
 if TYPE_CHECKING:
     from napari_hsr.models.model import Model
 
-#: Pixels of the cube for each pixel of the photograph, along each side.
+#: Pixels of the cube per pixel of the photograph, along each side.
 GRIDS = (1, 2, 4)
 
-#: The finer model last made of each, so that a batch prepares it once.
+#: The finer version last made of each model, so that a batch prepares it once.
 _MADE: WeakKeyDictionary[Model, tuple[int, Model]] = WeakKeyDictionary()
 
 
 def offered(model: Model) -> tuple[int, ...]:
-    """The grids that a model can be evaluated on, its own first."""
+    """The grids on which a model can be evaluated, its own first."""
     from napari_hsr.models.architectures.inr import INR
 
     return GRIDS if isinstance(model.module, INR) else GRIDS[:1]
 
 
 def check(finer: int) -> None:
-    """Whether there is such a grid.
-
-    Raises
-    ------
-    InputError
-        If not.
-    """
+    """Raise InputError if there is no such grid."""
     if finer not in GRIDS:
         known = ", ".join(map(str, GRIDS[:-1]))
         raise InputError(f"A grid is {known} or {GRIDS[-1]} times as fine, not {finer}.")
@@ -50,7 +44,7 @@ def on_grid(model: Model, finer: int) -> Model:
     -------
     Model
         It shares its weights with ``model``, and its notices say that it was never trained for
-        this. While ``model`` lives, the same one is handed back each time.
+        this. The same one is returned each time, as long as ``model`` lives.
 
     Raises
     ------

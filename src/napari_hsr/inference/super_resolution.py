@@ -1,34 +1,36 @@
-"""A cube of coarse pixels becomes one of fine pixels: a model or a baseline, then a refinement.
-
-The same generator drives viewer, command line and tests, as :mod:`napari_hsr.inference.reconstruction` does
-for photographs.
-"""
+"""Super-resolve a spectral cube: upscale it, refine the result, and check it against the input."""
 
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_hsr.inference import devices, refinement, upscalers
+from napari_hsr.errors import HSRError
+from napari_hsr.inference.devices import resolve
+from napari_hsr.inference.inputs import as_cube, check_finite
 from napari_hsr.inference.memory_use import PeakMemory, trim
-from napari_hsr.inference.super_resolution_tiles import Made, compute, interpolate
-from napari_hsr.progress import Progress
+from napari_hsr.inference.refinement import BACK_PROJECTION, DUALSR, find, half_scale_upscaler
+from napari_hsr.inference.results import SuperResolutionResult
+from napari_hsr.inference.speed import remember
+from napari_hsr.inference.upscalers import Upscaled, check_bands, choose, title, upscale_events
+from napari_hsr.notices import Code, Notice
+from napari_hsr.progress import Progress, as_part, result_of
 from napari_hsr.resample import (
     Agreement,
     Kind,
     Refinement,
     agreement_events,
-    find,
     finesr_events,
     refine_events,
 )
+from napari_hsr.resample import find as find_degradation
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Callable, Generator, Iterator
+    from collections.abc import Callable, Iterator
     from os import PathLike
 
     import torch
@@ -36,174 +38,124 @@ if TYPE_CHECKING:
     from napari_hsr.cube import Cube
     from napari_hsr.models.model import Model
 
-#: Steps of the progress, and which of them the second result, the whole one and FineSR begin at,
-#: and the last part: back-projection, or holding the result against the coarse cube.
+#: Steps of the progress, and at which of them the result itself, the joining with the result at
+#: half the scale, and the refinement or comparison begin.
 _STEPS = 1000
-_BEGINNINGS = {
-    None: (0.0, 0.0, 0.95, 0.95),
-    refinement.BACK_PROJECTION: (0.0, 0.0, 0.8, 0.8),
-    refinement.DUALSR: (0.0, 0.4, 0.85, 0.95),
+_BEGINNINGS: dict[str | None, tuple[int, int, int]] = {
+    None: (0, 950, 950),
+    BACK_PROJECTION: (0, 800, 800),
+    DUALSR: (400, 850, 950),
 }
 
 
-@dataclass(frozen=True)
-class Options:
-    """How a super-resolution is done: see :func:`super_resolve`."""
-
-    refine: bool | str = False
-    half_model: Model | Kind | str | PathLike | None = None
-    degradation: str = "bicubic-matlab"
-    tolerance: float = 1e-3
-    iterations: int = 20
-    device: str = "auto"
-    tile: int | str = "auto"
-    precision: str = "auto"
-
-
-@dataclass(frozen=True)
-class FinerResult:
-    """What a super-resolution ends with.
-
-    Attributes
-    ----------
-    cube : Cube
-        (bands, scale * height, scale * width) float32 over the area of ``coarse``: see
-        :func:`napari_hsr.resample.aligned`.
-    coarse : Cube
-        What it was made from.
-    scale : int
-    agreement : Agreement or Refinement
-        How far the result agrees with the coarse cube under the degradation named there; its
-        ``residual`` (height, width) is the quality map that needs no truth. A
-        :class:`~napari_hsr.resample.Refinement` if back-projection was asked for.
-    refined_by : str or None
-        ``"back-projection"``, ``"dualsr"``, or None.
-    seconds : float
-        Wall time, without loading the model.
-    peak_bytes : int
-        Highest memory above that at the start, the cube itself included.
-    device, precision : str
-        What it ran on and in.
-    tiles : int
-        How many tiles the network took for the whole result; 0 for a baseline.
-    notices : tuple of str
-        What the user must know of this result.
-    """
-
-    cube: Cube
-    coarse: Cube
-    scale: int
-    agreement: Agreement | Refinement
-    refined_by: str | None
-    seconds: float
-    peak_bytes: int
-    device: str
-    precision: str
-    tiles: int
-    notices: tuple[str, ...]
-
-    def summary(self) -> str:
-        """One line for people."""
-        return (
-            f"{self.seconds:.2f} s on {self.device} in {self.precision}, "
-            f"peak memory +{self.peak_bytes / 2**20:.0f} MiB; residual on the coarse grid "
-            f"{self.agreement.relative:.2%} under {self.agreement.degradation}"
-        )
-
-
 def super_resolve_events(
-    image: Cube | np.ndarray | str | PathLike,
-    model: Model | Kind | str | PathLike | None = None,
+    image: Cube | np.ndarray | str | PathLike[str],
+    model: Model | Kind | str | PathLike[str] | None = None,
     scale: int | None = None,
     *,
+    refine: bool | str = False,
+    half_model: Model | Kind | str | PathLike[str] | None = None,
+    degradation: str = "bicubic-matlab",
+    tolerance: float = 1e-3,
+    iterations: int = 20,
+    device: str = "auto",
+    tile: int | str = "auto",
+    precision: str = "auto",
     cancel: threading.Event | None = None,
-    **options: Any,
-) -> Iterator[Progress | FinerResult]:
-    """Make the pixels of a cube finer, saying how far the work has come.
+) -> Iterator[Progress | SuperResolutionResult]:
+    """Super-resolve a cube and report progress.
 
-    Parameters and errors are those of :func:`super_resolve`; ``options`` become
-    :class:`Options`.
+    Parameters and errors are those of :func:`super_resolve`.
 
     Yields
     ------
-    Progress, …, and at last one FinerResult.
+    Progress, and at last one SuperResolutionResult.
     """
-    how = Options(**options)
     yield Progress(0, 0, "Loading the model")
-    coarse = upscalers.as_cube(image)
-    way, scale = upscalers.choose(model, scale)
-    upscalers.check_bands(coarse, way)
-    refine = refinement.find(how.refine)
-    half_way = refinement.half_of(way, scale, refine, how.half_model)
-    if half_way is not None:
-        upscalers.check_bands(coarse, half_way)
-    find(how.degradation)
-    device = devices.resolve(how.device)
+    coarse = as_cube(image)
+    upscaler, scale = choose(model, scale)
+    check_bands(coarse, upscaler)
+    refinement = find(refine)
+    half_upscaler = half_scale_upscaler(upscaler, scale, refine, half_model)
+    if half_upscaler is not None:
+        check_bands(coarse, half_upscaler)
+    find_degradation(degradation)
+    torch_device = resolve(device)
+    options = {"device": device, "tile": tile, "precision": precision, "cancel": cancel}
+    first, second, third = _BEGINNINGS[refinement]
     start = time.perf_counter()
-    shares = _BEGINNINGS[refine]
-    with PeakMemory(device) as memory:
-        yield from upscalers.check_values(coarse, cancel)
+    with PeakMemory(torch_device) as memory:
+        yield from check_finite(coarse, cancel)
         half = None
-        if half_way is not None:
-            second = _enlarging(coarse, half_way, scale // 2, device, how, cancel)
-            half = yield from _shared(second, shares[0], shares[1])
+        if half_upscaler is not None:
+            events = upscale_events(coarse, half_upscaler, scale // 2, **options)
+            half = yield from as_part(_without_time(events), 0, first, _STEPS)
             trim()
-        whole = _enlarging(coarse, way, scale, device, how, cancel)
-        made = yield from _shared(whole, shares[1], shares[2])
+        upscaled = yield from as_part(
+            _without_time(upscale_events(coarse, upscaler, scale, **options)),
+            *(first, second, _STEPS),
+        )
         trim()  # what the network took is not needed while the result is refined
-        cube, gain = made.cube, None
+        cube, gain, refining = upscaled.cube, 0.0, time.perf_counter()
         if half is not None:
-            joined = finesr_events(cube, half.cube, overwrite=True, cancel=cancel)
-            refined = yield from _shared(joined, shares[2], shares[3])
-            cube, gain = refined.cube, refined.gain
-        last = _holding(cube, coarse, scale, refine, device, how, cancel)
-        agreement = yield from _shared(last, shares[3], 1.0)
-    found = [
-        upscalers.finer_already(coarse),
-        *coarse.notices,
-        *made.notices,
-        *(half.notices if half is not None else ()),
-    ]
+            joined = yield from as_part(
+                finesr_events(cube, half.cube, overwrite=True, cancel=cancel),
+                *(second, third, _STEPS),
+            )
+            cube, gain = joined.cube, joined.gain
+        against: dict[str, Any] = {"place": _placing(torch_device), "cancel": cancel}
+        if refinement == BACK_PROJECTION:
+            against |= {"tolerance": tolerance, "iterations": iterations, "overwrite": True}
+            comparison = refine_events(cube, coarse, scale, degradation, **against)
+        else:
+            comparison = agreement_events(cube, coarse, scale, degradation, **against)
+        agreement = yield from as_part(comparison, third, _STEPS, _STEPS)
+        work = refinement_work(refinement, scale, str(torch_device))
+        remember(work, np.size(cube.data), time.perf_counter() - refining)
+    notices = [*_already_super_resolved(coarse), *coarse.notices, *upscaled.notices]
+    if half is not None:
+        notices += half.notices
     if isinstance(agreement, Refinement):
         cube = agreement.cube
-        found.append(agreement.shortfall())
-    name = _title(coarse, way, scale)
+        if shortfall := agreement.shortfall():
+            notices.append(Notice.warning(Code.RESIDUAL_ABOVE_TOLERANCE, shortfall))
+    name = title(coarse, upscaler, scale)
     cube = cube.replace(
-        name=f"{name} refined" if refine else name,
-        notices=tuple(dict.fromkeys(filter(None, found))),
+        name=f"{name} refined" if refinement else name,
+        notices=tuple(notices),
         _value_range=cube.value_range,
     )
-    facts = {"by": way.name, "scale": scale, "refined_by": refine}
-    if half is not None:
-        facts |= _about_half(half_way, half, gain)
+    facts = {"by": upscaler.name, "scale": scale, "refined_by": refinement}
+    if half is not None and half_upscaler is not None:
+        facts |= _about_half(half_upscaler, half, gain)
     cube.provenance.extra["super_resolution"] = facts | {
         "degradation": agreement.degradation,
-        "passes": _passes(agreement, refine),
+        "passes": _passes(agreement, refinement),
         "relative_residual": agreement.relative,
     }
-    on_device = made.tiles or refine == refinement.BACK_PROJECTION
-    yield FinerResult(
+    on_device = upscaled.tiles or refinement == BACK_PROJECTION
+    yield SuperResolutionResult(
         cube=cube,
         coarse=coarse,
         scale=scale,
         agreement=agreement,
-        refined_by=refine,
+        refined_by=refinement,
         seconds=time.perf_counter() - start,
         peak_bytes=memory.bytes,
-        device=str(device) if on_device else "cpu",
-        precision=made.precision,
-        tiles=made.tiles,
+        device=str(torch_device) if on_device else "cpu",
+        precision=upscaled.precision,
+        tiles=upscaled.tiles,
         notices=cube.notices,
     )
 
 
 def super_resolve(
-    image: Cube | np.ndarray | str | PathLike,
-    model: Model | Kind | str | PathLike | None = None,
+    image: Cube | np.ndarray | str | PathLike[str],
+    model: Model | Kind | str | PathLike[str] | None = None,
     scale: int | None = None,
     *,
     refine: bool | str = False,
-    half_model: Model | Kind | str | PathLike | None = None,
+    half_model: Model | Kind | str | PathLike[str] | None = None,
     degradation: str = "bicubic-matlab",
     tolerance: float = 1e-3,
     iterations: int = 20,
@@ -213,35 +165,35 @@ def super_resolve(
     progress: Callable[[Progress], Any] | None = None,
     cancel: threading.Event | None = None,
 ) -> Cube:
-    """Make the pixels of a cube ``scale`` times as fine along each side.
+    """Super-resolve a spectral cube: ``scale`` times as many pixels along each side.
 
-    Coarse pixels do not determine finer ones: the detail is the model's estimate, not a
+    A coarse image does not determine a fine one: the detail is the model's estimate, not a
     measurement.
 
     Parameters
     ----------
     image : Cube, ndarray (bands, height, width), or path
-        Five bands or more, all values finite. Where values exceed 1, a network gets them divided
-        by the largest, and its result is multiplied back.
+        Five bands or more, all values finite. Where values exceed 1, a network receives them
+        divided by the largest, and its result is multiplied by it.
     model : Model, str, path or None
-        A model for cubes, or the name of a baseline: ``"bicubic-matlab"``, ``"bicubic-opencv"``,
-        ``"bicubic-torch"``, ``"box"``. By default the first model at hand for the scale.
+        A model for cubes, or the name of an interpolation: ``"bicubic-matlab"``,
+        ``"bicubic-opencv"``, ``"bicubic-torch"``, ``"box"``. By default the first available model
+        of the scale.
     scale : int, optional
-        2 to 16; a model's own if None.
+        2 to 16; by default the model's.
     refine : bool or {"back-projection", "dualsr"}
         True or ``"back-projection"``: refine the result until it agrees with the cube, see
-        :func:`napari_hsr.refine`. ``"dualsr"``: as its authors published DualSR, one pass of
-        :func:`napari_hsr.resample.finesr` against a second result at half the scale, which is
-        4 or 8 then.
+        :func:`napari_hsr.refine`. ``"dualsr"``: as the authors of DualSR published it, one pass of
+        :func:`napari_hsr.resample.finesr` against a second result at half the scale, which must
+        then be 4 or 8.
     half_model : Model, str, path or None
-        What makes that second result. By default a model at hand of the same network.
+        What makes that second result. By default an available model of the same network.
     degradation : str
-        How the coarse cube is taken to have come from a fine one: for the back-projection, and
-        for what is told of the result's agreement with the cube. DualSR's refinement takes
-        MATLAB's bicubic.
+        How the coarse cube is assumed to have come from a fine one: for back-projection, and for
+        the agreement of the result with the cube. DualSR's refinement assumes MATLAB's bicubic.
     tolerance, iterations
-        Of the back-projection: it ends when the residual falls to this share of the cube's
-        values, after so many passes, or when a pass would not lower it.
+        Back-projection ends when the residual falls to this share of the cube's values, after so
+        many passes, or when a pass would not lower it.
     device, tile, precision
         As for :func:`napari_hsr.reconstruct`.
     progress : callable, optional
@@ -252,7 +204,7 @@ def super_resolve(
     Returns
     -------
     Cube
-        (bands, scale * height, scale * width) float32, the bands of the input.
+        (bands, scale * height, scale * width) float32, with the bands of the input.
 
     Raises
     ------
@@ -268,94 +220,84 @@ def super_resolve(
     >>> super_resolve(np.full((5, 4, 6), 0.5), "bicubic-matlab", 4).shape
     (5, 16, 24)
     """
-    options = Options(
-        refine, half_model, degradation, tolerance, iterations, device, tile, precision
-    )
-    for event in super_resolve_events(image, model, scale, cancel=cancel, **vars(options)):
-        if isinstance(event, FinerResult):
-            return event.cube
-        if progress is not None:
-            progress(event)
-    raise AssertionError("a run ends with a result")
-
-
-def _shared(events: Iterator[Any], first: float, last: float) -> Generator[Progress, None, Any]:
-    """Pass on progress as a part of the whole; the event that is none is handed back."""
-    for event in events:
-        if not isinstance(event, Progress):
-            return event
-        part = event.done / event.total if event.total else 0.0
-        yield Progress(round(_STEPS * (first + (last - first) * part)), _STEPS, event.message)
-    raise AssertionError("work ends with a result")
-
-
-def _enlarging(
-    coarse: Cube,
-    way: Model | Kind,
-    scale: int,
-    device: torch.device,
-    how: Options,
-    cancel: threading.Event | None,
-) -> Iterator[Progress | Made]:
-    """One result: of a baseline, or of a network in tiles; named by what made it."""
-    if isinstance(way, Kind):
-        events = interpolate(coarse, way, scale, cancel)
-    else:
-        events = compute(coarse, way, device, how.tile, how.precision, cancel)
-    for event in events:
-        if isinstance(event, Made):
-            named = event.cube.replace(name=_title(coarse, way, scale))
-            event = replace(event, cube=named)
-        yield event
-
-
-def _holding(
-    cube: Cube,
-    coarse: Cube,
-    scale: int,
-    refine: str | None,
-    device: torch.device,
-    how: Options,
-    cancel: threading.Event | None,
-) -> Iterator[Progress | Agreement | Refinement]:
-    """The result against the coarse cube: refined by it, or only told how far it agrees."""
-    both = {"place": _placing(device), "cancel": cancel}
-    if refine != refinement.BACK_PROJECTION:
-        return agreement_events(cube, coarse, scale, how.degradation, **both)
-    return refine_events(
-        cube,
-        coarse,
+    events = super_resolve_events(
+        image,
+        model,
         scale,
-        how.degradation,
-        tolerance=how.tolerance,
-        iterations=how.iterations,
-        overwrite=True,
-        **both,
+        refine=refine,
+        half_model=half_model,
+        degradation=degradation,
+        tolerance=tolerance,
+        iterations=iterations,
+        device=device,
+        tile=tile,
+        precision=precision,
+        cancel=cancel,
     )
+    return result_of(events, progress).cube
 
 
-def _title(coarse: Cube, way: Model | Kind, scale: int) -> str:
-    return f"{coarse.name} {way.name}" + (f" ×{scale}" if isinstance(way, Kind) else "")
+def why_not_super_resolve(
+    image: Any,
+    model: Any = None,
+    scale: int | None = None,
+    refine: bool | str | None = None,
+    half_model: Any = None,
+) -> str | None:
+    """None if this can be super-resolved, else the reason in one sentence; reads no pixels."""
+    try:
+        cube = as_cube(image)
+        upscaler, scale = choose(model, scale)
+        for one in (upscaler, half_scale_upscaler(upscaler, scale, refine, half_model)):
+            if one is not None:
+                check_bands(cube, one)
+    except HSRError as error:
+        return str(error)
+    return None
 
 
-def _about_half(way: Model | Kind, half: Made, gain: float) -> dict[str, Any]:
-    """What the provenance keeps of the second result."""
+def refinement_work(refinement: str | None, scale: int, device: str) -> tuple[str, str, int, str]:
+    """What the time of a refinement is remembered by; the amount is values of the result."""
+    return "refinement", refinement or "none", scale, device
+
+
+def _without_time(events: Iterator[Any]) -> Iterator[Any]:
+    """The same events: the time left to the end of one part is not that to the end of the run."""
+    for event in events:
+        yield replace(event, seconds_left=None) if isinstance(event, Progress) else event
+
+
+def _already_super_resolved(cube: Cube) -> tuple[Notice, ...]:
+    """A notice if the cube is itself the result of a super-resolution."""
+    made = cube.provenance.extra.get("super_resolution")
+    if not isinstance(made, dict) or not made.get("scale"):
+        return ()
+    text = (
+        f"{cube.name} was already made {made['scale']} times as fine, by "
+        f"{made.get('by', 'another model')}: what is made of it now is an estimate from an "
+        "estimate. If that was the target size, nothing more needs to be done."
+    )
+    return (Notice.warning(Code.ALREADY_SUPER_RESOLVED, text),)
+
+
+def _about_half(upscaler: Model | Kind, half: Upscaled, gain: float) -> dict[str, Any]:
+    """What the provenance records of the second result."""
     return {
-        "half_by": way.name,
-        "half_sha256": None if isinstance(way, Kind) else way.weights_sha256,
+        "half_by": upscaler.name,
+        "half_sha256": None if isinstance(upscaler, Kind) else upscaler.weights_sha256,
         "half_precision": half.precision,
         "gain": gain,
     }
 
 
-def _passes(agreement: Agreement | Refinement, refine: str | None) -> int:
+def _passes(agreement: Agreement | Refinement, refinement: str | None) -> int:
     if isinstance(agreement, Refinement):
         return agreement.passes
-    return 1 if refine else 0
+    return 1 if refinement else 0
 
 
 def _placing(device: torch.device) -> Callable[[np.ndarray], Any]:
-    """From NumPy to what the back-projection computes with on the device."""
+    """Moves arrays to where the back-projection computes."""
     if device.type == "cpu":
         return np.asarray
 

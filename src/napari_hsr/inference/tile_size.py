@@ -6,24 +6,24 @@ from itertools import count
 from math import isqrt
 from typing import TYPE_CHECKING
 
-from napari_hsr.inference.memory_budget import Budget, for_pixels, per_pixel
+from napari_hsr.inference.memory_budget import Budget, budget, bytes_per_pixel, per_pixel
 
 if TYPE_CHECKING:
     import torch
 
     from napari_hsr.models.model import Model
 
-#: Working memory that is cheap: no tile is made smaller for its memory's sake.
+#: Working memory that is cheap: no tile is made smaller to save less than this.
 CHEAP_BYTES = 128 * 2**20
-#: Below this, an automatic tile spends its time on bookkeeping.
+#: Below this side, an automatic tile spends its time on bookkeeping.
 LEAST_SIDE = 64
-#: Pixels computed for each pixel kept that are accepted, tiles with context being larger for it
-#: than they need be: at first within the ordinary budget, then in whatever there is.
+#: Accepted ratio of pixels computed to pixels kept, which larger tiles with context lower: first
+#: within the ordinary budget, then within the largest.
 WASTE = 1.6
 MOST_WASTE = 2.3
 
 
-def automatic(
+def automatic_size(
     height: int,
     width: int,
     model: Model,
@@ -31,22 +31,24 @@ def automatic(
     device: torch.device | None = None,
     ensemble: str = "single",
     precision: str | None = None,
+    bands: int | None = None,
 ) -> tuple[int, int]:
-    """Height and width of the tiles: cores, or windows where tiles are blended.
+    """Height and width of the tiles: of their cores, or of the windows where tiles are blended.
 
-    * A network that was trained on crops of one size: that size.
-    * A pixel-wise model: small cheap tiles, whatever memory there is.
+    * A network trained on crops of one size: that size.
+    * A pixel-wise model: small cheap tiles, however much memory there is.
     * A local network: the smallest tiles, from cheap ones on, whose context costs little work.
-    * A network of the whole image: all of it if the budget allows, else windows of even size
-      that fill the budget.
+    * A network that depends on the whole image: all of it if the budget allows, else windows of
+      one size that fill the budget.
     """
     if model.window is not None:
         return model.window, model.window
     if model.context == 0:
-        side = _side(CHEAP_BYTES / model.bytes_per_pixel)
+        side = _side(CHEAP_BYTES / bytes_per_pixel(model, bands))
         return min(side, max(height, width)), min(side, max(height, width))
-    may = for_pixels(height, width, model, device, precision)
-    needs = per_pixel(model, ensemble)
+    parts = budget(height, width, model, device, precision, bands)
+    may = Budget(*(max(0, part - model.bytes_fixed) for part in parts))
+    needs = per_pixel(model, ensemble, bands)
     if model.context is None:
         if height * width * needs <= may.whole:
             return height, width
@@ -55,7 +57,7 @@ def automatic(
 
 
 def _side(pixels: float, around: int = 0) -> int:
-    """Side of a square of so many pixels, less what is read around it; a multiple of 64."""
+    """Side of a square of this many pixels, less the context around it; a multiple of 64."""
     return max(LEAST_SIDE, (isqrt(int(pixels)) - 2 * around) // 64 * 64)
 
 
@@ -95,12 +97,12 @@ def _cores(height: int, width: int, context: int, needs: int, may: Budget) -> tu
 
 
 def _even_cores(length: int, side: int) -> int:
-    """Cores of one size, no larger than ``side`` and as many: a sliver would read as far around."""
+    """Cores of equal size, at most ``side``: a narrow last one would need as much context."""
     cores = -(-length // side)
     return min(side, -(-length // (8 * cores)) * 8)
 
 
 def _read(length: int, side: int, context: int) -> int:
-    """Pixels read along one side of the image, by all cores together."""
+    """Pixels read along one side of the image by all cores together."""
     cores = range(0, length, side)
     return sum(min(length, c + side + context) - max(0, c - context) for c in cores)

@@ -1,4 +1,4 @@
-"""The tile plan as plain data: which part to read, which part of the result to keep."""
+"""Tiles as plain data: which part of the image to read, which part of the result to keep."""
 
 from __future__ import annotations
 
@@ -9,9 +9,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_hsr.errors import InputError
-from napari_hsr.inference.tile_size import automatic
+from napari_hsr.inference.tile_size import automatic_size
+from napari_hsr.notices import Code, Notice
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import torch
 
     from napari_hsr.models.model import Model
@@ -24,13 +27,13 @@ class Span:
     Attributes
     ----------
     read : slice
-        What is read: the core and its context, cut at the image's edges.
+        What is read: the core and its context, clipped at the edges of the image.
     core : slice
-        The part that no other tile has.
+        The part that belongs to no other tile.
     weights : ndarray of float32 or None
-        None where the core is all that is kept of the result. Else everything read is kept,
-        times these positive weights, and the tiles are added up: at every pixel the weights
-        of all spans sum to 1.
+        None where only the core of the result is kept. Otherwise all that was read is kept, times
+        these positive weights, and the tiles are added: at every pixel the weights of all spans
+        sum to 1.
     """
 
     read: slice
@@ -39,46 +42,48 @@ class Span:
 
     @property
     def write(self) -> slice:
-        """What the result goes to."""
+        """Where the result is written."""
         return self.core if self.weights is None else self.read
 
     @property
     def keep(self) -> slice:
-        """What is written, counted from the first pixel read."""
+        """What is written, relative to the first pixel read."""
         return slice(self.write.start - self.read.start, self.write.stop - self.read.start)
 
 
 @dataclass(frozen=True)
 class Tile:
-    """A rectangle of the image to be computed in one go."""
+    """A rectangle of the image that is computed at once."""
 
     rows: Span
     columns: Span
 
     @property
     def blended(self) -> bool:
-        """Whether the result is weighted and added to that of its neighbours."""
+        """Whether the result is weighted and added to that of neighbouring tiles."""
         return self.rows.weights is not None or self.columns.weights is not None
 
     def weights(self, scale: int = 1) -> np.ndarray:
-        """Weights of what is written, (height, width) or broadcast to it, in output pixels."""
-        sides = (
+        """Weights of what is written, broadcastable to (height, width) in output pixels."""
+        rows, columns = (
             np.ones(1, np.float32) if s.weights is None else s.weights.repeat(scale)
             for s in (self.rows, self.columns)
         )
-        return np.multiply.outer(*sides)
+        return np.multiply.outer(rows, columns)
 
     @property
     def shape(self) -> tuple[int, int]:
         """Height and width of what is read, in input pixels."""
-        return tuple(s.read.stop - s.read.start for s in (self.rows, self.columns))
+        return self.rows.read.stop - self.rows.read.start, (
+            self.columns.read.stop - self.columns.read.start
+        )
 
 
 def windows(length: int, side: int) -> list[Span]:
     """Cover ``length`` pixels with windows of ``side`` that overlap by a quarter and are blended.
 
-    All windows are of one size, spread evenly. Their weights fall off linearly towards both
-    ends and sum to exactly 1 at every pixel. An image that fits one window has no
+    All windows have the same size and are evenly spaced. Their weights fall off linearly towards
+    both ends and sum to exactly 1 at every pixel. An image that fits into one window has no
     weights.
     """
     if length <= side:
@@ -86,10 +91,10 @@ def windows(length: int, side: int) -> list[Span]:
     step = side - side // 4
     starts = np.linspace(0, length - side, -(-(length - side) // step) + 1).round().astype(int)
     ramp = np.minimum(np.arange(1, side + 1), np.arange(side, 0, -1))
-    weights = np.zeros((len(starts), length))
-    for row, start in zip(weights, starts, strict=True):
+    ramps = np.zeros((len(starts), length))
+    for row, start in zip(ramps, starts, strict=True):
         row[start : start + side] = ramp
-    weights = _exact(weights)
+    weights = _sum_to_one(ramps)
     cuts = [0, *(int(a + side + b) // 2 for a, b in pairwise(starts)), length]
     return [
         Span(slice(int(a), int(a) + side), slice(first, last), row[a : a + side])
@@ -97,11 +102,11 @@ def windows(length: int, side: int) -> list[Span]:
     ]
 
 
-def _exact(weights: np.ndarray) -> np.ndarray:
-    """(windows, pixels) not negative → float32 whose columns sum to 1 without rounding.
+def _sum_to_one(weights: np.ndarray) -> np.ndarray:
+    """Scale non-negative (windows, pixels) to float32 whose columns sum to 1 without rounding.
 
-    They are multiples of 1/4096, so the products of two of them are exact in float32 too, and
-    no blend of values in 0..1 leaves 0..1. What was positive stays positive.
+    They are multiples of 1/4096, so products of two of them are exact in float32 too, and no
+    blend of values in 0..1 leaves 0..1. Positive weights stay positive.
     """
     parts = np.where(weights > 0, np.maximum(1, np.round(4096 * weights / weights.sum(0))), 0)
     parts[weights.argmax(0), np.arange(weights.shape[1])] += 4096 - parts.sum(0)
@@ -113,8 +118,8 @@ def spans(
 ) -> list[Span]:
     """Cut ``length`` pixels, or those ``within``, into cores of ``tile`` that do not overlap.
 
-    What is read begins at a multiple of ``multiple``, so that a network with strides sees
-    its grid where it would in the whole image.
+    Reading begins at a multiple of ``multiple``, so that the grid of a network with strides lies
+    where it would in the whole image.
     """
     cut = []
     within = within or slice(0, length)
@@ -126,7 +131,7 @@ def spans(
 
 
 def overlaps(model: Model) -> bool:
-    """Whether tiles of this model overlap and are blended: they then differ from the whole."""
+    """Whether tiles of this model overlap and are blended; the result then depends on them."""
     return model.window is not None or model.context is None
 
 
@@ -139,6 +144,7 @@ def plan(
     device: torch.device | None = None,
     ensemble: str = "single",
     precision: str | None = None,
+    bands: int | None = None,
 ) -> list[Tile]:
     """Tiles that cover the image, row by row.
 
@@ -147,18 +153,20 @@ def plan(
     height, width : int
         Of the input, in pixels.
     model : Model
-        Its ``context`` says how far around a tile must be read. One that depends on the
-        whole image (``context`` None), or has a ``window``, is cut into overlapping windows
-        that are blended.
+        Its ``context`` says how far around a tile must be read. For a model that depends on the
+        whole image (``context`` None) or has a ``window``, the image is cut into overlapping
+        windows that are blended.
     tile : int, "auto" or "whole"
-        Side of a core or window in pixels; "auto" goes by the free memory
-        (:func:`napari_hsr.inference.tile_size.automatic`).
+        Side of a core or window in pixels; "auto" depends on the free memory
+        (:func:`napari_hsr.inference.tile_size.automatic_size`).
     device : torch.device, optional
-        Whose memory "auto" goes by; the CPU if None.
+        The device whose memory "auto" depends on; the CPU if None.
     ensemble : str
-        What the network is run in.
+        Name of the ensemble.
     precision : str, optional
-        What it is computed in; the exact one if None.
+        The exact one if None.
+    bands : int, optional
+        Of the cube, for a model that takes any number.
 
     Raises
     ------
@@ -168,8 +176,14 @@ def plan(
     if tile == "whole":
         sides = height, width
     elif tile == "auto":
-        sides = automatic(
-            height, width, model, device=device, ensemble=ensemble, precision=precision
+        sides = automatic_size(
+            height,
+            width,
+            model,
+            device=device,
+            ensemble=ensemble,
+            precision=precision,
+            bands=bands,
         )
     elif isinstance(tile, bool) or not isinstance(tile, int) or tile < 1:
         raise InputError(f"A tile is a number of pixels, 'auto' or 'whole', not {tile!r}.")
@@ -187,20 +201,20 @@ def plan(
 
 
 def side(part: Tile) -> int:
-    """The longer side of what a tile writes."""
+    """The longer side of the part that a tile writes."""
     return max(s.write.stop - s.write.start for s in (part.rows, part.columns))
 
 
 def cut(part: Tile, side: int, height: int, width: int, model: Model) -> list[Tile]:
-    """The same part of the image in tiles that write at most ``side`` × ``side`` pixels.
+    """Cut a tile into tiles that write at most ``side`` × ``side`` pixels.
 
-    Blended, they add up to what the tile itself would have had as its weights.
+    Where they are blended, their weights add up to those of the tile.
     """
     if overlaps(model):
         rows, columns = (_windows_within(s, side) for s in (part.rows, part.columns))
     else:
         rows, columns = (
-            spans(length, side, model.context, model.size_multiple, within=s.core)
+            spans(length, side, model.context or 0, model.size_multiple, within=s.core)
             for length, s in ((height, part.rows), (width, part.columns))
         )
     return [Tile(r, c) for r in rows for c in columns]
@@ -214,7 +228,7 @@ def _windows_within(span: Span, side: int) -> list[Span]:
     return [
         Span(
             slice(start + s.read.start, start + s.read.stop),
-            # a core may come to nothing, where the parent's neighbour has those pixels
+            # a core may be empty, where its pixels belong to a neighbour of the parent
             slice(*np.clip([start + s.core.start, start + s.core.stop], core.start, core.stop)),
             s.weights if span.weights is None else s.weights * span.weights[s.read],
         )
@@ -222,35 +236,36 @@ def _windows_within(span: Span, side: int) -> list[Span]:
     ]
 
 
-def notice(model: Model, tiles: list[Tile]) -> str | None:
-    """What the user must know of these tiles for this model, in one sentence, or None."""
+def notice(model: Model, tiles: Sequence[Tile]) -> Notice | None:
+    """A notice that these tiles make a difference to the result of this model, or None."""
     rows, columns = map(max, zip(*(t.shape for t in tiles), strict=True))
     if model.window is None:
         if model.context is not None or len(tiles) == 1:
             return None
-        return (
+        difference = model.tile_difference
+        by = f", {difference.words(rows * columns)}" if difference else ""
+        return _notice(
             f"Computed in {len(tiles)} overlapping tiles of {rows} × {columns} pixels, blended: "
-            f"{model.name} depends on the whole image, and in tiles its result is another one"
-            + (
-                f", {model.tile_difference.words(rows * columns)}."
-                if model.tile_difference
-                else "."
-            )
+            f"{model.name} depends on the whole image, and its result in tiles differs{by}."
         )
     trained = f"crops of {model.window} × {model.window} pixels"
     if len(tiles) > 1:
         as_trained = max(rows, columns) == model.window
-        return (
+        return _notice(
             f"Computed in {len(tiles)} overlapping windows of {rows} × {columns} pixels, blended"
             + (
                 ", as the network was trained on such crops."
                 if as_trained
-                else f"; the network was trained on {trained} and its result depends on the size."
+                else f"; the network was trained on {trained}, and its result depends on the size."
             )
         )
     if max(rows, columns) > model.window:
-        return (
+        return _notice(
             f"Computed from the whole image at once; the network was trained on {trained} only, "
             "and its result depends on the size of the image."
         )
     return None
+
+
+def _notice(text: str) -> Notice:
+    return Notice.info(Code.TILES, text)

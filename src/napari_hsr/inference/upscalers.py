@@ -1,75 +1,49 @@
-"""What makes the pixels of a cube finer: a model, or a bicubic baseline, and whether it fits."""
+"""Upscalers of cubes, models and interpolations: which there are, choosing one, running one."""
 
 from __future__ import annotations
 
 import difflib
-from os import PathLike
+import time
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_hsr.cube import Cube
-from napari_hsr.errors import Cancelled, HSRError, InputError
-from napari_hsr.models.card import SUPER_RESOLUTION
-from napari_hsr.photograph import Photograph
-from napari_hsr.progress import Progress
-from napari_hsr.resample import methods
-from napari_hsr.resample.methods import Kind
+from napari_hsr import __version__
+from napari_hsr.cube import Cube, finite_range
+from napari_hsr.errors import InputError
+from napari_hsr.inference.run_plan import plan_run
+from napari_hsr.inference.speed import remember
+from napari_hsr.inference.tile_loop import new_output, run_tiles
+from napari_hsr.models.card import FINER_IS_A_GUESS, SUPER_RESOLUTION
+from napari_hsr.notices import Code, Notice, as_notices
+from napari_hsr.progress import Progress, stop_if
+from napari_hsr.resample import Kind, methods
+from napari_hsr.resample.resize import Way, read_coarse, up_part
 
 if TYPE_CHECKING:
     import threading
     from collections.abc import Iterator
+    from os import PathLike
 
+    from napari_hsr.inference.run_plan import RunPlan
+    from napari_hsr.inference.tiling import Tile
     from napari_hsr.models.card import ModelCard
     from napari_hsr.models.model import Model
 
-#: Fewer bands are no spectrum to make finer; CoarSR looks at five together.
-LEAST_BANDS = 5
-#: The baseline, where the caller names none.
-BASELINE = "bicubic-matlab"
+#: Networks for cubes are trained on values up to this; larger ones are scaled down.
+FULL = 1.0
+#: What to do where there is no memory for the result.
+_INSTEAD = "choose a smaller scale or crop the cube"
 
 
-def as_cube(image: Any) -> Cube:
-    """The input as a cube with bands enough.
-
-    Parameters
-    ----------
-    image : Cube, ndarray (bands, height, width), or path
-
-    Raises
-    ------
-    InputError
-        If it is a photograph, or an array like one, or has fewer than :data:`LEAST_BANDS` bands.
-    """
-    if isinstance(image, (str, PathLike)):
-        from napari_hsr.io import read
-
-        image = read(image)
-    if isinstance(image, Photograph):
-        raise InputError(
-            f"{image.name} is an RGB photograph: super-resolution takes a spectral cube, which can "
-            "be reconstructed from it first."
-        )
-    if not isinstance(image, Cube):
-        image = np.asarray(image)
-        if image.dtype.kind == "u" and image.ndim == 3 and image.shape[-1] in (3, 4):
-            raise InputError(
-                f"The array of shape {image.shape} looks like an RGB image: super-resolution takes "
-                "a spectral cube, (bands, height, width)."
-            )
-        image = Cube(image, name="array")
-    if image.bands < LEAST_BANDS:
-        bands = "1 band" if image.bands == 1 else f"{image.bands} bands"
-        raise InputError(
-            f"{image.name} has {bands}: super-resolution takes spectral cubes of "
-            f"{LEAST_BANDS} bands or more."
-        )
-    return image
+# --- choosing ----------------------------------------------------------------------------------
 
 
 def baseline(name: Any) -> Kind | None:
-    """The way up of this name, or None if it names a model."""
+    """The interpolation of this name, or None if it names a model."""
     if isinstance(name, Kind):
         return name
     if not isinstance(name, str):
@@ -82,172 +56,75 @@ def baseline(name: Any) -> Kind | None:
 
 
 def offered(scale: int | None = None) -> list[ModelCard]:
-    """Cards of the models at hand that make pixels finer, by so much if it is stated."""
+    """Cards of the available super-resolution models, of one scale if it is stated."""
     from napari_hsr.models import list_models
 
     cards = [card for card in list_models() if card.task == SUPER_RESOLUTION]
     return [card for card in cards if scale in (None, card.scale)]
 
 
-def choose(way: Model | Kind | str | PathLike | None, scale: int | None) -> tuple[Any, int]:
-    """What makes the pixels finer, and by how much.
+def choose(
+    upscaler: Model | Kind | str | PathLike[str] | None, scale: int | None
+) -> tuple[Model | Kind, int]:
+    """Load a model or find an interpolation, and settle the scale.
 
     Parameters
     ----------
-    way : Model, str, path or None
-        A loaded model, the name or path of one, or the name of a baseline such as
-        ``"bicubic-matlab"``. None takes the first model at hand for the scale.
+    upscaler : Model, Kind, str, path or None
+        A loaded model, the name or path of one, or the name of an interpolation such as
+        ``"bicubic-matlab"``. None takes the first available model of the scale.
     scale : int or None
         None takes the model's.
 
     Returns
     -------
-    way : Model or Kind
+    upscaler : Model or Kind
     scale : int
 
     Raises
     ------
     HSRError
-        If there is no such model, it is none for cubes, or it has another scale.
+        If there is no such model, it does not take cubes, or it has another scale.
     """
     if scale is not None:
         scale = methods.checked_scale(scale)
-    if way is None:
-        way = _default(scale)
-    kind = baseline(way)
+    if upscaler is None:
+        upscaler = _default(scale)
+    kind = baseline(upscaler)
     if kind is not None:
         if scale is None:
             raise InputError(f"{kind.name} needs a scale, such as 2, 3, 4 or 8.")
         return kind, scale
     from napari_hsr.models import load_model
 
-    _check_name(way)
-    model = load_model(way)
+    _check_name(upscaler)
+    model = load_model(upscaler)
     if model.task != SUPER_RESOLUTION:
         raise InputError(
-            f"{model.name} makes cubes of photographs; to make the pixels of a cube finer, choose a "
-            f"model for that or a baseline ({', '.join(methods.BASELINES)})."
+            f"{model.name} reconstructs cubes from photographs; for super-resolution choose a "
+            f"model for cubes or an interpolation ({', '.join(methods.BASELINES)})."
         )
     if scale is not None and scale != model.scale:
         raise InputError(
-            f"{model.name} makes pixels {model.scale} times as fine, not {scale}: choose another "
-            "model or scale."
+            f"{model.name} has scale ×{model.scale}, not ×{scale}: choose another model or scale."
         )
     return model, model.scale
 
 
-def _check_name(way: Any) -> None:
-    """Whether a name is that of any model or file; the sentence names what makes pixels finer."""
+def _check_name(upscaler: Any) -> None:
+    """Raise InputError for a name of neither model nor file, with what there is."""
     from napari_hsr.models import list_models
 
-    if not isinstance(way, str) or Path(way).exists():
+    if not isinstance(upscaler, str) or Path(upscaler).exists():
         return
-    if way in [card.name for card in list_models()]:
+    if upscaler in [card.name for card in list_models()]:
         return
     known = [*(card.name for card in offered()), *methods.BASELINES, "box"]
-    near = difflib.get_close_matches(way, known, n=1)
+    near = difflib.get_close_matches(upscaler, known, n=1)
     hint = f" (did you mean {near[0]}?)" if near else ""
     raise InputError(
-        f"There is no model or file {way!r}{hint}; pixels are made finer by {', '.join(known)}."
-    )
-
-
-def check_bands(cube: Cube, way: Model | Kind) -> None:
-    """Whether a cube has bands as the model needs them.
-
-    Raises
-    ------
-    InputError
-        If not.
-    """
-    if isinstance(way, Kind):
-        return
-    if way.channels is None and cube.bands < way.least_bands:
-        raise InputError(
-            f"{way.name} needs {way.least_bands} bands or more; {cube.name} has {cube.bands}."
-        )
-    if way.channels not in (None, cube.bands):
-        raise InputError(f"{way.name} takes {way.channels} bands; {cube.name} has {cube.bands}.")
-
-
-def why_not(
-    image: Any,
-    way: Any = None,
-    scale: int | None = None,
-    refine: bool | str | None = None,
-    half: Any = None,
-) -> str | None:
-    """None if this could be made finer, else the reason in one sentence; reads no pixels."""
-    from napari_hsr.inference.refinement import half_of
-
-    try:
-        cube = as_cube(image)
-        way, scale = choose(way, scale)
-        for one in (way, half_of(way, scale, refine, half)):
-            if one is not None:
-                check_bands(cube, one)
-    except HSRError as error:
-        return str(error)
-    return None
-
-
-def check_values(cube: Cube, cancel: threading.Event | None = None) -> Iterator[Progress]:
-    """Look at all values before anything is computed.
-
-    Yields
-    ------
-    Progress
-
-    Raises
-    ------
-    InputError
-        If one is NaN or infinite: what is made of it would spread.
-    Cancelled
-        If ``cancel`` was set.
-    """
-    from napari_hsr.resample.resize import Way, read
-
-    for bands, rows in Way(methods.find("box"), 1, *cube.shape[1:]).parts(cube.bands):
-        if cancel is not None and cancel.is_set():
-            raise Cancelled
-        yield Progress(0, 0, "Reading the cube")
-        read(cube, bands, rows)
-
-
-def why_not_values(cube: Cube, cancel: threading.Event | None = None) -> str | None:
-    """None if all values can be used, else the reason in one sentence; reads every pixel."""
-    try:
-        for _ in check_values(cube, cancel):
-            pass
-    except InputError as error:
-        return str(error)
-    return None
-
-
-def notices(cube: Cube, model: Model) -> tuple[str, ...]:
-    """What the user must know of this cube for this model."""
-    trained = model.wavelengths
-    if cube.wavelengths is None:
-        return (
-            f"{cube.name} names no wavelengths; {model.name} was trained on {trained.describe()}.",
-        )
-    if not cube.wavelengths.matches(trained):
-        return (
-            f"{cube.name} has {cube.wavelengths.describe()}; {model.name} was trained on "
-            f"{trained.describe()} and computes any bands, but never saw these.",
-        )
-    return ()
-
-
-def finer_already(cube: Cube) -> str:
-    """A sentence where the cube's own pixels are finer than what was measured; else empty."""
-    made = cube.provenance.extra.get("super_resolution")
-    if not isinstance(made, dict) or not made.get("scale"):
-        return ""
-    return (
-        f"{cube.name} was already made {made['scale']} times as fine, by "
-        f"{made.get('by', 'another model')}: finer pixels yet are an estimate from an estimate; "
-        "where that was the target size, nothing more was to be done."
+        f"There is no model or file {upscaler!r}{hint}; for super-resolution there are "
+        f"{', '.join(known)}."
     )
 
 
@@ -257,7 +134,194 @@ def _default(scale: int | None) -> str:
     cards = offered(scale)
     if not cards:
         raise InputError(
-            f"There is no model at hand that makes pixels {scale} times as fine: import one, or "
-            f"choose a baseline ({', '.join(methods.BASELINES)})."
+            f"No model of scale ×{scale} is installed: import one, or choose an interpolation "
+            f"({', '.join(methods.BASELINES)})."
         )
     return cards[0].name
+
+
+def check_bands(cube: Cube, upscaler: Model | Kind) -> None:
+    """Raise InputError unless the cube has the number of bands that the upscaler needs."""
+    if isinstance(upscaler, Kind):
+        return
+    name, channels, least = upscaler.name, upscaler.channels, upscaler.least_bands
+    if channels is None and cube.bands < least:
+        raise InputError(f"{name} needs {least} bands or more; {cube.name} has {cube.bands}.")
+    if channels not in (None, cube.bands):
+        raise InputError(f"{name} takes {channels} bands; {cube.name} has {cube.bands}.")
+
+
+# --- running -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Upscaled:
+    """An upscaled cube, what it was computed in, in how many tiles, and what the user must know."""
+
+    cube: Cube
+    precision: str
+    tiles: int
+    notices: tuple[Notice, ...]
+
+
+def upscale_events(
+    coarse: Cube,
+    upscaler: Model | Kind,
+    scale: int,
+    *,
+    device: str = "auto",
+    tile: int | str = "auto",
+    precision: str = "auto",
+    cancel: threading.Event | None = None,
+) -> Iterator[Progress | Upscaled]:
+    """Upscale a cube by a network or an interpolation, and report progress.
+
+    Parameters
+    ----------
+    coarse : Cube
+        All values finite.
+    upscaler, scale
+        As :func:`choose` returns them.
+    device, tile, precision
+        As for :func:`napari_hsr.reconstruct`, for a network.
+    cancel : threading.Event, optional
+
+    Yields
+    ------
+    Progress, and at last one Upscaled.
+    """
+    if isinstance(upscaler, Kind):
+        return _interpolate(coarse, upscaler, scale, cancel)
+    height, width = coarse.shape[1:]
+    run = plan_run(
+        upscaler,
+        height,
+        width,
+        bands=coarse.bands,
+        device=device,
+        tile=tile,
+        precision=precision,
+    )
+    return _run_network(coarse, run, cancel)
+
+
+def title(coarse: Cube, upscaler: Model | Kind, scale: int) -> str:
+    """Name of an upscaled cube."""
+    by = f" ×{scale}" if isinstance(upscaler, Kind) else ""
+    return f"{coarse.name} {upscaler.name}{by}"
+
+
+def interpolation_work(kind: Kind, scale: int) -> tuple[str, str, int]:
+    """What the time of an interpolation is remembered by; the amount is values of the result."""
+    return "interpolation", kind.name, scale
+
+
+def _interpolate(
+    coarse: Cube, kind: Kind, scale: int, cancel: threading.Event | None
+) -> Iterator[Progress | Upscaled]:
+    start = time.perf_counter()
+    way = Way(kind, scale, *coarse.shape[1:])
+    data = new_output((coarse.bands, way.height * scale, way.width * scale), _INSTEAD)
+    parts = list(way.parts(coarse.bands))
+    for done, (bands, rows) in enumerate(parts):
+        stop_if(cancel)
+        yield Progress(done, len(parts), "Interpolating")
+        fine = slice(rows.start * scale, rows.stop * scale)
+        data[bands, fine] = up_part(way, read_coarse(coarse, bands), fine)
+    remember(interpolation_work(kind, scale), data.size, time.perf_counter() - start)
+    step = f"Upsampled ×{scale} by {kind.words(scale)}: no detail is added."
+    cube = _upscaled_cube(coarse, data, finite_range(data), step)
+    yield Upscaled(cube.replace(name=title(coarse, kind, scale)), "float32", 0, ())
+
+
+def _run_network(
+    coarse: Cube, run: RunPlan, cancel: threading.Event | None
+) -> Iterator[Progress | Upscaled]:
+    model = run.model
+    data = new_output(run.output_shape, _INSTEAD)
+    job = _CubeJob(coarse)
+    tiled = yield from run_tiles(run, job, data, cancel)
+    found = [
+        Notice.info(Code.DETAIL_ESTIMATED, FINER_IS_A_GUESS),
+        *_about_wavelengths(coarse, model),
+        *tiled.notices,
+    ]
+    if job.full > FULL:
+        text = (
+            f"Values of {coarse.name} reach {job.full:g}: the network, trained on 0..1, received "
+            "them divided by that, and its result was multiplied by it."
+        )
+        found.append(Notice.info(Code.VALUES_RESCALED, text))
+    if run.precision_notice:
+        found.append(run.precision_notice)
+    step = f"Made {model.scale} times as fine by {model.name} on {run.device} in {run.precision}."
+    cube = _upscaled_cube(coarse, data, tiled.value_range, step, FINER_IS_A_GUESS, model=model)
+    yield Upscaled(
+        cube.replace(name=title(coarse, model, model.scale)),
+        run.precision,
+        tiled.tiles,
+        as_notices((*found, *model.notices)),
+    )
+
+
+class _CubeJob:
+    """A coarse cube for the loop over tiles, all bands at a time."""
+
+    doing = "Super-resolving"
+
+    def __init__(self, coarse: Cube):
+        self._coarse = coarse
+        self.full = max(FULL, coarse.value_range[1])
+
+    def read(self, tile: Tile) -> np.ndarray:
+        values = np.asarray(self._coarse.data[:, tile.rows.read, tile.columns.read], np.float32)
+        return values if self.full == FULL else values / np.float32(self.full)
+
+    def undo(self, bands: np.ndarray) -> np.ndarray:
+        return bands if self.full == FULL else bands * np.float32(self.full)
+
+    def written(self) -> None:
+        """Nothing to count: all values are finite."""
+
+
+def _about_wavelengths(cube: Cube, model: Model) -> tuple[Notice, ...]:
+    """A notice if the model was trained on other wavelengths, or they are not known."""
+    trained = model.wavelengths
+    if cube.wavelengths is None:
+        text = (
+            f"{cube.name} names no wavelengths; {model.name} was trained on {trained.describe()}."
+        )
+    elif not cube.wavelengths.matches(trained):
+        text = (
+            f"{cube.name} has {cube.wavelengths.describe()}; {model.name} was trained on "
+            f"{trained.describe()} and computes any bands, but never saw these."
+        )
+    else:
+        return ()
+    return (Notice.warning(Code.WAVELENGTHS_NOT_TRAINED_ON, text),)
+
+
+def _upscaled_cube(
+    coarse: Cube,
+    data: np.ndarray,
+    value_range: tuple[float, float],
+    *steps: str,
+    model: Model | None = None,
+) -> Cube:
+    known = coarse.provenance
+    history = replace(
+        known,
+        input=known.input or coarse.name,
+        version=__version__,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        steps=(*known.steps, *steps),
+        extra=dict(known.extra),
+    )
+    metadata = dict(coarse.metadata)
+    if model is not None:
+        metadata["super_resolution_card"] = model.card.model_dump(mode="json")
+        if known.model is None:  # a reconstructed cube keeps the name of its model
+            history = replace(history, model=model.name, weights_sha256=model.weights_sha256)
+    return coarse.over_same_area(
+        data, provenance=history, metadata=metadata, _value_range=value_range
+    )

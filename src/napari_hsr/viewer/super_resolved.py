@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.layers import Image
 
-    from napari_hsr.inference import FinerResult
+    from napari_hsr.inference import SuperResolutionResult
 
 
 def place_over(layer: Image, scale: int) -> dict[str, Any]:
@@ -72,7 +72,7 @@ def display_of(layer: Image) -> dict[str, Any]:
 
 def add_finer(
     viewer: ViewerModel,
-    result: FinerResult,
+    result: SuperResolutionResult,
     name: str,
     place: dict[str, Any],
     map_place: dict[str, Any],
@@ -81,7 +81,7 @@ def add_finer(
 
     Parameters
     ----------
-    result : FinerResult
+    result : SuperResolutionResult
     name : str
         Of the new cube layer.
     place : dict
@@ -117,6 +117,6 @@ def add_finer(
     return cube, residual
 
 
-def residual_title(result: FinerResult) -> str:
+def residual_title(result: SuperResolutionResult) -> str:
     """What the map shows, with its unit: values without one are in the units of the cube."""
     return f"Residual at low resolution ({result.cube.units or 'cube’s values'}, RMS)"

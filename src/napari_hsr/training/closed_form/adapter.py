@@ -104,7 +104,7 @@ def of_shot(
     stop : threading.Event, optional
     """
     from napari_hsr.inference import reconstruct
-    from napari_hsr.inference.inputs import TileSource
+    from napari_hsr.inference.inputs import PhotographReader
 
     rule = _Raw(network.rule)
     device, exact = recipe.engine.device, network.precisions[0]
@@ -112,7 +112,7 @@ def of_shot(
         shot.input, replace(network, rule=rule), device=device, precision=exact, cancel=stop
     ).data
     gain, offset = affine(network.rule, rule.statistics)
-    source = TileSource(shot.input, network)
+    source = PhotographReader(shot.input, network)
 
     def block(rows: slice, columns: slice) -> Sums:
         seen = network.rule.apply(source.read(rows, columns), rule.statistics)

@@ -17,7 +17,7 @@ import torch
 from torch.utils.data import DataLoader
 
 from napari_hsr.errors import Cancelled, FileError, HSRError, InputError
-from napari_hsr.inference.tile_queue import give_back, ran_out
+from napari_hsr.inference.memory_use import is_out_of_memory, release_cached
 from napari_hsr.training.engine import checkpoint, checkpoint_state, devices, lightning_trainer
 from napari_hsr.training.engine.callbacks import Follow
 from napari_hsr.training.engine.checkpoint_state import Fitted, State
@@ -238,7 +238,7 @@ class Run:
             )
         )
         self.network.zero_grad(set_to_none=True)
-        give_back(self.place.device)
+        release_cached(self.place.device)
 
     def _train(self) -> None:
         """Steps until the end, a stop, or a fault; out of memory they are taken in more parts."""
@@ -257,7 +257,7 @@ class Run:
             try:
                 loop.fit(module, loader)
             except (RuntimeError, MemoryError) as error:
-                if not ran_out(error) or follow.phase == "after":
+                if not is_out_of_memory(error) or follow.phase == "after":
                     raise
                 self._step_back(follow, loop)
                 self._halve()

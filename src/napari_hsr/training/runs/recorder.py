@@ -132,7 +132,7 @@ def _done(
     tell: Report,
     resume: bool,
 ) -> Finished | Stopped:
-    from napari_hsr.inference.tile_queue import ran_out
+    from napari_hsr.inference.memory_use import is_out_of_memory
     from napari_hsr.training.recipe.yaml_io import write_recipe
 
     try:
@@ -144,7 +144,7 @@ def _done(
     except ModuleNotFoundError as error:
         raise missing(error) from error
     except (MemoryError, RuntimeError) as error:
-        if not ran_out(error):
+        if not is_out_of_memory(error):
             raise
         raise InputError(
             "There is not enough memory for this training: a smaller batch.patch or "

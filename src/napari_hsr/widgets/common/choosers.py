@@ -226,7 +226,7 @@ class DeviceChooser(NarrowComboBox):
         self._search.start()
 
     def device(self) -> str:
-        """The id of the chosen device, as :func:`napari_hsr.inference.events` takes it."""
+        """The id of the chosen device, as :func:`napari_hsr.inference.reconstruct_events` takes it."""
         return self._ids[max(0, self.currentIndex())]
 
     def _show(self, devices: list) -> None:

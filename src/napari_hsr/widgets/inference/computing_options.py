@@ -11,7 +11,7 @@ from napari_hsr.widgets.common.choosers import NarrowComboBox
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-#: What a run may be computed in, as :func:`napari_hsr.inference.events` takes it.
+#: What a run may be computed in, as :func:`napari_hsr.inference.reconstruct_events` takes it.
 PRECISIONS = ("auto", "float32", "bfloat16", "float16")
 #: Ways to cut the image; the last one reads the spin box.
 TILES = ("auto", "whole", "size")

@@ -18,7 +18,7 @@ ABOUT_TILES = (
     "Large photographs are reconstructed tile by tile, in bounded memory.\n"
     "A pixel-wise model gives the same cube whatever the tiles are."
 )
-#: Passes over the image, as :func:`napari_hsr.inference.events` takes them, with their labels.
+#: Passes over the image, as :func:`napari_hsr.inference.reconstruct_events` takes them, with their labels.
 ENSEMBLES = {
     "single": "one pass",
     "mean": "mean of eight views",

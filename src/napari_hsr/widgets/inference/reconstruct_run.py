@@ -38,7 +38,9 @@ def reconstruct_work(
 
     yield Progress(0, 0, "Loading the model")
     model = loaded.load(request.model)
-    yield from inference.events(request.photograph, model, **request.options, cancel=cancel)
+    yield from inference.reconstruct_events(
+        request.photograph, model, **request.options, cancel=cancel
+    )
 
 
 def check_work(

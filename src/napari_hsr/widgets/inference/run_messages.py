@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from napari_hsr.notices import Code, has
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -56,9 +58,7 @@ def memory_advice(
 
 def all_well(notices: Iterable[str]) -> bool:
     """Whether they only say what a run was computed in: nothing to be warned of."""
-    from napari_hsr.inference.precision import tells_precision
-
-    return all(map(tells_precision, notices))
+    return all(has([notice], Code.PRECISION) for notice in notices)
 
 
 def outcome_text(result: Any) -> str:

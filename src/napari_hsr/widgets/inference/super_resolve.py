@@ -133,9 +133,9 @@ class SuperResolveWidget(ModelPanel):
 
     @staticmethod
     def _look(taken_for: Cube, cancel: threading.Event) -> str | None:
-        from napari_hsr.inference import upscalers
+        from napari_hsr.inference.inputs import why_not_finite
 
-        return upscalers.why_not_values(taken_for, cancel)
+        return why_not_finite(taken_for, cancel)
 
     def _without_cube(self) -> str:
         photographs = photograph_layers(self._viewer)

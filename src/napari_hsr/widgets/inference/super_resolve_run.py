@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from napari_hsr.errors import HSRError, InputError
-from napari_hsr.models.card import FINER_IS_A_GUESS, ILL_POSED
+from napari_hsr.models.card import ILL_POSED
+from napari_hsr.notices import Code, has
 from napari_hsr.progress import Progress
 from napari_hsr.widgets.inference.run_messages import Verdict, memory_advice, took_text
 
@@ -15,15 +16,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from napari_hsr.cube import Cube
-    from napari_hsr.inference import FinerResult
+    from napari_hsr.inference import SuperResolutionResult
     from napari_hsr.models.model import Model
     from napari_hsr.resample import Kind
     from napari_hsr.widgets.models.loaded_models import LoadedModels
 
-#: What may be asked of :func:`napari_hsr.inference.super_resolution_estimation.estimate`.
+#: What may be asked of :func:`napari_hsr.inference.estimate_super_resolution`.
 _ESTIMATED = ("refine", "device", "tile", "precision")
-#: Begins what a coarse cube was computed in itself, beside what its result was.
-_BEFORE = "The coarse cube was "
 
 
 @dataclass(frozen=True)
@@ -58,7 +57,7 @@ def super_resolve_work(
 ) -> Iterator[Any]:
     """The events of a run; torch and the weights are loaded here, off the main thread."""
     from napari_hsr import inference
-    from napari_hsr.inference.tile_queue import ran_out
+    from napari_hsr.inference.memory_use import is_out_of_memory
 
     yield Progress(0, 0, "Loading the model")
     way = find_way(request.way, loaded)
@@ -67,7 +66,7 @@ def super_resolve_work(
             request.cube, way, request.scale, **request.options, cancel=cancel
         )
     except Exception as error:
-        if isinstance(error, HSRError) or not ran_out(error):
+        if isinstance(error, HSRError) or not is_out_of_memory(error):
             raise
         raise InputError(
             f"There is not enough memory on {request.options['device']} to make the pixels of "
@@ -86,18 +85,18 @@ def check_work(
 
     ``look`` says what is wrong with the cube's values.
     """
-    from napari_hsr.inference import devices, super_resolution_estimation, upscalers
+    from napari_hsr.inference import devices, estimate_super_resolution, why_not_super_resolve
     from napari_hsr.resample import Kind
 
     options, advice = request.options, None
     try:
         way = find_way(request.way, loaded)
-        reason = upscalers.why_not(request.cube, way, request.scale)
+        reason = why_not_super_resolve(request.cube, way, request.scale)
         if reason is None and not isinstance(way, Kind):
             reason = devices.why_not_precision(way, options["precision"])
         reason = reason or look(cancel)
         if reason is None:
-            takes = super_resolution_estimation.estimate(
+            takes = estimate_super_resolution(
                 request.cube.shape, way, request.scale, **{k: options[k] for k in _ESTIMATED}
             )
             advice = memory_advice(
@@ -134,13 +133,11 @@ def assumed_so_far(cube: Cube) -> tuple[str, ...]:
     return tuple(said)
 
 
-def notices_of(result: FinerResult) -> tuple[str, ...]:
+def notices_of(result: SuperResolutionResult) -> tuple[str, ...]:
     """All that the user must know of a result: what each step before it assumed, then its own."""
-    from napari_hsr.inference.precision import tells_precision
-
     own = (
-        f"{_BEFORE}{notice[0].lower()}{notice[1:]}"
-        if notice in result.coarse.notices and tells_precision(notice)
+        notice.with_text(f"The coarse cube was {notice[0].lower()}{notice[1:]}")
+        if notice in result.coarse.notices and notice.code is Code.PRECISION
         else notice
         for notice in result.notices
     )
@@ -149,14 +146,10 @@ def notices_of(result: FinerResult) -> tuple[str, ...]:
 
 def expected(notice: str) -> bool:
     """Whether a notice says what holds of any such result: known before the run, no warning."""
-    from napari_hsr.inference.precision import tells_precision
-
-    if notice.startswith(_BEFORE):
-        return True
-    return notice == FINER_IS_A_GUESS or tells_precision(notice)
+    return has([notice], Code.PRECISION, Code.DETAIL_ESTIMATED)
 
 
-def finer_outcome(result: FinerResult) -> str:
+def finer_outcome(result: SuperResolutionResult) -> str:
     """How long it took, and how far the result agrees with the coarse cube."""
     from napari_hsr.resample import Refinement
 

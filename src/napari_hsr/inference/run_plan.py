@@ -1,0 +1,118 @@
+"""How a network will be run over an image: device, precision, ensemble and tiles."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from napari_hsr.inference.devices import resolve
+from napari_hsr.inference.ensembles import find
+from napari_hsr.inference.precision import choose
+from napari_hsr.inference.tiling import Tile, plan
+
+if TYPE_CHECKING:
+    import torch
+
+    from napari_hsr.inference.ensembles import Ensemble
+    from napari_hsr.models.model import Model
+    from napari_hsr.notices import Notice
+
+
+@dataclass(frozen=True)
+class RunPlan:
+    """What estimates are made from and the loop over tiles follows.
+
+    Attributes
+    ----------
+    model : Model
+    bands : int
+        Of the output.
+    height, width : int
+        Of the input, in pixels.
+    device : torch.device
+    precision : str
+        ``"float32"``, ``"bfloat16"`` or ``"float16"``.
+    precision_notice : Notice or None
+        Why that precision, where there was a choice.
+    ensemble : Ensemble
+    tiles : tuple of Tile
+    """
+
+    model: Model
+    bands: int
+    height: int
+    width: int
+    device: torch.device
+    precision: str
+    precision_notice: Notice | None
+    ensemble: Ensemble
+    tiles: tuple[Tile, ...]
+
+    @property
+    def output_shape(self) -> tuple[int, int, int]:
+        """(bands, height, width) of the cube."""
+        scale = self.model.scale
+        return self.bands, self.height * scale, self.width * scale
+
+    def module(self) -> torch.nn.Module:
+        """The module to run, on the device: the copy made for speed, or the exact network."""
+        from napari_hsr.models.optimised_copy import prepared
+
+        if self.ensemble.exact:
+            return self.model.module.to(self.device)
+        return prepared(self.model, self.precision, self.device)
+
+    def bytes_copy(self) -> int:
+        """Bytes of the copy of the network that the run would make; 0 if it is there already."""
+        from napari_hsr.models.optimised_copy import bytes_to_come
+
+        if self.ensemble.exact:
+            return 0
+        return bytes_to_come(self.model, self.precision, self.device)
+
+
+def plan_run(
+    model: Model,
+    height: int,
+    width: int,
+    *,
+    bands: int | None = None,
+    device: str = "auto",
+    tile: int | str = "auto",
+    precision: str = "auto",
+    ensemble: str = "single",
+) -> RunPlan:
+    """Decide how to run a model over an image of this size.
+
+    Parameters
+    ----------
+    model : Model
+    height, width : int
+        Of the input, in pixels.
+    bands : int, optional
+        Of the cube, for a model that takes any number.
+    device, tile, precision, ensemble
+        As for :func:`napari_hsr.reconstruct`.
+
+    Raises
+    ------
+    InputError
+        If an option does not fit.
+    """
+    found = find(ensemble)
+    torch_device = resolve(device)
+    used, notice = choose(model, precision, torch_device, ensemble)
+    bands = bands if model.bands is None else model.bands
+    if bands is None:
+        raise ValueError(f"the number of bands must be stated for {model.name}")
+    tiles = plan(
+        height,
+        width,
+        model,
+        tile,
+        device=torch_device,
+        ensemble=ensemble,
+        precision=used,
+        bands=bands,
+    )
+    return RunPlan(model, bands, height, width, torch_device, used, notice, found, tuple(tiles))

@@ -1,0 +1,309 @@
+"""The loop over tiles: read, normalise, run the network, undo, write.
+
+Photographs and cubes are computed by the same loop. They differ in a :class:`TileJob`, which
+reads the input and converts the output of the network, and in where the result goes, an
+:class:`Output`. Blending, ensembles, pixels without a value, lack of memory, progress and cancelling
+are handled here alone.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from napari_hsr.cube import finite_range
+from napari_hsr.errors import InputError
+from napari_hsr.inference.memory_use import is_out_of_memory, release_cached
+from napari_hsr.inference.speed import remember_tile, tile_seconds
+from napari_hsr.inference.tiling import cut, notice, side
+from napari_hsr.notices import Code, Notice
+from napari_hsr.progress import Progress, stop_if
+from napari_hsr.units import format_bytes
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Generator, Iterator
+
+    import torch
+
+    from napari_hsr.inference.run_plan import RunPlan
+    from napari_hsr.inference.tiling import Tile
+
+#: Tiles are not cut smaller than this: something else is then taking the memory.
+SMALLEST = 16
+
+
+class Output(Protocol):
+    """Where the result goes: an array (bands, height, width) in memory, or one on disk."""
+
+    def __getitem__(self, index: Any, /) -> Any: ...
+
+    def __setitem__(self, index: Any, values: Any, /) -> None: ...
+
+
+class TileJob(Protocol):
+    """What distinguishes one kind of input from another."""
+
+    #: For the progress: ``"Reconstructing"``.
+    doing: str
+
+    def read(self, tile: Tile) -> np.ndarray:
+        """Input of the network for a tile, (channels, h, w) float32.
+
+        Values that are not finite are kept out of the network and are NaN in the result.
+        """
+
+    def undo(self, bands: np.ndarray) -> np.ndarray:
+        """Output of the network (bands, h, w) in the units of the cube."""
+
+    def written(self) -> None:
+        """Called when the result of the tile read last has been written."""
+
+
+@dataclass(frozen=True)
+class Tiled:
+    """What the loop ends with.
+
+    Attributes
+    ----------
+    tiles : int
+    value_range : (float, float)
+        Extremes of the finite values of the output; (0, 0) if there are none.
+    notices : tuple of Notice
+        What the user must know of the tiles.
+    """
+
+    tiles: int
+    value_range: tuple[float, float]
+    notices: tuple[Notice, ...]
+
+
+def run_tiles(
+    run: RunPlan, job: TileJob, output: Output, cancel: threading.Event | None = None
+) -> Generator[Progress, None, Tiled]:
+    """Compute all tiles of a plan.
+
+    Where memory runs out, what is finished is kept and the remaining tiles are halved.
+
+    Parameters
+    ----------
+    run : RunPlan
+    job : TileJob
+    output : Output
+        Of the plan's output shape, zero everywhere: blended tiles are added to it.
+    cancel : threading.Event, optional
+
+    Yields
+    ------
+    Progress
+        Before each pass of the network over a tile, and at the end.
+
+    Returns
+    -------
+    Tiled
+
+    Raises
+    ------
+    InputError
+        If there is not enough memory even for small tiles.
+    Cancelled
+        If ``cancel`` was set: at most one pass over a tile later.
+    """
+    module, scale = run.module(), run.model.scale
+    queue = _Queue(run, job.doing)
+    low, high = math.inf, -math.inf
+    while queue.waiting:
+        tile, short = queue.waiting[0], False
+        values: np.ndarray | None = None
+        start = time.perf_counter()
+        try:
+            for values in _compute(tile, run, job, module):
+                if values is None:  # a pass of the network is about to begin
+                    stop_if(cancel)
+                    paused = time.perf_counter()
+                    yield queue.begin_pass()
+                    start += time.perf_counter() - paused
+        except Exception as error:
+            short = is_out_of_memory(error)
+            if not short:
+                raise
+        if short:  # the error is gone by now, and what it kept alive with it
+            release_cached(run.device)
+            queue.halve()
+            continue
+        assert values is not None  # a tile ends with its values
+        at = slice(None), *(_scaled(s.write, scale) for s in (tile.rows, tile.columns))
+        if tile.blended:
+            output[at] += values
+        else:
+            output[at] = values
+            least, most = finite_range(values)  # so that nobody has to scan the cube for it
+            low, high = min(low, least), max(high, most)
+        job.written()
+        queue.finish(time.perf_counter() - start)
+    stop_if(cancel)
+    if any(tile.blended for tile in queue.finished):
+        ranges = [finite_range(np.asarray(output[band])) for band in range(run.bands)]
+        low, high = min(r[0] for r in ranges), max(r[1] for r in ranges)
+    yield Progress(queue.passes_done, queue.passes_done, "Done", 0.0)
+    return Tiled(len(queue.finished), (low, high) if low <= high else (0.0, 0.0), queue.notices())
+
+
+def new_output(shape: tuple[int, int, int], instead: str) -> np.ndarray:
+    """Zeros for a whole cube in memory; pages not written to yet take none.
+
+    Raises
+    ------
+    InputError
+        If there is not enough memory; ``instead`` says what to do.
+    """
+    try:
+        return np.zeros(shape, np.float32)
+    except MemoryError as error:
+        raise InputError(
+            f"The cube of {' × '.join(map(str, shape))} values takes "
+            f"{format_bytes(4 * math.prod(shape))}, more than there is: {instead}."
+        ) from error
+
+
+def pad_to_multiple(values: np.ndarray, multiple: int) -> np.ndarray:
+    """Pad (channels, h, w) below and to the right to multiples of a size.
+
+    By reflection, or by repeating the edge where an image is too small for that.
+    """
+    short = [-n % multiple for n in values.shape[1:]]
+    if not any(short):
+        return values
+    fits = all(s < n for s, n in zip(short, values.shape[1:], strict=True))
+    around = ((0, 0), (0, short[0]), (0, short[1]))
+    return np.pad(values, around, mode="reflect" if fits else "edge")
+
+
+def _compute(
+    tile: Tile, run: RunPlan, job: TileJob, module: torch.nn.Module
+) -> Iterator[np.ndarray | None]:
+    """None before each pass; at the end what the tile adds to the output, (bands, h, w) float32."""
+    import torch
+
+    def network(images: torch.Tensor) -> torch.Tensor:
+        with torch.inference_mode():  # left again before anybody else has a turn
+            result: torch.Tensor = module(images)
+            return result
+
+    yield None
+    values, scale = job.read(tile), run.model.scale
+    unknown = ~np.isfinite(values).all(0)
+    if unknown.any():  # one such pixel would spread over the whole receptive field
+        values = np.where(unknown, np.float32(0), values)
+    values = pad_to_multiple(values, run.model.size_multiple)
+    # an array of its own: that of the caller may be read-only, and is never handed to a network
+    batch = torch.from_numpy(np.require(values, np.float32, ["C", "O", "W"]))[None]
+    del values
+    result = None
+    for result in run.ensemble.run(network, batch.to(run.device)):
+        if result is None:
+            yield None
+    assert result is not None  # an ensemble ends with a result
+    rows, columns = (_scaled(s.keep, scale) for s in (tile.rows, tile.columns))
+    kept = job.undo(result[0, :, rows, columns].float().cpu().numpy())
+    if unknown.any():
+        lost = unknown.repeat(scale, 0).repeat(scale, 1)[rows, columns]
+        kept = np.where(lost, np.float32(np.nan), kept)
+    yield kept * tile.weights(scale) if tile.blended else kept
+
+
+def _scaled(pixels: slice, scale: int) -> slice:
+    return slice(pixels.start * scale, pixels.stop * scale)
+
+
+class _Queue:
+    """The tiles still to be computed, smaller ones where memory ran out, and the time they take."""
+
+    def __init__(self, run: RunPlan, doing: str):
+        self._run, self._doing = run, doing
+        self.waiting = deque(run.tiles)
+        self.finished: list[Tile] = []
+        self._passes = 0  # of the network over the tile at hand
+        self._seconds = 0.0
+        self._first_side = self._side = 0
+
+    @property
+    def passes_done(self) -> int:
+        """Passes over the finished tiles."""
+        return len(self.finished) * self._run.ensemble.passes
+
+    def begin_pass(self) -> Progress:
+        """Count a pass of the network over the tile at hand."""
+        message = self._doing
+        if self._side:
+            message += f" in tiles of {self._side} pixels: there was no memory for larger ones"
+        done, passes = self.passes_done + self._passes, self._run.ensemble.passes
+        total = (len(self.finished) + len(self.waiting)) * passes
+        left = self._seconds_left(self._passes / passes)
+        self._passes += 1
+        return Progress(done, total, message, left)
+
+    def finish(self, seconds: float) -> None:
+        """The tile at hand has been written."""
+        remember_tile(self._run, self.waiting[0], seconds)
+        self.finished.append(self.waiting.popleft())
+        self._seconds += seconds
+        self._passes = 0
+
+    def halve(self) -> None:
+        """Cut the tile at hand, and all after it that are as large, to half its side.
+
+        Raises
+        ------
+        InputError
+            If the image cannot be cut, or the tile is too small already.
+        """
+        if self._run.ensemble.whole_image:
+            raise InputError(
+                "There is not enough memory for strips of the whole image: "
+                "choose 'single', which can be computed in tiles."
+            )
+        model, before = self._run.model, side(self.waiting[0])
+        half = -(-before // 2)
+        if half < SMALLEST:
+            raise InputError(
+                f"There is not enough memory for {model.name}, not even in tiles of {before} "
+                "pixels: close other programs, or choose a smaller image or another device."
+            )
+        self._first_side = self._first_side or before
+        self._side = half
+        size = self._run.height, self._run.width
+        self.waiting = deque(
+            part for tile in self.waiting for part in cut(tile, half, *size, model)
+        )
+        self._passes = 0
+
+    def notices(self) -> tuple[Notice, ...]:
+        """What the user must know of the finished tiles."""
+        found = []
+        if self._side:
+            text = (
+                f"There was not enough memory for tiles of {self._first_side} pixels: "
+                f"the rest was computed in tiles of at most {self._side} pixels."
+            )
+            found.append(Notice.info(Code.TILES_HALVED, text))
+        tiles = notice(self._run.model, self.finished)
+        return (*found, tiles) if tiles else tuple(found)
+
+    def _seconds_left(self, of_first: float) -> float | None:
+        """By the tiles of this run that are finished, else by those of earlier runs."""
+        waiting = sum(map(_pixels, self.waiting)) - of_first * _pixels(self.waiting[0])
+        if self.finished:
+            return self._seconds / sum(map(_pixels, self.finished)) * waiting
+        known = tile_seconds(self._run, self.waiting)
+        return None if known is None else known * waiting / sum(map(_pixels, self.waiting))
+
+
+def _pixels(tile: Tile) -> int:
+    height, width = tile.shape
+    return height * width
