@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from napari_hsr.cli.files import expand, is_file_name, output_names, refuse_overwriting
+from napari_hsr.cli.files import expand, is_file_name, output_names, prepare_output
 from napari_hsr.errors import InputError
 
 
@@ -93,5 +93,5 @@ def test_an_input_is_never_overwritten_even_through_a_link(tmp_path):
     link.hardlink_to(source)
     for out in (source, link, tmp_path / "sub" / ".." / "a.tif"):
         with pytest.raises(InputError, match="is an input"):
-            refuse_overwriting(out, [source])
-    refuse_overwriting(tmp_path / "c.tif", [source])
+            prepare_output(out, [source], overwrite=True)
+    assert not prepare_output(tmp_path / "c.tif", [source], overwrite=False)

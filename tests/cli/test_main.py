@@ -122,12 +122,12 @@ def test_json_has_no_numbers_that_parsers_refuse(capsys):
     assert read_back["sam"][1] == 1.5
 
 
-def test_notes_go_to_stderr_with_the_file_named_once(capsys):
-    note(["a.mat has no wavelengths.", "The axis was swapped."], about="a.mat")
+def test_notes_go_to_stderr_with_the_file_named(capsys):
+    note(["The cube has no wavelengths.", "The axis was swapped."], about="a.mat")
     said = capsys.readouterr()
     assert said.out == ""
     assert said.err.splitlines() == [
-        "note: a.mat has no wavelengths.",
+        "note: a.mat: The cube has no wavelengths.",
         "note: a.mat: The axis was swapped.",
     ]
 

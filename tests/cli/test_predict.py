@@ -10,7 +10,7 @@ import tifffile
 import torch
 
 from napari_hsr import load_model, read, reconstruct
-from napari_hsr.cli import predict
+from napari_hsr.cli import output
 from napari_hsr.inference import ensembles, estimate
 from napari_hsr.models import DEFAULT, import_checkpoint
 from napari_hsr.models.architectures import drcr, inr, mstpp
@@ -21,8 +21,10 @@ def test_one_photograph_to_one_file_equals_the_python_api(hsr, photograph, tmp_p
     status, said, warned = hsr("predict", source, "-o", out)
     takes = estimate((6, 5), load_model(DEFAULT)).words()
     expected = reconstruct(source, DEFAULT)
-    first, *others = warned.splitlines()
+    first, *others, last = warned.splitlines()
     assert (status, first) == (0, f"note: photo.png: {takes}")
+    assert last.startswith("note: photo.png: ")
+    assert "peak memory" in last
     assert others == [f"note: {text}" for text in expected.notices]  # all of the model itself
     assert f"{source} -> {out}" in said
     assert f"1 of 1 reconstructed with {DEFAULT}" in said.splitlines()[-1]
@@ -206,7 +208,7 @@ def test_a_fault_of_ours_in_one_photograph_does_not_stop_the_batch(
 ):
     import napari_hsr.inference
 
-    real = napari_hsr.inference.reconstruct
+    real = napari_hsr.inference.reconstruct_events
 
     seen = []
 
@@ -216,7 +218,7 @@ def test_a_fault_of_ours_in_one_photograph_does_not_stop_the_batch(
             raise RuntimeError("imagined")
         return real(image, *args, **kwargs)
 
-    monkeypatch.setattr(napari_hsr.inference, "reconstruct", sometimes)
+    monkeypatch.setattr(napari_hsr.inference, "reconstruct_events", sometimes)
     inputs = [photograph("a.png"), photograph("b.png")]
     status, said, warned = hsr("predict", *inputs, "-o", tmp_path / "out")
     assert status == 1
@@ -231,7 +233,7 @@ def test_ctrl_c_ends_the_batch_and_leaves_nothing_half_written(
 ):
     import napari_hsr.inference
 
-    real = napari_hsr.inference.reconstruct
+    real = napari_hsr.inference.reconstruct_events
 
     seen = []
 
@@ -241,7 +243,7 @@ def test_ctrl_c_ends_the_batch_and_leaves_nothing_half_written(
             os.kill(os.getpid(), signal.SIGINT)
         return real(image, *args, **kwargs)
 
-    monkeypatch.setattr(napari_hsr.inference, "reconstruct", interrupted)
+    monkeypatch.setattr(napari_hsr.inference, "reconstruct_events", interrupted)
     inputs = [photograph(f"{name}.png") for name in "abc"]
     before = signal.getsignal(signal.SIGINT)
     status, said, warned = hsr("predict", *inputs, "-o", tmp_path / "out")
@@ -258,7 +260,7 @@ def test_progress_shows_on_a_terminal_only(hsr, photograph, tmp_path, monkeypatc
     *_, warned = hsr("predict", source, "-o", tmp_path / "o.mat")
     assert "%" not in warned
     assert "1/1" not in warned
-    monkeypatch.setattr(predict.sys.stderr, "isatty", lambda: True, raising=False)
+    monkeypatch.setattr(output.sys.stderr, "isatty", lambda: True, raising=False)
     *_, warned = hsr("predict", source, "-o", tmp_path / "o.mat")
     assert "1/1 photo.png" in warned
     assert "%" in warned

@@ -17,7 +17,7 @@ def test_a_baseline_refined_equals_the_python_api(hsr, cube_file, tmp_path):
     )
     assert status == 0
     assert f"{source} -> {out}" in said
-    assert "1 of 1 made finer with bicubic-matlab" in said
+    assert "1 of 1 super-resolved with bicubic-matlab" in said
     assert "residual on the coarse grid" in warned
     assert "under box" in warned
     expected = super_resolve(source, "bicubic-matlab", 4, refine=True, degradation="box")
@@ -71,7 +71,7 @@ def test_dualsr_takes_a_second_model(hsr, cube_file, tmp_path, monkeypatch):
     assert "needs a model of the same network for ×2 too, and none is installed" in warned
     keep(2)
     status, said, warned = hsr(*command)
-    assert (status, "1 of 1 made finer with finer-x4" in said) == (0, True), warned
+    assert (status, "1 of 1 super-resolved with finer-x4" in said) == (0, True), warned
     expected = super_resolve(source, "finer-x4", refine="dualsr", half_model="finer-x2")
     made = read(out)
     np.testing.assert_array_equal(np.asarray(made.data), expected.data)
@@ -94,7 +94,7 @@ def test_a_folder_of_cubes_and_a_bad_one_among_them(hsr, cube_file, photograph, 
         *("--scale", 2, "--model", "bicubic-opencv", "--format", "h5"),
     )
     assert status == 1
-    assert "2 of 5 made finer" in said
+    assert "2 of 5 super-resolved" in said
     assert "has 4 bands" in warned
     assert "is an RGB photograph" in warned
     written = sorted(path.name for path in (tmp_path / "out").iterdir())

@@ -1,4 +1,4 @@
-"""Reading for the commands, and the paths of a batch: which files go in, where each comes out."""
+"""Files of the commands: reading cubes, the inputs of a batch, and where each result goes."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from napari_hsr.errors import FileError, InputError
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from napari_hsr.cube import Cube
 
-#: What a folder is searched for.
+#: Files that are looked for in a folder.
 PHOTOGRAPH_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
 #: The same where cubes are wanted; of the two files of an ENVI image, its header.
 CUBE_SUFFIXES = (".mat", ".h5", ".hdf5", ".he5", ".hdr", ".tif", ".tiff", ".npy", ".npz")
@@ -44,11 +44,11 @@ def read_cube(path: str | os.PathLike) -> Cube:
 def expand(
     inputs: Iterable[str], suffixes: Sequence[str] = PHOTOGRAPH_SUFFIXES, what: str = "photograph"
 ) -> tuple[list[Path], list[FileError]]:
-    """Files that the arguments of a batch stand for, in order and each once.
+    """The files that arguments stand for, in order and each once.
 
-    A folder stands for the photographs, or what else has these suffixes, directly in it, a pattern (``*``, ``?``, ``[…]``,
-    ``**``) for what it matches; shells that leave patterns alone are thus served too.
-    What stands for nothing is returned as an error and does not stop the rest.
+    A folder stands for the files with these suffixes directly in it, and a pattern (``*``, ``?``,
+    ``[…]``, ``**``) for the files it matches, also under shells that do not expand patterns.
+    Arguments that stand for nothing are returned as errors.
     """
     files: dict[Path, Path] = {}
     errors: list[FileError] = []
@@ -99,9 +99,9 @@ def is_file_name(out: str, suffixes: Sequence[str]) -> bool:
 
 
 def output_names(inputs: Sequence[Path], folder: Path, tag: str, suffix: str) -> list[Path]:
-    """``folder/<input>_<tag><suffix>`` for each input; a number parts inputs of one name.
+    """``folder/<input>_<tag><suffix>`` for each input; a number distinguishes inputs of the same name.
 
-    Names are told apart without regard to case, as some file systems do.
+    Names are compared without regard to case, as some file systems do.
     """
     tag = re.sub(r"[^\w.-]+", "-", tag)
     taken: set[str] = set()
@@ -116,14 +116,6 @@ def output_names(inputs: Sequence[Path], folder: Path, tag: str, suffix: str) ->
     return names
 
 
-def refuse_overwriting(out: Path, inputs: Iterable[Path]) -> None:
-    """Raise InputError if writing ``out`` would destroy one of ``inputs``."""
-    for path in inputs:
-        same = out.resolve() == path.resolve()
-        if same or (out.exists() and path.exists() and out.samefile(path)):
-            raise InputError(f"{out} is an input; nothing was written over it.")
-
-
 def add_output_options(parser: argparse.ArgumentParser) -> None:
     """``--overwrite`` and ``--json``, for the commands that write files."""
     parser.add_argument(
@@ -136,10 +128,27 @@ def add_output_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def replaced(out: Path, overwrite: bool) -> list[str]:
-    """What to say before ``out`` is written: that it exists, unless the user asked for that."""
-    if overwrite or not out.exists():
-        return []
-    return [
-        f"{out} exists already and is replaced. A later version will refuse to; --overwrite allows it."
-    ]
+def prepare_output(
+    out: Path, inputs: Iterable[Path], overwrite: bool, tell: Callable[[list[str]], None] = note
+) -> bool:
+    """Before ``out`` is written: whether it exists, which is told unless the user asked for it.
+
+    Raises
+    ------
+    InputError
+        If writing it would destroy an input.
+    """
+    for path in inputs:
+        same = out.resolve() == path.resolve()
+        if same or (out.exists() and path.exists() and out.samefile(path)):
+            raise InputError(f"{out} is an input; nothing was written over it.")
+    if not out.exists():
+        return False
+    if not overwrite:
+        tell(
+            [
+                f"{out} exists already and is replaced. A later version will refuse to; "
+                "--overwrite allows it."
+            ]
+        )
+    return True

@@ -10,7 +10,9 @@ import shutil
 import textwrap
 from typing import TYPE_CHECKING
 
-from napari_hsr.cli import measure
+from napari_hsr.cli.models_measure import HELP as MEASURE_HELP
+from napari_hsr.cli.models_measure import add_arguments as add_measure_arguments
+from napari_hsr.cli.models_measure import run as measure
 from napari_hsr.cli.output import note, print_json, print_table, warnings_as_notes
 
 if TYPE_CHECKING:
@@ -70,8 +72,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     edit.add_argument("name", metavar="NAME")
     _add_facts(edit)
 
-    measured = action("measure", measure.HELP)
-    measure.add_arguments(measured)
+    measured = action("measure", MEASURE_HELP)
+    add_measure_arguments(measured)
     with_json(measured)
 
     action("remove", "delete an imported model").add_argument("name", metavar="NAME")
@@ -281,7 +283,7 @@ _ACTIONS = {
     "show": _show,
     "import": _import,
     "edit": _edit,
-    "measure": measure.run,
+    "measure": measure,
     "remove": _remove,
     "export": _export,
     "catalogue": _catalogue,

@@ -21,8 +21,7 @@ def explain(error: BaseException) -> str:
     if isinstance(error, OSError) and error.strerror:
         about = f"{error.filename}: " if error.filename else ""
         return f"{about}{error.strerror}."
-    # torch says that a graphics card is full with an error of its own, known here by its name
-    # so that torch need not be loaded to tell.
+    # torch's own error for a full graphics card, known by its name so that torch is not loaded.
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
         return "there is not enough memory for this; predict takes less with a smaller --tile."
     return (
@@ -32,15 +31,28 @@ def explain(error: BaseException) -> str:
 
 
 def note(notices: Iterable[str], about: str = "", file: TextIO | None = None) -> None:
-    """Print what was assumed or changed, so that it is seen beside any answer."""
+    """Print notices on standard error, each with what it is about."""
     for notice in notices:
-        text = notice if not about or about in notice else f"{about}: {notice}"
-        print(f"note: {text}", file=file or sys.stderr)
+        print(f"note: {about}: {notice}" if about else f"note: {notice}", file=file or sys.stderr)
+
+
+@contextmanager
+def progress_bar(total: float | None = None) -> Iterator[Any]:
+    """A progress bar on standard error, on a terminal only."""
+    from tqdm import tqdm
+
+    with tqdm(
+        total=total,
+        disable=not sys.stderr.isatty(),
+        leave=False,
+        bar_format="{desc} |{bar}| {percentage:3.0f}% [{elapsed}<{remaining}]",
+    ) as bar:
+        yield bar
 
 
 @contextmanager
 def warnings_as_notes() -> Iterator[None]:
-    """What is warned of meanwhile is printed as notes, once each, whatever the end."""
+    """Print warnings as notes, once each, when the context is left."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", UserWarning)
         try:

@@ -54,12 +54,10 @@ def run(args: argparse.Namespace) -> int:
         args.usage_error(f"{out}: pictures are written as {', '.join(PHOTOGRAPH_WRITE_SUFFIXES)}")
 
     from napari_hsr.cameras import get_camera, simulate
-    from napari_hsr.cli.files import read_cube, refuse_overwriting, replaced
+    from napari_hsr.cli.files import prepare_output, read_cube
     from napari_hsr.photograph import SRGB
 
-    refuse_overwriting(out, [Path(args.cube)])
-    exists = out.exists()
-    note(replaced(out, args.overwrite))
+    exists = prepare_output(out, [Path(args.cube)], args.overwrite)
     camera = get_camera(args.camera)
     photograph = simulate(
         read_cube(args.cube),

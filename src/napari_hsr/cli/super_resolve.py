@@ -1,11 +1,12 @@
-"""Make the pixels of spectral cubes finer: files, folders and patterns.
+"""Super-resolve spectral cubes: files, folders and patterns.
 
 Each cube gets SCALE times as many pixels along each side, over the same area and in the same
-bands, by a model or by a named bicubic baseline. With --refine a back-projection makes it agree
-with the cube it came from; --dualsr is the refinement that DualSR's authors published, against a
-second result at half the scale. The residual on the coarse grid is printed: it needs no truth.
+bands, by a model or by a named interpolation. With --refine, back-projection makes it agree with
+the cube it came from; --dualsr is the refinement that the authors of DualSR published, against a
+second result at half the scale. The residual on the coarse grid is printed: it needs no ground
+truth.
 
-OUT is a file for one cube, otherwise a folder; there each result is named after its cube and the
+OUT is a file for one cube, otherwise a folder, in which each result is named after its cube and the
 model, <cube>_<model>.mat. A folder as CUBE stands for the cubes directly in it. A cube that fails
 does not stop the others: its reason is printed and the exit status is 1. No input is ever
 overwritten; another existing file is replaced, which a note says unless --overwrite is given.
@@ -14,42 +15,30 @@ Ctrl-C ends the batch and leaves nothing half-written.
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Any
 
-from napari_hsr.cli.files import add_output_options
-from napari_hsr.cli.output import note
-from napari_hsr.cli.predict import (
-    DEFAULT_FORMAT,
-    Batch,
-    advance,
-    choose_outputs,
-    nothing_found,
-    print_errors,
-    tile_size,
-)
+from napari_hsr.cli.batch import Batch, Job, add_batch_options
+from napari_hsr.cli.files import CUBE_SUFFIXES
 
 if TYPE_CHECKING:
     import argparse
-    import threading
-    from pathlib import Path
 
-HELP = "make the pixels of spectral cubes finer"
+    from napari_hsr.inference import SuperResolutionResult
+
+HELP = "super-resolve spectral cubes"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "inputs", metavar="CUBE", nargs="+", help="spectral cubes, folders of them, or patterns"
-    )
-    parser.add_argument("-o", "--output", metavar="OUT", required=True, help="a file or a folder")
+    """The options of this command."""
+    add_batch_options(parser, "CUBE", "spectral cubes")
     parser.add_argument(
         "--scale", metavar="N", type=int, help="2, 3, 4 or 8 times as fine (default: the model's)"
     )
     parser.add_argument(
         "--model",
         metavar="M",
-        help="name of a model for cubes, its folder or file, or a baseline: bicubic-matlab, "
-        "bicubic-opencv, bicubic-torch, box (default: the first model at hand for the scale)",
+        help="name of a model for cubes, its folder or file, or an interpolation: bicubic-matlab, "
+        "bicubic-opencv, bicubic-torch, box (default: the first installed model of the scale)",
     )
     refining = parser.add_mutually_exclusive_group()
     refining.add_argument(
@@ -69,105 +58,74 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--half-model",
         metavar="M",
-        help="that second model (default: one at hand of the same network)",
+        help="that second model (default: an installed one of the same network)",
     )
     parser.add_argument(
         "--degradation",
         metavar="D",
         default="bicubic-matlab",
-        help="how the cubes are taken to have come from finer ones, for the residual and --refine: "
-        "bicubic-matlab (default), bicubic-opencv, bicubic-torch, box, gaussian (full width at "
-        "half maximum: one coarse pixel) or gaussian:SIGMA in fine pixels",
+        help="how the cubes are assumed to have come from finer ones, for the residual and "
+        "--refine: bicubic-matlab (default), bicubic-opencv, bicubic-torch, box, gaussian (full "
+        "width at half maximum: one coarse pixel) or gaussian:SIGMA in fine pixels",
     )
-    parser.add_argument(
-        "--format",
-        metavar="SUFFIX",
-        help=f"format of the cubes in a folder, e.g. .h5 (default {DEFAULT_FORMAT})",
-    )
-    parser.add_argument(
-        "--device", metavar="D", default="auto", help="auto, cpu, mps, cuda, cuda:1… (default auto)"
-    )
-    parser.add_argument(
-        "--tile",
-        metavar="N",
-        type=tile_size,
-        default="auto",
-        help="side of the tiles in coarse pixels, whole, or auto (default)",
-    )
-    parser.add_argument(
-        "--precision",
-        metavar="P",
-        default="auto",
-        help="auto (default), float32, bfloat16 or float16",
-    )
-    add_output_options(parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    from napari_hsr.cli.files import CUBE_SUFFIXES, expand
+    """Carry out the command."""
+    batch = Batch(args, CUBE_SUFFIXES, "cube")
+    if not batch.inputs:
+        return batch.refuse()
+    from napari_hsr.inference import estimate_super_resolution, super_resolve_events
 
-    inputs, failures = expand(args.inputs, CUBE_SUFFIXES, "cube")
-    print_errors(failures)
-    if not inputs:
-        return nothing_found(args, failures)
-    outputs_for = choose_outputs(args, inputs, "cubes")
-    model, args.scale, args.half_model = _choose(args)
-    batch = Finer(args, model, inputs, outputs_for(f"{model.name}_x{args.scale}"))
-    return batch.run(failures)
+    upscaler, scale, half_model = _choose(args)
+    computing: dict[str, Any] = {
+        name: getattr(args, name) for name in ("refine", "device", "tile", "precision")
+    }
+
+    def facts(_image: Any, result: SuperResolutionResult) -> dict[str, Any]:
+        return {
+            "scale": result.scale,
+            "relative_residual": result.agreement.relative,
+            "degradation": result.agreement.degradation,
+            "notices": list(result.notices),
+        }
+
+    job = Job(
+        model=upscaler,
+        tag=f"{upscaler.name}_x{scale}",
+        done="super-resolved",
+        events=lambda image, cancel: super_resolve_events(
+            image,
+            upscaler,
+            scale,
+            half_model=half_model,
+            degradation=args.degradation,
+            **computing,
+            cancel=cancel,
+        ),
+        estimate=lambda cube: estimate_super_resolution(cube.shape, upscaler, scale, **computing),
+        facts=facts,
+    )
+    return batch.run(job)
 
 
 def _choose(args: argparse.Namespace) -> tuple[Any, int, Any]:
-    """What makes the results and the scale; what is wrong for every cube is wrong usage."""
+    """Upscaler, scale and second model; what would be wrong with every cube is wrong usage."""
     from napari_hsr.errors import InputError
-    from napari_hsr.inference import devices, upscalers
-    from napari_hsr.inference import refinement as refining
+    from napari_hsr.inference.devices import resolve
+    from napari_hsr.inference.precision import choose as choose_precision
+    from napari_hsr.inference.refinement import half_scale_upscaler
+    from napari_hsr.inference.upscalers import choose
     from napari_hsr.resample import Kind, find
 
     try:
         find(args.degradation)
-        devices.resolve(args.device)
-        model, scale = upscalers.choose(args.model, args.scale)
-        half = refining.half_scale_upscaler(model, scale, args.refine, args.half_model)
+        device = resolve(args.device)
+        upscaler, scale = choose(args.model, args.scale)
+        half = half_scale_upscaler(upscaler, scale, args.refine, args.half_model)
+        for one in (upscaler, half):
+            if one is not None and not isinstance(one, Kind):
+                choose_precision(one, args.precision, device)
     except InputError as error:
         args.usage_error(str(error))
-    for one in (model, half):
-        if one is None or isinstance(one, Kind):
-            continue
-        reason = devices.why_not_precision(one, args.precision)
-        if reason:
-            args.usage_error(reason)
-    return model, scale, half
-
-
-class Finer(Batch):
-    """Cubes whose pixels are made finer, one after the other."""
-
-    done_word = "made finer"
-
-    def make(
-        self, source: Path, out: Path, bar: Any, place: int, cancel: threading.Event
-    ) -> dict[str, Any]:
-        """Read one cube and write the finer one; what ``--json`` says of it beside its files."""
-        from napari_hsr.inference import SuperResolutionResult, super_resolve_events
-        from napari_hsr.io import read, write
-
-        options = {
-            key: getattr(self.args, key)
-            for key in ("refine", "half_model", "degradation", "device", "tile", "precision")
-        }
-        for event in super_resolve_events(
-            read(source), self.model, self.args.scale, **options, cancel=cancel
-        ):
-            if isinstance(event, SuperResolutionResult):
-                break
-            advance(bar, place + event.done / max(event.total, 1))
-        with bar.external_write_mode(file=sys.stderr):
-            note([*event.notices, f"{event.summary()}."], about=source.name)
-        out.parent.mkdir(parents=True, exist_ok=True)
-        write(event.cube, out)
-        return {
-            "scale": event.scale,
-            "relative_residual": event.agreement.relative,
-            "degradation": event.agreement.degradation,
-            "notices": list(event.notices),
-        }
+    return upscaler, scale, half

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     import torch
 
+    from napari_hsr.inference.ensembles import Net
     from napari_hsr.inference.run_plan import RunPlan
     from napari_hsr.inference.tiling import Tile
 
@@ -114,19 +115,29 @@ def run_tiles(
     Cancelled
         If ``cancel`` was set: at most one pass over a tile later.
     """
-    module, scale = run.module(), run.model.scale
-    queue = _Queue(run, job.doing)
+    import torch
+
+    module: torch.nn.Module | None = None
+
+    def network(images: torch.Tensor) -> torch.Tensor:
+        assert module is not None  # made before the first pass
+        with torch.inference_mode():  # left again before anybody else has a turn
+            result: torch.Tensor = module(images)
+            return result
+
+    queue, scale = _Queue(run, job.doing), run.model.scale
     low, high = math.inf, -math.inf
     while queue.waiting:
         tile, short = queue.waiting[0], False
         values: np.ndarray | None = None
         start = time.perf_counter()
         try:
-            for values in _compute(tile, run, job, module):
+            for values in _compute(tile, run, job, network):
                 if values is None:  # a pass of the network is about to begin
                     stop_if(cancel)
                     paused = time.perf_counter()
                     yield queue.begin_pass()
+                    module = run.module() if module is None else module
                     start += time.perf_counter() - paused
         except Exception as error:
             short = is_out_of_memory(error)
@@ -184,16 +195,9 @@ def pad_to_multiple(values: np.ndarray, multiple: int) -> np.ndarray:
     return np.pad(values, around, mode="reflect" if fits else "edge")
 
 
-def _compute(
-    tile: Tile, run: RunPlan, job: TileJob, module: torch.nn.Module
-) -> Iterator[np.ndarray | None]:
+def _compute(tile: Tile, run: RunPlan, job: TileJob, network: Net) -> Iterator[np.ndarray | None]:
     """None before each pass; at the end what the tile adds to the output, (bands, h, w) float32."""
     import torch
-
-    def network(images: torch.Tensor) -> torch.Tensor:
-        with torch.inference_mode():  # left again before anybody else has a turn
-            result: torch.Tensor = module(images)
-            return result
 
     yield None
     values, scale = job.read(tile), run.model.scale

@@ -1,17 +1,17 @@
-"""``napari-hsr models measure``: what lower precisions cost a model, into its card."""
+"""``napari-hsr models measure``: the error of lower precisions, for the model's card."""
 
 from __future__ import annotations
 
-import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from napari_hsr.cli.output import note, print_json
+from napari_hsr.cli.output import note, print_json, progress_bar
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator
 
     from napari_hsr.inference import Measurement
+    from napari_hsr.progress import Progress
 
 HELP = "measure the error of lower precisions against float32, and write it into the model's card"
 
@@ -21,13 +21,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--image",
         metavar="IMAGE",
-        help="the photograph to measure on, or the cube for a model that makes pixels finer "
-        "(default: a sample)",
+        help="the photograph to measure on, or the cube for a super-resolution model (default: a sample)",
     )
     parser.add_argument(
         "--input-encoding",
         metavar="E",
-        help="what the numbers in the photograph are (default: as the file says)",
+        help="encoding of the photograph (default: as the file says)",
     )
     parser.add_argument(
         "--device", metavar="D", default="auto", help="auto, cpu, mps, cuda, cuda:1… (default auto)"
@@ -47,7 +46,7 @@ def run(args: argparse.Namespace) -> int:
             device=args.device,
             cancel=cancel,
         )
-        measured = _last(events)
+        measured = _result(events)
     kept = keep(measured) is not None
     if args.json:
         errors = {key: error.model_dump() for key, error in measured.errors.items()}
@@ -60,38 +59,33 @@ def run(args: argparse.Namespace) -> int:
             }
         )
     else:
-        _say(measured, kept)
+        _print(measured, kept)
     if measured.errors and not kept:
         note(
             [
                 f"{measured.model.name} is not among the imported models, whose cards can be "
-                "changed: what was measured was written nowhere."
+                "changed: the measurement was not stored."
             ]
         )
     return 0 if measured.errors else 1
 
 
-def _last(events: Iterator[Any]) -> Measurement:
+def _result(events: Iterator[Progress | Measurement]) -> Measurement:
     """Drive the work, with a bar on a terminal."""
-    from tqdm import tqdm
+    from napari_hsr.progress import result_of
 
-    from napari_hsr.progress import Progress
+    with progress_bar() as bar:
 
-    made = None
-    with tqdm(
-        disable=not sys.stderr.isatty(),
-        leave=False,
-        bar_format="{desc} |{bar}| {percentage:3.0f}% [{elapsed}<{remaining}]",
-    ) as bar:
-        for made in events:
-            if isinstance(made, Progress) and made.total:
-                bar.total = made.total
-                bar.set_description_str(made.message)
-                bar.update(made.done - bar.n)
-    return made
+        def show(event: Progress) -> None:
+            if event.total:
+                bar.total = event.total
+                bar.set_description_str(event.message)
+                bar.update(event.done - bar.n)
+
+        return result_of(events, show)
 
 
-def _say(measured: Measurement, kept: bool) -> None:
+def _print(measured: Measurement, kept: bool) -> None:
     from napari_hsr.inference.precision import ENOUGH_DB, FAST
 
     name = measured.model.name
