@@ -32,15 +32,17 @@ class Code(StrEnum):
     WAVELENGTHS_MISSING = "wavelengths-missing"
     WAVELENGTHS_UNUSABLE = "wavelengths-unusable"
     WAVELENGTHS_REORDERED = "wavelengths-reordered"
+    WAVELENGTHS_REPEATED = "wavelengths-repeated"
     WAVELENGTH_UNIT_GUESSED = "wavelength-unit-guessed"
     AXIS_GUESSED = "axis-guessed"
     AXES_CHANGED = "axes-changed"
     BYTE_ORDER_ASSUMED = "byte-order-assumed"
     SCALE_APPLIED = "scale-applied"
     GAIN_NOT_APPLIED = "gain-not-applied"
-    NO_DATA_KEPT = "no-data-kept"
+    NO_DATA = "no-data"
     NOT_FINITE = "not-finite"
     PARTLY_WRITTEN = "partly-written"
+    OTHER_ARRAYS_LEFT_OUT = "other-arrays-left-out"
     OTHER_IMAGES_LEFT_OUT = "other-images-left-out"
     PLACE_UNUSABLE = "place-unusable"
     ENCODING_UNKNOWN = "encoding-unknown"
@@ -137,6 +139,7 @@ ABOUT_WAVELENGTHS = (
     Code.WAVELENGTHS_MISSING,
     Code.WAVELENGTHS_UNUSABLE,
     Code.WAVELENGTHS_REORDERED,
+    Code.WAVELENGTHS_REPEATED,
     Code.WAVELENGTH_UNIT_GUESSED,
 )
 

@@ -45,10 +45,19 @@ def lost(old: Any, new: Any, at: str = "") -> list[str]:
         for key in old.keys() & new.keys():
             found += lost(old[key], new[key], f"{at}/{key}")
         return sorted(found)
+    if isinstance(new, list) and all(map(_is_option, new[len(old or ()) :])):
+        new = new[: len(old or ())]  # keyword-only parameters with a default were added
     if isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
         pairs = enumerate(zip(old, new, strict=True))
         return [line for i, (a, b) in pairs for line in lost(a, b, f"{at}/{i}")]
     return [] if _same(old, new) else [f"{at}: {old!r} became {new!r}"]
+
+
+def _is_option(item: Any) -> bool:
+    """Whether an item describes a parameter that no call of 0.1 had to give."""
+    if not isinstance(item, dict) or item.get("kind") != "KEYWORD_ONLY":
+        return False
+    return item.get("default") not in (None, "")
 
 
 def _same(old: Any, new: Any) -> bool:

@@ -46,6 +46,10 @@ def test_what_is_missing_or_changed_is_found():
     assert basis.lost(old, {**old, "new": 1}) == []
     assert basis.lost(old, {"a": {"b": 1, "c": [1, {"d": "x", "f": 2}]}, "e": None}) == []
     assert basis.lost(old, {"a": old["a"]}) == ["/e: removed"]
+    parameter = {"name": "x", "kind": "KEYWORD_ONLY", "default": "None"}
+    assert basis.lost([old], [old, parameter]) == []
+    assert basis.lost([old], [old, {**parameter, "default": ""}]) != []
+    assert basis.lost([old], [old, {**parameter, "kind": "POSITIONAL_OR_KEYWORD"}]) != []
     assert basis.lost(old, {**old, "a": {"b": 1.0, "c": old["a"]["c"]}}) == ["/a/b: 1 became 1.0"]
     assert basis.lost(old, {**old, "a": {"b": 1, "c": [1, {"d": "y"}]}}) == [
         "/a/c/1/d: 'x' became 'y'"

@@ -7,6 +7,7 @@ import pytest
 
 from napari_hsr.io import wavelengths as wl
 from napari_hsr.io.band_axis import band_axis, band_axis_of_pages
+from napari_hsr.notices import Code
 
 
 @pytest.mark.parametrize(
@@ -16,7 +17,7 @@ from napari_hsr.io.band_axis import band_axis, band_axis_of_pages
         ((40, 50, 60), 40, 0, 0, False),
         ((40, 50, 60), 60, 0, 2, True),
         ((40, 50, 31), 50, 2, 1, True),
-        ((40, 40, 60), 40, 0, 0, False),
+        ((40, 40, 60), 40, 0, 0, True),
         ((60, 40, 40), 40, 0, 2, True),
         # then the one axis of 31
         ((31, 512, 512), None, 0, 0, False),
@@ -27,16 +28,19 @@ from napari_hsr.io.band_axis import band_axis, band_axis_of_pages
         # then the one that is by far the shortest, always said
         ((200, 300, 60), None, 0, 2, True),
         ((60, 200, 300), None, 0, 0, True),
-        ((31, 31, 5), None, 2, 2, False),
+        # then the one beside two equal ones
+        ((31, 31, 5), None, 2, 2, True),
+        ((145, 145, 200), None, 0, 2, True),
+        ((64, 64, 128), None, 0, 2, True),
         ((200, 64, 20), None, 0, 2, True),
-        # unless the picture would be too small to tell, then the custom
-        ((31, 31, 5), None, 0, 0, False),
-        ((200, 63, 20), None, 0, 0, False),
-        ((16, 62, 8), None, 1, 1, False),
-        ((200, 300, 90), None, 0, 0, False),
-        ((200, 300, 90), None, 2, 2, False),
-        ((31, 31, 31), None, 2, 2, False),
-        ((31, 31, 31), 31, 2, 2, False),
+        # unless the picture would be too small to tell, then the convention
+        ((31, 31, 5), None, 0, 2, True),
+        ((200, 63, 20), None, 0, 0, True),
+        ((16, 62, 8), None, 1, 1, True),
+        ((200, 300, 90), None, 0, 0, True),
+        ((200, 300, 90), None, 2, 2, True),
+        ((31, 31, 31), None, 2, 2, True),
+        ((31, 31, 31), 31, 2, 2, True),
     ],
 )
 def test_band_axis(shape, count, convention, axis, told):
@@ -94,22 +98,37 @@ def test_ascending_values_pass_unchanged():
     found = wl.resolve(nm, 3, "nm")
     assert list(found.wavelengths) == nm
     assert found.notices == ()
-    assert not found.reverse
+    assert found.order is None
 
 
 def test_descending_values_turn_the_bands():
     found = wl.resolve([600, 500, 400], 3, "nm")
     assert list(found.wavelengths) == [400, 500, 600]
-    assert found.reverse
+    assert found.order == (2, 1, 0)
     assert "descend" in found.notices[0]
+
+
+@pytest.mark.parametrize(
+    ("values", "nm", "order"),
+    [
+        ([400, 600, 500], [400, 500, 600], (0, 2, 1)),
+        ([400, 400, 500], [400, 400.001, 500], (0, 1, 2)),
+        ([500, 400, 400], [400, 400.001, 500], (1, 2, 0)),
+    ],
+)
+def test_bands_are_sorted_and_equal_ones_stay_apart(values, nm, order):
+    found = wl.resolve(values, 3, "nm")
+    assert list(found.wavelengths) == pytest.approx(nm, abs=1e-9)
+    assert found.order == order
+    told = {Code.WAVELENGTHS_REORDERED} if order != (0, 1, 2) else set()
+    told |= {Code.WAVELENGTHS_REPEATED} if len(set(values)) < 3 else set()
+    assert {notice.code for notice in found.notices} == told
 
 
 @pytest.mark.parametrize(
     ("values", "bands", "word"),
     [
-        ([400, 400, 500], 3, "twice"),
-        ([500, 400, 400], 3, "twice|order"),
-        ([400, 600, 500], 3, "order"),
+        ([400, 400, 400], 3, "the same"),
         ([400, 500], 3, "2 values for 3 bands"),
         ([400], 3, "1 value for 3 bands"),
         ([400, np.nan, 500], 3, "finite"),
@@ -120,7 +139,7 @@ def test_descending_values_turn_the_bands():
 def test_values_that_cannot_be_used(values, bands, word):
     found = wl.resolve(values, bands, "nm")
     assert found.wavelengths is None
-    assert not found.reverse
+    assert found.order is None
     (notice,) = found.notices
     assert any(w in notice for w in word.split("|"))
     assert "Set wavelengths…" in notice

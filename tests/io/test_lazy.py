@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from napari_hsr.io import lazy as lazy_module
+from napari_hsr.io.decoding import Decoding
 from napari_hsr.io.lazy import LazyArray
 
 ROWS, COLUMNS = np.array([0, 3, 3, 1]), np.array([4, 0, 2, 5])
@@ -42,13 +43,13 @@ class Disk:
         return found
 
 
-@pytest.mark.parametrize("reverse", [False, True])
+@pytest.mark.parametrize("bands", [(0, 1, 2, 3, 4), (4, 3, 2, 1, 0), (3, 0, 4, 1, 2)])
 @pytest.mark.parametrize("axes", list(permutations(range(3))))
 @pytest.mark.parametrize("key", KEYS, ids=str)
-def test_indexing_is_numpys(key, axes, reverse):
+def test_indexing_is_numpys(key, axes, bands):
     cube = np.arange(5 * 4 * 6, dtype=np.uint16).reshape(5, 4, 6)
-    stored = np.ascontiguousarray((cube[::-1] if reverse else cube).transpose(np.argsort(axes)))
-    lazy = LazyArray(Disk(stored), axes, divisor=10, reverse=reverse)
+    stored = np.ascontiguousarray(cube[np.argsort(bands)].transpose(np.argsort(axes)))
+    lazy = LazyArray(Disk(stored), axes, Decoding(divisor=10), bands)
     expected = (cube.astype(np.float32) / np.float32(10))[key]
     found = lazy[key]
     assert found.dtype == np.float32
@@ -64,7 +65,7 @@ def test_a_memory_map_read_in_chunks_is_the_same(key, axes, tmp_path, monkeypatc
     stored = np.ascontiguousarray(cube[::-1].transpose(np.argsort(axes)))
     (tmp_path / "a").write_bytes(bytes(10) + stored.tobytes())
     mapped = np.memmap(tmp_path / "a", ">i2", "r", 10, stored.shape)
-    lazy = LazyArray(mapped, axes, divisor=10, reverse=True)
+    lazy = LazyArray(mapped, axes, Decoding(divisor=10), (4, 3, 2, 1, 0))
     expected = (cube.astype(np.float32) / np.float32(10))[key]
     np.testing.assert_array_equal(lazy[key], expected)
     assert lazy[key].shape == expected.shape

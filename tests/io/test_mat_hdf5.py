@@ -388,7 +388,7 @@ class TestBadFiles:
         assert "complex" in self.fault(tmp_path / "a.mat")
         assert "complex" in self.fault(tmp_path / "a.npy")
 
-    @pytest.mark.parametrize("shape", [(2, 3, 4, 5, 6), (1, 1, 2, 3, 4), (2, 3, 4, 5)])
+    @pytest.mark.parametrize("shape", [(2, 3, 4, 5, 6), (1, 2, 2, 3, 4), (2, 3, 4, 5)])
     def test_too_many_axes(self, tmp_path, save, shape):
         values = np.zeros(shape, np.float32)
         save(tmp_path / "a.mat", {"cube": values})

@@ -12,6 +12,7 @@ from napari.layers import Image, Labels
 from napari_hsr.cube import Cube, Wavelengths
 from napari_hsr.errors import InputError
 from napari_hsr.io.lazy import LazyArray
+from napari_hsr.notices import Code, Notice
 from napari_hsr.photograph import Photograph
 from napari_hsr.provenance import Provenance
 from napari_hsr.viewer import axis, layers
@@ -221,7 +222,10 @@ def test_others_are_refused_in_one_sentence():
 
 
 def test_setting_wavelengths_moves_the_layer(viewer):
-    layer = layers.add_cube(viewer, make_cube(5, (), notices=("Wavelengths are not known.",)))
+    layer = layers.add_cube(
+        viewer,
+        make_cube(5, (), notices=(Notice.warning(Code.WAVELENGTHS_MISSING, "None were found."),)),
+    )
     layer.scale = (1, 2, 2)
     layers.set_wavelengths(layer, [500, 520, 540, 560, 580])
     assert tuple(layer.scale) == (20, 2, 2)

@@ -12,9 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 from napari_hsr.errors import FileError, InputError
 from napari_hsr.io import detect
+from napari_hsr.io.choice import ANY, Choice
 from napari_hsr.io.detect import READ_SUFFIXES
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from napari_hsr.cube import Cube
     from napari_hsr.photograph import Photograph
 
@@ -30,6 +33,9 @@ _READERS = {
     "photo": ("photographs", "read"),
     "cave": ("cave", "read_scene"),
 }
+#: Formats of which a user may state axes and bands, and those that hold named arrays.
+_WITH_CHOICE = {"mat5", "mat73", "hdf5", "envi", "tiff", "npy", "npz"}
+_WITH_VARIABLES = {"mat5", "mat73", "hdf5", "npz"}
 #: Module and function that write a cube, by suffix.
 _CUBE_WRITERS = {
     ".mat": ("mat_write", "write"),
@@ -61,14 +67,28 @@ __all__ = [
 ]
 
 
-def read(path: str | PathLike[str]) -> Cube | Photograph:
+def read(
+    path: str | PathLike[str],
+    *,
+    variable: str | None = None,
+    axes: str | None = None,
+    bands: Sequence[int] | None = None,
+) -> Cube | Photograph:
     """Read a cube or a photograph.
 
     Parameters
     ----------
     path : path-like
         A MATLAB (5, 7.3), ENVI, TIFF, HDF5, NumPy, PNG, JPEG or BMP file, or the folder
-        of a CAVE scene. An ENVI image may be named by its header or by its binary.
+        of a CAVE scene. An ENVI image may be named by its header or by its binary; an array
+        of a file that holds several, behind a colon: ``scene.mat:ms``.
+    variable : str, optional
+        Name of the array, where a file holds several.
+    axes : str, optional
+        ``"yxb"``, ``"byx"`` …: what the axes of the stored array are, where that is not stated
+        and was guessed wrong; y for rows, x for columns, b for bands.
+    bands : sequence of int, optional
+        Only these bands, counted from 0.
 
     Returns
     -------
@@ -82,12 +102,20 @@ def read(path: str | PathLike[str]) -> Cube | Photograph:
     FileError
         If the file is missing, damaged or holds neither; one sentence says which.
     InputError
-        If ``path`` is no path.
+        If ``path`` is no path, or ``axes`` or ``bands`` are none.
     """
-    path = _path(path)
-    reader = _function(_READERS[detect.format_of(path)])
+    path, named = split_variable(_path(path))
+    choice = Choice(variable or named, axes, bands)
+    kind = detect.format_of(path)
+    if choice.variable is not None and kind not in _WITH_VARIABLES:
+        raise FileError(
+            path, f"this is no file of named arrays, of which {choice.variable!r} is one"
+        )
+    if choice != ANY and kind not in _WITH_CHOICE:
+        raise FileError(path, "axes and bands can be stated for arrays of cubes only")
+    reader = _function(_READERS[kind])
     try:
-        found: Cube | Photograph = reader(path)
+        found: Cube | Photograph = reader(path, choice) if kind in _WITH_CHOICE else reader(path)
         return found
     except InputError as error:  # a cube or photograph that refuses what the file holds
         raise FileError(path, str(error).rstrip(".")) from error
@@ -150,6 +178,14 @@ def can_read(path: str | PathLike[str]) -> bool:
         return detect.can_read(_path(path))
     except InputError:
         return False  # no path at all: nothing to try
+
+
+def split_variable(path: Path) -> tuple[Path, str | None]:
+    """``scene.mat:ms`` as the file and the name of an array in it; else the path and None."""
+    file, colon, variable = str(path).rpartition(":")
+    if colon and variable and not path.exists() and Path(file).is_file():
+        return Path(file), variable
+    return path, None
 
 
 def _path(given: str | PathLike[str]) -> Path:

@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _NAMES = ("first", "second", "third")
+#: Axes that a user may state instead, by the axis that was taken.
+_OTHERWISE = ("yxb", "byx", "byx")
 
 
 #: Below this an axis may be a crop or a number of bands: its length tells nothing.
@@ -19,11 +21,12 @@ SIDE_OF_A_PICTURE = 64
 def band_axis(
     shape: Sequence[int], wavelengths: int | None, convention: int
 ) -> tuple[int, Notice | None]:
-    """Find the band axis of a three-dimensional array.
+    """Find the band axis of a three-dimensional array whose file does not name it.
 
-    In this order: the axis as long as the list of wavelengths; the one axis of length 31;
-    the axis at least three times shorter than both others, if these are at least
-    :data:`SIDE_OF_A_PICTURE` long; the format's convention, which also wins every tie.
+    In this order: the axis as long as the list of wavelengths; the one axis of length 31; the
+    axis beside two equal ones, which are then the picture; the axis at least three times shorter
+    than both others, if these are at least :data:`SIDE_OF_A_PICTURE` long; the format's
+    convention, which also wins every tie.
 
     Parameters
     ----------
@@ -37,27 +40,34 @@ def band_axis(
     Returns
     -------
     axis : int
-    notice : str or None
-        Set where something weaker than a stated fact, or something unusual, decided.
+    notice : Notice or None
+        None where a stated fact and the convention agree; else it names the choice.
     """
     matching = [axis for axis in range(3) if shape[axis] == wavelengths]
     thirty_one = [axis for axis in range(3) if shape[axis] == 31]
+    odd = [axis for axis in range(3) if _others_are_equal(axis, shape)]
+    short = [axis for axis in range(3) if is_by_far_the_shortest(axis, shape)]
+    certain = False
     if matching:
         axis = convention if convention in matching else matching[-1]
         reason = f"it is as long as the list of {wavelengths} wavelengths"
         certain = len(matching) == 1
     elif len(thirty_one) == 1:
         axis, reason, certain = thirty_one[0], "it is the only one of length 31", True
+    elif odd:
+        axis, reason = odd[0], "the other two are equally long, as the sides of a picture"
+    elif short:
+        axis, reason = short[0], "it is by far the shortest"
     else:
-        short = [axis for axis in range(3) if is_by_far_the_shortest(axis, shape)]
-        if not short:
-            return convention, None
-        axis, reason, certain = short[0], "it is by far the shortest", False
+        axis, reason = convention, "files of this format usually have them there"
     if certain and axis == convention:
         return axis, None
-    if axis == convention and matching:
-        return axis, None
     return axis, _told(shape, axis, reason)
+
+
+def _others_are_equal(axis: int, shape: Sequence[int]) -> bool:
+    one, other = (shape[i] for i in range(3) if i != axis)
+    return one == other != shape[axis]
 
 
 def is_by_far_the_shortest(axis: int, shape: Sequence[int]) -> bool:
@@ -101,5 +111,8 @@ def band_axis_of_pages(shape: Sequence[int], wavelengths: int | None) -> tuple[i
 
 def _told(shape: Sequence[int], axis: int, reason: str) -> Notice:
     size = " x ".join(str(n) for n in shape)
-    told = f"Of the stored array ({size}) the {_NAMES[axis]} axis was taken as bands: {reason}."
+    told = (
+        f"Of the stored array ({size}) the {_NAMES[axis]} axis was taken as bands: {reason}. "
+        f"If it is another one, state the axes, such as “{_OTHERWISE[axis]}”."
+    )
     return Notice.warning(Code.AXIS_GUESSED, told)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,6 +12,8 @@ from napari_hsr.errors import FileError
 from napari_hsr.io import lazy
 from napari_hsr.io import wavelengths as wl
 from napari_hsr.io.band_axis import band_axis
+from napari_hsr.io.choice import ANY, Choice
+from napari_hsr.io.decoding import Decoding
 from napari_hsr.io.library_errors import translated
 from napari_hsr.notices import Code, Notice
 from napari_hsr.provenance import Provenance
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
 
     from napari_hsr.io.embedded_record import Record
 
+#: The key of the metadata with the number that stands for missing values; ENVI's word for it.
+NO_DATA = "data ignore value"
 #: In a memory map of up to this size values that are NaN or infinite are counted on opening.
 COUNTED_ON_DISK_BYTES = 64 * 2**20
 
@@ -46,8 +50,8 @@ class Found:
         The format has an item for the unit, so that its absence is worth a notice.
     per_band : dict
         Metadata with one value a band, turned round together with the bands.
-    divisor : float
-        Values are divided by it.
+    decoding : Decoding
+        What the file states about its numbers.
     keep_on_disk : bool
         ``source`` may stay what it is if the cube is large; False loads it always.
     record : Record or None
@@ -67,7 +71,7 @@ class Found:
     per_band: dict[str, Any] = field(default_factory=dict)
     notices: tuple[Notice, ...] = ()
     steps: tuple[str, ...] = ()
-    divisor: float = 1.0
+    decoding: Decoding = field(default_factory=Decoding)
     keep_on_disk: bool = True
     record: Record | None = None
 
@@ -83,7 +87,9 @@ def check_shape(path: Path, shape: Sequence[int], what: str = "array") -> None:
     size = " x ".join(str(int(n)) for n in shape)
     if 0 in shape:
         raise FileError(path, f"the {what} is empty ({size})")
+    long_axes = sum(n > 1 for n in shape)
     usable = len(shape) in (2, 3) or (len(shape) == 4 and shape[0] == 1)
+    usable = usable or (len(shape) > 3 and long_axes == 3)
     if not usable:
         plural = "es" if len(shape) != 1 else "is"
         counted = f"has {len(shape)} ax{plural} ({size})" if shape else "is a single number"
@@ -106,7 +112,7 @@ def check_dtype(path: Path, dtype: np.dtype, what: str = "array") -> None:
         raise FileError(path, f"the {what} holds {held}; a cube holds real numbers")
 
 
-def build(path: Path, found: Found) -> Cube:
+def build(path: Path, found: Found, choice: Choice = ANY) -> Cube:
     """Make the cube.
 
     Raises
@@ -123,18 +129,20 @@ def build(path: Path, found: Found) -> Cube:
     listed = np.asarray(() if found.wavelengths is None else found.wavelengths)
     count = listed.size if listed.size > 1 or listed.dtype.kind in "iuf" else None
     axis = found.convention
-    if not (found.stated or found.record):
+    if choice.order is None and not (found.stated or found.record):
         axis, told = band_axis(logical, count, found.convention)
         notices += [told] if told else []
-    order = (axis, *(other for other in range(3) if other != axis))
+    order: tuple[int, ...] = (axis, *(other for other in range(3) if other != axis))
     if found.flipped:
         order = tuple(2 - place for place in order)
-    resolved = _resolve(found, logical[axis])
+    if choice.order is not None:
+        order = tuple(2 - a for a in choice.order) if found.flipped else choice.order
+    resolved = _resolve(found, source.shape[order[0]])
     notices += resolved.notices
-    data = _data(path, source, order, found, resolved.reverse)
-    notices += _not_finite(data) if source.dtype.kind == "f" else []
+    data, told = _data(path, source, order, found, resolved.order)
+    notices += told
     record = found.record
-    return Cube(
+    cube = Cube(
         data,
         resolved.wavelengths,
         units=record.units if record else found.units,
@@ -144,6 +152,28 @@ def build(path: Path, found: Found) -> Cube:
         notices=tuple(notices),
         place=record.place if record else None,
     )
+    return cube if choice.bands is None else _only(path, cube, list(choice.bands))
+
+
+def _only(path: Path, cube: Cube, bands: list[int]) -> Cube:
+    """The cube with these bands alone."""
+    if max(bands) >= cube.bands:
+        raise FileError(
+            path, f"band {max(bands)} was asked for; it has bands 0 to {cube.bands - 1}"
+        )
+    bands = sorted(set(bands))
+    nm = cube.wavelengths
+    return cube.replace(
+        data=np.stack([np.asarray(cube.data[band]) for band in bands]),
+        wavelengths=None if nm is None else Wavelengths(nm.nm[bands], nm.assumed),
+        metadata={
+            key: [value[band] for band in bands]
+            if isinstance(value, list) and len(value) == cube.bands
+            else value
+            for key, value in cube.metadata.items()
+        },
+        provenance=cube.provenance.with_step(f"Bands {', '.join(map(str, bands))} were taken."),
+    )
 
 
 def _three_axes(path: Path, source: Any, found: Found, notices: list[Notice]) -> tuple[Any, Found]:
@@ -152,10 +182,17 @@ def _three_axes(path: Path, source: Any, found: Found, notices: list[Notice]) ->
         return source, found
     with translated(path, "the array cannot be read"):
         source = source if isinstance(source, np.ndarray) else np.asarray(source[()])
-    if dimensions == 4:
-        told = "The first of four axes has length 1 and was left out."
+    if dimensions > 3:
+        told = f"Axes of length 1 were left out of the array's {dimensions}."
         notices.append(Notice.info(Code.AXES_CHANGED, told))
-        return source[0], found
+        kept = [axis for axis, n in enumerate(source.shape) if n > 1]
+        if dimensions == 4 and source.shape[0] == 1:
+            kept = [1, 2, 3]
+        three = source.reshape([source.shape[axis] for axis in kept])
+        named = found.stated and not found.flipped and found.convention in kept
+        if named:
+            found = replace(found, convention=kept.index(found.convention))
+        return three, found
     # one band: bands first, whatever the custom; a flipped plane is turned by `order` below
     plane = source.T[np.newaxis] if found.flipped else source[np.newaxis]
     one = Found(**{**found.__dict__, "flipped": False, "stated": True, "convention": 0})
@@ -179,32 +216,63 @@ def _resolve(found: Found, bands: int) -> wl.Resolved:
             f"The wavelengths in the file were an assumption when it was written; {wl.SET_THEM}.",
         )
         nm = Wavelengths(resolved.wavelengths.nm, assumed=True)
-        return wl.Resolved(nm, resolved.reverse, 1.0, (*resolved.notices, told))
+        return wl.Resolved(nm, resolved.order, 1.0, (*resolved.notices, told))
     return resolved
 
 
-def _data(path: Path, source: Any, order: tuple[int, ...], found: Found, reverse: bool) -> Any:
-    """A view of a float32 memory map, a lazy array, or a plain array in memory."""
+def _data(
+    path: Path,
+    source: Any,
+    axes: tuple[int, ...],
+    found: Found,
+    bands: tuple[int, ...] | None,
+) -> tuple[Any, list[Notice]]:
+    """A view of a float32 memory map, a lazy array, or a plain array in memory; notices."""
     mapped = isinstance(source, np.memmap) and source.flags.aligned
-    if mapped and source.dtype == np.float32 and found.divisor == 1.0 and found.keep_on_disk:
-        view = source.transpose(order)
-        return view[::-1] if reverse else view
+    plain = found.decoding.does_nothing
+    if mapped and source.dtype == np.float32 and plain and found.keep_on_disk:
+        view = source.transpose(axes)
+        if bands is None or _descending(bands):
+            view = view if bands is None else view[::-1]
+            return view, _not_finite(view)
     if lazy.too_big(source.shape) and found.keep_on_disk and not _in_memory(source):
-        return lazy.LazyArray(source, order, found.divisor, reverse)
+        markers = found.decoding.no_data
+        return lazy.LazyArray(source, axes, found.decoding, bands), _no_data(markers)
     with translated(path, "the array cannot be read"):
-        values = np.asarray(source if isinstance(source, np.ndarray) else source[()])
-    values = values.transpose(order)
-    values = lazy.to_float32(values[::-1] if reverse else values)
-    return values / np.float32(found.divisor) if found.divisor != 1.0 else values
+        stored = np.asarray(source if isinstance(source, np.ndarray) else source[()])
+    stored = stored.transpose(axes)
+    missing = found.decoding.missing(stored)
+    values = lazy.to_float32(stored) if plain else found.decoding.values(stored)
+    values = values if bands is None else values[list(bands)]
+    if missing is None:
+        return values, _not_finite(values) if source.dtype.kind == "f" else []
+    count = int(missing.sum())
+    others = values.size - int(np.isfinite(values).sum()) - count
+    return values, _no_data(found.decoding.no_data, count) + _kept(others)
+
+
+def _descending(bands: tuple[int, ...]) -> bool:
+    return list(bands) == list(range(len(bands)))[::-1]
+
+
+def _no_data(markers: tuple[float, ...], count: int | None = None) -> list[Notice]:
+    """The notice of values that the file marks as missing; None for a number not known."""
+    if not markers:
+        return []
+    listed = " and ".join(f"{marker:.10g}" for marker in markers)
+    values = "Values" if count is None else f"{count} value{'s' if count > 1 else ''}"
+    told = f"{values} stored as {listed} are no data: they are NaN in the cube."
+    return [Notice.warning(Code.NO_DATA, told)]
 
 
 def _not_finite(data: Any) -> list[Notice]:
     """A notice if values are NaN or infinite; large data on disk are not read for that."""
-    if not isinstance(data, np.ndarray):
-        return []
     if isinstance(data, np.memmap) and data.nbytes > COUNTED_ON_DISK_BYTES:
         return []
-    count = sum(band.size - int(np.count_nonzero(np.isfinite(band))) for band in data)
+    return _kept(sum(band.size - int(np.count_nonzero(np.isfinite(band))) for band in data))
+
+
+def _kept(count: int) -> list[Notice]:
     if not count:
         return []
     told = "1 value is NaN or infinite; it is kept."
@@ -219,8 +287,12 @@ def _in_memory(source: Any) -> bool:
 
 def _metadata(found: Found, resolved: wl.Resolved) -> dict[str, Any]:
     per_band = dict(found.per_band)
-    if resolved.reverse:
-        per_band = {key: list(values)[::-1] for key, values in per_band.items()}
+    if resolved.order is not None:
+        per_band = {key: [values[i] for i in resolved.order] for key, values in per_band.items()}
+    shown = found.metadata.get("default bands")
+    if resolved.order is not None and isinstance(shown, list):
+        placed = {band + 1: i + 1 for i, band in enumerate(resolved.order)}  # counted from 1
+        found.metadata["default bands"] = [placed.get(band, band) for band in shown]
     if "fwhm" in per_band and resolved.scale not in (None, 1.0):
         widths = np.round(np.asarray(per_band["fwhm"], dtype=np.float64) * resolved.scale, 6)
         per_band["fwhm"] = widths.tolist()
@@ -230,7 +302,7 @@ def _metadata(found: Found, resolved: wl.Resolved) -> dict[str, Any]:
 
 def _fresh(path: Path, found: Found, resolved: wl.Resolved) -> Provenance:
     steps = list(found.steps)
-    if resolved.reverse:
+    if resolved.order is not None:
         steps.append("Bands put in ascending order of wavelength.")
     if resolved.wavelengths is not None and resolved.wavelengths.assumed:
         steps.append("Wavelengths assumed: 400–700 nm in steps of 10 nm.")

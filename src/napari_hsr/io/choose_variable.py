@@ -57,6 +57,11 @@ class Variable:
         return self.kind in ("char", "cell", "text") or self.kind[1:2] in ("U", "S")
 
     @property
+    def has_three_axes(self) -> bool:
+        """True for arrays with three axes, apart from further ones of length 1."""
+        return len(self.shape) == 3 or (len(self.shape) > 3 and self.long_axes == 3)
+
+    @property
     def long_axes(self) -> int:
         """Axes longer than one: 1 for a vector however it is stored."""
         return sum(n > 1 for n in self.shape)
@@ -70,7 +75,9 @@ class Variable:
         return f"{name} ({size} {self.kind})" if size else f"{name} ({self.kind})"
 
 
-def choose_cube(path: Path, variables: list[Variable], ours: bool = False) -> Variable:
+def choose_cube(
+    path: Path, variables: list[Variable], ours: bool = False, wanted: str | None = None
+) -> Variable:
     """The variable that holds the cube.
 
     Of the arrays with three axes, those with an axis as long as the list of wavelengths if
@@ -86,8 +93,10 @@ def choose_cube(path: Path, variables: list[Variable], ours: bool = False) -> Va
     """
     if not variables:
         raise FileError(path, "a cube was expected, but the file holds no variables")
+    if wanted is not None:
+        return _named(path, variables, wanted)
     numeric = [v for v in variables if v.real]
-    candidates = [v for v in numeric if len(v.shape) == 3]
+    candidates = [v for v in numeric if v.has_three_axes]
     count = _listed_wavelengths(variables)
     candidates = [v for v in candidates if (v.wavelengths or count) in v.shape] or candidates
     for key in CUBE_KEYS:
@@ -100,7 +109,7 @@ def choose_cube(path: Path, variables: list[Variable], ours: bool = False) -> Va
         raise FileError(
             path,
             f"{len(candidates)} arrays could be the cube, none under a usual name such as "
-            f"'cube': {_listing(candidates)}",
+            f"'cube': {_listing(candidates)}; name one, as in {path.name}:{candidates[0].name}",
         )
     for key in ONE_BAND_KEYS:
         planes = [v for v in numeric if v.short == key and len(v.shape) == 2]
@@ -121,6 +130,30 @@ def choose_cube(path: Path, variables: list[Variable], ours: bool = False) -> Va
     raise FileError(
         path, f"no numeric array with three axes was found; it holds {_listing(variables)}"
     )
+
+
+def _named(path: Path, variables: list[Variable], wanted: str) -> Variable:
+    """The variable that the user names in full, or by the last part of its name."""
+    for same in (
+        [v for v in variables if v.name.strip("/") == wanted.strip("/")],
+        [v for v in variables if v.short == wanted.lower()],
+    ):
+        if len(same) == 1:
+            return same[0]
+    arrays = [v for v in variables if v.real and len(v.shape) >= 2]
+    raise FileError(path, f"it holds no array {wanted!r}, but {_listing(arrays or variables)}")
+
+
+def left_out(path: Path, variables: list[Variable], chosen: Variable) -> tuple[Notice, ...]:
+    """The notice of other arrays that could be a cube; none if there are none."""
+    others = [v for v in variables if v.real and v.has_three_axes and v is not chosen]
+    if not others:
+        return ()
+    told = (
+        f"“{chosen.name}” was opened; left out: {_listing(others)}. "
+        f"To open another one, name it: {path.name}:{others[0].name}."
+    )
+    return (Notice.warning(Code.OTHER_ARRAYS_LEFT_OUT, told),)
 
 
 def _listed_wavelengths(variables: list[Variable]) -> int | None:

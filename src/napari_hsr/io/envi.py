@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +10,8 @@ import numpy as np
 
 from napari_hsr.errors import FileError
 from napari_hsr.io import build_cube, detect, embedded_record, envi_header
+from napari_hsr.io import wavelengths as wl
+from napari_hsr.io.choice import ANY, Choice
 from napari_hsr.io.library_errors import translated
 from napari_hsr.notices import Code, Notice
 
@@ -17,9 +20,11 @@ if TYPE_CHECKING:
 
 #: The header item that carries our record.
 ITEM = "napari-hsr"
+_WAVELENGTH_ITEMS = ("wavelength", "wavelengths", "center wavelength", "center wavelengths")
+_UNIT_ITEMS = ("wavelength units", "wavelength unit", "wavelengths units")
 _STRUCTURE = {
     "lines", "samples", "bands", "header offset", "data type", "interleave", "byte order",
-    "file type", "wavelength", "wavelength units", ITEM,
+    "file type", *_WAVELENGTH_ITEMS, *_UNIT_ITEMS, ITEM,
 }  # fmt: skip
 #: Lists that are never one item a band, however long they are.
 _NOT_PER_BAND = {
@@ -28,7 +33,7 @@ _NOT_PER_BAND = {
 }  # fmt: skip
 
 
-def read(path: Path) -> Cube:
+def read(path: Path, choice: Choice = ANY) -> Cube:
     """Read an ENVI image named by its header or its binary.
 
     Native float32 data stay memory-mapped whatever their size; a reflectance scale factor
@@ -58,7 +63,7 @@ def read(path: Path) -> Cube:
         )
     found = _facts(header, items, layout)
     found.source = _memory_map(header, binary, items, layout)
-    return build_cube.build(path, found)
+    return build_cube.build(path, found, choice)
 
 
 def _pair(path: Path) -> tuple[Path, Path | None]:
@@ -104,21 +109,34 @@ def _facts(header: Path, items: dict[str, Any], layout: envi_header.Layout) -> b
     found.record = embedded_record.parse(str(items.get(ITEM, "")).removeprefix("record "))
     double = Path(header.stem).suffix.lower() in detect.ENVI_BINARY_SUFFIXES  # scene.img.hdr
     found.name = Path(header.stem).stem if double else header.stem
-    found.wavelengths = items.get("wavelength")
-    found.unit = items.get("wavelength units")
+    found.wavelengths, found.unit = _wavelengths(items)
     found.units = items.get("data units") or None
     found.metadata = {key: items[key] for key in items if key not in _STRUCTURE}
     _split_per_band(found, items, layout.bands)
     _apply_scale_factor(header, found, items)
-    if "data ignore value" in items:
-        told = f"The header marks {items['data ignore value']} as no data; such values were kept."
-        found.notices += (Notice.warning(Code.NO_DATA_KEPT, told),)
+    marker = envi_header.numbers(items, build_cube.NO_DATA)
+    if marker is not None and len(marker) == 1:
+        found.decoding = replace(found.decoding, no_data=tuple(marker))
+        found.metadata[build_cube.NO_DATA] = marker[0]
     if "data gain values" in items:
         told = (
             "The header names gains (and offsets) for each band; the numbers were kept as stored."
         )
         found.notices += (Notice.warning(Code.GAIN_NOT_APPLIED, told),)
     return found
+
+
+def _wavelengths(items: dict[str, Any]) -> tuple[Any, str | None]:
+    """The list of wavelengths and its unit, wherever other programs write it."""
+    unit = next((items[key] for key in _UNIT_ITEMS if key in items), None)
+    for key in _WAVELENGTH_ITEMS:
+        listed = items.get(key)
+        if isinstance(listed, list):
+            listed = [value for value in listed if str(value).strip()]
+        if listed:
+            return listed, unit
+    names = items.get("band names")
+    return wl.from_band_names(names) if isinstance(names, list) else (None, None)
 
 
 def _split_per_band(found: build_cube.Found, items: dict[str, Any], bands: int) -> None:
@@ -148,7 +166,7 @@ def _apply_scale_factor(header: Path, found: build_cube.Found, items: dict[str, 
     found.metadata["reflectance scale factor"] = factor[0]
     found.units = "reflectance"
     if factor[0] != 1.0:
-        found.divisor = factor[0]
+        found.decoding = replace(found.decoding, divisor=factor[0])
         told = f"Values were divided by the reflectance scale factor {factor[0]:g} of the header."
         found.notices += (Notice.info(Code.SCALE_APPLIED, told),)
         found.steps += (told,)

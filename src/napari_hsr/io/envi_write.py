@@ -10,6 +10,8 @@ import numpy as np
 from napari_hsr.errors import FileError
 from napari_hsr.io import detect, embedded_record, envi_header
 from napari_hsr.io.atomic import replacing_both
+from napari_hsr.io.build_cube import NO_DATA
+from napari_hsr.io.decoding import with_marker
 from napari_hsr.io.envi import ITEM
 
 if TYPE_CHECKING:
@@ -45,6 +47,7 @@ def write(cube: Cube, path: Path) -> None:
         with data.open("wb") as file:
             for band in range(cube.bands):
                 plane = np.ascontiguousarray(cube.data[band], dtype="<f4")
+                plane = with_marker(plane, cube.metadata.get(NO_DATA)).astype("<f4", copy=False)
                 file.write(plane.data.cast("B"))
         header.write_text(_header(cube), encoding="ascii", newline="\n")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,7 +12,10 @@ from napari_hsr.errors import FileError
 from napari_hsr.io import build_cube, embedded_record, lazy
 from napari_hsr.io import wavelengths as wl
 from napari_hsr.io.atomic import replacing
-from napari_hsr.io.choose_variable import Variable, choose_cube, companions
+from napari_hsr.io.choice import ANY, Choice
+from napari_hsr.io.choose_variable import Variable, choose_cube, companions, left_out
+from napari_hsr.io.decoding import Decoding, with_marker
+from napari_hsr.io.hdf5_axes import named_axes, text
 from napari_hsr.io.library_errors import translated
 from napari_hsr.notices import Code, Notice
 
@@ -21,9 +25,11 @@ if TYPE_CHECKING:
     from napari_hsr.cube import Cube
 
 _DAMAGED = "the HDF5 file is damaged or cut short"
+#: Attributes with the number that stands for missing values.
+_NO_DATA = ("_FillValue", "missing_value", "Data_Ignore_Value", "data_ignore_value", "no_data")
 
 
-def read(path: Path) -> Cube:
+def read(path: Path, choice: Choice = ANY) -> Cube:
     """Read the cube of an HDF5 file; bands come first by custom.
 
     Raises
@@ -31,10 +37,10 @@ def read(path: Path) -> Cube:
     FileError
         If the file is damaged or holds no (or more than one possible) cube.
     """
-    return read_container(path, matlab=False)
+    return read_container(path, choice, matlab=False)
 
 
-def read_container(path: Path, matlab: bool) -> Cube:
+def read_container(path: Path, choice: Choice, matlab: bool) -> Cube:
     """Read a cube from an HDF5 container; MATLAB stores its axes in reverse.
 
     The file stays open only as long as the cube lives on disk.
@@ -50,14 +56,16 @@ def read_container(path: Path, matlab: bool) -> Cube:
         with translated(path, _DAMAGED):
             ours = _record(file)
         others = [v for v in variables if v.short != embedded_record.KEY]
-        chosen = choose_cube(path, others, ours is not None)
+        chosen = choose_cube(path, others, ours is not None, choice.variable)
         with translated(path, _DAMAGED):
             found = _found(file, variables, chosen, matlab)
             found.record = ours
             found.notices += _written(path, found.source, chosen.name)
+        if choice.variable is None:
+            found.notices += left_out(path, others, chosen)
         build_cube.check_dtype(path, found.source.dtype, chosen.name)
         build_cube.check_shape(path, found.source.shape, chosen.name)
-        cube = build_cube.build(path, found)
+        cube = build_cube.build(path, found, choice)
         keep = isinstance(cube.data, lazy.LazyArray)
         return cube
     finally:
@@ -79,7 +87,7 @@ def _variables(file: Any) -> list[Variable]:
 
 
 def _describe(name: str, item: Any) -> Variable:
-    kind = _text(item.attrs.get("MATLAB_class")) or str(item.dtype)
+    kind = text(item.attrs.get("MATLAB_class")) or str(item.dtype)
     numbers = item.dtype.kind in "fiubc" and kind not in ("char", "cell", "struct", "string")
     if "MATLAB_empty" in item.attrs or item.shape is None:
         return Variable(name, (0, 0), None, f"empty {kind}")
@@ -101,23 +109,53 @@ def _found(
     for variable in variables:
         if variable.short in ("wavelengths", "wavelength", "lambda", "wl", "bands"):
             attrs = file[variable.name].attrs
-            unit = unit or _text(attrs.get("units")) or _text(attrs.get("unit"))
+            unit = unit or text(attrs.get("units")) or text(attrs.get("unit"))
     unit = (
-        unit
-        or _text(attributes.get("wavelength_units"))
-        or _text(attributes.get("wavelength units"))
+        unit or text(attributes.get("wavelength_units")) or text(attributes.get("wavelength units"))
     )
-    return build_cube.Found(
+    axes = named_axes(file, source)
+    found = build_cube.Found(
         source,
         convention=2 if matlab else 0,
         flipped=matlab,
         wavelengths=beside.wavelengths,
         unit=unit,
-        units=_text(source.attrs.get("units")) or None,
+        units=text(source.attrs.get("units")) or None,
         metadata=beside.metadata,
         per_band=beside.per_band,
         notices=beside.notices,
     )
+    if axes.bands is not None:
+        found.stated, found.convention = True, 2 - axes.bands if matlab else axes.bands
+        if axes.wavelengths is not None and beside.wavelengths is None:
+            found.wavelengths, found.unit = axes.wavelengths, axes.unit or unit
+    _state_numbers(found, source.attrs)
+    return found
+
+
+def _state_numbers(found: build_cube.Found, attributes: Any) -> None:
+    """No data, scale and offset as CF conventions (NetCDF) and NEON state them."""
+    stated = {str(key): _number(attributes[key]) for key in attributes}
+    markers = {stated[key] for key in _NO_DATA if stated.get(key) is not None}
+    divisor = stated.get("Scale_Factor") or 1.0  # NEON: the number to divide by
+    found.decoding = Decoding(
+        divisor=divisor,
+        scale=1.0 if stated.get("scale_factor") is None else stated["scale_factor"],
+        offset=stated.get("add_offset") or 0.0,
+        no_data=tuple(sorted(marker for marker in markers if marker is not None)),
+    )
+    if found.decoding.no_data:
+        found.metadata[build_cube.NO_DATA] = found.decoding.no_data[0]
+    if not replace(found.decoding, no_data=()).does_nothing:
+        told = "Values were scaled as the scale factor and offset in the file say."
+        found.notices += (Notice.info(Code.SCALE_APPLIED, told),)
+        found.steps += (told,)
+
+
+def _number(value: Any) -> float | None:
+    """A single number that an attribute holds; None for anything else."""
+    array = np.ravel(np.asarray(value))
+    return float(array[0]) if array.size == 1 and array.dtype.kind in "iuf" else None
 
 
 def _record(file: Any) -> embedded_record.Record | None:
@@ -165,7 +203,7 @@ def _value(file: Any, item: Any) -> Any:
     import h5py
 
     stored = item[()]
-    if _text(item.attrs.get("MATLAB_class")) == "char" and isinstance(stored, np.ndarray):
+    if text(item.attrs.get("MATLAB_class")) == "char" and isinstance(stored, np.ndarray):
         return ["".join(map(chr, row)).strip() for row in np.atleast_2d(stored).T]
     if h5py.check_ref_dtype(item.dtype):
         inside = [_value(file, file[reference]) for reference in np.ravel(stored) if reference]
@@ -173,14 +211,6 @@ def _value(file: Any, item: Any) -> Any:
         cells[:] = inside
         return cells
     return stored
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, np.ndarray):
-        value = value.ravel()[0] if value.size else ""
-    if isinstance(value, bytes):
-        return value.decode("utf-8", "replace").strip()
-    return value.strip() if isinstance(value, str) else ""
 
 
 def write(cube: Cube, path: Path) -> None:
@@ -197,11 +227,14 @@ def write(cube: Cube, path: Path) -> None:
     """
     import h5py
 
+    marker = cube.metadata.get(build_cube.NO_DATA)
     with replacing(path) as temporary, h5py.File(temporary, "w") as file:
         stored = file.create_dataset("cube", shape=cube.shape, dtype=np.float32)
         for band in range(cube.bands):
-            stored[band] = np.asarray(cube.data[band], dtype=np.float32)
+            stored[band] = with_marker(np.asarray(cube.data[band], dtype=np.float32), marker)
         stored.attrs["axes"] = "bands, height, width"
+        if isinstance(marker, (int, float)):
+            stored.attrs["_FillValue"] = np.float32(marker)
         if cube.units:
             stored.attrs["units"] = cube.units
         if cube.place is not None:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_hsr.io.decoding import Decoding
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
@@ -46,10 +48,10 @@ class LazyArray:
         Anything with ``shape`` and basic indexing: memory map, h5py data set…
     axes : sequence of three int
         Which axis of ``source`` holds bands, rows and columns.
-    divisor : float
-        Values are divided by it (an ENVI reflectance scale factor).
-    reverse : bool
-        The bands of ``source`` are in the opposite order.
+    decoding : Decoding, optional
+        How stored numbers become values.
+    bands : sequence of int, optional
+        The bands of ``source`` in the order in which they are shown; by default all, as they lie.
     """
 
     dtype = np.dtype(np.float32)
@@ -59,16 +61,17 @@ class LazyArray:
         self,
         source: Any,
         axes: Sequence[int] = (0, 1, 2),
-        divisor: float = 1.0,
-        reverse: bool = False,
+        decoding: Decoding | None = None,
+        bands: Sequence[int] | None = None,
     ):
         if sorted(axes) != [0, 1, 2] or len(source.shape) != 3:
             raise ValueError(f"axes {tuple(axes)} do not permute an array of {source.shape}")
         self._source = source
         self._axes = tuple(axes)
-        self._divisor = np.float32(divisor)
-        self._reverse = reverse
-        self.shape = tuple(int(source.shape[axis]) for axis in self._axes)
+        self._decoding = decoding or Decoding()
+        lengths = [int(source.shape[axis]) for axis in self._axes]
+        self._bands = np.arange(lengths[0]) if bands is None else np.asarray(bands, dtype=np.intp)
+        self.shape = (len(self._bands), *lengths[1:])
 
     def __repr__(self) -> str:
         return f"LazyArray(shape={self.shape}, dtype=float32, source={type(self._source).__name__})"
@@ -132,35 +135,33 @@ class LazyArray:
         return tuple(parts)
 
     def _read(self, *parts: Basic) -> np.ndarray:
-        """Basic indexing: ask the source for an ascending range, then turn and scale it."""
+        """Basic indexing: ask the source for ascending ranges, then turn and decode them."""
+        bands = self._bands[parts[0]]
+        if bands.ndim and not _evenly_spaced(bands):
+            planes = [self._read_range(band, *parts[1:]) for band in bands.tolist()]
+            return np.stack(planes)
+        return self._read_range(_as_range(bands), *parts[1:])
+
+    def _read_range(self, bands: int | range, *inside: Basic) -> np.ndarray:
+        """Bands of the source that are one range of indices, or a single band."""
+        parts: list[int | range] = [bands]
+        parts += [
+            range(size)[part] if isinstance(part, slice) else part
+            for part, size in zip(inside, self.shape[1:], strict=True)
+        ]
         asked: list[Basic] = [slice(None)] * 3
-        backwards = []
-        for place, (part, size) in enumerate(zip(parts, self.shape, strict=True)):
-            step_back = False
-            if isinstance(part, slice):
-                indices = range(size)[part]
-                if place == 0 and self._reverse:
-                    indices = range(
-                        size - 1 - indices.start, size - 1 - indices.stop, -indices.step
-                    )
-                step_back = indices.step < 0
-                part = _ascending(indices)
-                backwards.append(slice(None, None, -1 if step_back else 1))
-            elif place == 0 and self._reverse:
-                part = size - 1 - part
-            asked[self._axes[place]] = part
+        for place, part in enumerate(parts):
+            asked[self._axes[place]] = _ascending(part) if isinstance(part, range) else part
         found = self._source[tuple(asked)]
         values: np.ndarray = np.asarray(found)
-        kept = [place for place in range(3) if isinstance(parts[place], slice)]
+        kept = {place: part for place, part in enumerate(parts) if isinstance(part, range)}
         in_source = sorted(kept, key=lambda place: self._axes[place])
         values = values.transpose([in_source.index(place) for place in kept])
-        values = values[tuple(backwards)]
+        values = values[tuple(slice(None, None, -1 if p.step < 0 else 1) for p in kept.values())]
+        which = np.asarray(bands)
         if isinstance(found, np.memmap) and _touched(values) > CHUNK_BYTES:
-            values = _in_chunks(values, found)
-            np.divide(values, self._divisor, out=values)
-            return values
-        values = to_float32(values)
-        return values / self._divisor if self._divisor != 1 else values
+            return _in_chunks(values, found, self._decoding, which)
+        return self._decoding.values(values, which)
 
     def _gather(self, bands: Any, rows: Any, columns: Any) -> np.ndarray:
         """Arrays of rows and columns: read the rectangle around them, band by band."""
@@ -201,28 +202,46 @@ def _touched(view: np.ndarray) -> int:
     return int(min(span + view.itemsize, view.size * _PAGE))
 
 
-def _in_chunks(view: np.ndarray, source: np.memmap) -> np.ndarray:
-    """:func:`to_float32` of a view of a memory map, in bounded memory.
+def _evenly_spaced(indices: np.ndarray) -> bool:
+    """Whether indices are those of a range."""
+    steps = np.diff(indices)
+    return not steps.size or bool(steps[0] != 0 and (steps == steps[0]).all())
+
+
+def _as_range(indices: np.ndarray) -> int | range:
+    """One index, or evenly spaced ones as a range."""
+    if not indices.ndim:
+        return int(indices)
+    if not indices.size:
+        return range(0)
+    step = int(indices[1] - indices[0]) if indices.size > 1 else 1
+    return range(int(indices[0]), int(indices[-1]) + (1 if step > 0 else -1), step)
+
+
+def _in_chunks(
+    view: np.ndarray, source: np.memmap, decoding: Decoding, bands: np.ndarray
+) -> np.ndarray:
+    """The values of a view of a memory map, in bounded memory.
 
     One band of a file that keeps the bands of a pixel together lies on all of its pages,
     and what was read once would stay resident.
     """
     values = np.empty(view.shape, dtype=np.float32)
 
-    def fill(to: np.ndarray, part: np.ndarray) -> None:
+    def fill(to: np.ndarray, part: np.ndarray, bands: np.ndarray) -> None:
         extents = [(n - 1) * abs(s) for n, s in zip(part.shape, part.strides, strict=True)]
         if _touched(part) <= CHUNK_BYTES or not any(extents):
-            with np.errstate(over="ignore", invalid="ignore"):
-                to[...] = part
+            to[...] = decoding.values(part, bands)
             _give_back(source)
             return
         axis = extents.index(max(extents))
         step = min(CHUNK_BYTES // abs(part.strides[axis]), (part.shape[axis] + 1) // 2)
         for start in range(0, part.shape[axis], max(1, step)):
             inside = (slice(None),) * axis + (slice(start, start + max(1, step)),)
-            fill(to[inside], part[inside])
+            in_bands = bands[inside[0]] if axis == 0 and bands.ndim else bands
+            fill(to[inside], part[inside], in_bands)
 
-    fill(values, view)
+    fill(values, view, bands)
     return values
 
 

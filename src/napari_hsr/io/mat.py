@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_hsr.io import build_cube, embedded_record, hdf5, mat_validation
-from napari_hsr.io.choose_variable import Variable, choose_cube, companions
+from napari_hsr.io.choice import ANY, Choice
+from napari_hsr.io.choose_variable import Variable, choose_cube, companions, left_out
 from napari_hsr.io.library_errors import translated
 
 if TYPE_CHECKING:
@@ -17,13 +18,15 @@ if TYPE_CHECKING:
     from napari_hsr.cube import Cube
 
 _DAMAGED = "the MATLAB file is damaged or cut short"
+#: Structures inside one another are entered so far.
+_DEEPEST = 32
 _DTYPES = {
     "double": "f8", "single": "f4", "int8": "i1", "int16": "i2", "int32": "i4", "int64": "i8",
     "uint8": "u1", "uint16": "u2", "uint32": "u4", "uint64": "u8", "logical": "b1",
 }  # fmt: skip
 
 
-def read_73(path: Path) -> Cube:
+def read_73(path: Path, choice: Choice = ANY) -> Cube:
     """Read a MATLAB 7.3 file, the NTIRE/ARAD_1K layout among them.
 
     Raises
@@ -31,10 +34,10 @@ def read_73(path: Path) -> Cube:
     FileError
         If the file is damaged or holds no (or more than one possible) cube.
     """
-    return hdf5.read_container(path, matlab=True)
+    return hdf5.read_container(path, choice, matlab=True)
 
 
-def read_5(path: Path) -> Cube:
+def read_5(path: Path, choice: Choice = ANY) -> Cube:
     """Read a MATLAB 5 file (SciPy reads version 4 too); only what is needed is loaded.
 
     Raises
@@ -60,16 +63,17 @@ def read_5(path: Path) -> Cube:
         with translated(path, _DAMAGED), path.open("rb") as file:
             return loadmat(file, variable_names=[name])[name]
 
-    if not any(v.real and len(v.shape) == 3 for v in variables):
+    if choice.variable is not None or not any(v.real and v.has_three_axes for v in variables):
         members |= _members(variables, load)
         variables = [*(_describe(*item) for item in members.items()), *variables]
     texts = {v.short: v.name for v in variables if v.kind == "char"}
     ours = embedded_record.parse(_char(load, texts, embedded_record.KEY))
-    chosen = choose_cube(path, variables, ours is not None)
+    chosen = choose_cube(path, variables, ours is not None, choice.variable)
     source = load(chosen.name)
     build_cube.check_dtype(path, source.dtype, chosen.name)
     build_cube.check_shape(path, source.shape, chosen.name)
     beside = companions(variables, chosen, load)
+    others = left_out(path, variables, chosen) if choice.variable is None else ()
     return build_cube.build(
         path,
         build_cube.Found(
@@ -80,20 +84,29 @@ def read_5(path: Path) -> Cube:
             units=_char(load, texts, "units", "unit"),
             metadata=beside.metadata,
             per_band=beside.per_band,
-            notices=beside.notices,
+            notices=(*beside.notices, *others),
             record=ours,
         ),
+        choice,
     )
 
 
 def _members(variables: list[Variable], load: Callable[[str], Any]) -> dict[str, Any]:
-    """What structures hold, one level down, as ``structure/field``."""
-    found = {}
+    """What structures hold, as ``structure/field``, however deep."""
+    found: dict[str, Any] = {}
+
+    def enter(name: str, structure: Any, depth: int) -> None:
+        for field in structure.dtype.names or ():
+            value = np.asarray(structure[field])
+            inner = value.ravel()[0] if value.dtype.names and value.size == 1 else None
+            if inner is not None and depth < _DEEPEST:
+                enter(f"{name}/{field}", inner, depth + 1)
+            else:
+                found[f"{name}/{field}"] = value
+
     for variable in variables:
         if variable.kind == "struct" and int(np.prod(variable.shape)) == 1:
-            structure = load(variable.name).ravel()[0]
-            for field in structure.dtype.names or ():
-                found[f"{variable.name}/{field}"] = np.asarray(structure[field])
+            enter(variable.name, load(variable.name).ravel()[0], 0)
     return found
 
 

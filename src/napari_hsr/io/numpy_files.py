@@ -11,7 +11,8 @@ import numpy as np
 from napari_hsr.errors import FileError
 from napari_hsr.io import build_cube, embedded_record, lazy
 from napari_hsr.io.atomic import replacing
-from napari_hsr.io.choose_variable import Variable, choose_cube, companions
+from napari_hsr.io.choice import ANY, Choice
+from napari_hsr.io.choose_variable import Variable, choose_cube, companions, left_out
 from napari_hsr.io.library_errors import translated
 from napari_hsr.io.photographs import unknown_encoding
 from napari_hsr.notices import Code, Notice
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 _DAMAGED = "the NumPy file is damaged or cut short"
 
 
-def read_npy(path: Path) -> Cube | Photograph:
+def read_npy(path: Path, choice: Choice = ANY) -> Cube | Photograph:
     """Read one array; (height, width, 3 or 4) is a photograph of unknown encoding.
 
     Raises
@@ -43,9 +44,9 @@ def read_npy(path: Path) -> Cube | Photograph:
     big = lazy.too_big(shape)
     with translated(path, _DAMAGED):
         values = np.load(path, mmap_mode="r" if big else None, allow_pickle=False)
-    if _is_photograph(values):
+    if choice == ANY and _is_photograph(values):
         return _photograph(path, values)
-    return build_cube.build(path, build_cube.Found(values))
+    return build_cube.build(path, build_cube.Found(values), choice)
 
 
 def _array_header(file: Any) -> tuple[tuple[int, ...], bool, np.dtype]:
@@ -77,7 +78,7 @@ def _photograph(path: Path, values: np.ndarray) -> Photograph:
     )
 
 
-def read_npz(path: Path) -> Cube:
+def read_npz(path: Path, choice: Choice = ANY) -> Cube:
     """Read the cube of an archive, with wavelengths under a usual name beside it.
 
     Raises
@@ -90,16 +91,16 @@ def read_npz(path: Path) -> Cube:
     with file:
         with translated(path, "the NumPy archive is damaged or cut short"):
             archive = np.load(file, allow_pickle=False)
-        return _read_archive(path, archive)
+        return _read_archive(path, archive, choice)
 
 
-def _read_archive(path: Path, archive: Any) -> Cube:
+def _read_archive(path: Path, archive: Any, choice: Choice) -> Cube:
     with archive:
         with translated(path, "this is a ZIP archive, but not one of NumPy arrays"):
             variables = [_variable(archive, name) for name in archive.files]
         named = [v for v in variables if v.short != embedded_record.KEY]
         pickled = [v.name for v in named if v.kind == "pickled"]
-        if pickled and not any(v.real and len(v.shape) == 3 for v in named):
+        if pickled and not any(v.real and v.has_three_axes for v in named):
             raise FileError(
                 path, f"{', '.join(pickled)}: pickled Python objects, which are not opened"
             )
@@ -110,9 +111,10 @@ def _read_archive(path: Path, archive: Any) -> Cube:
 
         stored = load(embedded_record.KEY) if embedded_record.KEY in archive.files else None
         ours = None if stored is None else embedded_record.parse(stored[()])
-        chosen = choose_cube(path, named, ours is not None)
+        chosen = choose_cube(path, named, ours is not None, choice.variable)
         _check_size(path, archive, chosen)
         beside = companions(variables, chosen, load)
+        others = left_out(path, named, chosen) if choice.variable is None else ()
         mapped = _map_member(path, archive, chosen) if lazy.too_big(chosen.shape) else None
         return build_cube.build(
             path,
@@ -122,9 +124,10 @@ def _read_archive(path: Path, archive: Any) -> Cube:
                 unit=beside.unit,
                 metadata=beside.metadata,
                 per_band=beside.per_band,
-                notices=beside.notices,
+                notices=(*beside.notices, *others),
                 record=ours,
             ),
+            choice,
         )
 
 

@@ -6,15 +6,18 @@ import json
 import logging
 import threading
 import weakref
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
 import numpy as np
 
 from napari_hsr.errors import FileError
-from napari_hsr.io import build_cube, embedded_record, lazy
+from napari_hsr.io import build_cube, embedded_record, gdal_metadata, lazy
 from napari_hsr.io import wavelengths as wl
 from napari_hsr.io.band_axis import band_axis_of_pages
+from napari_hsr.io.build_cube import NO_DATA
+from napari_hsr.io.choice import ANY, Choice
 from napari_hsr.io.library_errors import translated
 from napari_hsr.notices import Code, Notice
 
@@ -25,12 +28,11 @@ if TYPE_CHECKING:
     from napari_hsr.photograph import Photograph
 
 _DAMAGED = "the TIFF file is damaged or cut short"
-_GDAL_METADATA = 42112
 # what tifffile logs about damaged files is said in our sentence; no second line on the screen
 logging.getLogger("tifffile").addHandler(logging.NullHandler())
 
 
-def read(path: Path) -> Cube | Photograph:
+def read(path: Path, choice: Choice = ANY) -> Cube | Photograph:
     """Read a TIFF: an RGB picture as a photograph, everything else as a cube.
 
     Pages, planes or samples are the bands, in any integer or float type, compressed or
@@ -54,14 +56,14 @@ def read(path: Path) -> Cube | Photograph:
         ours, described = _described(file)
         if ours is not None and ours.wavelengths is None:
             return _photograph(path, file, ours)
-        if ours is None and _is_picture(page, chosen):
+        if ours is None and choice == ANY and _is_picture(page, chosen):
             return _photograph(path, file, None)
         found = _found(path, file, chosen, ours, described)
         if chosen is series[0] and len(series) > 1:
             sizes = ", ".join(" x ".join(str(n) for n in s.shape) for s in list(series)[1:6])
             told = f"Other images beside the cube were left out: {sizes}."
             found.notices += (Notice.warning(Code.OTHER_IMAGES_LEFT_OUT, told),)
-        cube = build_cube.build(path, found)
+        cube = build_cube.build(path, found, choice)
         keep = isinstance(cube.data, lazy.LazyArray) and isinstance(found.source, Pages)
         return cube
     finally:
@@ -184,13 +186,39 @@ def _found(
     listed = next((described[k] for k in ("wavelengths_nm", *wl.KEYS) if k in described), None)
     found.wavelengths = listed if isinstance(listed, list) else None
     found.unit = "nm" if "wavelengths_nm" in described else None
-    if found.wavelengths is None:
-        found.wavelengths, found.unit = _gdal_wavelengths(file)
     if len(shape) == 3 or (len(shape) == 4 and shape[0] == 1):  # an axis of one is left out
         _state_bands(found, shape[-3:], axes[-3:])
+    facts = gdal_metadata.read(file.pages.first, shape[-3:][found.convention])
+    if found.wavelengths is None:
+        found.wavelengths, found.unit = facts.wavelengths, facts.unit
+    if found.wavelengths is None:
+        found.wavelengths, found.unit = _ome_wavelengths(file)
+    found.decoding = facts.decoding
+    if ours is None:
+        found.per_band |= facts.per_band
+    if facts.no_data is not None:
+        found.metadata[NO_DATA] = facts.no_data
+    if not replace(facts.decoding, no_data=()).does_nothing:
+        told = "Values were scaled as GDAL's SCALE and OFFSET in the file say."
+        found.notices += (Notice.info(Code.SCALE_APPLIED, told),)
+        found.steps += (told,)
     with translated(path, _DAMAGED):
         found.source = _source(path, file, series)
     return found
+
+
+def _ome_wavelengths(file: Any) -> tuple[list[Any] | None, str | None]:
+    """Emission wavelengths of the channels in OME-XML; nm unless it says otherwise."""
+    try:
+        root = ElementTree.fromstring(file.ome_metadata or "<OME/>")
+    except ElementTree.ParseError:
+        return None, None  # a broken side note does not make the image unreadable
+    image = next(iter(root.iter("{*}Image")), root)
+    channels = list(image.iter("{*}Channel"))
+    listed = [channel.get("EmissionWavelength") for channel in channels]
+    if not listed or None in listed:
+        return None, None
+    return listed, channels[0].get("EmissionWavelengthUnit", "nm")
 
 
 def _state_bands(found: build_cube.Found, shape: tuple[int, ...], axes: str) -> None:
@@ -252,22 +280,3 @@ class Pages:
         with self._lock:
             page: np.ndarray = self._series.pages[index].asarray()
         return page.reshape(self.shape[1:])
-
-
-def _gdal_wavelengths(file: Any) -> tuple[list[str] | None, str | None]:
-    """Wavelengths that GDAL keeps for each band in its own tag."""
-    tag = file.pages.first.tags.get(_GDAL_METADATA)
-    if tag is None:
-        return None, None
-    try:
-        items = list(ElementTree.fromstring(str(tag.value).strip("\0 ")).iter("Item"))
-    except ElementTree.ParseError:
-        return None, None  # a broken side note does not make the image unreadable
-    values, unit = {}, None
-    for item in items:
-        name, sample = (item.get("name") or "").lower(), item.get("sample")
-        if name == "wavelength" and sample is not None and sample.isdigit():
-            values[int(sample)] = (item.text or "").strip()
-        if name in ("wavelength_units", "wavelength_unit", "wavelength units"):
-            unit = (item.text or "").strip()
-    return ([values[i] for i in sorted(values)], unit) if values else (None, None)

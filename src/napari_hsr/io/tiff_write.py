@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_hsr.io import embedded_record
+from napari_hsr.io import embedded_record, gdal_metadata
 from napari_hsr.io.atomic import replacing
+from napari_hsr.io.build_cube import NO_DATA
+from napari_hsr.io.decoding import with_marker
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -40,7 +42,13 @@ def write_cube(cube: Cube, path: Path) -> None:
     if cube.place is not None:
         height, width = cube.place.pixel
         sizes = {"resolution": (1 / width, 1 / height), "resolutionunit": "NONE"}
-    planes = (np.ascontiguousarray(cube.data[b], dtype=np.float32) for b in range(cube.bands))
+    marker = cube.metadata.get(NO_DATA)
+    if isinstance(marker, (int, float)):
+        sizes["extratags"] = [(gdal_metadata.NO_DATA_TAG, "s", 0, f"{marker:.9g}", True)]
+    planes = (
+        with_marker(np.ascontiguousarray(cube.data[b], dtype=np.float32), marker)
+        for b in range(cube.bands)
+    )
     with replacing(path) as temporary:
         tifffile.imwrite(
             temporary,

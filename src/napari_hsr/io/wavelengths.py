@@ -15,7 +15,7 @@ from napari_hsr.notices import Code, Notice
 KEYS = (
     "wavelengths", "wavelength", "wavelengths_nm", "wavelength_nm", "wavelengths_um",
     "wavelength_um", "wavelen", "wavelens", "lambda", "lambdas", "lam", "wl", "wls", "wlen",
-    "waves", "wave", "wvl", "wvls", "band_centers", "band_centres", "centers", "centres",
+    "waves", "wave", "wvl", "dimensionscalec", "wvls", "band_centers", "band_centres", "centers", "centres",
     "bands",
 )  # fmt: skip
 
@@ -33,6 +33,9 @@ _INVERSE = {
 }  # fmt: skip
 _UNSAID = {"", "unknown", "none", "undefined", "n/a"}
 
+#: Bands of one wavelength are put so far apart, in nm: less than any instrument resolves.
+APART_NM = 1e-3
+
 SET_THEM = "use “Set wavelengths…” to state them"
 
 
@@ -40,12 +43,12 @@ SET_THEM = "use “Set wavelengths…” to state them"
 class Resolved:
     """Wavelengths fit for a cube.
 
-    ``reverse`` asks for the bands in the opposite order; ``scale`` is the factor that
+    ``order`` asks for the bands of the file in this order; ``scale`` is the factor that
     widths in the file's unit (fwhm) need to become nm, None if that cannot be said.
     """
 
     wavelengths: Wavelengths | None
-    reverse: bool = False
+    order: tuple[int, ...] | None = None
     scale: float | None = None
     notices: tuple[Notice, ...] = ()
     metadata: dict[str, Any] = field(default_factory=dict)
@@ -82,17 +85,46 @@ def resolve(
         notices = ()
     if nm is None:
         return _unusable(raw, f"are given as {unit!r}, which is no unit of wavelength")
+    return _in_order(raw, nm, scale, notices)
+
+
+def _in_order(
+    raw: list[Any], nm: np.ndarray, scale: float | None, notices: tuple[Notice, ...]
+) -> Resolved:
+    """Bands by ascending wavelength, whatever their order in the file; equal ones stay apart."""
     steps = np.diff(nm)
     if (steps > 0).all():
         return Resolved(Wavelengths(nm), scale=scale, notices=notices)
+    order = np.argsort(nm, kind="stable")
     if (steps < 0).all():
-        told = Notice.info(
-            Code.WAVELENGTHS_REORDERED,
-            "The wavelengths in the file descend: the bands were put in ascending order.",
+        told = "The wavelengths in the file descend: the bands were put in ascending order."
+    else:
+        told = (
+            "The wavelengths in the file are not in order, as where detectors overlap: the bands "
+            "were sorted by wavelength, with all that belongs to them."
         )
-        return Resolved(Wavelengths(nm[::-1]), True, scale, (*notices, told))
-    fault = "are given twice for some bands" if (steps == 0).any() else "are not in order"
-    return _unusable(raw, fault)
+    nm, equal = apart(nm[order])
+    if 2 * equal > nm.size:
+        return _unusable(raw, "are the same for most bands")
+    if not np.array_equal(order, np.arange(nm.size)):
+        notices = (*notices, Notice.info(Code.WAVELENGTHS_REORDERED, told))
+    if equal:
+        told = (
+            f"{equal} band{'s have' if equal > 1 else ' has'} the wavelength of another one: kept "
+            f"apart by {APART_NM:g} nm."
+        )
+        notices = (*notices, Notice.warning(Code.WAVELENGTHS_REPEATED, told))
+    return Resolved(Wavelengths(nm), tuple(int(i) for i in order), scale, notices)
+
+
+def apart(nm: np.ndarray) -> tuple[np.ndarray, int]:
+    """Ascending wavelengths with equal ones moved apart, and how many were moved."""
+    moved, count = nm.copy(), 0
+    for i in range(1, nm.size):
+        if moved[i] <= moved[i - 1]:
+            moved[i] = moved[i - 1] + APART_NM
+            count += 1
+    return moved, count
 
 
 def missing(bands: int) -> Resolved:
@@ -133,7 +165,8 @@ def to_nm(
 ) -> tuple[np.ndarray | None, float | None, tuple[Notice, ...]]:
     """Values in ``unit`` as nm, the factor if it is one, and notices; None for no such unit.
 
-    Without a unit the magnitude decides: up to 30 is µm, from 3000 on Ångström, else nm.
+    Without a unit the magnitude decides: up to 0.0001 is m, up to 30 µm, from 3000 on Ångström,
+    else nm.
     """
     key = _plain(unit)
     if key in _INVERSE:
@@ -143,7 +176,9 @@ def to_nm(
         return _scaled(values, _TO_NM[key]), _TO_NM[key], ()
     if key not in _UNSAID:
         return None, None, ()
-    if values.max() <= 30:
+    if values.max() <= 1e-4:
+        factor, name = 1e9, "m"
+    elif values.max() <= 30:
         factor, name = 1e3, "µm"
     elif values.min() >= 3000:
         factor, name = 0.1, "Ångström"
@@ -180,6 +215,27 @@ def from_texts(texts: list[Any]) -> tuple[np.ndarray, str | None] | None:
     if len(units) > 1:
         return None
     return np.array([float(match[1]) for match in found]), next(iter(units), None)
+
+
+_NAMED = re.compile(
+    r"(?<![\w.])(\d+(?:\.\d+)?)\s*(nm|nanomet(?:er|re)s?|[uµμ]m|micromet(?:er|re)s?|microns?)\b",
+    re.IGNORECASE,
+)
+
+
+def from_band_names(names: list[Any]) -> tuple[list[str] | None, str | None]:
+    """Wavelengths and their unit in names such as ``Band 7 (510.0 nm)`` or ``510.0``.
+
+    (None, None) unless every name has one, and names that merely count the bands have none.
+    """
+    texts = [str(name).strip() for name in names]
+    found = [match for match in map(_NAMED.search, texts) if match is not None]
+    if texts and len(found) == len(texts) and len({match[2].lower() for match in found}) == 1:
+        return [match[1] for match in found], found[0][2]
+    plain = from_texts(list(texts)) if len(texts) > 1 else None
+    if plain is None or are_band_numbers(plain[0]) or plain[0].min() < 0.2:
+        return None, None
+    return texts, plain[1]
 
 
 def unit_in_name(name: str) -> str | None:

@@ -1,0 +1,62 @@
+"""What a user states of a file whose contents leave a choice: variable, axes, bands."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from napari_hsr.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What to read of a file, and how.
+
+    Attributes
+    ----------
+    variable : str or None
+        Name of the array, as the file has it or its last part.
+    axes : str or None
+        What the axes of the stored array are, in the order of its format (MATLAB's for ``.mat``):
+        ``"yxb"``, ``"byx"``, … with y for rows, x for columns, b for bands.
+    bands : sequence of int or None
+        Which bands, counted from 0 in the order of the cube.
+
+    Raises
+    ------
+    InputError
+        If the axes are none, or bands are no whole numbers from 0 on.
+    """
+
+    variable: str | None = None
+    axes: str | None = None
+    bands: Sequence[int] | None = None
+
+    def __post_init__(self) -> None:
+        if self.axes is not None and sorted(str(self.axes).lower()) != ["b", "x", "y"]:
+            raise InputError(
+                f"Axes are the letters b (bands), y (rows) and x (columns) in the order of the "
+                f"stored array, such as 'yxb', not {self.axes!r}."
+            )
+        if self.bands is not None:
+            numbers = list(self.bands)
+            whole = all(isinstance(n, int) and not isinstance(n, bool) and n >= 0 for n in numbers)
+            if not numbers or not whole:
+                raise InputError(
+                    f"Bands are whole numbers from 0 on, such as [0, 1, 2], not {self.bands!r}."
+                )
+
+    @property
+    def order(self) -> tuple[int, int, int] | None:
+        """The axes of the stored array that hold bands, rows and columns."""
+        if self.axes is None:
+            return None
+        axes = self.axes.lower()
+        return axes.index("b"), axes.index("y"), axes.index("x")
+
+
+#: Everything is found by itself.
+ANY = Choice()

@@ -1,0 +1,92 @@
+"""From the numbers that a file stores to values: no data, scale and offset, as the file states."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+
+@dataclass(frozen=True, eq=False)
+class Decoding:
+    """What a file states about its numbers.
+
+    A value is ``stored / divisor * scale + offset`` in float32, and NaN where ``no_data`` is
+    stored.
+
+    Attributes
+    ----------
+    divisor : float
+        ENVI's reflectance scale factor.
+    scale, offset : float or ndarray (bands,)
+        As NetCDF and GDAL state them, for all bands or for each in the order of the file.
+    no_data : tuple of float
+        Stored numbers that stand for missing values.
+    """
+
+    divisor: float = 1.0
+    scale: Any = 1.0
+    offset: Any = 0.0
+    no_data: tuple[float, ...] = ()
+
+    @property
+    def does_nothing(self) -> bool:
+        """Whether values are what is stored."""
+        plain = self.divisor == 1.0 and np.all(np.asarray(self.scale) == 1.0)
+        return bool(plain and not np.any(self.offset) and not self.no_data)
+
+    def missing(self, stored: np.ndarray) -> np.ndarray | None:
+        """Where no data is stored; None if that is nowhere."""
+        if not self.no_data:
+            return None
+        found = np.zeros(stored.shape, dtype=bool)
+        for marker in self.no_data:
+            if np.isnan(marker):
+                continue  # NaN as it is
+            if stored.dtype.kind == "f":
+                found |= stored == np.asarray(marker, stored.dtype)
+            elif float(marker).is_integer():
+                found |= stored == int(marker)
+        return found if found.any() else None
+
+    def values(self, stored: np.ndarray, bands: Any = slice(None)) -> np.ndarray:
+        """The values, float32 in C order.
+
+        Parameters
+        ----------
+        stored : ndarray
+            Of any number of axes; if there are as many as a cube's, bands come first.
+        bands : int, slice or array of int
+            Which bands of the file these are, for a scale of each.
+        """
+        with np.errstate(over="ignore", invalid="ignore"):
+            missing = self.missing(stored)
+            values = np.array(stored, dtype=np.float32, order="C")
+            if self.divisor != 1.0:
+                values /= np.float32(self.divisor)
+            scale, offset = (_for_bands(each, bands, values) for each in (self.scale, self.offset))
+            if np.any(scale != 1.0):
+                values *= scale
+            if np.any(offset):
+                values += offset
+            if missing is not None:
+                values[missing] = np.nan
+        return values
+
+
+def with_marker(plane: np.ndarray, marker: object) -> np.ndarray:
+    """One band as it is written: NaN as the number that the file gives for missing values."""
+    if not isinstance(marker, (int, float)) or isinstance(marker, bool) or np.isnan(marker):
+        return plane
+    holes = np.isnan(plane)
+    return np.where(holes, np.float32(marker), plane) if holes.any() else plane
+
+
+def _for_bands(number: Any, bands: Any, values: np.ndarray) -> np.ndarray:
+    """A number for each band in question, shaped to lie over the values."""
+    chosen = np.asarray(number, dtype=np.float32)
+    if not chosen.ndim:
+        return chosen
+    chosen = chosen[bands]
+    return chosen.reshape(chosen.shape + (1,) * (values.ndim - chosen.ndim))

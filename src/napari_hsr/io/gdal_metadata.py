@@ -1,0 +1,118 @@
+"""What GDAL states in a TIFF: wavelengths, widths, scale, offset and no data of each band.
+
+The tags are those of GDAL's GTiff driver; the IMAGERY domain is where GDAL 3.10 and later keep
+wavelengths, in micrometres (RFC "Band imagery metadata").
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Any
+from xml.etree import ElementTree
+
+import numpy as np
+
+from napari_hsr.io import wavelengths as wl
+from napari_hsr.io.decoding import Decoding
+
+METADATA_TAG, NO_DATA_TAG = 42112, 42113
+#: Names under which a band states its wavelength, with the unit where the name has one.
+_WAVELENGTHS = (
+    ("central_wavelength_um", "um"),
+    ("wavelength_nm", "nm"),
+    ("wavelength_um", "um"),
+    ("wavelength", None),
+    ("wavelengths", None),
+    ("center_wavelength", None),
+    ("centre_wavelength", None),
+)
+_UNITS = ("wavelength_units", "wavelength_unit", "wavelength units", "wavelength unit")
+
+
+@dataclass
+class BandFacts:
+    """What the tags state, one value a band where it is of each."""
+
+    wavelengths: list[Any] | None = None
+    unit: str | None = None
+    per_band: dict[str, list[Any]] = field(default_factory=dict)
+    decoding: Decoding = field(default_factory=Decoding)
+    no_data: float | None = None
+
+
+def read(page: Any, bands: int) -> BandFacts:
+    """The facts of the first page of a TIFF (tifffile's) for so many bands."""
+    facts = BandFacts()
+    stated, whole = _items(page)
+    for name, unit in _WAVELENGTHS:
+        listed = _listed(stated, name, bands)
+        if listed is not None:
+            facts.wavelengths, facts.unit = listed, unit
+            break
+    said = [stated.get(name) or {0: whole[name]} for name in _UNITS if name in {*stated, *whole}]
+    if facts.wavelengths is not None and facts.unit is None and said:
+        facts.unit = next(iter(said[0].values()))
+    if facts.wavelengths is None:
+        named = _listed(stated, "description", bands)
+        facts.wavelengths, facts.unit = wl.from_band_names(named or [])
+    for name, key in (("fwhm", "fwhm"), ("fwhm_um", "fwhm"), ("bbl", "bbl")):
+        widths = _numbers(_listed(stated, name, bands))
+        if widths is not None:
+            in_nm = 1e3 if name == "fwhm_um" and facts.unit == "nm" else 1.0
+            facts.per_band[key] = [int(w) if key == "bbl" else w * in_nm for w in widths]
+    facts.no_data = _number(page.tags.get(NO_DATA_TAG).value) if NO_DATA_TAG in page.tags else None
+    scale, offset = (_numbers(_listed(stated, name, bands)) for name in ("scale", "offset"))
+    facts.decoding = Decoding(
+        scale=_one(scale, 1.0),
+        offset=_one(offset, 0.0),
+        no_data=() if facts.no_data is None else (facts.no_data,),
+    )
+    return facts
+
+
+def _items(page: Any) -> tuple[dict[str, dict[int, str]], dict[str, str]]:
+    """Texts by name and band, and those of the whole image, all names in lower case."""
+    by_band: dict[str, dict[int, str]] = {}
+    whole: dict[str, str] = {}
+    tag = page.tags.get(METADATA_TAG)
+    if tag is None:
+        return by_band, whole
+    try:
+        items = list(ElementTree.fromstring(str(tag.value).strip("\0 ")).iter("Item"))
+    except ElementTree.ParseError:
+        return by_band, whole  # a broken side note does not make the image unreadable
+    for item in items:
+        name, sample = (item.get("name") or "").lower(), item.get("sample")
+        text = (item.text or "").strip()
+        if sample is not None and sample.isdecimal():
+            by_band.setdefault(name, {})[int(sample)] = text
+        else:
+            whole[name] = text
+    return by_band, whole
+
+
+def _listed(stated: dict[str, dict[int, str]], name: str, bands: int) -> list[str] | None:
+    """The texts of all bands in their order; None if one is missing."""
+    found = stated.get(name, {})
+    return [found[band] for band in range(bands)] if set(found) >= set(range(bands)) else None
+
+
+def _number(text: Any) -> float | None:
+    try:
+        return float(str(text).strip("\0 "))
+    except ValueError:
+        return None
+
+
+def _numbers(texts: list[str] | None) -> list[float] | None:
+    numbers = [_number(text) for text in texts or ()]
+    finite = [n for n in numbers if n is not None and math.isfinite(n)]
+    return finite if finite and len(finite) == len(numbers) else None
+
+
+def _one(numbers: list[float] | None, default: float) -> Any:
+    """One number where all bands share it."""
+    if numbers is None:
+        return default
+    return numbers[0] if len(set(numbers)) == 1 else np.array(numbers)

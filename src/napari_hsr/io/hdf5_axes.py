@@ -1,0 +1,109 @@
+"""Names and wavelengths of the axes of an HDF5 data set, wherever its writer keeps them.
+
+Dimension scales (NetCDF-4, xarray), labels in an attribute (NEON, h5py) and the axis groups of
+HyperSpy are known.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from napari_hsr.io import wavelengths as wl
+
+#: What writers call the axis of the bands, in lower case.
+_SPECTRAL = re.compile(
+    r"(wave(length|number)?s?|wl|lambda|bands?|spectral(_.*)?|spectrum|channels?|.*_bands?|.*wavelengths?)"
+)
+_LABELS = ("Dimension_Labels", "DIMENSION_LABELS", "_ARRAY_DIMENSIONS", "dims", "axes")
+
+
+@dataclass(frozen=True)
+class NamedAxes:
+    """What is known of the axes.
+
+    Attributes
+    ----------
+    bands : int or None
+        The axis of the bands; None if none is named so, or more than one.
+    wavelengths : ndarray or None
+        One value a band, where the axis itself has them.
+    unit : str or None
+        Of the wavelengths.
+    """
+
+    bands: int | None = None
+    wavelengths: np.ndarray | None = None
+    unit: str | None = None
+
+
+def named_axes(file: Any, dataset: Any) -> NamedAxes:
+    """The axes of a data set by their names."""
+    for names, values in (_scales(dataset), _labels(dataset), _hyperspy(file, dataset)):
+        spectral = [i for i, name in enumerate(names) if _SPECTRAL.fullmatch(name.strip().lower())]
+        if len(spectral) == 1:
+            found = values.get(spectral[0], (None, None))
+            listed, unit = found
+            if listed is not None and (
+                wl.are_band_numbers(listed) or listed.dtype.kind not in "iuf"
+            ):
+                listed = None
+            return NamedAxes(spectral[0], listed, unit if listed is not None else None)
+    return NamedAxes()
+
+
+Values = dict[int, tuple[np.ndarray | None, str | None]]
+
+
+def _scales(dataset: Any) -> tuple[list[str], Values]:
+    """Dimension scales, by the last part of their path, and the labels of dimensions."""
+    names, values = [], {}
+    for axis, dimension in enumerate(dataset.dims):
+        name = dimension.label
+        for scale in dimension.values():
+            name = name or str(scale.name).rsplit("/", 1)[-1]
+            if scale.shape == (dataset.shape[axis],):
+                values[axis] = np.asarray(scale[()]), text(scale.attrs.get("units"))
+        names.append(name)
+    return names, values
+
+
+def _labels(dataset: Any) -> tuple[list[str], Values]:
+    for key in _LABELS:
+        stated = dataset.attrs.get(key)
+        if isinstance(stated, (str, bytes)):
+            names = text(stated).split(",")
+        else:
+            names = [text(part) for part in np.ravel(np.asarray(() if stated is None else stated))]
+        if len(names) == len(dataset.shape):
+            return names, {}
+    return [], {}
+
+
+def _hyperspy(file: Any, dataset: Any) -> tuple[list[str], Values]:
+    """Groups ``axis-0`` … beside the data set, with name, offset, scale and units."""
+    beside = file[dataset.name.rsplit("/", 1)[0] or "/"]
+    names: list[str] = []
+    values: Values = {}
+    for axis, size in enumerate(dataset.shape):
+        group = beside.get(f"axis-{axis}")
+        if group is None:
+            return [], {}
+        names.append(text(group.attrs.get("name")))
+        scale, offset = group.attrs.get("scale"), group.attrs.get("offset")
+        if isinstance(scale, (float, np.floating)) and isinstance(offset, (float, np.floating)):
+            listed = float(offset) + float(scale) * np.arange(size)
+            values[axis] = listed, text(group.attrs.get("units"))
+    return names, values
+
+
+def text(value: Any) -> str:
+    """An attribute as text; empty if it is none."""
+    if isinstance(value, np.ndarray):
+        value = value.ravel()[0] if value.size else ""
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace").strip()
+    return value.strip() if isinstance(value, str) else ""
