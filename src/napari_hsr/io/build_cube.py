@@ -139,8 +139,8 @@ def build(path: Path, found: Found, choice: Choice = ANY) -> Cube:
         order = tuple(2 - a for a in choice.order) if found.flipped else choice.order
     resolved = _resolve(found, source.shape[order[0]])
     notices += resolved.notices
-    data, told = _data(path, source, order, found, resolved.order)
-    notices += told
+    data, of_values = _data(path, source, order, found, resolved.order)
+    notices += of_values
     record = found.record
     cube = Cube(
         data,

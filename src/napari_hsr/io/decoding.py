@@ -80,7 +80,10 @@ def with_marker(plane: np.ndarray, marker: object) -> np.ndarray:
     if not isinstance(marker, (int, float)) or isinstance(marker, bool) or np.isnan(marker):
         return plane
     holes = np.isnan(plane)
-    return np.where(holes, np.float32(marker), plane) if holes.any() else plane
+    if not holes.any():
+        return plane
+    filled: np.ndarray = np.where(holes, np.float32(marker), plane)
+    return filled
 
 
 def _for_bands(number: Any, bands: Any, values: np.ndarray) -> np.ndarray:

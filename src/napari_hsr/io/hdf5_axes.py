@@ -60,7 +60,8 @@ Values = dict[int, tuple[np.ndarray | None, str | None]]
 
 def _scales(dataset: Any) -> tuple[list[str], Values]:
     """Dimension scales, by the last part of their path, and the labels of dimensions."""
-    names, values = [], {}
+    names: list[str] = []
+    values: Values = {}
     for axis, dimension in enumerate(dataset.dims):
         name = dimension.label
         for scale in dimension.values():

@@ -213,8 +213,8 @@ def _ome_wavelengths(file: Any) -> tuple[list[Any] | None, str | None]:
         root = ElementTree.fromstring(file.ome_metadata or "<OME/>")
     except ElementTree.ParseError:
         return None, None  # a broken side note does not make the image unreadable
-    image = next(iter(root.iter("{*}Image")), root)
-    channels = list(image.iter("{*}Channel"))
+    image = root.find("{*}Image")
+    channels = [] if image is None else image.findall(".//{*}Channel")
     listed = [channel.get("EmissionWavelength") for channel in channels]
     if not listed or None in listed:
         return None, None
