@@ -48,6 +48,8 @@ class Code(StrEnum):
     ENCODING_UNKNOWN = "encoding-unknown"
     ENCODING_ASSUMED = "encoding-assumed"
     ALPHA_LEFT_OUT = "alpha-left-out"
+    FULL_SCALE_APPLIED = "full-scale-applied"
+    FULL_SCALE_DOUBTFUL = "full-scale-doubtful"
     VALUES_RESCALED = "values-rescaled"
 
     # cameras and photographs

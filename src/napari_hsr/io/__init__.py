@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_hsr.errors import FileError, InputError
 from napari_hsr.io import detect
-from napari_hsr.io.choice import ANY, Choice
+from napari_hsr.io.choice import Choice
 from napari_hsr.io.detect import READ_SUFFIXES
 
 if TYPE_CHECKING:
@@ -33,8 +33,7 @@ _READERS = {
     "photo": ("photographs", "read"),
     "cave": ("cave", "read_scene"),
 }
-#: Formats of which a user may state axes and bands, and those that hold named arrays.
-_WITH_CHOICE = {"mat5", "mat73", "hdf5", "envi", "tiff", "npy", "npz"}
+#: Formats that hold named arrays.
 _WITH_VARIABLES = {"mat5", "mat73", "hdf5", "npz"}
 #: Module and function that write a cube, by suffix.
 _CUBE_WRITERS = {
@@ -73,6 +72,7 @@ def read(
     variable: str | None = None,
     axes: str | None = None,
     bands: Sequence[int] | None = None,
+    full_scale: float | None = None,
 ) -> Cube | Photograph:
     """Read a cube or a photograph.
 
@@ -89,6 +89,9 @@ def read(
         and was guessed wrong; y for rows, x for columns, b for bands.
     bands : sequence of int, optional
         Only these bands, counted from 0.
+    full_scale : float, optional
+        The value that means white in a photograph of integers, where the file does not say it:
+        4095 for a camera of 12 bits whose values were kept in 16.
 
     Returns
     -------
@@ -105,17 +108,17 @@ def read(
         If ``path`` is no path, or ``axes`` or ``bands`` are none.
     """
     path, named = split_variable(_path(path))
-    choice = Choice(variable or named, axes, bands)
+    choice = Choice(variable or named, axes, bands, full_scale)
     kind = detect.format_of(path)
     if choice.variable is not None and kind not in _WITH_VARIABLES:
         raise FileError(
             path, f"this is no file of named arrays, of which {choice.variable!r} is one"
         )
-    if choice != ANY and kind not in _WITH_CHOICE:
+    if not choice.is_open and kind in ("photo", "cave"):
         raise FileError(path, "axes and bands can be stated for arrays of cubes only")
     reader = _function(_READERS[kind])
     try:
-        found: Cube | Photograph = reader(path, choice) if kind in _WITH_CHOICE else reader(path)
+        found: Cube | Photograph = reader(path) if kind == "cave" else reader(path, choice)
         return found
     except InputError as error:  # a cube or photograph that refuses what the file holds
         raise FileError(path, str(error).rstrip(".")) from error

@@ -25,15 +25,20 @@ class Choice:
     bands : sequence of int or None
         Which bands, counted from 0 in the order of the cube.
 
+    full_scale : float or None
+        Of a photograph of integers: the value that means white.
+
     Raises
     ------
     InputError
-        If the axes are none, or bands are no whole numbers from 0 on.
+        If the axes are none, bands are no whole numbers from 0 on, or the full scale is not
+        positive.
     """
 
     variable: str | None = None
     axes: str | None = None
     bands: Sequence[int] | None = None
+    full_scale: float | None = None
 
     def __post_init__(self) -> None:
         if self.axes is not None and sorted(str(self.axes).lower()) != ["b", "x", "y"]:
@@ -41,6 +46,8 @@ class Choice:
                 f"Axes are the letters b (bands), y (rows) and x (columns) in the order of the "
                 f"stored array, such as 'yxb', not {self.axes!r}."
             )
+        if self.full_scale is not None and not 0 < self.full_scale < float("inf"):
+            raise InputError(f"The full scale is a positive number, not {self.full_scale!r}.")
         if self.bands is not None:
             numbers = list(self.bands)
             whole = all(isinstance(n, int) and not isinstance(n, bool) and n >= 0 for n in numbers)
@@ -48,6 +55,11 @@ class Choice:
                 raise InputError(
                     f"Bands are whole numbers from 0 on, such as [0, 1, 2], not {self.bands!r}."
                 )
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the file may be a photograph: nothing of a cube was stated."""
+        return (self.variable, self.axes, self.bands) == (None, None, None)
 
     @property
     def order(self) -> tuple[int, int, int] | None:

@@ -88,8 +88,8 @@ def with_marker(plane: np.ndarray, marker: object) -> np.ndarray:
 
 def _for_bands(number: Any, bands: Any, values: np.ndarray) -> np.ndarray:
     """A number for each band in question, shaped to lie over the values."""
-    chosen = np.asarray(number, dtype=np.float32)
+    chosen: np.ndarray = np.asarray(number, dtype=np.float32)
     if not chosen.ndim:
         return chosen
-    chosen = chosen[bands]
+    chosen = np.asarray(chosen[bands])
     return chosen.reshape(chosen.shape + (1,) * (values.ndim - chosen.ndim))

@@ -44,7 +44,7 @@ def read_npy(path: Path, choice: Choice = ANY) -> Cube | Photograph:
     big = lazy.too_big(shape)
     with translated(path, _DAMAGED):
         values = np.load(path, mmap_mode="r" if big else None, allow_pickle=False)
-    if choice == ANY and _is_photograph(values):
+    if choice.is_open and _is_photograph(values):
         return _photograph(path, values)
     return build_cube.build(path, build_cube.Found(values), choice)
 

@@ -13,19 +13,20 @@ import numpy as np
 from napari_hsr import photograph as encodings
 from napari_hsr.errors import FileError
 from napari_hsr.io import embedded_record, png_chunks
+from napari_hsr.io.choice import ANY, Choice
 from napari_hsr.io.library_errors import translated
 from napari_hsr.notices import Code, Notice
 from napari_hsr.photograph import Photograph
 from napari_hsr.provenance import Provenance
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 _SRGB_GAMMA = 1 / 2.2
 
 
-def read(path: Path) -> Photograph:
+def read(path: Path, choice: Choice = ANY) -> Photograph:
     """Read a photograph at its full bit depth.
 
     Alpha is left out (with a notice if it mattered), palettes are expanded, the EXIF
@@ -39,11 +40,11 @@ def read(path: Path) -> Photograph:
     with translated(path, "it cannot be read"):
         content = path.read_bytes()
     if content.startswith(png_chunks.SIGNATURE):
-        return _read_png(path, content)
+        return _read_png(path, content, choice.full_scale)
     return _read_with_pillow(path, content)
 
 
-def _read_png(path: Path, content: bytes) -> Photograph:
+def _read_png(path: Path, content: bytes, full_scale: float | None) -> Photograph:
     info = png_chunks.info(path, content)
     if info.grey:
         raise grey(path, one_band=re.search(r"_\d\d$", path.stem) is not None)
@@ -62,7 +63,10 @@ def _read_png(path: Path, content: bytes) -> Photograph:
             told = f"The PNG states a gamma of {info.gamma:g}; sRGB was taken instead."
             notices.append(Notice.warning(Code.ENCODING_ASSUMED, told))
     ours = embedded_record.parse(info.text.get(embedded_record.KEY))
-    return finish(path, values, encoding, notices, metadata, ours)
+    if ours is None:
+        values = upright(values, info.orientation)
+    bits = info.significant_bits
+    return finish(path, values, encoding, notices, metadata, ours, bits, full_scale)
 
 
 def _palette(path: Path, content: bytes) -> np.ndarray:
@@ -121,6 +125,52 @@ def _note_camera(image: Any, metadata: dict[str, Any]) -> None:
             metadata[key] = exif[tag].strip("\0 ")
 
 
+_TURNS: dict[int, Callable[[np.ndarray], np.ndarray]] = {  # EXIF: from as stored to upright
+    2: lambda v: v[:, ::-1],
+    3: lambda v: v[::-1, ::-1],
+    4: lambda v: v[::-1],
+    5: lambda v: v.swapaxes(0, 1),
+    6: lambda v: v.swapaxes(0, 1)[:, ::-1],
+    7: lambda v: v.swapaxes(0, 1)[::-1, ::-1],
+    8: lambda v: v.swapaxes(0, 1)[::-1],
+}
+
+
+def upright(values: np.ndarray, orientation: object) -> np.ndarray:
+    """Rows and columns turned as the EXIF orientation (1 to 8) says."""
+    turn = _TURNS.get(orientation) if isinstance(orientation, int) else None
+    return values if turn is None else turn(values)
+
+
+#: Bits of cameras whose values are often kept in 16 without a word.
+_CAMERA_BITS = (10, 12, 14)
+
+
+def _over_full_range(
+    values: np.ndarray, bits: int | None, full_scale: float | None, notices: list[Notice]
+) -> np.ndarray:
+    """Integers whose white is less than their type's largest, brought to the whole range."""
+    if values.dtype.kind != "u":
+        return values
+    most, largest = int(values.max()), int(np.iinfo(values.dtype).max)
+    if full_scale is None and bits is not None and bits < 8 * values.dtype.itemsize:
+        # PNG asks writers to spread fewer bits over all of them; many do not
+        full_scale = 2**bits - 1 if most < 2**bits else None
+    if full_scale is not None:
+        told = f"White is {full_scale:g} of {largest}: values were brought to the whole range."
+        notices.append(Notice.info(Code.FULL_SCALE_APPLIED, told))
+        spread = np.minimum(values * (largest / full_scale), largest)
+        return np.rint(spread).astype(values.dtype)
+    likely = [n for n in _CAMERA_BITS if bits is None and 2 ** (n - 1) <= most < 2**n]
+    if values.dtype == np.uint16 and likely:
+        told = (
+            f"Values end at {most} of 65535: if the camera has {likely[0]} bits, the picture is "
+            f"too dark as it is; state its full scale, {2 ** likely[0] - 1}."
+        )
+        notices.append(Notice.warning(Code.FULL_SCALE_DOUBTFUL, told))
+    return values
+
+
 def grey(path: Path, one_band: bool = False) -> FileError:
     """The fault that a grey image gives."""
     if one_band:
@@ -161,8 +211,13 @@ def finish(
     notices: list[Notice],
     metadata: dict[str, Any],
     ours: embedded_record.Record | None,
+    bits: int | None = None,
+    full_scale: float | None = None,
 ) -> Photograph:
-    """Drop alpha and put the photograph together; a record of ours has the last word."""
+    """Drop alpha and put the photograph together; a record of ours has the last word.
+
+    ``bits`` is what the file states of its samples, ``full_scale`` what the user does.
+    """
     if values.ndim == 3 and values.shape[2] == 4:
         alpha = values[..., 3]
         opaque = np.iinfo(values.dtype).max if values.dtype.kind == "u" else 1.0
@@ -175,6 +230,7 @@ def finish(
         return Photograph(
             values, ours.encoding, ours.name or path.stem, ours.provenance, (), ours.metadata
         )
+    values = _over_full_range(values, bits, full_scale, notices)
     return Photograph(
         values,
         encoding,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 import zlib
 from dataclasses import dataclass, field
 from struct import error as struct_error
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _DAMAGED = "the PNG file is damaged or cut short"
 _LONGEST_PROFILE = 2**24
+_ORIENTATION = 274
 
 
 @dataclass
@@ -33,6 +35,8 @@ class Info:
     gamma: float | None = None
     srgb: bool = False
     icc: bytes | None = None
+    significant_bits: int | None = None
+    orientation: int = 1
     text: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -88,9 +92,28 @@ def _note(found: Info, kind: bytes, data: bytes) -> None:
             found.icc = zlib.decompressobj().decompress(packed, _LONGEST_PROFILE)
         except zlib.error:
             found.icc = b""  # named as damaged where profiles are named; the pixels are whole
+    elif kind == b"sBIT" and data:
+        found.significant_bits = max(data[:3])
+    elif kind == b"eXIf":
+        found.orientation = _orientation(data)
     elif kind == b"tEXt":
         key, _, text = data.partition(b"\0")
         found.text[key.decode("latin-1")] = text.decode("latin-1")
+
+
+def _orientation(exif: bytes) -> int:
+    """The orientation that EXIF data state, 1 (upright) to 8."""
+    from PIL import Image
+
+    read = Image.Exif()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Pillow warns of what is taken as upright here
+            read.load(exif)
+            stated = read.get(_ORIENTATION)
+    except (SyntaxError, ValueError, KeyError, TypeError, OSError, struct_error):
+        return 1  # a broken side note does not make the image unreadable
+    return stated if isinstance(stated, int) and 1 <= stated <= 8 else 1
 
 
 def pixels(path: Path, content: bytes) -> np.ndarray:

@@ -55,9 +55,9 @@ def read(path: Path, choice: Choice = ANY) -> Cube | Photograph:
         chosen = _choose_series(path, series)
         ours, described = _described(file)
         if ours is not None and ours.wavelengths is None:
-            return _photograph(path, file, ours)
-        if ours is None and choice == ANY and _is_picture(page, chosen):
-            return _photograph(path, file, None)
+            return _photograph(path, file, ours, choice)
+        if ours is None and choice.is_open and _is_picture(page, chosen):
+            return _photograph(path, file, None, choice)
         found = _found(path, file, chosen, ours, described)
         if chosen is series[0] and len(series) > 1:
             sizes = ", ".join(" x ".join(str(n) for n in s.shape) for s in list(series)[1:6])
@@ -96,7 +96,7 @@ def _check_covered(path: Path, page: Any, keyframe: Any) -> None:
     """Strips or tiles must cover the page: tifffile fills what is missing with zeros."""
     counts = list(page.databytecounts)
     pieces = int(np.prod(keyframe.chunked, dtype=object))
-    needed = keyframe.nbytes if keyframe.compression == 1 and keyframe.bitspersample >= 8 else 0
+    needed = _packed_bytes(keyframe) if keyframe.compression == 1 else 0
     sparse = 0 in counts  # GDAL leaves out tiles without data, and says so with a length of 0
     if len(counts) < pieces or (sum(counts) < needed and not sparse):
         size = f"{keyframe.imagewidth} x {keyframe.imagelength} pixels"
@@ -105,6 +105,16 @@ def _check_covered(path: Path, page: Any, keyframe: Any) -> None:
             f"the TIFF file is damaged: page {page.index + 1} should have {size}, but holds "
             f"{len(counts)} of {pieces} strips or tiles, {sum(counts)} bytes",
         )
+
+
+def _packed_bytes(keyframe: Any) -> int:
+    """Bytes of a page as stored: rows of samples of 10, 12 or 14 bits are packed."""
+    bits = keyframe.bitspersample
+    if not isinstance(bits, int) or bits % 8 == 0:
+        return int(keyframe.nbytes)
+    planes = keyframe.samplesperpixel if keyframe.planarconfig == 2 else 1
+    row = keyframe.imagewidth * keyframe.samplesperpixel // planes
+    return int(planes * keyframe.imagelength * keyframe.imagedepth * (row * bits // 8))
 
 
 def _points_further(file: Any) -> bool:
@@ -163,10 +173,12 @@ def _is_picture(page: Any, series: Any) -> bool:
     return camera_like and one_page and samples == 1
 
 
-def _photograph(path: Path, file: Any, ours: embedded_record.Record | None) -> Photograph:
+def _photograph(
+    path: Path, file: Any, ours: embedded_record.Record | None, choice: Choice
+) -> Photograph:
     from napari_hsr.io import tiff_photographs
 
-    return tiff_photographs.read(path, file, ours)
+    return tiff_photographs.read(path, file, ours, choice)
 
 
 def _found(

@@ -9,8 +9,9 @@ import numpy as np
 from napari_hsr import photograph as encodings
 from napari_hsr.errors import FileError
 from napari_hsr.io import embedded_record, lazy
+from napari_hsr.io.choice import ANY, Choice
 from napari_hsr.io.library_errors import translated
-from napari_hsr.io.photographs import finish, grey, name_profile, unknown_encoding
+from napari_hsr.io.photographs import finish, grey, name_profile, unknown_encoding, upright
 from napari_hsr.notices import Code, Notice
 
 if TYPE_CHECKING:
@@ -20,18 +21,11 @@ if TYPE_CHECKING:
 
 _DAMAGED = "the TIFF file is damaged or cut short"
 _RGB, _PALETTE, _YCBCR = 2, 3, 6
-_TURNS = {  # EXIF orientation: how to bring the stored rows and columns upright
-    2: lambda v: v[:, ::-1],
-    3: lambda v: v[::-1, ::-1],
-    4: lambda v: v[::-1],
-    5: lambda v: v.swapaxes(0, 1),
-    6: lambda v: v.swapaxes(0, 1)[:, ::-1],
-    7: lambda v: v.swapaxes(0, 1)[::-1, ::-1],
-    8: lambda v: v.swapaxes(0, 1)[::-1],
-}
 
 
-def read(path: Path, file: Any, ours: embedded_record.Record | None) -> Photograph:
+def read(
+    path: Path, file: Any, ours: embedded_record.Record | None, choice: Choice = ANY
+) -> Photograph:
     """The first page of an open TIFF file as a photograph.
 
     Raises
@@ -73,10 +67,10 @@ def read(path: Path, file: Any, ours: embedded_record.Record | None) -> Photogra
             kind = "floats" if stored.kind == "f" else stored.name
             notices.append(unknown_encoding(f"A TIFF of {kind}"))
     _note_camera(page, metadata)
-    turn = _TURNS.get(_tag(page, 274))
-    if turn is not None and ours is None:
-        values = turn(values)
-    return finish(path, values, encoding, notices, metadata, ours)
+    if ours is None:
+        values = upright(values, _tag(page, 274))
+    bits = page.bitspersample if isinstance(page.bitspersample, int) else None
+    return finish(path, values, encoding, notices, metadata, ours, bits, choice.full_scale)
 
 
 def _unusual_integers(path: Path, values: np.ndarray, notices: list[Notice]) -> np.ndarray:
