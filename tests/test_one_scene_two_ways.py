@@ -12,7 +12,7 @@ from napari_hsr.cli import main
 from napari_hsr.inference import reconstruct_events
 from napari_hsr.io import cave as cave_folders
 from napari_hsr.metrics.compare import compare_events
-from napari_hsr.viewer import layers
+from napari_hsr.viewer import layer_data, layers
 from napari_hsr.viewer.contributions import get_reader
 
 SCENE = "val/feathers"
@@ -38,7 +38,7 @@ def open_layer(viewer, path):
 
 def test_scene_read_back(scene, cave):
     layer = open_layer(ViewerModel(), scene)
-    cube = layers.layer_cube(layer)
+    cube = layer_data.layer_cube(layer)
     assert cube.shape == (31, 512, 512)
     np.testing.assert_array_equal(np.asarray(cube.wavelengths), np.arange(400, 701, 10))
     assert not cube.wavelengths.assumed
@@ -61,9 +61,9 @@ def shown(scene, predicted):
     """The viewer's cube of the same photograph, and the scene, as layers hold them."""
     viewer = ViewerModel()
     truth = open_layer(viewer, scene)
-    *_, result = reconstruct_events(layers.layer_photograph(open_layer(viewer, predicted[0])))
+    *_, result = reconstruct_events(layer_data.layer_photograph(open_layer(viewer, predicted[0])))
     cube = layers.add_cube(viewer, result.cube)
-    return layers.layer_cube(cube), layers.layer_cube(truth)
+    return layer_data.layer_cube(cube), layer_data.layer_cube(truth)
 
 
 @pytest.mark.parametrize("protocol", ["default", "cave-val"])

@@ -8,7 +8,7 @@ from napari.components import ViewerModel
 
 from napari_hsr.cube import Cube, Wavelengths
 from napari_hsr.metrics.maps import ErrorMap
-from napari_hsr.viewer import colour_bar_units
+from napari_hsr.viewer import canvas_text
 from napari_hsr.viewer.comparison import KEY, map_layers, show_maps
 from napari_hsr.viewer.layers import add_cube
 from napari_hsr.viewer.side_by_side import BAR_STRIP, NAME_STRIP, GridView, best_shape
@@ -67,7 +67,7 @@ def test_name_bar_and_limits_say_what_is_shown(viewer, pair):
     assert sam.colormap.name == "magma"
     assert psnr.colormap.name == "viridis"
     assert all(layer.colorbar.visible for layer in (sam, psnr))
-    assert viewer.canvas.overlays[colour_bar_units.OVERLAY].text == "SAM (°)"
+    assert viewer.canvas.overlays[canvas_text.OVERLAY].text == "SAM (°)"
     assert [layer.visible for layer in (sam, rmse, psnr)] == [True, False, False]
 
 

@@ -10,14 +10,9 @@ from napari_hsr.cube import Cube, Wavelengths
 from napari_hsr.inference import super_resolve_events
 from napari_hsr.metrics.compare import why_not
 from napari_hsr.resample import degrade
-from napari_hsr.viewer import axis, colour_bar_units, super_resolved
-from napari_hsr.viewer.layers import (
-    add_cube,
-    layer_cube,
-    pixel_at,
-    set_wavelengths,
-    spatial_transform,
-)
+from napari_hsr.viewer import axis, canvas_text, super_resolved
+from napari_hsr.viewer.layer_data import layer_cube, pixel_at, spatial_transform
+from napari_hsr.viewer.layers import add_cube, set_wavelengths
 from napari_hsr.widgets.spectra.sources import Sources
 
 PLACES = {
@@ -127,7 +122,7 @@ def test_greys_are_those_of_the_coarse_cube_and_the_range_is_its_own(viewer, tru
     assert residual.colormap.name == "magma"
     assert residual.colorbar.visible
     residual.visible = True
-    said = viewer.canvas.overlays[colour_bar_units.OVERLAY]
+    said = viewer.canvas.overlays[canvas_text.OVERLAY]
     assert said.text == "Residual at low resolution\n(reflectance, RMS)"
     assert residual.metadata["hsr"]["provenance"]["degradation"] == "bicubic-matlab"
 

@@ -15,7 +15,7 @@ from napari_hsr.io.lazy import LazyArray
 from napari_hsr.notices import Code, Notice
 from napari_hsr.photograph import Photograph
 from napari_hsr.provenance import Provenance
-from napari_hsr.viewer import axis, layers
+from napari_hsr.viewer import axis, layer_data, layers
 
 IRREGULAR = (400.0, 410.0, 450.0, 600.0, 900.0)
 
@@ -44,7 +44,7 @@ def test_other_cubes_go_by_band(viewer, nm):
     assert tuple(viewer.dims.range[0]) == (0.0, 4.0, 1.0)
     assert layer.axis_labels[0] == "band"
     assert {str(unit) for unit in layer.units} == {"pixel"}
-    found = layers.layer_wavelengths(layer)
+    found = layer_data.layer_wavelengths(layer)
     assert (None if found is None else tuple(found)) == (tuple(nm) or None)
 
 
@@ -56,7 +56,7 @@ def test_a_cube_comes_back_from_its_layer(viewer):
         notices=("Something was assumed.",),
     )
     layer = layers.add_cube(viewer, cube)
-    back = layers.layer_cube(layer)
+    back = layer_data.layer_cube(layer)
     assert back.data is layer.data
     assert back.wavelengths == cube.wavelengths
     assert (back.units, back.provenance, back.notices) == (
@@ -65,7 +65,7 @@ def test_a_cube_comes_back_from_its_layer(viewer):
         cube.notices,
     )
     assert back.metadata == cube.metadata
-    assert layers.layer_state(layer)["card"] == {"name": "m"}
+    assert layer_data.layer_state(layer)["card"] == {"name": "m"}
     json.dumps(layer.metadata["hsr"])
     assert layer.metadata["wavelengths"] == list(cube.wavelengths)
 
@@ -73,9 +73,9 @@ def test_a_cube_comes_back_from_its_layer(viewer):
 def test_the_current_array_counts(viewer):
     layer = layers.add_cube(viewer, make_cube())
     layer.data = np.full((31, 3, 4), 7.0, dtype=np.float32)
-    assert layers.layer_cube(layer).shape == (31, 3, 4)
+    assert layer_data.layer_cube(layer).shape == (31, 3, 4)
     layer.data = np.full((8, 3, 4), 7.0, dtype=np.float32)
-    assert layers.layer_cube(layer).wavelengths is None
+    assert layer_data.layer_cube(layer).wavelengths is None
 
 
 @pytest.mark.parametrize("width", [3, 4])
@@ -134,30 +134,30 @@ def test_a_cube_over_a_finer_photograph(viewer):
 def test_a_photograph_comes_back_without_alpha(viewer, dtype):
     data = (np.random.default_rng(0).random((6, 5, 4)) * 200).astype(dtype)
     layer = viewer.add_image(data, rgb=True)
-    photo = layers.layer_photograph(layer)
+    photo = layer_data.layer_photograph(layer)
     np.testing.assert_array_equal(photo.data, data[..., :3])
     assert photo.encoding == ("srgb" if dtype != np.float32 else None)
-    assert layers.is_photograph(layer)
-    assert not layers.is_cube(layer)
+    assert layer_data.is_photograph(layer)
+    assert not layer_data.is_cube(layer)
 
 
 def test_an_encoding_is_kept_and_can_be_stated(viewer):
     photo = Photograph(np.zeros((6, 5, 3), np.float32), encoding="linear-srgb", name="p")
     layer = layers.add_photograph(viewer, photo)
-    assert layers.layer_photograph(layer).encoding == "linear-srgb"
+    assert layer_data.layer_photograph(layer).encoding == "linear-srgb"
     told = []
     layer.events.metadata.connect(lambda event: told.append(event.type))
     layers.set_encoding(layer, "camera:nikon-d700")
-    assert layers.layer_photograph(layer).encoding == "camera:nikon-d700"
+    assert layer_data.layer_photograph(layer).encoding == "camera:nikon-d700"
     assert told == ["metadata"]
     plain = viewer.add_image(np.zeros((6, 5, 3)), rgb=True)
     layers.set_encoding(plain, "xyz-d65")
-    assert layers.layer_photograph(plain).encoding == "xyz-d65"
+    assert layer_data.layer_photograph(plain).encoding == "xyz-d65"
 
 
 def test_a_foreign_stack_is_a_cube_by_band(viewer):
     layer = viewer.add_image(np.arange(60, dtype=np.uint16).reshape(5, 4, 3), rgb=False)
-    cube = layers.layer_cube(layer)
+    cube = layer_data.layer_cube(layer)
     assert cube.wavelengths is None
     assert cube.data.dtype == np.float32
 
@@ -175,7 +175,7 @@ def test_a_foreign_axis_in_nanometres_gives_wavelengths(viewer, units, known):
     layer = viewer.add_image(
         np.zeros((5, 4, 3)), rgb=False, scale=(10, 1, 1), translate=(500, 0, 0), units=units
     )
-    wavelengths = layers.layer_cube(layer).wavelengths
+    wavelengths = layer_data.layer_cube(layer).wavelengths
     assert (wavelengths is not None) == known
     if known:
         assert list(wavelengths) == [500, 510, 520, 530, 540]
@@ -186,7 +186,7 @@ def test_a_foreign_array_on_disk_is_not_loaded(tmp_path):
         tmp_path / "a.npy", mode="w+", dtype=np.uint16, shape=(5, 40, 30)
     )
     layer = Image(stored, contrast_limits=(0, 1))
-    cube = layers.layer_cube(layer)
+    cube = layer_data.layer_cube(layer)
     assert not cube.in_memory
     assert cube.data[2].dtype == np.float32
 
@@ -214,11 +214,11 @@ def test_browsing_a_large_cube_on_disk_reads_only_what_is_shown(viewer, monkeypa
 
 def test_others_are_refused_in_one_sentence():
     with pytest.raises(InputError, match=r"^'marks' is not a cube: .*\.$"):
-        layers.layer_cube(Labels(np.zeros((3, 4, 5), int), name="marks"))
+        layer_data.layer_cube(Labels(np.zeros((3, 4, 5), int), name="marks"))
     with pytest.raises(InputError, match=r"^'flat' is not a cube"):
-        layers.layer_cube(Image(np.zeros((4, 5)), name="flat"))
+        layer_data.layer_cube(Image(np.zeros((4, 5)), name="flat"))
     with pytest.raises(InputError, match=r"^'flat' is not a photograph"):
-        layers.layer_photograph(Image(np.zeros((4, 5)), name="flat"))
+        layer_data.layer_photograph(Image(np.zeros((4, 5)), name="flat"))
 
 
 def test_setting_wavelengths_moves_the_layer(viewer):
@@ -230,12 +230,12 @@ def test_setting_wavelengths_moves_the_layer(viewer):
     layers.set_wavelengths(layer, [500, 520, 540, 560, 580])
     assert tuple(layer.scale) == (20, 2, 2)
     assert tuple(viewer.dims.range[0]) == (500, 580, 20)
-    cube = layers.layer_cube(layer)
+    cube = layer_data.layer_cube(layer)
     assert not cube.wavelengths.assumed
     assert cube.notices == ()
     layers.set_wavelengths(layer, IRREGULAR)
     assert tuple(viewer.dims.range[0]) == (0, 4, 1)
-    assert tuple(layers.layer_cube(layer).wavelengths) == IRREGULAR
+    assert tuple(layer_data.layer_cube(layer).wavelengths) == IRREGULAR
     with pytest.raises(InputError, match="5 bands, but 2 wavelengths"):
         layers.set_wavelengths(layer, [400, 500])
     with pytest.raises(InputError, match="ascend"):
@@ -245,20 +245,20 @@ def test_setting_wavelengths_moves_the_layer(viewer):
 def test_setting_wavelengths_of_a_foreign_layer(viewer):
     layer = viewer.add_image(np.zeros((5, 4, 3)), rgb=False, name="theirs", metadata={"own": 1})
     layers.set_wavelengths(layer, [500, 520, 540, 560, 580])
-    assert list(layers.layer_cube(layer).wavelengths) == [500, 520, 540, 560, 580]
+    assert list(layer_data.layer_cube(layer).wavelengths) == [500, 520, 540, 560, 580]
     assert layer.metadata["own"] == 1
 
 
 def test_pixel_at_knows_edges_and_transforms(viewer):
     cube = layers.add_cube(viewer, make_cube(), scale=(4, 4), translate=(1.5, 1.5))
     photo = viewer.add_image(np.zeros((48, 40, 3), np.uint8), rgb=True)
-    assert layers.pixel_at(cube, (550, 1.5, 1.5)) == (0, 0)
-    assert layers.pixel_at(cube, (550, 1.5 + 11.4 * 4, 1.5)) == (11, 0)
-    assert layers.pixel_at(cube, (550, 1.5 + 11.6 * 4, 1.5)) is None
-    assert layers.pixel_at(cube, (999, -0.6, 1.5)) is None
-    assert layers.pixel_at(cube, (999, 1.5, 1.5)) == (0, 0)
-    assert layers.pixel_at(photo, (550, 20.4, 39.4)) == (20, 39)
-    assert layers.pixel_at(photo, (550, 20.4, 39.6)) is None
+    assert layer_data.pixel_at(cube, (550, 1.5, 1.5)) == (0, 0)
+    assert layer_data.pixel_at(cube, (550, 1.5 + 11.4 * 4, 1.5)) == (11, 0)
+    assert layer_data.pixel_at(cube, (550, 1.5 + 11.6 * 4, 1.5)) is None
+    assert layer_data.pixel_at(cube, (999, -0.6, 1.5)) is None
+    assert layer_data.pixel_at(cube, (999, 1.5, 1.5)) == (0, 0)
+    assert layer_data.pixel_at(photo, (550, 20.4, 39.4)) == (20, 39)
+    assert layer_data.pixel_at(photo, (550, 20.4, 39.6)) is None
 
 
 def test_a_map_lies_over_its_cube(viewer):
@@ -288,8 +288,8 @@ def test_lists_of_layers(viewer):
     photo = viewer.add_image(np.zeros((6, 5, 3), np.uint8), rgb=True)
     viewer.add_labels(np.zeros((6, 5), int))
     layers.add_map(viewer, np.zeros((6, 5)), "map")
-    assert layers.cube_layers(viewer) == [cube]
-    assert layers.photograph_layers(viewer) == [photo]
+    assert layer_data.cube_layers(viewer) == [cube]
+    assert layer_data.photograph_layers(viewer) == [photo]
 
 
 def test_the_first_cube_is_shown_at_its_middle_band():

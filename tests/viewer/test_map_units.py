@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from napari.components import ViewerModel
 
-from napari_hsr.viewer import colour_bar_units
+from napari_hsr.viewer import canvas_text
 from napari_hsr.viewer.layers import add_map
 
 DATA = np.random.default_rng(0).random((5, 6), np.float32)
@@ -21,7 +21,7 @@ def viewer():
 
 
 def text(viewer) -> str:
-    overlay = viewer.canvas.overlays.get(colour_bar_units.OVERLAY)
+    overlay = viewer.canvas.overlays.get(canvas_text.OVERLAY)
     return overlay.text if overlay is not None and overlay.visible else ""
 
 
@@ -29,9 +29,9 @@ def test_bar_and_text_stand_under_each_other(viewer):
     layer = add_map(viewer, DATA, "SAM · guess", unit="°", title="SAM")
     assert text(viewer) == "SAM (°)"
     assert layer.colorbar.visible
-    overlay = viewer.canvas.overlays[colour_bar_units.OVERLAY]
-    assert str(layer.colorbar.position) == str(overlay.position) == colour_bar_units.CORNER
-    assert str(getattr(viewer.canvas.overlay_tiling, colour_bar_units.CORNER)) == "vertical"
+    overlay = viewer.canvas.overlays[canvas_text.OVERLAY]
+    assert str(layer.colorbar.position) == str(overlay.position) == canvas_text.CORNER
+    assert str(getattr(viewer.canvas.overlay_tiling, canvas_text.CORNER)) == "vertical"
 
 
 def test_it_follows_what_is_in_sight(viewer):

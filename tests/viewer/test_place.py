@@ -12,7 +12,7 @@ from napari_hsr import io
 from napari_hsr.cube import Cube
 from napari_hsr.inference import super_resolve, super_resolve_events
 from napari_hsr.place import Place
-from napari_hsr.viewer import contributions, layers, super_resolved
+from napari_hsr.viewer import contributions, layer_data, layers, super_resolved
 
 PLUGIN = "napari-hsr"
 CORNERS = ((0, 0, 0), (2, 15, 23), (4, 7, 1))
@@ -37,10 +37,10 @@ def said():
 
 
 def made_over(viewer, layer, scale=4):
-    *_, result = super_resolve_events(layers.layer_cube(layer), "bicubic-matlab", scale)
+    *_, result = super_resolve_events(layer_data.layer_cube(layer), "bicubic-matlab", scale)
     place = super_resolved.place_over(layer, scale) | super_resolved.display_of(layer)
     cube, _ = super_resolved.add_finer(
-        viewer, result, "finer", place, layers.spatial_transform(layer)
+        viewer, result, "finer", place, layer_data.spatial_transform(layer)
     )
     return cube
 
@@ -59,7 +59,7 @@ def test_a_finer_layer_through_writer_and_reader(viewer, coarse, tmp_path, suffi
     assert tuple(back.scale) == (10, 0.25, 0.25)
     assert tuple(back.translate) == (400, -0.375, -0.375)
     assert [str(unit) for unit in back.units] == ["nanometer", "pixel", "pixel"]
-    assert layers.layer_cube(back).place == Place((0.25, 0.25), (-0.375, -0.375))
+    assert layer_data.layer_cube(back).place == Place((0.25, 0.25), (-0.375, -0.375))
     assert not [words for severity, words in said() if severity != "info"]
 
 
@@ -73,7 +73,7 @@ def test_files_of_the_command_line_lie_over_each_other(viewer, coarse, tmp_path)
         centres = np.array([above.data_to_world(at) for at in fine])
         np.testing.assert_allclose(centres.mean(0), below.data_to_world((1, row, column)))
         for centre in centres:
-            assert layers.pixel_at(below, centre) == (row, column)
+            assert layer_data.pixel_at(below, centre) == (row, column)
 
 
 @pytest.mark.parametrize(
@@ -138,7 +138,7 @@ def test_a_place_without_sense_in_a_file_is_one_warning(viewer, coarse, tmp_path
 
 def test_layers_of_other_programs_keep_their_pixels_and_have_no_length(viewer, tmp_path):
     layer = viewer.add_image(np.ones((5, 4, 6)), scale=(7, 2, 2))
-    assert layers.layer_cube(layer).place == Place((2, 2))
+    assert layer_data.layer_cube(layer).place == Place((2, 2))
     contributions.write_image(tmp_path / "c.h5", *layer.as_layer_data_tuple()[:2])
     (back,) = viewer.open(tmp_path / "c.h5", plugin=PLUGIN)
     assert tuple(back.scale[1:]) == (2, 2)

@@ -11,7 +11,7 @@ from napari_hsr.cube import Cube, Wavelengths
 from napari_hsr.errors import InputError
 from napari_hsr.io.lazy import LazyArray
 from napari_hsr.provenance import Provenance
-from napari_hsr.viewer import layers, rendering
+from napari_hsr.viewer import layer_data, layers, rendering
 
 NM = Wavelengths(np.arange(400, 701, 10))
 
@@ -35,7 +35,7 @@ def test_true_colour_beside_the_cube(viewer):
     assert tuple(picture.scale) == (4, 4)
     assert tuple(picture.translate) == (1.5, 1.5)
     np.testing.assert_array_equal(picture.data, colour.render(cube))
-    photo = layers.layer_photograph(picture)
+    photo = layer_data.layer_photograph(picture)
     assert photo.encoding == "srgb"
     assert photo.provenance.input == "scene.mat"
     assert "D65" in photo.provenance.steps[-1]
@@ -49,7 +49,7 @@ def test_a_second_time_replaces_the_first(viewer):
     assert rendering.add_true_colour(viewer, layer) == first
     assert len(viewer.layers) == 2
     assert first.visible
-    np.testing.assert_array_equal(first.data, colour.render(layers.layer_cube(layer)))
+    np.testing.assert_array_equal(first.data, colour.render(layer_data.layer_cube(layer)))
     other = layers.add_cube(viewer, make_cube())
     rendering.add_true_colour(viewer, other)
     rendering.add_false_colour(viewer, layer, (650, 550, 450))
@@ -61,9 +61,9 @@ def test_false_colour_is_no_light(viewer):
     layer = layers.add_cube(viewer, make_cube())
     picture = rendering.add_false_colour(viewer, layer, (648, 550, 450))
     assert picture.name == "scene · false colour 650 / 550 / 450 nm"
-    assert layers.layer_photograph(picture).encoding is None
+    assert layer_data.layer_photograph(picture).encoding is None
     np.testing.assert_array_equal(
-        picture.data, colour.false_colour(layers.layer_cube(layer), (650, 550, 450))
+        picture.data, colour.false_colour(layer_data.layer_cube(layer), (650, 550, 450))
     )
 
 

@@ -7,7 +7,7 @@ import pytest
 from napari.components import ViewerModel
 
 from napari_hsr.cube import Cube, Wavelengths
-from napari_hsr.viewer import axis, layers
+from napari_hsr.viewer import axis, layer_data, layers
 from napari_hsr.widgets.wavelength.set_wavelengths import SetWavelengthsWidget
 
 
@@ -44,7 +44,7 @@ def test_evenly_spaced(viewer, panel):
     panel.stop.setValue(1000)
     assert "450–1000 nm, every 50 nm" in panel.message.text()
     panel.apply_button.click()
-    assert list(layers.layer_wavelengths(layer)) == list(np.linspace(450, 1000, 12))
+    assert list(layer_data.layer_wavelengths(layer)) == list(np.linspace(450, 1000, 12))
     assert axis.current_band(viewer, layer) == 5  # the same picture as before
     assert panel.now.text() == "Now: 12 bands, 450–1000 nm, every 50 nm."
 
@@ -53,7 +53,7 @@ def test_an_assumption_is_confirmed_with_one_click(viewer, panel):
     layer = add(viewer, 31, np.arange(400, 701, 10), assumed=True)
     assert "assumed" in panel.now.text()
     panel.apply_button.click()
-    assert not layers.layer_wavelengths(layer).assumed
+    assert not layer_data.layer_wavelengths(layer).assumed
     assert "assumed" not in panel.now.text()
 
 
@@ -79,7 +79,7 @@ def test_a_list(viewer, panel):
     panel.unit.setCurrentText("µm")
     assert "irregularly spaced" in panel.message.text()
     panel.apply_button.click()
-    assert list(layers.layer_wavelengths(layer)) == pytest.approx([400, 410, 500, 900])
+    assert list(layer_data.layer_wavelengths(layer)) == pytest.approx([400, 410, 500, 900])
     assert not axis.on_nm_axis(layer)
 
 
@@ -88,7 +88,7 @@ def test_a_file(viewer, panel, tmp_path):
     (tmp_path / "a.csv").write_text("band,nm\n1,500\n2,510\n3,520\n")
     panel.read_file(tmp_path / "a.csv")
     assert panel.apply()
-    assert list(layers.layer_wavelengths(layer)) == [500, 510, 520]
+    assert list(layer_data.layer_wavelengths(layer)) == [500, 510, 520]
     (tmp_path / "b.csv").write_bytes(b"\xff\xfe\x00\x81")
     panel.read_file(tmp_path / "b.csv")
     assert panel.message.kind == "error"
@@ -109,12 +109,12 @@ def test_an_irregular_grid_is_not_replaced_by_one_click(viewer, panel):
     assert panel.tabs.currentIndex() == 1
     assert panel.apply_button.isEnabled()
     panel.apply_button.click()
-    assert list(layers.layer_wavelengths(layer)) == nm
+    assert list(layer_data.layer_wavelengths(layer)) == nm
     regular = add(viewer, 3, [500, 510, 520])
     panel.chooser.set_layer(regular)
     assert panel.tabs.currentIndex() == 0
     panel.apply_button.click()
-    assert list(layers.layer_wavelengths(regular)) == [500, 510, 520]
+    assert list(layer_data.layer_wavelengths(regular)) == [500, 510, 520]
 
 
 def test_one_band_is_one_band(viewer, panel):

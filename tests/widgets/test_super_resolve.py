@@ -25,7 +25,8 @@ from napari_hsr.models.model_list import BASELINE
 from napari_hsr.progress import Progress
 from napari_hsr.provenance import Provenance
 from napari_hsr.resample import degrade, refine
-from napari_hsr.viewer.layers import add_cube, add_photograph, layer_cube
+from napari_hsr.viewer.layer_data import layer_cube
+from napari_hsr.viewer.layers import add_cube, add_photograph
 from napari_hsr.widgets.common import choosers, value_checks
 from napari_hsr.widgets.inference.super_resolve import SuperResolveWidget
 from napari_hsr.widgets.models.models_changed import models_changed

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_hsr.viewer.layers import cube_layers, is_cube, layer_wavelengths
+from napari_hsr.viewer.layer_data import cube_layers, is_cube, layer_shape, layer_wavelengths
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -36,7 +36,7 @@ def current_band(viewer: ViewerModel, layer: Layer) -> int | None:
     place = layer.world_to_data(tuple(viewer.dims.point))[-3]
     # As napari slices: half to even.
     band = int(np.round(place))
-    return band if 0 <= band < _bands(layer) else None
+    return band if 0 <= band < layer_shape(layer)[0] else None
 
 
 def current_nm(viewer: ViewerModel, layer: Layer | None = None) -> float | None:
@@ -99,28 +99,10 @@ def go_into(viewer: ViewerModel, layer: Layer) -> None:
     shown the other is not, and a cube that was just opened may be at no place yet reached.
     """
     if is_cube(layer) and current_band(viewer, layer) is None:
-        go_to_band(viewer, layer, _bands(layer) // 2)
-
-
-def nm_range(viewer: ViewerModel) -> tuple[float, float, float] | None:
-    """(lowest, highest, smallest step) in nm over the visible cubes; None if none is known.
-
-    The step of an irregular grid is its smallest spacing.
-    """
-    grids = [layer_wavelengths(cube) for cube in visible_cubes(viewer)]
-    grids = [grid.nm for grid in grids if grid is not None]
-    if not grids:
-        return None
-    steps = [float(np.diff(nm).min()) for nm in grids if nm.size > 1]
-    low, high = min(nm[0] for nm in grids), max(nm[-1] for nm in grids)
-    return float(low), float(high), min(steps, default=1.0)
+        go_to_band(viewer, layer, layer_shape(layer)[0] // 2)
 
 
 def visible_cubes(viewer: ViewerModel) -> list[Layer]:
     """The visible cubes, topmost first; all cubes if none is visible."""
     cubes = cube_layers(viewer)[::-1]
     return [cube for cube in cubes if cube.visible] or cubes
-
-
-def _bands(layer: Layer) -> int:
-    return int((layer.data[0] if layer.multiscale else layer.data).shape[0])

@@ -1,9 +1,12 @@
-"""What the canvas says about the wavelength: ``λ = 550 nm``, or ``band 7``.
+"""Text on the canvas: the wavelength on show, and the units of the colour bars.
 
-The text overlay of the viewer is used, so that cubes with irregular or unknown
-wavelengths are named truthfully too. The text is switched on once a viewer, with its
-first cube; the user may hide or restyle it from then on. A text that somebody else
-put there is left alone.
+The wavelength (``λ = 550 nm``, or ``band 7`` where it is unknown) uses the viewer's own text
+overlay. It is switched on once for each viewer, with its first cube; the user may hide or
+restyle it from then on, and text that somebody else put there is left alone.
+
+napari's colour bars have numbers but no label. The bars of our maps stand at the top left with
+a text above them that names what they show: ``SAM (°)``. In a grid, where one text cannot stand
+in several tiles, the name of each map is shown instead.
 """
 
 from __future__ import annotations
@@ -12,18 +15,28 @@ import weakref
 from typing import TYPE_CHECKING, Any
 
 from napari_hsr.viewer import axis
+from napari_hsr.viewer.layer_data import state_of
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
+    from napari.layers import Image, Layer
 
-#: The text last written, for each viewer that has been switched on.
-_SHOWN: weakref.WeakKeyDictionary[ViewerModel, list[str]] = weakref.WeakKeyDictionary()
-#: Events after which the text may be another one.
-_TELLING = {"point", "ndim", "inserted", "removed", "reordered", "visible", "scale", "metadata"}
+#: Key of the text of the colour bars among the overlays of the canvas.
+OVERLAY = "hsr_map_units"
+#: Corner of bars and text: napari stacks what shares a corner, so they never overlap.
+CORNER = "top_left"
+#: A label longer than this, in characters, is broken before its unit.
+LONG = 28
+
+#: Events after which one of the texts may differ.
+_RELEVANT = {
+    *("point", "ndim", "inserted", "removed", "reordered", "visible", "scale", "metadata"),
+    *("name", "enabled"),
+}
 
 
 def wavelength_text(viewer: ViewerModel) -> str:
-    """The text for the canvas: the band of the topmost cube that shows one, else empty."""
+    """The band shown by the topmost cube that shows one; empty if none does."""
     for cube in axis.visible_cubes(viewer):
         band = axis.current_band(viewer, cube) if cube.visible else None
         if band is not None:
@@ -33,34 +46,119 @@ def wavelength_text(viewer: ViewerModel) -> str:
 
 
 def show_wavelength(viewer: ViewerModel) -> None:
-    """Keep the wavelength written on the canvas, from now on as long as the viewer lives."""
-    overlay = viewer.canvas.overlays.text
-    if overlay.text or viewer in _SHOWN:
-        return
-    shown = _SHOWN.setdefault(getattr(viewer, "__wrapped__", viewer), [""])
-    hidden = [True]  # by us, for want of a text; what the user hides stays hidden
-    # The callback must not keep the viewer alive.
-    alive = weakref.ref(getattr(viewer, "__wrapped__", viewer))
+    """Keep the wavelength on the canvas up to date for as long as the viewer lives."""
+    model = getattr(viewer, "__wrapped__", viewer)
+    if not model.canvas.overlays.text.text and model not in _WAVELENGTH:
+        _WAVELENGTH[model] = _WavelengthText(model)
 
-    def update(event: Any = None) -> None:
-        viewer = alive()
-        if viewer is None or getattr(event, "type", "point") not in _TELLING:
-            return
+
+def is_map(layer: Layer) -> bool:
+    """Whether this layer is one of our maps."""
+    return state_of(layer.metadata).get("kind") == "map"
+
+
+def unit_text(layer: Image) -> str:
+    """The label of a map's colour bar: ``SAM (°)``."""
+    state = state_of(layer.metadata)
+    text, unit = state.get("title") or layer.name, state.get("unit")
+    if unit and f"({unit}" not in text:
+        text = f"{text} ({unit})"
+    return text.replace(" (", "\n(") if len(text) > LONG else text
+
+
+def visible_bars(viewer: ViewerModel) -> list[Image]:
+    """Visible maps with a colour bar, topmost first, as napari lists the bars."""
+    maps = [layer for layer in reversed(viewer.layers) if layer.visible and is_map(layer)]
+    return [layer for layer in maps if layer.colorbar.visible]
+
+
+def show_bar(viewer: ViewerModel, layer: Image) -> None:
+    """Show the colour bar of a map, and from now on the labels of all visible bars."""
+    layer.colorbar.position = CORNER
+    layer.colorbar.visible = True
+    model = getattr(viewer, "__wrapped__", viewer)
+    text = _BARS.get(model) or _BARS.setdefault(model, _BarText(model))
+    layer.colorbar.events.visible.connect(text.update)
+    text.update()
+
+
+class _CanvasText:
+    """Keeps a text of a viewer up to date; it does not keep the viewer alive."""
+
+    def __init__(self, viewer: ViewerModel):
+        self._viewer = weakref.ref(viewer)
+        viewer.layers.events.connect(self.update)
+        self.update()
+
+    def update(self, event: Any = None) -> None:
+        viewer = self._viewer()
+        if viewer is not None and getattr(event, "type", "visible") in _RELEVANT:
+            self._show(viewer)
+
+    def _show(self, viewer: ViewerModel) -> None:
+        raise NotImplementedError
+
+
+class _WavelengthText(_CanvasText):
+    def __init__(self, viewer: ViewerModel):
+        self._ours = ""
+        self._hidden = True  # by us, for want of a text; what the user hides stays hidden
+        super().__init__(viewer)
+        viewer.dims.events.point.connect(self.update)
+        viewer.dims.events.ndim.connect(self.update)
+
+    def _show(self, viewer: ViewerModel) -> None:
         overlay = viewer.canvas.overlays.text
+        if overlay.text != self._ours:
+            return  # somebody else's text
         text = wavelength_text(viewer)
-        if overlay.text != shown[0]:
-            return  # somebody else's words now
         if not text:
-            # Hidden rather than emptied: drawing a visible overlay that has no text left
-            # crashes some OpenGL drivers.
-            hidden[0] = hidden[0] or overlay.visible
+            # Hidden rather than emptied: drawing a visible overlay without text crashes some
+            # OpenGL drivers.
+            self._hidden = self._hidden or overlay.visible
             overlay.visible = False
             return
-        if text != shown[0]:
-            overlay.text = shown[0] = text
-        if hidden[0]:
-            overlay.visible, hidden[0] = True, False
+        if text != self._ours:
+            overlay.text = self._ours = text
+        if self._hidden:
+            overlay.visible, self._hidden = True, False
 
-    for emitter in (viewer.dims.events.point, viewer.dims.events.ndim, viewer.layers.events):
-        emitter.connect(update)
-    update()
+
+class _BarText(_CanvasText):
+    def __init__(self, viewer: ViewerModel):
+        self._named: weakref.WeakSet[Layer] = weakref.WeakSet()  # by us, in a grid
+        super().__init__(viewer)
+        viewer.canvas.grid.events.enabled.connect(self.update)
+
+    def _show(self, viewer: ViewerModel) -> None:
+        bars, in_grid = visible_bars(viewer), viewer.canvas.grid.enabled
+        self._name(bars if in_grid else [])
+        text = "" if in_grid else "\n".join(map(unit_text, bars))
+        overlay = viewer.canvas.overlays.get(OVERLAY)
+        if not text:
+            if overlay is not None:
+                overlay.visible = False
+            return
+        if overlay is None:
+            from napari.components.overlays import TextOverlay
+
+            overlay = TextOverlay(text=text, position=CORNER)
+            viewer.canvas.overlays[OVERLAY] = overlay
+        if overlay.text != text:
+            overlay.text = text
+        overlay.visible = True
+
+    def _name(self, wanted: list[Image]) -> None:
+        """Show the names of these maps, and hide the others that were shown here."""
+        for layer in set(self._named) - set(wanted):
+            layer.name_overlay.visible = False
+            self._named.discard(layer)
+        for layer in wanted:
+            if not layer.name_overlay.visible:
+                layer.name_overlay.visible = True
+                self._named.add(layer)
+
+
+#: The texts of each viewer.
+_WAVELENGTH: weakref.WeakKeyDictionary[ViewerModel, _WavelengthText] = weakref.WeakKeyDictionary()
+_BARS: weakref.WeakKeyDictionary[ViewerModel, _BarText] = weakref.WeakKeyDictionary()

@@ -9,6 +9,7 @@ import numpy as np
 from napari_hsr.cube import jsonable
 from napari_hsr.metrics.compare import label
 from napari_hsr.viewer.display_limits import spread
+from napari_hsr.viewer.layer_data import spatial_transform
 from napari_hsr.viewer.layers import add_map
 
 if TYPE_CHECKING:
@@ -24,8 +25,8 @@ KEY = "hsr_map"
 #: Perceptually uniform, dark = low: errors glow, PSNR reads the other way round.
 COLORMAPS = {"low": "magma", "high": "viridis"}
 
-#: Of the prediction's name in a map's name. It is shortened in the middle: names of results
-#: begin with the photograph and end with the model.
+#: Characters of the prediction's name in the name of a map. Longer names are shortened in the
+#: middle: they begin with the photograph and end with the model.
 _LONGEST = 60
 
 
@@ -95,7 +96,7 @@ def _add(viewer, error_map: ErrorMap, prediction: Image, visible: bool) -> Image
         limits=error_map.limits,
         colormap=COLORMAPS[error_map.better],
         visible=visible,
-        **_placement(prediction),
+        **spatial_transform(prediction),
     )
 
 
@@ -103,7 +104,7 @@ def _refill(layer: Image, error_map: ErrorMap, prediction: Image) -> None:
     layer.data = np.asarray(error_map.data, dtype=np.float32)
     layer.contrast_limits_range = layer.contrast_limits = spread(*error_map.limits)
     layer.name = _name(error_map, prediction)
-    for attribute, value in _placement(prediction).items():
+    for attribute, value in spatial_transform(prediction).items():
         setattr(layer, attribute, value)
 
 
@@ -113,26 +114,6 @@ def _name(error_map: ErrorMap, prediction: Image) -> str:
         half = _LONGEST // 2
         name = f"{name[: half - 1].rstrip()}…{name[-half:].lstrip()}"
     return f"{label(error_map)} · {name}"
-
-
-def _placement(layer: Image) -> dict:
-    """Where the last two axes of ``layer`` lie in the world, for a 2-D layer over it."""
-    origin, down, right = (
-        np.asarray(layer.data_to_world((0,) * (layer.ndim - 2) + corner))[-2:]
-        for corner in ((0, 0), (1, 0), (0, 1))
-    )
-    whole = np.eye(3)
-    whole[:2] = np.column_stack([down - origin, right - origin, origin])
-    scale, translate = np.asarray(layer.scale[-2:]), np.asarray(layer.translate[-2:])
-    own = np.eye(3)
-    own[:2] = np.column_stack([np.diag(scale), translate])
-    return {
-        "scale": scale,
-        "translate": translate,
-        # Rotation, shear and affine of the cube, in one; the identity for most.
-        "affine": whole @ np.linalg.inv(own),
-        "units": layer.units[-2:],
-    }
 
 
 def _facts(kind: str, error_map: ErrorMap, prediction: Layer, truth: Layer, note: str) -> dict:

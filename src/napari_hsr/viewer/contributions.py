@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 
     LayerTuple = tuple[Any, dict[str, Any], str]
 
-#: Where the user finds the action that a notice about wavelengths must name.
+#: Where users find the action that sets wavelengths.
 SET_WAVELENGTHS = "Plugins ▸ Hyperspectral reconstruction ▸ Set wavelengths…"
-#: napari's agreed answer for "read, but nothing to show".
+#: What napari expects from a reader that has nothing to show.
 NOTHING: list = [(None,)]
 
 
@@ -85,28 +85,24 @@ def announce(thing: Cube | Photograph) -> None:
     from napari.utils.notifications import show_info, show_warning
 
     from napari_hsr.cube import Cube
-    from napari_hsr.notices import Code, has
+    from napari_hsr.notices import ABOUT_WAVELENGTHS, Code, has
 
-    notices, show = list(thing.notices), show_info
-    if has(notices, Code.PLACE_UNUSABLE):
-        show = show_warning
+    notices = list(thing.notices)
+    warn = has(notices, Code.PLACE_UNUSABLE)
     if isinstance(thing, Cube):
         if thing.wavelengths is None or thing.wavelengths.assumed:
-            show = show_warning
-            notices = _naming_the_action(notices or [missing_wavelengths(thing)])
+            warn = True
+            if not has(notices, *ABOUT_WAVELENGTHS):
+                notices.append(missing_wavelengths(thing))
+            notices.append(f"Set them in {SET_WAVELENGTHS}.")
         viewer = napari.current_viewer()
         if viewer is not None:
             from napari_hsr.viewer.canvas_text import show_wavelength
 
             show_wavelength(viewer)
     if notices:
+        show = show_warning if warn else show_info
         show(f"{thing.name}: {' '.join(notices)}")
-
-
-def _naming_the_action(notices: list[str]) -> list[str]:
-    """The notices with the place of “Set wavelengths…” in one of them."""
-    named = [notice.replace("“Set wavelengths…”", SET_WAVELENGTHS) for notice in notices]
-    return named if named != notices else [*notices, f"{SET_WAVELENGTHS} states the right ones."]
 
 
 def missing_wavelengths(cube: Cube) -> str:
@@ -192,7 +188,7 @@ def _on_chosen_cube(viewer: napari.Viewer, action: Callable) -> None:
 def _chosen_cube(viewer: napari.Viewer) -> Any:
     """The selected cube, or that of which a picture is selected, or the topmost visible one."""
     from napari_hsr.viewer.axis import visible_cubes
-    from napari_hsr.viewer.layers import is_cube, layer_state
+    from napari_hsr.viewer.layer_data import is_cube, layer_state
 
     active = viewer.layers.selection.active
     if active is not None and is_cube(active):

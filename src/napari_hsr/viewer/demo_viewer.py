@@ -94,7 +94,7 @@ def add_panels(viewer) -> dict:
 
 def pin_patches(viewer, spectra) -> None:
     """Pin some patches of the chart, as Shift-click does."""
-    from napari_hsr.viewer.layers import layer_cube
+    from napari_hsr.viewer.layer_data import layer_cube
 
     truth = next(layer for layer in viewer.layers if layer.name == "chart, ground truth")
     for patch in layer_cube(truth).metadata["patches"]:

@@ -1,26 +1,165 @@
-"""Layer data tuples back to cubes and photographs, and our state in a layer's metadata.
+"""What layers hold: back from layers and layer data tuples to cubes and photographs.
 
-The state is a JSON-like dictionary under one key of ``layer.metadata``; this module and
+Our state is a JSON-like dictionary under one key of ``layer.metadata``; this module and
 :mod:`napari_hsr.viewer.layers` are the only ones that know what is in it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from napari_hsr.cube import Cube, Wavelengths
 from napari_hsr.errors import InputError
+from napari_hsr.io.lazy import LazyArray
 from napari_hsr.photograph import SRGB, Photograph
 from napari_hsr.place import Place
 from napari_hsr.provenance import Provenance
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from napari.components import ViewerModel
+    from napari.layers import Image, Layer
+
 #: Key of our state in ``layer.metadata``.
 KEY = "hsr"
-#: What says where a layer lies in the world.
+#: The attributes that place a layer in the world.
 TRANSFORM = ("scale", "translate", "rotate", "shear", "affine")
+
+
+# --- layers ------------------------------------------------------------------------------
+
+
+def is_cube(layer: Any) -> bool:
+    """True for a three-dimensional image layer that is neither RGB nor a stack of maps."""
+    return _is_image(layer) and not layer.rgb and layer.ndim == 3
+
+
+def is_photograph(layer: Any) -> bool:
+    """True for a single RGB (or RGBA) image layer."""
+    return _is_image(layer) and bool(layer.rgb) and layer.ndim == 2
+
+
+def cube_layers(viewer: ViewerModel) -> list[Image]:
+    """The cubes in the viewer, bottom first."""
+    return [layer for layer in viewer.layers if is_cube(layer)]
+
+
+def photograph_layers(viewer: ViewerModel) -> list[Image]:
+    """The photographs in the viewer, bottom first."""
+    return [layer for layer in viewer.layers if is_photograph(layer)]
+
+
+def layer_cube(layer: Layer) -> Cube:
+    """The cube that a layer holds: its state, with the layer's current array.
+
+    Its place is that of the layer in the viewer. An image layer made by another program is a
+    cube indexed by band; it has wavelengths if its first axis is in nanometres and y, x are not.
+
+    Raises
+    ------
+    InputError
+        If the layer is not a three-dimensional image, or its array is not numeric.
+    """
+    if not is_cube(layer):
+        raise InputError(
+            f"{getattr(layer, 'name', layer)!r} is not a cube: an image layer with three axes "
+            "(bands, height, width) is needed."
+        )
+    return cube_from_parts(
+        _full_resolution(layer),
+        {
+            "name": layer.name,
+            "metadata": layer.metadata,
+            "units": layer.units,
+            **{key: getattr(layer, key) for key in TRANSFORM},
+        },
+    )
+
+
+def layer_photograph(layer: Layer) -> Photograph:
+    """The photograph that an RGB layer holds, without its alpha channel.
+
+    Its encoding is the one stored in the layer; else ``"srgb"`` for integers, and None
+    for floating point, which the user must then state.
+
+    Raises
+    ------
+    InputError
+        If the layer is not a single RGB image or holds another data type.
+    """
+    if not is_photograph(layer):
+        raise InputError(
+            f"{getattr(layer, 'name', layer)!r} is not a photograph: an RGB image layer is needed."
+        )
+    return photograph_from_parts(
+        _full_resolution(layer),
+        {"name": layer.name, "metadata": layer.metadata},
+    )
+
+
+def layer_shape(layer: Layer) -> tuple[int, ...]:
+    """The shape of a layer's array, of the full resolution of a pyramid."""
+    return tuple(_full_resolution(layer).shape)
+
+
+def layer_state(layer: Layer) -> dict[str, Any]:
+    """A copy of our state in a layer (``kind``, ``card``, ``provenance``…); empty if none."""
+    return dict(state_of(layer.metadata))
+
+
+def layer_wavelengths(layer: Layer) -> Wavelengths | None:
+    """The wavelengths of a cube layer, without touching its array."""
+    keywords = {
+        "metadata": layer.metadata,
+        "scale": layer.scale,
+        "translate": layer.translate,
+        "units": layer.units,
+    }
+    return wavelengths_of(layer_shape(layer)[0], keywords)
+
+
+def pixel_at(layer: Layer, world_position: Iterable[float]) -> tuple[int, int] | None:
+    """(row, column) of the pixel of ``layer`` under a position in the world, None outside.
+
+    The position may have more axes than the layer; a pixel covers ±0.5 around its centre.
+    """
+    place = np.asarray(layer.world_to_data(tuple(world_position))[-2:], dtype=float)
+    if not np.isfinite(place).all():
+        return None
+    row, column = (int(v) for v in np.floor(place + 0.5))
+    shape = layer_shape(layer)
+    height, width = shape[:2] if getattr(layer, "rgb", False) else shape[-2:]
+    return (row, column) if 0 <= row < height and 0 <= column < width else None
+
+
+def spatial_transform(like: Layer | None) -> dict[str, Any]:
+    """Keywords that put a two-dimensional layer exactly where ``like`` is in y and x."""
+    if like is None:
+        return {}
+    front = (0.0,) * (like.ndim - 2)
+    origin, down, right = (
+        np.asarray(like.data_to_world((*front, *corner)))[-2:]
+        for corner in ((0, 0), (1, 0), (0, 1))
+    )
+    scale, translate = np.asarray(like.scale[-2:]), np.asarray(like.translate[-2:])
+    # What scale and translate do not say (rotation, shear, the layer's affine) goes into one
+    # affine; it is the identity for most.
+    linear = np.column_stack([down - origin, right - origin]) / scale
+    affine = np.eye(3)
+    affine[:2, :2], affine[:2, 2] = linear, origin - linear @ translate
+    return {
+        "scale": scale,
+        "translate": translate,
+        "affine": affine,
+        "units": tuple(like.units[-2:]),
+    }
+
+
+# --- layer data tuples ---------------------------------------------------------------------
 
 
 def cube_from_parts(data: Any, keywords: Mapping[str, Any]) -> Cube:
@@ -140,8 +279,6 @@ def _nm_axis(bands: int, keywords: Mapping[str, Any]) -> np.ndarray | None:
 
 def _on_demand(data: Any) -> Any:
     """Arrays on disk (h5py, zarr, dask, memory maps) as float32, read when asked for."""
-    from napari_hsr.io.lazy import LazyArray
-
     if isinstance(data, LazyArray):
         return data
     if isinstance(data, np.ndarray) and (data.dtype == np.float32 or type(data) is not np.memmap):
@@ -149,3 +286,13 @@ def _on_demand(data: Any) -> Any:
     if np.dtype(data.dtype).kind not in "fiub":
         raise InputError(f"A cube holds real numbers, not {data.dtype}.")
     return LazyArray(data)
+
+
+def _is_image(layer: Any) -> bool:
+    from napari.layers import Image
+
+    return isinstance(layer, Image)
+
+
+def _full_resolution(layer: Layer) -> Any:
+    return layer.data[0] if layer.multiscale else layer.data

@@ -6,13 +6,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from napari_hsr.photograph import SRGB, Photograph
-from napari_hsr.viewer.layers import (
-    add_photograph,
-    layer_cube,
-    layer_state,
-    photograph_layer,
-    spatial_transform,
-)
+from napari_hsr.viewer.layer_data import layer_cube, layer_state, spatial_transform
+from napari_hsr.viewer.layers import add_photograph, photograph_layer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

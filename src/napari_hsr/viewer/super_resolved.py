@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_hsr.resample import aligned
-from napari_hsr.viewer.layers import add_cube, add_map, spatial_transform
+from napari_hsr.viewer.layer_data import spatial_transform
+from napari_hsr.viewer.layers import add_cube, add_map
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel

@@ -10,7 +10,8 @@ from napari_hsr.errors import InputError
 from napari_hsr.metrics import compare as compare_module
 from napari_hsr.metrics import evaluate
 from napari_hsr.viewer.comparison import map_layers
-from napari_hsr.viewer.layers import add_cube, layer_cube
+from napari_hsr.viewer.layer_data import layer_cube
+from napari_hsr.viewer.layers import add_cube
 from napari_hsr.widgets.compare.panel import CompareWidget
 
 from ...patience import wait_for

@@ -13,7 +13,8 @@ from napari_hsr.io import read
 from napari_hsr.models import DEFAULT
 from napari_hsr.training.events import Began, Measured, Notice, Preparing, Step
 from napari_hsr.training.runs import processes
-from napari_hsr.viewer.layers import add_cube, add_photograph, is_cube
+from napari_hsr.viewer.layer_data import is_cube
+from napari_hsr.viewer.layers import add_cube, add_photograph
 from napari_hsr.widgets.train.layers import PREVIEW_KEY
 from napari_hsr.widgets.train.panel import TrainWidget
 from napari_hsr.widgets.train.progress import ProgressView

@@ -16,7 +16,7 @@ from qtpy.QtWidgets import (
 
 from napari_hsr.metrics.compare import DEFAULT_WINDOW, MAPS
 from napari_hsr.metrics.protocols import PROTOCOLS
-from napari_hsr.viewer.layers import is_cube
+from napari_hsr.viewer.layer_data import is_cube
 from napari_hsr.widgets.common.choosers import LayerChooser, NarrowComboBox
 from napari_hsr.widgets.common.collapsible import Fold
 from napari_hsr.widgets.common.messages import WrappedLabel

@@ -18,7 +18,7 @@ from napari_hsr.cube import Cube
 from napari_hsr.errors import FileError
 from napari_hsr.metrics.compare import Comparison, Outline, compare_events, why_not
 from napari_hsr.viewer.comparison import map_layers, show_maps
-from napari_hsr.viewer.layers import cube_layers, layer_cube, layer_state, layer_wavelengths
+from napari_hsr.viewer.layer_data import cube_layers, layer_cube, layer_state, layer_wavelengths
 from napari_hsr.viewer.side_by_side import GridView
 from napari_hsr.viewer.super_resolved import lay_over, lies_over
 from napari_hsr.widgets.common.connections import Connections

@@ -6,13 +6,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from napari_hsr.errors import HSRError
-from napari_hsr.viewer.layers import (
-    add_cube,
-    is_photograph,
-    layer_photograph,
-    layer_state,
-    set_encoding,
-)
+from napari_hsr.viewer.layer_data import is_photograph, layer_photograph, layer_state
+from napari_hsr.viewer.layers import add_cube, set_encoding
 from napari_hsr.widgets.common.brief_text import BriefLabel
 from napari_hsr.widgets.common.choosers import EncodingChooser, LayerChooser
 from napari_hsr.widgets.common.collapsible import Fold

@@ -8,12 +8,7 @@ from typing import TYPE_CHECKING, Any
 from napari_hsr.cube import Cube
 from napari_hsr.errors import HSRError
 from napari_hsr.models.card import SUPER_RESOLUTION
-from napari_hsr.viewer.layers import (
-    is_cube,
-    layer_cube,
-    photograph_layers,
-    spatial_transform,
-)
+from napari_hsr.viewer.layer_data import is_cube, layer_cube, photograph_layers, spatial_transform
 from napari_hsr.viewer.super_resolved import add_finer, display_of, place_over
 from napari_hsr.widgets.common.brief_text import BriefLabel
 from napari_hsr.widgets.common.choosers import LayerChooser

@@ -14,7 +14,7 @@ import numpy as np
 
 from napari_hsr import spectra
 from napari_hsr.viewer.axis import current_band
-from napari_hsr.viewer.layers import cube_layers, layer_cube, pixel_at
+from napari_hsr.viewer.layer_data import cube_layers, layer_cube, pixel_at
 from napari_hsr.widgets.plotting.curves import STYLES, PlotCurve
 from napari_hsr.widgets.spectra.regions import Plane, RegionCurve, Target
 

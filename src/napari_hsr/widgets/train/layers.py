@@ -7,7 +7,7 @@ import dataclasses
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QCheckBox, QVBoxLayout, QWidget
 
-from napari_hsr.viewer.layers import is_cube, is_photograph, layer_cube, layer_photograph
+from napari_hsr.viewer.layer_data import is_cube, is_photograph, layer_cube, layer_photograph
 from napari_hsr.widgets.common.choosers import NarrowComboBox
 from napari_hsr.widgets.common.connections import Connections
 from napari_hsr.widgets.train.tasks import LayerPair, stems_of

@@ -20,7 +20,7 @@ from napari_hsr.cube import Wavelengths
 from napari_hsr.errors import HSRError
 from napari_hsr.viewer import axis, rendering
 from napari_hsr.viewer.canvas_text import show_wavelength
-from napari_hsr.viewer.layers import is_cube, layer_cube, layer_wavelengths
+from napari_hsr.viewer.layer_data import is_cube, layer_cube, layer_wavelengths
 from napari_hsr.widgets.common.choosers import LayerChooser
 from napari_hsr.widgets.common.connections import Connections
 from napari_hsr.widgets.common.job import Job

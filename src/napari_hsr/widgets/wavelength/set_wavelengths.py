@@ -23,9 +23,10 @@ from qtpy.QtWidgets import (
 
 from napari_hsr.cube import DEFAULT_WAVELENGTHS_NM, Wavelengths
 from napari_hsr.errors import HSRError
+from napari_hsr.io.wavelength_list import evenly, listed, read_text
 from napari_hsr.viewer import axis
-from napari_hsr.viewer.layers import is_cube, layer_wavelengths, set_wavelengths
-from napari_hsr.viewer.wavelength_list import evenly, listed, read_text
+from napari_hsr.viewer.layer_data import is_cube, layer_wavelengths
+from napari_hsr.viewer.layers import set_wavelengths
 from napari_hsr.widgets.common.choosers import LayerChooser
 from napari_hsr.widgets.common.connections import Connections
 from napari_hsr.widgets.common.messages import Message

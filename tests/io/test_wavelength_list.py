@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from napari_hsr.errors import FileError, InputError
-from napari_hsr.viewer.wavelength_list import evenly, listed, parse, read_text
+from napari_hsr.io.wavelength_list import evenly, listed, parse, read_text
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Wavelengths as people have them: start and stop, a pasted list, a column of a file."""
+"""Parse wavelengths that a user states: first and last band, a list, or a column of a table."""
 
 from __future__ import annotations
 
