@@ -96,9 +96,6 @@ KNOWN_CIRCLES: set[str] = {
     "napari_hsr.training.engine.loop",
     "napari_hsr.training.strategies",
     "napari_hsr.training.train",
-    "napari_hsr.viewer.axis",
-    "napari_hsr.viewer.canvas_text",
-    "napari_hsr.viewer.layers",
 }
 
 
