@@ -15,6 +15,12 @@ def net(image):
     return torch.cat([image * (1 + rows + columns), image.cumsum(-1)], 1)
 
 
+def result(passes):
+    """What an ensemble ends with."""
+    *_, last = passes
+    return last
+
+
 @pytest.fixture(scope="module")
 def image():
     return torch.rand(1, 3, 5, 7, generator=torch.Generator().manual_seed(0))
@@ -35,24 +41,24 @@ def views(image):
 
 
 def test_single_is_the_network(image):
-    assert torch.equal(ensembles.result(ensembles.single(net, image)), net(image))
+    assert torch.equal(result(ensembles.single(net, image)), net(image))
 
 
 def test_mean_of_the_eight_views(image):
-    found = ensembles.result(ensembles.mean(net, image))
+    found = result(ensembles.mean(net, image))
     np.testing.assert_allclose(found, views(image).mean(0), rtol=1e-6)
     assert not np.allclose(found, net(image))
 
 
 def test_median_is_the_lower_of_the_middle_two(image):
-    found = ensembles.result(ensembles.median(net, image))
+    found = result(ensembles.median(net, image))
     np.testing.assert_array_equal(found, np.sort(views(image), 0)[3])
     assert not np.array_equal(found, np.median(views(image), 0))
 
 
 @pytest.mark.parametrize("name", ["mean", "median"])
 def test_half_precision_is_gathered_in_full(image, name):
-    found = ensembles.result(ensembles.find(name).run(lambda x: net(x).bfloat16(), image))
+    found = result(ensembles.find(name).run(lambda x: net(x).bfloat16(), image))
     assert found.dtype == torch.float32
 
 
@@ -63,26 +69,26 @@ def test_strips_are_two_passes(image):
         seen.append(part)
         return part + 10 * len(seen)
 
-    found = ensembles.result(ensembles.strips(watched, image))
+    found = result(ensembles.strips(watched, image))
     assert [tuple(part.shape) for part in seen] == [(1, 3, 3, 7), (1, 3, 3, 7)]
     expected = torch.cat([image[..., :3, :] + 10, image[..., 3:, :] + 20], -2)
     assert torch.equal(found, expected)
 
 
 def test_the_lowest_image_for_strips(image):
-    found = ensembles.result(ensembles.strips(lambda x: x, image[..., :4, :]))
+    found = result(ensembles.strips(lambda x: x, image[..., :4, :]))
     assert torch.equal(found, image[..., :4, :])
 
 
 def test_strips_of_a_network_that_enlarges(image):
-    found = ensembles.result(ensembles.strips(lambda x: x.repeat_interleave(2, -2), image))
+    found = result(ensembles.strips(lambda x: x.repeat_interleave(2, -2), image))
     assert torch.equal(found, image.repeat_interleave(2, -2))
 
 
 @pytest.mark.parametrize("rows", [1, 2, 3])
 def test_images_too_low_for_strips(rows):
     with pytest.raises(InputError, match=f"at least 4 rows; this one has {rows}"):
-        ensembles.result(ensembles.strips(net, torch.zeros(1, 3, rows, 4)))
+        result(ensembles.strips(net, torch.zeros(1, 3, rows, 4)))
 
 
 @pytest.mark.parametrize("name", ensembles.ENSEMBLES)
@@ -102,9 +108,7 @@ def test_passes_over_inference_tensors(image):
 
     for name in ensembles.ENSEMBLES:
         ensemble = ensembles.find(name)
-        assert torch.equal(
-            ensembles.result(ensemble.run(quiet, image)), ensembles.result(ensemble.run(net, image))
-        )
+        assert torch.equal(result(ensemble.run(quiet, image)), result(ensemble.run(net, image)))
 
 
 def test_unknown_ensemble():

@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     Passes = Iterator[Tensor | None]
 
 #: Flips and transposes of an image: (left-right, up-down, transposed).
-VIEWS = tuple(product((False, True), repeat=3))
+VIEWS: tuple[tuple[bool, bool, bool], ...] = tuple(
+    (across, down, transposed) for across, down, transposed in product((False, True), repeat=3)
+)
 
 
 def single(net: Net, image: Tensor) -> Passes:
@@ -46,12 +48,10 @@ def mean(net: Net, image: Tensor) -> Passes:
     None or torch.Tensor
         None between passes; at the end (N, bands, H·scale, W·scale) float32.
     """
-    total = None
-    for view in VIEWS:
-        if total is not None:
-            yield None
-        bands = _seen_back(net(_seen(image, view)), view).float()
-        total = bands.clone() if total is None else total.add_(bands)
+    total = net(image).float().clone()  # the first view is the image itself
+    for view in VIEWS[1:]:
+        yield None
+        total.add_(_undo(net(_apply(image, view)), view).float())
     yield total / len(VIEWS)
 
 
@@ -62,23 +62,22 @@ def median(net: Net, image: Tensor) -> Passes:
     """
     import torch
 
-    seen = []
-    for view in VIEWS:
-        if seen:
-            yield None
-        seen.append(_seen_back(net(_seen(image, view)), view).float())
-    bands = range(seen[0].shape[1])
-    yield torch.stack(  # band by band, since it copies what it sorts
-        [torch.stack([cube[:, band] for cube in seen]).median(0).values for band in bands], 1
+    cubes = [net(image).float()]
+    for view in VIEWS[1:]:
+        yield None
+        cubes.append(_undo(net(_apply(image, view)), view).float())
+    bands = range(cubes[0].shape[1])
+    yield torch.stack(  # band by band, since the median copies what it sorts
+        [torch.stack([cube[:, band] for cube in cubes]).median(0).values for band in bands], 1
     )
 
 
 def strips(net: Net, image: Tensor) -> Passes:
     """All rows but the last two, and the last two rows from a pass over all but the first two.
 
-    How the numbers of DRCR-Net were computed: its photographs have 482 rows, and the network
-    takes multiples of 4. For these numbers' sake, it is the exact network in float32 that inference
-    runs in strips, and not its faster copy. Parameters and yields as for :func:`mean`.
+    The published figures of DRCR-Net were computed this way: its photographs have 482 rows, and the
+    network takes multiples of 4. To reproduce them, inference runs the exact network in float32 in
+    strips, and not its faster copy. Parameters and yields as for :func:`mean`.
 
     Raises
     ------
@@ -96,12 +95,12 @@ def strips(net: Net, image: Tensor) -> Passes:
     yield torch.cat([upper, lower[..., -_LAST * scale :, :]], -2)
 
 
-#: Rows that the second strip adds.
+#: Rows added by the second strip.
 _LAST = 2
 
 
 class Ensemble(NamedTuple):
-    """One way of passing over an image.
+    """Passes over an image and how they are combined.
 
     Attributes
     ----------
@@ -109,11 +108,11 @@ class Ensemble(NamedTuple):
     run : callable
         The generator.
     passes : int
-        How often the network is asked.
+        How often the network runs.
     words : str
-        For provenance: what was made of the passes; empty for a single one.
+        For the provenance: how the passes are combined; empty for a single one.
     held : int
-        Cubes of the image that it holds besides what a pass of the network takes.
+        Cubes of the tile that it holds besides what a pass of the network takes.
     exact : bool
         Whether the exact network runs, in float32, and not the copy made for speed.
     whole_image : bool
@@ -167,10 +166,10 @@ def find(name: str) -> Ensemble:
 
 
 def offered(model: Model) -> tuple[str, ...]:
-    """The ensembles that are of use for a model; others are computed, but gain nothing.
+    """The ensembles that are useful for a model; others run, but gain nothing.
 
-    A pixel-wise model gives the same cube whatever the view. Strips are for repeating what was
-    published of DRCR-Net.
+    A pixel-wise model gives the same cube for every view. Strips reproduce the published figures
+    of DRCR-Net.
     """
     if model.context == 0:
         return ("single",)
@@ -179,13 +178,7 @@ def offered(model: Model) -> tuple[str, ...]:
 
 
 def check(name: str, height: int, tiles: int = 1) -> None:
-    """Whether an ensemble can pass over an image of ``height`` rows in so many tiles.
-
-    Raises
-    ------
-    InputError
-        If strips are asked for in tiles, or of fewer than four rows.
-    """
+    """Raise InputError if an ensemble cannot run over an image of ``height`` rows in such tiles."""
     if not find(name).whole_image:
         return
     if tiles > 1:
@@ -197,22 +190,14 @@ def check(name: str, height: int, tiles: int = 1) -> None:
         )
 
 
-def result(passes: Passes) -> Tensor:
-    """Run all passes and hand back what is made of them."""
-    made = None
-    for made in passes:  # noqa: B007 - the last one is the result
-        pass
-    return made
-
-
-def _seen(image: Tensor, view: tuple[bool, bool, bool]) -> Tensor:
+def _apply(image: Tensor, view: tuple[bool, bool, bool]) -> Tensor:
     across, down, transposed = view
     axes = [axis for axis, flipped in ((-1, across), (-2, down)) if flipped]
     image = image.flip(axes) if axes else image
     return image.transpose(-1, -2) if transposed else image
 
 
-def _seen_back(bands: Tensor, view: tuple[bool, bool, bool]) -> Tensor:
+def _undo(bands: Tensor, view: tuple[bool, bool, bool]) -> Tensor:
     across, down, transposed = view
     axes = [axis for axis, flipped in ((-1, across), (-2, down)) if flipped]
     bands = bands.transpose(-1, -2) if transposed else bands

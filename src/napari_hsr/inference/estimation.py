@@ -78,8 +78,8 @@ class Estimate:
             held = format_bytes(self.bytes_copy)
             copy = f" ({held} of it for a copy of the network that later runs share)"
         bands, height, width = self.shape
-        long = self.seconds is not None and self.seconds >= LEAST_SECONDS
-        duration = f" About {format_seconds(self.seconds)}." if long else ""
+        seconds = self.seconds or 0.0
+        duration = f" About {format_seconds(seconds)}." if seconds >= LEAST_SECONDS else ""
         return (
             f"The cube of {height} × {width} pixels in {bands} bands takes "
             f"{format_bytes(self.bytes_output)} of memory, and computing it about "

@@ -67,25 +67,28 @@ def as_photograph(image: Any, model: Model, encoding: str | None = None) -> Phot
         raise InputError(
             f"{image.name} is a cube of {image.bands} bands; {model.name} needs an RGB photograph."
         )
-    if not isinstance(image, Photograph):
+    if isinstance(image, Photograph):
+        photograph = image
+    else:
         array = np.asarray(image)
         if array.dtype.kind == "f" and array.dtype.itemsize < 4:
             array = array.astype(np.float32)
-        image = Photograph(array, encoding=encoding or model.input_encoding, name="array")
+        photograph = Photograph(array, encoding=encoding or model.input_encoding, name="array")
     if encoding is not None:
         encoding = colour.normalise_encoding(encoding)
-    stated = encoding or image.encoding
+    stated = encoding or photograph.encoding
     if stated is None:
         raise InputError(
-            f"The encoding of {image.name} is not known: state whether its values are sRGB-encoded "
+            f"The encoding of {photograph.name} is not known: state whether its values are sRGB-encoded "
             "(srgb), linear (linear-srgb) or a camera's linear response (camera:NAME)."
         )
-    if stated != image.encoding:
-        image = replace(image, encoding=stated)
-    reason = colour.why_not_convert(stated, model.input_encoding) or colour.why_not_values(image)
+    if stated != photograph.encoding:
+        photograph = replace(photograph, encoding=stated)
+    reason = colour.why_not_convert(stated, model.input_encoding)
+    reason = reason or colour.why_not_values(photograph)
     if reason:
         raise InputError(reason)
-    return image
+    return photograph
 
 
 def why_not(image: Any, model: Model, *, encoding: str | None = None) -> str | None:
@@ -212,21 +215,23 @@ def as_cube(image: Any) -> Cube:
             f"{image.name} is an RGB photograph: super-resolution takes a spectral cube, which can "
             "be reconstructed from it first."
         )
-    if not isinstance(image, Cube):
+    if isinstance(image, Cube):
+        cube = image
+    else:
         array = np.asarray(image)
         if array.dtype.kind == "u" and array.ndim == 3 and array.shape[-1] in (3, 4):
             raise InputError(
                 f"The array of shape {array.shape} looks like an RGB image: super-resolution takes "
                 "a spectral cube, (bands, height, width)."
             )
-        image = Cube(array, name="array")
-    if image.bands < LEAST_BANDS:
-        bands = "1 band" if image.bands == 1 else f"{image.bands} bands"
+        cube = Cube(array, name="array")
+    if cube.bands < LEAST_BANDS:
+        bands = "1 band" if cube.bands == 1 else f"{cube.bands} bands"
         raise InputError(
-            f"{image.name} has {bands}: super-resolution takes spectral cubes of "
+            f"{cube.name} has {bands}: super-resolution takes spectral cubes of "
             f"{LEAST_BANDS} bands or more."
         )
-    return image
+    return cube
 
 
 def check_finite(cube: Cube, cancel: threading.Event | None = None) -> Iterator[Progress]:

@@ -40,7 +40,7 @@ def available() -> int:
     the computer has.
     """
     left = left_in_groups()
-    free = psutil.virtual_memory().available
+    free: int = psutil.virtual_memory().available
     return free if left is None else min(free, left)
 
 

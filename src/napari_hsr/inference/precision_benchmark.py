@@ -242,9 +242,9 @@ def _cube(image: Any, model: Model) -> tuple[Cube, str]:
         from napari_hsr import samples
         from napari_hsr.resample import degrade
 
-        least = -(-120 // model.scale), -(-160 // model.scale)  # what the chart needs
-        size = tuple(model.scale * max(COARSE_SIDE, side) for side in least)
-        image = degrade(samples.chart(size=size)[0], model.scale)
+        scale = model.scale
+        height, width = (scale * max(COARSE_SIDE, -(-least // scale)) for least in (120, 160))
+        image = degrade(samples.chart(size=(height, width))[0], scale)
         image = image.replace(name="chart")
         made = f", degraded to 1/{model.scale}"
     cube = as_cube(image)

@@ -18,6 +18,7 @@ from napari_hsr.inference.subpixel_grid import on_grid
 from napari_hsr.inference.tile_loop import new_output, run_tiles
 from napari_hsr.models.card import ILL_POSED
 from napari_hsr.models.library import DEFAULT, load_model
+from napari_hsr.notices import as_notices
 from napari_hsr.progress import Progress, result_of
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ def reconstruct_events(
         job = _PhotographJob(photograph, model)
         data = new_output(run.output_shape, "choose a smaller photograph")
         tiled = yield from run_tiles(run, job, data, cancel)
-    notices = (*job.reader.notices(), *tiled.notices, *model.notices)
+    notices = (*job.reader.notices(), *tiled.notices, *as_notices(model.notices))
     cube = Cube(
         data,
         model.wavelengths,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from math import prod
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -14,7 +15,7 @@ from napari_hsr.inference.inputs import as_cube, check_finite
 from napari_hsr.inference.memory_use import PeakMemory, trim
 from napari_hsr.inference.refinement import BACK_PROJECTION, DUALSR, find, half_scale_upscaler
 from napari_hsr.inference.results import SuperResolutionResult
-from napari_hsr.inference.speed import remember
+from napari_hsr.inference.speed import expected_seconds, remember
 from napari_hsr.inference.upscalers import Upscaled, check_bands, choose, title, upscale_events
 from napari_hsr.notices import Code, Notice
 from napari_hsr.progress import Progress, as_part, result_of
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
 
     from napari_hsr.cube import Cube
     from napari_hsr.models.model import Model
+
+E = TypeVar("E")
 
 #: Steps of the progress, and at which of them the result itself, the joining with the result at
 #: half the scale, and the refinement or comparison begin.
@@ -81,44 +84,47 @@ def super_resolve_events(
         check_bands(coarse, half_upscaler)
     find_degradation(degradation)
     torch_device = resolve(device)
-    options = {"device": device, "tile": tile, "precision": precision, "cancel": cancel}
+    options: dict[str, Any] = {"device": device, "tile": tile, "precision": precision}
+    work = refinement_work(refinement, scale, str(torch_device))
+    refining = expected_seconds(work, scale**2 * prod(coarse.shape))
     first, second, third = _BEGINNINGS[refinement]
     start = time.perf_counter()
     with PeakMemory(torch_device) as memory:
         yield from check_finite(coarse, cancel)
-        half = None
+        half, gain = None, 0.0
         if half_upscaler is not None:
-            events = upscale_events(coarse, half_upscaler, scale // 2, **options)
-            half = yield from as_part(_without_time(events), 0, first, _STEPS)
+            events = upscale_events(coarse, half_upscaler, scale // 2, cancel=cancel, **options)
+            half = yield from as_part(_and_later(events, None), 0, first, _STEPS)
             trim()
-        upscaled = yield from as_part(
-            _without_time(upscale_events(coarse, upscaler, scale, **options)),
-            *(first, second, _STEPS),
-        )
+        events = upscale_events(coarse, upscaler, scale, cancel=cancel, **options)
+        upscaled = yield from as_part(_and_later(events, refining), first, second, _STEPS)
         trim()  # what the network took is not needed while the result is refined
-        cube, gain, refining = upscaled.cube, 0.0, time.perf_counter()
+        cube, begun = upscaled.cube, time.perf_counter()
         if half is not None:
-            joined = yield from as_part(
-                finesr_events(cube, half.cube, overwrite=True, cancel=cancel),
-                *(second, third, _STEPS),
-            )
+            join = finesr_events(cube, half.cube, overwrite=True, cancel=cancel)
+            joined = yield from as_part(join, second, third, _STEPS)
             cube, gain = joined.cube, joined.gain
-        against: dict[str, Any] = {"place": _placing(torch_device), "cancel": cancel}
+        agreement: Agreement | Refinement
+        pair, place = (cube, coarse, scale, degradation), _placing(torch_device)
         if refinement == BACK_PROJECTION:
-            against |= {"tolerance": tolerance, "iterations": iterations, "overwrite": True}
-            comparison = refine_events(cube, coarse, scale, degradation, **against)
+            refined = refine_events(
+                *pair,
+                tolerance=tolerance,
+                iterations=iterations,
+                overwrite=True,
+                place=place,
+                cancel=cancel,
+            )
+            agreement = yield from as_part(refined, third, _STEPS, _STEPS)
+            cube = agreement.cube
         else:
-            comparison = agreement_events(cube, coarse, scale, degradation, **against)
-        agreement = yield from as_part(comparison, third, _STEPS, _STEPS)
-        work = refinement_work(refinement, scale, str(torch_device))
-        remember(work, np.size(cube.data), time.perf_counter() - refining)
+            compared = agreement_events(*pair, place=place, cancel=cancel)
+            agreement = yield from as_part(compared, third, _STEPS, _STEPS)
+        remember(work, prod(cube.shape), time.perf_counter() - begun)
     notices = [*_already_super_resolved(coarse), *coarse.notices, *upscaled.notices]
-    if half is not None:
-        notices += half.notices
-    if isinstance(agreement, Refinement):
-        cube = agreement.cube
-        if shortfall := agreement.shortfall():
-            notices.append(Notice.warning(Code.RESIDUAL_ABOVE_TOLERANCE, shortfall))
+    notices += half.notices if half is not None else ()
+    if isinstance(agreement, Refinement) and (shortfall := agreement.shortfall()):
+        notices.append(Notice.warning(Code.RESIDUAL_ABOVE_TOLERANCE, shortfall))
     name = title(coarse, upscaler, scale)
     cube = cube.replace(
         name=f"{name} refined" if refinement else name,
@@ -261,10 +267,15 @@ def refinement_work(refinement: str | None, scale: int, device: str) -> tuple[st
     return "refinement", refinement or "none", scale, device
 
 
-def _without_time(events: Iterator[Any]) -> Iterator[Any]:
-    """The same events: the time left to the end of one part is not that to the end of the run."""
+def _and_later(events: Iterator[Progress | E], later: float | None) -> Iterator[Progress | E]:
+    """The same events, their time left extended by that of later steps; None if it is unknown."""
     for event in events:
-        yield replace(event, seconds_left=None) if isinstance(event, Progress) else event
+        if isinstance(event, Progress):
+            left = event.seconds_left
+            total = None if left is None or later is None else left + later
+            yield replace(event, seconds_left=total)
+        else:
+            yield event
 
 
 def _already_super_resolved(cube: Cube) -> tuple[Notice, ...]:

@@ -202,7 +202,8 @@ def plan(
 
 def side(part: Tile) -> int:
     """The longer side of the part that a tile writes."""
-    return max(s.write.stop - s.write.start for s in (part.rows, part.columns))
+    rows, columns = part.rows.write, part.columns.write
+    return int(max(rows.stop - rows.start, columns.stop - columns.start))
 
 
 def cut(part: Tile, side: int, height: int, width: int, model: Model) -> list[Tile]:

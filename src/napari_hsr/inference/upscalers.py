@@ -95,6 +95,7 @@ def choose(
         if scale is None:
             raise InputError(f"{kind.name} needs a scale, such as 2, 3, 4 or 8.")
         return kind, scale
+    assert not isinstance(upscaler, Kind)
     from napari_hsr.models import load_model
 
     _check_name(upscaler)
