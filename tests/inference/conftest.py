@@ -8,7 +8,13 @@ from types import SimpleNamespace
 import psutil
 import pytest
 
-from napari_hsr.inference import memory_use
+from napari_hsr.inference import memory_use, speed
+
+
+@pytest.fixture(autouse=True)
+def no_speed_is_known():
+    """No estimate of a time rests on what earlier tests computed."""
+    speed.forget()
 
 
 @pytest.fixture

@@ -57,7 +57,7 @@ def test_the_original_s_whole_program(pipeline, parity, published):
     once = reconstruct(original.photograph, published, precision="float32")
     assert np.abs(once.data - cube).max() > 1e-3
     assert any("exactly as it was published" in step for step in found.provenance.steps)
-    with pytest.raises(InputError, match=r"Strips repeat published numbers.*float32"):
+    with pytest.raises(InputError, match=r"Strips reproduce published figures.*float32"):
         reconstruct(original.photograph, published, ensemble="strips", precision="bfloat16")
     whole = [estimate((400, 400), published, "whole", ensemble=e) for e in ("strips", "mean")]
     assert whole[0].bytes_copy == 0

@@ -1,9 +1,10 @@
-"""Memory gives out: the tile is halved, what was finished is kept, and the user is told."""
+"""The loop over tiles: where memory runs out, what is read and how often, where results go."""
 
 import subprocess
 import sys
 import threading
 from textwrap import dedent
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -13,6 +14,8 @@ from napari_hsr import Photograph
 from napari_hsr.errors import Cancelled, HSRError
 from napari_hsr.inference import reconstruct, reconstruct_events
 from napari_hsr.inference.memory_use import is_out_of_memory
+from napari_hsr.inference.run_plan import plan_run
+from napari_hsr.inference.tile_loop import run_tiles
 from napari_hsr.inference.tiling import cut, plan
 from napari_hsr.models import ModelCard
 from napari_hsr.models.model import Model
@@ -199,3 +202,86 @@ def test_memory_that_really_gives_out():
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("There was not enough memory for tiles of 1000 pixels")
+
+
+# --- what goes in and what comes out -----------------------------------------------------------------
+
+
+class Counting(np.ndarray):
+    """An image that remembers which rows and columns were read of it."""
+
+    reads: ClassVar[list] = []
+
+    def __getitem__(self, index):
+        if isinstance(index, tuple) and len(index) == 2:
+            self.reads.append(index)
+        return np.asarray(self)[index]
+
+
+def test_each_tile_of_a_photograph_is_read_once(image):
+    Counting.reads.clear()
+    white = np.full_like(image, 255).view(Counting)
+    *_, result = reconstruct_events(
+        Photograph(white, encoding="linear-srgb"), toy(), tile=40, device="cpu"
+    )
+    assert len(Counting.reads) == result.tiles == 12
+    assert result.notices[0].startswith(f"{90 * 131} pixels (100.0%)")
+
+
+class OnDisk:
+    """No more than an array in a file offers: parts are read and written by their index."""
+
+    def __init__(self, path, shape):
+        np.save(path, np.zeros(shape, np.float32))
+        self.path, self.largest = path, 0
+
+    def __getitem__(self, index):
+        return np.load(self.path)[index]
+
+    def __setitem__(self, index, values):
+        whole = np.load(self.path)
+        whole[index] = values
+        self.largest = max(self.largest, values.size)
+        np.save(self.path, whole)
+
+
+class Halves:
+    """An input that is neither photograph nor cube: two channels, made when they are read."""
+
+    doing = "Counting"
+
+    def __init__(self, values):
+        self.values, self.tiles = values, 0
+
+    def read(self, tile):
+        return self.values[:, tile.rows.read, tile.columns.read]
+
+    def undo(self, bands):
+        return bands / 2
+
+    def written(self):
+        self.tiles += 1
+
+
+@pytest.mark.parametrize("context", [2, None])
+def test_any_input_and_any_output_will_do(tmp_path, context):
+    values = np.random.default_rng(0).random((3, 50, 61), np.float32)
+    values[1, 3, 4] = np.nan
+    run = plan_run(toy(context=context), 50, 61, tile=20, device="cpu")
+    job, output = Halves(values), OnDisk(tmp_path / "out.npy", run.output_shape)
+    *_, last = (loop := list(_driven(run_tiles(run, job, output))))
+    memory = np.zeros(run.output_shape, np.float32)
+    *_, other = _driven(run_tiles(run, Halves(values), memory))
+    np.testing.assert_array_equal(output[:], memory)
+    assert job.tiles == last.tiles == len(run.tiles) == len(loop) - 2
+    assert last == other
+    assert np.isnan(memory[:, 3, 4]).all()
+    assert np.isnan(memory).sum() == 3
+    assert last.value_range == (np.nanmin(memory), np.nanmax(memory))
+    assert output.largest < memory.size / 4  # nothing but tiles was written
+
+
+def _driven(loop):
+    """What a loop yields, and at last what it returns."""
+    last = yield from loop
+    yield last

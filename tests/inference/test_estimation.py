@@ -1,0 +1,168 @@
+"""What a run will take in memory and time is told before it begins."""
+
+from __future__ import annotations
+
+import weakref
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from napari_hsr import Cube, load_model
+from napari_hsr.errors import InputError
+from napari_hsr.inference import (
+    estimate,
+    estimate_super_resolution,
+    reconstruct,
+    reconstruct_events,
+    speed,
+    super_resolve,
+    super_resolve_events,
+)
+from napari_hsr.models import from_state_dict
+from napari_hsr.models.architectures.coarsr import CoarSR
+from napari_hsr.resample import find, refine_events
+
+
+@pytest.fixture(scope="module")
+def model():
+    torch.manual_seed(3)
+    return from_state_dict(CoarSR(4, width=8, blocks=1).state_dict())
+
+
+def test_an_interpolation_takes_its_result_and_a_few_coarse_cubes():
+    bicubic = find("bicubic-matlab")
+    plain = estimate_super_resolution((31, 256, 256), bicubic, 4)
+    assert plain.shape == (31, 1024, 1024)
+    assert plain.bytes_output == 4 * 31 * 1024**2
+    assert plain.tiles == 0
+    refined = estimate_super_resolution((31, 256, 256), bicubic, 4, refine=True)
+    assert refined.bytes_working - plain.bytes_working == 3 * 4 * 31 * 256**2
+    assert refined.words() == (
+        "The cube of 1024 × 1024 pixels in 31 bands takes 130 MB of memory, and computing it about "
+        "158 MB more."
+    )
+
+
+class Counted(np.ndarray):
+    """An array that counts how much of its kind is held at once."""
+
+    held = most = 0
+
+    def __array_finalize__(self, _parent):
+        if self.flags.owndata:
+            kind, size = type(self), self.nbytes
+            kind.held += size
+            kind.most = max(kind.most, kind.held)
+            weakref.finalize(self, kind._gone, size)
+
+    @classmethod
+    def _gone(cls, size):
+        cls.held -= size
+
+
+def test_back_projection_stays_within_what_was_said_of_it():
+    class Here(Counted):
+        pass
+
+    bicubic, rng = find("bicubic-matlab"), np.random.default_rng(0)
+    coarse = Cube(rng.random((31, 40, 36), np.float32))
+    fine = Cube(rng.random((31, 160, 144), np.float32))
+    whole = 4 * coarse.data.size
+    for _ in refine_events(
+        fine, coarse, 4, iterations=3, place=lambda x: np.array(x).view(Here).copy()
+    ):
+        pass
+    takes = estimate_super_resolution(coarse.shape, bicubic, 4, refine=True).bytes_working
+    assert 5 * whole < Here.most <= takes
+
+
+def test_what_the_network_leaves_behind_is_there_while_its_result_is_refined(model):
+    bicubic, shape = find("bicubic-matlab"), (31, 300, 200)
+    alone = estimate_super_resolution(shape, bicubic, 4, refine=True)
+    after = estimate_super_resolution(shape, model, 4, refine=True, tile=16)
+    assert after.bytes_working > alone.bytes_working + 20e6
+
+
+def test_a_network_is_counted_with_the_bands_of_the_cube(model):
+    few, many = (
+        estimate_super_resolution((bands, 300, 200), model, 4, tile=64) for bands in (8, 31)
+    )
+    assert many.tiles == few.tiles == 20
+    assert "in 20 tiles" in many.words()
+    assert many.bytes_working > few.bytes_working
+    assert (
+        "from the whole image at once"
+        in estimate_super_resolution((8, 20, 20), model, 4, tile="whole").words()
+    )
+
+
+def test_the_number_of_tiles_is_that_of_the_run(model):
+    cube = Cube(np.random.default_rng(0).random((5, 40, 33)))
+    *_, result = super_resolve_events(cube, model, tile=16)
+    assert result.tiles == estimate_super_resolution(cube.shape, model, 4, tile=16).tiles == 9
+
+
+def test_an_option_that_does_not_fit_is_refused(model):
+    with pytest.raises(InputError, match="float16"):
+        estimate_super_resolution((5, 8, 8), model, 4, precision="float16")
+
+
+# --- time ------------------------------------------------------------------------------------------
+
+IMAGE = np.random.default_rng(0).random((64, 64, 3), np.float32)
+
+
+def test_the_time_is_unknown_until_such_a_run_was_made():
+    model = load_model("rootpoly-srgb")
+    options = {"tile": 32, "device": "cpu"}
+    assert estimate(IMAGE.shape, model, **options).seconds is None
+    *_, result = reconstruct_events(IMAGE, model, **options)
+    known = estimate(IMAGE.shape, load_model("rootpoly-srgb"), **options).seconds
+    assert 0 < known <= result.seconds  # the run also reads, allocates and describes
+    larger = estimate((640, 640, 3), model, **options).seconds
+    assert larger == pytest.approx(100 * known)
+    for other in ({"tile": 4}, {"ensemble": "mean"}, {"tile": "whole", "ensemble": "strips"}):
+        assert estimate(IMAGE.shape, model, **{**options, **other}).seconds is None
+    assert estimate(IMAGE.shape, load_model("rootpoly-nikon-d700"), **options).seconds is None
+
+
+def test_a_probe_measures_a_small_tile_where_nothing_is_known():
+    model = load_model("rootpoly-srgb")
+    found = estimate((300, 300, 3), model, device="cpu", probe=True)
+    assert found.seconds > 0
+    measured = reconstruct(IMAGE, model, device="cpu")
+    assert measured.shape == (31, 64, 64)
+    assert estimate((64, 64), model, device="cpu").seconds > 0  # of the run by now
+
+
+def test_long_times_are_told_and_short_ones_are_not():
+    found = estimate((300, 300, 3), load_model("rootpoly-srgb"), device="cpu")
+    assert found.words().endswith("image at once.")
+    assert replace(found, seconds=0.4).words() == found.words()
+    assert replace(found, seconds=75).words() == f"{found.words()} About 75 s."
+
+
+@pytest.mark.parametrize("refine", [False, True])
+def test_the_time_of_a_super_resolution_has_that_of_its_refinement(model, refine):
+    cube = Cube(np.random.default_rng(0).random((5, 40, 33)))
+    for upscaler in (model, find("bicubic-matlab")):
+        options = {"refine": refine, "device": "cpu"}
+        assert estimate_super_resolution(cube.shape, upscaler, 4, **options).seconds is None
+        *_, result = super_resolve_events(cube, upscaler, 4, **options)
+        known = estimate_super_resolution(cube.shape, upscaler, 4, **options).seconds
+        assert 0 < known <= result.seconds
+        speed.forget()
+    super_resolve(cube, model, refine=not refine, device="cpu")
+    assert estimate_super_resolution(cube.shape, model, 4, **options).seconds is None
+
+
+def test_progress_tells_the_time_left():
+    model = load_model("rootpoly-srgb")
+    for known in (False, True):
+        *events, _ = reconstruct_events(IMAGE, model, tile=32, device="cpu")
+        left = [event.seconds_left for event in events[1:]]
+        assert (left[0] is not None) == known
+        assert all(seconds > 0 for seconds in left[1:-1])
+        assert left[-1] == 0
