@@ -58,11 +58,11 @@ def linear(recipe: Recipe, images: Images) -> Model:
     card = ModelCard(
         name="linear",
         title="Linear map",
-        architecture=root_polynomial.ID,
+        architecture=root_polynomial.ARCHITECTURE.id,
         input_encoding=encoding,
         wavelengths_nm=tuple(float(v) for v in nm),
     )
-    return root_polynomial.load(weights, card)
+    return root_polynomial.ARCHITECTURE.load(weights, card)
 
 
 def trained(name: str, recipe: Recipe, output: Path, minutes: float) -> Model:

@@ -161,7 +161,9 @@ def measured_like(card: ModelCard, weights: dict, peer: str, data: Path, table: 
     hashes = {image.name: {"sha256": image.sha256} for image in images.held_out}
     if hashes != reference.training["held_out"]:
         raise SystemExit(f"{data / 'val'} does not hold the images that {peer} was measured on")
-    found = validation.measure(architecture.load(weights, card), images.held_out, recipe)
+    found = validation.measure(
+        architecture.ARCHITECTURE.load(weights, card), images.held_out, recipe
+    )
     taken = {k: reference.training[k] for k in ("held_out", "held_out_cameras")}
     if not taken["held_out_cameras"]:
         taken["camera"] = reference.training["camera"]
@@ -192,7 +194,7 @@ def make(name, title, encoding, origin, matrix, train, val, peer, options) -> No
     card = ModelCard(
         name=name,
         title=title,
-        architecture=architecture.ID,
+        architecture=architecture.ARCHITECTURE.id,
         input_encoding=encoding,
         wavelengths_nm=tuple(GRID),
         units="reflectance",
@@ -211,7 +213,7 @@ def make(name, title, encoding, origin, matrix, train, val, peer, options) -> No
         },
         version=napari_hsr.__version__,
     )
-    figures = measure(architecture.load(weights, card), matrix, val)
+    figures = measure(architecture.ARCHITECTURE.load(weights, card), matrix, val)
     card = card.model_copy(update={"figures": {"four CAVE val scenes": figures}})
     card = measured_like(card, weights, peer, options.data, options.cameras)
     path = save_model(options.output / f"{name}.safetensors", weights, card)

@@ -55,13 +55,15 @@ class Code(StrEnum):
     # cameras and photographs
 
     # models
+    ILL_POSED = "ill-posed"
+    DETAIL_ESTIMATED = "detail-estimated"
+    BETWEEN_PIXELS = "between-pixels"
 
     # inference
     PRECISION = "precision"
     TILES = "tiles"
     TILES_HALVED = "tiles-halved"
     SATURATED = "saturated"
-    DETAIL_ESTIMATED = "detail-estimated"
     ALREADY_SUPER_RESOLVED = "already-super-resolved"
     WAVELENGTHS_NOT_TRAINED_ON = "wavelengths-not-trained-on"
     RESIDUAL_ABOVE_TOLERANCE = "residual-above-tolerance"

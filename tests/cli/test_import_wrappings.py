@@ -9,7 +9,7 @@ import torch
 
 from napari_hsr.io import read
 from napari_hsr.models import from_state_dict
-from napari_hsr.models.model_file import read_weights
+from napari_hsr.models.state_dict import read_weights
 from napari_hsr.models.user_models import file_of
 
 from ..small_zoo import NETWORKS, WRAPPINGS, architecture_of, save, weights_of

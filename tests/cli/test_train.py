@@ -22,7 +22,7 @@ from napari_hsr.cube import Wavelengths
 from napari_hsr.errors import InputError
 from napari_hsr.models.architectures.coarsr import CoarSR
 from napari_hsr.models.model_file import save_model
-from napari_hsr.models.registry import from_state_dict
+from napari_hsr.models.state_dict import from_state_dict
 from napari_hsr.training.data.findings import Row
 from napari_hsr.training.events import (
     Began,

@@ -8,7 +8,7 @@ import torch
 from napari_hsr.errors import FileError, ModelError
 from napari_hsr.models import from_state_dict
 from napari_hsr.models.architectures.coarsr import CoarSR
-from napari_hsr.models.model_file import read_weights
+from napari_hsr.models.state_dict import read_weights
 
 from ..small_zoo import NETWORKS, weights_of
 

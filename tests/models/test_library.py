@@ -10,19 +10,19 @@ import torch
 from napari_hsr import list_models, load_model
 from napari_hsr.errors import FileError, ModelError
 from napari_hsr.models import DEFAULT, ModelCard
-from napari_hsr.models.library import _BUNDLED, bundled
+from napari_hsr.models.bundled_models import FOLDER, bundled
 from napari_hsr.models.model_file import (
     CARD_KEY,
     read_card,
-    read_weights,
     save_model,
     weights_sha256,
 )
+from napari_hsr.models.state_dict import read_weights
 
 
 def test_models_on_board_the_default_first():
     cards = {card.name: card for card in list_models()}
-    others = sorted(path.stem for path in _BUNDLED.glob("*.safetensors") if path.stem != DEFAULT)
+    others = sorted(path.stem for path in FOLDER.glob("*.safetensors") if path.stem != DEFAULT)
     assert list(cards) == [DEFAULT, *others]
     encodings = {name: card.input_encoding for name, card in cards.items()}
     assert encodings["rootpoly-srgb"] == "linear-srgb"
@@ -33,7 +33,7 @@ def test_models_on_board_the_default_first():
 def test_bundled_network_is_small_and_its_card_complete(name):
     """Half precision, under 8 MB; who made it, on what, how good, and what it cannot do."""
     card = load_model(name).card
-    assert (_BUNDLED / f"{name}.safetensors").stat().st_size < 8_000_000
+    assert (FOLDER / f"{name}.safetensors").stat().st_size < 8_000_000
     assert "not stated" not in card.model_dump().values()
     assert card.training["precision_of_weights"] == "float16"
     assert len(card.training["data"]) == 20
@@ -53,7 +53,7 @@ def test_bundled_card_is_complete_and_small(name):
     }  # fmt: skip
     np.testing.assert_array_equal(np.asarray(model.wavelengths), np.arange(400, 701, 10))
     assert not model.module.training
-    assert (_BUNDLED / f"{name}.safetensors").stat().st_size < 12_000
+    assert (FOLDER / f"{name}.safetensors").stat().st_size < 12_000
     headings = dict(model.card.sentences())
     assert "do not determine a spectrum" in headings["Limits"]
 

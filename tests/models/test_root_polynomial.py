@@ -88,13 +88,13 @@ def test_a_pixel_is_computed_alike_wherever_it_stands():
 @pytest.mark.parametrize("bands", [31, 61, 5])
 def test_recognised_from_weights_alone(order, bands):
     sd = weights(order, bands)
-    assert rp.detect(sd)
+    assert rp.ARCHITECTURE.detect(sd)
     if bands == 31:
         model = from_state_dict(sd)
         assert model.bands == 31
         assert model.context == 0
         assert model.scale == 1
-        assert model.card.architecture == rp.ID
+        assert model.card.architecture == rp.ARCHITECTURE.id
     else:  # the grid is a fact that weights do not hold
         with pytest.raises(ModelError, match=f"{bands} wavelengths"):
             from_state_dict(sd)

@@ -11,11 +11,11 @@ import torch
 from napari_hsr.errors import FileError, ModelError
 from napari_hsr.models import from_state_dict, load_model
 from napari_hsr.models.architectures import drcr, restormer
-from napari_hsr.models.architectures.architecture import fill, shapes_of
+from napari_hsr.models.architectures.architecture import Network, NetworkArchitecture, shapes_of
 from napari_hsr.models.architectures.root_polynomial import exponents
 from napari_hsr.models.checkpoint_import import import_checkpoint
-from napari_hsr.models.model_file import read_weights, save_model
-from napari_hsr.models.state_dict import unwrap
+from napari_hsr.models.model_file import save_model
+from napari_hsr.models.state_dict import read_weights, unwrap
 from napari_hsr.models.torch_checkpoint import TORCH_SUFFIXES, looks_like
 
 
@@ -250,13 +250,15 @@ def test_a_file_under_the_other_kind_s_name(tmp_path, monkeypatch):
 
 
 def test_a_title_within_a_sentence_is_short():
+    network = Network(build=torch.nn.PReLU)
+    named = NetworkArchitecture(
+        id="a", title="A, which has a clause", keys={}, read=lambda weights: network
+    )
     with pytest.raises(
         ModelError, match=r"^The weights of A hold NaN or infinite values in weight"
     ):
-        fill(
-            lambda: torch.nn.PReLU(), {"weight": torch.tensor([torch.nan])}, "A, which has a clause"
-        )
-    shapes = shapes_of(restormer.PUBLISHED)
+        named.load({"weight": torch.tensor([torch.nan])})
+    shapes = shapes_of(restormer.ARCHITECTURE.published[0])
     del shapes[next(iter(shapes))]
     weights = {key: torch.empty(shape, device="meta") for key, shape in shapes.items()}
     with pytest.raises(ModelError, match=r"Restormer, but \S+ \(48, 3, 3, 3\) is missing"):

@@ -13,10 +13,11 @@ from napari_hsr.models import DEFAULT, card_of, import_checkpoint, user_models
 from napari_hsr.models.architectures import mxrunet
 from napari_hsr.models.architectures.mprnet import MPRNet, Widths
 from napari_hsr.models.architectures.restormer import Restormer
-from napari_hsr.models.library import bundled
-from napari_hsr.models.model_file import CARD_KEY, read_card, read_weights, save_model
+from napari_hsr.models.bundled_models import bundled
+from napari_hsr.models.model_file import CARD_KEY, read_card, save_model
 from napari_hsr.models.published_weights import ENTRIES, find
 from napari_hsr.models.registry import ARCHITECTURES
+from napari_hsr.models.state_dict import read_weights
 from napari_hsr.photograph import Photograph
 
 from ..double_precision import assert_exact
@@ -403,18 +404,18 @@ def test_a_copy_beside_a_model_does_not_take_its_name(checkpoint, own_data):
 @pytest.mark.parametrize("links", [True, False])
 def test_of_two_imports_at_once_under_one_name_one_is_kept(checkpoint, monkeypatch, links):
     """The other one comes first while this one is being written."""
-    from napari_hsr.models import safetensors_io
+    import safetensors.torch
 
     if not links:
         monkeypatch.setattr(os, "link", lambda *paths: (_ for _ in ()).throw(OSError("no links")))
-    write = safetensors_io.write
+    write = safetensors.torch.save_file
 
     def overtaken(*what):
-        monkeypatch.setattr(safetensors_io, "write", write)
+        monkeypatch.setattr(safetensors.torch, "save_file", write)
         import_checkpoint(checkpoint, "mine", licence="the first")
         write(*what)
 
-    monkeypatch.setattr(safetensors_io, "write", overtaken)
+    monkeypatch.setattr(safetensors.torch, "save_file", overtaken)
     with pytest.raises(ModelError, match="There is a model named mine already"):
         import_checkpoint(checkpoint, "mine", licence="the second")
     assert card_of("mine").licence == "the first"

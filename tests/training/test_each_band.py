@@ -8,7 +8,7 @@ import torch
 
 from napari_hsr.errors import InputError
 from napari_hsr.models.architectures.coarsr import CoarSR, neighbours
-from napari_hsr.models.registry import from_state_dict
+from napari_hsr.models.state_dict import from_state_dict
 from napari_hsr.training.data.examples import Batch
 from napari_hsr.training.engine.loop import NotFiniteError
 from napari_hsr.training.events import Notice, Step

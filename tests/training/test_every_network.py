@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from napari_hsr.models.card import ModelCard
-from napari_hsr.models.registry import from_state_dict
+from napari_hsr.models.state_dict import from_state_dict
 from napari_hsr.training.data.examples import Batch
 from napari_hsr.training.engine.loop import fit
 

@@ -12,7 +12,7 @@ from napari_hsr.errors import HSRError
 from napari_hsr.metrics import evaluate
 from napari_hsr.models.architectures.coarsr import CoarSR
 from napari_hsr.models.model_file import save_model
-from napari_hsr.models.registry import from_state_dict
+from napari_hsr.models.state_dict import from_state_dict
 from napari_hsr.resample import degrade, upsample
 from napari_hsr.training import train as fit
 from napari_hsr.training import validation

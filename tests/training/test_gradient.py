@@ -37,7 +37,7 @@ def test_what_a_fit_says_and_comes_to(tmp_path):
 
 
 def with_weights(fitted):
-    from napari_hsr.models.registry import from_state_dict
+    from napari_hsr.models.state_dict import from_state_dict
 
     return from_state_dict(fitted.weights, engine.model().card)
 

@@ -126,10 +126,11 @@ def test_a_start_model_of_other_bands_is_brought_to_the_cubes(tmp_path):
 
 
 def test_a_model_of_another_task_is_refused(tmp_path):
+    from napari_hsr.models import from_state_dict
     from napari_hsr.models.architectures import coarsr
 
     weights = coarsr.CoarSR(2, 4, 1).state_dict()
-    path = save_model(tmp_path / "finer.safetensors", weights, coarsr.load(weights).card)
+    path = save_model(tmp_path / "finer.safetensors", weights, from_state_dict(weights).card)
     recipe = engine.recipe(model={"start": str(path)})
     with pytest.raises(InputError, match="makes finer cubes of cubes"):
         initial_model.start(recipe, GRID, [np.ones((31, 4, 4), np.float32)])

@@ -15,8 +15,7 @@ import napari_hsr
 from napari_hsr.errors import FileError
 from napari_hsr.models.architectures.edsr import EDSR
 from napari_hsr.models.card import ModelCard
-from napari_hsr.models.model_file import read_weights
-from napari_hsr.models.registry import from_state_dict
+from napari_hsr.models.state_dict import from_state_dict, read_weights
 from napari_hsr.photograph import Photograph
 from napari_hsr.training.events import Began, Measured, Notice, Step, to_json
 from napari_hsr.training.export import (

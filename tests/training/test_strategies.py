@@ -14,7 +14,7 @@ from napari_hsr.models.architectures.drcr import DRCR
 from napari_hsr.models.architectures.edsr import EDSR
 from napari_hsr.models.architectures.mstpp import MSTPlusPlus
 from napari_hsr.models.architectures.wrapping import around
-from napari_hsr.models.registry import from_state_dict
+from napari_hsr.models.state_dict import from_state_dict
 from napari_hsr.training.events import Began, Measured, Notice, Saved, Step
 from napari_hsr.training.export import settle, write_model_directory
 from napari_hsr.training.strategies import NO_ADAPTER, decide, head_names

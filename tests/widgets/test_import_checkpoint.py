@@ -23,7 +23,7 @@ from napari_hsr.models import (
 )
 from napari_hsr.models.architectures import mxrunet
 from napari_hsr.models.architectures.restormer import Restormer
-from napari_hsr.models.library import bundled
+from napari_hsr.models.bundled_models import bundled
 from napari_hsr.models.published_weights import find
 from napari_hsr.widgets.models import import_checkpoint as dialogs
 from napari_hsr.widgets.models.import_checkpoint import ImportDialog

@@ -11,7 +11,7 @@ from qtpy.QtGui import QDragEnterEvent, QDropEvent
 from qtpy.QtWidgets import QApplication, QFileDialog
 
 from napari_hsr.models import load_model
-from napari_hsr.models.model_file import read_weights
+from napari_hsr.models.state_dict import read_weights
 from napari_hsr.models.user_models import file_of
 from napari_hsr.widgets.inference.reconstruct import ReconstructWidget
 from napari_hsr.widgets.models.model_list import CardView

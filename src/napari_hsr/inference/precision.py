@@ -101,7 +101,7 @@ def _why_exact(model: Model, device: torch.device) -> str | None:
 
 
 def _not_measured(model: Model, what: str) -> str:
-    from napari_hsr.models.library import bundled
+    from napari_hsr.models.bundled_models import bundled
 
     found = f"{what} was not measured for this model"
     if model.source in bundled():  # the user cannot write the card of a bundled model

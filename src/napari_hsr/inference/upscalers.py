@@ -243,7 +243,7 @@ def _run_network(
     job = _CubeJob(coarse)
     tiled = yield from run_tiles(run, job, data, cancel)
     found = [
-        Notice.info(Code.DETAIL_ESTIMATED, FINER_IS_A_GUESS),
+        FINER_IS_A_GUESS,
         *_about_wavelengths(coarse, model),
         *tiled.notices,
     ]

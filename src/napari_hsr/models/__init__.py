@@ -1,10 +1,14 @@
-"""Models: recognised from their weights, described by one descriptor, found by name.
+"""Models: recognised from their weights, found by name, described by a card.
 
 Importing this package does not import torch; loading a model does.
 """
 
+from importlib import import_module
+from typing import Any
+
+from napari_hsr.models.bundled_models import DEFAULT
 from napari_hsr.models.card import ModelCard
-from napari_hsr.models.library import DEFAULT, card_of, list_models, load_model
+from napari_hsr.models.library import card_of, list_models, load_model
 
 __all__ = [
     "DEFAULT",
@@ -17,18 +21,15 @@ __all__ = [
     "load_model",
 ]
 
+#: Imported on first use, because they need torch.
+_LATE = {
+    "finer": "architectures.inr",
+    "from_state_dict": "state_dict",
+    "import_checkpoint": "checkpoint_import",
+}
 
-def __getattr__(name: str):
-    if name == "from_state_dict":  # needs torch, so on first use only
-        from napari_hsr.models.registry import from_state_dict
 
-        return from_state_dict
-    if name == "finer":
-        from napari_hsr.models.architectures.inr import finer
-
-        return finer
-    if name == "import_checkpoint":
-        from napari_hsr.models.checkpoint_import import import_checkpoint
-
-        return import_checkpoint
-    raise AttributeError(f"module 'napari_hsr.models' has no attribute {name!r}")
+def __getattr__(name: str) -> Any:
+    if name not in _LATE:
+        raise AttributeError(f"module 'napari_hsr.models' has no attribute {name!r}")
+    return getattr(import_module(f"napari_hsr.models.{_LATE[name]}"), name)

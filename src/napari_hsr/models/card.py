@@ -1,36 +1,51 @@
-"""The card that travels with a model's weights and with everything made by it."""
+"""The card that travels with a model's weights and with everything made with it."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    field_validator,
+    model_serializer,
+)
 
 from napari_hsr.cube import Wavelengths
 from napari_hsr.errors import ModelError
+from napari_hsr.notices import Code, Notice
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
 
 #: Said wherever a user meets a model that goes from three channels to many bands.
-ILL_POSED = (
+ILL_POSED = Notice.info(
+    Code.ILL_POSED,
     "Three channels do not determine a spectrum: different spectra share one colour, and the model "
-    "returns the one most like its training data. Treat the result as an estimate, not a measurement."
+    "returns the one most like its training data. Treat the result as an estimate, not a measurement.",
+)
+#: Said wherever a user meets a super-resolution model.
+FINER_IS_A_GUESS = Notice.info(
+    Code.DETAIL_ESTIMATED,
+    "Coarse pixels do not determine finer ones: the detail is what the model learnt to expect, and "
+    "is an estimate, not a measurement.",
 )
 
 #: What cards call the images that a model was not trained on, in their figures.
 HELD_OUT = "the held-out images"
-#: What an ``input_encoding`` says of a model that takes cubes instead of photographs.
+#: What a card says of what nobody stated.
+NOT_STATED = "not stated"
+#: ``input_encoding`` of a model that takes cubes instead of photographs.
 CUBE = "cube"
-#: What models do, as :attr:`ModelCard.task` says it.
+#: Values of :attr:`ModelCard.task`.
 RECONSTRUCTION = "reconstruction"
 SUPER_RESOLUTION = "super-resolution"
-#: Said wherever a user meets a model that makes the pixels of a cube finer.
-FINER_IS_A_GUESS = (
-    "Coarse pixels do not determine finer ones: the detail is what the model learnt to expect, and "
-    "is an estimate, not a measurement."
-)
 
 
 class WavelengthsNeededError(ModelError):
-    """Weights that make another number of bands than 31, and no card that names their wavelengths.
+    """Weights with another number of bands than 31, and no card that names their wavelengths.
 
     Parameters
     ----------
@@ -44,7 +59,7 @@ class WavelengthsNeededError(ModelError):
 
 
 class PrecisionError(BaseModel):
-    """How far the result in a lower precision is from that in float32, as it was measured.
+    """How far the result in a lower precision is from that in float32, as measured.
 
     Attributes
     ----------
@@ -75,6 +90,26 @@ class PrecisionError(BaseModel):
             f"PSNR {self.psnr_db:.1f} dB against float32, largest difference {self.max_abs:.2g}, "
             f"measured on {self.measured_on}"
         )
+
+
+class ImportRecord(BaseModel):
+    """What is known of an imported card beside its words.
+
+    Attributes
+    ----------
+    file : str
+        Name of the checkpoint.
+    limits : str
+        The card's limits without what is said of assumptions.
+    assumed : tuple of str
+        Fields of the card that nobody stated.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    file: str = ""
+    limits: str = ""
+    assumed: tuple[str, ...] = ()
 
 
 class ModelCard(BaseModel):
@@ -114,6 +149,8 @@ class ModelCard(BaseModel):
         Of the model, if it has one.
     weights_sha256 : str
         Hash that the weights must have when they are loaded; empty if none is pinned.
+    imported : ImportRecord or None
+        Of a card that was written when a checkpoint was imported.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -126,16 +163,24 @@ class ModelCard(BaseModel):
     wavelengths_nm: tuple[float, ...]
     scale: int = Field(default=1, ge=1)
     units: str | None = None
-    training_data: str = "not stated"
-    protocol: str = "not stated"
+    training_data: str = NOT_STATED
+    protocol: str = NOT_STATED
     figures: dict[str, dict[str, float]] = Field(default_factory=dict)
     precision_errors: dict[str, PrecisionError] = Field(default_factory=dict)
-    licence: str = "not stated"
-    limits: str = "not stated"
-    source: str = "not stated"
+    licence: str = NOT_STATED
+    limits: str = NOT_STATED
+    source: str = NOT_STATED
     training: dict[str, Any] = Field(default_factory=dict)
     version: str = ""
     weights_sha256: str = Field(default="", pattern=r"^([0-9a-f]{64})?$")
+    imported: ImportRecord | None = None
+
+    @model_serializer(mode="wrap")
+    def _without_empty_record(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        fields: dict[str, Any] = handler(self)
+        if self.imported is None:
+            fields.pop("imported", None)
+        return fields
 
     @field_validator("wavelengths_nm")
     @classmethod
@@ -169,8 +214,7 @@ class ModelCard(BaseModel):
             ]
         rows.append(("Protocol", self.protocol))
         for where, figures in self.figures.items():
-            values = ", ".join(f"{FIGURE_LABELS.get(k, k)} {v:.4g}" for k, v in figures.items())
-            rows.append((f"Measured on {where}", values))
+            rows.append((f"Measured on {where}", figures_text(figures)))
         if protocol := self.training.get("held_out_protocol"):
             rows.append((f"Protocol of {HELD_OUT}", protocol))
         for precision, error in self.precision_errors.items():
@@ -192,3 +236,16 @@ FIGURE_LABELS = {
     "rmse": "RMSE",
     "ssim": "SSIM",
 }
+
+
+def figures_text(figures: dict[str, float], protocol: str = "") -> str:
+    """``MRAE 0.1645, RMSE 0.0248 (the authors' table…)``."""
+    values = ", ".join(f"{FIGURE_LABELS.get(k, k)} {v:.4g}" for k, v in figures.items())
+    return f"{values} ({protocol})" if values and protocol else values
+
+
+def validation_problem(error: ValidationError) -> str:
+    """The first field that is not valid, and why."""
+    first = error.errors()[0]
+    where = ".".join(map(str, first["loc"])) or "card"
+    return f"{where}: {first['msg']}"

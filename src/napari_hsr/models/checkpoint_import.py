@@ -1,4 +1,4 @@
-"""From a checkpoint that somebody published to a model of the user's, with a card.
+"""Imports a published checkpoint as a model of the user's, with a card.
 
 Only what is known goes into the card; what had to be assumed is said under its limits.
 """
@@ -6,42 +6,36 @@ Only what is known goes into the card; what had to be assumed is said under its 
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_hsr.cube import DEFAULT_WAVELENGTHS_NM, Wavelengths
+from napari_hsr.cube import DEFAULT_WAVELENGTHS_NM
 from napari_hsr.errors import FileError, ModelError
 from napari_hsr.models.card import (
     CUBE,
     FINER_IS_A_GUESS,
     ILL_POSED,
     SUPER_RESOLUTION,
+    ImportRecord,
     ModelCard,
     WavelengthsNeededError,
 )
+from napari_hsr.models.card_editing import ASSUMPTIONS, stated, with_assumption, with_fields
+from napari_hsr.models.published_weights import find
+from napari_hsr.models.user_models import keep, place_for
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Iterable
 
-    import torch
+    from torch import Tensor
 
+    from napari_hsr.models.architectures.architecture import Architecture
     from napari_hsr.models.model import Model
-    from napari_hsr.models.registry import Architecture
+    from napari_hsr.models.published_weights import Entry
 
-#: What is said of a card's field that nobody stated.
-ASSUMED = {
-    "wavelengths_nm": "Its wavelengths, 400 to 700 nm in steps of 10, are an assumption.",
-    "input_encoding": "Its input encoding, linear sRGB, is an assumption.",
-    "input_rule": "The statistics of its input rule are an assumption.",
-}
-
-#: Fields of a card that are the user's to state; the others follow from the weights.
-STATABLE = {
-    *("title", "wavelengths_nm", "input_encoding", "units", "training_data", "protocol"),
-    *("licence", "limits", "source"),
-}
+    Weights = dict[str, Tensor]
 
 
 @dataclass(frozen=True)
@@ -101,9 +95,9 @@ def examine(path: str | os.PathLike) -> Checkpoint:
     try:
         model = _model(weights, card, path)
     except WavelengthsNeededError as needed:
-        counted = _first_card(path, architecture, "counted", {})
-        counted = _validated(counted, {"wavelengths_nm": tuple(range(1, needed.bands + 1))})
-        model = _model(weights, counted, path)
+        numbers = tuple(float(number) for number in range(1, needed.bands + 1))
+        counted = _first_card(path, architecture, architecture.id)
+        model = _model(weights, with_fields(counted, {"wavelengths_nm": numbers}), path)
     numbers = model.module.state_dict().values()  # a layer under several names counts once
     return Checkpoint(
         path=path,
@@ -178,21 +172,16 @@ def import_checkpoint(
         If the weights are not recognised, the name is not fit or is taken, or what is stated
         does not fit the weights.
     """
-    from dataclasses import replace
-
-    from napari_hsr.models.architectures.architecture import short
     from napari_hsr.models.input_rules import Statistics
-    from napari_hsr.models.published_weights import find
-    from napari_hsr.models.user_models import keep, place_for
+    from napari_hsr.models.model_file import is_large, read_tensors
 
     path = Path(path)
     place = place_for(name, overwrite)
-    if entry:
-        find(entry)  # before the file is read, which takes a while
+    published = find(entry) if entry else None  # before the file is read, which takes a while
     weights, card = _read(path)
     architecture = _recognise(weights, path)
-    stated = _from_catalogue(entry, architecture, path) if entry else {}
-    stated |= _stated(
+    facts = _of_published(published, architecture, path) if published else {}
+    facts |= stated(
         title=title,
         wavelengths=wavelengths,
         input_encoding=input_encoding,
@@ -205,162 +194,71 @@ def import_checkpoint(
         source=source,
     )
     if new := card is None:
+        scale = 1
         if architecture.task == SUPER_RESOLUTION:
-            card = _first_card_for_cubes(weights, path, architecture, name, stated)
-        else:
-            card = _first_card(path, architecture, name, stated)
-    card = _validated(card, {"name": name, **stated})
+            scale = _model(weights, None, path).scale
+        card = _first_card(path, architecture, name, scale)
+    card = with_fields(card, {"name": name, **facts})
     model = _model(weights, card, path)
-    facts = {"input_rule": model.rule.name, "weights_sha256": model.weights_sha256}
+    found = {"weights_sha256": model.weights_sha256}
+    if model.rule.name != card.input_rule:
+        found["input_rule"] = model.rule.name
+    card = with_fields(card, found)
     if isinstance(model.rule, Statistics):
         if new and input_rule is None:
-            facts["limits"] = f"{card.limits} {ASSUMED['input_rule']}"
+            card = with_assumption(card, "input_rule")
     elif input_rule is not None:
         raise ModelError(
-            f"{short(architecture.title)} has an input rule of its own ({model.rule.name}): "
+            f"{architecture.short_title} has an input rule of its own ({model.rule.name}): "
             f"{input_rule!r} cannot be stated for it."
         )
-    card = _validated(card, facts)
     keep(place, weights, card, overwrite)
-    _move(model, place)
+    if is_large(place):  # its weights lie in the checkpoint, which is the user's to delete
+        model.module.load_state_dict(read_tensors(place), strict=True, assign=True)
     return replace(model, card=card, source=name)
 
 
-def changed(card: ModelCard, **changes: Any) -> ModelCard:
-    """A card with some of what can be stated of a model stated anew.
-
-    Raises
-    ------
-    ModelError
-        If a change is not fit for the card, or the wavelengths are not as many as the bands.
-    """
-    stated = _stated(**changes)
-    if wrong := sorted(stated.keys() - STATABLE):
-        raise ModelError(f"Of a model that is stored, {', '.join(wrong)} cannot be changed.")
-    count = len(stated.get("wavelengths_nm", card.wavelengths_nm))
-    if count != len(card.wavelengths_nm) and card.task != SUPER_RESOLUTION:
-        raise ModelError(
-            f"{card.name} makes {len(card.wavelengths_nm)} bands, but {count} wavelengths are "
-            "stated."
-        )
-    return _validated(card, stated)
-
-
-def _stated(
-    *,
-    wavelengths: Iterable[float] | None = None,
-    input_encoding: str | None = None,
-    **words: str | None,
-) -> dict[str, Any]:
-    """The fields of a card that are stated, in the card's own spelling."""
-    stated = {key: _worded(key, value) for key, value in words.items() if value is not None}
-    if wavelengths is not None:
-        stated["wavelengths_nm"] = tuple(Wavelengths(wavelengths))
-    if input_encoding is not None:
-        from napari_hsr.colour import normalise_encoding
-
-        stated["input_encoding"] = normalise_encoding(input_encoding)
-    return stated
-
-
-def _worded(key: str, value: str) -> str | None:
-    """A field's words; where they are empty, what a card says that does not state it."""
-    if value.strip():
-        return value
-    if key in ("title", "limits"):
-        raise ModelError(f"The {key} of a model cannot be empty.")
-    return ModelCard.model_fields[key].default
-
-
-def _validated(card: ModelCard, changes: dict[str, Any]) -> ModelCard:
-    """The card with changes; what is stated now is no longer said to be assumed."""
-    from pydantic import ValidationError
-
-    if card.task == SUPER_RESOLUTION and changes.get("input_encoding", CUBE) != CUBE:
-        raise ModelError(
-            f"{card.name} takes cubes, not photographs: the input encoding "
-            f"{changes['input_encoding']} cannot be stated for it."
-        )
-    limits = changes.get("limits")
-    if limits is None:
-        limits = card.limits
-        for key in ASSUMED.keys() & changes.keys():
-            limits = limits.replace(ASSUMED[key], "")
-    else:  # what is still assumed goes on being said
-        kept = (text for key, text in ASSUMED.items() if text in card.limits and key not in changes)
-        limits = " ".join([limits, *(text for text in kept if text not in limits)])
-    fields = {**card.model_dump(), **changes, "limits": " ".join(limits.split())}
-    try:
-        return ModelCard.model_validate(fields)
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"])) or "card"
-        raise ModelError(f"The model card is not valid: {where}: {first['msg']}.") from error
-
-
-def _first_card(
-    path: Path,
-    architecture: Architecture,
-    name: str,
-    stated: dict[str, Any],
-) -> ModelCard:
-    """A card of what the file says, with what is assumed said as such."""
-    assumed = [ASSUMED[key] for key in ("wavelengths_nm", "input_encoding") if key not in stated]
+def _first_card(path: Path, architecture: Architecture, name: str, scale: int = 1) -> ModelCard:
+    """A card of what the file tells, with everything else said to be assumed."""
+    for_cubes = architecture.task == SUPER_RESOLUTION
+    title = f"{architecture.title} ×{scale}" if for_cubes else architecture.title
+    assumed = ("wavelengths_nm",) if for_cubes else ("wavelengths_nm", "input_encoding")
+    guess = FINER_IS_A_GUESS if for_cubes else ILL_POSED
     return ModelCard(
         name=name,
-        title=f"{architecture.title}, from {path.name}",
+        title=f"{title}, from {path.name}",
         architecture=architecture.id,
-        input_encoding="linear-srgb",
+        input_encoding=CUBE if for_cubes else "linear-srgb",
         wavelengths_nm=DEFAULT_WAVELENGTHS_NM,
-        limits=" ".join([ILL_POSED, *assumed]),
+        scale=scale,
+        limits=" ".join([guess, *(ASSUMPTIONS[field] for field in assumed)]),
         source=f"{path.name}, SHA-256 {_sha256(path)}",
+        imported=ImportRecord(file=path.name, limits=guess.text, assumed=assumed),
     )
 
 
-def _first_card_for_cubes(
-    weights: dict[str, torch.Tensor],
-    path: Path,
-    architecture: Architecture,
-    name: str,
-    stated: dict[str, Any],
-) -> ModelCard:
-    """The same for a network that makes the pixels of cubes finer; scale and rule are its own."""
-    card = _model(weights, None, path).card
-    assumed = [ASSUMED["wavelengths_nm"]] if "wavelengths_nm" not in stated else []
-    changes = {
-        "name": name,
-        "title": f"{architecture.title} ×{card.scale}, from {path.name}",
-        "limits": " ".join([FINER_IS_A_GUESS, *assumed]),
-        "source": f"{path.name}, SHA-256 {_sha256(path)}",
-    }
-    return card.model_copy(update=changes)
-
-
-def _from_catalogue(entry: str, architecture: Architecture, path: Path) -> dict[str, Any]:
-    """What the catalogue knows of the file that the user says it is."""
-    from napari_hsr.models.published_weights import find
-
-    known = find(entry)
-    if known.architecture != architecture.id:
+def _of_published(entry: Entry, architecture: Architecture, path: Path) -> dict[str, Any]:
+    """What is known of published weights that the user says the file holds."""
+    if entry.architecture != architecture.id:
         raise ModelError(
-            f"{path} holds weights of {architecture.id}, but {entry} in the catalogue is "
-            f"{known.architecture}."
+            f"{path} holds weights of {architecture.id}, but {entry.name} in the catalogue is "
+            f"{entry.architecture}."
         )
     facts = {
-        "title": known.title,
-        "wavelengths_nm": known.wavelengths_nm,
-        "input_encoding": known.input_encoding,
-        "units": known.units,
-        "training_data": known.training_data,
-        "licence": known.licence,
-        "source": f"{path.name}, SHA-256 {_sha256(path)}, said to be from {known.page}",
+        "title": entry.title,
+        "wavelengths_nm": entry.wavelengths_nm,
+        "input_encoding": entry.input_encoding,
+        "units": entry.units,
+        "training_data": entry.training_data,
+        "licence": entry.licence,
+        "source": f"{path.name}, SHA-256 {_sha256(path)}, said to be from {entry.page}",
     }
     return {key: value for key, value in facts.items() if value}
 
 
-def _read(path: Path) -> tuple[dict[str, torch.Tensor], ModelCard | None]:
+def _read(path: Path) -> tuple[Weights, ModelCard | None]:
     """Weights without their wrappings, and the card of a file that has one of ours."""
-    from napari_hsr.models.model_file import CARD_KEY, read_card, read_weights
+    from napari_hsr.models.model_file import card_in, read_tensors
     from napari_hsr.models.state_dict import unwrap_file
     from napari_hsr.models.torch_checkpoint import looks_like, read_torch
 
@@ -371,15 +269,10 @@ def _read(path: Path) -> tuple[dict[str, torch.Tensor], ModelCard | None]:
     named = "safetensors" if path.suffix.lower() == ".safetensors" else "torch"
     if (looks_like(path) or named) == "torch":
         return unwrap_file(read_torch(path), path), None
-    weights = unwrap_file(read_weights(path), path)
-    from safetensors import safe_open
-
-    with safe_open(path, framework="numpy") as file:
-        ours = CARD_KEY in (file.metadata() or {})
-    return weights, read_card(path) if ours else None
+    return unwrap_file(read_tensors(path), path), card_in(path)
 
 
-def _recognise(weights: dict[str, torch.Tensor], path: Path) -> Architecture:
+def _recognise(weights: Weights, path: Path) -> Architecture:
     from napari_hsr.models.registry import recognise
 
     try:
@@ -388,12 +281,13 @@ def _recognise(weights: dict[str, torch.Tensor], path: Path) -> Architecture:
         raise FileError(path, str(error).rstrip(".")) from error
 
 
-def _model(weights: dict[str, torch.Tensor], card: ModelCard | None, path: Path) -> Model:
+def _model(weights: Weights, card: ModelCard | None, path: Path) -> Model:
     """The network filled with its weights; what does not fit is told of the file."""
-    from napari_hsr.models.registry import from_state_dict
+    from napari_hsr.models.model_file import is_large
+    from napari_hsr.models.state_dict import from_state_dict
 
     try:
-        model = from_state_dict(weights, card)
+        model = from_state_dict(weights, card, share=is_large(path))
     except WavelengthsNeededError:
         raise
     except ModelError as error:
@@ -403,14 +297,6 @@ def _model(weights: dict[str, torch.Tensor], card: ModelCard | None, path: Path)
             kind = str(weights[key].dtype).removeprefix("torch.")
             raise FileError(path, f"weights were expected, but {key} holds whole numbers ({kind})")
     return model
-
-
-def _move(model: Model, path: Path) -> None:
-    """Weights that lie in a mapped file lie in the model's own from now on."""
-    from napari_hsr.models import memory_mapping
-
-    if all(memory_mapping.is_mapped(value) for value in model.module.state_dict().values()):
-        model.module.load_state_dict(memory_mapping.tensors(path), strict=True, assign=True)
 
 
 def _sha256(path: Path) -> str:

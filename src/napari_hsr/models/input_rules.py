@@ -1,14 +1,14 @@
-"""The networks' own whole-image rules: what becomes of a photograph before the network sees it.
+"""Whole-image normalisation of the input, as each network was trained with.
 
-Each is measured once over the whole image and then applied to every tile alike, so that a tile
-is never brighter for standing alone. Values that are NaN or infinite take no part in measuring.
+A rule is measured once over the whole image and applied to every tile alike, so that a tile's
+brightness does not depend on its surroundings. NaN and infinite values are not measured.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,24 +17,67 @@ from napari_hsr.errors import ModelError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from numpy.typing import NDArray
+
+    Array = NDArray[Any]
+
+
+class InputRule:
+    """How a network's input is normalised; this base class changes nothing.
+
+    Attributes
+    ----------
+    name : str
+        The rule in words, for model cards.
+    """
+
+    name: str = "none"
+
+    def measure(self, tiles: Iterator[Array]) -> Any:
+        """Statistics of the whole image from its tiles, each (h, w, 3) float32.
+
+        A rule without statistics does not read the tiles.
+        """
+        return None
+
+    def apply(self, tile: Array, statistics: Any) -> Array:
+        """The tile as the network expects it, (h, w, 3) float32."""
+        return tile
+
+    def undo(self, bands: Array, statistics: Any) -> Array:
+        """The network's output (bands, h, w) in the units of the cube."""
+        return bands
+
+
+class AsIs(InputRule):
+    """No normalisation."""
+
 
 @dataclass(frozen=True)
-class MinMax:
-    """The image's least value becomes 0 and its highest 1, over all channels together.
-
-    A constant image becomes 0 everywhere.
+class _Clipping(InputRule):
+    """A rule whose networks were trained on cubes as they are.
 
     Attributes
     ----------
     clip : bool
-        Whether the cube is cut to 0..1.
+        Whether the cube is clipped to 0..1.
     """
 
     clip: bool = False
+
+    def undo(self, bands: Array, statistics: Any) -> Array:
+        """The bands, clipped if so configured."""
+        return bands.clip(0, 1) if self.clip else bands
+
+
+@dataclass(frozen=True)
+class MinMax(_Clipping):
+    """Minimum to 0 and maximum to 1, over all channels together; a constant image becomes 0."""
+
     name = "min-max: (v - min) / (max - min) over the whole image and all channels"
 
-    def measure(self, tiles: Iterator[np.ndarray]) -> tuple[float, float]:
-        """(least, highest) finite value; (0, 0) where there is none."""
+    def measure(self, tiles: Iterator[Array]) -> tuple[float, float]:
+        """(minimum, maximum) of the finite values; (0, 0) if there is none."""
         least, highest = np.inf, -np.inf
         for tile in tiles:
             found = _finite(tile)
@@ -42,33 +85,20 @@ class MinMax:
                 least, highest = min(least, found.min()), max(highest, found.max())
         return (float(least), float(highest)) if least <= highest else (0.0, 0.0)
 
-    def apply(self, tile: np.ndarray, statistics: tuple[float, float]) -> np.ndarray:
+    def apply(self, tile: Array, statistics: tuple[float, float]) -> Array:
         """The tile in 0..1."""
         least, highest = (np.float32(s) for s in statistics)
         return (tile - least) / ((highest - least) or np.float32(1))
 
-    def undo(self, bands: np.ndarray, statistics: tuple[float, float]) -> np.ndarray:
-        """The bands themselves: the networks were trained on cubes as they are."""
-        return bands.clip(0, 1) if self.clip else bands
-
 
 @dataclass(frozen=True)
-class Maximum:
-    """The image's highest value becomes 1, over all channels together.
+class Maximum(_Clipping):
+    """Maximum to 1, over all channels together; a black image stays black."""
 
-    A black image stays black.
-
-    Attributes
-    ----------
-    clip : bool
-        Whether the cube is cut to 0..1.
-    """
-
-    clip: bool = False
     name = "maximum: v / max over the whole image and all channels"
 
-    def measure(self, tiles: Iterator[np.ndarray]) -> float:
-        """The highest finite value; 0 where there is none."""
+    def measure(self, tiles: Iterator[Array]) -> float:
+        """The largest finite value; 0 if there is none."""
         highest = -np.inf
         for tile in tiles:
             found = _finite(tile)
@@ -76,27 +106,22 @@ class Maximum:
                 highest = max(highest, found.max())
         return float(highest) if np.isfinite(highest) else 0.0
 
-    def apply(self, tile: np.ndarray, statistics: float) -> np.ndarray:
+    def apply(self, tile: Array, statistics: float) -> Array:
         """The tile, at most 1."""
         return tile / (np.float32(statistics) or np.float32(1))
 
-    def undo(self, bands: np.ndarray, statistics: float) -> np.ndarray:
-        """The bands themselves: the networks were trained on cubes as they are."""
-        return bands.clip(0, 1) if self.clip else bands
-
 
 @dataclass(frozen=True)
-class Mean:
-    """The image's mean over all channels becomes 1, and the cube is brightened back by it.
+class Mean(InputRule):
+    """Mean over all channels to 1, and the cube scaled back by it.
 
-    A black image stays black, and one whose mean is below 0 counts as such: divided by a negative
-    number it would come out as its own negative.
+    A black image stays black. A negative mean counts as 0: dividing by it would invert the image.
     """
 
     name = "mean: v / mean over the whole image and all channels; the cube times the mean"
 
-    def measure(self, tiles: Iterator[np.ndarray]) -> float:
-        """The mean of the finite values, not below 0; 0 where there is none."""
+    def measure(self, tiles: Iterator[Array]) -> float:
+        """The mean of the finite values, at least 0; 0 if there is none."""
         total, count = 0.0, 0
         for tile in tiles:
             found = _finite(tile)
@@ -104,70 +129,61 @@ class Mean:
             count += found.size
         return max(0.0, total / count) if count else 0.0
 
-    def apply(self, tile: np.ndarray, statistics: float) -> np.ndarray:
+    def apply(self, tile: Array, statistics: float) -> Array:
         """The tile, 1 on average."""
         return tile / (np.float32(statistics) or np.float32(1))
 
-    def undo(self, bands: np.ndarray, statistics: float) -> np.ndarray:
+    def undo(self, bands: Array, statistics: float) -> Array:
         """The bands in the photograph's units."""
         return bands * np.float32(statistics)
 
 
 @dataclass(frozen=True)
-class Statistics:
-    """(v - mean) / deviation with the figures of the training set, channel by channel.
+class Statistics(InputRule):
+    """(v - mean) / deviation with statistics of the training set, channel by channel.
 
     Attributes
     ----------
     mean, deviation : tuple of float
         Of red, green and blue, for values in 0..1.
     of : str
-        The training set they are of.
+        The training set.
     """
 
-    mean: tuple[float, float, float]
-    deviation: tuple[float, float, float]
+    mean: tuple[float, ...]
+    deviation: tuple[float, ...]
     of: str = "statistics"
+    name: str = field(init=False, compare=False)
 
-    @property
-    def name(self) -> str:
-        """The rule in words that :func:`statistics_from_words` understands."""
+    def __post_init__(self) -> None:
         mean, deviation = (" ".join(map(str, v)) for v in (self.mean, self.deviation))
-        return f"{self.of}: (v - mean) / deviation, mean {mean}, deviation {deviation}"
+        words = f"{self.of}: (v - mean) / deviation, mean {mean}, deviation {deviation}"
+        object.__setattr__(self, "name", words)  # what statistics_from_words understands
 
-    def measure(self, tiles: Iterator[np.ndarray]) -> None:
-        """Nothing to measure: the figures are the training set's, not the image's."""
-
-    def apply(self, tile: np.ndarray, statistics: None) -> np.ndarray:
+    def apply(self, tile: Array, statistics: None) -> Array:
         """The tile, centred and scaled."""
-        return (tile - np.float32(self.mean)) / np.float32(self.deviation)
-
-    def undo(self, bands: np.ndarray, statistics: None) -> np.ndarray:
-        """The bands themselves: the targets of training were not normalised."""
-        return bands
+        mean, deviation = (np.asarray(v, np.float32) for v in (self.mean, self.deviation))
+        return (tile - mean) / deviation
 
 
 @dataclass(frozen=True)
-class Symmetric:
-    """0..1 becomes -1..1 in the channel order blue, green, red; and back for the cube, cut to 0..1."""
+class Symmetric(InputRule):
+    """0..1 to -1..1 in the channel order blue, green, red; the cube is mapped back and clipped."""
 
     name = (
         "symmetric: (v - 0.5) / 0.5, channels in the order BGR; the cube is v * 0.5 + 0.5 in 0..1"
     )
 
-    def measure(self, tiles: Iterator[np.ndarray]) -> None:
-        """Nothing to measure."""
-
-    def apply(self, tile: np.ndarray, statistics: None) -> np.ndarray:
+    def apply(self, tile: Array, statistics: None) -> Array:
         """The tile in -1..1, blue first."""
         return (tile[..., ::-1] - np.float32(0.5)) / np.float32(0.5)
 
-    def undo(self, bands: np.ndarray, statistics: None) -> np.ndarray:
+    def undo(self, bands: Array, statistics: None) -> Array:
         """The bands in 0..1."""
         return (bands * np.float32(0.5) + np.float32(0.5)).clip(0, 1)
 
 
-#: The two tracks of the NTIRE 2020 challenge, as its entrants published them.
+#: Of the two tracks of the NTIRE 2020 challenge, as published by its entrants.
 NTIRE2020_CLEAN = Statistics(
     (0.1801, 0.1821, 0.1468), (0.1220, 0.1245, 0.1171), of="ntire2020-clean"
 )
@@ -186,8 +202,8 @@ def statistics_from_words(words: str) -> Statistics:
     ----------
     words : str
         A track's short name (``ntire2020-clean``, ``ntire2020-real-world``), figures
-        (``mean 0.18 0.18 0.15, deviation 0.12 0.12 0.12``), or ``none`` where the card does
-        not say: then those of the clean track.
+        (``mean 0.18 0.18 0.15, deviation 0.12 0.12 0.12``), or ``none`` if the card does not say:
+        those of the clean track are then assumed.
 
     Raises
     ------
@@ -198,22 +214,12 @@ def statistics_from_words(words: str) -> Statistics:
     if text.lower() == "none":
         return NTIRE2020_CLEAN
     figures = re.search(rf"mean {_NUMBERS}[ ,]+deviation {_NUMBERS}", text)
-    if figures:
-        try:
-            mean, deviation = (
-                tuple(float(n) for n in re.split(r"[ ,]+", group)) for group in figures.groups()
-            )
-        except ValueError:
-            mean, deviation = (), ()
-        if deviation and min(deviation) > 0:
-            for track in _TRACKS:
-                if (mean, deviation) == (track.mean, track.deviation):
-                    return track
-            return Statistics(mean, deviation)
+    if figures is None:
+        found = [track for track in _TRACKS if text.lower() == track.of]
     else:
-        for track in _TRACKS:
-            if text.lower() == track.of:
-                return track
+        found = [s for s in [_stated(*figures.groups())] if s is not None]
+    if found:
+        return found[0]
     tracks = " or ".join(track.of for track in _TRACKS)
     raise ModelError(
         f"The input rule {words!r} names no statistics: {tracks} was expected, or "
@@ -221,5 +227,17 @@ def statistics_from_words(words: str) -> Statistics:
     )
 
 
-def _finite(tile: np.ndarray) -> np.ndarray:
+def _stated(*groups: str) -> Statistics | None:
+    """Statistics from the figures of mean and deviation; None if they are not usable."""
+    try:
+        mean, deviation = (tuple(map(float, re.split(r"[ ,]+", group))) for group in groups)
+    except ValueError:
+        return None
+    if min(deviation) <= 0:
+        return None
+    known = (t for t in _TRACKS if (mean, deviation) == (t.mean, t.deviation))
+    return next(known, Statistics(mean, deviation))
+
+
+def _finite(tile: Array) -> Array:
     return tile[np.isfinite(tile)]

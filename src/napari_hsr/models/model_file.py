@@ -1,34 +1,51 @@
-"""Weights on disk: ours in safetensors with the card inside, others' too; no code is run."""
+"""A model's file: weights in safetensors, with the model card in its header."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import os
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_hsr.errors import FileError, ModelError
-from napari_hsr.models.card import ModelCard
-from napari_hsr.models.state_dict import unwrap_file
-from napari_hsr.models.torch_checkpoint import is_torch, read_torch
+from napari_hsr.io.atomic import replacing
+from napari_hsr.io.library_errors import translated
+from napari_hsr.models.card import ModelCard, validation_problem
 
 if TYPE_CHECKING:
-    import torch
+    from collections.abc import Mapping
+
+    from torch import Tensor
 
 #: Key of the card in the safetensors header.
 CARD_KEY = "napari_hsr_card"
+#: Files of this size in bytes are memory-mapped while their model is used; smaller ones are read,
+#: and may then be changed or deleted by other programs.
+LARGE = 2**29
 
 
-def read_card(path: str | os.PathLike) -> ModelCard:
-    """The card in the header of a safetensors file; no tensor is read and no torch needed.
+def is_large(path: str | os.PathLike[str]) -> bool:
+    """Whether a file is to be memory-mapped; not on Windows, which locks mapped files."""
+    return os.name == "posix" and os.path.getsize(path) >= LARGE
+
+
+def read_card(path: str | os.PathLike[str]) -> ModelCard:
+    """The card in the header of a safetensors file; neither tensors nor torch are loaded.
 
     Raises
     ------
     FileError
         If the file is not safetensors, or carries no valid card.
     """
+    card = card_in(path)
+    if card is None:
+        raise FileError(path, "the safetensors file carries no model card")
+    return card
+
+
+def card_in(path: str | os.PathLike[str]) -> ModelCard | None:
+    """As :func:`read_card`, but None for a file without a card."""
     from pydantic import ValidationError
     from safetensors import SafetensorError, safe_open
 
@@ -36,113 +53,122 @@ def read_card(path: str | os.PathLike) -> ModelCard:
         with safe_open(path, framework="numpy") as file:
             header = file.metadata() or {}
     except (SafetensorError, OSError) as error:
-        raise FileError(path, _not_ours(error)) from error
+        raise FileError(path, _not_safetensors(error)) from error
     if CARD_KEY not in header:
-        raise FileError(path, "the safetensors file carries no model card")
+        return None
     try:
         return ModelCard.model_validate_json(header[CARD_KEY])
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"])) or "card"
-        raise FileError(path, f"its model card is not valid: {where}: {first['msg']}") from error
+        problem = validation_problem(error)
+        raise FileError(path, f"its model card is not valid: {problem}") from error
 
 
-def read_weights(path: str | os.PathLike) -> dict[str, torch.Tensor]:
-    """The tensors of a file, on the CPU; those of a large one are not read before they are used.
-
-    Parameters
-    ----------
-    path : path-like
-        A safetensors file or a checkpoint of torch, told apart by what is in them
-        (:func:`napari_hsr.models.torch_checkpoint.is_torch`); a checkpoint's wrappings are taken
-        off (:func:`napari_hsr.models.state_dict.unwrap`).
+def read_tensors(path: str | os.PathLike[str]) -> dict[str, Tensor]:
+    """The tensors of a safetensors file, memory-mapped: they are read when they are used.
 
     Raises
     ------
     FileError
-        If the file is damaged, holds no state dict, or cannot be read without running code
-        that it names.
+        If the file is damaged.
     """
-    from safetensors import SafetensorError, safe_open
+    from safetensors import SafetensorError
     from safetensors.torch import load_file
 
-    from napari_hsr.models import memory_mapping
-
-    if is_torch(path):
-        return unwrap_file(read_torch(path), path)
     try:
-        if memory_mapping.worth_it(path):
-            with safe_open(path, framework="pt"):  # finds what is damaged
-                return memory_mapping.tensors(path)
         return load_file(path)
     except (SafetensorError, OSError) as error:
-        raise FileError(path, _not_ours(error)) from error
+        raise FileError(path, _not_safetensors(error)) from error
     except MemoryError as error:
         raise FileError(path, "it asks for more memory than there is") from error
 
 
+class AlreadyThereError(FileError):
+    """A file exists that was not to be replaced."""
+
+    def __init__(self, path: str | os.PathLike[str]):
+        super().__init__(path, "it exists already and was not to be overwritten")
+
+
 def save_model(
-    path: str | os.PathLike,
-    weights: dict[str, torch.Tensor],
+    path: str | os.PathLike[str],
+    weights: Mapping[str, Tensor],
     card: ModelCard,
     *,
     exclusive: bool = False,
 ) -> Path:
     """Write weights and card to one safetensors file, atomically.
 
-    The same weights and card give the same bytes. A tensor that has several names is written
-    under each. Weights of a mapped file are in memory one at a time. ``exclusive`` raises
-    FileExistsError if the file is there by the time it is to be put in its place.
+    The same weights and card give the same bytes. A tensor under several names is written under
+    each.
+
+    Parameters
+    ----------
+    path : path-like
+    weights : mapping of str to torch.Tensor
+    card : ModelCard
+    exclusive : bool
+        Whether a file that exists stays as it is.
+
+    Raises
+    ------
+    AlreadyThereError
+        If ``exclusive`` is set and the file exists by the time it is to be put in its place.
+    FileError
+        If the file cannot be written.
     """
-    from napari_hsr.models import safetensors_io
+    from safetensors import SafetensorError
+    from safetensors.torch import save_file
 
     path = Path(path)
     header = {CARD_KEY: json.dumps(card.model_dump(mode="json"), ensure_ascii=False)}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".part")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            safetensors_io.write(file, weights, header)
-        os.chmod(temporary, 0o644)  # mkstemp makes it private; a model is for sharing
+    with replacing(path) as temporary:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with translated(path, "it cannot be written", only=(SafetensorError,)):
+            save_file(_unshared(weights), temporary, header)
         if exclusive:
-            _put_where_nothing_is(path, temporary)
-        else:
-            os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
+            _claim(path, temporary)
     return path
 
 
-def _put_where_nothing_is(path: Path, temporary: str) -> None:
-    """Move a file unless there is one already: of many at once, one succeeds."""
+def _unshared(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Contiguous tensors of which no two use the same memory, as safetensors demands."""
+    found: dict[str, Tensor] = {}
+    used: set[int] = set()
+    for key, value in weights.items():
+        value = value.detach().cpu().contiguous()
+        storage = value.untyped_storage().data_ptr()
+        found[key] = value.clone() if storage in used else value
+        used.add(storage)
+    return found
+
+
+def _claim(path: Path, complete: Path) -> None:
+    """Make a file exist, or fail: of several processes at once, one succeeds."""
     try:
-        os.link(temporary, path)
-    except FileExistsError:
-        raise
-    except OSError:  # a file system without hard links: an empty file until it is replaced
-        with path.open("xb"):
-            pass
-        os.replace(temporary, path)
-    else:
-        os.unlink(temporary)  # the other of two names of one file
+        os.link(complete, path)
+    except FileExistsError as error:
+        raise AlreadyThereError(path) from error
+    except OSError:  # a file system without hard links
+        try:
+            path.touch(exist_ok=False)
+        except FileExistsError as error:
+            raise AlreadyThereError(path) from error
 
 
-def weights_sha256(weights: dict[str, torch.Tensor]) -> str:
+def weights_sha256(weights: Mapping[str, Tensor]) -> str:
     """Hash of names, types, shapes and values, whatever file or card carries them."""
-    from napari_hsr.models import memory_mapping
+    import torch
 
     digest = hashlib.sha256()
     for key in sorted(weights):
-        tensor = weights[key].detach().cpu()
+        tensor = weights[key].detach().cpu().contiguous()
         digest.update(f"{key} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
-        digest.update(memory_mapping.as_bytes(tensor))
-        memory_mapping.release(tensor)
+        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
     return digest.hexdigest()
 
 
 def find_weights(path: Path) -> Path:
-    """``path`` itself if it is a file, else the one safetensors file in the folder.
+    """``path`` itself if it is a file, else the only safetensors file in the folder.
 
     Raises
     ------
@@ -160,6 +186,6 @@ def find_weights(path: Path) -> Path:
     return found[0]
 
 
-def _not_ours(error: Exception) -> str:
-    """What the library found wrong with a file, without the list of all that it knows."""
+def _not_safetensors(error: Exception) -> str:
+    """What the library found wrong, without its list of all types that it knows."""
     return f"a safetensors file was expected ({str(error).partition(', expected')[0]})"

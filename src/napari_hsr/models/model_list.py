@@ -1,7 +1,7 @@
-"""What there is to choose from: models at hand, and networks whose weights are still to be had.
+"""The models and networks there are to choose from, as lists show them.
 
 Each entry says in a few words what it is for, how large it is, what goes in and comes out, and
-where its weights come from. Nothing is loaded: cards and headers of files are enough.
+where its weights come from. Only cards and file headers are read.
 """
 
 from __future__ import annotations
@@ -11,8 +11,22 @@ from functools import lru_cache
 from math import prod
 from typing import TYPE_CHECKING
 
-from napari_hsr.models.card import CUBE, RECONSTRUCTION, SUPER_RESOLUTION
+from napari_hsr.models.bundled_models import bundled
+from napari_hsr.models.card import (
+    CUBE,
+    FINER_IS_A_GUESS,
+    ILL_POSED,
+    NOT_STATED,
+    RECONSTRUCTION,
+    SUPER_RESOLUTION,
+    figures_text,
+)
+from napari_hsr.models.card_editing import ASSUMPTIONS, record_of
+from napari_hsr.models.library import list_models
+from napari_hsr.models.published_weights import ENTRIES
+from napari_hsr.models.user_models import stored
 from napari_hsr.photograph import CAMERA
+from napari_hsr.units import format_bytes
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,8 +35,8 @@ if TYPE_CHECKING:
     from napari_hsr.models.published_weights import Entry
     from napari_hsr.resample import Kind
 
-#: Said of the interpolations that models are held against.
-BASELINE = "An interpolation adds no detail: it is the baseline that models are held against."
+#: Said of the interpolations that models are compared with.
+BASELINE = "An interpolation adds no detail: it is the baseline that models are compared with."
 
 
 @dataclass(frozen=True)
@@ -32,15 +46,17 @@ class Listing:
     Attributes
     ----------
     name, title : str
-        As in the card, or in the catalogue.
-    purpose : str
-        Which photographs it takes, or that it takes cubes.
-    size : str
-        How many weights, and how large their file is; empty if there is none yet.
+        As in the card, or in the catalogue of published weights.
     output : str
         Bands and wavelengths.
+    purpose : str
+        Which photographs it takes, or that it takes cubes.
     origin : str
         Where its weights come from.
+    weights : int
+        Number of weights; 0 if they are not at hand.
+    bytes : int
+        Size of their file.
     card : ModelCard or None
         Of a model at hand.
     entry : Entry or None
@@ -53,10 +69,11 @@ class Listing:
 
     name: str
     title: str
-    purpose: str
-    size: str
     output: str
-    origin: str
+    purpose: str
+    origin: str = ""
+    weights: int = 0
+    bytes: int = 0
     card: ModelCard | None = None
     entry: Entry | None = None
     own: bool = False
@@ -64,48 +81,66 @@ class Listing:
 
     @property
     def at_hand(self) -> bool:
-        """Whether it can be used now: all but networks whose weights are still to be had."""
+        """Whether it can be used now."""
         return self.entry is None
 
     @property
     def task(self) -> str:
         """What it does, as :attr:`napari_hsr.models.card.ModelCard.task` says it."""
-        return SUPER_RESOLUTION if self.kind else (self.card or self.entry).task
+        known = self.card or self.entry
+        return SUPER_RESOLUTION if known is None else known.task
 
     @property
     def to_have(self) -> str:
         """What to do for weights that are not at hand."""
-        return f"import a checkpoint… or train one: {training_command(self.entry)}"
+        if self.entry is None:
+            return ""
+        return f"import a checkpoint… or train one: {self.entry.training_command}"
 
     @property
     def use(self) -> str:
-        """What is made of what, in as few words as a table has room for."""
+        """What is made of what, short enough for a table."""
         return "finer cubes" if self.task == SUPER_RESOLUTION else "photographs to cubes"
 
     @property
     def input(self) -> str:
         """The encoding that the weights were made for; empty if there are none."""
-        return CUBE if self.kind else (self.card or self.entry).input_encoding
+        known = self.card or self.entry
+        return CUBE if known is None else known.input_encoding
+
+    @property
+    def size(self) -> str:
+        """Number of weights and size of their file; empty if there are none."""
+        return f"{count_text(self.weights)}, {self.file_size}" if self.weights else ""
 
     @property
     def file_size(self) -> str:
         """Of the weights; empty if there are none."""
-        return self.size.rpartition(", ")[2]
+        return format_bytes(self.bytes) if self.bytes else ""
 
     @property
     def whence(self) -> str:
-        """Where the weights come from, in as few words as a table has room for."""
+        """Where the weights come from, short enough for a table."""
         if self.entry is not None:
             return self.entry.page if self.entry.published else f"none published; {self.entry.page}"
-        if not self.own:
+        if not self.own or self.card is None:
             return "on board"
-        return f"imported: {self.card.source.partition(', SHA-256')[0]}"
+        return f"imported: {record_of(self.card).file or self.card.source}"
 
     @property
     def facts(self) -> str:
         """The second line under the title, in a list."""
         own_name = self.name if self.own else ""  # two may come from files of one name
         return " · ".join(filter(None, (own_name, self.purpose, self.output, self.size)))
+
+    @property
+    def cautions(self) -> list[str]:
+        """What to keep in mind before trusting its results."""
+        if self.kind is not None:
+            return [BASELINE]
+        guess = FINER_IS_A_GUESS if self.task == SUPER_RESOLUTION else ILL_POSED
+        assumed = record_of(self.card).assumed if self.card else ()
+        return [guess, *(ASSUMPTIONS[field] for field in assumed)]
 
     def details(self) -> list[tuple[str, str]]:
         """(heading, text) pairs for people, in reading order, those without text left out."""
@@ -144,10 +179,6 @@ def listings(task: str = RECONSTRUCTION, scale: int | None = None) -> list[Listi
         Those alone that make pixels so many times as fine, and behind them the interpolations,
         which can do it at any scale.
     """
-    from napari_hsr.models.library import bundled, list_models
-    from napari_hsr.models.published_weights import ENTRIES
-    from napari_hsr.models.user_models import stored
-
     files = {**stored(), **bundled()}
     cards = [card for card in list_models() if card.name in files and card.task == task]
     cards = [card for card in cards if scale in (None, card.scale)]
@@ -156,11 +187,6 @@ def listings(task: str = RECONSTRUCTION, scale: int | None = None) -> list[Listi
     missing = (e for e in ENTRIES if e.task == task and e.architecture not in known)
     interpolations = [] if scale is None else _interpolations(scale)
     return [*at_hand, *interpolations, *map(_of_entry, missing)]
-
-
-def training_command(entry: Entry) -> str:
-    """The command that trains a network of the catalogue as its authors do."""
-    return f"napari-hsr train {entry.architecture}-paper"
 
 
 def purpose_of(encoding: str) -> str:
@@ -181,25 +207,17 @@ def count_text(count: int) -> str:
     return f"{count / 1e6:.3g} million weights" if count < 1e9 else f"{count / 1e9:.3g}e9 weights"
 
 
-def figures_text(figures: dict[str, float], protocol: str = "") -> str:
-    """``MRAE 0.1645, RMSE 0.0248 (the authors' table…)``."""
-    from napari_hsr.models.card import FIGURE_LABELS
-
-    values = ", ".join(f"{FIGURE_LABELS.get(k, k)} {v:.4g}" for k, v in figures.items())
-    return f"{values} ({protocol})" if values and protocol else values
-
-
 def _of_card(card: ModelCard, path: Path, own: bool) -> Listing:
     state = path.stat()
-    count = _weights_in(path, state.st_mtime_ns, state.st_size)
-    origin = card.source if own else f"came with the product; {card.source}"
+    source = card.source if card.source != NOT_STATED else ""
     return Listing(
         name=card.name,
         title=card.title,
-        purpose=purpose_of(card.input_encoding),
-        size=f"{count_text(count)}, {_bytes_text(state.st_size)}",
         output=_output(card),
-        origin=origin.removesuffix("; not stated"),
+        purpose=purpose_of(card.input_encoding),
+        origin=source if own else "; ".join(filter(None, ("came with the product", source))),
+        weights=_weights_in(path, state.st_mtime_ns, state.st_size),
+        bytes=state.st_size,
         card=card,
         own=own,
     )
@@ -213,9 +231,7 @@ def _interpolations(scale: int) -> list[Listing]:
             name=kind.name,
             title=f"{kind.title[0].upper()}{kind.title[1:]}",
             purpose="interpolation, adds no detail",
-            size="",
             output=f"×{scale}, any bands",
-            origin="",
             kind=kind,
         )
         for kind in KINDS.values()
@@ -229,7 +245,6 @@ def _of_entry(entry: Entry) -> Listing:
         name=entry.name,
         title=entry.title,
         purpose=purpose_of(entry.input_encoding),
-        size="",
         output=entry.output if entry.task == SUPER_RESOLUTION else _short(entry.wavelengths_nm),
         origin=where,
         entry=entry,
@@ -243,13 +258,6 @@ def _weights_in(path: Path, _changed: int, _size: int) -> int:
 
     with safe_open(path, framework="numpy") as file:
         return sum(prod(file.get_slice(key).get_shape()) for key in file.keys())  # noqa: SIM118
-
-
-def _bytes_text(count: int) -> str:
-    for unit, size in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
-        if count >= size:
-            return f"{count / size:.3g} {unit}"
-    return f"{count} bytes"
 
 
 def _output(card: ModelCard) -> str:

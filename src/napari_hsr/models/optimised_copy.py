@@ -9,20 +9,21 @@ from __future__ import annotations
 
 import copy
 from itertools import chain
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 from weakref import WeakKeyDictionary
 
 import torch
+from torch import Tensor, nn
 from torch.multiprocessing.reductions import StorageWeakRef
 from torch.utils._python_dispatch import TorchDispatchMode
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from napari_hsr.models.model import Model
+    from napari_hsr.models.model import Model, Prepare
 
 #: The copy last made for each model: one precision at a time, to bound memory.
-_MADE: WeakKeyDictionary[Model, tuple[str, torch.nn.Module]] = WeakKeyDictionary()
+_MADE: WeakKeyDictionary[Model, tuple[str, nn.Module]] = WeakKeyDictionary()
 
 #: How large such copies are, by model and precision.
 _SIZES: WeakKeyDictionary[Model, dict[str, CopySize]] = WeakKeyDictionary()
@@ -43,21 +44,21 @@ class CopySize(NamedTuple):
     whole: int
 
 
-class InPrecision(torch.nn.Module):
+class InPrecision(nn.Module):
     """Any module under autocast: what a network runs in that has no copy of its own."""
 
-    def __init__(self, module: torch.nn.Module, dtype: torch.dtype):
+    def __init__(self, module: nn.Module, dtype: torch.dtype):
         super().__init__()
         self.module = module
         self.dtype = dtype
 
-    def forward(self, image: torch.Tensor) -> torch.Tensor:
+    def forward(self, image: Tensor) -> Tensor:
         """float32 in, float32 out."""
         with torch.autocast(image.device.type, self.dtype):
             return self.module(image).float()
 
 
-def prepared(model: Model, precision: str, device: torch.device | str = "cpu") -> torch.nn.Module:
+def prepared(model: Model, precision: str, device: torch.device | str = "cpu") -> nn.Module:
     """The module to run, on ``device``.
 
     Parameters
@@ -69,12 +70,12 @@ def prepared(model: Model, precision: str, device: torch.device | str = "cpu") -
 
     Returns
     -------
-    torch.nn.Module
+    nn.Module
         Maps (N, channels, H, W) float32 to (N, bands, H, W) float32.
     """
     made = _MADE.get(model)
     if made is None or made[0] != precision:
-        made = (precision, _prepare(model, precision))
+        made = (precision, copy_in_precision(model.module, precision, model.prepare))
         _MADE[model] = made
     return made[1].to(device)
 
@@ -97,7 +98,7 @@ def copy_size(model: Model, precision: str) -> CopySize:
     if precision not in sizes:
         exact = _of_shapes(model.module)
         with _NoNumbers():
-            made = made_of(exact, precision, model.prepare)
+            made = copy_in_precision(exact, precision, model.prepare)
         held = {StorageWeakRef(t.untyped_storage()) for t in _tensors(exact)}
         storages = [t.untyped_storage() for t in _tensors(made)]
         bytes_of = {StorageWeakRef(storage): storage.nbytes() for storage in storages}
@@ -123,33 +124,42 @@ def bytes_to_come(model: Model, precision: str, device: torch.device | None = No
 class _NoNumbers(TorchDispatchMode):
     """A number that is read off a weight of which there is but a shape: it changes no size."""
 
-    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+    def __torch_dispatch__(
+        self,
+        func: Any,
+        types: Any,
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:
         if func is torch.ops.aten._local_scalar_dense.default:
             return 1.0
         return func(*args, **(kwargs or {}))
 
 
-def _of_shapes(module: torch.nn.Module) -> torch.nn.Module:
+def sharing_memory(module: nn.Module) -> nn.Module:
+    """A copy on the same memory that may go to another device or type without the original."""
+    return _with_tensors(module, lambda tensor: tensor)
+
+
+def _of_shapes(module: nn.Module) -> nn.Module:
     """The module with weights that have a shape, a type and no memory."""
-    memo = {id(p): torch.nn.Parameter(p.detach().to("meta"), False) for p in module.parameters()}
-    memo |= {id(b): b.detach().to("meta") for b in module.buffers()}
+    return _with_tensors(module, lambda tensor: tensor.to("meta"))
+
+
+def _with_tensors(module: nn.Module, change: Callable[[Tensor], Tensor]) -> nn.Module:
+    memo: dict[int, Tensor] = {
+        id(p): nn.Parameter(change(p.detach()), requires_grad=False) for p in module.parameters()
+    }
+    memo |= {id(b): change(b.detach()) for b in module.buffers()}
     return copy.deepcopy(module, memo)
 
 
-def _tensors(module: torch.nn.Module) -> Iterator[torch.Tensor]:
+def _tensors(module: nn.Module) -> Iterator[Tensor]:
     return chain(module.parameters(), module.buffers())
 
 
-def _prepare(model: Model, precision: str) -> torch.nn.Module:
-    return made_of(model.module, precision, model.prepare)
-
-
-def made_of(
-    module: torch.nn.Module,
-    precision: str,
-    prepare: Callable[[torch.nn.Module, str], torch.nn.Module] | None,
-) -> torch.nn.Module:
-    """The copy of a module that is not that of a model: of a network in a wrapper."""
+def copy_in_precision(module: nn.Module, precision: str, prepare: Prepare | None) -> nn.Module:
+    """The copy of a module made by ``prepare``; without that, the module itself or autocast."""
     if prepare is not None:
         return prepare(module, precision).eval()
     if precision == "float32":

@@ -82,6 +82,11 @@ class Entry:
         return Wavelengths(self.wavelengths_nm).describe()
 
     @property
+    def training_command(self) -> str:
+        """The command that trains the network as its authors do."""
+        return f"napari-hsr train {self.architecture}-paper"
+
+    @property
     def published(self) -> bool:
         """Whether there are weights to download."""
         return bool(self.link)

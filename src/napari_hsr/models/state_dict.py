@@ -1,4 +1,4 @@
-"""From what a checkpoint file holds to a plain state dict.
+"""State dicts: found in whatever a checkpoint holds, and made into models.
 
 Authors save their weights among epochs and optimisers, under the name of the wrapper that
 trained them, in half precision, or in an order that only their own program knows.
@@ -9,15 +9,23 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+import torch
+from torch import Tensor
+
 from napari_hsr.errors import FileError, ModelError
+from napari_hsr.models.model_file import read_tensors
+from napari_hsr.models.registry import ARCHITECTURES, recognise
+from napari_hsr.models.torch_checkpoint import is_torch, read_torch
 
 if TYPE_CHECKING:
     from os import PathLike
 
-    import torch
+    from napari_hsr.models.architectures.architecture import Weights
+    from napari_hsr.models.card import ModelCard
+    from napari_hsr.models.model import Model
 
 #: Entries under which a state dict is stored, the likeliest first: of weights and their average in
-#: one file, the average; of a network and its judge, the network.
+#: one file, the average; of a generator and its discriminator, the generator.
 WRAPPINGS = (
     *("state_dict", "model_state_dict", "model", "sd", "params_ema", "params", "net", "weights"),
     *("generator", "netG"),
@@ -26,81 +34,110 @@ WRAPPINGS = (
 PREFIXES = ("module.", "_orig_mod.")
 #: What training programs put before the names of the one network that they hold.
 SHARED_PREFIXES = ("model.", "net.", "network.")
+#: Values that a tensor may have by repetition, beyond those that it holds in memory.
+_REPEATED = 2**20
 
 
-def unwrap(state: Any) -> dict[str, torch.Tensor]:
-    """The state dict in whatever a checkpoint holds.
-
-    It is looked for under the entries in :data:`WRAPPINGS`, one in another, or in the only
-    entry that holds tensors; prefixes of wrappers go, and whatever else all names begin with
-    if they are those of a network without it; floating-point values become float32;
-    DRCR-Net's files that hold the right values under other names get their names back.
+def from_state_dict(
+    weights: Weights, card: ModelCard | None = None, *, share: bool = False
+) -> Model:
+    """Recognise weights and build their model.
 
     Parameters
     ----------
-    state : object
-        What ``torch.load(path, weights_only=True)`` gives, or a state dict, which stays as
-        it is: tensors that need no conversion are not copied.
-
-    Returns
-    -------
-    dict of str to torch.Tensor
+    weights : mapping of str to torch.Tensor
+        A state dict, or a checkpoint that holds one (:func:`unwrap`).
+    card : ModelCard, optional
+        What is known besides the weights.
+    share : bool
+        Whether the model may use the memory of ``weights``; otherwise they are copied.
 
     Raises
     ------
     ModelError
-        If there is no state dict in it, or several, or one of its tensors is not what weights
-        are: sparse, quantised, complex, or a few numbers spread over a vast shape.
+        If no architecture recognises the weights (the nearest is named, with the first tensor
+        that differs), or the card names another one.
     """
-    return _plain(_find(state))
+    weights = unwrap(weights)
+    architecture = recognise(weights)
+    if card is not None and card.architecture != architecture.id:
+        raise ModelError(
+            f"The card of {card.name} names the architecture {card.architecture}, "
+            f"but its weights are those of {architecture.id}."
+        )
+    return architecture.load(weights, card, share=share)
 
 
-def _plain(weights: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """Known names, float32."""
-    weights = _as_known(_as_float32(_without_prefixes(weights)))
-    from napari_hsr.models.architectures import drcr
+def read_weights(path: str | PathLike[str]) -> dict[str, Tensor]:
+    """The state dict of a file, on the CPU; the tensors of a large file are read when used.
 
-    if not drcr.detect(weights):
-        weights = drcr.by_position(weights) or weights
-    return weights
-
-
-def unwrap_file(content: Any, path: str | PathLike) -> dict[str, torch.Tensor]:
-    """:func:`unwrap` for what was read from a file; a large one's weights stay there if they can.
+    Parameters
+    ----------
+    path : path-like
+        A safetensors file or a checkpoint of torch, told apart by content
+        (:func:`napari_hsr.models.torch_checkpoint.is_torch`).
 
     Raises
     ------
     FileError
-        If there is no state dict in it, as for :func:`unwrap`, it holds shapes without values,
-        or there is no room on the disk to widen its values.
+        If the file is damaged, holds no state dict, or cannot be read without running code
+        that it names.
     """
-    from napari_hsr.models import memory_mapping
+    return unwrap_file(read_torch(path), path) if is_torch(path) else read_tensors(path)
 
+
+def unwrap(state: Any) -> dict[str, Tensor]:
+    """The state dict in whatever a checkpoint holds.
+
+    It is looked for under the entries in :data:`WRAPPINGS`, also nested, or in the only entry
+    that holds tensors. Prefixes of wrappers are removed, and any common prefix without which the
+    names are those of a known network. Floating-point values become float32. Weights that are
+    known by their order alone (files of DRCR-Net) get their names back.
+
+    Parameters
+    ----------
+    state : object
+        What ``torch.load(path, weights_only=True)`` gives, or a state dict. Tensors that need no
+        conversion are not copied.
+
+    Raises
+    ------
+    ModelError
+        If there is no state dict in it, or several, or a tensor is not what weights are: sparse,
+        quantised, complex, or a few numbers spread over a vast shape.
+    """
+    weights = _known_names(_as_float32(_without_prefixes(_find(state))))
+    if not any(architecture.detect(weights) for architecture in ARCHITECTURES):
+        named = (a.by_position(weights) for a in ARCHITECTURES if a.by_position is not None)
+        weights = dict(next(filter(None, named), weights))
+    return weights
+
+
+def unwrap_file(content: Any, path: str | PathLike[str]) -> dict[str, Tensor]:
+    """:func:`unwrap` for what was read from a file.
+
+    Raises
+    ------
+    FileError
+        If there is no state dict in it, as for :func:`unwrap`, or it holds shapes without values.
+    """
     try:
-        weights = _find(content)
-        if memory_mapping.worth_it(path):
-            weights = memory_mapping.adopted(weights, path)
-        weights = _plain(weights)
+        weights = unwrap(content)
     except ModelError as error:
         raise FileError(path, str(error).rstrip(".")) from error
-    except OSError as error:
-        problem = f"its values cannot be widened to float32 ({error.strerror or error})"
-        raise FileError(path, problem) from error
     empty = next((key for key, value in weights.items() if value.is_meta), None)
     if empty is not None:
         raise FileError(path, f"weights were expected, but {empty} has a shape and no values")
     return weights
 
 
-def _find(state: Any) -> Mapping[str, torch.Tensor]:
+def _find(state: Any) -> Mapping[str, Tensor]:
     """The innermost mapping of names to tensors."""
-    import torch
-
-    passed: set[int] = set()  # a pickle may hold itself
+    passed: set[int] = set()  # a pickle may contain itself
     while True:
         if not isinstance(state, Mapping):
             raise ModelError(f"A state dict was expected, but {_described(state)} was found.")
-        others = [key for key, value in state.items() if not isinstance(value, torch.Tensor)]
+        others = [key for key, value in state.items() if not isinstance(value, Tensor)]
         if state and not others:
             wrong = [key for key in state if not isinstance(key, str)]
             if wrong:
@@ -114,7 +151,7 @@ def _find(state: Any) -> Mapping[str, torch.Tensor]:
         state = state[named[0] if named else inner[0]]
 
 
-def _why_none(state: Mapping, others: list, inner: list) -> str:
+def _why_none(state: Mapping[Any, Any], others: list[Any], inner: list[Any]) -> str:
     """Why a mapping is no state dict and leads to none."""
     if len(inner) > 1:
         several = ", ".join(map(str, inner))
@@ -127,17 +164,16 @@ def _why_none(state: Mapping, others: list, inner: list) -> str:
 
 
 def _holds_tensors(value: Any) -> bool:
-    """Whether it is a mapping with names and tensors in it, however deep; optimisers have numbers."""
-    import torch
-
-    seen, ahead = set(), [value]
+    """Whether it is a mapping with named tensors in it, however deep; optimisers number theirs."""
+    seen: set[int] = set()
+    ahead = [value]
     while ahead:
         mapping = ahead.pop()
         if id(mapping) in seen or not isinstance(mapping, Mapping):
             continue
         seen.add(id(mapping))
         named = [inner for key, inner in mapping.items() if isinstance(key, str)]
-        if any(isinstance(inner, torch.Tensor) for inner in named):
+        if any(isinstance(inner, Tensor) for inner in named):
             return True
         ahead += named
     return False
@@ -148,14 +184,14 @@ def _described(value: Any) -> str:
     return f"{'an' if name[0].lower() in 'aeiou' else 'a'} {name}"
 
 
-def _without_prefixes(weights: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    plain: dict[str, torch.Tensor] = {}
+def _without_prefixes(weights: Weights) -> dict[str, Tensor]:
+    plain: dict[str, Tensor] = {}
     for key, value in weights.items():
         name = key
         while name.startswith(PREFIXES):
             name = name.split(".", 1)[1]
         if name in plain:
-            raise ModelError(f"Two weights are both named {name} once prefixes are taken off.")
+            raise ModelError(f"Two weights are both named {name} without their prefixes.")
         plain[name] = value
     for prefix in SHARED_PREFIXES:
         if plain and all(key.startswith(prefix) for key in plain):
@@ -163,10 +199,8 @@ def _without_prefixes(weights: Mapping[str, torch.Tensor]) -> dict[str, torch.Te
     return plain
 
 
-def _as_known(weights: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """Without what all names begin with, if they are those of a network then."""
-    from napari_hsr.models.registry import ARCHITECTURES
-
+def _known_names(weights: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Without a common prefix of all names, if they are those of a network then."""
     shorter = weights
     while not any(architecture.detect(shorter) for architecture in ARCHITECTURES):
         first = {key.partition(".")[0] for key in shorter}
@@ -176,40 +210,18 @@ def _as_known(weights: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     return shorter
 
 
-#: Values that a tensor may have besides those that lie in memory, by repeating them.
-_REPEATED = 2**20
-
-
-def _as_float32(weights: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    import torch
-
+def _as_float32(weights: Weights) -> dict[str, Tensor]:
     for key, value in weights.items():
         if fault := _fault(value):
             raise ModelError(f"Weights were expected, but {key} {fault}.")
-    from napari_hsr.models import memory_mapping
-
-    # Of a file that is not in memory, no copy is made there either.
-    large = {
-        key: value
-        for key, value in weights.items()
-        if value.is_floating_point()
-        and not (value.dtype == torch.float32 and value.is_contiguous())
-        and value.numel()
-        and memory_mapping.is_mapped(value)
-    }
-    widened = memory_mapping.as_float32(large) if large else {}
     return {
-        key: widened[key]
-        if key in widened
-        else (value.detach().float() if value.is_floating_point() else value.detach())
+        key: value.detach().float() if value.is_floating_point() else value.detach()
         for key, value in weights.items()
     }
 
 
-def _fault(value: torch.Tensor) -> str | None:
+def _fault(value: Tensor) -> str | None:
     """What keeps a tensor from being weights, in words that follow its name."""
-    import torch
-
     if value.layout != torch.strided:
         return "is a sparse tensor"
     if value.is_quantized:

@@ -14,6 +14,7 @@ import zipfile
 from typing import Any
 
 from napari_hsr.errors import FileError
+from napari_hsr.models.model_file import is_large
 
 #: What such files are named.
 TORCH_SUFFIXES = (".pth", ".pt", ".pkl", ".ckpt")
@@ -23,7 +24,7 @@ _ZIP = b"PK\x03\x04"
 _OLD = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19"
 
 
-def looks_like(path: str | os.PathLike) -> str:
+def looks_like(path: str | os.PathLike[str]) -> str:
     """What a file is, by how it begins: ``"torch"`` (any pickle, too), ``"safetensors"`` or ``""``."""
     try:
         with open(path, "rb") as file:
@@ -35,13 +36,13 @@ def looks_like(path: str | os.PathLike) -> str:
     return "torch" if start.startswith((_ZIP, _OLD[:1])) else ""
 
 
-def is_torch(path: str | os.PathLike) -> bool:
+def is_torch(path: str | os.PathLike[str]) -> bool:
     """Whether a file is a checkpoint of torch, whatever its name; if neither, what its name says."""
     named = os.path.splitext(path)[1].lower() in TORCH_SUFFIXES
     return (looks_like(path) or ("torch" if named else "")) == "torch"
 
 
-def read_torch(path: str | os.PathLike) -> Any:
+def read_torch(path: str | os.PathLike[str]) -> Any:
     """What a checkpoint holds, tensors on the CPU.
 
     Parameters
@@ -56,11 +57,9 @@ def read_torch(path: str | os.PathLike) -> Any:
     """
     import torch
 
-    from napari_hsr.models import memory_mapping
-
     _check_beginning(path)
     # Of a large file only what turns out to be weights is read.
-    lazily = _is_archive(path) and _check_archive(path) and memory_mapping.worth_it(path)
+    lazily = _is_archive(path) and _check_archive(path) and is_large(path)
     try:
         with torch.serialization.safe_globals(_plain_values()):
             if lazily and not str(path).endswith(".safetensors"):
@@ -88,7 +87,7 @@ _SWELLING = 4
 _DAMAGED = "a checkpoint of torch was expected, but this one is damaged or cut short"
 
 
-def _check_beginning(path: str | os.PathLike) -> None:
+def _check_beginning(path: str | os.PathLike[str]) -> None:
     try:
         with open(path, "rb") as file:
             start = file.read(len(_OLD))
@@ -108,12 +107,12 @@ def _check_beginning(path: str | os.PathLike) -> None:
     raise FileError(path, problem)
 
 
-def _is_archive(path: str | os.PathLike) -> bool:
+def _is_archive(path: str | os.PathLike[str]) -> bool:
     with open(path, "rb") as file:
         return file.read(len(_ZIP)) == _ZIP
 
 
-def _check_archive(path: str | os.PathLike) -> bool:
+def _check_archive(path: str | os.PathLike[str]) -> bool:
     """Whether an archive can be mapped: nothing in it is packed, or of another byte order.
 
     Raises

@@ -1,4 +1,4 @@
-"""Models of the user's own: imported once, kept in their data folder, listed with the others.
+"""The user's own models: imported once, kept in their data folder, listed with the others.
 
 One safetensors file a model, with its card inside and the hash of its weights in the card.
 """
@@ -6,15 +6,22 @@ One safetensors file a model, with its card inside and the hash of its weights i
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_hsr.errors import FileError, HSRError, ModelError
+from napari_hsr.io.atomic import replacing
+from napari_hsr.models.bundled_models import bundled
+from napari_hsr.models.card_editing import edited
+from napari_hsr.models.model_file import AlreadyThereError, read_card, read_tensors, save_model
 
 if TYPE_CHECKING:
-    import torch
+    from collections.abc import Mapping
+
+    from torch import Tensor
 
     from napari_hsr.models.card import ModelCard, PrecisionError
 
@@ -45,8 +52,6 @@ def stored() -> dict[str, tuple[ModelCard, Path]]:
     A file that cannot be read is left out with a warning that says why. Of several files that hold
     a model of one name, the one that is called so too is taken, and the others are left out.
     """
-    from napari_hsr.models.library import bundled
-
     read: list[tuple[ModelCard, Path]] = []
     for path in sorted(folder().glob(f"*{SUFFIX}")):
         try:
@@ -60,7 +65,7 @@ def stored() -> dict[str, tuple[ModelCard, Path]]:
     found: dict[str, tuple[ModelCard, Path]] = {}
     for card, path in sorted(read, key=lambda one: one[0].name != one[1].stem):
         if card.name in found or card.name in bundled():
-            other = found[card.name][1] if card.name in found else "the one on board"
+            other = found[card.name][1] if card.name in found else "the bundled one"
             warnings.warn(
                 f"A model is left out: {path} is another one named {card.name}, beside {other}.",
                 stacklevel=2,
@@ -71,8 +76,6 @@ def stored() -> dict[str, tuple[ModelCard, Path]]:
 
 
 def _card(path: Path) -> ModelCard:
-    from napari_hsr.models.model_file import read_card
-
     state = path.stat()
     stamp = (state.st_mtime_ns, state.st_size)
     if path not in _read or _read[path][0] != stamp:
@@ -90,8 +93,6 @@ def file_of(name: str) -> Path:
     FileError
         If the file that has its name is damaged.
     """
-    from napari_hsr.models.library import bundled
-
     models = stored()
     if name in models:
         return models[name][1]
@@ -119,8 +120,6 @@ def place_for(name: str, overwrite: bool = False) -> Path:
         If the name is not fit for one, is that of a model on board, or is taken and may not
         be overwritten.
     """
-    from napari_hsr.models.library import bundled
-
     check_name(name)
     if name in bundled():
         raise ModelError(f"The name {name} belongs to a model on board: choose another.")
@@ -148,15 +147,13 @@ def check_name(name: str) -> None:
 
 
 def _fit(name: str) -> bool:
-    import re
-
     return re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,99}", name) is not None
 
 
 def keep(
-    path: Path, weights: dict[str, torch.Tensor], card: ModelCard, overwrite: bool = True
+    path: Path, weights: Mapping[str, Tensor], card: ModelCard, overwrite: bool = True
 ) -> None:
-    """Write a model to its place in the store, whole or not at all.
+    """Write a model to its place among the imported models, whole or not at all.
 
     Raises
     ------
@@ -165,14 +162,10 @@ def keep(
     FileError
         If it cannot be written.
     """
-    from napari_hsr.models.model_file import save_model
-
     try:
         save_model(path, weights, card, exclusive=not overwrite)
-    except FileExistsError as error:
+    except AlreadyThereError as error:
         raise _taken(card.name) from error
-    except OSError as error:
-        raise FileError(path, f"it cannot be written ({error.strerror or error})") from error
 
 
 def edit(name: str, **changes: Any) -> ModelCard:
@@ -197,12 +190,9 @@ def edit(name: str, **changes: Any) -> ModelCard:
     ModelError
         If there is no such imported model, or a change does not fit it.
     """
-    from napari_hsr.models.checkpoint_import import changed
-    from napari_hsr.models.model_file import read_weights
-
     path = file_of(name)
-    card = changed(_card(path), **changes)
-    keep(path, read_weights(path), card)
+    card = edited(_card(path), **changes)
+    keep(path, read_tensors(path), card)
     return card
 
 
@@ -232,8 +222,6 @@ def add_precision_errors(
     FileError
         If its file cannot be written.
     """
-    from napari_hsr.models.model_file import read_weights
-
     path = file_of(name)
     card = _card(path)
     if card.weights_sha256 not in ("", weights_sha256):
@@ -241,7 +229,7 @@ def add_precision_errors(
             f"{name} has other weights by now than those that were measured: measure it again."
         )
     card = card.model_copy(update={"precision_errors": {**card.precision_errors, **errors}})
-    keep(path, read_weights(path), card)
+    keep(path, read_tensors(path), card)
     return card
 
 
@@ -258,7 +246,7 @@ def remove(name: str) -> None:
     try:
         path = file_of(name)
     except FileError:
-        path = _file_named(name)
+        path = folder() / f"{name}{SUFFIX}"
     try:
         path.unlink()
     except OSError as error:
@@ -266,7 +254,7 @@ def remove(name: str) -> None:
     _read.pop(path, None)
 
 
-def export(name: str, path: str | os.PathLike, *, overwrite: bool = False) -> Path:
+def export(name: str, path: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
     """Copy a model, imported or on board, to a file that can be handed on.
 
     Parameters
@@ -291,9 +279,6 @@ def export(name: str, path: str | os.PathLike, *, overwrite: bool = False) -> Pa
         If the file is there and may not be replaced, cannot be written, or would have
         another suffix.
     """
-    from napari_hsr.io.atomic import replacing
-    from napari_hsr.models.library import bundled
-
     models = {**stored(), **bundled()}
     if name not in models:
         raise ModelError(f"There is no model named {name!r}; there are: {', '.join(models)}.")

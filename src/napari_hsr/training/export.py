@@ -104,7 +104,7 @@ def settle(
     """
     import torch
 
-    from napari_hsr.models.registry import from_state_dict
+    from napari_hsr.models.state_dict import from_state_dict
 
     plain = {key: value.detach().cpu() for key, value in weights.items()}
     half = in_half(plain)

@@ -416,7 +416,7 @@ class _Stages:
 
 def _with(model: Model, weights: dict[str, torch.Tensor]) -> Model:
     """A model with other weights of the same network."""
-    from napari_hsr.models.registry import from_state_dict
+    from napari_hsr.models.state_dict import from_state_dict
 
     changes = {"figures": {}, "precision_errors": {}, "weights_sha256": ""}
     return from_state_dict(weights, model.card.model_copy(update=changes))

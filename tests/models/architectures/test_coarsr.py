@@ -43,7 +43,7 @@ def published(parity):
 
 def small(parity, intended=False, scale=2, width=6, blocks=1):
     shapes = shapes_of(lambda: coarsr.CoarSR(scale, width, blocks, intended))
-    return coarsr.load(parity.as_trained(shapes))
+    return from_state_dict(parity.as_trained(shapes))
 
 
 def originals(parity, scale, case):
@@ -106,7 +106,7 @@ def test_what_the_descriptor_says(published):
 def test_recognised_with_its_sizes(parity, numbers):
     shapes = shapes_of(lambda: coarsr.CoarSR(*numbers))
     model = from_state_dict(parity.as_trained(shapes))
-    assert model.card.architecture == coarsr.ID
+    assert model.card.architecture == coarsr.ARCHITECTURE.id
     assert (model.scale, model.module.intended) == (numbers[0], numbers[3])
     assert {k: tuple(v.shape) for k, v in model.module.state_dict().items()} == shapes
 

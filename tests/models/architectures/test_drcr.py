@@ -91,15 +91,17 @@ def test_what_the_descriptor_says(published):
 def test_unused_weights_change_nothing_and_shared_ones_two_scales(parity):
     """The quarter scale is computed by the convolutions of the half scale."""
     weights, rgb = small(parity), torch.rand(1, 3, 8, 8)
-    before = drcr.load(weights).module(rgb)
+    before = drcr.ARCHITECTURE.load(weights).module(rgb)
     for kernel in ("33", "11"):
         for part in ("weight", "bias"):
             changed = weights | {f"denosing.conv4_{kernel}.{part}": torch.full((), 9.0)}
             key = f"denosing.conv4_{kernel}.{part}"
             changed[key] = changed[key].expand_as(weights[key])
-            assert torch.equal(drcr.load(changed).module(rgb), before)
+            assert torch.equal(drcr.ARCHITECTURE.load(changed).module(rgb), before)
     key = "denosing.conv2_33.weight"
-    assert not torch.equal(drcr.load(weights | {key: 2 * weights[key]}).module(rgb), before)
+    assert not torch.equal(
+        drcr.ARCHITECTURE.load(weights | {key: 2 * weights[key]}).module(rgb), before
+    )
 
 
 @pytest.mark.parametrize("numbers", SETS)
@@ -107,14 +109,14 @@ def test_recognised_with_its_sizes(parity, numbers):
     shapes = shapes_of(lambda: drcr.DRCR(*numbers))
     weights = {key: torch.zeros(shape) for key, shape in shapes.items()}
     model = from_state_dict(weights)
-    assert model.card.architecture == drcr.ID
+    assert model.card.architecture == drcr.ARCHITECTURE.id
     assert model.channels == numbers[0]
     assert {k: tuple(v.shape) for k, v in model.module.state_dict().items()} == shapes
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 9), (2, 3), (5, 4), (7, 13), (34, 6)])
 def test_any_size(parity, size):
-    module = drcr.load(small(parity)).module
+    module = drcr.ARCHITECTURE.load(small(parity)).module
     found = module(torch.rand(1, 3, *size))
     assert found.shape == (1, 31, *size)
     assert torch.isfinite(found).all()
@@ -122,7 +124,9 @@ def test_any_size(parity, size):
 
 @pytest.mark.parametrize("value", [0.0, 1.0, 0.3])
 def test_constant_images_are_finite(parity, value):
-    assert torch.isfinite(drcr.load(small(parity)).module(torch.full((1, 3, 9, 5), value))).all()
+    assert torch.isfinite(
+        drcr.ARCHITECTURE.load(small(parity)).module(torch.full((1, 3, 9, 5), value))
+    ).all()
 
 
 def test_a_missing_and_a_foreign_key_are_named(parity):
@@ -144,7 +148,7 @@ def test_a_missing_and_a_foreign_key_are_named(parity):
 def test_files_that_know_only_an_order(parity, blocks):
     weights = small(parity, blocks=blocks)
     renamed = {f"layer{i}.value": value for i, value in enumerate(weights.values())}
-    assert not drcr.detect(renamed)
+    assert not drcr.ARCHITECTURE.detect(renamed)
     found = drcr.by_position(renamed)
     assert list(found) == list(weights)
     assert all(torch.equal(found[key], weights[key]) for key in weights)

@@ -48,7 +48,7 @@ def test_what_the_descriptor_says(published):
 def test_hyper_parameters_are_read_off_the_weights(parity, form):
     channels, bands, _, blocks = form
     if blocks == 0:  # then nothing of its body tells it from other networks
-        assert not edsr.detect(small(parity, *form))
+        assert not edsr.ARCHITECTURE.detect(small(parity, *form))
         return
     model = from_state_dict(small(parity, *form), parity.card("edsr", bands))
     assert (model.channels, model.bands, model.context) == (channels, bands, 3 + 2 * blocks)
@@ -60,16 +60,16 @@ def test_an_edsr_that_enlarges_is_another_network(parity):
     weights = {
         key.replace("tail.0", "tail.0.0"): value for key, value in small(parity, bands=3).items()
     }
-    assert not edsr.detect(weights)
+    assert not edsr.ARCHITECTURE.detect(weights)
 
 
 def test_context_is_as_far_as_a_pixel_sees(parity):
-    model = edsr.load(small(parity))
+    model = edsr.ARCHITECTURE.load(small(parity))
     assert parity.reach(model.module, 3, 25, (12, 12)) == model.context == 7
 
 
 def test_tiles_equal_the_whole(parity):
-    model = edsr.load(small(parity))
+    model = edsr.ARCHITECTURE.load(small(parity))
     image = np.random.default_rng(0).random((53, 41, 3), dtype=np.float32)
     for tile in (16, "whole"):
         tiled = reconstruct(image, model, tile=tile).data

@@ -22,7 +22,7 @@ def small(parity):
 
     def load(scale=4, rule=False, blocks=2):
         shapes = shapes_of(lambda: coarsr.CoarSR(scale, 8, blocks, rule))
-        return coarsr.load(parity.as_trained(shapes, 3))
+        return from_state_dict(parity.as_trained(shapes, 3))
 
     return load
 
@@ -43,7 +43,7 @@ def test_equal_to_the_exact_module(parity, small, scale, size):
     ("scale", "width", "blocks"), [(2, 32, 1), (3, 16, 2), (4, 16, 1), (8, 16, 2)]
 )
 def test_equal_at_other_widths_and_an_odd_size(parity, scale, width, blocks, rule):
-    model = coarsr.load(
+    model = from_state_dict(
         parity.as_trained(shapes_of(lambda: coarsr.CoarSR(scale, width, blocks, rule)))
     )
     image = parity.seeded_input(17, (1, 5, 33, 47))
@@ -123,7 +123,7 @@ def test_the_exact_module_is_left_as_it_is(parity, small):
 def test_context_is_how_far_a_pixel_reaches(parity, scale, blocks, width):
     """By gradients, exactly: from the finer pixels of one coarse pixel to all coarse ones."""
     shapes = shapes_of(lambda: coarsr.CoarSR(scale, width, blocks))
-    model = coarsr.load(parity.as_trained(shapes, 3))
+    model = from_state_dict(parity.as_trained(shapes, 3))
     module = _positive(model.module)
     side = 2 * model.context + 5
     middle = side // 2

@@ -7,6 +7,7 @@ from napari_hsr.models import from_state_dict
 from napari_hsr.models.architectures import drcr
 from napari_hsr.models.architectures.architecture import shapes_of
 from napari_hsr.models.optimised import convolution
+from napari_hsr.models.optimised.drcr import prepare
 from napari_hsr.models.optimised_copy import prepared
 
 from ...double_precision import assert_exact, assert_original
@@ -23,7 +24,7 @@ def published(parity):
 def small(parity):
     """Two blocks of eight channels, with weights of both signs."""
     shapes = shapes_of(lambda: drcr.DRCR(3, 31, 8, 2, 2))
-    return drcr.load(parity.unit_gain(shapes, 3))
+    return from_state_dict(parity.unit_gain(shapes, 3))
 
 
 def test_the_original_s_numbers(golden, parity, published):
@@ -49,7 +50,7 @@ def test_equal_to_the_exact_module_in_its_published_size(parity, published):
 def test_equal_where_torch_fuses_nothing(parity, small, monkeypatch):
     monkeypatch.setattr(convolution, "_fused", lambda: False)
     image = parity.seeded_input(9, (1, 3, 11, 14))
-    assert_exact(drcr.prepare(small.module, "float32")(image), small.module, image, 1e-5)
+    assert_exact(prepare(small.module, "float32")(image), small.module, image, 1e-5)
 
 
 def test_bfloat16_is_near(parity, published):
@@ -72,7 +73,7 @@ def test_the_exact_module_is_left_as_it_is(parity, small):
     before = {key: value.clone() for key, value in small.module.state_dict().items()}
     exact, given = small.module(image), image.clone()
     for precision in small.precisions:
-        drcr.prepare(small.module, precision)(image)
+        prepare(small.module, precision)(image)
     assert torch.equal(image, given)
     assert torch.equal(small.module(image), exact)
     after = small.module.state_dict()

@@ -28,7 +28,7 @@ def small():
     for key, value in weights.items():
         if key.endswith("0.1.bias") or (key.endswith(".1.bias") and value.ndim == 1):
             value.normal_(0.2, 0.5)
-    return inr.load(weights)
+    return from_state_dict(weights)
 
 
 @pytest.mark.parametrize("case", [1, 2])

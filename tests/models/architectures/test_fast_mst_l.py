@@ -7,6 +7,7 @@ from napari_hsr.models import from_state_dict
 from napari_hsr.models.architectures import mst_l
 from napari_hsr.models.architectures.architecture import shapes_of
 from napari_hsr.models.optimised import convolution, spectral_attention
+from napari_hsr.models.optimised.mst_l import prepare
 from napari_hsr.models.optimised_copy import prepared
 
 from ...double_precision import assert_exact, assert_original, one_by_one
@@ -23,7 +24,7 @@ def published(parity):
 def small(parity):
     """Few blocks, with weights of both signs, heads and levels of several numbers."""
     shapes = shapes_of(lambda: mst_l.MST(3, 31, (1, 2, 1, 1)))
-    return mst_l.load(parity.unit_gain(shapes, 3))
+    return from_state_dict(parity.unit_gain(shapes, 3))
 
 
 def test_the_original_s_numbers(golden, parity, published):
@@ -62,7 +63,7 @@ def test_equal_in_bands_of_any_height(parity, published, monkeypatch):
 def test_equal_where_torch_fuses_nothing(parity, published, monkeypatch):
     monkeypatch.setattr(convolution, "_fused", lambda: False)
     image = parity.seeded_input(10, (1, 3, 11, 14))
-    fast = mst_l.prepare(published.module, "float32")
+    fast = prepare(published.module, "float32")
     assert_exact(fast(image), published.module, image, 1e-5)
 
 
@@ -93,7 +94,7 @@ def test_the_exact_module_is_left_as_it_is(parity, published):
     before = {key: value.clone() for key, value in published.module.state_dict().items()}
     exact, given = published.module(image), image.clone()
     for precision in published.precisions:
-        mst_l.prepare(published.module, precision)(image)
+        prepare(published.module, precision)(image)
     assert torch.equal(image, given)
     assert torch.equal(published.module(image), exact)
     after = published.module.state_dict()

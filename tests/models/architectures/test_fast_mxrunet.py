@@ -7,6 +7,7 @@ import torch
 
 from napari_hsr.models import from_state_dict
 from napari_hsr.models.architectures import mxrunet
+from napari_hsr.models.layers import weight_norm
 from napari_hsr.models.optimised import convolution, large_kernels
 from napari_hsr.models.optimised import mxrunet as fast
 from napari_hsr.models.optimised_copy import prepared
@@ -40,7 +41,7 @@ def _model(layout):
             value.normal_(0.5 if key.endswith("weight") else 0.0, 0.5)
         elif key.endswith("weight_g"):
             value.normal_(0.0, 1.0)
-    return mxrunet.load(weights)
+    return from_state_dict(weights)
 
 
 @pytest.fixture(scope="module", params=[SMALL, DEEP, PLAIN], ids=["small", "deep", "plain"])
@@ -85,7 +86,7 @@ def test_equal_in_bands_of_rows(parity, model, monkeypatch):
 
 
 def test_equal_with_shared_kernels(parity, model, monkeypatch):
-    monkeypatch.setattr(large_kernels, "SHARED_FROM", 100)
+    monkeypatch.setattr(weight_norm, "LARGE_KERNEL", 100)
     monkeypatch.setattr(large_kernels, "_VALUES_AT_ONCE", 300)
     copy = fast.prepare(model.module, "float32")
     ours = [part for part in copy.modules() if isinstance(part, large_kernels.SharedConvolution)]

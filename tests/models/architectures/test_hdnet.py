@@ -56,14 +56,14 @@ def test_what_the_descriptor_says(published):
 def test_recognised_with_its_sizes(parity, numbers):
     shapes = shapes_of(lambda: hdnet.HDNet(*numbers))
     model = from_state_dict(parity.random_weights(shapes))
-    assert model.card.architecture == hdnet.ID
+    assert model.card.architecture == hdnet.ARCHITECTURE.id
     assert model.channels == numbers[0]
     assert {k: tuple(v.shape) for k, v in model.module.state_dict().items()} == shapes
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 9), (2, 3), (7, 13)])
 def test_any_size(parity, size):
-    found = hdnet.load(small(parity)).module(torch.rand(1, 3, *size))
+    found = hdnet.ARCHITECTURE.load(small(parity)).module(torch.rand(1, 3, *size))
     assert found.shape == (1, 31, *size)
     assert torch.isfinite(found).all()
 

@@ -58,8 +58,8 @@ def test_the_gates_are_loaded_and_change_nothing(parity):
     gates = [key for key in weights if ".fc." in key]
     assert sorted(gates) == sorted(spec["dead_params"])
     x = torch.rand(1, 3, 16, 8)
-    before = hrnet.load(weights)
-    after = hrnet.load({k: v + 1 if k in gates else v for k, v in weights.items()})
+    before = hrnet.ARCHITECTURE.load(weights)
+    after = hrnet.ARCHITECTURE.load({k: v + 1 if k in gates else v for k, v in weights.items()})
     assert_exact(after.module(x), before.module, x, 0)
     assert before.weights_sha256 != after.weights_sha256
     assert all(torch.equal(before.module.state_dict()[key], weights[key]) for key in gates)
@@ -70,19 +70,19 @@ def test_negative_output_is_a_fifth(parity):
     weights = small(parity)
     turned = {k: -v if k.startswith("main4.") else v for k, v in weights.items()}
     x = torch.rand(1, 3, 8, 16)
-    positive, negative = (hrnet.load(w).module(x) for w in (weights, turned))
+    positive, negative = (hrnet.ARCHITECTURE.load(w).module(x) for w in (weights, turned))
     assert (positive > 0).all()
     torch.testing.assert_close(negative, -0.2 * positive)
 
 
 def test_context_is_as_far_as_a_pixel_sees(parity):
     """From the corner of a pixel of the coarsest grid, from where it sees farthest."""
-    model = hrnet.load(small(parity))
+    model = hrnet.ARCHITECTURE.load(small(parity))
     assert parity.reach(model.module, 3, 336, (168, 168)) == model.context - 1
 
 
 def test_tiles_equal_the_whole(parity):
-    model = hrnet.load(small(parity))
+    model = hrnet.ARCHITECTURE.load(small(parity))
     for size in ((403, 21), (13, 389)):
         image = np.random.default_rng(0).random((*size, 3), dtype=np.float32)
         for tile in (101, "whole"):
@@ -93,7 +93,7 @@ def test_tiles_equal_the_whole(parity):
 def test_other_precisions_than_float32(parity):
     """The original fails in them: it builds a float32 kernel inside its forward."""
     x = parity.seeded_input(3, (1, 3, 16, 8))
-    module = hrnet.load(small(parity)).module
+    module = hrnet.ARCHITECTURE.load(small(parity)).module
     single = module(x)
     assert parity.relative_error(single, module.double()(x.double())) <= 1e-5
 

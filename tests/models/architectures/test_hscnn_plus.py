@@ -54,7 +54,7 @@ def test_hyper_parameters_are_read_off_the_weights(parity, form):
 
 def test_features_grow_alike_with_and_without_gradients(parity):
     """In place where nothing is remembered, by copies where gradients are asked for."""
-    module = hscnn_plus.load(small(parity)).module
+    module = hscnn_plus.ARCHITECTURE.load(small(parity)).module
     x = torch.rand(2, 3, 7, 6)
     plain = module(x)
     followed = module(x.clone().requires_grad_())
@@ -64,12 +64,12 @@ def test_features_grow_alike_with_and_without_gradients(parity):
 
 
 def test_context_is_as_far_as_a_pixel_sees(parity):
-    model = hscnn_plus.load(small(parity, blocks=3))
+    model = hscnn_plus.ARCHITECTURE.load(small(parity, blocks=3))
     assert parity.reach(model.module, 3, 21, (10, 10)) == model.context == 4
 
 
 def test_tiles_equal_the_whole(parity):
-    model = hscnn_plus.load(small(parity))
+    model = hscnn_plus.ARCHITECTURE.load(small(parity))
     image = np.random.default_rng(0).random((53, 41, 3), dtype=np.float32)
     for tile in (16, "whole"):
         tiled = reconstruct(image, model, tile=tile).data

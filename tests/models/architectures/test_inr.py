@@ -49,7 +49,7 @@ def test_keys_and_shapes(parity, original):
     shapes = {key: list(value.shape) for key, value in original.module.state_dict().items()}
     assert shapes == parity.spec("inr")["keys"]
     assert original.module.layout == inr.PUBLISHED_LAYOUT
-    assert original.card.architecture == inr.ID
+    assert original.card.architecture == inr.ARCHITECTURE.id
     assert not original.module.training
 
 
@@ -73,19 +73,19 @@ def test_pipeline_of_the_original(pipeline, parity, original):
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_layout_is_read_off_the_weights(layout, parity):
     weights = _weights(layout)
-    assert inr.detect(weights)
+    assert inr.ARCHITECTURE.detect(weights)
     assert inr.layout_of(weights) == layout
-    model = from_state_dict(weights, parity.card(inr.ID, layout.bands))
+    model = from_state_dict(weights, parity.card(inr.ARCHITECTURE.id, layout.bands))
     assert model.module.layout == layout
     assert model.module(torch.rand(1, 3, 8, 12)).shape == (1, layout.bands, 8, 12)
 
 
 def test_bands_of_a_card_tell_the_width_of_the_perceptron(parity):
     layout = inr.Layout(channels=3, widths=(4, 4, 4, 4, 4), blocks=1, hidden=20, bands=12)
-    model = from_state_dict(_weights(layout), parity.card(inr.ID, 12))
+    model = from_state_dict(_weights(layout), parity.card(inr.ARCHITECTURE.id, 12))
     assert model.module.layout == layout
     with pytest.raises(ModelError, match="for 13 bands"):
-        from_state_dict(_weights(layout), parity.card(inr.ID, 13))
+        from_state_dict(_weights(layout), parity.card(inr.ARCHITECTURE.id, 13))
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 9), (4, 4), (5, 70), (8, 8), (13, 22)])

@@ -21,7 +21,7 @@ def original(parity):
     """Spec, filled weights and the loaded model; the blur kernels are the network's own."""
     spec = parity.spec("mirnet")
     weights = parity.filled("mirnet", mirnet.MIRNet().state_dict())
-    return spec, weights, mirnet.load(weights)
+    return spec, weights, mirnet.ARCHITECTURE.load(weights)
 
 
 @pytest.mark.parametrize("case", [1, 2])
@@ -63,9 +63,9 @@ def test_one_prelu_serves_all_units():
 def test_hyper_parameters_are_read_off_the_weights(parity, form):
     made = mirnet.MIRNet(**form).eval()
     weights = made.state_dict()
-    assert mirnet.detect(weights)
+    assert mirnet.ARCHITECTURE.detect(weights)
     bands = form["features"]
-    model = mirnet.load(weights, parity.card("mirnet", bands))
+    model = mirnet.ARCHITECTURE.load(weights, parity.card("mirnet", bands))
     x = torch.rand(1, form.get("channels", 3), 16, 16)
     assert_exact(model.module(x), made, x, 0)
     assert (model.channels, model.bands) == (x.shape[1], bands)
@@ -89,4 +89,4 @@ def test_a_wrong_shape_is_named(original):
     weights = dict(original[1])
     weights["conv_out.weight"] = torch.zeros(3, 31, 3, 3)
     with pytest.raises(ModelError, match=r"conv_out\.weight is \(3, 31, 3, 3\)"):
-        mirnet.load(weights)
+        mirnet.ARCHITECTURE.load(weights)

@@ -17,7 +17,7 @@ FORMS = [
 
 @pytest.fixture(scope="module")
 def model(parity):
-    return mprnet.load(parity.weights("mprnet"))
+    return mprnet.ARCHITECTURE.load(parity.weights("mprnet"))
 
 
 @pytest.mark.parametrize("case", [1, 2])
@@ -51,9 +51,9 @@ def test_a_batch_is_as_good_as_its_images(parity, model):
 def test_hyper_parameters_are_read_off_the_weights(parity, form):
     made = mprnet.MPRNet(mprnet.Widths(**form)).eval()
     weights = made.state_dict()
-    assert mprnet.detect(weights)
+    assert mprnet.ARCHITECTURE.detect(weights)
     bands = form.get("image", 31)
-    model = mprnet.load(weights, parity.card("mprnet", bands))
+    model = mprnet.ARCHITECTURE.load(weights, parity.card("mprnet", bands))
     x = torch.rand(1, 3, 16, 8)
     assert_exact(model.module(x), made, x, 0)
     assert (model.channels, model.bands) == (3, bands)
@@ -72,4 +72,4 @@ def test_a_wrong_shape_is_named(parity):
     weights = dict(parity.weights("mprnet"))
     weights["tail.weight"] = torch.zeros(3, 62, 3, 3)
     with pytest.raises(ModelError, match=r"tail\.weight is \(3, 62, 3, 3\)"):
-        mprnet.load(weights)
+        mprnet.ARCHITECTURE.load(weights)

@@ -72,18 +72,20 @@ def test_a_user_never_meets_it(published):
 def test_recognised_with_its_sizes(parity, numbers):
     shapes = shapes_of(lambda: mst_l.MST(*numbers))
     model = from_state_dict(parity.random_weights(shapes))
-    assert model.card.architecture == mst_l.ID
+    assert model.card.architecture == mst_l.ARCHITECTURE.id
     assert model.channels == numbers[0]
     assert {k: tuple(v.shape) for k, v in model.module.state_dict().items()} == shapes
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 9), (2, 3), (4, 30), (5, 5), (7, 13)])
 def test_any_size(parity, size):
-    found = mst_l.load(small(parity)).module(torch.rand(1, 3, *size))
+    found = from_state_dict(small(parity)).module(torch.rand(1, 3, *size))
     assert found.shape == (1, 31, *size)
     assert torch.isfinite(found).all()
 
 
 @pytest.mark.parametrize("value", [0.0, 1.0, 0.3])
 def test_constant_images_are_finite(parity, value):
-    assert torch.isfinite(mst_l.load(small(parity)).module(torch.full((1, 3, 9, 5), value))).all()
+    assert torch.isfinite(
+        from_state_dict(small(parity)).module(torch.full((1, 3, 9, 5), value))
+    ).all()

@@ -82,26 +82,26 @@ def test_what_the_descriptor_says(published):
 def test_recognised_with_its_sizes(parity, numbers):
     shapes = shapes_of(lambda: mstpp.MSTPlusPlus(*numbers))
     model = from_state_dict(parity.random_weights(shapes))
-    assert model.card.architecture == mstpp.ID
+    assert model.card.architecture == mstpp.ARCHITECTURE.id
     assert model.channels == numbers[0]
     assert {k: tuple(v.shape) for k, v in model.module.state_dict().items()} == shapes
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 9), (2, 3), (4, 30), (5, 5), (7, 13)])
 def test_any_size(parity, size):
-    found = mstpp.load(small(parity)).module(torch.rand(1, 3, *size))
+    found = mstpp.ARCHITECTURE.load(small(parity)).module(torch.rand(1, 3, *size))
     assert found.shape == (1, 31, *size)
     assert torch.isfinite(found).all()
 
 
 def test_deeper_than_published_pads_further(parity):
-    module = mstpp.load(small(parity, (1,) * 5)).module
+    module = mstpp.ARCHITECTURE.load(small(parity, (1,) * 5)).module
     assert module.multiple == 16
     assert module(torch.rand(1, 3, 9, 17)).shape == (1, 31, 9, 17)
 
 
 def test_padding_reflects_below_and_to_the_right(parity):
-    module = mstpp.load(small(parity)).module
+    module = mstpp.ARCHITECTURE.load(small(parity)).module
     rgb = torch.rand(1, 3, 6, 7)
     larger = torch.cat([rgb, rgb[:, :, 3:5].flip(2)], 2)
     larger = torch.cat([larger, larger[..., 5:6]], 3)
@@ -114,7 +114,7 @@ def test_constant_images_are_finite(published, value):
 
 
 def test_batches_are_images_one_by_one(parity):
-    module, rgb = mstpp.load(small(parity)).module, torch.rand(3, 3, 8, 12)
+    module, rgb = mstpp.ARCHITECTURE.load(small(parity)).module, torch.rand(3, 3, 8, 12)
     assert_exact(module(rgb), module, rgb, 1e-6, run=one_by_one)
 
 

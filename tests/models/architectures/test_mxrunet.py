@@ -9,7 +9,7 @@ import torch
 
 from napari_hsr import reconstruct
 from napari_hsr.errors import ModelError
-from napari_hsr.models import from_state_dict, input_rules, memory_mapping
+from napari_hsr.models import from_state_dict, input_rules
 from napari_hsr.models.architectures import mxrunet
 
 from ...double_precision import assert_exact, assert_original, first, input_of, one_by_one
@@ -58,12 +58,10 @@ def small():
 def original(request, parity):
     """Name of a network, what its title says, and the model with its filled weights.
 
-    The full network has 1.4 GB of them: as with those of a mapped file, no copy is made.
+    The full network has 1.4 GB of them: as with those of a large file, no copy is made.
     """
     net, described = request.param
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(memory_mapping, "is_mapped", lambda tensor: True)
-        return net, described, from_state_dict(parity.weights(net))
+    return net, described, from_state_dict(parity.weights(net), share=True)
 
 
 @pytest.mark.parametrize("case", [1, 2])
@@ -78,7 +76,7 @@ def test_keys_and_shapes(parity, original):
     net, described, model = original
     shapes = {key: list(value.shape) for key, value in model.module.state_dict().items()}
     assert shapes == parity.spec(net)["keys"]
-    assert model.card.architecture == mxrunet.ID
+    assert model.card.architecture == mxrunet.ARCHITECTURE.id
     assert described in model.title
     assert not model.module.training
 
@@ -99,14 +97,14 @@ def test_pipeline_of_the_original(pipeline, parity):
 
 def test_published_layout(parity):
     with torch.device("meta"):
-        weights = mxrunet.PUBLISHED[0]().state_dict()
+        weights = mxrunet.ARCHITECTURE.published[0]().state_dict()
     assert {k: list(v.shape) for k, v in weights.items()} == parity.spec("mxrunet_shallow")["keys"]
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_layout_is_read_off_the_weights(layout):
     weights = _weights(layout)
-    assert mxrunet.detect(weights)
+    assert mxrunet.ARCHITECTURE.detect(weights)
     assert mxrunet.layout_of(weights) == layout
 
 

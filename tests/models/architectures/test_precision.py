@@ -40,7 +40,7 @@ def test_photographs(parity, net, kind):
 
 @pytest.mark.parametrize("scale", [2, 3, 4])
 def test_cubes(parity, scale):
-    model = coarsr.load(parity.as_trained(shapes_of(lambda: coarsr.CoarSR(scale, 16, 1))))
+    model = from_state_dict(parity.as_trained(shapes_of(lambda: coarsr.CoarSR(scale, 16, 1))))
     check(model, parity.seeded_input(4, (1, 6, 20, 17)))
 
 

@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from napari_hsr.errors import ModelError
-from napari_hsr.models.registry import ARCHITECTURES, from_state_dict, recognise
+from napari_hsr.models.registry import ARCHITECTURES, recognise
+from napari_hsr.models.state_dict import from_state_dict
 
 SPECS = {
     path.stem.removeprefix("spec_"): path

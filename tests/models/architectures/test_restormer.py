@@ -19,7 +19,7 @@ FORMS = [
 
 @pytest.fixture(scope="module")
 def model(parity):
-    return restormer.load(parity.weights("restormer"))
+    return restormer.ARCHITECTURE.load(parity.weights("restormer"))
 
 
 @pytest.mark.parametrize("case", [1, 2])
@@ -50,9 +50,9 @@ def test_no_float32_kernel_is_made_in_passing(parity):
 def test_hyper_parameters_are_read_off_the_weights(parity, form):
     made = restormer.Restormer(**form).eval()
     weights = made.state_dict()
-    assert restormer.detect(weights)
+    assert restormer.ARCHITECTURE.detect(weights)
     bands = form.get("bands", 31)
-    model = restormer.load(weights, parity.card("restormer", bands))
+    model = restormer.ARCHITECTURE.load(weights, parity.card("restormer", bands))
     x = torch.rand(1, form.get("channels", 3), 16, 8)
     assert_exact(model.module(x), made, x, 0)
     assert (model.channels, model.bands) == (x.shape[1], bands)
@@ -81,4 +81,4 @@ def test_a_wrong_shape_is_named(parity):
     weights = dict(parity.weights("restormer"))
     weights["latent.1.attn.temperature"] = torch.ones(4, 1, 1)
     with pytest.raises(ModelError, match=r"latent\.1\.attn\.temperature is \(4, 1, 1\)"):
-        restormer.load(weights)
+        restormer.ARCHITECTURE.load(weights)

@@ -11,7 +11,7 @@ from qtpy.QtWidgets import QApplication, QDockWidget, QMainWindow, QMessageBox
 
 from napari_hsr.errors import FileError
 from napari_hsr.models import load_model
-from napari_hsr.models.library import bundled
+from napari_hsr.models.bundled_models import bundled
 from napari_hsr.training.events import Finished
 from napari_hsr.training.recipe.schema import ModelSettings, Recipe
 from napari_hsr.training.runs import processes

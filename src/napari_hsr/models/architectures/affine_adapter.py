@@ -1,7 +1,7 @@
 """A network whose output is corrected by one affine map, pixel by pixel.
 
-Spectra are made anew from what the network says of a pixel, the colours that it saw there, and a
-constant: ``A [spectrum, colours] + b``. Fitted in closed form to a few images, see
+The corrected spectrum is ``A [spectrum, colours] + b``, with the network's spectrum of a pixel and
+the colours of its input. Fitted in closed form to a few images, see
 :mod:`napari_hsr.training.closed_form.adapter`.
 """
 
@@ -10,20 +10,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from napari_hsr.errors import ModelError
-from napari_hsr.models.architectures import wrapping
+from napari_hsr.models.architectures.wrapping import Layer, Wrapper
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from napari_hsr.models.architectures.architecture import Weights
 
-    from torch import Tensor
-
-    from napari_hsr.models.card import ModelCard
-    from napari_hsr.models.model import Model
-
-ID = "adapted"
 TITLE = "A network with an adapter"
 _WEIGHT, _BIAS = "adapter.weight", "adapter.bias"
 
@@ -57,27 +51,20 @@ class Adapted(nn.Module):
             return out + self.adapter.bias[:, None, None]
 
 
-def detect(weights: Mapping[str, Tensor]) -> bool:
-    """A matrix ``adapter.weight`` beside a network's keys."""
-    return _WEIGHT in weights and weights[_WEIGHT].ndim == 2 and wrapping.is_wrapped(weights)
-
-
-def load(weights: Mapping[str, Tensor], card: ModelCard | None = None) -> Model:
-    """Build the model around the one that is recognised in its keys below ``network.``.
-
-    Raises
-    ------
-    ModelError
-        If that one is not recognised, a key or shape differs, or the card does not fit.
-    """
+def _read(weights: Weights) -> Layer:
     bands, columns = weights[_WEIGHT].shape
-    tensors = wrapping.own(weights, TITLE, {_WEIGHT: (bands, columns), _BIAS: (bands,)})
-    inside = columns - 3
-    if inside < 1:
+    if columns < 4:
         raise ModelError(
             f"The weights look like those of {TITLE}, but {_WEIGHT} has {columns} columns where "
             "the network's bands and three colours were expected."
         )
-    within = wrapping.inner(weights, card, inside, hidden=True)
-    module = Adapted(within.module, tensors[_WEIGHT], tensors[_BIAS])
-    return wrapping.described(within, module, weights, card, id=ID, title=TITLE, bands=bands)
+    return Layer({_WEIGHT: (bands, columns), _BIAS: (bands,)}, columns - 3, bands)
+
+
+ARCHITECTURE = Wrapper(
+    id="adapted",
+    title=TITLE,
+    keys={_WEIGHT: 2},
+    read=_read,
+    make=lambda network, tensors: Adapted(network, tensors[_WEIGHT], tensors[_BIAS]),
+)

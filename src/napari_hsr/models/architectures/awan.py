@@ -9,26 +9,19 @@ size.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import torch
 import torch.nn.functional as F  # noqa: N812
-from torch import nn
+from torch import Tensor, nn
 
-from napari_hsr.models.architectures.architecture import assemble, numbered
+from napari_hsr.models.architectures.architecture import (
+    Network,
+    NetworkArchitecture,
+    Weights,
+    kernels,
+    numbered,
+)
 from napari_hsr.models.layers.padding import pad_to_least
-from napari_hsr.models.model import Model, TileDifference
-from napari_hsr.models.optimised.channels_last import prepare
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from torch import Tensor
-
-    from napari_hsr.models.card import ModelCard
-
-ID = "awan"
-TITLE = "AWAN"
+from napari_hsr.models.model import TileDifference
 
 
 class Conv(nn.Module):
@@ -187,54 +180,44 @@ class AWAN(nn.Module):
         return self.tail_nonlocal(self.output_conv2D(out))[:, :, :height, :width]
 
 
-#: Its defaults are the published size.
-PUBLISHED = AWAN
+def _read(weights: Weights) -> Network:
+    width, channels = weights["input_conv2D.conv2d.weight"].shape[:2]
+    bands = weights["output_conv2D.conv2d.weight"].shape[0]
+    gate = weights.get("backbone.0.se.fc.0.weight")
+
+    def build() -> AWAN:
+        return AWAN(
+            channels,
+            bands,
+            width,
+            blocks=len(numbered(weights, "backbone.")),
+            narrow=gate.shape[0] if gate is not None and gate.ndim else width // 16,
+            narrow_end=weights["tail_nonlocal.non_local.theta.weight"].shape[0],
+            side_up=weights["backbone.0.up_conv.conv2d.weight"].shape[-1],
+            side_down=weights["backbone.0.down_conv.conv2d.weight"].shape[-1],
+        )
+
+    return Network(
+        build=build,
+        channels=channels,
+        bands=bands,
+        context=None,
+        tile_difference=TileDifference(0.23),
+        bytes_per_pixel=4 * 14 * width,
+    )
 
 
-def detect(weights: Mapping[str, Tensor]) -> bool:
-    """Blocks with channel attention, ``backbone``, and a ``tail_nonlocal`` end."""
-    keys = (
+ARCHITECTURE = NetworkArchitecture(
+    id="awan",
+    title="AWAN",
+    keys=kernels(
         "input_conv2D.conv2d.weight",
         "backbone.0.up_conv.conv2d.weight",
         "backbone.0.down_conv.conv2d.weight",
         "backbone.0.se.conv.weight",
         "output_conv2D.conv2d.weight",
         "tail_nonlocal.non_local.theta.weight",
-    )
-    return all(key in weights and weights[key].ndim == 4 for key in keys)
-
-
-def load(weights: Mapping[str, Tensor], card: ModelCard | None = None) -> Model:
-    """Build the model.
-
-    Raises
-    ------
-    ModelError
-        If a tensor is missing, too many or of another shape, or the card does not fit.
-    """
-    width, channels = weights["input_conv2D.conv2d.weight"].shape[:2]
-    bands = weights["output_conv2D.conv2d.weight"].shape[0]
-    blocks = len(numbered(weights, "backbone."))
-    gate = weights.get("backbone.0.se.fc.0.weight")
-    return assemble(
-        lambda: AWAN(
-            channels,
-            bands,
-            width,
-            blocks,
-            narrow=gate.shape[0] if gate is not None and gate.ndim else width // 16,
-            narrow_end=weights["tail_nonlocal.non_local.theta.weight"].shape[0],
-            side_up=weights["backbone.0.up_conv.conv2d.weight"].shape[-1],
-            side_down=weights["backbone.0.down_conv.conv2d.weight"].shape[-1],
-        ),
-        weights,
-        card,
-        id=ID,
-        title=TITLE,
-        channels=channels,
-        bands=bands,
-        context=None,
-        tile_difference=TileDifference(0.23),
-        bytes_per_pixel=4 * 14 * width,
-        prepare=prepare,
-    )
+    ),
+    read=_read,
+    published=(AWAN,),
+)

@@ -9,20 +9,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from napari_hsr.models.architectures import wrapping
+from napari_hsr.models.architectures.wrapping import Layer, Wrapper
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from napari_hsr.models.architectures.architecture import Weights
 
-    from torch import Tensor
-
-    from napari_hsr.models.card import ModelCard
-    from napari_hsr.models.model import Model
-
-ID = "bands"
-TITLE = "A network with other bands"
 _KEY = "bands.weight"
 
 
@@ -50,21 +43,15 @@ class Bands(nn.Module):
             return torch.einsum("tk,nkhw->nthw", self.bands.weight, spectra.float())
 
 
-def detect(weights: Mapping[str, Tensor]) -> bool:
-    """A matrix ``bands.weight`` beside a network's keys."""
-    return _KEY in weights and weights[_KEY].ndim == 2 and wrapping.is_wrapped(weights)
-
-
-def load(weights: Mapping[str, Tensor], card: ModelCard | None = None) -> Model:
-    """Build the model around the one that is recognised in its keys below ``network.``.
-
-    Raises
-    ------
-    ModelError
-        If that one is not recognised, a key or shape differs, or the card does not fit.
-    """
+def _read(weights: Weights) -> Layer:
     bands, inside = weights[_KEY].shape
-    tensors = wrapping.own(weights, TITLE, {_KEY: (bands, inside)})
-    within = wrapping.inner(weights, card, inside, hidden=True)
-    module = Bands(within.module, tensors[_KEY])
-    return wrapping.described(within, module, weights, card, id=ID, title=TITLE, bands=bands)
+    return Layer({_KEY: (bands, inside)}, inside, bands)
+
+
+ARCHITECTURE = Wrapper(
+    id="bands",
+    title="A network with other bands",
+    keys={_KEY: 2},
+    read=_read,
+    make=lambda network, tensors: Bands(network, tensors[_KEY]),
+)

@@ -18,29 +18,33 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import torch
-from torch import nn
-from torch.nn import functional
+from torch import Tensor, nn
 
-from napari_hsr.errors import InputError, ModelError
-from napari_hsr.models.architectures.architecture import fill, numbered, shapes_of
+from napari_hsr.errors import ModelError
+from napari_hsr.models.architectures.architecture import (
+    Network,
+    NetworkArchitecture,
+    Shapes,
+    Weights,
+    numbered,
+    shapes_of,
+)
 from napari_hsr.models.architectures.coarsr_parts import Inter, Intra
-from napari_hsr.models.card import CUBE, SUPER_RESOLUTION, ModelCard
+from napari_hsr.models.card import SUPER_RESOLUTION
+from napari_hsr.models.input_rules import AsIs
+from napari_hsr.models.layers.band_neighbours import (
+    LEAST_BANDS,
+    PIXELS_AT_ONCE,
+    enlarged,
+    neighbours,
+)
 from napari_hsr.models.layers.weight_norm import WeightNormConv2d
-from napari_hsr.models.model import AsIs, Model
-from napari_hsr.models.model_file import weights_sha256
-from napari_hsr.models.optimised.coarsr import prepare, working_bytes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
-    from torch import Tensor
-
-ID = "coarsr"
 TITLE = "CoarSR"
-TASK = SUPER_RESOLUTION
 
-#: Below that, a band has not four others.
-LEAST_BANDS = 5
 #: Says in a state dict that neighbours go by the rule that was meant; published weights lack it.
 INTENDED = "neighbours_intended"
 #: What the rules are called in cards.
@@ -48,32 +52,6 @@ RULES = {
     True: "each band with the two on either side of it",
     False: "each band with bands 3, 1, 2 and 4 of the cube, counted from 0, as the authors' loop has it",
 }
-
-
-def neighbours(bands: int, intended: bool) -> list[tuple[int, int, int, int]]:
-    """Of each band, the two that help it from the left and the two from the right, nearest last.
-
-    Parameters
-    ----------
-    bands : int
-        How many there are; at least :data:`LEAST_BANDS`.
-    intended : bool
-        The rule that was meant: the two on either side, at the ends four on one. Otherwise those
-        of band 0 for every band.
-
-    Raises
-    ------
-    InputError
-        If there are fewer bands.
-    """
-    if bands < LEAST_BANDS:
-        raise InputError(f"{TITLE} needs {LEAST_BANDS} bands or more; this cube has {bands}.")
-    first, last = (3, 1, 2, 4), bands - 1
-    if not intended:
-        return [first] * bands
-    inner = [(i - 2, i - 1, i + 1, i + 2) for i in range(2, bands - 2)]
-    before_last = (last - 4, last - 2, last, last - 3)
-    return [first, (3, 0, 2, 4), *inner, before_last, (last - 3, last - 1, last - 2, last - 4)]
 
 
 def steps_of(scale: int) -> list[int]:
@@ -229,12 +207,6 @@ class CoarSR(nn.Module):
         return torch.cat(made, 1) + enlarged(x, self.scale)
 
 
-def enlarged(x: Tensor, scale: int) -> Tensor:
-    """(N, bands, H, W) by the bicubic kernel with a = -0.5, its weights renormalised at the borders."""
-    size = [scale * side for side in x.shape[-2:]]
-    return functional.interpolate(x, size, mode="bicubic", antialias=True, align_corners=False)
-
-
 def context(blocks: int) -> int:
     """Pixels around a pixel that its finer pixels depend on.
 
@@ -244,102 +216,64 @@ def context(blocks: int) -> int:
     return 1 + 2 * (4 * blocks + 2) + 1 + 2
 
 
-#: The published sizes.
-PUBLISHED = tuple(partial(CoarSR, scale=scale) for scale in (4, 2, 3, 8))
-
-_SIGNS = {
-    "gamma_rnn": 1,
-    "head_group_one.weight_v": 4,
-    "GFM_intra_one.gamma": 2,
-    "GFM_inter_one.threeunit.spectral.weight_v": 5,
-    "tail.0.0.weight_v": 4,
-    "rnn_reduceD.0.weight_v": 4,
-}
-
-
-def detect(weights: Mapping[str, Tensor]) -> bool:
-    """Fusion within and between groups of bands, and a mix with the band before."""
-    return all(key in weights and weights[key].ndim == ndim for key, ndim in _SIGNS.items())
-
-
-class Neighbours(AsIs):
-    """No rule for the values; which bands help a band, in words for the card."""
-
-    def __init__(self, intended: bool):
-        self.name = RULES[intended]
-
-
-def load(weights: Mapping[str, Tensor], card: ModelCard | None = None) -> Model:
-    """Build the model; scale, width, blocks and the rule of neighbours are read off the weights.
-
-    Raises
-    ------
-    ModelError
-        If a key or a shape differs from the network's, or the card does not fit.
-    """
+def _read(weights: Weights) -> Network:
     width = weights["head_group_one.weight_v"].shape[0]
     blocks = len(numbered(weights, "GFM_intra_one.left_one_body.body.0."))
     scale = _scale(weights, width)
     intended = INTENDED in weights
     build = partial(CoarSR, scale, width, blocks, intended)
-    weights = _with_counters(weights, shapes_of(build))
-    rule = Neighbours(intended)
-    return Model(
-        module=fill(build, weights, TITLE),
-        card=_card_for(card, scale, rule.name),
-        weights_sha256=weights_sha256(dict(weights)),
+    # Five times the three features of one band: heads, the last fusion's input, and three in it;
+    # the mixed features of the band before; and half as much again that the allocator keeps.
+    bytes_per_pixel = 4 * width * (5 * 3 + 1) * 3 // 2
+    return Network(
+        build=build,
+        title=f"{TITLE} ×{scale}",
+        weights=_with_counters(weights, shapes_of(build)),
         channels=None,
         bands=None,
         least_bands=LEAST_BANDS,
         scale=scale,
         context=context(blocks),
-        precisions=("float32", "bfloat16"),
-        **working_bytes(width),
-        rule=rule,
-        prepare=prepare,
+        bytes_per_pixel=bytes_per_pixel,
+        bytes_fixed=bytes_per_pixel * PIXELS_AT_ONCE["cpu"],
+        rule=Neighbours(intended),
     )
 
 
-def _scale(weights: Mapping[str, Tensor], width: int) -> int:
+def _scale(weights: Weights, width: int) -> int:
     """3 where the tail's one step makes nine channels of each, else a power of two."""
     steps = len(numbered(weights, "tail.0."))
     nine = weights["tail.0.0.weight_v"].shape[0] == 9 * width
     return 3 if nine and steps == 1 else 2**steps
 
 
-def _with_counters(
-    weights: Mapping[str, Tensor], shapes: Mapping[str, tuple[int, ...]]
-) -> dict[str, Tensor]:
+def _with_counters(weights: Weights, shapes: Shapes) -> Weights:
     """With the batch norms' counters, which checkpoints of older torch lack; nothing reads them."""
     counters = [key for key in shapes if key.endswith(".num_batches_tracked")]
     if any(key in weights for key in counters):
-        return dict(weights)
+        return weights
     return {**weights, **{key: torch.zeros((), dtype=torch.int64) for key in counters}}
 
 
-def _card_for(card: ModelCard | None, scale: int, rule: str) -> ModelCard:
-    """The card given, checked against the scale; or one that says what is assumed."""
-    if card is None:
-        return ModelCard(
-            name=ID,
-            title=f"{TITLE} ×{scale} without a card",
-            architecture=ID,
-            input_encoding=CUBE,
-            input_rule=rule,
-            wavelengths_nm=tuple(range(400, 701, 10)),
-            scale=scale,
-            limits=ASSUMED,
-        )
-    if card.task != SUPER_RESOLUTION or card.scale != scale:
-        raise ModelError(
-            f"The card of {card.name} is that of a model for {card.input_encoding}, ×{card.scale}, "
-            f"but its weights make the pixels of a cube {scale} times as fine."
-        )
-    return card
+class Neighbours(AsIs):
+    """No normalisation; which bands help a band, in words for the card."""
+
+    def __init__(self, intended: bool):
+        self.name = RULES[intended]
 
 
-#: Said in the card of weights that came without one.
-ASSUMED = (
-    "These weights came without a card: the bands that they were trained on (31, from 400 to 700 nm) "
-    "are an assumption."
+ARCHITECTURE = NetworkArchitecture(
+    id="coarsr",
+    title=TITLE,
+    keys={
+        "gamma_rnn": 1,
+        "head_group_one.weight_v": 4,
+        "GFM_intra_one.gamma": 2,
+        "GFM_inter_one.threeunit.spectral.weight_v": 5,
+        "tail.0.0.weight_v": 4,
+        "rnn_reduceD.0.weight_v": 4,
+    },
+    read=_read,
+    published=tuple(partial(CoarSR, scale=scale) for scale in (4, 2, 3, 8)),
+    task=SUPER_RESOLUTION,
 )

@@ -18,28 +18,25 @@ multiplied by it again, so that twice the exposure gives twice the spectra.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from napari_hsr.errors import ModelError
-from napari_hsr.models.architectures.wrapping import PREFIX, inner, own
+from napari_hsr.models.architectures.wrapping import Layer, Wrapper, inner, prepare_around
 from napari_hsr.models.input_rules import Mean
 from napari_hsr.models.model_file import weights_sha256
-from napari_hsr.models.optimised_copy import made_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from numpy.typing import NDArray
 
-    import numpy as np
-    from torch import Tensor
-
+    from napari_hsr.models.architectures.architecture import Weights
     from napari_hsr.models.card import ModelCard
     from napari_hsr.models.model import Model
 
-ID = "colour-exact"
-TITLE = "Colour-exact"
+_SPREAD, _CAMERA = "colour.spread", "colour.camera"
 #: Rounding to half precision leaves Cᵀ K this near to 1 and 0.
 ROUNDED = 0.02
 
@@ -67,10 +64,7 @@ class ColourHead(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Spectra of every pixel, in units of the photograph's mean."""
-        return self.join(x, self.network(x))
-
-    def join(self, x: Tensor, addition: Tensor) -> Tensor:
-        """What the network adds, and the colours, in float32."""
+        addition = self.network(x)
         with torch.autocast(x.device.type, enabled=False):
             addition, colours = addition.float(), x.float()
             camera = getattr(self.colour, "camera", None)
@@ -79,7 +73,7 @@ class ColourHead(nn.Module):
             return addition + torch.einsum("kc,nchw->nkhw", self.colour.spread.float(), colours)
 
 
-def spread_for(camera: np.ndarray, second_moment: np.ndarray) -> np.ndarray:
+def spread_for(camera: NDArray[Any], second_moment: NDArray[Any]) -> NDArray[Any]:
     """K = Q C (Cᵀ Q C)⁻¹.
 
     Parameters
@@ -92,60 +86,44 @@ def spread_for(camera: np.ndarray, second_moment: np.ndarray) -> np.ndarray:
     -------
     ndarray, shape (bands, 3), float64
     """
-    import numpy as np
-
     seen = second_moment @ camera
     return np.linalg.solve(camera.T @ seen, seen.T).T
 
 
-class _PreparedHead(nn.Module):
-    """The head around the network's prepared copy."""
+class _ColourExact(Wrapper):
+    def load(
+        self, weights: Weights, card: ModelCard | None = None, *, share: bool = False
+    ) -> Model:
+        """Build the head behind the network that is recognised inside it.
 
-    def __init__(self, head: ColourHead, network: nn.Module):
-        super().__init__()
-        self.head = [head]  # not registered: its exact network need not follow to the device
-        self.network = network
-        self.colour = nn.Module()
-        for name, value in head.colour.named_buffers():
-            self.colour.register_buffer(name, value)
+        Raises
+        ------
+        ModelError
+            If the network is not recognised, or a tensor does not match.
+        """
+        layer = self.read(weights)
+        within = inner(weights, self.recognise, card, layer.bands_in, share=share)
+        tensors = self.own(weights, layer.shapes)
+        channels = weights[_SPREAD].shape[1]
+        if channels != within.channels:
+            raise ModelError(
+                f"The weights look like those of {self.title}, but {_SPREAD} has {channels} "
+                f"channels and its network {within.channels}."
+            )
+        spread, camera = tensors[_SPREAD], tensors.get(_CAMERA)
+        if camera is not None and torch.equal(spread.half().float(), spread):
+            spread = _unrounded(spread, camera)  # the file was in half precision
+        return wrap(within, spread, camera, weights_sha256(weights))
 
-    def forward(self, x: Tensor) -> Tensor:
-        return ColourHead.join(self, x, self.network(x))
 
-
-def detect(weights: Mapping[str, Tensor]) -> bool:
-    """The spread beside a network's keys."""
-    spread = weights.get("colour.spread")
-    return spread is not None and spread.ndim == 2 and any(k.startswith(PREFIX) for k in weights)
-
-
-def load(weights: Mapping[str, Tensor], card: ModelCard | None = None) -> Model:
-    """Build the model around the one that is recognised in its keys below ``network.``.
-
-    Raises
-    ------
-    ModelError
-        If that one is not recognised, or a key or shape differs.
-    """
-    shape = tuple(weights["colour.spread"].shape)
-    within = inner(weights, card, bands=shape[0])
-    shapes = {"colour.spread": shape}
-    if "colour.camera" in weights:
-        shapes["colour.camera"] = shape
-    tensors = own(weights, TITLE, shapes)
-    if shape[1] != within.channels:
-        raise ModelError(
-            f"The weights look like those of {TITLE}, but colour.spread has {shape[1]} channels "
-            f"and its network {within.channels}."
-        )
-    spread, camera = tensors["colour.spread"], tensors.get("colour.camera")
-    if camera is not None and torch.equal(spread.half().float(), spread):
-        spread = _unrounded(spread, camera)  # the file was in half precision
-    return wrap(within, spread, camera, weights_sha256(dict(weights)))
+def _read(weights: Weights) -> Layer:
+    bands, channels = weights[_SPREAD].shape
+    names = [name for name in (_SPREAD, _CAMERA) if name in weights]
+    return Layer(dict.fromkeys(names, (bands, channels)), bands, bands)
 
 
 def _unrounded(spread: Tensor, camera: Tensor) -> Tensor:
-    """A spread that was rounded, so that Cᵀ K = I again; one that is of another camera stays."""
+    """A spread that was rounded, so that Cᵀ K = I again; one of another camera stays as it is."""
     product = camera.double().T @ spread.double()
     if (product - torch.eye(len(product))).abs().max() > ROUNDED:
         return spread
@@ -164,19 +142,25 @@ def wrap(within: Model, spread: Tensor, camera: Tensor | None, sha256: str = "")
     sha256 : str
         Of the weights.
     """
-
-    def prepare(module: nn.Module, precision: str) -> nn.Module:
-        return _PreparedHead(module, made_of(module.network, precision, within.prepare))
-
     rule = Mean()
     return replace(
         within,
         module=ColourHead(within.module, spread, camera).eval().requires_grad_(False),
-        card=within.card.model_copy(update={"architecture": ID, "input_rule": rule.name}),
+        card=within.card.model_copy(
+            update={"architecture": ARCHITECTURE.id, "input_rule": rule.name}
+        ),
         weights_sha256=sha256,
-        bytes_per_pixel=within.bytes_per_pixel + 8 * within.bands,
-        bytes_fixed=within.bytes_fixed,
+        bytes_per_pixel=within.bytes_per_pixel + 8 * len(spread),
         rule=rule,
         window=None,
-        prepare=prepare,
+        prepare=prepare_around(within),
     )
+
+
+ARCHITECTURE = _ColourExact(
+    id="colour-exact",
+    title="Colour-exact",
+    keys={_SPREAD: 2},
+    read=_read,
+    make=lambda network, tensors: ColourHead(network, tensors[_SPREAD], tensors.get(_CAMERA)),
+)

@@ -11,27 +11,21 @@ stored and never used; and a block's short cut is its input re-weighted twice, n
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
-from napari_hsr.models.architectures.architecture import assemble, numbered, shapes_of
+from napari_hsr.models.architectures.architecture import (
+    Network,
+    NetworkArchitecture,
+    Weights,
+    numbered,
+    shapes_of,
+)
 from napari_hsr.models.input_rules import Maximum
 from napari_hsr.models.layers.padding import pad_below_right
-from napari_hsr.models.model import Model, TileDifference
-from napari_hsr.models.optimised.drcr import prepare
+from napari_hsr.models.model import TileDifference
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from torch import Tensor
-
-    from napari_hsr.models.card import ModelCard
-
-ID = "drcr"
-TITLE = "DRCR-Net"
 SLOPE = 0.2
 
 
@@ -166,41 +160,13 @@ class DRCR(nn.Module):
         return x[..., :height, :width]
 
 
-#: Without arguments, the network in its published size.
-PUBLISHED = DRCR
-
-_SIGNS = {
-    "input_conv2D.conv2d.weight": 4,
-    "input_prelu2D.weight": 1,
-    "denosing.conv_cat.weight": 4,
-    "backbone.0.se1.fc.0.weight": 2,
-    "output_conv2D.conv2d.weight": 4,
-}
-
-
-def detect(weights: Mapping[str, Tensor]) -> bool:
-    """The purification, the re-calibrations and the two named ends."""
-    return all(key in weights and weights[key].ndim == ndim for key, ndim in _SIGNS.items())
-
-
-def load(weights: Mapping[str, Tensor], card: ModelCard | None = None) -> Model:
-    """Build the model; widths and number of blocks are read off the weights.
-
-    Raises
-    ------
-    ModelError
-        If a key or a shape differs from the network's, or the card does not fit.
-    """
+def _read(weights: Weights) -> Network:
     width, channels = weights["input_conv2D.conv2d.weight"].shape[:2]
     bands = weights["output_conv2D.conv2d.weight"].shape[0]
     hidden = weights["backbone.0.se1.fc.0.weight"].shape[0]
     blocks = len(numbered(weights, "backbone."))
-    return assemble(
-        lambda: DRCR(channels, bands, width, blocks, hidden),
-        weights,
-        card,
-        id=ID,
-        title=TITLE,
+    return Network(
+        build=lambda: DRCR(channels, bands, width, blocks, hidden),
         rule=Maximum(clip=True),  # as the original saves its cubes
         channels=channels,
         bands=bands,
@@ -209,7 +175,6 @@ def load(weights: Mapping[str, Tensor], card: ModelCard | None = None) -> Model:
         bytes_per_pixel=2300,
         bytes_per_pixel_exact=6100,
         bytes_fixed=5 * 2**25,  # what the allocator keeps of features below 32 MB
-        prepare=prepare,
     )
 
 
@@ -217,11 +182,11 @@ def load(weights: Mapping[str, Tensor], card: ModelCard | None = None) -> Model:
 _OUTSIDE, _PER_BLOCK = 26, 18
 
 
-def by_position(weights: Mapping[str, Tensor]) -> dict[str, Tensor] | None:
+def by_position(weights: Weights) -> Weights | None:
     """The weights under the names of the published network, or None if they are not its own.
 
     The original's test program copies values by their order and never looks at names, so
-    files of it go about with other names: they are known by the order of their shapes.
+    files of it are in circulation with other names: they are known by the order of their shapes.
     """
     values = list(weights.values())
     blocks, rest = divmod(len(values) - _OUTSIDE, _PER_BLOCK)
@@ -236,3 +201,19 @@ def by_position(weights: Mapping[str, Tensor]) -> dict[str, Tensor] | None:
     if [tuple(value.shape) for value in values] != list(expected.values()):
         return None
     return dict(zip(expected, values, strict=True))
+
+
+ARCHITECTURE = NetworkArchitecture(
+    id="drcr",
+    title="DRCR-Net",
+    keys={
+        "input_conv2D.conv2d.weight": 4,
+        "input_prelu2D.weight": 1,
+        "denosing.conv_cat.weight": 4,
+        "backbone.0.se1.fc.0.weight": 2,
+        "output_conv2D.conv2d.weight": 4,
+    },
+    read=_read,
+    published=(DRCR,),
+    by_position=by_position,
+)

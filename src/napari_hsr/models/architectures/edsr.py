@@ -7,23 +7,16 @@ super-resolution", in the form that MST++'s toolbox trains.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
-from torch import nn
+from torch import Tensor, nn
 
-from napari_hsr.models.architectures.architecture import assemble, numbered
-from napari_hsr.models.optimised.channels_last import prepare
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from torch import Tensor
-
-    from napari_hsr.models.card import ModelCard
-    from napari_hsr.models.model import Model
-
-ID = "edsr"
-TITLE = "EDSR"
+from napari_hsr.models.architectures.architecture import (
+    Network,
+    NetworkArchitecture,
+    Weights,
+    kernels,
+    numbered,
+)
 
 
 def _conv(inputs: int, outputs: int) -> nn.Conv2d:
@@ -59,43 +52,27 @@ class EDSR(nn.Module):
         return self.tail(self.body(x).add_(x))
 
 
-#: Its defaults are the published size.
-PUBLISHED = EDSR
-
 _NAMES = re.compile(r"((head|tail)\.0|body\.\d+(\.body\.[02])?)\.(weight|bias)")
 
 
-def detect(weights: Mapping[str, Tensor]) -> bool:
-    """Residual blocks ``body.0.body.…`` between one convolution and another, and nothing else.
-
-    HDNet has all these names too, and more.
-    """
-    keys = ("head.0.weight", "body.0.body.0.weight", "body.0.body.2.weight", "tail.0.weight")
-    return all(key in weights and weights[key].ndim == 4 for key in keys) and all(
-        _NAMES.fullmatch(key) for key in weights
-    )
-
-
-def load(weights: Mapping[str, Tensor], card: ModelCard | None = None) -> Model:
-    """Build the model.
-
-    Raises
-    ------
-    ModelError
-        If a tensor is missing, too many or of another shape, or the card does not fit.
-    """
+def _read(weights: Weights) -> Network:
     width, channels = weights["head.0.weight"].shape[:2]
     bands = weights["tail.0.weight"].shape[0]
-    blocks = len(numbered(weights, "body.")) - 1  # the last part is a lone convolution
-    return assemble(
-        lambda: EDSR(channels, bands, width, blocks),
-        weights,
-        card,
-        id=ID,
-        title=TITLE,
+    blocks = len(numbered(weights, "body.")) - 1  # the last part is a single convolution
+    return Network(
+        build=lambda: EDSR(channels, bands, width, blocks),
         channels=channels,
         bands=bands,
         context=2 * blocks + 3,  # 3×3 convolutions: two a block, and three more
         bytes_per_pixel=4 * (7 * width + bands),
-        prepare=prepare,
     )
+
+
+ARCHITECTURE = NetworkArchitecture(
+    id="edsr",
+    title="EDSR",
+    keys=kernels("head.0.weight", "body.0.body.0.weight", "body.0.body.2.weight", "tail.0.weight"),
+    also=lambda weights: all(map(_NAMES.fullmatch, weights)),  # HDNet has more tensors
+    read=_read,
+    published=(EDSR,),
+)

@@ -6,25 +6,18 @@ whole image says of it, then groups of channels by a map over the whole image.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
-from napari_hsr.models.architectures.architecture import assemble, numbered
-from napari_hsr.models.model import Model, TileDifference
-from napari_hsr.models.optimised.channels_last import prepare
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from torch import Tensor
-
-    from napari_hsr.models.card import ModelCard
-
-ID = "hdnet"
-TITLE = "HDNet"
+from napari_hsr.models.architectures.architecture import (
+    Network,
+    NetworkArchitecture,
+    Weights,
+    kernels,
+    numbered,
+)
+from napari_hsr.models.model import TileDifference
 
 
 class _Residual(nn.Module):
@@ -143,52 +136,35 @@ class HDNet(nn.Module):
         return self.tail(self.body(x) + x)
 
 
-#: Without arguments, the network in its published size.
-PUBLISHED = HDNet
-
-
-def _place_of_attention(weights: Mapping[str, Tensor]) -> int | None:
+def _place_of_attention(weights: Weights) -> int | None:
     """How many residual blocks stand before the first attention; None if there is none."""
-    for number in numbered(weights, "body."):
-        if f"body.{number}.conv_q_right.weight" in weights:
-            return number
-    return None
+    places = numbered(weights, "body.")
+    return next((n for n in places if f"body.{n}.conv_q_right.weight" in weights), None)
 
 
-def detect(weights: Mapping[str, Tensor]) -> bool:
-    """Head, body and tail, with an attention over the image in the body."""
-    ends = ("head.0.weight", "tail.0.weight")
-    return (
-        all(key in weights and weights[key].ndim == 4 for key in ends)
-        and _place_of_attention(weights) is not None
-    )
-
-
-def load(weights: Mapping[str, Tensor], card: ModelCard | None = None) -> Model:
-    """Build the model; widths, blocks and groups are read off the weights.
-
-    Raises
-    ------
-    ModelError
-        If a key or a shape differs from the network's, or the card does not fit.
-    """
+def _read(weights: Weights) -> Network:
     width, channels = weights["head.0.weight"].shape[:2]
     bands = weights["tail.0.weight"].shape[0]
-    before = _place_of_attention(weights)
+    before = _place_of_attention(weights) or 0
     # a file without its last parts is one block short: the first key that differs is then named
     after = max(0, numbered(weights, "body.")[-1] - before - 2)
     groups = max(1, len(numbered(weights, f"body.{before + 1}.subspaces.")))
-    return assemble(
-        lambda: HDNet(channels, bands, width, before, after, groups),
-        weights,
-        card,
-        id=ID,
-        title=TITLE,
+    return Network(
+        build=lambda: HDNet(channels, bands, width, before, after, groups),
         channels=channels,
         bands=bands,
         context=None,  # both attentions see the whole image
         tile_difference=TileDifference(0.053),
         bytes_per_pixel=1550,
-        prepare=prepare,
         precisions=("float32",),
     )
+
+
+ARCHITECTURE = NetworkArchitecture(
+    id="hdnet",
+    title="HDNet",
+    keys=kernels("head.0.weight", "tail.0.weight"),
+    also=lambda weights: _place_of_attention(weights) is not None,
+    read=_read,
+    published=(HDNet,),
+)

@@ -8,25 +8,18 @@ Instance norms take means over the whole image, so an output pixel depends on al
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from napari_hsr.models.architectures.architecture import assemble, numbered
+from napari_hsr.models.architectures.architecture import (
+    Network,
+    NetworkArchitecture,
+    Weights,
+    kernels,
+    numbered,
+)
 from napari_hsr.models.layers.padding import pad_below_right
-from napari_hsr.models.model import Model, TileDifference
-from napari_hsr.models.optimised.channels_last import prepare
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from torch import Tensor
-
-    from napari_hsr.models.card import ModelCard
-
-ID = "hinet"
-TITLE = "HINet"
+from napari_hsr.models.model import TileDifference
 
 #: Sides are padded to multiples of this.
 MULTIPLE = 16
@@ -201,44 +194,31 @@ class HINet(nn.Module):
         return (self.last(second) + image)[:, :, :height, :width]
 
 
-#: Its defaults are the published size.
-PUBLISHED = HINet
-
-
-def detect(weights: Mapping[str, Tensor]) -> bool:
-    """Two ways down, joined by ``sam12`` and ``cat12``, behind one convolution."""
-    keys = (
-        "conv_in.weight",
-        "down_path_1.0.identity.weight",
-        "down_path_2.0.identity.weight",
-        "sam12.conv3.weight",
-        "cat12.weight",
-    )
-    return all(key in weights and weights[key].ndim == 4 for key in keys)
-
-
-def load(weights: Mapping[str, Tensor], card: ModelCard | None = None) -> Model:
-    """Build the model.
-
-    Raises
-    ------
-    ModelError
-        If a tensor is missing, too many or of another shape, or the card does not fit.
-    """
+def _read(weights: Weights) -> Network:
     bands, channels = weights["conv_in.weight"].shape[:2]
     depth = len(numbered(weights, "down_path_1."))
     normed = tuple(f"down_path_1.{level}.norm.weight" in weights for level in range(depth))
-    return assemble(
-        lambda: HINet(channels, bands, depth, normed),
-        weights,
-        card,
-        id=ID,
-        title=TITLE,
+    return Network(
+        build=lambda: HINet(channels, bands, depth, normed),
         channels=channels,
         bands=bands,
         context=None,
         tile_difference=TileDifference(0.28),
         size_multiple=max(MULTIPLE, 2 ** (depth - 1)),
         bytes_per_pixel=4 * 24 * bands,
-        prepare=prepare,
     )
+
+
+ARCHITECTURE = NetworkArchitecture(
+    id="hinet",
+    title="HINet",
+    keys=kernels(
+        "conv_in.weight",
+        "down_path_1.0.identity.weight",
+        "down_path_2.0.identity.weight",
+        "sam12.conv3.weight",
+        "cat12.weight",
+    ),
+    read=_read,
+    published=(HINet,),
+)

@@ -9,26 +9,17 @@ negative values by 0.2.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import torch
 import torch.nn.functional as F  # noqa: N812
-from torch import nn
+from torch import Tensor, nn
 
-from napari_hsr.models.architectures.architecture import assemble
+from napari_hsr.models.architectures.architecture import (
+    Network,
+    NetworkArchitecture,
+    Weights,
+    kernels,
+)
 from napari_hsr.models.layers.padding import pad_below_right
-from napari_hsr.models.optimised.channels_last import prepare
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from torch import Tensor
-
-    from napari_hsr.models.card import ModelCard
-    from napari_hsr.models.model import Model
-
-ID = "hrnet"
-TITLE = "HRNet"
 
 #: Sides are padded to multiples of this, the step of the coarsest grid.
 MULTIPLE = 8
@@ -152,42 +143,29 @@ class HRNet(nn.Module):
         return self.main4(self.main35(main))[:, :, :height, :width]
 
 
-#: Its defaults are the published size.
-PUBLISHED = HRNet
-
-
-def detect(weights: Mapping[str, Tensor]) -> bool:
-    """Four subnetworks, ``top``, ``mid``, ``bot`` and ``main``, of plain convolutions."""
-    keys = (
-        "top1.conv2d.weight",
-        "mid31.conv5.conv2d.weight",
-        "bot32.conv5.conv2d.weight",
-        "main1.conv2d.weight",
-        "main4.conv2d.weight",
-    )
-    return all(key in weights and weights[key].ndim == 4 for key in keys)
-
-
-def load(weights: Mapping[str, Tensor], card: ModelCard | None = None) -> Model:
-    """Build the model.
-
-    Raises
-    ------
-    ModelError
-        If a tensor is missing, too many or of another shape, or the card does not fit.
-    """
+def _read(weights: Weights) -> Network:
     width, channels = weights["main1.conv2d.weight"].shape[:2]
     bands = weights["main4.conv2d.weight"].shape[0]
-    return assemble(
-        lambda: HRNet(channels, bands, width),
-        weights,
-        card,
-        id=ID,
-        title=TITLE,
+    return Network(
+        build=lambda: HRNet(channels, bands, width),
         channels=channels,
         bands=bands,
         context=CONTEXT,
         size_multiple=MULTIPLE,
         bytes_per_pixel=4 * 18 * width,
-        prepare=prepare,
     )
+
+
+ARCHITECTURE = NetworkArchitecture(
+    id="hrnet",
+    title="HRNet",
+    keys=kernels(
+        "top1.conv2d.weight",
+        "mid31.conv5.conv2d.weight",
+        "bot32.conv5.conv2d.weight",
+        "main1.conv2d.weight",
+        "main4.conv2d.weight",
+    ),
+    read=_read,
+    published=(HRNet,),
+)

@@ -7,24 +7,16 @@ linear output.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from napari_hsr.models.architectures.architecture import assemble, numbered
-from napari_hsr.models.optimised.channels_last import prepare_reduced
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from torch import Tensor
-
-    from napari_hsr.models.card import ModelCard
-    from napari_hsr.models.model import Model
-
-ID = "hscnn_plus"
-TITLE = "HSCNN+"
+from napari_hsr.models.architectures.architecture import (
+    Network,
+    NetworkArchitecture,
+    Weights,
+    kernels,
+    numbered,
+)
 
 #: Channels of the first features, and of what each block adds to them.
 FIRST, GROWTH = 128, 32
@@ -115,36 +107,25 @@ class HSCNNPlus(nn.Module):
         return _pointwise(self.conv_out, self.ddfn(x))
 
 
-#: Its defaults are the published size.
-PUBLISHED = HSCNNPlus
-
-
-def detect(weights: Mapping[str, Tensor]) -> bool:
-    """Dense fusion blocks ``ddfn.dfus_blocks`` and one pointwise convolution at the end."""
-    keys = ("ddfn.conv_up1.weight", "ddfn.dfus_blocks.0.conv_fution.weight", "conv_out.weight")
-    return all(key in weights and weights[key].ndim == 4 for key in keys)
-
-
-def load(weights: Mapping[str, Tensor], card: ModelCard | None = None) -> Model:
-    """Build the model.
-
-    Raises
-    ------
-    ModelError
-        If a tensor is missing, too many or of another shape, or the card does not fit.
-    """
+def _read(weights: Weights) -> Network:
     channels = weights["ddfn.conv_up1.weight"].shape[1]
     bands = weights["conv_out.weight"].shape[0]
     blocks = len(numbered(weights, "ddfn.dfus_blocks."))
-    return assemble(
-        lambda: HSCNNPlus(channels, bands, blocks),
-        weights,
-        card,
-        id=ID,
-        title=TITLE,
+    return Network(
+        build=lambda: HSCNNPlus(channels, bands, blocks),
         channels=channels,
         bands=bands,
         context=1 + blocks,  # one 3×3 convolution at the start and one a block
         bytes_per_pixel=4 * (FIRST + GROWTH * blocks + 5 * FIRST + bands),
-        prepare=prepare_reduced,
     )
+
+
+ARCHITECTURE = NetworkArchitecture(
+    id="hscnn_plus",
+    title="HSCNN+",
+    keys=kernels(
+        "ddfn.conv_up1.weight", "ddfn.dfus_blocks.0.conv_fution.weight", "conv_out.weight"
+    ),
+    read=_read,
+    published=(HSCNNPlus,),
+)

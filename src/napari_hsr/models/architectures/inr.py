@@ -15,27 +15,25 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn import functional
 
 from napari_hsr.errors import InputError, ModelError
-from napari_hsr.models import input_rules
-from napari_hsr.models.architectures.architecture import card_for, fill, numbered
+from napari_hsr.models.architectures.architecture import (
+    Network,
+    NetworkArchitecture,
+    Weights,
+    has,
+    kernels,
+    numbered,
+)
+from napari_hsr.models.input_rules import Symmetric
 from napari_hsr.models.layers.padding import pad_below_right, pad_to_least
-from napari_hsr.models.model import Model
-from napari_hsr.models.model_file import weights_sha256
-from napari_hsr.models.optimised.inr import prepare
+from napari_hsr.notices import Code, Notice
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from napari_hsr.models.model import Model
 
-    from torch import Tensor
-
-    from napari_hsr.models.card import ModelCard
-
-    Weights = Mapping[str, Tensor]
-
-ID = "inr"
 TITLE = "INR-HSISR"
 
 #: Side of the crops of the training.
@@ -153,6 +151,8 @@ class INR(nn.Module):
         blocks nothing reaches from one cell to the next, so the bands change nothing.
     """
 
+    cell, least, periods = CELL, LEAST, PERIODS
+
     def __init__(self, layout: Layout, finer: int = 1):
         super().__init__()
         self.layout = layout
@@ -219,19 +219,6 @@ class INR(nn.Module):
         return values.reshape(number, -1, rows * side, columns * side)
 
 
-#: Builds the network in its published size.
-PUBLISHED = partial(INR, PUBLISHED_LAYOUT)
-
-
-def detect(weights: Weights) -> bool:
-    """Five first convolutions, blocks and a last 1x1 convolution below ``hyper.model.``."""
-    first = [f"{_BODY}{i}.0.weight" for i in range(0, _BLOCKS, 2)]
-    block = f"{_BODY}{_BLOCKS}.conv_block.0.0.weight"
-    places = numbered(weights, _BODY)
-    last = f"{_BODY}{places[-1]}.weight" if places else ""
-    return all(key in weights and weights[key].ndim == 4 for key in (*first, block, last))
-
-
 def layout_of(weights: Weights, bands: int | None = None) -> Layout:
     """The layout, read off keys and shapes.
 
@@ -267,34 +254,38 @@ def _bytes_per_pixel(layout: Layout, factor: int = 1) -> int:
     return 4 * (widest + layout.bands) * 7 // 5 + between
 
 
-def load(weights: Weights, card: ModelCard | None = None) -> Model:
-    """Build the model.
-
-    Raises
-    ------
-    ModelError
-        If a key or shape differs, or the card does not fit.
-    """
-    layout = layout_of(weights, len(card.wavelengths_nm) if card else None)
-    module = fill(lambda: INR(layout), weights, TITLE)
-    rule = input_rules.Symmetric()
-    card = card_for(
-        card, id=ID, title=TITLE, bands=layout.bands, input_rule=rule.name, limits=LIMITS
-    )
-    return Model(
-        module=module,
-        card=card,
-        weights_sha256=weights_sha256(dict(weights)),
+def _read(weights: Weights, bands: int | None = None) -> Network:
+    layout = layout_of(weights, bands)
+    return Network(
+        build=lambda: INR(layout),
+        limits=LIMITS,
         channels=layout.channels,
         bands=layout.bands,
         context=None,
         window=TRAINED_SIDE,
-        precisions=("float32", "bfloat16"),
         bytes_per_pixel=_bytes_per_pixel(layout),
         bytes_fixed=4 * 9 * 2**10 * layout.widths[-1],
-        rule=rule,
-        prepare=prepare,
+        rule=Symmetric(),
     )
+
+
+def _has_last(weights: Weights) -> bool:
+    """Whether the last layer is a convolution."""
+    return has(weights, kernels(f"{_BODY}{numbered(weights, _BODY)[-1]}.weight"))
+
+
+ARCHITECTURE = NetworkArchitecture(
+    id="inr",
+    title=TITLE,
+    keys=kernels(
+        *(f"{_BODY}{i}.0.weight" for i in range(0, _BLOCKS, 2)),
+        f"{_BODY}{_BLOCKS}.conv_block.0.0.weight",
+    ),
+    also=_has_last,
+    read=_read,
+    read_with_card=lambda weights, card: _read(weights, len(card.wavelengths_nm)),
+    published=(partial(INR, PUBLISHED_LAYOUT),),
+)
 
 
 def finer(model: Model, factor: int) -> Model:
@@ -312,9 +303,10 @@ def finer(model: Model, factor: int) -> Model:
     with torch.device("meta"):
         module = INR(model.module.layout, factor)
     module.hyper = model.module.hyper  # one set of weights in memory, whatever the grid
-    notice = (
+    notice = Notice.warning(
+        Code.BETWEEN_PIXELS,
         f"The grid is {factor} times as fine as the photograph along each side: the network was "
-        "never trained for that, and what stands between the pixels was not measured."
+        "never trained for that, and what stands between the pixels was not measured.",
     )
     return replace(
         model,

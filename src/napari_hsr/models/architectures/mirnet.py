@@ -10,27 +10,21 @@ times; both are kept, so that the weights load as they were saved.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
-from napari_hsr.models.architectures.architecture import assemble, numbered
+from napari_hsr.models.architectures.architecture import (
+    Network,
+    NetworkArchitecture,
+    Weights,
+    kernels,
+    numbered,
+)
 from napari_hsr.models.layers.channel_gates import ChannelGate
 from napari_hsr.models.layers.padding import pad_below_right
-from napari_hsr.models.model import Model, TileDifference
-from napari_hsr.models.optimised.channels_last import prepare_reduced
+from napari_hsr.models.model import TileDifference
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from torch import Tensor
-
-    from napari_hsr.models.card import ModelCard
-
-ID = "mirnet"
-TITLE = "MIRNet, multi-resolution streams with selective fusion"
 #: Most working memory for each pixel in one go, measured at 384×384 and 256×256.
 BYTES_PER_PIXEL = 2600
 
@@ -230,31 +224,10 @@ class MIRNet(nn.Module):
         return (self.conv_out(self.body(x)) + x)[:, :, :rows, :columns]
 
 
-#: Without arguments, the network in its published size.
-PUBLISHED = MIRNet
-
 _UNIT = "body.0.body.0."
-_NEEDED = {
-    "conv_in.weight",
-    "conv_out.weight",
-    _UNIT + "blocks.0.0.SA.spatial.conv.weight",
-    _UNIT + "selective_kernel.0.fcs.0.weight",
-}
 
 
-def detect(weights: Mapping[str, Tensor]) -> bool:
-    """Dual attention units in rows, and fusion of the streams."""
-    return all(key in weights and weights[key].ndim == 4 for key in _NEEDED)
-
-
-def load(weights: Mapping[str, Tensor], card: ModelCard | None = None) -> Model:
-    """Build the network from its weights.
-
-    Raises
-    ------
-    ModelError
-        If a key or a shape is not that of a MIRNet, or the card does not fit.
-    """
+def _read(weights: Weights) -> Network:
     features, channels = weights["conv_in.weight"].shape[:2]
 
     def build() -> MIRNet:
@@ -268,16 +241,25 @@ def load(weights: Mapping[str, Tensor], card: ModelCard | None = None) -> Model:
             bias="conv_in.bias" in weights,
         )
 
-    return assemble(
-        build,
-        weights,
-        card,
-        id=ID,
-        title=TITLE,
+    return Network(
+        build=build,
         channels=channels,
         bands=features,
         context=None,  # channels are weighted by their means over the whole image
         tile_difference=TileDifference(0.2),
-        bytes_per_pixel=BYTES_PER_PIXEL,
-        prepare=prepare_reduced,
+        bytes_per_pixel=2600,  # measured at 384×384 and 256×256
     )
+
+
+ARCHITECTURE = NetworkArchitecture(
+    id="mirnet",
+    title="MIRNet, multi-resolution streams with selective fusion",
+    keys=kernels(
+        "conv_in.weight",
+        "conv_out.weight",
+        _UNIT + "blocks.0.0.SA.spatial.conv.weight",
+        _UNIT + "selective_kernel.0.fcs.0.weight",
+    ),
+    read=_read,
+    published=(MIRNet,),
+)

@@ -9,26 +9,21 @@ network. One PReLU serves all units: its value is stored under many keys.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from napari_hsr.models.architectures.architecture import assemble, numbered
+from napari_hsr.models.architectures.architecture import (
+    Network,
+    NetworkArchitecture,
+    Weights,
+    kernels,
+    numbered,
+)
 from napari_hsr.models.layers.channel_gates import ChannelGate
 from napari_hsr.models.layers.padding import pad_below_right
-from napari_hsr.models.model import Model, TileDifference
-from napari_hsr.models.optimised.channels_last import prepare
+from napari_hsr.models.model import TileDifference
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from torch import Tensor
-
-    from napari_hsr.models.card import ModelCard
-
-ID = "mprnet"
-TITLE = "MPRNet, three stages from quarters to the whole image"
 #: Most working memory for each pixel in one go, measured at 384×384 and 256×256.
 BYTES_PER_PIXEL = 4600
 
@@ -239,34 +234,7 @@ class MPRNet(nn.Module):
         return x[:, :, :rows, :columns]
 
 
-#: Without arguments, the network in its published size.
-PUBLISHED = MPRNet
-
-_NEEDED = {
-    "conv_in.weight",
-    "concat12.weight",
-    "concat23.weight",
-    "sam12.conv2.weight",
-    "sam23.conv2.weight",
-    "stage1_encoder.down12.down.1.weight",
-    "stage3_orsnet.orb1.body.0.CA.conv_du.0.weight",
-    "tail.weight",
-}
-
-
-def detect(weights: Mapping[str, Tensor]) -> bool:
-    """Three stages joined by supervised attention."""
-    return all(key in weights and weights[key].ndim == 4 for key in _NEEDED)
-
-
-def load(weights: Mapping[str, Tensor], card: ModelCard | None = None) -> Model:
-    """Build the network from its weights.
-
-    Raises
-    ------
-    ModelError
-        If a key or a shape is not that of an MPRNet, or the card does not fit.
-    """
+def _read(weights: Weights) -> Network:
     bands, channels = weights["conv_in.weight"].shape[:2]
     features = weights["concat12.weight"].shape[0]
 
@@ -285,22 +253,17 @@ def load(weights: Mapping[str, Tensor], card: ModelCard | None = None) -> Model:
             channels,
         )
 
-    return assemble(
-        build,
-        weights,
-        card,
-        id=ID,
-        title=TITLE,
+    return Network(
+        build=build,
         channels=channels,
         bands=bands,
         context=None,  # channels are weighted by their means over quarters, halves, the whole
         tile_difference=TileDifference(0.092),
-        bytes_per_pixel=BYTES_PER_PIXEL,
-        prepare=prepare,
+        bytes_per_pixel=4600,  # measured at 384×384 and 256×256
     )
 
 
-def _reduction(weights: Mapping[str, Tensor]) -> int:
+def _reduction(weights: Weights) -> int:
     """By how much the gates reduce the channels.
 
     Several numbers may give the same whole widths; any of them is the same network.
@@ -313,3 +276,21 @@ def _reduction(weights: Mapping[str, Tensor]) -> int:
     widest = max(width for _, width in gates)
     fits = (r for r in range(1, widest + 1) if all(width // r == hidden for hidden, width in gates))
     return next(fits, 1)
+
+
+ARCHITECTURE = NetworkArchitecture(
+    id="mprnet",
+    title="MPRNet, three stages from quarters to the whole image",
+    keys=kernels(
+        "conv_in.weight",
+        "concat12.weight",
+        "concat23.weight",
+        "sam12.conv2.weight",
+        "sam23.conv2.weight",
+        "stage1_encoder.down12.down.1.weight",
+        "stage3_orsnet.orb1.body.0.CA.conv_du.0.weight",
+        "tail.weight",
+    ),
+    read=_read,
+    published=(MPRNet,),
+)

@@ -12,24 +12,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from torch import nn
+from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
-from napari_hsr.models.architectures.architecture import assemble
+from napari_hsr.models.architectures.architecture import (
+    Network,
+    NetworkArchitecture,
+    Weights,
+)
 from napari_hsr.models.architectures.spectral_attention import SpectralU, depths_of
 from napari_hsr.models.layers.padding import pad_below_right
-from napari_hsr.models.model import Model, TileDifference
-from napari_hsr.models.optimised.mst_l import prepare
+from napari_hsr.models.model import TileDifference
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
-    from torch import Tensor
 
-    from napari_hsr.models.card import ModelCard
-
-ID = "mst_l"
-TITLE = "MST-L"
 SLOPE = 0.1
 
 
@@ -65,43 +63,29 @@ class MST(SpectralU):
         return (self.mapping(self.through(x, mask)) + x)[..., :height, :width]
 
 
-#: Without arguments, the network in its published size.
-PUBLISHED = MST
-
-_SIGNS = {
-    "embedding_1.weight": 4,
-    "embedding_2.weight": 4,
-    "bottleneck.blocks.0.0.mm.depth_conv.weight": 4,
-    "mapping.weight": 4,
-}
-
-
-def detect(weights: Mapping[str, Tensor]) -> bool:
-    """A U of spectral-wise attention with masks, and two embeddings."""
-    return all(key in weights and weights[key].ndim == ndim for key, ndim in _SIGNS.items())
-
-
-def load(weights: Mapping[str, Tensor], card: ModelCard | None = None) -> Model:
-    """Build the model; widths and depths are read off the weights.
-
-    Raises
-    ------
-    ModelError
-        If a key or a shape differs from the network's, or the card does not fit.
-    """
+def _read(weights: Weights) -> Network:
     bands, channels = weights["embedding_1.weight"].shape[:2]
     depths = depths_of(weights)
-    return assemble(
-        lambda: MST(channels, bands, depths),
-        weights,
-        card,
-        id=ID,
-        title=TITLE,
+    return Network(
+        build=lambda: MST(channels, bands, depths),
         channels=channels,
         bands=bands,
         context=None,  # attention sums over the whole image
         tile_difference=TileDifference(0.027),
         bytes_per_pixel=4000,
-        prepare=prepare,
         one_image_at_a_time=True,
     )
+
+
+ARCHITECTURE = NetworkArchitecture(
+    id="mst_l",
+    title="MST-L",
+    keys={
+        "embedding_1.weight": 4,
+        "embedding_2.weight": 4,
+        "bottleneck.blocks.0.0.mm.depth_conv.weight": 4,
+        "mapping.weight": 4,
+    },
+    read=_read,
+    published=(MST,),
+)

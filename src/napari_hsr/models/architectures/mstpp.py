@@ -9,23 +9,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from torch import nn
+from torch import Tensor, nn
 
-from napari_hsr.models.architectures.architecture import assemble, numbered
+from napari_hsr.models.architectures.architecture import (
+    Network,
+    NetworkArchitecture,
+    Weights,
+    numbered,
+)
 from napari_hsr.models.architectures.spectral_attention import SpectralU, depths_of
 from napari_hsr.models.layers.padding import pad_below_right
-from napari_hsr.models.model import Model, TileDifference
-from napari_hsr.models.optimised.mstpp import prepare
+from napari_hsr.models.model import TileDifference
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from torch import Tensor
-
-    from napari_hsr.models.card import ModelCard
-
-ID = "mstpp"
-TITLE = "MST++"
+    from collections.abc import Sequence
 
 
 class Stage(SpectralU):
@@ -78,45 +75,31 @@ class MSTPlusPlus(nn.Module):
         return (self.conv_out(self.body(x)) + x)[..., :height, :width]
 
 
-#: Without arguments, the network in its published size.
-PUBLISHED = MSTPlusPlus
-
-_SIGNS = {
-    "conv_in.weight": 4,
-    "conv_out.weight": 4,
-    "body.0.embedding.weight": 4,
-    "body.0.bottleneck.blocks.0.0.rescale": 3,
-    "body.0.mapping.weight": 4,
-}
-
-
-def detect(weights: Mapping[str, Tensor]) -> bool:
-    """Stages of spectral-wise attention between two convolutions."""
-    return all(key in weights and weights[key].ndim == ndim for key, ndim in _SIGNS.items())
-
-
-def load(weights: Mapping[str, Tensor], card: ModelCard | None = None) -> Model:
-    """Build the model; widths, stages and depths are read off the weights.
-
-    Raises
-    ------
-    ModelError
-        If a key or a shape differs from the network's, or the card does not fit.
-    """
+def _read(weights: Weights) -> Network:
     bands, channels = weights["conv_in.weight"].shape[:2]
     width = weights["body.0.embedding.weight"].shape[0]
     stages = len(numbered(weights, "body."))
     depths = depths_of(weights, "body.0.")
-    return assemble(
-        lambda: MSTPlusPlus(channels, bands, width, stages, depths),
-        weights,
-        card,
-        id=ID,
-        title=TITLE,
+    return Network(
+        build=lambda: MSTPlusPlus(channels, bands, width, stages, depths),
         channels=channels,
         bands=bands,
         context=None,  # attention sums over the whole image
         tile_difference=TileDifference(0.079),
         bytes_per_pixel=3200,
-        prepare=prepare,
     )
+
+
+ARCHITECTURE = NetworkArchitecture(
+    id="mstpp",
+    title="MST++",
+    keys={
+        "conv_in.weight": 4,
+        "conv_out.weight": 4,
+        "body.0.embedding.weight": 4,
+        "body.0.bottleneck.blocks.0.0.rescale": 3,
+        "body.0.mapping.weight": 4,
+    },
+    read=_read,
+    published=(MSTPlusPlus,),
+)

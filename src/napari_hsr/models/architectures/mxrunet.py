@@ -10,30 +10,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn import functional
 
-from napari_hsr.models import input_rules
-from napari_hsr.models.architectures.architecture import card_for, fill, numbered
-from napari_hsr.models.layers.weight_norm import SpectralConv1d, WeightNormConv2d
-from napari_hsr.models.model import Model, TileDifference
-from napari_hsr.models.model_file import weights_sha256
-from napari_hsr.models.optimised.large_kernels import SHARED_FROM
-from napari_hsr.models.optimised.mxrunet import prepare
+from napari_hsr.models.architectures.architecture import (
+    Network,
+    NetworkArchitecture,
+    Weights,
+    kernels,
+    numbered,
+)
+from napari_hsr.models.input_rules import NTIRE2020_CLEAN, Statistics, statistics_from_words
+from napari_hsr.models.layers.weight_norm import LARGE_KERNEL, SpectralConv1d, WeightNormConv2d
+from napari_hsr.models.model import TileDifference
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from torch import Tensor
-
-    from napari_hsr.models.card import ModelCard
-
-    Weights = Mapping[str, Tensor]
-
-ID = "mxrunet"
 TITLE = "MXR-U-Net"
 
 #: The stages of the encoder stand behind three convolutions and a pooling.
@@ -280,33 +272,6 @@ class MXRUNet(nn.Module):
         return self.layers[11](self.layers[10](features))[..., :height, :width]
 
 
-#: They build the networks that were published.
-PUBLISHED = tuple(
-    partial(MXRUNet, layout)
-    for layout in (
-        SHALLOW,
-        _MIDDLE,
-        replace(_MIDDLE, attention=False),
-        replace(_MIDDLE, outer=(256, 512, 1024, 2048), bottleneck=True),
-    )
-)
-#: The same by the names that recipes take.
-VARIANTS = dict(zip(("shallow", "middle", "middle-plain", "full"), PUBLISHED, strict=True))
-
-
-def detect(weights: Weights) -> bool:
-    """A stem, four stages of residual blocks and a weight-normed decoder below ``layers.``."""
-    kernels = (
-        *(f"layers.0.{i}.0.weight" for i in range(3)),
-        *(f"layers.0.{i}.0.convs.0.0.weight" for i in range(4, 8)),
-        *(f"layers.{i}.shuf.conv.0.weight_v" for i in range(4, 8)),
-        "layers.8.conv.0.weight_v",
-        "layers.10.layers.0.0.weight_v",
-        "layers.11.0.weight_v",
-    )
-    return all(key in weights and weights[key].ndim == 4 for key in kernels)
-
-
 def layout_of(weights: Weights) -> Layout:
     """The layout, read off keys and shapes."""
 
@@ -329,33 +294,13 @@ def layout_of(weights: Weights) -> Layout:
     )
 
 
-def load(weights: Weights, card: ModelCard | None = None) -> Model:
-    """Build the model.
-
-    The card's ``input_rule`` says which statistics the input is normalised with
-    (``ntire2020-clean``, ``ntire2020-real-world`` or figures); those of the clean track are
-    assumed where it does not.
-
-    Raises
-    ------
-    ModelError
-        If a key or shape differs, or the card does not fit.
-    """
+def _read(weights: Weights, rule: Statistics = NTIRE2020_CLEAN) -> Network:
     layout = layout_of(weights)
-    module = fill(lambda: MXRUNet(layout), weights, TITLE)
-    rule = input_rules.statistics_from_words(card.input_rule if card else "none")
-    card = card_for(
-        card,
-        id=ID,
+    widest = layout.outer[-1]
+    return Network(
+        build=lambda: MXRUNet(layout),
         title=f"{TITLE} ({layout.describe()})",
-        bands=layout.bands,
-        input_rule=rule.name,
         limits="The statistics of its input, those of NTIRE 2020's clean track, are assumed too.",
-    )
-    return Model(
-        module=module,
-        card=card.model_copy(update={"input_rule": rule.name}),
-        weights_sha256=weights_sha256(dict(weights)),
         channels=layout.channels,
         bands=layout.bands,
         # Even without attention it is not local: how features are resized to fit the encoder's
@@ -364,10 +309,34 @@ def load(weights: Weights, card: ModelCard | None = None) -> Model:
         tile_difference=_TILE_DIFFERENCES.get(
             (sum(layout.blocks), layout.bottleneck, layout.attention)
         ),
-        precisions=("float32", "bfloat16"),
-        bytes_per_pixel=9 * module.layers[11][0].weight_v.shape[1],
+        bytes_per_pixel=9 * weights["layers.11.0.weight_v"].shape[1],
         # a kernel laid out anew, and what is left of others
-        bytes_fixed=3 * 4 * min(SHARED_FROM, module.layers[3][0][0].weight_v.numel()),
+        bytes_fixed=3 * 4 * min(LARGE_KERNEL, 2 * 9 * widest**2),
         rule=rule,
-        prepare=prepare,
     )
+
+
+_SIZES = {
+    "shallow": SHALLOW,
+    "middle": _MIDDLE,
+    "middle-plain": replace(_MIDDLE, attention=False),
+    "full": replace(_MIDDLE, outer=(256, 512, 1024, 2048), bottleneck=True),
+}
+_VARIANTS = {name: partial(MXRUNet, layout) for name, layout in _SIZES.items()}
+
+ARCHITECTURE = NetworkArchitecture(
+    id="mxrunet",
+    title=TITLE,
+    keys=kernels(
+        *(f"layers.0.{i}.0.weight" for i in range(3)),
+        *(f"layers.0.{i}.0.convs.0.0.weight" for i in range(4, 8)),
+        *(f"layers.{i}.shuf.conv.0.weight_v" for i in range(4, 8)),
+        "layers.8.conv.0.weight_v",
+        "layers.10.layers.0.0.weight_v",
+        "layers.11.0.weight_v",
+    ),
+    read=_read,
+    read_with_card=lambda weights, card: _read(weights, statistics_from_words(card.input_rule)),
+    published=tuple(_VARIANTS.values()),
+    variants=_VARIANTS,
+)

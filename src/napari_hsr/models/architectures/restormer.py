@@ -11,23 +11,23 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
-from napari_hsr.models.architectures.architecture import assemble, numbered
+from napari_hsr.models.architectures.architecture import (
+    Network,
+    NetworkArchitecture,
+    Weights,
+    kernels,
+    numbered,
+)
 from napari_hsr.models.layers.padding import pad_below_right
-from napari_hsr.models.model import Model, TileDifference
-from napari_hsr.models.optimised.channels_last import prepare
+from napari_hsr.models.model import TileDifference
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
-    from torch import Tensor
 
-    from napari_hsr.models.card import ModelCard
-
-ID = "restormer"
-TITLE = "Restormer, a U of transformers with attention between channels"
 #: Most working memory for each pixel in one go, measured at 384×384 and 256×256.
 BYTES_PER_PIXEL = 13500
 
@@ -193,35 +193,10 @@ class Restormer(nn.Module):
         return x[:, :, :rows, :columns]
 
 
-#: Without arguments, the network in its published size.
-PUBLISHED = Restormer
-
-_ENTRANCES = ("encoder_level1", "encoder_level2", "encoder_level3", "latent")
-_NEEDED = {
-    "output.weight",
-    "refinement.0.ffn.dwconv.weight",
-    "skip_conv.weight",
-    "patch_embed.proj.weight",
-    *(f"{name}.0.ffn.project_out.weight" for name in _ENTRANCES),
-}
+_LEVELS = ("encoder_level1", "encoder_level2", "encoder_level3", "latent")
 
 
-def detect(weights: Mapping[str, Tensor]) -> bool:
-    """Attention with temperatures, and a skip from the embedding."""
-    heads = (f"{name}.0.attn.temperature" for name in _ENTRANCES)
-    return all(key in weights and weights[key].ndim == 4 for key in _NEEDED) and all(
-        key in weights and weights[key].ndim == 3 for key in heads
-    )
-
-
-def load(weights: Mapping[str, Tensor], card: ModelCard | None = None) -> Model:
-    """Build the network from its weights.
-
-    Raises
-    ------
-    ModelError
-        If a key or a shape is not that of a Restormer, or the card does not fit.
-    """
+def _read(weights: Weights) -> Network:
     width, channels = weights["patch_embed.proj.weight"].shape[:2]
     bands = weights["output.weight"].shape[0]
 
@@ -230,23 +205,34 @@ def load(weights: Mapping[str, Tensor], card: ModelCard | None = None) -> Model:
             channels,
             bands,
             width,
-            depths=[len(numbered(weights, f"{name}.")) for name in (*_ENTRANCES, "refinement")],
-            heads=[weights[f"{name}.0.attn.temperature"].shape[0] for name in _ENTRANCES],
-            hidden=[weights[f"{name}.0.ffn.project_out.weight"].shape[1] for name in _ENTRANCES],
+            depths=[len(numbered(weights, f"{name}.")) for name in (*_LEVELS, "refinement")],
+            heads=[weights[f"{name}.0.attn.temperature"].shape[0] for name in _LEVELS],
+            hidden=[weights[f"{name}.0.ffn.project_out.weight"].shape[1] for name in _LEVELS],
             bias="patch_embed.proj.bias" in weights,
             norm_bias="encoder_level1.0.norm1.body.bias" in weights,
         )
 
-    return assemble(
-        build,
-        weights,
-        card,
-        id=ID,
-        title=TITLE,
+    return Network(
+        build=build,
         channels=channels,
         bands=bands,
         context=None,  # attention maps are sums over the whole image
         tile_difference=TileDifference(0.28),
-        bytes_per_pixel=BYTES_PER_PIXEL,
-        prepare=prepare,
+        bytes_per_pixel=13500,  # measured at 384×384 and 256×256
     )
+
+
+ARCHITECTURE = NetworkArchitecture(
+    id="restormer",
+    title="Restormer, a U of transformers with attention between channels",
+    keys=kernels(
+        "output.weight",
+        "refinement.0.ffn.dwconv.weight",
+        "skip_conv.weight",
+        "patch_embed.proj.weight",
+        *(f"{name}.0.ffn.project_out.weight" for name in _LEVELS),
+    )
+    | {f"{name}.0.attn.temperature": 3 for name in _LEVELS},
+    read=_read,
+    published=(Restormer,),
+)

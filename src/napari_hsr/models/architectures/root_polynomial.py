@@ -11,23 +11,18 @@ from __future__ import annotations
 
 from functools import lru_cache
 from itertools import pairwise, product
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from napari_hsr.errors import ModelError
-from napari_hsr.models.card import ModelCard, WavelengthsNeededError
-from napari_hsr.models.model import Model
-from napari_hsr.models.model_file import weights_sha256
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from torch import Tensor
-
-ID = "root-polynomial"
-TITLE = "Root-polynomial regression"
+from napari_hsr.models.architectures.architecture import (
+    Network,
+    NetworkArchitecture,
+    Weights,
+)
+from napari_hsr.models.input_rules import AsIs
 
 
 @lru_cache
@@ -129,58 +124,30 @@ def _blocks(pixels: int, device: str) -> list[slice]:
     return [slice(*pair) for pair in pairwise(cuts)]
 
 
-def detect(weights: Mapping[str, Tensor]) -> bool:
-    """``exponents`` (features, 3) and ``weight`` (bands, features), and nothing else."""
-    if set(weights) != {"exponents", "weight"}:
-        return False
-    powers, weight = weights["exponents"], weights["weight"]
-    return (
-        powers.ndim == 2
-        and weight.ndim == 2
-        and powers.shape[1] == 3
-        and weight.shape[1] == powers.shape[0]
-    )
-
-
-def load(weights: Mapping[str, Tensor], card: ModelCard | None = None) -> Model:
-    """Build the model.
-
-    Raises
-    ------
-    ModelError
-        If the exponents are not those of a root polynomial, a weight is not finite, or
-        the card's wavelengths do not fit.
-    """
+def _read(weights: Weights) -> Network:
     powers, weight = weights["exponents"].float(), weights["weight"].float()
     sums = powers.sum(1)
     if (powers < 0).any() or not torch.allclose(sums, torch.ones_like(sums), atol=1e-5):
         raise ModelError("The exponents of a root polynomial are not negative and sum to 1.")
-    if not torch.isfinite(weight).all():
-        raise ModelError("The weights of the root polynomial hold NaN or infinite values.")
     bands = weight.shape[0]
-    if card is None:
-        if bands != 31:
-            raise WavelengthsNeededError(bands)
-        card = ModelCard(
-            name="root-polynomial",
-            title="Root-polynomial regression without a card",
-            architecture=ID,
-            input_encoding="linear-srgb",
-            wavelengths_nm=tuple(range(400, 701, 10)),
-            limits="Its wavelengths and input encoding are assumptions: the weights name none.",
-        )
-    if len(card.wavelengths_nm) != bands:
-        raise ModelError(
-            f"The card of {card.name} names {len(card.wavelengths_nm)} wavelengths, "
-            f"but its weights make {bands} bands."
-        )
-    module = RootPolynomial(powers, weight).eval()
-    return Model(
-        module=module,
-        card=card,
-        weights_sha256=weights_sha256(dict(weights)),
+    return Network(
+        build=lambda: RootPolynomial(powers, weight),
         bands=bands,
-        context=0,
+        rule=AsIs(),
+        precisions=("float32",),
         # the colours, and the bands twice, in float32; features are made block by block
         bytes_per_pixel=4 * (6 + 2 * bands),
     )
+
+
+ARCHITECTURE = NetworkArchitecture(
+    id="root-polynomial",
+    title="Root-polynomial regression",
+    keys={"exponents": 2, "weight": 2},
+    also=lambda weights: (
+        len(weights) == 2
+        and weights["exponents"].shape[1] == 3
+        and weights["exponents"].shape[0] == weights["weight"].shape[1]
+    ),
+    read=_read,
+)

@@ -8,6 +8,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+#: Values of a kernel from which the optimised copy uses it as it is: 32 MiB in float32.
+LARGE_KERNEL = 2**23
+
 
 class WeightNormConv2d(nn.Module):
     """Convolution with kernel g · v / |v|, the norm taken for each output channel.
@@ -73,7 +76,7 @@ class SpectralConv1d(nn.Module):
         return functional.conv1d(x, self.kernel())
 
 
-def _exactly(device: str) -> AbstractContextManager:
+def _exactly(device: str) -> AbstractContextManager[object]:
     """Within it nothing is computed in half precision on a device; "meta", say, never does."""
     if torch.amp.is_autocast_available(device):
         return torch.autocast(device, enabled=False)

@@ -8,13 +8,13 @@ torch's autocast has it.
 
 from __future__ import annotations
 
-import copy
 from typing import TYPE_CHECKING
 
 import torch
 from torch import nn
 
 from napari_hsr.models.optimised.convolution import CHANNELS_LAST
+from napari_hsr.models.optimised_copy import sharing_memory
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -29,7 +29,7 @@ class ChannelsLast(nn.Module):
     def __init__(self, exact: nn.Module, dtype: torch.dtype):
         super().__init__()
         self.dtype = dtype
-        self.module = _beside(exact)
+        self.module = sharing_memory(exact)
         for layer in self.module.modules() if dtype != torch.float32 else ():
             if isinstance(layer, PRODUCTS):
                 layer.to(dtype, memory_format=CHANNELS_LAST)
@@ -41,13 +41,6 @@ class ChannelsLast(nn.Module):
             return self.module(x)
         with torch.autocast(x.device.type, self.dtype):
             return self.module(x).float()
-
-
-def _beside(exact: nn.Module) -> nn.Module:
-    """A copy that reads the same memory, and may go to another device or type without the original."""
-    tensors = {id(p): nn.Parameter(p.detach(), requires_grad=False) for p in exact.parameters()}
-    tensors |= {id(b): b.detach() for b in exact.buffers()}
-    return copy.deepcopy(exact, tensors)
 
 
 def prepare(module: nn.Module, precision: str) -> nn.Module:

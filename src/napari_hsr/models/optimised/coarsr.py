@@ -13,31 +13,15 @@ batch norms and the scalars of the fusions are in the kernels.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import torch
-from torch import nn
+from torch import Tensor, nn
 
+from napari_hsr.models.layers.band_neighbours import PIXELS_AT_ONCE, enlarged, neighbours
 from napari_hsr.models.optimised.coarsr_tail import Tail
-from napari_hsr.models.optimised.convolution import CHANNELS_LAST, convolve, hold, packed
+from napari_hsr.models.optimised.convolution import CHANNELS_LAST, Exact, convolve, hold, packed
 
-if TYPE_CHECKING:
-    from torch import Tensor
-
-    from napari_hsr.models.architectures.coarsr import CoarSR
-    from napari_hsr.models.architectures.coarsr_parts import Body, Intra, ThreeUnit
-
-#: Pixels of all bands taken together, by the kind of device.
-PIXELS_AT_ONCE = {"cpu": 2**13}
+#: Pixels of all bands that another device than those listed takes together.
 _ELSEWHERE = 2**18
-
-
-def working_bytes(width: int) -> dict[str, int]:
-    """What the copy takes in float32 besides the cubes: for each pixel, and for small images."""
-    # Five times the three features of one band: heads, the last fusion's input, and three in it;
-    # the mixed features of the band before; and half as much again that the allocator keeps.
-    each = 4 * width * (5 * 3 + 1) * 3 // 2
-    return {"bytes_per_pixel": each, "bytes_fixed": each * PIXELS_AT_ONCE["cpu"]}
 
 
 class Grouped(nn.Module):
@@ -52,14 +36,14 @@ class Grouped(nn.Module):
         return convolve(x, self.kernel, self.bias, padding=1, groups=3, slope=slope, onto=onto)
 
 
-def _folded(conv: nn.Module, norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
+def _folded(conv: Exact, norm: Exact) -> tuple[Tensor, Tensor]:
     """Kernel and bias of a convolution and its batch norm, in float64."""
     scale = norm.weight.double() / (norm.running_var.double() + norm.eps).sqrt()
     kernel = _kernel(conv) * scale[:, None, None, None]
     return kernel, (conv.bias.double() - norm.running_mean.double()) * scale + norm.bias.double()
 
 
-def _kernel(conv: nn.Module) -> Tensor:
+def _kernel(conv: Exact) -> Tensor:
     """Of a weight-normed convolution, the norm taken in float64."""
     kernel = conv.weight_v.detach().double()
     norm = torch.linalg.vector_norm(kernel, dim=tuple(range(1, kernel.ndim)), keepdim=True)
@@ -69,7 +53,7 @@ def _kernel(conv: nn.Module) -> Tensor:
 class FastBodies(nn.Module):
     """Three bodies side by side."""
 
-    def __init__(self, bodies: list[Body], dtype: torch.dtype):
+    def __init__(self, bodies: list[Exact], dtype: torch.dtype):
         super().__init__()
         self.layers = nn.ModuleList()
         for blocks in zip(*(body.body[0] for body in bodies), strict=True):
@@ -88,7 +72,7 @@ class FastBodies(nn.Module):
 class FastIntra(nn.Module):
     """Fusion of three features, with gamma in its kernel."""
 
-    def __init__(self, exact: Intra, dtype: torch.dtype):
+    def __init__(self, exact: Exact, dtype: torch.dtype):
         super().__init__()
         self.left = FastBodies(exact.layers("left_{}_body"), dtype)
         self.right = FastBodies(exact.layers("right_{}_body"), dtype)
@@ -110,7 +94,7 @@ class FastIntra(nn.Module):
 class FastUnit(nn.Module):
     """Convolutions over three axes as such over two: three groups, and 1 × 1 between them."""
 
-    def __init__(self, exact: ThreeUnit, dtype: torch.dtype):
+    def __init__(self, exact: Exact, dtype: torch.dtype):
         super().__init__()
         self.spatial = self._flat(exact.spatial, dtype)
         self.spatial_one = self._flat(exact.spatial_one, dtype)
@@ -128,7 +112,7 @@ class FastUnit(nn.Module):
         hold(self, offset=exact.spectral.bias.detach().repeat(3).to(dtype))
 
     @staticmethod
-    def _flat(conv: nn.Module, dtype: torch.dtype) -> Grouped:
+    def _flat(conv: Exact, dtype: torch.dtype) -> Grouped:
         return Grouped([_kernel(conv)[:, :, 0]] * 3, [conv.bias.detach()] * 3, dtype)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -147,7 +131,7 @@ class FastCoarSR(nn.Module):
         None goes by the device.
     """
 
-    def __init__(self, exact: CoarSR, dtype: torch.dtype):
+    def __init__(self, exact: Exact, dtype: torch.dtype):
         super().__init__()
         self.dtype, self.scale, self.intended = dtype, exact.scale, exact.intended
         self.pixels_at_once: int | None = None
@@ -225,8 +209,6 @@ class FastCoarSR(nn.Module):
         InputError
             If there are fewer than 5 bands.
         """
-        from napari_hsr.models.architectures.coarsr import enlarged, neighbours
-
         if len(x) != 1:
             return torch.cat([self(image[None]) for image in x])
         bands, height, width = x.shape[1:]
@@ -249,7 +231,7 @@ class FastCoarSR(nn.Module):
         return mixed
 
 
-def _heads(heads: tuple[nn.Module, ...]) -> Tensor:
+def _heads(heads: tuple[Exact, ...]) -> Tensor:
     """One kernel of the band and its four helpers for all three heads: (3 · width, 5, 3, 3)."""
     reads = ([0], [2, 0, 3], [1, 0, 4])  # the band, then far and near left, near and far right
     kernels = []
@@ -261,6 +243,6 @@ def _heads(heads: tuple[nn.Module, ...]) -> Tensor:
     return torch.cat(kernels)
 
 
-def prepare(module: CoarSR, precision: str) -> nn.Module:
+def prepare(module: nn.Module, precision: str) -> nn.Module:
     """The copy that inference runs."""
     return FastCoarSR(module, getattr(torch, precision))

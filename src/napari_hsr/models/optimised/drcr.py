@@ -9,19 +9,13 @@ Images are taken one by one, because kernels then differ from image to image.
 from __future__ import annotations
 
 import copy
-from typing import TYPE_CHECKING
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
 from napari_hsr.models.layers.padding import pad_below_right
-from napari_hsr.models.optimised.convolution import CHANNELS_LAST, convolve, hold, packed
-
-if TYPE_CHECKING:
-    from torch import Tensor
-
-    from napari_hsr.models.architectures.drcr import DRCR
+from napari_hsr.models.optimised.convolution import CHANNELS_LAST, Exact, convolve, hold, packed
 
 SLOPE = 0.2
 
@@ -65,7 +59,7 @@ class _Plain(nn.Module):
 
 
 class _Purification(nn.Module):
-    def __init__(self, exact: nn.Module, dtype: torch.dtype):
+    def __init__(self, exact: Exact, dtype: torch.dtype):
         super().__init__()
         for scale in (0, 2):
             for kernel in ("33", "11"):
@@ -96,7 +90,7 @@ def _enlarge(x: Tensor, factor: int) -> Tensor:
 
 
 class _Block(nn.Module):
-    def __init__(self, exact: nn.Module, dtype: torch.dtype):
+    def __init__(self, exact: Exact, dtype: torch.dtype):
         super().__init__()
         for number in (1, 2, 3):
             layer = getattr(exact, f"conv{number}").conv2d
@@ -134,7 +128,7 @@ class _Block(nn.Module):
 class FastDRCR(nn.Module):
     """(N, channels, H, W) → (N, bands, H, W), float32, as :class:`DRCR` computes it."""
 
-    def __init__(self, exact: DRCR, dtype: torch.dtype):
+    def __init__(self, exact: Exact, dtype: torch.dtype):
         super().__init__()
         self.dtype = dtype
         first, last = (float(p.weight) for p in (exact.input_prelu2D, exact.output_prelu2D))
@@ -159,6 +153,6 @@ class FastDRCR(nn.Module):
         return self.out(x)[..., :height, :width].float()
 
 
-def prepare(module: DRCR, precision: str) -> nn.Module:
+def prepare(module: nn.Module, precision: str) -> nn.Module:
     """The copy that inference runs."""
     return FastDRCR(module, getattr(torch, precision))

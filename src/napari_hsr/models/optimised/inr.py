@@ -13,19 +13,16 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
 from napari_hsr.models.layers.padding import pad_below_right, pad_to_least
 from napari_hsr.models.optimised import winograd
-from napari_hsr.models.optimised.convolution import CHANNELS_LAST, convolve, hold, packed
+from napari_hsr.models.optimised.convolution import CHANNELS_LAST, Exact, convolve, hold, packed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from torch import Tensor
-
-    from napari_hsr.models.architectures.inr import INR
 
 SLOPE = 0.1
 #: Values that are squared at a time.
@@ -39,7 +36,7 @@ _CELLS_AT_ONCE = 256
 class _Norm(nn.Module):
     """Instance norm and ReLU of one image in place; in float32 whatever it is in."""
 
-    def __init__(self, exact: nn.Module):
+    def __init__(self, exact: Exact):
         super().__init__()
         self.eps = exact.eps
         hold(self, weight=exact.weight.detach(), bias=exact.bias.detach())
@@ -60,7 +57,7 @@ class _Norm(nn.Module):
 class _Step(nn.Module):
     """3x3 convolution, instance norm, ReLU; of many channels some after the others."""
 
-    def __init__(self, exact: nn.Sequential, dtype: torch.dtype, made: torch.dtype):
+    def __init__(self, exact: Exact, dtype: torch.dtype, made: torch.dtype):
         super().__init__()
         self.stride, self.made = exact[0].stride[0], made
         self.norm = _Norm(exact[1])
@@ -91,7 +88,7 @@ class _Step(nn.Module):
 class _Square(nn.Module):
     """The same with as many wide channels out as in, by Winograd."""
 
-    def __init__(self, exact: nn.Sequential):
+    def __init__(self, exact: Exact):
         super().__init__()
         self.norm = _Norm(exact[1])
         hold(self, kernel=winograd.transformed(exact[0].weight.detach()))
@@ -105,7 +102,7 @@ class _Square(nn.Module):
 class _Perceptrons(nn.Module):
     """The last convolution and what its result is for."""
 
-    def __init__(self, exact: nn.Conv2d, widths: Sequence[int], dtype: torch.dtype):
+    def __init__(self, exact: Exact, widths: Sequence[int], dtype: torch.dtype):
         super().__init__()
         self.widths = list(pairwise(widths))
         kernel, bias = exact.weight.detach().flatten(1).to(dtype), exact.bias.detach().to(dtype)
@@ -139,11 +136,9 @@ class _Perceptrons(nn.Module):
 class FastINR(nn.Module):
     """(N, channels, H, W) → (N, bands, H, W), float32, as :class:`INR` computes it."""
 
-    def __init__(self, exact: INR, dtype: torch.dtype):
+    def __init__(self, exact: Exact, dtype: torch.dtype):
         super().__init__()
-        from napari_hsr.models.architectures.inr import CELL, LEAST, PERIODS
-
-        self.cell, self.least, self.periods = CELL, LEAST, PERIODS
+        self.cell, self.least, self.periods = exact.cell, exact.least, exact.periods
         self.dtype, self.finer = dtype, exact.finer
         *steps, last = exact.hyper.model
         steps = [getattr(step, "conv_block", [step])[0] for step in steps]
@@ -218,6 +213,6 @@ class FastINR(nn.Module):
         return values.transpose(1, 2).reshape(-1, side * side, values.shape[-1])
 
 
-def prepare(module: INR, precision: str) -> nn.Module:
+def prepare(module: nn.Module, precision: str) -> nn.Module:
     """The copy that inference runs; in float32 its wide kernels take 16/9 of the exact ones' memory."""
     return FastINR(module, getattr(torch, precision))

@@ -1,7 +1,6 @@
 """Large weight-normed kernels: folded, or read from the exact module, some channels at a time.
 
-Where the exact module's weights lie in a mapped file, what was read of them is given back at
-once, so that neither way a large kernel is in memory as a whole.
+So a large kernel is never in memory twice.
 """
 
 from __future__ import annotations
@@ -9,32 +8,26 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
-from napari_hsr.models import memory_mapping
 from napari_hsr.models.optimised.convolution import CHANNELS_LAST, hold
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from torch import Tensor
-
     from napari_hsr.models.layers.weight_norm import WeightNormConv2d
 
-#: Kernels of so many values are shared with the exact module: 32 MiB in float32.
-SHARED_FROM = 2**23
 #: Values of a kernel at a time.
 _VALUES_AT_ONCE = 2**22
 
 
 def _in_parts(kernel: Tensor) -> Iterator[tuple[slice, Tensor]]:
-    """Output channels and their kernels, given back behind each part."""
+    """Output channels and their kernels."""
     at_once = max(1, _VALUES_AT_ONCE // kernel[0].numel())
     for start in range(0, len(kernel), at_once):
         channels = slice(start, min(start + at_once, len(kernel)))
         yield channels, kernel[channels]
-        memory_mapping.release(kernel[channels])
 
 
 def _scale(conv: WeightNormConv2d, channels: slice) -> Tensor:

@@ -5,19 +5,12 @@ A batch is run image by image, each with its own mask, unlike the exact module's
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from napari_hsr.models.layers.padding import pad_below_right
-from napari_hsr.models.optimised.convolution import CHANNELS_LAST, convolve, hold, packed
+from napari_hsr.models.optimised.convolution import CHANNELS_LAST, Exact, convolve, hold, packed
 from napari_hsr.models.optimised.spectral_attention import FastU
-
-if TYPE_CHECKING:
-    from torch import Tensor
-
-    from napari_hsr.models.architectures.mst_l import MST
 
 SLOPE = 0.1
 
@@ -25,7 +18,7 @@ SLOPE = 0.1
 class FastMST(nn.Module):
     """(N, channels, H, W) → (N, bands, H, W), float32, image by image."""
 
-    def __init__(self, exact: MST, dtype: torch.dtype):
+    def __init__(self, exact: Exact, dtype: torch.dtype):
         super().__init__()
         self.dtype, self.multiple = dtype, exact.multiple
         for name in ("embedding_1", "embedding_2", "mapping"):
@@ -44,6 +37,6 @@ class FastMST(nn.Module):
         return x[..., :height, :width].float()
 
 
-def prepare(module: MST, precision: str) -> nn.Module:
+def prepare(module: nn.Module, precision: str) -> nn.Module:
     """The copy that inference runs; it shares the weights of the attention."""
     return FastMST(module, getattr(torch, precision))

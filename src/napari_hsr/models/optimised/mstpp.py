@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from napari_hsr.models.layers.padding import pad_below_right
-from napari_hsr.models.optimised.convolution import CHANNELS_LAST, convolve, hold, packed
+from napari_hsr.models.optimised.convolution import CHANNELS_LAST, Exact, convolve, hold, packed
 from napari_hsr.models.optimised.spectral_attention import FastU
-
-if TYPE_CHECKING:
-    from torch import Tensor
-
-    from napari_hsr.models.architectures.mstpp import MSTPlusPlus
 
 
 class _Stage(nn.Module):
-    def __init__(self, exact: nn.Module, dtype: torch.dtype):
+    def __init__(self, exact: Exact, dtype: torch.dtype):
         super().__init__()
         hold(self, embedding=packed(exact.embedding.weight, dtype))
         hold(self, mapping=packed(exact.mapping.weight, dtype))
@@ -34,7 +27,7 @@ class _Stage(nn.Module):
 class FastMSTPlusPlus(nn.Module):
     """(N, channels, H, W) → (N, bands, H, W), float32, image by image."""
 
-    def __init__(self, exact: MSTPlusPlus, dtype: torch.dtype):
+    def __init__(self, exact: Exact, dtype: torch.dtype):
         super().__init__()
         self.dtype, self.multiple = dtype, exact.multiple
         hold(self, into=packed(exact.conv_in.weight, dtype))
@@ -52,6 +45,6 @@ class FastMSTPlusPlus(nn.Module):
         return x[..., :height, :width].float()
 
 
-def prepare(module: MSTPlusPlus, precision: str) -> nn.Module:
+def prepare(module: nn.Module, precision: str) -> nn.Module:
     """The copy that inference runs; it shares the weights of the attention."""
     return FastMSTPlusPlus(module, getattr(torch, precision))

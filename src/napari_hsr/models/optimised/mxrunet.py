@@ -17,21 +17,13 @@ which made the copy of the middle network three times as exact there.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
-from napari_hsr.models import memory_mapping
-from napari_hsr.models.optimised import large_kernels
-from napari_hsr.models.optimised.convolution import CHANNELS_LAST, convolve, hold, packed
-
-if TYPE_CHECKING:
-    from torch import Tensor
-
-    from napari_hsr.models.architectures.mxrunet import MXRUNet
-    from napari_hsr.models.layers.weight_norm import WeightNormConv2d
+from napari_hsr.models.layers import weight_norm
+from napari_hsr.models.optimised.convolution import CHANNELS_LAST, Exact, convolve, hold, packed
+from napari_hsr.models.optimised.large_kernels import SharedConvolution, folded
 
 #: Products that are added up at once: attention raises what is rounded before it, up to 50 times.
 _TERMS = 576
@@ -53,7 +45,7 @@ def mish_(x: Tensor) -> Tensor:
     return wide if wide is x else x.copy_(wide)
 
 
-def _affine(norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
+def _affine(norm: Exact) -> tuple[Tensor, Tensor]:
     """Scale and shift of a batch norm, each (C,)."""
     scale = norm.weight * torch.rsqrt(norm.running_var + norm.eps)
     return scale, norm.bias - norm.running_mean * scale
@@ -81,22 +73,22 @@ class _Convolution(nn.Module):
         )
 
 
-def _encoded(step: nn.Sequential, dtype: torch.dtype) -> _Convolution:
+def _encoded(step: Exact, dtype: torch.dtype) -> _Convolution:
     """A convolution of the encoder with its batch norm; what follows is left to the caller."""
     conv, norm = step[0], step[1]
     scale, shift = _affine(norm)
     return _Convolution(conv.weight * scale[:, None, None, None], shift, dtype, conv.stride[0])
 
 
-def _decoded(conv: WeightNormConv2d, dtype: torch.dtype) -> nn.Module:
+def _decoded(conv: Exact, dtype: torch.dtype) -> nn.Module:
     """A convolution of the decoder; a large kernel that needs no conversion is not copied."""
-    if dtype == torch.float32 and conv.weight_v.numel() >= large_kernels.SHARED_FROM:
-        return large_kernels.SharedConvolution(conv)
-    return _Convolution(large_kernels.folded(conv, dtype), conv.bias, dtype)
+    if dtype == torch.float32 and conv.weight_v.numel() >= weight_norm.LARGE_KERNEL:
+        return SharedConvolution(conv)
+    return _Convolution(folded(conv, dtype), conv.bias, dtype)
 
 
 class _Residual(nn.Module):
-    def __init__(self, exact: nn.Module, dtype: torch.dtype):
+    def __init__(self, exact: Exact, dtype: torch.dtype):
         super().__init__()
         self.convs = nn.ModuleList(_encoded(step, dtype) for step in exact.convs)
         self.pool = exact.pool
@@ -115,7 +107,7 @@ class _Residual(nn.Module):
 
 
 class _Attention(nn.Module):
-    def __init__(self, exact: nn.Module, dtype: torch.dtype):
+    def __init__(self, exact: Exact, dtype: torch.dtype):
         super().__init__()
         parts = [exact.query.kernel(), exact.key.kernel(), exact.gamma * exact.value.kernel()]
         self.widths = [len(part) for part in parts]
@@ -151,7 +143,7 @@ class _Attention(nn.Module):
 class _SubPixel(nn.Module):
     """1x1 convolution and ReLU, the pixels not yet shuffled."""
 
-    def __init__(self, exact: nn.Module, dtype: torch.dtype, factor: float = 1.0):
+    def __init__(self, exact: Exact, dtype: torch.dtype, factor: float = 1.0):
         super().__init__()
         conv = exact.conv[0]
         # The four pixels of a square come to stand beside each other, each with all channels.
@@ -188,7 +180,7 @@ def _blurred(squares: Tensor, out: Tensor | None = None) -> Tensor:
 
 
 class _Decoder(nn.Module):
-    def __init__(self, exact: nn.Module, dtype: torch.dtype):
+    def __init__(self, exact: Exact, dtype: torch.dtype):
         super().__init__()
         self.shuf = _SubPixel(exact.shuf, dtype, factor=0.25)
         scale, shift = (t[:, None, None].to(dtype) for t in _affine(exact.bn))
@@ -217,7 +209,7 @@ class _Decoder(nn.Module):
 class _Last(nn.Module):
     """From half the size to spectra: shuffle, join with the input, a residual block, 1x1."""
 
-    def __init__(self, exact: nn.ModuleList, dtype: torch.dtype):
+    def __init__(self, exact: Exact, dtype: torch.dtype):
         super().__init__()
         self.shuf = _SubPixel(exact[8], dtype)
         self.convs = nn.ModuleList(_decoded(step[0], dtype) for step in exact[10].layers)
@@ -253,7 +245,7 @@ class _Last(nn.Module):
 class FastMXRUNet(nn.Module):
     """(N, channels, H, W) → (N, bands, H, W), float32, as :class:`MXRUNet` computes it."""
 
-    def __init__(self, exact: MXRUNet, dtype: torch.dtype):
+    def __init__(self, exact: Exact, dtype: torch.dtype):
         super().__init__()
         self.dtype = dtype
         encoder = exact.layers[0]
@@ -267,8 +259,6 @@ class FastMXRUNet(nn.Module):
         self.middle = nn.ModuleList(_decoded(step[0], dtype) for step in exact.layers[3])
         self.decoder = nn.ModuleList(_Decoder(block, dtype) for block in exact.layers[4:8])
         self.last = _Last(exact.layers, dtype)
-        for parameter in exact.parameters():
-            memory_mapping.release(parameter)  # has been read
 
     def forward(self, rgb: Tensor) -> Tensor:
         """Spectra of every pixel."""
@@ -293,6 +283,6 @@ class FastMXRUNet(nn.Module):
         return self.last(x, rgb)[..., :height, :width]
 
 
-def prepare(module: MXRUNet, precision: str) -> nn.Module:
+def prepare(module: nn.Module, precision: str) -> nn.Module:
     """The copy that inference runs; in float32 it shares the large kernels with the exact module."""
     return FastMXRUNet(module, getattr(torch, precision))

@@ -12,16 +12,11 @@ The wide features of a feed-forward are made in bands of rows that stay in the c
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
-from napari_hsr.models.optimised.convolution import CHANNELS_LAST, convolve, hold, packed
-
-if TYPE_CHECKING:
-    from torch import Tensor
+from napari_hsr.models.optimised.convolution import CHANNELS_LAST, Exact, convolve, hold, packed
 
 #: Bytes of the wide features of a band. Down to an eighth of it the time is the same on an idle
 #: machine; on a busy one each step waits for the slowest core, so there should be few.
@@ -49,7 +44,7 @@ def _sums(x: Tensor) -> Tensor:
 
 
 class _Attention(nn.Module):
-    def __init__(self, exact: nn.Module, dtype: torch.dtype):
+    def __init__(self, exact: Exact, dtype: torch.dtype):
         super().__init__()
         self.guided = hasattr(exact, "mm")
         self.heads = exact.rescale.shape[0]
@@ -97,7 +92,7 @@ def _lengths(squares: Tensor, heads: int) -> Tensor:
 
 
 class _Guide(nn.Module):
-    def __init__(self, exact: nn.Module, dtype: torch.dtype):
+    def __init__(self, exact: Exact, dtype: torch.dtype):
         super().__init__()
         for name in ("conv1", "conv2", "depth_conv"):
             layer = getattr(exact, name)
@@ -115,7 +110,7 @@ class _Guide(nn.Module):
 class _FeedForward(nn.Module):
     """Norm, feed-forward and short cut, in place; the norm's affine part is in the first kernel."""
 
-    def __init__(self, exact: nn.Module, dtype: torch.dtype):
+    def __init__(self, exact: Exact, dtype: torch.dtype):
         super().__init__()
         up, _, around, _, down = exact.fn.net
         self.eps = exact.norm.eps
@@ -151,7 +146,7 @@ class _FeedForward(nn.Module):
 
 
 class _Blocks(nn.Module):
-    def __init__(self, exact: nn.Module, dtype: torch.dtype):
+    def __init__(self, exact: Exact, dtype: torch.dtype):
         super().__init__()
         self.blocks = nn.ModuleList(
             nn.ModuleList([_Attention(attention, dtype), _FeedForward(feed, dtype)])
@@ -189,7 +184,7 @@ class FastU(nn.Module):
         Of the features; sums over the image and norms are in higher precision.
     """
 
-    def __init__(self, exact: nn.Module, dtype: torch.dtype):
+    def __init__(self, exact: Exact, dtype: torch.dtype):
         super().__init__()
         self.sides = nn.ModuleList(_Blocks(blocks, dtype) for blocks, *_ in exact.encoder_layers)
         for level, (_, *halves) in enumerate(exact.encoder_layers):

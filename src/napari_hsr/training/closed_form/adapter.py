@@ -47,20 +47,22 @@ def start_of(model: Model) -> tuple[Model, np.ndarray]:
     ndarray, shape (bands, its bands + channels + 1), float64
         A⁰.
     """
-    from napari_hsr.models.architectures import affine_adapter
-    from napari_hsr.models.architectures import band_mapping as bands
+    from napari_hsr.models.architectures import affine_adapter, band_mapping
     from napari_hsr.models.architectures.wrapping import inner
+    from napari_hsr.models.registry import recognise
 
     weights = model.module.state_dict()
     empty = np.zeros((model.bands, model.channels + 1))
-    if model.card.architecture == affine_adapter.ID:
+    if model.card.architecture == affine_adapter.ARCHITECTURE.id:
         matrix = weights["adapter.weight"].cpu().numpy().astype(np.float64)
         offset = weights["adapter.bias"].cpu().numpy().astype(np.float64)
-        within = inner(weights, model.card, matrix.shape[1] - model.channels, hidden=True)
+        within = inner(
+            weights, recognise, model.card, matrix.shape[1] - model.channels, hidden=True
+        )
         return within, np.concatenate([matrix, offset[:, None]], axis=1)
-    if model.card.architecture == bands.ID:
+    if model.card.architecture == band_mapping.ARCHITECTURE.id:
         matrix = weights["bands.weight"].cpu().numpy().astype(np.float64)
-        within = inner(weights, model.card, matrix.shape[1], hidden=True)
+        within = inner(weights, recognise, model.card, matrix.shape[1], hidden=True)
         return within, np.concatenate([matrix, empty], axis=1)
     return model, np.concatenate([np.eye(model.bands), empty], axis=1)
 
@@ -197,12 +199,12 @@ def adapted_model(model: Model, network: Model, adapter: Adapter) -> Model:
 
     from napari_hsr.models.architectures import affine_adapter
     from napari_hsr.models.architectures.wrapping import around
-    from napari_hsr.models.registry import from_state_dict
+    from napari_hsr.models.state_dict import from_state_dict
 
     matrix, offset = (torch.from_numpy(v.copy()).float() for v in (adapter.matrix, adapter.offset))
     weights = around(network.module.state_dict(), adapter__weight=matrix, adapter__bias=offset)
     changes = {
-        "architecture": affine_adapter.ID,
+        "architecture": affine_adapter.ARCHITECTURE.id,
         "figures": {},
         "precision_errors": {},
         "weights_sha256": "",

@@ -80,7 +80,7 @@ def change_bands(model: Model, wavelengths: Wavelengths) -> Model:
     InputError
         If the grids have nothing in common.
     """
-    from napari_hsr.models.registry import from_state_dict
+    from napari_hsr.models.state_dict import from_state_dict
 
     if same(model.wavelengths, wavelengths):
         return model

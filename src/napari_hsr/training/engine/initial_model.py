@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import importlib
 import inspect
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
     import torch
 
     from napari_hsr.cube import Wavelengths
+    from napari_hsr.models.architectures.architecture import Architecture
     from napari_hsr.models.model import Model
     from napari_hsr.training.recipe.schema import Recipe
 
@@ -120,7 +120,7 @@ def build(recipe: Recipe, bands: int) -> torch.nn.Module:
     make: Callable[..., torch.nn.Module] = architecture.published[0]
     arguments = dict(settings.settings)
     if "variant" in arguments:
-        make = _variant(architecture.id, arguments.pop("variant"))
+        make = _variant(architecture, arguments.pop("variant"))
     possible = inspect.signature(make).parameters
     for name in arguments:
         if name not in possible:
@@ -141,12 +141,11 @@ def build(recipe: Recipe, bands: int) -> torch.nn.Module:
         raise InputError(f"{architecture.title} cannot be built so: {error}.") from error
 
 
-def _variant(architecture: str, name: Any) -> Callable[..., torch.nn.Module]:
+def _variant(architecture: Architecture, name: Any) -> Callable[..., torch.nn.Module]:
     """One of the sizes that an architecture was published in."""
-    module = importlib.import_module(f"napari_hsr.models.architectures.{architecture}")
-    variants = getattr(module, "VARIANTS", {})
+    variants = architecture.variants
     if name not in variants:
-        raise InputError(_no_such(f"variant of {architecture}", name, variants or ["none"]))
+        raise InputError(_no_such(f"variant of {architecture.id}", name, variants or ["none"]))
     return variants[name]
 
 
@@ -169,7 +168,8 @@ def _described(
     """The network's descriptor, behind a colour head where the recipe asks for one."""
     import torch
 
-    from napari_hsr.models.registry import from_state_dict, recognise
+    from napari_hsr.models.registry import recognise
+    from napari_hsr.models.state_dict import from_state_dict
 
     encoding = CUBE if recipe.finer else input_encoding(recipe, wavelengths, thumbnails[0])
     first_weights(network, recipe.model)

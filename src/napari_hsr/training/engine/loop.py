@@ -126,7 +126,7 @@ class Run:
 
     def _network(self, trained: Sequence[str] | None) -> torch.nn.Module:
         """A copy of the model's module that can be trained."""
-        from napari_hsr.models.registry import from_state_dict
+        from napari_hsr.models.state_dict import from_state_dict
 
         weights = checkpoint.copy_of(self.model.module.state_dict())
         network = from_state_dict(weights, self.model.card).module.train()
@@ -341,7 +341,7 @@ class Run:
 
     def rebuilt(self) -> Model:
         """The model with the averaged weights of now."""
-        from napari_hsr.models.registry import from_state_dict
+        from napari_hsr.models.state_dict import from_state_dict
 
         weights = checkpoint.copy_of(self.average.weights)
         return from_state_dict(weights, self.model.card)

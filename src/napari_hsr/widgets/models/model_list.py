@@ -173,15 +173,6 @@ class CardView(QWidget):
         self.setVisible(listing is not None)
         if listing is None:
             return
-        from napari_hsr.models.card import FINER_IS_A_GUESS, ILL_POSED, SUPER_RESOLUTION
-        from napari_hsr.models.checkpoint_import import ASSUMED
-        from napari_hsr.models.model_list import BASELINE
-
-        limits = listing.card.limits if listing.card else ""
-        known = FINER_IS_A_GUESS if listing.task == SUPER_RESOLUTION else ILL_POSED
-        if listing.kind is not None:
-            known = BASELINE
-        cautions = [known, *(text for text in ASSUMED.values() if text in limits)]
         rows = listing.details()
         short = [r for r in rows if r[0] in SHORT or r[0].startswith("Measured")]
         brief = [
@@ -189,7 +180,7 @@ class CardView(QWidget):
             for head, text in short
         ]
         self.essentials.setText(as_html(brief))
-        self.caution.setText(f"<i>{escape(' '.join(cautions))}</i>")
+        self.caution.setText(f"<i>{escape(' '.join(listing.cautions))}</i>")
         self.whole.setText(as_html([r for r in rows if r not in short or r not in brief]))
 
 

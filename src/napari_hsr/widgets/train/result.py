@@ -261,7 +261,7 @@ def import_work(directory: Path, known: str | None, _cancel) -> Iterator[object]
     One that was imported before is not imported again.
     """
     from napari_hsr.models import import_checkpoint
-    from napari_hsr.models.library import bundled
+    from napari_hsr.models.bundled_models import bundled
     from napari_hsr.models.model_file import read_card
     from napari_hsr.models.user_models import stored
 
