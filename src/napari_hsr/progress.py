@@ -60,14 +60,20 @@ def result_of(
 
 
 def as_part(
-    events: Iterable[Progress | R], first: int, last: int, total: int
+    events: Iterable[Progress | R], first: int, last: int, total: int, message: str | None = None
 ) -> Generator[Progress, None, R]:
-    """Pass progress on as steps ``first``..``last`` of ``total``; ``yield from`` gives the result."""
+    """Pass progress on as steps ``first``..``last`` of ``total``; ``yield from`` gives the result.
+
+    ``message`` takes the place of what the events say.
+    """
     for event in events:
         if not isinstance(event, Progress):
             return event
         part = event.done / event.total if event.total else 0.0
         yield Progress(
-            round(first + (last - first) * part), total, event.message, event.seconds_left
+            round(first + (last - first) * part),
+            total,
+            event.message if message is None else message,
+            event.seconds_left,
         )
     raise AssertionError("long work ends with a result")

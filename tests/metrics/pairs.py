@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
+
+from napari_hsr.metrics import PROTOCOLS, evaluate
 
 
 def pair(shape=(5, 23, 19), seed=0, noise=0.05) -> tuple[np.ndarray, np.ndarray]:
@@ -11,6 +15,12 @@ def pair(shape=(5, 23, 19), seed=0, noise=0.05) -> tuple[np.ndarray, np.ndarray]
     truth = (0.05 + 0.9 * rng.random(shape)).astype(np.float32)
     prediction = (truth + noise * rng.standard_normal(shape)).astype(np.float32)
     return prediction, truth
+
+
+def per_band(key: str, prediction, truth, **rules) -> np.ndarray:
+    """One figure of every band under the default protocol with other rules."""
+    protocol = replace(PROTOCOLS["default"], **rules)
+    return np.array(evaluate(prediction, truth, protocol).per_band[key])
 
 
 class OnDisk:

@@ -13,7 +13,7 @@ from napari_hsr.errors import InputError
 from napari_hsr.metrics import row_blocks, scalars
 from napari_hsr.metrics.protocol_rules import SsimRule
 
-from .pairs import OnDisk, pair
+from .pairs import OnDisk, pair, per_band
 
 
 def samples(prediction, truth):
@@ -76,7 +76,7 @@ def test_rmse_against_scikit_image():
     expected = math.sqrt(mean_squared_error(t, p))
     assert scalars.rmse(prediction, truth) == pytest.approx(expected, rel=1e-12)
     each = [math.sqrt(mean_squared_error(a, b)) for a, b in zip(t, p, strict=True)]
-    np.testing.assert_allclose(scalars.rmse_per_band(prediction, truth), each, rtol=1e-12)
+    np.testing.assert_allclose(per_band("rmse", prediction, truth), each, rtol=1e-12)
 
 
 @pytest.mark.parametrize("peak", [1.0, 4095.0])
@@ -86,9 +86,7 @@ def test_psnr_against_scikit_image(peak):
     expected = peak_signal_noise_ratio(t, p, data_range=peak)
     assert scalars.psnr(prediction, truth, peak=peak) == pytest.approx(expected, rel=1e-12)
     each = [peak_signal_noise_ratio(a, b, data_range=peak) for a, b in zip(t, p, strict=True)]
-    np.testing.assert_allclose(
-        scalars.psnr_per_band(prediction, truth, peak=peak), each, rtol=1e-12
-    )
+    np.testing.assert_allclose(per_band("psnr", prediction, truth, peak=peak), each, rtol=1e-12)
     found = scalars.psnr(prediction, truth, peak=peak, average="band")
     assert found == pytest.approx(statistics.fmean(each), rel=1e-12)
 
@@ -162,7 +160,7 @@ def test_ssim_against_scikit_image_with_the_settings_of_wang():
         )
         for p, t in zip(prediction, truth, strict=True)
     ]
-    np.testing.assert_allclose(scalars.ssim_per_band(prediction, truth), each, rtol=1e-10)
+    np.testing.assert_allclose(per_band("ssim", prediction, truth), each, rtol=1e-10)
     assert scalars.ssim(prediction, truth) == pytest.approx(statistics.fmean(each), rel=1e-10)
 
 
@@ -216,10 +214,10 @@ def test_correlation_against_the_standard_library():
         statistics.correlation(p.ravel().tolist(), t.ravel().tolist())
         for p, t in zip(prediction, truth, strict=True)
     ]
-    np.testing.assert_allclose(scalars.cc_per_band(prediction, truth), each, rtol=1e-10)
+    np.testing.assert_allclose(per_band("cc", prediction, truth), each, rtol=1e-10)
     assert scalars.cc(prediction, truth) == pytest.approx(statistics.fmean(each), rel=1e-10)
     prediction[2] = 0.5
-    assert math.isnan(scalars.cc_per_band(prediction, truth)[2])
+    assert math.isnan(per_band("cc", prediction, truth)[2])
     expected = statistics.fmean(each[:2] + each[3:])
     assert scalars.cc(prediction, truth) == pytest.approx(expected, rel=1e-10)
 

@@ -28,7 +28,7 @@ def clipped(block: Block, clip: str, peak: float) -> Block:
 def ratio(total: np.ndarray | float, count: np.ndarray | int) -> np.ndarray:
     """``total / count``, NaN where nothing was counted."""
     total, count = np.asarray(total, dtype=np.float64), np.asarray(count)
-    return np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
+    return np.asarray(np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0))
 
 
 class SquaredErrors:
@@ -190,8 +190,8 @@ class AngleSums:
         """Take in one block."""
         rule = self.rule
         if rule.zeros == "filled":
-            filled = [np.where(v == 0, 1e-12, v) for v in (block.prediction, block.truth)]
-            angles = spectral_angles(Block(block.first, *filled, block.valid), self.live)
+            p, t = (np.where(v == 0, 1e-12, v) for v in (block.prediction, block.truth))
+            angles = spectral_angles(Block(block.first, p, t, block.valid), self.live)
             both = ~(block.prediction.any(axis=0) | block.truth.any(axis=0))
             if angles.finite is not None:
                 both &= angles.finite
@@ -297,8 +297,8 @@ class Similarity:
         if wide.rows + sum(pad[0]) < self.rule.taps:
             return
         for band in range(wide.truth.shape[0]):
-            planes = [np.pad(cube[band], pad) for cube in (wide.prediction, wide.truth)]
-            values = ssim_windows(*planes, self.rule, self.peak)
+            x, y = (np.pad(cube[band], pad) for cube in (wide.prediction, wide.truth))
+            values = ssim_windows(x, y, self.rule, self.peak)
             if wide.valid is None or wide.valid[band].all():
                 self.total[band] += values.sum()
                 self.count[band] += values.size
@@ -345,8 +345,9 @@ def ssim_windows(x: np.ndarray, y: np.ndarray, rule: SsimRule, peak: float) -> n
         var_d *= samples / (samples - 1)
     mean_s **= 2
     mean_d **= 2
-    luminance = ((mean_s - mean_d) / 2 + c1) / ((mean_s + mean_d) / 2 + c1)
-    return luminance * ((var_s - var_d) / 2 + c2) / ((var_s + var_d) / 2 + c2)
+    luminance: np.ndarray = ((mean_s - mean_d) / 2 + c1) / ((mean_s + mean_d) / 2 + c1)
+    structure: np.ndarray = ((var_s - var_d) / 2 + c2) / ((var_s + var_d) / 2 + c2)
+    return luminance * structure
 
 
 def _window_mean(plane: np.ndarray, rule: SsimRule) -> np.ndarray:
@@ -358,11 +359,11 @@ def _window_mean(plane: np.ndarray, rule: SsimRule) -> np.ndarray:
     weights = weights / weights.sum()
     inner = slice(rule.margin, -rule.margin)
     rows = correlate1d(plane, weights, axis=0, mode="constant")[inner]
-    return correlate1d(rows, weights, axis=1, mode="constant")[:, inner]
+    return np.asarray(correlate1d(rows, weights, axis=1, mode="constant"))[:, inner]
 
 
 def _untouched(valid: np.ndarray, taps: int) -> np.ndarray:
     from scipy.ndimage import minimum_filter
 
     inner = slice(taps // 2, -(taps // 2))
-    return minimum_filter(valid.astype(np.uint8), taps)[inner, inner] > 0
+    return np.asarray(minimum_filter(valid.astype(np.uint8), taps))[inner, inner] > 0

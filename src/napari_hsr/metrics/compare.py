@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import queue
-import threading
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -12,19 +10,19 @@ import numpy as np
 
 from napari_hsr.errors import HSRError, InputError
 from napari_hsr.metrics import maps as map_makers
-from napari_hsr.metrics.evaluate import evaluate
+from napari_hsr.metrics.evaluate import Evaluation, evaluate_events
 from napari_hsr.metrics.maps import DEFAULT_WINDOW, ErrorMap
 from napari_hsr.metrics.match import match
 from napari_hsr.metrics.protocol_rules import SamRule
 from napari_hsr.metrics.protocols import Protocol, get_protocol
 from napari_hsr.metrics.row_blocks import Pair
-from napari_hsr.progress import Progress
+from napari_hsr.progress import Progress, as_part
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable, Iterator
+    import threading
+    from collections.abc import Callable, Iterable, Iterator
 
     from napari_hsr.cube import Cube
-    from napari_hsr.metrics.evaluation import Evaluation
 
 #: The maps that can be asked for, and what each shows.
 MAPS = {
@@ -130,20 +128,24 @@ def compare_events(
     names = _checked(maps, window, tuple(second.shape)[1:])
     makers = _makers(first, second, truth.units or "", rules, window)
     total = _STEPS * (_WEIGHT_OF_FIGURES + len(names))
-    done, share = 0, _STEPS * _WEIGHT_OF_FIGURES
-    found = yield from _told(
-        partial(evaluate, prediction, truth, rules), "Figures", done, share, total, cancel
-    )
-    done, made = share, {}
+    done = _STEPS * _WEIGHT_OF_FIGURES
+    yield Progress(0, total, "Figures")
+    figures = evaluate_events(prediction, truth, rules, cancel=cancel)
+    found = yield from as_part(figures, 0, done, total, "Figures")
+    made: dict[str, ErrorMap] = {}
     for name in names:
-        made[name] = yield from _told(makers[name], MAPS[name], done, _STEPS, total, cancel)
+        yield Progress(done, total, MAPS[name])
+        painting = makers[name](cancel=cancel)
+        made[name] = yield from as_part(painting, done, done + _STEPS, total, MAPS[name])
         done += _STEPS
     yield Comparison(found, made, _about_maps(made, rules))
 
 
-def _makers(first, second, unit: str, rules: Protocol, window: int) -> dict[str, Callable]:
+def _makers(
+    first: Any, second: Any, unit: str, rules: Protocol, window: int
+) -> dict[str, Callable[..., Iterator[Progress | ErrorMap]]]:
     """How each map is made: with the protocol's full scale and floor, in the truth's units."""
-    options = {
+    options: dict[str, dict[str, Any]] = {
         "rmse": {"unit": unit},
         "mrae": {"floor": rules.mrae.floor},
         "psnr": {"peak": rules.peak},
@@ -206,61 +208,6 @@ def _checked(maps: Iterable[str], window: int, size: tuple[int, ...]) -> tuple[s
                 f"({size[0]} x {size[1]} pixels)."
             )
     return tuple(name for name in MAPS if name in wanted)
-
-
-def _told(
-    work: Callable[..., Any],
-    message: str,
-    done: int,
-    share: int,
-    total: int,
-    cancel: threading.Event | None,
-) -> Generator[Progress, None, Any]:
-    """Run ``work(progress=…, cancel=…)`` and turn what it tells its callback into events.
-
-    A generator cannot yield from within a callback, so the work runs in a thread of its own.
-    The thread has ended when this returns, raises, or is closed half-way.
-
-    Parameters
-    ----------
-    done, share, total : int
-        Steps before this piece of work, its own steps, and all steps.
-    """
-    news: queue.SimpleQueue = queue.SimpleQueue()
-    stop = _Stop(cancel)
-
-    def carry_out() -> None:
-        try:
-            news.put((None, work(progress=lambda *at: news.put(at), cancel=stop)))
-        except BaseException as error:  # handed over, raised again below
-            news.put((error, None))
-
-    yield Progress(done, total, message)
-    thread = threading.Thread(target=carry_out, name=f"napari-hsr Compare: {message}")
-    thread.start()
-    try:
-        while True:
-            first, second = news.get()
-            if isinstance(first, int):
-                yield Progress(done + share * first // max(1, second), total, message)
-            elif first is not None:
-                raise first
-            else:
-                return second
-    finally:
-        stop.closed = True
-        thread.join()
-
-
-class _Stop:
-    """Asks the work to stop when the user does, and when nobody waits for it any more."""
-
-    def __init__(self, cancel: threading.Event | None):
-        self._cancel = cancel
-        self.closed = False
-
-    def is_set(self) -> bool:
-        return self.closed or (self._cancel is not None and self._cancel.is_set())
 
 
 def _outline(cube: Cube) -> Cube:

@@ -1,33 +1,35 @@
 """Error maps: where in the image a prediction is wrong, one figure for each pixel.
 
 All functions take ``prediction`` and ``truth`` of shape (bands, height, width) — arrays, memory
-maps or lazy arrays — read them in row blocks and give an :class:`ErrorMap`. Samples that are NaN
-or infinite in either cube are left out; pixels where nothing is left are NaN. With ``cancel`` (a
-``threading.Event``) the work stops at the next block. They raise
-:class:`napari_hsr.errors.InputError` if the arrays do not fit each other.
+maps or lazy arrays — read them in row blocks and return an :class:`ErrorMap`. Samples that are NaN
+or infinite in either cube are left out; pixels where nothing is left are NaN. They raise
+:class:`napari_hsr.errors.InputError` if the arrays do not fit each other. :data:`MAPS` has each as
+a generator that also yields its progress, and stops at the next block once ``cancel`` (a
+``threading.Event``) is set.
 """
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, Literal
+from functools import wraps
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from napari_hsr.errors import InputError
 from napari_hsr.metrics.accumulators import decibels, ratio, relative_errors, spectral_angles
 from napari_hsr.metrics.protocol_rules import MraeRule
-from napari_hsr.metrics.row_blocks import Block, Pair, Steps
+from napari_hsr.metrics.row_blocks import Block, Pair
+from napari_hsr.progress import Progress, result_of, stop_if
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Callable, Iterator
 
 #: PSNR above this is drawn as this: equal pixels have an infinite one, which has no colour.
 PSNR_CAP_DB = 100.0
 #: Side of the sliding window of :func:`psnr_window`, in pixels.
 DEFAULT_WINDOW = 11
-
-Progress = Callable[[int, int], Any] | None
-Cancel = threading.Event | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,50 +78,84 @@ class ErrorMap:
         )
 
 
+#: The maps over all bands by key, each ``function(prediction, truth, *, cancel, **options)`` and a
+#: generator of :class:`~napari_hsr.progress.Progress` that ends with the :class:`ErrorMap`.
+MAPS: dict[str, Callable[..., Iterator[Progress | ErrorMap]]] = {}
+
+
+def _error_map(work: Callable[..., Iterator[Progress | ErrorMap]]) -> Callable[..., ErrorMap]:
+    """Enter a generator into :data:`MAPS`, and make of it a function that returns the map."""
+    MAPS[work.__name__] = work
+
+    @wraps(work)
+    def made(prediction: Any, truth: Any, **options: Any) -> ErrorMap:
+        return result_of(work(prediction, truth, **options))
+
+    return made
+
+
+def _painted(
+    pair: Pair,
+    paint: Callable[[Block], np.ndarray],
+    finish: Callable[[np.ndarray], ErrorMap],
+    cancel: threading.Event | None,
+) -> Iterator[Progress | ErrorMap]:
+    """Paint block after block, then make a map of the whole picture."""
+    out = _empty(pair)
+    for event in pair.passed(cancel):
+        if isinstance(event, Progress):
+            yield event
+        else:
+            out[_rows(event)] = paint(event)
+    yield finish(out)
+
+
+@_error_map
 def sam(
-    prediction: Any, truth: Any, *, progress: Progress = None, cancel: Cancel = None
-) -> ErrorMap:
+    prediction: Any, truth: Any, *, cancel: threading.Event | None = None
+) -> Iterator[Progress | ErrorMap]:
     """Spectral angle in degrees, as :func:`napari_hsr.metrics.scalars.sam` counts it.
 
     NaN where the truth is black or a sample is not finite; 90 where only the prediction is black.
     """
     pair = Pair(prediction, truth)
-    out = _empty(pair)
     live = _live(pair, cancel)
-    for block in _blocks(pair, progress, cancel):
+
+    def paint(block: Block) -> np.ndarray:
         angles = spectral_angles(block, live)
         angles.degrees[angles.black_truth] = np.nan
         if angles.finite is not None:
             angles.degrees[~angles.finite] = np.nan
-        out[_rows(block)] = angles.degrees
-    note = _share(np.isnan(out), "have no angle: black or not finite")
-    return ErrorMap(out, "SAM", "°", "low", _low_limits(out, 100), note)
+        return angles.degrees
+
+    def finish(out: np.ndarray) -> ErrorMap:
+        note = _share(np.isnan(out), "have no angle: black or not finite")
+        return ErrorMap(out, "SAM", "°", "low", _low_limits(out, 100), note)
+
+    return _painted(pair, paint, finish, cancel)
 
 
+@_error_map
 def rmse(
-    prediction: Any,
-    truth: Any,
-    *,
-    unit: str = "",
-    progress: Progress = None,
-    cancel: Cancel = None,
-) -> ErrorMap:
+    prediction: Any, truth: Any, *, unit: str = "", cancel: threading.Event | None = None
+) -> Iterator[Progress | ErrorMap]:
     """Root of the mean squared error over the bands, in the cubes' ``unit``."""
-    pair = Pair(prediction, truth)
-    out = _empty(pair)
-    for block in _blocks(pair, progress, cancel):
-        out[_rows(block)] = np.sqrt(ratio(*_squares(block)))
-    return ErrorMap(out, "RMSE", unit, "low", _low_limits(out))
+    return _painted(
+        Pair(prediction, truth),
+        lambda block: np.sqrt(ratio(*_squares(block))),
+        lambda out: ErrorMap(out, "RMSE", unit, "low", _low_limits(out)),
+        cancel,
+    )
 
 
+@_error_map
 def mrae(
     prediction: Any,
     truth: Any,
     *,
     floor: float | None = 1e-3,
-    progress: Progress = None,
-    cancel: Cancel = None,
-) -> ErrorMap:
+    cancel: threading.Event | None = None,
+) -> Iterator[Progress | ErrorMap]:
     """Mean relative absolute error over the bands whose truth exceeds the floor.
 
     Parameters
@@ -127,50 +163,51 @@ def mrae(
     floor : float or None
         Share of the truth's maximum over the whole cube; None: every band counts.
     """
-    pair = Pair(prediction, truth)
-    out = _empty(pair)
+    pair, rule = Pair(prediction, truth), MraeRule(floor)
     threshold = None
     if floor is not None:
-        tops = (_top(block) for block in _blocks(pair, None, cancel))
-        threshold = floor * max(0.0, max(tops))
-    rule = MraeRule(floor)
-    for block in _blocks(pair, progress, cancel):
+        threshold = floor * max(0.0, max(float(b.truth.max()) for b in _quietly(pair, cancel)))
+
+    def paint(block: Block) -> np.ndarray:
         relative, use = relative_errors(block, rule, threshold)
         count = np.full(relative.shape[1:], relative.shape[0]) if use is None else use.sum(axis=0)
         # Without a floor a black truth gives inf, or 0/0: neither has a colour.
         with np.errstate(invalid="ignore"):
             values = ratio(relative.sum(axis=0), count)
         values[~np.isfinite(values)] = np.nan
-        out[_rows(block)] = values
-    note = _share(np.isnan(out), "have no relative error: too dark or not finite")
-    return ErrorMap(out, "MRAE", "", "low", _low_limits(out), note)
+        return values
+
+    def finish(out: np.ndarray) -> ErrorMap:
+        note = _share(np.isnan(out), "have no relative error: too dark or not finite")
+        return ErrorMap(out, "MRAE", "", "low", _low_limits(out), note)
+
+    return _painted(pair, paint, finish, cancel)
 
 
+@_error_map
 def psnr(
-    prediction: Any,
-    truth: Any,
-    *,
-    peak: float = 1.0,
-    progress: Progress = None,
-    cancel: Cancel = None,
-) -> ErrorMap:
+    prediction: Any, truth: Any, *, peak: float = 1.0, cancel: threading.Event | None = None
+) -> Iterator[Progress | ErrorMap]:
     """PSNR over the bands of each pixel in dB, full scale ``peak``; capped at 100 dB."""
     pair = Pair(prediction, truth)
     mse = np.empty(pair.shape[1:])
-    for block in _blocks(pair, progress, cancel):
+
+    def paint(block: Block) -> np.ndarray:
         mse[_rows(block)] = ratio(*_squares(block))
-    return _psnr_map(mse, "PSNR", peak)
+        return mse[_rows(block)]
+
+    return _painted(pair, paint, lambda _: _psnr_map(mse, "PSNR", peak), cancel)
 
 
+@_error_map
 def psnr_window(
     prediction: Any,
     truth: Any,
     *,
     size: int = DEFAULT_WINDOW,
     peak: float = 1.0,
-    progress: Progress = None,
-    cancel: Cancel = None,
-) -> ErrorMap:
+    cancel: threading.Event | None = None,
+) -> Iterator[Progress | ErrorMap]:
     """PSNR over the bands and a sliding window, in dB; capped at 100 dB.
 
     The mean squared error is that of all finite samples in a square window around the pixel;
@@ -188,54 +225,18 @@ def psnr_window(
     pair = Pair(prediction, truth)
     total = np.empty(pair.shape[1:])
     count = np.empty(pair.shape[1:], dtype=np.int32)
-    for block in _blocks(pair, progress, cancel):
+
+    def paint(block: Block) -> np.ndarray:
         total[_rows(block)], count[_rows(block)] = _squares(block)
-    window = _window_sum(count, size)
-    mse = ratio(_window_sum(total, size), window)
-    # The pixel itself must have a value: the map does not paint over holes.
-    mse[count == 0] = np.nan
-    return _psnr_map(mse, f"PSNR in {size} x {size} px", peak)
+        return total[_rows(block)]
 
+    def finish(_: np.ndarray) -> ErrorMap:
+        mse = ratio(_window_sum(total, size), _window_sum(count, size))
+        # The pixel itself must have a value: the map does not paint over holes.
+        mse[count == 0] = np.nan
+        return _psnr_map(mse, f"PSNR in {size} x {size} px", peak)
 
-def absolute_error(
-    prediction: Any,
-    truth: Any,
-    band: int,
-    *,
-    unit: str = "",
-    wavelength_nm: float | None = None,
-) -> ErrorMap:
-    """``|prediction - truth|`` in one band.
-
-    Parameters
-    ----------
-    band : int
-        Index of the band, from 0.
-    unit : str
-        The cubes' unit.
-    wavelength_nm : float, optional
-        Its centre, for the name.
-    """
-    pair = Pair(prediction, truth)
-    bands = pair.shape[0]
-    if not 0 <= band < bands:
-        raise InputError(f"There is no band {band}: the cubes have bands 0 to {bands - 1}.")
-    planes = [np.asarray(cube[band], dtype=np.float64) for cube in (prediction, truth)]
-    finite = np.isfinite(planes[0]) & np.isfinite(planes[1])
-    out = _empty(pair)
-    out[finite] = np.abs(planes[0][finite] - planes[1][finite])
-    where = f"band index {band}" if wavelength_nm is None else f"{wavelength_nm:g} nm"
-    return ErrorMap(out, f"Absolute error at {where}", unit, "low", _low_limits(out))
-
-
-#: The maps over all bands by key, each ``function(prediction, truth, **options)``.
-MAPS: dict[str, Callable[..., ErrorMap]] = {
-    "sam": sam,
-    "rmse": rmse,
-    "mrae": mrae,
-    "psnr": psnr,
-    "psnr_window": psnr_window,
-}
+    return _painted(pair, paint, finish, cancel)
 
 
 def _empty(pair: Pair) -> np.ndarray:
@@ -246,11 +247,11 @@ def _rows(block: Block) -> slice:
     return slice(block.first, block.first + block.rows)
 
 
-def _blocks(pair: Pair, progress: Progress, cancel: Cancel) -> Iterator[Block]:
-    steps = Steps(pair.block_count, progress, cancel)
+def _quietly(pair: Pair, cancel: threading.Event | None) -> Iterator[Block]:
+    """A first pass that is too short to be reported."""
     for block, _ in pair.blocks():
+        stop_if(cancel)
         yield block
-        steps.step()
 
 
 def _squares(block: Block) -> tuple[np.ndarray, np.ndarray]:
@@ -262,13 +263,9 @@ def _squares(block: Block) -> tuple[np.ndarray, np.ndarray]:
     return total, block.valid.sum(axis=0)
 
 
-def _top(block: Block) -> float:
-    return float(block.truth.max())
-
-
-def _live(pair: Pair, cancel: Cancel) -> np.ndarray:
+def _live(pair: Pair, cancel: threading.Event | None) -> np.ndarray:
     live = np.zeros(pair.shape[0], dtype=bool)
-    for block in _blocks(pair, None, cancel):
+    for block in _quietly(pair, cancel):
         if block.valid is None:
             return np.ones_like(live)
         live |= block.valid.any(axis=(1, 2))
@@ -283,7 +280,7 @@ def _window_sum(values: np.ndarray, size: int) -> np.ndarray:
 
     ones = np.ones(size)
     rows = correlate1d(values, ones, axis=0, mode="constant")
-    return correlate1d(rows, ones, axis=1, mode="constant")
+    return np.asarray(correlate1d(rows, ones, axis=1, mode="constant"))
 
 
 def _psnr_map(mse: np.ndarray, name: str, peak: float) -> ErrorMap:

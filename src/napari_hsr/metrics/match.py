@@ -8,44 +8,10 @@ import numpy as np
 
 from napari_hsr.cube import Cube, Wavelengths
 from napari_hsr.errors import InputError
+from napari_hsr.io.lazy import LazyArray
 
 #: Band centres this close, in nm, count as the same band.
 TOLERANCE_NM = 0.5
-
-
-class BandView:
-    """Some bands of a cube that is not in memory, read only when indexed.
-
-    Parameters
-    ----------
-    source : array-like, shape (bands, height, width)
-        A memory map or a lazy array.
-    bands : ndarray of int
-        Which bands, ascending.
-    """
-
-    def __init__(self, source: Any, bands: np.ndarray):
-        self._source = source
-        self._bands = np.asarray(bands, dtype=np.intp)
-        self.shape = (self._bands.size, *(int(n) for n in source.shape[1:]))
-        self.dtype = np.dtype(source.dtype)
-        self.ndim = 3
-
-    def __getitem__(self, key: Any) -> np.ndarray:
-        key = key if isinstance(key, tuple) else (key,)
-        chosen = self._bands[key[0]] if key and key[0] is not Ellipsis else self._bands
-        if key and key[0] is Ellipsis:
-            key = (slice(None),) * (4 - len(key)) + key[1:]
-        rest = key[1:]
-        if np.ndim(chosen) == 0:
-            return np.asarray(self._source[(int(chosen), *rest)])
-        # Band by band: not every lazy array takes a list of indices.
-        return np.stack([np.asarray(self._source[(int(band), *rest)]) for band in chosen])
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        if copy is False:
-            raise ValueError("the bands of a lazy cube cannot be given without a copy")
-        return self[:].astype(dtype or self.dtype, copy=False)
 
 
 def match(prediction: Any, truth: Any) -> tuple[Any, Any, Wavelengths | None, tuple[str, ...]]:
@@ -83,32 +49,35 @@ def match(prediction: Any, truth: Any) -> tuple[Any, Any, Wavelengths | None, tu
             "Prediction and truth differ in size: the prediction has "
             f"{h1} x {w1} pixels (height x width), the truth {h2} x {w2}{_times(sizes)}."
         )
-    if grids[0] is None or grids[1] is None:
+    known = [grid for grid in grids if grid is not None]
+    if len(known) < 2:
         return _by_index(arrays, grids, sizes)
-    notes = _assumptions(grids)
-    if grids[0].matches(grids[1], TOLERANCE_NM):
-        return arrays[0], arrays[1], grids[1], notes
-    fine = 0 if len(grids[0]) > len(grids[1]) else 1
-    chosen = _inside(grids[1 - fine], grids[fine])
+    notes = _assumptions(known)
+    if known[0].matches(known[1], TOLERANCE_NM):
+        return arrays[0], arrays[1], known[1], notes
+    fine = 0 if len(known[0]) > len(known[1]) else 1
+    chosen = _inside(known[1 - fine], known[fine])
     if chosen is None:
         raise InputError(
             "Prediction and truth are on different wavelength grids: the prediction has "
-            f"{grids[0].describe()}, the truth {grids[1].describe()}, and neither holds all band "
+            f"{known[0].describe()}, the truth {known[1].describe()}, and neither holds all band "
             f"centres of the other within {TOLERANCE_NM:g} nm."
         )
     arrays[fine] = _select(arrays[fine], chosen)
-    truth_grid = grids[1]
+    truth_grid = known[1]
     if fine == 1:
         truth_grid = Wavelengths(truth_grid.nm[chosen], truth_grid.assumed)
     which = ("prediction", "truth")[fine]
     notes += (
-        f"Compared on {len(chosen)} common bands: of the {which}'s {len(grids[fine])} bands "
-        f"({grids[fine].describe()}) only those of the other cube are used.",
+        f"Compared on {len(chosen)} common bands: of the {which}'s {len(known[fine])} bands "
+        f"({known[fine].describe()}) only those of the other cube are used.",
     )
     return arrays[0], arrays[1], truth_grid, notes
 
 
-def _by_index(arrays, grids, sizes):
+def _by_index(
+    arrays: list[Any], grids: list[Wavelengths | None], sizes: list[tuple[int, ...]]
+) -> tuple[Any, Any, Wavelengths | None, tuple[str, ...]]:
     known = grids[1] if grids[0] is None else grids[0]
     if sizes[0][0] != sizes[1][0]:
         described = [
@@ -144,7 +113,7 @@ def _assumptions(grids: list[Wavelengths]) -> tuple[str, ...]:
 
 def _inside(coarse: Wavelengths, fine: Wavelengths) -> np.ndarray | None:
     """Indices of the coarse grid's centres in the fine grid, or None."""
-    nearest = np.abs(fine.nm[None, :] - coarse.nm[:, None]).argmin(axis=1)
+    nearest: np.ndarray = np.abs(fine.nm[None, :] - coarse.nm[:, None]).argmin(axis=1)
     close = np.abs(fine.nm[nearest] - coarse.nm) <= TOLERANCE_NM
     if not close.all() or (np.diff(nearest) <= 0).any():
         return None
@@ -157,9 +126,9 @@ def _select(array: Any, bands: np.ndarray) -> Any:
     if in_memory and steps.size <= 1:
         step = int(steps[0]) if steps.size else 1
         return array[bands[0] : bands[-1] + 1 : step]
-    if in_memory and not isinstance(array, np.memmap):
+    if in_memory and not (isinstance(array, np.memmap) and array.dtype == np.float32):
         return array[bands]
-    return BandView(array, bands)
+    return LazyArray(array, bands=bands.tolist())
 
 
 def _times(sizes: list[tuple[int, ...]]) -> str:

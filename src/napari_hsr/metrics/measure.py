@@ -18,11 +18,12 @@ from napari_hsr.metrics.accumulators import (
     decibels,
     ratio,
 )
-from napari_hsr.metrics.row_blocks import Block, Pair, Steps
+from napari_hsr.metrics.row_blocks import Block, Pair
+from napari_hsr.progress import Progress, stop_if
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Callable
+    from collections.abc import Generator, Iterator
 
     from napari_hsr.metrics.protocols import Protocol
 
@@ -81,13 +82,15 @@ class Measured:
     notes: tuple[str, ...] = field(default=())
 
 
-def survey(pair: Pair, protocol: Protocol, steps: Steps) -> Survey:
+def survey(
+    pair: Pair, protocol: Protocol, cancel: threading.Event | None
+) -> Generator[Progress, None, Survey]:
     """The first pass: means, extremes and the number of finite samples."""
     bands, height, width = pair.shape
     count = np.zeros(bands, dtype=np.int64)
     sums = np.zeros((2, bands))
     ranges = [[math.inf, -math.inf], [math.inf, -math.inf]]
-    for block, _ in pair.blocks():
+    for done, (block, _) in enumerate(pair.blocks(), 1):
         for found, values in zip(ranges, (block.prediction, block.truth), strict=True):
             usable = values if block.valid is None else values[block.valid]
             if usable.size:
@@ -96,20 +99,20 @@ def survey(pair: Pair, protocol: Protocol, steps: Steps) -> Survey:
         block = clipped(block, protocol.clip, protocol.peak)
         count += block.counts()
         sums += [block.prediction.sum(axis=(1, 2)), block.truth.sum(axis=(1, 2))]
-        steps.step()
+        stop_if(cancel)
+        yield Progress(done, 2 * pair.block_count)
     spans = [(low, high) if low <= high else (math.nan, math.nan) for low, high in ranges]
     nonfinite = bands * height * width - int(count.sum())
     means = ratio(sums, np.stack([count, count]))
     return Survey(count, means[0], means[1], spans[0], spans[1], nonfinite)
 
 
-def measure(
+def measure_events(
     prediction: Any,
     truth: Any,
     protocol: Protocol,
-    progress: Callable[[int, int], Any] | None = None,
     cancel: threading.Event | None = None,
-) -> Measured:
+) -> Iterator[Progress | Measured]:
     """Every metric of the protocol for two arrays of the same shape.
 
     Parameters
@@ -118,12 +121,15 @@ def measure(
         Arrays, memory maps or lazy arrays; read in row blocks, twice.
     protocol : Protocol
         The rules.
-    progress, cancel
-        As in :func:`napari_hsr.metrics.evaluate`.
+    cancel : threading.Event, optional
+        When set, the work stops at the next block.
 
-    Returns
-    -------
+    Yields
+    ------
+    Progress
+        After each block of both passes.
     Measured
+        At the end.
 
     Raises
     ------
@@ -133,13 +139,14 @@ def measure(
         If ``cancel`` was set.
     """
     pair = Pair(prediction, truth, protocol.crop)
-    steps = Steps(2 * pair.block_count, progress, cancel)
-    first = survey(pair, protocol, steps)
+    stop_if(cancel)
+    first = yield from survey(pair, protocol, cancel)
     sums = _Sums(pair, protocol, first)
-    for core, wide in pair.blocks(margin=sums.margin):
+    for done, (core, wide) in enumerate(pair.blocks(margin=sums.margin), pair.block_count + 1):
         sums.add(core, wide)
-        steps.step()
-    return sums.result()
+        stop_if(cancel)
+        yield Progress(done, 2 * pair.block_count)
+    yield sums.result()
 
 
 class _Sums:
@@ -230,7 +237,7 @@ class _Sums:
         if "ergas" in protocol.metrics:
             found["ergas"] = self._ergas(notes)
         if self.similarity is not None:
-            found["ssim"], per_band["ssim"] = self._ssim(notes, excluded)
+            found["ssim"], per_band["ssim"] = self._ssim(self.similarity, notes, excluded)
         values = {key: found[key] for key in protocol.metrics}
         return Measured(values, per_band, excluded, first, tuple(notes))
 
@@ -242,8 +249,10 @@ class _Sums:
         terms = self.errors.mse_per_band[usable] / means[usable] ** 2
         return 100 / self.protocol.ergas_ratio * math.sqrt(_mean(terms))
 
-    def _ssim(self, notes: list[str], excluded: dict[str, int | float]) -> tuple[float, np.ndarray]:
-        similarity, taps = self.similarity, self.protocol.ssim.taps
+    def _ssim(
+        self, similarity: Similarity, notes: list[str], excluded: dict[str, int | float]
+    ) -> tuple[float, np.ndarray]:
+        taps = self.protocol.ssim.taps
         excluded["ssim_windows"] = similarity.left_out
         per_band = similarity.mean_per_band
         value = _mean(per_band, skip=True)

@@ -30,9 +30,8 @@ class MraeRule:
 
     def sentence(self) -> str:
         """The rule in words."""
-        text = "MRAE is the mean of |prediction - truth| / truth"
-        if self.epsilon:
-            text = text.replace("/ truth", f"/ (truth + {self.epsilon:g})")
+        divisor = f"(truth + {self.epsilon:g})" if self.epsilon else "truth"
+        text = f"MRAE is the mean of |prediction - truth| / {divisor}"
         if self.zero is not None:
             text += f", with zeros of the truth replaced by {self.zero:g}"
         if self.floor is None:

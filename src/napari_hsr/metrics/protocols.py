@@ -10,10 +10,13 @@ from __future__ import annotations
 import difflib
 import math
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from napari_hsr.errors import InputError
 from napari_hsr.metrics.protocol_rules import MraeRule, SamRule, SsimRule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 #: Keys of all metrics, in the order in which they are shown.
 METRICS = ("mrae", "rmse", "psnr", "psnr_band", "sam", "ssim", "ergas", "cc", "mrse")
@@ -111,7 +114,7 @@ class Protocol:
         """The same without the sentence on whose rules these are."""
         return " ".join(part for part in (*self._sentences(), self.remarks) if part)
 
-    def _sentences(self):
+    def _sentences(self) -> Iterator[str]:
         scope = "the whole image counts"
         if self.crop:
             scope = f"{self.crop} pixels at each side of the image are left out"
@@ -139,7 +142,7 @@ class Protocol:
             )
         yield "Samples that are NaN or infinite in either cube are left out."
 
-    def _psnr(self):
+    def _psnr(self) -> Iterator[str]:
         kinds = []
         if "psnr" in self.metrics:
             kinds.append("PSNR takes the mean squared error over all samples")

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_hsr.errors import Cancelled, InputError
+from napari_hsr.errors import InputError
+from napari_hsr.progress import Progress, stop_if
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Callable, Iterator
+    from collections.abc import Generator, Iterator
 
 #: Size of one block of one cube as float64: large enough for speed, small enough for the cache.
 BLOCK_BYTES = 2**23
@@ -42,7 +43,7 @@ class Block:
     @property
     def rows(self) -> int:
         """Number of rows."""
-        return self.truth.shape[1]
+        return int(self.truth.shape[1])
 
     def trimmed(self, first: int, last: int) -> Block:
         """The rows ``first`` to ``last`` (exclusive), counted in the compared region."""
@@ -55,7 +56,7 @@ class Block:
         bands, rows, width = self.truth.shape
         if self.valid is None:
             return np.full(bands, rows * width, dtype=np.int64)
-        return self.valid.sum(axis=(1, 2), dtype=np.int64)
+        return np.asarray(self.valid.sum(axis=(1, 2), dtype=np.int64))
 
 
 class Pair:
@@ -120,6 +121,14 @@ class Pair:
             wide = self.read(max(0, first - margin), min(height, last + margin))
             yield wide.trimmed(first, last), wide
 
+    def passed(self, cancel: threading.Event | None) -> Generator[Progress | Block, None, None]:
+        """One pass, with the progress after each block; cancelled between blocks."""
+        stop_if(cancel)
+        for done, (block, _) in enumerate(self.blocks(), 1):
+            yield block
+            stop_if(cancel)
+            yield Progress(done, self.block_count)
+
     def read(self, first: int, last: int) -> Block:
         """The rows ``first`` to ``last`` (exclusive) of the region as one block."""
         prediction, truth = (self._rows(i, first, last).astype(np.float64) for i in (0, 1))
@@ -149,42 +158,6 @@ class Pair:
             rows = slice(self.crop + first, self.crop + stop)
             held = self._slabs[which] = (first, np.asarray(source[:, rows, columns]))
         return held[1][:, first - held[0] : last - held[0]]
-
-
-class Steps:
-    """Counts blocks: reports progress and answers a cancel request between them.
-
-    Parameters
-    ----------
-    total : int
-        Number of steps in all.
-    progress : callable or None
-        Called as ``progress(done, total)`` after each step.
-    cancel : threading.Event or None
-        When set, the next step raises :class:`napari_hsr.errors.Cancelled`.
-    """
-
-    def __init__(
-        self,
-        total: int,
-        progress: Callable[[int, int], Any] | None = None,
-        cancel: threading.Event | None = None,
-    ):
-        self.total, self.done = total, 0
-        self._progress, self._cancel = progress, cancel
-        self.check()
-
-    def check(self) -> None:
-        """Raise if the user has asked to stop."""
-        if self._cancel is not None and self._cancel.is_set():
-            raise Cancelled("The comparison was cancelled.")
-
-    def step(self) -> None:
-        """One step is finished."""
-        self.check()
-        self.done += 1
-        if self._progress is not None:
-            self._progress(self.done, self.total)
 
 
 def _checked(values: Any, which: str) -> Any:

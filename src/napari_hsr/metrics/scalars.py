@@ -9,21 +9,19 @@ defined is NaN. Definitions and their published variants: :mod:`napari_hsr.metri
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
-from napari_hsr.metrics.measure import Measured, measure
+from napari_hsr.metrics.measure import measure_events
 from napari_hsr.metrics.protocol_rules import MraeRule, SamRule, SsimRule
 from napari_hsr.metrics.protocols import PROTOCOLS, Protocol
-
-if TYPE_CHECKING:
-    import numpy as np
+from napari_hsr.progress import result_of
 
 _BASE = replace(PROTOCOLS["default"], name="scalar", origin="")
 
 
-def _measured(prediction: Any, truth: Any, key: str, **rules: Any) -> Measured:
+def _measured(prediction: Any, truth: Any, key: str, **rules: Any) -> float:
     protocol: Protocol = replace(_BASE, metrics=(key,), **rules)
-    return measure(prediction, truth, protocol)
+    return result_of(measure_events(prediction, truth, protocol)).values[key]
 
 
 def mrae(
@@ -47,27 +45,17 @@ def mrae(
         Replaces zeros of the truth.
     """
     rule = MraeRule(floor, epsilon, zero)
-    return _measured(prediction, truth, "mrae", mrae=rule).values["mrae"]
-
-
-def mrae_per_band(prediction: Any, truth: Any, *, floor: float | None = 1e-3) -> np.ndarray:
-    """:func:`mrae` of each band, shape (bands,); the floor is a share of the whole maximum."""
-    return _measured(prediction, truth, "mrae", mrae=MraeRule(floor)).per_band["mrae"]
+    return _measured(prediction, truth, "mrae", mrae=rule)
 
 
 def mrse(prediction: Any, truth: Any, *, epsilon: float = 1e-8) -> float:
     """Mean relative squared error, mean of ``((p - t) / (t + epsilon))²``."""
-    return _measured(prediction, truth, "mrse", mrse_epsilon=epsilon).values["mrse"]
+    return _measured(prediction, truth, "mrse", mrse_epsilon=epsilon)
 
 
 def rmse(prediction: Any, truth: Any) -> float:
     """Root of the mean squared error over all samples, in the cubes' units."""
-    return _measured(prediction, truth, "rmse").values["rmse"]
-
-
-def rmse_per_band(prediction: Any, truth: Any) -> np.ndarray:
-    """:func:`rmse` of each band, shape (bands,)."""
-    return _measured(prediction, truth, "rmse").per_band["rmse"]
+    return _measured(prediction, truth, "rmse")
 
 
 def psnr(
@@ -87,12 +75,7 @@ def psnr(
         One mean squared error over all samples, or the mean of the bands' PSNR (MPSNR).
     """
     key = {"global": "psnr", "band": "psnr_band"}[average]
-    return _measured(prediction, truth, key, peak=peak).values[key]
-
-
-def psnr_per_band(prediction: Any, truth: Any, *, peak: float = 1.0) -> np.ndarray:
-    """:func:`psnr` of each band in dB, shape (bands,)."""
-    return _measured(prediction, truth, "psnr", peak=peak).per_band["psnr"]
+    return _measured(prediction, truth, key, peak=peak)
 
 
 def sam(
@@ -114,7 +97,7 @@ def sam(
     floor : float or None
         Only pixels whose truth has a root-mean-square over bands above this count.
     """
-    return _measured(prediction, truth, "sam", sam=SamRule(zeros, floor)).values["sam"]
+    return _measured(prediction, truth, "sam", sam=SamRule(zeros, floor))
 
 
 def ssim(prediction: Any, truth: Any, *, peak: float = 1.0, rule: SsimRule | None = None) -> float:
@@ -136,12 +119,7 @@ def ssim(prediction: Any, truth: Any, *, peak: float = 1.0, rule: SsimRule | Non
     float
         In -1..1; NaN if the image is smaller than the window.
     """
-    return _measured(prediction, truth, "ssim", peak=peak, ssim=rule or SsimRule()).values["ssim"]
-
-
-def ssim_per_band(prediction: Any, truth: Any, *, peak: float = 1.0) -> np.ndarray:
-    """:func:`ssim` of each band, shape (bands,)."""
-    return _measured(prediction, truth, "ssim", peak=peak).per_band["ssim"]
+    return _measured(prediction, truth, "ssim", peak=peak, ssim=rule or SsimRule())
 
 
 def ergas(prediction: Any, truth: Any, *, ratio: float = 1.0) -> float:
@@ -154,14 +132,9 @@ def ergas(prediction: Any, truth: Any, *, ratio: float = 1.0) -> float:
     ratio : float
         Scale ratio: 4 for images enlarged four times; 1 where there is none.
     """
-    return _measured(prediction, truth, "ergas", ergas_ratio=ratio).values["ergas"]
+    return _measured(prediction, truth, "ergas", ergas_ratio=ratio)
 
 
 def cc(prediction: Any, truth: Any) -> float:
     """Pearson's correlation, mean over bands; constant bands are left out."""
-    return _measured(prediction, truth, "cc").values["cc"]
-
-
-def cc_per_band(prediction: Any, truth: Any) -> np.ndarray:
-    """Pearson's correlation of each band, shape (bands,); NaN where a band is constant."""
-    return _measured(prediction, truth, "cc").per_band["cc"]
+    return _measured(prediction, truth, "cc")

@@ -76,16 +76,16 @@ def hold(monkeypatch):
 
     def patch():
         begun = threading.Event()
-        real = compare.evaluate
+        real = compare.evaluate_events
 
         def wait_first(*arguments, cancel=None, **options):
             begun.set()
             deadline = time.monotonic() + PATIENCE
             while not cancel.is_set() and time.monotonic() < deadline:
                 time.sleep(0.01)
-            return real(*arguments, cancel=cancel, **options)
+            yield from real(*arguments, cancel=cancel, **options)
 
-        monkeypatch.setattr(compare, "evaluate", wait_first)
+        monkeypatch.setattr(compare, "evaluate_events", wait_first)
         return begun
 
     return patch

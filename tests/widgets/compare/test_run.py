@@ -167,7 +167,7 @@ def test_a_fault_is_one_sentence(viewer, pair, panel, monkeypatch, wait_for_end)
     def refuse(*arguments, **options):
         raise InputError("The cubes do not agree.")
 
-    monkeypatch.setattr(compare_module, "evaluate", refuse)
+    monkeypatch.setattr(compare_module, "evaluate_events", refuse)
     panel.run()
     wait_for_end(panel)
     assert panel.message.text() == "The cubes do not agree."
