@@ -1,6 +1,7 @@
 """Every network against its prepared copies: time, error, memory, and the machine's limit.
 
     python benchmarks/networks.py [--side 256] [--pairs 5] [--threads 2] [NETWORK ...]
+    python benchmarks/networks.py --before SRC …   # this version against that in another folder
 
 The exact module, its copies and a large float32 matrix product take turns in one process; times
 are medians, and ratios are medians of the ratios of each turn. Other work on the machine spoils
@@ -169,9 +170,16 @@ def main() -> None:
     parser.add_argument("--pairs", type=int, default=5)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--clock", choices=("wall", "cpu"), default="wall")
+    parser.add_argument(
+        "--before",
+        metavar="SRC",
+        type=Path,
+        help="the src folder of another version, to compare in turns through the public API",
+    )
     parser.add_argument("--memory-of", help=argparse.SUPPRESS)
     args = parser.parse_args()
 
+    import before_after
     import torch
     import zoo
 
@@ -185,10 +193,15 @@ def main() -> None:
         f"{args.clock} clock, torch {torch.__version__}, "
         f"OMP_WAIT_POLICY {os.environ.get('OMP_WAIT_POLICY', 'not set')}\n"
     )
-    print("| " + " | ".join(HEADER) + " |")
-    print("|---" * len(HEADER) + "|", flush=True)
+    header = before_after.HEADER if args.before else HEADER
+    print("| " + " | ".join(header) + " |")
+    print("|---" * len(header) + "|", flush=True)
     for name in zoo.names() if list(args.network) == ["all"] else args.network:
-        measure(name, args.side, args.pairs, args.threads, clock)
+        if args.before:
+            source = args.before.resolve()
+            before_after.compare(source, name, args.side, args.pairs, args.threads, args.clock)
+        else:
+            measure(name, args.side, args.pairs, args.threads, clock)
 
 
 if __name__ == "__main__":
