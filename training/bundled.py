@@ -15,7 +15,6 @@ the weights of ``mstpp-d700``, and is measured with three cameras that it is nev
 from __future__ import annotations
 
 import argparse
-import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,9 +22,9 @@ from safetensors.torch import load_file
 
 import napari_hsr
 from napari_hsr import inference
-from napari_hsr.cli.train_words import Speaker
+from napari_hsr.cli.train_messages import EventPrinter
 from napari_hsr.models.model_file import read_card, save_model
-from napari_hsr.training import train as fit
+from napari_hsr.training import train as training
 from napari_hsr.training.recipe.yaml_io import read_recipe
 
 if TYPE_CHECKING:
@@ -115,9 +114,9 @@ def train(recipe: Recipe, output: Path, resume: bool) -> bool:
     """Whether a recipe's model is there: trained now, or finished before."""
     if (output / f"{recipe.name}.safetensors").is_file():
         return True
-    speaker = Speaker()
-    end = fit.train(recipe, output, speaker, threading.Event(), resume=resume)
-    speaker(end)
+    printer = EventPrinter()
+    end = training.train(recipe, output, printer, resume=resume)
+    printer(end)
     return bool(getattr(end, "directory", ""))
 
 

@@ -11,7 +11,6 @@ were: means over scenes, and the worst and the best scene in brackets.
 from __future__ import annotations
 
 import argparse
-import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,11 +20,11 @@ from bundled import recipe_for
 
 from napari_hsr import load_model
 from napari_hsr.cameras import matrix
-from napari_hsr.cli.train_words import Speaker
+from napari_hsr.cli.train_messages import EventPrinter
 from napari_hsr.models.architectures import root_polynomial
 from napari_hsr.models.card import ModelCard
 from napari_hsr.training import train, validation
-from napari_hsr.training.closed_form import least_squares
+from napari_hsr.training.closed_form import ridge
 
 if TYPE_CHECKING:
     from napari_hsr.models.model import Model
@@ -47,9 +46,11 @@ def linear(recipe: Recipe, images: Images) -> Model:
         spectra = np.asarray(image.cube, dtype=np.float32).reshape(nm.size, -1).T
         spectra = spectra[rng.permutation(len(spectra))[:PIXELS]].astype(np.float64)
         parts.append(
-            least_squares.gather(spectra @ response, spectra, root_polynomial.exponents(1), 0.0)
+            ridge.gather_root_polynomial(
+                spectra @ response, spectra, root_polynomial.exponents(1), 0.0
+            )
         )
-    weight = least_squares.solve(sum(parts[1:], parts[0]), 1e-8)
+    weight = ridge.solve(ridge.added(parts), 1e-8 * len(root_polynomial.exponents(1)))
     weights = {
         "exponents": torch.from_numpy(root_polynomial.exponents(1)).float(),
         "weight": torch.from_numpy(np.ascontiguousarray(weight.T)).float(),
@@ -79,14 +80,14 @@ def trained(name: str, recipe: Recipe, output: Path, minutes: float) -> Model:
                 "schedule": recipe.schedule.model_copy(update={"minutes": minutes, "steps": None}),
             }
         )
-        speaker = Speaker()
-        speaker(train.train(changed, run, speaker, threading.Event()))
+        printer = EventPrinter()
+        printer(train.train(changed, run, printer))
     return load_model(run)
 
 
 def row(name: str, model: Model, images: Images, recipe: Recipe) -> str:
     """One line of the table."""
-    found = validation.measure(model, images.held_out, recipe)
+    found = validation.validate(model, images.held_out, recipe)
     cells = []
     for key, digits in (("psnr_db", 2), ("sam_deg", 2), ("mrae", 3), ("rmse", 4)):
         values = [figures[key] for figures in found.images.values()]
@@ -110,7 +111,7 @@ def main() -> None:
     places = (args.data.absolute(), args.cameras.absolute(), args.set)
     heading = "| model | PSNR dB | SAM ° | MRAE | RMSE |\n|---|---|---|---|---|"
     recipe = recipe_for("mstpp-d700", *places)
-    images, _ = train.prepare(recipe, lambda event: None, threading.Event())
+    images, _ = train.prepare(recipe)
     lines = [
         row("linear map", linear(recipe, images), images, recipe),
         row("rootpoly-nikon-d700", load_model("rootpoly-nikon-d700"), images, recipe),

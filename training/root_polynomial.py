@@ -19,7 +19,6 @@ from __future__ import annotations
 
 import argparse
 import itertools
-import threading
 import time
 from pathlib import Path
 
@@ -36,7 +35,7 @@ from napari_hsr.models.card import HELD_OUT, ILL_POSED, ModelCard
 from napari_hsr.models.library import card_of
 from napari_hsr.models.model_file import save_model
 from napari_hsr.training import validation
-from napari_hsr.training.closed_form import least_squares
+from napari_hsr.training.closed_form import ridge as regression
 from napari_hsr.training.data import packed_cave
 from napari_hsr.training.train import prepare
 
@@ -114,15 +113,17 @@ def choose(matrix: np.ndarray, train: list[np.ndarray], val: dict[str, np.ndarra
     candidates = []
     for order in ORDERS:
         exponents = architecture.exponents(order)
-        corners = least_squares.root_features(unit_cube, exponents)
-        features = [least_squares.root_features(t @ matrix, exponents) for t in truths]
+        corners = regression.root_features(unit_cube, exponents).T
+        features = [regression.root_features(t @ matrix, exponents).T for t in truths]
         for dark in DARK:
-            parts = (least_squares.gather(s @ matrix, s, exponents, dark) for s in train)
+            parts = (
+                regression.gather_root_polynomial(s @ matrix, s, exponents, dark) for s in train
+            )
             sums = next(parts)
             for part in parts:
                 sums = sums + part
             for ridge in RIDGES:
-                weight = least_squares.solve(sums, ridge)
+                weight = regression.solve(sums, ridge * len(exponents))
                 scores = [
                     angle_and_psnr(f @ weight, t) for f, t in zip(features, truths, strict=True)
                 ]
@@ -130,7 +131,7 @@ def choose(matrix: np.ndarray, train: list[np.ndarray], val: dict[str, np.ndarra
                 largest = float((corners @ weight).max())
                 candidates.append(
                     dict(order=order, dark=dark, ridge=ridge, weight=weight, largest=largest,
-                         sam=float(sam), psnr=float(psnr), pixels=sums.pixels)
+                         sam=float(sam), psnr=float(psnr), pixels=int(sums.weight))
                 )  # fmt: skip
                 print(f"  order {order}  dark {dark:g}  ridge {ridge:g}  {psnr:.3f} dB  "
                       f"{sam:.3f}°  largest {largest:.2f}", flush=True)  # fmt: skip
@@ -156,12 +157,12 @@ def measure(model, matrix: np.ndarray, val: dict[str, np.ndarray]) -> dict[str, 
 def measured_like(card: ModelCard, weights: dict, peer: str, data: Path, table: Path) -> ModelCard:
     """The card with figures under the conditions of those of ``peer``, a bundled network."""
     recipe = recipe_for(peer, data.absolute(), table.absolute(), [])
-    images, _ = prepare(recipe, lambda event: None, threading.Event())
+    images, _ = prepare(recipe)
     reference = card_of(peer)
     hashes = {image.name: {"sha256": image.sha256} for image in images.held_out}
     if hashes != reference.training["held_out"]:
         raise SystemExit(f"{data / 'val'} does not hold the images that {peer} was measured on")
-    found = validation.measure(
+    found = validation.validate(
         architecture.ARCHITECTURE.load(weights, card), images.held_out, recipe
     )
     taken = {k: reference.training[k] for k in ("held_out", "held_out_cameras")}

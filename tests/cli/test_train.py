@@ -9,20 +9,21 @@ import re
 import signal
 import subprocess
 import sys
-from types import ModuleType, SimpleNamespace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 
-from napari_hsr import training
-from napari_hsr.cli.train_stop import asked_to_stop
-from napari_hsr.cli.train_words import Speaker, step_words, words
+from napari_hsr.cli.train_messages import EventPrinter, describe, describe_step
+from napari_hsr.cli.train_signals import cancelled_by_user
 from napari_hsr.cube import Wavelengths
 from napari_hsr.errors import InputError
 from napari_hsr.models.architectures.coarsr import CoarSR
 from napari_hsr.models.model_file import save_model
 from napari_hsr.models.state_dict import from_state_dict
+from napari_hsr.training import train as training
+from napari_hsr.training.data import inspection
 from napari_hsr.training.data.findings import Row
 from napari_hsr.training.events import (
     Began,
@@ -34,10 +35,11 @@ from napari_hsr.training.events import (
     Step,
     Stopped,
 )
+from napari_hsr.training.runs import estimate as estimating
 from napari_hsr.training.runs import processes
-from napari_hsr.training.runs.figures_text import duration
 from napari_hsr.training.runs.recorder import recorded
 from napari_hsr.training.runs.run_folder import RECIPE, Journal, read_state
+from napari_hsr.units import format_seconds
 
 from ..patience import wait_for
 
@@ -51,37 +53,29 @@ def recipe(tmp_path):
     return path
 
 
-def stand_in(monkeypatch, name: str, **members) -> None:
-    """Another module in the place of ``napari_hsr.training.NAME``."""
-    module = ModuleType(f"napari_hsr.training.{name}")
-    module.__dict__.update(members)
-    monkeypatch.setitem(sys.modules, module.__name__, module)
-    monkeypatch.setattr(training, name, module, raising=False)
-
-
 @pytest.fixture
 def engine(monkeypatch):
     """An engine that takes two steps; ``engine.error`` or ``engine.stops`` end it otherwise."""
     state = SimpleNamespace(error=None, stops=False, calls=[])
 
-    def train(recipe, output, report, stop, resume=False):
+    def train_events(recipe, output, cancel=None, resume=False):
         state.calls.append((recipe, output, resume))
-        if "LOCAL_RANK" in os.environ:
-            return work(output, report, resume)
-        return recorded(lambda tell: work(output, tell, resume), recipe, output, report, resume)
+        events = work(output, resume)
+        return events if "LOCAL_RANK" in os.environ else recorded(events, recipe, output, resume)
 
-    def work(output, report, resume):
-        report(Began(20 if resume else 0, 40, "CPU", "float32", ("a", "b"), ("c",)))
-        report(Step(30, 40, 0.25, images_per_second=8.0, seconds_left=30.0, memory_bytes=10**9))
+    def work(output, resume):
+        yield Began(20 if resume else 0, 40, "CPU", "float32", ("a", "b"), ("c",))
+        yield Step(30, 40, 0.25, images_per_second=8.0, seconds_left=30.0, memory_bytes=10**9)
         if state.error is not None:
             raise state.error
         if state.stops:
-            return Stopped(30, "python -m napari_hsr.train --output x --resume")
+            yield Stopped(30, "python -m napari_hsr.train --output x --resume")
+            return
         figures = {"psnr_db": 32.5, "sam_deg": 7.25}
-        report(Measured(40, figures, {"c": figures}, best=True))
-        return Finished(str(output), "Kept the last.", {"psnr_db": 30.0}, figures, 12.0)
+        yield Measured(40, figures, {"c": figures}, best=True)
+        yield Finished(str(output), "Kept the last.", {"psnr_db": 30.0}, figures, 12.0)
 
-    stand_in(monkeypatch, "fit", train=train)
+    monkeypatch.setattr(training, "train_events", train_events)
     return state
 
 
@@ -165,7 +159,7 @@ def test_stopped_is_status_130_and_says_how_to_go_on(hsr, engine, recipe, tmp_pa
     engine.stops = True
     status, _, err = hsr("train", recipe, "--output", tmp_path / "run")
     assert status == 130
-    assert "To go on: python -m napari_hsr.train" in err
+    assert "To continue: python -m napari_hsr.train" in err
     assert read_state(tmp_path / "run").status == "stopped"
 
 
@@ -207,7 +201,7 @@ def test_resume_takes_the_recipe_of_the_run(hsr, engine, recipe, tmp_path):
 def test_a_folder_without_a_run_is_not_resumed(hsr, tmp_path):
     status, _, err = hsr("train", "--output", tmp_path, "--resume")
     assert status == 1
-    assert "no training was begun here" in err
+    assert "no training was started here" in err
 
 
 @pytest.mark.parametrize(
@@ -300,10 +294,9 @@ def found(monkeypatch, engine):
             check=check,
         )
 
-    stand_in(monkeypatch, "inspect", inspect=inspect)
-    training.train.estimate = lambda recipe, findings: SimpleNamespace(
-        seconds=600.0, memory_bytes=1.5e9, device="CPU"
-    )
+    monkeypatch.setattr(inspection, "inspect", inspect)
+    found = estimating.Estimate(600.0, 1_500_000_000, "CPU", 0.5, 40)
+    monkeypatch.setattr(estimating, "estimate", lambda recipe, findings: found)
     return state
 
 
@@ -321,14 +314,14 @@ def test_a_dry_run_prints_what_would_be_done_and_trains_nothing(hsr, found, engi
 
 def test_a_dry_run_shows_the_problems_and_fails_with_the_obstacle(hsr, found, recipe):
     found.rows[0] = row("a", problem="It is 3 pixels wider than its photograph.")
-    found.rows[1] = row("b", warnings=("It looks linear.",))
+    found.rows[0] = row("a", found.rows[0].problem, warnings=("It looks linear.",))
+    found.rows[1] = row("b", warnings=("It looks dark.",))  # that is said while it is looked at
     found.obstacle = "One image is left: add one."
     status, out, err = hsr("train", recipe, "--dry-run")
     assert status == 1
     assert "a: It is 3 pixels wider" in out
-    assert "note: b: It looks linear." in err
-    found.notices = (Notice("b: It looks linear.", True),)  # said already, while it was looked at
-    assert "note: b" not in hsr("train", recipe, "--dry-run")[2]
+    assert "note: a: It looks linear." in err
+    assert "It looks dark" not in err
     assert err.endswith("error: One image is left: add one.\n")
     status, out, _ = hsr("train", recipe, "--dry-run", "--json")
     assert status == 1
@@ -364,16 +357,16 @@ def test_python_m_train_is_the_same_command():
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_the_first_signal_asks_and_the_next_is_as_before(number, capfd):
     before = signal.getsignal(number)
-    with asked_to_stop(None) as stop:
+    with cancelled_by_user(None) as stop:
         os.kill(os.getpid(), number)
         wait_for(stop.is_set)
         assert signal.getsignal(number) is before
-    assert "Ctrl-C once more quits at once" in capfd.readouterr().err
+    assert "Ctrl-C again to quit at once" in capfd.readouterr().err
     assert signal.getsignal(number) is before
 
 
 def test_a_file_asks_too_and_goes_at_the_end(tmp_path):
-    with asked_to_stop(tmp_path) as stop:
+    with cancelled_by_user(tmp_path) as stop:
         assert not stop.is_set()
         (tmp_path / "stop").touch()
         wait_for(stop.is_set)
@@ -384,7 +377,7 @@ def test_a_file_asks_too_and_goes_at_the_end(tmp_path):
 def test_a_file_left_over_asks_nothing(tmp_path):
     (tmp_path / "stop").touch()
     os.utime(tmp_path / "stop", (1.0, 1.0))
-    with asked_to_stop(tmp_path) as stop:
+    with cancelled_by_user(tmp_path) as stop:
         assert not (tmp_path / "stop").exists()
     assert not stop.is_set()
 
@@ -399,7 +392,7 @@ class Terminal(io.StringIO):
 
 def test_in_a_terminal_steps_share_one_line():
     stream = Terminal()
-    speaker = Speaker(stream)
+    speaker = EventPrinter(stream)
     speaker(Step(1, 9, 0.5))
     speaker(Step(2, 9, 0.4))
     speaker(Notice("careful", warning=True))
@@ -409,7 +402,7 @@ def test_in_a_terminal_steps_share_one_line():
 
 def test_elsewhere_steps_are_told_now_and_then_and_the_last_always():
     stream = io.StringIO()
-    speaker = Speaker(stream)
+    speaker = EventPrinter(stream)
     for step in range(1, 10):
         speaker(Preparing(step, 9, f"Reading image {step}"))
     for step in range(1, 10):
@@ -420,14 +413,14 @@ def test_elsewhere_steps_are_told_now_and_then_and_the_last_always():
 
 def test_every_number_has_its_unit():
     step = Step(1200, 2000, 0.031, images_per_second=35.2, seconds_left=272, memory_bytes=812e6)
-    assert step_words(step) == (
+    assert describe_step(step) == (
         "step 1,200 of 2,000 · loss 0.031 · 35.2 patches/s · 5 min left · 812 MB"
     )
-    assert duration(45.2) == "45 s"
-    assert duration(7500) == "2 h 05 min"
-    assert words(Saved(3, "x")) is None
-    assert "before training: PSNR 30.00 dB" in words(Measured(0, {"psnr_db": 30.0}, {}))
-    assert "no figures" in words(Measured(5, {"psnr_db": None}, {}))
+    assert format_seconds(45.2) == "45 s"
+    assert format_seconds(7500) == "2 h 5 min"
+    assert describe(Saved(3, "x")) is None
+    assert "before training: PSNR 30.00 dB" in describe(Measured(0, {"psnr_db": 30.0}, {}))
+    assert "no figures" in describe(Measured(5, {"psnr_db": None}, {}))
 
 
 # --- the folder and the name -----------------------------------------------------------------
@@ -455,14 +448,14 @@ def test_the_model_is_named_as_its_folder_unless_it_is_named(
 
 
 def test_a_refused_training_leaves_no_folder_that_it_made(hsr, monkeypatch, recipe, tmp_path):
-    def train(recipe, output, report, stop, resume=False):
-        def refused(tell):
-            tell(Preparing(0, 1, "Looking through a"))
-            raise InputError("There is one image only.")
+    def refused():
+        yield Preparing(0, 1, "Looking through a")
+        raise InputError("There is one image only.")
 
-        return recorded(refused, recipe, output, report, resume)
+    def train_events(recipe, output, cancel=None, resume=False):
+        return recorded(refused(), recipe, output, resume)
 
-    stand_in(monkeypatch, "fit", train=train)
+    monkeypatch.setattr(training, "train_events", train_events)
     status, _, err = hsr("train", recipe, "--output", tmp_path / "run")
     assert (status, "There is one image only." in err) == (1, True)
     assert not (tmp_path / "run").exists()

@@ -1,7 +1,5 @@
 """Figures of cards side by side: the same conditions, or told apart."""
 
-import threading
-
 import pytest
 
 from napari_hsr import list_models, load_model
@@ -9,7 +7,7 @@ from napari_hsr.models.card import HELD_OUT, ModelCard
 from napari_hsr.models.measured_figures import comparable_figures, conditions
 from napari_hsr.training.recipe.schema import Recipe
 from napari_hsr.training.train import prepare
-from napari_hsr.training.validation import measure
+from napari_hsr.training.validation import validate
 
 CARD = load_model("mstpp-photo").card
 
@@ -112,8 +110,8 @@ def test_the_figures_of_a_regression_are_those_of_its_card(shared, tmp_path, nam
             "seed": facts["seed"],
         }
     )
-    images, _ = prepare(recipe, lambda event: None, threading.Event())
-    found = measure(model, images.held_out, recipe)
+    images, _ = prepare(recipe)
+    found = validate(model, images.held_out, recipe)
     said = {k: v for k, v in facts["figures_of_each"].items() if k.startswith("sponges")}
     assert len(said) == len(captures)
     for image, figures in found.images.items():

@@ -11,13 +11,14 @@ import torch
 from napari_hsr.models.card import ModelCard
 from napari_hsr.models.state_dict import from_state_dict
 from napari_hsr.training.data.examples import Batch
-from napari_hsr.training.engine.loop import Fitted, fit
+from napari_hsr.training.engine.loop import Fit
 from napari_hsr.training.recipe.schema import Recipe
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from napari_hsr.models.model import Model
+    from napari_hsr.training.engine.checkpoint_state import Fitted
     from napari_hsr.training.events import Event
 
 BANDS = 8
@@ -57,7 +58,7 @@ def batches(size: int = 4, patch: int = 8):
     return batch
 
 
-def measure(model: Model, step: int):
+def validate(model: Model, step: int):
     """PSNR over one fixed batch."""
     batch = batches()(10**6, 0, 1)
     with torch.inference_mode():
@@ -73,8 +74,8 @@ class Clock:
     What a training makes of its seconds is then the same on every machine.
     """
 
-    def __init__(self, step: float = 0.02, measurement: float = 0.05):
-        self.now, self.step, self.measurement = 0.0, step, measurement
+    def __init__(self, step: float = 0.02, validation: float = 0.05):
+        self.now, self.step, self.validation = 0.0, step, validation
 
     def monotonic(self) -> float:
         return self.now
@@ -88,9 +89,9 @@ class Clock:
 
         return batch
 
-    def measure(self, model: Model, step: int):
-        self.now += self.measurement
-        return measure(model, step)
+    def validate(self, model: Model, step: int):
+        self.now += self.validation
+        return validate(model, step)
 
 
 def recipe(steps: int | None = 10, **settings) -> Recipe:
@@ -129,18 +130,22 @@ class Heard(list):
 
 def run(folder: Path, given: Recipe | None = None, **changes) -> tuple[Fitted, Heard]:
     """A fit in ``folder``; what is not named is as above."""
-    heard = Heard()
+    heard = changes.pop("heard", None) or Heard()
     given = given or recipe()
     settings = {
         "model": model(),
         "batches": batches(given.batch.size),
-        "measure": measure,
-        "report": heard,
-        "stop": heard.stop,
+        "validate": validate,
+        "cancel": heard.stop,
         "folder": folder,
         **changes,
     }
-    return fit(given, **settings), heard
+    events = Fit(given, **settings).events()
+    while True:
+        try:
+            heard(next(events))
+        except StopIteration as end:
+            return end.value, heard
 
 
 def same(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
@@ -156,13 +161,13 @@ def far(one, other) -> float:
 
 
 def stopped_after(folder: Path, given: Recipe, step: int, **changes) -> tuple[Fitted, Heard]:
-    """A fit that is asked to stop while it makes the batch after a step."""
+    """A fit that is asked to stop while it makes the batch of a step, counted from 1."""
     stop = threading.Event()
     plain = changes.pop("batches", None) or batches(given.batch.size)
 
     def batch(at: int, rank: int, world: int) -> Batch:
-        if at >= step:  # made ahead, while the step before it is still to be taken
+        if at + 1 >= step:
             stop.set()
         return plain(at, rank, world)
 
-    return run(folder, given, batches=batch, stop=stop, **changes)
+    return run(folder, given, batches=batch, cancel=stop, **changes)

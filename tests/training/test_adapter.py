@@ -9,11 +9,12 @@ import napari_hsr
 from napari_hsr.errors import InputError
 from napari_hsr.models.input_rules import Maximum, Mean, MinMax, Symmetric
 from napari_hsr.photograph import Photograph
-from napari_hsr.training.closed_form.adapter import adapt, affine, of_shot, start_of
+from napari_hsr.training.closed_form.adapter import adapt, affine, quarter_sums, start_of
 from napari_hsr.training.closed_form.ridge import PULLS, Sums, fit, gather
 from napari_hsr.training.data.validation_images import shots
 from napari_hsr.training.engine.band_interpolation import change_bands
-from napari_hsr.training.validation import measure
+from napari_hsr.training.events import Preparing
+from napari_hsr.training.validation import validate
 
 from .stand_ins import GRID, image, recipe
 
@@ -29,6 +30,16 @@ def problem(seed: int, pixels: int = 400) -> tuple[np.ndarray, np.ndarray, np.nd
     x = np.concatenate([rng.random((7, pixels)), np.ones((1, pixels))])
     true = np.random.default_rng(99).normal(size=(4, 8))
     return x, true @ x, true
+
+
+def adapted_to(*arguments):
+    """The result of a generator that also says what it does."""
+    events = adapt(*arguments)
+    while True:
+        try:
+            assert isinstance(next(events), Preparing)
+        except StopIteration as end:
+            return end.value
 
 
 START = np.concatenate([np.eye(4), np.zeros((4, 4))], axis=1)
@@ -160,7 +171,7 @@ def test_the_sums_are_those_of_inference(model, rule):
     network = model if rule is None else replace(model, rule=rule)
     one = image(1, height=21, width=18)
     shot = next(iter(shots(one, GRID, recipe(), held_out=False)))
-    quarters = of_shot(shot, network, recipe())
+    quarters = quarter_sums(shot, network, recipe())
     cube = napari_hsr.reconstruct(Photograph(one.rgb, "linear-srgb"), network, device="cpu")
     squared = np.square(cube.data.astype(np.float64) - one.cube).sum()
     matrix = start_of(network)[1].T
@@ -176,8 +187,8 @@ def test_the_sums_are_those_of_inference(model, rule):
 def test_a_model_is_adapted_to_images_and_gets_better_on_others(model, number):
     train = [image(seed) for seed in range(number)]
     held = [image(8), image(9)]
-    adapted, adapter = adapt(model, train, recipe())
-    before, after = (measure(m, held, recipe()).mean for m in (model, adapted))
+    adapted, adapter = adapted_to(model, train, recipe())
+    before, after = (validate(m, held, recipe()).mean for m in (model, adapted))
     assert after["psnr_db"] > before["psnr_db"] + 3
     assert after["sam_deg"] < before["sam_deg"] - 1
     assert adapter.gain_db > 3
@@ -188,11 +199,11 @@ def test_a_model_is_adapted_to_images_and_gets_better_on_others(model, number):
 
 def test_adapting_again_replaces_the_adapter(model):
     train = [image(0), image(1)]
-    once, first = adapt(model, train, recipe())
+    once, first = adapted_to(model, train, recipe())
     network, start = start_of(once)
     assert network.card.architecture == "root-polynomial"
     np.testing.assert_allclose(start[:, :-1], first.matrix, rtol=1e-5, atol=1e-6)
-    twice, _ = adapt(once, train, recipe())
+    twice, _ = adapted_to(once, train, recipe())
     assert not any(key.startswith("network.network.") for key in twice.module.state_dict())
 
 
@@ -200,9 +211,9 @@ def test_an_adapter_on_another_grid(model):
     coarse = napari_hsr.Wavelengths(range(400, 701, 20))
     train = [replace(i, cube=i.cube[::2]) for i in (image(0), image(1), image(2))]
     moved = change_bands(model, coarse)
-    adapted, _ = adapt(moved, train, recipe())
+    adapted, _ = adapted_to(moved, train, recipe())
     held = [replace(image(9), cube=image(9).cube[::2])]
-    before, after = (measure(m, held, recipe()).mean for m in (moved, adapted))
+    before, after = (validate(m, held, recipe()).mean for m in (moved, adapted))
     assert adapted.wavelengths == coarse
     assert after["psnr_db"] > before["psnr_db"] + 3
 
@@ -210,7 +221,7 @@ def test_an_adapter_on_another_grid(model):
 def test_images_without_a_finite_pixel_are_refused(model):
     blank = replace(image(0), cube=np.full_like(image(0).cube, np.nan))
     with pytest.raises(InputError, match="no finite pixels"):
-        adapt(model, [blank, blank], recipe())
+        adapted_to(model, [blank, blank], recipe())
 
 
 def test_sums_are_plain_data():

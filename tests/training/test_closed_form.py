@@ -5,7 +5,8 @@ import pytest
 
 from napari_hsr.errors import InputError
 from napari_hsr.models.architectures.root_polynomial import exponents
-from napari_hsr.training.closed_form.least_squares import gather, root_features, solve
+from napari_hsr.training.closed_form.ridge import gather_root_polynomial as gather
+from napari_hsr.training.closed_form.ridge import root_features, solve
 
 RNG = np.random.default_rng(2)
 RGB = RNG.random((500, 3))
@@ -20,7 +21,7 @@ def test_sum_of_parts_is_the_whole():
     )
     np.testing.assert_allclose(parts.gram, whole.gram, rtol=1e-12)
     np.testing.assert_allclose(parts.cross, whole.cross, rtol=1e-12)
-    assert parts.pixels == whole.pixels == 500
+    assert parts.weight == whole.weight == 500
 
 
 @pytest.mark.parametrize("dark", [0.0, 0.5])
@@ -28,14 +29,14 @@ def test_without_ridge_it_is_weighted_least_squares(dark):
     powers = exponents(2)
     found = solve(gather(RGB, SPECTRA, powers, dark), 0.0)
     root = ((RGB.mean(1) + 1e-3) ** (-dark / 2))[:, None]
-    expected, *_ = np.linalg.lstsq(root * root_features(RGB, powers), root * SPECTRA, rcond=None)
+    expected, *_ = np.linalg.lstsq(root * root_features(RGB, powers).T, root * SPECTRA, rcond=None)
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-8)
 
 
 def test_a_known_map_is_recovered():
     powers = exponents(3)
     truth = RNG.standard_normal((13, 31))
-    spectra = root_features(RGB, powers) @ truth
+    spectra = root_features(RGB, powers).T @ truth
     np.testing.assert_allclose(solve(gather(RGB, spectra, powers, 0), 0.0), truth, atol=1e-6)
 
 

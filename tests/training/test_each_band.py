@@ -10,7 +10,7 @@ from napari_hsr.errors import InputError
 from napari_hsr.models.architectures.coarsr import CoarSR, neighbours
 from napari_hsr.models.state_dict import from_state_dict
 from napari_hsr.training.data.examples import Batch
-from napari_hsr.training.engine.loop import NotFiniteError
+from napari_hsr.training.engine.step import NotFiniteError
 from napari_hsr.training.events import Notice, Step
 from napari_hsr.training.recipe.yaml_io import RecipeError, read_recipe
 
@@ -42,7 +42,7 @@ def batches(size=4, patch=8):
     return batch
 
 
-def measure(made, step):
+def validate(made, step):
     return {"psnr_db": 20.0 + step, "sam_deg": 1.0, "mrae": 1.0}, {}, ""
 
 
@@ -65,7 +65,7 @@ def run(folder, given=None, **changes):
     return engine.run(
         folder,
         given or recipe(),
-        **{"model": model(), "batches": batches(), "measure": measure, **changes},
+        **{"model": model(), "batches": batches(), "validate": validate, **changes},
     )
 
 
@@ -161,7 +161,7 @@ def undisturbed(tmp_path_factory):
 def test_stopped_and_gone_on_it_ends_with_the_same_weights(undisturbed, tmp_path, step):
     given, folder, whole = undisturbed
     first, _ = engine.stopped_after(
-        tmp_path / "run", given, step, model=model(), batches=batches(), measure=measure
+        tmp_path / "run", given, step, model=model(), batches=batches(), validate=validate
     )
     assert (first.stopped, first.state.step) == (True, step)
     second, _ = run(tmp_path / "run", given, resume=True)
@@ -224,13 +224,13 @@ def test_a_network_that_makes_all_bands_at_once_is_refused(tmp_path):
 
 
 def test_several_processes_are_refused():
-    from napari_hsr.training.engine.lightning_module import check_steps
+    from napari_hsr.training.engine.step import check_band_steps
 
     network = CoarSR(SCALE, width=4, blocks=1)
-    check_steps(recipe(), network, "CoarSR", 1)
-    check_steps(recipe(optimiser={"step_per": "batch"}), network, "CoarSR", 2)
-    with pytest.raises(InputError, match=r"in one process, not in 2: set engine\.devices: 1"):
-        check_steps(recipe(), network, "CoarSR", 2)
+    check_band_steps(recipe(), network, "CoarSR", 1)
+    check_band_steps(recipe(optimiser={"step_per": "batch"}), network, "CoarSR", 2)
+    with pytest.raises(InputError, match=r"takes one process, not 2: set engine\.devices: 1"):
+        check_band_steps(recipe(), network, "CoarSR", 2)
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,5 @@
 """Every network of the zoo is trained by the engine, in the precisions that trainings choose."""
 
-import threading
-
 import numpy as np
 import pytest
 import torch
@@ -9,7 +7,6 @@ import torch
 from napari_hsr.models.card import ModelCard
 from napari_hsr.models.state_dict import from_state_dict
 from napari_hsr.training.data.examples import Batch
-from napari_hsr.training.engine.loop import fit
 
 from ..small_zoo import NETWORKS, architecture_of
 from . import engine
@@ -26,7 +23,7 @@ def batch(step: int, rank: int, world: int) -> Batch:
     return Batch(inputs, cubes, ONES, 0 * ONES, ("one", "two"))
 
 
-def measure(model, step):
+def validate(model, step):
     """The later the better, as long as the weights are numbers."""
     finite = all(torch.isfinite(w).all() for w in model.module.state_dict().values())
     figures = {"psnr_db": step if finite else -1.0, "sam_deg": 0.0, "mrae": 0.0}
@@ -49,8 +46,8 @@ def test_a_network_takes_steps(name, precision, tmp_path):
     recipe = engine.recipe(
         2, batch={"size": 2, "patch": SIDE}, engine={"precision": precision}, ema=0
     )
-    fitted = fit(
-        recipe, model, batch, measure, engine.Heard(), threading.Event(), tmp_path / "checkpoint"
+    fitted, _ = engine.run(
+        tmp_path / "checkpoint", recipe, model=model, batches=batch, validate=validate
     )
     assert fitted.step == 2
     trained = [key for key, _ in model.module.named_parameters()]

@@ -122,7 +122,7 @@ def test_nothing_is_written_where_nothing_is_better(pairs, tmp_path, network):
     )  # fmt: skip
     ended, _ = run(perfect, tmp_path / "two")
     assert ended.directory == ""
-    assert "Nothing was better than mine on the held-out images" in ended.kept
+    assert "nothing improved on mine on the held-out images" in ended.kept
     assert not list((tmp_path / "two").glob("*.safetensors"))
 
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from napari_hsr import load_model, super_resolve
-from napari_hsr.cli.train_words import table_of, words
+from napari_hsr.cli.train_messages import describe, image_table
 from napari_hsr.errors import HSRError
 from napari_hsr.metrics import evaluate
 from napari_hsr.models.architectures.coarsr import CoarSR
@@ -17,7 +17,7 @@ from napari_hsr.resample import degrade, upsample
 from napari_hsr.training import train as fit
 from napari_hsr.training import validation
 from napari_hsr.training.data.inspection import inspect
-from napari_hsr.training.engine import callbacks
+from napari_hsr.training.engine import loop
 from napari_hsr.training.events import Baseline, Began, Measured
 from napari_hsr.training.recipe.schema import Recipe
 from napari_hsr.training.recipe.yaml_io import RecipeError, read_recipe
@@ -117,7 +117,7 @@ def test_stopped_and_resumed_it_ends_with_the_same_weights(
     run, cubes, cached, tmp_path, monkeypatch
 ):
     output, _, _ = run
-    monkeypatch.setattr(callbacks, "PACE", 0.0)  # each step is told, however fast they come
+    monkeypatch.setattr(loop, "PACE", 0.0)  # each step is told, however fast they come
     stop, settings = threading.Event(), recipe(cubes, cached)
     steps = []
 
@@ -233,8 +233,8 @@ def test_a_model_of_another_scale_is_refused(cubes, cached, tmp_path, run):
 def test_held_out_cubes_are_measured_once_each(cubes, cached, run):
     output, _, _ = run
     settings = recipe(cubes, cached)
-    images, _ = fit.prepare(settings, lambda event: None, threading.Event())
-    found = validation.measure(load_model(output), images.held_out, settings)
+    images, _ = fit.prepare(settings)
+    found = validation.validate(load_model(output), images.held_out, settings)
     assert list(found.images) == [image.name for image in images.held_out]
     assert np.isfinite(found.mean["ssim"])
     assert read_state(output) is None or read_state(output).status == "finished"
@@ -256,7 +256,7 @@ def test_the_bicubic_baseline_is_said_before_the_first_step(run, cubes):
     in_card = load_model(output).card.figures["the held-out images by bicubic, MATLAB's imresize"]
     assert in_card["psnr_db"] == pytest.approx(figures["psnr_db"], abs=1e-4)
     assert History.read(output / "events.jsonl").baseline == said
-    assert "by bicubic, MATLAB's imresize: PSNR" in words(said)
+    assert "by bicubic, MATLAB's imresize: PSNR" in describe(said)
 
 
 def test_the_preview_is_a_part_in_fine_pixels_with_the_coarse_ones(run, tmp_path):
@@ -284,6 +284,6 @@ def test_rows_say_what_each_image_is_made_coarse_to(cubes, cached):
     findings = inspect(settings)
     assert [row.coarse for row in findings.rows] == [(11, 11)] * 3
     assert [row.left_over for row in findings.rows] == [(2, 0)] * 3
-    header, rows = table_of(findings)
+    header, rows = image_table(findings)
     assert header[4] == "made coarse"
     assert rows[0][4] == "11 × 11 (2 rows left over)"

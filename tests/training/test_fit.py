@@ -20,10 +20,10 @@ import napari_hsr
 from napari_hsr.errors import FileError, HSRError, InputError
 from napari_hsr.models.model_file import save_model
 from napari_hsr.training import export, validation
-from napari_hsr.training import train as fit
+from napari_hsr.training import train as training
 from napari_hsr.training.data.inspection import inspect
-from napari_hsr.training.engine import callbacks, lightning_trainer, loop
-from napari_hsr.training.engine.lightning_module import TrainingModule
+from napari_hsr.training.engine import launch, loop
+from napari_hsr.training.engine.step import Stepper
 from napari_hsr.training.events import (
     Finished,
     Measured,
@@ -35,8 +35,9 @@ from napari_hsr.training.events import (
     to_json,
 )
 from napari_hsr.training.recipe.yaml_io import read_recipe, write_recipe
+from napari_hsr.training.runs import estimate as estimating
 from napari_hsr.training.runs.run_folder import Follower, State, read_state, write_state
-from napari_hsr.training.train import estimate, train
+from napari_hsr.training.train import train
 
 from ..patience import PATIENCE
 from . import data_files, engine
@@ -143,14 +144,14 @@ def test_from_python_it_leaves_what_the_command_line_leaves(pairs, cached, tmp_p
 
 def test_a_recipe_that_never_began_is_not_what_is_resumed(pairs, cached, tmp_path):
     given = recipe(pairs, cached, model={"start": "rootpoly-srgb"})
-    with pytest.raises(InputError, match="no weights that steps could train"):
+    with pytest.raises(InputError, match="no trainable weights"):
         run(given, tmp_path / "run")
     assert not (tmp_path / "run").exists()
     (tmp_path / "run").mkdir()  # as the panel does, which looks into it
-    with pytest.raises(InputError, match="no weights that steps could train"):
+    with pytest.raises(InputError, match="no trainable weights"):
         run(given, tmp_path / "run")
     assert read_state(tmp_path / "run").status == "failed"
-    assert "no weights that steps could train" in read_state(tmp_path / "run").text
+    assert "no trainable weights" in read_state(tmp_path / "run").text
     run(recipe(pairs, cached, seed=3), tmp_path / "run")
     assert read_recipe(tmp_path / "run" / "recipe.yaml").seed == 3
 
@@ -187,8 +188,8 @@ def test_without_tensorboard_it_is_said_once(pairs, cached, tmp_path, monkeypatc
     def absent(name):
         return None if name == "tensorboard" else there(name)
 
-    monkeypatch.setattr(fit, "find_spec", absent)
-    monkeypatch.setattr(lightning_trainer, "find_spec", absent)
+    monkeypatch.setattr(training, "find_spec", absent)
+    monkeypatch.setattr(launch, "find_spec", absent)
     given = recipe(pairs, cached, 2, engine={"device": "cpu", "precision": "float32"})
     _, heard = run(given, tmp_path / "run")
     (said,) = [n.text for n in heard.of(Notice) if "package tensorboard" in n.text]
@@ -198,8 +199,8 @@ def test_without_tensorboard_it_is_said_once(pairs, cached, tmp_path, monkeypatc
 
 def test_the_adapter_does_without_lightning(pairs, cached, tmp_path, monkeypatch):
     """And what needs it says how to get it, to whoever looks into the folder too."""
-    for name in ("gradient", "trainer", "following", "module"):
-        monkeypatch.delitem(sys.modules, f"napari_hsr.training.{name}", raising=False)
+    for name in ("launch", "loop", "step"):
+        monkeypatch.delitem(sys.modules, f"napari_hsr.training.engine.{name}", raising=False)
     for name in [n for n in sys.modules if n.partition(".")[0] == "lightning"]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "lightning", None)
@@ -259,7 +260,7 @@ def test_what_is_no_better_than_its_start_is_not_written(pairs, cached, tmp_path
     worse = recipe(pairs, cached, 3, optimiser={"learning_rate": 50}, **settings)
     end, heard = run(worse, tmp_path / "worse")
     assert end.directory == ""
-    assert end.kept.startswith("Nothing was kept: on the held-out images no step of 3")
+    assert end.kept.startswith("No model was made: none of the 3 steps improved on small on the")
     assert not list((tmp_path / "worse").glob("*.safetensors"))
     better = recipe(pairs, cached, 6, **settings)
     end, heard = run(better, tmp_path / "better")
@@ -278,7 +279,7 @@ def test_a_start_that_wants_a_camera_is_not_given_srgb(pairs, cached, tmp_path):
 
 
 def test_a_start_without_weights_to_train_is_told(pairs, cached, tmp_path):
-    with pytest.raises(InputError, match="rootpoly-srgb has no weights that steps could train"):
+    with pytest.raises(InputError, match="rootpoly-srgb has no trainable weights"):
         run(recipe(pairs, cached, model={"start": "rootpoly-srgb"}), tmp_path / "run")
 
 
@@ -328,24 +329,23 @@ def clock(monkeypatch):
     A step takes 10 ms and an image 50 ms, the first of each 1 s more, on every machine.
     """
     clock = SimpleNamespace(now=0.0, monotonic=lambda: clock.now)
-    for module in (fit, callbacks, loop):
+    for module in (training, estimating, loop):
         monkeypatch.setattr(module, "time", clock)
 
     def timed(function, seconds):
         asked = []
 
-        def work(one, other, *more, **options):
-            clock.now += seconds(other) + (not asked)
-            asked.append(other)
-            return function(one, other, *more, **options)
+        def work(*arguments, **options):
+            clock.now += seconds(*arguments) + (not asked)
+            asked.append(arguments)
+            return function(*arguments, **options)
 
         return work
 
-    step = timed(TrainingModule.training_step, lambda batch: 0.01)
-    monkeypatch.setattr(TrainingModule, "training_step", step)
-    measuring = timed(validation.measure, lambda images: 0.05 * len(images))
+    monkeypatch.setattr(Stepper, "step", timed(Stepper.step, lambda _stepper: 0.01))
+    validating = timed(validation.validate, lambda _model, images, *_: 0.05 * len(images))
     for module in (validation, export):
-        monkeypatch.setattr(module, "measure", measuring)
+        monkeypatch.setattr(module, "validate", validating)
     return clock
 
 
@@ -356,8 +356,8 @@ def test_an_estimate_is_near_and_writes_nothing_but_the_cache(pairs, tmp_path, m
     settings["model"] = {"architecture": "edsr", "settings": {"width": 32, "blocks": 2}}
     given = recipe(pairs, tmp_path / "cache", 120, **settings)
     before = files(pairs)
-    findings = inspect(given, lambda event: None, threading.Event(), keep=True)
-    found = estimate(given, findings)
+    findings = inspect(given, keep=True)
+    found = estimating.estimate(given, findings)
     assert files(pairs) == before
     assert {p.name for p in tmp_path.iterdir()} == {"cache"}
     assert found.steps == 120
@@ -372,13 +372,13 @@ def test_an_estimate_is_near_and_writes_nothing_but_the_cache(pairs, tmp_path, m
 def test_an_estimate_of_all_strategies_takes_a_start_without_weights(pairs, cached):
     given = recipe(pairs, cached, None, schedule={"minutes": 3}, strategy="auto",
                    model={"start": "rootpoly-srgb"})  # fmt: skip
-    found = estimate(given, inspect(given, lambda event: None, threading.Event(), keep=True))
+    found = estimating.estimate(given, inspect(given, keep=True))
     assert 0 < found.seconds < 180
 
 
 def test_an_estimate_of_a_time_budget_is_the_budget(pairs, cached):
     given = recipe(pairs, cached, None, schedule={"minutes": 3})
-    found = estimate(given, inspect(given, lambda event: None, threading.Event(), keep=True))
+    found = estimating.estimate(given, inspect(given, keep=True))
     assert found.seconds == 180
     assert found.steps > 100
 

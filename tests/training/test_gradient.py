@@ -11,8 +11,8 @@ import pytest
 import torch
 
 from napari_hsr.errors import Cancelled, InputError
-from napari_hsr.training.engine import callbacks, loop
-from napari_hsr.training.engine.loop import NotFiniteError
+from napari_hsr.training.engine import loop
+from napari_hsr.training.engine.step import NotFiniteError
 from napari_hsr.training.events import Began, Measured, Notice, Saved, Step
 
 from . import engine
@@ -33,7 +33,7 @@ def test_what_a_fit_says_and_comes_to(tmp_path):
     assert set(steps[0].terms) == {"l1", "mrae"}
     best = max(heard.of(Measured), key=lambda m: m.mean["psnr_db"])
     assert (fitted.step, fitted.mean) == (best.step, best.mean)
-    assert engine.measure(with_weights(fitted), 0)[0] == fitted.mean
+    assert engine.validate(with_weights(fitted), 0)[0] == fitted.mean
 
 
 def with_weights(fitted):
@@ -53,10 +53,12 @@ def test_the_start_stays_as_it_is(tmp_path):
 def test_the_last_weights_are_kept_where_the_recipe_says_so(tmp_path):
     worse = iter([30.0, 20.0, 10.0, 5.0])
 
-    def measure(model, step):
+    def validate(model, step):
         return {"psnr_db": next(worse), "sam_deg": 1.0, "mrae": 1.0}, {}, ""
 
-    fitted, _ = engine.run(tmp_path, engine.recipe(validation={"choose": "last"}), measure=measure)
+    fitted, _ = engine.run(
+        tmp_path, engine.recipe(validation={"choose": "last"}), validate=validate
+    )
     assert (fitted.step, fitted.mean["psnr_db"]) == (10, 5.0)
     saved = torch.load(tmp_path / "last.pt", weights_only=True)
     assert engine.same(fitted.weights, saved["average"])
@@ -135,7 +137,7 @@ def test_a_batch_of_odd_size_is_shared_evenly_when_memory_runs_out(tmp_path, mon
 def test_no_memory_for_a_single_patch_is_told(tmp_path, monkeypatch):
     fails = Fails(monkeypatch, RuntimeError("DefaultCPUAllocator: can't allocate memory"), at=1)
     fails.left = 99
-    with pytest.raises(InputError, match=r"single patch of 8 x 8: set batch\.patch to less\.$"):
+    with pytest.raises(InputError, match=r"single patch of 8 x 8: reduce batch\.patch\.$"):
         engine.run(tmp_path, engine.recipe(3))
 
 
@@ -208,16 +210,16 @@ def test_an_average_of_the_weights_is_what_is_kept(tmp_path):
 def test_training_stops_when_nothing_gets_better(tmp_path):
     figures = iter([20.0, 30.0, 25.0, 24.0, 99.0])
 
-    def measure(model, step):
+    def validate(model, step):
         return {"psnr_db": next(figures), "sam_deg": 1.0, "mrae": 1.0}, {}, ""
 
     recipe = engine.recipe(100, validation={"every": 3, "patience": 2})
-    fitted, heard = engine.run(tmp_path, recipe, measure=measure)
+    fitted, heard = engine.run(tmp_path, recipe, validate=validate)
     assert not fitted.stopped
     assert fitted.state.step == 9
     assert (fitted.step, fitted.mean["psnr_db"]) == (3, 30.0)
     assert [m.best for m in heard.of(Measured)] == [True, True, False, False]
-    again, heard = engine.run(tmp_path, recipe, measure=measure, resume=True)
+    again, heard = engine.run(tmp_path, recipe, validate=validate, resume=True)
     assert engine.same(again.weights, fitted.weights)
     assert not heard.of(Step)
 
@@ -225,10 +227,10 @@ def test_training_stops_when_nothing_gets_better(tmp_path):
 def test_figures_that_are_no_numbers_are_never_better(tmp_path):
     figures = iter([math.nan, math.nan, 10.0, math.nan])
 
-    def measure(model, step):
+    def validate(model, step):
         return {"psnr_db": next(figures), "sam_deg": math.nan, "mrae": math.nan}, {}, ""
 
-    fitted, _ = engine.run(tmp_path, measure=measure)
+    fitted, _ = engine.run(tmp_path, validate=validate)
     assert fitted.step == 8
 
 
@@ -236,17 +238,16 @@ def test_figures_that_are_no_numbers_are_never_better(tmp_path):
 def clock(monkeypatch):
     """Seconds are those of the work alone, not of this machine."""
     clock = engine.Clock()
-    for module in (loop, callbacks):
-        monkeypatch.setattr(module, "time", clock)
+    monkeypatch.setattr(loop, "time", clock)
     return clock
 
 
 def test_a_time_budget_becomes_steps_once(tmp_path, clock):
     recipe = engine.recipe(None, schedule={"minutes": 0.05, "warmup": 2})
-    fitted, heard = engine.run(tmp_path, recipe, batches=clock.batches(), measure=clock.measure)
+    fitted, heard = engine.run(tmp_path, recipe, batches=clock.batches(), validate=clock.validate)
     (notice,) = heard.of(Notice)
     total = fitted.state.total
-    assert f"There is time for {total} steps in 3 s: one takes 0.02 s here" in notice.text
+    assert f"There is time for {total} steps in 3.0 s: one takes 0.02 s here" in notice.text
     assert fitted.state.step == total > 12
     assert heard.of(Step)[-1].total == total
     assert fitted.state.seconds == pytest.approx(3.0, abs=0.1)
@@ -285,7 +286,7 @@ def test_only_some_weights_are_trained(tmp_path):
 def test_a_model_without_weights_to_train_is_told(tmp_path):
     from napari_hsr import load_model
 
-    with pytest.raises(InputError, match=r"^rootpoly-srgb has no weights that steps could train"):
+    with pytest.raises(InputError, match=r"^rootpoly-srgb has no trainable weights"):
         engine.run(tmp_path, model=load_model("rootpoly-srgb"))
 
 
@@ -303,13 +304,13 @@ def test_a_stop_while_measuring_is_measured_when_it_goes_on(tmp_path):
     whole, _ = engine.run(tmp_path / "whole")
     stop = threading.Event()
 
-    def measure(model, step):
+    def validate(model, step):
         if step == 10:
             stop.set()
             raise Cancelled
-        return engine.measure(model, step)
+        return engine.validate(model, step)
 
-    first, _ = engine.run(tmp_path / "run", measure=measure, stop=stop)
+    first, _ = engine.run(tmp_path / "run", validate=validate, cancel=stop)
     assert first.stopped
     assert first.state.step == 10
     second, heard = engine.run(tmp_path / "run", resume=True)
@@ -319,7 +320,7 @@ def test_a_stop_while_measuring_is_measured_when_it_goes_on(tmp_path):
     assert second.step == whole.step
 
 
-def test_logs_for_tensorboard_and_nothing_said_by_lightning(tmp_path, capfd, recwarn):
+def test_logs_for_tensorboard_and_nothing_is_said_by_libraries(tmp_path, capfd, recwarn):
     recipe = engine.recipe(engine={"tensorboard": True})
     with warnings.catch_warnings():
         warnings.simplefilter("error")

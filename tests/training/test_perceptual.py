@@ -16,7 +16,11 @@ from safetensors.torch import save_file
 from napari_hsr.errors import FileError, HSRError, InputError
 from napari_hsr.training.engine import perceptual_loss
 from napari_hsr.training.engine.losses import Loss
-from napari_hsr.training.engine.perceptual_loss import Perceptual, vgg_weights
+from napari_hsr.training.engine.perceptual_loss import (
+    Perceptual,
+    fetch_vgg_weights,
+    vgg_weights,
+)
 from napari_hsr.training.recipe.schema import LossTerm
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden"
@@ -204,8 +208,8 @@ def served(file, monkeypatch):
 
 def test_the_public_file_is_downloaded_once(served, sha, monkeypatch, own_data, colours):
     monkeypatch.setattr(perceptual_loss, "SHA256", sha[:8])
-    told = []
-    found = vgg_weights(report=told.append)
+    told = list(fetch_vgg_weights())
+    found = vgg_weights()
     assert torch.equal(found["0.weight"], colours["0.weight"])
     assert told[-1].done == told[-1].total > 0
     assert [path.name for path in (own_data / "downloads").iterdir()] == ["vgg16_bn-test.pth"]
@@ -227,5 +231,7 @@ def test_without_a_network_it_is_one_sentence_and_never_random(monkeypatch, own_
         monkeypatch.setattr(
             perceptual_loss, "URL", f"http://127.0.0.1:{port}/vgg16_bn-6c64b313.pth"
         )
-        with pytest.raises(HSRError, match=r"needs the weights of VGG16-bn.*name the file as"):
+        with pytest.raises(
+            HSRError, match=r"weights of VGG16-bn.*could not be downloaded.*name the file as"
+        ):
             Loss([LossTerm(kind="perceptual")], 10)

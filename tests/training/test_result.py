@@ -19,23 +19,33 @@ from napari_hsr.models.state_dict import from_state_dict, read_weights
 from napari_hsr.photograph import Photograph
 from napari_hsr.training.events import Began, Measured, Notice, Step, to_json
 from napari_hsr.training.export import (
+    TrainingFacts,
     card_of,
+    check_output,
+    choose_precision,
     in_half,
-    settle,
-    why_not_output,
-    write_model_directory,
+    write_model_folder,
 )
 from napari_hsr.training.runs.curves import write_plot
 from napari_hsr.training.runs.history import History
-from napari_hsr.training.validation import Measurement, measure
+from napari_hsr.training.validation import Validation, validate
 
 from .stand_ins import GRID, image, recipe
 
 TRAIN, HELD = {"a": "1" * 64, "b": "2" * 64}, {"c": "3" * 64}
+FACTS = TrainingFacts(
+    before=None,
+    train=TRAIN,
+    held_out=HELD,
+    seconds=61.23,
+    steps=30,
+    machine="CPU, 2 threads",
+    strategy="full",
+)
 
 
-def small_network(seed: int = 0) -> tuple[dict, ModelCard]:
-    torch.manual_seed(seed)
+def small_network():
+    torch.manual_seed(0)
     card = ModelCard(
         name="small",
         title="A small network",
@@ -45,7 +55,7 @@ def small_network(seed: int = 0) -> tuple[dict, ModelCard]:
         units="reflectance",
         training_data="nothing",
     )
-    return EDSR(width=16, blocks=1).state_dict(), card
+    return from_state_dict(EDSR(width=16, blocks=1).state_dict(), card)
 
 
 def steps(first: int, last: int) -> list[Step]:
@@ -53,31 +63,27 @@ def steps(first: int, last: int) -> list[Step]:
 
 
 def written(folder, **settings):
-    weights, card = small_network()
     made = recipe(**{"name": "mine", "licence": "CC0", **settings})
     held = [image(3)]
-    before = Measurement({"psnr_db": 20.0, "sam_deg": math.nan}, {"c": {"psnr_db": 20.0}})
-    settled = settle(weights, card, held, made)
+    before = Validation({"psnr_db": 20.0, "sam_deg": math.nan}, {"c": {"psnr_db": 20.0}})
+    stored = choose_precision(small_network(), held, made)
     folder.mkdir(exist_ok=True)
     with (folder / "events.jsonl").open("w") as file:
-        for event in (Measured(0, before.mean, before.images), *steps(1, 30), Measured(30, settled.figures.mean, {}, best=True)):  # fmt: skip
+        for event in (Measured(0, before.mean, before.images), *steps(1, 30), Measured(30, stored.figures.mean, {}, best=True)):  # fmt: skip
             file.write(to_json(event) + "\n")
-    write_model_directory(
-        folder, made, settled, before=before, train=TRAIN, held_out=HELD, seconds=61.23,
-        steps=30, machine="CPU, 2 threads",
-    )  # fmt: skip
-    return settled, held, made
+    write_model_folder(folder, made, stored, dataclasses.replace(FACTS, before=before))
+    return stored, held, made
 
 
 def test_the_directory_is_a_model_that_gives_the_figures_of_its_card(tmp_path):
-    settled, held, made = written(tmp_path / "run")
+    stored, held, made = written(tmp_path / "run")
     model = napari_hsr.load_model(tmp_path / "run")
-    figures = measure(model, held, made).mean
+    figures = validate(model, held, made).mean
     stated = model.card.figures["the held-out images"]
     assert stated == {key: pytest.approx(value, abs=1e-5) for key, value in figures.items()}
     assert model.card.figures["the held-out images before training"] == {"psnr_db": 20.0}
     assert model.name == "mine"
-    assert model.card.weights_sha256 == model.weights_sha256 == settled.model.weights_sha256
+    assert model.card.weights_sha256 == model.weights_sha256 == stored.model.weights_sha256
     names = {path.name for path in (tmp_path / "run").iterdir()}
     assert names == {
         "mine.safetensors", "card.json", "recipe.yaml", "split.txt", "log.csv", "plot.png",
@@ -107,57 +113,57 @@ def test_the_card_says_where_it_comes_from(tmp_path):
 
 
 def test_a_licence_that_nobody_states_is_what_is_known_of_it(tmp_path):
-    settled, _, made = written(tmp_path, licence="not stated")
+    stored, _, made = written(tmp_path, licence="not stated")
     said = napari_hsr.load_model(tmp_path).card.licence
     mine = "of the images that it was trained further on: not stated"
     assert said == f"of its start rootpoly-srgb: not stated; {mine}"
-    known = settled.model.card.model_copy(update={"licence": said})
-    further = dataclasses.replace(settled, model=dataclasses.replace(settled.model, card=known))
-    again = {"train": TRAIN, "held_out": HELD, "seconds": 1, "steps": 1, "machine": "CPU"}
-    card = card_of(made, further, before=None, strategy="full", **again)
+    further = dataclasses.replace(stored, model=napari_hsr.load_model(tmp_path))
+    card = card_of(made, further, FACTS)
     assert card.licence == said  # it does not grow from training to training
+    assert card.limits == further.model.card.limits
+    more = dataclasses.replace(FACTS, train={**TRAIN, "d": "4" * 64})
+    added = card_of(made, further, more).limits.removeprefix(card.limits)
+    assert added.startswith(" Trained on 3 images, chosen and measured on 1 image;")
 
 
 @pytest.mark.parametrize(
     "start", ["/models/of/mine/first", "runs/first/", r"D:\models\first", "first"]
 )
 def test_a_card_names_its_start_without_the_path_to_it(tmp_path, start):
-    settled, _, made = written(tmp_path)
+    stored, _, made = written(tmp_path)
     made = made.model_copy(update={"model": made.model.model_copy(update={"start": start})})
-    again = {"train": TRAIN, "held_out": HELD, "seconds": 1, "steps": 1, "machine": "CPU"}
-    card = card_of(made, settled, before=None, strategy="full", **again)
+    card = card_of(made, stored, FACTS)
     assert card.training["start"] == "first"
     assert card.source.endswith(", from first")
     assert "as its start first: " in card.training_data
 
 
 def test_half_precision_weights_compute_in_float32(tmp_path):
-    settled, held, _ = written(tmp_path)
-    assert settled.precision == "float16"
+    stored, held, _ = written(tmp_path)
+    assert stored.precision == "float16"
     stored = read_weights(tmp_path / "mine.safetensors")
     assert stored["tail.0.weight"].dtype == torch.float16
     assert stored["body.0.body.0.weight"].dtype == torch.float32  # small: it takes no room
     model = napari_hsr.load_model(tmp_path)
     assert {value.dtype for value in model.module.state_dict().values()} == {torch.float32}
-    exact = from_state_dict(small_network()[0], small_network()[1])
+    exact = small_network()
     shot = Photograph(held[0].rgb, "linear-srgb")
     near, far = (napari_hsr.reconstruct(shot, m, device="cpu").data for m in (model, exact))
     assert 0 < np.abs(near - far).max() < 2e-3 * np.abs(far).max()
 
 
 def test_half_precision_is_not_taken_where_it_costs(tmp_path):
-    weights, card = small_network()
-    exact = measure(from_state_dict(weights, card), [image(3)], recipe())
+    network = small_network()
+    exact = validate(network, [image(3)], recipe())
     flattered = {**exact.mean, "psnr_db": exact.mean["psnr_db"] + 0.03}
-    settled = settle(
-        weights, card, [image(3)], recipe(), exact=Measurement(flattered, exact.images)
-    )
-    assert settled.precision == "float32"
-    assert settled.figures.mean == flattered
+    stored = choose_precision(network, [image(3)], recipe(), Validation(flattered, exact.images))
+    assert stored.precision == "float32"
+    assert stored.figures.mean == flattered
+    weights = network.module.state_dict()
     huge = {**weights, "tail.0.weight": weights["tail.0.weight"] * 1e7}
-    settled = settle(huge, card, [image(3)], recipe())
-    assert settled.precision == "float32"
-    assert torch.equal(settled.weights["tail.0.weight"], huge["tail.0.weight"])
+    stored = choose_precision(from_state_dict(huge, network.card), [image(3)], recipe())
+    assert stored.precision == "float32"
+    assert torch.equal(stored.weights["tail.0.weight"], huge["tail.0.weight"])
 
 
 def test_small_tensors_and_integers_stay_as_they_are():
@@ -173,7 +179,7 @@ def test_small_tensors_and_integers_stay_as_they_are():
 def test_another_model_in_the_folder_is_refused_and_stays(tmp_path):
     other = tmp_path / "other.safetensors"
     other.write_bytes(b"precious")
-    assert "holds another model already (other.safetensors)" in why_not_output(tmp_path, "mine")
+    check_output(tmp_path, "other")
     with pytest.raises(FileError, match=r"holds another model already \(other.safetensors\)"):
         written(tmp_path)
     assert other.read_bytes() == b"precious"
@@ -182,13 +188,9 @@ def test_another_model_in_the_folder_is_refused_and_stays(tmp_path):
 
 def test_a_folder_that_cannot_be_made_is_told(tmp_path):
     (tmp_path / "file").write_text("")
-    weights, card = small_network()
-    settled = settle(weights, card, [image(3)], recipe())
+    stored = choose_precision(small_network(), [image(3)], recipe())
     with pytest.raises(FileError, match="it cannot be made"):
-        write_model_directory(
-            tmp_path / "file" / "run", recipe(), settled, before=None, train=TRAIN,
-            held_out=HELD, seconds=1, steps=1, machine="CPU",
-        )  # fmt: skip
+        write_model_folder(tmp_path / "file" / "run", recipe(), stored, FACTS)
 
 
 def test_the_log_counts_what_was_done_twice_once():

@@ -207,7 +207,7 @@ def test_a_checkpoint_of_an_earlier_version_is_gone_on_with(tmp_path):
 
 def test_another_network_is_not_gone_on_with(tmp_path):
     engine.stopped_after(tmp_path, engine.recipe(), 5)
-    with pytest.raises(FileError, match="of another network than this training's"):
+    with pytest.raises(FileError, match="to another network than this training's"):
         engine.run(tmp_path, model=engine.model(9), resume=True)
 
 
@@ -326,7 +326,7 @@ def test_ctrl_c_twice_saves_nothing_half_done(tmp_path):
     before = signal.getsignal(signal.SIGINT)
 
     def batches(step, rank, world):
-        if step == 8:
+        if step == 7:
             raise KeyboardInterrupt
         return engine.batches()(step, rank, world)
 
@@ -340,7 +340,7 @@ def test_ctrl_c_twice_saves_nothing_half_done(tmp_path):
 
 
 def test_signals_mean_what_they_meant_while_steps_are_taken(tmp_path):
-    """Lightning has handlers of its own; SIGTERM must reach those of the command line."""
+    """SIGTERM must reach the handlers of the command line."""
     asked = []
     before = signal.signal(signal.SIGTERM, lambda *_: asked.append("stop"))
     try:

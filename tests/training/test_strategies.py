@@ -1,7 +1,7 @@
 """Which way to a better model is taken, within which budget, and when none is."""
 
 import threading
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -15,23 +15,15 @@ from napari_hsr.models.architectures.edsr import EDSR
 from napari_hsr.models.architectures.mstpp import MSTPlusPlus
 from napari_hsr.models.architectures.wrapping import around
 from napari_hsr.models.state_dict import from_state_dict
-from napari_hsr.training.events import Began, Measured, Notice, Saved, Step
-from napari_hsr.training.export import settle, write_model_directory
-from napari_hsr.training.strategies import NO_ADAPTER, decide, head_names
-from napari_hsr.training.validation import measure
+from napari_hsr.training.engine.checkpoint_state import Fitted, State
+from napari_hsr.training.events import Began, Measured, Notice, Preparing, Saved, Step
+from napari_hsr.training.export import TrainingFacts, choose_precision, write_model_folder
+from napari_hsr.training.strategies import NO_ADAPTER, head_names, train_by_strategy
+from napari_hsr.training.validation import validate
 
 from .stand_ins import image, recipe
 
 IMAGES = SimpleNamespace(train=[image(0), image(1)], held_out=[image(8)])
-
-
-@dataclass
-class Fitted:
-    weights: dict
-    mean: dict
-    images: dict
-    step: int
-    stopped: bool = False
 
 
 class Run:
@@ -54,34 +46,40 @@ class Run:
         self.stop, self.now, self.seconds = threading.Event(), 0.0, seconds
         self.psnr, self.asked, self.events, self.stopped = list(psnr), [], [], stopped
         self.stop_at = stop_at
-        self.outcome = decide(
-            self.recipe, start, IMAGES, self.measure, self.fit, self.report, self.stop,
+        events = train_by_strategy(
+            self.recipe, start, IMAGES, self.validate, self.fit, self.stop,
             spent=spent, resume=resume, clock=lambda: self.now,
         )  # fmt: skip
+        while True:
+            try:
+                self.events.append(next(events))
+            except StopIteration as end:
+                self.outcome = end.value
+                return
+            if len(self.events) == self.stop_at:
+                self.stop.set()
 
-    def report(self, event):
-        self.events.append(event)
-        if self.stop_at is not None and len(self.events) == self.stop_at:
-            self.stop.set()
-
-    def measure(self, model, step):
-        found = measure(model, IMAGES.held_out, self.recipe)
+    def validate(self, model, step):
+        found = validate(model, IMAGES.held_out, self.recipe)
         return found.mean, found.images, ""
 
-    def fit(self, settings, model, trained, report):
+    def fit(self, settings, model, trained):
         self.asked.append((settings, model, trained))
         self.now += self.seconds
         psnr = self.psnr.pop(0)
         if isinstance(psnr, Exception):
             raise psnr
-        report(Began(0, 20, "CPU", "float32"))
-        report(Step(20, 20, 0.1))
-        report(Saved(20, "checkpoint"))
+        yield Began(0, 20, "CPU", "float32")
+        yield Step(20, 20, 0.1)
+        yield Saved(20, "checkpoint")
         known = dict(model.module.named_parameters())
         state = model.module.state_dict()
         weights = {k: v + 1e-3 if k in known else v for k, v in state.items()}
         mean = {"psnr_db": psnr, "sam_deg": 1e-3, "mrae": 1e-6}
-        return Fitted(weights, mean, {"scene8": mean}, 0 if psnr is None else 12, self.stopped)
+        start = validate(model, IMAGES.held_out, self.recipe)
+        reached = State(step=20, total=20, start_mean=start.mean, start_images=start.images)
+        best = 0 if psnr is None else 12
+        return Fitted(weights, mean, {"scene8": mean}, best, reached, self.stopped)
 
 
 @pytest.fixture(scope="module")
@@ -101,9 +99,9 @@ def test_the_adapter_wins_for_a_model_without_trainable_weights(regression):
     assert outcome.strategy == "adapter"
     assert outcome.model.card.architecture == "adapted"
     assert outcome.after.mean["psnr_db"] > outcome.before.mean["psnr_db"] + 3
-    held = measure(outcome.model, IMAGES.held_out, found.recipe)
+    held = validate(outcome.model, IMAGES.held_out, found.recipe)
     assert held == outcome.after
-    assert "adapter won" in outcome.kept
+    assert "strategy adapter was the best" in outcome.kept
     # behind it there are weights to train: the adapter's own, which are all that there are
     assert [s.strategy for s, *_ in found.asked] == ["head"]
     assert set(found.asked[0][2]) == {"adapter.weight", "adapter.bias"}
@@ -112,17 +110,16 @@ def test_the_adapter_wins_for_a_model_without_trainable_weights(regression):
 def test_the_winner_becomes_a_directory_that_is_a_model(regression, tmp_path):
     found = Run(regression, strategy="adapter", name="mine")
     outcome, held = found.outcome, IMAGES.held_out
-    weights = outcome.model.module.state_dict()
-    settled = settle(weights, outcome.model.card, held, found.recipe, exact=outcome.after)
-    write_model_directory(
-        tmp_path, found.recipe, settled, before=outcome.before, train={"scene0": "0" * 64},
-        held_out={"scene8": "1" * 64}, seconds=1, steps=outcome.steps, machine="CPU",
-        strategy=outcome.strategy,
+    stored = choose_precision(outcome.model, held, found.recipe, outcome.after)
+    facts = TrainingFacts(
+        before=outcome.before, train={"scene0": "0" * 64}, held_out={"scene8": "1" * 64},
+        seconds=1, steps=outcome.steps, machine="CPU", strategy=outcome.strategy,
     )  # fmt: skip
+    write_model_folder(tmp_path, found.recipe, stored, facts)
     loaded = napari_hsr.load_model(tmp_path)
     assert loaded.card.architecture == "adapted"
     assert loaded.card.training["strategy"] == "adapter"
-    assert measure(loaded, held, found.recipe).mean == outcome.after.mean
+    assert validate(loaded, held, found.recipe).mean == outcome.after.mean
     assert regression.card.training_data in loaded.card.training_data
     photograph = napari_hsr.Photograph(np.full((5, 4, 3), 128, np.uint8), "srgb")
     assert napari_hsr.reconstruct(photograph, loaded, device="cpu").shape == (31, 5, 4)
@@ -147,7 +144,7 @@ def test_a_fault_in_a_later_strategy_leaves_what_won_before(network):
     assert found.outcome.strategy == "adapter"
     assert not found.outcome.stopped
     said = [e.text for e in found.events if isinstance(e, Notice) and e.warning]
-    assert said == [f"head: {fault} What won before is kept."]
+    assert said == [f"The strategy head failed, and the best model so far is kept: {fault}"]
     with pytest.raises(InputError, match="The loss became nan"):
         Run(network, strategy="head", psnr=[fault])
     with pytest.raises(FileError, match="disk"):
@@ -165,7 +162,7 @@ def test_what_the_budget_has_no_room_for_is_said(network):
     found = Run(network, psnr=[90.0], seconds=598.0)
     assert len(found.asked) == 1
     notices = [e.text for e in found.events if isinstance(e, Notice)]
-    assert notices == ["No time is left to try the strategy full."]
+    assert notices == ["No time is left for the strategy full."]
 
 
 def test_a_resume_has_the_rest_of_the_time_budget(network, tmp_path):
@@ -186,7 +183,7 @@ def test_a_budget_that_is_spent_begins_no_further_strategy_after_a_resume(networ
     Run(network, psnr=[90.0], seconds=598.0, spent=spent, stopped=True)
     again = Run(network, psnr=[90.0], spent=spent, resume=True)
     assert [s.strategy for s, *_ in again.asked] == ["head"]
-    assert "No time is left to try the strategy full." in [
+    assert "No time is left for the strategy full." in [
         e.text for e in again.events if isinstance(e, Notice)
     ]
     spent.write_text("{")  # written by halves: it cannot be, but a disk may lose it
@@ -216,8 +213,10 @@ def test_nothing_is_made_where_nothing_is_better(network, monkeypatch):
     assert outcome.strategy == ""
     assert outcome.after is None
     assert outcome.before.mean["psnr_db"] == np.inf
-    assert outcome.kept.startswith("Nothing was better than edsr on the held-out images (")
-    assert "head -3.00 dB" in outcome.kept
+    assert outcome.kept.startswith(
+        "No model was made: nothing improved on edsr on the held-out images ("
+    )
+    assert "head PSNR -3.00 dB" in outcome.kept
 
 
 def test_steps_of_all_stages_make_one_curve(network):
@@ -236,8 +235,8 @@ def test_one_strategy_alone(network, regression):
     assert found.asked[0][0].schedule.minutes == 10
     assert found.asked[0][1] is network
     assert Run(network, strategy="adapter").asked == []
-    with pytest.raises(InputError, match="rootpoly-srgb has no weights that steps could train"):
-        Run(regression, strategy="full")
+    with pytest.raises(InputError, match="rootpoly-srgb has no trainable weights"):
+        Run(regression, strategy="head")
 
 
 def test_the_last_weights_are_kept_where_the_recipe_says_so(network):
@@ -255,7 +254,7 @@ def test_from_nothing_all_weights_are_trained(network):
     assert outcome.after.mean["psnr_db"] == 25.0
     stopped = Run(network, psnr=[25.0], model=nothing, stopped=True).outcome
     assert stopped.steps == 20  # that were taken, whichever were the best
-    with pytest.raises(InputError, match="adapter needs a model to start from"):
+    with pytest.raises(InputError, match="adapter needs a start model"):
         Run(network, model=nothing, strategy="adapter")
 
 
@@ -272,7 +271,7 @@ def test_a_stop_hands_back_the_best_so_far(network):
 
 def test_a_cancelled_measurement_is_a_stop(network):
     class Cancels(Run):
-        def measure(self, model, step):
+        def validate(self, model, step):
             raise Cancelled
 
     outcome = Cancels(network).outcome
@@ -305,13 +304,16 @@ def test_the_head_is_first_and_last_layer_norms_and_biases():
 def test_without_weights_and_without_an_adapter_nothing_is_made(regression, monkeypatch):
     from napari_hsr.training.closed_form import adapter
 
-    useless = adapter.Adapter(np.eye(31, 34), np.zeros(31), np.inf, 0.0)
-    monkeypatch.setattr(adapter, "adapt", lambda model, *_: (model, useless))
+    def useless(model, *_):
+        yield Preparing(0, 0, "Fitting the adapter")
+        return model, adapter.Adapter(np.eye(31, 34), np.zeros(31), np.inf, 0.0)
+
+    monkeypatch.setattr(adapter, "adapt", useless)
     found = Run(regression)
     assert found.outcome.model is None
     assert found.asked == []
     notices = [e.text for e in found.events if isinstance(e, Notice)]
     assert notices == [
         NO_ADAPTER,
-        "rootpoly-srgb has no weights that steps could train, so only the adapter was tried.",
+        "rootpoly-srgb has no trainable weights, so only the adapter was tried.",
     ]

@@ -29,18 +29,18 @@ def run(folder: Path, fault: str, steps: int) -> dict:
             stop.set()
         return batch
 
-    def measure(model, step):
+    def validate(model, step):
         measured.append(step)
         if fault == "patience":
             return {"psnr_db": -float(step), "sam_deg": 1.0, "mrae": 1.0}, {}, ""
-        return engine.measure(model, step)
+        return engine.validate(model, step)
 
     settings = {"validation": {"every": 2, "choose": "last"}, "anchor": 0.1}
     if fault == "patience":
         settings = {"validation": {"every": 2, "patience": 1, "choose": "psnr"}}
     recipe = engine.recipe(steps, **settings)
     try:
-        fitted, _ = engine.run(folder, recipe, batches=batches, measure=measure, stop=stop)
+        fitted, _ = engine.run(folder, recipe, batches=batches, validate=validate, cancel=stop)
         end = "stopped" if fitted.stopped else f"step {fitted.state.step}"
     except Exception as error:
         end = str(error)

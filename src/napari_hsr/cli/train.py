@@ -1,10 +1,10 @@
 """Train a model on your own images, by a recipe.
 
-  napari-hsr train --data FOLDER --start rootpoly-srgb     fine-tune a model at hand
-  napari-hsr train RECIPE.yaml --data FOLDER --dry-run     look at the data, and stop
-  napari-hsr train --output RUN --resume                   go on where it was stopped
+  napari-hsr train --data FOLDER --start rootpoly-srgb     fine-tune an existing model
+  napari-hsr train RECIPE.yaml --data FOLDER --dry-run     check the data, and stop
+  napari-hsr train --output RUN --resume                   continue a stopped run
 
-Ctrl-C finishes the step, saves everything and says how to go on; a second one quits at once.
+Ctrl-C finishes the step, saves everything and says how to continue; a second one quits at once.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ from typing import TYPE_CHECKING
 from napari_hsr.errors import FileError, InputError
 
 if TYPE_CHECKING:
-    from napari_hsr.training.events import Event
+    from napari_hsr.training.events import Event, Report
     from napari_hsr.training.recipe.schema import Recipe
 
 HELP = "train a model on your own images, or improve one"
-#: Where the first of several processes leaves the folder of the run to those that it starts.
+#: Where the first of several processes names the run's folder for those that it starts.
 _FOLDER_VARIABLE = "NAPARI_HSR_RUN"
-#: The packaged recipe that is taken when none is named.
+#: The packaged recipe if none is named.
 DEFAULT_RECIPE = "fine-tune"
-#: Where ``--start`` names a model that makes cubes finer.
+#: The same, if ``--start`` names a super-resolution model.
 FINER_RECIPE = "fine-tune-finer"
 
 
@@ -74,7 +74,7 @@ def run(args: argparse.Namespace) -> int:
         if args.list_recipes:
             return _list_recipes(args.json)
         if args.dry_run:
-            from napari_hsr.cli.train_dry import dry_run
+            from napari_hsr.cli.train_dry_run import dry_run
 
             return dry_run(_recipe(args), args.json)
         return _train(args)
@@ -97,7 +97,7 @@ def _list_recipes(as_json: bool) -> int:
 
 
 def _recipe(args: argparse.Namespace) -> Recipe:
-    """The recipe with all that the command line says of it."""
+    """The recipe with the command line's settings."""
     from napari_hsr.training.recipe.yaml_io import read_recipe
 
     overrides = []
@@ -124,7 +124,7 @@ def _recipe(args: argparse.Namespace) -> Recipe:
 def _named(recipe: Recipe, source: str | None, args: argparse.Namespace) -> Recipe:
     """With the name of the output's folder, unless the recipe or the command line names it.
 
-    The packaged recipes for fine-tuning name every model alike, which is as good as not at all.
+    The packaged recipes for fine-tuning name every model alike, which does not count.
     """
     if not args.output or any(setting.partition("=")[0].strip() == "name" for setting in args.set):
         return recipe
@@ -138,30 +138,36 @@ def _named(recipe: Recipe, source: str | None, args: argparse.Namespace) -> Reci
 
 
 def _train(args: argparse.Namespace) -> int:
-    from napari_hsr.cli.train_stop import asked_to_stop
+    from napari_hsr.cli.train_signals import cancelled_by_user
+    from napari_hsr.training.events import Failed, Stopped
+    from napari_hsr.training.runs.recorder import reason
 
-    recipe, output = _resumed(args) if args.resume else _begun(args)
-    helper = _is_helper()  # another process of the same training tells and writes everything
-    report = (lambda _event: None) if helper else _Reporter(args.json)
-    if not helper:
-        os.environ[_FOLDER_VARIABLE] = str(output)
-        _register(output, report)
+    recipe, output = _resumed(args) if args.resume else _new(args)
+    if _is_helper():  # another process of the same training prints and writes everything
+        from napari_hsr.training.train import train
+
+        with cancelled_by_user(None) as cancel:
+            train(recipe, output, None, cancel, resume=args.resume)
+        return 0
+    os.environ[_FOLDER_VARIABLE] = str(output)
+    report = _Reporter(args.json)
+    _register(output, report)
+    event: Event | None = None
     try:
-        with asked_to_stop(None if helper else output) as stop:
-            from napari_hsr.training import train
+        with cancelled_by_user(output) as cancel:
+            from napari_hsr.training.train import train_events
 
-            end = train.train(recipe, output, report, stop, resume=args.resume)
-        report(end)
-        return _exit_status(end)
+            for event in train_events(recipe, output, cancel, resume=args.resume):
+                report(event)
     except BaseException as error:
-        report(_failure(error, report))
+        report(Failed(reason(error), report.step))
         raise
     finally:
-        if not helper:
-            os.environ.pop(_FOLDER_VARIABLE, None)
+        os.environ.pop(_FOLDER_VARIABLE, None)
+    return 130 if isinstance(event, Stopped) else 0
 
 
-def _begun(args: argparse.Namespace) -> tuple[Recipe, Path]:
+def _new(args: argparse.Namespace) -> tuple[Recipe, Path]:
     from napari_hsr.training.runs import processes
     from napari_hsr.training.runs.run_folder import holds_a_run
 
@@ -172,14 +178,14 @@ def _begun(args: argparse.Namespace) -> tuple[Recipe, Path]:
     output = Path(given).expanduser() if given else processes.default_output(recipe.name)
     if not _is_helper() and holds_a_run(output):
         raise InputError(
-            f"{output} holds a training already: --resume goes on with it, another --output "
-            "begins a new one."
+            f"{output} holds a training already: --resume continues it, another --output starts a "
+            "new one."
         )
     return recipe, output.absolute()
 
 
 def _resumed(args: argparse.Namespace) -> tuple[Recipe, Path]:
-    """The recipe of a run that goes on: its own, whatever the command line repeats of it."""
+    """The recipe of a resumed run: its own, which the command line may repeat."""
     from napari_hsr.training.recipe.yaml_io import read_recipe
     from napari_hsr.training.runs import processes
     from napari_hsr.training.runs.run_folder import RECIPE
@@ -190,14 +196,14 @@ def _resumed(args: argparse.Namespace) -> tuple[Recipe, Path]:
         raise InputError(f"--resume needs --output, the folder of the run{can}.")
     output = Path(args.output).expanduser().absolute()
     if not (output / RECIPE).is_file():
-        raise FileError(output, f"no training was begun here: it holds no {RECIPE}")
+        raise FileError(output, f"no training was started here: it holds no {RECIPE}")
     own = read_recipe(output / RECIPE)
     if args.recipe or args.data or args.start or args.set:
         given = _recipe(args) if args.recipe else _recipe_with(args, output / RECIPE)
         if differing := [key for key in type(own).model_fields if _differ(own, given, key)]:
             raise InputError(
-                f"The run in {output} was begun with other settings ({', '.join(differing)}): "
-                "resume it with --output and --resume alone, or begin a new one."
+                f"The run in {output} was started with other settings ({', '.join(differing)}): "
+                "resume it with --output and --resume alone, or start a new one."
             )
     return own, output
 
@@ -211,7 +217,7 @@ def _differ(own: Recipe, given: Recipe, key: str) -> bool:
     return key != "engine" and getattr(own, key) != getattr(given, key)
 
 
-def _register(output: Path, report) -> None:
+def _register(output: Path, report: Report) -> None:
     """Put the run's folder in the list of runs."""
     from napari_hsr.training.events import Notice
     from napari_hsr.training.runs import processes
@@ -223,37 +229,24 @@ def _register(output: Path, report) -> None:
 
 
 class _Reporter:
-    """Says events to whoever called the command; remembers the step."""
+    """Prints events as text or as JSON; remembers the step."""
 
     def __init__(self, as_json: bool):
-        from napari_hsr.cli.train_words import Speaker
+        from napari_hsr.cli.train_messages import EventPrinter
 
         self.step = 0
-        self._json, self._speaker = as_json, Speaker()
+        self._json, self._printer = as_json, EventPrinter()
 
     def __call__(self, event: Event) -> None:
         from napari_hsr.training.events import Began, Step, to_json
 
         if isinstance(event, (Began, Step)):
             self.step = event.step
-        with suppress(BrokenPipeError):  # nobody listens any more: the training goes on
+        with suppress(BrokenPipeError):  # nobody reads any more: the training goes on
             if self._json:
                 print(to_json(event), flush=True)
             else:
-                self._speaker(event)
-
-
-def _failure(error: BaseException, report) -> Event:
-    from napari_hsr.training.events import Failed
-    from napari_hsr.training.runs.recorder import reason
-
-    return Failed(reason(error), getattr(report, "step", 0))
-
-
-def _exit_status(end: Event) -> int:
-    from napari_hsr.training.events import Failed, Stopped
-
-    return 130 if isinstance(end, Stopped) else 1 if isinstance(end, Failed) else 0
+                self._printer(event)
 
 
 def _is_helper() -> bool:

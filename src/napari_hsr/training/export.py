@@ -1,22 +1,22 @@
-"""What a training leaves: a directory that ``load_model``, the command line and panels take."""
+"""Writes a trained model with its card: a folder that ``load_model`` and all commands take."""
 
 from __future__ import annotations
 
 import json
 import math
 import re
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from napari_hsr.errors import FileError
 from napari_hsr.training.runs.curves import write_plot
 from napari_hsr.training.runs.history import History
-from napari_hsr.training.validation import Measurement, measure
+from napari_hsr.training.validation import Validation, validate
 
 if TYPE_CHECKING:
     import threading
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
     import torch
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from napari_hsr.models.card import ModelCard
     from napari_hsr.models.model import Model
     from napari_hsr.training.data.cache import CachedImage
-    from napari_hsr.training.events import Baseline, Report
+    from napari_hsr.training.events import Baseline
     from napari_hsr.training.recipe.schema import Recipe
 
     Weights = Mapping[str, torch.Tensor]
@@ -33,31 +33,30 @@ if TYPE_CHECKING:
 HALF_MAY_COST = {"psnr_db": 0.02, "sam_deg": 0.02}
 #: Tensors of fewer values stay in float32: they take no room, and small errors there go far.
 SMALL = 4096
-#: A licence that nobody has named.
+#: In cards: a licence, or limits, that nobody has named.
 NOT_STATED = "not stated"
-_IMAGES = "of the images that it was trained further on: not stated"
-#: Figures in cards have so many digits behind the point.
+#: Decimals of figures in cards.
 DIGITS = 5
 
 
 @dataclass(frozen=True)
-class Settled:
-    """Weights as they will lie in the file, measured as such.
+class Stored:
+    """Weights as they are stored, and their figures as such.
 
     Attributes
     ----------
     weights : dict of str to Tensor
     model : Model
         Of these weights.
-    figures : Measurement
-        Of the held-out images with them.
+    figures : Validation
+        Of the held-out images.
     precision : str
         ``float16`` or ``float32``.
     """
 
     weights: dict[str, torch.Tensor]
     model: Model
-    figures: Measurement
+    figures: Validation
     precision: str
 
 
@@ -73,53 +72,41 @@ def in_half(weights: Weights) -> dict[str, torch.Tensor]:
     }
 
 
-def settle(
-    weights: Weights,
-    card: ModelCard,
+def choose_precision(
+    model: Model,
     images: Sequence[CachedImage],
     recipe: Recipe,
-    report: Report | None = None,
-    stop: threading.Event | None = None,
-    *,
-    exact: Measurement | None = None,
-    preview: Path | None = None,
-) -> Settled:
-    """Choose the precision that weights are kept in: half, unless the figures get worse by it.
+    exact: Validation | None = None,
+    cancel: threading.Event | None = None,
+) -> Stored:
+    """Store weights in half precision, unless that makes the figures worse.
 
     Parameters
     ----------
-    weights : mapping of str to torch.Tensor
+    model : Model
         In float32.
-    card : ModelCard
-        As :func:`napari_hsr.models.from_state_dict` takes it.
     images : sequence of CachedImage
         Held out.
     recipe : Recipe
-    report, stop
-        As for :func:`napari_hsr.training.validation.measure`.
-    exact : Measurement, optional
-        Figures of the weights in float32, where they are known.
-    preview : Path, optional
-        Of the first image.
+    exact : Validation, optional
+        Figures of the model in float32, if they are known.
+    cancel : threading.Event, optional
     """
     import torch
 
     from napari_hsr.models.state_dict import from_state_dict
 
-    plain = {key: value.detach().cpu() for key, value in weights.items()}
+    plain = {key: value.detach().cpu() for key, value in model.module.state_dict().items()}
     half = in_half(plain)
+    if exact is None:
+        exact = validate(model, images, recipe, cancel)
     shortened = any(value.dtype == torch.float16 for value in half.values())
     if shortened and all(torch.isfinite(value).all() for value in half.values()):
-        model = from_state_dict(half, card)
-        figures = measure(model, images, recipe, report, stop, preview=preview)
-        if exact is None:
-            exact = measure(from_state_dict(plain, card), images, recipe, report, stop)
+        short = from_state_dict(half, model.card)
+        figures = validate(short, images, recipe, cancel)
         if _near(figures.mean, exact.mean):
-            return Settled(half, model, figures, "float16")
-    model = from_state_dict(plain, card)
-    if exact is None or preview is not None:
-        exact = measure(model, images, recipe, report, stop, preview=preview)
-    return Settled(plain, model, exact, "float32")
+            return Stored(half, short, figures, "float16")
+    return Stored(plain, from_state_dict(plain, model.card), exact, "float32")
 
 
 def _near(half: Mapping[str, float], exact: Mapping[str, float]) -> bool:
@@ -130,32 +117,56 @@ def _near(half: Mapping[str, float], exact: Mapping[str, float]) -> bool:
     return all(lost[key] <= most or math.isnan(lost[key]) for key, most in HALF_MAY_COST.items())
 
 
-def why_not_output(output: Path, name: str) -> str | None:
-    """Why a model of this name cannot be written to a folder, in one sentence; None if it can.
+def check_output(output: Path, name: str) -> None:
+    """Check that a model of this name can be written to a folder.
 
-    Asked before training: a folder holds one model, and weights are never overwritten by those
-    of another name.
+    A folder holds one model, and weights are never overwritten by those of another name.
+
+    Raises
+    ------
+    FileError
+        If the folder holds another model.
     """
-    others = [file.name for file in sorted(Path(output).glob("*.safetensors"))]
-    others = [file for file in others if file != f"{name}.safetensors"]
-    if others:
-        return f"{output} holds another model already ({others[0]}): choose another folder."
-    return None
+    for file in sorted(output.glob("*.safetensors")):
+        if file.name != f"{name}.safetensors":
+            raise FileError(
+                output, f"it holds another model already ({file.name}); choose another folder"
+            )
 
 
-def write_model_directory(
-    output: Path,
-    recipe: Recipe,
-    settled: Settled,
-    *,
-    before: Measurement | None,
-    train: Mapping[str, str],
-    held_out: Mapping[str, str],
-    seconds: float,
-    steps: int,
-    machine: str,
-    strategy: str = "",
-) -> Path:
+@dataclass(frozen=True)
+class TrainingFacts:
+    """What a card says of a training beside its recipe.
+
+    Attributes
+    ----------
+    before : Validation or None
+        Figures of the start model; None if training started from random weights.
+    train, held_out : mapping of str to str
+        Names of the images, and the SHA-256 of their files.
+    seconds : float
+        Wall time, validation included.
+    steps : int
+        Of the optimiser.
+    machine : str
+        Where it was computed, for people.
+    strategy : str
+        That made the weights.
+    baseline : Baseline or None
+        Figures of plain interpolation, where they were measured.
+    """
+
+    before: Validation | None
+    train: Mapping[str, str]
+    held_out: Mapping[str, str]
+    seconds: float
+    steps: int
+    machine: str
+    strategy: str
+    baseline: Baseline | None = None
+
+
+def write_model_folder(output: Path, recipe: Recipe, stored: Stored, facts: TrainingFacts) -> None:
     """Write the model, its card, recipe, split, log and plot.
 
     Each file appears whole, the model last: a folder with ``NAME.safetensors`` is complete.
@@ -165,59 +176,28 @@ def write_model_directory(
     output : Path
         The run's folder; ``events.jsonl`` in it becomes the log and the plot.
     recipe : Recipe
-    settled : Settled
-        The weights, with their figures after training.
-    before : Measurement or None
-        Figures of the start model; None if training started from nothing.
-    train, held_out : mapping of str to str
-        Names of the images, and the SHA-256 of their files.
-    seconds : float
-        Wall time, measurements included.
-    steps : int
-        Of the optimiser.
-    machine : str
-        What it was computed on, in words.
-    strategy : str
-        That made the weights, where the recipe's is ``auto``.
-
-    Returns
-    -------
-    Path
-        ``output``.
+    stored : Stored
+    facts : TrainingFacts
 
     Raises
     ------
     FileError
-        If a file cannot be written, or another model lies in the folder.
+        If a file cannot be written, or the folder holds another model.
     """
     from napari_hsr.io.atomic import replacing
     from napari_hsr.models.model_file import save_model
     from napari_hsr.training.data import split
     from napari_hsr.training.recipe.yaml_io import write_recipe
 
-    output = Path(output)
-    problem = why_not_output(output, recipe.name)
-    if problem:
-        raise FileError(output, problem.removeprefix(f"{output} ").rstrip("."))
+    check_output(output, recipe.name)
     try:
         output.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise FileError(output, f"it cannot be made ({error.strerror or error})") from error
     history = History.read(output / "events.jsonl")
-    card = card_of(
-        recipe,
-        settled,
-        before=before,
-        baseline=history.baseline,
-        train=train,
-        held_out=held_out,
-        seconds=seconds,
-        steps=steps,
-        machine=machine,
-        strategy=strategy or recipe.strategy,
-    )
+    card = card_of(recipe, stored, replace(facts, baseline=history.baseline))
     write_recipe(recipe, output / "recipe.yaml")
-    named = [(name, False) for name in train] + [(name, True) for name in held_out]
+    named = [(name, False) for name in facts.train] + [(name, True) for name in facts.held_out]
     split.write(named, output / "split.txt")
     with replacing(output / "log.csv") as temporary:
         temporary.write_text(history.csv(), encoding="utf-8", newline="")
@@ -227,58 +207,34 @@ def write_model_directory(
         temporary.write_text(text + "\n", encoding="utf-8")
     path = output / f"{recipe.name}.safetensors"
     try:
-        save_model(path, settled.weights, card)
+        save_model(path, stored.weights, card)
     except OSError as error:
         raise FileError(path, f"it cannot be written ({error.strerror or error})") from error
-    return output
 
 
-def card_of(
-    recipe: Recipe,
-    settled: Settled,
-    *,
-    before: Measurement | None,
-    train: Mapping[str, str],
-    held_out: Mapping[str, str],
-    seconds: float,
-    steps: int,
-    machine: str,
-    strategy: str,
-    baseline: Baseline | None = None,
-) -> ModelCard:
-    """The card of trained weights; parameters as for :func:`write_model_directory`.
-
-    ``baseline`` is what needs no training, where it was measured.
-    """
+def card_of(recipe: Recipe, stored: Stored, facts: TrainingFacts) -> ModelCard:
+    """The card of trained weights."""
     from napari_hsr import __version__
-    from napari_hsr.models.card import FINER_IS_A_GUESS, HELD_OUT, ILL_POSED
+    from napari_hsr.models.card import HELD_OUT
 
-    model, after = settled.model, settled.figures
-    start, begin = _called(recipe.model.start), _called(recipe.model.begin)
+    model, after, before = stored.model, stored.figures, facts.before
+    start, begin = _model_name(recipe.model.start), _model_name(recipe.model.begin)
     figures = {HELD_OUT: _rounded(after.mean)}
     if before is not None:
         figures[f"{HELD_OUT} before training"] = _rounded(before.mean)
-    if baseline is not None:
-        figures[f"{HELD_OUT} by {baseline.name}"] = _rounded(baseline.mean)
-    limits = model.card.limits
-    if limits == "not stated":
-        limits = FINER_IS_A_GUESS if recipe.finer else ILL_POSED
-    seen = (
-        f"Trained on {_count(len(train))}, chosen and measured on {_count(len(held_out))}; of "
-        "what these do not show it knows no more than its start."
-        if start
-        else f"Trained on {_count(len(train))}, chosen and measured on {_count(len(held_out))}."
-    )
+    if facts.baseline is not None:
+        figures[f"{HELD_OUT} by {facts.baseline.name}"] = _rounded(facts.baseline.mean)
     content = {
         **model.card.model_dump(),
         "name": recipe.name,
         "title": recipe.title or _title(recipe, model),
-        "training_data": recipe.data_statement or _data(train, start, model.card.training_data),
-        "protocol": _protocol(recipe, held_out),
+        "training_data": recipe.data_statement
+        or _data(facts.train, start, model.card.training_data),
+        "protocol": _protocol(recipe, facts.held_out),
         "figures": figures,
         "precision_errors": {},
-        "licence": _licence(recipe, model.card.licence),
-        "limits": limits if limits.endswith(seen) else f"{limits} {seen}",
+        "licence": _licence(recipe, model.card),
+        "limits": _limits(recipe, model.card, facts),
         "source": f"napari_hsr.train of napari-hsr {__version__}, from "
         + str(start or begin or f"nothing ({recipe.model.architecture})"),
         "version": "",
@@ -286,11 +242,11 @@ def card_of(
         "training": {
             "start": start,
             "architecture": model.card.architecture,
-            "strategy": strategy,
+            "strategy": facts.strategy,
             "head": recipe.model.head,
             "begin": begin,
-            "data": {name: {"sha256": sha} for name, sha in train.items()},
-            "held_out": {name: {"sha256": sha} for name, sha in held_out.items()},
+            "data": {name: {"sha256": sha} for name, sha in facts.train.items()},
+            "held_out": {name: {"sha256": sha} for name, sha in facts.held_out.items()},
             "camera": recipe.camera and _portable(recipe.camera),
             "held_out_cameras": [_portable(c) for c in recipe.validation.captures],
             "coarse": recipe.coarse and recipe.coarse.model_dump(mode="json"),
@@ -298,15 +254,37 @@ def card_of(
             "figures_of_each_before": {
                 name: _rounded(f) for name, f in (before.images if before else {}).items()
             },
-            "steps": steps,
-            "seconds": round(seconds, 1),
-            "machine": machine,
+            "licence_stated": recipe.licence != NOT_STATED,
+            "steps": facts.steps,
+            "seconds": round(facts.seconds, 1),
+            "machine": facts.machine,
             "seed": recipe.seed,
-            "precision_of_weights": settled.precision,
+            "precision_of_weights": stored.precision,
             "versions": versions(),
         },
     }
     return type(model.card).model_validate(content)
+
+
+def _limits(recipe: Recipe, card: ModelCard, facts: TrainingFacts) -> str:
+    """Those of the start, or of its kind of task, and how few images it was trained on."""
+    from napari_hsr.models.card import FINER_IS_A_GUESS, ILL_POSED
+
+    limits = card.limits
+    if limits == NOT_STATED:
+        limits = FINER_IS_A_GUESS if recipe.finer else ILL_POSED
+    before = card.training or {}
+    same = [len(before.get(part, ())) for part in ("data", "held_out")] == [
+        len(facts.train),
+        len(facts.held_out),
+    ]
+    if same and bool(before.get("start")) == bool(recipe.model.start):
+        return limits  # the start's card says the same already
+    seen = f"Trained on {_count(len(facts.train))}, chosen and measured on "
+    seen += _count(len(facts.held_out))
+    if recipe.model.start:
+        seen += "; of what these do not show it knows no more than its start"
+    return f"{limits} {seen}."
 
 
 def _portable(settings: CaptureSettings) -> dict[str, Any]:
@@ -344,7 +322,7 @@ def _title(recipe: Recipe, model: Model) -> str:
     return f"{recipe.name} ({recipe.model.architecture})"
 
 
-def _called(model: str | None) -> str | None:
+def _model_name(model: str | None) -> str | None:
     """A model's name; of a path the last part, for a card goes where the path does not."""
     return model and (re.split(r"[/\\]", model.rstrip("/\\"))[-1] or model)
 
@@ -355,13 +333,17 @@ def _data(train: Mapping[str, str], start: Any, before: str) -> str:
     return f"{own}; before that, as its start {start}: {before}" if start else own
 
 
-def _licence(recipe: Recipe, before: str) -> str:
-    """That of the recipe; else what is known: the start's, and that of the images is not."""
+def _licence(recipe: Recipe, start: ModelCard) -> str:
+    """The recipe's; otherwise what is known: the start's, and that the images' is not."""
     if recipe.licence != NOT_STATED or not recipe.model.start:
         return recipe.licence
-    if before.endswith(_IMAGES):  # a start that was trained so itself
-        return before
-    return f"of its start {_called(recipe.model.start)}: {before}; {_IMAGES}"
+    if (start.training or {}).get("licence_stated") is False:
+        return start.licence  # it says so already
+    name = _model_name(recipe.model.start)
+    return (
+        f"of its start {name}: {start.licence}; of the images that it was trained further on: "
+        "not stated"
+    )
 
 
 def _protocol(recipe: Recipe, held_out: Mapping[str, str]) -> str:

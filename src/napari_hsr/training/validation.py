@@ -1,4 +1,4 @@
-"""Held-out images through the product's own inference and metrics: the figures of every card."""
+"""Figures of the held-out images, by the product's own inference and metrics, and previews."""
 
 from __future__ import annotations
 
@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_hsr.errors import InputError
-from napari_hsr.training.data.validation_images import Shot, number_of_shots, shots
-from napari_hsr.training.events import Baseline, Figures, Measured, Preparing, Report
+from napari_hsr.training.data.validation_images import Shot, shots
+from napari_hsr.training.events import Baseline, Figures
 
 if TYPE_CHECKING:
     import threading
     from collections.abc import Sequence
     from os import PathLike
+
+    from numpy.typing import ArrayLike
 
     from napari_hsr.cube import Cube, Wavelengths
     from napari_hsr.models.model import Model
@@ -25,18 +27,18 @@ if TYPE_CHECKING:
 
 #: Names of the figures: in protocols, and in cards and events.
 KEYS = {"psnr": "psnr_db", "sam": "sam_deg", "mrae": "mrae", "rmse": "rmse", "ssim": "ssim"}
-#: Decibels, degrees, and parts of 1 that a model must gain to take another one's place.
+#: Decibels, degrees, and absolute MRAE that a model must gain to replace another.
 LEAST_GAINS = {"psnr": 0.01, "sam": 0.01, "mrae": 0.001}
-#: Sides of a preview, at most.
+#: Longest side of a preview, in pixels.
 PREVIEW_SIDE = 128
-#: And where pixels were made finer: those of the middle are shown as they are.
+#: The same for a super-resolved cube, whose middle is shown pixel by pixel.
 FINE_SIDE = 192
-#: The interpolation that networks for finer pixels are held against.
+#: The interpolation that super-resolution networks are compared with.
 BASELINE = "bicubic-matlab"
 
 
 @dataclass(frozen=True)
-class Measurement:
+class Validation:
     """Figures of the held-out images.
 
     Attributes
@@ -51,61 +53,46 @@ class Measurement:
     mean: Figures
     images: dict[str, Figures]
 
-    def event(self, step: int, preview: str = "", best: bool = False) -> Measured:
-        """As it is reported."""
-        return Measured(step, self.mean, self.images, preview, best)
 
-    def words(self) -> str:
-        """The means in one line for people."""
-        return words(self.mean)
-
-
-def measure(
+def validate(
     model: Model,
     images: Sequence[CachedImage],
     recipe: Recipe,
-    report: Report | None = None,
-    stop: threading.Event | None = None,
+    cancel: threading.Event | None = None,
     *,
-    preview: str | PathLike | None = None,
-) -> Measurement:
-    """Reconstruct the held-out images, or make them finer, and hold them against their cubes.
+    preview: str | PathLike[str] | None = None,
+) -> Validation:
+    """Reconstruct or super-resolve the held-out images and compare them with their cubes.
 
     Parameters
     ----------
     model : Model
-        Of weights that do not change any more: inference keeps a copy made for speed. After
-        training steps, make it anew (:func:`napari_hsr.models.from_state_dict`). It is computed
-        in its exact precision, on the recipe's device.
+        With final weights: inference keeps an optimised copy, so after training steps the model
+        must be built anew (:func:`napari_hsr.models.from_state_dict`). It runs in its exact
+        precision, on the recipe's device.
     images : sequence of CachedImage
         On the model's wavelengths.
     recipe : Recipe
-        Its protocol, device, captures and seed.
-    report : callable, optional
-        Told of each image as work before the first step; leave it out between steps.
-    stop : threading.Event, optional
-        Set when the work is to end.
+        Its protocol, device, captures and seed are used.
+    cancel : threading.Event, optional
     preview : path-like, optional
-        A ``.npz`` to write of the first image, see :func:`write_preview`.
+        A ``.npz`` file for the first image, see :func:`write_preview`.
 
     Raises
     ------
     InputError
-        If there are no images, they do not fit the model, or the protocol does not count what
-        the best weights are chosen by.
+        If there are no images, they do not fit the model, or the protocol does not define the
+        figure that the best weights are chosen by.
     Cancelled
-        If ``stop`` was set.
+        If ``cancel`` was set.
     """
-    check(recipe)
+    check_protocol(recipe)
     if not images:
         raise InputError("There are no held-out images to measure on: hold at least one out.")
     found: dict[str, Figures] = {}
-    total = sum(number_of_shots(image, recipe) for image in images)
     for image in images:
         for shot in shots(image, model.wavelengths, recipe, held_out=True):
-            if report is not None:
-                report(Preparing(len(found), total, f"Measuring {shot.name}"))
-            prediction = _predicted(shot, model, recipe, stop)
+            prediction = _predicted(shot, model, recipe, cancel)
             found[shot.name] = _figures(prediction, shot, recipe)
             if preview is not None:
                 cubes = prediction.data, shot.truth.data
@@ -114,13 +101,11 @@ def measure(
                 else:
                     write_preview(preview, *cubes, model.wavelengths)
                 preview = None
-    if report is not None:
-        report(Preparing(total, total, "Measured the held-out images"))
-    return Measurement(_mean(found), found)
+    return Validation(_mean(found), found)
 
 
 def baseline(images: Sequence[CachedImage], recipe: Recipe, wavelengths: Wavelengths) -> Baseline:
-    """What interpolating the coarse held-out cubes comes to, by the same protocol.
+    """Figures of plain interpolation of the coarse held-out cubes, by the same protocol.
 
     Parameters
     ----------
@@ -153,8 +138,8 @@ def _mean(found: dict[str, Figures]) -> Figures:
     return {key: math.fsum(f[key] for f in found.values()) / len(found) for key in keys}
 
 
-def _predicted(shot: Shot, model: Model, recipe: Recipe, stop: threading.Event | None) -> Cube:
-    """What the product makes of a photograph, or of a coarse cube."""
+def _predicted(shot: Shot, model: Model, recipe: Recipe, cancel: threading.Event | None) -> Cube:
+    """The product's prediction for a photograph or a coarse cube."""
     from napari_hsr.inference import reconstruct, super_resolve
 
     return (super_resolve if recipe.finer else reconstruct)(
@@ -162,12 +147,12 @@ def _predicted(shot: Shot, model: Model, recipe: Recipe, stop: threading.Event |
         model,
         device=recipe.engine.device,
         precision=model.precisions[0],
-        cancel=stop,
+        cancel=cancel,
     )
 
 
-def check(recipe: Recipe) -> None:
-    """Whether the recipe's protocol exists and counts what the best weights are chosen by.
+def check_protocol(recipe: Recipe) -> None:
+    """Check that the recipe's protocol exists and defines what the best weights are chosen by.
 
     Raises
     ------
@@ -200,9 +185,9 @@ def better(one: Figures, other: Figures | None, choose: str) -> bool:
 
 
 def worthwhile(one: Figures, other: Figures | None, choose: str) -> bool:
-    """Whether the first figures are better by what is seen when both are written down.
+    """Whether the first figures are better by a margin that shows when both are written down.
 
-    A model is not replaced for less: the next image would decide otherwise.
+    A model is not replaced for less: the next image could decide otherwise.
 
     Parameters
     ----------
@@ -214,7 +199,7 @@ def worthwhile(one: Figures, other: Figures | None, choose: str) -> bool:
 
 
 def score(figures: Figures, choose: str) -> float:
-    """The figure that is chosen by, as a number that grows as it gets better."""
+    """The figure that models are chosen by, as a number that is higher for better models."""
     key = KEYS["psnr" if choose == "last" else choose]
     value = figures.get(key, math.nan)
     if math.isnan(value):
@@ -222,21 +207,19 @@ def score(figures: Figures, choose: str) -> float:
     return value if key == "psnr_db" else -value
 
 
-def words(figures: Figures) -> str:
-    """``32.22 dB, 8.50°, MRAE 0.186`` for people."""
-    written = {"psnr_db": "{:.2f} dB", "sam_deg": "{:.2f}°", "mrae": "MRAE {:.3f}"}
-    return ", ".join(text.format(figures[k]) for k, text in written.items() if k in figures)
-
-
 def write_preview(
-    path: str | PathLike, prediction: Any, truth: Any, wavelengths: Any, side: int = PREVIEW_SIDE
+    path: str | PathLike[str],
+    prediction: ArrayLike,
+    truth: ArrayLike,
+    wavelengths: ArrayLike,
+    side: int = PREVIEW_SIDE,
 ) -> Path:
-    """One image, reduced by averaging squares of pixels, as a ``.npz`` that appears whole.
+    """Write one image, downsampled by averaging, as a ``.npz`` file that appears whole.
 
     Parameters
     ----------
     path : path-like
-    prediction, truth : array, shape (bands, height, width)
+    prediction, truth : array-like, shape (bands, height, width)
     wavelengths : array-like, shape (bands,)
         In nm.
     side : int
@@ -245,33 +228,35 @@ def write_preview(
     Returns
     -------
     Path
-        It holds ``prediction`` and ``truth`` (bands, h, w) float32, ``sam`` (h, w) float32 in
-        degrees, NaN where the truth is black, and ``wavelengths_nm`` (bands,); ``size`` (height,
-        width) of the image, ``pixel``, the side of the preview's pixels in those of the image,
-        and ``origin`` (y, x), where the centre of its first pixel lies in them.
+        The file holds ``prediction`` and ``truth`` (bands, h, w) float32, ``sam`` (h, w) float32
+        in degrees, NaN where the truth is black, and ``wavelengths_nm`` (bands,); ``size``
+        (height, width) of the image, ``pixel``, the side of the preview's pixels in pixels of
+        the image, and ``origin`` (y, x), the centre of its first pixel in them.
     """
-    step = max(1, math.ceil(max(truth.shape[1:]) / side))
-    small = [reduce(np.asarray(cube), step) for cube in (prediction, truth)]
+    cubes = np.asarray(prediction), np.asarray(truth)
+    size = cubes[1].shape[1:]
+    step = max(1, math.ceil(max(size) / side))
+    small = [reduce(cube, step) for cube in cubes]
     origin = ((step - 1) / 2,) * 2
-    return _write(path, *small, wavelengths, pixel=step, origin=origin, size=truth.shape[1:])
+    return _write(path, small[0], small[1], wavelengths, pixel=step, origin=origin, size=size)
 
 
 def write_fine_preview(
-    path: str | PathLike,
-    prediction: Any,
-    truth: Any,
-    coarse: Any,
-    wavelengths: Any,
+    path: str | PathLike[str],
+    prediction: np.ndarray,
+    truth: np.ndarray,
+    coarse: np.ndarray,
+    wavelengths: ArrayLike,
     side: int = FINE_SIDE,
 ) -> Path:
-    """The middle of one image that was made finer, pixel by pixel, with the coarse one.
+    """Write the middle of one super-resolved image, pixel by pixel, with the coarse one.
 
     Parameters
     ----------
     path : path-like
-    prediction, truth : array, shape (bands, scale · h, scale · w)
-    coarse : array, shape (bands, h, w)
-        What the prediction was made of; its pixels are shown whole.
+    prediction, truth : ndarray, shape (bands, scale · h, scale · w)
+    coarse : ndarray, shape (bands, h, w)
+        The input; its pixels are shown whole.
     wavelengths : array-like, shape (bands,)
         In nm.
     side : int
@@ -286,17 +271,21 @@ def write_fine_preview(
     most = max(1, side // scale)
     parts = [slice(at := max(0, (n - most) // 2), at + min(n, most)) for n in coarse.shape[1:]]
     fine = [slice(part.start * scale, part.stop * scale) for part in parts]
-    shown = [
+    made, true, given = (
         np.asarray(cube[:, where[0], where[1]], dtype=np.float32)
         for cube, where in ((prediction, fine), (truth, fine), (coarse, parts))
-    ]
+    )
     origin = [part.start for part in fine]
-    about = {"pixel": 1, "origin": origin, "size": truth.shape[1:], "coarse": shown[2]}
-    return _write(path, *shown[:2], wavelengths, **about)
+    size = truth.shape[1:]
+    return _write(path, made, true, wavelengths, pixel=1, origin=origin, size=size, coarse=given)
 
 
 def _write(
-    path: str | PathLike, prediction: np.ndarray, truth: np.ndarray, wavelengths: Any, **about: Any
+    path: str | PathLike[str],
+    prediction: np.ndarray,
+    truth: np.ndarray,
+    wavelengths: ArrayLike,
+    **about: Any,
 ) -> Path:
     from napari_hsr.io.atomic import replacing
     from napari_hsr.io.library_errors import translated

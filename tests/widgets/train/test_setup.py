@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import pickle
 import sys
 from html import unescape
 
@@ -16,7 +16,6 @@ from napari_hsr.errors import InputError
 from napari_hsr.models.card import ILL_POSED
 from napari_hsr.training.data import inspection as training_inspect
 from napari_hsr.training.recipe.schema import Recipe
-from napari_hsr.training.recipe.yaml_io import read_recipe
 from napari_hsr.training.runs import estimate as estimating
 from napari_hsr.viewer.layers import add_cube, add_photograph
 from napari_hsr.widgets.common.choosers import NarrowComboBox
@@ -315,29 +314,24 @@ def test_names_of_files_are_fit_and_unlike_each_other():
 
 # --- an estimate before it starts ------------------------------------------------------------
 
-ANSWER = {
-    "obstacle": None,
-    "estimate": {
-        "seconds": 600.0, "memory_bytes": 8.1e8, "device": "CPU, 2 threads",
-        "seconds_a_step": 0.8, "steps": 700,
-    },
-}  # fmt: skip
+ANSWER = estimating.Estimate(600.0, 810_000_000, "CPU, 2 threads", 0.8, 700)
 
 
 @pytest.fixture
-def dry_run(monkeypatch, tmp_path):
-    """``dry_run(text, seconds)``: estimates say so from now on, in a process of their own."""
+def estimated(monkeypatch, tmp_path):
+    """``estimated(answer, seconds)``: what another process comes to from now on; None: a crash."""
     asked = []
 
-    def behave(text: str, seconds: float = 0.0, status: int = 0) -> list[Recipe]:
+    def behave(found, seconds: float = 0.0) -> list[Recipe]:
+        write = f"pathlib.Path(sys.argv[1]).write_bytes({pickle.dumps(found)!r})"
         script = (
-            f"import sys, time; time.sleep({seconds}); print({text!r}); "
-            f"print('napari-hsr: error: it is so', file=sys.stderr); sys.exit({status})"
+            f"import pathlib, sys, time; time.sleep({seconds}); "
+            f"{'sys.exit(1)' if found is None else write}; 'it is so'"
         )
 
-        def command(recipe):
-            asked.append(read_recipe(recipe))
-            return [sys.executable, "-c", script]
+        def command(question, answer):
+            asked.append(pickle.loads(question.read_bytes()))
+            return [sys.executable, "-c", script, str(answer)]
 
         monkeypatch.setattr(estimating, "command", command)
         return asked
@@ -349,8 +343,8 @@ def ended(estimate) -> bool:
     return not estimate.running
 
 
-def test_time_and_memory_are_estimated_when_asked_for(ready, dry_run, qtbot):
-    asked = dry_run(json.dumps(ANSWER))
+def test_time_and_memory_are_estimated_when_asked_for(ready, estimated, qtbot):
+    asked = estimated(ANSWER)
     estimate = ready.setup.estimate
     assert estimate.button.isEnabled()
     ready.setup.strategy.setCurrentIndex(3)
@@ -366,8 +360,8 @@ def test_time_and_memory_are_estimated_when_asked_for(ready, dry_run, qtbot):
     assert estimate.message.text() == ""
 
 
-def test_an_estimate_knows_the_images_that_the_user_holds_out(ready, dry_run, qtbot):
-    asked = dry_run(json.dumps(ANSWER))
+def test_an_estimate_knows_the_images_that_the_user_holds_out(ready, estimated, qtbot):
+    asked = estimated(ANSWER)
     ready.setup.table.held_out_changed.emit("a", True)
     ready.setup.estimate.button.click()
     qtbot.waitUntil(lambda: ended(ready.setup.estimate))
@@ -375,21 +369,18 @@ def test_an_estimate_knows_the_images_that_the_user_holds_out(ready, dry_run, qt
     assert not asked[0].data.split_file.exists()  # it was of the estimate alone
 
 
-def test_what_stands_in_the_way_of_an_estimate_is_said(ready, dry_run, qtbot):
+def test_what_stands_in_the_way_of_an_estimate_is_said(ready, estimated, qtbot):
     estimate = ready.setup.estimate
-    for answer, sentence in (
-        (json.dumps({"obstacle": "No image is left.", "estimate": None}), "No image is left."),
-        ("", "it is so"),
-    ):
-        dry_run(answer, status=1)
+    for answer, sentence in (("No image is left.", "No image is left."), (None, "crashed")):
+        estimated(answer)
         estimate.button.click()
         qtbot.waitUntil(lambda: ended(estimate))
         assert sentence in estimate.message.text()
         assert estimate.message.kind == "error"
 
 
-def test_an_estimate_is_cancelled_by_its_button_and_by_the_start(ready, dry_run, training, qtbot):
-    dry_run(json.dumps(ANSWER), seconds=600)
+def test_an_estimate_is_cancelled_by_its_button_and_by_the_start(ready, estimated, training, qtbot):
+    estimated(ANSWER, seconds=600)
     estimate = ready.setup.estimate
     estimate.button.click()
     qtbot.waitUntil(lambda: "trying a few steps" in estimate.message.text())

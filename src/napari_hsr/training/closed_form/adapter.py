@@ -17,11 +17,11 @@ import numpy as np
 from napari_hsr.errors import InputError
 from napari_hsr.training.closed_form.ridge import Adapter, Sums, added, fit, gather
 from napari_hsr.training.data.validation_images import Shot, shots, varies
-from napari_hsr.training.events import Preparing, Report
+from napari_hsr.training.events import Event, Preparing
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Sequence
+    from collections.abc import Generator, Sequence
 
     from napari_hsr.models.model import Model
     from napari_hsr.training.data.cache import CachedImage
@@ -91,8 +91,8 @@ def affine(rule: Any, statistics: Any) -> tuple[float, float]:
     return gain, low - 0.25 * gain
 
 
-def of_shot(
-    shot: Shot, network: Model, recipe: Recipe, stop: threading.Event | None = None
+def quarter_sums(
+    shot: Shot, network: Model, recipe: Recipe, cancel: threading.Event | None = None
 ) -> list[Sums]:
     """Sums over the four quarters of a photograph, their errors in the cube's units.
 
@@ -103,7 +103,7 @@ def of_shot(
         What is adapted, of :func:`start_of`.
     recipe : Recipe
         Its device.
-    stop : threading.Event, optional
+    cancel : threading.Event, optional
     """
     from napari_hsr.inference import reconstruct
     from napari_hsr.inference.inputs import PhotographReader
@@ -111,7 +111,7 @@ def of_shot(
     rule = _Raw(network.rule)
     device, exact = recipe.engine.device, network.precisions[0]
     raw = reconstruct(
-        shot.input, replace(network, rule=rule), device=device, precision=exact, cancel=stop
+        shot.input, replace(network, rule=rule), device=device, precision=exact, cancel=cancel
     ).data
     gain, offset = affine(network.rule, rule.statistics)
     source = PhotographReader(shot.input, network)
@@ -144,21 +144,23 @@ def adapt(
     model: Model,
     images: Sequence[CachedImage],
     recipe: Recipe,
-    report: Report | None = None,
-    stop: threading.Event | None = None,
-) -> tuple[Model, Adapter]:
+    cancel: threading.Event | None = None,
+) -> Generator[Event, None, tuple[Model, Adapter]]:
     """Adapt a model to images on its own wavelengths.
 
     Parameters
     ----------
     model : Model
-        It is left as it is. Where it has an adapter or a matrix of bands, the new adapter takes
-        that one's place and starts from it.
+        It is not changed. Where it has an adapter or a matrix of bands, the new adapter replaces
+        that one and starts from it.
     images : sequence of CachedImage
-        To train on; a single one is left out by its quarters.
+        To train on; the quarters of a single one are left out in turn.
     recipe : Recipe
-    report, stop
-        As for :func:`napari_hsr.training.validation.measure`.
+    cancel : threading.Event, optional
+
+    Yields
+    ------
+    Preparing
 
     Returns
     -------
@@ -170,21 +172,19 @@ def adapt(
     InputError
         If no pixel can be used.
     Cancelled
-        If ``stop`` was set.
+        If ``cancel`` was set.
     """
     network, start = start_of(model)
     parts: list[list[Sums]] = []
     for number, image in enumerate(images):
-        if report is not None:
-            report(Preparing(number, len(images), f"Adapting to {image.name}"))
+        yield Preparing(number, len(images), f"Adapting to {image.name}")
         draws = 1
         if image.rgb is None and recipe.camera is not None and varies(recipe.camera):
             draws = math.ceil(PHOTOGRAPHS / len(images))
         taken = shots(image, model.wavelengths, recipe, held_out=False, draws=draws)
-        quarters = [of_shot(shot, network, recipe, stop) for shot in taken]
+        quarters = [quarter_sums(shot, network, recipe, cancel) for shot in taken]
         parts.append([added(same) for same in zip(*quarters, strict=True)])
-    if report is not None:
-        report(Preparing(len(images), len(images), "Fitting the adapter"))
+    yield Preparing(len(images), len(images), "Fitting the adapter")
     found = parts[0] if len(parts) == 1 else [added(quarters) for quarters in parts]
     found = [sums for sums in found if sums.weight]
     if len(found) < 2:

@@ -1,12 +1,11 @@
-"""Ridge regression pulled towards a given map, from sums that add up over pixels and images.
+"""Ridge regression from sums that add up over pixels and images.
 
 With features x and targets y of each pixel, the map A minimises
 
-    mean over images (mean over pixels ‖A x − y‖²) + γ Σ_j d_j² ‖A_j − A⁰_j‖²,   d_j² = mean x_j²
+    mean over pixels ‖A x − y‖² + γ Σ_j d_j² ‖A_j − A⁰_j‖²,   d_j² = mean x_j²
 
-that is, ridge regression on features scaled to unit energy, shrunk towards A⁰. Only Σ x xᵀ,
-Σ x yᵀ and Σ ‖y‖² of each image are kept; γ is chosen by leaving each image out in turn, from
-these sums alone.
+that is, ridge regression on features scaled to unit energy, shrunk towards A⁰, so that γ means
+the same for every kind of feature and exposure. Only Σ x xᵀ, Σ x yᵀ and Σ ‖y‖² are kept.
 """
 
 from __future__ import annotations
@@ -20,15 +19,15 @@ import numpy as np
 from napari_hsr.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
-#: Pulls towards the start that are tried; beyond the last one nothing is left of the images.
+#: Values of γ that an adapter is fitted with; beyond the last one nothing of the images is left.
 PULLS = tuple(float(10.0**power) for power in np.arange(-7.0, 2.1, 0.5))
 
 
 @dataclass(frozen=True)
 class Sums:
-    """What is kept of some pixels; sums add with ``+``.
+    """Sums over pixels; they add with ``+``.
 
     Attributes
     ----------
@@ -39,7 +38,7 @@ class Sums:
     power : float
         Σ ‖y‖².
     weight : float
-        Σ 1; divided out by :meth:`mean`.
+        Number of pixels.
     """
 
     gram: np.ndarray
@@ -55,37 +54,26 @@ class Sums:
             self.weight + other.weight,
         )
 
+    def __mul__(self, factor: float) -> Sums:
+        return Sums(
+            self.gram * factor, self.cross * factor, self.power * factor, self.weight * factor
+        )
+
     def mean(self) -> Sums:
-        """Over its pixels, as an image that weighs as much as any other."""
-        n = self.weight
-        return Sums(self.gram / n, self.cross / n, self.power / n, 1.0)
+        """Over the pixels, so that an image weighs as much as any other."""
+        return self * (1 / self.weight)
 
     def error(self, matrix: np.ndarray) -> float:
         """Mean of ‖xᵀ M − y‖² for a matrix M (p, bands); not negative."""
         of_matrix = np.einsum("pb,pq,qb->", matrix, self.gram, matrix)
-        return max(0.0, self.power - 2 * (matrix * self.cross).sum() + of_matrix) / self.weight
+        squared = self.power - 2 * (matrix * self.cross).sum() + of_matrix
+        return max(0.0, float(squared)) / self.weight
 
 
-@dataclass(frozen=True, eq=False)
-class Adapter:
-    """A fitted adapter.
-
-    Attributes
-    ----------
-    matrix : ndarray, shape (bands, its bands + 3), float64
-        A without its constant.
-    offset : ndarray, shape (bands,), float64
-        The constant.
-    pull : float
-        γ; infinite where leaving images out says that nothing should change.
-    gain_db : float
-        By how many dB of PSNR images left out got better, on average.
-    """
-
-    matrix: np.ndarray
-    offset: np.ndarray
-    pull: float
-    gain_db: float
+def added(parts: Iterable[Sums]) -> Sums:
+    """The sums of all parts together."""
+    first, *others = parts
+    return sum(others, start=first)
 
 
 def gather(features: np.ndarray, targets: np.ndarray) -> Sums:
@@ -94,7 +82,6 @@ def gather(features: np.ndarray, targets: np.ndarray) -> Sums:
     Parameters
     ----------
     features : ndarray, shape (p, n)
-        Spectra, colours and the constant.
     targets : ndarray, shape (bands, n)
     """
     x, y = np.asarray(features, np.float64), np.asarray(targets, np.float64)
@@ -104,8 +91,103 @@ def gather(features: np.ndarray, targets: np.ndarray) -> Sums:
     return Sums(x @ x.T, x @ y.T, float(np.square(y).sum()), float(x.shape[1]))
 
 
+def solve(
+    sums: Sums, pull: float, start: np.ndarray | None = None, constant: bool = True
+) -> np.ndarray:
+    """The matrix M (p, bands), float64, for one γ.
+
+    Parameters
+    ----------
+    sums : Sums
+    pull : float
+        γ.
+    start : ndarray, shape (p, bands), optional
+        A⁰ transposed; None: 0.
+    constant : bool
+        Whether the last feature is used; without it, its row of ``start`` stays.
+    """
+    matrix = np.zeros_like(sums.cross) if start is None else start.copy()
+    used = slice(None) if constant else slice(0, -1)
+    gram = sums.gram[used, used] / sums.weight
+    left = (sums.cross - sums.gram @ matrix)[used] / sums.weight
+    energy = np.sqrt(np.diag(gram))
+    energy = np.where(energy > 0, energy, 1.0)
+    scaled = gram / np.outer(energy, energy)
+    change = np.linalg.solve(scaled + pull * np.eye(len(scaled)), left / energy[:, None])
+    matrix[used] += change / energy[:, None]
+    return matrix
+
+
+# --- root polynomials of photographs ------------------------------------------------------------
+
+
+def root_features(rgb: np.ndarray, exponents: np.ndarray) -> np.ndarray:
+    """(n, 3) linear RGB → (p, n) features in float64; negative values count as zero."""
+    light = np.maximum(np.asarray(rgb, np.float64), 0).T
+    out = np.ones((exponents.shape[0], light.shape[1]))
+    for channel in range(3):
+        for power in np.unique(exponents[:, channel]):
+            if power:
+                out[exponents[:, channel] == power] *= light[channel] ** power
+    return out
+
+
+def gather_root_polynomial(
+    rgb: np.ndarray, spectra: np.ndarray, exponents: np.ndarray, dark: float
+) -> Sums:
+    """Sums over pixels of a root polynomial and their spectra.
+
+    Parameters
+    ----------
+    rgb : ndarray, shape (n, 3)
+        Linear RGB.
+    spectra : ndarray, shape (n, bands)
+    exponents : ndarray, shape (p, 3)
+        Of the root polynomial.
+    dark : float
+        Pixels weigh (mean RGB + 0.001) ** -dark: 0 minimises the squared error, which bright
+        pixels dominate; above 0 dark pixels count more, which lowers the spectral angle.
+
+    Raises
+    ------
+    InputError
+        If the shapes disagree or a value is not finite.
+    """
+    if rgb.shape[0] != spectra.shape[0]:
+        raise InputError(f"{rgb.shape[0]} colours do not fit {spectra.shape[0]} spectra.")
+    if not (np.isfinite(rgb).all() and np.isfinite(spectra).all()):
+        raise InputError("The training pixels hold NaN or infinite values.")
+    root = (np.maximum(rgb, 0).mean(1, dtype=np.float64) + 1e-3) ** (-dark / 2)
+    return gather(root_features(rgb, exponents) * root, spectra.T * root)
+
+
+# --- adapters ---------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class Adapter:
+    """A fitted adapter.
+
+    Attributes
+    ----------
+    matrix : ndarray, shape (bands, p - 1), float64
+        A without its constant.
+    offset : ndarray, shape (bands,), float64
+        The constant.
+    pull : float
+        γ; infinite where leaving images out says that nothing should change.
+    gain_db : float
+        Mean gain in PSNR of the images left out, in dB.
+    """
+
+    matrix: np.ndarray
+    offset: np.ndarray
+    pull: float
+    gain_db: float
+
+
 def fit(parts: Sequence[Sums], start: np.ndarray) -> Adapter:
-    """The adapter of the images, each weighing the same.
+    """The adapter of several images, each with the same weight; the last feature is constant.
 
     Parameters
     ----------
@@ -118,62 +200,34 @@ def fit(parts: Sequence[Sums], start: np.ndarray) -> Adapter:
     Returns
     -------
     Adapter
-        With the pull, and with or without a constant, by which images left out gain most in PSNR:
-        the mean of their gains less its deviation over them, for with few images a mean alone
-        takes what helps one of them much and harms the others. A⁰ itself if nothing helps them.
+        With the γ, and with or without a constant, by which the images left out gain most in
+        PSNR: the mean of their gains less its standard deviation, for with few images the mean
+        alone chooses what helps one of them much and harms the others. A⁰ itself if nothing
+        helps them.
     """
     if len(parts) < 2:
         raise InputError("An adapter needs two images, or one in parts: one is left out in turn.")
     means = [part.mean() for part in parts]
-    total = added(means)
-    zero = start.T
-    rest = [total + times(mean, -1) for mean in means]
+    total, zero = added(means), start.T
+    rest = [total + mean * -1 for mean in means]
     before = [mean.error(zero) for mean in means]
     best = (0.0, 0.0, math.inf, True)  # score, mean gain, pull, with a constant
     for constant in (False, True):
         for pull in PULLS:
-            after = [
-                one.error(_solve(others, zero, pull, constant))
-                for one, others in zip(means, rest, strict=True)
+            gains = [
+                _decibels(b, mean.error(solve(others, pull, zero, constant)))
+                for b, mean, others in zip(before, means, rest, strict=True)
             ]
-            gains = [_decibels(b, a) for b, a in zip(before, after, strict=True)]
-            mean = float(np.mean(gains))
-            score = mean - float(np.std(gains, ddof=1))
+            gain = float(np.mean(gains))
+            score = gain - float(np.std(gains, ddof=1))
             if score > best[0]:
-                best = (score, mean, pull, constant)
+                best = (score, gain, pull, constant)
     _, gain, pull, constant = best
-    matrix = zero if math.isinf(pull) else _solve(total, zero, pull, constant)
+    matrix = zero if math.isinf(pull) else solve(total, pull, zero, constant)
     return Adapter(matrix[:-1].T, matrix[-1], pull, gain)
-
-
-def _solve(sums: Sums, zero: np.ndarray, pull: float, constant: bool) -> np.ndarray:
-    """The matrix M (p, bands) that minimises the error and the distance from ``zero``."""
-    used = slice(None) if constant else slice(0, -1)
-    gram = sums.gram[used, used] / sums.weight
-    left = (sums.cross - sums.gram @ zero)[used] / sums.weight
-    energy = np.sqrt(np.diag(gram))
-    energy = np.where(energy > 0, energy, 1.0)
-    scaled = gram / np.outer(energy, energy)
-    change = np.linalg.solve(scaled + pull * np.eye(len(scaled)), left / energy[:, None])
-    matrix = zero.copy()
-    matrix[used] += change / energy[:, None]
-    return matrix
 
 
 def _decibels(before: float, after: float) -> float:
     """Gain in PSNR; errors below what float64 sums can tell apart are alike."""
     least = 1e-12
     return 10 * math.log10(max(before, least) / max(after, least))
-
-
-def times(sums: Sums, factor: float) -> Sums:
-    """All of the sums times a factor."""
-    return Sums(*(factor * value for value in vars(sums).values()))
-
-
-def added(parts: Sequence[Sums]) -> Sums:
-    """The sums of all parts together."""
-    total = parts[0]
-    for part in parts[1:]:
-        total = total + part
-    return total

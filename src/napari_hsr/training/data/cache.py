@@ -24,7 +24,7 @@ from napari_hsr.training.data.cache_entry import (
     stamp_of,
 )
 from napari_hsr.training.events import Event, Notice, Preparing, Report, result_of
-from napari_hsr.training.runs.figures_text import bytes_words
+from napari_hsr.units import format_bytes
 
 if TYPE_CHECKING:
     import threading
@@ -145,7 +145,7 @@ def _from_home(place: Path) -> str:
 
 def _words(images: list[CachedImage], place: Path) -> str:
     size = sum(i.cube.nbytes + (0 if i.rgb is None else i.rgb.nbytes) for i in images)
-    text = f"{len(images)} decoded images ({bytes_words(size)}) are kept in {_from_home(place)}"
+    text = f"{len(images)} decoded images ({format_bytes(size)}) are kept in {_from_home(place)}"
     halves = [i for i in images if i.cube.dtype == np.float16]
     if halves:
         worst = max(i.error / max(map(abs, i.value_range)) for i in halves)

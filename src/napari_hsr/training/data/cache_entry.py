@@ -27,7 +27,7 @@ from napari_hsr.photograph import Photograph, unit_float
 from napari_hsr.training.data import pairing
 from napari_hsr.training.data.discovery import Scene
 from napari_hsr.training.data.scan import Facts, Survey, load, survey
-from napari_hsr.training.runs.figures_text import bytes_words
+from napari_hsr.units import format_bytes
 
 if TYPE_CHECKING:
     import threading
@@ -371,7 +371,7 @@ def _check_room(place: Path, need: int) -> None:
     if free < need:
         raise CacheError(
             place,
-            f"the disk has {bytes_words(free)} free, and a decoded image needs {bytes_words(need)}; "
+            f"the disk has {format_bytes(free)} free, and a decoded image needs {format_bytes(need)}; "
             f"name a folder with more room in data.cache or {FOLDER_VARIABLE}",
         )
 

@@ -7,12 +7,9 @@ import os
 import tempfile
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from napari_hsr.errors import FileError
-
-if TYPE_CHECKING:
-    import torch
 
 LAST = "last.pt"
 FORMAT = 1
@@ -140,6 +137,14 @@ def keep_only(folder: Path, pattern: str, name: str) -> None:
             path.unlink(missing_ok=True)
 
 
-def copy_of(weights: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """The tensors on the CPU, memory of their own."""
-    return {k: v.detach().to("cpu", copy=True) for k, v in weights.items()}
+def on_cpu(value: Any) -> Any:
+    """The tensors in nested containers copied to the CPU."""
+    import torch
+
+    if isinstance(value, torch.Tensor):
+        return value.detach().to("cpu", copy=True)
+    if isinstance(value, dict):
+        return {k: on_cpu(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return type(value)(on_cpu(v) for v in value)
+    return value

@@ -11,7 +11,7 @@ from napari_hsr.errors import InputError
 if TYPE_CHECKING:
     import torch
 
-    from napari_hsr.training.recipe.schema import Recipe
+    from napari_hsr.training.recipe.schema import BatchSettings, Recipe
 
 #: Processes that make batches for a GPU.
 WORKERS = 4
@@ -159,6 +159,30 @@ def _check_share(recipe: Recipe, world: int) -> None:
             f"The strategy {recipe.strategy} runs in one process: set engine.devices: 1, or "
             "strategy: full."
         )
+
+
+def smaller_parts(batch: BatchSettings, parts: int, world: int) -> int:
+    """More parts of a step, each of at most half as many patches, where memory ran out.
+
+    Raises
+    ------
+    InputError
+        If a part is a single patch already, or other processes would have to do the same.
+    """
+    at_once = batch.size // (parts * world)
+    smaller = range(at_once // 2, 0, -1)
+    fewer = next((n for n in smaller if batch.size // world % n == 0), None)
+    if fewer is None:
+        raise InputError(
+            f"There is not enough memory for a single patch of {batch.patch} x {batch.patch}: "
+            "reduce batch.patch."
+        )
+    if world > 1:
+        raise InputError(
+            f"There is not enough memory for {at_once} patches at a time in each of {world} "
+            f"processes: set batch.accumulate to {batch.size // fewer // world}."
+        )
+    return batch.size // fewer
 
 
 def _workers(device: torch.device) -> int:

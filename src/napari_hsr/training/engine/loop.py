@@ -1,99 +1,98 @@
-"""Fitting a network's weights, step by step, with Lightning; resumable after any step.
+"""The training loop: steps, validation, checkpoints, and where they end.
 
-The state of a fit is small and explicit: steps done, weights, their average, the optimiser's
-moments, and which weights were the best on the held-out images. Batches are a function of the
-step, the learning rate and what a network draws at random too, so that nothing else need be
-remembered.
+A fit can be resumed after any step. Its state is small and explicit: the number of steps,
+weights, their average, the optimiser's moments, and which weights were the best on the held-out
+images. Batches, the learning rate and a network's random numbers are functions of the step, so
+nothing else needs to be remembered.
 """
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-import torch
-from torch.utils.data import DataLoader
-
-from napari_hsr.errors import Cancelled, FileError, HSRError, InputError
+from napari_hsr.errors import Cancelled, FileError, HSRError
 from napari_hsr.inference.memory_use import is_out_of_memory, release_cached
-from napari_hsr.training.engine import checkpoint, checkpoint_state, devices, lightning_trainer
-from napari_hsr.training.engine.callbacks import Follow
+from napari_hsr.training.engine import checkpoint, checkpoint_state, devices
+from napari_hsr.training.engine.batches import StepBatches
 from napari_hsr.training.engine.checkpoint_state import Fitted, State
-from napari_hsr.training.engine.lightning_module import (
-    Average,
-    NotFiniteError,
-    StepBatches,
-    TrainingModule,
-    check_steps,
-)
-from napari_hsr.training.engine.losses import Loss
-from napari_hsr.training.events import Began, Figures, Measured, Notice, Report, Saved
-from napari_hsr.training.runs.figures_text import duration
+from napari_hsr.training.engine.losses import fetch_weights
+from napari_hsr.training.engine.optimisation import Average
+from napari_hsr.training.engine.step import Stepper, trainable_network
+from napari_hsr.training.events import Began, Event, Figures, Measured, Notice, Saved, Step
 from napari_hsr.training.validation import better
+from napari_hsr.units import format_seconds
 
 if TYPE_CHECKING:
     from pathlib import Path
-    from threading import Event
+
+    import torch
 
     from napari_hsr.models.model import Model
     from napari_hsr.training.data.examples import Batch
     from napari_hsr.training.engine.checkpoint_state import Hashes
     from napari_hsr.training.recipe.schema import Recipe
 
-__all__ = ["Fitted", "NotFiniteError", "Run", "State", "fit"]
+    Events = Generator[Event, None, None]
 
-#: More steps than any training takes, while their number is not known.
-_MANY = 10**9
+#: Stands for the total number of steps while a time budget has not fixed it.
+_UNKNOWN_TOTAL = 10**9
+#: Steps that are timed before a time budget becomes a number of steps, and how many of the
+#: first ones do not count: memory is allocated and kernels are chosen then.
+PROBE, UNCOUNTED = 12, 3
+#: Seconds between two reports of progress.
+PACE = 0.5
 
-#: ``measure(model, step) -> (mean figures, figures by image, preview file)``.
-Measure = Callable[["Model", int], tuple[Figures, dict[str, Figures], str]]
+#: ``validate(model, step) -> (mean figures, figures by image, preview file)``.
+Validate = Callable[["Model", int], tuple[Figures, dict[str, Figures], str]]
 
 
-def fit(*arguments: Any, **settings: Any) -> Fitted:
-    """Fit a model's weights to batches: :class:`Run` from its beginning to its end."""
-    return Run(*arguments, **settings).result()
-
-
-class Run:
+class Fit:
     """Fit a model's weights to batches.
 
     Parameters
     ----------
     recipe : Recipe
         ``schedule``, ``optimiser``, ``loss``, ``batch``, ``ema``, ``anchor``, ``validation`` and
-        ``engine`` of it are followed.
+        ``engine`` are used.
     model : Model
-        Where the weights start; it is left as it is.
+        The initial weights; it is not changed.
     batches : callable
         ``batches(step, rank, world) -> Batch``.
-    measure : callable
+    validate : callable
         Figures of a model on the held-out images.
-    report : callable
-    stop : threading.Event
-        When set, the step at hand is finished, everything saved, and the fit returns. With
-        several processes, one that is asked to stop sets it in all of them.
+    cancel : threading.Event, optional
+        When set, the current step is finished, everything is saved, and the fit returns. Of
+        several processes, one that is cancelled stops all.
     folder : Path
-        Of the checkpoints.
+        For the checkpoints.
     resume : bool
-        Go on from the last checkpoint, if there is one.
+        Continue from the last checkpoint, if there is one.
     trained : sequence of str, optional
         Names of the weights that are trained; None: all.
     images : pair of mappings
-        Images trained on and held out, with the SHA-256 of their files.
+        Names of the training and the held-out images, with the SHA-256 of their files.
     log : Path, optional
-        TensorBoard's; None: ``tensorboard`` beside ``folder``.
+        Folder of TensorBoard's files; None: ``tensorboard`` beside ``folder``.
+
+    Attributes
+    ----------
+    state : State
+    times : list of float
+        Seconds that each step of this process took.
 
     Raises
     ------
     NotFiniteError
-        If the loss becomes NaN or infinite; a checkpoint of the last good step is written.
+        If the loss becomes NaN or infinite; the last good step is saved.
     FileError
         If a checkpoint cannot be written, or the one to resume from is damaged.
     InputError
-        If nothing of the model can be trained, there is too little memory for a single patch, or
-        the images are no longer those of the checkpoint.
+        If the model has nothing to train, memory is too small for a single patch, or the images
+        are no longer those of the checkpoint.
     """
 
     def __init__(
@@ -101,9 +100,8 @@ class Run:
         recipe: Recipe,
         model: Model,
         batches: Callable[[int, int, int], Batch],
-        measure: Measure,
-        report: Report,
-        stop: Event,
+        validate: Validate,
+        cancel: threading.Event | None,
         folder: Path,
         *,
         resume: bool = False,
@@ -111,46 +109,23 @@ class Run:
         images: tuple[Hashes, Hashes] = ({}, {}),
         log: Path | None = None,
     ):
-        self.recipe, self.model, self.batches, self.measure = recipe, model, batches, measure
-        self.report, self.stop, self.folder, self.images = report, stop, folder, images
+        self.recipe, self.model, self.batches, self.validate = recipe, model, batches, validate
+        self.cancel = threading.Event() if cancel is None else cancel
+        self.folder, self.images = folder, images
         self.log = log or folder.parent / "tensorboard"
-        self.figures: Figures = {}  # of the held-out images, measured last
         self.place = devices.place(recipe)
         self.identity = checkpoint_state.identity(recipe, images)
-        self.network = self._network(trained)
-        self.times: list[float] = []  # seconds of the steps of this try
-        self._begin(checkpoint.read(folder) if resume else None)
-        self.before = self.state.seconds
-        self.began = time.monotonic()
-        self.of_measurement = 0.0  # seconds that the last one took
+        self.network = trainable_network(model, recipe, trained, self.place.world)
+        self.stepper: Stepper | None = None
+        self.times: list[float] = []
+        self._restore(checkpoint.read(folder) if resume else None)
+        self.seconds_before, self.began = self.state.seconds, time.monotonic()
+        self.seconds_validating = 0.0  # the last time
 
-    def _network(self, trained: Sequence[str] | None) -> torch.nn.Module:
-        """A copy of the model's module that can be trained."""
-        from napari_hsr.models.state_dict import from_state_dict
-
-        weights = checkpoint.copy_of(self.model.module.state_dict())
-        network = from_state_dict(weights, self.model.card).module.train()
-        check_steps(self.recipe, network, self.model.name, self.place.world)
-        known = dict(network.named_parameters())
-        missing = set(trained or ()) - set(known)
-        if missing:
-            raise InputError(f"There are no weights named {', '.join(sorted(missing))}.")
-        chosen = known if trained is None else trained
-        if not chosen:
-            raise InputError(
-                f"{self.model.name} has no weights that steps could train: choose the strategy "
-                "adapter, or another start."
-            )
-        for name, parameter in known.items():
-            parameter.requires_grad_(name in chosen)
-            if parameter.dim() == 4:  # a CPU's convolutions, and half precision, are faster so
-                parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
-        return network
-
-    def _begin(self, saved: dict[str, Any] | None) -> None:
-        """Stand where a checkpoint says, or at the start."""
-        self.optimiser: dict[str, Any] | None = None
-        self.precision: dict[str, Any] = {}
+    def _restore(self, saved: dict[str, Any] | None) -> None:
+        """Take the state of a checkpoint, or the initial one."""
+        self.optimiser_state: dict[str, Any] | None = None
+        self.precision_state: dict[str, Any] = {}
         if saved is None:
             self.network.load_state_dict(self.model.module.state_dict())
             self.average = Average(self.network, self.recipe.ema)
@@ -164,37 +139,29 @@ class Run:
             self.network.load_state_dict(saved["weights"])
             self.average = Average(self.network, self.recipe.ema)
             self.average.weights = saved["average"]
-            self.optimiser, self.precision = saved["optimiser"], saved["precision"]
+            self.optimiser_state, self.precision_state = saved["optimiser"], saved["precision"]
             self.state = State.from_dict(saved["state"])
         except (KeyError, RuntimeError, TypeError) as error:
-            raise FileError(path, "it is of another network than this training's") from error
+            raise FileError(path, "it belongs to another network than this training's") from error
 
-    # ------------------------------------------------------------------ the run
+    # --- the loop ---------------------------------------------------------------------------
 
-    def result(self) -> Fitted:
-        """Take all steps that are left."""
+    def events(self) -> Generator[Event, None, Fitted]:
+        """Take all remaining steps.
+
+        Yields
+        ------
+        Began, Step, Measured, Saved, Notice
+
+        Returns
+        -------
+        Fitted
+        """
         if self.place.leads:
-            if self.folder.is_dir():
-                checkpoint.clear_parts(self.folder)
-            self._measure_start()
-        while not (self.over() or self.stop.is_set()):
-            self._train()
-        return self._fitted()
-
-    def over(self) -> bool:
-        """Whether no step is to be taken any more: done, no better for too long, or stopped."""
-        return self.state.complete or self._patience_over() or self.stop.is_set()
-
-    def _patience_over(self) -> bool:
-        patience = self.recipe.validation.patience
-        return bool(patience and self.state.strikes >= patience)
-
-    def _measure_start(self) -> None:
-        """The held-out images before the first step, or where a measurement was broken off."""
-        if self.state.measured < 0 or self.due():
-            self.measure_now()
-        self.report(
-            Began(
+            checkpoint.clear_parts(self.folder)
+            if self.state.measured < 0 or self._due():
+                yield from self._validate()
+            yield Began(
                 self.state.step,
                 self.state.total,
                 self.place.words,
@@ -202,163 +169,164 @@ class Run:
                 tuple(self.images[0]),
                 tuple(self.images[1]),
             )
-        )
+        while not self.over():
+            yield from self._train()
+        return self._fitted()
 
-    def _halve(self) -> None:
-        """Half as many patches at a time, the same step.
-
-        Raises
-        ------
-        InputError
-            If there is but one, or other processes would have to do the same.
-        """
-        size, world = self.recipe.batch.size, self.place.world
-        at_once = size // (self.state.parts * world)
-        parts = next(
-            (size // n for n in range(at_once // 2, 0, -1) if size // world % n == 0), None
-        )
-        if parts is None:
-            raise InputError(
-                f"There is not enough memory for a single patch of {self.recipe.batch.patch} x "
-                f"{self.recipe.batch.patch}: set batch.patch to less."
-            )
-        parts //= world
-        if world > 1:
-            raise InputError(
-                f"There is not enough memory for {at_once} patches at a time in each of {world} "
-                f"processes: set batch.accumulate to {parts}."
-            )
-        self.state.parts = parts
-        self.report(
-            Notice(
-                f"There was not enough memory for {at_once} patches at a time: going on with "
-                f"{size // parts} at a time, whose gradients are added, so that a step stays "
-                f"{size} patches.",
-                warning=True,
-            )
-        )
-        self.network.zero_grad(set_to_none=True)
-        release_cached(self.place.device)
-
-    def _train(self) -> None:
-        """Steps until the end, a stop, or a fault; out of memory they are taken in more parts."""
-        self.loss = Loss(self.recipe.loss, self.total(), self.report)
-        start = self.model.module.state_dict()
-        parts = self.state.parts
-        module = TrainingModule(self.network, self.loss, self.recipe, self.total, start, parts)
-        parts = 1 if module.by_band else parts  # of a batch as it is made
-        follow = Follow(self, module)
-        self.times = follow.times
-        place, state = self.place, self.state
-        data = StepBatches(self.batches, state.step, self.total, parts, place.rank, place.world)
-        loader = DataLoader(data, batch_size=None, num_workers=place.workers)
-        with lightning_trainer.quiet():
-            loop = lightning_trainer.make(self.recipe, place, self.network, parts, follow, self.log)
-            try:
-                loop.fit(module, loader)
-            except (RuntimeError, MemoryError) as error:
-                if not is_out_of_memory(error) or follow.phase == "after":
-                    raise
-                self._step_back(follow, loop)
-                self._halve()
-                return
-            except HSRError as error:
-                if follow.phase == "after" or isinstance(error, FileError):
-                    raise  # what could not be written, would not be now
-                self._step_back(follow, loop)
-                if place.leads:
-                    self.save()
-                    raise
-                self.stop.set()  # the first process tells of it
-                return
-            except SystemExit:
-                if follow.interrupted:  # Lightning makes it of Ctrl-C
-                    raise KeyboardInterrupt from None
+    def _train(self) -> Events:
+        """Take steps to the end, a stop or a fault; without enough memory, in smaller parts."""
+        self._between_steps = False
+        try:
+            yield from self._steps()
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error) or self._between_steps:
                 raise
-            finally:
-                follow.signals.take_back()
-        self.network.to("cpu")
-        if place.leads:
-            if (state.complete or self._patience_over()) and state.measured != state.step:
-                self.measure_now()
-            self.save()
-
-    def _step_back(self, follow: Follow, loop: Any) -> None:
-        """Stand after the last whole step again, when one was broken off."""
-        self.network.to("cpu")
-        if follow.phase == "step":  # some weights have taken it, and some have not
-            self._begin(checkpoint.read(self.folder))
+            self._step_back()
+            yield self._take_smaller_parts()
             return
-        self.average.restore_buffers(self.network)
-        follow.keep_optimiser(loop)
+        except HSRError as error:
+            if self._between_steps or isinstance(error, FileError):
+                raise
+            self._step_back()
+            if self.place.leads:
+                yield self._save()
+                raise
+            self.cancel.set()  # the first process reports the fault
+            return
+        self.network.to("cpu")
+        if self.place.leads:
+            if self._ended() and self.state.measured != self.state.step:
+                yield from self._validate()
+            yield self._save()
 
-    def total(self) -> int:
-        """Steps in all; very many while it is not known."""
-        return self.state.total or _MANY
+    def _steps(self) -> Events:
+        place, state = self.place, self.state
+        self.stepper = None
+        yield from fetch_weights(self.recipe.loss)
+        parts = 1 if self.recipe.optimiser.step_per == "band" else state.parts
+        batches = StepBatches(self.batches, state.step, self._total, parts, place.rank, place.world)
+        start = self.model.module.state_dict()
+        stepper = Stepper(self.recipe, place, self.network, start, batches, state.parts, self.log)
+        stepper.load_state(self.optimiser_state, self.precision_state)
+        self.stepper = stepper
+        self.average.to(stepper.fabric.device)
+        self.reported = tick = time.monotonic()
+        while not self.over():
+            stepper.step()
+            self._between_steps = True
+            state.step += 1
+            self.average.update(self.network, state.step)
+            self.times.append(time.monotonic() - tick)
+            if place.leads:
+                yield from self._after_step(stepper)
+            self._agree(stepper.fabric.device)
+            self._between_steps = False
+            tick = time.monotonic()
+        self._keep_optimiser()
 
-    # ------------------------------------------------------------------ after a step
+    # --- after a step -----------------------------------------------------------------------
 
-    def elapsed(self) -> float:
-        """Seconds of this fit, earlier tries counted in."""
-        return self.before + time.monotonic() - self.began
+    def _after_step(self, stepper: Stepper) -> Events:
+        """What the first process does for all."""
+        state, now = self.state, time.monotonic()
+        save = state.step % self.recipe.engine.checkpoint_every == 0
+        if not state.total and len(self.times) >= PROBE:
+            counted = self.times[UNCOUNTED:]
+            yield self._fix_total(sum(counted) / len(counted))
+            save = True  # another try would come to another number of steps
+        if now - self.reported >= PACE or state.complete or len(self.times) == 1:
+            yield self._report(stepper)
+            self.reported = now
+        due = self._due()
+        if due or save:
+            self._keep_optimiser()
+        if due:
+            yield from self._validate()
+        elif save:
+            yield self._save()
 
-    def stepped(self) -> None:
-        """A step of the optimiser is complete."""
-        self.state.step += 1
-        self.average.update(self.network, self.state.step)
-
-    def agree(self, device: torch.device) -> None:
-        """All processes of a step know what the first one decided, and whether one is to stop."""
-        if self.place.world > 1:
-            mine = (self.state.total, self.state.strikes) if self.place.leads else (0, 0)
-            known = torch.tensor([*mine, self.stop.is_set()], dtype=torch.int64, device=device)
-            torch.distributed.all_reduce(known, op=torch.distributed.ReduceOp.MAX)
-            self.state.total, self.state.strikes, stop = known.tolist()
-            if stop:
-                self.stop.set()
-        self.loss.total_steps = self.total()
-
-    def fix_total(self, seconds_a_step: float) -> None:
-        """Turn the time budget into a number of steps, once."""
-        left = self.recipe.schedule.minutes * 60 - self.elapsed()
-        each = seconds_a_step + self.of_measurement / self.recipe.validation.every
-        more = int((left - self.of_measurement) / each)
-        self.state.total = self.state.step + max(1, more)
-        budget = duration(self.recipe.schedule.minutes * 60)
-        self.report(
-            Notice(
-                f"There is time for {self.state.total} steps in {budget}: one takes "
-                f"{seconds_a_step:.2g} s here."
-            )
+    def _report(self, stepper: Stepper) -> Step:
+        state, seen = self.state, stepper.losses
+        mean = sum(value for value, _ in seen) / len(seen)
+        terms = {name: sum(t[name] for _, t in seen) / len(seen) for name in seen[-1][1]}
+        seen.clear()
+        recent = self.times[-20:]
+        each = sum(recent) / len(recent)
+        rate = stepper.optimiser.param_groups[0]["lr"]
+        stepper.fabric.log_dict({"loss": mean, "learning_rate": rate, **terms}, state.step)
+        return Step(
+            state.step,
+            state.total,
+            mean,
+            terms,
+            rate,
+            self.recipe.batch.size / max(each, 1e-6),  # a clock may be coarser
+            max(0, state.total - state.step) * each if state.total else 0.0,
+            devices.memory(self.place),
         )
 
-    def due(self) -> bool:
-        """Whether the held-out images are to be measured now."""
+    def _fix_total(self, seconds_a_step: float) -> Notice:
+        """Turn the time budget into a number of steps, once."""
+        budget = (self.recipe.schedule.minutes or 0.0) * 60
+        left = budget - self._elapsed() - self.seconds_validating
+        each = seconds_a_step + self.seconds_validating / self.recipe.validation.every
+        self.state.total = self.state.step + max(1, int(left / each))
+        return Notice(
+            f"There is time for {self.state.total} steps in {format_seconds(budget)}: one takes "
+            f"{seconds_a_step:.2g} s here."
+        )
+
+    def _agree(self, device: torch.device) -> None:
+        """Share with all processes what the first one decided, and whether one is cancelled."""
+        if self.place.world == 1:
+            return
+        from torch import distributed, int64, tensor
+
+        mine = (self.state.total, self.state.strikes) if self.place.leads else (0, 0)
+        shared = tensor([*mine, self.cancel.is_set()], dtype=int64, device=device)
+        distributed.all_reduce(shared, op=distributed.ReduceOp.MAX)
+        self.state.total, self.state.strikes, cancelled = shared.tolist()
+        if cancelled:
+            self.cancel.set()
+
+    def _total(self) -> int:
+        return self.state.total or _UNKNOWN_TOTAL
+
+    def _elapsed(self) -> float:
+        """Seconds of this fit, earlier tries included."""
+        return self.seconds_before + time.monotonic() - self.began
+
+    def _ended(self) -> bool:
+        """Whether all steps are taken, or validation has not improved for too long."""
+        patience = self.recipe.validation.patience
+        return self.state.complete or bool(patience and self.state.strikes >= patience)
+
+    def over(self) -> bool:
+        """Whether no step follows: it ended, or was cancelled."""
+        return self._ended() or self.cancel.is_set()
+
+    # --- validation and checkpoints ------------------------------------------------------------
+
+    def _due(self) -> bool:
         step = self.state.step
         return step != self.state.measured and (
             step % self.recipe.validation.every == 0 or self.state.complete
         )
 
-    def rebuilt(self) -> Model:
-        """The model with the averaged weights of now."""
+    def _validate(self) -> Events:
+        """Measure the averaged weights on the held-out images; keep them if they are the best."""
         from napari_hsr.models.state_dict import from_state_dict
 
-        weights = checkpoint.copy_of(self.average.weights)
-        return from_state_dict(weights, self.model.card)
-
-    def measure_now(self) -> None:
-        """Measure, report, and keep the weights if they are the best."""
-        start = time.monotonic()
-        state, model = self.state, self.rebuilt()
+        start, state = time.monotonic(), self.state
+        model = from_state_dict(checkpoint.on_cpu(self.average.weights), self.model.card)
         try:
-            mean, images, preview = self.measure(model, state.step)
-        except Cancelled:  # a stop need not wait: it is measured when the run goes on
+            mean, images, preview = self.validate(model, state.step)
+        except Cancelled:  # a stop does not wait: the resumed run validates
             return
         choose = self.recipe.validation.choose
         best = (
             choose == "last" or not state.best_file or better(mean, state.best_mean or None, choose)
         )
-        self.figures = mean
         state.measured = state.step
         if state.step == 0:
             state.start_mean, state.start_images = mean, images
@@ -370,37 +338,73 @@ class Run:
             state.best_mean, state.best_images, state.strikes = mean, images, 0
         else:
             state.strikes += 1
-        self.of_measurement = time.monotonic() - start
-        self.report(Measured(state.step, mean, images, preview, best))
-        self.save()
+        self.seconds_validating = time.monotonic() - start
+        if self.stepper is not None:
+            figures = {f"held_out/{key}": value for key, value in mean.items()}
+            self.stepper.fabric.log_dict(figures, state.step)
+        yield Measured(state.step, mean, images, preview, best)
+        yield self._save()
 
-    def save(self) -> None:
-        """The checkpoint; the weights that it calls the best are there before it is."""
-        self.state.seconds = self.elapsed()
+    def _save(self) -> Saved:
+        """Write the checkpoint; the file of the best weights that it names is there before it."""
+        self.state.seconds = self._elapsed()
         path = checkpoint.save(
             self.folder,
             {
                 **self.identity,
                 "state": {**vars(self.state)},
-                "weights": checkpoint.copy_of(self.network.state_dict()),
-                "average": checkpoint.copy_of(self.average.weights),
-                "optimiser": self.optimiser,
-                "precision": self.precision,
+                "weights": checkpoint.on_cpu(self.network.state_dict()),
+                "average": checkpoint.on_cpu(self.average.weights),
+                "optimiser": self.optimiser_state,
+                "precision": self.precision_state,
             },
         )
         checkpoint.keep_only(self.folder, "best-*.pt", self.state.best_file)
-        self.report(Saved(self.state.step, str(path)))
+        return Saved(self.state.step, str(path))
+
+    def _keep_optimiser(self) -> None:
+        """Copy the optimiser's moments, for a checkpoint or another try."""
+        if self.stepper is not None:
+            self.optimiser_state, self.precision_state = self.stepper.state()
+
+    # --- faults -------------------------------------------------------------------------------
+
+    def _step_back(self) -> None:
+        """Return to the last whole step after one was interrupted."""
+        self.network.to("cpu")
+        if self.stepper is not None and self.stepper.updating:
+            self._restore(checkpoint.read(self.folder))
+            return
+        self.average.restore_buffers(self.network)
+        self._keep_optimiser()
+
+    def _take_smaller_parts(self) -> Notice:
+        """Let fewer patches go through the network at a time, for the same step."""
+        size, before = self.recipe.batch.size, self.state.parts
+        self.state.parts = devices.smaller_parts(self.recipe.batch, before, self.place.world)
+        self.network.zero_grad(set_to_none=True)
+        release_cached(self.place.device)
+        return Notice(
+            f"There was not enough memory for {size // before} patches at a time: training "
+            f"continues with {size // self.state.parts} at a time and adds their gradients, so a "
+            f"step is still {size} patches.",
+            warning=True,
+        )
 
     def _fitted(self) -> Fitted:
         state = self.state
-        weights = self.average.weights
-        mean, images, step = state.best_mean, state.best_images, state.step
+        weights, step = self.average.weights, state.step
         if self.place.leads and state.best_file:
             saved = checkpoint.read(self.folder, state.best_file)
             if saved is None:
                 raise FileError(self.folder / state.best_file, "the best weights are gone")
             weights, step = saved["weights"], state.best_step
-        ended = state.complete or self._patience_over()
-        if self.place.leads:
-            ended = ended and state.measured == state.step
-        return Fitted(checkpoint.copy_of(weights), mean, images, step, replace(state), not ended)
+        ended = self._ended() and (not self.place.leads or state.measured == state.step)
+        return Fitted(
+            checkpoint.on_cpu(weights),
+            state.best_mean,
+            state.best_images,
+            step,
+            replace(state),
+            not ended,
+        )

@@ -1,4 +1,4 @@
-"""What training makes small: weighted sums of errors between cubes.
+"""Loss terms: weighted sums of errors between cubes.
 
 Every term is a mean over the patches of a batch of something that each patch has by itself, so
 the mean of two halves' losses is the whole batch's, whatever process holds which half. All is
@@ -14,11 +14,11 @@ import torch
 from napari_hsr.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from torch import Tensor
 
-    from napari_hsr.training.events import Report
+    from napari_hsr.training.events import Event
     from napari_hsr.training.recipe.schema import LossTerm
 
     Term = Callable[[Tensor, Tensor, int], Tensor]
@@ -38,8 +38,6 @@ class Loss:
         At least one.
     total_steps : int
         Steps of the whole training, over which MRAE's floor falls; may be set anew.
-    report : callable, optional
-        Is told of a download of perceptual weights.
 
     Raises
     ------
@@ -50,13 +48,11 @@ class Loss:
         (:func:`napari_hsr.training.engine.perceptual_loss.vgg_weights`).
     """
 
-    def __init__(self, terms: Sequence[LossTerm], total_steps: int, report: Report | None = None):
+    def __init__(self, terms: Sequence[LossTerm], total_steps: int) -> None:
         if not terms:
             raise InputError("A loss needs one term at least, such as l1.")
         self.total_steps = total_steps
-        self._terms = [
-            (name, term.weight, self._function(term, report)) for name, term in _named(terms)
-        ]
+        self._terms = [(name, term.weight, self._function(term)) for name, term in _named(terms)]
 
     def __call__(
         self, prediction: Tensor, target: Tensor, step: int
@@ -98,16 +94,30 @@ class Loss:
         numbers = torch.stack([value.detach() for value in values]).tolist()
         return total, {name: n for (name, _, _), n in zip(self._terms, numbers, strict=True)}
 
-    def _function(self, term: LossTerm, report: Report | None) -> Term:
+    def _function(self, term: LossTerm) -> Term:
         if term.kind == "mrae":
             return lambda p, t, step: mrae(p, t, floor_at(term.floor, step, self.total_steps))
         if term.kind == "perceptual":
             from napari_hsr.training.engine.perceptual_loss import Perceptual, vgg_weights
 
-            perceptual = Perceptual(vgg_weights(term.weights_file, term.weights_sha256, report))
+            perceptual = Perceptual(vgg_weights(term.weights_file, term.weights_sha256))
             return lambda p, t, _step: perceptual(p, t)
         plain = {"l1": l1, "rmse": rmse, "sam": sam}[term.kind]
         return lambda p, t, _step: plain(p, t)
+
+
+def fetch_weights(terms: Sequence[LossTerm]) -> Iterator[Event]:
+    """Download what the terms need and is not here yet, with its progress.
+
+    Raises
+    ------
+    HSRError
+        If it cannot be downloaded.
+    """
+    if any(term.kind == "perceptual" and term.weights_file is None for term in terms):
+        from napari_hsr.training.engine.perceptual_loss import fetch_vgg_weights
+
+        yield from fetch_vgg_weights()
 
 
 def _named(terms: Sequence[LossTerm]) -> list[tuple[str, LossTerm]]:

@@ -29,11 +29,9 @@ from napari_hsr.errors import FileError, HSRError, InputError
 from napari_hsr.training.events import Preparing
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from torch import Tensor
-
-    from napari_hsr.training.events import Report
 
 #: torchvision's file; the end of its name is the beginning of its SHA-256, as published.
 URL = "https://download.pytorch.org/models/vgg16_bn-6c64b313.pth"
@@ -104,9 +102,7 @@ class Perceptual:
         return self._network
 
 
-def vgg_weights(
-    file: Path | None = None, sha256: str | None = None, report: Report | None = None
-) -> dict[str, Tensor]:
+def vgg_weights(file: Path | None = None, sha256: str | None = None) -> dict[str, Tensor]:
     """Weights of VGG16-bn's features: the public file, downloaded once, or one at hand.
 
     Parameters
@@ -116,8 +112,6 @@ def vgg_weights(
         takes three channels, or the cubes' bands.
     sha256 : str or None
         What the file's SHA-256 begins with; None: that of the public file.
-    report : callable, optional
-        Is told of the download.
 
     Returns
     -------
@@ -131,7 +125,10 @@ def vgg_weights(
     FileError
         If the file cannot be read, is another one than its hash says, or not VGG16-bn.
     """
-    path = file if file is not None else _downloaded(report)
+    if file is None:
+        for _ in fetch_vgg_weights():
+            pass
+    path = _public_file() if file is None else file
     found = _sha256(path)
     expected = (sha256 or SHA256).lower()
     if not found.startswith(expected):
@@ -143,12 +140,9 @@ def vgg_weights(
     return _checked(_read(path), path)
 
 
-def _downloaded(report: Report | None) -> Path:
-    """The public file in the user's cache; downloaded where it is missing."""
-    path = _cache() / URL.rpartition("/")[2]
-    if not path.is_file():
-        _download(URL, path, report)
-    return path
+def _public_file() -> Path:
+    """Where the public file is kept for the user."""
+    return _cache() / URL.rpartition("/")[2]
 
 
 def _cache() -> Path:
@@ -162,38 +156,43 @@ def _cache() -> Path:
     return user_cache_path("napari-hsr", appauthor=False)
 
 
-def _download(url: str, path: Path, report: Report | None) -> None:
-    """Fetch a file; it appears when its hash is right, or not at all."""
+def fetch_vgg_weights() -> Iterator[Preparing]:
+    """Download the public file if it is not here; it appears when its hash is right.
+
+    Raises
+    ------
+    HSRError
+        If it cannot be downloaded.
+    """
     from napari_hsr.io.atomic import replacing
 
+    path = _public_file()
+    if path.is_file():
+        return
     sha, done, told = hashlib.sha256(), 0, -1
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with replacing(path) as temporary:
-            with (
-                urllib.request.urlopen(url, timeout=30) as answer,
-                temporary.open("wb") as out,
-            ):
+            with urllib.request.urlopen(URL, timeout=30) as answer, temporary.open("wb") as out:
                 total = int(answer.headers.get("Content-Length") or 0)
                 while chunk := answer.read(1 << 20):
                     out.write(chunk)
                     sha.update(chunk)
                     done += len(chunk)
-                    if report and total and done * 100 // total > told:
+                    if total and done * 100 // total > told:
                         told = done * 100 // total
-                        report(Preparing(done, total, f"Downloading {path.name}"))
+                        yield Preparing(done, total, f"Downloading {path.name}")
             if not sha.hexdigest().startswith(SHA256):
                 raise FileError(
                     path,
-                    f"a file whose SHA-256 begins with {SHA256} was expected from {url}, but "
+                    f"a file whose SHA-256 begins with {SHA256} was expected from {URL}, but "
                     f"what came has {sha.hexdigest()}",
                 )
     except (OSError, HTTPException, HSRError) as error:
-        cause = getattr(error, "reason", None) or error
+        cause = error.problem if isinstance(error, FileError) else error
         raise HSRError(
-            "The perceptual loss needs the weights of VGG16-bn, and they could not be downloaded "
-            f"from {url} ({str(cause).rstrip('.')}); download them by hand and name the file as "
-            "the loss's weights_file."
+            f"The weights of VGG16-bn for the perceptual loss could not be downloaded from {URL} "
+            f"({cause}): download them by hand and name the file as the loss's weights_file."
         ) from error
 
 

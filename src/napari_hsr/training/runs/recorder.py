@@ -1,7 +1,7 @@
-"""What every training leaves in its folder, whichever door it came through.
+"""Records a training in its folder: recipe, events, and how it ended.
 
-The recipe and the events are written as they come, and how it ended: from Python as from the
-command line or the panel, so that any of them can look on, resume, and tell why it failed.
+Python, the command line and the panel record alike, so that any of them can follow a run, resume
+it, and say why it failed.
 """
 
 from __future__ import annotations
@@ -9,12 +9,11 @@ from __future__ import annotations
 import os
 import shutil
 from contextlib import suppress
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_hsr.errors import Cancelled, FileError, HSRError, InputError
 from napari_hsr.io.atomic import replacing
-from napari_hsr.training.events import Event, Failed, Finished, Notice, Report, Stopped
+from napari_hsr.training.events import Event, Failed, Finished, Notice
 from napari_hsr.training.runs.history import History
 from napari_hsr.training.runs.run_folder import (
     EVENTS,
@@ -26,78 +25,65 @@ from napari_hsr.training.runs.run_folder import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Generator, Iterable, Iterator
+    from pathlib import Path
 
     from napari_hsr.training.recipe.schema import Recipe
 
 #: What training needs beyond the rest of the product.
 EXTRA = 'pip install "napari-hsr[train]"'
 #: Modules of that extra.
-_EXTRA_MODULES = ("lightning", "pytorch_lightning", "tensorboard", "yaml", "torchmetrics")
+_EXTRA_MODULES = ("lightning", "matplotlib", "tensorboard", "yaml")
 
 
 def recorded(
-    work: Callable[[Report], Finished | Stopped],
-    recipe: Recipe,
-    output: Path,
-    report: Report,
-    resume: bool = False,
-) -> Finished | Stopped:
-    """Do the work of a training and write down, in its folder, all that it says.
+    events: Iterable[Event], recipe: Recipe, output: Path, resume: bool = False
+) -> Generator[Event, None, None]:
+    """Write the events of a training into its folder, and yield them.
 
     Parameters
     ----------
-    work : callable
-        Takes the report that it is to use.
+    events : iterable of Event
+        The training; the last event is Finished or Stopped.
     recipe : Recipe
-        Written into the folder, unless a run there goes on.
+        Written into the folder, unless a run there is resumed.
     output : Path
-    report : callable
-        Is told the same.
     resume : bool
-
-    Returns
-    -------
-    Finished or Stopped
-        As ``work`` does.
 
     Raises
     ------
     InputError
-        If another process trains in the folder, or it holds a training that would be begun
-        anew, or memory ran out.
+        If another process trains in the folder, it holds a training and ``resume`` is not set,
+        or memory ran out.
     FileError
         If the folder cannot be written to.
     HSRError
-        If a package that only training needs is missing; and what ``work`` raises.
+        If a package that only training needs is missing; and what the training raises.
     """
     _check_nobody_trains(output)
     if not resume and holds_a_run(output):
         raise InputError(
-            f"{output} holds a training already: --resume goes on with it, another --output "
-            "begins a new one."
+            f"{output} holds a training already: --resume continues it, another --output starts "
+            "a new one."
         )
-    made = not Path(output).exists()
+    made = not output.exists()
     journal = Journal(output, resume)
-
-    def tell(event: Event) -> None:
-        journal(event)
-        report(event)
-
-    end, refused = None, False
+    refused = False
     try:
-        end = _done(work, recipe, output, tell, resume)
-        journal(end)
-        return end
+        for event in _guarded(events, recipe, output, resume):
+            journal(event)
+            yield event
     except BaseException as error:
-        journal(Failed(reason(error), journal.step))
+        if not journal.ended:
+            journal(Failed(reason(error), journal.step))
         refused = made and isinstance(error, HSRError) and not holds_a_run(output)
         raise
     finally:
         journal.close()
-        if refused:  # nothing was trained in it, and whoever called was told why
+        end = journal.last
+        if refused:  # nothing was trained in it, and the caller knows why
             shutil.rmtree(output, ignore_errors=True)
-        elif not (isinstance(end, Finished) and end.directory):  # it lies beside the model
+        elif not (isinstance(end, Finished) and end.directory):  # a log lies beside each model
             _write_table(output)
 
 
@@ -125,13 +111,10 @@ def _write_table(output: Path) -> None:
         temporary.write_text(history.csv(), encoding="utf-8", newline="")
 
 
-def _done(
-    work: Callable[[Report], Finished | Stopped],
-    recipe: Recipe,
-    output: Path,
-    tell: Report,
-    resume: bool,
-) -> Finished | Stopped:
+def _guarded(
+    events: Iterable[Event], recipe: Recipe, output: Path, resume: bool
+) -> Iterator[Event]:
+    """The events, with the recipe in the folder first, and faults as sentences for the user."""
     from napari_hsr.inference.memory_use import is_out_of_memory
     from napari_hsr.training.recipe.yaml_io import write_recipe
 
@@ -139,16 +122,15 @@ def _done(
         if not (resume and (output / RECIPE).is_file()):
             write_recipe(recipe, output / RECIPE)
         if resume and not has_checkpoint(output):
-            tell(Notice("There is no checkpoint yet: the training begins anew."))
-        return work(tell)
+            yield Notice("There is no checkpoint yet: the training starts again.")
+        yield from events
     except ModuleNotFoundError as error:
         raise missing(error) from error
     except (MemoryError, RuntimeError) as error:
         if not is_out_of_memory(error):
             raise
         raise InputError(
-            "There is not enough memory for this training: a smaller batch.patch or "
-            "batch.size takes less."
+            "There is not enough memory for this training: reduce batch.patch or batch.size."
         ) from error
 
 
@@ -162,7 +144,7 @@ def missing(error: ModuleNotFoundError) -> Exception:
 
 def reason(error: BaseException) -> str:
     """Why a training failed, in one sentence; a fault of the product begins with "unexpected"."""
-    if isinstance(error, (KeyboardInterrupt, Cancelled)):
+    if isinstance(error, (KeyboardInterrupt, GeneratorExit, Cancelled)):
         return "Interrupted before the step was saved; the last checkpoint stays."
     if isinstance(error, HSRError):
         return str(error)

@@ -6,7 +6,7 @@ from qtpy.QtCore import QSize, Qt, Signal
 from qtpy.QtGui import QBrush, QColor, QIcon, QImage, QPixmap
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableWidgetItem, QWidget
 
-from napari_hsr.training.runs.figures_text import left_over_words
+from napari_hsr.training.runs.figures import describe_left_over
 from napari_hsr.widgets.common.messages import breakable
 from napari_hsr.widgets.common.table import PlainTable
 
@@ -70,7 +70,7 @@ class ImageTable(PlainTable):
                 self._add_sentence(breakable(f"✕ {row.problem}"), _RED)
             for warning in row.warnings:
                 self._add_sentence(breakable(f"⚠ {warning}"), _YELLOW)
-            if not row.problem and (over := left_over_words(row)):
+            if not row.problem and (over := describe_left_over(row)):
                 self._add_sentence(
                     f"Its sides do not divide by the scale: {over} "
                     f"{'is' if sum(row.left_over) == 1 else 'are'} left out where it is measured.",

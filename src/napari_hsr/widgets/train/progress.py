@@ -14,8 +14,8 @@ from napari_hsr.training.events import (
     Preparing,
     Step,
 )
-from napari_hsr.training.runs.figures_text import bytes_words, duration
 from napari_hsr.training.runs.history import History
+from napari_hsr.units import format_bytes, format_seconds
 from napari_hsr.widgets.common.messages import Message, WrappedLabel
 from napari_hsr.widgets.plotting.plot import PlotCurve, SpectrumPlot
 
@@ -188,7 +188,7 @@ def step_text(event: Step) -> str:
     if event.images_per_second:
         parts.append(f"{event.images_per_second:.3g} patches/s")
     if event.seconds_left:
-        parts.append(f"{duration(event.seconds_left)} left")
+        parts.append(f"{format_seconds(event.seconds_left)} left")
     if event.memory_bytes:
-        parts.append(f"{bytes_words(event.memory_bytes)} of memory")
+        parts.append(f"{format_bytes(event.memory_bytes)} of memory")
     return " · ".join(parts)

@@ -21,7 +21,8 @@ from qtpy.QtWidgets import (
 
 from napari_hsr.errors import FileError, HSRError
 from napari_hsr.progress import Progress
-from napari_hsr.training.runs.figures_text import FIGURES, change, duration, figures_words
+from napari_hsr.training.runs.figures import FIGURES, change, describe_figures
+from napari_hsr.units import format_seconds
 from napari_hsr.widgets.common.job import Job
 from napari_hsr.widgets.common.messages import Message
 from napari_hsr.widgets.common.save_dialog import ask_path
@@ -103,7 +104,7 @@ class ResultView(QWidget):
             Whether the model makes pixels finer.
         """
         self._directory = Path(event.directory) if event.directory else None
-        text = f"Finished in {duration(event.seconds)}. {event.kept}"
+        text = f"Finished in {format_seconds(event.seconds)}. {event.kept}"
         if self._directory is None:
             self.message.show_warning(text)
         else:
@@ -234,7 +235,7 @@ class FiguresTable(PlainTable):
         figures = [f"{mean[k]:.{d}f}" if k in mean else "–" for k, _, _, d in _COLUMNS]
         for column, text in enumerate((baseline.name.partition(",")[0], *figures)):
             item = QTableWidgetItem(text)
-            item.setToolTip(f"{baseline.name}, the mean: {figures_words(mean)}")
+            item.setToolTip(f"{baseline.name}, the mean: {describe_figures(mean)}")
             self.setItem(at, column, item)
 
 

@@ -109,7 +109,7 @@ def estimate_work(
         recipe = yield from written(content, layers, split, place / LAYERS_FOLDER, cancel)
         if recipe is not None:
             yield Progress(0, 0, "Reading the data and trying a few steps")
-            yield estimate.words(estimate.estimate(recipe, cancel), recipe)
+            yield estimate.describe(estimate.estimate_apart(recipe, cancel), recipe)
 
 
 def written(

@@ -1,0 +1,99 @@
+"""``napari-hsr train --dry-run``: what a training would read and do, without doing it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from napari_hsr.cli.output import note, print_json, print_pairs, print_table
+from napari_hsr.cli.train_messages import EventPrinter, describe_plan, image_table
+from napari_hsr.cli.train_signals import cancelled_by_user
+from napari_hsr.errors import HSRError
+from napari_hsr.units import format_bytes, format_seconds
+
+if TYPE_CHECKING:
+    from napari_hsr.training.data.findings import Findings
+    from napari_hsr.training.recipe.schema import Recipe
+    from napari_hsr.training.runs.estimate import Estimate
+
+
+def dry_run(recipe: Recipe, as_json: bool) -> int:
+    """Check the data, and print pairs, split, shapes, ranges, estimated time and memory.
+
+    Returns 0 if the training could start; otherwise prints all of it and raises the reason.
+    """
+    from napari_hsr.training.data.inspection import inspect
+    from napari_hsr.training.runs import estimate as estimating
+
+    printer = EventPrinter()
+    fault = estimate = None
+    with cancelled_by_user(None) as cancel:
+        findings = inspect(recipe, printer, cancel)
+        printer.clear()
+        try:
+            findings.check()
+            estimate = estimating.estimate(recipe, findings)
+        except HSRError as error:
+            fault = error
+    if as_json:
+        print_json(_content(recipe, findings, estimate, fault))
+    else:
+        _print(recipe, findings, estimate)
+    if fault is not None:
+        raise fault
+    return 0
+
+
+def _print(recipe: Recipe, findings: Findings, estimate: Estimate | None) -> None:
+    print_table(*image_table(findings))
+    for row in findings.rows:
+        if row.problem:  # warnings about the others were printed while they were checked
+            print(f"{row.name}: {row.problem}")
+            note(f"{row.name}: {warning}" for warning in row.warnings)
+    print()
+    nm = findings.wavelengths
+    print_pairs(
+        [
+            ("Train", _images(len(findings.train))),
+            ("Held out", _images(len(findings.held_out))),
+            ("Decoded on disk", format_bytes(findings.decoded_bytes)),
+            ("Wavelengths", nm.describe() if nm is not None else "not known"),
+            ("Model", recipe.model.start or recipe.model.architecture),
+            ("Strategy", recipe.strategy),
+            ("Plan", describe_plan(recipe)),
+            ("Estimated time", format_seconds(estimate.seconds) if estimate else None),
+            ("Estimated memory", format_bytes(estimate.memory_bytes) if estimate else None),
+            ("Device", estimate.device if estimate else None),
+        ]
+    )
+
+
+def _content(
+    recipe: Recipe, findings: Findings, estimate: Estimate | None, fault: HSRError | None
+) -> dict[str, Any]:
+    return {
+        "recipe": recipe.model_dump(mode="json"),
+        "images": [
+            {
+                "name": row.name,
+                "rgb": row.rgb,
+                "cube": row.cube,
+                "shape": [row.bands, row.height, row.width],
+                "cube_range": row.cube_range,
+                "rgb_range": row.rgb_range,
+                "made_coarse": row.coarse,
+                "left_over": row.left_over,
+                "held_out": row.held_out,
+                "problem": row.problem,
+                "warnings": list(row.warnings),
+            }
+            for row in findings.rows
+        ],
+        "wavelengths_nm": None if findings.wavelengths is None else list(findings.wavelengths),
+        "estimate": None if estimate is None else asdict(estimate),
+        "obstacle": None if fault is None else str(fault),
+    }
+
+
+def _images(count: int) -> str:
+    return f"{count} image{'s' * (count != 1)}"
