@@ -47,6 +47,9 @@ def edited(card: ModelCard, **changes: Any) -> ModelCard:
             f"{card.name} makes {len(card.wavelengths_nm)} bands, but {count} wavelengths are "
             "stated."
         )
+    if "source" in values and card.imported is not None:
+        record = card.imported.model_copy(update={"file": ""})
+        card = card.model_copy(update={"imported": record})
     return with_fields(card, values)
 
 

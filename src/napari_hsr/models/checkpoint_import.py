@@ -197,7 +197,7 @@ def import_checkpoint(
         scale = 1
         if architecture.task == SUPER_RESOLUTION:
             scale = _model(weights, None, path).scale
-        card = _first_card(path, architecture, name, scale)
+        card = _first_card(path, architecture, name, scale, path.name if source is None else "")
     card = with_fields(card, {"name": name, **facts})
     model = _model(weights, card, path)
     found = {"weights_sha256": model.weights_sha256}
@@ -218,7 +218,9 @@ def import_checkpoint(
     return replace(model, card=card, source=name)
 
 
-def _first_card(path: Path, architecture: Architecture, name: str, scale: int = 1) -> ModelCard:
+def _first_card(
+    path: Path, architecture: Architecture, name: str, scale: int = 1, file: str = ""
+) -> ModelCard:
     """A card of what the file tells, with everything else said to be assumed."""
     for_cubes = architecture.task == SUPER_RESOLUTION
     title = f"{architecture.title} ×{scale}" if for_cubes else architecture.title
@@ -233,7 +235,7 @@ def _first_card(path: Path, architecture: Architecture, name: str, scale: int = 
         scale=scale,
         limits=" ".join([guess, *(ASSUMPTIONS[field] for field in assumed)]),
         source=f"{path.name}, SHA-256 {_sha256(path)}",
-        imported=ImportRecord(file=path.name, limits=guess.text, assumed=assumed),
+        imported=ImportRecord(file=file, limits=guess.text, assumed=assumed),
     )
 
 
