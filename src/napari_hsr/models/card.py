@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from pydantic import (
     BaseModel,
     ConfigDict,
@@ -185,12 +186,12 @@ class ModelCard(BaseModel):
     @field_validator("wavelengths_nm")
     @classmethod
     def _ascending(cls, values: tuple[float, ...]) -> tuple[float, ...]:
-        return tuple(Wavelengths(values))
+        return tuple(Wavelengths(np.array(values)))
 
     @property
     def wavelengths(self) -> Wavelengths:
         """Band centres of the output."""
-        return Wavelengths(self.wavelengths_nm)
+        return Wavelengths(np.array(self.wavelengths_nm))
 
     @property
     def task(self) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from napari_hsr.cube import Wavelengths
 from napari_hsr.errors import ModelError
 from napari_hsr.models.card import (
@@ -64,7 +66,7 @@ def stated(
         key: _words_or_default(key, value) for key, value in words.items() if value is not None
     }
     if wavelengths is not None:
-        values["wavelengths_nm"] = tuple(Wavelengths(wavelengths))
+        values["wavelengths_nm"] = tuple(Wavelengths(np.array(tuple(wavelengths))))
     if input_encoding is not None:
         from napari_hsr.colour import normalise_encoding
 

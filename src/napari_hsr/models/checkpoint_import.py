@@ -74,7 +74,7 @@ class Checkpoint:
     scale: int = 1
 
 
-def examine(path: str | os.PathLike) -> Checkpoint:
+def examine(path: str | os.PathLike[str]) -> Checkpoint:
     """Read a file as :func:`import_checkpoint` would, and say what it is; nothing is kept.
 
     Parameters
@@ -95,9 +95,9 @@ def examine(path: str | os.PathLike) -> Checkpoint:
     try:
         model = _model(weights, card, path)
     except WavelengthsNeededError as needed:
-        numbers = tuple(float(number) for number in range(1, needed.bands + 1))
+        placeholders = tuple(float(number) for number in range(1, needed.bands + 1))
         counted = _first_card(path, architecture, architecture.id)
-        model = _model(weights, with_fields(counted, {"wavelengths_nm": numbers}), path)
+        model = _model(weights, with_fields(counted, {"wavelengths_nm": placeholders}), path)
     numbers = model.module.state_dict().values()  # a layer under several names counts once
     return Checkpoint(
         path=path,
@@ -114,7 +114,7 @@ def examine(path: str | os.PathLike) -> Checkpoint:
 
 
 def import_checkpoint(
-    path: str | os.PathLike,
+    path: str | os.PathLike[str],
     name: str,
     *,
     entry: str | None = None,

@@ -17,6 +17,8 @@ from torch import Tensor, nn
 from torch.multiprocessing.reductions import StorageWeakRef
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from napari_hsr.models.layers.module import Module
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -44,7 +46,7 @@ class CopySize(NamedTuple):
     whole: int
 
 
-class InPrecision(nn.Module):
+class InPrecision(Module):
     """Any module under autocast: what a network runs in that has no copy of its own."""
 
     def __init__(self, module: nn.Module, dtype: torch.dtype):
@@ -55,7 +57,8 @@ class InPrecision(nn.Module):
     def forward(self, image: Tensor) -> Tensor:
         """float32 in, float32 out."""
         with torch.autocast(image.device.type, self.dtype):
-            return self.module(image).float()
+            out: Tensor = self.module(image)
+            return out.float()
 
 
 def prepared(model: Model, precision: str, device: torch.device | str = "cpu") -> nn.Module:
@@ -123,6 +126,9 @@ def bytes_to_come(model: Model, precision: str, device: torch.device | None = No
 
 class _NoNumbers(TorchDispatchMode):
     """A number that is read off a weight of which there is but a shape: it changes no size."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]  # PyTorch's has no types
 
     def __torch_dispatch__(
         self,

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
+from napari_hsr.cube import DEFAULT_WAVELENGTHS_NM, Wavelengths
 from napari_hsr.errors import ModelError
 from napari_hsr.models.card import CUBE, RECONSTRUCTION, SUPER_RESOLUTION
-
-#: 400 to 700 nm in steps of 10, in which all these data sets are sampled.
-_VISIBLE = tuple(float(nm) for nm in range(400, 701, 10))
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Entry:
     architecture: str
     page: str
     link: str = ""
-    wavelengths_nm: tuple[float, ...] = _VISIBLE
+    wavelengths_nm: tuple[float, ...] = DEFAULT_WAVELENGTHS_NM
     input_encoding: str = ""
     input_rule: str = ""
     units: str = ""
@@ -77,9 +77,7 @@ class Entry:
         """What the network makes, in words."""
         if self.task == SUPER_RESOLUTION:
             return "the bands of the input in finer pixels"
-        from napari_hsr.cube import Wavelengths
-
-        return Wavelengths(self.wavelengths_nm).describe()
+        return Wavelengths(np.array(self.wavelengths_nm)).describe()
 
     @property
     def training_command(self) -> str:

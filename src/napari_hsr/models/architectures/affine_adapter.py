@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from napari_hsr.errors import ModelError
 from napari_hsr.models.architectures.wrapping import Layer, Wrapper
+from napari_hsr.models.layers.module import Module
 
 if TYPE_CHECKING:
     from napari_hsr.models.architectures.architecture import Weights
@@ -22,7 +23,7 @@ TITLE = "A network with an adapter"
 _WEIGHT, _BIAS = "adapter.weight", "adapter.bias"
 
 
-class Adapted(nn.Module):
+class Adapted(Module):
     """(N, channels, H, W) → (N, bands, H, W), float32.
 
     Parameters

@@ -20,11 +20,12 @@ from napari_hsr.models.architectures.architecture import (
     kernels,
     numbered,
 )
+from napari_hsr.models.layers.module import Module
 from napari_hsr.models.layers.padding import pad_to_least
 from napari_hsr.models.model import TileDifference
 
 
-class Conv(nn.Module):
+class Conv(Module):
     """A convolution of an image that is first extended by reflection."""
 
     def __init__(self, inputs: int, outputs: int, side: int = 3):
@@ -37,7 +38,7 @@ class Conv(nn.Module):
         return self.conv2d(F.pad(x, (self._reach,) * 4, mode="reflect"))
 
 
-class ChannelAttention(nn.Module):
+class ChannelAttention(Module):
     """Each channel multiplied by a gate, which is made of weighted means over the image."""
 
     def __init__(self, width: int, narrow: int):
@@ -57,7 +58,7 @@ class ChannelAttention(nn.Module):
         return x * self.fc(means[..., 0])[..., None, None]
 
 
-class Block(nn.Module):
+class Block(Module):
     """A residual block on ``x`` and a second residual that goes from block to block."""
 
     def __init__(self, width: int, inner: int, narrow: int, side_up: int, side_down: int):
@@ -79,7 +80,7 @@ class Block(nn.Module):
         return self.down_relu(self.down_conv(self.se(passed)) + x), passed
 
 
-class NonLocal(nn.Module):
+class NonLocal(Module):
     """Every pixel of a quarter plus a mean over the quarter, weighted by their covariance."""
 
     def __init__(self, bands: int, narrow: int):
@@ -103,7 +104,7 @@ class NonLocal(nn.Module):
         return self.W(means.unflatten(2, x.shape[2:])) + x
 
 
-class Quarters(nn.Module):
+class Quarters(Module):
     """The same non-local block on each quarter of the image."""
 
     def __init__(self, bands: int, narrow: int):
@@ -123,7 +124,7 @@ class Quarters(nn.Module):
         )
 
 
-class AWAN(nn.Module):
+class AWAN(Module):
     """(N, channels, H, W) → (N, bands, H, W), any size.
 
     Parameters

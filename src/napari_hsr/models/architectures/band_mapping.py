@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from napari_hsr.models.architectures.wrapping import Layer, Wrapper
+from napari_hsr.models.layers.module import Module
 
 if TYPE_CHECKING:
     from napari_hsr.models.architectures.architecture import Weights
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 _KEY = "bands.weight"
 
 
-class Bands(nn.Module):
+class Bands(Module):
     """(N, channels, H, W) → (N, bands, H, W), float32.
 
     Parameters

@@ -38,6 +38,7 @@ from napari_hsr.models.layers.band_neighbours import (
     enlarged,
     neighbours,
 )
+from napari_hsr.models.layers.module import Module, Part
 from napari_hsr.models.layers.weight_norm import WeightNormConv2d
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ def _upsampler(width: int, scale: int) -> nn.Sequential:
     return nn.Sequential(*layers)
 
 
-class CoarSR(nn.Module):
+class CoarSR(Module):
     """(N, bands, H, W) → (N, bands, scale · H, scale · W), any size, any number of bands from 5.
 
     The straightforward way, band after band, by which the faster copy is measured.
@@ -120,7 +121,8 @@ class CoarSR(nn.Module):
         self.conv = nn.Sequential(WeightNormConv2d(width, width, 3))
         self.last_reduceD = nn.Sequential(WeightNormConv2d(3 * width, width, 1))
         if intended:
-            nn.init.zeros_(self.tail[1].weight_g)
+            last: Part = self.tail[1]
+            nn.init.zeros_(last.weight_g)
 
     def features(self, band: Tensor, helpers: Tensor) -> tuple[Tensor, Tensor]:
         """What is known of a band without the bands before it.

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from napari_hsr.models.layers.module import Module, Part
 from napari_hsr.models.layers.weight_norm import WeightNormConv2d
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ class WeightNormConv3d(WeightNormConv2d):
         return functional.conv3d(x, self.kernel(), self.bias, padding=padding)
 
 
-class ResidualBlock(nn.Module):
+class ResidualBlock(Module):
     """x + norm(conv(relu(norm(conv(x)))))."""
 
     def __init__(self, width: int, fixed: bool = False):
@@ -54,7 +55,8 @@ class ResidualBlock(nn.Module):
             nn.BatchNorm2d(width),
         )
         if fixed:  # nothing else keeps features from doubling with each block
-            nn.init.constant_(self.body[4].weight, _BEGIN)
+            last: Part = self.body[4]
+            nn.init.constant_(last.weight, _BEGIN)
 
     def forward(self, x: Tensor) -> Tensor:
         """The same shape as ``x``."""
@@ -64,7 +66,7 @@ class ResidualBlock(nn.Module):
         return _as_one(self.body[3], self.body[4], inner) + x
 
 
-def _as_one(conv: WeightNormConv2d, norm: nn.BatchNorm2d, x: Tensor) -> Tensor:
+def _as_one(conv: Part, norm: Part, x: Tensor) -> Tensor:
     """A convolution and a norm whose statistics do not change, in training either."""
     by = norm.weight / torch.sqrt(norm.running_var + norm.eps)
     bias = (conv.bias - norm.running_mean) * by + norm.bias
@@ -73,7 +75,7 @@ def _as_one(conv: WeightNormConv2d, norm: nn.BatchNorm2d, x: Tensor) -> Tensor:
     return functional.conv2d(x, conv.kernel() * by[:, None, None, None], bias, padding=1)
 
 
-class Body(nn.Module):
+class Body(Module):
     """Residual blocks, and a way around them all."""
 
     def __init__(self, width: int, blocks: int, fixed: bool = False):
@@ -86,7 +88,7 @@ class Body(nn.Module):
         return self.body(x) + x
 
 
-class Intra(nn.Module):
+class Intra(Module):
     """Fusion of the three features of a band: each is made anew from all."""
 
     def __init__(self, width: int, blocks: int, fixed: bool = False):
@@ -115,7 +117,7 @@ class Intra(nn.Module):
         return torch.stack(made, 2)
 
 
-class ThreeUnit(nn.Module):
+class ThreeUnit(Module):
     """Exchange along the three features and over the image, as convolutions over three axes."""
 
     def __init__(self, width: int):
@@ -129,7 +131,7 @@ class ThreeUnit(nn.Module):
         return self.spatial_one(functional.relu(self.spatial(x) + self.spectral(x)))
 
 
-class Inter(nn.Module):
+class Inter(Module):
     """The unit under the name that it has in checkpoints, and a way around it."""
 
     def __init__(self, width: int):

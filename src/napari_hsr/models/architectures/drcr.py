@@ -11,6 +11,8 @@ stored and never used; and a block's short cut is its input re-weighted twice, n
 
 from __future__ import annotations
 
+from typing import Literal
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
@@ -23,25 +25,26 @@ from napari_hsr.models.architectures.architecture import (
     shapes_of,
 )
 from napari_hsr.models.input_rules import Maximum
+from napari_hsr.models.layers.module import Module
 from napari_hsr.models.layers.padding import pad_below_right
 from napari_hsr.models.model import TileDifference
 
 SLOPE = 0.2
 
 
-class _Convolution(nn.Module):
+class _Convolution(Module):
     """A 3x3 convolution under the name that the weights give it."""
 
     def __init__(self, inputs: int, outputs: int, reflect: bool = False):
         super().__init__()
-        mode = "reflect" if reflect else "zeros"
+        mode: Literal["reflect", "zeros"] = "reflect" if reflect else "zeros"
         self.conv2d = nn.Conv2d(inputs, outputs, 3, padding=1, padding_mode=mode, bias=not reflect)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.conv2d(x)
 
 
-class _Purification(nn.Module):
+class _Purification(Module):
     """The features plus what three scales of them say together."""
 
     def __init__(self, width: int):
@@ -71,7 +74,7 @@ def _enlarge(x: Tensor, factor: int) -> Tensor:
     return F.interpolate(x, scale_factor=factor, mode="bilinear", align_corners=False)
 
 
-class _Recalibration(nn.Module):
+class _Recalibration(Module):
     """Each channel times a gate between 0 and 1, found from the means of all channels."""
 
     def __init__(self, width: int, hidden: int):
@@ -89,7 +92,7 @@ class _Recalibration(nn.Module):
         return x * self.fc(x.mean((2, 3)))[:, :, None, None]
 
 
-class _Block(nn.Module):
+class _Block(Module):
     """Six convolutions, the last three also fed by the first three, around two re-calibrations."""
 
     def __init__(self, width: int, hidden: int):
@@ -112,7 +115,7 @@ class _Block(nn.Module):
         return x6 + self.se2(weighted)
 
 
-class DRCR(nn.Module):
+class DRCR(Module):
     """(N, channels, H, W) → (N, bands, H, W), linear output.
 
     H and W that are not multiples of 4 are padded below and to the right, and cropped again;

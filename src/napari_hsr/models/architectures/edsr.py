@@ -17,13 +17,14 @@ from napari_hsr.models.architectures.architecture import (
     kernels,
     numbered,
 )
+from napari_hsr.models.layers.module import Module
 
 
 def _conv(inputs: int, outputs: int) -> nn.Conv2d:
     return nn.Conv2d(inputs, outputs, 3, padding=1)
 
 
-class ResidualBlock(nn.Module):
+class ResidualBlock(Module):
     """x + conv(relu(conv(x)))."""
 
     def __init__(self, width: int):
@@ -35,7 +36,7 @@ class ResidualBlock(nn.Module):
         return self.body(x).add_(x)
 
 
-class EDSR(nn.Module):
+class EDSR(Module):
     """(N, channels, H, W) → (N, bands, H, W), any size."""
 
     def __init__(self, channels: int = 3, bands: int = 31, width: int = 64, blocks: int = 32):

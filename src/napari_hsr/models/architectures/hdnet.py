@@ -17,10 +17,11 @@ from napari_hsr.models.architectures.architecture import (
     kernels,
     numbered,
 )
+from napari_hsr.models.layers.module import Module
 from napari_hsr.models.model import TileDifference
 
 
-class _Residual(nn.Module):
+class _Residual(Module):
     """Two 3x3 convolutions and a short cut."""
 
     def __init__(self, width: int):
@@ -35,7 +36,7 @@ class _Residual(nn.Module):
         return self.body(x) + x
 
 
-class _DomainAttention(nn.Module):
+class _DomainAttention(Module):
     """The features weighted by channel, plus the features weighted by pixel.
 
     ``right`` finds a weight for each channel from a mean over the pixels that one map
@@ -67,7 +68,7 @@ class _DomainAttention(nn.Module):
         return torch.sigmoid(likeness.softmax(-1).unflatten(-1, x.shape[-2:]))
 
 
-class _GroupAttention(nn.Module):
+class _GroupAttention(Module):
     """A group of channels plus itself weighted by one map that sums to 1 over the image."""
 
     def __init__(self, width: int):
@@ -83,7 +84,7 @@ class _GroupAttention(nn.Module):
         return x * weight.flatten(2).softmax(-1).view_as(weight) + x
 
 
-class _Fusion(nn.Module):
+class _Fusion(Module):
     """The groups of channels, each with its own attention."""
 
     def __init__(self, width: int, groups: int):
@@ -95,7 +96,7 @@ class _Fusion(nn.Module):
         return torch.cat([s(part) for s, part in zip(self.subspaces, parts, strict=True)], 1)
 
 
-class HDNet(nn.Module):
+class HDNet(Module):
     """(N, channels, H, W) → (N, bands, H, W), linear output; any H and W.
 
     Parameters

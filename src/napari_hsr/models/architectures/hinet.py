@@ -18,6 +18,7 @@ from napari_hsr.models.architectures.architecture import (
     kernels,
     numbered,
 )
+from napari_hsr.models.layers.module import Module, Part
 from napari_hsr.models.layers.padding import pad_below_right
 from napari_hsr.models.model import TileDifference
 
@@ -44,7 +45,7 @@ class InstanceNorm(nn.InstanceNorm2d):
         )
 
 
-class Block(nn.Module):
+class Block(Module):
     """Two convolutions and a pointwise path beside them.
 
     Parameters
@@ -93,7 +94,7 @@ class Block(nn.Module):
         return out
 
 
-class UpBlock(nn.Module):
+class UpBlock(Module):
     """Twice the size, joined with what the way down had there."""
 
     def __init__(self, inputs: int, outputs: int):
@@ -106,7 +107,7 @@ class UpBlock(nn.Module):
         return self.conv_block(torch.cat([self.up(x), bridge], dim=1))
 
 
-class Attention(nn.Module):
+class Attention(Module):
     """Features weighted by an image that is made of them."""
 
     def __init__(self, width: int):
@@ -121,7 +122,7 @@ class Attention(nn.Module):
         return self.conv1(x) * weight + x
 
 
-class HINet(nn.Module):
+class HINet(Module):
     """(N, channels, H, W) → (N, bands, H, W), any size.
 
     Parameters
@@ -170,6 +171,7 @@ class HINet(nn.Module):
 
         first = self.conv_01(image)
         encoded: list[Tensor] = []
+        block: Part
         for block in self.down_path_1[:-1]:
             encoded.append(block(first))
             first = block.downsample(encoded[-1])

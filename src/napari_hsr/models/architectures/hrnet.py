@@ -19,6 +19,7 @@ from napari_hsr.models.architectures.architecture import (
     Weights,
     kernels,
 )
+from napari_hsr.models.layers.module import Module
 from napari_hsr.models.layers.padding import pad_below_right
 
 #: Sides are padded to multiples of this, the step of the coarsest grid.
@@ -30,7 +31,7 @@ MULTIPLE = 8
 CONTEXT = 160
 
 
-class Conv(nn.Module):
+class Conv(Module):
     """A convolution and a leaky ReLU."""
 
     def __init__(self, inputs: int, outputs: int, side: int = 3):
@@ -42,7 +43,7 @@ class Conv(nn.Module):
         return F.leaky_relu(self.conv2d(x), 0.2, inplace=True)
 
 
-class DenseBlock(nn.Module):
+class DenseBlock(Module):
     """Five convolutions, each of all before it; a tenth of the last is added to the input."""
 
     def __init__(self, width: int):
@@ -60,7 +61,7 @@ class DenseBlock(nn.Module):
         return 0.1 * self.conv5(seen) + x
 
 
-class GlobalBlock(nn.Module):
+class GlobalBlock(Module):
     """Two convolutions, a tenth of which is added to the input.
 
     ``fc`` holds the weights of channel gates. The original computes the gates and then goes
@@ -86,7 +87,7 @@ class GlobalBlock(nn.Module):
         return 0.1 * self.conv2(self.conv1(x)) + x
 
 
-class HRNet(nn.Module):
+class HRNet(Module):
     """(N, channels, H, W) → (N, bands, H, W), any size.
 
     Parameters

@@ -17,6 +17,7 @@ from napari_hsr.models.architectures.architecture import (
     kernels,
     numbered,
 )
+from napari_hsr.models.layers.module import Module
 
 #: Channels of the first features, and of what each block adds to them.
 FIRST, GROWTH = 128, 32
@@ -35,7 +36,7 @@ def _pointwise(conv: nn.Conv2d, x: Tensor) -> Tensor:
     return (conv.weight.flatten(1) @ x.flatten(2)).unflatten(2, x.shape[2:])
 
 
-class Paths(nn.Module):
+class Paths(Module):
     """Two paths of a wide and a pointwise convolution; their four outputs side by side."""
 
     def make_paths(self, inputs: int, pointwise: int) -> None:
@@ -94,7 +95,7 @@ class DenseFusion(Paths):
         return whole
 
 
-class HSCNNPlus(nn.Module):
+class HSCNNPlus(Module):
     """(N, channels, H, W) → (N, bands, H, W), any size."""
 
     def __init__(self, channels: int = 3, bands: int = 31, blocks: int = 30):

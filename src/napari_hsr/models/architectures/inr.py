@@ -28,6 +28,7 @@ from napari_hsr.models.architectures.architecture import (
     numbered,
 )
 from napari_hsr.models.input_rules import Symmetric
+from napari_hsr.models.layers.module import Module, Part
 from napari_hsr.models.layers.padding import pad_below_right, pad_to_least
 from napari_hsr.notices import Code, Notice
 
@@ -99,7 +100,7 @@ def _conv_norm(into: int, out: int, stride: int = 1) -> nn.Sequential:
     return nn.Sequential(conv, nn.InstanceNorm2d(out, affine=True))
 
 
-class Block(nn.Module):
+class Block(Module):
     """Convolution, instance norm, ReLU; nothing is added to it."""
 
     def __init__(self, width: int):
@@ -111,7 +112,7 @@ class Block(nn.Module):
         return self.conv_block(x)
 
 
-class Hypernetwork(nn.Module):
+class Hypernetwork(Module):
     """(N, channels, H, W) → (N, parameters of a perceptron, H/4, W/4)."""
 
     def __init__(self, layout: Layout):
@@ -130,7 +131,7 @@ class Hypernetwork(nn.Module):
         return self.model(x)
 
 
-class INR(nn.Module):
+class INR(Module):
     """(N, channels, H, W) BGR in -1..1 → (N, bands, H, W) in the same units; any H, W ≥ 1.
 
     The original takes multiples of 4 from 8; other sizes are grown below and to the right by
@@ -200,7 +201,7 @@ class INR(nn.Module):
         """A band of rows: (N, width, h, w) and (N, inputs, h·side, w·side) → (N, bands, h·side, w·side)."""
         number, width, rows, columns = cells.shape
         side = CELL * self.finer
-        last = self.hyper.model[-1]
+        last: Part = self.hyper.model[-1]
         theta = functional.linear(  # the 1x1 convolution, its result in the order of the cells
             cells.permute(0, 2, 3, 1).reshape(-1, width), last.weight.flatten(1), last.bias
         )

@@ -22,6 +22,7 @@ from napari_hsr.models.architectures.architecture import (
     numbered,
 )
 from napari_hsr.models.layers.channel_gates import ChannelGate
+from napari_hsr.models.layers.module import Module, Part
 from napari_hsr.models.layers.padding import pad_below_right
 from napari_hsr.models.model import TileDifference
 
@@ -33,7 +34,7 @@ def _conv(inputs: int, outputs: int, size: int, bias: bool = False) -> nn.Conv2d
     return nn.Conv2d(inputs, outputs, size, padding=size // 2, bias=bias)
 
 
-class BlurPool(nn.Module):
+class BlurPool(Module):
     """Binomial 3×3 blur with reflected borders, then every second pixel."""
 
     def __init__(self, width: int):
@@ -47,7 +48,7 @@ class BlurPool(nn.Module):
         return F.conv2d(x, self.filt, stride=2, groups=self.filt.shape[0])
 
 
-class Halve(nn.Module):
+class Halve(Module):
     """To half the resolution and twice the channels."""
 
     def __init__(self, width: int):
@@ -66,7 +67,7 @@ class Halve(nn.Module):
         return self.top(x) + self.bot(x)
 
 
-class Double(nn.Module):
+class Double(Module):
     """To twice the resolution and half the channels."""
 
     def __init__(self, width: int):
@@ -87,22 +88,22 @@ class Double(nn.Module):
         return self.top(x) + self.bot(x)
 
 
-class Resize(nn.Module):
+class Resize(Module):
     """``steps`` halvings or doublings one after another."""
 
     def __init__(self, kind: type[Halve] | type[Double], width: int, steps: int):
         super().__init__()
-        grow = (lambda i: width << i) if kind is Halve else (lambda i: width >> i)
-        self.body = nn.Sequential(*(kind(grow(i)) for i in range(steps)))
+        widths = (width << i if kind is Halve else width >> i for i in range(steps))
+        self.body = nn.Sequential(*map(kind, widths))
 
     def forward(self, x: Tensor) -> Tensor:
         return self.body(x)
 
 
-class SpatialGate(nn.Module):
+class SpatialGate(Module):
     """A weight for each pixel, from the channels' maximum and mean."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__()
         self.spatial = nn.ModuleDict({"conv": _conv(2, 1, 5)})
 
@@ -111,7 +112,7 @@ class SpatialGate(nn.Module):
         return x * self.spatial["conv"](summary).sigmoid()
 
 
-class DualAttention(nn.Module):
+class DualAttention(Module):
     """A residual unit whose features are weighted per pixel and per channel."""
 
     def __init__(self, width: int, act: nn.PReLU):
@@ -126,7 +127,7 @@ class DualAttention(nn.Module):
         return self.conv1x1(torch.cat((self.SA(inner), self.CA(inner)), 1)) + x
 
 
-class SelectiveFusion(nn.Module):
+class SelectiveFusion(Module):
     """Weighted sum of the streams; the weights of each channel add up to one."""
 
     def __init__(self, width: int, streams: int):
@@ -142,7 +143,7 @@ class SelectiveFusion(nn.Module):
         return (stack * weights).sum(1)
 
 
-class MultiScale(nn.Module):
+class MultiScale(Module):
     """A grid: ``height`` resolutions, ``width`` columns with full exchange between columns."""
 
     def __init__(self, features: int, height: int, width: int, bias: bool, act: nn.PReLU):
@@ -172,6 +173,7 @@ class MultiScale(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         streams: list[Tensor] = []
+        row: Part
         for level, row in enumerate(self.blocks):
             streams.append(row[0](self._at(streams[-1], level - 1, level) if streams else x))
         for column in range(1, self.width):
@@ -179,15 +181,16 @@ class MultiScale(nn.Module):
                 fuse([self._at(s, level, target) for level, s in enumerate(streams)])
                 for target, fuse in enumerate(self.selective_kernel)
             ]
-            streams = [row[column](s) for row, s in zip(self.blocks, fused, strict=True)]
+            rows: Part = zip(self.blocks, fused, strict=True)
+            streams = [row[column](s) for row, s in rows]
         full = [self.last_up[f"{i}"](s) if i else s for i, s in enumerate(streams)]
         return self.conv_out(self.selective_kernel[0](full)) + x
 
 
-class Group(nn.Module):
+class Group(Module):
     """Residual group: blocks, then a convolution."""
 
-    def __init__(self, features: int, count: int, *grid):
+    def __init__(self, features: int, count: int, *grid: Part):
         super().__init__()
         self.body = nn.Sequential(
             *(MultiScale(features, *grid) for _ in range(count)), _conv(features, features, 3)
@@ -197,7 +200,7 @@ class Group(nn.Module):
         return self.body(x) + x
 
 
-class MIRNet(nn.Module):
+class MIRNet(Module):
     """(N, 3, H, W) → (N, features, H, W); the output has as many bands as there are features."""
 
     def __init__(

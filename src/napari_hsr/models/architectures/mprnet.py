@@ -21,6 +21,7 @@ from napari_hsr.models.architectures.architecture import (
     numbered,
 )
 from napari_hsr.models.layers.channel_gates import ChannelGate
+from napari_hsr.models.layers.module import Module
 from napari_hsr.models.layers.padding import pad_below_right
 from napari_hsr.models.model import TileDifference
 
@@ -59,7 +60,7 @@ class Widths:
         return nn.Sequential(self.unit(width), self.unit(width))
 
 
-class Unit(nn.Module):
+class Unit(Module):
     """Residual unit whose channels are weighted by their means."""
 
     def __init__(self, w: Widths, width: int):
@@ -71,7 +72,7 @@ class Unit(nn.Module):
         return self.CA(self.body(x)) + x
 
 
-class Rescale(nn.Module):
+class Rescale(Module):
     """Bilinear resampling by a factor, then a 1×1 convolution; ``name`` is that of its keys."""
 
     def __init__(self, name: str, factor: float, inputs: int, outputs: int):
@@ -81,7 +82,7 @@ class Rescale(nn.Module):
         self.add_module(name, nn.Sequential(resample, nn.Conv2d(inputs, outputs, 1, bias=False)))
 
     def forward(self, x: Tensor) -> Tensor:
-        return self._modules[self._name](x)
+        return getattr(self, self._name)(x)
 
 
 def _down(w: Widths, depth: int) -> Rescale:
@@ -92,7 +93,7 @@ def _up(w: Widths, depth: int) -> Rescale:
     return Rescale("up", 2, w.level(depth + 1), w.level(depth))
 
 
-class Encoder(nn.Module):
+class Encoder(Module):
     """Three levels down; in stage 2 the levels of stage 1 are added to its own."""
 
     def __init__(self, w: Widths, fused: bool):
@@ -107,7 +108,9 @@ class Encoder(nn.Module):
                 width = w.level(depth)
                 self.add_module(f"csff_{side}{depth + 1}", w.conv(width, width, 1))
 
-    def forward(self, x: Tensor, before: tuple[list[Tensor], list[Tensor]] | None = None):
+    def forward(
+        self, x: Tensor, before: tuple[list[Tensor], list[Tensor]] | None = None
+    ) -> list[Tensor]:
         """Features of the three levels; ``before``: encoder and decoder levels of stage 1."""
         levels = []
         for depth, down in enumerate((None, self.down12, self.down23)):
@@ -119,7 +122,7 @@ class Encoder(nn.Module):
         return levels
 
 
-class Decoder(nn.Module):
+class Decoder(Module):
     """Three levels up, with gated skips."""
 
     def __init__(self, w: Widths):
@@ -139,7 +142,7 @@ class Decoder(nn.Module):
         return [first, second, third]
 
 
-class Supervised(nn.Module):
+class Supervised(Module):
     """Features weighted by the stage's own picture, for the next stage."""
 
     def __init__(self, w: Widths):
@@ -153,7 +156,7 @@ class Supervised(nn.Module):
         return self.conv1(x) * gate + x
 
 
-class FullResolution(nn.Module):
+class FullResolution(Module):
     """Stage 3: groups at full resolution, each followed by a level of stage 2."""
 
     def __init__(self, w: Widths):
@@ -192,7 +195,7 @@ def _join(x: Tensor, axis: int) -> Tensor:
     return torch.cat(x.chunk(2, 0), axis)
 
 
-class MPRNet(nn.Module):
+class MPRNet(Module):
     """(N, 3, H, W) → (N, bands, H, W)."""
 
     def __init__(self, w: Widths | None = None, channels: int = 3):

@@ -18,6 +18,7 @@ from napari_hsr.models.architectures.architecture import (
     numbered,
 )
 from napari_hsr.models.architectures.spectral_attention import SpectralU, depths_of
+from napari_hsr.models.layers.module import Module
 from napari_hsr.models.layers.padding import pad_below_right
 from napari_hsr.models.model import TileDifference
 
@@ -37,7 +38,7 @@ class Stage(SpectralU):
         return self.mapping(self.through(self.embedding(x))) + x
 
 
-class MSTPlusPlus(nn.Module):
+class MSTPlusPlus(Module):
     """(N, channels, H, W) → (N, bands, H, W), linear output.
 
     H and W that are not multiples of 8 are padded below and to the right, and cropped again.

@@ -23,6 +23,7 @@ from napari_hsr.models.architectures.architecture import (
     numbered,
 )
 from napari_hsr.models.input_rules import NTIRE2020_CLEAN, Statistics, statistics_from_words
+from napari_hsr.models.layers.module import Module, Part
 from napari_hsr.models.layers.weight_norm import LARGE_KERNEL, SpectralConv1d, WeightNormConv2d
 from napari_hsr.models.model import TileDifference
 
@@ -98,7 +99,7 @@ def _conv_norm(into: int, out: int, size: int, stride: int = 1, mish: bool = Tru
     return nn.Sequential(conv, nn.BatchNorm2d(out), *([nn.Mish()] if mish else []))
 
 
-class ResidualBlock(nn.Module):
+class ResidualBlock(Module):
     """Mish(convolutions + shortcut); the shortcut is pooled, then widened."""
 
     def __init__(self, into: int, inner: int, out: int, stride: int, bottleneck: bool):
@@ -121,7 +122,7 @@ class ResidualBlock(nn.Module):
         return functional.mish(self.convs(x) + self.idconv(self.pool(x)))
 
 
-class SelfAttention(nn.Module):
+class SelfAttention(Module):
     """x + gamma * attention over all pixels; the softmax runs over the *query* pixels.
 
     Attributes
@@ -153,7 +154,7 @@ class SelfAttention(nn.Module):
         return (self.gamma * torch.cat(mixed, dim=2) + pixels).view_as(x)
 
 
-class SubPixel(nn.Module):
+class SubPixel(Module):
     """Twice the size: 1x1 convolution, ReLU, pixel shuffle."""
 
     def __init__(self, into: int, out: int):
@@ -170,7 +171,7 @@ def _blur(x: Tensor) -> Tensor:
     return functional.avg_pool2d(functional.pad(x, (1, 0, 1, 0), mode="replicate"), 2, stride=1)
 
 
-class DecoderBlock(nn.Module):
+class DecoderBlock(Module):
     """Up by two, joined with the encoder's features of that size, two convolutions."""
 
     def __init__(self, into: int, skip: int, out: int, attention: bool = False):
@@ -189,7 +190,7 @@ class DecoderBlock(nn.Module):
         return self.conv2(self.conv1(torch.cat([x, self.bn(skip)], dim=1).relu_()))
 
 
-class LastBlock(nn.Module):
+class LastBlock(Module):
     """x + two convolutions, each with ReLU."""
 
     def __init__(self, channels: int):
@@ -204,7 +205,7 @@ class LastBlock(nn.Module):
         return self.layers(x) + x
 
 
-class MXRUNet(nn.Module):
+class MXRUNet(Module):
     """(N, channels, H, W) normalised RGB → (N, bands, H, W), any H, W ≥ 1.
 
     The original takes even sizes only; an odd one is grown by repeating its last row or
@@ -261,7 +262,8 @@ class MXRUNet(nn.Module):
         if height % 2 or width % 2:
             rgb = functional.pad(rgb, (0, width % 2, 0, height % 2), mode="replicate")
         features, skips = rgb, []
-        for place, part in enumerate(self.layers[0]):
+        encoder: Part = self.layers[0]
+        for place, part in enumerate(encoder):
             features = part(features)
             if place == 2 or _FIRST_STAGE <= place < _FIRST_STAGE + 3:
                 skips.append(features)

@@ -21,6 +21,7 @@ from napari_hsr.models.architectures.architecture import (
     kernels,
     numbered,
 )
+from napari_hsr.models.layers.module import Module
 from napari_hsr.models.layers.padding import pad_below_right
 from napari_hsr.models.model import TileDifference
 
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 BYTES_PER_PIXEL = 13500
 
 
-class ChannelNorm(nn.Module):
+class ChannelNorm(Module):
     """Layer norm over the channels of each pixel.
 
     Without ``bias`` the mean is left in the values, though not in their variance.
@@ -51,7 +52,7 @@ class ChannelNorm(nn.Module):
         return x if self.bias is None else x + self.bias[:, None, None]
 
 
-class Attention(nn.Module):
+class Attention(Module):
     """Attention between channels: each head compares its queries and keys over all pixels."""
 
     def __init__(self, width: int, heads: int, bias: bool):
@@ -72,7 +73,7 @@ class Attention(nn.Module):
         return self.project_out((scores.softmax(-1) @ value).reshape(x.shape))
 
 
-class FeedForward(nn.Module):
+class FeedForward(Module):
     """One half of the hidden channels gates the other."""
 
     def __init__(self, width: int, hidden: int, bias: bool):
@@ -86,7 +87,7 @@ class FeedForward(nn.Module):
         return self.project_out(F.gelu(gate) * value)
 
 
-class Block(nn.Module):
+class Block(Module):
     """Attention and feed-forward, each behind a norm and around a shortcut."""
 
     def __init__(self, width: int, heads: int, hidden: int, bias: bool, norm_bias: bool):
@@ -101,7 +102,7 @@ class Block(nn.Module):
         return x + self.ffn(self.norm2["body"](x))
 
 
-class Shuffle(nn.Module):
+class Shuffle(Module):
     """A convolution whose output is folded into, or out of, the channels by two."""
 
     def __init__(self, width: int, outputs: int, fold: nn.Module):
@@ -112,7 +113,7 @@ class Shuffle(nn.Module):
         return self.body(x)
 
 
-class Restormer(nn.Module):
+class Restormer(Module):
     """(N, 3, H, W) → (N, bands, H, W).
 
     Parameters

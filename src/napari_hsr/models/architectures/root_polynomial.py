@@ -23,6 +23,7 @@ from napari_hsr.models.architectures.architecture import (
     Weights,
 )
 from napari_hsr.models.input_rules import AsIs
+from napari_hsr.models.layers.module import Module
 
 
 @lru_cache
@@ -39,7 +40,7 @@ def exponents(order: int) -> np.ndarray:
     return np.array(list(rows))
 
 
-class RootPolynomial(torch.nn.Module):
+class RootPolynomial(Module):
     """(N, 3, H, W) linear RGB, any exposure → (N, bands, H, W), not negative.
 
     A NaN in a pixel makes that pixel's spectrum NaN and touches no other.

@@ -13,6 +13,7 @@ from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
 from napari_hsr.models.architectures.architecture import numbered
+from napari_hsr.models.layers.module import Module, Part
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-class MaskGuide(nn.Module):
+class MaskGuide(Module):
     """(N, C, H, W) mask features, re-weighted by what they are around each pixel."""
 
     def __init__(self, width: int):
@@ -34,7 +35,7 @@ class MaskGuide(nn.Module):
         return mask + mask * torch.sigmoid(self.depth_conv(self.conv2(mask)))
 
 
-class SpectralAttention(nn.Module):
+class SpectralAttention(Module):
     """Each channel as a mixture of the channels that resemble it over the whole image.
 
     A head of d channels makes a (d, d) map: rows are keys and columns are queries, both of
@@ -121,7 +122,7 @@ class SpectralAttention(nn.Module):
         return x.reshape(n, -1, channels).transpose(1, 2).reshape(n, heads, channels // heads, -1)
 
 
-class FeedForward(nn.Module):
+class FeedForward(Module):
     """(N, H, W, C) → (N, H, W, C), through four times the channels and a 3x3 neighbourhood."""
 
     def __init__(self, width: int):
@@ -139,7 +140,7 @@ class FeedForward(nn.Module):
         return self.net(x.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
 
 
-class _Normalised(nn.Module):
+class _Normalised(Module):
     """A part that is fed channels of mean 0 and variance 1, pixel by pixel."""
 
     def __init__(self, width: int, part: nn.Module):
@@ -151,7 +152,7 @@ class _Normalised(nn.Module):
         return self.fn(self.norm(x))
 
 
-class AttentionBlocks(nn.Module):
+class AttentionBlocks(Module):
     """Attention and feed-forward in turn, each with a short cut; no norm before attention."""
 
     def __init__(self, width: int, heads: int, depth: int, guided: bool):
@@ -166,13 +167,15 @@ class AttentionBlocks(nn.Module):
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         """(N, C, H, W) → (N, C, H, W)."""
         x = x.permute(0, 2, 3, 1)
-        for attention, feed in self.blocks:
+        block: Part
+        for block in self.blocks:
+            attention, feed = block
             x = attention(x, mask) + x
             x = feed(x) + x
         return x.permute(0, 3, 1, 2)
 
 
-class SpectralU(nn.Module):
+class SpectralU(Module):
     """Down by halves and up again; H and W must be multiples of 2^(levels - 1).
 
     Its ends are named by those who inherit, as their weights name them.
@@ -214,14 +217,17 @@ class SpectralU(nn.Module):
     def through(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         """(N, width, H, W) → (N, width, H, W); ``mask`` has the same shape."""
         passed = []
-        for blocks, halve, *halve_mask in self.encoder_layers:
+        level: Part
+        for level in self.encoder_layers:
+            blocks, halve, *halve_mask = level
             x = blocks(x, mask)
             passed.append((x, mask))
             x = halve(x)
             if mask is not None:
                 mask = halve_mask[0](mask)
         x = self.bottleneck(x, mask)
-        for enlarge, fuse, blocks in self.decoder_layers:
+        for level in self.decoder_layers:
+            enlarge, fuse, blocks = level
             beside, mask = passed.pop()
             x = blocks(fuse(torch.cat([enlarge(x), beside], 1)), mask)
         return x

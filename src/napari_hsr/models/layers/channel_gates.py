@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from napari_hsr.models.layers.module import Module
 
-class ChannelGate(nn.Module):
+
+class ChannelGate(Module):
     """Weights each channel by a small network of all channels' means over the image."""
 
     def __init__(self, width: int, hidden: int, bias: bool = False):

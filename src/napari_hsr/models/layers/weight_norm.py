@@ -8,11 +8,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from napari_hsr.models.layers.module import Module
+
 #: Values of a kernel from which the optimised copy uses it as it is: 32 MiB in float32.
 LARGE_KERNEL = 2**23
 
 
-class WeightNormConv2d(nn.Module):
+class WeightNormConv2d(Module):
     """Convolution with kernel g · v / |v|, the norm taken for each output channel.
 
     Square kernels, zero padding that keeps the size. The kernel is made anew in each call, so
@@ -39,7 +41,7 @@ class WeightNormConv2d(nn.Module):
         return functional.conv2d(x, self.kernel(), self.bias, padding=padding)
 
 
-class SpectralConv1d(nn.Module):
+class SpectralConv1d(Module):
     """1x1 convolution over (N, C, L) with its kernel divided by its largest singular value.
 
     That value is estimated by the vectors u and v of the state dict. In training each call takes

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import nn
 
+from napari_hsr.models.layers.module import Module, Part
 from napari_hsr.models.optimised.convolution import CHANNELS_LAST
 from napari_hsr.models.optimised_copy import sharing_memory
 
@@ -23,15 +24,16 @@ if TYPE_CHECKING:
 PRODUCTS = (nn.Conv1d, nn.Conv2d, nn.ConvTranspose2d, nn.Linear)
 
 
-class ChannelsLast(nn.Module):
+class ChannelsLast(Module):
     """(N, channels, H, W) float32 → (N, bands, H, W) float32, by a copy of ``exact``."""
 
     def __init__(self, exact: nn.Module, dtype: torch.dtype):
         super().__init__()
         self.dtype = dtype
         self.module = sharing_memory(exact)
-        for layer in self.module.modules() if dtype != torch.float32 else ():
-            if isinstance(layer, PRODUCTS):
+        if dtype != torch.float32:
+            products: list[Part] = [m for m in self.module.modules() if isinstance(m, PRODUCTS)]
+            for layer in products:
                 layer.to(dtype, memory_format=CHANNELS_LAST)
 
     def forward(self, x: Tensor) -> Tensor:

@@ -17,14 +17,15 @@ import torch
 from torch import Tensor, nn
 
 from napari_hsr.models.layers.band_neighbours import PIXELS_AT_ONCE, enlarged, neighbours
+from napari_hsr.models.layers.module import Module, Part
 from napari_hsr.models.optimised.coarsr_tail import Tail
-from napari_hsr.models.optimised.convolution import CHANNELS_LAST, Exact, convolve, hold, packed
+from napari_hsr.models.optimised.convolution import CHANNELS_LAST, convolve, hold, packed
 
 #: Pixels of all bands that another device than those listed takes together.
 _ELSEWHERE = 2**18
 
 
-class Grouped(nn.Module):
+class Grouped(Module):
     """A convolution of each of the three features, with what follows it."""
 
     def __init__(self, kernels: list[Tensor], biases: list[Tensor], dtype: torch.dtype):
@@ -36,30 +37,31 @@ class Grouped(nn.Module):
         return convolve(x, self.kernel, self.bias, padding=1, groups=3, slope=slope, onto=onto)
 
 
-def _folded(conv: Exact, norm: Exact) -> tuple[Tensor, Tensor]:
+def _folded(conv: Part, norm: Part) -> tuple[Tensor, Tensor]:
     """Kernel and bias of a convolution and its batch norm, in float64."""
     scale = norm.weight.double() / (norm.running_var.double() + norm.eps).sqrt()
     kernel = _kernel(conv) * scale[:, None, None, None]
     return kernel, (conv.bias.double() - norm.running_mean.double()) * scale + norm.bias.double()
 
 
-def _kernel(conv: Exact) -> Tensor:
+def _kernel(conv: Part) -> Tensor:
     """Of a weight-normed convolution, the norm taken in float64."""
     kernel = conv.weight_v.detach().double()
     norm = torch.linalg.vector_norm(kernel, dim=tuple(range(1, kernel.ndim)), keepdim=True)
     return kernel * (conv.weight_g.detach().double() / norm)
 
 
-class FastBodies(nn.Module):
+class FastBodies(Module):
     """Three bodies side by side."""
 
-    def __init__(self, bodies: list[Exact], dtype: torch.dtype):
+    def __init__(self, bodies: list[Part], dtype: torch.dtype):
         super().__init__()
         self.layers = nn.ModuleList()
         for blocks in zip(*(body.body[0] for body in bodies), strict=True):
             for at in (0, 3):
                 folded = [_folded(block.body[at], block.body[at + 1]) for block in blocks]
-                self.layers.append(Grouped(*map(list, zip(*folded, strict=True)), dtype))
+                kernels, biases = map(list, zip(*folded, strict=True))
+                self.layers.append(Grouped(kernels, biases, dtype))
 
     def forward(self, x: Tensor) -> Tensor:
         """The same shape; ``x`` stays as it is."""
@@ -69,10 +71,10 @@ class FastBodies(nn.Module):
         return y.add_(x)
 
 
-class FastIntra(nn.Module):
+class FastIntra(Module):
     """Fusion of three features, with gamma in its kernel."""
 
-    def __init__(self, exact: Exact, dtype: torch.dtype):
+    def __init__(self, exact: Part, dtype: torch.dtype):
         super().__init__()
         self.left = FastBodies(exact.layers("left_{}_body"), dtype)
         self.right = FastBodies(exact.layers("right_{}_body"), dtype)
@@ -91,10 +93,10 @@ class FastIntra(nn.Module):
         return fused.add_(x).mul_(self.gamma_inter)
 
 
-class FastUnit(nn.Module):
+class FastUnit(Module):
     """Convolutions over three axes as such over two: three groups, and 1 × 1 between them."""
 
-    def __init__(self, exact: Exact, dtype: torch.dtype):
+    def __init__(self, exact: Part, dtype: torch.dtype):
         super().__init__()
         self.spatial = self._flat(exact.spatial, dtype)
         self.spatial_one = self._flat(exact.spatial_one, dtype)
@@ -112,7 +114,7 @@ class FastUnit(nn.Module):
         hold(self, offset=exact.spectral.bias.detach().repeat(3).to(dtype))
 
     @staticmethod
-    def _flat(conv: Exact, dtype: torch.dtype) -> Grouped:
+    def _flat(conv: Part, dtype: torch.dtype) -> Grouped:
         return Grouped([_kernel(conv)[:, :, 0]] * 3, [conv.bias.detach()] * 3, dtype)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -121,7 +123,7 @@ class FastUnit(nn.Module):
         return self.spatial_one(seen, onto=x)
 
 
-class FastCoarSR(nn.Module):
+class FastCoarSR(Module):
     """(N, bands, H, W) → (N, bands, scale · H, scale · W), float32, as :class:`CoarSR` computes it.
 
     Attributes
@@ -131,7 +133,7 @@ class FastCoarSR(nn.Module):
         None goes by the device.
     """
 
-    def __init__(self, exact: Exact, dtype: torch.dtype):
+    def __init__(self, exact: Part, dtype: torch.dtype):
         super().__init__()
         self.dtype, self.scale, self.intended = dtype, exact.scale, exact.intended
         self.pixels_at_once: int | None = None
@@ -197,7 +199,7 @@ class FastCoarSR(nn.Module):
         if before is None:
             made[:1] = features[:1]
         for i in range(before is None, len(made)):
-            last = before if i == 0 else made[i - 1 : i]
+            last = made[i - 1 : i] if i > 0 or before is None else before
             convolve(last, self.before, onto=made[i : i + 1])
         return made
 
@@ -231,7 +233,7 @@ class FastCoarSR(nn.Module):
         return mixed
 
 
-def _heads(heads: tuple[Exact, ...]) -> Tensor:
+def _heads(heads: tuple[Part, ...]) -> Tensor:
     """One kernel of the band and its four helpers for all three heads: (3 · width, 5, 3, 3)."""
     reads = ([0], [2, 0, 3], [1, 0, 4])  # the band, then far and near left, near and far right
     kernels = []

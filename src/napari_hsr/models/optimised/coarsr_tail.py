@@ -14,9 +14,9 @@ from itertools import product
 from typing import TYPE_CHECKING, NamedTuple
 
 import torch
-from torch import nn
 from torch.nn import functional
 
+from napari_hsr.models.layers.module import Module
 from napari_hsr.models.optimised.convolution import CHANNELS_LAST, convolve, hold
 
 if TYPE_CHECKING:
@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 #: Where a row or a column lies: whether it is the first, and whether it is the last.
-_PLACES = tuple(product((False, True), repeat=2))
+_Place = tuple[bool, bool]
+_PLACES: tuple[_Place, ...] = ((False, False), (False, True), (True, False), (True, True))
 _INSIDE = (False, False)
 
 
@@ -39,10 +40,10 @@ class _Map(NamedTuple):
     bias: Tensor
 
 
-_Maps = dict[tuple[tuple[bool, bool], tuple[bool, bool]], _Map]
+_Maps = dict[tuple[_Place, _Place], _Map]
 
 
-def _reads(step: int, place: tuple[bool, bool], taps: int) -> Iterable[tuple[int, int, int, int]]:
+def _reads(step: int, place: _Place, taps: int) -> Iterable[tuple[int, int, int, int]]:
     """Along one axis, (finer pixel, tap, coarse offset, which of its finer pixels) inside the image."""
     first, last = place
     reach = taps // 2
@@ -52,7 +53,7 @@ def _reads(step: int, place: tuple[bool, bool], taps: int) -> Iterable[tuple[int
             yield pixel, tap, at // step, at % step
 
 
-def _place(place: tuple[bool, bool], pixel: int, step: int) -> tuple[bool, bool]:
+def _place(place: _Place, pixel: int, step: int) -> _Place:
     """Of a finer pixel in its own image."""
     return place[0] and pixel == 0, place[1] and pixel == step - 1
 
@@ -116,7 +117,7 @@ def multiplied_out(
     return maps
 
 
-def _segments(length: int) -> list[tuple[int, int, tuple[bool, bool]]]:
+def _segments(length: int) -> list[tuple[int, int, _Place]]:
     """(start, stop, place) of the rows or columns that share a place."""
     if length == 1:
         return [(0, 1, (True, True))]
@@ -124,7 +125,7 @@ def _segments(length: int) -> list[tuple[int, int, tuple[bool, bool]]]:
     return [part for part in found if part[0] < part[1]]
 
 
-class Tail(nn.Module):
+class Tail(Module):
     """(N, C, H, W) → (N, 1, scale · H, scale · W), float32.
 
     Parameters
@@ -149,7 +150,7 @@ class Tail(nn.Module):
             packed = one.kernel.flatten(0, 1).to(dtype, memory_format=CHANNELS_LAST)
             hold(self, **{f"kernel{name}": packed, f"bias{name}": one.bias.flatten().to(dtype)})
 
-    def _of(self, rows: tuple[bool, bool], columns: tuple[bool, bool]) -> tuple[Tensor, Tensor]:
+    def _of(self, rows: _Place, columns: _Place) -> tuple[Tensor, Tensor]:
         name = _name(rows, columns)
         return getattr(self, f"kernel{name}"), getattr(self, f"bias{name}")
 
@@ -180,5 +181,5 @@ def _around(x: Tensor, top: int, bottom: int, left: int, right: int) -> Tensor:
     return functional.pad(part, outside).contiguous(memory_format=CHANNELS_LAST)
 
 
-def _name(rows: tuple[bool, bool], columns: tuple[bool, bool]) -> str:
+def _name(rows: _Place, columns: _Place) -> str:
     return "_" + "".join(str(int(flag)) for flag in (*rows, *columns))

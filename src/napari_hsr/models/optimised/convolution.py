@@ -7,16 +7,12 @@ elsewhere the same is done by torch's own functions, in place.
 from __future__ import annotations
 
 from functools import cache
-from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 CHANNELS_LAST = torch.channels_last
-#: A part of the exact network, whose parts and tensors are read by name: PyTorch types each
-#: attribute of a module as a tensor or a module.
-Exact: TypeAlias = Any
 
 
 @cache

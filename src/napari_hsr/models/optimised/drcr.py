@@ -14,13 +14,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
+from napari_hsr.models.layers.module import Module, Part
 from napari_hsr.models.layers.padding import pad_below_right
-from napari_hsr.models.optimised.convolution import CHANNELS_LAST, Exact, convolve, hold, packed
+from napari_hsr.models.optimised.convolution import CHANNELS_LAST, convolve, hold, packed
 
 SLOPE = 0.2
 
 
-class _Joined(nn.Module):
+class _Joined(Module):
     """The convolution of several features joined, as a sum; the rectifier comes last."""
 
     def __init__(self, layer: nn.Conv2d, parts: int, dtype: torch.dtype):
@@ -42,10 +43,10 @@ class _Joined(nn.Module):
         return convolve(x, kernel, padding=1, slope=slope, onto=onto)
 
 
-class _Plain(nn.Module):
+class _Plain(Module):
     """A convolution with zero or reflecting borders and, if wanted, a rectifier."""
 
-    def __init__(self, layer: nn.Conv2d, dtype: torch.dtype, slope: float | None = None):
+    def __init__(self, layer: Part, dtype: torch.dtype, slope: float | None = None):
         super().__init__()
         self.reflect, self.slope = layer.padding_mode == "reflect", slope
         self.padding = 0 if self.reflect else layer.padding[0]
@@ -58,8 +59,8 @@ class _Plain(nn.Module):
         return convolve(x, self.kernel, self.bias, padding=self.padding, slope=self.slope)
 
 
-class _Purification(nn.Module):
-    def __init__(self, exact: Exact, dtype: torch.dtype):
+class _Purification(Module):
+    def __init__(self, exact: Part, dtype: torch.dtype):
         super().__init__()
         for scale in (0, 2):
             for kernel in ("33", "11"):
@@ -89,8 +90,8 @@ def _enlarge(x: Tensor, factor: int) -> Tensor:
     return F.interpolate(x, scale_factor=factor, mode="bilinear", align_corners=False)
 
 
-class _Block(nn.Module):
-    def __init__(self, exact: Exact, dtype: torch.dtype):
+class _Block(Module):
+    def __init__(self, exact: Part, dtype: torch.dtype):
         super().__init__()
         for number in (1, 2, 3):
             layer = getattr(exact, f"conv{number}").conv2d
@@ -125,10 +126,10 @@ class _Block(nn.Module):
         return x6.addcmul_(x, both[:, :, None, None].to(x.dtype))
 
 
-class FastDRCR(nn.Module):
+class FastDRCR(Module):
     """(N, channels, H, W) → (N, bands, H, W), float32, as :class:`DRCR` computes it."""
 
-    def __init__(self, exact: Exact, dtype: torch.dtype):
+    def __init__(self, exact: Part, dtype: torch.dtype):
         super().__init__()
         self.dtype = dtype
         first, last = (float(p.weight) for p in (exact.input_prelu2D, exact.output_prelu2D))

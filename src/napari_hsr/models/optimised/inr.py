@@ -16,9 +16,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
+from napari_hsr.models.layers.module import Module, Part
 from napari_hsr.models.layers.padding import pad_below_right, pad_to_least
 from napari_hsr.models.optimised import winograd
-from napari_hsr.models.optimised.convolution import CHANNELS_LAST, Exact, convolve, hold, packed
+from napari_hsr.models.optimised.convolution import CHANNELS_LAST, convolve, hold, packed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,10 +34,10 @@ _CHANNELS_AT_ONCE = 256
 _CELLS_AT_ONCE = 256
 
 
-class _Norm(nn.Module):
+class _Norm(Module):
     """Instance norm and ReLU of one image in place; in float32 whatever it is in."""
 
-    def __init__(self, exact: Exact):
+    def __init__(self, exact: Part):
         super().__init__()
         self.eps = exact.eps
         hold(self, weight=exact.weight.detach(), bias=exact.bias.detach())
@@ -54,10 +55,10 @@ class _Norm(nn.Module):
         return x if wide is pixels else x.copy_(wide.permute(2, 0, 1))
 
 
-class _Step(nn.Module):
+class _Step(Module):
     """3x3 convolution, instance norm, ReLU; of many channels some after the others."""
 
-    def __init__(self, exact: Exact, dtype: torch.dtype, made: torch.dtype):
+    def __init__(self, exact: Part, dtype: torch.dtype, made: torch.dtype):
         super().__init__()
         self.stride, self.made = exact[0].stride[0], made
         self.norm = _Norm(exact[1])
@@ -85,10 +86,10 @@ class _Step(nn.Module):
         return self.norm(convolve(x, kernel, stride=self.stride, padding=1), channels)
 
 
-class _Square(nn.Module):
+class _Square(Module):
     """The same with as many wide channels out as in, by Winograd."""
 
-    def __init__(self, exact: Exact):
+    def __init__(self, exact: Part):
         super().__init__()
         self.norm = _Norm(exact[1])
         hold(self, kernel=winograd.transformed(exact[0].weight.detach()))
@@ -99,10 +100,10 @@ class _Square(nn.Module):
         self.norm(frame.image())
 
 
-class _Perceptrons(nn.Module):
+class _Perceptrons(Module):
     """The last convolution and what its result is for."""
 
-    def __init__(self, exact: Exact, widths: Sequence[int], dtype: torch.dtype):
+    def __init__(self, exact: Part, widths: Sequence[int], dtype: torch.dtype):
         super().__init__()
         self.widths = list(pairwise(widths))
         kernel, bias = exact.weight.detach().flatten(1).to(dtype), exact.bias.detach().to(dtype)
@@ -133,10 +134,10 @@ class _Perceptrons(nn.Module):
         return tuple(getattr(self, name) for name in names)
 
 
-class FastINR(nn.Module):
+class FastINR(Module):
     """(N, channels, H, W) → (N, bands, H, W), float32, as :class:`INR` computes it."""
 
-    def __init__(self, exact: Exact, dtype: torch.dtype):
+    def __init__(self, exact: Part, dtype: torch.dtype):
         super().__init__()
         self.cell, self.least, self.periods = exact.cell, exact.least, exact.periods
         self.dtype, self.finer = dtype, exact.finer
@@ -179,6 +180,7 @@ class FastINR(nn.Module):
 
     def _cells(self, x: Tensor) -> Tensor:
         """(1, channels, H, W) → (1, width, H/4, W/4), what perceptrons are made of."""
+        last: Part
         *steps, last = self.steps
         for step in steps:
             x = step(x)

@@ -8,9 +8,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
+from napari_hsr.models.layers.module import Module
 from napari_hsr.models.optimised.convolution import CHANNELS_LAST, hold
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def folded(conv: WeightNormConv2d, dtype: torch.dtype) -> Tensor:
     return made
 
 
-class SharedConvolution(nn.Module):
+class SharedConvolution(Module):
     """A convolution with ``weight_v`` as it is; g / |v| multiplies its result."""
 
     def __init__(self, exact: WeightNormConv2d):
@@ -65,7 +66,7 @@ class SharedConvolution(nn.Module):
         )
         # As a matrix the kernel need not be laid out anew, but the pixels' surroundings must.
         few = size.numel() <= len(self.kernel)
-        around = F.unfold(x, self.kernel.shape[-1], padding=self.padding) if few else None
+        around = F.unfold(x, self.kernel.shape[-1], padding=self.padding) if few else x
         for channels, kernel in _in_parts(self.kernel):
             if few:
                 part = (kernel.flatten(1) @ around).unflatten(2, size)

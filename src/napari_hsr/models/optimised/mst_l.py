@@ -8,17 +8,18 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from napari_hsr.models.layers.module import Module, Part
 from napari_hsr.models.layers.padding import pad_below_right
-from napari_hsr.models.optimised.convolution import CHANNELS_LAST, Exact, convolve, hold, packed
+from napari_hsr.models.optimised.convolution import CHANNELS_LAST, convolve, hold, packed
 from napari_hsr.models.optimised.spectral_attention import FastU
 
 SLOPE = 0.1
 
 
-class FastMST(nn.Module):
+class FastMST(Module):
     """(N, channels, H, W) → (N, bands, H, W), float32, image by image."""
 
-    def __init__(self, exact: Exact, dtype: torch.dtype):
+    def __init__(self, exact: Part, dtype: torch.dtype):
         super().__init__()
         self.dtype, self.multiple = dtype, exact.multiple
         for name in ("embedding_1", "embedding_2", "mapping"):

@@ -5,13 +5,14 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from napari_hsr.models.layers.module import Module, Part
 from napari_hsr.models.layers.padding import pad_below_right
-from napari_hsr.models.optimised.convolution import CHANNELS_LAST, Exact, convolve, hold, packed
+from napari_hsr.models.optimised.convolution import CHANNELS_LAST, convolve, hold, packed
 from napari_hsr.models.optimised.spectral_attention import FastU
 
 
-class _Stage(nn.Module):
-    def __init__(self, exact: Exact, dtype: torch.dtype):
+class _Stage(Module):
+    def __init__(self, exact: Part, dtype: torch.dtype):
         super().__init__()
         hold(self, embedding=packed(exact.embedding.weight, dtype))
         hold(self, mapping=packed(exact.mapping.weight, dtype))
@@ -24,10 +25,10 @@ class _Stage(nn.Module):
         )
 
 
-class FastMSTPlusPlus(nn.Module):
+class FastMSTPlusPlus(Module):
     """(N, channels, H, W) → (N, bands, H, W), float32, image by image."""
 
-    def __init__(self, exact: Exact, dtype: torch.dtype):
+    def __init__(self, exact: Part, dtype: torch.dtype):
         super().__init__()
         self.dtype, self.multiple = dtype, exact.multiple
         hold(self, into=packed(exact.conv_in.weight, dtype))

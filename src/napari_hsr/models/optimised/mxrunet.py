@@ -22,7 +22,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
 from napari_hsr.models.layers import weight_norm
-from napari_hsr.models.optimised.convolution import CHANNELS_LAST, Exact, convolve, hold, packed
+from napari_hsr.models.layers.module import Module, Part
+from napari_hsr.models.optimised.convolution import CHANNELS_LAST, convolve, hold, packed
 from napari_hsr.models.optimised.large_kernels import SharedConvolution, folded
 
 #: Products that are added up at once: attention raises what is rounded before it, up to 50 times.
@@ -45,13 +46,13 @@ def mish_(x: Tensor) -> Tensor:
     return wide if wide is x else x.copy_(wide)
 
 
-def _affine(norm: Exact) -> tuple[Tensor, Tensor]:
+def _affine(norm: Part) -> tuple[Tensor, Tensor]:
     """Scale and shift of a batch norm, each (C,)."""
     scale = norm.weight * torch.rsqrt(norm.running_var + norm.eps)
     return scale, norm.bias - norm.running_mean * scale
 
 
-class _Convolution(nn.Module):
+class _Convolution(Module):
     """A convolution with a kernel of its own, all norms in it."""
 
     def __init__(self, kernel: Tensor, bias: Tensor, dtype: torch.dtype, stride: int = 1):
@@ -73,22 +74,22 @@ class _Convolution(nn.Module):
         )
 
 
-def _encoded(step: Exact, dtype: torch.dtype) -> _Convolution:
+def _encoded(step: Part, dtype: torch.dtype) -> _Convolution:
     """A convolution of the encoder with its batch norm; what follows is left to the caller."""
     conv, norm = step[0], step[1]
     scale, shift = _affine(norm)
     return _Convolution(conv.weight * scale[:, None, None, None], shift, dtype, conv.stride[0])
 
 
-def _decoded(conv: Exact, dtype: torch.dtype) -> nn.Module:
+def _decoded(conv: Part, dtype: torch.dtype) -> nn.Module:
     """A convolution of the decoder; a large kernel that needs no conversion is not copied."""
     if dtype == torch.float32 and conv.weight_v.numel() >= weight_norm.LARGE_KERNEL:
         return SharedConvolution(conv)
     return _Convolution(folded(conv, dtype), conv.bias, dtype)
 
 
-class _Residual(nn.Module):
-    def __init__(self, exact: Exact, dtype: torch.dtype):
+class _Residual(Module):
+    def __init__(self, exact: Part, dtype: torch.dtype):
         super().__init__()
         self.convs = nn.ModuleList(_encoded(step, dtype) for step in exact.convs)
         self.pool = exact.pool
@@ -106,8 +107,8 @@ class _Residual(nn.Module):
         return mish_(self.convs[-1](x, onto=shortcut))
 
 
-class _Attention(nn.Module):
-    def __init__(self, exact: Exact, dtype: torch.dtype):
+class _Attention(Module):
+    def __init__(self, exact: Part, dtype: torch.dtype):
         super().__init__()
         parts = [exact.query.kernel(), exact.key.kernel(), exact.gamma * exact.value.kernel()]
         self.widths = [len(part) for part in parts]
@@ -140,10 +141,10 @@ class _Attention(nn.Module):
         return x.add_(mixed.transpose(1, 2).flatten(2).transpose(1, 2).view_as(x))
 
 
-class _SubPixel(nn.Module):
+class _SubPixel(Module):
     """1x1 convolution and ReLU, the pixels not yet shuffled."""
 
-    def __init__(self, exact: Exact, dtype: torch.dtype, factor: float = 1.0):
+    def __init__(self, exact: Part, dtype: torch.dtype, factor: float = 1.0):
         super().__init__()
         conv = exact.conv[0]
         # The four pixels of a square come to stand beside each other, each with all channels.
@@ -179,8 +180,8 @@ def _blurred(squares: Tensor, out: Tensor | None = None) -> Tensor:
     return torch.add(pairs[:, 1:], pairs[:, :-1], out=place).permute(0, 3, 1, 2)
 
 
-class _Decoder(nn.Module):
-    def __init__(self, exact: Exact, dtype: torch.dtype):
+class _Decoder(Module):
+    def __init__(self, exact: Part, dtype: torch.dtype):
         super().__init__()
         self.shuf = _SubPixel(exact.shuf, dtype, factor=0.25)
         scale, shift = (t[:, None, None].to(dtype) for t in _affine(exact.bn))
@@ -206,10 +207,10 @@ class _Decoder(nn.Module):
         return x if self.attention is None else self.attention(x)
 
 
-class _Last(nn.Module):
+class _Last(Module):
     """From half the size to spectra: shuffle, join with the input, a residual block, 1x1."""
 
-    def __init__(self, exact: Exact, dtype: torch.dtype):
+    def __init__(self, exact: Part, dtype: torch.dtype):
         super().__init__()
         self.shuf = _SubPixel(exact[8], dtype)
         self.convs = nn.ModuleList(_decoded(step[0], dtype) for step in exact[10].layers)
@@ -218,8 +219,10 @@ class _Last(nn.Module):
     def forward(self, features: Tensor, rgb: Tensor) -> Tensor:
         """(N, C, H/2, W/2) and (N, channels, H, W) → (N, bands, H, W) float32."""
         number, _, height, width = rgb.shape
-        spectra = rgb.new_empty(number, len(self.out.kernel), height, width)
-        row = number * width * len(self.convs[0].kernel)
+        first: Part = self.convs[0]
+        last: Part = self.out
+        spectra = rgb.new_empty(number, len(last.kernel), height, width)
+        row = number * width * len(first.kernel)
         rows = 2 * max(8, _VALUES_AT_ONCE // (2 * row))
         for start in range(0, height, rows):
             stop = min(start + rows, height)
@@ -242,10 +245,10 @@ class _Last(nn.Module):
         return joined
 
 
-class FastMXRUNet(nn.Module):
+class FastMXRUNet(Module):
     """(N, channels, H, W) → (N, bands, H, W), float32, as :class:`MXRUNet` computes it."""
 
-    def __init__(self, exact: Exact, dtype: torch.dtype):
+    def __init__(self, exact: Part, dtype: torch.dtype):
         super().__init__()
         self.dtype = dtype
         encoder = exact.layers[0]
@@ -270,6 +273,7 @@ class FastMXRUNet(nn.Module):
             x = mish_(conv(x))
         skips = [x]
         x = self.pool(x)
+        stage: Part
         for stage in self.stages:
             for block in stage:
                 x = block(x)

@@ -16,7 +16,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
-from napari_hsr.models.optimised.convolution import CHANNELS_LAST, Exact, convolve, hold, packed
+from napari_hsr.models.layers.module import Module, Part
+from napari_hsr.models.optimised.convolution import CHANNELS_LAST, convolve, hold, packed
 
 #: Bytes of the wide features of a band. Down to an eighth of it the time is the same on an idle
 #: machine; on a busy one each step waits for the slowest core, so there should be few.
@@ -43,8 +44,8 @@ def _sums(x: Tensor) -> Tensor:
     return total
 
 
-class _Attention(nn.Module):
-    def __init__(self, exact: Exact, dtype: torch.dtype):
+class _Attention(Module):
+    def __init__(self, exact: Part, dtype: torch.dtype):
         super().__init__()
         self.guided = hasattr(exact, "mm")
         self.heads = exact.rescale.shape[0]
@@ -91,8 +92,8 @@ def _lengths(squares: Tensor, heads: int) -> Tensor:
     return squares.clamp_min(0).sqrt().clamp_min(SHORTEST).view(heads, -1)
 
 
-class _Guide(nn.Module):
-    def __init__(self, exact: Exact, dtype: torch.dtype):
+class _Guide(Module):
+    def __init__(self, exact: Part, dtype: torch.dtype):
         super().__init__()
         for name in ("conv1", "conv2", "depth_conv"):
             layer = getattr(exact, name)
@@ -107,10 +108,10 @@ class _Guide(nn.Module):
         return gate.sigmoid_().add_(1).mul_(mask)
 
 
-class _FeedForward(nn.Module):
+class _FeedForward(Module):
     """Norm, feed-forward and short cut, in place; the norm's affine part is in the first kernel."""
 
-    def __init__(self, exact: Exact, dtype: torch.dtype):
+    def __init__(self, exact: Part, dtype: torch.dtype):
         super().__init__()
         up, _, around, _, down = exact.fn.net
         self.eps = exact.norm.eps
@@ -145,8 +146,8 @@ class _FeedForward(nn.Module):
         return normal.to(x.dtype).permute(0, 3, 1, 2)
 
 
-class _Blocks(nn.Module):
-    def __init__(self, exact: Exact, dtype: torch.dtype):
+class _Blocks(Module):
+    def __init__(self, exact: Part, dtype: torch.dtype):
         super().__init__()
         self.blocks = nn.ModuleList(
             nn.ModuleList([_Attention(attention, dtype), _FeedForward(feed, dtype)])
@@ -154,15 +155,17 @@ class _Blocks(nn.Module):
         )
 
     def forward(self, x: Tensor, mask: Tensor | None) -> Tensor:
-        for attention, feed in self.blocks:
+        block: Part
+        for block in self.blocks:
+            attention, feed = block
             x = feed(attention(x, mask))
         return x
 
 
-class _Rise(nn.Module):
+class _Rise(Module):
     """Twice the size, joined with what was passed beside, and reduced again: two summands."""
 
-    def __init__(self, enlarge: nn.ConvTranspose2d, fuse: nn.Conv2d, dtype: torch.dtype):
+    def __init__(self, enlarge: Part, fuse: Part, dtype: torch.dtype):
         super().__init__()
         ours, beside = (part.squeeze(3).squeeze(2).double() for part in fuse.weight.chunk(2, 1))
         kernel = torch.einsum("om,imyx->ioyx", ours, enlarge.weight.double())
@@ -174,7 +177,7 @@ class _Rise(nn.Module):
         return convolve(beside, self.beside, onto=x.contiguous(memory_format=CHANNELS_LAST))
 
 
-class FastU(nn.Module):
+class FastU(Module):
     """What :meth:`SpectralU.through` computes, for one image in channels_last.
 
     Parameters
@@ -184,7 +187,7 @@ class FastU(nn.Module):
         Of the features; sums over the image and norms are in higher precision.
     """
 
-    def __init__(self, exact: Exact, dtype: torch.dtype):
+    def __init__(self, exact: Part, dtype: torch.dtype):
         super().__init__()
         self.sides = nn.ModuleList(_Blocks(blocks, dtype) for blocks, *_ in exact.encoder_layers)
         for level, (_, *halves) in enumerate(exact.encoder_layers):
