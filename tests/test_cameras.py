@@ -99,6 +99,17 @@ def test_tables_hold_several_cameras(table):
         get_camera(f"{table}:Acme_Tow")
 
 
+def test_comments_and_a_table_without_a_heading(tmp_path):
+    path = tmp_path / "cam.csv"
+    path.write_text("#Camera: Some 1\n# Method: Monochromator\n400,0.1,0.2,0.5\n410,0.2,0.3,0.4\n")
+    camera = get_camera(str(path))
+    assert camera.wavelengths_nm.tolist() == [400, 410]
+    assert camera.sensitivities.tolist() == [[0.1, 0.2, 0.5], [0.2, 0.3, 0.4]]
+    path.write_text("400,0.1,0.2\n410,0.2,0.3\n")
+    with pytest.raises(FileError, match="columns wavelength, R, G, B"):
+        get_camera(str(path))
+
+
 def test_a_table_of_one_camera_needs_no_name(tmp_path):
     path = write(tmp_path, "\ufeffWavelength;Red;Green;Blue\n\n500;0;1;0.5\n400;0;0;1\n600;1;0,\n")
     with pytest.raises(FileError, match="line 5"):

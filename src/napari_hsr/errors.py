@@ -25,7 +25,7 @@ class FileError(HSRError):
         What was expected and what was found, without a closing full stop.
     """
 
-    def __init__(self, path: str | PathLike, problem: str):
+    def __init__(self, path: str | PathLike[str], problem: str):
         self.path = fspath(path)
         self.problem = problem
         super().__init__(f"{self.path}: {problem}.")

@@ -53,6 +53,8 @@ class Code(StrEnum):
     VALUES_RESCALED = "values-rescaled"
 
     # cameras and photographs
+    PIXELS_CLIPPED = "pixels-clipped"
+    STAND_IN_SENSOR = "stand-in-sensor"
 
     # models
     ILL_POSED = "ill-posed"

@@ -11,6 +11,7 @@ import pytest
 
 from napari_hsr import Cube, refine
 from napari_hsr.errors import Cancelled, InputError
+from napari_hsr.notices import Code
 from napari_hsr.photograph import Photograph
 from napari_hsr.progress import Progress
 from napari_hsr.resample import (
@@ -104,20 +105,23 @@ def test_a_tolerance_that_is_not_reached_is_said():
     low = degrade(scene(32, 24), 4)
     start = upsample(low, 4)
     reached = last(start, low, tolerance=1e-3, iterations=50)
-    assert (reached.shortfall(), reached.cube.notices) == ("", start.notices)
+    assert (reached.notices(), reached.cube.notices) == ((), start.notices)
     few = last(start, low, tolerance=1e-6, iterations=1)
-    assert few.shortfall() == (
+    (told,) = few.notices()
+    assert told.code == Code.RESIDUAL_ABOVE_TOLERANCE
+    assert told == (
         f"The back-projection ended after 1 pass with a residual of {few.relative:.2g} of the "
         "coarse cube's values, above the tolerance of 1e-06."
     )
-    assert few.cube.notices == (*start.notices, few.shortfall())
+    assert few.cube.notices == (*start.notices, told)
     assert refine(start, low, tolerance=1e-6, iterations=1).notices == few.cube.notices
     for tolerance, end in (
         (1e-12, "above the tolerance of 1e-12, which is the rounding of float32."),
         (1e-60, "above the tolerance of 1e-60 and no further pass would lower it."),
     ):
-        assert last(start, low, tolerance=tolerance, iterations=1000).shortfall().endswith(end)
-    assert last(start, low, tolerance=0, iterations=1).shortfall() == ""  # as many as there may be
+        (told,) = last(start, low, tolerance=tolerance, iterations=1000).notices()
+        assert told.endswith(end)
+    assert last(start, low, tolerance=0, iterations=1).notices() == ()  # as many as there may be
 
 
 def test_a_step_that_would_overshoot_is_shortened(monkeypatch):

@@ -16,6 +16,7 @@ from napari_hsr.cameras.random_values import mean_brightness, number
 from napari_hsr.cameras.response import Response
 from napari_hsr.cameras.sensitivities import MEASURED, Camera, get_camera
 from napari_hsr.cameras.simulate import matrix
+from napari_hsr.notices import Code, Notice
 from napari_hsr.photograph import CAMERA
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def draw_preset(
         "ntire2020-clean": _clean_2020,
         "ntire2020-real-world": _real_world_2020,
         "ntire2022": _challenge_2022,
-    }[settings.preset]
+    }[str(settings.preset)]
     return pipeline(settings, nm, rng, thumbnail)
 
 
@@ -134,11 +135,12 @@ def _challenge_2022(settings, nm, rng, thumbnail) -> Capture:
     )
 
 
-def _sensor(settings: CaptureSettings, challenge: str) -> tuple[Camera, tuple[str, ...]]:
+def _sensor(settings: CaptureSettings, challenge: str) -> tuple[Camera, tuple[Notice, ...]]:
     if settings.sensitivities is not None:
         return get_camera(settings.sensitivities), ()
     camera = get_camera(_STAND_IN)
-    return camera, (
+    told = (
         f"The sensor of NTIRE {challenge} is not at hand, so the camera {camera.name} stands in "
-        "for it: figures are not comparable with the challenge's.",
+        "for it: figures are not comparable with the challenge's."
     )
+    return camera, (Notice.warning(Code.STAND_IN_SENSOR, told),)

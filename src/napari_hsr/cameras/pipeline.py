@@ -129,7 +129,8 @@ class Capture:
         values = self._recorded(sensor, rng)
         if (self.response.balance != 1).any():
             values = values * self.response.balance.astype(np.float32)
-        over = under = np.zeros(values.shape[:2], dtype=bool)
+        over: np.ndarray = np.zeros(values.shape[:2], dtype=bool)
+        under: np.ndarray = over
         if self._clips:
             over = (values > 1 + _ROUNDING).any(axis=-1)
             under = (values < -_ROUNDING).any(axis=-1)

@@ -20,6 +20,7 @@ from napari_hsr.cameras.simulate import NORMALISATIONS
 from napari_hsr.colour.render import row_blocks
 from napari_hsr.cube import Cube, jsonable
 from napari_hsr.errors import InputError
+from napari_hsr.notices import Code, Notice, as_notices
 from napari_hsr.photograph import CAMERA, LINEAR_SRGB, SRGB, Photograph
 
 if TYPE_CHECKING:
@@ -149,13 +150,11 @@ def check(settings: CaptureSettings, wavelengths_nm: np.ndarray) -> None:
     for name in settings.illuminants:
         light = known_light(name)
         open_ = light.name == BLACKBODY
-        lights.extend(Light(BLACKBODY, kelvin) for kelvin in KELVIN) if open_ else lights.append(
-            light
-        )
+        lights += [Light(BLACKBODY, kelvin) for kelvin in KELVIN] if open_ else [light]
     how = (settings.normalise, settings.white_balance, settings.colour_matrix)
     for camera in camera_pool(settings.cameras, settings.leave_out):
-        for light in lights or [None]:
-            remembered_response(camera, light, nm, *how)
+        for each in lights or [None]:
+            remembered_response(camera, each, nm, *how)
 
 
 def _grid(wavelengths_nm: np.ndarray) -> tuple[float, ...]:
@@ -237,7 +236,10 @@ def photograph(cube: Cube, settings: CaptureSettings, seed: int = 0) -> Photogra
         encoding=capture.encoding,
         name=f"{cube.name} photographed",
         provenance=provenance,
-        notices=(*capture.notes, *_notices(int(missing.sum()), over, under, missing.size)),
+        notices=(
+            *as_notices(capture.notes),
+            *_notices(int(missing.sum()), over, under, missing.size),
+        ),
         metadata=_facts(capture, settings, seed),
     )
 
@@ -254,15 +256,18 @@ def _facts(capture: Capture, settings: CaptureSettings, seed: int) -> dict[str, 
     )
 
 
-def _notices(missing: int, over: int, under: int, pixels: int) -> list[str]:
+def _notices(missing: int, over: int, under: int, pixels: int) -> list[Notice]:
     said = []
     if missing:
-        said.append(f"{missing} of {pixels} pixels were not finite and are black here.")
+        told = f"{missing} of {pixels} pixels were not finite and are black here."
+        said.append(Notice.warning(Code.NOT_FINITE, told))
     if over:
-        said.append(f"{over} of {pixels} pixels were over-exposed and are clipped.")
+        told = f"{over} of {pixels} pixels were over-exposed and are clipped."
+        said.append(Notice.warning(Code.PIXELS_CLIPPED, told))
     if under:
-        said.append(
+        told = (
             f"{under} of {pixels} pixels were below 0 (noise in the dark, or colours that sRGB "
             "does not hold) and are clipped."
         )
+        said.append(Notice.info(Code.PIXELS_CLIPPED, told))
     return said

@@ -166,7 +166,8 @@ def read_cameras(path: str | Path) -> dict[str, Camera]:
     path : path-like
         UTF-8 text with a header line; columns in any order and case, separated by comma,
         semicolon or tab: ``wavelength`` or ``wavelength_nm``, ``R``, ``G``, ``B``, and
-        ``camera`` if there are several. Rows may come in any order.
+        ``camera`` if there are several. Rows may come in any order. Four columns of numbers
+        without a header are wavelength, R, G, B; lines that begin with # are comments.
 
     Raises
     ------
@@ -182,13 +183,17 @@ def read_cameras(path: str | Path) -> dict[str, Camera]:
         raise FileError(path, "it is not a text file, but a table of sensitivities is") from None
     except OSError as error:
         raise FileError(path, f"it cannot be read ({error.strerror})") from error
+    lines = ["" if line.lstrip().startswith("#") else line for line in lines]
     header = next((line for line in lines if line.strip()), None)
     if header is None:
         raise FileError(path, "it is empty; a table of sensitivities was expected")
     delimiter = max(",;\t", key=header.count)
     rows = list(csv.reader(lines, delimiter=delimiter))
     at = next(i for i, row in enumerate(rows) if any(cell.strip() for cell in row))
-    columns = _columns(path, rows[at])
+    if _is_numbers(rows[at]) and len(rows[at]) == 4:
+        columns, at = {"wavelength": 0, "r": 1, "g": 2, "b": 3}, at - 1
+    else:
+        columns = _columns(path, rows[at])
     tables: dict[str, dict[float, list[float]]] = {}
     for number, row in enumerate(rows[at + 1 :], start=at + 2):
         if not any(cell.strip() for cell in row):
@@ -209,6 +214,13 @@ def read_cameras(path: str | Path) -> dict[str, Camera]:
         return {name: _from_table(name, table, path) for name, table in tables.items()}
     except InputError as error:
         raise FileError(path, str(error).rstrip(".")) from None
+
+
+def _is_numbers(cells: list[str]) -> bool:
+    try:
+        return all(math.isfinite(float(cell)) for cell in cells)
+    except ValueError:
+        return False
 
 
 def _from_table(name: str, table: dict[float, list[float]], path: Path) -> Camera:

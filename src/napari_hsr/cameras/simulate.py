@@ -11,6 +11,7 @@ from napari_hsr.colour import convert, normalise_encoding
 from napari_hsr.colour.observers import band_widths, illuminant_name, illuminant_values, sample
 from napari_hsr.colour.render import project, rendering, row_blocks, used_bands
 from napari_hsr.errors import InputError
+from napari_hsr.notices import Code, Notice
 from napari_hsr.photograph import LINEAR_SRGB, SRGB, XYZ_D65, Photograph
 
 if TYPE_CHECKING:
@@ -161,7 +162,7 @@ def simulate(
         raise InputError(f"The bit depth is 8 or 16 (or None for floats), not {bit_depth}.")
     encoding = _encoding(camera, encoding)
     if camera.observer:
-        plan = rendering(cube, illuminant, camera.observer)
+        plan = rendering(cube, illuminant or "D65", camera.observer)
         weights, note = plan.matrix, f"Rendered: {plan.note}"
     else:
         weights = matrix(camera, np.asarray(cube.wavelengths), illuminant, normalise)
@@ -172,7 +173,7 @@ def simulate(
             f"Simulated with the camera {camera.name} ({camera.source or 'given'}), {light}, "
             f"{NORMALISATIONS[normalise]}{exposure}."
         )
-    dtype = {None: np.float32, 8: np.uint8, 16: np.uint16}[bit_depth]
+    dtype = np.dtype({None: "f4", 8: "u1", 16: "u2"}[bit_depth])
     out = np.empty((*cube.shape[1:], 3), dtype=dtype)
     missing = clipped = 0
     bands = used_bands(weights)
@@ -223,13 +224,13 @@ def _encoding(camera: Camera, asked: str | None) -> str:
     return asked
 
 
-def _notices(missing: int, clipped: int, pixels: int, bit_depth: int | None) -> tuple[str, ...]:
+def _notices(missing: int, clipped: int, pixels: int, bit_depth: int | None) -> tuple[Notice, ...]:
     notices = []
     if missing:
         value = "0" if bit_depth else "NaN"
-        notices.append(f"{missing} of {pixels} pixels were not finite and are {value} here.")
+        told = f"{missing} of {pixels} pixels were not finite and are {value} here."
+        notices.append(Notice.warning(Code.NOT_FINITE, told))
     if clipped:
-        notices.append(
-            f"{clipped} of {pixels} pixels lay outside 0..1 in linear light and were clipped."
-        )
+        told = f"{clipped} of {pixels} pixels lay outside 0..1 in linear light and were clipped."
+        notices.append(Notice.warning(Code.PIXELS_CLIPPED, told))
     return tuple(notices)

@@ -147,7 +147,7 @@ def rendering_matrix(
 
 @lru_cache(maxsize=32)
 def _matrix(nm: tuple[float, ...], illuminant: str, observer: str) -> np.ndarray:
-    reason = why_no_true_colour(nm)
+    reason = why_no_true_colour(np.array(nm))
     if reason:
         raise InputError(reason)
     weights = xyz_weights(np.array(nm), illuminant, observer)

@@ -262,13 +262,13 @@ def false_colour(
 
 
 def _band_near(cube: Cube, wanted: float) -> int:
-    nm = np.asarray(cube.wavelengths)
-    band = cube.wavelengths.nearest(wanted)
+    grid = cube.wavelengths
+    assert grid is not None  # checked before bands are chosen by wavelength
+    nm = np.asarray(grid)
+    band = grid.nearest(wanted)
     spacing = np.diff(nm).max(initial=0.0) / 2
     if not abs(nm[band] - wanted) <= max(25.0, spacing):
-        raise InputError(
-            f"No band lies near {wanted:g} nm: this cube has {cube.wavelengths.describe()}."
-        )
+        raise InputError(f"No band lies near {wanted:g} nm: this cube has {grid.describe()}.")
     return band
 
 

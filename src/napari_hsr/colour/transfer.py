@@ -79,7 +79,7 @@ def _require(source: str | None, target: str | None) -> tuple[str, str]:
     reason = why_not_convert(source, target)
     if reason:
         raise InputError(reason)
-    return normalise_encoding(source), normalise_encoding(target)
+    return normalise_encoding(source or ""), normalise_encoding(target or "")
 
 
 def _matmul(values: np.ndarray, matrix: np.ndarray) -> np.ndarray:

@@ -50,7 +50,7 @@ def _table() -> tuple[tuple[float, float, float], ...]:
     strength = np.minimum(_ramp(nm, _FIRST, 435), _ramp(nm, _LAST, 645))[:, None]
     ends = np.where(nm[:, None] < 560, _ULTRAVIOLET, _INFRARED)
     shown = srgb_encode(strength * rgb + (1 - strength) * ends)
-    return tuple(tuple(float(v) for v in colour) for colour in np.clip(shown, 0.0, 1.0))
+    return tuple((float(r), float(g), float(b)) for r, g, b in np.clip(shown, 0.0, 1.0))
 
 
 def _ramp(nm: np.ndarray, dark: float, bright: float) -> np.ndarray:

@@ -123,8 +123,8 @@ def super_resolve_events(
         remember(work, prod(cube.shape), time.perf_counter() - begun)
     notices = [*_already_super_resolved(coarse), *coarse.notices, *upscaled.notices]
     notices += half.notices if half is not None else ()
-    if isinstance(agreement, Refinement) and (shortfall := agreement.shortfall()):
-        notices.append(Notice.warning(Code.RESIDUAL_ABOVE_TOLERANCE, shortfall))
+    if isinstance(agreement, Refinement):
+        notices += agreement.notices()
     name = title(coarse, upscaler, scale)
     cube = cube.replace(
         name=f"{name} refined" if refinement else name,

@@ -74,8 +74,9 @@ def parse(text: str) -> list[float]:
     table: list[list[float]] = []
     for row in rows:
         numbers = [_number(cell) for cell in row]
-        if None not in numbers:
-            table.append(numbers)
+        known = [number for number in numbers if number is not None]
+        if len(known) == len(numbers):
+            table.append(known)
         elif not table and (set(numbers) == {None} or _HEADING.search(" ".join(row))):
             headings.append(row)
         else:
@@ -85,20 +86,21 @@ def parse(text: str) -> list[float]:
     width = len(table[0])
     if len(table) == 1 or width == 1 or any(len(row) != width for row in table):
         return [value for row in table for value in row]
-    columns = np.array(table).T
+    columns: list[list[float]] = np.array(table).T.tolist()
     heading = next((row for row in headings if len(row) == width), None)
     if heading is not None:
         named = [i for i, cell in enumerate(heading) if _HEADING.search(cell)]
         if named:
-            return columns[named[0]].tolist()
+            return columns[named[0]]
     counting = np.arange(len(table))
     for column in columns:
         if not (np.array_equal(column, counting) or np.array_equal(column, counting + 1)):
-            return column.tolist() if _is_table(columns) else columns.T.ravel().tolist()
-    return columns[0].tolist()
+            whole = _is_table(np.array(columns))
+            return column if whole else [value for row in table for value in row]
+    return columns[0]
 
 
-def read_text(path: str | PathLike) -> str:
+def read_text(path: str | PathLike[str]) -> str:
     """The text of a CSV or text file; FileError if it is none."""
     path = Path(path)
     try:

@@ -347,7 +347,8 @@ def ssim_windows(x: np.ndarray, y: np.ndarray, rule: SsimRule, peak: float) -> n
     mean_d **= 2
     luminance: np.ndarray = ((mean_s - mean_d) / 2 + c1) / ((mean_s + mean_d) / 2 + c1)
     structure: np.ndarray = ((var_s - var_d) / 2 + c2) / ((var_s + var_d) / 2 + c2)
-    return luminance * structure
+    similarity: np.ndarray = luminance * structure
+    return similarity
 
 
 def _window_mean(plane: np.ndarray, rule: SsimRule) -> np.ndarray:

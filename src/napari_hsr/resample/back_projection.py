@@ -115,8 +115,7 @@ def refine_events(
         degradation=kind.name,
         seconds=time.perf_counter() - start,
     )
-    if found.shortfall():
-        cube.notices = (*cube.notices, found.shortfall())
+    cube.notices = (*cube.notices, *found.notices())
     yield found
 
 
@@ -334,7 +333,9 @@ def _mean_angle(goal: Any, residual: Any) -> float:
 
     From the lengths of y and r and their product: an arc cosine would lose small angles.
     """
-    square = product = rest = 0
+    square: Any = 0
+    product: Any = 0
+    rest: Any = 0
     for y, r in zip(goal, residual, strict=True):
         square, product, rest = square + y * y, product + y * r, rest + r * r
     square, product, rest = (_numpy(x).astype(np.float64) for x in (square, product, rest))

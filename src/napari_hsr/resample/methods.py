@@ -148,7 +148,7 @@ def _gaussian(text: str) -> Kind:
     return Kind(f"gaussian:{sigma:g}", base.title, base.describe, up=False, sigma=sigma)
 
 
-def checked_scale(scale: int) -> int:
+def checked_scale(scale: float) -> int:
     """The scale as an int.
 
     Raises

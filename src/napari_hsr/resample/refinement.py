@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from napari_hsr.notices import Code, Notice
+
 if TYPE_CHECKING:
     import numpy as np
 
@@ -111,19 +113,20 @@ class Refinement:
             f"{first.rms:.3g} → {last.rms:.3g} (RMS), angle {first.angle:.3g}° → {last.angle:.3g}°"
         )
 
-    def shortfall(self) -> str:
-        """A sentence where the residual stayed above the tolerance; empty where it did not.
+    def notices(self) -> tuple[Notice, ...]:
+        """One notice where the residual stayed above the tolerance; none where it did not.
 
         A tolerance of 0 asks for as many passes as there may be, and none is missed.
         """
         if not self.tolerance or self.relative <= _SLACK * self.tolerance:
-            return ""
+            return ()
         times = "1 pass" if self.passes == 1 else f"{self.passes} passes"
         why = {
             "no further": " and no further pass would lower it",
             "tolerance": ", which is the rounding of float32",
         }.get(self.stopped, "")
-        return (
+        told = (
             f"The back-projection ended after {times} with a residual of {self.relative:.2g} of the "
             f"coarse cube's values, above the tolerance of {self.tolerance:.2g}{why}."
         )
+        return (Notice.warning(Code.RESIDUAL_ABOVE_TOLERANCE, told),)

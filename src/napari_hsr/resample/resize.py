@@ -265,7 +265,8 @@ def divided(shape: tuple[int, ...], scale: int, name: str = "The image") -> tupl
             f"{name} has {_size(shape)} pixels, which do not divide by {scale}: "
             f"crop it, for instance to {cropped}."
         )
-    return tuple(int(n) // scale for n in shape)
+    height, width = shape
+    return int(height) // scale, int(width) // scale
 
 
 def down_part(
