@@ -48,7 +48,7 @@ class _Axis(pg.AxisItem):
         return super().boundingRect().adjusted(-20, -10, 20, 10)
 
 
-class _View(pg.PlotWidget):
+class _View(pg.GraphicsLayoutWidget):
     """A plot that asks for the room of a side panel, not for half the screen."""
 
     def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
@@ -82,9 +82,10 @@ class SpectrumPlot(QWidget):
         self._theme_of = None
         self._connections = Connections(self)
 
-        self.view = _View(axisItems={side: _Axis(side) for side in ("bottom", "left")})
+        self.view = _View()
         self.view.setMinimumSize(220, 140)
-        self.plot_item = self.view.getPlotItem()
+        self.view.ci.layout.setContentsMargins(0, 0, 0, 0)
+        self.plot_item = self.view.addPlot(axisItems={s: _Axis(s) for s in ("bottom", "left")})
         self.plot_item.setMenuEnabled(False)
         self.plot_item.hideButtons()
         self.plot_item.disableAutoRange()
@@ -291,6 +292,7 @@ class SpectrumPlot(QWidget):
             f"color: {self._foreground.name()}; background: {self._background.name()};"
             " padding: 12px;"
         )
+        self.legend.setFont(font)
         self.legend.set_colors(self._foreground, self._background)
 
     def follow_theme(self, viewer) -> None:

@@ -189,7 +189,7 @@ def test_legend_lists_named_curves_and_scrolls(plot, qtbot):
     assert plot.view.geometry().bottom() < plot.legend.geometry().top()
     plot.set_curves([curve("only", style=STYLES[1], color="#ff0000")])
     assert plot.legend.entries == [("only", "#ff0000", "dash")]
-    assert plot.legend.count() == 1
+    assert len(plot.legend.item.items) == 1
 
 
 def test_empty_plot_has_words(plot):
@@ -282,10 +282,11 @@ def test_a_long_name_is_elided_in_the_legend_and_whole_in_its_tool_tip(plot, qtb
         plot.show()
     qtbot.wait(50)
     legend = plot.legend
-    assert legend.item(0).toolTip() == name
-    place = legend.visualItemRect(legend.item(0))
+    first, second = (label for _, label in legend.item.items)
+    assert first.toolTip() == name
+    place = first.sceneBoundingRect()
     assert place.right() <= legend.viewport().width()
-    assert legend.visualItemRect(legend.item(1)).top() > place.top()
+    assert second.sceneBoundingRect().top() > place.top()
 
 
 def test_export_to_nowhere_is_a_sentence(plot, tmp_path):
