@@ -1,22 +1,16 @@
-"""Set wavelengths…: stating the band centres of a cube that does not name them."""
+"""Set wavelengths…: state the band centres of a cube whose file does not give them."""
 
-from __future__ import annotations
+from typing import TYPE_CHECKING, Literal
 
-from typing import TYPE_CHECKING
-
+from magicgui import magicgui
 from qtpy.QtCore import QEvent
 from qtpy.QtWidgets import (
-    QComboBox,
     QDialog,
-    QDoubleSpinBox,
     QFileDialog,
-    QFormLayout,
     QHBoxLayout,
     QLabel,
-    QPlainTextEdit,
     QPushButton,
     QSizePolicy,
-    QTabWidget,
     QVBoxLayout,
     QWidget,
 )
@@ -25,11 +19,11 @@ from napari_hsr.cube import DEFAULT_WAVELENGTHS_NM, Wavelengths
 from napari_hsr.errors import HSRError
 from napari_hsr.io.wavelength_list import evenly, listed, read_text
 from napari_hsr.viewer import axis
-from napari_hsr.viewer.layer_data import is_cube, layer_wavelengths
+from napari_hsr.viewer.layer_data import is_cube, layer_shape, layer_wavelengths
 from napari_hsr.viewer.layers import set_wavelengths
 from napari_hsr.widgets.common.choosers import LayerChooser
 from napari_hsr.widgets.common.connections import Connections
-from napari_hsr.widgets.common.messages import Message
+from napari_hsr.widgets.common.messages import Message, WrappedLabel
 from napari_hsr.widgets.common.scroll_area import VerticalScroll
 
 if TYPE_CHECKING:
@@ -37,52 +31,84 @@ if TYPE_CHECKING:
 
     import napari
 
+EVEN, LIST = "evenly spaced", "list"
+_NM = {"min": 1.0, "max": 1e5, "step": 10.0}
+
+
+def stated_wavelengths(
+    bands: int,
+    spacing: Literal["evenly spaced", "list"] = EVEN,
+    first: float = DEFAULT_WAVELENGTHS_NM[0],
+    last: float = DEFAULT_WAVELENGTHS_NM[-1],
+    centres: str = "",
+    unit: Literal["nm", "µm"] = "nm",
+) -> Wavelengths:
+    """The wavelengths that a user states; the parameters are the fields of the form.
+
+    Parameters
+    ----------
+    bands : int
+        How many are needed.
+    spacing : str
+        Whether ``first`` and ``last`` count, or ``centres``.
+    first, last : float
+        Centres of the first and the last band, in nm.
+    centres : str
+        A list or table of band centres in ``unit``.
+    unit : str
+
+    Raises
+    ------
+    InputError
+        If they do not fit the bands, or do not ascend.
+    """
+    if spacing == EVEN:
+        return evenly(first, last, bands)
+    return listed(centres, bands, micrometres=unit == "µm")
+
 
 class SetWavelengthsWidget(QWidget):
-    """States the wavelengths of a cube: evenly from start to stop, or a list of one a band.
+    """A form for the wavelengths of a cube: evenly spaced, or one for each band.
 
-    What is typed is checked at once, and said in one sentence; Apply is offered only for
-    wavelengths that fit.
+    Entries are checked as they are typed; Apply is enabled once they fit.
 
     Parameters
     ----------
     viewer : napari viewer or ViewerModel
     """
 
-    def __init__(self, viewer: napari.viewer.Viewer):
+    def __init__(self, viewer: "napari.viewer.Viewer"):
         super().__init__()
         self._viewer = viewer
         self._found: Wavelengths | None = None
-        #: The present wavelengths as the panel itself wrote them into the list.
-        self._list = ""
+        #: The list of the cube's own wavelengths, as the panel entered it.
+        self._own_list = ""
 
         self.chooser = LayerChooser(viewer, is_cube, self, empty="no cube open")
-        self.now = QLabel()
-        self.now.setWordWrap(True)
-        self.start, self.stop = (
-            _nm_box(DEFAULT_WAVELENGTHS_NM[0]),
-            _nm_box(DEFAULT_WAVELENGTHS_NM[-1]),
+        self.now = WrappedLabel()
+        self.form = magicgui(
+            stated_wavelengths,
+            call_button=False,
+            bands={"bind": 1},
+            spacing={"label": "Spacing"},
+            first={"label": "First band (nm)", **_NM},
+            last={"label": "Last band (nm)", **_NM},
+            centres={"label": "Band centres", "widget_type": "TextEdit"},
+            unit={"label": "Unit"},
         )
-        self.text = QPlainTextEdit()
-        self.text.setPlaceholderText("400, 410, 420 …\none wavelength for each band")
-        self.text.setMinimumHeight(80)
-        self.unit = QComboBox()
-        self.unit.addItems(["nm", "µm"])
+        self.form.margins = (0, 0, 0, 0)
+        self.form.centres.native.setPlaceholderText("400, 410, 420 …")
+        self.form.centres.max_height = 100
         self.file_button = QPushButton("From a file…")
-        self.file_button.setToolTip(
-            "A text or CSV file: one wavelength a line, or a column of them"
-        )
-        self.tabs = QTabWidget()
+        self.file_button.setToolTip("A text or CSV file with one wavelength a line, or in a column")
         self.message = Message()
         self.apply_button = QPushButton("Apply")
         self._arrange()
 
         self.chooser.changed.connect(self._take)
-        self.start.valueChanged.connect(self._check)
-        self.stop.valueChanged.connect(self._check)
-        self.text.textChanged.connect(self._check)
-        self.unit.currentIndexChanged.connect(self._check)
-        self.tabs.currentChanged.connect(self._check)
+        self.form.changed.connect(self._check)
+        # magicgui 0.10 does not announce changes of a TextEdit.
+        self.form.centres.native.textChanged.connect(self._check)
         self.file_button.clicked.connect(self._ask_for_file)
         self.apply_button.clicked.connect(self.apply)
         self._connections = Connections(self)
@@ -90,21 +116,6 @@ class SetWavelengthsWidget(QWidget):
         self._take(self.chooser.layer())
 
     def _arrange(self) -> None:
-        even = QWidget()
-        form = QFormLayout(even)
-        form.addRow("First band", self.start)
-        form.addRow("Last band", self.stop)
-        many = QWidget()
-        column = QVBoxLayout(many)
-        column.addWidget(self.text)
-        row = QHBoxLayout()
-        row.addWidget(QLabel("Unit"))
-        row.addWidget(self.unit)
-        row.addStretch(1)
-        row.addWidget(self.file_button)
-        column.addLayout(row)
-        self.tabs.addTab(even, "Evenly spaced")
-        self.tabs.addTab(many, "List")
         content = QWidget()
         layout = QVBoxLayout(content)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -112,30 +123,32 @@ class SetWavelengthsWidget(QWidget):
         top.addWidget(QLabel("Cube"))
         top.addWidget(self.chooser, 1)
         layout.addLayout(top)
-        for part in (self.now, self.tabs, self.message):
+        policy = QSizePolicy.Policy
+        self.form.native.setSizePolicy(policy.Preferred, policy.Fixed)
+        for part in (self.now, self.form.native, self.file_button, self.message):
             layout.addWidget(part)
         layout.addStretch(1)
         outer = QVBoxLayout(self)
         outer.addWidget(VerticalScroll(content, least=110))
         outer.addWidget(self.apply_button)
         # Height is worth more to a plot that is docked beside it.
-        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
+        self.setSizePolicy(policy.Preferred, policy.Maximum)
 
     @property
     def wavelengths(self) -> Wavelengths | None:
-        """What Apply would state; None while it does not fit."""
+        """What Apply would set; None while the entries do not fit."""
         return self._found
 
-    def read_file(self, path: str | Path) -> None:
+    def read_file(self, path: "str | Path") -> None:
         """Put the text of a file into the list."""
-        self.tabs.setCurrentIndex(1)
+        self.form.spacing.value = LIST
         try:
-            self.text.setPlainText(read_text(path))
+            self.form.centres.value = read_text(path)
         except HSRError as error:
             self.message.show_exception(error)
 
     def apply(self) -> bool:
-        """State the wavelengths; the band that is shown stays. True if it was done."""
+        """Set the wavelengths; the band on show stays. True if it was done."""
         layer = self.chooser.layer()
         if layer is None or self._found is None:
             return False
@@ -150,30 +163,26 @@ class SetWavelengthsWidget(QWidget):
         self.message.show_info(f"{layer.name} now has {self._found.describe()}.")
         return True
 
-    # --- inside --------------------------------------------------------------------------
-
     def _take(self, layer) -> None:
+        """Start from the wavelengths that the chosen cube has."""
         known = None if layer is None else layer_wavelengths(layer)
-        if self._list and self.text.toPlainText() == self._list:  # another cube's, not the user's
-            self._list = ""
-            self.text.clear()
-            self.tabs.setCurrentIndex(0)
-        if known is not None:
-            for box, nm in ((self.start, known.nm[0]), (self.stop, known.nm[-1])):
-                blocked = box.blockSignals(True)
-                box.setValue(float(nm))
-                box.blockSignals(blocked)
-            if known.step is None and len(known) > 1:
-                self._show_list(known)  # one click on Apply must not space them evenly
+        with self.form.changed.blocked():
+            if self._own_list and self.form.centres.value == self._own_list:  # of another cube
+                self._own_list = self.form.centres.value = ""
+                self.form.spacing.value = EVEN
+            if known is not None:
+                self.form.first.value, self.form.last.value = (
+                    float(known.nm[0]),
+                    float(known.nm[-1]),
+                )
+                if known.step is None and len(known) > 1:
+                    # Even spacing would replace an irregular grid at one click on Apply.
+                    self._own_list = ", ".join(f"{nm:.10g}" for nm in known.nm)
+                    self.form.unit.value = "nm"
+                    self.form.centres.value = self._own_list
+                    self.form.spacing.value = LIST
         self._describe()
         self._check()
-
-    def _show_list(self, known: Wavelengths) -> None:
-        """Begin with the list that the cube has."""
-        self._list = ", ".join(f"{nm:.10g}" for nm in known.nm)
-        self.unit.setCurrentText("nm")
-        self.text.setPlainText(self._list)
-        self.tabs.setCurrentIndex(1)
 
     def _describe(self) -> None:
         layer = self.chooser.layer()
@@ -181,30 +190,27 @@ class SetWavelengthsWidget(QWidget):
             self.now.setText("Open a cube first.")
             return
         known = layer_wavelengths(layer)
-        if known is None:
-            bands = _bands(layer)
-            self.now.setText(f"Now: {bands} band{_s(bands)}, wavelengths not known.")
-        else:
-            self.now.setText(f"Now: {known.describe()}.")
+        bands = layer_shape(layer)[0]
+        unknown = f"{bands} band{'' if bands == 1 else 's'}, wavelengths not known"
+        self.now.setText(f"Now: {unknown if known is None else known.describe()}.")
 
-    def _check(self, *_ignored) -> None:
+    def _check(self) -> None:
         self._found = None
-        layer = self.chooser.layer()
-        self.tabs.setEnabled(layer is not None)
-        try:
-            if layer is None:
-                self.message.clear()
-            elif self.tabs.currentIndex() == 0:
-                self._found = evenly(self.start.value(), self.stop.value(), _bands(layer))
-            elif self.text.toPlainText().strip():
-                micrometres = self.unit.currentText() == "µm"
-                self._found = listed(self.text.toPlainText(), _bands(layer), micrometres)
-            else:
-                self.message.show_info(_needed(_bands(layer)))
-            if self._found is not None:
+        layer, listing = self.chooser.layer(), self.form.spacing.value == LIST
+        for name in ("first", "last", "centres", "unit"):
+            self.form[name].visible = listing == (name in ("centres", "unit"))
+        self.file_button.setVisible(listing)
+        self.form.native.setEnabled(layer is not None)
+        if layer is None:
+            self.message.clear()
+        elif listing and not self.form.centres.value.strip():
+            self.message.show_info(_needed(layer_shape(layer)[0]))
+        else:
+            try:
+                self._found = self.form(layer_shape(layer)[0])
                 self.message.show_info(f"{self._found.describe()}{_spacing(self._found)}.")
-        except HSRError as error:
-            self.message.show_warning(str(error))
+            except HSRError as error:
+                self.message.show_warning(str(error))
         self.apply_button.setEnabled(self._found is not None)
 
     def _ask_for_file(self) -> None:
@@ -230,7 +236,7 @@ class SetWavelengthsWidget(QWidget):
 
 
 def open_dialog(viewer, layer, parent: QWidget) -> QDialog:
-    """The same in a window of its own, for one layer; it closes when applied."""
+    """The form in a window of its own, for one layer; it closes when applied."""
     dialog = QDialog(parent)
     dialog.setWindowTitle("Set wavelengths…")
     content = SetWavelengthsWidget(viewer)
@@ -245,24 +251,6 @@ def open_dialog(viewer, layer, parent: QWidget) -> QDialog:
     dialog.resize(360, dialog.sizeHint().height())
     dialog.open()
     return dialog
-
-
-def _nm_box(value: float) -> QDoubleSpinBox:
-    box = QDoubleSpinBox()
-    box.setDecimals(2)
-    box.setRange(1.0, 100_000.0)
-    box.setSingleStep(10.0)
-    box.setSuffix(" nm")
-    box.setValue(value)
-    return box
-
-
-def _bands(layer) -> int:
-    return int((layer.data[0] if layer.multiscale else layer.data).shape[0])
-
-
-def _s(count: int) -> str:
-    return "" if count == 1 else "s"
 
 
 def _needed(bands: int) -> str:

@@ -40,8 +40,8 @@ def test_evenly_spaced(viewer, panel):
     layer = add(viewer, 12)
     assert panel.now.text() == "Now: 12 bands, wavelengths not known."
     axis.go_to_band(viewer, layer, 5)
-    panel.start.setValue(450)
-    panel.stop.setValue(1000)
+    panel.form.first.value = 450
+    panel.form.last.value = 1000
     assert "450–1000 nm, every 50 nm" in panel.message.text()
     panel.apply_button.click()
     assert list(layer_data.layer_wavelengths(layer)) == list(np.linspace(450, 1000, 12))
@@ -59,8 +59,8 @@ def test_an_assumption_is_confirmed_with_one_click(viewer, panel):
 
 def test_a_wrong_order_is_told(viewer, panel):
     add(viewer, 12)
-    panel.start.setValue(900)
-    panel.stop.setValue(450)
+    panel.form.first.value = 900
+    panel.form.last.value = 450
     assert panel.message.kind == "warning"
     assert "must lie above" in panel.message.text()
     assert not panel.apply_button.isEnabled()
@@ -69,14 +69,14 @@ def test_a_wrong_order_is_told(viewer, panel):
 
 def test_a_list(viewer, panel):
     layer = add(viewer, 4)
-    panel.tabs.setCurrentIndex(1)
+    panel.form.spacing.value = "list"
     assert "4 wavelengths are needed" in panel.message.text()
     assert not panel.apply_button.isEnabled()
-    panel.text.setPlainText("400, 410, 500")
+    panel.form.centres.value = "400, 410, 500"
     assert "3 wavelengths are given, but the cube has 4 bands" in panel.message.text()
-    panel.text.setPlainText("0.4 0.41 0.5 0.9")
+    panel.form.centres.value = "0.4 0.41 0.5 0.9"
     assert "choose µm" in panel.message.text()
-    panel.unit.setCurrentText("µm")
+    panel.form.unit.value = "µm"
     assert "irregularly spaced" in panel.message.text()
     panel.apply_button.click()
     assert list(layer_data.layer_wavelengths(layer)) == pytest.approx([400, 410, 500, 900])
@@ -106,13 +106,13 @@ def test_the_cube_removed(viewer, panel):
 def test_an_irregular_grid_is_not_replaced_by_one_click(viewer, panel):
     nm = [400, 410, 437.25, 900]
     layer = add(viewer, 4, nm)
-    assert panel.tabs.currentIndex() == 1
+    assert panel.form.spacing.value == "list"
     assert panel.apply_button.isEnabled()
     panel.apply_button.click()
     assert list(layer_data.layer_wavelengths(layer)) == nm
     regular = add(viewer, 3, [500, 510, 520])
     panel.chooser.set_layer(regular)
-    assert panel.tabs.currentIndex() == 0
+    assert panel.form.spacing.value == "evenly spaced"
     panel.apply_button.click()
     assert list(layer_data.layer_wavelengths(regular)) == [500, 510, 520]
 
@@ -120,11 +120,11 @@ def test_an_irregular_grid_is_not_replaced_by_one_click(viewer, panel):
 def test_one_band_is_one_band(viewer, panel):
     add(viewer, 1)
     assert panel.now.text() == "Now: 1 band, wavelengths not known."
-    panel.tabs.setCurrentIndex(1)
+    panel.form.spacing.value = "list"
     assert panel.message.text() == "One wavelength is needed."
-    panel.text.setPlainText("400 410")
+    panel.form.centres.value = "400 410"
     assert panel.message.text() == "2 wavelengths are given, but the cube has 1 band."
-    panel.text.setPlainText("550")
+    panel.form.centres.value = "550"
     assert panel.apply()
     assert panel.now.text() == "Now: 1 band, 550 nm."
 
@@ -134,7 +134,7 @@ def test_through_the_menu(make_napari_viewer_proxy):
     layer = add(viewer, 5)
     _, panel = viewer.window.add_plugin_dock_widget("napari-hsr", "Set wavelengths…")
     assert panel.chooser.layer() == layer
-    panel.start.setValue(500)
-    panel.stop.setValue(540)
+    panel.form.first.value = 500
+    panel.form.last.value = 540
     assert panel.apply()
     assert tuple(viewer.dims.range[0]) == (500, 540, 10)

@@ -118,8 +118,8 @@ def test_the_button_opens_the_dialog_for_this_cube(viewer, panel, qtbot):
     (dialog,) = (w for w in panel.children() if w.metaObject().className() == "QDialog")
     content = dialog.layout().itemAt(0).widget()
     assert content.chooser.layer() == layer
-    content.start.setValue(500)
-    content.stop.setValue(800)
+    content.form.first.value = 500
+    content.form.last.value = 800
     content.apply_button.click()
     assert not dialog.isVisible()
     assert panel.control.low.text() == "500 nm"

@@ -14,7 +14,7 @@ from napari_hsr.errors import Cancelled, InputError
 from napari_hsr.progress import Progress
 from napari_hsr.widgets.common.job import Job
 
-from ..patience import PATIENCE
+from ...patience import PATIENCE
 
 #: Of slow work, each of 5 ms: it is cancelled long before the last.
 STEPS = 100_000
