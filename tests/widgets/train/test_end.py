@@ -93,7 +93,7 @@ def test_it_is_chosen_in_reconstruct(viewer, result, qtbot):
     assert panel.model.name() == "mine"
     assert shown
     assert "chosen in Reconstruct" in result.outcome.text()
-    qtbot.waitUntil(lambda: panel._check is None and not panel._settle.isActive())
+    qtbot.waitUntil(lambda: not panel._check.running and not panel._settle.isActive())
 
 
 def test_export_of_the_weights_and_of_the_folder(result, tmp_path):

@@ -261,8 +261,8 @@ def test_it_is_chosen_in_super_resolve_at_its_scale(viewer, qtbot):
 
     window = type("Viewer", (), {"window": Window})
     assert choose_in_panel(window, "coarsr-x2") == "Super-resolve"
-    assert (panel.scale.scale(), panel.model.name()) == (2, "coarsr-x2")
-    qtbot.waitUntil(lambda: panel._check is None and not panel._settle.isActive())
+    assert (panel.scale.value(), panel.model.name()) == (2, "coarsr-x2")
+    qtbot.waitUntil(lambda: not panel._check.running and not panel._settle.isActive())
 
 
 def test_a_training_of_before_says_what_it_was(viewer, qtbot, training, found, tmp_path):

@@ -142,7 +142,7 @@ def test_what_cannot_start_says_why_and_leaves_nothing_behind(ready, qtbot, monk
 
     monkeypatch.setattr(processes.subprocess, "Popen", no)
     ready.start_button.click()
-    qtbot.waitUntil(lambda: ready._job is None)
+    qtbot.waitUntil(lambda: not ready._job.running)
     assert ready.run is None
     assert ready.obstacle.kind == "error"
     assert processes.find() == []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import (
@@ -19,7 +19,7 @@ from napari_hsr.widgets.common.job import Job
 from napari_hsr.widgets.models.models_changed import models_changed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
 
 class NarrowComboBox(QComboBox):
@@ -30,6 +30,7 @@ class NarrowComboBox(QComboBox):
 
     def __init__(self, parent: QWidget | None = None):
         super().__init__(parent)
+        self._values: list[Any] = []
         self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.setMinimumContentsLength(8)
         self.setMinimumWidth(72)  # below what style sheets would ask for
@@ -44,6 +45,25 @@ class NarrowComboBox(QComboBox):
             self.setItemData(row, text, Qt.ItemDataRole.ToolTipRole)
         self.setCurrentIndex(current)
         self.blockSignals(blocked)
+
+    def offer(self, labels: Mapping[Any, str], current: Any) -> None:
+        """Replace all entries by these values, each with its label, without a signal."""
+        self._values = list(labels)
+        row = self._values.index(current) if current in self._values else -1
+        self.set_choices(list(labels.values()), row)
+
+    def offered(self) -> list[Any]:
+        """The values that can be chosen."""
+        return list(self._values)
+
+    def value(self) -> Any:
+        """The chosen value of those that :meth:`offer` lists; None if there is none."""
+        row = self.currentIndex()
+        return self._values[row] if row >= 0 else None
+
+    def set_value(self, value: Any) -> None:
+        """Choose a value as the user would; ValueError if it is not offered."""
+        self.setCurrentIndex(self._values.index(value))
 
     def paintEvent(self, event) -> None:  # noqa: N802 - Qt's name
         """Paint the current text with an ellipsis where it is too long (style sheets cut it)."""

@@ -5,37 +5,28 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from napari_hsr.errors import HSRError
+from napari_hsr.errors import HSRError, InputError
+from napari_hsr.resample import aligned
 from napari_hsr.viewer.layer_data import is_photograph, layer_photograph, layer_state
 from napari_hsr.viewer.layers import add_cube, set_encoding
 from napari_hsr.widgets.common.brief_text import BriefLabel
 from napari_hsr.widgets.common.choosers import EncodingChooser, LayerChooser
 from napari_hsr.widgets.common.collapsible import Fold
-from napari_hsr.widgets.inference.computing_options import narrow_form
-from napari_hsr.widgets.inference.reconstruct_options import AdvancedOptions
-from napari_hsr.widgets.inference.reconstruct_run import (
-    Request,
-    check_work,
-    encoding_note,
-    place_of,
-    reconstruct_work,
-)
-from napari_hsr.widgets.inference.run_messages import Verdict, all_well
-from napari_hsr.widgets.inference.run_panel import ModelPanel
+from napari_hsr.widgets.common.layouts import narrow_form
+from napari_hsr.widgets.inference.computing_options import ReconstructionOptions
+from napari_hsr.widgets.inference.panel_runs import ReconstructionRequest
+from napari_hsr.widgets.inference.panel_texts import encoding_note
+from napari_hsr.widgets.inference.run_panel import RunPanel
 from napari_hsr.widgets.models.model_chooser import ModelSection
 
 if TYPE_CHECKING:
-    import threading
     from collections.abc import Callable
 
     import napari.viewer
     from qtpy.QtWidgets import QWidget
 
-    from napari_hsr.photograph import Photograph
-    from napari_hsr.widgets.common.job import Work
 
-
-class ReconstructWidget(ModelPanel):
+class ReconstructWidget(RunPanel):
     """Choose a photograph and a model, run, and get the cube as a layer.
 
     Parameters
@@ -50,7 +41,7 @@ class ReconstructWidget(ModelPanel):
         )
         self.encoding = EncodingChooser()
         self.encoding_note = BriefLabel(2)
-        self.advanced = AdvancedOptions(self._on_changed)
+        self.advanced = ReconstructionOptions(self._on_changed)
         form = narrow_form()
         form.addRow("Photograph", self.photograph)
         form.addRow("Encoding", self.encoding)
@@ -62,13 +53,10 @@ class ReconstructWidget(ModelPanel):
         self._on_layer(self.photograph.layer())
 
     def _options(self) -> dict[str, Any]:
-        return {
-            "device": self.device.device(),
-            "tile": self.advanced.tile(),
-            "precision": self.advanced.precision(),
-            "ensemble": self.advanced.ensemble(),
-            "finer": self.advanced.finer(),
-        }
+        return {"device": self.device.device(), **self.advanced.options()}
+
+    def _offer(self, offers: dict[str, tuple[Any, ...]]) -> None:
+        self.advanced.offer(offers)
 
     def _on_encoding_chosen(self, encoding: str) -> None:
         set_encoding(self.photograph.layer(), encoding)  # its event leads to _on_changed
@@ -77,7 +65,7 @@ class ReconstructWidget(ModelPanel):
         layer = self.photograph.layer()
         try:
             photo = None if layer is None else layer_photograph(layer)
-        except HSRError:  # the check says it in words
+        except HSRError:  # the check says why
             photo = None
         self.encoding.setEnabled(photo is not None)
         self.encoding.show_encoding(photo.encoding if photo else None)
@@ -85,46 +73,19 @@ class ReconstructWidget(ModelPanel):
         self.encoding_note.setText(encoding_note(photo, stated) if photo else "")
         self.encoding_note.setVisible(photo is not None)
 
-    def _question(self, layer: Any) -> Verdict | Work:
-        model = self.model.name()
+    def _request(self, layer: Any) -> ReconstructionRequest:
         if layer is None:
-            return Verdict("Open a photograph first: an RGB image layer is needed.")
-        if model is None:
-            return Verdict("No model is installed.")
-        try:
-            photo = layer_photograph(layer)
-        except HSRError as error:
-            return Verdict(str(error))
-        look = partial(self.looked.at, layer.data, photo)
-        return partial(check_work, photo, model, self._options(), self.loaded, look)
+            raise InputError("Open a photograph first: an RGB image layer is needed.")
+        if self.model.name() is None:
+            raise InputError("No model is installed.")
+        return ReconstructionRequest(layer_photograph(layer), self.model.name(), self._options())
 
-    @staticmethod
-    def _look(taken_for: Photograph, cancel: threading.Event) -> str | None:
-        from napari_hsr.inference.inputs import not_finite
-
-        return not_finite(taken_for, cancel)
-
-    def _offer(self, offers: tuple[tuple[str, ...], tuple[int, ...]]) -> None:
-        self.advanced.offer(*offers)
-
-    def _order(self, layer: Any) -> tuple[Work, Callable[[Any], None]]:
-        request = Request(
-            photograph=layer_photograph(layer),
-            layer_name=layer.name,
-            scale=tuple(layer.scale[-2:]),
-            translate=tuple(layer.translate[-2:]),
-            model=self.model.name(),
-            options=self._options(),
+    def _adding(self, layer: Any, request: ReconstructionRequest) -> Callable[[Any], None]:
+        pixel, origin = aligned(
+            request.options["finer"], tuple(layer.scale[-2:]), tuple(layer.translate[-2:])
         )
-        return partial(reconstruct_work, request, self.loaded), partial(self._add, request)
+        place = {"scale": pixel, "translate": origin}
+        return partial(self._add, name=f"{layer.name} · {request.model}", **place)
 
-    def _add(self, request: Request, result: Any) -> None:
-        name = f"{request.layer_name} · {request.model}"
-        add_cube(self._viewer, result.cube, name=name, **place_of(result.cube, request))
-
-    def _show_outcome(self, result: Any) -> None:
-        super()._show_outcome(result)
-        said = dict.fromkeys([*result.notices, *result.cube.notices])
-        if said:
-            show = self.notices.show_info if all_well(said) else self.notices.show_warning
-            show("\n".join(said))
+    def _add(self, result: Any, **how: Any) -> None:
+        add_cube(self._viewer, result.cube, **how)

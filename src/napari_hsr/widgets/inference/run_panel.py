@@ -1,4 +1,4 @@
-"""What the panels that run a model on a layer share: they explain before, and run beside the viewer."""
+"""What the Reconstruct and Super-resolve panels share: a check before the run, and the run itself."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import QEvent, QTimer
 from qtpy.QtWidgets import (
     QFormLayout,
-    QHBoxLayout,
     QPlainTextEdit,
     QProgressBar,
     QPushButton,
@@ -22,19 +21,28 @@ from qtpy.QtWidgets import (
 )
 
 from napari_hsr.cube import Cube, jsonable
+from napari_hsr.errors import HSRError
 from napari_hsr.widgets.common.brief_text import BriefLabel
 from napari_hsr.widgets.common.choosers import DeviceChooser, LayerChooser
 from napari_hsr.widgets.common.collapsible import Fold
 from napari_hsr.widgets.common.connections import Connections, when_gone
-from napari_hsr.widgets.common.job import Job, Work
+from napari_hsr.widgets.common.job_slot import JobSlot
+from napari_hsr.widgets.common.layouts import column, row
 from napari_hsr.widgets.common.messages import Message
 from napari_hsr.widgets.common.scroll_area import VerticalScroll
 from napari_hsr.widgets.common.value_checks import Looked
-from napari_hsr.widgets.inference.run_messages import Verdict, failed_verdict, outcome_text
+from napari_hsr.widgets.inference.panel_runs import (
+    Request,
+    Verdict,
+    check_events,
+    failed_verdict,
+    look_at_values,
+    run_events,
+)
+from napari_hsr.widgets.inference.panel_texts import as_expected, notices_of, outcome
 from napari_hsr.widgets.models.loaded_models import LoadedModels
 
 if TYPE_CHECKING:
-    import threading
     from collections.abc import Callable
 
     import napari.viewer
@@ -51,7 +59,7 @@ SETTLE_MS = 30
 FORM_LEAST, FORM_ASKED, SAID_LEAST = 70, 240, 40
 
 
-class ModelPanel(QWidget):
+class RunPanel(QWidget):
     """Choose a layer and a model, run, and get the result as a layer.
 
     A checkpoint that is dropped on the panel is imported. Models stay loaded while the panel is
@@ -85,8 +93,7 @@ class ModelPanel(QWidget):
         super().__init__(parent)
         self._viewer = viewer
         self._title, self._doing = title, doing
-        self._job: Job | None = None
-        self._check: Job | None = None
+        self._job, self._check = JobSlot(self), JobSlot(self)
         #: What stands in the way of a run: a reason, "" while that is being found out, or None.
         self._obstacle: str | None = ""
         self._failed = False
@@ -95,7 +102,7 @@ class ModelPanel(QWidget):
         self._source, self.models = source, models
         self.model, self.card = models.chooser, models.card
         self.loaded = LoadedModels()
-        self.looked = Looked(self._look)
+        self.looked = Looked(look_at_values)
         self.device = DeviceChooser()
         self.obstacle = Message(lines=3)
         self.estimate = BriefLabel(3)
@@ -129,26 +136,24 @@ class ModelPanel(QWidget):
         """What is chosen besides the layer and the model."""
 
     @abstractmethod
-    def _question(self, layer: Any) -> Verdict | Work:
-        """What stands in the way of a run, where that is plain; else the work that finds out.
+    def _request(self, layer: Any) -> Request:
+        """What a run on this layer needs; None if there is none to choose.
 
-        ``layer`` is None if there is none to choose.
+        Raises
+        ------
+        HSRError
+            What is missing, in one sentence.
         """
 
-    @staticmethod
     @abstractmethod
-    def _look(taken_for: Any, cancel: threading.Event) -> str | None:
-        """What must be known of all values of a cube or photograph; called in a thread."""
-
-    @abstractmethod
-    def _order(self, layer: Any) -> tuple[Work, Callable[[Any], None]]:
-        """The work of a run on this layer, and who adds its result to the viewer."""
+    def _adding(self, layer: Any, request: Any) -> Callable[[Any], object]:
+        """What adds the result of a run on this layer to the viewer."""
 
     def _show_input(self) -> None:
         """Show what is known of the chosen layer; called after each change."""
 
-    def _offer(self, offers: Any) -> None:
-        """Show what the model offers."""
+    def _offer(self, offers: dict[str, tuple[Any, ...]]) -> None:
+        """Show what the model offers to choose from."""
 
     def _counted(self, progress: Progress) -> str:
         """How far a run has come, behind the words."""
@@ -159,22 +164,24 @@ class ModelPanel(QWidget):
     def run(self) -> None:
         """Start a run with what is chosen; does nothing while one is going on."""
         layer = self._source.layer()
-        if self._job is not None or layer is None or self._obstacle is not None:
+        if self.running or layer is None or self._obstacle is not None:
             return
-        work, add = self._order(layer)
+        request = self._request(layer)
         self._show_cleared()
-        self._job = Job(work, f"{self._title} {layer.name}", self)
-        self._job.progressed.connect(self._on_progress)
-        self._job.finished.connect(partial(self._on_finished, add))
-        self._job.failed.connect(self._on_failed)
-        self._job.cancelled.connect(self._on_cancelled)
-        self._job.ended.connect(self._on_ended)
-        self._job.start()
+        self._job.start(
+            partial(run_events, request, self.loaded),
+            f"{self._title} {layer.name}",
+            progressed=self._on_progress,
+            finished=partial(self._on_finished, self._adding(layer, request)),
+            failed=self._on_failed,
+            cancelled=self._on_cancelled,
+            ended=self._on_ended,
+        )
         self._update_buttons()
 
     def cancel(self) -> None:
         """Ask the run to stop at its next tile."""
-        if self._job is not None:
+        if self.running:
             self._job.cancel()
             self.status.setText("Cancelling…")
             self._update_buttons()
@@ -182,7 +189,7 @@ class ModelPanel(QWidget):
     @property
     def running(self) -> bool:
         """True while a run is under way."""
-        return self._job is not None
+        return self._job.running
 
     @property
     def ready(self) -> bool:
@@ -206,36 +213,35 @@ class ModelPanel(QWidget):
         if getattr(event, "type", None) == "data":
             self.looked.forget()
         self._show_input()
-        self._check = None  # whatever it finds is out of date
+        self._check.drop()  # whatever it finds is out of date
         if self._obstacle is None:
             self._obstacle = ""
         self._update_buttons()
         self._settle.start()
 
     def _start_check(self) -> None:
-        question = self._question(self._source.layer())
-        if isinstance(question, Verdict):
-            self._on_checked(question)
+        layer = self._source.layer()
+        try:
+            request = self._request(layer)
+        except HSRError as error:
+            self._on_checked(Verdict(str(error)))
             return
         if "torch" not in sys.modules:
             self.obstacle.show_info("Loading the model for the first time…")
-        elif self._obstacle:  # it was said of something else, and may be true no more
-            self.obstacle.show_info("Looking at what is chosen…")
-        # The first check loads torch, so it has a thread of its own.
-        check = self._check = Job(question, parent=self)
-        check.finished.connect(lambda verdict: self._on_checked(verdict, check))
-        check.failed.connect(lambda error: self._on_checked(failed_verdict(error), check))
-        check.ended.connect(check.deleteLater)
-        check.start()
+        elif self._obstacle:  # it was said of something else, and may no longer be true
+            self.obstacle.show_info("Checking…")
+        look = partial(self.looked.at, layer.data, request.image)
+        self._check.start(  # the first check imports torch
+            partial(check_events, request, self.loaded, look),
+            finished=self._on_checked,
+            failed=lambda error: self._on_checked(failed_verdict(error)),
+        )
 
-    def _on_checked(self, verdict: Verdict, check: Job | None = None) -> None:
-        if check is not self._check:
-            return  # something has changed since
-        self._check = None
-        if verdict.offers is not None:
+    def _on_checked(self, verdict: Verdict) -> None:
+        if verdict.offers:
             checked = self._options()
             self._offer(verdict.offers)
-            if self._options() != checked:  # what was chosen is offered again, or no more
+            if self._options() != checked:  # what was chosen is offered again, or no longer
                 self._on_changed()
                 return
         self._obstacle = verdict.obstacle
@@ -250,9 +256,9 @@ class ModelPanel(QWidget):
         self._update_buttons()
 
     def _update_buttons(self) -> None:
-        self.run_button.setEnabled(self._job is None and self._obstacle is None)
+        self.run_button.setEnabled(not self.running and self._obstacle is None)
         self.run_button.setToolTip(self._obstacle or "")
-        self.cancel_button.setEnabled(self._job is not None and not self._job.cancelling)
+        self.cancel_button.setEnabled(self.running and not self._job.cancelling)
 
     # --- during and after a run --------------------------------------------------------------
 
@@ -272,7 +278,7 @@ class ModelPanel(QWidget):
         if not self._job.cancelling:
             self.status.setText(progress.message + self._counted(progress))
 
-    def _on_finished(self, add: Callable[[Any], None], result: Any) -> None:
+    def _on_finished(self, add: Callable[[Any], object], result: Any) -> None:
         self.last_cube = result.cube
         try:
             add(result)
@@ -280,15 +286,14 @@ class ModelPanel(QWidget):
             logger.error("The cube could not be added to the viewer.", exc_info=True)
             self.outcome.show_exception(error, "Adding the cube to the viewer")
             return
-        self._show_outcome(result)
+        self.outcome.show_info(outcome(result))
+        if said := notices_of(result):
+            show = self.notices.show_info if as_expected(said) else self.notices.show_warning
+            show("\n".join(said))
         self.provenance.setPlainText(
             json.dumps(jsonable(result.cube.provenance.to_dict()), indent=1, ensure_ascii=False)
         )
         self.provenance_fold.show()
-
-    def _show_outcome(self, result: Any) -> None:
-        """Say what was made, and what the user must know of it."""
-        self.outcome.show_info(f"Done in {outcome_text(result)}.")
 
     def _on_failed(self, error: Exception) -> None:
         self._failed = True
@@ -298,8 +303,6 @@ class ModelPanel(QWidget):
         self.outcome.show_info("Cancelled; nothing was added.")
 
     def _on_ended(self) -> None:
-        job, self._job = self._job, None
-        job.deleteLater()
         self.bar.hide()
         self.status.hide()
         self._update_buttons()
@@ -338,26 +341,17 @@ class ModelPanel(QWidget):
         self.run_button.setDefault(True)
         for hidden in (self.bar, self.status, self.provenance_fold, self.estimate):
             hidden.hide()
-        choices = QWidget()
-        column = QVBoxLayout(choices)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.addLayout(form)
-        for fold in folds:
-            column.addWidget(fold)
-        said = QWidget()
-        column = QVBoxLayout(said)
-        column.setContentsMargins(0, 0, 0, 0)
-        for part in (self.bar, self.status, self.obstacle, self.outcome, self.notices):
-            column.addWidget(part)
-        for part in (self.estimate, self.provenance_fold):
-            column.addWidget(part)
-        buttons = QHBoxLayout()
-        buttons.addWidget(self.run_button, 1)
-        buttons.addWidget(self.cancel_button, 1)
+        choices, said = QWidget(), QWidget()
+        column(form, *folds, into=choices)
+        column(
+            *(self.bar, self.status, self.obstacle, self.outcome, self.notices),
+            *(self.estimate, self.provenance_fold),
+            into=said,
+        )
         outer = QVBoxLayout(self)
         # What is said gets its room before the form, and either scrolls; Run stays in sight
         # however low the window is, so that three panels fit above each other.
         outer.addWidget(VerticalScroll(choices, FORM_LEAST, asked=FORM_ASKED), 1)
-        outer.addLayout(buttons)
+        outer.addLayout(row(self.run_button, self.cancel_button, equal=True))
         outer.addWidget(VerticalScroll(said, SAID_LEAST))
         outer.addStretch()

@@ -1,12 +1,11 @@
-"""The Super-resolve panel: a cube of coarse pixels becomes one of fine pixels over it."""
+"""The Super-resolve panel: a coarse cube becomes a finer one over it."""
 
 from __future__ import annotations
 
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from napari_hsr.cube import Cube
-from napari_hsr.errors import HSRError
+from napari_hsr.errors import HSRError, InputError
 from napari_hsr.models.card import SUPER_RESOLUTION
 from napari_hsr.viewer.layer_data import is_cube, layer_cube, photograph_layers, spatial_transform
 from napari_hsr.viewer.super_resolved import add_finer, display_of, place_over
@@ -14,47 +13,37 @@ from napari_hsr.widgets.common.brief_text import BriefLabel
 from napari_hsr.widgets.common.choosers import LayerChooser
 from napari_hsr.widgets.common.collapsible import Fold
 from napari_hsr.widgets.common.connections import Connections
-from napari_hsr.widgets.inference.computing_options import ComputingOptions, narrow_form
-from napari_hsr.widgets.inference.run_messages import Verdict
-from napari_hsr.widgets.inference.run_panel import ModelPanel
+from napari_hsr.widgets.common.layouts import narrow_form
+from napari_hsr.widgets.inference.computing_options import ComputingOptions
+from napari_hsr.widgets.inference.panel_runs import SuperResolutionRequest
+from napari_hsr.widgets.inference.panel_texts import cube_note
+from napari_hsr.widgets.inference.run_panel import RunPanel
 from napari_hsr.widgets.inference.super_resolve_form import (
     FIRST_SCALE,
     BackProjection,
     ScaleChooser,
 )
-from napari_hsr.widgets.inference.super_resolve_run import (
-    Request,
-    check_work,
-    expected,
-    finer_outcome,
-    input_note,
-    layer_name,
-    notices_of,
-    super_resolve_work,
-)
 from napari_hsr.widgets.models.model_chooser import ModelSection
 
 if TYPE_CHECKING:
-    import threading
     from collections.abc import Callable
 
     import napari.viewer
     from qtpy.QtWidgets import QWidget
 
     from napari_hsr.progress import Progress
-    from napari_hsr.widgets.common.job import Work
 
 _ABOUT_TILES = (
-    "Large cubes are made finer tile by tile, in bounded memory, in coarse pixels.\n"
+    "Large cubes are super-resolved tile by tile, in bounded memory; sizes are in coarse pixels.\n"
     "Tiles overlap by what the network sees around a pixel: the result is the same."
 )
 
 
-class SuperResolveWidget(ModelPanel):
-    """Choose a cube, how much finer, and by what; run, and get the result over the cube.
+class SuperResolveWidget(RunPanel):
+    """Choose a cube, a scale and a model; run, and get the result over the cube.
 
-    Beside the result, hidden at first, the residual on the coarse pixels is added as a map: how
-    far the result contradicts what it was made from, which needs no truth.
+    The residual on the coarse grid is added as a map, hidden at first: how far the result
+    contradicts what it was made from, which needs no ground truth.
 
     Parameters
     ----------
@@ -81,7 +70,7 @@ class SuperResolveWidget(ModelPanel):
         # Before the list makes it current: it must hold it then.
         self.models.imported.connect(self._on_imported)
         self._layers = Connections(self)
-        for name in ("inserted", "removed"):  # a photograph alone is spoken of, though not listed
+        for name in ("inserted", "removed"):  # a photograph alone is mentioned, though not listed
             self._layers.connect(getattr(viewer.layers.events, name), "_on_layers")
         self._on_layer(self.cube.layer())
 
@@ -102,76 +91,50 @@ class SuperResolveWidget(ModelPanel):
 
     def _on_imported(self, model: Any) -> None:
         if model.task == SUPER_RESOLUTION:
-            self.scale.set_scale(model.scale)
+            self.scale.set_value(model.scale)
 
     def _options(self) -> dict[str, Any]:
         return {
             "device": self.device.device(),
-            "tile": self.computing.tile(),
-            "precision": self.computing.precision(),
+            **self.computing.options(),
             **self.back_projection.options(),
         }
 
     def _show_input(self) -> None:
-        cube = self._chosen(self.cube.layer())
-        self.cube_note.setText(input_note(cube) if isinstance(cube, Cube) else "")
-        self.cube_note.setVisible(isinstance(cube, Cube))
+        try:
+            note = cube_note(layer_cube(self.cube.layer())) if self.cube.layer() else ""
+        except HSRError:  # the check says why
+            note = ""
+        self.cube_note.setText(note)
+        self.cube_note.setVisible(bool(note))
 
-    def _question(self, layer: Any) -> Verdict | Work:
+    def _request(self, layer: Any) -> SuperResolutionRequest:
         if layer is None:
-            return Verdict(self._without_cube())
-        cube = self._chosen(layer)
-        if isinstance(cube, str):
-            return Verdict(cube)
-        look = partial(self.looked.at, layer.data, cube)
-        return partial(check_work, self._request(cube), self.loaded, look)
-
-    @staticmethod
-    def _look(taken_for: Cube, cancel: threading.Event) -> str | None:
-        from napari_hsr.inference.inputs import why_not_finite
-
-        return why_not_finite(taken_for, cancel)
+            raise InputError(self._without_cube())
+        return SuperResolutionRequest(
+            layer_cube(layer), self.model.name(), self._options(), self.scale.value()
+        )
 
     def _without_cube(self) -> str:
         photographs = photograph_layers(self._viewer)
         if not photographs:
             return "Open a cube first: an image layer with three axes (bands, height, width)."
         return (
-            f"{photographs[-1].name} is an RGB photograph: super-resolution takes a spectral cube, "
-            "which the Reconstruct panel can make of it first."
+            f"{photographs[-1].name} is an RGB photograph: reconstruct a cube from it first, in the "
+            "Reconstruct panel."
         )
 
-    def _request(self, cube: Cube) -> Request:
-        return Request(cube, self.model.name(), self.scale.scale(), self._options())
-
-    def _order(self, layer: Any) -> tuple[Work, Callable[[Any], None]]:
-        request = self._request(layer_cube(layer))
-        add = partial(
-            self._add,
-            name=layer_name(layer.name, request.way, request.scale, request.options["refine"]),
+    def _adding(self, layer: Any, request: SuperResolutionRequest) -> Callable[[Any], None]:
+        by = request.model
+        if f"x{request.scale}" not in by:
+            by = f"{by} ×{request.scale}"
+        return partial(
+            add_finer,
+            self._viewer,
+            name=f"{layer.name} · {by}{' refined' if request.options['refine'] else ''}",
             place=place_over(layer, request.scale) | display_of(layer),
             map_place=spatial_transform(layer),
         )
-        return partial(super_resolve_work, request, self.loaded), add
-
-    def _add(self, result: Any, **how: Any) -> None:
-        add_finer(self._viewer, result, **how)
 
     def _counted(self, progress: Progress) -> str:
         return f" · {progress.done / progress.total:.0%}" if progress.total else ""
-
-    def _show_outcome(self, result: Any) -> None:
-        self.outcome.show_info(f"{finer_outcome(result)} Its map is in the list of layers, hidden.")
-        said = notices_of(result)
-        if said:
-            calm = all(map(expected, said))
-            show = self.notices.show_info if calm else self.notices.show_warning
-            show("\n".join(said))
-
-    @staticmethod
-    def _chosen(layer: Any) -> Cube | str | None:
-        """The cube of a layer, or why it holds none."""
-        try:
-            return None if layer is None else layer_cube(layer)
-        except HSRError as error:
-            return str(error)

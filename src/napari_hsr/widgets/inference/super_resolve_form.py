@@ -1,69 +1,67 @@
-"""Parts of the Super-resolve panel's form: the scale, and the back-projection."""
+"""Parts of the Super-resolve panel: the scale and the back-projection."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QCheckBox, QDoubleSpinBox, QSpinBox, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QCheckBox, QDoubleSpinBox, QSpinBox, QWidget
 
 from napari_hsr.widgets.common.choosers import NarrowComboBox
 from napari_hsr.widgets.common.collapsible import Fold
 from napari_hsr.widgets.common.connections import Connections
 from napari_hsr.widgets.common.degradation_choice import DegradationChooser
-from napari_hsr.widgets.inference.computing_options import narrow_form
+from napari_hsr.widgets.common.layouts import column, narrow_form
 from napari_hsr.widgets.models.models_changed import models_changed
 
-#: Offered always; those of models at hand come on top.
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+#: Always offered; those of the installed models are added.
 SCALES = (2, 3, 4, 8)
 FIRST_SCALE = 4
 
 
 class ScaleChooser(NarrowComboBox):
-    """How many times as fine.
+    """How many times as many pixels along each side.
 
     Signals
     -------
     changed(int)
-        Another one became current.
+        The chosen scale, when it is another one.
     """
 
     changed = Signal(int)
 
     def __init__(self, parent: QWidget | None = None):
         super().__init__(parent)
-        self._scales: list[int] = []
-        self._scale = FIRST_SCALE
-        self.refresh()
+        self._list(FIRST_SCALE)
         self._connections = Connections(self)
         self._connections.connect(models_changed, "refresh")
-        self.currentIndexChanged.connect(lambda row: self.set_scale(self._scales[row]))
+        self.currentIndexChanged.connect(lambda _: self.changed.emit(self.value()))
 
-    def refresh(self, event=None) -> None:
-        """Look again at what scales there are models for; the chosen one stays."""
+    def refresh(self, event: object = None) -> None:
+        """List the scales of the models there are now; the chosen one stays."""
+        self._list(self.value())
+
+    def set_value(self, value: int) -> None:
+        """Choose a scale, whether or not there is a model for it."""
+        if value not in self.offered():
+            self._list(self.value(), value)
+        super().set_value(value)
+
+    def _list(self, current: int, *besides: int) -> None:
         from napari_hsr.inference import upscalers
 
-        self._scales = sorted({*SCALES, self._scale, *(c.scale for c in upscalers.offered())})
-        texts = [f"×{scale}" for scale in self._scales]
-        self.set_choices(texts, self._scales.index(self._scale))
-
-    def scale(self) -> int:
-        """The chosen one."""
-        return self._scale
-
-    def set_scale(self, scale: int) -> None:
-        """Choose one, whether or not it was offered so far."""
-        if scale == self._scale:
-            return
-        self._scale = scale
-        self.refresh()
-        self.changed.emit(scale)
+        of_models = (card.scale for card in upscalers.offered())
+        scales = sorted({*SCALES, current, *besides, *of_models})
+        self.offer({scale: f"×{scale}" for scale in scales}, current)
 
 
 class BackProjection(QWidget):
-    """Whether to refine, under which degradation, and until when.
+    """Whether to refine, under which degradation, and when to stop.
 
-    The degradation counts without refining too: the residual is measured under it.
+    The degradation also matters without refining: the residual is measured under it.
 
     Parameters
     ----------
@@ -71,16 +69,16 @@ class BackProjection(QWidget):
         Called without arguments after each change by the user.
     """
 
-    def __init__(self, on_change, parent: QWidget | None = None):
+    def __init__(self, on_change: Callable[[], object], parent: QWidget | None = None):
         super().__init__(parent)
         self.refine = QCheckBox("Refine with back-projection")
         self.refine.setToolTip(
-            "Correct the result until it gives the coarse cube again when it is brought down.\n"
-            "Needs no truth; a wrong degradation spoils the result."
+            "Correct the result until it gives the coarse cube again when it is degraded.\n"
+            "Needs no ground truth; a wrong degradation spoils the result."
         )
         self.degradation = DegradationChooser(FIRST_SCALE)
         self.degradation.kind.setToolTip(
-            "How the coarse cube is taken to have come from a fine one.\n"
+            "How the coarse cube is assumed to have come from a fine one.\n"
             "The residual is measured under it, and back-projection lowers it."
         )
         self.tolerance = QDoubleSpinBox()
@@ -90,13 +88,13 @@ class BackProjection(QWidget):
         self.tolerance.setValue(0.1)
         self.tolerance.setSuffix(" %")
         self.tolerance.setToolTip(
-            "It ends when the residual falls to this share of the coarse cube (root mean squares)"
+            "Stop when the residual falls to this share of the coarse cube (root mean squares)"
         )
         self.passes = QSpinBox()
         self.passes.setRange(1, 1000)
         self.passes.setValue(20)
         self.passes.setSuffix(" passes")
-        self.passes.setToolTip("It ends after so many, whatever the residual is then")
+        self.passes.setToolTip("Stop after this many passes in any case")
         inside = QWidget()
         rows = narrow_form(inside)
         rows.addRow("Until the residual is below", self.tolerance)
@@ -104,17 +102,13 @@ class BackProjection(QWidget):
         self.fold = Fold("Back-projection", inside)
         form = narrow_form()
         form.addRow("Coarse pixels come from fine ones by", self.degradation)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addLayout(form)
-        layout.addWidget(self.refine)
-        layout.addWidget(self.fold)
+        column(form, self.refine, self.fold, into=self)
+        self.fold.setEnabled(False)
         self._on_change = on_change
         self.refine.toggled.connect(self._changed)
         for part in (self.tolerance, self.passes):
             part.valueChanged.connect(self._changed)
         self.degradation.changed.connect(self._changed)
-        self._show()
 
     def options(self) -> dict[str, Any]:
         """For :func:`napari_hsr.inference.super_resolve_events`."""
@@ -126,12 +120,9 @@ class BackProjection(QWidget):
         }
 
     def set_scale(self, scale: int) -> None:
-        """The width of a gaussian goes by it."""
+        """Adapt the width of a Gaussian to the scale."""
         self.degradation.set_scale(scale)
 
-    def _changed(self, *_ignored) -> None:
-        self._show()
-        self._on_change()
-
-    def _show(self) -> None:
+    def _changed(self, *_ignored: object) -> None:
         self.fold.setEnabled(self.refine.isChecked())
+        self._on_change()

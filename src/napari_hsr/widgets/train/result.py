@@ -298,6 +298,6 @@ def choose_in_panel(viewer, name: str) -> str | None:
     dock.show()
     dock.raise_()
     if finer:
-        panel.scale.set_scale(card.scale)
+        panel.scale.set_value(card.scale)
     panel.model.set_name(name)
     return PANELS[finer]

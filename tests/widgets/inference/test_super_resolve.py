@@ -31,8 +31,8 @@ from napari_hsr.widgets.common import choosers, value_checks
 from napari_hsr.widgets.inference.super_resolve import SuperResolveWidget
 from napari_hsr.widgets.models.models_changed import models_changed
 
-from ..patience import PATIENCE
-from .runs import run, settle
+from ...patience import PATIENCE
+from .panel_runs import run, settle
 
 
 @pytest.fixture(autouse=True)
@@ -126,7 +126,7 @@ def test_what_was_said_before_is_not_said_of_a_cube_that_is_being_looked_at(
     panel.looked = value_checks.Looked(lambda taken_for, cancel: seen.wait(PATIENCE) and None)
     add_cube(viewer, cube)
     try:
-        qtbot.waitUntil(lambda: "Looking at" in panel.obstacle.text(), timeout=1000 * PATIENCE)
+        qtbot.waitUntil(lambda: "Checking" in panel.obstacle.text(), timeout=1000 * PATIENCE)
         assert not panel.ready
     finally:
         seen.set()
@@ -152,7 +152,7 @@ def test_the_list_of_models_follows_the_scale(viewer, panel, cube, qtbot, networ
         "×2", "×3", "×4", "×8", "×16",
     ]  # fmt: skip
     add_cube(viewer, cube)
-    panel.scale.set_scale(8)
+    panel.scale.set_value(8)
     assert names(panel) == baselines
     assert panel.model.name() == "bicubic-matlab"
     panel.model.set_name("box")
@@ -161,14 +161,14 @@ def test_the_list_of_models_follows_the_scale(viewer, panel, cube, qtbot, networ
     assert panel.model.name() == "three"  # the first for the scale
     settle(panel, qtbot)
     assert panel.ready
-    panel.scale.set_scale(8)
+    panel.scale.set_value(8)
     assert panel.model.name() == "box"  # as it was left
 
 
 def test_a_model_that_is_imported_here_brings_its_scale(panel, network):
     model = network(3, "three")
     panel.models._on_imported(model)
-    assert panel.scale.scale() == 3
+    assert panel.scale.value() == 3
     assert panel.scale.currentText() == "×3"
     assert panel.model.name() == "three"
 
@@ -176,7 +176,7 @@ def test_a_model_that_is_imported_here_brings_its_scale(panel, network):
 def test_what_a_model_and_what_an_interpolation_is_good_for_is_said(panel, network):
     network(3, "three")
     models_changed()
-    panel.scale.set_scale(3)
+    panel.scale.set_value(3)
     assert FINER_IS_A_GUESS in unescape(panel.card.caution.text())
     panel.model.set_name("bicubic-opencv")
     assert BASELINE in unescape(panel.card.caution.text())
@@ -189,7 +189,7 @@ def test_size_and_memory_are_said_before(viewer, panel, cube, qtbot):
     settle(panel, qtbot)
     assert "36 × 28 pixels in 6 bands" in panel.estimate.text()
     assert "24 kB of memory" in panel.estimate.text()
-    panel.scale.set_scale(2)
+    panel.scale.set_value(2)
     settle(panel, qtbot)
     assert "18 × 14 pixels" in panel.estimate.text()
 
@@ -201,7 +201,7 @@ def test_too_little_memory_is_announced(viewer, panel, cube, qtbot, monkeypatch)
     add_cube(viewer, cube)
     settle(panel, qtbot)
     assert panel.ready
-    assert "GB are free: consider a smaller scale" in panel.obstacle.text()
+    assert "30 kB are free: consider a smaller scale" in panel.obstacle.text()
 
 
 # --- a run --------------------------------------------------------------------------------
@@ -259,7 +259,7 @@ def test_back_projection_is_as_it_was_asked_for(viewer, panel, cube, qtbot):
     assert not panel.back_projection.fold.isEnabled()
     panel.back_projection.refine.setChecked(True)
     assert panel.back_projection.fold.isEnabled()
-    panel.scale.set_scale(2)
+    panel.scale.set_value(2)
     panel.model.set_name("bicubic-matlab")
     panel.back_projection.degradation.kind.setCurrentIndex(4)
     assert not panel.back_projection.degradation.sigma.isHidden()
@@ -288,7 +288,7 @@ def test_options_of_computing_reach_the_run(viewer, panel, cube, qtbot, network,
     network(3, "three")
     models_changed()
     add_cube(viewer, cube)
-    panel.scale.set_scale(3)
+    panel.scale.set_value(3)
     panel.computing.tile_chooser.setCurrentIndex(2)
     panel.computing.tile_size.setValue(16)
     panel.computing.precision_chooser.setCurrentIndex(1)
@@ -344,7 +344,7 @@ def test_a_chain_says_what_each_step_assumed_and_is_saved_so(
     add_cube(viewer, reconstructed, name="wall · rootpoly-srgb")
     network(3, "three")
     models_changed()
-    panel.scale.set_scale(3)
+    panel.scale.set_value(3)
     panel.back_projection.refine.setChecked(True)
     assert ILL_POSED in panel.cube_note.text()
     run(panel, qtbot)
@@ -361,7 +361,7 @@ def test_a_chain_says_what_each_step_assumed_and_is_saved_so(
     assert back.extra["super_resolution"]["by"] == "three"
     panel.cube.set_layer(fine)
     settle(panel, qtbot)
-    assert "made ×3 finer already, by three" in panel.cube_note.text()
+    assert "super-resolved ×3 by three before" in panel.cube_note.text()
 
 
 def io_photograph(pixels):
@@ -438,7 +438,7 @@ def test_closing_the_panel_in_mid_run_leaves_nothing(viewer, cube, qtbot, slow):
 def test_nothing_is_clipped_in_a_narrow_panel(viewer, panel, cube, qtbot, network):
     network(3, "three")
     models_changed()
-    panel.scale.set_scale(3)
+    panel.scale.set_value(3)
     panel.back_projection.degradation.kind.setCurrentIndex(4)
     panel.back_projection.refine.setChecked(True)
     add_cube(viewer, cube, name="a cube with a very long name " * 3)

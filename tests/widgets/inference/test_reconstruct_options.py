@@ -15,7 +15,7 @@ from napari_hsr.models import import_checkpoint, load_model, user_models
 from napari_hsr.models.architectures import drcr, inr, mstpp
 from napari_hsr.models.card import PrecisionError
 from napari_hsr.widgets.common.choosers import NarrowComboBox
-from napari_hsr.widgets.inference import computing_options, reconstruct_options
+from napari_hsr.widgets.inference import computing_options
 from napari_hsr.widgets.inference.reconstruct import ReconstructWidget
 
 NETS = {
@@ -46,7 +46,7 @@ def panel(viewer, qtbot, tmp_path):
 
 def settle(panel, qtbot) -> None:
     qtbot.waitUntil(
-        lambda: not panel._settle.isActive() and panel._check is None and panel._obstacle != "",
+        lambda: not panel._settle.isActive() and not panel._check.running and panel._obstacle != "",
     )
 
 
@@ -68,9 +68,9 @@ def texts(chooser) -> list[str]:
 
 
 def test_there_is_a_label_for_all_that_a_run_takes():
-    assert tuple(reconstruct_options.ENSEMBLES) == tuple(passes.ENSEMBLES)
-    assert tuple(reconstruct_options.GRIDS) == subpixel_grid.GRIDS
-    assert computing_options.PRECISIONS == devices.PRECISIONS
+    assert tuple(computing_options.ENSEMBLES) == tuple(passes.ENSEMBLES)
+    assert tuple(computing_options.GRIDS) == subpixel_grid.GRIDS
+    assert tuple(computing_options.PRECISIONS) == devices.PRECISIONS
 
 
 def test_each_network_offers_what_it_has(panel, qtbot):
@@ -123,7 +123,7 @@ def test_a_finer_grid_is_estimated_run_and_said_to_be_untrained(panel, viewer, q
     np.testing.assert_allclose(cube.scale, (10, 0.5, 0.5))
     assert "never trained for that" in panel.notices.text()
     options = choose(panel, qtbot, "mstpp")
-    assert (options.finer(), options.grid_note.isHidden()) == (1, True)
+    assert (options.options()["finer"], options.grid_note.isHidden()) == (1, True)
     run(panel, qtbot)
     assert viewer.layers[-1].data.shape == (31, 12, 17)
 

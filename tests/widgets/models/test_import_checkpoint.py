@@ -29,8 +29,8 @@ from napari_hsr.widgets.models import import_checkpoint as dialogs
 from napari_hsr.widgets.models.import_checkpoint import ImportDialog
 from napari_hsr.widgets.models.model_chooser import ModelSection
 
-from ..double_precision import assert_exact
-from ..patience import PATIENCE
+from ...double_precision import assert_exact
+from ...patience import PATIENCE
 
 SMALL = {"width": 8, "depths": (1, 1, 1, 1, 1), "hidden": (10, 21, 42, 85)}
 

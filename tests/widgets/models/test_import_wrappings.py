@@ -16,7 +16,7 @@ from napari_hsr.models.user_models import file_of
 from napari_hsr.widgets.inference.reconstruct import ReconstructWidget
 from napari_hsr.widgets.models.model_list import CardView
 
-from ..small_zoo import architecture_of, save, weights_of
+from ...small_zoo import architecture_of, save, weights_of
 
 
 @pytest.fixture

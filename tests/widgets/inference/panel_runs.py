@@ -4,7 +4,7 @@
 def settle(panel, qtbot) -> None:
     """Wait until the panel has made up its mind."""
     qtbot.waitUntil(
-        lambda: not panel._settle.isActive() and panel._check is None and panel._obstacle != "",
+        lambda: not panel._settle.isActive() and not panel._check.running and panel._obstacle != "",
     )
 
 

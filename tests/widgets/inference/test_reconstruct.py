@@ -13,17 +13,16 @@ from napari.components import ViewerModel
 from napari.utils._proxies import PublicOnlyProxy
 from qtpy.QtWidgets import QLabel
 
-from napari_hsr import inference
+from napari_hsr import Cube, inference
 from napari_hsr.errors import Cancelled, InputError
 from napari_hsr.models.card import ILL_POSED
 from napari_hsr.progress import Progress
 from napari_hsr.viewer.layers import set_encoding
 from napari_hsr.widgets.common import choosers
 from napari_hsr.widgets.inference.reconstruct import ReconstructWidget
-from napari_hsr.widgets.inference.reconstruct_run import place_of
 
-from ..patience import PATIENCE
-from .runs import run, settle
+from ...patience import PATIENCE
+from .panel_runs import run, settle
 
 
 def job_threads() -> list[threading.Thread]:
@@ -247,9 +246,9 @@ def test_a_second_start_while_running_is_refused(viewer, panel, pixels, qtbot, s
     viewer.add_image(pixels, rgb=True)
     settle(panel, qtbot)
     panel.run()
-    job = panel._job
+    job = panel._job._job
     panel.run()
-    assert panel._job is job
+    assert panel._job._job is job
     assert not panel.run_button.isEnabled()
     panel.cancel()
     qtbot.waitUntil(lambda: not panel.running)
@@ -357,16 +356,25 @@ def test_closing_the_viewer_in_mid_run_leaves_nothing(make_napari_viewer, qtbot,
     assert_soon_no_threads()
 
 
-def test_a_larger_cube_covers_the_same_ground():
-    request = SimpleNamespace(
-        photograph=SimpleNamespace(height=10, width=20), scale=(2.0, 3.0), translate=(5.0, 7.0)
-    )
-    place = place_of(SimpleNamespace(shape=(31, 40, 80)), request)
-    for axis, (scale, shift, pixels) in enumerate([(2.0, 5.0, 10), (3.0, 7.0, 20)]):
-        new_scale, new_shift = place["scale"][axis], place["translate"][axis]
-        assert new_shift - new_scale / 2 == pytest.approx(shift - scale / 2)
-        assert new_shift + new_scale * (4 * pixels - 0.5) == pytest.approx(
-            shift + scale * (pixels - 0.5)
+@pytest.mark.parametrize("finer", [1, 2, 4])
+def test_a_finer_cube_covers_the_same_area(viewer, panel, pixels, qtbot, monkeypatch, finer):
+    values = np.ones((31, 12 * finer, 17 * finer), np.float32)
+    result = inference.Result(
+        cube=Cube(values, range(400, 710, 10)), seconds=1, peak_bytes=0, device="cpu",
+        precision="float32", tiles=1, notices=(),
+    )  # fmt: skip
+    monkeypatch.setattr(inference, "reconstruct_events", lambda *_, **__: iter([result]))
+    photo = viewer.add_image(pixels, rgb=True, scale=(2.0, 3.0), translate=(5.0, 7.0))
+    settle(panel, qtbot)
+    options = panel._options()
+    monkeypatch.setattr(panel, "_options", lambda: options | {"finer": finer})
+    run(panel, qtbot)
+    cube = viewer.layers[1]
+    for corner in (0, 1):
+        of_photo = [corner * n - 0.5 for n in pixels.shape[:2]]
+        of_cube = [corner * n - 0.5 for n in values.shape[1:]]
+        np.testing.assert_allclose(
+            cube.data_to_world((0, *of_cube))[-2:], photo.data_to_world(of_photo), atol=1e-12
         )
 
 

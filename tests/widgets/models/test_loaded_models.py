@@ -16,8 +16,8 @@ from napari_hsr import inference, models
 from napari_hsr.errors import ModelError
 from napari_hsr.models import import_checkpoint, user_models
 from napari_hsr.models.architectures.restormer import Restormer
+from napari_hsr.widgets.inference.computing_options import PIXELWISE
 from napari_hsr.widgets.inference.reconstruct import ReconstructWidget
-from napari_hsr.widgets.inference.reconstruct_options import PIXELWISE
 from napari_hsr.widgets.models.loaded_models import LoadedModels
 
 SMALL = {"width": 8, "depths": (1, 1, 1, 1, 1), "hidden": (10, 21, 42, 85)}
@@ -55,7 +55,7 @@ def pixels():
 
 def settle(panel, qtbot) -> None:
     qtbot.waitUntil(
-        lambda: not panel._settle.isActive() and panel._check is None and panel._obstacle != "",
+        lambda: not panel._settle.isActive() and not panel._check.running and panel._obstacle != "",
     )
 
 
@@ -211,13 +211,13 @@ def test_what_a_run_takes_is_shown_before_it(net, pixels, qtbot):
 
 def test_memory_that_a_container_refuses_is_not_free(monkeypatch):
     from napari_hsr.inference import memory_use
-    from napari_hsr.widgets.inference.reconstruct_run import memory_advice
+    from napari_hsr.widgets.inference.panel_runs import memory_advice
 
     plenty = SimpleNamespace(virtual_memory=lambda: SimpleNamespace(available=10**12))
     monkeypatch.setattr(memory_use, "psutil", plenty)
     monkeypatch.setattr(memory_use, "left_in_groups", lambda: 10**9)
-    assert memory_advice(6 * 10**8, 0, "cpu") is None
-    assert "1.0 GB are free" in memory_advice(6 * 10**8, 3 * 10**8, "cpu")
+    assert memory_advice(6 * 10**8, 0, "cpu", "smaller tiles") is None
+    assert "1.0 GB are free" in memory_advice(6 * 10**8, 3 * 10**8, "cpu", "smaller tiles")
 
 
 def test_too_little_memory_is_announced(pixels, qtbot, monkeypatch):
@@ -231,4 +231,4 @@ def test_too_little_memory_is_announced(pixels, qtbot, monkeypatch):
     settle(panel, qtbot)
     assert panel.ready
     assert panel.obstacle.kind == "info"
-    assert "GB are free" in panel.obstacle.text()
+    assert "30 kB are free" in panel.obstacle.text()

@@ -1,0 +1,226 @@
+"""What the Reconstruct and Super-resolve panels compute in their threads; nothing here is Qt.
+
+Both check and run the same way: a request says what is specific to each.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from napari_hsr.errors import HSRError, InputError
+from napari_hsr.photograph import Photograph
+from napari_hsr.progress import Progress
+from napari_hsr.units import format_bytes
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Callable, Iterator
+
+    from napari_hsr.cube import Cube
+    from napari_hsr.inference import Estimate, Result
+    from napari_hsr.models.model import Model
+    from napari_hsr.resample import Kind
+    from napari_hsr.widgets.models.loaded_models import LoadedModels
+
+#: A run that takes more than this share of the free memory is announced as such.
+MEMORY_SHARE = 0.7
+#: Options of a super-resolution that its estimate depends on.
+_ESTIMATED = ("refine", "device", "tile", "precision")
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What was found before a run: why it would be refused, else what the user should know.
+
+    Attributes
+    ----------
+    obstacle, advice : str or None
+        A sentence.
+    estimate : str
+        What the run will take.
+    offers : dict or None
+        What the model offers to choose from; None if it could not be loaded.
+    """
+
+    obstacle: str | None = None
+    advice: str | None = None
+    estimate: str = ""
+    offers: dict[str, tuple[Any, ...]] | None = None
+
+
+@dataclass(frozen=True)
+class Request:
+    """All that a run needs, taken when Run is pressed: the layer may be deleted meanwhile.
+
+    Attributes
+    ----------
+    image : Photograph or Cube
+    model : str
+        Name of a model or of an interpolation.
+    options : dict
+        Of the function of :mod:`napari_hsr.inference` that runs it.
+    """
+
+    image: Any
+    model: str
+    options: dict[str, Any]
+    #: What needs less memory, for a sentence.
+    smaller: ClassVar[str]
+
+    def load(self, loaded: LoadedModels) -> Any:
+        """The model; HSRError if it cannot be loaded."""
+        return loaded.load(self.model)
+
+    def offers(self, _model: Any) -> dict[str, tuple[Any, ...]]:
+        """What the model offers to choose from, by the name of the option."""
+        return {}
+
+
+class ReconstructionRequest(Request):
+    """A photograph to reconstruct a cube from."""
+
+    image: Photograph
+    smaller = "smaller tiles or a smaller photograph"
+
+    def offers(self, model: Model) -> dict[str, tuple[Any, ...]]:
+        """Its ensembles, and its grids."""
+        from napari_hsr.inference import ensembles, subpixel_grid
+
+        return {"ensemble": ensembles.offered(model), "finer": subpixel_grid.offered(model)}
+
+    def why_not(self, model: Model) -> str | None:
+        """Why the model cannot take the photograph."""
+        from napari_hsr import inference
+
+        return inference.why_not(self.image, model)
+
+    def estimate(self, model: Model) -> Estimate:
+        """What the run takes."""
+        from napari_hsr import inference
+
+        return inference.estimate((self.image.height, self.image.width), model, **self.options)
+
+    def events(self, model: Model, cancel: threading.Event) -> Iterator[Progress | Result]:
+        """The events of the run."""
+        from napari_hsr import inference
+
+        return inference.reconstruct_events(self.image, model, **self.options, cancel=cancel)
+
+
+@dataclass(frozen=True)
+class SuperResolutionRequest(Request):
+    """A cube to super-resolve, ``scale`` times."""
+
+    image: Cube
+    scale: int
+    smaller = "a smaller scale or a part of the cube"
+
+    def load(self, loaded: LoadedModels) -> Model | Kind:
+        """The model or the interpolation."""
+        from napari_hsr.inference import upscalers
+
+        return upscalers.baseline(self.model) or loaded.load(self.model)
+
+    def why_not(self, upscaler: Model | Kind) -> str | None:
+        """Why the cube cannot be super-resolved."""
+        from napari_hsr import inference
+
+        return inference.why_not_super_resolve(self.image, upscaler, self.scale)
+
+    def estimate(self, upscaler: Model | Kind) -> Estimate:
+        """What the run takes."""
+        from napari_hsr import inference
+
+        options = {name: self.options[name] for name in _ESTIMATED}
+        return inference.estimate_super_resolution(
+            self.image.shape, upscaler, self.scale, **options
+        )
+
+    def events(self, upscaler: Model | Kind, cancel: threading.Event) -> Iterator[Any]:
+        """The events of the run."""
+        from napari_hsr import inference
+
+        return inference.super_resolve_events(
+            self.image, upscaler, self.scale, **self.options, cancel=cancel
+        )
+
+
+def run_events(
+    request: Any, loaded: LoadedModels, cancel: threading.Event
+) -> Iterator[Progress | Result]:
+    """Load the model and run it; torch is imported here, off the main thread."""
+    from napari_hsr.inference.memory_use import is_out_of_memory
+
+    yield Progress(0, 0, "Loading the model")
+    model = request.load(loaded)
+    try:
+        yield from request.events(model, cancel)
+    except Exception as error:
+        if isinstance(error, HSRError) or not is_out_of_memory(error):
+            raise
+        raise InputError(
+            f"There is not enough memory on {request.options['device']} for {request.image.name}: "
+            f"choose {request.smaller}, or another device."
+        ) from error
+
+
+def check_events(
+    request: Any,
+    loaded: LoadedModels,
+    look: Callable[[threading.Event], str | None],
+    cancel: threading.Event,
+) -> Iterator[Verdict]:
+    """Find out whether a run would be refused, else what it will take.
+
+    ``look`` says what is wrong with the values of the image: a cube with values that are not
+    finite is refused, pixels of a photograph are only told.
+    """
+    advice = offers = None
+    try:
+        model = request.load(loaded)
+        offers = request.offers(model)
+        obstacle = request.why_not(model)
+        if obstacle is None:
+            takes = request.estimate(model)
+            found = look(cancel)
+            if isinstance(request.image, Photograph):
+                advice = found
+            else:
+                obstacle = found
+    except HSRError as error:
+        obstacle = str(error)
+    if obstacle is not None:
+        yield Verdict(obstacle, offers=offers)
+        return
+    memory = memory_advice(
+        takes.bytes_output, takes.bytes_working, request.options["device"], request.smaller
+    )
+    yield Verdict(None, " ".join(filter(None, (advice, memory))) or None, takes.words(), offers)
+
+
+def look_at_values(image: Photograph | Cube, cancel: threading.Event) -> str | None:
+    """What must be known of all values of an image before a run."""
+    from napari_hsr.inference import inputs
+
+    look = inputs.not_finite if isinstance(image, Photograph) else inputs.why_not_finite
+    return look(image, cancel)
+
+
+def failed_verdict(error: BaseException) -> Verdict:
+    """A check that broke: the model cannot be used, and the log says why."""
+    return Verdict(f"The model cannot be used ({type(error).__name__}: {error}).")
+
+
+def memory_advice(output: int, working: int, device: str, smaller: str) -> str | None:
+    """A sentence if a run will hardly fit into the memory that is free, in bytes."""
+    from napari_hsr.inference import devices, memory_budget
+
+    on_cpu = devices.resolve(device).type == "cpu"
+    needed, free = output + (working if on_cpu else 0), memory_budget.free()
+    if needed < MEMORY_SHARE * free:
+        return None
+    return (
+        f"This run takes {format_bytes(needed)} of memory, and {format_bytes(free)} are free: "
+        f"consider {smaller}."
+    )
