@@ -104,7 +104,7 @@ def test_strips_of_drcr_net_and_of_no_other(panel, viewer, qtbot):
     ).data
     np.testing.assert_array_equal(panel.last_cube.data, expected)
     assert any("Two strips" in step for step in panel.last_cube.provenance.steps)
-    assert choose(panel, qtbot, "mstpp").ensemble() == "single"
+    assert choose(panel, qtbot, "mstpp").options()["ensemble"] == "single"
     assert panel.ready
     assert choose(panel, qtbot, "drcr").ensemble() == "strips"
 
