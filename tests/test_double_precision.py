@@ -26,25 +26,26 @@ def image():
     return torch.rand(1, 3, 21, 17, generator=torch.Generator().manual_seed(1))
 
 
-def one_after_another(module, image):
+def one_after_another(module, image, backwards=False):
     """The last convolution adds up its 576 products in a row, all else as the module does."""
     x = module[:-1](image)
     products = (
         torch.nn.functional.unfold(x, 3)[0, :, None] * module[-1].weight.flatten(1).T[..., None]
     )
     found = module[-1].bias[:, None].clone().expand(-1, products.shape[-1])
-    for product in products:
+    for product in reversed(products) if backwards else products:
         found = found + product
     return found.view(1, 5, image.shape[-2] - 4, image.shape[-1] - 4)
 
 
 def test_other_orders_of_the_same_sums_pass(network, image):
-    found = one_after_another(network, image)
-    assert not torch.equal(found, network(image))
-    for tolerance in (0, 1e-5):
-        assert_exact(found, network, image, tolerance)
-        assert_exact(network(image), network, image, tolerance, run=one_after_another)
-    assert_original(found, network(image), network, image, 1e-6)
+    forwards, backwards = (one_after_another(network, image, order) for order in (False, True))
+    assert not torch.equal(forwards, backwards)
+    for found in (forwards, backwards):
+        for tolerance in (0, 1e-5):
+            assert_exact(found, network, image, tolerance)
+            assert_exact(network(image), network, image, tolerance, run=one_after_another)
+        assert_original(found, network(image), network, image, 1e-6)
 
 
 def test_another_network_does_not_pass(network, image):
