@@ -16,7 +16,7 @@ from napari_hsr.inference import reconstruct, reconstruct_events
 from napari_hsr.inference.memory_use import is_out_of_memory
 from napari_hsr.inference.run_plan import plan_run
 from napari_hsr.inference.tile_loop import run_tiles
-from napari_hsr.inference.tiling import cut, plan
+from napari_hsr.inference.tiling import cut
 from napari_hsr.models import ModelCard
 from napari_hsr.models.model import Model
 
@@ -36,6 +36,11 @@ SHORTAGES = [
     RuntimeError(WINDOWS),
     RuntimeError("MPS backend out of memory (MPS allocated: 5 GB)"),
 ]
+
+
+def plan(height, width, model, tile="auto"):
+    """The tiles of an image on the CPU."""
+    return plan_run(model, height, width, tile=tile, device="cpu").tiles
 
 
 class Small(torch.nn.Module):

@@ -10,8 +10,9 @@ from napari_hsr import load_model
 from napari_hsr.errors import InputError
 from napari_hsr.inference import estimate, memory_budget, reconstruct, reconstruct_events
 from napari_hsr.inference.memory_use import PeakMemory
+from napari_hsr.inference.run_plan import plan_run
 from napari_hsr.inference.tile_size import CHEAP_BYTES
-from napari_hsr.inference.tiling import notice, plan
+from napari_hsr.inference.tiling import notice
 from napari_hsr.models import ModelCard
 from napari_hsr.models.model import Model, TileDifference
 from napari_hsr.models.optimised_copy import prepared
@@ -24,6 +25,11 @@ CARD = ModelCard(
     wavelengths_nm=(500, 550, 600),
 )
 GB = 10**9
+
+
+def plan(height, width, model, tile="auto"):
+    """The tiles of an image on the CPU."""
+    return plan_run(model, height, width, tile=tile, device="cpu").tiles
 
 
 def toy(**facts):
@@ -126,7 +132,7 @@ def test_half_of_a_gpus_memory_is_used(monkeypatch):
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (60 * GB, 80 * GB))
     monkeypatch.setattr(torch.cuda, "memory_reserved", lambda device: 5 * GB)
     monkeypatch.setattr(torch.cuda, "memory_allocated", lambda device: 1 * GB)
-    found = memory_budget.budget(4000, 6000, toy(), Device())
+    found = memory_budget.budget(toy(), 4 * 3 * 4000 * 6000, Device(), "float32")
     assert found == (32 * GB,) * 3
 
 

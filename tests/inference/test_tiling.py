@@ -6,8 +6,9 @@ import torch
 
 from napari_hsr.errors import InputError
 from napari_hsr.inference import reconstruct_events
+from napari_hsr.inference.run_plan import plan_run
 from napari_hsr.inference.tile_loop import pad_to_multiple
-from napari_hsr.inference.tiling import plan, spans
+from napari_hsr.inference.tiling import spans
 from napari_hsr.models import ModelCard
 from napari_hsr.models.model import Model
 
@@ -18,6 +19,11 @@ CARD = ModelCard(
     input_encoding="linear-srgb",
     wavelengths_nm=(500, 550, 600),
 )
+
+
+def plan(height, width, model, tile="auto"):
+    """The tiles of an image on the CPU."""
+    return plan_run(model, height, width, tile=tile, device="cpu").tiles
 
 
 def toy(module=None, **facts):

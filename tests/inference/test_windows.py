@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from napari_hsr.inference import reconstruct, reconstruct_events
-from napari_hsr.inference.tiling import plan, windows
+from napari_hsr.inference.run_plan import plan_run
+from napari_hsr.inference.tiling import windows
 from napari_hsr.models import ModelCard
 from napari_hsr.models.model import Model
 
@@ -19,6 +20,11 @@ CARD = ModelCard(
     input_encoding="linear-srgb",
     wavelengths_nm=(500, 550, 600),
 )
+
+
+def plan(height, width, model, tile="auto"):
+    """The tiles of an image on the CPU."""
+    return plan_run(model, height, width, tile=tile, device="cpu").tiles
 
 
 class Spy(torch.nn.Module):

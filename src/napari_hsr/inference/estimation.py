@@ -8,7 +8,6 @@ from math import prod
 from typing import TYPE_CHECKING
 
 from napari_hsr.inference.devices import resolve
-from napari_hsr.inference.memory_budget import per_pixel
 from napari_hsr.inference.refinement import BACK_PROJECTION, DUALSR, find
 from napari_hsr.inference.run_plan import RunPlan, plan_run
 from napari_hsr.inference.speed import expected_seconds, remember_tile, tile_seconds
@@ -200,9 +199,7 @@ def _of_network(run: RunPlan, probe: bool) -> Estimate:
     return Estimate(
         shape=run.output_shape,
         bytes_output=4 * prod(run.output_shape),
-        bytes_working=copy
-        + run.model.bytes_fixed
-        + pixels * per_pixel(run.model, run.ensemble.name, run.bands),
+        bytes_working=copy + run.model.bytes_fixed + pixels * run.bytes_per_pixel,
         tiles=len(run.tiles),
         bytes_copy=copy,
         seconds=seconds,
@@ -226,5 +223,5 @@ def probe_speed(run: RunPlan) -> float:
         start = time.perf_counter()
         module(image).cpu()
         seconds = (time.perf_counter() - start) * run.ensemble.passes
-    remember_tile(run, plan(side, side, run.model, "whole", bands=run.bands)[0], seconds)
+    remember_tile(run, plan(side, side, run.model, (side, side))[0], seconds)
     return seconds / side**2 * sum(h * w for h, w in (tile.shape for tile in run.tiles))

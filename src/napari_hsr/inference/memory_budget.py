@@ -18,12 +18,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from napari_hsr.inference.ensembles import find
 from napari_hsr.inference.memory_use import available
 
 if TYPE_CHECKING:
     import torch
 
+    from napari_hsr.inference.ensembles import Ensemble
     from napari_hsr.models.model import Model
 
 #: The most working memory for a whole image, in bytes.
@@ -70,58 +70,34 @@ def free(device: torch.device | None = None) -> int:
     return available()
 
 
-def output_bytes(height: int, width: int, model: Model, bands: int | None = None) -> int:
-    """Size of the cube; ``bands`` are its bands, where the model takes any number."""
-    return 4 * _bands(model, bands) * height * width * model.scale**2
+def budget(model: Model, cube: int, device: torch.device, precision: str) -> Budget:
+    """What the tiles of an image may take on the device, beside a cube of so many bytes.
 
-
-def budget(
-    height: int,
-    width: int,
-    model: Model,
-    device: torch.device | None = None,
-    precision: str | None = None,
-    bands: int | None = None,
-) -> Budget:
-    """What the tiles of an image of this size may take on the device; None is the CPU.
-
-    The copy of the network that the run makes is subtracted first; a precision of None is the
-    exact one. The copy counts towards the process even if it is there already, so that the first
-    run and later ones have the same tiles.
+    The copy of the network that the run makes is subtracted first. It counts towards the process
+    even if it is there already, so that the first run and later ones have the same tiles.
     """
     from napari_hsr.models.optimised_copy import bytes_to_come, copy_size
 
-    precision = precision or model.precisions[0]
     share = max(0.0, SHARE * free(device) - bytes_to_come(model, precision, device))
-    if device is not None and device.type == "cuda":
+    if device.type == "cuda":
         return Budget(int(share), int(share), int(share))
-    cube = output_bytes(height, width, model, bands)
     ordinary = min(share - cube, LIMIT - PROCESS - copy_size(model, precision).own - cube)
     least = min(LEAST, share)
     most = max(share - cube, least)
     return Budget(int(max(ordinary, least)), int(most), int(min(most, WHOLE)))
 
 
-def bytes_per_pixel(model: Model, bands: int | None = None) -> int:
+def bytes_per_pixel(model: Model, bands: int) -> int:
     """Working bytes of the network for each input pixel, its input and output included."""
     if model.bands is not None:
         return model.bytes_per_pixel
-    cubes = 4 * _bands(model, bands) * (2 + model.scale**2)  # what goes in, and what comes out
-    return model.bytes_per_pixel + cubes
+    return model.bytes_per_pixel + 4 * bands * (2 + model.scale**2)  # what goes in, and comes out
 
 
-def per_pixel(model: Model, ensemble: str = "single", bands: int | None = None) -> int:
+def per_pixel(model: Model, bands: int, ensemble: Ensemble) -> int:
     """Working bytes for each input pixel of a tile: the network's, and all that the run adds."""
-    passes = find(ensemble)
-    cubes = 1 + passes.held  # one more on its way into the whole cube
+    cubes = 1 + ensemble.held  # one more on its way into the whole cube
     network = bytes_per_pixel(model, bands)
-    if passes.exact:
+    if ensemble.exact:
         network = max(network, model.bytes_per_pixel_exact)
-    return network + _INPUT + 4 * _bands(model, bands) * model.scale**2 * cubes
-
-
-def _bands(model: Model, bands: int | None) -> int:
-    found = bands if model.bands is None else model.bands
-    if found is None:
-        raise ValueError(f"the number of bands must be stated for {model.name}")
-    return found
+    return network + _INPUT + 4 * bands * model.scale**2 * cubes

@@ -16,8 +16,9 @@ from napari_hsr.inference.results import Result
 from napari_hsr.inference.run_plan import RunPlan, plan_run
 from napari_hsr.inference.subpixel_grid import on_grid
 from napari_hsr.inference.tile_loop import new_output, run_tiles
+from napari_hsr.models.bundled_models import DEFAULT
 from napari_hsr.models.card import ILL_POSED
-from napari_hsr.models.library import DEFAULT, load_model
+from napari_hsr.models.library import load_model
 from napari_hsr.notices import as_notices
 from napari_hsr.progress import Progress, result_of
 

@@ -78,4 +78,5 @@ class SuperResolutionResult(Result):
         return (
             f"{super().summary()}; residual on the coarse grid "
             f"{self.agreement.relative:.2%} under {self.agreement.degradation}"
+            + (f", refined by {self.refined_by}" if self.refined_by else "")
         )

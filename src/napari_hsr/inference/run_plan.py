@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 from napari_hsr.inference.devices import resolve
 from napari_hsr.inference.ensembles import find
+from napari_hsr.inference.memory_budget import budget, per_pixel
 from napari_hsr.inference.precision import choose
+from napari_hsr.inference.tile_size import tile_size
 from napari_hsr.inference.tiling import Tile, plan
 
 if TYPE_CHECKING:
@@ -36,6 +38,8 @@ class RunPlan:
         Why that precision, where there was a choice.
     ensemble : Ensemble
     tiles : tuple of Tile
+    bytes_per_pixel : int
+        Working bytes for each input pixel of a tile.
     """
 
     model: Model
@@ -47,6 +51,7 @@ class RunPlan:
     precision_notice: Notice | None
     ensemble: Ensemble
     tiles: tuple[Tile, ...]
+    bytes_per_pixel: int
 
     @property
     def output_shape(self) -> tuple[int, int, int]:
@@ -99,20 +104,13 @@ def plan_run(
     InputError
         If an option does not fit.
     """
-    found = find(ensemble)
-    torch_device = resolve(device)
-    used, notice = choose(model, precision, torch_device, ensemble)
     bands = bands if model.bands is None else model.bands
     if bands is None:
         raise ValueError(f"the number of bands must be stated for {model.name}")
-    tiles = plan(
-        height,
-        width,
-        model,
-        tile,
-        device=torch_device,
-        ensemble=ensemble,
-        precision=used,
-        bands=bands,
-    )
-    return RunPlan(model, bands, height, width, torch_device, used, notice, found, tuple(tiles))
+    passes, on = find(ensemble), resolve(device)
+    used, notice = choose(model, precision, on, ensemble)
+    needs = per_pixel(model, bands, passes)
+    may = budget(model, 4 * bands * height * width * model.scale**2, on, used)
+    sides = tile_size(tile, height, width, model, bands, needs, may)
+    tiles = plan(height, width, model, sides)
+    return RunPlan(model, bands, height, width, on, used, notice, passes, tiles, needs)

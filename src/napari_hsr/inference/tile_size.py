@@ -1,4 +1,4 @@
-"""How large an automatic tile is."""
+"""How large a tile is: as the user says, or by the memory that is free."""
 
 from __future__ import annotations
 
@@ -6,11 +6,10 @@ from itertools import count
 from math import isqrt
 from typing import TYPE_CHECKING
 
-from napari_hsr.inference.memory_budget import Budget, budget, bytes_per_pixel, per_pixel
+from napari_hsr.errors import InputError
+from napari_hsr.inference.memory_budget import Budget, bytes_per_pixel
 
 if TYPE_CHECKING:
-    import torch
-
     from napari_hsr.models.model import Model
 
 #: Working memory that is cheap: no tile is made smaller to save less than this.
@@ -23,37 +22,55 @@ WASTE = 1.6
 MOST_WASTE = 2.3
 
 
-def automatic_size(
-    height: int,
-    width: int,
-    model: Model,
-    *,
-    device: torch.device | None = None,
-    ensemble: str = "single",
-    precision: str | None = None,
-    bands: int | None = None,
+def tile_size(
+    tile: int | str, height: int, width: int, model: Model, bands: int, needs: int, may: Budget
 ) -> tuple[int, int]:
     """Height and width of the tiles: of their cores, or of the windows where tiles are blended.
 
-    * A network trained on crops of one size: that size.
-    * A pixel-wise model: small cheap tiles, however much memory there is.
-    * A local network: the smallest tiles, from cheap ones on, whose context costs little work.
-    * A network that depends on the whole image: all of it if the budget allows, else windows of
-      one size that fill the budget.
+    A tile of "auto" is
+
+    * for a network trained on crops of one size: that size;
+    * for a pixel-wise model: small and cheap, however much memory there is;
+    * for a local network: the smallest, from cheap ones on, whose context costs little work;
+    * for a network that depends on the whole image: all of it if the budget allows, else windows
+      of one size that fill the budget.
+
+    Parameters
+    ----------
+    tile : int, "auto" or "whole"
+        Side in pixels.
+    height, width : int
+        Of the input, in pixels.
+    model : Model
+    bands : int
+        Of the cube.
+    needs : int
+        Working bytes of the run per pixel (:func:`~napari_hsr.inference.memory_budget.per_pixel`).
+    may : Budget
+        Working memory of the run.
+
+    Raises
+    ------
+    InputError
+        If ``tile`` is none of these.
     """
+    if tile == "whole":
+        return height, width
+    if tile != "auto":
+        if isinstance(tile, bool) or not isinstance(tile, int) or tile < 1:
+            raise InputError(f"A tile is a number of pixels, 'auto' or 'whole', not {tile!r}.")
+        return tile, tile
     if model.window is not None:
         return model.window, model.window
     if model.context == 0:
-        side = _side(CHEAP_BYTES / bytes_per_pixel(model, bands))
-        return min(side, max(height, width)), min(side, max(height, width))
-    parts = budget(height, width, model, device, precision, bands)
-    may = Budget(*(max(0, part - model.bytes_fixed) for part in parts))
-    needs = per_pixel(model, ensemble, bands)
-    if model.context is None:
-        if height * width * needs <= may.whole:
-            return height, width
-        return _windows(height, width, may.ordinary // needs)
-    return _cores(height, width, model.context, needs, may)
+        side = min(_side(CHEAP_BYTES / bytes_per_pixel(model, bands)), max(height, width))
+        return side, side
+    may = Budget(*(max(0, part - model.bytes_fixed) for part in may))
+    if model.context is not None:
+        return _cores(height, width, model.context, needs, may)
+    if height * width * needs <= may.whole:
+        return height, width
+    return _windows(height, width, may.ordinary // needs)
 
 
 def _side(pixels: float, around: int = 0) -> int:

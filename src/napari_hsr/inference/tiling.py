@@ -8,14 +8,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_hsr.errors import InputError
-from napari_hsr.inference.tile_size import automatic_size
 from napari_hsr.notices import Code, Notice
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    import torch
 
     from napari_hsr.models.model import Model
 
@@ -135,17 +131,7 @@ def overlaps(model: Model) -> bool:
     return model.window is not None or model.context is None
 
 
-def plan(
-    height: int,
-    width: int,
-    model: Model,
-    tile: int | str = "auto",
-    *,
-    device: torch.device | None = None,
-    ensemble: str = "single",
-    precision: str | None = None,
-    bands: int | None = None,
-) -> list[Tile]:
+def plan(height: int, width: int, model: Model, sides: tuple[int, int]) -> tuple[Tile, ...]:
     """Tiles that cover the image, row by row.
 
     Parameters
@@ -156,48 +142,16 @@ def plan(
         Its ``context`` says how far around a tile must be read. For a model that depends on the
         whole image (``context`` None) or has a ``window``, the image is cut into overlapping
         windows that are blended.
-    tile : int, "auto" or "whole"
-        Side of a core or window in pixels; "auto" depends on the free memory
-        (:func:`napari_hsr.inference.tile_size.automatic_size`).
-    device : torch.device, optional
-        The device whose memory "auto" depends on; the CPU if None.
-    ensemble : str
-        Name of the ensemble.
-    precision : str, optional
-        The exact one if None.
-    bands : int, optional
-        Of the cube, for a model that takes any number.
-
-    Raises
-    ------
-    InputError
-        If ``tile`` is none of these.
+    sides : (int, int)
+        Height and width of the cores or windows, in pixels.
     """
-    if tile == "whole":
-        sides = height, width
-    elif tile == "auto":
-        sides = automatic_size(
-            height,
-            width,
-            model,
-            device=device,
-            ensemble=ensemble,
-            precision=precision,
-            bands=bands,
-        )
-    elif isinstance(tile, bool) or not isinstance(tile, int) or tile < 1:
-        raise InputError(f"A tile is a number of pixels, 'auto' or 'whole', not {tile!r}.")
-    else:
-        sides = tile, tile
     if overlaps(model):
-        across = windows(width, sides[1])
-        return [Tile(rows, columns) for rows in windows(height, sides[0]) for columns in across]
-    context = model.context or 0
-    return [
-        Tile(rows, columns)
-        for rows in spans(height, sides[0], context, model.size_multiple)
-        for columns in spans(width, sides[1], context, model.size_multiple)
-    ]
+        down, across = windows(height, sides[0]), windows(width, sides[1])
+    else:
+        context, multiple = model.context or 0, model.size_multiple
+        down = spans(height, sides[0], context, multiple)
+        across = spans(width, sides[1], context, multiple)
+    return tuple(Tile(rows, columns) for rows in down for columns in across)
 
 
 def side(part: Tile) -> int:
