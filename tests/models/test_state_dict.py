@@ -11,7 +11,7 @@ import torch
 from napari_hsr.errors import FileError, ModelError
 from napari_hsr.models import from_state_dict, load_model
 from napari_hsr.models.architectures import drcr, restormer
-from napari_hsr.models.architectures.architecture import Network, NetworkArchitecture, shapes_of
+from napari_hsr.models.architectures.base import Architecture, Network, shapes_of
 from napari_hsr.models.architectures.root_polynomial import exponents
 from napari_hsr.models.checkpoint_import import import_checkpoint
 from napari_hsr.models.model_file import save_model
@@ -251,7 +251,7 @@ def test_a_file_under_the_other_kind_s_name(tmp_path, monkeypatch):
 
 def test_a_title_within_a_sentence_is_short():
     network = Network(build=torch.nn.PReLU)
-    named = NetworkArchitecture(
+    named = Architecture(
         id="a", title="A, which has a clause", keys={}, read=lambda weights: network
     )
     with pytest.raises(

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from napari_hsr.models.architectures.architecture import Architecture
+    from napari_hsr.models.architectures.base import AnyArchitecture
     from napari_hsr.models.model import Model
     from napari_hsr.models.published_weights import Entry
 
@@ -219,7 +219,7 @@ def import_checkpoint(
 
 
 def _first_card(
-    path: Path, architecture: Architecture, name: str, scale: int = 1, file: str = ""
+    path: Path, architecture: AnyArchitecture, name: str, scale: int = 1, file: str = ""
 ) -> ModelCard:
     """A card of what the file tells, with everything else said to be assumed."""
     for_cubes = architecture.task == SUPER_RESOLUTION
@@ -239,7 +239,7 @@ def _first_card(
     )
 
 
-def _of_published(entry: Entry, architecture: Architecture, path: Path) -> dict[str, Any]:
+def _of_published(entry: Entry, architecture: AnyArchitecture, path: Path) -> dict[str, Any]:
     """What is known of published weights that the user says the file holds."""
     if entry.architecture != architecture.id:
         raise ModelError(
@@ -274,7 +274,7 @@ def _read(path: Path) -> tuple[Weights, ModelCard | None]:
     return unwrap_file(read_tensors(path), path), card_in(path)
 
 
-def _recognise(weights: Weights, path: Path) -> Architecture:
+def _recognise(weights: Weights, path: Path) -> AnyArchitecture:
     from napari_hsr.models.registry import recognise
 
     try:

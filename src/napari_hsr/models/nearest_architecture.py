@@ -6,12 +6,12 @@ from collections import Counter
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from napari_hsr.models.architectures.architecture import first_difference, shapes_of
+from napari_hsr.models.architectures.base import first_difference, shapes_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from napari_hsr.models.architectures.architecture import Architecture, Shapes, Weights
+    from napari_hsr.models.architectures.base import AnyArchitecture, Shapes, Weights
 
 _shapes_of = lru_cache(maxsize=None)(shapes_of)  # the published networks never change
 
@@ -19,7 +19,7 @@ _shapes_of = lru_cache(maxsize=None)(shapes_of)  # the published networks never 
 _SIMILAR = 0.25
 
 
-def nearest(weights: Weights, architectures: Iterable[Architecture]) -> str:
+def nearest(weights: Weights, architectures: Iterable[AnyArchitecture]) -> str:
     """A clause that names the most similar architecture and the first tensor that differs.
 
     It is the one with the largest share of names in common, names with equal shapes counted
@@ -30,7 +30,7 @@ def nearest(weights: Weights, architectures: Iterable[Architecture]) -> str:
     ----------
     weights : mapping of str to torch.Tensor
         Weights that were not recognised.
-    architectures : iterable of Architecture
+    architectures : iterable of AnyArchitecture
         Compared in their published sizes.
 
     Returns

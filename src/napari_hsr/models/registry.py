@@ -41,10 +41,10 @@ from napari_hsr.models.optimised import mstpp as fast_mstpp
 from napari_hsr.models.optimised import mxrunet as fast_mxrunet
 
 if TYPE_CHECKING:
-    from napari_hsr.models.architectures.architecture import Architecture, Weights
+    from napari_hsr.models.architectures.base import AnyArchitecture, Weights
 
 
-def recognise(weights: Weights) -> Architecture:
+def recognise(weights: Weights) -> AnyArchitecture:
     """The architecture of a plain state dict, from names and shapes alone.
 
     Raises
@@ -82,6 +82,6 @@ _TABLE = (
     (coarsr.ARCHITECTURE, fast_coarsr.prepare),
 )
 #: In the order in which they are tried.
-ARCHITECTURES: tuple[Architecture, ...] = tuple(
+ARCHITECTURES: tuple[AnyArchitecture, ...] = tuple(
     replace(architecture, prepare=prepare) for architecture, prepare in _TABLE
 )

@@ -20,7 +20,7 @@ from napari_hsr.models.torch_checkpoint import is_torch, read_torch
 if TYPE_CHECKING:
     from os import PathLike
 
-    from napari_hsr.models.architectures.architecture import Weights
+    from napari_hsr.models.architectures.base import Weights
     from napari_hsr.models.card import ModelCard
     from napari_hsr.models.model import Model
 

@@ -5,7 +5,7 @@ import torch
 
 from napari_hsr.models import from_state_dict
 from napari_hsr.models.architectures import mst_l
-from napari_hsr.models.architectures.architecture import shapes_of
+from napari_hsr.models.architectures.base import shapes_of
 from napari_hsr.models.optimised import convolution, spectral_attention
 from napari_hsr.models.optimised.mst_l import prepare
 from napari_hsr.models.optimised_copy import prepared

@@ -6,7 +6,7 @@ import torch
 from napari_hsr.errors import ModelError
 from napari_hsr.models import from_state_dict
 from napari_hsr.models.architectures import hinet
-from napari_hsr.models.architectures.architecture import shapes_of
+from napari_hsr.models.architectures.base import shapes_of
 
 from ...double_precision import assert_original
 

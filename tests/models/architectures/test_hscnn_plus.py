@@ -8,7 +8,7 @@ from napari_hsr.errors import ModelError
 from napari_hsr.inference import reconstruct
 from napari_hsr.models import from_state_dict
 from napari_hsr.models.architectures import hscnn_plus
-from napari_hsr.models.architectures.architecture import shapes_of
+from napari_hsr.models.architectures.base import shapes_of
 
 from ...double_precision import assert_exact, assert_original, first, input_of
 

@@ -7,7 +7,7 @@ import torch
 from napari_hsr import reconstruct
 from napari_hsr.models import from_state_dict
 from napari_hsr.models.architectures import mst_l
-from napari_hsr.models.architectures.architecture import shapes_of
+from napari_hsr.models.architectures.base import shapes_of
 
 from ...double_precision import assert_original
 

@@ -9,7 +9,7 @@ from napari_hsr.errors import ModelError
 from napari_hsr.inference import ensembles
 from napari_hsr.models import from_state_dict
 from napari_hsr.models.architectures import mstpp
-from napari_hsr.models.architectures.architecture import shapes_of
+from napari_hsr.models.architectures.base import shapes_of
 
 from ...double_precision import assert_exact, assert_original, input_of, one_by_one
 

@@ -5,7 +5,7 @@ import torch
 
 from napari_hsr.models import from_state_dict
 from napari_hsr.models.architectures import coarsr
-from napari_hsr.models.architectures.architecture import shapes_of
+from napari_hsr.models.architectures.base import shapes_of
 from napari_hsr.models.optimised.convolution import CHANNELS_LAST, convolve, packed
 from napari_hsr.models.optimised_copy import prepared
 

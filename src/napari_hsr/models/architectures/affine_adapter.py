@@ -17,7 +17,7 @@ from napari_hsr.models.architectures.wrapping import Layer, Wrapper
 from napari_hsr.models.layers.module import Module
 
 if TYPE_CHECKING:
-    from napari_hsr.models.architectures.architecture import Weights
+    from napari_hsr.models.architectures.base import Weights
 
 TITLE = "A network with an adapter"
 _WEIGHT, _BIAS = "adapter.weight", "adapter.bias"

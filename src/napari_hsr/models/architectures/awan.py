@@ -13,13 +13,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
-from napari_hsr.models.architectures.architecture import (
-    Network,
-    NetworkArchitecture,
-    Weights,
-    kernels,
-    numbered,
-)
+from napari_hsr.models.architectures.base import Architecture, Network, Weights, kernels, numbered
 from napari_hsr.models.layers.module import Module
 from napari_hsr.models.layers.padding import pad_to_least
 from napari_hsr.models.model import TileDifference
@@ -208,7 +202,7 @@ def _read(weights: Weights) -> Network:
     )
 
 
-ARCHITECTURE = NetworkArchitecture(
+ARCHITECTURE = Architecture(
     id="awan",
     title="AWAN",
     keys=kernels(

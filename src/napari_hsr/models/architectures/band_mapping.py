@@ -15,7 +15,7 @@ from napari_hsr.models.architectures.wrapping import Layer, Wrapper
 from napari_hsr.models.layers.module import Module
 
 if TYPE_CHECKING:
-    from napari_hsr.models.architectures.architecture import Weights
+    from napari_hsr.models.architectures.base import Weights
 
 _KEY = "bands.weight"
 

@@ -21,9 +21,9 @@ import torch
 from torch import Tensor, nn
 
 from napari_hsr.errors import ModelError
-from napari_hsr.models.architectures.architecture import (
+from napari_hsr.models.architectures.base import (
+    Architecture,
     Network,
-    NetworkArchitecture,
     Shapes,
     Weights,
     numbered,
@@ -264,7 +264,7 @@ class Neighbours(AsIs):
         self.name = RULES[intended]
 
 
-ARCHITECTURE = NetworkArchitecture(
+ARCHITECTURE = Architecture(
     id="coarsr",
     title=TITLE,
     keys={

@@ -33,7 +33,7 @@ from napari_hsr.models.model_file import weights_sha256
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from napari_hsr.models.architectures.architecture import Weights
+    from napari_hsr.models.architectures.base import Weights
     from napari_hsr.models.card import ModelCard
     from napari_hsr.models.model import Model
 

@@ -17,13 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
-from napari_hsr.models.architectures.architecture import (
-    Network,
-    NetworkArchitecture,
-    Weights,
-    numbered,
-    shapes_of,
-)
+from napari_hsr.models.architectures.base import Architecture, Network, Weights, numbered, shapes_of
 from napari_hsr.models.input_rules import Maximum
 from napari_hsr.models.layers.module import Module
 from napari_hsr.models.layers.padding import pad_below_right
@@ -206,7 +200,7 @@ def by_position(weights: Weights) -> Weights | None:
     return dict(zip(expected, values, strict=True))
 
 
-ARCHITECTURE = NetworkArchitecture(
+ARCHITECTURE = Architecture(
     id="drcr",
     title="DRCR-Net",
     keys={

@@ -10,13 +10,7 @@ import re
 
 from torch import Tensor, nn
 
-from napari_hsr.models.architectures.architecture import (
-    Network,
-    NetworkArchitecture,
-    Weights,
-    kernels,
-    numbered,
-)
+from napari_hsr.models.architectures.base import Architecture, Network, Weights, kernels, numbered
 from napari_hsr.models.layers.module import Module
 
 
@@ -69,7 +63,7 @@ def _read(weights: Weights) -> Network:
     )
 
 
-ARCHITECTURE = NetworkArchitecture(
+ARCHITECTURE = Architecture(
     id="edsr",
     title="EDSR",
     keys=kernels("head.0.weight", "body.0.body.0.weight", "body.0.body.2.weight", "tail.0.weight"),

@@ -11,13 +11,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from napari_hsr.models.architectures.architecture import (
-    Network,
-    NetworkArchitecture,
-    Weights,
-    kernels,
-    numbered,
-)
+from napari_hsr.models.architectures.base import Architecture, Network, Weights, kernels, numbered
 from napari_hsr.models.layers.module import Module, Part
 from napari_hsr.models.layers.padding import pad_below_right
 from napari_hsr.models.model import TileDifference
@@ -211,7 +205,7 @@ def _read(weights: Weights) -> Network:
     )
 
 
-ARCHITECTURE = NetworkArchitecture(
+ARCHITECTURE = Architecture(
     id="hinet",
     title="HINet",
     keys=kernels(

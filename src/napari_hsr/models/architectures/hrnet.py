@@ -13,12 +13,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
-from napari_hsr.models.architectures.architecture import (
-    Network,
-    NetworkArchitecture,
-    Weights,
-    kernels,
-)
+from napari_hsr.models.architectures.base import Architecture, Network, Weights, kernels
 from napari_hsr.models.layers.module import Module
 from napari_hsr.models.layers.padding import pad_below_right
 
@@ -157,7 +152,7 @@ def _read(weights: Weights) -> Network:
     )
 
 
-ARCHITECTURE = NetworkArchitecture(
+ARCHITECTURE = Architecture(
     id="hrnet",
     title="HRNet",
     keys=kernels(

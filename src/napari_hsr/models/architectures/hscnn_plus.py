@@ -10,13 +10,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from napari_hsr.models.architectures.architecture import (
-    Network,
-    NetworkArchitecture,
-    Weights,
-    kernels,
-    numbered,
-)
+from napari_hsr.models.architectures.base import Architecture, Network, Weights, kernels, numbered
 from napari_hsr.models.layers.module import Module
 
 #: Channels of the first features, and of what each block adds to them.
@@ -121,7 +115,7 @@ def _read(weights: Weights) -> Network:
     )
 
 
-ARCHITECTURE = NetworkArchitecture(
+ARCHITECTURE = Architecture(
     id="hscnn_plus",
     title="HSCNN+",
     keys=kernels(

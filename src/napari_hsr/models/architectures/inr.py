@@ -19,9 +19,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from napari_hsr.errors import InputError, ModelError
-from napari_hsr.models.architectures.architecture import (
+from napari_hsr.models.architectures.base import (
+    Architecture,
     Network,
-    NetworkArchitecture,
     Weights,
     has,
     kernels,
@@ -275,7 +275,7 @@ def _has_last(weights: Weights) -> bool:
     return has(weights, kernels(f"{_BODY}{numbered(weights, _BODY)[-1]}.weight"))
 
 
-ARCHITECTURE = NetworkArchitecture(
+ARCHITECTURE = Architecture(
     id="inr",
     title=TITLE,
     keys=kernels(

@@ -14,13 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
-from napari_hsr.models.architectures.architecture import (
-    Network,
-    NetworkArchitecture,
-    Weights,
-    kernels,
-    numbered,
-)
+from napari_hsr.models.architectures.base import Architecture, Network, Weights, kernels, numbered
 from napari_hsr.models.layers.channel_gates import ChannelGate
 from napari_hsr.models.layers.module import Module, Part
 from napari_hsr.models.layers.padding import pad_below_right
@@ -254,7 +248,7 @@ def _read(weights: Weights) -> Network:
     )
 
 
-ARCHITECTURE = NetworkArchitecture(
+ARCHITECTURE = Architecture(
     id="mirnet",
     title="MIRNet, multi-resolution streams with selective fusion",
     keys=kernels(

@@ -13,13 +13,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
-from napari_hsr.models.architectures.architecture import (
-    Network,
-    NetworkArchitecture,
-    Weights,
-    kernels,
-    numbered,
-)
+from napari_hsr.models.architectures.base import Architecture, Network, Weights, kernels, numbered
 from napari_hsr.models.layers.channel_gates import ChannelGate
 from napari_hsr.models.layers.module import Module
 from napari_hsr.models.layers.padding import pad_below_right
@@ -281,7 +275,7 @@ def _reduction(weights: Weights) -> int:
     return next(fits, 1)
 
 
-ARCHITECTURE = NetworkArchitecture(
+ARCHITECTURE = Architecture(
     id="mprnet",
     title="MPRNet, three stages from quarters to the whole image",
     keys=kernels(

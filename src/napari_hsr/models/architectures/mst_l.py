@@ -15,11 +15,7 @@ from typing import TYPE_CHECKING
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
-from napari_hsr.models.architectures.architecture import (
-    Network,
-    NetworkArchitecture,
-    Weights,
-)
+from napari_hsr.models.architectures.base import Architecture, Network, Weights
 from napari_hsr.models.architectures.spectral_attention import SpectralU, depths_of
 from napari_hsr.models.layers.padding import pad_below_right
 from napari_hsr.models.model import TileDifference
@@ -77,7 +73,7 @@ def _read(weights: Weights) -> Network:
     )
 
 
-ARCHITECTURE = NetworkArchitecture(
+ARCHITECTURE = Architecture(
     id="mst_l",
     title="MST-L",
     keys={

@@ -11,12 +11,7 @@ from typing import TYPE_CHECKING
 
 from torch import Tensor, nn
 
-from napari_hsr.models.architectures.architecture import (
-    Network,
-    NetworkArchitecture,
-    Weights,
-    numbered,
-)
+from napari_hsr.models.architectures.base import Architecture, Network, Weights, numbered
 from napari_hsr.models.architectures.spectral_attention import SpectralU, depths_of
 from napari_hsr.models.layers.module import Module
 from napari_hsr.models.layers.padding import pad_below_right
@@ -91,7 +86,7 @@ def _read(weights: Weights) -> Network:
     )
 
 
-ARCHITECTURE = NetworkArchitecture(
+ARCHITECTURE = Architecture(
     id="mstpp",
     title="MST++",
     keys={

@@ -15,13 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from napari_hsr.models.architectures.architecture import (
-    Network,
-    NetworkArchitecture,
-    Weights,
-    kernels,
-    numbered,
-)
+from napari_hsr.models.architectures.base import Architecture, Network, Weights, kernels, numbered
 from napari_hsr.models.input_rules import NTIRE2020_CLEAN, Statistics, statistics_from_words
 from napari_hsr.models.layers.module import Module, Part
 from napari_hsr.models.layers.weight_norm import LARGE_KERNEL, SpectralConv1d, WeightNormConv2d
@@ -326,7 +320,7 @@ _SIZES = {
 }
 _VARIANTS = {name: partial(MXRUNet, layout) for name, layout in _SIZES.items()}
 
-ARCHITECTURE = NetworkArchitecture(
+ARCHITECTURE = Architecture(
     id="mxrunet",
     title=TITLE,
     keys=kernels(

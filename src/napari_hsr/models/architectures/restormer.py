@@ -14,13 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
-from napari_hsr.models.architectures.architecture import (
-    Network,
-    NetworkArchitecture,
-    Weights,
-    kernels,
-    numbered,
-)
+from napari_hsr.models.architectures.base import Architecture, Network, Weights, kernels, numbered
 from napari_hsr.models.layers.module import Module
 from napari_hsr.models.layers.padding import pad_below_right
 from napari_hsr.models.model import TileDifference
@@ -223,7 +217,7 @@ def _read(weights: Weights) -> Network:
     )
 
 
-ARCHITECTURE = NetworkArchitecture(
+ARCHITECTURE = Architecture(
     id="restormer",
     title="Restormer, a U of transformers with attention between channels",
     keys=kernels(

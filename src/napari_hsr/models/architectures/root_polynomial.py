@@ -17,11 +17,7 @@ import torch
 from torch import Tensor
 
 from napari_hsr.errors import ModelError
-from napari_hsr.models.architectures.architecture import (
-    Network,
-    NetworkArchitecture,
-    Weights,
-)
+from napari_hsr.models.architectures.base import Architecture, Network, Weights
 from napari_hsr.models.input_rules import AsIs
 from napari_hsr.models.layers.module import Module
 
@@ -141,7 +137,7 @@ def _read(weights: Weights) -> Network:
     )
 
 
-ARCHITECTURE = NetworkArchitecture(
+ARCHITECTURE = Architecture(
     id="root-polynomial",
     title="Root-polynomial regression",
     keys={"exponents": 2, "weight": 2},

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
-from napari_hsr.models.architectures.architecture import numbered
+from napari_hsr.models.architectures.base import numbered
 from napari_hsr.models.layers.module import Module, Part
 
 if TYPE_CHECKING:

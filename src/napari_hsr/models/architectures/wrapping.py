@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 from napari_hsr.cube import DEFAULT_WAVELENGTHS_NM
 from napari_hsr.errors import ModelError
-from napari_hsr.models.architectures.architecture import (
-    Architecture,
+from napari_hsr.models.architectures.base import (
+    AnyArchitecture,
     Weights,
     check_bands,
     check_finite,
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from napari_hsr.models.model import Model, Prepare
 
-    Recognise = Callable[[Weights], Architecture]
+    Recognise = Callable[[Weights], AnyArchitecture]
 
 #: What stands before the names of the wrapped network's weights.
 PREFIX = "network."
@@ -56,7 +56,7 @@ class Layer:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Wrapper(Architecture):
+class Wrapper(AnyArchitecture):
     """An architecture that contains another one.
 
     Encoding, rule, precisions, tiles and windows are those of the wrapped network.

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import torch
 
     from napari_hsr.cube import Wavelengths
-    from napari_hsr.models.architectures.architecture import Architecture
+    from napari_hsr.models.architectures.base import AnyArchitecture
     from napari_hsr.models.model import Model
     from napari_hsr.training.recipe.schema import Recipe
 
@@ -141,7 +141,7 @@ def build(recipe: Recipe, bands: int) -> torch.nn.Module:
         raise InputError(f"{architecture.title} cannot be built so: {error}.") from error
 
 
-def _variant(architecture: Architecture, name: Any) -> Callable[..., torch.nn.Module]:
+def _variant(architecture: AnyArchitecture, name: Any) -> Callable[..., torch.nn.Module]:
     """One of the sizes that an architecture was published in."""
     variants = architecture.variants
     if name not in variants:

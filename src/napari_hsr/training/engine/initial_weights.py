@@ -48,7 +48,7 @@ def begin(network: torch.nn.Module, name: str) -> None:
         If that is another network or another size of it.
     """
     from napari_hsr.models import load_model
-    from napari_hsr.models.architectures.architecture import first_difference
+    from napari_hsr.models.architectures.base import first_difference
 
     module = load_model(name).module
     weights = getattr(module, "network", module).state_dict()

@@ -71,7 +71,7 @@ class Network(NetworkTraits):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Architecture(ABC):
+class AnyArchitecture(ABC):
     """A family of networks, or of wrappers around networks.
 
     Attributes
@@ -142,7 +142,7 @@ class Architecture(ABC):
 
 
 @dataclass(frozen=True, kw_only=True)
-class NetworkArchitecture(Architecture):
+class Architecture(AnyArchitecture):
     """A family of networks.
 
     Attributes
@@ -160,7 +160,7 @@ class NetworkArchitecture(Architecture):
     def load(
         self, weights: Weights, card: ModelCard | None = None, *, share: bool = False
     ) -> Model:
-        """As of :class:`Architecture`."""
+        """As of :class:`AnyArchitecture`."""
         if card is None or self.read_with_card is None:
             network = self.read(weights)
         else:
