@@ -14,22 +14,10 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
 from napari_hsr.models.architectures.base import Architecture, Network, Weights, kernels, numbered
+from napari_hsr.models.layers.convolutions import NamedConv
 from napari_hsr.models.layers.module import Module
 from napari_hsr.models.layers.padding import pad_to_least
 from napari_hsr.models.model import TileDifference
-
-
-class Conv(Module):
-    """A convolution of an image that is first extended by reflection."""
-
-    def __init__(self, inputs: int, outputs: int, side: int = 3):
-        super().__init__()
-        self.conv2d = nn.Conv2d(inputs, outputs, side, bias=False)
-        self._reach = side // 2
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(N, inputs, H, W) → (N, outputs, H, W)."""
-        return self.conv2d(F.pad(x, (self._reach,) * 4, mode="reflect"))
 
 
 class ChannelAttention(Module):
@@ -57,14 +45,14 @@ class Block(Module):
 
     def __init__(self, width: int, inner: int, narrow: int, side_up: int, side_down: int):
         super().__init__()
-        self.conv1 = Conv(width, width)
+        self.conv1 = NamedConv(width, width, reflect=True)
         self.relu1 = nn.PReLU()
-        self.conv2 = Conv(width, width)
+        self.conv2 = NamedConv(width, width, reflect=True)
         self.relu2 = nn.PReLU()
-        self.up_conv = Conv(width, inner, side_up)
+        self.up_conv = NamedConv(width, inner, side_up, reflect=True)
         self.up_relu = nn.PReLU()
         self.se = ChannelAttention(inner, narrow)
-        self.down_conv = Conv(inner, width, side_down)
+        self.down_conv = NamedConv(inner, width, side_down, reflect=True)
         self.down_relu = nn.PReLU()
 
     def forward(self, x: Tensor, passed: Tensor) -> tuple[Tensor, Tensor]:
@@ -152,15 +140,15 @@ class AWAN(Module):
     ):
         super().__init__()
         self._least = 1 + max(3, side_up, side_down) // 2  # so much can be reflected
-        self.input_conv2D = Conv(channels, width)
+        self.input_conv2D = NamedConv(channels, width, reflect=True)
         self.input_prelu2D = nn.PReLU()
-        self.head_conv2D = Conv(width, width)
+        self.head_conv2D = NamedConv(width, width, reflect=True)
         self.backbone = nn.ModuleList(
             Block(width, width, narrow, side_up, side_down) for _ in range(blocks)
         )
-        self.tail_conv2D = Conv(width, width)
+        self.tail_conv2D = NamedConv(width, width, reflect=True)
         self.output_prelu2D = nn.PReLU()
-        self.output_conv2D = Conv(width, bands)
+        self.output_conv2D = NamedConv(width, bands, reflect=True)
         self.tail_nonlocal = Quarters(bands, narrow_end)
 
     def forward(self, x: Tensor) -> Tensor:

@@ -11,31 +11,19 @@ stored and never used; and a block's short cut is its input re-weighted twice, n
 
 from __future__ import annotations
 
-from typing import Literal
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
 from napari_hsr.models.architectures.base import Architecture, Network, Weights, numbered, shapes_of
 from napari_hsr.models.input_rules import Maximum
+from napari_hsr.models.layers.channel_gates import gate_layers
+from napari_hsr.models.layers.convolutions import NamedConv
 from napari_hsr.models.layers.module import Module
 from napari_hsr.models.layers.padding import pad_below_right
 from napari_hsr.models.model import TileDifference
 
 SLOPE = 0.2
-
-
-class _Convolution(Module):
-    """A 3x3 convolution under the name that the weights give it."""
-
-    def __init__(self, inputs: int, outputs: int, reflect: bool = False):
-        super().__init__()
-        mode: Literal["reflect", "zeros"] = "reflect" if reflect else "zeros"
-        self.conv2d = nn.Conv2d(inputs, outputs, 3, padding=1, padding_mode=mode, bias=not reflect)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.conv2d(x)
 
 
 class _Purification(Module):
@@ -73,14 +61,7 @@ class _Recalibration(Module):
 
     def __init__(self, width: int, hidden: int):
         super().__init__()
-        self.fc = nn.Sequential(
-            nn.Linear(width, hidden, bias=False),
-            nn.ReLU(),
-            nn.Linear(hidden, hidden, bias=False),
-            nn.ReLU(),
-            nn.Linear(hidden, width, bias=False),
-            nn.Sigmoid(),
-        )
+        self.fc = gate_layers(width, hidden)
 
     def forward(self, x: Tensor) -> Tensor:
         return x * self.fc(x.mean((2, 3)))[:, :, None, None]
@@ -92,9 +73,9 @@ class _Block(Module):
     def __init__(self, width: int, hidden: int):
         super().__init__()
         for number in (1, 2, 3):
-            setattr(self, f"conv{number}", _Convolution(width, width))
+            setattr(self, f"conv{number}", NamedConv(width, width))
         for number in (4, 5, 6):
-            setattr(self, f"conv{number}", _Convolution(2 * width, width))
+            setattr(self, f"conv{number}", NamedConv(2 * width, width))
         self.se1 = _Recalibration(width, hidden)
         self.se2 = _Recalibration(width, hidden)
 
@@ -136,14 +117,14 @@ class DRCR(Module):
         hidden: int = 12,
     ):
         super().__init__()
-        self.input_conv2D = _Convolution(channels, width, reflect=True)
+        self.input_conv2D = NamedConv(channels, width, reflect=True)
         self.input_prelu2D = nn.PReLU()
-        self.head_conv2D = _Convolution(width, width, reflect=True)
+        self.head_conv2D = NamedConv(width, width, reflect=True)
         self.denosing = _Purification(width)
         self.backbone = nn.ModuleList(_Block(width, hidden) for _ in range(blocks))
-        self.tail_conv2D = _Convolution(width, width, reflect=True)
+        self.tail_conv2D = NamedConv(width, width, reflect=True)
         self.output_prelu2D = nn.PReLU()
-        self.output_conv2D = _Convolution(width, bands, reflect=True)
+        self.output_conv2D = NamedConv(width, bands, reflect=True)
 
     def forward(self, x: Tensor) -> Tensor:
         """Spectra of every pixel."""

@@ -11,23 +11,12 @@ import re
 from torch import Tensor, nn
 
 from napari_hsr.models.architectures.base import Architecture, Network, Weights, kernels, numbered
+from napari_hsr.models.layers.convolutions import ResidualBlock
 from napari_hsr.models.layers.module import Module
 
 
 def _conv(inputs: int, outputs: int) -> nn.Conv2d:
     return nn.Conv2d(inputs, outputs, 3, padding=1)
-
-
-class ResidualBlock(Module):
-    """x + conv(relu(conv(x)))."""
-
-    def __init__(self, width: int):
-        super().__init__()
-        self.body = nn.Sequential(_conv(width, width), nn.ReLU(inplace=True), _conv(width, width))
-
-    def forward(self, x: Tensor) -> Tensor:
-        """The same shape as ``x``."""
-        return self.body(x).add_(x)
 
 
 class EDSR(Module):

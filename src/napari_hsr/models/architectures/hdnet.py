@@ -11,23 +11,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
 from napari_hsr.models.architectures.base import Architecture, Network, Weights, kernels, numbered
+from napari_hsr.models.layers.convolutions import ResidualBlock
 from napari_hsr.models.layers.module import Module
 from napari_hsr.models.model import TileDifference
-
-
-class _Residual(Module):
-    """Two 3x3 convolutions and a short cut."""
-
-    def __init__(self, width: int):
-        super().__init__()
-        self.body = nn.Sequential(
-            nn.Conv2d(width, width, 3, padding=1),
-            nn.ReLU(),
-            nn.Conv2d(width, width, 3, padding=1),
-        )
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.body(x) + x
 
 
 class _DomainAttention(Module):
@@ -117,10 +103,10 @@ class HDNet(Module):
         super().__init__()
         self.head = nn.Sequential(nn.Conv2d(channels, width, 3, padding=1))
         self.body = nn.Sequential(
-            *(_Residual(width) for _ in range(before)),
+            *(ResidualBlock(width) for _ in range(before)),
             _DomainAttention(width),
             _Fusion(width, groups),
-            *(_Residual(width) for _ in range(after)),
+            *(ResidualBlock(width) for _ in range(after)),
             nn.Conv2d(width, width, 3, padding=1),
         )
         self.tail = nn.Sequential(nn.Conv2d(width, bands, 3, padding=1))

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from napari_hsr.models.architectures.base import Architecture, Network, Weights, kernels, numbered
+from napari_hsr.models.layers.channel_gates import SupervisedAttention
 from napari_hsr.models.layers.module import Module, Part
 from napari_hsr.models.layers.padding import pad_below_right
 from napari_hsr.models.model import TileDifference
@@ -101,21 +102,6 @@ class UpBlock(Module):
         return self.conv_block(torch.cat([self.up(x), bridge], dim=1))
 
 
-class Attention(Module):
-    """Features weighted by an image that is made of them."""
-
-    def __init__(self, width: int):
-        super().__init__()
-        self.conv1 = _conv(width, width)
-        self.conv2 = _conv(width, width)
-        self.conv3 = _conv(width, width)
-
-    def forward(self, x: Tensor, image: Tensor) -> Tensor:
-        """The same shape as ``x``."""
-        weight = torch.sigmoid(self.conv3(self.conv2(x) + image))
-        return self.conv1(x) * weight + x
-
-
 class HINet(Module):
     """(N, channels, H, W) → (N, bands, H, W), any size.
 
@@ -154,7 +140,7 @@ class HINet(Module):
         self.up_path_2 = nn.ModuleList(UpBlock(*pair) for pair in ways_up)
         self.skip_conv_1 = nn.ModuleList(_conv(width, width) for _, width in ways_up)
         self.skip_conv_2 = nn.ModuleList(_conv(width, width) for _, width in ways_up)
-        self.sam12 = Attention(bands)
+        self.sam12 = SupervisedAttention(bands, bands, 3, bias=True)
         self.cat12 = nn.Conv2d(2 * bands, bands, 1)
         self.last = _conv(bands, bands)
 

@@ -9,11 +9,15 @@ negative values by 0.2.
 
 from __future__ import annotations
 
+from functools import partial
+
 import torch
 import torch.nn.functional as F  # noqa: N812
-from torch import Tensor, nn
+from torch import Tensor
 
 from napari_hsr.models.architectures.base import Architecture, Network, Weights, kernels
+from napari_hsr.models.layers.channel_gates import gate_layers
+from napari_hsr.models.layers.convolutions import NamedConv
 from napari_hsr.models.layers.module import Module
 from napari_hsr.models.layers.padding import pad_below_right
 
@@ -26,16 +30,7 @@ MULTIPLE = 8
 CONTEXT = 160
 
 
-class Conv(Module):
-    """A convolution and a leaky ReLU."""
-
-    def __init__(self, inputs: int, outputs: int, side: int = 3):
-        super().__init__()
-        self.conv2d = nn.Conv2d(inputs, outputs, side, padding=side // 2)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(N, inputs, H, W) → (N, outputs, H, W)."""
-        return F.leaky_relu(self.conv2d(x), 0.2, inplace=True)
+_conv = partial(NamedConv, slope=0.2)
 
 
 class DenseBlock(Module):
@@ -45,8 +40,8 @@ class DenseBlock(Module):
         super().__init__()
         half = width // 2
         for i in range(1, 5):
-            self.add_module(f"conv{i}", Conv(width + (i - 1) * half, half))
-        self.conv5 = Conv(width + 4 * half, width)
+            self.add_module(f"conv{i}", _conv(width + (i - 1) * half, half))
+        self.conv5 = _conv(width + 4 * half, width)
 
     def forward(self, x: Tensor) -> Tensor:
         """The same shape as ``x``."""
@@ -65,17 +60,9 @@ class GlobalBlock(Module):
 
     def __init__(self, width: int):
         super().__init__()
-        self.conv1 = Conv(width, width)
-        self.conv2 = Conv(width, width)
-        narrow = width // 4
-        self.fc = nn.Sequential(
-            nn.Linear(width, narrow, bias=False),
-            nn.ReLU(),
-            nn.Linear(narrow, narrow, bias=False),
-            nn.ReLU(),
-            nn.Linear(narrow, width, bias=False),
-            nn.Sigmoid(),
-        )
+        self.conv1 = _conv(width, width)
+        self.conv2 = _conv(width, width)
+        self.fc = gate_layers(width, width // 4)
 
     def forward(self, x: Tensor) -> Tensor:
         """The same shape as ``x``."""
@@ -96,29 +83,29 @@ class HRNet(Module):
     def __init__(self, channels: int = 3, bands: int = 31, width: int = 64):
         super().__init__()
         # each grid hands a quarter of its channels, spread out in space, to the finer one
-        self.top1 = Conv(64 * channels, 8 * width)
+        self.top1 = _conv(64 * channels, 8 * width)
         self.top21 = DenseBlock(8 * width)
         self.top22 = GlobalBlock(8 * width)
-        self.top3 = Conv(8 * width, 8 * width, 1)
-        self.mid1 = Conv(16 * channels, 4 * width)
-        self.mid2 = Conv(6 * width, 4 * width)
+        self.top3 = _conv(8 * width, 8 * width, 1)
+        self.mid1 = _conv(16 * channels, 4 * width)
+        self.mid2 = _conv(6 * width, 4 * width)
         self.mid31 = DenseBlock(4 * width)
         self.mid32 = GlobalBlock(4 * width)
-        self.mid4 = Conv(4 * width, 4 * width)
-        self.bot1 = Conv(4 * channels, 2 * width)
-        self.bot2 = Conv(3 * width, 2 * width)
+        self.mid4 = _conv(4 * width, 4 * width)
+        self.bot1 = _conv(4 * channels, 2 * width)
+        self.bot2 = _conv(3 * width, 2 * width)
         self.bot31 = DenseBlock(2 * width)
         self.bot32 = DenseBlock(2 * width)
         self.bot33 = GlobalBlock(2 * width)
-        self.bot4 = Conv(2 * width, 2 * width)
-        self.main1 = Conv(channels, width)
-        self.main2 = Conv(width + width // 2, width)
+        self.bot4 = _conv(2 * width, 2 * width)
+        self.main1 = _conv(channels, width)
+        self.main2 = _conv(width + width // 2, width)
         self.main31 = DenseBlock(width)
         self.main32 = DenseBlock(width)
         self.main33 = DenseBlock(width)
         self.main34 = DenseBlock(width)
         self.main35 = GlobalBlock(width)
-        self.main4 = Conv(width, bands)
+        self.main4 = _conv(width, bands)
 
     def forward(self, x: Tensor) -> Tensor:
         """Spectra of every pixel."""

@@ -20,9 +20,6 @@ from napari_hsr.models.layers.module import Module, Part
 from napari_hsr.models.layers.padding import pad_below_right
 from napari_hsr.models.model import TileDifference
 
-#: Most working memory for each pixel in one go, measured at 384×384 and 256×256.
-BYTES_PER_PIXEL = 2600
-
 
 def _conv(inputs: int, outputs: int, size: int, bias: bool = False) -> nn.Conv2d:
     return nn.Conv2d(inputs, outputs, size, padding=size // 2, bias=bias)

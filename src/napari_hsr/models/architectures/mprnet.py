@@ -14,13 +14,10 @@ import torch
 from torch import Tensor, nn
 
 from napari_hsr.models.architectures.base import Architecture, Network, Weights, kernels, numbered
-from napari_hsr.models.layers.channel_gates import ChannelGate
+from napari_hsr.models.layers.channel_gates import ChannelGate, SupervisedAttention
 from napari_hsr.models.layers.module import Module
 from napari_hsr.models.layers.padding import pad_below_right
 from napari_hsr.models.model import TileDifference
-
-#: Most working memory for each pixel in one go, measured at 384×384 and 256×256.
-BYTES_PER_PIXEL = 4600
 
 
 @dataclass(frozen=True)
@@ -136,20 +133,6 @@ class Decoder(Module):
         return [first, second, third]
 
 
-class Supervised(Module):
-    """Features weighted by the stage's own picture, for the next stage."""
-
-    def __init__(self, w: Widths):
-        super().__init__()
-        self.conv1 = w.conv(w.features, w.features, 1)
-        self.conv2 = w.conv(w.features, w.image, 1)
-        self.conv3 = w.conv(w.image, w.features, 1)
-
-    def forward(self, x: Tensor, image: Tensor) -> Tensor:
-        gate = self.conv3(self.conv2(x) + image).sigmoid()
-        return self.conv1(x) * gate + x
-
-
 class FullResolution(Module):
     """Stage 3: groups at full resolution, each followed by a level of stage 2."""
 
@@ -204,8 +187,8 @@ class MPRNet(Module):
         self.stage2_encoder = Encoder(w, fused=True)
         self.stage2_decoder = Decoder(w)
         self.stage3_orsnet = FullResolution(w)
-        self.sam12 = Supervised(w)
-        self.sam23 = Supervised(w)
+        self.sam12 = SupervisedAttention(w.features, w.image, 1, w.bias)
+        self.sam23 = SupervisedAttention(w.features, w.image, 1, w.bias)
         self.concat12 = w.conv(2 * w.features, w.features, 3)
         self.concat23 = w.conv(2 * w.features, w.features + w.extra, 3)
         self.tail = w.conv(w.features + w.extra, w.image, 3)

@@ -23,10 +23,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
-#: Most working memory for each pixel in one go, measured at 384×384 and 256×256.
-BYTES_PER_PIXEL = 13500
-
-
 class ChannelNorm(Module):
     """Layer norm over the channels of each pixel.
 
