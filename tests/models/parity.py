@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from napari_hsr.models.card import ModelCard
 
-CHECKOUT = Path(__file__).resolve().parents[3]
+CHECKOUT = Path(__file__).resolve().parents[2]
 HERE = CHECKOUT / "tests" / "golden"
 
 #: max|a-b| over max|b| that a port may differ from the original by.
