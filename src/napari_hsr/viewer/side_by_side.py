@@ -32,15 +32,11 @@ class _Before:
     """Everything that the grid view changes, as it was."""
 
     order: list[Layer]
-    visible: dict[Layer, bool]
-    names_shown: dict[Layer, bool]
-    bars: dict[Layer, dict[str, Any]]
-    name_sizes: dict[Layer, float]
-    limits: dict[Layer, tuple]
-    grid: dict[str, Any]
-    camera: dict[str, Any]
     selection: set[Layer]
     active: Layer | None
+    #: (object, attribute, value), in the order in which they are put back.
+    viewer: list[tuple[Any, str, Any]]
+    layers: list[tuple[Layer, Any, str, Any]]
     linked: list[Layer] = field(default_factory=list)
 
 
@@ -93,44 +89,36 @@ class GridView:
             return
         before, self._before = self._before, None
         layers = self._viewer.layers
-        for name, value in before.grid.items():
-            setattr(self._viewer.canvas.grid, name, value)
         if before.linked:
             unlink_layers(before.linked, ("contrast_limits",))
-        for layer, (limits_range, limits) in before.limits.items():
-            layer.contrast_limits_range = limits_range
-            layer.contrast_limits = limits
+        for thing, name, value in before.viewer:
+            setattr(thing, name, value)
         kept = [layer for layer in before.order if layer in layers]
         self._arrange(kept + [layer for layer in layers if layer not in before.order])
-        for layer in kept:
-            layer.visible = before.visible[layer]
-        for layer, shown in before.names_shown.items():
-            layer.name_overlay.visible = shown
-            layer.name_overlay.font_size = before.name_sizes[layer]
-            for name, value in before.bars[layer].items():
-                setattr(layer.colorbar, name, value)
-        for name, value in before.camera.items():
-            setattr(self._viewer.scene.camera, name, value)
+        for layer, thing, name, value in before.layers:
+            if layer in kept:
+                setattr(thing, name, value)
         layers.selection = {layer for layer in before.selection if layer in layers}
         if before.active in layers:
             layers.selection.active = before.active
 
     def _remember(self, tiles: list[Image]) -> _Before:
         viewer = self._viewer
+        layers = [(layer, layer, "visible", layer.visible) for layer in viewer.layers]
+        for layer in tiles:
+            changed = [(layer.colorbar, name) for name in _BAR]
+            changed += [(layer.name_overlay, name) for name in ("visible", "font_size")]
+            if layer in tiles[:2]:
+                changed += [(layer, name) for name in ("contrast_limits_range", "contrast_limits")]
+            layers += [(layer, thing, name, getattr(thing, name)) for thing, name in changed]
+        parts = [(viewer.canvas.grid, name) for name in _GRID]
+        parts += [(viewer.scene.camera, name) for name in _CAMERA]
         return _Before(
             order=list(viewer.layers),
-            visible={layer: layer.visible for layer in viewer.layers},
-            bars={layer: {name: getattr(layer.colorbar, name) for name in _BAR} for layer in tiles},
-            name_sizes={layer: layer.name_overlay.font_size for layer in tiles},
-            names_shown={layer: layer.name_overlay.visible for layer in tiles},
-            limits={
-                layer: (tuple(layer.contrast_limits_range), tuple(layer.contrast_limits))
-                for layer in tiles[:2]
-            },
-            grid={name: getattr(viewer.canvas.grid, name) for name in _GRID},
-            camera={name: getattr(viewer.scene.camera, name) for name in _CAMERA},
             selection=set(viewer.layers.selection),
             active=viewer.layers.selection.active,
+            viewer=[(thing, name, getattr(thing, name)) for thing, name in parts],
+            layers=layers,
         )
 
     def _share_limits(self, prediction: Image, truth: Image) -> None:

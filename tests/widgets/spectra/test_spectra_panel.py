@@ -44,7 +44,7 @@ def panel(viewer, qtbot):
     qtbot.addWidget(widget)
     widget.resize(420, 560)
     yield widget
-    widget.detach()
+    widget.release()
 
 
 @pytest.fixture
@@ -634,7 +634,7 @@ def test_closing_takes_every_callback_out(viewer, qtbot):
     assert listeners(viewer) == before
     panel.attach()  # opened again
     assert listeners(viewer) != before
-    panel.detach()
+    panel.release()
     assert listeners(viewer) == before
 
 
@@ -669,6 +669,6 @@ def test_in_a_real_window_with_a_real_mouse(make_napari_viewer_proxy, qtbot):
     viewer.theme = "light"
     assert panel.shown[0].drawn.color == panel.plot.foreground
     viewer.window.remove_dock_widget(dock)
-    assert not panel._events.attached
+    assert not panel._attached
     assert pins.NAME in viewer.layers
     panel.deleteLater()

@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import QEvent, QTimer
-from qtpy.QtWidgets import (
-    QHBoxLayout,
-    QProgressBar,
-    QPushButton,
-    QSizePolicy,
-    QVBoxLayout,
-    QWidget,
-)
+from qtpy.QtCore import QTimer
+from qtpy.QtWidgets import QProgressBar, QSizePolicy, QVBoxLayout, QWidget
 
 from napari_hsr.cube import Cube
 from napari_hsr.errors import FileError
 from napari_hsr.metrics.compare import Comparison, Outline, compare_events, why_not
 from napari_hsr.viewer.comparison import map_layers, show_maps
-from napari_hsr.viewer.layer_data import cube_layers, layer_cube, layer_state, layer_wavelengths
+from napari_hsr.viewer.layer_data import (
+    cube_layers,
+    layer_cube,
+    layer_shape,
+    layer_state,
+    layer_wavelengths,
+)
 from napari_hsr.viewer.side_by_side import GridView
 from napari_hsr.viewer.super_resolved import lay_over, lies_over
 from napari_hsr.widgets.common.connections import Connections
 from napari_hsr.widgets.common.job import Job
 from napari_hsr.widgets.common.messages import Message
+from napari_hsr.widgets.common.panel import Panel, button, row
 from napari_hsr.widgets.common.save_dialog import ask_path
 from napari_hsr.widgets.common.scroll_area import VerticalScroll
 from napari_hsr.widgets.compare.form import CompareForm
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
 GRID_ANGLE, GRID_ERRORS = "sam", ("rmse", "mrae", "psnr", "psnr_window")
 
 
-class CompareWidget(QWidget):
+class CompareWidget(Panel):
     """Compares two cubes of the viewer and shows what was found.
 
     Parameters
@@ -66,45 +67,44 @@ class CompareWidget(QWidget):
             self._connections.connect(getattr(viewer.layers.events, name), "_on_layers")
         self._connections.connect(viewer.canvas.grid.events.enabled, "_on_grid_enabled")
         self._on_layers()
+        self.attach()
 
     def _build(self) -> None:
         self.form = CompareForm(self._viewer)
         self.form.changed.connect(self._on_form)
         self.reason = Message()
-        self.lay_button = QPushButton("Lay the ground truth over the prediction")
-        self.lay_button.setToolTip("Moves and scales its layer; the values stay as they are")
-        self.lay_button.clicked.connect(self._lay_over)
+        self.lay_button = button(
+            "Lay the ground truth over the prediction",
+            self._lay_over,
+            "Moves and scales its layer; the values stay as they are",
+        )
         self.lay_button.hide()
-        self.run_button = QPushButton("Compare")
-        self.run_button.clicked.connect(self.run)
-        self.cancel_button = QPushButton("Cancel")
-        self.cancel_button.clicked.connect(self.cancel)
+        self.run_button = button("Compare", self.run)
+        self.cancel_button = button("Cancel", self.cancel)
         self.progress = QProgressBar()
         self.progress.setTextVisible(True)
         self.message = Message()
-        self.grid_button = QPushButton("Grid view")
-        self.grid_button.setCheckable(True)
-        self.grid_button.setToolTip(
-            "Prediction | truth | spectral angle | error side by side; again: back to before"
+        self.grid_button = button(
+            "Grid view",
+            self.toggle_grid,
+            "Prediction | ground truth | spectral angle | error, side by side",
         )
-        self.grid_button.clicked.connect(self.toggle_grid)
+        self.grid_button.setCheckable(True)
         self.results = ResultView(self._viewer)
-        self.json_button = QPushButton("Save JSON…")
-        self.json_button.clicked.connect(self._save_json)
-        self.csv_button = QPushButton("Save CSV…")
-        self.csv_button.clicked.connect(self._save_csv)
+        self.json_button = button("Save JSON…", partial(self._save, "JSON", self.export_json))
+        self.csv_button = button("Save CSV…", partial(self._save, "CSV", self.export_csv))
 
         inside = QWidget()
         layout = QVBoxLayout(inside)
         layout.addWidget(self.form)
         layout.addWidget(self.reason)
         layout.addWidget(self.lay_button)
-        layout.addLayout(_row(self.run_button, self.cancel_button))
+        layout.addLayout(row(self.run_button, self.cancel_button))
         layout.addWidget(self.progress)
         layout.addWidget(self.message)
         layout.addWidget(self.grid_button)
         layout.addWidget(self.results, 1)
-        layout.addLayout(_row(self.json_button, self.csv_button))
+        layout.addLayout(row(self.json_button, self.csv_button))
         layout.addStretch(0)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
@@ -273,8 +273,8 @@ class CompareWidget(QWidget):
         self.progress.setFormat("")
         self.form.setEnabled(not running)
         self.grid_button.setEnabled(not running)
-        for button in (self.json_button, self.csv_button):
-            button.setVisible(self.comparison is not None)
+        for part in (self.json_button, self.csv_button):
+            part.setVisible(self.comparison is not None)
 
     # --- grid ----------------------------------------------------------------------------
 
@@ -311,11 +311,8 @@ class CompareWidget(QWidget):
             self.grid.restore()
         self._sync_grid_button()
 
-    def changeEvent(self, event: QEvent) -> None:  # noqa: N802 - Qt's name
-        """The grid goes when the panel is taken out of its dock: its way back is here."""
-        if event.type() == QEvent.Type.ParentChange and self.parent() is None:
-            self.grid.restore()
-        super().changeEvent(event)
+    def _release(self) -> None:
+        self.grid.restore()  # the way back is in this panel
 
     def _sync_grid_button(self) -> None:
         self.grid_button.setChecked(self.grid.active or self._grid_wanted)
@@ -342,13 +339,8 @@ class CompareWidget(QWidget):
         """
         self.comparison.evaluation.write_csv(path)
 
-    def _save_json(self) -> None:
-        self._ask_and_save("JSON", ".json", self.export_json)
-
-    def _save_csv(self) -> None:
-        self._ask_and_save("CSV", ".csv", self.export_csv)
-
-    def _ask_and_save(self, kind: str, suffix: str, export: Callable[[Path], None]) -> None:
+    def _save(self, kind: str, export: Callable[[Path], None]) -> None:
+        suffix = f".{kind.lower()}"
         name = self.comparison.evaluation.prediction.replace("/", "-")
         path = ask_path(
             self, f"Save the comparison as {kind}", f"{name} comparison{suffix}", f"*{suffix}"
@@ -365,8 +357,8 @@ class CompareWidget(QWidget):
 
 def _outline(layer) -> Cube:
     """The cube of a layer without its data: enough to say whether it would fit."""
-    data = layer.data[0] if layer.multiscale else layer.data
-    return Cube(Outline(tuple(data.shape), data.dtype), layer_wavelengths(layer), name=layer.name)
+    outline = Outline(layer_shape(layer), layer.data.dtype)
+    return Cube(outline, layer_wavelengths(layer), name=layer.name)
 
 
 def _has_grid_maps(names) -> bool:
@@ -384,10 +376,3 @@ def _was_made(layer) -> bool:
     """Whether a network or an interpolation made the cube of a layer."""
     history = layer_state(layer).get("provenance", {})
     return bool(history.get("model") or "super_resolution" in history.get("extra", {}))
-
-
-def _row(*widgets: QWidget) -> QHBoxLayout:
-    row = QHBoxLayout()
-    for widget in widgets:
-        row.addWidget(widget)
-    return row

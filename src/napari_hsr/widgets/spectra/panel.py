@@ -6,24 +6,15 @@ import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import QEvent, Qt
-from qtpy.QtWidgets import (
-    QApplication,
-    QCheckBox,
-    QGridLayout,
-    QHBoxLayout,
-    QLabel,
-    QPushButton,
-    QSizePolicy,
-    QVBoxLayout,
-    QWidget,
-)
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QApplication, QCheckBox, QSizePolicy, QVBoxLayout
 from superqt.utils import QSignalDebouncer, QSignalThrottler
 
 from napari_hsr import spectra
 from napari_hsr.errors import HSRError, InputError
 from napari_hsr.viewer.axis import current_band, current_nm, go_to, go_to_band
-from napari_hsr.widgets.common.messages import Message
+from napari_hsr.widgets.common.messages import Message, WrappedLabel
+from napari_hsr.widgets.common.panel import Panel, button, row
 from napari_hsr.widgets.common.save_dialog import ask_path
 from napari_hsr.widgets.plotting.plot import SpectrumPlot
 from napari_hsr.widgets.spectra import pins, regions
@@ -35,6 +26,7 @@ if TYPE_CHECKING:
     from os import PathLike
 
     import napari.viewer
+    from qtpy.QtWidgets import QWidget
 
 logger = logging.getLogger(__name__)
 
@@ -46,7 +38,7 @@ SETTLE_MS = 60
 MAX_PINS, MAX_REGIONS = 60, 60
 
 
-class SpectraWidget(QWidget):
+class SpectraWidget(Panel):
     """Spectra of all visible cubes: live under the cursor, at pins, and over regions.
 
     Parameters
@@ -97,85 +89,46 @@ class SpectraWidget(QWidget):
             "Mean ± standard deviation (of the population: divided by n) of every visible "
             "shape and label"
         )
-        switches = QHBoxLayout()
         for box in boxes:
             box.setChecked(True)
             box.toggled.connect(self._on_box)
-            switches.addWidget(box)
+        switches = row(*boxes)
         switches.addStretch(1)
-
-        self.readout = QLabel()
-        self.readout.setWordWrap(True)
-        self.readout.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        self.readout.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
-        self.readout.setAlignment(Qt.AlignmentFlag.AlignTop)
-        self.copy_button = QPushButton("Copy")
-        self.copy_button.setToolTip(
-            "Copy the spectra under the cursor as a table for a spreadsheet"
+        self.readout = WrappedLabel()
+        self.copy_button = button(
+            "Copy", self.copy_values, "Copy the spectra under the cursor as a table"
         )
-        self.copy_button.clicked.connect(self.copy_values)
-        values = QHBoxLayout()
-        values.addWidget(self.readout, 1)
-        values.addWidget(self.copy_button, 0, Qt.AlignmentFlag.AlignTop)
-
-        self.clear_button = QPushButton("Clear pins")
-        self.clear_button.clicked.connect(self.clear_pins)
-        self.csv_button = QPushButton("Export CSV…")
-        self.csv_button.clicked.connect(self._ask_csv)
-        self.png_button = QPushButton("Export PNG…")
-        self.png_button.setToolTip(
-            "The plot and its whole legend as a picture for print: on white, whatever the theme"
+        values = row(self.readout, self.copy_button, stretch=self.readout)
+        values.setAlignment(Qt.AlignmentFlag.AlignTop)
+        self.clear_button = button("Clear pins", self.clear_pins)
+        self.csv_button = button("Export CSV…", self._ask_csv)
+        self.png_button = button(
+            "Export PNG…", self._ask_png, "The plot and its whole legend, black on white for print"
         )
-        self.png_button.clicked.connect(self._ask_png)
-        buttons = QGridLayout()
-        for column, button in enumerate((self.clear_button, self.csv_button, self.png_button)):
-            buttons.addWidget(button, 0, column)
-
         self.message = Message()
         layout = QVBoxLayout(self)
         layout.addLayout(switches)
         layout.addWidget(self.plot, 1)
         layout.addLayout(values)
         layout.addWidget(self.message)
-        layout.addLayout(buttons)
+        layout.addLayout(row(self.clear_button, self.csv_button, self.png_button))
         # The plot takes all height that the dock has; napari would add an empty stretch.
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
 
     # --- life ----------------------------------------------------------------------------
 
-    def attach(self) -> None:
-        """Follow the viewer; done at the start and when the panel is docked again."""
-        if self._events.attached:
-            return
+    def _attach(self) -> None:
         self._events.attach()
         self._measured = False
         self.plot.follow_theme(self._viewer)
         self._update_all()
 
-    def detach(self) -> None:
-        """Take every callback out of the viewer and stop what is running."""
+    def _release(self) -> None:
         self._events.detach()
         self.plot.release()
         self._cursor_throttle.cancel()
         self._settle.cancel()
         self._meter.stop()
-
-    def closeEvent(self, event) -> None:  # noqa: N802 - Qt's name
-        self.detach()
-        super().closeEvent(event)
-
-    def showEvent(self, event) -> None:  # noqa: N802 - Qt's name
-        self.attach()
-        super().showEvent(event)
-
-    def event(self, event) -> bool:
-        # napari takes a panel out of its dock rather than closing it.
-        if event.type() == QEvent.Type.ParentChange and hasattr(self, "_events"):
-            if self.parent() is None:
-                self.detach()
-            else:
-                self.attach()
-        return super().event(event)
 
     def set_cursor_interval(self, milliseconds: int) -> None:
         """The shortest time between two updates of the cursor's spectrum."""
@@ -315,8 +268,8 @@ class SpectraWidget(QWidget):
         if not shown:
             self.plot.set_placeholder(self._advice())
         self.plot.set_curves([s.drawn for s in shown])
-        for button in (self.csv_button, self.png_button):
-            button.setEnabled(bool(shown))
+        for part in (self.csv_button, self.png_button):
+            part.setEnabled(bool(shown))
 
     def _advice(self) -> str:
         if not self._sources():

@@ -50,14 +50,10 @@ class ViewerEvents:
         self._connections = Connections(panel)
         self._layers: dict[Any, Connections] = {}
         self._shift_click = _ShiftClick(panel)
-        self.attached = False
         panel.destroyed.connect(lambda *_: self.detach())
 
     def attach(self) -> None:
-        """Start to listen."""
-        if self.attached:
-            return
-        self.attached = True
+        """Start listening."""
         viewer, connect = self._viewer, self._connections.connect
         connect(viewer.cursor.events.position, "_on_cursor")
         connect(viewer.dims.events.point, "_on_slider")
@@ -69,10 +65,7 @@ class ViewerEvents:
         self._follow_layers()
 
     def detach(self) -> None:
-        """Stop to listen; safe to call twice."""
-        if not self.attached:
-            return
-        self.attached = False
+        """Stop listening; safe to call twice."""
         self._connections.close()
         for event in ("inserted", "removed", "reordered"):
             getattr(self._viewer.layers.events, event).disconnect(self._follow_layers)

@@ -4,27 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import QEvent, QTimer
-from qtpy.QtWidgets import (
-    QCheckBox,
-    QGroupBox,
-    QHBoxLayout,
-    QLabel,
-    QPushButton,
-    QSizePolicy,
-    QVBoxLayout,
-    QWidget,
-)
+from qtpy.QtCore import QTimer
+from qtpy.QtWidgets import QCheckBox, QGroupBox, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from napari_hsr.cube import Wavelengths
 from napari_hsr.errors import HSRError
 from napari_hsr.viewer import axis, rendering
 from napari_hsr.viewer.canvas_text import show_wavelength
-from napari_hsr.viewer.layer_data import is_cube, layer_cube, layer_wavelengths
+from napari_hsr.viewer.layer_data import is_cube, layer_cube, layer_shape, layer_wavelengths
 from napari_hsr.widgets.common.choosers import LayerChooser
 from napari_hsr.widgets.common.connections import Connections
 from napari_hsr.widgets.common.job import Job
 from napari_hsr.widgets.common.messages import Message
+from napari_hsr.widgets.common.panel import Panel, button, row
 from napari_hsr.widgets.common.scroll_area import VerticalScroll
 from napari_hsr.widgets.wavelength.band_control import BandControl, NanometreBox, band_name
 from napari_hsr.widgets.wavelength.set_wavelengths import open_dialog
@@ -39,7 +31,7 @@ if TYPE_CHECKING:
 _BANDS_CHANGED = {"metadata", "scale", "translate", "units", "data"}
 
 
-class WavelengthWidget(QWidget):
+class WavelengthWidget(Panel):
     """Shows and sets the wavelength of the viewer, bound both ways to napari's own slider.
 
     The slider runs over the bands of one cube — the one selected, or the newest — so it is
@@ -57,22 +49,24 @@ class WavelengthWidget(QWidget):
         self._known = None
         self._job: Job | None = None
         self._tint = Tint()
-        self._connections: Connections | None = None
         self._enter = QTimer(self)
         self._enter.setSingleShot(True)
         self._enter.timeout.connect(self._go_into)
 
         self.chooser = LayerChooser(viewer, is_cube, self, empty="no cube open")
-        self._chooser_row = _row(QLabel("Cube"), self.chooser)
+        self._chooser_row = QWidget()
+        self._chooser_row.setLayout(row(QLabel("Cube"), self.chooser, stretch=self.chooser))
         self.control = BandControl()
         self.info = QLabel()
         self.tint = QCheckBox("Tint the image with the colour of the band")
         self.notice = Message()
-        self.set_button = QPushButton("Set wavelengths…")
-        self.true_button = QPushButton("True colour")
-        self.true_button.setToolTip("Add the cube as people see it: CIE 1931 observer, light D65")
-        self.false_button = QPushButton("False colour")
-        self.false_button.setToolTip("Add three bands as red, green and blue")
+        self.set_button = button("Set wavelengths…", self._set_wavelengths)
+        self.true_button = button(
+            "True colour", self._true_colour, "Add the cube as the eye sees it (CIE 1931, D65)"
+        )
+        self.false_button = button(
+            "False colour", self._false_colour, "Add three bands as red, green and blue"
+        )
         self.channels = [NanometreBox() for _ in range(3)]
         self.message = Message()
         self._arrange()
@@ -80,11 +74,8 @@ class WavelengthWidget(QWidget):
         self.chooser.changed.connect(self._take)
         self.control.band_chosen.connect(self._go)
         self.tint.toggled.connect(self._update_tint)
-        self.set_button.clicked.connect(self._set_wavelengths)
-        self.true_button.clicked.connect(self._true_colour)
-        self.false_button.clicked.connect(self._false_colour)
         self._take(self.chooser.layer())
-        self._attach()
+        self.attach()
 
     @property
     def layer(self):
@@ -95,7 +86,7 @@ class WavelengthWidget(QWidget):
         colour = QGroupBox("The cube in colour")
         inside = QVBoxLayout(colour)
         inside.addWidget(self.true_button)
-        boxes = QHBoxLayout()
+        boxes = row()
         for letter, word, box in zip("RGB", ("red", "green", "blue"), self.channels, strict=True):
             box.setToolTip(f"The band shown as {word} (arrow keys: the next one)")
             box.setButtonSymbols(NanometreBox.ButtonSymbols.NoButtons)  # room for the unit
@@ -144,7 +135,7 @@ class WavelengthWidget(QWidget):
     def _update_bands(self) -> None:
         layer = self._layer
         known = self._known = None if layer is None else layer_wavelengths(layer)
-        bands = 1 if layer is None else _bands(layer)
+        bands = 1 if layer is None else layer_shape(layer)[0]
         self.control.setEnabled(layer is not None)
         self.control.set_bands(bands, known)
         grid = known or Wavelengths.default()
@@ -189,7 +180,7 @@ class WavelengthWidget(QWidget):
             self.info.setText(f"Not shown: {where} lies outside this cube.")
             return
         nm = axis.current_nm(self._viewer, layer)
-        text = f"band {band + 1} of {_bands(layer)}"
+        text = f"band {band + 1} of {layer_shape(layer)[0]}"
         self.info.setText(text if nm is None else f"{text} · {band_name(band, nm)}")
         self._update_tint()
 
@@ -254,32 +245,16 @@ class WavelengthWidget(QWidget):
     # --- coming and going ----------------------------------------------------------------
 
     def _attach(self) -> None:
-        if self._connections is None:
-            self._connections = Connections(self)
-            self._connections.connect(self._viewer.dims.events.point, "_update_band")
-            self._connections.connect(self._viewer.layers.events, "_on_layers")
+        self._connections = Connections(self)
+        self._connections.connect(self._viewer.dims.events.point, "_update_band")
+        self._connections.connect(self._viewer.layers.events, "_on_layers")
+        self._update_bands()
 
-    def release(self) -> None:
-        """Stop playing, undo the tint and leave the viewer without callbacks of this panel."""
+    def _release(self) -> None:
         self.control.stop()
         self._enter.stop()
         self.tint.setChecked(False)
-        if self._connections is not None:
-            self._connections.close()
-            self._connections = None
-
-    def event(self, event: QEvent) -> bool:
-        """Notice being closed, or taken out of its dock (napari does not delete it then)."""
-        orphaned = event.type() == QEvent.Type.ParentChange and self.parent() is None
-        if event.type() == QEvent.Type.Close or orphaned:
-            self.release()
-        return super().event(event)
-
-    def showEvent(self, event) -> None:  # noqa: N802 - Qt's name
-        super().showEvent(event)
-        if self._connections is None:
-            self._attach()
-            self._update_bands()
+        self._connections.close()
 
     def hideEvent(self, event) -> None:  # noqa: N802 - Qt's name
         self.control.stop()
@@ -303,16 +278,3 @@ def _apart(layer, known: Wavelengths | None, cubes: list) -> str:
         f"“{other.name}” goes by band number and this cube by nm: choose it above and state its "
         "wavelengths to see them together."
     )
-
-
-def _bands(layer) -> int:
-    return int((layer.data[0] if layer.multiscale else layer.data).shape[0])
-
-
-def _row(*parts: QWidget) -> QWidget:
-    row = QWidget()
-    layout = QHBoxLayout(row)
-    layout.setContentsMargins(0, 0, 0, 0)
-    for part in parts:
-        layout.addWidget(part, 1 if isinstance(part, LayerChooser) else 0)
-    return row

@@ -3,13 +3,10 @@
 from typing import TYPE_CHECKING, Literal
 
 from magicgui import magicgui
-from qtpy.QtCore import QEvent
 from qtpy.QtWidgets import (
     QDialog,
     QFileDialog,
-    QHBoxLayout,
     QLabel,
-    QPushButton,
     QSizePolicy,
     QVBoxLayout,
     QWidget,
@@ -24,6 +21,7 @@ from napari_hsr.viewer.layers import set_wavelengths
 from napari_hsr.widgets.common.choosers import LayerChooser
 from napari_hsr.widgets.common.connections import Connections
 from napari_hsr.widgets.common.messages import Message, WrappedLabel
+from napari_hsr.widgets.common.panel import Panel, button, row
 from napari_hsr.widgets.common.scroll_area import VerticalScroll
 
 if TYPE_CHECKING:
@@ -67,7 +65,7 @@ def stated_wavelengths(
     return listed(centres, bands, micrometres=unit == "µm")
 
 
-class SetWavelengthsWidget(QWidget):
+class SetWavelengthsWidget(Panel):
     """A form for the wavelengths of a cube: evenly spaced, or one for each band.
 
     Entries are checked as they are typed; Apply is enabled once they fit.
@@ -99,30 +97,28 @@ class SetWavelengthsWidget(QWidget):
         self.form.margins = (0, 0, 0, 0)
         self.form.centres.native.setPlaceholderText("400, 410, 420 …")
         self.form.centres.max_height = 100
-        self.file_button = QPushButton("From a file…")
-        self.file_button.setToolTip("A text or CSV file with one wavelength a line, or in a column")
+        self.file_button = button(
+            "From a file…",
+            self._ask_for_file,
+            "A text or CSV file with one wavelength a line, or in a column",
+        )
         self.message = Message()
-        self.apply_button = QPushButton("Apply")
+        self.apply_button = button("Apply", self.apply)
         self._arrange()
 
         self.chooser.changed.connect(self._take)
         self.form.changed.connect(self._check)
         # magicgui 0.10 does not announce changes of a TextEdit.
         self.form.centres.native.textChanged.connect(self._check)
-        self.file_button.clicked.connect(self._ask_for_file)
-        self.apply_button.clicked.connect(self.apply)
         self._connections = Connections(self)
-        self._connections.connect(viewer.layers.events, "_on_layers")
         self._take(self.chooser.layer())
+        self.attach()
 
     def _arrange(self) -> None:
         content = QWidget()
         layout = QVBoxLayout(content)
         layout.setContentsMargins(0, 0, 0, 0)
-        top = QHBoxLayout()
-        top.addWidget(QLabel("Cube"))
-        top.addWidget(self.chooser, 1)
-        layout.addLayout(top)
+        layout.addLayout(row(QLabel("Cube"), self.chooser, stretch=self.chooser))
         policy = QSizePolicy.Policy
         self.form.native.setSizePolicy(policy.Preferred, policy.Fixed)
         for part in (self.now, self.form.native, self.file_button, self.message):
@@ -224,15 +220,12 @@ class SetWavelengthsWidget(QWidget):
         if event.type in ("metadata", "data", "scale"):
             self._describe()
 
-    def release(self) -> None:
-        """Leave the viewer without callbacks of this panel."""
-        self._connections.close()
+    def _attach(self) -> None:
+        self._connections.connect(self._viewer.layers.events, "_on_layers")
+        self._describe()
 
-    def event(self, event: QEvent) -> bool:
-        """Notice being taken out of its dock (napari does not delete it then)."""
-        if event.type() == QEvent.Type.ParentChange and self.parent() is None:
-            self.release()
-        return super().event(event)
+    def _release(self) -> None:
+        self._connections.close()
 
 
 def open_dialog(viewer, layer, parent: QWidget) -> QDialog:

@@ -1,0 +1,67 @@
+"""What panels are built from: a docked widget, rows of widgets, buttons."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import QEvent
+from qtpy.QtWidgets import QHBoxLayout, QPushButton, QWidget
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+class Panel(QWidget):
+    """A panel that lets go of the viewer when it is closed or taken out of its dock.
+
+    napari does not delete a panel then, and may dock it again. Subclasses call :meth:`attach`
+    once they are built, and implement ``_attach`` and ``_release``.
+    """
+
+    _attached: bool | None = None  # None until it is built
+
+    def attach(self) -> None:
+        """Follow the viewer; does nothing if it does so already."""
+        if not self._attached:
+            self._attached = True
+            self._attach()
+
+    def release(self) -> None:
+        """Leave the viewer without callbacks of this panel; safe to call twice."""
+        if self._attached:
+            self._attached = False
+            self._release()
+
+    def _attach(self) -> None:
+        """Connect to the viewer."""
+
+    def _release(self) -> None:
+        """Undo what :meth:`_attach` did."""
+
+    def event(self, event: QEvent) -> bool:
+        """Notice being closed, docked and taken out of the dock."""
+        kind = event.type()
+        if kind == QEvent.Type.Close or (
+            kind == QEvent.Type.ParentChange and self.parent() is None
+        ):
+            self.release()
+        elif kind in (QEvent.Type.Show, QEvent.Type.ParentChange) and self._attached is False:
+            self.attach()
+        return super().event(event)
+
+
+def row(*widgets: QWidget, stretch: QWidget | None = None) -> QHBoxLayout:
+    """Widgets side by side without margins; ``stretch`` takes the width that is left."""
+    layout = QHBoxLayout()
+    layout.setContentsMargins(0, 0, 0, 0)
+    for widget in widgets:
+        layout.addWidget(widget, 1 if widget is stretch else 0)
+    return layout
+
+
+def button(text: str, slot: Callable[[], object], tooltip: str = "") -> QPushButton:
+    """A button that calls ``slot``, without an argument, when it is clicked."""
+    made = QPushButton(text)
+    made.setToolTip(tooltip)
+    made.clicked.connect(lambda _checked=False: slot())
+    return made
