@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,6 +15,15 @@ from napari_hsr.photograph import Photograph
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+
+def strict(text: str):
+    """JSON as the standard has it: NaN and Infinity are refused."""
+
+    def refuse(constant):
+        raise AssertionError(f"{constant} is no JSON")
+
+    return json.loads(text, parse_constant=refuse)
 
 
 @pytest.fixture

@@ -238,3 +238,16 @@ def test_the_source_is_told_once(hsr, checkpoint):
     shown = hsr("models", "show", "mine")[1]
     assert shown.count("Source: a page of theirs") == 1
     assert "imported: a page of theirs" in hsr("models")[1]
+
+
+def test_models_are_listed_for_people_and_for_programs(hsr):
+    status, said, _ = hsr("models")
+    assert status == 0
+    assert f"{DEFAULT} (default)" in said
+    line = next(line for line in said.splitlines() if line.startswith(DEFAULT))
+    assert "31 bands, 400–700 nm" in line
+    assert line.endswith("on board")
+    _, said, _ = hsr("models", "--json")
+    cards = json.loads(said)
+    assert [card["name"] for card in cards] == [card.name for card in list_models()]
+    assert [card["name"] for card in cards if card["default"]] == [DEFAULT]

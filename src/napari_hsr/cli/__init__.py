@@ -1,4 +1,4 @@
-"""The command line, ``napari-hsr``: one command a module.
+"""The command line, ``napari-hsr``: one command a file.
 
 A command module has ``HELP`` (one line), ``add_arguments(parser)`` and ``run(args) -> int``,
 the exit status. It imports what it needs inside ``run``, so that ``--help`` is instant.

@@ -211,7 +211,7 @@ class Batch:
     def _fail(self, source: str | Path, error: Exception, write: Callable[..., Any]) -> None:
         from napari_hsr.errors import FileError
 
-        if getattr(self.args, "debug", False) and not isinstance(error, FileError):
+        if getattr(self.args, "debug", False):
             write("".join(traceback.format_exception(error)), file=sys.stderr)
         text = explain(error)
         self._failures.append({"input": str(source), "error": text})

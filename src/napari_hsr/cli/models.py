@@ -1,4 +1,4 @@
-"""The models at hand: list and show them, import checkpoints, complete their cards, hand them on.
+"""List, show, import, edit, measure, remove and export models.
 
 Without an action, all models are listed.
 """
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 HELP = "list, show, import, edit, measure, remove and export models"
 
-#: What can be stated of a model, with the help of each option.
+#: Facts of a card that can be stated, with the help of each option.
 _FACTS = {
     "title": "one line for lists",
     "units": "what the output values are, for instance reflectance",
@@ -62,7 +62,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--as",
         dest="entry",
         metavar="ENTRY",
-        help="the entry of the catalogue that the file is, which completes the card",
+        help="the entry of the catalogue that the file belongs to, which completes the card",
     )
     bring.add_argument("--input-rule", help="its input rule, for networks that have a choice")
     _add_facts(bring)

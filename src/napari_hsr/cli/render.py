@@ -1,4 +1,4 @@
-"""Make a photograph of a cube.
+"""Render a cube as a photograph.
 
 By default as the eye sees it: CIE 1931 2° observer, light D65, sRGB, 8 bit. With --camera as
 the linear response of that camera, 16 bit. The encoding of the file is printed; give it to
@@ -17,7 +17,7 @@ from napari_hsr.cli.output import note, print_json
 if TYPE_CHECKING:
     import argparse
 
-HELP = "make a photograph of a cube"
+HELP = "render a cube as a photograph"
 EYE = "cie-1931"
 
 
@@ -28,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--camera",
         metavar="C",
         default=EYE,
-        help="a camera on board (nikon-5100-npl, sigma-sdmerill-npl), one of a table of "
+        help="a built-in camera (nikon-5100-npl, sigma-sdmerill-npl), one of a table of "
         f"sensitivities as FILE.csv:NAME, or an observer (default {EYE})",
     )
     parser.add_argument(

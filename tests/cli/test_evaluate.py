@@ -1,0 +1,59 @@
+"""evaluate: the figures of the Python API."""
+
+from __future__ import annotations
+
+import pytest
+
+from napari_hsr import evaluate, read
+
+from .conftest import strict
+
+
+def test_evaluate_gives_the_figures_of_the_python_api(hsr, cube_file):
+    prediction, truth = cube_file("p.mat", add=0.05), cube_file("t.mat")
+    status, said, _ = hsr("evaluate", prediction, truth, "--json")
+    assert status == 0
+    found = strict(said)
+    expected = evaluate(read(prediction), read(truth))
+    assert found["values"] == expected.to_dict()["values"]
+    assert found["protocol"] == expected.protocol
+    status, said, _ = hsr("evaluate", prediction, truth)
+    assert status == 0
+    assert said == expected.table() + "\n"
+    assert " ".join(expected.protocol_text.split()) in " ".join(said.split())
+
+
+@pytest.mark.parametrize("protocol", ["dualsr", "sspsr"])
+def test_evaluate_prints_the_protocols_of_super_resolution(hsr, cube_file, protocol):
+    size = (31, 12, 13)
+    files = cube_file("p.mat", add=0.05, shape=size), cube_file("t.mat", shape=size)
+    status, said, _ = hsr("evaluate", *files, "--protocol", protocol)
+    assert status == 0
+    assert f"protocol {protocol}" in said
+    assert " ".join(evaluate(*map(read, files), protocol).protocol_text.split()) in " ".join(
+        said.split()
+    )
+    status, said, warned = hsr("evaluate", *files, "--protocol", protocol, "--scale", 8)
+    if protocol == "sspsr":
+        assert "r = 8" in said
+    else:
+        assert (status, "dualsr has no ERGAS" in warned) == (1, True)
+
+
+def test_equal_cubes_give_json_that_parsers_accept(hsr, cube_file):
+    path = cube_file()
+    status, said, _ = hsr("evaluate", path, path, "--json")
+    assert status == 0
+    assert strict(said)["values"]["rmse"] == 0
+
+
+def test_evaluate_refuses_what_does_not_fit(hsr, cube_file, photograph):
+    status, _, warned = hsr("evaluate", cube_file("a.mat"), cube_file("b.mat", shape=(31, 4, 5)))
+    assert status == 1
+    assert len(warned.splitlines()) == 1
+    status, _, warned = hsr("evaluate", cube_file("a.mat"), photograph())
+    assert status == 1
+    assert "this is a photograph" in warned
+    status, _, warned = hsr("evaluate", cube_file("a.mat"), cube_file("b.mat"), "--protocol", "x")
+    assert status == 1
+    assert "default" in warned
