@@ -132,5 +132,5 @@ def test_a_model_of_another_task_is_refused(tmp_path):
     weights = coarsr.CoarSR(2, 4, 1).state_dict()
     path = save_model(tmp_path / "finer.safetensors", weights, from_state_dict(weights).card)
     recipe = engine.recipe(model={"start": str(path)})
-    with pytest.raises(InputError, match="makes finer cubes of cubes"):
+    with pytest.raises(InputError, match="coarsr super-resolves cubes"):
         initial_model.start(recipe, GRID, [np.ones((31, 4, 4), np.float32)])

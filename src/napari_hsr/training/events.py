@@ -183,14 +183,14 @@ def from_json(line: str) -> Event | None:
     """The event of a line; None if it is incomplete or of a kind that is not known."""
     try:
         content = json.loads(line)
-        kind = _KINDS[content.pop("kind")]
+        name = content.pop("kind")
+        kind: Callable[..., Event] = _KINDS[name]
     except (ValueError, KeyError, AttributeError, TypeError):
         return None
-    known = {f.name for f in fields(kind)}
+    known = {f.name for f in fields(_KINDS[name])}
+    values = {k: tuple(v) if isinstance(v, list) else v for k, v in content.items() if k in known}
     try:
-        return kind(
-            **{k: tuple(v) if isinstance(v, list) else v for k, v in content.items() if k in known}
-        )
+        return kind(**values)
     except TypeError:
         return None
 

@@ -355,7 +355,7 @@ def _protocol(recipe: Recipe, held_out: Mapping[str, str]) -> str:
         f"measured on {_count(len(held_out))} that took no part in training but in "
         f"choosing the weights; means over them; {rules.name}: {rules.description}"
     )
-    if recipe.finer:
+    if recipe.coarse is not None:
         from napari_hsr.resample import find
 
         scale, kind = recipe.coarse.scale, find(recipe.coarse.degradations[0])

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_hsr.cube import Cube
 from napari_hsr.errors import InputError
 from napari_hsr.training.data.validation_images import Shot, shots
 from napari_hsr.training.events import Baseline, Figures
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike
 
-    from napari_hsr.cube import Cube, Wavelengths
+    from napari_hsr.cube import Wavelengths
     from napari_hsr.models.model import Model
     from napari_hsr.training.data.cache import CachedImage
     from napari_hsr.training.recipe.schema import Recipe
@@ -96,7 +97,7 @@ def validate(
             found[shot.name] = _figures(prediction, shot, recipe)
             if preview is not None:
                 cubes = prediction.data, shot.truth.data
-                if recipe.finer:
+                if isinstance(shot.input, Cube):
                     write_fine_preview(preview, *cubes, shot.input.data, model.wavelengths)
                 else:
                     write_preview(preview, *cubes, model.wavelengths)
@@ -118,11 +119,13 @@ def baseline(images: Sequence[CachedImage], recipe: Recipe, wavelengths: Wavelen
     """
     from napari_hsr.resample import find, upsample
 
+    scale = 1 if recipe.coarse is None else recipe.coarse.scale
     found: dict[str, Figures] = {}
     for image in images:
         for shot in shots(image, wavelengths, recipe, held_out=True):
-            prediction = upsample(shot.input, recipe.coarse.scale, BASELINE)
-            found[shot.name] = _figures(prediction, shot, recipe)
+            if isinstance(shot.input, Cube):
+                prediction = upsample(shot.input, scale, BASELINE)
+                found[shot.name] = _figures(prediction, shot, recipe)
     return Baseline(find(BASELINE).title, _mean(found), found)
 
 
@@ -142,13 +145,10 @@ def _predicted(shot: Shot, model: Model, recipe: Recipe, cancel: threading.Event
     """The product's prediction for a photograph or a coarse cube."""
     from napari_hsr.inference import reconstruct, super_resolve
 
-    return (super_resolve if recipe.finer else reconstruct)(
-        shot.input,
-        model,
-        device=recipe.engine.device,
-        precision=model.precisions[0],
-        cancel=cancel,
-    )
+    device, exact = recipe.engine.device, model.precisions[0]
+    if isinstance(shot.input, Cube):
+        return super_resolve(shot.input, model, device=device, precision=exact, cancel=cancel)
+    return reconstruct(shot.input, model, device=device, precision=exact, cancel=cancel)
 
 
 def check_protocol(recipe: Recipe) -> None:
@@ -317,4 +317,5 @@ def reduce(cube: np.ndarray, step: int) -> np.ndarray:
     sums = np.add.reduceat(
         np.add.reduceat(cube, rows, axis=1, dtype=np.float64), columns, axis=2, dtype=np.float64
     )
-    return (sums / counts).astype(np.float32)
+    means: np.ndarray = sums / counts
+    return means.astype(np.float32)

@@ -15,13 +15,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_hsr.errors import InputError
+from napari_hsr.models.input_rules import InputRule
+from napari_hsr.photograph import Photograph
 from napari_hsr.training.closed_form.ridge import Adapter, Sums, added, fit, gather
 from napari_hsr.training.data.validation_images import Shot, shots, varies
 from napari_hsr.training.events import Event, Preparing
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Generator, Sequence
+    from collections.abc import Generator, Iterator, Sequence
 
     from napari_hsr.models.model import Model
     from napari_hsr.training.data.cache import CachedImage
@@ -51,36 +53,42 @@ def start_of(model: Model) -> tuple[Model, np.ndarray]:
     from napari_hsr.models.architectures.wrapping import inner
     from napari_hsr.models.registry import recognise
 
+    bands, channels = model.bands, model.channels
+    if bands is None or channels is None:
+        raise InputError(f"{model.name} makes no cubes of photographs, so it takes no adapter.")
     weights = model.module.state_dict()
-    empty = np.zeros((model.bands, model.channels + 1))
+    empty = np.zeros((bands, channels + 1))
     if model.card.architecture == affine_adapter.ARCHITECTURE.id:
         matrix = weights["adapter.weight"].cpu().numpy().astype(np.float64)
         offset = weights["adapter.bias"].cpu().numpy().astype(np.float64)
-        within = inner(
-            weights, recognise, model.card, matrix.shape[1] - model.channels, hidden=True
-        )
+        within = inner(weights, recognise, model.card, matrix.shape[1] - channels, hidden=True)
         return within, np.concatenate([matrix, offset[:, None]], axis=1)
     if model.card.architecture == band_mapping.ARCHITECTURE.id:
         matrix = weights["bands.weight"].cpu().numpy().astype(np.float64)
         within = inner(weights, recognise, model.card, matrix.shape[1], hidden=True)
         return within, np.concatenate([matrix, empty], axis=1)
-    return model, np.concatenate([np.eye(model.bands), empty], axis=1)
+    return model, np.concatenate([np.eye(bands), empty], axis=1)
 
 
-class _Raw:
-    """A rule whose result is left as the network made it; it remembers the image's figures."""
+class _Raw(InputRule):
+    """A rule that leaves the network's output as it is and remembers the image's statistics."""
 
-    def __init__(self, rule: Any):
-        self.name = rule.name
-        self.measure, self.apply = rule.measure, rule.apply
+    def __init__(self, rule: InputRule):
+        self.rule, self.name = rule, rule.name
         self.statistics: Any = None
+
+    def measure(self, tiles: Iterator[np.ndarray]) -> Any:
+        return self.rule.measure(tiles)
+
+    def apply(self, tile: np.ndarray, statistics: Any) -> np.ndarray:
+        return self.rule.apply(tile, statistics)
 
     def undo(self, bands: np.ndarray, statistics: Any) -> np.ndarray:
         self.statistics = statistics
         return bands
 
 
-def affine(rule: Any, statistics: Any) -> tuple[float, float]:
+def affine(rule: InputRule, statistics: Any) -> tuple[float, float]:
     """Gain and offset by which a rule turns a network's output into the cube's units.
 
     Some rules also cut to 0..1: two values within show what they do besides.
@@ -108,6 +116,8 @@ def quarter_sums(
     from napari_hsr.inference import reconstruct
     from napari_hsr.inference.inputs import PhotographReader
 
+    if not isinstance(shot.input, Photograph):
+        raise InputError(f"{shot.name} is no photograph, so no adapter can be fitted to it.")
     rule = _Raw(network.rule)
     device, exact = recipe.engine.device, network.precisions[0]
     raw = reconstruct(

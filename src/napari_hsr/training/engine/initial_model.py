@@ -1,4 +1,4 @@
-"""The network that a recipe trains: from a model at hand, or drawn anew."""
+"""The network that a recipe trains: an existing model's, or a new one."""
 
 from __future__ import annotations
 
@@ -17,16 +17,17 @@ if TYPE_CHECKING:
 
     import torch
 
+    from napari_hsr.cameras import Camera
     from napari_hsr.cube import Wavelengths
     from napari_hsr.models.architectures.base import AnyArchitecture
     from napari_hsr.models.model import Model
     from napari_hsr.training.recipe.schema import Recipe
 
-#: Pixels that the second moment of spectra is taken of, over all images together.
+#: Pixels of all images together that give the second moment of spectra.
 PIXELS = 200_000
-#: Spectra darker than this share of the brightest weigh no more than it does.
+#: Spectra darker than this share of the brightest weigh no more than that share.
 DARK = 0.02
-#: Added to the second moment's diagonal: directions that no spectrum takes stay possible.
+#: Added to the second moment's diagonal, so that it stays invertible.
 FLOOR = 1e-6
 
 
@@ -71,19 +72,19 @@ def start(recipe: Recipe, wavelengths: Wavelengths, thumbnails: Sequence[np.ndar
 
 
 def check_task(model: Model, recipe: Recipe) -> None:
-    """Whether a model does what the recipe trains, at the recipe's scale.
+    """Check that a model does the recipe's task, at the recipe's scale.
 
     Raises
     ------
     InputError
         If not.
     """
-    if model.task != (SUPER_RESOLUTION if recipe.finer else RECONSTRUCTION):
-        does, wanted = "makes cubes of photographs", "makes finer cubes of cubes"
-        if not recipe.finer:
+    if model.task != (RECONSTRUCTION if recipe.coarse is None else SUPER_RESOLUTION):
+        does, wanted = "makes cubes of photographs", "super-resolves cubes"
+        if recipe.coarse is None:
             does, wanted = wanted, does
         raise InputError(f"{model.name} {does}; this training takes a model that {wanted}.")
-    if recipe.finer and model.scale != recipe.coarse.scale:
+    if recipe.coarse is not None and model.scale != recipe.coarse.scale:
         raise InputError(
             f"{model.name} makes pixels {model.scale} times as fine, but the recipe sets "
             f"coarse.scale: {recipe.coarse.scale}."
@@ -91,7 +92,7 @@ def check_task(model: Model, recipe: Recipe) -> None:
 
 
 def build(recipe: Recipe, bands: int) -> torch.nn.Module:
-    """A network of the zoo with random weights.
+    """A network with random weights.
 
     Parameters
     ----------
@@ -103,7 +104,7 @@ def build(recipe: Recipe, bands: int) -> torch.nn.Module:
     Raises
     ------
     InputError
-        If no architecture or argument has that name: the nearest is named.
+        If no architecture or argument has that name; the nearest one is suggested.
     """
     from napari_hsr.models.registry import ARCHITECTURES
 
@@ -114,7 +115,7 @@ def build(recipe: Recipe, bands: int) -> torch.nn.Module:
             f"{others[settings.architecture].title} is no network for the task {recipe.task}."
         )
     known = {a.id: a for a in ARCHITECTURES if a.published and a.task == task}
-    architecture = known.get(settings.architecture)
+    architecture = known.get(settings.architecture or "")
     if architecture is None:
         raise InputError(_no_such("architecture", settings.architecture, known))
     make: Callable[..., torch.nn.Module] = architecture.published[0]
@@ -125,7 +126,7 @@ def build(recipe: Recipe, bands: int) -> torch.nn.Module:
     for name in arguments:
         if name not in possible:
             raise InputError(_no_such(f"setting of {architecture.id}", name, possible))
-    if recipe.finer:
+    if recipe.coarse is not None:
         arguments["scale"] = recipe.coarse.scale
     elif "bands" in possible:
         arguments.setdefault("bands", bands)
@@ -181,7 +182,7 @@ def _described(
         input_encoding=encoding,
         wavelengths_nm=tuple(float(nm) for nm in wavelengths),
         units="reflectance-like, as the training cubes",
-        scale=recipe.coarse.scale if recipe.finer else 1,
+        scale=1 if recipe.coarse is None else recipe.coarse.scale,
     )
     model = from_state_dict(weights, card)
     model = _with_rule(model)
@@ -190,9 +191,9 @@ def _described(
     from napari_hsr.models.architectures.colour_exact import spread_for, wrap
 
     camera = camera_matrix(recipe, wavelengths, encoding)
-    spread = spread_for(camera, second_moment(thumbnails, recipe.seed))
-    spread, camera = (torch.from_numpy(m.astype(np.float32)) for m in (spread, camera))
-    return wrap(model, spread, camera if recipe.model.head == "colour-exact" else None)
+    moments = spread_for(camera, second_moment(thumbnails, recipe.seed))
+    spread, colours = (torch.from_numpy(m.astype(np.float32)) for m in (moments, camera))
+    return wrap(model, spread, colours if recipe.model.head == "colour-exact" else None)
 
 
 def _with_rule(model: Model) -> Model:
@@ -203,7 +204,7 @@ def _with_rule(model: Model) -> Model:
 
 
 def input_encoding(recipe: Recipe, wavelengths: Wavelengths, thumbnail: np.ndarray) -> str:
-    """What the network is handed: ``linear-srgb``, or the linear response of the one camera.
+    """The network's input encoding: ``linear-srgb``, or the linear response of the one camera.
 
     Parameters
     ----------
@@ -216,7 +217,7 @@ def input_encoding(recipe: Recipe, wavelengths: Wavelengths, thumbnail: np.ndarr
     Raises
     ------
     InputError
-        If several cameras are drawn and their response is not brought to a common space.
+        If there are several cameras and their responses are not converted to a common space.
     """
     settings = recipe.camera
     if settings is None:
@@ -226,7 +227,7 @@ def input_encoding(recipe: Recipe, wavelengths: Wavelengths, thumbnail: np.ndarr
         return "linear-srgb"
     if settings.preset is None and _one_camera(recipe) is None:
         raise InputError(
-            "Several cameras are drawn, so their responses must be brought to one space: set "
+            "There are several cameras, so their responses must be converted to one space: set "
             "camera.colour_matrix: true."
         )
     from napari_hsr.cameras.random_camera import draw
@@ -235,7 +236,8 @@ def input_encoding(recipe: Recipe, wavelengths: Wavelengths, thumbnail: np.ndarr
     return "linear-srgb" if capture.encoding == "srgb" else capture.encoding
 
 
-def _one_camera(recipe: Recipe):
+def _one_camera(recipe: Recipe) -> Camera | None:
+    """The recipe's camera, if it names just one."""
     from napari_hsr.cameras import get_camera
 
     names = recipe.camera.cameras if recipe.camera else ()
@@ -245,7 +247,7 @@ def _one_camera(recipe: Recipe):
 
 
 def camera_matrix(recipe: Recipe, wavelengths: Wavelengths, encoding: str) -> np.ndarray:
-    """C (bands, 3) of the colours that the network is handed.
+    """C (bands, 3): the colours of the network's input are spectra times C.
 
     Raises
     ------
@@ -262,6 +264,7 @@ def camera_matrix(recipe: Recipe, wavelengths: Wavelengths, encoding: str) -> np
     camera = _one_camera(recipe)
     exact = (
         camera is not None
+        and settings is not None
         and camera.observer is None
         and encoding == camera.encoding
         and len(settings.illuminants) <= 1
@@ -296,7 +299,8 @@ def second_moment(thumbnails: Sequence[np.ndarray], seed: int = 0) -> np.ndarray
         spectra = spectra[np.random.default_rng(seed).permutation(len(spectra))[:PIXELS]]
     bright = np.sqrt(np.square(spectra).mean(axis=1))
     if not bright.size or bright.max() <= 0:
-        raise InputError("The training cubes are black: no spectra can be learnt from them.")
+        raise InputError("The training cubes are black: they show no spectra to learn from.")
     spectra /= np.maximum(bright, DARK * bright.max())[:, None]
-    moment = spectra.T @ spectra / len(spectra)
-    return moment + FLOOR * np.trace(moment) / len(moment) * np.eye(len(moment))
+    moment: np.ndarray = spectra.T @ spectra / len(spectra)
+    level = FLOOR * float(np.trace(moment)) / len(moment)
+    return moment + level * np.eye(len(moment))

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from lightning.fabric.loggers import TensorBoardLogger
+    from lightning.fabric.loggers import Logger
 
     from napari_hsr.training.engine.devices import Place
     from napari_hsr.training.recipe.schema import Recipe
@@ -97,7 +97,7 @@ def _has_unused(network: torch.nn.Module) -> bool:
     return any(gradient is None for gradient in gradients)
 
 
-def _logger(recipe: Recipe, place: Place, log: Path) -> list[TensorBoardLogger]:
+def _logger(recipe: Recipe, place: Place, log: Path) -> list[Logger]:
     if not (recipe.engine.tensorboard and place.leads) or find_spec("tensorboard") is None:
         return []
     from lightning.fabric.loggers import TensorBoardLogger

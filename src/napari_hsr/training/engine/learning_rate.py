@@ -60,7 +60,7 @@ def learning_rate(
     if schedule.kind == "cosine":
         return highest * _half_cosine(1.0, schedule.final, t)
     if schedule.kind == "polynomial":
-        return highest * (1 - t) ** schedule.power
+        return highest * float((1 - t) ** schedule.power)
     if schedule.kind in ("halving", "stepped"):
         factor = 0.5 if schedule.kind == "halving" else schedule.factor
         return highest * factor ** (step // schedule.every)

@@ -7,6 +7,7 @@ computed in float32, also where the network runs in a lower precision.
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import torch
@@ -87,9 +88,8 @@ class Loss:
         with torch.autocast(prediction.device.type, enabled=False):
             prediction, target = prediction.float(), target.float()
             values = [term(prediction, target, step) for _, _, term in self._terms]
-            total = sum(
-                weight * value for (_, weight, _), value in zip(self._terms, values, strict=True)
-            )
+            weighted = [w * value for (_, w, _), value in zip(self._terms, values, strict=True)]
+            total = sum(weighted[1:], start=weighted[0])
         # one transfer from a device, not one a term
         numbers = torch.stack([value.detach() for value in values]).tolist()
         return total, {name: n for (name, _, _), n in zip(self._terms, numbers, strict=True)}
@@ -148,7 +148,8 @@ def rmse(prediction: Tensor, target: Tensor) -> Tensor:
     """
     difference = (prediction - target).flatten(1)
     # the norm's gradient is 0 at 0, that of sqrt(mean(square)) is not a number
-    return torch.linalg.vector_norm(difference, dim=1).mean() / difference.shape[1] ** 0.5
+    norms: Tensor = torch.linalg.vector_norm(difference, dim=1)
+    return norms.mean() / math.sqrt(difference.shape[1])
 
 
 def mrae(prediction: Tensor, target: Tensor, floor: float) -> Tensor:
@@ -182,7 +183,7 @@ def floor_at(floor: tuple[float, float], step: int, total: int) -> float:
     """
     start, end = floor
     t = min(1.0, max(0.0, step / max(1, total - 1)))
-    return start * (end / start) ** t
+    return start * math.pow(end / start, t)
 
 
 def sam(prediction: Tensor, target: Tensor) -> Tensor:
@@ -209,4 +210,5 @@ def sam(prediction: Tensor, target: Tensor) -> Tensor:
     apart = torch.linalg.vector_norm(u - v, dim=1)
     along = torch.linalg.vector_norm(u + v, dim=1)
     relative = (t / dark).squeeze(1).square()
-    return (2 * torch.atan2(apart, along) * relative / (1 + relative)).mean()
+    weighted: Tensor = 2 * torch.atan2(apart, along) * relative / (1 + relative)
+    return weighted.mean()

@@ -24,7 +24,7 @@ def trained_parameters(network: Module) -> dict[str, Parameter]:
 
 def make_optimiser(network: Module, settings: OptimiserSettings) -> torch.optim.Optimizer:
     """Adam or AdamW over the trained weights; the learning rate is set at each step."""
-    kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[settings.kind]
+    kind = torch.optim.Adam if settings.kind == "adam" else torch.optim.AdamW
     return kind(
         list(trained_parameters(network).values()),
         lr=settings.learning_rate,

@@ -163,7 +163,8 @@ class Stepper:
         count = len(whole.inputs)
         size = count // self.parts
         several = [whole.patches(slice(at, at + size)) for at in range(0, count, size)]
-        outputs = [self.network.band_by_band(part.inputs) for part in several]
+        make: Any = self.network.band_by_band  # check_band_steps found it
+        outputs = [make(part.inputs) for part in several]
         for band in range(whole.cubes.shape[1]):
             self._wrapped_optimiser.zero_grad()
             for output, part in zip(outputs, several, strict=True):

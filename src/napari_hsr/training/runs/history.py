@@ -1,4 +1,4 @@
-"""What a run said, as curves and as a table."""
+"""The events of a run as curves and as a table."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class History:
     steps : list of Step
     measured : list of Measured
     baseline : Baseline or None
-        What needs no training.
+        Plain interpolation, for super-resolution.
     """
 
     steps: list[Step] = field(default_factory=list)
@@ -46,7 +46,7 @@ class History:
 
     @classmethod
     def of(cls, events: Iterable[Event | None]) -> History:
-        """From events; where a run went on from a checkpoint, what it did again counts once."""
+        """From events; steps that a resumed run repeated count once."""
         history = cls()
         for event in events:
             if isinstance(event, Began):
@@ -81,22 +81,22 @@ class History:
         return [s for s, _ in kept], [v for _, v in kept]
 
     def csv(self) -> str:
-        """One row a step that was reported or measured at; what is not known is left empty."""
+        """One row for each step with a report or a validation; unknown values are left empty."""
         terms = list(dict.fromkeys(name for e in self.steps for name in e.terms))
         rows: dict[int, dict[str, object]] = {}
-        for event in self.steps:
-            rows.setdefault(event.step, {}).update(
-                loss=event.loss,
-                learning_rate=event.learning_rate,
-                images_per_second=event.images_per_second,
-                **{f"loss_{name}": value for name, value in event.terms.items()},
+        for step in self.steps:
+            rows.setdefault(step.step, {}).update(
+                loss=step.loss,
+                learning_rate=step.learning_rate,
+                images_per_second=step.images_per_second,
+                **{f"loss_{name}": value for name, value in step.terms.items()},
             )
-        for event in self.measured:
-            rows.setdefault(event.step, {}).update(event.mean, best=int(event.best))
+        for measured in self.measured:
+            rows.setdefault(measured.step, {}).update(measured.mean, best=int(measured.best))
         text = io.StringIO()
         names = [*COLUMNS, *(f"loss_{name}" for name in terms)]
         table = csv.DictWriter(text, names, lineterminator="\n", extrasaction="ignore")
         table.writeheader()
-        for step in sorted(rows):
-            table.writerow({"step": step, **rows[step]})
+        for number in sorted(rows):
+            table.writerow({"step": number, **rows[number]})
         return text.getvalue()

@@ -1,7 +1,7 @@
 """Trainings in processes of their own: started, followed, stopped, and found again later.
 
-The process is the same command that a terminal would run. It shares nothing with whoever
-started it but the files in the run's folder, so that neither takes the other down.
+The process is the command that a terminal would run. It shares only the files of the run's folder
+with the process that started it, so that neither can crash the other.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from napari_hsr.errors import FileError, InputError
 from napari_hsr.io.atomic import replacing
@@ -35,23 +35,25 @@ from napari_hsr.training.runs.run_folder import (
 )
 
 if TYPE_CHECKING:
+    import psutil
+
     from napari_hsr.training.events import Event
     from napari_hsr.training.recipe.schema import Recipe
 
-#: A process that was started and has not written yet counts as alive for so long, in seconds.
+#: Seconds for which a started process that has not written anything yet counts as alive.
 START_SECONDS = 60.0
-#: So long a process that has written its last word is waited for, in seconds.
+#: Seconds to wait for a process that has written its end.
 END_SECONDS = 5.0
-#: How far the two words on when a process was created may lie apart, in seconds.
+#: Seconds by which two statements of when a process was created may differ.
 CREATED_WITHIN = 2.0
 
-#: Processes that this one started, so that their ends are noticed; by folder.
-_started: dict[Path, subprocess.Popen] = {}
+#: Processes that this one started, by folder, so that it notices when they end.
+_started: dict[Path, subprocess.Popen[bytes]] = {}
 
 
 @dataclass(frozen=True)
 class Status:
-    """Where a run stands, in words for people.
+    """The status of a run, for people.
 
     Attributes
     ----------
@@ -61,9 +63,9 @@ class Status:
     step, total : int
         Steps done, of how many.
     text : str
-        One sentence; of a process that died, with the last lines of its log under it.
+        One sentence; for a process that died, followed by the last lines of its log.
     resumable : bool
-        Whether it can go on: from its last checkpoint, or anew where there is none yet.
+        Whether it can be resumed, from its last checkpoint or, without one, from the start.
     started : float
         In seconds since 1970.
     """
@@ -77,7 +79,7 @@ class Status:
 
     @property
     def active(self) -> bool:
-        """Whether the process is at work."""
+        """Whether the process is running."""
         return self.status in ("starting", "running", "stopping")
 
 
@@ -108,16 +110,16 @@ class Run:
         return self._alive(read_state(self.output))
 
     def status(self) -> Status:
-        """Where it stands; also of a run whose process was killed."""
+        """Its status, also after the process was killed."""
         alive = self.alive()  # first: a process that ends now has written its state before
         state = read_state(self.output)
         if state is None:
-            return Status("died", text=f"{self.output}: the state of this training is not there.")
+            return Status("died", text=f"{self.output}: the state of this training is missing.")
         status, text = state.status, state.text
         if status in ("starting", "running"):
             if alive:
                 status = "stopping" if (self.output / STOP).exists() else status
-            elif type(end := last_event(self.output)) in ENDS:  # the disk was full, say
+            elif (end := last_event(self.output)) and type(end) in ENDS:  # the disk was full, say
                 status, text = ENDS[type(end)], ending(end)
             else:
                 status, text = "died", self._obituary(state)
@@ -131,7 +133,7 @@ class Run:
         )
 
     def stop(self) -> None:
-        """Ask it to finish the step, save and end; it does so within a step.
+        """Ask it to finish the current step, save and end.
 
         Raises
         ------
@@ -146,7 +148,7 @@ class Run:
             ) from error
 
     def kill(self, seconds: float = 5.0) -> None:
-        """End it now, with all its helpers; what was saved stays."""
+        """End it now, with all its helper processes; what was saved stays."""
         process = process_of(read_state(self.output))
         if process is None and (started := _started.get(self.output)) is not None:
             started.kill()
@@ -162,7 +164,7 @@ class Run:
         return log_tail(self.output, lines)
 
     def recipe(self) -> Recipe:
-        """What it trains by; HSRError if that cannot be read."""
+        """Its recipe; HSRError if that cannot be read."""
         from napari_hsr.training.recipe.yaml_io import read_recipe
 
         return read_recipe(self.output / RECIPE)
@@ -171,7 +173,7 @@ class Run:
         where = f" after step {state.step:,}" if state.step else ""
         said = self.log()
         return (
-            f"The training ended{where} without saying why: its process was killed or crashed."
+            f"The training ended{where} for an unknown reason: its process was killed or crashed."
             + (f"\nThe last lines of its log:\n{said}" if said else "")
         )
 
@@ -187,7 +189,7 @@ class Run:
 
 
 def command(output: Path, resume: bool = False) -> list[str]:
-    """The command line that trains by the recipe in ``output``: what a terminal would run."""
+    """The command line that trains by the recipe in ``output``."""
     # -P: nothing is imported from whatever folder the viewer was started in.
     words = [sys.executable, "-P", "-X", "faulthandler", "-m", "napari_hsr.train"]
     words += ["--output", str(output), "--debug"]
@@ -207,7 +209,7 @@ def start(recipe: Recipe, output: Path) -> Run:
     Raises
     ------
     InputError
-        If the folder holds a run that was begun already.
+        If the folder holds a run already.
     FileError
         If it cannot be written to.
     """
@@ -227,7 +229,7 @@ def start(recipe: Recipe, output: Path) -> Run:
 
 
 def resume(output: Path) -> Run:
-    """Let a run go on from its last checkpoint (anew without one), in a process of its own.
+    """Resume a run in a process of its own.
 
     Raises
     ------
@@ -235,14 +237,14 @@ def resume(output: Path) -> Run:
         If it is running, has finished, or its recipe is gone.
     """
     run = Run(output)
-    end = time.monotonic() + END_SECONDS  # it has said that it ended, and is about to
+    end = time.monotonic() + END_SECONDS  # it wrote that it ended, and is about to
     while not run.status().active and run.alive() and time.monotonic() < end:
         time.sleep(0.05)
     if run.alive():
         raise InputError(f"{run.output} is being trained already.")
-    if not run.status().resumable:
-        raise InputError(f"{run.output} holds no training that could go on: start it anew.")
     before = read_state(run.output)
+    if before is None or not run.status().resumable:
+        raise InputError(f"{run.output} holds no training to resume: start a new one.")
     state = State("starting", started=before.started, step=before.step, total=before.total)
     return _launch(run, state, command(run.output, resume=True))
 
@@ -263,7 +265,7 @@ def _launch(run: Run, state: State, words: list[str]) -> Run:
     return run
 
 
-def process_of(state: State | None):
+def process_of(state: State | None) -> psutil.Process | None:
     """The psutil process that wrote a state; None if it is gone."""
     import psutil
 
@@ -290,16 +292,16 @@ def kill_family(pid: int, seconds: float = 5.0) -> None:
         psutil.wait_procs(family, timeout=seconds)
 
 
-def detached() -> dict:
-    """Options that keep Ctrl-C and the end of this process away from the other one."""
+def detached() -> dict[str, Any]:
+    """Options of a process that Ctrl-C, and the end of this one, do not reach."""
     if sys.platform == "win32":
         flags = subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW
         return {"creationflags": flags}
     return {"start_new_session": True}
 
 
-def _reap(output: Path) -> subprocess.Popen | None:
-    """The process that we started for the folder, its end noticed; None if it was not us."""
+def _reap(output: Path) -> subprocess.Popen[bytes] | None:
+    """The process that this one started for the folder, if any; its exit status is collected."""
     process = _started.get(output)
     if process is not None:
         process.poll()
@@ -317,7 +319,7 @@ def data_folder() -> Path:
 
 
 def default_output(name: str) -> Path:
-    """A folder that is not there yet: ``trainings/NAME-DATE`` in the user's data folder."""
+    """A new folder name: ``trainings/NAME-DATE`` in the user's data folder."""
     stem = f"{re.sub(r'[^A-Za-z0-9._+-]+', '-', name)}-{time.strftime('%Y-%m-%d-%H%M')}"
     path, number = data_folder() / stem, 1
     while path.exists():
@@ -331,26 +333,23 @@ def register(output: Path) -> None:
 
     One small file a run: two processes that register at once do not lose each other's.
     """
-    output = os.path.abspath(output)
-    entry = _register() / f"{hashlib.sha256(output.encode()).hexdigest()[:16]}.txt"
+    entry = _entry(output)
     try:
         entry.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise FileError(entry.parent, f"it cannot be made ({error.strerror or error})") from error
     with replacing(entry) as temporary:
-        temporary.write_text(output, encoding="utf-8")
+        temporary.write_text(os.path.abspath(output), encoding="utf-8")
 
 
 def forget(output: Path) -> None:
-    """List a run no more; its folder stays."""
-    output = os.path.abspath(output)
-    entry = _register() / f"{hashlib.sha256(output.encode()).hexdigest()[:16]}.txt"
-    with suppress(OSError):  # then it is listed once more: no harm
-        entry.unlink(missing_ok=True)
+    """Remove a run from the list; its folder stays."""
+    with suppress(OSError):  # then it stays listed: no harm
+        _entry(output).unlink(missing_ok=True)
 
 
 def find() -> list[Run]:
-    """All runs that are known and still there, the one started last first."""
+    """All known runs that still exist, the latest first."""
     found = []
     for entry in _register().glob("*.txt"):
         try:
@@ -363,6 +362,12 @@ def find() -> list[Run]:
         elif not output.exists():
             forget(output)
     return [run for _, run in sorted(found, key=lambda pair: pair[0], reverse=True)]
+
+
+def _entry(output: Path) -> Path:
+    """The file that names a run's folder."""
+    name = hashlib.sha256(os.path.abspath(output).encode()).hexdigest()[:16]
+    return _register() / f"{name}.txt"
 
 
 def _register() -> Path:

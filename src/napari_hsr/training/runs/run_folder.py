@@ -1,7 +1,6 @@
-"""What a training leaves in its folder while it runs, for whoever looks on or comes back later.
+"""The files of a run's folder, written by the process that trains and read by any other.
 
-``events.jsonl`` holds every event, one line of JSON each; ``state.json`` says in a few words
-where it stands. Both are written by the process that trains and read by any other.
+``events.jsonl`` holds every event, one line of JSON each; ``state.json`` is a short summary.
 """
 
 from __future__ import annotations
@@ -13,6 +12,7 @@ import time
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from napari_hsr.errors import FileError
 from napari_hsr.io.atomic import replacing
@@ -35,33 +35,32 @@ EVENTS, STATE, STOP, LOG, RECIPE = (
     "log.txt",
     "recipe.yaml",
 )
-#: Where whole checkpoints lie, each strategy's in a folder of its own: what is resumed from.
+#: Where checkpoints lie; in a run of several strategies each has a folder of its own.
 CHECKPOINTS, LAST = "checkpoint", "last.pt"
-#: The state is written anew at most this often while nothing but steps happens, in seconds.
+#: Seconds between two writes of the state while nothing but steps happens.
 STATE_SECONDS = 2.0
-#: What :attr:`State.status` says of a training that has ended.
+#: :attr:`State.status` of a training that has ended.
 ENDS = {Finished: "finished", Stopped: "stopped", Failed: "failed"}
 
 
 @dataclass(frozen=True)
 class State:
-    """Where a training stands.
+    """A short summary of a training.
 
     Attributes
     ----------
     status : str
         ``starting``, ``running``, or how it ended: ``finished``, ``stopped``, ``failed``.
     pid : int or None
-        Of the process that trains; None until it has begun to write itself.
+        Of the process that trains; None until it writes itself.
     created : float
-        When that process was created, in seconds since 1970 as the system says: a number of
-        a process alone is given to another one sooner or later.
+        When that process was created, in seconds since 1970: the system reuses process ids.
     started, changed : float
         When the training was started and when this was written, in seconds since 1970.
     step, total : int
         Steps done, of how many.
     text : str
-        The last sentence, of a training that has ended.
+        How it ended, in one sentence.
     """
 
     status: str
@@ -77,15 +76,15 @@ class State:
 class Journal:
     """Writes the events and the state of the training in this process.
 
-    Calling it with an event writes it. A full disk is told once on stderr and does not end the
-    training, whose checkpoints speak for themselves.
+    Calling it with an event writes it. A full disk is reported once on stderr and does not end
+    the training: only checkpoints must be written.
 
     Parameters
     ----------
     folder : Path
-        Of the run; made if it is not there.
+        Of the run; created if needed.
     resume : bool
-        Whether the events go on after those that are there; else they begin anew.
+        Append to the events that are there; otherwise they are replaced.
 
     Raises
     ------
@@ -114,7 +113,7 @@ class Journal:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             self._file = path.open("a" if resume else "w", encoding="utf-8")
-            if resume and not _ends_with_a_line(path):  # what was cut off when it was killed
+            if resume and not _ends_with_a_line(path):  # cut off by a kill
                 self._file.write("\n")
             self._write_state(force=True)
         except OSError as error:
@@ -136,21 +135,21 @@ class Journal:
 
     @property
     def step(self) -> int:
-        """The last step that was told."""
+        """The last step that was reported."""
         return self._state.step
 
     @property
     def ended(self) -> bool:
-        """Whether the last event was one that ends a training."""
+        """Whether the last event ends a training."""
         return type(self.last) in ENDS
 
     def close(self) -> None:
-        """No event comes any more."""
-        with suppress(OSError):  # a full disk: it was told above
+        """Close the file of events."""
+        with suppress(OSError):  # a full disk, reported above
             self._file.close()
 
     def _advance(self, event: Event) -> None:
-        changes: dict = {}
+        changes: dict[str, Any] = {}
         if isinstance(event, (Began, Step)):
             changes = {"step": event.step, "total": event.total}
         elif isinstance(event, (Finished, Stopped, Failed)):
@@ -168,7 +167,7 @@ class Journal:
 
 
 def ending(event: Event) -> str:
-    """The last sentence of a training."""
+    """How a training ended, in one sentence."""
     if isinstance(event, Finished):
         return event.kept
     if isinstance(event, Stopped):
@@ -179,7 +178,7 @@ def ending(event: Event) -> str:
 def write_state(folder: Path, state: State) -> None:
     """Write ``state.json``, whole or not at all.
 
-    On Windows a file cannot be replaced in the moment in which another process reads it.
+    On Windows a file cannot be replaced while another process reads it.
     """
     for attempt in range(5):
         try:
@@ -193,7 +192,7 @@ def write_state(folder: Path, state: State) -> None:
 
 
 def read_state(folder: Path) -> State | None:
-    """The state in a run's folder; None if there is none that can be read."""
+    """The state in a run's folder; None if it is missing or damaged."""
     try:
         content = json.loads((Path(folder) / STATE).read_text(encoding="utf-8"))
         return State(**{k: v for k, v in content.items() if k in State.__dataclass_fields__})
@@ -202,14 +201,14 @@ def read_state(folder: Path) -> State | None:
 
 
 class Follower:
-    """Reads the events of a run as they come: whole lines only, each once."""
+    """Reads new events of a run: whole lines only, each once."""
 
     def __init__(self, folder: Path):
         self._path = Path(folder) / EVENTS
         self._offset = 0
 
     def news(self) -> list[Event]:
-        """The events since the last call; those of a run begun anew from its beginning."""
+        """The events since the last call; from the start after the file was replaced."""
         try:
             size = self._path.stat().st_size
             if size < self._offset:
@@ -219,7 +218,7 @@ class Follower:
             with self._path.open("rb") as file:
                 file.seek(self._offset)
                 content = file.read()
-        except OSError:  # not there yet, or for a moment held by who writes it
+        except OSError:  # missing, or locked for a moment by the process that writes it
             return []
         whole = content[: content.rfind(b"\n") + 1]
         self._offset += len(whole)
