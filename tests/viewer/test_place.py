@@ -39,7 +39,7 @@ def said():
 def made_over(viewer, layer, scale=4):
     *_, result = super_resolve_events(layer_data.layer_cube(layer), "bicubic-matlab", scale)
     place = super_resolved.place_over(layer, scale) | super_resolved.display_of(layer)
-    cube, _ = super_resolved.add_finer(
+    cube, _ = super_resolved.add_super_resolved(
         viewer, result, "finer", place, layer_data.spatial_transform(layer)
     )
     return cube

@@ -136,19 +136,25 @@ def pixel_at(layer: Layer, world_position: Iterable[float]) -> tuple[int, int] |
     return (row, column) if 0 <= row < height and 0 <= column < width else None
 
 
+def plane_in_world(layer: Layer) -> tuple[np.ndarray, np.ndarray]:
+    """How the last two axes of a layer lie in the world: ``world = matrix @ (y, x) + origin``."""
+    ndim = 2 if getattr(layer, "rgb", False) else layer.ndim
+    origin, down, right = (
+        np.asarray(layer.data_to_world((*(0.0,) * (ndim - 2), *corner)), dtype=float)[-2:]
+        for corner in ((0, 0), (1, 0), (0, 1))
+    )
+    return np.column_stack([down - origin, right - origin]), origin
+
+
 def spatial_transform(like: Layer | None) -> dict[str, Any]:
     """Keywords that put a two-dimensional layer exactly where ``like`` is in y and x."""
     if like is None:
         return {}
-    front = (0.0,) * (like.ndim - 2)
-    origin, down, right = (
-        np.asarray(like.data_to_world((*front, *corner)))[-2:]
-        for corner in ((0, 0), (1, 0), (0, 1))
-    )
+    matrix, origin = plane_in_world(like)
     scale, translate = np.asarray(like.scale[-2:]), np.asarray(like.translate[-2:])
     # What scale and translate do not say (rotation, shear, the layer's affine) goes into one
     # affine; it is the identity for most.
-    linear = np.column_stack([down - origin, right - origin]) / scale
+    linear = matrix / scale
     affine = np.eye(3)
     affine[:2, :2], affine[:2, 2] = linear, origin - linear @ translate
     return {

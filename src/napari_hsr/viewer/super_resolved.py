@@ -71,7 +71,7 @@ def display_of(layer: Image) -> dict[str, Any]:
     }
 
 
-def add_finer(
+def add_super_resolved(
     viewer: ViewerModel,
     result: SuperResolutionResult,
     name: str,

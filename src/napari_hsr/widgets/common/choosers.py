@@ -13,6 +13,7 @@ from qtpy.QtWidgets import (
     QStylePainter,
     QWidget,
 )
+from superqt.utils import signals_blocked
 
 from napari_hsr.widgets.common.connections import Connections
 from napari_hsr.widgets.common.job import Job
@@ -38,13 +39,12 @@ class NarrowComboBox(QComboBox):
 
     def set_choices(self, texts: list[str], current: int) -> None:
         """Replace all entries, without a signal."""
-        blocked = self.blockSignals(True)
-        self.clear()
-        self.addItems(texts)
-        for row, text in enumerate(texts):
-            self.setItemData(row, text, Qt.ItemDataRole.ToolTipRole)
-        self.setCurrentIndex(current)
-        self.blockSignals(blocked)
+        with signals_blocked(self):
+            self.clear()
+            self.addItems(texts)
+            for row, text in enumerate(texts):
+                self.setItemData(row, text, Qt.ItemDataRole.ToolTipRole)
+            self.setCurrentIndex(current)
 
     def offer(self, labels: Mapping[Any, str], current: Any) -> None:
         """Replace all entries by these values, each with its label, without a signal."""

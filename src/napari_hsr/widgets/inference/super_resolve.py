@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from napari_hsr.errors import HSRError, InputError
 from napari_hsr.models.card import SUPER_RESOLUTION
 from napari_hsr.viewer.layer_data import is_cube, layer_cube, photograph_layers, spatial_transform
-from napari_hsr.viewer.super_resolved import add_finer, display_of, place_over
+from napari_hsr.viewer.super_resolved import add_super_resolved, display_of, place_over
 from napari_hsr.widgets.common.brief_text import BriefLabel
 from napari_hsr.widgets.common.choosers import LayerChooser
 from napari_hsr.widgets.common.collapsible import Fold
@@ -129,7 +129,7 @@ class SuperResolveWidget(RunPanel):
         if f"x{request.scale}" not in by:
             by = f"{by} ×{request.scale}"
         return partial(
-            add_finer,
+            add_super_resolved,
             self._viewer,
             name=f"{layer.name} · {by}{' refined' if request.options['refine'] else ''}",
             place=place_over(layer, request.scale) | display_of(layer),

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from napari_hsr.widgets.spectra.regions import hex_color
+from napari_hsr.widgets.spectra.regions import distinct_colors, hex_color
 
 NAME = "pinned spectra"
 #: Marks the layer, whatever the user renames it to.
@@ -112,16 +112,13 @@ def tidy(layer: Any) -> bool:
     if not fresh:
         _plain_border(layer)
         return False
-    colors = np.array(layer.face_color, dtype=float)
-    taken = [hex_color(c) for i, c in enumerate(colors) if i not in fresh]
     for i in fresh:
-        numbers[i] = max(numbers) + 1 if max(numbers) > 0 else 1
-        color = next((c for c in PALETTE if c not in taken), PALETTE[i % len(PALETTE)])
-        taken.append(color)
-        colors[i] = [*(int(color[k : k + 2], 16) / 255 for k in (1, 3, 5)), 1.0]
+        numbers[i] = max(*numbers, 0) + 1
     features = layer.features.copy()
     features[_NUMBER] = numbers
     layer.features = features
+    colors = distinct_colors(layer.face_color, fresh, PALETTE)
+    colors[fresh, 3] = 1.0
     layer.face_color = colors
     _plain_border(layer)
     return True

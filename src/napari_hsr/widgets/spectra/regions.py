@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_hsr import spectra
+from napari_hsr.viewer.layer_data import plane_in_world
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -35,13 +36,7 @@ class Plane:
     @classmethod
     def of(cls, layer: Any) -> Plane:
         """The plane of a layer; a tilt between the band axis and the plane is left out."""
-        ndim = 2 if getattr(layer, "rgb", False) else layer.ndim
-        corners = np.zeros((3, ndim))
-        corners[1, -2] = corners[2, -1] = 1.0
-        origin, down, right = (
-            np.asarray(layer.data_to_world(c), dtype=float)[-2:] for c in corners
-        )
-        return cls(np.stack([down - origin, right - origin], axis=1), origin)
+        return cls(*plane_in_world(layer))
 
     def to_world(self, points: np.ndarray) -> np.ndarray:
         """Data (n, 2) → world (n, 2)."""
@@ -118,6 +113,17 @@ Region = ShapeRegion | LabelRegions
 def hex_color(rgba: Sequence[float]) -> str:
     """``#rrggbb`` of a colour given as 0..1."""
     return "#" + "".join(f"{round(255 * float(v)):02x}" for v in np.asarray(rgba)[:3])
+
+
+def distinct_colors(colors: np.ndarray, fresh: Sequence[int], palette: Sequence[str]) -> np.ndarray:
+    """Give the entries ``fresh`` of ``colors``, RGBA in 0..1, colours that no other entry has."""
+    colors = np.array(colors, dtype=float)
+    taken = {hex_color(c) for i, c in enumerate(colors) if i not in fresh}
+    for i in fresh:
+        color = next((c for c in palette if c not in taken), palette[i % len(palette)])
+        taken.add(color)
+        colors[i, :3] = [int(color[k : k + 2], 16) / 255 for k in (1, 3, 5)]
+    return colors
 
 
 def shape_regions(layer: Any) -> list[ShapeRegion]:
@@ -255,11 +261,5 @@ def tell_shapes_apart(layer: Any, seen: int, palette: Sequence[str]) -> bool:
     ]
     if not fresh:
         return False
-    taken = {c for i, c in enumerate(colors) if i not in fresh}
-    rgba = np.array(layer.edge_color, dtype=float)
-    for i in fresh:
-        color = next((c for c in palette if c not in taken), palette[i % len(palette)])
-        taken.add(color)
-        rgba[i, :3] = [int(color[k : k + 2], 16) / 255 for k in (1, 3, 5)]
-    layer.edge_color = rgba
+    layer.edge_color = distinct_colors(layer.edge_color, fresh, palette)
     return True

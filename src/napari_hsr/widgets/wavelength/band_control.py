@@ -14,6 +14,7 @@ from qtpy.QtWidgets import (
     QSpinBox,
     QWidget,
 )
+from superqt.utils import signals_blocked
 
 from napari_hsr.widgets.wavelength.spectrum_slider import SpectrumSlider
 
@@ -47,21 +48,19 @@ class NanometreBox(QDoubleSpinBox):
         known = self._known = wavelengths is not None
         self._nowhere = False
         self._centres = wavelengths.nm if known else np.arange(1.0, bands + 1)
-        blocked = self.blockSignals(True)
-        self.setDecimals(decimals(self._centres))
-        self._name_unit()
-        self.setRange(float(self._centres[0]), float(self._centres[-1]))
-        self.blockSignals(blocked)
+        with signals_blocked(self):
+            self.setDecimals(decimals(self._centres))
+            self._name_unit()
+            self.setRange(float(self._centres[0]), float(self._centres[-1]))
 
     def set_band(self, band: int | None) -> None:
         """Show a band, or a dash where none is shown; without a signal."""
-        blocked = self.blockSignals(True)
-        if self._nowhere != (band is None):
-            self._nowhere = band is None
-            self._name_unit()
-        if band is not None:
-            self.setValue(float(self._centres[band]))
-        self.blockSignals(blocked)
+        with signals_blocked(self):
+            if self._nowhere != (band is None):
+                self._nowhere = band is None
+                self._name_unit()
+            if band is not None:
+                self.setValue(float(self._centres[band]))
 
     def textFromValue(self, value: float) -> str:  # noqa: N802 - Qt's name
         return "—" if self._nowhere else super().textFromValue(value)
@@ -114,12 +113,12 @@ class BandControl(QWidget):
         self.low, self.high = QLabel(), QLabel()
         self.play = QPushButton("▶  Play")
         self.play.setCheckable(True)
-        self.play.setToolTip("Run through the bands, again and again")
+        self.play.setToolTip("Play the bands in a loop")
         self.speed = QSpinBox()
         self.speed.setRange(1, 60)
         self.speed.setValue(10)
         self.speed.setSuffix(" bands/s")
-        self.speed.setToolTip("How fast the bands follow each other")
+        self.speed.setToolTip("Bands shown each second")
         self._timer = QTimer(self)
         self._timer.timeout.connect(self._next)
 
@@ -143,9 +142,8 @@ class BandControl(QWidget):
     def set_bands(self, bands: int, wavelengths: Wavelengths | None) -> None:
         """Take over the bands of a cube, without a signal."""
         self.number.set_bands(bands, wavelengths)
-        blocked = self.slider.blockSignals(True)
-        self.slider.set_bands(bands, None if wavelengths is None else wavelengths.nm)
-        self.slider.blockSignals(blocked)
+        with signals_blocked(self.slider):
+            self.slider.set_bands(bands, None if wavelengths is None else wavelengths.nm)
         for label, band in ((self.low, 0), (self.high, bands - 1)):
             nm = None if wavelengths is None else wavelengths.nm[band]
             label.setText(band_name(band, nm))
@@ -153,11 +151,10 @@ class BandControl(QWidget):
     def set_band(self, band: int | None) -> None:
         """Show a band, or none, without a signal."""
         self.number.set_band(band)
-        blocked = self.slider.blockSignals(True)
-        self.slider.set_nowhere(band is None)
-        if band is not None:
-            self.slider.setValue(band)
-        self.slider.blockSignals(blocked)
+        with signals_blocked(self.slider):
+            self.slider.set_nowhere(band is None)
+            if band is not None:
+                self.slider.setValue(band)
         self.slider.update()
 
     def stop(self) -> None:

@@ -40,7 +40,9 @@ def truth():
 def made_over(viewer, coarse, scale, way="bicubic-matlab"):
     *_, result = super_resolve_events(layer_cube(coarse), way, scale)
     place = super_resolved.place_over(coarse, scale) | super_resolved.display_of(coarse)
-    return super_resolved.add_finer(viewer, result, "finer", place, spatial_transform(coarse))
+    return super_resolved.add_super_resolved(
+        viewer, result, "finer", place, spatial_transform(coarse)
+    )
 
 
 @pytest.mark.parametrize("place", PLACES.values(), ids=PLACES)
