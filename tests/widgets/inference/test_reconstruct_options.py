@@ -106,7 +106,7 @@ def test_strips_of_drcr_net_and_of_no_other(panel, viewer, qtbot):
     assert any("Two strips" in step for step in panel.last_cube.provenance.steps)
     assert choose(panel, qtbot, "mstpp").options()["ensemble"] == "single"
     assert panel.ready
-    assert choose(panel, qtbot, "drcr").ensemble() == "strips"
+    assert choose(panel, qtbot, "drcr").options()["ensemble"] == "strips"
 
 
 def test_a_finer_grid_is_estimated_run_and_said_to_be_untrained(panel, viewer, qtbot):
