@@ -10,7 +10,8 @@ from napari_hsr.training.recipe.yaml_io import read_recipe, write_recipe
 from napari_hsr.training.runs import processes
 from napari_hsr.training.runs.processes import Run
 from napari_hsr.training.runs.run_folder import log_tail, read_state
-from napari_hsr.widgets.train.tasks import Front, base_content, content_of, start_work
+from napari_hsr.widgets.train.recipe_content import Front, base_content, content_of
+from napari_hsr.widgets.train.training_work import start_work
 
 from ..patience import PATIENCE
 from . import data_files, engine

@@ -27,7 +27,7 @@ from napari_hsr.models.bundled_models import bundled
 from napari_hsr.models.published_weights import find
 from napari_hsr.widgets.models import import_checkpoint as dialogs
 from napari_hsr.widgets.models.import_checkpoint import ImportDialog
-from napari_hsr.widgets.models.model_chooser import ModelSection
+from napari_hsr.widgets.models.model_section import ModelSection
 
 from ...double_precision import assert_exact
 from ...patience import PATIENCE

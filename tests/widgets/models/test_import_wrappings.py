@@ -14,7 +14,7 @@ from napari_hsr.models import load_model
 from napari_hsr.models.state_dict import read_weights
 from napari_hsr.models.user_models import file_of
 from napari_hsr.widgets.inference.reconstruct import ReconstructWidget
-from napari_hsr.widgets.models.model_list import CardView
+from napari_hsr.widgets.models.card_view import CardView
 
 from ...small_zoo import architecture_of, save, weights_of
 

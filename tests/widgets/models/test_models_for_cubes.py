@@ -12,9 +12,10 @@ from napari_hsr.models.architectures.coarsr import CoarSR
 from napari_hsr.models.card import CUBE, FINER_IS_A_GUESS, ILL_POSED, SUPER_RESOLUTION
 from napari_hsr.models.checkpoint_import import import_checkpoint
 from napari_hsr.widgets.common.choosers import EncodingChooser
+from napari_hsr.widgets.models.card_view import CardView
 from napari_hsr.widgets.models.import_checkpoint import ImportDialog
-from napari_hsr.widgets.models.model_chooser import ModelSection
-from napari_hsr.widgets.models.model_list import CardView, ModelChooser
+from napari_hsr.widgets.models.model_chooser import ModelChooser
+from napari_hsr.widgets.models.model_section import ModelSection
 
 
 @pytest.fixture

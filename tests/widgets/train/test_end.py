@@ -16,9 +16,9 @@ from napari_hsr.training.events import Finished
 from napari_hsr.training.recipe.schema import ModelSettings, Recipe
 from napari_hsr.training.runs import processes
 from napari_hsr.widgets.models.models_changed import models_changed
+from napari_hsr.widgets.train.close_guard import CANCEL, LEAVE, STOP, answer_of, ask
 from napari_hsr.widgets.train.panel import TrainWidget
 from napari_hsr.widgets.train.result import ResultView
-from napari_hsr.widgets.train.runs import CANCEL, LEAVE, STOP, answer_of, ask
 
 BEFORE, AFTER = {"psnr_db": 30.0, "sam_deg": 9.0}, {"psnr_db": 32.0, "sam_deg": 7.0}
 

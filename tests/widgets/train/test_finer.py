@@ -18,7 +18,7 @@ from napari_hsr.widgets.train.image_table import ImageTable
 from napari_hsr.widgets.train.panel import TrainWidget
 from napari_hsr.widgets.train.progress import ProgressView
 from napari_hsr.widgets.train.result import ResultView, choose_in_panel
-from napari_hsr.widgets.train.runs import mark_seen
+from napari_hsr.widgets.train.run_chooser import mark_seen
 
 from .conftest import row
 from .test_run import measured, start, until_step_3, until_the_end, write_preview
@@ -88,7 +88,7 @@ def test_back_with_a_model_for_photographs_all_is_as_it_was(panel):
 
 
 def test_an_adapter_is_not_kept_as_the_strategy(panel):
-    panel.setup.strategy.set_strategy("adapter")
+    panel.setup.strategy.set_value("adapter")
     panel.setup.model.set_name("coarsr-x4")
     assert panel.setup.recipe.strategy == "auto"
 

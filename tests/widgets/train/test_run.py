@@ -15,10 +15,10 @@ from napari_hsr.training.events import Began, Measured, Notice, Preparing, Step
 from napari_hsr.training.runs import processes
 from napari_hsr.viewer.layer_data import is_cube
 from napari_hsr.viewer.layers import add_cube, add_photograph
-from napari_hsr.widgets.train.layers import PREVIEW_KEY
+from napari_hsr.widgets.train.layer_pairs import PREVIEW_KEY
 from napari_hsr.widgets.train.panel import TrainWidget
 from napari_hsr.widgets.train.progress import ProgressView
-from napari_hsr.widgets.train.runs import SEEN
+from napari_hsr.widgets.train.run_chooser import SEEN
 
 
 def start(panel, qtbot):
@@ -46,7 +46,7 @@ def test_from_start_to_a_better_model(ready, qtbot, training, tmp_path, viewer):
     assert recipe.data.folder == tmp_path / "images"
     assert (recipe.strategy, recipe.schedule.minutes) == ("auto", 10)
     assert recipe.model.start == DEFAULT
-    assert ready.result.message.text().startswith("Finished in 2 s. The last weights")
+    assert ready.result.message.text().startswith("Finished in 2.0 s. The last weights")
     table = ready.result.table
     assert not table.isHidden()
     texts = [table.item(0, column).text() for column in range(3)]

@@ -17,7 +17,7 @@ from napari_hsr.widgets.inference.computing_options import ReconstructionOptions
 from napari_hsr.widgets.inference.panel_runs import ReconstructionRequest
 from napari_hsr.widgets.inference.panel_texts import encoding_note
 from napari_hsr.widgets.inference.run_panel import RunPanel
-from napari_hsr.widgets.models.model_chooser import ModelSection
+from napari_hsr.widgets.models.model_section import ModelSection
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     import napari.viewer
 
     from napari_hsr.progress import Progress
-    from napari_hsr.widgets.models.model_chooser import ModelSection
+    from napari_hsr.widgets.models.model_section import ModelSection
 
 logger = logging.getLogger(__name__)
 

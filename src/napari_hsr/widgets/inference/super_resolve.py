@@ -23,7 +23,7 @@ from napari_hsr.widgets.inference.super_resolve_form import (
     BackProjection,
     ScaleChooser,
 )
-from napari_hsr.widgets.models.model_chooser import ModelSection
+from napari_hsr.widgets.models.model_section import ModelSection
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -20,7 +20,8 @@ from qtpy.QtWidgets import (
 
 from napari_hsr.errors import HSRError
 from napari_hsr.progress import Progress
-from napari_hsr.widgets.common.job import Job
+from napari_hsr.widgets.common.job_slot import JobSlot
+from napari_hsr.widgets.common.layouts import column
 from napari_hsr.widgets.common.messages import Message, WrappedLabel
 from napari_hsr.widgets.common.scroll_area import VerticalScroll
 from napari_hsr.widgets.models.import_answers import Answers, file_filter, suggested_name
@@ -28,7 +29,9 @@ from napari_hsr.widgets.models.import_form import ImportForm
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+
+    from napari_hsr.widgets.common.job import Work
 
 #: Width of the dialog when it opens, in pixels.
 WIDTH = 420
@@ -61,7 +64,7 @@ class ImportDialog(QDialog):
         super().__init__(parent)
         self.setWindowTitle("Import a checkpoint")
         self._entry = entry
-        self._job: Job | None = None
+        self._job = JobSlot(self)
         self._importing = False
         self._stated: dict[str, Any] | None = None
         self.checkpoint = None
@@ -90,8 +93,6 @@ class ImportDialog(QDialog):
         path = Path(path)
         if self._importing:
             return
-        if self._job is not None:
-            self._job.stop(seconds=0)
         self.checkpoint = None
         self.form.hide()
         self.file_label.setText(escape(str(path)))
@@ -101,7 +102,7 @@ class ImportDialog(QDialog):
 
     def run(self) -> None:
         """Import what is shown; does nothing while something stands in the way."""
-        if self._stated is None or self._job is not None:
+        if self._stated is None or self.busy:
             return
         self._importing = True
         work = partial(_import, self.checkpoint.path, self._stated)
@@ -111,7 +112,7 @@ class ImportDialog(QDialog):
     @property
     def busy(self) -> bool:
         """True while a file is read or imported."""
-        return self._job is not None
+        return self._job.running
 
     def reject(self) -> None:
         """Close, unless a model is being written just now."""
@@ -130,21 +131,19 @@ class ImportDialog(QDialog):
 
     # --- inside --------------------------------------------------------------------------
 
-    def _start(self, work, then, doing: str) -> None:
-        job = self._job = Job(work, parent=self)
-        job.finished.connect(lambda result: self._on_end(job, partial(then, result)))
-        job.failed.connect(lambda error: self._on_end(job, partial(self._on_failed, doing, error)))
-        job.ended.connect(job.deleteLater)
-        self.bar.show()
-        job.start()
+    def _start(self, work: Work, then: Callable[[Any], None], doing: str) -> None:
+        def end(then: Callable[[Any], None], result: Any) -> None:
+            self._importing = False
+            self.bar.hide()
+            self._check()
+            then(result)  # what it says stays
 
-    def _on_end(self, job: Job, then) -> None:
-        if job is not self._job:
-            return
-        self._job, self._importing = None, False
-        self.bar.hide()
-        self._check()
-        then()  # what it says stays to be read
+        self.bar.show()
+        self._job.start(
+            work,
+            finished=partial(end, then),
+            failed=partial(end, lambda error: self._on_failed(doing, error)),
+        )
 
     def _on_examined(self, checkpoint) -> None:
         self.checkpoint = checkpoint
@@ -185,7 +184,7 @@ class ImportDialog(QDialog):
                     self.message.show_info(f"Assumed until stated: {'; '.join(assumed)}.")
                 else:
                     self.message.clear()
-        ready = self._stated is not None and self._job is None
+        ready = self._stated is not None and not self.busy
         self.import_button.setEnabled(ready)
         self.form.setEnabled(not self._importing)
         self.file_button.setEnabled(not self._importing)
@@ -205,13 +204,11 @@ class ImportDialog(QDialog):
         self.import_button.setDefault(True)
         self.file_button.setAutoDefault(False)
         content = QWidget()
-        column = QVBoxLayout(content)
-        column.setContentsMargins(0, 0, 0, 0)
-        for part in (self.introduction, self.file_label, self.file_button, self.bar):
-            column.addWidget(part)
-        for part in (self.found, self.form):
-            column.addWidget(part)
-        column.addStretch(1)
+        column(
+            *(self.introduction, self.file_label, self.file_button, self.bar),
+            *(self.found, self.form),
+            into=content,
+        ).addStretch(1)
         buttons = QHBoxLayout()
         buttons.addStretch(1)
         buttons.addWidget(self.cancel_button)

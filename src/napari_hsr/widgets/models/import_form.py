@@ -7,7 +7,7 @@ from qtpy.QtWidgets import QCheckBox, QLineEdit, QWidget
 
 from napari_hsr.photograph import CAMERA
 from napari_hsr.widgets.common.choosers import NarrowComboBox
-from napari_hsr.widgets.inference.computing_options import narrow_form
+from napari_hsr.widgets.common.layouts import narrow_form
 from napari_hsr.widgets.models.import_answers import Answers
 
 _OTHER_CAMERA = "a camera's own linear response…"

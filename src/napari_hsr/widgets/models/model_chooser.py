@@ -1,50 +1,49 @@
-"""The part of a panel in which a model is chosen, described, imported and removed."""
+"""The list of models: what each is for, its size and where its weights come from."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from html import escape
 
-from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QHBoxLayout, QMessageBox, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtCore import QEvent, QObject, QPersistentModelIndex, Qt, Signal
+from qtpy.QtWidgets import QStyledItemDelegate, QWidget
 
-from napari_hsr.errors import HSRError
-from napari_hsr.models.card import RECONSTRUCTION, SUPER_RESOLUTION
-from napari_hsr.widgets.common.messages import Message
-from napari_hsr.widgets.models.import_answers import dropped_checkpoint
-from napari_hsr.widgets.models.import_checkpoint import ImportDialog, open_import
-from napari_hsr.widgets.models.model_list import CardView, ModelChooser
+from napari_hsr.models.card import RECONSTRUCTION
+from napari_hsr.widgets.common.choosers import NarrowComboBox
+from napari_hsr.widgets.common.connections import Connections
+from napari_hsr.widgets.models.card_view import as_html
 from napari_hsr.widgets.models.models_changed import models_changed
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
-#: Said of a model that was imported where it cannot be used.
-_ELSEWHERE = {
-    RECONSTRUCTION: "It makes cubes of photographs, so it is not offered for cubes.",
-    SUPER_RESOLUTION: "It makes the pixels of cubes finer, so it is not offered for photographs.",
-}
+#: The open list is as wide as its lines, within these bounds, in pixels.
+LIST_WIDTH = (280, 640)
 
 
-class ModelSection(QWidget):
-    """The list of models, what must be known of the chosen one, and ways to change the list.
+class ModelChooser(NarrowComboBox):
+    """The models at hand, and greyed the networks whose weights are still to be imported.
 
-    Signals
-    -------
-    changed(object)
-        The card of the model that became current; None for an interpolation.
-    imported(object)
-        A model that was imported just now, loaded. It then becomes current, unless it is for
-        another task or scale than those listed, which the user is told.
+    Each has two lines: its title; and its photographs, wavelengths and size. A greyed one has two
+    more: how to have weights, and where they are published. It cannot be chosen; clicking it asks
+    for its weights.
 
     Parameters
     ----------
     parent : QWidget, optional
-    task, scale
-        Of the models that are listed, as for :class:`ModelChooser`.
+    task : str
+        Which models: those that make cubes of photographs, or those that make the pixels of
+        cubes finer.
+    scale : int, optional
+        Of these, those alone for this scale, with the interpolations behind them.
+
+    Signals
+    -------
+    changed(object)
+        The card of the model that became current, or that the current one has now; None for an
+        interpolation.
+    wanted(object)
+        The :class:`~napari_hsr.models.published_weights.Entry` of a greyed one that was clicked.
     """
 
     changed = Signal(object)
-    imported = Signal(object)
+    wanted = Signal(object)
 
     def __init__(
         self,
@@ -54,126 +53,111 @@ class ModelSection(QWidget):
         scale: int | None = None,
     ):
         super().__init__(parent)
-        self.dialog: ImportDialog | None = None
-        self.chooser = ModelChooser(task=task, scale=scale)
-        self.card = CardView()
-        self.import_button = QPushButton("Import checkpoint…")
-        self.import_button.setToolTip(
-            "Make a model of a file with weights (.pth, .pt, .ckpt, .pkl, .safetensors).\n"
-            "Dropping the file on this panel does the same."
-        )
-        self.remove_button = QPushButton("Remove…")
-        self.remove_button.setToolTip("Delete this imported model from this computer")
-        self.message = Message()
-        buttons = QHBoxLayout()
-        buttons.addWidget(self.import_button, 1)
-        buttons.addWidget(self.remove_button)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(4)
-        column.addWidget(self.chooser)
-        column.addLayout(buttons)
-        column.addWidget(self.message)
-        column.addWidget(self.card)
-        self.chooser.changed.connect(self._on_changed)
-        self.chooser.wanted.connect(lambda entry: self.open_import(entry=entry))
-        self.import_button.clicked.connect(lambda: self.open_import())
-        self.remove_button.clicked.connect(self.ask_to_remove)
-        self._show_current()
+        self.task, self.scale = task, scale
+        self._listings: list = []
+        self._last: tuple = (None, None)
+        #: The name that was last chosen at each scale.
+        self._chosen: dict[int | None, str | None] = {}
+        self._pressed = QPersistentModelIndex()
+        self.setPlaceholderText("no model installed")
+        # A list with lines of their own height, not a menu of all entries on one line each.
+        self.setStyleSheet("QComboBox { combobox-popup: 0; }")
+        self.setItemDelegate(QStyledItemDelegate(self))
+        self.view().setTextElideMode(Qt.TextElideMode.ElideRight)
+        self.setMaxVisibleItems(8)
+        self.refresh()
+        self.currentIndexChanged.connect(self._on_current)
+        self.view().viewport().installEventFilter(self)
+        self._connections = Connections(self)
+        self._connections.connect(models_changed, "refresh")
+
+    def refresh(self, event=None) -> None:
+        """List the models again; the chosen one is kept as long as it is there."""
+        from napari_hsr.models import DEFAULT
+
+        self._list(self.name() or DEFAULT)
 
     def set_scale(self, scale: int) -> None:
-        """List the models for another scale."""
-        self.message.clear()
-        self.chooser.set_scale(scale)
+        """List the models for another scale; the one chosen there before, else the first."""
+        self._chosen[self.scale] = self.name()
+        self.scale = scale
+        self._list(self._chosen.get(scale))
 
-    def open_import(self, path: str | Path | None = None, entry=None) -> None:
-        """Open the dialog, or hand a file to the one that is open."""
-        if self.dialog is not None:
-            if path is not None:
-                self.dialog.read(path)
-            self.dialog.raise_()
-            return
-        self.message.clear()
-        self.dialog = open_import(self, path, entry)
-        self.dialog.imported.connect(self._on_imported)
-        self.dialog.finished.connect(self._on_dialog_closed)
+    def _list(self, wanted: str | None) -> None:
+        self._listings = self._offered()
+        at_hand = [x.name for x in self._listings if x.at_hand]
+        row = at_hand.index(wanted) if wanted in at_hand else 0
+        self.set_choices([_lines(x) for x in self._listings], row if at_hand else -1)
+        grey = self.palette().windowText().color()
+        grey.setAlphaF(0.5)
+        for row, listing in enumerate(self._listings):
+            self.setItemData(row, _tooltip(listing), Qt.ItemDataRole.ToolTipRole)
+            if not listing.at_hand:  # wheel and arrow keys pass over it
+                self.model().item(row).setFlags(Qt.ItemFlag.NoItemFlags)
+                self.setItemData(row, grey, Qt.ItemDataRole.ForegroundRole)
+        self._on_current()
 
-    def take_drag(self, event) -> bool:
-        """Accept a drag over the panel if it carries one checkpoint."""
-        if _dropped(event) is None:
-            return False
-        event.acceptProposedAction()
-        return True
+    def _offered(self) -> list:
+        from napari_hsr.models.model_list import listings
 
-    def take_drop(self, event) -> bool:
-        """Import the checkpoint that was dropped on the panel, if it is one."""
-        path = _dropped(event)
-        if path is None:
-            return False
-        event.acceptProposedAction()
-        self.open_import(path)
-        return True
+        return listings(self.task, self.scale)
 
-    def ask_to_remove(self) -> None:
-        """Delete the chosen model if it is the user's own and they confirm it."""
-        listing = self.chooser.listing()
-        if listing is None or not listing.own:
-            return
-        box = QMessageBox(
-            QMessageBox.Icon.Question,
-            "Remove a model",
-            f"Delete the model {listing.name} ({listing.size}) from this computer?",
-            QMessageBox.StandardButton.Cancel,
-            self,
-        )
-        box.setInformativeText("Cubes that were made with it stay as they are.")
-        delete = box.addButton("Delete", QMessageBox.ButtonRole.DestructiveRole)
-        delete.clicked.connect(lambda: self.remove(listing.name))
-        box.finished.connect(box.deleteLater)
-        box.open()
+    def listing(self):
+        """What is known of the chosen model: a :class:`~napari_hsr.models.model_list.Listing`."""
+        row = self.currentIndex()
+        return self._listings[row] if 0 <= row < len(self._listings) else None
 
-    def remove(self, name: str) -> None:
-        """Delete an imported model without asking."""
-        from napari_hsr.models import user_models
+    def card(self):
+        """The card of the chosen model, or None for an interpolation, or if there is no model."""
+        return None if self.listing() is None else self.listing().card
 
-        try:
-            user_models.remove(name)
-        except HSRError as error:
-            self.message.show_exception(error)
-            return
-        models_changed()
-        self.message.show_info(f"{name} was deleted.")
+    def name(self) -> str | None:
+        """The name of the chosen model, or None."""
+        return None if self.listing() is None else self.listing().name
 
-    # --- inside --------------------------------------------------------------------------
+    def set_name(self, name: str) -> None:
+        """Choose a model by name; raises ValueError if it is not at hand."""
+        self.setCurrentIndex([x.name for x in self._listings if x.at_hand].index(name))
 
-    def _on_imported(self, model) -> None:
-        models_changed()  # every open panel lists it now
-        self.imported.emit(model)
-        if model.task != self.chooser.task:
-            self.message.show_info(f"{model.name} was imported. {_ELSEWHERE[model.task]}")
-            return
-        if self.chooser.scale not in (None, model.scale):
-            self.message.show_info(
-                f"{model.name} was imported. It makes pixels {model.scale} times as fine: choose "
-                "that scale."
-            )
-            return
-        self.chooser.set_name(model.name)
-        self.message.show_info(f"{model.name} was imported.")
+    def showPopup(self) -> None:  # noqa: N802 - Qt's name
+        """What was imported elsewhere, on the command line for instance, is there too."""
+        self.refresh()
+        room = self.view().sizeHintForColumn(0) + 2 * self.view().frameWidth() + 24
+        self.view().setMinimumWidth(min(max(room, LIST_WIDTH[0]), LIST_WIDTH[1]))
+        super().showPopup()
 
-    def _on_dialog_closed(self, _result: int) -> None:
-        self.dialog = None
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802 - Qt's name
+        """A click on a greyed line of the open list asks for its weights."""
+        if event.type() == QEvent.Type.MouseButtonPress:
+            self._pressed = QPersistentModelIndex(self.view().indexAt(event.position().toPoint()))
+        elif event.type() == QEvent.Type.MouseButtonRelease:
+            at = self.view().indexAt(event.position().toPoint())
+            clicked = at.isValid() and self._pressed == QPersistentModelIndex(at)
+            if clicked and not self._listings[at.row()].at_hand:
+                self.hidePopup()
+                self.wanted.emit(self._listings[at.row()].entry)
+                return True
+        return super().eventFilter(watched, event)
 
-    def _on_changed(self, card) -> None:
-        self.message.clear()
-        self._show_current()
-        self.changed.emit(card)
-
-    def _show_current(self) -> None:
-        listing = self.chooser.listing()
-        self.card.show_listing(listing)
-        self.remove_button.setVisible(listing is not None and listing.own)
+    def _on_current(self, *_ignored) -> None:
+        current = self.name(), self.card()
+        if current != self._last:
+            self._last = current
+            self.changed.emit(current[1])
 
 
-def _dropped(event) -> Path | None:
-    return dropped_checkpoint([url.toLocalFile() for url in event.mimeData().urls()])
+def _lines(listing) -> str:
+    lines = [listing.title, listing.facts]
+    if not listing.at_hand:
+        page = listing.entry.page.removeprefix("https://")
+        lines.insert(1, f"No weights here: {listing.to_have}")
+        lines.append(page if listing.entry.published else f"none published: {page}")
+    return "\n".join(lines)
+
+
+def _tooltip(listing) -> str:
+    """The details as wrapped text of a bearable width."""
+    return (
+        f"<div style='width: 420px'><p><b>{escape(listing.title)}</b></p>"
+        f"{as_html(listing.details())}</div>"
+    )

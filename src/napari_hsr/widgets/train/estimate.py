@@ -1,26 +1,28 @@
-"""What a training would take, tried when the user asks for it."""
+"""What a training would take, measured over a few steps when the user asks for it."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QPushButton, QWidget
 
-from napari_hsr.widgets.common.job import Job, Work
+from napari_hsr.widgets.common.job_slot import JobSlot
+from napari_hsr.widgets.common.layouts import column
 from napari_hsr.widgets.common.messages import Message
 
 if TYPE_CHECKING:
     from napari_hsr.progress import Progress
+    from napari_hsr.widgets.common.job import Work
 
 _ASK, _CANCEL = "Estimate time and memory", "Cancel the estimate"
 
 
 class Estimate(QWidget):
-    """A button, and under it what was found; other settings make it out of date.
+    """A button, and the estimate under it; a change of settings makes it out of date.
 
-    The few steps are taken in a process of their own, as those of the training: the viewer
-    stays live, and the memory is what that process took.
+    A few steps run in a process of their own, as the training's do: the viewer stays responsive,
+    and the memory is what that process took.
 
     Signals
     -------
@@ -32,23 +34,20 @@ class Estimate(QWidget):
 
     def __init__(self, parent: QWidget | None = None):
         super().__init__(parent)
-        self._job: Job | None = None
+        self._job = JobSlot(self)
         self._for: object = None
         self.button = QPushButton(_ASK)
         self.message = Message()
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.addWidget(self.button)
-        column.addWidget(self.message)
+        column(self.button, self.message, into=self)
         self.button.clicked.connect(self._on_clicked)
 
     @property
     def running(self) -> bool:
-        """Whether steps are being tried."""
-        return self._job is not None
+        """Whether an estimate is under way."""
+        return self._job.running
 
     def offer(self, what: object, reason: str) -> None:
-        """Say what would be estimated now; an estimate of something else is forgotten.
+        """State what would be estimated now; an estimate of something else is forgotten.
 
         Parameters
         ----------
@@ -62,25 +61,25 @@ class Estimate(QWidget):
             self.forget()
         self.button.setEnabled(self.running or not reason)
         self.button.setToolTip(
-            reason or "Reads the data and takes a few steps, in a process of its own"
+            reason or "Reads the data and runs a few steps in a process of its own"
         )
 
     def begin(self, work: Work) -> None:
-        """Do the work of an estimate, which ends with a sentence."""
+        """Run the work of an estimate, which ends with a sentence."""
         self.forget()
-        job = self._job = Job(work, "Estimating a training", self)
-        job.progressed.connect(lambda progress: self._on_progress(progress, job))
-        job.finished.connect(lambda text: self._on_found(text, job))
-        job.failed.connect(lambda error: self._on_failed(error, job))
-        job.ended.connect(lambda: self._on_ended(job))
+        self._job.start(
+            work,
+            "Estimating a training",
+            progressed=self._on_progress,
+            finished=self.message.show_info,
+            failed=lambda error: self.message.show_exception(error, "Estimating the training"),
+            ended=lambda: self.button.setText(_ASK),
+        )
         self.button.setText(_CANCEL)
-        job.start()
 
     def forget(self) -> None:
-        """What was found holds no more; what is going on is cancelled."""
-        if self._job is not None:
-            self._job.cancel()
-            self._job = None
+        """What was found no longer holds; what is under way is cancelled."""
+        self._job.drop()
         self.button.setText(_ASK)
         self.message.clear()
 
@@ -90,20 +89,5 @@ class Estimate(QWidget):
         else:
             self.asked.emit()
 
-    def _on_progress(self, progress: Progress, job: Job) -> None:
-        if job is self._job:
-            self.message.show_info(f"{progress.message}…")
-
-    def _on_found(self, text: str, job: Job) -> None:
-        if job is self._job:
-            self.message.show_info(text)
-
-    def _on_failed(self, error: Exception, job: Job) -> None:
-        if job is self._job:
-            self.message.show_exception(error, "Estimating the training")
-
-    def _on_ended(self, job: Job) -> None:
-        job.deleteLater()
-        if job is self._job:
-            self._job = None
-            self.button.setText(_ASK)
+    def _on_progress(self, progress: Progress) -> None:
+        self.message.show_info(f"{progress.message}…")

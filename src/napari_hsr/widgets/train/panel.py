@@ -7,45 +7,30 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QEvent, QTimer
-from qtpy.QtWidgets import (
-    QHBoxLayout,
-    QPushButton,
-    QSizePolicy,
-    QStackedWidget,
-    QVBoxLayout,
-    QWidget,
-)
+from qtpy.QtWidgets import QPushButton, QSizePolicy, QStackedWidget, QVBoxLayout, QWidget
 
 from napari_hsr.errors import HSRError
 from napari_hsr.training.events import Event, Finished, Measured
 from napari_hsr.training.runs import processes
 from napari_hsr.training.runs.processes import Run, Status
 from napari_hsr.widgets.common.collapsible import Fold
-from napari_hsr.widgets.common.job import Job
+from napari_hsr.widgets.common.job_slot import JobSlot
+from napari_hsr.widgets.common.layouts import column, narrow_form, row
 from napari_hsr.widgets.common.messages import Message, WrappedLabel, breakable
 from napari_hsr.widgets.common.scroll_area import VerticalScroll
-from napari_hsr.widgets.inference.computing_options import narrow_form
+from napari_hsr.widgets.train.close_guard import STOP, CloseGuard, answer_of, ask, stop_quietly
 from napari_hsr.widgets.train.preview import Preview
 from napari_hsr.widgets.train.progress import ProgressView
 from napari_hsr.widgets.train.result import ResultView
-from napari_hsr.widgets.train.runs import (
-    STOP,
-    CloseGuard,
-    RunChooser,
-    answer_of,
-    ask,
-    mark_seen,
-    stop_quietly,
-)
+from napari_hsr.widgets.train.run_chooser import RunChooser, mark_seen
 from napari_hsr.widgets.train.setup import FEW_IMAGES, Setup
-from napari_hsr.widgets.train.tasks import start_work
+from napari_hsr.widgets.train.training_work import start_work
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     import napari.viewer
 
-    from napari_hsr.progress import Progress
 
 #: How often the run's folder is looked at, in ms.
 POLL_MS = 500
@@ -65,7 +50,7 @@ class TrainWidget(QWidget):
     def __init__(self, viewer: napari.viewer.Viewer, parent: QWidget | None = None):
         super().__init__(parent)
         self._viewer = viewer
-        self._job: Job | None = None
+        self._job = JobSlot(self)
         self._finished: Finished | None = None
         self._ended = False
         self._listed = ""
@@ -100,7 +85,7 @@ class TrainWidget(QWidget):
 
     def start(self) -> None:
         """Start the training that is set up; does nothing if something stands in its way."""
-        if self._job is not None or self.run is not None or self.setup.obstacle():
+        if self._job.running or self.run is not None or self.setup.obstacle():
             return
         recipe = self.setup.recipe
         output = processes.default_output(recipe.name)
@@ -111,12 +96,14 @@ class TrainWidget(QWidget):
             return
         self.setup.estimate.forget()  # its steps would take time from the training's
         work = partial(start_work, self.setup.content(), layers, self.setup.split(), output)
-        self._job = Job(work, "Starting a training", self)
-        self._job.progressed.connect(self._on_starting)
-        self._job.finished.connect(self.follow)
-        self._job.failed.connect(lambda error: self._on_not_started(error, output))
-        self._job.ended.connect(self._on_start_ended)
-        self._job.start()
+        self._job.start(
+            work,
+            "Starting a training",
+            progressed=lambda progress: self.obstacle.show_info(progress.message),
+            finished=self.follow,
+            failed=partial(self._on_not_started, output),
+            ended=self._update_buttons,
+        )
         self._update_buttons()
 
     def stop(self) -> None:
@@ -209,33 +196,24 @@ class TrainWidget(QWidget):
             baseline = self.progress.history.baseline
             self.result.show_finished(self._finished, images, baseline, finer=_makes_finer(run))
         else:
-            text = status.text
-            if text.startswith("unexpected"):  # a fault of the product: the log says where
-                text = f"{text[0].upper()}{text[1:]}\n{run.log(20)}"
-            self.result.show_end(status.status, text)
+            # What Python said is in the log, and the sentence alone rarely helps.
+            log = run.log(20) if status.status == "failed" else ""
+            self.result.show_end(status.status, status.text, log)
         mark_seen(run)
         self.runs.refresh()
 
     # --- starting --------------------------------------------------------------------------------
 
-    def _on_starting(self, progress: Progress) -> None:
-        self.obstacle.show_info(progress.message)
-
-    def _on_not_started(self, error: Exception, output: Path) -> None:
+    def _on_not_started(self, output: Path, error: Exception) -> None:
         shutil.rmtree(output, ignore_errors=True)  # our own: nothing was trained in it
         self.obstacle.show_exception(error, "Starting the training")
-
-    def _on_start_ended(self) -> None:
-        job, self._job = self._job, None
-        job.deleteLater()
-        self._update_buttons()
 
     def _update_buttons(self) -> None:
         status = self.status
         setting_up, active = status is None, status is not None and status.active
         reason = self.setup.obstacle() if setting_up else ""
         self.start_button.setVisible(setting_up)
-        self.start_button.setEnabled(self._job is None and not reason)
+        self.start_button.setEnabled(not self._job.running and not reason)
         self.start_button.setToolTip(reason)
         self.stop_button.setVisible(not setting_up)
         self.stop_button.setEnabled(active and status.status != "stopping")
@@ -279,20 +257,13 @@ class TrainWidget(QWidget):
         self.setMinimumWidth(290)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
         watching = QWidget()
-        column = QVBoxLayout(watching)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.addWidget(self.result)
-        column.addWidget(self.progress)
-        column.addWidget(self.caution)
-        column.addWidget(Fold("Where it is", self.folder))
-        column.addStretch(1)
+        where = Fold("Run folder", self.folder)
+        column(self.result, self.progress, self.caution, where, into=watching).addStretch(1)
         for page in (self.setup, watching):
             self.pages.addWidget(VerticalScroll(page, least=110))
         top = narrow_form()
         top.addRow("Training", self.runs)
-        buttons = QHBoxLayout()
-        for button in (self.start_button, self.stop_button, self.resume_button):
-            buttons.addWidget(button, 1)
+        buttons = row(self.start_button, self.stop_button, self.resume_button, equal=True)
         outer = QVBoxLayout(self)
         outer.addLayout(top)
         outer.addWidget(self.pages, 1)

@@ -13,8 +13,8 @@ from napari_hsr.cube import Cube, Wavelengths
 from napari_hsr.provenance import Provenance
 from napari_hsr.viewer.layer_data import cube_layers, spatial_transform
 from napari_hsr.viewer.layers import add_cube, add_map, band_axis
-from napari_hsr.widgets.train.layers import PREVIEW_KEY
-from napari_hsr.widgets.train.tasks import stems_of
+from napari_hsr.widgets.train.layer_pairs import PREVIEW_KEY
+from napari_hsr.widgets.train.training_work import stems_of
 
 if TYPE_CHECKING:
     from pathlib import Path

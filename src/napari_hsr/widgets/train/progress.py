@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from qtpy.QtWidgets import QProgressBar, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QProgressBar, QWidget
 
 from napari_hsr.training.events import (
     Baseline,
@@ -16,6 +16,7 @@ from napari_hsr.training.events import (
 )
 from napari_hsr.training.runs.history import History
 from napari_hsr.units import format_bytes, format_seconds
+from napari_hsr.widgets.common.layouts import column
 from napari_hsr.widgets.common.messages import Message, WrappedLabel
 from napari_hsr.widgets.plotting.plot import PlotCurve, SpectrumPlot
 
@@ -49,10 +50,6 @@ class ProgressView(QWidget):
         self.where = WrappedLabel()
         self.notices = Message()
         self.plots: dict[str, SpectrumPlot] = {}
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        for part in (self.bar, self.status, self.where, self.notices):
-            column.addWidget(part)
         for key, label, _ in CURVES:
             plot = SpectrumPlot()
             plot.view.setMinimumSize(200, 150)
@@ -65,7 +62,8 @@ class ProgressView(QWidget):
             plot.legend.hide()
             plot.hide()
             self.plots[key] = plot
-            column.addWidget(plot)
+        parts = (self.bar, self.status, self.where, self.notices)
+        column(*parts, *self.plots.values(), into=self)
         self.clear()
 
     def clear(self) -> None:

@@ -10,12 +10,10 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import (
     QFileDialog,
-    QHBoxLayout,
     QHeaderView,
     QMenu,
     QPushButton,
     QTableWidgetItem,
-    QVBoxLayout,
     QWidget,
 )
 
@@ -23,14 +21,15 @@ from napari_hsr.errors import FileError, HSRError
 from napari_hsr.progress import Progress
 from napari_hsr.training.runs.figures import FIGURES, change, describe_figures
 from napari_hsr.units import format_seconds
-from napari_hsr.widgets.common.job import Job
+from napari_hsr.widgets.common.job_slot import JobSlot
+from napari_hsr.widgets.common.layouts import column, row
 from napari_hsr.widgets.common.messages import Message
 from napari_hsr.widgets.common.save_dialog import ask_path
 from napari_hsr.widgets.common.table import PlainTable
 from napari_hsr.widgets.models.models_changed import models_changed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 PLUGIN = "napari-hsr"
 #: Where a model is used: one for photographs, and one for finer pixels.
@@ -57,7 +56,7 @@ class ResultView(QWidget):
         self._viewer = viewer
         self._directory: Path | None = None
         self._known: dict[Path | None, str] = {}  # what was imported before, by directory
-        self._job: Job | None = None
+        self._job = JobSlot(self)
         self.message = Message()
         self.table = FiguresTable()
         self.use_button = QPushButton()
@@ -69,14 +68,8 @@ class ResultView(QWidget):
         self.export_button.setMenu(menu)
         self.outcome = Message()
         self._buttons = QWidget()
-        row = QHBoxLayout(self._buttons)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.addWidget(self.use_button, 1)
-        row.addWidget(self.export_button)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        for part in (self.message, self.table, self._buttons, self.outcome):
-            column.addWidget(part)
+        row(self.use_button, self.export_button, into=self._buttons)
+        column(self.message, self.table, self._buttons, self.outcome, into=self)
         self.use_button.clicked.connect(self.use)
         self.clear()
 
@@ -113,29 +106,29 @@ class ResultView(QWidget):
         self.use_button.setText(f"Use in {PANELS[finer]}")
         self._buttons.setVisible(self._directory is not None)
 
-    def show_end(self, status: str, text: str) -> None:
-        """Show how a run ended that made no model."""
+    def show_end(self, status: str, text: str, log: str = "") -> None:
+        """Show how a run ended that made no model, with the last lines of its log."""
         first, _, details = text.partition("\n")
+        first = first[:1].upper() + first[1:]
         if status == "stopped":
             self.message.show_info(f"{first} Resume goes on from there.")
         else:
-            self.message.show_error(first, details or None)
+            self.message.show_error(first, details or log or None)
 
     # --- the model -------------------------------------------------------------------------
 
     def use(self) -> None:
         """Import the model, and choose it in the panel that runs it."""
-        if self._directory is None or self._job is not None:
+        if self._directory is None or self._job.running:
             return
         self.outcome.show_info("Importing the model…")
         self.use_button.setEnabled(False)
-        self._job = Job(
-            partial(import_work, self._directory, self._known.get(self._directory)), parent=self
+        self._job.start(
+            partial(import_work, self._directory, self._known.get(self._directory)),
+            finished=self._on_imported,
+            failed=lambda error: self.outcome.show_exception(error, "Importing the model"),
+            ended=lambda: self.use_button.setEnabled(True),
         )
-        self._job.finished.connect(self._on_imported)
-        self._job.failed.connect(lambda e: self.outcome.show_exception(e, "Importing the model"))
-        self._job.ended.connect(self._on_ended)
-        self._job.start()
 
     def export_file(self, path: Path) -> None:
         """Copy the weights with their card; HSRError if that fails."""
@@ -167,11 +160,6 @@ class ResultView(QWidget):
         else:
             self.outcome.show_info(f"{name} is among your models now, and chosen in {where}.")
 
-    def _on_ended(self) -> None:
-        job, self._job = self._job, None
-        job.deleteLater()
-        self.use_button.setEnabled(True)
-
     def _ask_file(self) -> None:
         name = f"{weights_in(self._directory).stem}.safetensors"
         path = ask_path(self, "Export the model", name, "Models (*.safetensors)")
@@ -201,8 +189,8 @@ class FiguresTable(PlainTable):
         header = self.horizontalHeader()
         header.setMinimumSectionSize(40)
         header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
-        for column in range(1, self.columnCount()):
-            header.setSectionResizeMode(column, QHeaderView.ResizeMode.ResizeToContents)
+        for place in range(1, self.columnCount()):
+            header.setSectionResizeMode(place, QHeaderView.ResizeMode.ResizeToContents)
 
     def show_figures(
         self, before: dict, after: dict, images_before: dict, images_after: dict, baseline=None
@@ -220,23 +208,21 @@ class FiguresTable(PlainTable):
         self.setRowCount(len(rows))
         for at, (name, first, last) in enumerate(rows):
             texts = [change(first.get(k), last.get(k), d) for k, _, _, d in _COLUMNS]
-            for column, text in enumerate((name, *texts)):
-                item = QTableWidgetItem(text)
-                item.setToolTip(tool_tip(name, first, last))
-                self.setItem(at, column, item)
+            self._set_row(at, (name, *texts), tool_tip(name, first, last))
         if baseline is not None:
-            self._add_baseline(baseline)
+            mean = baseline.mean
+            figures = [f"{mean[k]:.{d}f}" if k in mean else "–" for k, _, _, d in _COLUMNS]
+            tip = f"{baseline.name}, the mean: {describe_figures(mean)}"
+            self.insertRow(len(rows))
+            self._set_row(len(rows), (baseline.name.partition(",")[0], *figures), tip)
         self.fit()
         self.setVisible(bool(before or after))
 
-    def _add_baseline(self, baseline) -> None:
-        at, mean = self.rowCount(), baseline.mean
-        self.insertRow(at)
-        figures = [f"{mean[k]:.{d}f}" if k in mean else "–" for k, _, _, d in _COLUMNS]
-        for column, text in enumerate((baseline.name.partition(",")[0], *figures)):
+    def _set_row(self, at: int, texts: Sequence[str], tip: str) -> None:
+        for place, text in enumerate(texts):
             item = QTableWidgetItem(text)
-            item.setToolTip(f"{baseline.name}, the mean: {describe_figures(mean)}")
-            self.setItem(at, column, item)
+            item.setToolTip(tip)
+            self.setItem(at, place, item)
 
 
 def tool_tip(name: str, before: dict, after: dict) -> str:

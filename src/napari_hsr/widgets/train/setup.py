@@ -6,36 +6,39 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QDoubleSpinBox, QLineEdit, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QDoubleSpinBox, QLineEdit, QPushButton, QWidget
 
 from napari_hsr.errors import HSRError
 from napari_hsr.models.card import FINER_IS_A_GUESS, ILL_POSED
 from napari_hsr.training.recipe.schema import Recipe
 from napari_hsr.widgets.common.collapsible import Fold
-from napari_hsr.widgets.common.job import Job
+from napari_hsr.widgets.common.job_slot import JobSlot
+from napari_hsr.widgets.common.layouts import column, narrow_form
 from napari_hsr.widgets.common.messages import Message, WrappedLabel
-from napari_hsr.widgets.inference.computing_options import narrow_form
-from napari_hsr.widgets.train.data import DataSection
+from napari_hsr.widgets.train.data_section import DataSection
 from napari_hsr.widgets.train.estimate import Estimate
-from napari_hsr.widgets.train.form import SettingsForm
 from napari_hsr.widgets.train.image_table import ImageTable
-from napari_hsr.widgets.train.start_model import CoarseSection, StartChooser
-from napari_hsr.widgets.train.strategy import STRATEGIES, StrategyChooser
-from napari_hsr.widgets.train.tasks import (
+from napari_hsr.widgets.train.recipe_content import (
     Front,
-    LayerPair,
     allowed_strategies,
     base_content,
     camera_content,
     content_of,
-    estimate_work,
     faults_of,
+)
+from napari_hsr.widgets.train.settings_form import SettingsForm
+from napari_hsr.widgets.train.start_model import CoarseSection, StartChooser
+from napari_hsr.widgets.train.strategy import STRATEGIES, StrategyChooser
+from napari_hsr.widgets.train.training_work import (
+    LayerPair,
+    estimate_work,
     look_work,
     with_held_out,
 )
 
 if TYPE_CHECKING:
     from napari_hsr.progress import Progress
+    from napari_hsr.training.data.findings import Findings
 
 #: Said beside every training.
 FEW_IMAGES = (
@@ -72,7 +75,7 @@ class Setup(QWidget):
 
     def __init__(self, viewer, parent: QWidget | None = None):
         super().__init__(parent)
-        self._job: Job | None = None
+        self._job = JobSlot(self)
         self._findings = None
         self._held_out: dict[str, bool] = {}
         self._named = False
@@ -121,7 +124,7 @@ class Setup(QWidget):
         front = Front(
             name=self.name.text().strip(),
             start=self.model.name() or "",
-            strategy=self.strategy.strategy(),
+            strategy=self.strategy.value(),
             minutes=self.minutes.value(),
             simulated=self.data.simulated(),
             folder=self.data.folder(),
@@ -147,7 +150,7 @@ class Setup(QWidget):
     @property
     def looking(self) -> bool:
         """Whether the data are being looked at."""
-        return self._job is not None
+        return self._job.running
 
     def obstacle(self) -> str:
         """Why training cannot start, in one sentence; empty if it can."""
@@ -174,43 +177,30 @@ class Setup(QWidget):
         if self.data.missing() or self.recipe is None:
             self._judge()
             return
-        if self._job is not None:
-            self._job.cancel()
         self._forget_findings()
         try:
             layers = self.layers()
         except HSRError as error:
             self.message.show_exception(error)
             return
-        job = self._job = Job(
-            partial(look_work, self.recipe, layers), "Looking at the training data", self
+        self._job.start(
+            partial(look_work, self.recipe, layers),
+            "Looking at the training data",
+            progressed=self._on_progress,
+            finished=self._on_found,
+            failed=lambda error: self.message.show_exception(error, "Looking at the data"),
+            ended=self._judge,
         )
-        job.progressed.connect(self._on_progress)
-        job.finished.connect(lambda findings: self._on_found(findings, job))
-        job.failed.connect(lambda error: self._on_failed(error, job))
-        job.ended.connect(lambda: self._on_looked(job))
-        job.start()
         self._judge()
 
     def _on_progress(self, progress: Progress) -> None:
         count = f" ({progress.done} of {progress.total} images)" if progress.total else ""
         self.message.show_info(progress.message + count)
 
-    def _on_found(self, findings, job: Job) -> None:
-        if job is self._job:
-            self._findings = findings
-            self.table.show_rows(findings.rows)
-            self.data.set_without_photographs(any(not r.rgb for r in findings.rows if r.cube))
-
-    def _on_failed(self, error: Exception, job: Job) -> None:
-        if job is self._job:
-            self.message.show_exception(error, "Looking at the data")
-
-    def _on_looked(self, job: Job) -> None:
-        job.deleteLater()
-        if job is self._job:
-            self._job = None
-            self._judge()
+    def _on_found(self, findings: Findings) -> None:
+        self._findings = findings
+        self.table.show_rows(findings.rows)
+        self.data.set_without_photographs(any(not r.rgb for r in findings.rows if r.cube))
 
     def _forget_findings(self) -> None:
         self._findings, self._held_out = None, {}
@@ -238,9 +228,9 @@ class Setup(QWidget):
         base = base_content(finer)
         self.form.set_content(self._contents.get(finer, base))
         self.form.leave_out(OF_NO_USE[finer])
-        self.strategy.offer(allowed_strategies(base, STRATEGIES))
+        self.strategy.offer_strategies(allowed_strategies(base, STRATEGIES))
         if finer not in self._contents:
-            self.strategy.set_strategy(base["strategy"])
+            self.strategy.set_value(base["strategy"])
             self.minutes.setValue(base["schedule"]["minutes"] or 10)
             if finer:
                 self.coarse.set_settings(base["coarse"])
@@ -260,9 +250,7 @@ class Setup(QWidget):
         self._on_data()
 
     def _on_data(self) -> None:
-        if self._job is not None:
-            self._job.cancel()
-            self._job = None
+        self._job.drop()
         self._forget_findings()
         self._judge()
 
@@ -295,7 +283,7 @@ class Setup(QWidget):
             said = [f"{_images(len(found.train))} to train on, {len(found.held_out)} held out."]
             said += [notice.text for notice in found.notices]
             obstacle = self.obstacle()
-            if any(obstacle.startswith(f"{row.name}: ") for row in found.rows):
+            if any(row.problem and not row.left_out for row in found.rows):
                 count = len(found.problems)
                 images = "An image" if count == 1 else f"{count} images"
                 self.message.show_warning(f"{images} cannot be used: the reason is in the row.")
@@ -330,18 +318,11 @@ class Setup(QWidget):
         budget = narrow_form()
         budget.addRow("Strategy", self.strategy)
         budget.addRow("Time budget", self.minutes)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.addLayout(form)
-        column.addWidget(self.data)
-        column.addWidget(self.look_button)
-        column.addWidget(self.table)
-        column.addWidget(self.message)
-        column.addLayout(budget)
-        column.addWidget(self.estimate)
-        column.addWidget(self.fold)
-        column.addWidget(self.caution)
-        column.addStretch(1)
+        column(
+            *(form, self.data, self.look_button, self.table, self.message),
+            *(budget, self.estimate, self.fold, self.caution),
+            into=self,
+        ).addStretch(1)
 
 
 def _images(count: int) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from napari_hsr.widgets.common.choosers import NarrowComboBox
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable
 
     from qtpy.QtWidgets import QWidget
 
@@ -29,24 +29,14 @@ class StrategyChooser(NarrowComboBox):
 
     def __init__(self, parent: QWidget | None = None):
         super().__init__(parent)
-        self._offered = list(STRATEGIES)
-        self.offer(self._offered)
+        self.offer_strategies(STRATEGIES)
 
-    def offer(self, strategies: Sequence[str]) -> None:
+    def offer_strategies(self, strategies: Iterable[str]) -> None:
         """List these, without a signal; the chosen one stays if it is among them."""
-        chosen, self._offered = self.strategy() if self.count() else "auto", list(strategies)
-        row = self._offered.index(chosen) if chosen in self._offered else 0
-        self.set_choices([STRATEGIES[name] for name in self._offered], row)
-        stages = [words for name, words in _IN_TURN.items() if name in self._offered]
+        offered = {name: STRATEGIES[name] for name in strategies}
+        self.offer(offered, self.value() if self.value() in offered else next(iter(offered)))
+        stages = [words for name, words in _IN_TURN.items() if name in offered]
         self.setToolTip(
             f"Automatic tries {', then '.join(stages)},\nas long as there is time. If nothing is "
             "better on the held-out images, no model is made."
         )
-
-    def strategy(self) -> str:
-        """The chosen one, as a recipe names it."""
-        return self._offered[max(0, self.currentIndex())]
-
-    def set_strategy(self, strategy: str) -> None:
-        """Choose one of those that are offered."""
-        self.setCurrentIndex(self._offered.index(strategy))

@@ -6,15 +6,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QLineEdit, QPushButton, QWidget
+from qtpy.QtWidgets import QFileDialog, QLineEdit, QPushButton, QWidget
 
 from napari_hsr.widgets.common.choosers import NarrowComboBox
+from napari_hsr.widgets.common.layouts import narrow_form, row
 from napari_hsr.widgets.common.messages import WrappedLabel
-from napari_hsr.widgets.inference.computing_options import narrow_form
-from napari_hsr.widgets.train.layers import SIMULATED, LayerPairs
+from napari_hsr.widgets.train.layer_pairs import SIMULATED, LayerPairs
 
 if TYPE_CHECKING:
-    from napari_hsr.widgets.train.tasks import LayerPair
+    from napari_hsr.widgets.train.training_work import LayerPair
 
 _PRESETS = {
     "preset:ntire2022": "as NTIRE 2022 simulates",
@@ -69,10 +69,7 @@ class DataSection(QWidget):
         self.photographs.set_choices(["those beside the cubes", SIMULATED], 0)
         self.camera = CameraChooser()
         self._folder_row = QWidget()
-        row = QHBoxLayout(self._folder_row)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.addWidget(self.folder_line, 1)
-        row.addWidget(self.browse_button)
+        row(self.folder_line, self.browse_button, into=self._folder_row)
         self._form = form = narrow_form(self)
         form.addRow("Images from", self.source)
         form.addRow(self._folder_row)
@@ -183,7 +180,7 @@ class CameraChooser(NarrowComboBox):
     Signals
     -------
     chosen(str)
-        As :func:`napari_hsr.widgets.train.tasks.camera_content` takes it.
+        As :func:`napari_hsr.widgets.train.recipe_content.camera_content` takes it.
     """
 
     chosen = Signal(str)
@@ -192,7 +189,7 @@ class CameraChooser(NarrowComboBox):
         super().__init__(parent)
         from napari_hsr.cameras import list_cameras
 
-        self._ids = [*list_cameras(), *_PRESETS, _TABLE]
+        self._cameras = {camera: camera for camera in list_cameras()} | _PRESETS
         self._current = "cie-1931"
         self._list()
         self.activated.connect(self._on_activated)
@@ -203,22 +200,18 @@ class CameraChooser(NarrowComboBox):
 
     def set_camera(self, camera: str) -> None:
         """Choose one, as if the user had; a table's are ``table.csv:*``."""
-        if camera not in self._ids:
-            self._ids.insert(-1, camera)
+        self._cameras.setdefault(camera, f"{Path(camera.removesuffix(':*')).name}, all")
         self._current = camera
         self._list()
         self.chosen.emit(camera)
 
     def _list(self) -> None:
-        labels = {**_PRESETS, _TABLE: "from a table of sensitivities (CSV)…"}
-        texts = [
-            labels.get(i, f"{Path(i[:-2]).name}, all" if i.endswith(":*") else i) for i in self._ids
-        ]
-        self.set_choices(texts, self._ids.index(self._current))
+        table = {_TABLE: "from a table of sensitivities (CSV)…"}
+        self.offer(self._cameras | table, self._current)
 
-    def _on_activated(self, row: int) -> None:
-        if self._ids[row] != _TABLE:
-            self.set_camera(self._ids[row])
+    def _on_activated(self, _row: int) -> None:
+        if self.value() != _TABLE:
+            self.set_camera(self.value())
             return
         path, _ = QFileDialog.getOpenFileName(
             self, "A table of sensitivities", "", "Tables (*.csv);;All files (*)"

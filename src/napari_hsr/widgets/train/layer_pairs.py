@@ -5,12 +5,13 @@ from __future__ import annotations
 import dataclasses
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QCheckBox, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QCheckBox, QWidget
 
 from napari_hsr.viewer.layer_data import is_cube, is_photograph, layer_cube, layer_photograph
 from napari_hsr.widgets.common.choosers import NarrowComboBox
 from napari_hsr.widgets.common.connections import Connections
-from napari_hsr.widgets.train.tasks import LayerPair, stems_of
+from napari_hsr.widgets.common.layouts import column
+from napari_hsr.widgets.train.training_work import LayerPair, stems_of
 
 #: Marks the layers in ``layer.metadata`` that a training itself shows: no data to train on.
 PREVIEW_KEY = "hsr_training_preview"
@@ -33,9 +34,7 @@ class LayerPairs(QWidget):
         self._viewer = viewer
         self._rows: list[tuple[object, QCheckBox, NarrowComboBox, list]] = []
         self._cubes_alone = False
-        self._column = QVBoxLayout(self)
-        self._column.setContentsMargins(0, 0, 0, 0)
-        self._column.setSpacing(2)
+        self._column = column(into=self, spacing=2)
         self._connections = Connections(self)
         events = viewer.layers.events
         for emitter in (events.inserted, events.removed, events.renamed):

@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import re
 import time
-import weakref
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import QEvent, QObject, Qt, QThread, Signal
-from qtpy.QtWidgets import QMainWindow, QMessageBox, QStyledItemDelegate, QWidget
+from qtpy.QtCore import Qt, Signal
+from qtpy.QtWidgets import QStyledItemDelegate, QWidget
 
-from napari_hsr.errors import HSRError
 from napari_hsr.training.runs import processes
 from napari_hsr.widgets.common.choosers import NarrowComboBox
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from napari_hsr.training.runs.processes import Run
 
 #: Lies in a run's folder once its end was shown.
@@ -26,7 +22,6 @@ SEEN = ".seen"
 MOST = 30
 #: The open list is as wide as its lines, up to so many pixels.
 WIDEST = 640
-STOP, LEAVE, CANCEL = "stop", "leave", "cancel"
 #: At the end of the folder's name, as :func:`napari_hsr.training.runs.processes.default_output` has it.
 _DATE = re.compile(r"-\d{4}-\d\d-\d\d-\d{4}(?:-(\d+))?$")
 _WORDS = {"died": "ended unexpectedly"}
@@ -115,110 +110,3 @@ def _line(run: Run) -> str:
     # The folder's date is told for people; what sets two of one minute apart stays.
     name = _DATE.sub(lambda found: f" ({found[1]})" if found[1] else "", run.name)
     return "\n".join(filter(None, (f"{name} · {words}", when)))
-
-
-# --- closing ---------------------------------------------------------------------------------
-
-
-def ask(parent: QWidget | None, name: str, may_cancel: bool) -> QMessageBox:
-    """The question what becomes of a training; its buttons are named STOP, LEAVE and CANCEL."""
-    box = QMessageBox(parent)
-    box.setIcon(QMessageBox.Icon.Question)
-    box.setWindowTitle("A training is running")
-    box.setText(f"The training {name} is still running.")
-    box.setInformativeText(
-        "It can go on without napari: the Train panel finds it again. Or it is stopped after this "
-        "step; everything is saved, and it can be resumed."
-    )
-    roles = QMessageBox.ButtonRole
-    for key, text, role in (
-        (LEAVE, "Leave it running", roles.AcceptRole),
-        (STOP, "Stop and save", roles.DestructiveRole),
-        *([(CANCEL, "Cancel", roles.RejectRole)] if may_cancel else []),
-    ):
-        button = box.addButton(text, role)
-        button.setObjectName(key)
-        if key == LEAVE:
-            box.setDefaultButton(button)
-    return box
-
-
-def answer_of(box: QMessageBox) -> str:
-    """STOP, LEAVE or CANCEL; closing the box is leaving things as they are."""
-    button = box.clickedButton()
-    fallback = CANCEL if any(b.objectName() == CANCEL for b in box.buttons()) else LEAVE
-    return button.objectName() if button is not None else fallback
-
-
-def stop_quietly(run: Run) -> None:
-    """Ask a run to stop; that it cannot be asked was said when it could be."""
-    with suppress(HSRError):
-        run.stop()
-
-
-class CloseGuard(QObject):
-    """Asks before the main window closes while a training is running.
-
-    Parameters
-    ----------
-    parent : QWidget
-        The panel.
-    running : callable
-        Gives the run that is at work, or None.
-    """
-
-    def __init__(self, parent: QWidget, running: Callable[[], Run | None]):
-        super().__init__(parent)
-        self._running = running
-        # Weak: a panel that Python keeps for a while must not keep the whole viewer.
-        self._window: Callable[[], QWidget | None] = lambda: None
-        self.asks = _ask_and_wait
-
-    @property
-    def window(self) -> QWidget | None:
-        """The main window that is watched."""
-        return self._window()
-
-    def watch(self, panel: QWidget) -> None:
-        """Watch the main window that the panel is in now."""
-        window = main_window(panel)
-        before = self.window
-        if window is not before:
-            if before is not None:
-                with suppress(RuntimeError):  # it was deleted
-                    before.removeEventFilter(self)
-            self._window = (lambda: None) if window is None else weakref.ref(window)
-            if window is not None:
-                window.installEventFilter(self)
-
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802 - Qt's name
-        """Hold the closing up until there is an answer; scripts are not asked."""
-        if event.type() != QEvent.Type.Close or watched is not self.window:
-            return False
-        run = self._running()
-        if run is None or QThread.currentThread().loopLevel() == 0:
-            return False
-        answer = self.asks(watched, run.name)
-        if answer == CANCEL:
-            event.ignore()
-            return True
-        if answer == STOP:
-            stop_quietly(run)
-        return False
-
-
-def main_window(panel: QWidget) -> QWidget | None:
-    """The window that the panel's dock belongs to, also while the dock floats."""
-    found = None
-    while panel is not None:
-        found = panel if isinstance(panel, QMainWindow) else found
-        panel = panel.parentWidget()
-    return found
-
-
-def _ask_and_wait(parent: QWidget, name: str) -> str:
-    box = ask(parent, name, may_cancel=True)
-    box.exec()
-    answer = answer_of(box)
-    box.deleteLater()
-    return answer

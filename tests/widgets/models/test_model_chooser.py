@@ -15,8 +15,9 @@ from napari_hsr.models.published_weights import ENTRIES
 from napari_hsr.models.registry import ARCHITECTURES
 from napari_hsr.training.recipe.yaml_io import read_recipe
 from napari_hsr.widgets.common.choosers import EncodingChooser
+from napari_hsr.widgets.models.card_view import CardView, as_html
 from napari_hsr.widgets.models.import_checkpoint import ImportDialog
-from napari_hsr.widgets.models.model_list import CardView, ModelChooser, as_html
+from napari_hsr.widgets.models.model_chooser import ModelChooser
 from napari_hsr.widgets.models.models_changed import models_changed
 
 SMALL = {"width": 8, "depths": (1, 1, 1, 1, 1), "hidden": (10, 21, 42, 85)}

@@ -1,0 +1,337 @@
+"""All settings of a recipe as a form, generated from its pydantic fields."""
+
+from __future__ import annotations
+
+import inspect
+import re
+import types
+from copy import deepcopy
+from typing import TYPE_CHECKING, Any, Literal, Union, get_args, get_origin
+
+from magicgui.widgets import CheckBox, ComboBox, LineEdit
+from pydantic import BaseModel
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QComboBox, QLabel, QVBoxLayout, QWidget
+
+from napari_hsr.widgets.common.collapsible import Fold
+from napari_hsr.widgets.common.layouts import column
+from napari_hsr.widgets.common.messages import WrappedLabel
+
+if TYPE_CHECKING:
+    from magicgui.widgets.bases import ValueWidget
+
+#: Units of the settings that have one, by the end of their path.
+UNITS = {
+    "schedule.minutes": "min",
+    "schedule.steps": "steps, instead of the time budget",
+    "schedule.warmup": "steps",
+    "schedule.every": "steps",
+    "batch.size": "patches",
+    "batch.patch": "pixels",
+    "batch.accumulate": "parts",
+    "validation.every": "steps",
+    "validation.patience": "measurements",
+    "engine.checkpoint_every": "steps",
+    "engine.devices": "number",
+    "engine.nodes": "number",
+    "data.wavelengths_nm": "nm",
+    "data.hold_out": "share or number",
+    "augmentation.exposure": "powers of ten",
+    "augmentation.metamers": "share",
+    "augmentation.mix": "share",
+    "camera.photoelectrons": "electrons",
+    "camera.jpeg": "quality 1–100",
+    "camera.bits": "bits",
+}
+_ACRONYMS = {"ema": "EMA", "jpeg": "JPEG"}
+_UNSET = "automatic"
+_PROBLEM = "QLabel { color: rgb(235, 90, 90); }"
+
+
+class Field(QWidget):
+    """The label, the editor and the problem of one setting.
+
+    Parameters
+    ----------
+    path : tuple of str
+        Names from the recipe down to the setting.
+    annotation : type
+        As pydantic has it.
+    help_text : str
+        For the tooltip.
+
+    Signals
+    -------
+    changed()
+    """
+
+    changed = Signal()
+
+    def __init__(self, path: tuple[str, ...], annotation: Any, help_text: str = ""):
+        super().__init__()
+        self._kinds, self._optional = split_optional(annotation)
+        dotted, unit = ".".join(path), UNITS.get(".".join(path))
+        title = path[-1].removesuffix("_nm").replace("_", " ")
+        title = _ACRONYMS.get(title) or title[:1].upper() + title[1:]
+        self._widget = value_widget(self._kinds, self._optional, title)
+        self._widget.changed.connect(lambda _: self.changed.emit())
+        self.editor: QWidget = self._widget.native
+        self.editor.setToolTip("")  # the field has one
+        self.problem = WrappedLabel()
+        self.problem.setStyleSheet(_PROBLEM)
+        self.problem.hide()
+        label = QLabel(f"{title} ({unit})" if unit else title)
+        label.setWordWrap(True)
+        parts = [self.editor, self.problem]
+        if not isinstance(self._widget, CheckBox):
+            parts.insert(0, label)
+        column(*parts, into=self, spacing=1).setContentsMargins(0, 0, 0, 4)
+        self.setToolTip(f"<p><b>{dotted}</b></p><p>{help_text}</p>" if help_text else dotted)
+
+    def value(self) -> Any:
+        """What is chosen or typed, for pydantic to judge."""
+        value = self._widget.value
+        if not isinstance(self._widget, LineEdit):
+            return value
+        text = value.strip()
+        if not text:
+            return None if self._optional else "" if str in self._kinds else []
+        # Lists, pairs and settings by name are written as in a recipe's file.
+        structure = any(get_origin(kind) in (tuple, list, dict) for kind in self._kinds)
+        return parsed(text) if structure else text
+
+    def set_value(self, value: Any) -> None:
+        """Show a value, without a signal."""
+        with self._widget.changed.blocked():
+            if isinstance(self._widget, LineEdit):
+                self._widget.value = shown(value)
+                self.editor.setCursorPosition(0)
+            elif isinstance(self._widget, CheckBox):
+                self._widget.value = bool(value)
+            else:  # a group that is not there has no values: the first choice stands for none
+                choices = self._widget.choices
+                self._widget.value = value if value in choices else choices[0]
+
+    def show_problem(self, sentence: str) -> None:
+        """Mark the setting with a sentence; an empty one removes the mark."""
+        self.problem.setText(sentence)
+        self.problem.setVisible(bool(sentence))
+        mark = "border: 1px solid rgb(225, 60, 60);" if sentence else ""
+        self.editor.setStyleSheet(f"{type(self.editor).__name__} {{ {mark} }}" if mark else "")
+
+
+class SettingsForm(QWidget):
+    """One row a setting, one fold a group; nothing is known here of what they mean.
+
+    Parameters
+    ----------
+    model : type of BaseModel
+        The settings.
+    leave_out : set of str
+        Dotted paths that are shown elsewhere.
+
+    Signals
+    -------
+    changed()
+        The user changed a value.
+    """
+
+    changed = Signal()
+
+    def __init__(self, model: type[BaseModel], leave_out: set[str], parent: QWidget | None = None):
+        super().__init__(parent)
+        self._leave_out = leave_out
+        self._content: dict[str, Any] = {}
+        self._absent: dict[tuple[str, ...], list[Any]] = {}
+        self.fields: dict[tuple[str, ...], Field] = {}
+        self.folds: dict[tuple[str, ...], Fold] = {}
+        self.other = WrappedLabel()
+        self.other.setStyleSheet(_PROBLEM)
+        self.other.hide()
+        self._models: dict[tuple[str, ...], type[BaseModel]] = {}
+        rows = column(self.other, into=self, spacing=2)
+        rows.setContentsMargins(8, 0, 0, 0)
+        self._add_group(model, (), rows)
+
+    def set_content(self, content: dict[str, Any]) -> None:
+        """Show these settings (plain values, as of ``model_dump(mode="json")``)."""
+        self._content = content
+        for path, field in self.fields.items():
+            field.set_value(_at(content, path))
+        self._absent = {
+            path: self._values_in(path) for path in self.folds if _at(content, path) is None
+        }
+
+    def leave_out(self, paths: set[str]) -> None:
+        """Show all settings but these (dotted paths of settings and of groups); values stay."""
+        for parts in (self.fields, self.folds):
+            for path, part in parts.items():
+                part.setVisible(".".join(path) not in paths)
+
+    def set_section(self, name: str, content: dict[str, Any]) -> None:
+        """Show other values in one group; what is not named becomes its default."""
+        for path, field in self.fields.items():
+            if path[0] == name:
+                field.set_value(content.get(path[1], self._default(path)))
+
+    def content(self) -> dict[str, Any]:
+        """All settings, for pydantic to judge; those that are shown elsewhere as they were set.
+
+        A group that was not there is none still, unless the user has set something in it.
+        """
+        result = deepcopy(self._content)
+        untouched = {path for path, now in self._absent.items() if self._values_in(path) == now}
+        for path, field in self.fields.items():
+            if any(path[: len(group)] == group for group in untouched):
+                continue
+            place = result
+            for name in path[:-1]:
+                if not isinstance(place.get(name), dict):
+                    place[name] = {}
+                place = place[name]
+            place[path[-1]] = field.value()
+        return result
+
+    def show_faults(self, faults: dict[tuple, str]) -> None:
+        """Mark the settings at fault with their sentences, and open the folds that hold them."""
+        by_field: dict[tuple[str, ...], str] = {}
+        others = []
+        for place, sentence in faults.items():
+            path = self._field_of(place)
+            if path is None:
+                others.append(sentence)
+            else:
+                by_field.setdefault(path, sentence)
+        for path, field in self.fields.items():
+            sentence = by_field.get(path, "")
+            if field.problem.text() != sentence:
+                field.show_problem(sentence)
+            if sentence and path[:1] in self.folds:
+                self.folds[path[:1]].set_open(True)
+        self.other.setText("\n".join(others))
+        self.other.setVisible(bool(others))
+
+    # --- inside --------------------------------------------------------------------------
+
+    def _add_group(self, model: type[BaseModel], above: tuple[str, ...], rows: QVBoxLayout) -> None:
+        texts = help_texts(model)
+        groups = []
+        for name, info in model.model_fields.items():
+            path = (*above, name)
+            if ".".join(path) in self._leave_out:
+                continue
+            kinds, _ = split_optional(info.annotation)
+            settings = next((k for k in kinds if _is_settings(k)), None)
+            if settings is not None:
+                groups.append((path, settings))
+                continue
+            field = Field(path, info.annotation, texts.get(name, ""))
+            field.changed.connect(self.changed)
+            self.fields[path] = field
+            rows.addWidget(field)
+        for path, settings in groups:
+            page = QWidget()
+            inner = column(into=page, spacing=0)
+            inner.setContentsMargins(10, 0, 0, 0)
+            self._add_group(settings, path, inner)
+            title = path[-1].replace("_", " ")
+            fold = Fold(title[:1].upper() + title[1:], page)
+            self.folds[path] = fold
+            self._models[path] = settings
+            rows.addWidget(fold)
+
+    def _values_in(self, group: tuple[str, ...]) -> list[Any]:
+        return [f.value() for path, f in self.fields.items() if path[: len(group)] == group]
+
+    def _default(self, path: tuple[str, ...]) -> Any:
+        model = self._models[path[:-1]]
+        return model.model_validate({}).model_dump(mode="json")[path[-1]]
+
+    def _field_of(self, place: tuple) -> tuple[str, ...] | None:
+        names = tuple(part for part in place if isinstance(part, str))
+        for length in range(len(names), 0, -1):
+            if names[:length] in self.fields:
+                return names[:length]
+        return None
+
+
+def value_widget(kinds: list[Any], optional: bool, title: str) -> ValueWidget:
+    """The magicgui widget that edits a value of one of these kinds."""
+    if kinds == [bool] and not optional:
+        return CheckBox(text=title)
+    if kinds == [bool]:
+        return _combo_box([(_UNSET, None), ("yes", True), ("no", False)])
+    if get_origin(kinds[0]) is Literal:
+        values = [value for value in get_args(kinds[0]) if value is not None]
+        none = [("none", None)] if optional or None in get_args(kinds[0]) else []
+        return _combo_box([*none, *((str(value), value) for value in values)])
+    line = LineEdit()
+    line.native.setPlaceholderText(_UNSET if optional else "")
+    return line
+
+
+def _combo_box(choices: list[tuple[str, Any]]) -> ComboBox:
+    box = ComboBox(choices=choices)
+    box.native.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+    return box
+
+
+def split_optional(annotation: Any) -> tuple[list[Any], bool]:
+    """The kinds that a value may be of, and whether it may be left out."""
+    if get_origin(annotation) in (Union, types.UnionType):
+        parts = get_args(annotation)
+        kinds = [
+            kind for part in parts if part is not type(None) for kind in split_optional(part)[0]
+        ]
+        return kinds, type(None) in parts
+    if hasattr(annotation, "__metadata__"):  # Annotated
+        return split_optional(get_args(annotation)[0])
+    return [annotation], False
+
+
+def parsed(text: str) -> Any:
+    """A value as it is written in a recipe's file; text that cannot be read stays text."""
+    import yaml
+
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError:
+        return text
+
+
+def shown(value: Any) -> str:
+    """A value as it is written in a recipe's file, on one line."""
+    import yaml
+
+    if value is None:
+        return ""
+    if isinstance(value, bool) or not isinstance(value, (list, tuple, dict)):
+        return f"{value:g}" if isinstance(value, float) else str(value)
+    if not value:
+        return ""
+    value = [*value] if isinstance(value, tuple) else value
+    return yaml.safe_dump(value, default_flow_style=True, width=10**6, sort_keys=False).strip()
+
+
+def help_texts(model: type[BaseModel]) -> dict[str, str]:
+    """What a numpydoc docstring says of each attribute."""
+    text = inspect.getdoc(model) or ""
+    _, _, listed = text.partition("Attributes\n----------\n")
+    found: dict[str, str] = {}
+    names: list[str] = []
+    for line in listed.splitlines():
+        if line and not line[0].isspace():
+            names = [name.strip() for name in line.partition(" : ")[0].split(",")]
+        for name in names if line[:1].isspace() else ():
+            found[name] = f"{found.get(name, '')} {line.strip()}".strip()
+    return {name: re.sub(r"``|:[a-z]+:", "", words) for name, words in found.items()}
+
+
+def _is_settings(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, BaseModel)
+
+
+def _at(content: Any, path: tuple[str, ...]) -> Any:
+    for name in path:
+        content = content.get(name) if isinstance(content, dict) else None
+    return content
