@@ -281,7 +281,7 @@ def test_a_fault_while_importing_is_told_and_the_answers_stay(
     def full(*args, **kwargs):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("napari_hsr.models.user_models.save_model", full)
+    monkeypatch.setattr("safetensors.torch.save_file", full)
     dialog.form.name.setText("mine")
     dialog.run()
     assert not dialog.cancel_button.isEnabled()

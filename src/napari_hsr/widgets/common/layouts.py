@@ -26,13 +26,13 @@ def column(
 
 
 def row(
-    first: QWidget, *others: QWidget, into: QWidget | None = None, equal: bool = False
+    *widgets: QWidget, stretch: QWidget | None = None, into: QWidget | None = None
 ) -> QHBoxLayout:
-    """Widgets side by side: the first one takes the free width, or all share it equally."""
+    """Widgets side by side; ``stretch`` takes the width that is left."""
     layout = QHBoxLayout(into)
-    _fill(layout, (first, *others))
-    for place in range(1 + equal * len(others)):
-        layout.setStretch(place, 1)
+    _fill(layout, widgets)
+    if stretch is not None:
+        layout.setStretchFactor(stretch, 1)
     return layout
 
 

@@ -1,11 +1,11 @@
-"""What panels are built from: a docked widget, rows of widgets, buttons."""
+"""What panels are built from: a docked widget, and buttons."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QEvent
-from qtpy.QtWidgets import QHBoxLayout, QPushButton, QWidget
+from qtpy.QtWidgets import QPushButton, QWidget
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -48,15 +48,6 @@ class Panel(QWidget):
         elif kind in (QEvent.Type.Show, QEvent.Type.ParentChange) and self._attached is False:
             self.attach()
         return super().event(event)
-
-
-def row(*widgets: QWidget, stretch: QWidget | None = None) -> QHBoxLayout:
-    """Widgets side by side without margins; ``stretch`` takes the width that is left."""
-    layout = QHBoxLayout()
-    layout.setContentsMargins(0, 0, 0, 0)
-    for widget in widgets:
-        layout.addWidget(widget, 1 if widget is stretch else 0)
-    return layout
 
 
 def button(text: str, slot: Callable[[], object], tooltip: str = "") -> QPushButton:

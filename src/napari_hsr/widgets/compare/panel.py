@@ -23,8 +23,9 @@ from napari_hsr.viewer.side_by_side import GridView
 from napari_hsr.viewer.super_resolved import lay_over, lies_over
 from napari_hsr.widgets.common.connections import Connections
 from napari_hsr.widgets.common.job import Job
+from napari_hsr.widgets.common.layouts import row
 from napari_hsr.widgets.common.messages import Message
-from napari_hsr.widgets.common.panel import Panel, button, row
+from napari_hsr.widgets.common.panel import Panel, button
 from napari_hsr.widgets.common.save_dialog import ask_path
 from napari_hsr.widgets.common.scroll_area import VerticalScroll
 from napari_hsr.widgets.compare.form import CompareForm

@@ -75,7 +75,9 @@ class ComputingOptions(QWidget):
             "and the device supports it natively; else float32."
         )
         self._form = narrow_form(self)
-        self._form.addRow("Tiles", row(self.tile_chooser, self.tile_size))
+        self._form.addRow(
+            "Tiles", row(self.tile_chooser, self.tile_size, stretch=self.tile_chooser)
+        )
         self._form.addRow("Precision", self.precision_chooser)
         for changed in (
             self.tile_chooser.currentIndexChanged,

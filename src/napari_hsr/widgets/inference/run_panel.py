@@ -352,6 +352,6 @@ class RunPanel(QWidget):
         # What is said gets its room before the form, and either scrolls; Run stays in sight
         # however low the window is, so that three panels fit above each other.
         outer.addWidget(VerticalScroll(choices, FORM_LEAST, asked=FORM_ASKED), 1)
-        outer.addLayout(row(self.run_button, self.cancel_button, equal=True))
+        outer.addLayout(row(self.run_button, self.cancel_button))
         outer.addWidget(VerticalScroll(said, SAID_LEAST))
         outer.addStretch()

@@ -67,7 +67,7 @@ class ModelSection(QWidget):
         self.remove_button = QPushButton("Remove…")
         self.remove_button.setToolTip("Delete this imported model from this computer")
         self.message = Message()
-        buttons = row(self.import_button, self.remove_button)
+        buttons = row(self.import_button, self.remove_button, stretch=self.import_button)
         column(self.chooser, buttons, self.message, self.card, into=self, spacing=4)
         self.chooser.changed.connect(self._on_changed)
         self.chooser.wanted.connect(lambda entry: self.open_import(entry=entry))

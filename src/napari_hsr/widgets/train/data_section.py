@@ -69,7 +69,7 @@ class DataSection(QWidget):
         self.photographs.set_choices(["those beside the cubes", SIMULATED], 0)
         self.camera = CameraChooser()
         self._folder_row = QWidget()
-        row(self.folder_line, self.browse_button, into=self._folder_row)
+        row(self.folder_line, self.browse_button, stretch=self.folder_line, into=self._folder_row)
         self._form = form = narrow_form(self)
         form.addRow("Images from", self.source)
         form.addRow(self._folder_row)

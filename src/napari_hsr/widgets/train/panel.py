@@ -263,7 +263,7 @@ class TrainWidget(QWidget):
             self.pages.addWidget(VerticalScroll(page, least=110))
         top = narrow_form()
         top.addRow("Training", self.runs)
-        buttons = row(self.start_button, self.stop_button, self.resume_button, equal=True)
+        buttons = row(self.start_button, self.stop_button, self.resume_button)
         outer = QVBoxLayout(self)
         outer.addLayout(top)
         outer.addWidget(self.pages, 1)

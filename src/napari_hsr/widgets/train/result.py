@@ -68,7 +68,7 @@ class ResultView(QWidget):
         self.export_button.setMenu(menu)
         self.outcome = Message()
         self._buttons = QWidget()
-        row(self.use_button, self.export_button, into=self._buttons)
+        row(self.use_button, self.export_button, stretch=self.use_button, into=self._buttons)
         column(self.message, self.table, self._buttons, self.outcome, into=self)
         self.use_button.clicked.connect(self.use)
         self.clear()

@@ -15,8 +15,9 @@ from napari_hsr.viewer.layer_data import is_cube, layer_cube, layer_shape, layer
 from napari_hsr.widgets.common.choosers import LayerChooser
 from napari_hsr.widgets.common.connections import Connections
 from napari_hsr.widgets.common.job import Job
+from napari_hsr.widgets.common.layouts import row
 from napari_hsr.widgets.common.messages import Message
-from napari_hsr.widgets.common.panel import Panel, button, row
+from napari_hsr.widgets.common.panel import Panel, button
 from napari_hsr.widgets.common.scroll_area import VerticalScroll
 from napari_hsr.widgets.wavelength.band_control import BandControl, NanometreBox, band_name
 from napari_hsr.widgets.wavelength.set_wavelengths import open_dialog
