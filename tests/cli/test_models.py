@@ -109,7 +109,7 @@ def test_the_list_has_a_line_for_each_model(hsr, checkpoint):
         *("mine", "photographs to cubes", "srgb", "31 bands, 400–700 nm"),
         *(f"{size / 1e3:.3g} kB", "imported: net.pth"),
     ]
-    assert at_hand[1].endswith("on board")
+    assert at_hand[1].endswith("bundled")
     here = {card.architecture for card in list_models() if card.name == "mine"}
     missing = [e for e in ENTRIES if e.architecture not in here]
     missing.sort(key=lambda entry: entry.task == SUPER_RESOLUTION)  # those for cubes below
@@ -246,7 +246,7 @@ def test_models_are_listed_for_people_and_for_programs(hsr):
     assert f"{DEFAULT} (default)" in said
     line = next(line for line in said.splitlines() if line.startswith(DEFAULT))
     assert "31 bands, 400–700 nm" in line
-    assert line.endswith("on board")
+    assert line.endswith("bundled")
     _, said, _ = hsr("models", "--json")
     cards = json.loads(said)
     assert [card["name"] for card in cards] == [card.name for card in list_models()]

@@ -44,7 +44,7 @@ def test_it_is_imported_and_its_card_says_which_neighbours_help(hsr, checkpoint)
 def test_the_catalogue_tells_where_the_authors_publish(hsr, checkpoint):
     said = hsr("models", "catalogue")[1]
     assert "coarsr-dualsr: CoarSR" in said
-    assert "Output: the bands of the input in finer pixels" in said
+    assert "Output: the bands of the input at a higher resolution" in said
     status, _, noted = hsr(
         "models", "import", checkpoint, "--name", "finer", "--as", "coarsr-dualsr"
     )

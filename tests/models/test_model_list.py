@@ -26,7 +26,7 @@ def test_models_at_hand_first_then_the_networks_without_weights():
     assert first.purpose == "any photograph"
     assert "31 bands, 400–700 nm" in first.facts
     assert "weights" in first.facts
-    assert dict(first.details())["Weights"] == "came with the product"
+    assert dict(first.details())["Weights"] == "bundled"
     assert dict(first.details())["Source"] == first.card.source
     assert last.card is None
     assert last.entry is not None

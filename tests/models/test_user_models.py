@@ -169,7 +169,7 @@ def test_a_name_is_taken_once_unless_asked(checkpoint, tmp_path):
 @pytest.mark.parametrize(
     ("name", "says"),
     [
-        (DEFAULT, "belongs to a model on board"),
+        (DEFAULT, "belongs to a bundled model"),
         ("", "not fit for a model"),
         ("../up", "not fit for a model"),
         (".hidden", "not fit for a model"),
@@ -324,7 +324,7 @@ def test_removed_is_removed(checkpoint):
         load_model("mine")
     with pytest.raises(ModelError, match="no imported model named 'mine'; imported are: none"):
         user_models.remove("mine")
-    with pytest.raises(ModelError, match=f"{DEFAULT} is on board"):
+    with pytest.raises(ModelError, match=f"{DEFAULT} comes with the package"):
         user_models.remove(DEFAULT)
 
 

@@ -36,7 +36,7 @@ FINER_IS_A_GUESS = Notice.info(
 
 #: What cards call the images that a model was not trained on, in their figures.
 HELD_OUT = "the held-out images"
-#: What a card says of what nobody stated.
+#: What a card says where nothing was stated.
 NOT_STATED = "not stated"
 #: ``input_encoding`` of a model that takes cubes instead of photographs.
 CUBE = "cube"
@@ -94,7 +94,7 @@ class PrecisionError(BaseModel):
 
 
 class ImportRecord(BaseModel):
-    """What is known of an imported card beside its words.
+    """How an imported card came about.
 
     Attributes
     ----------
@@ -103,7 +103,7 @@ class ImportRecord(BaseModel):
     limits : str
         The card's limits without what is said of assumptions.
     assumed : tuple of str
-        Fields of the card that nobody stated.
+        Fields of the card whose values are assumptions.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)

@@ -19,7 +19,7 @@ from napari_hsr.models.card import (
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-#: What is said under the limits of a card, by the field that nobody stated.
+#: What a card's limits say of a field whose value is an assumption.
 ASSUMPTIONS = {
     "wavelengths_nm": "Its wavelengths, 400 to 700 nm in steps of 10, are an assumption.",
     "input_encoding": "Its input encoding, linear sRGB, is an assumption.",

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """What a file with weights was recognised as; the weights themselves are let go.
+    """What a file with weights was recognised as, without the weights.
 
     Attributes
     ----------
@@ -49,13 +49,13 @@ class Checkpoint:
     architecture, title : str
         The network: its id in the registry, and its name for people.
     weights : int
-        How many numbers the network holds.
+        Number of weights.
     channels, bands : int or None
         Of its input and output; None where their number is free.
     input_rule : str
         Its whole-image rule, in words.
     asks_for_rule : bool
-        Whether the statistics of that rule are the user's to state.
+        Whether the user can state the statistics of that rule.
     card : ModelCard or None
         The card that the file carries, if it is one of ours.
     scale : int

@@ -88,7 +88,7 @@ def _file_of(text: str) -> Path:
             )
         return find_weights(path)
     known = ", ".join(card.name for card in list_models())
-    raise ModelError(f"There is no model or folder named {text!r}; models at hand: {known}.")
+    raise ModelError(f"There is no model or folder named {text!r}; available are: {known}.")
 
 
 def _load_file(path: Path, source: str) -> Model:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Conditions:
-    """What figures depend on beside the model: those under equal conditions are comparable.
+    """What figures depend on besides the model: those under equal conditions are comparable.
 
     Attributes
     ----------

@@ -54,13 +54,13 @@ class Listing:
     origin : str
         Where its weights come from.
     weights : int
-        Number of weights; 0 if they are not at hand.
+        Number of weights; 0 if they are not available.
     bytes : int
         Size of their file.
     card : ModelCard or None
-        Of a model at hand.
+        Of an available model.
     entry : Entry or None
-        In the catalogue, of a network whose weights are not at hand.
+        In the catalogue, of a network whose weights are not available.
     own : bool
         Whether the user imported it, and may remove it.
     kind : Kind or None
@@ -92,7 +92,7 @@ class Listing:
 
     @property
     def to_have(self) -> str:
-        """What to do for weights that are not at hand."""
+        """How to get weights that are not available."""
         if self.entry is None:
             return ""
         return f"import a checkpoint… or train one: {self.entry.training_command}"
@@ -124,7 +124,7 @@ class Listing:
         if self.entry is not None:
             return self.entry.page if self.entry.published else f"none published; {self.entry.page}"
         if not self.own or self.card is None:
-            return "on board"
+            return "bundled"
         return f"imported: {record_of(self.card).file or self.card.source}"
 
     @property
@@ -146,7 +146,7 @@ class Listing:
         """(heading, text) pairs for people, in reading order, those without text left out."""
         rows = [("For", purpose_of(self.input)), ("Size", self.size)]
         if self.card is not None:
-            whose = "imported" if self.own else "came with the product"
+            whose = "imported" if self.own else "bundled"
             rows += [("Weights", whose), ("Network", self.card.architecture)]
             rows += self.card.sentences()  # among them, the source of the weights
         elif self.kind is not None:
@@ -166,7 +166,7 @@ class Listing:
 
 
 def listings(task: str = RECONSTRUCTION, scale: int | None = None) -> list[Listing]:
-    """Models at hand in the order of :func:`~napari_hsr.models.list_models`, then the others.
+    """Available models in the order of :func:`~napari_hsr.models.list_models`, then the others.
 
     Of the catalogue, those networks are listed of which no weights were imported.
 
@@ -215,7 +215,7 @@ def _of_card(card: ModelCard, path: Path, own: bool) -> Listing:
         title=card.title,
         output=_output(card),
         purpose=purpose_of(card.input_encoding),
-        origin=source if own else "; ".join(filter(None, ("came with the product", source))),
+        origin=source if own else "; ".join(filter(None, ("bundled", source))),
         weights=_weights_in(path, state.st_mtime_ns, state.st_size),
         bytes=state.st_size,
         card=card,

@@ -1,7 +1,7 @@
-"""The module that inference runs: a copy of the exact one, made for speed in one precision.
+"""The module that inference runs: an optimised copy of the exact one, in one precision.
 
-An architecture that knows how to be faster names a function ``prepare(module, precision)`` in
-its :class:`~napari_hsr.models.model.Model`. The copy takes and returns float32 whatever it
+Architectures with an optimised copy have a function ``prepare(module, precision)`` in their
+:class:`~napari_hsr.models.model.Model`. The copy takes and returns float32 whatever it
 computes in, may share weights with the exact module, and leaves that one as it is.
 """
 
@@ -47,7 +47,7 @@ class CopySize(NamedTuple):
 
 
 class InPrecision(Module):
-    """Any module under autocast: what a network runs in that has no copy of its own."""
+    """Any module under autocast, for networks without an optimised copy."""
 
     def __init__(self, module: nn.Module, dtype: torch.dtype):
         super().__init__()
@@ -84,12 +84,12 @@ def prepared(model: Model, precision: str, device: torch.device | str = "cpu") -
 
 
 def release(model: Model) -> None:
-    """Let the copy made for a model go; the next run makes it anew."""
+    """Discard the copy made for a model; the next run makes a new one."""
     _MADE.pop(model, None)
 
 
 def copy_size(model: Model, precision: str) -> CopySize:
-    """How large the copy is, made or not: it is made of shapes alone, which takes no memory.
+    """Size of the copy, computed from shapes alone, which takes no memory.
 
     Parameters
     ----------
@@ -111,9 +111,9 @@ def copy_size(model: Model, precision: str) -> CopySize:
 
 
 def bytes_to_come(model: Model, precision: str, device: torch.device | None = None) -> int:
-    """Bytes that :func:`prepared` would add to what is on the device; None is the CPU.
+    """Memory in bytes that :func:`prepared` would add on the device; None is the CPU.
 
-    0 for the copy that was made last: it is there already.
+    0 for the copy that was made last.
     """
     kind = "cpu" if device is None else device.type
     made = _MADE.get(model)
@@ -125,7 +125,7 @@ def bytes_to_come(model: Model, precision: str, device: torch.device | None = No
 
 
 class _NoNumbers(TorchDispatchMode):
-    """A number that is read off a weight of which there is but a shape: it changes no size."""
+    """Lets numbers be read from tensors without values; they do not affect any size."""
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # PyTorch's has no types

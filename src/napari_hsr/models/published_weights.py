@@ -1,4 +1,4 @@
-"""Where the authors of these systems publish their weights, so that nobody searches dead links.
+"""The catalogue of published weights: where the authors of networks offer them.
 
 Nothing is shipped and nothing is fetched: the files lie on drives without a fixed address or
 a published hash. Download one by hand from ``page`` and hand it to ``napari-hsr models import``.
@@ -76,7 +76,7 @@ class Entry:
     def output(self) -> str:
         """What the network makes, in words."""
         if self.task == SUPER_RESOLUTION:
-            return "the bands of the input in finer pixels"
+            return "the bands of the input at a higher resolution"
         return Wavelengths(np.array(self.wavelengths_nm)).describe()
 
     @property
@@ -156,7 +156,7 @@ ENTRIES: tuple[Entry, ...] = (
     ),
     Entry(
         name="coarsr-dualsr",
-        title="CoarSR of DualSR (Li et al. 2022), finer pixels for a cube",
+        title="CoarSR of DualSR (Li et al. 2022), super-resolution of cubes",
         architecture="coarsr",
         page="https://github.com/qianngli/DualSR",
         link="https://drive.google.com/drive/folders/1XaTaGuYXi4hEHAEsLaoXmKALqa9j3cp3",

@@ -89,7 +89,7 @@ def file_of(name: str) -> Path:
     Raises
     ------
     ModelError
-        If there is no imported model of that name; those on board are not imported ones.
+        If there is no imported model of that name; bundled ones are not.
     FileError
         If the file that has its name is damaged.
     """
@@ -97,7 +97,9 @@ def file_of(name: str) -> Path:
     if name in models:
         return models[name][1]
     if name in bundled():
-        raise ModelError(f"{name} is on board: only imported models can be changed or removed.")
+        raise ModelError(
+            f"{name} comes with the package: only imported models can be changed or removed."
+        )
     damaged = _file_named(name)
     if damaged is not None:
         _card(damaged)  # tells what is wrong with it
@@ -117,12 +119,12 @@ def place_for(name: str, overwrite: bool = False) -> Path:
     Raises
     ------
     ModelError
-        If the name is not fit for one, is that of a model on board, or is taken and may not
+        If the name is not fit for one, is that of a bundled model, or is taken and may not
         be overwritten.
     """
     check_name(name)
     if name in bundled():
-        raise ModelError(f"The name {name} belongs to a model on board: choose another.")
+        raise ModelError(f"The name {name} belongs to a bundled model: choose another.")
     path = folder() / f"{name}{SUFFIX}"
     taken = [file for card, file in stored().values() if card.name == name]
     if (taken or path.exists()) and not overwrite:
@@ -218,7 +220,7 @@ def add_precision_errors(
     Raises
     ------
     ModelError
-        If there is no such imported model, or its weights are others by now.
+        If there is no such imported model, or its weights have changed.
     FileError
         If its file cannot be written.
     """
@@ -226,7 +228,7 @@ def add_precision_errors(
     card = _card(path)
     if card.weights_sha256 not in ("", weights_sha256):
         raise ModelError(
-            f"{name} has other weights by now than those that were measured: measure it again."
+            f"{name} has other weights than those that were measured: measure it again."
         )
     card = card.model_copy(update={"precision_errors": {**card.precision_errors, **errors}})
     keep(path, read_tensors(path), card)
@@ -234,7 +236,7 @@ def add_precision_errors(
 
 
 def remove(name: str) -> None:
-    """Delete an imported model; one whose file is damaged goes by the file's name.
+    """Delete an imported model; one with a damaged file is found by the file's name.
 
     Raises
     ------
@@ -255,7 +257,7 @@ def remove(name: str) -> None:
 
 
 def export(name: str, path: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
-    """Copy a model, imported or on board, to a file that can be handed on.
+    """Copy a model, imported or bundled, to a file that can be shared.
 
     Parameters
     ----------

@@ -162,7 +162,7 @@ def test_an_import_keeps_what_was_stated(dialog, qtbot, checkpoint):
     [
         ("name", "", "A name is needed"),
         ("name", "two words", "not fit for a model"),
-        ("name", DEFAULT, "belongs to a model on board"),
+        ("name", DEFAULT, "belongs to a bundled model"),
         ("wavelengths", "400–700 every 5", "61 wavelengths are stated, but the network makes 31"),
         ("wavelengths", "700–400", "must lie above"),
         ("wavelengths", "400, 410", "2 wavelengths are stated"),

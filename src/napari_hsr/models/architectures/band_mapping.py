@@ -1,7 +1,7 @@
 """A network whose bands are turned into others by one matrix, pixel by pixel.
 
-For networks whose last layer cannot make another number of bands, because a short cut leads
-the features of the spectrum past it.
+For networks whose last layer cannot make another number of bands, because a skip connection
+leads the features of the spectrum past it.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""CoarSR, the network of DualSR (Li, Yuan, Jia, Wang 2022): finer pixels for a cube, band by band.
+"""CoarSR, the network of DualSR (Li, Yuan, Jia, Wang 2022): super-resolution of a cube, band by band.
 
 Each band is refined with the help of four of its neighbours: features of the band alone and of
 two groups of three bands are exchanged within and between groups (adjacent spectral fusion), mixed
-with those of the band before (feature context fusion), and rearranged into finer pixels that are
+with those of the band before (feature context fusion), and rearranged into output pixels that are
 added to a bicubic enlargement.
 
 Checkpoints of the authors carry two accidents, and both are kept. Batch norms stand where none
@@ -161,7 +161,7 @@ class CoarSR(Module):
         )
 
     def band_by_band(self, x: Tensor) -> Iterator[Tensor]:
-        """The bands of the finer cube, (N, 1, scale · H, scale · W) one after another.
+        """The bands of the super-resolved cube, (N, 1, scale · H, scale · W) one after another.
 
         A band's gradient ends where the band before begins, and weights that are changed between
         two bands hold for the next: so the authors train.
@@ -184,7 +184,7 @@ class CoarSR(Module):
             before = mixed.detach()
 
     def forward(self, x: Tensor) -> Tensor:
-        """The finer cube.
+        """The super-resolved cube.
 
         Raises
         ------
@@ -210,7 +210,7 @@ class CoarSR(Module):
 
 
 def context(blocks: int) -> int:
-    """Pixels around a pixel that its finer pixels depend on.
+    """Radius of the receptive field, in coarse pixels.
 
     3 × 3 convolutions: one of the head; in each of two fusions two a block on either side and two
     in the unit; one before the mix; and two pixels for the tail, whatever the scale.

@@ -6,7 +6,7 @@ average over the whole image. Every value of the output depends on the whole inp
 
 Two facts of the published network that its weights demand: the quarter scale of the
 purification uses the convolutions of the half scale, so ``conv4_33`` and ``conv4_11`` are
-stored and never used; and a block's short cut is its input re-weighted twice, not its input.
+stored and never used; and a block's skip connection is its input re-weighted twice, not its input.
 """
 
 from __future__ import annotations

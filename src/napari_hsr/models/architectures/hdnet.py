@@ -20,7 +20,7 @@ class _DomainAttention(Module):
     """The features weighted by channel, plus the features weighted by pixel.
 
     ``right`` finds a weight for each channel from a mean over the pixels that one map
-    chooses; ``left`` finds one for each pixel by likeness to the mean pixel.
+    chooses; ``left`` finds one for each pixel by similarity to the mean pixel.
     """
 
     def __init__(self, width: int):

@@ -2,7 +2,7 @@
 
 Chen, Lu, Zhang, Chu, Chen 2021, "HINet: Half instance normalization network for image
 restoration", in the form that MST++'s toolbox trains: a convolution makes as many channels as
-there are bands, both U-Nets work on those, and only the second one's result is handed out.
+there are bands, both U-Nets work on those, and only the second one's result is returned.
 Instance norms take means over the whole image, so an output pixel depends on all of it.
 """
 
@@ -41,7 +41,7 @@ class InstanceNorm(nn.InstanceNorm2d):
 
 
 class Block(Module):
-    """Two convolutions and a pointwise path beside them.
+    """Two convolutions and a pointwise path parallel to them.
 
     Parameters
     ----------

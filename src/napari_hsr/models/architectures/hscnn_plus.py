@@ -1,4 +1,4 @@
-"""HSCNN+: dense fusion blocks whose every output is handed to all that follow.
+"""HSCNN+: dense fusion blocks whose outputs all feed every following block.
 
 Shi, Chen, Xiong, Liu, Wu 2018, "HSCNN+: Advanced CNN-based hyperspectral recovery from RGB
 images", in the form that MST++'s toolbox trains: two parallel paths a block, no biases,

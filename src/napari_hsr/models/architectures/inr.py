@@ -3,7 +3,7 @@
 After kaviezhang/INR-HSISR (TGRS 2022): a convolutional hypernetwork turns the RGB image into one
 set of weights for each cell of 4x4 pixels; with them a perceptron maps each pixel's colour and
 its place in the image to a spectrum. The place goes in as sines and cosines of one quarter and
-one half of a turn over the image, so the result depends on the size of the image at hand: the
+one half of a turn over the image, so the result depends on the size of the image: the
 network was trained on crops of 64x64 pixels and on nothing else.
 """
 
@@ -162,7 +162,7 @@ class INR(Module):
         self.hyper = Hypernetwork(layout)
 
     def forward(self, image: Tensor) -> Tensor:
-        """Spectra of every pixel, or of finer ones."""
+        """Spectra of every pixel of the output grid."""
         height, width = image.shape[-2:]
         image = pad_to_least(pad_below_right(image, CELL), LEAST)
         cells = self.hyper.model[:-1](image)
@@ -180,7 +180,7 @@ class INR(Module):
         """Colour and coordinates of every output pixel, (N, inputs of the perceptron, H, W).
 
         Coordinates are made anew for each size. Pixel j of w stands at j / w, as in training;
-        finer pixels share out the square that their pixel covers.
+        between them, the square of a pixel is divided evenly.
         """
         number, _, height, width = image.shape
         turns = []

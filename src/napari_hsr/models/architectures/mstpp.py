@@ -1,8 +1,8 @@
 """MST++ (Cai, Lin, Lin and others 2022): spectral-wise attention in stages.
 
 Winner of the NTIRE 2022 challenge on spectral reconstruction from RGB. Three equal U-shaped
-stages refine features that have the channels of the spectrum from the start, and a short cut
-leads around them.
+stages refine features that have the channels of the spectrum from the start, and a skip
+connection leads around them.
 """
 
 from __future__ import annotations

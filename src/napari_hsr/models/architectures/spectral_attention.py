@@ -153,7 +153,7 @@ class _Normalised(Module):
 
 
 class AttentionBlocks(Module):
-    """Attention and feed-forward in turn, each with a short cut; no norm before attention."""
+    """Attention and feed-forward in turn, each with a skip connection; no norm before attention."""
 
     def __init__(self, width: int, heads: int, depth: int, guided: bool):
         super().__init__()

@@ -1,1 +1,1 @@
-"""Networks made for speed: the copies that inference runs, each beside the exact one of its name."""
+"""Optimised copies of networks for inference, each in a file named as the exact network's."""

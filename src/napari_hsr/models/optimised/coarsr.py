@@ -1,8 +1,8 @@
-"""CoarSR made for speed: several bands at a time, kernels folded, the tail as one convolution.
+"""Optimised CoarSR: several bands at a time, kernels folded, the tail as one convolution.
 
 Only a 1 × 1 mix depends on the band before. So the features of some bands are computed together,
-the mix walks them one by one, and their finer pixels are made together again. So many bands are
-taken at a time that memory is bounded whatever the size of the cube: their pixels together are
+the mix goes through them one by one, and their output pixels are computed together again. The
+number of bands is chosen so that memory is bounded whatever the size of the cube: their pixels together are
 those that the caches hold well.
 
 The three features of a band lie beside each other in one tensor, (N, 3 · width, H, W) with the

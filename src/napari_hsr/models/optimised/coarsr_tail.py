@@ -1,8 +1,8 @@
 """CoarSR's tail as one convolution: it is linear, so its steps can be multiplied out beforehand.
 
-From features to finer pixels the network has convolutions, rearrangements and no activation. What
+From features to output pixels the network has convolutions, rearrangements and no activation. What
 they do together is one convolution from the features of a pixel and its surroundings (5 × 5) to
-all of its finer pixels: 25 · width · scale² products instead of 746 thousand for ×4. Only where the
+all of its output pixels: 25 · width · scale² products instead of 746 thousand for ×4. Only where the
 image ends it is another one, because each step pads what it reads with zeros: pixels of the first
 and last row and column have kernels of their own, and no others, since an intermediate pixel
 outside the image is never farther from a finer one than the coarse pixel's width.
@@ -31,7 +31,7 @@ _INSIDE = (False, False)
 
 
 class _Map(NamedTuple):
-    """From the features around a pixel to its finer pixels.
+    """From the features around a coarse pixel to its output pixels.
 
     kernel : (S, S, C, m, m); bias : (S, S), both by row and column of the finer pixel.
     """
@@ -44,7 +44,7 @@ _Maps = dict[tuple[_Place, _Place], _Map]
 
 
 def _reads(step: int, place: _Place, taps: int) -> Iterable[tuple[int, int, int, int]]:
-    """Along one axis, (finer pixel, tap, coarse offset, which of its finer pixels) inside the image."""
+    """Along one axis, (output pixel, tap, coarse offset, which of its output pixels) inside the image."""
     first, last = place
     reach = taps // 2
     for pixel, tap in product(range(step), range(taps)):
@@ -81,7 +81,7 @@ def _before(maps: _Maps, kernel: Tensor, bias: Tensor, step: int) -> _Maps:
     size, _, _, taps, _ = next(iter(maps.values())).kernel.shape
     made: _Maps = {}
     for rows, columns in product(_PLACES, _PLACES):
-        # finer pixels as (step, S, step, S); two pixels around the coarse one at most
+        # output pixels as (step, S, step, S); two pixels around the coarse one at most
         total = kernel.new_zeros(step, size, step, size, kernel.shape[3], 5, 5)
         constant = kernel.new_zeros(step, size, step, size)
         for y, x in product(range(step), range(step)):

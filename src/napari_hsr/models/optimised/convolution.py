@@ -56,7 +56,7 @@ def convolve(
     x, weight, bias : torch.Tensor
         Of one type, in channels_last, as of :func:`torch.nn.functional.conv2d`.
     stride, padding, groups
-        Likewise.
+        As of :func:`torch.nn.functional.conv2d`.
     gelu : bool
         Whether the exact GELU follows.
     slope : float, optional
@@ -107,6 +107,6 @@ def packed(weight: Tensor, dtype: torch.dtype) -> Tensor:
 
 
 def hold(module: torch.nn.Module, **tensors: Tensor | None) -> None:
-    """Tensors that go with a module from device to device and are nobody's parameters."""
+    """Register tensors that move with a module between devices and are not parameters."""
     for name, tensor in tensors.items():
         module.register_buffer(name, tensor, persistent=False)

@@ -1,4 +1,4 @@
-"""DRCR-Net made for speed: channels last, no concatenation, gates folded into kernels.
+"""Optimised DRCR-Net: channels last, no concatenation, gates folded into kernels.
 
 A convolution of joined features is the sum of one convolution for each, so nothing is joined.
 The re-weighted input of a block is never made either: its gate multiplies the kernel that

@@ -1,9 +1,8 @@
-"""INR-HSISR made for speed: fewer products in its wide layers, one layer's weights at a time.
+"""Optimised INR-HSISR: fewer multiplications in wide layers, one layer's weights at a time.
 
 In float32 the wide convolutions are Winograd's; in bfloat16 the first ones stay in float32.
 
-Behind the blocks nothing reaches from one cell to the next, so that bands of cells are taken one
-after the other, and in a band the hypernetwork's last convolution makes the weights of one layer
+After the blocks, cells are independent of each other. They are processed in bands, and in a band the hypernetwork's last convolution makes the weights of one layer
 of the perceptrons when that layer is reached: never those of all layers, never for all cells.
 """
 

@@ -1,4 +1,4 @@
-"""MST made for speed; see :mod:`~napari_hsr.models.optimised.spectral_attention`.
+"""Optimised MST; see :mod:`~napari_hsr.models.optimised.spectral_attention`.
 
 A batch is run image by image, each with its own mask, unlike the exact module's.
 """

@@ -1,4 +1,4 @@
-"""MST++ made for speed; see :mod:`~napari_hsr.models.optimised.spectral_attention`."""
+"""Optimised MST++; see :mod:`~napari_hsr.models.optimised.spectral_attention`."""
 
 from __future__ import annotations
 

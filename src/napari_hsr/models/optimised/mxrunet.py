@@ -1,4 +1,4 @@
-"""MXR-U-Net made for speed: norms folded into kernels, channels last, the full size in bands of rows.
+"""Optimised MXR-U-Net: norms folded into kernels, channels last, the full size in bands of rows.
 
 Kernels hold their weight norm, spectral norm and the encoder's batch norm. Shuffled pixels, the
 features that they join and the result of every sum go straight to their place. Attention is
@@ -147,7 +147,7 @@ class _SubPixel(Module):
     def __init__(self, exact: Part, dtype: torch.dtype, factor: float = 1.0):
         super().__init__()
         conv = exact.conv[0]
-        # The four pixels of a square come to stand beside each other, each with all channels.
+        # The four pixels of a square become neighbours, each with all channels.
         # A positive factor passes through the ReLU.
         kernel, bias = (
             t.unflatten(0, (-1, 4)).transpose(0, 1).flatten(0, 1) * factor

@@ -1,9 +1,9 @@
-"""The U of spectral-wise attention made for speed: one memory format, and no queries or keys.
+"""The optimised U of spectral-wise attention: one memory format, and no queries or keys.
 
 Attention between channels needs only sums over the image of products of two channels. Queries
 and keys are linear in the features, so those sums follow from the features' own: with G the
 sums of products of the features, keys times queries is Wk G Wqᵀ and the squared lengths are
-the diagonals of Wk G Wkᵀ and Wq G Wqᵀ. Attention, projection and short cut are then one matrix
+the diagonals of Wk G Wkᵀ and Wq G Wqᵀ. Attention, projection and skip connection are then one matrix
 for the whole image, applied as a 1x1 convolution. G is summed in float64: little is left of
 it where queries or keys nearly cancel.
 
@@ -58,7 +58,7 @@ class _Attention(Module):
             self.guide = _Guide(exact.mm, dtype)
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
-        """(1, C, H, W) → (1, C, H, W), the short cut added."""
+        """(1, C, H, W) → (1, C, H, W), the skip connection added."""
         channels = x.shape[1]
         matrix = self.matrix(_sums(x))
         value = convolve(x, self.value)
@@ -69,7 +69,7 @@ class _Attention(Module):
             x = value.mul_(self.guide(mask))
         else:
             matrix = matrix @ self.to_v.to(matrix)
-            matrix.diagonal().add_(1)  # the short cut
+            matrix.diagonal().add_(1)  # the skip connection
         kernel = matrix.to(x.dtype)[:, :, None, None].contiguous(memory_format=CHANNELS_LAST)
         return convolve(x, kernel, self.bias, onto=result)
 
@@ -109,7 +109,7 @@ class _Guide(Module):
 
 
 class _FeedForward(Module):
-    """Norm, feed-forward and short cut, in place; the norm's affine part is in the first kernel."""
+    """Norm, feed-forward and skip connection, in place; the norm's affine part is in the first kernel."""
 
     def __init__(self, exact: Part, dtype: torch.dtype):
         super().__init__()

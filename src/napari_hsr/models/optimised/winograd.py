@@ -1,7 +1,6 @@
 """Winograd's convolution F(2x2, 3x3): 16 products for four output pixels instead of 36.
 
-For wide layers with as many channels out as in, where the products are many and the sums around
-them few. Both transforms are sums and differences, so that float32 loses little: about twice what
+For wide layers with equally many input and output channels, where multiplications dominate. Both transforms are sums and differences, so that float32 loses little: about twice what
 a direct convolution does. After Lavin and Gray, Fast Algorithms for Convolutional Neural
 Networks (2016).
 """
