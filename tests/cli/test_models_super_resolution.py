@@ -9,7 +9,7 @@ import torch
 from napari_hsr import load_model, read, super_resolve
 from napari_hsr.inference import super_resolve_events
 from napari_hsr.models.architectures.coarsr import CoarSR
-from napari_hsr.models.card import FINER_IS_A_GUESS
+from napari_hsr.models.card import DETAIL_ESTIMATED
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def test_it_is_imported_and_its_card_says_which_neighbours_help(hsr, checkpoint)
         "Input: a cube of coarse pixels, with any bands",
         "Output: the same bands in pixels 2 × as fine along each side",
         "bands 3, 1, 2 and 4 of the cube, counted from 0, as the authors' loop has it",
-        FINER_IS_A_GUESS,
+        DETAIL_ESTIMATED,
     ):
         assert text in said
     rows = [line for line in hsr("models", "list")[1].splitlines() if line.startswith("finer ")]

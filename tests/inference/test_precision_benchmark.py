@@ -56,7 +56,7 @@ def test_other_weights_by_now_are_refused(model, tmp_path):
     torch.manual_seed(1)
     torch.save(mstpp.MSTPlusPlus(3, 31, 8, 1, (1, 1, 1)).state_dict(), tmp_path / "net.pth")
     import_checkpoint(tmp_path / "net.pth", "mine", overwrite=True)
-    with pytest.raises(ModelError, match="other weights by now"):
+    with pytest.raises(ModelError, match="other weights than those"):
         keep(found)
     assert card_of("mine").precision_errors == {}
 

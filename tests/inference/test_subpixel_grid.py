@@ -10,7 +10,7 @@ import torch
 from napari_hsr import load_model, reconstruct
 from napari_hsr.errors import InputError
 from napari_hsr.inference import estimate, subpixel_grid
-from napari_hsr.models import finer, from_state_dict, optimised_copy
+from napari_hsr.models import between_pixels, from_state_dict, optimised_copy
 from napari_hsr.models.architectures import inr
 
 IMAGE = np.random.default_rng(0).random((20, 12, 3)).astype(np.float32)
@@ -26,7 +26,7 @@ def model():
 def test_it_is_the_finer_model(model, factor):
     cube = reconstruct(IMAGE, model, finer=factor)
     assert cube.shape == (31, 20 * factor, 12 * factor)
-    np.testing.assert_array_equal(cube.data, reconstruct(IMAGE, finer(model, factor)).data)
+    np.testing.assert_array_equal(cube.data, reconstruct(IMAGE, between_pixels(model, factor)).data)
     assert any("never trained for that" in notice for notice in cube.notices)
     assert any(f"{factor} times as fine" in step for step in cube.provenance.steps)
 

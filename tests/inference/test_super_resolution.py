@@ -20,7 +20,7 @@ from napari_hsr.inference import (
 )
 from napari_hsr.models import from_state_dict
 from napari_hsr.models.architectures.coarsr import CoarSR
-from napari_hsr.models.card import FINER_IS_A_GUESS
+from napari_hsr.models.card import DETAIL_ESTIMATED
 from napari_hsr.resample import BASELINES, degrade, refine_events, upsample
 
 
@@ -57,7 +57,7 @@ def test_it_is_what_the_network_says(cube, model, network):
     assert (result.scale, result.tiles, result.cube.shape) == (4, 1, (6, 148, 116))
     assert result.cube.wavelengths == cube.wavelengths
     assert result.cube.units == "reflectance"
-    assert FINER_IS_A_GUESS in result.notices
+    assert DETAIL_ESTIMATED in result.notices
     assert any("never saw these" in notice for notice in result.notices)
     assert "Made 4 times as fine by coarsr" in result.cube.provenance.steps[0]
     assert result.cube.provenance.model == "coarsr"

@@ -57,9 +57,9 @@ def on_grid(model: Model, finer: int) -> Model:
         return model
     made = _MADE.get(model)
     if made is None or made[0] != finer:
-        from napari_hsr.models import finer as evaluated
+        from napari_hsr.models.architectures.inr import between_pixels
         from napari_hsr.models.optimised_copy import release
 
-        made = _MADE[model] = finer, evaluated(model, finer)
+        made = _MADE[model] = finer, between_pixels(model, finer)
         release(model)  # one prepared copy at a time
     return made[1]

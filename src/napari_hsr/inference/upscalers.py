@@ -17,7 +17,7 @@ from napari_hsr.errors import InputError
 from napari_hsr.inference.run_plan import plan_run
 from napari_hsr.inference.speed import remember
 from napari_hsr.inference.tile_loop import new_output, run_tiles
-from napari_hsr.models.card import FINER_IS_A_GUESS, SUPER_RESOLUTION
+from napari_hsr.models.card import DETAIL_ESTIMATED, SUPER_RESOLUTION
 from napari_hsr.notices import Code, Notice, as_notices
 from napari_hsr.progress import Progress, stop_if
 from napari_hsr.resample import Kind, methods
@@ -243,7 +243,7 @@ def _run_network(
     job = _CubeJob(coarse)
     tiled = yield from run_tiles(run, job, data, cancel)
     found = [
-        FINER_IS_A_GUESS,
+        DETAIL_ESTIMATED,
         *_about_wavelengths(coarse, model),
         *tiled.notices,
     ]
@@ -256,7 +256,7 @@ def _run_network(
     if run.precision_notice:
         found.append(run.precision_notice)
     step = f"Made {model.scale} times as fine by {model.name} on {run.device} in {run.precision}."
-    cube = _upscaled_cube(coarse, data, tiled.value_range, step, FINER_IS_A_GUESS, model=model)
+    cube = _upscaled_cube(coarse, data, tiled.value_range, step, DETAIL_ESTIMATED, model=model)
     yield Upscaled(
         cube.replace(name=title(coarse, model, model.scale)),
         run.precision,

@@ -13,8 +13,8 @@ from napari_hsr.models.library import card_of, list_models, load_model
 __all__ = [
     "DEFAULT",
     "ModelCard",
+    "between_pixels",
     "card_of",
-    "finer",
     "from_state_dict",
     "import_checkpoint",
     "list_models",
@@ -23,7 +23,7 @@ __all__ = [
 
 #: Imported on first use, because they need torch.
 _LATE = {
-    "finer": "architectures.inr",
+    "between_pixels": "architectures.inr",
     "from_state_dict": "state_dict",
     "import_checkpoint": "checkpoint_import",
 }

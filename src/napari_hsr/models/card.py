@@ -28,7 +28,7 @@ ILL_POSED = Notice.info(
     "returns the one most like its training data. Treat the result as an estimate, not a measurement.",
 )
 #: Said wherever a user meets a super-resolution model.
-FINER_IS_A_GUESS = Notice.info(
+DETAIL_ESTIMATED = Notice.info(
     Code.DETAIL_ESTIMATED,
     "Coarse pixels do not determine finer ones: the detail is what the model learnt to expect, and "
     "is an estimate, not a measurement.",
@@ -126,13 +126,12 @@ class ModelCard(BaseModel):
         Id in the registry of architectures.
     input_encoding : str
         What the model was made for: ``linear-srgb``, ``camera:nikon-d700``…; :data:`CUBE` for
-        one that makes the pixels of a cube finer.
+        a super-resolution model.
     input_rule : str
-        Whole-image rule applied after decoding, in words; "none" for most. Of a model for cubes,
-        which of their bands it looks at together.
+        Whole-image normalisation after decoding, in words; "none" for most. For super-resolution,
+        which bands are processed together.
     wavelengths_nm : tuple of float
-        Band centres of the output. Of a model for cubes, those of the cubes that it was trained
-        on: it takes any, and gives back the same.
+        Band centres of the output; for super-resolution, of the training cubes (any are taken).
     scale : int
         Output pixels per input pixel along each side.
     units : str or None

@@ -14,7 +14,7 @@ from napari_hsr.cube import DEFAULT_WAVELENGTHS_NM
 from napari_hsr.errors import FileError, ModelError
 from napari_hsr.models.card import (
     CUBE,
-    FINER_IS_A_GUESS,
+    DETAIL_ESTIMATED,
     ILL_POSED,
     SUPER_RESOLUTION,
     ImportRecord,
@@ -225,7 +225,7 @@ def _first_card(
     for_cubes = architecture.task == SUPER_RESOLUTION
     title = f"{architecture.title} ×{scale}" if for_cubes else architecture.title
     assumed = ("wavelengths_nm",) if for_cubes else ("wavelengths_nm", "input_encoding")
-    guess = FINER_IS_A_GUESS if for_cubes else ILL_POSED
+    guess = DETAIL_ESTIMATED if for_cubes else ILL_POSED
     return ModelCard(
         name=name,
         title=f"{title}, from {path.name}",

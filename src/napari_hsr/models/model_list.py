@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from napari_hsr.models.bundled_models import bundled
 from napari_hsr.models.card import (
     CUBE,
-    FINER_IS_A_GUESS,
+    DETAIL_ESTIMATED,
     ILL_POSED,
     NOT_STATED,
     RECONSTRUCTION,
@@ -138,7 +138,7 @@ class Listing:
         """What to keep in mind before trusting its results."""
         if self.kind is not None:
             return [BASELINE]
-        guess = FINER_IS_A_GUESS if self.task == SUPER_RESOLUTION else ILL_POSED
+        guess = DETAIL_ESTIMATED if self.task == SUPER_RESOLUTION else ILL_POSED
         assumed = record_of(self.card).assumed if self.card else ()
         return [guess, *(ASSUMPTIONS[field] for field in assumed)]
 
@@ -168,16 +168,14 @@ class Listing:
 def listings(task: str = RECONSTRUCTION, scale: int | None = None) -> list[Listing]:
     """Available models in the order of :func:`~napari_hsr.models.list_models`, then the others.
 
-    Of the catalogue, those networks are listed of which no weights were imported.
+    Networks of the catalogue are listed unless weights of theirs were imported.
 
     Parameters
     ----------
     task : str
-        Which models: those that make cubes of photographs, or those that make the pixels of
-        cubes finer (:data:`~napari_hsr.models.card.SUPER_RESOLUTION`).
+        Reconstruction or :data:`~napari_hsr.models.card.SUPER_RESOLUTION`.
     scale : int, optional
-        Those alone that make pixels so many times as fine, and behind them the interpolations,
-        which can do it at any scale.
+        Only models of this scale, followed by the interpolations, which take any.
     """
     files = {**stored(), **bundled()}
     cards = [card for card in list_models() if card.name in files and card.task == task]

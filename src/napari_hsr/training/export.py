@@ -268,11 +268,11 @@ def card_of(recipe: Recipe, stored: Stored, facts: TrainingFacts) -> ModelCard:
 
 def _limits(recipe: Recipe, card: ModelCard, facts: TrainingFacts) -> str:
     """Those of the start, or of its kind of task, and how few images it was trained on."""
-    from napari_hsr.models.card import FINER_IS_A_GUESS, ILL_POSED
+    from napari_hsr.models.card import DETAIL_ESTIMATED, ILL_POSED
 
     limits = card.limits
     if limits == NOT_STATED:
-        limits = FINER_IS_A_GUESS if recipe.finer else ILL_POSED
+        limits = DETAIL_ESTIMATED if recipe.finer else ILL_POSED
     before = card.training or {}
     same = [len(before.get(part, ())) for part in ("data", "held_out")] == [
         len(facts.train),

@@ -6,7 +6,7 @@ import torch
 
 from napari_hsr import reconstruct
 from napari_hsr.errors import InputError, ModelError
-from napari_hsr.models import finer, from_state_dict
+from napari_hsr.models import between_pixels, from_state_dict
 from napari_hsr.models.architectures import inr
 from napari_hsr.models.optimised_copy import prepared
 
@@ -138,7 +138,7 @@ def test_the_corner_of_a_windowed_cube_is_that_of_its_window(small):
 
 @pytest.mark.parametrize("factor", [2, 4])
 def test_a_finer_grid(small, factor):
-    fine = finer(small, factor)
+    fine = between_pixels(small, factor)
     image = np.random.default_rng(0).random((9, 14, 3)).astype(np.float32)
     cube = reconstruct(image, fine, device="cpu")
     assert cube.shape == (31, 9 * factor, 14 * factor)
@@ -161,10 +161,10 @@ def test_only_what_can_be_finer_is(small):
     from napari_hsr import load_model
 
     with pytest.raises(InputError, match="1, 2 or 4"):
-        finer(small, 3)
+        between_pixels(small, 3)
     with pytest.raises(InputError, match="cannot be evaluated between"):
-        finer(load_model("rootpoly-srgb"), 2)
-    assert finer(finer(small, 4), 1).notices == ()
+        between_pixels(load_model("rootpoly-srgb"), 2)
+    assert between_pixels(between_pixels(small, 4), 1).notices == ()
 
 
 def test_faults_are_named():

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from napari_hsr.models import finer, from_state_dict
+from napari_hsr.models import between_pixels, from_state_dict
 from napari_hsr.models.architectures import inr
 from napari_hsr.models.optimised import convolution, winograd
 from napari_hsr.models.optimised import inr as fast
@@ -68,7 +68,7 @@ def test_equal_in_bands_of_cells_and_of_squares(parity, small, monkeypatch):
 @pytest.mark.parametrize("factor", [2, 4])
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_a_finer_grid(parity, small, factor, precision):
-    fine = finer(small, factor)
+    fine = between_pixels(small, factor)
     image = 2 * parity.seeded_input(10, (1, 3, 17, 22)) - 1
     found, exact = prepared(fine, precision)(image), fine.module(image)
     assert found.shape == (1, 31, 17 * factor, 22 * factor)

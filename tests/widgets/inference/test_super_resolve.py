@@ -19,7 +19,7 @@ from qtpy.QtWidgets import QLabel
 from napari_hsr import Cube, inference, io, super_resolve
 from napari_hsr.errors import Cancelled
 from napari_hsr.models.architectures.coarsr import CoarSR
-from napari_hsr.models.card import FINER_IS_A_GUESS, ILL_POSED
+from napari_hsr.models.card import DETAIL_ESTIMATED, ILL_POSED
 from napari_hsr.models.checkpoint_import import import_checkpoint
 from napari_hsr.models.model_list import BASELINE
 from napari_hsr.progress import Progress
@@ -177,7 +177,7 @@ def test_what_a_model_and_what_an_interpolation_is_good_for_is_said(panel, netwo
     network(3, "three")
     models_changed()
     panel.scale.set_value(3)
-    assert FINER_IS_A_GUESS in unescape(panel.card.caution.text())
+    assert DETAIL_ESTIMATED in unescape(panel.card.caution.text())
     panel.model.set_name("bicubic-opencv")
     assert BASELINE in unescape(panel.card.caution.text())
     assert "a = -0.75" in panel.card.whole.text()
@@ -297,7 +297,7 @@ def test_options_of_computing_reach_the_run(viewer, panel, cube, qtbot, network,
         16, "float32", "three", 3,
     )  # fmt: skip
     assert viewer.layers[1].name == "scene · three ×3"
-    assert FINER_IS_A_GUESS in panel.notices.text()
+    assert DETAIL_ESTIMATED in panel.notices.text()
     panel.computing.precision_chooser.setCurrentIndex(3)
     settle(panel, qtbot)
     assert not panel.ready
@@ -348,7 +348,7 @@ def test_a_chain_says_what_each_step_assumed_and_is_saved_so(
     panel.back_projection.refine.setChecked(True)
     assert ILL_POSED in panel.cube_note.text()
     run(panel, qtbot)
-    for guess in (ILL_POSED, FINER_IS_A_GUESS):
+    for guess in (ILL_POSED, DETAIL_ESTIMATED):
         assert guess in panel.notices.text()
         assert guess in json.loads(panel.provenance.toPlainText())["steps"]
     fine = next(layer for layer in viewer.layers if layer.name.endswith("refined"))
@@ -356,7 +356,7 @@ def test_a_chain_says_what_each_step_assumed_and_is_saved_so(
     paths = fine.save(str(tmp_path / "fine.mat"), plugin="napari-hsr")
     back = io.read(paths[0]).provenance
     assert ILL_POSED in back.steps
-    assert FINER_IS_A_GUESS in back.steps
+    assert DETAIL_ESTIMATED in back.steps
     assert back.model == "rootpoly-srgb"
     assert back.extra["super_resolution"]["by"] == "three"
     panel.cube.set_layer(fine)

@@ -9,7 +9,7 @@ import torch
 
 from napari_hsr.models import DEFAULT, card_of
 from napari_hsr.models.architectures.coarsr import CoarSR
-from napari_hsr.models.card import CUBE, FINER_IS_A_GUESS, ILL_POSED, SUPER_RESOLUTION
+from napari_hsr.models.card import CUBE, DETAIL_ESTIMATED, ILL_POSED, SUPER_RESOLUTION
 from napari_hsr.models.checkpoint_import import import_checkpoint
 from napari_hsr.widgets.common.choosers import EncodingChooser
 from napari_hsr.widgets.models.card_view import CardView
@@ -64,7 +64,7 @@ def test_a_list_for_cubes_offers_it_alone(qtbot, checkpoint):
     assert names(section.chooser) == [*before, "finer"]
     assert section.chooser.name() == "finer"
     said = unescape(section.card.caution.text())
-    assert FINER_IS_A_GUESS in said
+    assert DETAIL_ESTIMATED in said
     assert ILL_POSED not in said
 
 

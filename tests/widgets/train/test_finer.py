@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from napari.components import ViewerModel
 
-from napari_hsr.models.card import FINER_IS_A_GUESS
+from napari_hsr.models.card import DETAIL_ESTIMATED
 from napari_hsr.resample import aligned
 from napari_hsr.training.events import Baseline, Finished, Measured, Step
 from napari_hsr.training.recipe.schema import Recipe
@@ -48,7 +48,7 @@ def test_the_form_follows_the_model(finer):
         "automatic", "head", "full",
     ]  # fmt: skip
     assert "adapter" not in setup.strategy.toolTip()
-    assert FINER_IS_A_GUESS in unescape(setup.caution.text())
+    assert DETAIL_ESTIMATED in unescape(setup.caution.text())
     form = setup.form
     assert form.folds["camera",].isHidden()
     assert form.fields["augmentation", "metamers"].isHidden()

@@ -289,7 +289,7 @@ ARCHITECTURE = Architecture(
 )
 
 
-def finer(model: Model, factor: int) -> Model:
+def between_pixels(model: Model, factor: int) -> Model:
     """The same weights, evaluated on a grid ``factor`` times as fine along each side.
 
     Raises

@@ -9,7 +9,7 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QDoubleSpinBox, QLineEdit, QPushButton, QWidget
 
 from napari_hsr.errors import HSRError
-from napari_hsr.models.card import FINER_IS_A_GUESS, ILL_POSED
+from napari_hsr.models.card import DETAIL_ESTIMATED, ILL_POSED
 from napari_hsr.training.recipe.schema import Recipe
 from napari_hsr.widgets.common.collapsible import Fold
 from napari_hsr.widgets.common.job_slot import JobSlot
@@ -236,7 +236,7 @@ class Setup(QWidget):
                 self.coarse.set_settings(base["coarse"])
         self.coarse.setVisible(finer)
         self.data.set_cubes_alone(finer)
-        known = FINER_IS_A_GUESS if finer else ILL_POSED
+        known = DETAIL_ESTIMATED if finer else ILL_POSED
         self.caution.setText(f"<i>{known} {FEW_IMAGES}</i>")
 
     def _on_name(self, text: str) -> None:
