@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_hsr.cameras.pipeline import Capture
-from napari_hsr.cameras.random_values import mean_brightness, number
-from napari_hsr.cameras.response import Response
+from napari_hsr.cameras.pipeline import Capture, mean_brightness
+from napari_hsr.cameras.response import Response, matrix
 from napari_hsr.cameras.sensitivities import MEASURED, Camera, get_camera
-from napari_hsr.cameras.simulate import matrix
+from napari_hsr.cameras.settings import draw_value
 from napari_hsr.notices import Code, Notice
 from napari_hsr.photograph import CAMERA
 
@@ -43,7 +42,7 @@ def draw_preset(
     rng: np.random.Generator,
     thumbnail: np.ndarray | None,
 ) -> Capture:
-    """The capture of a preset; parameters and errors as of :func:`cameras.capture.draw`."""
+    """The capture of a preset; parameters and errors as of :func:`cameras.random_camera.draw`."""
     pipeline = {
         "ntire2020-clean": _clean_2020,
         "ntire2020-real-world": _real_world_2020,
@@ -78,7 +77,7 @@ def _real_world_2020(settings, nm, rng, thumbnail) -> Capture:
     """
     camera, notes = _sensor(settings, "2020, real world")
     sensor = matrix(camera, np.array(nm), None, "sum")
-    target = number(settings.photoelectrons or TARGET_ELECTRONS_2020, rng, log=True)
+    target = draw_value(settings.photoelectrons or TARGET_ELECTRONS_2020, rng, log=True)
     electrons = target / mean_brightness(thumbnail, sensor[:, 1:2])
     return Capture(
         camera_name=camera.name,
@@ -114,7 +113,7 @@ def _challenge_2022(settings, nm, rng, thumbnail) -> Capture:
     unit = curves.sum(axis=0).max()
     sensor = curves / unit
     gain = MEAN_2022 / mean_brightness(thumbnail, sensor)
-    electrons = number(settings.photoelectrons or ELECTRONS_2022, rng, log=True)
+    electrons = draw_value(settings.photoelectrons or ELECTRONS_2022, rng, log=True)
     return Capture(
         camera_name=camera.name,
         light="no light of its own",

@@ -1,20 +1,114 @@
-"""What a camera makes of a spectrum before there is noise: sensor, white balance, colour matrix."""
+"""The linear response of a camera to a spectrum: sensor, white balance, colour matrix."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Literal
 
 import numpy as np
 
 from napari_hsr.cameras.illuminants import Light
-from napari_hsr.cameras.sensitivities import Camera
-from napari_hsr.cameras.simulate import Normalise, matrix
+from napari_hsr.cameras.sensitivities import Camera, get_camera
 from napari_hsr.colour.matrix import integrate, to_linear_srgb, why_no_true_colour
-from napari_hsr.colour.observers import band_widths, colour_science, observer_values, sample
+from napari_hsr.colour.observers import (
+    band_widths,
+    colour_science,
+    illuminant_values,
+    observer_values,
+    sample,
+)
 from napari_hsr.errors import InputError
 
+Normalise = Literal["sum", "white"] | None
+
+NORMALISATIONS = {
+    "sum": "each sensitivity curve scaled to sum 1 over the bands",
+    "white": "white-balanced: a perfect reflector records 1 in each channel",
+    None: "sensitivities in the units of their table",
+}
+
 _OBSERVER = "cie-1931"
+
+
+def matrix(
+    camera: str | Camera,
+    wavelengths_nm: np.ndarray,
+    illuminant: str | np.ndarray | None = None,
+    normalise: Normalise = "sum",
+) -> np.ndarray:
+    """The matrix from spectra to a camera's linear response.
+
+    Parameters
+    ----------
+    camera : str or Camera
+        As :func:`get_camera` takes it.
+    wavelengths_nm : array-like, shape (bands,)
+        Band centres in nm, ascending. The curves are taken exactly where the grids coincide,
+        linearly between, and as zero outside their measured range.
+    illuminant : str, array-like of shape (bands,), or None
+        The light on a reflectance cube, by name or as its relative power in each band; None
+        for an equal-energy light, or for radiance.
+    normalise : {"sum", "white", None}
+        ``"sum"``: each curve is scaled to sum 1 over the bands; under an illuminant one common
+        factor then makes the perfect reflector 1 in its brightest channel, so the picture keeps
+        the colour of the light. ``"white"``: each channel of the perfect reflector is 1 under
+        the illuminant. None: sensitivity times illuminant as tabulated, no scaling.
+
+    Returns
+    -------
+    ndarray, shape (bands, 3), float64
+        ``matrix.T @ spectrum`` is the response (R, G, B). On an irregular grid the scaled
+        curves are weighted by the width of each band.
+
+    Raises
+    ------
+    InputError
+        If the camera sees nothing on these bands, or a name is not known.
+    """
+    camera = get_camera(camera)
+    if normalise not in NORMALISATIONS:
+        raise InputError(f"The normalisation {normalise!r} is not known; it is sum, white or None.")
+    nm = np.asarray(wavelengths_nm, dtype=np.float64).ravel()
+    curves = sample(nm, camera.wavelengths_nm, camera.sensitivities)
+    if (curves.sum(axis=0) <= 0).any():
+        raise InputError(
+            f"The camera {camera.name} ({camera.wavelengths_nm[0]:g}–{camera.wavelengths_nm[-1]:g} "
+            f"nm) has a channel that sees nothing of bands at {nm[0]:g}–{nm[-1]:g} nm."
+        )
+    light = _power(illuminant, nm)
+    if normalise is None:
+        return curves * light[:, None]
+    widths = band_widths(nm)
+    if np.ptp(widths) > 0:
+        curves = curves * widths[:, None]
+    if normalise == "white":
+        curves = curves * light[:, None]
+        return curves / _positive(curves.sum(axis=0), camera, illuminant)
+    curves = curves / curves.sum(axis=0)
+    if illuminant is not None:
+        curves = curves * light[:, None]
+        curves = curves / _positive(curves.sum(axis=0), camera, illuminant).max()
+    return curves
+
+
+def _power(illuminant: str | np.ndarray | None, nm: np.ndarray) -> np.ndarray:
+    if illuminant is None:
+        return np.ones(nm.size)
+    if isinstance(illuminant, str):
+        return illuminant_values(illuminant, nm)
+    return np.asarray(illuminant, dtype=np.float64).reshape(nm.size)
+
+
+def _positive(
+    response: np.ndarray, camera: Camera, illuminant: str | np.ndarray | None
+) -> np.ndarray:
+    if (response <= 0).any():
+        light = f"the illuminant {illuminant}" if isinstance(illuminant, str) else "this light"
+        raise InputError(
+            f"Under {light} a channel of the camera {camera.name} records nothing on these bands."
+        )
+    return response
 
 
 @dataclass(frozen=True, eq=False)

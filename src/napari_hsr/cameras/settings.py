@@ -1,16 +1,21 @@
-"""How photographs are simulated from cubes for training: a camera, not a formula.
+"""Settings of simulated photographs for training, and which of them contradict each other.
 
-Settings alone; :mod:`napari_hsr.cameras.random_camera` carries them out. A number stands for itself
-and a pair for a range from which each photograph draws.
+:mod:`napari_hsr.cameras.random_camera` carries them out. A number stands for itself; a pair is a
+range from which a value is drawn for each photograph.
 """
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Annotated, Literal
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-#: One value, or (least, highest): drawn anew for each photograph.
+from napari_hsr.cameras.illuminants import known_light
+from napari_hsr.errors import InputError
+
+#: One value, or (minimum, maximum): drawn anew for each photograph.
 Draw = float | tuple[float, float]
 
 
@@ -95,3 +100,59 @@ class CaptureSettings(BaseModel):
         if pair[0] > pair[1] or pair[0] < 0:
             raise ValueError(f"a range runs from the least to the highest value, not {value}")
         return value
+
+
+def draw_value(value: Draw, rng: np.random.Generator, log: bool = False) -> float:
+    """A value, or one drawn from a range: uniformly, or uniformly in its logarithm."""
+    if not isinstance(value, tuple):
+        return float(value)
+    low, high = value
+    if log and low > 0:
+        return float(np.exp(rng.uniform(np.log(low), np.log(high))))
+    return float(rng.uniform(low, high))
+
+
+@lru_cache(maxsize=64)
+def check_consistency(settings: CaptureSettings) -> None:
+    """Refuse settings that contradict themselves or name a light that is not known.
+
+    Raises
+    ------
+    InputError
+        Naming the setting.
+    """
+    for name in settings.illuminants:
+        known_light(name)
+    for name in ("auto_exposure", "exposure", "photoelectrons"):
+        value = getattr(settings, name)
+        if value is not None and (value[0] if isinstance(value, tuple) else value) <= 0:
+            raise InputError(
+                f"The camera's {name} must be above 0, not {value}; leave it out for none."
+            )
+    if settings.jpeg is not None:
+        low, high = settings.jpeg if isinstance(settings.jpeg, tuple) else (settings.jpeg,) * 2
+        if low < 1 or high > 100:
+            raise InputError(f"A JPEG file has a quality of 1 to 100, not {settings.jpeg}.")
+    if settings.preset is None:
+        if settings.sensitivities is not None:
+            raise InputError(
+                "The camera's sensitivities are for a preset; without one, name tables in cameras."
+            )
+        neutral = settings.white_balance or settings.normalise == "white"
+        neutral = neutral or (settings.normalise == "sum" and not settings.illuminants)
+        if settings.colour_matrix and not neutral:
+            raise InputError(
+                "A colour matrix starts from a white-balanced response: "
+                "set white_balance too, or leave colour_matrix out."
+            )
+        return
+    default = CaptureSettings()
+    for name in CaptureSettings.model_fields:
+        free = name in ("preset", "sensitivities", "photoelectrons")
+        if not free and getattr(settings, name) != getattr(default, name):
+            raise InputError(
+                f"The preset {settings.preset} is a whole pipeline, so the camera's {name} "
+                "cannot be set beside it; leave one of the two out."
+            )
+    if settings.preset == "ntire2020-clean" and settings.photoelectrons is not None:
+        raise InputError("The preset ntire2020-clean has no noise; leave photoelectrons out.")

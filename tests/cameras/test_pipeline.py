@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pytest
 
 from napari_hsr import colour
 from napari_hsr.cameras import get_camera, matrix
-from napari_hsr.cameras.random_camera import Capture, draw
+from napari_hsr.cameras.random_camera import draw
 from napari_hsr.cameras.settings import CaptureSettings
 from napari_hsr.colour.observers import colour_science, illuminant_values
 from napari_hsr.cube import Cube
 from napari_hsr.errors import InputError
+
+if TYPE_CHECKING:
+    from napari_hsr.cameras.pipeline import Capture
 
 NIKON = "Nikon 5100 (NPL)"
 SIGMA = "Sigma SDMerill (NPL)"

@@ -263,7 +263,7 @@ def test_clipping_and_missing_pixels_are_reported(cube):
     assert (photograph.data[0, 0] == 255).all()
     assert (photograph.data[1, 1] == 0).all()
     assert any(n.startswith("1 of 168 pixels were not finite") for n in photograph.notices)
-    assert any(n.startswith("1 of 168 pixels lay outside") for n in photograph.notices)
+    assert any(n.startswith("1 of 168 pixels were above 1") for n in photograph.notices)
     single = simulate(cube, NIKON)
     assert np.isnan(single.data[1, 1]).all()
     np.testing.assert_allclose(single.data[0, 0], 1.5, rtol=1e-6)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from napari_hsr.cameras import matrix
-from napari_hsr.cameras.random_camera import check, draw, photograph
+from napari_hsr.cameras.random_camera import check, draw
 from napari_hsr.cameras.settings import CaptureSettings
 from napari_hsr.colour.observers import colour_science
 from napari_hsr.cube import Cube
@@ -102,7 +102,7 @@ def test_a_stand_in_is_said(grid, patch, efficiencies):
         assert made.camera_name == NIKON
         assert made.encoding == "camera:nikon-5100-npl"
         assert "stands in" in made.words()
-        picture = photograph(Cube(patch, grid), CaptureSettings(preset=name), 1)
+        picture = made.photograph(Cube(patch, grid), rng(1), name="taken", metadata={})
         assert any("stands in" in notice for notice in picture.notices)
         assert picture.data.dtype == np.uint8
         own = preset(name, grid, patch, sensitivities=efficiencies)
