@@ -13,6 +13,7 @@ from napari_hsr.models.state_dict import from_state_dict
 from napari_hsr.training.data.examples import Batch
 from napari_hsr.training.engine.loop import Fit
 from napari_hsr.training.recipe.schema import Recipe
+from napari_hsr.training.validation import Validation
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -65,7 +66,7 @@ def validate(model: Model, step: int):
         found = model.module(torch.from_numpy(batch.inputs)).numpy()
     psnr = float(-10 * np.log10(np.square(found - batch.cubes).mean()))
     figures = {"psnr_db": psnr, "sam_deg": 50 - psnr, "mrae": 1 / psnr}
-    return figures, {"held": figures}, ""
+    return Validation(figures, {"held": figures})
 
 
 class Clock:

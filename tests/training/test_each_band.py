@@ -13,6 +13,7 @@ from napari_hsr.training.data.examples import Batch
 from napari_hsr.training.engine.step import NotFiniteError
 from napari_hsr.training.events import Notice, Step
 from napari_hsr.training.recipe.yaml_io import RecipeError, read_recipe
+from napari_hsr.training.validation import Validation
 
 from . import engine
 from .test_resume import all_equal, last
@@ -43,7 +44,7 @@ def batches(size=4, patch=8):
 
 
 def validate(made, step):
-    return {"psnr_db": 20.0 + step, "sam_deg": 1.0, "mrae": 1.0}, {}, ""
+    return Validation({"psnr_db": 20.0 + step, "sam_deg": 1.0, "mrae": 1.0}, {})
 
 
 def recipe(steps=2, **changes):

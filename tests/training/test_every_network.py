@@ -7,6 +7,7 @@ import torch
 from napari_hsr.models.card import ModelCard
 from napari_hsr.models.state_dict import from_state_dict
 from napari_hsr.training.data.examples import Batch
+from napari_hsr.training.validation import Validation
 
 from ..small_zoo import NETWORKS, architecture_of
 from . import engine
@@ -27,7 +28,7 @@ def validate(model, step):
     """The later the better, as long as the weights are numbers."""
     finite = all(torch.isfinite(w).all() for w in model.module.state_dict().values())
     figures = {"psnr_db": step if finite else -1.0, "sam_deg": 0.0, "mrae": 0.0}
-    return figures, {"held": figures}, ""
+    return Validation(figures, {"held": figures})
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])

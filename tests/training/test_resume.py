@@ -95,7 +95,8 @@ def test_killed_at_any_instant_it_ends_with_the_same_weights(tmp_path):
         shutil.rmtree(folder)  # it got to its end before it could be killed: once more
         ended_first += 1
         assert ended_first < 20
-    (folder / "left over.part").write_bytes(b"half of a checkpoint")
+    (folder / "left over.part").write_bytes(b"half of a checkpoint")  # of version 0.1
+    (folder / ".last.pt.0.tmp").write_bytes(b"half of a checkpoint")
     fitted, _ = engine.run(folder, engine.recipe(24, engine={"checkpoint_every": 2}), resume=True)
     assert engine.same(fitted.weights, whole.weights)
     assert (fitted.step, fitted.mean) == (whole.step, whole.mean)
@@ -243,13 +244,13 @@ class Disk:
 
     def __init__(self, monkeypatch):
         self.full = False
-        plain = os.fdopen
+        plain = Path.open
 
-        def opened(handle, mode):
-            file = plain(handle, mode)
-            return _Full(file, self) if self.full else file
+        def opened(path, mode="r", *arguments, **options):
+            file = plain(path, mode, *arguments, **options)
+            return _Full(file, self) if self.full and mode == "wb" else file
 
-        monkeypatch.setattr(checkpoint.os, "fdopen", opened)
+        monkeypatch.setattr(Path, "open", opened)
 
 
 class _Full:
@@ -286,7 +287,7 @@ def test_a_full_disk_is_told_and_the_last_checkpoint_goes_on(tmp_path, monkeypat
         "the checkpoint could not be written (the disk is full); the last good one stays."
     )
     assert "\n" not in str(caught.value)
-    assert not list(folder.glob("*.part"))
+    assert {path.suffix for path in folder.iterdir()} == {".pt"}
     assert last(folder)["state"]["step"] == 6
     disk.full = False
     second, _ = engine.run(folder, resume=True)
@@ -312,7 +313,7 @@ def test_a_disk_that_is_really_full(tmp_path):
 
         with pytest.raises(FileError, match=r"\(the disk is full\); the last good one stays\.$"):
             engine.run(folder, batches=batches)
-        assert not list(folder.glob("*.part"))
+        assert {path.suffix for path in folder.iterdir()} == {".pt"}
         (disk / "filler").unlink()
         second, _ = engine.run(folder, resume=True)
     finally:

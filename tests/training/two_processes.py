@@ -14,6 +14,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent))
 import engine
 
+from napari_hsr.training.validation import Validation
+
 rank = int(os.environ["RANK"])
 
 
@@ -32,7 +34,7 @@ def run(folder: Path, fault: str, steps: int) -> dict:
     def validate(model, step):
         measured.append(step)
         if fault == "patience":
-            return {"psnr_db": -float(step), "sam_deg": 1.0, "mrae": 1.0}, {}, ""
+            return Validation({"psnr_db": -float(step), "sam_deg": 1.0, "mrae": 1.0}, {})
         return engine.validate(model, step)
 
     settings = {"validation": {"every": 2, "choose": "last"}, "anchor": 0.1}

@@ -35,8 +35,8 @@ if TYPE_CHECKING:
     #: ``fit(recipe, model, trained)``: steps by one strategy's recipe; ``trained`` names the
     #: weights to train, None for all.
     Fit = Callable[[Recipe, Model, Sequence[str] | None], Generator[Event, None, Fitted]]
-    #: ``validate(model, step) -> (mean figures, figures by image, preview file)``.
-    Validate = Callable[[Model, int], tuple[Figures, dict[str, Figures], str]]
+    #: Measures a model on the held-out images after so many steps.
+    Validate = Callable[[Model, int], Validation]
 
 ORDER = ("adapter", "head", "full")
 #: Share of the remaining time, or of the steps, that ``auto`` gives to the head.
@@ -203,9 +203,8 @@ class _Stages:
     def events(self) -> Generator[Event, None, Outcome]:
         stopped = False
         try:
-            mean, each, preview = self.validate(self.start, 0)
-            self.before = self.after = Validation(mean, each)
-            yield self._noted(Measured(0, mean, each, preview, best=True))
+            self.before = self.after = self.validate(self.start, 0)
+            yield self._measured(self.before, best=True)
             for name in self._order():
                 stop_if(self.cancel)
                 try:
@@ -242,6 +241,9 @@ class _Stages:
             self.budget.keep()
         return event
 
+    def _measured(self, found: Validation, best: bool) -> Event:
+        return self._noted(Measured(self.steps, found.mean, found.images, found.preview, best))
+
     def _adapter(self) -> Generator[Event, None, None]:
         from napari_hsr.training.closed_form.adapter import adapt
 
@@ -249,9 +251,8 @@ class _Stages:
         self.steps += 1
         if math.isinf(adapter.pull):
             yield Notice(NO_ADAPTER)
-        mean, each, preview = self.validate(model, self.steps)
-        best = self._take("adapter", model, Validation(mean, each))
-        yield self._noted(Measured(self.steps, mean, each, preview, best))
+        found = self.validate(model, self.steps)
+        yield self._measured(found, best=self._take("adapter", model, found))
 
     def _gradient(self, name: str) -> Generator[Event, None, None]:
         names = head_names(self.best.module)

@@ -42,7 +42,6 @@ if TYPE_CHECKING:
     from napari_hsr.training.data.cache import CachedImage, Images
     from napari_hsr.training.data.findings import Findings
     from napari_hsr.training.engine.checkpoint_state import Fitted
-    from napari_hsr.training.events import Figures
     from napari_hsr.training.recipe.schema import Recipe
 
 #: Beside the checkpoints: how much of its time the strategy ``auto`` has spent.
@@ -198,10 +197,9 @@ def _trained(
     """Train, validate and write the model; last of all Finished or Stopped."""
     hashes = _hashes(images.train), _hashes(images.held_out)
 
-    def validate(candidate: Model, _step: int) -> tuple[Figures, dict[str, Figures], str]:
+    def validate(candidate: Model, _step: int) -> validation.Validation:
         preview = output / PREVIEW
-        found = validation.validate(candidate, images.held_out, recipe, cancel, preview=preview)
-        return found.mean, found.images, PREVIEW
+        return validation.validate(candidate, images.held_out, recipe, cancel, preview=preview)
 
     def fit(
         settings: Recipe, start: Model, trained: Sequence[str] | None

@@ -49,10 +49,13 @@ class Validation:
         protocol defines them.
     images : dict of str to dict
         The same for each image, or each of its photographs.
+    preview : str
+        Name of a file with a preview of the first image, see :func:`write_preview`; may be empty.
     """
 
     mean: Figures
     images: dict[str, Figures]
+    preview: str = ""
 
 
 def validate(
@@ -61,7 +64,7 @@ def validate(
     recipe: Recipe,
     cancel: threading.Event | None = None,
     *,
-    preview: str | PathLike[str] | None = None,
+    preview: Path | None = None,
 ) -> Validation:
     """Reconstruct or super-resolve the held-out images and compare them with their cubes.
 
@@ -76,7 +79,7 @@ def validate(
     recipe : Recipe
         Its protocol, device, captures and seed are used.
     cancel : threading.Event, optional
-    preview : path-like, optional
+    preview : Path, optional
         A ``.npz`` file for the first image, see :func:`write_preview`.
 
     Raises
@@ -95,14 +98,13 @@ def validate(
         for shot in shots(image, model.wavelengths, recipe, held_out=True):
             prediction = _predicted(shot, model, recipe, cancel)
             found[shot.name] = _figures(prediction, shot, recipe)
-            if preview is not None:
+            if preview is not None and len(found) == 1:
                 cubes = prediction.data, shot.truth.data
                 if isinstance(shot.input, Cube):
                     write_fine_preview(preview, *cubes, shot.input.data, model.wavelengths)
                 else:
                     write_preview(preview, *cubes, model.wavelengths)
-                preview = None
-    return Validation(_mean(found), found)
+    return Validation(_mean(found), found, preview.name if preview else "")
 
 
 def baseline(images: Sequence[CachedImage], recipe: Recipe, wavelengths: Wavelengths) -> Baseline:

@@ -1,61 +1,48 @@
-"""Checkpoints that a training goes on from: complete or not there at all."""
+"""Checkpoints that a training resumes from: each is complete or absent."""
 
 from __future__ import annotations
 
 import errno
 import os
-import tempfile
-from contextlib import suppress
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from napari_hsr.errors import FileError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 LAST = "last.pt"
 FORMAT = 1
 
 
 def save(folder: Path, state: dict[str, Any], name: str = LAST) -> Path:
-    """Write a state of tensors, numbers, strings and their containers; atomic, and on the disk.
+    """Write a state of tensors, numbers, strings and their containers; atomic and durable.
 
     Raises
     ------
     FileError
-        If there is no room or no permission: what was there before stays.
+        If there is no room or no permission; the earlier file stays.
     """
     import torch
 
+    from napari_hsr.io.atomic import replacing
+
     path = folder / name
-    temporary = None
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=folder, suffix=".part")
-        with os.fdopen(handle, "wb") as file:
+        with replacing(path) as temporary, temporary.open("wb") as file:
             torch.save({"format": FORMAT, **state}, file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-        _settle(folder)
-    except (OSError, RuntimeError) as error:
-        _forget(temporary)
+        _sync(folder)
+    except (OSError, FileError) as error:
         stays = "; the last good one stays" if (folder / LAST).is_file() else ""
         raise FileError(
             path, f"the checkpoint could not be written ({_reason(error)}){stays}"
         ) from error
-    except BaseException:
-        _forget(temporary)
-        raise
     return path
 
 
-def _forget(temporary: str | None) -> None:
-    if temporary:
-        with suppress(OSError):  # of a disk that is gone; clear_parts removes it later
-            Path(temporary).unlink(missing_ok=True)
-
-
-def _settle(folder: Path) -> None:
-    """The new name survives a power cut too, where a folder can be told so."""
+def _sync(folder: Path) -> None:
+    """Make new names in a folder survive a power cut, where the system can."""
     if os.name != "posix":
         return
     handle = os.open(folder, os.O_RDONLY)
@@ -69,7 +56,7 @@ def _settle(folder: Path) -> None:
 
 
 def _reason(error: BaseException) -> str:
-    """Why, in words; torch hides the disk's fault behind one of its own."""
+    """Why a file could not be written; the system's error lies behind those of torch."""
     cause: BaseException | None = error
     while cause is not None and not isinstance(cause, OSError):
         cause = cause.__cause__ or cause.__context__
@@ -78,23 +65,6 @@ def _reason(error: BaseException) -> str:
             return "the disk is full"
         return cause.strerror or str(cause)
     return str(error).split("\n")[0]
-
-
-def check_writable(folder: Path) -> None:
-    """Whether checkpoints can be written to a folder; it is made if it is not there.
-
-    Raises
-    ------
-    FileError
-        If not: told before the work, not after it.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=folder, suffix=".part")
-        os.close(handle)
-        os.unlink(temporary)
-    except OSError as error:
-        raise FileError(folder, f"nothing can be written there ({_reason(error)})") from error
 
 
 def read(folder: Path, name: str = LAST) -> dict[str, Any] | None:
@@ -117,17 +87,18 @@ def read(folder: Path, name: str = LAST) -> dict[str, Any] | None:
     except Exception as error:  # a damaged archive is a fault of any kind
         raise FileError(
             path,
-            "it is damaged, or no checkpoint of a training; without it the training begins anew",
+            "it is damaged, or no checkpoint of a training; without it the training starts again",
         ) from error
     if not isinstance(state, dict) or state.get("format") != FORMAT:
         raise FileError(path, f"a checkpoint of format {FORMAT} was expected")
     return state
 
 
-def clear_parts(folder: Path) -> None:
-    """Remove what a killed run left half-written."""
-    for part in folder.glob("*.part"):
-        part.unlink(missing_ok=True)
+def remove_unfinished(folder: Path) -> None:
+    """Remove files that a killed run left unfinished."""
+    for pattern in (".*.tmp", "*.part"):  # ours, and those of version 0.1
+        for path in folder.glob(pattern):
+            path.unlink(missing_ok=True)
 
 
 def keep_only(folder: Path, pattern: str, name: str) -> None:

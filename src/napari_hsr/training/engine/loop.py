@@ -22,8 +22,8 @@ from napari_hsr.training.engine.checkpoint_state import Fitted, State
 from napari_hsr.training.engine.losses import fetch_weights
 from napari_hsr.training.engine.optimisation import Average
 from napari_hsr.training.engine.step import Stepper, trainable_network
-from napari_hsr.training.events import Began, Event, Figures, Measured, Notice, Saved, Step
-from napari_hsr.training.validation import better
+from napari_hsr.training.events import Began, Event, Measured, Notice, Saved, Step
+from napari_hsr.training.validation import Validation, better
 from napari_hsr.units import format_seconds
 
 if TYPE_CHECKING:
@@ -40,14 +40,13 @@ if TYPE_CHECKING:
 
 #: Stands for the total number of steps while a time budget has not fixed it.
 _UNKNOWN_TOTAL = 10**9
-#: Steps that are timed before a time budget becomes a number of steps, and how many of the
-#: first ones do not count: memory is allocated and kernels are chosen then.
+#: Steps that are timed for a time budget, and how many of the first ones do not count.
 PROBE, UNCOUNTED = 12, 3
 #: Seconds between two reports of progress.
 PACE = 0.5
 
-#: ``validate(model, step) -> (mean figures, figures by image, preview file)``.
-Validate = Callable[["Model", int], tuple[Figures, dict[str, Figures], str]]
+#: Measures a model on the held-out images after so many steps.
+Validate = Callable[["Model", int], Validation]
 
 
 class Fit:
@@ -63,7 +62,7 @@ class Fit:
     batches : callable
         ``batches(step, rank, world) -> Batch``.
     validate : callable
-        Figures of a model on the held-out images.
+        Measures a model on the held-out images.
     cancel : threading.Event, optional
         When set, the current step is finished, everything is saved, and the fit returns. Of
         several processes, one that is cancelled stops all.
@@ -147,18 +146,9 @@ class Fit:
     # --- the loop ---------------------------------------------------------------------------
 
     def events(self) -> Generator[Event, None, Fitted]:
-        """Take all remaining steps.
-
-        Yields
-        ------
-        Began, Step, Measured, Saved, Notice
-
-        Returns
-        -------
-        Fitted
-        """
+        """Take all remaining steps: Began, Step, Measured, Saved and Notice events."""
         if self.place.leads:
-            checkpoint.clear_parts(self.folder)
+            checkpoint.remove_unfinished(self.folder)
             if self.state.measured < 0 or self._due():
                 yield from self._validate()
             yield Began(
@@ -320,29 +310,28 @@ class Fit:
         start, state = time.monotonic(), self.state
         model = from_state_dict(checkpoint.on_cpu(self.average.weights), self.model.card)
         try:
-            mean, images, preview = self.validate(model, state.step)
+            found = self.validate(model, state.step)
         except Cancelled:  # a stop does not wait: the resumed run validates
             return
         choose = self.recipe.validation.choose
-        best = (
-            choose == "last" or not state.best_file or better(mean, state.best_mean or None, choose)
-        )
+        first = choose == "last" or not state.best_file
+        best = first or better(found.mean, state.best_mean or None, choose)
         state.measured = state.step
         if state.step == 0:
-            state.start_mean, state.start_images = mean, images
+            state.start_mean, state.start_images = found.mean, found.images
         if best:
             file = f"best-{state.step}.pt"
             content = {"weights": model.module.state_dict(), **self.identity}
             checkpoint.save(self.folder, content, file)
             state.best_step, state.best_file = state.step, file
-            state.best_mean, state.best_images, state.strikes = mean, images, 0
+            state.best_mean, state.best_images, state.strikes = found.mean, found.images, 0
         else:
             state.strikes += 1
         self.seconds_validating = time.monotonic() - start
         if self.stepper is not None:
-            figures = {f"held_out/{key}": value for key, value in mean.items()}
+            figures = {f"held_out/{key}": value for key, value in found.mean.items()}
             self.stepper.fabric.log_dict(figures, state.step)
-        yield Measured(state.step, mean, images, preview, best)
+        yield Measured(state.step, found.mean, found.images, found.preview, best)
         yield self._save()
 
     def _save(self) -> Saved:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from napari_hsr.models.model import Model
     from napari_hsr.training.data.cache import Images
     from napari_hsr.training.data.findings import Findings
-    from napari_hsr.training.events import Figures, Report
+    from napari_hsr.training.events import Report
     from napari_hsr.training.recipe.schema import Recipe
 
 #: Steps that an estimate takes; the first one does not count.
@@ -137,9 +137,10 @@ def _seconds_a_step(
     """Seconds that one process needs for its share of a step."""
     from napari_hsr.training.engine.loop import Fit
     from napari_hsr.training.train import training_patches
+    from napari_hsr.training.validation import Validation
 
-    def no_figures(_model: Model, _step: int) -> tuple[Figures, dict[str, Figures], str]:
-        return {"psnr_db": 0.0, "sam_deg": 0.0, "mrae": 0.0}, {}, ""
+    def no_figures(_model: Model, _step: int) -> Validation:
+        return Validation({"psnr_db": 0.0, "sam_deg": 0.0, "mrae": 0.0}, {})
 
     changes = {
         "schedule": {"steps": TRIED, "minutes": None},

@@ -51,21 +51,6 @@ def test_where_there_was_none_no_good_one_is_promised(tmp_path):
     assert "last good" not in str(caught.value)
 
 
-def test_a_folder_that_cannot_be_written_to_is_told_before_the_work(tmp_path, monkeypatch):
-    checkpoint.check_writable(tmp_path / "run")
-    assert not list((tmp_path / "run").iterdir())
-    (tmp_path / "file").write_text("in the way")
-    with pytest.raises(FileError, match=r"file: nothing can be written there \(File exists\)"):
-        checkpoint.check_writable(tmp_path / "file")
-
-    def forbidden(*_, **__):
-        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
-
-    monkeypatch.setattr(checkpoint.tempfile, "mkstemp", forbidden)
-    with pytest.raises(FileError, match=r"nothing can be written there \(Permission denied\)\.$"):
-        checkpoint.check_writable(tmp_path / "run")
-
-
 def damaged(data: bytes, rng: np.random.Generator) -> list[bytes]:
     """Cut off, emptied, and with bytes changed at many places."""
     found = [b"", b"not a checkpoint", data[: len(data) // 2], data[:-10], data[100:]]
@@ -114,8 +99,8 @@ def test_a_later_format_and_other_files_are_told(tmp_path):
 
 
 def test_what_is_no_longer_referred_to_is_removed(tmp_path):
-    for name in ("best-1.pt", "best-2.pt", "last.pt", "x.part"):
+    for name in ("best-1.pt", "best-2.pt", "last.pt", "x.part", ".last.pt.0.tmp"):
         (tmp_path / name).write_bytes(b"")
     checkpoint.keep_only(tmp_path, "best-*.pt", "best-2.pt")
-    checkpoint.clear_parts(tmp_path)
+    checkpoint.remove_unfinished(tmp_path)
     assert {p.name for p in tmp_path.iterdir()} == {"best-2.pt", "last.pt"}

@@ -14,6 +14,7 @@ from napari_hsr.errors import Cancelled, InputError
 from napari_hsr.training.engine import loop
 from napari_hsr.training.engine.step import NotFiniteError
 from napari_hsr.training.events import Began, Measured, Notice, Saved, Step
+from napari_hsr.training.validation import Validation
 
 from . import engine
 
@@ -33,7 +34,7 @@ def test_what_a_fit_says_and_comes_to(tmp_path):
     assert set(steps[0].terms) == {"l1", "mrae"}
     best = max(heard.of(Measured), key=lambda m: m.mean["psnr_db"])
     assert (fitted.step, fitted.mean) == (best.step, best.mean)
-    assert engine.validate(with_weights(fitted), 0)[0] == fitted.mean
+    assert engine.validate(with_weights(fitted), 0).mean == fitted.mean
 
 
 def with_weights(fitted):
@@ -54,7 +55,7 @@ def test_the_last_weights_are_kept_where_the_recipe_says_so(tmp_path):
     worse = iter([30.0, 20.0, 10.0, 5.0])
 
     def validate(model, step):
-        return {"psnr_db": next(worse), "sam_deg": 1.0, "mrae": 1.0}, {}, ""
+        return Validation({"psnr_db": next(worse), "sam_deg": 1.0, "mrae": 1.0}, {})
 
     fitted, _ = engine.run(
         tmp_path, engine.recipe(validation={"choose": "last"}), validate=validate
@@ -211,7 +212,7 @@ def test_training_stops_when_nothing_gets_better(tmp_path):
     figures = iter([20.0, 30.0, 25.0, 24.0, 99.0])
 
     def validate(model, step):
-        return {"psnr_db": next(figures), "sam_deg": 1.0, "mrae": 1.0}, {}, ""
+        return Validation({"psnr_db": next(figures), "sam_deg": 1.0, "mrae": 1.0}, {})
 
     recipe = engine.recipe(100, validation={"every": 3, "patience": 2})
     fitted, heard = engine.run(tmp_path, recipe, validate=validate)
@@ -228,7 +229,7 @@ def test_figures_that_are_no_numbers_are_never_better(tmp_path):
     figures = iter([math.nan, math.nan, 10.0, math.nan])
 
     def validate(model, step):
-        return {"psnr_db": next(figures), "sam_deg": math.nan, "mrae": math.nan}, {}, ""
+        return Validation({"psnr_db": next(figures), "sam_deg": math.nan, "mrae": math.nan}, {})
 
     fitted, _ = engine.run(tmp_path, validate=validate)
     assert fitted.step == 8
