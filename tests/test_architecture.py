@@ -17,7 +17,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 
 #: From the ground up. A room may import from those below its own floor, and from itself.
 FLOORS = (
-    ("errors", "notices", "provenance", "units"),
+    ("errors", "notices", "provenance", "renamed", "units"),
     ("place", "progress"),
     ("cube",),
     ("photograph",),

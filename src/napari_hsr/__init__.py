@@ -10,6 +10,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from napari_hsr import renamed
+
 __version__ = "0.1.0"
 
 _HOME = {
@@ -29,6 +31,8 @@ _HOME = {
 }
 
 __all__ = ["__version__", *_HOME]
+
+renamed.install()
 
 
 def __getattr__(name: str):
