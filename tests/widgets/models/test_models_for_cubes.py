@@ -73,7 +73,7 @@ def test_cubes_are_no_encoding_of_photographs(qtbot, checkpoint):
     assert card_of("finer").input_encoding == CUBE
     chooser = EncodingChooser()
     qtbot.addWidget(chooser)
-    assert CUBE not in chooser._encodings
+    assert CUBE not in chooser.offered()
     assert "finer" not in names(_added(qtbot, ModelChooser()))
     _added(qtbot, CardView()).show_listing(None)
 

@@ -1,4 +1,4 @@
-"""Combo boxes to choose a layer, an encoding and a device; they follow what there is to choose."""
+"""Combo boxes for layers, encodings and devices that keep up with what is available."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 class NarrowComboBox(QComboBox):
     """A combo box that shortens long texts rather than widening its panel."""
 
-    #: Where the current text is shortened: its end, or the middle where ends tell apart.
+    #: Where long texts are shortened: at the end, or in the middle where the ends differ.
     elide = Qt.TextElideMode.ElideRight
 
     def __init__(self, parent: QWidget | None = None):
@@ -117,7 +117,6 @@ class LayerChooser(NarrowComboBox):
         super().__init__(parent)
         self._viewer = viewer
         self._accepts = accepts
-        self._layers: list = []
         self._current = None
         self._touched = False
         self.setPlaceholderText(empty)
@@ -135,7 +134,7 @@ class LayerChooser(NarrowComboBox):
 
     def layers(self) -> list:
         """All layers on offer, in the viewer's order."""
-        return list(self._layers)
+        return self.offered()
 
     def set_layer(self, layer) -> None:
         """Choose ``layer`` as if the user had; one that is not on offer is refused.
@@ -146,32 +145,31 @@ class LayerChooser(NarrowComboBox):
             If the layer is not among those on offer.
         """
         self._touched = True
-        self._make_current(self._layers[self._layers.index(layer)])
+        self._make_current(self._values[self._values.index(layer)])
 
     def refresh(self, event=None) -> None:
         """Look again at what the viewer holds (also when ``accepts`` would answer otherwise)."""
-        self._layers = [layer for layer in self._viewer.layers if self._accepts(layer)]
-        if self._current not in self._layers:
+        self._values = [layer for layer in self._viewer.layers if self._accepts(layer)]
+        if self._current not in self._values:
             self._touched = False
         self._make_current(self._current if self._touched else self._preferred())
 
     def _preferred(self):
         active = self._viewer.layers.selection.active
-        for layer in self._layers:
+        for layer in self._values:
             if layer == active:
                 return layer
-        if self._current in self._layers:
+        if self._current in self._values:
             return self._current
-        return self._layers[-1] if self._layers else None
+        return self._values[-1] if self._values else None
 
     def _on_activated(self, row: int) -> None:
         self._touched = True
-        self._make_current(self._layers[row])
+        self._make_current(self._values[row])
 
     def _make_current(self, layer) -> None:
-        row = self._layers.index(layer) if layer is not None else -1
-        self.set_choices([layer.name for layer in self._layers], row)
-        self.setEnabled(bool(self._layers))
+        self.offer({one: one.name for one in self._values}, layer)
+        self.setEnabled(bool(self._values))
         self.setToolTip("" if layer is None else layer.name)
         if layer is not self._current:
             self._current = layer
@@ -194,12 +192,11 @@ class EncodingChooser(NarrowComboBox):
 
     def __init__(self, parent: QWidget | None = None):
         super().__init__(parent)
-        self._encodings: list[str] = []
         self.setPlaceholderText("not known: choose")
         self.refresh()
         self._connections = Connections(self)
         self._connections.connect(models_changed, "refresh")
-        self.activated.connect(lambda row: self.chosen.emit(self._encodings[row]))
+        self.activated.connect(lambda row: self.chosen.emit(self._values[row]))
 
     def refresh(self, event=None) -> None:
         """Look again at what the installed models were made for; what is shown stays."""
@@ -209,24 +206,19 @@ class EncodingChooser(NarrowComboBox):
 
         shown = self.encoding()
         cameras = {c.input_encoding for c in list_models()} - {*ENCODINGS, CUBE}
-        self._encodings = [*ENCODINGS, *sorted(cameras)]
+        self._values = [*ENCODINGS, *sorted(cameras)]
         self.show_encoding(shown)
 
     def encoding(self) -> str | None:
         """The encoding that is shown, None if it is not known."""
-        row = self.currentIndex()
-        return self._encodings[row] if row >= 0 else None
+        return self.value()
 
     def show_encoding(self, encoding: str | None) -> None:
         """Show what is known, without a signal."""
-        if encoding is not None and encoding not in self._encodings:
-            self._encodings.append(encoding)
-        self._list(-1 if encoding is None else self._encodings.index(encoding))
-
-    def _list(self, current: int) -> None:
         from napari_hsr.colour import encoding_label
 
-        self.set_choices([encoding_label(e) for e in self._encodings], current)
+        known = self._values if encoding is None else [*self._values, encoding]
+        self.offer({one: encoding_label(one) for one in known}, encoding)
 
 
 class DeviceChooser(NarrowComboBox):
@@ -238,8 +230,7 @@ class DeviceChooser(NarrowComboBox):
 
     def __init__(self, parent: QWidget | None = None):
         super().__init__(parent)
-        self._ids = ["auto"]
-        self.set_choices(["auto"], 0)
+        self.offer({"auto": "auto"}, "auto")
         self._search = Job(_find_devices, parent=self)
         self._search.finished.connect(self._show)
         self._search.failed.connect(self._show_failure)
@@ -247,12 +238,10 @@ class DeviceChooser(NarrowComboBox):
 
     def device(self) -> str:
         """The id of the chosen device, as :func:`napari_hsr.inference.reconstruct_events` takes it."""
-        return self._ids[max(0, self.currentIndex())]
+        return self.value()
 
     def _show(self, devices: list) -> None:
-        chosen = self.device()
-        self._ids = [device.id for device in devices]
-        self.set_choices([device.label for device in devices], self._ids.index(chosen))
+        self.offer({device.id: device.label for device in devices}, self.device())
 
     def _show_failure(self, error: Exception) -> None:
         self.setToolTip(f"The devices could not be listed: {error}")
@@ -261,5 +250,4 @@ class DeviceChooser(NarrowComboBox):
 def _find_devices(_cancel):
     from napari_hsr.inference import list_devices
 
-    devices = list(list_devices())
-    yield devices
+    yield list(list_devices())

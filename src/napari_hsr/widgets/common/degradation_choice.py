@@ -1,4 +1,4 @@
-"""How fine pixels become coarse ones: a choice with its exact meaning under it."""
+"""A chooser of the degradation from fine to coarse pixels, with its definition below."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ _GAUSSIAN = "gaussian"
 
 
 class DegradationChooser(QWidget):
-    """One of the ways down to coarse pixels, by name; of a Gaussian its width besides.
+    """The degradation, and the width of a Gaussian blur.
 
     Parameters
     ----------
     scale : int
-        The width of a Gaussian goes by it, unless one is set.
+        Sets the default width of a Gaussian.
 
     Signals
     -------
@@ -32,8 +32,8 @@ class DegradationChooser(QWidget):
         super().__init__(parent)
         self._scale = scale
         self.kind = NarrowComboBox()
-        titles = [f"{KINDS[name].title[0].upper()}{KINDS[name].title[1:]}" for name in DEGRADATIONS]
-        self.kind.set_choices(titles, 0)
+        titles = {name: KINDS[name].title for name in DEGRADATIONS}
+        self.kind.offer({n: f"{t[0].upper()}{t[1:]}" for n, t in titles.items()}, DEGRADATIONS[0])
         self.sigma = QDoubleSpinBox()
         self.sigma.setRange(0, 64)
         self.sigma.setDecimals(2)
@@ -56,7 +56,7 @@ class DegradationChooser(QWidget):
 
     def name(self) -> str:
         """As :func:`napari_hsr.resample.degrade` takes it: ``bicubic-matlab``, ``gaussian:1.6``."""
-        name = DEGRADATIONS[self.kind.currentIndex()]
+        name = self.kind.value()
         sigma = self.sigma.value()
         if name != _GAUSSIAN or not sigma:
             return name
@@ -66,10 +66,10 @@ class DegradationChooser(QWidget):
         """Choose one, as if the user had; InputError if there is none of that name."""
         kind = find(name)
         self.sigma.setValue(kind.sigma or 0)
-        self.kind.setCurrentIndex(DEGRADATIONS.index(kind.name.partition(":")[0]))
+        self.kind.set_value(kind.name.partition(":")[0])
 
     def set_scale(self, scale: int) -> None:
-        """The width of a Gaussian goes by it."""
+        """Set the scale, and with it the default width of a Gaussian."""
         self._scale = scale
         self._show()
 
@@ -78,7 +78,7 @@ class DegradationChooser(QWidget):
         self.changed.emit()
 
     def _show(self) -> None:
-        name = DEGRADATIONS[self.kind.currentIndex()]
+        name = self.kind.value()
         self.sigma.setVisible(name == _GAUSSIAN)
         self.sigma.setSpecialValueText(f"σ = {self._scale / FWHM:.2f} fine px (a coarse pixel)")
         self.note.setText(f"Exactly: {KINDS[name].describe}.")

@@ -79,16 +79,16 @@ class ResultView(QWidget):
         self.notes.setText("\n".join(sentences))
         self.notes.setVisible(bool(sentences))
         known = [name for name in CURVES if name in evaluation.per_band]
-        chosen = self.curve_chooser.currentText()
-        texts = [LABELS[name] for name in known]
-        self._known = known
-        self.curve_chooser.set_choices(texts, texts.index(chosen) if chosen in texts else 0)
+        chosen = self.curve_chooser.value()
+        first = next(iter(known), None)
+        self.curve_chooser.offer(
+            {name: LABELS[name] for name in known}, chosen if chosen in known else first
+        )
         self._draw()
 
     def curve(self) -> str | None:
         """The figure that is drawn: ``"rmse"``, ``"psnr"`` or ``"mrae"``."""
-        row = self.curve_chooser.currentIndex()
-        return self._known[row] if self.evaluation is not None and row >= 0 else None
+        return self.curve_chooser.value()
 
     def _draw(self, *_ignored) -> None:
         name = self.curve()
