@@ -1,8 +1,8 @@
-"""The band axis of the viewer in nanometres: where it is, what it shows, and going there.
+"""The band axis of the viewer in nanometres: reading and setting the slider.
 
-A cube with regularly spaced wavelengths lies on the axis in nanometres. Cubes with
-irregular or unknown ones lie on it by band index; for irregular ones the functions here
-translate between index and wavelength, so callers can always speak in nanometres.
+A cube with regularly spaced wavelengths uses an axis in nanometres. Cubes with irregular or
+unknown wavelengths use the band index; for irregular ones the functions here convert between
+index and wavelength, so that callers can always work in nanometres.
 """
 
 from __future__ import annotations
@@ -46,9 +46,8 @@ def current_nm(viewer: ViewerModel, layer: Layer | None = None) -> float | None:
     ----------
     viewer : Viewer
     layer : cube layer, optional
-        The cube whose current band is meant (its own band centre is returned). By default
-        the position on the axis, or the wavelength of the topmost visible cube that goes
-        by band index.
+        Return the centre of this cube's current band. By default the position on the axis,
+        or the wavelength of the topmost visible cube indexed by band.
 
     Returns
     -------
@@ -61,7 +60,7 @@ def current_nm(viewer: ViewerModel, layer: Layer | None = None) -> float | None:
         return float(wavelengths.nm[band]) if wavelengths is not None else None
     cubes = visible_cubes(viewer)
     in_nm = [cube for cube in cubes if on_nm_axis(cube)]
-    # Beside cubes by band number, a place outside those in nanometres is a band number.
+    # Beside cubes indexed by band, a position outside those in nanometres is a band number.
     mixed = len(in_nm) < len(cubes)
     if in_nm and (not mixed or any(current_band(viewer, c) is not None for c in in_nm)):
         return float(viewer.dims.point[band_axis_index(viewer)])
@@ -93,10 +92,10 @@ def go_to_band(viewer: ViewerModel, layer: Layer, band: int) -> None:
 
 
 def go_into(viewer: ViewerModel, layer: Layer) -> None:
-    """Move the viewer's slider into a cube layer, to its middle band, if it is outside of it.
+    """Move the viewer's slider to the middle band of a cube layer if it is outside the cube.
 
-    Cubes by band number and cubes in nanometres lie on one slider in napari: where one is
-    shown the other is not, and a cube that was just opened may be at no place yet reached.
+    Cubes indexed by band and cubes in nanometres share one slider in napari, so where one is
+    shown the other is not.
     """
     if is_cube(layer) and current_band(viewer, layer) is None:
         go_to_band(viewer, layer, layer_shape(layer)[0] // 2)

@@ -1,4 +1,4 @@
-"""Error maps as napari layers: one set for each pair of cubes, replaced when compared again."""
+"""Error maps as napari layers: one set for each pair of cubes, updated by each comparison."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
     from napari_hsr.metrics.maps import ErrorMap
 
-#: Where a map layer remembers what it shows; cubes keep theirs under another key.
+#: Key in the metadata of a map layer that says what it shows.
 KEY = "hsr_map"
 
-#: Perceptually uniform, dark = low: errors glow, PSNR reads the other way round.
+#: Perceptually uniform, dark = low: large errors are bright; for PSNR large values are good.
 COLORMAPS = {"low": "magma", "high": "viridis"}
 
 #: Characters of the prediction's name in the name of a map. Longer names are shortened in the
@@ -33,7 +33,7 @@ _LONGEST = 60
 def show_maps(
     viewer, maps: Mapping[str, ErrorMap], prediction: Image, truth: Image, note: str = ""
 ) -> list[Image]:
-    """Put the maps of one pair into the viewer, in place of the pair's earlier ones.
+    """Show the maps of one pair, in place of the pair's earlier ones.
 
     Parameters
     ----------
@@ -41,15 +41,15 @@ def show_maps(
     maps : mapping of str to ErrorMap
         Each map (height, width), in the prediction's pixels.
     prediction, truth : Image layer
-        The cubes compared; the maps lie exactly over the prediction.
+        The cubes compared; the maps are placed exactly over the prediction.
     note : str
-        The protocol in words, kept in the metadata.
+        A description of the protocol, kept in the metadata.
 
     Returns
     -------
-    list of Image layers, in the order of ``maps``. The first is visible, the others wait
-    hidden; a map that was there before keeps the visibility the user gave it. Maps of this
-    pair that are not among ``maps`` are removed: they belong to an earlier comparison.
+    list of Image layers, in the order of ``maps``. The first is visible, the others are
+    hidden; a map that existed before keeps its visibility. Other maps of this pair belong to
+    an earlier comparison and are removed.
     """
     before = map_layers(viewer, prediction, truth)
     selected, active = set(viewer.layers.selection), viewer.layers.selection.active
@@ -67,7 +67,7 @@ def show_maps(
         layer.metadata[KEY] = facts
         layer.colorbar.visible = True
         shown.append(layer)
-    # New layers take the selection; the panels that follow it should stay where they are.
+    # New layers take the selection; panels that follow the selection should not change.
     kept = {layer for layer in selected if layer in viewer.layers}
     if kept:
         viewer.layers.selection = kept
@@ -77,7 +77,7 @@ def show_maps(
 
 
 def map_layers(viewer, prediction: Layer, truth: Layer) -> dict[str, Image]:
-    """The map layers of this pair that are in the viewer now, by kind."""
+    """The map layers of this pair in the viewer, by kind."""
     pair = [str(prediction.unique_id), str(truth.unique_id)]
     return {
         facts["kind"]: layer

@@ -1,8 +1,8 @@
-"""What the manifest points to: reader, writer, sample data and actions on a cube.
+"""The entry points of the manifest: reader, writer, sample data, actions on a cube.
 
-The actions (true and false colour) are in the command palette; the Wavelength panel has them too.
+The actions (true and false colour) are in the command palette and in the Wavelength panel.
 
-Loaded when first used, never at napari's start; heavy imports stay inside functions.
+Loaded on first use, not when napari starts; heavy imports stay inside functions.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ NOTHING: list = [(None,)]
 
 
 def get_reader(path: str | Sequence[str]) -> Callable[[Any], list] | None:
-    """The reader for a file or a scene folder; None if it is none of ours.
+    """The reader for a file or a scene folder; None if the format is not supported.
 
     Parameters
     ----------
     path : str or list of str
-        A list with more than one path asks for a stack, which is not ours.
+        More than one path asks for a stack, which is not supported.
     """
     from napari_hsr import io
 
@@ -44,11 +44,10 @@ def get_reader(path: str | Sequence[str]) -> Callable[[Any], list] | None:
 
 
 def read_layers(path: str | Sequence[str]) -> list:
-    """Read a file into layer data tuples, and show the notices as napari notifications.
+    """Read a file into layer data tuples, and show its notices as napari notifications.
 
-    A fault in the file raises in scripts. While the viewer's window is being used it is
-    shown as one notification instead, since napari would put its own words and a
-    traceback in place of ours.
+    A file that cannot be read raises in scripts. In the running application it gives one
+    notification instead, since napari would replace our sentence by its own and a traceback.
 
     Raises
     ------
@@ -72,7 +71,7 @@ def read_layers(path: str | Sequence[str]) -> list:
 
 
 def layer_tuple(thing: Cube | Photograph) -> LayerTuple:
-    """The layer data tuple of whatever was read."""
+    """The layer data tuple of a cube or a photograph."""
     from napari_hsr.photograph import Photograph
     from napari_hsr.viewer.layers import cube_layer, photograph_layer
 
@@ -80,7 +79,7 @@ def layer_tuple(thing: Cube | Photograph) -> LayerTuple:
 
 
 def announce(thing: Cube | Photograph) -> None:
-    """Show what was assumed on reading, and switch on the wavelength on the canvas."""
+    """Show the notices of what was read, and the wavelength of a cube on the canvas."""
     import napari
     from napari.utils.notifications import show_info, show_warning
 
@@ -106,7 +105,7 @@ def announce(thing: Cube | Photograph) -> None:
 
 
 def missing_wavelengths(cube: Cube) -> str:
-    """The sentence about wavelengths that were assumed or are not known."""
+    """The sentence on wavelengths that are assumed or unknown."""
     bands = f"{cube.bands} band{'' if cube.bands == 1 else 's'}"
     if cube.wavelengths is None:
         return f"No wavelengths are known; its {bands} go{'es' * (cube.bands == 1)} by index."
@@ -115,10 +114,10 @@ def missing_wavelengths(cube: Cube) -> str:
 
 
 def write_image(path: str | PathLike, data: Any, meta: dict[str, Any]) -> list[str]:
-    """Write an image layer that holds a cube or a photograph; the format follows the suffix.
+    """Write an image layer that holds a cube or a photograph; the suffix sets the format.
 
-    A cube is written with the place that its layer has in the viewer, so that it lies there
-    again when it is opened; what a file cannot say of it is told.
+    A cube is written with the position and scale that its layer has in the viewer; a warning
+    says what the file cannot hold of them.
 
     Raises
     ------
@@ -186,7 +185,7 @@ def _on_chosen_cube(viewer: napari.Viewer, action: Callable) -> None:
 
 
 def _chosen_cube(viewer: napari.Viewer) -> Any:
-    """The selected cube, or that of which a picture is selected, or the topmost visible one."""
+    """The selected cube, or the source of the selected picture, or the topmost visible cube."""
     from napari_hsr.viewer.axis import visible_cubes
     from napari_hsr.viewer.layer_data import is_cube, layer_state
 
@@ -208,7 +207,7 @@ def _single(path: str | Sequence[str]) -> str | None:
 
 
 def _window_is_in_use() -> bool:
-    """True while napari's event loop runs, or its own command line opens files."""
+    """Whether napari's event loop runs, or its command line opens files."""
     import napari
 
     if napari.current_viewer() is None:

@@ -1,4 +1,4 @@
-"""A viewer set up with the files of the demonstration, and its picture."""
+"""The viewer of ``napari-hsr demo``, and its screenshot."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from pathlib import Path
 
-#: The plugin's own name, under which napari finds its panels.
+#: The name under which napari knows the plugin.
 PLUGIN = "napari-hsr"
-#: Patches of the chart that are pinned: colours far apart.
+#: Patches of the chart to pin: very different colours.
 PINNED = ("blue", "orange yellow", "light skin")
 SIZE = (1560, 1000)
 
 
 class DemoFiles(Protocol):
-    """What the tour shows: files that `napari_hsr.read` can read."""
+    """The files that the demonstration shows, readable by `napari_hsr.read`."""
 
     photograph: Path
     photograph_cube: Path
@@ -25,19 +25,19 @@ class DemoFiles(Protocol):
 
 
 def show_demo(files: DemoFiles, screenshot: Path, stay: bool) -> None:
-    """Open the viewer on the files, take its picture, and leave it to the user if he is there.
+    """Open the viewer on the files, take a screenshot, and optionally leave it to the user.
 
-    In a grid: the reconstruction of the chart, its ground truth, its photograph and the map of
-    spectral angles. Beside it the wavelength slider and the spectra of some pinned patches,
-    reconstruction and truth on one plot. The cube of the real photograph waits hidden.
+    A grid shows the reconstruction of the chart, its ground truth, its photograph and the map
+    of spectral angles. Beside it are the wavelength slider and the spectra of pinned patches,
+    reconstruction and ground truth in one plot. The cube of the real photograph is hidden.
 
     Parameters
     ----------
     files : DemoFiles
     screenshot : Path
-        PNG file for the picture of the window.
+        PNG file to write.
     stay : bool
-        True: run until the user closes the window.
+        Run until the user closes the window.
     """
     import napari
 
@@ -53,7 +53,7 @@ def show_demo(files: DemoFiles, screenshot: Path, stay: bool) -> None:
 
 
 def arrange(viewer, files: DemoFiles) -> None:
-    """Layers, then panels, then the view: each finds its room before the next."""
+    """Add layers, panels and the grid; each needs the layout of the one before."""
     from napari_hsr.viewer import axis
     from napari_hsr.viewer.side_by_side import GridView
 
@@ -66,7 +66,7 @@ def arrange(viewer, files: DemoFiles) -> None:
 
 
 def fill(viewer, files: DemoFiles) -> list:
-    """Add photographs, cubes and the SAM map; those of the chart are handed back."""
+    """Add photographs, cubes and the SAM map; return the layers of the chart."""
     from napari_hsr.io import read
     from napari_hsr.metrics.compare import compare_events
     from napari_hsr.viewer.comparison import show_maps
@@ -85,7 +85,7 @@ def fill(viewer, files: DemoFiles) -> list:
 
 
 def add_panels(viewer) -> dict:
-    """Dock the panels of the plugin, as its menu does; the widgets by name."""
+    """Dock the Wavelength and Spectra panels; return the widgets by name."""
     panels = {}
     for name in ("Wavelength", "Spectra"):
         _, panels[name] = viewer.window.add_plugin_dock_widget(PLUGIN, name)
@@ -93,7 +93,7 @@ def add_panels(viewer) -> dict:
 
 
 def pin_patches(viewer, spectra) -> None:
-    """Pin some patches of the chart, as Shift-click does."""
+    """Pin patches of the chart, as Shift-click does."""
     from napari_hsr.viewer.layer_data import layer_cube
 
     truth = next(layer for layer in viewer.layers if layer.name == "chart, ground truth")
@@ -105,7 +105,7 @@ def pin_patches(viewer, spectra) -> None:
 
 
 def settle(rounds: int = 40) -> None:
-    """Let the window draw itself: what is shown later would be missing in the picture."""
+    """Process events until the window is drawn."""
     import time
 
     from napari.qt import get_qapp

@@ -1,4 +1,4 @@
-"""Display limits: robust, cheap to find, and never equal."""
+"""Contrast limits for display: robust, fast to compute, never equal."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def contrast_limits(cube: Cube) -> tuple[float, float]:
-    """Display limits that a few hot pixels do not spoil, never equal.
+    """Display limits that are robust to a few hot pixels, and never equal.
 
     From 0 for data without negative values; up to the 99.9th percentile of a coarse
     subsample for cubes in memory, to the (estimated) maximum for the others.

@@ -147,7 +147,7 @@ def plane_in_world(layer: Layer) -> tuple[np.ndarray, np.ndarray]:
 
 
 def spatial_transform(like: Layer | None) -> dict[str, Any]:
-    """Keywords that put a two-dimensional layer exactly where ``like`` is in y and x."""
+    """Keywords that place a two-dimensional layer exactly over ``like``."""
     if like is None:
         return {}
     matrix, origin = plane_in_world(like)
@@ -188,14 +188,13 @@ def cube_from_parts(data: Any, keywords: Mapping[str, Any]) -> Cube:
 
 
 def place_in(keywords: Mapping[str, Any]) -> tuple[Place | None, str | None]:
-    """Where a layer lies in y and x, and what of it a place cannot hold, in one sentence.
+    """The place of a layer in y and x, and a sentence on what a place cannot hold.
 
     Returns
     -------
     place : Place or None
-        None where its pixels are 1 and the first is centred at 0. Of a layer that is turned or
-        sheared, the place that it has without that: what lies over it, turned the same way,
-        still does.
+        None for unit pixels with the first centred at 0. Rotation and shear are left out:
+        layers that overlay each other and are rotated alike still do.
     left_out : str or None
     """
     matrix, offset, straight = _flat_affine(keywords)
@@ -215,7 +214,7 @@ def place_in(keywords: Mapping[str, Any]) -> tuple[Place | None, str | None]:
 
 
 def _flat_affine(keywords: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray, bool]:
-    """Factors and offset in y and x beside scale and translate, if there is no more than that."""
+    """Scale and offset in y and x of the affine, and whether there is no rotation or shear."""
     affine = np.eye(4)
     given = keywords.get("affine")
     if given is not None and np.shape(given) == (4, 4):
@@ -253,7 +252,7 @@ def state_of(metadata: Mapping[str, Any] | None) -> Mapping[str, Any]:
 
 
 def wavelength_state(wavelengths: Wavelengths | None) -> dict[str, Any]:
-    """The entries of the state that say what wavelengths a cube has."""
+    """The entries of the state for the wavelengths of a cube."""
     known = wavelengths is not None
     return {
         "wavelengths": list(wavelengths) if known else None,

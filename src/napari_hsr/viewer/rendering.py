@@ -1,4 +1,4 @@
-"""Cubes as RGB layers: true colour as people see it, false colour from three wavelengths."""
+"""Cubes as RGB layers, in true colour or in false colour from three wavelengths."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 
 
 def true_colour(cube: Cube) -> Photograph:
-    """A cube as people see it: CIE 1931 observer, D65, sRGB.
+    """A cube in true colour: CIE 1931 2° observer, illuminant D65, sRGB.
 
     Returns
     -------
     Photograph
-        (height, width, 3) float32 in 0..1, encoding ``"srgb"``; how the brightness was set
-        is its notice.
+        (height, width, 3) float32 in 0..1, encoding ``"srgb"``; a notice says how the
+        brightness was set.
 
     Raises
     ------
@@ -39,7 +39,7 @@ def true_colour(cube: Cube) -> Photograph:
 
 
 def false_colour(cube: Cube, nm: Sequence[float] | None = None) -> Photograph:
-    """Three bands as red, green and blue, each stretched on its own.
+    """Three bands as red, green and blue, each stretched separately.
 
     Parameters
     ----------
@@ -52,7 +52,7 @@ def false_colour(cube: Cube, nm: Sequence[float] | None = None) -> Photograph:
     Returns
     -------
     Photograph
-        (height, width, 3) float32 in 0..1, without an encoding: its colours are no light.
+        (height, width, 3) float32 in 0..1, without an encoding: not colorimetric.
 
     Raises
     ------
@@ -72,7 +72,7 @@ def false_colour(cube: Cube, nm: Sequence[float] | None = None) -> Photograph:
 
 
 def false_colour_wavelengths(wavelengths: Wavelengths | None) -> tuple[float, float, float]:
-    """Three wavelengths in nm to begin with: colour infrared if the cube reaches there."""
+    """Default wavelengths in nm for red, green, blue: colour infrared if the cube covers it."""
     if wavelengths is None:
         return 650.0, 550.0, 450.0
     low, high = float(wavelengths.nm[0]), float(wavelengths.nm[-1])
@@ -86,17 +86,17 @@ def false_colour_wavelengths(wavelengths: Wavelengths | None) -> tuple[float, fl
 
 
 def add_true_colour(viewer: ViewerModel, layer: Image) -> Image:
-    """Add a cube layer in true colour, in the same place; an earlier one is brought up to date."""
+    """Add or update the true-colour picture of a cube layer, placed over it."""
     return add_picture(viewer, layer, true_colour(layer_cube(layer)))
 
 
 def add_false_colour(viewer: ViewerModel, layer: Image, nm: Sequence[float] | None = None) -> Image:
-    """Add a cube layer in false colour, in the same place; wavelengths in nm, red first."""
+    """Add or update the false-colour picture of a cube layer; wavelengths in nm, red first."""
     return add_picture(viewer, layer, false_colour(layer_cube(layer), nm))
 
 
 def add_picture(viewer: ViewerModel, layer: Image, picture: Photograph) -> Image:
-    """Put a picture of a cube layer over it, in place of an earlier one of the same kind."""
+    """Place a picture over its cube layer, replacing an earlier one of the same kind."""
     picture.metadata["rendered_layer"] = str(layer.unique_id)
     place = spatial_transform(layer)
     for there in viewer.layers:

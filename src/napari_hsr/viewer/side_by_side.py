@@ -1,4 +1,4 @@
-"""Prediction, truth and maps side by side in napari's grid, and the way back."""
+"""Prediction, ground truth and maps side by side in napari's grid, and back again."""
 
 from __future__ import annotations
 
@@ -16,8 +16,7 @@ if TYPE_CHECKING:
 _GRID = ("enabled", "shape", "stride", "spacing")
 _CAMERA = ("center", "zoom", "angles")
 _BAR = ("position", "size", "font_size")
-#: Pixels of a tile that are kept free of data: above for the name, at the right for the colour
-#: bar with its figures.
+#: Pixels of a tile kept free of data: at the top for the name, at the right for the colour bar.
 NAME_STRIP, BAR_STRIP = 32, 80
 _BAR_WIDTH, _BAR_HEIGHT, _BAR_POINTS = 20, 150, 8
 #: About the width of a letter of a name, in pixels a point of its size.
@@ -29,7 +28,7 @@ _FILLED = 0.97
 
 @dataclass
 class _Before:
-    """Everything that the grid view changes, as it was."""
+    """The state of everything that the grid view changes."""
 
     order: list[Layer]
     selection: set[Layer]
@@ -41,11 +40,11 @@ class _Before:
 
 
 class GridView:
-    """Shows some layers side by side, and puts the viewer back exactly as it was.
+    """Shows layers side by side, and restores the viewer exactly.
 
-    The tiles share the camera and the wavelength slider, as all layers in napari do.
-    The first two layers also share their contrast limits — the second's, the ground
-    truth's — as long as the grid is shown, so that equal colours mean equal values.
+    The tiles share the camera and the wavelength slider, as all layers in napari do. While the
+    grid is shown, the prediction also takes the contrast limits of the ground truth, so that
+    equal colours mean equal values.
 
     Parameters
     ----------
@@ -62,7 +61,7 @@ class GridView:
         return self._before is not None
 
     def show(self, prediction: Image, truth: Image, maps: Sequence[Image]) -> None:
-        """Only these layers, in this order, one a tile, each with its name on it."""
+        """Show only these layers, in this order, one a tile, with their names."""
         if self.active:
             self.restore()
         layers, tiles = self._viewer.layers, [prediction, truth, *maps]
@@ -81,9 +80,9 @@ class GridView:
         self._fit(tiles)
 
     def restore(self) -> None:
-        """Back to the visibility, order, names, limits, grid and camera of before.
+        """Restore visibility, order, names, limits, grid and camera.
 
-        Layers deleted meanwhile are left out; layers added meanwhile stay on top.
+        Layers deleted meanwhile are skipped; layers added meanwhile stay on top.
         """
         if self._before is None:
             return
@@ -132,7 +131,7 @@ class GridView:
             self._before.linked = [prediction, truth]
 
     def _fit(self, tiles: list[Image]) -> None:
-        """Fit the tiles so that neither names nor colour bars lie on the data."""
+        """Fit the tiles so that neither names nor colour bars cover the data."""
         viewer = self._viewer
         viewer.fit_to_view(layers=tiles)
         height, width = (float(n) for n in viewer.canvas.viewbox_size(viewer.layers))
@@ -145,7 +144,7 @@ class GridView:
         bar = BAR_STRIP if any(layer.colorbar.visible for layer in tiles) else 0
         room = np.array([height - NAME_STRIP, width - bar])
         if viewer.dims.ndisplay != 2 or (room < 0.3 * np.array([height, width])).any():
-            return  # nothing would be left of tiles as small as this
+            return  # the tiles are too small to spare that much
         corners = np.array([layer.extent.world[:, -2:] for layer in tiles])
         low, high = corners[:, 0].min(axis=0), corners[:, 1].max(axis=0)
         zoom = _FILLED * float((room / np.maximum(high - low, 1e-12)).min())
@@ -169,7 +168,7 @@ def _aspect(layer: Image) -> float:
 
 
 def best_shape(tiles: int, canvas: Sequence[float], aspect: float) -> tuple[int, int]:
-    """Rows and columns that show an image of this aspect largest.
+    """The grid (rows, columns) that shows images of this aspect ratio largest.
 
     ``canvas`` is (height, width) in pixels.
     """

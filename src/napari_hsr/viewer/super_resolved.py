@@ -1,4 +1,4 @@
-"""A cube of finer pixels over the coarse one that it was made from, and the map of its residual."""
+"""A super-resolved cube over the coarse cube it was made from, and its residual map."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
 
 def place_over(layer: Image, scale: int) -> dict[str, Any]:
-    """Keywords that lay a cube with ``scale`` times as many pixels exactly over a cube layer.
+    """Keywords that place a cube with ``scale`` times as many pixels exactly over a cube layer.
 
-    Its pixels cover those of the layer: :func:`napari_hsr.resample.aligned` in the layer's own
-    place, with whatever turns or moves it besides; the band axis is the layer's.
+    Pixels are aligned as in :func:`napari_hsr.resample.aligned`, in the transform of the layer,
+    rotation and shear included; the band axis is the layer's.
 
     Returns
     -------
@@ -43,7 +43,7 @@ def place_over(layer: Image, scale: int) -> dict[str, Any]:
 
 
 def lies_over(layer: Image, other: Image) -> bool:
-    """Whether the pixels of two cube layers of one size are at the same places in the viewer."""
+    """Whether the pixels of two cube layers of equal size coincide in the viewer."""
     height, width = other.data.shape[-2:]
     corners = [(0, 0, 0), (0, 0, width - 1), (0, height - 1, 0)]
     here, there = (np.array([one.data_to_world(c)[-2:] for c in corners]) for one in (layer, other))
@@ -52,7 +52,7 @@ def lies_over(layer: Image, other: Image) -> bool:
 
 
 def lay_over(layer: Image, other: Image) -> None:
-    """Put a cube layer where another one of its size is; its band axis stays as it is."""
+    """Place a cube layer over another of equal size; its band axis is kept."""
     flat = spatial_transform(other)
     affine = np.array(layer.affine.affine_matrix)
     affine[-3:, -3:] = flat["affine"]
@@ -63,7 +63,7 @@ def lay_over(layer: Image, other: Image) -> None:
 
 
 def display_of(layer: Image) -> dict[str, Any]:
-    """Keywords that show a cube as a layer is shown, so that equal greys mean equal values."""
+    """Keywords that display a cube like a layer, so that equal greys mean equal values."""
     return {
         "colormap": layer.colormap,
         "contrast_limits": tuple(layer.contrast_limits),
@@ -78,13 +78,13 @@ def add_super_resolved(
     place: dict[str, Any],
     map_place: dict[str, Any],
 ) -> tuple[Image, Image]:
-    """Add a result, and hidden over it the map of its residual on the coarse grid.
+    """Add a result, and hidden over it the map of its residual at low resolution.
 
     Parameters
     ----------
     result : SuperResolutionResult
     name : str
-        Of the new cube layer.
+        Name of the new cube layer.
     place : dict
         From :func:`place_over`, and what :func:`display_of` adds to it.
     map_place : dict
@@ -97,7 +97,7 @@ def add_super_resolved(
     """
     cube = add_cube(viewer, result.cube, name=name, **place)
     low, high = cube.contrast_limits
-    least, most = result.cube.value_range  # its own: the network may reach beyond the coarse cube
+    least, most = result.cube.value_range  # may exceed that of the coarse cube
     cube.contrast_limits_range = (min(low, least), max(high, most))
     residual = add_map(
         viewer,
@@ -119,5 +119,5 @@ def add_super_resolved(
 
 
 def residual_title(result: SuperResolutionResult) -> str:
-    """What the map shows, with its unit: values without one are in the units of the cube."""
+    """The title of the residual map, with its unit."""
     return f"Residual at low resolution ({result.cube.units or 'cube’s values'}, RMS)"

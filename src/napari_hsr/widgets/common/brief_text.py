@@ -1,4 +1,4 @@
-"""A long text in one or two lines, with the rest behind "more"."""
+"""A label that shows the first lines of a long text, with a link to the rest."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from qtpy.QtWidgets import QLabel, QWidget
 
 from napari_hsr.widgets.common.wrapped_label import WrappedLabel
 
-#: Text is broken as if the label were narrower by so many pixels: a rich text has a margin of its
-#: own, 4 at either side, and its layout may round the other way.
+#: Pixels kept free when breaking lines: rich text has a margin of 4 at either side, and its
+#: layout may round the other way.
 _SLACK = 10
 _MORE, _LESS = "more", "less"
 
 
 class BriefLabel(WrappedLabel):
-    """A word-wrapped label of a few lines at most; a longer text unfolds at a click on "more".
+    """A word-wrapped label of a few lines; a click on "more" shows the rest of a longer text.
 
-    Another text is folded again. The text is plain, whatever stands in it.
+    A new text is folded again. The text is shown as plain text.
 
     Parameters
     ----------
     lines : int
-        At most so many while it is folded.
+        Lines shown while it is folded.
     """
 
     # Before Qt's own part is made: it asks for the text.
@@ -47,13 +47,13 @@ class BriefLabel(WrappedLabel):
         return self._full
 
     def setText(self, text: str) -> None:  # noqa: N802 - Qt's name
-        """Say something else, folded if it is long."""
+        """Show another text, folded if it is long."""
         if text != self._full:
             self._full, self._open = text, False
         self._fit()
 
     def shown(self) -> str:
-        """What can be read now: the whole text, or its beginning and "more"."""
+        """The visible text: all of it, or its beginning and "more"."""
         lines, cut = self._first_lines()
         if not cut:
             return self._full
@@ -62,7 +62,7 @@ class BriefLabel(WrappedLabel):
         return "\n".join(lines) + f"… {_MORE}"
 
     def is_cut(self) -> bool:
-        """Whether it is too long for its lines at the width that it has."""
+        """Whether the text is too long for its lines at the current width."""
         return self._first_lines()[1]
 
     def set_open(self, is_open: bool) -> None:
@@ -71,7 +71,7 @@ class BriefLabel(WrappedLabel):
         self._fit()
 
     def showEvent(self, event) -> None:  # noqa: N802 - Qt's name
-        """Its style may have come while it was hidden."""
+        """Fit again: the style may have changed while it was hidden."""
         super().showEvent(event)
         self._later.start(0)
 

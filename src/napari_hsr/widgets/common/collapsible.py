@@ -6,9 +6,10 @@ from qtpy.QtWidgets import QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
 
 class Fold(QWidget):
-    """A title to click, and one widget under it that is shown or not.
+    """A title that shows or hides the widget below it when it is clicked.
 
-    Without an animation, so that word-wrapped labels inside get the height they need.
+    superqt's QCollapsible limits the height of its content to a size hint taken when it opens,
+    which clips word-wrapped labels, and draws its arrows before napari's theme is known.
     """
 
     def __init__(self, title: str, content: QWidget, parent: QWidget | None = None):

@@ -11,16 +11,15 @@ if TYPE_CHECKING:
     from qtpy.QtCore import QObject
     from qtpy.QtWidgets import QWidget
 
-#: What waits for the end of a living Qt object: see :func:`when_gone`.
+#: Callbacks kept alive until their Qt object is destroyed: see :func:`when_gone`.
 _WAITING: set = set()
 
 
 def when_gone(thing: QObject, call: Callable[[], object]) -> None:
-    """Call ``call`` once when Qt announces the end of ``thing``.
+    """Call ``call`` once when Qt destroys ``thing``.
 
-    The callback is kept here until then: one that the object alone keeps alive may be cleared
-    by the garbage collector just before Qt calls it, and that is a crash of the process.
-    ``call`` must not hold the object itself.
+    The callback is kept alive here: one that only the object refers to may be collected just
+    before Qt calls it, which crashes the process. ``call`` must not refer to the object.
     """
 
     def gone(*_qt: object) -> None:
@@ -34,9 +33,9 @@ def when_gone(thing: QObject, call: Callable[[], object]) -> None:
 class Connections:
     """Connects methods of a widget to napari's emitters, for as long as the widget lives.
 
-    napari keeps weak references to the *Python* object, which may outlive its Qt half; an
-    event would then call into a deleted widget. All connections are therefore undone when
-    Qt announces the widget's end.
+    napari keeps weak references to the *Python* object, which may outlive its Qt half; an event
+    would then call into a deleted widget. All connections are therefore closed when Qt destroys
+    the widget.
 
     Parameters
     ----------

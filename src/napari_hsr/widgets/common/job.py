@@ -1,4 +1,4 @@
-"""Long work in a thread of its own, told to the main thread as Qt signals.
+"""Long work in a thread, reported to the main thread as Qt signals.
 
 The thread touches no Qt at all: it puts events into a queue that a timer empties on the
 main thread. Nothing can therefore reach a widget that is gone, failures travel as values,
@@ -28,9 +28,9 @@ logger = logging.getLogger(__name__)
 #: Work to be done: called in the thread with the event that asks it to stop.
 Work = Callable[[threading.Event], Iterable[object]]
 
-#: How often the main thread looks for news, in ms.
+#: How often the main thread polls the queue, in ms.
 POLL_MS = 30
-#: How long the application waits for the thread when it quits, in seconds.
+#: How long the application waits for the thread on quitting, in seconds.
 STOP_SECONDS = 5.0
 
 
@@ -41,7 +41,7 @@ class Job(QObject):
     ----------
     work : callable
         Called in the thread as ``work(cancel)`` with a ``threading.Event``; returns an
-        iterable of :class:`~napari_hsr.progress.Progress` and, at last, the result. It ends
+        iterable of :class:`~napari_hsr.progress.Progress` and, last, the result. It ends
         with :class:`~napari_hsr.errors.Cancelled`, or simply ends, once ``cancel`` is set.
     title : str
         Opens the line in napari's activity dock; empty for a job that is not shown there.
@@ -154,7 +154,7 @@ class Job(QObject):
 
 
 class _End:
-    """The last thing a thread says."""
+    """How a thread ended."""
 
     def __init__(self, result: object = None, error: BaseException | None = None):
         self.result = result
@@ -176,7 +176,7 @@ class _Run:
         )
 
     def news(self) -> list[object]:
-        """All that the thread has said since the last call."""
+        """All events since the last call."""
         news = []
         while True:
             try:
@@ -218,7 +218,7 @@ class _Run:
 
 
 def _carry_out(work: Work, cancel: threading.Event, mail: SimpleQueue) -> None:
-    """What the thread does: pass the events on, and whatever happens, say how it ended."""
+    """Run in the thread: pass the events on and, whatever happens, report how it ended."""
     try:
         result = _last_event(work(cancel), cancel, mail)
     except (Cancelled, HSRError) as error:

@@ -1,4 +1,4 @@
-"""One place in a panel where the product speaks: information, a warning or an error."""
+"""A message in a panel: information, a warning or an error."""
 
 from __future__ import annotations
 
@@ -13,20 +13,19 @@ from napari_hsr.widgets.common.wrapped_label import WrappedLabel
 
 __all__ = ["Message", "WrappedLabel", "breakable"]
 
-#: Red, green, blue of the edge and of the faint ground; they suit dark and light themes, and
-#: the text keeps the theme's own colour.
+#: RGB of the edge and, faintly, of the background; the text keeps the theme's colour.
 _TINTS = {"info": (80, 140, 230), "warning": (227, 182, 23), "error": (225, 60, 60)}
 
 
 class Message(QWidget):
-    """A word-wrapped sentence or two on a tinted ground; takes no room while it is empty.
+    """A word-wrapped message on a tinted background; takes no space while it is empty.
 
-    The text can be selected. Details (what went wrong inside) unfold on demand.
+    The text can be selected. Technical details unfold on demand.
 
     Parameters
     ----------
     lines : int, optional
-        Of a longer text so many are shown, and the rest at a click on "more"; None shows all.
+        Lines shown of a longer text, the rest at a click on "more"; None shows all.
     """
 
     def __init__(self, parent: QWidget | None = None, *, lines: int | None = None):
@@ -56,34 +55,34 @@ class Message(QWidget):
         return self._said[0]
 
     def text(self) -> str:
-        """What it says."""
+        """The message."""
         return self._said[1]
 
     def details(self) -> str:
-        """What unfolds under the text."""
+        """The details below the message."""
         return self._said[2]
 
     def clear(self) -> None:
-        """Say nothing and take no room."""
+        """Show nothing."""
         self._say("", "", "")
 
     def show_info(self, text: str, details: str | None = None) -> None:
-        """Say what was done or what is being assumed."""
+        """Show what was done or is assumed."""
         self._say("info", text, details)
 
     def show_warning(self, text: str, details: str | None = None) -> None:
-        """Say what stands in the way, or what the user should know about a result."""
+        """Show what prevents an action, or a limitation of a result."""
         self._say("warning", text, details)
 
     def show_error(self, text: str, details: str | None = None) -> None:
-        """Say what has failed."""
+        """Show what failed."""
         self._say("error", text, details)
 
     def show_exception(self, error: BaseException, doing: str = "This") -> None:
-        """Say what went wrong: an :class:`HSRError` in its own words.
+        """Show an exception: an :class:`HSRError` by its message.
 
-        Anything else is a fault of the product: one sentence, and what Python said under
-        "Details". The traceback belongs in the log, not here.
+        Anything else is a bug: one sentence, with the exception under "Details". The traceback
+        is in the log.
         """
         if isinstance(error, HSRError):
             self.show_error(str(error))
@@ -110,5 +109,5 @@ class Message(QWidget):
 
 
 def breakable(text: str) -> str:
-    """``text`` with places to break inside very long words, such as the path of a file."""
+    """``text`` with break opportunities inside very long words, such as file paths."""
     return re.sub(r"\S{30,}", lambda word: re.sub(r"(?<=[/\\_.])", "\u200b", word[0]), text)

@@ -1,4 +1,4 @@
-"""Asking for the file to write, with its suffix, and never over another file unasked."""
+"""A dialog for the file to write, which never overwrites another file unasked."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from qtpy.QtWidgets import QFileDialog, QMessageBox, QWidget
 
 
 def ask_path(parent: QWidget, title: str, name: str, kinds: str) -> Path | None:
-    """The file that the user wants to write, or None if he thought better of it.
+    """The file that the user wants to write, or None if the dialog was cancelled.
 
-    A suffix that was not typed is added. The file dialog has then asked about another name
-    than the one that is written, so an existing file of that name is asked about here.
+    A missing suffix is added. The file dialog has then checked another name than the one
+    written, so this function asks about an existing file itself.
 
     Parameters
     ----------
     parent : QWidget
     title : str
-        Of the dialog.
+        Title of the dialog.
     name : str
-        The file name that is proposed; its suffix is the one that is needed.
+        Proposed file name, with the required suffix.
     kinds : str
         Filter of the dialog, as ``"PNG picture (*.png)"``.
     """

@@ -1,4 +1,4 @@
-"""A column that scrolls when its panel is too low, and is never wider than it."""
+"""A column that scrolls vertically when its panel is too low."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from qtpy.QtWidgets import QFrame, QScrollArea, QSizePolicy, QWidget
 
 
 class VerticalScroll(QScrollArea):
-    """Takes the height that its content needs where there is room, and scrolls where not.
+    """As high as its content where there is room; scrolls where there is not.
 
     Parameters
     ----------
@@ -15,8 +15,8 @@ class VerticalScroll(QScrollArea):
     least : int
         Its own minimum height, in pixels.
     asked : int, optional
-        Of the height of its content, so much is asked for at most, so that others in the same
-        column get theirs; it still grows to the whole where they leave room.
+        Height to ask for at most, so that other widgets of the column get theirs; it still
+        grows to the height of its content where they leave room.
     """
 
     def __init__(
@@ -38,18 +38,18 @@ class VerticalScroll(QScrollArea):
         content.installEventFilter(self)
 
     def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
-        """The height of the whole content, or what is asked of it."""
+        """The height of the content, or ``asked``."""
         height = self._needed() if self._asked is None else min(self._asked, self._needed())
         return QSize(super().sizeHint().width(), height)
 
     def minimumSizeHint(self) -> QSize:  # noqa: N802 - Qt's name
-        """As wide as its content must be, with the scroll bar: nothing is cut off at the side."""
+        """At least as wide as the content and the scroll bar: nothing is clipped."""
         bar = self.verticalScrollBar().sizeHint().width()
         width = self.widget().minimumSizeHint().width() + bar + 2 * self.frameWidth()
         return QSize(width, super().minimumSizeHint().height())
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802 - Qt's name
-        """Follow the content as labels change and folds open."""
+        """Follow the height of the content."""
         if watched is self.widget() and event.type() == QEvent.Type.LayoutRequest:
             if self._asked is not None:  # what grows into free room must know where to stop
                 self.setMaximumHeight(max(self._needed(), self.minimumHeight()))

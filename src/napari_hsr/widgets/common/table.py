@@ -1,4 +1,4 @@
-"""A table that is only read, and as tall as its rows: what the tables of the panels share."""
+"""A read-only table as tall as its rows, the base of the tables in panels."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ if TYPE_CHECKING:
 
 
 class PlainTable(QTableWidget):
-    """Read-only; fitted anew to its content at another width, font or style sheet.
+    """A read-only table that follows its content, width, font and style sheet in height.
 
     Parameters
     ----------
     heads : sequence of str
-        Of the columns.
+        Titles of the columns.
     parent : QWidget, optional
     most : int, optional
-        Pixels beyond which it scrolls; else it never does.
+        Greatest height in pixels before it scrolls; by default it never scrolls.
     """
 
     def __init__(
@@ -40,24 +40,24 @@ class PlainTable(QTableWidget):
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
 
     def fit(self) -> None:
-        """Give the rows, then the table, the room that they need."""
+        """Fit the rows to their content, and the table to its rows."""
         self.fit_rows()
         height = self.horizontalHeader().sizeHint().height() + 2 * self.frameWidth()
         height += self.verticalHeader().length()
         self.setFixedHeight(height if self._most is None else min(self._most, height))
 
     def fit_rows(self) -> None:
-        """By default each row is as high as its texts."""
+        """Make each row as high as its content; subclasses may do otherwise."""
         self.resizeRowsToContents()
 
     def resizeEvent(self, event) -> None:  # noqa: N802 - Qt's name
-        """Share the new width out anew."""
+        """Fit again to another width."""
         super().resizeEvent(event)
         if event.size().width() != event.oldSize().width():
             self.fit()
 
     def changeEvent(self, event: QEvent) -> None:  # noqa: N802 - Qt's name
-        """And once more with another font, or another style sheet around it."""
+        """Fit again to another font or style sheet."""
         super().changeEvent(event)
         if event.type() in (QEvent.Type.FontChange, QEvent.Type.StyleChange):
             self.fit()

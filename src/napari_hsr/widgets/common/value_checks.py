@@ -1,4 +1,4 @@
-"""What is wrong with the values of layers, found before a run and looked for once."""
+"""Checks of the values of layers before a run, each done once."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ if TYPE_CHECKING:
     import threading
     from collections.abc import Callable
 
-#: Larger arrays, and those that are not in memory, are looked at in the run itself, in bytes.
+#: Arrays larger than this, in bytes, and those not in memory are checked during the run.
 LOOKED_AT = 256e6
 
 
 class Looked:
-    """Remembers what was said of each array, as long as it lives.
+    """Remembers the result of the check of each array for as long as the array lives.
 
-    Any thread may ask.
+    Thread-safe.
 
     Parameters
     ----------
     look : callable
-        From what an array is taken for (a cube, a photograph) and the event that asks to stop
-        to a sentence, or None where nothing is wrong.
+        Takes a cube or a photograph and the event that cancels, and returns a sentence, or None
+        if nothing is wrong.
     """
 
     def __init__(self, look: Callable[[Any, threading.Event], str | None]):
@@ -32,7 +32,7 @@ class Looked:
         self._said: dict[int, tuple[weakref.ref, str | None]] = {}
 
     def at(self, array: Any, taken_for: Any, cancel: threading.Event) -> str | None:
-        """The sentence on an array, or None; also where looking would take long."""
+        """The sentence on an array; None if nothing is wrong or the check would take long."""
         if not _quickly(array):
             return None
         held = self._said.get(id(array))
@@ -45,7 +45,7 @@ class Looked:
         return said
 
     def forget(self) -> None:
-        """Look again when asked: values may have been changed in their place."""
+        """Check again next time: values may have been changed in place."""
         self._said = {}
 
 

@@ -1,4 +1,4 @@
-"""Text in panels: a label that wraps its words and is as high as they need."""
+"""A word-wrapped label as high as its text."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from qtpy.QtWidgets import QLabel, QSizePolicy, QWidget
 
 
 class WrappedLabel(QLabel):
-    """A word-wrapped label that is as high as its text at the width it has.
+    """A word-wrapped label exactly as high as its text at its current width.
 
-    It never widens its panel, and layouts and scroll areas need not guess: Qt asks plain
-    word-wrapped labels for their height at widths that they do not get in the end.
+    It never widens its panel. Qt asks plain word-wrapped labels for their height at widths that
+    they do not get in the end.
     """
 
     def __init__(self, text: str = "", parent: QWidget | None = None):
         super().__init__(parent)
-        # A change of height in the middle of a layout's work may be overlooked by it.
+        # A layout may miss a change of height while it is at work.
         self._later = QTimer(self)
         self._later.setSingleShot(True)
         self._later.timeout.connect(self._fit)
@@ -26,18 +26,18 @@ class WrappedLabel(QLabel):
         self.setText(text)
 
     def setText(self, text: str) -> None:  # noqa: N802 - Qt's name
-        """Another text may need another height."""
+        """Show another text, and fit the height."""
         super().setText(text)
         self._fit()
 
     def resizeEvent(self, event) -> None:  # noqa: N802 - Qt's name
-        """So does another width."""
+        """Fit the height to another width."""
         super().resizeEvent(event)
         if event.size().width() != event.oldSize().width():
             self._later.start(0)
 
     def changeEvent(self, event: QEvent) -> None:  # noqa: N802 - Qt's name
-        """And another font, or another style sheet around it."""
+        """Fit the height to another font or style sheet."""
         super().changeEvent(event)
         if event.type() in (QEvent.Type.FontChange, QEvent.Type.StyleChange):
             self._later.start(0)

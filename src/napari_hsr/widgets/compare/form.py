@@ -1,4 +1,4 @@
-"""What to compare, and how: the upper half of the Compare panel."""
+"""The form of the Compare panel: cubes, protocol and maps."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ from napari_hsr.widgets.common.choosers import LayerChooser, NarrowComboBox
 from napari_hsr.widgets.common.collapsible import Fold
 from napari_hsr.widgets.common.messages import WrappedLabel
 
-#: The maps that are ticked at first.
+#: The maps ticked by default.
 FIRST_MAPS = ("sam", "rmse")
 
 
 class CompareForm(QWidget):
-    """Prediction, ground truth, protocol with its description, and the maps.
+    """Prediction, ground truth, protocol with its description, and maps.
 
     Signals
     -------
     changed()
-        Anything was chosen anew.
+        Any choice has changed.
     """
 
     changed = Signal()
@@ -92,7 +92,7 @@ class CompareForm(QWidget):
         return {"protocol": self.protocol.currentText(), "window": self.window.value()}
 
     def maps(self) -> tuple[str, ...]:
-        """The maps that are ticked, by name."""
+        """The names of the ticked maps."""
         return tuple(name for name, check in self.checks.items() if check.isChecked())
 
     def _on_change(self, *_ignored) -> None:

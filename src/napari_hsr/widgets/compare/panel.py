@@ -1,4 +1,4 @@
-"""The Compare panel: a prediction against its ground truth, in figures, curves and maps."""
+"""The Compare panel: metrics, curves and maps of a prediction against its ground truth."""
 
 from __future__ import annotations
 
@@ -40,12 +40,12 @@ if TYPE_CHECKING:
 
     from napari_hsr.progress import Progress
 
-#: The maps in the grid view: the angle, and the first of the others that is there.
+#: The maps of the grid view: the spectral angle, and the first available of the others.
 GRID_ANGLE, GRID_ERRORS = "sam", ("rmse", "mrae", "psnr", "psnr_window")
 
 
 class CompareWidget(Panel):
-    """Compares two cubes of the viewer and shows what was found.
+    """Compares two cubes of the viewer and shows the results.
 
     Parameters
     ----------
@@ -75,9 +75,9 @@ class CompareWidget(Panel):
         self.form.changed.connect(self._on_form)
         self.reason = Message()
         self.lay_button = button(
-            "Lay the ground truth over the prediction",
+            "Align ground truth with prediction",
             self._lay_over,
-            "Moves and scales its layer; the values stay as they are",
+            "Moves and scales its layer; values are kept",
         )
         self.lay_button.hide()
         self.run_button = button("Compare", self.run)
@@ -112,20 +112,20 @@ class CompareWidget(Panel):
         self._scroll = VerticalScroll(inside, least=160)
         outer.addWidget(self._scroll)
         self.setMinimumWidth(280)
-        # It scrolls in all height that the dock has; napari would add an empty stretch.
+        # Use the whole height of the dock; napari would add an empty stretch.
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
         self.results.hide()
         self._show_running(False)
 
     @property
     def running(self) -> bool:
-        """True while a comparison is under way."""
+        """True while a comparison runs."""
         return self._job is not None and self._job.running
 
     # --- before the run ------------------------------------------------------------------
 
     def why_not(self) -> str | None:
-        """The reason why nothing can be compared now, in one sentence; None if it can."""
+        """Why the choice cannot be compared, in one sentence; None if it can."""
         prediction, truth = self.form.prediction.layer(), self.form.truth.layer()
         number = len(cube_layers(self._viewer))
         if number < 2:
@@ -149,7 +149,7 @@ class CompareWidget(Panel):
         self._on_form()
 
     def _suggest_pair(self) -> None:
-        """Choose two different cubes where the choosers, left alone, would take one twice."""
+        """Choose two different cubes if both choosers have the same."""
         cubes = cube_layers(self._viewer)
         if len(cubes) < 2 or self.form.prediction.layer() != self.form.truth.layer():
             return
@@ -163,7 +163,7 @@ class CompareWidget(Panel):
         self.form.truth.set_layer(truth)
 
     def _on_form(self, event=None) -> None:
-        """Say at once what stands in the way, and follow the layers chosen."""
+        """Check the choice at once, and follow the chosen layers."""
         self._pair_connections.close()
         for layer in {self.form.prediction.layer(), self.form.truth.layer()} - {None}:
             for name in ("data", "metadata", "scale", "translate", "affine", "units"):
@@ -176,9 +176,8 @@ class CompareWidget(Panel):
         self.lay_button.setVisible(apart)
         if apart:
             self.reason.show_info(
-                "The two do not lie over each other in the viewer. The figures are right, taken "
-                "pixel by pixel; but Spectra and the grid view go by place, and show different "
-                "parts of the two."
+                "The two cubes are not aligned in the viewer. The metrics compare them pixel by "
+                "pixel and are right, but Spectra and the grid view show different parts."
             )
         elif reason is None:
             self.reason.clear()
@@ -280,9 +279,9 @@ class CompareWidget(Panel):
     # --- grid ----------------------------------------------------------------------------
 
     def toggle_grid(self) -> None:
-        """Prediction | truth | angle | error side by side, or back to what was before.
+        """Show prediction, ground truth, angle and error side by side, or restore the viewer.
 
-        Where the maps are not there yet, they are computed first.
+        Missing maps are computed first.
         """
         if self.grid.active:
             self.grid.restore()
@@ -307,7 +306,7 @@ class CompareWidget(Panel):
         return self.form.prediction.layer(), self.form.truth.layer()
 
     def _on_grid_enabled(self, event=None) -> None:
-        # napari's own grid button was pressed: that, too, is the way back.
+        # napari's own grid button restores the viewer too.
         if self.grid.active and not self._viewer.canvas.grid.enabled:
             self.grid.restore()
         self._sync_grid_button()
@@ -321,7 +320,7 @@ class CompareWidget(Panel):
     # --- export --------------------------------------------------------------------------
 
     def export_json(self, path: str | PathLike) -> None:
-        """Write the last comparison as JSON: figures, protocol, both cubes' origin.
+        """Write the last comparison as JSON: metrics, protocol, provenance of both cubes.
 
         Raises
         ------
@@ -331,7 +330,7 @@ class CompareWidget(Panel):
         self.comparison.evaluation.write_json(path)
 
     def export_csv(self, path: str | PathLike) -> None:
-        """Write the last comparison as CSV: the figures, then one line a band.
+        """Write the last comparison as CSV: the metrics, then one line a band.
 
         Raises
         ------
@@ -357,7 +356,7 @@ class CompareWidget(Panel):
 
 
 def _outline(layer) -> Cube:
-    """The cube of a layer without its data: enough to say whether it would fit."""
+    """The cube of a layer without its data, enough to check whether it fits."""
     outline = Outline(layer_shape(layer), layer.data.dtype)
     return Cube(outline, layer_wavelengths(layer), name=layer.name)
 
@@ -367,13 +366,13 @@ def _has_grid_maps(names) -> bool:
 
 
 def _with_grid_maps(names: tuple[str, ...]) -> tuple[str, ...]:
-    """``names`` with what the grid view lacks added."""
+    """``names`` and the maps that the grid view needs."""
     angle = () if GRID_ANGLE in names else (GRID_ANGLE,)
     error = () if any(name in names for name in GRID_ERRORS) else GRID_ERRORS[:1]
     return (*angle, *names, *error)
 
 
 def _was_made(layer) -> bool:
-    """Whether a network or an interpolation made the cube of a layer."""
+    """Whether the cube of a layer was reconstructed or super-resolved."""
     history = layer_state(layer).get("provenance", {})
     return bool(history.get("model") or "super_resolution" in history.get("extra", {}))

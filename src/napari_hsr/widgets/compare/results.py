@@ -1,4 +1,4 @@
-"""What a comparison found: the table, what was left out, and the curves over the bands."""
+"""The results of a comparison: metrics, exclusions and curves over the bands."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ if TYPE_CHECKING:
     from napari_hsr.metrics import Evaluation
     from napari_hsr.metrics.compare import Comparison
 
-#: The figures that are drawn over the bands, in the order of the chooser.
+#: The metrics drawn over the bands, in the order of the chooser.
 CURVES = ("rmse", "psnr", "mrae")
 
 
 class ResultView(QWidget):
-    """Heading with the protocol, table of metrics, notes in words, curves over the bands.
+    """Heading with the protocol, table of metrics, notes, curves over the bands.
 
     Parameters
     ----------
     viewer : napari viewer or ViewerModel
-        Its theme colours the plot; its slider and the marker of the plot go together.
+        The plot follows its theme, and the marker its slider.
     """
 
     def __init__(self, viewer, parent: QWidget | None = None):
@@ -42,7 +42,7 @@ class ResultView(QWidget):
         self.table = MetricTable()
         self.notes = WrappedLabel()
         self.curve_chooser = NarrowComboBox()
-        self.curve_chooser.setToolTip("The figure that is drawn over the bands")
+        self.curve_chooser.setToolTip("The metric drawn over the bands")
         self.curve_chooser.currentIndexChanged.connect(self._draw)
         self.plot = SpectrumPlot()
         self.plot.setMinimumHeight(220)
@@ -69,7 +69,7 @@ class ResultView(QWidget):
         self._on_theme()
 
     def show_comparison(self, comparison: Comparison) -> None:
-        """Show what was found."""
+        """Show the results."""
         evaluation = self.evaluation = comparison.evaluation
         self.heading.setText(f"{evaluation.prediction} against {evaluation.truth}")
         self.protocol.setText(f"Protocol: {evaluation.protocol}")
@@ -87,7 +87,7 @@ class ResultView(QWidget):
         self._draw()
 
     def curve(self) -> str | None:
-        """The figure that is drawn: ``"rmse"``, ``"psnr"`` or ``"mrae"``."""
+        """The metric drawn: ``"rmse"``, ``"psnr"`` or ``"mrae"``."""
         return self.curve_chooser.value()
 
     def _draw(self, *_ignored) -> None:

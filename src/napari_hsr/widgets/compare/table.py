@@ -1,4 +1,4 @@
-"""The table of a comparison: each metric, its value and its unit."""
+"""The table of metrics of a comparison."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from napari_hsr.widgets.common.table import PlainTable
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-#: Decimals that are worth showing, by unit; all others get four significant digits.
+#: Decimals by unit; other values get four significant digits.
 _DECIMALS = {"dB": 2, "°": 3}
-#: Share of the width that the figures may take from the names.
+#: Largest share of the width for the values.
 _MOST_FOR_VALUES = 0.7
-#: Pixels between the text of one row and the next, beyond what the style gives.
+#: Pixels between rows beyond those of the style.
 _ROW_MARGIN = 4
 
 
 class MetricTable(PlainTable):
-    """Read-only, as tall as its rows, copied by Ctrl+C as text with tabs."""
+    """Metrics, values and units; Ctrl+C copies them as tab-separated text."""
 
     def __init__(self, parent: QWidget | None = None):
         super().__init__(["Metric", "Value"], parent)
@@ -34,7 +34,7 @@ class MetricTable(PlainTable):
     def show_values(
         self, labels: Mapping[str, str], values: Mapping[str, float], units: Mapping[str, str]
     ) -> None:
-        """One row a metric, in the order of ``values``; the full number is the tool tip."""
+        """One row a metric, in the order of ``values``; tool tips show the full numbers."""
         self.setRowCount(len(values))
         for row, (name, value) in enumerate(values.items()):
             unit = units.get(name) or ""
@@ -47,7 +47,7 @@ class MetricTable(PlainTable):
         self.fit()
 
     def text(self) -> str:
-        """The selected rows (all, if none is) as lines of metric, tab, value."""
+        """The selected rows, or all, as tab-separated lines of metric and value."""
         chosen = sorted({index.row() for index in self.selectedIndexes()})
         rows = chosen or range(self.rowCount())
         return "\n".join(f"{self.item(r, 0).text()}\t{self.item(r, 1).text()}" for r in rows)
@@ -62,9 +62,9 @@ class MetricTable(PlainTable):
             super().keyPressEvent(event)
 
     def fit_rows(self) -> None:
-        """The figures get the width that they need; the names wrap in what is left.
+        """Give the values the width that they need; the names wrap in the rest.
 
-        Only a unit that is longer than the panel is wide wraps too.
+        Only a unit wider than the panel wraps too.
         """
         room = self.viewport().width()
         value = min(self.sizeHintForColumn(1) + 8, round(_MOST_FOR_VALUES * room))
@@ -76,7 +76,7 @@ class MetricTable(PlainTable):
 
 
 def format_value(value: float | None, unit: str = "") -> str:
-    """For people: ``34.87 dB``, ``2.106 °``, ``0.01346``, ``∞ dB``, or ``not defined``."""
+    """Formatted: ``34.87 dB``, ``2.106 °``, ``0.01346``, ``∞ dB``, or ``not defined``."""
     if value is None or math.isnan(value):
         return "not defined"
     if math.isinf(value):

@@ -1,4 +1,4 @@
-"""What a curve is, the graphics items that show it, and axis limits that hold still."""
+"""Curves, the graphics items that draw them, and stable axis limits."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from qtpy.QtWidgets import QGraphicsItem
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-#: The line styles, in the order in which they are handed out.
+#: The line styles, in the order of their use.
 STYLES = ("solid", "dash", "dot", "dashdot", "dashdotdot")
 
 _PEN_STYLES = {
@@ -29,27 +29,27 @@ _PEN_STYLES = {
 
 @dataclass(frozen=True, eq=False)
 class PlotCurve:
-    """One curve to draw.
+    """A curve of a plot.
 
     Attributes
     ----------
     name : str
-        For the legend; an empty name keeps the curve out of it.
+        For the legend; a curve without a name is not listed.
     x, y : array, shape (n,)
         Points; a value of y that is not finite leaves a gap.
     std : array, shape (n,), or None
-        Half height of the band drawn around y.
+        Half the height of the shaded band around y.
     color : str
         ``#rrggbb``.
     style : str
         One of :data:`STYLES`.
     live : bool
-        True for a curve that changes with every move of the mouse. The others are drawn once
-        and kept as pictures, which makes a plot of many curves several times faster.
+        True for a curve that changes with every move of the mouse. Others are cached as
+        pixmaps, which makes a plot of many curves several times faster.
     width : float
-        Of the line, in pixels.
+        Width of the line in pixels.
     fits : bool
-        Whether the axes make room for it; else it is seen where it lies within them.
+        Whether the axis limits include it.
     """
 
     name: str
@@ -64,7 +64,7 @@ class PlotCurve:
 
 
 def pen_of(color: str, style: str, width: float = 2.0):
-    """The pen of a curve, the same in the plot, in the legend and in the exported picture."""
+    """The pen of a curve in plot, legend and export."""
     return pg.mkPen(QColor(color), width=width, style=_PEN_STYLES[style])
 
 
@@ -73,13 +73,13 @@ def _look(curve: PlotCurve) -> tuple[str, str, float]:
 
 
 def keep_picture(item: QGraphicsItem, keep: bool = True) -> None:
-    """Draw an item once and reuse the picture until the item or the view changes."""
+    """Cache the drawing of an item until the item or the view changes."""
     modes = QGraphicsItem.CacheMode
     item.setCacheMode(modes.DeviceCoordinateCache if keep else modes.NoCache)
 
 
 class CurveItems:
-    """The line, the dots and the band of one curve, kept and changed in place."""
+    """The line, dots and band of one curve, updated in place."""
 
     def __init__(self, plot_item: pg.PlotItem, rank: int):
         self._curve: PlotCurve | None = None
@@ -92,7 +92,7 @@ class CurveItems:
             plot_item.addItem(item, ignoreBounds=True)
 
     def show(self, curve: PlotCurve) -> None:
-        """Draw ``curve``; costs nothing for parts that did not change."""
+        """Draw ``curve``; only what changed is updated."""
         old, self._curve = self._curve, curve
         if old is curve:
             return
@@ -111,7 +111,7 @@ class CurveItems:
             self._set_data(curve)
 
     def hide(self) -> None:
-        """Show nothing, ready for another curve."""
+        """Show nothing until the next curve."""
         if self._curve is not None:
             self._curve = None
             for item in (self.band, self.line, self.dots):
@@ -124,7 +124,7 @@ class CurveItems:
         self.line.setVisible(bool(fine.any()))
         if fine.any():
             self.line.setData(x, np.where(fine, y, np.nan), connect="finite")
-        alone = fine.copy()  # a point without a neighbour would be invisible as a line
+        alone = fine.copy()  # isolated points would be invisible as a line
         alone[1:] &= ~fine[:-1]
         alone[:-1] &= ~fine[1:]
         self.dots.setVisible(bool(alone.any()))
@@ -155,9 +155,9 @@ def _band_outline(x, y, std):
 
 
 def extent(curves: Sequence[PlotCurve]) -> tuple[float, float, float, float] | None:
-    """(x low, x high, y low, y high) of all finite values, bands included; None if there are none.
+    """(x low, x high, y low, y high) of all finite values, bands included; None if none.
 
-    Curves that the axes make no room for do not count.
+    Curves with ``fits=False`` do not count.
     """
     x0 = y0 = math.inf
     x1 = y1 = -math.inf
@@ -183,10 +183,10 @@ def nice_limits(
 ) -> tuple[float, float, float, float]:
     """Axis limits around ``wanted``, with a margin; ``now`` is kept while it still fits.
 
-    The y axis stays as it is as long as the curves lie inside it and fill at least half of it,
-    so that it does not breathe with every move of the mouse. It starts at zero where the values
-    are positive and reach down to less than half of their maximum. It is at least ``least``
-    high, with the curves in its middle.
+    The y limits are kept while the curves lie inside them and fill at least half of them, so
+    that they do not change with every move of the mouse. They start at zero if the values are
+    non-negative and their minimum is at most half of their maximum. They span at least
+    ``least``, centred on the curves.
     """
     x0, x1, y0, y1 = wanted
     margin = 0.02 * (x1 - x0) or 1.0

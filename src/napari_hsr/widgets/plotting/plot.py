@@ -1,8 +1,8 @@
-"""A line plot for spectra and per-band figures: axes with units, a legend that never hides a curve.
+"""A line plot for spectra and per-band metrics, with a legend outside the axes.
 
-pyqtgraph draws; this module decides. Curves live in a pool and are changed in place, because
-building and removing graphics items at every move of the mouse is what makes such plots slow.
-Axis limits are set here too, with some inertia, so that the axes do not jump under the mouse.
+Curves are kept in a pool and updated in place, because creating and removing graphics items
+at every move of the mouse is what makes such plots slow. The axis limits have some hysteresis,
+so that the axes do not jump under the mouse.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ __all__ = ["PlotCurve", "SpectrumPlot"]
 
 
 class _Axis(pg.AxisItem):
-    """An axis that also writes the labels at its very ends, which need some room beyond it."""
+    """An axis that also labels its ends, for which it needs room beyond them."""
 
-    #: Whether only whole numbers are marked: steps and bands have no halves.
+    #: Whether ticks are whole numbers only, as for steps and bands.
     whole = False
 
     def tickSpacing(self, minVal, maxVal, size):  # noqa: N802, N803 - pyqtgraph's names
@@ -49,14 +49,14 @@ class _Axis(pg.AxisItem):
 
 
 class _View(pg.GraphicsLayoutWidget):
-    """A plot that asks for the room of a side panel, not for half the screen."""
+    """A plot with the size hint of a side panel."""
 
     def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
         return QSize(380, 280)
 
 
 class SpectrumPlot(QWidget):
-    """Curves over wavelength (or band), with a movable marker, a legend and a reset of the zoom.
+    """Curves over wavelength or band, with a movable marker, a legend and a zoom reset.
 
     Wheel: zoom; drag: pan; right drag: zoom one axis; double click or "Reset view": all curves.
 
@@ -65,7 +65,7 @@ class SpectrumPlot(QWidget):
     marker_moved : float
         The user dragged the marker to this value of x.
     theme_changed()
-        The plot took the colours of another theme of the viewer that it follows.
+        The plot took the colours of the viewer's new theme.
     """
 
     marker_moved = Signal(float)
@@ -138,7 +138,7 @@ class SpectrumPlot(QWidget):
         return list(self._curves)
 
     def set_curves(self, curves: Sequence[PlotCurve]) -> None:
-        """Show exactly these curves, changing in place what is already drawn.
+        """Show exactly these curves, updating in place what is already drawn.
 
         Parameters
         ----------
@@ -168,17 +168,17 @@ class SpectrumPlot(QWidget):
         self._labels = (x, y)
 
     def set_placeholder(self, text: str) -> None:
-        """The words shown in the middle of the plot while it has no curve."""
+        """Text shown while the plot has no curve."""
         self._placeholder.setText(text)
         self._placeholder.setVisible(not self._curves and bool(text))
         self._place_placeholder()
 
     def set_whole_numbers(self) -> None:
-        """Mark whole numbers alone along the x axis."""
+        """Use whole numbers only for the ticks of the x axis."""
         self.plot_item.getAxis("bottom").whole = True
 
     def set_least_span(self, span: float) -> None:
-        """The height of the y axis is at least ``span``, in its unit."""
+        """Let the y axis span at least ``span``, in its unit."""
         self._least_span = span
         self._fit(keep=False)
 
@@ -199,7 +199,7 @@ class SpectrumPlot(QWidget):
         return x0, x1, y0, y1
 
     def set_limits(self, limits: tuple[float, float, float, float]) -> None:
-        """Show this part, (x low, x high, y low, y high), as if the user had zoomed there."""
+        """Zoom to (x low, x high, y low, y high), as the user would."""
         self._free = False
         self.plot_item.getViewBox().setRange(
             xRange=limits[:2], yRange=limits[2:], padding=0, disableAutoRange=True
@@ -208,7 +208,7 @@ class SpectrumPlot(QWidget):
     # --- the marker ----------------------------------------------------------------------
 
     def set_marker(self, x: float | None, unit: str = "nm") -> None:
-        """Move the vertical marker to ``x``; None hides it. Emits nothing."""
+        """Move the vertical marker to ``x``, or hide it (None), without a signal."""
         self._marker_unit = unit
         self.marker.setVisible(x is not None)
         if x is not None:
@@ -217,7 +217,7 @@ class SpectrumPlot(QWidget):
             self._marker_text()
 
     def marker_value(self) -> float | None:
-        """Where the marker is, or None while it is hidden."""
+        """The x of the marker, None while it is hidden."""
         return float(self.marker.value()) if self.marker.isVisible() else None
 
     @property
@@ -247,7 +247,7 @@ class SpectrumPlot(QWidget):
         self._free = False
 
     def _fit(self, keep: bool) -> None:
-        """Fit the axes to the curves; with ``keep``, only where they no longer fit well."""
+        """Fit the axes to the curves; with ``keep``, only if the limits no longer suit."""
         wanted = extent(self._curves)
         if wanted is None:
             return
@@ -261,7 +261,7 @@ class SpectrumPlot(QWidget):
     # --- looks ---------------------------------------------------------------------------
 
     def set_theme(self, theme: str) -> None:
-        """Take the colours and the font size of a napari theme (``"dark"``, ``"light"``…)."""
+        """Use the colours and font size of a napari theme (``"dark"``, ``"light"``…)."""
         from napari.utils.theme import get_theme
 
         colors = get_theme(theme)
@@ -273,7 +273,7 @@ class SpectrumPlot(QWidget):
         self.set_colors(background, foreground, grid)
 
     def set_colors(self, background: QColor, foreground: QColor, grid: QColor) -> None:
-        """Take these colours: behind the curves, of all text, and of axes and grid."""
+        """Set the colours of the background, of text, and of axes and grid."""
         self._background, self._foreground = background, foreground
         self.view.setBackground(self._background)
         font = self.text_font()
@@ -309,16 +309,16 @@ class SpectrumPlot(QWidget):
 
     @property
     def foreground(self) -> str:
-        """The text colour of the theme, ``#rrggbb``: seen on both dark and light."""
+        """The text colour of the theme, ``#rrggbb``."""
         return self._foreground.name()
 
     @property
     def background(self) -> str:
-        """The colour behind the curves, ``#rrggbb``."""
+        """The background colour, ``#rrggbb``."""
         return self._background.name()
 
     def text_font(self) -> QFont:
-        """The font of ticks, labels and legend, in the size of the theme."""
+        """The font of ticks, labels and legend."""
         font = QFont(self.font())
         font.setPointSizeF(self._point_size)
         return font
@@ -343,14 +343,14 @@ class SpectrumPlot(QWidget):
     # --- export --------------------------------------------------------------------------
 
     def export_png(self, path: str | PathLike, scale: float = 2.0) -> None:
-        """Write the plot and its whole legend as a PNG for print: on white, whatever the theme.
+        """Write the plot and its whole legend as a PNG for print, black on white.
 
         Parameters
         ----------
         path : path-like
             File to write.
         scale : float
-            Pixels of the picture for each of the 800 units of its width.
+            Resolution: the picture is 800 × ``scale`` pixels wide.
 
         Raises
         ------

@@ -1,4 +1,4 @@
-"""The Spectra panel: spectra under the cursor, at pinned points and of regions, for every cube."""
+"""The Spectra panel: spectra at the cursor, at pinned points and of regions."""
 
 from __future__ import annotations
 
@@ -31,16 +31,16 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-#: Shortest time between two updates of the cursor's spectrum, in ms (the screen's own rate).
+#: Shortest time between two updates of the cursor's spectrum, in ms (one frame at 60 Hz).
 CURSOR_MS = 16
-#: How long the panel waits for more changes of a layer before it looks again, in ms.
+#: How long to wait for more changes of a layer before updating, in ms.
 SETTLE_MS = 60
-#: Pins and regions beyond these numbers are not drawn, and the panel says so.
+#: Most pins and regions drawn; the panel says so if there are more.
 MAX_PINS, MAX_REGIONS = 60, 60
 
 
 class SpectraWidget(Panel):
-    """Spectra of all visible cubes: live under the cursor, at pins, and over regions.
+    """Spectra of all visible cubes: live at the cursor, at pins, and of regions.
 
     Parameters
     ----------
@@ -48,7 +48,7 @@ class SpectraWidget(Panel):
 
     Notes
     -----
-    Closing the panel takes all its callbacks out of the viewer; the layer of pins stays.
+    Closing the panel removes its callbacks from the viewer; the layer of pins stays.
     """
 
     def __init__(self, viewer: napari.viewer.Viewer, parent: QWidget | None = None):
@@ -59,9 +59,9 @@ class SpectraWidget(Panel):
         self._pins: list[Shown] = []
         self._regions: list[Shown] = []
         self._notes: dict[str, str] = {}
-        self._measured = False  # whether the regions on show are those of the layers now
+        self._measured = False  # whether the regions on show are up to date
         self._place = tuple(viewer.cursor.position)
-        self._pointed = False  # the mouse has not yet said where it is
+        self._pointed = False  # whether the mouse has moved over the canvas
 
         self._build()
         self._cursor_throttle = QSignalThrottler(QSignalThrottler.EmissionPolicy.Leading, self)
@@ -87,8 +87,7 @@ class SpectraWidget(Panel):
         self.cursor_box.setToolTip("The spectrum under the mouse, of every visible cube")
         self.pins_box.setToolTip("The spectra at the points pinned by Shift-click")
         self.regions_box.setToolTip(
-            "Mean ± standard deviation (of the population: divided by n) of every visible "
-            "shape and label"
+            "Mean ± standard deviation (population, ÷ n) of every visible shape and label"
         )
         for box in boxes:
             box.setChecked(True)
@@ -138,7 +137,7 @@ class SpectraWidget(Panel):
     # --- what the viewer tells -------------------------------------------------------------
 
     def _on_cursor(self, event=None) -> None:
-        # napari also sets the place itself, when the slider moves or dimensions come and go.
+        # napari also sets the position when the slider moves or the number of axes changes.
         before, self._place = self._place, tuple(self._viewer.cursor.position)
         if len(before) != len(self._place):
             self._pointed = False
@@ -155,7 +154,7 @@ class SpectraWidget(Panel):
         self._settle.throttle()
 
     def _on_points(self, event=None) -> None:
-        self._settle.throttle()  # nothing that the regions would have to be measured for
+        self._settle.throttle()  # regions need not be measured again
 
     def _on_box(self, *_ignored) -> None:
         self._measured = False
@@ -166,7 +165,7 @@ class SpectraWidget(Panel):
         self._show_readout()
 
     def pin(self, place) -> None:
-        """Pin the spectra at a place of the world.
+        """Pin the spectra at a position in world coordinates.
 
         Parameters
         ----------
@@ -232,7 +231,7 @@ class SpectraWidget(Panel):
     def _taken(self, topic: str, place, name: str, color: str, live: bool = False) -> list[Shown]:
         try:
             found = self._sources.at(place, name, color, live)
-        except Exception as error:  # whatever a lazy array raises must not stop the mouse
+        except Exception as error:  # a lazy array may raise anything
             if f"{error}" not in self._notes.get(f"{topic} read", ""):
                 logger.warning("A spectrum could not be read.", exc_info=True)
             self._note(f"{topic} read", f"The {topic} could not be read: {error}")
@@ -261,7 +260,7 @@ class SpectraWidget(Panel):
 
     @property
     def shown(self) -> list[Shown]:
-        """All spectra on the plot: of the cursor, of the pins, of the regions."""
+        """All spectra of the plot: cursor, pins, regions."""
         return [*self._cursor, *self._pins, *self._regions]
 
     def _draw(self) -> None:
@@ -317,19 +316,19 @@ class SpectraWidget(Panel):
             go_to(self._viewer, x)
         elif (top := self._top()) is not None:
             go_to_band(self._viewer, top.layer, round(min(max(x, 0), top.cube.bands - 1)))
-        self._sync_marker()  # onto the step where the slider came to rest
+        self._sync_marker()  # snap to the slider's step
 
     # --- what the buttons do ---------------------------------------------------------------
 
     def clear_pins(self) -> None:
-        """Take all pins away; their layer stays."""
+        """Remove all pins; their layer stays."""
         layer = pins.find_pins(self._viewer)
         if layer is not None:
             pins.clear(layer)
             self._update_all()
 
     def copy_values(self) -> None:
-        """Put the spectra under the cursor on the clipboard, as a table with units."""
+        """Copy the spectra at the cursor to the clipboard, as a table with units."""
         if self._cursor:
             QApplication.clipboard().setText(spectra.to_text([s.curve for s in self._cursor]))
 

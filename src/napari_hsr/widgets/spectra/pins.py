@@ -1,4 +1,4 @@
-"""The Points layer of pinned spectra: numbers and colours that stay with their points."""
+"""The Points layer of pinned spectra, whose points keep their numbers and colours."""
 
 from __future__ import annotations
 
@@ -9,12 +9,11 @@ import numpy as np
 from napari_hsr.widgets.spectra.regions import distinct_colors, hex_color
 
 NAME = "pinned spectra"
-#: Marks the layer, whatever the user renames it to.
+#: Marks the layer, even if the user renames it.
 MARK = "napari_hsr_pins"
 _NUMBER = "pin"
 
-#: Colours for pins: apart from each other, seen on dark and on light, and light enough for the
-#: black number of the pin.
+#: Colours for pins: distinct, visible on dark and light, light enough for a black number.
 PALETTE = (
     "#e69f00",
     "#56b4e9",
@@ -29,7 +28,7 @@ PALETTE = (
     "#a6761d",
     "#17a5b5",
 )
-#: Colours for shapes: the same, begun elsewhere, so that few pins and few shapes do not meet.
+#: Colours for shapes: rotated, so that a few pins and a few shapes differ.
 REGION_PALETTE = PALETTE[6:] + PALETTE[:6]
 
 
@@ -46,7 +45,7 @@ def find_pins(viewer: Any) -> Any | None:
 
 
 def add_pin(viewer: Any, place: tuple[float, float], size: float) -> Any:
-    """Pin a place of the world; the layer is made if there is none.
+    """Pin a position in world coordinates; the layer is created if necessary.
 
     Parameters
     ----------
@@ -91,16 +90,16 @@ def _new_layer(viewer: Any, size: float) -> Any:
         metadata={MARK: True},
         canvas_size_limits=(18, 18),
     )
-    if active is not None:  # the user goes on with the layer at hand
+    if active is not None:  # keep the user's selection
         viewer.layers.selection.active = active
     return layer
 
 
 def tidy(layer: Any) -> bool:
-    """Number the points that are new and give each a colour that no other pin has.
+    """Number new points and give each a colour of its own.
 
-    Old pins keep their number and their colour. Points that the user adds or pastes with
-    napari's own tools come with the number of another pin; that is how they are told.
+    Existing pins keep number and colour. Points added or pasted with napari's own tools are
+    recognised by carrying the number of another pin.
 
     Returns
     -------
@@ -125,7 +124,7 @@ def tidy(layer: Any) -> bool:
 
 
 def _plain_border(layer: Any) -> None:
-    """The border in the colour of the point: napari's limits of the size make it a broad one."""
+    """Give borders the colour of their points: napari's size limits make borders wide."""
     if not np.array_equal(layer.border_color, layer.face_color):
         layer.border_color = layer.face_color
 
@@ -156,5 +155,5 @@ def pins_of(layer: Any, limit: int) -> list[tuple[int, str, tuple[float, float]]
 
 
 def clear(layer: Any) -> None:
-    """Take all points out; the layer stays."""
+    """Remove all points; the layer stays."""
     layer.data = np.zeros((0, layer.ndim))

@@ -1,4 +1,4 @@
-"""Measuring the regions of a viewer in a thread, one run at a time, always the latest wish."""
+"""Measuring regions in a thread: one run at a time, always the latest request."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 
 
 class RegionMeter(QObject):
-    """Takes mean ± s.d. of regions on cubes without stopping the mouse.
+    """Computes mean ± s.d. of regions of cubes in the background.
 
-    A wish that comes while another is being measured cancels that one and takes its place.
+    A new request cancels the one being measured and takes its place.
 
     Parameters
     ----------
     panel : QWidget
-        Closing it ends the measuring.
+        Closing it stops the measurement.
 
     Signals
     -------
@@ -42,11 +42,11 @@ class RegionMeter(QObject):
 
     @property
     def busy(self) -> bool:
-        """True while something is being measured, or waits for it."""
+        """True while regions are being measured."""
         return self._job is not None
 
     def measure(self, wanted: Sequence[regions.Region], targets: Sequence[regions.Target]) -> None:
-        """Measure these; ``measured`` follows, at once if there is nothing to do."""
+        """Measure these; ``measured`` follows, immediately if there is nothing to do."""
         if self._job is not None:
             self._next = (wanted, targets)
             self._job.cancel()
@@ -56,7 +56,7 @@ class RegionMeter(QObject):
             self._start(wanted, targets)
 
     def stop(self) -> None:
-        """Give up, and wait until nothing is running."""
+        """Cancel, and wait until nothing is running."""
         self._next = None
         if self._job is not None:
             self._job.stop()
@@ -84,14 +84,14 @@ class RegionMeter(QObject):
 
 
 class RegionFinder:
-    """Finds the visible regions of a viewer, and sees that their colours tell them apart.
+    """Finds the visible regions of a viewer, and gives them distinct colours.
 
     Parameters
     ----------
     palette : sequence of str
-        Colours for shapes that nobody gave one.
+        Colours for shapes without one of their own.
     limit : int
-        Regions beyond this number are left out.
+        Most regions to return.
     """
 
     def __init__(self, palette: Sequence[str], limit: int):
@@ -100,7 +100,7 @@ class RegionFinder:
         self._shapes_seen: dict[Any, int] = {}
 
     def __call__(self, viewer: Any) -> tuple[list[regions.Region], int]:
-        """The regions, and how many there are in all."""
+        """The regions, and their total number."""
         from napari.layers import Labels, Shapes
 
         found: list[regions.Region] = []

@@ -1,9 +1,9 @@
-"""Regions drawn in Shapes and Labels layers, carried through the world onto the pixels of a cube.
+"""Regions of Shapes and Labels layers, mapped onto the pixels of a cube.
 
-A region layer and a cube may differ in pixel size, place and number of axes; the last two axes
-of both are (y, x) in the world. A pixel belongs to a region if its centre lies inside.
-Nothing here needs Qt, and once the regions are collected nothing needs napari either, so the
-statistics can be taken in a thread.
+A region layer and a cube may differ in pixel size, position and number of axes; the last two
+axes of both are (y, x) in the world. A pixel belongs to a region if its centre lies inside.
+Nothing here needs Qt, and nothing needs napari once the regions are collected, so that the
+statistics can be computed in a thread.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from napari_hsr.cube import Cube
 
-#: napari's edge colour for shapes whose colour nobody chose.
+#: napari's default edge colour of shapes.
 _DEFAULT_EDGE = "#777777"
 
 
@@ -58,7 +58,7 @@ class ShapeRegion:
     outline : array, shape (n, 2)
         Corners (y, x) in the world.
     closed : bool
-        False for lines and paths, whose pixels are those that they cross.
+        False for lines and paths: their pixels are those that they cross.
     """
 
     name: str
@@ -77,9 +77,9 @@ class LabelRegions:
     colors : dict of int to str
         The labels to measure and their colours.
     image : array, shape (h, w)
-        Planes of a stack were merged: a pixel has the highest label that it has on any of them.
+        A stack is merged: each pixel has its highest label on any plane.
     plane : Plane
-        Where the label image lies.
+        The transform of the label image.
     """
 
     layer_name: str
@@ -90,7 +90,7 @@ class LabelRegions:
 
 @dataclass(frozen=True)
 class Target:
-    """A cube to measure regions on, and where it lies."""
+    """A cube to measure regions on, and its transform."""
 
     key: Any
     cube: Cube
@@ -143,7 +143,7 @@ def shape_regions(layer: Any) -> list[ShapeRegion]:
 
 
 def label_regions(layer: Any, limit: int) -> tuple[LabelRegions | None, int]:
-    """The first ``limit`` labels of a Labels layer, and how many there are in all."""
+    """The first ``limit`` labels of a Labels layer, and their total number."""
     image = np.asarray(layer.data[0] if layer.multiscale else layer.data)
     if image.ndim > 2:
         image = image.reshape(-1, *image.shape[-2:]).max(axis=0)
@@ -156,7 +156,7 @@ def label_regions(layer: Any, limit: int) -> tuple[LabelRegions | None, int]:
 
 def _present(image: np.ndarray) -> np.ndarray:
     """The labels other than 0 in an image, ascending."""
-    if image.min() >= 0 and image.max() < 2**20:  # counting is many times faster than sorting
+    if image.min() >= 0 and image.max() < 2**20:  # many times faster than sorting
         labels = np.flatnonzero(np.bincount(image.ravel()))
     else:
         labels = np.unique(image)
@@ -192,7 +192,7 @@ def shape_mask(region: ShapeRegion, target: Target) -> np.ndarray:
 
 
 def labels_on(regions: LabelRegions, target: Target) -> np.ndarray:
-    """The label (height, width) under the centre of each pixel of the cube, 0 where there is none."""
+    """The label (height, width) at the centre of each pixel of the cube, 0 for none."""
     image = regions.image
     wanted = np.array(sorted(regions.colors))
     # From a pixel of the cube to a pixel of the label image: one affine map.
@@ -200,7 +200,7 @@ def labels_on(regions: LabelRegions, target: Target) -> np.ndarray:
     offset = regions.plane.to_data(target.plane.offset[None])[0]
     height, width = target.cube.shape[1:]
     found = np.zeros((height, width), dtype=image.dtype)
-    for top in range(0, height, 256):  # in strips: coordinates of every pixel would be large
+    for top in range(0, height, 256):  # in strips, to save memory
         rows = np.arange(top, min(top + 256, height))[:, None]
         cols = np.arange(width)[None, :]
         at = [
@@ -217,7 +217,7 @@ def labels_on(regions: LabelRegions, target: Target) -> np.ndarray:
 def measure(
     regions: Sequence[Region], targets: Sequence[Target], stop: Callable[[], bool]
 ) -> Iterator[RegionCurve]:
-    """Mean ± s.d. of every region on every cube, one after the other, until ``stop()`` is true."""
+    """Mean ± s.d. of every region on every cube, until ``stop()`` is true."""
     for region in regions:
         for target in targets:
             if stop():
@@ -240,14 +240,13 @@ def _measure_labels(regions: LabelRegions, target: Target) -> Iterator[RegionCur
 
 
 def tell_shapes_apart(layer: Any, seen: int, palette: Sequence[str]) -> bool:
-    """Give new shapes an edge colour of their own, so that their curves can be told apart.
+    """Give new shapes distinct edge colours.
 
     Parameters
     ----------
     layer : Shapes layer
     seen : int
-        How many shapes of it had been looked at before: their colours are the user's business,
-        unless nobody ever chose one.
+        Number of its shapes seen before, whose colours are kept unless they are the default.
     palette : sequence of str
 
     Returns

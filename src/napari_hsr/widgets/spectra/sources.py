@@ -1,7 +1,7 @@
-"""What the Spectra panel shows, without any Qt: visible cubes, and the curves taken from them.
+"""The visible cubes of the Spectra panel, and the curves sampled from them; without Qt.
 
-Colour says *where* a spectrum was taken (cursor, pin, region), the style of the line says *from
-which cube*: so the curves of a prediction and its truth at one place share a colour.
+Colour tells *where* a spectrum was taken (cursor, pin, region), line style *from which cube*:
+a prediction and its ground truth at one position share a colour.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 
     from napari_hsr.cube import Cube
 
-#: Quantities whose name says all; any other unit is written in brackets behind "value".
+#: Quantities that label the axis by themselves; other units are put in brackets after "value".
 _NAMED = ("reflectance", "radiance", "irradiance", "transmittance", "absorbance", "counts")
 
 
 @dataclass(frozen=True, eq=False)
 class Source:
-    """A visible cube: its layer, the cube in it, and how its curves are drawn."""
+    """A visible cube: its layer, the cube, and its line style."""
 
     layer: Any
     cube: Cube
@@ -37,7 +37,7 @@ class Source:
 
     @property
     def key(self) -> Any:
-        """Tells sources apart."""
+        """Identifies the source."""
         return self.layer.unique_id
 
     @property
@@ -46,7 +46,7 @@ class Source:
         return self.cube.name
 
     def pixel_at(self, place: Sequence[float]) -> tuple[int, int] | None:
-        """(row, column) under a place of the world, or None."""
+        """(row, column) at a position in world coordinates, or None."""
         return pixel_at(self.layer, place)
 
 
@@ -61,7 +61,7 @@ class Shown:
 
 
 class Sources:
-    """The visible cubes of a viewer, looked up once and kept until :meth:`forget`."""
+    """The visible cubes of a viewer, cached until :meth:`forget`."""
 
     def __init__(self, viewer: Any):
         self._viewer = viewer
@@ -69,7 +69,7 @@ class Sources:
         self.problems: list[str] = []
 
     def forget(self) -> None:
-        """Look again at the next question: a layer has come, gone or changed."""
+        """Clear the cache: a layer was added, removed or changed."""
         self._found = None
 
     def __call__(self) -> list[Source]:
@@ -87,7 +87,7 @@ class Sources:
 
     @property
     def in_nm(self) -> bool:
-        """True if the x axis is in nm: some visible cube knows its wavelengths."""
+        """Whether the x axis is in nm: some visible cube has wavelengths."""
         return any(source.cube.wavelengths is not None for source in self())
 
     def plotted(self) -> list[Source]:
@@ -95,15 +95,15 @@ class Sources:
         return [s for s in self() if not self.in_nm or s.cube.wavelengths is not None]
 
     def left_out(self) -> list[Source]:
-        """The visible cubes without wavelengths, where others have them."""
+        """The visible cubes without wavelengths, if others have them."""
         return [s for s in self() if self.in_nm and s.cube.wavelengths is None]
 
     def targets(self) -> list[Target]:
-        """The plotted cubes, ready to have regions measured on them."""
+        """The plotted cubes as targets for measuring regions."""
         return [Target(s.key, s.cube, Plane.of(s.layer)) for s in self.plotted()]
 
     def y_label(self) -> str:
-        """The name of the y axis, with the unit that the plotted cubes share."""
+        """The label of the y axis, with the common unit of the plotted cubes."""
         units = {s.cube.units for s in self.plotted()}
         if len(units) > 1:
             return "value (units differ)"
@@ -121,7 +121,7 @@ class Sources:
         pixel: tuple[int, int] | None = None,
         live: bool = False,
     ) -> Shown:
-        """A curve with its name, colour and style; the cube is named where there are several."""
+        """A curve with name, colour and style; the name includes the cube if there are several."""
         several = len(self.plotted()) > 1
         label = f"{name} · {source.name}" if several else name
         if several and curve.units and self.y_label() == "value (units differ)":
@@ -135,7 +135,7 @@ class Sources:
         return Shown(replace(curve, name=full), drawn, source, pixel)
 
     def at(self, place: Sequence[float], name: str, color: str, live: bool = False) -> list[Shown]:
-        """The spectra of all plotted cubes at a place of the world; none where they do not reach."""
+        """The spectra of all plotted cubes at a position in world coordinates."""
         found = []
         for source in self.plotted():
             pixel = source.pixel_at(place)
@@ -145,12 +145,12 @@ class Sources:
         return found
 
     def regions(self, measured: Iterable[RegionCurve]) -> tuple[list[Shown], list[str]]:
-        """The measured regions as curves, and a sentence for each that lies beside its cube."""
+        """The measured regions as curves, and a sentence for each outside its cube."""
         by_key = {s.key: s for s in self.plotted()}
         found, beside = [], []
         for region in measured:
             source = by_key.get(region.target)
-            if source is None:  # the cube went away in the meantime
+            if source is None:  # the cube was removed meanwhile
                 continue
             if region.curve is None:
                 beside.append(f"{region.name} covers no pixel of {source.name}.")
@@ -160,11 +160,11 @@ class Sources:
 
 
 def readout(viewer: Any, cursor: Sequence[Shown], nm: float | None) -> str:
-    """The values under the cursor in one line.
+    """The values at the cursor in one line.
 
-    For example ``λ = 550 nm: 0.412 (prediction), 0.398 (truth) at row 120, column 88``. Each
-    value is that of the band on show; a band centre that differs from ``nm`` is named, and so
-    are rows and columns where they differ between the cubes.
+    For example ``λ = 550 nm: 0.412 (prediction), 0.398 (truth) at row 120, column 88``. Values
+    are those of the band on show; band centres that differ from ``nm`` are given, as are rows
+    and columns if they differ between cubes.
     """
     if not cursor:
         return ""

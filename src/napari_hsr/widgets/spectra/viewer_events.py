@@ -1,4 +1,4 @@
-"""Everything that the Spectra panel listens to in the viewer, put in and taken out as one."""
+"""The viewer events that the Spectra panel listens to, connected and closed together."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from napari_hsr.widgets.common.connections import Connections
 if TYPE_CHECKING:
     from qtpy.QtWidgets import QWidget
 
-#: A mouse that moved by no more than this between press and release has clicked.
+#: Most pixels that the mouse may move between press and release of a click.
 _STILL_PX = 4
 _PLACE = ("scale", "translate", "rotate", "shear", "affine")
-#: What in a layer of each kind can change a spectrum. Undo in a Labels layer is heard in
-#: ``set_data`` only.
+#: Events of a layer of each type that can change a spectrum. Undo in a Labels layer emits only
+#: ``set_data``.
 _HEARD = {
     "Image": ("data", "metadata", "name", "units", "visible", *_PLACE),
     "Points": ("data", "face_color", "name", "visible", *_PLACE),
@@ -35,7 +35,7 @@ _HEARD = {
 
 
 class ViewerEvents:
-    """Calls the panel's ``_on_…`` methods while it is attached, and never after it is gone.
+    """Calls the panel's ``_on_…`` methods while attached, and never after it is deleted.
 
     Parameters
     ----------
@@ -92,7 +92,7 @@ class ViewerEvents:
 
 
 class _ShiftClick:
-    """Pins on Shift-click, where the active layer has no use of its own for the mouse."""
+    """Pins on Shift-click, unless the active layer uses the mouse itself."""
 
     def __init__(self, panel: QWidget):
         self._panel = weakref.ref(panel)

@@ -1,4 +1,4 @@
-"""Choosing the band of one cube: a number with its unit, a slider, and a play button."""
+"""Controls for the band of a cube: a number with its unit, a slider, a play button."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 
 
 class NanometreBox(QDoubleSpinBox):
-    """A spin box over the band centres of a cube; the arrows step from band to band.
+    """A spin box over the band centres of a cube; its arrows step from band to band.
 
-    Without wavelengths it counts bands from 1.
+    Without wavelengths it shows band numbers, from 1.
     """
 
     band_chosen = Signal(int)
@@ -44,7 +44,7 @@ class NanometreBox(QDoubleSpinBox):
         self.editingFinished.connect(self._enter)
 
     def set_bands(self, bands: int, wavelengths: Wavelengths | None) -> None:
-        """Take over the bands of a cube, without a signal."""
+        """Use the bands of a cube, without a signal."""
         known = self._known = wavelengths is not None
         self._nowhere = False
         self._centres = wavelengths.nm if known else np.arange(1.0, bands + 1)
@@ -54,7 +54,7 @@ class NanometreBox(QDoubleSpinBox):
             self.setRange(float(self._centres[0]), float(self._centres[-1]))
 
     def set_band(self, band: int | None) -> None:
-        """Show a band, or a dash where none is shown; without a signal."""
+        """Show a band, or a dash for None, without a signal."""
         with signals_blocked(self):
             if self._nowhere != (band is None):
                 self._nowhere = band is None
@@ -74,7 +74,7 @@ class NanometreBox(QDoubleSpinBox):
 
     def _enter(self) -> None:
         typed, self._typed = self._typed, False
-        if self._nowhere and typed:  # the value of before: of that Qt tells nothing
+        if self._nowhere and typed:  # the value did not change, so Qt emits nothing
             self._choose(self.value())
 
     def stepBy(self, steps: int) -> None:  # noqa: N802 - Qt's name
@@ -87,17 +87,17 @@ class NanometreBox(QDoubleSpinBox):
 
     def _choose(self, _value: float) -> None:
         band = self._nearest()
-        self.set_band(band)  # the number is always that of a band
+        self.set_band(band)  # snap to a band
         self.band_chosen.emit(band)
 
 
 class BandControl(QWidget):
-    """The number, the slider and the play button, for one cube at a time.
+    """Number, slider and play button for the bands of one cube.
 
     Signals
     -------
     band_chosen(int)
-        The user, or the play button, wants this band (from 0).
+        The user, or the play button, chose this band (from 0).
     """
 
     band_chosen = Signal(int)
@@ -177,10 +177,10 @@ class BandControl(QWidget):
 
 
 def band_name(band: int, nm: float | None) -> str:
-    """``550 nm``, or ``band 7`` (counted from 1) where the wavelength is not known."""
+    """``550 nm``, or ``band 7`` (counted from 1) if the wavelength is unknown."""
     return f"band {band + 1}" if nm is None else f"{nm:.5g} nm"
 
 
 def decimals(values: np.ndarray) -> int:
-    """Digits after the point that these values need, at most 2."""
+    """Decimals that these values need, at most 2."""
     return next((d for d in (0, 1) if np.allclose(values, np.round(values, d), atol=1e-6)), 2)

@@ -1,4 +1,4 @@
-"""The Wavelength panel: which band is shown, in nanometres, and the cube in colour."""
+"""The Wavelength panel: the band on show, in nanometres, and colour renderings."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ if TYPE_CHECKING:
 
     from napari_hsr.photograph import Photograph
 
-#: Events of a layer after which its bands, or what is said about them, may be others.
+#: Events of a layer that may change its bands or their description.
 _BANDS_CHANGED = {"metadata", "scale", "translate", "units", "data"}
 
 
 class WavelengthWidget(Panel):
-    """Shows and sets the wavelength of the viewer, bound both ways to napari's own slider.
+    """Shows and sets the wavelength of the viewer, in step with napari's own slider.
 
-    The slider runs over the bands of one cube — the one selected, or the newest — so it is
-    exact for irregular grids too; other cubes on the axis follow by wavelength.
+    The slider covers the bands of one cube, the selected or the newest, so that it is exact for
+    irregular grids too; other cubes on the axis follow by wavelength.
 
     Parameters
     ----------
@@ -80,7 +80,7 @@ class WavelengthWidget(Panel):
 
     @property
     def layer(self):
-        """The cube layer whose bands the slider runs over, or None."""
+        """The cube layer whose bands the slider covers, or None."""
         return self._layer
 
     def _arrange(self) -> None:
@@ -129,7 +129,7 @@ class WavelengthWidget(Panel):
             self._enter.start(0)  # a layer just added is not yet on the viewer's slider
 
     def _go_into(self) -> None:
-        """Show a band of a cube that was just chosen, if the slider is outside of it."""
+        """Move the slider into a cube that was just chosen."""
         if self._layer is not None and self._layer in self._viewer.layers and self._layer.visible:
             axis.go_into(self._viewer, self._layer)
 
@@ -263,7 +263,7 @@ class WavelengthWidget(Panel):
 
 
 def _apart(layer, known: Wavelengths | None, cubes: list) -> str:
-    """Why this cube and others are not seen together, in one sentence; empty if they are."""
+    """Why this cube and others cannot be shown together; empty if they can."""
     if layer is None or len({axis.on_nm_axis(cube) for cube in cubes}) < 2:
         return ""
     if not axis.on_nm_axis(layer):

@@ -1,4 +1,4 @@
-"""A slider over the bands of a cube, on a groove in the colours of the spectrum."""
+"""A slider over the bands of a cube with the colours of the spectrum."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _NO_COLOUR = QColor(128, 128, 128)
 
 
 def display_colour(nm: float | None) -> QColor:
-    """The colour in which a wavelength (nm) is shown; grey for None."""
+    """The display colour of a wavelength in nm; grey for None."""
     if nm is None:
         return QColor(_NO_COLOUR)
     from napari_hsr.colour import wavelength_to_srgb
@@ -27,8 +27,8 @@ def display_colour(nm: float | None) -> QColor:
 class SpectrumSlider(QAbstractSlider):
     """A horizontal slider whose value is a band index; the handle has the band's colour.
 
-    Painted here, so that it looks the same in every theme: a click jumps to the band, arrow
-    keys and the wheel move by one.
+    Painted here, so that it looks the same in every theme. A click jumps to the band; arrow
+    keys and the wheel move by one band.
     """
 
     def __init__(self, parent: QWidget | None = None):
@@ -48,7 +48,7 @@ class SpectrumSlider(QAbstractSlider):
         self.update()
 
     def set_nowhere(self, nowhere: bool) -> None:
-        """Without a handle, where the cube shows no band; any click then chooses one."""
+        """Hide the handle while no band is shown; any click then chooses one."""
         self._nowhere = nowhere
         self.update()
 
@@ -74,7 +74,7 @@ class SpectrumSlider(QAbstractSlider):
         if self._nowhere:
             return
         at = QPointF(self._position(self.value()), middle)
-        # A white ring inside a dark one is seen on light and on dark grounds.
+        # A white ring inside a dark one is visible on light and dark backgrounds.
         painter.setBrush(self._colour(self.value()))
         painter.setPen(QPen(QColor(40, 40, 40), 1.0))
         painter.drawEllipse(at, _RADIUS - 0.5, _RADIUS - 0.5)
@@ -99,7 +99,7 @@ class SpectrumSlider(QAbstractSlider):
         part = (event.position().x() - left) / max(1.0, right - left)
         band = min(max(round(part * self.maximum()), 0), self.maximum())
         if self._nowhere and band == self.value():
-            self.valueChanged.emit(band)  # Qt would say nothing
+            self.valueChanged.emit(band)  # the value did not change, so Qt emits nothing
         self.setValue(band)
 
     def _ends(self) -> tuple[float, float, float]:

@@ -1,4 +1,4 @@
-"""A cube in the colour of its band: black to the colour of the wavelength."""
+"""A colormap from black to the colour of the wavelength on show."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ _BLACK, _WHITE = (0.0, 0.0, 0.0, 1.0), (1.0, 1.0, 1.0, 1.0)
 
 
 class Tint:
-    """Lends a layer a colormap and gives the old one back.
+    """Gives a layer such a colormap, and restores the old one.
 
     napari keeps every colormap that a layer ever had in its list of choices. The layer
-    therefore gets one, whose end colour is then changed in place.
+    therefore gets a single one, whose end colour is changed in place.
     """
 
     def __init__(self):
@@ -34,11 +34,11 @@ class Tint:
         layer.events.colormap()
 
     def remove(self) -> None:
-        """Give the layer its colormap back, unless somebody has changed it since."""
+        """Restore the layer's colormap, unless it was changed since."""
         layer, self._layer = self._layer, None
         if layer is None:
             return
-        # As it was registered, so that the next tint finds it again under the same name.
+        # As registered, so that the next tint finds it under the same name.
         self._ours.colors = [_BLACK, _WHITE]
         if layer.colormap.name == self._ours.name:
             layer.colormap = self._before
