@@ -176,6 +176,9 @@ class Batch:
             with bar.external_write_mode(file=sys.stderr):
                 note(notices, about)
 
+        exists = prepare_output(out, self.inputs, self.args.overwrite, tell)
+        image, accepted = read(source), False
+
         def show(progress: Progress) -> None:
             nonlocal accepted
             if progress.total and not accepted:
@@ -183,8 +186,6 @@ class Batch:
                 accepted = True
             bar.update(place + progress.done / max(progress.total, 1) - bar.n)
 
-        exists = prepare_output(out, self.inputs, self.args.overwrite, tell)
-        image, accepted = read(source), False
         result = result_of(job.events(image, cancel), show)
         facts, of_model = job.facts(image, result), getattr(job.model, "notices", ())
         shared = [n for n in facts["notices"] if n in of_model or has([n], Code.PRECISION)]

@@ -1,4 +1,4 @@
-"""Run the main job on sample data: photograph to cube, comparison with a truth, and a look.
+"""Reconstruct sample data, evaluate the result against ground truth, and show it.
 
 Written into the output folder: the cube of a real photograph; a chart scene with ground
 truth, its photograph and the cube reconstructed from it; metrics.json, spectra.csv and
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from napari_hsr.cube import Cube
 
-HELP = "run the main job on sample data and look at it"
+HELP = "reconstruct sample data, evaluate it and show it"
 
 #: Patches of the chart whose spectra go to spectra.csv: a blue, a green, a red, a skin, a grey.
 PATCHES = ("blue", "green", "red", "light skin", "neutral 5 (.70 D)")
@@ -33,7 +33,7 @@ PROTOCOL = "default"
 
 @dataclass(frozen=True)
 class DemoFiles:
-    """The files that the demonstration read and wrote."""
+    """The files that the demonstration reads and writes."""
 
     photograph: Path
     photograph_cube: Path
@@ -75,14 +75,14 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _run_under_xvfb(args: argparse.Namespace) -> int:
-    # In a process of its own, which has ended before its display goes: Qt cannot outlive one.
+    # In a process of its own, which ends before its display: Qt cannot outlive one.
     command = [sys.executable, "-m", "napari_hsr", "demo", "--close-viewer"]
     debug = ["--debug"] if getattr(args, "debug", False) else []
     return run_under_xvfb([*command, "--output", args.output, *debug])
 
 
 def run_demo(output: Path, say: Callable[[str], object] = lambda _text: None) -> DemoFiles:
-    """Do the main job without a viewer.
+    """Reconstruct and evaluate the sample data, without a viewer.
 
     Parameters
     ----------
@@ -120,12 +120,11 @@ def run_demo(output: Path, say: Callable[[str], object] = lambda _text: None) ->
     write(truth, files.chart_truth)
     write(chart_photograph, files.chart_photograph)
 
-    # From here on everything goes the way of a user's own files: through reading them.
+    # From here on everything is read from files, as a user's own data are.
     say("Reconstructing the chart and comparing it with its ground truth")
     prediction = _reconstruct(read(files.chart_photograph), model)
     write(prediction, files.chart_cube)
-    truth = read(files.chart_truth)
-    evaluation = evaluate(read(files.chart_cube), truth, protocol=PROTOCOL)
+    evaluation = evaluate(read(files.chart_cube), read(files.chart_truth), protocol=PROTOCOL)
     say(evaluation.table())
     evaluation.write_json(files.metrics)
     _write_spectra(prediction, truth, files.spectra)
@@ -140,7 +139,7 @@ def _reconstruct(image, model) -> Cube:
 
 
 def _write_spectra(prediction: Cube, truth: Cube, path: Path) -> None:
-    """Mean spectra of some patches, from the photograph and as they are."""
+    """Mean spectra of some patches, reconstructed and measured."""
     import numpy as np
 
     from napari_hsr import spectra
@@ -165,7 +164,7 @@ def why_no_viewer() -> str | None:
 
 
 def _show(files: DemoFiles, screenshot: Path, stay: bool) -> None:
-    # vispy asks tools for the display's resolution that few systems have, and does without.
+    # vispy asks for the resolution of the display by tools that few systems have; it needs none.
     logging.getLogger("vispy").addFilter(lambda record: "DPI" not in record.getMessage())
     from napari_hsr.viewer.demo_viewer import show_demo
 

@@ -15,7 +15,7 @@ import subprocess
 import sys
 import threading
 from contextlib import closing, contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,7 +45,7 @@ def _answers(name: str) -> bool:
         return False
     if host in ("", "unix"):
         path = f"/tmp/.X11-unix/X{number}"
-        addresses = [(socket.AF_UNIX, path), (socket.AF_UNIX, "\0" + path)]
+        addresses: list[tuple[int, Any]] = [(socket.AF_UNIX, path), (socket.AF_UNIX, "\0" + path)]
     else:
         addresses = [(socket.AF_INET, (host, 6000 + int(number)))]
     for family, address in addresses:

@@ -149,7 +149,7 @@ def _list(args: argparse.Namespace) -> int:
             for x in at_hand
         ),
     )
-    cards = [x.card for x in at_hand]
+    cards = [x.card for x in found if x.card is not None]
     _print_figures(cards)
     _print_limits(cards)
     others = [x for x in found if x.card is None]

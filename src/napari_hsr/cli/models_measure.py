@@ -96,9 +96,8 @@ def _print(measured: Measurement, kept: bool) -> None:
     if not kept:
         return
     print(f"Written into the card of {name}.")
-    error = measured.errors.get(FAST)
-    if error is not None:
-        if error.within(ENOUGH_DB):
+    if FAST in measured.errors:
+        if measured.errors[FAST].within(ENOUGH_DB):
             print(f"--precision auto takes {FAST} where the device computes in it natively.")
         else:
             print(f"--precision auto stays in float32: less than {ENOUGH_DB:g} dB.")
