@@ -88,9 +88,6 @@ class NetworkTraits:
         Working memory on top of that, whatever the size of the image.
     rule : InputRule
         Whole-image normalisation of the input.
-    one_image_at_a_time : bool
-        Whether images in a batch would change each other's result (MST). Inference always runs
-        one image at a time.
     """
 
     channels: int | None = 3
@@ -106,7 +103,6 @@ class NetworkTraits:
     bytes_per_pixel_exact: int = 0
     bytes_fixed: int = 0
     rule: InputRule = field(default_factory=AsIs)
-    one_image_at_a_time: bool = False
 
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)

@@ -57,7 +57,6 @@ def read_torch(path: str | os.PathLike[str]) -> Any:
     """
     import torch
 
-    _check_beginning(path)
     # Of a large file only what turns out to be weights is read.
     lazily = _is_archive(path) and _check_archive(path) and is_large(path)
     try:
@@ -87,29 +86,29 @@ _SWELLING = 4
 _DAMAGED = "a checkpoint of torch was expected, but this one is damaged or cut short"
 
 
-def _check_beginning(path: str | os.PathLike[str]) -> None:
+def _is_archive(path: str | os.PathLike[str]) -> bool:
+    """Whether a checkpoint is a zip archive, not torch's older form.
+
+    Raises
+    ------
+    FileError
+        If it is neither.
+    """
     try:
         with open(path, "rb") as file:
             start = file.read(len(_OLD))
     except OSError as error:
         raise FileError(path, f"it cannot be read ({error.strerror or error})") from error
     if start.startswith((_ZIP, _OLD)):
-        return
+        return start.startswith(_ZIP)
+    problem = "this is another kind of file"
     if not start:
-        problem = "a checkpoint of torch was expected, but the file is empty"
+        problem = "the file is empty"
     elif start[:1] == b"\x80":
         problem = (
-            "a checkpoint of torch was expected, but this is another pickle, and reading it "
-            "would run code of its own, so it was refused"
+            "this is another pickle, and reading it would run code of its own, so it was refused"
         )
-    else:
-        problem = "a checkpoint of torch was expected, but this is another kind of file"
-    raise FileError(path, problem)
-
-
-def _is_archive(path: str | os.PathLike[str]) -> bool:
-    with open(path, "rb") as file:
-        return file.read(len(_ZIP)) == _ZIP
+    raise FileError(path, f"a checkpoint of torch was expected, but {problem}")
 
 
 def _check_archive(path: str | os.PathLike[str]) -> bool:

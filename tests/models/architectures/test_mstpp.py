@@ -74,7 +74,6 @@ def test_what_the_descriptor_says(published):
     assert (published.card.architecture, published.card.name) == ("mstpp", "mstpp")
     assert (published.channels, published.bands, published.context) == (3, 31, None)
     assert published.rule.name.startswith("min-max")
-    assert not published.one_image_at_a_time
     assert not published.module.training
 
 

@@ -63,7 +63,7 @@ def test_an_adapter_that_changes_nothing_is_exact(name):
     model = from_state_dict(weights)
     assert_exact(run(model.module), plain.module, INPUT, 0)
     assert model.rule.name == plain.rule.name == model.card.input_rule
-    inherited = ("context", "precisions", "window", "size_multiple", "one_image_at_a_time")
+    inherited = ("context", "precisions", "window", "size_multiple")
     for field in inherited:
         assert getattr(model, field) == getattr(plain, field)
     assert model.bytes_per_pixel > plain.bytes_per_pixel

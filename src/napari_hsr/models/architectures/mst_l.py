@@ -5,7 +5,7 @@ compressed snapshots, whose mask is the camera's; here the mask is made from the
 
 The weighting of the first image of a batch is used for all of them (see
 :class:`~napari_hsr.models.architectures.spectral_attention.SpectralAttention`). It is part of
-the published network and kept here; the model says that it takes one image at a time.
+the published network and kept here: inference runs one image at a time.
 """
 
 from __future__ import annotations
@@ -69,7 +69,6 @@ def _read(weights: Weights) -> Network:
         context=None,  # attention sums over the whole image
         tile_difference=TileDifference(0.027),
         bytes_per_pixel=4000,
-        one_image_at_a_time=True,
     )
 
 
