@@ -71,6 +71,15 @@ class Code(StrEnum):
     RESIDUAL_ABOVE_TOLERANCE = "residual-above-tolerance"
 
     # metrics
+    COMMON_BANDS = "common-bands"
+    BANDS_BY_INDEX = "bands-by-index"
+    BANDS_LEFT_OUT = "bands-left-out"
+    SCALES_DIFFER = "scales-differ"
+    UNITS_DIFFER = "units-differ"
+    FIGURE_UNDEFINED = "figure-undefined"
+    BLACK_SPECTRA = "black-spectra"
+    SCENE_NOT_IN_PROTOCOL = "scene-not-in-protocol"
+    MAP_DIFFERS = "map-differs"
 
     # training
 

@@ -17,8 +17,9 @@ import pytest
 import napari_hsr
 from napari_hsr.cube import Cube, Wavelengths
 from napari_hsr.errors import Cancelled, FileError
-from napari_hsr.metrics import PROTOCOLS, average, evaluate, row_blocks, scalars
+from napari_hsr.metrics import PROTOCOLS, average, evaluate, row_blocks
 
+from . import scalars
 from .pairs import pair
 
 

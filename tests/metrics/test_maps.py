@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from napari_hsr.errors import Cancelled, InputError
-from napari_hsr.metrics import maps, row_blocks, scalars
+from napari_hsr.metrics import maps, row_blocks
 
+from . import scalars
 from .pairs import OnDisk, pair
 
 SHAPE = (4, 15, 17)

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from napari_hsr.errors import InputError
-from napari_hsr.metrics import LABELS, METRICS, PROTOCOLS, evaluate, get_protocol, scalars
+from napari_hsr.metrics import LABELS, METRICS, PROTOCOLS, evaluate, get_protocol
 
+from . import scalars
 from .pairs import pair
 
 

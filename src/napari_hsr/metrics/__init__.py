@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from napari_hsr.metrics.evaluate import Evaluation, average, evaluate
+from napari_hsr.metrics.evaluate import average, evaluate
+from napari_hsr.metrics.evaluation import Evaluation
 from napari_hsr.metrics.match import match
 from napari_hsr.metrics.protocols import BETTER, LABELS, METRICS, PROTOCOLS, Protocol, get_protocol
 

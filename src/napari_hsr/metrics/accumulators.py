@@ -13,7 +13,7 @@ import numpy as np
 from napari_hsr.metrics.row_blocks import Block
 
 if TYPE_CHECKING:
-    from napari_hsr.metrics.protocol_rules import MraeRule, SamRule, SsimRule
+    from napari_hsr.metrics.protocols import MraeRule, SamRule, SsimRule
 
 
 def clipped(block: Block, clip: str, peak: float) -> Block:
@@ -278,7 +278,6 @@ class Similarity:
 
     def __init__(self, shape: tuple[int, int, int], rule: SsimRule, peak: float):
         self.rule, self.peak = rule, peak
-        self._height = shape[1]
         self.fits = rule.border == "zero" or min(shape[1:]) >= rule.taps
         self.total = np.zeros(shape[0])
         self.count = np.zeros(shape[0], dtype=np.int64)

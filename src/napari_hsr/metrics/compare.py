@@ -10,12 +10,12 @@ import numpy as np
 
 from napari_hsr.errors import HSRError, InputError
 from napari_hsr.metrics import maps as map_makers
-from napari_hsr.metrics.evaluate import Evaluation, evaluate_events
+from napari_hsr.metrics.evaluate import evaluate_events
 from napari_hsr.metrics.maps import DEFAULT_WINDOW, ErrorMap
 from napari_hsr.metrics.match import match
-from napari_hsr.metrics.protocol_rules import SamRule
-from napari_hsr.metrics.protocols import Protocol, get_protocol
+from napari_hsr.metrics.protocols import Protocol, SamRule, get_protocol
 from napari_hsr.metrics.row_blocks import Pair
+from napari_hsr.notices import Code, Notice
 from napari_hsr.progress import Progress, as_part
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from napari_hsr.cube import Cube
+    from napari_hsr.metrics.evaluation import Evaluation
 
 #: The maps that can be asked for, and what each shows.
 MAPS = {
@@ -48,13 +49,13 @@ class Comparison:
         The figures, per band and over all, with their protocol.
     maps : dict of str to ErrorMap
         The maps asked for, by the names in :data:`MAPS`, each (height, width).
-    notes : tuple of str
-        Sentences on the maps: what they leave out, where they differ from the figures.
+    notes : tuple of Notice
+        What the maps leave out, and where they differ from the figures.
     """
 
     evaluation: Evaluation
     maps: dict[str, ErrorMap] = field(default_factory=dict)
-    notes: tuple[str, ...] = ()
+    notes: tuple[Notice, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -157,27 +158,27 @@ def _makers(
     }
 
 
-def _about_maps(made: dict[str, ErrorMap], rules: Protocol) -> tuple[str, ...]:
-    """Where the maps and the figures do not mean the same, and what the maps leave out."""
+def _about_maps(made: dict[str, ErrorMap], rules: Protocol) -> tuple[Notice, ...]:
+    """Where maps and figures differ in what they count, and what the maps leave out."""
     if not made:
         return ()
-    notes = []
+    psnr = any(name in made for name in ("psnr", "psnr_window"))
+    told = []
     if rules.crop:
-        notes.append(
+        told.append(
             f"The maps show the whole image; the figures leave out {rules.crop} pixels at each side."
         )
-    if rules.clip != "none" or (
-        rules.clip_psnr != "none" and any(name.startswith("psnr") for name in made)
-    ):
-        notes.append("The maps show the values as they are; the figures clip them first.")
+    if rules.clip != "none" or (rules.clip_psnr != "none" and psnr):
+        told.append("The maps show the values as they are; the figures clip them first.")
     if "mrae" in made and (rules.mrae.epsilon or rules.mrae.zero is not None):
-        notes.append("The MRAE map divides by the truth itself; the figure changes it first.")
+        told.append("The MRAE map divides by the truth itself; the figure changes it first.")
     if "sam" in made and rules.sam != SamRule():
-        notes.append(
+        told.append(
             "The SAM map leaves out black pixels alone; the figure follows the protocol's rule."
         )
-    sentences = ((label(m), text) for m in made.values() for text in (m.note, m.beyond) if text)
-    return (*notes, *(f"{name} map: {text}" for name, text in sentences))
+    for found in made.values():
+        told += [f"{label(found)} map: {text}" for text in (found.note, found.beyond) if text]
+    return tuple(Notice.info(Code.MAP_DIFFERS, text) for text in told)
 
 
 def label(error_map: ErrorMap) -> str:

@@ -1,163 +1,37 @@
-"""Comparing a prediction with the ground truth: figures, with the protocol they follow."""
+"""Compare a prediction with the ground truth under a protocol, in two passes over row blocks."""
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 import math
-import textwrap
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_hsr.cube import Cube, Wavelengths, jsonable
+import numpy as np
+
+from napari_hsr.cube import Cube
+from napari_hsr.metrics.accumulators import (
+    AngleSums,
+    Moments,
+    RelativeErrors,
+    Similarity,
+    SquaredErrors,
+    clipped,
+    decibels,
+    ratio,
+)
+from napari_hsr.metrics.evaluation import Evaluation
 from napari_hsr.metrics.match import match
-from napari_hsr.metrics.measure import Measured, measure_events
-from napari_hsr.metrics.protocols import LABELS, Protocol, get_protocol
-from napari_hsr.progress import Progress, result_of
+from napari_hsr.metrics.protocols import Protocol, get_protocol
+from napari_hsr.metrics.row_blocks import Block, Pair
+from napari_hsr.notices import Code, Notice
+from napari_hsr.progress import Progress, result_of, stop_if
 
 if TYPE_CHECKING:
-    import os
     import threading
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Generator, Iterable, Iterator
 
-#: Value ranges further apart than this are called different scales.
+#: Value ranges that differ by more than this factor are reported as different scales.
 SCALE_FACTOR = 10.0
-
-
-@dataclass(frozen=True, eq=False)
-class Evaluation:
-    """Figures of one comparison; ``result["psnr"]`` and ``result.psnr`` give the same.
-
-    Attributes
-    ----------
-    values : dict of str to float
-        One figure for each metric that the protocol defines, out of ``mrae``, ``rmse``,
-        ``psnr``, ``psnr_band``, ``sam``, ``ssim``, ``ergas``, ``cc`` and ``mrse``; NaN where it
-        is not defined, inf where it is infinite (PSNR of equal cubes).
-    per_band : dict of str to list of float
-        ``rmse`` and ``psnr`` of each band, and ``mrae``, ``ssim``, ``cc`` where the protocol
-        defines them.
-    wavelengths : tuple of float or None
-        Centres of the compared bands in nm, None if they are not known.
-    protocol : str
-        Name of the protocol.
-    protocol_text : str
-        Its rules in one paragraph.
-    units : dict of str to str
-        Unit of each figure: ``"dB"``, ``"°"``, the cube's own, or empty.
-    excluded : dict of str to int or float
-        ``nonfinite``, ``nonfinite_share``: samples that are NaN or infinite in either cube;
-        ``mrae_below_floor`` and ``…_share``: finite samples whose truth is below MRAE's floor;
-        ``sam_black`` and ``…_share``: pixels left out of SAM for a black spectrum;
-        ``sam_below_floor``: pixels too faint for it; ``sam_nonfinite``: pixels with a value
-        that is not finite; ``ssim_windows``: windows that touch one.
-    notes : tuple of str
-        Sentences that the user must see.
-    prediction, truth : str
-        Names of the two cubes.
-    """
-
-    values: dict[str, float]
-    per_band: dict[str, list[float]]
-    wavelengths: tuple[float, ...] | None
-    protocol: str
-    protocol_text: str
-    units: dict[str, str]
-    excluded: dict[str, int | float]
-    notes: tuple[str, ...] = ()
-    prediction: str = "prediction"
-    truth: str = "truth"
-
-    def __getitem__(self, key: str) -> float:
-        return self.values[key]
-
-    def __getattr__(self, key: str) -> float:
-        # Only called for what is not an attribute; "values" itself is missing while unpickling.
-        values: dict[str, float] = self.__dict__.get("values", {})
-        if key in values:
-            return values[key]
-        if key in LABELS:
-            raise AttributeError(
-                f"protocol {self.protocol!r} does not define {key}; it defines {', '.join(values)}"
-            )
-        raise AttributeError(f"{type(self).__name__!r} object has no attribute {key!r}")
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON; figures that are not finite become ``"inf"`` or ``"nan"``.
-
-        ``float("inf")`` and ``float("nan")`` read them back; JSON itself has no such numbers.
-        """
-        plain: dict[str, Any] = jsonable(
-            {
-                "prediction": self.prediction,
-                "truth": self.truth,
-                "protocol": self.protocol,
-                "protocol_text": self.protocol_text,
-                "values": self.values,
-                "units": self.units,
-                "excluded": self.excluded,
-                "notes": self.notes,
-                "wavelengths_nm": self.wavelengths,
-                "per_band": self.per_band,
-            }
-        )
-        return plain
-
-    def to_json(self) -> str:
-        """:meth:`to_dict` as JSON text."""
-        return json.dumps(self.to_dict(), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-
-    def to_csv(self) -> str:
-        """One figure a row: ``metric, band_index, wavelength_nm, value, unit, protocol``.
-
-        Figures of the whole cube come first, with both left empty; bands count from 0,
-        as in the array. Not-a-number values are written ``nan``, infinite ones ``inf``.
-        """
-        text = io.StringIO()
-        rows = csv.writer(text, lineterminator="\n")
-        rows.writerow(["metric", "band_index", "wavelength_nm", "value", "unit", "protocol"])
-        for key, value in self.values.items():
-            rows.writerow([key, "", "", repr(float(value)), self.units[key], self.protocol])
-        for key, values in self.per_band.items():
-            for band, value in enumerate(values):
-                nm = "" if self.wavelengths is None else f"{self.wavelengths[band]:.10g}"
-                unit = self.units.get(key, "")
-                rows.writerow([key, band, nm, repr(float(value)), unit, self.protocol])
-        return text.getvalue()
-
-    def write_csv(self, path: str | os.PathLike[str]) -> None:
-        """Write :meth:`to_csv` to a file, whole or not at all."""
-        _write(path, self.to_csv())
-
-    def write_json(self, path: str | os.PathLike[str]) -> None:
-        """Write :meth:`to_json` to a file, whole or not at all."""
-        _write(path, self.to_json())
-
-    def table(self) -> str:
-        """The figures for a terminal, with the protocol and all notes."""
-        width = max(len(LABELS[key]) for key in self.values)
-        lines = [f"{self.prediction} against {self.truth}, protocol {self.protocol}"]
-        for key, value in self.values.items():
-            unit = self.units[key]
-            text = f"{value:.4f}" if unit in ("dB", "°") else f"{value:.6g}"
-            lines.append(f"  {LABELS[key]:<{width}}  {text:>10} {unit}".rstrip())
-        lines += [f"  {line}" for line in self.excluded_lines()]
-        lines += [f"  note: {note}" for note in self.notes]
-        rules = f"{self.protocol}: {self.protocol_text}"
-        lines += textwrap.wrap(rules, 96, initial_indent="  ", subsequent_indent="    ")
-        return "\n".join(lines)
-
-    def excluded_lines(self) -> list[str]:
-        """What was left out, one line each; empty if nothing was."""
-        lines = []
-        for key, (noun, text) in _EXCLUDED.items():
-            number = self.excluded.get(key)
-            if number:
-                share = self.excluded.get(f"{key}_share")
-                lines.append(f"{number:,} {noun}{'s' * (number > 1)}{_percent(share)} {text}.")
-        return lines
 
 
 def evaluate(
@@ -207,38 +81,30 @@ def evaluate_events(
     *,
     cancel: threading.Event | None = None,
 ) -> Iterator[Progress | Evaluation]:
-    """:func:`evaluate` as events: progress after each block, and the evaluation at the end."""
+    """:func:`evaluate` as events: progress after each block of both passes, then the result."""
     rules = get_protocol(protocol)
     first, second, wavelengths, notes = match(prediction, truth)
-    for event in measure_events(first, second, rules, cancel):
-        if isinstance(event, Progress):
-            yield event
-        else:
-            yield _evaluation(prediction, truth, rules, event, wavelengths, notes)
-
-
-def _evaluation(
-    prediction: Any,
-    truth: Any,
-    rules: Protocol,
-    found: Measured,
-    wavelengths: Wavelengths | None,
-    notes: tuple[str, ...],
-) -> Evaluation:
-    own = (truth.units if isinstance(truth, Cube) else None) or ""
-    known = {"rmse": own, "psnr": "dB", "psnr_band": "dB", "sam": "°"}
-    keys = dict.fromkeys([*rules.metrics, *found.per_band])
-    units = {key: known.get(key, "") for key in keys}
-    per_band = {key: values.tolist() for key, values in found.per_band.items()}
-    return Evaluation(
-        values=found.values,
-        per_band=per_band,
+    pair = Pair(first, second, rules.crop)
+    stop_if(cancel)
+    seen = yield from _survey(pair, rules, cancel)
+    figures = _Figures(pair, rules, seen)
+    for done, (core, wide) in enumerate(pair.blocks(figures.margin), pair.block_count + 1):
+        figures.add(core, wide)
+        stop_if(cancel)
+        yield Progress(done, 2 * pair.block_count)
+    figures.finish()
+    units = [(c.units if isinstance(c, Cube) else None) or "" for c in (prediction, truth)]
+    known = {"rmse": units[1], "psnr": "dB", "psnr_band": "dB", "sam": "°"}
+    remarks = _remarks(seen, rules, figures.values.get("mrae", 0.0), *units)
+    yield Evaluation(
+        values={key: figures.values[key] for key in rules.metrics},
+        per_band={key: values.tolist() for key, values in figures.per_band.items()},
         wavelengths=None if wavelengths is None else tuple(wavelengths),
         protocol=rules.name,
         protocol_text=rules.description,
-        units=units,
-        excluded=found.excluded,
-        notes=(*notes, *_remarks(prediction, truth, found, rules), *found.notes),
+        units={key: known.get(key, "") for key in (*rules.metrics, *figures.per_band)},
+        excluded=figures.excluded,
+        notes=(*notes, *remarks, *figures.notes),
         prediction=prediction.name if isinstance(prediction, Cube) else "prediction",
         truth=truth.name if isinstance(truth, Cube) else "truth",
     )
@@ -262,65 +128,228 @@ def average(evaluations: Iterable[Evaluation]) -> dict[str, float]:
     }
 
 
-def _remarks(prediction: Any, truth: Any, found: Measured, rules: Protocol) -> list[str]:
-    """Sentences about the values themselves: scales, units, what the rules do not bear."""
-    seen, notes = found.survey, []
+@dataclass(frozen=True)
+class _Survey:
+    """What the first pass finds: means, ranges and the number of finite samples.
+
+    Attributes
+    ----------
+    count : ndarray of int, shape (bands,)
+        Samples that are finite in both cubes.
+    prediction_means, truth_means : ndarray, shape (bands,)
+        Means of the bands, after the protocol's clipping.
+    prediction_range, truth_range : tuple of float
+        Smallest and largest finite value, before any clipping; NaN if there is none.
+    nonfinite : int
+        Samples that are NaN or infinite in either cube.
+    """
+
+    count: np.ndarray
+    prediction_means: np.ndarray
+    truth_means: np.ndarray
+    prediction_range: tuple[float, float]
+    truth_range: tuple[float, float]
+    nonfinite: int
+
+    @property
+    def live(self) -> np.ndarray:
+        """Bands with any finite sample."""
+        return self.count > 0
+
+
+def _survey(
+    pair: Pair, protocol: Protocol, cancel: threading.Event | None
+) -> Generator[Progress, None, _Survey]:
+    bands, height, width = pair.shape
+    count = np.zeros(bands, dtype=np.int64)
+    sums = np.zeros((2, bands))
+    ranges = [[math.inf, -math.inf], [math.inf, -math.inf]]
+    for done, (block, _) in enumerate(pair.blocks(), 1):
+        for found, values in zip(ranges, (block.prediction, block.truth), strict=True):
+            usable = values if block.valid is None else values[block.valid]
+            if usable.size:
+                found[0] = min(found[0], float(usable.min()))
+                found[1] = max(found[1], float(usable.max()))
+        block = clipped(block, protocol.clip, protocol.peak)
+        count += block.counts()
+        sums += [block.prediction.sum(axis=(1, 2)), block.truth.sum(axis=(1, 2))]
+        stop_if(cancel)
+        yield Progress(done, 2 * pair.block_count)
+    spans = [(low, high) if low <= high else (math.nan, math.nan) for low, high in ranges]
+    nonfinite = bands * height * width - int(count.sum())
+    means = ratio(sums, np.stack([count, count]))
+    return _Survey(count, means[0], means[1], spans[0], spans[1], nonfinite)
+
+
+class _Figures:
+    """The second pass: the sums that the protocol needs, and the figures that follow from them."""
+
+    def __init__(self, pair: Pair, protocol: Protocol, first: _Survey):
+        self.values: dict[str, float] = {}
+        self.per_band: dict[str, np.ndarray] = {}
+        self.excluded: dict[str, int | float] = {}
+        self.notes: list[Notice] = []
+        bands, height, _ = pair.shape
+        self.pair, self.protocol, self.survey = pair, protocol, first
+        self.errors = SquaredErrors(bands)
+        self.psnr_errors = SquaredErrors(bands) if protocol.clip_psnr != "none" else self.errors
+        self.relative = self.angles = self.moments = self.similarity = self.mrse = None
+        top = first.truth_range[1]
+        if protocol.clip == "both":
+            top = min(top, protocol.peak)
+        wanted = protocol.metrics
+        if "mrae" in wanted:
+            self.relative = RelativeErrors(bands, protocol.mrae, top)
+        if "mrse" in wanted:
+            self.mrse = RelativeErrors(bands, protocol.mrse_rule, top)
+        if "sam" in wanted:
+            self.angles = AngleSums(height, protocol.sam, first.live)
+        if "cc" in wanted:
+            self.moments = Moments(first.prediction_means, first.truth_means)
+        if "ssim" in wanted:
+            self.similarity = Similarity(pair.shape, protocol.ssim, protocol.peak)
+
+    @property
+    def margin(self) -> int:
+        return 0 if self.similarity is None else self.protocol.ssim.margin
+
+    def add(self, core: Block, wide: Block) -> None:
+        protocol = self.protocol
+        core = clipped(core, protocol.clip, protocol.peak)
+        self.errors.add(core)
+        if self.psnr_errors is not self.errors:
+            self.psnr_errors.add(clipped(core, protocol.clip_psnr, protocol.peak))
+        for part in (self.relative, self.mrse, self.angles, self.moments):
+            if part is not None:
+                part.add(core)
+        if self.similarity is not None:
+            self.similarity.add(core, clipped(wide, protocol.clip, protocol.peak))
+
+    def finish(self) -> None:
+        """Compute the figures once all blocks are added."""
+        protocol, first = self.protocol, self.survey
+        peak, equal = protocol.peak, protocol.psnr_of_equal
+        psnr_per_band = decibels(self.psnr_errors.mse_per_band, peak, equal)
+        self.per_band |= {"rmse": np.sqrt(self.errors.mse_per_band), "psnr": psnr_per_band}
+        self.values |= {
+            "rmse": math.sqrt(self.errors.mse),
+            "psnr": float(decibels(self.psnr_errors.mse, peak, equal)),
+            "psnr_band": _mean(psnr_per_band[first.live]),
+        }
+        self._excluded("nonfinite", first.nonfinite, math.prod(self.pair.shape))
+        if self.relative is not None:
+            self._mrae(self.relative)
+        if self.mrse is not None:
+            self.values["mrse"] = float(ratio(self.mrse.squares.sum(), self.mrse.count.sum()))
+        if self.angles is not None:
+            self._sam(self.angles)
+        if self.moments is not None:
+            self.per_band["cc"] = self.moments.correlation
+            self.values["cc"] = _mean(self.per_band["cc"], skip=True)
+            self._leave_out(np.isnan(self.per_band["cc"]), "CC", "are constant")
+        if "ergas" in protocol.metrics:
+            self._ergas()
+        if self.similarity is not None:
+            self._ssim(self.similarity)
+
+    def _mrae(self, relative: RelativeErrors) -> None:
+        self.values["mrae"] = float(ratio(relative.total.sum(), relative.count.sum()))
+        self.per_band["mrae"] = ratio(relative.total, relative.count)
+        finite = math.prod(self.pair.shape) - self.survey.nonfinite
+        self._excluded("mrae_below_floor", relative.below_floor, max(1, finite))
+
+    def _sam(self, angles: AngleSums) -> None:
+        bands, height, width = self.pair.shape
+        self.values["sam"] = angles.mean if bands > 1 else math.nan
+        if bands == 1:
+            self._undefined("SAM is not defined: a spectrum of one band has no direction.")
+        self._excluded("sam_black", angles.black, height * width)
+        self.excluded["sam_below_floor"] = angles.below_floor
+        self.excluded["sam_nonfinite"] = angles.nonfinite
+        if angles.right_angles and self.protocol.sam.zeros != "filled":
+            told = f"Pixels with a black spectrum that count 90° in SAM: {angles.right_angles}."
+            self.notes.append(Notice.info(Code.BLACK_SPECTRA, told))
+
+    def _ergas(self) -> None:
+        means = self.survey.truth_means
+        dark = means == 0
+        self._leave_out(dark, "ERGAS", "have a mean of 0")
+        usable = self.survey.live & ~dark
+        terms = self.errors.mse_per_band[usable] / means[usable] ** 2
+        self.values["ergas"] = 100 / self.protocol.ergas_ratio * math.sqrt(_mean(terms))
+
+    def _ssim(self, similarity: Similarity) -> None:
+        taps = self.protocol.ssim.taps
+        self.excluded["ssim_windows"] = similarity.left_out
+        self.per_band["ssim"] = similarity.mean_per_band
+        self.values["ssim"] = value = _mean(self.per_band["ssim"], skip=True)
+        if not similarity.fits:
+            told = f"SSIM is not defined: the image is smaller than its {taps} x {taps} window."
+            self._undefined(told)
+        elif math.isnan(value):
+            self._undefined("SSIM is not defined: every window holds a value that is not finite.")
+
+    def _undefined(self, told: str) -> None:
+        self.notes.append(Notice.warning(Code.FIGURE_UNDEFINED, told))
+
+    def _excluded(self, key: str, count: int, of: int) -> None:
+        self.excluded |= {key: count, f"{key}_share": count / of}
+
+    def _leave_out(self, which: np.ndarray, metric: str, why: str) -> None:
+        number = int((which & self.survey.live).sum())
+        if number:
+            told = f"{number} of {which.size} bands {why} and are left out of {metric}."
+            self.notes.append(Notice.warning(Code.BANDS_LEFT_OUT, told))
+
+
+def _mean(values: np.ndarray, skip: bool = False) -> float:
+    """Mean without a warning for none; ``skip`` leaves NaN out."""
+    if skip:
+        values = values[~np.isnan(values)]
+    return float(values.mean()) if values.size else math.nan
+
+
+def _remarks(
+    seen: _Survey, rules: Protocol, mrae: float, p_units: str, t_units: str
+) -> Iterator[Notice]:
+    """What the values themselves make doubtful: scales, units, what the rules do not bear."""
     p_range, t_range = seen.prediction_range, seen.truth_range
     p_top, t_top = (max(abs(low), abs(high)) for low, high in (p_range, t_range))
-    spans = f"{p_range[0]:.4g}..{p_range[1]:.4g} and the truth {t_range[0]:.4g}..{t_range[1]:.4g}"
+    t_span = f"{t_range[0]:.4g}..{t_range[1]:.4g}"
     if max(p_top, t_top) > SCALE_FACTOR * min(p_top, t_top):
-        notes.append(f"The scales differ: the prediction spans {spans}; nothing was rescaled.")
+        yield Notice.warning(
+            Code.SCALES_DIFFER,
+            f"The scales differ: the prediction spans {p_range[0]:.4g}..{p_range[1]:.4g} and the "
+            f"truth {t_span}; nothing was rescaled.",
+        )
     uses_peak = {"psnr", "psnr_band", "ssim"} & set(rules.metrics)
     if uses_peak and not rules.peak / SCALE_FACTOR <= t_top <= 2 * rules.peak and t_top > 0:
-        notes.append(
+        yield Notice.warning(
+            Code.SCALES_DIFFER,
             f"PSNR and SSIM take {rules.peak:g} as full scale, but the truth spans "
-            f"{t_range[0]:.4g}..{t_range[1]:.4g}: they hold only for values in 0..{rules.peak:g}."
+            f"{t_span}: they hold only for values in 0..{rules.peak:g}.",
         )
-    p_units, t_units = (c.units if isinstance(c, Cube) else None for c in (prediction, truth))
     if p_units and t_units and p_units != t_units:
-        notes.append(f"The units differ: the prediction is in {p_units}, the truth in {t_units}.")
+        told = f"The units differ: the prediction is in {p_units}, the truth in {t_units}."
+        yield Notice.warning(Code.UNITS_DIFFER, told)
     dead = int((~seen.live).sum())
     if dead:
-        notes.append(f"{dead} of {seen.live.size} bands hold no finite value and are left out.")
+        told = f"{dead} of {seen.live.size} bands hold no finite value and are left out."
+        yield Notice.warning(Code.BANDS_LEFT_OUT, told)
     if not seen.live.any():
-        notes.append("No figure is defined: no sample is finite in both cubes.")
+        told = "No figure is defined: no sample is finite in both cubes."
+        yield Notice.warning(Code.FIGURE_UNDEFINED, told)
     if rules.positive_truth and t_range[0] <= 0:
-        notes.append(
+        yield Notice.warning(
+            Code.SCENE_NOT_IN_PROTOCOL,
             "The original program leaves out scenes whose truth has a value of 0 or less; "
-            "this is one."
+            "this is one.",
         )
-    if "mrae" in rules.metrics and not math.isfinite(found.values["mrae"]) and seen.live.any():
-        notes.append(_about_mrae(rules, t_range))
-    return notes
-
-
-def _about_mrae(rules: Protocol, truth_range: tuple[float, float]) -> str:
-    if rules.mrae.floor is None:
-        return "MRAE is not finite: this protocol divides by the zeros of the truth."
-    return (
-        "MRAE is not defined: no sample of the truth lies above its floor "
-        f"(the largest value is {truth_range[1]:.4g})."
-    )
-
-
-_EXCLUDED = {
-    "nonfinite": ("sample", "left out of every metric: NaN or infinite"),
-    "mrae_below_floor": ("sample", "left out of MRAE: below its floor"),
-    "sam_black": ("pixel", "left out of SAM: black"),
-    "sam_below_floor": ("pixel", "left out of SAM: below its floor"),
-    "sam_nonfinite": ("pixel", "left out of SAM: NaN or infinite"),
-    "ssim_windows": ("window", "left out of SSIM: NaN or infinite"),
-}
-
-
-def _percent(share: float | None) -> str:
-    if share is None:
-        return ""
-    return f" ({share:.2%})" if share >= 1e-4 else " (< 0.01 %)"
-
-
-def _write(path: str | os.PathLike[str], text: str) -> None:
-    from napari_hsr.io.atomic import replacing
-
-    with replacing(Path(path).expanduser()) as temporary:
-        temporary.write_text(text, encoding="utf-8", newline="")
+    if "mrae" in rules.metrics and not math.isfinite(mrae) and seen.live.any():
+        told = "MRAE is not finite: this protocol divides by the zeros of the truth."
+        if rules.mrae.floor is not None:
+            told = (
+                "MRAE is not defined: no sample of the truth lies above its floor "
+                f"(the largest value is {t_range[1]:.4g})."
+            )
+        yield Notice.warning(Code.FIGURE_UNDEFINED, told)

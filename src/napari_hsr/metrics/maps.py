@@ -18,7 +18,7 @@ import numpy as np
 
 from napari_hsr.errors import InputError
 from napari_hsr.metrics.accumulators import decibels, ratio, relative_errors, spectral_angles
-from napari_hsr.metrics.protocol_rules import MraeRule
+from napari_hsr.metrics.protocols import MraeRule
 from napari_hsr.metrics.row_blocks import Block, Pair
 from napari_hsr.progress import Progress, result_of, stop_if
 
@@ -114,7 +114,7 @@ def _painted(
 def sam(
     prediction: Any, truth: Any, *, cancel: threading.Event | None = None
 ) -> Iterator[Progress | ErrorMap]:
-    """Spectral angle in degrees, as :func:`napari_hsr.metrics.scalars.sam` counts it.
+    """Spectral angle in degrees, from 0 for equal directions.
 
     NaN where the truth is black or a sample is not finite; 90 where only the prediction is black.
     """

@@ -9,12 +9,14 @@ import numpy as np
 from napari_hsr.cube import Cube, Wavelengths
 from napari_hsr.errors import InputError
 from napari_hsr.io.lazy import LazyArray
+from napari_hsr.metrics.row_blocks import checked
+from napari_hsr.notices import Code, Notice
 
 #: Band centres this close, in nm, count as the same band.
 TOLERANCE_NM = 0.5
 
 
-def match(prediction: Any, truth: Any) -> tuple[Any, Any, Wavelengths | None, tuple[str, ...]]:
+def match(prediction: Any, truth: Any) -> tuple[Any, Any, Wavelengths | None, tuple[Notice, ...]]:
     """Bring two cubes onto common bands.
 
     Equal grids (within 0.5 nm) are compared as they are. Where all band centres of the coarser
@@ -32,7 +34,7 @@ def match(prediction: Any, truth: Any) -> tuple[Any, Any, Wavelengths | None, tu
         The arrays, without a copy where possible; lazy where the cubes are.
     wavelengths : Wavelengths or None
         Centres of the common bands (the truth's), None if no grid is known.
-    notes : tuple of str
+    notes : tuple of Notice
         What the user must know about the comparison.
 
     Raises
@@ -68,16 +70,17 @@ def match(prediction: Any, truth: Any) -> tuple[Any, Any, Wavelengths | None, tu
     if fine == 1:
         truth_grid = Wavelengths(truth_grid.nm[chosen], truth_grid.assumed)
     which = ("prediction", "truth")[fine]
-    notes += (
+    told = (
         f"Compared on {len(chosen)} common bands: of the {which}'s {len(known[fine])} bands "
-        f"({known[fine].describe()}) only those of the other cube are used.",
+        f"({known[fine].describe()}) only those of the other cube are used."
     )
+    notes += (Notice.info(Code.COMMON_BANDS, told),)
     return arrays[0], arrays[1], truth_grid, notes
 
 
 def _by_index(
     arrays: list[Any], grids: list[Wavelengths | None], sizes: list[tuple[int, ...]]
-) -> tuple[Any, Any, Wavelengths | None, tuple[str, ...]]:
+) -> tuple[Any, Any, Wavelengths | None, tuple[Notice, ...]]:
     known = grids[1] if grids[0] is None else grids[0]
     if sizes[0][0] != sizes[1][0]:
         described = [
@@ -91,24 +94,25 @@ def _by_index(
             f"truth {described[1]}."
         )
     if known is None:
-        note = "No wavelengths are known on either side: bands are compared by index."
+        told = "No wavelengths are known on either side: bands are compared by index."
     else:
         which = "prediction" if grids[0] is None else "truth"
-        note = (
+        told = (
             f"The wavelengths of the {which} are not known: bands are compared by index, "
             f"as {known.describe()}."
         )
-    return arrays[0], arrays[1], known, (note,)
+    return arrays[0], arrays[1], known, (Notice.warning(Code.BANDS_BY_INDEX, told),)
 
 
-def _assumptions(grids: list[Wavelengths]) -> tuple[str, ...]:
+def _assumptions(grids: list[Wavelengths]) -> tuple[Notice, ...]:
     which = [
         name for name, grid in zip(("prediction", "truth"), grids, strict=True) if grid.assumed
     ]
     if not which:
         return ()
     whose = " and ".join(which)
-    return (f"The wavelengths of the {whose} are an assumption, not stated by the file.",)
+    told = f"The wavelengths of the {whose} are an assumption, not stated by the file."
+    return (Notice.warning(Code.WAVELENGTHS_ASSUMED, told),)
 
 
 def _inside(coarse: Wavelengths, fine: Wavelengths) -> np.ndarray | None:
@@ -144,19 +148,9 @@ def _times(sizes: list[tuple[int, ...]]) -> str:
 def _array(values: Any, which: str) -> Any:
     if isinstance(values, Cube):
         return values.data
-    if not (hasattr(values, "shape") and hasattr(values, "dtype")):
-        if not isinstance(values, (list, tuple)):
-            raise InputError(
-                f"The {which} must be a cube or an array (bands, height, width), "
-                f"not {type(values).__name__}."
-            )
-        try:
-            values = np.asarray(values)
-        except ValueError as error:
-            raise InputError(f"The {which} is not a regular array of numbers.") from error
-    if len(values.shape) != 3:
+    if not (hasattr(values, "dtype") or isinstance(values, (list, tuple))):
         raise InputError(
-            f"The {which} must have three axes (bands, height, width); "
-            f"it has shape {tuple(values.shape)}."
+            f"The {which} must be a cube or an array (bands, height, width), "
+            f"not {type(values).__name__}."
         )
-    return values
+    return checked(values, which)

@@ -1,8 +1,8 @@
-"""Named protocols: every figure is printed with the rules that it was counted by.
+"""Named protocols: every figure is reported with the rules by which it was computed.
 
-The same pair of cubes gives a PSNR that differs by 2 dB and a mean relative error that differs
-by five orders of magnitude between published programs, so a figure without its protocol means
-little. A protocol is plain data; its text is made from that data.
+Published programs differ by 2 dB in PSNR and by five orders of magnitude in mean relative error
+for the same pair of cubes, so a figure without its protocol means little. Protocols and their
+rules are plain data, and their descriptions are generated from that data.
 """
 
 from __future__ import annotations
@@ -13,15 +13,14 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
 from napari_hsr.errors import InputError
-from napari_hsr.metrics.protocol_rules import MraeRule, SamRule, SsimRule
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-#: Keys of all metrics, in the order in which they are shown.
+#: Keys of all metrics, in display order.
 METRICS = ("mrae", "rmse", "psnr", "psnr_band", "sam", "ssim", "ergas", "cc", "mrse")
 
-#: For people: what each key is called.
+#: Display name of each metric.
 LABELS = {
     "mrae": "MRAE",
     "rmse": "RMSE",
@@ -34,24 +33,131 @@ LABELS = {
     "mrse": "MRSE",
 }
 
-#: Which way is better, for colouring and sorting.
+#: Whether high or low values are better.
 BETTER = {k: "high" if k in ("psnr", "psnr_band", "ssim", "cc") else "low" for k in METRICS}
 
 Clip = Literal["none", "prediction", "both"]
 
 
 @dataclass(frozen=True)
+class MraeRule:
+    """Mean relative absolute error, ``|p - t| / (t + epsilon)``.
+
+    Attributes
+    ----------
+    floor : float or None
+        Only samples whose truth exceeds this share of the truth's maximum count; None: all.
+    epsilon : float
+        Added to every denominator.
+    zero : float or None
+        Truth values of exactly 0 are replaced by this before anything else.
+    """
+
+    floor: float | None = 1e-3
+    epsilon: float = 0.0
+    zero: float | None = None
+
+    def sentence(self) -> str:
+        """Describe the rule."""
+        divisor = f"(truth + {self.epsilon:g})" if self.epsilon else "truth"
+        text = f"MRAE is the mean of |prediction - truth| / {divisor}"
+        if self.zero is not None:
+            text += f", with zeros of the truth replaced by {self.zero:g}"
+        if self.floor is None:
+            return f"{text}, over all samples, without a floor."
+        return f"{text}, over the samples whose truth exceeds {self.floor:g} of its maximum."
+
+
+@dataclass(frozen=True)
+class SamRule:
+    """Spectral angle, mean over pixels, always in degrees.
+
+    Attributes
+    ----------
+    zeros : str
+        What a black (all-zero) spectrum does. ``"truth-excluded"``: pixels with a black truth
+        are left out, a black prediction of a lit truth counts 90°. ``"either-excluded"``:
+        pixels with either spectrum black are left out. ``"right-angle"``: any black spectrum
+        counts 90°. ``"filled"``: zeros become 1e-12, and every image row whose number is a
+        coordinate of a pixel black in both counts 0° (as one published program does).
+    floor : float or None
+        Only pixels whose truth has a root-mean-square over bands above this count.
+    """
+
+    zeros: Literal["truth-excluded", "either-excluded", "right-angle", "filled"] = "truth-excluded"
+    floor: float | None = None
+
+    def sentence(self) -> str:
+        """Describe the rule."""
+        text = {
+            "truth-excluded": "pixels with a black truth are left out, and a black prediction "
+            "of a lit pixel counts 90°",
+            "either-excluded": "pixels with a black truth or a black prediction are left out",
+            "right-angle": "a black truth or a black prediction counts 90°",
+            "filled": "zeros are replaced by 1e-12, and each image row whose number is a "
+            "coordinate of a pixel that is black in both counts 0°, as in the original program",
+        }[self.zeros]
+        if self.floor is not None:
+            kept = f"only pixels whose truth has an RMS over bands above {self.floor:g} count"
+            text = f"{kept}; {text}"
+        return f"SAM is the mean spectral angle over pixels in degrees: {text}."
+
+
+@dataclass(frozen=True)
+class SsimRule:
+    """Structural similarity, mean over windows and bands, K = (0.01, 0.03).
+
+    Attributes
+    ----------
+    window : {"gaussian", "uniform"}
+        Weights of the window.
+    taps : int
+        Its width in pixels, odd.
+    sigma : float
+        Standard deviation of the Gaussian window, in pixels.
+    border : {"valid", "zero"}
+        Only windows inside the image, or windows at every pixel with zeros outside.
+    sample_covariance : bool
+        Divide by n - 1 instead of n.
+    """
+
+    window: Literal["gaussian", "uniform"] = "gaussian"
+    taps: int = 11
+    sigma: float = 1.5
+    border: Literal["valid", "zero"] = "valid"
+    sample_covariance: bool = False
+
+    @property
+    def margin(self) -> int:
+        """Pixels that a window reaches to each side."""
+        return self.taps // 2
+
+    def sentence(self) -> str:
+        """Describe the rule."""
+        window = f"a {'Gaussian' if self.window == 'gaussian' else 'uniform'} window, "
+        window += f"{self.taps} x {self.taps}"
+        if self.window == "gaussian":
+            window += f", σ = {self.sigma:g}"
+        border = "windows inside the image only" if self.border == "valid" else "zeros outside"
+        kind = "sample" if self.sample_covariance else "population"
+        return (
+            f"SSIM uses {window}, K = (0.01, 0.03), {kind} covariance and {border}, "
+            "and is the mean over windows and bands."
+        )
+
+
+@dataclass(frozen=True)
 class Protocol:
-    """How a prediction is held against the truth.
+    """How a prediction is compared with the ground truth.
 
     Attributes
     ----------
     name : str
-        Short name, as given to :func:`napari_hsr.metrics.evaluate`.
+        As given to :func:`napari_hsr.metrics.evaluate`.
     origin : str
-        Whose rules these are, in one sentence.
+        Where the rules come from, in one sentence.
     metrics : tuple of str
-        The keys it defines, out of :data:`METRICS`; no other is reported.
+        Which of :data:`METRICS` are reported.
     crop : int
         Pixels left out at each of the four sides.
     peak : float
@@ -71,7 +177,7 @@ class Protocol:
     positive_truth : bool
         The original leaves out scenes whose truth has a value of 0 or less.
     remarks : str
-        Anything else that the reader of a figure must know.
+        Anything else that readers of the figures must know.
     """
 
     name: str
@@ -101,17 +207,17 @@ class Protocol:
 
     @property
     def mrse_rule(self) -> MraeRule:
-        """The mean relative squared error's denominator, as a rule."""
+        """The denominator of the mean relative squared error."""
         return MraeRule(floor=None, epsilon=self.mrse_epsilon)
 
     @property
     def description(self) -> str:
-        """One paragraph: range, clipping, crop, masks, averaging."""
+        """Origin and rules in one paragraph: range, clipping, crop, masks, averaging."""
         return f"{self.origin} {self.rules_text}"
 
     @property
     def rules_text(self) -> str:
-        """The same without the sentence on whose rules these are."""
+        """The rules alone."""
         return " ".join(part for part in (*self._sentences(), self.remarks) if part)
 
     def _sentences(self) -> Iterator[str]:
@@ -119,43 +225,34 @@ class Protocol:
         if self.crop:
             scope = f"{self.crop} pixels at each side of the image are left out"
         yield _sentence(f"{self._clipping(self.clip)}; {scope}")
-        if "mrae" in self.metrics:
-            yield self.mrae.sentence()
-        if "rmse" in self.metrics:
-            yield "RMSE is the root of the mean squared error over all samples."
-        yield from self._psnr()
-        if "sam" in self.metrics:
-            yield self.sam.sentence()
-        if "ssim" in self.metrics:
-            yield self.ssim.sentence()
-        if "ergas" in self.metrics:
-            yield (
-                f"ERGAS is 100 / r times the root of the mean over bands of (RMSE / mean)², "
-                f"r = {self.ergas_ratio:g}."
-            )
-        if "cc" in self.metrics:
-            yield "CC is the mean over bands of Pearson's correlation."
-        if "mrse" in self.metrics:
-            yield (
-                "MRSE is the mean of ((prediction - truth) / "
-                f"(truth + {self.mrse_epsilon:g}))² over all samples."
-            )
+        psnr = "psnr" if "psnr" in self.metrics else "psnr_band"
+        sentences = {
+            "mrae": self.mrae.sentence(),
+            "rmse": "RMSE is the root of the mean squared error over all samples.",
+            psnr: self._psnr(),
+            "sam": self.sam.sentence(),
+            "ssim": self.ssim.sentence(),
+            "ergas": "ERGAS is 100 / r times the root of the mean over bands of (RMSE / mean)², "
+            f"r = {self.ergas_ratio:g}.",
+            "cc": "CC is the mean over bands of Pearson's correlation.",
+            "mrse": "MRSE is the mean of ((prediction - truth) / "
+            f"(truth + {self.mrse_epsilon:g}))² over all samples.",
+        }
+        yield from (text for key, text in sentences.items() if key in self.metrics)
         yield "Samples that are NaN or infinite in either cube are left out."
 
-    def _psnr(self) -> Iterator[str]:
-        kinds = []
-        if "psnr" in self.metrics:
-            kinds.append("PSNR takes the mean squared error over all samples")
-        if "psnr_band" in self.metrics:
-            kinds.append("the band PSNR is the mean of the bands' PSNR")
-        if not kinds:
-            return
-        text = " and ".join(kinds) + f", full scale {self.peak:g}"
+    def _psnr(self) -> str:
+        kinds = {
+            "psnr": "PSNR takes the mean squared error over all samples",
+            "psnr_band": "the band PSNR is the mean of the bands' PSNR",
+        }
+        text = " and ".join(kinds[key] for key in kinds if key in self.metrics)
+        text += f", full scale {self.peak:g}"
         if self.clip_psnr != "none":
             text += f"; {self._clipping(self.clip_psnr)} for this alone"
         if math.isfinite(self.psnr_of_equal):
             text += f"; equal images count {self.psnr_of_equal:g} dB"
-        yield _sentence(text)
+        return _sentence(text)
 
     def _clipping(self, clip: Clip) -> str:
         what = {"none": "nothing is", "prediction": "the prediction is", "both": "both cubes are"}
@@ -268,7 +365,7 @@ PROTOCOLS: dict[str, Protocol] = {protocol.name: protocol for protocol in _ALL}
 
 
 def at_scale(protocol: str | Protocol, scale: float) -> Protocol:
-    """The protocol for cubes made so many times as fine: its ERGAS takes that as r.
+    """The protocol with this scale ratio r in its ERGAS, for super-resolved cubes.
 
     Raises
     ------
@@ -284,12 +381,12 @@ def at_scale(protocol: str | Protocol, scale: float) -> Protocol:
 
 
 def get_protocol(protocol: str | Protocol) -> Protocol:
-    """The protocol of this name; a :class:`Protocol` is given back as it is.
+    """The protocol of this name; a :class:`Protocol` is returned as it is.
 
     Raises
     ------
     InputError
-        If there is none of this name; the sentence lists them.
+        If there is none; the message lists the known names.
     """
     if isinstance(protocol, Protocol):
         return protocol

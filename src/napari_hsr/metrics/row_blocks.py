@@ -77,7 +77,7 @@ class Pair:
     """
 
     def __init__(self, prediction: Any, truth: Any, crop: int = 0):
-        self._sources = (_checked(prediction, "prediction"), _checked(truth, "truth"))
+        self._sources = (checked(prediction, "prediction"), checked(truth, "truth"))
         shapes = [tuple(int(n) for n in source.shape) for source in self._sources]
         if shapes[0] != shapes[1]:
             raise InputError(
@@ -160,7 +160,14 @@ class Pair:
         return held[1][:, first - held[0] : last - held[0]]
 
 
-def _checked(values: Any, which: str) -> Any:
+def checked(values: Any, which: str) -> Any:
+    """An array of real numbers with three axes, from whatever may be one.
+
+    Raises
+    ------
+    InputError
+        If it is not.
+    """
     if not hasattr(values, "shape") or not hasattr(values, "dtype"):
         try:
             values = np.asarray(values)

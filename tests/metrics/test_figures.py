@@ -10,9 +10,10 @@ import pytest
 from skimage.metrics import mean_squared_error, peak_signal_noise_ratio, structural_similarity
 
 from napari_hsr.errors import InputError
-from napari_hsr.metrics import row_blocks, scalars
-from napari_hsr.metrics.protocol_rules import SsimRule
+from napari_hsr.metrics import row_blocks
+from napari_hsr.metrics.protocols import SsimRule
 
+from . import scalars
 from .pairs import OnDisk, pair, per_band
 
 
@@ -303,7 +304,6 @@ def test_integers_and_half_floats_are_counted_in_double_precision():
 @pytest.mark.parametrize(
     ("prediction", "truth", "says"),
     [
-        (np.zeros((2, 3, 4)), np.zeros((2, 3, 5)), r"\(2, 3, 4\) and \(2, 3, 5\)"),
         (np.zeros((3, 4)), np.zeros((3, 4)), "three axes"),
         (np.zeros((1, 0, 4)), np.zeros((1, 0, 4)), "empty"),
         (np.zeros((1, 2, 2), complex), np.zeros((1, 2, 2)), "prediction must hold real numbers"),
@@ -314,3 +314,8 @@ def test_integers_and_half_floats_are_counted_in_double_precision():
 def test_arrays_that_do_not_fit_are_refused(prediction, truth, says):
     with pytest.raises(InputError, match=says):
         scalars.rmse(prediction, truth)
+
+
+def test_a_pair_has_one_shape():
+    with pytest.raises(InputError, match=r"\(2, 3, 4\) and \(2, 3, 5\)"):
+        row_blocks.Pair(np.zeros((2, 3, 4)), np.zeros((2, 3, 5)))
