@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from napari_hsr import Cancelled, Cube, HSRError, Photograph, load_model, reconstruct
+from napari_hsr import Cancelled, Cube, HSRError, Photograph, inference, load_model, reconstruct
 from napari_hsr.errors import InputError
 from napari_hsr.inference import Result, list_devices, reconstruct_events, why_not
 from napari_hsr.models import from_state_dict
@@ -305,3 +305,14 @@ def test_ensembles_that_do_not_fit(model):
         reconstruct(EIGHT_BIT, model, ensemble="strips", tile=20)
     with pytest.raises(InputError, match="at least 4 rows; this one has 3"):
         reconstruct(EIGHT_BIT[:3], model, ensemble="strips")
+
+
+def test_names_of_0_1_still_work_and_tell_the_new_one():
+    for old, new in (
+        ("events", "reconstruct_events"),
+        ("FinerResult", "SuperResolutionResult"),
+    ):
+        with pytest.warns(DeprecationWarning, match=new):
+            assert getattr(inference, old) is getattr(inference, new)
+    with pytest.raises(AttributeError, match="imagined"):
+        inference.imagined  # noqa: B018

@@ -1,5 +1,8 @@
 """Running models: photographs to cubes, coarse cubes to fine ones, for viewer, command line and API."""
 
+from typing import Any
+from warnings import warn
+
 from napari_hsr.inference.devices import Device, list_devices
 from napari_hsr.inference.estimation import Estimate, estimate, estimate_super_resolution
 from napari_hsr.inference.inputs import why_not
@@ -30,3 +33,16 @@ __all__ = [
     "why_not",
     "why_not_super_resolve",
 ]
+
+#: Names of 0.1 that are others now.
+_RENAMED: dict[str, Any] = {"events": reconstruct_events, "FinerResult": SuperResolutionResult}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _RENAMED:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found = _RENAMED[name]
+    new = found.__name__
+    text = f"inference.{name} is {new} now; the old name will be gone in napari-hsr 0.3."
+    warn(text, DeprecationWarning, stacklevel=2)
+    return found
