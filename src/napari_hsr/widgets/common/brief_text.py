@@ -61,10 +61,6 @@ class BriefLabel(WrappedLabel):
             return f"{self._full} {_LESS}"
         return "\n".join(lines) + f"… {_MORE}"
 
-    def is_cut(self) -> bool:
-        """Whether the text is too long for its lines at the current width."""
-        return self._first_lines()[1]
-
     def set_open(self, is_open: bool) -> None:
         """Unfold or fold."""
         self._open = is_open
