@@ -1,4 +1,4 @@
-"""What a training says while it runs: the same to the command line, the panel and the tests.
+"""Events of a training, the same for the command line, the panel and the tests.
 
 Each event is a line of JSON in the run's ``events.jsonl`` (:func:`to_json`, :func:`from_json`).
 """
@@ -21,12 +21,12 @@ Figures = dict[str, float]
 
 @dataclass(frozen=True)
 class Event:
-    """Anything that is reported; ``kind`` of its JSON is the class's name in lower case."""
+    """Base class; ``kind`` in its JSON is the class's name in lower case."""
 
 
 @dataclass(frozen=True)
 class Notice(Event):
-    """A sentence that the user must read; ``warning`` if something is doubtful."""
+    """A sentence for the user; ``warning`` if something is doubtful."""
 
     text: str
     warning: bool = False
@@ -34,7 +34,7 @@ class Notice(Event):
 
 @dataclass(frozen=True)
 class Preparing(Event):
-    """Work before the first step: ``done`` of ``total`` (0: not known), with what it is."""
+    """Work before the first step: ``done`` of ``total`` (0: unknown), and what it is."""
 
     done: int
     total: int
@@ -43,10 +43,10 @@ class Preparing(Event):
 
 @dataclass(frozen=True)
 class Began(Event):
-    """The first step is about to be taken, or the next one after a resume.
+    """Steps begin, or continue after a resume.
 
-    ``step`` steps are done of ``total``; ``device`` and ``precision`` in words; the images by
-    name.
+    ``step`` of ``total`` steps are done; ``device`` and ``precision`` are for people; ``train``
+    and ``held_out`` name the images.
     """
 
     step: int
@@ -59,10 +59,10 @@ class Began(Event):
 
 @dataclass(frozen=True)
 class Step(Event):
-    """Now and then after a step of the optimiser.
+    """Progress after a step of the optimiser, every half second or so.
 
-    ``loss`` is the mean since the last such event, ``terms`` its summands unweighted;
-    ``images_per_second`` counts patches; ``seconds_left`` without the measurements to come;
+    ``loss`` is the mean since the last such event, ``terms`` its terms without their weights;
+    ``images_per_second`` counts patches; ``seconds_left`` excludes validation;
     ``memory_bytes`` is the process's resident memory, or the device's.
     """
 
@@ -78,12 +78,12 @@ class Step(Event):
 
 @dataclass(frozen=True)
 class Measured(Event):
-    """The held-out images after ``step`` steps (0: before training).
+    """A validation after ``step`` steps (0: before training).
 
     ``mean`` over the images, ``images`` each; keys as in cards: ``psnr_db``, ``sam_deg``,
     ``mrae``, ``rmse``. ``preview`` is a .npz beside the events with ``prediction``
     (bands, h, w), ``truth``, ``sam`` (h, w) in degrees and ``wavelengths_nm``, of one image,
-    reduced; empty if there is none. ``best``: whether these weights are now the ones kept.
+    downsampled; empty if there is none. ``best``: whether these weights are the best so far.
     """
 
     step: int
@@ -95,9 +95,9 @@ class Measured(Event):
 
 @dataclass(frozen=True)
 class Baseline(Event):
-    """What needs no training comes to on the held-out images: what any model must beat.
+    """Figures of plain interpolation on the held-out images, which any model must beat.
 
-    ``name`` says what it is; ``mean`` and ``images`` are as those of :class:`Measured`.
+    ``name`` says which interpolation; ``mean`` and ``images`` are as in :class:`Measured`.
     """
 
     name: str
@@ -107,7 +107,7 @@ class Baseline(Event):
 
 @dataclass(frozen=True)
 class Saved(Event):
-    """A checkpoint to resume from lies on disk."""
+    """A checkpoint was written."""
 
     step: int
     path: str
@@ -115,10 +115,10 @@ class Saved(Event):
 
 @dataclass(frozen=True)
 class Finished(Event):
-    """The model directory is complete.
+    """The end: the model folder is complete.
 
-    ``kept`` says in one sentence what was kept and why; ``directory`` is empty where nothing
-    was better than the start and so nothing was made.
+    ``kept`` says in one sentence what was kept and why; ``directory`` is empty if nothing was
+    better than the start, so that no model was made.
     """
 
     directory: str
@@ -130,7 +130,7 @@ class Finished(Event):
 
 @dataclass(frozen=True)
 class Stopped(Event):
-    """Stopped on request; everything is saved. ``resume`` is the command that goes on."""
+    """Stopped on request; everything is saved. ``resume`` is the command that continues."""
 
     step: int
     resume: str
@@ -138,7 +138,7 @@ class Stopped(Event):
 
 @dataclass(frozen=True)
 class Failed(Event):
-    """It ended before its time, in one sentence; what was saved stays."""
+    """A fault ended it, in one sentence; what was saved stays."""
 
     text: str
     step: int = 0
@@ -180,7 +180,7 @@ def to_json(event: Event) -> str:
 
 
 def from_json(line: str) -> Event | None:
-    """The event of a line; None if it is incomplete or of a kind that is not known."""
+    """The event of a line; None if it is incomplete or of an unknown kind."""
     try:
         content = json.loads(line)
         name = content.pop("kind")

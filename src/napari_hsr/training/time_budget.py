@@ -1,4 +1,4 @@
-"""The time that a training in stages may take, over all tries of it together."""
+"""The time budget of a training in stages, over all tries together."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ if TYPE_CHECKING:
 
 
 class Budget:
-    """Minutes that stages share; what was spent and promised before a resume still counts.
+    """Minutes that stages share; what was spent and granted before a resume still counts.
 
     Parameters
     ----------
     minutes : float
         Of all stages.
     path : Path or None
-        A small file that remembers it; None: it ends with this process.
+        A small file that remembers it; None: not kept beyond this process.
     resume : bool
-        Whether the file is gone on with, if there is one.
+        Read the file, if there is one.
     clock : callable
         In seconds.
     """
@@ -33,21 +33,20 @@ class Budget:
         self._began = clock()
 
     def left(self) -> float:
-        """Seconds that are not spent yet."""
+        """Seconds that are left."""
         return self.minutes * 60 - self._elapsed()
 
     def share(self, stage: str, part: float, least: float) -> float | None:
-        """Minutes of a stage; None if they would be too few.
+        """Minutes granted to a stage; None if they would be too few.
 
         Parameters
         ----------
         stage : str
-            What was promised to it once, holds after a resume too: it takes what it has taken
-            before out of that itself.
+            What it was granted once stays after a resume; it subtracts what it has used itself.
         part : float
-            Of what is left now.
+            Share of what is left now.
         least : float
-            Seconds that are worth while.
+            Seconds that are worth starting for.
         """
         if stage not in self._shares:
             seconds = part * self.left()
@@ -58,7 +57,7 @@ class Budget:
         return self._shares[stage]
 
     def keep(self) -> None:
-        """Write down how much is spent.
+        """Write how much is spent.
 
         Raises
         ------
@@ -77,7 +76,7 @@ class Budget:
 
 
 def _read(path: Path) -> tuple[float, dict[str, float]]:
-    """What is written there; nothing spent if there is no such file, or not a whole one."""
+    """Seconds spent and minutes granted; none if the file is missing or damaged."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         shares = {str(k): float(v) for k, v in content["minutes"].items()}

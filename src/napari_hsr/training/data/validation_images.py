@@ -100,13 +100,6 @@ def shots(
         yield _simulated(image, wavelengths, settings, recipe.seed, number, len(captures) > 1, used)
 
 
-def number_of_shots(image: CachedImage, recipe: Recipe) -> int:
-    """How many there are of a held-out image."""
-    if recipe.finer or image.rgb is not None:
-        return 1
-    return len(captures_of(recipe, held_out=True))
-
-
 def _coarse(image: CachedImage, wavelengths: Wavelengths, recipe: Recipe) -> Shot:
     """A cube and its coarse one, by the first degradation; rows and columns over are left out."""
     from napari_hsr.resample import degrade, modcrop

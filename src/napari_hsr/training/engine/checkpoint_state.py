@@ -1,4 +1,4 @@
-"""Where a fit stands: what a checkpoint holds beside tensors, and whether it may be gone on from."""
+"""The state of a fit that a checkpoint holds beside tensors, and whether it can be resumed."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from napari_hsr.training.events import Figures
     from napari_hsr.training.recipe.schema import Recipe
 
-#: Settings that may differ when a run goes on: they say where it is computed and what the model
-#: is called, not what it becomes. Images are compared one by one instead of their folders.
+#: Settings that may differ in a resumed run: they do not change the weights. Images are compared
+#: one by one instead of their folders.
 FREE = ("engine", "title", "licence", "data_statement")
-#: Of ``data``: what decides how an image is read.
+#: Of ``data``: settings that change how an image is read.
 READING = ("simulate", "input_encoding", "wavelengths_nm")
 
 #: Names of images and the SHA-256 of their files.
@@ -28,22 +28,22 @@ Hashes = Mapping[str, str]
 
 @dataclass
 class State:
-    """Where a fit stands.
+    """The state of a fit.
 
     Attributes
     ----------
     step, total : int
         Steps done, of how many; 0 while the total is not known.
     parts : int
-        That the patches of a step are taken in, their gradients added.
+        Parts of a step whose gradients are added.
     seconds : float
         Of all tries so far.
     measured : int
-        The last step that the held-out images were measured after; -1: never.
+        The step of the last validation; -1: none.
     strikes : int
-        Measurements since the best one.
+        Validations since the best one.
     best_step, best_file, best_mean, best_images
-        Of the weights that are kept.
+        Of the best weights.
     start_mean, start_images : dict
         Figures before the first step.
     """
@@ -63,7 +63,7 @@ class State:
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> State:
-        """Of a checkpoint, also one of an earlier version."""
+        """From a checkpoint, also one of an earlier version."""
         known = {f.name for f in fields(cls)}
         return cls(**{key: value for key, value in content.items() if key in known})
 
@@ -75,16 +75,16 @@ class State:
 
 @dataclass(frozen=True)
 class Fitted:
-    """What a fit came to.
+    """The result of a fit.
 
     Attributes
     ----------
     weights : dict of str to Tensor
-        The best on the held-out images; those of the last step if the recipe chooses so.
+        The best on the held-out images; those of the last step if the recipe says so.
     mean, images : dict
         Their figures.
     step : int
-        The step that they are of.
+        The step after which they were.
     state : State
     stopped : bool
         Stopped on request before the end.
@@ -99,7 +99,7 @@ class Fitted:
 
 
 def identity(recipe: Recipe, images: tuple[Hashes, Hashes]) -> dict[str, Any]:
-    """What every checkpoint says of the training that it is of: its recipe and its split."""
+    """What every checkpoint says of its training: the recipe and the split."""
     return {
         "recipe": recipe.model_dump(mode="json"),
         "split": {"train": dict(images[0]), "held_out": dict(images[1])},
@@ -107,7 +107,7 @@ def identity(recipe: Recipe, images: tuple[Hashes, Hashes]) -> dict[str, Any]:
 
 
 def check_same(saved: Mapping[str, Any], now: Mapping[str, Any], path: Path) -> None:
-    """Whether a checkpoint is of this training.
+    """Check that a checkpoint belongs to this training.
 
     Parameters
     ----------
@@ -119,9 +119,9 @@ def check_same(saved: Mapping[str, Any], now: Mapping[str, Any], path: Path) -> 
     Raises
     ------
     FileError
-        If the recipe is another one.
+        If the recipe differs.
     InputError
-        If the images are no longer those that the training began with.
+        If the images have changed since the training began.
     """
     if "recipe" in saved:
         timed = bool(saved.get("state", {}).get("total"))
@@ -138,7 +138,7 @@ def check_same(saved: Mapping[str, Any], now: Mapping[str, Any], path: Path) -> 
 
 
 def _of_now(recipe: Mapping[str, Any], path: Path) -> dict[str, Any]:
-    """A recipe of an earlier version with the settings that have come since, as they would be."""
+    """A recipe of an earlier version with the defaults of settings that are new."""
     from pydantic import ValidationError
 
     from napari_hsr.training.recipe.schema import Recipe
@@ -153,7 +153,7 @@ def _of_now(recipe: Mapping[str, Any], path: Path) -> dict[str, Any]:
 
 
 def _deciding(recipe: Mapping[str, Any], timed: bool) -> dict[str, Any]:
-    """What of a recipe decides the result; a time budget no more once it has become steps."""
+    """The settings that change the result; not a time budget that has become steps."""
     kept = {key: value for key, value in recipe.items() if key not in FREE}
     kept["data"] = {key: recipe["data"][key] for key in READING}
     if timed and recipe["schedule"]["minutes"] is not None:

@@ -1,4 +1,4 @@
-"""Where a training runs: device, precision, and the processes that share a step."""
+"""Where a training runs: device, precision, and the processes that share each step."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from napari_hsr.training.recipe.schema import BatchSettings, Recipe
 
-#: Processes that make batches for a GPU.
+#: Worker processes that prepare batches for a GPU.
 WORKERS = 4
 
 
@@ -31,7 +31,7 @@ class Place:
     rank, world : int
         This process among those that share a step.
     workers : int
-        Processes that make batches.
+        Processes that prepare batches.
     devices : int or list of int
         On this node: how many, or which GPU.
     nodes : int
@@ -51,12 +51,12 @@ class Place:
 
     @property
     def leads(self) -> bool:
-        """Whether this process measures, reports and saves."""
+        """Whether this process validates, reports and saves."""
         return self.rank == 0
 
 
 def place(recipe: Recipe) -> Place:
-    """The place that a recipe asks for, as this process sees it.
+    """The place that a recipe asks for, as seen by this process.
 
     Processes started by ``torchrun`` or SLURM share each step; so do ``engine.devices`` and
     ``engine.nodes``.
@@ -107,10 +107,10 @@ def place(recipe: Recipe) -> Place:
 
 
 def leads(recipe: Recipe) -> bool:
-    """Whether this process measures, reports and saves, without a look at its devices."""
+    """Whether this process validates, reports and saves; its devices are not checked."""
     try:
         return _share(recipe.engine.devices, recipe.engine.nodes)[1] == 0
-    except InputError:  # :func:`place` says it, and it is written down where that is told
+    except InputError:  # :func:`place` raises it again, where it is recorded
         return True
 
 
@@ -132,7 +132,7 @@ def _share(devices: int, nodes: int) -> tuple[str, int, int, int]:
 
 
 def _number(name: str, otherwise: int | None = None) -> int:
-    """A number that another program left in the environment."""
+    """A number in an environment variable of another program."""
     text = os.environ.get(name, "")
     if text == "" and otherwise is not None:
         return otherwise
@@ -207,7 +207,7 @@ def _precision(asked: str, device: torch.device) -> str:
 
 
 def _cpu_has_bfloat16() -> bool:
-    """Whether this processor multiplies matrices in bfloat16; by emulation it would be slower."""
+    """Whether this processor has bfloat16 matrix multiplication; emulated, it would be slower."""
     import torch
 
     check = getattr(torch.cpu, "_is_amx_tile_supported", None)
@@ -215,7 +215,7 @@ def _cpu_has_bfloat16() -> bool:
 
 
 def memory(at: Place) -> int:
-    """Bytes that training holds: on the GPU, or of this process."""
+    """Bytes in use: on the GPU, or by this process."""
     import torch
 
     if at.device.type == "cuda":

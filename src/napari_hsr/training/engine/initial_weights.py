@@ -1,4 +1,4 @@
-"""The weights that a network has before its first step."""
+"""The weights of a new network before its first step."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from napari_hsr.training.recipe.schema import ModelSettings
 
-#: ``identity``: so much of a layer's input passes unchanged, and random weights are so large.
+#: ``identity``: the share of a layer's input that passes unchanged, and the size of random weights.
 PASSES, RANDOM = 0.9, 0.5
 
 
@@ -40,7 +40,7 @@ def first_weights(network: torch.nn.Module, settings: ModelSettings) -> None:
 
 
 def begin(network: torch.nn.Module, name: str) -> None:
-    """Fill a network with the weights of a model's, taken out of the head around it.
+    """Fill a network with those of another model, without the head around it.
 
     Raises
     ------
@@ -60,7 +60,7 @@ def begin(network: torch.nn.Module, name: str) -> None:
 
 
 def zero_last_layer(network: torch.nn.Module) -> None:
-    """The network begins with adding nothing: its last layer with weights becomes 0."""
+    """Let the network add nothing at first: its last layer with weights becomes 0."""
     import torch
 
     kinds = (torch.nn.Conv2d, torch.nn.Linear, torch.nn.ConvTranspose2d)

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from PIL.ImageDraw import ImageDraw
+    from PIL.ImageFont import FreeTypeFont, ImageFont
 
     from napari_hsr.training.runs.history import History
 
@@ -149,7 +150,7 @@ def _ticks(low: float, high: float, count: int) -> list[float]:
     return [round(n * step, 12) for n in range(first, last + 1)]
 
 
-def _font(size: int):
-    from PIL import ImageFont
+def _font(size: int) -> FreeTypeFont | ImageFont:
+    from PIL.ImageFont import load_default
 
-    return ImageFont.load_default(size * FINE)
+    return load_default(size * FINE)
