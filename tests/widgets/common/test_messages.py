@@ -5,7 +5,8 @@ from __future__ import annotations
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_hsr.errors import FileError
-from napari_hsr.widgets.common.messages import Message, WrappedLabel
+from napari_hsr.widgets.common.labels import WrappedLabel
+from napari_hsr.widgets.common.messages import Message
 
 
 def test_takes_no_room_while_empty(qtbot):

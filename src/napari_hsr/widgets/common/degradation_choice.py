@@ -8,7 +8,7 @@ from qtpy.QtWidgets import QDoubleSpinBox, QVBoxLayout, QWidget
 from napari_hsr.resample import DEGRADATIONS, KINDS
 from napari_hsr.resample.methods import FWHM, LEAST_SIGMA, find
 from napari_hsr.widgets.common.choosers import NarrowComboBox
-from napari_hsr.widgets.common.messages import WrappedLabel
+from napari_hsr.widgets.common.labels import WrappedLabel
 
 _GAUSSIAN = "gaussian"
 

@@ -8,10 +8,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
 from napari_hsr.errors import HSRError
-from napari_hsr.widgets.common.brief_text import BriefLabel
-from napari_hsr.widgets.common.wrapped_label import WrappedLabel
-
-__all__ = ["Message", "WrappedLabel", "breakable"]
+from napari_hsr.widgets.common.labels import BriefLabel, WrappedLabel
 
 #: RGB of the edge and, faintly, of the background; the text keeps the theme's colour.
 _TINTS = {"info": (80, 140, 230), "warning": (227, 182, 23), "error": (225, 60, 60)}

@@ -19,7 +19,7 @@ from napari_hsr.metrics.protocols import PROTOCOLS
 from napari_hsr.viewer.layer_data import is_cube
 from napari_hsr.widgets.common.choosers import LayerChooser, NarrowComboBox
 from napari_hsr.widgets.common.collapsible import Fold
-from napari_hsr.widgets.common.messages import WrappedLabel
+from napari_hsr.widgets.common.labels import WrappedLabel
 
 #: The maps ticked by default.
 FIRST_MAPS = ("sam", "rmse")

@@ -12,7 +12,7 @@ from napari_hsr.metrics.protocols import LABELS
 from napari_hsr.viewer.axis import current_nm, go_to
 from napari_hsr.widgets.common.choosers import NarrowComboBox
 from napari_hsr.widgets.common.connections import Connections
-from napari_hsr.widgets.common.messages import WrappedLabel
+from napari_hsr.widgets.common.labels import WrappedLabel
 from napari_hsr.widgets.compare.table import MetricTable
 from napari_hsr.widgets.plotting.plot import PlotCurve, SpectrumPlot
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtWidgets import QSpinBox, QWidget
 
 from napari_hsr.widgets.common.choosers import NarrowComboBox
+from napari_hsr.widgets.common.labels import WrappedLabel
 from napari_hsr.widgets.common.layouts import narrow_form, row
-from napari_hsr.widgets.common.messages import WrappedLabel
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -9,9 +9,9 @@ from napari_hsr.errors import HSRError, InputError
 from napari_hsr.resample import aligned
 from napari_hsr.viewer.layer_data import is_photograph, layer_photograph, layer_state
 from napari_hsr.viewer.layers import add_cube, set_encoding
-from napari_hsr.widgets.common.brief_text import BriefLabel
 from napari_hsr.widgets.common.choosers import EncodingChooser, LayerChooser
 from napari_hsr.widgets.common.collapsible import Fold
+from napari_hsr.widgets.common.labels import BriefLabel
 from napari_hsr.widgets.common.layouts import narrow_form
 from napari_hsr.widgets.inference.computing_options import ReconstructionOptions
 from napari_hsr.widgets.inference.panel_runs import ReconstructionRequest

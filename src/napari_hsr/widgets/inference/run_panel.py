@@ -22,11 +22,11 @@ from qtpy.QtWidgets import (
 
 from napari_hsr.cube import Cube, jsonable
 from napari_hsr.errors import HSRError
-from napari_hsr.widgets.common.brief_text import BriefLabel
 from napari_hsr.widgets.common.choosers import DeviceChooser, LayerChooser
 from napari_hsr.widgets.common.collapsible import Fold
 from napari_hsr.widgets.common.connections import Connections, when_gone
 from napari_hsr.widgets.common.job_slot import JobSlot
+from napari_hsr.widgets.common.labels import BriefLabel
 from napari_hsr.widgets.common.layouts import column, row
 from napari_hsr.widgets.common.messages import Message
 from napari_hsr.widgets.common.scroll_area import VerticalScroll

@@ -9,10 +9,10 @@ from napari_hsr.errors import HSRError, InputError
 from napari_hsr.models.card import SUPER_RESOLUTION
 from napari_hsr.viewer.layer_data import is_cube, layer_cube, photograph_layers, spatial_transform
 from napari_hsr.viewer.super_resolved import add_super_resolved, display_of, place_over
-from napari_hsr.widgets.common.brief_text import BriefLabel
 from napari_hsr.widgets.common.choosers import LayerChooser
 from napari_hsr.widgets.common.collapsible import Fold
 from napari_hsr.widgets.common.connections import Connections
+from napari_hsr.widgets.common.labels import BriefLabel
 from napari_hsr.widgets.common.layouts import narrow_form
 from napari_hsr.widgets.inference.computing_options import ComputingOptions
 from napari_hsr.widgets.inference.panel_runs import SuperResolutionRequest

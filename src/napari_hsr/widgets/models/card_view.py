@@ -9,8 +9,8 @@ from textwrap import shorten
 from qtpy.QtWidgets import QWidget
 
 from napari_hsr.widgets.common.collapsible import Fold
+from napari_hsr.widgets.common.labels import WrappedLabel
 from napari_hsr.widgets.common.layouts import column
-from napari_hsr.widgets.common.messages import WrappedLabel
 
 #: Headings of a model's details that are shown without unfolding; those measured come on top.
 SHORT = ("For", "Output", "Trained on")

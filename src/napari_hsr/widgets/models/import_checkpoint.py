@@ -21,8 +21,9 @@ from qtpy.QtWidgets import (
 from napari_hsr.errors import HSRError
 from napari_hsr.progress import Progress
 from napari_hsr.widgets.common.job_slot import JobSlot
+from napari_hsr.widgets.common.labels import WrappedLabel
 from napari_hsr.widgets.common.layouts import column
-from napari_hsr.widgets.common.messages import Message, WrappedLabel
+from napari_hsr.widgets.common.messages import Message
 from napari_hsr.widgets.common.scroll_area import VerticalScroll
 from napari_hsr.widgets.models.import_answers import Answers, file_filter, suggested_name
 from napari_hsr.widgets.models.import_form import ImportForm

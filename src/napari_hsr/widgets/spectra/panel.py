@@ -13,8 +13,9 @@ from superqt.utils import QSignalDebouncer, QSignalThrottler
 from napari_hsr import spectra
 from napari_hsr.errors import HSRError, InputError
 from napari_hsr.viewer.axis import current_band, current_nm, go_to, go_to_band
+from napari_hsr.widgets.common.labels import WrappedLabel
 from napari_hsr.widgets.common.layouts import row
-from napari_hsr.widgets.common.messages import Message, WrappedLabel
+from napari_hsr.widgets.common.messages import Message
 from napari_hsr.widgets.common.panel import Panel, button
 from napari_hsr.widgets.common.save_dialog import ask_path
 from napari_hsr.widgets.plotting.plot import SpectrumPlot

@@ -9,8 +9,8 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QFileDialog, QLineEdit, QPushButton, QWidget
 
 from napari_hsr.widgets.common.choosers import NarrowComboBox
+from napari_hsr.widgets.common.labels import WrappedLabel
 from napari_hsr.widgets.common.layouts import narrow_form, row
-from napari_hsr.widgets.common.messages import WrappedLabel
 from napari_hsr.widgets.train.layer_pairs import SIMULATED, LayerPairs
 
 if TYPE_CHECKING:

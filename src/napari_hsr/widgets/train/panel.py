@@ -15,8 +15,9 @@ from napari_hsr.training.runs import processes
 from napari_hsr.training.runs.processes import Run, Status
 from napari_hsr.widgets.common.collapsible import Fold
 from napari_hsr.widgets.common.job_slot import JobSlot
+from napari_hsr.widgets.common.labels import WrappedLabel
 from napari_hsr.widgets.common.layouts import column, narrow_form, row
-from napari_hsr.widgets.common.messages import Message, WrappedLabel, breakable
+from napari_hsr.widgets.common.messages import Message, breakable
 from napari_hsr.widgets.common.scroll_area import VerticalScroll
 from napari_hsr.widgets.train.close_guard import STOP, CloseGuard, answer_of, ask, stop_quietly
 from napari_hsr.widgets.train.preview import Preview

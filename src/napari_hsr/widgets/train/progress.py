@@ -16,8 +16,9 @@ from napari_hsr.training.events import (
 )
 from napari_hsr.training.runs.history import History
 from napari_hsr.units import format_bytes, format_seconds
+from napari_hsr.widgets.common.labels import WrappedLabel
 from napari_hsr.widgets.common.layouts import column
-from napari_hsr.widgets.common.messages import Message, WrappedLabel
+from napari_hsr.widgets.common.messages import Message
 from napari_hsr.widgets.plotting.plot import PlotCurve, SpectrumPlot
 
 #: Key in the history, the name of the axis with its unit, the colour.

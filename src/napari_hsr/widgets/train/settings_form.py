@@ -14,8 +14,8 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QComboBox, QLabel, QVBoxLayout, QWidget
 
 from napari_hsr.widgets.common.collapsible import Fold
+from napari_hsr.widgets.common.labels import WrappedLabel
 from napari_hsr.widgets.common.layouts import column
-from napari_hsr.widgets.common.messages import WrappedLabel
 
 if TYPE_CHECKING:
     from magicgui.widgets.bases import ValueWidget

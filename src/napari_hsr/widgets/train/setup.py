@@ -13,8 +13,9 @@ from napari_hsr.models.card import DETAIL_ESTIMATED, ILL_POSED
 from napari_hsr.training.recipe.schema import Recipe
 from napari_hsr.widgets.common.collapsible import Fold
 from napari_hsr.widgets.common.job_slot import JobSlot
+from napari_hsr.widgets.common.labels import WrappedLabel
 from napari_hsr.widgets.common.layouts import column, narrow_form
-from napari_hsr.widgets.common.messages import Message, WrappedLabel
+from napari_hsr.widgets.common.messages import Message
 from napari_hsr.widgets.train.data_section import DataSection
 from napari_hsr.widgets.train.estimate import Estimate
 from napari_hsr.widgets.train.image_table import ImageTable

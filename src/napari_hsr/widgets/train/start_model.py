@@ -9,8 +9,8 @@ from qtpy.QtWidgets import QWidget
 
 from napari_hsr.models.card import RECONSTRUCTION, SUPER_RESOLUTION
 from napari_hsr.widgets.common.degradation_choice import DegradationChooser
+from napari_hsr.widgets.common.labels import WrappedLabel
 from napari_hsr.widgets.common.layouts import narrow_form
-from napari_hsr.widgets.common.messages import WrappedLabel
 from napari_hsr.widgets.models.model_chooser import ModelChooser
 
 

@@ -20,8 +20,9 @@ from napari_hsr.viewer.layer_data import is_cube, layer_shape, layer_wavelengths
 from napari_hsr.viewer.layers import set_wavelengths
 from napari_hsr.widgets.common.choosers import LayerChooser
 from napari_hsr.widgets.common.connections import Connections
+from napari_hsr.widgets.common.labels import WrappedLabel
 from napari_hsr.widgets.common.layouts import row
-from napari_hsr.widgets.common.messages import Message, WrappedLabel
+from napari_hsr.widgets.common.messages import Message
 from napari_hsr.widgets.common.panel import Panel, button
 from napari_hsr.widgets.common.scroll_area import VerticalScroll
 

@@ -6,7 +6,7 @@ import pytest
 from qtpy.QtGui import QFontMetricsF
 from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
 
-from napari_hsr.widgets.common.brief_text import BriefLabel, broken
+from napari_hsr.widgets.common.labels import BriefLabel, broken
 from napari_hsr.widgets.common.messages import Message
 
 LONG = "Coarse pixels do not determine finer ones: the detail is what the model learnt. " * 4
