@@ -125,14 +125,16 @@ def _leave() -> None:
 @contextmanager
 def quiet() -> Iterator[None]:
     """Keep the libraries' own notes and warnings away; those of NumPy and torch come through."""
-    log = logging.getLogger("lightning.fabric")
-    level = log.level
+    logs = [logging.getLogger(name) for name in ("lightning.fabric", "lightning.pytorch")]
+    levels = [log.level for log in logs]
     with warnings.catch_warnings():
         for text in _HUSHED:
             warnings.filterwarnings("ignore", text)
         warnings.filterwarnings("ignore", module=r"(lightning|tensorboard|google)(\.|$)")
-        log.setLevel(logging.ERROR)
+        for log in logs:
+            log.setLevel(logging.ERROR)
         try:
             yield
         finally:
-            log.setLevel(level)
+            for log, level in zip(logs, levels, strict=True):
+                log.setLevel(level)
