@@ -102,7 +102,7 @@ def test_a_look_that_fails_says_why(panel, qtbot, monkeypatch, tmp_path):
     panel.setup.data.set_folder(tmp_path)
     qtbot.waitUntil(lambda: not panel.setup.looking)
     assert panel.setup.message.text() == "The folder holds nothing."
-    assert panel.setup.obstacle() == "Look at the data first."
+    assert panel.setup.obstacle() == "Check the data first."
 
 
 def test_other_data_need_another_look(ready, tmp_path):
@@ -383,7 +383,7 @@ def test_an_estimate_is_cancelled_by_its_button_and_by_the_start(ready, estimate
     estimated(ANSWER, seconds=600)
     estimate = ready.setup.estimate
     estimate.button.click()
-    qtbot.waitUntil(lambda: "trying a few steps" in estimate.message.text())
+    qtbot.waitUntil(lambda: "running a few steps" in estimate.message.text())
     estimate.button.click()
     assert ended(estimate)
     assert estimate.message.text() == ""

@@ -9,7 +9,7 @@ from abc import abstractmethod
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QEvent, QTimer
+from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import (
     QFormLayout,
     QPlainTextEdit,
@@ -29,6 +29,7 @@ from napari_hsr.widgets.common.job_slot import JobSlot
 from napari_hsr.widgets.common.labels import BriefLabel
 from napari_hsr.widgets.common.layouts import column, row
 from napari_hsr.widgets.common.messages import Message
+from napari_hsr.widgets.common.panel import Panel
 from napari_hsr.widgets.common.scroll_area import VerticalScroll
 from napari_hsr.widgets.common.value_checks import Looked
 from napari_hsr.widgets.inference.panel_runs import (
@@ -59,24 +60,24 @@ SETTLE_MS = 30
 FORM_LEAST, FORM_ASKED, SAID_LEAST = 70, 240, 40
 
 
-class RunPanel(QWidget):
+class RunPanel(Panel):
     """Choose a layer and a model, run, and get the result as a layer.
 
-    A checkpoint that is dropped on the panel is imported. Models stay loaded while the panel is
-    open, the last two that were used.
+    A checkpoint dropped on the panel is imported. The two models used last stay loaded while the
+    panel is open.
 
-    A run holds the layer's array: if the layer is deleted meanwhile, the run goes on and the
-    result is added all the same. Closing the panel or the viewer cancels it.
+    A run holds the layer's array: if the layer is deleted meanwhile, the run goes on and its
+    result is added all the same. Closing the panel or the viewer cancels the run.
 
     Parameters
     ----------
     viewer : napari viewer or ViewerModel
     source : LayerChooser
-        Of the layers that it can run on.
+        Chooses among the layers it can run on.
     models : ModelSection
-        Of the models that it can run.
+        Chooses among the models it can run.
     title : str
-        What it does, in a word, for napari's activity dock.
+        What it does in one word, for napari's activity dock.
     doing : str
         The same as a noun, for the sentence about a failure.
     """
@@ -133,7 +134,7 @@ class RunPanel(QWidget):
 
     @abstractmethod
     def _options(self) -> dict[str, Any]:
-        """What is chosen besides the layer and the model."""
+        """The options chosen besides the layer and the model."""
 
     @abstractmethod
     def _request(self, layer: Any) -> Request:
@@ -156,13 +157,13 @@ class RunPanel(QWidget):
         """Show what the model offers to choose from."""
 
     def _counted(self, progress: Progress) -> str:
-        """How far a run has come, behind the words."""
+        """How far a run has come, after the message."""
         return f" · {progress.done} of {progress.total} tiles" if progress.total else ""
 
     # --- what the user does ------------------------------------------------------------------
 
     def run(self) -> None:
-        """Start a run with what is chosen; does nothing while one is going on."""
+        """Start a run with what is chosen; does nothing while one is under way."""
         layer = self._source.layer()
         if self.running or layer is None or self._obstacle is not None:
             return
@@ -200,7 +201,7 @@ class RunPanel(QWidget):
 
     def _on_layer(self, layer) -> None:
         self._following.close()
-        if self._failed:  # it was said of another layer
+        if self._failed:  # that was about another layer
             self._failed = False
             self.outcome.clear()
         if layer is not None:
@@ -209,7 +210,7 @@ class RunPanel(QWidget):
         self._on_changed()
 
     def _on_changed(self, event=None) -> None:
-        """Something that matters for the next run is another: look at it when it has settled."""
+        """Something that matters for the next run has changed: check it once it has settled."""
         if getattr(event, "type", None) == "data":
             self.looked.forget()
         self._show_input()
@@ -310,7 +311,7 @@ class RunPanel(QWidget):
     # --- the panel itself ----------------------------------------------------------------------
 
     def dragEnterEvent(self, event) -> None:  # noqa: N802 - Qt's name
-        """A checkpoint may be dropped here; anything else is the viewer's business."""
+        """Accept a checkpoint; anything else goes to the viewer."""
         if not self.models.take_drag(event):
             event.ignore()
 
@@ -319,20 +320,16 @@ class RunPanel(QWidget):
         if not self.models.take_drop(event):
             event.ignore()
 
-    def event(self, event: QEvent) -> bool:
-        """Let the loaded models go when closed, or taken out of the dock (napari deletes later)."""
-        if event.type() == QEvent.Type.Close:
-            self.loaded.close()
-        elif event.type() == QEvent.Type.Show:
-            self.loaded.reopen()
-        elif event.type() == QEvent.Type.ParentChange:
-            self.loaded.close() if self.parent() is None else self.loaded.reopen()
-        return super().event(event)
+    def _attach(self) -> None:
+        self.loaded.reopen()
+
+    def _release(self) -> None:
+        self.loaded.close()
 
     # --- appearance --------------------------------------------------------------------------
 
     def _lay_out(self, form: QFormLayout, *folds: QWidget) -> None:
-        """The form with what folds under it, and below them what stays in sight."""
+        """The form with its folds, and below them what always stays visible."""
         self.setMinimumWidth(290)
         # It ends in a stretch of its own; napari would add a larger one at each opening.
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
@@ -349,9 +346,10 @@ class RunPanel(QWidget):
             into=said,
         )
         outer = QVBoxLayout(self)
-        # What is said gets its room before the form, and either scrolls; Run stays in sight
-        # however low the window is, so that three panels fit above each other.
+        # Messages get their room before the form, and both scroll; Run stays visible however low
+        # the window is, so that three panels fit above each other.
         outer.addWidget(VerticalScroll(choices, FORM_LEAST, asked=FORM_ASKED), 1)
         outer.addLayout(row(self.run_button, self.cancel_button))
         outer.addWidget(VerticalScroll(said, SAID_LEAST))
         outer.addStretch()
+        self.attach()

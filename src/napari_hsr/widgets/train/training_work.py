@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_hsr.progress import Progress
+from napari_hsr.progress import Progress, stop_if
 from napari_hsr.training.events import Event, Preparing
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from napari_hsr.training.data.inspection import Findings
     from napari_hsr.training.recipe.schema import Recipe
 
-#: Folder of the images that were layers, inside the run's.
+#: Folder inside the run folder that layers are written to.
 LAYERS_FOLDER = "data"
 
 
@@ -38,10 +38,10 @@ class LayerPair:
 def look_work(
     recipe: Recipe, layers: list[LayerPair], cancel: threading.Event
 ) -> Iterator[Progress | Findings]:
-    """Look at the data of a recipe, or at layers of the viewer as they are; then the findings."""
+    """Inspect the data of a recipe, or layers of the viewer as they are; ends with the findings."""
     from napari_hsr.training.data import inspection
 
-    yield Progress(0, 0, "Looking at the data")
+    yield Progress(0, 0, "Checking the data")
     images = [(pair.cube, pair.photograph) for pair in layers]
     for event in inspection.inspect_events(recipe, cancel, images=images):
         if isinstance(event, Preparing):
@@ -64,9 +64,9 @@ def start_work(
     content : dict
         The recipe, as plain values.
     layers : list of LayerPair
-        They become files.
+        Written as files.
     split : str
-        Which images are held out, as a split file says it.
+        Which images are held out, as the text of a split file; empty: drawn.
     output : Path
         The run's folder.
 
@@ -77,25 +77,23 @@ def start_work(
     from napari_hsr.training.runs import processes
 
     recipe = yield from written(content, layers, split, output / LAYERS_FOLDER, cancel)
-    if recipe is not None:
-        yield Progress(0, 0, "Starting the training in a process of its own")
-        yield processes.start(recipe, output)
+    yield Progress(0, 0, "Starting the training")
+    yield processes.start(recipe, output)
 
 
 def estimate_work(
     content: dict[str, Any], layers: list[LayerPair], split: str, cancel: threading.Event
 ) -> Iterator[Any]:
-    """Try the training that :func:`start_work` would start; then what it would take, in words."""
+    """Estimate the training that :func:`start_work` would start; ends with a sentence."""
     from napari_hsr.training.runs import estimate
 
     with tempfile.TemporaryDirectory(prefix="napari-hsr-") as folder:
         place = Path(folder)
-        if layers:  # what is decoded of files that are about to go is of no use to anyone
+        if layers:  # these files will be gone, so nothing decoded from them is worth keeping
             content = {**content, "data": {**content["data"], "cache": str(place / "cache")}}
         recipe = yield from written(content, layers, split, place / LAYERS_FOLDER, cancel)
-        if recipe is not None:
-            yield Progress(0, 0, "Reading the data and trying a few steps")
-            yield estimate.describe(estimate.estimate_apart(recipe, cancel), recipe)
+        yield Progress(0, 0, "Reading the data and running a few steps")
+        yield estimate.describe(estimate.estimate_apart(recipe, cancel), recipe)
 
 
 def written(
@@ -104,8 +102,8 @@ def written(
     split: str,
     folder: Path,
     cancel: threading.Event,
-) -> Generator[Progress, None, Recipe | None]:
-    """Write what another process needs into a folder; the recipe, None if it was cancelled."""
+) -> Generator[Progress, None, Recipe]:
+    """Write what another process needs into a folder; returns the recipe."""
     from napari_hsr.errors import FileError
     from napari_hsr.io.atomic import replacing
     from napari_hsr.training.recipe.schema import Recipe
@@ -119,8 +117,7 @@ def written(
         data["pairs"] = []
         for number, pair in enumerate(layers):
             yield Progress(number, len(layers), f"Writing {pair.cube.name}")
-            if cancel.is_set():
-                return None
+            stop_if(cancel)
             data["pairs"].append(write_pair(pair, folder))
     if split:
         data["split_file"] = str(folder / "split.txt")
@@ -142,7 +139,7 @@ def write_pair(pair: LayerPair, folder: Path) -> dict[str, str | None]:
 
 
 def stems_of(names: list[str]) -> list[str]:
-    """Names of layers as names of files, each unlike every other."""
+    """File names made of layer names, no two of them alike."""
     found: list[str] = []
     for name in names:
         stem = re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.") or "image"
@@ -154,6 +151,6 @@ def stems_of(names: list[str]) -> list[str]:
 
 
 def with_held_out(findings: Findings, chosen: dict[str, bool]) -> Findings:
-    """The findings with the parts that the user chose instead of those that were drawn."""
+    """The findings with the split that the user chose instead of the one drawn."""
     rows = tuple(replace(row, held_out=chosen.get(row.name, row.held_out)) for row in findings.rows)
     return replace(findings, rows=rows)
