@@ -126,8 +126,8 @@ def test_a_tolerance_that_is_not_reached_is_said():
 
 def test_a_step_that_would_overshoot_is_shortened(monkeypatch):
     low = degrade(scene(16, 16), 2)
-    up = resize.Way.up
-    monkeypatch.setattr(resize.Way, "up", lambda *args: 5 * up(*args))
+    up = resize.Resampler.up
+    monkeypatch.setattr(resize.Resampler, "up", lambda *args: 5 * up(*args))
     result = last(upsample_plain(low), low, tolerance=1e-3, iterations=40)
     figures = [step.rms for step in result.history]
     assert all(a > b for a, b in pairwise(figures))

@@ -21,7 +21,7 @@ from napari_hsr.models.card import DETAIL_ESTIMATED, SUPER_RESOLUTION
 from napari_hsr.notices import Code, Notice, as_notices
 from napari_hsr.progress import Progress, stop_if
 from napari_hsr.resample import Kind, methods
-from napari_hsr.resample.resize import Way, read_coarse, up_part
+from napari_hsr.resample.resize import Resampler, read_coarse, up_part
 
 if TYPE_CHECKING:
     import threading
@@ -221,7 +221,7 @@ def _interpolate(
     coarse: Cube, kind: Kind, scale: int, cancel: threading.Event | None
 ) -> Iterator[Progress | Upscaled]:
     start = time.perf_counter()
-    way = Way(kind, scale, *coarse.shape[1:])
+    way = Resampler(kind, scale, *coarse.shape[1:])
     data = new_output((coarse.bands, way.height * scale, way.width * scale), _INSTEAD)
     parts = list(way.parts(coarse.bands))
     for done, (bands, rows) in enumerate(parts):

@@ -1,4 +1,4 @@
-"""Between coarse and fine pixels: exact ways down and up, and making the two agree."""
+"""Downsampling and upsampling by named methods, and back-projection between coarse and fine."""
 
 from napari_hsr.place import aligned
 from napari_hsr.resample.back_projection import agreement_events, refine, refine_events

@@ -1,13 +1,13 @@
-"""Back-projection: make a fine cube agree with the coarse one that it was made from.
+"""Back-projection: make a super-resolved cube consistent with the coarse cube it came from.
 
-For an estimate x, a coarse cube y, a known way down D and a way up U, each pass adds what is
-missing, ``x + c U(y - D x)`` (Irani and Peleg, 1991). FineSR (DualSR) weights it by the spectral
-angle: its gain c is the mean angle between D x and y in degrees, at most 1. Passes then get
-smaller as spectra agree and the residual falls as 1 / passes; with a gain of 1 it falls
-geometrically, and reaches a tolerance. No truth is needed, and nothing is trained.
+Given an estimate x, a coarse cube y, a known degradation D and an upsampling U, each iteration
+adds the upsampled residual, ``x + c U(y - D x)`` (Irani and Peleg, 1991). FineSR (DualSR) sets
+the gain c to the mean spectral angle between D x and y in degrees, at most 1, so that steps
+shrink as spectra agree and the residual falls as 1 / iterations; with a gain of 1 it falls
+geometrically and reaches a tolerance. This needs no ground truth and no training.
 
-All passes happen on the coarse grid. With r = y - D x a pass takes r to ``r - c D U r``, so the
-fine cube is read once at the beginning and touched once at the end: ``x + U(sum of c r)``.
+All iterations are on the coarse grid: with r = y - D x, one takes r to ``r - c D U r``, so the
+fine cube is read once at the beginning and changed once at the end, ``x + U(sum of c r)``.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from napari_hsr.errors import Cancelled, InputError
-from napari_hsr.progress import Progress
+from napari_hsr.errors import InputError
+from napari_hsr.progress import Progress, result_of, stop_if
 from napari_hsr.resample import methods
 from napari_hsr.resample.refinement import Agreement, Pass, Refinement
-from napari_hsr.resample.resize import Way, down_part, empty_fine, find_down, read, refined, up_part
+from napari_hsr.resample.resize import Resampler, down_part, empty_fine, read, refined, up_part
 from napari_hsr.resample.scale_pair import check_pair
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from napari_hsr.cube import Cube
     from napari_hsr.resample.methods import Kind
 
-#: How the gain of a pass is found: always 1, or FineSR's mean angle.
+#: The gain of an iteration: always 1, or FineSR's mean spectral angle.
 Gain = Literal["full", "angle"]
 GAINS = ("full", "angle")
 
@@ -52,17 +52,17 @@ def refine_events(
     overwrite: bool = False,
     cancel: threading.Event | None = None,
 ) -> Iterator[Progress | Refinement]:
-    """Refine a cube, saying how far the work has come.
+    """:func:`refine` as events, with the residual maps and the history.
 
     Parameters are those of :func:`refine`, and
 
     Parameters
     ----------
     place : callable
-        From a NumPy array to the array that is computed with: the same on another device.
+        Moves a NumPy array to where it is computed with, such as a torch device.
     overwrite : bool
-        Put the result where ``fine`` is, in memory, instead of beside it. If the work ends
-        early, ``fine`` may be neither.
+        Write the result into the memory of ``fine``. If the work ends early, ``fine`` may be
+        incomplete.
 
     Yields
     ------
@@ -76,9 +76,9 @@ def refine_events(
         Soon after ``cancel`` is set.
     """
     start = time.perf_counter()
-    kind, scale = find_down(degradation), check_pair(fine, coarse, scale)
+    kind, scale = methods.find(degradation), check_pair(fine, coarse, scale)
     _check_options(gain, tolerance, iterations)
-    way = Way(kind, scale, *coarse.shape[1:], back=methods.find(kind.back))
+    way = Resampler(kind, scale, *coarse.shape[1:], back=methods.find(kind.back))
     work = _Work(way, fine, coarse, place, cancel, iterations)
     yield from work.measure()
     history = [work.state(0)]
@@ -131,28 +131,27 @@ def refine(
     progress: Callable[[Progress], Any] | None = None,
     cancel: threading.Event | None = None,
 ) -> Cube:
-    """Make an estimate of a fine cube agree with the coarse cube that it was made from.
+    """Make a super-resolved cube consistent with the coarse cube it came from.
 
     Parameters
     ----------
     fine : Cube, shape (bands, scale * height, scale * width)
-        The estimate: a network's result, or an interpolation.
+        The estimate: a network's output, or an interpolation.
     coarse : Cube, shape (bands, height, width)
         What was measured, over the same area.
     scale : int, optional
-        2 to 16; by default what the sizes say.
+        2 to 16; by default the ratio of the sizes.
     degradation : str
-        How the coarse cube is taken to have come from a fine one; see
-        :func:`napari_hsr.resample.degrade`. A wrong one spoils the result.
+        How the coarse pixels arise from fine ones; see :func:`napari_hsr.resample.degrade`. A
+        wrong degradation spoils the result.
     gain : {"full", "angle"}
         ``"full"``: 1. ``"angle"``: FineSR's, the mean spectral angle in degrees, at most 1, so
-        that passes get smaller as spectra agree. Either is lowered where a pass would raise the
-        residual.
+        that steps shrink as spectra agree. Either is lowered where it would overshoot.
     tolerance : float
-        It ends when the residual's root mean square falls to this share of the coarse cube's,
-        or before, when a pass would not lower it; the cube's notices say so if it stays above.
+        Stop when the RMS residual falls to this fraction of the coarse cube's RMS, or when a
+        pass would no longer lower it; a notice of the cube says if it stays above.
     iterations : int
-        The most passes.
+        Maximum number of passes.
     progress : callable, optional
         Called with a :class:`~napari_hsr.progress.Progress`.
     cancel : threading.Event, optional
@@ -161,13 +160,14 @@ def refine(
     Returns
     -------
     Cube
-        Float32, not clipped, with the shape of ``fine``. :func:`refine_events` gives the
-        residual maps and the figures of each pass besides.
+        Float32, not clipped, with the shape of ``fine``. :func:`refine_events` also gives the
+        residual maps and the history.
 
     Raises
     ------
     InputError
-        If sizes, bands or wavelengths do not fit, an option is none, or a value is not finite.
+        If sizes, bands or wavelengths do not fit, an option is invalid, or a value is not
+        finite.
     Cancelled
         If ``cancel`` was set.
 
@@ -180,7 +180,7 @@ def refine(
     >>> refine(upsample(coarse, 4), coarse).shape
     (5, 24, 28)
     """
-    for event in refine_events(
+    events = refine_events(
         fine,
         coarse,
         scale,
@@ -189,12 +189,8 @@ def refine(
         tolerance=tolerance,
         iterations=iterations,
         cancel=cancel,
-    ):
-        if isinstance(event, Refinement):
-            return event.cube
-        if progress is not None:
-            progress(event)
-    raise AssertionError("a refinement ends with a result")
+    )
+    return result_of(events, progress).cube
 
 
 def agreement_events(
@@ -206,13 +202,13 @@ def agreement_events(
     place: Place = np.asarray,
     cancel: threading.Event | None = None,
 ) -> Iterator[Progress | Agreement]:
-    """Hold a fine cube against its coarse one without changing it, saying how far it has come.
+    """Measure how consistent a fine cube is with its coarse one.
 
     Parameters and errors are those of :func:`refine_events`; the last event is an
     :class:`Agreement`.
     """
-    kind, scale = find_down(degradation), check_pair(fine, coarse, scale)
-    way = Way(kind, scale, *coarse.shape[1:], back=methods.find(kind.back))
+    kind, scale = methods.find(degradation), check_pair(fine, coarse, scale)
+    way = Resampler(kind, scale, *coarse.shape[1:], back=methods.find(kind.back))
     work = _Work(way, fine, coarse, place, cancel, iterations=-2)
     yield from work.measure()
     state = work.state(0)
@@ -221,11 +217,11 @@ def agreement_events(
 
 
 class _Work:
-    """The state of a refinement: arrays of the coarse cube's size, and how far it has come."""
+    """The state of a refinement: arrays of the coarse cube's size, and the progress."""
 
     def __init__(
         self,
-        way: Way,
+        way: Resampler,
         fine: Cube,
         coarse: Cube,
         place: Place,
@@ -244,7 +240,7 @@ class _Work:
         )
         self.residual = self.goal - 0
         for bands, rows in self._parts:
-            yield self._progress("Bringing the estimate down")
+            yield self._progress("Degrading the estimate")
             part = down_part(self.way, self.fine, bands, rows, self.place)
             self.residual[bands, rows] = self.goal[bands, rows] - part
         self.total = self.residual * 0
@@ -252,16 +248,16 @@ class _Work:
         self.before = _rms_map(_numpy(self.residual))
 
     def relative(self, rms: float) -> float:
-        """As a share of the coarse cube's root mean square."""
+        """As a fraction of the coarse cube's RMS."""
         return rms / self.length if self.length else rms
 
     def state(self, number: int, gain: float | None = None) -> Pass:
-        """Figures of the residual at hand."""
+        """RMS and mean spectral angle of the current residual."""
         rms = math.sqrt(_inner(self.residual, self.residual) / math.prod(self.coarse.shape))
         return Pass(number, rms, _mean_angle(self.goal, self.residual), gain)
 
     def one_pass(self, number: int, last: Pass, rule: Gain) -> Generator[Progress, None, Any]:
-        """One pass; None if it would not lower the residual, which is then left as it was."""
+        """One iteration; None, and no change, if it would not lower the residual."""
         change = self.residual * 0
         for bands, rows in self._parts:
             yield self._progress(f"Back-projection, pass {number}")
@@ -270,7 +266,7 @@ class _Work:
         if not along > 0:
             return None
         gain = 1.0 if rule == "full" or math.isnan(last.angle) else min(1.0, last.angle)
-        if gain * square >= 2 * along:  # it would overshoot: take the step that lowers it most
+        if gain * square >= 2 * along:  # it would overshoot: take the optimal step instead
             gain = along / square
         held = self.residual
         self.residual = held - gain * change
@@ -284,11 +280,11 @@ class _Work:
     def finish(
         self, overwrite: bool
     ) -> Generator[Progress, None, tuple[np.ndarray, np.ndarray, float]]:
-        """The refined cube, and its residual counted anew: the map and its root mean square."""
+        """The refined cube, and its residual computed afresh: the map and its RMS."""
         way = self.way
         data = self.fine.data if overwrite else empty_fine(self.coarse.bands, way)
         for bands, rows in self._parts:
-            yield self._progress("Bringing the correction up")
+            yield self._progress("Upsampling the correction")
             at = slice(rows.start * way.scale, rows.stop * way.scale)
             added = up_part(way, self.total[bands], at)
             data[bands, at] = read(self.fine, bands, at) + _numpy(added)
@@ -296,7 +292,7 @@ class _Work:
         for bands, rows in self._parts:
             yield self._progress("Checking the result")
             left[bands, rows] -= _numpy(down_part(way, made, bands, rows, self.place))
-        self._stop_if_asked()
+        stop_if(self._cancel)
         return data, _rms_map(left), math.sqrt(_inner(left, left) / left.size)
 
     def _there_and_back(self, bands: slice, rows: slice) -> Any:
@@ -305,13 +301,9 @@ class _Work:
         return self.way.down(lifted, rows.start, rows.stop, start)
 
     def _progress(self, message: str) -> Progress:
-        self._stop_if_asked()
+        stop_if(self._cancel)
         self._done += 1
         return Progress(self._done - 1, self.total_steps, message)
-
-    def _stop_if_asked(self) -> None:
-        if self._cancel is not None and self._cancel.is_set():
-            raise Cancelled("The refinement was cancelled.")
 
 
 def _check_options(gain: str, tolerance: float, iterations: int) -> None:

@@ -1,9 +1,9 @@
-"""FineSR as its authors published it: back-projection between two results of one network.
+"""FineSR as published: back-projection between two outputs of one network.
 
-The second half of DualSR (Li et al.) takes two enlargements of the same coarse image: U, by the
-whole scale, and V, by half of it. U is brought down to V's size, held against V, and what is
-missing goes back up. :mod:`napari_hsr.resample.back_projection` is the general step, which holds any
-estimate against the coarse image itself.
+The second stage of DualSR (Li et al.) takes two super-resolved versions of the same coarse
+image: U at the full scale and V at half of it. U is downsampled to V's size, compared with V,
+and the upsampled difference is added. :mod:`napari_hsr.resample.back_projection` is the general
+method, which compares any estimate with the coarse image itself.
 """
 
 from __future__ import annotations
@@ -13,10 +13,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_hsr.errors import Cancelled, InputError
-from napari_hsr.progress import Progress
+from napari_hsr.errors import InputError
+from napari_hsr.progress import Progress, stop_if
 from napari_hsr.resample.methods import KINDS
-from napari_hsr.resample.resize import Way, down_part, empty_fine, imresize, read, refined, up_part
+from napari_hsr.resample.resize import (
+    Resampler,
+    down_part,
+    empty_fine,
+    imresize,
+    read,
+    refined,
+    up_part,
+)
 from napari_hsr.resample.scale_pair import check_pair
 
 if TYPE_CHECKING:
@@ -25,31 +33,30 @@ if TYPE_CHECKING:
 
     from napari_hsr.cube import Cube
 
-#: Between the two enlargements; it is fixed in the original.
+#: Scale between the two outputs, as in the original.
 STEP = 2
-#: What the original resamples with, up and down.
+#: Method of resampling in the original.
 KIND = "bicubic-matlab"
 _EPS = float(np.finfo(np.float64).eps)
 
 
 def finesr(fine: Any, half: Any, iterations: int = 1) -> Any:
-    """The original's loop, in float64.
+    """The published iteration, in float64.
 
     Each pass computes, with D = imresize(U, 1/2) and c the mean spectral angle between D and V
     in degrees, at most 1::
 
         U = U + imresize(c (V - D), 2)
 
-    ``imresize`` is MATLAB's bicubic. So the correction is applied in full wherever the images
-    differ by a degree or more on average, and damped below that. It has no other rule to stop,
-    and nothing is clipped.
+    ``imresize`` is MATLAB's bicubic. So the correction is applied in full where the images
+    differ by a degree or more on average, and damped below. Nothing is clipped.
 
     Parameters
     ----------
     fine : ndarray or torch.Tensor, shape (bands, height, width)
-        U: the network's result at the whole scale.
+        U: the network's output at the full scale.
     half : same kind, shape (bands, height / 2, width / 2)
-        V: its result at half the scale.
+        V: its output at half the scale.
     iterations : int
         The published program makes one pass. More can raise the error where U is noisy.
 
@@ -64,8 +71,8 @@ def finesr(fine: Any, half: Any, iterations: int = 1) -> Any:
 
     Notes
     -----
-    Source: ``backprojection.m`` of DualSR. The coarse image itself does not occur in it, so the
-    result agrees with V and not exactly with the coarse image.
+    Source: ``backprojection.m`` of DualSR. It does not use the coarse image itself, so the
+    result is consistent with V and not exactly with the coarse image.
     """
     made, goal = _double(fine), _double(half)
     wanted = (*made.shape[:-2], *(n / STEP for n in made.shape[-2:]))
@@ -87,7 +94,7 @@ def finesr(fine: Any, half: Any, iterations: int = 1) -> Any:
 
 @dataclass(frozen=True)
 class FineSR:
-    """What :func:`finesr_events` ends with.
+    """Result of :func:`finesr_events`.
 
     Attributes
     ----------
@@ -104,7 +111,7 @@ class FineSR:
 def finesr_events(
     fine: Cube, half: Cube, *, overwrite: bool = False, cancel: threading.Event | None = None
 ) -> Iterator[Progress | FineSR]:
-    """One pass of :func:`finesr` over cubes in parts, saying how far the work has come.
+    """One iteration of :func:`finesr` over cubes, in parts, as events.
 
     Parameters
     ----------
@@ -113,8 +120,8 @@ def finesr_events(
     half : Cube, shape (bands, height / 2, width / 2)
         V.
     overwrite : bool
-        Put the result where ``fine`` is, in memory, and what is missing where ``half`` is.
-        If the work ends early, neither may be what it was.
+        Write the result into the memory of ``fine``, and the difference into that of ``half``.
+        If the work ends early, both may have changed.
     cancel : threading.Event, optional
 
     Yields
@@ -129,12 +136,14 @@ def finesr_events(
         Soon after ``cancel`` is set.
     """
     check_pair(fine, half, STEP)
-    way = Way(KINDS[KIND], STEP, *half.shape[1:])
+    way = Resampler(KINDS[KIND], STEP, *half.shape[1:])
     parts = list(way.parts(half.bands))
+    total_steps = 2 * len(parts)
     sums = np.zeros((3, *half.shape[1:]))
     missing = half.data if overwrite else np.empty(half.shape, np.float32)
     for done, (bands, rows) in enumerate(parts):
-        yield _progress(done, parts, cancel)
+        stop_if(cancel)
+        yield Progress(done, total_steps, "DualSR's refinement")
         low = down_part(way, fine, bands, rows, _double)
         goal = _double(read(half, bands, rows))
         for total, (a, b) in zip(sums, ((low, goal), (low, low), (goal, goal)), strict=True):
@@ -143,30 +152,24 @@ def finesr_events(
     gain = _gain(*sums)
     data = fine.data if overwrite else empty_fine(fine.bands, way)
     for done, (bands, rows) in enumerate(parts, len(parts)):
-        yield _progress(done, parts, cancel)
+        stop_if(cancel)
+        yield Progress(done, total_steps, "DualSR's refinement")
         at = slice(rows.start * STEP, rows.stop * STEP)
         data[bands, at] = read(fine, bands, at) + gain * up_part(way, missing[bands], at)
     step = (
-        f"Refined by FineSR as DualSR published it: one pass against {half.name}, the result at half the scale, "
-        f"{KINDS[KIND].words(STEP)} between them, multiplied by {gain:.3g} (the mean spectral "
-        "angle in degrees, at most 1)."
+        f"Refined by FineSR as DualSR published it: one pass against {half.name}, the result at "
+        f"half the scale, {KINDS[KIND].words(STEP)} between them, multiplied by {gain:.3g} (the "
+        "mean spectral angle in degrees, at most 1)."
     )
-    yield Progress(2 * len(parts), 2 * len(parts), "Done")
-    cube = refined(fine, data, step)
-    yield FineSR(cube, gain)
-
-
-def _progress(done: int, parts: list, cancel: threading.Event | None) -> Progress:
-    if cancel is not None and cancel.is_set():
-        raise Cancelled("The refinement was cancelled.")
-    return Progress(done, 2 * len(parts), "DualSR's refinement")
+    yield Progress(total_steps, total_steps, "Done")
+    yield FineSR(refined(fine, data, step), gain)
 
 
 def original_gain(first: Any, second: Any) -> float:
-    """Mean spectral angle in degrees as the original counts it, at most 1.
+    """Mean spectral angle in degrees as the original computes it, at most 1.
 
-    It adds the machine's epsilon to the product and to both lengths: a pixel that is zero in one
-    image only counts as no angle if the other's length is at most 1.
+    It adds machine epsilon to the product and to both norms, so a pixel that is zero in only
+    one image counts as no angle if the other's norm is at most 1.
     """
     return _gain((first * second).sum(0), (first * first).sum(0), (second * second).sum(0))
 

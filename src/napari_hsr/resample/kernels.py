@@ -1,8 +1,8 @@
-"""Resampling along one axis as a matrix of few taps, built from a kernel and a rule for borders.
+"""Kernels, and resampling along one axis as a sparse matrix built from a kernel and a border rule.
 
-A pixel is an area: along each side, output pixel j of a grid ``scale`` times as fine has its
-centre at ``(j + 0.5) / scale - 0.5`` input pixels. Every kernel here is sampled at that place,
-so results of different kernels, and of the way down and up, lie on one grid.
+Pixels are areas: output pixel j of a grid ``scale`` times as fine is centred at
+``(j + 0.5) / scale - 0.5`` input pixels. All kernels are sampled there, so the results of all
+methods, downsampled and upsampled, share one grid.
 """
 
 from __future__ import annotations
@@ -13,18 +13,17 @@ from typing import Any, Literal
 
 import numpy as np
 
-#: What lies beyond the image: it mirrored with the edge pixel repeated (MATLAB), the edge pixel
-#: for ever (OpenCV), or nothing, the weights inside being scaled to sum to 1 (torch, Pillow).
+#: Beyond the border the image is mirrored with the edge pixel repeated (MATLAB), the edge pixel
+#: repeats (OpenCV), or the weights inside are renormalised to sum 1 (torch, Pillow).
 Border = Literal["mirror", "clamp", "renormalise"]
 Kernel = Callable[[np.ndarray], np.ndarray]
 
-#: Beyond so many standard deviations a gaussian counts as 0: it would be below 2e-8.
+#: Standard deviations beyond which a gaussian, there below 2e-8, is taken as 0.
 GAUSSIAN_REACH = 6.0
 
-#: Output pixels computed by one matrix product: the matrix of a whole side would make the
-#: work grow with the square of it.
+#: Output pixels per matrix product; with one dense matrix the work would grow quadratically.
 _BLOCK = 64
-#: Up to so many output pixels the whole matrix is as quick.
+#: Up to this many output pixels one dense matrix is as fast.
 _AT_ONCE = 96
 
 
@@ -59,7 +58,7 @@ class Taps:
     length : int
         Input pixels.
     places : ndarray of int, shape (outputs, taps)
-        Which input pixel each weight belongs to; one may be named twice, at mirrored borders.
+        Input pixel of each weight; one may occur twice, at mirrored borders.
     weights : ndarray of float64, same shape
         The weights of an output pixel sum to 1.
     """
@@ -95,12 +94,12 @@ class Taps:
         Parameters
         ----------
         values : ndarray or torch.Tensor of floats, shape (..., height, width)
-            Given back as the same kind, data type and device; a tensor keeps its gradient.
+            The result has the same type, dtype and device; a tensor keeps its gradient.
         axis : {-2, -1}
         first, last : int
             Output pixels wanted; all by default.
         start : int
-            Which input pixel the first one of ``values`` is, where only a part was read.
+            Index of the first input pixel in ``values``, where only a part was read.
         """
         last = len(self) if last is None else last
         step = last - first if last - first <= _AT_ONCE else _BLOCK
@@ -161,8 +160,8 @@ def taps(
     return Taps(length, places, weights / weights.sum(1, keepdims=True))
 
 
-# One product for all bands: for one product a band, the threads of a BLAS wait for each other so
-# often that on a busy computer it takes fifty times as long.
+# One product for all bands: with one per band, BLAS threads wait for each other so often that a
+# busy computer takes fifty times as long.
 
 
 def _rows(matrix: Any, values: Any) -> Any:
@@ -178,7 +177,7 @@ def _columns(matrix: Any, values: Any) -> Any:
 
 
 def _like(values: Any, matrix: np.ndarray) -> Any:
-    """The matrix as the same kind of array; a tensor brings torch along, nothing is imported."""
+    """The matrix as the same type of array, without importing torch."""
     if hasattr(values, "new_tensor"):
         return values.new_tensor(matrix)
     return matrix.astype(values.dtype, copy=False)

@@ -1,8 +1,8 @@
-"""Ways down to coarse pixels and up to fine ones, each by the name of what it is.
+"""Named methods of downsampling and upsampling.
 
-Which bicubic it was decides a result by several decibels: MATLAB's widens its kernel when it
-shrinks, OpenCV's does not and has another kernel, torch's and Pillow's widens it but treats
-borders otherwise. So nothing here is called just "bicubic".
+Implementations of "bicubic" differ by several decibels: MATLAB widens the kernel when it
+shrinks an image, OpenCV does not and uses another kernel, torch and Pillow widen it but treat
+borders differently. So no method here is called just "bicubic".
 """
 
 from __future__ import annotations
@@ -15,9 +15,18 @@ from functools import lru_cache
 from numbers import Integral
 
 from napari_hsr.errors import InputError
-from napari_hsr.resample.kernels import GAUSSIAN_REACH, Taps, box, cubic, gaussian, taps
+from napari_hsr.resample.kernels import (
+    GAUSSIAN_REACH,
+    Border,
+    Kernel,
+    Taps,
+    box,
+    cubic,
+    gaussian,
+    taps,
+)
 
-#: A narrower gaussian is as good as no blur.
+#: A narrower gaussian does not blur.
 LEAST_SIGMA = 0.1
 #: Full width at half maximum of a gaussian, in standard deviations.
 FWHM = 2 * math.sqrt(2 * math.log(2))
@@ -26,23 +35,23 @@ LARGEST_SCALE = 16
 
 @dataclass(frozen=True)
 class Kind:
-    """A named way to resample.
+    """A named method of resampling.
 
     Attributes
     ----------
     name : str
         As given to :func:`napari_hsr.resample.degrade` and shown in every result.
     title : str
-        For lists.
+        Display name.
     describe : str
         What it does exactly, in one clause.
     down, up : bool
-        Which ways it can be used.
+        Whether it can degrade and upsample.
     back : str
-        Name of the way up that its back-projection takes.
+        Name of the upsampling that back-projection uses with it.
     sigma : float or None
-        Of a gaussian, in fine pixels; None there means that its full width at half maximum is
-        one coarse pixel.
+        Of a gaussian, in fine pixels; None means that its full width at half maximum is one
+        coarse pixel.
     """
 
     name: str
@@ -58,7 +67,7 @@ class Kind:
         return scale / FWHM if self.sigma is None else self.sigma
 
     def words(self, scale: int) -> str:
-        """Title, and of a gaussian the width that it has at this scale."""
+        """Title and description; for a gaussian, its width at this scale."""
         if self.name.startswith("gaussian"):
             return f"{self.title}, σ = {self.blur(scale):.4g} fine pixels"
         return f"{self.title} ({self.describe})"
@@ -94,16 +103,24 @@ _ALL = (
         up=False,
     ),
 )
-#: All kinds by name; of the gaussian the one whose width goes by the scale.
+#: All methods by name; the gaussian is the one whose width follows from the scale.
 KINDS: dict[str, Kind] = {kind.name: kind for kind in _ALL}
-#: The bicubic ways up: the baselines that any super-resolution is held against.
+#: Bicubic upsampling: the baselines of super-resolution.
 BASELINES = tuple(name for name in KINDS if name.startswith("bicubic-"))
-#: Ways down.
+#: Methods of downsampling.
 DEGRADATIONS = tuple(KINDS)
+
+#: Kernel, half width, border, and whether downsampling widens the kernel by the scale.
+_KERNELS: dict[str, tuple[Kernel, float, Border, bool]] = {
+    "bicubic-matlab": (cubic(-0.5), 2, "mirror", True),
+    "bicubic-opencv": (cubic(-0.75), 2, "clamp", False),
+    "bicubic-torch": (cubic(-0.5), 2, "renormalise", True),
+    "box": (box, 0.5, "clamp", True),
+}
 
 
 def find(name: str | Kind) -> Kind:
-    """The kind of this name.
+    """The method of this name.
 
     Parameters
     ----------
@@ -114,7 +131,7 @@ def find(name: str | Kind) -> Kind:
     Raises
     ------
     InputError
-        If there is none; the sentence lists them.
+        If there is none; the message lists the known names.
     """
     if isinstance(name, Kind):
         return name
@@ -132,6 +149,21 @@ def find(name: str | Kind) -> Kind:
             "gaussian:SIGMA with SIGMA in fine pixels."
         )
     return kind
+
+
+def find_upsampling(name: str | Kind) -> Kind:
+    """The method of this name, if it can upsample.
+
+    Raises
+    ------
+    InputError
+        If there is none of this name, or it only degrades.
+    """
+    found = find(name)
+    if not found.up:
+        known = ", ".join(name for name, kind in KINDS.items() if kind.up)
+        raise InputError(f"{found.name} can only degrade; to upsample, use {known}.")
+    return found
 
 
 def _gaussian(text: str) -> Kind:
@@ -171,32 +203,17 @@ def checked_scale(scale: float) -> int:
 
 @lru_cache(maxsize=32)
 def down(kind: Kind, length: int, scale: int) -> Taps:
-    """From ``length`` fine pixels of a side to coarse ones; ``length`` divides by ``scale``."""
+    """From ``length`` fine pixels along one side to coarse ones; ``scale`` divides ``length``."""
     outputs = length // scale
-    if kind.name == "bicubic-matlab":
-        return taps(length, outputs, cubic(-0.5), 2, "mirror", stretch=scale)
-    if kind.name == "bicubic-opencv":
-        return taps(length, outputs, cubic(-0.75), 2, "clamp")
-    if kind.name == "bicubic-torch":
-        return taps(length, outputs, cubic(-0.5), 2, "renormalise", stretch=scale)
-    if kind.name == "box":
-        return taps(length, outputs, box, 0.5, "clamp", stretch=scale)
-    sigma = kind.blur(scale)
-    return taps(length, outputs, gaussian, GAUSSIAN_REACH, "mirror", stretch=sigma)
+    if kind.name not in _KERNELS:
+        return taps(length, outputs, gaussian, GAUSSIAN_REACH, "mirror", stretch=kind.blur(scale))
+    kernel, half_width, border, antialiased = _KERNELS[kind.name]
+    stretch = scale if antialiased else 1
+    return taps(length, outputs, kernel, half_width, border, stretch=stretch)
 
 
 @lru_cache(maxsize=32)
 def up(kind: Kind, length: int, scale: int) -> Taps:
-    """From ``length`` coarse pixels of a side to ``scale`` times as many."""
-    outputs = length * scale
-    if kind.name == "bicubic-matlab":
-        return taps(length, outputs, cubic(-0.5), 2, "mirror")
-    if kind.name == "bicubic-opencv":
-        return taps(length, outputs, cubic(-0.75), 2, "clamp")
-    if kind.name == "bicubic-torch":
-        return taps(length, outputs, cubic(-0.5), 2, "renormalise")
-    if kind.name == "box":
-        return taps(length, outputs, box, 0.5, "clamp")
-    raise InputError(
-        f"{kind.name} is a way down only; up there are {', '.join((*BASELINES, 'box'))}."
-    )
+    """From ``length`` coarse pixels along one side to ``scale`` times as many."""
+    kernel, half_width, border, _ = _KERNELS[find_upsampling(kind).name]
+    return taps(length, length * scale, kernel, half_width, border)

@@ -1,4 +1,4 @@
-"""What back-projection tells of itself: the state after each pass, and what it ends with."""
+"""Results of back-projection: residuals after each pass, and in the end."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ if TYPE_CHECKING:
     from napari_hsr.cube import Cube
 
 
-#: The residual counted anew may lie so much above the one that the passes counted.
+#: How far the residual computed afresh may exceed the one tracked by the iterations.
 _SLACK = 1.05
 
 
 @dataclass(frozen=True)
 class Pass:
-    """The state after so many passes.
+    """The residual after some passes.
 
     Attributes
     ----------
     number : int
-        0 for the estimate as it came.
+        0 for the initial estimate.
     rms : float
         Root mean square of the residual y - D x, in the cube's units.
     angle : float
         Mean spectral angle between D x and y, in degrees; NaN if no pixel has one.
     gain : float or None
-        By which the last pass was multiplied.
+        Of this pass.
     """
 
     number: int
@@ -41,7 +41,7 @@ class Pass:
 
 @dataclass(frozen=True)
 class Agreement:
-    """How far a fine cube agrees with its coarse one.
+    """How consistent a fine cube is with its coarse one.
 
     Attributes
     ----------
@@ -64,24 +64,24 @@ class Agreement:
 
 @dataclass(frozen=True)
 class Refinement:
-    """What a refinement ends with.
+    """Result of a refinement.
 
     Attributes
     ----------
     cube : Cube
         (bands, scale * height, scale * width) float32.
     residual, before : ndarray of float32, shape (height, width)
-        Root mean square over the bands of y - D x, after and before: quality maps on the coarse
-        grid that need no truth. They say how far a result contradicts what was measured; detail
-        that is wrong but averages out is not seen by them.
+        RMS over the bands of y - D x, after and before: quality maps on the coarse grid that
+        need no ground truth. They show how far a result contradicts the measurement; wrong
+        detail that averages out remains invisible to them.
     history : tuple of Pass
-        From the estimate on; the residual falls from each to the next.
+        From the initial estimate on; the residual falls from each to the next.
     relative : float
-        Root mean square of the final residual, counted anew from the cube, over that of y.
+        RMS of the final residual, computed afresh from the cube, over that of y.
     stopped : str
         Why it ended: ``"tolerance"``, ``"iterations"`` or ``"no further"``.
     tolerance : float
-        Which share it was to fall to.
+        The relative residual aimed at.
     scale : int
     degradation : str
         Name of D.
@@ -101,11 +101,11 @@ class Refinement:
 
     @property
     def passes(self) -> int:
-        """How many were made."""
+        """Number of passes."""
         return self.history[-1].number
 
     def summary(self) -> str:
-        """One line for people."""
+        """Summary in one line."""
         first, last = self.history[0], self.history[-1]
         times = "1 pass" if self.passes == 1 else f"{self.passes} passes"
         return (
@@ -114,9 +114,9 @@ class Refinement:
         )
 
     def notices(self) -> tuple[Notice, ...]:
-        """One notice where the residual stayed above the tolerance; none where it did not.
+        """A notice if the residual stayed above the tolerance.
 
-        A tolerance of 0 asks for as many passes as there may be, and none is missed.
+        A tolerance of 0 asks for as many passes as allowed and cannot be missed.
         """
         if not self.tolerance or self.relative <= _SLACK * self.tolerance:
             return ()

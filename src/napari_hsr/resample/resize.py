@@ -1,4 +1,4 @@
-"""Cubes and arrays, down to coarse pixels and up to fine ones, in parts that fit the memory."""
+"""Downsample and upsample arrays, tensors and cubes; cubes in parts that fit into memory."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ from napari_hsr.cube import Cube, finite_range
 from napari_hsr.errors import InputError
 from napari_hsr.resample import methods
 from napari_hsr.resample.kernels import Taps, cubic, taps
+from napari_hsr.units import format_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from napari_hsr.resample.methods import Kind
 
-#: Fine pixels, float32, that are worked on at a time.
+#: Size of the float32 fine pixels that are processed at a time.
 PART_BYTES = 2**25
 
 
@@ -63,35 +64,37 @@ def imresize(values: Any, scale: float) -> Any:
 
 
 def shrink(values: Any, scale: int, kind: str | Kind = "bicubic-matlab") -> Any:
-    """Coarse pixels from fine ones, for arrays and tensors (..., height, width).
+    """Downsample arrays and tensors, (..., height, width).
 
-    :func:`degrade` is the same for cubes, in parts that fit the memory.
+    :func:`degrade` does the same for cubes, in parts that fit into memory.
 
     Raises
     ------
     InputError
-        If there is no such kind, or height or width do not divide by ``scale``.
+        If there is no such method, or ``scale`` does not divide height and width.
     """
-    way = Way(find_down(kind), methods.checked_scale(scale), *divided(values.shape[-2:], scale))
+    way = Resampler(
+        methods.find(kind), methods.checked_scale(scale), *divided(values.shape[-2:], scale)
+    )
     return way.down(_floats(values))
 
 
 def enlarge(values: Any, scale: int, kind: str | Kind = "bicubic-matlab") -> Any:
-    """Fine pixels from coarse ones, for arrays and tensors (..., height, width).
+    """Upsample arrays and tensors, (..., height, width).
 
-    :func:`upsample` is the same for cubes, in parts that fit the memory.
+    :func:`upsample` does the same for cubes, in parts that fit into memory.
 
     Raises
     ------
     InputError
-        If there is no such kind, or it is a way down only.
+        If there is no such method, or it can only degrade.
     """
-    way = Way(find_up(kind), methods.checked_scale(scale), *values.shape[-2:])
+    way = Resampler(methods.find_upsampling(kind), methods.checked_scale(scale), *values.shape[-2:])
     return way.up(_floats(values))
 
 
-class Way:
-    """One kind at one scale between a coarse image of a size and the fine one over it.
+class Resampler:
+    """One method at one scale, between a coarse image and the fine image of the same area.
 
     Parameters
     ----------
@@ -100,7 +103,7 @@ class Way:
     height, width : int
         Of the coarse image.
     back : Kind, optional
-        What goes up; ``kind`` itself by default.
+        Upsampling; ``kind`` itself by default.
     """
 
     def __init__(self, kind: Kind, scale: int, height: int, width: int, back: Kind | None = None):
@@ -112,7 +115,7 @@ class Way:
         return methods.down(self.kind, self.height * self.scale, self.scale)
 
     def rows_up(self) -> Taps:
-        """Weights from coarse rows to fine rows, for the way back."""
+        """Weights from coarse rows to fine rows."""
         return methods.up(self.back, self.height, self.scale)
 
     def down(self, fine: Any, first: int = 0, last: int | None = None, start: int = 0) -> Any:
@@ -126,7 +129,7 @@ class Way:
         return columns.apply(self.rows_up().apply(coarse, -2, first, last, start), -1)
 
     def parts(self, bands: int) -> Iterator[tuple[slice, slice]]:
-        """(bands, coarse rows) of parts whose fine pixels take about :data:`PART_BYTES`."""
+        """Divide into parts, (bands, coarse rows), with about :data:`PART_BYTES` of fine pixels."""
         plane = 4 * self.height * self.width * self.scale**2
         if plane <= PART_BYTES:
             step = max(1, PART_BYTES // plane)
@@ -140,12 +143,12 @@ class Way:
 
 
 def degrade(cube: Cube, scale: int, kind: str | Kind = "bicubic-matlab") -> Cube:
-    """The cube as a camera with ``scale`` times as coarse pixels would have it.
+    """Degrade a cube to pixels ``scale`` times as large.
 
     Parameters
     ----------
     cube : Cube, shape (bands, height, width)
-        Height and width divide by ``scale``; :func:`modcrop` makes them.
+        ``scale`` divides height and width; :func:`modcrop` crops to such a size.
     scale : int
         2 to 16.
     kind : str
@@ -156,28 +159,28 @@ def degrade(cube: Cube, scale: int, kind: str | Kind = "bicubic-matlab") -> Cube
     Returns
     -------
     Cube
-        (bands, height / scale, width / scale) float32; its provenance says how it was made.
+        (bands, height / scale, width / scale) float32; its provenance records the method.
         Coarse pixel j covers fine pixels ``j * scale`` to ``(j + 1) * scale - 1``.
 
     Raises
     ------
     InputError
-        If the size does not divide, the scale or kind is none, or a value is not finite.
+        If the size is not divisible, scale or method are invalid, or a value is not finite.
     """
-    kind = find_down(kind)
+    kind = methods.find(kind)
     height, width = divided(cube.shape[1:], scale, cube.name)
-    way = Way(kind, methods.checked_scale(scale), height, width)
+    way = Resampler(kind, methods.checked_scale(scale), height, width)
     data = np.empty((cube.bands, height, width), np.float32)
     for bands, rows in way.parts(cube.bands):
         data[bands, rows] = down_part(way, cube, bands, rows)
-    if "super_resolution" in cube.provenance.extra:  # what it says of finer pixels ends here
+    if "super_resolution" in cube.provenance.extra:  # no longer holds for degraded pixels
         kept = {k: v for k, v in cube.provenance.extra.items() if k != "super_resolution"}
         cube = cube.replace(provenance=replace(cube.provenance, extra=kept))
     return _made(cube, data, scale, f"Degraded to 1/{scale} by {kind.words(scale)}.", "degraded")
 
 
 def upsample(cube: Cube, scale: int, kind: str | Kind = "bicubic-matlab") -> Cube:
-    """The cube interpolated to ``scale`` times as many pixels: the honest baseline.
+    """Interpolate a cube to ``scale`` times as many pixels per side, a baseline that adds no detail.
 
     Parameters
     ----------
@@ -196,10 +199,10 @@ def upsample(cube: Cube, scale: int, kind: str | Kind = "bicubic-matlab") -> Cub
     Raises
     ------
     InputError
-        If the scale or kind is none, or a value is not finite.
+        If scale or method are invalid, or a value is not finite.
     """
-    kind = find_up(kind)
-    way = Way(kind, methods.checked_scale(scale), *cube.shape[1:])
+    kind = methods.find_upsampling(kind)
+    way = Resampler(kind, methods.checked_scale(scale), *cube.shape[1:])
     data = empty_fine(cube.bands, way)
     for bands, rows in way.parts(cube.bands):
         fine = slice(rows.start * way.scale, rows.stop * way.scale)
@@ -209,12 +212,12 @@ def upsample(cube: Cube, scale: int, kind: str | Kind = "bicubic-matlab") -> Cub
 
 
 def modcrop(cube: Cube, scale: int) -> Cube:
-    """The cube without the last rows and columns that do not fill a coarse pixel.
+    """Crop a cube so that ``scale`` divides its height and width.
 
     Raises
     ------
     InputError
-        If it is smaller than one coarse pixel.
+        If it is smaller than ``scale`` pixels along a side.
     """
     scale = methods.checked_scale(scale)
     height, width = (n // scale * scale for n in cube.shape[1:])
@@ -230,33 +233,13 @@ def modcrop(cube: Cube, scale: int) -> Cube:
     )
 
 
-def find_down(kind: str | Kind) -> Kind:
-    """A kind that can degrade; all can."""
-    return methods.find(kind)
-
-
-def find_up(kind: str | Kind) -> Kind:
-    """A kind that can interpolate.
-
-    Raises
-    ------
-    InputError
-        If there is none of this name, or it is a way down only.
-    """
-    found = methods.find(kind)
-    if not found.up:
-        known = ", ".join(name for name, k in methods.KINDS.items() if k.up)
-        raise InputError(f"{found.name} is a way down only; ways up are {known}.")
-    return found
-
-
 def divided(shape: tuple[int, ...], scale: int, name: str = "The image") -> tuple[int, int]:
     """Height and width of the coarse image.
 
     Raises
     ------
     InputError
-        If they do not divide by the scale.
+        If the scale does not divide them.
     """
     scale = methods.checked_scale(scale)
     if any(n % scale for n in shape) or 0 in shape:
@@ -270,16 +253,20 @@ def divided(shape: tuple[int, ...], scale: int, name: str = "The image") -> tupl
 
 
 def down_part(
-    way: Way, cube: Cube, bands: slice, rows: slice, place: Callable[[np.ndarray], Any] = np.asarray
+    way: Resampler,
+    cube: Cube,
+    bands: slice,
+    rows: slice,
+    place: Callable[[np.ndarray], Any] = np.asarray,
 ) -> Any:
-    """Coarse rows of some bands, reading no more of the fine cube than they depend on."""
+    """Downsample to some coarse rows of some bands, reading only what they depend on."""
     start, stop = way.rows_down().reads(rows.start, rows.stop)
     fine = read(cube, bands, slice(start, stop))
     return way.down(place(fine), rows.start, rows.stop, start)
 
 
-def up_part(way: Way, coarse: Any, fine: slice) -> Any:
-    """Fine rows of the bands that ``coarse`` holds whole."""
+def up_part(way: Resampler, coarse: Any, fine: slice) -> Any:
+    """Upsample to some fine rows; ``coarse`` holds whole bands."""
     start, stop = way.rows_up().reads(fine.start, fine.stop)
     return way.up(coarse[:, start:stop], fine.start, fine.stop, start)
 
@@ -295,7 +282,7 @@ def read(cube: Cube, bands: slice, rows: slice) -> np.ndarray:
     Raises
     ------
     InputError
-        If a value is NaN or infinite: it would spread over its neighbours.
+        If a value is NaN or infinite, which resampling would spread.
     """
     part = np.asarray(cube.data[bands, rows], np.float32)
     if not np.isfinite(part).all():
@@ -308,8 +295,8 @@ def read(cube: Cube, bands: slice, rows: slice) -> np.ndarray:
     return part
 
 
-def empty_fine(bands: int, way: Way) -> np.ndarray:
-    """Room for the fine cube.
+def empty_fine(bands: int, way: Resampler) -> np.ndarray:
+    """Allocate the fine cube.
 
     Raises
     ------
@@ -322,7 +309,7 @@ def empty_fine(bands: int, way: Way) -> np.ndarray:
     except MemoryError as error:
         raise InputError(
             f"The cube of {' × '.join(map(str, shape))} values takes "
-            f"{4 * math.prod(shape) / 1e9:.1f} GB, more than there is: choose a smaller scale "
+            f"{format_bytes(4 * math.prod(shape))}, more than there is: choose a smaller scale "
             "or crop the cube."
         ) from error
 
@@ -352,7 +339,7 @@ def _size(shape: tuple[int, ...]) -> str:
 
 
 def refined(fine: Cube, data: Any, step: str) -> Cube:
-    """A fine cube with refined values, and what was done to it."""
+    """The fine cube with refined values, and ``step`` in its provenance."""
     history = fine.provenance.with_step(step)
     return fine.replace(
         data=data,

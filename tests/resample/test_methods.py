@@ -1,4 +1,4 @@
-"""Each way down and up, held against somebody else's or against plain loops."""
+"""Every method of resampling against other implementations or plain loops."""
 
 from __future__ import annotations
 
@@ -216,7 +216,9 @@ def test_names():
         find("bicubic")
     with pytest.raises(InputError, match=r"at least 0.1, not 'wide'"):
         find("gaussian:wide")
-    with pytest.raises(InputError, match="gaussian is a way down only; ways up are bicubic-matlab"):
+    with pytest.raises(
+        InputError, match="gaussian can only degrade; to upsample, use bicubic-matlab"
+    ):
         enlarge(np.ones((4, 4)), 2, "gaussian")
 
 
