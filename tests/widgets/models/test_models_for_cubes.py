@@ -51,9 +51,7 @@ def test_imported_for_photographs_it_is_not_offered_and_that_is_said(qtbot, chec
         section._on_imported(model)
     assert "finer" not in names(section.chooser)
     assert section.chooser.name() == DEFAULT
-    assert "makes the pixels of cubes finer, so it is not offered for photographs" in (
-        section.message.text()
-    )
+    assert "use it in the Super-resolve panel" in section.message.text()
 
 
 def test_a_list_for_cubes_offers_it_alone(qtbot, checkpoint):

@@ -66,7 +66,7 @@ def test_the_model_is_used_once_and_every_list_hears_of_it(result, qtbot):
     models_changed.disconnect(heard.append)
     assert len(heard) == 2
     assert load_model("mine").name == "mine"
-    assert "mine is among your models now" in result.outcome.text()
+    assert "mine was imported" in result.outcome.text()
 
 
 def test_it_is_chosen_in_reconstruct(viewer, result, qtbot):

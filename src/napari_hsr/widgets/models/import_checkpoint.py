@@ -1,4 +1,4 @@
-"""Import checkpoint…: a file that somebody published becomes a model with a card."""
+"""The dialog that imports a published checkpoint as a model with a card."""
 
 from __future__ import annotations
 
@@ -270,7 +270,7 @@ def _found_text(checkpoint) -> str:
     if checkpoint.bands is None:
         return (
             f"Recognised: {checkpoint.title}. {count_text(checkpoint.weights)}; a cube of any bands "
-            f"in, pixels {checkpoint.scale} × as fine out. Helping bands: {checkpoint.input_rule}."
+            f"in, {checkpoint.scale} × as many pixels per side out. Neighbouring bands: {checkpoint.input_rule}."
         )
     return (
         f"Recognised: {checkpoint.title}. {count_text(checkpoint.weights)}, "

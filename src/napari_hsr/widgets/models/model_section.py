@@ -1,4 +1,4 @@
-"""The part of a panel in which a model is chosen, described, imported and removed."""
+"""The part of a panel that chooses, describes, imports and removes models."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 #: Said of a model that was imported where it cannot be used.
 _ELSEWHERE = {
-    RECONSTRUCTION: "It makes cubes of photographs, so it is not offered for cubes.",
-    SUPER_RESOLUTION: "It makes the pixels of cubes finer, so it is not offered for photographs.",
+    RECONSTRUCTION: "It reconstructs photographs: use it in the Reconstruct panel.",
+    SUPER_RESOLUTION: "It super-resolves cubes: use it in the Super-resolve panel.",
 }
 
 
@@ -61,8 +61,8 @@ class ModelSection(QWidget):
         self.card = CardView()
         self.import_button = QPushButton("Import checkpoint…")
         self.import_button.setToolTip(
-            "Make a model of a file with weights (.pth, .pt, .ckpt, .pkl, .safetensors).\n"
-            "Dropping the file on this panel does the same."
+            "Import a file of weights as a model (.pth, .pt, .ckpt, .pkl, .safetensors).\n"
+            "Or drop the file on this panel."
         )
         self.remove_button = QPushButton("Remove…")
         self.remove_button.setToolTip("Delete this imported model from this computer")

@@ -1,4 +1,4 @@
-"""The word that the models at hand are others now: one was imported, or removed."""
+"""Announces that the available models have changed: one was imported or removed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The question what becomes of a running training when napari is closed."""
+"""Asks what becomes of a running training when napari is closed."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ def ask(parent: QWidget | None, name: str, may_cancel: bool) -> QMessageBox:
     box.setWindowTitle("A training is running")
     box.setText(f"The training {name} is still running.")
     box.setInformativeText(
-        "It can go on without napari: the Train panel finds it again. Or it is stopped after this "
-        "step; everything is saved, and it can be resumed."
+        "It can go on without napari, and the Train panel finds it again. Or stop it after this "
+        "step: everything is saved, and it can be resumed."
     )
     roles = QMessageBox.ButtonRole
     for key, text, role in (

@@ -1,4 +1,4 @@
-"""Which images are trained on: a folder, or layers of the viewer; with photographs or a camera."""
+"""The training images: a folder or layers of the viewer, with photographs or a camera."""
 
 from __future__ import annotations
 
@@ -27,29 +27,29 @@ _FOLDER_HELP = (
     "CAVE scenes; or Train_RGB and Train_spectral."
 )
 _CUBES_HELP = (
-    "Cubes in one folder, or in one below it; CAVE scenes; or Train_spectral. Theirs are the fine "
-    "pixels: the coarse ones are made of them. Photographs beside them are left alone."
+    "Cubes in one folder, or in one below it; CAVE scenes; or Train_spectral. The coarse cubes "
+    "are made from them. Photographs beside them are ignored."
 )
 _CUBE_LAYER_HELP = (
-    "Tick cubes: theirs are the fine pixels, and the coarse ones are made of them. The training "
-    "runs in a process of its own: at its start the layers are written as files into its folder."
+    "Tick cubes: the coarse ones are made from them. At the start they are written as files into "
+    "the run folder."
 )
 _LAYER_HELP = (
-    "Tick cubes, and choose the photograph of each. The training runs in a process of its own: "
-    "at its start the layers are written as files into its folder."
+    "Tick cubes, and choose the photograph of each. At the start they are written as files into "
+    "the run folder."
 )
-_NO_LAYER_HELP = "There is no cube in the viewer: open some, or take a folder."
+_NO_LAYER_HELP = "There is no cube in the viewer: open some, or choose a folder."
 
 
 class DataSection(QWidget):
-    """The part of the Train panel in which data are picked.
+    """The part of the Train panel that chooses the data.
 
     Signals
     -------
     changed()
-        The data are others now; what was found in them holds no more.
+        Other data are chosen; what was found in the former no longer holds.
     ready()
-        And they are complete: a folder was chosen. They may be looked at without being asked.
+        The choice is complete: a folder was chosen, and can be checked at once.
     """
 
     changed = Signal()
@@ -90,12 +90,12 @@ class DataSection(QWidget):
         self._show()
 
     def set_without_photographs(self, bare: bool) -> None:
-        """Whether cubes were found that no photograph goes with: a camera then makes it."""
+        """Whether some cubes have no photograph: a camera then simulates it."""
         self._bare = bare
         self._show()
 
     def set_cubes_alone(self, alone: bool) -> None:
-        """Whether photographs are of no use: then none are asked for, and no camera."""
+        """Whether only cubes are used: then neither photographs nor a camera are asked for."""
         self._cubes_alone = alone
         self.layer_list.set_cubes_alone(alone)
         self._show()

@@ -1,4 +1,4 @@
-"""Layers of the viewer to train on: cubes to tick, and the photograph that goes with each."""
+"""Layers of the viewer to train on: cubes to tick, each with its photograph."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The Train panel: a model is made better on the user's own images, in a process of its own."""
+"""The Train panel: fine-tune a model on the user's own images, in a process of its own."""
 
 from __future__ import annotations
 
@@ -38,10 +38,10 @@ POLL_MS = 500
 
 
 class TrainWidget(QWidget):
-    """Choose a start model and images, start, and watch; or look on at a training of before.
+    """Choose a start model and images, start, and watch; or follow an earlier training.
 
     The training is a process of its own: it goes on when the viewer is closed, unless the user
-    wants it stopped, and the panel finds it again.
+    stops it, and the panel finds it again.
 
     Parameters
     ----------
@@ -66,9 +66,9 @@ class TrainWidget(QWidget):
         self.obstacle = Message()
         self.start_button = QPushButton("Start")
         self.stop_button = QPushButton("Stop")
-        self.stop_button.setToolTip("Finish this step and save; Resume goes on from there")
+        self.stop_button.setToolTip("Finish this step and save; Resume continues from there")
         self.resume_button = QPushButton("Resume")
-        self.resume_button.setToolTip("Go on from the last checkpoint")
+        self.resume_button.setToolTip("Continue from the last checkpoint")
         self.pages = QStackedWidget()
         self._lay_out()
         self._timer = QTimer(self)
@@ -116,7 +116,7 @@ class TrainWidget(QWidget):
         self._poll()
 
     def resume(self) -> None:
-        """Go on from the last checkpoint, in a new process."""
+        """Continue from the last checkpoint, in a new process."""
         try:
             run = processes.resume(self.run.output)
         except HSRError as error:
@@ -181,7 +181,7 @@ class TrainWidget(QWidget):
         self._update_buttons()
 
     def _show_preview(self, run: Run, events: list[Event], active: bool) -> None:
-        # Of a run of before nothing is put into the viewer by itself.
+        # An earlier run adds nothing to the viewer by itself.
         if not active and self.preview.layers() == [] and self._finished is None:
             return
         last = next((e for e in reversed(events) if isinstance(e, Measured) and e.preview), None)
@@ -273,7 +273,7 @@ class TrainWidget(QWidget):
 
 
 def _makes_finer(run: Run) -> bool:
-    """Whether a run trains a model for finer pixels; one whose recipe is gone says nothing."""
+    """Whether a run trains a super-resolution model; False if its recipe is gone."""
     try:
         return run.recipe().finer
     except HSRError:

@@ -1,4 +1,4 @@
-"""How a training ended: before and after on the held-out images, and what to do with the model."""
+"""How a training ended: held-out figures before and after, and what to do with the model."""
 
 from __future__ import annotations
 
@@ -26,13 +26,14 @@ from napari_hsr.widgets.common.layouts import column, row
 from napari_hsr.widgets.common.messages import Message
 from napari_hsr.widgets.common.save_dialog import ask_path
 from napari_hsr.widgets.common.table import PlainTable
+from napari_hsr.widgets.models.import_answers import suggested_name
 from napari_hsr.widgets.models.models_changed import models_changed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 PLUGIN = "napari-hsr"
-#: Where a model is used: one for photographs, and one for finer pixels.
+#: The panel that runs a model, by whether it super-resolves.
 PANELS = {False: "Reconstruct", True: "Super-resolve"}
 #: The figures that have a column.
 _COLUMNS = FIGURES[:2]
@@ -46,7 +47,7 @@ class ResultView(QWidget):
     Signals
     -------
     imported(str)
-        The model is among the user's own now, under this name.
+        The model was imported under this name.
     """
 
     imported = Signal(str)
@@ -60,7 +61,7 @@ class ResultView(QWidget):
         self.message = Message()
         self.table = FiguresTable()
         self.use_button = QPushButton()
-        self.use_button.setToolTip("Keep the model among your own, and choose it there")
+        self.use_button.setToolTip("Import the model and choose it there")
         self.export_button = QPushButton("Export…")
         menu = QMenu(self)
         menu.addAction("Weights with their card (.safetensors)…", self._ask_file)
@@ -92,9 +93,9 @@ class ResultView(QWidget):
         images : (dict, dict)
             Figures of the held-out images by name, before and after.
         baseline : Baseline, optional
-            What needs no training.
+            Reference that needs no training.
         finer : bool
-            Whether the model makes pixels finer.
+            Whether the model super-resolves.
         """
         self._directory = Path(event.directory) if event.directory else None
         text = f"Finished in {format_seconds(event.seconds)}. {event.kept}"
@@ -156,9 +157,9 @@ class ResultView(QWidget):
         self.imported.emit(name)
         where = choose_in_panel(self._viewer, name)
         if where is None:
-            self.outcome.show_info(f"{name} is among your models now.")
+            self.outcome.show_info(f"{name} was imported.")
         else:
-            self.outcome.show_info(f"{name} is among your models now, and chosen in {where}.")
+            self.outcome.show_info(f"{name} was imported, and is chosen in {where}.")
 
     def _ask_file(self) -> None:
         name = f"{weights_in(self._directory).stem}.safetensors"
@@ -181,7 +182,7 @@ class ResultView(QWidget):
 
 
 class FiguresTable(PlainTable):
-    """Before → after, of the mean and of each held-out image."""
+    """Figures before → after: the mean, and each held-out image."""
 
     def __init__(self, parent: QWidget | None = None):
         heads = [f"{name} ({unit})" for _, name, unit, _ in _COLUMNS]
@@ -248,7 +249,6 @@ def import_work(directory: Path, known: str | None, _cancel) -> Iterator[object]
     One that was imported before is not imported again.
     """
     from napari_hsr.models import import_checkpoint
-    from napari_hsr.models.bundled_models import bundled
     from napari_hsr.models.model_file import read_card
     from napari_hsr.models.user_models import stored
 
@@ -260,11 +260,7 @@ def import_work(directory: Path, known: str | None, _cancel) -> Iterator[object]
         if same or name == known:
             yield name
             return
-    taken, name, number = {*stored(), *bundled()}, weights.stem, 1
-    while name in taken:
-        number += 1
-        name = f"{weights.stem}-{number}"
-    yield import_checkpoint(weights, name).name
+    yield import_checkpoint(weights, suggested_name(weights)).name
 
 
 def choose_in_panel(viewer, name: str) -> str | None:

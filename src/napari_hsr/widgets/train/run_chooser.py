@@ -1,4 +1,4 @@
-"""The trainings that there are, and the question what becomes of one when napari is closed."""
+"""The list of trainings: a new one, and earlier ones."""
 
 from __future__ import annotations
 

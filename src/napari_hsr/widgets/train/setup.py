@@ -1,4 +1,4 @@
-"""What is decided before a training: the start model, the data, the strategy, all settings."""
+"""The setup of a training: start model, data, strategy and all settings."""
 
 from __future__ import annotations
 
@@ -44,14 +44,14 @@ if TYPE_CHECKING:
 #: Said beside every training.
 FEW_IMAGES = (
     "A model trained on a few images is a model for images like these: the same kind of objects, "
-    "light and camera. Judge it by images that it was not trained on."
+    "light and camera. Judge it by images it was not trained on."
 )
-#: Settings that stand in front, or follow from what is chosen there.
+#: Settings with a place above the form, or that follow from what is chosen there.
 IN_FRONT = {
     *("name", "task", "strategy", "model", "schedule.minutes"),
     *("data.folder", "data.pairs", "data.simulate", "coarse.scale", "coarse.degradations"),
 }
-#: Of the others, those that are of no use: of a model for photographs, and of one for cubes.
+#: Other settings that do not apply, by whether the model super-resolves.
 OF_NO_USE = {
     False: {"coarse", "optimiser.step_per"},
     True: {
@@ -69,7 +69,7 @@ class Setup(QWidget):
     Signals
     -------
     changed()
-        What would be trained, or whether it can be, is another.
+        What would be trained, or whether it can be, has changed.
     """
 
     changed = Signal()
@@ -89,7 +89,7 @@ class Setup(QWidget):
         self.name.setToolTip("Letters, digits and . _ + -; the start model stays as it is")
         self.name_problem = Message()
         self.data = DataSection(viewer)
-        self.look_button = QPushButton("Look at the data")
+        self.look_button = QPushButton("Check the data")
         self.table = ImageTable()
         self.message = Message()
         self.strategy = StrategyChooser()
@@ -156,15 +156,15 @@ class Setup(QWidget):
     def obstacle(self) -> str:
         """Why training cannot start, in one sentence; empty if it can."""
         if self.model.name() is None:
-            return "No model is installed to begin with."
+            return "No model is installed to start from."
         if missing := self.data.missing():
             return missing
         if self.looking:
-            return "The data are being looked at…"
+            return "The data are being checked…"
         if self.recipe is None:
-            return "A setting is not as it must be; it is marked."
+            return "Correct the setting that is marked."
         if self._findings is None:
-            return "Look at the data first."
+            return "Check the data first."
         try:
             self.findings.check()
         except HSRError as error:
@@ -174,7 +174,7 @@ class Setup(QWidget):
     # --- looking at the data ---------------------------------------------------------------
 
     def look(self) -> None:
-        """Look at the data as they are chosen now."""
+        """Check the data as they are chosen now."""
         if self.data.missing() or self.recipe is None:
             self._judge()
             return
@@ -186,10 +186,10 @@ class Setup(QWidget):
             return
         self._job.start(
             partial(look_work, self.recipe, layers),
-            "Looking at the training data",
+            "Checking the training data",
             progressed=self._on_progress,
             finished=self._on_found,
-            failed=lambda error: self.message.show_exception(error, "Looking at the data"),
+            failed=lambda error: self.message.show_exception(error, "Checking the data"),
             ended=self._judge,
         )
         self._judge()
@@ -224,7 +224,7 @@ class Setup(QWidget):
             self.look()
 
     def _show_task(self, finer: bool) -> None:
-        """What is trained is a network for finer pixels, or one for photographs."""
+        """Show the settings of a super-resolution, or of a reconstruction."""
         self._finer = finer
         base = base_content(finer)
         self.form.set_content(self._contents.get(finer, base))
@@ -271,7 +271,7 @@ class Setup(QWidget):
         self._judge()
 
     def _judge(self, *_ignored) -> None:
-        """Say what is wrong where it is wrong."""
+        """Say what is wrong, beside where it is wrong."""
         self.recipe, faults = faults_of(self.content())
         faults = {place: said for place, said in faults.items() if place[:1] != ("model",)}
         name_fault = next((faults.pop(place) for place in [*faults] if place == ("name",)), "")

@@ -1,4 +1,4 @@
-"""Where a training begins: the model, and of one for finer pixels how coarse cubes are made."""
+"""Where a training starts: the model, and for super-resolution the degradation."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from napari_hsr.widgets.models.model_chooser import ModelChooser
 
 
 class StartChooser(ModelChooser):
-    """The models that a training can begin with: for photographs, and for finer pixels.
+    """The models that a training can start from, for photographs and for cubes.
 
-    Networks without weights are left out: a training here begins with those of a model.
+    Networks without weights are left out.
     """
 
     def finer(self) -> bool:
-        """Whether the chosen one makes pixels finer."""
+        """Whether the chosen model super-resolves."""
         card = self.card()
         return card is not None and card.task == SUPER_RESOLUTION
 
@@ -33,7 +33,7 @@ class StartChooser(ModelChooser):
 
 
 class CoarseSection(QWidget):
-    """How the coarse cubes are made that a model learns to make finer.
+    """How the coarse cubes are made that a model learns to super-resolve.
 
     Signals
     -------
@@ -48,7 +48,7 @@ class CoarseSection(QWidget):
         self.words = WrappedLabel()
         self.degradation = DegradationChooser(self._scale)
         self.degradation.kind.setToolTip(
-            "As the coarse cubes came about that the model is to make finer: it learns this way alone"
+            "How the cubes to super-resolve came to be coarse: the model learns this way alone"
         )
         form = narrow_form(self)
         form.addRow(self.words)
@@ -57,7 +57,7 @@ class CoarseSection(QWidget):
         self.set_scale(self._scale)
 
     def set_scale(self, scale: int) -> None:
-        """The scale of the model: weights are for one."""
+        """Show the scale of the model."""
         self._scale = scale
         self.degradation.set_scale(scale)
         self.words.setText(

@@ -1,4 +1,4 @@
-"""How a training goes about it: the strategies, in front of all other settings."""
+"""The training strategies to choose from."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from qtpy.QtWidgets import QWidget
 
 STRATEGIES = {
-    "auto": "automatic: what wins is kept",
+    "auto": "automatic: keep the best",
     "adapter": "adapter: a map of the output",
     "head": "head: first and last layers",
     "full": "full: all weights",
