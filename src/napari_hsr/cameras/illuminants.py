@@ -1,4 +1,4 @@
-"""The light on a scene: illuminants by name, and black bodies of any temperature."""
+"""Illuminants by name, and black bodies of any temperature."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from napari_hsr.colour.observers import illuminant_name, illuminant_values
 EQUAL_ENERGY = "equal-energy"
 BLACKBODY = "blackbody"
 
-#: Temperatures that ``blackbody`` draws from: a household bulb to open shade.
+#: Range of temperatures drawn for ``blackbody``: incandescent light bulb to open shade.
 KELVIN = (2500.0, 8000.0)
 
 _C2 = 1.4388e-2  # m K, as CIE 15 fixes it for colorimetry
@@ -28,7 +28,7 @@ class Light:
     name : str
         ``"equal-energy"``, ``"blackbody"``, or an illuminant of colour-science.
     kelvin : float or None
-        Of a black body.
+        Temperature of a black body.
     """
 
     name: str
@@ -47,7 +47,7 @@ class Light:
         return 100.0 * _planck(nm, self.kelvin) / _planck(np.array(560.0), self.kelvin)
 
     def describe(self) -> str:
-        """For people: ``a black body of 3,200 K``."""
+        """Describe the light: ``a black body of 3,200 K``."""
         if self.name == EQUAL_ENERGY:
             return "an equal-energy light"
         if self.kelvin is not None:
@@ -61,7 +61,7 @@ def _planck(nm: np.ndarray, kelvin: float) -> np.ndarray:
 
 @lru_cache(maxsize=128)
 def known_light(text: str) -> Light:
-    """A light by name; of ``"blackbody"`` the temperature is still open.
+    """A light by name; ``"blackbody"`` has no temperature yet.
 
     Raises
     ------
@@ -76,9 +76,9 @@ def known_light(text: str) -> Light:
 
 
 def draw_light(names: tuple[str, ...], rng: np.random.Generator) -> Light | None:
-    """One of some lights; None if there are none: the cube is taken as it is.
+    """Draw one of these lights; None, and no illuminant is applied, if there are none.
 
-    Black bodies are drawn evenly in reciprocal temperature, which is about even to the eye.
+    Black bodies are drawn uniformly in reciprocal temperature, roughly uniform in appearance.
     """
     if not names:
         return None

@@ -1,14 +1,14 @@
-"""One colour a pixel, as a sensor under a Bayer filter records it, and the way back."""
+"""Bayer mosaicing, and demosaicing."""
 
 from __future__ import annotations
 
 import numpy as np
 
-_EDGE = 2  # pixels mirrored at the border; even, so that the pattern goes on
+_EDGE = 2  # pixels mirrored at the border; even, so that the pattern continues
 
 
 def mosaic(rgb: np.ndarray) -> np.ndarray:
-    """The RGGB pattern of a picture: red at even rows and columns, blue at odd ones.
+    """Sample a picture with the RGGB pattern: red at even rows and columns, blue at odd ones.
 
     Parameters
     ----------
@@ -25,12 +25,12 @@ def mosaic(rgb: np.ndarray) -> np.ndarray:
 
 
 def demosaic(raw: np.ndarray) -> np.ndarray:
-    """A picture from its RGGB pattern, edge-aware.
+    """Demosaic an RGGB pattern, edge-aware.
 
-    Green is taken between the two neighbours, across or along the rows, that differ less (all
-    four where they differ alike), so it is not averaged over an edge; red and blue follow it:
-    their differences to green are interpolated bilinearly. A grey picture with equal channels
-    and every flat one comes back exactly.
+    Green is interpolated along rows or columns, wherever the two neighbours differ less (from
+    all four if they differ equally), so that it is not averaged across an edge. The differences
+    of red and blue to green are interpolated bilinearly. Grey pictures and uniform ones are
+    reconstructed exactly.
 
     Parameters
     ----------
@@ -52,7 +52,7 @@ def demosaic(raw: np.ndarray) -> np.ndarray:
         row_mean,
         np.where(along < across, column_mean, (row_mean + column_mean) / 2),
     )
-    inner = padded[1:-1, 1:-1]  # one pixel of border is left, so the pattern begins with blue
+    inner = padded[1:-1, 1:-1]  # with one pixel of border left, the pattern begins with blue
     rows, columns = np.indices(inner.shape)
     is_red = (rows % 2 == 1) & (columns % 2 == 1)
     is_blue = (rows % 2 == 0) & (columns % 2 == 0)
@@ -65,9 +65,9 @@ def demosaic(raw: np.ndarray) -> np.ndarray:
 
 
 def _spread(difference: np.ndarray) -> np.ndarray:
-    """Bilinear between the known pixels of one colour, every second one in rows and columns.
+    """Interpolate bilinearly between the pixels of one colour, every second one per axis.
 
-    With zeros elsewhere, the kernel (1 2 1)/2 in both directions is that interpolation.
+    With zeros elsewhere, this is a convolution with (1 2 1)/2 along both axes.
     """
     rows = difference[1:-1] + (difference[:-2] + difference[2:]) / 2
     return rows[:, 1:-1] + (rows[:, :-2] + rows[:, 2:]) / 2

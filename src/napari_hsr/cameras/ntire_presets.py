@@ -1,8 +1,8 @@
-"""The camera pipelines of the NTIRE challenges on spectral reconstruction, from their description.
+"""The camera pipelines of the NTIRE challenges on spectral reconstruction, as published.
 
-Cubes are in 0..1, as everywhere here, and pictures too: where a challenge scales its curves to
-a sum of 255 or 65,535, they have a sum of 1 here. Two challenges kept their sensor and its noise
-secret: the user may name what is known of them, else a stand-in is used and said.
+Cubes and pictures are in 0..1: where a challenge scales its sensitivity curves to a sum of 255 or
+65,535, the sum is 1 here. Two challenges did not publish their sensor and its noise; users may
+state them, otherwise a stand-in is used, with a notice.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from napari_hsr.photograph import CAMERA
 if TYPE_CHECKING:
     from napari_hsr.cameras.settings import CaptureSettings
 
-#: 2020, real world: photoelectrons that the mean of green is exposed to, and the standard
-#: deviation of the noise in the dark, in photoelectrons.
+#: 2020, real world: mean of the green channel, and standard deviation of the dark noise, both in
+#: photoelectrons.
 TARGET_ELECTRONS_2020, DARK_2020 = 5000.0, 100.0
 QUALITY_2020 = 80
 
-#: 2022: photoelectrons at the value 1 before exposure, the gains of red, green and blue, and
-#: the mean of the picture after exposure, a typical scene's reflectivity.
+#: 2022: photoelectrons at the value 1 before exposure, gains of red, green and blue, and mean of
+#: the exposed picture, the reflectance of a typical scene.
 ELECTRONS_2022 = 750.0
 GAINS_2022 = (2.2933984, 1.0, 1.62308182)
 MEAN_2022 = 0.18
@@ -52,11 +52,11 @@ def draw_preset(
 
 
 def _clean_2020(settings, nm, _rng, _thumbnail) -> Capture:
-    """Cube times CIE 1964, curves of sum 255, cut off to 8 bits; no light, no noise."""
+    """CIE 1964 curves of sum 255, truncated to 8 bits; no illuminant, no noise."""
     camera = get_camera(settings.sensitivities or "cie-1964")
     return Capture(
         camera_name=camera.name,
-        light="no light of its own",
+        light="no illuminant",
         response=Response(matrix(camera, np.array(nm), None, "sum"), np.ones(3), None),
         gain=1.0,
         encoding=CAMERA + camera.slug,
@@ -71,9 +71,9 @@ def _clean_2020(settings, nm, _rng, _thumbnail) -> Capture:
 
 
 def _real_world_2020(settings, nm, rng, thumbnail) -> Capture:
-    """Through a Bayer pattern, with shot noise by the mean of green and noise of the dark.
+    """Bayer pattern, shot noise relative to the mean of green, and dark noise.
 
-    The analog gain is taken to undo the scaling to photoelectrons.
+    The analogue gain is assumed to undo the scaling to photoelectrons.
     """
     camera, notes = _sensor(settings, "2020, real world")
     sensor = matrix(camera, np.array(nm), None, "sum")
@@ -81,7 +81,7 @@ def _real_world_2020(settings, nm, rng, thumbnail) -> Capture:
     electrons = target / mean_brightness(thumbnail, sensor[:, 1:2])
     return Capture(
         camera_name=camera.name,
-        light="no light of its own",
+        light="no illuminant",
         response=Response(sensor, np.ones(3), None),
         gain=1.0,
         encoding=CAMERA + camera.slug,
@@ -100,23 +100,23 @@ def _real_world_2020(settings, nm, rng, thumbnail) -> Capture:
 
 
 def _challenge_2022(settings, nm, rng, thumbnail) -> Capture:
-    """Quantum efficiencies times gains, shot noise before exposure, the mean brought to 0.18."""
+    """Quantum efficiencies times gains, shot noise before exposure, exposed to a mean of 0.18."""
     camera, notes = _sensor(settings, "2022")
     grid = np.array(nm)
     curves = matrix(camera, grid, None, None)
     gains = np.array(GAINS_2022)
-    if settings.sensitivities is None:  # these gains are another sensor's: its own white instead
+    if settings.sensitivities is None:  # the gains are for another sensor: use this one's white
         gains = curves.sum(axis=0).max() / curves.sum(axis=0)
     curves = curves * gains
-    # Scaled to record 1 of a perfect reflector in the brightest channel, as everywhere here;
-    # the photoelectrons are counted in the challenge's units.
+    # A perfect reflector is scaled to 1 in its brightest channel, as everywhere here;
+    # photoelectrons are in the challenge's units.
     unit = curves.sum(axis=0).max()
     sensor = curves / unit
     gain = MEAN_2022 / mean_brightness(thumbnail, sensor)
     electrons = draw_value(settings.photoelectrons or ELECTRONS_2022, rng, log=True)
     return Capture(
         camera_name=camera.name,
-        light="no light of its own",
+        light="no illuminant",
         response=Response(sensor, np.ones(3), None),
         gain=gain,
         encoding=CAMERA + camera.slug,
@@ -139,7 +139,7 @@ def _sensor(settings: CaptureSettings, challenge: str) -> tuple[Camera, tuple[No
         return get_camera(settings.sensitivities), ()
     camera = get_camera(_STAND_IN)
     told = (
-        f"The sensor of NTIRE {challenge} is not at hand, so the camera {camera.name} stands in "
+        f"The sensor of NTIRE {challenge} was not published, so the camera {camera.name} stands in "
         "for it: figures are not comparable with the challenge's."
     )
     return camera, (Notice.warning(Code.STAND_IN_SENSOR, told),)

@@ -80,7 +80,7 @@ def draw(
         quality = round(draw_value(settings.jpeg, rng))
     return Capture(
         camera_name=camera.name,
-        light=light.describe() if light else "no light of its own",
+        light=light.describe() if light else "no illuminant",
         response=seen,
         gain=float(gain),
         encoding=_encoding(settings, camera),

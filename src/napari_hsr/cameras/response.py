@@ -37,7 +37,7 @@ def matrix(
     illuminant: str | np.ndarray | None = None,
     normalise: Normalise = "sum",
 ) -> np.ndarray:
-    """The matrix from spectra to a camera's linear response.
+    """Compute the matrix from spectra to a camera's linear response.
 
     Parameters
     ----------
@@ -64,7 +64,7 @@ def matrix(
     Raises
     ------
     InputError
-        If the camera sees nothing on these bands, or a name is not known.
+        If the camera has no sensitivity on these bands, or a name is not known.
     """
     camera = get_camera(camera)
     if normalise not in NORMALISATIONS:
@@ -113,14 +113,14 @@ def _positive(
 
 @dataclass(frozen=True, eq=False)
 class Response:
-    """The linear way of a spectrum through a camera: ``s @ sensor * balance @ correction``.
+    """A camera's linear response to a spectrum s: ``s @ sensor * balance @ correction``.
 
     Attributes
     ----------
     sensor : ndarray, shape (bands, 3), float64
-        From the cube to what the sensor records, where noise arises.
+        From the cube to the sensor, where noise arises.
     balance : ndarray, shape (3,), float64
-        Gains of the white balance; ones if there is none. At least 1, as in a camera.
+        Gains of the white balance, at least 1; ones if there is none.
     correction : ndarray, shape (3, 3), float64, or None
         The colour matrix to linear sRGB, for rows of colours: ``balanced @ correction``.
     """
@@ -144,22 +144,22 @@ def response(
     white_balance: bool = False,
     colour_matrix: bool = False,
 ) -> Response:
-    """How a camera sees reflectances under a light.
+    """Compute a camera's response to reflectances under a light.
 
     Parameters
     ----------
     camera : Camera
-        An observer stands for rendering the scene as people see it: its sensor records X, Y
-        and Z, each 1 for the perfect reflector, and its correction leads to linear sRGB.
+        An observer renders the scene as people see it: its sensor records X, Y and Z, each 1
+        for the perfect reflector, and its correction leads to linear sRGB.
     light : Light or None
-        None: the cube is taken as it is, which for an observer is reflectance under D65.
+        None applies no illuminant, or D65 for an observer.
     nm : tuple of float
         Band centres.
     normalise : {"sum", "white", None}
         As :func:`napari_hsr.cameras.matrix`.
     white_balance : bool
-        The sensor is scaled to record 1 of a perfect reflector in its brightest channel, and
-        the others are raised to it.
+        Scale the sensor to 1 for a perfect reflector in its brightest channel, and the other
+        channels by the white balance.
     colour_matrix : bool
         See :func:`to_srgb`.
 
@@ -190,7 +190,7 @@ def response(
     return Response(sensor, balance, correction)
 
 
-#: The same, remembered: cameras of a pool and named lights come again and again.
+#: The same with a cache, for cameras of a pool and named lights, which recur.
 remembered_response = lru_cache(maxsize=1024)(response)
 
 
@@ -211,11 +211,11 @@ def _seen(observer: str, light: Light, nm: tuple[float, ...]) -> np.ndarray:
 
 
 def to_srgb(balanced: np.ndarray, light: Light | None, nm: tuple[float, ...]) -> np.ndarray:
-    """The colour matrix of a camera, from its white-balanced response to linear sRGB.
+    """Fit the colour matrix of a camera, from its white-balanced response to linear sRGB.
 
-    Least squares over :func:`reflectances`, towards what the CIE 1931 observer sees of them
-    under the same light, adapted to D65 (Bradford). White is kept exactly: of all matrices with
-    ``(1, 1, 1) @ A = (1, 1, 1)`` the one of least squared error, by a Lagrange multiplier,
+    Least squares over :func:`reflectances`, with the CIE 1931 observer under the same light,
+    adapted to D65 (Bradford), as the target. White is preserved exactly: among all matrices with
+    ``(1, 1, 1) @ A = (1, 1, 1)`` it has the least squared error, by a Lagrange multiplier,
     ``A = A₀ + G⁻¹ 1 (1ᵀ G⁻¹ 1)⁻¹ (1ᵀ − 1ᵀ A₀)`` with ``G = XᵀX``.
 
     Parameters
@@ -244,11 +244,11 @@ def to_srgb(balanced: np.ndarray, light: Light | None, nm: tuple[float, ...]) ->
 
 @lru_cache(maxsize=16)
 def reflectances(nm: tuple[float, ...]) -> np.ndarray:
-    """Measured reflectances to fit colour matrices on, (123, bands), in 0..1, from colour-science.
+    """Measured reflectances for fitting colour matrices, (123, bands), 0..1, from colour-science.
 
-    The 99 test colour samples of CIE 224:2017, which were chosen from 105,000 measured spectra
-    of nature, skin, textiles, paints, plastics and print, and the 24 of a ColorChecker (Ohta
-    1997); linear between their wavelengths and constant outside 380–780 nm.
+    The 99 test colour samples of CIE 224:2017, selected from 105,000 measured spectra of nature,
+    skin, textiles, paints, plastics and prints, and the 24 patches of a ColorChecker (Ohta 1997);
+    interpolated linearly, constant outside 380–780 nm.
     """
     colour = colour_science()
     fine = np.arange(380.0, 781.0, 5.0)
@@ -262,10 +262,10 @@ def reflectances(nm: tuple[float, ...]) -> np.ndarray:
 
 
 def mixture(first: Camera, second: Camera, share: float, nm: tuple[float, ...]) -> Camera:
-    """A camera between two: ``share`` of the first, the rest of the second.
+    """Mix two cameras: ``share`` of the first, the rest of the second.
 
-    Each is scaled as a whole before, to a sum of 1 over bands and channels, so that the units
-    of the tables do not matter and the channels keep their proportions.
+    Each is first scaled to a sum of 1 over all bands and channels, so that the units of the
+    tables do not matter and the channels keep their proportions.
     """
     grid = np.array(nm)
     one, other = (sample(grid, c.wavelengths_nm, c.sensitivities) for c in (first, second))

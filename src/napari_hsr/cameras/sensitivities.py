@@ -1,4 +1,4 @@
-"""Spectral sensitivities: measured cameras, standard observers, and tables of the user's own."""
+"""Spectral sensitivities: measured cameras, standard observers, and users' own tables."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from napari_hsr.colour.observers import OBSERVERS, colour_science
 from napari_hsr.errors import FileError, InputError
 from napari_hsr.photograph import CAMERA
 
-#: Measured cameras that come with colour-science.
+#: Measured cameras included in colour-science.
 MEASURED = ("Nikon 5100 (NPL)", "Sigma SDMerill (NPL)")
 
 #: ``table.csv``, ``table.csv:Nikon_D700`` or, for all of its cameras, ``table.csv:*``.
@@ -37,14 +37,14 @@ class Camera:
     sensitivities : ndarray, shape (n, 3)
         Red, green and blue (or x̄, ȳ, z̄), in relative units.
     source : str
-        Where the numbers come from, for provenance.
+        Where the values come from, for provenance.
     observer : str or None
-        The full name of a CIE observer if this is one: its photographs are rendered to sRGB.
+        Full name of the CIE observer, if it is one: its photographs are rendered to sRGB.
 
     Raises
     ------
     InputError
-        If the numbers are not finite, do not fit each other, or a channel sees nothing.
+        If values are not finite, shapes do not fit, or a channel has no sensitivity.
     """
 
     name: str
@@ -101,7 +101,7 @@ def get_camera(text: str | Camera) -> Camera:
         ``"Nikon 5100 (NPL)"`` or ``"nikon-5100-npl"``, ``"cie-1931"``, ``"cie-1964"``; or a CSV
         file: ``"file.csv"`` if it holds one camera, ``"file.csv:Nikon_D700"`` else. The file has
         the columns ``wavelength`` (or ``wavelength_nm``), ``R``, ``G``, ``B``, and ``camera`` if
-        it holds several. A :class:`Camera` is given back as it is.
+        it holds several. A :class:`Camera` is returned as it is.
 
     Returns
     -------
@@ -252,16 +252,16 @@ def _columns(path: Path, header: list[str]) -> dict[str, int]:
 
 
 def camera_pool(cameras: tuple[str, ...], leave_out: tuple[str, ...] = ()) -> tuple[Camera, ...]:
-    """Cameras by name, and all those of a table for ``table.csv:*``.
+    """Cameras by name; ``table.csv:*`` stands for all cameras of a table.
 
-    Tables are read once, and again when their file changes.
+    Tables are cached until their file changes.
 
     Parameters
     ----------
     cameras : tuple of str
         As :func:`napari_hsr.cameras.get_camera` takes them, or ``table.csv:*``.
     leave_out : tuple of str
-        Names of cameras that are taken out, in any spelling that has the same slug.
+        Names of cameras to exclude, in any spelling with the same slug.
 
     Returns
     -------
@@ -271,7 +271,7 @@ def camera_pool(cameras: tuple[str, ...], leave_out: tuple[str, ...] = ()) -> tu
     Raises
     ------
     InputError, FileError
-        If a name or table is not known, a name left out is in none of them, or none is left.
+        If a name or table is not known, an excluded camera is not among them, or none is left.
     """
     return _pool(tuple(cameras), tuple(leave_out), tuple(_stamp(text) for text in cameras))
 
@@ -281,7 +281,7 @@ def _stamp(text: str) -> tuple[int, int] | None:
     try:
         status = Path(table["path"]).stat() if table else None
     except OSError:
-        return None  # reading it says in words what is wrong
+        return None  # reading it raises the proper error
     return (status.st_mtime_ns, status.st_size) if status else None
 
 

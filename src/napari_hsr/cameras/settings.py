@@ -20,7 +20,7 @@ Draw = float | tuple[float, float]
 
 
 class CaptureSettings(BaseModel):
-    """The steps from a cube to a photograph, in this order; each may be left out.
+    """The steps from a cube to a photograph, in this order, each optional.
 
     Attributes
     ----------

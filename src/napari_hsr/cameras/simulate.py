@@ -29,15 +29,15 @@ def simulate(
     encoding: str | None = None,
     rows: int | None = None,
 ) -> Photograph:
-    """The photograph that a camera would take of a cube, without noise.
+    """Simulate the photograph that a camera would take of a cube, without noise.
 
     Parameters
     ----------
     cube : Cube
         With known wavelengths; lazy cubes are read row by row.
     camera : str or Camera
-        As :func:`get_camera` takes it. A CIE observer (``"cie-1931"``) stands for rendering
-        the scene as people see it.
+        As :func:`get_camera` takes it. A CIE observer (``"cie-1931"``) renders the scene as
+        people see it.
     illuminant : str or None
         The light on a reflectance cube. None: equal energy for a camera, D65 for an observer.
     normalise : {"sum", "white", None}
@@ -48,7 +48,7 @@ def simulate(
         For a camera only its own, ``camera:<slug>``. For an observer ``"linear-srgb"`` (the
         default), ``"srgb"`` or ``"xyz-d65"``; colours outside sRGB are clipped to it.
     rows : int, optional
-        Rows worked on at a time.
+        Rows processed at a time.
 
     Returns
     -------

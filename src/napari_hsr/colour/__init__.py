@@ -1,4 +1,4 @@
-"""Encodings of photographs, and the look of spectra: sRGB, CIE rendering, the colour of a wavelength."""
+"""Encodings of photographs, and colorimetry: sRGB, CIE rendering, the colour of a wavelength."""
 
 from napari_hsr.colour.encodings import (
     ENCODINGS,
@@ -9,13 +9,13 @@ from napari_hsr.colour.encodings import (
     why_not_convert,
     why_not_values,
 )
+from napari_hsr.colour.matrix import rendering_matrix
 from napari_hsr.colour.observers import ILLUMINANTS, OBSERVERS, illuminant_name, observer_name
 from napari_hsr.colour.render import (
     Rendering,
     false_colour,
     render,
     rendering,
-    rendering_matrix,
 )
 from napari_hsr.colour.transfer import (
     convert,

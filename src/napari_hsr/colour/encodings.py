@@ -1,4 +1,4 @@
-"""The names of the encodings, which of them lead to which, and what values they allow."""
+"""Encodings of photographs: names, possible conversions, and valid ranges of values."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import numpy as np
 from napari_hsr.errors import InputError
 from napari_hsr.photograph import CAMERA, LINEAR_SRGB, SRGB, XYZ_D65, Photograph
 
-#: Encodings that need no camera, in the order in which choosers offer them, with their labels.
-#: A named camera's linear response, ``camera:<name>``, comes on top: see :func:`encoding_label`.
+#: Encodings that do not depend on a camera, in display order, with their labels. There is also a
+#: named camera's linear response, ``camera:<name>``: see :func:`encoding_label`.
 ENCODINGS: dict[str, str] = {
     SRGB: "sRGB (photographs from cameras and the web)",
     LINEAR_SRGB: "linear sRGB (linear light, D65)",
@@ -30,7 +30,7 @@ _ALIASES = {
     "ciexyz": XYZ_D65,
 }
 
-#: Makers whose name alone says that a word names a camera: ``nikon-d700``.
+#: Makers by which the name of a camera is recognised: ``nikon-d700``.
 _MAKERS = (
     *("agfa", "apple", "arri", "arashi", "basler", "blackmagic", "canon", "casio", "dji"),
     *("fuji", "fujifilm", "google", "gopro", "hasselblad", "huawei", "kodak", "leica"),
@@ -38,7 +38,7 @@ _MAKERS = (
     *("red", "ricoh", "samsung", "sigma", "sony", "ximea", "xiaomi"),
 )
 
-#: Float values that each encoding may hold: room for rounding, overshoot and, in linear light,
+#: Valid float values of each encoding, with room for rounding, overshoot and, in linear light,
 #: four stops above white, but not for 0..255.
 _RANGES = {SRGB: (-0.1, 1.5), LINEAR_SRGB: (-1.0, 16.0), XYZ_D65: (-1.0, 16.0)}
 _CAMERA_RANGE = (-1.0, 16.0)
@@ -54,7 +54,7 @@ def _known() -> str:
 
 
 def normalise_encoding(text: str) -> str:
-    """The one spelling of an encoding that a person wrote.
+    """Normalise the spelling of an encoding.
 
     Parameters
     ----------
@@ -88,7 +88,7 @@ def normalise_encoding(text: str) -> str:
 
 
 def encoding_label(encoding: str | None) -> str:
-    """For people: ``"linear response of the camera nikon-d700"``."""
+    """Display name: ``"linear response of the camera nikon-d700"``."""
     if encoding is None:
         return "not known"
     if encoding.startswith(CAMERA):
@@ -102,17 +102,17 @@ def _short(encoding: str) -> str:
 
 
 def why_not_convert(source: str | None, target: str | None) -> str | None:
-    """Why values in one encoding cannot become values in another.
+    """Explain why values cannot be converted from one encoding to another.
 
     Parameters
     ----------
     source, target : str or None
-        Encodings in any spelling that :func:`normalise_encoding` takes; None if not known.
+        Encodings in any spelling that :func:`normalise_encoding` accepts; None if unknown.
 
     Returns
     -------
     str or None
-        None if :func:`convert` does it, else the reason in one sentence.
+        None if :func:`convert` supports it, else the reason in one sentence.
     """
     if source is None:
         return (
@@ -146,20 +146,20 @@ def why_not_convert(source: str | None, target: str | None) -> str | None:
 
 
 def check_range(data: np.ndarray, encoding: str | None, name: str = "The photograph") -> str | None:
-    """Why float values do not fit their encoding.
+    """Explain why float values do not fit their encoding.
 
-    Integers always fit: their full scale is 1. Floats are in about 0..1; a small overshoot
-    is let pass (sRGB -0.1..1.5, linear light up to 16, four stops above white). NaN and
-    infinite values mark missing pixels and do not count.
+    Integers always fit: their full scale is 1. Floats lie in about 0..1, with some tolerance
+    (sRGB -0.1..1.5, linear light up to 16, four stops above white). NaN and infinite values
+    mark missing pixels and are ignored.
 
     Parameters
     ----------
     data : ndarray
         The photograph's values.
     encoding : str or None
-        Any spelling; None is judged as sRGB.
+        In any spelling; None is treated as sRGB.
     name : str
-        Opens the sentence.
+        Beginning of the sentence.
 
     Returns
     -------

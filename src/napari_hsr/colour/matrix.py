@@ -1,4 +1,4 @@
-"""The matrix from a spectrum to linear sRGB: what an observer sees under a light."""
+"""The matrix from spectra to linear sRGB, for an observer and an illuminant."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ if TYPE_CHECKING:
 
     from napari_hsr.cube import Wavelengths
 
-#: Where observers see: bands outside weigh next to nothing.
+#: Visible range: bands outside have next to no weight.
 VISIBLE_NM = (380.0, 780.0)
 
 #: A true colour needs bands from the blue (at most this) to the red (at least this), in nm.
 COVERED_NM = (490.0, 600.0)
 
-#: Up to this spacing a band stands for its surroundings; wider ones are joined by lines.
+#: Up to this spacing bands are summed directly; wider ones are interpolated linearly.
 _POINT_SAMPLING_NM = 10.5
 
 _BRADFORD = np.array(
@@ -37,13 +37,13 @@ _BRADFORD = np.array(
 
 
 def bradford(white: np.ndarray, target: np.ndarray = WHITE_D65) -> np.ndarray:
-    """The Bradford adaptation that turns the XYZ of ``white`` into ``target``, shape (3, 3)."""
+    """Bradford adaptation from the XYZ of ``white`` to ``target``, shape (3, 3)."""
     gain = (_BRADFORD @ target) / (_BRADFORD @ white)
     return np.linalg.solve(_BRADFORD, gain[:, None] * _BRADFORD)
 
 
 def why_no_true_colour(wavelengths: Wavelengths | np.ndarray | None) -> str | None:
-    """None if these bands can be rendered in true colour, else the reason in one sentence."""
+    """Explain why these bands cannot be rendered in true colour; None if they can."""
     if wavelengths is None:
         return (
             "The wavelengths of this cube are not known, so it cannot be shown in true colour: "
@@ -67,18 +67,18 @@ def why_no_true_colour(wavelengths: Wavelengths | np.ndarray | None) -> str | No
 
 
 def xyz_weights(wavelengths_nm: np.ndarray, illuminant: str | None, observer: str) -> np.ndarray:
-    """The weight of each band in X, Y and Z: Σ over bands of E·x̄·Δλ, not yet normalised.
+    """Weights of the bands in X, Y and Z, E·x̄·Δλ, not normalised.
 
-    Bands at most 10 nm apart are summed directly, ``X = Σ S E x̄ Δλ``. Wider grids would
-    miss what lies between their bands, so there the spectrum is taken as linear between
-    them and integrated nm by nm.
+    Bands at most 10 nm apart are summed directly, ``X = Σ S E x̄ Δλ``. Coarser grids would miss
+    structure between their bands, so the spectrum is interpolated linearly and integrated in
+    steps of 1 nm.
 
     Parameters
     ----------
     wavelengths_nm : ndarray, shape (bands,)
         Band centres, ascending.
     illuminant : str or None
-        None for radiance, which already holds its light.
+        None for radiance, which includes the illumination.
     observer : str
 
     Returns
@@ -116,25 +116,25 @@ def rendering_matrix(
     illuminant: str = "D65",
     observer: str = "CIE 1931 2 Degree Standard Observer",
 ) -> np.ndarray:
-    """The matrix from reflectance spectra to linear sRGB.
+    """Compute the matrix from reflectance spectra to linear sRGB.
 
-    ``X = k Σ S E x̄ Δλ`` with ``k = 1 / Σ E ȳ Δλ`` on the cube's own bands, Bradford
-    adaptation from the white that these bands make of the illuminant to D65 — which takes
-    in both another illuminant and a grid that cuts the observer off, 400–700 nm — then
-    XYZ → linear sRGB.
+    ``X = k Σ S E x̄ Δλ`` with ``k = 1 / Σ E ȳ Δλ`` on the cube's own bands, Bradford adaptation
+    to D65 from the white of the illuminant on these bands — which handles both other
+    illuminants and grids that truncate the observer, such as 400–700 nm — then XYZ → linear
+    sRGB.
 
     Parameters
     ----------
     wavelengths_nm : array-like, shape (bands,)
         Band centres in nm, ascending; regular or not.
     illuminant, observer : str
-        Names of colour-science, or short ones (``"D65"``, ``"cie-1964"``).
+        Names in colour-science, or short ones (``"D65"``, ``"cie-1964"``).
 
     Returns
     -------
     ndarray, shape (bands, 3), float64, read-only
-        ``matrix.T @ spectrum`` is linear sRGB, not clipped; the perfect reflector (all
-        ones) gives (1, 1, 1).
+        ``matrix.T @ spectrum`` is linear sRGB, not clipped; a perfect reflector (all ones)
+        gives (1, 1, 1).
 
     Raises
     ------

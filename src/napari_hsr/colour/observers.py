@@ -1,4 +1,4 @@
-"""Standard observers and illuminants from colour-science, loaded late and looked up by any name."""
+"""Standard observers and illuminants from colour-science, loaded on first use."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from napari_hsr.errors import InputError
 if TYPE_CHECKING:
     from types import ModuleType
 
-#: Short names of the observers offered, and what colour-science calls them.
+#: Short names of the observers, and their names in colour-science.
 OBSERVERS: dict[str, str] = {
     "cie-1931": "CIE 1931 2 Degree Standard Observer",
     "cie-1964": "CIE 1964 10 Degree Standard Observer",
@@ -23,7 +23,7 @@ OBSERVERS: dict[str, str] = {
     "cie-2015-10": "CIE 2015 10 Degree Standard Observer",
 }
 
-#: The illuminants that choosers offer first; any other of colour-science is taken by name too.
+#: Common illuminants, offered first; any other in colour-science is accepted by name too.
 ILLUMINANTS: tuple[str, ...] = (
     *("D65", "D50", "D55", "D75", "A", "E"),
     *("FL2", "FL7", "FL11", "LED-B1", "LED-B3", "LED-B5", "LED-RGB1"),
@@ -32,11 +32,11 @@ ILLUMINANTS: tuple[str, ...] = (
 
 @lru_cache(maxsize=1)
 def colour_science() -> ModuleType:
-    """The colour-science package, without the side effects of importing it.
+    """Import colour-science without its side effects.
 
-    Without Matplotlib it warns that its plots are not available, which nobody asked for, and
-    puts mock objects under Matplotlib's name into ``sys.modules``, where other packages
-    (vispy among them) would take them for the real thing. Only those two are undone.
+    Without Matplotlib it warns that plots are not available, and puts mock objects under
+    Matplotlib's name into ``sys.modules``, which other packages (such as vispy) would mistake for
+    Matplotlib. Both are undone.
     """
     before = set(sys.modules)
     with warnings.catch_warnings():
@@ -56,7 +56,7 @@ def observer_name(text: str) -> str:
     Raises
     ------
     InputError
-        If it is not known; the sentence lists the known ones.
+        If it is not known; the message lists the known ones.
     """
     key = _key(text)
     for short, full in OBSERVERS.items():
@@ -66,15 +66,15 @@ def observer_name(text: str) -> str:
 
 
 def illuminant_name(text: str) -> str:
-    """The name under which colour-science has an illuminant; ``"d65"``, ``"F11"`` work too.
+    """The name of an illuminant in colour-science; ``"d65"`` and ``"F11"`` work too.
 
     Raises
     ------
     InputError
-        If it is not known; the sentence lists the usual ones.
+        If it is not known; the message lists common ones.
     """
     key = _key(text)
-    for usual in ILLUMINANTS:  # answers without loading colour-science
+    for usual in ILLUMINANTS:  # found without loading colour-science
         if _key(usual) == key:
             return usual
     names = {_key(name): name for name in colour_science().SDS_ILLUMINANTS}
@@ -108,7 +108,7 @@ def observer_values(observer: str, wavelengths_nm: np.ndarray) -> np.ndarray:
     Parameters
     ----------
     observer : str
-        A name that :func:`observer_name` takes.
+        A name that :func:`observer_name` accepts.
     wavelengths_nm : ndarray, shape (n,)
 
     Returns
@@ -126,14 +126,14 @@ def illuminant_values(illuminant: str, wavelengths_nm: np.ndarray) -> np.ndarray
     Parameters
     ----------
     illuminant : str
-        A name that :func:`illuminant_name` takes.
+        A name that :func:`illuminant_name` accepts.
     wavelengths_nm : ndarray, shape (n,)
 
     Returns
     -------
     ndarray, shape (n,), float64
         Relative power (100 at 560 nm for the daylights); linear between the tabulated
-        wavelengths, as CIE 15 asks for, zero outside them.
+        wavelengths, as CIE 15 recommends, zero outside them.
     """
     nm, values = _illuminant_table(illuminant_name(illuminant))
     return sample(wavelengths_nm, nm, values[:, None])[:, 0]
@@ -147,7 +147,7 @@ def sample(at_nm: np.ndarray, nm: np.ndarray, values: np.ndarray) -> np.ndarray:
 
 
 def band_widths(wavelengths_nm: np.ndarray) -> np.ndarray:
-    """The Δλ of each band in nm, shape (n,): exactly equal on a regular grid."""
+    """Δλ of each band in nm, shape (n,); exactly equal on a regular grid."""
     nm = np.asarray(wavelengths_nm, dtype=np.float64)
     if nm.size < 2:
         return np.ones_like(nm)

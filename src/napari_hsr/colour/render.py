@@ -1,4 +1,4 @@
-"""A cube as a picture: true colour through a standard observer, or three bands as false colour."""
+"""Render a cube: true colour for a standard observer, or three bands as false colour."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_hsr.colour.matrix import (
-    rendering_matrix,
     to_linear_srgb,
     why_no_true_colour,
     xyz_weights,
@@ -28,7 +27,7 @@ _CIE_1931 = "CIE 1931 2 Degree Standard Observer"
 
 
 def row_blocks(cube: Cube, bands: slice, rows: int | None) -> Iterator[tuple[slice, np.ndarray]]:
-    """Pieces of a cube in memory: (rows, float32 array (bands, rows, width)), top to bottom."""
+    """Read a cube in blocks: (rows, float32 array (bands, rows, width)), top to bottom."""
     first, last, _ = bands.indices(cube.bands)
     _, height, width = cube.shape
     step = int(rows) if rows else max(1, _BLOCK_VALUES // max(1, (last - first) * width))
@@ -38,28 +37,28 @@ def row_blocks(cube: Cube, bands: slice, rows: int | None) -> Iterator[tuple[sli
 
 
 def project(block: np.ndarray, matrix: np.ndarray) -> np.ndarray:
-    """``matrix`` (bands, 3) applied to (bands, rows, width) → (rows, width, 3) float32."""
+    """Apply ``matrix`` (bands, 3) to (bands, rows, width), giving (rows, width, 3) float32."""
     with np.errstate(invalid="ignore", over="ignore"):  # infinite pixels become NaN
         flat = matrix.T.astype(np.float32) @ block.reshape(block.shape[0], -1)
     return np.moveaxis(flat.reshape(-1, *block.shape[1:]), 0, -1)
 
 
 def used_bands(matrix: np.ndarray) -> slice:
-    """The run of bands that weigh anything; the others need not be read."""
+    """The range of bands with nonzero weights; the others need not be read."""
     used = np.flatnonzero(np.abs(matrix).max(axis=1) > 0)
     return slice(int(used[0]), int(used[-1]) + 1)
 
 
 @dataclass(frozen=True, eq=False)
 class Rendering:
-    """How one cube is turned into a picture.
+    """How a cube is rendered.
 
     Attributes
     ----------
     matrix : ndarray, shape (bands, 3)
-        From the cube's values to linear sRGB, brightness included.
+        From the cube's values to linear sRGB, including brightness.
     note : str
-        One sentence for the user: observer, light, and what was taken as white.
+        One sentence for the user: observer, illuminant, and white.
     """
 
     matrix: np.ndarray
@@ -67,7 +66,7 @@ class Rendering:
 
 
 def is_radiance(cube: Cube) -> bool:
-    """True if the units say that the cube holds its light already."""
+    """Whether the units say that the cube holds radiance, which includes the illumination."""
     units = cube.units or ""
     return (
         "radiance" in units.lower() or "W " in units or units.startswith(("W/", "mW", "uW", "µW"))
@@ -80,14 +79,14 @@ def rendering(
     observer: str = _CIE_1931,
     white: float | np.ndarray | None = None,
 ) -> Rendering:
-    """What :func:`render` will do with a cube, in numbers and in words; parameters as there."""
+    """How :func:`render` will render a cube, as a matrix and in words; same parameters."""
     reason = why_no_true_colour(cube.wavelengths)
     if reason:
         raise InputError(reason)
     nm = np.asarray(cube.wavelengths)
     illuminant, observer = illuminant_name(illuminant), observer_name(observer)
     if is_radiance(cube):
-        # Only the white of D65 on this grid is needed, to undo the grid's cut-off ends.
+        # Only the white of D65 on this grid is needed, to compensate for a truncated range.
         weights = xyz_weights(nm, None, observer)
         adapted = xyz_weights(nm, "D65", observer).sum(axis=0)
         adapted = adapted * (weights.sum(axis=0)[1] / adapted[1])
@@ -150,29 +149,29 @@ def render(
     rows: int | None = None,
     clip: bool = True,
 ) -> np.ndarray:
-    """A cube as people see it.
+    """Render a cube as people see it.
 
     Reflectance is lit by the illuminant, ``X = k Σ S E x̄ Δλ`` with ``k = 1 / Σ E ȳ Δλ``, adapted
-    to D65 (Bradford) and turned into sRGB: see :func:`rendering_matrix`. Radiance (units with
-    "radiance" or "W ") holds its light already: E is dropped, and the brightness is set by
-    ``white`` or by the 99.5th percentile of luminance; so it is for values beyond 4, which are
-    no reflectances. :func:`rendering` says in a sentence which of these was done.
+    to D65 (Bradford) and converted to sRGB: see :func:`rendering_matrix`. Radiance (units with
+    "radiance" or "W ") includes the illumination: E is dropped, and ``white`` or the 99.5th
+    percentile of luminance sets the brightness, as it does for values above 4, which cannot be
+    reflectances. :func:`rendering` states which of these applies.
 
     Parameters
     ----------
     cube : Cube
         With wavelengths that cover the visible range; lazy cubes are read row by row.
     illuminant, observer : str
-        Names of colour-science, or short ones (``"D65"``, ``"cie-1964"``).
+        Names in colour-science, or short ones (``"D65"``, ``"cie-1964"``).
     encoded : bool
         True for sRGB, False for linear sRGB.
     white : float or ndarray (bands,), optional
         What is shown as white: a flat spectrum of this value, or a spectrum, whose colour is
-        then made neutral too.
+        then neutralised too.
     rows : int, optional
-        Rows worked on at a time; by default as many as fit into about 16 MB.
+        Rows processed at a time; by default as many as fit into about 16 MB.
     clip : bool
-        Clip linear values to 0..1; without, colours outside sRGB keep negative values.
+        Clip linear values to 0..1; otherwise colours outside sRGB keep negative values.
 
     Returns
     -------
@@ -207,11 +206,11 @@ def false_colour(
     percentiles: tuple[float, float] = (1.0, 99.0),
     rows: int | None = None,
 ) -> np.ndarray:
-    """Three bands of a cube as red, green and blue.
+    """Show three bands of a cube as red, green and blue.
 
-    Each channel is the band nearest to the wavelength asked for, stretched on its own: its low
-    percentile becomes 0, its high percentile 1 (found on about 512 x 512 pixels), linearly and
-    without an sRGB curve, so colours cannot be compared between pictures.
+    Each channel is the band nearest to the given wavelength, stretched separately: its low
+    percentile becomes 0 and its high percentile 1 (estimated on about 512 x 512 pixels), linearly
+    and without the sRGB curve, so colours cannot be compared between pictures.
 
     Parameters
     ----------
@@ -222,7 +221,7 @@ def false_colour(
     percentiles : (float, float)
         Low and high percentile of the stretch; (0, 100) for the whole range.
     rows : int, optional
-        Rows worked on at a time.
+        Rows processed at a time.
 
     Returns
     -------
@@ -232,8 +231,8 @@ def false_colour(
     Raises
     ------
     InputError
-        If wavelengths are unknown, no band lies near one asked for (25 nm or half the spacing
-        of the bands), or the percentiles are not 0 ≤ low < high ≤ 100.
+        If wavelengths are unknown, no band lies near a given one (25 nm or half the band
+        spacing), or the percentiles are not 0 ≤ low < high ≤ 100.
     """
     if cube.wavelengths is None:
         raise InputError(
@@ -270,6 +269,3 @@ def _band_near(cube: Cube, wanted: float) -> int:
     if not abs(nm[band] - wanted) <= max(25.0, spacing):
         raise InputError(f"No band lies near {wanted:g} nm: this cube has {grid.describe()}.")
     return band
-
-
-__all__ = ["Rendering", "false_colour", "render", "rendering", "rendering_matrix"]

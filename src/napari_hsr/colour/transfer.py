@@ -1,4 +1,4 @@
-"""From the numbers of a photograph to linear light and back."""
+"""Convert photographs between encodings: the sRGB curve, linear light, XYZ."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ WHITE_D65 = np.array([0.3127 / 0.3290, 1.0, (1 - 0.3127 - 0.3290) / 0.3290])
 def _primaries_to_xyz() -> np.ndarray:
     """Linear sRGB → XYZ from the chromaticities of IEC 61966-2-1, not its rounded matrix.
 
-    So (1, 1, 1) is D65 and the two directions are inverse to the last bit that doubles hold.
+    So (1, 1, 1) is D65, and the two directions are inverse to double precision.
     """
     xy = np.array([(0.64, 0.33), (0.30, 0.60), (0.15, 0.06)])
     columns = np.stack([xy[:, 0] / xy[:, 1], np.ones(3), (1 - xy.sum(1)) / xy[:, 1]])
@@ -34,13 +34,13 @@ def _as_float(values: np.ndarray) -> np.ndarray:
 
 
 def srgb_decode(rgb: np.ndarray) -> np.ndarray:
-    """sRGB values to linear light.
+    """Decode sRGB values to linear light.
 
     Parameters
     ----------
     rgb : ndarray, any shape
-        sRGB-encoded values, nominally 0..1. Negative values are taken odd-symmetrically;
-        NaN stays NaN.
+        sRGB-encoded values, nominally 0..1. The curve is extended odd-symmetrically to negative
+        values; NaN stays NaN.
 
     Returns
     -------
@@ -55,13 +55,13 @@ def srgb_decode(rgb: np.ndarray) -> np.ndarray:
 
 
 def srgb_encode(rgb: np.ndarray) -> np.ndarray:
-    """Linear light to sRGB values, the inverse of :func:`srgb_decode`.
+    """Encode linear light as sRGB, the inverse of :func:`srgb_decode`.
 
     Parameters
     ----------
     rgb : ndarray, any shape
-        Linear values, nominally 0..1. Negative values are taken odd-symmetrically;
-        NaN stays NaN.
+        Linear values, nominally 0..1. The curve is extended odd-symmetrically to negative
+        values; NaN stays NaN.
 
     Returns
     -------
@@ -83,7 +83,7 @@ def _require(source: str | None, target: str | None) -> tuple[str, str]:
 
 
 def _matmul(values: np.ndarray, matrix: np.ndarray) -> np.ndarray:
-    # Infinite pixels times a matrix give NaN: that is what they are then.
+    # Infinite pixels become NaN.
     with np.errstate(invalid="ignore", over="ignore"):
         return values @ matrix.T.astype(values.dtype)
 
@@ -95,7 +95,7 @@ def _from_linear(linear: np.ndarray, target: str) -> np.ndarray:
 
 
 def convert(rgb: np.ndarray, source: str | None, target: str | None) -> np.ndarray:
-    """Turn float values from one encoding into another.
+    """Convert float values from one encoding to another.
 
     Parameters
     ----------
@@ -130,7 +130,7 @@ def convert(rgb: np.ndarray, source: str | None, target: str | None) -> np.ndarr
 
 @lru_cache(maxsize=2)
 def _decoded_levels(dtype: str) -> np.ndarray:
-    """Linear light of every integer level; both depths agree where they hold the same value."""
+    """Linear light of every integer level; equal for equal values in both bit depths."""
     top = np.iinfo(dtype).max
     levels = srgb_decode(np.arange(top + 1, dtype=np.float64) / top).astype(np.float32)
     levels.flags.writeable = False
@@ -140,7 +140,7 @@ def _decoded_levels(dtype: str) -> np.ndarray:
 def decode_photograph_tile(
     values: np.ndarray, encoding: str | None, target: str = LINEAR_SRGB
 ) -> np.ndarray:
-    """A piece of a photograph, as it lies in the file, in the encoding that a model wants.
+    """Convert part of a photograph, as stored in its file, to a model's encoding.
 
     Parameters
     ----------
@@ -149,7 +149,7 @@ def decode_photograph_tile(
     encoding : str
         The encoding of ``values``.
     target : str
-        The encoding wanted.
+        The encoding of the result.
 
     Returns
     -------

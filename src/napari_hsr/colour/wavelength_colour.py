@@ -1,4 +1,4 @@
-"""The display colour of a wavelength, to tint sliders and bands."""
+"""The display colour of a wavelength, for tinting sliders and bands."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _INFRARED = np.array([0.055, 0.045, 0.05])  # linear light: a dark grey
 
 
 def wavelength_to_srgb(nm: float) -> tuple[float, float, float]:
-    """The colour in which a wavelength is shown.
+    """The display colour of a wavelength.
 
     The chromaticity of the monochromatic light (CIE 1931), clipped to the sRGB gamut, at full
     brightness from 435 to 645 nm and fading from there into a dark purple (ultraviolet, below
@@ -39,10 +39,10 @@ def wavelength_to_srgb(nm: float) -> tuple[float, float, float]:
 def _table() -> tuple[tuple[float, float, float], ...]:
     nm = np.arange(_FIRST - 1, _LAST + 2)
     xyz = observer_values("cie-1931", nm)
-    # Clipped to the gamut: moved towards white instead, deep red would turn pink.
+    # Clipped to the gamut; desaturated instead, deep red would turn pink.
     rgb = np.maximum(xyz @ XYZ_TO_LINEAR_SRGB.T, 0.0)
     rgb = rgb / rgb.max(axis=1, keepdims=True)
-    # The clipped channels end in edges that look like lines in a spectrum: 20 nm soften them.
+    # Clipping leaves edges that look like spectral lines; smoothing over 20 nm softens them.
     window = np.hanning(23)[1:-1] / np.hanning(23).sum()
     padded = np.pad(rgb, ((10, 10), (0, 0)), mode="edge")
     rgb = np.stack([np.convolve(c, window, "valid") for c in padded.T], axis=-1)

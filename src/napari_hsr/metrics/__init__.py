@@ -1,4 +1,4 @@
-"""How far a prediction is from the truth: figures and maps, by protocols with a name."""
+"""Compare predictions with ground truth: figures and error maps, by named protocols."""
 
 from __future__ import annotations
 

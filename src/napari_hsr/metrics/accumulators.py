@@ -1,6 +1,6 @@
-"""The sums behind the metrics, in float64: each is fed block by block and then asked.
+"""Accumulators of the metrics, in float64: blocks are added, then the figure is read.
 
-Adding blocks gives the same figure as one whole image, to float64 rounding.
+Blocks give the same figures as a whole image, to float64 rounding.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def clipped(block: Block, clip: str, peak: float) -> Block:
-    """The block with the prediction, or both cubes, clipped to 0..``peak``."""
+    """Clip the prediction, or both cubes, of a block to 0..``peak``."""
     if clip == "none":
         return block
     prediction = np.clip(block.prediction, 0, peak)
@@ -32,14 +32,14 @@ def ratio(total: np.ndarray | float, count: np.ndarray | int) -> np.ndarray:
 
 
 class SquaredErrors:
-    """Per band: number of samples and sum of squared errors."""
+    """Number of samples and sum of squared errors of each band."""
 
     def __init__(self, bands: int):
         self.count = np.zeros(bands, dtype=np.int64)
         self.total = np.zeros(bands)
 
     def add(self, block: Block) -> None:
-        """Take in one block."""
+        """Add one block."""
         error = block.prediction - block.truth
         self.total += np.einsum("bhw,bhw->b", error, error)
         self.count += block.counts()
@@ -66,7 +66,7 @@ def decibels(mse: np.ndarray | float, peak: float, of_equal: float = np.inf) -> 
 
 
 class RelativeErrors:
-    """Per band: sums of relative absolute and relative squared errors.
+    """Sums of relative absolute and relative squared errors of each band.
 
     Parameters
     ----------
@@ -75,7 +75,7 @@ class RelativeErrors:
     rule : MraeRule
         Floor, epsilon and what becomes of zeros.
     truth_maximum : float
-        What the rule's floor is a share of.
+        The rule's floor is relative to this.
     """
 
     def __init__(self, bands: int, rule: MraeRule, truth_maximum: float):
@@ -87,7 +87,7 @@ class RelativeErrors:
         self.below_floor = 0
 
     def add(self, block: Block) -> None:
-        """Take in one block."""
+        """Add one block."""
         relative, use = relative_errors(block, self.rule, self.threshold)
         self.total += relative.sum(axis=(1, 2))
         self.squares += np.einsum("bhw,bhw->b", relative, relative)
@@ -99,10 +99,10 @@ class RelativeErrors:
 def relative_errors(
     block: Block, rule: MraeRule, threshold: float | None
 ) -> tuple[np.ndarray, np.ndarray | None]:
-    """``|p - t| / (t + epsilon)`` (0 where it does not count), and where it counts (None: all).
+    """``|p - t| / (t + epsilon)``, 0 where it is not counted, and the mask (None: all counted).
 
-    Without a floor, zeros of the truth give inf, or NaN where the prediction is 0 too, as the
-    published programs do.
+    Without a floor, zeros of the truth give inf, or NaN where the prediction is 0 too, as in the
+    published programs.
     """
     truth = block.truth
     use = block.valid
@@ -142,23 +142,23 @@ class Angles:
 def spectral_angles(block: Block, live: np.ndarray | None = None) -> Angles:
     """Angles between the spectra of each pixel.
 
-    Uses ``2 atan2(|u - v|, |u + v|)`` on unit spectra, which is exact for equal spectra where
-    the arc cosine loses half of the digits (Kahan, "How futile are mindless assessments of
-    roundoff in floating-point computation?", 2006).
+    Computed as ``2 atan2(|u - v|, |u + v|)`` of unit spectra, which stays exact for similar
+    spectra, where the arc cosine loses half of the digits (Kahan, "How futile are mindless
+    assessments of roundoff in floating-point computation?", 2006).
 
     Parameters
     ----------
     block : Block
         Some rows of both cubes.
     live : ndarray of bool, shape (bands,), or None
-        Bands with any finite value; in others a missing sample does not spoil the pixel.
+        Bands with any finite value; missing samples in other bands are ignored.
     """
     units, black = [], []
     for values in (block.truth, block.prediction):
         largest = np.abs(values).max(axis=0)
         dark = largest == 0
         scale = np.where(dark, 1.0, largest)
-        unit = values / scale  # so that squares of the faintest spectra do not vanish
+        unit = values / scale  # so that squares of very small values do not underflow
         norm = np.sqrt(np.einsum("bhw,bhw->hw", unit, unit))
         unit /= np.where(dark, 1.0, norm)
         units.append(unit)
@@ -177,7 +177,7 @@ def spectral_angles(block: Block, live: np.ndarray | None = None) -> Angles:
 
 
 class AngleSums:
-    """Sum of spectral angles under a rule, and what it left out."""
+    """Sum of spectral angles under a rule, and the number of pixels left out."""
 
     def __init__(self, height: int, rule: SamRule, live: np.ndarray | None = None):
         self.rule, self.live = rule, live
@@ -187,7 +187,7 @@ class AngleSums:
         self.black = self.below_floor = self.nonfinite = self.right_angles = 0
 
     def add(self, block: Block) -> None:
-        """Take in one block."""
+        """Add one block."""
         rule = self.rule
         if rule.zeros == "filled":
             p, t = (np.where(v == 0, 1e-12, v) for v in (block.prediction, block.truth))
@@ -231,16 +231,16 @@ class AngleSums:
 
     @property
     def mean(self) -> float:
-        """Mean angle in degrees; NaN if no pixel counts."""
+        """Mean angle in degrees; NaN if no pixel is counted."""
         sums = self._sums.copy()
         sums[[row for row in self._spoilt if row < sums.size]] = 0
         return float(ratio(sums.sum(), self._counts.sum()))
 
 
 class Moments:
-    """Per band: centred second moments of both cubes, for Pearson's correlation.
+    """Centred second moments of each band, for Pearson's correlation.
 
-    ``means`` come from a first pass, so that nothing is lost to cancellation.
+    The means come from a first pass, to avoid cancellation.
     """
 
     def __init__(self, prediction_means: np.ndarray, truth_means: np.ndarray):
@@ -248,7 +248,7 @@ class Moments:
         self._pp, self._tt, self._pt = (np.zeros(len(truth_means)) for _ in range(3))
 
     def add(self, block: Block) -> None:
-        """Take in one block."""
+        """Add one block."""
         p, t = block.prediction - self._means[0], block.truth - self._means[1]
         if block.valid is not None:
             p[~block.valid] = 0
@@ -264,7 +264,7 @@ class Moments:
 
 
 class Similarity:
-    """Per band: sum of structural similarities over windows.
+    """Sum of structural similarities over the windows of each band.
 
     Parameters
     ----------
@@ -284,7 +284,7 @@ class Similarity:
         self.left_out = 0
 
     def add(self, core: Block, wide: Block) -> None:
-        """Take in the windows centred on the rows of ``core``; ``wide`` has ``margin`` more."""
+        """Add the windows centred on the rows of ``core``; ``wide`` has ``margin`` more rows."""
         if not self.fits:
             return
         margin = self.rule.margin
@@ -309,15 +309,15 @@ class Similarity:
 
     @property
     def mean_per_band(self) -> np.ndarray:
-        """Mean similarity of each band; NaN where no window counts."""
+        """Mean similarity of each band; NaN where no window is counted."""
         return ratio(self.total, self.count)
 
 
 def ssim_windows(x: np.ndarray, y: np.ndarray, rule: SsimRule, peak: float) -> np.ndarray:
-    """Structural similarity of every window that lies inside two planes.
+    """Structural similarity of every window inside two planes.
 
     Wang, Bovik, Sheikh and Simoncelli, IEEE Transactions on Image Processing 13(4), 2004.
-    Filters the sum and the difference of the planes, four filters in place of five:
+    Filters the sum and the difference of the planes, which takes four filters instead of five:
     ``2 xy = (s² - d²) / 2`` and ``x² + y² = (s² + d²) / 2`` for ``s = x + y``, ``d = x - y``.
 
     Parameters

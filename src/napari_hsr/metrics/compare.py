@@ -1,4 +1,4 @@
-"""A whole comparison — figures and maps — as a generator of events that can be cancelled."""
+"""A complete comparison, figures and maps, as a generator of events that can be cancelled."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from napari_hsr.cube import Cube
     from napari_hsr.metrics.evaluation import Evaluation
 
-#: The maps that can be asked for, and what each shows.
+#: The available maps, and what each shows.
 MAPS = {
     "sam": "Spectral angle (°)",
     "rmse": "RMSE over the bands",
@@ -34,21 +34,21 @@ MAPS = {
     "psnr_window": "PSNR in a window (dB)",
 }
 
-#: The figures take about as long as this many maps; only the progress bar depends on it.
+#: The figures take about as long as this many maps; for the progress bar only.
 _WEIGHT_OF_FIGURES = 6
 _STEPS = 100
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """What a comparison found.
+    """Result of a comparison.
 
     Attributes
     ----------
     evaluation : Evaluation
-        The figures, per band and over all, with their protocol.
+        The figures, overall and per band, with their protocol.
     maps : dict of str to ErrorMap
-        The maps asked for, by the names in :data:`MAPS`, each (height, width).
+        The requested maps, by their names in :data:`MAPS`, each (height, width).
     notes : tuple of Notice
         What the maps leave out, and where they differ from the figures.
     """
@@ -60,7 +60,7 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Outline:
-    """The shape and data type of an array that is not needed to say whether it would fit."""
+    """The shape and data type of an array whose values are not needed."""
 
     shape: tuple[int, ...]
     dtype: Any = np.float32
@@ -74,10 +74,10 @@ def why_not(
     maps: Iterable[str] = (),
     window: int = DEFAULT_WINDOW,
 ) -> str | None:
-    """Why these cubes would be refused, in one sentence, or None; reads no data.
+    """Explain why these cubes cannot be compared, or None if they can; reads no data.
 
-    Cheap enough to be asked at each change in a panel: of the cubes it needs only the
-    shapes and the wavelengths, so ``cube.data`` may be an :class:`Outline`.
+    Cheap enough to call at each change in a panel: it needs only shapes and wavelengths, so
+    ``cube.data`` may be an :class:`Outline`.
     """
     try:
         first, second, _, _ = match(_outline(prediction), _outline(truth))
@@ -97,21 +97,21 @@ def compare_events(
     window: int = DEFAULT_WINDOW,
     cancel: threading.Event | None = None,
 ) -> Iterator[Progress | Comparison]:
-    """Compare two cubes, telling how far it is.
+    """Compare two cubes, as events.
 
     Parameters
     ----------
     prediction, truth : Cube, shape (bands, height, width)
-        On one wavelength grid, or on two of which the coarser lies in the finer.
+        On the same wavelength grid, or with the coarser grid contained in the finer.
     protocol : str or Protocol
         Rules of the figures: see :func:`napari_hsr.metrics.evaluate`.
     maps : iterable of str
-        Which maps to make, out of :data:`MAPS`.
+        Names of maps in :data:`MAPS`.
     window : int
         Side of the sliding window of ``"psnr_window"``, in pixels: odd, at least 3, and no
         larger than the image.
     cancel : threading.Event, optional
-        When set, the work stops at the next block or map.
+        When set, the work stops after the current block.
 
     Yields
     ------
@@ -145,7 +145,7 @@ def compare_events(
 def _makers(
     first: Any, second: Any, unit: str, rules: Protocol, window: int
 ) -> dict[str, Callable[..., Iterator[Progress | ErrorMap]]]:
-    """How each map is made: with the protocol's full scale and floor, in the truth's units."""
+    """The makers of all maps, with the protocol's full scale and floor, in the truth's units."""
     options: dict[str, dict[str, Any]] = {
         "rmse": {"unit": unit},
         "mrae": {"floor": rules.mrae.floor},

@@ -47,20 +47,20 @@ def evaluate(
     Parameters
     ----------
     prediction, truth : Cube or array-like, shape (bands, height, width)
-        Cubes, or bare arrays of real numbers; on one wavelength grid, or on two of which the
-        coarser lies in the finer. Lazy cubes are read in row blocks, twice.
+        Cubes, or bare arrays of real numbers, on the same wavelength grid or with the coarser
+        grid contained in the finer. Lazy cubes are read twice, in blocks of rows.
     protocol : str or Protocol
-        A name out of :data:`napari_hsr.metrics.PROTOCOLS`, or a protocol of your own
+        A name from :data:`napari_hsr.metrics.PROTOCOLS`, or your own protocol
         (``dataclasses.replace(PROTOCOLS["default"], name="12-bit", peak=4095)``).
     progress : callable, optional
         Called as ``progress(done, total)`` after each block.
     cancel : threading.Event, optional
-        When set, the work stops at the next block.
+        When set, the work stops after the current block.
 
     Returns
     -------
     Evaluation
-        Values that are not finite in either cube are left out and counted.
+        Samples that are not finite in either cube are excluded and counted.
 
     Raises
     ------
@@ -111,12 +111,12 @@ def evaluate_events(
 
 
 def average(evaluations: Iterable[Evaluation]) -> dict[str, float]:
-    """Plain mean of each figure over several scenes counted by one protocol.
+    """Mean of each figure over several scenes evaluated by one protocol.
 
     Raises
     ------
     ValueError
-        If there is none, or they were counted by different protocols.
+        If there are none, or their protocols differ.
     """
     evaluations = list(evaluations)
     protocols = sorted({e.protocol for e in evaluations})
@@ -312,7 +312,7 @@ def _mean(values: np.ndarray, skip: bool = False) -> float:
 def _remarks(
     seen: _Survey, rules: Protocol, mrae: float, p_units: str, t_units: str
 ) -> Iterator[Notice]:
-    """What the values themselves make doubtful: scales, units, what the rules do not bear."""
+    """Warn about the values: scales, units, and figures that they leave undefined."""
     p_range, t_range = seen.prediction_range, seen.truth_range
     p_top, t_top = (max(abs(low), abs(high)) for low, high in (p_range, t_range))
     t_span = f"{t_range[0]:.4g}..{t_range[1]:.4g}"

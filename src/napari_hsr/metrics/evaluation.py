@@ -31,19 +31,19 @@ _EXCLUDED = {
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
-    """Figures of one comparison; ``result["psnr"]`` and ``result.psnr`` give the same.
+    """Figures of one comparison; ``result["psnr"]`` and ``result.psnr`` are the same.
 
     Attributes
     ----------
     values : dict of str to float
-        One figure for each metric that the protocol defines, out of ``mrae``, ``rmse``,
-        ``psnr``, ``psnr_band``, ``sam``, ``ssim``, ``ergas``, ``cc`` and ``mrse``; NaN where it
-        is not defined, inf where it is infinite (PSNR of equal cubes).
+        The metrics of the protocol, among ``mrae``, ``rmse``, ``psnr``, ``psnr_band``, ``sam``,
+        ``ssim``, ``ergas``, ``cc`` and ``mrse``; NaN if undefined, inf if infinite (PSNR of equal
+        cubes).
     per_band : dict of str to list of float
         ``rmse`` and ``psnr`` of each band, and ``mrae``, ``ssim``, ``cc`` where the protocol
         defines them.
     wavelengths : tuple of float or None
-        Centres of the compared bands in nm, None if they are not known.
+        Centres of the compared bands in nm; None if unknown.
     protocol : str
         Name of the protocol.
     protocol_text : str
@@ -113,10 +113,10 @@ class Evaluation:
         return json.dumps(self.to_dict(), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
     def to_csv(self) -> str:
-        """One figure a row: ``metric, band_index, wavelength_nm, value, unit, protocol``.
+        """One figure per row: ``metric, band_index, wavelength_nm, value, unit, protocol``.
 
-        Figures of the whole cube come first, with both left empty; bands count from 0,
-        as in the array. Not-a-number values are written ``nan``, infinite ones ``inf``.
+        Overall figures come first, with empty band and wavelength; bands count from 0. Undefined
+        values are written as ``nan``, infinite ones as ``inf``.
         """
         text = io.StringIO()
         rows = csv.writer(text, lineterminator="\n")
@@ -131,15 +131,15 @@ class Evaluation:
         return text.getvalue()
 
     def write_csv(self, path: str | os.PathLike[str]) -> None:
-        """Write :meth:`to_csv` to a file, whole or not at all."""
+        """Write :meth:`to_csv` to a file, atomically."""
         _write(path, self.to_csv())
 
     def write_json(self, path: str | os.PathLike[str]) -> None:
-        """Write :meth:`to_json` to a file, whole or not at all."""
+        """Write :meth:`to_json` to a file, atomically."""
         _write(path, self.to_json())
 
     def table(self) -> str:
-        """The figures for a terminal, with the protocol and all notes."""
+        """Format the figures for a terminal, with the protocol and all notes."""
         width = max(len(LABELS[key]) for key in self.values)
         lines = [f"{self.prediction} against {self.truth}, protocol {self.protocol}"]
         for key, value in self.values.items():
@@ -153,7 +153,7 @@ class Evaluation:
         return "\n".join(lines)
 
     def excluded_lines(self) -> list[str]:
-        """What was left out, one line each; empty if nothing was."""
+        """What was excluded, one line each."""
         lines = []
         for key, (noun, text) in _EXCLUDED.items():
             number = self.excluded.get(key)

@@ -1,4 +1,4 @@
-"""Error maps: where in the image a prediction is wrong, one figure for each pixel.
+"""Error maps: one figure for each pixel.
 
 All functions take ``prediction`` and ``truth`` of shape (bands, height, width) — arrays, memory
 maps or lazy arrays — read them in row blocks and return an :class:`ErrorMap`. Samples that are NaN
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     import threading
     from collections.abc import Callable, Iterator
 
-#: PSNR above this is drawn as this: equal pixels have an infinite one, which has no colour.
+#: Cap on PSNR in maps: equal pixels have an infinite PSNR, which has no colour.
 PSNR_CAP_DB = 100.0
 #: Side of the sliding window of :func:`psnr_window`, in pixels.
 DEFAULT_WINDOW = 11
@@ -34,22 +34,22 @@ DEFAULT_WINDOW = 11
 
 @dataclass(frozen=True, eq=False)
 class ErrorMap:
-    """One figure for each pixel.
+    """A map with one figure for each pixel.
 
     Attributes
     ----------
     data : ndarray, shape (height, width), float32
-        The figures; NaN where none is defined.
+        The figures; NaN where undefined.
     name : str
-        What it shows, for layers and colour bars.
+        Of the figure, for layers and colour bars.
     unit : str
         ``"°"``, ``"dB"``, the cube's own, or empty.
     better : {"low", "high"}
-        Which end is the good one.
+        Whether low or high values are good.
     limits : tuple of float
         Display range: for the spectral angle 0 to the maximum, for other errors 0 to the 99th
         percentile, for PSNR the 1st to the 99th. Always ascending and finite; the data are not
-        clipped to it, and :attr:`beyond` says what lies outside.
+        clipped to it, and :attr:`beyond` reports what lies outside.
     note : str
         What the user must know, or empty.
     """
@@ -84,7 +84,7 @@ MAPS: dict[str, Callable[..., Iterator[Progress | ErrorMap]]] = {}
 
 
 def _error_map(work: Callable[..., Iterator[Progress | ErrorMap]]) -> Callable[..., ErrorMap]:
-    """Enter a generator into :data:`MAPS`, and make of it a function that returns the map."""
+    """Register a generator in :data:`MAPS`, and turn it into a function that returns the map."""
     MAPS[work.__name__] = work
 
     @wraps(work)
@@ -100,7 +100,7 @@ def _painted(
     finish: Callable[[np.ndarray], ErrorMap],
     cancel: threading.Event | None,
 ) -> Iterator[Progress | ErrorMap]:
-    """Paint block after block, then make a map of the whole picture."""
+    """Compute the values block by block, then make a map of them."""
     out = _empty(pair)
     for event in pair.passed(cancel):
         if isinstance(event, Progress):
@@ -171,7 +171,7 @@ def mrae(
     def paint(block: Block) -> np.ndarray:
         relative, use = relative_errors(block, rule, threshold)
         count = np.full(relative.shape[1:], relative.shape[0]) if use is None else use.sum(axis=0)
-        # Without a floor a black truth gives inf, or 0/0: neither has a colour.
+        # Without a floor a black truth gives inf or 0/0; neither has a colour.
         with np.errstate(invalid="ignore"):
             values = ratio(relative.sum(axis=0), count)
         values[~np.isfinite(values)] = np.nan
@@ -232,7 +232,7 @@ def psnr_window(
 
     def finish(_: np.ndarray) -> ErrorMap:
         mse = ratio(_window_sum(total, size), _window_sum(count, size))
-        # The pixel itself must have a value: the map does not paint over holes.
+        # A pixel without a value stays undefined: the map does not fill holes.
         mse[count == 0] = np.nan
         return _psnr_map(mse, f"PSNR in {size} x {size} px", peak)
 
@@ -248,7 +248,7 @@ def _rows(block: Block) -> slice:
 
 
 def _quietly(pair: Pair, cancel: threading.Event | None) -> Iterator[Block]:
-    """A first pass that is too short to be reported."""
+    """A first pass, too short to report progress."""
     for block, _ in pair.blocks():
         stop_if(cancel)
         yield block
@@ -275,7 +275,7 @@ def _live(pair: Pair, cancel: threading.Event | None) -> np.ndarray:
 
 
 def _window_sum(values: np.ndarray, size: int) -> np.ndarray:
-    """Sum over a window cut off at the border; direct sums, so that zeros stay exact."""
+    """Sums over windows, truncated at the border; direct, so that zeros stay exact."""
     from scipy.ndimage import correlate1d
 
     ones = np.ones(size)
@@ -308,7 +308,7 @@ def _low_limits(values: np.ndarray, percentile: float = 99) -> tuple[float, floa
 
 
 def _ascending(low: float, high: float) -> tuple[float, float]:
-    """A range with some width, also where every pixel has one value."""
+    """The range, widened if it is empty."""
     if high > low:
         return (low, high)
     return (low, low + 1.0)

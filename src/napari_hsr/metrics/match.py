@@ -1,4 +1,4 @@
-"""Making a prediction and a truth comparable band by band, or saying why they are not."""
+"""Match the bands of a prediction and a truth, or explain why they cannot be compared."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from napari_hsr.io.lazy import LazyArray
 from napari_hsr.metrics.row_blocks import checked
 from napari_hsr.notices import Code, Notice
 
-#: Band centres this close, in nm, count as the same band.
+#: Band centres that differ by at most this, in nm, are the same band.
 TOLERANCE_NM = 0.5
 
 
 def match(prediction: Any, truth: Any) -> tuple[Any, Any, Wavelengths | None, tuple[Notice, ...]]:
-    """Bring two cubes onto common bands.
+    """Reduce two cubes to their common bands.
 
-    Equal grids (within 0.5 nm) are compared as they are. Where all band centres of the coarser
-    grid lie in the finer one, the common bands are compared. Where one grid is not known, cubes
-    with the same number of bands are compared by band index. Anything else is refused.
+    Equal grids (within 0.5 nm) are compared as they are. If all band centres of the coarser grid
+    occur in the finer one, the common bands are compared. If a grid is unknown, cubes with the
+    same number of bands are compared by band index. Anything else is refused.
 
     Parameters
     ----------
     prediction, truth : Cube or array-like, shape (bands, height, width)
-        What to compare; a bare array has no wavelengths.
+        Bare arrays have no wavelengths.
 
     Returns
     -------
@@ -40,7 +40,7 @@ def match(prediction: Any, truth: Any) -> tuple[Any, Any, Wavelengths | None, tu
     Raises
     ------
     InputError
-        If the sizes differ, the grids cannot be matched, or an array is no cube.
+        If the sizes differ, the grids cannot be matched, or an array is not three-dimensional.
     """
     arrays = [_array(prediction, "prediction"), _array(truth, "truth")]
     grids = [c.wavelengths if isinstance(c, Cube) else None for c in (prediction, truth)]
@@ -136,7 +136,7 @@ def _select(array: Any, bands: np.ndarray) -> Any:
 
 
 def _times(sizes: list[tuple[int, ...]]) -> str:
-    """What to do where the truth has finer pixels than the prediction; else nothing."""
+    """Advice if the truth has a higher resolution than the prediction, else an empty string."""
     (_, h1, w1), (_, h2, w2) = sizes
     if h2 <= h1 or 0 in (h1, w1):
         return ""

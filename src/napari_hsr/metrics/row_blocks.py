@@ -1,4 +1,4 @@
-"""Two cubes, read side by side in row blocks, so that memory stays bounded at any size."""
+"""Read two cubes side by side in blocks of rows, in bounded memory."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     import threading
     from collections.abc import Generator, Iterator
 
-#: Size of one block of one cube as float64: large enough for speed, small enough for the cache.
+#: Bytes of one block of one cube as float64: large enough for speed, small enough for the cache.
 BLOCK_BYTES = 2**23
-#: Rows of a cube that is not in memory are fetched in slabs of this size: compressed files
-#: store whole bands, and each fetch may decode all of them again.
+#: Bytes fetched at a time of a cube that is not in memory: compressed files store whole bands,
+#: and each fetch may decode all of them again.
 SLAB_BYTES = 2**27
 
 
@@ -28,7 +28,7 @@ class Block:
     Attributes
     ----------
     first : int
-        Number of the first row, counted in the compared region.
+        Index of the first row in the compared region.
     prediction, truth : ndarray, shape (bands, rows, width), float64
         Values; 0 where either cube is not finite.
     valid : ndarray of bool or None
@@ -46,7 +46,7 @@ class Block:
         return int(self.truth.shape[1])
 
     def trimmed(self, first: int, last: int) -> Block:
-        """The rows ``first`` to ``last`` (exclusive), counted in the compared region."""
+        """The rows ``first`` to ``last`` (exclusive) of the compared region."""
         part = slice(first - self.first, last - self.first)
         valid = None if self.valid is None else self.valid[:, part]
         return Block(first, self.prediction[:, part], self.truth[:, part], valid)
@@ -60,7 +60,7 @@ class Block:
 
 
 class Pair:
-    """A prediction and a truth of the same shape, and the region of them that counts.
+    """A prediction and a truth of the same shape, and the region that is compared.
 
     Parameters
     ----------
@@ -108,12 +108,12 @@ class Pair:
         Parameters
         ----------
         margin : int
-            Rows to add above and below, as far as the region has them.
+            Rows to add above and below, within the region.
 
         Yields
         ------
         core, wide : Block
-            Rows that each pass gives once, and the same rows with the margin.
+            Rows that each occur once in a pass, and the same rows with the margin.
         """
         height = self.shape[1]
         for first in range(0, height, self.block_rows):
@@ -133,8 +133,8 @@ class Pair:
         """The rows ``first`` to ``last`` (exclusive) of the region as one block."""
         prediction, truth = (self._rows(i, first, last).astype(np.float64) for i in (0, 1))
         valid = None
-        # A finite sum proves that all are finite, at the price of one pass without memory;
-        # inf - inf in the sum is what it looks for, not a fault.
+        # A finite sum proves that all values are finite, without a temporary array; warnings
+        # about inf - inf are expected.
         with np.errstate(invalid="ignore", over="ignore"):
             finite = np.isfinite(prediction.sum() + truth.sum())
         if not finite:
@@ -161,7 +161,7 @@ class Pair:
 
 
 def checked(values: Any, which: str) -> Any:
-    """An array of real numbers with three axes, from whatever may be one.
+    """Check that values are a three-dimensional array of real numbers.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Whether two cubes are the fine and the coarse image of one scene."""
+"""Check that two cubes are a fine and a coarse image of one scene."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from napari_hsr.resample.methods import checked_scale
 
 
 def check_pair(fine: Any, coarse: Any, scale: int | None = None) -> int:
-    """The scale between two cubes.
+    """Determine the scale between two cubes.
 
     Parameters
     ----------
     fine, coarse : Cube
     scale : int, optional
-        What it is expected to be.
+        The expected scale.
 
     Raises
     ------
     InputError
-        If either is not a cube, their bands or wavelengths differ, the size of one is not the
-        scale times that of the other, or both have one size.
+        If either is not a cube, bands or wavelengths differ, the sizes are equal, or their ratio
+        is not a whole number or not the scale.
     """
     for given in (fine, coarse):
         if not isinstance(given, Cube):
