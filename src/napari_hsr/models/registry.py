@@ -28,6 +28,7 @@ from napari_hsr.models.architectures import (
     mst_l,
     mstpp,
     mxrunet,
+    per_pixel,
     restormer,
     root_polynomial,
 )
@@ -65,6 +66,7 @@ _TABLE = (
     (replace(affine_adapter.ARCHITECTURE, recognise=recognise), None),
     (replace(band_mapping.ARCHITECTURE, recognise=recognise), None),
     (root_polynomial.ARCHITECTURE, None),
+    (per_pixel.ARCHITECTURE, None),
     (mxrunet.ARCHITECTURE, fast_mxrunet.prepare),
     (inr.ARCHITECTURE, fast_inr.prepare),
     (mstpp.ARCHITECTURE, fast_mstpp.prepare),

@@ -1,0 +1,110 @@
+"""Bundled models for photographs, source by source: one table.
+
+    python training/benchmark.py --data CAVE --cameras camera_sensitivities.csv --materials MATERIALS
+
+Each source is photographed by three cameras that no bundled model was trained with, under three
+lights, white-balanced, with noise, 8 bits and JPEG; every model gets the same files. Sources are the
+scenes of ``CAVE/val``, two charts painted as shaded, textured boards, and scenes of other imagers.
+The truth is the cube at the exposure of the photograph, as on the cards. Figures follow the protocol
+``cave-val``: means over photographs, then over the scenes of a source;
+the last line is the mean over sources, each counting alike.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+from bundled import LEFT_OUT
+from root_polynomial import GRID, load_scenes
+
+import napari_hsr
+from napari_hsr.cameras.random_camera import photograph
+from napari_hsr.cameras.settings import CaptureSettings
+from napari_hsr.cube import Cube
+from napari_hsr.metrics import evaluate
+
+LIGHTS = ("D65", "A", "D50")
+CHARTS = ("esser_chart113", "colorchecker_sg140")
+FIGURES = ("psnr", "sam", "mrae")
+
+
+def board(spectra: np.ndarray, seed: int = 0, side: int = 16) -> np.ndarray:
+    """Reflectances as patches of a board under a light that falls off, with a fine grain."""
+    rng = np.random.default_rng(seed)
+    columns = int(np.ceil(np.sqrt(len(spectra) * 1.4)))
+    rows = -(-len(spectra) // columns)
+    index = np.minimum(np.arange(rows * columns), len(spectra) - 1).reshape(rows, columns)
+    picture = spectra[np.kron(index, np.ones((side, side), dtype=int))]
+    y, x = np.mgrid[0 : rows * side, 0 : columns * side]
+    light = 0.95 / (1 + 0.5 * ((x / x.max() - 0.2) ** 2 + (y / y.max() - 0.1) ** 2))
+    grain = 1 + np.clip(0.02 * rng.standard_normal(light.shape), -0.06, 0.06)
+    return np.moveaxis(picture * (light * grain)[..., None], -1, 0).clip(0, 1).astype(np.float32)
+
+
+def sources(data: Path, materials: Path) -> dict[str, list[np.ndarray]]:
+    """Cubes (31, H, W) of each source."""
+    found = {"CAVE val": list(load_scenes(data / "val").values())}
+    for name in CHARTS:
+        with np.load(materials / "reflectances" / f"{name}.npz") as table:
+            found[name] = [board(np.nan_to_num(table["spectra"]))]
+    for path in sorted((materials / "scenes").glob("*.npz")):
+        with np.load(path) as scene:
+            cube = scene["data31"].astype(np.float32)
+        for band in range(len(cube) - 2, -1, -1):  # what the imager does not see below
+            if not np.isfinite(cube[band]).all():
+                cube[band] = cube[band + 1]
+        found[path.stem] = [(cube / np.percentile(cube, 99.9)).clip(0, 1)]
+    return found
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--cameras", type=Path, required=True)
+    parser.add_argument("--materials", type=Path, required=True)
+    parser.add_argument(
+        "--models", nargs="+", default=["rootpoly-srgb", "instant-photo", "mstpp-photo"]
+    )
+    options = parser.parse_args()
+    models = [napari_hsr.load_model(name) for name in options.models]
+    table: dict[str, np.ndarray] = {}
+    for source, cubes in sources(options.data, options.materials).items():
+        rows = []
+        for number, cube in enumerate(cubes):
+            truth = Cube(cube, GRID)
+            for camera, light in zip(LEFT_OUT, LIGHTS, strict=True):
+                settings = CaptureSettings(
+                    cameras=(f"{options.cameras}:{camera}",),
+                    illuminants=(light,),
+                    white_balance=True,
+                    colour_matrix=True,
+                    auto_exposure=(0.12, 0.25),
+                    photoelectrons=(1000, 20000),
+                    clip=True,
+                    encoding="srgb",
+                    bits=8,
+                    jpeg=(70, 98),
+                )
+                photo = photograph(truth, settings, seed=number)
+                exposed = Cube(cube * np.float32(photo.metadata["gain"]), GRID)
+                made = [napari_hsr.reconstruct(photo, model) for model in models]
+                results = [evaluate(m, exposed, "cave-val") for m in made]
+                rows.append([[result[key] for key in FIGURES] for result in results])
+        table[source] = np.mean(rows, axis=0)
+    table["mean of sources"] = np.mean(list(table.values()), axis=0)
+    print(f"{'source':<24}" + "".join(f"{m.name:>26}" for m in models) + "   dB / ° / MRAE")
+    for source, figures in table.items():
+        cells = "".join(f"{'{:6.2f} {:6.2f} {:6.3f}'.format(*row):>26}" for row in figures)
+        print(f"{source:<24}{cells}")
+    first = table.pop("mean of sources")[0]
+    for i, model in enumerate(models[1:], 1):
+        lost = [s for s, f in table.items() if f[i][0] < f[0][0] - 0.1 or f[i][1] > f[0][1] + 0.1]
+        print(f"{model.name} loses to {models[0].name} on: {', '.join(lost) or 'none'}")
+    assert np.isfinite(first).all()
+
+
+if __name__ == "__main__":
+    main()
