@@ -14,12 +14,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import nn
 
-from napari_hsr.models.architectures.architecture import (
-    Network,
-    NetworkArchitecture,
-    Weights,
-    numbered,
-)
+from napari_hsr.models.architectures.base import Architecture, Network, Weights, numbered
 from napari_hsr.models.layers.module import Module
 
 if TYPE_CHECKING:
@@ -38,6 +33,7 @@ class PerPixel(Module):
     def __init__(self, bands: int = 31, width: int = 128, hidden: int = 3):
         super().__init__()
         sizes = [3, *[width] * hidden, bands]
+        self.bands = bands
         self.layers = nn.ModuleList(nn.Linear(a, b) for a, b in pairwise(sizes))
 
     def spectra(self, rgb: Tensor) -> Tensor:
@@ -47,19 +43,19 @@ class PerPixel(Module):
         x = rgb / torch.where(brightness > 0, brightness, torch.ones_like(brightness))
         for layer in self.layers[:-1]:
             x = nn.functional.gelu(layer(x))
-        return self.layers[-1](x).clamp_min(0) * brightness
+        spectra: Tensor = self.layers[-1](x)
+        return spectra.clamp_min(0) * brightness
 
     def forward(self, rgb: Tensor) -> Tensor:
         """Spectra of every pixel."""
         n, _, height, width = rgb.shape
-        bands = self.layers[-1].out_features
-        out = rgb.new_empty((n, bands, height * width))
+        out = rgb.new_empty((n, self.bands, height * width))
         step = _BLOCK if rgb.device.type == "cpu" else height * width
         for spectra, colours in zip(out, rgb.flatten(2), strict=True):
             for start in range(0, height * width, step):
                 block = colours[:, start : start + step]
                 spectra[:, start : start + step] = self.spectra(block.T).T
-        return out.view(n, bands, height, width)
+        return out.view(n, self.bands, height, width)
 
 
 _NAMES = re.compile(r"layers\.\d+\.(weight|bias)")
@@ -78,7 +74,7 @@ def _read(weights: Weights) -> Network:
     )
 
 
-ARCHITECTURE = NetworkArchitecture(
+ARCHITECTURE = Architecture(
     id="per-pixel",
     title="Per-pixel network",
     keys={"layers.0.weight": 2, "layers.0.bias": 1, "layers.1.weight": 2},
