@@ -20,10 +20,11 @@ from bundled import LEFT_OUT
 from root_polynomial import GRID, load_scenes
 
 import napari_hsr
-from napari_hsr.cameras.random_camera import photograph
+from napari_hsr.cameras.random_camera import draw
 from napari_hsr.cameras.settings import CaptureSettings
 from napari_hsr.cube import Cube
 from napari_hsr.metrics import evaluate
+from napari_hsr.photograph import Photograph
 
 LIGHTS = ("D65", "A", "D50")
 CHARTS = ("esser_chart113", "colorchecker_sg140")
@@ -74,7 +75,6 @@ def main() -> None:
     for source, cubes in sources(options.data, options.materials).items():
         rows = []
         for number, cube in enumerate(cubes):
-            truth = Cube(cube, GRID)
             for camera, light in zip(LEFT_OUT, LIGHTS, strict=True):
                 settings = CaptureSettings(
                     cameras=(f"{options.cameras}:{camera}",),
@@ -88,8 +88,10 @@ def main() -> None:
                     bits=8,
                     jpeg=(70, 98),
                 )
-                photo = photograph(truth, settings, seed=number)
-                exposed = Cube(cube * np.float32(photo.metadata["gain"]), GRID)
+                rng = np.random.default_rng(number)
+                capture = draw(settings, np.asarray(GRID), rng, cube)
+                photo = Photograph(np.rint(255 * capture.take(cube, rng)).astype(np.uint8))
+                exposed = Cube(cube * np.float32(capture.gain), GRID)
                 made = [napari_hsr.reconstruct(photo, model) for model in models]
                 results = [evaluate(m, exposed, "cave-val") for m in made]
                 rows.append([[result[key] for key in FIGURES] for result in results])

@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from bundled import LEFT_OUT
-from root_polynomial import BUNDLED, GRID, flat, load_scenes
+from root_polynomial import BUNDLED, GRID, flat, load_scenes, measured_like
 
 import napari_hsr
 from napari_hsr.cameras import read_cameras
@@ -149,6 +149,34 @@ def photograph(spectra: np.ndarray, matrices: np.ndarray, rng) -> tuple[np.ndarr
     return srgb_decode(files)[kept].astype(np.float32), spectra[kept]
 
 
+def card_for(options: argparse.Namespace, cameras: int, library: int) -> ModelCard:
+    """The card, without figures."""
+    return ModelCard(
+        name="instant-photo",
+        title="Per-pixel network for photographs",
+        architecture=ARCHITECTURE.id,
+        input_encoding="linear-srgb",
+        wavelengths_nm=NM,
+        units="reflectance",
+        training_data=(
+            f"pixels of 20 CAVE scenes (Columbia University CUCS-061-08, 2008) and {library:,} "
+            "reflectances with mixtures of two: Munsell, paint, objects, skin (SFU, MIT), IES TM-30 "
+            "materials (luxpy), soils and towns (earthlib, MIT), leaves simulated with PROSPECT-D, "
+            f"skin and tongue (ISET, MIT); seen by {cameras} measured cameras (rawtoaces-data, "
+            "Apache-2.0) and mixtures of them under 1,662 measured lights (luxpy, ISET, "
+            "photobiology), with noise and 8 bits"
+        ),
+        licence="BSD-3-Clause (the weights; what they were trained on is not distributed)",
+        limits=(
+            ILL_POSED + " It looks at one pixel at a time and knows nothing below 400 or above "
+            "700 nm. A photograph that is not white-balanced gives tinted spectra."
+        ),
+        source="training/instant.py of napari-hsr",
+        training={"steps": options.steps, "seed": options.seed, "left_out_cameras": list(LEFT_OUT)},
+        version=napari_hsr.__version__,
+    )
+
+
 def main() -> None:
     """Train, and write the model with its card."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
@@ -156,7 +184,7 @@ def main() -> None:
     parser.add_argument("--cameras", type=Path, required=True)
     parser.add_argument("--materials", type=Path, required=True)
     parser.add_argument("--output", type=Path, default=BUNDLED)
-    parser.add_argument("--steps", type=int, default=30_000)
+    parser.add_argument("--steps", type=int, default=20_000)
     parser.add_argument("--width", type=int, default=128)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
@@ -206,30 +234,8 @@ def main() -> None:
                 flush=True,
             )
 
-    card = ModelCard(
-        name="instant-photo",
-        title="Per-pixel network for photographs",
-        architecture=ARCHITECTURE.id,
-        input_encoding="linear-srgb",
-        wavelengths_nm=NM,
-        units="reflectance",
-        training_data=(
-            f"pixels of 20 CAVE scenes (Columbia University CUCS-061-08, 2008) and {len(library):,} "
-            "reflectances with mixtures of two: Munsell, paint, objects, skin (SFU, MIT), IES TM-30 "
-            "materials (luxpy), soils and towns (earthlib, MIT), leaves simulated with PROSPECT-D, "
-            f"skin and tongue (ISET, MIT); seen by {len(cameras)} measured cameras (rawtoaces-data, "
-            "Apache-2.0) and mixtures of them under 1,662 measured lights (luxpy, ISET, "
-            "photobiology), with noise and 8 bits"
-        ),
-        licence="BSD-3-Clause (the weights; what they were trained on is not distributed)",
-        limits=(
-            ILL_POSED + " It looks at one pixel at a time and knows nothing below 400 or above "
-            "700 nm. A photograph that is not white-balanced gives tinted spectra."
-        ),
-        source="training/instant.py of napari-hsr",
-        training={"steps": options.steps, "seed": options.seed, "left_out_cameras": list(LEFT_OUT)},
-        version=napari_hsr.__version__,
-    )
+    card = card_for(options, len(cameras), len(library))
+    card = measured_like(card, average, "mstpp-photo", options.data, options.cameras)
     path = save_model(options.output / "instant-photo.safetensors", average, card)
     print(f"{path} ({path.stat().st_size} bytes)")
 

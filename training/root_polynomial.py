@@ -30,6 +30,7 @@ import napari_hsr
 from napari_hsr import cameras, colour
 from napari_hsr.cube import Cube, Wavelengths
 from napari_hsr.metrics import evaluate
+from napari_hsr.models import from_state_dict
 from napari_hsr.models.architectures import root_polynomial as architecture
 from napari_hsr.models.card import HELD_OUT, ILL_POSED, ModelCard
 from napari_hsr.models.library import card_of
@@ -162,9 +163,7 @@ def measured_like(card: ModelCard, weights: dict, peer: str, data: Path, table: 
     hashes = {image.name: {"sha256": image.sha256} for image in images.held_out}
     if hashes != reference.training["held_out"]:
         raise SystemExit(f"{data / 'val'} does not hold the images that {peer} was measured on")
-    found = validation.validate(
-        architecture.ARCHITECTURE.load(weights, card), images.held_out, recipe
-    )
+    found = validation.validate(from_state_dict(weights, card), images.held_out, recipe)
     taken = {k: reference.training[k] for k in ("held_out", "held_out_cameras")}
     if not taken["held_out_cameras"]:
         taken["camera"] = reference.training["camera"]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 
+from napari_hsr.inference import reconstruct
 from napari_hsr.models import from_state_dict
 from napari_hsr.models.architectures import per_pixel
 from napari_hsr.models.registry import recognise
@@ -56,3 +58,10 @@ def test_it_is_recognised_and_described(network):
     assert recognise(network.state_dict()).id == "per-pixel"
     assert (model.bands, model.context, model.channels) == (31, 0, 3)
     torch.testing.assert_close(model.module.state_dict(), network.state_dict())
+
+
+def test_inference_hands_it_the_colours_as_they_are(network):
+    model = from_state_dict(network.state_dict())
+    dark, bright = (reconstruct(np.full((4, 5, 3), v, np.float32), model).data for v in (0.2, 0.8))
+    np.testing.assert_allclose(bright, 4 * dark, rtol=1e-4)
+    assert dark.max() > 0

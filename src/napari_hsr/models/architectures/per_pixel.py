@@ -15,6 +15,7 @@ import torch
 from torch import nn
 
 from napari_hsr.models.architectures.base import Architecture, Network, Weights, numbered
+from napari_hsr.models.input_rules import AsIs
 from napari_hsr.models.layers.module import Module
 
 if TYPE_CHECKING:
@@ -68,6 +69,7 @@ def _read(weights: Weights) -> Network:
     return Network(
         build=lambda: PerPixel(bands, width, hidden),
         bands=bands,
+        rule=AsIs(),
         context=0,
         bytes_per_pixel=4 * (6 + 2 * bands),
         bytes_fixed=4 * _BLOCK * (3 * width + 2 * bands),
