@@ -7,7 +7,7 @@ import torch
 from napari_hsr import load_model, reconstruct
 from napari_hsr.errors import InputError
 from napari_hsr.inference import precision, reconstruct_events
-from napari_hsr.models import import_checkpoint, library, user_models
+from napari_hsr.models import bundled_models, import_checkpoint, user_models
 from napari_hsr.models.architectures import mstpp
 from napari_hsr.models.card import PrecisionError
 from napari_hsr.notices import Code, has
@@ -70,7 +70,7 @@ def test_auto_stays_exact_where_nothing_was_measured(model, native):
 
 @pytest.mark.parametrize("native", [True], indirect=True)
 def test_who_cannot_write_the_card_is_not_told_to_measure(model, native, monkeypatch):
-    monkeypatch.setattr(library, "bundled", lambda: {"mine": None})
+    monkeypatch.setattr(bundled_models, "bundled", lambda: {"mine": None})
     assert result_of(model).notices[-1] == (
         "Computed in float32: the error of bfloat16 was not measured for this model."
     )

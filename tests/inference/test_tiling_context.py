@@ -34,7 +34,7 @@ def model(name: str, positive: bool):
         noise = torch.randn(value.shape, generator=generator)
         size = max(1, value[0].numel()) ** -0.5 if value.ndim > 1 else 0.05
         weights[key] = noise.abs() * 0.1 * size + 1e-3 if positive else noise * size
-    return architecture.load(weights)
+    return architecture.ARCHITECTURE.load(weights)
 
 
 def reach(network, size: tuple[int, int], at: tuple[int, int]) -> int:

@@ -35,7 +35,8 @@ def test_inference_runs_the_copy_and_keeps_the_exact_module():
     asked = []
 
     def prepare(module, precision):
-        asked.append(precision)
+        if not module.weight.is_meta:  # what the copy would take is found from shapes alone
+            asked.append(precision)
         return Doubled(module)
 
     exact = load_model("rootpoly-srgb")

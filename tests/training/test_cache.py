@@ -65,7 +65,7 @@ def test_images_come_back_as_they_were_decoded(settings, place):
     (notice,) = [e for e in said if isinstance(e, Notice)]
     assert cache._from_home(place) in notice.text
     assert "in half precision, at most 0.0" in notice.text
-    assert " MB) are kept in " in notice.text
+    assert " kB) are kept in " in notice.text
 
 
 def test_a_folder_below_the_users_own_is_named_from_there(tmp_path, monkeypatch):
@@ -160,9 +160,7 @@ def test_a_full_disk_is_one_sentence_and_leaves_nothing(settings, place, monkeyp
     found = inspect(settings)
     with monkeypatch.context() as patch:
         patch.setattr(cache_entry.shutil, "disk_usage", lambda _: _Usage(10_000))
-        with pytest.raises(
-            FileError, match=r"0.01 MB free, and a decoded image needs .*data\.cache"
-        ):
+        with pytest.raises(FileError, match=r"10 kB free, and a decoded image needs .*data\.cache"):
             cache.build(found, settings)
     assert entries(place) == []
 

@@ -143,7 +143,7 @@ def test_grids_are_resampled_on_request_said_aloud(pairs):
 
 def test_a_grid_that_a_file_does_not_name_may_be_stated(tmp_path):
     for name in "ab":
-        np.save(tmp_path / f"{name}.npy", spectra(0)[:20])
+        np.save(tmp_path / f"{name}.npy", spectra(0)[:20, :22, :18])
     settings = {"camera": CAMERA, "batch": {"patch": 8}}
     unknown = inspect(recipe(tmp_path, **settings))
     assert "wavelengths of the 20 bands of a.npy are not known" in refused(unknown)
