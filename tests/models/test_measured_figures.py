@@ -20,7 +20,7 @@ def test_bundled_models_for_one_input_are_measured_under_one_set_of_conditions()
     assert [len(each) for each in found.values()] == [1, 1, 1, 1]
     assert len(set.union(*found.values())) == 4
     groups = [[name for name, _ in rows] for _, rows in comparable_figures(list_models())]
-    assert sorted(groups[0]) == ["mstpp-photo", "rootpoly-srgb"]
+    assert sorted(groups[0]) == ["instant-photo", "mstpp-photo", "rootpoly-srgb"]
 
 
 @pytest.mark.parametrize(

@@ -84,5 +84,4 @@ ARCHITECTURE = Architecture(
         all(map(_NAMES.fullmatch, weights)) and weights["layers.0.weight"].shape[1] == 3
     ),
     read=_read,
-    published=(PerPixel,),
 )
