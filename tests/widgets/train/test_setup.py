@@ -217,6 +217,12 @@ def test_the_form_has_every_setting_and_gives_back_what_it_shows(form):
     assert recipe == Recipe.model_validate(base_content())
 
 
+def test_a_fault_of_the_whole_recipe_keeps_the_names_that_it_mentions():
+    content = {**base_content(), "optimiser": {"step_per": "band"}}
+    _, faults = faults_of(content)
+    assert faults == {(): "Optimiser.step_per: band is for the task super-resolution."}
+
+
 def test_editors_follow_the_kind_of_the_setting(form):
     kinds = {path: type(field.editor) for path, field in form.fields.items()}
     assert issubclass(kinds["augmentation", "flips"], QCheckBox)
@@ -224,7 +230,7 @@ def test_editors_follow_the_kind_of_the_setting(form):
     assert issubclass(kinds["batch", "size"], QLineEdit)
     assert issubclass(kinds["camera", "bits"], QComboBox)  # 8, 16 or none
     assert "discarded" not in form.fields["data", "hold_out"].toolTip()
-    assert "held out" in form.fields["data", "hold_out"].toolTip()
+    assert "number of held-out images" in form.fields["data", "hold_out"].toolTip()
 
 
 @pytest.mark.parametrize(

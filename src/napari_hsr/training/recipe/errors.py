@@ -1,22 +1,23 @@
-"""What is wrong with a recipe, in one sentence: which setting, what was expected, what is there."""
+"""What is wrong with a recipe: which field, what was expected and what was found."""
 
 from __future__ import annotations
 
 import difflib
-import inspect
-import typing
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, ValidationError
+from napari_hsr.errors import HSRError
+from napari_hsr.training.recipe import fields
+from napari_hsr.training.recipe.fields import FieldPath, dotted
 
-from napari_hsr.training.recipe.schema import Recipe
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
-if typing.TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from pydantic import ValidationError
+    from pydantic_core import ErrorDetails
 
-#: What other programs call it.
-_ELSEWHERE = {
+#: What other programs call a field.
+_OTHER_NAMES = {
     "lr": "optimiser.learning_rate",
     "batch_size": "batch.size",
     "patch_size": "batch.patch",
@@ -29,13 +30,22 @@ _ELSEWHERE = {
     "data_dir": "data.folder",
     "losses": "loss",
 }
-#: Said in words instead of as a regular expression.
-_FORMS = {
+#: Patterns in words.
+_PATTERNS = {
     "name": "a name of letters, digits and any of . _ + - without spaces",
     "weights_sha256": "8 to 64 digits of a SHA-256, 0-9 and a-f",
 }
-#: pydantic's kinds of faults that are about the value's kind, not about its size.
-_KINDS = {
+#: Limits by pydantic's error types.
+_LIMITS = {
+    "greater_than": "a number above {gt:g}",
+    "greater_than_equal": "a number of {ge:g} or more",
+    "less_than": "a number below {lt:g}",
+    "less_than_equal": "a number of {le:g} or less",
+    "too_short": "{min_length} or more of them",
+    "too_long": "{max_length} values at most",
+}
+#: Types by the first word of pydantic's error types, such as ``int_parsing``.
+_TYPES = {
     "int": "a whole number",
     "float": "a number",
     "bool": "true or false",
@@ -48,193 +58,211 @@ _KINDS = {
 }
 
 
-def sentence(error: ValidationError, content: Any, source: str, overrides: Sequence[str]) -> str:
-    """The first fault, and how many others there are.
+class RecipeError(HSRError):
+    """A recipe cannot be used.
+
+    Attributes
+    ----------
+    field : str
+        Dotted path of the field at fault; empty if it is the recipe as a whole.
+    expected : str
+        In words; empty where the message says more than that.
+    found : object
+        The field's value.
+    """
+
+    def __init__(self, message: str, *, field: str = "", expected: str = "", found: Any = None):
+        self.field, self.expected, self.found = field, expected, found
+        super().__init__(message)
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What is wrong with one field.
+
+    Attributes
+    ----------
+    path : tuple of str or int
+        Empty if it is the recipe as a whole.
+    problem : str
+        Without the field's name and the full stop.
+    suggestion : str
+        The name or value that was probably meant.
+    expected : str
+        In words.
+    found : object
+        The field's value.
+    missing, unknown : bool
+        A field that has to be there is not; or there is no such field.
+    """
+
+    path: FieldPath
+    problem: str
+    suggestion: str = ""
+    expected: str = ""
+    found: Any = None
+    missing: bool = False
+    unknown: bool = False
+
+    def sentence(self, note: str = "", *, named: bool = True) -> str:
+        """The fault in one sentence, with a note in brackets at its end.
+
+        ``named=False`` leaves out the field's name where the sentence makes sense without it.
+        """
+        text = self.problem
+        if self.path and (named or self.missing):
+            text = f"{dotted(self.path)}{' ' if self.missing else ': '}{text}"
+        if self.suggestion:
+            text = f"{text}; did you mean {self.suggestion}"
+        return f"{text}{note}{'?' if self.suggestion else '.'}"
+
+
+def faults(error: ValidationError, content: Any) -> list[Fault]:
+    """One fault a field, those of unknown names first: they often explain missing ones.
 
     Parameters
     ----------
     error : ValidationError
-        Of :class:`Recipe`.
+        Of :class:`~napari_hsr.training.recipe.schema.Recipe`.
     content : dict
         What was validated.
+    """
+    by_path: dict[FieldPath, ErrorDetails] = {}
+    for details in error.errors(include_url=False):
+        by_path.setdefault(_field_path(details["loc"]), details)
+    found = [
+        _fault(path, details, content)
+        for path, details in by_path.items()
+        # a list that is invalid because of an item: the item's fault says it
+        if not any(path == other[: len(path)] for other in by_path if other != path)
+    ]
+    return sorted(found, key=lambda fault: not fault.unknown)
+
+
+def recipe_error(
+    error: ValidationError, content: Any, source: str, overrides: Sequence[str]
+) -> RecipeError:
+    """The error that reports the first fault, and how many others there are.
+
+    Parameters
+    ----------
+    error, content
+        As of :func:`faults`.
     source : str
         The file, or the recipe by name.
     overrides : sequence of str
-        ``KEY=VALUE``: the fault is said to be theirs where one of them set it.
+        ``KEY=VALUE``; one that set the field at fault is named instead of the source.
     """
-    grouped: dict[tuple, list[dict]] = {}
-    for fault in error.errors(include_url=False):
-        grouped.setdefault(_place(fault["loc"]), []).append(fault)
-    # a list that is invalid because an item is: the item says it
-    grouped = {
-        place: found
-        for place, found in grouped.items()
-        if not any(place == other[: len(place)] for other in grouped if other != place)
-    }
-    # an unknown name is often why a known one is missing: it goes first
-    unknown = [loc for loc, found in grouped.items() if found[0]["type"] == "extra_forbidden"]
-    place = (unknown or list(grouped))[0]
-    where = source
+    first, *others = faults(error, content)
     for override in overrides:
-        key = override.partition("=")[0].strip()
-        dotted = _dotted(place)
-        if key == dotted or key.startswith(f"{dotted}.") or dotted.startswith(f"{key}."):
-            where = f"--set {override}"
-    others = len(grouped) - 1
-    more = f" ({others} more {'is' if others == 1 else 'are'} wrong)" if others else ""
-    text = _fault(place, grouped[place], content)
-    end = text[-1] if text[-1] in "?." else "."
-    return f"{where}: {text.removesuffix(end)}{more}{end}"
+        if _concerns(override, first.path):
+            source = f"--set {override}"
+    count = len(others)
+    note = f" ({count} more {'is' if count == 1 else 'are'} wrong)" if others else ""
+    return RecipeError(
+        f"{source}: {first.sentence(note)}",
+        field=dotted(first.path),
+        expected=first.expected,
+        found=first.found,
+    )
 
 
-def _place(loc: tuple) -> tuple:
-    """The fault's place without the branches of unions that pydantic puts at its end."""
-    place, model = [], Recipe
-    for part in loc:
-        if isinstance(part, int):
-            place.append(part)
-            continue
-        if model is None or not isinstance(part, str):
+def _concerns(override: str, path: FieldPath) -> bool:
+    """Whether an override set the field, a group that holds it, or a part of it."""
+    key = tuple(override.partition("=")[0].strip().split("."))
+    parts = tuple(map(str, path))
+    shorter = min(len(key), len(parts))
+    return shorter > 0 and key[:shorter] == parts[:shorter]
+
+
+def _field_path(location: tuple[int | str, ...]) -> FieldPath:
+    """Pydantic's location without the branches of unions that it appends."""
+    path: FieldPath = ()
+    for part in location:
+        field = fields.field_at(path)
+        if field is not None and fields.takes_number_or_range(field.annotation):
             break
-        place.append(part)
-        field = model.model_fields.get(part)
-        model = next(filter(is_settings, leaves(field.annotation)), None) if field else None
-        if field is not None and _number_or_pair(field.annotation):
-            break  # the branches of a union: said as a whole
-    return tuple(place)
+        if isinstance(part, str) and fields.group_at(path) is None:
+            break
+        path = (*path, part)
+    return path
 
 
-def _number_or_pair(annotation: Any) -> bool:
-    inner = typing.get_args(annotation)
-    return float in inner and any(typing.get_origin(kind) is tuple for kind in inner)
+def _fault(path: FieldPath, details: ErrorDetails, content: Any) -> Fault:
+    kind, found = details["type"], _value_at(content, path) if path else None
+    if kind == "extra_forbidden":
+        suggestion = _similar_name(path)
+        group = fields.group_at(path[:-1])
+        known = (
+            "" if suggestion or group is None else f"; there are {', '.join(group.model_fields)}"
+        )
+        return Fault(path, f"there is no such setting{known}", suggestion, unknown=True)
+    if kind == "missing" and isinstance(path[-1], int):
+        found = _value_at(content, path[:-1])
+        text = f"expected more values, found {shown(found)}"
+        return Fault(path[:-1], text, expected="more values", found=found)
+    if kind == "value_error":
+        return Fault(path, str(details["ctx"]["error"]), found=found)
+    expected = _expected(path, details)
+    if kind == "missing":
+        return Fault(path, f"is missing: expected {expected}", expected=expected, missing=True)
+    options = _options(path) if kind == "literal_error" else []
+    near = difflib.get_close_matches(str(found), options, n=1, cutoff=0.5)
+    text = f"expected {expected}, found {shown(found)}"
+    return Fault(path, text, near[0] if near else "", expected, found)
 
 
-def _fault(place: tuple, found: list[dict], content: Any) -> str:
-    fault = found[0]
-    dotted = _dotted(place)
-    if fault["type"] == "extra_forbidden":
-        return f"{dotted}: there is no such setting; {_nearest(place)}"
-    if fault["type"] == "missing" and isinstance(place[-1], int):
-        short = place[:-1]
-        return f"{_dotted(short)}: expected more values, found {shown(_value(content, short))}"
-    if fault["type"] == "missing":
-        return f"{dotted} is missing: expected {_expected(place, found)}"
-    if fault["type"] == "value_error":
-        problem = str(fault["ctx"]["error"])
-        return f"{dotted}: {problem}" if dotted else problem
-    value = _value(content, place)
-    text = f"{dotted}: expected {_expected(place, found)}, found {shown(value)}"
-    options = _options(fault)
-    near = difflib.get_close_matches(str(value), options, n=1, cutoff=0.5)
-    return f"{text}; did you mean {near[0]}?" if near else text
-
-
-def _nearest(place: tuple) -> str:
-    """A hint: the nearest name here, or where a setting of just this name is."""
-    *above, name = place
-    if name in _ELSEWHERE:
-        return f"did you mean {_ELSEWHERE[name]}?"
-    model = _model_at(tuple(above))
-    known = list(model.model_fields) if model else []
-    elsewhere = [path for path in _all_names(Recipe) if path.split(".")[-1] == name]
-    near = difflib.get_close_matches(str(name), known, n=1, cutoff=0.75) or elsewhere[:1]
-    near = near or difflib.get_close_matches(str(name), known, n=1, cutoff=0.5)
+def _similar_name(path: FieldPath) -> str:
+    """The nearest name in the same group, or the path of a field of just this name."""
+    *above, last = path
+    name = str(last)
+    if name in _OTHER_NAMES:
+        return _OTHER_NAMES[name]
+    group = fields.group_at(tuple(above))
+    known = list(group.model_fields) if group else []
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.75)
     if not near:
-        return f"there are {', '.join(known)}"
-    prefix = _dotted(tuple(above))
-    full = near[0] if near[0] in elsewhere or not prefix else f"{prefix}.{near[0]}"
-    return f"did you mean {full}?"
+        elsewhere = next((p for p in fields.all_paths() if p[-1] == name), None)
+        if elsewhere is not None:
+            return dotted(elsewhere)
+        near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    return dotted((*above, near[0])) if near else ""
 
 
-def _all_names(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
-    for name, field in model.model_fields.items():
-        yield prefix + name
-        for inner in filter(is_settings, leaves(field.annotation)):
-            index = "0." if "tuple" in _words(field.annotation) else ""
-            yield from _all_names(inner, f"{prefix}{name}.{index}")
-
-
-def _model_at(place: tuple) -> type[BaseModel] | None:
-    model = Recipe
-    for part in place:
-        if isinstance(part, int):
-            continue
-        field = model.model_fields.get(part) if model else None
-        model = next(filter(is_settings, leaves(field.annotation)), None) if field else None
-    return model
-
-
-def _field_at(place: Sequence) -> Any:
-    names = [part for part in place if not isinstance(part, int) and not str(part).isdigit()]
-    model = _model_at(tuple(names[:-1])) if names else None
-    return model.model_fields.get(names[-1]) if model else None
-
-
-def takes_text(place: Sequence[str]) -> bool:
-    """Whether the setting of this name is text or a path and nothing else."""
-    field = _field_at(place)
-    kinds = set(leaves(field.annotation)) - {type(None)} if field else set()
-    return bool(kinds) and kinds <= {str, Path, Ellipsis}
-
-
-def _expected(place: tuple, found: list[dict]) -> str:
-    fault = found[0]
-    context = fault.get("ctx", {})
-    kind = fault["type"]
-    field = _field_at(place)
-    if field is not None and _number_or_pair(field.annotation):
+def _expected(path: FieldPath, details: ErrorDetails) -> str:
+    kind, context = details["type"], details.get("ctx", {})
+    field = fields.field_at(path)
+    annotation = field.annotation if field else None
+    if fields.takes_number_or_range(annotation):
         return "a number, or a pair [least, highest]"
     if kind == "string_pattern_mismatch":
-        return _FORMS.get(str(place[-1]), context["pattern"])
-    limits = {
-        "greater_than": "a number above {gt:g}",
-        "greater_than_equal": "a number of {ge:g} or more",
-        "less_than": "a number below {lt:g}",
-        "less_than_equal": "a number of {le:g} or less",
-        "too_short": "{min_length} or more of them",
-        "too_long": "{max_length} values at most",
-    }
-    if kind in limits:
-        return limits[kind].format(**context)
-    options = _options(fault)
-    if options:
+        return _PATTERNS.get(str(path[-1]), str(context["pattern"]))
+    if kind in _LIMITS:
+        return _LIMITS[kind].format(**context)
+    if kind in ("literal_error", "missing") and (options := _options(path)):
         return f"one of {', '.join(options)}"
     if kind == "missing":
-        if field is not None:
-            literal = [o for o in leaves(field.annotation) if isinstance(o, str)]
-            settings = next(filter(is_settings, leaves(field.annotation)), None)
-            if literal:
-                return f"one of {', '.join(literal)}"
-            if settings:
-                return f"settings such as {', '.join(list(settings.model_fields)[:2])}"
-        if field is not None and Path in leaves(field.annotation):
-            return "a path"
-        return "a value"
-    for start, words in _KINDS.items():
-        if kind.startswith(start):
-            return words
-    return fault["msg"][:1].lower() + fault["msg"][1:]
+        group = fields.group_of(annotation)
+        if group is not None:
+            return f"settings such as {', '.join(list(group.model_fields)[:2])}"
+        return "a path" if fields.takes_path(annotation) else "a value"
+    message = details["msg"]
+    return _TYPES.get(kind.partition("_")[0], message[:1].lower() + message[1:])
 
 
-def _options(fault: dict) -> list[str]:
-    """What a setting may be, from pydantic's ``'a', 'b' or 'c'``."""
-    if fault["type"] != "literal_error":
-        return []
-    text = str(fault["ctx"]["expected"]).replace(" or ", ", ")
-    return [option.strip().strip("'") for option in text.split(", ")]
+def _options(path: FieldPath) -> list[str]:
+    """The values that a field may have, if they are named one by one."""
+    field = fields.field_at(path)
+    return [str(option) for option in fields.choices(field.annotation)] if field else []
 
 
-def _value(content: Any, place: tuple) -> Any:
-    for part in place:
+def _value_at(content: Any, path: FieldPath) -> Any:
+    for part in path:
         try:
             content = content[part]
         except (KeyError, IndexError, TypeError):
             return None
     return content
-
-
-def _dotted(place: tuple) -> str:
-    return ".".join(str(part) for part in place)
 
 
 def shown(value: Any) -> str:
@@ -255,22 +283,3 @@ def yaml_problem(error: Exception) -> str:
     mark = getattr(error, "problem_mark", None)
     place = f" at line {mark.line + 1}, column {mark.column + 1}" if mark else ""
     return f"it is not a YAML file of settings ({problem}{place})"
-
-
-def is_settings(kind: Any) -> bool:
-    """Whether an annotation's leaf is a group of settings."""
-    return inspect.isclass(kind) and issubclass(kind, BaseModel)
-
-
-def leaves(annotation: Any) -> list[Any]:
-    """The kinds an annotation is made of, and the values of its literals."""
-    if annotation is None:
-        return []
-    inner = typing.get_args(annotation)
-    if typing.get_origin(annotation) is typing.Annotated:
-        inner = inner[:1]
-    return [leaf for part in inner for leaf in leaves(part)] if inner else [annotation]
-
-
-def _words(annotation: Any) -> str:
-    return str(annotation)

@@ -1,7 +1,7 @@
-"""A training as data: everything that decides its result, validated before it starts.
+"""A recipe: all settings that determine the result of a training, checked before it starts.
 
-The same settings are a YAML file, the ``--set`` options of the command line, and the folded
-half of the Train panel; a copy lies in every checkpoint and beside every model.
+The same settings are a YAML file, the ``--set`` options of the command line, and the settings of
+the Train panel; a copy is kept in every checkpoint and beside every model.
 """
 
 from __future__ import annotations
@@ -13,48 +13,43 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from napari_hsr.cameras.settings import CaptureSettings
 
-RGB_TO_CUBE = "rgb-to-cube"
-SUPER_RESOLUTION = "super-resolution"
+RGB_TO_CUBE: Literal["rgb-to-cube"] = "rgb-to-cube"
+SUPER_RESOLUTION: Literal["super-resolution"] = "super-resolution"
 
 Positive = Annotated[int, Field(ge=1)]
 Share = Annotated[float, Field(ge=0, le=1)]
-#: MRAE divides by it: 0 would give NaN where the truth is 0.
+#: MRAE divides by it: 0 would give NaN where the reference is 0.
 Floor = Annotated[float, Field(ge=1e-6, le=1)]
 
 
 class Settings(BaseModel):
-    """Settings know their names: another one is an error, not silently nothing."""
+    """A group of settings; a name that it does not have is an error.
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    The string below a field is its description, which the Train panel shows as help.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
 
 class ModelSettings(Settings):
-    """What is trained: ``start`` from a model at hand, or ``architecture`` from nothing.
-
-    Attributes
-    ----------
-    start : str or None
-        As :func:`napari_hsr.models.load_model` takes it. It is never overwritten.
-    architecture : str or None
-        Id in the registry; with ``settings``, the arguments of its network.
-    head : {"none", "base", "colour-exact"}
-        ``base``: the network predicts what is to be added to the likeliest spectra of the
-        photograph's colours. ``colour-exact``: also, what it adds leaves the colours as they
-        were photographed; for photographs without noise, of one known linear camera.
-    begin : str or None
-        A model whose network has the same shapes: ``architecture`` begins with its weights
-        instead of random ones, behind a head of its own.
-    initialisation : {"default", "identity"}
-        How random weights are drawn: as the network's class draws them, or so that every layer
-        passes on what it is given, for deep networks without short cuts.
-    """
+    """What is trained: an existing model (``start``) or a new network (``architecture``)."""
 
     start: str | None = None
+    """As :func:`napari_hsr.models.load_model` takes it. It is never overwritten."""
     architecture: str | None = None
+    """Id in the registry."""
     settings: dict[str, Any] = Field(default_factory=dict)
+    """Arguments of the architecture's network."""
     head: Literal["none", "base", "colour-exact"] = "none"
+    """``base``: the network predicts a correction to the most likely spectra of the photograph's
+    colours. ``colour-exact``: the correction also leaves the photographed colours unchanged; for
+    noise-free photographs of one known linear camera."""
     begin: str | None = None
+    """A model whose network has the same shapes: ``architecture`` is initialised with its weights
+    instead of random ones, behind a new head."""
     initialisation: Literal["default", "identity"] = "default"
+    """How random weights are initialised: as the network's class does, or so that every layer is
+    the identity, for deep networks without skip connections."""
 
     @model_validator(mode="after")
     def _one_of_two(self) -> ModelSettings:
@@ -71,169 +66,124 @@ class ModelSettings(Settings):
 
 
 class PairSettings(Settings):
-    """One image by its files; ``rgb`` is left out where the photograph is simulated."""
+    """The files of one image; ``rgb`` is left out if the photograph is simulated."""
 
     cube: Path
     rgb: Path | None = None
 
 
 class DataSettings(Settings):
-    """Where the images are, and which of them are held out.
-
-    Attributes
-    ----------
-    folder : Path or None
-        Of the training images.
-    layout : {"auto", "pairs", "cubes", "ntire", "cave"}
-        ``pairs``: RGB and cube files of one stem, in one folder or in ``rgb_folder`` and
-        ``cube_folder`` below it. ``cubes``: cubes alone. ``ntire``: ``Train_RGB`` and
-        ``Train_spectral``, with split lists. ``cave``: one folder a scene.
-    pairs : tuple of PairSettings
-        Instead of a folder.
-    validation_folder : Path or None
-        Images that are held out, in the same layout; else ``split_file`` or ``hold_out``.
-    split_file : Path or None
-        Text; each line ``train NAME`` or ``held-out NAME``.
-    hold_out : float or int
-        Share (below 1) or number of images that are held out, drawn with the seed; at least 1.
-    simulate : bool or None
-        Whether RGB is simulated although there are photographs; None: only where there are none.
-    input_encoding : str or None
-        What the numbers of the photographs are, where their files do not say.
-    wavelengths_nm : tuple of float or None
-        The grid that cubes are resampled to; None: their own, which then must be one.
-    cache : Path or None
-        Where decoded images are kept; None: the user's cache folder.
-    """
+    """Where the images are, and which of them are held out."""
 
     folder: Path | None = None
+    """Of the training images."""
     layout: Literal["auto", "pairs", "cubes", "ntire", "cave"] = "auto"
+    """``pairs``: RGB and cube files with the same stem, in one folder or in ``rgb_folder`` and
+    ``cube_folder`` below it. ``cubes``: cubes only. ``ntire``: ``Train_RGB`` and
+    ``Train_spectral``, with split lists. ``cave``: one folder per scene."""
     rgb_folder: str | None = None
+    """Name of the folder of photographs."""
     cube_folder: str | None = None
+    """Name of the folder of cubes."""
     pairs: tuple[PairSettings, ...] = ()
+    """Instead of a folder."""
     validation_folder: Path | None = None
+    """Held-out images, in the same layout; otherwise ``split_file`` or ``hold_out``."""
     split_file: Path | None = None
+    """Text with one line per image: ``train NAME`` or ``held-out NAME``."""
     hold_out: Annotated[float, Field(gt=0)] = 0.2
+    """Fraction (below 1) or number of held-out images, drawn with the seed; at least 1."""
     simulate: bool | None = None
+    """Whether photographs are simulated even if there are some; None: only if there are none."""
     input_encoding: str | None = None
+    """Encoding of photographs whose files do not state it."""
     wavelengths_nm: tuple[float, ...] | None = None
+    """The grid that cubes are resampled to; None: their own, which must then be the same."""
     cache: Path | None = None
+    """Where decoded images are kept; None: the user's cache folder."""
 
 
 class AugmentationSettings(Settings):
-    """What becomes of a patch before it is photographed, or together with its photograph.
-
-    Attributes
-    ----------
-    flips, rotations : bool
-        Mirrored along either side; turned by quarters.
-    scales : tuple of float
-        Sizes that a patch is taken at, drawn alike; below 1 it is reduced by averaging.
-    exposure : float
-        Photograph and cube times 10^U(-exposure, exposure).
-    metamers : float
-        Share of patches whose metameric black is scaled by U(1 - metamer_range, 1 + …); only
-        where RGB is simulated without noise before it.
-    tint : float
-        Standard deviation of the smooth curve that cubes are multiplied by before they are
-        photographed: other lights and pigments. Only where RGB is simulated.
-    mix : float
-        Share of patches that are a convex mixture of two; only where RGB is simulated.
-    """
+    """Augmentation of a patch before it is photographed, or together with its photograph."""
 
     flips: bool = True
+    """Mirrored along either side."""
     rotations: bool = True
+    """Rotated by multiples of 90°."""
     scales: tuple[Annotated[float, Field(gt=0, le=1)], ...] = (1.0,)
+    """Scales of a patch, chosen with equal probability; below 1 it is reduced by averaging."""
     exposure: Annotated[float, Field(ge=0, le=2)] = 0.0
+    """Photograph and cube times 10^U(-exposure, exposure)."""
     metamers: Share = 0.0
+    """Fraction of patches whose metameric black is scaled by U(1 - metamer_range, 1 + …); only if
+    RGB is simulated without noise before it."""
     metamer_range: Annotated[float, Field(ge=0, le=2)] = 0.5
+    """How far from 1 the metameric black is scaled."""
     tint: Annotated[float, Field(ge=0, le=1)] = 0.0
+    """Standard deviation of the smooth curve that cubes are multiplied by before they are
+    photographed, which imitates other lights and pigments. Only if RGB is simulated."""
     mix: Share = 0.0
+    """Fraction of patches that are a convex mixture of two; only if RGB is simulated."""
 
 
 class CoarseSettings(Settings):
-    """How fine cubes become the coarse ones that a network makes finer.
-
-    Attributes
-    ----------
-    scale : int
-        Fine pixels along the side of a coarse one.
-    degradations : tuple of str
-        Names as :func:`napari_hsr.resample.find` takes them: ``bicubic-matlab``,
-        ``gaussian:1.6``, ``box``…. One is drawn for each patch; held-out cubes take the first.
-    bands : int or None
-        Neighbouring bands that a patch is taken of, drawn anew for each; None: all. Fewer take
-        less time, and spectra of more places come into a step.
-    """
+    """How coarse cubes are made from fine ones, for training super-resolution."""
 
     scale: Annotated[int, Field(ge=2, le=16)]
+    """Fine pixels along the side of a coarse pixel."""
     degradations: Annotated[tuple[str, ...], Field(min_length=1)] = ("bicubic-matlab",)
+    """Names as :func:`napari_hsr.resample.find` takes them: ``bicubic-matlab``,
+    ``gaussian:1.6``, ``box``…. One is drawn for each patch; held-out cubes use the first."""
     bands: Positive | None = None
+    """Adjacent bands in a patch, drawn anew for each; None: all. Fewer bands take less time, and
+    a step then covers more places."""
 
 
 class LossTerm(Settings):
-    """One summand of the loss.
-
-    Attributes
-    ----------
-    kind : str
-        ``l1``, ``rmse``, ``mrae``, ``sam`` or ``perceptual``.
-    weight : float
-    floor : tuple of float
-        MRAE's least denominator at the start and at the end of the training, as a share of the
-        brightest value of a patch; geometric between.
-    weights_file : Path or None
-        Of the perceptual loss; None: the public file, downloaded once.
-    weights_sha256 : str or None
-        What the SHA-256 of ``weights_file`` begins with; None: that of the public file.
-    """
+    """One term of the loss."""
 
     kind: Literal["l1", "rmse", "mrae", "sam", "perceptual"]
+    """``l1``, ``rmse``, ``mrae``, ``sam`` or ``perceptual``."""
     weight: Annotated[float, Field(gt=0)] = 1.0
+    """Factor of the term in the sum."""
     floor: tuple[Floor, Floor] = (1e-2, 1e-3)
+    """MRAE's least denominator at the start and at the end of the training, as a fraction of the
+    brightest value of a patch; interpolated geometrically."""
     weights_file: Path | None = None
+    """Of the perceptual loss; None: the public file, downloaded once."""
     weights_sha256: Annotated[str, Field(pattern=r"^[0-9A-Fa-f]{8,64}$")] | None = None
+    """First digits of the SHA-256 of ``weights_file``; None: that of the public file."""
 
 
 class OptimiserSettings(Settings):
-    """Adam or AdamW; clipping is of the gradient's norm, 0 for none.
-
-    ``step_per`` is what the weights take a step after: a ``batch``, or each ``band`` of it in
-    turn, with a loss and a gradient of its own; for networks that go band by band. Everything
-    that is counted in steps is counted in batches either way.
-    """
+    """Adam or AdamW."""
 
     kind: Literal["adam", "adamw"] = "adamw"
     learning_rate: Annotated[float, Field(gt=0)] = 4e-4
     betas: tuple[float, float] = (0.9, 0.999)
     weight_decay: Annotated[float, Field(ge=0)] = 0.0
     clip: Annotated[float, Field(ge=0)] = 1.0
+    """Largest norm of the gradient; 0 for no clipping."""
     step_per: Literal["batch", "band"] = "batch"
+    """Whether the weights are updated after each ``batch``, or after each ``band`` of it in turn,
+    with a loss and a gradient of its own; for networks that process one band at a time. Steps are
+    counted in batches either way."""
 
 
 class ScheduleSettings(Settings):
-    """How long, and how the learning rate runs.
-
-    Attributes
-    ----------
-    steps : int or None
-        Steps of the optimiser.
-    minutes : float or None
-        Instead of ``steps``: as many as the first ones say will fit, fixed then and recorded.
-    kind : {"cosine", "constant", "polynomial", "one-cycle", "halving", "stepped"}
-        ``polynomial``: (1 - t)^power. ``halving``: halved every ``every`` steps; ``stepped``:
-        times ``factor``.
-    warmup : int
-        Steps that the rate rises over.
-    final : float
-        Share of the learning rate that is left at the end (cosine, one-cycle).
-    """
+    """Length of the training, and the course of the learning rate."""
 
     steps: Positive | None = None
+    """Steps of the optimiser."""
     minutes: Annotated[float, Field(gt=0)] | None = None
+    """Instead of ``steps``: the number is estimated from the first steps, then fixed."""
     kind: Literal["cosine", "constant", "polynomial", "one-cycle", "halving", "stepped"] = "cosine"
+    """``polynomial``: (1 - t)^power. ``halving``: halved every ``every`` steps; ``stepped``:
+    times ``factor``."""
     warmup: Annotated[int, Field(ge=0)] = 50
+    """Steps over which the rate rises."""
     final: Share = 1e-3
+    """Fraction of the learning rate at the end (cosine, one-cycle)."""
     power: Annotated[float, Field(gt=0)] = 1.5
     every: Positive = 10_000
     factor: Annotated[float, Field(gt=0, lt=1)] = 0.1
@@ -246,43 +196,34 @@ class ScheduleSettings(Settings):
 
 
 class BatchSettings(Settings):
-    """``size`` patches of ``patch`` × ``patch`` pixels a step, in ``accumulate`` parts.
-
-    ``size`` is over all devices together; pixels are those that the network gets.
-    """
+    """``size`` patches of ``patch`` × ``patch`` pixels per step."""
 
     size: Positive = 8
+    """Patches on all devices together."""
     patch: Annotated[int, Field(ge=8)] = 64
+    """Pixels a side of what the network gets."""
     accumulate: Positive = 1
+    """Parts that a batch is computed in, to save memory."""
 
 
 class ValidationSettings(Settings):
-    """When and how the held-out images are measured.
-
-    Attributes
-    ----------
-    every : int
-        Steps between two measurements; the last step is measured always.
-    choose : {"psnr", "sam", "mrae", "last"}
-        What the kept weights are the best in.
-    patience : int or None
-        Measurements without a better one after which training stops.
-    protocol : str
-        Of :mod:`napari_hsr.metrics.protocols`.
-    captures : tuple of CaptureSettings
-        How held-out cubes are photographed, where RGB is simulated; empty: as in training,
-        each image with a seed of its own.
-    """
+    """When and how the held-out images are measured."""
 
     every: Positive = 500
+    """Steps between two validations; there is always one after the last step."""
     choose: Literal["psnr", "sam", "mrae", "last"] = "psnr"
+    """The figure by which the best weights are chosen."""
     patience: Positive | None = None
+    """Validations without improvement after which training stops."""
     protocol: str = "cave-val"
+    """Of :mod:`napari_hsr.metrics.protocols`."""
     captures: tuple[CaptureSettings, ...] = ()
+    """How held-out cubes are photographed if RGB is simulated; empty: as in training, each image
+    with a seed of its own."""
 
 
 class EngineSettings(Settings):
-    """Where and in which precision it is computed."""
+    """Device and precision of the computation."""
 
     device: str = "auto"
     devices: Positive = 1
@@ -293,35 +234,22 @@ class EngineSettings(Settings):
 
 
 class Recipe(Settings):
-    """A whole training.
-
-    Attributes
-    ----------
-    name : str
-        Of the model that it makes.
-    task : {"rgb-to-cube", "super-resolution"}
-    camera : CaptureSettings or None
-        That photographs cubes without a photograph; of ``rgb-to-cube``.
-    coarse : CoarseSettings or None
-        Of ``super-resolution``.
-    strategy : {"auto", "adapter", "head", "full"}
-        ``full``: all weights. ``head``: the first and last layers. ``adapter``: a closed-form
-        map of the network's output. ``auto``: these in turn, the best on held-out images.
-    anchor : float
-        Pull towards the start's weights (L2-SP); for fine-tuning.
-    ema : float
-        Decay of the averaged weights, which are those measured and kept; 0 for none.
-    """
+    """A whole training."""
 
     name: str = Field("trained", pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]*$")
+    """Of the trained model."""
     title: str = ""
     task: Literal["rgb-to-cube", "super-resolution"] = RGB_TO_CUBE
     seed: Annotated[int, Field(ge=0)] = 0
     strategy: Literal["auto", "adapter", "head", "full"] = "full"
+    """``full``: all weights. ``head``: the first and last layers. ``adapter``: a closed-form map
+    of the network's output. ``auto``: each in turn; the best on held-out images is kept."""
     model: ModelSettings
     data: DataSettings = Field(default_factory=DataSettings)
     camera: CaptureSettings | None = None
+    """Photographs cubes that have no photograph; for ``rgb-to-cube``."""
     coarse: CoarseSettings | None = None
+    """For ``super-resolution``."""
     augmentation: AugmentationSettings = Field(default_factory=AugmentationSettings)
     loss: Annotated[tuple[LossTerm, ...], Field(min_length=1)] = (
         LossTerm(kind="l1"),
@@ -331,7 +259,10 @@ class Recipe(Settings):
     schedule: ScheduleSettings = Field(default_factory=lambda: ScheduleSettings(minutes=10))
     batch: BatchSettings = Field(default_factory=BatchSettings)
     ema: Annotated[float, Field(ge=0, lt=1)] = 0.99
+    """Decay of the exponential moving average of the weights, which is what is validated and
+    kept; 0 for none."""
     anchor: Annotated[float, Field(ge=0)] = 0.0
+    """Pull towards the initial weights (L2-SP); for fine-tuning."""
     validation: ValidationSettings = Field(default_factory=ValidationSettings)
     engine: EngineSettings = Field(default_factory=EngineSettings)
     licence: str = "not stated"
@@ -363,5 +294,10 @@ class Recipe(Settings):
 
     @property
     def finer(self) -> bool:
-        """Whether cubes are to become finer ones; else photographs become cubes."""
+        """Whether the task is super-resolution of cubes; otherwise photographs become cubes."""
         return self.task == SUPER_RESOLUTION
+
+    @property
+    def scale(self) -> int:
+        """Fine pixels along the side of a coarse pixel; 1 for photographs."""
+        return self.coarse.scale if self.finer and self.coarse is not None else 1

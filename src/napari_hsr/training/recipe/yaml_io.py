@@ -1,29 +1,35 @@
-"""Recipes as YAML files: read with overrides, refused in one sentence, written whole.
+"""Recipes as YAML files: read with overrides, checked, written whole or not at all.
 
-Data alone: nothing that a file names is run.
+A recipe is only data: nothing that a file names is executed.
 """
 
 from __future__ import annotations
 
 import difflib
+from importlib import import_module
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ValidationError
 
-from napari_hsr.errors import FileError, HSRError
-from napari_hsr.training.recipe import errors as faults
+from napari_hsr.cameras.settings import CaptureSettings
+from napari_hsr.errors import FileError
+from napari_hsr.training.recipe import fields
+from napari_hsr.training.recipe.errors import RecipeError, recipe_error, shown, yaml_problem
 from napari_hsr.training.recipe.schema import RGB_TO_CUBE, SUPER_RESOLUTION, Recipe
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from types import ModuleType
+
+    from napari_hsr.training.recipe.fields import FieldPath
 
 SUFFIXES = (".yaml", ".yml")
-#: Settings that are a name or a path: made absolute if there is such a file by the recipe.
+#: Fields that hold a name or a path: made absolute if there is such a file.
 _NAMES_OR_PATHS = ("start", "sensitivities", "cameras")
-#: An override of one of these takes the place of what the file says instead of it.
-_INSTEAD = {
+#: Fields that exclude each other: an override of one removes the others.
+_INSTEAD: dict[tuple[str, ...], tuple[str, ...]] = {
     ("schedule", "steps"): ("minutes",),
     ("schedule", "minutes"): ("steps",),
     ("model", "start"): ("architecture", "settings", "head"),
@@ -33,31 +39,27 @@ _INSTEAD = {
 }
 
 
-class RecipeError(HSRError):
-    """A recipe cannot be used; one sentence names its file, the setting and what is wrong."""
-
-
 def recipe_names() -> list[tuple[str, str]]:
-    """Names of the recipes that come with the product, each with a line that describes it."""
+    """Names and one-line descriptions of the recipes that come with the package."""
     return [(path.stem, _first_comment(path)) for path in _packaged()]
 
 
 def read_recipe(path_or_name: str | Path, overrides: Sequence[str] = ()) -> Recipe:
-    """A recipe from a file, from a run's folder, or one of :func:`recipe_names`.
+    """Read a recipe from a file or a run's folder, or one of :func:`recipe_names`.
 
     Parameters
     ----------
     path_or_name : str or path-like
-        ``my.yaml``; a folder with a ``recipe.yaml``, as a run leaves it; or a name, which goes
-        before a folder of the same name (``./name``).
+        ``my.yaml``; a folder with a ``recipe.yaml``, such as that of a run; or a name, which has
+        priority over a folder of the same name (write that as ``./name``).
     overrides : sequence of str
         ``optimiser.learning_rate=1e-4`` or ``loss.0.weight=2``; values are YAML.
 
     Returns
     -------
     Recipe
-        Its paths absolute: those of a file were relative to the file's folder, those of
-        overrides to the working folder.
+        With absolute paths. Relative paths in a file are relative to the file's folder, those
+        in overrides to the working directory.
 
     Raises
     ------
@@ -76,14 +78,14 @@ def read_recipe(path_or_name: str | Path, overrides: Sequence[str] = ()) -> Reci
             f"(photograph to cube) and {SUPER_RESOLUTION} (coarse cube to fine) can be trained."
         )
     if not packaged:
-        content = _absolute(content, Recipe, path.absolute().parent)
+        content = _with_absolute_paths(content, path.absolute().parent)
     for override in overrides:
         content = _override(content, override)
-    content = _absolute(content, Recipe, Path.cwd())
+    content = _with_absolute_paths(content, Path.cwd())
     try:
         return Recipe.model_validate(content)
     except ValidationError as error:
-        raise RecipeError(faults.sentence(error, content, source, overrides)) from None
+        raise recipe_error(error, content, source, overrides) from None
 
 
 def write_recipe(recipe: Recipe, path: str | Path) -> Path:
@@ -107,18 +109,13 @@ def write_recipe(recipe: Recipe, path: str | Path) -> Path:
 
 def _dumped(recipe: Recipe) -> dict[str, Any]:
     content = recipe.model_dump(mode="json")
-    captures = [content["camera"], *content["validation"]["captures"]]
-    for capture in captures:
-        if capture and capture["preset"]:  # a preset stands alone: no default beside it
-            default = type(recipe).model_fields["camera"].annotation
-            for key, field in _settings_in(default)[0].model_fields.items():
-                if capture[key] in (field.default, None) or capture[key] == _listed(field.default):
+    # a preset has to stand alone, without the defaults of the other settings beside it
+    for capture in (content["camera"], *content["validation"]["captures"]):
+        if capture and capture["preset"]:
+            for key, default in CaptureSettings().model_dump(mode="json").items():
+                if capture[key] in (default, None):
                     del capture[key]
     return content
-
-
-def _listed(value: Any) -> Any:
-    return list(value) if isinstance(value, tuple) else value
 
 
 def _packaged() -> list[Path]:
@@ -132,7 +129,7 @@ def _first_comment(path: Path) -> str:
 
 
 def _find(path_or_name: str | Path) -> tuple[Path, bool]:
-    """The file, and whether it came with the product."""
+    """The file, and whether it came with the package."""
     path = Path(path_or_name).expanduser()
     text = str(path_or_name)
     names = {found.stem: found for found in _packaged()}
@@ -149,12 +146,11 @@ def _find(path_or_name: str | Path) -> tuple[Path, bool]:
     raise RecipeError(f"There is no recipe {text!r}; {hint}")
 
 
-def _yaml():
+def _yaml() -> ModuleType:
     try:
-        import yaml
+        return import_module("yaml")
     except ImportError:
         raise RecipeError("Recipes need PyYAML: pip install 'napari-hsr[train]'.") from None
-    return yaml
 
 
 def _parse(path: Path, source: str) -> dict[str, Any]:
@@ -172,9 +168,9 @@ def _parse(path: Path, source: str) -> dict[str, Any]:
     try:
         content = _load(text)
     except (yaml.YAMLError, RecursionError) as error:
-        raise RecipeError(f"{source}: {faults.yaml_problem(error)}.") from None
+        raise RecipeError(f"{source}: {yaml_problem(error)}.") from None
     if not isinstance(content, dict):
-        found = "nothing" if content is None else faults.shown(content)
+        found = "nothing" if content is None else shown(content)
         raise RecipeError(
             f"{source}: a recipe is a list of settings such as name: mine, but this holds {found}."
         )
@@ -182,14 +178,14 @@ def _parse(path: Path, source: str) -> dict[str, Any]:
 
 
 def _load(text: str) -> Any:
-    """Plain YAML; unlike PyYAML's, ``1e-4`` is a number, and a setting may stand once only."""
+    """Plain YAML, but ``1e-4`` is a number, and a repeated key is an error."""
     import re
 
     yaml = _yaml()
 
-    class Loader(yaml.SafeLoader):
-        def construct_mapping(self, node, deep=False):
-            seen = set()
+    class Loader(yaml.SafeLoader):  # type: ignore[misc,name-defined]  # PyYAML has no types
+        def construct_mapping(self, node: Any, deep: bool = False) -> Any:
+            seen: set[str | None] = set()
             for key, _ in node.value:
                 name = getattr(key, "value", None)
                 if isinstance(name, str) and name in seen:
@@ -205,96 +201,83 @@ def _load(text: str) -> Any:
 
 
 def _override(content: dict[str, Any], override: str) -> dict[str, Any]:
-    """The content with one ``key.path=value`` set; what it was made from stays as it was."""
+    """A copy of the content with one ``key.path=value`` set."""
     key, equals, text = override.partition("=")
     parts = tuple(part.strip() for part in key.strip().split("."))
     if not equals or not all(parts):
         raise RecipeError(
             f"--set {override}: expected KEY=VALUE, such as optimiser.learning_rate=1e-4."
         )
-    yaml = _yaml()
+    field = fields.field_at(parts)
+    only_text = field is not None and fields.takes_only_text(field.annotation)
     try:
         value = _load(text)
-    except yaml.YAMLError as error:
+    except _yaml().YAMLError as error:
         value = text.strip()
-        if not faults.takes_text(parts):
-            raise RecipeError(f"--set {override}: {faults.yaml_problem(error)}.") from None
+        if not only_text:
+            raise RecipeError(f"--set {override}: {yaml_problem(error)}.") from None
     quoted = text.strip()[:1] in ("'", '"')
-    if faults.takes_text(parts) and not quoted and not isinstance(value, (list, type(None))):
+    if only_text and not quoted and not isinstance(value, (list, type(None))):
         value = text.strip()  # a folder may be called 2024 or "a: b #c", a model 1e3
-    content = _with(content, parts, value, f"--set {override}", Recipe)
+    content = _with(content, parts, value, f"--set {override}")
     for other in _INSTEAD.get(parts, ()) if value is not None else ():
         content[parts[0]].pop(other, None)
     return content
 
 
-def _with(at: Any, parts: tuple[str, ...], value: Any, source: str, model: Any) -> Any:
-    """A copy of nested dicts and lists with the value in its place."""
+def _with(
+    content: Any, parts: tuple[str, ...], value: Any, source: str, above: FieldPath = ()
+) -> Any:
+    """A copy of nested dicts and lists with one value replaced or added."""
     first, rest = parts[0], parts[1:]
-    if isinstance(at, (list, tuple)):
-        if not first.isdigit() or int(first) > len(at):
+    path = (*above, first)
+    if isinstance(content, (list, tuple)):
+        if not first.isdigit() or int(first) > len(content):
             raise RecipeError(
-                f"{source}: expected a number from 0 to {len(at)} (a new one) in the place of "
-                f"{first}."
+                f"{source}: expected a number from 0 to {len(content)} (a new one) in the place "
+                f"of {first}.",
+                field=fields.dotted(path),
             )
-        copy, place = [*at], int(first)
-        if place == len(copy):
-            copy.append({} if rest else value)
-        copy[place] = _with(copy[place], rest, value, source, model) if rest else value
-        return copy
-    copy = dict(at) if isinstance(at, dict) else {}
+        items, index = [*content], int(first)
+        if index == len(items):
+            items.append({} if rest else value)
+        items[index] = _with(items[index], rest, value, source, path) if rest else value
+        return items
+    settings = dict(content) if isinstance(content, dict) else {}
     if not rest:
-        return {**copy, first: value}
-    inner = next(iter(_settings_in(_annotation(model, first))), None)
-    below = copy.get(first)
-    if below is None and rest[0].isdigit():  # item of a list that the file leaves at its default
-        below = _default_list(model, first)
-    return {**copy, first: _with(below, rest, value, source, inner)}
+        return {**settings, first: value}
+    below = settings.get(first)
+    if below is None and rest[0].isdigit():  # an item of a list that the file does not set
+        below = _default_list(path)
+    return {**settings, first: _with(below, rest, value, source, path)}
 
 
-def _annotation(model: Any, name: str) -> Any:
-    field = model.model_fields.get(name) if model else None
-    return field.annotation if field else None
-
-
-def _default_list(model: Any, name: str) -> list[Any]:
-    field = model.model_fields.get(name) if model else None
+def _default_list(path: FieldPath) -> list[Any]:
+    field = fields.field_at(path)
     default = field.get_default(call_default_factory=True) if field else None
     items = default if isinstance(default, tuple) else ()
     return [i.model_dump(mode="json") if isinstance(i, BaseModel) else i for i in items]
 
 
-def _settings_in(annotation: Any) -> list[type[BaseModel]]:
-    return [kind for kind in faults.leaves(annotation) if faults.is_settings(kind)]
+def _with_absolute_paths(content: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """The content with its relative paths made absolute from a folder."""
 
-
-def _absolute(content: Any, model: Any, folder: Path) -> Any:
-    """The content with its relative paths made absolute, as far as it fits the settings."""
-    if not isinstance(content, dict) or model is None:
-        return content
-    return {key: _made_absolute(value, key, model, folder) for key, value in content.items()}
-
-
-def _made_absolute(value: Any, key: Any, model: Any, folder: Path) -> Any:
-    annotation = _annotation(model, key) if isinstance(key, str) else None
-    inner = next(iter(_settings_in(annotation)), None)
-    if isinstance(value, (list, tuple)):
-        if inner is not None:
-            return [_absolute(item, inner, folder) for item in value]
-        return [_made_absolute(item, key, model, folder) for item in value]
-    if inner is not None:
-        return _absolute(value, inner, folder)
-    if not isinstance(value, str) or not value:
+    def absolute(path: FieldPath, value: Any) -> Any:
+        field = fields.field_at(path)
+        if field is None or not isinstance(value, str) or not value:
+            return value
+        if fields.takes_path(field.annotation):
+            return str(folder / Path(value).expanduser())
+        if any(name in path for name in _NAMES_OR_PATHS):
+            return next(_existing(value, folder), value)
         return value
-    if Path in faults.leaves(annotation):
-        return str(folder / Path(value).expanduser())
-    if key in _NAMES_OR_PATHS:
-        return next(_existing(value, folder), value)
-    return value
+
+    made: dict[str, Any] = fields.mapped(content, absolute)
+    return made
 
 
 def _existing(text: str, folder: Path) -> Iterator[str]:
-    """``file`` or ``file:name`` made absolute, if it looks like a path and there is one."""
+    """``file`` or ``file:name`` made absolute, if it looks like a path and exists."""
     head, colon, tail = text.rpartition(":")
     for name, rest in ((text, ""), (head, colon + tail)):
         path = Path(name).expanduser()

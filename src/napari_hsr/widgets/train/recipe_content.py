@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
+    from napari_hsr.training.recipe.fields import FieldPath
     from napari_hsr.training.recipe.schema import Recipe
 
 #: The packaged recipes that the panel begins with: for photographs, and for finer pixels.
@@ -66,32 +67,19 @@ def content_of(settings: dict[str, Any], front: Front) -> dict[str, Any]:
     }
 
 
-def faults_of(content: dict[str, Any]) -> tuple[Recipe | None, dict[tuple, str]]:
-    """The recipe, or what is wrong with it: sentences by the place of the setting."""
+def faults_of(content: dict[str, Any]) -> tuple[Recipe | None, dict[FieldPath, str]]:
+    """The recipe, or what is wrong with it: one sentence a field, by its path."""
     from pydantic import ValidationError
 
+    from napari_hsr.training.recipe.errors import faults
     from napari_hsr.training.recipe.schema import Recipe
 
     try:
         return Recipe.model_validate(content), {}
     except ValidationError as error:
-        return None, _sentences(error, content)
-
-
-def _sentences(error, content: dict[str, Any]) -> dict[tuple, str]:
-    from pydantic_core import ValidationError
-
-    from napari_hsr.training.recipe.errors import sentence
-
-    said: dict[tuple, str] = {}
-    for fault in error.errors(include_url=False):
-        details = {k: fault[k] for k in ("type", "loc", "input", "ctx") if k in fault}
-        alone = ValidationError.from_exception_data("Recipe", [details])
-        text = sentence(alone, content, "", ()).removeprefix(": ")
-        name, colon, rest = text.partition(": ")
-        text = rest if colon and " " not in name else text  # the setting is named where it is shown
-        said.setdefault(tuple(fault["loc"]), text[:1].upper() + text[1:])
-    return said
+        # the fields are named where the sentences are shown
+        found = {fault.path: fault.sentence(named=False) for fault in faults(error, content)}
+        return None, {path: text[:1].upper() + text[1:] for path, text in found.items()}
 
 
 def camera_content(choice: str, encoding: str) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import re
 import types
 from copy import deepcopy
@@ -214,7 +213,6 @@ class SettingsForm(QWidget):
     # --- inside --------------------------------------------------------------------------
 
     def _add_group(self, model: type[BaseModel], above: tuple[str, ...], rows: QVBoxLayout) -> None:
-        texts = help_texts(model)
         groups = []
         for name, info in model.model_fields.items():
             path = (*above, name)
@@ -225,7 +223,7 @@ class SettingsForm(QWidget):
             if settings is not None:
                 groups.append((path, settings))
                 continue
-            field = Field(path, info.annotation, texts.get(name, ""))
+            field = Field(path, info.annotation, help_text(info.description))
             field.changed.connect(self.changed)
             self.fields[path] = field
             rows.addWidget(field)
@@ -313,18 +311,9 @@ def shown(value: Any) -> str:
     return yaml.safe_dump(value, default_flow_style=True, width=10**6, sort_keys=False).strip()
 
 
-def help_texts(model: type[BaseModel]) -> dict[str, str]:
-    """What a numpydoc docstring says of each attribute."""
-    text = inspect.getdoc(model) or ""
-    _, _, listed = text.partition("Attributes\n----------\n")
-    found: dict[str, str] = {}
-    names: list[str] = []
-    for line in listed.splitlines():
-        if line and not line[0].isspace():
-            names = [name.strip() for name in line.partition(" : ")[0].split(",")]
-        for name in names if line[:1].isspace() else ():
-            found[name] = f"{found.get(name, '')} {line.strip()}".strip()
-    return {name: re.sub(r"``|:[a-z]+:", "", words) for name, words in found.items()}
+def help_text(description: str | None) -> str:
+    """A field's description without its markup."""
+    return " ".join(re.sub(r"``|:[a-z]+:", "", description or "").split())
 
 
 def _is_settings(kind: Any) -> bool:

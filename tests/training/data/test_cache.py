@@ -16,7 +16,7 @@ from napari_hsr.training.data import cache, cache_entry
 from napari_hsr.training.data.inspection import inspect
 from napari_hsr.training.events import Notice
 
-from .data_files import CAMERA, GRID, recipe, spectra, write_cube, write_pairs
+from ..data_files import CAMERA, GRID, recipe, spectra, write_cube, write_pairs
 
 
 @pytest.fixture

@@ -250,6 +250,23 @@ def test_a_fault_is_one_sentence(recipe, tmp_path, text, sentence):
 
 
 @pytest.mark.parametrize(
+    ("text", "field", "expected", "found"),
+    [
+        (BASE + "optimiser: {learning_rate: -1}\n", "optimiser.learning_rate", "a number above 0", -1),
+        (BASE + "loss: [{kind: l2}]\n", "loss.0.kind", "one of l1, rmse, mrae, sam, perceptual", "l2"),
+        (BASE + "camera: {bits: 9}\n", "camera.bits", "one of 8, 16", 9),
+        ("name: x\n", "model", "settings such as start, architecture", None),
+        (BASE + "batch: {zzz: 1}\n", "batch.zzz", "", None),
+        (BASE + "coarse: {scale: 2}\n", "", "", None),
+    ],
+)  # fmt: skip
+def test_an_error_carries_what_it_says(recipe, text, field, expected, found):
+    with pytest.raises(RecipeError) as error:
+        recipe(text)
+    assert (error.value.field, error.value.expected, error.value.found) == (field, expected, found)
+
+
+@pytest.mark.parametrize(
     ("override", "sentence"),
     [
         ("optimizer.kind=adam", "optimizer: there is no such setting; did you mean optimiser?"),

@@ -14,7 +14,7 @@ from napari_hsr.training.data.inspection import inspect
 from napari_hsr.training.data.scan import resampling
 from napari_hsr.training.events import Notice, Preparing
 
-from .data_files import CAMERA, GRID, recipe, spectra, write_cube, write_pairs, write_rgb
+from ..data_files import CAMERA, GRID, recipe, spectra, write_cube, write_pairs, write_rgb
 
 
 @pytest.fixture(autouse=True)

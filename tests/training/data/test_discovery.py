@@ -15,7 +15,7 @@ from napari_hsr.training.data.packed_cave import is_packed, read_packed
 from napari_hsr.training.data.pairing import name_of
 from napari_hsr.training.recipe.schema import DataSettings
 
-from .data_files import GRID, pack, spectra, write_cube, write_pairs, write_rgb
+from ..data_files import GRID, pack, spectra, write_cube, write_pairs, write_rgb
 
 DATA = spectra(0, 12, 10)
 

@@ -15,7 +15,7 @@ from napari_hsr.training.data import cache
 from napari_hsr.training.data.inspection import inspect
 from napari_hsr.training.data.patches import ModelInput, Patches, _extremes, _with_mean, undone
 
-from .data_files import GRID, recipe, seen, spectra
+from ..data_files import GRID, recipe, seen, spectra
 
 LINEAR = ModelInput("linear-srgb", AsIs())
 PLAIN = {"flips": False, "rotations": False}
