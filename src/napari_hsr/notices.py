@@ -82,6 +82,21 @@ class Code(StrEnum):
     MAP_DIFFERS = "map-differs"
 
     # training
+    CUBE_WITHOUT_PHOTOGRAPH = "cube-without-photograph"
+    PHOTOGRAPH_WITHOUT_CUBE = "photograph-without-cube"
+    PAIR_UNCLEAR = "pair-unclear"
+    NOT_IN_SPLIT_FILE = "not-in-split-file"
+    TRAINED_AND_HELD_OUT = "trained-and-held-out"
+    UNREADABLE = "unreadable"
+    SIZES_DIFFER = "sizes-differ"
+    OUT_OF_RANGE = "out-of-range"
+    NOTHING_POSITIVE = "nothing-positive"
+    SMALLER_THAN_A_PATCH = "smaller-than-a-patch"
+    WAVELENGTHS_DIFFER = "wavelengths-differ"
+    TOO_BRIGHT = "too-bright"
+    NEGATIVE_VALUES = "negative-values"
+    PHOTOGRAPH_UNRELATED = "photograph-unrelated"
+    ENCODING_DOUBTFUL = "encoding-doubtful"
 
     # viewer
 

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 import torch
 
+from napari_hsr import notices
 from napari_hsr.cli.train_messages import EventPrinter, describe, describe_step
 from napari_hsr.cli.train_signals import cancelled_by_user
 from napari_hsr.cube import Wavelengths
@@ -266,7 +267,7 @@ def row(name, problem="", **changes):
         "warnings": (),
         "rgb_range": (0.0, 1.0),
         "held_out": False,
-        "problem": problem,
+        "problem": notices.Notice.warning(notices.Code.UNREADABLE, problem) if problem else None,
     }
     return Row(**{**facts, **changes})
 

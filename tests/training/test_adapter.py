@@ -11,7 +11,7 @@ from napari_hsr.models.input_rules import Maximum, Mean, MinMax, Symmetric
 from napari_hsr.photograph import Photograph
 from napari_hsr.training.closed_form.adapter import adapt, affine, quarter_sums, start_of
 from napari_hsr.training.closed_form.ridge import PULLS, Sums, fit, gather
-from napari_hsr.training.data.validation_images import shots
+from napari_hsr.training.data.validation_images import validation_images
 from napari_hsr.training.engine.band_interpolation import change_bands
 from napari_hsr.training.events import Preparing
 from napari_hsr.training.validation import validate
@@ -170,8 +170,8 @@ def test_the_sums_are_those_of_inference(model, rule):
     """The error of A⁰ that the sums give is the squared error of the product's own result."""
     network = model if rule is None else replace(model, rule=rule)
     one = image(1, height=21, width=18)
-    shot = next(iter(shots(one, GRID, recipe(), held_out=False)))
-    quarters = quarter_sums(shot, network, recipe())
+    given = next(iter(validation_images(one, GRID, recipe(), held_out=False)))
+    quarters = quarter_sums(given, network, recipe())
     cube = napari_hsr.reconstruct(Photograph(one.rgb, "linear-srgb"), network, device="cpu")
     squared = np.square(cube.data.astype(np.float64) - one.cube).sum()
     matrix = start_of(network)[1].T

@@ -84,7 +84,7 @@ def _content(
                 "made_coarse": row.coarse,
                 "left_over": row.left_over,
                 "held_out": row.held_out,
-                "problem": row.problem,
+                "problem": row.problem or "",
                 "warnings": list(row.warnings),
             }
             for row in findings.rows

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Sequence
 
     from napari_hsr.models.model import Model
-    from napari_hsr.training.data.batch_sampler import Draws
+    from napari_hsr.training.data.batch_sampler import BatchSampler
     from napari_hsr.training.data.cache import CachedImage, Images
     from napari_hsr.training.data.findings import Findings
     from napari_hsr.training.engine.checkpoint_state import Fitted
@@ -147,7 +147,7 @@ def prepare_events(
     yield images, initial_model.start(recipe, images.wavelengths, [i.sample for i in images.train])
 
 
-def training_patches(images: Images, recipe: Recipe, model: Model) -> Draws:
+def training_patches(images: Images, recipe: Recipe, model: Model) -> BatchSampler:
     """The patches of the training images for a recipe's task."""
     if recipe.finer:
         return CoarsePatches(images.train, recipe, model.least_bands)

@@ -11,7 +11,7 @@ import numpy as np
 
 from napari_hsr.cube import Cube
 from napari_hsr.errors import InputError
-from napari_hsr.training.data.validation_images import Shot, shots
+from napari_hsr.training.data.validation_images import ValidationImage, validation_images
 from napari_hsr.training.events import Baseline, Figures
 
 if TYPE_CHECKING:
@@ -95,13 +95,13 @@ def validate(
         raise InputError("There are no held-out images to measure on: hold at least one out.")
     found: dict[str, Figures] = {}
     for image in images:
-        for shot in shots(image, model.wavelengths, recipe, held_out=True):
-            prediction = _predicted(shot, model, recipe, cancel)
-            found[shot.name] = _figures(prediction, shot, recipe)
+        for given in validation_images(image, model.wavelengths, recipe, held_out=True):
+            prediction = _predicted(given, model, recipe, cancel)
+            found[given.name] = _figures(prediction, given, recipe)
             if preview is not None and len(found) == 1:
-                cubes = prediction.data, shot.truth.data
-                if isinstance(shot.input, Cube):
-                    write_fine_preview(preview, *cubes, shot.input.data, model.wavelengths)
+                cubes = prediction.data, given.reference.data
+                if isinstance(given.input, Cube):
+                    write_fine_preview(preview, *cubes, given.input.data, model.wavelengths)
                 else:
                     write_preview(preview, *cubes, model.wavelengths)
     return Validation(_mean(found), found, preview.name if preview else "")
@@ -124,17 +124,17 @@ def baseline(images: Sequence[CachedImage], recipe: Recipe, wavelengths: Wavelen
     scale = 1 if recipe.coarse is None else recipe.coarse.scale
     found: dict[str, Figures] = {}
     for image in images:
-        for shot in shots(image, wavelengths, recipe, held_out=True):
-            if isinstance(shot.input, Cube):
-                prediction = upsample(shot.input, scale, BASELINE)
-                found[shot.name] = _figures(prediction, shot, recipe)
+        for given in validation_images(image, wavelengths, recipe, held_out=True):
+            if isinstance(given.input, Cube):
+                prediction = upsample(given.input, scale, BASELINE)
+                found[given.name] = _figures(prediction, given, recipe)
     return Baseline(find(BASELINE).title, _mean(found), found)
 
 
-def _figures(prediction: Cube, shot: Shot, recipe: Recipe) -> Figures:
+def _figures(prediction: Cube, given: ValidationImage, recipe: Recipe) -> Figures:
     from napari_hsr.metrics import evaluate
 
-    result = evaluate(prediction, shot.truth, recipe.validation.protocol)
+    result = evaluate(prediction, given.reference, recipe.validation.protocol)
     return {name: float(result[key]) for key, name in KEYS.items() if key in result.values}
 
 
@@ -143,14 +143,16 @@ def _mean(found: dict[str, Figures]) -> Figures:
     return {key: math.fsum(f[key] for f in found.values()) / len(found) for key in keys}
 
 
-def _predicted(shot: Shot, model: Model, recipe: Recipe, cancel: threading.Event | None) -> Cube:
+def _predicted(
+    given: ValidationImage, model: Model, recipe: Recipe, cancel: threading.Event | None
+) -> Cube:
     """The product's prediction for a photograph or a coarse cube."""
     from napari_hsr.inference import reconstruct, super_resolve
 
     device, exact = recipe.engine.device, model.precisions[0]
-    if isinstance(shot.input, Cube):
-        return super_resolve(shot.input, model, device=device, precision=exact, cancel=cancel)
-    return reconstruct(shot.input, model, device=device, precision=exact, cancel=cancel)
+    if isinstance(given.input, Cube):
+        return super_resolve(given.input, model, device=device, precision=exact, cancel=cancel)
+    return reconstruct(given.input, model, device=device, precision=exact, cancel=cancel)
 
 
 def check_protocol(recipe: Recipe) -> None:

@@ -71,10 +71,10 @@ def test_only_what_is_asked_for_is_turned():
 
 def test_scales_are_drawn_alike():
     settings = AugmentationSettings(scales=(1.0, 0.75, 0.5))
-    drawn = [augmentation.pick_scale(settings, rng(seed)) for seed in range(600)]
+    drawn = [augmentation.pick_scale(settings.scales, rng(seed)) for seed in range(600)]
     for scale in settings.scales:
         assert drawn.count(scale) / 600 == pytest.approx(1 / 3, abs=0.07)
-    assert augmentation.pick_scale(AugmentationSettings(), rng()) == 1.0
+    assert augmentation.pick_scale(AugmentationSettings().scales, rng()) == 1.0
 
 
 def test_half_the_size_is_the_mean_of_four():

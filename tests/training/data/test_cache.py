@@ -132,7 +132,7 @@ def test_a_file_that_changed_is_decoded_anew_and_its_old_entry_goes(settings, pl
 def test_a_file_that_changes_between_looking_and_decoding_is_named(settings):
     found = inspect(settings)
     write_cube(settings.data.folder / "scene1.npz", spectra(8))
-    with pytest.raises(FileError, match=r"scene1\.npz: it changed after it was looked through"):
+    with pytest.raises(FileError, match=r"scene1\.npz: it changed after it was inspected"):
         cache.build(found, settings)
 
 

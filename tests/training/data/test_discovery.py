@@ -10,12 +10,15 @@ from napari_hsr.cube import Cube
 from napari_hsr.errors import FileError, InputError
 from napari_hsr.io.cave import write_scene
 from napari_hsr.photograph import Photograph
-from napari_hsr.training.data.discovery import find
+from napari_hsr.training.data.cache import build
+from napari_hsr.training.data.discovery import find, sources
+from napari_hsr.training.data.image_source import Scene
+from napari_hsr.training.data.inspection import inspect
 from napari_hsr.training.data.packed_cave import is_packed, read_packed
 from napari_hsr.training.data.pairing import name_of
 from napari_hsr.training.recipe.schema import DataSettings
 
-from ..data_files import GRID, pack, spectra, write_cube, write_pairs, write_rgb
+from ..data_files import CAMERA, GRID, pack, recipe, spectra, write_cube, write_pairs, write_rgb
 
 DATA = spectra(0, 12, 10)
 
@@ -288,3 +291,29 @@ def test_a_damaged_packed_scene_is_named(tmp_path):
     with pytest.raises(FileError, match=r"a\.npz: planes of 2 x 31"):
         read_packed(path)
     assert io.can_read(path)
+
+
+# --- sources of images ----------------------------------------------------------------------
+
+
+class Painted:
+    """A source whose cubes are made when they are read."""
+
+    def scenes(self):
+        for seed in range(3):
+            yield Scene(f"painted{seed}", Cube(spectra(seed), GRID, name=f"painted{seed}"))
+
+
+def test_another_source_of_images_is_trained_on_like_the_others(monkeypatch, tmp_path):
+    def with_painted(data, images):
+        return [*sources(data, images), Painted()]
+
+    write_cube(tmp_path / "a" / "measured.npz", spectra(7))
+    monkeypatch.setattr("napari_hsr.training.data.discovery.sources", with_painted)
+    settings = recipe(tmp_path / "a", data={"cache": tmp_path / "cache"}, camera=CAMERA)
+    found = inspect(settings)
+    found.check()
+    assert [r.name for r in found.rows] == ["measured", "painted0", "painted1", "painted2"]
+    images = build(found, settings)
+    painted = next(i for i in (*images.train, *images.held_out) if i.name == "painted2")
+    np.testing.assert_allclose(painted.cube, spectra(2), rtol=1e-3)

@@ -3,9 +3,12 @@
 import pytest
 
 from napari_hsr.errors import FileError, InputError
-from napari_hsr.training.data.discovery import Scene
-from napari_hsr.training.data.split import assign, count, read, words, write
+from napari_hsr.notices import Code, Notice
+from napari_hsr.training.data.image_source import LEFT_OUT, Scene
+from napari_hsr.training.data.split import assign, count, read, split_text, write
 from napari_hsr.training.recipe.schema import DataSettings
+
+BAD = Notice.warning(Code.UNREADABLE, "It is bad.")
 
 
 def scenes(number: int) -> list[Scene]:
@@ -54,7 +57,7 @@ def test_photographs_of_one_cube_stay_on_one_side(tmp_path):
 
 
 def test_images_with_a_problem_take_no_part_in_the_draw():
-    bad = [Scene(f"b{i}", None, problem="It is bad.") for i in range(20)]
+    bad = [Scene(f"b{i}", None, problem=BAD) for i in range(20)]
     found = assign([*bad, *scenes(2)], DataSettings(hold_out=1), 0)
     assert sum(s.held_out for s in found if not s.problem) == 1
 
@@ -73,7 +76,8 @@ def test_a_split_file_decides_and_what_it_does_not_name_is_left_out(tmp_path):
     found = by_file(tmp_path, "# mine\ntrain s0\nheld-out s2   # the difficult one\n\ntrain s1\n")
     assert sides(found) == {"s0": False, "s1": False, "s2": True}
     (left,) = [s for s in found if s.problem]
-    assert (left.name, left.alone, left.problem) == ("s3", True, "The split file does not name it.")
+    assert (left.name, left.problem) == ("s3", "The split file does not name it.")
+    assert left.problem.code in LEFT_OUT
 
 
 def test_names_in_a_split_file_may_be_file_names(tmp_path):
@@ -115,5 +119,5 @@ def test_a_split_that_is_written_is_read_back_equal(tmp_path):
     named = {"b b": False, "a": True, "val/x": True, "c": False}
     write(named.items(), tmp_path / "split.txt")
     text = (tmp_path / "split.txt").read_text()
-    assert text == words(named.items()) == "train b b\ntrain c\nheld-out a\nheld-out val/x\n"
+    assert text == split_text(named.items()) == "train b b\ntrain c\nheld-out a\nheld-out val/x\n"
     assert read(tmp_path / "split.txt") == named

@@ -14,6 +14,7 @@ from qtpy.QtWidgets import QCheckBox, QComboBox, QLineEdit
 
 from napari_hsr.errors import InputError
 from napari_hsr.models.card import ILL_POSED
+from napari_hsr.notices import Code, Notice
 from napari_hsr.training.data import inspection as training_inspect
 from napari_hsr.training.recipe.schema import Recipe
 from napari_hsr.training.runs import estimate as estimating
@@ -59,7 +60,8 @@ def test_a_folder_is_looked_at_by_itself(ready, found, tmp_path):
 
 
 def test_problems_are_marked_in_the_row_with_their_sentence(panel, found, qtbot, tmp_path):
-    found.rows[0] = row("a", problem="The photograph a.png is smaller than its cube.")
+    told = "The photograph a.png is smaller than its cube."
+    found.rows[0] = row("a", problem=Notice.warning(Code.SIZES_DIFFER, told))
     found.rows[1] = row("b", warnings=("It looks linear.",))
     panel.setup.data.set_folder(tmp_path)
     qtbot.waitUntil(lambda: not panel.setup.looking)

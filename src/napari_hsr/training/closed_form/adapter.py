@@ -18,7 +18,7 @@ from napari_hsr.errors import InputError
 from napari_hsr.models.input_rules import InputRule
 from napari_hsr.photograph import Photograph
 from napari_hsr.training.closed_form.ridge import Adapter, Sums, added, fit, gather
-from napari_hsr.training.data.validation_images import Shot, shots, varies
+from napari_hsr.training.data.validation_images import ValidationImage, validation_images, varies
 from napari_hsr.training.events import Event, Preparing
 
 if TYPE_CHECKING:
@@ -100,13 +100,13 @@ def affine(rule: InputRule, statistics: Any) -> tuple[float, float]:
 
 
 def quarter_sums(
-    shot: Shot, network: Model, recipe: Recipe, cancel: threading.Event | None = None
+    given: ValidationImage, network: Model, recipe: Recipe, cancel: threading.Event | None = None
 ) -> list[Sums]:
     """Sums over the four quarters of a photograph, their errors in the cube's units.
 
     Parameters
     ----------
-    shot : Shot
+    given : ValidationImage
     network : Model
         What is adapted, of :func:`start_of`.
     recipe : Recipe
@@ -116,22 +116,22 @@ def quarter_sums(
     from napari_hsr.inference import reconstruct
     from napari_hsr.inference.inputs import PhotographReader
 
-    if not isinstance(shot.input, Photograph):
-        raise InputError(f"{shot.name} is no photograph, so no adapter can be fitted to it.")
+    if not isinstance(given.input, Photograph):
+        raise InputError(f"{given.name} is no photograph, so no adapter can be fitted to it.")
     rule = _Raw(network.rule)
     device, exact = recipe.engine.device, network.precisions[0]
     raw = reconstruct(
-        shot.input, replace(network, rule=rule), device=device, precision=exact, cancel=cancel
+        given.input, replace(network, rule=rule), device=device, precision=exact, cancel=cancel
     ).data
     gain, offset = affine(network.rule, rule.statistics)
-    source = PhotographReader(shot.input, network)
+    source = PhotographReader(given.input, network)
 
     def block(rows: slice, columns: slice) -> Sums:
         seen = network.rule.apply(source.read(rows, columns), rule.statistics)
         spectra = raw[:, rows, columns].reshape(len(raw), -1)
         colours = seen.reshape(-1, seen.shape[-1]).T
         constant = np.ones((1, spectra.shape[1]))
-        truth = np.asarray(shot.truth.data[:, rows, columns], dtype=np.float64)
+        truth = np.asarray(given.reference.data[:, rows, columns], dtype=np.float64)
         return gather(
             gain * np.concatenate([spectra, colours, constant]),
             truth.reshape(len(truth), -1) - offset,
@@ -140,8 +140,8 @@ def quarter_sums(
     return [
         added([block(slice(at, min(at + ROWS, rows.stop)), columns)
               for at in range(rows.start, rows.stop, ROWS)])
-        for rows in _halves(shot.truth.shape[1])
-        for columns in _halves(shot.truth.shape[2])
+        for rows in _halves(given.reference.shape[1])
+        for columns in _halves(given.reference.shape[2])
     ]  # fmt: skip
 
 
@@ -191,8 +191,10 @@ def adapt(
         draws = 1
         if image.rgb is None and recipe.camera is not None and varies(recipe.camera):
             draws = math.ceil(PHOTOGRAPHS / len(images))
-        taken = shots(image, model.wavelengths, recipe, held_out=False, draws=draws)
-        quarters = [quarter_sums(shot, network, recipe, cancel) for shot in taken]
+        taken = validation_images(
+            image, model.wavelengths, recipe, held_out=False, photographs=draws
+        )
+        quarters = [quarter_sums(given, network, recipe, cancel) for given in taken]
         parts.append([added(same) for same in zip(*quarters, strict=True)])
     yield Preparing(len(images), len(images), "Fitting the adapter")
     found = parts[0] if len(parts) == 1 else [added(quarters) for quarters in parts]

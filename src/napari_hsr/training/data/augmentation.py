@@ -1,42 +1,52 @@
-"""Augmentation: what becomes of a patch before it is photographed, or with its photograph.
+"""Augmentation of a patch before it is photographed, or together with its photograph.
 
-Plain functions of arrays, settings and a generator: the same generator gives the same patch.
-Each draws only what its settings ask for. Arrays are float32; cubes are (bands, h, w) and
-pictures (h, w, 3).
+Plain functions of arrays, settings and a random generator: the same generator gives the same
+patch. Each draws only what its settings require. Arrays are float32; cubes are (bands, h, w),
+photographs (h, w, 3).
 """
 
 from __future__ import annotations
 
 import math
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, overload
 
 import numpy as np
 
 from napari_hsr.errors import InputError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from napari_hsr.training.recipe.schema import AugmentationSettings
 
-#: Cosines in the smooth curve of :func:`tint`: the finest turns about every 75 nm of 400–700.
+#: Cosines in the smooth curve of :func:`tint`: half a period of the last is about 75 nm in 400–700.
 _WAVES = 4
 
 
+@overload
+def geometric(
+    cube: np.ndarray, rgb: np.ndarray, settings: AugmentationSettings, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]: ...
+@overload
+def geometric(
+    cube: np.ndarray, rgb: None, settings: AugmentationSettings, rng: np.random.Generator
+) -> tuple[np.ndarray, None]: ...
 def geometric(
     cube: np.ndarray,
     rgb: np.ndarray | None,
     settings: AugmentationSettings,
     rng: np.random.Generator,
 ) -> tuple[np.ndarray, np.ndarray | None]:
-    """Mirrored along either side and turned by quarters, cube and picture alike.
+    """Mirror along either side and rotate by multiples of 90°, cube and photograph alike.
 
     Parameters
     ----------
     cube : ndarray, shape (bands, h, w)
     rgb : ndarray, shape (h, w, 3), or None
     settings : AugmentationSettings
-        ``flips``: each side with probability ½; ``rotations``: 0 to 3 quarters alike, and only
-        half turns of a patch that is not square.
+        ``flips``: each side with probability ½; ``rotations``: by 0, 90, 180 or 270°, and only by
+        0 or 180° if the patch is not square.
     rng : Generator
 
     Returns
@@ -62,11 +72,9 @@ def geometric(
     return turned(cube, (1, 2)), None if rgb is None else turned(rgb, (0, 1))
 
 
-def pick_scale(settings: AugmentationSettings, rng: np.random.Generator) -> float:
-    """One of the sizes that a patch is taken at, 0..1: 0.5 has half the pixels a side."""
-    if len(settings.scales) == 1:
-        return float(settings.scales[0])
-    return float(settings.scales[rng.integers(len(settings.scales))])
+def pick_scale(scales: Sequence[float], rng: np.random.Generator) -> float:
+    """Pick one of the scales that a patch is reduced by: 0.5 has half the pixels a side."""
+    return float(scales[int(rng.integers(len(scales)))])
 
 
 def source_side(side: int, scale: float) -> int:
@@ -77,14 +85,14 @@ def source_side(side: int, scale: float) -> int:
 def reduce(
     array: np.ndarray, scale: float, shape: tuple[int, int], axes: tuple[int, int] = (-2, -1)
 ) -> np.ndarray:
-    """A smaller array, each of its pixels the average of the area that it covers.
+    """Reduce an array; each pixel is the average of the area that it covers.
 
-    Light is averaged, so photographs are to be decoded to linear values before.
+    Light is averaged, so photographs have to be decoded to linear values first.
 
     Parameters
     ----------
     array : ndarray
-        A cube (bands, h, w); a picture (h, w, 3) with ``axes=(0, 1)``.
+        A cube (bands, h, w); a photograph (h, w, 3) with ``axes=(0, 1)``.
     scale : float
         0..1; a pixel of the result covers ``1 / scale`` pixels a side, from the upper left.
     shape : (int, int)
@@ -118,18 +126,18 @@ def reduce(
 
 @lru_cache(maxsize=64)
 def _areas(count: int, scale: float) -> np.ndarray:
-    """Share of each source pixel (rows) in each result pixel (columns); columns sum to 1."""
+    """Weight of each source pixel (rows) in each result pixel (columns); columns sum to 1."""
     edges = np.arange(count + 1) / scale
     pixels = np.arange(source_side(count, scale))[:, None]
     overlap = np.minimum(pixels + 1, edges[1:]) - np.maximum(pixels, edges[:-1])
     shares = np.maximum(overlap, 0.0)
-    shares = (shares / shares.sum(axis=0)).astype(np.float32)
-    shares.flags.writeable = False
-    return shares
+    weights: np.ndarray = (shares / shares.sum(axis=0)).astype(np.float32)
+    weights.flags.writeable = False
+    return weights
 
 
 def exposure(settings: AugmentationSettings, rng: np.random.Generator) -> float:
-    """A factor for photograph and cube, ``10^U(-e, e)``; 1 if exposure is not varied.
+    """Draw a factor for photograph and cube, ``10^U(-e, e)``; 1 if exposure is not varied.
 
     Source: the exposure test and augmentation of Lin and Finlayson.
     """
@@ -139,9 +147,12 @@ def exposure(settings: AugmentationSettings, rng: np.random.Generator) -> float:
 
 
 def mix(first: np.ndarray, second: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """A convex mixture of two cubes of one shape, ``t a + (1 - t) b`` with t ~ U(0, 1)."""
+    """Mix two cubes of one shape: ``t a + (1 - t) b`` with t ~ U(0, 1)."""
     share = np.float32(rng.uniform())
-    return share * np.asarray(first, np.float32) + (1 - share) * np.asarray(second, np.float32)
+    one: np.ndarray = np.multiply(share, first, dtype=np.float32)
+    other: np.ndarray = np.multiply(1 - share, second, dtype=np.float32)
+    np.add(one, other, out=one)
+    return one
 
 
 def spectral(
@@ -150,13 +161,13 @@ def spectral(
     rng: np.random.Generator,
     camera_matrix: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Other lights, pigments and metamers: the spectra changed, before they are photographed.
+    """Change the spectra before they are photographed: other lights, pigments and metamers.
 
     Parameters
     ----------
     cube : ndarray, shape (bands, h, w)
     settings : AugmentationSettings
-        ``tint`` for every patch; ``metamers`` is the share of patches whose metameric black is
+        ``tint`` for every patch; ``metamers`` is the fraction of patches whose metameric black is
         scaled by ``U(1 - metamer_range, 1 + metamer_range)``.
     rng : Generator
     camera_matrix : ndarray, shape (bands, 3), or None
@@ -176,10 +187,10 @@ def spectral(
 
 
 def tint(bands: int, deviation: float, rng: np.random.Generator) -> np.ndarray:
-    """A smooth positive curve over the bands, of mean 1: a light or pigment on everything.
+    """Draw a smooth positive curve over the bands with mean 1: another light or pigment.
 
     ``exp Σₖ aₖ cos(π k t)``, k = 1..4, t from 0 at the first band to 1 at the last, with
-    ``aₖ ~ N(0, σ/k)``, so that slow changes prevail; σ is such that the logarithm has the
+    ``aₖ ~ N(0, σ/k)``, so that slow changes dominate; σ is chosen so that the logarithm has the
     standard deviation ``deviation`` over bands and draws.
 
     Returns
@@ -190,23 +201,24 @@ def tint(bands: int, deviation: float, rng: np.random.Generator) -> np.ndarray:
     size = deviation * np.sqrt(2.0 / np.sum(1.0 / waves**2.0)) / waves
     across = (np.arange(bands) + 0.5) / bands
     curve = np.exp(np.cos(np.pi * across[:, None] * waves) @ (size * rng.standard_normal(_WAVES)))
-    return (curve / curve.mean()).astype(np.float32)
+    scaled: np.ndarray = (curve / curve.mean()).astype(np.float32)
+    return scaled
 
 
 def metamer(cube: np.ndarray, camera_matrix: np.ndarray, strength: float) -> np.ndarray:
-    """Spectra that a camera cannot tell from those of a cube.
+    """Replace spectra by others that give the same camera response.
 
     ``P s + α (I − P) s`` with the projector P onto what the camera sees, ``C (CᵀC)⁻¹ Cᵀ``.
-    Where a band would become negative, α is taken as near to ``strength`` as the pixel allows,
-    so the result stays non-negative and metameric; pixels that already have a negative band
-    stay as they are. Source: Fu et al., IEEE TCI 2025.
+    If a band would become negative, α is taken as near to ``strength`` as the pixel allows, so
+    that the result remains non-negative and metameric; pixels that already have a negative band
+    are not changed. Source: Fu et al., IEEE TCI 2025.
 
     Parameters
     ----------
     cube : ndarray, shape (bands, h, w)
     camera_matrix : ndarray, shape (bands, 3)
     strength : float
-        α: 1 for the same spectra, 0 for the smoothest that the camera explains.
+        α: 1 for the same spectra, 0 for only the part that the camera sees.
 
     Returns
     -------
@@ -225,4 +237,5 @@ def metamer(cube: np.ndarray, camera_matrix: np.ndarray, strength: float) -> np.
     alpha[(spectra < 0).any(axis=0)] = 1.0
     made = seen + alpha * black
     made = np.where(spectra < 0, made, np.maximum(made, 0.0))
-    return made.reshape(cube.shape).astype(np.float32)
+    result: np.ndarray = made.reshape(cube.shape).astype(np.float32)
+    return result

@@ -1,4 +1,4 @@
-"""Batches of patches: a pure function of the seed and the step, whatever ran before."""
+"""Batches of patches: a pure function of the seed and the step, whatever was drawn before."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from napari_hsr.errors import InputError
+from napari_hsr.training.data import augmentation
 from napari_hsr.training.data.examples import Batch
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from napari_hsr.training.data.cache import CachedImage
     from napari_hsr.training.recipe.schema import Recipe
 
-#: Sets the order of the images apart from the patches with the same seed.
+#: Makes the order of the images independent of the patches with the same seed.
 _ORDER = 0x0BDE5
 
 
@@ -31,8 +32,8 @@ class Patch(NamedTuple):
     offset: float = 0.0
 
 
-class Draws(ABC):
-    """Patches drawn from images, every image once before any comes again.
+class BatchSampler(ABC):
+    """Samples patches of images; every image is used once before any is used again.
 
     Parameters
     ----------
@@ -43,7 +44,7 @@ class Draws(ABC):
     Raises
     ------
     InputError
-        If there is no image.
+        If there is no image, or one is smaller than a patch.
     """
 
     def __init__(self, images: Sequence[CachedImage], recipe: Recipe):
@@ -51,13 +52,15 @@ class Draws(ABC):
             raise InputError("There is no image to take patches from.")
         self.images = list(images)
         self.recipe = recipe
+        #: Scales of the augmentation that each image is large enough for.
+        self.scales = [self._fitting_scales(image) for image in self.images]
 
     @abstractmethod
     def draw(self, chosen: int, rng: np.random.Generator) -> Patch:
-        """A patch of an image."""
+        """Draw a patch of an image."""
 
     def batch(self, step: int, rank: int = 0, world: int = 1) -> Batch:
-        """The patches of a step, or every ``world``-th of them from ``rank`` on.
+        """Draw the patches of a step, or of them every ``world``-th beginning with ``rank``.
 
         Raises
         ------
@@ -87,22 +90,46 @@ class Draws(ABC):
         chosen = int(_order(seed, turn, len(self.images))[place])
         return self.draw(chosen, rng), self.images[chosen].name
 
+    def draw_scale(self, chosen: int, rng: np.random.Generator) -> float:
+        """Draw the scale that a patch of an image is reduced by, 0..1."""
+        return augmentation.pick_scale(self.scales[chosen], rng)
 
-def announce(cube: np.ndarray, rows: slice) -> None:
-    """Ask the system for rows of a memory map at once, rather than page by page as they are read.
+    def draw_window(self, chosen: int, side: int, rng: np.random.Generator) -> tuple[slice, slice]:
+        """Draw the rows and columns of a square of an image."""
+        cube = self.images[chosen].cube
+        top, left = (int(rng.integers(n - side + 1)) for n in cube.shape[1:])
+        rows = slice(top, top + side)
+        _read_ahead(cube, rows)
+        return rows, slice(left, left + side)
 
-    Nothing happens where they are in memory, or the system takes no advice.
+    def _fitting_scales(self, image: CachedImage) -> tuple[float, ...]:
+        patch, scale = self.recipe.batch.patch, self.recipe.scale
+        side, pixels = min(image.cube.shape[1:]), patch * scale
+        scales = self.recipe.augmentation.scales
+        fitting = tuple(s for s in scales if augmentation.source_side(pixels, s) <= side)
+        if not fitting:
+            raise InputError(
+                f"{image.name} has {image.cube.shape[2]} x {image.cube.shape[1]} pixels, less than "
+                f"a patch of {pixels} x {pixels}: set batch.patch to {side // scale} or less."
+            )
+        return fitting
+
+
+def _read_ahead(cube: np.ndarray, rows: slice) -> None:
+    """Ask the system to read rows of a memory map at once instead of page by page.
+
+    Does nothing for arrays in memory, or if the system takes no such advice.
     """
-    mapped = getattr(cube, "_mmap", None)
+    mapped, offset = getattr(cube, "_mmap", None), getattr(cube, "offset", 0)
     if mapped is None or not hasattr(mmap, "MADV_WILLNEED"):
         return
     row = cube.strides[1]
-    start = cube.offset + rows.start * row
+    start = offset + rows.start * row
     first = start - start % mmap.PAGESIZE
     mapped.madvise(mmap.MADV_WILLNEED, first, start + (rows.stop - rows.start) * row - first)
 
 
 @lru_cache(maxsize=8)
 def _order(seed: int, turn: int, number: int) -> np.ndarray:
-    """The images in the order of one turn through all of them."""
+    """The order of the images in one pass through all of them."""
     return np.random.default_rng([_ORDER, seed, turn]).permutation(number)

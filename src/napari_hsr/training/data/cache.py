@@ -1,8 +1,8 @@
-"""Images decoded once and kept as memory maps, so that a data set larger than memory trains.
+"""Images are decoded once and kept as memory maps, so that data sets may exceed the memory.
 
-Cubes lie as (height, width, bands): a row of a patch is one run of the file. The name of an
-entry holds the files' names, sizes and times and the settings, so that a file that changed is
-decoded anew.
+Cubes are stored as (height, width, bands), so that a row of a patch is contiguous. The name of an
+entry is a hash of the files' names, sizes and times and of the settings, so that a file that
+changed is decoded again.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_hsr.errors import FileError
+from napari_hsr.errors import FileError, InputError
 from napari_hsr.progress import stop_if
 from napari_hsr.training.data.cache_entry import (
     FOLDER_VARIABLE,
@@ -44,18 +44,19 @@ class Images:
     Attributes
     ----------
     train, held_out : list of CachedImage
-    wavelengths : Wavelengths
+    wavelengths : Wavelengths or None
+        None if they are not known.
     folder : Path
-        Where they are kept.
+        The cache folder.
     """
 
     train: list[CachedImage]
     held_out: list[CachedImage]
-    wavelengths: Wavelengths
+    wavelengths: Wavelengths | None
     folder: Path
 
     def changed(self) -> str | None:
-        """One sentence naming a source file that is no longer what was decoded; None if all are."""
+        """A sentence about the first source file that has changed since; None if none has."""
         for image in (*self.train, *self.held_out):
             for path, stamp in zip(image.files, image.stamps, strict=True):
                 if stamp_of(path) != stamp:
@@ -68,7 +69,7 @@ class Images:
 
 
 def folder(given: Path | None = None) -> Path:
-    """Where decoded images are kept: as given, as ``NAPARI_HSR_CACHE`` says, or the user's."""
+    """The cache folder: as given, else ``NAPARI_HSR_CACHE``, else the user's cache."""
     chosen = given or os.environ.get(FOLDER_VARIABLE)
     if chosen:
         return Path(chosen).expanduser()
@@ -83,14 +84,14 @@ def build(
     report: Report | None = None,
     cancel: threading.Event | None = None,
 ) -> Images:
-    """Decode what was found and is not in the cache yet: :func:`build_events` to its end."""
+    """Decode images that are not in the cache yet: :func:`build_events` to its end."""
     return result_of(build_events(findings, recipe, cancel), report)
 
 
 def build_events(
     findings: Findings, recipe: Recipe, cancel: threading.Event | None = None
 ) -> Iterator[Event | Images]:
-    """Decode what was found and is not in the cache yet, and open all of it.
+    """Decode images that are not in the cache yet, and open all of them.
 
     Yields
     ------
@@ -103,9 +104,9 @@ def build_events(
     InputError
         If training cannot start with what was found.
     FileError
-        If a file changed since it was looked through, or cannot be read.
+        If a file has changed since the inspection, or cannot be read.
     CacheError
-        If the decoded images cannot be kept.
+        If the decoded images cannot be written.
     Cancelled
         If ``cancel`` is set.
     """
@@ -115,6 +116,8 @@ def build_events(
     images = []
     for number, row in enumerate(rows):
         yield Preparing(number, len(rows), f"Decoding {row.name}")
+        if row.scene is None:
+            raise InputError(f"{row.name} was found without a source to decode.")
         entry = Entry(
             row.scene, place, recipe.data.wavelengths_nm, recipe.data.input_encoding, row.held_out
         )
@@ -122,28 +125,28 @@ def build_events(
         now = dict(zip(entry.files, entry.stamps, strict=True))
         for path in {**before, **now}:
             if before.get(path) != now.get(path):
-                raise FileError(path, "it changed after it was looked through; start again")
+                raise FileError(path, "it changed after it was inspected; start again")
         image = entry.open()
         if image is None:
             entry.write(cancel)
             image = entry.open()
         stop_if(cancel)
         if image is None:
-            raise CacheError(place, "what was decoded into it is gone again")
+            raise CacheError(place, "an image that was decoded into it is gone")
         images.append(image)
     yield Preparing(len(rows), len(rows), "All images are decoded")
-    yield Notice(_words(images, place))
+    yield Notice(_summary(images, place))
     number = len(findings.train)
     yield Images(images[:number], images[number:], findings.wavelengths, place)
 
 
 def _from_home(place: Path) -> str:
-    """A path as people write it: ``~/.cache/…``."""
-    home = Path(os.path.expanduser("~"))  # as it stands where there is no home
+    """A path as users write it: ``~/.cache/…``."""
+    home = Path(os.path.expanduser("~"))  # unchanged if there is no home
     return f"~/{place.relative_to(home).as_posix()}" if place.is_relative_to(home) else str(place)
 
 
-def _words(images: list[CachedImage], place: Path) -> str:
+def _summary(images: list[CachedImage], place: Path) -> str:
     size = sum(i.cube.nbytes + (0 if i.rgb is None else i.rgb.nbytes) for i in images)
     text = f"{len(images)} decoded images ({format_bytes(size)}) are kept in {_from_home(place)}"
     halves = [i for i in images if i.cube.dtype == np.float16]

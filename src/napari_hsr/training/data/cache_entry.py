@@ -1,4 +1,4 @@
-"""The place of one decoded image on disk, which appears whole or not at all."""
+"""One decoded image on disk, written whole or not at all."""
 
 from __future__ import annotations
 
@@ -20,34 +20,35 @@ import numpy as np
 
 from napari_hsr import colour
 from napari_hsr.cube import Cube
-from napari_hsr.errors import Cancelled, FileError
+from napari_hsr.errors import FileError
 from napari_hsr.io.atomic import beside
 from napari_hsr.io.detect import ENVI_BINARY_SUFFIXES
 from napari_hsr.photograph import Photograph, unit_float
+from napari_hsr.progress import stop_if
 from napari_hsr.training.data import pairing
-from napari_hsr.training.data.discovery import Scene
-from napari_hsr.training.data.scan import Facts, Survey, load, survey
+from napari_hsr.training.data.image_source import Scene
+from napari_hsr.training.data.scan import Facts, Scan, load, scan
 from napari_hsr.units import format_bytes
 
 if TYPE_CHECKING:
     import threading
     from collections.abc import Iterator
 
-#: Names another folder than the user's cache folder.
+#: Environment variable that names another folder than the user's cache folder.
 FOLDER_VARIABLE = "NAPARI_HSR_CACHE"
-#: Changes whenever what lies in an entry changes its meaning.
+#: Changes with the meaning of an entry's files.
 FORMAT = 1
-#: A cube whose brightest value lies here keeps its faint values in half precision: its steps
-#: there are finer than 1e-5 of the brightest.
+#: Half precision resolves faint values of a cube to 1e-5 of its brightest value if that lies
+#: between these.
 HALF_RANGE = (6e-3, 6e4)
-#: A half-written entry that has not changed for so long belongs to no run, in seconds.
+#: Age in seconds from which a half-written entry was left by a run that was killed.
 _LONG_AGO_S = 3600.0
-#: Rounding to half precision, as a share of the value.
+#: Relative rounding error of half precision.
 HALF_ERROR = 2.0**-11
 
 
 class CacheError(FileError):
-    """The folder of decoded images cannot take them."""
+    """Decoded images cannot be written to the cache folder."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,18 +59,18 @@ class CachedImage:
     ----------
     name : str
     files : tuple of Path
-        What it was decoded from; empty for one that was in memory.
+        What it was decoded from; empty if it was in memory.
     sha256 : str
-        Of these files' contents, one after the other; or of the array.
+        Of the contents of these files, one after another; or of the array.
     cube : ndarray, shape (bands, height, width), float16 or float32
-        A view of a memory map that lies as (height, width, bands).
+        A view of a memory map that is stored as (height, width, bands).
     rgb : ndarray, shape (height, width, 3), float32, or None
-        A memory map, as the file holds it, its full scale 1.
+        A memory map in the file's encoding, full scale 1.
     rgb_encoding : str or None
     thumbnail : ndarray, shape (bands, h, w), float32
         At most 64 pixels a side, by averaging.
     sample : ndarray, shape (bands, h, w), float32
-        As small, of single pixels.
+        Of the same size, by taking single pixels.
     wavelengths_nm : tuple of float or None
         Of the cube's bands.
     value_range : tuple of float
@@ -97,7 +98,7 @@ class CachedImage:
     folder: Path | None = None
 
     def __getstate__(self) -> dict[str, Any]:
-        """For another process, which maps the files itself."""
+        """Leave out the arrays: another process maps the files itself."""
         state = dict(self.__dict__)
         if self.folder is not None:
             state.update(cube=None, rgb=self.rgb is not None)
@@ -119,7 +120,7 @@ def _mapped(place: Path, photograph: bool) -> tuple[np.ndarray, np.ndarray | Non
 
 
 def files_of(image: Path | Cube | Photograph | None) -> tuple[Path, ...]:
-    """The files that an image is read from: the bands of a scene, header and binary of ENVI."""
+    """The files an image consists of: the bands of a scene, header and binary of ENVI."""
     if not isinstance(image, Path):
         return ()
     if image.is_dir():
@@ -141,7 +142,7 @@ def stamp_of(path: Path) -> tuple[int, int]:
 
 
 class Entry:
-    """The place of one image in the cache.
+    """The entry of one image in the cache.
 
     Parameters
     ----------
@@ -153,7 +154,7 @@ class Entry:
     encoding : str or None
         Stated by the user for photographs.
     exact : bool
-        float32 whatever the range: for images that are measured on.
+        Always float32: for held-out images.
     """
 
     def __init__(
@@ -176,16 +177,16 @@ class Entry:
         self._same = f"{slug}-{_short_hash(where)}-"
         self.path = place / (self._same + _short_hash(what))
 
-    def facts(self) -> Survey | None:
-        """What was found when it was decoded; None if it is not kept, or not whole."""
+    def facts(self) -> Scan | None:
+        """What was found when the image was decoded; None if the entry is missing or incomplete."""
         try:
             facts = json.loads((self.path / "facts.json").read_text(encoding="utf-8"))
-            # opened here: np.load would leave a damaged archive open
+            # opened here, because np.load does not close a damaged archive
             with (
                 (self.path / "small.npz").open("rb") as file,
                 np.load(file, allow_pickle=False) as small,
             ):
-                return Survey(
+                return Scan(
                     Facts.from_dict(facts["facts"]),
                     small["thumbnail"],
                     small["sample"],
@@ -195,7 +196,7 @@ class Entry:
             return None
 
     def open(self) -> CachedImage | None:
-        """The image as memory maps; None if it is not kept, or not whole."""
+        """The image as memory maps; None if the entry is missing or incomplete."""
         seen = self.facts()
         if seen is None:
             return None
@@ -220,7 +221,7 @@ class Entry:
             self.path,
         )
 
-    def write(self, stop: threading.Event | None = None) -> Survey:
+    def write(self, stop: threading.Event | None = None) -> Scan:
         """Decode the image into the cache.
 
         Raises
@@ -280,8 +281,8 @@ class Entry:
         dtype: str,
         bands: int,
         stop: threading.Event | None,
-    ) -> tuple[Survey, float]:
-        """Write ``cube.npy``; what was found on the way, and the largest rounding."""
+    ) -> tuple[Scan, float]:
+        """Write ``cube.npy``; return what was found in the image, and the largest rounding error."""
         error = 0.0
         head = {"descr": dtype, "fortran_order": False, "shape": (*cube.shape[1:], bands)}
         with _kept(temporary.parent):
@@ -299,20 +300,20 @@ class Entry:
 
             with _kept(temporary.parent):
                 np.lib.format.write_array_header_1_0(file, head)
-            seen = survey(cube, rgb, self.wanted, self.encoding, stop, sink)
+            seen = scan(cube, rgb, self.wanted, self.encoding, stop, sink)
             with _kept(temporary.parent):
                 file.flush()
                 os.fsync(file.fileno())
         return seen, error
 
     def _clear_up(self, place: Path) -> None:
-        """Take away what a run that was killed left of this image, long ago."""
+        """Remove what killed runs left of this image."""
         for left in place.glob(f".{self._same}*.part"):
             if time.time() - left.stat().st_mtime > _LONG_AGO_S:
                 shutil.rmtree(left, ignore_errors=True)
 
     def _put(self, temporary: Path) -> None:
-        """In its place in one step; what the same files were before is taken away."""
+        """Move the entry into its place in one step; remove those of older versions of the files."""
         if self.path.exists() and self.open() is None:
             shutil.rmtree(self.path)
         try:
@@ -321,7 +322,7 @@ class Entry:
             if self.open() is None:
                 raise
         for older in self.path.parent.glob(f"{self._same}*"):
-            if older != self.path:  # one that is still mapped may stay behind
+            if older != self.path:  # one that is still mapped may remain
                 shutil.rmtree(older, ignore_errors=True)
 
 
@@ -335,7 +336,7 @@ def _short_hash(text: str) -> str:
 
 
 def _of_memory(scene: Scene) -> str:
-    """A hash of what is in memory; empty where all is in files."""
+    """A hash of the images in memory; empty if all are files."""
     held = [i.data for i in (scene.cube, scene.rgb) if isinstance(i, (Cube, Photograph))]
     if not held:
         return ""
@@ -358,8 +359,7 @@ def _sha256(
         try:
             with path.open("rb") as file:
                 while chunk := file.read(2**22):
-                    if stop is not None and stop.is_set():
-                        raise Cancelled
+                    stop_if(stop)
                     digest.update(chunk)
         except OSError as error:
             raise FileError(path, f"it cannot be read ({error.strerror})") from error
@@ -378,7 +378,7 @@ def _check_room(place: Path, need: int) -> None:
 
 @contextmanager
 def _kept(place: Path) -> Iterator[None]:
-    """A fault of the disk that decoded images go to, in one sentence."""
+    """Raise errors of the disk that holds the cache as :class:`CacheError`."""
     try:
         yield
     except FileError:

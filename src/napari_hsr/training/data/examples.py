@@ -1,4 +1,4 @@
-"""What a training step is fed with."""
+"""The input of a training step."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """Patches as the network wants them, and the cubes that it is to make of them.
+    """Patches as the network expects them, and the cubes that it is to predict.
 
     Attributes
     ----------
     inputs : ndarray, shape (n, 3, h, w) or (n, bands, h, w), float32
-        Of photographs: decoded to the model's encoding, its whole-image rule applied with the
-        figures of the whole image. Of coarse cubes: as they are.
+        Photographs: in the model's encoding, with its whole-image rule applied with the statistics
+        of the whole image. Coarse cubes: as they are.
     cubes : ndarray, shape (n, bands, h, w), float32
-        In the cube's units, brightened as the photograph was; fine cubes have as many times
-        more pixels along a side as the scale says.
+        In the cube's units, with the photograph's change of exposure; for super-resolution,
+        height and width are multiplied by the scale.
     gains, offsets : ndarray, shape (n,), float32
-        ``output * gain + offset`` is the prediction in the cube's units: the rule undone.
+        ``output * gain + offset`` is the prediction in the cube's units: it undoes the rule.
     names : tuple of str
-        Of the images that the patches are from.
+        Of the patches' images.
     """
 
     inputs: np.ndarray

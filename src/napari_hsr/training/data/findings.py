@@ -1,4 +1,4 @@
-"""What was found where a training looked for its images: rows of a table, and what they mean."""
+"""What an inspection of the images found: one row per image, and whether training can start."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from napari_hsr.errors import InputError
 from napari_hsr.training.data import split
+from napari_hsr.training.data.image_source import LEFT_OUT
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -14,8 +15,9 @@ if TYPE_CHECKING:
     import numpy as np
 
     from napari_hsr.cube import Wavelengths
-    from napari_hsr.training.data.discovery import Scene
-    from napari_hsr.training.events import Notice
+    from napari_hsr.notices import Notice
+    from napari_hsr.training import events
+    from napari_hsr.training.data.image_source import Scene
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,16 +31,14 @@ class Row:
         Names of the files or layers; empty where there is none.
     held_out : bool
     height, width, bands : int or None
-        None where the file could not be read.
+        None if the file could not be read.
     cube_range, rgb_range : (float, float) or None
-        Least and highest finite value; of the photograph, of its full scale 1.
+        Least and greatest finite value; the photograph's at full scale 1.
     rgb_encoding : str or None
-    problem : str
-        Why it cannot be used, in one sentence; empty if it can.
-    left_out : bool
-        It has a problem, but the training may start without it.
-    warnings : tuple of str
-        What is doubtful, a sentence each.
+    problem : Notice or None
+        Why it cannot be used.
+    warnings : tuple of Notice
+        What is doubtful.
     wavelengths : Wavelengths or None
         After resampling.
     thumbnail : ndarray, shape (h, w, 3), uint8, or None
@@ -46,11 +46,11 @@ class Row:
     scene : Scene
     files : tuple of Path
     stamps : tuple
-        Their sizes and times when they were looked through.
+        Their sizes and modification times at the inspection.
     coarse : (int, int) or None
-        Where pixels are to become finer: height and width of the coarse image that is made of it.
+        Height and width of the coarse image that is made from it; only for super-resolution.
     left_over : (int, int)
-        Rows and columns that do not divide by the scale: left out where the image is measured.
+        Rows and columns that exceed a multiple of the scale: left out of validation.
     """
 
     name: str
@@ -63,9 +63,8 @@ class Row:
     cube_range: tuple[float, float] | None = None
     rgb_range: tuple[float, float] | None = None
     rgb_encoding: str | None = None
-    problem: str = ""
-    left_out: bool = False
-    warnings: tuple[str, ...] = ()
+    problem: Notice | None = None
+    warnings: tuple[Notice, ...] = ()
     wavelengths: Wavelengths | None = None
     resampled: str = ""
     thumbnail: np.ndarray | None = None
@@ -75,25 +74,30 @@ class Row:
     coarse: tuple[int, int] | None = None
     left_over: tuple[int, int] = (0, 0)
 
+    @property
+    def left_out(self) -> bool:
+        """Whether its problem does not stop a training: the image is left out."""
+        return self.problem is not None and self.problem.code in LEFT_OUT
+
 
 @dataclass(frozen=True, eq=False)
 class Findings:
-    """All rows, and what concerns them together.
+    """All rows, and what concerns the data set as a whole.
 
     Attributes
     ----------
     rows : tuple of Row
     wavelengths : Wavelengths or None
-        The grid of the usable cubes; None if there are none.
-    notices : tuple of Notice
+        Of the usable cubes; None if there are none.
+    notices : tuple of events.Notice
         What the user must read; they have been reported.
     faults : tuple of str
-        Why training cannot start that no single row is to blame for.
+        Reasons why training cannot start that concern no single image.
     """
 
     rows: tuple[Row, ...]
     wavelengths: Wavelengths | None
-    notices: tuple[Notice, ...] = ()
+    notices: tuple[events.Notice, ...] = ()
     faults: tuple[str, ...] = ()
 
     @property
@@ -103,7 +107,7 @@ class Findings:
 
     @property
     def held_out(self) -> list[Row]:
-        """Usable images to measure on."""
+        """Usable images to validate on."""
         return [r for r in self.rows if not r.problem and r.held_out]
 
     @property
@@ -113,25 +117,26 @@ class Findings:
 
     @property
     def split(self) -> str:
-        """The split as text that ``data.split_file`` takes."""
-        return split.words((r.name, r.held_out) for r in self.rows if not r.problem)
+        """The split as the text of a ``data.split_file``."""
+        return split.split_text((r.name, r.held_out) for r in self.rows if not r.problem)
 
     @property
     def decoded_bytes(self) -> int:
-        """About what the decoded images take on disk."""
+        """Approximate size of the decoded images on disk."""
         total = 0
         for row in (*self.train, *self.held_out):
-            each = (4 if row.held_out else 2) * row.bands + (12 if row.rgb else 0)
-            total += row.height * row.width * each
+            if row.height and row.width and row.bands:
+                each = (4 if row.held_out else 2) * row.bands + (12 if row.rgb else 0)
+                total += row.height * row.width * each
         return total
 
     def check(self) -> None:
-        """Refuse what training cannot start with.
+        """Refuse images that training cannot start with.
 
         Raises
         ------
         InputError
-            In one sentence: the first problem, how many there are, and what to do.
+            The first problem, how many others there are, and what to do.
         """
         serious = [r for r in self.rows if r.problem and not r.left_out]
         if serious:
@@ -142,8 +147,8 @@ class Findings:
             raise InputError(self.faults[0])
         usable = len(self.train) + len(self.held_out)
         if not usable:
-            first = next((f": {p}" for p in self.problems), ".")
-            raise InputError(f"There is no image to train on{first}")
+            why = f": {self.problems[0]}" if self.problems else "."
+            raise InputError(f"There is no image to train on{why}")
         if usable == 1:
             name = (self.train or self.held_out)[0].name
             raise InputError(

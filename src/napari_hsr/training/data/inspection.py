@@ -1,20 +1,23 @@
-"""What a training would be fed with: every image looked through, its faults said in its row."""
+"""Inspection: every image of a recipe is found, read once and checked."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from napari_hsr import colour
 from napari_hsr.cube import Cube, Wavelengths
 from napari_hsr.errors import HSRError
+from napari_hsr.notices import Code, Notice
 from napari_hsr.progress import stop_if
 from napari_hsr.training.data import checks, split
 from napari_hsr.training.data.cache import CacheError, folder
 from napari_hsr.training.data.cache_entry import Entry
-from napari_hsr.training.data.discovery import Pair, Scene, find
+from napari_hsr.training.data.discovery import find
 from napari_hsr.training.data.findings import Findings, Row
-from napari_hsr.training.data.scan import load, survey
+from napari_hsr.training.data.scan import load, scan
 from napari_hsr.training.events import Event, Preparing, Report, result_of
 
 if TYPE_CHECKING:
@@ -23,6 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from napari_hsr.photograph import Photograph
+    from napari_hsr.training.data.image_source import Pair, Scene
     from napari_hsr.training.recipe.schema import Recipe
 
 
@@ -34,7 +38,7 @@ def inspect(
     images: Sequence[Pair] = (),
     keep: bool = False,
 ) -> Findings:
-    """Look through every image that a recipe names: :func:`inspect_events` to its end."""
+    """Inspect the images of a recipe: :func:`inspect_events` to its end."""
     return result_of(inspect_events(recipe, cancel, images=images, keep=keep), report)
 
 
@@ -45,7 +49,7 @@ def inspect_events(
     images: Sequence[Pair] = (),
     keep: bool = False,
 ) -> Iterator[Event | Findings]:
-    """Look through every image that a recipe names.
+    """Find, read and check every image of a recipe.
 
     Parameters
     ----------
@@ -54,14 +58,14 @@ def inspect_events(
     images : sequence of (Cube, Photograph or None), optional
         Further images, in memory.
     keep : bool
-        Decode into the cache on the way, so that :func:`cache.build` need not read twice.
+        Also write decoded images to the cache, so that :func:`cache.build` need not read them.
 
     Yields
     ------
     Preparing, Notice
     Findings
-        Last of all: a row an image; one that cannot be used says why, and
-        :meth:`Findings.check` refuses.
+        Last of all, with one row per image. Images that cannot be used have a problem there;
+        :meth:`Findings.check` raises it.
 
     Raises
     ------
@@ -77,16 +81,18 @@ def inspect_events(
     if data.input_encoding is not None:
         encoding = colour.normalise_encoding(data.input_encoding)
     if data.wavelengths_nm is not None:
-        Wavelengths(data.wavelengths_nm)  # says at once what is wrong with them
-    if recipe.finer:  # photographs that lie beside the cubes are of no use
+        Wavelengths(
+            np.asarray(data.wavelengths_nm)
+        )  # refuses what is no grid before images are read
+    if recipe.finer:  # photographs beside the cubes are not used
         data = data.model_copy(update={"simulate": True})
     scenes = split.assign(find(data, images), data, recipe.seed)
     rows = []
     for number, scene in enumerate(scenes):
         stop_if(cancel)
-        yield Preparing(number, len(scenes), f"Looking through {scene.name}")
+        yield Preparing(number, len(scenes), f"Inspecting {scene.name}")
         rows.append(_row(scene, recipe, encoding, cancel, keep))
-    yield Preparing(len(scenes), len(scenes), "All images are looked through")
+    yield Preparing(len(scenes), len(scenes), "All images are inspected")
     grid = checks.common_grid(rows)
     rows = checks.on_one_grid(rows, grid)
     rows = checks.on_one_scale(rows)
@@ -100,11 +106,10 @@ def _row(
 ) -> Row:
     row = Row(
         scene.name,
-        _called(scene.rgb),
-        _called(scene.cube),
+        _file_name(scene.rgb),
+        _file_name(scene.cube),
         bool(scene.held_out),
         problem=scene.problem,
-        left_out=scene.alone,
         scene=scene,
     )
     if scene.problem:
@@ -117,23 +122,22 @@ def _row(
         if found is None and keep:
             found = entry.write(stop)
         elif found is None:
-            found = survey(*load(scene), wanted, encoding, stop)
+            found = scan(*load(scene), wanted, encoding, stop)
     except CacheError:
         raise
     except HSRError as error:
-        return replace(row, problem=str(error))
-    return _made_coarse(checks.judged(row, found, recipe), recipe)
+        return replace(row, problem=Notice.warning(Code.UNREADABLE, str(error)))
+    return _with_coarse_size(checks.checked(row, found, recipe), recipe)
 
 
-def _made_coarse(row: Row, recipe: Recipe) -> Row:
-    """What an image is for a training of finer pixels; of any other it is left as it is."""
-    if not recipe.finer:
+def _with_coarse_size(row: Row, recipe: Recipe) -> Row:
+    """For super-resolution, the size of the coarse image and what is left over."""
+    if not recipe.finer or row.height is None or row.width is None:
         return row
-    (high, rows), (wide, columns) = (
-        divmod(n, recipe.coarse.scale) for n in (row.height, row.width)
-    )
+    high, rows = divmod(row.height, recipe.scale)
+    wide, columns = divmod(row.width, recipe.scale)
     return replace(row, coarse=(high, wide), left_over=(rows, columns))
 
 
-def _called(image: Path | Cube | Photograph | None) -> str:
+def _file_name(image: Path | Cube | Photograph | None) -> str:
     return "" if image is None else image.name

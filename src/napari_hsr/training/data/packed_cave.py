@@ -1,4 +1,4 @@
-"""Scenes of the CAVE set in a packed form that is small enough to carry about.
+"""Scenes of the CAVE data set in a compact form, small enough to distribute.
 
 An archive with ``planes``, uint8 (2, bands, height, width), and ``bits``: square-root codes,
 differences along the columns and then along the bands, zigzag-coded, low byte and high byte.
@@ -28,7 +28,7 @@ def is_packed(path: Path) -> bool:
         with zipfile.ZipFile(path) as archive:
             return set(archive.namelist()) >= _MEMBERS
     except (OSError, zipfile.BadZipFile):
-        return False  # whoever reads it says what is wrong
+        return False  # the reader says what is wrong
 
 
 def read_packed(path: Path) -> Cube:
@@ -45,7 +45,7 @@ def read_packed(path: Path) -> Cube:
         If the archive is damaged or holds something else.
     """
     path = Path(path)
-    # opened here: np.load would leave a damaged archive open
+    # opened here, because np.load does not close a damaged archive
     with (
         translated(path, _DAMAGED),
         path.open("rb") as file,
@@ -62,7 +62,7 @@ def read_packed(path: Path) -> Cube:
     codes = ((zigzag >> 1) ^ -(zigzag & 1)).cumsum(-1).cumsum(0)
     return Cube(
         np.square(codes.astype(np.float32) / (2**bits - 1)),
-        Wavelengths(DEFAULT_WAVELENGTHS_NM),
+        Wavelengths(np.asarray(DEFAULT_WAVELENGTHS_NM)),
         units="reflectance",
         name=path.stem,
         provenance=Provenance(

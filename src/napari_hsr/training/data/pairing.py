@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from napari_hsr.errors import HSRError
 from napari_hsr.io import READ_SUFFIXES, can_read
 from napari_hsr.io.detect import ENVI_BINARY_SUFFIXES, header_beside
+from napari_hsr.notices import Code, Notice
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
-#: Words that say what a file is, not what it shows; taken from the ends of its name.
-_RGB_WORDS = ("rgb", "srgb", "clean", "realworld", "real_world", "real", "photo", "photograph",
+#: Tags that say what a file is, not what it shows; removed from the ends of its name.
+_RGB_TAGS = ("rgb", "srgb", "clean", "realworld", "real_world", "real", "photo", "photograph",
               "image", "img", "camera", "jpg", "input")  # fmt: skip
-_CUBE_WORDS = ("hsi", "hs", "ms", "msi", "cube", "spectral", "spectra", "spec", "hyper", "gt",
+_CUBE_TAGS = ("hsi", "hs", "ms", "msi", "cube", "spectral", "spectra", "spec", "hyper", "gt",
                "hyperspectral", "refl", "reflectance", "target", "mat")  # fmt: skip
-_TRAILING = re.compile(rf"(?<=.)[-_. ](?:{'|'.join(_RGB_WORDS + _CUBE_WORDS)})$", re.IGNORECASE)
+_TRAILING = re.compile(rf"(?<=.)[-_. ](?:{'|'.join(_RGB_TAGS + _CUBE_TAGS)})$", re.IGNORECASE)
 _LEADING = re.compile(r"^(?:s?rgb|hsi|hs|ms|msi|cube|img|image|photo)[-_. ](?=.)", re.IGNORECASE)
 _PHOTO_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp")
 _BAND_OF_A_SCENE = re.compile(r"_\d\d\.png$", re.IGNORECASE)
@@ -35,12 +36,12 @@ CUBE_FOLDERS = frozenset(
 
 
 def plain(name: str) -> str:
-    """A folder's name in small letters and digits only: ``Train_RGB`` → ``trainrgb``."""
+    """A folder's name in lower case, letters and digits only: ``Train_RGB`` → ``trainrgb``."""
     return re.sub(r"[^a-z0-9]", "", name.lower())
 
 
 def name_of(stem: str) -> str:
-    """What a file shows: its stem without the words that say what it is.
+    """What a file shows: its stem without the tags that say what it is.
 
     ``scene01_RealWorld`` → ``scene01``, ``hsi_scene01`` → ``scene01``; never empty.
     """
@@ -53,7 +54,7 @@ def name_of(stem: str) -> str:
 
 
 def key_of(stem: str) -> str:
-    """:func:`name_of` in small letters, by which files are matched."""
+    """:func:`name_of` in lower case, by which files are matched."""
     return name_of(stem).lower()
 
 
@@ -70,7 +71,7 @@ def files(folder: Path) -> Iterator[Path]:
 
 
 def is_photograph(path: Path) -> bool:
-    """Whether a file is a photograph, by its suffix, its head or the words in its name."""
+    """Whether a file is a photograph, by its suffix or its header."""
     suffix = path.suffix.lower()
     if suffix in _PHOTO_SUFFIXES:
         return True
@@ -87,7 +88,7 @@ def _is_photograph_array(path: Path) -> bool:
     try:
         shape = np.load(path, mmap_mode="r", allow_pickle=False).shape
     except (ValueError, OSError, EOFError):
-        return False  # taken as a cube, whose reader says what is wrong
+        return False  # the reader of cubes says what is wrong
     return len(shape) == 3 and shape[2] in (3, 4) and min(shape[:2]) > 4
 
 
@@ -98,10 +99,10 @@ def _is_photograph_tiff(path: Path) -> bool:
         import tifffile
 
         with translated(path, "the TIFF file is damaged"), tifffile.TiffFile(path) as tiff:
-            page = tiff.pages[0]
+            page = tiff.pages.first
             return len(tiff.pages) == 1 and page.samplesperpixel in (3, 4)
     except HSRError:
-        return False  # taken as a cube, whose reader says what is wrong
+        return False  # the reader of cubes says what is wrong
 
 
 def is_band(path: Path) -> bool:
@@ -109,49 +110,68 @@ def is_band(path: Path) -> bool:
     return _BAND_OF_A_SCENE.search(path.name) is not None
 
 
-def match(
-    cubes: Iterable[Path], photographs: Iterable[Path]
-) -> tuple[list[tuple[Path, Path]], list[tuple[Path, str]], list[Path], list[Path]]:
-    """Join cubes and photographs of one stem; else of one stem without its words.
+class Matches(NamedTuple):
+    """Cubes and photographs of a folder, joined by their names.
 
-    Returns
-    -------
-    pairs : list of (cube, photograph)
-    unclear : list of (cube, sentence)
-        More than one file fits.
-    cubes, photographs : list of Path
-        Those without a partner.
+    ``pairs`` are (cube, photograph); ``unclear`` cubes that several files fit, each with its
+    problem; ``cubes`` and ``photographs`` those without a partner.
     """
+
+    pairs: list[tuple[Path, Path]]
+    unclear: list[tuple[Path, Notice]]
+    cubes: list[Path]
+    photographs: list[Path]
+
+
+def match(cubes: Iterable[Path], photographs: Iterable[Path]) -> Matches:
+    """Join cubes and photographs of one stem; else of one stem without its tags."""
     cubes, photographs = list(cubes), list(photographs)
     pairs: list[tuple[Path, Path]] = []
-    unclear: list[tuple[Path, str]] = []
-    for key in (lambda p: p.stem.lower(), lambda p: key_of(p.stem)):
-        left_cubes: list[Path] = []
-        by_key: dict[str, list[Path]] = {}
-        for photograph in photographs:
-            by_key.setdefault(key(photograph), []).append(photograph)
-        same: dict[str, list[Path]] = {}
-        for cube in cubes:
-            same.setdefault(key(cube), []).append(cube)
-        for name, group in same.items():
-            found = by_key.pop(name, [])
+    unclear: list[tuple[Path, Notice]] = []
+    for key in (_lower_stem, _lower_name):
+        photographs_by_key, cubes_by_key = _grouped(photographs, key), _grouped(cubes, key)
+        cubes = []
+        for name, group in cubes_by_key.items():
+            found = photographs_by_key.pop(name, [])
             if not found:
-                left_cubes += group
+                cubes += group
             elif len(group) == len(found) == 1:
                 pairs.append((group[0], found[0]))
             else:
                 unclear.append((group[0], _unclear(group, found)))
-        cubes = left_cubes
-        photographs = [p for group in by_key.values() for p in group]
-    pairs.sort()
-    return pairs, unclear, sorted(cubes), sorted(photographs)
+        photographs = [p for group in photographs_by_key.values() for p in group]
+    return Matches(sorted(pairs), unclear, sorted(cubes), sorted(photographs))
 
 
-def _unclear(cubes: list[Path], photographs: list[Path]) -> str:
+def _lower_stem(path: Path) -> str:
+    return path.stem.lower()
+
+
+def _lower_name(path: Path) -> str:
+    return key_of(path.stem)
+
+
+def _grouped(paths: list[Path], key: Callable[[Path], str]) -> dict[str, list[Path]]:
+    groups: dict[str, list[Path]] = {}
+    for path in paths:
+        groups.setdefault(key(path), []).append(path)
+    return groups
+
+
+def image_name(cube: Path, rgb: Path | None) -> str:
+    """What both names have in common; the cube's own name if there is no other file."""
+    if rgb is None or cube.stem.lower() == rgb.stem.lower():
+        return cube.stem
+    return name_of(cube.stem)
+
+
+def _unclear(cubes: list[Path], photographs: list[Path]) -> Notice:
     def named(paths: list[Path], what: str) -> str:
-        return f"{len(paths)} {what}{'s' if len(paths) > 1 else ''} ({', '.join(p.name for p in paths[:3])})"
+        names = ", ".join(p.name for p in paths[:3])
+        return f"{len(paths)} {what}{'s' if len(paths) > 1 else ''} ({names})"
 
-    return (
+    return Notice.warning(
+        Code.PAIR_UNCLEAR,
         f"{named(photographs, 'photograph')} and {named(cubes, 'cube')} share one name: "
-        "name the folders of those that are meant in data.rgb_folder and data.cube_folder."
+        "name the folders of those that are meant in data.rgb_folder and data.cube_folder.",
     )

@@ -1,4 +1,4 @@
-"""Patches of photographs with their cubes, as a model for photographs wants them."""
+"""Patches of photographs with their cubes, prepared for a model of photographs."""
 
 from __future__ import annotations
 
@@ -11,36 +11,38 @@ from napari_hsr import colour
 from napari_hsr.errors import InputError, ModelError
 from napari_hsr.photograph import LINEAR_SRGB, SRGB
 from napari_hsr.training.data import augmentation
-from napari_hsr.training.data.batch_sampler import Draws, Patch, announce
+from napari_hsr.training.data.batch_sampler import BatchSampler, Patch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from napari_hsr.models.model import InputRule, Model
+    from napari_hsr.cameras.random_camera import Capture
+    from napari_hsr.models.input_rules import InputRule
+    from napari_hsr.models.model import Model
     from napari_hsr.training.data.cache import CachedImage
-    from napari_hsr.training.recipe.schema import AugmentationSettings, Recipe
+    from napari_hsr.training.recipe.schema import Recipe
 
-#: Pixels of a photograph that are decoded at a time when it is measured.
+#: Pixels of a photograph that are decoded at a time when its statistics are computed.
 _STRIP_PIXELS = 2**20
-#: More grey pixels are not needed for a mean between the extremes, but by rounding.
+#: More grey pixels are needed only because of rounding.
 _MOST_GREY = 2**16
 
 
 @dataclass(frozen=True)
 class ModelInput:
-    """What a model wants: the encoding of photographs, and its whole-image rule."""
+    """What a model expects: the encoding of photographs, and its whole-image rule."""
 
     encoding: str
     rule: InputRule
 
     @classmethod
     def of(cls, model: Model) -> ModelInput:
-        """That of a loaded model."""
+        """What a loaded model expects."""
         return cls(model.input_encoding, model.rule)
 
 
-class Patches(Draws):
-    """Patches of images, photographed and made ready for a model.
+class Patches(BatchSampler):
+    """Patches of images, photographed and prepared for a model.
 
     Parameters
     ----------
@@ -52,7 +54,7 @@ class Patches(Draws):
     Raises
     ------
     InputError
-        If the photographs cannot be turned into what the model wants, an image is smaller than
+        If the photographs cannot be converted to the model's encoding, an image is smaller than
         a patch, or the recipe names no camera for cubes without a photograph.
     """
 
@@ -64,24 +66,12 @@ class Patches(Draws):
     ):
         super().__init__(images, recipe)
         self.model_input = model_input
-        self.wavelengths_nm = self.images[0].wavelengths_nm
-        #: Whether the rule looks at the image at all.
+        wavelengths = self.images[0].wavelengths_nm
+        self.wavelengths_nm = None if wavelengths is None else np.asarray(wavelengths)
+        #: Whether the rule depends on the image.
         self._measured = model_input.rule.measure(iter(())) is not None
         self._few: dict[int, np.ndarray] = {}
-        self._settings = [self._fitting(image) for image in self.images]
         self._check()
-
-    def _fitting(self, image: CachedImage) -> AugmentationSettings:
-        """The augmentation with those scales that the image is large enough for."""
-        settings, patch = self.recipe.augmentation, self.recipe.batch.patch
-        side = min(image.cube.shape[1:])
-        scales = tuple(s for s in settings.scales if augmentation.source_side(patch, s) <= side)
-        if not scales:
-            raise InputError(
-                f"{image.name} has {image.cube.shape[2]} x {image.cube.shape[1]} pixels, less than "
-                f"a patch of {patch} x {patch}: set batch.patch to {side} or less."
-            )
-        return settings.model_copy(update={"scales": scales})
 
     def _check(self) -> None:
         target = self.model_input.encoding
@@ -90,61 +80,64 @@ class Patches(Draws):
                 reason = colour.why_not_convert(image.rgb_encoding, target)
                 if reason:
                     raise InputError(f"{image.name}: {reason}")
-        bare = [image for image in self.images if image.rgb is None]
-        if not bare:
+        without = next((i for i, image in enumerate(self.images) if image.rgb is None), None)
+        if without is None:
             return
-        if self.recipe.camera is None or self.wavelengths_nm is None:
-            raise InputError(
-                f"{bare[0].name} has no photograph, and there is no camera to simulate one: "
-                "set camera.cameras in the recipe."
-            )
-        from napari_hsr.cameras.random_camera import draw
-
-        rng = np.random.default_rng(self.recipe.seed)
-        capture = draw(self.recipe.camera, self.wavelengths_nm, rng, bare[0].thumbnail)
+        capture = self._capture(without, np.random.default_rng(self.recipe.seed))
         reason = colour.why_not_convert(capture.encoding, target)
         if reason:
             raise InputError(f"The camera of the recipe does not fit the model: {reason}")
 
+    def _capture(self, chosen: int, rng: np.random.Generator) -> Capture:
+        """Draw how a cube is photographed."""
+        from napari_hsr.cameras.random_camera import draw
+
+        image = self.images[chosen]
+        if self.recipe.camera is None or self.wavelengths_nm is None:
+            raise InputError(
+                f"{image.name} has no photograph, and there is no camera to simulate one: "
+                "set camera.cameras in the recipe."
+            )
+        return draw(self.recipe.camera, self.wavelengths_nm, rng, image.thumbnail)
+
     def draw(self, chosen: int, rng: np.random.Generator) -> Patch:
-        """A patch of an image, as the model wants it."""
-        if self.images[chosen].rgb is None:
+        """Draw a patch of an image, as the model expects it."""
+        photograph = self.images[chosen].rgb
+        if photograph is None:
             rgb, cube, statistics = self._simulated(chosen, rng)
         else:
-            rgb, cube, statistics = self._photographed(chosen, rng)
+            rgb, cube, statistics = self._photographed(chosen, photograph, rng)
         rule = self.model_input.rule
         inputs = rule.apply(rgb, statistics).transpose(2, 0, 1)
         gain, offset = undone(rule, statistics)
         return Patch(inputs, cube, gain, offset)
 
     def _photographed(
-        self, chosen: int, rng: np.random.Generator
+        self, chosen: int, photograph: np.ndarray, rng: np.random.Generator
     ) -> tuple[np.ndarray, np.ndarray, Any]:
-        """A patch of a given photograph, in the model's encoding, and of its cube."""
-        image, settings = self.images[chosen], self._settings[chosen]
+        """A patch of a photograph, in the model's encoding, and of its cube."""
+        image, settings = self.images[chosen], self.recipe.augmentation
         target = self.model_input.encoding
-        cube, rgb, scale = self._cut(chosen, rng)
+        cube, window, scale = self._cut(chosen, rng)
         patch = (self.recipe.batch.patch,) * 2
         factor = augmentation.exposure(settings, rng)
         linear = LINEAR_SRGB if target == SRGB else target
-        rgb = colour.decode_photograph_tile(rgb, image.rgb_encoding, linear)
+        tile = np.asarray(photograph[window])
+        rgb = colour.decode_photograph_tile(tile, image.rgb_encoding, linear)
         if scale != 1:
             cube = augmentation.reduce(cube, scale, patch)
             rgb = augmentation.reduce(rgb, scale, patch, axes=(0, 1))
         cube, rgb = augmentation.geometric(cube, rgb, settings, rng)
         cube, rgb = _times(cube, factor), _times(rgb, factor)
-        statistics = self._statistics(chosen, linear, factor)
+        statistics = self._statistics(chosen, photograph, linear, factor)
         return colour.convert(rgb, linear, target), cube, statistics
 
     def _simulated(
         self, chosen: int, rng: np.random.Generator
     ) -> tuple[np.ndarray, np.ndarray, Any]:
         """A patch of a cube, photographed."""
-        from napari_hsr.cameras.random_camera import draw
-
-        image, settings = self.images[chosen], self._settings[chosen]
-        patch = self.recipe.batch.patch
-        capture = draw(self.recipe.camera, self.wavelengths_nm, rng, image.thumbnail)
+        settings, patch = self.recipe.augmentation, self.recipe.batch.patch
+        capture = self._capture(chosen, rng)
         cube, sample = self._turned(chosen, rng)
         spectra = self._with_sample(cube, sample)
         if settings.mix > 0 and rng.random() < settings.mix:
@@ -164,11 +157,11 @@ class Patches(Draws):
     def _turned(
         self, chosen: int, rng: np.random.Generator
     ) -> tuple[np.ndarray, np.ndarray | None]:
-        """A patch of a cube, (bands, patch, patch) float32; if needed, the image in small."""
+        """A patch of a cube, (bands, patch, patch) float32, and the reduced image if needed."""
         cube, _, scale = self._cut(chosen, rng)
         if scale != 1:
             cube = augmentation.reduce(cube, scale, (self.recipe.batch.patch,) * 2)
-        cube, _ = augmentation.geometric(cube, None, self._settings[chosen], rng)
+        cube, _ = augmentation.geometric(cube, None, self.recipe.augmentation, rng)
         cube = cube.astype(np.float32, copy=False)
         if not self._measured:
             return cube, None
@@ -179,7 +172,7 @@ class Patches(Draws):
 
     @staticmethod
     def _with_sample(cube: np.ndarray, sample: np.ndarray | None) -> np.ndarray:
-        """The pixels of a patch and of the whole image in small as one row."""
+        """The pixels of a patch and of the reduced image as one row."""
         pixels = cube.reshape(cube.shape[0], 1, -1)
         if sample is None:
             return pixels
@@ -187,49 +180,47 @@ class Patches(Draws):
 
     def _cut(
         self, chosen: int, rng: np.random.Generator
-    ) -> tuple[np.ndarray, np.ndarray | None, float]:
-        """A square out of an image, with the scale that it is to be reduced by."""
-        image = self.images[chosen]
-        scale = augmentation.pick_scale(self._settings[chosen], rng)
+    ) -> tuple[np.ndarray, tuple[slice, slice], float]:
+        """Cut a square out of an image; its window, and the scale that it is to be reduced by."""
+        scale = self.draw_scale(chosen, rng)
         side = augmentation.source_side(self.recipe.batch.patch, scale)
-        top, left = (int(rng.integers(n - side + 1)) for n in image.cube.shape[1:])
-        rows, columns = slice(top, top + side), slice(left, left + side)
-        announce(image.cube, rows)
-        rgb = None if image.rgb is None else np.asarray(image.rgb[rows, columns])
-        return np.asarray(image.cube[:, rows, columns]), rgb, scale
+        window = self.draw_window(chosen, side, rng)
+        return np.asarray(self.images[chosen].cube[:, *window]), window, scale
 
     def _decoded(self, rgb: np.ndarray, encoding: str) -> np.ndarray:
         return colour.convert(rgb, encoding, self.model_input.encoding)
 
-    def _statistics(self, chosen: int, linear: str, factor: float) -> Any:
-        """What the rule measures of a whole photograph that is brightened."""
+    def _statistics(self, chosen: int, photograph: np.ndarray, linear: str, factor: float) -> Any:
+        """What the rule measures of a whole photograph after a change of exposure."""
         if not self._measured:
             return None
         target = self.model_input.encoding
         if chosen not in self._few:
-            self._few[chosen] = self._few_pixels(chosen, linear)
+            self._few[chosen] = self._few_pixels(
+                photograph, self.images[chosen].rgb_encoding, linear
+            )
         few = self._few[chosen] * np.float32(factor)
         return self.model_input.rule.measure(iter([colour.convert(few, linear, target)]))
 
-    def _few_pixels(self, chosen: int, linear: str) -> np.ndarray:
-        """Pixels with the extremes and the mean of a whole photograph, (n, 1, 3).
+    def _few_pixels(self, photograph: np.ndarray, encoding: str | None, linear: str) -> np.ndarray:
+        """A few pixels with the extremes and the mean of a whole photograph, (n, 1, 3).
 
         Raises
         ------
         ModelError
-            If a rule measures more of the image than that.
+            If the rule depends on more than these.
         """
-        image, target = self.images[chosen], self.model_input.encoding
-        few, total, count = [], 0.0, 0
+        target = self.model_input.encoding
+        few: list[np.ndarray] = []
+        total, count = 0.0, 0
 
         def strips() -> Iterator[np.ndarray]:
             nonlocal total, count
-            height, width = image.rgb.shape[:2]
+            height, width = photograph.shape[:2]
             step = max(1, _STRIP_PIXELS // width)
             for top in range(0, height, step):
-                values = colour.decode_photograph_tile(
-                    image.rgb[top : top + step], image.rgb_encoding, linear
-                )
+                strip = photograph[top : top + step]
+                values = colour.decode_photograph_tile(strip, encoding, linear)
                 flat = values.reshape(-1, 3)
                 few.append(_extremes(flat))
                 total += float(flat.sum(dtype=np.float64))
@@ -248,12 +239,13 @@ class Patches(Draws):
 
 
 def _extremes(pixels: np.ndarray) -> np.ndarray:
-    """Those of (n, 3) that hold the least and the highest value of each channel, (6, 3)."""
-    return pixels[np.concatenate([pixels.argmin(0), pixels.argmax(0)])]
+    """The pixels of (n, 3) with the least and the greatest value of each channel, (6, 3)."""
+    chosen: np.ndarray = pixels[np.concatenate([pixels.argmin(0), pixels.argmax(0)])]
+    return chosen
 
 
 def _with_mean(pixels: np.ndarray, mean: float) -> np.ndarray:
-    """Grey pixels added, no brighter or darker than there are, until the mean is that given."""
+    """Add grey pixels within the range of the others until the mean is as given."""
     low, high = float(pixels.min()), float(pixels.max())
     total, added = float(pixels.sum(dtype=np.float64)), len(pixels)
     while True:
@@ -266,9 +258,9 @@ def _with_mean(pixels: np.ndarray, mean: float) -> np.ndarray:
 
 
 def undone(rule: InputRule, statistics: Any) -> tuple[float, float]:
-    """(gain, offset) with which a rule turns a network's output into the cube's units.
+    """(gain, offset) by which a rule converts a network's output to the cube's units.
 
-    Cutting to 0..1, which some rules do at the end, is left out: it has no gradient.
+    Clipping to 0..1, which some rules do last, is left out: it has no gradient.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""One walk through an image: is it whole, what does it hold, and a small copy of it."""
+"""One pass through an image: whether it is valid, what it contains, and a small copy of it."""
 
 from __future__ import annotations
 
@@ -10,32 +10,33 @@ import numpy as np
 
 from napari_hsr import colour, io
 from napari_hsr.cube import Cube, Wavelengths, finite_range
-from napari_hsr.errors import Cancelled, FileError, InputError
+from napari_hsr.errors import FileError, InputError
 from napari_hsr.io.library_errors import translated
 from napari_hsr.photograph import Photograph, unit_float
+from napari_hsr.progress import stop_if
 from napari_hsr.training.data import packed_cave
 
 if TYPE_CHECKING:
     import threading
     from collections.abc import Callable, Iterator
 
-    from napari_hsr.training.data.discovery import Scene
+    from napari_hsr.training.data.image_source import Scene
 
-#: Values of a cube that are held at a time.
+#: Values of a cube that are in memory at a time.
 BLOCK_VALUES = 2**23
-#: Longer side of the small copies, in pixels, at most.
+#: Longer side of the small copies in pixels, at most.
 SMALL = 64
-#: From a finer grid, bands this far from a band's centre count for it, in nm, at most.
+#: Largest half-width of the triangle that averages bands of a finer grid, in nm.
 WIDEST_NM = 10.0
 
 
 @dataclass(frozen=True)
 class Facts:
-    """What an image holds; plain values, fit for JSON.
+    """What an image contains; plain values that JSON can store.
 
-    ``rgb_size`` is (height, width); ``explained`` the shares of the photograph's variance that
-    a linear map of the spectra explains, as its values are and after decoding them as sRGB;
-    None where too few pixels are neither dark nor saturated.
+    ``rgb_size`` is (height, width); ``explained`` is the fraction of the photograph's variance
+    that a linear map of the spectra explains, of its values as they are and decoded as sRGB; None
+    if too few pixels are neither dark nor saturated.
     """
 
     height: int
@@ -57,22 +58,25 @@ class Facts:
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Facts:
         """The inverse of :func:`dataclasses.asdict` through JSON."""
-        return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
+        plain: dict[str, Any] = {
+            k: tuple(v) if isinstance(v, list) else v for k, v in values.items()
+        }
+        return cls(**plain)
 
 
 @dataclass(frozen=True, eq=False)
-class Survey:
-    """Facts, and small copies.
+class Scan:
+    """What one pass through an image finds: facts, and small copies.
 
     Attributes
     ----------
     facts : Facts
     thumbnail : ndarray, shape (bands, h, w), float32
-        By averaging: its mean is the image's.
+        By averaging: its mean is that of the image.
     sample : ndarray, shape (bands, h, w), float32
-        Every so-manieth pixel: its noise and its extremes are the image's.
+        Every n-th pixel: its noise and its extremes are those of the image.
     preview : ndarray, shape (h, w, 3), uint8
-        For people.
+        For display, sRGB.
     """
 
     facts: Facts
@@ -89,26 +93,26 @@ def load(scene: Scene) -> tuple[Cube, Photograph | None]:
     FileError
         If a file cannot be read or holds the other kind of image.
     """
+    if scene.cube is None:
+        raise InputError(scene.problem or f"{scene.name} has no cube.")
     cube, rgb = scene.cube, scene.rgb
     if isinstance(cube, Path):
-        path = cube
-        cube = packed_cave.read_packed(path) if packed_cave.is_packed(path) else io.read(path)
-        if not isinstance(cube, Cube):
-            raise FileError(path, "a cube was expected, this is a photograph")
+        image = packed_cave.read_packed(cube) if packed_cave.is_packed(cube) else io.read(cube)
+        if not isinstance(image, Cube):
+            raise FileError(cube, "a cube was expected, this is a photograph")
+        cube = image
     if isinstance(rgb, Path):
-        path = rgb
-        rgb = io.read(path)
-        if not isinstance(rgb, Photograph):
-            raise FileError(path, "a photograph was expected, this is a cube")
-    if cube is None:
-        raise InputError(scene.problem)
+        image = io.read(rgb)
+        if not isinstance(image, Photograph):
+            raise FileError(rgb, "a photograph was expected, this is a cube")
+        rgb = image
     return cube, rgb
 
 
 def grid_of(
     cube: Cube, wanted: tuple[float, ...] | None
 ) -> tuple[Wavelengths | None, np.ndarray | None, str]:
-    """The grid that a cube is trained on, the matrix to it if any, and what is done in words.
+    """The grid that a cube is trained on, the matrix to it if any, and what is done, for users.
 
     A cube whose wavelengths are not known is taken to be on the wanted grid if it has as many
     bands.
@@ -121,7 +125,7 @@ def grid_of(
     own = cube.wavelengths
     if wanted is None:
         return own, None, ""
-    target = Wavelengths(wanted)
+    target = Wavelengths(np.asarray(wanted))
     if own is None or own.assumed:
         if cube.bands == len(target):
             return target, None, f"taken to be {target.describe()}, as stated"
@@ -172,15 +176,15 @@ def blocks(
         yield np.ascontiguousarray(np.moveaxis(block, 0, -1))
 
 
-def survey(
+def scan(
     cube: Cube,
     rgb: Photograph | None,
     wanted: tuple[float, ...] | None = None,
     encoding: str | None = None,
     stop: threading.Event | None = None,
     sink: Callable[[np.ndarray], None] | None = None,
-) -> Survey:
-    """Walk through an image once.
+) -> Scan:
+    """Read an image once, block by block.
 
     Parameters
     ----------
@@ -190,7 +194,7 @@ def survey(
     encoding : str or None
         Stated by the user; else the photograph's own.
     sink : callable, optional
-        Takes the rows in turn, (rows, width, bands) float32.
+        Called with each block of rows, (rows, width, bands) float32.
 
     Raises
     ------
@@ -205,8 +209,7 @@ def survey(
     low, high, bad = np.inf, -np.inf, 0
     rows, means = [], []
     for block in blocks(cube, weights, stride):
-        if stop is not None and stop.is_set():
-            raise Cancelled
+        stop_if(stop)
         found = finite_range(block)
         low, high = min(low, found[0]), max(high, found[1])
         if not (np.isfinite(block.min()) and np.isfinite(block.max())):
@@ -216,7 +219,9 @@ def survey(
         if sink is not None:
             sink(block)
     small = np.concatenate(rows)
-    found = {} if rgb is None else _of_photograph(rgb, encoding, small, (height, width), stride)
+    about_rgb: dict[str, Any] = {}
+    if rgb is not None:
+        about_rgb = _of_photograph(rgb, encoding, small, (height, width), stride)
     facts = Facts(
         height,
         width,
@@ -226,10 +231,10 @@ def survey(
         words,
         (low, high) if low <= high else (0.0, 0.0),
         bad,
-        **found,
+        **about_rgb,
     )
     thumbnail = np.moveaxis(np.concatenate(means), -1, 0).copy()
-    return Survey(facts, thumbnail, np.moveaxis(small, -1, 0).copy(), _preview(small, rgb, grid))
+    return Scan(facts, thumbnail, np.moveaxis(small, -1, 0).copy(), _preview(small, rgb, grid))
 
 
 def _reduced(block: np.ndarray, stride: int) -> np.ndarray:
@@ -266,9 +271,9 @@ def _of_photograph(
 
 
 def explained_shares(spectra: np.ndarray, rgb: np.ndarray) -> tuple[float, float] | None:
-    """How much of a photograph a linear map of the spectra explains: as it is, and decoded.
+    """Fraction of a photograph that a linear map of the spectra explains: as it is, and decoded.
 
-    A camera is linear in the light, so the right decoding leaves far less unexplained.
+    A camera is linear in the light, so the right decoding leaves much less unexplained.
 
     Parameters
     ----------
@@ -301,7 +306,7 @@ def explained_shares(spectra: np.ndarray, rgb: np.ndarray) -> tuple[float, float
 
 
 def _preview(small: np.ndarray, rgb: Photograph | None, grid: Wavelengths | None) -> np.ndarray:
-    """A small picture: of the photograph, else of the cube, bright enough to see."""
+    """A thumbnail of the photograph, or of the cube with its brightness adjusted."""
     if rgb is not None:
         stride = -(-max(rgb.height, rgb.width) // SMALL)
         values = np.nan_to_num(unit_float(rgb.data[::stride, ::stride]))
@@ -311,14 +316,17 @@ def _preview(small: np.ndarray, rgb: Photograph | None, grid: Wavelengths | None
     if linear:
         top = float(np.percentile(values, 99))
         values = colour.srgb_encode((values / (top or 1.0)).clip(0, 1))
-    return np.rint(values.clip(0, 1) * 255).astype(np.uint8)
+    preview: np.ndarray = np.rint(values.clip(0, 1) * 255).astype(np.uint8)
+    return preview
 
 
 def _three_bands(small: np.ndarray, grid: Wavelengths | None) -> np.ndarray:
     if grid is not None:
         try:
-            return small @ colour.rendering_matrix(grid.nm).astype(np.float32)
+            rendered: np.ndarray = small @ colour.rendering_matrix(grid.nm).astype(np.float32)
+            return rendered
         except InputError:
-            pass  # no true colour from these bands: three of them instead
+            pass  # these bands give no true colour: show three of them instead
     bands = small.shape[-1]
-    return small[..., [bands * 5 // 6, bands // 2, bands // 6]]
+    three: np.ndarray = small[..., [bands * 5 // 6, bands // 2, bands // 6]]
+    return three

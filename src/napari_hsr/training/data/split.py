@@ -1,4 +1,4 @@
-"""Which images are held out: by image, never by patch; by a file, or drawn with the seed."""
+"""Which images are held out: whole images, never patches; by a file, or drawn with the seed."""
 
 from __future__ import annotations
 
@@ -13,34 +13,35 @@ import numpy as np
 from napari_hsr.errors import FileError, InputError
 from napari_hsr.io.atomic import replacing
 from napari_hsr.io.library_errors import translated
+from napari_hsr.notices import Code, Notice
 from napari_hsr.training.data import pairing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from napari_hsr.training.data.discovery import Scene
+    from napari_hsr.training.data.image_source import Scene
     from napari_hsr.training.recipe.schema import DataSettings
 
-#: Sets this draw apart from others with the same seed.
+#: Makes this draw independent of others with the same seed.
 _STREAM = 0x5B117
 _LINE = re.compile(r"(train|held[-_ ]?out|val(?:id(?:ation)?)?)[\s,:]+(.+)", re.IGNORECASE)
 _LISTS = ("train_list.txt", "valid_list.txt")
-_NOT_LISTED = "The split file does not name it."
+_NOT_LISTED = Notice.warning(Code.NOT_IN_SPLIT_FILE, "The split file does not name it.")
 
 
 def assign(scenes: list[Scene], data: DataSettings, seed: int) -> list[Scene]:
     """The scenes with ``held_out`` set everywhere.
 
-    A split file has the last word; then folders and lists of the data set; else
-    ``data.hold_out`` of the images are drawn with the seed. Photographs of one cube stay on one
-    side. Of a single image none is held out: :meth:`Findings.check` then refuses.
+    A split file has priority, then the folders and lists of the data set; otherwise
+    ``data.hold_out`` of the images are drawn with the seed. Photographs of the same cube stay
+    together. A single image is not held out: :meth:`Findings.check` then refuses.
 
     Raises
     ------
     FileError
         If the split file cannot be read.
     InputError
-        If it names an image that is not there, or ``hold_out`` is no share and no number.
+        If it names an unknown image, or ``hold_out`` is neither a fraction nor a whole number.
     """
     if data.split_file is not None:
         return _by_file(scenes, Path(data.split_file).expanduser())
@@ -58,9 +59,9 @@ def assign(scenes: list[Scene], data: DataSettings, seed: int) -> list[Scene]:
 
 
 def count(hold_out: float, images: int) -> int:
-    """How many of so many images are held out: at least one, and one stays for training.
+    """How many of ``images`` are held out: at least one, and at least one is left to train on.
 
-    ``hold_out`` below 1 is a share, from 1 on a number.
+    ``hold_out`` is a fraction below 1, otherwise a number of images.
 
     Raises
     ------
@@ -95,7 +96,7 @@ def read(path: Path) -> dict[str, bool]:
     FileError
         If the file cannot be read, or a line is neither.
     """
-    named = {}
+    named: dict[str, bool] = {}
     for number, line in enumerate(_lines(path), 1):
         hit = _LINE.fullmatch(line)
         if hit is None:
@@ -108,16 +109,16 @@ def read(path: Path) -> dict[str, bool]:
     return named
 
 
-def words(named: Iterable[tuple[str, bool]]) -> str:
-    """The text that :func:`read` takes: a line an image, those of training first."""
+def split_text(named: Iterable[tuple[str, bool]]) -> str:
+    """The text that :func:`read` reads: one line per image, training images first."""
     ordered = sorted(named, key=lambda entry: (entry[1], entry[0]))
     return "".join(f"{'held-out' if out else 'train'} {name}\n" for name, out in ordered)
 
 
 def write(named: Iterable[tuple[str, bool]], path: Path) -> None:
-    """Write :func:`words` to a file, whole or not at all."""
+    """Write :func:`split_text` to a file, whole or not at all."""
     with replacing(path) as temporary:
-        temporary.write_text(words(named), encoding="utf-8")
+        temporary.write_text(split_text(named), encoding="utf-8")
 
 
 def _lines(path: Path) -> list[str]:
@@ -130,12 +131,12 @@ def _lines(path: Path) -> list[str]:
 def _by_file(scenes: list[Scene], path: Path) -> list[Scene]:
     named, others = _named(path)
     by_name = {s.name: s.name for s in scenes}
-    for scene in scenes:  # how a person may write it: the file's name, with or without suffix
+    for scene in scenes:  # users may write the file's name, with or without its suffix
         for source in (scene.cube, scene.rgb):
             if isinstance(source, Path):
                 for written in (source.name, source.stem, pairing.key_of(source.stem)):
                     by_name.setdefault(written, scene.name)
-    held_out = {}
+    held_out: dict[str, bool] = {}
     for name, out in named.items():
         found = by_name.get(name) or by_name.get(pairing.key_of(Path(name).stem))
         if found is None:
@@ -145,18 +146,18 @@ def _by_file(scenes: list[Scene], path: Path) -> list[Scene]:
         held_out[found] = out
     result = []
     for scene in scenes:
-        out = held_out.get(scene.name, others)
-        if out is None and not scene.problem:
-            scene = dataclasses.replace(scene, problem=_NOT_LISTED, alone=True)
-        result.append(dataclasses.replace(scene, held_out=bool(out)))
+        listed = held_out.get(scene.name, others)
+        if listed is None and not scene.problem:
+            scene = dataclasses.replace(scene, problem=_NOT_LISTED)
+        result.append(dataclasses.replace(scene, held_out=bool(listed)))
     return result
 
 
 def _named(path: Path) -> tuple[dict[str, bool], bool | None]:
-    """What a split file says, and what images are that it does not name (None: left out).
+    """What a split file says, and whether all other images are held out (None: left out).
 
-    A plain list of names holds these out; one whose name begins with ``train`` trains on them,
-    with the others held out; of a pair of the NTIRE challenges both are read.
+    A plain list names the held-out images, or the training images if the file's name begins with
+    ``train``; of the two lists of an NTIRE challenge both are read.
     """
     if path.is_dir():
         path = path / _LISTS[0]

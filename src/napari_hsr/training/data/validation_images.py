@@ -1,4 +1,4 @@
-"""The images of a data set as a user meets them: a photograph or a coarse cube, and the truth."""
+"""Images to validate on: the photograph or coarse cube a model gets, and the reference cube."""
 
 from __future__ import annotations
 
@@ -17,40 +17,40 @@ if TYPE_CHECKING:
 
     from napari_hsr.cameras.settings import CaptureSettings
     from napari_hsr.training.data.cache import CachedImage
-    from napari_hsr.training.recipe.schema import Recipe
+    from napari_hsr.training.recipe.schema import CoarseSettings, Recipe
 
 
 @dataclass(frozen=True, eq=False)
-class Shot:
-    """What a model is handed of one image.
+class ValidationImage:
+    """The input of a model and the reference for its output.
 
     Attributes
     ----------
     name : str
-        Of the image; where it is photographed with several cameras, the camera too.
+        Of the image, and of the camera if there are several.
     input : Photograph or Cube
         A photograph, or the coarse cube.
-    truth : Cube
+    reference : Cube
         In the photograph's exposure; for a coarse cube the fine one.
     """
 
     name: str
     input: Photograph | Cube
-    truth: Cube
+    reference: Cube
 
 
-def shots(
+def validation_images(
     image: CachedImage,
     wavelengths: Wavelengths,
     recipe: Recipe,
     *,
     held_out: bool,
-    draws: int = 1,
-) -> Iterator[Shot]:
-    """The photograph that lies beside a cube, those simulated from it, or its coarse cube.
+    photographs: int = 1,
+) -> Iterator[ValidationImage]:
+    """The photograph of a cube, those simulated from it, or its coarse cube.
 
-    Simulated ones are the same each time: chance is seeded by the recipe's seed, the image's
-    name, and which of the captures it is.
+    Simulated ones are the same each time: they are seeded by the recipe's seed, the image's
+    name, and the number of the capture.
 
     Parameters
     ----------
@@ -59,13 +59,14 @@ def shots(
         Of its cube.
     recipe : Recipe
     held_out : bool
-        Whether held-out images' captures are taken, where the recipe has some; else its camera.
-    draws : int
-        Photographs to simulate with each.
+        Whether to use the recipe's captures of held-out images, if there are any, instead of
+        its camera.
+    photographs : int
+        Number of photographs to simulate with each capture.
 
     Yields
     ------
-    Shot
+    ValidationImage
 
     Raises
     ------
@@ -78,18 +79,18 @@ def shots(
             f"{image.name} has {image.cube.shape[0]} bands, but {len(wavelengths)} wavelengths "
             f"({wavelengths.describe()}) were expected."
         )
-    if recipe.finer:
-        yield _coarse(image, wavelengths, recipe)
+    if recipe.coarse is not None:
+        yield _coarse(image, wavelengths, recipe.coarse)
         return
     if image.rgb is not None:
         encoding = image.rgb_encoding or recipe.data.input_encoding
-        yield Shot(
+        yield ValidationImage(
             image.name,
             Photograph(image.rgb, encoding, name=image.name),
             Cube(image.cube, wavelengths, name=image.name),
         )
         return
-    captures = [settings for settings in captures_of(recipe, held_out) for _ in range(draws)]
+    captures = [settings for settings in captures_of(recipe, held_out) for _ in range(photographs)]
     if not captures:
         raise InputError(
             f"{image.name} has no photograph, and the recipe names no camera to simulate one: "
@@ -100,24 +101,25 @@ def shots(
         yield _simulated(image, wavelengths, settings, recipe.seed, number, len(captures) > 1, used)
 
 
-def _coarse(image: CachedImage, wavelengths: Wavelengths, recipe: Recipe) -> Shot:
-    """A cube and its coarse one, by the first degradation; rows and columns over are left out."""
+def _coarse(
+    image: CachedImage, wavelengths: Wavelengths, coarse: CoarseSettings
+) -> ValidationImage:
+    """A cube and its coarse one by the first degradation; remaining rows and columns are cut off."""
     from napari_hsr.resample import degrade, modcrop
 
-    coarse = recipe.coarse
     fine = modcrop(Cube(image.cube, wavelengths, name=image.name), coarse.scale)
-    return Shot(image.name, degrade(fine, coarse.scale, coarse.degradations[0]), fine)
+    return ValidationImage(image.name, degrade(fine, coarse.scale, coarse.degradations[0]), fine)
 
 
 def captures_of(recipe: Recipe, held_out: bool) -> Sequence[CaptureSettings]:
-    """How cubes are photographed: the held-out ones' captures, or the camera of the training."""
+    """How cubes are photographed: the captures of held-out images, or the camera of the training."""
     if held_out and recipe.validation.captures:
         return recipe.validation.captures
     return () if recipe.camera is None else (recipe.camera,)
 
 
 def varies(settings: CaptureSettings) -> bool:
-    """Whether two photographs with these settings differ in more than their noise."""
+    """Whether photographs with these settings differ in more than their noise."""
     several = (
         settings.preset == "ntire2022"
         or settings.mix_cameras
@@ -142,7 +144,7 @@ def _simulated(
     number: int,
     several: bool,
     used: set[str],
-) -> Shot:
+) -> ValidationImage:
     from napari_hsr.cameras.random_camera import draw
 
     rng = np.random.default_rng([seed, zlib.crc32(image.name.encode()), number])
@@ -153,7 +155,7 @@ def _simulated(
     used.add(name)
     rgb = capture.take(np.asarray(image.cube), rng)
     gain = np.float32(capture.gain)
-    truth = image.cube if gain == 1 else np.asarray(image.cube) * gain
-    return Shot(
-        name, Photograph(rgb, capture.encoding, name=name), Cube(truth, wavelengths, name=name)
+    reference = image.cube if gain == 1 else np.asarray(image.cube) * gain
+    return ValidationImage(
+        name, Photograph(rgb, capture.encoding, name=name), Cube(reference, wavelengths, name=name)
     )
