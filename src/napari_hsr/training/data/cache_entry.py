@@ -45,6 +45,8 @@ HALF_RANGE = (6e-3, 6e4)
 _LONG_AGO_S = 3600.0
 #: Relative rounding error of half precision.
 HALF_ERROR = 2.0**-11
+#: Arrays of a scan that are kept beside the image.
+_SMALL_COPIES = ("thumbnail", "sample", "preview")
 
 
 class CacheError(FileError):
@@ -179,29 +181,16 @@ class Entry:
 
     def facts(self) -> Scan | None:
         """What was found when the image was decoded; None if the entry is missing or incomplete."""
-        try:
-            facts = json.loads((self.path / "facts.json").read_text(encoding="utf-8"))
-            # opened here, because np.load does not close a damaged archive
-            with (
-                (self.path / "small.npz").open("rb") as file,
-                np.load(file, allow_pickle=False) as small,
-            ):
-                return Scan(
-                    Facts.from_dict(facts["facts"]),
-                    small["thumbnail"],
-                    small["sample"],
-                    small["preview"],
-                )
-        except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile):
-            return None
+        stored = self._stored()
+        return None if stored is None else stored[0]
 
     def open(self) -> CachedImage | None:
         """The image as memory maps; None if the entry is missing or incomplete."""
-        seen = self.facts()
-        if seen is None:
+        stored = self._stored()
+        if stored is None:
             return None
+        seen, about = stored
         try:
-            about = json.loads((self.path / "facts.json").read_text(encoding="utf-8"))
             cube, rgb = _mapped(self.path, self.scene.rgb is not None)
         except (OSError, ValueError):
             return None
@@ -221,6 +210,20 @@ class Entry:
             self.path,
         )
 
+    def _stored(self) -> tuple[Scan, dict[str, Any]] | None:
+        """What was found in the image, and what else ``facts.json`` says of it."""
+        try:
+            about = json.loads((self.path / "facts.json").read_text(encoding="utf-8"))
+            # opened here, because np.load does not close a damaged archive
+            with (
+                (self.path / "small.npz").open("rb") as file,
+                np.load(file, allow_pickle=False) as small,
+            ):
+                copies = [small[name] for name in _SMALL_COPIES]
+            return Scan(Facts.from_dict(about["facts"]), *copies), about
+        except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile):
+            return None
+
     def write(self, stop: threading.Event | None = None) -> Scan:
         """Decode the image into the cache.
 
@@ -235,38 +238,27 @@ class Entry:
         """
         cube, rgb = load(self.scene)
         bands = len(self.wanted) if self.wanted else cube.bands
-        height, width = cube.shape[1:]
-        half = not self.exact
-        place = self.path.parent
-        temporary = beside(self.path, "part")
+        sizes = ("<f4",) if self.exact else ("<f2", "<f4")
+        place, temporary = self.path.parent, beside(self.path, "part")
         try:
-            with _kept(place):
+            with _disk_errors(place):
                 temporary.mkdir(parents=True)
                 self._clear_up(place)
-                need = (
-                    height * width * ((2 if half else 4) * bands + (12 if rgb is not None else 0))
-                )
-                _check_room(place, need)
-            for dtype in ("<f2", "<f4") if half else ("<f4",):
-                seen, error = self._decode(cube, rgb, temporary, dtype, bands, stop)
-                brightest = max(map(abs, seen.facts.cube_range))
-                if dtype == "<f4" or _half_will_do(brightest, error):
-                    break
-            with _kept(place):
+                each = np.dtype(sizes[0]).itemsize * bands + (12 if rgb is not None else 0)
+                _check_room(place, cube.shape[1] * cube.shape[2] * each)
+                for dtype in sizes:
+                    seen, error = self._decode(cube, rgb, temporary, dtype, bands, stop)
+                    if _half_will_do(max(map(abs, seen.facts.cube_range)), error):
+                        break
                 if rgb is not None:
                     np.save(temporary / "rgb.npy", unit_float(rgb.data))
-                np.savez(
-                    temporary / "small.npz",
-                    thumbnail=seen.thumbnail,
-                    sample=seen.sample,
-                    preview=seen.preview,
-                )
-            about = {
-                "facts": dataclasses.asdict(seen.facts),
-                "error": error,
-                "sha256": _sha256(self.files, cube, rgb, stop),
-            }
-            with _kept(place):
+                copies = {name: getattr(seen, name) for name in _SMALL_COPIES}
+                np.savez(temporary / "small.npz", **copies)
+                about = {
+                    "facts": dataclasses.asdict(seen.facts),
+                    "error": error,
+                    "sha256": _sha256(self.files, cube, rgb, stop),
+                }
                 (temporary / "facts.json").write_text(json.dumps(about), encoding="utf-8")
                 self._put(temporary)
             return seen
@@ -285,9 +277,7 @@ class Entry:
         """Write ``cube.npy``; return what was found in the image, and the largest rounding error."""
         error = 0.0
         head = {"descr": dtype, "fortran_order": False, "shape": (*cube.shape[1:], bands)}
-        with _kept(temporary.parent):
-            file = (temporary / "cube.npy").open("wb")
-        with file:
+        with (temporary / "cube.npy").open("wb") as file:
 
             def sink(block: np.ndarray) -> None:
                 nonlocal error
@@ -295,15 +285,12 @@ class Entry:
                     stored = block.astype(dtype)
                     if dtype == "<f2":
                         error = max(error, float(np.abs(stored - block).max()))
-                with _kept(temporary.parent):
-                    file.write(stored.data)
+                file.write(stored.data)
 
-            with _kept(temporary.parent):
-                np.lib.format.write_array_header_1_0(file, head)
+            np.lib.format.write_array_header_1_0(file, head)
             seen = scan(cube, rgb, self.wanted, self.encoding, stop, sink)
-            with _kept(temporary.parent):
-                file.flush()
-                os.fsync(file.fileno())
+            file.flush()
+            os.fsync(file.fileno())
         return seen, error
 
     def _clear_up(self, place: Path) -> None:
@@ -377,7 +364,7 @@ def _check_room(place: Path, need: int) -> None:
 
 
 @contextmanager
-def _kept(place: Path) -> Iterator[None]:
+def _disk_errors(place: Path) -> Iterator[None]:
     """Raise errors of the disk that holds the cache as :class:`CacheError`."""
     try:
         yield
