@@ -124,10 +124,6 @@ def _split_folders(folder: Path) -> list[tuple[Path, bool]] | None:
     return [(p, False) for p in train] + [(p, True) for p in held_out]
 
 
-def _is_split(folder: Path) -> bool:
-    return _split_folders(Path(folder).expanduser()) is not None
-
-
 def _ntire(folder: Path, data: DataSettings) -> Iterator[Scene]:
     """``Train_RGB``, ``Train_spectral``, perhaps ``Valid_…``, and lists in ``split_txt``."""
     places: dict[str, dict[str, Path]] = {"train": {}, "valid": {}}
