@@ -13,7 +13,7 @@ CORE := $(CORE),*/napari_hsr/resample/*,*/napari_hsr/training/*
 help:
 	@echo "make demo         reconstruct, compare and look: files go to demo/"
 	@echo "make test         run the tests; ARGS=\"-k cube\" runs some of them"
-	@echo "make lint         check style, formatting and dead code"
+	@echo "make lint         check style, formatting, dead code and types"
 	@echo "make types        check types: strictly in the core, as far as they go elsewhere"
 	@echo "make dead-code    list what nothing uses"
 	@echo "make coverage     run the tests and report which lines they reach"
@@ -36,6 +36,7 @@ lint: $(READY)
 	$(VENV)/bin/ruff check
 	$(VENV)/bin/ruff format --check
 	$(VENV)/bin/vulture
+	$(VENV)/bin/mypy
 
 types: $(READY)
 	$(VENV)/bin/mypy

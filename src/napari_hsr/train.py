@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import TYPE_CHECKING
 
@@ -17,4 +18,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    status = main()
+    if os.environ.get("WORLD_SIZE", "1") != "1":  # one of several, as torchrun starts them
+        from napari_hsr.training.engine.launch import end_process
+
+        end_process(status)
+    raise SystemExit(status)

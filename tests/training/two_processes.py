@@ -14,6 +14,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent))
 import engine
 
+from napari_hsr.training.engine import launch
 from napari_hsr.training.validation import Validation
 
 rank = int(os.environ["RANK"])
@@ -53,3 +54,4 @@ for fault, steps in (("plain", 3), ("nan", 50), ("stop", 50), ("patience", 50)):
     folder = Path(sys.argv[1]) / fault
     found = run(folder, fault, steps)
     (folder / f"rank{rank}.json").write_text(json.dumps(found))
+launch.end_process(0)
