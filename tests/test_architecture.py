@@ -20,7 +20,7 @@ FLOORS = (
     ("errors", "notices", "provenance", "renamed", "units"),
     ("place", "progress"),
     ("cube",),
-    ("photograph",),
+    ("photograph", "spectral_library"),
     ("io", "colour", "resample"),
     ("cameras",),
     ("metrics", "spectra", "samples"),

@@ -21,6 +21,7 @@ _HOME = {
     "HSRError": "errors",
     "Cancelled": "errors",
     "read": "io",
+    "read_library": "io",
     "write": "io",
     "load_model": "models",
     "list_models": "models",
@@ -51,7 +52,7 @@ if TYPE_CHECKING:
     from napari_hsr.cube import Cube, Wavelengths
     from napari_hsr.errors import Cancelled, HSRError
     from napari_hsr.inference import reconstruct, super_resolve
-    from napari_hsr.io import read, write
+    from napari_hsr.io import read, read_library, write
     from napari_hsr.metrics import evaluate
     from napari_hsr.models import list_models, load_model
     from napari_hsr.photograph import Photograph

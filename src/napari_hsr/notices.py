@@ -51,6 +51,7 @@ class Code(StrEnum):
     FULL_SCALE_APPLIED = "full-scale-applied"
     FULL_SCALE_DOUBTFUL = "full-scale-doubtful"
     VALUES_RESCALED = "values-rescaled"
+    VALUES_SCALE_GUESSED = "values-scale-guessed"
 
     # cameras and photographs
     PIXELS_CLIPPED = "pixels-clipped"

@@ -14,7 +14,17 @@ import sys
 from typing import TYPE_CHECKING
 
 from napari_hsr import __version__
-from napari_hsr.cli import demo, evaluate, info, models, predict, render, super_resolve, train
+from napari_hsr.cli import (
+    demo,
+    evaluate,
+    info,
+    library,
+    models,
+    predict,
+    render,
+    super_resolve,
+    train,
+)
 from napari_hsr.cli.output import explain
 from napari_hsr.errors import Cancelled
 
@@ -28,6 +38,7 @@ COMMANDS = {
     "super-resolve": super_resolve,
     "evaluate": evaluate,
     "render": render,
+    "library": library,
     "models": models,
     "train": train,
 }

@@ -14,12 +14,14 @@ from napari_hsr.errors import FileError, InputError
 from napari_hsr.io import detect
 from napari_hsr.io.choice import Choice
 from napari_hsr.io.detect import READ_SUFFIXES
+from napari_hsr.io.libraries import read_library
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from napari_hsr.cube import Cube
     from napari_hsr.photograph import Photograph
+    from napari_hsr.spectral_library import SpectralLibrary
 
 #: Module and function that read each format, by the name that ``detect`` gives it.
 _READERS = {
@@ -51,17 +53,27 @@ _PHOTOGRAPH_WRITERS = {
     ".tif": ("tiff_write", "write_photograph"),
     ".tiff": ("tiff_write", "write_photograph"),
 }
+#: Module and function that write a spectral library, by suffix.
+_LIBRARY_WRITERS = {
+    ".csv": ("libraries.writing", "write_csv"),
+    ".sli": ("libraries.writing", "write_sli"),
+    ".json": ("libraries.writing", "write_json"),
+}
 #: Suffixes (lower case) that :func:`write` takes for a cube.
 WRITE_SUFFIXES = tuple(_CUBE_WRITERS)
 #: Suffixes (lower case) that :func:`write` takes for a photograph.
 PHOTOGRAPH_WRITE_SUFFIXES = tuple(_PHOTOGRAPH_WRITERS)
+#: Suffixes (lower case) that :func:`write` takes for a spectral library.
+LIBRARY_WRITE_SUFFIXES = tuple(_LIBRARY_WRITERS)
 
 __all__ = [
+    "LIBRARY_WRITE_SUFFIXES",
     "PHOTOGRAPH_WRITE_SUFFIXES",
     "READ_SUFFIXES",
     "WRITE_SUFFIXES",
     "can_read",
     "read",
+    "read_library",
     "write",
 ]
 
@@ -124,15 +136,16 @@ def read(
         raise FileError(path, str(error).rstrip(".")) from error
 
 
-def write(image: Cube | Photograph, path: str | PathLike[str]) -> Path:
-    """Write a cube or a photograph so that ``read`` gives it back equal.
+def write(image: Cube | Photograph | SpectralLibrary, path: str | PathLike[str]) -> Path:
+    """Write a cube, a photograph or a spectral library so that reading gives it back equal.
 
     Parameters
     ----------
-    image : Cube or Photograph
+    image : Cube, Photograph or SpectralLibrary
         A cube goes to ``.mat`` (7.3, NTIRE layout), ``.hdr`` (ENVI, with an ``.img``
         beside it), ``.tif``, ``.h5`` or ``.npz``; a photograph to ``.png`` or ``.tif``.
-        A cube on disk is streamed band by band.
+        A cube on disk is streamed band by band. A library goes to ``.csv``, ``.sli`` (ENVI,
+        with its header beside it) or ``.json``.
     path : path-like
         Replaced in one step once all is written; on a fault it stays as it was.
 
@@ -146,19 +159,22 @@ def write(image: Cube | Photograph, path: str | PathLike[str]) -> Path:
     FileError
         If the suffix does not fit the image, or the file cannot be written.
     InputError
-        If ``path`` is no path, or ``image`` neither a cube nor a photograph.
+        If ``path`` is no path, or ``image`` none of the three.
     """
     from napari_hsr.cube import Cube
     from napari_hsr.photograph import Photograph
+    from napari_hsr.spectral_library import SpectralLibrary
 
     path = _path(path)
     if isinstance(image, Cube):
         kind, writers = "cube", _CUBE_WRITERS
     elif isinstance(image, Photograph):
         kind, writers = "photograph", _PHOTOGRAPH_WRITERS
+    elif isinstance(image, SpectralLibrary):
+        kind, writers = "library", _LIBRARY_WRITERS
     else:
         raise InputError(
-            f"Only a Cube or a Photograph can be written, not {type(image).__name__}; "
+            f"Only a Cube, Photograph or SpectralLibrary can be written, not {type(image).__name__}; "
             "wrap an array (bands, height, width) as Cube(array)."
         )
     suffix = path.suffix.lower()

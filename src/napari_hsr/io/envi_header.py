@@ -98,7 +98,10 @@ def layout(path: Path, items: dict[str, Any]) -> Layout:
     if lacking:
         raise FileError(path, f"the ENVI header lacks {', '.join(repr(n) for n in lacking)}")
     if "spectral library" in str(items.get("file type", "")).lower():
-        raise FileError(path, "this is an ENVI spectral library, not an image")
+        raise FileError(
+            path,
+            "this is an ENVI spectral library, not an image: read_library and `napari-hsr library` read it",
+        )
     if str(items.get("file compression", "0")).strip() not in ("", "0"):
         raise FileError(path, "compressed ENVI files are not supported; save it uncompressed")
     numbers = {name: _whole(path, name, items[name]) for name in ("lines", "samples", "bands")}

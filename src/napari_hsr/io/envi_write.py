@@ -84,11 +84,11 @@ def _header(cube: Cube) -> str:
     # the word before the brace keeps the JSON one plain value for every ENVI reader
     lines = [
         "ENVI",
-        f"description = {{{_clean(cube.name)}}}",
+        f"description = {{{clean(cube.name)}}}",
         f"{ITEM} = record {embedded_record.to_text(cube)}",
     ]
     if cube.units:
-        lines.append(f"data units = {_clean(cube.units)}")
+        lines.append(f"data units = {clean(cube.units)}")
     for key in _PASSED_ON:
         if key in cube.metadata:
             lines.append(f"{key} = {_value(cube.metadata[key])}")
@@ -120,11 +120,11 @@ def _arbitrary(place: Place) -> tuple[object, ...]:
 
 def _value(value: Any) -> str:
     if isinstance(value, (list, tuple, np.ndarray)):
-        return "{" + ", ".join(_clean(item) for item in value) + "}"
-    return _clean(value)
+        return "{" + ", ".join(clean(item) for item in value) + "}"
+    return clean(value)
 
 
-def _clean(value: Any) -> str:
+def clean(value: Any) -> str:
     """Text that cannot break a header: no braces, no line ends, ASCII."""
     text = re.sub(r"[{}\s]+", " ", str(value)).strip()
     return text.encode("ascii", "xmlcharrefreplace").decode("ascii")

@@ -1,0 +1,153 @@
+"""Spectral libraries: files of named spectra, from instruments, collections and tables."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from napari_hsr.errors import FileError, InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from os import PathLike
+
+    from napari_hsr.io.libraries.assemble import Choice
+    from napari_hsr.spectral_library import SpectralLibrary
+
+#: Suffixes (lower case) of files that are looked for in a folder of spectra.
+LIBRARY_SUFFIXES = (".sli", ".asd", ".sed", ".sig", ".txt", ".asc", ".csv", ".tsv", ".json")
+
+
+def read_library(
+    path: str | PathLike[str],
+    *,
+    wavelengths: Sequence[float] | str | PathLike[str] | None = None,
+    scale: float | None = None,
+    column: str | None = None,
+) -> SpectralLibrary:
+    """Read named spectra.
+
+    Parameters
+    ----------
+    path : path-like
+        An ENVI library (``.sli`` or its header), a file of a field spectrometer (``.asd``,
+        ``.sed``, ``.sig``), a text of the ECOSTRESS or USGS libraries, a table (CSV, tabs) with
+        a column or a row of wavelengths, JSON as written here, or a folder of such files with
+        one grid of wavelengths.
+    wavelengths : sequence of float or path-like, optional
+        In nm, or the file that holds them, for spectra that come without (USGS).
+    scale : float, optional
+        What stored values are multiplied by: 0.01 for percent, 1 to keep them. By default what
+        the file says; if it says nothing, percent and integers up to 10 000 are recognised by
+        their size, with a notice.
+    column : str, optional
+        The column of a table, by its heading or a part of it: the radiance in a file that also
+        holds reflectance.
+
+    Returns
+    -------
+    SpectralLibrary
+        Reflectance as a fraction, wavelengths ascending in nm; what was guessed or changed is in
+        ``notices``.
+
+    Raises
+    ------
+    FileError
+        If the file is missing, damaged or no library; one sentence says which.
+    InputError
+        If ``scale`` is not positive, or the files of a folder have different wavelengths.
+    """
+    from napari_hsr.io.libraries.assemble import Choice
+
+    path = Path(path).expanduser()
+    choice = Choice(wavelengths, scale, column)
+    if path.is_dir():
+        return _folder(path, choice)
+    return _file(path, choice)
+
+
+def join(libraries: Iterable[SpectralLibrary], name: str = "library") -> SpectralLibrary:
+    """One library of several with the same wavelengths (to 0.01 nm).
+
+    Raises
+    ------
+    InputError
+        If there is none, or their wavelengths or units differ.
+    """
+    import numpy as np
+
+    found = list(libraries)
+    if not found:
+        raise InputError("There is no spectrum to join.")
+    first = found[0]
+    for other in found[1:]:
+        if not first.wavelengths.matches(other.wavelengths, 0.01):
+            raise InputError(
+                f"The wavelengths of {other.name} ({other.wavelengths.describe()}) are not those "
+                f"of {first.name} ({first.wavelengths.describe()})."
+            )
+        if first.units != other.units:
+            raise InputError(
+                f"{other.name} holds {other.units or 'values without a unit'}, but {first.name} "
+                f"{first.units or 'values without a unit'}."
+            )
+    return first.replace(
+        names=tuple(one for library in found for one in library.names),
+        values=np.concatenate([library.values for library in found]),
+        name=name,
+        metadata=first.metadata if len(found) == 1 else {},
+        notices=tuple(notice for library in found for notice in library.notices),
+    )
+
+
+def _folder(path: Path, choice: Choice) -> SpectralLibrary:
+    files = sorted(
+        file
+        for file in path.iterdir()
+        if file.suffix.lower() in LIBRARY_SUFFIXES and file.is_file() and file.name[0] != "."
+    )
+    if not files:
+        raise FileError(path, f"no spectra lie in this folder ({', '.join(LIBRARY_SUFFIXES)})")
+    return join((_file(file, choice) for file in files), path.name)
+
+
+def _file(path: Path, choice: Choice) -> SpectralLibrary:
+    """By content first: a library with another ending is still that library."""
+    from napari_hsr.io import detect
+    from napari_hsr.io.libraries import asd, envi_library, text_formats
+
+    if not path.exists():
+        raise FileError(path, "there is no such file or folder")
+    head = detect.head_of(path)
+    if not head:
+        raise FileError(path, "the file is empty")
+    if asd.is_asd(head):
+        return asd.read(path, choice)
+    if detect.is_envi_header(head) or detect.header_beside(path):
+        return envi_library.read(path, choice)
+    if not detect.is_text(head.removeprefix(b"\xef\xbb\xbf")):
+        hint = ", which needs its header beside it" if path.suffix.lower() == ".sli" else ""
+        raise FileError(path, f"a library of spectra was expected, but this is binary data{hint}")
+    if path.suffix.lower() == ".json":
+        return _json(path)
+    return text_formats.read(path, choice)
+
+
+def _json(path: Path) -> SpectralLibrary:
+    import numpy as np
+
+    from napari_hsr.io.library_errors import translated
+    from napari_hsr.spectral_library import SpectralLibrary
+
+    with translated(path, "a spectral library was expected, as written by this program"):
+        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        spectra = found["spectra"]
+        return SpectralLibrary(
+            tuple(one["name"] for one in spectra),
+            found["wavelengths_nm"],
+            np.array([one["values"] for one in spectra], dtype=np.float64),
+            found.get("units"),
+            found.get("name") or path.stem,
+            found.get("metadata") or {},
+        )

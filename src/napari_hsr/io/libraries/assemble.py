@@ -1,0 +1,153 @@
+"""From what a file of spectra holds to a library: scale, missing values, order of wavelengths."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_hsr.errors import FileError, InputError
+from napari_hsr.io import wavelengths as wl
+from napari_hsr.notices import Code, Notice
+from napari_hsr.spectral_library import SpectralLibrary
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from os import PathLike
+    from pathlib import Path
+
+REFLECTANCE = "reflectance"
+#: USGS marks deleted channels by -1.23e34; nothing that is measured comes near it.
+_DELETED_BELOW = -1e30
+#: A reflectance above this is none: beyond the white of a panel and beyond glitter.
+_MOST_REFLECTANCE = 2.0
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What a user states of a file of spectra; see :func:`napari_hsr.read_library`."""
+
+    wavelengths: Sequence[float] | str | PathLike[str] | None = None
+    scale: float | None = None
+    column: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.scale is not None and not 0 < self.scale < float("inf"):
+            raise InputError(f"The scale is a positive number, not {self.scale!r}.")
+
+
+@dataclass
+class Found:
+    """What a format found in a file.
+
+    Attributes
+    ----------
+    names : list of str
+    wavelengths : array-like, and ``unit``, as the file gives them
+    values : ndarray, shape (spectra, bands)
+    units : str or None
+        What the values are.
+    factor : float or None
+        What stored values are multiplied by, where the file says so.
+    said_by : str
+        Where it says so, for the notice.
+    no_data : float or None
+    per_band, metadata, notices
+        As in the library; ``fwhm`` in ``per_band`` is in the file's unit of wavelength.
+    """
+
+    names: list[str]
+    wavelengths: Any
+    unit: str | None
+    values: np.ndarray
+    units: str | None = None
+    factor: float | None = None
+    said_by: str = "the file"
+    no_data: float | None = None
+    per_band: dict[str, list[Any]] = field(default_factory=dict)
+    metadata: dict[str, Any] = field(default_factory=dict)
+    notices: list[Notice] = field(default_factory=list)
+
+
+def assemble(path: Path, found: Found, choice: Choice) -> SpectralLibrary:
+    """The library.
+
+    Raises
+    ------
+    FileError
+        If the wavelengths cannot be used, or no value is finite.
+    """
+    values = np.array(found.values, dtype=np.float64)
+    missing = values < _DELETED_BELOW
+    if found.no_data is not None:
+        missing |= values == found.no_data
+    notices = list(found.notices)
+    if missing.any():
+        values[missing] = np.nan
+        told = f"{int(missing.sum())} values are marked as missing: they are NaN."
+        notices.append(Notice.warning(Code.NO_DATA, told))
+    if not np.isfinite(values).any():
+        raise FileError(path, "no spectrum in it has a finite value")
+    resolved = wl.resolve(found.wavelengths, values.shape[1], found.unit)
+    if resolved.wavelengths is None or resolved.wavelengths.assumed:
+        raise FileError(path, _unusable(found.wavelengths, values.shape[1], found.unit))
+    per_band = dict(found.per_band)
+    if resolved.order is not None:
+        order = list(resolved.order)
+        values = values[:, order]
+        per_band = {key: [listed[i] for i in order] for key, listed in per_band.items()}
+    if "fwhm" in per_band:
+        widths = per_band.pop("fwhm")
+        if resolved.scale is not None:
+            per_band["fwhm"] = np.round(np.multiply(widths, resolved.scale), 6).tolist()
+    factor, units, told_scale = _factor(values, found, choice)
+    return SpectralLibrary(
+        tuple(found.names),
+        resolved.wavelengths.nm,
+        values * factor,
+        units,
+        path.stem,
+        {**found.metadata, **per_band},
+        (*notices, *resolved.notices, *told_scale),
+    )
+
+
+def _unusable(listed: Any, bands: int, unit: str | None) -> str:
+    if listed is None:
+        return f"it gives no wavelengths for the {bands} values of a spectrum"
+    numbers = np.ravel(np.asarray(listed))
+    if numbers.size != bands:
+        return f"it lists {numbers.size} wavelengths for spectra of {bands} values"
+    known = f" in {unit!r}" if unit else ""
+    return f"its wavelengths{known} cannot be used: positive numbers that differ were expected"
+
+
+def _factor(
+    values: np.ndarray, found: Found, choice: Choice
+) -> tuple[float, str | None, list[Notice]]:
+    """What values are multiplied by, their units, and how that is known."""
+    if choice.scale is not None:
+        return choice.scale, found.units, []
+    if found.factor is not None:
+        told = f"Values were multiplied by {found.factor:g}, as {found.said_by} says."
+        notices = [Notice.info(Code.SCALE_APPLIED, told)] if found.factor != 1.0 else []
+        return found.factor, found.units or REFLECTANCE, notices
+    largest = float(np.nanmax(np.where(np.isfinite(values), values, np.nan)))
+    if found.units not in (None, REFLECTANCE) or largest <= _MOST_REFLECTANCE:
+        return 1.0, found.units, []
+    if largest <= 150:
+        factor, what = 0.01, "percent"
+    elif found.units == REFLECTANCE and largest <= 15000:
+        factor, what = 1e-4, "ten-thousandths"
+    else:
+        told = (
+            f"Values go up to {largest:g} and the file does not say what they are: they were kept "
+            "as stored; a scale can be given."
+        )
+        return 1.0, found.units, [Notice.warning(Code.VALUES_SCALE_GUESSED, told)]
+    told = (
+        f"Values go up to {largest:g} and the file gives no scale: {what} of reflectance were "
+        f"taken and multiplied by {factor:g}; a scale of 1 keeps them as stored."
+    )
+    return factor, REFLECTANCE, [Notice.warning(Code.VALUES_SCALE_GUESSED, told)]

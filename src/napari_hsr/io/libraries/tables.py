@@ -1,0 +1,197 @@
+"""A table of numbers in a text file, with what stands above it."""
+
+from __future__ import annotations
+
+import csv
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_hsr.errors import FileError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+#: No text of spectra is longer than this; bigger files are something else.
+_LONGEST = 200 * 2**20
+_MISSING = {"", "nan", "na", "n/a", "#n/a", "none", "null", "-", "."}
+_SEPARATORS = ("\t", ";", ",")
+
+
+@dataclass
+class Table:
+    """What was found: one spectrum a column, whichever way the file has them.
+
+    Attributes
+    ----------
+    above : list of str
+        The lines above the table, without its heading.
+    heading : list of str or None
+        The cells that name the columns; the first column of a table of rows has no name.
+    numbers : ndarray, shape (wavelengths, columns)
+        NaN where a cell is empty.
+    """
+
+    above: list[str]
+    heading: list[str] | None
+    numbers: np.ndarray
+
+
+def lines_of(path: Path) -> list[str]:
+    """The lines of a text file, whatever its encoding.
+
+    Raises
+    ------
+    FileError
+        If it cannot be opened or is far too long.
+    """
+    try:
+        if path.stat().st_size > _LONGEST:
+            raise FileError(path, "a text of spectra was expected, but this file is far too large")
+        content = path.read_bytes()
+    except OSError as error:
+        raise FileError(path, f"cannot be opened ({error.strerror or error})") from error
+    for encoding in ("utf-8-sig", "latin-1"):
+        try:
+            return content.decode(encoding).splitlines()
+        except UnicodeDecodeError:
+            continue
+    raise AssertionError("latin-1 takes any byte")
+
+
+def is_number(cell: str) -> bool:
+    """Whether a cell is a number, not a missing one."""
+    number = _number(cell, False)
+    return number is not None and not np.isnan(number)
+
+
+def find(path: Path, lines: list[str]) -> Table:
+    """The table: columns, or rows below a line of wavelengths, which are turned into columns.
+
+    Raises
+    ------
+    FileError
+        If there is none, or a line of it is damaged.
+    """
+    separator = _separator(lines)
+    rows = [_cells(line, separator) for line in lines]
+    filled = [i for i, row in enumerate(rows) if any(row)]
+    comma = separator != ","
+    for place, i in enumerate(filled):
+        grid = [_wavelength(cell) for cell in rows[i]]
+        if _is_grid(grid):
+            return _of_rows(path, lines, rows, filled[place:], grid, comma)
+        numbers = [_number(cell, comma) for cell in rows[i]]
+        neighbours = filled[max(0, place - 1) : place + 2]
+        if (
+            len(numbers) > 1
+            and None not in numbers
+            and not np.isnan(numbers[0] or 0.0)
+            and (len(filled) == 1 or sum(len(rows[j]) == len(numbers) for j in neighbours) > 1)
+        ):
+            return _of_columns(path, lines, rows, filled[:place], filled[place:], comma)
+    raise FileError(path, "a table of spectra was expected: lines of two numbers or more")
+
+
+def _of_columns(
+    path: Path,
+    lines: list[str],
+    rows: list[list[str]],
+    above: list[int],
+    body: list[int],
+    comma: bool,
+) -> Table:
+    width = len(rows[body[0]])
+    numbers = []
+    for i in body:
+        parsed = [_number(cell, comma) for cell in rows[i]]
+        if len(parsed) != width or None in parsed:
+            raise _damaged(path, rows, i, width, parsed)
+        numbers.append(parsed)
+    heading = None
+    if above and len(rows[above[-1]]) == width:
+        heading = rows[above.pop()]
+    return Table([lines[i] for i in above], heading, np.array(numbers, dtype=np.float64))
+
+
+def _of_rows(
+    path: Path,
+    lines: list[str],
+    rows: list[list[str]],
+    body: list[int],
+    grid: list[float | None],
+    comma: bool,
+) -> Table:
+    """Below a line of wavelengths stands one spectrum a line, its name where that has none."""
+    at = [j for j, nm in enumerate(grid) if nm is not None]
+    spectra, names = [], []
+    for i in body[1:]:
+        row = rows[i]
+        parsed = [_number(row[j], comma) for j in at] if len(row) == len(grid) else []
+        if not parsed or None in parsed:
+            raise _damaged(path, rows, i, len(grid), parsed)
+        spectra.append(parsed)
+        text = [row[j] for j in range(len(row)) if j not in at and row[j]]
+        names.append(text[0] if text else f"spectrum {len(spectra)}")
+    if not spectra:
+        raise FileError(path, "a line of wavelengths is there, but no spectrum below it")
+    table = np.array([[grid[j] for j in at], *spectra], dtype=np.float64).T
+    above = [line for line in lines[: body[0]] if line.strip()]
+    return Table(above, ["wavelength", *names], table)
+
+
+def _damaged(
+    path: Path,
+    rows: list[list[str]],
+    i: int,
+    width: int,
+    parsed: list[float | None],
+) -> FileError:
+    wrong = [cell for cell, n in zip(rows[i], parsed, strict=False) if n is None]
+    if wrong and len(rows[i]) == width:
+        found = f"{wrong[0][:40]!r} where a number was expected"
+    else:
+        found = f"{len(rows[i])} cells where {width} were expected"
+    return FileError(path, f"line {i + 1} is damaged: {found}")
+
+
+def _is_grid(cells: list[float | None]) -> bool:
+    known = [nm for nm in cells if nm is not None]
+    steps = np.diff(known)
+    enough = 3 <= len(known) < len(cells) and 2 * len(known) >= len(cells)
+    return enough and min(known) > 0 and bool((steps > 0).all() or (steps < 0).all())
+
+
+def _wavelength(cell: str) -> float | None:
+    """400, 400.5 nm, and X400 or R400 as other programs name columns."""
+    found = re.fullmatch(r"[XR]?(\d+(?:\.\d+)?)\s*(?:nm)?", cell, re.IGNORECASE)
+    return float(found[1]) if found else None
+
+
+def _number(cell: str, comma: bool) -> float | None:
+    """A number, NaN for a missing one, None for text; ``comma`` lets 0,5 be one half."""
+    if cell.lower() in _MISSING:
+        return float("nan")
+    try:
+        return float(cell.replace(",", ".") if comma else cell)
+    except ValueError:
+        return None
+
+
+def _separator(lines: list[str]) -> str | None:
+    """What parts the cells of most of the last lines; None for blanks."""
+    last = [line for line in lines if line.strip()][-3:]
+    for separator in _SEPARATORS:
+        if 2 * sum(separator in line for line in last) > len(last):
+            return separator
+    return None
+
+
+def _cells(line: str, separator: str | None) -> list[str]:
+    if line.lstrip().startswith("#") and separator is not None:
+        line = line.lstrip().lstrip("#")
+    if separator is None:
+        return line.replace(",", " ").split()
+    return [cell.strip() for cell in next(csv.reader([line], delimiter=separator), [])]

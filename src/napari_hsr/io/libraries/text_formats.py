@@ -1,0 +1,268 @@
+"""Spectra as text: ECOSTRESS, USGS, field spectrometers (``.sed``, ``.sig``) and plain tables."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_hsr.errors import FileError
+from napari_hsr.io import wavelengths as wl
+from napari_hsr.io.libraries import tables
+from napari_hsr.io.libraries.assemble import REFLECTANCE, Choice, Found, assemble
+from napari_hsr.notices import Code, Notice
+
+if TYPE_CHECKING:
+    from os import PathLike
+
+    from napari_hsr.spectral_library import SpectralLibrary
+
+#: The columns of an SVC ``.sig``, which has no heading.
+_SIG = ["Wavelength (nm)", "Radiance (reference)", "Radiance (target)", "Reflectance %"]
+_WAVELENGTH = re.compile(r"wave|wvl|\bwls?\b|lambda|λ|^\W*(nm|[uµμ]m)\W*$", re.IGNORECASE)
+_UNIT = re.compile(r"(nm|nanomet|[uµμ]m\b|micro|cm-1|wavenumber|[åÅ]ngstr|angstr)", re.IGNORECASE)
+_COUNTING = {"", "#", "band", "bands", "band_index", "index", "channel", "no", "no."}
+_QUOTIENT = re.compile(r"reflect|tgt\W*/\W*ref", re.IGNORECASE)
+_USGS = re.compile(r"\s*(?:splib|liba|s0[67])\S*\s", re.IGNORECASE)
+
+
+def read(path: Path, choice: Choice) -> SpectralLibrary:
+    """Read one of these.
+
+    Raises
+    ------
+    FileError
+        If there is no table in it, it is cut short, or no column holds wavelengths.
+    """
+    lines = tables.lines_of(path)
+    if _is_one_column(lines):
+        return assemble(path, _usgs(path, lines, choice), choice)
+    table = tables.find(path, lines)
+    items = _items(table.above)
+    _check_count(path, items, len(table.numbers))
+    if any("spectra vista" in line.lower() for line in table.above[:1]):
+        table.heading = _SIG[: table.numbers.shape[1]]
+    if "y units" in items and "x units" in items:
+        return assemble(path, _ecostress(path, items, table.numbers), choice)
+    return assemble(path, _columns(path, items, table, choice), choice)
+
+
+def _items(lines: list[str]) -> dict[str, str]:
+    """``key: value`` and ``key= value`` above a table, keys in lower case."""
+    found = {}
+    for line in lines:
+        key, separator, value = (
+            line.partition(":") if ":" in line.split("=")[0] else line.partition("=")
+        )
+        if separator and len(key) < 60:
+            found[key.strip().lower()] = value.strip()
+    return found
+
+
+def _check_count(path: Path, items: dict[str, str], rows: int) -> None:
+    for key in ("number of x values", "channels"):
+        stated = items.get(key, "")
+        if stated.isdigit() and int(stated) != rows:
+            raise FileError(
+                path,
+                f"it states {stated} values a spectrum, but {rows} are there: is it cut short?",
+            )
+
+
+def _ecostress(path: Path, items: dict[str, str], numbers: np.ndarray) -> Found:
+    y_units = items["y units"].lower()
+    units = REFLECTANCE if "reflect" in y_units else y_units.partition("(")[0].strip()
+    return Found(
+        [items.get("name") or path.stem],
+        numbers[:, 0],
+        _unit_in(items["x units"]),
+        numbers[:, 1:2].T,
+        units,
+        0.01 if "percent" in y_units else None,
+        "“Y Units” in the file",
+        metadata={key: value for key, value in items.items() if value},
+    )
+
+
+def _columns(path: Path, items: dict[str, str], table: tables.Table, choice: Choice) -> Found:
+    """Columns of a table: those of a spectrometer by what they mean, others as spectra."""
+    heading = table.heading or []
+    at = _wavelength_column(path, table)
+    unit = _unit_in(heading[at]) if heading else None
+    if heading and heading[at] == "Wvl":  # Spectral Evolution's
+        unit = "nm"
+    others = [j for j in range(table.numbers.shape[1]) if j != at]
+    if heading:
+        counted = [j for j in others if heading[j].lower() in _COUNTING]
+        others = [j for j in others if j not in counted]
+    kept = _chosen(path, heading, others, choice)
+    if not kept:
+        raise FileError(path, "beside the wavelengths there is no column of values")
+    names = [heading[j] if heading else f"spectrum {i + 1}" for i, j in enumerate(kept)]
+    units = {_units_of(name, items) for name in names}
+    percent = all("%" in name or "percent" in name.lower() for name in names)
+    spectrometer = any(_is_quotient(heading[j]) for j in others) if heading else False
+    found = Found(
+        [path.stem] if spectrometer and len(kept) == 1 else [_bare(name) for name in names],
+        table.numbers[:, at],
+        unit,
+        table.numbers[:, kept].T,
+        units.pop() if len(units) == 1 else None,
+        0.01 if percent else None,
+        "the heading",
+        metadata={key: value for key, value in items.items() if value},
+    )
+    left = [heading[j] for j in others if j not in kept] if heading else []
+    if left:
+        listed = ", ".join(repr(name) for name in left[:6]) + (" …" if len(left) > 6 else "")
+        told = f"Left out: {listed}; another column can be named."
+        found.notices.append(Notice.info(Code.OTHER_ARRAYS_LEFT_OUT, told))
+    return found
+
+
+def _chosen(path: Path, heading: list[str], others: list[int], choice: Choice) -> list[int]:
+    """The columns that are spectra: the one named, reflectance before radiances, no deviations."""
+    if choice.column is not None:
+        wanted = choice.column.lower()
+        found = [j for j in others if heading and wanted == heading[j].lower()]
+        found = found or [j for j in others if heading and wanted in heading[j].lower()]
+        if not found:
+            known = ", ".join(repr(heading[j]) for j in others) if heading else "no heading"
+            raise FileError(path, f"no column {choice.column!r} is in it; it has {known}")
+        return found
+    if not heading:
+        return others
+    quotient = [j for j in others if _is_quotient(heading[j])]
+    radiances = [j for j in others if heading[j].lower().startswith("rad")]
+    if quotient and radiances:
+        return quotient
+    if radiances and len(radiances) == len(others) > 1:  # of the reference and of the target
+        return [j for j in radiances if "target" in heading[j].lower()] or others
+    names = {_bare(heading[j]) for j in others}
+    return [
+        j
+        for j in others
+        if not any(
+            _bare(heading[j]).endswith(end) and _bare(heading[j])[: -len(end)] in names
+            for end in (" std", " n")
+        )
+    ]
+
+
+def _wavelength_column(path: Path, table: tables.Table) -> int:
+    numbers = table.numbers
+    if table.heading:
+        named = [j for j, cell in enumerate(table.heading) if _WAVELENGTH.search(cell)]
+        if named:
+            return named[0]
+    at = 1 if wl.are_band_numbers(numbers[:, 0]) else 0
+    steps = np.diff(numbers[:, at])
+    if numbers[:, at].min() > 0 and ((steps >= 0).all() or (steps <= 0).all()):
+        return at
+    raise FileError(
+        path,
+        "no column of wavelengths is in it; a heading such as “wavelength (nm)”, or a column that "
+        "ascends, was expected",
+    )
+
+
+def _unit_in(heading: str) -> str | None:
+    found = _UNIT.search(heading.replace("_", " "))
+    if found is None:
+        return None
+    word = found[1].lower()
+    for beginning, unit in (("nanomet", "nm"), ("micro", "um"), ("wavenumber", "cm-1")):
+        if word.startswith(beginning):
+            return unit
+    return "angstrom" if "ngstr" in word else word
+
+
+def _bare(name: str) -> str:
+    """A heading without its unit in brackets."""
+    return re.sub(r"\s*(\[[^\]]*\]|%)\s*$", "", name).strip() or name
+
+
+def _is_quotient(heading: str) -> bool:
+    return _QUOTIENT.search(_bare(heading)) is not None
+
+
+def _units_of(heading: str, items: dict[str, str]) -> str | None:
+    bracket = re.search(r"\[([^\]]+)\]\s*$", heading)
+    if bracket:
+        return bracket[1]
+    if _is_quotient(heading):
+        return REFLECTANCE
+    if heading.lower().startswith("rad"):
+        stated = items.get("units", "").partition(",")[0]
+        return stated or "radiance"
+    return None
+
+
+# --- USGS: one number a line, the wavelengths in a file of their own ---------------------------
+
+
+def _is_one_column(lines: list[str]) -> bool:
+    body = [line for line in lines[1:] if line.strip()]
+    single = [line for line in body[:50] if tables.is_number(line.strip())]
+    return len(body) > 1 and len(single) == len(body[:50])
+
+
+def _usgs(path: Path, lines: list[str], choice: Choice) -> Found:
+    title, values = _one_column(path, lines)
+    listed: Any
+    if isinstance(choice.wavelengths, (str, Path)):
+        listed, unit = _wavelength_file(Path(choice.wavelengths))
+    elif choice.wavelengths is not None:
+        listed, unit = choice.wavelengths, "nm"
+    else:
+        listed, unit = _wavelengths_beside(path, len(values))
+    name = re.sub(r"^\s*\S+\s+Record=\d+:\s*", "", title) if _USGS.match(title) else title
+    return Found(
+        [name.strip() or path.stem],
+        listed,
+        unit,
+        np.array([values]),
+        REFLECTANCE if _USGS.match(title) else None,
+        metadata={"title": title.strip()},
+    )
+
+
+def _one_column(path: Path, lines: list[str]) -> tuple[str, list[float]]:
+    values = []
+    for number, line in enumerate(lines[1:], 2):
+        if not line.strip():
+            continue
+        if not tables.is_number(line.strip()):
+            raise FileError(
+                path,
+                f"line {number} is damaged: {line.strip()[:40]!r} where a number was expected",
+            )
+        values.append(float(line))
+    return lines[0], values
+
+
+def _wavelength_file(path: Path) -> tuple[list[float], str | None]:
+    title, values = _one_column(path, tables.lines_of(path))
+    if tables.is_number(title.strip()):
+        values.insert(0, float(title))
+    return values, _unit_in(title)
+
+
+def _wavelengths_beside(path: Path, count: int) -> tuple[list[float], str | None]:
+    """The file of wavelengths with as many lines, in the folder or the one above it."""
+    found: dict[PathLike[str], tuple[list[float], str | None]] = {}
+    for folder in (path.resolve().parent, path.resolve().parent.parent):
+        for file in sorted(folder.glob("*[Ww]avelengths*.txt")):
+            if file != path.resolve():
+                listed = _wavelength_file(file)
+                if len(listed[0]) == count:
+                    found[file] = listed
+        if found:
+            break
+    if len(found) == 1:
+        return next(iter(found.values()))
+    many = f"several lie beside it: {', '.join(Path(f).name for f in found)}"
+    problem = many if found else "no file of that many “Wavelengths” lies beside it or above it"
+    raise FileError(path, f"it holds {count} values without wavelengths, and {problem}")

@@ -1,0 +1,85 @@
+"""Writing spectral libraries: CSV, ENVI ``.sli`` with its header, JSON."""
+
+from __future__ import annotations
+
+import csv
+import json
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_hsr.cube import jsonable
+from napari_hsr.errors import FileError
+from napari_hsr.io.atomic import replacing, replacing_both
+from napari_hsr.io.envi_write import clean
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from napari_hsr.spectral_library import SpectralLibrary
+
+
+def write_csv(library: SpectralLibrary, path: Path) -> None:
+    """A column ``wavelength_nm`` and one a spectrum, its units in brackets; NaN is empty."""
+    unit = f" [{library.units}]" if library.units else ""
+    with replacing(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
+        table = csv.writer(file, lineterminator="\n")
+        table.writerow(["wavelength_nm", *(f"{name}{unit}" for name in library.names)])
+        for nm, values in zip(library.wavelengths_nm, library.values.T, strict=True):
+            table.writerow([f"{nm:.10g}", *("" if np.isnan(v) else repr(float(v)) for v in values)])
+
+
+def write_sli(library: SpectralLibrary, path: Path) -> None:
+    """Float64, one spectrum a line; commas in names become semicolons, for a comma ends a name.
+
+    Raises
+    ------
+    FileError
+        If a header of something else lies where this one's must be.
+    """
+    header = path.with_suffix(".hdr")
+    if header.exists() and not path.exists():
+        raise FileError(path, f"{header.name} already lies there and belongs to something else")
+    count, bands = library.values.shape
+    names = ", ".join(clean(name.replace(",", ";")) for name in library.names)
+    lines = [
+        "ENVI",
+        f"description = {{{clean(library.name)}}}",
+        f"spectra names = {{{names}}}",
+        *([f"data units = {clean(library.units)}"] if library.units else []),
+        *(
+            f"{key} = {{{', '.join(clean(item) for item in library.metadata[key])}}}"
+            for key in ("fwhm", "bbl")
+            if key in library.metadata
+        ),
+        "wavelength units = Nanometers",
+        f"wavelength = {{{', '.join(repr(float(nm)) for nm in library.wavelengths_nm)}}}",
+        "file type = ENVI Spectral Library",
+        "header offset = 0",
+        "byte order = 0",
+        "data type = 5",
+        f"samples = {bands}",
+        f"lines = {count}",
+        "bands = 1",
+        "interleave = bsq",
+    ]
+    with replacing_both(path, header) as (data, text):
+        library.values.astype("<f8").tofile(data)
+        text.write_text("\n".join(lines) + "\n", encoding="ascii", newline="\n")
+
+
+def write_json(library: SpectralLibrary, path: Path) -> None:
+    """Name, wavelengths, units, metadata and the spectra; a missing value is null."""
+    content = {
+        "kind": "spectral library",
+        "name": library.name,
+        "units": library.units,
+        "wavelengths_nm": library.wavelengths_nm.tolist(),
+        "metadata": jsonable(library.metadata),
+        "spectra": [
+            {"name": name, "values": [float(v) if np.isfinite(v) else None for v in values]}
+            for name, values in library
+        ],
+    }
+    with replacing(path) as temporary:
+        temporary.write_text(json.dumps(content, ensure_ascii=False, indent=1), encoding="utf-8")

@@ -1,0 +1,139 @@
+"""A spectral library: named spectra on one grid of wavelengths."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_hsr.cube import Wavelengths, jsonable
+from napari_hsr.errors import InputError
+from napari_hsr.notices import Notice, as_notices
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+#: What :meth:`SpectralLibrary.normalised` divides a spectrum by.
+NORMALISATIONS = ("max", "area", "vector")
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class SpectralLibrary:
+    """Named spectra.
+
+    Attributes
+    ----------
+    names : tuple of str
+        One a spectrum, in the order of the file.
+    wavelengths_nm : ndarray, shape (bands,), float64
+        Band centres, strictly ascending.
+    values : ndarray, shape (spectra, bands), float64
+        NaN where a file marks a value as missing; reflectance is a fraction.
+    units : str or None
+        What the values are, if known: ``"reflectance"``, ``"W m-2 sr-1 nm-1"``…
+    name : str
+        A short name of the whole.
+    metadata : dict
+        JSON-like facts from the file; ``fwhm`` is in nm, one value a band.
+    notices : tuple of Notice
+        What was guessed or changed on reading.
+
+    Raises
+    ------
+    InputError
+        If there is no spectrum, or the sizes of names, wavelengths and values do not fit.
+    """
+
+    names: tuple[str, ...]
+    wavelengths_nm: np.ndarray
+    values: np.ndarray
+    units: str | None = None
+    name: str = "library"
+    metadata: dict[str, Any] = field(default_factory=dict)
+    notices: tuple[Notice, ...] = ()
+
+    def __post_init__(self) -> None:
+        nm = Wavelengths(self.wavelengths_nm).nm
+        values = np.array(self.values, dtype=np.float64, ndmin=2)
+        names = tuple(str(name) for name in self.names)
+        if values.ndim != 2 or values.shape != (len(names), nm.size) or not names:
+            size = " x ".join(map(str, values.shape))
+            raise InputError(
+                f"{len(names)} names and {nm.size} wavelengths do not fit spectra of {size} values."
+            )
+        values.flags.writeable = False
+        for key, value in (("names", names), ("wavelengths_nm", nm), ("values", values)):
+            object.__setattr__(self, key, value)
+        object.__setattr__(self, "notices", as_notices(self.notices))
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __iter__(self) -> Iterator[tuple[str, np.ndarray]]:
+        return iter(zip(self.names, self.values, strict=True))
+
+    def __getitem__(self, which: str | int) -> np.ndarray:
+        """The values of a spectrum, by its name (the first of that name) or number from 0."""
+        if isinstance(which, str):
+            if which not in self.names:
+                raise KeyError(f"no spectrum is called {which!r}")
+            which = self.names.index(which)
+        found: np.ndarray = self.values[which]
+        return found
+
+    def __repr__(self) -> str:
+        spectra = f"{len(self)} spectr{'a' if len(self) > 1 else 'um'}"
+        units = f", {self.units}" if self.units else ""
+        return f"<SpectralLibrary {self.name!r}: {spectra}, {self.wavelengths.describe()}{units}>"
+
+    @property
+    def wavelengths(self) -> Wavelengths:
+        """The grid as that of a cube."""
+        return Wavelengths(self.wavelengths_nm)
+
+    def replace(self, **changes: Any) -> SpectralLibrary:
+        """A copy with some attributes changed."""
+        return replace(self, **changes)
+
+    def normalised(self, by: str = "max") -> SpectralLibrary:
+        """Each spectrum divided by its largest value, its area or its length as a vector.
+
+        Parameters
+        ----------
+        by : str
+            ``"max"``; ``"area"``, the integral over wavelength in nm of the absolute values;
+            ``"vector"``, the square root of the sum of squares. Missing values are left out.
+
+        Raises
+        ------
+        InputError
+            If ``by`` is none of these.
+        """
+        finite = np.where(np.isfinite(self.values), self.values, 0.0)
+        if by == "max":
+            divisor = np.abs(finite).max(axis=1)
+        elif by == "area":
+            means = (np.abs(finite[:, 1:]) + np.abs(finite[:, :-1])) / 2
+            divisor = means @ np.diff(self.wavelengths_nm)
+        elif by == "vector":
+            divisor = np.sqrt((finite**2).sum(axis=1))
+        else:
+            known = ", ".join(map(repr, NORMALISATIONS))
+            raise InputError(f"Spectra are normalised by {known}, not by {by!r}.")
+        divisor = np.where(divisor > 0, divisor, 1.0)
+        return self.replace(values=self.values / divisor[:, None], units=f"relative ({by})")
+
+    def summary(self) -> dict[str, Any]:
+        """Plain values for JSON and for ``napari-hsr library``."""
+        finite = self.values[np.isfinite(self.values)]
+        return {
+            "kind": "spectral library",
+            "name": self.name,
+            "names": list(self.names),
+            "wavelengths_nm": self.wavelengths_nm.tolist(),
+            "units": self.units,
+            "value_range": [float(finite.min()), float(finite.max())] if finite.size else None,
+            "metadata": jsonable(self.metadata),
+            "notices": [notice.text for notice in self.notices],
+        }
