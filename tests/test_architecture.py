@@ -23,7 +23,7 @@ FLOORS = (
     ("photograph", "spectral_library"),
     ("io", "colour", "resample"),
     ("cameras",),
-    ("metrics", "spectra", "samples"),
+    ("metrics", "spectra", "samples", "trust"),
     ("models",),
     ("inference",),
     ("training",),

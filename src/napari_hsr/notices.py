@@ -71,6 +71,12 @@ class Code(StrEnum):
     WAVELENGTHS_NOT_TRAINED_ON = "wavelengths-not-trained-on"
     RESIDUAL_ABOVE_TOLERANCE = "residual-above-tolerance"
 
+    # trust
+    MEASURED_SHARE = "measured-share"
+    COLOURS_EXACT = "colours-exact"
+    COLOURS_NOT_MET = "colours-not-met"
+    ROW_SPACE_APPROXIMATE = "row-space-approximate"
+
     # metrics
     COMMON_BANDS = "common-bands"
     BANDS_BY_INDEX = "bands-by-index"

@@ -357,3 +357,19 @@ def test_what_a_run_takes_is_said_before_it_and_not_of_what_is_refused(hsr, phot
     asked = ("predict", tmp_path / "in", "-o", tmp_path / "out", "--model", "rootpoly-nikon-d700")
     *_, warned = hsr(*asked)
     assert "of memory" not in warned
+
+
+def test_a_known_camera_is_obeyed(hsr, photograph, tmp_path):
+    source, out = photograph(), tmp_path / "cube.h5"
+    options = ("--model", "rootpoly-srgb", "--exact", "--camera", "cie-1931", "--json")
+    status, said, _ = hsr("predict", source, "-o", out, *options)
+    trust = json.loads(said)["results"][0]["trust"]
+    expected = reconstruct(source, "rootpoly-srgb", exact=True, camera="cie-1931")
+    assert status == 0
+    np.testing.assert_array_equal(np.asarray(read(out).data), np.asarray(expected.data))
+    assert read(out).provenance.extra["trust"] == trust == expected.provenance.extra["trust"]
+
+
+def test_a_camera_that_is_not_known_is_wrong_usage(hsr, photograph, tmp_path):
+    status, _, warned = hsr("predict", photograph(), "-o", tmp_path / "c.mat", "--camera", "box")
+    assert (status, "'box' is not known" in warned) == (2, True)

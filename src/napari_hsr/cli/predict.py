@@ -51,6 +51,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="2 or 4: evaluate INR-HSISR on a grid so many times as fine as the photograph along "
         "each side, for which it was never trained",
     )
+    parser.add_argument(
+        "--exact",
+        action="store_true",
+        help="make the spectra have exactly the photographed colours, without negative values; "
+        "takes a known camera",
+    )
+    parser.add_argument(
+        "--camera",
+        metavar="C",
+        help="what took the photographs: table.csv:NAME, or cie-1931 for the approximate row space "
+        "of photographs in sRGB (default: as their encoding says)",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -67,20 +79,22 @@ def run(args: argparse.Namespace) -> int:
     used = _check_options(args, model)
     names = ("device", "tile", "precision", "ensemble", "finer")
     options: dict[str, Any] = {name: getattr(args, name) for name in names}
+    obeyed = {"exact": args.exact, "camera": args.camera}
     encoding = args.input_encoding
 
     def facts(image: Any, result: Result) -> dict[str, Any]:
         notices = dict.fromkeys((*image.notices, *result.notices))
         if encoding:  # stated: the user has answered
             notices = dict.fromkeys(without(notices, Code.ENCODING_UNKNOWN))
-        return {"notices": list(notices)}
+        trust = {"trust": result.trust.record()} if result.trust else {}
+        return {"notices": list(notices), **trust}
 
     job = Job(
         model=used,
         tag=model.name,
         done="reconstructed",
         events=lambda image, cancel: reconstruct_events(
-            image, model, encoding=encoding, **options, cancel=cancel
+            image, model, encoding=encoding, **options, **obeyed, cancel=cancel
         ),
         estimate=lambda image: estimate(image.data.shape, model, **options),
         facts=facts,
@@ -90,8 +104,9 @@ def run(args: argparse.Namespace) -> int:
 
 def _check_options(args: argparse.Namespace, model: Any) -> Any:
     """The model on the grid asked for; what would be wrong with every photograph is wrong usage."""
+    from napari_hsr.cameras import get_camera
     from napari_hsr.colour import normalise_encoding
-    from napari_hsr.errors import InputError
+    from napari_hsr.errors import FileError, InputError
     from napari_hsr.inference.devices import resolve
     from napari_hsr.inference.precision import choose
     from napari_hsr.inference.subpixel_grid import on_grid
@@ -99,7 +114,11 @@ def _check_options(args: argparse.Namespace, model: Any) -> Any:
     try:
         if args.input_encoding:
             args.input_encoding = normalise_encoding(args.input_encoding)
+        if args.camera:
+            get_camera(args.camera)
+        if args.finer > 1 and (args.exact or args.camera):
+            raise InputError("--finer goes with neither --exact nor --camera")
         choose(model, args.precision, resolve(args.device), args.ensemble)
         return on_grid(model, args.finer)
-    except InputError as error:
+    except (InputError, FileError) as error:
         args.usage_error(str(error))

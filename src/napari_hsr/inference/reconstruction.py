@@ -16,6 +16,7 @@ from napari_hsr.inference.results import Result
 from napari_hsr.inference.run_plan import RunPlan, plan_run
 from napari_hsr.inference.subpixel_grid import on_grid
 from napari_hsr.inference.tile_loop import new_output, run_tiles
+from napari_hsr.inference.trusted import sight_of, trust_events
 from napari_hsr.models.bundled_models import DEFAULT
 from napari_hsr.models.card import ILL_POSED
 from napari_hsr.models.library import load_model
@@ -29,7 +30,9 @@ if TYPE_CHECKING:
 
     import numpy as np
 
+    from napari_hsr.cameras import Camera
     from napari_hsr.inference.tiling import Tile
+    from napari_hsr.inference.trusted import Trust
     from napari_hsr.models.model import Model
     from napari_hsr.photograph import Photograph
     from napari_hsr.provenance import Provenance
@@ -46,6 +49,8 @@ def reconstruct_events(
     ensemble: str = "single",
     finer: int = 1,
     cancel: threading.Event | None = None,
+    exact: bool = False,
+    camera: str | Camera | None = None,
 ) -> Iterator[Progress | Result]:
     """Reconstruct a cube and report progress.
 
@@ -78,21 +83,24 @@ def reconstruct_events(
         ensemble=ensemble,
     )
     check(ensemble, photograph.height, len(run.tiles))
+    seen = sight_of(photograph, model, camera, finer) if exact or camera is not None else None
     start = time.perf_counter()
     with PeakMemory(run.device) as memory:
         job = _PhotographJob(photograph, model)
         data = new_output(run.output_shape, "choose a smaller photograph")
         tiled = yield from run_tiles(run, job, data, cancel)
-    notices = (*job.reader.notices(), *tiled.notices, *as_notices(model.notices))
+        trust = (yield from trust_events(data, photograph, seen, exact, cancel)) if seen else None
+    told = trust.notices() if trust else ()
+    notices = (*job.reader.notices(), *tiled.notices, *told, *as_notices(model.notices))
     cube = Cube(
         data,
         model.wavelengths,
         units=model.card.units,
         name=f"{photograph.name} {model.name}",
-        provenance=_provenance(photograph, run, finer),
+        provenance=_provenance(photograph, run, finer, trust),
         metadata={"card": model.card.model_dump(mode="json")},
         notices=(*notices, *([run.precision_notice] if run.precision_notice else [])),
-        _value_range=tiled.value_range,
+        _value_range=trust.value_range if trust else tiled.value_range,
     )
     yield Result(
         cube=cube,
@@ -102,6 +110,7 @@ def reconstruct_events(
         precision=run.precision,
         tiles=tiled.tiles,
         notices=cube.notices,
+        trust=trust,
     )
 
 
@@ -117,6 +126,8 @@ def reconstruct(
     finer: int = 1,
     progress: Callable[[Progress], Any] | None = None,
     cancel: threading.Event | None = None,
+    exact: bool = False,
+    camera: str | Camera | None = None,
 ) -> Cube:
     """Reconstruct a spectral cube from an RGB image.
 
@@ -156,6 +167,14 @@ def reconstruct(
         Called with a :class:`~napari_hsr.progress.Progress`.
     cancel : threading.Event, optional
         Set it from another thread to stop the work.
+    exact : bool
+        Return the spectra next to those of the network that have exactly the photographed colours
+        and no negative value; see :mod:`napari_hsr.trust.exact`. Takes a camera that is known: by
+        the encoding of the photograph, or by ``camera``.
+    camera : str or Camera, optional
+        What took the photograph, as :func:`napari_hsr.cameras.get_camera` takes it:
+        ``"table.csv:Nikon_D700"``; ``"cie-1931"`` for the approximate row space of photographs in
+        sRGB. The mean measured share of the spectra is then in the cube's provenance.
 
     Returns
     -------
@@ -186,6 +205,8 @@ def reconstruct(
         precision=precision,
         ensemble=ensemble,
         finer=finer,
+        exact=exact,
+        camera=camera,
         cancel=cancel,
     )
     return result_of(events, progress).cube
@@ -218,7 +239,9 @@ class _PhotographJob:
         self.reader.count(self._core)
 
 
-def _provenance(photograph: Photograph, run: RunPlan, finer: int) -> Provenance:
+def _provenance(
+    photograph: Photograph, run: RunPlan, finer: int, trust: Trust | None
+) -> Provenance:
     model = run.model
     steps = list(photograph.provenance.steps)
     if photograph.encoding != model.input_encoding:
@@ -228,9 +251,12 @@ def _provenance(photograph: Photograph, run: RunPlan, finer: int) -> Provenance:
         steps.append(run.ensemble.words)
     if finer > 1:
         steps.append(f"On a grid {finer} times as fine, which the network was never trained for.")
+    steps.extend(trust.steps() if trust else ())
     steps.append(ILL_POSED)
+    extra = {"trust": trust.record()} if trust else {}
     return replace(
         photograph.provenance,
+        extra={**photograph.provenance.extra, **extra},
         input=photograph.provenance.input or photograph.name,
         model=model.name,
         weights_sha256=model.weights_sha256,

@@ -9,6 +9,7 @@ from napari_hsr.units import format_bytes
 
 if TYPE_CHECKING:
     from napari_hsr.cube import Cube
+    from napari_hsr.inference.trusted import Trust
     from napari_hsr.notices import Notice
     from napari_hsr.resample import Agreement, Refinement
 
@@ -32,6 +33,8 @@ class Result:
         Number of tiles; 0 for an interpolation.
     notices : tuple of Notice
         What the user must know of this result.
+    trust : Trust or None
+        How far the cube can be trusted, where that was asked for.
     """
 
     cube: Cube
@@ -41,6 +44,7 @@ class Result:
     precision: str
     tiles: int
     notices: tuple[Notice, ...]
+    trust: Trust | None = None
 
     def summary(self) -> str:
         """Time, device, precision and memory in one line."""

@@ -1,0 +1,206 @@
+"""How far a reconstructed cube can be trusted: one pass over the finished cube, strip by strip."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_hsr.colour import decode_photograph_tile
+from napari_hsr.cube import finite_range
+from napari_hsr.errors import InputError
+from napari_hsr.inference.inputs import SATURATED
+from napari_hsr.notices import Code, Notice
+from napari_hsr.progress import Progress, stop_if
+from napari_hsr.trust.exact import AT_LEAST, AT_MOST, EQUAL, project, residual
+from napari_hsr.trust.share import measured_share
+from napari_hsr.trust.sight import sight
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Generator, Iterator
+
+    from napari_hsr.cameras import Camera
+    from napari_hsr.inference.tile_loop import Output
+    from napari_hsr.models.model import Model
+    from napari_hsr.photograph import Photograph
+    from napari_hsr.trust.sight import Sight
+
+#: Pixels looked at together.
+STRIP_PIXELS = 2**16
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Trust:
+    """How far a cube can be trusted, pixel by pixel.
+
+    Attributes
+    ----------
+    sight : Sight
+        The camera that the maps are of.
+    exact : bool
+        Whether the cube was made to have exactly the photographed colours.
+    share : ndarray, shape (height, width), float32
+        The measured share of each spectrum, see :func:`napari_hsr.trust.share.measured_share`.
+    residual : ndarray, shape (height, width), float32
+        ‖ρ − Cᵀs‖ / ‖ρ‖ of the network's own spectra, before any projection.
+    not_met : int
+        Pixels of an exact cube whose colour no spectrum without negative values has.
+    value_range : (float, float)
+        Extremes of the cube.
+    """
+
+    sight: Sight
+    exact: bool
+    share: np.ndarray
+    residual: np.ndarray
+    not_met: int
+    value_range: tuple[float, float]
+
+    def record(self) -> dict[str, Any]:
+        """The figures for the provenance of the cube."""
+        return {
+            "camera": self.sight.name,
+            "camera_approximate": self.sight.approximate,
+            "exact": self.exact,
+            "measured_share_mean": _mean(self.share),
+            "residual_before_projection_mean": _mean(self.residual),
+        }
+
+    def steps(self) -> tuple[str, ...]:
+        """What was done, for the provenance of the cube."""
+        if not self.exact:
+            return ()
+        return (
+            f"Projected onto the spectra that have the photographed colours: {self._row_space}.",
+        )
+
+    def notices(self) -> Iterator[Notice]:
+        """What the user must know of it."""
+        share = f"{_mean(self.share):.0%} of the spectra's energy lies where the camera measures"
+        text = f"By {self._row_space}, {share}; the rest is inferred."
+        if self.exact:
+            text = (
+                f"{text} The spectra have exactly the photographed colours; the network's own "
+                f"missed them by {_mean(self.residual):.1%} on average."
+            )
+        yield Notice.info(Code.COLOURS_EXACT if self.exact else Code.MEASURED_SHARE, text)
+        if self.sight.approximate:
+            yield Notice.warning(
+                Code.ROW_SPACE_APPROXIMATE,
+                "The photograph was rendered to sRGB: what its camera measured is known only "
+                "approximately.",
+            )
+        if self.not_met:
+            share = f"{self.not_met / self.residual.size:.1%}"
+            yield Notice.warning(
+                Code.COLOURS_NOT_MET,
+                f"{self.not_met} pixels ({share}) have a colour that no spectrum without negative "
+                "values has for this camera: they have the nearest spectrum.",
+            )
+
+    @property
+    def _row_space(self) -> str:
+        about = "the approximate row space of " if self.sight.approximate else ""
+        return about + self.sight.name
+
+
+def sight_of(
+    photograph: Photograph, model: Model, camera: str | Camera | None, finer: int
+) -> Sight:
+    """The camera that a photograph's cube is held against.
+
+    Raises
+    ------
+    InputError
+        If it is not known, or pixels of the cube are not those of the photograph.
+    """
+    if finer > 1:
+        raise InputError(
+            "A cube finer than its photograph cannot be held against its colours: leave finer at 1."
+        )
+    assert photograph.encoding is not None  # checked before
+    return sight(photograph.encoding, tuple(model.wavelengths), camera)
+
+
+def trust_events(
+    data: Output,
+    photograph: Photograph,
+    seen: Sight,
+    exact: bool,
+    cancel: threading.Event | None = None,
+) -> Generator[Progress, None, Trust]:
+    """Hold a finished cube against the colours of its photograph; with ``exact`` change it.
+
+    Parameters
+    ----------
+    data : Output, shape (bands, height, width)
+    photograph : Photograph
+    seen : Sight
+    exact : bool
+        Write the projected spectra in place of those of the network.
+    cancel : threading.Event, optional
+    """
+    height, width = photograph.height, photograph.width
+    maps = np.zeros((2, height, width), np.float32)
+    not_met, low, high = 0, np.inf, -np.inf
+    rows = max(1, STRIP_PIXELS // width)
+    message = "Projecting onto the photographed colours" if exact else "Measuring the colours"
+    for start in range(0, height, rows):
+        stop_if(cancel)
+        yield Progress(height, height, message)
+        strip = slice(start, min(start + rows, height))
+        spectra = np.asarray(data[:, strip])
+        shape = spectra.shape
+        spectra = spectra.reshape(shape[0], -1)
+        colours, says = colours_of(photograph, seen, strip)
+        known = np.isfinite(colours).all(0) & np.isfinite(spectra).all(0)
+        share, missed = np.full((2, spectra.shape[1]), np.nan, np.float32)
+        if exact:
+            found = project(spectra[:, known], colours[:, known], seen, says[:, known])
+            spectra = spectra.copy()
+            spectra[:, known] = found.spectra
+            missed[known] = found.residual
+            not_met += int((~found.met).sum())
+            data[:, strip] = spectra.reshape(shape)
+        else:
+            missed[known] = residual(spectra[:, known], colours[:, known], seen, says[:, known])
+        share[:] = measured_share(spectra, seen)
+        maps[:, strip] = np.stack([share, missed]).reshape(2, *shape[1:])
+        least, most = finite_range(spectra)
+        low, high = min(low, least), max(high, most)
+    return Trust(
+        sight=seen,
+        exact=exact,
+        share=maps[0],
+        residual=maps[1],
+        not_met=not_met,
+        value_range=(float(low), float(high)),
+    )
+
+
+def colours_of(photograph: Photograph, seen: Sight, rows: slice) -> tuple[np.ndarray, np.ndarray]:
+    """The linear colours of some rows, (3, pixels), and what each says of the truth.
+
+    Integers at the upper end say "at least this"; at zero "at most half a step".
+    """
+    stored = np.asarray(photograph.data[rows]).reshape(-1, 3)
+    colours = decode_photograph_tile(stored, photograph.encoding, seen.encoding)
+    says = np.full(stored.shape, EQUAL, np.uint8)
+    if stored.dtype.kind == "u":
+        top = np.iinfo(stored.dtype).max
+        says[stored >= SATURATED * top] = AT_LEAST
+        zero = stored == 0
+        says[zero] = AT_MOST
+        half = decode_photograph_tile(
+            np.full((1, 3), 0.5 / top, np.float32), photograph.encoding, seen.encoding
+        )
+        colours = np.where(zero, half, colours)
+    return colours.T.astype(np.float64), says.T
+
+
+def _mean(values: np.ndarray) -> float:
+    """Of the finite values; 0 if there is none."""
+    finite = values[np.isfinite(values)]
+    return round(float(finite.mean(dtype=np.float64)), 6) if finite.size else 0.0
