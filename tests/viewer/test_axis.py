@@ -132,7 +132,7 @@ def test_the_canvas_text_goes_with_the_last_cube_and_comes_with_the_next(viewer)
     assert overlay.text
     add(viewer, np.arange(500, 590, 10))
     assert overlay.visible
-    assert text(viewer) == "λ = 540 nm"
+    assert text(viewer) == "λ = 550 nm"
 
 
 def test_a_text_hidden_by_the_user_stays_hidden(viewer):

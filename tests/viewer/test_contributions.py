@@ -13,9 +13,11 @@ import napari_hsr
 from napari_hsr import io
 from napari_hsr.cube import Cube, Wavelengths
 from napari_hsr.errors import HSRError, InputError
+from napari_hsr.models import torch_checkpoint
 from napari_hsr.photograph import Photograph
 from napari_hsr.provenance import Provenance
 from napari_hsr.viewer import axis, contributions, layer_data, layers
+from napari_hsr.widgets.models import import_answers
 
 PLUGIN = "napari-hsr"
 
@@ -157,13 +159,35 @@ def test_actions_take_the_selected_cube(viewer, said):
     layers.add_cube(viewer, make_cube(bands=5), name="second")
     contributions.true_colour(viewer)  # the newest is selected: it has no wavelengths
     assert "avelengths" in said()[-1][1]
+    contributions.false_colour(viewer)  # that goes by band number
     viewer.layers.selection.active = first
     contributions.true_colour(viewer)
     contributions.false_colour(viewer)
-    assert [layer.name for layer in viewer.layers][2:] == [
+    assert [layer.name for layer in viewer.layers] == [
+        "first",
         "first · true colour",
         "first · false colour 650 / 550 / 450 nm",
+        "second",
+        "second · false colour bands 5 / 3 / 1",
     ]
+
+
+def test_an_opened_chart_begins_at_green_beside_a_photograph(viewer, monkeypatch):
+    """napari itself adds the layers of a file, at the first band beside others."""
+    monkeypatch.setattr("napari.current_viewer", lambda: viewer)
+    viewer.open_sample(PLUGIN, "photograph")
+    truth, _ = viewer.open_sample(PLUGIN, "chart")
+    assert axis.current_nm(viewer, truth) == 550
+    axis.go_to(viewer, 620)
+    viewer.open_sample(PLUGIN, "chart")  # another one leaves the band on show
+    assert axis.current_nm(viewer, truth) == 620
+
+
+def test_reader_and_writer_cannot_be_called_from_the_command_palette():
+    """They take a file: napari would call them without one, and end in a TypeError."""
+    commands = {c["id"]: c for c in manifest()["contributions"]["commands"]}
+    for name in ("get_reader", "write_image", "import_checkpoint"):
+        assert commands[f"{PLUGIN}.{name}"]["enablement"] == "False"
 
 
 def manifest() -> dict:
@@ -173,7 +197,9 @@ def manifest() -> dict:
 
 
 def test_the_manifest_names_every_readable_and_writable_suffix():
-    (reader,) = manifest()["contributions"]["readers"]
+    reader, checkpoints = manifest()["contributions"]["readers"]
+    importable = {*import_answers.SUFFIXES, *torch_checkpoint.TORCH_SUFFIXES}
+    assert {f"*{suffix}" for suffix in importable} == set(checkpoints["filename_patterns"])
     assert {f"*{suffix}" for suffix in io.READ_SUFFIXES} == set(reader["filename_patterns"])
     (writer,) = manifest()["contributions"]["writers"]
     writable = {*io.WRITE_SUFFIXES, *io.PHOTOGRAPH_WRITE_SUFFIXES}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pytest
 from napari.components import ViewerModel
@@ -79,10 +81,54 @@ def test_a_cube_on_disk_gives_the_same_picture():
 
 
 def test_unknown_wavelengths_are_refused_in_one_sentence():
-    for render in (rendering.true_colour, rendering.false_colour):
+    by_nm = partial(rendering.false_colour, nm=(650, 550, 450))
+    for render in (rendering.true_colour, by_nm):
         with pytest.raises(InputError, match="avelengths") as caught:
             render(make_cube(nm=None))
         assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("named", "expected"),
+    [
+        ([12, 7, 3], [11, 6, 2]),
+        ([12.0, 7.0, 3.0], [11, 6, 2]),
+        (None, [25, 15, 5]),
+        ([12, 7], [25, 15, 5]),
+        ([12, 7, 32], [25, 15, 5]),
+        ([12, 7, 0], [25, 15, 5]),
+        ([float("nan"), 1, 2], [25, 15, 5]),
+        ("12, 7, 3", [25, 15, 5]),
+    ],
+)
+def test_without_wavelengths_false_colour_goes_by_band_number(viewer, named, expected):
+    """The header counts from 1; what it names only in part, or wrongly, is not used."""
+    cube = make_cube(nm=None).replace(metadata={"default bands": named} if named else {})
+    layer = layers.add_cube(viewer, cube)
+    picture = rendering.add_false_colour(viewer, layer)
+    red, green, blue = (band + 1 for band in expected)
+    assert picture.name == f"scene · false colour bands {red} / {green} / {blue}"
+    np.testing.assert_array_equal(picture.data, colour.bands_as_rgb(cube, expected))
+
+
+def test_bands_of_the_users_choice(viewer):
+    layer = layers.add_cube(viewer, make_cube(nm=None))
+    first = rendering.add_false_colour(viewer, layer, bands=(0, 1, 2))
+    assert rendering.add_false_colour(viewer, layer, bands=(0, 1, 2)) == first
+    assert rendering.add_false_colour(viewer, layer, bands=(2, 1, 0)) != first
+    for wrong in ((0, 1), (0, 1, 31), (-1, 0, 1)):
+        with pytest.raises(InputError, match="bands 1 to 31 of scene"):
+            rendering.add_false_colour(viewer, layer, bands=wrong)
+
+
+def test_pictures_lie_directly_above_their_cube_and_below_annotations(viewer):
+    cube = layers.add_cube(viewer, make_cube())
+    other = layers.add_cube(viewer, make_cube())
+    points, shapes = viewer.add_points(np.zeros((1, 2))), viewer.add_shapes()
+    picture = rendering.add_true_colour(viewer, cube)
+    assert list(viewer.layers) == [cube, picture, other, points, shapes]
+    newer = rendering.add_false_colour(viewer, cube)  # the newest of one cube is the one seen
+    assert list(viewer.layers) == [cube, picture, newer, other, points, shapes]
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from napari_hsr.colour.matrix import rendering_matrix
 from napari_hsr.colour.observers import ILLUMINANTS, OBSERVERS, illuminant_name, observer_name
 from napari_hsr.colour.render import (
     Rendering,
+    bands_as_rgb,
     false_colour,
     render,
     rendering,
@@ -30,6 +31,7 @@ __all__ = [
     "ILLUMINANTS",
     "OBSERVERS",
     "Rendering",
+    "bands_as_rgb",
     "check_range",
     "convert",
     "decode_photograph_tile",

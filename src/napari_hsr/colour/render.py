@@ -239,14 +239,34 @@ def false_colour(
             "The wavelengths of this cube are not known, so wavelengths cannot be chosen for "
             "false colour: set them first."
         )
+    if len(nm) != 3:
+        raise InputError(f"False colour takes three wavelengths in nm, not {len(nm)}.")
+    return bands_as_rgb(cube, [_band_near(cube, float(wanted)) for wanted in nm], percentiles, rows)
+
+
+def bands_as_rgb(
+    cube: Cube,
+    bands: Sequence[int],
+    percentiles: tuple[float, float] = (1.0, 99.0),
+    rows: int | None = None,
+) -> np.ndarray:
+    """Three bands of a cube, by their indices from 0, as :func:`false_colour` shows them.
+
+    Raises
+    ------
+    InputError
+        If there are not three, the cube has no such band, or the percentiles are no such.
+    """
     low, high = (float(p) for p in percentiles)
     if not 0 <= low < high <= 100:
         raise InputError(f"Percentiles must be 0 ≤ low < high ≤ 100, not {low:g} and {high:g}.")
-    if len(nm) != 3:
-        raise InputError(f"False colour takes three wavelengths in nm, not {len(nm)}.")
+    if len(bands) != 3 or not all(0 <= band < cube.bands for band in bands):
+        wanted = ", ".join(str(band + 1) for band in bands)
+        raise InputError(
+            f"False colour takes three of the bands 1 to {cube.bands} of {cube.name}, not {wanted}."
+        )
     out = np.empty((*cube.shape[1:], 3), dtype=np.float32)
-    for channel, wanted in enumerate(nm):
-        band = _band_near(cube, float(wanted))
+    for channel, band in enumerate(bands):
         stride = max(1, max(cube.shape[1:]) // 512)
         plane = np.asarray(cube.data[band, ::stride, ::stride], dtype=np.float32)
         plane = plane[np.isfinite(plane)]

@@ -7,15 +7,19 @@ index and wavelength, so that callers can always work in nanometres.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from napari_hsr.viewer.layer_data import cube_layers, is_cube, layer_shape, layer_wavelengths
+from napari_hsr.viewer.world import to_layer, unit_factors
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.layers import Layer
+
+#: Green, in nm: where a cube of visible light opens.
+BRIGHT_NM = 550.0
 
 
 def band_axis_index(viewer: ViewerModel) -> int | None:
@@ -33,7 +37,7 @@ def current_band(viewer: ViewerModel, layer: Layer) -> int | None:
     axis = band_axis_index(viewer)
     if axis is None or not is_cube(layer):
         return None
-    place = layer.world_to_data(tuple(viewer.dims.point))[-3]
+    place = to_layer(viewer, layer, viewer.dims.point)[-3]
     # As napari slices: half to even.
     band = int(np.round(place))
     return band if 0 <= band < layer_shape(layer)[0] else None
@@ -63,7 +67,8 @@ def current_nm(viewer: ViewerModel, layer: Layer | None = None) -> float | None:
     # Beside cubes indexed by band, a position outside those in nanometres is a band number.
     mixed = len(in_nm) < len(cubes)
     if in_nm and (not mixed or any(current_band(viewer, c) is not None for c in in_nm)):
-        return float(viewer.dims.point[band_axis_index(viewer)])
+        nanometre = unit_factors(viewer, in_nm[0])[0]
+        return float(viewer.dims.point[band_axis_index(viewer)] / nanometre)
     return next((nm for c in cubes if (nm := current_nm(viewer, c)) is not None), None)
 
 
@@ -73,9 +78,11 @@ def go_to(viewer: ViewerModel, nm: float) -> None:
     cubes = visible_cubes(viewer)
     if axis is None or not cubes:
         return
-    if any(on_nm_axis(cube) for cube in cubes):
+    in_nm = next((cube for cube in cubes if on_nm_axis(cube)), None)
+    if in_nm is not None:
         start, _, step = viewer.dims.range[axis]
-        viewer.dims.set_point(axis, start + step * round((float(nm) - start) / step))
+        wanted = float(nm) * unit_factors(viewer, in_nm)[0]
+        viewer.dims.set_point(axis, start + step * round((wanted - start) / step))
         return
     for cube in cubes:
         wavelengths = layer_wavelengths(cube)
@@ -88,17 +95,43 @@ def go_to_band(viewer: ViewerModel, layer: Layer, band: int) -> None:
     """Move the viewer's slider to a band of a cube layer, counted from 0."""
     axis = band_axis_index(viewer)
     if axis is not None:
-        viewer.dims.set_point(axis, float(layer.translate[0] + layer.scale[0] * band))
+        place = layer.translate[0] + layer.scale[0] * band
+        viewer.dims.set_point(axis, float(place * unit_factors(viewer, layer)[0]))
 
 
 def go_into(viewer: ViewerModel, layer: Layer) -> None:
-    """Move the viewer's slider to the middle band of a cube layer if it is outside the cube.
+    """Move the viewer's slider to the first band to show if it is outside this cube layer.
 
     Cubes indexed by band and cubes in nanometres share one slider in napari, so where one is
     shown the other is not.
     """
     if is_cube(layer) and current_band(viewer, layer) is None:
-        go_to_band(viewer, layer, layer_shape(layer)[0] // 2)
+        go_to_band(viewer, layer, first_band(layer))
+
+
+def first_band(layer: Layer) -> int:
+    """The band that a cube opens at: the nearest to 550 nm, bright in most scenes, else the middle."""
+    known = layer_wavelengths(layer)
+    if known is not None and known.nm[0] <= BRIGHT_NM <= known.nm[-1]:
+        return known.nearest(BRIGHT_NM)
+    return layer_shape(layer)[0] // 2
+
+
+def open_next_cube(viewer: ViewerModel) -> None:
+    """Let the next cube that napari itself adds, as of a file, open at its :func:`first_band`.
+
+    Does nothing where there is a cube already: its band stays on show.
+    """
+    layers = viewer.layers
+
+    def added(event: Any) -> None:
+        if is_cube(event.value):
+            layers.events.inserted.disconnect(added)
+            if len(cube_layers(viewer)) == 1:
+                go_to_band(viewer, event.value, first_band(event.value))
+
+    if not cube_layers(viewer):
+        layers.events.inserted.connect(added, position="last")
 
 
 def visible_cubes(viewer: ViewerModel) -> list[Layer]:

@@ -96,6 +96,7 @@ def _add(viewer, error_map: ErrorMap, prediction: Image, visible: bool) -> Image
         limits=error_map.limits,
         colormap=COLORMAPS[error_map.better],
         visible=visible,
+        above=prediction,
         **spatial_transform(prediction),
     )
 

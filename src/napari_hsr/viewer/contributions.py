@@ -1,4 +1,4 @@
-"""The entry points of the manifest: reader, writer, sample data, actions on a cube.
+"""Entry points of the manifest: reader of images, writer, sample data, actions on a cube.
 
 The actions (true and false colour) are in the command palette and in the Wavelength panel.
 
@@ -96,9 +96,11 @@ def announce(thing: Cube | Photograph) -> None:
             notices.append(f"Set them in {SET_WAVELENGTHS}.")
         viewer = napari.current_viewer()
         if viewer is not None:
+            from napari_hsr.viewer.axis import open_next_cube
             from napari_hsr.viewer.canvas_text import show_wavelength
 
             show_wavelength(viewer)
+            open_next_cube(viewer)
     if notices:
         show = show_warning if warn else show_info
         show(f"{thing.name}: {' '.join(notices)}")

@@ -17,6 +17,7 @@ from napari_hsr.io.lazy import LazyArray
 from napari_hsr.photograph import SRGB, Photograph
 from napari_hsr.place import Place
 from napari_hsr.provenance import Provenance
+from napari_hsr.viewer.world import plane_in_world, to_layer
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -35,12 +36,12 @@ TRANSFORM = ("scale", "translate", "rotate", "shear", "affine")
 
 def is_cube(layer: Any) -> bool:
     """True for a three-dimensional image layer that is neither RGB nor a stack of maps."""
-    return _is_image(layer) and not layer.rgb and layer.ndim == 3
+    return is_image(layer) and not layer.rgb and layer.ndim == 3
 
 
 def is_photograph(layer: Any) -> bool:
     """True for a single RGB (or RGBA) image layer."""
-    return _is_image(layer) and bool(layer.rgb) and layer.ndim == 2
+    return is_image(layer) and bool(layer.rgb) and layer.ndim == 2
 
 
 def cube_layers(viewer: ViewerModel) -> list[Image]:
@@ -122,12 +123,15 @@ def layer_wavelengths(layer: Layer) -> Wavelengths | None:
     return wavelengths_of(layer_shape(layer)[0], keywords)
 
 
-def pixel_at(layer: Layer, world_position: Iterable[float]) -> tuple[int, int] | None:
-    """(row, column) of the pixel of ``layer`` under a position in the world, None outside.
+def pixel_at(
+    layer: Layer, position: Iterable[float], viewer: ViewerModel | None = None
+) -> tuple[int, int] | None:
+    """(row, column) of the pixel of ``layer`` under a position, None outside.
 
-    The position may have more axes than the layer; a pixel covers ±0.5 around its centre.
+    The position is one in the viewer's world, or without a viewer in the layer's units. It may
+    have more axes than the layer; a pixel covers ±0.5 around its centre.
     """
-    place = np.asarray(layer.world_to_data(tuple(world_position))[-2:], dtype=float)
+    place = to_layer(viewer, layer, position)[-2:]
     if not np.isfinite(place).all():
         return None
     row, column = (int(v) for v in np.floor(place + 0.5))
@@ -136,18 +140,8 @@ def pixel_at(layer: Layer, world_position: Iterable[float]) -> tuple[int, int] |
     return (row, column) if 0 <= row < height and 0 <= column < width else None
 
 
-def plane_in_world(layer: Layer) -> tuple[np.ndarray, np.ndarray]:
-    """How the last two axes of a layer lie in the world: ``world = matrix @ (y, x) + origin``."""
-    ndim = 2 if getattr(layer, "rgb", False) else layer.ndim
-    origin, down, right = (
-        np.asarray(layer.data_to_world((*(0.0,) * (ndim - 2), *corner)), dtype=float)[-2:]
-        for corner in ((0, 0), (1, 0), (0, 1))
-    )
-    return np.column_stack([down - origin, right - origin]), origin
-
-
 def spatial_transform(like: Layer | None) -> dict[str, Any]:
-    """Keywords that place a two-dimensional layer exactly over ``like``."""
+    """Keywords that place a two-dimensional layer exactly over ``like``, in its units."""
     if like is None:
         return {}
     matrix, origin = plane_in_world(like)
@@ -293,7 +287,8 @@ def _on_demand(data: Any) -> Any:
     return LazyArray(data)
 
 
-def _is_image(layer: Any) -> bool:
+def is_image(layer: Any) -> bool:
+    """True for any image layer."""
     from napari.layers import Image
 
     return isinstance(layer, Image)

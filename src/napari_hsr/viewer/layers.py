@@ -21,6 +21,7 @@ from napari_hsr.viewer.display_limits import contrast_limits, map_limits, spread
 from napari_hsr.viewer.layer_data import (
     KEY,
     cube_layers,
+    is_image,
     layer_cube,
     layer_photograph,
     spatial_transform,
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
 
     from napari_hsr.photograph import Photograph
 
+#: Key in the metadata of a derived layer: the id of the layer that it was derived from.
+SOURCE = "hsr_source"
 #: Label of the band axis, with and without wavelengths at a regular spacing.
 NM_LABEL, BAND_LABEL = "λ (nm)", "band"
 #: y and x stay in pixels: a length unit beside "nm" would rescale them to nanometres.
@@ -58,8 +61,8 @@ def cube_layer(cube: Cube, **overrides: Any) -> tuple[Any, dict[str, Any], str]:
     cube : Cube
         (bands, height, width).
     **overrides
-        Keywords of ``viewer.add_image`` that replace ours; ``metadata`` is merged, and the
-        last two entries of ``scale`` and ``translate`` may be given alone.
+        Keywords of ``viewer.add_image`` that replace ours; ``metadata`` is merged, and
+        ``scale``, ``translate``, ``units`` and ``affine`` may be given for y and x alone.
 
     Returns
     -------
@@ -157,36 +160,77 @@ def map_layer(
     return data, keywords, "image"
 
 
-def add_cube(viewer: ViewerModel, cube: Cube, **overrides: Any) -> Image:
+def add_cube(
+    viewer: ViewerModel, cube: Cube, *, above: Layer | None = None, **overrides: Any
+) -> Image:
     """Add a cube to the viewer and write its wavelength on the canvas.
 
-    The first cube opens at its middle band: beside a photograph napari would start at the
-    first band, which is often nearly black. Later cubes do so only if the slider's position
+    The first cube opens at its band nearest to 550 nm: beside a photograph napari would start at
+    the first band, which is often nearly black. Later cubes do so only if the slider's position
     lies outside them.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer or ViewerModel
+    cube : Cube
+    above : layer, optional
+        What it was derived from: it is put directly above that, below points, shapes and labels.
+    **overrides
+        As for :func:`cube_layer`.
     """
     first = not cube_layers(viewer)
     data, keywords, _ = cube_layer(cube, **overrides)
     layer = viewer.add_image(data, **keywords)
+    _put_above(viewer, layer, above)
     if first:
-        axis.go_to_band(viewer, layer, cube.bands // 2)
+        axis.go_to_band(viewer, layer, axis.first_band(layer))
     elif layer.visible:
         axis.go_into(viewer, layer)
     show_wavelength(viewer)
     return layer
 
 
-def add_photograph(viewer: ViewerModel, photo: Photograph, **overrides: Any) -> Image:
-    """Add a photograph to the viewer."""
+def add_photograph(
+    viewer: ViewerModel, photo: Photograph, *, above: Layer | None = None, **overrides: Any
+) -> Image:
+    """Add a photograph to the viewer; ``above`` as for :func:`add_cube`."""
     data, keywords, _ = photograph_layer(photo, **overrides)
-    return viewer.add_image(data, **keywords)
+    layer = viewer.add_image(data, **keywords)
+    _put_above(viewer, layer, above)
+    return layer
 
 
-def add_map(viewer: ViewerModel, data: np.ndarray, name: str, **options: Any) -> Image:
+def add_map(
+    viewer: ViewerModel, data: np.ndarray, name: str, *, above: Layer | None = None, **options: Any
+) -> Image:
     """Add a map to the viewer, its colour bar with its unit; options as for :func:`map_layer`."""
     data, keywords, _ = map_layer(data, name, **options)
     layer = viewer.add_image(data, **keywords)
+    _put_above(viewer, layer, above)
     show_bar(viewer, layer)
     return layer
+
+
+def _put_above(viewer: ViewerModel, layer: Layer, source: Layer | None) -> None:
+    """Move a layer just added to above its source and what else was derived from that.
+
+    Points, shapes and labels stay on top, also where the source was removed meanwhile. A layer
+    without a source stays where napari puts it.
+    """
+    if source is None:
+        return
+    layers = viewer.layers
+    layer.metadata[SOURCE] = str(source.unique_id)
+    if source in layers:
+        place, family = layers.index(source) + 1, {str(source.unique_id)}
+        while layers[place].metadata.get(SOURCE) in family and layers[place] != layer:
+            family.add(str(layers[place].unique_id))
+            place += 1
+    else:
+        pictures = [at for at, one in enumerate(layers) if is_image(one) and one != layer]
+        place = pictures[-1] + 1 if pictures else len(layers) - 1
+    if place < len(layers) - 1:
+        layers.move(len(layers) - 1, place)
 
 
 def band_axis(wavelengths: Wavelengths | None, place: Place | None = None) -> dict[str, Any]:
@@ -227,7 +271,7 @@ def set_wavelengths(layer: Layer, nm: Iterable[float], assumed: bool = False) ->
     placed = band_axis(wavelengths)
     layer.scale = (placed["scale"][0], *layer.scale[-2:])
     layer.translate = (placed["translate"][0], *layer.translate[-2:])
-    layer.units = placed["units"]
+    layer.units = (placed["units"][0], *layer.units[-2:])
     layer.axis_labels = placed["axis_labels"]
     # The setter, not the dictionary: it tells the panels.
     layer.metadata = {
@@ -254,9 +298,13 @@ def _foreign_state(cube: Cube) -> dict[str, Any]:
 
 def _override(keywords: dict[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
     merged = {**keywords, **overrides}
-    for key in ("scale", "translate"):
+    for key in ("scale", "translate", "units"):
         short, full = overrides.get(key), keywords.get(key)
         if short is not None and full is not None and len(short) < len(full):
             merged[key] = (*full[: len(full) - len(short)], *short)
+    axes, affine = len(keywords.get("scale", ())), overrides.get("affine")
+    if affine is not None and np.shape(affine) == (3, 3) and axes == 3:
+        merged["affine"] = np.eye(4)
+        merged["affine"][1:, 1:] = affine
     merged["metadata"] = dict(overrides.get("metadata") or {})
     return merged

@@ -1,9 +1,9 @@
-"""Cubes as RGB layers, in true colour or in false colour from three wavelengths."""
+"""Cubes as RGB layers, in true colour or in false colour from three bands."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from napari_hsr.photograph import SRGB, Photograph
 from napari_hsr.viewer.layer_data import layer_cube, layer_state, spatial_transform
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from napari.layers import Image
 
     from napari_hsr.cube import Cube, Wavelengths
+
+#: What a picture shows, in its metadata: two of one kind and of the same bands are the same picture.
+TRUE_COLOUR, FALSE_COLOUR = "true-colour", "false-colour"
 
 
 def true_colour(cube: Cube) -> Photograph:
@@ -35,19 +38,21 @@ def true_colour(cube: Cube) -> Photograph:
     from napari_hsr.colour import render, rendering
 
     note = rendering(cube).note
-    return _picture(cube, render(cube), "true colour", note, SRGB)
+    return _picture(cube, render(cube), "true colour", note, {"kind": TRUE_COLOUR}, SRGB)
 
 
-def false_colour(cube: Cube, nm: Sequence[float] | None = None) -> Photograph:
+def false_colour(
+    cube: Cube, nm: Sequence[float] | None = None, *, bands: Sequence[int] | None = None
+) -> Photograph:
     """Three bands as red, green and blue, each stretched separately.
 
     Parameters
     ----------
     cube : Cube
-        With known wavelengths.
     nm : (float, float, float), optional
-        Wavelengths in nm for red, green and blue; by default
-        :func:`false_colour_wavelengths`.
+        Wavelengths in nm for red, green and blue.
+    bands : (int, int, int), optional
+        Or the bands themselves, counted from 0. By default :func:`false_colour_bands`.
 
     Returns
     -------
@@ -57,18 +62,43 @@ def false_colour(cube: Cube, nm: Sequence[float] | None = None) -> Photograph:
     Raises
     ------
     InputError
-        If the wavelengths are not known, or no band lies near one asked for.
+        If there is no such band, or wavelengths are asked for and not known.
     """
+    from napari_hsr.colour import bands_as_rgb
     from napari_hsr.colour import false_colour as three_bands
 
-    nm = false_colour_wavelengths(cube.wavelengths) if nm is None else nm
-    data = three_bands(cube, nm)
-    bands = [cube.wavelengths[cube.wavelengths.nearest(value)] for value in nm]
-    used = " / ".join(f"{value:.5g}" for value in bands)
-    note = (
-        f"Red, green and blue show {used} nm, each stretched from its 1st to its 99th percentile."
-    )
-    return _picture(cube, data, f"false colour {used} nm", note, None)
+    known = cube.wavelengths
+    if nm is not None:
+        data = three_bands(cube, nm)
+        bands = [known.nearest(value) for value in nm]
+    else:
+        bands = false_colour_bands(cube) if bands is None else [int(band) for band in bands]
+        data = bands_as_rgb(cube, bands)
+    used = " / ".join(str(band + 1) if known is None else f"{known[band]:.5g}" for band in bands)
+    used = f"bands {used}" if known is None else f"{used} nm"
+    note = f"Red, green and blue show {used}, each stretched from its 1st to its 99th percentile."
+    made = {"kind": FALSE_COLOUR, "bands": bands}
+    return _picture(cube, data, f"false colour {used}", note, made, None)
+
+
+def false_colour_bands(cube: Cube) -> list[int]:
+    """The bands, from 0, that are shown as red, green and blue unless others are asked for.
+
+    By wavelength where they are known. Else those that the file names (``default bands``), or
+    bands at five sixths, half and a sixth of their number.
+    """
+    if cube.wavelengths is not None:
+        return [cube.wavelengths.nearest(nm) for nm in false_colour_wavelengths(cube.wavelengths)]
+    return named_bands(cube.bands, cube.metadata.get("default bands"))
+
+
+def named_bands(bands: int, named: object) -> list[int]:
+    """Three band numbers of a file, counted from 1, as indices; others if they are no such."""
+    values = named if isinstance(named, (list, tuple)) else []
+    numbers = [v for v in values if isinstance(v, (int, float)) and v % 1 == 0 and 1 <= v <= bands]
+    if len(values) == len(numbers) == 3:
+        return [int(value) - 1 for value in numbers]
+    return [min(bands - 1, int(bands * part)) for part in (5 / 6, 1 / 2, 1 / 6)]
 
 
 def false_colour_wavelengths(wavelengths: Wavelengths | None) -> tuple[float, float, float]:
@@ -90,9 +120,15 @@ def add_true_colour(viewer: ViewerModel, layer: Image) -> Image:
     return add_picture(viewer, layer, true_colour(layer_cube(layer)))
 
 
-def add_false_colour(viewer: ViewerModel, layer: Image, nm: Sequence[float] | None = None) -> Image:
-    """Add or update the false-colour picture of a cube layer; wavelengths in nm, red first."""
-    return add_picture(viewer, layer, false_colour(layer_cube(layer), nm))
+def add_false_colour(
+    viewer: ViewerModel,
+    layer: Image,
+    nm: Sequence[float] | None = None,
+    *,
+    bands: Sequence[int] | None = None,
+) -> Image:
+    """Add or update the false-colour picture of a cube layer; as :func:`false_colour`."""
+    return add_picture(viewer, layer, false_colour(layer_cube(layer), nm, bands=bands))
 
 
 def add_picture(viewer: ViewerModel, layer: Image, picture: Photograph) -> Image:
@@ -109,10 +145,12 @@ def add_picture(viewer: ViewerModel, layer: Image, picture: Photograph) -> Image
                 setattr(there, name, value)
             there.visible = True
             return there
-    return add_photograph(viewer, picture, **place)
+    return add_photograph(viewer, picture, above=layer, **place)
 
 
-def _picture(cube: Cube, data, how: str, note: str, encoding: str | None) -> Photograph:
+def _picture(
+    cube: Cube, data, how: str, note: str, made: dict[str, Any], encoding: str | None
+) -> Photograph:
     provenance = cube.provenance.with_step(f"Shown in {how}: {note}")
     if not provenance.input:
         provenance = replace(provenance, input=cube.name)
@@ -122,5 +160,5 @@ def _picture(cube: Cube, data, how: str, note: str, encoding: str | None) -> Pho
         name=f"{cube.name} · {how}",
         provenance=provenance,
         notices=(note,),
-        metadata={"rendering": how},
+        metadata={"rendering": made},
     )

@@ -9,10 +9,11 @@ import numpy as np
 from napari_hsr.resample import aligned
 from napari_hsr.viewer.layer_data import spatial_transform
 from napari_hsr.viewer.layers import add_cube, add_map
+from napari_hsr.viewer.world import unit_ratios
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
-    from napari.layers import Image
+    from napari.layers import Image, Layer
 
     from napari_hsr.inference import SuperResolutionResult
 
@@ -30,13 +31,11 @@ def place_over(layer: Image, scale: int) -> dict[str, Any]:
     """
     flat = spatial_transform(layer)
     pixel, origin = aligned(scale, tuple(flat["scale"]), tuple(flat["translate"]))
-    affine = np.eye(4)
-    affine[1:, 1:] = flat["affine"]
     first, step = (float(layer.data_to_world((band, 0, 0))[0]) for band in (0, 1))
     return {
         "scale": (step - first, *pixel),
         "translate": (first, *origin),
-        "affine": affine,
+        "affine": flat["affine"],
         "units": layer.units,
         "axis_labels": layer.axis_labels,
     }
@@ -46,7 +45,9 @@ def lies_over(layer: Image, other: Image) -> bool:
     """Whether the pixels of two cube layers of equal size coincide in the viewer."""
     height, width = other.data.shape[-2:]
     corners = [(0, 0, 0), (0, 0, width - 1), (0, height - 1, 0)]
-    here, there = (np.array([one.data_to_world(c)[-2:] for c in corners]) for one in (layer, other))
+    units = unit_ratios(layer, other)[-2:]
+    here = np.array([layer.data_to_world(c)[-2:] for c in corners]) * units
+    there = np.array([other.data_to_world(c)[-2:] for c in corners])
     pixel = np.abs(there[1] - there[0]).max() / max(1, width - 1)
     return bool(np.allclose(here, there, rtol=0, atol=1e-3 * (pixel or 1.0)))
 
@@ -60,6 +61,7 @@ def lay_over(layer: Image, other: Image) -> None:
     layer.scale = (*layer.scale[:-2], *flat["scale"])
     layer.translate = (*layer.translate[:-2], *flat["translate"])
     layer.affine = affine
+    layer.units = (*layer.units[:-2], *flat["units"])
 
 
 def display_of(layer: Image) -> dict[str, Any]:
@@ -77,6 +79,7 @@ def add_super_resolved(
     name: str,
     place: dict[str, Any],
     map_place: dict[str, Any],
+    above: Layer | None = None,
 ) -> tuple[Image, Image]:
     """Add a result, and hidden over it the map of its residual at low resolution.
 
@@ -89,13 +92,15 @@ def add_super_resolved(
         From :func:`place_over`, and what :func:`display_of` adds to it.
     map_place : dict
         From :func:`~napari_hsr.viewer.layers.spatial_transform` of the coarse layer.
+    above : layer, optional
+        The coarse layer, that both go directly above.
 
     Returns
     -------
     cube, residual : Image layers
         The cube is the active layer.
     """
-    cube = add_cube(viewer, result.cube, name=name, **place)
+    cube = add_cube(viewer, result.cube, name=name, above=above, **place)
     low, high = cube.contrast_limits
     least, most = result.cube.value_range  # may exceed that of the coarse cube
     cube.contrast_limits_range = (min(low, least), max(high, most))
@@ -112,6 +117,7 @@ def add_super_resolved(
             "of": name,
         },
         visible=False,
+        above=cube,
         **map_place,
     )
     viewer.layers.selection.active = cube

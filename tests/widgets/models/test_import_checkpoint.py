@@ -416,3 +416,19 @@ def test_what_was_imported_runs(dialog, qtbot, checkpoint):
         dialog.run()
     x = torch.rand(1, 3, 9, 7)
     assert_exact(load_model("net-best").module(x), told.args[0].module, x, 0)
+
+
+def test_a_checkpoint_opened_in_the_viewer_is_offered_for_import(checkpoint, qtbot):
+    """Dropped on the canvas, it goes through napari's readers: the dialog opens, no layer comes."""
+    from napari_hsr.widgets.models import dropped_checkpoint
+
+    assert dropped_checkpoint.get_reader("photo.png") is None
+    assert dropped_checkpoint.get_reader([str(checkpoint), str(checkpoint)]) is None
+    read = dropped_checkpoint.get_reader(str(checkpoint))
+    assert read(str(checkpoint)) == [(None,)]
+    (dialog,) = dropped_checkpoint._OPEN
+    qtbot.addWidget(dialog)
+    qtbot.waitUntil(lambda: dialog.checkpoint is not None)
+    assert dialog.form.name.text()
+    dialog.reject()
+    assert not dropped_checkpoint._OPEN

@@ -96,7 +96,8 @@ def test_unknown_wavelengths_go_by_band(viewer, panel):
     assert "not known" in panel.notice.text()
     assert not panel.set_button.isHidden()
     assert not panel.true_button.isEnabled()
-    assert [box.text() for box in panel.channels] == ["650 nm", "550 nm", "450 nm"]
+    assert [box.text() for box in panel.channels] == ["band 11", "band 7", "band 3"]
+    assert panel.false_button.isEnabled()
     layers.set_wavelengths(layer, np.linspace(400, 950, 12))
     assert panel.notice.text() == ""
     assert panel.set_button.isHidden()

@@ -7,7 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from napari_hsr.errors import HSRError, InputError
 from napari_hsr.resample import aligned
-from napari_hsr.viewer.layer_data import is_photograph, layer_photograph, layer_state
+from napari_hsr.viewer.layer_data import (
+    is_photograph,
+    layer_photograph,
+    layer_state,
+    spatial_transform,
+)
 from napari_hsr.viewer.layers import add_cube, set_encoding
 from napari_hsr.widgets.common.choosers import EncodingChooser, LayerChooser
 from napari_hsr.widgets.common.collapsible import Fold
@@ -81,11 +86,13 @@ class ReconstructWidget(RunPanel):
         return ReconstructionRequest(layer_photograph(layer), self.model.name(), self._options())
 
     def _adding(self, layer: Any, request: ReconstructionRequest) -> Callable[[Any], None]:
+        flat = spatial_transform(layer)
         pixel, origin = aligned(
-            request.options["finer"], tuple(layer.scale[-2:]), tuple(layer.translate[-2:])
+            request.options["finer"], tuple(flat["scale"]), tuple(flat["translate"])
         )
-        place = {"scale": pixel, "translate": origin}
-        return partial(self._add, name=f"{layer.name} · {request.model}", **place)
+        place = flat | {"scale": pixel, "translate": origin}
+        name = f"{layer.name} · {request.model}"
+        return partial(self._add, name=name, above=layer, **place)
 
     def _add(self, result: Any, **how: Any) -> None:
         add_cube(self._viewer, result.cube, **how)

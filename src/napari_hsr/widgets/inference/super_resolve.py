@@ -134,6 +134,7 @@ class SuperResolveWidget(RunPanel):
             name=f"{layer.name} · {by}{' refined' if request.options['refine'] else ''}",
             place=place_over(layer, request.scale) | display_of(layer),
             map_place=spatial_transform(layer),
+            above=layer,
         )
 
     def _counted(self, progress: Progress) -> str:

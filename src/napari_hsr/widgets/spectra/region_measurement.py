@@ -113,10 +113,10 @@ class RegionFinder:
                 seen = self._shapes_seen.get(layer.unique_id, 0)
                 regions.tell_shapes_apart(layer, seen, self._palette)
                 self._shapes_seen[layer.unique_id] = layer.nshapes
-                found += regions.shape_regions(layer)[:room]
+                found += regions.shape_regions(layer, viewer)[:room]
                 total += layer.nshapes
             elif isinstance(layer, Labels):
-                labels, count = regions.label_regions(layer, room)
+                labels, count = regions.label_regions(layer, room, viewer)
                 found += [labels] if labels is not None and room else []
                 total += count
         return found, total

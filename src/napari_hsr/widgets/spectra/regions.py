@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_hsr import spectra
-from napari_hsr.viewer.layer_data import plane_in_world
+from napari_hsr.viewer.world import plane_in_world
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -34,9 +34,9 @@ class Plane:
     offset: np.ndarray
 
     @classmethod
-    def of(cls, layer: Any) -> Plane:
-        """The plane of a layer; a tilt between the band axis and the plane is left out."""
-        return cls(*plane_in_world(layer))
+    def of(cls, layer: Any, viewer: Any = None) -> Plane:
+        """The plane of a layer in the viewer's units; a tilt of the band axis is left out."""
+        return cls(*plane_in_world(layer, viewer))
 
     def to_world(self, points: np.ndarray) -> np.ndarray:
         """Data (n, 2) → world (n, 2)."""
@@ -126,9 +126,9 @@ def distinct_colors(colors: np.ndarray, fresh: Sequence[int], palette: Sequence[
     return colors
 
 
-def shape_regions(layer: Any) -> list[ShapeRegion]:
+def shape_regions(layer: Any, viewer: Any = None) -> list[ShapeRegion]:
     """The shapes of a Shapes layer in the world, named after the layer and counted from 1."""
-    plane = Plane.of(layer)
+    plane = Plane.of(layer, viewer)
     return [
         ShapeRegion(
             f"{layer.name} {number}",
@@ -142,7 +142,7 @@ def shape_regions(layer: Any) -> list[ShapeRegion]:
     ]
 
 
-def label_regions(layer: Any, limit: int) -> tuple[LabelRegions | None, int]:
+def label_regions(layer: Any, limit: int, viewer: Any = None) -> tuple[LabelRegions | None, int]:
     """The first ``limit`` labels of a Labels layer, and their total number."""
     image = np.asarray(layer.data[0] if layer.multiscale else layer.data)
     if image.ndim > 2:
@@ -151,7 +151,7 @@ def label_regions(layer: Any, limit: int) -> tuple[LabelRegions | None, int]:
     if not labels.size:
         return None, 0
     colors = {int(label): hex_color(layer.get_color(int(label))) for label in labels[:limit]}
-    return LabelRegions(layer.name, colors, image, Plane.of(layer)), int(labels.size)
+    return LabelRegions(layer.name, colors, image, Plane.of(layer, viewer)), int(labels.size)
 
 
 def _present(image: np.ndarray) -> np.ndarray:

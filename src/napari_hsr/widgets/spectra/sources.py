@@ -34,6 +34,7 @@ class Source:
     layer: Any
     cube: Cube
     style: str
+    viewer: Any = None
 
     @property
     def key(self) -> Any:
@@ -47,7 +48,7 @@ class Source:
 
     def pixel_at(self, place: Sequence[float]) -> tuple[int, int] | None:
         """(row, column) at a position in world coordinates, or None."""
-        return pixel_at(self.layer, place)
+        return pixel_at(self.layer, place, self.viewer)
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,7 +81,7 @@ class Sources:
                     continue
                 style = STYLES[len(self._found) % len(STYLES)]
                 try:
-                    self._found.append(Source(layer, layer_cube(layer), style))
+                    self._found.append(Source(layer, layer_cube(layer), style, self._viewer))
                 except ValueError as error:  # an array of text, of complex numbers…
                     self.problems.append(str(error))
         return self._found
@@ -100,7 +101,7 @@ class Sources:
 
     def targets(self) -> list[Target]:
         """The plotted cubes as targets for measuring regions."""
-        return [Target(s.key, s.cube, Plane.of(s.layer)) for s in self.plotted()]
+        return [Target(s.key, s.cube, Plane.of(s.layer, self._viewer)) for s in self.plotted()]
 
     def y_label(self) -> str:
         """The label of the y axis, with the common unit of the plotted cubes."""

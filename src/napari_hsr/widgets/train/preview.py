@@ -12,7 +12,7 @@ import numpy as np
 from napari_hsr.cube import Cube, Wavelengths
 from napari_hsr.provenance import Provenance
 from napari_hsr.viewer.layer_data import cube_layers, spatial_transform
-from napari_hsr.viewer.layers import add_cube, add_map, band_axis
+from napari_hsr.viewer.layers import add_cube, add_map
 from napari_hsr.widgets.train.layer_pairs import PREVIEW_KEY
 from napari_hsr.widgets.train.training_work import stems_of
 
@@ -89,11 +89,11 @@ class Preview:
             # the centre of a coarse pixel lies in the middle of its fine ones
             first = held_out.origin + (scale - 1) / 2
             coarse = held_out.cube(held_out.coarse, f"{title} · coarse", title)
-            found["coarse"] = add_cube(self._viewer, coarse, **place(scale, first, coarse))
+            found["coarse"] = add_cube(self._viewer, coarse, **place(scale, first))
             _mark(found["coarse"])
         pixel, origin = held_out.pixel, held_out.origin
         cube = held_out.cube(held_out.prediction, f"{title} · prediction", title)
-        found["cube"] = add_cube(self._viewer, cube, **place(pixel, origin, cube))
+        found["cube"] = add_cube(self._viewer, cube, **place(pixel, origin))
         _mark(found["cube"])  # before the next one comes: lists of data look again then
         finite = held_out.sam[np.isfinite(held_out.sam)]
         # The scale of the first one, so that what is learnt is seen as the map grows dark.
@@ -159,20 +159,11 @@ def _mark(layer) -> None:
     layer.metadata = {**layer.metadata, PREVIEW_KEY: True}
 
 
-def _placed(layer, pixel: float, first: np.ndarray, cube: Cube | None = None) -> dict:
+def _placed(layer, pixel: float, first: np.ndarray) -> dict:
     """Keywords that put pixels of this size, the first one there, where ``layer`` has them.
 
     Without a layer they lie as it would by itself: a pixel a unit from the origin on.
     """
     flat = spatial_transform(layer)
     unit, start = flat.get("scale", np.ones(2)), flat.get("translate", np.zeros(2))
-    scale, translate, affine = pixel * unit, start + unit * first, flat.get("affine", np.eye(3))
-    if cube is None:
-        return {"scale": scale, "translate": translate, "affine": affine}
-    axis, whole = band_axis(cube.wavelengths), np.eye(4)
-    whole[1:, 1:] = affine
-    return {
-        "scale": (axis["scale"][0], *scale),
-        "translate": (axis["translate"][0], *translate),
-        "affine": whole,
-    }
+    return flat | {"scale": pixel * unit, "translate": start + unit * first}

@@ -78,15 +78,16 @@ class NanometreBox(QDoubleSpinBox):
             self._choose(self.value())
 
     def stepBy(self, steps: int) -> None:  # noqa: N802 - Qt's name
-        band = int(np.clip(self._nearest() + steps, 0, len(self._centres) - 1))
+        band = int(np.clip(self.band() + steps, 0, len(self._centres) - 1))
         self.set_band(band)
         self.band_chosen.emit(band)
 
-    def _nearest(self) -> int:
+    def band(self) -> int:
+        """The band whose centre is shown, from 0."""
         return int(np.abs(self._centres - self.value()).argmin())
 
     def _choose(self, _value: float) -> None:
-        band = self._nearest()
+        band = self.band()
         self.set_band(band)  # snap to a band
         self.band_chosen.emit(band)
 

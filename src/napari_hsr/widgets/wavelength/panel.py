@@ -7,11 +7,16 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QCheckBox, QGroupBox, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
-from napari_hsr.cube import Wavelengths
 from napari_hsr.errors import HSRError
 from napari_hsr.viewer import axis, rendering
 from napari_hsr.viewer.canvas_text import show_wavelength
-from napari_hsr.viewer.layer_data import is_cube, layer_cube, layer_shape, layer_wavelengths
+from napari_hsr.viewer.layer_data import (
+    is_cube,
+    layer_cube,
+    layer_shape,
+    layer_state,
+    layer_wavelengths,
+)
 from napari_hsr.widgets.common.choosers import LayerChooser
 from napari_hsr.widgets.common.connections import Connections
 from napari_hsr.widgets.common.job import Job
@@ -26,6 +31,7 @@ from napari_hsr.widgets.wavelength.tint import Tint
 if TYPE_CHECKING:
     import napari
 
+    from napari_hsr.cube import Wavelengths
     from napari_hsr.photograph import Photograph
 
 #: Events of a layer that may change its bands or their description.
@@ -139,18 +145,19 @@ class WavelengthWidget(Panel):
         bands = 1 if layer is None else layer_shape(layer)[0]
         self.control.setEnabled(layer is not None)
         self.control.set_bands(bands, known)
-        grid = known or Wavelengths.default()
-        for box, nm in zip(self.channels, rendering.false_colour_wavelengths(grid), strict=True):
-            box.set_bands(len(grid), grid)
-            box.set_band(grid.nearest(nm))
+        for box, band in zip(self.channels, _first_channels(layer, bands, known), strict=True):
+            box.set_bands(bands, known)
+            box.set_band(band)
         self.tint.setEnabled(known is not None)
         self._update_buttons()
         self._say_what_is_known(known)
         self._update_band()
 
     def _update_buttons(self) -> None:
-        for part in (self.true_button, self.false_button, *self.channels):
-            part.setEnabled(self._known is not None and self._job is None)
+        idle = self._layer is not None and self._job is None
+        for part in (self.false_button, *self.channels):
+            part.setEnabled(idle)
+        self.true_button.setEnabled(idle and self._known is not None)
 
     def _say_what_is_known(self, known) -> None:
         doubtful = self._layer is not None and (known is None or known.assumed)
@@ -214,8 +221,8 @@ class WavelengthWidget(Panel):
         self._render(rendering.true_colour)
 
     def _false_colour(self) -> None:
-        nm = [box.value() for box in self.channels]
-        self._render(lambda cube: rendering.false_colour(cube, nm))
+        bands = [box.band() for box in self.channels]
+        self._render(lambda cube: rendering.false_colour(cube, bands=bands))
 
     def _render(self, picture_of) -> None:
         layer = self._layer
@@ -260,6 +267,14 @@ class WavelengthWidget(Panel):
     def hideEvent(self, event) -> None:  # noqa: N802 - Qt's name
         self.control.stop()
         super().hideEvent(event)
+
+
+def _first_channels(layer, bands: int, known: Wavelengths | None) -> list[int]:
+    """The bands that false colour begins with, from 0."""
+    if known is not None:
+        return [known.nearest(nm) for nm in rendering.false_colour_wavelengths(known)]
+    metadata = {} if layer is None else layer_state(layer).get("metadata") or {}
+    return rendering.named_bands(bands, metadata.get("default bands"))
 
 
 def _apart(layer, known: Wavelengths | None, cubes: list) -> str:
