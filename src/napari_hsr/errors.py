@@ -31,6 +31,10 @@ class FileError(HSRError):
         super().__init__(f"{self.path}: {problem}.")
 
 
+class GreyImageError(FileError):
+    """A picture of one channel, where a photograph in colour was expected."""
+
+
 class InputError(HSRError):
     """An array, cube or option does not fit the operation."""
 

@@ -2,6 +2,7 @@
 
 import os
 import pickle
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,10 +11,12 @@ import torch
 from napari_hsr import list_models, load_model, reconstruct
 from napari_hsr.errors import FileError, HSRError, ModelError
 from napari_hsr.models import DEFAULT, card_of, import_checkpoint, user_models
-from napari_hsr.models.architectures import mxrunet
+from napari_hsr.models.architectures import awan, hdnet, hscnn_plus, mstpp, mxrunet
+from napari_hsr.models.architectures.coarsr import CoarSR
 from napari_hsr.models.architectures.mprnet import MPRNet, Widths
 from napari_hsr.models.architectures.restormer import Restormer
 from napari_hsr.models.bundled_models import bundled
+from napari_hsr.models.checkpoint_import import examine
 from napari_hsr.models.model_file import CARD_KEY, read_card, save_model
 from napari_hsr.models.published_weights import ENTRIES, find
 from napari_hsr.models.registry import ARCHITECTURES
@@ -21,6 +24,7 @@ from napari_hsr.models.state_dict import read_weights
 from napari_hsr.photograph import Photograph
 
 from ..double_precision import assert_exact
+from ..small_zoo import _BASIC as BASIC
 
 SMALL = {"width": 8, "depths": (1, 1, 1, 1, 1), "hidden": (10, 21, 42, 85)}
 
@@ -448,3 +452,41 @@ def test_an_imported_file_carries_its_card(checkpoint):
     import_checkpoint(checkpoint, "mine")
     with safe_open(user_models.file_of("mine"), framework="numpy") as file:
         assert list(file.metadata()) == [CARD_KEY]
+
+
+FOUR_CHANNELS = {
+    "awan": lambda: awan.AWAN(4, 31, 16, 2, 1, 3),
+    "hdnet": lambda: hdnet.HDNet(4, 31, 8, 2, 1, 2),
+    "hscnn_plus": lambda: hscnn_plus.HSCNNPlus(4, 31, 2),
+    "mstpp": lambda: mstpp.MSTPlusPlus(4, 31, 8, 1, (1, 1, 1)),
+    "mxrunet": lambda: mxrunet.MXRUNet(replace(BASIC, channels=4)),
+}
+
+
+@pytest.mark.parametrize("network", FOUR_CHANNELS)
+def test_a_network_for_other_than_three_channels_is_refused(network, tmp_path):
+    path = tmp_path / "rgbn.pth"
+    torch.save(FOUR_CHANNELS[network]().state_dict(), path)
+    for door in (lambda: import_checkpoint(path, "rgbn"), lambda: examine(path)):
+        with pytest.raises(FileError, match=r"its input has 4 channels, .* photograph has 3"):
+            door()
+    assert not own_names()
+
+
+@pytest.mark.parametrize("network", ["restormer", "coarsr"])
+def test_what_fails_at_the_first_run_is_refused(network, tmp_path, monkeypatch):
+    make = {
+        "restormer": lambda: Restormer(**SMALL),
+        "coarsr": lambda: CoarSR(scale=2, width=4, blocks=1),
+    }[network]
+    module = make()
+    torch.save(module.state_dict(), tmp_path / "a.pth")
+    forward = type(module).forward
+    monkeypatch.setattr(type(module), "forward", lambda net, image: forward(net, image[:, :1, 0]))
+    with pytest.raises(FileError, match="its network cannot compute a small image: ") as caught:
+        import_checkpoint(tmp_path / "a.pth", "a")
+    assert "\n" not in str(caught.value)
+    monkeypatch.setattr(type(module), "forward", lambda net, image: forward(net, image)[..., 1:])
+    with pytest.raises(FileError, match=r"its network should make 31 x (\d+) x \1 .* not 31 x"):
+        import_checkpoint(tmp_path / "a.pth", "a")
+    assert not own_names()

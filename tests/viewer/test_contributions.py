@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import yaml
 from napari.components import ViewerModel
+from napari.errors import MultipleReaderError
 from napari.utils.notifications import notification_manager
 from npe2 import PluginManager
 
@@ -13,10 +14,11 @@ import napari_hsr
 from napari_hsr import io
 from napari_hsr.cube import Cube, Wavelengths
 from napari_hsr.errors import HSRError, InputError
+from napari_hsr.io import detect
 from napari_hsr.models import torch_checkpoint
 from napari_hsr.photograph import Photograph
 from napari_hsr.provenance import Provenance
-from napari_hsr.viewer import axis, contributions, layer_data, layers
+from napari_hsr.viewer import axis, contributions, layer_data, layers, preferred_reader
 from napari_hsr.widgets.models import import_answers
 
 PLUGIN = "napari-hsr"
@@ -200,7 +202,8 @@ def test_the_manifest_names_every_readable_and_writable_suffix():
     reader, checkpoints = manifest()["contributions"]["readers"]
     importable = {*import_answers.SUFFIXES, *torch_checkpoint.TORCH_SUFFIXES}
     assert {f"*{suffix}" for suffix in importable} == set(checkpoints["filename_patterns"])
-    assert {f"*{suffix}" for suffix in io.READ_SUFFIXES} == set(reader["filename_patterns"])
+    assert reader["filename_patterns"] == list(detect.PATTERNS)
+    assert {f"*{suffix}" for suffix in io.READ_SUFFIXES} < set(detect.PATTERNS)
     (writer,) = manifest()["contributions"]["writers"]
     writable = {*io.WRITE_SUFFIXES, *io.PHOTOGRAPH_WRITE_SUFFIXES}
     assert set(writer["filename_extensions"]) == writable
@@ -235,3 +238,83 @@ def test_discovery_loads_neither_torch_nor_the_panels():
     ).stdout
     assert "torch" not in loaded
     assert "widgets" not in loaded
+
+
+def readers(path) -> list[str]:
+    manager = PluginManager.instance()
+    manager.discover()
+    return [found.plugin_name for found in manager.iter_compatible_readers([str(path)])]
+
+
+ENVI_NAMES = ["raw_0", "ang20180814t224053_rfl_img", "s", "a.bin", "a.hyspex", "a.CUBE", "a.pix"]
+
+
+@pytest.mark.parametrize("name", ENVI_NAMES)
+def test_an_envi_binary_opens_by_drop(viewer, tmp_path, name):
+    io.write(make_cube(np.arange(400, 701, 10)), tmp_path / "scene.hdr")
+    (tmp_path / "scene.img").rename(tmp_path / name)
+    (tmp_path / "scene.hdr").rename((tmp_path / name).with_suffix(".hdr"))
+    assert io.can_read(tmp_path / name)
+    assert readers(tmp_path / name) == [PLUGIN]
+    (layer,) = viewer.open(tmp_path / name, plugin=None)
+    assert layer.data.shape == (31, 9, 7)
+
+
+@pytest.mark.parametrize("suffix", [".nc", ".hspy", ".h5"])
+def test_hdf5_under_other_names_opens_by_drop(viewer, tmp_path, suffix):
+    io.write(make_cube(np.arange(400, 701, 10)), tmp_path / "a.h5")
+    (tmp_path / "a.h5").rename(tmp_path / f"a{suffix}")
+    assert PLUGIN in readers(tmp_path / f"a{suffix}")
+    (layer,) = viewer.open(tmp_path / f"a{suffix}", plugin=PLUGIN)
+    assert layer.data.shape == (31, 9, 7)
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.py", "a.zarr", "scan.geojson", "a.qptiff", "a.obj"])
+def test_files_of_others_are_left_to_others(name):
+    assert PLUGIN not in readers(name)
+
+
+class TestPreference:
+    @pytest.fixture(autouse=True)
+    def plugins(self, monkeypatch):
+        """napari's settings for this test alone."""
+        from napari import settings
+
+        own = settings.NapariSettings(config_path=None)
+        monkeypatch.setattr(settings, "get_settings", lambda: own)
+        return own.plugins
+
+    def test_it_is_entered_where_nobody_decided_otherwise(self, plugins):
+        plugins.extension2reader = {"*.png": "napari"}
+        assert "Preferences" in preferred_reader.prefer()
+        chosen = plugins.extension2reader
+        assert chosen["*.png"] == "napari"
+        assert {chosen[p] for p in ("*.jpg", "*.JPG", "*.hdr", "*.mat")} == {PLUGIN}
+        assert not {"*.tif", "*.npy"} & set(chosen)
+        assert preferred_reader.prefer() is None
+
+    def test_napari_asks_once(self, plugins, viewer, tmp_path, monkeypatch):
+        from PIL import Image
+
+        monkeypatch.setattr(contributions, "_window_is_in_use", lambda: True)
+        monkeypatch.setattr("napari.plugins.utils.get_settings", lambda: plugins_of(plugins))
+        Image.new("RGB", (8, 6)).save(tmp_path / "a.jpg")
+        with pytest.raises(MultipleReaderError):
+            viewer._open_or_raise_error([str(tmp_path / "a.jpg")])
+        viewer.open(tmp_path / "a.jpg", plugin=PLUGIN)  # the answer
+        (layer,) = viewer._open_or_raise_error([str(tmp_path / "a.jpg")])
+        assert layer_data.layer_photograph(layer).encoding == "srgb"
+
+    def test_a_grey_picture_is_naparis_own(self, viewer, tmp_path, monkeypatch):
+        from PIL import Image
+
+        monkeypatch.setattr(contributions, "_window_is_in_use", lambda: True)
+        Image.new("L", (8, 6)).save(tmp_path / "a.png")
+        (layer,) = viewer.open(tmp_path / "a.png", plugin=PLUGIN)
+        assert layer.data.shape == (6, 8)
+
+
+def plugins_of(plugins):
+    from types import SimpleNamespace
+
+    return SimpleNamespace(plugins=plugins)

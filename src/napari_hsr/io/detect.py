@@ -11,19 +11,29 @@ if TYPE_CHECKING:
 
 #: Suffixes (lower case) that :func:`napari_hsr.read` understands; an ENVI binary may have none.
 READ_SUFFIXES = (
-    ".mat", ".h5", ".hdf5", ".he5", ".hdr", ".img", ".dat", ".raw", ".bil", ".bip", ".bsq",
-    ".tif", ".tiff", ".npy", ".npz", ".png", ".jpg", ".jpeg", ".bmp",
+    ".mat", ".h5", ".hdf5", ".he5", ".nc", ".hspy", ".hdr", ".img", ".dat", ".raw", ".bil", ".bip",
+    ".bsq", ".bin", ".hyspex", ".cube", ".pix", ".sli", ".tif", ".tiff", ".npy", ".npz", ".png",
+    ".jpg", ".jpeg", ".bmp",
 )  # fmt: skip
 #: Suffixes that an ENVI binary commonly has; such a file counts only with its header.
 ENVI_BINARY_SUFFIXES = (
-    "", ".img", ".dat", ".raw", ".bil", ".bip", ".bsq", ".bin", ".hyspex", ".cube", ".sli",
+    "", ".img", ".dat", ".raw", ".bil", ".bip", ".bsq", ".bin", ".hyspex", ".cube", ".pix", ".sli",
 )  # fmt: skip
+#: What is offered to napari: every suffix, and names without one. These end in eight characters
+#: that are no dot, or are shorter; "*" would have napari ask for a reader of every file.
+PATTERNS = (
+    *(f"*{suffix}" for suffix in READ_SUFFIXES),
+    *("[!.]" * length for length in range(1, 8)),
+    "*" + "[!.]" * 8,
+)
 
 _EXPECTED = {
     ".mat": "a MATLAB file",
     ".h5": "an HDF5 file",
     ".hdf5": "an HDF5 file",
     ".he5": "an HDF5 file",
+    ".hspy": "an HDF5 file",
+    ".nc": "a NetCDF-4 file",
     ".hdr": 'an ENVI header (its first line reads "ENVI")',
     ".tif": "a TIFF file",
     ".tiff": "a TIFF file",
@@ -70,6 +80,8 @@ def format_of(path: Path) -> str:
     found = _by_magic(head, suffix)
     if found:
         return found
+    if named_header(path):  # scene_v1.2 beside scene_v1.2.hdr
+        return "envi"
     raise FileError(path, _why_unknown(head, suffix))
 
 
@@ -117,10 +129,15 @@ def is_envi_header(head: bytes) -> bool:
 
 def header_beside(binary: Path) -> Path | None:
     """The ENVI header of a binary: ``scene.hdr`` or ``scene.img.hdr`` beside ``scene.img``."""
-    for name in (binary.name + ".hdr", binary.stem + ".hdr"):
-        for candidate in (binary.with_name(name), binary.with_name(name[:-4] + ".HDR")):
-            if candidate != binary and candidate.is_file() and is_envi_header(head_of(candidate)):
-                return candidate
+    return named_header(binary) or named_header(binary.with_suffix(""), binary)
+
+
+def named_header(name: Path, binary: Path | None = None) -> Path | None:
+    """The ENVI header called ``name`` with ``.hdr`` after it, unless it is the binary itself."""
+    for suffix in (".hdr", ".HDR"):
+        header = name.with_name(name.name + suffix)
+        if header != binary and header.is_file() and is_envi_header(head_of(header)):
+            return header
     return None
 
 
@@ -141,4 +158,4 @@ def can_read(path: Path) -> bool:
         return suffix in READ_SUFFIXES  # read() then says what is wrong
     if suffix == ".hdr":
         return not head.startswith(b"#?")
-    return suffix in READ_SUFFIXES or _by_magic(head, suffix) is not None
+    return suffix in READ_SUFFIXES or bool(_by_magic(head, suffix) or named_header(path))

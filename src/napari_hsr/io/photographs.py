@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_hsr import photograph as encodings
-from napari_hsr.errors import FileError
+from napari_hsr.errors import FileError, GreyImageError
 from napari_hsr.io import embedded_record, png_chunks
 from napari_hsr.io.choice import ANY, Choice
 from napari_hsr.io.library_errors import translated
@@ -171,13 +171,13 @@ def _over_full_range(
     return values
 
 
-def grey(path: Path, one_band: bool = False) -> FileError:
+def grey(path: Path, one_band: bool = False) -> GreyImageError:
     """The fault that a grey image gives."""
     if one_band:
         hint = "if it is one band of a CAVE scene, open the folder"
     else:
         hint = "a photograph in colour was expected"
-    return FileError(path, f"the image is grey, three colour channels are needed; {hint}")
+    return GreyImageError(path, f"the image is grey, three colour channels are needed; {hint}")
 
 
 def unknown_encoding(of: str) -> Notice:

@@ -16,6 +16,7 @@ from napari_hsr.models.card import (
     CUBE,
     DETAIL_ESTIMATED,
     ILL_POSED,
+    RECONSTRUCTION,
     SUPER_RESOLUTION,
     ImportRecord,
     ModelCard,
@@ -36,6 +37,9 @@ if TYPE_CHECKING:
     from napari_hsr.models.published_weights import Entry
 
     Weights = dict[str, Tensor]
+
+#: Side of the image that a network is tried with, in pixels, unless it needs multiples of more.
+_TRIED_PIXELS = 32
 
 
 @dataclass(frozen=True)
@@ -98,6 +102,7 @@ def examine(path: str | os.PathLike[str]) -> Checkpoint:
         placeholders = tuple(float(number) for number in range(1, needed.bands + 1))
         counted = _first_card(path, architecture, architecture.id)
         model = _model(weights, with_fields(counted, {"wavelengths_nm": placeholders}), path)
+    _try(model, path)
     numbers = model.module.state_dict().values()  # a layer under several names counts once
     return Checkpoint(
         path=path,
@@ -200,6 +205,7 @@ def import_checkpoint(
         card = _first_card(path, architecture, name, scale, path.name if source is None else "")
     card = with_fields(card, {"name": name, **facts})
     model = _model(weights, card, path)
+    _try(model, path)
     found = {"weights_sha256": model.weights_sha256}
     if model.rule.name != card.input_rule:
         found["input_rule"] = model.rule.name
@@ -299,6 +305,44 @@ def _model(weights: Weights, card: ModelCard | None, path: Path) -> Model:
             kind = str(weights[key].dtype).removeprefix("torch.")
             raise FileError(path, f"weights were expected, but {key} holds whole numbers ({kind})")
     return model
+
+
+def _try(model: Model, path: Path) -> None:
+    """Run the network once on a small image: what would fail in use is refused now."""
+    if model.task == RECONSTRUCTION and model.channels != 3:
+        raise FileError(
+            path,
+            f"its input has {model.channels} channels, where a photograph has 3: red, green and "
+            "blue",
+        )
+    bands = model.channels or max(model.least_bands, len(model.card.wavelengths_nm))
+    side = model.size_multiple * -(-_TRIED_PIXELS // model.size_multiple)
+    faults = (RuntimeError, ValueError, TypeError, IndexError, ArithmeticError)
+    try:
+        try:
+            found = _output_shape(model, (1, bands, side, side), "meta")
+        except faults:  # it may need values, which tensors without memory do not have
+            found = _output_shape(model, (1, bands, side, side), "cpu")
+    except faults as error:
+        fault = (str(error).splitlines() or [type(error).__name__])[0][:160].rstrip(".")
+        raise FileError(path, f"its network cannot compute a small image: {fault}") from error
+    expected = (1, model.bands or bands, model.scale * side, model.scale * side)
+    if found != expected:
+        of, instead = (" x ".join(map(str, shape[1:])) for shape in (expected, found))
+        raise FileError(path, f"its network should make {of} (bands, rows, columns), not {instead}")
+
+
+def _output_shape(model: Model, shape: tuple[int, ...], device: str) -> tuple[int, ...]:
+    """What the network makes of an image; on the device "meta" without memory and values."""
+    import torch
+
+    module, weights = model.module, {}
+    if device == "meta":
+        tensors = [*module.named_parameters(), *module.named_buffers()]
+        weights = {name: torch.empty_like(value, device=device) for name, value in tensors}
+    with torch.inference_mode():
+        image = torch.ones(shape, device=device)
+        return tuple(torch.func.functional_call(module, weights, (image,)).shape)
 
 
 def _sha256(path: Path) -> str:

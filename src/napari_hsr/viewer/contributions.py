@@ -11,7 +11,7 @@ import sys
 from os import PathLike, fspath
 from typing import TYPE_CHECKING, Any
 
-from napari_hsr.errors import HSRError, InputError
+from napari_hsr.errors import GreyImageError, HSRError, InputError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -48,15 +48,18 @@ def read_layers(path: str | Sequence[str]) -> list:
 
     A file that cannot be read raises in scripts. In the running application it gives one
     notification instead, since napari would replace our sentence by its own and a traceback.
+    There a grey picture is left to napari's own reader, and the first file makes ours the
+    preferred one.
 
     Raises
     ------
     HSRError
         In scripts: if the file cannot be read; one sentence.
     """
-    from napari.utils.notifications import show_error
+    from napari.utils.notifications import show_error, show_info
 
     from napari_hsr import io
+    from napari_hsr.viewer import preferred_reader
 
     try:
         thing = io.read(_single(path))
@@ -64,9 +67,14 @@ def read_layers(path: str | Sequence[str]) -> list:
     except HSRError as error:
         if not _window_is_in_use():
             raise
+        if isinstance(error, GreyImageError):
+            return preferred_reader.naparis_own(error.path)
         show_error(str(error))
         return NOTHING
     announce(thing)
+    told = preferred_reader.prefer() if _window_is_in_use() else None
+    if told:
+        show_info(told)
     return layers
 
 

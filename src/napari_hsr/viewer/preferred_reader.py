@@ -1,0 +1,46 @@
+"""Which reader napari takes for a file: asked once, then ours where nobody decided otherwise.
+
+napari asks for a reader wherever several plugins could open a file, as its own can for every
+JPEG. Its preferences (Preferences ▸ Plugins) end that: one entry for each pattern of names.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from napari_hsr.io.detect import PATTERNS
+
+PLUGIN = "napari-hsr"
+#: napari keeps its own layers in these, and other plugins stacks: each user decides.
+SHARED_SUFFIXES = (".tif", ".tiff", ".npy", ".npz")
+
+
+def prefer() -> str | None:
+    """Enter our reader for all suffixes for which no reader was chosen yet.
+
+    Returns
+    -------
+    str or None
+        A sentence for the user; None if nothing was left to enter.
+    """
+    from napari.settings import get_settings
+
+    plugins = get_settings().plugins
+    chosen = dict(plugins.extension2reader)
+    suffixes = [p[1:] for p in PATTERNS if p.startswith("*.") and p[1:] not in SHARED_SUFFIXES]
+    patterns = [f"*{s}" for suffix in suffixes for s in (suffix, suffix.upper())]
+    new = {pattern: PLUGIN for pattern in patterns if pattern not in chosen}
+    if not new:
+        return None
+    plugins.extension2reader = chosen | new
+    return (
+        f"From now on {PLUGIN} opens spectral files and photographs without a question; "
+        "Preferences ▸ Plugins changes that for each suffix."
+    )
+
+
+def naparis_own(path: str) -> list[Any]:
+    """The layers that napari's own reader makes of a file that is neither cube nor photograph."""
+    from npe2 import io_utils
+
+    return list(io_utils.read([path], stack=False, plugin_name="napari"))
