@@ -28,6 +28,7 @@ _HOME = {
     "reconstruct": "inference",
     "super_resolve": "inference",
     "evaluate": "metrics",
+    "calibrate": "calibration",
     "refine": "resample",
 }
 
@@ -49,6 +50,7 @@ def __dir__() -> list[str]:
 
 
 if TYPE_CHECKING:
+    from napari_hsr.calibration import calibrate
     from napari_hsr.cube import Cube, Wavelengths
     from napari_hsr.errors import Cancelled, HSRError
     from napari_hsr.inference import reconstruct, super_resolve

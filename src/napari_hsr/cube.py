@@ -194,6 +194,18 @@ class Cube:
         return self.shape[0]
 
     @property
+    def good_bands(self) -> np.ndarray:
+        """Which bands are of use, (bands,) bool: not those that ``bbl`` in the metadata marks by 0.
+
+        A list of another length, or one that leaves no band, counts as none.
+        """
+        listed = np.asarray(self.metadata.get("bbl", ()))
+        if listed.shape != (self.bands,) or listed.dtype.kind not in "iufb" or not listed.any():
+            return np.ones(self.bands, dtype=bool)
+        good: np.ndarray = listed != 0
+        return good
+
+    @property
     def in_memory(self) -> bool:
         """True for a plain array, False for a memory map or a lazy array."""
         return isinstance(self.data, np.ndarray) and not isinstance(self.data, np.memmap)

@@ -57,6 +57,12 @@ class Code(StrEnum):
     PIXELS_CLIPPED = "pixels-clipped"
     STAND_IN_SENSOR = "stand-in-sensor"
 
+    # calibration
+    REFERENCE_NOISE = "reference-noise"
+    REFERENCE_FITTED = "reference-fitted"
+    WHITE_TOO_DARK = "white-too-dark"
+    WHITE_SATURATED = "white-saturated"
+
     # models
     ILL_POSED = "ill-posed"
     DETAIL_ESTIMATED = "detail-estimated"

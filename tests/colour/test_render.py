@@ -236,3 +236,20 @@ def test_false_colour_of_missing_and_constant_values():
 def test_false_colour_refuses(nm, percentiles, words):
     with pytest.raises(InputError, match=words):
         ours.false_colour(flat(GRID), nm, percentiles)
+
+
+@pytest.mark.parametrize("camera", ["cie-1931", "nikon-5100-npl"])
+def test_bands_marked_as_bad_have_no_part_in_colour(camera):
+    from napari_hsr.cameras import simulate
+
+    rng = np.random.default_rng(5)
+    spectra = rng.uniform(0, 1, (31, 4, 5)).astype(np.float32)
+    spoiled = spectra.copy()
+    bad = [0, 1, 17]
+    spoiled[bad] = np.nan
+    good = np.setdiff1d(np.arange(31), bad)
+    bbl = np.isin(np.arange(31), good).astype(int).tolist()
+    found = simulate(Cube(spoiled, GRID, metadata={"bbl": bbl}), camera)
+    without = simulate(Cube(spectra[good], GRID[good]), camera)
+    np.testing.assert_allclose(found.data, without.data, atol=1e-6)
+    assert np.isfinite(found.data).all()

@@ -78,7 +78,9 @@ def simulate(
         plan = rendering(cube, illuminant or "D65", camera.observer)
         weights, note = plan.matrix, f"Rendered: {plan.note}"
     else:
-        weights = matrix(camera, np.asarray(cube.wavelengths), illuminant, normalise)
+        good = cube.good_bands
+        weights = np.zeros((cube.bands, 3))
+        weights[good] = matrix(camera, cube.wavelengths.nm[good], illuminant, normalise)
         light = f"illuminant {illuminant}" if illuminant else "no illuminant applied"
         common = illuminant is not None and normalise == "sum"
         exposure = ", then one exposure that keeps the colour of the light" if common else ""

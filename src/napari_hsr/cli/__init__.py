@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from napari_hsr import __version__
 from napari_hsr.cli import (
+    calibrate,
     demo,
     evaluate,
     info,
@@ -38,6 +39,7 @@ COMMANDS = {
     "super-resolve": super_resolve,
     "evaluate": evaluate,
     "render": render,
+    "calibrate": calibrate,
     "library": library,
     "models": models,
     "train": train,

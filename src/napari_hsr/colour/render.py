@@ -37,7 +37,13 @@ def row_blocks(cube: Cube, bands: slice, rows: int | None) -> Iterator[tuple[sli
 
 
 def project(block: np.ndarray, matrix: np.ndarray) -> np.ndarray:
-    """Apply ``matrix`` (bands, 3) to (bands, rows, width), giving (rows, width, 3) float32."""
+    """Apply ``matrix`` (bands, 3) to (bands, rows, width), giving (rows, width, 3) float32.
+
+    Bands without weight are left out: what is NaN there does no harm.
+    """
+    used = (matrix != 0).any(axis=1)
+    if not used.all():
+        block, matrix = block[used], matrix[used]
     with np.errstate(invalid="ignore", over="ignore"):  # infinite pixels become NaN
         flat = matrix.T.astype(np.float32) @ block.reshape(block.shape[0], -1)
     return np.moveaxis(flat.reshape(-1, *block.shape[1:]), 0, -1)
@@ -80,25 +86,34 @@ def rendering(
     white: float | np.ndarray | None = None,
 ) -> Rendering:
     """How :func:`render` will render a cube, as a matrix and in words; same parameters."""
-    reason = why_no_true_colour(cube.wavelengths)
-    if reason:
-        raise InputError(reason)
-    nm = np.asarray(cube.wavelengths)
+    good = cube.good_bands
+    nm = None if cube.wavelengths is None else cube.wavelengths.nm[good]
+    reason = why_no_true_colour(nm)
+    if reason or nm is None:
+        raise InputError(reason or "")
+
+    def of_all(weights: np.ndarray) -> np.ndarray:
+        every = np.zeros((good.size, 3))
+        every[good] = weights
+        return every
+
     illuminant, observer = illuminant_name(illuminant), observer_name(observer)
     if is_radiance(cube):
         # Only the white of D65 on this grid is needed, to compensate for a truncated range.
-        weights = xyz_weights(nm, None, observer)
+        weights = of_all(xyz_weights(nm, None, observer))
         adapted = xyz_weights(nm, "D65", observer).sum(axis=0)
         adapted = adapted * (weights.sum(axis=0)[1] / adapted[1])
         seen = f"{observer}, radiance in its own light"
         measured = True
     else:
-        weights = xyz_weights(nm, illuminant, observer)
+        weights = of_all(xyz_weights(nm, illuminant, observer))
         adapted = weights.sum(axis=0)
         percent = cube.units is not None and "%" in cube.units
         adapted = adapted * (100.0 if percent else 1.0)
         seen = f"{observer}, reflectance under {illuminant}"
         measured = cube.value_range[1] > 4 * (100.0 if percent else 1.0)
+    if not good.all():
+        seen += f", without {int((~good).sum())} bands marked as bad"
     if white is None and not measured:
         return Rendering(
             to_linear_srgb(weights, adapted), f"{seen}; the perfect reflector is white."
