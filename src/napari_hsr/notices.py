@@ -110,6 +110,18 @@ class Code(StrEnum):
     NEGATIVE_VALUES = "negative-values"
     PHOTOGRAPH_UNRELATED = "photograph-unrelated"
     ENCODING_DOUBTFUL = "encoding-doubtful"
+    IMAGES_LEFT_OUT = "images-left-out"
+    RESAMPLED = "resampled"
+    IMAGES_DECODED = "images-decoded"
+    IMAGE_CHANGED = "image-changed"
+    TENSORBOARD_MISSING = "tensorboard-missing"
+    NO_CHECKPOINT = "no-checkpoint"
+    RUN_NOT_LISTED = "run-not-listed"
+    STRATEGY_FAILED = "strategy-failed"
+    STRATEGY_SKIPPED = "strategy-skipped"
+    ADAPTER_WITHOUT_EFFECT = "adapter-without-effect"
+    STEPS_FIXED = "steps-fixed"
+    SMALLER_PARTS = "smaller-parts"
 
     # viewer
 

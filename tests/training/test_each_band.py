@@ -11,7 +11,7 @@ from napari_hsr.models.architectures.coarsr import CoarSR, neighbours
 from napari_hsr.models.state_dict import from_state_dict
 from napari_hsr.training.data.examples import Batch
 from napari_hsr.training.engine.step import NotFiniteError
-from napari_hsr.training.events import Notice, Step
+from napari_hsr.training.events import Noticed, Step
 from napari_hsr.training.recipe.yaml_io import RecipeError, read_recipe
 from napari_hsr.training.validation import Validation
 
@@ -207,8 +207,8 @@ def test_out_of_memory_takes_fewer_patches_at_a_time(tmp_path, monkeypatch):
     whole, _ = run(tmp_path / "whole", given, model=model(True))
     failing_at(monkeypatch, BANDS + 2, torch.OutOfMemoryError("CUDA out of memory"))
     halves, heard = run(tmp_path / "halves", given, model=model(True))
-    (notice,) = heard.of(Notice)
-    assert "2 at a time" in notice.text
+    (notice,) = [e.notice for e in heard.of(Noticed)]
+    assert "2 at a time" in notice
     assert (halves.state.parts, halves.state.step) == (2, 2)
     assert engine.far(whole, halves) < 1e-5
     parts, _ = run(

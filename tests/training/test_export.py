@@ -16,8 +16,9 @@ from napari_hsr.errors import FileError
 from napari_hsr.models.architectures.edsr import EDSR
 from napari_hsr.models.card import ModelCard
 from napari_hsr.models.state_dict import from_state_dict, read_weights
+from napari_hsr.notices import Code, Notice
 from napari_hsr.photograph import Photograph
-from napari_hsr.training.events import Began, Measured, Notice, Step, to_json
+from napari_hsr.training.events import Began, Measured, Noticed, Step, to_json
 from napari_hsr.training.export import (
     TrainingFacts,
     card_of,
@@ -196,7 +197,7 @@ def test_a_folder_that_cannot_be_made_is_told(tmp_path):
 def test_the_log_counts_what_was_done_twice_once():
     before = [Began(0, 100, "CPU", "float32"), *steps(1, 40), Measured(20, {"psnr_db": 21.0}, {})]
     again = [Began(10, 100, "CPU", "float32"), *steps(11, 30), Measured(20, {"psnr_db": 22.0}, {})]
-    history = History.of([*before, Notice("killed"), None, *again])
+    history = History.of([*before, Noticed(Notice.info(Code.OTHER, "killed")), None, *again])
     assert [e.step for e in history.steps] == list(range(1, 31))
     assert history.curve("psnr_db") == ([20], [22.0])
     rows = list(csv.DictReader(history.csv().splitlines()))

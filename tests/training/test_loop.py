@@ -13,7 +13,7 @@ import torch
 from napari_hsr.errors import Cancelled, InputError
 from napari_hsr.training.engine import loop
 from napari_hsr.training.engine.step import NotFiniteError
-from napari_hsr.training.events import Began, Measured, Notice, Saved, Step
+from napari_hsr.training.events import Began, Measured, Noticed, Saved, Step
 from napari_hsr.training.validation import Validation
 
 from . import engine
@@ -115,10 +115,10 @@ def test_out_of_memory_takes_fewer_patches_at_a_time(tmp_path, monkeypatch, wher
     whole, _ = engine.run(tmp_path / "whole")
     Fails(monkeypatch, torch.OutOfMemoryError("CUDA out of memory"), where=where)
     halves, heard = engine.run(tmp_path / "halves")
-    (notice,) = heard.of(Notice)
-    assert notice.warning
-    assert "not enough memory for 4 patches" in notice.text
-    assert "2 at a time" in notice.text
+    (notice,) = [e.notice for e in heard.of(Noticed)]
+    assert (notice.code, notice.severity) == ("smaller-parts", "warning")
+    assert "not enough memory for 4 patches" in notice
+    assert "2 at a time" in notice
     assert halves.state.parts == 2
     assert halves.state.step == 10
     assert engine.far(whole, halves) < 1e-5
@@ -132,7 +132,7 @@ def test_a_batch_of_odd_size_is_shared_evenly_when_memory_runs_out(tmp_path, mon
     recipe = engine.recipe(3, batch={"size": 6, "patch": 8, "accumulate": 2})
     fitted, heard = engine.run(tmp_path / "b", recipe)
     assert fitted.state.parts == 6
-    assert "1 at a time" in heard.of(Notice)[0].text
+    assert "1 at a time" in heard.of(Noticed)[0].notice
 
 
 def test_no_memory_for_a_single_patch_is_told(tmp_path, monkeypatch):
@@ -246,9 +246,9 @@ def clock(monkeypatch):
 def test_a_time_budget_becomes_steps_once(tmp_path, clock):
     recipe = engine.recipe(None, schedule={"minutes": 0.05, "warmup": 2})
     fitted, heard = engine.run(tmp_path, recipe, batches=clock.batches(), validate=clock.validate)
-    (notice,) = heard.of(Notice)
+    (notice,) = [e.notice for e in heard.of(Noticed)]
     total = fitted.state.total
-    assert f"There is time for {total} steps in 3.0 s: one takes 0.02 s here" in notice.text
+    assert f"There is time for {total} steps in 3.0 s: one takes 0.02 s here" in notice
     assert fitted.state.step == total > 12
     assert heard.of(Step)[-1].total == total
     assert fitted.state.seconds == pytest.approx(3.0, abs=0.1)
@@ -270,7 +270,7 @@ def test_a_time_budget_is_kept_by_a_resume(tmp_path, clock):
     )
     second, heard = engine.run(tmp_path, longer, batches=clock.batches(), resume=True)
     assert second.state.total == second.state.step == first.state.total == state["total"]
-    assert not heard.of(Notice)
+    assert not heard.of(Noticed)
 
 
 def test_only_some_weights_are_trained(tmp_path):

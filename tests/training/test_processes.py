@@ -12,7 +12,8 @@ import psutil
 import pytest
 
 from napari_hsr.errors import HSRError, InputError
-from napari_hsr.training.events import Began, Finished, Notice, Step, Stopped, to_json
+from napari_hsr.notices import Code, Notice
+from napari_hsr.training.events import Began, Finished, Noticed, Step, Stopped, from_json, to_json
 from napari_hsr.training.recipe.schema import ModelSettings, Recipe
 from napari_hsr.training.runs import processes
 from napari_hsr.training.runs.run_folder import (
@@ -22,6 +23,7 @@ from napari_hsr.training.runs.run_folder import (
     Follower,
     Journal,
     State,
+    log_tail,
     read_state,
     write_state,
 )
@@ -30,6 +32,10 @@ from ..patience import PATIENCE, wait_for
 
 FAKE = Path(__file__).with_name("fake_training.py")
 RECIPE = Recipe(name="mine", model=ModelSettings(start="rootpoly-srgb"))
+
+
+def told(text: str) -> Noticed:
+    return Noticed(Notice.warning(Code.IMAGE_CHANGED, text))
 
 
 @pytest.fixture
@@ -120,12 +126,13 @@ def test_a_crash_is_told_with_the_log_and_half_a_line_is_no_event(fake, tmp_path
     assert status.status == "died"
     assert status.resumable
     assert "killed or crashed" in status.text
-    assert "a line of the log" in status.text
+    assert "\n" not in status.text
+    assert "a line of the log" in status.log
     assert [type(e) for e in run.events()] == [Began, Step]
     journal = Journal(run.output, resume=True)  # what goes on begins a line of its own
-    journal(Notice("on again"))
+    journal(told("on again"))
     journal.close()
-    assert run.events() == [Notice("on again")]
+    assert run.events() == [told("on again")]
 
 
 def test_a_failure_is_told_in_its_own_words(fake, tmp_path):
@@ -224,10 +231,21 @@ def test_default_folders_are_new_ones_in_the_users_data_folder(own_data):
 def test_a_follower_begins_anew_with_the_events(tmp_path):
     follower, path = Follower(tmp_path), tmp_path / EVENTS
     assert follower.news() == []
-    path.write_text(to_json(Notice("a")) + "\n" + to_json(Notice("b")) + "\n")
-    assert follower.news() == [Notice("a"), Notice("b")]
-    path.write_text(to_json(Notice("c")) + "\nnonsense\n")
-    assert follower.news() == [Notice("c")]
+    path.write_text(to_json(told("a")) + "\n" + to_json(told("b")) + "\n")
+    assert follower.news() == [told("a"), told("b")]
+    path.write_text(to_json(told("c")) + "\nnonsense\n")
+    (event,) = follower.news()
+    assert (event, event.notice.code, event.notice.severity) == (
+        told("c"),
+        Code.IMAGE_CHANGED,
+        "warning",
+    )
+
+
+def test_a_notice_of_version_0_1_has_no_code():
+    old = from_json('{"kind": "notice", "text": "An image is left out.", "warning": true}')
+    assert old == Noticed(Notice.warning(Code.OTHER, "An image is left out."))
+    assert (old.notice.code, old.notice.severity) == ("other", "warning")
 
 
 def test_a_journal_in_a_folder_that_is_none_says_so(tmp_path):
@@ -240,6 +258,6 @@ def test_a_state_that_is_damaged_is_none(tmp_path):
     (tmp_path / STATE).write_text('{"status": "run')
     assert read_state(tmp_path) is None
     assert processes.Run(tmp_path).status().status == "died"
-    assert processes.Run(tmp_path).log() == ""
+    assert processes.Run(tmp_path).status().log == ""
     (tmp_path / LOG).write_text("\n".join(map(str, range(100))))
-    assert processes.Run(tmp_path).log(3) == "97\n98\n99"
+    assert log_tail(tmp_path, 3) == "97\n98\n99"

@@ -16,7 +16,7 @@ from napari_hsr.models.architectures.mstpp import MSTPlusPlus
 from napari_hsr.models.architectures.wrapping import around
 from napari_hsr.models.state_dict import from_state_dict
 from napari_hsr.training.engine.checkpoint_state import Fitted, State
-from napari_hsr.training.events import Began, Measured, Notice, Preparing, Saved, Step
+from napari_hsr.training.events import Began, Measured, Noticed, Preparing, Saved, Step
 from napari_hsr.training.export import TrainingFacts, choose_precision, write_model_folder
 from napari_hsr.training.strategies import NO_ADAPTER, head_names, train_by_strategy
 from napari_hsr.training.validation import validate
@@ -142,7 +142,8 @@ def test_a_fault_in_a_later_strategy_leaves_what_won_before(network):
     found = Run(network, psnr=[fault])
     assert found.outcome.strategy == "adapter"
     assert not found.outcome.stopped
-    said = [e.text for e in found.events if isinstance(e, Notice) and e.warning]
+    notices = [e.notice for e in found.events if isinstance(e, Noticed)]
+    said = [notice for notice in notices if notice.severity == "warning"]
     assert said == [f"The strategy head failed, and the best model so far is kept: {fault}"]
     with pytest.raises(InputError, match="The loss became nan"):
         Run(network, strategy="head", psnr=[fault])
@@ -160,7 +161,7 @@ def test_the_time_budget_is_shared(network):
 def test_what_the_budget_has_no_room_for_is_said(network):
     found = Run(network, psnr=[90.0], seconds=598.0)
     assert len(found.asked) == 1
-    notices = [e.text for e in found.events if isinstance(e, Notice)]
+    notices = [e.notice for e in found.events if isinstance(e, Noticed)]
     assert notices == ["No time is left for the strategy full."]
 
 
@@ -183,7 +184,7 @@ def test_a_budget_that_is_spent_begins_no_further_strategy_after_a_resume(networ
     again = Run(network, psnr=[90.0], spent=spent, resume=True)
     assert [s.strategy for s, *_ in again.asked] == ["head"]
     assert "No time is left for the strategy full." in [
-        e.text for e in again.events if isinstance(e, Notice)
+        e.notice for e in again.events if isinstance(e, Noticed)
     ]
     spent.write_text("{")  # written by halves: it cannot be, but a disk may lose it
     anew = Run(network, psnr=[90.0, 95.0], spent=spent, resume=True)
@@ -311,7 +312,7 @@ def test_without_weights_and_without_an_adapter_nothing_is_made(regression, monk
     found = Run(regression)
     assert found.outcome.model is None
     assert found.asked == []
-    notices = [e.text for e in found.events if isinstance(e, Notice)]
+    notices = [e.notice for e in found.events if isinstance(e, Noticed)]
     assert notices == [
         NO_ADAPTER,
         "rootpoly-srgb has no trainable weights, so only the adapter was tried.",

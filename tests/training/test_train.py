@@ -19,6 +19,7 @@ import pytest
 import napari_hsr
 from napari_hsr.errors import FileError, HSRError, InputError
 from napari_hsr.models.model_file import save_model
+from napari_hsr.notices import Code
 from napari_hsr.training import export, validation
 from napari_hsr.training import train as training
 from napari_hsr.training.data.inspection import inspect
@@ -27,7 +28,7 @@ from napari_hsr.training.engine.step import Stepper
 from napari_hsr.training.events import (
     Finished,
     Measured,
-    Notice,
+    Noticed,
     Saved,
     Step,
     Stopped,
@@ -192,7 +193,7 @@ def test_without_tensorboard_it_is_said_once(pairs, cached, tmp_path, monkeypatc
     monkeypatch.setattr(launch, "find_spec", absent)
     given = recipe(pairs, cached, 2, engine={"device": "cpu", "precision": "float32"})
     _, heard = run(given, tmp_path / "run")
-    (said,) = [n.text for n in heard.of(Notice) if "package tensorboard" in n.text]
+    (said,) = [n.notice for n in heard.of(Noticed) if n.notice.code == Code.TENSORBOARD_MISSING]
     assert "not installed" in said
     assert not (tmp_path / "run" / "tensorboard").exists()
 
@@ -311,7 +312,7 @@ def test_a_folder_that_changes_under_a_run(cached, tmp_path):
 
     end, heard = run(given, tmp_path / "run", on=on)
     assert isinstance(end, Stopped)
-    told = [n.text for n in heard.of(Notice) if n.warning]
+    told = [n.notice for n in heard.of(Noticed) if n.notice.severity == "warning"]
     assert len(told) == 1
     assert f"{changed} changed since the training began" in told[0]
     with pytest.raises(InputError, match="scene1 is not the image that the training began with"):

@@ -219,13 +219,15 @@ def _differ(own: Recipe, given: Recipe, key: str) -> bool:
 
 def _register(output: Path, report: Report) -> None:
     """Put the run's folder in the list of runs."""
-    from napari_hsr.training.events import Notice
+    from napari_hsr.notices import Code, Notice
+    from napari_hsr.training.events import Noticed
     from napari_hsr.training.runs import processes
 
     try:
         processes.register(output)
     except FileError as error:  # the run itself does not need it
-        report(Notice(f"The Train panel will not list this run: {error}", warning=True))
+        text = f"The Train panel will not list this run: {error}"
+        report(Noticed(Notice.warning(Code.RUN_NOT_LISTED, text)))
 
 
 class _Reporter:

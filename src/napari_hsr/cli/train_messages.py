@@ -7,13 +7,14 @@ import sys
 import time
 from typing import TYPE_CHECKING, TextIO
 
+from napari_hsr.notices import Severity
 from napari_hsr.training.events import (
     Baseline,
     Began,
     Event,
     Finished,
     Measured,
-    Notice,
+    Noticed,
     Preparing,
     Step,
     Stopped,
@@ -84,8 +85,9 @@ class EventPrinter:
 
 def describe(event: Event) -> str | None:
     """One line about an event; None where there is nothing to say."""
-    if isinstance(event, Notice):
-        return f"{'warning' if event.warning else 'note'}: {event.text}"
+    if isinstance(event, Noticed):
+        doubtful = event.notice.severity == Severity.WARNING
+        return f"{'warning' if doubtful else 'note'}: {event.notice}"
     if isinstance(event, Preparing):
         count = f" ({event.done} of {event.total})" if event.total else ""
         return f"{event.message}{count}"

@@ -62,13 +62,18 @@ class Kind:
     back: str = "bicubic-matlab"
     sigma: float | None = None
 
+    @property
+    def is_gaussian(self) -> bool:
+        """Whether it is a gaussian blur of any width."""
+        return self.name not in _KERNELS
+
     def blur(self, scale: int) -> float:
         """Standard deviation of the gaussian, in fine pixels."""
         return scale / FWHM if self.sigma is None else self.sigma
 
     def words(self, scale: int) -> str:
         """Title and description; for a gaussian, its width at this scale."""
-        if self.name.startswith("gaussian"):
+        if self.is_gaussian:
             return f"{self.title}, σ = {self.blur(scale):.4g} fine pixels"
         return f"{self.title} ({self.describe})"
 
@@ -205,7 +210,7 @@ def checked_scale(scale: float) -> int:
 def down(kind: Kind, length: int, scale: int) -> Taps:
     """From ``length`` fine pixels along one side to coarse ones; ``scale`` divides ``length``."""
     outputs = length // scale
-    if kind.name not in _KERNELS:
+    if kind.is_gaussian:
         return taps(length, outputs, gaussian, GAUSSIAN_REACH, "mirror", stretch=kind.blur(scale))
     kernel, half_width, border, antialiased = _KERNELS[kind.name]
     stretch = scale if antialiased else 1

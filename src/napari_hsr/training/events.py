@@ -11,6 +11,8 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, fields
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from napari_hsr.notices import Code, Notice, Severity
+
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable
 
@@ -21,15 +23,14 @@ Figures = dict[str, float]
 
 @dataclass(frozen=True)
 class Event:
-    """Base class; ``kind`` in its JSON is the class's name in lower case."""
+    """Base class; ``kind`` in its JSON is the class's name in lower case, mostly."""
 
 
 @dataclass(frozen=True)
-class Notice(Event):
-    """A sentence for the user; ``warning`` if something is doubtful."""
+class Noticed(Event):
+    """The user is told something; in JSON of the kind ``notice``, with text, code and severity."""
 
-    text: str
-    warning: bool = False
+    notice: Notice
 
 
 @dataclass(frozen=True)
@@ -148,10 +149,7 @@ Report = Callable[[Event], None]
 
 _KINDS = {
     kind.__name__.lower(): kind
-    for kind in (
-        *(Notice, Preparing, Began, Step, Measured, Baseline),
-        *(Saved, Finished, Stopped, Failed),
-    )
+    for kind in (Preparing, Began, Step, Measured, Baseline, Saved, Finished, Stopped, Failed)
 }
 
 
@@ -176,6 +174,9 @@ def passed_on(events: Iterable[Event | R]) -> Generator[Event, None, R]:
 
 def to_json(event: Event) -> str:
     """One line of JSON, without its end; what is not finite is written as null."""
+    if isinstance(event, Noticed):
+        told, warning = event.notice, event.notice.severity == Severity.WARNING
+        return json.dumps({"kind": "notice", "text": told, "warning": warning, "code": told.code})
     return json.dumps({"kind": type(event).__name__.lower(), **_finite(asdict(event))})
 
 
@@ -184,6 +185,9 @@ def from_json(line: str) -> Event | None:
     try:
         content = json.loads(line)
         name = content.pop("kind")
+        if name == "notice":  # version 0.1 wrote no code
+            severity = Severity.WARNING if content.get("warning") else Severity.INFO
+            return Noticed(Notice(content.get("code", Code.OTHER), severity, content["text"]))
         kind: Callable[..., Event] = _KINDS[name]
     except (ValueError, KeyError, AttributeError, TypeError):
         return None

@@ -14,8 +14,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from napari_hsr.errors import Cancelled, FileError, HSRError, InputError
+from napari_hsr.notices import Code, Notice
 from napari_hsr.progress import stop_if
-from napari_hsr.training.events import Began, Event, Figures, Measured, Notice, Saved, Step
+from napari_hsr.training.events import Began, Event, Figures, Measured, Noticed, Saved, Step
 from napari_hsr.training.runs.figures import describe_figures
 from napari_hsr.training.time_budget import Budget
 from napari_hsr.training.validation import Validation, worthwhile
@@ -41,9 +42,10 @@ if TYPE_CHECKING:
 ORDER = ("adapter", "head", "full")
 #: Share of the remaining time, or of the steps, that ``auto`` gives to the head.
 HEAD_SHARE = 0.3
-NO_ADAPTER = (
+NO_ADAPTER = Notice.info(
+    Code.ADAPTER_WITHOUT_EFFECT,
     "The adapter changes nothing: fitted to some of the training images, it never improved the "
-    "others."
+    "others.",
 )
 #: With fewer seconds left, ``auto`` starts no further strategy.
 LEAST_SECONDS = 5.0
@@ -215,7 +217,7 @@ class _Stages:
                     if not (self.auto and self.winner):
                         raise
                     text = f"The strategy {name} failed, and the best model so far is kept: {fault}"
-                    yield Notice(text, warning=True)
+                    yield Noticed(Notice.warning(Code.STRATEGY_FAILED, text))
                     break
         except Cancelled:
             stopped = True
@@ -250,7 +252,7 @@ class _Stages:
         model, adapter = yield from adapt(self.best, self.images.train, self.recipe, self.cancel)
         self.steps += 1
         if math.isinf(adapter.pull):
-            yield Notice(NO_ADAPTER)
+            yield Noticed(NO_ADAPTER)
         found = self.validate(model, self.steps)
         yield self._measured(found, best=self._take("adapter", model, found))
 
@@ -262,13 +264,13 @@ class _Stages:
             if not self.auto:
                 raise InputError(f"{reason}: choose the strategy adapter, or another start model.")
             if name == "head":
-                yield Notice(f"{reason}, so only the adapter was tried.")
+                yield _skipped(f"{reason}, so only the adapter was tried.")
             return
         if name == "full" and self.auto and set(names) == set(every):
             return  # the head was all of it
         settings = self._settings(name)
         if settings is None:
-            yield Notice(f"No time is left for the strategy {name}.")
+            yield _skipped(f"No time is left for the strategy {name}.")
             return
         fitted = yield from self._counted(
             self.fit(settings, self.best, names if name == "head" else None)
@@ -340,6 +342,10 @@ class _Stages:
             f"No model was made: nothing improved on {start} on the held-out images "
             f"({before}{tried})."
         )
+
+
+def _skipped(text: str) -> Noticed:
+    return Noticed(Notice.info(Code.STRATEGY_SKIPPED, text))
 
 
 def _with_weights(model: Model, weights: dict[str, torch.Tensor]) -> Model:

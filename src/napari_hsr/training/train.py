@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from napari_hsr.errors import Cancelled, InputError
 from napari_hsr.models import load_model
+from napari_hsr.notices import Code, Notice
 from napari_hsr.training import export, validation
 from napari_hsr.training.data import cache
 from napari_hsr.training.data.coarse_patches import CoarsePatches
@@ -24,7 +25,7 @@ from napari_hsr.training.engine import devices, initial_model
 from napari_hsr.training.events import (
     Event,
     Finished,
-    Notice,
+    Noticed,
     Report,
     Saved,
     Stopped,
@@ -121,7 +122,7 @@ def prepare_events(
 
     Yields
     ------
-    Preparing, Notice
+    Preparing, Noticed
     tuple of (Images, Model)
         Last of all.
 
@@ -165,10 +166,11 @@ def _events(
     leads = devices.place(recipe).leads
     began = time.monotonic()
     if recipe.engine.tensorboard and recipe.strategy != "adapter" and not find_spec("tensorboard"):
-        yield Notice(
+        text = (
             "The package tensorboard is not installed, so nothing is written for it; log.csv and "
             "plot.png are."
         )
+        yield Noticed(Notice.info(Code.TENSORBOARD_MISSING, text))
     try:
         images, model = yield from passed_on(prepare_events(recipe, cancel))
         if leads and recipe.finer:
@@ -179,7 +181,7 @@ def _events(
             if isinstance(event, Saved):  # training goes on with what was decoded
                 changed = images.changed()
                 if changed and changed != reported:
-                    yield Notice(changed, warning=True)
+                    yield Noticed(Notice.warning(Code.IMAGE_CHANGED, changed))
                 reported = changed
     except Cancelled:
         yield Stopped(0, resume_command(output)) if leads else ELSEWHERE

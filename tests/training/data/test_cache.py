@@ -14,7 +14,7 @@ from napari_hsr.cube import Cube
 from napari_hsr.errors import Cancelled, FileError, InputError
 from napari_hsr.training.data import cache, cache_entry
 from napari_hsr.training.data.inspection import inspect
-from napari_hsr.training.events import Notice
+from napari_hsr.training.events import Noticed
 
 from ..data_files import CAMERA, GRID, recipe, spectra, write_cube, write_pairs
 
@@ -62,10 +62,10 @@ def test_images_come_back_as_they_were_decoded(settings, place):
     assert images.held_out[0].error == 0
     assert images.train[0].cube.dtype == np.float16
     assert images.train[0].cube.transpose(1, 2, 0).flags.c_contiguous
-    (notice,) = [e for e in said if isinstance(e, Notice)]
-    assert cache._from_home(place) in notice.text
-    assert "in half precision, at most 0.0" in notice.text
-    assert " kB) are kept in " in notice.text
+    (notice,) = [e.notice for e in said if isinstance(e, Noticed)]
+    assert cache._from_home(place) in notice
+    assert "in half precision, at most 0.0" in notice
+    assert " kB) are kept in " in notice
 
 
 def test_a_folder_below_the_users_own_is_named_from_there(tmp_path, monkeypatch):

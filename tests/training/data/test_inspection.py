@@ -12,7 +12,7 @@ from napari_hsr.photograph import Photograph
 from napari_hsr.training.data.cache import build
 from napari_hsr.training.data.inspection import inspect
 from napari_hsr.training.data.scan import resampling
-from napari_hsr.training.events import Notice, Preparing
+from napari_hsr.training.events import Noticed, Preparing
 
 from ..data_files import CAMERA, GRID, recipe, spectra, write_cube, write_pairs, write_rgb
 
@@ -60,7 +60,7 @@ def test_good_pairs_are_described_row_by_row(pairs):
     steps = [e for e in said if isinstance(e, Preparing)]
     assert [(e.done, e.total) for e in steps] == [(0, 3), (1, 3), (2, 3), (3, 3)]
     assert "scene1" in steps[1].message
-    assert not [e for e in said if isinstance(e, Notice)]
+    assert not [e for e in said if isinstance(e, Noticed)]
 
 
 def test_the_split_goes_into_a_file_and_comes_back(pairs, tmp_path):
@@ -130,7 +130,7 @@ def test_grids_are_resampled_on_request_said_aloud(pairs):
     found.check()
     assert list(found.wavelengths) == wanted
     assert {r.bands for r in found.rows} == {14}
-    notices = [e.text for e in said if isinstance(e, Notice)]
+    notices = [e.notice for e in said if isinstance(e, Noticed)]
     assert notices == [
         "2 of 3 cubes are resampled from 31 bands, 400–700 nm, every 10 nm to 14 bands, "
         "420–680 nm, every 20 nm.",
@@ -160,7 +160,7 @@ def test_what_has_no_partner_is_left_out_aloud(pairs):
     found.check()
     assert len(found.train) + len(found.held_out) == 3
     (notice,) = found.notices
-    assert notice.warning
+    assert (notice.code, notice.severity) == ("images-left-out", "warning")
     assert notice.text.startswith("1 of 4 images is left out. lonely: No photograph has the name")
     assert found.problems == [f"lonely: {row(found, 'lonely').problem}"]
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_hsr.errors import FileError, InputError
+from napari_hsr.notices import Code, Notice
 from napari_hsr.progress import stop_if
 from napari_hsr.training.data.cache_entry import (
     FOLDER_VARIABLE,
@@ -23,7 +24,7 @@ from napari_hsr.training.data.cache_entry import (
     Entry,
     stamp_of,
 )
-from napari_hsr.training.events import Event, Notice, Preparing, Report, result_of
+from napari_hsr.training.events import Event, Noticed, Preparing, Report, result_of
 from napari_hsr.units import format_bytes
 
 if TYPE_CHECKING:
@@ -95,7 +96,7 @@ def build_events(
 
     Yields
     ------
-    Preparing, Notice
+    Preparing, Noticed
     Images
         Last of all.
 
@@ -135,7 +136,7 @@ def build_events(
             raise CacheError(place, "an image that was decoded into it is gone")
         images.append(image)
     yield Preparing(len(rows), len(rows), "All images are decoded")
-    yield Notice(_summary(images, place))
+    yield Noticed(Notice.info(Code.IMAGES_DECODED, _summary(images, place)))
     number = len(findings.train)
     yield Images(images[:number], images[number:], findings.wavelengths, place)
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
 from napari_hsr.cube import Wavelengths
 from napari_hsr.notices import Code, Notice, as_notices
 from napari_hsr.photograph import SRGB
-from napari_hsr.training import events
 from napari_hsr.training.data.augmentation import source_side
 
 if TYPE_CHECKING:
@@ -19,6 +18,8 @@ if TYPE_CHECKING:
     from napari_hsr.training.data.findings import Row
     from napari_hsr.training.data.scan import Facts, Scan
     from napari_hsr.training.recipe.schema import Recipe
+
+S = TypeVar("S", bound=str)
 
 #: Reflectance above this is more likely counts or per cent.
 BRIGHTEST = 4.0
@@ -197,7 +198,7 @@ def faults(rows: list[Row], recipe: Recipe) -> tuple[str, ...]:
     return ()
 
 
-def notices(rows: list[Row]) -> tuple[events.Notice, ...]:
+def notices(rows: list[Row]) -> tuple[Notice, ...]:
     """What was left out, and what is doubtful about the data set as a whole."""
     said = []
     left_out = [r for r in rows if r.left_out]
@@ -205,24 +206,25 @@ def notices(rows: list[Row]) -> tuple[events.Notice, ...]:
         reasons = " ".join(f"{r.name}: {r.problem}" for r in left_out[:3])
         more = " …" if len(left_out) > 3 else ""
         count = f"{len(left_out)} of {len(rows)} images {_are(len(left_out))} left out."
-        said.append(events.Notice(f"{count} {reasons}{more}", True))
+        said.append(Notice.warning(Code.IMAGES_LEFT_OUT, f"{count} {reasons}{more}"))
     usable = [r for r in rows if not r.problem]
     for how, names in _names_by((r.name, r.resampled) for r in usable if r.resampled).items():
         text = f"{len(names)} of {len(usable)} cubes {_are(len(names))} {how}."
-        said.append(events.Notice(text))
+        said.append(Notice.info(Code.RESAMPLED, text))
     assumed = [r for r in usable if r.wavelengths is not None and r.wavelengths.assumed]
     if assumed and assumed[0].wavelengths is not None:
         grid = assumed[0].wavelengths.describe()
-        said.append(events.Notice(f"{_count(assumed)} no wavelengths of their own: {grid}.", True))
+        text = f"{_count(assumed)} no wavelengths of their own: {grid}."
+        said.append(Notice.warning(Code.WAVELENGTHS_ASSUMED, text))
     for warning, names in _names_by((r.name, w) for r in usable for w in r.warnings).items():
         listed = ", ".join(names[:3]) + ("…" if len(names) > 3 else "")
-        said.append(events.Notice(f"{listed}: {warning}", True))
+        said.append(Notice.warning(warning.code, f"{listed}: {warning}"))
     return tuple(said)
 
 
-def _names_by(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
+def _names_by(pairs: Iterable[tuple[str, S]]) -> dict[S, list[str]]:
     """Images that share a value, by that value."""
-    groups: dict[str, list[str]] = {}
+    groups: dict[S, list[str]] = {}
     for name, value in pairs:
         groups.setdefault(value, []).append(name)
     return groups

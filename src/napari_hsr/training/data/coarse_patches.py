@@ -51,7 +51,7 @@ class CoarsePatches(BatchSampler):
         self.kinds = [resample.find(name) for name in recipe.coarse.degradations]
         self.bands = recipe.coarse.bands
         scale = recipe.scale
-        blurs = [k.blur(scale) for k in self.kinds if k.name.startswith("gaussian")]
+        blurs = [k.blur(scale) for k in self.kinds if k.is_gaussian]
         #: Coarse pixels around a patch that are computed and cut off again, because what is
         #: beyond the edge of the window is not known.
         self.margin: int = max(

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
     from napari_hsr.cube import Wavelengths
     from napari_hsr.notices import Notice
-    from napari_hsr.training import events
     from napari_hsr.training.data.image_source import Scene
 
 
@@ -89,7 +88,7 @@ class Findings:
     rows : tuple of Row
     wavelengths : Wavelengths or None
         Of the usable cubes; None if there are none.
-    notices : tuple of events.Notice
+    notices : tuple of Notice
         What the user must read; they have been reported.
     faults : tuple of str
         Reasons why training cannot start that concern no single image.
@@ -97,7 +96,7 @@ class Findings:
 
     rows: tuple[Row, ...]
     wavelengths: Wavelengths | None
-    notices: tuple[events.Notice, ...] = ()
+    notices: tuple[Notice, ...] = ()
     faults: tuple[str, ...] = ()
 
     @property

@@ -18,7 +18,7 @@ from napari_hsr.training.data.cache_entry import Entry
 from napari_hsr.training.data.discovery import find
 from napari_hsr.training.data.findings import Findings, Row
 from napari_hsr.training.data.scan import load, scan
-from napari_hsr.training.events import Event, Preparing, Report, result_of
+from napari_hsr.training.events import Event, Noticed, Preparing, Report, result_of
 
 if TYPE_CHECKING:
     import threading
@@ -62,7 +62,7 @@ def inspect_events(
 
     Yields
     ------
-    Preparing, Notice
+    Preparing, Noticed
     Findings
         Last of all, with one row per image. Images that cannot be used have a problem there;
         :meth:`Findings.check` raises it.
@@ -97,7 +97,7 @@ def inspect_events(
     rows = checks.on_one_grid(rows, grid)
     rows = checks.on_one_scale(rows)
     faults, notices = checks.faults(rows, recipe), checks.notices(rows)
-    yield from notices
+    yield from map(Noticed, notices)
     yield Findings(tuple(rows), grid, notices, faults)
 
 

@@ -120,18 +120,17 @@ def captures_of(recipe: Recipe, held_out: bool) -> Sequence[CaptureSettings]:
 
 def varies(settings: CaptureSettings) -> bool:
     """Whether photographs with these settings differ in more than their noise."""
-    several = (
+    from napari_hsr.cameras.illuminants import BLACKBODY, known_light
+    from napari_hsr.cameras.sensitivities import camera_pool
+
+    ranges = (settings.exposure, settings.auto_exposure, settings.photoelectrons, settings.jpeg)
+    return (
         settings.preset == "ntire2022"
         or settings.mix_cameras
         or settings.white_balance_error > 0
-        or len(settings.cameras) > 1
+        or bool(settings.cameras and len(camera_pool(settings.cameras, settings.leave_out)) > 1)
         or len(settings.illuminants) > 1
-    )
-    drawn = [*settings.cameras, *settings.illuminants]
-    ranges = (settings.exposure, settings.auto_exposure, settings.photoelectrons, settings.jpeg)
-    return (
-        several
-        or any(name.endswith("*") or name == "blackbody" for name in drawn)
+        or any(known_light(name).name == BLACKBODY for name in settings.illuminants)
         or any(isinstance(r, tuple) and r[0] < r[1] for r in ranges)
     )
 

@@ -238,12 +238,12 @@ def input_encoding(recipe: Recipe, wavelengths: Wavelengths, thumbnail: np.ndarr
 
 def _one_camera(recipe: Recipe) -> Camera | None:
     """The recipe's camera, if it names just one."""
-    from napari_hsr.cameras import get_camera
+    from napari_hsr.cameras.sensitivities import camera_pool
 
-    names = recipe.camera.cameras if recipe.camera else ()
-    if len(names) != 1 or names[0].endswith("*"):
+    if recipe.camera is None or not recipe.camera.cameras:
         return None
-    return get_camera(names[0])
+    pool = camera_pool(recipe.camera.cameras, recipe.camera.leave_out)
+    return pool[0] if len(pool) == 1 else None
 
 
 def camera_matrix(recipe: Recipe, wavelengths: Wavelengths, encoding: str) -> np.ndarray:

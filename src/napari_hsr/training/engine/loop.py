@@ -16,13 +16,14 @@ from typing import TYPE_CHECKING, Any
 
 from napari_hsr.errors import Cancelled, FileError, HSRError
 from napari_hsr.inference.memory_use import is_out_of_memory, release_cached
+from napari_hsr.notices import Code, Notice
 from napari_hsr.training.engine import checkpoint, checkpoint_state, devices
 from napari_hsr.training.engine.batches import StepBatches
 from napari_hsr.training.engine.checkpoint_state import Fitted, State
 from napari_hsr.training.engine.losses import fetch_weights
 from napari_hsr.training.engine.optimisation import Average
 from napari_hsr.training.engine.step import Stepper, trainable_network
-from napari_hsr.training.events import Began, Event, Measured, Notice, Saved, Step
+from napari_hsr.training.events import Began, Event, Measured, Noticed, Saved, Step
 from napari_hsr.training.validation import Validation, better
 from napari_hsr.units import format_seconds
 
@@ -146,7 +147,7 @@ class Fit:
     # --- the loop ---------------------------------------------------------------------------
 
     def events(self) -> Generator[Event, None, Fitted]:
-        """Take all remaining steps: Began, Step, Measured, Saved and Notice events."""
+        """Take all remaining steps: Began, Step, Measured, Saved and Noticed events."""
         if self.place.leads:
             checkpoint.remove_unfinished(self.folder)
             if self.state.measured < 0 or self._due():
@@ -255,16 +256,17 @@ class Fit:
             devices.memory(self.place),
         )
 
-    def _fix_total(self, seconds_a_step: float) -> Notice:
+    def _fix_total(self, seconds_a_step: float) -> Noticed:
         """Turn the time budget into a number of steps, once."""
         budget = (self.recipe.schedule.minutes or 0.0) * 60
         left = budget - self._elapsed() - self.seconds_validating
         each = seconds_a_step + self.seconds_validating / self.recipe.validation.every
         self.state.total = self.state.step + max(1, int(left / each))
-        return Notice(
+        text = (
             f"There is time for {self.state.total} steps in {format_seconds(budget)}: one takes "
             f"{seconds_a_step:.2g} s here."
         )
+        return Noticed(Notice.info(Code.STEPS_FIXED, text))
 
     def _agree(self, device: torch.device) -> None:
         """Share with all processes what the first one decided, and whether one is cancelled."""
@@ -367,18 +369,18 @@ class Fit:
         self.average.restore_buffers(self.network)
         self._keep_optimiser()
 
-    def _take_smaller_parts(self) -> Notice:
+    def _take_smaller_parts(self) -> Noticed:
         """Let fewer patches go through the network at a time, for the same step."""
         size, before = self.recipe.batch.size, self.state.parts
         self.state.parts = devices.smaller_parts(self.recipe.batch, before, self.place.world)
         self.network.zero_grad(set_to_none=True)
         release_cached(self.place.device)
-        return Notice(
+        text = (
             f"There was not enough memory for {size // before} patches at a time: training "
             f"continues with {size // self.state.parts} at a time and adds their gradients, so a "
-            f"step is still {size} patches.",
-            warning=True,
+            f"step is still {size} patches."
         )
+        return Noticed(Notice.warning(Code.SMALLER_PARTS, text))
 
     def _fitted(self) -> Fitted:
         state = self.state

@@ -90,7 +90,7 @@ def estimate_events(
 
     Yields
     ------
-    Preparing, Notice
+    Preparing, Noticed
     Estimate
         Last of all.
 

@@ -63,7 +63,9 @@ class Status:
     step, total : int
         Steps done, of how many.
     text : str
-        One sentence; for a process that died, followed by the last lines of its log.
+        One sentence.
+    log : str
+        The last lines of its log, where it failed or died.
     resumable : bool
         Whether it can be resumed, from its last checkpoint or, without one, from the start.
     started : float
@@ -74,6 +76,7 @@ class Status:
     step: int = 0
     total: int = 0
     text: str = ""
+    log: str = ""
     resumable: bool = False
     started: float = 0.0
 
@@ -122,12 +125,15 @@ class Run:
             elif (end := last_event(self.output)) and type(end) in ENDS:  # the disk was full, say
                 status, text = ENDS[type(end)], ending(end)
             else:
-                status, text = "died", self._obituary(state)
+                where = f" after step {state.step:,}" if state.step else ""
+                text = f"The training ended{where} for an unknown reason: its process was "
+                status, text = "died", f"{text}killed or crashed."
         return Status(
             status,
             state.step,
             state.total,
             text,
+            log_tail(self.output, 20) if status in ("failed", "died") else "",
             resumable=status in ("stopped", "failed", "died") and (self.output / RECIPE).is_file(),
             started=state.started,
         )
@@ -159,23 +165,11 @@ class Run:
         kill_family(process.pid, seconds)
         _reap(self.output)
 
-    def log(self, lines: int = 12) -> str:
-        """The last lines of its log."""
-        return log_tail(self.output, lines)
-
     def recipe(self) -> Recipe:
         """Its recipe; HSRError if that cannot be read."""
         from napari_hsr.training.recipe.yaml_io import read_recipe
 
         return read_recipe(self.output / RECIPE)
-
-    def _obituary(self, state: State) -> str:
-        where = f" after step {state.step:,}" if state.step else ""
-        said = self.log()
-        return (
-            f"The training ended{where} for an unknown reason: its process was killed or crashed."
-            + (f"\nThe last lines of its log:\n{said}" if said else "")
-        )
 
     def _alive(self, state: State | None) -> bool:
         if state is None:

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 
 from napari_hsr.errors import Cancelled, FileError, HSRError, InputError
 from napari_hsr.io.atomic import replacing
-from napari_hsr.training.events import Event, Failed, Finished, Notice
+from napari_hsr.notices import Code, Notice
+from napari_hsr.training.events import Event, Failed, Finished, Noticed
 from napari_hsr.training.runs.history import History
 from napari_hsr.training.runs.run_folder import (
     EVENTS,
@@ -122,7 +123,8 @@ def _guarded(
         if not (resume and (output / RECIPE).is_file()):
             write_recipe(recipe, output / RECIPE)
         if resume and not has_checkpoint(output):
-            yield Notice("There is no checkpoint yet: the training starts again.")
+            text = "There is no checkpoint yet: the training starts again."
+            yield Noticed(Notice.info(Code.NO_CHECKPOINT, text))
         yield from events
     except ModuleNotFoundError as error:
         raise missing(error) from error

@@ -198,8 +198,7 @@ class TrainWidget(QWidget):
             self.result.show_finished(self._finished, images, baseline, finer=_makes_finer(run))
         else:
             # What Python said is in the log, and the sentence alone rarely helps.
-            log = run.log(20) if status.status == "failed" else ""
-            self.result.show_end(status.status, status.text, log)
+            self.result.show_end(status.status, status.text, status.log)
         mark_seen(run)
         self.runs.refresh()
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import numpy as np
 from qtpy.QtWidgets import QProgressBar, QWidget
 
+from napari_hsr.notices import Severity
 from napari_hsr.training.events import (
     Baseline,
     Began,
     Event,
     Measured,
-    Notice,
+    Noticed,
     Preparing,
     Step,
 )
@@ -90,8 +91,8 @@ class ProgressView(QWidget):
             self.history = History.of(self._events)
             self._draw()
         for event in events:
-            if isinstance(event, Notice):
-                self._said[event.text] = event.warning
+            if isinstance(event, Noticed):
+                self._said[event.notice] = event.notice.severity == Severity.WARNING
             elif isinstance(event, Preparing):
                 self._show_preparing(event)
             elif isinstance(event, Began):

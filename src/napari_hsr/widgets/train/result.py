@@ -109,12 +109,11 @@ class ResultView(QWidget):
 
     def show_end(self, status: str, text: str, log: str = "") -> None:
         """Show how a run ended that made no model, with the last lines of its log."""
-        first, _, details = text.partition("\n")
-        first = first[:1].upper() + first[1:]
+        text = text[:1].upper() + text[1:]
         if status == "stopped":
-            self.message.show_info(f"{first} Resume goes on from there.")
+            self.message.show_info(f"{text} Resume goes on from there.")
         else:
-            self.message.show_error(first, details or log or None)
+            self.message.show_error(text, log or None)
 
     # --- the model -------------------------------------------------------------------------
 
