@@ -16,8 +16,8 @@ import pytest
 import torch
 
 from napari_hsr import notices
+from napari_hsr.cli.interrupt import cancelled_by_user
 from napari_hsr.cli.train_messages import EventPrinter, describe, describe_step
-from napari_hsr.cli.train_signals import cancelled_by_user
 from napari_hsr.cube import Wavelengths
 from napari_hsr.errors import InputError
 from napari_hsr.models.architectures.coarsr import CoarSR
@@ -30,7 +30,7 @@ from napari_hsr.training.events import (
     Began,
     Finished,
     Measured,
-    Notice,
+    Noticed,
     Preparing,
     Saved,
     Step,
@@ -396,7 +396,7 @@ def test_in_a_terminal_steps_share_one_line():
     speaker = EventPrinter(stream)
     speaker(Step(1, 9, 0.5))
     speaker(Step(2, 9, 0.4))
-    speaker(Notice("careful", warning=True))
+    speaker(Noticed(notices.Notice.warning(notices.Code.OTHER, "careful")))
     assert stream.getvalue().count("\n") == 1
     assert stream.getvalue().endswith("\r\x1b[Kwarning: careful\n")
 

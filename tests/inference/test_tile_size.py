@@ -11,8 +11,7 @@ from napari_hsr.errors import InputError
 from napari_hsr.inference import estimate, memory_budget, reconstruct, reconstruct_events
 from napari_hsr.inference.memory_use import PeakMemory
 from napari_hsr.inference.run_plan import plan_run
-from napari_hsr.inference.tile_size import CHEAP_BYTES
-from napari_hsr.inference.tiling import notice
+from napari_hsr.inference.tiling import CHEAP_BYTES, notice
 from napari_hsr.models import ModelCard
 from napari_hsr.models.model import Model, TileDifference
 from napari_hsr.models.optimised_copy import prepared

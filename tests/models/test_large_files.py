@@ -18,11 +18,13 @@ from napari_hsr.errors import FileError
 from napari_hsr.models import from_state_dict, model_file
 from napari_hsr.models.architectures import mxrunet
 from napari_hsr.models.checkpoint_import import import_checkpoint
-from napari_hsr.models.layers import weight_norm
 from napari_hsr.models.model_file import save_model
+from napari_hsr.models.optimised import mxrunet as fast_mxrunet
 from napari_hsr.models.optimised.large_kernels import SharedConvolution
 from napari_hsr.models.optimised_copy import prepared
 from napari_hsr.models.state_dict import read_weights
+
+from ..double_precision import assert_rounded_alike, in_double
 
 LAYOUT = mxrunet.Layout(
     channels=3,
@@ -110,7 +112,7 @@ def test_what_is_not_used_is_not_read(tmp_path):
 
 def test_a_model_in_a_mapped_file(tmp_path, monkeypatch):
     """The exact module lies in the file, and so do the kernels that its copy shares."""
-    monkeypatch.setattr(weight_norm, "LARGE_KERNEL", 100)
+    monkeypatch.setattr(fast_mxrunet, "LARGE_KERNEL", 100)
     torch.manual_seed(0)
     weights = mxrunet.MXRUNet(LAYOUT).state_dict()
     weights["layers.5.conv2.2.gamma"].fill_(0.7)
@@ -118,16 +120,16 @@ def test_a_model_in_a_mapped_file(tmp_path, monkeypatch):
     card = usual.card.model_copy(update={"name": "large", "weights_sha256": usual.weights_sha256})
     model = load_model(save_model(tmp_path / "large.safetensors", weights, card))
     image = torch.rand(1, 3, 33, 46)
-    expected = usual.module(image)
+    expected, truth = usual.module(image), in_double(usual.module, image)
     copy = prepared(model, "float32")
     exact = {value.data_ptr() for value in model.module.parameters()}
     ours = [m for m in copy.modules() if isinstance(m, SharedConvolution)]
     assert ours
     assert all(part.kernel.data_ptr() in exact for part in ours)
-    torch.testing.assert_close(copy(image), expected, rtol=1e-4, atol=1e-4)
-    torch.testing.assert_close(model.module(image), expected, rtol=1e-5, atol=1e-6)
+    assert_rounded_alike(copy(image), expected, truth)
+    assert_rounded_alike(model.module(image), expected, truth)
     (tmp_path / "large.safetensors").unlink()  # the system keeps it while it is mapped
-    torch.testing.assert_close(model.module(image), expected, rtol=1e-5, atol=1e-6)
+    assert_rounded_alike(model.module(image), expected, truth)
 
 
 def _checkpoint(tmp_path, change=lambda value: value, **how):
@@ -156,11 +158,9 @@ def test_a_mapped_checkpoint_of_torch_has_the_same_tensors(tmp_path, change):
     for key, value in expected.items():
         assert found[key].dtype == value.dtype
         assert torch.equal(found[key], value)
-    model = from_state_dict(found, share=True)
-    expected = from_state_dict(expected).module(torch.ones(1, 3, 9, 14))
-    torch.testing.assert_close(
-        model.module(torch.ones(1, 3, 9, 14)), expected, rtol=1e-4, atol=1e-5
-    )
+    model, exact = from_state_dict(found, share=True), from_state_dict(expected).module
+    image = torch.ones(1, 3, 9, 14)
+    assert_rounded_alike(model.module(image), exact(image), in_double(exact, image))
     assert model.weights_sha256 == from_state_dict(found).weights_sha256
 
 

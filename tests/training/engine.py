@@ -10,7 +10,7 @@ import torch
 
 from napari_hsr.models.card import ModelCard
 from napari_hsr.models.state_dict import from_state_dict
-from napari_hsr.training.data.examples import Batch
+from napari_hsr.training.data.batch_sampler import Batch
 from napari_hsr.training.engine.loop import Fit
 from napari_hsr.training.recipe.schema import Recipe
 from napari_hsr.training.validation import Validation
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from napari_hsr.models.model import Model
-    from napari_hsr.training.engine.checkpoint_state import Fitted
+    from napari_hsr.training.engine.checkpoint import Fitted
     from napari_hsr.training.events import Event
 
 BANDS = 8

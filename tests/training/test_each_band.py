@@ -9,7 +9,7 @@ import torch
 from napari_hsr.errors import InputError
 from napari_hsr.models.architectures.coarsr import CoarSR, neighbours
 from napari_hsr.models.state_dict import from_state_dict
-from napari_hsr.training.data.examples import Batch
+from napari_hsr.training.data.batch_sampler import Batch
 from napari_hsr.training.engine.step import NotFiniteError
 from napari_hsr.training.events import Noticed, Step
 from napari_hsr.training.recipe.yaml_io import RecipeError, read_recipe

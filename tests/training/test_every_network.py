@@ -6,7 +6,7 @@ import torch
 
 from napari_hsr.models.card import ModelCard
 from napari_hsr.models.state_dict import from_state_dict
-from napari_hsr.training.data.examples import Batch
+from napari_hsr.training.data.batch_sampler import Batch
 from napari_hsr.training.validation import Validation
 
 from ..small_zoo import NETWORKS, architecture_of

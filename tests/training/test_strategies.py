@@ -15,7 +15,7 @@ from napari_hsr.models.architectures.edsr import EDSR
 from napari_hsr.models.architectures.mstpp import MSTPlusPlus
 from napari_hsr.models.architectures.wrapping import around
 from napari_hsr.models.state_dict import from_state_dict
-from napari_hsr.training.engine.checkpoint_state import Fitted, State
+from napari_hsr.training.engine.checkpoint import Fitted, State
 from napari_hsr.training.events import Began, Measured, Noticed, Preparing, Saved, Step
 from napari_hsr.training.export import TrainingFacts, choose_precision, write_model_folder
 from napari_hsr.training.strategies import NO_ADAPTER, head_names, train_by_strategy
@@ -302,7 +302,7 @@ def test_the_head_is_first_and_last_layer_norms_and_biases():
 
 
 def test_without_weights_and_without_an_adapter_nothing_is_made(regression, monkeypatch):
-    from napari_hsr.training.closed_form import adapter
+    from napari_hsr.training import closed_form as adapter
 
     def useless(model, *_):
         yield Preparing(0, 0, "Fitting the adapter")

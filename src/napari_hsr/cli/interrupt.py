@@ -2,33 +2,110 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import sys
 import threading
-from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
+    from types import FrameType
+
+
+#: How often the folder of a training is looked at, in seconds.
+LOOK_SECONDS = 0.3
+_MESSAGE = (
+    b"\nFinishing this step and saving everything. Press Ctrl-C again to quit at once without "
+    b"saving.\n"
+)
 
 
 @contextmanager
-def cancel_on_interrupt() -> Iterator[threading.Event]:
-    """Within this context the first Ctrl-C sets the event given, the second interrupts.
+def cancel_on_interrupt(
+    signals: tuple[int, ...] = (signal.SIGINT,), message: bytes = b""
+) -> Iterator[threading.Event]:
+    """Within this context the first signal sets the event given; the second has its usual effect.
 
     Signals reach only the main thread of a program; elsewhere the event is merely never set.
+
+    Parameters
+    ----------
+    signals : tuple of int
+        Ctrl-C alone by default.
+    message : bytes
+        Written to standard error at the first.
     """
     cancel = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield cancel
-        return
-    before = signal.getsignal(signal.SIGINT)
+    before: dict[int, Any] = {}
+    if threading.current_thread() is threading.main_thread():
+        before = {number: signal.getsignal(number) for number in signals}
 
-    def ask_to_end(_signum, _frame) -> None:
+    def restore() -> None:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+    def on_signal(_number: int, _frame: FrameType | None) -> None:
         cancel.set()
-        signal.signal(signal.SIGINT, before)
+        restore()
+        # not print: the signal may have come in the middle of one
+        with suppress(OSError):
+            os.write(sys.__stderr__.fileno() if sys.__stderr__ else 2, message)
 
-    signal.signal(signal.SIGINT, ask_to_end)
+    for number in before:
+        signal.signal(number, on_signal)
     try:
         yield cancel
     finally:
-        signal.signal(signal.SIGINT, before)
+        restore()
+
+
+@contextmanager
+def cancelled_by_user(folder: Path | None) -> Iterator[threading.Event]:
+    """Of a training: the given event is set by the first Ctrl-C or SIGTERM, or by a file.
+
+    The file is removed, also one that was left by an earlier process.
+
+    Parameters
+    ----------
+    folder : Path or None
+        Of the run; None to look for no file.
+    """
+    from napari_hsr.training.runs.run_folder import STOP
+
+    with cancel_on_interrupt((signal.SIGINT, signal.SIGTERM), _MESSAGE) as cancel:
+        if folder is None:
+            yield cancel
+            return
+        _remove_left_over(folder / STOP)
+        done = threading.Event()
+        watcher = threading.Thread(
+            target=_watch, args=(folder / STOP, cancel, done), name="napari-hsr stop", daemon=True
+        )
+        watcher.start()
+        try:
+            yield cancel
+        finally:
+            done.set()
+            watcher.join()
+
+
+def _remove_left_over(file: Path) -> None:
+    """Remove a file that was meant for an earlier process."""
+    import psutil
+
+    with suppress(FileNotFoundError):
+        if file.stat().st_mtime < psutil.Process().create_time() - 1:
+            file.unlink()
+
+
+def _watch(file: Path, cancel: threading.Event, done: threading.Event) -> None:
+    while not done.wait(LOOK_SECONDS):
+        if file.exists():
+            cancel.set()
+            break
+    done.wait()  # the file stays while the last step is finished, so that others see it
+    with suppress(OSError):
+        file.unlink(missing_ok=True)

@@ -138,7 +138,7 @@ def _named(recipe: Recipe, source: str | None, args: argparse.Namespace) -> Reci
 
 
 def _train(args: argparse.Namespace) -> int:
-    from napari_hsr.cli.train_signals import cancelled_by_user
+    from napari_hsr.cli.interrupt import cancelled_by_user
     from napari_hsr.training.events import Failed, Stopped
     from napari_hsr.training.runs.recorder import reason
 

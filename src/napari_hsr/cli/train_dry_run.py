@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from napari_hsr.cli.interrupt import cancelled_by_user
 from napari_hsr.cli.output import note, print_json, print_pairs, print_table
 from napari_hsr.cli.train_messages import EventPrinter, describe_plan, image_table
-from napari_hsr.cli.train_signals import cancelled_by_user
 from napari_hsr.errors import HSRError
 from napari_hsr.units import format_bytes, format_seconds
 

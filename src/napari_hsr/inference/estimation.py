@@ -8,11 +8,10 @@ from math import prod
 from typing import TYPE_CHECKING
 
 from napari_hsr.inference.devices import resolve
-from napari_hsr.inference.refinement import BACK_PROJECTION, DUALSR, find
 from napari_hsr.inference.run_plan import RunPlan, plan_run
 from napari_hsr.inference.speed import expected_seconds, remember_tile, tile_seconds
 from napari_hsr.inference.subpixel_grid import on_grid
-from napari_hsr.inference.super_resolution import refinement_work
+from napari_hsr.inference.super_resolution import BACK_PROJECTION, DUALSR, find, refinement_work
 from napari_hsr.inference.tiling import plan
 from napari_hsr.inference.upscalers import interpolation_work
 from napari_hsr.resample import Kind

@@ -9,8 +9,7 @@ from napari_hsr.inference.devices import resolve
 from napari_hsr.inference.ensembles import find
 from napari_hsr.inference.memory_budget import budget, per_pixel
 from napari_hsr.inference.precision import choose
-from napari_hsr.inference.tile_size import tile_size
-from napari_hsr.inference.tiling import Tile, plan
+from napari_hsr.inference.tiling import Tile, plan, tile_size
 
 if TYPE_CHECKING:
     import torch

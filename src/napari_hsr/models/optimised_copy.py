@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.multiprocessing.reductions import StorageWeakRef
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from napari_hsr.models.layers.module import Module
+from napari_hsr.models.layers import Module
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from napari_hsr.models.model import Model
     from napari_hsr.training.data.cache import Images
-    from napari_hsr.training.engine.checkpoint_state import Fitted
+    from napari_hsr.training.engine.checkpoint import Fitted
     from napari_hsr.training.recipe.schema import Recipe
 
     #: ``fit(recipe, model, trained)``: steps by one strategy's recipe; ``trained`` names the
@@ -247,7 +247,7 @@ class _Stages:
         return self._noted(Measured(self.steps, found.mean, found.images, found.preview, best))
 
     def _adapter(self) -> Generator[Event, None, None]:
-        from napari_hsr.training.closed_form.adapter import adapt
+        from napari_hsr.training.closed_form import adapt
 
         model, adapter = yield from adapt(self.best, self.images.train, self.recipe, self.cancel)
         self.steps += 1

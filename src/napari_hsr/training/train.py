@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from napari_hsr.training.data.batch_sampler import BatchSampler
     from napari_hsr.training.data.cache import CachedImage, Images
     from napari_hsr.training.data.findings import Findings
-    from napari_hsr.training.engine.checkpoint_state import Fitted
+    from napari_hsr.training.engine.checkpoint import Fitted
     from napari_hsr.training.recipe.schema import Recipe
 
 #: Beside the checkpoints: how much of its time the strategy ``auto`` has spent.

@@ -7,7 +7,6 @@ import torch
 
 from napari_hsr.models import from_state_dict
 from napari_hsr.models.architectures import mxrunet
-from napari_hsr.models.layers import weight_norm
 from napari_hsr.models.optimised import convolution, large_kernels
 from napari_hsr.models.optimised import mxrunet as fast
 from napari_hsr.models.optimised_copy import prepared
@@ -86,7 +85,7 @@ def test_equal_in_bands_of_rows(parity, model, monkeypatch):
 
 
 def test_equal_with_shared_kernels(parity, model, monkeypatch):
-    monkeypatch.setattr(weight_norm, "LARGE_KERNEL", 100)
+    monkeypatch.setattr(fast, "LARGE_KERNEL", 100)
     monkeypatch.setattr(large_kernels, "_VALUES_AT_ONCE", 300)
     copy = fast.prepare(model.module, "float32")
     ours = [part for part in copy.modules() if isinstance(part, large_kernels.SharedConvolution)]

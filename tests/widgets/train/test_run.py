@@ -11,7 +11,8 @@ from napari.components import ViewerModel
 
 from napari_hsr.io import read
 from napari_hsr.models import DEFAULT
-from napari_hsr.training.events import Began, Measured, Notice, Preparing, Step
+from napari_hsr.notices import Code, Notice
+from napari_hsr.training.events import Began, Measured, Noticed, Preparing, Step
 from napari_hsr.training.runs import processes
 from napari_hsr.viewer.layer_data import is_cube
 from napari_hsr.viewer.layers import add_cube, add_photograph
@@ -285,9 +286,11 @@ def test_steps_done_again_after_a_resume_count_once(qtbot, viewer):
 def test_notices_stay_in_sight_and_a_doubtful_one_is_a_warning(qtbot, viewer):
     view = ProgressView(viewer)
     qtbot.addWidget(view)
-    view.add([Notice("The batch is halved.")])
+    halved = Noticed(Notice.info(Code.SMALLER_PARTS, "The batch is halved."))
+    view.add([halved])
     assert view.notices.kind == "info"
-    view.add([Notice("It looks linear.", warning=True), Notice("The batch is halved.")])
+    linear = Notice.warning(Code.ENCODING_DOUBTFUL, "It looks linear.")
+    view.add([Noticed(linear), halved])
     assert view.notices.kind == "warning"
     assert view.notices.text() == "The batch is halved.\nIt looks linear."
 

@@ -2,7 +2,7 @@
 
 The corrected spectrum is ``A [spectrum, colours] + b``, with the network's spectrum of a pixel and
 the colours of its input. Fitted in closed form to a few images, see
-:mod:`napari_hsr.training.closed_form.adapter`.
+:mod:`napari_hsr.training.closed_form`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from napari_hsr.errors import ModelError
 from napari_hsr.models.architectures.wrapping import Layer, Wrapper
-from napari_hsr.models.layers.module import Module
+from napari_hsr.models.layers import Module
 
 if TYPE_CHECKING:
     from napari_hsr.models.architectures.base import Weights

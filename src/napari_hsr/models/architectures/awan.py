@@ -14,9 +14,7 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
 from napari_hsr.models.architectures.base import Architecture, Network, Weights, kernels, numbered
-from napari_hsr.models.layers.convolutions import NamedConv
-from napari_hsr.models.layers.module import Module
-from napari_hsr.models.layers.padding import pad_to_least
+from napari_hsr.models.layers import Module, NamedConv, pad_to_least
 from napari_hsr.models.model import TileDifference
 
 

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from napari_hsr.models.architectures.wrapping import Layer, Wrapper
-from napari_hsr.models.layers.module import Module
+from napari_hsr.models.layers import Module
 
 if TYPE_CHECKING:
     from napari_hsr.models.architectures.base import Weights

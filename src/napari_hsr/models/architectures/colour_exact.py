@@ -27,7 +27,7 @@ from torch import Tensor, nn
 from napari_hsr.errors import ModelError
 from napari_hsr.models.architectures.wrapping import Layer, Wrapper, inner, prepare_around
 from napari_hsr.models.input_rules import Mean
-from napari_hsr.models.layers.module import Module
+from napari_hsr.models.layers import Module
 from napari_hsr.models.model_file import weights_sha256
 
 if TYPE_CHECKING:

@@ -17,10 +17,7 @@ from torch.nn import functional as F  # noqa: N812
 
 from napari_hsr.models.architectures.base import Architecture, Network, Weights, numbered, shapes_of
 from napari_hsr.models.input_rules import Maximum
-from napari_hsr.models.layers.channel_gates import gate_layers
-from napari_hsr.models.layers.convolutions import NamedConv
-from napari_hsr.models.layers.module import Module
-from napari_hsr.models.layers.padding import pad_below_right
+from napari_hsr.models.layers import Module, NamedConv, gate_layers, pad_below_right
 from napari_hsr.models.model import TileDifference
 
 SLOPE = 0.2

@@ -11,8 +11,7 @@ import re
 from torch import Tensor, nn
 
 from napari_hsr.models.architectures.base import Architecture, Network, Weights, kernels, numbered
-from napari_hsr.models.layers.convolutions import ResidualBlock
-from napari_hsr.models.layers.module import Module
+from napari_hsr.models.layers import Module, ResidualBlock
 
 
 def _conv(inputs: int, outputs: int) -> nn.Conv2d:

@@ -11,8 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
 from napari_hsr.models.architectures.base import Architecture, Network, Weights, kernels, numbered
-from napari_hsr.models.layers.convolutions import ResidualBlock
-from napari_hsr.models.layers.module import Module
+from napari_hsr.models.layers import Module, ResidualBlock
 from napari_hsr.models.model import TileDifference
 
 

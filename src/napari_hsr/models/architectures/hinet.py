@@ -12,9 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from napari_hsr.models.architectures.base import Architecture, Network, Weights, kernels, numbered
-from napari_hsr.models.layers.channel_gates import SupervisedAttention
-from napari_hsr.models.layers.module import Module, Part
-from napari_hsr.models.layers.padding import pad_below_right
+from napari_hsr.models.layers import Module, Part, SupervisedAttention, pad_below_right
 from napari_hsr.models.model import TileDifference
 
 #: Sides are padded to multiples of this.

@@ -16,10 +16,7 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
 from napari_hsr.models.architectures.base import Architecture, Network, Weights, kernels
-from napari_hsr.models.layers.channel_gates import gate_layers
-from napari_hsr.models.layers.convolutions import NamedConv
-from napari_hsr.models.layers.module import Module
-from napari_hsr.models.layers.padding import pad_below_right
+from napari_hsr.models.layers import Module, NamedConv, gate_layers, pad_below_right
 
 #: Sides are padded to multiples of this, the step of the coarsest grid.
 MULTIPLE = 8

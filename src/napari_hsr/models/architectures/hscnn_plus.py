@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from napari_hsr.models.architectures.base import Architecture, Network, Weights, kernels, numbered
-from napari_hsr.models.layers.module import Module
+from napari_hsr.models.layers import Module
 
 #: Channels of the first features, and of what each block adds to them.
 FIRST, GROWTH = 128, 32

@@ -28,8 +28,7 @@ from napari_hsr.models.architectures.base import (
     numbered,
 )
 from napari_hsr.models.input_rules import Symmetric
-from napari_hsr.models.layers.module import Module, Part
-from napari_hsr.models.layers.padding import pad_below_right, pad_to_least
+from napari_hsr.models.layers import Module, Part, pad_below_right, pad_to_least
 from napari_hsr.notices import Code, Notice
 
 if TYPE_CHECKING:

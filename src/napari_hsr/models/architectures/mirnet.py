@@ -15,9 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
 from napari_hsr.models.architectures.base import Architecture, Network, Weights, kernels, numbered
-from napari_hsr.models.layers.channel_gates import ChannelGate
-from napari_hsr.models.layers.module import Module, Part
-from napari_hsr.models.layers.padding import pad_below_right
+from napari_hsr.models.layers import ChannelGate, Module, Part, pad_below_right
 from napari_hsr.models.model import TileDifference
 
 

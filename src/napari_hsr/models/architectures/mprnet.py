@@ -14,9 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from napari_hsr.models.architectures.base import Architecture, Network, Weights, kernels, numbered
-from napari_hsr.models.layers.channel_gates import ChannelGate, SupervisedAttention
-from napari_hsr.models.layers.module import Module
-from napari_hsr.models.layers.padding import pad_below_right
+from napari_hsr.models.layers import ChannelGate, Module, SupervisedAttention, pad_below_right
 from napari_hsr.models.model import TileDifference
 
 

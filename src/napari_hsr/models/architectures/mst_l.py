@@ -17,7 +17,7 @@ from torch.nn import functional as F  # noqa: N812
 
 from napari_hsr.models.architectures.base import Architecture, Network, Weights
 from napari_hsr.models.architectures.spectral_attention import SpectralU, depths_of
-from napari_hsr.models.layers.padding import pad_below_right
+from napari_hsr.models.layers import pad_below_right
 from napari_hsr.models.model import TileDifference
 
 if TYPE_CHECKING:

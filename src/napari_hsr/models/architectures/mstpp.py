@@ -13,8 +13,7 @@ from torch import Tensor, nn
 
 from napari_hsr.models.architectures.base import Architecture, Network, Weights, numbered
 from napari_hsr.models.architectures.spectral_attention import SpectralU, depths_of
-from napari_hsr.models.layers.module import Module
-from napari_hsr.models.layers.padding import pad_below_right
+from napari_hsr.models.layers import Module, pad_below_right
 from napari_hsr.models.model import TileDifference
 
 if TYPE_CHECKING:

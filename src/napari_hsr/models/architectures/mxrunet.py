@@ -17,8 +17,7 @@ from torch.nn import functional
 
 from napari_hsr.models.architectures.base import Architecture, Network, Weights, kernels, numbered
 from napari_hsr.models.input_rules import NTIRE2020_CLEAN, Statistics, statistics_from_words
-from napari_hsr.models.layers.module import Module, Part
-from napari_hsr.models.layers.weight_norm import LARGE_KERNEL, SpectralConv1d, WeightNormConv2d
+from napari_hsr.models.layers import LARGE_KERNEL, Module, Part, SpectralConv1d, WeightNormConv2d
 from napari_hsr.models.model import TileDifference
 
 TITLE = "MXR-U-Net"

@@ -16,7 +16,7 @@ from torch import nn
 
 from napari_hsr.models.architectures.base import Architecture, Network, Weights, numbered
 from napari_hsr.models.input_rules import AsIs
-from napari_hsr.models.layers.module import Module
+from napari_hsr.models.layers import Module
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -19,7 +19,7 @@ from torch import Tensor
 from napari_hsr.errors import ModelError
 from napari_hsr.models.architectures.base import Architecture, Network, Weights
 from napari_hsr.models.input_rules import AsIs
-from napari_hsr.models.layers.module import Module
+from napari_hsr.models.layers import Module
 
 
 @lru_cache

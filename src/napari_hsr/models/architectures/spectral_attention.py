@@ -13,7 +13,7 @@ from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
 from napari_hsr.models.architectures.base import numbered
-from napari_hsr.models.layers.module import Module, Part
+from napari_hsr.models.layers import Module, Part
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

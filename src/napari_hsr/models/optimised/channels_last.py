@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import nn
 
-from napari_hsr.models.layers.module import Module, Part
+from napari_hsr.models.layers import Module, Part
 from napari_hsr.models.optimised.convolution import CHANNELS_LAST
 from napari_hsr.models.optimised_copy import sharing_memory
 

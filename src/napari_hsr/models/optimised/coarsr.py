@@ -16,8 +16,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from napari_hsr.models.layers.band_neighbours import PIXELS_AT_ONCE, enlarged, neighbours
-from napari_hsr.models.layers.module import Module, Part
+from napari_hsr.models.layers import PIXELS_AT_ONCE, Module, Part, enlarged, neighbours
 from napari_hsr.models.optimised.coarsr_tail import Tail
 from napari_hsr.models.optimised.convolution import CHANNELS_LAST, convolve, hold, packed
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import torch
 from torch.nn import functional
 
-from napari_hsr.models.layers.module import Module
+from napari_hsr.models.layers import Module
 from napari_hsr.models.optimised.convolution import CHANNELS_LAST, convolve, hold
 
 if TYPE_CHECKING:

@@ -14,8 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
-from napari_hsr.models.layers.module import Module, Part
-from napari_hsr.models.layers.padding import pad_below_right
+from napari_hsr.models.layers import Module, Part, pad_below_right
 from napari_hsr.models.optimised.convolution import CHANNELS_LAST, convolve, hold, packed
 
 SLOPE = 0.2

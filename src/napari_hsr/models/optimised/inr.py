@@ -15,8 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
-from napari_hsr.models.layers.module import Module, Part
-from napari_hsr.models.layers.padding import pad_below_right, pad_to_least
+from napari_hsr.models.layers import Module, Part, pad_below_right, pad_to_least
 from napari_hsr.models.optimised import winograd
 from napari_hsr.models.optimised.convolution import CHANNELS_LAST, convolve, hold, packed
 

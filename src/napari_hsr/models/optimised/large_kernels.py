@@ -11,13 +11,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
-from napari_hsr.models.layers.module import Module
+from napari_hsr.models.layers import Module
 from napari_hsr.models.optimised.convolution import CHANNELS_LAST, hold
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from napari_hsr.models.layers.weight_norm import WeightNormConv2d
+    from napari_hsr.models.layers import WeightNormConv2d
 
 #: Values of a kernel at a time.
 _VALUES_AT_ONCE = 2**22

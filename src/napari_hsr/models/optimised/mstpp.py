@@ -5,8 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from napari_hsr.models.layers.module import Module, Part
-from napari_hsr.models.layers.padding import pad_below_right
+from napari_hsr.models.layers import Module, Part, pad_below_right
 from napari_hsr.models.optimised.convolution import CHANNELS_LAST, convolve, hold, packed
 from napari_hsr.models.optimised.spectral_attention import FastU
 

@@ -21,8 +21,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
-from napari_hsr.models.layers import weight_norm
-from napari_hsr.models.layers.module import Module, Part
+from napari_hsr.models.layers import LARGE_KERNEL, Module, Part
 from napari_hsr.models.optimised.convolution import CHANNELS_LAST, convolve, hold, packed
 from napari_hsr.models.optimised.large_kernels import SharedConvolution, folded
 
@@ -83,7 +82,7 @@ def _encoded(step: Part, dtype: torch.dtype) -> _Convolution:
 
 def _decoded(conv: Part, dtype: torch.dtype) -> nn.Module:
     """A convolution of the decoder; a large kernel that needs no conversion is not copied."""
-    if dtype == torch.float32 and conv.weight_v.numel() >= weight_norm.LARGE_KERNEL:
+    if dtype == torch.float32 and conv.weight_v.numel() >= LARGE_KERNEL:
         return SharedConvolution(conv)
     return _Convolution(folded(conv, dtype), conv.bias, dtype)
 

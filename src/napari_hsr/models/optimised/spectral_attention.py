@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
-from napari_hsr.models.layers.module import Module, Part
+from napari_hsr.models.layers import Module, Part
 from napari_hsr.models.optimised.convolution import CHANNELS_LAST, convolve, hold, packed
 
 #: Bytes of the wide features of a band. Down to an eighth of it the time is the same on an idle

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import mmap
 from abc import ABC, abstractmethod
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -11,7 +12,6 @@ import numpy as np
 
 from napari_hsr.errors import InputError
 from napari_hsr.training.data import augmentation
-from napari_hsr.training.data.examples import Batch
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,12 +19,38 @@ if TYPE_CHECKING:
     from napari_hsr.training.data.cache import CachedImage
     from napari_hsr.training.recipe.schema import Recipe
 
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """Patches as the network expects them, and the cubes that it is to predict.
+
+    Attributes
+    ----------
+    inputs : ndarray, shape (n, 3, h, w) or (n, bands, h, w), float32
+        Photographs: in the model's encoding, with its whole-image rule applied with the statistics
+        of the whole image. Coarse cubes: as they are.
+    cubes : ndarray, shape (n, bands, h, w), float32
+        In the cube's units, with the photograph's change of exposure; for super-resolution,
+        height and width are multiplied by the scale.
+    gains, offsets : ndarray, shape (n,), float32
+        ``output * gain + offset`` is the prediction in the cube's units: it undoes the rule.
+    names : tuple of str
+        Of the patches' images.
+    """
+
+    inputs: np.ndarray
+    cubes: np.ndarray
+    gains: np.ndarray
+    offsets: np.ndarray
+    names: tuple[str, ...]
+
+
 #: Makes the order of the images independent of the patches with the same seed.
 _ORDER = 0x0BDE5
 
 
 class Patch(NamedTuple):
-    """One item of a :class:`~napari_hsr.training.data.examples.Batch`."""
+    """One item of a :class:`~napari_hsr.training.data.batch_sampler.Batch`."""
 
     inputs: np.ndarray
     cube: np.ndarray

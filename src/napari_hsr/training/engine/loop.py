@@ -17,12 +17,11 @@ from typing import TYPE_CHECKING, Any
 from napari_hsr.errors import Cancelled, FileError, HSRError
 from napari_hsr.inference.memory_use import is_out_of_memory, release_cached
 from napari_hsr.notices import Code, Notice
-from napari_hsr.training.engine import checkpoint, checkpoint_state, devices
-from napari_hsr.training.engine.batches import StepBatches
-from napari_hsr.training.engine.checkpoint_state import Fitted, State
+from napari_hsr.training.engine import checkpoint, devices
+from napari_hsr.training.engine.checkpoint import Fitted, State
 from napari_hsr.training.engine.losses import fetch_weights
 from napari_hsr.training.engine.optimisation import Average
-from napari_hsr.training.engine.step import Stepper, trainable_network
+from napari_hsr.training.engine.step import StepBatches, Stepper, trainable_network
 from napari_hsr.training.events import Began, Event, Measured, Noticed, Saved, Step
 from napari_hsr.training.validation import Validation, better
 from napari_hsr.units import format_seconds
@@ -33,8 +32,8 @@ if TYPE_CHECKING:
     import torch
 
     from napari_hsr.models.model import Model
-    from napari_hsr.training.data.examples import Batch
-    from napari_hsr.training.engine.checkpoint_state import Hashes
+    from napari_hsr.training.data.batch_sampler import Batch
+    from napari_hsr.training.engine.checkpoint import Hashes
     from napari_hsr.training.recipe.schema import Recipe
 
     Events = Generator[Event, None, None]
@@ -114,7 +113,7 @@ class Fit:
         self.folder, self.images = folder, images
         self.log = log or folder.parent / "tensorboard"
         self.place = devices.place(recipe)
-        self.identity = checkpoint_state.identity(recipe, images)
+        self.identity = checkpoint.identity(recipe, images)
         self.network = trainable_network(model, recipe, trained, self.place.world)
         self.stepper: Stepper | None = None
         self.times: list[float] = []
@@ -134,7 +133,7 @@ class Fit:
             )
             return
         path = self.folder / checkpoint.LAST
-        checkpoint_state.check_same(saved, self.identity, path)
+        checkpoint.check_same(saved, self.identity, path)
         try:
             self.network.load_state_dict(saved["weights"])
             self.average = Average(self.network, self.recipe.ema)

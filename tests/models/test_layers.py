@@ -5,7 +5,7 @@ import warnings
 import pytest
 import torch
 
-from napari_hsr.models.layers.weight_norm import SpectralConv1d
+from napari_hsr.models.layers import SpectralConv1d
 
 
 @pytest.fixture

@@ -1,14 +1,17 @@
-"""An adapter in closed form: ridge regression from a network's output to the user's own cubes.
+"""Ridge regression from sums that add up over pixels and images.
 
-A pixel's new spectrum is A [its spectrum, the colours that the network saw, 1], with A fitted by
-:mod:`napari_hsr.training.closed_form.ridge` and shrunk towards leaving spectra as they are. The spectra are
-those of the network itself, before its rule is undone; errors are counted in the cube's units.
+With features x and targets y of each pixel, the map A minimises
+
+    mean over pixels ‖A x − y‖² + γ Σ_j d_j² ‖A_j − A⁰_j‖²,   d_j² = mean x_j²
+
+that is, ridge regression on features scaled to unit energy, shrunk towards A⁰, so that γ means
+the same for every kind of feature and exposure. Only Σ x xᵀ, Σ x yᵀ and Σ ‖y‖² are kept.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -17,17 +20,228 @@ import numpy as np
 from napari_hsr.errors import InputError
 from napari_hsr.models.input_rules import InputRule
 from napari_hsr.photograph import Photograph
-from napari_hsr.training.closed_form.ridge import Adapter, Sums, added, fit, gather
 from napari_hsr.training.data.validation_images import ValidationImage, validation_images, varies
 from napari_hsr.training.events import Event, Preparing
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Generator, Iterator, Sequence
+    from collections.abc import Generator, Iterable, Iterator, Sequence
 
     from napari_hsr.models.model import Model
     from napari_hsr.training.data.cache import CachedImage
     from napari_hsr.training.recipe.schema import Recipe
+
+#: Values of γ that an adapter is fitted with; beyond the last one nothing of the images is left.
+PULLS = tuple(float(10.0**power) for power in np.arange(-7.0, 2.1, 0.5))
+
+
+@dataclass(frozen=True)
+class Sums:
+    """Sums over pixels; they add with ``+``.
+
+    Attributes
+    ----------
+    gram : ndarray, shape (p, p), float64
+        Σ x xᵀ.
+    cross : ndarray, shape (p, bands), float64
+        Σ x yᵀ.
+    power : float
+        Σ ‖y‖².
+    weight : float
+        Number of pixels.
+    """
+
+    gram: np.ndarray
+    cross: np.ndarray
+    power: float
+    weight: float
+
+    def __add__(self, other: Sums) -> Sums:
+        return Sums(
+            self.gram + other.gram,
+            self.cross + other.cross,
+            self.power + other.power,
+            self.weight + other.weight,
+        )
+
+    def __mul__(self, factor: float) -> Sums:
+        return Sums(
+            self.gram * factor, self.cross * factor, self.power * factor, self.weight * factor
+        )
+
+    def mean(self) -> Sums:
+        """Over the pixels, so that an image weighs as much as any other."""
+        return self * (1 / self.weight)
+
+    def error(self, matrix: np.ndarray) -> float:
+        """Mean of ‖xᵀ M − y‖² for a matrix M (p, bands); not negative."""
+        of_matrix = np.einsum("pb,pq,qb->", matrix, self.gram, matrix)
+        squared = self.power - 2 * (matrix * self.cross).sum() + of_matrix
+        return max(0.0, float(squared)) / self.weight
+
+
+def added(parts: Iterable[Sums]) -> Sums:
+    """The sums of all parts together."""
+    first, *others = parts
+    return sum(others, start=first)
+
+
+def gather(features: np.ndarray, targets: np.ndarray) -> Sums:
+    """Sums over pixels; those with a value that is not finite are left out.
+
+    Parameters
+    ----------
+    features : ndarray, shape (p, n)
+    targets : ndarray, shape (bands, n)
+    """
+    x, y = np.asarray(features, np.float64), np.asarray(targets, np.float64)
+    finite = np.isfinite(x).all(axis=0) & np.isfinite(y).all(axis=0)
+    if not finite.all():
+        x, y = x[:, finite], y[:, finite]
+    return Sums(x @ x.T, x @ y.T, float(np.square(y).sum()), float(x.shape[1]))
+
+
+def solve(
+    sums: Sums, pull: float, start: np.ndarray | None = None, constant: bool = True
+) -> np.ndarray:
+    """The matrix M (p, bands), float64, for one γ.
+
+    Parameters
+    ----------
+    sums : Sums
+    pull : float
+        γ.
+    start : ndarray, shape (p, bands), optional
+        A⁰ transposed; None: 0.
+    constant : bool
+        Whether the last feature is used; without it, its row of ``start`` stays.
+    """
+    matrix = np.zeros_like(sums.cross) if start is None else start.copy()
+    used = slice(None) if constant else slice(0, -1)
+    gram = sums.gram[used, used] / sums.weight
+    left = (sums.cross - sums.gram @ matrix)[used] / sums.weight
+    energy = np.sqrt(np.diag(gram))
+    energy = np.where(energy > 0, energy, 1.0)
+    scaled = gram / np.outer(energy, energy)
+    change = np.linalg.solve(scaled + pull * np.eye(len(scaled)), left / energy[:, None])
+    matrix[used] += change / energy[:, None]
+    return matrix
+
+
+# --- root polynomials of photographs ------------------------------------------------------------
+
+
+def root_features(rgb: np.ndarray, exponents: np.ndarray) -> np.ndarray:
+    """(n, 3) linear RGB → (p, n) features in float64; negative values count as zero."""
+    light = np.maximum(np.asarray(rgb, np.float64), 0).T
+    out = np.ones((exponents.shape[0], light.shape[1]))
+    for channel in range(3):
+        for power in np.unique(exponents[:, channel]):
+            if power:
+                out[exponents[:, channel] == power] *= light[channel] ** power
+    return out
+
+
+def gather_root_polynomial(
+    rgb: np.ndarray, spectra: np.ndarray, exponents: np.ndarray, dark: float
+) -> Sums:
+    """Sums over pixels of a root polynomial and their spectra.
+
+    Parameters
+    ----------
+    rgb : ndarray, shape (n, 3)
+        Linear RGB.
+    spectra : ndarray, shape (n, bands)
+    exponents : ndarray, shape (p, 3)
+        Of the root polynomial.
+    dark : float
+        Pixels weigh (mean RGB + 0.001) ** -dark: 0 minimises the squared error, which bright
+        pixels dominate; above 0 dark pixels count more, which lowers the spectral angle.
+
+    Raises
+    ------
+    InputError
+        If the shapes disagree or a value is not finite.
+    """
+    if rgb.shape[0] != spectra.shape[0]:
+        raise InputError(f"{rgb.shape[0]} colours do not fit {spectra.shape[0]} spectra.")
+    if not (np.isfinite(rgb).all() and np.isfinite(spectra).all()):
+        raise InputError("The training pixels hold NaN or infinite values.")
+    root = (np.maximum(rgb, 0).mean(1, dtype=np.float64) + 1e-3) ** (-dark / 2)
+    return gather(root_features(rgb, exponents) * root, spectra.T * root)
+
+
+# --- adapters ---------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class Adapter:
+    """A fitted adapter.
+
+    Attributes
+    ----------
+    matrix : ndarray, shape (bands, p - 1), float64
+        A without its constant.
+    offset : ndarray, shape (bands,), float64
+        The constant.
+    pull : float
+        γ; infinite where leaving images out says that nothing should change.
+    gain_db : float
+        Mean gain in PSNR of the images left out, in dB.
+    """
+
+    matrix: np.ndarray
+    offset: np.ndarray
+    pull: float
+    gain_db: float
+
+
+def fit(parts: Sequence[Sums], start: np.ndarray) -> Adapter:
+    """The adapter of several images, each with the same weight; the last feature is constant.
+
+    Parameters
+    ----------
+    parts : sequence of Sums
+        Of each image; at least two, for one is left out in turn. One image may be given in
+        parts.
+    start : ndarray, shape (bands, p)
+        A⁰.
+
+    Returns
+    -------
+    Adapter
+        With the γ, and with or without a constant, by which the images left out gain most in
+        PSNR: the mean of their gains less its standard deviation, for with few images the mean
+        alone chooses what helps one of them much and harms the others. A⁰ itself if nothing
+        helps them.
+    """
+    if len(parts) < 2:
+        raise InputError("An adapter needs two images, or one in parts: one is left out in turn.")
+    means = [part.mean() for part in parts]
+    total, zero = added(means), start.T
+    rest = [total + mean * -1 for mean in means]
+    before = [mean.error(zero) for mean in means]
+    best = (0.0, 0.0, math.inf, True)  # score, mean gain, pull, with a constant
+    for constant in (False, True):
+        for pull in PULLS:
+            gains = [
+                _decibels(b, mean.error(solve(others, pull, zero, constant)))
+                for b, mean, others in zip(before, means, rest, strict=True)
+            ]
+            gain = float(np.mean(gains))
+            score = gain - float(np.std(gains, ddof=1))
+            if score > best[0]:
+                best = (score, gain, pull, constant)
+    _, gain, pull, constant = best
+    matrix = zero if math.isinf(pull) else solve(total, pull, zero, constant)
+    return Adapter(matrix[:-1].T, matrix[-1], pull, gain)
+
+
+def _decibels(before: float, after: float) -> float:
+    """Gain in PSNR; errors below what float64 sums can tell apart are alike."""
+    least = 1e-12
+    return 10 * math.log10(max(before, least) / max(after, least))
+
 
 #: Photographs that are simulated in all, where cameras, lights or exposures are drawn.
 PHOTOGRAPHS = 6

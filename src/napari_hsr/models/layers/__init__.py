@@ -1,1 +1,0 @@
-"""Layers that several networks and their optimised copies are built from."""

@@ -1,1 +1,0 @@
-"""Fits in closed form, which need neither an optimiser nor a GPU."""
