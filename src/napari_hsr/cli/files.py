@@ -138,10 +138,15 @@ def prepare_output(
     InputError
         If writing it would destroy an input.
     """
-    for path in inputs:
-        same = out.resolve() == path.resolve()
-        if same or (out.exists() and path.exists() and out.samefile(path)):
-            raise InputError(f"{out} is an input; nothing was written over it.")
+    from napari_hsr.io.atomic import check_place
+    from napari_hsr.io.file_sets import files_read, files_written, shared
+
+    check_place(out)
+    written = files_written(out)
+    if any(file.exists() for file in written):
+        for path in inputs:
+            if shared(written, files_read(path)):
+                raise InputError(f"{out} is an input; nothing was written over it.")
     if not out.exists():
         return False
     if not overwrite:

@@ -169,18 +169,15 @@ def _train(args: argparse.Namespace) -> int:
 
 def _new(args: argparse.Namespace) -> tuple[Recipe, Path]:
     from napari_hsr.training.runs import processes
-    from napari_hsr.training.runs.run_folder import holds_a_run
+    from napari_hsr.training.runs.run_folder import check_new
 
     recipe = _recipe(args)
     given = args.output or (os.environ.get(_FOLDER_VARIABLE) if _is_helper() else None)
     if given is None and _is_helper():
         raise InputError("With several processes --output is needed: the folder that they share.")
     output = Path(given).expanduser() if given else processes.default_output(recipe.name)
-    if not _is_helper() and holds_a_run(output):
-        raise InputError(
-            f"{output} holds a training already: --resume continues it, another --output starts a "
-            "new one."
-        )
+    if not _is_helper():
+        check_new(output)
     return recipe, output.absolute()
 
 

@@ -237,7 +237,7 @@ def _data(
             return view, _not_finite(view)
     if lazy.too_big(source.shape) and found.keep_on_disk and not _in_memory(source):
         markers = found.decoding.no_data
-        return lazy.LazyArray(source, axes, found.decoding, bands), _no_data(markers)
+        return lazy.LazyArray(source, axes, found.decoding, bands, path), _no_data(markers)
     with translated(path, "the array cannot be read"):
         stored = np.asarray(source if isinstance(source, np.ndarray) else source[()])
     stored = stored.transpose(axes)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from napari_hsr.errors import FileError
+from napari_hsr.io import atomic
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -67,6 +68,8 @@ def format_of(path: Path) -> str:
     """
     if path.is_dir():
         return "cave"
+    if path.suffix.lower() == ".hdr":
+        atomic.finish(path)
     if not path.exists():
         raise FileError(path, "there is no such file or folder")
     head = head_of(path)
@@ -134,6 +137,7 @@ def header_beside(binary: Path) -> Path | None:
 
 def named_header(name: Path, binary: Path | None = None) -> Path | None:
     """The ENVI header called ``name`` with ``.hdr`` after it, unless it is the binary itself."""
+    atomic.finish(name.with_name(f"{name.name}.hdr"))
     for suffix in (".hdr", ".HDR"):
         header = name.with_name(name.name + suffix)
         if header != binary and header.is_file() and is_envi_header(head_of(header)):

@@ -1,4 +1,4 @@
-"""ENVI images: a text header and a binary beside it, memory-mapped through ``spectral``."""
+"""ENVI images: a text header and a binary beside it, memory-mapped."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from napari_hsr.io import build_cube, detect, embedded_record, envi_header
 from napari_hsr.io import wavelengths as wl
 from napari_hsr.io.choice import ANY, Choice
 from napari_hsr.io.library_errors import translated
+from napari_hsr.io.mapped import map_file
 from napari_hsr.notices import Code, Notice
 
 if TYPE_CHECKING:
@@ -62,8 +63,22 @@ def read(path: Path, choice: Choice = ANY) -> Cube:
             f"{binary.name} has {actual}",
         )
     found = _facts(header, items, layout)
-    found.source = _memory_map(header, binary, items, layout)
+    found.source = _memory_map(header, binary, layout)
     return build_cube.build(path, found, choice)
+
+
+def files(path: Path) -> tuple[Path, ...]:
+    """Header and binary of an image named by either; the header alone if there is no binary.
+
+    Raises
+    ------
+    FileError
+        If there is no header, or it is damaged.
+    """
+    header, binary = _pair(path)
+    size = envi_header.layout(header, envi_header.parse(header)).size
+    binary = binary or envi_header.find_binary(header, size)
+    return (header,) if binary is None else (header, binary)
 
 
 def _pair(path: Path) -> tuple[Path, Path | None]:
@@ -75,32 +90,17 @@ def _pair(path: Path) -> tuple[Path, Path | None]:
     return header, path
 
 
-def _memory_map(
-    header: Path, binary: Path, items: dict[str, Any], layout: envi_header.Layout
-) -> np.memmap:
+#: Which axes of the binary hold bands, lines and samples.
+_AXES = {"bsq": (0, 1, 2), "bil": (1, 0, 2), "bip": (2, 0, 1)}
+
+
+def _memory_map(header: Path, binary: Path, layout: envi_header.Layout) -> np.memmap:
     """The binary as (bands, lines, samples), whatever its interleave."""
-    from types import SimpleNamespace
-
-    from spectral.io.bilfile import BilFile
-    from spectral.io.bipfile import BipFile
-    from spectral.io.bsqfile import BsqFile
-
-    kinds = {"bsq": BsqFile, "bil": BilFile, "bip": BipFile}
-    parameters = SimpleNamespace(
-        nbands=layout.bands,
-        nrows=layout.lines,
-        ncols=layout.samples,
-        offset=layout.offset,
-        byte_order=layout.byte_order,
-        dtype=layout.dtype.str,
-        filename=str(binary.absolute()),
-    )
+    axes = _AXES[layout.interleave]
+    sizes = (layout.bands, layout.lines, layout.samples)
+    shape = tuple(sizes[axes.index(axis)] for axis in range(3))
     with translated(header, "its binary cannot be memory-mapped"):
-        image = kinds[layout.interleave](parameters, items)
-        mapped: np.memmap | None = image.open_memmap(interleave="bsq")
-        image.fid.close()  # the map holds the file by itself
-        if mapped is None:
-            raise OSError("no memory map could be made")
+        mapped: np.memmap = map_file(binary, layout.dtype, shape, layout.offset).transpose(axes)
     return mapped
 
 

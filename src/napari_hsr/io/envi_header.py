@@ -30,7 +30,6 @@ class Layout:
     dtype: np.dtype
     interleave: str
     offset: int
-    byte_order: int
     notices: tuple[Notice, ...]
 
     @property
@@ -133,7 +132,6 @@ def layout(path: Path, items: dict[str, Any]) -> Layout:
         dtype=dtype.newbyteorder("<" if order == 0 else ">"),
         interleave=interleave,
         offset=max(offset, 0),
-        byte_order=order,
         notices=notices,
     )
 

@@ -42,7 +42,7 @@ def write(cube: Cube, path: Path) -> None:
     FileError
         If the files cannot be written, or would be mixed up with others of that name.
     """
-    binary = _binary_for(path)
+    binary = binary_for(path)
     with replacing_both(binary, path) as (data, header):
         with data.open("wb") as file:
             for band in range(cube.bands):
@@ -52,7 +52,7 @@ def write(cube: Cube, path: Path) -> None:
         header.write_text(_header(cube), encoding="ascii", newline="\n")
 
 
-def _binary_for(header: Path) -> Path:
+def binary_for(header: Path) -> Path:
     """The name for the binary, so that the header can mean no other file afterwards."""
     if header.exists() and detect.is_envi_header(detect.head_of(header)):
         try:

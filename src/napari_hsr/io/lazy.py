@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_hsr.io.decoding import Decoding
+from napari_hsr.io.library_errors import translated
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from os import PathLike
 
 #: A cube whose float32 array would be larger than this stays on disk, where the format can.
 LAZY_ABOVE_BYTES = 512 * 2**20
@@ -52,6 +54,8 @@ class LazyArray:
         How stored numbers become values.
     bands : sequence of int, optional
         The bands of ``source`` in the order in which they are shown; by default all, as they lie.
+    path : path-like, optional
+        The file, for the sentence of a part that cannot be read (:class:`FileError`).
     """
 
     dtype = np.dtype(np.float32)
@@ -63,10 +67,11 @@ class LazyArray:
         axes: Sequence[int] = (0, 1, 2),
         decoding: Decoding | None = None,
         bands: Sequence[int] | None = None,
+        path: str | PathLike[str] = "the file of the cube",
     ):
         if sorted(axes) != [0, 1, 2] or len(source.shape) != 3:
             raise ValueError(f"axes {tuple(axes)} do not permute an array of {source.shape}")
-        self._source = source
+        self._source, self._path = source, path
         self._axes = tuple(axes)
         self._decoding = decoding or Decoding()
         lengths = [int(source.shape[axis]) for axis in self._axes]
@@ -152,7 +157,8 @@ class LazyArray:
         asked: list[Basic] = [slice(None)] * 3
         for place, part in enumerate(parts):
             asked[self._axes[place]] = _ascending(part) if isinstance(part, range) else part
-        found = self._source[tuple(asked)]
+        with translated(self._path, "a part of it cannot be read; it is damaged or cut short"):
+            found = self._source[tuple(asked)]
         values: np.ndarray = np.asarray(found)
         kept = {place: part for place, part in enumerate(parts) if isinstance(part, range)}
         in_source = sorted(kept, key=lambda place: self._axes[place])

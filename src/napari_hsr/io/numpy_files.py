@@ -14,6 +14,7 @@ from napari_hsr.io.atomic import replacing
 from napari_hsr.io.choice import ANY, Choice
 from napari_hsr.io.choose_variable import Variable, choose_cube, companions, left_out
 from napari_hsr.io.library_errors import translated
+from napari_hsr.io.mapped import map_file
 from napari_hsr.io.photographs import unknown_encoding
 from napari_hsr.notices import Code, Notice
 from napari_hsr.photograph import Photograph
@@ -36,14 +37,17 @@ def read_npy(path: Path, choice: Choice = ANY) -> Cube | Photograph:
         If the file is damaged, holds Python objects or is no cube.
     """
     with translated(path, _DAMAGED), path.open("rb") as file:
-        shape, _, dtype = _array_header(file)
+        shape, fortran, dtype = _array_header(file)
+        at = file.tell()
     if dtype.hasobject:
         raise FileError(path, "it holds pickled Python objects, which are not opened")
     if 0 in shape:  # cannot be memory-mapped
         build_cube.check_shape(path, shape)
-    big = lazy.too_big(shape)
     with translated(path, _DAMAGED):
-        values = np.load(path, mmap_mode="r" if big else None, allow_pickle=False)
+        if lazy.too_big(shape):
+            values: np.ndarray = map_file(path, dtype, shape, at, "F" if fortran else "C")
+        else:
+            values = np.load(path, allow_pickle=False)
     if choice.is_open and _is_photograph(values):
         return _photograph(path, values)
     return build_cube.build(path, build_cube.Found(values), choice)
@@ -177,10 +181,7 @@ def _map_member(path: Path, archive: Any, chosen: Variable) -> np.memmap | None:
         file.seek(int.from_bytes(lengths[2:], "little"), 1)
         shape, fortran, dtype = _array_header(file)
         order: Literal["F", "C"] = "F" if fortran else "C"
-        mapped: np.memmap = np.memmap(
-            path, dtype, "r", offset=file.tell(), shape=shape, order=order
-        )
-        return mapped
+        return map_file(path, dtype, shape, file.tell(), order)
 
 
 def write_npz(cube: Cube, path: Path) -> None:

@@ -19,6 +19,7 @@ from napari_hsr.io.band_axis import band_axis_of_pages
 from napari_hsr.io.build_cube import NO_DATA
 from napari_hsr.io.choice import ANY, Choice
 from napari_hsr.io.library_errors import translated
+from napari_hsr.io.mapped import map_file
 from napari_hsr.notices import Code, Notice
 
 if TYPE_CHECKING:
@@ -244,11 +245,10 @@ def _state_bands(found: build_cube.Found, shape: tuple[int, ...], axes: str) -> 
 
 
 def _source(path: Path, file: Any, series: Any) -> Any:
-    import tifffile
-
     if lazy.too_big(series.shape):
         if series.dataoffset is not None:  # one uncompressed block
-            return tifffile.memmap(path, series=0, mode="r")
+            dtype = series.dtype.newbyteorder(file.byteorder)
+            return map_file(path, dtype, tuple(series.shape), series.dataoffset)
         if len(series.pages) == series.shape[0] and len(series.shape) == 3:
             return Pages(file, series)
     return series.asarray()

@@ -266,8 +266,8 @@ def _of_published(entry: Entry, architecture: AnyArchitecture, path: Path) -> di
 
 def _read(path: Path) -> tuple[Weights, ModelCard | None]:
     """Weights without their wrappings, and the card of a file that has one of ours."""
-    from napari_hsr.models.model_file import card_in, read_tensors
-    from napari_hsr.models.state_dict import unwrap_file
+    from napari_hsr.models.model_file import card_in
+    from napari_hsr.models.state_dict import checked_tensors, unwrap_file
     from napari_hsr.models.torch_checkpoint import looks_like, read_torch
 
     if path.is_dir():
@@ -277,7 +277,8 @@ def _read(path: Path) -> tuple[Weights, ModelCard | None]:
     named = "safetensors" if path.suffix.lower() == ".safetensors" else "torch"
     if (looks_like(path) or named) == "torch":
         return unwrap_file(read_torch(path), path), None
-    return unwrap_file(read_tensors(path), path), card_in(path)
+    card = card_in(path)
+    return unwrap_file(checked_tensors(path, card), path), card
 
 
 def _recognise(weights: Weights, path: Path) -> AnyArchitecture:

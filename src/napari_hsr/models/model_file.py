@@ -121,7 +121,7 @@ def save_model(
 
     path = Path(path)
     header = {CARD_KEY: json.dumps(card.model_dump(mode="json"), ensure_ascii=False)}
-    with replacing(path) as temporary:
+    with replacing(path, shared=exclusive) as temporary:  # `_claim` decides then
         path.parent.mkdir(parents=True, exist_ok=True)
         with translated(path, "it cannot be written", only=(SafetensorError,)):
             save_file(_unshared(weights), temporary, header)

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from napari_hsr.errors import FileError, ModelError
-from napari_hsr.models.model_file import read_tensors
+from napari_hsr.models.model_file import read_tensors, weights_sha256
 from napari_hsr.models.registry import ARCHITECTURES, recognise
 from napari_hsr.models.torch_checkpoint import is_torch, read_torch
 
@@ -84,6 +84,26 @@ def read_weights(path: str | PathLike[str]) -> dict[str, Tensor]:
         that it names.
     """
     return unwrap_file(read_torch(path), path) if is_torch(path) else read_tensors(path)
+
+
+def checked_tensors(path: str | PathLike[str], card: ModelCard | None) -> dict[str, Tensor]:
+    """The tensors of a safetensors file, compared with the hash in the card if it pins one.
+
+    Raises
+    ------
+    FileError
+        If the file is damaged, or its weights are not those that the card was written for.
+    """
+    tensors = read_tensors(path)
+    if card is not None and card.weights_sha256:
+        found = weights_sha256(unwrap_file(tensors, path))
+        if found != card.weights_sha256:
+            raise FileError(
+                path,
+                f"its weights have the SHA-256 {found}, but its card pins {card.weights_sha256}: "
+                "the file was changed or damaged",
+            )
+    return tensors
 
 
 def unwrap(state: Any) -> dict[str, Tensor]:

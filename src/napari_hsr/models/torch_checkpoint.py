@@ -11,6 +11,7 @@ import pickle
 import re
 import sys
 import zipfile
+import zlib
 from typing import Any
 
 from napari_hsr.errors import FileError
@@ -58,7 +59,7 @@ def read_torch(path: str | os.PathLike[str]) -> Any:
     import torch
 
     # Of a large file only what turns out to be weights is read.
-    lazily = _is_archive(path) and _check_archive(path) and is_large(path)
+    lazily = _is_archive(path) and check_archive(path) and is_large(path)
     try:
         with torch.serialization.safe_globals(_plain_values()):
             if lazily and not str(path).endswith(".safetensors"):
@@ -83,6 +84,11 @@ def read_torch(path: str | os.PathLike[str]) -> Any:
 #: How much larger an archive's content may be than the file: torch packs nothing.
 _SWELLING = 4
 
+#: What zipfile raises on damaged archives.
+_UNREADABLE = (
+    *(zipfile.BadZipFile, zlib.error, OSError, EOFError, ValueError, RuntimeError),
+    NotImplementedError,
+)
 _DAMAGED = "a checkpoint of torch was expected, but this one is damaged or cut short"
 
 
@@ -111,24 +117,33 @@ def _is_archive(path: str | os.PathLike[str]) -> bool:
     raise FileError(path, f"a checkpoint of torch was expected, but {problem}")
 
 
-def _check_archive(path: str | os.PathLike[str]) -> bool:
+def check_archive(path: str | os.PathLike[str]) -> bool:
     """Whether an archive can be mapped: nothing in it is packed, or of another byte order.
 
     Raises
     ------
     FileError
-        If its table of contents is not that of a checkpoint, or says that it would swell.
+        If its table of contents is not that of a checkpoint, or says that it would swell, or a
+        sum of check (CRC) in it is not that of what it holds.
     """
     try:
         with zipfile.ZipFile(path) as archive:
-            entries = archive.infolist()
+            native = _check_entries(path, archive.infolist())
             orders = {
                 archive.read(entry)
-                for entry in entries
+                for entry in archive.infolist()
                 if entry.filename.endswith("/byteorder") and entry.file_size < 16
             }
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
+            damaged = archive.testzip()
+    except _UNREADABLE as error:
         raise FileError(path, _DAMAGED) from error
+    if damaged is not None:
+        raise FileError(path, f"{_DAMAGED}: what {damaged} holds is not what was written")
+    return native and orders <= {sys.byteorder.encode()}
+
+
+def _check_entries(path: str | os.PathLike[str], entries: list[zipfile.ZipInfo]) -> bool:
+    """Whether nothing in a checkpoint's table of contents is packed; FileError if it is none."""
     names = {entry.filename.rpartition("/")[2] for entry in entries}
     if "constants.pkl" in names:
         raise FileError(
@@ -146,8 +161,7 @@ def _check_archive(path: str | os.PathLike[str]) -> bool:
             f"a checkpoint of torch was expected, but the {size:,} bytes of this one would swell "
             f"to {content:,}, so it was refused",
         )
-    native = orders <= {sys.byteorder.encode()}
-    return native and all(entry.compress_type == zipfile.ZIP_STORED for entry in entries)
+    return all(entry.compress_type == zipfile.ZIP_STORED for entry in entries)
 
 
 def _plain_values() -> list[Any]:

@@ -16,7 +16,7 @@ from napari_hsr.errors import FileError, HSRError, ModelError
 from napari_hsr.io.atomic import replacing
 from napari_hsr.models.bundled_models import bundled
 from napari_hsr.models.card_editing import edited
-from napari_hsr.models.model_file import AlreadyThereError, read_card, read_tensors, save_model
+from napari_hsr.models.model_file import AlreadyThereError, read_card, save_model
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -193,8 +193,11 @@ def edit(name: str, **changes: Any) -> ModelCard:
         If there is no such imported model, or a change does not fit it.
     """
     path = file_of(name)
-    card = edited(_card(path), **changes)
-    keep(path, read_tensors(path), card)
+    from napari_hsr.models.state_dict import checked_tensors  # loads torch
+
+    before = _card(path)
+    card = edited(before, **changes)
+    keep(path, checked_tensors(path, before), card)
     return card
 
 
@@ -230,8 +233,11 @@ def add_precision_errors(
         raise ModelError(
             f"{name} has other weights than those that were measured: measure it again."
         )
+    from napari_hsr.models.state_dict import checked_tensors
+
+    tensors = checked_tensors(path, card)
     card = card.model_copy(update={"precision_errors": {**card.precision_errors, **errors}})
-    keep(path, read_tensors(path), card)
+    keep(path, tensors, card)
     return card
 
 
@@ -293,6 +299,10 @@ def export(name: str, path: str | os.PathLike[str], *, overwrite: bool = False) 
         raise FileError(target, "it exists already and was not to be overwritten")
     if not target.parent.is_dir():
         raise FileError(target, "the folder for it does not exist")
+    from napari_hsr.models.state_dict import checked_tensors
+
+    card, file = models[name]
+    checked_tensors(file, card)  # nobody else is to get what is damaged
     with replacing(target) as temporary:
-        shutil.copyfile(models[name][1], temporary)
+        shutil.copyfile(file, temporary)
     return target

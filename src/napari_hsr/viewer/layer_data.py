@@ -280,7 +280,9 @@ def _on_demand(data: Any) -> Any:
     """Arrays on disk (h5py, zarr, dask, memory maps) as float32, read when asked for."""
     if isinstance(data, LazyArray):
         return data
-    if isinstance(data, np.ndarray) and (data.dtype == np.float32 or type(data) is not np.memmap):
+    if isinstance(data, np.ndarray) and (
+        data.dtype == np.float32 or not isinstance(data, np.memmap)
+    ):
         return data
     if np.dtype(data.dtype).kind not in "fiub":
         raise InputError(f"A cube holds real numbers, not {data.dtype}.")

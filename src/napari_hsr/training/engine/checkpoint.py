@@ -84,10 +84,13 @@ def read(folder: Path, name: str = LAST) -> dict[str, Any] | None:
     """
     import torch
 
+    from napari_hsr.models.torch_checkpoint import check_archive
+
     path = folder / name
     if not path.is_file():
         return None
     try:
+        check_archive(path)
         state = torch.load(path, map_location="cpu", weights_only=True)
     except MemoryError:
         raise

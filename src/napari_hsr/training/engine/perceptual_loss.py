@@ -172,7 +172,7 @@ def fetch_vgg_weights() -> Iterator[Preparing]:
     sha, done, told = hashlib.sha256(), 0, -1
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(path) as temporary:
+        with replacing(path, shared=True) as temporary:
             with urllib.request.urlopen(URL, timeout=30) as answer, temporary.open("wb") as out:
                 total = int(answer.headers.get("Content-Length") or 0)
                 while chunk := answer.read(1 << 20):

@@ -332,7 +332,7 @@ def register(output: Path) -> None:
         entry.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise FileError(entry.parent, f"it cannot be made ({error.strerror or error})") from error
-    with replacing(entry) as temporary:
+    with replacing(entry, shared=True) as temporary:
         temporary.write_text(os.path.abspath(output), encoding="utf-8")
 
 

@@ -20,6 +20,7 @@ from napari_hsr.training.runs.run_folder import (
     EVENTS,
     RECIPE,
     Journal,
+    check_new,
     has_checkpoint,
     holds_a_run,
     read_state,
@@ -62,11 +63,8 @@ def recorded(
         If a package that only training needs is missing; and what the training raises.
     """
     _check_nobody_trains(output)
-    if not resume and holds_a_run(output):
-        raise InputError(
-            f"{output} holds a training already: --resume continues it, another --output starts "
-            "a new one."
-        )
+    if not resume:
+        check_new(output)
     made = not output.exists()
     journal = Journal(output, resume)
     refused = False

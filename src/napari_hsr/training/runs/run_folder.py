@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from napari_hsr.errors import FileError
+from napari_hsr.errors import FileError, InputError
 from napari_hsr.io.atomic import replacing
 from napari_hsr.training.events import (
     Began,
@@ -182,7 +182,7 @@ def write_state(folder: Path, state: State) -> None:
     """
     for attempt in range(5):
         try:
-            with replacing(Path(folder) / STATE) as temporary:
+            with replacing(Path(folder) / STATE, shared=True) as temporary:
                 temporary.write_text(json.dumps(asdict(state)), encoding="utf-8")
             return
         except FileError as error:
@@ -243,6 +243,32 @@ def holds_a_run(folder: Path) -> bool:
     if has_checkpoint(folder) or any(folder.glob("*.safetensors")):
         return True
     return any(isinstance(e, (Saved, Finished, Began)) for e in Follower(folder).news())
+
+
+def check_new(folder: Path) -> None:
+    """Refuse to begin a training in a folder that holds one, or anything else of the user's.
+
+    Raises
+    ------
+    InputError
+        If the folder is neither empty nor one that a training wrote and never trained in.
+    """
+    folder = Path(folder)
+    if holds_a_run(folder):
+        raise InputError(
+            f"{folder} holds a training already: --resume continues it, another --output starts "
+            "a new one."
+        )
+    if not folder.is_dir() or read_state(folder) is not None:
+        return
+    with os.scandir(folder) as entries:
+        names = sorted(entry.name for entry in entries if not entry.name.startswith("."))
+    if names:
+        more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+        raise InputError(
+            f"{folder} holds files that are none of a training ({', '.join(names[:3])}{more}): "
+            "name an empty folder, or one that is not there yet."
+        )
 
 
 def log_tail(folder: Path, lines: int = 12) -> str:

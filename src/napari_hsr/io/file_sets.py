@@ -1,0 +1,57 @@
+"""Which files a path stands for: one, or those that belong together."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from napari_hsr.errors import FileError
+from napari_hsr.io import detect
+
+
+def files_read(path: Path) -> set[Path]:
+    """All files that reading a path would read, links resolved.
+
+    An ENVI image is its header and its binary, however it is named; a scene folder its files.
+    """
+    found = {path}
+    try:
+        if path.is_dir():
+            found |= {file for file in path.rglob("*") if file.is_file()}
+        elif path.is_file() and detect.format_of(path) == "envi":
+            from napari_hsr.io import envi
+
+            found |= set(envi.files(path))
+    except (FileError, OSError):  # reading it says what is wrong with it
+        pass
+    return {Path(os.path.realpath(file)) for file in found}
+
+
+def files_written(path: Path) -> set[Path]:
+    """All files that writing a cube to a path would write, links resolved.
+
+    Raises
+    ------
+    FileError
+        If they would be mixed up with others of that name.
+    """
+    found = {path}
+    if path.suffix.lower() == ".hdr":
+        from napari_hsr.io import envi_write
+
+        found.add(envi_write.binary_for(path))
+    return {Path(os.path.realpath(file)) for file in found}
+
+
+def shared(written: set[Path], read: set[Path]) -> Path | None:
+    """A file that is in both sets, by whatever name; None if there is none."""
+    known = {_identity(file): file for file in read}
+    return next((known[i] for i in map(_identity, sorted(written)) if i in known), None)
+
+
+def _identity(file: Path) -> tuple[int, int] | str:
+    try:
+        found = file.stat()
+    except OSError:
+        return str(file)
+    return found.st_dev, found.st_ino

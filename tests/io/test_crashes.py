@@ -1,0 +1,242 @@
+"""What is left after a process was killed while it wrote, and what two writers at once do."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import stat
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from napari_hsr import Cube, Wavelengths
+from napari_hsr.errors import FileError, InputError
+from napari_hsr.io import atomic, read, write
+from napari_hsr.io.file_sets import files_read, files_written, shared
+
+CHANGES = ("replace", "rename", "link", "unlink", "mkdir", "fsync")
+posix = pytest.mark.skipif(sys.platform == "win32", reason="forks, and pipes in folders")
+
+
+def cube(value, bands=31):
+    nm = np.linspace(400, 700, bands)
+    return Cube(np.full((bands, 4, 5), value, np.float32), Wavelengths(nm))
+
+
+def _killed(work, at, before):
+    """Run in a forked process, which ends at the n-th change of the file system; the changes made."""
+    ours, theirs = os.pipe()
+    child = os.fork()
+    if not child:
+        count = 0
+
+        def watched(name):
+            real = getattr(os, name)
+
+            def call(*args, **options):
+                nonlocal count
+                count += 1
+                os.write(theirs, b".")
+                if count == at and before:
+                    os._exit(9)
+                result = real(*args, **options)
+                if count == at:
+                    os._exit(9)
+                return result
+
+            return call
+
+        for name in CHANGES:
+            setattr(os, name, watched(name))
+        try:
+            work()
+        finally:
+            os._exit(0)
+    os.close(theirs)
+    os.waitpid(child, 0)
+    with os.fdopen(ours, "rb") as told:
+        return len(told.read())
+
+
+@posix
+@pytest.mark.parametrize("suffix", [".hdr", ".mat", ".npz", ".tif", ".h5"])
+def test_a_kill_at_any_point_leaves_the_old_or_the_new_cube(tmp_path, suffix):
+    path = tmp_path / f"x{suffix}"
+    old, new = cube(0.25), cube(0.5, bands=7)
+    write(old, path)
+    points = _killed(lambda: write(new, path), 0, before=False)
+    assert points >= 2
+    for at in range(1, points + 1):
+        for before in (True, False):
+            for left in tmp_path.iterdir():
+                left.unlink()
+            write(old, path)
+            _killed(lambda: write(new, path), at, before)
+            found = read(path)
+            assert found.shape in (old.shape, new.shape), (at, before)
+            assert np.asarray(found.data).max() == (0.25 if found.bands == 31 else 0.5)
+            del found
+            write(new, path)  # the next run clears up
+            assert not [f.name for f in tmp_path.iterdir() if f.name.startswith(".")]
+
+
+@posix
+def test_what_a_killed_writer_left_goes_and_nothing_else(tmp_path):
+    (tmp_path / ".mine.tmp").write_text("a user's own")
+    other = tmp_path / f".x.mat.00000000-{os.getpid()}-12345678.tmp"  # of another machine
+    other.write_text("half")
+    alive = atomic.beside(tmp_path / "y.mat", "tmp")
+    alive.write_text("half")
+    _killed(lambda: write(cube(1), tmp_path / "x.mat"), 1, before=True)
+    dead = {f.name for f in tmp_path.iterdir()} - {".mine.tmp", other.name, alive.name}
+    assert len(dead) == 1
+    write(cube(1), tmp_path / "z.mat")
+    left = {f.name for f in tmp_path.iterdir()}
+    assert left == {".mine.tmp", other.name, alive.name, "z.mat"}
+
+
+@pytest.mark.parametrize(
+    "pairs",
+    [
+        [["../evil", "x.hdr"]],
+        [[".x.hdr.tmp", "x.hdr"]],
+        [["a"], ["b"]],
+        {"x": 1},
+        [[[]]],
+        [
+            [".other.txt.{owner}-12345678.tmp", "other.txt"],
+            [".x.hdr.{owner}-12345678.tmp", "x.hdr"],
+        ],
+    ],
+)
+def test_a_made_up_note_of_a_swap_moves_nothing(tmp_path, pairs):
+    owner = f"{atomic._MACHINE}-999999999"
+    text = json.dumps(pairs).replace("{owner}", owner)
+    (tmp_path / f".x.hdr.{owner}-00000000.swap").write_text(text)
+    for name in (".other.txt", ".x.hdr"):
+        (tmp_path / f"{name}.{owner}-12345678.tmp").write_text("ENVI")
+    before = {f.name for f in tmp_path.iterdir()}
+    with pytest.raises(FileError, match="no such file"):
+        read(tmp_path / "x.hdr")
+    assert {f.name for f in tmp_path.iterdir()} == before
+
+
+class TestInputsAndOutputs:
+    @pytest.mark.parametrize("source", ["x.hdr", "x.img"])
+    @pytest.mark.parametrize("target", ["x.hdr", "x.img"])
+    def test_either_name_of_a_pair_stands_for_both_files(self, tmp_path, source, target):
+        write(cube(1), tmp_path / "x.hdr")
+        assert shared(files_written(tmp_path / target), files_read(tmp_path / source))
+        assert not shared(files_written(tmp_path / "y.hdr"), files_read(tmp_path / source))
+
+    @posix
+    def test_links_and_second_names(self, tmp_path):
+        write(cube(1), tmp_path / "x.hdr")
+        (tmp_path / "soft.img").symlink_to(tmp_path / "x.img")
+        os.link(tmp_path / "x.img", tmp_path / "hard.bin")
+        for name in ("soft.img", "hard.bin"):
+            assert shared(files_written(tmp_path / name), files_read(tmp_path / "x.hdr"))
+
+    def test_a_plane_of_a_scene(self, tmp_path):
+        from napari_hsr.io.cave import write_scene
+
+        write_scene(cube(0.5), tmp_path / "scene_ms")
+        plane = tmp_path / "scene_ms" / "scene_ms_03.png"
+        assert shared(files_written(plane), files_read(tmp_path / "scene_ms"))
+
+    @pytest.mark.parametrize("name", ["x.img", "x.hdr"])
+    def test_the_command_line_keeps_its_input(self, tmp_path, name):
+        from napari_hsr.cli.files import prepare_output
+
+        write(cube(1), tmp_path / "x.hdr")
+        with pytest.raises(InputError, match="is an input"):
+            prepare_output(tmp_path / "x.hdr", [tmp_path / name], overwrite=True)
+
+
+class TestPlacesToWriteTo:
+    @posix
+    @pytest.mark.parametrize("linked", [False, True])
+    def test_a_pipe_stays_a_pipe(self, tmp_path, linked):
+        pipe = path = tmp_path / "x.mat"
+        os.mkfifo(pipe)
+        if linked:
+            path = tmp_path / "link.mat"
+            path.symlink_to(pipe)
+        with pytest.raises(FileError, match="a pipe"):
+            write(cube(1), path)
+        assert stat.S_ISFIFO(pipe.stat().st_mode)
+
+    @posix
+    def test_a_device_stays_a_device(self, tmp_path):
+        path = tmp_path / "null.mat"
+        path.symlink_to("/dev/null")
+        with pytest.raises(FileError, match="a device"):
+            write(cube(1), path)
+        assert not Path("/dev/null").is_file()
+
+    def test_a_file_that_another_program_wrote_meanwhile_stays(self, tmp_path):
+        for before in (None, "theirs, before"):
+            path = tmp_path / f"{before}.txt"
+            if before:
+                path.write_text(before)
+
+            def work(path=path):
+                with atomic.replacing(path) as temporary:
+                    temporary.write_text("ours")
+                    path.write_text("theirs, meanwhile")
+
+            with pytest.raises(FileError, match="meanwhile"):
+                work()
+            assert path.read_text() == "theirs, meanwhile"
+
+    @posix
+    def test_of_two_that_make_one_name_one_wins_whole(self, tmp_path):
+        path = tmp_path / "x.npz"
+        context = multiprocessing.get_context("fork")
+        gate, said = context.Barrier(4), context.Queue()
+
+        def work(value):
+            with atomic.replacing(path) as temporary:
+                temporary.write_bytes(bytes([value]) * 100_000)
+                gate.wait()
+            said.put(value)
+
+        def attempt(value):
+            try:
+                work(value)
+            except FileError as error:
+                said.put(str(error))
+
+        writers = [context.Process(target=attempt, args=(value,)) for value in range(4)]
+        for writer in writers:
+            writer.start()
+        answers = [said.get(timeout=60) for _ in writers]
+        for writer in writers:
+            writer.join(60)
+        (winner,) = (answer for answer in answers if isinstance(answer, int))
+        assert path.read_bytes() == bytes([winner]) * 100_000
+        assert all("meanwhile" in answer for answer in answers if answer != winner)
+
+
+@posix
+@pytest.mark.parametrize("suffix", [".hdr", ".npy", ".tif", ".npz"])
+def test_a_file_that_is_cut_short_while_open_is_told(tmp_path, monkeypatch, suffix):
+    from napari_hsr.io import lazy
+
+    monkeypatch.setattr(lazy, "LAZY_ABOVE_BYTES", 1000)
+    path = tmp_path / f"x{suffix}"
+    big = Cube(np.ones((40, 64, 64), np.float32), Wavelengths(np.linspace(400, 700, 40)))
+    if suffix == ".npy":
+        np.save(path, big.data)
+    else:
+        write(big, path)
+    found = read(path)
+    assert not found.in_memory
+    assert found.data[39].max() == 1
+    data = path.with_suffix(".img") if suffix == ".hdr" else path
+    os.truncate(data, data.stat().st_size // 3)
+    with pytest.raises(FileError, match="shorter"):
+        np.asarray(found.data[39])
