@@ -11,6 +11,7 @@ from napari_hsr.viewer.layers import add_cube
 from napari_hsr.widgets.compare.panel import CompareWidget
 from napari_hsr.widgets.inference.reconstruct import ReconstructWidget
 from napari_hsr.widgets.inference.super_resolve import SuperResolveWidget
+from napari_hsr.widgets.plotting.plot import LEAST_HEIGHT
 from napari_hsr.widgets.spectra.panel import SpectraWidget
 from napari_hsr.widgets.train.panel import TrainWidget
 from napari_hsr.widgets.wavelength.panel import WavelengthWidget
@@ -109,5 +110,5 @@ def test_three_panels_do_not_make_the_window_grow(dock, viewer, qtbot):
                 spectra.pin((550, place % 8, place // 2))
             qtbot.wait(200)
             assert len(spectra.plot.legend.entries) >= 12
-            assert spectra.plot.view.height() >= 140
+            assert spectra.plot.view.height() >= LEAST_HEIGHT
             assert window_height(viewer) <= max(before, HEIGHT)

@@ -143,11 +143,14 @@ def test_readout_gives_values_with_unit_and_place(viewer, panel, settled):
     point_at(viewer, 12, 8)
     settled()
     a, b = one.data[15, 12, 8], two.data[15, 12, 8]
-    assert panel.readout.text() == (
-        f"λ = 550 nm, reflectance: {a:.4g} (prediction), {b:.4g} (truth) at row 12, column 8"
-    )
+    assert panel.readout.text().split("\n") == [
+        "λ = 550 nm, reflectance, row 12, column 8",
+        f"{a:.4g} (prediction)",
+        f"{b:.4g} (truth)",
+    ]
     viewer.dims.set_point(0, 600)
-    assert panel.readout.text().startswith(f"λ = 600 nm, reflectance: {one.data[20, 12, 8]:.4g}")
+    assert panel.readout.text().startswith("λ = 600 nm, reflectance, row")
+    assert f"{one.data[20, 12, 8]:.4g} (prediction)" in panel.readout.text()
     panel.copy_button.click()
     table = QApplication.clipboard().text().splitlines()
     assert table[0].startswith("wavelength_nm")
@@ -175,7 +178,7 @@ def test_cube_without_wavelengths_goes_by_band(viewer, panel, settled):
     np.testing.assert_array_equal(panel.shown[0].drawn.x, np.arange(31))
     assert panel.plot._labels == ("band", "value")
     assert panel.plot.marker_value() == 7
-    assert panel.readout.text().startswith("band 7: ")
+    assert panel.readout.text().startswith("band 7, row 3, column 3\n")
     panel.plot.marker_moved.emit(11.4)
     assert viewer.dims.point[0] == 11
     assert panel.plot.marker_value() == 11
@@ -672,3 +675,99 @@ def test_in_a_real_window_with_a_real_mouse(make_napari_viewer_proxy, qtbot):
     assert not panel._attached
     assert pins.NAME in viewer.layers
     panel.deleteLater()
+
+
+# --- the pins of others ------------------------------------------------------------------------
+
+
+def test_any_points_layer_can_hold_the_pins(viewer, panel, settled):
+    add_cube(viewer, make_cube())
+    own = viewer.add_points([[3, 4], [10, 20.0]], name="leaves", face_color=["red", "red"])
+    settled()
+    assert [s.pixel for s in curves(panel, "pin")] == [(3, 4), (10, 20)]
+    assert panel.shown[0].drawn.color == "#ff0000"  # the user's own, where they differ
+    assert len({s.drawn.color for s in panel.shown}) == 2
+    assert list(own.text.values) == ["1", "2"]
+    panel.pin((550, 5, 6))
+    assert len(own.data) == 3
+    assert pins.NAME not in viewer.layers
+    other = viewer.add_points([[7, 7.0]], name="roots")
+    settled()
+    assert [s.pixel for s in panel.shown] == [(7, 7)]  # the active one
+    assert not panel._points_row.isHidden()
+    panel.points.set_layer(own)
+    settled()
+    assert len(curves(panel, "pin")) == 3
+    viewer.layers.remove(own)
+    settled()
+    assert panel.points.layer() == other
+
+
+def test_pins_that_were_saved_come_back_alive(viewer, panel, settled, tmp_path):
+    add_cube(viewer, make_cube())
+    settled()
+    panel.pin((550, 3, 4))
+    panel.pin((550, 10, 20))
+    settled()
+    layer = viewer.layers[pins.NAME]
+    layer.save(str(tmp_path / "mine.csv"), plugin="napari")
+    viewer.layers.remove(layer)
+    settled()
+    assert panel.shown == []
+    viewer.open(tmp_path / "mine.csv", plugin="napari")
+    settled()
+    assert names(panel) == ["pin 1", "pin 2"]
+    assert [s.pixel for s in panel.shown] == [(3, 4), (10, 20)]
+    assert len({s.drawn.color for s in panel.shown}) == 2
+    panel.pin((550, 5, 6))
+    settled()
+    assert names(panel) == ["pin 1", "pin 2", "pin 3"]
+
+
+def test_pins_and_regions_differ_in_colour(viewer, panel, settled):
+    """As many of both as the palette has, whichever came first."""
+    add_cube(viewer, make_cube())
+    settled()
+    for number in range(8):
+        panel.pin((550, number, number))
+    settled()
+    viewer.add_shapes([box(n, n, n + 5, n + 5) for n in range(8)])
+    settled()
+    for number in range(4):
+        panel.pin((550, number + 9, number))
+    settled()
+    assert len(panel.shown) == 20
+    assert len({s.drawn.color for s in panel.shown}) == 20
+
+
+def test_pins_in_micrometres_lie_where_they_were_set(viewer, panel, settled):
+    """napari's world is in nanometres beside the band axis; the layer of pins takes the cube's unit."""
+    add_cube(viewer, make_cube(), scale=(0.5, 0.5), units=("um", "um"))
+    settled()
+    panel.pin((550, 1600, 2100))
+    layer = viewer.layers[pins.NAME]
+    viewer.add_shapes([box(-0.5, -0.5, 4.5, 4.5)], scale=(0.5, 0.5), units=("um", "um"))
+    settled()
+    assert viewer.layers.extent.units is not None
+    np.testing.assert_allclose(layer.data, [[1.6, 2.1]])
+    assert panel.shown[0].pixel == (3, 4)
+    assert curves(panel, "Shapes")[0].curve.count == 25
+    point_at(viewer, 1600, 2600)
+    settled()
+    assert panel.shown[0].pixel == (3, 5)
+
+
+def test_the_cursor_goes_into_no_file_unasked(viewer, panel, settled, tmp_path):
+    add_cube(viewer, make_cube())
+    settled()
+    point_at(viewer, 5, 5)
+    settled()
+    assert names(panel) == ["cursor"]
+    assert not panel.csv_button.isEnabled()
+    with pytest.raises(InputError, match="pin one"):
+        panel.export_csv(tmp_path / "a.csv")
+    panel.pin((550, 3, 4))
+    settled()
+    head = panel.export_csv(tmp_path / "a.csv").read_text().splitlines()[0]
+    assert "cursor" not in head
+    assert "pin 1" in head

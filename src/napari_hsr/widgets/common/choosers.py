@@ -122,11 +122,20 @@ class LayerChooser(NarrowComboBox):
         self.setPlaceholderText(empty)
         self.activated.connect(self._on_activated)
         self._connections = Connections(self)
-        events = viewer.layers.events
+        self.attach()
+
+    def attach(self) -> None:
+        """Follow the viewer's layers, from the beginning on and after :meth:`release`."""
+        self.release()
+        events = self._viewer.layers.events
         for emitter in (events.inserted, events.removed, events.reordered, events.renamed):
             self._connections.connect(emitter, "refresh")
-        self._connections.connect(viewer.layers.selection.events.active, "refresh")
+        self._connections.connect(self._viewer.layers.selection.events.active, "refresh")
         self.refresh()
+
+    def release(self) -> None:
+        """Leave the viewer without callbacks of this chooser; what is chosen stays."""
+        self._connections.close()
 
     def layer(self):
         """The chosen layer, or None if there is none."""
@@ -171,7 +180,7 @@ class LayerChooser(NarrowComboBox):
         self.offer({one: one.name for one in self._values}, layer)
         self.setEnabled(bool(self._values))
         self.setToolTip("" if layer is None else layer.name)
-        if layer is not self._current:
+        if layer != self._current:  # napari hands out new proxies of one layer
             self._current = layer
             self.changed.emit(layer)
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from html import escape
+from math import ceil
 from typing import TYPE_CHECKING
 
 import pyqtgraph as pg
 from pyqtgraph.graphicsItems.LegendItem import ItemSample
-from qtpy.QtCore import QPointF, QRectF, QSize, Qt
+from qtpy.QtCore import QPointF, QRectF, Qt
 from qtpy.QtGui import QColor, QFont, QFontMetrics
 from qtpy.QtWidgets import QFrame, QGraphicsScene, QGraphicsView, QSizePolicy
 
@@ -61,10 +62,14 @@ def legend_item(
 
 
 class PlotLegend(QGraphicsView):
-    """The legend under a plot, as high as its rows, scrolling beyond the first few."""
+    """The legend under a plot, as high as its rows, scrolling beyond the first few.
+
+    Its height depends on its width and its entries alone: room for the scroll bar is kept whether
+    or not it is there, so that its coming and going changes nothing.
+    """
 
     #: Rows shown before the legend scrolls.
-    MAX_ROWS = 5
+    MAX_ROWS = 4
 
     def __init__(self, parent=None):
         super().__init__(parent)
@@ -72,7 +77,7 @@ class PlotLegend(QGraphicsView):
         self.item = pg.LegendItem()
         self._color = QColor("white")
         self.setScene(QGraphicsScene(self))
-        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop)
@@ -101,25 +106,19 @@ class PlotLegend(QGraphicsView):
         if event.size().width() != event.oldSize().width():
             self._fill()
 
-    def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
-        rows = min(max(1, self.item.layout.rowCount()), self.MAX_ROWS)
-        return QSize(200, rows * self._row_height() + 6)
-
-    def minimumSizeHint(self) -> QSize:  # noqa: N802 - Qt's name
-        return QSize(80, self._row_height() + 4)
-
-    def _row_height(self) -> int:
-        rows = max(1, self.item.layout.rowCount())
-        return max(20, round(self.item.boundingRect().height() / rows))
-
     def _fill(self) -> None:
         self.scene().clear()
-        self.item = legend_item(self.entries, self.viewport().width(), self.font(), self._color)
+        room = max(1, self.width() - self.verticalScrollBar().sizeHint().width())
+        self.item = legend_item(self.entries, room, self.font(), self._color)
         self.scene().addItem(self.item)
-        self.item.layout.activate()
-        self.item.resize(self.item.layout.effectiveSizeHint(Qt.SizeHint.MinimumSize))
+        layout = self.item.layout
+        layout.activate()
+        self.item.resize(layout.effectiveSizeHint(Qt.SizeHint.MinimumSize))
+        layout.activate()
         self.setSceneRect(self.item.boundingRect())
-        height = self.sizeHint().height()
-        if self.maximumHeight() != height:
-            self.setMaximumHeight(height)
-            self.updateGeometry()
+        last = min(layout.rowCount(), self.MAX_ROWS) - 1
+        # The sample and the name of an entry may differ in height.
+        rows = [layout.itemAt(last, column) for column in (0, 1)] if self.entries else []
+        bottom = max((part.geometry().bottom() for part in rows if part), default=0.0)
+        if (height := ceil(bottom)) != self.height():
+            self.setFixedHeight(height)

@@ -24,12 +24,15 @@ from napari_hsr.widgets.plotting.curves import (
     nice_limits,
 )
 from napari_hsr.widgets.plotting.export import save_png
-from napari_hsr.widgets.plotting.legend import PlotLegend
+from napari_hsr.widgets.plotting.legend import Entry, PlotLegend
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 __all__ = ["PlotCurve", "SpectrumPlot"]
+
+#: Of the axes with their labels, in pixels, whatever else is docked.
+LEAST_HEIGHT = 200
 
 
 class _Axis(pg.AxisItem):
@@ -83,7 +86,7 @@ class SpectrumPlot(QWidget):
         self._connections = Connections(self)
 
         self.view = _View()
-        self.view.setMinimumSize(220, 140)
+        self.view.setMinimumSize(220, LEAST_HEIGHT)
         self.view.ci.layout.setContentsMargins(0, 0, 0, 0)
         self.plot_item = self.view.addPlot(axisItems={s: _Axis(s) for s in ("bottom", "left")})
         self.plot_item.setMenuEnabled(False)
@@ -137,13 +140,17 @@ class SpectrumPlot(QWidget):
         """The curves now shown."""
         return list(self._curves)
 
-    def set_curves(self, curves: Sequence[PlotCurve]) -> None:
+    def set_curves(
+        self, curves: Sequence[PlotCurve], entries: Sequence[Entry] | None = None
+    ) -> None:
         """Show exactly these curves, updating in place what is already drawn.
 
         Parameters
         ----------
         curves : sequence of PlotCurve
             In the order of the legend, the first drawn on top. NaN and Inf leave gaps.
+        entries : sequence of (name, colour, style), optional
+            The legend; by default the curves with a name.
         """
         curves = list(curves)
         while len(self._pool) < len(curves):
@@ -153,9 +160,10 @@ class SpectrumPlot(QWidget):
         for items in self._pool[len(curves) :]:
             items.hide()
         self._curves = curves
-        self.legend.set_entries([(c.name, c.color, c.style) for c in curves if c.name])
+        named = [(c.name, c.color, c.style) for c in curves if c.name]
+        self.legend.set_entries(named if entries is None else entries)
         self._placeholder.setVisible(not curves and bool(self._placeholder.text()))
-        self.reset_button.setVisible(bool(curves))
+        self.reset_button.setEnabled(bool(curves))
         if self._free:
             self._fit(keep=True)
 

@@ -7,28 +7,38 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QApplication, QCheckBox, QSizePolicy, QVBoxLayout
+from qtpy.QtWidgets import (
+    QApplication,
+    QCheckBox,
+    QLabel,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
 from superqt.utils import QSignalDebouncer, QSignalThrottler
 
 from napari_hsr import spectra
 from napari_hsr.errors import HSRError, InputError
 from napari_hsr.viewer.axis import current_band, current_nm, go_to, go_to_band
-from napari_hsr.widgets.common.labels import WrappedLabel
+from napari_hsr.widgets.common.choosers import LayerChooser
 from napari_hsr.widgets.common.layouts import row
 from napari_hsr.widgets.common.messages import Message
 from napari_hsr.widgets.common.panel import Panel, button
 from napari_hsr.widgets.common.save_dialog import ask_path
-from napari_hsr.widgets.plotting.plot import SpectrumPlot
+from napari_hsr.widgets.common.scroll_area import VerticalScroll
+from napari_hsr.widgets.plotting.plot import LEAST_HEIGHT, SpectrumPlot
 from napari_hsr.widgets.spectra import pins, regions
+from napari_hsr.widgets.spectra.readout import ReadOut, readout
 from napari_hsr.widgets.spectra.region_measurement import RegionFinder, RegionMeter
-from napari_hsr.widgets.spectra.sources import Shown, Sources, readout
+from napari_hsr.widgets.spectra.sources import Shown, Sources
 from napari_hsr.widgets.spectra.viewer_events import ViewerEvents
 
 if TYPE_CHECKING:
     from os import PathLike
 
     import napari.viewer
-    from qtpy.QtWidgets import QWidget
+
+    from napari_hsr.widgets.plotting.legend import Entry
 
 logger = logging.getLogger(__name__)
 
@@ -95,24 +105,38 @@ class SpectraWidget(Panel):
             box.toggled.connect(self._on_box)
         switches = row(*boxes)
         switches.addStretch(1)
-        self.readout = WrappedLabel()
+        self.points = LayerChooser(self._viewer, pins.is_points, self)
+        self.points.changed.connect(self._on_points)
+        self._points_row = QWidget()
+        row(QLabel("Pins are in"), self.points, stretch=self.points, into=self._points_row)
+        self.readout = ReadOut()
         self.copy_button = button(
             "Copy", self.copy_values, "Copy the spectra under the cursor as a table"
         )
         values = row(self.readout, self.copy_button, stretch=self.readout)
-        values.setAlignment(Qt.AlignmentFlag.AlignTop)
-        self.clear_button = button("Clear pins", self.clear_pins)
-        self.csv_button = button("Export CSV…", self._ask_csv)
+        values.setAlignment(self.copy_button, Qt.AlignmentFlag.AlignTop)
+        self.clear_button = button(
+            "Clear pins", self.clear_pins, "Remove all points of the layer of pins"
+        )
+        self.csv_button = button(
+            "Export CSV…", self._ask_csv, "Pins and regions; Copy takes the spectrum of the cursor"
+        )
         self.png_button = button(
             "Export PNG…", self._ask_png, "The plot and its whole legend, black on white for print"
         )
         self.message = Message()
-        layout = QVBoxLayout(self)
-        layout.addLayout(switches)
-        layout.addWidget(self.plot, 1)
-        layout.addLayout(values)
-        layout.addWidget(self.message)
-        layout.addLayout(row(self.clear_button, self.csv_button, self.png_button))
+        content = QWidget()
+        # The plot is above all else: it stays in sight however low the dock is.
+        inside = QVBoxLayout(content)
+        inside.addWidget(self.plot, 1)
+        inside.addLayout(values)
+        inside.addLayout(switches)
+        inside.addWidget(self._points_row)
+        inside.addLayout(row(self.clear_button, self.csv_button, self.png_button))
+        inside.addWidget(self.message)
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(0, 0, 0, 0)
+        outer.addWidget(VerticalScroll(content, LEAST_HEIGHT + 12))
         # The plot takes all height that the dock has; napari would add an empty stretch.
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
 
@@ -120,12 +144,14 @@ class SpectraWidget(Panel):
 
     def _attach(self) -> None:
         self._events.attach()
+        self.points.attach()
         self._measured = False
         self.plot.follow_theme(self._viewer)
         self._update_all()
 
     def _release(self) -> None:
         self._events.detach()
+        self.points.release()
         self.plot.release()
         self._cursor_throttle.cancel()
         self._settle.cancel()
@@ -177,8 +203,8 @@ class SpectraWidget(Panel):
         if not hits:
             self._note("pins", "There is no visible cube under this point, so nothing was pinned.")
             return
-        size = max(max(s.cube.shape[1:]) * float(s.layer.scale[-1]) for s in hits) / 60
-        pins.add_pin(self._viewer, tuple(float(v) for v in place[-2:]), size)
+        layer = self.points.layer() or pins.new_pins(self._viewer, hits[-1].layer)
+        pins.add_pin(self._viewer, layer, tuple(place), {s.drawn.color for s in self._regions})
         self._on_points()
 
     # --- curves ----------------------------------------------------------------------------
@@ -189,6 +215,8 @@ class SpectraWidget(Panel):
         self.plot.set_labels(
             "wavelength (nm)" if self._sources.in_nm else "band", self._sources.y_label()
         )
+        self.readout.set_cubes(len(self._sources.plotted()))
+        self._points_row.setVisible(any(not pins.is_ours(one) for one in self.points.layers()))
         self._sync_marker()
         self._update_pins()
         if not self._measured:
@@ -216,15 +244,15 @@ class SpectraWidget(Panel):
         self._draw()
 
     def _update_pins(self) -> None:
-        layer = pins.find_pins(self._viewer)
+        layer = self.points.layer()
         self._pins = []
         count = 0 if layer is None else len(layer.data)
         self.clear_button.setEnabled(count > 0)
         self._note("pins", "")
         if layer is None or not layer.visible or not self.pins_box.isChecked():
             return
-        pins.tidy(layer)
-        for number, color, place in pins.pins_of(layer, MAX_PINS):
+        pins.tidy(layer, {s.drawn.color for s in self._regions})
+        for number, color, place in pins.pins_of(self._viewer, layer, MAX_PINS):
             self._pins += self._taken("pins", place, f"pin {number}", color)
         if count > MAX_PINS:
             self._note("pins", f"Only the first {MAX_PINS} of {count} pins are drawn.")
@@ -241,7 +269,9 @@ class SpectraWidget(Panel):
         return found
 
     def _update_regions(self) -> None:
-        found, total = self._find_regions(self._viewer) if self.regions_box.isChecked() else ([], 0)
+        found, total = [], 0
+        if self.regions_box.isChecked():
+            found, total = self._find_regions(self._viewer, {s.drawn.color for s in self._pins})
         many = f"Only the first {MAX_REGIONS} of {total} regions are drawn."
         self._note("region count", many if total > MAX_REGIONS else "")
         self._meter.measure(found, self._sources.targets())
@@ -262,15 +292,31 @@ class SpectraWidget(Panel):
     @property
     def shown(self) -> list[Shown]:
         """All spectra of the plot: cursor, pins, regions."""
-        return [*self._cursor, *self._pins, *self._regions]
+        return [*self._cursor, *self._kept]
+
+    @property
+    def _kept(self) -> list[Shown]:
+        """Those that stay when the mouse moves on."""
+        return [*self._pins, *self._regions]
 
     def _draw(self) -> None:
         shown = self.shown
         if not shown:
             self.plot.set_placeholder(self._advice())
-        self.plot.set_curves([s.drawn for s in shown])
-        for part in (self.csv_button, self.png_button):
-            part.setEnabled(bool(shown))
+        named = [(s.drawn.name, s.drawn.color, s.drawn.style) for s in self._kept]
+        self.plot.set_curves([s.drawn for s in shown], [*self._cursor_entries(), *named])
+        self.csv_button.setEnabled(bool(self._kept))
+        self.png_button.setEnabled(bool(shown))
+
+    def _cursor_entries(self) -> list[Entry]:
+        """The cursor's part of the legend: there whether or not the mouse is over a cube."""
+        if not self.cursor_box.isChecked() or self._viewer.dims.ndisplay != 2:
+            return []
+        color = self.plot.foreground
+        return [
+            (self._sources.label("cursor", source), color, source.style)
+            for source in self._sources.plotted()
+        ]
 
     def _advice(self) -> str:
         if not self._sources():
@@ -284,10 +330,8 @@ class SpectraWidget(Panel):
         return "Move the mouse over the cube; Shift-click pins a spectrum."
 
     def _show_readout(self) -> None:
-        text = readout(self._viewer, self._cursor, current_nm(self._viewer))
-        if text != self.readout.text():
-            self.readout.setText(text)
-        self.copy_button.setEnabled(bool(text))
+        self.readout.set_lines(readout(self._viewer, self._cursor, current_nm(self._viewer)))
+        self.copy_button.setEnabled(bool(self._cursor))
 
     def _note(self, topic: str, sentence: str) -> None:
         if self._notes.get(topic, "") == sentence:
@@ -323,7 +367,7 @@ class SpectraWidget(Panel):
 
     def clear_pins(self) -> None:
         """Remove all pins; their layer stays."""
-        layer = pins.find_pins(self._viewer)
+        layer = self.points.layer()
         if layer is not None:
             pins.clear(layer)
             self._update_all()
@@ -334,28 +378,28 @@ class SpectraWidget(Panel):
             QApplication.clipboard().setText(spectra.to_text([s.curve for s in self._cursor]))
 
     def export_csv(self, path: str | PathLike) -> Path:
-        """Write all spectra on the plot as CSV.
+        """Write the spectra of pins and regions as CSV.
 
         Raises
         ------
         InputError
-            If there is no spectrum on the plot.
+            If there is neither.
         FileError
             If the file cannot be written.
         """
-        self._need_curves()
-        spectra.write_csv([s.curve for s in self.shown], path)
+        self._need_curves(self._kept)
+        spectra.write_csv([s.curve for s in self._kept], path)
         return Path(path)
 
     def export_png(self, path: str | PathLike) -> Path:
         """Write the plot, with its legend, as a PNG picture; errors as :meth:`export_csv`."""
-        self._need_curves()
+        self._need_curves(self.shown)
         self.plot.export_png(path)
         return Path(path)
 
-    def _need_curves(self) -> None:
-        if not self.shown:
-            raise InputError("There is no spectrum on the plot to export; pin one by Shift-click.")
+    def _need_curves(self, curves: list[Shown]) -> None:
+        if not curves:
+            raise InputError("There is no spectrum to export: pin one by Shift-click.")
 
     def _ask_csv(self) -> None:
         self._ask(

@@ -1,126 +1,108 @@
-"""The Points layer of pinned spectra, whose points keep their numbers and colours."""
+"""Points as pinned spectra, whose points keep their numbers and colours: any Points layer will do."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_hsr.viewer.world import to_layer, to_world
 from napari_hsr.widgets.spectra.regions import distinct_colors, hex_color
 
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
 NAME = "pinned spectra"
-#: Marks the layer, even if the user renames it.
+#: Marks a layer that was made here: its borders have the colours of its points.
 MARK = "napari_hsr_pins"
 _NUMBER = "pin"
 
 #: Colours for pins: distinct, visible on dark and light, light enough for a black number.
 PALETTE = (
-    "#e69f00",
-    "#56b4e9",
-    "#009e73",
-    "#d55e00",
-    "#cc79a7",
-    "#7a86ff",
-    "#b8a800",
-    "#8c6bb1",
-    "#e7298a",
-    "#66a61e",
-    "#a6761d",
-    "#17a5b5",
+    *("#e69f00", "#56b4e9", "#009e73", "#d55e00", "#cc79a7", "#7a86ff", "#b8a800"),
+    *("#8c6bb1", "#e7298a", "#66a61e", "#a6761d", "#17a5b5", "#e41a1c", "#3f8fd6"),
+    *("#8dd35f", "#c27ba0", "#9c9ede", "#ff9896", "#b15928", "#5ec8c8"),
 )
-#: Colours for shapes: rotated, so that a few pins and a few shapes differ.
-REGION_PALETTE = PALETTE[6:] + PALETTE[:6]
+#: Colours for shapes: the same from the other end, so that pins and shapes differ.
+REGION_PALETTE = PALETTE[::-1]
+#: napari's default colour of points.
+_DEFAULT_FACE = "#ffffff"
 
 
-def is_pins(layer: Any) -> bool:
-    """True for the layer that holds the pins."""
+def is_points(layer: Any) -> bool:
+    """True for a layer of points: any can hold the pins."""
     from napari.layers import Points
 
-    return isinstance(layer, Points) and (MARK in layer.metadata or layer.name == NAME)
+    return isinstance(layer, Points)
 
 
-def find_pins(viewer: Any) -> Any | None:
-    """The topmost layer of pins, or None."""
-    return next((layer for layer in reversed(list(viewer.layers)) if is_pins(layer)), None)
+def is_ours(layer: Any) -> bool:
+    """True for a layer of pins that was made here, if it was not saved and opened again."""
+    return MARK in layer.metadata
 
 
-def add_pin(viewer: Any, place: tuple[float, float], size: float) -> Any:
-    """Pin a position in world coordinates; the layer is created if necessary.
-
-    Parameters
-    ----------
-    viewer : Viewer
-    place : (y, x)
-        In the world.
-    size : float
-        Diameter of the points of a new layer, in the world.
-
-    Returns
-    -------
-    Points layer
-    """
-    layer = find_pins(viewer)
-    if layer is None:
-        layer = _new_layer(viewer, size)
-    point = np.zeros(layer.ndim)
-    point[-2:] = layer.world_to_data(tuple(place))[-2:]
-    if layer.ndim > 2:  # a layer that the user made: on the plane now shown
-        point[:-2] = layer.world_to_data(tuple(viewer.dims.point))[:-2]
-    layer.add(point)
-    layer.selected_data = set()
-    tidy(layer)
-    return layer
-
-
-def _new_layer(viewer: Any, size: float) -> Any:
+def new_pins(viewer: Any, like: Any) -> Any:
+    """An empty layer of pins, in the units of a cube layer; the user's selection stays."""
     active = viewer.layers.selection.active
+    height, width = like.data.shape[-2:]
     layer = viewer.add_points(
         np.zeros((0, 2)),
         ndim=2,
         name=NAME,
-        size=size,
+        size=max(height, width) * float(like.scale[-1]) / 60,
+        units=tuple(like.units[-2:]),
         face_color=PALETTE[0],
-        features={_NUMBER: np.zeros(0, dtype=int)},
-        text={
-            "string": "{" + _NUMBER + "}",
-            "size": 8,
-            "color": "black",
-            "anchor": "center",
-        },
         metadata={MARK: True},
         canvas_size_limits=(18, 18),
     )
-    if active is not None:  # keep the user's selection
+    if active is not None:
         viewer.layers.selection.active = active
     return layer
 
 
-def tidy(layer: Any) -> bool:
-    """Number new points and give each a colour of its own.
+def add_pin(viewer: Any, layer: Any, place: tuple[float, ...], avoid: Collection[str] = ()) -> None:
+    """Pin a position in the viewer's world, of which the last two coordinates are (y, x).
 
-    Existing pins keep number and colour. Points added or pasted with napari's own tools are
-    recognised by carrying the number of another pin.
+    Colours in ``avoid`` are taken by something else.
+    """
+    point = np.zeros(layer.ndim)
+    point[-2:] = to_layer(viewer, layer, place)[-2:]
+    if layer.ndim > 2:  # a layer that the user made: on the plane now shown
+        point[:-2] = to_layer(viewer, layer, viewer.dims.point)[:-2]
+    layer.add(point)
+    layer.selected_data = set()
+    tidy(layer, avoid)
 
-    Returns
-    -------
-    bool
-        True if something was changed.
+
+def tidy(layer: Any, avoid: Collection[str] = ()) -> None:
+    """Number new points, show the numbers, and give each a colour of its own.
+
+    Points that had a number keep it, and their colour. Points added or pasted with napari's own
+    tools are recognised by carrying the number of another one. Points of the user's own keep
+    their colours where these differ.
     """
     numbers = _numbers(layer)
     fresh = [i for i, n in enumerate(numbers) if n <= 0 or n in numbers[:i]]
-    if not fresh:
+    if fresh:
+        for i in fresh:
+            numbers[i] = max(*numbers, 0) + 1
+        features = layer.features.copy()
+        features[_NUMBER] = numbers
+        layer.features = features
+    colors = [hex_color(c) for c in layer.face_color]
+    plain = [
+        i
+        for i, color in enumerate(colors)
+        if color == _DEFAULT_FACE or (i in fresh and color in (*colors[:i], *avoid))
+    ]
+    if plain:
+        colored = distinct_colors(layer.face_color, plain, PALETTE, avoid)
+        colored[plain, 3] = 1.0
+        layer.face_color = colored
+    if numbers and not any(np.atleast_1d(layer.text.values)):
+        layer.text = {"string": f"{{{_NUMBER}}}", "size": 8, "color": "black", "anchor": "center"}
+    if is_ours(layer):
         _plain_border(layer)
-        return False
-    for i in fresh:
-        numbers[i] = max(*numbers, 0) + 1
-    features = layer.features.copy()
-    features[_NUMBER] = numbers
-    layer.features = features
-    colors = distinct_colors(layer.face_color, fresh, PALETTE)
-    colors[fresh, 3] = 1.0
-    layer.face_color = colors
-    _plain_border(layer)
-    return True
 
 
 def _plain_border(layer: Any) -> None:
@@ -136,8 +118,8 @@ def _numbers(layer: Any) -> list[int]:
     return [int(v) for v in values]
 
 
-def pins_of(layer: Any, limit: int) -> list[tuple[int, str, tuple[float, float]]]:
-    """(number, colour, (y, x) in the world) of the first ``limit`` pins.
+def pins_of(viewer: Any, layer: Any, limit: int) -> list[tuple[int, str, tuple[float, float]]]:
+    """(number, colour, (y, x) in the viewer's world) of the first ``limit`` pins.
 
     Raises
     ------
@@ -149,7 +131,7 @@ def pins_of(layer: Any, limit: int) -> list[tuple[int, str, tuple[float, float]]
     for number, color, point in zip(
         numbers[:limit], layer.face_color[:limit], layer.data[:limit], strict=True
     ):
-        y, x = layer.data_to_world(point)[-2:]
+        y, x = to_world(viewer, layer, point)[-2:]
         found.append((int(number), hex_color(color), (float(y), float(x))))
     return found
 

@@ -10,7 +10,7 @@ from napari_hsr.widgets.common.job import Job
 from napari_hsr.widgets.spectra import regions
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from qtpy.QtWidgets import QWidget
 
@@ -99,8 +99,10 @@ class RegionFinder:
         self._limit = limit
         self._shapes_seen: dict[Any, int] = {}
 
-    def __call__(self, viewer: Any) -> tuple[list[regions.Region], int]:
-        """The regions, and their total number."""
+    def __call__(
+        self, viewer: Any, avoid: Collection[str] = ()
+    ) -> tuple[list[regions.Region], int]:
+        """The regions, and their total number; new ones do not get the colours in ``avoid``."""
         from napari.layers import Labels, Shapes
 
         found: list[regions.Region] = []
@@ -111,7 +113,7 @@ class RegionFinder:
                 continue
             if isinstance(layer, Shapes) and layer.nshapes:
                 seen = self._shapes_seen.get(layer.unique_id, 0)
-                regions.tell_shapes_apart(layer, seen, self._palette)
+                regions.tell_shapes_apart(layer, seen, self._palette, avoid)
                 self._shapes_seen[layer.unique_id] = layer.nshapes
                 found += regions.shape_regions(layer, viewer)[:room]
                 total += layer.nshapes

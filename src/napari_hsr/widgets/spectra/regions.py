@@ -18,7 +18,7 @@ from napari_hsr import spectra
 from napari_hsr.viewer.world import plane_in_world
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterator, Sequence
 
     from napari_hsr.cube import Cube
 
@@ -115,10 +115,15 @@ def hex_color(rgba: Sequence[float]) -> str:
     return "#" + "".join(f"{round(255 * float(v)):02x}" for v in np.asarray(rgba)[:3])
 
 
-def distinct_colors(colors: np.ndarray, fresh: Sequence[int], palette: Sequence[str]) -> np.ndarray:
-    """Give the entries ``fresh`` of ``colors``, RGBA in 0..1, colours that no other entry has."""
+def distinct_colors(
+    colors: np.ndarray, fresh: Sequence[int], palette: Sequence[str], avoid: Collection[str] = ()
+) -> np.ndarray:
+    """Give the entries ``fresh`` of ``colors``, RGBA in 0..1, colours that no other entry has.
+
+    Nor those in ``avoid``, as far as the palette goes.
+    """
     colors = np.array(colors, dtype=float)
-    taken = {hex_color(c) for i, c in enumerate(colors) if i not in fresh}
+    taken = {hex_color(c) for i, c in enumerate(colors) if i not in fresh} | {*avoid}
     for i in fresh:
         color = next((c for c in palette if c not in taken), palette[i % len(palette)])
         taken.add(color)
@@ -239,7 +244,9 @@ def _measure_labels(regions: LabelRegions, target: Target) -> Iterator[RegionCur
         yield RegionCurve(name, color, target.key, curves.get(label))
 
 
-def tell_shapes_apart(layer: Any, seen: int, palette: Sequence[str]) -> bool:
+def tell_shapes_apart(
+    layer: Any, seen: int, palette: Sequence[str], avoid: Collection[str] = ()
+) -> None:
     """Give new shapes distinct edge colours.
 
     Parameters
@@ -248,17 +255,12 @@ def tell_shapes_apart(layer: Any, seen: int, palette: Sequence[str]) -> bool:
     seen : int
         Number of its shapes seen before, whose colours are kept unless they are the default.
     palette : sequence of str
-
-    Returns
-    -------
-    bool
-        True if colours were changed.
+    avoid : collection of str
+        Colours that pins have.
     """
     colors = [hex_color(c) for c in layer.edge_color]
     fresh = [
         i for i, c in enumerate(colors) if c == _DEFAULT_EDGE or (i >= seen and c in colors[:i])
     ]
-    if not fresh:
-        return False
-    layer.edge_color = distinct_colors(layer.edge_color, fresh, palette)
-    return True
+    if fresh:
+        layer.edge_color = distinct_colors(layer.edge_color, fresh, palette, avoid)

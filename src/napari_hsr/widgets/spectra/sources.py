@@ -6,14 +6,12 @@ a prediction and its ground truth at one position share a colour.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from napari_hsr import spectra
-from napari_hsr.viewer.axis import current_band
 from napari_hsr.viewer.layer_data import cube_layers, layer_cube, pixel_at
 from napari_hsr.widgets.plotting.curves import STYLES, PlotCurve
 from napari_hsr.widgets.spectra.regions import Plane, RegionCurve, Target
@@ -105,13 +103,22 @@ class Sources:
 
     def y_label(self) -> str:
         """The label of the y axis, with the common unit of the plotted cubes."""
-        units = {s.cube.units for s in self.plotted()}
-        if len(units) > 1:
+        if self._units_differ():
             return "value (units differ)"
-        unit = next(iter(units), None)
+        unit = next((s.cube.units for s in self.plotted()), None)
         if not unit:
             return "value"
         return unit if unit.lower() in _NAMED else f"value ({unit})"
+
+    def label(self, name: str, source: Source) -> str:
+        """What the legend calls a curve; the name includes the cube if there are several."""
+        if len(self.plotted()) < 2:
+            return name
+        units = source.cube.units if self._units_differ() else None
+        return f"{name} · {source.name}" + (f" [{units}]" if units else "")
+
+    def _units_differ(self) -> bool:
+        return len({s.cube.units for s in self.plotted()}) > 1
 
     def shown(
         self,
@@ -122,14 +129,9 @@ class Sources:
         pixel: tuple[int, int] | None = None,
         live: bool = False,
     ) -> Shown:
-        """A curve with name, colour and style; the name includes the cube if there are several."""
-        several = len(self.plotted()) > 1
-        label = f"{name} · {source.name}" if several else name
-        if several and curve.units and self.y_label() == "value (units differ)":
-            label += f" [{curve.units}]"
+        """A curve with its label, colour and style."""
         full = f"{name} (row {pixel[0]}, column {pixel[1]})" if pixel else name
-        if curve.count > 1:
-            label = label.replace(name, f"{name} (n = {curve.count})", 1)
+        label = self.label(f"{name} (n = {curve.count})" if curve.count > 1 else name, source)
         x = curve.wavelengths_nm if self.in_nm else None
         x = np.arange(len(curve.mean), dtype=float) if x is None else np.asarray(x, dtype=float)
         drawn = PlotCurve(label, x, curve.mean, curve.std, color, source.style, live)
@@ -158,38 +160,3 @@ class Sources:
             else:
                 found.append(self.shown(region.curve, source, region.name, region.color))
         return found, beside
-
-
-def readout(viewer: Any, cursor: Sequence[Shown], nm: float | None) -> str:
-    """The values at the cursor in one line.
-
-    For example ``λ = 550 nm: 0.412 (prediction), 0.398 (truth) at row 120, column 88``. Values
-    are those of the band on show; band centres that differ from ``nm`` are given, as are rows
-    and columns if they differ between cubes.
-    """
-    if not cursor:
-        return ""
-    units = {shown.curve.units for shown in cursor}
-    one_pixel = len({shown.pixel for shown in cursor}) == 1
-    parts, bands = [], []
-    for shown in cursor:
-        band = current_band(viewer, shown.source.layer)
-        bands.append(band)
-        notes = [shown.source.name]
-        if band is None:
-            parts.append(f"no band here ({shown.source.name})")
-            continue
-        wavelengths = shown.curve.wavelengths_nm
-        if wavelengths is not None and nm is not None and abs(wavelengths[band] - nm) > 0.05:
-            notes.append(f"{wavelengths[band]:.5g} nm")
-        if not one_pixel:
-            notes.append(f"row {shown.pixel[0]}, column {shown.pixel[1]}")
-        unit = f" {shown.curve.units}" if len(units) > 1 and shown.curve.units else ""
-        value = float(shown.curve.mean[band])
-        number = f"{value:.4g}{unit}" if math.isfinite(value) else "no value"
-        parts.append(f"{number} ({', '.join(notes)})")
-    where = f"λ = {nm:.5g} nm" if nm is not None else f"band {bands[0]}"
-    shared = next(iter(units)) if len(units) == 1 else None
-    what = f", {shared}" if shared else ""
-    tail = f" at row {cursor[0].pixel[0]}, column {cursor[0].pixel[1]}" if one_pixel else ""
-    return f"{where}{what}: {', '.join(parts)}{tail}"

@@ -1,0 +1,104 @@
+"""The values under the cursor, in as many lines as there are cubes: never more while it moves."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QSizePolicy, QWidget
+from superqt import QElidingLabel
+
+from napari_hsr.viewer.axis import current_band
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from napari_hsr.widgets.spectra.sources import Shown
+
+#: Cubes whose values have a line; Copy takes all.
+MOST = 4
+
+
+class ReadOut(QWidget):
+    """A line for the band and the place, and one for each cube.
+
+    The lines are placed here, each with a size of its own, rather than by a layout, which would
+    lay out the whole panel at each new text.
+    """
+
+    def __init__(self, parent: QWidget | None = None):
+        super().__init__(parent)
+        self._said: list[str] = []
+        self._lines = [QElidingLabel(self) for _ in range(1 + MOST)]
+        for line in self._lines:
+            line.setTextFormat(Qt.TextFormat.PlainText)
+            line.setElideMode(Qt.TextElideMode.ElideMiddle)
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self.set_cubes(1)
+
+    def set_cubes(self, cubes: int) -> None:
+        """Keep room for the values of so many cubes."""
+        rows = 1 + min(max(cubes, 1), MOST)
+        self.setFixedHeight(rows * self._line_height())
+        for at, line in enumerate(self._lines):
+            line.setVisible(at < rows)
+
+    def set_lines(self, lines: list[str]) -> None:
+        """Show these, as far as there is room."""
+        if lines != self._said:
+            self._said = lines
+            for label, text in zip(self._lines, [*lines, *[""] * len(self._lines)], strict=False):
+                label.setText(text)
+
+    def text(self) -> str:
+        """All lines."""
+        return "\n".join(self._said)
+
+    def resizeEvent(self, event) -> None:  # noqa: N802 - Qt's name
+        """Each line takes the whole width."""
+        super().resizeEvent(event)
+        for at, line in enumerate(self._lines):
+            line.move(0, at * self._line_height())
+            line.setFixedSize(self.width(), self._line_height())
+
+    def _line_height(self) -> int:
+        return self.fontMetrics().lineSpacing() + 2
+
+
+def readout(viewer: Any, cursor: Sequence[Shown], nm: float | None) -> list[str]:
+    """The values at the cursor: the band and the place, then one line a cube.
+
+    For example ``λ = 550 nm, reflectance, row 120, column 88`` and ``0.412 (prediction)``. Values
+    are those of the band on show; band centres that differ from ``nm`` are given, as are rows
+    and columns if they differ between cubes.
+    """
+    if not cursor:
+        return []
+    units = {shown.curve.units for shown in cursor}
+    one_pixel = len({shown.pixel for shown in cursor}) == 1
+    values, bands = [], []
+    for shown in cursor:
+        band = current_band(viewer, shown.source.layer)
+        bands.append(band)
+        if band is None:
+            values.append(f"no band here ({shown.source.name})")
+            continue
+        notes = [shown.source.name]
+        wavelengths = shown.curve.wavelengths_nm
+        if wavelengths is not None and nm is not None and abs(wavelengths[band] - nm) > 0.05:
+            notes.append(f"{wavelengths[band]:.5g} nm")
+        if not one_pixel:
+            notes.append(_place(shown))
+        unit = f" {shown.curve.units}" if len(units) > 1 and shown.curve.units else ""
+        value = float(shown.curve.mean[band])
+        number = f"{value:.4g}{unit}" if math.isfinite(value) else "no value"
+        values.append(f"{number} ({', '.join(notes)})")
+    where = f"λ = {nm:.5g} nm" if nm is not None else f"band {bands[0]}"
+    shared = next(iter(units)) if len(units) == 1 else None
+    head = [where, shared, _place(cursor[0]) if one_pixel else None]
+    return [", ".join(filter(None, head)), *values]
+
+
+def _place(shown: Shown) -> str:
+    return f"row {shown.pixel[0]}, column {shown.pixel[1]}"
