@@ -1,7 +1,8 @@
 """Train the bundled networks from the CAVE scenes, in one command each.
 
     python training/bundled.py mstpp-d700 --data CAVE --cameras camera_sensitivities.csv
-    python training/bundled.py mstpp-photo --data CAVE --cameras camera_sensitivities.csv
+    python training/bundled.py mstpp-photo --data CAVE --cameras camera_sensitivities.csv \
+        --materials MATERIALS
     python training/bundled.py coarsr-x4 --data CAVE
     python training/bundled.py coarsr-x2 --data CAVE
 
@@ -9,7 +10,8 @@ Those for finer pixels are trained twice, the second time from the first one's w
 in the folder NAME-first beside its own. ``CAVE`` holds ``train/`` and ``val/``, each with scene
 folders in the original layout or with packed ``.npz`` scenes. The camera table has the columns
 camera, wavelength_nm, R, G, B. Weights are chosen on ``val/`` alone. ``mstpp-photo`` begins with
-the weights of ``mstpp-d700``, and is measured with three cameras that it is never trained with.
+its own last weights, and is measured with three cameras that it is never trained with.
+``MATERIALS`` holds ``reflectances/`` and ``lights/`` with tables of spectra.
 """
 
 from __future__ import annotations
@@ -55,7 +57,29 @@ NARROWER = dict.fromkeys(
 )
 
 
-def recipe_for(name: str, data: Path, cameras: Path | None, extra: list[str]) -> Recipe:
+#: Tables of ``MATERIALS`` to train on; both charts and all scenes are for validation only.
+REFLECTANCES = (
+    "sfu1995",
+    "tm30_unique2696",
+    "earthlib7261",
+    "prospectD_leaves1000_simulated",
+    "hyspex_skin71",
+    "tongue12",
+    "opstelten215",
+)
+LIGHTS = (
+    "tm30_318",
+    "cie_led9",
+    "dicarlo_daylight1076",
+    "sfu102",
+    "aphalo_lamps67",
+    "aphalo_leds90",
+)
+
+
+def recipe_for(
+    name: str, data: Path, cameras: Path | None, materials: Path | None, extra: list[str]
+) -> Recipe:
     """The recipe of a bundled network with its data, cameras and held-out photographs."""
     recipe = read_recipe(
         HERE / f"{name}.yaml",
@@ -70,9 +94,17 @@ def recipe_for(name: str, data: Path, cameras: Path | None, extra: list[str]) ->
     if name == "mstpp-d700":
         camera = recipe.camera.model_copy(update={"cameras": (f"{cameras}:Nikon_D700",)})
     else:
+        assert materials is not None
+        tables = tuple(materials / "reflectances" / f"{table}.npz" for table in REFLECTANCES)
+        update["materials"] = recipe.materials.model_copy(update={"tables": tables})
+        measured = tuple(f"{materials / 'lights' / light}.npz:*" for light in LIGHTS)
         left_out = tuple(f"{cameras}:{camera}" for camera in LEFT_OUT)
         camera = recipe.camera.model_copy(
-            update={"cameras": (f"{cameras}:*",), "leave_out": LEFT_OUT}
+            update={
+                "cameras": (f"{cameras}:*",),
+                "leave_out": LEFT_OUT,
+                "illuminants": (*recipe.camera.illuminants, *measured),
+            }
         )
         captures = tuple(
             recipe.camera.model_copy(update={"cameras": (one,), "mix_cameras": False})
@@ -90,17 +122,21 @@ def main() -> None:
     parser.add_argument("name", choices=sorted(SEEN))
     parser.add_argument("--data", type=Path, required=True, help="folder of train/ and val/")
     parser.add_argument("--cameras", type=Path, help="table of sensitivities, for mstpp-…")
+    parser.add_argument("--materials", type=Path, help="folder of spectra, for mstpp-photo")
     parser.add_argument("--output", type=Path, help="folder of the run (default: runs/NAME)")
     parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint")
     parser.add_argument("--set", nargs="+", default=[], help="settings of the recipe: key=value")
     args = parser.parse_args()
     if args.cameras is None and args.name.startswith("mstpp"):
         parser.error(f"{args.name} needs --cameras")
+    if args.materials is None and args.name == "mstpp-photo":
+        parser.error("mstpp-photo needs --materials")
     cameras = args.cameras and args.cameras.absolute()
-    recipe = recipe_for(args.name, args.data.absolute(), cameras, args.set)
+    materials = args.materials and args.materials.absolute()
+    recipe = recipe_for(args.name, args.data.absolute(), cameras, materials, args.set)
     output = (args.output or Path("runs") / args.name).absolute()
     if args.name in FIRST:
-        before = recipe_for(FIRST[args.name], args.data.absolute(), cameras, args.set)
+        before = recipe_for(FIRST[args.name], args.data.absolute(), cameras, None, args.set)
         made = output.with_name(f"{output.name}-first")
         if not train(before, made, resume=args.resume and made.is_dir()):
             return

@@ -6,11 +6,11 @@ capture then does is in :mod:`napari_hsr.cameras.pipeline`.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_hsr.cameras.illuminants import BLACKBODY, KELVIN, Light, draw_light, known_light
+from napari_hsr.cameras.illuminants import BLACKBODY, KELVIN, Light, draw_light, light_pool
 from napari_hsr.cameras.ntire_presets import draw_preset
 from napari_hsr.cameras.pipeline import Capture, mean_brightness
 from napari_hsr.cameras.response import (
@@ -22,11 +22,17 @@ from napari_hsr.cameras.response import (
 )
 from napari_hsr.cameras.sensitivities import camera_pool
 from napari_hsr.cameras.settings import check_consistency, draw_value
+from napari_hsr.errors import InputError
 from napari_hsr.photograph import CAMERA, LINEAR_SRGB, SRGB
 
 if TYPE_CHECKING:
     from napari_hsr.cameras.sensitivities import Camera
     from napari_hsr.cameras.settings import CaptureSettings
+
+#: Draws of a measured light before it is said that none will do.
+_DRAWS = 50
+#: Nobody photographs under a light for which the colour matrix has a larger coefficient.
+_STEEPEST = 5.0
 
 
 def draw(
@@ -61,11 +67,7 @@ def draw(
     nm = _grid(wavelengths_nm)
     if settings.preset is not None:
         return draw_preset(settings, nm, rng, thumbnail)
-    camera, mixed = _draw_camera(settings, rng, nm)
-    light = draw_light(settings.illuminants, rng)
-    how = (settings.normalise, settings.white_balance, settings.colour_matrix)
-    again = not mixed and (light is None or light.kelvin is None)
-    seen = (remembered_response if again else response)(camera, light, nm, *how)
+    camera, light, seen = _draw_response(settings, rng, nm)
     if settings.white_balance_error > 0:
         red, blue = np.exp(rng.normal(0.0, settings.white_balance_error, 2))
         seen = Response(seen.sensor, seen.balance * (red, 1.0, blue), seen.correction)
@@ -91,6 +93,38 @@ def draw(
         quality=quality,
         made=_made(settings, camera, light),
     )
+
+
+def _draw_response(
+    settings: CaptureSettings, rng: np.random.Generator, nm: tuple[float, ...]
+) -> tuple[Camera, Light | None, Response]:
+    """Draw a camera under a light; of measured lights only those that it can be balanced for."""
+    how = (settings.normalise, settings.white_balance, settings.colour_matrix)
+    for _ in range(_DRAWS):
+        camera, mixed = _draw_camera(settings, rng, nm)
+        light = draw_light(settings.illuminants, rng)
+        if light is None or light.table is None:
+            again = not mixed and (light is None or light.kelvin is None)
+            return camera, light, (remembered_response if again else response)(camera, light, nm, *how)
+        seen = _balanced(camera, light, nm, *how)
+        if seen is not None:
+            return camera, light, seen
+    raise InputError(
+        f"The cameras see no colours under the lights {', '.join(settings.illuminants)}: "
+        "lights with power from 400 to 700 nm are needed."
+    )
+
+
+def _balanced(
+    camera: Camera, light: Light, nm: tuple[float, ...], *how: Any
+) -> Response | None:
+    """The response under a measured light; None if no colours can be seen under it."""
+    try:
+        seen = response(camera, light, nm, *how)
+    except (InputError, np.linalg.LinAlgError):
+        return None  # no power where the camera sees, as that of lamps of one colour
+    steep = seen.correction is not None and np.abs(seen.correction).max() > _STEEPEST
+    return None if steep else seen
 
 
 def _draw_camera(
@@ -146,13 +180,21 @@ def check(settings: CaptureSettings, wavelengths_nm: np.ndarray) -> None:
         draw_preset(settings, nm, np.random.default_rng(0), np.ones((len(nm), 1, 1)))
         return
     lights: list[Light | None] = []
-    for name in settings.illuminants:
-        light = known_light(name)
-        open_ = light.name == BLACKBODY
-        lights += [Light(BLACKBODY, kelvin) for kelvin in KELVIN] if open_ else [light]
     how = (settings.normalise, settings.white_balance, settings.colour_matrix)
-    for camera in camera_pool(settings.cameras, settings.leave_out):
-        for each in lights or [None]:
+    pool = camera_pool(settings.cameras, settings.leave_out)
+    for name in settings.illuminants:
+        found = light_pool(name)
+        if found[0].table is not None:
+            if not any(_balanced(pool[0], each, nm, *how) for each in found):
+                raise InputError(
+                    f"The camera {pool[0].name} sees no colours under the lights of {name}."
+                )
+        elif found[0].name == BLACKBODY:
+            lights += [Light(BLACKBODY, kelvin) for kelvin in KELVIN]
+        else:
+            lights += found
+    for camera in pool:
+        for each in lights or ([] if settings.illuminants else [None]):
             remembered_response(camera, each, nm, *how)
 
 

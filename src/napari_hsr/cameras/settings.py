@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from napari_hsr.cameras.illuminants import known_light
+from napari_hsr.cameras.illuminants import light_pool
 from napari_hsr.errors import InputError
 
 #: One value, or (minimum, maximum): drawn anew for each photograph.
@@ -42,8 +42,8 @@ class CaptureSettings(BaseModel):
     normalise: Literal["sum", "white"] | None = "sum"
     """As :func:`napari_hsr.cameras.matrix`."""
     illuminants: tuple[str, ...] = ()
-    """Names of CIE illuminants, ``equal-energy``, or ``blackbody`` (2,500–8,000 K); each photograph
-    draws one. Empty: the cube is taken as it is (a CIE observer sees it under D65)."""
+    """Names of CIE illuminants, ``equal-energy``, ``blackbody`` (2,500–8,000 K), or measured lights
+    as ``table.npz:NAME`` or ``table.csv:*`` (all of a table); each photograph draws one. Empty: the cube is taken as it is (a CIE observer sees it under D65)."""
     white_balance: bool = False
     """Channels scaled so that a perfect reflector is neutral."""
     white_balance_error: Annotated[float, Field(ge=0, le=1)] = 0.0
@@ -102,7 +102,7 @@ def check_consistency(settings: CaptureSettings) -> None:
         Naming the setting.
     """
     for name in settings.illuminants:
-        known_light(name)
+        light_pool(name)
     for name in ("auto_exposure", "exposure", "photoelectrons"):
         value = getattr(settings, name)
         if value is not None and (value[0] if isinstance(value, tuple) else value) <= 0:

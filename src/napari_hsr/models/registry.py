@@ -28,6 +28,7 @@ from napari_hsr.models.architectures import (
     mst_l,
     mstpp,
     mxrunet,
+    over_base,
     per_pixel,
     restormer,
     root_polynomial,
@@ -63,6 +64,7 @@ def recognise(weights: Weights) -> AnyArchitecture:
 #: A wrapper's copy is built around that of the wrapped network.
 _TABLE = (
     (replace(colour_exact.ARCHITECTURE, recognise=recognise), None),
+    (replace(over_base.ARCHITECTURE, recognise=recognise), None),
     (replace(affine_adapter.ARCHITECTURE, recognise=recognise), None),
     (replace(band_mapping.ARCHITECTURE, recognise=recognise), None),
     (root_polynomial.ARCHITECTURE, None),

@@ -12,6 +12,7 @@ from napari_hsr.errors import InputError, ModelError
 from napari_hsr.photograph import LINEAR_SRGB, SRGB
 from napari_hsr.training.data import augmentation
 from napari_hsr.training.data.batch_sampler import BatchSampler, Patch
+from napari_hsr.training.data.material_scenes import MaterialScenes, load_materials
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 #: Pixels of a photograph that are decoded at a time when its statistics are computed.
 _STRIP_PIXELS = 2**20
+#: Standard deviation of ln(brightness) of the image around a painted patch, against the patch.
+_AROUND = 0.4
 #: More grey pixels are needed only because of rounding.
 _MOST_GREY = 2**16
 
@@ -72,6 +75,9 @@ class Patches(BatchSampler):
         self._measured = model_input.rule.measure(iter(())) is not None
         self._few: dict[int, np.ndarray] = {}
         self._check()
+        self.materials: MaterialScenes | None = None
+        if recipe.materials is not None:
+            self.materials = load_materials(recipe.materials, self.wavelengths_nm, recipe.seed)
 
     def _check(self) -> None:
         target = self.model_input.encoding
@@ -88,8 +94,10 @@ class Patches(BatchSampler):
         if reason:
             raise InputError(f"The camera of the recipe does not fit the model: {reason}")
 
-    def _capture(self, chosen: int, rng: np.random.Generator) -> Capture:
-        """Draw how a cube is photographed."""
+    def _capture(
+        self, chosen: int, rng: np.random.Generator, thumbnail: np.ndarray | None = None
+    ) -> Capture:
+        """Draw how a cube, or a painted scene, is photographed."""
         from napari_hsr.cameras.random_camera import draw
 
         image = self.images[chosen]
@@ -98,13 +106,15 @@ class Patches(BatchSampler):
                 f"{image.name} has no photograph, and there is no camera to simulate one: "
                 "set camera.cameras in the recipe."
             )
-        return draw(self.recipe.camera, self.wavelengths_nm, rng, image.thumbnail)
+        seen = image.thumbnail if thumbnail is None else thumbnail
+        return draw(self.recipe.camera, self.wavelengths_nm, rng, seen)
 
     def draw(self, chosen: int, rng: np.random.Generator) -> Patch:
         """Draw a patch of an image, as the model expects it."""
         photograph = self.images[chosen].rgb
-        if photograph is None:
-            rgb, cube, statistics = self._simulated(chosen, rng)
+        painted = self.materials is not None and self.materials.wanted(rng)
+        if photograph is None or painted:
+            rgb, cube, statistics = self._simulated(chosen, rng, painted)
         else:
             rgb, cube, statistics = self._photographed(chosen, photograph, rng)
         rule = self.model_input.rule
@@ -133,12 +143,16 @@ class Patches(BatchSampler):
         return colour.convert(rgb, linear, target), cube, statistics
 
     def _simulated(
-        self, chosen: int, rng: np.random.Generator
+        self, chosen: int, rng: np.random.Generator, painted: bool
     ) -> tuple[np.ndarray, np.ndarray, Any]:
-        """A patch of a cube, photographed."""
+        """A patch of a cube, or a painted one, photographed."""
         settings, patch = self.recipe.augmentation, self.recipe.batch.patch
-        capture = self._capture(chosen, rng)
-        cube, sample = self._turned(chosen, rng)
+        if painted:
+            cube, sample = self._painted(chosen, rng)
+            capture = self._capture(chosen, rng, cube)
+        else:
+            capture = self._capture(chosen, rng)
+            cube, sample = self._turned(chosen, rng)
         spectra = self._with_sample(cube, sample)
         if settings.mix > 0 and rng.random() < settings.mix:
             other = int(rng.integers(len(self.images)))
@@ -169,6 +183,19 @@ class Patches(BatchSampler):
         sample = self.images[chosen].sample
         rows, columns = (np.linspace(0, n - 1, side).astype(int) for n in sample.shape[1:])
         return cube, sample[:, rows[:, None], columns]
+
+    def _painted(
+        self, chosen: int, rng: np.random.Generator
+    ) -> tuple[np.ndarray, np.ndarray | None]:
+        """A painted patch, and a reduced image around it, brighter or darker, if needed."""
+        assert self.materials is not None
+        cube, sample = self._turned(chosen, rng)
+        cube = self.materials.paint(cube, rng)
+        if sample is None:
+            return cube, None
+        rows, columns = (np.linspace(0, n - 1, m).astype(int) for n, m in zip(cube.shape[1:], sample.shape[1:], strict=True))
+        around = cube[:, rows[:, None], columns] * np.exp(rng.normal(0, _AROUND))
+        return cube, around.astype(np.float32)
 
     @staticmethod
     def _with_sample(cube: np.ndarray, sample: np.ndarray | None) -> np.ndarray:

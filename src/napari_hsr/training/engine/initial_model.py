@@ -187,12 +187,42 @@ def _described(
     model = _with_rule(model)
     if recipe.model.head == "none":
         return model
+    if recipe.model.head == "over-base":
+        return _over_base(model, recipe, wavelengths, thumbnails)
     from napari_hsr.models.architectures.colour_exact import spread_for, wrap
 
     camera = camera_matrix(recipe, wavelengths, encoding)
     moments = spread_for(camera, second_moment(thumbnails, recipe.seed))
     spread, colours = (torch.from_numpy(m.astype(np.float32)) for m in (moments, camera))
     return wrap(model, spread, colours if recipe.model.head == "colour-exact" else None)
+
+
+def _over_base(
+    model: Model, recipe: Recipe, wavelengths: Wavelengths, thumbnails: Sequence[np.ndarray]
+) -> Model:
+    """The network over a per-pixel model, with the likeliest linear spectra of the colours."""
+    import torch
+
+    from napari_hsr.colour.matrix import rendering_matrix
+    from napari_hsr.models import load_model
+    from napari_hsr.models.architectures import over_base, per_pixel
+    from napari_hsr.models.architectures.colour_exact import spread_for
+
+    base = load_model(recipe.model.base)
+    if base.card.architecture != per_pixel.ARCHITECTURE.id or not _same(base.wavelengths, wavelengths):
+        raise InputError(
+            f"{recipe.model.base} cannot be the base: a per-pixel network on the wavelengths of "
+            f"the cubes ({wavelengths.describe()}) is needed."
+        )
+    if base.input_encoding != model.input_encoding:
+        raise InputError(
+            f"The base {base.name} takes {base.input_encoding}, and this training makes "
+            f"{model.input_encoding}."
+        )
+    spread = spread_for(rendering_matrix(np.asarray(wavelengths)), second_moment(thumbnails))
+    tensors = {f"base.{key}": value.float() for key, value in base.module.state_dict().items()}
+    tensors["linear.spread"] = torch.from_numpy(spread.astype(np.float32))
+    return over_base.wrap(model, tensors)
 
 
 def _with_rule(model: Model) -> Model:

@@ -40,10 +40,13 @@ class ModelSettings(Settings):
     """Id in the registry."""
     settings: dict[str, Any] = Field(default_factory=dict)
     """Arguments of the architecture's network."""
-    head: Literal["none", "base", "colour-exact"] = "none"
+    head: Literal["none", "base", "colour-exact", "over-base"] = "none"
     """``base``: the network predicts a correction to the most likely spectra of the photograph's
     colours. ``colour-exact``: the correction also leaves the photographed colours unchanged; for
-    noise-free photographs of one known linear camera."""
+    noise-free photographs of one known linear camera. ``over-base``: a gate decides in each pixel
+    between the network and the model ``base``."""
+    base: str = "instant-photo"
+    """The per-pixel model behind ``head: over-base``."""
     begin: str | None = None
     """A model whose network has the same shapes: ``architecture`` is initialised with its weights
     instead of random ones, behind a new head."""
@@ -137,6 +140,20 @@ class CoarseSettings(Settings):
     bands: Positive | None = None
     """Adjacent bands in a patch, drawn anew for each; None: all. Fewer bands take less time, and
     a step then covers more places."""
+
+
+class MaterialsSettings(Settings):
+    """Scenes painted with measured spectra, among the patches of the training images."""
+
+    tables: Annotated[tuple[Path, ...], Field(min_length=1)]
+    """Reflectances, ``.csv`` or ``.npz``; a table is one kind of things, and counts as the others."""
+    most: Positive = 2000
+    """Spectra that are taken of a table, at random."""
+    share: Share = 0.5
+    """Fraction of the patches that are painted."""
+    repainted: Share = 0.4
+    """Fraction of these that are patches of training images painted over; the others are scenes
+    of their own."""
 
 
 class LossTerm(Settings):
@@ -250,6 +267,8 @@ class Recipe(Settings):
     """Photographs cubes that have no photograph; for ``rgb-to-cube``."""
     coarse: CoarseSettings | None = None
     """For ``super-resolution``."""
+    materials: MaterialsSettings | None = None
+    """Paints patches with measured spectra; where photographs are simulated."""
     augmentation: AugmentationSettings = Field(default_factory=AugmentationSettings)
     loss: Annotated[tuple[LossTerm, ...], Field(min_length=1)] = (
         LossTerm(kind="l1"),
@@ -281,7 +300,11 @@ class Recipe(Settings):
         if not self.finer:
             if self.coarse is not None:
                 raise ValueError("coarse is for the task super-resolution; leave it out")
+            if self.materials is not None and self.camera is None:
+                raise ValueError("materials are photographed by a camera; set camera too")
             return self
+        if self.materials is not None:
+            raise ValueError("materials are for the task rgb-to-cube; leave them out")
         if self.coarse is None:
             raise ValueError("super-resolution needs coarse.scale: how much finer pixels become")
         if self.camera is not None or self.validation.captures:
