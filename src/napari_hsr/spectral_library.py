@@ -14,8 +14,12 @@ from napari_hsr.notices import Notice, as_notices
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from numpy.typing import ArrayLike
+
 #: What :meth:`SpectralLibrary.normalised` divides a spectrum by.
 NORMALISATIONS = ("max", "area", "vector")
+#: Wavelengths in nm beyond the ends for which the last value stands too.
+_REPEATED = 10.5
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -123,6 +127,49 @@ class SpectralLibrary:
             raise InputError(f"Spectra are normalised by {known}, not by {by!r}.")
         divisor = np.where(divisor > 0, divisor, 1.0)
         return self.replace(values=self.values / divisor[:, None], units=f"relative ({by})")
+
+    def on(self, wavelengths_nm: ArrayLike) -> SpectralLibrary:
+        """The spectra on other wavelengths; gaps are closed, ends repeated up to 10 nm.
+
+        Finer spectra are averaged with a triangle as wide as two of the new bands, so that detail
+        is not sampled by chance; coarser ones are interpolated linearly.
+
+        Parameters
+        ----------
+        wavelengths_nm : array-like, shape (bands,)
+            In nm, ascending.
+
+        Raises
+        ------
+        InputError
+            If they are not covered, or a spectrum lacks more than half of its values.
+        """
+        nm, own = Wavelengths(np.asarray(wavelengths_nm, dtype=np.float64)).nm, self.wavelengths_nm
+        known = np.isfinite(self.values)
+        if (known.sum(axis=1) < max(2, own.size // 2)).any():
+            raise InputError(f"A spectrum of {self.name} lacks more than half of its values.")
+        if own[0] > nm[0] + _REPEATED or own[-1] < nm[-1] - _REPEATED:
+            raise InputError(
+                f"The spectra of {self.name} reach from {own[0]:g} to {own[-1]:g} nm; "
+                f"{nm[0]:g} to {nm[-1]:g} nm are needed."
+            )
+        rows = zip(self.values, known, strict=True)
+        whole = np.stack([np.interp(own, own[ok], row[ok]) for row, ok in rows])
+        if own.shape == nm.shape and np.allclose(own, nm, atol=0.01):
+            return self.replace(values=whole)
+        step = float(np.diff(nm).mean()) if nm.size > 1 else 0.0
+        if np.diff(own).mean() < 0.75 * step:
+            weights = np.maximum(0, 1 - np.abs(nm[:, None] - own) / step) * np.gradient(own)
+            total = weights.sum(axis=1, keepdims=True)
+            nearest = np.abs(nm[:, None] - own).argmin(axis=1)
+            weights = np.where(total > 0, weights / np.where(total > 0, total, 1), 0)
+            empty = total[:, 0] == 0
+            weights[empty, nearest[empty]] = 1
+            made = whole @ weights.T
+        else:
+            made = np.stack([np.interp(nm, own, row) for row in whole])
+        kept = {key: value for key, value in self.metadata.items() if key != "fwhm"}
+        return self.replace(wavelengths_nm=nm, values=made, metadata=kept)
 
     def summary(self) -> dict[str, Any]:
         """Plain values for JSON and for ``napari-hsr library``."""

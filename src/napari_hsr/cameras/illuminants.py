@@ -12,7 +12,7 @@ import numpy as np
 from napari_hsr.colour.encodings import slug
 from napari_hsr.colour.observers import illuminant_name, illuminant_values
 from napari_hsr.errors import InputError
-from napari_hsr.io.spectral_table import read_spectral_table
+from napari_hsr.io.libraries import read_library
 
 EQUAL_ENERGY = "equal-energy"
 BLACKBODY = "blackbody"
@@ -117,14 +117,14 @@ def light_pool(text: str) -> tuple[Light, ...]:
 
 @lru_cache(maxsize=16)
 def _measured(path: Path, _stamp: int) -> tuple[Light, ...]:
-    table = read_spectral_table(path)
+    table = read_library(path, scale=1.0)
     grid = tuple(table.wavelengths_nm.tolist())
-    highest, least = table.spectra.max(axis=1), table.spectra.min(axis=1)
+    highest, least = np.nanmax(table.values, axis=1), np.nanmin(table.values, axis=1)
     if (least < -0.1 * np.maximum(highest, 0)).any() or not (highest > 0).any():
         raise InputError(f"{path} holds lights with negative power, or none with any.")
     return tuple(
         Light(name, None, (grid, tuple(np.maximum(row, 0).tolist())))
-        for name, row, power in zip(table.names, table.spectra, highest, strict=True)
+        for name, row, power in zip(table.names, np.nan_to_num(table.values), highest, strict=True)
         if power > 0  # lamps that shine outside the table's range
     )
 

@@ -105,7 +105,11 @@ def _draw_response(
         light = draw_light(settings.illuminants, rng)
         if light is None or light.table is None:
             again = not mixed and (light is None or light.kelvin is None)
-            return camera, light, (remembered_response if again else response)(camera, light, nm, *how)
+            return (
+                camera,
+                light,
+                (remembered_response if again else response)(camera, light, nm, *how),
+            )
         seen = _balanced(camera, light, nm, *how)
         if seen is not None:
             return camera, light, seen
@@ -115,9 +119,7 @@ def _draw_response(
     )
 
 
-def _balanced(
-    camera: Camera, light: Light, nm: tuple[float, ...], *how: Any
-) -> Response | None:
+def _balanced(camera: Camera, light: Light, nm: tuple[float, ...], *how: Any) -> Response | None:
     """The response under a measured light; None if no colours can be seen under it."""
     try:
         seen = response(camera, light, nm, *how)

@@ -2,6 +2,7 @@
 
   napari-hsr train --data FOLDER --start rootpoly-srgb     fine-tune an existing model
   napari-hsr train RECIPE.yaml --data FOLDER --dry-run     check the data, and stop
+  napari-hsr train --materials SPECTRA.csv -o MINE         for the materials of a spectrometer's table
   napari-hsr train --output RUN --resume                   continue a stopped run
 
 Ctrl-C finishes the step, saves everything and says how to continue; a second one quits at once.
@@ -30,6 +31,8 @@ _FOLDER_VARIABLE = "NAPARI_HSR_RUN"
 DEFAULT_RECIPE = "fine-tune"
 #: The same, if ``--start`` names a super-resolution model.
 FINER_RECIPE = "fine-tune-finer"
+#: The same, if ``--materials`` names spectra.
+MATERIALS_RECIPE = "materials"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -40,6 +43,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"a YAML file, or the name of a packaged recipe (default: {DEFAULT_RECIPE})",
     )
     parser.add_argument("--data", metavar="DIR", help="the folder of the training images")
+    parser.add_argument(
+        "--materials",
+        metavar="TABLE",
+        nargs="+",
+        help="measured spectra (.csv, .sli, .npz …) to paint training scenes with; no cube is needed",
+    )
     parser.add_argument(
         "--output",
         "-o",
@@ -109,6 +118,10 @@ def _recipe(args: argparse.Namespace) -> Recipe:
             raise FileError(args.data, "there is no such folder")
         overrides += [f"data.folder={json.dumps(str(folder))}"]
     recipe = args.recipe
+    if args.materials:
+        tables = [str(Path(table).expanduser().absolute()) for table in args.materials]
+        overrides += [f"materials.tables={json.dumps(tables)}"]
+        recipe = recipe or MATERIALS_RECIPE
     if recipe is None and args.start:
         from napari_hsr.models import card_of
         from napari_hsr.models.card import SUPER_RESOLUTION
@@ -128,7 +141,10 @@ def _named(recipe: Recipe, source: str | None, args: argparse.Namespace) -> Reci
     """
     if not args.output or any(setting.partition("=")[0].strip() == "name" for setting in args.set):
         return recipe
-    named = source not in (None, DEFAULT_RECIPE, FINER_RECIPE) and "name" in recipe.model_fields_set
+    named = (
+        source not in (None, DEFAULT_RECIPE, FINER_RECIPE, MATERIALS_RECIPE)
+        and "name" in recipe.model_fields_set
+    )
     folder = os.path.basename(os.path.abspath(os.path.expanduser(args.output)))
     name = re.sub(r"[^A-Za-z0-9._+-]+", "-", folder).lstrip("._+-")
     return recipe if named or not name else recipe.model_copy(update={"name": name})

@@ -12,6 +12,8 @@ from napari_hsr.errors import HSRError
 from napari_hsr.units import format_bytes, format_seconds
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from napari_hsr.training.data.findings import Findings
     from napari_hsr.training.recipe.schema import Recipe
     from napari_hsr.training.runs.estimate import Estimate
@@ -26,25 +28,33 @@ def dry_run(recipe: Recipe, as_json: bool) -> int:
     from napari_hsr.training.runs import estimate as estimating
 
     printer = EventPrinter()
-    fault = estimate = None
+    fault = estimate = thumbnails = None
     with cancelled_by_user(None) as cancel:
         findings = inspect(recipe, printer, cancel)
         printer.clear()
         try:
             findings.check()
+            if recipe.materials is not None:
+                from napari_hsr.training.data import cache
+                from napari_hsr.training.data.painted_thumbnails import write_thumbnails
+
+                place = cache.folder(recipe.data.cache) / f"painted-{recipe.name}.png"
+                thumbnails = write_thumbnails(recipe, place)
             estimate = estimating.estimate(recipe, findings)
         except HSRError as error:
             fault = error
     if as_json:
-        print_json(_content(recipe, findings, estimate, fault))
+        print_json(_content(recipe, findings, estimate, fault, thumbnails))
     else:
-        _print(recipe, findings, estimate)
+        _print(recipe, findings, estimate, thumbnails)
     if fault is not None:
         raise fault
     return 0
 
 
-def _print(recipe: Recipe, findings: Findings, estimate: Estimate | None) -> None:
+def _print(
+    recipe: Recipe, findings: Findings, estimate: Estimate | None, thumbnails: Path | None
+) -> None:
     print_table(*image_table(findings))
     for row in findings.rows:
         if row.problem:  # warnings about the others were printed while they were checked
@@ -64,12 +74,17 @@ def _print(recipe: Recipe, findings: Findings, estimate: Estimate | None) -> Non
             ("Estimated time", format_seconds(estimate.seconds) if estimate else None),
             ("Estimated memory", format_bytes(estimate.memory_bytes) if estimate else None),
             ("Device", estimate.device if estimate else None),
+            ("Painted scenes", thumbnails),
         ]
     )
 
 
 def _content(
-    recipe: Recipe, findings: Findings, estimate: Estimate | None, fault: HSRError | None
+    recipe: Recipe,
+    findings: Findings,
+    estimate: Estimate | None,
+    fault: HSRError | None,
+    thumbnails: Path | None,
 ) -> dict[str, Any]:
     return {
         "recipe": recipe.model_dump(mode="json"),
@@ -91,6 +106,7 @@ def _content(
         ],
         "wavelengths_nm": None if findings.wavelengths is None else list(findings.wavelengths),
         "estimate": None if estimate is None else asdict(estimate),
+        **({} if thumbnails is None else {"painted_scenes": str(thumbnails)}),
         "obstacle": None if fault is None else str(fault),
     }
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from napari_hsr.spectral_library import SpectralLibrary
 
 #: Suffixes (lower case) of files that are looked for in a folder of spectra.
-LIBRARY_SUFFIXES = (".sli", ".asd", ".sed", ".sig", ".txt", ".asc", ".csv", ".tsv", ".json")
+LIBRARY_SUFFIXES = (".sli", ".asd", ".sed", ".sig", ".txt", ".asc", ".csv", ".tsv", ".json", ".npz")
 
 
 def read_library(
@@ -33,8 +33,9 @@ def read_library(
     path : path-like
         An ENVI library (``.sli`` or its header), a file of a field spectrometer (``.asd``,
         ``.sed``, ``.sig``), a text of the ECOSTRESS or USGS libraries, a table (CSV, tabs) with
-        a column or a row of wavelengths, JSON as written here, or a folder of such files with
-        one grid of wavelengths.
+        a column or a row of wavelengths, JSON as written here, ``.npz`` with the arrays
+        ``wavelengths``, ``spectra`` and perhaps ``names``, or a folder of such files with one
+        grid of wavelengths.
     wavelengths : sequence of float or path-like, optional
         In nm, or the file that holds them, for spectra that come without (USGS).
     scale : float, optional
@@ -115,7 +116,7 @@ def _folder(path: Path, choice: Choice) -> SpectralLibrary:
 def _file(path: Path, choice: Choice) -> SpectralLibrary:
     """By content first: a library with another ending is still that library."""
     from napari_hsr.io import detect
-    from napari_hsr.io.libraries import asd, envi_library, text_formats
+    from napari_hsr.io.libraries import asd, envi_library, npz, text_formats
 
     if not path.exists():
         raise FileError(path, "there is no such file or folder")
@@ -126,6 +127,8 @@ def _file(path: Path, choice: Choice) -> SpectralLibrary:
         return asd.read(path, choice)
     if detect.is_envi_header(head) or detect.header_beside(path):
         return envi_library.read(path, choice)
+    if head.startswith(b"PK\x03\x04"):
+        return npz.read(path, choice)
     if not detect.is_text(head.removeprefix(b"\xef\xbb\xbf")):
         hint = ", which needs its header beside it" if path.suffix.lower() == ".sli" else ""
         raise FileError(path, f"a library of spectra was expected, but this is binary data{hint}")

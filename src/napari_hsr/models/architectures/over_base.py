@@ -117,9 +117,7 @@ def _read(weights: Weights) -> Layer:
     width = weights["base.layers.0.weight"].shape[0]
     hidden = sum(key.startswith("base.layers.") and key.endswith(".bias") for key in weights) - 1
     with torch.device("meta"):
-        empty = OverBase(
-            nn.Identity(), PerPixel(bands, width, hidden), torch.empty(bands, 3), gate
-        )
+        empty = OverBase(nn.Identity(), PerPixel(bands, width, hidden), torch.empty(bands, 3), gate)
     shapes = {key: tuple(value.shape) for key, value in empty.state_dict().items()}
     return Layer(shapes, bands, bands)
 

@@ -29,7 +29,9 @@ _IN_BOTH = Notice.warning(
 )
 
 
-def find(data: DataSettings, images: Sequence[Pair] = ()) -> list[Scene]:
+def find(
+    data: DataSettings, images: Sequence[Pair] = (), painted: ImageSource | None = None
+) -> list[Scene]:
     """Find the images of a recipe, without reading their pixels.
 
     Parameters
@@ -38,6 +40,8 @@ def find(data: DataSettings, images: Sequence[Pair] = ()) -> list[Scene]:
         ``folder`` in one of the layouts, or ``pairs``; ``validation_folder`` for those held out.
     images : sequence of (Cube, Photograph or None), optional
         Further images, in memory.
+    painted : ImageSource, optional
+        Used if there are no others.
 
     Returns
     -------
@@ -51,7 +55,7 @@ def find(data: DataSettings, images: Sequence[Pair] = ()) -> list[Scene]:
     InputError
         If the settings name no images at all, or both a folder and pairs.
     """
-    found = [scene for source in sources(data, images) for scene in source.scenes()]
+    found = [scene for source in sources(data, images, painted) for scene in source.scenes()]
     if data.validation_folder is not None:
         source = FolderImages(data.validation_folder, data)
         held_out = [s for s in source.scenes() if s.held_out is not False or not source.is_split]
@@ -60,7 +64,9 @@ def find(data: DataSettings, images: Sequence[Pair] = ()) -> list[Scene]:
     return _with_unique_names(_with_photographs(_marked_if_in_both(found), data.simulate))
 
 
-def sources(data: DataSettings, images: Sequence[Pair]) -> list[ImageSource]:
+def sources(
+    data: DataSettings, images: Sequence[Pair], painted: ImageSource | None = None
+) -> list[ImageSource]:
     """The sources of training images that a recipe names: the place to add another kind.
 
     Raises
@@ -71,6 +77,8 @@ def sources(data: DataSettings, images: Sequence[Pair]) -> list[ImageSource]:
     if data.folder is not None and data.pairs:
         raise InputError("Both data.folder and data.pairs are given; leave one of them out.")
     if data.folder is None and not data.pairs and not images:
+        if painted is not None:
+            return [painted]
         raise InputError("No images are named: give data.folder (--data DIR) or data.pairs.")
     found: list[ImageSource] = [ImagesInMemory(images), NamedPairs(data.pairs)]
     if data.folder is not None:

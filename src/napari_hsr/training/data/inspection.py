@@ -17,6 +17,7 @@ from napari_hsr.training.data.cache import CacheError, folder
 from napari_hsr.training.data.cache_entry import Entry
 from napari_hsr.training.data.discovery import find
 from napari_hsr.training.data.findings import Findings, Row
+from napari_hsr.training.data.material_scenes import painted_images
 from napari_hsr.training.data.scan import load, scan
 from napari_hsr.training.events import Event, Noticed, Preparing, Report, result_of
 
@@ -86,7 +87,7 @@ def inspect_events(
         )  # refuses what is no grid before images are read
     if recipe.finer:  # photographs beside the cubes are not used
         data = data.model_copy(update={"simulate": True})
-    scenes = split.assign(find(data, images), data, recipe.seed)
+    scenes = split.assign(find(data, images, painted_images(recipe)), data, recipe.seed)
     rows = []
     for number, scene in enumerate(scenes):
         stop_if(cancel)

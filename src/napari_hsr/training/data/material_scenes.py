@@ -8,23 +8,30 @@ random generator that is given.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy import ndimage
 
+from napari_hsr.cube import DEFAULT_WAVELENGTHS_NM, Cube
 from napari_hsr.errors import FileError, InputError
-from napari_hsr.io.spectral_table import read_spectral_table
+from napari_hsr.io.libraries import read_library
+from napari_hsr.training.data.image_source import Scene
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import ArrayLike
 
-    from napari_hsr.training.recipe.schema import MaterialsSettings
+    from napari_hsr.training.recipe.schema import MaterialsSettings, Recipe
 
 #: Fewer spectra than these make no variety to learn from.
 LEAST = 10
+#: Painted images where there are no others: their side in pixels, and how many there are.
+SIDE, TRAINED, HELD_OUT = 128, 12, 6
+#: What reflectances may be below 0, by noise, and above 1, by fluorescence and gloss.
+_OFF, _BRIGHTER = 0.1, 0.5
 #: Scenes are drawn this much finer and averaged, so that edges are mixtures.
 _FINER = 2
 #: Least brightness that shading leaves, and the strongest gloss, as fractions.
@@ -65,7 +72,7 @@ class MaterialScenes:
         """
         if rng.random() < self.settings.repainted:
             return self._repainted(patch, rng)
-        return self._scene(patch.shape[1], rng)
+        return self.scene(patch.shape[1], rng)
 
     def _spectra(self, count: int, rng: np.random.Generator) -> np.ndarray:
         """Spectra of one source, as most pictures are of one kind of thing, or of all of them."""
@@ -80,8 +87,8 @@ class MaterialScenes:
         share = np.where(rng.random((count, 1)) < 0.5, 0.0, rng.random((count, 1)))
         return (found + share * (partner - found)).astype(np.float32)
 
-    def _scene(self, side: int, rng: np.random.Generator) -> np.ndarray:
-        """Cells or leaves of several materials."""
+    def scene(self, side: int, rng: np.random.Generator) -> np.ndarray:
+        """Cells or leaves of several materials, (bands, side, side) float32."""
         fine = side * _FINER
         number = int(np.exp(rng.uniform(np.log(2), np.log(40))))
         labels = (_voronoi if rng.random() < 0.5 else _leaves)(fine, number, rng)
@@ -121,10 +128,63 @@ class MaterialScenes:
         return np.ascontiguousarray((painted * level).T.reshape(bands, side, side))
 
 
+@dataclass(frozen=True)
+class PaintedImages:
+    """Scenes to train and validate with where there are no images, but tables of spectra.
+
+    A fifth of the spectra of each table paints the held-out scenes, and no others.
+    """
+
+    recipe: Recipe
+
+    def scenes(self) -> Iterator[Scene]:
+        """Scenes of :data:`SIDE` pixels a side, held out or to train on."""
+        settings, seed = self.recipe.materials, self.recipe.seed
+        assert settings is not None
+        nm = np.asarray(self.recipe.data.wavelengths_nm or DEFAULT_WAVELENGTHS_NM)
+        for held_out, count in ((False, TRAINED), (True, HELD_OUT)):
+            painter = load_materials(settings, nm, seed, held_out=held_out)
+            for number in range(1, count + 1):
+                rng = np.random.default_rng([seed, held_out, number])
+                cube = Cube(painter.scene(SIDE, rng), nm, name=f"painted-{number:02d}")
+                yield Scene(
+                    f"{'held-out' if held_out else 'train'}-{number:02d}", cube, None, held_out
+                )
+
+
+def painted_images(recipe: Recipe) -> PaintedImages | None:
+    """The source of painted images, if a recipe has tables of spectra."""
+    return None if recipe.materials is None else PaintedImages(recipe)
+
+
+def materials_of(recipe: Recipe, wavelengths_nm: ArrayLike | None) -> MaterialScenes | None:
+    """What paints the patches of a training; all of them, if it has no images."""
+    settings = recipe.materials
+    if settings is None:
+        return None
+    if recipe.data.folder is not None or recipe.data.pairs:
+        return load_materials(settings, wavelengths_nm, recipe.seed)
+    alone = settings.model_copy(update={"share": 1.0})
+    return load_materials(alone, wavelengths_nm, recipe.seed, held_out=False)
+
+
 def load_materials(
-    settings: MaterialsSettings, wavelengths_nm: ArrayLike | None, seed: int
+    settings: MaterialsSettings,
+    wavelengths_nm: ArrayLike | None,
+    seed: int,
+    *,
+    held_out: bool | None = None,
 ) -> MaterialScenes:
     """Read the tables of a recipe on the wavelengths of its cubes.
+
+    Parameters
+    ----------
+    settings : MaterialsSettings
+    wavelengths_nm : array-like, shape (bands,)
+    seed : int
+        Of which spectra are taken, and which of them are held out.
+    held_out : bool, optional
+        Only a fifth of the spectra, or only the others; None: all.
 
     Raises
     ------
@@ -139,13 +199,21 @@ def load_materials(
     rng = np.random.default_rng([seed, len(settings.tables)])
     tables = []
     for path in settings.tables:
-        table = read_spectral_table(path.expanduser()).as_reflectance().on(nm)
-        if len(table.names) < LEAST:
+        table = read_library(path.expanduser()).on(nm)
+        low, high = float(table.values.min()), float(table.values.max())
+        if len(table) < LEAST:
             raise FileError(
-                path, f"at least {LEAST} spectra were expected to paint with, not {len(table.names)}"
+                path, f"at least {LEAST} spectra were expected to paint with, not {len(table)}"
             )
-        chosen = rng.permutation(len(table.names))[: settings.most]
-        tables.append(table.spectra[chosen])
+        if low < -_OFF or high > 1 + _BRIGHTER:
+            raise FileError(
+                path, f"reflectances from 0 to 1 were expected, not from {low:.3g} to {high:.3g}"
+            )
+        chosen = rng.permutation(len(table))[: settings.most]
+        if held_out is not None:
+            fifth = max(2, len(chosen) // 5)
+            chosen = chosen[:fifth] if held_out else chosen[fifth:]
+        tables.append(table.values[chosen].clip(0, None))
     return MaterialScenes(tables, settings)
 
 

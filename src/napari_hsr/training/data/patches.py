@@ -12,7 +12,7 @@ from napari_hsr.errors import InputError, ModelError
 from napari_hsr.photograph import LINEAR_SRGB, SRGB
 from napari_hsr.training.data import augmentation
 from napari_hsr.training.data.batch_sampler import BatchSampler, Patch
-from napari_hsr.training.data.material_scenes import MaterialScenes, load_materials
+from napari_hsr.training.data.material_scenes import materials_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -75,9 +75,7 @@ class Patches(BatchSampler):
         self._measured = model_input.rule.measure(iter(())) is not None
         self._few: dict[int, np.ndarray] = {}
         self._check()
-        self.materials: MaterialScenes | None = None
-        if recipe.materials is not None:
-            self.materials = load_materials(recipe.materials, self.wavelengths_nm, recipe.seed)
+        self.materials = materials_of(recipe, self.wavelengths_nm)
 
     def _check(self) -> None:
         target = self.model_input.encoding
@@ -193,7 +191,10 @@ class Patches(BatchSampler):
         cube = self.materials.paint(cube, rng)
         if sample is None:
             return cube, None
-        rows, columns = (np.linspace(0, n - 1, m).astype(int) for n, m in zip(cube.shape[1:], sample.shape[1:], strict=True))
+        rows, columns = (
+            np.linspace(0, n - 1, m).astype(int)
+            for n, m in zip(cube.shape[1:], sample.shape[1:], strict=True)
+        )
         around = cube[:, rows[:, None], columns] * np.exp(rng.normal(0, _AROUND))
         return cube, around.astype(np.float32)
 

@@ -209,7 +209,9 @@ def _over_base(
     from napari_hsr.models.architectures.colour_exact import spread_for
 
     base = load_model(recipe.model.base)
-    if base.card.architecture != per_pixel.ARCHITECTURE.id or not _same(base.wavelengths, wavelengths):
+    if base.card.architecture != per_pixel.ARCHITECTURE.id or not _same(
+        base.wavelengths, wavelengths
+    ):
         raise InputError(
             f"{recipe.model.base} cannot be the base: a per-pixel network on the wavelengths of "
             f"the cubes ({wavelengths.describe()}) is needed."
