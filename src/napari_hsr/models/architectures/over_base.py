@@ -59,12 +59,10 @@ class OverBase(Module):
         self.linear = nn.Module()
         self.linear.register_buffer("spread", spread.clone())
         bands = len(spread)
-        self.gate = nn.Sequential(
-            nn.Conv2d(2 * bands + 1, gate_width, 1), nn.GELU(), nn.Conv2d(gate_width, 1, 1)
-        )
-        with torch.no_grad():
-            self.gate[2].weight.zero_()
-            self.gate[2].bias.fill_(NEARLY_CLOSED)
+        last = nn.Conv2d(gate_width, 1, 1)
+        self.gate = nn.Sequential(nn.Conv2d(2 * bands + 1, gate_width, 1), nn.GELU(), last)
+        nn.init.zeros_(last.weight)
+        last.bias = nn.Parameter(torch.full((1,), NEARLY_CLOSED))
 
     def forward(self, x: Tensor) -> Tensor:
         """Spectra of every pixel, in units of the photograph's mean."""

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy import ndimage
+from scipy.spatial import cKDTree
 
-from napari_hsr.cube import DEFAULT_WAVELENGTHS_NM, Cube
+from napari_hsr.cube import DEFAULT_WAVELENGTHS_NM, Cube, Wavelengths
 from napari_hsr.errors import FileError, InputError
 from napari_hsr.io.libraries import read_library
 from napari_hsr.training.data.image_source import Scene
@@ -85,7 +86,8 @@ class MaterialScenes:
         # mixtures of two lie between measured ones
         partner = found[rng.permutation(count)]
         share = np.where(rng.random((count, 1)) < 0.5, 0.0, rng.random((count, 1)))
-        return (found + share * (partner - found)).astype(np.float32)
+        made: np.ndarray = (found + share * (partner - found)).astype(np.float32)
+        return made
 
     def scene(self, side: int, rng: np.random.Generator) -> np.ndarray:
         """Cells or leaves of several materials, (bands, side, side) float32."""
@@ -107,7 +109,8 @@ class MaterialScenes:
         small = _reduced(maps.reshape(-1, fine, fine)), _reduced(gloss[None])
         both = np.stack([spectra, others], axis=1).reshape(2 * number, -1)
         cube = np.tensordot(both.T, small[0], axes=1) + small[1]
-        return np.maximum(cube, 0).astype(np.float32)
+        made: np.ndarray = np.maximum(cube, 0).astype(np.float32)
+        return made
 
     def _repainted(self, patch: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """A patch whose regions of like colour get other spectra, times their own brightness."""
@@ -146,7 +149,7 @@ class PaintedImages:
             painter = load_materials(settings, nm, seed, held_out=held_out)
             for number in range(1, count + 1):
                 rng = np.random.default_rng([seed, held_out, number])
-                cube = Cube(painter.scene(SIDE, rng), nm, name=f"painted-{number:02d}")
+                cube = Cube(painter.scene(SIDE, rng), Wavelengths(nm), name=f"painted-{number:02d}")
                 yield Scene(
                     f"{'held-out' if held_out else 'train'}-{number:02d}", cube, None, held_out
                 )
@@ -220,7 +223,8 @@ def load_materials(
 def _reduced(maps: np.ndarray) -> np.ndarray:
     number, fine, _ = maps.shape
     side = fine // _FINER
-    return maps.reshape(number, side, _FINER, side, _FINER).mean(axis=(2, 4))
+    made: np.ndarray = maps.reshape(number, side, _FINER, side, _FINER).mean(axis=(2, 4))
+    return made
 
 
 def _noise(side: int, rng: np.random.Generator) -> np.ndarray:
@@ -230,7 +234,8 @@ def _noise(side: int, rng: np.random.Generator) -> np.ndarray:
     spectrum = np.fft.rfft2(rng.standard_normal((side, side)))
     noise = np.fft.irfft2(spectrum / frequency ** rng.uniform(0.5, 2.0), s=(side, side))
     low, high = np.percentile(noise, (2, 98))
-    return ((noise - low) / (high - low + 1e-9)).clip(0, 1)
+    made: np.ndarray = ((noise - low) / (high - low + 1e-9)).clip(0, 1)
+    return made
 
 
 def _voronoi(side: int, number: int, rng: np.random.Generator) -> np.ndarray:
@@ -239,14 +244,14 @@ def _voronoi(side: int, number: int, rng: np.random.Generator) -> np.ndarray:
     if rng.random() < 0.3:  # patches of a chart
         across = max(1, round(np.sqrt(number)))
         down = -(-number // across)
-        return ((y * down // side) * across + x * across // side).clip(0, number - 1)
+        chart: np.ndarray = ((y * down // side) * across + x * across // side).clip(0, number - 1)
+        return chart
     points = rng.uniform(0, side, (number, 2))
     stretch = rng.uniform(0.5, 2.0)
-    from scipy.spatial import cKDTree
-
     tree = cKDTree(points * (stretch, 1.0))
     grid = np.stack([y.ravel() * stretch, x.ravel()], axis=1)
-    return tree.query(grid)[1].reshape(side, side)
+    made: np.ndarray = tree.query(grid)[1].reshape(side, side)
+    return made
 
 
 def _leaves(side: int, number: int, rng: np.random.Generator) -> np.ndarray:
@@ -281,4 +286,6 @@ def _gloss(side: int, rng: np.random.Generator) -> np.ndarray:
     """White reflections, (side, side), 0 in most places."""
     if rng.random() < 0.5:
         return np.zeros((side, side))
-    return _GLOSSIEST * rng.random() * (_noise(side, rng) - rng.uniform(0.3, 0.9)).clip(0, None)
+    gloss: np.ndarray = (_noise(side, rng) - rng.uniform(0.3, 0.9)).clip(0, None)
+    made: np.ndarray = _GLOSSIEST * rng.random() * gloss
+    return made
