@@ -24,7 +24,7 @@ from napari_hsr.errors import ModelError
 from napari_hsr.models.architectures.per_pixel import PerPixel
 from napari_hsr.models.architectures.wrapping import Layer, Wrapper, inner, prepare_around
 from napari_hsr.models.input_rules import Mean
-from napari_hsr.models.layers.module import Module
+from napari_hsr.models.layers import Module
 from napari_hsr.models.model_file import weights_sha256
 
 if TYPE_CHECKING:

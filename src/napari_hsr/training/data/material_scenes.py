@@ -272,7 +272,7 @@ def _shading(side: int, rng: np.random.Generator) -> np.ndarray:
     """Light over a scene, (side, side): a slope, often uneven, sometimes with a shadow."""
     y, x = np.mgrid[0:side, 0:side] / side
     slope = rng.normal(0, 0.4, 2)
-    light = rng.uniform(0.4, 1.0) * (1 + slope[0] * (y - 0.5) + slope[1] * (x - 0.5))
+    light: np.ndarray = rng.uniform(0.4, 1.0) * (1 + slope[0] * (y - 0.5) + slope[1] * (x - 0.5))
     if rng.random() < 0.7:
         light = light * (1 - rng.uniform(0, 0.7) * _noise(side, rng))
     if rng.random() < 0.3:
@@ -287,5 +287,5 @@ def _gloss(side: int, rng: np.random.Generator) -> np.ndarray:
     if rng.random() < 0.5:
         return np.zeros((side, side))
     gloss: np.ndarray = (_noise(side, rng) - rng.uniform(0.3, 0.9)).clip(0, None)
-    made: np.ndarray = _GLOSSIEST * rng.random() * gloss
-    return made
+    gloss *= _GLOSSIEST * rng.random()
+    return gloss
