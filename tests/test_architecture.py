@@ -22,7 +22,7 @@ FLOORS = (
     ("cube",),
     ("photograph", "spectral_library"),
     ("io", "colour", "resample"),
-    ("cameras", "calibration"),
+    ("cameras", "calibration", "conversion"),
     ("metrics", "spectra", "samples", "trust"),
     ("models",),
     ("inference",),

@@ -29,6 +29,7 @@ _HOME = {
     "super_resolve": "inference",
     "evaluate": "metrics",
     "calibrate": "calibration",
+    "convert": "conversion",
     "refine": "resample",
 }
 
@@ -51,6 +52,7 @@ def __dir__() -> list[str]:
 
 if TYPE_CHECKING:
     from napari_hsr.calibration import calibrate
+    from napari_hsr.conversion import convert
     from napari_hsr.cube import Cube, Wavelengths
     from napari_hsr.errors import Cancelled, HSRError
     from napari_hsr.inference import reconstruct, super_resolve

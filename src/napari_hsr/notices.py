@@ -63,6 +63,9 @@ class Code(StrEnum):
     WHITE_TOO_DARK = "white-too-dark"
     WHITE_SATURATED = "white-saturated"
 
+    # conversion
+    RESAMPLED = "resampled"
+
     # models
     ILL_POSED = "ill-posed"
     DETAIL_ESTIMATED = "detail-estimated"

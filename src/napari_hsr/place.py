@@ -138,6 +138,57 @@ def resized_metadata(
             del found[key]
             continue
         found[key] = [repr(changed[i]) if i in changed else item for i, item in enumerate(items)]
+    tags = found.get("geotiff")
+    if isinstance(tags, Mapping):
+        found["geotiff"] = _resized_tags(tags, ratios)
+    return found
+
+
+def _resized_tags(tags: Mapping[str, Any], ratios: Sequence[float]) -> dict[str, Any]:
+    """GeoTIFF's tags: a pixel is ``ratios`` (x, y) of the old ones."""
+    changed = dict(tags)
+    if "pixel_scale" in tags:
+        scale = list(tags["pixel_scale"])
+        changed["pixel_scale"] = [scale[0] * ratios[0], scale[1] * ratios[1], *scale[2:]]
+    if "tiepoints" in tags:  # column, row, 0, x, y, z for each
+        ties = list(tags["tiepoints"])
+        changed["tiepoints"] = [
+            value / ratios[i % 6] if i % 6 < 2 else value for i, value in enumerate(ties)
+        ]
+    if "transformation" in tags:
+        matrix = list(tags["transformation"])
+        changed["transformation"] = [
+            value * ratios[i % 4] if i % 4 < 2 else value for i, value in enumerate(matrix)
+        ]
+    return changed
+
+
+def cropped_metadata(metadata: Mapping[str, Any], top: int, left: int) -> dict[str, Any]:
+    """Metadata that stay true once ``top`` rows and ``left`` columns were cut off.
+
+    ``map info`` and the tags of a GeoTIFF tie a pixel to the ground: it is another one now.
+    """
+    found = dict(metadata)
+    if "map info" in found:
+        items = list(found["map info"])
+        try:
+            items[1:3] = [repr(float(items[1]) - left), repr(float(items[2]) - top)]
+            found["map info"] = items
+        except (TypeError, ValueError, IndexError):
+            del found["map info"]
+    tags = found.get("geotiff")
+    if isinstance(tags, Mapping):
+        changed = dict(tags)
+        if "tiepoints" in tags:
+            ties = list(tags["tiepoints"])
+            less = (left, top, 0, 0, 0, 0)
+            changed["tiepoints"] = [value - less[i % 6] for i, value in enumerate(ties)]
+        if "transformation" in tags:
+            matrix = list(tags["transformation"])
+            for row in range(0, len(matrix) - 3, 4):
+                matrix[row + 3] += matrix[row] * left + matrix[row + 1] * top
+            changed["transformation"] = matrix
+        found["geotiff"] = changed
     return found
 
 

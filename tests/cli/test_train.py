@@ -464,3 +464,11 @@ def test_a_refused_training_leaves_no_folder_that_it_made(hsr, monkeypatch, reci
     (tmp_path / "mine").mkdir()  # the user's own, or made by the panel that looks on
     hsr("train", recipe, "--output", tmp_path / "mine")
     assert read_state(tmp_path / "mine").text == "There is one image only."
+
+
+def test_resample_states_the_grid_of_the_cubes():
+    from napari_hsr.cli import build_parser
+    from napari_hsr.cli.train import _recipe
+
+    recipe = _recipe(build_parser().parse_args(["train", "--resample", "420:680:20"]))
+    assert recipe.data.wavelengths_nm == tuple(range(420, 681, 20))

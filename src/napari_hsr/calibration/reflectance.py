@@ -8,7 +8,7 @@ import numpy as np
 
 from napari_hsr.calibration.references import Reference, fitted, of_patch, saturated
 from napari_hsr.errors import InputError
-from napari_hsr.io.lazy import LazyArray
+from napari_hsr.io.lazy import LazyArray, by_rows
 from napari_hsr.notices import Code, Notice
 from napari_hsr.spectral_library import SpectralLibrary
 
@@ -130,6 +130,7 @@ class _Quotient:
     def __init__(self, raw: Any, offset: np.ndarray, gain: np.ndarray):
         self._raw, self._offset, self._gain = raw, offset, gain
         self.shape = tuple(int(n) for n in raw.shape)
+        self.by_rows = by_rows(raw)
 
     def __getitem__(self, key: tuple[Any, ...]) -> np.ndarray:
         bands, rows, columns = key

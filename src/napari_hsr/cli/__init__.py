@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from napari_hsr import __version__
 from napari_hsr.cli import (
     calibrate,
+    convert,
     demo,
     evaluate,
     info,
@@ -40,6 +41,7 @@ COMMANDS = {
     "evaluate": evaluate,
     "render": render,
     "calibrate": calibrate,
+    "convert": convert,
     "library": library,
     "models": models,
     "train": train,

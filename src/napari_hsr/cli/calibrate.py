@@ -10,6 +10,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from napari_hsr.cli.convert import numbers
 from napari_hsr.cli.files import add_output_options
 from napari_hsr.cli.output import note, print_json
 
@@ -27,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     white.add_argument(
         "--white-patch",
         metavar="T,L,B,R",
-        type=_rectangle,
+        type=numbers(4),
         help="top, left, bottom and right of a white rectangle in the scan, in pixels from 0",
     )
     parser.add_argument("--dark", metavar="D", help="the dark reference")
@@ -56,13 +57,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="white minus dark up to this, in counts, becomes NaN (default: 3 times the noise)",
     )
     add_output_options(parser)
-
-
-def _rectangle(text: str) -> tuple[int, ...]:
-    numbers = tuple(int(part) for part in text.split(","))
-    if len(numbers) != 4:
-        raise ValueError(text)  # argparse says which option
-    return numbers
 
 
 def run(args: argparse.Namespace) -> int:

@@ -1,6 +1,7 @@
 """Compare a reconstructed cube with its ground truth under a named protocol.
 
-Both are read as any cube is. Their sizes must be equal and their wavelengths must match.
+Both are read as any cube is. Their sizes must be equal and their wavelengths must match, unless
+--resample makes them.
 """
 
 from __future__ import annotations
@@ -37,6 +38,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=float,
         help="how many times as fine the pixels were made, the r of ERGAS (default: the protocol's)",
     )
+    parser.add_argument(
+        "--resample",
+        action="store_true",
+        help="resample the cube of more bands to the wavelengths of the other",
+    )
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 
@@ -49,7 +55,8 @@ def run(args: argparse.Namespace) -> int:
         rules = get_protocol(args.protocol)
     else:
         rules = at_scale(args.protocol, args.scale)
-    evaluation = evaluate(read_cube(args.prediction), read_cube(args.truth), protocol=rules)
+    cubes = read_cube(args.prediction), read_cube(args.truth)
+    evaluation = evaluate(*cubes, protocol=rules, resample=args.resample)
     if args.json:
         files = {"prediction_file": args.prediction, "truth_file": args.truth}
         print_json(files | evaluation.to_dict())

@@ -6,7 +6,7 @@ import glob
 import os
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from napari_hsr.cli.output import note
 from napari_hsr.errors import FileError, InputError
@@ -23,8 +23,10 @@ PHOTOGRAPH_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
 CUBE_SUFFIXES = (".mat", ".h5", ".hdf5", ".he5", ".hdr", ".tif", ".tiff", ".npy", ".npz")
 
 
-def read_cube(path: str | os.PathLike) -> Cube:
+def read_cube(path: str | os.PathLike, **stated: Any) -> Cube:
     """Read a spectral cube and print its notices; a photograph is refused.
+
+    ``stated`` goes to :func:`napari_hsr.read`.
 
     Raises
     ------
@@ -34,7 +36,7 @@ def read_cube(path: str | os.PathLike) -> Cube:
     from napari_hsr.cube import Cube
     from napari_hsr.io import read
 
-    cube = read(path)
+    cube = read(path, **stated)
     if not isinstance(cube, Cube):
         raise FileError(path, "a spectral cube was expected, but this is a photograph")
     note(cube.notices, about=Path(path).name)

@@ -65,6 +65,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="settings of the recipe: --set schedule.minutes=30 batch.size=4",
     )
     parser.add_argument(
+        "--resample",
+        metavar="GRID",
+        help="resample the cubes to these wavelengths: 400:700:10 in nm, a file that lists them, or "
+        "a cube that has them",
+    )
+    parser.add_argument(
         "--resume", action="store_true", help="go on from the last checkpoint in --output"
     )
     parser.add_argument(
@@ -117,6 +123,12 @@ def _recipe(args: argparse.Namespace) -> Recipe:
         if not folder.is_dir():
             raise FileError(args.data, "there is no such folder")
         overrides += [f"data.folder={json.dumps(str(folder))}"]
+    if args.resample:
+        from napari_hsr.cli.convert import grid
+
+        overrides += [
+            f"data.wavelengths_nm={json.dumps([float(nm) for nm in grid(args.resample)])}"
+        ]
     recipe = args.recipe
     if args.materials:
         tables = [str(Path(table).expanduser().absolute()) for table in args.materials]

@@ -47,6 +47,8 @@ _CUBE_WRITERS = {
     ".hdf5": ("hdf5", "write"),
     ".npz": ("numpy_files", "write_npz"),
 }
+#: Suffixes of formats that state how integers become values.
+_WITH_DTYPES = {".hdr", ".tif", ".tiff", ".h5", ".hdf5"}
 #: Module and function that write a photograph, by suffix.
 _PHOTOGRAPH_WRITERS = {
     ".png": ("png_write", "write_png"),
@@ -136,7 +138,14 @@ def read(
         raise FileError(path, str(error).rstrip(".")) from error
 
 
-def write(image: Cube | Photograph | SpectralLibrary, path: str | PathLike[str]) -> Path:
+def write(
+    image: Cube | Photograph | SpectralLibrary,
+    path: str | PathLike[str],
+    *,
+    dtype: str = "float32",
+    factor: float | None = None,
+    interleave: str = "bsq",
+) -> Path:
     """Write a cube, a photograph or a spectral library so that reading gives it back equal.
 
     Parameters
@@ -148,6 +157,14 @@ def write(image: Cube | Photograph | SpectralLibrary, path: str | PathLike[str])
         with its header beside it) or ``.json``.
     path : path-like
         Replaced in one step once all is written; on a fault it stays as it was.
+    dtype : str, optional
+        What a cube is stored as in ENVI, TIFF, HDF5 and zarr: ``"float32"``, or ``"uint16"``,
+        ``"int16"``, ``"uint8"`` with the factor and a no-data value stated in the file.
+    factor : float, optional
+        What values are multiplied by to become integers; by default 10000 (255 for ``"uint8"``)
+        for reflectance, else 1.
+    interleave : str, optional
+        Of ENVI: ``"bsq"``, ``"bil"`` or ``"bip"``.
 
     Returns
     -------
@@ -159,7 +176,7 @@ def write(image: Cube | Photograph | SpectralLibrary, path: str | PathLike[str])
     FileError
         If the suffix does not fit the image, or the file cannot be written.
     InputError
-        If ``path`` is no path, or ``image`` none of the three.
+        If ``path`` is no path, ``image`` none of the three, or the format cannot store it so.
     """
     from napari_hsr.cube import Cube
     from napari_hsr.photograph import Photograph
@@ -187,8 +204,32 @@ def write(image: Cube | Photograph | SpectralLibrary, path: str | PathLike[str])
         raise FileError(path, f"the folder {path.parent} does not exist")
     if path.is_dir():
         raise FileError(path, "this is a folder; a file name is needed to write to")
-    _function(writers[suffix])(image, path)
+    if (dtype, factor, interleave) == ("float32", None, "bsq"):
+        _function(writers[suffix])(image, path)
+    else:
+        options = _storing(image, suffix, dtype, factor, interleave)
+        _function(writers[suffix])(image, path, **options)
     return path
+
+
+def _storing(
+    image: Any, suffix: str, dtype: str, factor: float | None, interleave: str
+) -> dict[str, Any]:
+    """Options for the writer of a cube; InputError where its format has no place for them."""
+    from napari_hsr.cube import Cube
+    from napari_hsr.io.storing import plan
+
+    if interleave not in ("bsq", "bil", "bip"):
+        raise InputError(f"Interleaves are bsq, bil and bip, not {interleave!r}.")
+    if interleave != "bsq" and suffix != ".hdr":
+        raise InputError(f"Only ENVI files have an interleave; {suffix} has none.")
+    if not isinstance(image, Cube) or suffix not in _WITH_DTYPES:
+        raise InputError(
+            f"{suffix} keeps what is written as it is: a data type can be chosen for cubes in "
+            f"{', '.join(sorted(_WITH_DTYPES))}."
+        )
+    options: dict[str, Any] = {"storing": plan(image, dtype, factor)}
+    return options | ({"interleave": interleave} if suffix == ".hdr" else {})
 
 
 def can_read(path: str | PathLike[str]) -> bool:

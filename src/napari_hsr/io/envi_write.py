@@ -1,4 +1,4 @@
-"""Writing ENVI: float32, band sequential, header and binary put in place together."""
+"""Writing ENVI: header and binary put in place together."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_hsr.errors import FileError
-from napari_hsr.io import detect, embedded_record, envi_header
+from napari_hsr.io import detect, embedded_record, envi_header, geotiff
 from napari_hsr.io.atomic import replacing_both
 from napari_hsr.io.build_cube import NO_DATA
-from napari_hsr.io.decoding import with_marker
 from napari_hsr.io.envi import ITEM
+from napari_hsr.io.storing import DTYPES, Storing, plan, row_blocks, write_planes
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,10 +27,10 @@ _PASSED_ON = (
 )  # fmt: skip
 
 
-def write(cube: Cube, path: Path) -> None:
+def write(cube: Cube, path: Path, storing: Storing | None = None, interleave: str = "bsq") -> None:
     """Write ``path`` (.hdr) and its binary (.img, or the one that the header had before).
 
-    Band by band: a cube on disk, also one mapped from this very pair, needs no memory.
+    A cube on disk, also one mapped from this very pair, is read once, in the order of its file.
     The old binary stays mapped by an open cube until that is closed. Pixels with a place of
     their own get a ``map info`` of the projection "Arbitrary", in pixels of the source, whose
     outer corner is at 0, 0: other software then lays both over each other. A ``map info`` from
@@ -42,14 +42,17 @@ def write(cube: Cube, path: Path) -> None:
     FileError
         If the files cannot be written, or would be mixed up with others of that name.
     """
-    binary = binary_for(path)
+    binary, storing = binary_for(path), storing or plan(cube)
     with replacing_both(binary, path) as (data, header):
         with data.open("wb") as file:
-            for band in range(cube.bands):
-                plane = np.ascontiguousarray(cube.data[band], dtype="<f4")
-                plane = with_marker(plane, cube.metadata.get(NO_DATA)).astype("<f4", copy=False)
-                file.write(plane.data.cast("B"))
-        header.write_text(_header(cube), encoding="ascii", newline="\n")
+            if interleave == "bsq":
+                write_planes(file, cube, storing)
+            else:
+                order = (1, 0, 2) if interleave == "bil" else (1, 2, 0)
+                for _, values in row_blocks(cube):
+                    turned = np.ascontiguousarray(storing.numbers(values).transpose(order))
+                    file.write(turned.data.cast("B"))
+        header.write_text(_header(cube, storing, interleave), encoding="ascii", newline="\n")
 
 
 def binary_for(header: Path) -> Path:
@@ -74,7 +77,7 @@ def binary_for(header: Path) -> Path:
     return binary
 
 
-def _header(cube: Cube) -> str:
+def _header(cube: Cube, storing: Storing, interleave: str) -> str:
     """The text of the header.
 
     What no reader can do without comes last, so that a truncated header is refused and not
@@ -89,10 +92,16 @@ def _header(cube: Cube) -> str:
     ]
     if cube.units:
         lines.append(f"data units = {clean(cube.units)}")
-    for key in _PASSED_ON:
-        if key in cube.metadata:
-            lines.append(f"{key} = {_value(cube.metadata[key])}")
-    if cube.place is not None and "map info" not in cube.metadata:
+    facts = {key: cube.metadata[key] for key in _PASSED_ON if key in cube.metadata}
+    if storing.dtype.kind != "f" and storing.no_data is not None:
+        facts[NO_DATA] = f"{storing.no_data:.9g}"
+    if storing.factor != 1.0:
+        facts["reflectance scale factor"] = f"{storing.factor:.9g}"
+    on_the_ground = geotiff.map_info(cube.metadata.get(geotiff.KEY))
+    if "map info" not in facts and on_the_ground is not None:
+        facts["map info"] = on_the_ground
+    lines += [f"{key} = {_value(value)}" for key, value in facts.items()]
+    if cube.place is not None and "map info" not in facts:
         lines.append(f"map info = {_value(_arbitrary(cube.place))}")
     if cube.wavelengths is not None:
         lines.append("wavelength units = Nanometers")
@@ -101,11 +110,11 @@ def _header(cube: Cube) -> str:
         "file type = ENVI Standard",
         "header offset = 0",
         "byte order = 0",
-        "data type = 4",
+        f"data type = {DTYPES[storing.dtype.name]}",
         f"samples = {width}",
         f"lines = {height}",
         f"bands = {bands}",
-        "interleave = bsq",
+        f"interleave = {interleave}",
     ]
     return "\n".join(lines) + "\n"
 

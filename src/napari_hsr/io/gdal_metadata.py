@@ -8,13 +8,18 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
 import numpy as np
 
 from napari_hsr.io import wavelengths as wl
 from napari_hsr.io.decoding import Decoding
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from napari_hsr.cube import Cube
 
 METADATA_TAG, NO_DATA_TAG = 42112, 42113
 #: Names under which a band states its wavelength, with the unit where the name has one.
@@ -69,6 +74,33 @@ def read(page: Any, bands: int) -> BandFacts:
         no_data=() if facts.no_data is None else (facts.no_data,),
     )
     return facts
+
+
+def to_text(cube: Cube, factor: float, whole: Mapping[str, str]) -> str:
+    """GDAL's XML for a cube: wavelengths and widths in the IMAGERY domain, scale, other items.
+
+    Empty where there is nothing to say.
+    """
+    root = ElementTree.Element("GDALMetadata")
+    for name, text in whole.items():
+        ElementTree.SubElement(root, "Item", name=name).text = text
+
+    def of_bands(name: str, values: Any, **more: str) -> None:
+        for sample, value in enumerate(values):
+            item = ElementTree.SubElement(
+                root, "Item", {"name": name, "sample": str(sample), **more}
+            )
+            item.text = f"{value:.12g}"
+
+    if cube.wavelengths is not None and not cube.wavelengths.assumed:
+        of_bands("CENTRAL_WAVELENGTH_UM", cube.wavelengths.nm / 1000, domain="IMAGERY")
+        widths = cube.metadata.get("fwhm")
+        if isinstance(widths, list) and len(widths) == cube.bands:
+            of_bands("FWHM_UM", np.asarray(widths) / 1000, domain="IMAGERY")
+    if factor != 1.0:
+        of_bands("SCALE", [1 / factor] * cube.bands, role="scale")
+        of_bands("OFFSET", [0.0] * cube.bands, role="offset")
+    return ElementTree.tostring(root, encoding="unicode") if len(root) else ""
 
 
 def _items(page: Any) -> tuple[dict[str, dict[int, str]], dict[str, str]]:

@@ -14,9 +14,10 @@ from napari_hsr.io import wavelengths as wl
 from napari_hsr.io.atomic import replacing
 from napari_hsr.io.choice import ANY, Choice
 from napari_hsr.io.choose_variable import Variable, choose_cube, companions, left_out
-from napari_hsr.io.decoding import Decoding, with_marker
+from napari_hsr.io.decoding import Decoding
 from napari_hsr.io.hdf5_axes import named_axes, text
 from napari_hsr.io.library_errors import translated
+from napari_hsr.io.storing import Storing, as_stated, blocks, plan
 from napari_hsr.notices import Code, Notice
 
 if TYPE_CHECKING:
@@ -213,10 +214,10 @@ def _value(file: Any, item: Any) -> Any:
     return stored
 
 
-def write(cube: Cube, path: Path) -> None:
+def write(cube: Cube, path: Path, storing: Storing | None = None) -> None:
     """Write ``cube`` (bands, height, width), ``wavelengths`` in nm and the record.
 
-    A cube on disk is copied band by band. Where its pixels have a place of their own, the
+    A cube on disk is read once, in the order of its file. Where its pixels have a place of their own, the
     attributes ``pixel_size`` and ``first_pixel_centre`` of ``cube`` say it too (height and
     width, row and column, in pixels of the source); it is read from the record.
 
@@ -227,14 +228,14 @@ def write(cube: Cube, path: Path) -> None:
     """
     import h5py
 
-    marker = cube.metadata.get(build_cube.NO_DATA)
+    storing = storing or plan(cube)
     with replacing(path) as temporary, h5py.File(temporary, "w") as file:
-        stored = file.create_dataset("cube", shape=cube.shape, dtype=np.float32)
-        for band in range(cube.bands):
-            stored[band] = with_marker(np.asarray(cube.data[band], dtype=np.float32), marker)
+        stored = file.create_dataset("cube", shape=cube.shape, dtype=storing.dtype)
+        for bands, rows, values in blocks(cube):
+            stored[bands, rows] = storing.numbers(values)
         stored.attrs["axes"] = "bands, height, width"
-        if isinstance(marker, (int, float)):
-            stored.attrs["_FillValue"] = np.float32(marker)
+        for key, value in as_stated(storing).items():
+            stored.attrs[key] = value
         if cube.units:
             stored.attrs["units"] = cube.units
         if cube.place is not None:

@@ -37,6 +37,25 @@ def to_float32(values: np.ndarray) -> np.ndarray:
         return np.asarray(values, dtype=np.float32, order="C")
 
 
+def by_rows(data: Any) -> bool:
+    """Whether a few rows of all bands are cheaper to read than a band: files in BIL and BIP."""
+    source: Any = data
+    axes: tuple[int, ...] = (0, 1, 2)
+    if isinstance(data, LazyArray):
+        source, axes = data.source, data.axes
+    known = getattr(source, "by_rows", None)
+    if known is not None:
+        return bool(known)
+    chunks = getattr(source, "chunks", None)
+    if chunks is not None:
+        band, row = (chunks[axis] / source.shape[axis] for axis in axes[:2])
+        return bool(band > row)
+    strides = getattr(source, "strides", None)
+    if strides is not None:
+        return bool(abs(strides[axes[0]]) < abs(strides[axes[1]]))
+    return axes[0] > axes[1]
+
+
 class LazyArray:
     """A (bands, height, width) float32 view of a three-dimensional array on disk.
 
@@ -77,6 +96,16 @@ class LazyArray:
         lengths = [int(source.shape[axis]) for axis in self._axes]
         self._bands = np.arange(lengths[0]) if bands is None else np.asarray(bands, dtype=np.intp)
         self.shape = (len(self._bands), *lengths[1:])
+
+    @property
+    def source(self) -> Any:
+        """The array on disk."""
+        return self._source
+
+    @property
+    def axes(self) -> tuple[int, ...]:
+        """Which axis of the source holds bands, rows and columns."""
+        return self._axes
 
     def __repr__(self) -> str:
         return f"LazyArray(shape={self.shape}, dtype=float32, source={type(self._source).__name__})"

@@ -13,7 +13,7 @@ from xml.etree import ElementTree
 import numpy as np
 
 from napari_hsr.errors import FileError
-from napari_hsr.io import build_cube, embedded_record, gdal_metadata, lazy
+from napari_hsr.io import build_cube, embedded_record, gdal_metadata, geotiff, lazy
 from napari_hsr.io import wavelengths as wl
 from napari_hsr.io.band_axis import band_axis_of_pages
 from napari_hsr.io.build_cube import NO_DATA
@@ -209,6 +209,9 @@ def _found(
     found.decoding = facts.decoding
     if ours is None:
         found.per_band |= facts.per_band
+    on_the_ground = geotiff.read(file.pages.first) if ours is None else None
+    if on_the_ground is not None:
+        found.metadata[geotiff.KEY] = on_the_ground
     if facts.no_data is not None:
         found.metadata[NO_DATA] = facts.no_data
     if not replace(facts.decoding, no_data=()).does_nothing:

@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_hsr.io import embedded_record, gdal_metadata
+from napari_hsr.io import embedded_record, gdal_metadata, geotiff
 from napari_hsr.io.atomic import replacing
-from napari_hsr.io.build_cube import NO_DATA
-from napari_hsr.io.decoding import with_marker
+from napari_hsr.io.storing import Storing, plan, write_planes
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,10 +20,11 @@ if TYPE_CHECKING:
 _CLASSIC_LIMIT = 2**32 - 2**26
 
 
-def write_cube(cube: Cube, path: Path) -> None:
-    """Write float32 pages, not compressed, so that they can be memory-mapped.
+def write_cube(cube: Cube, path: Path, storing: Storing | None = None) -> None:
+    """Write a page a band, not compressed, so that they can be memory-mapped.
 
-    A cube on disk is copied band by band. Where its pixels have a place of their own, the
+    A cube that lies on the ground (``map info``, GeoTIFF) becomes one page with a plane a band, as
+    GIS expect it, with the tags of its place. A cube on disk is read once, in the order of its file. Where its pixels have a place of their own, the
     resolution tags say how many of them make one of the source, without a unit; the position
     tags hold no numbers below 0, so that place stands in the description alone.
 
@@ -42,24 +42,32 @@ def write_cube(cube: Cube, path: Path) -> None:
     if cube.place is not None:
         height, width = cube.place.pixel
         sizes = {"resolution": (1 / width, 1 / height), "resolutionunit": "NONE"}
-    marker = cube.metadata.get(NO_DATA)
-    if isinstance(marker, (int, float)):
-        sizes["extratags"] = [(gdal_metadata.NO_DATA_TAG, "s", 0, f"{marker:.9g}", True)]
-    planes = (
-        with_marker(np.ascontiguousarray(cube.data[b], dtype=np.float32), marker)
-        for b in range(cube.bands)
-    )
+    storing = storing or plan(cube)
+    on_the_ground = geotiff.stated(cube.metadata)
+    tags = geotiff.extra_tags(on_the_ground)
+    if storing.no_data is not None:
+        tags.append((gdal_metadata.NO_DATA_TAG, "s", 0, f"{storing.no_data:.9g}", True))
+    described = gdal_metadata.to_text(cube, storing.factor, on_the_ground.get("gdal", {}))
+    if described:
+        tags.append((gdal_metadata.METADATA_TAG, "s", 0, described, True))
+    if "keys" in on_the_ground:
+        facts.pop("axes")
+        sizes["planarconfig"] = "separate"
     with replacing(path) as temporary:
-        tifffile.imwrite(
+        pages = tifffile.memmap(
             temporary,
-            planes,
             shape=cube.shape,
-            dtype=np.float32,
+            dtype=storing.dtype,
             photometric="minisblack",
             metadata=facts,
             bigtiff=4 * int(np.prod(cube.shape, dtype=np.int64)) > _CLASSIC_LIMIT,
+            extratags=tags,
             **sizes,
         )
+        start = int(pages.offset)
+        del pages
+        with temporary.open("rb+") as file:
+            write_planes(file, cube, storing, start)
 
 
 def write_photograph(photograph: Photograph, path: Path) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_hsr.conversion.wavelengths import common_grid
 from napari_hsr.cube import Cube
 from napari_hsr.metrics.accumulators import (
     AngleSums,
@@ -41,6 +42,7 @@ def evaluate(
     *,
     progress: Callable[[int, int], Any] | None = None,
     cancel: threading.Event | None = None,
+    resample: bool = False,
 ) -> Evaluation:
     """Compare a prediction with the truth under a named protocol.
 
@@ -56,6 +58,9 @@ def evaluate(
         Called as ``progress(done, total)`` after each block.
     cancel : threading.Event, optional
         When set, the work stops after the current block.
+    resample : bool
+        Resample the cube of more bands to the grid of the other, where they differ
+        (:func:`napari_hsr.conversion.common_grid`).
 
     Returns
     -------
@@ -71,7 +76,8 @@ def evaluate(
         If ``cancel`` was set.
     """
     report = None if progress is None else (lambda event: progress(event.done, event.total))
-    return result_of(evaluate_events(prediction, truth, protocol, cancel=cancel), report)
+    events = evaluate_events(prediction, truth, protocol, cancel=cancel, resample=resample)
+    return result_of(events, report)
 
 
 def evaluate_events(
@@ -80,9 +86,15 @@ def evaluate_events(
     protocol: str | Protocol = "default",
     *,
     cancel: threading.Event | None = None,
+    resample: bool = False,
 ) -> Iterator[Progress | Evaluation]:
     """:func:`evaluate` as events: progress after each block of both passes, then the result."""
     rules = get_protocol(protocol)
+    resampled: list[Notice] = []
+    if resample and isinstance(prediction, Cube) and isinstance(truth, Cube):
+        prediction, truth = common_grid(prediction, truth)
+        found = (*prediction.notices, *truth.notices)
+        resampled = [notice for notice in found if notice.code == Code.RESAMPLED]
     first, second, wavelengths, notes = match(prediction, truth)
     pair = Pair(first, second, rules.crop)
     stop_if(cancel)
@@ -104,7 +116,7 @@ def evaluate_events(
         protocol_text=rules.description,
         units={key: known.get(key, "") for key in (*rules.metrics, *figures.per_band)},
         excluded=figures.excluded,
-        notes=(*notes, *remarks, *figures.notes),
+        notes=(*resampled, *notes, *remarks, *figures.notes),
         prediction=prediction.name if isinstance(prediction, Cube) else "prediction",
         truth=truth.name if isinstance(truth, Cube) else "truth",
     )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_hsr import colour, io
+from napari_hsr.conversion.wavelengths import band_weights
 from napari_hsr.cube import Cube, Wavelengths, finite_range
 from napari_hsr.errors import FileError, InputError
 from napari_hsr.io.library_errors import translated
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
 BLOCK_VALUES = 2**23
 #: Longer side of the small copies in pixels, at most.
 SMALL = 64
-#: Largest half-width of the triangle that averages bands of a finer grid, in nm.
-WIDEST_NM = 10.0
 
 
 @dataclass(frozen=True)
@@ -141,24 +140,7 @@ def grid_of(
             "which reaches beyond."
         )
     words = f"resampled from {own.describe()} to {target.describe()}"
-    return target, resampling(own.nm, target.nm), words
-
-
-def resampling(source: np.ndarray, target: np.ndarray) -> np.ndarray:
-    """The matrix (target, source) from one grid to another; its rows sum to 1.
-
-    Linear between bands; from a finer grid each band is the mean of the source under a triangle
-    that falls to zero at its neighbours, and at most 10 nm away, as a band of that width sees.
-    """
-    fine = np.stack([np.interp(target, source, unit) for unit in np.eye(source.size)], axis=1)
-    if target.size < 2:
-        return fine.astype(np.float32)
-    gap = np.minimum(np.gradient(target), WIDEST_NM)[:, None]
-    triangle = np.clip(1 - np.abs(source[None, :] - target[:, None]) / gap, 0, None)
-    many = (triangle > 0).sum(1) > 2  # two would be the line between them
-    total = triangle.sum(1, keepdims=True)
-    averaged = np.divide(triangle, total, out=np.zeros_like(triangle), where=total > 0)
-    return np.where(many[:, None], averaged, fine).astype(np.float32)
+    return target, band_weights(cube, target), words
 
 
 def blocks(

@@ -1,0 +1,158 @@
+"""Write a cube in another format or form.
+
+OUT's suffix is the format. On the way the cube can be cropped, reduced to some bands, resampled to
+another grid of wavelengths (as bands of a stated width would measure it) and scaled; integers are
+stored with the factor that the file then states. Where the pixels lie on the ground is kept.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from napari_hsr.cli.files import add_output_options
+from napari_hsr.cli.output import note, print_json
+
+if TYPE_CHECKING:
+    import argparse
+
+HELP = "write a cube in another format, on another grid, in part"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("cube", metavar="IN", help="a cube; FILE:NAME for one array of several")
+    parser.add_argument("-o", "--output", metavar="OUT", required=True, help="a file for the cube")
+    parser.add_argument(
+        "--axes", metavar="yxb", help="what the axes of the stored array are, where that is unclear"
+    )
+    parser.add_argument(
+        "--crop",
+        metavar="T,L,B,R",
+        type=numbers(4),
+        help="top, left, bottom, right in pixels from 0",
+    )
+    parser.add_argument(
+        "--bands", metavar="0,3,5-9", type=_bands, help="only these bands, counted from 0"
+    )
+    parser.add_argument(
+        "--resample",
+        metavar="GRID",
+        help="other wavelengths: 400:700:10 in nm, a file that lists them, or a cube that has them",
+    )
+    parser.add_argument(
+        "--fwhm",
+        metavar="NM",
+        type=float,
+        help="width of the new bands (default: their spacing where it is wider than before)",
+    )
+    parser.add_argument("--scale", metavar="S", type=float, help="what values are multiplied by")
+    parser.add_argument("--units", metavar="U", help="what the values are, such as reflectance")
+    parser.add_argument(
+        "--dtype",
+        choices=("float32", "uint16", "int16", "uint8"),
+        default="float32",
+        help="what the file stores (ENVI, TIFF, HDF5, zarr; default float32)",
+    )
+    parser.add_argument(
+        "--factor",
+        metavar="F",
+        type=float,
+        help="what values are multiplied by to become integers, stated in the file (default: "
+        "10000 for reflectance, 255 for uint8, else 1)",
+    )
+    parser.add_argument(
+        "--interleave", choices=("bsq", "bil", "bip"), default="bsq", help="of ENVI (default bsq)"
+    )
+    add_output_options(parser)
+
+
+def numbers(count: int):
+    """A parser of so many whole numbers with commas between them."""
+
+    def parse(text: str) -> tuple[int, ...]:
+        found = tuple(int(part) for part in text.split(","))
+        if len(found) != count:
+            raise ValueError(text)  # argparse says which option
+        return found
+
+    return parse
+
+
+def _bands(text: str) -> list[int]:
+    found: list[int] = []
+    for part in text.split(","):
+        first, dash, last = part.partition("-")
+        found += range(int(first), int(last) + 1) if dash else [int(first)]
+    return found
+
+
+def run(args: argparse.Namespace) -> int:
+    from napari_hsr.cli.files import prepare_output, read_cube
+    from napari_hsr.io import WRITE_SUFFIXES, write
+
+    out = Path(args.output)
+    if out.suffix.lower() not in WRITE_SUFFIXES:
+        args.usage_error(f"{out}: cubes are written as {', '.join(WRITE_SUFFIXES)}")
+    from napari_hsr.conversion import convert
+
+    replaced = prepare_output(out, [Path(args.cube)], args.overwrite)
+    cube = read_cube(args.cube, axes=args.axes)
+    before = cube.notices
+    cube = convert(
+        cube,
+        crop=args.crop,
+        bands=args.bands,
+        wavelengths=grid(args.resample) if args.resample else None,
+        fwhm=args.fwhm,
+        scale=args.scale,
+        units=args.units,
+    )
+    write(cube, out, dtype=args.dtype, factor=args.factor, interleave=args.interleave)
+    notices = [notice for notice in cube.notices if notice not in before]
+    if args.json:
+        nm = None if cube.wavelengths is None else list(cube.wavelengths)
+        print_json(
+            {
+                "input": args.cube,
+                "output": str(out),
+                "replaced": replaced,
+                "shape": list(cube.shape),
+                "wavelengths_nm": nm,
+                "notices": notices,
+            }
+        )
+    else:
+        print(f"{args.cube} -> {out}")
+    note(notices)
+    return 0
+
+
+def grid(text: str):
+    """The wavelengths that an option names: ``first:last:step``, a list in a file, a cube's.
+
+    Raises
+    ------
+    HSRError
+        If it names none.
+    """
+    import numpy as np
+
+    from napari_hsr.errors import FileError, InputError
+    from napari_hsr.io import can_read, read
+    from napari_hsr.io.wavelength_list import parse, read_text
+
+    parts = text.split(":")
+    if len(parts) == 3:
+        try:
+            first, last, step = map(float, parts)
+        except ValueError:
+            first = last = step = 0.0
+        if step > 0 and last > first:
+            return first + step * np.arange(int((last - first) / step + 1e-9) + 1)
+        raise InputError(f"A grid is first:last:step in nm, such as 400:700:10, not {text!r}.")
+    if can_read(text):
+        found = getattr(read(text), "wavelengths", None)
+        if found is None:
+            raise FileError(text, "it has no wavelengths to resample to")
+        return found
+    return np.array(parse(read_text(text)))

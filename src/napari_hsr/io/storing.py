@@ -1,0 +1,145 @@
+"""The numbers that a file stores for values: float32, or integers with a factor."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+import numpy as np
+
+from napari_hsr.errors import InputError
+from napari_hsr.io.build_cube import NO_DATA
+from napari_hsr.io.decoding import with_marker
+from napari_hsr.io.lazy import by_rows
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from napari_hsr.cube import Cube
+
+#: Data types that cubes are stored in, with ENVI's number for each.
+DTYPES = {"float32": 4, "uint8": 1, "int16": 2, "uint16": 12}
+#: Reflectance is stored in 16 bits as ten-thousandths, as ENVI and the space agencies do.
+_REFLECTANCE_FACTOR = 10000.0
+#: Values read at a time: 64 MiB.
+_BLOCK_VALUES = 2**24
+
+
+@dataclass(frozen=True)
+class Storing:
+    """How values become the numbers of a file: ``round(value · factor)``.
+
+    Attributes
+    ----------
+    dtype : numpy.dtype
+        Little-endian.
+    factor : float
+        1 for float32.
+    no_data : float or None
+        What is stored for NaN; None keeps NaN.
+    """
+
+    dtype: np.dtype
+    factor: float = 1.0
+    no_data: float | None = None
+
+    def numbers(self, values: np.ndarray) -> np.ndarray:
+        """The numbers for values of any shape.
+
+        Raises
+        ------
+        InputError
+            If a value does not fit the data type.
+        """
+        if self.dtype.kind == "f":
+            return np.ascontiguousarray(with_marker(values, self.no_data), dtype=self.dtype)
+        missing = ~np.isfinite(values)
+        scaled = np.rint(np.where(missing, 0, values) * np.float64(self.factor))
+        limits = np.iinfo(self.dtype)
+        low, high = float(scaled.min()), float(scaled.max())
+        if low < limits.min or high > limits.max:
+            of = f" times {self.factor:g}" if self.factor != 1 else ""
+            raise InputError(
+                f"Values from {low / self.factor:g} to {high / self.factor:g}{of} do not fit "
+                f"{self.dtype.name} ({limits.min} to {limits.max}): choose another factor or type."
+            )
+        stored: np.ndarray = scaled.astype(self.dtype)
+        if self.no_data is not None:
+            stored[missing] = int(self.no_data)
+        return stored
+
+
+def plan(cube: Cube, dtype: str = "float32", factor: float | None = None) -> Storing:
+    """How a cube is stored.
+
+    Parameters
+    ----------
+    cube : Cube
+    dtype : str
+        One of :data:`DTYPES`.
+    factor : float, optional
+        For integers; by default 10000 (255 for uint8) for reflectance, else 1.
+
+    Raises
+    ------
+    InputError
+        If the type is not known, or the factor is not positive.
+    """
+    if dtype not in DTYPES:
+        raise InputError(f"Cubes are stored as {', '.join(DTYPES)}, not as {dtype!r}.")
+    if factor is not None and not 0 < factor < float("inf"):
+        raise InputError(f"The factor is a positive number, not {factor!r}.")
+    marker = cube.metadata.get(NO_DATA)
+    known = isinstance(marker, (int, float)) and not isinstance(marker, bool)
+    kind = np.dtype(dtype).newbyteorder("<")
+    if kind.kind == "f":
+        return Storing(kind, 1.0, float(marker) if known and marker is not None else None)
+    if factor is None:
+        reflectance = cube.units == "reflectance"
+        factor = (255.0 if dtype == "uint8" else _REFLECTANCE_FACTOR) if reflectance else 1.0
+    limits = np.iinfo(kind)
+    # a number that values hardly reach: the largest unsigned one, the smallest signed one
+    return Storing(kind, factor, float(limits.max if kind.kind == "u" else limits.min))
+
+
+def blocks(cube: Cube) -> Iterator[tuple[slice, slice, np.ndarray]]:
+    """A cube in the order in which its source has it, each value read once.
+
+    Yields bands, rows and their values, float32 (bands, rows, width).
+    """
+    if by_rows(cube.data):
+        for rows, values in row_blocks(cube):
+            yield slice(0, cube.bands), rows, values
+        return
+    for band in range(cube.bands):
+        values = np.asarray(cube.data[band], dtype=np.float32)
+        yield slice(band, band + 1), slice(0, cube.shape[1]), values[None]
+
+
+def write_planes(file: BinaryIO, cube: Cube, storing: Storing, start: int = 0) -> None:
+    """Write a cube band by band into an open file, from byte ``start`` on."""
+    _, height, width = cube.shape
+    for bands, rows, values in blocks(cube):
+        for band, plane in zip(range(cube.bands)[bands], values, strict=True):
+            numbers = storing.numbers(plane)
+            file.seek(start + (band * height + rows.start) * width * numbers.itemsize)
+            file.write(numbers.data.cast("B"))
+
+
+def row_blocks(cube: Cube) -> Iterator[tuple[slice, np.ndarray]]:
+    """A cube in blocks of rows: (rows, float32 (bands, rows, width))."""
+    bands, height, width = cube.shape
+    step = max(1, _BLOCK_VALUES // (bands * width))
+    for top in range(0, height, step):
+        rows = slice(top, min(top + step, height))
+        yield rows, np.asarray(cube.data[:, rows, :], dtype=np.float32)
+
+
+def as_stated(storing: Storing) -> dict[str, Any]:
+    """What a file states of its numbers: scale and no-data value, by CF's names."""
+    facts: dict[str, Any] = {}
+    if storing.factor != 1.0:
+        facts["scale_factor"] = 1.0 / storing.factor
+    if storing.no_data is not None:
+        facts["_FillValue"] = storing.dtype.type(storing.no_data)
+    return facts

@@ -1,0 +1,129 @@
+"""Spectra on another grid, against what bands of a known width measure."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import napari_hsr
+from napari_hsr import Cube
+from napari_hsr.conversion import common_grid, to_wavelengths
+from napari_hsr.errors import InputError
+from napari_hsr.io.lazy import LazyArray
+from napari_hsr.notices import Code, has
+
+FINE = np.arange(400.0, 701.0, 2.0)
+COARSE = np.arange(450.0, 651.0, 20.0)
+
+
+def peak(nm, centre=550.0, width=30.0):
+    """A Gaussian line of this full width at half maximum."""
+    return np.exp(-4 * np.log(2) * ((nm - centre) / width) ** 2)
+
+
+def cube_of(spectrum, nm=FINE, **changes) -> Cube:
+    data = np.asarray(spectrum, np.float32)[:, None, None] * np.linspace(0.5, 1, 6).reshape(2, 3)
+    return Cube(data.astype(np.float32), nm, **changes)
+
+
+@pytest.mark.parametrize("own", [0.0, 8.0])
+def test_a_gaussian_line_seen_by_gaussian_bands_is_a_wider_gaussian_line(own):
+    """Widths add as squares: what the finer bands have seen already is not seen twice."""
+    seen = np.hypot(30, own)
+    spectrum = peak(FINE, width=seen) * 30 / seen
+    cube = cube_of(spectrum, metadata={"fwhm": [own] * FINE.size} if own else {})
+    found = to_wavelengths(cube, COARSE, fwhm=25.0)
+    wide = np.hypot(30, 25)
+    expected = peak(COARSE, width=wide) * 30 / wide
+    # sums over bands 2 nm apart instead of integrals, and weights below 1e-4 left out
+    np.testing.assert_allclose(np.asarray(found.data)[:, 1, 2], expected, atol=2e-4)
+    assert found.metadata["fwhm"] == [25.0] * COARSE.size
+    assert has(found.notices, Code.RESAMPLED)
+
+
+@pytest.mark.parametrize("fwhm", [None, 1.0, 25.0])
+def test_what_is_flat_stays_flat(fwhm):
+    for nm in (COARSE, np.array([401.0, 402.5, 690.0]), FINE):
+        found = to_wavelengths(cube_of(np.ones(FINE.size)), nm, fwhm)
+        np.testing.assert_allclose(np.asarray(found.data)[:, 1, 2], 1, rtol=1e-6)
+
+
+def test_between_bands_it_is_interpolated():
+    slope = cube_of(FINE / 1000, metadata={"fwhm": [5.0] * FINE.size})
+    found = to_wavelengths(slope, [401.0, 455.5, 600.25], fwhm=5.0)
+    np.testing.assert_allclose(np.asarray(found.data)[:, 1, 2], [0.401, 0.4555, 0.60025], rtol=1e-6)
+
+
+def test_the_same_bands_as_in_training():
+    from napari_hsr.training.data.scan import grid_of
+
+    cube = cube_of(peak(FINE))
+    _, weights, _ = grid_of(cube, tuple(COARSE))
+    found = to_wavelengths(cube, COARSE)
+    np.testing.assert_allclose(
+        np.asarray(found.data), np.tensordot(weights, cube.data, 1), rtol=1e-6, atol=1e-7
+    )
+
+
+def test_bad_bands_have_no_part():
+    spectrum = peak(FINE)
+    spectrum[[40, 41, 90]] = np.nan
+    bbl = np.isfinite(spectrum).astype(int).tolist()
+    found = to_wavelengths(cube_of(spectrum, metadata={"bbl": bbl}), COARSE, 25.0)
+    values = np.asarray(found.data)[:, 1, 2]
+    wide = np.hypot(30, 25)
+    np.testing.assert_allclose(values, peak(COARSE, width=wide) * 30 / wide, atol=0.02)
+    assert "bbl" not in found.metadata
+
+
+def test_a_hole_stays_a_hole_and_does_not_spread():
+    cube = cube_of(peak(FINE))
+    cube.data[20, 0, 1] = np.nan  # 440 nm: seen by no band from 470 nm on
+    found = np.asarray(to_wavelengths(cube, COARSE, 20.0).data)
+    assert np.isnan(found[0, 0, 1])
+    assert np.isfinite(found[2:]).all()
+    assert np.isfinite(found[:, 1]).all()
+
+
+def test_a_cube_on_disk_is_computed_as_it_is_read(tmp_path):
+    cube = cube_of(peak(FINE))
+    stored = np.memmap(tmp_path / "bip", np.float32, "w+", shape=(2, 3, FINE.size))
+    stored[:] = cube.data.transpose(1, 2, 0)
+    lazy = cube.replace(data=LazyArray(stored, (2, 0, 1)))
+    found, whole = to_wavelengths(lazy, COARSE), np.asarray(to_wavelengths(cube, COARSE).data)
+    assert isinstance(found.data, LazyArray)
+    for key in ((3, 1, 2), (slice(2, 8, 2), 0, slice(None)), (slice(None), slice(None), 1), ...):
+        np.testing.assert_allclose(found.data[key], whole[key], rtol=1e-6)
+
+
+def test_wavelengths_that_are_not_there():
+    with pytest.raises(InputError, match="398"):
+        to_wavelengths(cube_of(peak(FINE)), [398.0, 500.0, 600.0])
+    with pytest.raises(InputError, match="not known"):
+        to_wavelengths(Cube(np.ones((3, 2, 2), np.float32), None), COARSE)
+    with pytest.raises(InputError, match="positive"):
+        to_wavelengths(cube_of(peak(FINE)), COARSE, fwhm=-1)
+
+
+def test_two_cubes_on_one_grid():
+    fine = cube_of(peak(FINE), name="fine")
+    wide = np.arange(440.0, 761.0, 20.0)
+    coarse = cube_of(np.ones(wide.size), wide, name="coarse")
+    for first, second in (common_grid(fine, coarse), common_grid(coarse, fine)[::-1]):
+        assert list(first.wavelengths) == list(second.wavelengths) == list(wide[wide <= 700])
+    same, other = common_grid(fine, fine)
+    assert same is fine
+    assert other is fine
+    with pytest.raises(InputError, match="common"):
+        common_grid(fine, cube_of(np.ones(3), [900.0, 910.0, 920.0]))
+
+
+def test_evaluate_resamples_when_asked():
+    fine = cube_of(peak(FINE, width=60))
+    shifted = COARSE + 0.9
+    coarse = to_wavelengths(fine, shifted)
+    with pytest.raises(InputError, match="different wavelength grids"):
+        napari_hsr.evaluate(coarse, fine)
+    found = napari_hsr.evaluate(coarse, fine, resample=True)
+    assert found.values["rmse"] == pytest.approx(0, abs=1e-7)
+    assert has(found.notes, Code.RESAMPLED)

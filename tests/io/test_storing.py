@@ -1,0 +1,157 @@
+"""Integers with a factor, interleaves, and the place on the ground, read by other libraries too."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import spectral
+import tifffile
+
+from napari_hsr import Cube, read, write
+from napari_hsr.errors import InputError
+from napari_hsr.io.lazy import LazyArray, by_rows
+
+NM = np.array([450.0, 500.0, 550.0])
+
+
+def reflectance(**changes) -> Cube:
+    data = np.random.default_rng(4).uniform(0, 1.2, (3, 4, 5)).astype(np.float32)
+    data[1, 2, 3] = np.nan
+    return Cube(data, NM, **{"units": "reflectance", **changes})
+
+
+@pytest.mark.parametrize("suffix", [".hdr", ".tif", ".h5"])
+@pytest.mark.parametrize(("dtype", "step"), [("uint16", 1e-4), ("int16", 1e-4), ("uint8", 1 / 255)])
+def test_integers_are_read_as_the_values_that_they_stand_for(tmp_path, suffix, dtype, step):
+    cube = reflectance()
+    if dtype == "uint8":
+        cube = cube.replace(data=cube.data / 1.25)
+    found = read(write(cube, tmp_path / f"leaf{suffix}", dtype=dtype))
+    # half a step of rounding, and float32
+    np.testing.assert_allclose(np.asarray(found.data), cube.data, atol=step / 2 + 1e-7)
+    assert found.units == "reflectance"
+    assert found.wavelengths == cube.wavelengths
+
+
+@pytest.mark.parametrize("interleave", ["bsq", "bil", "bip"])
+def test_interleaves_as_spectral_reads_them(tmp_path, interleave):
+    cube = reflectance()
+    path = write(cube, tmp_path / "leaf.hdr", dtype="int16", interleave=interleave)
+    image = spectral.open_image(str(path))
+    assert image.metadata["interleave"] == interleave
+    stored = np.rint(np.where(np.isnan(cube.data), -3.2768, cube.data) * 10000)
+    np.testing.assert_array_equal(
+        np.asarray(image.load(scale=False)), stored.transpose(1, 2, 0).astype(np.float32)
+    )
+    np.testing.assert_allclose(np.asarray(read(path).data), cube.data, atol=5.1e-5)
+
+
+def test_values_that_do_not_fit_are_refused_and_nothing_is_left(tmp_path):
+    for options in ({"factor": 60000.0}, {"dtype": "uint8"}, {"dtype": "int16", "factor": 1e6}):
+        with pytest.raises(InputError, match="do not fit"):
+            write(reflectance(), tmp_path / "leaf.hdr", **{"dtype": "uint16", **options})
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("leaf.mat", {"dtype": "uint16"}),
+        ("leaf.tif", {"interleave": "bip"}),
+        ("leaf.hdr", {"interleave": "bpi"}),
+        ("leaf.hdr", {"dtype": "float16"}),
+        ("leaf.hdr", {"dtype": "uint16", "factor": -1.0}),
+    ],
+)
+def test_what_a_format_cannot_store(tmp_path, name, options):
+    with pytest.raises(InputError):
+        write(reflectance(), tmp_path / name, **options)
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (1, 0, 2), (1, 2, 0)])
+@pytest.mark.parametrize("suffix", [".hdr", ".tif", ".h5"])
+def test_a_file_of_any_interleave_is_copied_whole(tmp_path, order, suffix, monkeypatch):
+    from napari_hsr.io import storing
+
+    monkeypatch.setattr(storing, "_BLOCK_VALUES", 3 * 5)  # one row at a time
+    cube = reflectance()
+    stored = np.ascontiguousarray(cube.data.transpose(order))
+    stored.tofile(tmp_path / "raw")
+    mapped = np.memmap(tmp_path / "raw", np.float32, "r", shape=stored.shape)
+    lazy = cube.replace(data=LazyArray(mapped, np.argsort(order)))
+    assert by_rows(lazy.data) == (order != (0, 1, 2))
+    found = read(write(lazy, tmp_path / f"leaf{suffix}"))
+    np.testing.assert_array_equal(np.asarray(found.data), cube.data)
+
+
+# --- on the ground -----------------------------------------------------------------------------
+
+UTM = ["UTM", "1.0", "1.0", "380000.0", "5820000.0", "30.0", "30.0", "33", "North", "WGS-84"]
+KEYS = (1, 1, 0, 3, 1024, 0, 1, 1, 1025, 0, 1, 1, 3072, 0, 1, 32633)
+
+
+def write_geotiff(path) -> np.ndarray:
+    data = np.random.default_rng(5).integers(0, 9000, (3, 4, 5)).astype(np.int16)
+    xml = (
+        "<GDALMetadata><Item name='AREA_OR_POINT'>Area</Item><Item name='SENSOR'>made here</Item>"
+        "<Item name='wavelength' sample='0'>450</Item></GDALMetadata>"
+    )
+    tifffile.imwrite(
+        path,
+        data,
+        planarconfig="separate",
+        photometric="minisblack",
+        metadata=None,
+        extratags=[
+            (33550, "d", 3, (30.0, 30.0, 0.0), True),
+            (33922, "d", 6, (0.0, 0.0, 0.0, 380000.0, 5820000.0, 0.0), True),
+            (34735, "H", 16, KEYS, True),
+            (34737, "s", 0, "WGS 84 / UTM zone 33N|", True),
+            (42112, "s", 0, xml, True),
+        ],
+    )
+    return data
+
+
+def test_a_geotiff_keeps_its_place_and_gdals_items(tmp_path):
+    data = write_geotiff(tmp_path / "scene.tif")
+    cube = read(tmp_path / "scene.tif")
+    for first in ("copy.tif", "copy.h5", "copy.npz", "copy.mat"):  # through any format
+        write(read(write(cube, tmp_path / first)), tmp_path / "again.tif")
+        with tifffile.TiffFile(tmp_path / "again.tif") as file:
+            page = file.pages.first
+            assert len(file.pages) == 1  # one image of three bands, as GIS want it
+            assert (page.samplesperpixel, page.planarconfig) == (3, 2)
+            assert page.tags[33550].value == (30.0, 30.0, 0.0)
+            assert page.tags[33922].value == (0.0, 0.0, 0.0, 380000.0, 5820000.0, 0.0)
+            assert page.tags[34735].value == KEYS
+            assert page.tags[34737].value == "WGS 84 / UTM zone 33N|"
+            assert "made here" in page.tags[42112].value
+            np.testing.assert_array_equal(page.asarray(), data)
+
+
+def test_envi_and_geotiff_say_the_same_place(tmp_path):
+    write_geotiff(tmp_path / "scene.tif")
+    envi = read(write(read(tmp_path / "scene.tif"), tmp_path / "scene.hdr"))
+    text = (tmp_path / "scene.hdr").read_text()
+    assert "map info = {UTM, 1.0, 1.0, 380000.0, 5820000.0, 30.0, 30.0, 33, North, WGS-84" in text
+    assert envi.shape == (3, 4, 5)
+    stated = Cube(np.ones((3, 4, 5), np.float32), NM, metadata={"map info": UTM})
+    write(stated, tmp_path / "field.tif")
+    with tifffile.TiffFile(tmp_path / "field.tif") as file:
+        tags = file.pages.first.tags
+        assert tags[33550].value == (30.0, 30.0, 0.0)
+        assert tags[33922].value == (0.0, 0.0, 0.0, 380000.0, 5820000.0, 0.0)
+        assert tags[34735].value == KEYS
+    degrees = ["Geographic Lat/Lon", 1, 1, 13.0, 52.0, 0.001, 0.001, "WGS-84"]
+    write(stated.replace(metadata={"map info": degrees}), tmp_path / "degrees.tif")
+    again = read(write(read(tmp_path / "degrees.tif"), tmp_path / "degrees.hdr"))
+    assert [str(item) for item in again.metadata["map info"]][:1] == ["Geographic Lat/Lon"]
+
+
+def test_gdal_finds_wavelengths_and_widths(tmp_path):
+    write(reflectance(metadata={"fwhm": [5.0, 6.0, 7.0]}), tmp_path / "leaf.tif")
+    with tifffile.TiffFile(tmp_path / "leaf.tif") as file:
+        text = file.pages.first.tags[42112].value
+    assert '<Item name="CENTRAL_WAVELENGTH_UM" sample="1" domain="IMAGERY">0.5</Item>' in text
+    assert '<Item name="FWHM_UM" sample="2" domain="IMAGERY">0.007</Item>' in text
