@@ -63,9 +63,6 @@ class Code(StrEnum):
     WHITE_TOO_DARK = "white-too-dark"
     WHITE_SATURATED = "white-saturated"
 
-    # conversion
-    RESAMPLED = "resampled"
-
     # models
     ILL_POSED = "ill-posed"
     DETAIL_ESTIMATED = "detail-estimated"
