@@ -210,9 +210,15 @@ class Cube:
         """True for a plain array, False for a memory map or a lazy array."""
         return isinstance(self.data, np.ndarray) and not isinstance(self.data, np.memmap)
 
+    def nearest_band(self, nm: float) -> int:
+        """The good band nearest to a wavelength, which must be known."""
+        grid = self.wavelengths
+        assert grid is not None  # asked for by wavelength only where they are known
+        return min(np.flatnonzero(self.good_bands).tolist(), key=lambda band: abs(grid[band] - nm))
+
     @property
     def value_range(self) -> tuple[float, float]:
-        """(minimum, maximum) of the finite values, found once and remembered.
+        """(minimum, maximum) of the finite values of the good bands, found once and remembered.
 
         A cube that is not in memory and larger than :data:`EXACT_RANGE_BYTES` is sampled —
         every eighth band, at most about 256 x 256 pixels of each — so the range is then an
@@ -230,11 +236,12 @@ class Cube:
 
     def _planes(self) -> Iterable[np.ndarray]:
         if self._range_is_exact:
-            for band in range(self.bands):
+            for band in np.flatnonzero(self.good_bands).tolist():
                 yield np.asarray(self.data[band])
             return
         stride = max(1, max(self.shape[1:]) // 256)
-        for band in sorted({*range(0, self.bands, 8), self.bands - 1}):
+        good = np.flatnonzero(self.good_bands).tolist()
+        for band in sorted({*good[::8], good[-1]}):
             yield np.asarray(self.data[band, ::stride, ::stride])
 
     def replace(self, **changes: Any) -> Cube:

@@ -87,6 +87,7 @@ class Code(StrEnum):
     COMMON_BANDS = "common-bands"
     BANDS_BY_INDEX = "bands-by-index"
     BANDS_LEFT_OUT = "bands-left-out"
+    BAD_BANDS_LEFT_OUT = "bad-bands-left-out"
     SCALES_DIFFER = "scales-differ"
     UNITS_DIFFER = "units-differ"
     FIGURE_UNDEFINED = "figure-undefined"

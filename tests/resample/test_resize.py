@@ -79,8 +79,6 @@ def test_the_fine_image_lies_exactly_over_the_coarse_one():
 def test_values_that_are_not_finite_are_named(cube):
     cube.data[2, 5, 7] = np.nan
     with pytest.raises(InputError, match=r"scene .* band 3 at row 6, column 8"):
-        upsample(cube, 2)
-    with pytest.raises(InputError, match="NaN or infinite"):
         degrade(cube, 2)
 
 

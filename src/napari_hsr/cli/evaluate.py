@@ -43,6 +43,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="resample the cube of more bands to the wavelengths of the other",
     )
+    parser.add_argument(
+        "--bad-bands", action="store_true", help="compare also bands that a file marks as bad (bbl)"
+    )
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 
@@ -56,7 +59,7 @@ def run(args: argparse.Namespace) -> int:
     else:
         rules = at_scale(args.protocol, args.scale)
     cubes = read_cube(args.prediction), read_cube(args.truth)
-    evaluation = evaluate(*cubes, protocol=rules, resample=args.resample)
+    evaluation = evaluate(*cubes, protocol=rules, resample=args.resample, bad_bands=args.bad_bands)
     if args.json:
         files = {"prediction_file": args.prediction, "truth_file": args.truth}
         print_json(files | evaluation.to_dict())

@@ -164,7 +164,7 @@ def render(
     rows: int | None = None,
     clip: bool = True,
 ) -> np.ndarray:
-    """Render a cube as people see it.
+    """Render a cube as people see it, without bands that are marked as bad.
 
     Reflectance is lit by the illuminant, ``X = k Σ S E x̄ Δλ`` with ``k = 1 / Σ E ȳ Δλ``, adapted
     to D65 (Bradford) and converted to sRGB: see :func:`rendering_matrix`. Radiance (units with
@@ -223,7 +223,7 @@ def false_colour(
 ) -> np.ndarray:
     """Show three bands of a cube as red, green and blue.
 
-    Each channel is the band nearest to the given wavelength, stretched separately: its low
+    Each channel is the good band nearest to the given wavelength, stretched separately: its low
     percentile becomes 0 and its high percentile 1 (estimated on about 512 x 512 pixels), linearly
     and without the sRGB curve, so colours cannot be compared between pictures.
 
@@ -299,7 +299,7 @@ def _band_near(cube: Cube, wanted: float) -> int:
     grid = cube.wavelengths
     assert grid is not None  # checked before bands are chosen by wavelength
     nm = np.asarray(grid)
-    band = grid.nearest(wanted)
+    band = cube.nearest_band(wanted)
     spacing = np.diff(nm).max(initial=0.0) / 2
     if not abs(nm[band] - wanted) <= max(25.0, spacing):
         raise InputError(f"No band lies near {wanted:g} nm: this cube has {grid.describe()}.")

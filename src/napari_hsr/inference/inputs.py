@@ -14,8 +14,8 @@ from napari_hsr.errors import HSRError, InputError
 from napari_hsr.models.card import RECONSTRUCTION
 from napari_hsr.notices import Code, Notice
 from napari_hsr.photograph import Photograph
-from napari_hsr.progress import Progress, stop_if
-from napari_hsr.resample.resize import PART_BYTES, read
+from napari_hsr.progress import stop_if
+from napari_hsr.resample.holes import look_events, of_holes
 
 if TYPE_CHECKING:
     import threading
@@ -234,35 +234,13 @@ def as_cube(image: Any) -> Cube:
     return cube
 
 
-def check_finite(cube: Cube, cancel: threading.Event | None = None) -> Iterator[Progress]:
-    """Check all values of a cube before anything is computed.
-
-    Yields
-    ------
-    Progress
+def missing(cube: Cube, cancel: threading.Event | None = None) -> Notice | None:
+    """A notice of the values of a cube that are NaN or infinite; None if there are none.
 
     Raises
     ------
-    InputError
-        If one is NaN or infinite: it would spread over its neighbours.
     Cancelled
         If ``cancel`` was set.
     """
-    bands, height, width = cube.shape
-    many = max(1, PART_BYTES // (4 * height * width))
-    rows = height if many > 1 else min(height, max(1, PART_BYTES // (4 * width)))
-    for band in range(0, bands, many):
-        for row in range(0, height, rows):
-            stop_if(cancel)
-            yield Progress(0, 0, "Reading the cube")
-            read(cube, slice(band, min(band + many, bands)), slice(row, min(row + rows, height)))
-
-
-def why_not_finite(cube: Cube, cancel: threading.Event | None = None) -> str | None:
-    """None if all values of a cube are finite, else a sentence on the first that is not."""
-    try:
-        for _ in check_finite(cube, cancel):
-            pass
-    except InputError as error:
-        return str(error)
-    return None
+    count = sum(int(mask.sum()) for _, _, mask in look_events(cube, cancel))
+    return of_holes(count) if count else None

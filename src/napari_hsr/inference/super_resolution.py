@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
+from napari_hsr.cube import finite_range
 from napari_hsr.errors import HSRError, InputError
 from napari_hsr.inference.devices import resolve
-from napari_hsr.inference.inputs import as_cube, check_finite
+from napari_hsr.inference.inputs import as_cube
 from napari_hsr.inference.memory_use import PeakMemory, trim
 from napari_hsr.inference.results import SuperResolutionResult
 from napari_hsr.inference.speed import expected_seconds, remember
@@ -35,6 +36,7 @@ from napari_hsr.resample import (
     refine_events,
 )
 from napari_hsr.resample import find as find_degradation
+from napari_hsr.resample.holes import fill_events
 
 if TYPE_CHECKING:
     import threading
@@ -191,13 +193,15 @@ def super_resolve_events(
     first, second, third = _BEGINNINGS[refinement]
     start = time.perf_counter()
     with PeakMemory(torch_device) as memory:
-        yield from check_finite(coarse, cancel)
+        filled = yield from fill_events(coarse, cancel)
         half, gain = None, 0.0
         if half_upscaler is not None:
-            events = upscale_events(coarse, half_upscaler, scale // 2, cancel=cancel, **options)
+            events = upscale_events(
+                filled.cube, half_upscaler, scale // 2, cancel=cancel, **options
+            )
             half = yield from as_part(_and_later(events, None), 0, first, _STEPS)
             trim()
-        events = upscale_events(coarse, upscaler, scale, cancel=cancel, **options)
+        events = upscale_events(filled.cube, upscaler, scale, cancel=cancel, **options)
         upscaled = yield from as_part(_and_later(events, refining), first, second, _STEPS)
         trim()  # what the network took is not needed while the result is refined
         cube, begun = upscaled.cube, time.perf_counter()
@@ -222,7 +226,15 @@ def super_resolve_events(
             compared = agreement_events(*pair, place=place, cancel=cancel)
             agreement = yield from as_part(compared, third, _STEPS, _STEPS)
         remember(work, prod(cube.shape), time.perf_counter() - begun)
-    notices = [*_already_super_resolved(coarse), *coarse.notices, *upscaled.notices]
+    if filled.missing is not None:
+        filled.open_again(cube.data, scale)
+        cube = cube.replace(data=cube.data, _value_range=finite_range(cube.data))
+    notices = [
+        *_already_super_resolved(coarse),
+        *coarse.notices,
+        *upscaled.notices,
+        *filled.notices(),
+    ]
     notices += half.notices if half is not None else ()
     if isinstance(agreement, Refinement):
         notices += agreement.notices()
@@ -280,7 +292,8 @@ def super_resolve(
     Parameters
     ----------
     image : Cube, ndarray (bands, height, width), or path
-        Five bands or more, all values finite. Where values exceed 1, a network receives them
+        Five bands or more. What is missing (NaN or infinite) is filled with the nearest value of
+        its band before it is made finer, and is NaN in the result. Where values exceed 1, a network receives them
         divided by the largest, and its result is multiplied by it.
     model : Model, str, path or None
         A model for cubes, or the name of an interpolation: ``"bicubic-matlab"``,

@@ -12,6 +12,7 @@ from napari_hsr.errors import FileError
 from napari_hsr.io import lazy
 from napari_hsr.io import wavelengths as wl
 from napari_hsr.io.band_axis import band_axis
+from napari_hsr.io.bands import take
 from napari_hsr.io.choice import ANY, Choice
 from napari_hsr.io.decoding import Decoding
 from napari_hsr.io.library_errors import translated
@@ -162,18 +163,7 @@ def _only(path: Path, cube: Cube, bands: list[int]) -> Cube:
             path, f"band {max(bands)} was asked for; it has bands 0 to {cube.bands - 1}"
         )
     bands = sorted(set(bands))
-    nm = cube.wavelengths
-    return cube.replace(
-        data=np.stack([np.asarray(cube.data[band]) for band in bands]),
-        wavelengths=None if nm is None else Wavelengths(nm.nm[bands], nm.assumed),
-        metadata={
-            key: [value[band] for band in bands]
-            if isinstance(value, list) and len(value) == cube.bands
-            else value
-            for key, value in cube.metadata.items()
-        },
-        provenance=cube.provenance.with_step(f"Bands {', '.join(map(str, bands))} were taken."),
-    )
+    return take(cube, bands, f"Bands {', '.join(map(str, bands))} were taken.")
 
 
 def _three_axes(path: Path, source: Any, found: Found, notices: list[Notice]) -> tuple[Any, Found]:

@@ -172,6 +172,9 @@ class LazyArray:
         """Basic indexing: ask the source for ascending ranges, then turn and decode them."""
         bands = self._bands[parts[0]]
         if bands.ndim and not _evenly_spaced(bands):
+            low, high = int(bands.min()), int(bands.max()) + 1
+            if 2 * bands.size > high - low:  # few are left out: one pass through the file
+                return self._read_range(range(low, high), *parts[1:])[bands - low]
             planes = [self._read_range(band, *parts[1:]) for band in bands.tolist()]
             return np.stack(planes)
         return self._read_range(_as_range(bands), *parts[1:])

@@ -10,6 +10,7 @@ import numpy as np
 
 from napari_hsr.conversion.wavelengths import common_grid
 from napari_hsr.cube import Cube
+from napari_hsr.io.bands import without_bad_bands
 from napari_hsr.metrics.accumulators import (
     AngleSums,
     Moments,
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     import threading
     from collections.abc import Callable, Generator, Iterable, Iterator
 
+#: What is said of bands before they are compared.
+_OF_GRIDS = (Code.RESAMPLED, Code.BAD_BANDS_LEFT_OUT)
 #: Value ranges that differ by more than this factor are reported as different scales.
 SCALE_FACTOR = 10.0
 
@@ -43,6 +46,7 @@ def evaluate(
     progress: Callable[[int, int], Any] | None = None,
     cancel: threading.Event | None = None,
     resample: bool = False,
+    bad_bands: bool = False,
 ) -> Evaluation:
     """Compare a prediction with the truth under a named protocol.
 
@@ -61,6 +65,8 @@ def evaluate(
     resample : bool
         Resample the cube of more bands to the grid of the other, where they differ
         (:func:`napari_hsr.conversion.common_grid`).
+    bad_bands : bool
+        Compare also the bands that either cube marks as bad (``bbl``).
 
     Returns
     -------
@@ -76,7 +82,9 @@ def evaluate(
         If ``cancel`` was set.
     """
     report = None if progress is None else (lambda event: progress(event.done, event.total))
-    events = evaluate_events(prediction, truth, protocol, cancel=cancel, resample=resample)
+    events = evaluate_events(
+        prediction, truth, protocol, cancel=cancel, resample=resample, bad_bands=bad_bands
+    )
     return result_of(events, report)
 
 
@@ -87,15 +95,18 @@ def evaluate_events(
     *,
     cancel: threading.Event | None = None,
     resample: bool = False,
+    bad_bands: bool = False,
 ) -> Iterator[Progress | Evaluation]:
     """:func:`evaluate` as events: progress after each block of both passes, then the result."""
     rules = get_protocol(protocol)
     resampled: list[Notice] = []
     if resample and isinstance(prediction, Cube) and isinstance(truth, Cube):
+        if not bad_bands:  # they must not be mixed into the others
+            prediction, truth = without_bad_bands(prediction), without_bad_bands(truth)
         prediction, truth = common_grid(prediction, truth)
         found = (*prediction.notices, *truth.notices)
-        resampled = [notice for notice in found if notice.code == Code.RESAMPLED]
-    first, second, wavelengths, notes = match(prediction, truth)
+        resampled = [notice for notice in found if notice.code in _OF_GRIDS]
+    first, second, wavelengths, notes = match(prediction, truth, bad_bands)
     pair = Pair(first, second, rules.crop)
     stop_if(cancel)
     seen = yield from _survey(pair, rules, cancel)

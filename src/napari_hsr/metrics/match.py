@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from napari_hsr.cube import Cube, Wavelengths
 from napari_hsr.errors import InputError
+from napari_hsr.io.bands import bad_bands_left_out, take
 from napari_hsr.io.lazy import LazyArray
 from napari_hsr.metrics.row_blocks import checked
 from napari_hsr.notices import Code, Notice
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 #: Band centres that differ by at most this, in nm, are the same band.
 TOLERANCE_NM = 0.5
 
 
-def match(prediction: Any, truth: Any) -> tuple[Any, Any, Wavelengths | None, tuple[Notice, ...]]:
+def match(
+    prediction: Any, truth: Any, bad_bands: bool = False
+) -> tuple[Any, Any, Wavelengths | None, tuple[Notice, ...]]:
     """Reduce two cubes to their common bands.
 
     Equal grids (within 0.5 nm) are compared as they are. If all band centres of the coarser grid
@@ -27,6 +33,8 @@ def match(prediction: Any, truth: Any) -> tuple[Any, Any, Wavelengths | None, tu
     ----------
     prediction, truth : Cube or array-like, shape (bands, height, width)
         Bare arrays have no wavelengths.
+    bad_bands : bool
+        Compare also the bands that either cube marks as bad (``bbl``).
 
     Returns
     -------
@@ -42,6 +50,50 @@ def match(prediction: Any, truth: Any) -> tuple[Any, Any, Wavelengths | None, tu
     InputError
         If the sizes differ, the grids cannot be matched, or an array is not three-dimensional.
     """
+    left_out: tuple[Notice, ...] = ()
+    if not bad_bands:
+        prediction, truth, left_out = _good(prediction, truth)
+    first, second, wavelengths, notes = _matched(prediction, truth)
+    return first, second, wavelengths, (*left_out, *notes)
+
+
+def _good(prediction: Any, truth: Any) -> tuple[Any, Any, tuple[Notice, ...]]:
+    """Both without bad bands: where they have the same bands, without those of either."""
+    pair = [prediction, truth]
+    cubes = [each for each in pair if isinstance(each, Cube)]
+    bad = [set(np.flatnonzero(~cube.good_bands).tolist()) for cube in cubes]
+    if not any(bad):
+        return prediction, truth, ()
+    told = [
+        bad_bands_left_out(len(marked), cube.name)
+        for cube, marked in zip(cubes, bad, strict=True)
+        if marked
+    ]
+    sizes = [int(each.shape[0]) for each in map(_array, pair, ("prediction", "truth"))]
+    grids = [cube.wavelengths for cube in cubes if cube.wavelengths is not None]
+    alike = len(grids) < 2 or grids[0].matches(grids[1], TOLERANCE_NM)
+    if sizes[0] == sizes[1] and alike:
+        kept = [band for band in range(sizes[0]) if not any(band in marked for marked in bad)]
+        if not kept:
+            raise InputError("No band is left to compare: all are marked as bad (bbl).")
+        pair = [_take(each, kept) for each in pair]
+    else:
+        pair = [
+            _take(each, np.flatnonzero(each.good_bands)) if isinstance(each, Cube) else each
+            for each in pair
+        ]
+    return pair[0], pair[1], tuple(told)
+
+
+def _take(each: Any, bands: Sequence[int] | np.ndarray) -> Any:
+    if isinstance(each, Cube):
+        return take(each, bands)
+    return _select(_array(each, "array"), np.array(bands))
+
+
+def _matched(
+    prediction: Any, truth: Any
+) -> tuple[Any, Any, Wavelengths | None, tuple[Notice, ...]]:
     arrays = [_array(prediction, "prediction"), _array(truth, "truth")]
     grids = [c.wavelengths if isinstance(c, Cube) else None for c in (prediction, truth)]
     sizes = [tuple(int(n) for n in array.shape) for array in arrays]

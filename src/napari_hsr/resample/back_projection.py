@@ -22,6 +22,7 @@ import numpy as np
 from napari_hsr.errors import InputError
 from napari_hsr.progress import Progress, result_of, stop_if
 from napari_hsr.resample import methods
+from napari_hsr.resample.holes import fill_events
 from napari_hsr.resample.refinement import Agreement, Pass, Refinement
 from napari_hsr.resample.resize import Resampler, down_part, empty_fine, read, refined, up_part
 from napari_hsr.resample.scale_pair import check_pair
@@ -79,7 +80,8 @@ def refine_events(
     kind, scale = methods.find(degradation), check_pair(fine, coarse, scale)
     _check_options(gain, tolerance, iterations)
     way = Resampler(kind, scale, *coarse.shape[1:], back=methods.find(kind.back))
-    work = _Work(way, fine, coarse, place, cancel, iterations)
+    filled = yield from fill_events(fine, cancel)
+    work = _Work(way, filled.cube, coarse, place, cancel, iterations)
     yield from work.measure()
     history = [work.state(0)]
     stopped, enough = "iterations", tolerance * work.length
@@ -96,6 +98,7 @@ def refine_events(
         if history[-1].rms <= enough:
             stopped = "tolerance"
     data, residual, rms = yield from work.finish(overwrite)
+    filled.open_again(data, 1)
     step = (
         f"Refined by back-projection, {history[-1].number} passes, against {coarse.name}, taken "
         f"for the result of {kind.words(scale)} at 1/{scale}: residual {history[0].rms:.3g} → "
@@ -138,7 +141,8 @@ def refine(
     fine : Cube, shape (bands, scale * height, scale * width)
         The estimate: a network's output, or an interpolation.
     coarse : Cube, shape (bands, height, width)
-        What was measured, over the same area.
+        What was measured, over the same area. Where it is NaN nothing is corrected; where
+        ``fine`` is NaN, the result is.
     scale : int, optional
         2 to 16; by default the ratio of the sizes.
     degradation : str
@@ -166,8 +170,7 @@ def refine(
     Raises
     ------
     InputError
-        If sizes, bands or wavelengths do not fit, an option is invalid, or a value is not
-        finite.
+        If sizes, bands or wavelengths do not fit, or an option is invalid.
     Cancelled
         If ``cancel`` was set.
 
@@ -209,7 +212,8 @@ def agreement_events(
     """
     kind, scale = methods.find(degradation), check_pair(fine, coarse, scale)
     way = Resampler(kind, scale, *coarse.shape[1:], back=methods.find(kind.back))
-    work = _Work(way, fine, coarse, place, cancel, iterations=-2)
+    filled = yield from fill_events(fine, cancel)
+    work = _Work(way, filled.cube, coarse, place, cancel, iterations=-2)
     yield from work.measure()
     state = work.state(0)
     yield Progress(work.total_steps, work.total_steps, "Done")
@@ -235,17 +239,24 @@ class _Work:
 
     def measure(self) -> Iterator[Progress]:
         """The residual of the estimate."""
-        self.goal = self.place(
-            read(self.coarse, slice(0, self.coarse.bands), slice(0, self.way.height))
-        )
+        goal = np.array(self.coarse.data, np.float32)
+        known = np.isfinite(goal)
+        self.counted = int(known.sum())
+        if not self.counted:
+            raise InputError(f"{self.coarse.name} has no values: all are NaN or infinite.")
+        self.known_bands = known.sum(0)
+        self.known: Any = 1 if known.all() else self.place(known.astype(np.float32))
+        goal[~known] = 0
+        self.goal = self.place(goal)
         self.residual = self.goal - 0
         for bands, rows in self._parts:
             yield self._progress("Degrading the estimate")
             part = down_part(self.way, self.fine, bands, rows, self.place)
             self.residual[bands, rows] = self.goal[bands, rows] - part
+        self.residual = self.residual * self.known
         self.total = self.residual * 0
-        self.length = math.sqrt(_inner(self.goal, self.goal) / math.prod(self.coarse.shape))
-        self.before = _rms_map(_numpy(self.residual))
+        self.length = math.sqrt(_inner(self.goal, self.goal) / self.counted)
+        self.before = self._rms_map(_numpy(self.residual))
 
     def relative(self, rms: float) -> float:
         """As a fraction of the coarse cube's RMS."""
@@ -253,7 +264,7 @@ class _Work:
 
     def state(self, number: int, gain: float | None = None) -> Pass:
         """RMS and mean spectral angle of the current residual."""
-        rms = math.sqrt(_inner(self.residual, self.residual) / math.prod(self.coarse.shape))
+        rms = math.sqrt(_inner(self.residual, self.residual) / self.counted)
         return Pass(number, rms, _mean_angle(self.goal, self.residual), gain)
 
     def one_pass(self, number: int, last: Pass, rule: Gain) -> Generator[Progress, None, Any]:
@@ -262,6 +273,7 @@ class _Work:
         for bands, rows in self._parts:
             yield self._progress(f"Back-projection, pass {number}")
             change[bands, rows] = self._there_and_back(bands, rows)
+        change = change * self.known
         along, square = _inner(self.residual, change), _inner(change, change)
         if not along > 0:
             return None
@@ -293,7 +305,13 @@ class _Work:
             yield self._progress("Checking the result")
             left[bands, rows] -= _numpy(down_part(way, made, bands, rows, self.place))
         stop_if(self._cancel)
-        return data, _rms_map(left), math.sqrt(_inner(left, left) / left.size)
+        left *= 1 if isinstance(self.known, int) else _numpy(self.known)
+        return data, self._rms_map(left), math.sqrt(_inner(left, left) / self.counted)
+
+    def _rms_map(self, residual: np.ndarray) -> np.ndarray:
+        """Over the bands with a value; NaN where there is none."""
+        total = np.sum(np.square(residual), axis=0, dtype=np.float64)
+        return np.sqrt(_over(total, self.known_bands)).astype(np.float32)
 
     def _there_and_back(self, bands: slice, rows: slice) -> Any:
         start, stop = self.way.rows_down().reads(rows.start, rows.stop)
@@ -339,8 +357,9 @@ def _mean_angle(goal: Any, residual: Any) -> float:
     )
 
 
-def _rms_map(residual: np.ndarray) -> np.ndarray:
-    return np.sqrt(np.mean(np.square(residual), axis=0, dtype=np.float64)).astype(np.float32)
+def _over(total: Any, count: np.ndarray) -> np.ndarray:
+    """The quotient, NaN where nothing was counted."""
+    return np.where(count, total / np.maximum(count, 1), np.nan)
 
 
 def _numpy(values: Any) -> np.ndarray:

@@ -11,6 +11,7 @@ import numpy as np
 from napari_hsr.cube import Cube, finite_range
 from napari_hsr.errors import InputError
 from napari_hsr.resample import methods
+from napari_hsr.resample.holes import fill
 from napari_hsr.resample.kernels import Taps, cubic, taps
 from napari_hsr.units import format_bytes
 
@@ -194,19 +195,21 @@ def upsample(cube: Cube, scale: int, kind: str | Kind = "bicubic-matlab") -> Cub
     -------
     Cube
         (bands, scale * height, scale * width) float32, over the same area: see
-        :func:`napari_hsr.resample.aligned`.
+        :func:`napari_hsr.resample.aligned`; NaN where the cube is not finite.
 
     Raises
     ------
     InputError
-        If scale or method are invalid, or a value is not finite.
+        If scale or method are invalid.
     """
     kind = methods.find_upsampling(kind)
     way = Resampler(kind, methods.checked_scale(scale), *cube.shape[1:])
     data = empty_fine(cube.bands, way)
+    filled = fill(cube)
     for bands, rows in way.parts(cube.bands):
         fine = slice(rows.start * way.scale, rows.stop * way.scale)
-        data[bands, fine] = up_part(way, read_coarse(cube, bands), fine)
+        data[bands, fine] = up_part(way, read_coarse(filled.cube, bands), fine)
+    filled.open_again(data, way.scale)
     step = f"Upsampled ×{scale} by {kind.words(scale)}: no detail is added."
     return _made(cube, data, scale, step, kind.name)
 

@@ -18,8 +18,9 @@ def contrast_limits(cube: Cube) -> tuple[float, float]:
     """
     low, high = cube.value_range
     if cube.in_memory:
-        bands, stride = max(1, cube.bands // 16), max(1, max(cube.shape[1:]) // 64)
-        sample = cube.data[::bands, ::stride, ::stride]
+        good, stride = np.flatnonzero(cube.good_bands), max(1, max(cube.shape[1:]) // 64)
+        bands = good[:: max(1, len(good) // 16)]
+        sample = np.stack([cube.data[band, ::stride, ::stride] for band in bands])
         sample = sample[np.isfinite(sample)]
         if sample.size:
             robust_low, robust_high = np.percentile(sample, (0.1, 99.9))

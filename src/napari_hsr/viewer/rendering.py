@@ -70,7 +70,7 @@ def false_colour(
     known = cube.wavelengths
     if nm is not None:
         data = three_bands(cube, nm)
-        bands = [known.nearest(value) for value in nm]
+        bands = [cube.nearest_band(value) for value in nm]
     else:
         bands = false_colour_bands(cube) if bands is None else [int(band) for band in bands]
         data = bands_as_rgb(cube, bands)
@@ -88,7 +88,7 @@ def false_colour_bands(cube: Cube) -> list[int]:
     bands at five sixths, half and a sixth of their number.
     """
     if cube.wavelengths is not None:
-        return [cube.wavelengths.nearest(nm) for nm in false_colour_wavelengths(cube.wavelengths)]
+        return [cube.nearest_band(nm) for nm in false_colour_wavelengths(cube.wavelengths)]
     return named_bands(cube.bands, cube.metadata.get("default bands"))
 
 

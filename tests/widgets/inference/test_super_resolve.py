@@ -308,16 +308,15 @@ def test_nan_is_told_before_the_run(viewer, panel, cube, qtbot):
     cube.data[3, 4, 5] = np.nan
     layer = add_cube(viewer, cube)
     settle(panel, qtbot)
-    assert not panel.ready
-    assert "NaN" in panel.obstacle.text()
-    assert "band 4 at row 5, column 6" in panel.obstacle.text()
+    assert panel.ready
+    assert "1 value of the cube is missing" in panel.obstacle.text()
     layer.data = np.nan_to_num(cube.data)
     settle(panel, qtbot)
-    assert panel.ready
-    layer.data[0, 0, 0] = np.inf
+    assert "missing" not in panel.obstacle.text()
+    layer.data[0, 0, :2] = np.inf
     layer.data = layer.data  # changed in its place, and told
     settle(panel, qtbot)
-    assert "band 1 at row 1, column 1" in panel.obstacle.text()
+    assert "2 values of the cube are missing" in panel.obstacle.text()
 
 
 def test_nan_in_a_large_cube_is_told_on_the_run(viewer, panel, cube, qtbot, monkeypatch):
@@ -325,14 +324,8 @@ def test_nan_in_a_large_cube_is_told_on_the_run(viewer, panel, cube, qtbot, monk
     cube.data[3, 4, 5] = np.nan
     add_cube(viewer, cube)
     run(panel, qtbot)
-    assert panel.outcome.kind == "error"
-    assert "NaN" in panel.outcome.text()
-    assert "band 4 at row 5, column 6" in panel.outcome.text()
-    assert len(viewer.layers) == 1
-    whole = cube.replace(data=np.nan_to_num(cube.data), name="whole")
-    panel.cube.set_layer(add_cube(viewer, whole))
-    settle(panel, qtbot)
-    assert panel.outcome.text() == ""  # it was said of the other one
+    assert panel.outcome.kind != "error"
+    assert "1 value of the cube is missing" in panel.notices.text()
 
 
 def test_a_chain_says_what_each_step_assumed_and_is_saved_so(

@@ -12,6 +12,7 @@ from napari_hsr import colour, io
 from napari_hsr.conversion.wavelengths import band_weights
 from napari_hsr.cube import Cube, Wavelengths, finite_range
 from napari_hsr.errors import FileError, InputError
+from napari_hsr.io.bands import without_bad_bands
 from napari_hsr.io.library_errors import translated
 from napari_hsr.photograph import Photograph, unit_float
 from napari_hsr.progress import stop_if
@@ -99,7 +100,7 @@ def load(scene: Scene) -> tuple[Cube, Photograph | None]:
         image = packed_cave.read_packed(cube) if packed_cave.is_packed(cube) else io.read(cube)
         if not isinstance(image, Cube):
             raise FileError(cube, "a cube was expected, this is a photograph")
-        cube = image
+        cube = without_bad_bands(image)
     if isinstance(rgb, Path):
         image = io.read(rgb)
         if not isinstance(image, Photograph):

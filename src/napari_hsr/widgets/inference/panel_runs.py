@@ -183,11 +183,7 @@ def check_events(
         obstacle = request.why_not(model)
         if obstacle is None:
             takes = request.estimate(model)
-            found = look(cancel)
-            if isinstance(request.image, Photograph):
-                advice = found
-            else:
-                obstacle = found
+            advice = look(cancel)
     except HSRError as error:
         obstacle = str(error)
     if obstacle is not None:
@@ -203,7 +199,7 @@ def look_at_values(image: Photograph | Cube, cancel: threading.Event) -> str | N
     """What must be known of all values of an image before a run."""
     from napari_hsr.inference import inputs
 
-    look = inputs.not_finite if isinstance(image, Photograph) else inputs.why_not_finite
+    look = inputs.not_finite if isinstance(image, Photograph) else inputs.missing
     return look(image, cancel)
 
 

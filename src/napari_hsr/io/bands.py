@@ -1,0 +1,52 @@
+"""Some bands of a cube, with all that belongs to them; without the bad ones, as the file says."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_hsr.cube import Wavelengths
+from napari_hsr.io.lazy import LazyArray
+from napari_hsr.notices import Code, Notice
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from napari_hsr.cube import Cube
+
+
+def take(cube: Cube, bands: Sequence[int] | np.ndarray, step: str | None = None) -> Cube:
+    """The cube with these bands alone; one on disk stays there."""
+    bands, nm = [int(band) for band in bands], cube.wavelengths
+    stays = isinstance(cube.data, np.memmap) or not isinstance(cube.data, np.ndarray)
+    metadata = {
+        key: [value[band] for band in bands]
+        if isinstance(value, list) and len(value) == cube.bands
+        else value
+        for key, value in cube.metadata.items()
+    }
+    return cube.replace(
+        data=LazyArray(cube.data, bands=bands) if stays else cube.data[bands],
+        wavelengths=None if nm is None else Wavelengths(nm.nm[bands], nm.assumed),
+        metadata=metadata,
+        provenance=cube.provenance.with_step(step) if step else cube.provenance,
+    )
+
+
+def without_bad_bands(cube: Cube) -> Cube:
+    """The cube without the bands that its metadata mark as bad (``bbl``); itself if there are none."""
+    good = np.flatnonzero(cube.good_bands)
+    if len(good) == cube.bands:
+        return cube
+    told = bad_bands_left_out(cube.bands - len(good), cube.name)
+    taken = take(cube, good, str(told))
+    return taken.replace(notices=(*cube.notices, told))
+
+
+def bad_bands_left_out(count: int, name: str) -> Notice:
+    """The notice of so many bands of a cube."""
+    are = "band is" if count == 1 else "bands are"
+    return Notice.info(
+        Code.BAD_BANDS_LEFT_OUT, f"{count} {are} marked as bad in {name} (bbl) and left out."
+    )
