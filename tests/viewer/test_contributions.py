@@ -269,7 +269,7 @@ def test_hdf5_under_other_names_opens_by_drop(viewer, tmp_path, suffix):
     assert layer.data.shape == (31, 9, 7)
 
 
-@pytest.mark.parametrize("name", ["a.csv", "a.py", "a.zarr", "scan.geojson", "a.qptiff", "a.obj"])
+@pytest.mark.parametrize("name", ["a.csv", "a.py", "a.n5", "scan.geojson", "a.qptiff", "a.obj"])
 def test_files_of_others_are_left_to_others(name):
     assert PLUGIN not in readers(name)
 

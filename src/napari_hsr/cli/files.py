@@ -95,9 +95,12 @@ def _files_in(folder: Path, suffixes: Sequence[str], what: str) -> list[Path]:
 
 def is_file_name(out: str, suffixes: Sequence[str]) -> bool:
     """True if ``out`` names a file of a format with one of ``suffixes``, not a folder."""
+    suffix = Path(out).suffix.lower()
+    if suffix == ".zarr" and suffix in suffixes:  # a file of that format is a folder
+        return True
     if out.endswith(("/", os.sep)) or Path(out).is_dir():
         return False
-    return Path(out).suffix.lower() in suffixes
+    return suffix in suffixes
 
 
 def output_names(inputs: Sequence[Path], folder: Path, tag: str, suffix: str) -> list[Path]:

@@ -33,10 +33,11 @@ _READERS = {
     "npy": ("numpy_files", "read_npy"),
     "npz": ("numpy_files", "read_npz"),
     "photo": ("photographs", "read"),
+    "zarr": ("zarr_files", "read"),
     "cave": ("cave", "read_scene"),
 }
 #: Formats that hold named arrays.
-_WITH_VARIABLES = {"mat5", "mat73", "hdf5", "npz"}
+_WITH_VARIABLES = {"mat5", "mat73", "hdf5", "npz", "zarr"}
 #: Module and function that write a cube, by suffix.
 _CUBE_WRITERS = {
     ".mat": ("mat_write", "write"),
@@ -46,9 +47,10 @@ _CUBE_WRITERS = {
     ".h5": ("hdf5", "write"),
     ".hdf5": ("hdf5", "write"),
     ".npz": ("numpy_files", "write_npz"),
+    ".zarr": ("zarr_files", "write"),
 }
 #: Suffixes of formats that state how integers become values.
-_WITH_DTYPES = {".hdr", ".tif", ".tiff", ".h5", ".hdf5"}
+_WITH_DTYPES = {".hdr", ".tif", ".tiff", ".h5", ".hdf5", ".zarr"}
 #: Module and function that write a photograph, by suffix.
 _PHOTOGRAPH_WRITERS = {
     ".png": ("png_write", "write_png"),
@@ -152,7 +154,7 @@ def write(
     ----------
     image : Cube, Photograph or SpectralLibrary
         A cube goes to ``.mat`` (7.3, NTIRE layout), ``.hdr`` (ENVI, with an ``.img``
-        beside it), ``.tif``, ``.h5`` or ``.npz``; a photograph to ``.png`` or ``.tif``.
+        beside it), ``.tif``, ``.h5``, ``.npz`` or ``.zarr`` (OME-Zarr); a photograph to ``.png`` or ``.tif``.
         A cube on disk is streamed band by band. A library goes to ``.csv``, ``.sli`` (ENVI,
         with its header beside it) or ``.json``.
     path : path-like
@@ -202,7 +204,7 @@ def write(
         raise FileError(path, f"a {kind} cannot be written there: {named} {', '.join(writers)}")
     if not path.parent.is_dir():
         raise FileError(path, f"the folder {path.parent} does not exist")
-    if path.is_dir():
+    if path.is_dir() and suffix != ".zarr":
         raise FileError(path, "this is a folder; a file name is needed to write to")
     if (dtype, factor, interleave) == ("float32", None, "bsq"):
         _function(writers[suffix])(image, path)
@@ -243,7 +245,7 @@ def can_read(path: str | PathLike[str]) -> bool:
 def split_variable(path: Path) -> tuple[Path, str | None]:
     """``scene.mat:ms`` as the file and the name of an array in it; else the path and None."""
     file, colon, variable = str(path).rpartition(":")
-    if colon and variable and not path.exists() and Path(file).is_file():
+    if colon and variable and not path.exists() and Path(file).exists():
         return Path(file), variable
     return path, None
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 READ_SUFFIXES = (
     ".mat", ".h5", ".hdf5", ".he5", ".nc", ".hspy", ".hdr", ".img", ".dat", ".raw", ".bil", ".bip",
     ".bsq", ".bin", ".hyspex", ".cube", ".pix", ".sli", ".tif", ".tiff", ".npy", ".npz", ".png",
-    ".jpg", ".jpeg", ".bmp",
+    ".jpg", ".jpeg", ".bmp", ".zarr",
 )  # fmt: skip
 #: Suffixes that an ENVI binary commonly has; such a file counts only with its header.
 ENVI_BINARY_SUFFIXES = (
@@ -44,6 +44,7 @@ _EXPECTED = {
     ".jpg": "a JPEG image",
     ".jpeg": "a JPEG image",
     ".bmp": "a BMP image",
+    ".zarr": "a folder of a zarr store",
 }
 _TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _HDF5 = b"\x89HDF\r\n\x1a\n"
@@ -59,7 +60,7 @@ def head_of(path: Path, size: int = 2600) -> bytes:
 
 
 def format_of(path: Path) -> str:
-    """The format's key: ``mat5 mat73 hdf5 envi tiff npy npz photo cave``.
+    """The format's key: ``mat5 mat73 hdf5 envi tiff npy npz photo zarr cave``.
 
     Raises
     ------
@@ -67,7 +68,7 @@ def format_of(path: Path) -> str:
         If there is no such file, it is empty, or its content is of no known format.
     """
     if path.is_dir():
-        return "cave"
+        return "zarr" if is_zarr(path) else "cave"
     if path.suffix.lower() == ".hdr":
         atomic.finish(path)
     if not path.exists():
@@ -119,6 +120,11 @@ def _why_unknown(head: bytes, suffix: str) -> str:
     return f"this is {what}; readable are {', '.join(READ_SUFFIXES)} and folders of CAVE scenes"
 
 
+def is_zarr(folder: Path) -> bool:
+    """True for a folder that is a zarr store, of version 2 or 3."""
+    return any((folder / name).is_file() for name in ("zarr.json", ".zgroup", ".zarray"))
+
+
 def is_text(head: bytes) -> bool:
     """True if the bytes read as text: no control characters but white space."""
     return not any(byte < 9 or 13 < byte < 32 or byte == 127 for byte in head)
@@ -151,7 +157,7 @@ def can_read(path: Path) -> bool:
     if path.is_dir():
         from napari_hsr.io import cave
 
-        return cave.looks_like_scene(path)
+        return is_zarr(path) or cave.looks_like_scene(path)
     if not path.exists():
         return suffix in READ_SUFFIXES
     try:

@@ -130,11 +130,11 @@ def _found(
         found.stated, found.convention = True, 2 - axes.bands if matlab else axes.bands
         if axes.wavelengths is not None and beside.wavelengths is None:
             found.wavelengths, found.unit = axes.wavelengths, axes.unit or unit
-    _state_numbers(found, source.attrs)
+    state_numbers(found, source.attrs)
     return found
 
 
-def _state_numbers(found: build_cube.Found, attributes: Any) -> None:
+def state_numbers(found: build_cube.Found, attributes: Any) -> None:
     """No data, scale and offset as CF conventions (NetCDF) and NEON state them."""
     stated = {str(key): _number(attributes[key]) for key in attributes}
     markers = {stated[key] for key in _NO_DATA if stated.get(key) is not None}

@@ -15,7 +15,7 @@ import numpy as np
 from napari_hsr.io import wavelengths as wl
 
 #: What writers call the axis of the bands, in lower case.
-_SPECTRAL = re.compile(
+SPECTRAL = re.compile(
     r"(wave(length|number)?s?|wl|lambda|bands?|spectral(_.*)?|spectrum|channels?|.*_bands?|.*wavelengths?)"
 )
 _LABELS = ("Dimension_Labels", "DIMENSION_LABELS", "_ARRAY_DIMENSIONS", "dims", "axes")
@@ -43,7 +43,7 @@ class NamedAxes:
 def named_axes(file: Any, dataset: Any) -> NamedAxes:
     """The axes of a data set by their names."""
     for names, values in (_scales(dataset), _labels(dataset), _hyperspy(file, dataset)):
-        spectral = [i for i, name in enumerate(names) if _SPECTRAL.fullmatch(name.strip().lower())]
+        spectral = [i for i, name in enumerate(names) if SPECTRAL.fullmatch(name.strip().lower())]
         if len(spectral) == 1:
             found = values.get(spectral[0], (None, None))
             listed, unit = found

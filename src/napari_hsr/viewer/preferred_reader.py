@@ -12,7 +12,7 @@ from napari_hsr.io.detect import PATTERNS
 
 PLUGIN = "napari-hsr"
 #: napari keeps its own layers in these, and other plugins stacks: each user decides.
-SHARED_SUFFIXES = (".tif", ".tiff", ".npy", ".npz")
+SHARED_SUFFIXES = (".tif", ".tiff", ".npy", ".npz", ".zarr")
 
 
 def prefer() -> str | None:

@@ -1,0 +1,307 @@
+"""zarr and OME-Zarr (0.4 and 0.5), read where they are looked at and written in chunks.
+
+The layout of OME-Zarr is that of https://ngff.openmicroscopy.org; plain stores are read as xarray
+and others write them, with names of axes and a coordinate array of wavelengths.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_hsr.cube import finite_range
+from napari_hsr.errors import FileError
+from napari_hsr.io import build_cube, detect, embedded_record
+from napari_hsr.io import wavelengths as wl
+from napari_hsr.io.atomic import beside
+from napari_hsr.io.choice import ANY, Choice
+from napari_hsr.io.choose_variable import Variable, choose_cube, companions, left_out
+from napari_hsr.io.hdf5 import state_numbers
+from napari_hsr.io.hdf5_axes import SPECTRAL
+from napari_hsr.io.lazy import by_rows
+from napari_hsr.io.library_errors import translated
+from napari_hsr.io.storing import Storing, as_stated, plan
+from napari_hsr.notices import Code, Notice
+
+if TYPE_CHECKING:
+    from napari_hsr.cube import Cube
+
+_DAMAGED = "the zarr store is damaged or cut short"
+#: Chunks of written cubes: bands, rows and columns at most; 4 MiB of float32.
+_CHUNKS = (16, 256, 256)
+#: Values held at a time while writing: 64 MiB.
+_HELD_VALUES = 2**24
+#: Of stores with more chunks than this it is not counted which are missing.
+_COUNTED = 100_000
+
+
+def _library(path: Path) -> Any:
+    try:
+        import zarr
+    except ModuleNotFoundError as error:
+        raise FileError(
+            path, 'zarr stores need the library zarr: pip install "napari-hsr[zarr]"'
+        ) from error
+    return zarr
+
+
+def read(path: Path, choice: Choice = ANY) -> Cube:
+    """Read the image of an OME-Zarr at full resolution, or the cube of another store.
+
+    Raises
+    ------
+    FileError
+        If the store is damaged, or holds no (or more than one possible) cube.
+    """
+    zarr = _library(path)
+    with translated(path, _DAMAGED):
+        store = zarr.open(path, mode="r")
+    if isinstance(store, zarr.Array):
+        return build_cube.build(path, _plain(store, [], {}), choice)
+    with translated(path, _DAMAGED):
+        arrays = {name: item for name, item in store.members(None) if isinstance(item, zarr.Array)}
+        attributes = dict(store.attrs)
+    ome = attributes.get("ome", attributes)
+    scales = ome.get("multiscales") if isinstance(ome, dict) else None
+    if isinstance(scales, list) and scales and choice.variable is None:
+        found = _ome(path, arrays, ome, scales[0])
+    else:
+        variables = [_variable(name, array) for name, array in arrays.items()]
+        chosen = choose_cube(path, variables, wanted=choice.variable)
+        with translated(path, _DAMAGED):
+            found = _plain(arrays[chosen.name], variables, arrays, chosen)
+        if choice.variable is None:
+            found.notices += left_out(path, variables, chosen)
+    _add_record(found, attributes)
+    return build_cube.build(path, found, choice)
+
+
+def _add_record(found: build_cube.Found, attributes: dict[str, Any]) -> None:
+    found.record = embedded_record.parse(attributes.get(embedded_record.KEY))
+    if "wavelengths_nm" in attributes:
+        found.wavelengths, found.unit = attributes["wavelengths_nm"], "nm"
+
+
+def _variable(name: str, array: Any) -> Variable:
+    numbers = array.dtype.kind in "fiubc"
+    dtype = array.dtype if numbers else None
+    return Variable(name, tuple(array.shape), dtype, str(array.dtype))
+
+
+def _dimensions(array: Any) -> list[str]:
+    """Names of the axes: of zarr 3, or xarray's attribute; empty where there are none."""
+    names = getattr(array.metadata, "dimension_names", None) or array.attrs.get("_ARRAY_DIMENSIONS")
+    return [str(name) for name in names or ()]
+
+
+def _plain(
+    array: Any, variables: list[Variable], arrays: dict[str, Any], chosen: Variable | None = None
+) -> build_cube.Found:
+    """An array without OME's metadata, and what stands beside it."""
+    attributes = dict(array.attrs)
+    found = build_cube.Found(_Three(array), units=attributes.get("units"))
+    if chosen is not None:
+        known = companions(
+            variables, chosen, lambda name: np.asarray(arrays[name][...]), attributes
+        )
+        found.wavelengths, found.unit = known.wavelengths, known.unit
+        found.metadata, found.per_band, found.notices = (
+            known.metadata,
+            known.per_band,
+            known.notices,
+        )
+    names = _dimensions(array)
+    kept = [name for name, size in zip(names, array.shape, strict=False) if size > 1]
+    kept = names if len(array.shape) == 3 else kept
+    spectral = [i for i, name in enumerate(kept) if SPECTRAL.fullmatch(name.lower())]
+    if len(kept) == 3 and len(spectral) == 1:
+        found.stated, found.convention = True, spectral[0]
+        folder = chosen.name.rpartition("/")[0] if chosen is not None else ""
+        axis = arrays.get(f"{folder}/{kept[spectral[0]]}".strip("/"))
+        if axis is not None and found.wavelengths is None and axis.dtype.kind in "iuf":
+            values = np.asarray(axis[...])
+            if not wl.are_band_numbers(values):
+                found.wavelengths = values
+        if axis is not None and found.unit is None:
+            found.unit = axis.attrs.get("units")
+    state_numbers(found, attributes)
+    found.notices += _missing_chunks(array)
+    return found
+
+
+def _ome(
+    path: Path, arrays: dict[str, Any], ome: dict[str, Any], scale: dict[str, Any]
+) -> build_cube.Found:
+    """The finest image of a pyramid; its channels are the bands."""
+    with translated(path, _DAMAGED):
+        name = str(scale["datasets"][0]["path"]).strip("/")
+        axes = [str(axis["name"] if isinstance(axis, dict) else axis) for axis in scale["axes"]]
+    if name not in arrays:
+        raise FileError(path, f"its metadata name the array {name!r}, which is not in the store")
+    array = arrays[name]
+    if len(axes) != len(array.shape):
+        raise FileError(
+            path, f"its metadata name {len(axes)} axes for an array of {len(array.shape)}"
+        )
+    found = build_cube.Found(_Three(array), name=str(scale.get("name") or ""))
+    long = [axis for axis, size in zip(axes, array.shape, strict=True) if size > 1]
+    kept = axes if len(axes) == 3 else long
+    if len(kept) == 3 and "c" in kept:
+        found.stated, found.convention = True, kept.index("c")
+    channels = (ome.get("omero") or {}).get("channels") or []
+    labels = [str(channel.get("label", "")) for channel in channels if isinstance(channel, dict)]
+    found.wavelengths, found.unit = wl.from_band_names(labels)
+    attributes = dict(array.attrs)
+    found.units = attributes.get("units")
+    state_numbers(found, attributes)
+    found.notices += _missing_chunks(array)
+    return found
+
+
+def _missing_chunks(array: Any) -> tuple[Notice, ...]:
+    """A notice if chunks were never written, or are lost: they read as one value."""
+    if array.nchunks > _COUNTED or array.nchunks == array.nchunks_initialized:
+        return ()
+    there = array.nchunks_initialized
+    told = (
+        f"Only {there} of its {array.nchunks} chunks are there: the values of the others are "
+        f"{array.fill_value}."
+    )
+    return (Notice.warning(Code.PARTLY_WRITTEN, told),)
+
+
+class _Three:
+    """A zarr array with axes of length one left out where it has more than three."""
+
+    def __init__(self, array: Any):
+        self._array = array
+        whole = tuple(int(n) for n in array.shape)
+        many = len(whole) > 3 and sum(n > 1 for n in whole) == 3
+        self._kept = [i for i, n in enumerate(whole) if n > 1 or not many]
+        self.shape = tuple(whole[i] for i in self._kept)
+        self.chunks = tuple(int(array.chunks[i]) for i in self._kept)
+        self.dtype = array.dtype
+
+    def __getitem__(self, key: Any) -> np.ndarray:
+        if not isinstance(key, tuple) or not key:
+            return np.asarray(self._array[...]).reshape(self.shape)
+        full: list[Any] = [0] * len(self._array.shape)
+        for axis, part in zip(self._kept, key, strict=True):
+            full[axis] = part
+        return np.asarray(self._array[tuple(full)])
+
+
+def write(cube: Cube, path: Path, storing: Storing | None = None) -> None:
+    """Write an OME-Zarr 0.4 with one resolution, in compressed chunks.
+
+    It appears whole or not at all; a store of that name is replaced.
+
+    Raises
+    ------
+    FileError
+        If it cannot be written, or the name is that of a folder of something else.
+    """
+    zarr = _library(path)
+    storing = storing or plan(cube)
+    target = Path(os.path.realpath(path))
+    if target.exists() and not detect.is_zarr(target):
+        raise FileError(path, "there is something else of that name, which is not replaced")
+    temporary, aside = beside(target, "tmp"), beside(target, "old")
+    try:
+        with translated(path, "it cannot be written"):
+            group = zarr.open_group(temporary, mode="w", zarr_format=2)
+            limits = _write_array(group, cube, storing)
+            group.attrs.update(_attributes(cube, limits))
+            if target.exists():
+                os.replace(target, aside)
+            os.replace(temporary, target)
+    except BaseException:
+        if aside.exists() and not target.exists():
+            os.replace(aside, target)
+        raise
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+def _write_array(group: Any, cube: Cube, storing: Storing) -> tuple[float, float]:
+    """Write the values in chunks that one pass over the source fills; their range."""
+    bands, height, width = cube.shape
+    most = [min(n, size) for n, size in zip(_CHUNKS, cube.shape, strict=True)]
+    rows_first = by_rows(cube.data)
+    if rows_first:
+        most[1] = max(1, min(most[1], _HELD_VALUES // (bands * width)))
+    else:
+        most[0] = max(1, min(most[0], _HELD_VALUES // (height * width)))
+    array = group.create_array(
+        "0",
+        shape=cube.shape,
+        chunks=tuple(most),
+        dtype=storing.dtype,
+        chunk_key_encoding={"name": "v2", "separator": "/"},
+    )
+    stated = {key: float(value) for key, value in as_stated(storing).items()}
+    array.attrs.update(stated | ({"units": cube.units} if cube.units else {}))
+    low, high = np.inf, -np.inf
+    step = most[1] if rows_first else most[0]
+    for first in range(0, height if rows_first else bands, step):
+        part = slice(first, min(first + step, height if rows_first else bands))
+        if rows_first:
+            values = np.asarray(cube.data[:, part, :], dtype=np.float32)
+            array[:, part] = storing.numbers(values)
+        else:
+            planes = [np.asarray(cube.data[b], dtype=np.float32) for b in range(bands)[part]]
+            values = np.stack(planes)
+            array[part] = storing.numbers(values)
+        least, largest = finite_range(values)
+        low, high = min(low, least), max(high, largest)
+    return (low, high) if low <= high else (0.0, 0.0)
+
+
+def _attributes(cube: Cube, limits: tuple[float, float]) -> dict[str, Any]:
+    """OME's metadata, wavelengths in nm, and our record."""
+    low, high = limits
+    labels = (
+        [f"band {band}" for band in range(cube.bands)]
+        if cube.wavelengths is None
+        else [f"{nm:.10g} nm" for nm in cube.wavelengths]
+    )
+    window = {"min": low, "max": high, "start": low, "end": high}
+    height, width = cube.place.pixel if cube.place is not None else (1.0, 1.0)
+    row, column = cube.place.origin if cube.place is not None else (0.0, 0.0)
+    found: dict[str, Any] = {
+        "multiscales": [
+            {
+                "version": "0.4",
+                "name": cube.name,
+                "axes": [
+                    {"name": "c", "type": "channel"},
+                    {"name": "y", "type": "space"},
+                    {"name": "x", "type": "space"},
+                ],
+                "datasets": [
+                    {
+                        "path": "0",
+                        "coordinateTransformations": [
+                            {"type": "scale", "scale": [1.0, height, width]},
+                            {"type": "translation", "translation": [0.0, row, column]},
+                        ],
+                    }
+                ],
+            }
+        ],
+        "omero": {
+            "channels": [
+                {"label": label, "color": "FFFFFF", "active": band == 0, "window": window}
+                for band, label in enumerate(labels)
+            ]
+        },
+        embedded_record.KEY: embedded_record.of_cube(cube),
+    }
+    if cube.wavelengths is not None:
+        found["wavelengths_nm"] = list(cube.wavelengths)
+    return found
