@@ -72,6 +72,7 @@ class Code(StrEnum):
     PRECISION = "precision"
     TILES = "tiles"
     TILES_HALVED = "tiles-halved"
+    DETAIL_FAST = "detail-fast"
     SATURATED = "saturated"
     ALREADY_SUPER_RESOLVED = "already-super-resolved"
     WAVELENGTHS_NOT_TRAINED_ON = "wavelengths-not-trained-on"

@@ -52,6 +52,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "each side, for which it was never trained",
     )
     parser.add_argument(
+        "--detail",
+        choices=("auto", "full", "fast"),
+        default="auto",
+        help="full: the network at every pixel; fast: on a reduced photograph, carried to all pixels "
+        "by the photograph; auto (default): fast above 4 megapixels on a CPU, where the model can",
+    )
+    parser.add_argument(
         "--exact",
         action="store_true",
         help="make the spectra have exactly the photographed colours, without negative values; "
@@ -77,7 +84,7 @@ def run(args: argparse.Namespace) -> int:
     with warnings_as_notes():
         model = load_model(args.model or DEFAULT)
     used = _check_options(args, model)
-    names = ("device", "tile", "precision", "ensemble", "finer")
+    names = ("device", "tile", "precision", "ensemble", "finer", "detail")
     options: dict[str, Any] = {name: getattr(args, name) for name in names}
     obeyed = {"exact": args.exact, "camera": args.camera}
     encoding = args.input_encoding
@@ -107,6 +114,7 @@ def _check_options(args: argparse.Namespace, model: Any) -> Any:
     from napari_hsr.cameras import get_camera
     from napari_hsr.colour import normalise_encoding
     from napari_hsr.errors import FileError, InputError
+    from napari_hsr.inference.detail import reduction
     from napari_hsr.inference.devices import resolve
     from napari_hsr.inference.precision import choose
     from napari_hsr.inference.subpixel_grid import on_grid
@@ -119,6 +127,7 @@ def _check_options(args: argparse.Namespace, model: Any) -> Any:
         if args.finer > 1 and (args.exact or args.camera):
             raise InputError("--finer goes with neither --exact nor --camera")
         choose(model, args.precision, resolve(args.device), args.ensemble)
+        reduction(args.detail, model, 1, 1, args.device, args.finer)
         return on_grid(model, args.finer)
     except (InputError, FileError) as error:
         args.usage_error(str(error))

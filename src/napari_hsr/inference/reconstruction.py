@@ -5,10 +5,14 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from napari_hsr import __version__
 from napari_hsr.cube import Cube
+from napari_hsr.inference.detail import Correction, notice_of, reduced, reduction
 from napari_hsr.inference.ensembles import check
 from napari_hsr.inference.inputs import PhotographReader, as_photograph
 from napari_hsr.inference.memory_use import PeakMemory
@@ -21,16 +25,17 @@ from napari_hsr.models.bundled_models import DEFAULT
 from napari_hsr.models.card import ILL_POSED
 from napari_hsr.models.library import load_model
 from napari_hsr.notices import as_notices
-from napari_hsr.progress import Progress, result_of
+from napari_hsr.progress import Progress, result_of, stop_if
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Generator, Iterator
     from os import PathLike
 
-    import numpy as np
+    import torch
 
     from napari_hsr.cameras import Camera
+    from napari_hsr.inference.tile_loop import Output, Tiled
     from napari_hsr.inference.tiling import Tile
     from napari_hsr.inference.trusted import Trust
     from napari_hsr.models.model import Model
@@ -51,6 +56,7 @@ def reconstruct_events(
     cancel: threading.Event | None = None,
     exact: bool = False,
     camera: str | Camera | None = None,
+    detail: str = "auto",
 ) -> Iterator[Progress | Result]:
     """Reconstruct a cube and report progress.
 
@@ -73,31 +79,32 @@ def reconstruct_events(
     yield Progress(0, 0, "Loading the model")
     model = on_grid(load_model(model), finer)
     photograph = as_photograph(image, model, encoding)
-    run = plan_run(
-        model,
-        photograph.height,
-        photograph.width,
-        device=device,
-        tile=tile,
-        precision=precision,
-        ensemble=ensemble,
-    )
-    check(ensemble, photograph.height, len(run.tiles))
+    size = photograph.height, photograph.width
+    factor = reduction(detail, model, *size, device, finer)
+    planned = partial(plan_run, model, device=device, tile=tile, precision=precision)
+    run = planned(*(-(-n // factor) for n in size), ensemble=ensemble)
+    check(ensemble, run.height, len(run.tiles))
     seen = sight_of(photograph, model, camera, finer) if exact or camera is not None else None
     start = time.perf_counter()
     with PeakMemory(run.device) as memory:
         job = _PhotographJob(photograph, model)
-        data = new_output(run.output_shape, "choose a smaller photograph")
-        tiled = yield from run_tiles(run, job, data, cancel)
+        shape = run.bands, size[0] * model.scale, size[1] * model.scale
+        data = new_output(shape, "choose a smaller photograph")
+        if factor == 1:
+            tiled = yield from run_tiles(run, job, data, cancel)
+        else:
+            job, tiled = yield from _fast(photograph, run, factor, data, cancel)
         trust = (yield from trust_events(data, photograph, seen, exact, cancel)) if seen else None
     told = trust.notices() if trust else ()
+    if factor > 1:
+        told = (notice_of(factor), *told)
     notices = (*job.reader.notices(), *tiled.notices, *told, *as_notices(model.notices))
     cube = Cube(
         data,
         model.wavelengths,
         units=model.card.units,
         name=f"{photograph.name} {model.name}",
-        provenance=_provenance(photograph, run, finer, trust),
+        provenance=_provenance(photograph, run, finer, trust, factor),
         metadata={"card": model.card.model_dump(mode="json")},
         notices=(*notices, *([run.precision_notice] if run.precision_notice else [])),
         _value_range=trust.value_range if trust else tiled.value_range,
@@ -128,6 +135,7 @@ def reconstruct(
     cancel: threading.Event | None = None,
     exact: bool = False,
     camera: str | Camera | None = None,
+    detail: str = "auto",
 ) -> Cube:
     """Reconstruct a spectral cube from an RGB image.
 
@@ -175,6 +183,11 @@ def reconstruct(
         What took the photograph, as :func:`napari_hsr.cameras.get_camera` takes it:
         ``"table.csv:Nikon_D700"``; ``"cie-1931"`` for the approximate row space of photographs in
         sRGB. The mean measured share of the spectra is then in the cube's provenance.
+    detail : str
+        ``"full"``: the network at every pixel. ``"fast"``: the network sees a reduced photograph,
+        whose own pixels carry the result to full resolution; for networks over a per-pixel base
+        such as the default. ``"auto"``: fast for photographs of more than 4 megapixels on a CPU;
+        a notice of the cube says so.
 
     Returns
     -------
@@ -207,6 +220,7 @@ def reconstruct(
         finer=finer,
         exact=exact,
         camera=camera,
+        detail=detail,
         cancel=cancel,
     )
     return result_of(events, progress).cube
@@ -239,14 +253,80 @@ class _PhotographJob:
         self.reader.count(self._core)
 
 
+def _fast(
+    photograph: Photograph,
+    run: RunPlan,
+    factor: int,
+    output: Output,
+    cancel: threading.Event | None,
+) -> Generator[Progress, None, tuple[_PhotographJob, Tiled]]:
+    """The network on the reduced photograph, then its base and the correction at every pixel."""
+    base = run.model.base
+    assert base is not None  # as detail.reduction saw to
+    yield Progress(0, 0, "Reducing the photograph")
+    small = reduced(photograph, run.model, factor, cancel)
+    made = new_output(run.output_shape, "choose a smaller photograph")
+    seen = run_tiles(run, _PhotographJob(small, run.model), made, cancel)
+    yield from _share(seen, 0, 60)
+    plan = partial(plan_run, base, device=str(run.device), precision="float32")
+    below = new_output(run.output_shape, "choose a smaller photograph")
+    few = plan(small.height, small.width)
+    yield from _share(run_tiles(few, _PhotographJob(small, base), below, cancel), 60, 62)
+    stop_if(cancel)
+    yield Progress(62, 100, "Fitting the correction to the colours")
+    correction = Correction(np.asarray(small.data), made - below, factor)
+    job = _CorrectedJob(photograph, base, correction)
+    whole = run_tiles(plan(photograph.height, photograph.width), job, output, cancel)
+    return job, (yield from _share(whole, 65, 100))
+
+
+def _share(
+    work: Generator[Progress, None, Tiled], first: int, last: int
+) -> Generator[Progress, None, Tiled]:
+    """A part of the work, in hundredths of the whole."""
+    while True:
+        try:
+            event = next(work)
+        except StopIteration as end:
+            tiled: Tiled = end.value
+            return tiled
+        done = first + (last - first) * event.done // max(1, event.total)
+        yield Progress(done, 100, event.message)
+
+
+class _CorrectedJob(_PhotographJob):
+    """A photograph for a per-pixel base, whose spectra are corrected before they are written."""
+
+    doing = "Carrying the result to full resolution"
+
+    def __init__(self, photograph: Photograph, base: Model, correction: Correction):
+        super().__init__(photograph, base)
+        self._correction = correction
+        self._added: torch.Tensor
+
+    def read(self, tile: Tile) -> np.ndarray:
+        colours = super().read(tile)
+        self._added = self._correction.at(tile, colours)
+        return colours
+
+    def undo(self, bands: np.ndarray) -> np.ndarray:
+        made: np.ndarray = np.maximum(bands + self._added.numpy(), 0)
+        return made
+
+
 def _provenance(
-    photograph: Photograph, run: RunPlan, finer: int, trust: Trust | None
+    photograph: Photograph, run: RunPlan, finer: int, trust: Trust | None, factor: int
 ) -> Provenance:
     model = run.model
     steps = list(photograph.provenance.steps)
     if photograph.encoding != model.input_encoding:
         steps.append(f"Decoded from {photograph.encoding} to {model.input_encoding}.")
     steps.append(f"Reconstructed by {model.name} on {run.device} in {run.precision}.")
+    if factor > 1:
+        steps.append(
+            f"The network saw the photograph reduced by {factor}; guided by the photograph, its "
+            "correction of the per-pixel base was carried to full resolution."
+        )
     if run.ensemble.words:
         steps.append(run.ensemble.words)
     if finer > 1:

@@ -125,6 +125,9 @@ class Model(NetworkTraits):
     prepare : callable or None
         ``prepare(module, precision)`` makes the optimised copy that inference runs; see
         :mod:`napari_hsr.models.optimised_copy`.
+    base : Model or None
+        The pixel-wise model that the network corrects, if it does: large photographs are then
+        computed from fewer pixels, see :mod:`napari_hsr.inference.detail`.
     """
 
     module: nn.Module
@@ -133,6 +136,7 @@ class Model(NetworkTraits):
     notices: tuple[Notice, ...] = ()
     source: str = ""
     prepare: Prepare | None = None
+    base: Model | None = None
 
     def __repr__(self) -> str:
         size = f"×{self.scale}, any bands" if self.bands is None else f"{self.bands} bands"

@@ -21,6 +21,7 @@ import torch
 from torch import Tensor, nn
 
 from napari_hsr.errors import ModelError
+from napari_hsr.models.architectures import per_pixel
 from napari_hsr.models.architectures.per_pixel import PerPixel
 from napari_hsr.models.architectures.wrapping import Layer, Wrapper, inner, prepare_around
 from napari_hsr.models.input_rules import Mean
@@ -135,6 +136,10 @@ def wrap(within: Model, tensors: Weights, sha256: str = "") -> Model:
     rule = Mean()
     module = _make(within.module, tensors)
     bands = len(tensors[_SPREAD])
+    base = {k.removeprefix("base."): v for k, v in tensors.items() if k.startswith("base.")}
+    of_base = within.card.model_copy(
+        update={"architecture": per_pixel.ARCHITECTURE.id, "weights_sha256": ""}
+    )
     return replace(
         within,
         module=module.eval().requires_grad_(False),
@@ -146,6 +151,7 @@ def wrap(within: Model, tensors: Weights, sha256: str = "") -> Model:
         rule=rule,
         window=None,
         prepare=prepare_around(within),
+        base=per_pixel.ARCHITECTURE.load(base, of_base, share=True),
     )
 
 

@@ -1,0 +1,185 @@
+"""Large photographs quickly: the network on fewer pixels, carried to all of them by the colours.
+
+A network over a per-pixel base (``Model.base``) sees the photograph reduced by a whole number of
+pixels along each side. What it adds to its base there is written, around each reduced pixel, as an
+affine function of the colour: a guided filter with a guide of three channels (He, Sun and Tang,
+TPAMI 2013, 35(6) 1397). These functions, interpolated to the photograph's grid, are applied to its
+own colours and added to the base's spectrum of each pixel, so that edges stay where they are.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from napari_hsr.errors import InputError
+from napari_hsr.inference.devices import resolve
+from napari_hsr.inference.inputs import PhotographReader
+from napari_hsr.notices import Code, Notice
+from napari_hsr.photograph import Photograph
+from napari_hsr.progress import stop_if
+
+if TYPE_CHECKING:
+    import threading
+
+    import torch
+
+    from napari_hsr.inference.tiling import Tile
+    from napari_hsr.models.model import Model
+
+Detail = Literal["auto", "full", "fast"]
+#: On a CPU, larger photographs would take minutes.
+LARGE_PIXELS = 4_000_000
+#: Pixels that the network sees of a large photograph, or somewhat fewer.
+SEEN_PIXELS = 600_000
+#: Of the guided filter: its radius in reduced pixels, and what is added to the variance of
+#: colours as a share of their mean square.
+RADIUS, SMOOTH = 4, 1e-2
+
+
+def reduction(
+    detail: str, model: Model, height: int, width: int, device: str = "auto", finer: int = 1
+) -> int:
+    """Pixels of the photograph along the side of a pixel that the network sees; 1 for all.
+
+    Parameters
+    ----------
+    detail : str
+        ``"full"``; ``"fast"``; ``"auto"``: fast for photographs of more than
+        :data:`LARGE_PIXELS` on a CPU, where the model has a base.
+    model : Model
+    height, width : int
+        Of the photograph.
+    device, finer
+        As for :func:`napari_hsr.reconstruct`.
+
+    Raises
+    ------
+    InputError
+        If ``detail`` is none of these, or fast is asked for where it cannot be.
+    """
+    if detail not in ("auto", "full", "fast"):
+        raise InputError(f"The detail is auto, full or fast, not {detail!r}.")
+    if detail == "fast" and (model.base is None or finer > 1):
+        raise InputError(
+            f"{model.name} cannot be run fast: that takes a network over a per-pixel base, such as "
+            "mstpp-photo, on the photograph's own grid."
+        )
+    large = height * width > LARGE_PIXELS and resolve(device).type == "cpu"
+    if model.base is None or finer > 1 or detail == "full" or (detail == "auto" and not large):
+        return 1
+    return max(2, math.ceil(math.sqrt(height * width / SEEN_PIXELS)))
+
+
+def notice_of(factor: int) -> Notice:
+    """What the user must know of a cube that was made so."""
+    return Notice.info(
+        Code.DETAIL_FAST,
+        f"The network saw the photograph reduced by {factor}; the photograph's own pixels carried "
+        "its result to full resolution. Choose the detail full for the network at every pixel.",
+    )
+
+
+def reduced(
+    photograph: Photograph, model: Model, factor: int, cancel: threading.Event | None = None
+) -> Photograph:
+    """The photograph in the model's encoding, each pixel the mean of ``factor`` × ``factor``.
+
+    Blocks at the right and lower edge hold fewer pixels; those that are not finite are left out.
+    """
+    reader = PhotographReader(photograph, model)
+    height, width = photograph.height, photograph.width
+    rows = []
+    columns = np.arange(0, width, factor)
+    for top in range(0, height, factor):
+        stop_if(cancel)
+        block = reader.read(slice(top, min(top + factor, height)), slice(0, width))
+        finite = np.isfinite(block).all(axis=-1, keepdims=True)
+        sums = np.add.reduceat(np.where(finite, block, 0).sum(axis=0), columns, axis=0)
+        counts = np.add.reduceat(finite.sum(axis=0), columns, axis=0)
+        with np.errstate(invalid="ignore"):
+            rows.append(np.where(counts > 0, sums / counts, np.nan))
+    small = np.stack(rows).astype(np.float32)
+    return Photograph(small, model.input_encoding, name=photograph.name)
+
+
+class Correction:
+    """What a network adds to its base, as affine functions of the colour.
+
+    Parameters
+    ----------
+    colours : ndarray, shape (h, w, 3)
+        Of the reduced photograph.
+    added : ndarray, shape (bands, h, w)
+        The network's spectra there without those of the base.
+    factor : int
+        Pixels of the photograph along the side of a reduced one.
+    """
+
+    def __init__(self, colours: np.ndarray, added: np.ndarray, factor: int):
+        import torch
+
+        self._factor = factor
+        known = np.isfinite(colours).all(axis=-1) & np.isfinite(added).all(axis=0)
+        guide = torch.from_numpy(np.where(known[..., None], colours, 0).astype(np.float32))
+        added = np.where(known, added, 0)
+        guide = guide.movedim(-1, 0).contiguous()
+        mean = _smooth(guide)
+        square = torch.stack([a * b for a in guide for b in guide])
+        covariance = _smooth(square) - (mean[:, None] * mean[None]).flatten(0, 1)
+        covariance = covariance.view(3, 3, -1).movedim(-1, 0).double()
+        level = SMOOTH * (mean.square().sum(0).flatten().double() + 1e-8)
+        inverse = torch.linalg.inv(covariance + level[:, None, None] * torch.eye(3))
+        inverse = inverse.movedim(0, -1).view(3, 3, *guide.shape[1:]).float()
+        bands = len(added)
+        #: (4, bands, h, w): of red, green and blue, and the constant.
+        self._maps = torch.empty(4, bands, *guide.shape[1:])
+        for band in range(bands):  # one at a time: the maps are the largest thing here
+            values = torch.from_numpy(np.ascontiguousarray(added[band], dtype=np.float32))
+            with_colours = _smooth(guide * values) - mean * _smooth(values[None])
+            slopes = torch.einsum("abhw,bhw->ahw", inverse, with_colours)
+            constant = _smooth(values[None])[0] - (slopes * mean).sum(0)
+            self._maps[:, band] = _smooth(torch.cat([slopes, constant[None]]))
+
+    def at(self, tile: Tile, colours: np.ndarray) -> torch.Tensor:
+        """What is added in a tile.
+
+        Parameters
+        ----------
+        tile : Tile
+            Of the photograph.
+        colours : ndarray, shape (3, h, w)
+            Of the tile.
+
+        Returns
+        -------
+        Tensor, shape (bands, h, w)
+        """
+        import torch
+
+        maps = self._maps.flatten(0, 1)
+        s = self._factor
+        parts, offsets = [], []
+        for span, size in zip((tile.rows.read, tile.columns.read), maps.shape[1:], strict=True):
+            low, high = max(0, span.start // s - 1), min(size, -(-span.stop // s) + 1)
+            parts.append(slice(low, high))
+            offsets.append(slice(span.start - low * s, span.stop - low * s))
+        fine = torch.nn.functional.interpolate(
+            maps[:, parts[0], parts[1]][None], scale_factor=s, mode="bilinear", align_corners=False
+        )[0][:, offsets[0], offsets[1]]
+        slopes = fine.view(4, -1, *fine.shape[1:])
+        found = slopes[3].clone()
+        for channel, values in enumerate(torch.from_numpy(np.ascontiguousarray(colours))):
+            found.addcmul_(slopes[channel], values)
+        return found
+
+
+def _smooth(maps: torch.Tensor) -> torch.Tensor:
+    """Means over (2 · radius + 1)² pixels, of fewer at the edges."""
+    import torch
+
+    return torch.nn.functional.avg_pool2d(
+        maps[None], 2 * RADIUS + 1, 1, RADIUS, count_include_pad=False
+    )[0]
