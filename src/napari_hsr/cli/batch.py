@@ -20,6 +20,7 @@ from napari_hsr.cli.files import (
     prepare_output,
 )
 from napari_hsr.cli.output import explain, note, print_json, progress_bar
+from napari_hsr.cli.reading import add_reading_options, stated
 from napari_hsr.notices import Code, has
 from napari_hsr.progress import result_of, stop_if
 
@@ -46,7 +47,9 @@ def tile_size(text: str) -> int | str:
 tile_size.__name__ = "tile size"  # argparse: "invalid tile size value: 'x'"
 
 
-def add_batch_options(parser: argparse.ArgumentParser, metavar: str, what: str) -> None:
+def add_batch_options(
+    parser: argparse.ArgumentParser, metavar: str, what: str, *, photographs: bool = False
+) -> None:
     """The files, and the options on where results go and how they are computed."""
     parser.add_argument("inputs", metavar=metavar, nargs="+", help=f"{what}, folders, or patterns")
     parser.add_argument("-o", "--output", metavar="OUT", required=True, help="a file or a folder")
@@ -74,6 +77,7 @@ def add_batch_options(parser: argparse.ArgumentParser, metavar: str, what: str) 
         "card states its error and the device supports it natively (see napari-hsr models measure)",
     )
     add_output_options(parser)
+    add_reading_options(parser, photographs=photographs)
 
 
 @dataclass(frozen=True)
@@ -177,7 +181,7 @@ class Batch:
                 note(notices, about)
 
         exists = prepare_output(out, self.inputs, self.args.overwrite, tell)
-        image, accepted = read(source), False
+        image, accepted = read(source, **stated(self.args)), False
 
         def show(progress: Progress) -> None:
             nonlocal accepted

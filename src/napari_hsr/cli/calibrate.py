@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from napari_hsr.cli.convert import numbers
 from napari_hsr.cli.files import add_output_options
 from napari_hsr.cli.output import note, print_json
+from napari_hsr.cli.reading import add_reading_options, stated
 
 if TYPE_CHECKING:
     import argparse
@@ -57,6 +58,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="white minus dark up to this, in counts, becomes NaN (default: 3 times the noise)",
     )
     add_output_options(parser)
+    add_reading_options(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -71,7 +73,7 @@ def run(args: argparse.Namespace) -> int:
     files = {"raw": args.raw, "white": args.white, "dark": args.dark, "white_dark": args.white_dark}
     given = {name: file for name, file in files.items() if file}
     replaced = prepare_output(out, map(Path, given.values()), args.overwrite)
-    cubes = {name: read_cube(file) for name, file in given.items()}
+    cubes = {name: read_cube(file, **stated(args)) for name, file in given.items()}
     before = cubes["raw"].notices
     cube = calibrate(
         **cubes,

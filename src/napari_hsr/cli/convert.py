@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from napari_hsr.cli.files import add_output_options
 from napari_hsr.cli.output import note, print_json
+from napari_hsr.cli.reading import add_reading_options, stated
 
 if TYPE_CHECKING:
     import argparse
@@ -23,16 +24,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("cube", metavar="IN", help="a cube; FILE:NAME for one array of several")
     parser.add_argument("-o", "--output", metavar="OUT", required=True, help="a file for the cube")
     parser.add_argument(
-        "--axes", metavar="yxb", help="what the axes of the stored array are, where that is unclear"
-    )
-    parser.add_argument(
         "--crop",
         metavar="T,L,B,R",
         type=numbers(4),
         help="top, left, bottom, right in pixels from 0",
-    )
-    parser.add_argument(
-        "--bands", metavar="0,3,5-9", type=_bands, help="only these bands, counted from 0"
     )
     parser.add_argument(
         "--resample",
@@ -64,6 +59,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--interleave", choices=("bsq", "bil", "bip"), default="bsq", help="of ENVI (default bsq)"
     )
     add_output_options(parser)
+    add_reading_options(parser)
 
 
 def numbers(count: int):
@@ -78,14 +74,6 @@ def numbers(count: int):
     return parse
 
 
-def _bands(text: str) -> list[int]:
-    found: list[int] = []
-    for part in text.split(","):
-        first, dash, last = part.partition("-")
-        found += range(int(first), int(last) + 1) if dash else [int(first)]
-    return found
-
-
 def run(args: argparse.Namespace) -> int:
     from napari_hsr.cli.files import prepare_output, read_cube
     from napari_hsr.io import WRITE_SUFFIXES, write
@@ -96,12 +84,11 @@ def run(args: argparse.Namespace) -> int:
     from napari_hsr.conversion import convert
 
     replaced = prepare_output(out, [Path(args.cube)], args.overwrite)
-    cube = read_cube(args.cube, axes=args.axes)
+    cube = read_cube(args.cube, **stated(args))
     before = cube.notices
     cube = convert(
         cube,
         crop=args.crop,
-        bands=args.bands,
         wavelengths=grid(args.resample) if args.resample else None,
         fwhm=args.fwhm,
         scale=args.scale,

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from napari_hsr.cli.output import note, print_json
+from napari_hsr.cli.reading import add_reading_options, stated
 
 if TYPE_CHECKING:
     import argparse
@@ -47,6 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--bad-bands", action="store_true", help="compare also bands that a file marks as bad (bbl)"
     )
     parser.add_argument("--json", action="store_true", help="print JSON")
+    add_reading_options(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -58,7 +60,7 @@ def run(args: argparse.Namespace) -> int:
         rules = get_protocol(args.protocol)
     else:
         rules = at_scale(args.protocol, args.scale)
-    cubes = read_cube(args.prediction), read_cube(args.truth)
+    cubes = (read_cube(file, **stated(args)) for file in (args.prediction, args.truth))
     evaluation = evaluate(*cubes, protocol=rules, resample=args.resample, bad_bands=args.bad_bands)
     if args.json:
         files = {"prediction_file": args.prediction, "truth_file": args.truth}

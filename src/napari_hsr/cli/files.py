@@ -67,8 +67,11 @@ def expand(
 
 def _stands_for(given: str, suffixes: Sequence[str], what: str) -> list[Path]:
     from napari_hsr.io import can_read
+    from napari_hsr.io.choice import split_variable
 
     path = Path(given).expanduser()
+    if split_variable(path)[1] is not None:  # scene.mat:ms
+        return [path]
     if path.is_dir():
         # The folder of a CAVE scene is one cube; its planes are no photographs.
         return [path] if can_read(path) else _files_in(path, suffixes, what)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_hsr.cli.output import note, print_json, print_pairs
+from napari_hsr.cli.reading import add_reading_options, stated
 
 if TYPE_CHECKING:
     import argparse
@@ -15,13 +16,14 @@ HELP = "say what a file or scene folder holds"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", metavar="FILE", help="a cube, a scene folder or a photograph")
+    add_reading_options(parser, photographs=True)
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 
 def run(args: argparse.Namespace) -> int:
     from napari_hsr.io import read
 
-    image = read(args.file)
+    image = read(args.file, **stated(args))
     summary = image.summary()
     if summary.get("value_range") == [0.0, 0.0] and not _any_finite(image):
         summary["value_range"] = None

@@ -26,7 +26,7 @@ HELP = "reconstruct spectral cubes from photographs"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of this command."""
-    add_batch_options(parser, "INPUT", "photographs")
+    add_batch_options(parser, "INPUT", "photographs", photographs=True)
     parser.add_argument("--model", metavar="M", help="name of a model, or its folder or file")
     parser.add_argument(
         "--input-encoding",

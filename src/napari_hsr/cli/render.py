@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from napari_hsr.cli.files import add_output_options
 from napari_hsr.cli.output import note, print_json
+from napari_hsr.cli.reading import add_reading_options, stated
 
 if TYPE_CHECKING:
     import argparse
@@ -44,6 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="depth of the file (default 8 for an observer, 16 for a camera)",
     )
     add_output_options(parser)
+    add_reading_options(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -60,7 +62,7 @@ def run(args: argparse.Namespace) -> int:
     exists = prepare_output(out, [Path(args.cube)], args.overwrite)
     camera = get_camera(args.camera)
     photograph = simulate(
-        read_cube(args.cube),
+        read_cube(args.cube, **stated(args)),
         camera,
         args.illuminant,
         bit_depth=args.bits or (8 if camera.observer else 16),

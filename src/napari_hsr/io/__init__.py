@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_hsr.errors import FileError, InputError
 from napari_hsr.io import detect
-from napari_hsr.io.choice import Choice
+from napari_hsr.io.choice import Choice, split_variable
 from napari_hsr.io.detect import READ_SUFFIXES
 from napari_hsr.io.libraries import read_library
 
@@ -135,9 +135,11 @@ def read(
     reader = _function(_READERS[kind])
     try:
         found: Cube | Photograph = reader(path) if kind == "cave" else reader(path, choice)
-        return found
     except InputError as error:  # a cube or photograph that refuses what the file holds
         raise FileError(path, str(error).rstrip(".")) from error
+    if full_scale is not None and hasattr(found, "bands"):
+        raise FileError(path, "a full scale can be stated for photographs only, and this is a cube")
+    return found
 
 
 def write(
@@ -240,14 +242,6 @@ def can_read(path: str | PathLike[str]) -> bool:
         return detect.can_read(_path(path))
     except InputError:
         return False  # no path at all: nothing to try
-
-
-def split_variable(path: Path) -> tuple[Path, str | None]:
-    """``scene.mat:ms`` as the file and the name of an array in it; else the path and None."""
-    file, colon, variable = str(path).rpartition(":")
-    if colon and variable and not path.exists() and Path(file).exists():
-        return Path(file), variable
-    return path, None
 
 
 def _path(given: str | PathLike[str]) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_hsr.errors import InputError
@@ -68,6 +69,14 @@ class Choice:
             return None
         axes = self.axes.lower()
         return axes.index("b"), axes.index("y"), axes.index("x")
+
+
+def split_variable(path: Path) -> tuple[Path, str | None]:
+    """``scene.mat:ms`` as the file and the name of an array in it; else the path and None."""
+    file, colon, variable = str(path).rpartition(":")
+    if colon and variable and not path.exists() and Path(file).exists():
+        return Path(file), variable
+    return path, None
 
 
 #: Everything is found by itself.

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from napari_hsr.errors import FileError
 from napari_hsr.io import detect
+from napari_hsr.io.choice import split_variable
 
 
 def files_read(path: Path) -> set[Path]:
@@ -14,6 +15,7 @@ def files_read(path: Path) -> set[Path]:
 
     An ENVI image is its header and its binary, however it is named; a scene folder its files.
     """
+    path, _ = split_variable(path)
     found = {path}
     try:
         if path.is_dir():

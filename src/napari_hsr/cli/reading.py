@@ -1,0 +1,46 @@
+"""Options of the commands that read images: what a file leaves open."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import argparse
+
+_OPTIONS = ("variable", "axes", "bands", "full_scale")
+
+
+def band_numbers(text: str) -> list[int]:
+    """``0,3,5-9`` as a list."""
+    found: list[int] = []
+    for part in text.split(","):
+        first, dash, last = part.partition("-")
+        found += range(int(first), int(last) + 1) if dash else [int(first)]
+    return found
+
+
+band_numbers.__name__ = "band numbers"  # argparse: "invalid band numbers value: 'x'"
+
+
+def add_reading_options(parser: argparse.ArgumentParser, *, photographs: bool = False) -> None:
+    """``--variable``, ``--axes`` and ``--bands``, and ``--full-scale`` where photographs are read."""
+    group = parser.add_argument_group("reading, where a file leaves it open")
+    group.add_argument(
+        "--variable", metavar="NAME", help="which array of a file of several; or FILE:NAME"
+    )
+    group.add_argument("--axes", metavar="yxb", help="what the axes of the stored array are")
+    group.add_argument(
+        "--bands", metavar="0,3,5-9", type=band_numbers, help="only these bands, counted from 0"
+    )
+    if photographs:
+        group.add_argument(
+            "--full-scale",
+            metavar="N",
+            type=float,
+            help="the value that means white in a photograph, such as 4095",
+        )
+
+
+def stated(args: argparse.Namespace) -> dict[str, Any]:
+    """What these options state, for :func:`napari_hsr.read`."""
+    return {name: getattr(args, name) for name in _OPTIONS if getattr(args, name, None) is not None}
