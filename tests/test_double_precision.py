@@ -2,6 +2,7 @@
 
 import copy
 
+import numpy as np
 import pytest
 import torch
 
@@ -9,6 +10,7 @@ from .double_precision import (
     assert_exact,
     assert_original,
     assert_rounded_alike,
+    chance,
     distance,
     in_double,
 )
@@ -70,6 +72,21 @@ def test_what_is_not_finite_does_not_pass(network, image, value):
         assert_exact(found, network, image, 1e-5)
     with pytest.raises(AssertionError):
         assert_original(found, network(image), network, image, 1e-5)
+
+
+def test_the_largest_of_errors_is_a_matter_of_chance():
+    """Of a thousand draws none is beyond it, and how far apart they are depends on their number."""
+    rng = np.random.default_rng(0)
+    for number, expected in ((100, 3.8), (10_000, 2.0)):
+        draws = rng.standard_normal((1000, number))
+        largest = np.abs(draws).max(1)
+        factor = chance(draws[0])
+        assert factor == pytest.approx(expected, rel=0.1)
+        assert 0.5 * factor < largest.max() / largest.min() < factor
+    # nine of ten places hardly count
+    uneven = rng.standard_normal(10_000) * np.where(np.arange(10_000) % 10, 0.01, 1.0)
+    assert chance(uneven) == pytest.approx(chance(uneven[::10]), rel=0.05)
+    assert chance(np.zeros(10_000)) == pytest.approx(2.0, rel=0.1)
 
 
 def test_noise_of_half_precision_does_not_pass(network, image):

@@ -56,7 +56,19 @@ def test_float32_takes_no_second_copy_of_the_weights(model):
     assert {value.device.type for value in model.module.state_dict().values()} == {"cpu"}
 
 
-def test_reduced_precision_is_near(parity, model):
+def attention_in_bfloat16() -> bool:
+    """Whether torch's fused attention computes in it: not where its vector code is switched off."""
+    pixels = torch.ones(1, 1, 1024, 8, dtype=torch.bfloat16)
+    try:
+        torch.nn.functional.scaled_dot_product_attention(pixels, pixels, pixels)
+    except RuntimeError:
+        return False
+    return True
+
+
+def test_reduced_precision_is_near(parity, net, model):
+    if net == "awan" and not attention_in_bfloat16():
+        pytest.skip("torch's attention takes no bfloat16 under these instructions")
     image = parity.seeded_input(8, (1, 3, 32, 40))
     exact = model.module(image)
     for precision in model.precisions[1:]:

@@ -13,13 +13,13 @@ from ...double_precision import assert_rounded_alike, distance, in_double
 from ...small_zoo import NETWORKS
 
 
-def check(model, image, largest=1e-5, **how):
+def check(model, image, largest=1e-5):
     """The exact module as near as the reference sheets ask for, its copy rounded alike."""
     with torch.inference_mode():
         exact, copied = model.module(image), prepared(model, "float32")(image)
     truth = in_double(model.module, image)
     assert 0 < distance(exact, truth).largest <= largest
-    assert_rounded_alike(copied, exact, truth, **how)
+    assert_rounded_alike(copied, exact, truth)
 
 
 @pytest.mark.parametrize("kind", ["uniform", "normal"])
@@ -48,7 +48,7 @@ def test_attention_does_not_raise_what_was_rounded_before_it(parity):
     """MXR-U-Net on noise normalised by its statistics, whose logits are the largest there are."""
     model = from_state_dict(parity.weights("mxrunet_shallow"))
     image = (parity.seeded_input(5, (1, 3, 48, 56)) - 0.18) / 0.12
-    check(model, image, farther=4.0)
+    check(model, image)
 
 
 @pytest.mark.parametrize("after", ["nothing", "relu", "leaky", "gelu"])
@@ -62,15 +62,17 @@ def test_a_convolution_in_parts_is_the_same(after, onto, size):
         torch.randn(20, generator=generator),
         torch.randn(2, 20, 9, 8, generator=generator),
     )
-    truth = torch.nn.functional.conv2d(
-        x.double(), weight.double(), bias.double(), padding=size // 2
-    )
-    truth = truth + there.double() if onto else truth
     how = {"relu": {"slope": 0.0}, "leaky": {"slope": 0.2}, "gelu": {"gelu": True}}.get(after, {})
-    if after == "gelu":
-        truth = torch.nn.functional.gelu(truth)
-    elif after != "nothing":
-        truth = torch.nn.functional.leaky_relu(truth, how["slope"])
+
+    def whole(*given):
+        made = torch.nn.functional.conv2d(*given[:3], padding=size // 2)
+        made = made + given[3] if onto else made
+        if after == "gelu":
+            return torch.nn.functional.gelu(made)
+        return made if after == "nothing" else torch.nn.functional.leaky_relu(made, how["slope"])
+
+    given = (x, weight, bias, there)
+    plain, truth = whole(*given), whole(*(t.double() for t in given))
     for terms in (None, 1, 16, 100, 10**6):
         place = there.clone(memory_format=CHANNELS_LAST) if onto else None
         found = convolve(
@@ -83,7 +85,7 @@ def test_a_convolution_in_parts_is_the_same(after, onto, size):
             **how,
         )
         assert not onto or after == "gelu" or found is place
-        assert (found.double() - truth).abs().max() < 5e-6
+        assert_rounded_alike(found, plain, truth)
 
 
 def test_parts_keep_a_long_sum_exact():
@@ -100,4 +102,5 @@ def test_parts_keep_a_long_sum_exact():
 
     # A sum's rounding walks at random: by half a unit of each partial sum, as large as its root.
     assert typical(576) < 2**-24 * (576 / 2) ** 0.5
-    assert typical(576) < 1.1 * typical(None)
+    # Within a part it is no more than within the whole; adding up eight parts rounds seven times.
+    assert typical(576) < typical(None) + 2**-24 * 7**0.5
