@@ -19,7 +19,9 @@ from napari_hsr.inference import (
 from napari_hsr.inference import estimate_super_resolution as estimate
 from napari_hsr.models import from_state_dict, import_checkpoint
 from napari_hsr.models.architectures.coarsr import CoarSR
-from napari_hsr.resample import Agreement, enlarge, finesr, resize
+from napari_hsr.resample import Agreement, enlarge, resize
+
+from ..resample.published_finesr import finesr
 
 
 @pytest.fixture(scope="module")

@@ -18,21 +18,22 @@ from napari_hsr.inference.upscalers import check_bands
 from napari_hsr.models.card import SUPER_RESOLUTION, ModelCard, PrecisionError
 from napari_hsr.models.library import load_model
 from napari_hsr.photograph import LINEAR_SRGB, Photograph
-from napari_hsr.progress import Progress, result_of
+from napari_hsr.progress import Progress, as_part, result_of
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Callable, Generator, Iterator
+    from collections.abc import Callable, Iterator
     from os import PathLike
 
     import torch
 
     from napari_hsr.cube import Cube
-    from napari_hsr.inference.results import Result
     from napari_hsr.models.model import Model
 
 #: Least side, in coarse pixels, of the sample cube that models for cubes are measured on.
 COARSE_SIDE = 64
+#: Steps of the progress for each precision.
+_STEPS = 1000
 
 
 @dataclass(frozen=True)
@@ -104,7 +105,8 @@ def measure_events(
     exact, errors = None, {}
     for number, precision in enumerate(precisions):
         events = run(device=device, tile=tile, precision=precision, cancel=cancel)
-        result = yield from _one_run(events, number, len(precisions), precision)
+        steps = (_STEPS * n for n in (number, number + 1, len(precisions)))
+        result = yield from as_part(events, *steps, f"Computing in {precision}")
         if exact is None:
             exact = result
             continue
@@ -132,20 +134,6 @@ def measure(
 ) -> Measurement:
     """Drive :func:`measure_events` to its end; ``progress`` is called with each Progress."""
     return result_of(measure_events(model, image, **options), progress)
-
-
-def _one_run(
-    events: Iterator[Progress | Result], number: int, count: int, precision: str
-) -> Generator[Progress, None, Result]:
-    """The result of one run of several, with their common progress."""
-    for event in events:
-        if not isinstance(event, Progress):
-            return event
-        if event.total:
-            yield Progress(
-                number * event.total + event.done, count * event.total, f"Computing in {precision}"
-            )
-    raise AssertionError("a run ends with a result")
 
 
 def keep(measurement: Measurement) -> ModelCard | None:

@@ -304,7 +304,7 @@ def super_resolve(
     refine : bool or {"back-projection", "dualsr"}
         True or ``"back-projection"``: refine the result until it agrees with the cube, see
         :func:`napari_hsr.refine`. ``"dualsr"``: as the authors of DualSR published it, one pass of
-        :func:`napari_hsr.resample.finesr` against a second result at half the scale, which must
+        :func:`napari_hsr.resample.finesr_events` against a second result at half the scale, which must
         then be 4 or 8.
     half_model : Model, str, path or None
         What makes that second result. By default an available model of the same network.

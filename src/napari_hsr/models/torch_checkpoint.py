@@ -15,6 +15,7 @@ import zlib
 from typing import Any
 
 from napari_hsr.errors import FileError
+from napari_hsr.io.library_errors import translated
 from napari_hsr.models.model_file import is_large
 
 #: What such files are named.
@@ -100,11 +101,8 @@ def _is_archive(path: str | os.PathLike[str]) -> bool:
     FileError
         If it is neither.
     """
-    try:
-        with open(path, "rb") as file:
-            start = file.read(len(_OLD))
-    except OSError as error:
-        raise FileError(path, f"it cannot be read ({error.strerror or error})") from error
+    with translated(path, "it cannot be read", only=(OSError,)), open(path, "rb") as file:
+        start = file.read(len(_OLD))
     if start.startswith((_ZIP, _OLD)):
         return start.startswith(_ZIP)
     problem = "this is another kind of file"

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_hsr.errors import FileError, HSRError, ModelError
 from napari_hsr.io.atomic import replacing
+from napari_hsr.io.library_errors import translated
 from napari_hsr.models.bundled_models import bundled
 from napari_hsr.models.card_editing import edited
 from napari_hsr.models.model_file import AlreadyThereError, read_card, save_model
@@ -255,10 +256,8 @@ def remove(name: str) -> None:
         path = file_of(name)
     except FileError:
         path = folder() / f"{name}{SUFFIX}"
-    try:
+    with translated(path, "it cannot be deleted", only=(OSError,)):
         path.unlink()
-    except OSError as error:
-        raise FileError(path, f"it cannot be deleted ({error.strerror or error})") from error
     _read.pop(path, None)
 
 

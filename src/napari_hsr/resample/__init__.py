@@ -2,7 +2,7 @@
 
 from napari_hsr.place import aligned
 from napari_hsr.resample.back_projection import agreement_events, refine, refine_events
-from napari_hsr.resample.finesr import FineSR, finesr, finesr_events
+from napari_hsr.resample.finesr import FineSR, finesr_events
 from napari_hsr.resample.methods import BASELINES, DEGRADATIONS, KINDS, Kind, find
 from napari_hsr.resample.refinement import Agreement, Pass, Refinement
 from napari_hsr.resample.resize import (
@@ -30,7 +30,6 @@ __all__ = [
     "degrade",
     "enlarge",
     "find",
-    "finesr",
     "finesr_events",
     "imresize",
     "modcrop",

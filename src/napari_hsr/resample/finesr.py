@@ -13,14 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_hsr.errors import InputError
 from napari_hsr.progress import Progress, stop_if
 from napari_hsr.resample.methods import KINDS
 from napari_hsr.resample.resize import (
     Resampler,
     down_part,
     empty_fine,
-    imresize,
     read,
     refined,
     up_part,
@@ -38,58 +36,6 @@ STEP = 2
 #: Method of resampling in the original.
 KIND = "bicubic-matlab"
 _EPS = float(np.finfo(np.float64).eps)
-
-
-def finesr(fine: Any, half: Any, iterations: int = 1) -> Any:
-    """The published iteration, in float64.
-
-    Each pass computes, with D = imresize(U, 1/2) and c the mean spectral angle between D and V
-    in degrees, at most 1::
-
-        U = U + imresize(c (V - D), 2)
-
-    ``imresize`` is MATLAB's bicubic. So the correction is applied in full where the images
-    differ by a degree or more on average, and damped below. Nothing is clipped.
-
-    Parameters
-    ----------
-    fine : ndarray or torch.Tensor, shape (bands, height, width)
-        U: the network's output at the full scale.
-    half : same kind, shape (bands, height / 2, width / 2)
-        V: its output at half the scale.
-    iterations : int
-        The published program makes one pass. More can raise the error where U is noisy.
-
-    Returns
-    -------
-    Same kind, shape of ``fine``, float64.
-
-    Raises
-    ------
-    InputError
-        If the shapes are not those, or a value is not finite.
-
-    Notes
-    -----
-    Source: ``backprojection.m`` of DualSR. It does not use the coarse image itself, so the
-    result is consistent with V and not exactly with the coarse image.
-    """
-    made, goal = _double(fine), _double(half)
-    wanted = (*made.shape[:-2], *(n / STEP for n in made.shape[-2:]))
-    if len(made.shape) != 3 or tuple(goal.shape) != wanted:
-        raise InputError(
-            "FineSR takes two results of shapes (bands, height, width) and (bands, height / 2, "
-            f"width / 2); these have {tuple(made.shape)} and {tuple(goal.shape)}."
-        )
-    for values in (made, goal):
-        if not _finite(values):
-            raise InputError(
-                "FineSR needs finite values: a result has values that are NaN or infinite."
-            )
-    for _ in range(iterations):
-        low = imresize(made, 1 / STEP)
-        made = made + imresize(original_gain(low, goal) * (goal - low), STEP)
-    return made
 
 
 @dataclass(frozen=True)
@@ -111,7 +57,14 @@ class FineSR:
 def finesr_events(
     fine: Cube, half: Cube, *, overwrite: bool = False, cancel: threading.Event | None = None
 ) -> Iterator[Progress | FineSR]:
-    """One iteration of :func:`finesr` over cubes, in parts, as events.
+    """The published iteration, in parts, as events.
+
+    With D = imresize(U, 1/2) and c the mean spectral angle between D and V in degrees, at most 1::
+
+        U = U + imresize(c (V - D), 2)
+
+    ``imresize`` is MATLAB's bicubic. So the correction is applied in full where the images
+    differ by a degree or more on average, and damped below. Nothing is clipped.
 
     Parameters
     ----------
@@ -134,6 +87,11 @@ def finesr_events(
         If the sizes, bands or wavelengths do not fit, or a value is not finite.
     Cancelled
         Soon after ``cancel`` is set.
+
+    Notes
+    -----
+    Source: ``backprojection.m`` of DualSR. It does not use the coarse image itself, so the
+    result is consistent with V and not exactly with the coarse image.
     """
     check_pair(fine, half, STEP)
     way = Resampler(KINDS[KIND], STEP, *half.shape[1:])
@@ -184,7 +142,3 @@ def _gain(product: Any, first: Any, second: Any) -> float:
 
 def _double(values: Any) -> Any:
     return values.double() if hasattr(values, "new_tensor") else np.asarray(values, np.float64)
-
-
-def _finite(values: Any) -> bool:
-    return bool((abs(values) < np.inf).all())

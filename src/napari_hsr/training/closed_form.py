@@ -57,17 +57,11 @@ class Sums:
     weight: float
 
     def __add__(self, other: Sums) -> Sums:
-        return Sums(
-            self.gram + other.gram,
-            self.cross + other.cross,
-            self.power + other.power,
-            self.weight + other.weight,
-        )
+        pairs = zip(vars(self).values(), vars(other).values(), strict=True)
+        return Sums(*(a + b for a, b in pairs))
 
     def __mul__(self, factor: float) -> Sums:
-        return Sums(
-            self.gram * factor, self.cross * factor, self.power * factor, self.weight * factor
-        )
+        return Sums(*(value * factor for value in vars(self).values()))
 
     def mean(self) -> Sums:
         """Over the pixels, so that an image weighs as much as any other."""

@@ -185,15 +185,14 @@ def write_model_folder(output: Path, recipe: Recipe, stored: Stored, facts: Trai
         If a file cannot be written, or the folder holds another model.
     """
     from napari_hsr.io.atomic import replacing
+    from napari_hsr.io.library_errors import translated
     from napari_hsr.models.model_file import save_model
     from napari_hsr.training.data import split
     from napari_hsr.training.recipe.yaml_io import write_recipe
 
     check_output(output, recipe.name)
-    try:
+    with translated(output, "it cannot be made", only=(OSError,)):
         output.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise FileError(output, f"it cannot be made ({error.strerror or error})") from error
     history = History.read(output / "events.jsonl")
     card = card_of(recipe, stored, replace(facts, baseline=history.baseline))
     write_recipe(recipe, output / "recipe.yaml")
@@ -205,11 +204,7 @@ def write_model_folder(output: Path, recipe: Recipe, stored: Stored, facts: Trai
     with replacing(output / "card.json") as temporary:
         text = json.dumps(card.model_dump(mode="json"), indent=2, ensure_ascii=False)
         temporary.write_text(text + "\n", encoding="utf-8")
-    path = output / f"{recipe.name}.safetensors"
-    try:
-        save_model(path, stored.weights, card)
-    except OSError as error:
-        raise FileError(path, f"it cannot be written ({error.strerror or error})") from error
+    save_model(output / f"{recipe.name}.safetensors", stored.weights, card)
 
 
 def card_of(recipe: Recipe, stored: Stored, facts: TrainingFacts) -> ModelCard:

@@ -11,6 +11,7 @@ import numpy as np
 
 from napari_hsr.cube import Cube
 from napari_hsr.errors import InputError
+from napari_hsr.training.data.scan import block_means
 from napari_hsr.training.data.validation_images import ValidationImage, validation_images
 from napari_hsr.training.events import Baseline, Figures
 
@@ -240,7 +241,7 @@ def write_preview(
     cubes = np.asarray(prediction), np.asarray(truth)
     size = cubes[1].shape[1:]
     step = max(1, math.ceil(max(size) / side))
-    small = [reduce(cube, step) for cube in cubes]
+    small = [block_means(cube.astype(np.float32), step, axes=(1, 2)) for cube in cubes]
     origin = ((step - 1) / 2,) * 2
     return _write(path, small[0], small[1], wavelengths, pixel=step, origin=origin, size=size)
 
@@ -308,18 +309,3 @@ def _write(
             **about,
         )
     return path
-
-
-def reduce(cube: np.ndarray, step: int) -> np.ndarray:
-    """(bands, h, w) → (bands, ⌈h / step⌉, ⌈w / step⌉): means of squares, those at the edges smaller."""
-    if step == 1:
-        return np.asarray(cube, dtype=np.float32)
-    rows, columns = (np.arange(0, n, step) for n in cube.shape[1:])
-    counts = np.minimum(step, cube.shape[1] - rows)[:, None] * np.minimum(
-        step, cube.shape[2] - columns
-    )
-    sums = np.add.reduceat(
-        np.add.reduceat(cube, rows, axis=1, dtype=np.float64), columns, axis=2, dtype=np.float64
-    )
-    means: np.ndarray = sums / counts
-    return means.astype(np.float32)

@@ -23,6 +23,7 @@ from napari_hsr.cube import Cube
 from napari_hsr.errors import FileError
 from napari_hsr.io.atomic import beside
 from napari_hsr.io.detect import ENVI_BINARY_SUFFIXES
+from napari_hsr.io.library_errors import translated
 from napari_hsr.photograph import Photograph, unit_float
 from napari_hsr.progress import stop_if
 from napari_hsr.training.data import pairing
@@ -343,13 +344,10 @@ def _sha256(
     if not files:
         return _of_memory(Scene("", cube, rgb))
     for path in files:
-        try:
-            with path.open("rb") as file:
-                while chunk := file.read(2**22):
-                    stop_if(stop)
-                    digest.update(chunk)
-        except OSError as error:
-            raise FileError(path, f"it cannot be read ({error.strerror})") from error
+        with translated(path, "it cannot be read", only=(OSError,)), path.open("rb") as file:
+            while chunk := file.read(2**22):
+                stop_if(stop)
+                digest.update(chunk)
     return digest.hexdigest()
 
 

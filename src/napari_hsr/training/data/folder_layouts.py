@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_hsr.errors import FileError
+from napari_hsr.io.library_errors import translated
 from napari_hsr.notices import Code, Notice
 from napari_hsr.training.data import pairing
 from napari_hsr.training.data.image_source import Scene
@@ -58,10 +59,8 @@ class FolderImages:
             raise FileError(folder, "there is no such folder of training images")
         if not folder.is_dir():
             raise FileError(folder, "a folder of training images was expected, this is a file")
-        try:
+        with translated(folder, "it cannot be searched", only=(OSError,)):
             found = list(_by_layout(folder, self.data))
-        except OSError as error:
-            raise FileError(folder, f"it cannot be searched ({error.strerror})") from error
         if not found:
             raise _no_images(folder, self.data.layout)
         return found

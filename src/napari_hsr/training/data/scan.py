@@ -198,7 +198,7 @@ def scan(
         if not (np.isfinite(block.min()) and np.isfinite(block.max())):
             bad += int(block.size - np.isfinite(block).sum())
         rows.append(block[::stride, ::stride].copy())
-        means.append(_reduced(block, stride))
+        means.append(block_means(block, stride))
         if sink is not None:
             sink(block)
     small = np.concatenate(rows)
@@ -220,10 +220,10 @@ def scan(
     return Scan(facts, thumbnail, np.moveaxis(small, -1, 0).copy(), _preview(small, rgb, grid))
 
 
-def _reduced(block: np.ndarray, stride: int) -> np.ndarray:
-    """Means over squares of ``stride`` pixels; those at the lower and right edge may be cut."""
-    for axis in (0, 1):
-        starts = np.arange(0, block.shape[axis], stride)
+def block_means(block: np.ndarray, step: int, axes: tuple[int, int] = (0, 1)) -> np.ndarray:
+    """Means over squares of ``step`` pixels; those at the lower and right edge may be cut."""
+    for axis in axes:
+        starts = np.arange(0, block.shape[axis], step)
         numbers = np.diff(np.append(starts, block.shape[axis])).astype(np.float32)
         with np.errstate(invalid="ignore"):
             block = np.add.reduceat(block, starts, axis=axis)

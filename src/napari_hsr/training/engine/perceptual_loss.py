@@ -26,6 +26,9 @@ import torch
 from torch import nn
 
 from napari_hsr.errors import FileError, HSRError, InputError
+from napari_hsr.io.library_errors import translated
+from napari_hsr.models.architectures.base import first_difference, shapes_of
+from napari_hsr.models.state_dict import read_weights
 from napari_hsr.training.events import Preparing
 
 if TYPE_CHECKING:
@@ -137,7 +140,7 @@ def vgg_weights(file: Path | None = None, sha256: str | None = None) -> dict[str
             f"a file whose SHA-256 begins with {expected} was expected, but it is {found}; if "
             "it is the right one, state its own as weights_sha256",
         )
-    return _checked(_read(path), path)
+    return _checked(read_weights(path), path)
 
 
 def _public_file() -> Path:
@@ -197,49 +200,23 @@ def fetch_vgg_weights() -> Iterator[Preparing]:
 
 
 def _sha256(path: Path) -> str:
-    try:
-        with open(path, "rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise FileError(
-            path, f"weights of VGG16-bn were expected, but it cannot be read ({error.strerror})"
-        ) from error
-
-
-def _read(path: Path) -> Mapping[str, Tensor]:
-    if path.suffix == ".safetensors":
-        from safetensors.torch import load_file
-
-        from napari_hsr.io.library_errors import translated
-
-        with translated(path, "a .safetensors file was expected, but this cannot be read"):
-            return load_file(path)
-    from napari_hsr.models.state_dict import unwrap
-    from napari_hsr.models.torch_checkpoint import read_torch
-
-    return unwrap(read_torch(path))
+    problem = "weights of VGG16-bn were expected, but it cannot be read"
+    with translated(path, problem, only=(OSError,)), path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _checked(weights: Mapping[str, Tensor], path: Path) -> dict[str, Tensor]:
     """The features' weights under their own names, or a sentence about the first that is not so."""
-    kept = {}
-    with torch.device("meta"):
-        expected = {key: tuple(value.shape) for key, value in _layers(3).state_dict().items()}
-    for key, shape in expected.items():
-        value = weights.get(f"features.{key}", weights.get(key))
-        if value is None and key.endswith("num_batches_tracked"):
-            value = torch.zeros((), dtype=torch.int64)  # older files have none; it is not used
-        if value is None:
-            raise FileError(path, f"weights of VGG16-bn were expected, but {key} is missing")
-        bands = key == "0.weight" and value.ndim == 4
-        if tuple(value.shape) != ((shape[0], value.shape[1], *shape[2:]) if bands else shape):
-            raise FileError(
-                path,
-                f"weights of VGG16-bn were expected, with {key} of shape {shape}, but it is "
-                f"{tuple(value.shape)}",
-            )
-        kept[key] = value if key.endswith("num_batches_tracked") else value.float()
-    return kept
+    found = {key.removeprefix("features."): value for key, value in weights.items()}
+    first = found.get("0.weight")
+    bands = first.shape[1] if first is not None and first.ndim == 4 else 3
+    expected = shapes_of(lambda: _layers(bands))
+    counters = [key for key in expected if key.endswith("num_batches_tracked")]
+    # older files have none; they are not used
+    found = {**dict.fromkeys(counters, torch.zeros((), dtype=torch.int64)), **found}
+    if problem := first_difference({k: found[k] for k in expected if k in found}, expected):
+        raise FileError(path, f"weights of VGG16-bn were expected, but {problem}")
+    return {key: found[key] if key in counters else found[key].float() for key in expected}
 
 
 def _layers(bands: int) -> nn.Sequential:

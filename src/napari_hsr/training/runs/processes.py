@@ -17,8 +17,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_hsr.errors import FileError, InputError
+from napari_hsr.errors import InputError
 from napari_hsr.io.atomic import replacing
+from napari_hsr.io.library_errors import translated
 from napari_hsr.training.runs.run_folder import (
     ENDS,
     EVENTS,
@@ -146,12 +147,8 @@ class Run:
         FileError
             If the folder cannot be written to.
         """
-        try:
+        with translated(self.output / STOP, "it cannot be written", only=(OSError,)):
             (self.output / STOP).touch()
-        except OSError as error:
-            raise FileError(
-                self.output / STOP, f"it cannot be written ({error.strerror or error})"
-            ) from error
 
     def kill(self, seconds: float = 5.0) -> None:
         """End it now, with all its helper processes; what was saved stays."""
@@ -213,10 +210,8 @@ def start(recipe: Recipe, output: Path) -> Run:
     run = Run(output)
     if run.alive() or holds_a_run(run.output):
         raise InputError(f"{run.output} holds a training already: choose another folder.")
-    try:
+    with translated(run.output, "it cannot be made", only=(OSError,)):
         run.output.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise FileError(run.output, f"it cannot be made ({error.strerror or error})") from error
     write_recipe(recipe, run.output / RECIPE)
     (run.output / EVENTS).unlink(missing_ok=True)
     return _launch(run, State("starting", started=time.time()), command(run.output))
@@ -328,10 +323,8 @@ def register(output: Path) -> None:
     One small file a run: two processes that register at once do not lose each other's.
     """
     entry = _entry(output)
-    try:
+    with translated(entry.parent, "it cannot be made", only=(OSError,)):
         entry.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise FileError(entry.parent, f"it cannot be made ({error.strerror or error})") from error
     with replacing(entry, shared=True) as temporary:
         temporary.write_text(os.path.abspath(output), encoding="utf-8")
 

@@ -16,6 +16,7 @@ from typing import Any
 
 from napari_hsr.errors import FileError, InputError
 from napari_hsr.io.atomic import replacing
+from napari_hsr.io.library_errors import translated
 from napari_hsr.training.events import (
     Began,
     Event,
@@ -110,16 +111,12 @@ class Journal:
         )
         self._written = 0.0
         path = self.folder / EVENTS
-        try:
+        with translated(self.folder, "nothing can be written there", only=(OSError,)):
             self.folder.mkdir(parents=True, exist_ok=True)
             self._file = path.open("a" if resume else "w", encoding="utf-8")
             if resume and not _ends_with_a_line(path):  # cut off by a kill
                 self._file.write("\n")
             self._write_state(force=True)
-        except OSError as error:
-            raise FileError(
-                self.folder, f"nothing can be written there ({error.strerror or error})"
-            ) from error
 
     def __call__(self, event: Event) -> None:
         """Write down one event."""
