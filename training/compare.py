@@ -24,6 +24,7 @@ from napari_hsr.cli.train_messages import EventPrinter
 from napari_hsr.models.architectures import root_polynomial
 from napari_hsr.models.card import ModelCard
 from napari_hsr.training import closed_form, train, validation
+from napari_hsr.training.events import result_of
 
 if TYPE_CHECKING:
     from napari_hsr.models.model import Model
@@ -110,7 +111,7 @@ def main() -> None:
     places = (args.data.absolute(), args.cameras.absolute(), args.set)
     heading = "| model | PSNR dB | SAM ° | MRAE | RMSE |\n|---|---|---|---|---|"
     recipe = recipe_for("mstpp-d700", *places)
-    images, _ = train.prepare(recipe)
+    images, _ = result_of(train.prepare_events(recipe))
     lines = [
         row("linear map", linear(recipe, images), images, recipe),
         row("rootpoly-nikon-d700", load_model("rootpoly-nikon-d700"), images, recipe),

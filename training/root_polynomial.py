@@ -38,7 +38,8 @@ from napari_hsr.models.model_file import save_model
 from napari_hsr.training import closed_form as regression
 from napari_hsr.training import validation
 from napari_hsr.training.data import packed_cave
-from napari_hsr.training.train import prepare
+from napari_hsr.training.events import result_of
+from napari_hsr.training.train import prepare_events
 
 ORDERS = (1, 2, 3, 4, 5, 6)
 RIDGES = (1e-8, 1e-7, 1e-6, 1e-5)
@@ -158,7 +159,7 @@ def measure(model, matrix: np.ndarray, val: dict[str, np.ndarray]) -> dict[str, 
 def measured_like(card: ModelCard, weights: dict, peer: str, data: Path, table: Path) -> ModelCard:
     """The card with figures under the conditions of those of ``peer``, a bundled network."""
     recipe = recipe_for(peer, data.absolute(), table.absolute(), [])
-    images, _ = prepare(recipe)
+    images, _ = result_of(prepare_events(recipe))
     reference = card_of(peer)
     hashes = {image.name: {"sha256": image.sha256} for image in images.held_out}
     if hashes != reference.training["held_out"]:

@@ -43,5 +43,15 @@ class ModelError(HSRError):
     """A model cannot be found, recognised or used as asked."""
 
 
+def explain(error: BaseException, debug: str = "--debug shows where") -> str:
+    """One sentence about any error; ``debug`` says how a fault of the product is looked into."""
+    if isinstance(error, HSRError):
+        return str(error)
+    if isinstance(error, OSError) and error.strerror:
+        about = f"{error.filename}: " if error.filename else ""
+        return f"{about}{error.strerror}."
+    return f"unexpected {type(error).__name__}: {error}. This is a fault in napari-hsr itself; {debug}."
+
+
 class Cancelled(Exception):  # noqa: N818 - an answer to a request, not an error
     """The work was cancelled by the user; nothing was left half-written."""

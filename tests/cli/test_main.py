@@ -8,8 +8,8 @@ import pytest
 
 from napari_hsr import __version__
 from napari_hsr.cli import COMMANDS, main
-from napari_hsr.cli.output import explain, note, print_json
-from napari_hsr.errors import Cancelled, FileError
+from napari_hsr.cli.output import note, print_json
+from napari_hsr.errors import Cancelled, FileError, explain
 
 
 def failing(error: BaseException):

@@ -282,9 +282,9 @@ def found(monkeypatch, engine):
         if state.obstacle:
             raise InputError(state.obstacle)
 
-    def inspect(recipe, report, stop):
-        report(Preparing(1, 3, "Reading a"))
-        return SimpleNamespace(
+    def inspect_events(recipe, cancel):
+        yield Preparing(1, 3, "Reading a")
+        yield SimpleNamespace(
             rows=state.rows,
             wavelengths=Wavelengths(np.arange(400.0, 701, 10)),
             train=[r for r in state.rows if r.held_out is False],
@@ -295,9 +295,9 @@ def found(monkeypatch, engine):
             check=check,
         )
 
-    monkeypatch.setattr(inspection, "inspect", inspect)
+    monkeypatch.setattr(inspection, "inspect_events", inspect_events)
     found = estimating.Estimate(600.0, 1_500_000_000, "CPU", 0.5, 40)
-    monkeypatch.setattr(estimating, "estimate", lambda recipe, findings: found)
+    monkeypatch.setattr(estimating, "estimate_events", lambda recipe, findings: iter([found]))
     return state
 
 

@@ -6,8 +6,9 @@ from napari_hsr import list_models, load_model
 from napari_hsr.models.card import HELD_OUT, ModelCard
 from napari_hsr.models.measured_figures import comparable_figures, conditions
 from napari_hsr.training.recipe.schema import Recipe
-from napari_hsr.training.train import prepare
 from napari_hsr.training.validation import validate
+
+from ..training.driven import prepare
 
 CARD = load_model("mstpp-photo").card
 

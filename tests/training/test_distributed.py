@@ -12,8 +12,6 @@ from pathlib import Path
 import pytest
 import torch
 
-from napari_hsr.training.data import cache
-
 from ..patience import PATIENCE
 from . import data_files, engine
 
@@ -90,7 +88,7 @@ def test_processes_end_together(two, fault, leader, other):
 
 def test_a_cache_that_two_build_at_once_is_sound(tmp_path):
     """Threads here, processes there: each entry appears whole, and both read the same."""
-    from napari_hsr.training.data.inspection import inspect
+    from . import driven
 
     data_files.write_pairs(tmp_path / "data", 3)
     recipe = data_files.recipe(tmp_path / "data", data={"cache": tmp_path / "cache", "hold_out": 1})
@@ -98,8 +96,8 @@ def test_a_cache_that_two_build_at_once_is_sound(tmp_path):
 
     def build():
         try:
-            findings = inspect(recipe, lambda event: None, threading.Event())
-            built.append(cache.build(findings, recipe))
+            findings = driven.inspect(recipe, lambda event: None, threading.Event())
+            built.append(driven.build(findings, recipe))
         except Exception as error:
             faults.append(error)
 

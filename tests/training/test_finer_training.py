@@ -16,7 +16,6 @@ from napari_hsr.models.state_dict import from_state_dict
 from napari_hsr.resample import degrade, upsample
 from napari_hsr.training import train as fit
 from napari_hsr.training import validation
-from napari_hsr.training.data.inspection import inspect
 from napari_hsr.training.engine import loop
 from napari_hsr.training.events import Baseline, Began, Measured
 from napari_hsr.training.recipe.schema import Recipe
@@ -25,6 +24,7 @@ from napari_hsr.training.runs.history import History
 from napari_hsr.training.runs.run_folder import read_state
 
 from . import data_files
+from .driven import inspect, prepare
 
 NETWORK = {"architecture": "coarsr", "settings": {"width": 4, "blocks": 1, "intended": True}}
 
@@ -233,7 +233,7 @@ def test_a_model_of_another_scale_is_refused(cubes, cached, tmp_path, run):
 def test_held_out_cubes_are_measured_once_each(cubes, cached, run):
     output, _, _ = run
     settings = recipe(cubes, cached)
-    images, _ = fit.prepare(settings)
+    images, _ = prepare(settings)
     found = validation.validate(load_model(output), images.held_out, settings)
     assert list(found.images) == [image.name for image in images.held_out]
     assert np.isfinite(found.mean["ssim"])

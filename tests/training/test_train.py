@@ -22,7 +22,6 @@ from napari_hsr.models.model_file import save_model
 from napari_hsr.notices import Code
 from napari_hsr.training import export, validation
 from napari_hsr.training import train as training
-from napari_hsr.training.data.inspection import inspect
 from napari_hsr.training.engine import launch, loop
 from napari_hsr.training.engine.step import Stepper
 from napari_hsr.training.events import (
@@ -42,6 +41,7 @@ from napari_hsr.training.train import train
 
 from ..patience import PATIENCE
 from . import data_files, engine
+from .driven import estimate, inspect
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -358,7 +358,7 @@ def test_an_estimate_is_near_and_writes_nothing_but_the_cache(pairs, tmp_path, m
     given = recipe(pairs, tmp_path / "cache", 120, **settings)
     before = files(pairs)
     findings = inspect(given, keep=True)
-    found = estimating.estimate(given, findings)
+    found = estimate(given, findings)
     assert files(pairs) == before
     assert {p.name for p in tmp_path.iterdir()} == {"cache"}
     assert found.steps == 120
@@ -373,13 +373,13 @@ def test_an_estimate_is_near_and_writes_nothing_but_the_cache(pairs, tmp_path, m
 def test_an_estimate_of_all_strategies_takes_a_start_without_weights(pairs, cached):
     given = recipe(pairs, cached, None, schedule={"minutes": 3}, strategy="auto",
                    model={"start": "rootpoly-srgb"})  # fmt: skip
-    found = estimating.estimate(given, inspect(given, keep=True))
+    found = estimate(given, inspect(given, keep=True))
     assert 0 < found.seconds < 180
 
 
 def test_an_estimate_of_a_time_budget_is_the_budget(pairs, cached):
     given = recipe(pairs, cached, None, schedule={"minutes": 3})
-    found = estimating.estimate(given, inspect(given, keep=True))
+    found = estimate(given, inspect(given, keep=True))
     assert found.seconds == 180
     assert found.steps > 100
 

@@ -27,7 +27,7 @@ from napari_hsr.cli import (
     super_resolve,
     train,
 )
-from napari_hsr.cli.output import explain
+from napari_hsr.cli.output import sentence
 from napari_hsr.errors import Cancelled
 
 if TYPE_CHECKING:
@@ -98,5 +98,5 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Exception as error:
         if getattr(args, "debug", False):
             raise
-        print(f"napari-hsr: error: {explain(error)}", file=sys.stderr)
+        print(f"napari-hsr: error: {sentence(error)}", file=sys.stderr)
         return 1

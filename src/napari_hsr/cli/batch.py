@@ -19,7 +19,7 @@ from napari_hsr.cli.files import (
     output_names,
     prepare_output,
 )
-from napari_hsr.cli.output import explain, note, print_json, progress_bar
+from napari_hsr.cli.output import note, print_json, progress_bar, sentence
 from napari_hsr.cli.reading import add_reading_options, stated
 from napari_hsr.notices import Code, has
 from napari_hsr.progress import result_of, stop_if
@@ -218,7 +218,7 @@ class Batch:
 
         if getattr(self.args, "debug", False):
             write("".join(traceback.format_exception(error)), file=sys.stderr)
-        text = explain(error)
+        text = sentence(error)
         self._failures.append({"input": str(source), "error": text})
         about = "" if isinstance(error, FileError) else f"{source}: "  # a FileError names its file
         write(f"napari-hsr: error: {about}{text}", file=sys.stderr)

@@ -8,26 +8,18 @@ import warnings
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TextIO
 
-from napari_hsr.errors import HSRError
+from napari_hsr.errors import explain
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 
-def explain(error: BaseException) -> str:
-    """One sentence for the user about ``error``."""
-    if isinstance(error, HSRError):
-        return str(error)
-    if isinstance(error, OSError) and error.strerror:
-        about = f"{error.filename}: " if error.filename else ""
-        return f"{about}{error.strerror}."
+def sentence(error: BaseException) -> str:
+    """One sentence about any error."""
     # torch's own error for a full graphics card, known by its name so that torch is not loaded.
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
         return "there is not enough memory for this; predict takes less with a smaller --tile."
-    return (
-        f"unexpected {type(error).__name__}: {error}. This is a fault in napari-hsr itself; "
-        "--debug shows where."
-    )
+    return explain(error)
 
 
 def note(notices: Iterable[str], about: str = "", file: TextIO | None = None) -> None:

@@ -24,13 +24,14 @@ def dry_run(recipe: Recipe, as_json: bool) -> int:
 
     Returns 0 if the training could start; otherwise prints all of it and raises the reason.
     """
-    from napari_hsr.training.data.inspection import inspect
-    from napari_hsr.training.runs import estimate as estimating
+    from napari_hsr.training.data.inspection import inspect_events
+    from napari_hsr.training.events import result_of
+    from napari_hsr.training.runs.estimate import estimate_events
 
     printer = EventPrinter()
     fault = estimate = thumbnails = None
     with cancelled_by_user(None) as cancel:
-        findings = inspect(recipe, printer, cancel)
+        findings = result_of(inspect_events(recipe, cancel), printer)
         printer.clear()
         try:
             findings.check()
@@ -40,7 +41,7 @@ def dry_run(recipe: Recipe, as_json: bool) -> int:
 
                 place = cache.folder(recipe.data.cache) / f"painted-{recipe.name}.png"
                 thumbnails = write_thumbnails(recipe, place)
-            estimate = estimating.estimate(recipe, findings)
+            estimate = result_of(estimate_events(recipe, findings=findings))
         except HSRError as error:
             fault = error
     if as_json:

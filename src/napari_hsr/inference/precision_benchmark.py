@@ -105,8 +105,9 @@ def measure_events(
     exact, errors = None, {}
     for number, precision in enumerate(precisions):
         events = run(device=device, tile=tile, precision=precision, cancel=cancel)
-        steps = (_STEPS * n for n in (number, number + 1, len(precisions)))
-        result = yield from as_part(events, *steps, f"Computing in {precision}")
+        first, total = _STEPS * number, _STEPS * len(precisions)
+        told = f"Computing in {precision}"
+        result = yield from as_part(events, first, first + _STEPS, total, told)
         if exact is None:
             exact = result
             continue

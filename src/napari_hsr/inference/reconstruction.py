@@ -19,13 +19,14 @@ from napari_hsr.inference.memory_use import PeakMemory
 from napari_hsr.inference.results import Result
 from napari_hsr.inference.run_plan import RunPlan, plan_run
 from napari_hsr.inference.subpixel_grid import on_grid
-from napari_hsr.inference.tile_loop import new_output, run_tiles
+from napari_hsr.inference.tile_loop import run_tiles
 from napari_hsr.inference.trusted import sight_of, trust_events
 from napari_hsr.models.bundled_models import DEFAULT
 from napari_hsr.models.card import ILL_POSED
 from napari_hsr.models.library import load_model
 from napari_hsr.notices import as_notices
 from napari_hsr.progress import Progress, result_of, stop_if
+from napari_hsr.resample.resize import new_output
 
 if TYPE_CHECKING:
     import threading

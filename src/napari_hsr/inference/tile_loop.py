@@ -23,7 +23,6 @@ from napari_hsr.inference.speed import remember_tile, tile_seconds
 from napari_hsr.inference.tiling import cut, notice, side
 from napari_hsr.notices import Code, Notice
 from napari_hsr.progress import Progress, stop_if
-from napari_hsr.units import format_bytes
 
 if TYPE_CHECKING:
     import threading
@@ -163,23 +162,6 @@ def run_tiles(
         low, high = min(r[0] for r in ranges), max(r[1] for r in ranges)
     yield Progress(queue.passes_done, queue.passes_done, "Done", 0.0)
     return Tiled(len(queue.finished), (low, high) if low <= high else (0.0, 0.0), queue.notices())
-
-
-def new_output(shape: tuple[int, int, int], instead: str) -> np.ndarray:
-    """Zeros for a whole cube in memory; pages not written to yet take none.
-
-    Raises
-    ------
-    InputError
-        If there is not enough memory; ``instead`` says what to do.
-    """
-    try:
-        return np.zeros(shape, np.float32)
-    except MemoryError as error:
-        raise InputError(
-            f"The cube of {' × '.join(map(str, shape))} values takes "
-            f"{format_bytes(4 * math.prod(shape))}, more than there is: {instead}."
-        ) from error
 
 
 def pad_to_multiple(values: np.ndarray, multiple: int) -> np.ndarray:

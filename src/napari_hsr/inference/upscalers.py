@@ -16,12 +16,12 @@ from napari_hsr.cube import Cube, finite_range
 from napari_hsr.errors import InputError
 from napari_hsr.inference.run_plan import plan_run
 from napari_hsr.inference.speed import remember
-from napari_hsr.inference.tile_loop import new_output, run_tiles
+from napari_hsr.inference.tile_loop import run_tiles
 from napari_hsr.models.card import DETAIL_ESTIMATED, SUPER_RESOLUTION
 from napari_hsr.notices import Code, Notice, as_notices
 from napari_hsr.progress import Progress, stop_if
 from napari_hsr.resample import Kind, methods
-from napari_hsr.resample.resize import Resampler, read_coarse, up_part
+from napari_hsr.resample.resize import Resampler, empty_fine, new_output, read_coarse, up_part
 
 if TYPE_CHECKING:
     import threading
@@ -35,8 +35,6 @@ if TYPE_CHECKING:
 
 #: Networks for cubes are trained on values up to this; larger ones are scaled down.
 FULL = 1.0
-#: What to do where there is no memory for the result.
-_INSTEAD = "choose a smaller scale or crop the cube"
 
 
 # --- choosing ----------------------------------------------------------------------------------
@@ -222,7 +220,7 @@ def _interpolate(
 ) -> Iterator[Progress | Upscaled]:
     start = time.perf_counter()
     way = Resampler(kind, scale, *coarse.shape[1:])
-    data = new_output((coarse.bands, way.height * scale, way.width * scale), _INSTEAD)
+    data = empty_fine(coarse.bands, way)
     parts = list(way.parts(coarse.bands))
     for done, (bands, rows) in enumerate(parts):
         stop_if(cancel)
@@ -239,7 +237,7 @@ def _run_network(
     coarse: Cube, run: RunPlan, cancel: threading.Event | None
 ) -> Iterator[Progress | Upscaled]:
     model = run.model
-    data = new_output(run.output_shape, _INSTEAD)
+    data = new_output(run.output_shape)
     job = _CubeJob(coarse)
     tiled = yield from run_tiles(run, job, data, cancel)
     found = [

@@ -11,7 +11,8 @@ import numpy as np
 from napari_hsr.conversion.wavelengths import common_grid
 from napari_hsr.cube import Cube
 from napari_hsr.io.bands import without_bad_bands
-from napari_hsr.metrics.accumulators import (
+from napari_hsr.metrics.evaluation import Evaluation
+from napari_hsr.metrics.formulas import (
     AngleSums,
     Moments,
     RelativeErrors,
@@ -21,7 +22,6 @@ from napari_hsr.metrics.accumulators import (
     decibels,
     ratio,
 )
-from napari_hsr.metrics.evaluation import Evaluation
 from napari_hsr.metrics.match import match
 from napari_hsr.metrics.protocols import Protocol, get_protocol
 from napari_hsr.metrics.row_blocks import Block, Pair

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from napari_hsr.errors import InputError
-from napari_hsr.metrics.accumulators import decibels, ratio, relative_errors, spectral_angles
+from napari_hsr.metrics.formulas import decibels, ratio, relative_errors, spectral_angles
 from napari_hsr.metrics.protocols import MraeRule
 from napari_hsr.metrics.row_blocks import Block, Pair
 from napari_hsr.progress import Progress, result_of, stop_if

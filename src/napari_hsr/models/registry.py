@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from napari_hsr.errors import ModelError
 from napari_hsr.models.architectures import (
     affine_adapter,
     awan,
@@ -33,7 +32,6 @@ from napari_hsr.models.architectures import (
     restormer,
     root_polynomial,
 )
-from napari_hsr.models.nearest_architecture import nearest
 from napari_hsr.models.optimised import channels_last
 from napari_hsr.models.optimised import coarsr as fast_coarsr
 from napari_hsr.models.optimised import drcr as fast_drcr
@@ -41,23 +39,15 @@ from napari_hsr.models.optimised import inr as fast_inr
 from napari_hsr.models.optimised import mst_l as fast_mst_l
 from napari_hsr.models.optimised import mstpp as fast_mstpp
 from napari_hsr.models.optimised import mxrunet as fast_mxrunet
+from napari_hsr.models.recognition import recognise_among
 
 if TYPE_CHECKING:
     from napari_hsr.models.architectures.base import AnyArchitecture, Weights
 
 
 def recognise(weights: Weights) -> AnyArchitecture:
-    """The architecture of a plain state dict, from names and shapes alone.
-
-    Raises
-    ------
-    ModelError
-        If there is none: the nearest is named, with the first tensor that differs.
-    """
-    for architecture in ARCHITECTURES:
-        if architecture.detect(weights):
-            return architecture
-    raise ModelError(f"Weights not recognised: {nearest(weights, ARCHITECTURES)}.")
+    """The architecture of a plain state dict: :func:`recognise_among` all that there are."""
+    return recognise_among(weights, ARCHITECTURES)
 
 
 #: Architectures and what makes their optimised copies, in the order in which they are tried.

@@ -107,7 +107,7 @@ def finesr_events(
         for total, (a, b) in zip(sums, ((low, goal), (low, low), (goal, goal)), strict=True):
             total[rows] += (a * b).sum(0)
         missing[bands, rows] = goal - low
-    gain = _gain(*sums)
+    gain = original_gain(*sums)
     data = fine.data if overwrite else empty_fine(fine.bands, way)
     for done, (bands, rows) in enumerate(parts, len(parts)):
         stop_if(cancel)
@@ -123,17 +123,17 @@ def finesr_events(
     yield FineSR(refined(fine, data, step), gain)
 
 
-def original_gain(first: Any, second: Any) -> float:
+def original_gain(product: Any, first: Any, second: Any) -> float:
     """Mean spectral angle in degrees as the original computes it, at most 1.
 
     It adds machine epsilon to the product and to both norms, so a pixel that is zero in only
     one image counts as no angle if the other's norm is at most 1.
+
+    Parameters
+    ----------
+    product, first, second : ndarray or torch.Tensor, shape (height, width)
+        Sums over the bands of the products of two images, and of the squares of each.
     """
-    return _gain((first * second).sum(0), (first * first).sum(0), (second * second).sum(0))
-
-
-def _gain(product: Any, first: Any, second: Any) -> float:
-    """The same from the sums over bands of the products and of both squares."""
     cosine = (product + _EPS) / (first**0.5 + _EPS) / (second**0.5 + _EPS)
     cosine = cosine.clip(-1.0, 1.0)  # the original takes the real part of a complex angle
     angle = cosine.arccos() if hasattr(cosine, "arccos") else np.arccos(cosine)

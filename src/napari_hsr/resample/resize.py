@@ -299,21 +299,26 @@ def read(cube: Cube, bands: slice, rows: slice) -> np.ndarray:
 
 
 def empty_fine(bands: int, way: Resampler) -> np.ndarray:
-    """Allocate the fine cube.
+    """Allocate the fine cube."""
+    return new_output((bands, way.height * way.scale, way.width * way.scale))
+
+
+def new_output(
+    shape: tuple[int, int, int], instead: str = "choose a smaller scale or crop the cube"
+) -> np.ndarray:
+    """Zeros for a whole cube in memory; pages not written to yet take none.
 
     Raises
     ------
     InputError
-        If there is not enough memory.
+        If there is not enough memory; ``instead`` says what to do.
     """
-    shape = bands, way.height * way.scale, way.width * way.scale
     try:
-        return np.empty(shape, np.float32)
+        return np.zeros(shape, np.float32)
     except MemoryError as error:
         raise InputError(
             f"The cube of {' × '.join(map(str, shape))} values takes "
-            f"{format_bytes(4 * math.prod(shape))}, more than there is: choose a smaller scale "
-            "or crop the cube."
+            f"{format_bytes(4 * math.prod(shape))}, more than there is: {instead}."
         ) from error
 
 

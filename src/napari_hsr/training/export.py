@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from napari_hsr.errors import FileError
+from napari_hsr.models.card import DETAIL_ESTIMATED, HELD_OUT, ILL_POSED, NOT_STATED
 from napari_hsr.training.runs.curves import write_plot
 from napari_hsr.training.runs.history import History
 from napari_hsr.training.validation import Validation, validate
@@ -33,8 +34,6 @@ if TYPE_CHECKING:
 HALF_MAY_COST = {"psnr_db": 0.02, "sam_deg": 0.02}
 #: Tensors of fewer values stay in float32: they take no room, and small errors there go far.
 SMALL = 4096
-#: In cards: a licence, or limits, that nobody has named.
-NOT_STATED = "not stated"
 #: Decimals of figures in cards.
 DIGITS = 5
 
@@ -210,7 +209,6 @@ def write_model_folder(output: Path, recipe: Recipe, stored: Stored, facts: Trai
 def card_of(recipe: Recipe, stored: Stored, facts: TrainingFacts) -> ModelCard:
     """The card of trained weights."""
     from napari_hsr import __version__
-    from napari_hsr.models.card import HELD_OUT
 
     model, after, before = stored.model, stored.figures, facts.before
     start, begin = _model_name(recipe.model.start), _model_name(recipe.model.begin)
@@ -263,8 +261,6 @@ def card_of(recipe: Recipe, stored: Stored, facts: TrainingFacts) -> ModelCard:
 
 def _limits(recipe: Recipe, card: ModelCard, facts: TrainingFacts) -> str:
     """Those of the start, or of its kind of task, and how few images it was trained on."""
-    from napari_hsr.models.card import DETAIL_ESTIMATED, ILL_POSED
-
     limits = card.limits
     if limits == NOT_STATED:
         limits = DETAIL_ESTIMATED if recipe.finer else ILL_POSED

@@ -30,7 +30,6 @@ from napari_hsr.training.events import (
     Saved,
     Stopped,
     passed_on,
-    result_of,
 )
 from napari_hsr.training.runs.recorder import recorded
 from napari_hsr.training.strategies import train_by_strategy
@@ -103,16 +102,6 @@ def train_events(
     if devices.leads(recipe):
         events = recorded(events, recipe, output, resume)
     yield from events  # another process of the same training leads, writes and reports
-
-
-def prepare(
-    recipe: Recipe,
-    report: Report | None = None,
-    cancel: threading.Event | None = None,
-    findings: Findings | None = None,
-) -> tuple[Images, Model]:
-    """The decoded images and the start model: :func:`prepare_events` to its end."""
-    return result_of(prepare_events(recipe, cancel, findings), report)
 
 
 def prepare_events(

@@ -13,10 +13,10 @@ from napari_hsr import io
 from napari_hsr.cube import Cube
 from napari_hsr.errors import Cancelled, FileError, InputError
 from napari_hsr.training.data import cache, cache_entry
-from napari_hsr.training.data.inspection import inspect
 from napari_hsr.training.events import Noticed
 
 from ..data_files import CAMERA, GRID, recipe, spectra, write_cube, write_pairs
+from ..driven import build, inspect
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def settings(tmp_path, place):
 
 
 def built(settings, **options):
-    return cache.build(inspect(settings), settings, **options)
+    return build(inspect(settings), settings, **options)
 
 
 def entries(place: Path) -> list[str]:
@@ -80,7 +80,7 @@ def test_small_copies_are_means_and_single_pixels(tmp_path, place):
     images = [Cube(data, GRID, name=f"c{i}") for i in range(2)]
     made = recipe(data={"cache": place}, camera=CAMERA)
     found = inspect(made, images=[(cube, None) for cube in images])
-    image = cache.build(found, made).train[0]
+    image = build(found, made).train[0]
     assert image.thumbnail.shape == image.sample.shape == (31, 50, 44)
     np.testing.assert_allclose(
         image.thumbnail[:, 3, 5], data[:, 9:12, 15:18].mean((1, 2)), rtol=1e-5
@@ -133,7 +133,7 @@ def test_a_file_that_changes_between_looking_and_decoding_is_named(settings):
     found = inspect(settings)
     write_cube(settings.data.folder / "scene1.npz", spectra(8))
     with pytest.raises(FileError, match=r"scene1\.npz: it changed after it was inspected"):
-        cache.build(found, settings)
+        build(found, settings)
 
 
 def test_other_settings_make_other_entries(settings, place):
@@ -161,7 +161,7 @@ def test_a_full_disk_is_one_sentence_and_leaves_nothing(settings, place, monkeyp
     with monkeypatch.context() as patch:
         patch.setattr(cache_entry.shutil, "disk_usage", lambda _: _Usage(10_000))
         with pytest.raises(FileError, match=r"10 kB free, and a decoded image needs .*data\.cache"):
-            cache.build(found, settings)
+            build(found, settings)
     assert entries(place) == []
 
     real = np.savez
@@ -173,9 +173,9 @@ def test_a_full_disk_is_one_sentence_and_leaves_nothing(settings, place, monkeyp
     with monkeypatch.context() as patch:
         patch.setattr(cache_entry.np, "savez", full)
         with pytest.raises(FileError, match="the disk is full while decoded images"):
-            cache.build(found, settings)
+            build(found, settings)
     assert entries(place) == []
-    cache.build(found, settings)
+    build(found, settings)
     assert len(entries(place)) == 3
 
 
@@ -194,7 +194,7 @@ def test_it_stops_when_asked_to_and_leaves_no_halves(settings, place, monkeypatc
     found = inspect(settings)
     stop = threading.Event()
     with pytest.raises(Cancelled):
-        cache.build(found, settings, report=lambda _: stop.set(), cancel=stop)
+        build(found, settings, report=lambda _: stop.set(), cancel=stop)
     assert not place.exists() or all(not n.startswith(".") for n in entries(place))
 
 
@@ -234,7 +234,7 @@ def test_images_in_memory_are_kept_by_their_content(place):
 
     def run(seeds):
         cubes = [(Cube(spectra(s), GRID, name=f"layer{n}"), None) for n, s in enumerate(seeds)]
-        return cache.build(inspect(made, images=cubes), made)
+        return build(inspect(made, images=cubes), made)
 
     first, again, other = run([0, 1]), run([0, 1]), run([0, 2])
     hashes = [{i.sha256 for i in (*r.train, *r.held_out)} for r in (first, again, other)]

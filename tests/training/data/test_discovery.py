@@ -10,15 +10,14 @@ from napari_hsr.cube import Cube
 from napari_hsr.errors import FileError, InputError
 from napari_hsr.io.cave import write_scene
 from napari_hsr.photograph import Photograph
-from napari_hsr.training.data.cache import build
 from napari_hsr.training.data.discovery import find, sources
 from napari_hsr.training.data.image_source import Scene
-from napari_hsr.training.data.inspection import inspect
 from napari_hsr.training.data.packed_cave import is_packed, read_packed
 from napari_hsr.training.data.pairing import name_of
 from napari_hsr.training.recipe.schema import DataSettings
 
 from ..data_files import CAMERA, GRID, pack, recipe, spectra, write_cube, write_pairs, write_rgb
+from ..driven import build, inspect
 
 DATA = spectra(0, 12, 10)
 

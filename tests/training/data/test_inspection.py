@@ -10,11 +10,10 @@ from napari_hsr.cube import Cube, Wavelengths
 from napari_hsr.errors import Cancelled, FileError, InputError
 from napari_hsr.io.cave import write_scene
 from napari_hsr.photograph import Photograph
-from napari_hsr.training.data.cache import build
-from napari_hsr.training.data.inspection import inspect
 from napari_hsr.training.events import Noticed, Preparing
 
 from ..data_files import CAMERA, GRID, recipe, spectra, write_cube, write_pairs, write_rgb
+from ..driven import build, inspect
 
 
 @pytest.fixture(autouse=True)

@@ -11,11 +11,10 @@ from napari_hsr.errors import InputError, ModelError
 from napari_hsr.models.input_rules import Maximum, Mean, MinMax, Statistics, Symmetric
 from napari_hsr.models.model import AsIs
 from napari_hsr.photograph import Photograph
-from napari_hsr.training.data import cache
-from napari_hsr.training.data.inspection import inspect
 from napari_hsr.training.data.patches import ModelInput, Patches, _extremes, _with_mean, undone
 
 from ..data_files import GRID, recipe, seen, spectra
+from ..driven import build, inspect
 
 LINEAR = ModelInput("linear-srgb", AsIs())
 PLAIN = {"flips": False, "rotations": False}
@@ -43,7 +42,7 @@ def images(place):
                 photograph = Photograph(picture, rgb, name=f"photo{seed}")
             pairs.append((Cube(data, GRID, name=f"s{seed}"), photograph))
         settings = recipe(data={"cache": place, "hold_out": 1}, camera=CIE)
-        return cache.build(inspect(settings, images=pairs), settings).train
+        return build(inspect(settings, images=pairs), settings).train
 
     return make
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from functools import lru_cache
-from typing import TYPE_CHECKING, overload
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
@@ -20,24 +20,16 @@ if TYPE_CHECKING:
 
     from napari_hsr.training.recipe.schema import AugmentationSettings
 
+#: A photograph beside the cube, or none.
+Beside = TypeVar("Beside", np.ndarray, None)
+
 #: Cosines in the smooth curve of :func:`tint`: half a period of the last is about 75 nm in 400–700.
 _WAVES = 4
 
 
-@overload
 def geometric(
-    cube: np.ndarray, rgb: np.ndarray, settings: AugmentationSettings, rng: np.random.Generator
-) -> tuple[np.ndarray, np.ndarray]: ...
-@overload
-def geometric(
-    cube: np.ndarray, rgb: None, settings: AugmentationSettings, rng: np.random.Generator
-) -> tuple[np.ndarray, None]: ...
-def geometric(
-    cube: np.ndarray,
-    rgb: np.ndarray | None,
-    settings: AugmentationSettings,
-    rng: np.random.Generator,
-) -> tuple[np.ndarray, np.ndarray | None]:
+    cube: np.ndarray, rgb: Beside, settings: AugmentationSettings, rng: np.random.Generator
+) -> tuple[np.ndarray, Beside]:
     """Mirror along either side and rotate by multiples of 90°, cube and photograph alike.
 
     Parameters

@@ -24,7 +24,7 @@ from napari_hsr.training.data.cache_entry import (
     Entry,
     stamp_of,
 )
-from napari_hsr.training.events import Event, Noticed, Preparing, Report, result_of
+from napari_hsr.training.events import Event, Noticed, Preparing
 from napari_hsr.units import format_bytes
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from napari_hsr.training.data.findings import Findings
     from napari_hsr.training.recipe.schema import Recipe
 
-__all__ = ["CacheError", "CachedImage", "Images", "build", "folder"]
+__all__ = ["CacheError", "CachedImage", "Images", "build_events", "folder"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,16 +77,6 @@ def folder(given: Path | None = None) -> Path:
     from platformdirs import user_cache_path
 
     return user_cache_path("napari-hsr", appauthor=False) / "training"
-
-
-def build(
-    findings: Findings,
-    recipe: Recipe,
-    report: Report | None = None,
-    cancel: threading.Event | None = None,
-) -> Images:
-    """Decode images that are not in the cache yet: :func:`build_events` to its end."""
-    return result_of(build_events(findings, recipe, cancel), report)
 
 
 def build_events(

@@ -19,7 +19,7 @@ from napari_hsr.training.data.discovery import find
 from napari_hsr.training.data.findings import Findings, Row
 from napari_hsr.training.data.material_scenes import painted_images
 from napari_hsr.training.data.scan import load, scan
-from napari_hsr.training.events import Event, Noticed, Preparing, Report, result_of
+from napari_hsr.training.events import Event, Noticed, Preparing
 
 if TYPE_CHECKING:
     import threading
@@ -29,18 +29,6 @@ if TYPE_CHECKING:
     from napari_hsr.photograph import Photograph
     from napari_hsr.training.data.image_source import Pair, Scene
     from napari_hsr.training.recipe.schema import Recipe
-
-
-def inspect(
-    recipe: Recipe,
-    report: Report | None = None,
-    cancel: threading.Event | None = None,
-    *,
-    images: Sequence[Pair] = (),
-    keep: bool = False,
-) -> Findings:
-    """Inspect the images of a recipe: :func:`inspect_events` to its end."""
-    return result_of(inspect_events(recipe, cancel, images=images, keep=keep), report)
 
 
 def inspect_events(

@@ -58,11 +58,9 @@ def start(recipe: Recipe, wavelengths: Wavelengths, thumbnails: Sequence[np.ndar
         check_task(model, recipe)
         if recipe.finer:
             return model
-        if not _same(model.wavelengths, wavelengths):
-            from napari_hsr.training.engine.band_interpolation import change_bands
+        from napari_hsr.training.engine.band_interpolation import change_bands
 
-            model = change_bands(model, wavelengths)
-        return model
+        return change_bands(model, wavelengths)
     import torch
 
     torch.manual_seed(recipe.seed)
@@ -155,10 +153,6 @@ def _no_such(what: str, name: Any, known: Any) -> str:
     return f"There is no {what} {name!r}; {hint}"
 
 
-def _same(a: Wavelengths, b: Wavelengths) -> bool:
-    return len(a) == len(b) and np.allclose(np.asarray(a), np.asarray(b), atol=0.01)
-
-
 def _described(
     recipe: Recipe,
     network: torch.nn.Module,
@@ -207,9 +201,10 @@ def _over_base(
     from napari_hsr.models import load_model
     from napari_hsr.models.architectures import over_base, per_pixel
     from napari_hsr.models.architectures.colour_exact import spread_for
+    from napari_hsr.training.engine.band_interpolation import same
 
     base = load_model(recipe.model.base)
-    if base.card.architecture != per_pixel.ARCHITECTURE.id or not _same(
+    if base.card.architecture != per_pixel.ARCHITECTURE.id or not same(
         base.wavelengths, wavelengths
     ):
         raise InputError(

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from napari_hsr.models.model import Model
     from napari_hsr.training.data.cache import Images
     from napari_hsr.training.data.findings import Findings
-    from napari_hsr.training.events import Report
     from napari_hsr.training.recipe.schema import Recipe
 
 #: Steps that an estimate takes; the first one does not count.
@@ -67,11 +66,6 @@ def describe(found: Estimate, recipe: Recipe) -> str:
     if recipe.strategy == "auto":
         return f"{said}; a step of all weights takes {each}."
     return f"{said}: {found.steps:,} steps of {each}."
-
-
-def estimate(recipe: Recipe, findings: Findings, report: Report | None = None) -> Estimate:
-    """What a training would take: :func:`estimate_events` to its end."""
-    return result_of(estimate_events(recipe, findings=findings), report)
 
 
 def estimate_events(

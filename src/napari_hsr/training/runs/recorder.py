@@ -11,7 +11,7 @@ import shutil
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from napari_hsr.errors import Cancelled, FileError, HSRError, InputError
+from napari_hsr.errors import Cancelled, FileError, HSRError, InputError, explain
 from napari_hsr.io.atomic import replacing
 from napari_hsr.notices import Code, Notice
 from napari_hsr.training.events import Event, Failed, Finished, Noticed
@@ -146,12 +146,4 @@ def reason(error: BaseException) -> str:
     """Why a training failed, in one sentence; a fault of the product begins with "unexpected"."""
     if isinstance(error, (KeyboardInterrupt, GeneratorExit, Cancelled)):
         return "Interrupted before the step was saved; the last checkpoint stays."
-    if isinstance(error, HSRError):
-        return str(error)
-    if isinstance(error, OSError) and error.strerror:
-        about = f"{error.filename}: " if error.filename else ""
-        return f"{about}{error.strerror}."
-    return (
-        f"unexpected {type(error).__name__}: {error}. This is a fault in napari-hsr itself; the "
-        "command line's --debug shows where."
-    )
+    return explain(error, "the command line's --debug shows where")

@@ -1,4 +1,4 @@
-"""For weights that are not recognised: the most similar architecture, and where they differ."""
+"""Which architecture weights belong to; of those that are not recognised, which is the nearest."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ from collections import Counter
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from napari_hsr.errors import ModelError
 from napari_hsr.models.architectures.base import first_difference, shapes_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from napari_hsr.models.architectures.base import AnyArchitecture, Shapes, Weights
 
@@ -17,6 +18,20 @@ _shapes_of = lru_cache(maxsize=None)(shapes_of)  # the published networks never 
 
 #: The smallest share of shapes in common that is more than chance.
 _SIMILAR = 0.25
+
+
+def recognise_among(weights: Weights, architectures: Sequence[AnyArchitecture]) -> AnyArchitecture:
+    """The first of these architectures whose names and shapes the weights have.
+
+    Raises
+    ------
+    ModelError
+        If there is none: the nearest is named, with the first tensor that differs.
+    """
+    for architecture in architectures:
+        if architecture.detect(weights):
+            return architecture
+    raise ModelError(f"Weights not recognised: {nearest(weights, architectures)}.")
 
 
 def nearest(weights: Weights, architectures: Iterable[AnyArchitecture]) -> str:

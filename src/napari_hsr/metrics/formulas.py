@@ -1,4 +1,4 @@
-"""Accumulators of the metrics, in float64: blocks are added, then the figure is read.
+"""The formulas of the metrics, in float64: blocks are added up, then the figure is read.
 
 Blocks give the same figures as a whole image, to float64 rounding.
 """
