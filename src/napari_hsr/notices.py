@@ -47,6 +47,7 @@ class Code(StrEnum):
     PLACE_UNUSABLE = "place-unusable"
     ENCODING_UNKNOWN = "encoding-unknown"
     ENCODING_ASSUMED = "encoding-assumed"
+    WHITE_BALANCE = "white-balance"
     ALPHA_LEFT_OUT = "alpha-left-out"
     FULL_SCALE_APPLIED = "full-scale-applied"
     FULL_SCALE_DOUBTFUL = "full-scale-doubtful"

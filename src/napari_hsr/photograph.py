@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,6 +20,16 @@ LINEAR_SRGB = "linear-srgb"
 XYZ_D65 = "xyz-d65"
 #: Prefix of a named camera's linear response, e.g. ``camera:nikon-d700``.
 CAMERA = "camera:"
+
+
+def slug(name: str) -> str:
+    """``name`` in lower case with hyphens: ``"Nikon_D700"`` → ``"nikon-d700"``."""
+    return re.sub(r"[^a-z0-9]+", "-", str(name).lower()).strip("-")
+
+
+def camera_encoding(name: str) -> str:
+    """The encoding of a camera's linear response: ``camera:nikon-d700``."""
+    return CAMERA + slug(name)
 
 
 @dataclass(eq=False, repr=False)

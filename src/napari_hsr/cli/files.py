@@ -18,7 +18,10 @@ if TYPE_CHECKING:
     from napari_hsr.cube import Cube
 
 #: Files that are looked for in a folder.
-PHOTOGRAPH_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
+PHOTOGRAPH_SUFFIXES = (
+    ".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp",
+    ".dng", ".nef", ".cr2", ".cr3", ".arw", ".raf", ".orf", ".rw2",
+)  # fmt: skip
 #: The same where cubes are wanted; of the two files of an ENVI image, its header.
 CUBE_SUFFIXES = (".mat", ".h5", ".hdf5", ".he5", ".hdr", ".tif", ".tiff", ".npy", ".npz")
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import re
-
 import numpy as np
 
 from napari_hsr.errors import InputError
-from napari_hsr.photograph import CAMERA, LINEAR_SRGB, SRGB, XYZ_D65, Photograph
+from napari_hsr.photograph import CAMERA, LINEAR_SRGB, SRGB, XYZ_D65, Photograph, slug
 
 #: Encodings that do not depend on a camera, in display order, with their labels. There is also a
 #: named camera's linear response, ``camera:<name>``: see :func:`encoding_label`.
@@ -42,11 +40,6 @@ _MAKERS = (
 #: four stops above white, but not for 0..255.
 _RANGES = {SRGB: (-0.1, 1.5), LINEAR_SRGB: (-1.0, 16.0), XYZ_D65: (-1.0, 16.0)}
 _CAMERA_RANGE = (-1.0, 16.0)
-
-
-def slug(name: str) -> str:
-    """``name`` in lower case with hyphens: ``"Nikon_D700"`` → ``"nikon-d700"``."""
-    return re.sub(r"[^a-z0-9]+", "-", str(name).lower()).strip("-")
 
 
 def _known() -> str:

@@ -33,6 +33,7 @@ _READERS = {
     "npy": ("numpy_files", "read_npy"),
     "npz": ("numpy_files", "read_npz"),
     "photo": ("photographs", "read"),
+    "raw": ("raw_photographs", "read"),
     "zarr": ("zarr_files", "read"),
     "cave": ("cave", "read_scene"),
 }
@@ -89,14 +90,15 @@ def read(
     axes: str | None = None,
     bands: Sequence[int] | None = None,
     full_scale: float | None = None,
+    half_size: bool = False,
 ) -> Cube | Photograph:
     """Read a cube or a photograph.
 
     Parameters
     ----------
     path : path-like
-        A MATLAB (5, 7.3), ENVI, TIFF, HDF5, NumPy, PNG, JPEG or BMP file, or the folder
-        of a CAVE scene. An ENVI image may be named by its header or by its binary; an array
+        A MATLAB (5, 7.3), ENVI, TIFF, HDF5, NumPy, zarr, PNG, JPEG or BMP file, a camera's
+        raw file, or the folder of a CAVE scene. An ENVI image may be named by its header or by its binary; an array
         of a file that holds several, behind a colon: ``scene.mat:ms``.
     variable : str, optional
         Name of the array, where a file holds several.
@@ -108,6 +110,8 @@ def read(
     full_scale : float, optional
         The value that means white in a photograph of integers, where the file does not say it:
         4095 for a camera of 12 bits whose values were kept in 16.
+    half_size : bool, optional
+        Of a camera's raw file: one pixel for each 2 x 2 of its mosaic, without interpolation.
 
     Returns
     -------
@@ -124,13 +128,13 @@ def read(
         If ``path`` is no path, or ``axes`` or ``bands`` are none.
     """
     path, named = split_variable(_path(path))
-    choice = Choice(variable or named, axes, bands, full_scale)
+    choice = Choice(variable or named, axes, bands, full_scale, half_size)
     kind = detect.format_of(path)
     if choice.variable is not None and kind not in _WITH_VARIABLES:
         raise FileError(
             path, f"this is no file of named arrays, of which {choice.variable!r} is one"
         )
-    if not choice.is_open and kind in ("photo", "cave"):
+    if not choice.is_open and kind in ("photo", "raw", "cave"):
         raise FileError(path, "axes and bands can be stated for arrays of cubes only")
     reader = _function(_READERS[kind])
     try:

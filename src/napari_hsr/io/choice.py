@@ -28,6 +28,8 @@ class Choice:
 
     full_scale : float or None
         Of a photograph of integers: the value that means white.
+    half_size : bool
+        Of a camera's raw file: one pixel for each cell of 2 x 2 of its mosaic.
 
     Raises
     ------
@@ -40,6 +42,7 @@ class Choice:
     axes: str | None = None
     bands: Sequence[int] | None = None
     full_scale: float | None = None
+    half_size: bool = False
 
     def __post_init__(self) -> None:
         if self.axes is not None and sorted(str(self.axes).lower()) != ["b", "x", "y"]:

@@ -14,12 +14,14 @@ if TYPE_CHECKING:
 READ_SUFFIXES = (
     ".mat", ".h5", ".hdf5", ".he5", ".nc", ".hspy", ".hdr", ".img", ".dat", ".raw", ".bil", ".bip",
     ".bsq", ".bin", ".hyspex", ".cube", ".pix", ".sli", ".tif", ".tiff", ".npy", ".npz", ".png",
-    ".jpg", ".jpeg", ".bmp", ".zarr",
+    ".jpg", ".jpeg", ".bmp", ".zarr", ".dng", ".nef", ".cr2", ".cr3", ".arw", ".raf", ".orf", ".rw2",
 )  # fmt: skip
 #: Suffixes that an ENVI binary commonly has; such a file counts only with its header.
 ENVI_BINARY_SUFFIXES = (
     "", ".img", ".dat", ".raw", ".bil", ".bip", ".bsq", ".bin", ".hyspex", ".cube", ".pix", ".sli",
 )  # fmt: skip
+#: Of these, raw files of cameras.
+CAMERA_SUFFIXES = (".dng", ".nef", ".cr2", ".cr3", ".arw", ".raf", ".orf", ".rw2")
 #: What is offered to napari: every suffix, and names without one. These end in eight characters
 #: that are no dot, or are shorter; "*" would have napari ask for a reader of every file.
 PATTERNS = (
@@ -45,6 +47,7 @@ _EXPECTED = {
     ".jpeg": "a JPEG image",
     ".bmp": "a BMP image",
     ".zarr": "a folder of a zarr store",
+    **dict.fromkeys(CAMERA_SUFFIXES, "a camera's raw file"),
 }
 _TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _HDF5 = b"\x89HDF\r\n\x1a\n"
@@ -60,7 +63,7 @@ def head_of(path: Path, size: int = 2600) -> bytes:
 
 
 def format_of(path: Path) -> str:
-    """The format's key: ``mat5 mat73 hdf5 envi tiff npy npz photo zarr cave``.
+    """The format's key: ``mat5 mat73 hdf5 envi tiff npy npz photo raw zarr cave``.
 
     Raises
     ------
@@ -92,6 +95,10 @@ def format_of(path: Path) -> str:
 def _by_magic(head: bytes, suffix: str) -> str | None:
     if head.startswith((b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff")):
         return "photo"
+    if suffix in CAMERA_SUFFIXES and head.startswith((b"II", b"MM")):
+        return "raw"
+    if head.startswith(b"FUJIFILMCCD-RAW") or head[4:11] == b"ftypcrx":
+        return "raw"
     if head.startswith(_TIFF):
         return "tiff"
     if any(head[at : at + 8] == _HDF5 for at in (0, 512, 1024, 2048)):

@@ -1,0 +1,155 @@
+"""Raw files of cameras: linear camera RGB through LibRaw, never the thumbnail in the file."""
+
+from __future__ import annotations
+
+import io
+import re
+import struct
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_hsr.errors import FileError
+from napari_hsr.io.choice import ANY, Choice
+from napari_hsr.io.library_errors import translated
+from napari_hsr.notices import Code, Notice
+from napari_hsr.photograph import Photograph, camera_encoding
+from napari_hsr.provenance import Provenance
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_MAKE, _MODEL = 271, 272
+#: So much of a CR3 is searched for the box with the camera's name.
+_HEAD = 2**20
+
+
+def read(path: Path, choice: Choice = ANY) -> Photograph:
+    """Read a raw file as linear RGB of its camera, uint16.
+
+    The black level is subtracted, the white level is the full scale, channels are multiplied by
+    the white balance that the camera noted (the least factor is 1; what exceeds the full scale is
+    clipped), and the mosaic is interpolated (AHD), or its cells of 2 x 2 become one pixel with
+    ``choice.half_size``. No tone curve, colour matrix or automatic brightness.
+
+    Raises
+    ------
+    FileError
+        If the library is not there, the file is damaged, or its camera has not three colours.
+    """
+    try:
+        import rawpy
+    except ModuleNotFoundError as error:
+        raise FileError(
+            path,
+            'raw files of cameras need the library rawpy: pip install "napari-hsr[raw]"',
+        ) from error
+    damaged = "the raw file is damaged, or of a camera that LibRaw does not know"
+    with translated(path, damaged), rawpy.imread(str(path)) as raw:
+        if raw.num_colors != 3:
+            raise FileError(path, f"its camera has {raw.num_colors} colours; three were expected")
+        balance, told = _white_balance(raw)
+        saturated = _saturated(raw)
+        black, white = list(raw.black_level_per_channel), int(raw.white_level)
+        values = raw.postprocess(
+            gamma=(1, 1),
+            no_auto_bright=True,
+            adjust_maximum_thr=0.0,
+            output_bps=16,
+            output_color=rawpy.ColorSpace.raw,
+            user_wb=balance,
+            half_size=choice.half_size,
+        )
+    model = camera_name(path)
+    notices = [told]
+    if model is None:
+        text = "The file does not name its camera: state the encoding of its linear values."
+        notices.append(Notice.warning(Code.ENCODING_UNKNOWN, text))
+    if saturated > 0:
+        text = f"{100 * saturated:.2g} % of the sensor's pixels are at their limit: clipped."
+        notices.append(Notice.warning(Code.PIXELS_CLIPPED, text))
+    size = "cells of 2 × 2 pixels as one" if choice.half_size else "interpolated to full size"
+    step = f"Developed by LibRaw: black {black[0]:g} and white {white} of the sensor, {size}."
+    return Photograph(
+        np.ascontiguousarray(values),
+        encoding=None if model is None else camera_encoding(model),
+        name=path.stem,
+        provenance=Provenance(input=path.name, steps=(step,)),
+        notices=tuple(notices),
+        metadata={
+            "camera": model,
+            "black_level": black,
+            "white_level": white,
+            "white_balance": [round(float(factor), 6) for factor in balance[:3]],
+        },
+    )
+
+
+def _white_balance(raw: Any) -> tuple[list[float], Notice]:
+    """Factors for R, G, B and the second G, the least of them 1, and where they come from."""
+    noted = np.array(raw.camera_whitebalance, dtype=np.float64)
+    source = "the camera noted it"
+    if not (np.isfinite(noted[:3]).all() and (noted[:3] > 0).all()):
+        noted = np.array(raw.daylight_whitebalance, dtype=np.float64)
+        source = "of daylight, for the camera noted none"
+    if not (np.isfinite(noted[:3]).all() and (noted[:3] > 0).all()):
+        told = "The file has no white balance: channels are as the sensor recorded them."
+        return [1.0] * 4, Notice.warning(Code.WHITE_BALANCE, told)
+    noted /= noted[:3].min()
+    if not noted[3] > 0:
+        noted[3] = noted[1]
+    red, green, blue = noted[:3]
+    told = (
+        f"White balance {source}: red × {red:.3g}, green × {green:.3g}, blue × {blue:.3g}; values "
+        "are linear camera RGB."
+    )
+    return noted.tolist(), Notice.info(Code.WHITE_BALANCE, told)
+
+
+def _saturated(raw: Any) -> float:
+    """The share of pixels at the white level."""
+    if raw.raw_image_visible is None or not raw.white_level:
+        return 0.0
+    return float((np.asarray(raw.raw_image_visible) >= raw.white_level).mean())
+
+
+def camera_name(path: Path) -> str | None:
+    """The camera as the file names it: its model with the maker in front, once."""
+    with translated(path, "it cannot be read"):
+        content = path.read_bytes()
+    make, model = _make_and_model(content)
+    if not model:
+        return None
+    maker = make.split()[0] if make else ""
+    if maker and not model.lower().startswith(maker.lower()):
+        return f"{maker} {model}"
+    return model
+
+
+def _make_and_model(content: bytes) -> tuple[str, str]:
+    if content.startswith(b"FUJIFILMCCD-RAW"):
+        return "Fujifilm", _text(content[28:60])
+    if content[4:11] == b"ftypcrx":  # Canon's CR3: a TIFF contenter in the box CMT1
+        at = content.find(b"CMT1", 0, _HEAD)
+        return _tags(content[at + 4 :]) if at >= 0 else ("", "")
+    return _tags(content)
+
+
+def _tags(content: bytes) -> tuple[str, str]:
+    """Make and model in a TIFF header; those of Olympus and Panasonic have another number."""
+    import tifffile
+
+    little = content[:2] == b"II"
+    plain = (b"II*\0" if little else b"MM\0*") + content[4:]
+    try:
+        with tifffile.TiffFile(io.BytesIO(plain)) as file:
+            tags = file.pages.first.tags
+            found = [tags[n].value if n in tags else "" for n in (_MAKE, _MODEL)]
+    except (tifffile.TiffFileError, struct.error, ValueError, IndexError):
+        return "", ""  # no such header: the camera stays unnamed, which is said
+    return _text(found[0]), _text(found[1])
+
+
+def _text(value: Any) -> str:
+    text = value.decode("latin-1") if isinstance(value, bytes) else str(value)
+    return re.sub(r"\s+", " ", text.split("\0")[0]).strip()
