@@ -49,6 +49,8 @@ class Code(StrEnum):
     ENCODING_ASSUMED = "encoding-assumed"
     WHITE_BALANCE = "white-balance"
     ALPHA_LEFT_OUT = "alpha-left-out"
+    OTHER_BAND_LEFT_OUT = "other-band-left-out"
+    COLOURS_CONVERTED = "colours-converted"
     FULL_SCALE_APPLIED = "full-scale-applied"
     FULL_SCALE_DOUBTFUL = "full-scale-doubtful"
     VALUES_RESCALED = "values-rescaled"

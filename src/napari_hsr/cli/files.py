@@ -19,11 +19,13 @@ if TYPE_CHECKING:
 
 #: Files that are looked for in a folder.
 PHOTOGRAPH_SUFFIXES = (
-    ".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp",
+    ".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".heic", ".heif",
     ".dng", ".nef", ".cr2", ".cr3", ".arw", ".raf", ".orf", ".rw2",
 )  # fmt: skip
 #: The same where cubes are wanted; of the two files of an ENVI image, its header.
-CUBE_SUFFIXES = (".mat", ".h5", ".hdf5", ".he5", ".hdr", ".tif", ".tiff", ".npy", ".npz")
+CUBE_SUFFIXES = (
+    ".mat", ".h5", ".hdf5", ".he5", ".nc", ".hspy", ".hdr", ".tif", ".tiff", ".npy", ".npz",
+)  # fmt: skip
 
 
 def read_cube(path: str | os.PathLike, **stated: Any) -> Cube:

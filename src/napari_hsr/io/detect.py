@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 READ_SUFFIXES = (
     ".mat", ".h5", ".hdf5", ".he5", ".nc", ".hspy", ".hdr", ".img", ".dat", ".raw", ".bil", ".bip",
     ".bsq", ".bin", ".hyspex", ".cube", ".pix", ".sli", ".tif", ".tiff", ".npy", ".npz", ".png",
-    ".jpg", ".jpeg", ".bmp", ".zarr", ".dng", ".nef", ".cr2", ".cr3", ".arw", ".raf", ".orf", ".rw2",
+    ".jpg", ".jpeg", ".bmp", ".heic", ".heif", ".zarr",
+    ".dng", ".nef", ".cr2", ".cr3", ".arw", ".raf", ".orf", ".rw2",
 )  # fmt: skip
 #: Suffixes that an ENVI binary commonly has; such a file counts only with its header.
 ENVI_BINARY_SUFFIXES = (
@@ -46,6 +47,8 @@ _EXPECTED = {
     ".jpg": "a JPEG image",
     ".jpeg": "a JPEG image",
     ".bmp": "a BMP image",
+    ".heic": "a HEIC image",
+    ".heif": "a HEIC image",
     ".zarr": "a folder of a zarr store",
     **dict.fromkeys(CAMERA_SUFFIXES, "a camera's raw file"),
 }
@@ -105,6 +108,8 @@ def _by_magic(head: bytes, suffix: str) -> str | None:
         return "mat73" if suffix == ".mat" or head.startswith(b"MATLAB 7.3") else "hdf5"
     if head.startswith(b"MATLAB 5.0"):
         return "mat5"
+    if is_heif(head):
+        return "photo"
     if head.startswith(b"\x93NUMPY"):
         return "npy"
     if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
@@ -114,6 +119,15 @@ def _by_magic(head: bytes, suffix: str) -> str | None:
     if suffix == ".mat" and not is_text(head):
         return "mat5"  # MATLAB 4 has no magic; scipy tells it from rubbish
     return None
+
+
+#: Brands of the HEIF family whose pictures the library decodes.
+_HEIF = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"mif1", b"msf1", b"avif")
+
+
+def is_heif(head: bytes) -> bool:
+    """True for the head of a HEIC, HEIF or AVIF file."""
+    return head[4:8] == b"ftyp" and head[8:12] in _HEIF
 
 
 def _why_unknown(head: bytes, suffix: str) -> str:

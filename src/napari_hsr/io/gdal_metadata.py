@@ -103,6 +103,15 @@ def to_text(cube: Cube, factor: float, whole: Mapping[str, str]) -> str:
     return ElementTree.tostring(root, encoding="unicode") if len(root) else ""
 
 
+def band_name(page: Any, band: int) -> str | None:
+    """What the tags call one band: its description, or how it is to be interpreted."""
+    stated, _ = _items(page)
+    for name in ("description", "colorinterp", "band_name", "bandname"):
+        if stated.get(name, {}).get(band):
+            return stated[name][band]
+    return None
+
+
 def _items(page: Any) -> tuple[dict[str, dict[int, str]], dict[str, str]]:
     """Texts by name and band, and those of the whole image, all names in lower case."""
     by_band: dict[str, dict[int, str]] = {}

@@ -12,7 +12,7 @@ import numpy as np
 
 from napari_hsr import photograph as encodings
 from napari_hsr.errors import FileError, GreyImageError
-from napari_hsr.io import embedded_record, png_chunks
+from napari_hsr.io import detect, embedded_record, icc, png_chunks
 from napari_hsr.io.choice import ANY, Choice
 from napari_hsr.io.library_errors import translated
 from napari_hsr.notices import Code, Notice
@@ -41,6 +41,8 @@ def read(path: Path, choice: Choice = ANY) -> Photograph:
         content = path.read_bytes()
     if content.startswith(png_chunks.SIGNATURE):
         return _read_png(path, content, choice.full_scale)
+    if detect.is_heif(content):
+        return _read_heif(path, content)
     return _read_with_pillow(path, content)
 
 
@@ -52,9 +54,13 @@ def _read_png(path: Path, content: bytes, full_scale: float | None) -> Photograp
     notices: list[Notice] = []
     metadata: dict[str, Any] = {"bit_depth": info.depth}
     encoding = encodings.SRGB
-    if info.icc is not None:
-        name_profile(info.icc, notices, metadata)
-    elif info.gamma and not info.srgb and abs(info.gamma / _SRGB_GAMMA - 1) > 0.05:
+    profile = None if info.icc is None else icc.parse(info.icc)
+    if (
+        profile is None
+        and info.gamma
+        and not info.srgb
+        and abs(info.gamma / _SRGB_GAMMA - 1) > 0.05
+    ):
         if abs(info.gamma - 1) < 0.01:
             encoding = encodings.LINEAR_SRGB
             told = "The PNG states a gamma of 1: its values were taken as linear light."
@@ -66,7 +72,9 @@ def _read_png(path: Path, content: bytes, full_scale: float | None) -> Photograp
     if ours is None:
         values = upright(values, info.orientation)
     bits = info.significant_bits
-    return finish(path, values, encoding, notices, metadata, ours, bits, full_scale)
+    return finish(
+        path, values, encoding, notices, metadata, ours, bits, full_scale, profile=profile
+    )
 
 
 def _palette(path: Path, content: bytes) -> np.ndarray:
@@ -82,7 +90,6 @@ def _read_with_pillow(path: Path, content: bytes) -> Photograph:
     from PIL import Image, ImageOps
 
     kind = "JPEG" if content.startswith(b"\xff\xd8") else "BMP"
-    notices: list[Notice] = []
     metadata: dict[str, Any] = {"bit_depth": 8}
     damaged = f"the {kind} file is damaged or cut short"
     with translated(path, damaged), _no_larger(path), warnings.catch_warnings():
@@ -99,9 +106,30 @@ def _read_with_pillow(path: Path, content: bytes) -> Photograph:
         raise grey(path)
     if mode not in ("RGB", "RGBA", "P", "RGBX"):
         raise FileError(path, f"its colours are {mode}; a photograph in RGB was expected")
-    if profile:
-        name_profile(profile, notices, metadata)
-    return finish(path, values, encodings.SRGB, notices, metadata, None)
+    return _finish_srgb(path, values, profile, metadata)
+
+
+def _read_heif(path: Path, content: bytes) -> Photograph:
+    try:
+        import pillow_heif
+    except ImportError as error:
+        raise FileError(
+            path, 'this is a HEIC photograph; to read it, pip install "napari-hsr[heif]"'
+        ) from error
+    with translated(path, "the HEIC file is damaged or cut short"):
+        opened = pillow_heif.open_heif(io.BytesIO(content), convert_hdr_to_8bit=False)
+        values = np.asarray(opened)  # turned upright by the decoder
+    if values.ndim == 2 or values.shape[2] < 3:
+        raise grey(path)
+    metadata: dict[str, Any] = {"bit_depth": int(opened.info.get("bit_depth", 8))}
+    return _finish_srgb(path, values, opened.info.get("icc_profile"), metadata)
+
+
+def _finish_srgb(
+    path: Path, values: np.ndarray, profile: bytes | None, metadata: dict[str, Any]
+) -> Photograph:
+    stated = icc.parse(profile) if profile else None
+    return finish(path, values, encodings.SRGB, [], metadata, None, profile=stated)
 
 
 @contextmanager
@@ -187,21 +215,24 @@ def unknown_encoding(of: str) -> Notice:
     )
 
 
-def name_profile(profile: bytes, notices: list[Notice], metadata: dict[str, Any]) -> bool:
-    """Keep the name of an ICC profile; a notice if it is not sRGB. True if it is."""
-    from PIL import ImageCms
-
-    try:
-        opened = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-        name = ImageCms.getProfileDescription(opened).strip() or "a profile without a name"
-    except (ImageCms.PyCMSError, OSError):
-        name = "a damaged profile"
-    metadata["icc_profile"] = name
-    if re.search(r"\bs\s?rgb|iec\s?61966", name, re.IGNORECASE):
-        return True
-    told = f"The image carries the colour profile “{name}”; its values were taken as sRGB."
-    notices.append(Notice.warning(Code.ENCODING_ASSUMED, told))
-    return False
+def _in_srgb(
+    values: np.ndarray, profile: icc.Profile, notices: list[Notice], metadata: dict[str, Any]
+) -> np.ndarray:
+    """Colours of an ICC profile as sRGB; what was done is a notice."""
+    metadata["icc_profile"] = profile.name
+    if profile.is_srgb:
+        return values
+    if profile.colorants is None:  # a table of colours, or damaged
+        told = (
+            f"The image carries the colour profile “{profile.name}”; its values were taken as sRGB."
+        )
+        notices.append(Notice.warning(Code.ENCODING_ASSUMED, told))
+        return values
+    colours, clipped = icc.to_srgb(values, profile)
+    told = f"Colours were converted from the profile “{profile.name}” to sRGB"
+    told += f"; {clipped} pixels have colours outside of it and were clipped." if clipped else "."
+    notices.append(Notice.info(Code.COLOURS_CONVERTED, told))
+    return colours
 
 
 def finish(
@@ -213,12 +244,22 @@ def finish(
     ours: embedded_record.Record | None,
     bits: int | None = None,
     full_scale: float | None = None,
+    fourth: str | None = None,
+    profile: icc.Profile | None = None,
 ) -> Photograph:
     """Drop alpha and put the photograph together; a record of ours has the last word.
 
-    ``bits`` is what the file states of its samples, ``full_scale`` what the user does.
+    ``bits`` is what the file states of its samples, ``full_scale`` what the user does, and ``fourth``
+    the name of a fourth band that is no alpha. Colours of ``profile`` become sRGB.
     """
-    if values.ndim == 3 and values.shape[2] == 4:
+    if values.ndim == 3 and values.shape[2] == 4 and fourth is not None:
+        told = (
+            f"Its fourth band, {fourth}, was left out of the photograph; "
+            "state the bands (0,1,2,3) to read all as a cube."
+        )
+        notices.append(Notice.warning(Code.OTHER_BAND_LEFT_OUT, told))
+        values = values[..., :3]
+    elif values.ndim == 3 and values.shape[2] == 4:
         alpha = values[..., 3]
         opaque = np.iinfo(values.dtype).max if values.dtype.kind == "u" else 1.0
         if not (alpha == opaque).all():
@@ -231,6 +272,8 @@ def finish(
             values, ours.encoding, ours.name or path.stem, ours.provenance, (), ours.metadata
         )
     values = _over_full_range(values, bits, full_scale, notices)
+    if profile is not None:
+        values = _in_srgb(values, profile, notices, metadata)
     return Photograph(
         values,
         encoding,

@@ -145,8 +145,14 @@ def _choose_series(path: Path, series: Any) -> Any:
     biggest = max(int(np.prod(s.shape)) for s in others)
     if int(np.prod(first.shape)) > 2 * biggest:
         return first
-    sizes = ", ".join(" x ".join(str(n) for n in s.shape) for s in list(series)[:6])
-    raise FileError(path, f"it holds {len(series)} images of different kinds or sizes ({sizes})")
+    shapes = [" x ".join(str(n) for n in s.shape) for s in list(series)[:6]]
+    if len(alike) == 1:
+        which = f"of the same size ({shapes[0]}), and does not say which is the cube"
+    elif len(set(shapes)) == 1:
+        which = f"of one size ({shapes[0]}) and different types, and does not say which is the cube"
+    else:
+        which = f"of different sizes ({', '.join(shapes)})"
+    raise FileError(path, f"it holds {len(series)} images {which}")
 
 
 def _described(file: Any) -> tuple[embedded_record.Record | None, dict[str, Any]]:

@@ -8,10 +8,10 @@ import numpy as np
 
 from napari_hsr import photograph as encodings
 from napari_hsr.errors import FileError
-from napari_hsr.io import embedded_record, lazy
+from napari_hsr.io import embedded_record, gdal_metadata, icc, lazy
 from napari_hsr.io.choice import ANY, Choice
 from napari_hsr.io.library_errors import translated
-from napari_hsr.io.photographs import finish, grey, name_profile, unknown_encoding, upright
+from napari_hsr.io.photographs import finish, grey, unknown_encoding, upright
 from napari_hsr.notices import Code, Notice
 
 if TYPE_CHECKING:
@@ -53,9 +53,8 @@ def read(
             values = np.moveaxis(values, 0, -1)
     metadata["bit_depth"] = 8 * values.dtype.itemsize
     encoding: str | None = encodings.SRGB
-    stated = False
-    if page.iccprofile:
-        stated = name_profile(bytes(page.iccprofile), notices, metadata)
+    profile = icc.parse(bytes(page.iccprofile)) if page.iccprofile else None
+    stated = profile is not None and (profile.is_srgb or profile.colorants is not None)
     stored = values.dtype
     if stored.kind in "iu" and stored not in (np.uint8, np.uint16):
         values = _unusual_integers(path, values, notices)
@@ -70,7 +69,18 @@ def read(
     if ours is None:
         values = upright(values, _tag(page, 274))
     bits = page.bitspersample if isinstance(page.bitspersample, int) else None
-    return finish(path, values, encoding, notices, metadata, ours, bits, choice.full_scale)
+    fourth = _fourth(page) if values.shape[2:] == (4,) else None
+    scale = choice.full_scale
+    return finish(
+        path, values, encoding, notices, metadata, ours, bits, scale, fourth, profile=profile
+    )
+
+
+def _fourth(page: Any) -> str | None:
+    """The name of a fourth band that is no alpha (associated or not)."""
+    if any(kind in (1, 2) for kind in page.extrasamples):
+        return None
+    return gdal_metadata.band_name(page, 3) or "which has no name"
 
 
 def _unusual_integers(path: Path, values: np.ndarray, notices: list[Notice]) -> np.ndarray:

@@ -1,0 +1,214 @@
+"""ICC profiles are converted to sRGB at any depth, as Little CMS does at eight bits."""
+
+from __future__ import annotations
+
+import io
+from struct import pack
+
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image, ImageCms
+
+from napari_hsr import read
+from napari_hsr.errors import FileError
+from napari_hsr.io import icc
+from napari_hsr.notices import Code, has
+
+RNG = np.random.default_rng(2)
+#: Red, green and blue in XYZ adapted to D50, from the specifications.
+SPACES = {
+    "Display P3": [(0.51512, 0.2412, -0.00105), (0.29198, 0.69225, 0.04189), (0.1571, 0.06657, 0.78407)],
+    "Adobe RGB (1998)": [(0.60974, 0.31111, 0.01947), (0.20528, 0.62567, 0.06087), (0.14919, 0.06322, 0.74457)],
+    "ProPhoto RGB": [(0.79767, 0.28804, 0.0), (0.13519, 0.71187, 0.0), (0.03133, 0.00009, 0.82491)],
+}  # fmt: skip
+P3_CURVE = (3, [2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045])
+
+
+def fixed(*numbers):
+    return b"".join(pack(">i", round(n * 65536)) for n in numbers)
+
+
+def curve(kind):
+    if isinstance(kind, tuple):  # parametric
+        return b"para" + bytes(4) + pack(">HH", kind[0], 0) + fixed(*kind[1])
+    if isinstance(kind, float):
+        return b"curv" + bytes(4) + pack(">IH", 1, round(kind * 256)) + bytes(2)
+    return b"curv" + bytes(4) + pack(">I", len(kind)) + np.asarray(kind, ">u2").tobytes()
+
+
+def profile(name, curve_kind=P3_CURVE, colorants=None):
+    text = name.encode("utf-16-be")
+    tags = {
+        b"desc": b"mluc" + bytes(4) + pack(">II2s2sII", 1, 12, b"en", b"US", len(text), 28) + text,
+        b"wtpt": b"XYZ " + bytes(4) + fixed(0.9642, 1, 0.8249),
+    }
+    for key, xyz in zip((b"rXYZ", b"gXYZ", b"bXYZ"), colorants or SPACES[name], strict=True):
+        tags[key] = b"XYZ " + bytes(4) + fixed(*xyz)
+    for key in (b"rTRC", b"gTRC", b"bTRC"):
+        tags[key] = curve(curve_kind)
+    body, table = b"", pack(">I", len(tags))
+    for key, tag in tags.items():
+        tag += bytes(-len(tag) % 4)
+        table += key + pack(">II", 132 + 12 * len(tags) + len(body), len(tag))
+        body += tag
+    head = bytes(4) + bytes(4) + pack(">I", 0x04300000) + b"mntrRGB XYZ " + bytes(12) + b"acsp"
+    head = (head + bytes(28) + fixed(0.9642, 1, 0.8249)).ljust(128, b"\0")
+    whole = head + table + body
+    return pack(">I", len(whole)) + whole[4:]
+
+
+def by_little_cms(values, content):
+    """As Pillow converts 8 bits, relative colorimetric."""
+    source = ImageCms.ImageCmsProfile(io.BytesIO(content))
+    image = Image.fromarray(values)
+    srgb = ImageCms.createProfile("sRGB")
+    return np.asarray(ImageCms.profileToProfile(image, source, srgb, renderingIntent=1))
+
+
+@pytest.fixture
+def values():
+    return RNG.integers(0, 256, (40, 50, 3), dtype=np.uint8)
+
+
+@pytest.mark.parametrize("space", SPACES)
+@pytest.mark.parametrize(
+    "kind", [P3_CURVE, 2.19921875, (0, [1.8]), (np.linspace(0, 1, 256) ** 1.9 * 65535).round()]
+)
+def test_eight_bits_are_those_of_little_cms(values, space, kind):
+    content = profile(space, kind)
+    parsed = icc.parse(content)
+    assert parsed.name == space
+    found, clipped = icc.to_srgb(values, parsed)
+    expected = by_little_cms(values, content).astype(int)
+    difference = np.abs(found.astype(int) - expected)
+    assert np.percentile(difference, 99) <= 1
+    assert difference.max() <= 3  # where dark tones rise steeply, tables of eight bits are coarse
+    assert clipped > 0
+
+
+@pytest.mark.parametrize("kind", ["jpg", "png", "tif", "bmp"])
+def test_photographs_are_converted_and_it_is_said(tmp_path, kind):
+    content, path = profile("Display P3"), tmp_path / f"a.{kind}"
+    values = np.full((16, 16, 3), (200, 120, 90), np.uint8)
+    Image.fromarray(values).save(path, icc_profile=content, quality=100, subsampling=0)
+    photograph = read(path)
+    if kind == "bmp":  # has no place for a profile
+        assert not has(photograph.notices, Code.COLOURS_CONVERTED)
+        return
+    expected = by_little_cms(values, content).astype(int)
+    assert np.abs(photograph.data.astype(int) - expected).max() <= 2
+    assert photograph.encoding == "srgb"
+    assert photograph.metadata["icc_profile"] == "Display P3"
+    assert has(photograph.notices, Code.COLOURS_CONVERTED)
+
+
+@pytest.mark.parametrize("dtype", [np.uint16, np.float32])
+def test_more_than_eight_bits(tmp_path, dtype, values):
+    content = profile("Adobe RGB (1998)", 2.19921875)
+    full = 65535 if dtype == np.uint16 else 1.0
+    deep = (values / 255 * full).astype(dtype)
+    tifffile.imwrite(tmp_path / "a.tif", deep, photometric="rgb", iccprofile=content)
+    photograph = read(tmp_path / "a.tif")
+    assert photograph.data.dtype == dtype
+    assert photograph.encoding == "srgb"
+    expected = by_little_cms(values, content) / 255
+    difference = np.abs(photograph.data / full - expected)
+    assert np.percentile(difference, 99) <= 1.1 / 255
+
+
+def test_full_scale_comes_first(tmp_path):
+    """4095 of 12 bits is white in the profile, too."""
+    content = profile("Display P3")
+    deep = np.full((8, 8, 3), 4095, np.uint16)
+    tifffile.imwrite(tmp_path / "a.tif", deep, photometric="rgb", iccprofile=content)
+    photograph = read(tmp_path / "a.tif", full_scale=4095)
+    assert photograph.data.min() >= 65534 - 60
+
+
+def test_srgb_and_profiles_without_colorants_stay(tmp_path, values):
+    for content, code in (
+        (ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes(), None),
+        (profile("Display P3").replace(b"rXYZ", b"xxxx"), Code.ENCODING_ASSUMED),
+        (b"no profile at all", Code.ENCODING_ASSUMED),
+    ):
+        Image.fromarray(values).save(tmp_path / "a.png", icc_profile=content)
+        photograph = read(tmp_path / "a.png")
+        np.testing.assert_array_equal(photograph.data, values)
+        assert [n.code for n in photograph.notices] == ([code] if code else [])
+
+
+class TestHeic:
+    @pytest.fixture
+    def heif(self):
+        return pytest.importorskip("pillow_heif")
+
+    def test_it_is_read(self, heif, tmp_path):
+        values = np.full((64, 48, 3), (180, 100, 60), np.uint8)
+        made = heif.from_pillow(Image.fromarray(values))
+        made.save(tmp_path / "a.heic", quality=100, chroma=444)
+        photograph = read(tmp_path / "a.heic")
+        assert photograph.data.shape == (64, 48, 3)
+        assert np.abs(photograph.data.astype(int) - values).max() <= 4
+        assert photograph.encoding == "srgb"
+
+    def test_its_profile_counts(self, heif, tmp_path):
+        content = profile("Display P3")
+        values = np.full((64, 48, 3), (180, 100, 60), np.uint8)
+        image = Image.fromarray(values)
+        image.info["icc_profile"] = content
+        heif.from_pillow(image).save(tmp_path / "a.heic", quality=100, chroma=444)
+        photograph = read(tmp_path / "a.heic")
+        expected = by_little_cms(values, content).astype(int)
+        assert np.abs(photograph.data.astype(int) - expected).max() <= 5
+        assert has(photograph.notices, Code.COLOURS_CONVERTED)
+
+    def test_cut_short(self, heif, tmp_path):
+        made = heif.from_pillow(Image.new("RGB", (64, 48)))
+        made.save(tmp_path / "a.heic")
+        content = (tmp_path / "a.heic").read_bytes()
+        (tmp_path / "a.heic").write_bytes(content[: len(content) // 2])
+        with pytest.raises(FileError, match="the HEIC file is damaged or cut short"):
+            read(tmp_path / "a.heic")
+
+    def test_a_sentence_where_the_library_is_absent(self, tmp_path, monkeypatch):
+        monkeypatch.setitem(__import__("sys").modules, "pillow_heif", None)
+        (tmp_path / "a.heic").write_bytes(b"\0\0\0\x18ftypheic" + bytes(100))
+        with pytest.raises(FileError, match=r"HEIC photograph.*napari-hsr\[heif\]"):
+            read(tmp_path / "a.heic")
+
+
+class TestFourthBand:
+    VALUES = RNG.integers(0, 65536, (6, 5, 4)).astype(np.uint16)
+
+    def write(self, path, extrasamples, **options):
+        tifffile.imwrite(
+            path,
+            self.VALUES,
+            photometric="rgb",
+            extrasamples=extrasamples,
+            metadata=None,
+            **options,
+        )
+
+    def test_it_is_called_by_its_name(self, tmp_path):
+        name = '<GDALMetadata><Item name="DESCRIPTION" sample="3" role="description">NIR</Item></GDALMetadata>'
+        self.write(tmp_path / "a.tif", ["unspecified"], extratags=[(42112, "s", 0, name, True)])
+        photograph = read(tmp_path / "a.tif")
+        (told,) = [n for n in photograph.notices if n.code == Code.OTHER_BAND_LEFT_OUT]
+        assert "NIR" in told
+        assert not has(photograph.notices, Code.ALPHA_LEFT_OUT)
+        cube = read(tmp_path / "a.tif", bands=[0, 1, 2, 3])
+        np.testing.assert_array_equal(cube.data, np.moveaxis(self.VALUES, 2, 0))
+
+    def test_alpha_stays_alpha(self, tmp_path):
+        self.write(tmp_path / "a.tif", ["unassalpha"])
+        assert has(read(tmp_path / "a.tif").notices, Code.ALPHA_LEFT_OUT)
+
+
+def test_images_of_one_size_are_not_called_different(tmp_path):
+    with tifffile.TiffWriter(tmp_path / "a.tif") as file:
+        for dtype in (np.uint8, np.uint16):
+            file.write(np.ones((8, 9, 3), dtype), photometric="rgb", metadata=None)
+    with pytest.raises(FileError, match="2 images of one size"):
+        read(tmp_path / "a.tif")
