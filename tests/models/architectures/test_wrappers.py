@@ -6,11 +6,11 @@ import torch
 
 import napari_hsr
 from napari_hsr.errors import ModelError
-from napari_hsr.models.architectures import colour_exact
 from napari_hsr.models.architectures.edsr import EDSR
 from napari_hsr.models.architectures.mstpp import MSTPlusPlus
 from napari_hsr.models.architectures.wrapping import around
 from napari_hsr.models.card import ModelCard, WavelengthsNeededError
+from napari_hsr.models.input_rules import Mean
 from napari_hsr.models.model_file import save_model
 from napari_hsr.models.optimised_copy import prepared
 from napari_hsr.models.registry import recognise
@@ -181,4 +181,4 @@ def test_the_colour_heads_rule_is_kept_behind_an_adapter():
     weights = around(NETWORKS["colour-exact"], bands__weight=torch.eye(31))
     model = from_state_dict(weights, card("bands"))
     again = from_state_dict(model.module.state_dict(), model.card)
-    assert again.rule.name == colour_exact.Mean.name == again.card.input_rule
+    assert again.rule.name == Mean.name == again.card.input_rule

@@ -17,24 +17,19 @@ multiplied by it again, so that twice the exposure gives twice the spectra.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from napari_hsr.errors import ModelError
-from napari_hsr.models.architectures.wrapping import Layer, Wrapper, inner, prepare_around
-from napari_hsr.models.input_rules import Mean
+from napari_hsr.models.architectures.wrapping import HeadWrapper, Layer, by_the_mean
 from napari_hsr.models.layers import Module
-from napari_hsr.models.model_file import weights_sha256
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_hsr.models.architectures.base import Weights
-    from napari_hsr.models.card import ModelCard
     from napari_hsr.models.model import Model
 
 _SPREAD, _CAMERA = "colour.spread", "colour.camera"
@@ -91,32 +86,6 @@ def spread_for(camera: NDArray[Any], second_moment: NDArray[Any]) -> NDArray[Any
     return np.linalg.solve(camera.T @ seen, seen.T).T
 
 
-class _ColourExact(Wrapper):
-    def load(
-        self, weights: Weights, card: ModelCard | None = None, *, share: bool = False
-    ) -> Model:
-        """Build the head behind the network that is recognised inside it.
-
-        Raises
-        ------
-        ModelError
-            If the network is not recognised, or a tensor does not match.
-        """
-        layer = self.read(weights)
-        within = inner(weights, self.recognise, card, layer.bands_in, share=share)
-        tensors = self.own(weights, layer.shapes)
-        channels = weights[_SPREAD].shape[1]
-        if channels != within.channels:
-            raise ModelError(
-                f"The weights look like those of {self.title}, but {_SPREAD} has {channels} "
-                f"channels and its network {within.channels}."
-            )
-        spread, camera = tensors[_SPREAD], tensors.get(_CAMERA)
-        if camera is not None and torch.equal(spread.half().float(), spread):
-            spread = _unrounded(spread, camera)  # the file was in half precision
-        return wrap(within, spread, camera, weights_sha256(weights))
-
-
 def _read(weights: Weights) -> Layer:
     bands, channels = weights[_SPREAD].shape
     names = [name for name in (_SPREAD, _CAMERA) if name in weights]
@@ -143,25 +112,23 @@ def wrap(within: Model, spread: Tensor, camera: Tensor | None, sha256: str = "")
     sha256 : str
         Of the weights.
     """
-    rule = Mean()
-    return replace(
-        within,
-        module=ColourHead(within.module, spread, camera).eval().requires_grad_(False),
-        card=within.card.model_copy(
-            update={"architecture": ARCHITECTURE.id, "input_rule": rule.name}
-        ),
-        weights_sha256=sha256,
-        bytes_per_pixel=within.bytes_per_pixel + 8 * len(spread),
-        rule=rule,
-        window=None,
-        prepare=prepare_around(within),
-    )
+    module = ColourHead(within.module, spread, camera)
+    return by_the_mean(within, module, ARCHITECTURE.id, sha256, 8 * len(spread))
 
 
-ARCHITECTURE = _ColourExact(
+def _head(within: Model, tensors: dict[str, Tensor], sha256: str) -> Model:
+    spread, camera = tensors[_SPREAD], tensors.get(_CAMERA)
+    if camera is not None and torch.equal(spread.half().float(), spread):
+        spread = _unrounded(spread, camera)  # the file was in half precision
+    return wrap(within, spread, camera, sha256)
+
+
+ARCHITECTURE = HeadWrapper(
     id="colour-exact",
     title="Colour-exact",
     keys={_SPREAD: 2},
     read=_read,
     make=lambda network, tensors: ColourHead(network, tensors[_SPREAD], tensors.get(_CAMERA)),
+    head=_head,
+    colours=_SPREAD,
 )

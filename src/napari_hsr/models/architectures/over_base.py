@@ -14,23 +14,18 @@ the exposure gives twice the spectra.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
-from napari_hsr.errors import ModelError
 from napari_hsr.models.architectures import per_pixel
 from napari_hsr.models.architectures.per_pixel import PerPixel
-from napari_hsr.models.architectures.wrapping import Layer, Wrapper, inner, prepare_around
-from napari_hsr.models.input_rules import Mean
+from napari_hsr.models.architectures.wrapping import HeadWrapper, Layer, by_the_mean
 from napari_hsr.models.layers import Module
-from napari_hsr.models.model_file import weights_sha256
 
 if TYPE_CHECKING:
     from napari_hsr.models.architectures.base import Weights
-    from napari_hsr.models.card import ModelCard
     from napari_hsr.models.model import Model
 
 _SPREAD, _GATE = "linear.spread", "gate.0.weight"
@@ -89,27 +84,6 @@ def _as_buffers(module: nn.Module) -> nn.Module:
     return module
 
 
-class _OverBase(Wrapper):
-    def load(
-        self, weights: Weights, card: ModelCard | None = None, *, share: bool = False
-    ) -> Model:
-        """Build the base and the gate around the network that is recognised inside.
-
-        Raises
-        ------
-        ModelError
-            If the network is not recognised, or a tensor does not match.
-        """
-        layer = self.read(weights)
-        within = inner(weights, self.recognise, card, layer.bands_in, share=share)
-        if within.channels != 3:
-            raise ModelError(
-                f"The weights look like those of {self.title}, but its network takes "
-                f"{within.channels} channels, not 3."
-            )
-        return wrap(within, self.own(weights, layer.shapes), weights_sha256(weights))
-
-
 def _read(weights: Weights) -> Layer:
     bands = weights[_SPREAD].shape[0]
     gate = weights[_GATE].shape[0]
@@ -133,24 +107,16 @@ def wrap(within: Model, tensors: Weights, sha256: str = "") -> Model:
     sha256 : str
         Of the weights.
     """
-    rule = Mean()
-    module = _make(within.module, tensors)
-    bands = len(tensors[_SPREAD])
     base = {k.removeprefix("base."): v for k, v in tensors.items() if k.startswith("base.")}
     of_base = within.card.model_copy(
         update={"architecture": per_pixel.ARCHITECTURE.id, "weights_sha256": ""}
     )
-    return replace(
+    return by_the_mean(
         within,
-        module=module.eval().requires_grad_(False),
-        card=within.card.model_copy(
-            update={"architecture": ARCHITECTURE.id, "input_rule": rule.name}
-        ),
-        weights_sha256=sha256,
-        bytes_per_pixel=within.bytes_per_pixel + 4 * (6 * bands + 32),
-        rule=rule,
-        window=None,
-        prepare=prepare_around(within),
+        _make(within.module, tensors),
+        ARCHITECTURE.id,
+        sha256,
+        4 * (6 * len(tensors[_SPREAD]) + 32),
         base=per_pixel.ARCHITECTURE.load(base, of_base, share=True),
     )
 
@@ -166,10 +132,12 @@ def _make(network: nn.Module, tensors: Weights) -> OverBase:
     return module
 
 
-ARCHITECTURE = _OverBase(
+ARCHITECTURE = HeadWrapper(
     id="over-base",
     title="Network over a per-pixel base",
     keys={_SPREAD: 2, _GATE: 4, "base.layers.0.weight": 2},
     read=_read,
     make=_make,
+    head=wrap,
+    colours=_SPREAD,
 )

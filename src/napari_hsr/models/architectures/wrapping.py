@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from napari_hsr.cube import DEFAULT_WAVELENGTHS_NM
 from napari_hsr.errors import ModelError
@@ -130,6 +130,76 @@ class Wrapper(AnyArchitecture):
             raise ModelError(f"The weights look like those of {self.title}, but {problem}.")
         check_finite(tensors, self.title)
         return {key: value.detach().float() for key, value in tensors.items()}
+
+
+@dataclass(frozen=True, kw_only=True)
+class HeadWrapper(Wrapper):
+    """A wrapper that sees the photograph too, divided by its mean, and keeps the network's bands.
+
+    Attributes
+    ----------
+    head : callable
+        The wrapped model, the wrapper's tensors and the SHA-256 → the model of both, as
+        :func:`by_the_mean` makes it.
+    colours : str
+        The tensor with a column for each channel of the photograph.
+    """
+
+    head: Callable[[Model, dict[str, Tensor], str], Model]
+    colours: str
+
+    def load(
+        self, weights: Weights, card: ModelCard | None = None, *, share: bool = False
+    ) -> Model:
+        """Build the head around the network that is recognised inside it.
+
+        Raises
+        ------
+        ModelError
+            If the network is not recognised, or a tensor does not match.
+        """
+        layer = self.read(weights)
+        within = inner(weights, self.recognise, card, layer.bands_in, share=share)
+        channels = weights[self.colours].shape[1]
+        if channels != within.channels:
+            raise ModelError(
+                f"The weights look like those of {self.title}, but {self.colours} has {channels} "
+                f"channels and its network {within.channels}."
+            )
+        return self.head(within, self.own(weights, layer.shapes), weights_sha256(weights))
+
+
+def by_the_mean(
+    within: Model, module: nn.Module, architecture: str, sha256: str, more: int, **changes: Any
+) -> Model:
+    """The model of a module around a network, whose rule is replaced by the division by the mean.
+
+    Parameters
+    ----------
+    within : Model
+        Of the network.
+    module : torch.nn.Module
+        The network is its ``network``.
+    architecture : str
+    sha256 : str
+        Of the weights.
+    more : int
+        Bytes per pixel that the module takes besides.
+    **changes
+        Other fields of the model.
+    """
+    update = {"architecture": architecture, "input_rule": Mean.name}
+    return replace(
+        within,
+        module=module.eval().requires_grad_(False),
+        card=within.card.model_copy(update=update),
+        weights_sha256=sha256,
+        bytes_per_pixel=within.bytes_per_pixel + more,
+        rule=Mean(),
+        window=None,
+        prepare=prepare_around(within),
+        **changes,
+    )
 
 
 def inner(
