@@ -55,6 +55,14 @@ def test_a_map_that_comes_hidden_is_named_when_it_is_shown(viewer):
     assert text(viewer) == "SAM (°)"
 
 
+def test_one_bad_pixel_makes_no_map_black_and_is_told(viewer):
+    data = np.full((20, 20), 3.0, np.float32)
+    data[4, 5] = 99.6
+    layer = add_map(viewer, data, "SAM", unit="°")
+    assert layer.contrast_limits[1] < 5
+    assert text(viewer) == "SAM (°) up to 99.6"
+
+
 def test_a_long_line_breaks_before_its_unit(viewer):
     add_map(viewer, DATA, "Residual at low resolution (reflectance, RMS)", unit="reflectance")
     assert text(viewer) == "Residual at low resolution\n(reflectance, RMS)"

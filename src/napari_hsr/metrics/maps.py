@@ -47,8 +47,8 @@ class ErrorMap:
     better : {"low", "high"}
         Whether low or high values are good.
     limits : tuple of float
-        Display range: for the spectral angle 0 to the maximum, for other errors 0 to the 99th
-        percentile, for PSNR the 1st to the 99th. Always ascending and finite; the data are not
+        Display range: for errors 0 to the 99th percentile, so that one bad pixel does not make
+        all others black; for PSNR the 1st to the 99th. Always ascending and finite; the data are not
         clipped to it, and :attr:`beyond` reports what lies outside.
     note : str
         What the user must know, or empty.
@@ -130,7 +130,7 @@ def sam(
 
     def finish(out: np.ndarray) -> ErrorMap:
         note = _share(np.isnan(out), "have no angle: black or not finite")
-        return ErrorMap(out, "SAM", "°", "low", _low_limits(out, 100), note)
+        return ErrorMap(out, "SAM", "°", "low", _low_limits(out), note)
 
     return _painted(pair, paint, finish, cancel)
 

@@ -58,11 +58,13 @@ def is_map(layer: Layer) -> bool:
 
 
 def unit_text(layer: Image) -> str:
-    """The label of a map's colour bar: ``SAM (°)``."""
+    """The label of a map's colour bar: ``SAM (°)``, or ``SAM (°) up to 99.6``."""
     state = state_of(layer.metadata)
     text, unit = state.get("title") or layer.name, state.get("unit")
     if unit and f"({unit}" not in text:
         text = f"{text} ({unit})"
+    if state.get("beyond") is not None:
+        text = f"{text} up to {state['beyond']:.3g}"
     return text.replace(" (", "\n(") if len(text) > LONG else text
 
 

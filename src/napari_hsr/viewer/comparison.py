@@ -8,8 +8,9 @@ import numpy as np
 
 from napari_hsr.cube import jsonable
 from napari_hsr.metrics.compare import label
-from napari_hsr.viewer.display_limits import spread
-from napari_hsr.viewer.layer_data import spatial_transform
+from napari_hsr.viewer.display_limits import beyond, spread
+from napari_hsr.viewer.layer_data import KEY as STATE
+from napari_hsr.viewer.layer_data import layer_state, spatial_transform
 from napari_hsr.viewer.layers import add_map
 
 if TYPE_CHECKING:
@@ -104,6 +105,8 @@ def _add(viewer, error_map: ErrorMap, prediction: Image, visible: bool) -> Image
 def _refill(layer: Image, error_map: ErrorMap, prediction: Image) -> None:
     layer.data = np.asarray(error_map.data, dtype=np.float32)
     layer.contrast_limits_range = layer.contrast_limits = spread(*error_map.limits)
+    state = layer_state(layer) | {"beyond": beyond(error_map.data, error_map.limits[1])}
+    layer.metadata = {**layer.metadata, STATE: jsonable(state)}
     layer.name = _name(error_map, prediction)
     for attribute, value in spatial_transform(prediction).items():
         setattr(layer, attribute, value)

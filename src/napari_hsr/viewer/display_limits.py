@@ -10,6 +10,10 @@ if TYPE_CHECKING:
     from napari_hsr.cube import Cube
 
 
+#: Share of the upper limit of a map beyond which its maximum is told.
+_TOLD = 0.05
+
+
 def contrast_limits(cube: Cube) -> tuple[float, float]:
     """Display limits that are robust to a few hot pixels, and never equal.
 
@@ -36,6 +40,13 @@ def spread(low: float, high: float) -> tuple[float, float]:
     if high - low <= 1e-6 * max(abs(low), abs(high)):
         high = low + (abs(low) or 1.0)
     return low, high
+
+
+def beyond(data: np.ndarray, high: float) -> float | None:
+    """The maximum of a map if its colours end well below it, to be told beside them; else None."""
+    finite = data[np.isfinite(data)]
+    most = float(finite.max()) if finite.size else high
+    return most if most > high + _TOLD * abs(high) else None
 
 
 def map_limits(data: np.ndarray) -> tuple[float, float]:

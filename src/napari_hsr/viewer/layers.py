@@ -17,7 +17,7 @@ from napari_hsr.errors import InputError
 from napari_hsr.place import Place
 from napari_hsr.viewer import axis
 from napari_hsr.viewer.canvas_text import show_bar, show_wavelength
-from napari_hsr.viewer.display_limits import contrast_limits, map_limits, spread
+from napari_hsr.viewer.display_limits import beyond, contrast_limits, map_limits, spread
 from napari_hsr.viewer.layer_data import (
     KEY,
     cube_layers,
@@ -144,8 +144,14 @@ def map_layer(
         raise InputError(f"A map has two axes (height, width); {name!r} has shape {data.shape}.")
     if unit and unit not in name:
         name = f"{name} ({unit})"
-    state = {"kind": "map", "unit": unit, "title": title, "provenance": dict(provenance or {})}
     low, high = map_limits(data) if limits is None else limits
+    state = {
+        "kind": "map",
+        "unit": unit,
+        "title": title,
+        "provenance": dict(provenance or {}),
+        "beyond": beyond(data, high),
+    }
     keywords = {
         "name": name,
         "colormap": colormap,

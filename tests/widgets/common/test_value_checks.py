@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from napari_hsr.widgets.common import value_checks
-from napari_hsr.widgets.common.value_checks import Looked
+from napari_hsr.widgets.common.value_checks import ValueChecks
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def one(seen):
         seen.append(thing)
         return f"{thing} is odd"
 
-    return Looked(look)
+    return ValueChecks(look)
 
 
 GO_ON = threading.Event()
@@ -43,7 +43,7 @@ def test_what_takes_long_is_left_to_the_run(one, seen, monkeypatch, tmp_path):
     assert one.at(object(), "lazy", GO_ON) is None
     stored = np.memmap(tmp_path / "x", mode="w+", shape=(3,))
     assert one.at(stored, "on disk", GO_ON) is None
-    monkeypatch.setattr(value_checks, "LOOKED_AT", 10)
+    monkeypatch.setattr(value_checks, "LARGEST_CHECKED", 10)
     assert one.at(np.zeros(3), "large", GO_ON) is None
     assert not seen
 

@@ -67,9 +67,9 @@ def test_ticked_maps_become_layers_and_are_replaced(compared, viewer, pair, wait
 
 
 def test_the_window_is_the_users(pair, panel, viewer, wait_for_end):
-    assert panel.form.window.isHidden()
+    assert not panel.form.window.isEnabled()
     panel.form.checks["psnr_window"].setChecked(True)
-    assert not panel.form.window.isHidden()
+    assert panel.form.window.isEnabled()
     maps = []
     for window in (3, 9):
         panel.form.window.setValue(window)
@@ -187,3 +187,29 @@ def test_closing_the_panel_leaves_nothing_running(viewer, pair, qtbot, hold, run
     assert panel.comparison is None
     assert len(viewer.layers) == 2
     assert not panel.running
+
+
+def test_results_of_something_else_are_not_left_on_show(compared, pair, wait_for_end):
+    assert not compared.results.isHidden()
+    compared.form.checks["mrae"].setChecked(True)  # the figures are still those of this pair
+    assert not compared.results.isHidden()
+    compared.form.protocol.setCurrentIndex(1)
+    assert compared.results.isHidden()
+    assert compared.csv_button.isHidden()
+    assert compared.comparison is None
+    compared.run()
+    wait_for_end(compared)
+    assert not compared.results.isHidden()
+    pair[0].data = pair[0].data * 0.5
+    assert compared.results.isHidden()
+
+
+def test_the_button_stays_where_it_is(panel, pair, qtbot):
+    panel.resize(320, 700)
+    panel.show()
+    qtbot.wait(50)
+    before = panel.run_button.geometry()
+    for check in panel.form.checks.values():
+        check.toggle()
+        qtbot.wait(10)
+        assert panel.run_button.geometry() == before

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import threading
 import time
 from types import SimpleNamespace
@@ -19,6 +20,7 @@ from napari_hsr.models.card import ILL_POSED
 from napari_hsr.progress import Progress
 from napari_hsr.viewer.layers import set_encoding
 from napari_hsr.widgets.common import choosers
+from napari_hsr.widgets.inference import run_panel
 from napari_hsr.widgets.inference.reconstruct import ReconstructWidget
 
 from ...patience import PATIENCE
@@ -259,7 +261,7 @@ def test_cancel_adds_nothing_and_allows_another_run(viewer, panel, pixels, qtbot
     settle(panel, qtbot)
     panel.run_button.click()
     qtbot.waitUntil(lambda: panel.bar.value() > 3)
-    assert "tiles" in panel.status.text()
+    assert " of 5000" in panel.status.text()
     panel.cancel_button.click()
     assert not panel.cancel_button.isEnabled()
     assert "Cancelling" in panel.status.text()
@@ -419,3 +421,33 @@ def test_opening_the_panel_does_not_wait_for_torch(viewer, qtbot, monkeypatch):
     qtbot.waitUntil(lambda: panel.device.count() == 2)
     assert asked[0] is not threading.main_thread()
     assert in_time == [True]  # it was still being listed when the panel was there
+
+
+def test_an_outcome_is_gone_when_something_else_is_chosen(viewer, panel, pixels, qtbot):
+    layer = viewer.add_image(pixels, rgb=True)
+    settle(panel, qtbot)
+    panel.outcome.show_info("Done in 1 s.")
+    panel.notices.show_warning("Mind this.")
+    panel._ran = panel._chosen()
+    panel._on_changed()  # nothing is different
+    assert panel.outcome.text()
+    other = viewer.add_image(pixels, rgb=True)
+    panel.photograph.set_layer(other)
+    assert not panel.outcome.text()
+    assert not panel.notices.text()
+    panel.outcome.show_info("Done in 1 s.")
+    panel._ran = panel._chosen()
+    other.data = other.data[::-1]
+    assert not panel.outcome.text()
+    assert layer in viewer.layers
+
+
+def test_it_says_at_once_that_loading_takes_a_while(viewer, qtbot, monkeypatch):
+    """Before anything is loaded: what it says is drawn first."""
+    loaded = dict(sys.modules)
+    loaded.pop("torch", None)
+    monkeypatch.setattr(run_panel, "sys", SimpleNamespace(modules=loaded))
+    panel = ReconstructWidget(viewer)
+    qtbot.addWidget(panel)
+    assert "takes some seconds" in panel.obstacle.text()
+    assert not panel.device._search.running

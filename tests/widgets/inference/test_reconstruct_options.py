@@ -129,7 +129,7 @@ def test_a_finer_grid_is_estimated_run_and_said_to_be_untrained(panel, viewer, q
 
 
 def test_the_card_has_source_and_error_and_auto_goes_by_it(panel, qtbot, monkeypatch):
-    from napari_hsr.widgets.models.models_changed import models_changed
+    from napari_hsr.widgets.common.models_changed import models_changed
 
     monkeypatch.setattr(precision, "computes_bfloat16", lambda device: True)
     choose(panel, qtbot, "mstpp")

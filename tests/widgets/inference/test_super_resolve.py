@@ -28,8 +28,8 @@ from napari_hsr.resample import degrade, refine
 from napari_hsr.viewer.layer_data import layer_cube
 from napari_hsr.viewer.layers import add_cube, add_photograph
 from napari_hsr.widgets.common import choosers, value_checks
+from napari_hsr.widgets.common.models_changed import models_changed
 from napari_hsr.widgets.inference.super_resolve import SuperResolveWidget
-from napari_hsr.widgets.models.models_changed import models_changed
 
 from ...patience import PATIENCE
 from .panel_runs import run, settle
@@ -123,7 +123,9 @@ def test_what_was_said_before_is_not_said_of_a_cube_that_is_being_looked_at(
     settle(panel, qtbot)
     assert "Open a cube first" in panel.obstacle.text()
     seen = threading.Event()
-    panel.looked = value_checks.Looked(lambda taken_for, cancel: seen.wait(PATIENCE) and None)
+    panel.value_checks = value_checks.ValueChecks(
+        lambda taken_for, cancel: seen.wait(PATIENCE) and None
+    )
     add_cube(viewer, cube)
     try:
         qtbot.waitUntil(lambda: "Checking" in panel.obstacle.text(), timeout=1000 * PATIENCE)
@@ -320,7 +322,7 @@ def test_nan_is_told_before_the_run(viewer, panel, cube, qtbot):
 
 
 def test_nan_in_a_large_cube_is_told_on_the_run(viewer, panel, cube, qtbot, monkeypatch):
-    monkeypatch.setattr(value_checks, "LOOKED_AT", 10)
+    monkeypatch.setattr(value_checks, "LARGEST_CHECKED", 10)
     cube.data[3, 4, 5] = np.nan
     add_cube(viewer, cube)
     run(panel, qtbot)

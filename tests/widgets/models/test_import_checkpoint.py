@@ -370,7 +370,7 @@ def test_other_files_are_not_taken(qtbot, tmp_path, checkpoint):
 
 def test_a_greyed_network_leads_to_the_dialog(section, qtbot):
     entry = find("inr-cave")
-    section.chooser.wanted.emit(entry)
+    section.more.wanted.emit(entry)
     assert "publish no weights" in unescape(section.dialog.introduction.text())
     section.dialog.reject()
     assert section.dialog is None

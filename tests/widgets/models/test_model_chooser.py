@@ -1,12 +1,13 @@
-"""The list of models: two lines each, greyed where there are no weights, kept up to date."""
+"""The list of models, and the networks without weights, kept up to date."""
 
 from __future__ import annotations
 
+import re
 from html import unescape
 
 import pytest
 import torch
-from qtpy.QtCore import QPoint, Qt
+from qtpy.QtCore import Qt
 
 from napari_hsr.models import DEFAULT, import_checkpoint, list_models, user_models
 from napari_hsr.models.architectures.restormer import Restormer
@@ -15,10 +16,10 @@ from napari_hsr.models.published_weights import ENTRIES
 from napari_hsr.models.registry import ARCHITECTURES
 from napari_hsr.training.recipe.yaml_io import read_recipe
 from napari_hsr.widgets.common.choosers import EncodingChooser
+from napari_hsr.widgets.common.models_changed import models_changed
 from napari_hsr.widgets.models.card_view import CardView, as_html
 from napari_hsr.widgets.models.import_checkpoint import ImportDialog
-from napari_hsr.widgets.models.model_chooser import ModelChooser
-from napari_hsr.widgets.models.models_changed import models_changed
+from napari_hsr.widgets.models.model_chooser import ModelChooser, MoreNetworks
 
 SMALL = {"width": 8, "depths": (1, 1, 1, 1, 1), "hidden": (10, 21, 42, 85)}
 
@@ -37,29 +38,32 @@ def chooser(qtbot):
     return chooser
 
 
-def rows(chooser) -> list[list[str]]:
-    return [chooser.itemText(i).split("\n") for i in range(chooser.count())]
+@pytest.fixture
+def more(qtbot):
+    more = MoreNetworks(RECONSTRUCTION)
+    qtbot.addWidget(more)
+    more.fill()
+    return more
 
 
-def enabled(chooser, row: int) -> bool:
-    return bool(chooser.model().item(row).flags() & Qt.ItemFlag.ItemIsEnabled)
-
-
-def test_each_model_says_what_it_is_for_its_size_and_its_wavelengths(chooser, qtbot):
+def test_models_at_hand_have_one_bold_line_each_and_the_rest_in_their_tool_tips(chooser, qtbot):
     assert chooser.name() == DEFAULT
     cards = _at_hand()
-    assert [row[0] for row in rows(chooser)[: len(cards)]] == [card.title for card in cards]
-    assert rows(chooser)[0][1].startswith("any photograph · 31 bands, 400–700 nm · ")
-    assert "weights" in rows(chooser)[0][1]
-    camera = [card.name for card in cards].index("rootpoly-nikon-d700")
-    assert rows(chooser)[camera][1].startswith("raw values of the camera nikon-d700 · ")
+    texts = [chooser.itemText(row) for row in range(chooser.count())]
+    assert texts == [card.title for card in cards]
+    for row in range(chooser.count()):
+        assert chooser.itemData(row, Qt.ItemDataRole.FontRole).bold()
     tip = chooser.itemData(0, Qt.ItemDataRole.ToolTipRole)
+    assert "weights" in tip
+    assert "any photograph" in tip
     for heading in ("For", "Size", "Weights", "Trained on", "Licence"):
         assert f"<b>{heading}:</b>" in tip
     with qtbot.waitSignal(chooser.changed, check_params_cb=lambda card: card.name == cards[1].name):
         chooser.set_name(cards[1].name)
     chooser.refresh()
     assert chooser.name() == cards[1].name
+    with pytest.raises(ValueError, match="not in list"):
+        chooser.set_name(ENTRIES[0].name)
 
 
 def _at_hand():
@@ -80,13 +84,17 @@ def test_where_training_is_offered_it_is_possible():
 
 @pytest.mark.parametrize("task", [RECONSTRUCTION, SUPER_RESOLUTION])
 def test_each_network_without_weights_is_said_to_be_trained_by_a_recipe_that_there_is(qtbot, task):
-    models = ModelChooser(task=task)
-    qtbot.addWidget(models)
-    greyed = [row[1] for row in rows(models) if "No weights here" in row[1]]
-    assert greyed
-    for line in greyed:
-        recipe = line.rpartition("napari-hsr train ")[2]
+    more = MoreNetworks(task)
+    qtbot.addWidget(more)
+    more.fill()
+    assert more.menu().actions()
+    for action in more.menu().actions():
+        recipe = re.search(r"napari-hsr train (\S+)", plain(action.toolTip()))[1].split("<")[0]
         assert read_recipe(recipe).model.architecture == recipe.removesuffix("-paper")
+
+
+def plain(tip: str) -> str:
+    return unescape(tip).replace("\u200b", "")
 
 
 @pytest.mark.parametrize("published", [True, False])
@@ -98,60 +106,19 @@ def test_who_clicks_one_is_told_how_it_is_trained(qtbot, published):
     assert f"or train one on your own images: {command}." in dialog.introduction.text()
 
 
-def test_networks_without_weights_are_listed_but_cannot_be_chosen(chooser):
-    models = len(_at_hand())
-    others = sum(entry.task == RECONSTRUCTION for entry in ENTRIES)
-    assert chooser.count() == models + others
-    assert [enabled(chooser, i) for i in range(chooser.count())] == (
-        [True] * models + [False] * others
-    )
-    for row, entry in zip(rows(chooser)[models:], _reconstructing(), strict=True):
-        title, what_to_do, facts, page = row
-        assert title == entry.title
-        command = f"napari-hsr train {entry.architecture}-paper"
-        assert what_to_do == f"No weights here: import a checkpoint… or train one: {command}"
-        assert facts.endswith("31 bands, 400–700 nm")
-        assert entry.page.removeprefix("https://") in page
-        assert page.startswith("none published") == (not entry.published)
-    assert "published at" in chooser.itemData(models, Qt.ItemDataRole.ToolTipRole)
-    with pytest.raises(ValueError, match="not in list"):
-        chooser.set_name(ENTRIES[0].name)
+def test_networks_without_weights_are_behind_a_button(more, chooser):
+    actions = more.menu().actions()
+    assert [a.text() for a in actions] == [entry.title for entry in _reconstructing()]
+    for action, entry in zip(actions, _reconstructing(), strict=True):
+        tip = plain(action.toolTip())
+        assert "Weights are not here: import a checkpoint… or train one" in tip
+        assert entry.page in tip
+    assert chooser.findText(actions[0].text()) == -1
 
 
-def test_keys_pass_over_them(chooser, qtbot):
-    chooser.show()
-    for _ in range(len(_at_hand()) + 2):
-        qtbot.keyClick(chooser, Qt.Key.Key_Down)
-    assert chooser.card() == _at_hand()[-1]
-
-
-def click(chooser, qtbot, row: int) -> None:
-    view = chooser.view()
-    at = chooser.model().index(row, 0)
-    view.scrollTo(at)
-    qtbot.mouseClick(view.viewport(), Qt.MouseButton.LeftButton, pos=view.visualRect(at).center())
-
-
-def test_a_click_on_one_asks_for_its_weights(chooser, qtbot):
-    chooser.show()
-    chooser.showPopup()
-    models = len(_at_hand())
-    with qtbot.waitSignal(chooser.wanted, check_params_cb=lambda entry: entry == ENTRIES[2]):
-        click(chooser, qtbot, models + 2)
-    assert chooser.name() == DEFAULT
-    assert not chooser.view().isVisible()
-
-
-def test_a_release_that_began_elsewhere_asks_for_nothing(chooser, qtbot):
-    chooser.show()
-    chooser.showPopup()
-    asked = []
-    chooser.wanted.connect(asked.append)
-    view = chooser.view()
-    at = view.visualRect(chooser.model().index(len(list_models()), 0)).center()
-    qtbot.mouseRelease(view.viewport(), Qt.MouseButton.LeftButton, pos=QPoint(at))
-    assert asked == []
-    chooser.hidePopup()
+def test_one_that_is_chosen_asks_for_its_weights(more, qtbot):
+    with qtbot.waitSignal(more.wanted, check_params_cb=lambda entry: entry == ENTRIES[2]):
+        more.menu().actions()[2].trigger()
 
 
 def test_an_imported_model_is_in_every_list_at_once(chooser, qtbot, checkpoint):
@@ -161,7 +128,7 @@ def test_an_imported_model_is_in_every_list_at_once(chooser, qtbot, checkpoint):
     before = chooser.count()
     import_checkpoint(checkpoint, "mine", input_encoding="camera:leica-m8")
     models_changed()
-    assert chooser.count() == before  # one more at hand, one network less without weights
+    assert chooser.count() == before + 1
     assert chooser.name() == DEFAULT
     chooser.set_name("mine")
     assert chooser.listing().own

@@ -15,7 +15,7 @@ from napari_hsr.models.bundled_models import bundled
 from napari_hsr.training.events import Finished
 from napari_hsr.training.recipe.schema import ModelSettings, Recipe
 from napari_hsr.training.runs import processes
-from napari_hsr.widgets.models.models_changed import models_changed
+from napari_hsr.widgets.common.models_changed import models_changed
 from napari_hsr.widgets.train.close_guard import CANCEL, LEAVE, STOP, answer_of, ask
 from napari_hsr.widgets.train.panel import TrainWidget
 from napari_hsr.widgets.train.result import ResultView

@@ -12,7 +12,7 @@ from napari.components import ViewerModel
 from napari_hsr.io import read
 from napari_hsr.models import DEFAULT
 from napari_hsr.notices import Code, Notice
-from napari_hsr.training.events import Began, Measured, Noticed, Preparing, Step
+from napari_hsr.training.events import Began, Finished, Measured, Noticed, Preparing, Step
 from napari_hsr.training.runs import processes
 from napari_hsr.viewer.layer_data import is_cube
 from napari_hsr.viewer.layers import add_cube, add_photograph
@@ -166,11 +166,13 @@ def test_a_running_training_is_found_by_the_next_panel(ready, qtbot, training, f
     assert len(other.progress.history.steps) == 3
     other.stop()
     until_the_end(other, qtbot)
-    # Its end was seen: the next panel offers a new training, and lists it.
+    # It can go on: the next panel shows it, and offers a new training.
     third = TrainWidget(ViewerModel())
     qtbot.addWidget(third)
-    assert third.run is None
+    assert third.run.output == run.output
     assert "stopped" in third.runs.itemText(1)
+    third.runs.activated.emit(0)
+    assert third.run is None
     third.runs.activated.emit(1)
     assert third.run.output == run.output
     assert "Stopped after step 3" in third.result.message.text()
@@ -238,8 +240,10 @@ def test_a_run_that_goes_on_has_the_layers_that_it_had(ready, qtbot, training, v
     ready._show_preview(run, [measured()], True)
     assert list(viewer.layers) == shown
     ready.preview.follow(tmp_path / "another")
+    assert list(viewer.layers) == shown  # until there is something to take their place
     ready._show_preview(run, [measured()], True)
-    assert len(viewer.layers) == 4
+    assert len(viewer.layers) == 2
+    assert not set(shown) & set(viewer.layers)
 
 
 def measured():
@@ -302,3 +306,60 @@ def test_a_folder_that_went_away_is_no_crash(ready, qtbot, training):
     shutil.rmtree(run.output)
     ready.follow(run)
     assert ready.result.message.kind == "error"
+
+
+def test_the_bar_shows_how_much_of_the_time_has_passed(qtbot, viewer):
+    view = ProgressView(viewer)
+    qtbot.addWidget(view)
+    view.show_running(True, 15.0, 60.0)
+    assert (view.bar.minimum(), view.bar.value(), view.bar.maximum()) == (0, 15, 60)
+    view.add([Preparing(1, 4, "Reading")])  # other counts do not take its place
+    assert (view.bar.value(), view.bar.maximum()) == (15, 60)
+    view.show_running(True, 75.0, 60.0)
+    assert view.bar.value() == 60
+    view.clear()
+    view.show_running(True)
+    view.add([Preparing(1, 4, "Reading")])
+    assert (view.bar.value(), view.bar.maximum()) == (1, 4)
+
+
+def test_folder_and_time_of_the_last_training_are_there_again(
+    ready, qtbot, training, tmp_path, viewer
+):
+    training("finish")
+    ready.setup.minutes.setValue(3.5)
+    start(ready, qtbot)
+    until_the_end(ready, qtbot)
+    again = TrainWidget(viewer)
+    qtbot.addWidget(again)
+    assert again.run is None  # its end was seen
+    assert again.setup.minutes.value() == 3.5
+    assert again.setup.data.folder() == tmp_path / "images"
+    assert not again.setup.looking  # nothing is read before it is asked for
+
+
+def test_a_stopped_training_is_shown_again_and_can_go_on(ready, qtbot, training, viewer):
+    training("wait")
+    run = start(ready, qtbot)
+    qtbot.waitUntil(lambda: ready.progress.began is not None)
+    ready.stop()
+    until_the_end(ready, qtbot)
+    again = TrainWidget(viewer)
+    qtbot.addWidget(again)
+    assert again.run.output == run.output
+    assert again.resume_button.isEnabled()
+
+
+def test_more_time_sets_the_same_training_up_for_twice_as_long(ready, qtbot, training, tmp_path):
+    training("finish")
+    ready.setup.minutes.setValue(2)
+    start(ready, qtbot)
+    until_the_end(ready, qtbot)
+    assert ready.result.more_button.isHidden()  # there is a model
+    nothing = Finished("", "Nothing was better on the held-out images.")
+    ready.result.show_finished(nothing, ({}, {}))
+    assert not ready.result.more_button.isHidden()
+    ready.result.more_button.click()
+    assert ready.run is None
+    assert ready.setup.minutes.value() == 4
+    assert ready.setup.data.folder() == tmp_path / "images"

@@ -422,3 +422,23 @@ def estimates(process: psutil.Process) -> bool:
 def test_nothing_is_estimated_before_there_are_data(panel):
     assert not panel.setup.estimate.button.isEnabled()
     assert "folder of your images" in panel.setup.estimate.button.toolTip()
+
+
+def test_an_image_that_cannot_be_read_can_be_unticked(panel, qtbot, found, tmp_path):
+    """It blocked Start, and nothing could be done about it here."""
+    found.rows[1] = row("b", problem=Notice.warning(Code.UNREADABLE, "it cannot be read"))
+    found.rows.append(row("d"))
+    (tmp_path / "images").mkdir()
+    panel.setup.data.set_folder(tmp_path / "images")
+    qtbot.waitUntil(lambda: not panel.setup.looking)
+    assert not panel.start_button.isEnabled()
+    assert "untick it" in panel.setup.message.text()
+    table = panel.setup.table
+    at = next(r for r in range(table.rowCount()) if table.item(r, 0).text().startswith("b\n"))
+    table.item(at, 0).setCheckState(Qt.CheckState.Unchecked)
+    assert panel.setup.obstacle() == ""
+    assert panel.start_button.isEnabled()
+    assert "b" not in [line.split()[-1] for line in panel.setup.split().splitlines()]
+    assert {line.split()[-1] for line in panel.setup.split().splitlines()} == {"a", "c", "d"}
+    table.item(at, 0).setCheckState(Qt.CheckState.Checked)
+    assert not panel.start_button.isEnabled()

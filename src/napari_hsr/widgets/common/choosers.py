@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import Qt, Signal
+from qtpy.QtCore import Qt, QTimer, Signal
 from qtpy.QtWidgets import (
     QComboBox,
     QSizePolicy,
@@ -17,10 +17,15 @@ from superqt.utils import signals_blocked
 
 from napari_hsr.widgets.common.connections import Connections
 from napari_hsr.widgets.common.job import Job
-from napari_hsr.widgets.models.models_changed import models_changed
+from napari_hsr.widgets.common.models_changed import models_changed
+from napari_hsr.widgets.common.plain_text import one_line, tip, visible
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+
+#: Within this time, in ms, a panel has been drawn.
+DRAWN_MS = 250
 
 
 class NarrowComboBox(QComboBox):
@@ -41,9 +46,9 @@ class NarrowComboBox(QComboBox):
         """Replace all entries, without a signal."""
         with signals_blocked(self):
             self.clear()
-            self.addItems(texts)
+            self.addItems([visible(text) for text in texts])
             for row, text in enumerate(texts):
-                self.setItemData(row, text, Qt.ItemDataRole.ToolTipRole)
+                self.setItemData(row, tip(text), Qt.ItemDataRole.ToolTipRole)
             self.setCurrentIndex(current)
 
     def offer(self, labels: Mapping[Any, str], current: Any) -> None:
@@ -119,6 +124,7 @@ class LayerChooser(NarrowComboBox):
         self._accepts = accepts
         self._current = None
         self._touched = False
+        self._empty = f"{empty[:1].upper()}{empty[1:]}"
         self.setPlaceholderText(empty)
         self.activated.connect(self._on_activated)
         self._connections = Connections(self)
@@ -177,9 +183,9 @@ class LayerChooser(NarrowComboBox):
         self._make_current(self._values[row])
 
     def _make_current(self, layer) -> None:
-        self.offer({one: one.name for one in self._values}, layer)
+        self.offer({one: one_line(one.name) for one in self._values}, layer)
         self.setEnabled(bool(self._values))
-        self.setToolTip("" if layer is None else layer.name)
+        self.setToolTip(self._empty if layer is None else tip(layer.name))
         if layer != self._current:  # napari hands out new proxies of one layer
             self._current = layer
             self.changed.emit(layer)
@@ -202,6 +208,7 @@ class EncodingChooser(NarrowComboBox):
     def __init__(self, parent: QWidget | None = None):
         super().__init__(parent)
         self.setPlaceholderText("not known: choose")
+        self.setToolTip("How the photograph's numbers stand for light")
         self.refresh()
         self._connections = Connections(self)
         self._connections.connect(models_changed, "refresh")
@@ -233,8 +240,9 @@ class EncodingChooser(NarrowComboBox):
 class DeviceChooser(NarrowComboBox):
     """``auto``, each CUDA device by name, ``mps`` and ``cpu``.
 
-    Finding the devices loads torch, so it is done in a thread; ``auto`` can be chosen from
-    the beginning.
+    Finding the devices loads torch, so it is done in a thread, once the panel has been drawn with
+    what it says about that: loading keeps everything else waiting. ``auto`` can be chosen from the
+    beginning.
     """
 
     def __init__(self, parent: QWidget | None = None):
@@ -243,7 +251,11 @@ class DeviceChooser(NarrowComboBox):
         self._search = Job(_find_devices, parent=self)
         self._search.finished.connect(self._show)
         self._search.failed.connect(self._show_failure)
-        self._search.start()
+        self.setToolTip("Where the model runs: automatic takes a GPU if there is one")
+        self._begin = QTimer(self)
+        self._begin.setSingleShot(True)
+        self._begin.timeout.connect(self._search.start)
+        self._begin.start(DRAWN_MS)
 
     def device(self) -> str:
         """The id of the chosen device, as :func:`napari_hsr.inference.reconstruct_events` takes it."""
@@ -253,7 +265,7 @@ class DeviceChooser(NarrowComboBox):
         self.offer({device.id: device.label for device in devices}, self.device())
 
     def _show_failure(self, error: Exception) -> None:
-        self.setToolTip(f"The devices could not be listed: {error}")
+        self.setToolTip(tip(f"The devices could not be listed: {error}"))
 
 
 def _find_devices(_cancel):

@@ -23,6 +23,9 @@ class Fold(QWidget):
             "QPushButton { text-align: left; border: none; background: transparent; "
             "padding: 3px 0px; }"
         )
+        self.button.setToolTip(f"Show or hide: {title}")
+        self.button.setAccessibleName(title)
+        content.setAccessibleName(title)
         self.button.toggled.connect(self._show)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)

@@ -8,6 +8,8 @@ from qtpy.QtCore import QEvent, QPointF, Qt, QTimer
 from qtpy.QtGui import QFont, QFontMetricsF, QTextLayout, QTextOption
 from qtpy.QtWidgets import QLabel, QSizePolicy, QWidget
 
+from napari_hsr.widgets.common.plain_text import visible
+
 #: Pixels kept free when breaking lines: rich text has a margin of 4 at either side, and its
 #: layout may round the other way.
 _SLACK = 10
@@ -15,7 +17,7 @@ _MORE, _LESS = "more", "less"
 
 
 class WrappedLabel(QLabel):
-    """A word-wrapped label exactly as high as its text at its current width.
+    """A word-wrapped label of plain text, exactly as high as it at its current width.
 
     It never widens its panel. Qt asks plain word-wrapped labels for their height at widths that
     they do not get in the end.
@@ -27,6 +29,7 @@ class WrappedLabel(QLabel):
         self._later = QTimer(self)
         self._later.setSingleShot(True)
         self._later.timeout.connect(self._fit)
+        self.setTextFormat(Qt.TextFormat.PlainText)
         self.setWordWrap(True)
         self.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.setMinimumWidth(1)
@@ -34,8 +37,9 @@ class WrappedLabel(QLabel):
         self.setText(text)
 
     def setText(self, text: str) -> None:  # noqa: N802 - Qt's name
-        """Show another text, and fit the height."""
-        super().setText(text)
+        """Show another text, and fit the height; control characters are written out."""
+        plain = self.textFormat() == Qt.TextFormat.PlainText
+        super().setText(visible(text) if plain else text)
         self._fit()
 
     def resizeEvent(self, event) -> None:  # noqa: N802 - Qt's name
@@ -87,6 +91,7 @@ class BriefLabel(WrappedLabel):
 
     def setText(self, text: str) -> None:  # noqa: N802 - Qt's name
         """Show another text, folded if it is long."""
+        text = visible(text)
         if text != self._full:
             self._full, self._open = text, False
         self._fit()

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import QEvent
 from qtpy.QtWidgets import QPushButton, QWidget
 
+from napari_hsr.widgets.common.accessible import name_controls
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -23,6 +25,8 @@ class Panel(QWidget):
     def attach(self) -> None:
         """Follow the viewer; does nothing if it does so already."""
         if not self._attached:
+            if self._attached is None:
+                name_controls(self)
             self._attached = True
             self._attach()
 

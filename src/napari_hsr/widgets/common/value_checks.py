@@ -12,10 +12,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 #: Arrays larger than this, in bytes, and those not in memory are checked during the run.
-LOOKED_AT = 256e6
+LARGEST_CHECKED = 256e6
 
 
-class Looked:
+class ValueChecks:
     """Remembers the result of the check of each array for as long as the array lives.
 
     Thread-safe.
@@ -51,4 +51,4 @@ class Looked:
 
 def _quickly(array: Any) -> bool:
     in_memory = isinstance(array, np.ndarray) and not isinstance(array, np.memmap)
-    return in_memory and array.nbytes <= LOOKED_AT
+    return in_memory and array.nbytes <= LARGEST_CHECKED

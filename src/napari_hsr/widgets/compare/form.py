@@ -42,11 +42,13 @@ class CompareForm(QWidget):
         self.truth = LayerChooser(viewer, is_cube, empty="no cube open")
         self.protocol = NarrowComboBox()
         self.protocol.set_choices(list(PROTOCOLS), 0)
+        self.protocol.setToolTip("Which pixels and which definitions the figures follow")
         self.protocol_origin = WrappedLabel()
         self.protocol_text = WrappedLabel()
         self.checks = {name: QCheckBox(label) for name, label in MAPS.items()}
         for name, check in self.checks.items():
             check.setChecked(name in FIRST_MAPS)
+            check.setToolTip("Add the figure of each pixel as a layer over the prediction")
         self.window = QSpinBox()
         self.window.setRange(3, 255)
         self.window.setSingleStep(2)
@@ -100,5 +102,5 @@ class CompareForm(QWidget):
         self.protocol_origin.setText(rules.origin)
         self.protocol_text.setText(rules.rules_text)
         for part in (self.window, self.window_label):
-            part.setVisible(self.checks["psnr_window"].isChecked())
+            part.setEnabled(self.checks["psnr_window"].isChecked())
         self.changed.emit()

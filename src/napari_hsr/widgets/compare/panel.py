@@ -80,8 +80,8 @@ class CompareWidget(Panel):
             "Moves and scales its layer; values are kept",
         )
         self.lay_button.hide()
-        self.run_button = button("Compare", self.run)
-        self.cancel_button = button("Cancel", self.cancel)
+        self.run_button = button("Compare", self.run, "Compute the figures and the ticked maps")
+        self.cancel_button = button("Cancel", self.cancel, "Stop the comparison")
         self.progress = QProgressBar()
         self.progress.setTextVisible(True)
         self.message = Message()
@@ -92,15 +92,23 @@ class CompareWidget(Panel):
         )
         self.grid_button.setCheckable(True)
         self.results = ResultView(self._viewer)
-        self.json_button = button("Save JSON…", partial(self._save, "JSON", self.export_json))
-        self.csv_button = button("Save CSV…", partial(self._save, "CSV", self.export_csv))
+        self.json_button = button(
+            "Save JSON…",
+            partial(self._save, "JSON", self.export_json),
+            "Figures, protocol and provenance of both cubes",
+        )
+        self.csv_button = button(
+            "Save CSV…",
+            partial(self._save, "CSV", self.export_csv),
+            "The figures, and one line a band",
+        )
 
         inside = QWidget()
         layout = QVBoxLayout(inside)
         layout.addWidget(self.form)
-        layout.addWidget(self.reason)
-        layout.addWidget(self.lay_button)
         layout.addLayout(row(self.run_button, self.cancel_button))
+        layout.addWidget(self.reason)  # below the button, which stays where it is
+        layout.addWidget(self.lay_button)
         layout.addWidget(self.progress)
         layout.addWidget(self.message)
         layout.addWidget(self.grid_button)
@@ -170,7 +178,23 @@ class CompareWidget(Panel):
                 self._pair_connections.connect(getattr(layer.events, name), "_show_reason")
         self._show_reason()
 
+    def _forget_outdated(self, event=None) -> None:
+        """Show no results of other cubes, of another protocol, or of values that were changed."""
+        if self.comparison is None or self._job is not None:
+            return
+        of_now = (*self._pair, self.comparison.evaluation.protocol) == (
+            *self._chosen(),
+            self.form.options()["protocol"],
+        )
+        if not of_now or getattr(event, "type", None) == "data":
+            self.comparison = None
+            self.results.hide()
+            self.message.clear()
+            for part in (self.json_button, self.csv_button):
+                part.hide()
+
     def _show_reason(self, event=None) -> None:
+        self._forget_outdated(event)
         reason = self.why_not()
         apart = reason is None and self._apart()
         self.lay_button.setVisible(apart)

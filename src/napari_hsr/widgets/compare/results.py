@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from napari_hsr.metrics.protocols import LABELS
@@ -48,8 +47,6 @@ class ResultView(QWidget):
         self.plot.setMinimumHeight(220)
         self.plot.marker_moved.connect(self._on_marker_moved)
 
-        for label in (self.heading, self.protocol, self.notes):
-            label.setTextFormat(Qt.TextFormat.PlainText)  # layer names are the user's
         heading_font = self.heading.font()
         heading_font.setBold(True)
         self.heading.setFont(heading_font)

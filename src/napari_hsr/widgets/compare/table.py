@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableWidgetItem, QWidget
 
+from napari_hsr.widgets.common.plain_text import tip
 from napari_hsr.widgets.common.table import PlainTable
 
 if TYPE_CHECKING:
@@ -26,6 +27,8 @@ class MetricTable(PlainTable):
 
     def __init__(self, parent: QWidget | None = None):
         super().__init__(["Metric", "Value"], parent)
+        self.setAccessibleName("Figures")
+        self.setToolTip("Ctrl+C copies the selected rows, or all")
         self.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
         self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
@@ -42,7 +45,7 @@ class MetricTable(PlainTable):
             number = QTableWidgetItem(format_value(value, unit))
             number.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
             for column, item in enumerate((metric, number)):
-                item.setToolTip(f"{metric.text()}: {value!r} {unit}".rstrip())
+                item.setToolTip(tip(f"{metric.text()}: {value!r} {unit}".rstrip()))
                 self.setItem(row, column, item)
         self.fit()
 

@@ -22,7 +22,8 @@ from qtpy.QtWidgets import (
 
 from napari_hsr.cube import Cube, jsonable
 from napari_hsr.errors import HSRError
-from napari_hsr.widgets.common.choosers import DeviceChooser, LayerChooser
+from napari_hsr.units import format_seconds
+from napari_hsr.widgets.common.choosers import DRAWN_MS, DeviceChooser, LayerChooser
 from napari_hsr.widgets.common.collapsible import Fold
 from napari_hsr.widgets.common.connections import Connections, when_gone
 from napari_hsr.widgets.common.job_slot import JobSlot
@@ -30,8 +31,9 @@ from napari_hsr.widgets.common.labels import BriefLabel
 from napari_hsr.widgets.common.layouts import column, row
 from napari_hsr.widgets.common.messages import Message
 from napari_hsr.widgets.common.panel import Panel
+from napari_hsr.widgets.common.plain_text import tip
 from napari_hsr.widgets.common.scroll_area import VerticalScroll
-from napari_hsr.widgets.common.value_checks import Looked
+from napari_hsr.widgets.common.value_checks import ValueChecks
 from napari_hsr.widgets.inference.panel_runs import (
     Request,
     Verdict,
@@ -97,23 +99,27 @@ class RunPanel(Panel):
         self._job, self._check = JobSlot(self), JobSlot(self)
         #: What stands in the way of a run: a reason, "" while that is being found out, or None.
         self._obstacle: str | None = ""
-        self._failed = False
+        #: Layer, model and options of the run whose outcome is shown.
+        self._ran: object = None
         self.last_cube: Cube | None = None
 
         self._source, self.models = source, models
         self.model, self.card = models.chooser, models.card
         self.loaded = LoadedModels()
-        self.looked = Looked(look_at_values)
+        self.value_checks = ValueChecks(look_at_values)
         self.device = DeviceChooser()
         self.obstacle = Message(lines=3)
+        self._say_checking()  # before anything is loaded: it is the first thing drawn
         self.estimate = BriefLabel(3)
         self.run_button = QPushButton("Run")
         self.cancel_button = QPushButton("Cancel")
+        self.cancel_button.setToolTip("Stop the run; nothing is added then")
         self.bar = QProgressBar()
         self.status = BriefLabel(1)
         self.outcome = Message(lines=2)
         self.notices = Message(lines=2)
         self.provenance = QPlainTextEdit()
+        self.provenance.setToolTip("The files, the model and the settings that it comes from")
         self.provenance_fold = Fold("Provenance of this result", self.provenance)
 
         self._settle = QTimer(self)
@@ -158,7 +164,8 @@ class RunPanel(Panel):
 
     def _counted(self, progress: Progress) -> str:
         """How far a run has come, after the message."""
-        return f" · {progress.done} of {progress.total} tiles" if progress.total else ""
+        done = f" · tile {progress.done + 1} of {progress.total}"
+        return done if 1 < progress.total > progress.done else ""
 
     # --- what the user does ------------------------------------------------------------------
 
@@ -168,7 +175,9 @@ class RunPanel(Panel):
         if self.running or layer is None or self._obstacle is not None:
             return
         request = self._request(layer)
-        self._show_cleared()
+        self._clear_outcome()
+        self._ran = self._chosen()
+        self._show_running()
         self._job.start(
             partial(run_events, request, self.loaded),
             f"{self._title} {layer.name}",
@@ -201,9 +210,6 @@ class RunPanel(Panel):
 
     def _on_layer(self, layer) -> None:
         self._following.close()
-        if self._failed:  # that was about another layer
-            self._failed = False
-            self.outcome.clear()
         if layer is not None:
             self._following.connect(layer.events.metadata, "_on_changed")
             self._following.connect(layer.events.data, "_on_changed")
@@ -211,14 +217,21 @@ class RunPanel(Panel):
 
     def _on_changed(self, event=None) -> None:
         """Something that matters for the next run has changed: check it once it has settled."""
-        if getattr(event, "type", None) == "data":
-            self.looked.forget()
+        kind = getattr(event, "type", None)
+        if kind == "data":
+            self.value_checks.forget()
+        if not self.running and (kind in ("data", "metadata") or self._ran != self._chosen()):
+            self._clear_outcome()  # it is of something else
         self._show_input()
         self._check.drop()  # whatever it finds is out of date
         if self._obstacle is None:
             self._obstacle = ""
         self._update_buttons()
-        self._settle.start()
+        self._settle.start(SETTLE_MS if "torch" in sys.modules else DRAWN_MS)
+
+    def _chosen(self) -> tuple:
+        layer = self._source.layer()
+        return layer and str(layer.unique_id), self.model.name(), self._options()
 
     def _start_check(self) -> None:
         layer = self._source.layer()
@@ -227,16 +240,23 @@ class RunPanel(Panel):
         except HSRError as error:
             self._on_checked(Verdict(str(error)))
             return
-        if "torch" not in sys.modules:
-            self.obstacle.show_info("Loading the model for the first time…")
-        elif self._obstacle:  # it was said of something else, and may no longer be true
-            self.obstacle.show_info("Checking…")
-        look = partial(self.looked.at, layer.data, request.image)
+        if "torch" not in sys.modules or self._obstacle:
+            self._say_checking()  # what was said of something else may no longer be true
+        look = partial(self.value_checks.at, layer.data, request.image)
         self._check.start(  # the first check imports torch
             partial(check_events, request, self.loaded, look),
             finished=self._on_checked,
             failed=lambda error: self._on_checked(failed_verdict(error)),
         )
+
+    def _say_checking(self) -> None:
+        if "torch" in sys.modules:
+            self.obstacle.show_info("Checking…")
+        else:
+            self.obstacle.show_info(
+                "Loading the libraries for the first time: this takes some seconds, and the viewer "
+                "may not answer meanwhile."
+            )
 
     def _on_checked(self, verdict: Verdict) -> None:
         if verdict.offers:
@@ -258,26 +278,30 @@ class RunPanel(Panel):
 
     def _update_buttons(self) -> None:
         self.run_button.setEnabled(not self.running and self._obstacle is None)
-        self.run_button.setToolTip(self._obstacle or "")
+        self.run_button.setToolTip(tip(self._obstacle or "Start with what is chosen above"))
         self.cancel_button.setEnabled(self.running and not self._job.cancelling)
 
     # --- during and after a run --------------------------------------------------------------
 
-    def _show_cleared(self) -> None:
-        self._failed = False
+    def _clear_outcome(self) -> None:
         self.outcome.clear()
         self.notices.clear()
         self.provenance_fold.hide()
+
+    def _show_running(self) -> None:
         self.bar.setRange(0, 0)
         self.bar.show()
         self.status.setText("Starting")
         self.status.show()
 
     def _on_progress(self, progress: Progress) -> None:
-        self.bar.setRange(0, progress.total)
+        # One step says nothing of how far it is: the bar then only shows that something goes on.
+        self.bar.setRange(0, progress.total if progress.total > 1 else 0)
         self.bar.setValue(progress.done)
         if not self._job.cancelling:
-            self.status.setText(progress.message + self._counted(progress))
+            left = progress.seconds_left
+            tail = "" if left is None else f" · about {format_seconds(left)} left"
+            self.status.setText(progress.message + self._counted(progress) + tail)
 
     def _on_finished(self, add: Callable[[Any], object], result: Any) -> None:
         self.last_cube = result.cube
@@ -297,7 +321,6 @@ class RunPanel(Panel):
         self.provenance_fold.show()
 
     def _on_failed(self, error: Exception) -> None:
-        self._failed = True
         self.outcome.show_exception(error, f"The {self._doing}")
 
     def _on_cancelled(self) -> None:

@@ -12,7 +12,7 @@ from napari_hsr.widgets.common.collapsible import Fold
 from napari_hsr.widgets.common.connections import Connections
 from napari_hsr.widgets.common.degradation_choice import DegradationChooser
 from napari_hsr.widgets.common.layouts import column, narrow_form
-from napari_hsr.widgets.models.models_changed import models_changed
+from napari_hsr.widgets.common.models_changed import models_changed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,6 +36,7 @@ class ScaleChooser(NarrowComboBox):
     def __init__(self, parent: QWidget | None = None):
         super().__init__(parent)
         self._list(FIRST_SCALE)
+        self.setToolTip("Pixels of the result for each of the cube's, along each side")
         self._connections = Connections(self)
         self._connections.connect(models_changed, "refresh")
         self.currentIndexChanged.connect(lambda _: self.changed.emit(self.value()))
@@ -101,7 +102,7 @@ class BackProjection(QWidget):
         rows.addRow("At most", self.passes)
         self.fold = Fold("Back-projection", inside)
         form = narrow_form()
-        form.addRow("Coarse pixels come from fine ones by", self.degradation)
+        form.addRow("Coarse pixels are made by", self.degradation)
         column(form, self.refine, self.fold, into=self)
         self.fold.setEnabled(False)
         self._on_change = on_change

@@ -6,15 +6,16 @@ import re
 from html import escape
 from textwrap import shorten
 
+from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QWidget
 
+from napari_hsr.models.card import figures_text
 from napari_hsr.widgets.common.collapsible import Fold
 from napari_hsr.widgets.common.labels import WrappedLabel
 from napari_hsr.widgets.common.layouts import column
+from napari_hsr.widgets.common.plain_text import visible
 
-#: Headings of a model's details that are shown without unfolding; those measured come on top.
-SHORT = ("For", "Output", "Trained on")
-#: Letters of the words on the training data; their whole is then among what unfolds.
+#: Letters of the words on the training data; their whole is among what unfolds.
 BRIEF = 120
 
 
@@ -23,9 +24,12 @@ class CardView(QWidget):
 
     def __init__(self, parent: QWidget | None = None):
         super().__init__(parent)
-        self.essentials = WrappedLabel()
-        self.caution = WrappedLabel()
-        self.whole = WrappedLabel()
+        self.essentials, self.caution, self.whole = WrappedLabel(), WrappedLabel(), WrappedLabel()
+        for label in (self.essentials, self.whole):
+            label.setTextFormat(Qt.TextFormat.RichText)
+        slanted = self.caution.font()
+        slanted.setItalic(True)
+        self.caution.setFont(slanted)
         self.fold = Fold("About this model", self.whole)
         column(self.essentials, self.caution, self.fold, into=self, spacing=4)
 
@@ -34,15 +38,19 @@ class CardView(QWidget):
         self.setVisible(listing is not None)
         if listing is None:
             return
-        rows = listing.details()
-        short = [r for r in rows if r[0] in SHORT or r[0].startswith("Measured")]
-        brief = [
-            (head, shorten(text, BRIEF, placeholder=" …") if head == "Trained on" else text)
-            for head, text in short
-        ]
-        self.essentials.setText(as_html(brief))
-        self.caution.setText(f"<i>{escape(' '.join(listing.cautions))}</i>")
-        self.whole.setText(as_html([r for r in rows if r not in short or r not in brief]))
+        self.essentials.setText(as_html(essentials(listing)))
+        self.caution.setText(" ".join(listing.cautions))
+        self.whole.setText(as_html(listing.details()))
+
+
+def essentials(listing) -> list[tuple[str, str]]:
+    """What is read first of a model: what it takes and makes, and how well it was measured."""
+    card = listing.card
+    rows = [("For", listing.purpose), ("Output", listing.output)]
+    if card is not None:
+        rows.append(("Trained on", shorten(card.training_data, BRIEF, placeholder=" …")))
+        rows += [(f"Measured on {at}", figures_text(f)) for at, f in card.figures.items()]
+    return [row for row in rows if row[1]]
 
 
 def as_html(rows: list[tuple[str, str]]) -> str:
@@ -55,5 +63,6 @@ def as_html(rows: list[tuple[str, str]]) -> str:
 
 def _breakable(text: str) -> str:
     """Hashes and addresses have no spaces, and a narrow panel no room for them in one piece."""
-    pieces = (re.findall(".{1,12}", word) if len(word) > 24 else [word] for word in text.split(" "))
+    words = visible(text).split(" ")
+    pieces = (re.findall(".{1,12}", word) if len(word) > 24 else [word] for word in words)
     return " ".join("\u200b".join(escape(part) for part in word) for word in pieces)

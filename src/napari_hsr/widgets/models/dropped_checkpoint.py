@@ -28,8 +28,8 @@ def get_reader(path: str | list[str]) -> Callable[[str | PathLike], list] | None
 
 def offer_import(path: str | PathLike) -> list:
     """Open the dialog that imports a checkpoint; no layer comes of it."""
+    from napari_hsr.widgets.common.models_changed import models_changed
     from napari_hsr.widgets.models.import_checkpoint import open_import
-    from napari_hsr.widgets.models.models_changed import models_changed
 
     dialog = open_import(QApplication.activeWindow(), fspath(path))
     _OPEN.add(dialog)

@@ -20,10 +20,11 @@ from qtpy.QtWidgets import (
 
 from napari_hsr.errors import HSRError
 from napari_hsr.progress import Progress
+from napari_hsr.widgets.common.accessible import name_controls
 from napari_hsr.widgets.common.job_slot import JobSlot
 from napari_hsr.widgets.common.labels import WrappedLabel
 from napari_hsr.widgets.common.layouts import column
-from napari_hsr.widgets.common.messages import Message
+from napari_hsr.widgets.common.messages import Message, breakable
 from napari_hsr.widgets.common.scroll_area import VerticalScroll
 from napari_hsr.widgets.models.import_answers import Answers, file_filter, suggested_name
 from napari_hsr.widgets.models.import_form import ImportForm
@@ -71,6 +72,7 @@ class ImportDialog(QDialog):
         self.checkpoint = None
 
         self.introduction = WrappedLabel(_introduction(entry))
+        self.introduction.setTextFormat(Qt.TextFormat.RichText)
         self.introduction.setOpenExternalLinks(True)
         self.file_label = WrappedLabel()
         self.file_button = QPushButton("Choose a file…")
@@ -80,7 +82,11 @@ class ImportDialog(QDialog):
         self.message = Message()
         self.import_button = QPushButton("Import")
         self.cancel_button = QPushButton("Cancel")
+        self.file_button.setToolTip("The file of weights to read")
+        self.import_button.setToolTip("Keep it as a model with this card")
+        self.cancel_button.setToolTip("Close without importing")
         self._arrange()
+        name_controls(self)
         self.file_button.clicked.connect(self._ask_for_file)
         self.form.changed.connect(self._check)
         self.import_button.clicked.connect(self.run)
@@ -96,7 +102,7 @@ class ImportDialog(QDialog):
             return
         self.checkpoint = None
         self.form.hide()
-        self.file_label.setText(escape(str(path)))
+        self.file_label.setText(breakable(str(path)))
         self.found.clear()
         self._start(partial(_examine, path), self._on_examined, "Reading the file")
         self._check()

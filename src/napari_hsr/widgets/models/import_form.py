@@ -8,6 +8,7 @@ from qtpy.QtWidgets import QCheckBox, QLineEdit, QWidget
 from napari_hsr.photograph import CAMERA
 from napari_hsr.widgets.common.choosers import NarrowComboBox
 from napari_hsr.widgets.common.layouts import narrow_form
+from napari_hsr.widgets.common.plain_text import tip
 from napari_hsr.widgets.models.import_answers import Answers
 
 _OTHER_CAMERA = "a camera's own linear response…"
@@ -32,41 +33,42 @@ class ImportForm(QWidget):
         self._checkpoint = None
         self._entries: list = []
         self._encodings: list[str] = []
-        self.name = QLineEdit()
         self.overwrite = QCheckBox("Replace the model of that name")
-        self.entry = NarrowComboBox()
-        self.wavelengths = QLineEdit()
-        self.wavelengths.setToolTip(
+        self.overwrite.setToolTip("A model of that name is there already")
+        self.entry, self.encoding = NarrowComboBox(), NarrowComboBox()
+        self.entry.setToolTip("What its authors say of it is then taken over")
+        self.encoding.setToolTip("How the numbers of its photographs stand for light")
+        self._form = narrow_form(self)
+        self.name = self._add("Name", "What the model will be called")
+        self._form.addRow(self.overwrite)
+        self._form.addRow("Which published weights it is", self.entry)
+        self.wavelengths = self._add(
+            "Wavelengths",
             "Band centres in nm: 400–700 where they are evenly spaced, 400:700:10 with the step, "
-            "or a list of one for each band"
+            "or a list of one for each band",
         )
-        self.encoding = NarrowComboBox()
-        self.camera = QLineEdit()
+        self._form.addRow("Photographs it was trained on", self.encoding)
+        self.camera = self._add("Camera", "The camera whose response the photographs are in")
         self.camera.setPlaceholderText("name of the camera: nikon-d700")
-        self.rule = QLineEdit()
-        self.rule.setToolTip(
+        self.rule = self._add(
+            "Statistics of its input rule",
             "ntire2020-clean, ntire2020-real-world, or\nmean R G B, deviation R G B of the "
-            "photographs that it was trained on, in 0..1"
+            "photographs that it was trained on, in 0..1",
         )
-        self.units = QLineEdit()
-        self.training_data = QLineEdit()
-        self.licence = QLineEdit()
-        self._form = form = narrow_form(self)
-        form.addRow("Name", self.name)
-        form.addRow(self.overwrite)
-        form.addRow("Which published weights it is", self.entry)
-        form.addRow("Wavelengths", self.wavelengths)
-        form.addRow("Photographs it was trained on", self.encoding)
-        form.addRow(self.camera)
-        form.addRow("Statistics of its input rule", self.rule)
-        form.addRow("Units of the values", self.units)
-        form.addRow("Training data", self.training_data)
-        form.addRow("Licence", self.licence)
+        self.units = self._add("Units of the values", "Of its spectra, such as reflectance")
+        self.training_data = self._add("Training data", "What it was trained on")
+        self.licence = self._add("Licence", "Under which its weights may be used")
         for line in self._lines():
             line.textChanged.connect(self._on_changed)
         self.overwrite.toggled.connect(self._on_changed)
         self.entry.currentIndexChanged.connect(self._on_changed)
         self.encoding.currentIndexChanged.connect(self._on_changed)
+
+    def _add(self, label: str, tooltip: str) -> QLineEdit:
+        line = QLineEdit()
+        line.setToolTip(tooltip)
+        self._form.addRow(label, line)
+        return line
 
     def show_checkpoint(self, checkpoint, name: str, entry=None) -> None:
         """Ask about another file, with a name proposed and the entry it is expected to be."""
@@ -171,4 +173,4 @@ class ImportForm(QWidget):
         ):
             value = getattr(known, field, "") or "not stated"
             line.setPlaceholderText(value)
-            line.setToolTip(value)
+            line.setToolTip(tip(value))

@@ -1,28 +1,23 @@
-"""The list of models: what each is for, its size and where its weights come from."""
+"""The list of models at hand, and the networks whose weights are still to be imported."""
 
 from __future__ import annotations
 
 from html import escape
 
-from qtpy.QtCore import QEvent, QObject, QPersistentModelIndex, Qt, Signal
-from qtpy.QtWidgets import QStyledItemDelegate, QWidget
+from qtpy.QtCore import Qt, Signal
+from qtpy.QtGui import QFont
+from qtpy.QtWidgets import QMenu, QPushButton, QWidget
 
 from napari_hsr.models.card import RECONSTRUCTION
 from napari_hsr.widgets.common.choosers import NarrowComboBox
 from napari_hsr.widgets.common.connections import Connections
+from napari_hsr.widgets.common.models_changed import models_changed
+from napari_hsr.widgets.common.plain_text import on_button, visible
 from napari_hsr.widgets.models.card_view import as_html
-from napari_hsr.widgets.models.models_changed import models_changed
-
-#: The open list is as wide as its lines, within these bounds, in pixels.
-LIST_WIDTH = (280, 640)
 
 
 class ModelChooser(NarrowComboBox):
-    """The models at hand, and greyed the networks whose weights are still to be imported.
-
-    Each has two lines: its title; and its photographs, wavelengths and size. A greyed one has two
-    more: how to have weights, and where they are published. It cannot be chosen; clicking it asks
-    for its weights.
+    """The models at hand, one line each; what is known of them is in the tool tips.
 
     Parameters
     ----------
@@ -38,12 +33,9 @@ class ModelChooser(NarrowComboBox):
     changed(object)
         The card of the model that became current, or that the current one has now; None for an
         interpolation.
-    wanted(object)
-        The :class:`~napari_hsr.models.published_weights.Entry` of a greyed one that was clicked.
     """
 
     changed = Signal(object)
-    wanted = Signal(object)
 
     def __init__(
         self,
@@ -58,16 +50,9 @@ class ModelChooser(NarrowComboBox):
         self._last: tuple = (None, None)
         #: The name that was last chosen at each scale.
         self._chosen: dict[int | None, str | None] = {}
-        self._pressed = QPersistentModelIndex()
         self.setPlaceholderText("no model installed")
-        # A list with lines of their own height, not a menu of all entries on one line each.
-        self.setStyleSheet("QComboBox { combobox-popup: 0; }")
-        self.setItemDelegate(QStyledItemDelegate(self))
-        self.view().setTextElideMode(Qt.TextElideMode.ElideRight)
-        self.setMaxVisibleItems(8)
         self.refresh()
         self.currentIndexChanged.connect(self._on_current)
-        self.view().viewport().installEventFilter(self)
         self._connections = Connections(self)
         self._connections.connect(models_changed, "refresh")
 
@@ -84,17 +69,15 @@ class ModelChooser(NarrowComboBox):
         self._list(self._chosen.get(scale))
 
     def _list(self, wanted: str | None) -> None:
-        self._listings = self._offered()
-        at_hand = [x.name for x in self._listings if x.at_hand]
-        row = at_hand.index(wanted) if wanted in at_hand else 0
-        self.set_choices([_lines(x) for x in self._listings], row if at_hand else -1)
-        grey = self.palette().windowText().color()
-        grey.setAlphaF(0.5)
+        self._listings = [listing for listing in self._offered() if listing.at_hand]
+        names = [listing.name for listing in self._listings]
+        row = names.index(wanted) if wanted in names else 0
+        self.set_choices([listing.title for listing in self._listings], row if names else -1)
+        bold = QFont(self.font())
+        bold.setBold(True)
         for row, listing in enumerate(self._listings):
             self.setItemData(row, _tooltip(listing), Qt.ItemDataRole.ToolTipRole)
-            if not listing.at_hand:  # wheel and arrow keys pass over it
-                self.model().item(row).setFlags(Qt.ItemFlag.NoItemFlags)
-                self.setItemData(row, grey, Qt.ItemDataRole.ForegroundRole)
+            self.setItemData(row, bold, Qt.ItemDataRole.FontRole)
         self._on_current()
 
     def _offered(self) -> list:
@@ -117,47 +100,61 @@ class ModelChooser(NarrowComboBox):
 
     def set_name(self, name: str) -> None:
         """Choose a model by name; raises ValueError if it is not at hand."""
-        self.setCurrentIndex([x.name for x in self._listings if x.at_hand].index(name))
+        self.setCurrentIndex([x.name for x in self._listings].index(name))
 
     def showPopup(self) -> None:  # noqa: N802 - Qt's name
         """What was imported elsewhere, on the command line for instance, is there too."""
         self.refresh()
-        room = self.view().sizeHintForColumn(0) + 2 * self.view().frameWidth() + 24
-        self.view().setMinimumWidth(min(max(room, LIST_WIDTH[0]), LIST_WIDTH[1]))
         super().showPopup()
-
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802 - Qt's name
-        """A click on a greyed line of the open list asks for its weights."""
-        if event.type() == QEvent.Type.MouseButtonPress:
-            self._pressed = QPersistentModelIndex(self.view().indexAt(event.position().toPoint()))
-        elif event.type() == QEvent.Type.MouseButtonRelease:
-            at = self.view().indexAt(event.position().toPoint())
-            clicked = at.isValid() and self._pressed == QPersistentModelIndex(at)
-            if clicked and not self._listings[at.row()].at_hand:
-                self.hidePopup()
-                self.wanted.emit(self._listings[at.row()].entry)
-                return True
-        return super().eventFilter(watched, event)
 
     def _on_current(self, *_ignored) -> None:
         current = self.name(), self.card()
+        self.setToolTip(_tooltip(self.listing()) if self.listing() else "No model is installed")
         if current != self._last:
             self._last = current
             self.changed.emit(current[1])
 
 
-def _lines(listing) -> str:
-    lines = [listing.title, listing.facts]
-    if not listing.at_hand:
-        page = listing.entry.page.removeprefix("https://")
-        lines.insert(1, f"No weights here: {listing.to_have}")
-        lines.append(page if listing.entry.published else f"none published: {page}")
-    return "\n".join(lines)
+class MoreNetworks(QPushButton):
+    """A button with the networks whose weights are not here; one that is chosen asks for them.
+
+    Signals
+    -------
+    wanted(object)
+        The :class:`~napari_hsr.models.published_weights.Entry` of the chosen one.
+    """
+
+    wanted = Signal(object)
+
+    def __init__(self, task: str, parent: QWidget | None = None):
+        super().__init__("More networks…", parent)
+        self.task = task
+        self.setToolTip(
+            "Published networks whose weights are not on this computer: how to get or train them"
+        )
+        menu = QMenu(self)
+        menu.setToolTipsVisible(True)
+        menu.aboutToShow.connect(self.fill)
+        self.setMenu(menu)
+
+    def fill(self) -> None:
+        """List those that are missing now."""
+        from napari_hsr.models.model_list import listings
+
+        self.menu().clear()
+        for listing in listings(self.task):
+            if not listing.at_hand:
+                action = self.menu().addAction(on_button(listing.title))
+                action.setToolTip(_tooltip(listing))
+                action.triggered.connect(
+                    lambda _checked=False, entry=listing.entry: self.wanted.emit(entry)
+                )
 
 
 def _tooltip(listing) -> str:
     """The details as wrapped text of a bearable width."""
+    how = [("How to get it", f"Weights are not here: {listing.to_have}")]
     return (
-        f"<div style='width: 420px'><p><b>{escape(listing.title)}</b></p>"
-        f"{as_html(listing.details())}</div>"
+        f"<div style='width: 420px'><p><b>{escape(visible(listing.title))}</b></p>"
+        f"{as_html([*(how if not listing.at_hand else []), *listing.details()])}</div>"
     )

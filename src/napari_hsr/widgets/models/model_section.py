@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import Signal
+from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QMessageBox, QPushButton, QWidget
 
 from napari_hsr.errors import HSRError
 from napari_hsr.models.card import RECONSTRUCTION, SUPER_RESOLUTION
 from napari_hsr.widgets.common.layouts import column, row
 from napari_hsr.widgets.common.messages import Message
+from napari_hsr.widgets.common.models_changed import models_changed
 from napari_hsr.widgets.models.card_view import CardView
 from napari_hsr.widgets.models.import_answers import dropped_checkpoint
 from napari_hsr.widgets.models.import_checkpoint import ImportDialog, open_import
-from napari_hsr.widgets.models.model_chooser import ModelChooser
-from napari_hsr.widgets.models.models_changed import models_changed
+from napari_hsr.widgets.models.model_chooser import ModelChooser, MoreNetworks
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -59,7 +59,7 @@ class ModelSection(QWidget):
         self.dialog: ImportDialog | None = None
         self.chooser = ModelChooser(task=task, scale=scale)
         self.card = CardView()
-        self.import_button = QPushButton("Import checkpoint…")
+        self.import_button = QPushButton("Import…")
         self.import_button.setToolTip(
             "Import a file of weights as a model (.pth, .pt, .ckpt, .pkl, .safetensors).\n"
             "Or drop the file on this panel."
@@ -67,10 +67,11 @@ class ModelSection(QWidget):
         self.remove_button = QPushButton("Remove…")
         self.remove_button.setToolTip("Delete this imported model from this computer")
         self.message = Message()
-        buttons = row(self.import_button, self.remove_button, stretch=self.import_button)
+        self.more = MoreNetworks(task)
+        buttons = row(self.import_button, self.more, self.remove_button)
         column(self.chooser, buttons, self.message, self.card, into=self, spacing=4)
         self.chooser.changed.connect(self._on_changed)
-        self.chooser.wanted.connect(lambda entry: self.open_import(entry=entry))
+        self.more.wanted.connect(lambda entry: self.open_import(entry=entry))
         self.import_button.clicked.connect(lambda: self.open_import())
         self.remove_button.clicked.connect(self.ask_to_remove)
         self._show_current()
@@ -120,6 +121,7 @@ class ModelSection(QWidget):
             QMessageBox.StandardButton.Cancel,
             self,
         )
+        box.setTextFormat(Qt.TextFormat.PlainText)
         box.setInformativeText("Cubes that were made with it stay as they are.")
         delete = box.addButton("Delete", QMessageBox.ButtonRole.DestructiveRole)
         delete.clicked.connect(lambda: self.remove(listing.name))

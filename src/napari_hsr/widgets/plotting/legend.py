@@ -12,6 +12,7 @@ from qtpy.QtCore import QPointF, QRectF, Qt
 from qtpy.QtGui import QColor, QFont, QFontMetrics
 from qtpy.QtWidgets import QFrame, QGraphicsScene, QGraphicsView, QSizePolicy
 
+from napari_hsr.widgets.common.plain_text import one_line, tip
 from napari_hsr.widgets.plotting.curves import pen_of
 
 if TYPE_CHECKING:
@@ -55,9 +56,9 @@ def legend_item(
     )
     legend.layout.setContentsMargins(0, 0, 0, 0)
     for name, curve_color, style in entries:
-        text = metrics.elidedText(name, Qt.TextElideMode.ElideMiddle, int(room))
+        text = metrics.elidedText(one_line(name), Qt.TextElideMode.ElideMiddle, int(room))
         legend.addItem(pg.PlotCurveItem(pen=pen_of(curve_color, style, line)), escape(text))
-        legend.items[-1][1].setToolTip(escape(name))
+        legend.items[-1][1].setToolTip(tip(name))
     return legend
 
 
@@ -77,6 +78,8 @@ class PlotLegend(QGraphicsView):
         self.item = pg.LegendItem()
         self._color = QColor("white")
         self.setScene(QGraphicsScene(self))
+        self.setAccessibleName("Legend")
+        self.setToolTip("The curves of the plot, by colour and line style")
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.setFrameShape(QFrame.Shape.NoFrame)

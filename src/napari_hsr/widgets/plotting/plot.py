@@ -86,6 +86,8 @@ class SpectrumPlot(QWidget):
         self._connections = Connections(self)
 
         self.view = _View()
+        self.view.setAccessibleName("Plot")
+        self.view.setToolTip("Wheel: zoom; drag: pan; right drag: zoom one axis; double click: all")
         self.view.setMinimumSize(220, LEAST_HEIGHT)
         self.view.ci.layout.setContentsMargins(0, 0, 0, 0)
         self.plot_item = self.view.addPlot(axisItems={s: _Axis(s) for s in ("bottom", "left")})

@@ -10,6 +10,7 @@ from qtpy.QtWidgets import QSizePolicy, QWidget
 from superqt import QElidingLabel
 
 from napari_hsr.viewer.axis import current_band
+from napari_hsr.widgets.common.plain_text import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -49,7 +50,7 @@ class ReadOut(QWidget):
         if lines != self._said:
             self._said = lines
             for label, text in zip(self._lines, [*lines, *[""] * len(self._lines)], strict=False):
-                label.setText(text)
+                label.setText(one_line(text))
 
     def text(self) -> str:
         """All lines."""

@@ -6,7 +6,7 @@ import weakref
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import QEvent, QObject, QThread
+from qtpy.QtCore import QEvent, QObject, Qt, QThread
 from qtpy.QtWidgets import QMainWindow, QMessageBox, QWidget
 
 from napari_hsr.errors import HSRError
@@ -24,6 +24,7 @@ def ask(parent: QWidget | None, name: str, may_cancel: bool) -> QMessageBox:
     box = QMessageBox(parent)
     box.setIcon(QMessageBox.Icon.Question)
     box.setWindowTitle("A training is running")
+    box.setTextFormat(Qt.TextFormat.PlainText)
     box.setText(f"The training {name} is still running.")
     box.setInformativeText(
         "It can go on without napari, and the Train panel finds it again. Or stop it after this "

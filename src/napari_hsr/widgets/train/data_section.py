@@ -60,13 +60,18 @@ class DataSection(QWidget):
         self._viewer = viewer
         self.source = NarrowComboBox()
         self.source.set_choices(["a folder", "layers of the viewer"], 0)
+        self.source.setToolTip("Where the images to train on are")
         self.folder_line = QLineEdit()
         self.folder_line.setPlaceholderText("folder of the images")
+        self.folder_line.setAccessibleName("Folder of the images")
+        self.folder_line.setToolTip("Its cubes and photographs are trained on")
         self.browse_button = QPushButton("Browse…")
+        self.browse_button.setToolTip("Choose the folder")
         self.help = WrappedLabel()
         self.layer_list = LayerPairs(viewer)
         self.photographs = NarrowComboBox()
         self.photographs.set_choices(["those beside the cubes", SIMULATED], 0)
+        self.photographs.setToolTip("Real photographs of the cubes, or what a camera would see")
         self.camera = CameraChooser()
         self._folder_row = QWidget()
         row(self.folder_line, self.browse_button, stretch=self.folder_line, into=self._folder_row)
@@ -111,9 +116,13 @@ class DataSection(QWidget):
 
     def set_folder(self, folder: Path | str) -> None:
         """Take the images of a folder, as if the user had chosen it."""
+        self.show_folder(folder)
+        self._on_folder_done()
+
+    def show_folder(self, folder: Path | str) -> None:
+        """Name a folder; its images are not looked at before they are asked for."""
         self.source.setCurrentIndex(0)
         self.folder_line.setText(str(folder))
-        self._on_folder_done()
 
     def layers(self) -> list[LayerPair]:
         """The ticked cubes, each named as its file will be; empty for a folder.
@@ -191,6 +200,7 @@ class CameraChooser(NarrowComboBox):
 
         self._cameras = {camera: camera for camera in list_cameras()} | _PRESETS
         self._current = "cie-1931"
+        self.setToolTip("The camera that the cubes are photographed with")
         self._list()
         self.activated.connect(self._on_activated)
 

@@ -8,9 +8,12 @@ from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableWidgetItem, QWi
 
 from napari_hsr.training.runs.figures import describe_left_over
 from napari_hsr.widgets.common.messages import breakable
+from napari_hsr.widgets.common.plain_text import one_line, tip
 from napari_hsr.widgets.common.table import PlainTable
 
 _PICTURE = QSize(44, 44)
+#: Pixels of a tick box and the gaps beside it.
+_TICK = 36
 #: Pixels of the table's content that are shown before it scrolls.
 _MOST = 340
 _RED, _YELLOW, _BLUE = (
@@ -26,13 +29,18 @@ class ImageTable(PlainTable):
     Signals
     -------
     held_out_changed(str, bool)
-        The user ticked, or unticked, an image.
+        The user holds an image out, or no longer.
+    used_changed(str, bool)
+        The user leaves an image out altogether, or takes it again.
     """
 
     held_out_changed = Signal(str, bool)
+    used_changed = Signal(str, bool)
 
     def __init__(self, parent: QWidget | None = None):
         super().__init__(["Image", "Held out"], parent, most=_MOST)
+        self.setAccessibleName("Images found")
+        self.setToolTip("The images found, and which of them are held out")
         header = self.horizontalHeader()
         header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
         header.setSectionResizeMode(1, QHeaderView.ResizeMode.ResizeToContents)
@@ -44,7 +52,7 @@ class ImageTable(PlainTable):
         self.fit()
 
     def show_rows(self, rows) -> None:
-        """Show the rows of :class:`napari_hsr.training.data.inspection.Findings`."""
+        """Show the rows of :class:`napari_hsr.training.data.findings.Findings`, all ticked."""
         self.blockSignals(True)
         self.clearSpans()
         self.setRowCount(0)
@@ -52,8 +60,11 @@ class ImageTable(PlainTable):
         for row in rows:
             at = self._add_row()
             self._names[at] = row.name
-            image = QTableWidgetItem(f"{row.name}\n{facts_of(row)}")
-            image.setToolTip(tool_tip(row))
+            image = QTableWidgetItem(f"{one_line(row.name)}\n{facts_of(row)}")
+            image.setToolTip(tip(tool_tip(row)))
+            if not row.left_out:
+                image.setFlags(Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsUserCheckable)
+                image.setCheckState(Qt.CheckState.Checked)
             if row.thumbnail is not None:
                 image.setIcon(QIcon(_pixmap(row.thumbnail)))
             part = QTableWidgetItem()
@@ -93,7 +104,7 @@ class ImageTable(PlainTable):
         at = self._add_row()
         item = QTableWidgetItem(text)
         item.setFlags(Qt.ItemFlag.ItemIsEnabled)
-        item.setToolTip(text.replace("\u200b", ""))
+        item.setToolTip(tip(text.replace("\u200b", "")))
         self.setItem(at, 0, item)
         self.setSpan(at, 0, 1, 2)
         self._mark(at, color)
@@ -104,16 +115,16 @@ class ImageTable(PlainTable):
                 self.item(row, column).setBackground(QBrush(color))
 
     def _on_item(self, item: QTableWidgetItem) -> None:
-        if item.column() == 1 and item.row() in self._names:
-            held_out = item.checkState() == Qt.CheckState.Checked
-            self.held_out_changed.emit(self._names[item.row()], held_out)
+        if item.row() in self._names:
+            changed = (self.used_changed, self.held_out_changed)[item.column()]
+            changed.emit(self._names[item.row()], item.checkState() == Qt.CheckState.Checked)
 
     def fit_rows(self) -> None:
         room = max(60, self.viewport().width())
         metrics = self.fontMetrics()
         for row in range(self.rowCount()):
             image = row in self._names
-            width = self.columnWidth(0) - _PICTURE.width() - 12 if image else room - 16
+            width = self.columnWidth(0) - _PICTURE.width() - _TICK if image else room - 16
             box = metrics.boundingRect(
                 *(0, 0, max(40, width), 10_000),
                 int(Qt.TextFlag.TextWordWrap),

@@ -11,6 +11,7 @@ from napari_hsr.viewer.layer_data import is_cube, is_photograph, layer_cube, lay
 from napari_hsr.widgets.common.choosers import NarrowComboBox
 from napari_hsr.widgets.common.connections import Connections
 from napari_hsr.widgets.common.layouts import column
+from napari_hsr.widgets.common.plain_text import on_button, one_line, tip
 from napari_hsr.widgets.train.training_work import LayerPair, stems_of
 
 #: Marks the layers in ``layer.metadata`` that a training itself shows: no data to train on.
@@ -58,9 +59,11 @@ class LayerPairs(QWidget):
                 photo = _likeliest(layer, photographs)
             offered = [*(p for p in photographs if _size(p) == _size(layer)), None]
             tick = QCheckBox(_short(layer.name))
-            tick.setToolTip(layer.name)
+            tick.setToolTip(tip(layer.name))
             tick.setChecked(ticked)
             chooser = NarrowComboBox()
+            chooser.setAccessibleName(f"Photograph of {one_line(layer.name)}")
+            chooser.setToolTip("The photograph of this cube")
             names = [f"with {p.name}" for p in offered[:-1]]
             chooser.set_choices(
                 [*names, f"photograph {SIMULATED}"],
@@ -135,5 +138,4 @@ def _size(layer) -> tuple[int, int]:
 
 def _short(name: str, most: int = 34) -> str:
     """Tick boxes do not shorten their texts themselves; a menu key is written twice."""
-    text = name if len(name) <= most else f"{name[: most // 2]}…{name[-most // 2 + 1 :]}"
-    return text.replace("&", "&&")
+    return on_button(name if len(name) <= most else f"{name[: most // 2]}…{name[-most // 2 + 1 :]}")

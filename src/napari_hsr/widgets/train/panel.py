@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import time
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -13,11 +15,13 @@ from napari_hsr.errors import HSRError
 from napari_hsr.training.events import Event, Finished, Measured
 from napari_hsr.training.runs import processes
 from napari_hsr.training.runs.processes import Run, Status
+from napari_hsr.widgets.common.accessible import name_controls
 from napari_hsr.widgets.common.collapsible import Fold
 from napari_hsr.widgets.common.job_slot import JobSlot
 from napari_hsr.widgets.common.labels import WrappedLabel
 from napari_hsr.widgets.common.layouts import column, narrow_form, row
 from napari_hsr.widgets.common.messages import Message, breakable
+from napari_hsr.widgets.common.plain_text import tip
 from napari_hsr.widgets.common.scroll_area import VerticalScroll
 from napari_hsr.widgets.train.close_guard import STOP, CloseGuard, answer_of, ask, stop_quietly
 from napari_hsr.widgets.train.preview import Preview
@@ -54,6 +58,7 @@ class TrainWidget(QWidget):
         self._job = JobSlot(self)
         self._finished: Finished | None = None
         self._ended = False
+        self._budget: float | None = None  # seconds of the run that is shown
         self._listed = ""
         self._followed: dict[Path, Run] = {}
         self.runs = RunChooser()
@@ -61,7 +66,7 @@ class TrainWidget(QWidget):
         self.progress = ProgressView(viewer)
         self.result = ResultView(viewer)
         self.preview = Preview(viewer)
-        self.caution = WrappedLabel(f"<i>{FEW_IMAGES}</i>")
+        self.caution = WrappedLabel(FEW_IMAGES)
         self.folder = WrappedLabel()
         self.obstacle = Message()
         self.start_button = QPushButton("Start")
@@ -71,6 +76,7 @@ class TrainWidget(QWidget):
         self.resume_button.setToolTip("Continue from the last checkpoint")
         self.pages = QStackedWidget()
         self._lay_out()
+        name_controls(self)
         self._timer = QTimer(self)
         self._timer.setInterval(POLL_MS)
         self._timer.timeout.connect(self._poll)
@@ -80,6 +86,8 @@ class TrainWidget(QWidget):
         self.start_button.clicked.connect(self.start)
         self.stop_button.clicked.connect(self.stop)
         self.resume_button.clicked.connect(self.resume)
+        self.result.more_wanted.connect(self.take_more_time)
+        self._remember()
         self.follow(self.runs.waiting())
 
     # --- what the user does ------------------------------------------------------------------
@@ -124,10 +132,27 @@ class TrainWidget(QWidget):
             return
         self.follow(run)
 
+    def take_more_time(self) -> None:
+        """Set the training that is shown up again, with twice its time; does not start it."""
+        try:
+            recipe = self.run.recipe()
+        except HSRError as error:
+            self.obstacle.show_exception(error)
+            return
+        self.follow(None)
+        self.setup.take(recipe, times=2)
+
+    def _remember(self) -> None:
+        """Begin with the folder and the time budget of the last training."""
+        newest = self.runs.newest()
+        if newest is not None:
+            with suppress(HSRError):  # its recipe is gone: there is nothing to remember
+                self.setup.take(newest.recipe())
+
     def follow(self, run: Run | None) -> None:
         """Show a training, from its first event on; None sets a new one up."""
         self._timer.stop()
-        self._finished, self._ended = None, False
+        self._finished, self._ended, self._budget = None, False, None
         self.progress.clear()
         self.result.clear()
         self.obstacle.clear()
@@ -136,6 +161,7 @@ class TrainWidget(QWidget):
         self.pages.setCurrentIndex(0 if run is None else 1)
         if run is not None:
             self._followed[run.output] = self.run
+            self._budget = _budget(run)
             self.preview.follow(run.output)
             self.folder.setText(breakable(f"{run.output}"))
             self._poll()
@@ -164,7 +190,9 @@ class TrainWidget(QWidget):
         self._finished = next(
             (e for e in reversed(events) if isinstance(e, Finished)), self._finished
         )
-        self.progress.show_running(status.active)
+        self.progress.show_running(
+            status.active, time.time() - status.started if status.started else 0.0, self._budget
+        )
         if status.status != self._listed and not self.runs.view().isVisible():
             self._listed = status.status
             self.runs.refresh()  # its line says how it goes
@@ -214,7 +242,7 @@ class TrainWidget(QWidget):
         reason = self.setup.obstacle() if setting_up else ""
         self.start_button.setVisible(setting_up)
         self.start_button.setEnabled(not self._job.running and not reason)
-        self.start_button.setToolTip(reason)
+        self.start_button.setToolTip(tip(reason or "Train in a process of its own"))
         self.stop_button.setVisible(not setting_up)
         self.stop_button.setEnabled(active and status.status != "stopping")
         self.resume_button.setVisible(not setting_up)
@@ -269,6 +297,15 @@ class TrainWidget(QWidget):
         outer.addWidget(self.pages, 1)
         outer.addWidget(self.obstacle)
         outer.addLayout(buttons)
+
+
+def _budget(run: Run) -> float | None:
+    """The time budget of a run in seconds; None without one, or if its recipe is gone."""
+    try:
+        schedule = run.recipe().schedule
+    except HSRError:
+        return None
+    return None if schedule.steps or not schedule.minutes else 60 * schedule.minutes
 
 
 def _makes_finer(run: Run) -> bool:

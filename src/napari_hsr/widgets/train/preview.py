@@ -37,13 +37,15 @@ class Preview:
         self._folder: Path | None = None
         self._layers: dict[str, object] | None = None
         self._shown: tuple[int, int] | None = None
+        self._before: list = []  # layers of other runs, to be replaced
 
     def follow(self, folder: Path) -> None:
-        """A run is shown; the layers of another one stay as they are, and new ones are made.
+        """A run is shown; its layers take the place of those of the run before.
 
-        A run that goes on has the layers that it had.
+        These stay until then. A run that goes on has the layers that it had.
         """
         if folder != self._folder:
+            self._before += self.layers()
             self._folder, self._layers, self._shown = folder, None, None
 
     def show(self, path: Path, image: str) -> bool:
@@ -81,6 +83,10 @@ class Preview:
         return [layer for layer in found if layer in self._viewer.layers]
 
     def _add(self, held_out: _HeldOut, image: str) -> dict:
+        for layer in self._before:
+            if layer in self._viewer.layers:
+                self._viewer.layers.remove(layer)
+        self._before = []
         title, found = f"{image}, held out", {}
         over = self._shown_already(image, held_out.size)
         place = partial(_placed, over)

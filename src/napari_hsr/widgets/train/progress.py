@@ -45,6 +45,7 @@ class ProgressView(QWidget):
     def __init__(self, viewer, parent: QWidget | None = None):
         super().__init__(parent)
         self._events: list[Event] = []
+        self._timed = False  # the bar shows how much of the time budget has passed
         self.history = History()
         self.began: Began | None = None
         self.bar = QProgressBar()
@@ -60,7 +61,6 @@ class ProgressView(QWidget):
             plot.set_whole_numbers()
             plot.set_least_span(LEAST_SPAN.get(key, 0.0))
             plot.follow_theme(viewer)
-            plot.view.setToolTip("Wheel and drag to zoom; double click to see all again")
             plot.legend.hide()
             plot.hide()
             self.plots[key] = plot
@@ -75,6 +75,7 @@ class ProgressView(QWidget):
         self.notices.clear()
         self.where.setText("")
         self.show_status("")
+        self._timed = False
         self.bar.setRange(0, 0)
         for plot in self.plots.values():
             plot.set_curves([])
@@ -113,9 +114,19 @@ class ProgressView(QWidget):
         self.status.setText(text)
         self.status.setVisible(bool(text))
 
-    def show_running(self, running: bool) -> None:
-        """The bar is there while something is going on."""
+    def show_running(
+        self, running: bool, seconds: float = 0.0, budget: float | None = None
+    ) -> None:
+        """The bar is there while something is going on.
+
+        With a time budget, in seconds, it shows how much of it has passed, reading and measuring
+        included; else how many steps are done.
+        """
         self.bar.setVisible(running)
+        self._timed = bool(budget)
+        if budget:
+            self.bar.setRange(0, round(budget))
+            self.bar.setValue(min(round(seconds), round(budget)))
 
     def figures(self, which: str) -> tuple[dict, dict[str, dict]] | None:
         """Mean and by image: ``"before"`` training, or of the ``"best"`` weights; None if none."""
@@ -132,14 +143,14 @@ class ProgressView(QWidget):
     def _show_preparing(self, event: Preparing) -> None:
         # All of it done: what comes next has not said yet how far it is.
         on_its_way = event.done < event.total
-        self.bar.setRange(0, event.total if on_its_way else 0)
-        self.bar.setValue(event.done)
+        self._show_step(event.done, event.total if on_its_way else 0)
         count = f" · {event.done} of {event.total} images" if on_its_way else ""
         self.show_status(event.message + count)
 
     def _show_step(self, step: int, total: int) -> None:
-        self.bar.setRange(0, total)
-        self.bar.setValue(step)
+        if not self._timed:
+            self.bar.setRange(0, total)
+            self.bar.setValue(step)
 
     def _draw(self) -> None:
         for key, _, color in CURVES:

@@ -24,10 +24,12 @@ from napari_hsr.units import format_seconds
 from napari_hsr.widgets.common.job_slot import JobSlot
 from napari_hsr.widgets.common.layouts import column, row
 from napari_hsr.widgets.common.messages import Message
+from napari_hsr.widgets.common.models_changed import models_changed
+from napari_hsr.widgets.common.plain_text import one_line
+from napari_hsr.widgets.common.plain_text import tip as plain_tip
 from napari_hsr.widgets.common.save_dialog import ask_path
 from napari_hsr.widgets.common.table import PlainTable
 from napari_hsr.widgets.models.import_answers import suggested_name
-from napari_hsr.widgets.models.models_changed import models_changed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -48,9 +50,12 @@ class ResultView(QWidget):
     -------
     imported(str)
         The model was imported under this name.
+    more_wanted()
+        The user wants to train again for longer.
     """
 
     imported = Signal(str)
+    more_wanted = Signal()
 
     def __init__(self, viewer, parent: QWidget | None = None):
         super().__init__(parent)
@@ -63,6 +68,7 @@ class ResultView(QWidget):
         self.use_button = QPushButton()
         self.use_button.setToolTip("Import the model and choose it there")
         self.export_button = QPushButton("Export…")
+        self.export_button.setToolTip("Save the model, or all of the run's folder, elsewhere")
         menu = QMenu(self)
         menu.addAction("Weights with their card (.safetensors)…", self._ask_file)
         menu.addAction("The whole folder, with log and recipe…", self._ask_folder)
@@ -70,7 +76,11 @@ class ResultView(QWidget):
         self.outcome = Message()
         self._buttons = QWidget()
         row(self.use_button, self.export_button, stretch=self.use_button, into=self._buttons)
-        column(self.message, self.table, self._buttons, self.outcome, into=self)
+        self.more_button = QPushButton("Train again with more time…")
+        self.more_button.setToolTip("Set the same training up with twice the time; Start begins it")
+        self.more_button.clicked.connect(self.more_wanted)
+        parts = (self.message, self.table, self._buttons, self.more_button, self.outcome)
+        column(*parts, into=self)
         self.use_button.clicked.connect(self.use)
         self.clear()
 
@@ -81,6 +91,7 @@ class ResultView(QWidget):
         self.outcome.clear()
         self.table.hide()
         self._buttons.hide()
+        self.more_button.hide()
 
     def show_finished(
         self, event, images: tuple[dict, dict], baseline=None, *, finer: bool = False
@@ -106,6 +117,7 @@ class ResultView(QWidget):
         self.table.show_figures(event.before, event.after, *images, baseline)
         self.use_button.setText(f"Use in {PANELS[finer]}")
         self._buttons.setVisible(self._directory is not None)
+        self.more_button.setVisible(self._directory is None)
 
     def show_end(self, status: str, text: str, log: str = "") -> None:
         """Show how a run ended that made no model, with the last lines of its log."""
@@ -186,6 +198,8 @@ class FiguresTable(PlainTable):
     def __init__(self, parent: QWidget | None = None):
         heads = [f"{name} ({unit})" for _, name, unit, _ in _COLUMNS]
         super().__init__(["Held out", *heads], parent, most=_MOST)
+        self.setAccessibleName("Figures before and after training")
+        self.setToolTip("Of images that were not trained on, before → after")
         header = self.horizontalHeader()
         header.setMinimumSectionSize(40)
         header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
@@ -220,8 +234,8 @@ class FiguresTable(PlainTable):
 
     def _set_row(self, at: int, texts: Sequence[str], tip: str) -> None:
         for place, text in enumerate(texts):
-            item = QTableWidgetItem(text)
-            item.setToolTip(tip)
+            item = QTableWidgetItem(one_line(text))
+            item.setToolTip(plain_tip(tip))
             self.setItem(at, place, item)
 
 

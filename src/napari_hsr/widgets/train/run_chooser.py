@@ -12,6 +12,7 @@ from qtpy.QtWidgets import QStyledItemDelegate, QWidget
 
 from napari_hsr.training.runs import processes
 from napari_hsr.widgets.common.choosers import NarrowComboBox
+from napari_hsr.widgets.common.plain_text import tip
 
 if TYPE_CHECKING:
     from napari_hsr.training.runs.processes import Run
@@ -72,12 +73,18 @@ class RunChooser(NarrowComboBox):
         self.refresh()
 
     def waiting(self) -> Run | None:
-        """The run to show first: an active one, or the newest if its end was not shown yet."""
+        """The run to show first: an active one, or the newest if it was stopped or not yet seen."""
         for run in self._runs:
             if run.status().active:
                 return run
         newest = self._runs[0] if self._runs else None
-        return None if newest is None or (newest.output / SEEN).exists() else newest
+        if newest is None or newest.status().status == "stopped":
+            return newest
+        return None if (newest.output / SEEN).exists() else newest
+
+    def newest(self) -> Run | None:
+        """The latest training of all."""
+        return self._runs[0] if self._runs else None
 
     def showPopup(self) -> None:  # noqa: N802 - Qt's name
         """What was started elsewhere is there too."""
@@ -94,7 +101,8 @@ class RunChooser(NarrowComboBox):
     def _tell(self) -> None:
         """What the narrow line has no room for."""
         run = self._current
-        self.setToolTip("" if run is None else f"{self.currentText()}\n{run.name}")
+        told = "A new training, or an earlier one to look at or to go on with"
+        self.setToolTip(told if run is None else tip(f"{self.currentText()}\n{run.name}"))
 
 
 def mark_seen(run: Run) -> None:

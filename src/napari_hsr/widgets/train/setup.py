@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -32,9 +33,9 @@ from napari_hsr.widgets.train.start_model import CoarseSection, StartChooser
 from napari_hsr.widgets.train.strategy import STRATEGIES, StrategyChooser
 from napari_hsr.widgets.train.training_work import (
     LayerPair,
+    as_ticked,
     estimate_work,
     look_work,
-    with_held_out,
 )
 
 if TYPE_CHECKING:
@@ -79,6 +80,7 @@ class Setup(QWidget):
         self._job = JobSlot(self)
         self._findings = None
         self._held_out: dict[str, bool] = {}
+        self._unused: set[str] = set()
         self._named = False
         self._finer = False
         self._contents: dict[bool, dict[str, Any]] = {}  # of the form, by what is trained
@@ -90,6 +92,7 @@ class Setup(QWidget):
         self.name_problem = Message()
         self.data = DataSection(viewer)
         self.look_button = QPushButton("Check the data")
+        self.look_button.setToolTip("Find and read the images, and hold some out")
         self.table = ImageTable()
         self.message = Message()
         self.strategy = StrategyChooser()
@@ -98,6 +101,7 @@ class Setup(QWidget):
         self.minutes.setDecimals(1)
         self.minutes.setValue(10)
         self.minutes.setSuffix(" min")
+        self.minutes.setToolTip("How long to train, reading the data and measuring included")
         self.estimate = Estimate()
         self.form = SettingsForm(Recipe, IN_FRONT)
         self.fold = Fold("All settings", self.form)
@@ -112,6 +116,7 @@ class Setup(QWidget):
         self.data.ready.connect(self.look)
         self.look_button.clicked.connect(self.look)
         self.table.held_out_changed.connect(self._on_held_out)
+        self.table.used_changed.connect(self._on_used)
         self.form.changed.connect(self._on_settings)
         self.estimate.asked.connect(self._estimate)
         self.strategy.currentIndexChanged.connect(self._judge)
@@ -133,20 +138,34 @@ class Setup(QWidget):
         )
         return content_of(self.form.content(), front)
 
+    def take(self, recipe: Recipe, times: float = 1.0) -> None:
+        """Show the folder and the time budget of an earlier training, so many times as long.
+
+        Its start model too, if it is still there; other settings stay. Nothing is read yet.
+        """
+        with suppress(ValueError):  # it was removed
+            self.model.set_name(recipe.model.start or "")
+        if recipe.schedule.minutes:
+            self.minutes.setValue(times * recipe.schedule.minutes)
+        folder = recipe.data.folder
+        if folder is not None and folder.is_dir():
+            self.data.show_folder(folder)
+
     def layers(self) -> list[LayerPair]:
         """The layers that are trained on, if any."""
         return self.data.layers()
 
     def split(self) -> str:
         """Which images are held out, where the user chose them."""
-        return self.findings.split if self._held_out and self.findings is not None else ""
+        chosen = self._held_out or self._unused
+        return self.findings.split if chosen and self.findings is not None else ""
 
     @property
     def findings(self):
         """What was found in the data, with the images that the user holds out; None before."""
         if self._findings is None:
             return None
-        return with_held_out(self._findings, self._held_out)
+        return as_ticked(self._findings, self._held_out, self._unused)
 
     @property
     def looking(self) -> bool:
@@ -204,7 +223,7 @@ class Setup(QWidget):
         self.data.set_without_photographs(any(not r.rgb for r in findings.rows if r.cube))
 
     def _forget_findings(self) -> None:
-        self._findings, self._held_out = None, {}
+        self._findings, self._held_out, self._unused = None, {}, set()
         self.table.show_rows(())
         self.message.clear()
 
@@ -238,7 +257,7 @@ class Setup(QWidget):
         self.coarse.setVisible(finer)
         self.data.set_cubes_alone(finer)
         known = DETAIL_ESTIMATED if finer else ILL_POSED
-        self.caution.setText(f"<i>{known} {FEW_IMAGES}</i>")
+        self.caution.setText(f"{known} {FEW_IMAGES}")
 
     def _on_name(self, text: str) -> None:
         self._named = bool(text.strip())
@@ -270,6 +289,10 @@ class Setup(QWidget):
         self._held_out[name] = held_out
         self._judge()
 
+    def _on_used(self, name: str, used: bool) -> None:
+        self._unused = self._unused - {name} if used else self._unused | {name}
+        self._judge()
+
     def _judge(self, *_ignored) -> None:
         """Say what is wrong, beside where it is wrong."""
         self.recipe, faults = faults_of(self.content())
@@ -287,7 +310,10 @@ class Setup(QWidget):
             if any(row.problem and not row.left_out for row in found.rows):
                 count = len(found.problems)
                 images = "An image" if count == 1 else f"{count} images"
-                self.message.show_warning(f"{images} cannot be used: the reason is in the row.")
+                them = "it" if count == 1 else "them"
+                self.message.show_warning(
+                    f"{images} cannot be used: the reason is in the row. Mend or untick {them}."
+                )
             elif obstacle:
                 self.message.show_warning(obstacle)
             else:
@@ -298,7 +324,7 @@ class Setup(QWidget):
     def _deciding(self) -> tuple:
         """What an estimate depends on."""
         recipe = self.recipe and self.recipe.model_copy(update={"name": "any"})
-        return recipe, id(self._findings), dict(self._held_out)
+        return recipe, id(self._findings), dict(self._held_out), set(self._unused)
 
     def _estimate(self) -> None:
         try:

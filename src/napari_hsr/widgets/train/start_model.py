@@ -15,10 +15,7 @@ from napari_hsr.widgets.models.model_chooser import ModelChooser
 
 
 class StartChooser(ModelChooser):
-    """The models that a training can start from, for photographs and for cubes.
-
-    Networks without weights are left out.
-    """
+    """The models that a training can start from, for photographs and for cubes."""
 
     def finer(self) -> bool:
         """Whether the chosen model super-resolves."""
@@ -28,8 +25,7 @@ class StartChooser(ModelChooser):
     def _offered(self) -> list:
         from napari_hsr.models.model_list import listings
 
-        found = [*listings(RECONSTRUCTION), *listings(SUPER_RESOLUTION)]
-        return [listing for listing in found if listing.at_hand]
+        return [*listings(RECONSTRUCTION), *listings(SUPER_RESOLUTION)]
 
 
 class CoarseSection(QWidget):
@@ -52,7 +48,7 @@ class CoarseSection(QWidget):
         )
         form = narrow_form(self)
         form.addRow(self.words)
-        form.addRow("Coarse pixels come from fine ones by", self.degradation)
+        form.addRow("Coarse pixels are made by", self.degradation)
         self.degradation.changed.connect(self.changed)
         self.set_scale(self._scale)
 

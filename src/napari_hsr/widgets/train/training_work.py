@@ -150,7 +150,11 @@ def stems_of(names: list[str]) -> list[str]:
     return found
 
 
-def with_held_out(findings: Findings, chosen: dict[str, bool]) -> Findings:
-    """The findings with the split that the user chose instead of the one drawn."""
-    rows = tuple(replace(row, held_out=chosen.get(row.name, row.held_out)) for row in findings.rows)
+def as_ticked(findings: Findings, held_out: dict[str, bool], unused: set[str]) -> Findings:
+    """The findings with the split that the user chose, without the images that were unticked."""
+    rows = tuple(
+        replace(row, held_out=held_out.get(row.name, row.held_out))
+        for row in findings.rows
+        if row.name not in unused
+    )
     return replace(findings, rows=rows)

@@ -111,6 +111,8 @@ class BandControl(QWidget):
         font.setPointSizeF(font.pointSizeF() * 1.25)
         self.number.setFont(font)
         self.slider = SpectrumSlider()
+        self.slider.setAccessibleName("Band")
+        self.slider.setToolTip("The band shown; arrow keys and the wheel go to the next one")
         self.low, self.high = QLabel(), QLabel()
         self.play = QPushButton("▶  Play")
         self.play.setCheckable(True)

@@ -66,8 +66,11 @@ class WavelengthWidget(Panel):
         self.control = BandControl()
         self.info = QLabel()
         self.tint = QCheckBox("Tint the image with the colour of the band")
+        self.tint.setToolTip("Black to the colour of the wavelength on show, instead of grey")
         self.notice = Message()
-        self.set_button = button("Set wavelengths…", self._set_wavelengths)
+        self.set_button = button(
+            "Set wavelengths…", self._set_wavelengths, "State the band centres of this cube"
+        )
         self.true_button = button(
             "True colour", self._true_colour, "Add the cube as the eye sees it (CIE 1931, D65)"
         )

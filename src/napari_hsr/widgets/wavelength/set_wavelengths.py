@@ -90,11 +90,11 @@ class SetWavelengthsWidget(Panel):
             stated_wavelengths,
             call_button=False,
             bands={"bind": 1},
-            spacing={"label": "Spacing"},
+            spacing={"label": "Spacing", "tooltip": "First and last band, or one value a band"},
             first={"label": "First band (nm)", **_NM},
             last={"label": "Last band (nm)", **_NM},
             centres={"label": "Band centres", "widget_type": "TextEdit"},
-            unit={"label": "Unit"},
+            unit={"label": "Unit", "tooltip": "Of the band centres in the list"},
         )
         self.form.margins = (0, 0, 0, 0)
         self.form.centres.native.setPlaceholderText("400, 410, 420 …")
@@ -105,7 +105,7 @@ class SetWavelengthsWidget(Panel):
             "A text or CSV file with one wavelength a line, or in a column",
         )
         self.message = Message()
-        self.apply_button = button("Apply", self.apply)
+        self.apply_button = button("Apply", self.apply, "Give the cube these wavelengths")
         self._arrange()
 
         self.chooser.changed.connect(self._take)

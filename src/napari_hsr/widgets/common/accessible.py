@@ -1,0 +1,74 @@
+"""Names of controls for screen readers: their own text, the label beside them, or their tool tip."""
+
+from __future__ import annotations
+
+from qtpy.QtWidgets import (
+    QAbstractButton,
+    QAbstractSlider,
+    QAbstractSpinBox,
+    QComboBox,
+    QFormLayout,
+    QGraphicsView,
+    QGroupBox,
+    QLabel,
+    QLayout,
+    QLineEdit,
+    QPlainTextEdit,
+    QScrollBar,
+    QTableWidget,
+    QTextEdit,
+    QWidget,
+)
+
+_CONTROLS = (
+    *(QAbstractButton, QAbstractSlider, QAbstractSpinBox, QComboBox, QGraphicsView),
+    *(QLineEdit, QPlainTextEdit, QTableWidget, QTextEdit),
+)
+
+
+def controls(root: QWidget) -> list[QWidget]:
+    """The controls in a widget that somebody operates; parts of others are left out."""
+    return [
+        part
+        for part in root.findChildren(QWidget)
+        if isinstance(part, _CONTROLS)
+        and not isinstance(part, QScrollBar)
+        and not part.objectName().startswith("qt_")
+        and not isinstance(part.parentWidget(), (QComboBox, QAbstractSpinBox, QTableWidget))
+    ]
+
+
+def name_controls(root: QWidget) -> None:
+    """Name the controls in a widget that have no name yet."""
+    labels: dict[QWidget, str] = {}
+    for widget in (root, *root.findChildren(QWidget)):
+        if widget.layout() is not None:
+            _read(widget.layout(), labels, widget.title() if isinstance(widget, QGroupBox) else "")
+    for control in controls(root):
+        if not control.accessibleName():
+            control.setAccessibleName(_name(control, labels))
+
+
+def _name(control: QWidget, labels: dict[QWidget, str]) -> str:
+    own = control.text() if isinstance(control, QAbstractButton) else ""
+    around: QWidget | None = control
+    while not own and around is not None:  # the label of what it is a part of
+        own = labels.get(around, "")
+        around = around.parentWidget()
+    return (own or control.toolTip().partition("\n")[0]).replace("&&", "&").strip("▸▾ ")
+
+
+def _read(layout: QLayout, labels: dict[QWidget, str], label: str) -> None:
+    """Note which label stands before each widget of a layout."""
+    for at in range(layout.count()):
+        item = layout.itemAt(at)
+        widget, inner = item.widget(), item.layout()
+        if isinstance(layout, QFormLayout):
+            field = layout.labelForField(widget if widget is not None else inner)
+            label = field.text() if isinstance(field, QLabel) else ""
+        if inner is not None:
+            _read(inner, labels, label)
+        elif type(widget) is QLabel:
+            label = widget.text()
+        elif widget is not None and label:
+            labels.setdefault(widget, label)

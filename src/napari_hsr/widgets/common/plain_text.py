@@ -1,0 +1,44 @@
+"""Texts of others — names of layers, files and models — shown as they are, never as markup.
+
+Qt takes whatever looks like HTML for rich text, in tool tips and labels alike: a name could load
+pictures or hide a part of itself.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from html import escape
+
+from qtpy.QtCore import Qt
+
+
+def visible(text: str) -> str:
+    r"""``text`` with control and direction characters written out, as ``\x1b``; lines stay."""
+    return "".join(
+        char
+        if char == "\n" or unicodedata.category(char) not in ("Cc", "Cf") or char in _SOFT
+        else char.encode("unicode_escape").decode("ascii")
+        for char in text
+    )
+
+
+#: Invisible, and harmless: they only say where a line or a word may break.
+_SOFT = "\u200b\u200d\u00ad"
+
+
+def tip(text: str) -> str:
+    """``text`` for a tool tip, which Qt shows as it is."""
+    text = visible(text)
+    if not Qt.mightBeRichText(text):
+        return text
+    return f"<qt>{escape(text)}</qt>".replace("\n", "<br>")
+
+
+def one_line(text: str) -> str:
+    """A name for a list or a button: on one line, its control characters written out."""
+    return visible(text).replace("\n", "\\n")
+
+
+def on_button(text: str) -> str:
+    """A name for a button, a tick box or a menu, where a single ``&`` would mark a key."""
+    return one_line(text).replace("&", "&&")

@@ -1,0 +1,119 @@
+"""What holds of every panel and dialog: controls are named and explained, nothing is clipped."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from napari.components import ViewerModel
+from qtpy.QtWidgets import (
+    QAbstractButton,
+    QCheckBox,
+    QLabel,
+    QPushButton,
+    QScrollArea,
+    QWidget,
+)
+from superqt import QElidingLabel
+
+from napari_hsr.cube import Cube, Wavelengths
+from napari_hsr.photograph import SRGB, Photograph
+from napari_hsr.viewer.layers import add_cube, add_photograph
+from napari_hsr.widgets.common.accessible import controls
+from napari_hsr.widgets.compare.panel import CompareWidget
+from napari_hsr.widgets.inference.reconstruct import ReconstructWidget
+from napari_hsr.widgets.inference.super_resolve import SuperResolveWidget
+from napari_hsr.widgets.models.import_checkpoint import ImportDialog
+from napari_hsr.widgets.spectra.panel import SpectraWidget
+from napari_hsr.widgets.train.panel import TrainWidget
+from napari_hsr.widgets.wavelength.panel import WavelengthWidget
+from napari_hsr.widgets.wavelength.set_wavelengths import SetWavelengthsWidget
+
+PANELS = (
+    ReconstructWidget,
+    SuperResolveWidget,
+    WavelengthWidget,
+    SpectraWidget,
+    CompareWidget,
+    TrainWidget,
+    SetWavelengthsWidget,
+)
+#: Width and height in pixels of a dock in windows of 1280, 1440 and 1920 pixels.
+SIZES = [(300, 400), (340, 760), (480, 1000)]
+
+
+@pytest.fixture
+def viewer():
+    viewer = ViewerModel()
+    nm = Wavelengths(np.arange(400.0, 701.0, 10.0))
+    rng = np.random.default_rng(0)
+    add_photograph(viewer, Photograph(rng.integers(0, 255, (8, 8, 3)).astype(np.uint8), SRGB))
+    for name in ("scene", "a scene with a rather long name that somebody gave it"):
+        add_cube(viewer, Cube(rng.random((31, 8, 8), dtype=np.float32), nm, name=name))
+    add_cube(viewer, Cube(rng.random((31, 8, 8), dtype=np.float32), name="no wavelengths"))
+    return viewer
+
+
+@pytest.fixture(params=[*PANELS, ImportDialog], ids=lambda kind: kind.__name__)
+def panel(request, viewer, qtbot):
+    kind = request.param
+    widget = kind() if kind is ImportDialog else kind(viewer)
+    qtbot.addWidget(widget)
+    yield widget
+    getattr(widget, "release", lambda: None)()
+
+
+def test_every_control_has_a_name_and_a_tool_tip(panel):
+    for control in controls(panel):
+        what = f"{type(control).__name__} in {type(control.parentWidget()).__name__}"
+        assert control.accessibleName(), what
+        tip, around = control.toolTip(), control.parentWidget()
+        while not tip and around not in (None, panel):  # Qt shows that of what it is in
+            tip, around = around.toolTip(), around.parentWidget()
+        assert tip, f"{what}: {control.accessibleName()}"
+
+
+def clipped(panel) -> list[str]:
+    """The labels and buttons in sight whose text does not fit, and what is wider than its room."""
+    found = [
+        f"{area.widget().width()} in {area.viewport().width()} pixels"
+        for area in panel.findChildren(QScrollArea)
+        if area.isVisibleTo(panel) and area.widget().width() > area.viewport().width()
+    ]
+    for part in panel.findChildren((QLabel, QAbstractButton)):
+        text = part.text()
+        if not text or not part.isVisibleTo(panel) or isinstance(part, QElidingLabel):
+            continue
+        wraps = isinstance(part, QLabel) and part.wordWrap()
+        if wraps:
+            cut = part.heightForWidth(part.width()) > part.height() + 1
+        else:
+            needed = part.minimumSizeHint() if isinstance(part, QCheckBox) else part.sizeHint()
+            cut = needed.width() > part.width() + 1 or needed.height() > part.height() + 4
+        if cut:
+            found.append(f"{text[:60]!r}: {part.size()} of {part.sizeHint()}")
+    return found
+
+
+def test_the_measure_finds_what_is_cut(qtbot):
+    box = QWidget()
+    qtbot.addWidget(box)
+    for number, part in enumerate((QLabel("a text that is too long"), QPushButton("and another"))):
+        part.setParent(box)
+        part.setGeometry(0, 30 * number, 20, 20)
+    wrapped = QLabel("several words that need several lines", box)
+    wrapped.setWordWrap(True)
+    wrapped.setGeometry(0, 60, 60, 12)
+    box.show()
+    assert len(clipped(box)) == 3
+
+
+@pytest.mark.parametrize("theme", ["dark", "light"])
+def test_nothing_is_clipped(panel, qtbot, theme):
+    from napari._qt.qt_resources import get_stylesheet
+
+    panel.setStyleSheet(get_stylesheet(theme))
+    panel.show()
+    for size in SIZES:
+        panel.resize(*size)
+        qtbot.wait(60)
+        assert clipped(panel) == [], size
