@@ -77,6 +77,10 @@ LIGHTS = (
 )
 
 
+#: How the photographs differ that models are measured on: as those of the README always were.
+MEASURED = {"exposure": (0.5, 1.4), "jpeg": (75.0, 100.0)}
+
+
 def recipe_for(
     name: str, data: Path, cameras: Path | None, materials: Path | None, extra: list[str]
 ) -> Recipe:
@@ -94,10 +98,12 @@ def recipe_for(
     if name == "mstpp-d700":
         camera = recipe.camera.model_copy(update={"cameras": (f"{cameras}:Nikon_D700",)})
     else:
-        assert materials is not None
-        tables = tuple(materials / "reflectances" / f"{table}.npz" for table in REFLECTANCES)
-        update["materials"] = recipe.materials.model_copy(update={"tables": tables})
-        measured = tuple(f"{materials / 'lights' / light}.npz:*" for light in LIGHTS)
+        measured, painted = (), None  # to measure with, no materials are needed
+        if materials is not None:
+            tables = tuple(materials / "reflectances" / f"{table}.npz" for table in REFLECTANCES)
+            painted = recipe.materials.model_copy(update={"tables": tables})
+            measured = tuple(f"{materials / 'lights' / light}.npz:*" for light in LIGHTS)
+        update["materials"] = painted
         left_out = tuple(f"{cameras}:{camera}" for camera in LEFT_OUT)
         camera = recipe.camera.model_copy(
             update={
@@ -107,7 +113,7 @@ def recipe_for(
             }
         )
         captures = tuple(
-            recipe.camera.model_copy(update={"cameras": (one,), "mix_cameras": False})
+            recipe.camera.model_copy(update={"cameras": (one,), "mix_cameras": False, **MEASURED})
             for one in left_out
         )
         update["validation"] = recipe.validation.model_copy(update={"captures": captures})

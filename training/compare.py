@@ -108,7 +108,7 @@ def main() -> None:
     parser.add_argument("--without-others", action="store_true", help="train nothing")
     parser.add_argument("--set", nargs="+", default=[], help="settings of the recipes: key=value")
     args = parser.parse_args()
-    places = (args.data.absolute(), args.cameras.absolute(), args.set)
+    places = (args.data.absolute(), args.cameras.absolute(), None, args.set)
     heading = "| model | PSNR dB | SAM ° | MRAE | RMSE |\n|---|---|---|---|---|"
     recipe = recipe_for("mstpp-d700", *places)
     images, _ = result_of(train.prepare_events(recipe))
@@ -125,7 +125,8 @@ def main() -> None:
     print("\n".join(lines), flush=True)
     recipe = recipe_for("mstpp-photo", *places)
     lines = [
-        row(name, load_model(name), images, recipe) for name in ("rootpoly-srgb", "mstpp-photo")
+        row(name, load_model(name), images, recipe)
+        for name in ("rootpoly-srgb", "instant-photo", "mstpp-photo")
     ]
     print("\nphotographs of three cameras that are not trained with, random light, exposure,")
     print(f"noise, 8 bits, JPEG; {len(images.held_out)} scenes each\n\n{heading}")

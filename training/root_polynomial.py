@@ -158,7 +158,7 @@ def measure(model, matrix: np.ndarray, val: dict[str, np.ndarray]) -> dict[str, 
 
 def measured_like(card: ModelCard, weights: dict, peer: str, data: Path, table: Path) -> ModelCard:
     """The card with figures under the conditions of those of ``peer``, a bundled network."""
-    recipe = recipe_for(peer, data.absolute(), table.absolute(), [])
+    recipe = recipe_for(peer, data.absolute(), table.absolute(), None, [])
     images, _ = result_of(prepare_events(recipe))
     reference = card_of(peer)
     hashes = {image.name: {"sha256": image.sha256} for image in images.held_out}

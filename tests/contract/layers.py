@@ -85,10 +85,17 @@ def layer_state(folder: Path) -> dict[str, Any]:
     found["reconstructed cube"] = _layer_facts(viewer.layers[-1])
     viewer.layers.selection.active = viewer.layers[0]
     for name in ("true_colour", "false_colour"):
-        command(name)(viewer)
-        found[name] = _layer_facts(viewer.layers[-1])
+        found[name] = _layer_facts(_added(viewer, name))
         viewer.layers.selection.active = viewer.layers[0]
     return found
+
+
+def _added(viewer: Any, name: str) -> Any:
+    """The layer that a command adds, wherever it lies in the list."""
+    before = set(viewer.layers)
+    command(name)(viewer)
+    (added,) = set(viewer.layers) - before
+    return added
 
 
 def _layer_facts(layer: Any) -> dict[str, Any]:
@@ -135,6 +142,5 @@ def false_colours() -> dict[str, Any]:
     viewer.add_image(layer[0], **layer[1])
     for name in ("true_colour", "false_colour"):
         viewer.layers.selection.active = viewer.layers[0]
-        command(name)(viewer)
-        found[name] = numbers(np.asarray(viewer.layers[-1].data, dtype=np.float64))
+        found[name] = numbers(np.asarray(_added(viewer, name).data, dtype=np.float64))
     return found

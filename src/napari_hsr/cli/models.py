@@ -150,7 +150,13 @@ def _list(args: argparse.Namespace) -> int:
         ),
     )
     cards = [x.card for x in found if x.card is not None]
+    if any(card.best_for for card in cards):
+        print("\nBest for:")
+        for card in cards:
+            if card.best_for:
+                _print_row(card.name, card.best_for)
     _print_figures(cards)
+    _print_sources(cards)
     _print_limits(cards)
     others = [x for x in found if x.card is None]
     if others:
@@ -183,6 +189,29 @@ def _print_figures(cards: list[ModelCard]) -> None:
     )
     for i, (found, _) in enumerate(groups, 1):
         _print_row(f"[{i}]", found.describe())
+
+
+def _print_sources(cards: list[ModelCard]) -> None:
+    """Figures by source, of the models that were measured by one protocol together."""
+    protocols: dict[str, list[ModelCard]] = {}
+    for card in cards:
+        if card.sources:
+            protocols.setdefault(card.sources_protocol, []).append(card)
+    for protocol, together in protocols.items():
+        print("\nBy source (PSNR dB / SAM ° / MRAE):")
+        print_table(
+            ("SOURCE", *(card.name for card in together)),
+            (
+                (source, *(_three(card.sources.get(source, {})) for card in together))
+                for source in together[0].sources
+            ),
+        )
+        _print_row("Protocol", protocol)
+
+
+def _three(figures: dict[str, float]) -> str:
+    columns = {"psnr_db": ".2f", "sam_deg": ".2f", "mrae": ".3f"}
+    return " / ".join(f"{figures[k]:{how}}" if k in figures else "-" for k, how in columns.items())
 
 
 def _print_limits(cards: list[ModelCard]) -> None:

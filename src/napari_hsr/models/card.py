@@ -141,6 +141,11 @@ class ModelCard(BaseModel):
     figures : dict
         ``{"where": {"psnr_db": …}}``: measured, with the protocol above; those of
         :data:`HELD_OUT` with ``training["held_out_protocol"]``, if the card has one.
+    best_for : str
+        What it is the best choice for, in a few words for lists; empty if nothing was compared.
+    sources : dict
+        ``{"leaves": {"psnr_db": …}}``: figures by source, each of another laboratory or imager, by
+        ``sources_protocol``; models with the same protocol may be compared.
     precision_errors : dict
         ``{"bfloat16": PrecisionError}``: what lower precisions cost, where it was measured.
     training : dict
@@ -166,6 +171,9 @@ class ModelCard(BaseModel):
     training_data: str = NOT_STATED
     protocol: str = NOT_STATED
     figures: dict[str, dict[str, float]] = Field(default_factory=dict)
+    best_for: str = ""
+    sources: dict[str, dict[str, float]] = Field(default_factory=dict)
+    sources_protocol: str = ""
     precision_errors: dict[str, PrecisionError] = Field(default_factory=dict)
     licence: str = NOT_STATED
     limits: str = NOT_STATED
@@ -180,6 +188,9 @@ class ModelCard(BaseModel):
         fields: dict[str, Any] = handler(self)
         if self.imported is None:
             fields.pop("imported", None)
+        for name in ("best_for", "sources", "sources_protocol"):
+            if not fields.get(name):
+                fields.pop(name, None)
         return fields
 
     @field_validator("wavelengths_nm")
@@ -212,11 +223,17 @@ class ModelCard(BaseModel):
                 ("Output", f"{self.wavelengths.describe()}; {self.units or 'units not stated'}"),
                 ("Trained on", self.training_data),
             ]
+        if self.best_for:
+            rows.insert(0, ("Best for", self.best_for))
         rows.append(("Protocol", self.protocol))
         for where, figures in self.figures.items():
             rows.append((f"Measured on {where}", figures_text(figures)))
         if protocol := self.training.get("held_out_protocol"):
             rows.append((f"Protocol of {HELD_OUT}", protocol))
+        for source, figures in self.sources.items():
+            rows.append((f"Measured on the source {source}", figures_text(figures)))
+        if self.sources_protocol:
+            rows.append(("Protocol of the sources", self.sources_protocol))
         for precision, error in self.precision_errors.items():
             rows.append((f"Error in {precision}", error.words()))
         return [
@@ -235,6 +252,7 @@ FIGURE_LABELS = {
     "mrae": "MRAE",
     "rmse": "RMSE",
     "ssim": "SSIM",
+    "worst_sam_deg": "SAM of the worst tenth (°)",
 }
 
 
