@@ -14,10 +14,10 @@ from napari_hsr.models.model_file import read_card
 from napari_hsr.training.data import material_scenes
 from napari_hsr.training.data.material_scenes import MaterialScenes, load_materials
 from napari_hsr.training.data.painted_thumbnails import write_thumbnails
-from napari_hsr.training.events import Finished
+from napari_hsr.training.events import Finished, result_of
 from napari_hsr.training.recipe.schema import MaterialsSettings
 from napari_hsr.training.recipe.yaml_io import read_recipe
-from napari_hsr.training.train import prepare, train, training_patches
+from napari_hsr.training.train import prepare_events, train, training_patches
 
 NM = np.arange(400.0, 701.0, 10.0)
 
@@ -167,7 +167,7 @@ def test_held_out_scenes_are_of_spectra_that_train_no_others(tmp_path):
 
 def test_batches_hold_painted_patches_and_follow_from_the_step(tmp_path):
     recipe = materials_recipe(tmp_path)
-    images, model = prepare(recipe)
+    images, model = result_of(prepare_events(recipe))
     sampler = training_patches(images, recipe, model)
     one, again, other = (sampler.batch(step) for step in (3, 3, 4))
     np.testing.assert_array_equal(one.inputs, again.inputs)

@@ -137,7 +137,7 @@ def add_picture(viewer: ViewerModel, layer: Image, picture: Photograph) -> Image
     place = spatial_transform(layer)
     for there in viewer.layers:
         known = layer_state(there).get("metadata") or {}
-        if all(known.get(key) == picture.metadata[key] for key in ("rendered_layer", "rendering")):
+        if all(known.get(key) == picture.metadata[key] for key in ("rendered_layer", "picture")):
             data, keywords, _ = photograph_layer(picture, **place)
             there.data = data
             there.metadata = keywords["metadata"]
@@ -160,5 +160,5 @@ def _picture(
         name=f"{cube.name} · {how}",
         provenance=provenance,
         notices=(note,),
-        metadata={"rendering": made},
+        metadata={"rendering": how, "picture": made},
     )
