@@ -36,6 +36,7 @@ class Code(StrEnum):
     WAVELENGTH_UNIT_GUESSED = "wavelength-unit-guessed"
     AXIS_GUESSED = "axis-guessed"
     AXES_CHANGED = "axes-changed"
+    BYTES_LEFT_OUT = "bytes-left-out"
     BYTE_ORDER_ASSUMED = "byte-order-assumed"
     SCALE_APPLIED = "scale-applied"
     GAIN_NOT_APPLIED = "gain-not-applied"

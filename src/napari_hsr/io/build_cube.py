@@ -57,6 +57,8 @@ class Found:
         ``source`` may stay what it is if the cube is large; False loads it always.
     record : Record or None
         Set if the file is one of ours.
+    looked_in : str
+        Where wavelengths were looked for.
     """
 
     source: Any
@@ -75,6 +77,7 @@ class Found:
     decoding: Decoding = field(default_factory=Decoding)
     keep_on_disk: bool = True
     record: Record | None = None
+    looked_in: str = "the file"
 
 
 def check_shape(path: Path, shape: Sequence[int], what: str = "array") -> None:
@@ -196,7 +199,9 @@ def _resolve(found: Found, bands: int) -> wl.Resolved:
     """Our own files say how sure their wavelengths were; others are examined."""
     record = found.record
     if record is None or record.wavelengths is None:
-        return wl.resolve(found.wavelengths, bands, found.unit, not found.unit_has_a_place)
+        return wl.resolve(
+            found.wavelengths, bands, found.unit, not found.unit_has_a_place, found.looked_in
+        )
     if record.wavelengths == "none" or found.wavelengths is None:
         return wl.Resolved(None, notices=(wl.none_given(),))
     resolved = wl.resolve(found.wavelengths, bands, found.unit or "nm")

@@ -25,7 +25,7 @@ CUBE_KEYS = (
 ONE_BAND_KEYS = ("cube", "hsi", "rad", "ref")
 #: Small facts worth keeping: one value, or one a band.
 _SCALARS = ("norm_factor", "exposure", "integration_time", "illuminant", "units", "unit")
-_PER_BAND = ("fwhm", "bbl", "bad_bands", "badbands")
+_PER_BAND = ("fwhm", "bbl", "good_wavelengths", "bad_bands", "badbands")
 
 
 @dataclass(frozen=True)
@@ -234,10 +234,13 @@ def companions(
         if key in vectors and np.prod(vectors[key].shape) == 1:
             result.metadata[key] = np.ravel(np.asarray(load(vectors[key].name)))[0].item()
     for key in _PER_BAND:
-        if key in vectors and result.wavelengths is not None:
-            values = np.ravel(np.asarray(load(vectors[key].name)))
-            if values.size == result.wavelengths.size:
-                result.per_band[key] = values.tolist()
+        if result.wavelengths is None or not (key in vectors or key in attributes):
+            continue
+        stored = load(vectors[key].name) if key in vectors else attributes[key]
+        values = np.ravel(np.asarray(stored))
+        if values.size == result.wavelengths.size and values.dtype.kind in "iufb":
+            known = {"good_wavelengths": "bbl"}.get(key, key)  # EMIT: 1 for those of use
+            result.per_band[known] = np.asarray(values, float if known == "fwhm" else None).tolist()
     return result
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from napari_hsr.errors import FileError
-from napari_hsr.io import atomic
+from napari_hsr.io import atomic, esri_header
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -152,7 +152,9 @@ def is_text(head: bytes) -> bool:
 
 
 def is_envi_header(head: bytes) -> bool:
-    """True if the first line of an ENVI header opens the bytes."""
+    """True if an ENVI header opens the bytes, by its first line, or one of ESRI."""
+    if esri_header.is_one(head) and is_text(head):
+        return True
     first = head.removeprefix(b"\xef\xbb\xbf").lstrip()[:5]
     return first[:4] == b"ENVI" and not first[4:].strip() and is_text(head[:200])
 

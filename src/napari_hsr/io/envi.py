@@ -56,14 +56,27 @@ def read(path: Path, choice: Choice = ANY) -> Cube:
             f"{', '.join(s for s in detect.ENVI_BINARY_SUFFIXES if s)} or without a suffix",
         )
     actual = binary.stat().st_size
-    if actual != layout.size:
+    packed = _is_packed(binary)
+    if not packed and str(items.get("file compression", "0")).strip() not in ("", "0"):
+        raise FileError(header, "its binary is compressed, but not by gzip; save it uncompressed")
+    extra = actual - layout.size
+    line = layout.bands * layout.samples * layout.dtype.itemsize
+    plane = layout.lines * layout.samples * layout.dtype.itemsize
+    whole = extra % line == 0 or extra % plane == 0  # the header then forgets lines or bands
+    if not packed and (extra < 0 or (extra and whole)):
         raise FileError(
             header,
             f"the header describes {layout.describe()}, {layout.size} bytes, but its binary "
             f"{binary.name} has {actual}",
         )
     found = _facts(header, items, layout)
-    found.source = _memory_map(header, binary, layout)
+    if packed:
+        found.source = _unpacked(header, binary, layout)
+    else:
+        found.source = _memory_map(header, binary, layout)
+        if extra:
+            told = f"{extra} bytes behind the image in {binary.name} were left out."
+            found.notices += (Notice.warning(Code.BYTES_LEFT_OUT, told),)
     return build_cube.build(path, found, choice)
 
 
@@ -90,6 +103,33 @@ def _pair(path: Path) -> tuple[Path, Path | None]:
     return header, path
 
 
+def _is_packed(binary: Path) -> bool:
+    return detect.head_of(binary, 3) == b"\x1f\x8b\x08"
+
+
+def _unpacked(header: Path, binary: Path, layout: envi_header.Layout) -> np.ndarray:
+    """A binary that is compressed by gzip, in memory; no more of it than the header describes."""
+    import gzip
+
+    told = f"its binary {binary.name} is compressed by gzip, and damaged or cut short"
+    if layout.size > 1100 * binary.stat().st_size:  # gzip packs no tighter
+        raise FileError(header, told)
+    with translated(header, told), gzip.open(binary) as file:
+        content = file.read(layout.size + 1)
+    if len(content) != layout.size:
+        held = "more" if len(content) > layout.size else str(len(content))
+        raise FileError(
+            header,
+            f"the header describes {layout.describe()}, {layout.size} bytes, but its binary "
+            f"{binary.name}, compressed by gzip, has {held}",
+        )
+    axes = _AXES[layout.interleave]
+    sizes = (layout.bands, layout.lines, layout.samples)
+    shape = tuple(sizes[axes.index(axis)] for axis in range(3))
+    values: np.ndarray = np.frombuffer(content, layout.dtype, offset=layout.offset)
+    return values.reshape(shape).transpose(axes)
+
+
 #: Which axes of the binary hold bands, lines and samples.
 _AXES = {"bsq": (0, 1, 2), "bil": (1, 0, 2), "bip": (2, 0, 1)}
 
@@ -106,6 +146,7 @@ def _memory_map(header: Path, binary: Path, layout: envi_header.Layout) -> np.me
 
 def _facts(header: Path, items: dict[str, Any], layout: envi_header.Layout) -> build_cube.Found:
     found = build_cube.Found(None, stated=True, unit_has_a_place=True, notices=layout.notices)
+    found.looked_in = "its header, also among the names of the bands"
     found.record = embedded_record.parse(str(items.get(ITEM, "")).removeprefix("record "))
     double = Path(header.stem).suffix.lower() in detect.ENVI_BINARY_SUFFIXES  # scene.img.hdr
     found.name = Path(header.stem).stem if double else header.stem

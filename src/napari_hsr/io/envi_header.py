@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from napari_hsr.errors import FileError
+from napari_hsr.io import esri_header
 from napari_hsr.io.detect import ENVI_BINARY_SUFFIXES
 from napari_hsr.io.library_errors import translated
 from napari_hsr.notices import Code, Notice
@@ -57,6 +58,8 @@ def parse(path: Path) -> dict[str, Any]:
 
     with translated(path, _DAMAGED):
         text = _decoded(path.read_bytes())
+        if esri_header.is_one(text.encode("utf-8", "replace")):
+            return esri_header.parse(path, text)
         plain = text.encode("ascii", "xmlcharrefreplace").decode("ascii")
         # spectral reads files only, in the locale's encoding: hand it a clean copy
         with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
@@ -101,8 +104,6 @@ def layout(path: Path, items: dict[str, Any]) -> Layout:
             path,
             "this is an ENVI spectral library, not an image: read_library and `napari-hsr library` read it",
         )
-    if str(items.get("file compression", "0")).strip() not in ("", "0"):
-        raise FileError(path, "compressed ENVI files are not supported; save it uncompressed")
     numbers = {name: _whole(path, name, items[name]) for name in ("lines", "samples", "bands")}
     for name, value in numbers.items():
         if value < 1:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_hsr.errors import FileError
-from napari_hsr.io import build_cube, embedded_record, lazy
+from napari_hsr.io import build_cube, embedded_record, hdf5_products, lazy
 from napari_hsr.io import wavelengths as wl
 from napari_hsr.io.atomic import replacing
 from napari_hsr.io.choice import ANY, Choice
@@ -54,6 +54,11 @@ def read_container(path: Path, choice: Choice, matlab: bool) -> Cube:
     try:
         with translated(path, _DAMAGED):
             variables = _variables(file)
+            product = None if choice.variable or matlab else hdf5_products.find(file)
+        if product is not None:
+            cube = build_cube.build(path, product, choice)
+            keep = isinstance(cube.data, lazy.LazyArray)
+            return cube
         with translated(path, _DAMAGED):
             ours = _record(file)
         others = [v for v in variables if v.short != embedded_record.KEY]
@@ -125,6 +130,7 @@ def _found(
         metadata=beside.metadata,
         per_band=beside.per_band,
         notices=beside.notices,
+        looked_in="its variables, attributes and axes",
     )
     if axes.bands is not None:
         found.stated, found.convention = True, 2 - axes.bands if matlab else axes.bands

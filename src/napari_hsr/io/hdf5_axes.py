@@ -16,7 +16,7 @@ from napari_hsr.io import wavelengths as wl
 
 #: What writers call the axis of the bands, in lower case.
 SPECTRAL = re.compile(
-    r"(wave(length|number)?s?|wl|lambda|bands?|spectral(_.*)?|spectrum|channels?|.*_bands?|.*wavelengths?)"
+    r"(wave(length|number)?s?|wl|lambda|bands?|spectral(_.*)?|spectrum|channels?|.*_bands?|.*wavelengths?|wavelength_.*)"
 )
 _LABELS = ("Dimension_Labels", "DIMENSION_LABELS", "_ARRAY_DIMENSIONS", "dims", "axes")
 

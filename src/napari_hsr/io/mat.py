@@ -86,6 +86,7 @@ def read_5(path: Path, choice: Choice = ANY) -> Cube:
             per_band=beside.per_band,
             notices=(*beside.notices, *others),
             record=ours,
+            looked_in="its variables and structures",
         ),
         choice,
     )

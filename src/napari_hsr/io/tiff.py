@@ -13,7 +13,14 @@ from xml.etree import ElementTree
 import numpy as np
 
 from napari_hsr.errors import FileError
-from napari_hsr.io import build_cube, embedded_record, gdal_metadata, geotiff, lazy
+from napari_hsr.io import (
+    build_cube,
+    embedded_record,
+    gdal_metadata,
+    geotiff,
+    lazy,
+    product_metadata,
+)
 from napari_hsr.io import wavelengths as wl
 from napari_hsr.io.band_axis import band_axis_of_pages
 from napari_hsr.io.build_cube import NO_DATA
@@ -28,6 +35,8 @@ if TYPE_CHECKING:
     from napari_hsr.cube import Cube
     from napari_hsr.photograph import Photograph
 
+#: Where wavelengths are looked for.
+_LOOKED_IN = "its description, GDAL's items, OME-XML and a product's XML file beside it"
 _DAMAGED = "the TIFF file is damaged or cut short"
 # what tifffile logs about damaged files is said in our sentence; no second line on the screen
 logging.getLogger("tifffile").addHandler(logging.NullHandler())
@@ -201,7 +210,7 @@ def _found(
     build_cube.check_dtype(path, series.dtype)
     if ours is None:
         build_cube.check_shape(path, shape)
-    found = build_cube.Found(None, record=ours)
+    found = build_cube.Found(None, record=ours, looked_in=_LOOKED_IN)
     listed = next((described[k] for k in ("wavelengths_nm", *wl.KEYS) if k in described), None)
     found.wavelengths = listed if isinstance(listed, list) else None
     found.unit = "nm" if "wavelengths_nm" in described else None
@@ -215,6 +224,8 @@ def _found(
     found.decoding = facts.decoding
     if ours is None:
         found.per_band |= facts.per_band
+    if found.wavelengths is None:
+        _from_product(found, product_metadata.beside(path, shape[-3:][found.convention]))
     on_the_ground = geotiff.read(file.pages.first) if ours is None else None
     if on_the_ground is not None:
         found.metadata[geotiff.KEY] = on_the_ground
@@ -227,6 +238,27 @@ def _found(
     with translated(path, _DAMAGED):
         found.source = _source(path, file, series)
     return found
+
+
+def _from_product(found: build_cube.Found, product: product_metadata.Product | None) -> None:
+    """Wavelengths, gains and offsets of the metadata beside an EnMAP or DESIS image."""
+    if product is None:
+        return
+    found.wavelengths, found.unit = product.wavelengths, "nm"
+    if product.fwhm is not None:
+        found.per_band["fwhm"] = product.fwhm
+    if product.no_data is not None and not found.decoding.no_data:
+        found.decoding = replace(found.decoding, no_data=(product.no_data,))
+        found.metadata[NO_DATA] = product.no_data
+    stated = replace(found.decoding, no_data=()).does_nothing and product.gains is not None
+    if stated:
+        offsets = product.offsets or [0.0] * len(product.wavelengths)
+        found.decoding = replace(
+            found.decoding, scale=np.array(product.gains), offset=np.array(offsets)
+        )
+    told = f"Wavelengths{', gains and offsets' if stated else ''} are those of {product.file}."
+    found.notices += (Notice.info(Code.SCALE_APPLIED if stated else Code.OTHER, told),)
+    found.steps += (told,)
 
 
 def _ome_wavelengths(file: Any) -> tuple[list[Any] | None, str | None]:

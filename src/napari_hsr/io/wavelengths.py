@@ -13,7 +13,7 @@ from napari_hsr.notices import Code, Notice
 
 #: Names under which wavelengths are found in MATLAB, HDF5 and NumPy files, best first.
 KEYS = (
-    "wavelengths", "wavelength", "wavelengths_nm", "wavelength_nm", "wavelengths_um",
+    "wavelength_3d", "wavelengths", "wavelength", "wavelengths_nm", "wavelength_nm", "wavelengths_um",
     "wavelength_um", "wavelen", "wavelens", "lambda", "lambdas", "lam", "wl", "wls", "wlen",
     "waves", "wave", "wvl", "dimensionscalec", "wvls", "band_centers", "band_centres", "centers", "centres",
     "bands",
@@ -55,7 +55,11 @@ class Resolved:
 
 
 def resolve(
-    values: Any, bands: int, unit: str | None = None, unit_is_custom: bool = False
+    values: Any,
+    bands: int,
+    unit: str | None = None,
+    unit_is_custom: bool = False,
+    looked_in: str = "the file",
 ) -> Resolved:
     """Turn the list of a file (or None) into wavelengths for ``bands`` bands.
 
@@ -66,7 +70,7 @@ def resolve(
     as the values are of that size.
     """
     if values is None:
-        return missing(bands)
+        return missing(bands, looked_in)
     raw = list(np.ravel(np.asarray(values)).tolist())
     try:
         numbers = np.array(raw, dtype=np.float64)
@@ -127,7 +131,7 @@ def apart(nm: np.ndarray) -> tuple[np.ndarray, int]:
     return moved, count
 
 
-def missing(bands: int) -> Resolved:
+def missing(bands: int, looked_in: str = "the file") -> Resolved:
     """No wavelengths in the file: 400–700/10 nm for 31 bands, marked as assumed, else none."""
     if bands == 31:
         return Resolved(
@@ -135,19 +139,19 @@ def missing(bands: int) -> Resolved:
             notices=(
                 Notice.warning(
                     Code.WAVELENGTHS_ASSUMED,
-                    "The file gives no wavelengths: 400–700 nm in steps of 10 nm is an assumption "
-                    f"made for its 31 bands; {SET_THEM}.",
+                    f"No wavelengths were found in {looked_in}: 400–700 nm in steps of 10 nm is an "
+                    f"assumption made for its 31 bands; {SET_THEM}.",
                 ),
             ),
         )
-    return Resolved(None, notices=(none_given(),))
+    return Resolved(None, notices=(none_given(looked_in),))
 
 
-def none_given() -> Notice:
+def none_given(looked_in: str = "the file") -> Notice:
     """The notice of a file without wavelengths."""
     return Notice.warning(
         Code.WAVELENGTHS_MISSING,
-        f"The file gives no wavelengths: bands go by index; {SET_THEM}.",
+        f"No wavelengths were found in {looked_in}: bands go by index; {SET_THEM}.",
     )
 
 

@@ -1,0 +1,72 @@
+"""Headers of ESRI for BIL, BIP and BSQ images, as the items of an ENVI header.
+
+Keywords and defaults are those of ArcGIS ("BIL, BIP, and BSQ raster files").
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from typing import TYPE_CHECKING, Any
+
+from napari_hsr.errors import FileError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+#: ENVI's data types by kind and bits.
+_TYPES = {
+    ("UNSIGNEDINT", 8): 1, ("SIGNEDINT", 8): None, ("UNSIGNEDINT", 16): 12, ("SIGNEDINT", 16): 2,
+    ("UNSIGNEDINT", 32): 13, ("SIGNEDINT", 32): 3, ("FLOAT", 32): 4, ("FLOAT", 64): 5,
+}  # fmt: skip
+_NEEDED = (b"NROWS", b"NCOLS")
+
+
+def is_one(head: bytes) -> bool:
+    """True for the head of such a header: a table of keywords, NROWS and NCOLS among them."""
+    upper = head.upper()
+    return all(re.search(rb"^\s*" + key + rb"\s+\d", upper, re.MULTILINE) for key in _NEEDED)
+
+
+def parse(path: Path, text: str) -> dict[str, Any]:
+    """The items of an ENVI header that say the same.
+
+    Raises
+    ------
+    FileError
+        If the rows of the binary are padded, or its numbers are of a kind that is not supported.
+    """
+    stated = {}
+    for line in text.splitlines():
+        key, _, value = line.strip().partition(" ")
+        stated[key.upper()] = value.strip()
+    bits, bands = stated.get("NBITS", "8"), stated.get("NBANDS", "1")
+    kind = stated.get("PIXELTYPE", "UNSIGNEDINT").upper()
+    code = _TYPES.get((kind, int(bits) if bits.isdecimal() else 0))
+    if code is None:
+        raise FileError(path, f"its values are {kind} of {bits} bits, which cannot be read")
+    byte_order = stated.get("BYTEORDER", "I" if sys.byteorder == "little" else "M").upper()
+    items = {
+        "samples": stated["NCOLS"],
+        "lines": stated["NROWS"],
+        "bands": bands,
+        "data type": str(code),
+        "interleave": stated.get("LAYOUT", "BIL").lower(),
+        "byte order": "1" if byte_order.startswith("M") else "0",
+        "header offset": stated.get("SKIPBYTES", "0"),
+    }
+    if "NODATA" in stated:
+        items["data ignore value"] = stated["NODATA"]
+    _check_padding(path, stated, items, int(bits) // 8)
+    return items
+
+
+def _check_padding(path: Path, stated: dict[str, str], items: dict[str, Any], size: int) -> None:
+    try:
+        samples, bands = int(items["samples"]), int(items["bands"])
+    except ValueError:
+        return  # said where the layout is checked
+    row = samples * size * (1 if items["interleave"] == "bsq" else bands)
+    padded = int(stated.get("TOTALROWBYTES") or row) != row or int(stated.get("BANDGAPBYTES") or 0)
+    if padded:
+        raise FileError(path, "the rows of its binary are padded, which is not supported")

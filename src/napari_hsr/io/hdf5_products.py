@@ -1,0 +1,117 @@
+"""Cubes that a product keeps in several data sets: PRISMA's two detectors, the three of PACE OCI.
+
+PRISMA (HDF-EOS5) has ``VNIR_Cube`` and ``SWIR_Cube`` (rows, bands, columns), band centres, widths and
+flags as attributes of the file, and at level 2 ``value = least + stored (most - least) / 65535`` by
+detector. PACE OCI at level 1B has ``rhot_blue``, ``rhot_red`` and ``rhot_SWIR`` (bands, scans, pixels)
+beside ``sensor_band_parameters``.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from napari_hsr.io import build_cube
+from napari_hsr.io.decoding import Decoding
+from napari_hsr.notices import Code, Notice
+
+
+class Joined:
+    """Bands of several arrays as one array (bands, rows, columns), with basic indexing."""
+
+    def __init__(self, parts: list[tuple[Any, int, list[int]]]):
+        """``parts``: arrays, the axis of their bands, and which of these."""
+        self._bands = [(array, axis, band) for array, axis, bands in parts for band in bands]
+        array, axis, _ = self._bands[0]
+        self.shape = (len(self._bands), *(n for i, n in enumerate(array.shape) if i != axis))
+        self.dtype = np.result_type(*(array.dtype for array, _, _ in parts))
+
+    def __getitem__(self, key: Any) -> np.ndarray:
+        bands, *inside = (*key, *[slice(None)] * (3 - len(key))) if key else [slice(None)] * 3
+        if isinstance(bands, slice):
+            return np.stack([self._band(band, inside) for band in range(self.shape[0])[bands]])
+        return self._band(bands, inside)
+
+    def _band(self, band: int, inside: list[Any]) -> np.ndarray:
+        array, axis, number = self._bands[band]
+        at: list[Any] = list(inside)
+        at.insert(axis, number)
+        plane: np.ndarray = np.asarray(array[tuple(at)])
+        return plane
+
+
+def find(file: Any) -> build_cube.Found | None:
+    """The whole cube of such a product; None for any other file."""
+    return _prisma(file) or _pace(file)
+
+
+def _prisma(file: Any) -> build_cube.Found | None:
+    cubes: dict[str, Any] = {}
+    swaths = file.get("HDFEOS/SWATHS")
+    for swath in [] if swaths is None else swaths.values():
+        for name in ("VNIR", "SWIR"):
+            array = swath.get(f"Data Fields/{name}_Cube") if hasattr(swath, "get") else None
+            if array is not None and len(array.shape) == 3:
+                cubes.setdefault(name, array)
+    facts: dict[str, list[float]] = {"nm": [], "fwhm": [], "bbl": []}
+    parts, scales, offsets = [], [], []
+    for name, array in cubes.items():
+        key, count = name.title(), array.shape[1]
+        nm = np.ravel(file.attrs.get(f"List_Cw_{key}", ()))
+        widths = np.ravel(file.attrs.get(f"List_Fwhm_{key}", np.zeros(count)))
+        flags = np.ravel(file.attrs.get(f"List_Cw_{key}_Flags", np.ones(count)))
+        if not nm.size == widths.size == flags.size == count:
+            return None
+        bands = np.flatnonzero(nm > 0).tolist()  # those without a centre were not measured
+        parts.append((array, 1, bands))
+        for kept, values in zip(facts.values(), (nm, widths, flags), strict=True):
+            kept += [float(values[band]) for band in bands]
+        least, most = (file.attrs.get(f"L2Scale{key}{end}") for end in ("Min", "Max"))
+        scaled = least is not None and most is not None
+        least, most = (float(np.ravel(v)[0]) for v in ((least, most) if scaled else (0, 65535)))
+        scales += [(most - least) / 65535] * len(bands)
+        offsets += [least] * len(bands)
+    if not any(bands for _, _, bands in parts):
+        return None
+    found = _of(parts, facts["nm"])
+    found.per_band = {"fwhm": facts["fwhm"], "bbl": [int(flag) for flag in facts["bbl"]]}
+    found.decoding = Decoding(scale=np.array(scales), offset=np.array(offsets))
+    if not found.decoding.does_nothing:
+        told = (
+            "Values were scaled by the least and largest reflectance of each detector in the file."
+        )
+        found.notices += (Notice.info(Code.SCALE_APPLIED, told),)
+        found.steps += (told,)
+        found.units = "reflectance"
+    return found
+
+
+def _pace(file: Any) -> build_cube.Found | None:
+    parts, nm = [], []
+    for name in ("blue", "red", "SWIR"):
+        array = file.get(f"observation_data/rhot_{name}")
+        centres = file.get(f"sensor_band_parameters/{name}_wavelength")
+        if array is None or centres is None or centres.shape != array.shape[:1]:
+            return None
+        parts.append((array, 0, list(range(array.shape[0]))))
+        nm += np.asarray(centres[()], dtype=np.float64).tolist()
+    found = _of(parts, nm)
+    marker = parts[0][0].attrs.get("_FillValue")
+    if marker is not None:
+        found.decoding = Decoding(no_data=(float(np.ravel(marker)[0]),))
+        found.metadata[build_cube.NO_DATA] = found.decoding.no_data[0]
+    found.units = "reflectance"
+    return found
+
+
+def _of(parts: list[tuple[Any, int, list[int]]], nm: list[float]) -> build_cube.Found:
+    names = ", ".join(str(array.name).rsplit("/", 1)[-1] for array, _, _ in parts)
+    told = f"The bands of {names} were put together; name one to read it alone."
+    return build_cube.Found(
+        Joined(parts),
+        stated=True,
+        wavelengths=nm,
+        unit="nm",
+        notices=(Notice.info(Code.AXES_CHANGED, told),),
+    )

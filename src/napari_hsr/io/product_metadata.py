@@ -1,0 +1,81 @@
+"""Band centres, widths, gains and offsets in the XML file beside an EnMAP or DESIS image.
+
+Both keep one entry a band: EnMAP ``bandCharacterisation/bandID`` with ``wavelengthCenterOfBand``,
+``FWHMOfBand``, ``GainOfBand`` and ``OffsetOfBand``; DESIS ``band`` with ``bandNumber``,
+``wavelengthCenterOfBand``, ``wavelengthWidthOfBand``, ``gainOfBand`` and ``offsetOfBand``.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from xml.etree import ElementTree
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_CENTRE, _WIDTH = ("wavelengthcenterofband",), ("fwhmofband", "wavelengthwidthofband")
+_GAIN, _OFFSET = ("gainofband",), ("offsetofband",)
+
+
+@dataclass(frozen=True)
+class Product:
+    """What the file states, one value a band; gains and offsets are None where it has none."""
+
+    file: str
+    wavelengths: list[float]
+    fwhm: list[float] | None
+    gains: list[float] | None
+    offsets: list[float] | None
+    no_data: float | None
+
+
+def beside(path: Path, bands: int) -> Product | None:
+    """The metadata of a ``…SPECTRAL_IMAGE….TIF``, if they are of as many bands."""
+    start, found, _ = path.name.upper().partition("SPECTRAL_IMAGE")
+    if not found:
+        return None
+    name = path.name[: len(start)] + "METADATA"
+    for file in (path.with_name(name + suffix) for suffix in (".XML", ".xml")):
+        if file.is_file():
+            return _read(file, bands)
+    return None
+
+
+def _read(file: Path, bands: int) -> Product | None:
+    try:
+        root = ElementTree.parse(file).getroot()
+    except (ElementTree.ParseError, OSError):
+        return None  # a broken side note does not make the image unreadable
+    entries = []
+    for element in root.iter():
+        values = {re.sub(r"\{.*\}", "", e.tag).lower(): (e.text or "").strip() for e in element}
+        if _CENTRE[0] in values:
+            entries.append(values)
+    centres = _numbers(entries, _CENTRE)
+    if centres is None or len(centres) != bands:
+        return None
+    marker = next((e.text for e in root.iter() if e.tag.lower().endswith("backgroundvalue")), None)
+    return Product(
+        file.name,
+        centres,
+        _numbers(entries, _WIDTH),
+        _numbers(entries, _GAIN),
+        _numbers(entries, _OFFSET),
+        _number(marker),
+    )
+
+
+def _numbers(entries: list[dict[str, str]], names: tuple[str, ...]) -> list[float] | None:
+    texts = [next((e[name] for name in names if name in e), None) for e in entries]
+    numbers = [_number(text) for text in texts]
+    known = [n for n in numbers if n is not None]
+    return known if known and len(known) == len(numbers) else None
+
+
+def _number(text: str | None) -> float | None:
+    try:
+        return float(text or "")
+    except ValueError:
+        return None

@@ -1,0 +1,246 @@
+"""Layouts of satellites and of other programs, made here as their documents describe them."""
+
+from __future__ import annotations
+
+import gzip
+
+import h5py
+import numpy as np
+import pytest
+import tifffile
+
+from napari_hsr import read
+from napari_hsr.errors import FileError
+from napari_hsr.io import can_read, lazy
+from napari_hsr.notices import Code, has
+
+RNG = np.random.default_rng(6)
+
+
+@pytest.fixture(params=["in memory", "on disk"])
+def big(request, monkeypatch):
+    if request.param == "on disk":
+        monkeypatch.setattr(lazy, "LAZY_ABOVE_BYTES", 1)
+    return request.param == "on disk"
+
+
+def prisma(path, level=2):
+    """VNIR descends and has a band that was never measured; SWIR overlaps it."""
+    cubes = {
+        "VNIR": RNG.integers(0, 65535, (5, 4, 6)).astype("u2"),
+        "SWIR": RNG.integers(0, 65535, (5, 3, 6)).astype("u2"),
+    }
+    nm = {"Vnir": [900.0, 700.0, 500.0, 0.0], "Swir": [1200.0, 1000.0, 890.0]}
+    with h5py.File(path, "w") as file:
+        for name, values in cubes.items():
+            file[f"HDFEOS/SWATHS/PRS_L{level}D_HCO/Data Fields/{name}_Cube"] = values
+            key = name.title()
+            file.attrs[f"List_Cw_{key}"] = np.array(nm[key], "f4")
+            file.attrs[f"List_Fwhm_{key}"] = np.full(len(nm[key]), 10.0, "f4")
+            file.attrs[f"List_Cw_{key}_Flags"] = np.ones(len(nm[key]), "u1")
+            if level == 2:
+                file.attrs[f"L2Scale{key}Min"], file.attrs[f"L2Scale{key}Max"] = 0.0, 0.5
+    return cubes
+
+
+def test_prisma_is_one_cube_of_both_detectors(tmp_path, big):
+    cubes = prisma(tmp_path / "PRS_L2D.he5")
+    cube = read(tmp_path / "PRS_L2D.he5")
+    assert isinstance(cube.data, lazy.LazyArray) == big
+    np.testing.assert_allclose(cube.wavelengths, [500, 700, 890, 900, 1000, 1200])
+    stored = np.stack([*(cubes["VNIR"][:, b] for b in (2, 1)), cubes["SWIR"][:, 2],
+                       cubes["VNIR"][:, 0], *(cubes["SWIR"][:, b] for b in (1, 0))])  # fmt: skip
+    np.testing.assert_allclose(np.asarray(cube.data), stored * (0.5 / 65535), rtol=1e-5)
+    np.testing.assert_allclose(
+        np.asarray(cube.data[1:3, 2:4, ::2]), stored[1:3, 2:4, ::2] * (0.5 / 65535), rtol=1e-5
+    )
+    assert cube.metadata["fwhm"] == [10.0] * 6
+    assert cube.units == "reflectance"
+    assert has(cube.notices, Code.SCALE_APPLIED)
+    alone = read(tmp_path / "PRS_L2D.he5", variable="SWIR_Cube", axes="ybx")
+    np.testing.assert_array_equal(alone.data, cubes["SWIR"].swapaxes(0, 1))
+
+
+def test_pace_level_1b(tmp_path, big):
+    bands = {"blue": [400.0, 500.0, 605.0], "red": [600.0, 700.0], "SWIR": [940.0, 1250.0]}
+    with h5py.File(tmp_path / "PACE_OCI.nc", "w") as file:
+        for name, nm in bands.items():
+            values = RNG.random((len(nm), 5, 4)).astype("f4")
+            values[:, 0, 0] = -32767
+            file[f"observation_data/rhot_{name}"] = values
+            file[f"observation_data/rhot_{name}"].attrs["_FillValue"] = np.float32(-32767)
+            file[f"sensor_band_parameters/{name}_wavelength"] = np.array(nm, "f4")
+    cube = read(tmp_path / "PACE_OCI.nc")
+    np.testing.assert_allclose(cube.wavelengths, [400, 500, 600, 605, 700, 940, 1250])
+    assert np.isnan(np.asarray(cube.data)[:, 0, 0]).all()
+    assert np.isfinite(np.asarray(cube.data)).sum() == 7 * 19
+
+
+def test_pace_level_2(tmp_path):
+    values = RNG.random((5, 4, 3)).astype("f4")
+    with h5py.File(tmp_path / "l2.nc", "w") as file:
+        file["geophysical_data/Rrs"] = values
+        parameters = file.create_group("sensor_band_parameters")
+        parameters["wavelength_3d"] = np.array([400, 500, 600], "i4")
+        parameters["wavelength"] = np.arange(300, 900, 10)
+        parameters["wavelength_3d"].make_scale("wavelength_3d")
+        file["geophysical_data/Rrs"].dims[2].attach_scale(parameters["wavelength_3d"])
+    cube = read(tmp_path / "l2.nc")
+    np.testing.assert_array_equal(cube.data, np.moveaxis(values, 2, 0))
+    assert list(cube.wavelengths) == [400, 500, 600]
+
+
+def test_emit(tmp_path):
+    values = RNG.random((6, 5, 4)).astype("f4")
+    values[2, 3] = -9999
+    with h5py.File(tmp_path / "EMIT_L2A.nc", "w") as file:
+        file["reflectance"] = values
+        file["reflectance"].attrs["_FillValue"] = np.float32([-9999])
+        for axis, (name, size) in enumerate((("downtrack", 6), ("crosstrack", 5), ("bands", 4))):
+            file[name] = np.zeros(size, "f4")  # a dimension without a variable, in NetCDF-4
+            file[name].make_scale("This is a netCDF dimension but not a netCDF variable.")
+            file["reflectance"].dims[axis].attach_scale(file[name])
+        group = file.create_group("sensor_band_parameters")
+        group["wavelengths"] = np.array([400, 500, 1400, 2000], "f4")
+        group["wavelengths"].attrs["units"] = "nm"
+        group["fwhm"] = np.full(4, 8.5, "f4")
+        group["good_wavelengths"] = np.array([1, 1, 0, 1], "u1")
+    cube = read(tmp_path / "EMIT_L2A.nc")
+    assert cube.shape == (4, 6, 5)
+    assert list(cube.wavelengths) == [400, 500, 1400, 2000]
+    assert cube.metadata["bbl"] == [1, 1, 0, 1]
+    assert cube.good_bands.tolist() == [True, True, False, True]
+    assert cube.metadata["fwhm"] == [8.5] * 4
+    assert np.isnan(cube.data[:, 2, 3]).all()
+    assert not has(cube.notices, Code.AXIS_GUESSED)
+
+
+ENMAP = (
+    "<level_X><specific><backgroundValue>-32768</backgroundValue><bandCharacterisation>{}"
+    "</bandCharacterisation></specific></level_X>"
+)
+
+
+class TestXmlBeside:
+    STORED = RNG.integers(0, 9000, (4, 5, 6)).astype("i2")
+
+    def image(self, folder, name, xml):
+        stored = self.STORED.copy()
+        stored[:, 1, 1] = -32768
+        tifffile.imwrite(
+            folder / f"{name}-SPECTRAL_IMAGE.TIF", stored, photometric="minisblack", metadata=None
+        )
+        (folder / f"{name}-METADATA.XML").write_text(xml)
+        return folder / f"{name}-SPECTRAL_IMAGE.TIF"
+
+    def entries(self, nm):
+        return "".join(
+            f'<bandID number="{i}"><wavelengthCenterOfBand>{n}</wavelengthCenterOfBand><FWHMOfBand>6.5'
+            f"</FWHMOfBand><GainOfBand>0.0001</GainOfBand><OffsetOfBand>0</OffsetOfBand></bandID>"
+            for i, n in enumerate(nm, 1)
+        )
+
+    def test_enmap(self, tmp_path, big):
+        xml = ENMAP.format(self.entries([420.5, 500, 950, 940]))  # detectors overlap
+        cube = read(self.image(tmp_path, "ENMAP01", xml))
+        assert list(cube.wavelengths) == [420.5, 500, 940, 950]
+        data = np.asarray(cube.data)
+        assert np.isnan(data[:, 1, 1]).all()
+        np.testing.assert_allclose(data[2, 2], self.STORED[3, 2] * 1e-4, rtol=1e-5)
+        assert cube.metadata["fwhm"] == [6.5] * 4
+        assert has(cube.notices, Code.SCALE_APPLIED)
+
+    def test_desis(self, tmp_path):
+        bands = "".join(
+            f"<band><bandNumber>{i}</bandNumber><wavelengthCenterOfBand>{400 + 10 * i}"
+            "</wavelengthCenterOfBand><wavelengthWidthOfBand>3</wavelengthWidthOfBand>"
+            "<gainOfBand>0.0001</gainOfBand><offsetOfBand>0</offsetOfBand></band>"
+            for i in range(1, 5)
+        )
+        cube = read(self.image(tmp_path, "DESIS", f"<hsi_doc><bands>{bands}</bands></hsi_doc>"))
+        assert list(cube.wavelengths) == [410, 420, 430, 440]
+        assert cube.metadata["fwhm"] == [3] * 4
+
+    @pytest.mark.parametrize("xml", ["<broken", ENMAP.format("")])
+    def test_none_found_is_said(self, tmp_path, xml):
+        cube = read(self.image(tmp_path, "ENMAP01", xml))
+        assert cube.wavelengths is None
+        (told,) = [n for n in cube.notices if n.code == Code.WAVELENGTHS_MISSING]
+        assert "were found in" in told
+        assert "XML" in told
+
+
+class TestEnvi:
+    VALUES = RNG.integers(0, 900, (4, 5, 6)).astype("<u2")
+
+    def header(self, folder, extra=""):
+        (folder / "a.hdr").write_text(
+            "ENVI\nsamples = 6\nlines = 5\nbands = 4\ninterleave = bsq\ndata type = 12\n"
+            f"byte order = 0\nheader offset = 0\n{extra}\n"
+        )
+
+    def test_bytes_behind_the_image(self, tmp_path):
+        self.header(tmp_path)
+        (tmp_path / "a.img").write_bytes(self.VALUES.tobytes() + b"\0" * 1000)
+        cube = read(tmp_path / "a.hdr")
+        np.testing.assert_array_equal(cube.data, self.VALUES)
+        assert has(cube.notices, Code.BYTES_LEFT_OUT)
+
+    def test_a_band_more_than_the_header_says_is_a_contradiction(self, tmp_path):
+        self.header(tmp_path)
+        (tmp_path / "a.img").write_bytes(self.VALUES.tobytes() + self.VALUES[0].tobytes())
+        with pytest.raises(FileError, match=r"4 bands x 5 lines x 6 samples .* has 300"):
+            read(tmp_path / "a.hdr")
+
+    @pytest.mark.parametrize("extra", ["file compression = 1", ""])
+    def test_gzip(self, tmp_path, extra):
+        self.header(tmp_path, extra)
+        (tmp_path / "a.img").write_bytes(gzip.compress(self.VALUES.tobytes()))
+        np.testing.assert_array_equal(read(tmp_path / "a.hdr").data, self.VALUES)
+        np.testing.assert_array_equal(read(tmp_path / "a.img").data, self.VALUES)
+
+    @pytest.mark.parametrize("cut", [0.5, 0.9])
+    def test_gzip_cut_short(self, tmp_path, cut):
+        self.header(tmp_path)
+        content = gzip.compress(self.VALUES.tobytes())
+        (tmp_path / "a.img").write_bytes(content[: int(len(content) * cut)])
+        with pytest.raises(FileError, match="compressed by gzip, and damaged"):
+            read(tmp_path / "a.hdr")
+        (tmp_path / "a.img").write_bytes(gzip.compress(self.VALUES[:3].tobytes()))
+        with pytest.raises(FileError, match="compressed by gzip, has 180"):
+            read(tmp_path / "a.hdr")
+
+
+class TestEsri:
+    @pytest.mark.parametrize("order", ["I", "M"])
+    @pytest.mark.parametrize("layout", ["BIL", "BIP", "BSQ"])
+    def test_it_is_read(self, tmp_path, layout, order):
+        values = RNG.integers(-900, 900, (4, 5, 6)).astype("i2")
+        values[:, 0, 0] = -9999
+        axes = {"BSQ": (0, 1, 2), "BIL": (1, 0, 2), "BIP": (1, 2, 0)}[layout]
+        stored = values.transpose(axes).astype("<i2" if order == "I" else ">i2")
+        (tmp_path / "a.hdr").write_text(
+            f"BYTEORDER      {order}\nLAYOUT         {layout}\nNROWS          5\nNCOLS          6\n"
+            "NBANDS         4\nNBITS          16\nPIXELTYPE      SIGNEDINT\nNODATA         -9999\n"
+            "ULXMAP         1\nXDIM 30\n"
+        )
+        (tmp_path / f"a.{layout.lower()}").write_bytes(stored.tobytes())
+        for name in ("a.hdr", f"a.{layout.lower()}"):
+            assert can_read(tmp_path / name)
+            cube = read(tmp_path / name)
+            np.testing.assert_array_equal(cube.data[:, 1:], values[:, 1:])
+            assert np.isnan(cube.data[:, 0, 0]).all()
+
+    @pytest.mark.parametrize(
+        ("line", "said"),
+        [
+            ("NBITS 12", "of 12 bits"),
+            ("TOTALROWBYTES 4000", "padded"),
+            ("LAYOUT TILED", "interleave"),
+        ],
+    )
+    def test_what_is_not_supported(self, tmp_path, line, said):
+        (tmp_path / "a.hdr").write_text(f"NROWS 5\nNCOLS 6\nNBANDS 4\n{line}\n")
+        (tmp_path / "a.bil").write_bytes(bytes(120))
+        with pytest.raises(FileError, match=said):
+            read(tmp_path / "a.hdr")
