@@ -304,8 +304,8 @@ class Painted:
 
 
 def test_another_source_of_images_is_trained_on_like_the_others(monkeypatch, tmp_path):
-    def with_painted(data, images):
-        return [*sources(data, images), Painted()]
+    def with_painted(data, *others):
+        return [*sources(data, *others), Painted()]
 
     write_cube(tmp_path / "a" / "measured.npz", spectra(7))
     monkeypatch.setattr("napari_hsr.training.data.discovery.sources", with_painted)
