@@ -58,6 +58,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--interleave", choices=("bsq", "bil", "bip"), default="bsq", help="of ENVI (default bsq)"
     )
+    parser.add_argument(
+        "--matlab", choices=("7.3", "5"), default="7.3", help="version of a .mat file (default 7.3)"
+    )
     add_output_options(parser)
     add_reading_options(parser)
 
@@ -94,7 +97,14 @@ def run(args: argparse.Namespace) -> int:
         scale=args.scale,
         units=args.units,
     )
-    write(cube, out, dtype=args.dtype, factor=args.factor, interleave=args.interleave)
+    write(
+        cube,
+        out,
+        dtype=args.dtype,
+        factor=args.factor,
+        interleave=args.interleave,
+        matlab=args.matlab,
+    )
     notices = [notice for notice in cube.notices if notice not in before]
     if args.json:
         nm = None if cube.wavelengths is None else list(cube.wavelengths)

@@ -153,13 +153,14 @@ def write(
     dtype: str = "float32",
     factor: float | None = None,
     interleave: str = "bsq",
+    matlab: str = "7.3",
 ) -> Path:
     """Write a cube, a photograph or a spectral library so that reading gives it back equal.
 
     Parameters
     ----------
     image : Cube, Photograph or SpectralLibrary
-        A cube goes to ``.mat`` (7.3, NTIRE layout), ``.hdr`` (ENVI, with an ``.img``
+        A cube goes to ``.mat`` (7.3 in NTIRE's layout, or 5), ``.hdr`` (ENVI, with an ``.img``
         beside it), ``.tif``, ``.h5``, ``.npz`` or ``.zarr`` (OME-Zarr); a photograph to ``.png`` or ``.tif``.
         A cube on disk is streamed band by band. A library goes to ``.csv``, ``.sli`` (ENVI,
         with its header beside it) or ``.json``.
@@ -173,6 +174,8 @@ def write(
         for reflectance, else 1.
     interleave : str, optional
         Of ENVI: ``"bsq"``, ``"bil"`` or ``"bip"``.
+    matlab : str, optional
+        Version of a ``.mat`` file: ``"7.3"``, or ``"5"``, which SciPy opens too.
 
     Returns
     -------
@@ -212,7 +215,14 @@ def write(
         raise FileError(path, f"the folder {path.parent} does not exist")
     if path.is_dir() and suffix != ".zarr":
         raise FileError(path, "this is a folder; a file name is needed to write to")
-    if (dtype, factor, interleave) == ("float32", None, "bsq"):
+    if matlab not in ("7.3", "5") or (matlab == "5" and (kind, suffix) != ("cube", ".mat")):
+        raise InputError(
+            f"MATLAB's versions are '7.3' and '5', of cubes in .mat files, not {matlab!r} for "
+            f"a {kind} in {path.name}."
+        )
+    if matlab == "5":
+        _function(("mat_write", "write_5"))(image, path)
+    elif (dtype, factor, interleave) == ("float32", None, "bsq"):
         _function(writers[suffix])(image, path)
     else:
         options = _storing(image, suffix, dtype, factor, interleave)

@@ -1,4 +1,4 @@
-"""Writing MATLAB 7.3 files in the layout of the NTIRE challenges and of ARAD_1K.
+"""Writing MATLAB files: 7.3 in the layout of the NTIRE challenges and of ARAD_1K, or 5.
 
 In MATLAB: ``cube`` (height, width, bands) single, ``bands`` (1, bands) double in nm,
 ``norm_factor`` if the cube came with one, and ``napari_hsr``, a char row of JSON with the
@@ -9,12 +9,15 @@ counted from 0. In HDF5 order, as Python loaders see it, the cube is (bands, wid
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_hsr.errors import FileError
 from napari_hsr.io import embedded_record
 from napari_hsr.io.atomic import replacing
+from napari_hsr.units import format_bytes
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,6 +25,8 @@ if TYPE_CHECKING:
     from napari_hsr.cube import Cube
 
 _USERBLOCK = 512
+#: Bytes of one variable: offsets of version 5 are 32 bits, with a sign in some readers.
+_MOST_IN_5 = 2**31 - 2**16
 _HEADER = b"MATLAB 7.3 MAT-file, Platform: Python, Created by napari-hsr HDF5 schema 1.00 ."
 
 
@@ -53,6 +58,37 @@ def write(cube: Cube, path: Path) -> None:
             _char(file, embedded_record.KEY, embedded_record.to_text(cube))
         with temporary.open("rb+") as raw:  # what makes MATLAB know the file
             raw.write(_HEADER.ljust(116) + bytes(8) + b"\x00\x02IM")
+
+
+def write_5(cube: Cube, path: Path) -> None:
+    """Write version 5, of the same variables, through SciPy: the whole cube in memory.
+
+    Raises
+    ------
+    FileError
+        If the cube is larger than the format can hold, or the file cannot be written.
+    """
+    from scipy.io import savemat
+
+    if 4 * math.prod(cube.shape) > _MOST_IN_5:
+        raise FileError(
+            path,
+            f"the cube takes {format_bytes(4 * math.prod(cube.shape))}, and a variable of MATLAB 5 "
+            "holds less than 2 GB; write version 7.3",
+        )
+    # an array of three axes always: SciPy would keep the last one, MATLAB drops it if it is 1
+    values = np.moveaxis(np.asarray(cube.data, dtype=np.float32), 0, -1)
+    variables: dict[str, Any] = {"cube": values, embedded_record.KEY: embedded_record.to_text(cube)}
+    if cube.wavelengths is not None:
+        variables["bands"] = cube.wavelengths.nm[np.newaxis]
+    factor = cube.metadata.get("norm_factor")
+    if isinstance(factor, (int, float)):
+        variables["norm_factor"] = float(factor)
+    if cube.place is not None:
+        variables["pixel_size"] = np.array([cube.place.pixel])
+        variables["first_pixel_centre"] = np.array([cube.place.origin])
+    with replacing(path) as temporary, temporary.open("wb") as file:
+        savemat(file, variables, do_compression=False)
 
 
 def _double(file: Any, name: str, values: np.ndarray) -> None:
