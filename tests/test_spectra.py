@@ -230,3 +230,17 @@ def test_nothing_to_write(tmp_path):
 def test_a_file_that_cannot_be_written(cube, tmp_path):
     with pytest.raises(FileError):
         spectra.write_csv([spectra.pixel(cube, 0, 0)], tmp_path / "no such folder" / "x.csv")
+
+
+def test_ranges_stand_beside_their_curve():
+    first = spectra.Curve(
+        "a", np.array([1.0, 2]), wavelengths_nm=np.array([400, 410]), units="reflectance",
+        ranges={"feasible": (np.array([0, 1.5]), np.array([np.nan, 3]))},
+    )  # fmt: skip
+    second = spectra.Curve("b", np.array([5.0]), wavelengths_nm=np.array([410]))
+    lines = spectra.to_text([first, second], ",").splitlines()
+    assert lines == [
+        "wavelength_nm,a [reflectance],a feasible lower [reflectance],a feasible upper [reflectance],b",
+        "400,1,0,,",
+        "410,2,1.5,3,5",
+    ]

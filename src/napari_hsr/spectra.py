@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -44,6 +44,9 @@ class Curve:
         (row, column) of the pixel, or the centre of mass of the region.
     missing : int
         Samples of all bands that are NaN or infinite; a region's mean leaves them out.
+    ranges : dict of str to (ndarray, ndarray)
+        What the values may be at least and at most, (bands,) each, by what says so: ``"feasible"``,
+        ``"90 %"``.
     """
 
     name: str
@@ -55,6 +58,7 @@ class Curve:
     cube: str = ""
     position: tuple[float, float] | None = None
     missing: int = 0
+    ranges: dict[str, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.mean)
@@ -233,7 +237,8 @@ def to_text(curves: Iterable[Curve], separator: str = "\t") -> str:
     The first column is ``wavelength_nm``, the union of all grids in ascending order; a cell is
     empty where a curve has no such band or no finite value. Curves without wavelengths have
     ``band_index`` (from 0) instead. Each curve has a column ``name [units]``; a region has
-    ``name std [units]`` and ``name n``, its number of pixels, beside it. Names that occur for
+    ``name std [units]`` and ``name n``, its number of pixels, beside it, and each range a curve has
+    ``name feasible lower [units]`` and ``… upper [units]``. Names that occur for
     several cubes get the cube's name in front.
 
     Raises
@@ -342,6 +347,8 @@ def _header(curves: Sequence[Curve]) -> list[str]:
         header.append(f"{unique}{unit}")
         if curve.std is not None:
             header += [f"{unique} std{unit}", f"{unique} n"]
+        for what in curve.ranges:
+            header += [f"{unique} {what} {end}{unit}" for end in ("lower", "upper")]
     return header
 
 
@@ -355,6 +362,8 @@ def _cells(
         if curve.std is not None:
             cells.append("" if band is None else _number(curve.std[band]))
             cells.append("" if band is None else str(curve.count))
+        for ends in curve.ranges.values():
+            cells += ["" if band is None else _number(end[band]) for end in ends]
     return cells
 
 

@@ -8,6 +8,7 @@ import pytest
 from napari_hsr import Cancelled, Photograph, load_model, reconstruct
 from napari_hsr.errors import InputError
 from napari_hsr.inference import reconstruct_events
+from napari_hsr.inference.trusted import band_of, limits_of
 from napari_hsr.notices import Code, has
 from napari_hsr.progress import result_of
 from napari_hsr.trust.share import measured_share
@@ -104,6 +105,31 @@ def test_what_is_not_known_is_asked_for_before_any_work(image):
         reconstruct(photograph, "rootpoly-srgb", exact=True)
     with pytest.raises(InputError, match="table"):
         reconstruct(image / np.float32(255), "rootpoly-nikon-d700", exact=True)
+
+
+def test_what_a_pixel_leaves_open(image):
+    image[0, 0], image[1, 1] = (255, 120, 80), (0, 120, 80)
+    seen = sight("srgb", tuple(load_model("rootpoly-srgb").wavelengths), "cie-1931")
+    photograph = Photograph(image, encoding="srgb")
+    low, high = limits_of(photograph, seen, 0, 0)
+    exact = ((np.array([120, 80]) / 255 + 0.055) / 1.055) ** 2.4
+    rounding = 0.5 / 255 / 1.055 * 2.4 * exact ** (1.4 / 2.4)
+    np.testing.assert_allclose(high[1:] - low[1:], 2 * (rounding + 0.02 * exact**0.5), rtol=0.02)
+    assert (low[1:] < exact).all()
+    assert (high[1:] > exact).all()
+    assert high[0] == np.inf
+    assert limits_of(photograph, seen, 1, 1)[0][0] == -np.inf
+    floats = Photograph(image.astype(np.float32) / 255, encoding="srgb")
+    assert (
+        np.diff(limits_of(floats, seen, 5, 5), axis=0)
+        < np.diff(limits_of(photograph, seen, 5, 5), axis=0)
+    ).all()
+    found = band_of(photograph, seen, 9, 9)
+    exactly = reconstruct(photograph, "rootpoly-srgb", exact=True, camera="cie-1931")
+    assert found.possible
+    assert 0 < (found.upper - found.lower).mean() < 1
+    assert found.outside(exactly.data[:, 9, 9]).mean() < 0.5
+    assert found.outside(0 * exactly.data[:, 9, 9] + 1).any()
 
 
 def test_it_can_be_cancelled(image, monkeypatch):

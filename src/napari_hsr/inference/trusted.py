@@ -14,6 +14,7 @@ from napari_hsr.inference.inputs import SATURATED
 from napari_hsr.notices import Code, Notice
 from napari_hsr.progress import Progress, stop_if
 from napari_hsr.trust.exact import AT_LEAST, AT_MOST, EQUAL, project, residual
+from napari_hsr.trust.feasible import feasible_band, tolerance
 from napari_hsr.trust.share import measured_share
 from napari_hsr.trust.sight import sight
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from napari_hsr.inference.tile_loop import Output
     from napari_hsr.models.model import Model
     from napari_hsr.photograph import Photograph
+    from napari_hsr.trust.feasible import FeasibleBand
     from napari_hsr.trust.sight import Sight
 
 #: Pixels looked at together.
@@ -198,6 +200,37 @@ def colours_of(photograph: Photograph, seen: Sight, rows: slice) -> tuple[np.nda
         )
         colours = np.where(zero, half, colours)
     return colours.T.astype(np.float64), says.T
+
+
+def limits_of(
+    photograph: Photograph, seen: Sight, row: int, column: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """What the colour of a pixel may be at least and at most: rounding, noise, clipping; (3,) each.
+
+    Half a step of integers to either side, in the file's own encoding, and then two standard
+    deviations of shot noise (:func:`napari_hsr.trust.feasible.tolerance`).
+    """
+    stored = np.asarray(photograph.data[row, column])
+
+    def linear(values: np.ndarray) -> np.ndarray:
+        found = decode_photograph_tile(values[None], photograph.encoding, seen.encoding)[0]
+        return found.astype(np.float64)
+
+    if stored.dtype.kind != "u":
+        colour = linear(stored)
+        return colour - tolerance(colour), colour + tolerance(colour)
+    top = np.iinfo(stored.dtype).max
+    low, high = (linear(((stored + half) / top).astype(np.float32)) for half in (-0.5, 0.5))
+    low, high = low - tolerance(low), high + tolerance(high)
+    return (
+        np.where(stored == 0, -np.inf, low),
+        np.where(stored >= SATURATED * top, np.inf, high),
+    )
+
+
+def band_of(photograph: Photograph, seen: Sight, row: int, column: int) -> FeasibleBand:
+    """The feasible band of a pixel; see :mod:`napari_hsr.trust.feasible`."""
+    return feasible_band(*limits_of(photograph, seen, row, column), seen)
 
 
 def _mean(values: np.ndarray) -> float:
