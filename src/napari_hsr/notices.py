@@ -86,6 +86,8 @@ class Code(StrEnum):
     MEASURED_SHARE = "measured-share"
     COLOURS_EXACT = "colours-exact"
     COLOURS_NOT_MET = "colours-not-met"
+    UNLIKE_TRAINING = "unlike-training"
+    INTERVALS = "intervals"
     ROW_SPACE_APPROXIMATE = "row-space-approximate"
 
     # metrics

@@ -373,3 +373,20 @@ def test_a_known_camera_is_obeyed(hsr, photograph, tmp_path):
 def test_a_camera_that_is_not_known_is_wrong_usage(hsr, photograph, tmp_path):
     status, _, warned = hsr("predict", photograph(), "-o", tmp_path / "c.mat", "--camera", "box")
     assert (status, "'box' is not known" in warned) == (2, True)
+
+
+def test_the_ends_of_intervals_are_written_beside_the_cube(hsr, photograph, tmp_path):
+    source, out = photograph(), tmp_path / "cubes" / "leaf.h5"
+    options = ("--model", "rootpoly-srgb", "--intervals", "--json")
+    status, said, _ = hsr("predict", source, "-o", out, *options)
+    told = json.loads(said)["results"][0]
+    assert status == 0
+    assert told["lower"] == str(out.with_name("leaf_lower.h5"))
+    lower, cube, upper = (np.asarray(read(p).data) for p in (told["lower"], out, told["upper"]))
+    assert ((lower <= cube) & (cube < upper)).all()
+    record = read(out).provenance.extra["trust"]
+    assert record == told["trust"]
+    assert record["intervals"] == 0.9
+    assert record["interval_half_width_mean"] == pytest.approx((upper - cube).mean(), rel=1e-3)
+    status, _, warned = hsr("predict", source, "-o", out, *options)
+    assert warned.count("exists already") == 3

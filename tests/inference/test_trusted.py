@@ -40,14 +40,14 @@ def test_any_network_obeys_a_known_camera(model, image):
     result = result_of(events)
     seen = sight("linear-srgb", tuple(model.wavelengths), "cie-1931")
     error = np.abs(colours(result.cube, seen) - rgb).max(-1) / rgb.max(-1)
-    assert result.trust.not_met == 0
+    assert result.trust.colours.not_met == 0
     assert error.max() <= 1e-5
     assert result.cube.data.min() >= 0
     assert result.cube.value_range == (result.cube.data.min(), result.cube.data.max())
     plain = reconstruct(Photograph(rgb, encoding="linear-srgb"), model)
     missed = np.linalg.norm(colours(plain, seen) - rgb, axis=-1) / np.linalg.norm(rgb, axis=-1)
-    np.testing.assert_allclose(result.trust.residual, missed, rtol=2e-3, atol=1e-5)
-    np.testing.assert_allclose(result.trust.share, measured_share(result.cube.data, seen))
+    np.testing.assert_allclose(result.trust.colours.residual, missed, rtol=2e-3, atol=1e-5)
+    np.testing.assert_allclose(result.trust.colours.share, measured_share(result.cube.data, seen))
 
 
 def test_saturated_and_black_channels_are_inequalities(model, image):
@@ -96,7 +96,11 @@ def test_pixels_without_a_value_stay_so(image):
     )
     result = result_of(events)
     assert np.isnan(result.cube.data[:, 3, 5]).all()
-    assert np.isnan(result.trust.share).sum() == np.isnan(result.trust.residual).sum() == 1
+    assert (
+        np.isnan(result.trust.colours.share).sum()
+        == np.isnan(result.trust.colours.residual).sum()
+        == 1
+    )
 
 
 def test_what_is_not_known_is_asked_for_before_any_work(image):

@@ -24,6 +24,7 @@ from napari_hsr.cli import (
     models,
     predict,
     render,
+    stress,
     super_resolve,
     train,
 )
@@ -44,6 +45,7 @@ COMMANDS = {
     "convert": convert,
     "library": library,
     "models": models,
+    "stress": stress,
     "train": train,
 }
 

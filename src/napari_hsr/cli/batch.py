@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     import threading
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
+    from napari_hsr.cube import Cube
     from napari_hsr.inference import Estimate, Result
     from napari_hsr.progress import Progress
 
@@ -99,6 +100,8 @@ class Job:
     facts : callable
         What ``--json`` says of a result beside its files, from what the file holds and the result;
         its ``notices`` are printed.
+    beside : callable
+        Further cubes of a result, by what is added to the name of its file.
     """
 
     model: Any
@@ -107,6 +110,7 @@ class Job:
     events: Callable[[Any, threading.Event], Iterator[Progress | Result]]
     estimate: Callable[[Any], Estimate]
     facts: Callable[[Any, Any], dict[str, Any]]
+    beside: Callable[[Any], dict[str, Cube]] = lambda _result: {}
 
 
 class Batch:
@@ -199,7 +203,12 @@ class Batch:
         self._told.update(shared)
         out.parent.mkdir(parents=True, exist_ok=True)
         write(result.cube, out)
-        return {"input": str(source), "output": str(out), "replaced": exists, **facts}
+        others = {}
+        for name, cube in job.beside(result).items():
+            other = out.with_name(f"{out.stem}_{name}{out.suffix}")
+            prepare_output(other, self.inputs, self.args.overwrite, tell)
+            others[name] = str(write(cube, other))
+        return {"input": str(source), "output": str(out), "replaced": exists, **others, **facts}
 
     def _summarise(self, job: Job, seconds: float, cancelled: bool) -> None:
         results, failures, model = self._results, self._failures, job.model.name

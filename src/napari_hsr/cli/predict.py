@@ -19,6 +19,7 @@ from napari_hsr.cli.output import warnings_as_notes
 if TYPE_CHECKING:
     import argparse
 
+    from napari_hsr.cube import Cube
     from napari_hsr.inference import Result
 
 HELP = "reconstruct spectral cubes from photographs"
@@ -70,6 +71,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="what took the photographs: table.csv:NAME, or cie-1931 for the approximate row space "
         "of photographs in sRGB (default: as their encoding says)",
     )
+    parser.add_argument(
+        "--intervals",
+        action="store_true",
+        help="write the ends of calibrated 90 %% intervals beside each cube, <OUT>_lower and "
+        "<OUT>_upper; for models whose card is calibrated",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -86,7 +93,7 @@ def run(args: argparse.Namespace) -> int:
     used = _check_options(args, model)
     names = ("device", "tile", "precision", "ensemble", "finer", "detail")
     options: dict[str, Any] = {name: getattr(args, name) for name in names}
-    obeyed = {"exact": args.exact, "camera": args.camera}
+    obeyed = {"exact": args.exact, "camera": args.camera, "intervals": args.intervals}
     encoding = args.input_encoding
 
     def facts(image: Any, result: Result) -> dict[str, Any]:
@@ -105,8 +112,15 @@ def run(args: argparse.Namespace) -> int:
         ),
         estimate=lambda image: estimate(image.data.shape, model, **options),
         facts=facts,
+        beside=_bounds,
     )
     return batch.run(job)
+
+
+def _bounds(result: Result) -> dict[str, Cube]:
+    """The ends of the intervals, where these were asked for."""
+    found = result.trust and result.trust.intervals
+    return dict(zip(("lower", "upper"), found.bounds(result.cube), strict=True)) if found else {}
 
 
 def _check_options(args: argparse.Namespace, model: Any) -> Any:
@@ -124,8 +138,8 @@ def _check_options(args: argparse.Namespace, model: Any) -> Any:
             args.input_encoding = normalise_encoding(args.input_encoding)
         if args.camera:
             get_camera(args.camera)
-        if args.finer > 1 and (args.exact or args.camera):
-            raise InputError("--finer goes with neither --exact nor --camera")
+        if args.finer > 1 and (args.exact or args.camera or args.intervals):
+            raise InputError("--finer goes with neither --exact nor --camera nor --intervals")
         choose(model, args.precision, resolve(args.device), args.ensemble)
         reduction(args.detail, model, 1, 1, args.device, args.finer)
         return on_grid(model, args.finer)

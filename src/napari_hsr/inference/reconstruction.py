@@ -15,6 +15,7 @@ from napari_hsr.cube import Cube
 from napari_hsr.inference.detail import Correction, notice_of, reduced, reduction
 from napari_hsr.inference.ensembles import check
 from napari_hsr.inference.inputs import PhotographReader, as_photograph
+from napari_hsr.inference.intervals import calibrated, sampled_unlike, unlike_notices
 from napari_hsr.inference.memory_use import PeakMemory
 from napari_hsr.inference.results import Result
 from napari_hsr.inference.run_plan import RunPlan, plan_run
@@ -58,6 +59,7 @@ def reconstruct_events(
     exact: bool = False,
     camera: str | Camera | None = None,
     detail: str = "auto",
+    intervals: bool = False,
 ) -> Iterator[Progress | Result]:
     """Reconstruct a cube and report progress.
 
@@ -86,6 +88,7 @@ def reconstruct_events(
     run = planned(*(-(-n // factor) for n in size), ensemble=ensemble)
     check(ensemble, run.height, len(run.tiles))
     seen = sight_of(photograph, model, camera, finer) if exact or camera is not None else None
+    look = calibrated(photograph, model, finer) if intervals else None
     start = time.perf_counter()
     with PeakMemory(run.device) as memory:
         job = _PhotographJob(photograph, model)
@@ -95,8 +98,11 @@ def reconstruct_events(
             tiled = yield from run_tiles(run, job, data, cancel)
         else:
             job, tiled = yield from _fast(photograph, run, factor, data, cancel)
-        trust = (yield from trust_events(data, photograph, seen, exact, cancel)) if seen else None
-    told = trust.notices() if trust else ()
+        unlike = None if look else sampled_unlike(data, photograph, model)
+        trust = None
+        if seen or look:
+            trust = yield from trust_events(data, photograph, seen, exact, look, cancel)
+    told = (*unlike_notices(unlike), *(trust.notices() if trust else ()))
     if factor > 1:
         told = (notice_of(factor), *told)
     notices = (*job.reader.notices(), *tiled.notices, *told, *as_notices(model.notices))
@@ -106,7 +112,7 @@ def reconstruct_events(
         units=model.card.units,
         name=f"{photograph.name} {model.name}",
         provenance=_provenance(photograph, run, finer, trust, factor),
-        metadata={"card": model.card.model_dump(mode="json")},
+        metadata={"card": model.card.model_dump(mode="json", exclude={"intervals"})},
         notices=(*notices, *([run.precision_notice] if run.precision_notice else [])),
         _value_range=trust.value_range if trust else tiled.value_range,
     )
@@ -137,6 +143,7 @@ def reconstruct(
     exact: bool = False,
     camera: str | Camera | None = None,
     detail: str = "auto",
+    intervals: bool = False,
 ) -> Cube:
     """Reconstruct a spectral cube from an RGB image.
 
@@ -189,6 +196,10 @@ def reconstruct(
         whose own pixels carry the result to full resolution; for networks over a per-pixel base
         such as the default. ``"auto"``: fast for photographs of more than 4 megapixels on a CPU;
         a notice of the cube says so.
+    intervals : bool
+        Find intervals that hold the truth with a probability of 90 %, for models whose card is
+        calibrated: ``trust.intervals`` of the :class:`Result` that
+        :func:`reconstruct_events` ends with; their mean is in the cube's provenance.
 
     Returns
     -------
@@ -222,6 +233,7 @@ def reconstruct(
         exact=exact,
         camera=camera,
         detail=detail,
+        intervals=intervals,
         cancel=cancel,
     )
     return result_of(events, progress).cube

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
 
     from napari_hsr.cameras import Camera
+    from napari_hsr.inference.intervals import Intervals, Looker
     from napari_hsr.inference.tile_loop import Output
     from napari_hsr.models.model import Model
     from napari_hsr.photograph import Photograph
@@ -34,8 +35,8 @@ STRIP_PIXELS = 2**16
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class Trust:
-    """How far a cube can be trusted, pixel by pixel.
+class Colours:
+    """A cube against the colours of its photograph, pixel by pixel.
 
     Attributes
     ----------
@@ -49,8 +50,6 @@ class Trust:
         ‖ρ − Cᵀs‖ / ‖ρ‖ of the network's own spectra, before any projection.
     not_met : int
         Pixels of an exact cube whose colour no spectrum without negative values has.
-    value_range : (float, float)
-        Extremes of the cube.
     """
 
     sight: Sight
@@ -58,7 +57,6 @@ class Trust:
     share: np.ndarray
     residual: np.ndarray
     not_met: int
-    value_range: tuple[float, float]
 
     def record(self) -> dict[str, Any]:
         """The figures for the provenance of the cube."""
@@ -108,6 +106,41 @@ class Trust:
         return about + self.sight.name
 
 
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Trust:
+    """How far a cube can be trusted.
+
+    Attributes
+    ----------
+    colours : Colours or None
+        What was measured, where the camera is known.
+    intervals : Intervals or None
+        How wrong it may be, where that was asked for.
+    value_range : (float, float)
+        Extremes of the cube.
+    """
+
+    colours: Colours | None
+    intervals: Intervals | None
+    value_range: tuple[float, float]
+
+    def record(self) -> dict[str, Any]:
+        """The figures for the provenance of the cube."""
+        return {key: value for part in self._parts() for key, value in part.record().items()}
+
+    def steps(self) -> tuple[str, ...]:
+        """What was done to the cube, for its provenance."""
+        return self.colours.steps() if self.colours else ()
+
+    def notices(self) -> Iterator[Notice]:
+        """What the user must know of it."""
+        for part in self._parts():
+            yield from part.notices()
+
+    def _parts(self) -> list[Colours | Intervals]:
+        return [part for part in (self.colours, self.intervals) if part is not None]
+
+
 def sight_of(
     photograph: Photograph, model: Model, camera: str | Camera | None, finer: int
 ) -> Sight:
@@ -129,26 +162,30 @@ def sight_of(
 def trust_events(
     data: Output,
     photograph: Photograph,
-    seen: Sight,
+    seen: Sight | None,
     exact: bool,
+    look: Looker | None,
     cancel: threading.Event | None = None,
 ) -> Generator[Progress, None, Trust]:
-    """Hold a finished cube against the colours of its photograph; with ``exact`` change it.
+    """Hold a finished cube against its photograph.
 
     Parameters
     ----------
     data : Output, shape (bands, height, width)
     photograph : Photograph
-    seen : Sight
+    seen : Sight or None
+        The camera, if it is known.
     exact : bool
         Write the projected spectra in place of those of the network.
+    look : Looker or None
+        What finds intervals, which are those of the network's own spectra.
     cancel : threading.Event, optional
     """
     height, width = photograph.height, photograph.width
-    maps = np.zeros((2, height, width), np.float32)
+    maps = np.zeros((2, height, width) if seen else (0, 0, 0), np.float32)
     not_met, low, high = 0, np.inf, -np.inf
     rows = max(1, STRIP_PIXELS // width)
-    message = "Projecting onto the photographed colours" if exact else "Measuring the colours"
+    message = "Projecting onto the photographed colours" if exact else "Looking at spectra"
     for start in range(0, height, rows):
         stop_if(cancel)
         yield Progress(height, height, message)
@@ -156,30 +193,42 @@ def trust_events(
         spectra = np.asarray(data[:, strip])
         shape = spectra.shape
         spectra = spectra.reshape(shape[0], -1)
-        colours, says = colours_of(photograph, seen, strip)
-        known = np.isfinite(colours).all(0) & np.isfinite(spectra).all(0)
-        share, missed = np.full((2, spectra.shape[1]), np.nan, np.float32)
-        if exact:
-            found = project(spectra[:, known], colours[:, known], seen, says[:, known])
-            spectra = spectra.copy()
-            spectra[:, known] = found.spectra
-            missed[known] = found.residual
-            not_met += int((~found.met).sum())
-            data[:, strip] = spectra.reshape(shape)
-        else:
-            missed[known] = residual(spectra[:, known], colours[:, known], seen, says[:, known])
-        share[:] = measured_share(spectra, seen)
-        maps[:, strip] = np.stack([share, missed]).reshape(2, *shape[1:])
+        if look is not None:
+            look.look(strip, spectra)
+        if seen is not None:
+            spectra, missed, failed = _held(spectra, photograph, seen, strip, exact)
+            share = measured_share(spectra, seen)
+            maps[:, strip] = np.stack([share, missed]).reshape(2, *shape[1:])
+            not_met += failed
+            if exact:
+                data[:, strip] = spectra.reshape(shape)
         least, most = finite_range(spectra)
         low, high = min(low, least), max(high, most)
+    held = None
+    if seen is not None:
+        held = Colours(sight=seen, exact=exact, share=maps[0], residual=maps[1], not_met=not_met)
     return Trust(
-        sight=seen,
-        exact=exact,
-        share=maps[0],
-        residual=maps[1],
-        not_met=not_met,
-        value_range=(float(low), float(high)),
+        colours=held,
+        intervals=None if look is None else look.intervals(),
+        value_range=(float(low), float(high)) if low <= high else (0.0, 0.0),
     )
+
+
+def _held(
+    spectra: np.ndarray, photograph: Photograph, seen: Sight, strip: slice, exact: bool
+) -> tuple[np.ndarray, np.ndarray, int]:
+    """Spectra, projected if they are to be exact; the residual before; pixels not met."""
+    colours, says = colours_of(photograph, seen, strip)
+    known = np.isfinite(colours).all(0) & np.isfinite(spectra).all(0)
+    missed = np.full(spectra.shape[1], np.nan, np.float32)
+    if not exact:
+        missed[known] = residual(spectra[:, known], colours[:, known], seen, says[:, known])
+        return spectra, missed, 0
+    found = project(spectra[:, known], colours[:, known], seen, says[:, known])
+    spectra = spectra.copy()
+    spectra[:, known] = found.spectra
+    missed[known] = found.residual
+    return spectra, missed, int((~found.met).sum())
 
 
 def colours_of(photograph: Photograph, seen: Sight, rows: slice) -> tuple[np.ndarray, np.ndarray]:
@@ -213,8 +262,8 @@ def limits_of(
     stored = np.asarray(photograph.data[row, column])
 
     def linear(values: np.ndarray) -> np.ndarray:
-        found = decode_photograph_tile(values[None], photograph.encoding, seen.encoding)[0]
-        return found.astype(np.float64)
+        found = decode_photograph_tile(values[None], photograph.encoding, seen.encoding)
+        return np.array(found[0], np.float64)
 
     if stored.dtype.kind != "u":
         colour = linear(stored)

@@ -16,6 +16,7 @@ from pydantic import (
 
 from napari_hsr.cube import Wavelengths
 from napari_hsr.errors import ModelError
+from napari_hsr.models.interval_table import IntervalTable
 from napari_hsr.notices import Code, Notice
 
 if TYPE_CHECKING:
@@ -156,6 +157,8 @@ class ModelCard(BaseModel):
         Hash that the weights must have when they are loaded; empty if none is pinned.
     imported : ImportRecord or None
         Of a card that was written when a checkpoint was imported.
+    intervals : IntervalTable or None
+        Of a model whose errors were calibrated.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -182,13 +185,12 @@ class ModelCard(BaseModel):
     version: str = ""
     weights_sha256: str = Field(default="", pattern=r"^([0-9a-f]{64})?$")
     imported: ImportRecord | None = None
+    intervals: IntervalTable | None = None
 
     @model_serializer(mode="wrap")
     def _without_empty_record(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
         fields: dict[str, Any] = handler(self)
-        if self.imported is None:
-            fields.pop("imported", None)
-        for name in ("best_for", "sources", "sources_protocol"):
+        for name in ("imported", "intervals", "best_for", "sources", "sources_protocol"):
             if not fields.get(name):
                 fields.pop(name, None)
         return fields
@@ -234,6 +236,8 @@ class ModelCard(BaseModel):
             rows.append((f"Measured on the source {source}", figures_text(figures)))
         if self.sources_protocol:
             rows.append(("Protocol of the sources", self.sources_protocol))
+        if self.intervals is not None:
+            rows.append(("Intervals", self.intervals.words()))
         for precision, error in self.precision_errors.items():
             rows.append((f"Error in {precision}", error.words()))
         return [

@@ -1,0 +1,58 @@
+"""Test how much a model's answer moves: metamers, exposure, white balance, JPEG, noise, blur.
+
+A scene whose spectra are known is photographed in many ways, by the CIE 1931 observer under D65 or
+by the camera named. For metamers the spectra change and the photograph does not: a model cannot
+follow, and its error says what three channels leave open.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from napari_hsr.cli.output import print_json, progress_bar
+
+if TYPE_CHECKING:
+    import argparse
+
+HELP = "test how much a model's answer moves when a photograph changes"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of this command."""
+    parser.add_argument("model", metavar="MODEL", help="name of a model, or its folder or file")
+    parser.add_argument(
+        "--scene", metavar="CUBE", help="a measured cube on the model's bands (default: a chart)"
+    )
+    parser.add_argument(
+        "--camera", metavar="C", help="what takes the photographs, as table.csv:NAME"
+    )
+    parser.add_argument(
+        "--device", metavar="D", default="auto", help="auto, cpu, mps, cuda, cuda:1… (default auto)"
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Carry out the command."""
+    from napari_hsr.cli.files import read_cube
+    from napari_hsr.cli.interrupt import cancel_on_interrupt
+    from napari_hsr.inference.stress import stress_events
+    from napari_hsr.progress import Progress, result_of
+
+    scene = read_cube(args.scene) if args.scene else None
+    with cancel_on_interrupt() as cancel, progress_bar() as bar:
+
+        def show(event: Progress) -> None:
+            bar.total = event.total
+            bar.set_description_str(event.message)
+            bar.update(event.done - bar.n)
+
+        events = stress_events(
+            args.model, scene, camera=args.camera, device=args.device, cancel=cancel
+        )
+        report = result_of(events, show)
+    if args.json:
+        print_json(report.to_dict())
+    else:
+        print(report.table())
+    return 0

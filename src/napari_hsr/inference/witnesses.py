@@ -1,0 +1,84 @@
+"""Other models that look at one pixel at a time, and what they say of every chromaticity."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_hsr.colour import convert, why_not_convert
+from napari_hsr.models.bundled_models import bundled
+from napari_hsr.models.library import load_model
+from napari_hsr.photograph import LINEAR_SRGB, SRGB
+from napari_hsr.trust.difficulty import CELLS, cell_colours
+
+if TYPE_CHECKING:
+    from napari_hsr.models.model import Model
+
+#: Bundled models that are homogeneous and look at one pixel at a time.
+NAMES = ("instant-photo", "rootpoly-srgb", "rootpoly-nikon-d700")
+
+
+@dataclass(frozen=True, eq=False)
+class Witnesses:
+    """What some models say of every chromaticity, at brightness 1.
+
+    Attributes
+    ----------
+    hashes : dict of str to str
+        Of the weights, by the names of the models.
+    encoding : str
+        Of the colours.
+    mean : ndarray, shape (CELLS², bands), float32
+    variance : ndarray, shape (CELLS²,), float32
+        See :func:`napari_hsr.trust.difficulty.spread`.
+    """
+
+    hashes: dict[str, str]
+    encoding: str
+    mean: np.ndarray
+    variance: np.ndarray
+
+
+def witnesses_of(model: Model) -> Witnesses | None:
+    """Those of the bundled per-pixel models that see what a model sees; None if there is none.
+
+    They take photographs in an encoding that the model's converts to, have its bands, and are
+    not the model itself.
+    """
+    encoding = LINEAR_SRGB if model.input_encoding == SRGB else model.input_encoding
+    names = tuple(
+        name
+        for name in NAMES
+        if name != model.name
+        and (card := bundled()[name][0])
+        and why_not_convert(encoding, card.input_encoding) is None
+        and card.wavelengths.matches(model.wavelengths)
+    )
+    return _tabulated(names, encoding) if names else None
+
+
+@lru_cache(maxsize=4)
+def _tabulated(names: tuple[str, ...], encoding: str) -> Witnesses:
+    import torch
+
+    colours = cell_colours().T
+    inside = np.flatnonzero(
+        np.add(*np.divmod(np.arange(CELLS**2), CELLS)) <= CELLS
+    )  # the others are never seen
+    said, hashes = [], {}
+    for name in names:
+        model = load_model(name)
+        rgb = convert(colours[inside], encoding, model.input_encoding).astype(np.float32)
+        with torch.inference_mode():
+            spectra = model.module(torch.from_numpy(np.ascontiguousarray(rgb.T))[None, :, None])
+        said.append(spectra[0, :, 0].numpy().T)
+        hashes[name] = model.weights_sha256
+    every = np.stack(said)
+    mean = np.zeros((CELLS**2, every.shape[2]), np.float32)
+    mean[inside] = every.mean(axis=0)
+    variance = np.zeros(CELLS**2, np.float32)
+    variance[inside] = every.var(axis=0).mean(axis=1)
+    return Witnesses(hashes, encoding, mean, variance)

@@ -1,0 +1,122 @@
+"""What a model's card holds of its uncertainty: calibrated on images that neither trained nor chose it."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+
+from napari_hsr.trust.difficulty import RARITY_CELLS, brightness_of, difficulty, rarity, spread
+
+
+class IntervalTable(BaseModel):
+    """Half-widths of intervals, for each level of difficulty and each band.
+
+    They are relative to the brightness of a spectrum (:func:`napari_hsr.trust.difficulty.brightness_of`).
+
+    Attributes
+    ----------
+    weights_sha256 : str
+        Of the weights that were calibrated.
+    coverage : float
+        Probability that an interval holds the truth: 0.9.
+    witnesses : dict
+        Models that the spread is taken from, with the hashes of their weights.
+    slopes : (float, float)
+        a and b of the difficulty.
+    rarity : list of str
+        A row of the table each, a letter a cell: 0..13.8 nats in 64 steps.
+    edges : tuple of float
+        Ascending difficulties between the levels.
+    half_widths, region_half_widths : tuple of tuple of float
+        (levels, bands): of pixels, and of the means of regions.
+    unlike_above : float
+        95 % of the training photographs' pixels have no larger difficulty.
+    largest : float
+        Up to which difficulties were seen; beyond, intervals widen in proportion.
+    photographs : int
+        That it was calibrated on.
+    calibrated_on : str
+        In plain words.
+    figures : dict
+        By source: coverage, mean half-width, share unlike the training.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, ignored_types=(cached_property,))
+
+    weights_sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    coverage: float = Field(gt=0, lt=1)
+    witnesses: dict[str, str]
+    slopes: tuple[float, float]
+    rarity: tuple[str, ...] = Field(min_length=RARITY_CELLS, max_length=RARITY_CELLS)
+    edges: tuple[float, ...]
+    half_widths: tuple[tuple[float, ...], ...]
+    region_half_widths: tuple[tuple[float, ...], ...]
+    unlike_above: float = Field(gt=0)
+    largest: float = Field(gt=0)
+    photographs: int = Field(ge=1)
+    calibrated_on: str
+    figures: dict[str, dict[str, float]] = Field(default_factory=dict)
+
+    def words(self) -> str:
+        """The calibration for people, without a full stop."""
+        covered = ", ".join(
+            f"{source} {figures['coverage']:.0%}"
+            for source, figures in self.figures.items()
+            if "coverage" in figures
+        )
+        return (
+            f"{self.coverage:.0%}, calibrated on {self.photographs} photographs: "
+            f"{self.calibrated_on}; covered by source: {covered}"
+        )
+
+    @cached_property
+    def rarity_nats(self) -> np.ndarray:
+        """The table of rarity, (cells, cells)."""
+        return decoded(self.rarity)
+
+    @cached_property
+    def table(self) -> np.ndarray:
+        """Half-widths of pixels, (levels, bands) float32."""
+        return np.array(self.half_widths, np.float32)
+
+    @cached_property
+    def region_table(self) -> np.ndarray:
+        """Half-widths of the means of regions, (levels, bands) float32."""
+        return np.array(self.region_half_widths, np.float32)
+
+    def look(
+        self,
+        spectra: np.ndarray,
+        cell: np.ndarray,
+        brightness: np.ndarray,
+        mean: np.ndarray,
+        variance: np.ndarray,
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Spread, difficulty and scale of the half-widths of some pixels, (pixels,) each.
+
+        Parameters as for :func:`napari_hsr.trust.difficulty.spread`.
+        """
+        apart = spread(spectra, cell, brightness, mean, variance)
+        hard = difficulty(apart, rarity(cell, self.rarity_nats), self.slopes)
+        return apart, hard, brightness_of(spectra) * np.maximum(1, hard / self.largest)
+
+    def level(self, difficulty: np.ndarray) -> np.ndarray:
+        """Row of the table for each difficulty; NaN counts as the highest."""
+        return np.searchsorted(np.array(self.edges), difficulty, side="right").astype(np.uint8)
+
+
+_LETTERS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz-_"
+_STEP = 13.9 / 63
+
+
+def encoded(table: np.ndarray) -> tuple[str, ...]:
+    """A table of rarity as rows of letters."""
+    steps = np.rint(np.clip(table / _STEP, 0, 63)).astype(int)
+    return tuple("".join(_LETTERS[s] for s in row) for row in steps)
+
+
+def decoded(rows: tuple[str, ...]) -> np.ndarray:
+    """The inverse of :func:`encoded`, to its steps."""
+    return _STEP * np.array([[_LETTERS.index(letter) for letter in row] for row in rows])

@@ -1,0 +1,173 @@
+"""Spectra measured at a few places correct a whole cube: closed form, shrunk to no change.
+
+The corrections at the anchors, relative to the cube there, are carried to every pixel by
+kernel ridge regression (the mean of a Gaussian process whose expectation is no change): with
+x the spectra of the cube, y those measured, m the mean of a spectrum over its bands,
+
+    d = (y - x) / (x + ε m),   s' = s + (s + ε m) k(s)ᵀ (K + γ I)⁻¹ d,
+    k(s, x) = c + (1 - c) exp(-‖s/m_s - x/m_x‖² / 2 w²).
+
+The constant part is one gain for each band, as of another light; the rest acts on spectra like
+those of the anchors alone. γ, c and w are those of the least leave-one-out error, which needs no
+refit: e = (α / diag (K + γ I)⁻¹) with α = (K + γ I)⁻¹ d. Everything follows the exposure.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import product
+
+import numpy as np
+
+from napari_hsr.errors import InputError
+
+#: ε: bands darker than this share of the mean are corrected as if they were that bright.
+DARK = 0.05
+RIDGES = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
+COMMON = (0.0, 0.5, 1.0)
+WIDTHS = (0.1, 0.3, 1.0)
+#: The mean error at anchors left out must fall to this share of what it was.
+GAIN = 0.9
+#: Anchors whose levels differ from the cube's by more than this are in another unit.
+_OTHER_SCALE = 20.0
+
+
+@dataclass(frozen=True, eq=False)
+class AnchorFit:
+    """A correction of a cube by spectra measured at some of its pixels.
+
+    Attributes
+    ----------
+    before, after : ndarray, shape (anchors,), float64
+        Root mean square difference to the measured spectrum over its root mean square: of the
+        cube, and of the cube corrected by the *other* anchors.
+    ridge, common, width : float
+        γ, c and w of the module's documentation.
+    """
+
+    before: np.ndarray
+    after: np.ndarray
+    ridge: float
+    common: float
+    width: float
+    _anchors: np.ndarray
+    _weights: np.ndarray
+
+    @property
+    def helps(self) -> bool:
+        """Whether anchors left out gain: in the mean by a tenth, and more than half of them."""
+        gained = self.after.mean() < GAIN * self.before.mean()
+        return bool(gained and (self.after < self.before).mean() > 0.5)
+
+    def apply(self, spectra: np.ndarray) -> np.ndarray:
+        """Corrected spectra, not negative.
+
+        Parameters
+        ----------
+        spectra : ndarray, shape (bands, …)
+        """
+        flat = np.reshape(spectra, (len(spectra), -1)).astype(np.float64)
+        shape, level = _shape(flat)
+        near = _kernel(shape, self._anchors, self.common, self.width)
+        corrected = flat + (flat + DARK * level) * (self._weights @ near.T)
+        out: np.ndarray = np.maximum(corrected, 0).reshape(np.shape(spectra)).astype(np.float32)
+        return out
+
+    def words(self) -> str:
+        """Before and after, for people."""
+        verdict = "applied" if self.helps else "refused, as it does not help"
+        return (
+            f"{len(self.before)} anchors: difference {self.before.mean():.1%} before, "
+            f"{self.after.mean():.1%} after with each left out in turn; {verdict}"
+        )
+
+
+def fit_anchors(spectra: np.ndarray, measured: np.ndarray) -> AnchorFit:
+    """Fit the correction; whether it helps is for the caller to look at.
+
+    Parameters
+    ----------
+    spectra : ndarray, shape (bands, anchors)
+        Of the cube.
+    measured : ndarray, shape (bands, anchors)
+        On the same bands and scale.
+
+    Raises
+    ------
+    InputError
+        If there are fewer than two anchors, values are missing or negative, the scales differ, or
+        two anchors contradict each other.
+    """
+    found = np.asarray(spectra, dtype=np.float64)
+    truth = np.asarray(measured, dtype=np.float64)
+    if found.ndim != 2 or found.shape != truth.shape:
+        raise InputError(
+            f"Each anchor has a measured spectrum on the bands of the cube; there are arrays of "
+            f"{truth.shape} for {found.shape}."
+        )
+    count = found.shape[1]
+    if count < 2:
+        raise InputError(
+            "A correction takes two anchors or more: with one, nothing shows whether it helps."
+        )
+    if not (np.isfinite(found).all() and np.isfinite(truth).all()):
+        raise InputError("An anchor holds a value that is not finite.")
+    shape, level = _shape(found)
+    bright = truth.mean(axis=0)
+    if (bright <= 0).any() or (level <= 0).any():
+        raise InputError("An anchor is black, or measured as black: nothing can be scaled by it.")
+    ratio = float(np.median(bright / level))
+    if not 1 / _OTHER_SCALE < ratio < _OTHER_SCALE:
+        raise InputError(
+            f"The measured spectra are {ratio:.3g} times as bright as the cube: they are on another "
+            "scale; divide percent by 100."
+        )
+    _check_contradictions(shape, truth, bright)
+    error = (truth - found) / (found + DARK * level)
+    best: tuple[float, AnchorFit] | None = None
+    before = _relative(found - truth, truth)
+    for ridge, common, width in product(RIDGES, COMMON, WIDTHS):
+        if common == 1 and width != WIDTHS[0]:
+            continue
+        kernel = _kernel(shape, shape, common, width) + ridge * np.eye(count)
+        inverse = np.linalg.inv(kernel)
+        weights = inverse @ error.T  # (anchors, bands)
+        left_out = (weights / np.diag(inverse)[:, None]).T * (found + DARK * level)
+        after = _relative(left_out, truth)
+        if best is None or after.mean() < best[0]:
+            fit = AnchorFit(before, after, ridge, common, width, shape, weights.T)
+            best = float(after.mean()), fit
+    assert best is not None
+    return best[1]
+
+
+def _shape(spectra: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Spectra of mean 1, and their means."""
+    level = spectra.mean(axis=0)
+    return spectra / np.where(level > 0, level, 1), level
+
+
+def _kernel(first: np.ndarray, second: np.ndarray, common: float, width: float) -> np.ndarray:
+    square = (first**2).sum(0)[:, None] + (second**2).sum(0) - 2 * first.T @ second
+    near = np.exp(-np.maximum(square, 0) / len(first) / (2 * width**2))
+    out: np.ndarray = common + (1 - common) * near
+    return out
+
+
+def _relative(apart: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    out: np.ndarray = np.sqrt((apart**2).mean(axis=0) / (truth**2).mean(axis=0))
+    return out
+
+
+def _check_contradictions(shape: np.ndarray, truth: np.ndarray, bright: np.ndarray) -> None:
+    """Two anchors on alike spectra of the cube that were measured as opposites."""
+    measured = truth / bright
+    for i in range(shape.shape[1]):
+        for j in range(i):
+            alike = np.sqrt(np.mean((shape[:, i] - shape[:, j]) ** 2)) < 0.02
+            apart = np.sqrt(np.mean((measured[:, i] - measured[:, j]) ** 2)) > 1
+            if alike and apart:
+                raise InputError(
+                    f"Anchors {j + 1} and {i + 1} contradict each other: the cube has the same "
+                    "spectrum at both, and they were measured as very different ones."
+                )

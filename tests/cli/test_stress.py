@@ -1,0 +1,22 @@
+"""``napari-hsr stress``."""
+
+from .conftest import strict
+
+
+def test_it_prints_a_table_or_json(hsr, cube_file):
+    scene = cube_file("scene.h5")
+    status, said, _ = hsr("stress", "rootpoly-srgb", "--scene", scene)
+    assert status == 0
+    assert said.splitlines()[0].startswith("rootpoly-srgb on cube")
+    assert sum(line.startswith("metamers") for line in said.splitlines()) == 3
+    status, said, _ = hsr("stress", "rootpoly-srgb", "--scene", scene, "--json")
+    rows = strict(said)["rows"]
+    assert {row["test"] for row in rows} >= {"as it is", "metamers", "JPEG", "blur"}
+
+
+def test_a_scene_of_other_bands_is_refused_in_a_sentence(hsr, cube_file):
+    status, _, warned = hsr(
+        "stress", "rootpoly-srgb", "--scene", cube_file("s.mat", shape=(5, 3, 3))
+    )
+    assert status == 1
+    assert "does not have these bands" in warned

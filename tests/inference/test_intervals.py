@@ -1,0 +1,198 @@
+"""Intervals, spread and what is unlike the training, from the run to the files."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from napari_hsr import Photograph, load_model, reconstruct
+from napari_hsr.errors import InputError
+from napari_hsr.inference import reconstruct_events
+from napari_hsr.inference.witnesses import witnesses_of
+from napari_hsr.models import list_models
+from napari_hsr.models.card import RECONSTRUCTION
+from napari_hsr.models.interval_table import IntervalTable, decoded, encoded
+from napari_hsr.notices import Code, has
+from napari_hsr.progress import result_of
+from napari_hsr.trust.difficulty import DARK, RARITY_CELLS
+
+
+def table_for(model, **changes):
+    """Half-widths 0.1 · (level + 1) for pixels, a tenth of it for regions; warm colours are usual."""
+    rows = np.arange(RARITY_CELLS)
+    rare = np.where(np.add.outer(rows, 0 * rows) >= RARITY_CELLS // 3, 2.0, 12.0)
+    levels = 0.1 * np.arange(1, 4)[:, None] * np.ones(31)
+    made = IntervalTable(
+        weights_sha256=model.weights_sha256,
+        coverage=0.9,
+        witnesses=witnesses_of(model).hashes,
+        slopes=(0.5, 0.1),
+        rarity=encoded(rare),
+        edges=(0.3, 0.6),
+        half_widths=tuple(map(tuple, levels.tolist())),
+        region_half_widths=tuple(map(tuple, (levels / 10).tolist())),
+        unlike_above=0.6,
+        largest=1.0,
+        photographs=90,
+        calibrated_on="boards",
+    )
+    return made.model_copy(update=changes)
+
+
+@pytest.fixture(scope="module")
+def model():
+    plain = load_model("rootpoly-srgb")
+    return replace(plain, card=plain.card.model_copy(update={"intervals": table_for(plain)}))
+
+
+@pytest.fixture
+def photograph():
+    image = np.random.default_rng(3).integers(10, 250, (30, 41, 3), dtype=np.uint8)
+    image[:10, :10] = (200, 120, 90)
+    image[20:, 20:] = (30, 60, 240)
+    return Photograph(image, encoding="srgb")
+
+
+@pytest.fixture
+def result(model, photograph):
+    return result_of(reconstruct_events(photograph, model, intervals=True))
+
+
+def test_the_cube_is_that_of_a_run_without_them(model, photograph, result):
+    np.testing.assert_array_equal(result.cube.data, reconstruct(photograph, model).data)
+
+
+def test_half_widths_are_those_of_the_level_times_the_brightness(result):
+    intervals = result.trust.intervals
+    brightness = result.cube.data.mean(axis=0) + DARK
+    hard = 0.6 * intervals.unlike
+    expected = 0.1 * (1 + np.digitize(hard, [0.3, 0.6])) * brightness * np.maximum(1, hard)
+    assert len(np.unique(intervals.level)) > 1
+    np.testing.assert_allclose(intervals.half_width(7), expected, rtol=1e-5)
+    np.testing.assert_allclose(intervals.half_width()[7], expected, rtol=1e-5)
+    np.testing.assert_allclose(
+        intervals.half_width(slice(3, 5), slice(4, 6)), expected[None, 4:6].repeat(2, 0), rtol=1e-5
+    )
+    np.testing.assert_allclose(intervals.pixel(4, 5), expected[4, 5], rtol=1e-5)
+    np.testing.assert_allclose(intervals.mean_half_width(), expected, rtol=1e-5)
+    relative = intervals.mean_half_width(result.cube.data)
+    np.testing.assert_allclose(relative, expected / result.cube.data.mean(axis=0), rtol=1e-5)
+
+
+def test_lower_and_upper_are_cubes_beside_it(result):
+    lower, upper = result.trust.intervals.bounds(result.cube)
+    half = result.trust.intervals.half_width()
+    np.testing.assert_allclose(upper.data - result.cube.data, half, rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(lower.data, np.maximum(result.cube.data - half, 0), atol=1e-6)
+    assert lower.wavelengths == result.cube.wavelengths
+    assert "90%" in upper.provenance.steps[-1]
+
+
+def test_a_region_has_an_interval_of_its_own(result):
+    mask = np.zeros((30, 41), bool)
+    mask[:10, :10] = True
+    intervals = result.trust.intervals
+    np.testing.assert_allclose(intervals.region(mask), intervals.pixel(3, 3) / 10, rtol=1e-4)
+    with pytest.raises(InputError, match="no pixel"):
+        intervals.region(np.zeros((30, 41), bool))
+
+
+def test_rare_colours_and_disagreement_are_unlike_the_training(result):
+    intervals = result.trust.intervals
+    assert intervals.unlike[25, 30] > intervals.unlike[5, 5]  # blue never occurred
+    hard = np.sqrt(intervals.spread + 1e-3) * np.exp(0.1 * decoded(intervals.table.rarity)[0, 0])
+    assert intervals.unlike[25, 30] == pytest.approx(hard[25, 30] / 0.6, rel=1e-4)
+
+
+def test_the_spread_is_disagreement_with_the_other_per_pixel_model(result, photograph):
+    other = reconstruct(photograph, "instant-photo").data
+    apart = np.sqrt(((other - result.cube.data) ** 2).mean(axis=0))
+    expected = apart / (result.cube.data.mean(axis=0) + DARK)
+    np.testing.assert_allclose(result.trust.intervals.spread, expected, atol=0.03)
+    assert np.median(np.abs(result.trust.intervals.spread - expected)) < 0.004
+
+
+def test_figures_are_in_the_provenance_and_one_sentence_is_said(model, photograph, result):
+    share = (result.trust.intervals.unlike > 1).mean()
+    record = result.cube.provenance.extra["trust"]
+    assert record["unlike_training"] == pytest.approx(share, abs=1e-4)
+    assert record["intervals"] == 0.9
+    assert record["interval_half_width_mean"] == pytest.approx(
+        result.trust.intervals.half_width().mean(), rel=1e-3
+    )
+    assert has(result.notices, Code.INTERVALS)
+    assert "intervals" not in result.cube.metadata["card"]
+    assert share > 0.1
+    said = [n for n in result.notices if has([n], Code.UNLIKE_TRAINING)]
+    assert said == [f"{share:.0%} of this photograph is unlike what the model was trained on."]
+    plain = reconstruct(photograph, model)  # every pixel of a small photograph is looked at
+    assert [n for n in plain.notices if has([n], Code.UNLIKE_TRAINING)] == said
+    table = table_for(model, unlike_above=9.0)
+    tame = replace(model, card=model.card.model_copy(update={"intervals": table}))
+    assert not has(reconstruct(photograph, tame).notices, Code.UNLIKE_TRAINING)
+
+
+def test_beyond_what_was_seen_they_widen_in_proportion(model, photograph, result):
+    narrow = table_for(model, largest=0.01)
+    other = replace(model, card=model.card.model_copy(update={"intervals": narrow}))
+    wide = result_of(reconstruct_events(photograph, other, intervals=True)).trust.intervals
+    np.testing.assert_allclose(
+        wide.half_width(0),
+        result.trust.intervals.half_width(0)
+        * (60 * wide.unlike)
+        / np.maximum(1, 0.6 * wide.unlike),
+        rtol=1e-4,
+    )
+
+
+@pytest.mark.parametrize(
+    "changes", [{"weights_sha256": "0" * 64}, {"witnesses": {"instant-photo": "1"}}]
+)
+def test_a_calibration_of_other_weights_is_not_used(model, photograph, changes):
+    stale = replace(
+        model, card=model.card.model_copy(update={"intervals": table_for(model, **changes)})
+    )
+    with pytest.raises(InputError, match="no calibrated intervals"):
+        reconstruct(photograph, stale, intervals=True)
+    assert not has(reconstruct(photograph, stale).notices, Code.UNLIKE_TRAINING)
+
+
+def test_pixels_without_a_value_have_no_interval(model):
+    rgb = np.full((6, 5, 3), 0.3, np.float32)
+    rgb[2, 3, 1] = np.nan
+    found = result_of(
+        reconstruct_events(Photograph(rgb, encoding="linear-srgb"), model, intervals=True)
+    ).trust.intervals
+    assert np.isnan(found.half_width(0)).sum() == 1
+    assert np.isnan(found.unlike).sum() == 1
+
+
+def test_they_go_with_exact_colours(model, photograph, result):
+    both = result_of(
+        reconstruct_events(photograph, model, intervals=True, exact=True, camera="cie-1931")
+    )
+    np.testing.assert_array_equal(both.trust.intervals.scale, result.trust.intervals.scale)
+    assert both.trust.colours.exact
+
+
+def test_every_bundled_model_is_calibrated_with_its_own_weights():
+    """If it fails: ``python training/calibrate_intervals.py``, for all models."""
+    for card in list_models():
+        if card.task != RECONSTRUCTION:
+            continue
+        model = load_model(card.name)
+        table, witnesses = card.intervals, witnesses_of(model)
+        if witnesses is None:  # nothing to take a spread from
+            continue
+        assert table is not None, card.name
+        assert table.weights_sha256 == model.weights_sha256, card.name
+        assert table.witnesses == witnesses.hashes, card.name
+        assert table.table.shape == (len(table.edges) + 1, model.bands)
+        assert (table.table > 0).all()
+
+
+def test_the_table_of_rarity_goes_into_a_card_and_back():
+    table = np.random.default_rng(0).uniform(0, 13.8, (RARITY_CELLS, RARITY_CELLS))
+    rows = encoded(table)
+    assert np.abs(decoded(rows) - table).max() <= 13.9 / 63 / 2 + 1e-9
+    assert encoded(decoded(rows)) == rows

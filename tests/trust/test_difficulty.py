@@ -1,0 +1,77 @@
+"""What is known of a pixel before any truth."""
+
+import numpy as np
+import pytest
+
+from napari_hsr.trust.difficulty import (
+    CELLS,
+    DARK,
+    RARITY_CELLS,
+    auroc,
+    cell_colours,
+    chromaticity_cell,
+    difficulty,
+    fit_slopes,
+    rarity,
+    rarity_table,
+    spread,
+)
+
+
+def test_cells_hold_chromaticities_whatever_the_exposure(rng):
+    colours = rng.random((3, 500))
+    cell, brightness = chromaticity_cell(colours)
+    np.testing.assert_allclose(brightness, colours.sum(axis=0))
+    other, dimmer = chromaticity_cell(colours / 8)
+    np.testing.assert_array_equal(other, cell)
+    np.testing.assert_allclose(dimmer, brightness / 8)
+    middle = cell_colours()[:, cell]
+    assert np.abs(middle - colours / brightness).max() < 1.5 / CELLS
+    for extreme in ([1, 0, 0], [0, 1, 0], [0, 0, 1], [0, 0, 0], [-1, 2, 0]):
+        cell, brightness = chromaticity_cell(np.array(extreme, float)[:, None])
+        assert 0 <= cell[0] < CELLS**2
+        assert brightness[0] == np.maximum(extreme, 0).sum()
+
+
+def test_the_spread_is_the_root_mean_square_distance_from_the_witnesses(rng):
+    witnesses = rng.random((3, CELLS**2, 5)).astype(np.float32)
+    colours, spectra = rng.random((3, 40)) + 0.1, rng.random((5, 40))
+    cell, brightness = chromaticity_cell(colours)
+    mean, variance = witnesses.mean(axis=0), witnesses.var(axis=0).mean(axis=1)
+    expected = [
+        np.sqrt(np.mean((witnesses[:, c] * b - s) ** 2)) / (s.mean() + DARK)
+        for c, b, s in zip(cell, brightness, spectra.T, strict=True)
+    ]
+    np.testing.assert_allclose(
+        spread(spectra, cell, brightness, mean, variance), expected, rtol=1e-4
+    )
+
+
+def test_what_the_training_shows_often_is_not_rare(rng):
+    common = rng.dirichlet((60, 30, 30), 5000).T
+    cells, _ = chromaticity_cell(common)
+    table = rarity_table(cells, np.ones(len(cells)))
+    assert table.shape == (RARITY_CELLS, RARITY_CELLS)
+    usual, unusual = (
+        rarity(chromaticity_cell(np.array(c, float)[:, None])[0], table)[0]
+        for c in ((0.5, 0.25, 0.25), (0.05, 0.05, 0.9))
+    )
+    assert usual < 5
+    assert unusual > 13
+
+
+def test_slopes_are_found_again_and_never_negative(rng):
+    apart, rare = rng.lognormal(-1.5, 0.8, 4000), rng.uniform(4, 13, 4000)
+    error = 0.2 * difficulty(apart, rare, (0.6, 0.1)) * rng.lognormal(0, 0.1, 4000)
+    found = fit_slopes(apart, rare, error, np.ones(4000))
+    np.testing.assert_allclose(found, (0.6, 0.1), atol=0.06)
+    assert fit_slopes(apart, rare, 1 / apart, np.ones(4000))[0] == 0
+
+
+def test_the_area_under_the_roc(rng):
+    assert auroc(np.array([1.0, 2, 3, 4]), np.array([False, False, True, True])) == 1
+    assert auroc(np.array([4.0, 3, 2, 1]), np.array([False, False, True, True])) == 0
+    score, positive = rng.integers(0, 9, 300).astype(float), rng.random(300) < 0.3
+    pairs = score[positive][:, None] - score[~positive]
+    assert auroc(score, positive) == pytest.approx(((pairs > 0) + 0.5 * (pairs == 0)).mean())
+    assert np.isnan(auroc(score, np.zeros(300, bool)))

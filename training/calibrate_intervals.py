@@ -1,0 +1,288 @@
+"""Calibrate the intervals of bundled models, on photographs that neither trained nor chose them.
+
+    python training/calibrate_intervals.py --data CAVE --cameras camera_sensitivities.csv
+                                           --materials MATERIALS [--models mstpp-photo …]
+
+Sources are those of ``benchmark.py``: the scenes of ``CAVE/val``, two charts, scenes of other
+imagers. Each is photographed by three cameras that no model was trained with, under three lights,
+with noise, 8 bits and JPEG; a model of one camera gets that camera's linear photographs. Where
+``CAVE/val`` chose a model's weights it takes no part and is only looked at. Photographs of a
+source count alike, sources do, and a share of 1 / (photographs + 1) counts as infinite
+(``napari_hsr.trust.conformal``). What is called unlike the training comes from photographs of
+``CAVE/train``, by other cameras.
+
+The table of a model goes into its card; its figures are by source: *coverage* when the source took
+no part in the calibration, *coverage_shipped* with the table that is written. It is run again
+whenever a model or a witness has new weights: a table of other weights is not used.
+"""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from benchmark import LIGHTS, sources
+from bundled import LEFT_OUT
+from root_polynomial import BUNDLED, GRID, load_scenes
+from safetensors.torch import load_file
+
+import napari_hsr
+from napari_hsr.cameras.random_camera import draw
+from napari_hsr.cameras.settings import CaptureSettings
+from napari_hsr.colour import decode_photograph_tile
+from napari_hsr.inference.witnesses import witnesses_of
+from napari_hsr.models.interval_table import IntervalTable, decoded, encoded
+from napari_hsr.models.model_file import read_card, save_model
+from napari_hsr.photograph import Photograph
+from napari_hsr.trust import conformal
+from napari_hsr.trust.difficulty import (
+    auroc,
+    brightness_of,
+    chromaticity_cell,
+    difficulty,
+    fit_slopes,
+    rarity,
+    rarity_table,
+    spread,
+)
+
+COVERAGE = 0.9
+LEVELS = 8
+CHOSE = "CAVE val"
+#: Its weights are the last of its training.
+CHOSEN_BY_NOTHING = ("instant-photo",)
+PIXELS, REGIONS = 1500, 30
+
+
+@dataclass
+class Looked:
+    """Some pixels and regions of a photograph: what is known before the truth, and the errors."""
+
+    source: str
+    cells: np.ndarray
+    spread: np.ndarray
+    error: np.ndarray  # (pixels, bands), relative to the brightness
+    boxes: list[np.ndarray] = field(default_factory=list)  # which pixels of the photograph
+    region_error: np.ndarray | None = None
+    every_cell: np.ndarray | None = None
+    every_spread: np.ndarray | None = None
+
+
+def settings(model, table: Path, camera: str, light: str, leave_out=()) -> CaptureSettings:
+    """How a model's photographs are taken."""
+    if model.input_encoding.startswith("camera:"):
+        return CaptureSettings(cameras=(f"{table}:{model.input_encoding.removeprefix('camera:')}",))
+    return CaptureSettings(
+        cameras=(f"{table}:{camera}",),
+        leave_out=leave_out,
+        illuminants=(light,),
+        white_balance=True,
+        colour_matrix=True,
+        auto_exposure=(0.12, 0.25),
+        photoelectrons=(1000, 20000),
+        clip=True,
+        encoding="srgb",
+        bits=8,
+        jpeg=(70, 98),
+    )
+
+
+def look(model, witnesses, source: str, cube: np.ndarray, taken: CaptureSettings, side: int, rng):
+    """Photograph a part of a cube, reconstruct it, and hold it against the truth."""
+    top, left = (int(rng.integers(0, max(1, n - side + 1))) for n in cube.shape[1:])
+    cube = np.ascontiguousarray(cube[:, top : top + side, left : left + side])
+    capture = draw(taken, np.asarray(GRID), rng, cube)
+    rgb = capture.take(cube, rng)
+    if taken.bits:
+        photo = Photograph(np.rint(255 * rgb).astype(np.uint8), encoding="srgb")
+    else:
+        photo = Photograph(np.asarray(rgb, np.float32), encoding=model.input_encoding)
+    made = napari_hsr.reconstruct(photo, model, device="cpu").data.reshape(len(GRID), -1)
+    truth = (cube * np.float32(capture.gain)).reshape(len(GRID), -1)
+    colours = decode_photograph_tile(photo.data, photo.encoding, witnesses.encoding)
+    cell, brightness = chromaticity_cell(colours.reshape(-1, 3).T)
+    apart = spread(made, cell, brightness, witnesses.mean, witnesses.variance)
+    relative = brightness_of(made)
+    chosen = rng.permutation(made.shape[1])[:PIXELS]
+    found = Looked(
+        source,
+        cell[chosen],
+        apart[chosen],
+        (np.abs(made - truth) / relative).T[chosen],
+    )
+    height, width = cube.shape[1:]
+    index, errors = np.arange(height * width).reshape(height, width), []
+    for _ in range(REGIONS):
+        h, w = (int(rng.integers(4, max(5, n // 2))) for n in (height, width))
+        y, x = int(rng.integers(0, height - h + 1)), int(rng.integers(0, width - w + 1))
+        box = index[y : y + h, x : x + w].ravel()
+        found.boxes.append(box)
+        errors.append(np.abs((made - truth)[:, box].mean(axis=1)) / relative[box].mean())
+    found.region_error = np.array(errors)
+    found.every_cell, found.every_spread = cell, apart
+    return found
+
+
+@dataclass
+class Table:
+    """A calibration, with the difficulties it was made from."""
+
+    slopes: tuple[float, float]
+    rarity: np.ndarray
+    edges: np.ndarray
+    largest: float
+    half_widths: np.ndarray
+    region_half_widths: np.ndarray
+
+    def hard(self, one: Looked) -> np.ndarray:
+        """Difficulty of the pixels."""
+        return difficulty(one.spread, rarity(one.cells, self.rarity), self.slopes)
+
+    def hard_regions(self, one: Looked) -> np.ndarray:
+        """Mean difficulty of the regions."""
+        every = difficulty(one.every_spread, rarity(one.every_cell, self.rarity), self.slopes)
+        return np.array([every[box].mean() for box in one.boxes])
+
+    def widths(self, one: Looked) -> np.ndarray:
+        """Half-widths relative to the brightness, (pixels, bands)."""
+        hard = self.hard(one)
+        level = np.searchsorted(self.edges, hard, side="right")
+        return self.half_widths[level] * np.maximum(1, hard / self.largest)[:, None]
+
+
+def weights_of(seen: list[Looked]) -> np.ndarray:
+    """Of photographs: sources count alike."""
+    names = [one.source for one in seen]
+    return np.array([1 / names.count(name) for name in names])
+
+
+def calibrate(seen: list[Looked], rare: np.ndarray) -> Table:
+    """Slopes, levels and quantiles from photographs."""
+    weights = weights_of(seen)
+    images = np.repeat(np.arange(len(seen)), [len(one.spread) for one in seen])
+    each = np.repeat(weights, [len(one.spread) for one in seen]) / PIXELS
+    error = np.concatenate([one.error for one in seen])
+    apart = np.concatenate([one.spread for one in seen])
+    rarities = np.concatenate([rarity(one.cells, rare) for one in seen])
+    slopes = fit_slopes(apart, rarities, error.mean(axis=1), each)
+    hard = difficulty(apart, rarities, slopes)
+    order = np.argsort(hard)
+    reached = np.cumsum(each[order]) / each.sum()
+    edges = hard[order][np.searchsorted(reached, np.arange(1, LEVELS) / LEVELS)]
+    levels = np.searchsorted(edges, hard, side="right")
+    largest = float(hard[order][np.searchsorted(reached, 0.995)])
+    table = Table(slopes, rare, edges, largest, np.empty(0), np.empty(0))
+    table.half_widths = conformal.level_quantiles(error, levels, images, COVERAGE, LEVELS, weights)
+    region_images = np.repeat(np.arange(len(seen)), [len(one.boxes) for one in seen])
+    region_levels = np.searchsorted(
+        edges, np.concatenate([table.hard_regions(one) for one in seen]), side="right"
+    )
+    region_error = np.concatenate([one.region_error for one in seen])
+    table.region_half_widths = conformal.level_quantiles(
+        region_error, region_levels, region_images, COVERAGE, LEVELS, weights
+    )
+    return table
+
+
+def covered(table: Table, seen: list[Looked]) -> float:
+    """Share of all values of photographs that lie in their intervals."""
+    return float(np.mean([(one.error <= table.widths(one)).mean() for one in seen]))
+
+
+def calibrate_model(name: str, options: argparse.Namespace) -> IntervalTable:
+    """Photograph, look, calibrate, and print what remains."""
+    model = napari_hsr.load_model(name)
+    witnesses = witnesses_of(model)
+    if witnesses is None:
+        raise SystemExit(f"{name} has no witness among the bundled models")
+    rng = np.random.default_rng(options.seed)
+    by_source: dict[str, list[Looked]] = {}
+    for source, cubes in sources(options.data, options.materials).items():
+        for cube in cubes:
+            for camera in LEFT_OUT:
+                for light in LIGHTS:
+                    taken = settings(model, options.cameras, camera, light)
+                    one = look(model, witnesses, source, cube, taken, options.side, rng)
+                    by_source.setdefault(source, []).append(one)
+    training = []
+    for cube in load_scenes(options.data / "train").values():
+        for light in LIGHTS:
+            taken = settings(model, options.cameras, "*", light, LEFT_OUT)
+            training.append(look(model, witnesses, "train", cube, taken, options.side, rng))
+    cells = np.concatenate([one.cells for one in training])
+    # as it will be read again from the card
+    rare = decoded(encoded(rarity_table(cells, np.ones(len(cells)))))
+    fit = [s for s in by_source if s != CHOSE or name in CHOSEN_BY_NOTHING]
+    table = calibrate([one for s in fit for one in by_source[s]], rare)
+    unlike = float(np.quantile(np.concatenate([table.hard(one) for one in training]), 0.95))
+    figures: dict[str, dict[str, float]] = {}
+    hard, error = [], []
+    for source, photographs in by_source.items():
+        without = calibrate([one for s in fit if s != source for one in by_source[s]], rare)
+        hard.append(np.concatenate([without.hard(one) for one in photographs]))
+        error.append(np.concatenate([one.error.mean(axis=1) for one in photographs]))
+        figures[source] = {
+            "coverage": covered(without, photographs),
+            "coverage_shipped": covered(table, photographs),
+            "half_width": float(np.mean([table.widths(one).mean() for one in photographs])),
+            "unlike": float(np.mean([(table.hard(one) > unlike).mean() for one in photographs])),
+        }
+    least = min(map(len, hard))
+    alike = [rng.permutation(len(h))[:least] for h in hard]
+    score = np.concatenate([h[i] for h, i in zip(hard, alike, strict=True)])
+    wrong = np.concatenate([e[i] for e, i in zip(error, alike, strict=True)])
+    figures["all sources"] = {"auroc": auroc(score, wrong >= np.quantile(wrong, 0.75))}
+    print(f"{name}: slopes {table.slopes[0]:.2f}, {table.slopes[1]:.3f}; {figures['all sources']}")
+    for source, row in figures.items():
+        if "coverage" in row:
+            print(f"  {source:<24}" + "  ".join(f"{k} {v:.3f}" for k, v in row.items()), flush=True)
+
+    def rounded(values: np.ndarray) -> tuple[tuple[float, ...], ...]:
+        return tuple(tuple(float(f"{v:.3g}") for v in row) for row in values)
+
+    return IntervalTable(
+        weights_sha256=model.weights_sha256,
+        coverage=COVERAGE,
+        witnesses=witnesses.hashes,
+        slopes=table.slopes,
+        rarity=encoded(rare),
+        edges=tuple(table.edges.tolist()),
+        half_widths=rounded(table.half_widths),
+        region_half_widths=rounded(table.region_half_widths),
+        unlike_above=unlike,
+        largest=table.largest,
+        photographs=sum(len(by_source[s]) for s in fit),
+        calibrated_on=", ".join(s.replace("_", " ") for s in fit),
+        figures={s: {k: round(v, 4) for k, v in row.items()} for s, row in figures.items()},
+    )
+
+
+def main() -> None:
+    """Calibrate, and write the cards."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--data", type=Path, required=True, help="folder with train/ and val/")
+    parser.add_argument("--cameras", type=Path, required=True, help="table of sensitivities")
+    parser.add_argument("--materials", type=Path, required=True)
+    parser.add_argument(
+        "--models",
+        nargs="+",
+        default=["mstpp-photo", "instant-photo", "rootpoly-srgb", "mstpp-d700"],
+    )
+    parser.add_argument("--side", type=int, default=128, help="of the parts photographed")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--dry-run", action="store_true", help="print, and write nothing")
+    options = parser.parse_args()
+    for name in options.models:
+        intervals = calibrate_model(name, options)
+        path = BUNDLED / f"{name}.safetensors"
+        card = read_card(path).model_copy(update={"intervals": intervals})
+        if not options.dry_run:
+            save_model(path, load_file(path), card)
+
+
+if __name__ == "__main__":
+    main()
