@@ -61,9 +61,8 @@ def test_noise_is_refused_or_does_no_harm(truth, rng):
         fit = fit_anchors(found, np.abs(measured))
         if fit.helps:
             harmed.append(relative(fit.apply(truth), truth))
-    assert len(harmed) < 16
-    assert np.median(harmed) < 0.12
-    assert max(harmed) < 0.3  # the noise itself
+    assert len(harmed) <= 3
+    assert max(harmed, default=0) < 0.3  # the noise itself
 
 
 def test_it_follows_the_exposure_and_the_shape(truth, tinted):

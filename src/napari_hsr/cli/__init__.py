@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from napari_hsr import __version__
 from napari_hsr.cli import (
+    anchors,
     calibrate,
     convert,
     demo,
@@ -27,6 +28,7 @@ from napari_hsr.cli import (
     stress,
     super_resolve,
     train,
+    trust,
 )
 from napari_hsr.cli.output import sentence
 from napari_hsr.errors import Cancelled
@@ -45,6 +47,8 @@ COMMANDS = {
     "convert": convert,
     "library": library,
     "models": models,
+    "trust": trust,
+    "anchors": anchors,
     "stress": stress,
     "train": train,
 }

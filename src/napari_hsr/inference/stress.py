@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -215,55 +216,43 @@ def _tests(
     """Name, strength, words, and what makes the photograph."""
     from scipy.ndimage import gaussian_filter
 
-    def changed(colours: np.ndarray, exposure: float = 1.0) -> _Shot:
-        return _Shot(colours, base.spectra, exposure)
+    height, width = base.colours.shape[:2]
+
+    def other_spectra(share: float) -> _Shot:
+        return _Shot(base.colours, metamers(base.spectra, seen, rng, share))
+
+    def exposed(factor: float) -> _Shot:
+        return _Shot(base.colours * factor, base.spectra, factor)
+
+    def balanced(error: float) -> _Shot:
+        return _Shot(base.colours * [1 + error, 1, 1 - error], base.spectra)
+
+    def compressed(quality: int) -> _Shot:
+        return _Shot(_jpeg(base.colours, quality), base.spectra)
+
+    def noisy(electrons: int) -> _Shot:
+        counted = rng.poisson(np.maximum(base.colours, 0) * electrons)
+        return _Shot(counted / electrons, base.spectra)
+
+    def blurred(sigma: float) -> _Shot:  # of the scene too: light blurs, not files
+        spectra = gaussian_filter(base.spectra.reshape(-1, height, width), (0, sigma, sigma))
+        colours = gaussian_filter(base.colours, (sigma, sigma, 0))
+        return _Shot(colours, spectra.reshape(base.spectra.shape))
 
     yield "as it is", None, "", lambda: base
     for share in SHARES:
-        yield (
-            "metamers",
-            share,
-            f"{share:.0%}",
-            lambda share=share: _Shot(base.colours, metamers(base.spectra, seen, rng, share)),
-        )
+        yield "metamers", share, f"{share:.0%}", partial(other_spectra, share)
     for factor in EXPOSURES:
-        yield (
-            "exposure",
-            factor,
-            f"× {factor:g}",
-            lambda factor=factor: changed(base.colours * factor, factor),
-        )
+        yield "exposure", factor, f"× {factor:g}", partial(exposed, factor)
     for error in BALANCES:
-        yield (
-            "white balance",
-            error,
-            f"red +{error:.0%}, blue −{error:.0%}",
-            lambda error=error: changed(base.colours * [1 + error, 1, 1 - error]),
-        )
+        words = f"red +{error:.0%}, blue −{error:.0%}"
+        yield "white balance", error, words, partial(balanced, error)
     for quality in QUALITIES if rendered else ():
-        yield "JPEG", quality, f"{quality}", lambda q=quality: changed(_jpeg(base.colours, q))
+        yield "JPEG", quality, f"{quality}", partial(compressed, quality)
     for electrons in ELECTRONS:
-        yield (
-            "noise",
-            electrons,
-            f"{electrons:,} electrons",
-            lambda electrons=electrons: changed(
-                rng.poisson(np.maximum(base.colours, 0) * electrons) / electrons
-            ),
-        )
-    height, width = base.colours.shape[:2]
-    for sigma in BLURS:  # of the scene too: light blurs, not files
-        yield (
-            "blur",
-            sigma,
-            f"{sigma:g} pixels",
-            lambda s=sigma: _Shot(
-                gaussian_filter(base.colours, (s, s, 0)),
-                gaussian_filter(base.spectra.reshape(-1, height, width), (0, s, s)).reshape(
-                    base.spectra.shape
-                ),
-            ),
-        )
+        yield "noise", electrons, f"{electrons:,} electrons", partial(noisy, electrons)
+    for sigma in BLURS:
+        yield "blur", sigma, f"{sigma:g} pixels", partial(blurred, sigma)
 
 
 def _jpeg(colours: np.ndarray, quality: int) -> np.ndarray:

@@ -1,0 +1,112 @@
+"""``napari-hsr trust`` and ``napari-hsr anchors``."""
+
+import csv
+
+import numpy as np
+import pytest
+
+from napari_hsr import read, reconstruct
+from napari_hsr.io import write
+from napari_hsr.spectral_library import SpectralLibrary
+
+from .conftest import strict
+
+
+def test_a_pixel_with_its_ranges_in_words_in_json_and_in_a_table(hsr, photograph, tmp_path):
+    source, out = photograph(), tmp_path / "spectra.csv"
+    options = ("--model", "rootpoly-srgb", "--camera", "cie-1931")
+    status, said, _ = hsr("trust", source, "--at", "2,3", "0,0", *options, "-o", out, "--json")
+    told = strict(said)
+    assert status == 0
+    first = told["pixels"][0]
+    cube = reconstruct(source, "rootpoly-srgb")
+    np.testing.assert_allclose(first["spectrum"], cube.data[:, 2, 3], rtol=1e-6)
+    assert first["position"] == [2, 3]
+    lower, upper = (np.array(first["ranges"]["90%"][end]) for end in ("lower", "upper"))
+    assert (upper - first["spectrum"]).mean() == pytest.approx(first["interval_half_width_mean"])
+    assert (lower >= 0).all()
+    assert 0 < first["measured_share"] < 1
+    feasible = first["ranges"]["feasible"]
+    outside = [
+        b
+        for b, (low, value, high) in enumerate(
+            zip(feasible["lower"], first["spectrum"], feasible["upper"], strict=True)
+        )
+        if not low - 1e-6 <= value <= high + 1e-6
+    ]
+    assert first["outside_feasible_bands"] == outside
+    table = list(csv.reader(out.read_text().splitlines()))
+    assert len(table) == 32
+    assert len(table[0]) == 1 + 2 * 5  # two curves with two ranges each
+    status, said, _ = hsr("trust", source, "--at", "2,3", *options)
+    assert status == 0
+    assert said.startswith("(2, 3): ")
+    assert "99.9 % of the second differences" in said
+
+
+def test_what_is_not_known_is_said_and_what_is_wrong_is_refused(hsr, photograph):
+    source = photograph()
+    status, said, warned = hsr("trust", source, "--at", "1,1", "--model", "rootpoly-srgb")
+    assert status == 0
+    assert "--camera" in warned
+    assert "measured" not in said
+    status, _, warned = hsr("trust", source, "--at", "60,1", "--model", "rootpoly-srgb")
+    assert (status, "lies outside" in warned) == (1, True)
+    status, *_ = hsr("trust", source, "--at", "1", "--model", "rootpoly-srgb")
+    assert status == 2
+
+
+@pytest.fixture
+def measured(cube_file, tmp_path):
+    """A cube under another light than thought, and spectra measured at four of its pixels."""
+    path = cube_file("cube.h5")
+    cube = read(path)
+    places = {"leaf": (0, 0), "soil": (2, 3), "wall": (5, 4), "sand": (4, 1)}
+    gain = np.linspace(0.7, 1.4, 31)
+    values = np.stack([np.asarray(cube.data)[:, r, c] * gain for r, c in places.values()])
+    library = SpectralLibrary(tuple(places), cube.wavelengths.nm, values, "reflectance")
+    return path, write(library, tmp_path / "field.csv"), places, gain
+
+
+def test_anchors_correct_the_whole_cube(hsr, measured, tmp_path):
+    path, spectra, places, gain = measured
+    out = tmp_path / "better.h5"
+    at = [f"{name}={r},{c}" for name, (r, c) in places.items()]
+    status, said, _ = hsr("anchors", path, spectra, "--at", *at, "--radius", 0, "-o", out, "--json")
+    told = strict(said)
+    assert status == 0
+    assert told["helps"]
+    before, after = (np.asarray(read(p).data, float) for p in (path, out))
+    truth = before * gain[:, None, None]
+    assert np.abs(after - truth).mean() < 0.3 * np.abs(before - truth).mean()
+    record = read(out).provenance
+    assert record.extra["anchors"]["places"]["soil"] == [2, 3]
+    assert np.mean(told["after_left_out"]) == pytest.approx(
+        record.extra["anchors"]["difference_after_left_out"]
+    )
+    assert any("measured at 4 places" in step for step in record.steps)
+
+
+def test_anchors_that_do_not_help_write_nothing(hsr, measured, tmp_path):
+    path, _, places, _ = measured
+    cube = read(path)
+    values = np.stack([np.asarray(cube.data)[:, r, c] for r, c in places.values()])
+    same = write(SpectralLibrary(tuple(places), cube.wavelengths.nm, values), tmp_path / "same.csv")
+    at = [f"{name}={r},{c}" for name, (r, c) in places.items()]
+    out = tmp_path / "not.h5"
+    status, said, _ = hsr("anchors", path, same, "--at", *at, "--radius", 0, "-o", out)
+    assert status == 1
+    assert "refused" in said
+    assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    ("at", "why"), [("leaf=9,9", "lies outside"), ("fern=0,0", "is called 'fern'")]
+)
+def test_wrong_places_and_names_are_refused(hsr, measured, tmp_path, at, why):
+    path, spectra, *_ = measured
+    status, _, warned = hsr(
+        "anchors", path, spectra, "--at", at, "soil=2,3", "-o", tmp_path / "x.h5"
+    )
+    assert status == 1
+    assert why in warned
