@@ -110,3 +110,31 @@ def test_wrong_places_and_names_are_refused(hsr, measured, tmp_path, at, why):
     )
     assert status == 1
     assert why in warned
+
+
+def test_intervals_are_held_against_the_truth(hsr, cube_file, tmp_path):
+    truth = cube_file("truth.h5")
+    data = np.asarray(read(truth).data)
+    files = {}
+    for name, add in (("lower", -0.05), ("cube", 0.02), ("upper", 0.09)):
+        cube = read(truth)
+        shifted = data + np.float32(add)
+        shifted[:3] += 1  # three bands are far off
+        files[name] = write(cube.replace(data=shifted), tmp_path / f"{name}.h5")
+    ends = ("--lower", files["lower"], "--upper", files["upper"])
+    status, said, _ = hsr("evaluate", files["cube"], truth, *ends, "--json")
+    assert status == 0
+    found = strict(said)["intervals"]
+    assert found["coverage"] == pytest.approx(28 / 31)
+    assert found["half_width"] == pytest.approx(0.07, abs=1e-5)
+    _, said, _ = hsr("evaluate", files["cube"], truth, *ends, "--camera", "cie-1931", "--json")
+    curves = strict(said)
+    assert curves["risk_coverage"]["share"][-1] == 1
+    error = np.abs(np.asarray(read(files["cube"]).data) - data).mean()
+    assert curves["risk_coverage"]["error"][-1] == pytest.approx(error, rel=1e-5)
+    assert np.mean(curves["error_by_share"]["error"]) == pytest.approx(error, rel=1e-5)
+    assert (np.diff(curves["error_by_share"]["share"]) > 0).all()
+    _, said, _ = hsr("evaluate", files["cube"], truth, *ends)
+    assert "90.3% of the truth lies in the intervals" in said
+    status, _, warned = hsr("evaluate", files["cube"], truth, "--lower", files["lower"])
+    assert (status, "go together" in warned) == (2, True)

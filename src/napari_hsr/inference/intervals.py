@@ -187,13 +187,23 @@ class Looker:
 
 def looker(photograph: Photograph, model: Model) -> Looker | None:
     """None if the model has no calibration of its own weights and of the witnesses at hand."""
+    found = _calibration(model)
+    return None if found is None else Looker(photograph, *found)
+
+
+def offered(model: Model) -> tuple[bool, ...]:
+    """What a door may offer: whether to find intervals."""
+    return (False,) if _calibration(model) is None else (False, True)
+
+
+def _calibration(model: Model) -> tuple[IntervalTable, Witnesses] | None:
     table = model.card.intervals
     if table is None or table.weights_sha256 != model.weights_sha256:
         return None
     witnesses = witnesses_of(model)
     if witnesses is None or witnesses.hashes != table.witnesses:
         return None
-    return Looker(photograph, table, witnesses)
+    return table, witnesses
 
 
 def calibrated(photograph: Photograph, model: Model, finer: int) -> Looker:

@@ -84,10 +84,14 @@ class ReconstructionRequest(Request):
     smaller = "smaller tiles or a smaller photograph"
 
     def offers(self, model: Model) -> dict[str, tuple[Any, ...]]:
-        """Its ensembles, and its grids."""
-        from napari_hsr.inference import ensembles, subpixel_grid
+        """Its ensembles, its grids, and whether it has intervals."""
+        from napari_hsr.inference import ensembles, intervals, subpixel_grid
 
-        return {"ensemble": ensembles.offered(model), "finer": subpixel_grid.offered(model)}
+        return {
+            "ensemble": ensembles.offered(model),
+            "finer": subpixel_grid.offered(model),
+            "intervals": intervals.offered(model),
+        }
 
     def why_not(self, model: Model) -> str | None:
         """Why the model cannot take the photograph."""
@@ -99,7 +103,8 @@ class ReconstructionRequest(Request):
         """What the run takes."""
         from napari_hsr import inference
 
-        return inference.estimate((self.image.height, self.image.width), model, **self.options)
+        options = {name: value for name, value in self.options.items() if name != "intervals"}
+        return inference.estimate((self.image.height, self.image.width), model, **options)
 
     def events(self, model: Model, cancel: threading.Event) -> Iterator[Progress | Result]:
         """The events of the run."""

@@ -14,6 +14,7 @@ from napari_hsr.viewer.layer_data import (
     spatial_transform,
 )
 from napari_hsr.viewer.layers import add_cube, set_encoding
+from napari_hsr.viewer.trust_maps import add_trust_maps
 from napari_hsr.widgets.common.choosers import EncodingChooser, LayerChooser
 from napari_hsr.widgets.common.collapsible import Fold
 from napari_hsr.widgets.common.labels import BriefLabel
@@ -95,4 +96,6 @@ class ReconstructWidget(RunPanel):
         return partial(self._add, name=name, above=layer, **place)
 
     def _add(self, result: Any, **how: Any) -> None:
-        add_cube(self._viewer, result.cube, **how)
+        layer = add_cube(self._viewer, result.cube, **how)
+        if result.trust is not None:
+            add_trust_maps(self._viewer, result, layer)
