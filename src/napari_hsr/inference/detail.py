@@ -10,7 +10,7 @@ own colours and added to the base's spectrum of each pixel, so that edges stay w
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from napari_hsr.inference.tiling import Tile
     from napari_hsr.models.model import Model
 
-Detail = Literal["auto", "full", "fast"]
 #: On a CPU, larger photographs would take minutes.
 LARGE_PIXELS = 4_000_000
 #: Pixels that the network sees of a large photograph, or somewhat fewer.
