@@ -298,7 +298,8 @@ def jsonable(value: Any) -> Any:
     if isinstance(value, np.ndarray):
         return jsonable(value.tolist())
     if isinstance(value, np.generic):
-        return jsonable(value.item())
+        plain = value.item()  # long doubles have no other number in Python
+        return jsonable(float(plain) if isinstance(plain, np.floating) else plain)
     if isinstance(value, (list, tuple, set)):
         return [jsonable(v) for v in value]
     if isinstance(value, float) and not np.isfinite(value):

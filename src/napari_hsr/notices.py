@@ -45,6 +45,8 @@ class Code(StrEnum):
     PARTLY_WRITTEN = "partly-written"
     OTHER_ARRAYS_LEFT_OUT = "other-arrays-left-out"
     OTHER_IMAGES_LEFT_OUT = "other-images-left-out"
+    OTHER_FILES_READ = "other-files-read"
+    RECORD_UNUSABLE = "record-unusable"
     PLACE_UNUSABLE = "place-unusable"
     ENCODING_UNKNOWN = "encoding-unknown"
     ENCODING_ASSUMED = "encoding-assumed"

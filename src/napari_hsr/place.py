@@ -201,7 +201,7 @@ def _two(values: Any, what: str) -> tuple[float, float]:
 
 def _is_number(value: Any) -> bool:
     real = isinstance(value, (int, float)) and not isinstance(value, bool)
-    return real and math.isfinite(value)
+    return real and abs(value) < math.inf and (isinstance(value, float) or abs(value) < 2**63)
 
 
 def _short(value: Any) -> str:

@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_hsr.errors import FileError, InputError
-from napari_hsr.io import detect
+from napari_hsr.io import detect, limits
 from napari_hsr.io.choice import Choice, split_variable
 from napari_hsr.io.detect import READ_SUFFIXES
 from napari_hsr.io.libraries import read_library
+from napari_hsr.io.library_errors import translated
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -91,6 +92,7 @@ def read(
     bands: Sequence[int] | None = None,
     full_scale: float | None = None,
     half_size: bool = False,
+    allow_large: bool = False,
 ) -> Cube | Photograph:
     """Read a cube or a photograph.
 
@@ -112,6 +114,8 @@ def read(
         4095 for a camera of 12 bits whose values were kept in 16.
     half_size : bool, optional
         Of a camera's raw file: one pixel for each 2 x 2 of its mosaic, without interpolation.
+    allow_large : bool
+        Take as much memory as is free, also for a small file that swells to very much.
 
     Returns
     -------
@@ -129,6 +133,7 @@ def read(
     """
     path, named = split_variable(_path(path))
     choice = Choice(variable or named, axes, bands, full_scale, half_size)
+    limits.check_regular(path)
     kind = detect.format_of(path)
     if choice.variable is not None and kind not in _WITH_VARIABLES:
         raise FileError(
@@ -138,7 +143,9 @@ def read(
         raise FileError(path, "axes and bands can be stated for arrays of cubes only")
     reader = _function(_READERS[kind])
     try:
-        found: Cube | Photograph = reader(path) if kind == "cave" else reader(path, choice)
+        # what no reader foresaw, a damaged file brought about
+        with limits.allowing_large(allow_large), translated(path, "it is damaged, or no such file"):
+            found: Cube | Photograph = reader(path) if kind == "cave" else reader(path, choice)
     except InputError as error:  # a cube or photograph that refuses what the file holds
         raise FileError(path, str(error).rstrip(".")) from error
     if full_scale is not None and hasattr(found, "bands"):

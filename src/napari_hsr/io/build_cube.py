@@ -130,8 +130,9 @@ def build(path: Path, found: Found, choice: Choice = ANY) -> Cube:
     notices += found.record.notices if found.record else ()
     source, found = _three_axes(path, source, found, notices)
     logical = tuple(source.shape[::-1] if found.flipped else source.shape)
-    listed = np.asarray(() if found.wavelengths is None else found.wavelengths)
-    count = listed.size if listed.size > 1 or listed.dtype.kind in "iuf" else None
+    listed = [] if found.wavelengths is None else wl.as_list(found.wavelengths)
+    is_list = len(listed) > 1 or any(isinstance(value, (int, float)) for value in listed)
+    count = len(listed) if is_list else None
     axis = found.convention
     if choice.order is None and not (found.stated or found.record):
         axis, told = band_axis(logical, count, found.convention)

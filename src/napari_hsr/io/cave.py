@@ -11,7 +11,7 @@ import numpy as np
 
 from napari_hsr.cube import DEFAULT_WAVELENGTHS_NM, Cube, Wavelengths
 from napari_hsr.errors import FileError
-from napari_hsr.io import png_chunks
+from napari_hsr.io import limits, png_chunks
 from napari_hsr.io.atomic import beside
 from napari_hsr.io.library_errors import translated
 from napari_hsr.provenance import Provenance
@@ -133,12 +133,17 @@ def _check_bands(folder: Path, files: dict[int, Path]) -> None:
 def _band(file: Path) -> tuple[np.ndarray, int]:
     """One band as float32 in 0..1, and its bits."""
     with translated(file, "it cannot be read"):
-        content = file.read_bytes()
-    if not content.startswith(png_chunks.SIGNATURE):
+        limits.check_regular(file)
+        with file.open("rb") as opened:
+            start = opened.read(len(png_chunks.SIGNATURE))
+    if start != png_chunks.SIGNATURE:
         raise FileError(
-            file, "a PNG was expected, but this is not one" if content else "the file is empty"
+            file, "a PNG was expected, but this is not one" if start else "the file is empty"
         )
+    content = png_chunks.content(file)
     info = png_chunks.info(file, content)
+    what = f"a scene of 31 bands of {info.width} x {info.height} pixels"
+    limits.check_room(file, 4 * BANDS * info.width * info.height, what, BANDS * len(content))
     values = png_chunks.pixels(file, content)
     if values.ndim == 3:
         colours = values[..., : values.shape[2] - (values.shape[2] in (2, 4))]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -32,7 +33,8 @@ _PER_BAND = ("fwhm", "bbl", "good_wavelengths", "bad_bands", "badbands")
 class Variable:
     """Name, shape and kind of one variable; ``dtype`` is None if it is no array of numbers.
 
-    ``wavelengths`` is how many of them its own attributes list (HDF5), None without a list.
+    ``wavelengths`` is how many of them its own attributes list (HDF5), None without a list;
+    ``stored_bytes`` what it takes in memory, where the format tells it beforehand.
     """
 
     name: str
@@ -40,6 +42,7 @@ class Variable:
     dtype: np.dtype | None
     kind: str
     wavelengths: int | None = None
+    stored_bytes: int = 0
 
     @property
     def short(self) -> str:
@@ -160,7 +163,7 @@ def _listed_wavelengths(variables: list[Variable]) -> int | None:
     """The length of the list of wavelengths, found by its name; one number in 'bands' is none."""
     for key in wl.KEYS:
         for v in variables:
-            size = int(np.prod(v.shape))
+            size = math.prod(v.shape)
             fits = v.long_axes <= 1 and (v.real or v.is_text) and v.shape
             if v.short == key and fits and size > (key == "bands"):
                 return size

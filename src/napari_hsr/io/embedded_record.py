@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from napari_hsr.cube import Cube, jsonable
 from napari_hsr.errors import InputError
+from napari_hsr.io import limits
 from napari_hsr.notices import Code, Notice
 from napari_hsr.place import Place
 from napari_hsr.provenance import Provenance
@@ -76,7 +77,10 @@ def to_text(image: Cube | Photograph) -> str:
 
 
 def parse(found: Any) -> Record | None:
-    """The record in a text or a mapping; None if it is not one of ours."""
+    """The record in a text or a mapping; None if it is not one of ours.
+
+    A field that holds anything else than it should is left out, and a notice says so.
+    """
     if isinstance(found, bytes):
         found = found.decode("utf-8", "replace")
     if isinstance(found, str):
@@ -84,20 +88,51 @@ def parse(found: Any) -> Record | None:
             found = json.loads(found)
         except ValueError:
             return None  # another program's text under the same key
+        except RecursionError:
+            found = {"layout": _LAYOUT, "nested": None}
     if not isinstance(found, dict) or not isinstance(found.get("layout"), int):
         return None
-    provenance, metadata = found.get("provenance"), found.get("metadata")
+    if limits.too_deep(found) or "nested" in found:
+        told = "What the file says of its origin was left out: it lies too deep in lists."
+        return Record("", Provenance(), {}, notices=(Notice.warning(Code.RECORD_UNUSABLE, told),))
+    wrong: list[str] = []
+
+    def field(values: dict[str, Any], key: str, kind: type, default: Any = None) -> Any:
+        value = values.get(key)
+        if value is None:
+            return default
+        if not isinstance(value, kind):
+            wrong.append(key)
+            return default
+        return value
+
+    provenance = field(found, "provenance", dict, {})
+    for key in ("input", "model", "weights_sha256", "version", "created"):
+        provenance = {
+            **provenance,
+            key: field(provenance, key, str, "" if key == "input" else None),
+        }
+    steps = field(provenance, "steps", list, [])
+    wrong += ["steps"] * (not all(isinstance(step, str) for step in steps))
+    provenance["steps"] = [step for step in steps if isinstance(step, str)]
+    provenance["extra"] = field(provenance, "extra", dict, {})
     place, notices = _place(found.get("place"))
-    return Record(
-        name=str(found.get("name") or ""),
-        provenance=Provenance.from_dict(provenance if isinstance(provenance, dict) else {}),
-        metadata=dict(metadata) if isinstance(metadata, dict) else {},
-        units=found.get("units"),
-        wavelengths=found.get("wavelengths"),
-        encoding=found.get("encoding"),
+    record = Record(
+        name=field(found, "name", str, ""),
+        provenance=Provenance.from_dict(provenance),
+        metadata=dict(field(found, "metadata", dict, {})),
+        units=field(found, "units", str),
+        wavelengths=field(found, "wavelengths", str),
+        encoding=field(found, "encoding", str),
         place=place,
         notices=notices,
     )
+    if wrong:
+        told = (
+            f"What the file says of its {', '.join(dict.fromkeys(wrong))} was left out: it is none."
+        )
+        record = replace(record, notices=(*notices, Notice.warning(Code.RECORD_UNUSABLE, told)))
+    return record
 
 
 def _place(stored: Any) -> tuple[Place | None, tuple[Notice, ...]]:

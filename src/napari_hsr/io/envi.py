@@ -151,7 +151,8 @@ def _facts(header: Path, items: dict[str, Any], layout: envi_header.Layout) -> b
     double = Path(header.stem).suffix.lower() in detect.ENVI_BINARY_SUFFIXES  # scene.img.hdr
     found.name = Path(header.stem).stem if double else header.stem
     found.wavelengths, found.unit = _wavelengths(items)
-    found.units = items.get("data units") or None
+    units = items.get("data units") or None
+    found.units = ", ".join(map(str, units)) if isinstance(units, list) else units
     found.metadata = {key: items[key] for key in items if key not in _STRUCTURE}
     _split_per_band(found, items, layout.bands)
     _apply_scale_factor(header, found, items)
@@ -170,6 +171,7 @@ def _facts(header: Path, items: dict[str, Any], layout: envi_header.Layout) -> b
 def _wavelengths(items: dict[str, Any]) -> tuple[Any, str | None]:
     """The list of wavelengths and its unit, wherever other programs write it."""
     unit = next((items[key] for key in _UNIT_ITEMS if key in items), None)
+    unit = " ".join(map(str, unit)) if isinstance(unit, list) else unit
     for key in _WAVELENGTH_ITEMS:
         listed = items.get(key)
         if isinstance(listed, list):

@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 
 from napari_hsr.errors import FileError
-from napari_hsr.io import esri_header
+from napari_hsr.io import esri_header, limits
 from napari_hsr.io.detect import ENVI_BINARY_SUFFIXES
 from napari_hsr.io.library_errors import translated
+from napari_hsr.io.numbers import number, whole
 from napari_hsr.notices import Code, Notice
 
 _DAMAGED = "the ENVI header is damaged or cut short"
@@ -57,7 +58,7 @@ def parse(path: Path) -> dict[str, Any]:
     from spectral.io import envi
 
     with translated(path, _DAMAGED):
-        text = _decoded(path.read_bytes())
+        text = _decoded(limits.content(path))
         if esri_header.is_one(text.encode("utf-8", "replace")):
             return esri_header.parse(path, text)
         plain = text.encode("ascii", "xmlcharrefreplace").decode("ascii")
@@ -138,15 +139,11 @@ def layout(path: Path, items: dict[str, Any]) -> Layout:
 
 
 def _whole(path: Path, name: str, value: Any) -> int:
-    try:
-        number = float(str(value))
-    except ValueError:
-        number = float("nan")
-    if not number.is_integer():
-        raise FileError(
-            path, f"the ENVI header says {name} = {value!r}, a whole number was expected"
-        )
-    return int(number)
+    found = whole(value)
+    if found is None:
+        shown = repr(value)[:60]
+        raise FileError(path, f"the ENVI header says {name} = {shown}, a whole number was expected")
+    return found
 
 
 def numbers(items: dict[str, Any], name: str) -> list[float] | None:
@@ -154,10 +151,9 @@ def numbers(items: dict[str, Any], name: str) -> list[float] | None:
     value = items.get(name)
     if value is None:
         return None
-    try:
-        return [float(item) for item in (value if isinstance(value, list) else [value])]
-    except ValueError:
-        return None
+    found = [number(item) for item in (value if isinstance(value, list) else [value])]
+    known = [item for item in found if item is not None]
+    return known if len(known) == len(found) else None
 
 
 def candidates(header: Path) -> list[Path]:

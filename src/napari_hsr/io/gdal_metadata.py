@@ -15,6 +15,8 @@ import numpy as np
 
 from napari_hsr.io import wavelengths as wl
 from napari_hsr.io.decoding import Decoding
+from napari_hsr.io.numbers import number
+from napari_hsr.io.numbers import whole as whole_number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -66,7 +68,7 @@ def read(page: Any, bands: int) -> BandFacts:
         if widths is not None:
             in_nm = 1e3 if name == "fwhm_um" and facts.unit == "nm" else 1.0
             facts.per_band[key] = [int(w) if key == "bbl" else w * in_nm for w in widths]
-    facts.no_data = _number(page.tags.get(NO_DATA_TAG).value) if NO_DATA_TAG in page.tags else None
+    facts.no_data = number(page.tags.get(NO_DATA_TAG).value) if NO_DATA_TAG in page.tags else None
     scale, offset = (_numbers(_listed(stated, name, bands)) for name in ("scale", "offset"))
     facts.decoding = Decoding(
         scale=_one(scale, 1.0),
@@ -126,8 +128,9 @@ def _items(page: Any) -> tuple[dict[str, dict[int, str]], dict[str, str]]:
     for item in items:
         name, sample = (item.get("name") or "").lower(), item.get("sample")
         text = (item.text or "").strip()
-        if sample is not None and sample.isdecimal():
-            by_band.setdefault(name, {})[int(sample)] = text
+        band = None if sample is None else whole_number(sample)
+        if band is not None and band >= 0:
+            by_band.setdefault(name, {})[band] = text
         else:
             whole[name] = text
     return by_band, whole
@@ -139,15 +142,8 @@ def _listed(stated: dict[str, dict[int, str]], name: str, bands: int) -> list[st
     return [found[band] for band in range(bands)] if set(found) >= set(range(bands)) else None
 
 
-def _number(text: Any) -> float | None:
-    try:
-        return float(str(text).strip("\0 "))
-    except ValueError:
-        return None
-
-
 def _numbers(texts: list[str] | None) -> list[float] | None:
-    numbers = [_number(text) for text in texts or ()]
+    numbers = [number(text) for text in texts or ()]
     finite = [n for n in numbers if n is not None and math.isfinite(n)]
     return finite if finite and len(finite) == len(numbers) else None
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from napari_hsr.errors import FileError
 from napari_hsr.io import build_cube, embedded_record, hdf5_products, lazy
+from napari_hsr.io import hdf5_structure as structure
 from napari_hsr.io import wavelengths as wl
 from napari_hsr.io.atomic import replacing
 from napari_hsr.io.choice import ANY, Choice
@@ -49,24 +50,28 @@ def read_container(path: Path, choice: Choice, matlab: bool) -> Cube:
     import h5py
 
     with translated(path, _DAMAGED):
+        structure.check_heaps(path)
         file = h5py.File(path, "r")
     keep = False
     try:
         with translated(path, _DAMAGED):
-            variables = _variables(file)
-            product = None if choice.variable or matlab else hdf5_products.find(file)
+            items = dict(structure.datasets(path, file))
+            variables = [_describe(name, item) for name, item in items.items()]
+            product = None
+            if not (choice.variable or matlab):
+                product = hdf5_products.find(path, file, items)
         if product is not None:
             cube = build_cube.build(path, product, choice)
             keep = isinstance(cube.data, lazy.LazyArray)
             return cube
         with translated(path, _DAMAGED):
-            ours = _record(file)
+            beside = structure.References(path, file)
+            ours = _record(file, beside)
         others = [v for v in variables if v.short != embedded_record.KEY]
         chosen = choose_cube(path, others, ours is not None, choice.variable)
         with translated(path, _DAMAGED):
-            found = _found(file, variables, chosen, matlab)
+            found = _found(path, file, variables, chosen, beside, matlab)
             found.record = ours
-            found.notices += _written(path, found.source, chosen.name)
         if choice.variable is None:
             found.notices += left_out(path, others, chosen)
         build_cube.check_dtype(path, found.source.dtype, chosen.name)
@@ -79,64 +84,63 @@ def read_container(path: Path, choice: Choice, matlab: bool) -> Cube:
             file.close()
 
 
-def _variables(file: Any) -> list[Variable]:
-    import h5py
-
-    found: list[Variable] = []
-
-    def visit(name: str, item: Any) -> None:
-        if isinstance(item, h5py.Dataset) and not name.startswith("#refs#"):
-            found.append(_describe(name, item))
-
-    file.visititems(visit)
-    return found
-
-
 def _describe(name: str, item: Any) -> Variable:
-    kind = text(item.attrs.get("MATLAB_class")) or str(item.dtype)
+    attributes = structure.attributes(item)
+    kind = text(attributes.get("MATLAB_class")) or str(item.dtype)
     numbers = item.dtype.kind in "fiubc" and kind not in ("char", "cell", "struct", "string")
-    if "MATLAB_empty" in item.attrs or item.shape is None:
+    if "MATLAB_empty" in attributes or item.shape is None:
         return Variable(name, (0, 0), None, f"empty {kind}")
-    if item.dtype.kind == "O" and "MATLAB_class" not in item.attrs:
+    if item.dtype.kind == "O" and "MATLAB_class" not in attributes:
         kind = "text" if item.dtype.metadata and "vlen" in item.dtype.metadata else "references"
-    listed = [np.size(v) for k, v in item.attrs.items() if k.lower() in wl.KEYS and np.ndim(v)]
+    listed = [np.size(v) for k, v in attributes.items() if k.lower() in wl.KEYS and np.ndim(v)]
     dtype = item.dtype if numbers else None
     return Variable(name, tuple(item.shape), dtype, kind, listed[0] if listed else None)
 
 
 def _found(
-    file: Any, variables: list[Variable], chosen: Variable, matlab: bool
+    path: Path,
+    file: Any,
+    variables: list[Variable],
+    chosen: Variable,
+    values: structure.References,
+    matlab: bool,
 ) -> build_cube.Found:
-    source = file[chosen.name]
-    matlab = matlab or "MATLAB_class" in source.attrs
-    attributes = {**dict(file.attrs), **dict(source.attrs)}
-    beside = companions(variables, chosen, lambda name: _value(file, file[name]), attributes)
+    stored = structure.own_path(file, chosen.name)
+    source = structure.checked(path, stored)
+    stated = structure.attributes(stored)
+    matlab = matlab or "MATLAB_class" in stated
+    attributes = {**structure.attributes(file), **stated}
+
+    def load(name: str) -> Any:
+        return values.value(structure.own_path(file, name))
+
+    beside = companions(variables, chosen, load, attributes)
     unit = beside.unit
     for variable in variables:
         if variable.short in ("wavelengths", "wavelength", "lambda", "wl", "bands"):
-            attrs = file[variable.name].attrs
-            unit = unit or text(attrs.get("units")) or text(attrs.get("unit"))
+            of_list = structure.attributes(structure.own_path(file, variable.name))
+            unit = unit or text(of_list.get("units")) or text(of_list.get("unit"))
     unit = (
         unit or text(attributes.get("wavelength_units")) or text(attributes.get("wavelength units"))
     )
-    axes = named_axes(file, source)
+    axes = named_axes(file, stored, values)
     found = build_cube.Found(
         source,
         convention=2 if matlab else 0,
         flipped=matlab,
         wavelengths=beside.wavelengths,
         unit=unit,
-        units=text(source.attrs.get("units")) or None,
+        units=text(stated.get("units")) or None,
         metadata=beside.metadata,
         per_band=beside.per_band,
-        notices=beside.notices,
+        notices=(*beside.notices, *_written(path, stored, chosen.name)),
         looked_in="its variables, attributes and axes",
     )
     if axes.bands is not None:
         found.stated, found.convention = True, 2 - axes.bands if matlab else axes.bands
         if axes.wavelengths is not None and beside.wavelengths is None:
             found.wavelengths, found.unit = axes.wavelengths, axes.unit or unit
-    state_numbers(found, source.attrs)
+    state_numbers(found, stated)
     return found
 
 
@@ -165,12 +169,15 @@ def _number(value: Any) -> float | None:
     return float(array[0]) if array.size == 1 and array.dtype.kind in "iuf" else None
 
 
-def _record(file: Any) -> embedded_record.Record | None:
-    if embedded_record.KEY not in file:
+def _record(file: Any, values: structure.References) -> embedded_record.Record | None:
+    item = structure.own_path(file, embedded_record.KEY)
+    if item is None:
         return None
-    stored = file[embedded_record.KEY][()]
-    if isinstance(stored, np.ndarray):  # a MATLAB char array: one code unit a cell
-        stored = stored.ravel().astype(np.uint16).tobytes().decode("utf-16")
+    stored = values.value(item)
+    if isinstance(stored, list):  # MATLAB text
+        stored = stored[0] if stored else ""
+    elif isinstance(stored, np.ndarray) and stored.dtype.kind in "iu":  # the same, not marked so
+        stored = stored.ravel().astype(np.uint16).tobytes().decode("utf-16", "replace")
     return embedded_record.parse(stored)
 
 
@@ -180,15 +187,16 @@ def _written(path: Path, source: Any, name: str) -> tuple[Notice, ...]:
     Raises
     ------
     FileError
-        If nothing was written, or a file that a virtual data set points to is not there.
+        If nothing was written.
     """
     if source.is_virtual:
-        named = {part.file_name for part in source.virtual_sources()} - {"."}
-        missing = sorted(n for n in named if "%" not in n and not (path.parent / n).exists())
-        if missing:
-            raise FileError(path, f"{name} points to {missing[0]}, which is not there")
-        return ()
-    if source.external or 0 in source.shape:
+        others = structure.outside(path, source)
+        if not others:
+            return ()
+        listed = ", ".join(others[:3]) + (f" and {len(others) - 3} more" if others[3:] else "")
+        told = f"The values of {name} were read from other files of its folder: {listed}."
+        return (Notice.info(Code.OTHER_FILES_READ, told),)
+    if 0 in source.shape:
         return ()
     if not source.id.get_storage_size():
         raise FileError(path, f"{name} has a size, {source.shape}, but no values were ever written")
@@ -203,21 +211,6 @@ def _written(path: Path, source: Any, name: str) -> tuple[Notice, ...]:
         f"the values of the others are {source.fillvalue:g}."
     )
     return (Notice.warning(Code.PARTLY_WRITTEN, told),)
-
-
-def _value(file: Any, item: Any) -> Any:
-    """What a data set holds: rows of MATLAB text as text, the contents of cells for references."""
-    import h5py
-
-    stored = item[()]
-    if text(item.attrs.get("MATLAB_class")) == "char" and isinstance(stored, np.ndarray):
-        return ["".join(map(chr, row)).strip() for row in np.atleast_2d(stored).T]
-    if h5py.check_ref_dtype(item.dtype):
-        inside = [_value(file, file[reference]) for reference in np.ravel(stored) if reference]
-        cells = np.empty(len(inside), dtype=object)
-        cells[:] = inside
-        return cells
-    return stored
 
 
 def write(cube: Cube, path: Path, storing: Storing | None = None) -> None:

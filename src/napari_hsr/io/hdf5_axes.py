@@ -8,16 +8,23 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from napari_hsr.io import wavelengths as wl
+from napari_hsr.io.hdf5_structure import attributes, own
+from napari_hsr.io.limits import MOST_VALUES
+
+if TYPE_CHECKING:
+    from napari_hsr.io.hdf5_structure import References
 
 #: What writers call the axis of the bands, in lower case.
 SPECTRAL = re.compile(
     r"(wave(length|number)?s?|wl|lambda|bands?|spectral(_.*)?|spectrum|channels?|.*_bands?|.*wavelengths?|wavelength_.*)"
 )
+#: Scales of one axis that are looked at.
+_MOST_SCALES = 8
 _LABELS = ("Dimension_Labels", "DIMENSION_LABELS", "_ARRAY_DIMENSIONS", "dims", "axes")
 
 
@@ -40,13 +47,16 @@ class NamedAxes:
     unit: str | None = None
 
 
-def named_axes(file: Any, dataset: Any) -> NamedAxes:
+def named_axes(file: Any, dataset: Any, values: References) -> NamedAxes:
     """The axes of a data set by their names."""
-    for names, values in (_scales(dataset), _labels(dataset), _hyperspy(file, dataset)):
+    for names, listed_by_axis in (
+        _scales(dataset, values),
+        _labels(dataset),
+        _hyperspy(file, dataset),
+    ):
         spectral = [i for i, name in enumerate(names) if SPECTRAL.fullmatch(name.strip().lower())]
         if len(spectral) == 1:
-            found = values.get(spectral[0], (None, None))
-            listed, unit = found
+            listed, unit = listed_by_axis.get(spectral[0], (None, None))
             if listed is not None and (
                 wl.are_band_numbers(listed) or listed.dtype.kind not in "iuf"
             ):
@@ -58,23 +68,26 @@ def named_axes(file: Any, dataset: Any) -> NamedAxes:
 Values = dict[int, tuple[np.ndarray | None, str | None]]
 
 
-def _scales(dataset: Any) -> tuple[list[str], Values]:
+def _scales(dataset: Any, beside: References) -> tuple[list[str], Values]:
     """Dimension scales, by the last part of their path, and the labels of dimensions."""
+    if not {"DIMENSION_LIST", "DIMENSION_LABELS"} & set(attributes(dataset)):
+        return [], {}
     names: list[str] = []
     values: Values = {}
     for axis, dimension in enumerate(dataset.dims):
         name = dimension.label
-        for scale in dimension.values():
+        for scale in dimension.values()[:_MOST_SCALES]:
             name = name or str(scale.name).rsplit("/", 1)[-1]
-            if scale.shape == (dataset.shape[axis],):
-                values[axis] = np.asarray(scale[()]), text(scale.attrs.get("units"))
+            if scale.shape == (dataset.shape[axis],) and dataset.shape[axis] <= MOST_VALUES:
+                values[axis] = np.asarray(beside.value(scale)), text(attributes(scale).get("units"))
         names.append(name)
     return names, values
 
 
 def _labels(dataset: Any) -> tuple[list[str], Values]:
+    found = attributes(dataset)
     for key in _LABELS:
-        stated = dataset.attrs.get(key)
+        stated = found.get(key)
         if isinstance(stated, (str, bytes)):
             names = text(stated).split(",")
         else:
@@ -90,14 +103,19 @@ def _hyperspy(file: Any, dataset: Any) -> tuple[list[str], Values]:
     names: list[str] = []
     values: Values = {}
     for axis, size in enumerate(dataset.shape):
-        group = beside.get(f"axis-{axis}")
+        group = own(beside, f"axis-{axis}")
         if group is None:
             return [], {}
-        names.append(text(group.attrs.get("name")))
-        scale, offset = group.attrs.get("scale"), group.attrs.get("offset")
-        if isinstance(scale, (float, np.floating)) and isinstance(offset, (float, np.floating)):
+        stated = attributes(group)
+        names.append(text(stated.get("name")))
+        scale, offset = stated.get("scale"), stated.get("offset")
+        if (
+            size <= MOST_VALUES
+            and isinstance(scale, (float, np.floating))
+            and isinstance(offset, (float, np.floating))
+        ):
             listed = float(offset) + float(scale) * np.arange(size)
-            values[axis] = listed, text(group.attrs.get("units"))
+            values[axis] = listed, text(stated.get("units"))
     return names, values
 
 

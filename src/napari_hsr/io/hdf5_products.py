@@ -8,13 +8,18 @@ beside ``sensor_band_parameters``.
 
 from __future__ import annotations
 
-from typing import Any
+import re
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from napari_hsr.io import build_cube
+from napari_hsr.io import hdf5_structure as structure
 from napari_hsr.io.decoding import Decoding
 from napari_hsr.notices import Code, Notice
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 class Joined:
@@ -41,33 +46,35 @@ class Joined:
         return plane
 
 
-def find(file: Any) -> build_cube.Found | None:
-    """The whole cube of such a product; None for any other file."""
-    return _prisma(file) or _pace(file)
+def find(path: Path, file: Any, items: dict[str, Any]) -> build_cube.Found | None:
+    """The whole cube of such a product, of the data sets of a file; None for any other file."""
+    return _prisma(path, file, items) or _pace(path, items)
 
 
-def _prisma(file: Any) -> build_cube.Found | None:
+def _prisma(path: Path, file: Any, items: dict[str, Any]) -> build_cube.Found | None:
     cubes: dict[str, Any] = {}
-    swaths = file.get("HDFEOS/SWATHS")
-    for swath in [] if swaths is None else swaths.values():
-        for name in ("VNIR", "SWIR"):
-            array = swath.get(f"Data Fields/{name}_Cube") if hasattr(swath, "get") else None
-            if array is not None and len(array.shape) == 3:
-                cubes.setdefault(name, array)
+    for place, item in items.items():
+        named = re.fullmatch(r"HDFEOS/SWATHS/[^/]+/Data Fields/(VNIR|SWIR)_Cube", place)
+        if named and len(item.shape or ()) == 3:
+            cubes.setdefault(named[1], structure.checked(path, item))
+    stated = structure.attributes(file) if cubes else {}
     facts: dict[str, list[float]] = {"nm": [], "fwhm": [], "bbl": []}
     parts, scales, offsets = [], [], []
-    for name, array in cubes.items():
+    for name in ("VNIR", "SWIR"):
+        if name not in cubes:
+            continue
+        array = cubes[name]
         key, count = name.title(), array.shape[1]
-        nm = np.ravel(file.attrs.get(f"List_Cw_{key}", ()))
-        widths = np.ravel(file.attrs.get(f"List_Fwhm_{key}", np.zeros(count)))
-        flags = np.ravel(file.attrs.get(f"List_Cw_{key}_Flags", np.ones(count)))
+        nm = np.ravel(stated.get(f"List_Cw_{key}", ()))
+        widths = np.ravel(stated.get(f"List_Fwhm_{key}", np.zeros(count)))
+        flags = np.ravel(stated.get(f"List_Cw_{key}_Flags", np.ones(count)))
         if not nm.size == widths.size == flags.size == count:
             return None
         bands = np.flatnonzero(nm > 0).tolist()  # those without a centre were not measured
         parts.append((array, 1, bands))
         for kept, values in zip(facts.values(), (nm, widths, flags), strict=True):
             kept += [float(values[band]) for band in bands]
-        least, most = (file.attrs.get(f"L2Scale{key}{end}") for end in ("Min", "Max"))
+        least, most = (stated.get(f"L2Scale{key}{end}") for end in ("Min", "Max"))
         scaled = least is not None and most is not None
         least, most = (float(np.ravel(v)[0]) for v in ((least, most) if scaled else (0, 65535)))
         scales += [(most - least) / 65535] * len(bands)
@@ -87,17 +94,17 @@ def _prisma(file: Any) -> build_cube.Found | None:
     return found
 
 
-def _pace(file: Any) -> build_cube.Found | None:
+def _pace(path: Path, items: dict[str, Any]) -> build_cube.Found | None:
     parts, nm = [], []
     for name in ("blue", "red", "SWIR"):
-        array = file.get(f"observation_data/rhot_{name}")
-        centres = file.get(f"sensor_band_parameters/{name}_wavelength")
+        array = items.get(f"observation_data/rhot_{name}")
+        centres = items.get(f"sensor_band_parameters/{name}_wavelength")
         if array is None or centres is None or centres.shape != array.shape[:1]:
             return None
-        parts.append((array, 0, list(range(array.shape[0]))))
-        nm += np.asarray(centres[()], dtype=np.float64).tolist()
+        parts.append((structure.checked(path, array), 0, list(range(array.shape[0]))))
+        nm += np.asarray(structure.checked(path, centres)[()], dtype=np.float64).tolist()
     found = _of(parts, nm)
-    marker = parts[0][0].attrs.get("_FillValue")
+    marker = structure.attributes(items["observation_data/rhot_blue"]).get("_FillValue")
     if marker is not None:
         found.decoding = Decoding(no_data=(float(np.ravel(marker)[0]),))
         found.metadata[build_cube.NO_DATA] = found.decoding.no_data[0]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_hsr.io import build_cube, embedded_record, hdf5, mat_validation
+from napari_hsr.io import build_cube, embedded_record, hdf5, limits, mat_validation
 from napari_hsr.io.choice import ANY, Choice
 from napari_hsr.io.choose_variable import Variable, choose_cube, companions, left_out
 from napari_hsr.io.library_errors import translated
@@ -52,6 +53,7 @@ def read_5(path: Path, choice: Choice = ANY) -> Cube:
     with translated(path, _DAMAGED), path.open("rb") as file:
         inside = whosmat(file)
     variables = [Variable(name, tuple(shape), _dtype(kind), kind) for name, shape, kind in inside]
+    wanted: list[str] = []
 
     members: dict[str, Any] = {}
 
@@ -60,15 +62,23 @@ def read_5(path: Path, choice: Choice = ANY) -> Cube:
 
         if name in members:
             return members[name]
+        described = next(v for v in variables if v.name == name)
+        size = math.prod(described.shape) * (8 if described.dtype is None else 16)
+        if described.real and name in wanted:
+            limits.check_room(path, size, described.describe())
+        else:
+            what = f"bytes in {described.describe()}"
+            limits.check_count(path, size, what, limits.MOST_BYTES * 16)
         with translated(path, _DAMAGED), path.open("rb") as file:
             return loadmat(file, variable_names=[name])[name]
 
     if choice.variable is not None or not any(v.real and v.has_three_axes for v in variables):
-        members |= _members(variables, load)
+        members |= _members(path, variables, load)
         variables = [*(_describe(*item) for item in members.items()), *variables]
     texts = {v.short: v.name for v in variables if v.kind == "char"}
     ours = embedded_record.parse(_char(load, texts, embedded_record.KEY))
     chosen = choose_cube(path, variables, ours is not None, choice.variable)
+    wanted.append(chosen.name)
     source = load(chosen.name)
     build_cube.check_dtype(path, source.dtype, chosen.name)
     build_cube.check_shape(path, source.shape, chosen.name)
@@ -92,12 +102,13 @@ def read_5(path: Path, choice: Choice = ANY) -> Cube:
     )
 
 
-def _members(variables: list[Variable], load: Callable[[str], Any]) -> dict[str, Any]:
+def _members(path: Path, variables: list[Variable], load: Callable[[str], Any]) -> dict[str, Any]:
     """What structures hold, as ``structure/field``, however deep."""
     found: dict[str, Any] = {}
 
     def enter(name: str, structure: Any, depth: int) -> None:
-        for field in structure.dtype.names or ():
+        for field in getattr(getattr(structure, "dtype", None), "names", None) or ():
+            limits.check_count(path, len(found) + 1, "fields")
             value = np.asarray(structure[field])
             inner = value.ravel()[0] if value.dtype.names and value.size == 1 else None
             if inner is not None and depth < _DEEPEST:
@@ -107,7 +118,7 @@ def _members(variables: list[Variable], load: Callable[[str], Any]) -> dict[str,
 
     for variable in variables:
         if variable.kind == "struct" and int(np.prod(variable.shape)) == 1:
-            enter(variable.name, load(variable.name).ravel()[0], 0)
+            enter(variable.name, np.asarray(load(variable.name), dtype=object).ravel()[0], 0)
     return found
 
 

@@ -13,6 +13,7 @@ import zlib
 from typing import TYPE_CHECKING, BinaryIO
 
 from napari_hsr.errors import FileError
+from napari_hsr.io import limits
 
 if TYPE_CHECKING:
     from collections.abc import Container
@@ -26,6 +27,8 @@ _NUMBERS = range(6, 16)
 _DEEPEST = 64
 _LONGEST_LOADED = 1024
 _CHUNK = 2**20
+#: Cells and fields of one variable.
+_MOST_ITEMS = 200_000
 
 
 class _DamagedError(Exception):
@@ -42,7 +45,10 @@ def check(path: Path) -> None:
     """
     with path.open("rb") as file:
         head = file.read(128)
-        if len(head) < 128 or 0 in head[:4]:
+        if len(head) < 20 or 0 in head[:4]:
+            _check_4(path, file)
+            return
+        if len(head) < 128:
             return
         try:
             order = {b"IM": "<", b"MI": ">"}.get(head[126:])
@@ -53,9 +59,35 @@ def check(path: Path) -> None:
             raise FileError(path, f"the MATLAB file is damaged or cut short ({error})") from error
 
 
+def _check_4(path: Path, file: BinaryIO) -> None:
+    """Walk the variables of a MATLAB 4 file: five numbers, a name, the values."""
+    size, at, count = path.stat().st_size, 0, 0
+    while at + 20 <= size:
+        file.seek(at)
+        head = file.read(20)
+        little = struct.unpack("<5i", head)
+        kind, rows, columns, imaginary, name = (
+            little if 0 <= little[0] < 5000 else struct.unpack(">5i", head)
+        )
+        width = {0: 8, 1: 4, 2: 4, 3: 2, 4: 2, 5: 1}.get(kind // 10 % 10)
+        if width is None or min(rows, columns) < 0 or not 0 < name <= _LONGEST_LOADED:
+            return  # SciPy says that it is none
+        at += 20 + name + rows * columns * width * (2 if imaginary else 1)
+        count += 1
+        limits.check_count(path, count, "variables")
+        if at > size:
+            raise FileError(
+                path, f"the MATLAB file is damaged or cut short: it needs {at} bytes and has {size}"
+            )
+
+
 def _variables(file: BinaryIO, size: int, order: str) -> None:
     at = 128
+    count = 0
     while at < size:
+        count += 1
+        if count > limits.MOST_ENTRIES:
+            raise _DamagedError(f"it holds more than {limits.MOST_ENTRIES} variables")
         file.seek(at)
         stream = _Stream(file, size - at, order)
         kind, length = stream.tag((_MATRIX, _COMPRESSED))
@@ -71,6 +103,7 @@ class _Stream:
 
     def __init__(self, file: BinaryIO, left: int, order: str):
         self._file, self._left, self._order = file, left, order
+        self.items = 0  # cells and fields met so far
 
     def take(self, count: int) -> bytes:
         self.fits(count)
@@ -177,7 +210,11 @@ def _matrix(stream: _Stream, depth: int = 0) -> None:
     elif kind == _FUNCTION:
         _inner(stream, depth)
     elif kind in (_CELL, _STRUCT, _OBJECT):
-        for _ in range(count * (1 if kind == _CELL else _fields(stream, kind))):
+        items = count * (1 if kind == _CELL else _fields(stream, kind))
+        stream.items += items
+        if stream.items > _MOST_ITEMS:
+            raise _DamagedError(f"it holds more than {_MOST_ITEMS} cells and fields")
+        for _ in range(items):
             _inner(stream, depth)
     else:
         raise _DamagedError(f"{kind} is no class of variables")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from napari_hsr.errors import FileError
-from napari_hsr.io import build_cube, embedded_record, lazy
+from napari_hsr.io import build_cube, embedded_record, lazy, limits
 from napari_hsr.io.atomic import replacing
 from napari_hsr.io.choice import ANY, Choice
 from napari_hsr.io.choose_variable import Variable, choose_cube, companions, left_out
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
     from napari_hsr.cube import Cube
 
+#: Arrays of one archive that are looked at.
+_MOST_ARRAYS = 2_000
 _DAMAGED = "the NumPy file is damaged or cut short"
 
 
@@ -49,6 +51,7 @@ def read_npy(path: Path, choice: Choice = ANY) -> Cube | Photograph:
         else:
             values = np.load(path, allow_pickle=False)
     if choice.is_open and _is_photograph(values):
+        limits.check_room(path, 2 * values.nbytes, "the picture")
         return _photograph(path, values)
     return build_cube.build(path, build_cube.Found(values), choice)
 
@@ -94,7 +97,8 @@ def read_npz(path: Path, choice: Choice = ANY) -> Cube:
         file = path.open("rb")  # np.load would leave it open on a damaged archive
     with file:
         with translated(path, "the NumPy archive is damaged or cut short"):
-            archive = np.load(file, allow_pickle=False)
+            archive: Any = np.load(file, allow_pickle=False)
+        limits.check_count(path, len(archive.files), "arrays", _MOST_ARRAYS)
         return _read_archive(path, archive, choice)
 
 
@@ -110,16 +114,29 @@ def _read_archive(path: Path, archive: Any, choice: Choice) -> Cube:
             )
 
         def load(name: str) -> Any:
+            described = next(v for v in variables if v.name == name)
+            if described.dtype is None or name != chosen_name:
+                limits.check_count(
+                    path,
+                    described.stored_bytes,
+                    f"bytes in {described.describe()}",
+                    limits.MOST_BYTES,
+                )
             with translated(path, "the NumPy archive is damaged or cut short"):
                 return archive[name]
 
+        chosen_name: str | None = None
         stored = load(embedded_record.KEY) if embedded_record.KEY in archive.files else None
         ours = None if stored is None else embedded_record.parse(stored[()])
         chosen = choose_cube(path, named, ours is not None, choice.variable)
+        chosen_name = chosen.name
         _check_size(path, archive, chosen)
         beside = companions(variables, chosen, load)
         others = left_out(path, named, chosen) if choice.variable is None else ()
         mapped = _map_member(path, archive, chosen) if lazy.too_big(chosen.shape) else None
+        if mapped is None:
+            held = _member(archive, chosen.name).compress_size
+            limits.check_room(path, chosen.stored_bytes, chosen.describe(), held)
         return build_cube.build(
             path,
             build_cube.Found(
@@ -145,7 +162,8 @@ def _variable(archive: Any, name: str) -> Variable:
     with archive.zip.open(_member(archive, name)) as file:
         shape, _, dtype = _array_header(file)
     kind = "pickled" if dtype.hasobject else str(dtype)
-    return Variable(name, shape, dtype if dtype.kind in "fiubc" else None, kind)
+    size = math.prod(shape) * dtype.itemsize
+    return Variable(name, shape, dtype if dtype.kind in "fiubc" else None, kind, stored_bytes=size)
 
 
 def _check_size(path: Path, archive: Any, chosen: Variable) -> None:
@@ -158,7 +176,7 @@ def _check_size(path: Path, archive: Any, chosen: Variable) -> None:
     """
     if chosen.dtype is None:
         return
-    needed, member = math.prod(chosen.shape) * chosen.dtype.itemsize, _member(archive, chosen.name)
+    needed, member = chosen.stored_bytes, _member(archive, chosen.name)
     with archive.zip.open(member) as file:
         _array_header(file)
         held = member.file_size - file.tell()

@@ -12,7 +12,7 @@ import numpy as np
 
 from napari_hsr import photograph as encodings
 from napari_hsr.errors import FileError, GreyImageError
-from napari_hsr.io import detect, embedded_record, icc, png_chunks
+from napari_hsr.io import detect, embedded_record, icc, limits, png_chunks
 from napari_hsr.io.choice import ANY, Choice
 from napari_hsr.io.library_errors import translated
 from napari_hsr.notices import Code, Notice
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+#: Bytes of a JPEG or BMP file; those of cameras have a hundredth of it.
+_LARGEST_PICTURE = 2 * 10**9
 _SRGB_GAMMA = 1 / 2.2
 
 
@@ -38,9 +40,12 @@ def read(path: Path, choice: Choice = ANY) -> Photograph:
         If the file is damaged, grey, CMYK or empty.
     """
     with translated(path, "it cannot be read"):
+        with path.open("rb") as file:
+            start = file.read(len(png_chunks.SIGNATURE))
+        if start == png_chunks.SIGNATURE:
+            return _read_png(path, png_chunks.content(path), choice.full_scale)
+        limits.check_count(path, path.stat().st_size, "bytes", _LARGEST_PICTURE)
         content = path.read_bytes()
-    if content.startswith(png_chunks.SIGNATURE):
-        return _read_png(path, content, choice.full_scale)
     if detect.is_heif(content):
         return _read_heif(path, content)
     return _read_with_pillow(path, content)
@@ -50,6 +55,7 @@ def _read_png(path: Path, content: bytes, full_scale: float | None) -> Photograp
     info = png_chunks.info(path, content)
     if info.grey:
         raise grey(path, one_band=re.search(r"_\d\d$", path.stem) is not None)
+    limits.check_room(path, info.bytes, f"the picture ({info.width} x {info.height} pixels)")
     values = png_chunks.pixels(path, content) if info.colour_type != 3 else _palette(path, content)
     notices: list[Notice] = []
     metadata: dict[str, Any] = {"bit_depth": info.depth}
@@ -98,6 +104,9 @@ def _read_with_pillow(path: Path, content: bytes) -> Photograph:
         formats = ["JPEG", "MPO"] if kind == "JPEG" else ["BMP"]
         with Image.open(io.BytesIO(content), formats=formats) as image:
             mode, profile = image.mode, image.info.get("icc_profile")
+            size = f"{image.width} x {image.height} pixels"
+            needed = image.width * image.height * 2 * len(image.getbands())
+            limits.check_room(path, needed, f"the picture ({size})")
             _note_camera(image, metadata)
             image.load()
             turned = ImageOps.exif_transpose(image)
@@ -269,7 +278,12 @@ def finish(
     values = np.ascontiguousarray(values)
     if ours is not None:
         return Photograph(
-            values, ours.encoding, ours.name or path.stem, ours.provenance, (), ours.metadata
+            values,
+            ours.encoding,
+            ours.name or path.stem,
+            ours.provenance,
+            ours.notices,
+            ours.metadata,
         )
     values = _over_full_range(values, bits, full_scale, notices)
     if profile is not None:

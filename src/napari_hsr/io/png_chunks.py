@@ -10,6 +10,7 @@ from struct import unpack
 from typing import TYPE_CHECKING
 
 from napari_hsr.errors import FileError
+from napari_hsr.io import limits
 from napari_hsr.io.library_errors import translated
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_MOST_CHUNKS = 1_000_000
 _DAMAGED = "the PNG file is damaged or cut short"
 _LONGEST_PROFILE = 2**24
 _ORIENTATION = 274
@@ -40,9 +42,39 @@ class Info:
     text: dict[str, str] = field(default_factory=dict)
 
     @property
+    def bytes(self) -> int:
+        """Of the decoded pixels, with the room that decoding takes."""
+        channels = {0: 1, 2: 3, 3: 4, 4: 2}.get(self.colour_type, 4)
+        return self.width * self.height * channels * (2 if self.depth == 16 else 1)
+
+    @property
     def grey(self) -> bool:
         """True for grey, with or without alpha."""
         return self.colour_type in (0, 4)
+
+
+def content(path: Path) -> bytes:
+    """A PNG up to its last chunk: whatever its size, only what belongs to it is read.
+
+    Raises
+    ------
+    FileError
+        If what stands in the place of a chunk is none.
+    """
+    size, at, count = path.stat().st_size, len(SIGNATURE), 0
+    with path.open("rb") as file:
+        while at + 12 <= size:
+            file.seek(at)
+            head = file.read(8)
+            if not head[4:].isalpha() or not head[4:].isascii():
+                raise FileError(path, _DAMAGED)
+            count += 1
+            limits.check_count(path, count, "chunks", _MOST_CHUNKS)
+            at += 12 + int.from_bytes(head[:4], "big")
+            if head[4:] == b"IEND":
+                break
+        file.seek(0)
+        return file.read(min(at, size))
 
 
 def info(path: Path, content: bytes) -> Info:

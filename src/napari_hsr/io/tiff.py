@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import threading
 import weakref
 from dataclasses import replace
@@ -19,7 +20,9 @@ from napari_hsr.io import (
     gdal_metadata,
     geotiff,
     lazy,
+    limits,
     product_metadata,
+    tiff_chain,
 )
 from napari_hsr.io import wavelengths as wl
 from napari_hsr.io.band_axis import band_axis_of_pages
@@ -55,6 +58,7 @@ def read(path: Path, choice: Choice = ANY) -> Cube | Photograph:
     """
     import tifffile
 
+    tiff_chain.check(path)
     with translated(path, _DAMAGED):
         file = tifffile.TiffFile(path)
     keep = False
@@ -66,6 +70,7 @@ def read(path: Path, choice: Choice = ANY) -> Cube | Photograph:
         ours, described = _described(file)
         if ours is not None and ours.wavelengths is None:
             return _photograph(path, file, ours, choice)
+        _check_described(path, described, series[0])
         if ours is None and choice.is_open and _is_picture(page, chosen):
             return _photograph(path, file, None, choice)
         found = _found(path, file, chosen, ours, described)
@@ -81,15 +86,24 @@ def read(path: Path, choice: Choice = ANY) -> Cube | Photograph:
             file.close()
 
 
+def _check_described(path: Path, described: dict[str, Any], first: Any) -> None:
+    """A description that tells the shape of what was written must not tell of more than there is."""
+    stated = described.get("shape")
+    if not isinstance(stated, list) or not all(isinstance(n, int) and n > 0 for n in stated):
+        return
+    if math.prod(stated) > math.prod(int(n) for n in first.shape):
+        sizes = [" x ".join(str(n) for n in shape)[:80] for shape in (stated, first.shape)]
+        raise FileError(
+            path,
+            f"the TIFF file is cut short: {sizes[0]} values were written, {sizes[1]} are there",
+        )
+
+
 def _check_whole(path: Path, file: Any) -> None:
     """All that the pages point to must lie inside the file."""
     size = path.stat().st_size
-    count = len(file.pages)
-    if not file.series or not count:
+    if not file.series or not len(file.pages):
         raise FileError(path, "the TIFF file holds no image")
-    ours_or_shaped = file.series[0].kind in ("shaped", "imagej", "stk")
-    if (len(file.series) > 1 or not ours_or_shaped) and _points_further(file):
-        raise FileError(path, f"the TIFF file is cut short: it breaks off after page {count}")
     for page in file.pages:
         keyframe = page.keyframe
         if 0 in keyframe.shape:
@@ -127,14 +141,6 @@ def _packed_bytes(keyframe: Any) -> int:
     return int(planes * keyframe.imagelength * keyframe.imagedepth * (row * bits // 8))
 
 
-def _points_further(file: Any) -> bool:
-    """True if the last page that could be read names one more: the chain is broken."""
-    handle, tiff = file.filehandle, file.tiff
-    handle.seek(file.pages.next_page_offset)
-    stored = handle.read(tiff.offsetsize)
-    return len(stored) < tiff.offsetsize or any(stored)
-
-
 def _choose_series(path: Path, series: Any) -> Any:
     """The first image, if it is the only one or the others are smaller (previews).
 
@@ -168,7 +174,7 @@ def _described(file: Any) -> tuple[embedded_record.Record | None, dict[str, Any]
     """Our record, and whatever JSON the description holds."""
     try:
         described = json.loads(file.pages.first.description or "")
-    except ValueError:
+    except (ValueError, RecursionError):
         return None, {}  # another program's description, or none
     if not isinstance(described, dict):
         return None, {}
@@ -291,8 +297,17 @@ def _source(path: Path, file: Any, series: Any) -> Any:
             dtype = series.dtype.newbyteorder(file.byteorder)
             return map_file(path, dtype, tuple(series.shape), series.dataoffset)
         if len(series.pages) == series.shape[0] and len(series.shape) == 3:
+            check_room(path, series, "one of its pages", series.shape[1:])
             return Pages(file, series)
+    check_room(path, series, "the image", series.shape)
     return series.asarray()
+
+
+def check_room(path: Path, image: Any, what: str, shape: tuple[int, ...]) -> None:
+    """Refuse to decode far more than the file holds; FileError says how much it would be."""
+    size = " x ".join(str(int(n)) for n in shape)
+    needed = math.prod(int(n) for n in shape) * image.dtype.itemsize
+    limits.check_room(path, needed, f"{what} ({size})")
 
 
 class Stack:

@@ -8,7 +8,7 @@ import numpy as np
 
 from napari_hsr import photograph as encodings
 from napari_hsr.errors import FileError
-from napari_hsr.io import embedded_record, gdal_metadata, icc, lazy
+from napari_hsr.io import embedded_record, gdal_metadata, icc, lazy, limits
 from napari_hsr.io.choice import ANY, Choice
 from napari_hsr.io.library_errors import translated
 from napari_hsr.io.photographs import finish, grey, unknown_encoding, upright
@@ -38,6 +38,9 @@ def read(
     metadata: dict[str, Any] = {}
     if 0 in page.shape:
         raise FileError(path, f"the image is empty ({page.imagewidth} x {page.imagelength} pixels)")
+    if page.dtype is not None:
+        size = f"{page.imagewidth} x {page.imagelength} pixels"
+        limits.check_room(path, int(page.nbytes), f"the picture ({size})")
     if page.photometric == _PALETTE and page.colormap is not None:
         with translated(path, _DAMAGED):
             values = np.moveaxis(page.colormap[:, page.asarray()], 0, -1).astype(np.uint16)

@@ -10,6 +10,7 @@ import numpy as np
 
 from napari_hsr.cube import Wavelengths
 from napari_hsr.errors import FileError, InputError
+from napari_hsr.io.numbers import number
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -128,4 +129,4 @@ def _cells(line: str) -> list[str]:
 
 def _number(cell: str) -> float | None:
     bare = re.sub(r"(?<=\d)(nm|µm|um)$", "", cell)
-    return float(bare) if _NUMBER.fullmatch(bare) else None
+    return number(bare) if _NUMBER.fullmatch(bare) else None

@@ -71,7 +71,7 @@ def resolve(
     """
     if values is None:
         return missing(bands, looked_in)
-    raw = list(np.ravel(np.asarray(values)).tolist())
+    raw = as_list(values)
     try:
         numbers = np.array(raw, dtype=np.float64)
     except (TypeError, ValueError):
@@ -90,6 +90,33 @@ def resolve(
     if nm is None:
         return _unusable(raw, f"are given as {unit!r}, which is no unit of wavelength")
     return _in_order(raw, nm, scale, notices)
+
+
+def as_list(values: Any) -> list[Any]:
+    """What stands in the place of wavelengths as one list of numbers and texts.
+
+    What is neither (a list in a list, a number beyond all limits) becomes a text, which is
+    no number then.
+    """
+    if isinstance(values, np.ndarray):
+        values = values.ravel().tolist()
+    elif not isinstance(values, (list, tuple)):
+        values = list(values) if isinstance(values, range) else [values]
+    return [_plain_value(value) for value in values]
+
+
+def _plain_value(value: Any) -> Any:
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, (float, np.floating)):
+        return float(value)
+    if isinstance(value, (bool, int)) and abs(value) < 2**53:
+        return value
+    if isinstance(value, bytes):
+        value = value.decode("utf-8", "replace")
+    if isinstance(value, str):
+        return value
+    return "a number too large" if isinstance(value, int) else f"a {type(value).__name__}"
 
 
 def _in_order(
@@ -172,7 +199,7 @@ def to_nm(
     Without a unit the magnitude decides: up to 0.0001 is m, up to 30 µm, from 3000 on Ångström,
     else nm.
     """
-    key = _plain(unit)
+    key = _plain(unit if isinstance(unit, str) else " ".join(map(str, unit or ())))
     if key in _INVERSE:
         # rounded: a conversion must not dress 550 nm up as 549.9999999999999
         return np.round(_INVERSE[key] / values, 6), None, ()
