@@ -1,4 +1,4 @@
-"""Numbers with their unit, for people."""
+"""Numbers with their unit, and texts of others, for people."""
 
 from __future__ import annotations
 
@@ -22,3 +22,12 @@ def format_seconds(seconds: float) -> str:
     if minutes < 60:
         return f"{minutes} min"
     return f"{minutes // 60} h {minutes % 60} min" if minutes % 60 else f"{minutes // 60} h"
+
+
+def one_line(text: object, longest: int = 1_000) -> str:
+    """A text of a file or a card as one line that a terminal only shows.
+
+    Control characters and ends of lines could erase what was printed, or imitate it.
+    """
+    line = "".join(c if c.isprintable() else "\ufffd" for c in str(text)[: longest + 1])
+    return line if len(line) <= longest else f"{line[: longest - 1]}…"

@@ -15,6 +15,7 @@ import numpy as np
 from napari_hsr.colour.encodings import slug
 from napari_hsr.colour.observers import OBSERVERS, colour_science
 from napari_hsr.errors import FileError, InputError
+from napari_hsr.io import limits
 from napari_hsr.photograph import CAMERA
 
 #: Measured cameras included in colour-science.
@@ -179,7 +180,7 @@ def read_cameras(path: str | Path) -> dict[str, Camera]:
     """
     path = Path(path)
     try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
+        lines = limits.content(path).decode("utf-8-sig").splitlines()
     except FileNotFoundError:
         raise FileError(path, "there is no such file") from None
     except UnicodeDecodeError:

@@ -32,6 +32,7 @@ from napari_hsr.cli import (
 )
 from napari_hsr.cli.output import sentence
 from napari_hsr.errors import Cancelled
+from napari_hsr.io.limits import allowing_large
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -64,6 +65,12 @@ def build_parser() -> argparse.ArgumentParser:
         default=argparse.SUPPRESS,
         help="show the traceback of an error",
     )
+    common.add_argument(
+        "--allow-large",
+        action="store_true",
+        default=argparse.SUPPRESS,
+        help="let files take as much memory as is free, however small they are",
+    )
     parser = argparse.ArgumentParser(
         prog="napari-hsr",
         description="Turn an RGB photograph into a spectral cube, look at cubes and compare them.",
@@ -91,7 +98,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors="backslashreplace")
     args = build_parser().parse_args(argv)
     try:
-        status = args.run(args)
+        with allowing_large(getattr(args, "allow_large", False)):
+            status = args.run(args)
         sys.stdout.flush()
         return status
     except (KeyboardInterrupt, Cancelled):

@@ -14,6 +14,8 @@ from napari_hsr.cli.models_measure import HELP as MEASURE_HELP
 from napari_hsr.cli.models_measure import add_arguments as add_measure_arguments
 from napari_hsr.cli.models_measure import run as measure
 from napari_hsr.cli.output import note, print_json, print_table, warnings_as_notes
+from napari_hsr.io.limits import MOST_VALUES
+from napari_hsr.units import one_line
 
 if TYPE_CHECKING:
     from napari_hsr.models import ModelCard
@@ -111,10 +113,10 @@ def _wavelengths(text: str) -> list[float]:
             return [float(part) for part in text.replace(",", " ").split()]
         first, last, step = (float(part) for part in text.split(":"))
         count = round((last - first) / step)
-        if count < 1 or abs(first + count * step - last) > 1e-6 * abs(step):
+        if not 1 <= count <= MOST_VALUES or abs(first + count * step - last) > 1e-6 * abs(step):
             raise ValueError(text)
         return [first + i * step for i in range(count + 1)]
-    except (ValueError, ZeroDivisionError):
+    except (ValueError, ZeroDivisionError, OverflowError):
         raise argparse.ArgumentTypeError(
             f"{text!r}: first:last:step or a list with commas was expected, in nm"
         ) from None
@@ -329,7 +331,7 @@ def _is_open(card: ModelCard, name: str) -> bool:
 
 
 def _print_card(card: ModelCard, mark: str = "") -> None:
-    print(f"{card.name}{mark}: {card.title}")
+    print(one_line(f"{card.name}{mark}: {card.title}"))
     for heading, text in card.sentences():
         _print_row(heading, text)
 
@@ -340,7 +342,7 @@ def _print_row(heading: str, text: str) -> None:
     width = min(shutil.get_terminal_size().columns, 100)
     print(
         textwrap.fill(
-            f"{heading}: {text}",
+            one_line(f"{heading}: {text}", 10_000),
             width,
             initial_indent="  ",
             subsequent_indent="      ",

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TextIO
 
 from napari_hsr.errors import explain
+from napari_hsr.units import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -19,13 +20,14 @@ def sentence(error: BaseException) -> str:
     # torch's own error for a full graphics card, known by its name so that torch is not loaded.
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
         return "there is not enough memory for this; predict takes less with a smaller --tile."
-    return explain(error)
+    return one_line(explain(error), 500)
 
 
 def note(notices: Iterable[str], about: str = "", file: TextIO | None = None) -> None:
     """Print notices on standard error, each with what it is about."""
     for notice in notices:
-        print(f"note: {about}: {notice}" if about else f"note: {notice}", file=file or sys.stderr)
+        text = f"{about}: {notice}" if about else notice
+        print(f"note: {one_line(text)}", file=file or sys.stderr)
 
 
 @contextmanager
@@ -65,12 +67,12 @@ def print_pairs(pairs: Iterable[tuple[str, object]]) -> None:
     kept = [(label, value) for label, value in pairs if value not in (None, "", [], {})]
     width = max((len(label) for label, _ in kept), default=0)
     for label, value in kept:
-        print(f"{label:<{width}}  {value}")
+        print(f"{label:<{width}}  {one_line(value)}")
 
 
 def print_table(header: Iterable[str], rows: Iterable[Iterable[object]]) -> None:
     """Print a table with aligned columns under its header."""
-    lines = [[str(cell) for cell in line] for line in (header, *rows)]
+    lines = [[one_line(cell) for cell in line] for line in (header, *rows)]
     widths = [max(len(cell) for cell in column) for column in zip(*lines, strict=True)]
     for line in lines:
         cells = (f"{cell:<{width}}" for cell, width in zip(line, widths, strict=True))

@@ -57,7 +57,7 @@ def _prisma(path: Path, file: Any, items: dict[str, Any]) -> build_cube.Found | 
         named = re.fullmatch(r"HDFEOS/SWATHS/[^/]+/Data Fields/(VNIR|SWIR)_Cube", place)
         if named and len(item.shape or ()) == 3:
             cubes.setdefault(named[1], structure.checked(path, item))
-    stated = structure.attributes(file) if cubes else {}
+    stated: Any = structure.attributes(file) if cubes else {}
     facts: dict[str, list[float]] = {"nm": [], "fwhm": [], "bbl": []}
     parts, scales, offsets = [], [], []
     for name in ("VNIR", "SWIR"):

@@ -118,7 +118,7 @@ def _members(path: Path, variables: list[Variable], load: Callable[[str], Any]) 
 
     for variable in variables:
         if variable.kind == "struct" and int(np.prod(variable.shape)) == 1:
-            enter(variable.name, np.asarray(load(variable.name), dtype=object).ravel()[0], 0)
+            enter(variable.name, np.asarray(load(variable.name)).ravel()[0], 0)
     return found
 
 

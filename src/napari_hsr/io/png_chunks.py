@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     import numpy as np
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
+#: Deflate makes up to 1032 bytes of one, and a byte holds up to eight pixels.
+_MOST_PIXELS_A_BYTE = 8 * 1040
 _MOST_CHUNKS = 1_000_000
 _DAMAGED = "the PNG file is damaged or cut short"
 _LONGEST_PROFILE = 2**24
@@ -98,6 +100,8 @@ def info(path: Path, content: bytes) -> Info:
         raise FileError(path, _DAMAGED) from error
     if not ended:
         raise FileError(path, _DAMAGED)
+    if width * height > _MOST_PIXELS_A_BYTE * len(content):
+        raise FileError(path, f"{_DAMAGED}: {width} x {height} pixels are not in it")
     if 0 in (width, height):
         raise FileError(path, f"the image is empty ({width} x {height} pixels)")
     return found

@@ -16,6 +16,7 @@ from napari_hsr.errors import FileError, ModelError
 from napari_hsr.models.model_file import read_tensors, weights_sha256
 from napari_hsr.models.registry import ARCHITECTURES, recognise
 from napari_hsr.models.torch_checkpoint import is_torch, read_torch
+from napari_hsr.units import format_bytes
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -36,6 +37,10 @@ PREFIXES = ("module.", "_orig_mod.")
 SHARED_PREFIXES = ("model.", "net.", "network.")
 #: Values that a tensor may have by repetition, beyond those that it holds in memory.
 _REPEATED = 2**20
+#: Dictionaries inside one another, characters of a name, and weights of a network.
+_DEEPEST, _LONGEST_NAME, _MOST_WEIGHTS = 32, 1_000, 20_000
+#: Bytes that a network may take beyond eight times its weights.
+_SHARED_BYTES = 2**26
 
 
 def from_state_dict(
@@ -154,7 +159,7 @@ def unwrap_file(content: Any, path: str | PathLike[str]) -> dict[str, Tensor]:
 def _find(state: Any) -> Mapping[str, Tensor]:
     """The innermost mapping of names to tensors."""
     passed: set[int] = set()  # a pickle may contain itself
-    while True:
+    for _ in range(_DEEPEST):
         if not isinstance(state, Mapping):
             raise ModelError(f"A state dict was expected, but {_described(state)} was found.")
         others = [key for key, value in state.items() if not isinstance(value, Tensor)]
@@ -169,6 +174,7 @@ def _find(state: Any) -> Mapping[str, Tensor]:
         if not named and not (len(inner) == 1 and len(others) == len(state)):
             raise ModelError(_why_none(state, others, inner))
         state = state[named[0] if named else inner[0]]
+    raise ModelError(f"A state dict was expected, but it lies more than {_DEEPEST} deep.")
 
 
 def _why_none(state: Mapping[Any, Any], others: list[Any], inner: list[Any]) -> str:
@@ -208,6 +214,8 @@ def _without_prefixes(weights: Weights) -> dict[str, Tensor]:
     plain: dict[str, Tensor] = {}
     for key, value in weights.items():
         name = key
+        if len(key) > _LONGEST_NAME:
+            raise ModelError(f"The name of a weight has {len(key):,} characters: {key[:40]}….")
         while name.startswith(PREFIXES):
             name = name.split(".", 1)[1]
         if name in plain:
@@ -230,10 +238,24 @@ def _known_names(weights: dict[str, Tensor]) -> dict[str, Tensor]:
     return shorter
 
 
+def _check_shared(weights: Weights) -> None:
+    """Names may share values, but not so that the network takes far more than they do."""
+    if len(weights) > _MOST_WEIGHTS:
+        raise ModelError(f"{len(weights):,} weights are more than any network here has.")
+    held = {v.untyped_storage().data_ptr(): v.untyped_storage().nbytes() for v in weights.values()}
+    needed, there = sum(4 * v.numel() for v in weights.values()), sum(held.values())
+    if needed > 8 * there + _SHARED_BYTES:
+        raise ModelError(
+            f"The network would take {format_bytes(needed)}, out of {format_bytes(there)} of weights "
+            "that its layers share: this is none that can be used."
+        )
+
+
 def _as_float32(weights: Weights) -> dict[str, Tensor]:
     for key, value in weights.items():
         if fault := _fault(value):
-            raise ModelError(f"Weights were expected, but {key} {fault}.")
+            raise ModelError(f"Weights were expected, but {key[:80]} {fault}.")
+    _check_shared(weights)
     return {
         key: value.detach().float() if value.is_floating_point() else value.detach()
         for key, value in weights.items()

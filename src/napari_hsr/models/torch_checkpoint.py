@@ -16,6 +16,8 @@ from typing import Any
 
 from napari_hsr.errors import FileError
 from napari_hsr.io.library_errors import translated
+from napari_hsr.io.limits import check_regular
+from napari_hsr.models import pickle_steps
 from napari_hsr.models.model_file import is_large
 
 #: What such files are named.
@@ -28,6 +30,7 @@ _OLD = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19"
 
 def looks_like(path: str | os.PathLike[str]) -> str:
     """What a file is, by how it begins: ``"torch"`` (any pickle, too), ``"safetensors"`` or ``""``."""
+    check_regular(path)
     try:
         with open(path, "rb") as file:
             start = file.read(9)
@@ -59,8 +62,11 @@ def read_torch(path: str | os.PathLike[str]) -> Any:
     """
     import torch
 
+    check_regular(path)
     # Of a large file only what turns out to be weights is read.
-    lazily = _is_archive(path) and check_archive(path) and is_large(path)
+    archive = _is_archive(path)
+    lazily = archive and check_archive(path) and is_large(path)
+    pickle_steps.check(path, archive)
     try:
         with torch.serialization.safe_globals(_plain_values()):
             if lazily and not str(path).endswith(".safetensors"):

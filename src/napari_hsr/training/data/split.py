@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_hsr.errors import FileError, InputError
+from napari_hsr.io import limits
 from napari_hsr.io.atomic import replacing
 from napari_hsr.io.library_errors import translated
 from napari_hsr.notices import Code, Notice
@@ -123,7 +124,7 @@ def write(named: Iterable[tuple[str, bool]], path: Path) -> None:
 
 def _lines(path: Path) -> list[str]:
     with translated(path, "the split file cannot be read"):
-        text = path.read_text(encoding="utf-8-sig")
+        text = limits.content(path).decode("utf-8-sig")
     lines = (line.split("#", 1)[0].strip() for line in text.splitlines())
     return [line for line in lines if line]
 

@@ -271,7 +271,9 @@ def shown(value: Any) -> str:
         return "nothing"
     if isinstance(value, bool):
         return str(value).lower()
-    text = " ".join(str(value).split())
+    if isinstance(value, (dict, list, tuple)):  # aliases of YAML make short lists endless
+        value = f"{len(value)} settings" if isinstance(value, dict) else f"a list of {len(value)}"
+    text = " ".join(str(value)[:1_000].split())
     if isinstance(value, str) and (" " in text or not text):
         text = repr(text)
     return text if len(text) <= 60 else f"{text[:59]}…"

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ValidationError
 
 from napari_hsr.cameras.settings import CaptureSettings
 from napari_hsr.errors import FileError
+from napari_hsr.io import limits
 from napari_hsr.training.recipe import fields
 from napari_hsr.training.recipe.errors import RecipeError, recipe_error, shown, yaml_problem
 from napari_hsr.training.recipe.schema import RGB_TO_CUBE, SUPER_RESOLUTION, Recipe
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from napari_hsr.training.recipe.fields import FieldPath
 
 SUFFIXES = (".yaml", ".yml")
+#: Bytes of a recipe.
+_LARGEST = 2**20
 #: Fields that hold a name or a path: made absolute if there is such a file.
 _NAMES_OR_PATHS = ("start", "sensitivities", "cameras")
 #: Fields that exclude each other: an override of one removes the others.
@@ -157,7 +160,7 @@ def _parse(path: Path, source: str) -> dict[str, Any]:
     if path.is_dir():
         raise FileError(path, "a recipe was expected, but this is a folder without recipe.yaml")
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = limits.content(path, _LARGEST).decode("utf-8-sig")
     except FileNotFoundError:
         raise FileError(path, "there is no such recipe") from None
     except UnicodeDecodeError:
@@ -167,7 +170,7 @@ def _parse(path: Path, source: str) -> dict[str, Any]:
     yaml = _yaml()
     try:
         content = _load(text)
-    except (yaml.YAMLError, RecursionError) as error:
+    except (yaml.YAMLError, RecursionError, ValueError) as error:
         raise RecipeError(f"{source}: {yaml_problem(error)}.") from None
     if not isinstance(content, dict):
         found = "nothing" if content is None else shown(content)
@@ -197,7 +200,10 @@ def _load(text: str) -> Any:
 
     number = re.compile(r"[-+]?(\d+(\.\d*)?|\.\d+)[eE][-+]?\d+$")
     Loader.add_implicit_resolver("tag:yaml.org,2002:float", number, list("-+.0123456789"))
-    return yaml.load(text, Loader)
+    found = yaml.load(text, Loader)
+    if limits.too_deep(found):
+        raise yaml.YAMLError(f"its lists lie more than {limits.DEEPEST} deep in one another")
+    return found
 
 
 def _override(content: dict[str, Any], override: str) -> dict[str, Any]:
@@ -212,7 +218,7 @@ def _override(content: dict[str, Any], override: str) -> dict[str, Any]:
     only_text = field is not None and fields.takes_only_text(field.annotation)
     try:
         value = _load(text)
-    except _yaml().YAMLError as error:
+    except (_yaml().YAMLError, RecursionError, ValueError) as error:
         value = text.strip()
         if not only_text:
             raise RecipeError(f"--set {override}: {yaml_problem(error)}.") from None

@@ -1,0 +1,259 @@
+"""Files that claim, point or nest without end: each gives one sentence, or a cube with a notice."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+import time
+import zipfile
+import zlib
+
+import h5py
+import numpy as np
+import pytest
+import tifffile
+
+from napari_hsr.errors import FileError
+from napari_hsr.io import limits, read
+from napari_hsr.io.hdf5_chunks import CheckedDataset
+from napari_hsr.io.numbers import number, whole
+from napari_hsr.notices import Code, has
+
+SHAPE = (31, 12, 10)
+posix = pytest.mark.skipif(sys.platform == "win32", reason="pipes and devices in folders")
+
+
+def refused(path, match=None):
+    begin = time.process_time()
+    with pytest.raises(FileError, match=match) as told:
+        read(path)
+    assert time.process_time() - begin < 5
+    assert len(str(told.value)) < 500 + len(str(path))
+    return str(told.value)
+
+
+@pytest.fixture
+def values():
+    return np.random.default_rng(0).random(SHAPE, dtype=np.float32)
+
+
+class TestHdf5:
+    @pytest.mark.parametrize("cut", [0.0, 0.5, 0.99])
+    @pytest.mark.parametrize("suffix", [".h5", ".mat"])
+    def test_a_chunk_that_unpacks_to_less_than_its_size(self, tmp_path, values, cut, suffix):
+        path = tmp_path / f"a{suffix}"
+        with h5py.File(path, "w") as file:
+            stored = file.create_dataset("cube", SHAPE, "f4", chunks=SHAPE, compression="gzip")
+            content = values.tobytes()
+            packed = zlib.compress(content[: int(cut * len(content))])
+            stored.id.write_direct_chunk((0, 0, 0), packed)
+        refused(path, "came out")
+
+    def test_a_chunk_of_gigabytes(self, tmp_path):
+        with h5py.File(tmp_path / "a.h5", "w") as file:
+            size = (31, 6000, 5000)
+            stored = file.create_dataset("cube", size, "f4", chunks=size, compression="gzip")
+            stored.id.write_direct_chunk((0, 0, 0), zlib.compress(b"1234"))
+        with pytest.raises(FileError, match="--allow-large"):
+            np.asarray(read(tmp_path / "a.h5").data[0])
+
+    @pytest.mark.parametrize("options", [
+        {}, {"chunks": (3, 5, 4)}, {"chunks": True, "compression": "gzip", "shuffle": True},
+        {"chunks": (31, 7, 3), "compression": "lzf", "fletcher32": True},
+        {"chunks": (4, 4, 4), "scaleoffset": 4, "dtype": "i4"},
+    ])  # fmt: skip
+    def test_whole_data_sets_are_read_as_the_library_does(self, tmp_path, values, options):
+        path = tmp_path / "a.h5"
+        with h5py.File(path, "w") as file:
+            file.create_dataset(
+                "cube", data=(values * 9).astype(options.pop("dtype", "f4")), **options
+            )
+        with h5py.File(path) as file:
+            stored = file["cube"]
+            ours = CheckedDataset(path, stored)
+            for key in ((), (3,), (slice(1, 30, 7), slice(0, 12, 5), 2), (slice(2, 2),)):
+                np.testing.assert_array_equal(ours[key], stored[key])
+
+    def test_a_checksum_that_does_not_fit(self, tmp_path, values):
+        path = tmp_path / "a.h5"
+        with h5py.File(path, "w") as file:
+            stored = file.create_dataset("cube", data=values, chunks=SHAPE, fletcher32=True)
+            at = stored.id.get_chunk_info(0).byte_offset
+        content = bytearray(path.read_bytes())
+        content[at + 5] ^= 1
+        path.write_bytes(content)
+        refused(path, "checksum")
+
+    @pytest.mark.parametrize("name", ["wavelengths", "fwhm", "napari_hsr"])
+    def test_a_vast_list_beside_the_cube(self, tmp_path, values, name):
+        with h5py.File(tmp_path / "a.h5", "w") as file:
+            file["cube"] = values
+            if name == "fwhm":
+                file["wavelengths"] = np.linspace(400, 700, 31)
+            file.create_dataset(name, (10**9,), "f8")
+        refused(tmp_path / "a.h5", "looked through")
+
+    def test_groups_and_members_without_end(self, tmp_path):
+        with h5py.File(tmp_path / "deep.h5", "w", libver="latest") as file:
+            group = file
+            for _ in range(400):
+                group = group.create_group("g")
+            group["cube"] = np.ones(SHAPE)
+        refused(tmp_path / "deep.h5", "deep")
+        with h5py.File(tmp_path / "wide.h5", "w") as file:
+            for number_ in range(limits.MOST_ENTRIES + 1):
+                file.create_group(str(number_))
+        refused(tmp_path / "wide.h5", "groups and data sets")
+
+    def test_other_files_of_the_machine(self, tmp_path, values):
+        secret = tmp_path / "elsewhere" / "secret.bin"
+        secret.parent.mkdir()
+        secret.write_bytes(values.tobytes())
+        with h5py.File(tmp_path / "elsewhere" / "b.h5", "w") as file:
+            file["cube"] = values
+        folder = tmp_path / "here"
+        folder.mkdir()
+        with h5py.File(folder / "external.h5", "w") as file:
+            file.create_dataset("cube", SHAPE, "f4", external=[(str(secret), 0, values.nbytes)])
+        refused(folder / "external.h5", "outside of it")
+        for name in (tmp_path / "elsewhere" / "b.h5", "../elsewhere/b.h5"):
+            layout = h5py.VirtualLayout(SHAPE, "f4")
+            layout[...] = h5py.VirtualSource(str(name), "cube", shape=SHAPE)
+            with h5py.File(folder / "virtual.h5", "w") as file:
+                file.create_virtual_dataset("cube", layout)
+            refused(folder / "virtual.h5", "outside of its folder")
+        with h5py.File(folder / "link.h5", "w") as file:
+            file["cube"] = h5py.ExternalLink(str(tmp_path / "elsewhere" / "b.h5"), "cube")
+        refused(folder / "link.h5", "no variables")
+
+    def test_a_virtual_data_set_of_itself_and_one_of_its_folder(self, tmp_path, values):
+        for name in ("a.h5", "."):
+            layout = h5py.VirtualLayout(SHAPE, "f4")
+            layout[...] = h5py.VirtualSource(name, "cube", shape=SHAPE)
+            with h5py.File(tmp_path / "a.h5", "w") as file:
+                file.create_virtual_dataset("cube", layout)
+            refused(tmp_path / "a.h5", "no plain data set")
+        with h5py.File(tmp_path / "b.h5", "w") as file:
+            file["cube"] = values
+        layout = h5py.VirtualLayout(SHAPE, "f4")
+        layout[...] = h5py.VirtualSource("b.h5", "cube", shape=SHAPE)
+        with h5py.File(tmp_path / "c.h5", "w") as file:
+            file.create_virtual_dataset("cube", layout)
+        found = read(tmp_path / "c.h5")
+        assert has(found.notices, Code.OTHER_FILES_READ)
+        np.testing.assert_array_equal(np.asarray(found.data), values)
+
+    def test_texts_whose_place_has_no_end(self, tmp_path, values):
+        path = tmp_path / "a.h5"
+        with h5py.File(path, "w") as file:
+            file["cube"] = values
+            file["cube"].attrs["units"] = "reflectance"
+        content = bytearray(path.read_bytes())
+        at = content.index(b"GCOL") + 16
+        content[at : at + 16] = bytes(16)  # no index and no size: met again and again
+        path.write_bytes(content)
+        refused(path, "do not fill")
+
+
+class TestPackedArrays:
+    def test_an_archive_that_swells(self, tmp_path):
+        path = tmp_path / "a.npz"
+        head = io.BytesIO()
+        shape = (31, 2500, 2500)
+        np.lib.format.write_array_header_1_0(
+            head, {"descr": "<f4", "fortran_order": False, "shape": shape}
+        )
+        with (
+            zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive,
+            archive.open("cube.npy", "w") as member,
+        ):
+            member.write(head.getvalue())
+            for _ in range(31):
+                member.write(bytes(4 * 2500 * 2500))
+        refused(path, "--allow-large")
+        assert limits.ASKED_FROM < 31 * 2500 * 2500 * 4
+        with limits.allowing_large():
+            limits.check_room(path, 600_000_000, "it")
+
+    def test_too_many_arrays(self, tmp_path, values):
+        with zipfile.ZipFile(tmp_path / "a.npz", "w") as archive:
+            for index in range(2_001):
+                archive.writestr(f"v{index}.npy", b"")
+        refused(tmp_path / "a.npz", "arrays")
+
+
+class TestTiff:
+    def test_a_chain_that_breaks_or_leads_back(self, tmp_path, values):
+        path = tmp_path / "a.tif"
+        tifffile.imwrite(path, values, photometric="minisblack", metadata=None)
+        whole_file = path.read_bytes()
+        with tifffile.TiffFile(path) as file:
+            first, second = file.pages[0].offset, file.pages[1].offset
+        at = whole_file.index(second.to_bytes(4, "little"), first)
+        for target in (second + 1, len(whole_file) + 8, first):
+            content = bytearray(whole_file)
+            content[at : at + 4] = target.to_bytes(4, "little")
+            path.write_bytes(content)
+            refused(path, "breaks off|leads back")
+
+    def test_fewer_pages_than_the_description_tells(self, tmp_path, values):
+        path = tmp_path / "a.tif"
+        tifffile.imwrite(path, values, photometric="minisblack", compression="zlib")
+        content = bytearray(path.read_bytes())
+        first = int.from_bytes(content[4:8], "little")
+        at = first + 2 + 12 * int.from_bytes(content[first : first + 2], "little")
+        assert any(content[at : at + 4])
+        content[at : at + 4] = bytes(4)
+        path.write_bytes(content)
+        refused(path, "cut short")
+
+
+class TestRecords:
+    @pytest.mark.parametrize("record", [
+        {"layout": 1, "name": [1]}, {"layout": 1, "provenance": {"steps": "x", "extra": [1]}},
+        {"layout": 1, "provenance": {"weights_sha256": 5}}, {"layout": 1, "units": {}},
+        {"layout": 1, "place": {"pixel": [10**400, 1], "origin": [0, 0]}}, {"layout": 1, "metadata": 3},
+    ])  # fmt: skip
+    def test_what_is_none_is_left_out_and_told(self, tmp_path, values, record):
+        import json
+
+        np.savez(tmp_path / "a.npz", cube=values, napari_hsr=json.dumps(record))
+        found = read(tmp_path / "a.npz")
+        assert has(found.notices, Code.RECORD_UNUSABLE, Code.PLACE_UNUSABLE)
+
+    @pytest.mark.parametrize("depth", [100, 900, 50_000])
+    def test_lists_without_end(self, tmp_path, values, depth):
+        text = '{"layout": 1, "metadata": {"a": ' + "[" * depth + "]" * depth + "}}"
+        np.savez(tmp_path / "a.npz", cube=values, napari_hsr=text)
+        assert has(read(tmp_path / "a.npz").notices, Code.RECORD_UNUSABLE)
+
+    @pytest.mark.parametrize("listed", ["[[1], 2]", "[" + "9" * 400 + "]", '[{"a": 1}]', "[true]"])
+    def test_wavelengths_that_are_none(self, tmp_path, values, listed):
+        path = tmp_path / "a.tif"
+        text = f'{{"wavelengths": {listed}}}'
+        tifffile.imwrite(path, values, photometric="minisblack", metadata=None, description=text)
+        assert has(read(path).notices, Code.WAVELENGTHS_UNUSABLE)
+
+    def test_a_long_double_beside_the_cube(self, tmp_path, values):
+        np.savez(tmp_path / "a.npz", cube=values, norm_factor=np.array(["0.5"], np.longdouble))
+        assert read(tmp_path / "a.npz").metadata["norm_factor"] == 0.5
+
+
+@posix
+def test_pipes_and_devices_are_not_opened(tmp_path):
+    os.mkfifo(tmp_path / "a.png")
+    refused(tmp_path / "a.png", "a pipe")
+    refused("/dev/zero", "a device")
+
+
+@pytest.mark.parametrize("text", ["²", "٣", "", "1" * 100, "0x10", "1_000", "1e99999", "--1"])
+def test_what_is_no_number(text):
+    assert number(text) is None
+    assert whole(text) is None
+
+
+def test_numbers():
+    assert [number(t) for t in ("1", "-.5", "1e3", " 7 ")] == [1, -0.5, 1000, 7]
+    assert np.isnan(number("nan"))
+    assert [whole(t) for t in ("31", "31.0", "1.5", "1e300", "inf")] == [31, 31, None, None, None]
