@@ -253,3 +253,49 @@ def test_bands_marked_as_bad_have_no_part_in_colour(camera):
     without = simulate(Cube(spectra[good], GRID[good]), camera)
     np.testing.assert_allclose(found.data, without.data, atol=1e-6)
     assert np.isfinite(found.data).all()
+
+
+@pytest.mark.parametrize("dtype", ["f4", "u2"])
+@pytest.mark.parametrize("order", [(0, 1, 2), (1, 0, 2), (1, 2, 0)])
+def test_a_cube_on_disk_has_the_same_colours_and_range_in_any_interleave(
+    tmp_path, monkeypatch, order, dtype
+):
+    from napari_hsr import cube as cube_module
+    from napari_hsr.io.lazy import LazyArray
+
+    monkeypatch.setattr(cube_module, "EXACT_RANGE_BYTES", 1000)
+    data = np.random.default_rng(9).integers(0, 2, (31, 300, 7)).astype(dtype)
+    np.ascontiguousarray(data.transpose(order)).tofile(tmp_path / "raw")
+    shape = tuple(data.shape[axis] for axis in order)
+    mapped = np.memmap(tmp_path / "raw", dtype, "r", shape=shape)
+    axes = np.argsort(order).tolist()
+    whole = ours.render(Cube(data, GRID))
+    stored = [LazyArray(mapped, axes)] + ([mapped.transpose(axes)] if dtype == "f4" else [])
+    for source in stored:
+        cube = Cube(source, GRID)
+        # the order of a sum of 31 float32
+        np.testing.assert_allclose(ours.render(cube, rows=17), whole, atol=2e-6)
+        assert cube.value_range == (0.0, 1.0)
+
+
+def test_a_file_that_keeps_the_bands_of_a_pixel_together_is_passed_through_once(
+    tmp_path, monkeypatch
+):
+    from napari_hsr import cube as cube_module
+    from napari_hsr.io.lazy import LazyArray
+
+    monkeypatch.setattr(cube_module, "EXACT_RANGE_BYTES", 1000)
+    asked = []
+
+    class Bip:
+        shape, dtype, by_rows = (60, 7, 31), np.dtype("u2"), True
+
+        def __getitem__(self, key):
+            asked.append(range(60)[key[0]])
+            return np.ones(self.shape, "u2")[key]
+
+    cube = Cube(LazyArray(Bip(), (2, 0, 1)), GRID)
+    assert cube.value_range == (1.0, 1.0)
+    ours.render(cube, rows=20)
+    rows = [row for part in asked for row in part]
+    assert len(rows) == 2 * 60  # once for the range, once for the picture

@@ -79,9 +79,9 @@ def test_a_memory_map_is_touched_in_bounded_chunks(tmp_path, monkeypatch):
     stored.tofile(tmp_path / "a")
     lazy = LazyArray(np.memmap(tmp_path / "a", np.int32, "r", 0, stored.shape), (2, 0, 1))
     given_back = []
-    give_back = lazy_module._give_back
+    give_back = lazy_module.release_pages
     monkeypatch.setattr(
-        lazy_module, "_give_back", lambda source: (given_back.append(1), give_back(source))
+        lazy_module, "release_pages", lambda source: (given_back.append(1), give_back(source))
     )
     np.testing.assert_array_equal(lazy[7], stored[..., 7])
     assert len(given_back) >= stored.nbytes / 2**16

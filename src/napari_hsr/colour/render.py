@@ -14,6 +14,7 @@ from napari_hsr.colour.matrix import (
 )
 from napari_hsr.colour.observers import illuminant_name, observer_name
 from napari_hsr.colour.transfer import srgb_encode
+from napari_hsr.cube import release_pages
 from napari_hsr.errors import InputError
 
 if TYPE_CHECKING:
@@ -27,13 +28,21 @@ _CIE_1931 = "CIE 1931 2 Degree Standard Observer"
 
 
 def row_blocks(cube: Cube, bands: slice, rows: int | None) -> Iterator[tuple[slice, np.ndarray]]:
-    """Read a cube in blocks: (rows, float32 array (bands, rows, width)), top to bottom."""
+    """Read a cube in blocks: (rows, float32 array (bands, rows, width)), top to bottom.
+
+    Each value is read once, memory is in the order of the file, and pages are given back.
+    """
+    in_order = getattr(cube.data, "block", None)
     first, last, _ = bands.indices(cube.bands)
     _, height, width = cube.shape
     step = int(rows) if rows else max(1, _BLOCK_VALUES // max(1, (last - first) * width))
     for top in range(0, height, step):
         at = slice(top, min(top + step, height))
-        yield at, np.asarray(cube.data[first:last, at, :], dtype=np.float32)
+        if in_order is not None:
+            yield at, in_order(slice(first, last), at)
+        else:
+            yield at, np.asarray(cube.data[first:last, at, :], dtype=np.float32)
+            release_pages(cube.data)
 
 
 def project(block: np.ndarray, matrix: np.ndarray) -> np.ndarray:
@@ -45,6 +54,9 @@ def project(block: np.ndarray, matrix: np.ndarray) -> np.ndarray:
     if not used.all():
         block, matrix = block[used], matrix[used]
     with np.errstate(invalid="ignore", over="ignore"):  # infinite pixels become NaN
+        if abs(block.strides[0]) < abs(block.strides[-1]):  # bands lie together: nothing is turned
+            values: np.ndarray = np.moveaxis(block, 0, -1) @ matrix.astype(np.float32)
+            return values
         flat = matrix.T.astype(np.float32) @ block.reshape(block.shape[0], -1)
     return np.moveaxis(flat.reshape(-1, *block.shape[1:]), 0, -1)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -50,8 +50,10 @@ class Decoding:
                 found |= stored == int(marker)
         return found if found.any() else None
 
-    def values(self, stored: np.ndarray, bands: Any = slice(None)) -> np.ndarray:
-        """The values, float32 in C order.
+    def values(
+        self, stored: np.ndarray, bands: Any = slice(None), order: Literal["C", "K"] = "C"
+    ) -> np.ndarray:
+        """The values, float32 in C order, or in that of what is stored (``"K"``).
 
         Parameters
         ----------
@@ -62,7 +64,7 @@ class Decoding:
         """
         with np.errstate(over="ignore", invalid="ignore"):
             missing = self.missing(stored)
-            values = np.array(stored, dtype=np.float32, order="C")
+            values = np.array(stored, dtype=np.float32, order=order)
             if self.divisor != 1.0:
                 values /= np.float32(self.divisor)
             scale, offset = (_for_bands(each, bands, values) for each in (self.scale, self.offset))

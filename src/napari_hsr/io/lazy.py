@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import mmap
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from napari_hsr.cube import release_pages
 from napari_hsr.io.decoding import Decoding
 from napari_hsr.io.library_errors import translated
 
@@ -41,7 +41,7 @@ def by_rows(data: Any) -> bool:
     """Whether a few rows of all bands are cheaper to read than a band: files in BIL and BIP."""
     source: Any = data
     axes: tuple[int, ...] = (0, 1, 2)
-    if isinstance(data, LazyArray):
+    if isinstance(data, LazyArray):  # what it is made of decides
         source, axes = data.source, data.axes
     known = getattr(source, "by_rows", None)
     if known is not None:
@@ -106,6 +106,22 @@ class LazyArray:
     def axes(self) -> tuple[int, ...]:
         """Which axis of the source holds bands, rows and columns."""
         return self._axes
+
+    @property
+    def by_rows(self) -> bool:
+        """Whether a few rows of all bands are cheaper to read than a band."""
+        return by_rows(self)
+
+    def block(self, bands: slice, rows: slice) -> np.ndarray:
+        """The same as ``self[bands, rows]``, its memory in the order of the file.
+
+        What keeps the bands of a pixel together need not be turned; pages of a memory map are
+        given back.
+        """
+        chosen = self._bands[bands]
+        if not _evenly_spaced(chosen):
+            return self[bands, rows]
+        return self._read_range(_as_range(chosen), rows, slice(None), order="K")
 
     def __repr__(self) -> str:
         return f"LazyArray(shape={self.shape}, dtype=float32, source={type(self._source).__name__})"
@@ -179,7 +195,9 @@ class LazyArray:
             return np.stack(planes)
         return self._read_range(_as_range(bands), *parts[1:])
 
-    def _read_range(self, bands: int | range, *inside: Basic) -> np.ndarray:
+    def _read_range(
+        self, bands: int | range, *inside: Basic, order: Literal["C", "K"] = "C"
+    ) -> np.ndarray:
         """Bands of the source that are one range of indices, or a single band."""
         parts: list[int | range] = [bands]
         parts += [
@@ -199,7 +217,10 @@ class LazyArray:
         which = np.asarray(bands)
         if isinstance(found, np.memmap) and _touched(values) > CHUNK_BYTES:
             return _in_chunks(values, found, self._decoding, which)
-        return self._decoding.values(values, which)
+        decoded = self._decoding.values(values, which, order)
+        if order == "K":
+            release_pages(found)
+        return decoded
 
     def _gather(self, bands: Any, rows: Any, columns: Any) -> np.ndarray:
         """Arrays of rows and columns: read the rectangle around them, band by band."""
@@ -270,7 +291,7 @@ def _in_chunks(
         extents = [(n - 1) * abs(s) for n, s in zip(part.shape, part.strides, strict=True)]
         if _touched(part) <= CHUNK_BYTES or not any(extents):
             to[...] = decoding.values(part, bands)
-            _give_back(source)
+            release_pages(source)
             return
         axis = extents.index(max(extents))
         step = min(CHUNK_BYTES // abs(part.strides[axis]), (part.shape[axis] + 1) // 2)
@@ -281,13 +302,6 @@ def _in_chunks(
 
     fill(values, view, bands)
     return values
-
-
-def _give_back(source: np.memmap) -> None:
-    """Tell the system that the pages need not stay; they are read again if asked for."""
-    advise = getattr(getattr(source, "_mmap", None), "madvise", None)
-    if advise is not None and source.mode == "r" and hasattr(mmap, "MADV_DONTNEED"):
-        advise(mmap.MADV_DONTNEED)
 
 
 def _is_mask(part: Any) -> bool:
