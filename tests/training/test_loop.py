@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import threading
 import warnings
 
@@ -248,7 +249,12 @@ def test_a_time_budget_becomes_steps_once(tmp_path, clock):
     fitted, heard = engine.run(tmp_path, recipe, batches=clock.batches(), validate=clock.validate)
     (notice,) = [e.notice for e in heard.of(Noticed)]
     total = fitted.state.total
-    assert f"There is time for {total} steps in 3.0 s: one takes 0.02 s here" in notice
+    said = re.search(
+        r"for (\d+) more steps in the (\S+) s that are left: one takes (\S+) s, ", notice
+    )
+    more, left, each = int(said[1]), float(said[2]), float(said[3])
+    assert 0 < more < total
+    assert more * each == pytest.approx(left, rel=0.05)  # the sentence agrees with itself
     assert fitted.state.step == total > 12
     assert heard.of(Step)[-1].total == total
     assert fitted.state.seconds == pytest.approx(3.0, abs=0.1)

@@ -260,10 +260,12 @@ class Fit:
         budget = (self.recipe.schedule.minutes or 0.0) * 60
         left = budget - self._elapsed() - self.seconds_validating
         each = seconds_a_step + self.seconds_validating / self.recipe.validation.every
-        self.state.total = self.state.step + max(1, int(left / each))
+        more = max(1, int(left / each))
+        self.state.total = self.state.step + more
         text = (
-            f"There is time for {self.state.total} steps in {format_seconds(budget)}: one takes "
-            f"{seconds_a_step:.2g} s here."
+            f"There is time for {more} more step{'s' if more > 1 else ''} in the "
+            f"{format_seconds(max(left, 0.0))} that are left: one takes {each:.2g} s, "
+            "measuring included."
         )
         return Noticed(Notice.info(Code.STEPS_FIXED, text))
 
