@@ -7,6 +7,7 @@ import gzip
 import h5py
 import numpy as np
 import pytest
+import scipy.io
 import tifffile
 
 from napari_hsr import read
@@ -113,6 +114,59 @@ def test_emit(tmp_path):
     assert cube.metadata["fwhm"] == [8.5] * 4
     assert np.isnan(cube.data[:, 2, 3]).all()
     assert not has(cube.notices, Code.AXIS_GUESSED)
+
+
+class TestClassicNetcdf:
+    def write(self, path, values, dimensions, **attributes):
+        with scipy.io.netcdf_file(str(path), "w") as file:
+            for name, size in zip(dimensions, values.shape, strict=True):
+                file.createDimension(name, size)
+            variable = file.createVariable("reflectance", values.dtype.char, dimensions)
+            variable[:] = values
+            for key, value in attributes.items():
+                setattr(variable, key, value)
+            nm = file.createVariable("wavelength", "d", ("wavelength",))
+            nm[:] = 400 + 10.0 * np.arange(values.shape[dimensions.index("wavelength")])
+            nm.units = "nm"
+
+    @pytest.mark.parametrize("axis", [0, 1, 2])
+    def test_as_xarray_writes_it(self, tmp_path, axis):
+        values = RNG.integers(0, 900, (5, 5, 5)).astype("i2")  # only the names tell the axes apart
+        values[2] = -1
+        names = ["y", "x"]
+        names.insert(axis, "wavelength")
+        self.write(tmp_path / "a.nc", values, names, scale_factor=0.5, _FillValue=np.int16(-1))
+        cube = read(tmp_path / "a.nc")
+        expected = np.moveaxis(np.where(values == -1, np.nan, values * 0.5), axis, 0)
+        np.testing.assert_allclose(cube.data, expected)
+        assert list(cube.wavelengths) == [400, 410, 420, 430, 440]
+        assert can_read(tmp_path / "a.nc")
+
+    def test_damaged(self, tmp_path):
+        self.write(tmp_path / "a.nc", np.ones((4, 30, 30)), ["wavelength", "y", "x"])
+        content = (tmp_path / "a.nc").read_bytes()
+        for size in (6, 60, 200, len(content) // 2):
+            (tmp_path / "a.nc").write_bytes(content[:size])
+            with pytest.raises(FileError) as caught:
+                read(tmp_path / "a.nc")
+            assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("a.hdf", b"\x0e\x03\x13\x01", "HDF4"),
+        ("a.pix", b"PCIDSK  V1.0", "PCIDSK"),
+        ("a.jp2", b"\0\0\0\x0cjP  \r\n", "JPEG 2000"),
+        ("a.fits", b"SIMPLE  =   T", "FITS"),
+        ("a.sed", b"Comment: x\n", "file of spectra"),
+        ("a.asd", b"ASD\0\0", "file of spectra"),
+    ],
+)
+def test_formats_of_others_are_called_by_their_names(tmp_path, name, content, said):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(FileError, match=said):
+        read(tmp_path / name)
 
 
 ENMAP = (

@@ -29,6 +29,7 @@ _READERS = {
     "mat5": ("mat", "read_5"),
     "mat73": ("mat", "read_73"),
     "hdf5": ("hdf5", "read"),
+    "netcdf3": ("netcdf3", "read"),
     "envi": ("envi", "read"),
     "tiff": ("tiff", "read"),
     "npy": ("numpy_files", "read_npy"),
@@ -39,7 +40,7 @@ _READERS = {
     "cave": ("cave", "read_scene"),
 }
 #: Formats that hold named arrays.
-_WITH_VARIABLES = {"mat5", "mat73", "hdf5", "npz", "zarr"}
+_WITH_VARIABLES = {"mat5", "mat73", "hdf5", "netcdf3", "npz", "zarr"}
 #: Module and function that write a cube, by suffix.
 _CUBE_WRITERS = {
     ".mat": ("mat_write", "write"),

@@ -37,7 +37,7 @@ _EXPECTED = {
     ".hdf5": "an HDF5 file",
     ".he5": "an HDF5 file",
     ".hspy": "an HDF5 file",
-    ".nc": "a NetCDF-4 file",
+    ".nc": "a NetCDF file",
     ".hdr": 'an ENVI header (its first line reads "ENVI")',
     ".tif": "a TIFF file",
     ".tiff": "a TIFF file",
@@ -106,6 +106,8 @@ def _by_magic(head: bytes, suffix: str) -> str | None:
         return "tiff"
     if any(head[at : at + 8] == _HDF5 for at in (0, 512, 1024, 2048)):
         return "mat73" if suffix == ".mat" or head.startswith(b"MATLAB 7.3") else "hdf5"
+    if head.startswith((b"CDF\x01", b"CDF\x02")):
+        return "netcdf3"
     if head.startswith(b"MATLAB 5.0"):
         return "mat5"
     if is_heif(head):
@@ -130,9 +132,34 @@ def is_heif(head: bytes) -> bool:
     return head[4:8] == b"ftyp" and head[8:12] in _HEIF
 
 
+_OF_SPECTRA = (".asd", ".sed", ".sig")
+#: Formats that are told by name, by their first bytes.
+_FOREIGN = {
+    b"\x0e\x03\x13\x01": "an HDF4 file",
+    b"CDF\x05": "a NetCDF file of 64 bits (CDF-5)",
+    b"PCIDSK": "a PCIDSK file",
+    b"SIMPLE  =": "a FITS file",
+    b"EHFA_HEADER_TAG": "an ERDAS Imagine file",
+    b"\0\0\0\x0cjP  ": "a JPEG 2000 image",
+    b"\xff\x4f\xff\x51": "a JPEG 2000 image",
+    b"GIF8": "a GIF image",
+    b"RIFF": "a WebP image or another RIFF file",
+    b"\x76\x2f\x31\x01": "an OpenEXR image",
+    b"\x1f\x8b": "a file compressed by gzip",
+    b"%PDF": "a PDF document",
+}
+
+
 def _why_unknown(head: bytes, suffix: str) -> str:
     if head.startswith(b"#?"):
         return "this is a Radiance HDR picture, not the header of an ENVI image"
+    if suffix in _OF_SPECTRA:
+        return (
+            "this is a file of spectra, not an image: read_library and `napari-hsr library` read it"
+        )
+    foreign = next((named for magic, named in _FOREIGN.items() if head.startswith(magic)), None)
+    if foreign:
+        return f"this is {foreign}, which is not read; convert it to GeoTIFF, ENVI or HDF5"
     what = "a text file" if is_text(head) else "binary data of another kind"
     if suffix in _EXPECTED:
         return f"{_EXPECTED[suffix]} was expected, but this is {what}"

@@ -1,0 +1,76 @@
+"""Classic NetCDF files (version 3), as xarray writes them without the NetCDF-4 library."""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_hsr.io import build_cube
+from napari_hsr.io.choice import ANY, Choice
+from napari_hsr.io.choose_variable import Variable, choose_cube, companions, left_out
+from napari_hsr.io.hdf5 import state_numbers
+from napari_hsr.io.hdf5_axes import SPECTRAL, text
+from napari_hsr.io.library_errors import translated
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from napari_hsr.cube import Cube
+
+_DAMAGED = "the NetCDF file is damaged or cut short"
+
+
+def read(path: Path, choice: Choice = ANY) -> Cube:
+    """Read the cube of a classic NetCDF file into memory; the dimension's name states the bands.
+
+    Raises
+    ------
+    FileError
+        If the file is damaged or holds no (or more than one possible) cube.
+    """
+    from scipy.io import netcdf_file
+
+    with translated(path, _DAMAGED), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with netcdf_file(str(path), "r", mmap=False) as file:
+            stored = {
+                name: (np.array(v.data), tuple(v.dimensions), dict(v._attributes))
+                for name, v in file.variables.items()
+            }
+    variables = [
+        Variable(name, values.shape, values.dtype, str(values.dtype))
+        for name, (values, _, _) in stored.items()
+    ]
+    chosen = choose_cube(path, variables, wanted=choice.variable)
+    source, dimensions, attributes = stored[chosen.name]
+    beside = companions(variables, chosen, lambda name: stored[name][0], attributes)
+    found = build_cube.Found(
+        source,
+        wavelengths=beside.wavelengths,
+        unit=beside.unit,
+        units=text(attributes.get("units")) or None,
+        metadata=beside.metadata,
+        per_band=beside.per_band,
+        notices=beside.notices,
+        looked_in="its variables, attributes and dimensions",
+    )
+    if choice.variable is None:
+        found.notices += left_out(path, variables, chosen)
+    _state_bands(found, dimensions, stored)
+    state_numbers(found, attributes)
+    return build_cube.build(path, found, choice)
+
+
+def _state_bands(found: build_cube.Found, dimensions: tuple[str, ...], stored: Any) -> None:
+    spectral = [i for i, name in enumerate(dimensions) if SPECTRAL.fullmatch(name.lower())]
+    if len(spectral) != 1:
+        return
+    found.stated, found.convention = True, spectral[0]
+    values, _, attributes = stored.get(dimensions[spectral[0]], (None, (), {}))
+    if values is None:
+        return
+    if found.wavelengths is None and values.dtype.kind in "iuf":
+        found.wavelengths = values
+    found.unit = found.unit or text(attributes.get("units")) or None
