@@ -35,7 +35,7 @@ LARGE_PIXELS = 4_000_000
 SEEN_PIXELS = 600_000
 #: Of the guided filter: its radius in reduced pixels, and what is added to the variance of
 #: colours as a share of their mean square.
-RADIUS, SMOOTH = 4, 1e-2
+RADIUS, SMOOTH = 6, 5e-2
 
 
 def reduction(
