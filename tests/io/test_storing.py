@@ -80,8 +80,11 @@ def test_a_file_of_any_interleave_is_copied_whole(tmp_path, order, suffix, monke
     mapped = np.memmap(tmp_path / "raw", np.float32, "r", shape=stored.shape)
     lazy = cube.replace(data=LazyArray(mapped, np.argsort(order)))
     assert by_rows(lazy.data) == (order != (0, 1, 2))
+    released = []
+    monkeypatch.setattr(storing, "release_pages", lambda source: released.append(source is mapped))
     found = read(write(lazy, tmp_path / f"leaf{suffix}"))
     np.testing.assert_array_equal(np.asarray(found.data), cube.data)
+    assert released == ([] if order == (0, 1, 2) else [True] * 4)  # what was copied need not stay
 
 
 # --- on the ground -----------------------------------------------------------------------------

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
+from napari_hsr.cube import release_pages
 from napari_hsr.errors import InputError
 from napari_hsr.io.build_cube import NO_DATA
 from napari_hsr.io.decoding import with_marker
@@ -133,6 +134,7 @@ def row_blocks(cube: Cube) -> Iterator[tuple[slice, np.ndarray]]:
     for top in range(0, height, step):
         rows = slice(top, min(top + step, height))
         yield rows, np.asarray(cube.data[:, rows, :], dtype=np.float32)
+        release_pages(getattr(cube.data, "source", cube.data))
 
 
 def as_stated(storing: Storing) -> dict[str, Any]:
