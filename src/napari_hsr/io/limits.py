@@ -140,5 +140,24 @@ def too_deep(value: Any, most: int = DEEPEST) -> bool:
         if not inner:
             return False
         seen |= {id(v) for v in inner}
-        level = [w for v in inner for w in (v.values() if isinstance(v, dict) else v)]
+        once = {id(v): v for v in inner}.values()
+        level = [w for v in once for w in (v.values() if isinstance(v, dict) else v)]
     return True
+
+
+def too_many(value: Any, most: int = MOST_ENTRIES) -> bool:
+    """Whether lists and mappings hold more values than that, those that stand twice counted twice.
+
+    They must not lie deeper in one another than :data:`DEEPEST`.
+    """
+    counted: dict[int, int] = {}
+
+    def count(inner: Any) -> int:
+        if not isinstance(inner, (dict, list, tuple)):
+            return 1
+        if id(inner) not in counted:
+            values = inner.values() if isinstance(inner, dict) else inner
+            counted[id(inner)] = 1 + sum(map(count, values))
+        return counted[id(inner)]
+
+    return count(value) > most

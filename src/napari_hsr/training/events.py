@@ -21,6 +21,10 @@ R = TypeVar("R")
 Figures = dict[str, float]
 
 
+#: No figure of a training is as large.
+_LARGEST = 1e30
+
+
 @dataclass(frozen=True)
 class Event:
     """Base class; ``kind`` in its JSON is the class's name in lower case, mostly."""
@@ -189,14 +193,38 @@ def from_json(line: str) -> Event | None:
             severity = Severity.WARNING if content.get("warning") else Severity.INFO
             return Noticed(Notice(content.get("code", Code.OTHER), severity, content["text"]))
         kind: Callable[..., Event] = _KINDS[name]
-    except (ValueError, KeyError, AttributeError, TypeError):
+    except (ValueError, KeyError, AttributeError, TypeError, RecursionError):
         return None
-    known = {f.name for f in fields(_KINDS[name])}
+    kinds = {f.name: str(f.type) for f in fields(_KINDS[name])}
+    kinds |= {key: "float" for key in kinds if key.endswith("_bytes")}  # beyond 32 bits
+    known = kinds.keys()
+    if not all(fits(kinds[k], v) for k, v in content.items() if k in known):
+        return None  # made by hand, or by another program
     values = {k: tuple(v) if isinstance(v, list) else v for k, v in content.items() if k in known}
     try:
         return kind(**values)
     except TypeError:
         return None
+
+
+def fits(kind: str, value: Any) -> bool:
+    """Whether a value from a file fits a field, by how its type is written.
+
+    Whole numbers are within 32 bits, others within what can be drawn; None stands for NaN.
+    """
+    if kind.startswith("int"):
+        whole = isinstance(value, int) and not isinstance(value, bool)
+        return (whole and -1 <= value < 2**31) or ("None" in kind and value is None)
+    if kind.startswith("float"):
+        real = isinstance(value, (int, float)) and not isinstance(value, bool)
+        return value is None or (real and abs(value) < _LARGEST)
+    if kind.startswith("str"):
+        return isinstance(value, str) or ("None" in kind and value is None)
+    if kind.startswith(("dict[str, float", "Figures")):
+        return isinstance(value, dict) and all(fits("float", v) for v in value.values())
+    if kind.startswith("dict[str, Figures"):
+        return isinstance(value, dict) and all(fits("Figures", v) for v in value.values())
+    return True
 
 
 def _finite(value: Any) -> Any:

@@ -203,6 +203,8 @@ def _load(text: str) -> Any:
     found = yaml.load(text, Loader)
     if limits.too_deep(found):
         raise yaml.YAMLError(f"its lists lie more than {limits.DEEPEST} deep in one another")
+    if limits.too_many(found):
+        raise yaml.YAMLError(f"its lists hold more than {limits.MOST_ENTRIES:,} values")
     return found
 
 
@@ -212,7 +214,7 @@ def _override(content: dict[str, Any], override: str) -> dict[str, Any]:
     parts = tuple(part.strip() for part in key.strip().split("."))
     if not equals or not all(parts):
         raise RecipeError(
-            f"--set {override}: expected KEY=VALUE, such as optimiser.learning_rate=1e-4."
+            f"--set {override[:80]}: expected KEY=VALUE, such as optimiser.learning_rate=1e-4."
         )
     field = fields.field_at(parts)
     only_text = field is not None and fields.takes_only_text(field.annotation)
@@ -221,11 +223,11 @@ def _override(content: dict[str, Any], override: str) -> dict[str, Any]:
     except (_yaml().YAMLError, RecursionError, ValueError) as error:
         value = text.strip()
         if not only_text:
-            raise RecipeError(f"--set {override}: {yaml_problem(error)}.") from None
+            raise RecipeError(f"--set {override[:80]}: {yaml_problem(error)}.") from None
     quoted = text.strip()[:1] in ("'", '"')
     if only_text and not quoted and not isinstance(value, (list, type(None))):
         value = text.strip()  # a folder may be called 2024 or "a: b #c", a model 1e3
-    content = _with(content, parts, value, f"--set {override}")
+    content = _with(content, parts, value, f"--set {override[:80]}")
     for other in _INSTEAD.get(parts, ()) if value is not None else ():
         content[parts[0]].pop(other, None)
     return content

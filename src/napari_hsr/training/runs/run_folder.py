@@ -10,7 +10,7 @@ import os
 import sys
 import time
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from napari_hsr.training.events import (
     Saved,
     Step,
     Stopped,
+    fits,
     from_json,
     to_json,
 )
@@ -192,9 +193,13 @@ def read_state(folder: Path) -> State | None:
     """The state in a run's folder; None if it is missing or damaged."""
     try:
         content = json.loads((Path(folder) / STATE).read_text(encoding="utf-8"))
-        return State(**{k: v for k, v in content.items() if k in State.__dataclass_fields__})
-    except (OSError, ValueError, TypeError, AttributeError):
-        return None
+        known = {k: v for k, v in content.items() if k in State.__dataclass_fields__}
+        kinds = {f.name: str(f.type) for f in fields(State)}
+        if all(fits(kinds[key], value) for key, value in known.items()):
+            return State(**known)
+    except (OSError, ValueError, TypeError, AttributeError, RecursionError):
+        pass
+    return None
 
 
 class Follower:
