@@ -271,8 +271,6 @@ def shown(value: Any) -> str:
         return "nothing"
     if isinstance(value, bool):
         return str(value).lower()
-    if isinstance(value, (dict, list, tuple)):  # aliases of YAML make short lists endless
-        value = f"{len(value)} settings" if isinstance(value, dict) else f"a list of {len(value)}"
     text = " ".join(str(value)[:1_000].split())
     if isinstance(value, str) and (" " in text or not text):
         text = repr(text)
