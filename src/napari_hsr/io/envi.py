@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_hsr.errors import FileError
-from napari_hsr.io import build_cube, detect, embedded_record, envi_header
+from napari_hsr.io import build_cube, detect, embedded_record, envi_header, limits
 from napari_hsr.io import wavelengths as wl
 from napari_hsr.io.choice import ANY, Choice
 from napari_hsr.io.library_errors import translated
@@ -114,6 +114,7 @@ def _unpacked(header: Path, binary: Path, layout: envi_header.Layout) -> np.ndar
     told = f"its binary {binary.name} is compressed by gzip, and damaged or cut short"
     if layout.size > 1100 * binary.stat().st_size:  # gzip packs no tighter
         raise FileError(header, told)
+    limits.check_room(header, layout.size, "the unpacked image", binary.stat().st_size)
     with translated(header, told), gzip.open(binary) as file:
         content = file.read(layout.size + 1)
     if len(content) != layout.size:

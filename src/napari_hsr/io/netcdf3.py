@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_hsr.io import build_cube
+from napari_hsr.io import build_cube, limits
 from napari_hsr.io.choice import ANY, Choice
 from napari_hsr.io.choose_variable import Variable, choose_cube, companions, left_out
 from napari_hsr.io.hdf5 import state_numbers
@@ -32,6 +32,7 @@ def read(path: Path, choice: Choice = ANY) -> Cube:
     """
     from scipy.io import netcdf_file
 
+    limits.check_room(path, path.stat().st_size, "the file")
     with translated(path, _DAMAGED), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         with netcdf_file(str(path), "r", mmap=False) as file:

@@ -12,6 +12,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
+from napari_hsr.errors import FileError
+from napari_hsr.io import limits
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -45,8 +48,8 @@ def beside(path: Path, bands: int) -> Product | None:
 
 def _read(file: Path, bands: int) -> Product | None:
     try:
-        root = ElementTree.parse(file).getroot()
-    except (ElementTree.ParseError, OSError):
+        root = ElementTree.fromstring(limits.content(file))
+    except (ElementTree.ParseError, OSError, FileError):
         return None  # a broken side note does not make the image unreadable
     entries = []
     for element in root.iter():
