@@ -17,6 +17,7 @@ from napari_hsr import __version__
 from napari_hsr.cli import (
     anchors,
     calibrate,
+    chart,
     convert,
     demo,
     evaluate,
@@ -50,6 +51,7 @@ COMMANDS = {
     "models": models,
     "trust": trust,
     "anchors": anchors,
+    "chart": chart,
     "stress": stress,
     "train": train,
 }

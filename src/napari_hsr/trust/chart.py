@@ -1,0 +1,130 @@
+"""What a chart of known reflectances says of a photograph: exposure, white balance, colour matrix."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from napari_hsr.colour import rendering_matrix
+from napari_hsr.colour.observers import colour_science
+from napari_hsr.colour.transfer import LINEAR_SRGB_TO_XYZ, WHITE_D65
+from napari_hsr.errors import InputError
+
+#: A patch that is as grey as this in its reflectance tells the white balance.
+_GREY = 0.06
+#: Patches above this share of full scale may be clipped.
+_CLIPPED = 0.99
+_LEAST = 6
+#: Mean ΔE00 above which the patches are not those of the chart.
+NOT_THE_CHART = 12.0
+
+
+@dataclass(frozen=True, eq=False)
+class ChartFit:
+    """The way from a camera's linear colours to linear sRGB, by a chart.
+
+    Attributes
+    ----------
+    exposure : float
+        Factor after which a perfect white under the chart's light is 1.
+    balance : ndarray, shape (3,)
+        Gains of the channels, that of green 1.
+    matrix : ndarray, shape (3, 3)
+        For rows of balanced and exposed colours: ``colours · balance · exposure @ matrix``; grey
+        stays grey.
+    delta_e : ndarray, shape (patches,)
+        CIEDE2000 of each patch used, after the fit; NaN of one left out.
+    delta_e_before : ndarray, shape (patches,)
+        With exposure and balance alone.
+    """
+
+    exposure: float
+    balance: np.ndarray
+    matrix: np.ndarray
+    delta_e: np.ndarray
+    delta_e_before: np.ndarray
+
+    def apply(self, colours: np.ndarray) -> np.ndarray:
+        """Linear sRGB of linear camera colours, (…, 3)."""
+        out: np.ndarray = colours * (self.balance * self.exposure) @ self.matrix
+        return out
+
+
+def fit_chart(
+    colours: np.ndarray,
+    reflectances: np.ndarray,
+    wavelengths_nm: np.ndarray,
+    illuminant: str = "D65",
+) -> ChartFit:
+    """Exposure, white balance and colour matrix from the patches of a chart.
+
+    The grey patches give the balance and the exposure; the matrix is the least squares one among
+    those that keep white, over all patches that are not clipped, each weighted by the inverse of its
+    brightness, so that dark patches count in proportion.
+
+    Parameters
+    ----------
+    colours : array-like, shape (patches, 3)
+        Linear means of the patches, full scale 1.
+    reflectances : array-like, shape (patches, bands)
+        In 0..1.
+    wavelengths_nm : array-like, shape (bands,)
+    illuminant : str
+        That the sRGB colours are under, adapted to D65.
+
+    Raises
+    ------
+    InputError
+        If sizes differ, fewer than six patches or no grey one are left, or the colours are not
+        those of the chart.
+    """
+    seen = np.asarray(colours, dtype=np.float64)
+    known = np.asarray(reflectances, dtype=np.float64)
+    if seen.ndim != 2 or seen.shape[1] != 3 or known.ndim != 2 or len(known) != len(seen):
+        raise InputError(
+            f"A chart has a colour and a reflectance for each patch; there are arrays of "
+            f"{seen.shape} and {known.shape}."
+        )
+    if not np.isfinite(known).all() or known.min() < 0 or known.max() > 1.2:
+        raise InputError("Reflectances of a chart are numbers in 0..1.")
+    used = np.isfinite(seen).all(axis=1) & (seen < _CLIPPED).all(axis=1) & (seen > 0).all(axis=1)
+    if used.sum() < _LEAST:
+        raise InputError(
+            f"{int(used.sum())} patches of the chart are neither clipped nor black; {_LEAST} are the "
+            "least: it is over- or under-exposed."
+        )
+    grey = used & (known.std(axis=1) < _GREY * known.mean(axis=1))
+    if not grey.any():
+        raise InputError("No grey patch is left, by which white could be balanced.")
+    target = known @ rendering_matrix(wavelengths_nm, illuminant)
+    level = known[grey].mean(axis=1)
+    gains = (level[:, None] * seen[grey]).sum(axis=0) / (seen[grey] ** 2).sum(axis=0)
+    balance, exposure = gains / gains[1], float(gains[1])
+    balanced = seen[used] * gains
+    weight = 1 / np.sqrt(np.maximum(target[used].mean(axis=1), 0.01))[:, None]
+    x, y = balanced * weight, target[used] * weight
+    inverse = np.linalg.inv(x.T @ x)
+    free = inverse @ (x.T @ y)
+    direction = inverse.sum(axis=1)
+    matrix = free + np.outer(direction / direction.sum(), 1 - free.sum(axis=0))
+    after, before = (np.full(len(seen), np.nan) for _ in range(2))
+    after[used] = _delta_e(balanced @ matrix, target[used])
+    before[used] = _delta_e(balanced, target[used])
+    if np.nanmean(after) > NOT_THE_CHART:
+        raise InputError(
+            f"After the best fit the patches are ΔE {np.nanmean(after):.0f} from the chart: another "
+            "chart, one that is upside down, or corners that are not its corners."
+        )
+    return ChartFit(exposure, balance, matrix, after, before)
+
+
+def _delta_e(found: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    colour = colour_science()
+    white = colour.XYZ_to_xy(WHITE_D65)
+    labs = [
+        colour.XYZ_to_Lab(np.maximum(rgb, 0) @ LINEAR_SRGB_TO_XYZ.T, white)
+        for rgb in (found, wanted)
+    ]
+    out: np.ndarray = colour.difference.delta_E_CIE2000(*labs)
+    return out
