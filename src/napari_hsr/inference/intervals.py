@@ -151,12 +151,15 @@ class Looker:
 
     def __init__(self, photograph: Photograph, table: IntervalTable, witnesses: Witnesses):
         self.photograph, self.table, self._witnesses = photograph, table, witnesses
-        shape = photograph.height, photograph.width
-        self._level = np.zeros(shape, np.uint8)
-        self._maps = np.zeros((3, *shape), np.float32)
+        self._level: np.ndarray
+        self._maps: np.ndarray | None = None  # made when the first rows are looked at
 
     def look(self, rows: Any, spectra: np.ndarray) -> None:
         """At the spectra (bands, pixels) of some rows, before any projection."""
+        if self._maps is None:
+            size = self.photograph.height, self.photograph.width
+            self._level = np.zeros(size, np.uint8)
+            self._maps = np.zeros((3, *size), np.float32)
         stored = np.asarray(self.photograph.data[rows])
         spread, hard, scale = self.difficulty(stored, spectra)
         shape = stored.shape[:-1]
@@ -179,6 +182,7 @@ class Looker:
 
     def intervals(self) -> Intervals:
         """When all rows have been looked at."""
+        assert self._maps is not None  # a photograph has a row
         scale, spread, unlike = self._maps
         return Intervals(
             table=self.table, level=self._level, scale=scale, spread=spread, unlike=unlike

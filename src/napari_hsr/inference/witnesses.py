@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 #: Bundled models that are homogeneous and look at one pixel at a time.
 NAMES = ("instant-photo", "rootpoly-srgb", "rootpoly-nikon-d700")
 
+#: Cells computed together.
+_TOGETHER = 4096
+
 
 @dataclass(frozen=True, eq=False)
 class Witnesses:
@@ -31,7 +34,7 @@ class Witnesses:
         Of the weights, by the names of the models.
     encoding : str
         Of the colours.
-    mean : ndarray, shape (CELLS², bands), float32
+    mean : ndarray, shape (CELLS², bands), float16
     variance : ndarray, shape (CELLS²,), float32
         See :func:`napari_hsr.trust.difficulty.spread`.
     """
@@ -64,21 +67,20 @@ def witnesses_of(model: Model) -> Witnesses | None:
 def _tabulated(names: tuple[str, ...], encoding: str) -> Witnesses:
     import torch
 
-    colours = cell_colours().T
-    inside = np.flatnonzero(
-        np.add(*np.divmod(np.arange(CELLS**2), CELLS)) <= CELLS
-    )  # the others are never seen
-    said, hashes = [], {}
-    for name in names:
-        model = load_model(name)
-        rgb = convert(colours[inside], encoding, model.input_encoding).astype(np.float32)
-        with torch.inference_mode():
-            spectra = model.module(torch.from_numpy(np.ascontiguousarray(rgb.T))[None, :, None])
-        said.append(spectra[0, :, 0].numpy().T)
-        hashes[name] = model.weights_sha256
-    every = np.stack(said)
-    mean = np.zeros((CELLS**2, every.shape[2]), np.float32)
-    mean[inside] = every.mean(axis=0)
-    variance = np.zeros(CELLS**2, np.float32)
-    variance[inside] = every.var(axis=0).mean(axis=1)
+    models = [load_model(name) for name in names]
+    cells = np.arange(CELLS**2)
+    inside = cells[np.add(*np.divmod(cells, CELLS)) <= CELLS]  # the others are never seen
+    bands = len(models[0].wavelengths)
+    mean, variance = np.zeros((CELLS**2, bands), np.float16), np.zeros(CELLS**2, np.float32)
+    for part in np.array_split(inside, len(inside) // _TOGETHER):
+        colours, said = cell_colours(part).T, []
+        for model in models:
+            rgb = convert(colours, encoding, model.input_encoding).astype(np.float32)
+            with torch.inference_mode():
+                spectra = model.module(torch.from_numpy(np.ascontiguousarray(rgb.T))[None, :, None])
+            said.append(spectra[0, :, 0].numpy().T)
+        every = np.stack(said)
+        mean[part] = every.mean(axis=0)
+        variance[part] = every.var(axis=0).mean(axis=1)
+    hashes = {model.name: model.weights_sha256 for model in models}
     return Witnesses(hashes, encoding, mean, variance)

@@ -45,10 +45,9 @@ def chromaticity_cell(colours: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return red * CELLS + green, brightness
 
 
-def cell_colours() -> np.ndarray:
-    """The colours in the middle of all cells, of brightness 1, (3, CELLS²)."""
-    middle = (np.arange(CELLS) + 0.5) / CELLS
-    red, green = np.repeat(middle, CELLS), np.tile(middle, CELLS)
+def cell_colours(cells: np.ndarray) -> np.ndarray:
+    """The colours in the middle of some cells, of brightness 1, (3, cells)."""
+    red, green = ((index + 0.5) / CELLS for index in np.divmod(cells, CELLS))
     colours = np.stack([red, green, np.maximum(1 - red - green, 0)])
     out: np.ndarray = colours / colours.sum(axis=0)
     return out
@@ -79,7 +78,7 @@ def spread(
     variance : ndarray, shape (CELLS²,)
         Their mean square distance from it, mean over the bands.
     """
-    apart = mean[cell]
+    apart = mean[cell].astype(np.float32)
     apart *= brightness[:, None]
     apart -= spectra.T
     square = np.einsum("pb,pb->p", apart, apart) / len(spectra)
