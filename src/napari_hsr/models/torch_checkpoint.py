@@ -139,6 +139,8 @@ def check_archive(path: str | os.PathLike[str]) -> bool:
                 if entry.filename.endswith("/byteorder") and entry.file_size < 16
             }
             damaged = archive.testzip()
+    except FileError:  # a ValueError, too
+        raise
     except _UNREADABLE as error:
         raise FileError(path, _DAMAGED) from error
     if damaged is not None:
