@@ -80,7 +80,7 @@ def sources(data: Path, materials: Path) -> dict[str, list[np.ndarray]]:
 def figures_of(made: Cube, truth: Cube) -> list[float]:
     """PSNR, SAM, MRAE and the mean SAM of the worst decile."""
     result = evaluate(made, truth, "cave-val")
-    angles = maps.sam(made, truth).data[np.sqrt(np.square(truth.data).mean(0)) > DARK]
+    angles = maps.sam(made.data, truth.data).data[np.sqrt(np.square(truth.data).mean(0)) > DARK]
     angles = np.sort(angles[np.isfinite(angles)])
     worst = float(angles[-max(1, len(angles) // 10) :].mean())
     return [*(float(result[key]) for key in FIGURES), worst]
