@@ -232,6 +232,21 @@ def test_a_card_names_tables_without_their_folders():
     from napari_hsr.training.export import _portable
 
     settings = CaptureSettings(
-        cameras=("somewhere/else/table.csv:Nikon_D700", r"else\where\t.CSV:*", "cie-1931")
+        cameras=("somewhere/else/table.csv:Nikon_D700", r"else\where\t.CSV:*", "cie-1931"),
+        illuminants=("D65", "/a/b/lamps.npz:*"),
     )
-    assert _portable(settings) == {"cameras": ["table.csv:Nikon_D700", "t.CSV:*", "cie-1931"]}
+    assert _portable(settings) == {
+        "cameras": ["table.csv:Nikon_D700", "t.CSV:*", "cie-1931"],
+        "illuminants": ["D65", "lamps.npz:*"],
+    }
+
+
+def test_a_card_names_tables_of_spectra_with_their_hashes(tmp_path):
+    from napari_hsr.training.export import _materials
+    from napari_hsr.training.recipe.schema import MaterialsSettings
+
+    (tmp_path / "leaves.csv").write_bytes(b"abc")
+    found = _materials(MaterialsSettings(tables=(tmp_path / "leaves.csv",)))
+    digest = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+    assert found["tables"] == [{"name": "leaves.csv", "sha256": digest}]
+    assert found["share"] == 0.5

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import re
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from napari_hsr.models.model import Model
     from napari_hsr.training.data.cache import CachedImage
     from napari_hsr.training.events import Baseline
-    from napari_hsr.training.recipe.schema import Recipe
+    from napari_hsr.training.recipe.schema import MaterialsSettings, Recipe
 
     Weights = Mapping[str, torch.Tensor]
 
@@ -243,6 +244,7 @@ def card_of(recipe: Recipe, stored: Stored, facts: TrainingFacts) -> ModelCard:
             "camera": recipe.camera and _portable(recipe.camera),
             "held_out_cameras": [_portable(c) for c in recipe.validation.captures],
             "coarse": recipe.coarse and recipe.coarse.model_dump(mode="json"),
+            **({"materials": _materials(recipe.materials)} if recipe.materials else {}),
             "figures_of_each": {name: _rounded(f) for name, f in after.images.items()},
             "figures_of_each_before": {
                 name: _rounded(f) for name, f in (before.images if before else {}).items()
@@ -284,12 +286,21 @@ def _portable(settings: CaptureSettings) -> dict[str, Any]:
     def named(value: Any) -> Any:
         if isinstance(value, list):
             return [named(v) for v in value]
-        if isinstance(value, str) and ".csv" in value.lower():
+        if isinstance(value, str) and re.search(r"\.(csv|npz)", value, re.IGNORECASE):
             return re.split(r"[\\/]", value)[-1]
         return value
 
     content = settings.model_dump(mode="json", exclude_defaults=True)
     return {key: named(value) for key, value in content.items()}
+
+
+def _materials(settings: MaterialsSettings) -> dict[str, Any]:
+    """The settings, with the names and hashes of the tables in place of their paths."""
+    content = settings.model_dump(mode="json")
+    files = [path.expanduser() for path in settings.tables]
+    hashes = [hashlib.sha256(f.read_bytes()).hexdigest() if f.is_file() else "" for f in files]
+    tables = [{"name": f.name, "sha256": h} for f, h in zip(files, hashes, strict=True)]
+    return {**content, "tables": tables}
 
 
 def versions() -> dict[str, str]:
