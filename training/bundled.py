@@ -43,8 +43,12 @@ DATA = (
 SEEN = {
     "mstpp-d700": "photographs simulated with the measured sensitivities of a Nikon D700, linear, "
     "without noise",
-    "mstpp-photo": "photographs simulated with 46 measured cameras and mixtures of them, seven "
-    "kinds of light, random exposure, noise, 8 bits and JPEG",
+    "mstpp-photo": "half of the patches painted with 7,989 reflectances and mixtures of two: "
+    "Munsell, paint, objects, skin (SFU, MIT), IES TM-30 materials (luxpy), soils and towns "
+    "(earthlib, MIT), leaves simulated with PROSPECT-D, skin and tongue (ISET, MIT); photographs "
+    "simulated with 46 measured cameras (rawtoaces-data, Apache-2.0) and mixtures of them under "
+    "seven kinds of light and 1,662 measured ones (luxpy, ISET, photobiology), random exposure, "
+    "noise, 8 bits and JPEG",
     "coarsr-x4": "made four times as coarse by MATLAB's bicubic imresize",
     "coarsr-x2": "made twice as coarse by MATLAB's bicubic imresize",
 }
