@@ -34,7 +34,7 @@ LIGHTS = ("D65", "A", "D50")
 BEST_FOR = {
     "mstpp-photo": "photographs of any object; the best on average over seven sources",
     "instant-photo": "previews, films and very large photographs; one pixel at a time, in seconds",
-    "rootpoly-srgb": "comparison: what a regression of 9 kB can do",
+    "rootpoly-srgb": "comparison: what a plain regression can do",
 }
 CHARTS = ("esser_chart113", "colorchecker_sg140")
 FIGURES = {"psnr": "psnr_db", "sam": "sam_deg", "mrae": "mrae"}

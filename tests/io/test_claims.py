@@ -219,6 +219,12 @@ class FullDisk:
         return np.ones((4, 5), np.float32)
 
 
+def contents(folder):
+    """Every file below a folder; a ``.zarr`` is a folder of them."""
+    files = (file for file in folder.rglob("*") if file.is_file())
+    return {str(file.relative_to(folder)): file.read_bytes() for file in files}
+
+
 @pytest.mark.parametrize("suffix", WRITE_SUFFIXES)
 @pytest.mark.parametrize(
     ("fault", "words"),
@@ -230,9 +236,9 @@ class FullDisk:
 )
 def test_a_full_disk_is_said_in_plain_words(tmp_path, suffix, fault, words):
     path = write(Cube(np.zeros((2, 3, 4), np.float32)), tmp_path / f"a{suffix}")
-    before = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
+    before = contents(tmp_path)
     with pytest.raises(FileError, match="it cannot be written") as told:
         write(Cube(FullDisk(fault)), path)
     assert words in str(told.value)
     assert ".tmp" not in str(told.value)
-    assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == before
+    assert contents(tmp_path) == before

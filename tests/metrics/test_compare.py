@@ -183,14 +183,17 @@ def test_says_where_maps_and_figures_differ(protocol, words):
     cubes = pair((3, 270, 270), NM[:3])
     found = run(*cubes, protocol=protocol, maps=("sam", "mrae"))
     assert any(words in note for note in found.notes)
-    (clipped,) = run(*cubes, maps=("sam", "mrae")).notes
-    assert clipped.startswith("MRAE map: The colours go from 0 to ")
+    angles, relative = run(*cubes, maps=("sam", "mrae")).notes
+    assert angles.startswith("SAM (°) map: The colours go from 0 to ")
+    assert "all values: " in angles  # the maximum is told
+    assert relative.startswith("MRAE map: The colours go from 0 to ")
 
 
 def test_says_what_the_maps_leave_out():
     guess, truth = pair()
     truth.data[:, :2, :3] = 0
     found = run(guess, truth, maps=("sam",))
-    (note,) = found.notes
+    note, clipped = found.notes
     assert note.startswith("SAM (°) map: 6 ")
+    assert clipped.startswith("SAM (°) map: The colours go from 0 to ")
     assert np.isnan(found.maps["sam"].data).sum() == 6

@@ -53,7 +53,7 @@ def test_bundled_card_is_complete_and_small(name):
     }  # fmt: skip
     np.testing.assert_array_equal(np.asarray(model.wavelengths), np.arange(400, 701, 10))
     assert not model.module.training
-    assert (FOLDER / f"{name}.safetensors").stat().st_size < 12_000
+    assert (FOLDER / f"{name}.safetensors").stat().st_size < 24_000  # most of it the card
     headings = dict(model.card.sentences())
     assert "do not determine a spectrum" in headings["Limits"]
 

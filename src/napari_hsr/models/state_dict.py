@@ -242,6 +242,8 @@ def _check_shared(weights: Weights) -> None:
     """Names may share values, but not so that the network takes far more than they do."""
     if len(weights) > _MOST_WEIGHTS:
         raise ModelError(f"{len(weights):,} weights are more than any network here has.")
+    if any(value.is_meta for value in weights.values()):
+        return  # outlines, without values to share
     held = {v.untyped_storage().data_ptr(): v.untyped_storage().nbytes() for v in weights.values()}
     needed, there = sum(4 * v.numel() for v in weights.values()), sum(held.values())
     if needed > 8 * there + _SHARED_BYTES:
