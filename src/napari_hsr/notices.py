@@ -79,6 +79,7 @@ class Code(StrEnum):
     TILES = "tiles"
     TILES_HALVED = "tiles-halved"
     DETAIL_FAST = "detail-fast"
+    INTERVALS_APPROXIMATE = "intervals-approximate"
     SATURATED = "saturated"
     ALREADY_SUPER_RESOLVED = "already-super-resolved"
     WAVELENGTHS_NOT_TRAINED_ON = "wavelengths-not-trained-on"

@@ -150,3 +150,12 @@ def test_the_estimate_counts_both_passes(model):
     assert estimate(size, model, device="cpu") == fast
     assert fast.bytes_output == full.bytes_output
     assert estimate((300, 400, 3), model, device="cpu").tiles == 1
+
+
+def test_intervals_of_a_fast_run_are_called_approximate():
+    photo = Photograph(np.full((16, 16, 3), 0.3, np.float32), "linear-srgb")
+    codes = [
+        [n.code for n in napari_hsr.reconstruct(photo, intervals=True, detail=d).notices]
+        for d in ("fast", "full")
+    ]
+    assert [Code.INTERVALS_APPROXIMATE in found for found in codes] == [True, False]

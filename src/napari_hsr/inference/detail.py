@@ -72,13 +72,17 @@ def reduction(
     return max(2, math.ceil(math.sqrt(height * width / SEEN_PIXELS)))
 
 
-def notice_of(factor: int) -> Notice:
-    """What the user must know of a cube that was made so."""
-    return Notice.info(
-        Code.DETAIL_FAST,
+def notices_of(factor: int, intervals: bool) -> tuple[Notice, ...]:
+    """What the user must know of a cube that was made so, and of its intervals if it has any."""
+    text = (
         f"The network saw the photograph reduced by {factor}; the photograph's own pixels carried "
-        "its result to full resolution. Choose the detail full for the network at every pixel.",
+        "its result to full resolution. Choose the detail full for the network at every pixel."
     )
+    found = [Notice.info(Code.DETAIL_FAST, text)]
+    if intervals:
+        text = "The intervals were calibrated with the detail full; with fast they are approximate."
+        found.append(Notice.warning(Code.INTERVALS_APPROXIMATE, text))
+    return tuple(found)
 
 
 def reduced(

@@ -12,7 +12,7 @@ import numpy as np
 
 from napari_hsr import __version__
 from napari_hsr.cube import Cube
-from napari_hsr.inference.detail import Correction, notice_of, reduced, reduction
+from napari_hsr.inference.detail import Correction, notices_of, reduced, reduction
 from napari_hsr.inference.ensembles import check
 from napari_hsr.inference.inputs import PhotographReader, as_photograph
 from napari_hsr.inference.intervals import calibrated, sampled_unlike, unlike_notices
@@ -104,7 +104,7 @@ def reconstruct_events(
             trust = yield from trust_events(data, photograph, seen, exact, look, cancel)
     told = (*unlike_notices(unlike), *(trust.notices() if trust else ()))
     if factor > 1:
-        told = (notice_of(factor), *told)
+        told = (*notices_of(factor, intervals), *told)
     notices = (*job.reader.notices(), *tiled.notices, *told, *as_notices(model.notices))
     cube = Cube(
         data,
