@@ -77,6 +77,25 @@ def sources(data: Path, materials: Path) -> dict[str, list[np.ndarray]]:
     return found
 
 
+def photographed_by(
+    table: Path, camera: str, light: str, leave_out: tuple[str, ...] = ()
+) -> CaptureSettings:
+    """How the photographs are taken: white-balanced to sRGB, with noise, 8 bits and JPEG."""
+    return CaptureSettings(
+        cameras=(f"{table}:{camera}",),
+        leave_out=leave_out,
+        illuminants=(light,),
+        white_balance=True,
+        colour_matrix=True,
+        auto_exposure=(0.12, 0.25),
+        photoelectrons=(1000, 20000),
+        clip=True,
+        encoding="srgb",
+        bits=8,
+        jpeg=(70, 98),
+    )
+
+
 def figures_of(made: Cube, truth: Cube) -> list[float]:
     """PSNR, SAM, MRAE and the mean SAM of the worst decile."""
     result = evaluate(made, truth, "cave-val")
@@ -115,18 +134,7 @@ def main() -> None:
         rows = []
         for number, cube in enumerate(cubes):
             for camera, light in zip(LEFT_OUT, LIGHTS, strict=True):
-                settings = CaptureSettings(
-                    cameras=(f"{options.cameras}:{camera}",),
-                    illuminants=(light,),
-                    white_balance=True,
-                    colour_matrix=True,
-                    auto_exposure=(0.12, 0.25),
-                    photoelectrons=(1000, 20000),
-                    clip=True,
-                    encoding="srgb",
-                    bits=8,
-                    jpeg=(70, 98),
-                )
+                settings = photographed_by(options.cameras, camera, light)
                 rng = np.random.default_rng(number)
                 capture = draw(settings, np.asarray(GRID), rng, cube)
                 photo = Photograph(np.rint(255 * capture.take(cube, rng)).astype(np.uint8))

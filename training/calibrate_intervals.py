@@ -23,7 +23,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from benchmark import LIGHTS, sources
+from benchmark import LIGHTS, photographed_by, sources
 from bundled import LEFT_OUT
 from root_polynomial import BUNDLED, GRID, load_scenes
 from safetensors.torch import load_file
@@ -74,19 +74,7 @@ def settings(model, table: Path, camera: str, light: str, leave_out=()) -> Captu
     """How a model's photographs are taken."""
     if model.input_encoding.startswith("camera:"):
         return CaptureSettings(cameras=(f"{table}:{model.input_encoding.removeprefix('camera:')}",))
-    return CaptureSettings(
-        cameras=(f"{table}:{camera}",),
-        leave_out=leave_out,
-        illuminants=(light,),
-        white_balance=True,
-        colour_matrix=True,
-        auto_exposure=(0.12, 0.25),
-        photoelectrons=(1000, 20000),
-        clip=True,
-        encoding="srgb",
-        bits=8,
-        jpeg=(70, 98),
-    )
+    return photographed_by(table, camera, light, leave_out)
 
 
 def look(model, witnesses, source: str, cube: np.ndarray, taken: CaptureSettings, side: int, rng):

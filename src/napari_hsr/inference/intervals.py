@@ -177,8 +177,11 @@ class Looker:
         ).T
         unknown = ~np.isfinite(colours).all(axis=0)
         cell, brightness = chromaticity_cell(np.where(unknown, 0, colours))
-        found = self.table.look(spectra, cell, brightness, seen.mean, seen.variance)
-        return tuple(np.where(unknown, np.nan, one) for one in found)  # type: ignore[return-value]
+        spread, hard, scale = (
+            np.where(unknown, np.nan, one)
+            for one in self.table.look(spectra, cell, brightness, seen.mean, seen.variance)
+        )
+        return spread, hard, scale
 
     def intervals(self) -> Intervals:
         """When all rows have been looked at."""

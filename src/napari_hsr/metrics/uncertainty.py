@@ -38,8 +38,8 @@ def coverage(lower: Cube, upper: Cube, truth: Cube) -> dict[str, float | list[fl
             raise InputError(
                 f"{cube.name} has shape {cube.shape}, and the truth {truth.name} {truth.shape}."
             )
-        known = cube.wavelengths, truth.wavelengths
-        if all(known) and not known[0].matches(known[1]):  # type: ignore[union-attr,arg-type]
+        bounds_nm, truth_nm = cube.wavelengths, truth.wavelengths
+        if bounds_nm and truth_nm and not bounds_nm.matches(truth_nm):
             raise InputError(f"{cube.name} and {truth.name} have other wavelengths.")
     inside, widths, counts = [], [], []
     for band in range(truth.bands):
