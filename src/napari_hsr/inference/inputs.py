@@ -19,7 +19,7 @@ from napari_hsr.resample.holes import look_events, of_holes
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from napari_hsr.models.model import Model
 
@@ -136,13 +136,17 @@ class PhotographReader:
         for start in range(0, height, rows):
             yield self.read(slice(start, min(start + rows, height)), slice(0, width))
 
-    def count(self, stored: np.ndarray) -> None:
-        """Count pixels that are saturated, NaN or infinite among stored values."""
+    def counted(self, stored: np.ndarray) -> dict[str, int]:
+        """Numbers of pixels that are saturated, NaN or infinite among stored values."""
         if stored.dtype.kind == "u":
             limit = SATURATED * np.iinfo(stored.dtype).max
-            self._saturated += int((stored >= limit).any(-1).sum())
-        else:
-            self._not_finite += int((~np.isfinite(stored)).any(-1).sum())
+            return {"saturated": int((stored >= limit).any(-1).sum())}
+        return {"not_finite": int((~np.isfinite(stored)).any(-1).sum())}
+
+    def add(self, counted: Mapping[str, int]) -> None:
+        """Add what was counted in a part of the photograph, for the notices."""
+        self._saturated += counted.get("saturated", 0)
+        self._not_finite += counted.get("not_finite", 0)
 
     def notices(self) -> tuple[Notice, ...]:
         """Notices of pixels whose spectra cannot be trusted."""

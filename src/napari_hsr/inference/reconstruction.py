@@ -17,6 +17,7 @@ from napari_hsr.inference.ensembles import check
 from napari_hsr.inference.inputs import PhotographReader, as_photograph
 from napari_hsr.inference.intervals import calibrated, sampled_unlike, unlike_notices
 from napari_hsr.inference.memory_use import PeakMemory
+from napari_hsr.inference.outputs import InMemory
 from napari_hsr.inference.results import Result
 from napari_hsr.inference.run_plan import RunPlan, plan_run
 from napari_hsr.inference.subpixel_grid import on_grid
@@ -31,13 +32,14 @@ from napari_hsr.resample.resize import new_output
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Callable, Generator, Iterator
+    from collections.abc import Callable, Generator, Iterator, Mapping
     from os import PathLike
 
     import torch
 
     from napari_hsr.cameras import Camera
-    from napari_hsr.inference.tile_loop import Output, Tiled
+    from napari_hsr.inference.outputs import Output
+    from napari_hsr.inference.tile_loop import Tiled
     from napari_hsr.inference.tiling import Tile
     from napari_hsr.inference.trusted import Trust
     from napari_hsr.models.model import Model
@@ -95,9 +97,9 @@ def reconstruct_events(
         shape = run.bands, size[0] * model.scale, size[1] * model.scale
         data = new_output(shape, "choose a smaller photograph")
         if factor == 1:
-            tiled = yield from run_tiles(run, job, data, cancel)
+            tiled = yield from run_tiles(run, job, InMemory(data, model.scale), cancel)
         else:
-            job, tiled = yield from _fast(photograph, run, factor, data, cancel)
+            job, tiled = yield from _fast(photograph, run, factor, InMemory(data), cancel)
         unlike = None if look else sampled_unlike(data, photograph, model)
         trust = None
         if seen or look:
@@ -256,14 +258,17 @@ class _PhotographJob:
             slice(s.core.start - s.read.start, s.core.stop - s.read.start)
             for s in (tile.rows, tile.columns)
         )
-        self._core = stored[tuple(core)]  # counted once the tile is written
+        self._core = stored[tuple(core)]
         return self._rule.apply(rgb, self._statistics).transpose(2, 0, 1)
 
     def undo(self, bands: np.ndarray) -> np.ndarray:
         return self._rule.undo(bands, self._statistics)
 
-    def written(self) -> None:
-        self.reader.count(self._core)
+    def counted(self) -> Mapping[str, int]:
+        return self.reader.counted(self._core)
+
+    def add(self, counted: Mapping[str, int]) -> None:
+        self.reader.add(counted)
 
 
 def _fast(
@@ -279,12 +284,12 @@ def _fast(
     yield Progress(0, 0, "Reducing the photograph")
     small = reduced(photograph, run.model, factor, cancel)
     made = new_output(run.output_shape, "choose a smaller photograph")
-    seen = run_tiles(run, _PhotographJob(small, run.model), made, cancel)
+    seen = run_tiles(run, _PhotographJob(small, run.model), InMemory(made), cancel)
     yield from _share(seen, 0, 60)
     plan = partial(plan_run, base, device=str(run.device), precision="float32")
     below = new_output(run.output_shape, "choose a smaller photograph")
     few = plan(small.height, small.width)
-    yield from _share(run_tiles(few, _PhotographJob(small, base), below, cancel), 60, 62)
+    yield from _share(run_tiles(few, _PhotographJob(small, base), InMemory(below), cancel), 60, 62)
     stop_if(cancel)
     yield Progress(62, 100, "Fitting the correction to the colours")
     correction = Correction(np.asarray(small.data), made - below, factor)

@@ -2,21 +2,19 @@
 
 Photographs and cubes are computed by the same loop. They differ in a :class:`TileJob`, which
 reads the input and converts the output of the network, and in where the result goes, an
-:class:`Output`. Blending, ensembles, pixels without a value, lack of memory, progress and cancelling
+:class:`~napari_hsr.inference.outputs.Output`. Blending, ensembles, pixels without a value, lack of memory, progress and cancelling
 are handled here alone.
 """
 
 from __future__ import annotations
 
-import math
 import time
 from collections import deque
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from napari_hsr.cube import finite_range
 from napari_hsr.errors import InputError
 from napari_hsr.inference.memory_use import is_out_of_memory, release_cached
 from napari_hsr.inference.speed import remember_tile, tile_seconds
@@ -26,24 +24,17 @@ from napari_hsr.progress import Progress, stop_if
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Generator, Iterator
+    from collections.abc import Generator, Iterator, Mapping
 
     import torch
 
     from napari_hsr.inference.ensembles import Net
+    from napari_hsr.inference.outputs import Output
     from napari_hsr.inference.run_plan import RunPlan
     from napari_hsr.inference.tiling import Tile
 
 #: Tiles are not cut smaller than this: something else is then taking the memory.
 SMALLEST = 16
-
-
-class Output(Protocol):
-    """Where the result goes: an array (bands, height, width) in memory, or one on disk."""
-
-    def __getitem__(self, index: Any, /) -> Any: ...
-
-    def __setitem__(self, index: Any, values: Any, /) -> None: ...
 
 
 class TileJob(Protocol):
@@ -61,8 +52,11 @@ class TileJob(Protocol):
     def undo(self, bands: np.ndarray) -> np.ndarray:
         """Output of the network (bands, h, w) in the units of the cube."""
 
-    def written(self) -> None:
-        """Called when the result of the tile read last has been written."""
+    def counted(self) -> Mapping[str, int]:
+        """What was counted in the tile read last."""
+
+    def add(self, counted: Mapping[str, int]) -> None:
+        """Add what was counted in a tile, here, elsewhere or in an earlier run."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +80,7 @@ class Tiled:
 def run_tiles(
     run: RunPlan, job: TileJob, output: Output, cancel: threading.Event | None = None
 ) -> Generator[Progress, None, Tiled]:
-    """Compute all tiles of a plan.
+    """Compute all tiles of a plan that the output has not got yet.
 
     Where memory runs out, what is finished is kept and the remaining tiles are halved.
 
@@ -95,7 +89,7 @@ def run_tiles(
     run : RunPlan
     job : TileJob
     output : Output
-        Of the plan's output shape, zero everywhere: blended tiles are added to it.
+        Of the plan's output shape.
     cancel : threading.Event, optional
 
     Yields
@@ -124,10 +118,14 @@ def run_tiles(
             result: torch.Tensor = module(images)
             return result
 
-    queue, scale = _Queue(run, job.doing), run.model.scale
-    low, high = math.inf, -math.inf
+    queue = _Queue(run, job.doing)
     while queue.waiting:
         tile, short = queue.waiting[0], False
+        earlier = output.finished(tile)
+        if earlier is not None:
+            job.add(earlier)
+            queue.skip()
+            continue
         values: np.ndarray | None = None
         start = time.perf_counter()
         try:
@@ -147,19 +145,12 @@ def run_tiles(
             queue.halve()
             continue
         assert values is not None  # a tile ends with its values
-        at = slice(None), *(_scaled(s.write, scale) for s in (tile.rows, tile.columns))
-        if tile.blended:
-            output[at] += values
-        else:
-            output[at] = values
-            least, most = finite_range(values)  # so that nobody has to scan the cube for it
-            low, high = min(low, least), max(high, most)
-        job.written()
+        counted = job.counted()
+        output.write(tile, values, counted)
+        job.add(counted)
         queue.finish(time.perf_counter() - start)
     stop_if(cancel)
-    if any(tile.blended for tile in queue.finished):
-        ranges = [finite_range(np.asarray(output[band])) for band in range(run.bands)]
-        low, high = min(r[0] for r in ranges), max(r[1] for r in ranges)
+    low, high = output.close()
     yield Progress(queue.passes_done, queue.passes_done, "Done", 0.0)
     return Tiled(len(queue.finished), (low, high) if low <= high else (0.0, 0.0), queue.notices())
 
@@ -215,7 +206,7 @@ class _Queue:
         self.waiting = deque(run.tiles)
         self.finished: list[Tile] = []
         self._passes = 0  # of the network over the tile at hand
-        self._seconds = 0.0
+        self._seconds, self._computed = 0.0, 0  # and the pixels computed in them
         self._first_side = self._side = 0
 
     @property
@@ -237,8 +228,13 @@ class _Queue:
     def finish(self, seconds: float) -> None:
         """The tile at hand has been written."""
         remember_tile(self._run, self.waiting[0], seconds)
-        self.finished.append(self.waiting.popleft())
         self._seconds += seconds
+        self._computed += _pixels(self.waiting[0])
+        self.skip()
+
+    def skip(self) -> None:
+        """The tile at hand is finished."""
+        self.finished.append(self.waiting.popleft())
         self._passes = 0
 
     def halve(self) -> None:
@@ -284,8 +280,8 @@ class _Queue:
     def _seconds_left(self, of_first: float) -> float | None:
         """By the tiles of this run that are finished, else by those of earlier runs."""
         waiting = sum(map(_pixels, self.waiting)) - of_first * _pixels(self.waiting[0])
-        if self.finished:
-            return self._seconds / sum(map(_pixels, self.finished)) * waiting
+        if self._computed:
+            return self._seconds / self._computed * waiting
         known = tile_seconds(self._run, self.waiting)
         return None if known is None else known * waiting / sum(map(_pixels, self.waiting))
 

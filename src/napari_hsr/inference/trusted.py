@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
     from napari_hsr.cameras import Camera
     from napari_hsr.inference.intervals import Intervals, Looker
-    from napari_hsr.inference.tile_loop import Output
     from napari_hsr.models.model import Model
     from napari_hsr.photograph import Photograph
     from napari_hsr.trust.feasible import FeasibleBand
@@ -160,7 +159,7 @@ def sight_of(
 
 
 def trust_events(
-    data: Output,
+    data: np.ndarray,
     photograph: Photograph,
     seen: Sight | None,
     exact: bool,
@@ -171,7 +170,7 @@ def trust_events(
 
     Parameters
     ----------
-    data : Output, shape (bands, height, width)
+    data : ndarray, shape (bands, height, width)
     photograph : Photograph
     seen : Sight or None
         The camera, if it is known.

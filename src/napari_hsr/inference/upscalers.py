@@ -14,6 +14,7 @@ import numpy as np
 from napari_hsr import __version__
 from napari_hsr.cube import Cube, finite_range
 from napari_hsr.errors import InputError
+from napari_hsr.inference.outputs import InMemory
 from napari_hsr.inference.run_plan import plan_run
 from napari_hsr.inference.speed import remember
 from napari_hsr.inference.tile_loop import run_tiles
@@ -25,7 +26,7 @@ from napari_hsr.resample.resize import Resampler, empty_fine, new_output, read_c
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from os import PathLike
 
     from napari_hsr.inference.run_plan import RunPlan
@@ -239,7 +240,7 @@ def _run_network(
     model = run.model
     data = new_output(run.output_shape)
     job = _CubeJob(coarse)
-    tiled = yield from run_tiles(run, job, data, cancel)
+    tiled = yield from run_tiles(run, job, InMemory(data, model.scale), cancel)
     found = [
         DETAIL_ESTIMATED,
         *_about_wavelengths(coarse, model),
@@ -279,8 +280,11 @@ class _CubeJob:
     def undo(self, bands: np.ndarray) -> np.ndarray:
         return bands if self.full == FULL else bands * np.float32(self.full)
 
-    def written(self) -> None:
-        """Nothing to count: all values are finite."""
+    def counted(self) -> Mapping[str, int]:
+        return {}  # all values are finite
+
+    def add(self, counted: Mapping[str, int]) -> None:
+        """Nothing to add."""
 
 
 def _about_wavelengths(cube: Cube, model: Model) -> tuple[Notice, ...]:
