@@ -21,6 +21,7 @@ _TAGS = {
 _NOT_KEPT = ("scale", "offset", "wavelength", "fwhm", "statistics", "bbl", "description")
 _MODEL, _RASTER, _GEOGRAPHIC, _PROJECTED = 1024, 1025, 2048, 3072
 _WGS84 = 4326
+_LINEAR_UNITS, _METRE = 3076, 9001
 
 
 def read(page: Any) -> dict[str, Any] | None:
@@ -92,6 +93,23 @@ def map_info(facts: Any) -> list[Any] | None:
         tail = ["WGS-84", "units=Degrees"]
         return ["Geographic Lat/Lon", *reference, scale[0], scale[1], *tail]
     return None
+
+
+def corner_and_pixel(
+    facts: Mapping[str, Any],
+) -> tuple[tuple[float, float], tuple[float, float], bool] | None:
+    """(x, y) of the upper left corner, width and height of a pixel, and whether these are metres.
+
+    None if :func:`stated` found no grid that lies straight.
+    """
+    scale, ties = facts.get("pixel_scale"), facts.get("tiepoints")
+    if not scale or not ties or len(ties) != 6:
+        return None
+    keys = _keys(facts)
+    raster = 0.5 if keys.get(_RASTER) == 2 else 0.0
+    corner = ties[3] - (ties[0] + raster) * scale[0], ties[4] + (ties[1] + raster) * scale[1]
+    metres = keys.get(_MODEL) in (None, 1) and keys.get(_LINEAR_UNITS, _METRE) == _METRE
+    return corner, (scale[0], scale[1]), metres and (_PROJECTED in keys or _LINEAR_UNITS in keys)
 
 
 def _of_map_info(items: Any) -> dict[str, Any] | None:

@@ -1,0 +1,102 @@
+"""Label images, in which an integer at each pixel names its region: TIFF, PNG and NumPy files."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_hsr.errors import FileError
+from napari_hsr.io import geotiff
+from napari_hsr.io.atomic import replacing
+from napari_hsr.io.library_errors import translated
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Mapping
+
+#: Suffixes that :func:`read_labels` and :func:`write_labels` know.
+READ_SUFFIXES = (".tif", ".tiff", ".png", ".npy")
+WRITE_SUFFIXES = (".tif", ".tiff", ".npy")
+
+
+def read_labels(path: str | os.PathLike[str]) -> np.ndarray:
+    """The labels of an image, integers (height, width); 0 is background.
+
+    Raises
+    ------
+    FileError
+        If the file is missing, of another kind, or holds no integers in two axes.
+    """
+    path = Path(path).expanduser()
+    suffix = path.suffix.lower()
+    if not path.is_file():
+        raise FileError(path, "there is no such file")
+    if suffix not in READ_SUFFIXES:
+        raise FileError(path, f"label images are read from {', '.join(READ_SUFFIXES)}")
+    with translated(path, "a label image was expected"):
+        if suffix == ".npy":
+            labels = np.load(path, allow_pickle=False)
+        elif suffix == ".png":
+            from PIL import Image
+
+            with Image.open(path) as picture:
+                labels = np.asarray(picture)
+        else:
+            import tifffile
+
+            labels = tifffile.imread(path)
+    labels = np.asarray(labels)
+    if labels.ndim != 2 or labels.dtype.kind not in "iub":
+        size = " x ".join(map(str, labels.shape))
+        raise FileError(
+            path, f"integers (height, width) were expected, but this holds {labels.dtype} of {size}"
+        )
+    return labels
+
+
+def write_labels(
+    labels: np.ndarray,
+    path: str | os.PathLike[str],
+    facts: Mapping[str, Any] | None = None,
+    metadata: Mapping[str, Any] | None = None,
+) -> Path:
+    """Write a label image, whole or not at all.
+
+    Parameters
+    ----------
+    labels : ndarray of int, shape (height, width)
+    path : path-like
+        ``.tif`` or ``.npy``.
+    facts : mapping, optional
+        What labels mean, as JSON in the description of a TIFF.
+    metadata : mapping, optional
+        Of the cube: where it says how it lies on the ground, a TIFF says so too.
+
+    Raises
+    ------
+    FileError
+        If the suffix is none of these, or the file cannot be written.
+    """
+    target = Path(path).expanduser()
+    suffix = target.suffix.lower()
+    if suffix not in WRITE_SUFFIXES:
+        raise FileError(target, f"label images are written as {', '.join(WRITE_SUFFIXES)}")
+    with replacing(target) as temporary, temporary.open("wb") as file:
+        if suffix == ".npy":
+            np.save(file, labels)
+        else:
+            import tifffile
+
+            tifffile.imwrite(
+                file,
+                labels,
+                photometric="minisblack",
+                compression="zlib",
+                description=json.dumps(facts or {}),
+                metadata=None,
+                extratags=geotiff.extra_tags(geotiff.stated(metadata or {})),
+            )
+    return target

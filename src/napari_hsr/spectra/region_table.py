@@ -1,0 +1,163 @@
+"""Curves as a long table with all that is known of them: CSV, JSON or npz."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_hsr.cube import jsonable
+from napari_hsr.errors import FileError, InputError
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Sequence
+
+    from napari_hsr.spectra.curve import Curve
+
+#: Quantiles of a region, as panels and commands list them.
+QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
+#: Suffixes of :func:`write_table`.
+TABLE_SUFFIXES = (".csv", ".json", ".npz")
+
+
+def write_table(curves: Sequence[Curve], path: str | os.PathLike[str]) -> Path:
+    """Write curves with number of pixels, mean, s.d., quantiles and place, whole or not at all.
+
+    Parameters
+    ----------
+    curves : sequence of Curve
+        Of one wavelength grid or of several.
+    path : path-like
+        ``.csv``: one row a curve and band, with ``name, cube, n, row, column, x, y, band,
+        wavelength_nm, units, mean, sd`` and a column a quantile, such as ``q05``; ``.json``: one
+        object a curve; ``.npz``: arrays ``name``, ``cube``, ``units``, ``n``, ``row``, ``column``,
+        ``x``, ``y``, ``wavelengths_nm``, ``mean``, ``sd``, ``q05``… with a row a curve and NaN
+        where a curve has no such value; curves are as long as the longest.
+
+    Raises
+    ------
+    InputError
+        If there is no curve.
+    FileError
+        If the suffix is none of these, or the file cannot be written.
+    """
+    from napari_hsr.io.atomic import replacing
+
+    target, curves = Path(path).expanduser(), list(curves)
+    if not curves:
+        raise InputError("There is no spectrum to write.")
+    suffix = target.suffix.lower()
+    if suffix not in TABLE_SUFFIXES:
+        raise FileError(target, f"tables of spectra are written as {', '.join(TABLE_SUFFIXES)}")
+    with replacing(target) as temporary:
+        if suffix == ".npz":
+            with temporary.open("wb") as file:
+                np.savez_compressed(file, **_arrays(curves))
+        else:
+            text = _csv(curves) if suffix == ".csv" else _json(curves)
+            temporary.write_text(text, encoding="utf-8", newline="")
+    return target
+
+
+def facts(curve: Curve) -> dict[str, Any]:
+    """A curve as plain values for JSON."""
+    row, column = curve.position or (None, None)
+    x, y = curve.coordinates or (None, None)
+    found = {
+        "name": curve.name,
+        "cube": curve.cube,
+        "units": curve.units,
+        "n": curve.count,
+        "row": row,
+        "column": column,
+        "x": x,
+        "y": y,
+        "missing": curve.missing,
+        "wavelengths_nm": _plain(curve.wavelengths_nm),
+        "mean": _plain(curve.mean),
+        "sd": _plain(curve.std),
+        "quantiles": {_short(share): _plain(of) for share, of in sorted(curve.quantiles.items())},
+        "ranges": {
+            name: {"lower": _plain(low), "upper": _plain(high)}
+            for name, (low, high) in curve.ranges.items()
+        },
+    }
+    plain: dict[str, Any] = jsonable(found)
+    return plain
+
+
+def _plain(values: np.ndarray | None) -> list[float | None] | None:
+    if values is None:
+        return None
+    return [float(v) if np.isfinite(v) else None for v in values]
+
+
+def _short(share: float) -> str:
+    return f"q{'0' if share < 0.1 else ''}{100 * share:.4g}"
+
+
+def _shares(curves: Sequence[Curve]) -> list[float]:
+    return sorted({share for curve in curves for share in curve.quantiles})
+
+
+def _csv(curves: Sequence[Curve]) -> str:
+    shares = _shares(curves)
+    text = io.StringIO()
+    table = csv.writer(text, lineterminator="\n")
+    place = ["row", "column", "x", "y"]
+    head = ["name", "cube", "n", *place, "band", "wavelength_nm", "units", "mean", "sd"]
+    table.writerow(head + [_short(share) for share in shares])
+    for curve in curves:
+        where = [*(curve.position or ("", "")), *(curve.coordinates or ("", ""))]
+        start = [curve.name, curve.cube, curve.count, *map(_place, where)]
+        columns = [curve.mean, curve.std, *(curve.quantiles.get(share) for share in shares)]
+        for band in range(len(curve)):
+            nm = None if curve.wavelengths_nm is None else curve.wavelengths_nm[band]
+            cells = [_number(None if values is None else values[band]) for values in columns]
+            table.writerow([*start, band, _place(nm), curve.units or "", *cells])
+    return text.getvalue()
+
+
+def _json(curves: Sequence[Curve]) -> str:
+    return json.dumps({"spectra": [facts(curve) for curve in curves]}, indent=1, allow_nan=False)
+
+
+def _arrays(curves: Sequence[Curve]) -> dict[str, Any]:
+    bands = max(len(curve) for curve in curves)
+
+    def rows(values: Sequence[Any]) -> np.ndarray:
+        out = np.full((len(curves), bands), np.nan)
+        for at, own in enumerate(values):
+            if own is not None:
+                out[at, : len(own)] = own
+        return out
+
+    found = {
+        "name": np.array([curve.name for curve in curves]),
+        "cube": np.array([curve.cube for curve in curves]),
+        "units": np.array([curve.units or "" for curve in curves]),
+        "n": np.array([curve.count for curve in curves]),
+        "wavelengths_nm": rows([curve.wavelengths_nm for curve in curves]),
+        "mean": rows([curve.mean for curve in curves]),
+        "sd": rows([curve.std for curve in curves]),
+    }
+    for name, pairs in (("row column", "position"), ("x y", "coordinates")):
+        values = [getattr(curve, pairs) or (np.nan, np.nan) for curve in curves]
+        for at, key in enumerate(name.split()):
+            found[key] = np.array([pair[at] for pair in values], dtype=np.float64)
+    for share in _shares(curves):
+        found[_short(share)] = rows([curve.quantiles.get(share) for curve in curves])
+    return found
+
+
+def _place(value: float | str | None) -> str:
+    return "" if value in ("", None) else f"{value:.10g}"
+
+
+def _number(value: float | None) -> str:
+    return f"{value:.9g}" if value is not None and np.isfinite(value) else ""
