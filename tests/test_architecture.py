@@ -23,7 +23,7 @@ FLOORS = (
     ("photograph", "spectral_library"),
     ("io", "colour", "resample"),
     ("cameras", "calibration", "conversion"),
-    ("spectra", "samples", "trust"),
+    ("analysis", "spectra", "samples", "trust"),
     ("metrics",),
     ("models",),
     ("inference",),

@@ -93,6 +93,14 @@ class Code(StrEnum):
     INTERVALS = "intervals"
     ROW_SPACE_APPROXIMATE = "row-space-approximate"
 
+    # analysis
+    MOSTLY_PRIOR = "mostly-prior"
+    BANDS_CHOSEN = "bands-chosen"
+    CONSTANTS_ASSUMED = "constants-assumed"
+    SCALE_MATTERS = "scale-matters"
+    NOISE_SINGULAR = "noise-singular"
+    ENDMEMBERS_ALIKE = "endmembers-alike"
+
     # metrics
     COMMON_BANDS = "common-bands"
     BANDS_BY_INDEX = "bands-by-index"
