@@ -24,7 +24,7 @@ FLOORS = (
     ("io", "colour", "resample"),
     ("cameras", "calibration", "conversion"),
     ("analysis", "spectra", "samples", "trust"),
-    ("metrics",),
+    ("metrics", "matching"),
     ("models",),
     ("inference",),
     ("training",),

@@ -101,6 +101,9 @@ class Code(StrEnum):
     NOISE_SINGULAR = "noise-singular"
     ENDMEMBERS_ALIKE = "endmembers-alike"
 
+    # matching
+    INDISTINGUISHABLE = "indistinguishable"
+
     # metrics
     COMMON_BANDS = "common-bands"
     BANDS_BY_INDEX = "bands-by-index"

@@ -153,8 +153,10 @@ class SpectralLibrary:
                 f"The spectra of {self.name} reach from {own[0]:g} to {own[-1]:g} nm; "
                 f"{nm[0]:g} to {nm[-1]:g} nm are needed."
             )
-        rows = zip(self.values, known, strict=True)
-        whole = np.stack([np.interp(own, own[ok], row[ok]) for row, ok in rows])
+        whole = self.values
+        if not known.all():
+            rows = zip(self.values, known, strict=True)
+            whole = np.stack([np.interp(own, own[ok], row[ok]) for row, ok in rows])
         if own.shape == nm.shape and np.allclose(own, nm, atol=0.01):
             return self.replace(values=whole)
         step = float(np.diff(nm).mean()) if nm.size > 1 else 0.0
@@ -167,7 +169,11 @@ class SpectralLibrary:
             weights[empty, nearest[empty]] = 1
             made = whole @ weights.T
         else:
-            made = np.stack([np.interp(nm, own, row) for row in whole])
+            at = np.clip(nm, own[0], own[-1])
+            left = np.clip(np.searchsorted(own, at, side="right") - 1, 0, max(own.size - 2, 0))
+            right = np.minimum(left + 1, own.size - 1)
+            share = (at - own[left]) / np.where(right > left, own[right] - own[left], 1)
+            made = whole[:, left] * (1 - share) + whole[:, right] * share
         kept = {key: value for key, value in self.metadata.items() if key != "fwhm"}
         return self.replace(wavelengths_nm=nm, values=made, metadata=kept)
 
