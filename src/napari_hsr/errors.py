@@ -35,6 +35,10 @@ class GreyImageError(FileError):
     """A picture of one channel, where a photograph in colour was expected."""
 
 
+class SeveralArraysError(FileError):
+    """Several arrays of a file could be the cube, and nothing tells which: name one."""
+
+
 class InputError(HSRError):
     """An array, cube or option does not fit the operation."""
 

@@ -45,6 +45,7 @@ class Code(StrEnum):
     PARTLY_WRITTEN = "partly-written"
     OTHER_ARRAYS_LEFT_OUT = "other-arrays-left-out"
     OTHER_IMAGES_LEFT_OUT = "other-images-left-out"
+    OPENED_AS_CHOSEN = "opened-as-chosen"
     OTHER_FILES_READ = "other-files-read"
     RECORD_UNUSABLE = "record-unusable"
     PLACE_UNUSABLE = "place-unusable"

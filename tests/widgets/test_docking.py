@@ -9,6 +9,8 @@ from napari.components import ViewerModel
 from napari_hsr.cube import Cube, Wavelengths
 from napari_hsr.viewer.layers import add_cube
 from napari_hsr.widgets.compare.panel import CompareWidget
+from napari_hsr.widgets.files.calibrate import CalibrateWidget
+from napari_hsr.widgets.files.contents import FileContentsWidget
 from napari_hsr.widgets.inference.reconstruct import ReconstructWidget
 from napari_hsr.widgets.inference.super_resolve import SuperResolveWidget
 from napari_hsr.widgets.plotting.plot import LEAST_HEIGHT
@@ -26,6 +28,8 @@ PANELS = (
     CompareWidget,
     TrainWidget,
     SetWavelengthsWidget,
+    CalibrateWidget,
+    FileContentsWidget,
 )
 #: Heights in pixels of what napari has around a panel, and above and below all of them.
 TITLE, BARS = 32, 55

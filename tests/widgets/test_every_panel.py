@@ -20,6 +20,8 @@ from napari_hsr.photograph import SRGB, Photograph
 from napari_hsr.viewer.layers import add_cube, add_photograph
 from napari_hsr.widgets.common.accessible import controls
 from napari_hsr.widgets.compare.panel import CompareWidget
+from napari_hsr.widgets.files.calibrate import CalibrateWidget
+from napari_hsr.widgets.files.contents import FileContentsWidget
 from napari_hsr.widgets.inference.reconstruct import ReconstructWidget
 from napari_hsr.widgets.inference.super_resolve import SuperResolveWidget
 from napari_hsr.widgets.models.import_checkpoint import ImportDialog
@@ -36,6 +38,8 @@ PANELS = (
     CompareWidget,
     TrainWidget,
     SetWavelengthsWidget,
+    CalibrateWidget,
+    FileContentsWidget,
 )
 #: Width and height in pixels of a dock in windows of 1280, 1440 and 1920 pixels.
 SIZES = [(300, 400), (340, 760), (480, 1000)]

@@ -9,7 +9,7 @@ import numpy as np
 
 from napari_hsr.cube import Cube, Wavelengths, jsonable
 from napari_hsr.errors import FileError
-from napari_hsr.io import lazy
+from napari_hsr.io import alternatives, lazy
 from napari_hsr.io import wavelengths as wl
 from napari_hsr.io.band_axis import band_axis
 from napari_hsr.io.bands import take
@@ -142,6 +142,9 @@ def build(path: Path, found: Found, choice: Choice = ANY) -> Cube:
         order = tuple(2 - place for place in order)
     if choice.order is not None:
         order = tuple(2 - a for a in choice.order) if found.flipped else choice.order
+    if not found.record:
+        taken = tuple(2 - place for place in order) if found.flipped else order
+        alternatives.note_axes(logical, taken, any(n.code is Code.AXIS_GUESSED for n in notices))
     resolved = _resolve(found, source.shape[order[0]])
     notices += resolved.notices
     data, of_values = _data(path, source, order, found, resolved.order)

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_hsr.errors import FileError
+from napari_hsr.errors import FileError, SeveralArraysError
+from napari_hsr.io import alternatives
 from napari_hsr.io import wavelengths as wl
 from napari_hsr.notices import Code, Notice
 
@@ -96,8 +97,19 @@ def choose_cube(
     """
     if not variables:
         raise FileError(path, "a cube was expected, but the file holds no variables")
-    if wanted is not None:
-        return _named(path, variables, wanted)
+    possible = [v for v in variables if v.real and v.has_three_axes]
+    alternatives.note_arrays(
+        [alternatives.StoredArray(v.name, tuple(v.shape), v.kind) for v in possible]
+    )
+    chosen = (
+        _likeliest(path, variables, ours) if wanted is None else _named(path, variables, wanted)
+    )
+    alternatives.note_chosen(chosen.name)
+    return chosen
+
+
+def _likeliest(path: Path, variables: list[Variable], ours: bool) -> Variable:
+    """The variable that holds the cube, if the user does not say."""
     numeric = [v for v in variables if v.real]
     candidates = [v for v in numeric if v.has_three_axes]
     count = _listed_wavelengths(variables)
@@ -109,7 +121,7 @@ def choose_cube(
     if len(candidates) == 1:
         return candidates[0]
     if candidates:
-        raise FileError(
+        raise SeveralArraysError(
             path,
             f"{len(candidates)} arrays could be the cube, none under a usual name such as "
             f"'cube': {_listing(candidates)}; name one, as in {path.name}:{candidates[0].name}",

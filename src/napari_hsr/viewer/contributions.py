@@ -11,7 +11,7 @@ import sys
 from os import PathLike, fspath
 from typing import TYPE_CHECKING, Any
 
-from napari_hsr.errors import GreyImageError, HSRError, InputError
+from napari_hsr.errors import GreyImageError, HSRError, InputError, SeveralArraysError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -49,7 +49,7 @@ def read_layers(path: str | Sequence[str]) -> list:
     A file that cannot be read raises in scripts. In the running application it gives one
     notification instead, since napari would replace our sentence by its own and a traceback.
     There a grey picture is left to napari's own reader, and the first file makes ours the
-    preferred one.
+    preferred one; a file that leaves a choice asks for it, once for files of its layout.
 
     Raises
     ------
@@ -59,23 +59,38 @@ def read_layers(path: str | Sequence[str]) -> list:
     from napari.utils.notifications import show_error, show_info
 
     from napari_hsr import io
-    from napari_hsr.viewer import preferred_reader
+    from napari_hsr.viewer import file_choices, preferred_reader
 
+    file = _single(path)
+    if not _window_is_in_use():
+        thing = io.read(file)
+        announce(thing)
+        return [layer_tuple(thing)]
     try:
-        thing = io.read(_single(path))
+        thing, asks = file_choices.read_as_before(file)
         layers = [layer_tuple(thing)]
+    except SeveralArraysError:
+        _ask_what_to_read(file)
+        return NOTHING
     except HSRError as error:
-        if not _window_is_in_use():
-            raise
         if isinstance(error, GreyImageError):
             return preferred_reader.naparis_own(error.path)
         show_error(str(error))
         return NOTHING
     announce(thing)
-    told = preferred_reader.prefer() if _window_is_in_use() else None
+    told = preferred_reader.prefer()
     if told:
         show_info(told)
+    if asks:
+        _ask_what_to_read(file)
     return layers
+
+
+def _ask_what_to_read(path: str | None) -> None:
+    """Open the dialog for a file that leaves a choice; the widgets register it as a command."""
+    from npe2 import PluginManager
+
+    PluginManager.instance().commands.execute("napari-hsr.ask_what_to_read", args=(path,))
 
 
 def layer_tuple(thing: Cube | Photograph) -> LayerTuple:

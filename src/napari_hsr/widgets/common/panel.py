@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QEvent
-from qtpy.QtWidgets import QPushButton, QWidget
+from qtpy.QtWidgets import QApplication, QMainWindow, QPushButton, QWidget
 
 from napari_hsr.widgets.common.accessible import name_controls
 
@@ -60,3 +60,9 @@ def button(text: str, slot: Callable[[], object], tooltip: str = "") -> QPushBut
     made.setToolTip(tooltip)
     made.clicked.connect(lambda _checked=False: slot())
     return made
+
+
+def main_window() -> QWidget | None:
+    """napari's window, whose style a dialog takes; None in a script without one."""
+    windows = [w for w in QApplication.topLevelWidgets() if isinstance(w, QMainWindow)]
+    return QApplication.activeWindow() or next((w for w in windows if w.isVisible()), None)

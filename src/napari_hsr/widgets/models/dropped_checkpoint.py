@@ -5,9 +5,8 @@ from __future__ import annotations
 from os import fspath
 from typing import TYPE_CHECKING
 
-from qtpy.QtWidgets import QApplication, QMainWindow, QWidget
-
 from napari_hsr.viewer.contributions import NOTHING
+from napari_hsr.widgets.common.panel import main_window
 from napari_hsr.widgets.models.import_answers import dropped_checkpoint
 
 if TYPE_CHECKING:
@@ -31,15 +30,8 @@ def offer_import(path: str | PathLike) -> list:
     from napari_hsr.widgets.common.models_changed import models_changed
     from napari_hsr.widgets.models.import_checkpoint import open_import
 
-    dialog = open_import(_main_window(), fspath(path))
+    dialog = open_import(main_window(), fspath(path))
     _OPEN.add(dialog)
     dialog.imported.connect(lambda _model: models_changed())
     dialog.finished.connect(lambda _result: _OPEN.discard(dialog))
     return NOTHING
-
-
-def _main_window() -> QWidget | None:
-    """napari's window, whose style the dialog takes; None in a script without one."""
-    windows = [w for w in QApplication.topLevelWidgets() if isinstance(w, QMainWindow)]
-    active = QApplication.activeWindow()
-    return active or next((w for w in windows if w.isVisible()), None)

@@ -1,0 +1,1 @@
+"""Panels about files: what is read of one, and from counts to reflectance."""

@@ -1,0 +1,193 @@
+"""Calibrate…: from the counts of a scan to reflectance, by white and dark references."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from qtpy.QtWidgets import QCheckBox, QDoubleSpinBox, QFileDialog, QLabel, QSizePolicy, QVBoxLayout
+
+from napari_hsr.calibration import calibrate
+from napari_hsr.errors import HSRError, InputError
+from napari_hsr.io import read_library
+from napari_hsr.viewer.layer_data import KEY, is_cube, layer_cube, layer_shape
+from napari_hsr.viewer.layers import add_cube
+from napari_hsr.viewer.world import to_layer, to_world
+from napari_hsr.widgets.common.choosers import LayerChooser
+from napari_hsr.widgets.common.layouts import narrow_form, row
+from napari_hsr.widgets.common.messages import Message
+from napari_hsr.widgets.common.panel import Panel, button
+from napari_hsr.widgets.common.plain_text import one_line
+
+if TYPE_CHECKING:
+    import napari
+    from napari.layers import Image, Layer
+
+    from napari_hsr.spectral_library import SpectralLibrary
+
+
+class CalibrateWidget(Panel):
+    """Chooses the scan, its references or a white rectangle, and adds the reflectance.
+
+    Parameters
+    ----------
+    viewer : napari viewer or ViewerModel
+    """
+
+    def __init__(self, viewer: napari.viewer.Viewer):
+        super().__init__()
+        self._viewer = viewer
+        self._curve: SpectralLibrary | None = None
+        none = "no cube open"
+        self.scan = LayerChooser(viewer, is_cube, self, empty=none)
+        self.white = LayerChooser(viewer, self._may_be_white, self, empty=none)
+        self.dark = LayerChooser(viewer, is_cube, self, empty=none)
+        self.white_dark = LayerChooser(viewer, is_cube, self, empty=none)
+        self.has_dark = QCheckBox("Dark reference")
+        self.has_white_dark = QCheckBox("Dark reference of the white")
+        self.has_dark.setToolTip("What the camera counts without light; subtracted from both")
+        self.has_white_dark.setToolTip("Where the white was taken with another exposure time")
+        self.reflectance = QDoubleSpinBox()
+        self.reflectance.setRange(0.01, 1.2)
+        self.reflectance.setSingleStep(0.01)
+        self.reflectance.setValue(1.0)
+        self.reflectance.setToolTip("What share of the light the white reflects, 0 to 1")
+        self.curve_button = button(
+            "From a file…", self._ask_for_curve, "The white's reflectance spectrum; its first one"
+        )
+        self.exposures = tuple(_time(of) for of in ("scan", "white"))
+        self.message = Message()
+        self.run_button = button("Calibrate", self.run, "Add the reflectance as a new layer")
+        self._arrange()
+        for box, chooser in ((self.has_dark, self.dark), (self.has_white_dark, self.white_dark)):
+            box.toggled.connect(chooser.setVisible)
+            chooser.setVisible(False)
+        for chooser in self._choosers:
+            chooser.changed.connect(lambda _layer: self._check())
+        self._check()
+        self.attach()
+
+    @property
+    def _choosers(self) -> tuple[LayerChooser, ...]:
+        return self.scan, self.white, self.dark, self.white_dark
+
+    def _arrange(self) -> None:
+        form = narrow_form()
+        form.addRow("Scan, in counts", self.scan)
+        form.addRow("White: a reference, or a rectangle drawn in a Shapes layer", self.white)
+        for part in (self.has_dark, self.dark, self.has_white_dark, self.white_dark):
+            form.addRow(part)
+        form.addRow(
+            "Reflectance of the white",
+            row(self.reflectance, self.curve_button, stretch=self.reflectance),
+        )
+        scan, white = self.exposures
+        form.addRow("Exposure times", row(QLabel("scan"), scan, QLabel("white"), white))
+        outer = QVBoxLayout(self)
+        outer.addLayout(form)
+        outer.addWidget(self.message)
+        outer.addWidget(self.run_button)
+        outer.addStretch(1)
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
+
+    def run(self) -> Image | None:
+        """Add the reflectance above the scan; None if the references do not fit."""
+        scan, white = self.scan.layer(), self.white.layer()
+        if scan is None or white is None:
+            return None
+        try:
+            cube = calibrate(
+                layer_cube(scan),
+                layer_cube(white) if is_cube(white) else None,
+                layer_cube(self.dark.layer()) if self._uses(self.has_dark, self.dark) else None,
+                patch=None if is_cube(white) else self._patch(white, scan),
+                white_dark=layer_cube(self.white_dark.layer())
+                if self._uses(self.has_white_dark, self.white_dark)
+                else None,
+                white_reflectance=self._curve or self.reflectance.value(),
+                exposures=self._times(),
+            )
+        except HSRError as error:
+            self.message.show_exception(error)
+            return None
+        before = set((scan.metadata.get(KEY) or {}).get("notices") or ())
+        layer = add_cube(self._viewer, cube.replace(name=f"{cube.name} reflectance"), above=scan)
+        told = " ".join(notice for notice in cube.notices if notice not in before)
+        self.message.show_info(f"“{layer.name}” was added. {told}".strip())
+        return layer
+
+    def read_curve(self, path: str) -> None:
+        """Take the first spectrum of a file as the white's reflectance."""
+        try:
+            self._curve = read_library(path)
+        except HSRError as error:
+            self.message.show_exception(error)
+            return
+        self.reflectance.setEnabled(False)
+        self.curve_button.setText(one_line(self._curve.names[0]))
+
+    def _ask_for_curve(self) -> None:
+        path, _ = QFileDialog.getOpenFileName(self, "Reflectance of the white", "", "All files (*)")
+        if path:
+            self.read_curve(path)
+
+    def _uses(self, box: QCheckBox, chooser: LayerChooser) -> bool:
+        return box.isChecked() and chooser.layer() is not None
+
+    def _times(self) -> tuple[float, float] | None:
+        scan, white = (box.value() for box in self.exposures)
+        if not scan and not white:
+            return None
+        if not (scan and white):
+            raise InputError("State both exposure times, or neither.")
+        return scan, white
+
+    def _may_be_white(self, layer: Layer) -> bool:
+        return is_cube(layer) or type(layer).__name__ == "Shapes"
+
+    def _patch(self, shapes: Layer, scan: Layer) -> tuple[int, int, int, int]:
+        """Top, left, bottom and right of the selected or last shape, in pixels of the scan."""
+        if not len(shapes.data):
+            raise InputError(f"“{shapes.name}” holds no rectangle: draw one over the white.")
+        number = max(shapes.selected_data) if shapes.selected_data else len(shapes.data) - 1
+        corners = np.array(
+            [
+                to_layer(self._viewer, scan, to_world(self._viewer, shapes, corner)[-2:])[-2:]
+                for corner in shapes.data[number]
+            ]
+        )
+        height, width = layer_shape(scan)[-2:]
+        low = np.clip(np.floor(corners.min(0) + 0.5), 0, (height, width)).astype(int)
+        high = np.clip(np.floor(corners.max(0) + 0.5), 0, (height, width)).astype(int)
+        if (high <= low).any():
+            raise InputError(f"The rectangle of “{shapes.name}” does not lie over the scan.")
+        return int(low[0]), int(low[1]), int(high[0]), int(high[1])
+
+    def _check(self) -> None:
+        scan, white = self.scan.layer(), self.white.layer()
+        self.message.clear()
+        if scan is None:
+            self.message.show_info("Open the scan and its references first.")
+        elif white is scan:
+            self.message.show_info(
+                "Choose the white reference, or draw a rectangle over the white."
+            )
+        self.run_button.setEnabled(scan is not None and white is not None and white is not scan)
+
+    def _attach(self) -> None:
+        for chooser in self._choosers:
+            chooser.attach()
+
+    def _release(self) -> None:
+        for chooser in self._choosers:
+            chooser.release()
+
+
+def _time(of: str) -> QDoubleSpinBox:
+    box = QDoubleSpinBox()
+    box.setRange(0, 1e6)
+    box.setDecimals(3)
+    box.setSuffix(" ms")
+    box.setSpecialValueText("as stated")
+    box.setToolTip(f"Exposure time of the {of}; by default what the files state, else equal")
+    return box

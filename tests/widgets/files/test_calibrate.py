@@ -1,0 +1,106 @@
+"""Calibrate…: the panel gives what the function gives, and says why where it cannot."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from napari.components import ViewerModel
+
+from napari_hsr.calibration import calibrate
+from napari_hsr.cube import Cube, Wavelengths
+from napari_hsr.viewer import layers
+from napari_hsr.viewer.layer_data import layer_cube
+from napari_hsr.widgets.files.calibrate import CalibrateWidget
+
+NM = (500.0, 550.0, 600.0)
+RANDOM = np.random.default_rng(1)
+RAW = RANDOM.uniform(200, 3000, (3, 12, 10)).astype(np.float32)
+WHITE = RANDOM.uniform(3500, 4000, (3, 5, 10)).astype(np.float32)
+DARK = RANDOM.uniform(90, 110, (3, 4, 10)).astype(np.float32)
+
+
+@pytest.fixture
+def viewer():
+    model = ViewerModel()
+    for name, data in (("raw", RAW), ("white", WHITE), ("dark", DARK)):
+        layers.add_cube(model, Cube(data, Wavelengths(NM), name=name))
+    return model
+
+
+@pytest.fixture
+def panel(viewer, qtbot):
+    widget = CalibrateWidget(viewer)
+    qtbot.addWidget(widget)
+    widget.scan.set_layer(viewer.layers["raw"])
+    widget.white.set_layer(viewer.layers["white"])
+    return widget
+
+
+def cube(data):
+    return Cube(data, Wavelengths(NM))
+
+
+def test_white_dark_and_exposures(panel, viewer):
+    panel.has_dark.setChecked(True)
+    panel.dark.set_layer(viewer.layers["dark"])
+    panel.reflectance.setValue(0.9)
+    for box, time in zip(panel.exposures, (10, 20), strict=True):
+        box.setValue(time)
+    found = layer_cube(panel.run())
+    right = calibrate(cube(RAW), cube(WHITE), cube(DARK), white_reflectance=0.9, exposures=(10, 20))
+    np.testing.assert_allclose(found.data[:], right.data[:], rtol=1e-6)
+    assert found.units == "reflectance"
+    assert viewer.layers.index(viewer.layers["raw"]) + 1 == viewer.layers.index(
+        viewer.layers["raw reflectance"]
+    )
+
+
+def test_a_rectangle_drawn_over_the_white(panel, viewer):
+    shapes = viewer.add_shapes([[[1.6, 1.8], [1.6, 7.1], [5.2, 7.1], [5.2, 1.8]]], name="here")
+    panel.white.set_layer(shapes)
+    found = layer_cube(panel.run())
+    right = calibrate(cube(RAW), patch=(2, 2, 5, 7))
+    np.testing.assert_allclose(found.data[:], right.data[:], rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("corners", "part"),
+    [([], "no rectangle"), ([[[50, 50], [50, 60], [60, 60], [60, 50]]], "does not lie over")],
+)
+def test_no_rectangle_over_the_scan(panel, viewer, corners, part):
+    shapes = viewer.add_shapes(corners or None, name="here")
+    panel.white.set_layer(shapes)
+    assert panel.run() is None
+    assert part in panel.message.text()
+
+
+def test_references_that_were_exchanged_are_refused(panel, viewer):
+    panel.has_dark.setChecked(True)
+    panel.dark.set_layer(viewer.layers["white"])
+    panel.white.set_layer(viewer.layers["dark"])
+    count = len(viewer.layers)
+    assert panel.run() is None
+    assert panel.message.kind == "error"
+    assert len(viewer.layers) == count
+
+
+def test_one_exposure_time_alone_is_refused(panel):
+    panel.exposures[0].setValue(3)
+    assert panel.run() is None
+    assert "both exposure times" in panel.message.text()
+
+
+def test_the_reflectance_of_the_white_from_a_file(panel, tmp_path):
+    (tmp_path / "white.csv").write_text(
+        "wavelength,spectralon\n" + "".join(f"{nm},0.8\n" for nm in range(490, 621, 5))
+    )
+    panel.read_curve(str(tmp_path / "white.csv"))
+    right = calibrate(cube(RAW), cube(WHITE), white_reflectance=0.8)
+    np.testing.assert_allclose(layer_cube(panel.run()).data[:], right.data[:], rtol=1e-5)
+
+
+def test_without_a_scan(qtbot):
+    widget = CalibrateWidget(ViewerModel())
+    qtbot.addWidget(widget)
+    assert not widget.run_button.isEnabled()
+    assert widget.run() is None
