@@ -33,12 +33,20 @@ class Progress:
         What is being done now, for people.
     seconds_left : float or None
         Estimated time to the end, where it is known.
+    within : float
+        Share of the step under way that is done, 0 to 1.
     """
 
     done: int
     total: int
     message: str = ""
     seconds_left: float | None = None
+    within: float = 0.0
+
+    @property
+    def share(self) -> float:
+        """How much of the whole is done, 0 to 1; 0 if the number of steps is not known."""
+        return min((self.done + self.within) / self.total, 1.0) if self.total else 0.0
 
 
 def stop_if(cancel: threading.Event | None) -> None:
@@ -69,9 +77,8 @@ def as_part(
     for event in events:
         if not isinstance(event, Progress):
             return event
-        part = event.done / event.total if event.total else 0.0
         yield Progress(
-            round(first + (last - first) * part),
+            round(first + (last - first) * event.share),
             total,
             event.message if message is None else message,
             event.seconds_left,
