@@ -48,6 +48,8 @@ def no_data_of_the_user(tmp_path_factory: pytest.TempPathFactory) -> Iterator[No
     """The same for fixtures of modules and sessions, which are made before those of a test."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("NAPARI_HSR_DATA", str(tmp_path_factory.mktemp("no-data")))
+        # what networks take is measured once for all tests of a process
+        patch.setenv("NAPARI_HSR_SPEED", str(tmp_path_factory.mktemp("speed") / "speed.json"))
         yield
 
 

@@ -86,6 +86,9 @@ def test_json_says_what_was_made_of_what(hsr, photograph, tmp_path):
     assert failure["error"] in warned
     made = {"input": str(good), "output": str(out / f"b_{DEFAULT}.mat"), "replaced": False}
     expected = [{**made, "notices": list(reconstruct(good).notices)}]
+    takes = told["results"][0].pop("estimate")
+    assert takes["seconds"] > 0
+    assert (takes["shape"], takes["tiles"]) == ([31, 6, 5], 1)
     assert told == {"model": DEFAULT, "cancelled": False, "results": expected}
 
 

@@ -12,8 +12,9 @@ from napari_hsr.inference import memory_use, speed
 
 
 @pytest.fixture(autouse=True)
-def no_speed_is_known():
+def no_speed_is_known(tmp_path, monkeypatch):
     """No estimate of a time rests on what earlier tests computed."""
+    monkeypatch.setenv(speed.FILE_VARIABLE, str(tmp_path / "kept" / "speed.json"))
     speed.forget()
 
 

@@ -14,7 +14,6 @@ from napari_hsr.errors import InputError
 from napari_hsr.inference import (
     estimate,
     estimate_super_resolution,
-    reconstruct,
     reconstruct_events,
     speed,
     super_resolve,
@@ -39,10 +38,11 @@ def test_an_interpolation_takes_its_result_and_a_few_coarse_cubes():
     assert plain.tiles == 0
     refined = estimate_super_resolution((31, 256, 256), bicubic, 4, refine=True)
     assert refined.bytes_working - plain.bytes_working == 3 * 4 * 31 * 256**2
-    assert refined.words() == (
+    assert refined.words().startswith(
         "The cube of 1024 × 1024 pixels in 31 bands takes 130 MB of memory, and computing it about "
-        "158 MB more."
+        "158 MB more. About "
     )
+    assert refined.seconds > plain.seconds > 0  # both measured on a small cube
 
 
 class Counted(np.ndarray):
@@ -116,9 +116,10 @@ IMAGE = np.random.default_rng(0).random((64, 64, 3), np.float32)
 
 def test_the_time_is_unknown_until_such_a_run_was_made():
     model = load_model("rootpoly-srgb")
-    options = {"tile": 32, "device": "cpu"}
+    options = {"tile": 32, "device": "cpu", "probe": False}
+    run = {"tile": 32, "device": "cpu"}
     assert estimate(IMAGE.shape, model, **options).seconds is None
-    *_, result = reconstruct_events(IMAGE, model, **options)
+    *_, result = reconstruct_events(IMAGE, model, **run)
     known = estimate(IMAGE.shape, load_model("rootpoly-srgb"), **options).seconds
     assert 0 < known <= result.seconds  # the run also reads, allocates and describes
     larger = estimate((640, 640, 3), model, **options).seconds
@@ -128,31 +129,69 @@ def test_the_time_is_unknown_until_such_a_run_was_made():
     assert estimate(IMAGE.shape, load_model("rootpoly-nikon-d700"), **options).seconds is None
 
 
-def test_a_probe_measures_a_small_tile_where_nothing_is_known():
-    model = load_model("rootpoly-srgb")
-    found = estimate((300, 300, 3), model, device="cpu", probe=True)
-    assert found.seconds > 0
-    measured = reconstruct(IMAGE, model, device="cpu")
-    assert measured.shape == (31, 64, 64)
-    assert estimate((64, 64), model, device="cpu").seconds > 0  # of the run by now
+def test_small_images_are_measured_where_nothing_is_known():
+    model = load_model("instant-photo")
+    times = [estimate((side, side), model, device="cpu").seconds for side in (30, 300, 3000)]
+    assert 0 < times[0] < times[1] < times[2]
+    twice = estimate((3000, 3000), model, device="cpu", ensemble="mean").seconds
+    assert twice == pytest.approx(8 * times[2], rel=1e-6)  # of the same measurement
 
 
-def test_long_times_are_told_and_short_ones_are_not():
+def test_what_was_measured_is_known_to_the_next_process(monkeypatch):
+    model, options = load_model("instant-photo"), {"device": "cpu", "detail": "full"}
+    known = estimate((300, 300), model, **options).seconds
+    speed.forget()
+    assert estimate((300, 300), model, probe=False, **options).seconds == known
+    threads = torch.get_num_threads()
+    try:
+        torch.set_num_threads(threads + 1)
+        assert estimate((300, 300), model, probe=False, **options).seconds is None
+    finally:
+        torch.set_num_threads(threads)
+    monkeypatch.setattr(speed, "_processor", lambda: "another")
+    assert estimate((300, 300), model, probe=False, **options).seconds is None
+
+
+@pytest.mark.parametrize("damaged", ["", "[1]", '{"a": 3}', '{"a": ["x"]}', '{"a": [-1]}'])
+def test_a_damaged_file_of_measurements_counts_as_empty(damaged):
+    speed.file().parent.mkdir(parents=True, exist_ok=True)
+    speed.file().write_text(damaged)
+    speed.remember(("a",), 2, 3)
+    assert speed.expected_seconds(("a",), 4) == 6
+    speed.keep()
+    speed.forget()
+    assert speed.expected_seconds(("a",), 4) == 6
+
+
+def test_a_machine_whose_cache_cannot_be_written_measures_again(tmp_path, monkeypatch):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv(speed.FILE_VARIABLE, str(tmp_path / "file" / "speed.json"))
+    speed.remember(("a",), 1, 1)
+    speed.keep()
+    assert speed.expected_seconds(("a",), 1) == 1
+    speed.forget()
+    assert speed.expected_seconds(("a",), 1) is None
+
+
+def test_the_time_is_told():
     found = estimate((300, 300, 3), load_model("rootpoly-srgb"), device="cpu")
-    assert found.words().endswith("image at once.")
-    assert replace(found, seconds=0.4).words() == found.words()
-    assert replace(found, seconds=75).words() == f"{found.words()} About 75 s."
+    words = replace(found, seconds=None).words()
+    assert words.endswith("image at once.")
+    assert replace(found, seconds=0.4).words() == f"{words} Less than a second on this device."
+    assert replace(found, seconds=75).words() == f"{words} About 75 s on this device."
 
 
 @pytest.mark.parametrize("refine", [False, True])
 def test_the_time_of_a_super_resolution_has_that_of_its_refinement(model, refine):
     cube = Cube(np.random.default_rng(0).random((5, 40, 33)))
     for upscaler in (model, find("bicubic-matlab")):
-        options = {"refine": refine, "device": "cpu"}
+        run = {"refine": refine, "device": "cpu"}
+        options = {**run, "probe": False}
         assert estimate_super_resolution(cube.shape, upscaler, 4, **options).seconds is None
-        *_, result = super_resolve_events(cube, upscaler, 4, **options)
+        *_, result = super_resolve_events(cube, upscaler, 4, **run)
         known = estimate_super_resolution(cube.shape, upscaler, 4, **options).seconds
         assert 0 < known <= result.seconds
+        speed.file().unlink()
         speed.forget()
     super_resolve(cube, model, refine=not refine, device="cpu")
     assert estimate_super_resolution(cube.shape, model, 4, **options).seconds is None

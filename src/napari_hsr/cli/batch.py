@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 import time
 import traceback
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -185,14 +185,15 @@ class Batch:
                 note(notices, about)
 
         exists = prepare_output(out, self.inputs, self.args.overwrite, tell)
-        image, accepted = read(source, **stated(self.args)), False
+        image = read(source, **stated(self.args))
+        takes: Estimate | None = None
 
         def show(progress: Progress) -> None:
-            nonlocal accepted
-            if progress.total and not accepted:
-                tell([job.estimate(image).words()], source.name)
-                accepted = True
-            bar.update(place + progress.done / max(progress.total, 1) - bar.n)
+            nonlocal takes
+            if progress.total and takes is None:  # the input was accepted
+                takes = job.estimate(image)
+                tell([takes.words()], source.name)
+            bar.update(place + progress.share - bar.n)
 
         result = result_of(job.events(image, cancel), show)
         facts, of_model = job.facts(image, result), getattr(job.model, "notices", ())
@@ -208,7 +209,8 @@ class Batch:
             other = out.with_name(f"{out.stem}_{name}{out.suffix}")
             prepare_output(other, self.inputs, self.args.overwrite, tell)
             others[name] = str(write(cube, other))
-        return {"input": str(source), "output": str(out), "replaced": exists, **others, **facts}
+        made = {"input": str(source), "output": str(out), "replaced": exists}
+        return {**made, "estimate": takes and asdict(takes), **others, **facts}
 
     def _summarise(self, job: Job, seconds: float, cancelled: bool) -> None:
         results, failures, model = self._results, self._failures, job.model.name

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass, replace
 from math import prod
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from napari_hsr.inference import probe as speed_probe
 from napari_hsr.inference.detail import reduction
 from napari_hsr.inference.devices import resolve
 from napari_hsr.inference.run_plan import RunPlan, plan_run
-from napari_hsr.inference.speed import expected_seconds, remember_tile, tile_seconds
+from napari_hsr.inference.speed import expected_seconds, tile_seconds
 from napari_hsr.inference.subpixel_grid import on_grid
-from napari_hsr.inference.super_resolution import BACK_PROJECTION, DUALSR, find, refinement_work
-from napari_hsr.inference.tiling import plan
+from napari_hsr.inference.super_resolution import (
+    BACK_PROJECTION,
+    DUALSR,
+    find,
+    refinement_work,
+    super_resolve,
+)
 from napari_hsr.inference.upscalers import interpolation_work
 from napari_hsr.resample import Kind
 from napari_hsr.resample.resize import PART_BYTES
@@ -22,11 +29,12 @@ from napari_hsr.units import format_bytes, format_seconds
 if TYPE_CHECKING:
     from napari_hsr.models.model import Model
 
-#: A smaller copy of the network, in bytes, and a shorter time, in seconds, are not mentioned.
+#: A smaller copy of the network, in bytes, is not mentioned, and no figure of a shorter time, in
+#: seconds, which it does not have.
 LEAST_TOLD = 10e6
 LEAST_SECONDS = 1.0
-#: Side of the tile that a probe of the speed computes, in pixels.
-PROBE = 96
+#: Side of the result by which interpolations and refinements are measured, in pixels.
+SMALL = 192
 
 #: Cubes of the coarse size that a comparison with the coarse cube holds at once: the cube, its
 #: residual, their difference, and a map of doubles for the figures. Back-projection also holds the
@@ -55,9 +63,9 @@ class Estimate:
     tiles : int
         Number of tiles; 0 for an interpolation.
     seconds : float or None
-        Time without loading the model and making its copy: from the tiles and refinements that
-        this process has computed so far with the same model, device, precision and tile size.
-        None if there are none; nothing is guessed.
+        Time without loading the model and making its copy: from tiles and refinements that this
+        machine has computed with the same model, device, threads, precision and tile size, else
+        from small images that the network has computed on it. None without either.
     """
 
     shape: tuple[int, int, int]
@@ -77,8 +85,11 @@ class Estimate:
             held = format_bytes(self.bytes_copy)
             copy = f" ({held} of it for a copy of the network that later runs share)"
         bands, height, width = self.shape
-        seconds = self.seconds or 0.0
-        duration = f" About {format_seconds(seconds)}." if seconds >= LEAST_SECONDS else ""
+        duration = ""
+        if self.seconds is not None:
+            short = self.seconds < LEAST_SECONDS
+            told = "Less than a second" if short else f"About {format_seconds(self.seconds)}"
+            duration = f" {told} on this device."
         return (
             f"The cube of {height} × {width} pixels in {bands} bands takes "
             f"{format_bytes(self.bytes_output)} of memory, and computing it about "
@@ -95,7 +106,7 @@ def estimate(
     device: str = "auto",
     ensemble: str = "single",
     finer: int = 1,
-    probe: bool = False,
+    probe: bool = True,
     detail: str = "auto",
 ) -> Estimate:
     """What a reconstruction would take; no pixel is read.
@@ -109,7 +120,8 @@ def estimate(
         As for :func:`napari_hsr.reconstruct`. The memory is that of float32; lower precisions take
         less.
     probe : bool
-        Whether to run the network over one small tile if its speed is unknown.
+        Whether to run the network over small images if its speed on this device is unknown,
+        which takes some tenths of a second, once on a machine.
 
     Raises
     ------
@@ -155,7 +167,7 @@ def estimate_super_resolution(
     device: str = "auto",
     tile: int | str = "auto",
     precision: str = "auto",
-    probe: bool = False,
+    probe: bool = True,
 ) -> Estimate:
     """What a super-resolution would take; no pixel is read.
 
@@ -179,7 +191,12 @@ def estimate_super_resolution(
     torch_device = resolve(device)
     refinement = find(refine)
     shape = bands, height * scale, width * scale
+    work = refinement_work(refinement, scale, str(torch_device))
+    if probe and refinement != DUALSR and expected_seconds(work, 1) is None:
+        _measure_refinement(scale, refine, str(torch_device))
     if isinstance(upscaler, Kind):
+        if probe and expected_seconds(interpolation_work(upscaler, scale), 1) is None:
+            _measure_refinement(scale, False, "cpu", upscaler)
         seconds = expected_seconds(interpolation_work(upscaler, scale), prod(shape))
         found = Estimate(
             shape=shape, bytes_output=4 * prod(shape), bytes_working=0, tiles=0, seconds=seconds
@@ -198,12 +215,21 @@ def estimate_super_resolution(
         half = prod(shape)
         computing = half + max(computing, left + 2 * _PARTS * part + 6 * prod(shape[1:]))
         seconds = None  # the second network's speed is unknown here
-    refining = expected_seconds(refinement_work(refinement, scale, str(torch_device)), prod(shape))
+    refining = expected_seconds(work, prod(shape))
     return replace(
         found,
         bytes_working=max(left + comparing, computing),
         seconds=None if seconds is None or refining is None else seconds + refining,
     )
+
+
+def _measure_refinement(
+    scale: int, refine: bool | str, device: str, kind: Kind | str = "bicubic-matlab"
+) -> None:
+    """Interpolate and refine a small cube, a ramp with a little noise; the times are remembered."""
+    rows = np.linspace(0.1, 0.9, SMALL // scale, dtype=np.float32)[:, None]
+    noise = np.random.default_rng(0).random((31, len(rows), len(rows)), np.float32)
+    super_resolve(rows + noise / 20, kind, scale, refine=refine, device=device)
 
 
 def _of_network(run: RunPlan, probe: bool) -> Estimate:
@@ -212,8 +238,9 @@ def _of_network(run: RunPlan, probe: bool) -> Estimate:
     largest = max(-(-h // multiple) * -(-w // multiple) for h, w in (t.shape for t in run.tiles))
     pixels = largest * multiple**2
     seconds = tile_seconds(run, run.tiles)
-    if seconds is None and probe:
-        seconds = probe_speed(run)
+    if seconds is None and probe and run.model.weights_sha256:
+        speed_probe.measure(run)
+        seconds = tile_seconds(run, run.tiles)
     return Estimate(
         shape=run.output_shape,
         bytes_output=4 * prod(run.output_shape),
@@ -222,24 +249,3 @@ def _of_network(run: RunPlan, probe: bool) -> Estimate:
         bytes_copy=copy,
         seconds=seconds,
     )
-
-
-def probe_speed(run: RunPlan) -> float:
-    """Time of a run, from one small tile of zeros that the network computes twice.
-
-    The first time is not counted: libraries prepare themselves in it. Larger tiles may be faster or
-    slower per pixel, and reading and writing are not counted.
-    """
-    import torch
-
-    module, multiple = run.module(), run.model.size_multiple
-    side = -(-min(PROBE, max(run.tiles[0].shape)) // multiple) * multiple
-    channels = run.model.channels or run.bands
-    image = torch.zeros(1, channels, side, side, device=run.device)
-    with torch.inference_mode():
-        module(image).cpu()
-        start = time.perf_counter()
-        module(image).cpu()
-        seconds = (time.perf_counter() - start) * run.ensemble.passes
-    remember_tile(run, plan(side, side, run.model, (side, side))[0], seconds)
-    return seconds / side**2 * sum(h * w for h, w in (tile.shape for tile in run.tiles))

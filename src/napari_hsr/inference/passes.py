@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from weakref import WeakKeyDictionary
 
 from napari_hsr.errors import Cancelled
+from napari_hsr.progress import stop_if
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
@@ -87,8 +88,7 @@ class Passes:
             work = self._thread.submit(self._step, steps)
             try:
                 while not wait([work], POLL).done:
-                    if self._cancel is not None and self._cancel.is_set():
-                        raise Cancelled
+                    stop_if(self._cancel)
                     yield self.share
             except BaseException:  # also a consumer that has had enough
                 self._stop.set()
@@ -144,6 +144,7 @@ class Passes:
     def _stop_if_asked(self) -> None:
         if self._stop.is_set():
             raise Cancelled
+        stop_if(self._cancel)
 
 
 def _stopping(stop_if_asked: Callable[[], None], device: torch.device) -> Any:

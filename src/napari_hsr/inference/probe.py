@@ -11,7 +11,8 @@ from napari_hsr.inference.speed import keep, remember_probe, tile_seconds
 if TYPE_CHECKING:
     from napari_hsr.inference.run_plan import RunPlan
 
-#: Sides of the images in pixels, the last one for networks that are fast enough.
+#: Sides of the images in pixels, the last one for networks that are fast enough; half of that for
+#: networks that make images finer.
 SIDES = (32, 64, 96)
 #: Seconds that a larger image may take.
 ENOUGH = 0.25
@@ -41,7 +42,8 @@ def measure(run: RunPlan, passes: Passes | None = None) -> None:
     module, multiple = run.module(), run.model.size_multiple
     passes, channels = passes or Passes(), run.model.channels or run.bands
     found: list[tuple[int, float]] = []
-    for side in dict.fromkeys(-(-side // multiple) * multiple for side in SIDES):
+    sides = [side if run.model.scale == 1 else side // 2 for side in SIDES]
+    for side in dict.fromkeys(-(-side // multiple) * multiple for side in sides):
         if len(found) > 1 and found[-1][1] * (side / found[-1][0]) ** 2 > ENOUGH:
             break
         image = torch.zeros(1, channels, side, side, device=run.device)

@@ -308,8 +308,8 @@ def _share(
         except StopIteration as end:
             tiled: Tiled = end.value
             return tiled
-        done = first + (last - first) * event.done // max(1, event.total)
-        yield Progress(done, 100, event.message)
+        at = first + (last - first) * event.share
+        yield Progress(int(at), 100, event.message, within=at % 1)
 
 
 class _CorrectedJob(_PhotographJob):

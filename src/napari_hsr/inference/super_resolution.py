@@ -15,7 +15,7 @@ from napari_hsr.inference.devices import resolve
 from napari_hsr.inference.inputs import as_cube
 from napari_hsr.inference.memory_use import PeakMemory, trim
 from napari_hsr.inference.results import SuperResolutionResult
-from napari_hsr.inference.speed import expected_seconds, remember
+from napari_hsr.inference.speed import expected_seconds, keep, remember
 from napari_hsr.inference.upscalers import (
     Upscaled,
     baseline,
@@ -226,6 +226,7 @@ def super_resolve_events(
             compared = agreement_events(*pair, place=place, cancel=cancel)
             agreement = yield from as_part(compared, third, _STEPS, _STEPS)
         remember(work, prod(cube.shape), time.perf_counter() - begun)
+        keep()
     if filled.missing is not None:
         filled.open_again(cube.data, scale)
         cube = cube.replace(data=cube.data, _value_range=finite_range(cube.data))

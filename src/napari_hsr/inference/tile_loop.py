@@ -16,8 +16,10 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from napari_hsr.errors import InputError
+from napari_hsr.inference import probe
 from napari_hsr.inference.memory_use import is_out_of_memory, release_cached
-from napari_hsr.inference.speed import remember_tile, tile_seconds
+from napari_hsr.inference.passes import Passes
+from napari_hsr.inference.speed import keep, remember_tile, tile_seconds
 from napari_hsr.inference.tiling import cut, notice, side
 from napari_hsr.notices import Code, Notice
 from napari_hsr.progress import Progress, stop_if
@@ -95,7 +97,7 @@ def run_tiles(
     Yields
     ------
     Progress
-        Before each pass of the network over a tile, and at the end.
+        Before each pass of the network over a tile, while it goes on, and at the end.
 
     Returns
     -------
@@ -106,53 +108,71 @@ def run_tiles(
     InputError
         If there is not enough memory even for small tiles.
     Cancelled
-        If ``cancel`` was set: at most one pass over a tile later.
+        If ``cancel`` was set: a second or so later, however large the tile is.
     """
-    import torch
-
     module: torch.nn.Module | None = None
+    queue, passes = _Queue(run, job.doing), Passes(cancel)
 
     def network(images: torch.Tensor) -> torch.Tensor:
         assert module is not None  # made before the first pass
-        with torch.inference_mode():  # left again before anybody else has a turn
-            result: torch.Tensor = module(images)
-            return result
+        return passes.run(module, images)
 
-    queue = _Queue(run, job.doing)
-    while queue.waiting:
-        tile, short = queue.waiting[0], False
-        earlier = output.finished(tile)
-        if earlier is not None:
-            job.add(earlier)
-            queue.skip()
-            continue
-        values: np.ndarray | None = None
-        start = time.perf_counter()
-        try:
-            for values in _compute(tile, run, job, network):
-                if values is None:  # a pass of the network is about to begin
-                    stop_if(cancel)
-                    paused = time.perf_counter()
-                    yield queue.begin_pass()
-                    module = run.module() if module is None else module
-                    start += time.perf_counter() - paused
-        except Exception as error:
-            short = is_out_of_memory(error)
-            if not short:
-                raise
-        if short:  # the error is gone by now, and what it kept alive with it
-            release_cached(run.device)
-            queue.halve()
-            continue
-        assert values is not None  # a tile ends with its values
-        counted = job.counted()
-        output.write(tile, values, counted)
-        job.add(counted)
-        queue.finish(time.perf_counter() - start)
+    with passes:
+        yield from _learn_speed(run, queue, passes)
+        while queue.waiting:
+            tile, short = queue.waiting[0], False
+            earlier = output.finished(tile)
+            if earlier is not None:
+                job.add(earlier)
+                queue.skip()
+                continue
+            values: np.ndarray | None = None
+            passes.seconds, passes.expected = 0.0, queue.seconds_a_pass()
+            try:
+                for event in passes.events(_compute(tile, run, job, network)):
+                    if isinstance(event, float):  # the pass goes on
+                        yield queue.progress(event)
+                        continue
+                    values = event
+                    if values is None:  # a pass of the network is about to begin
+                        stop_if(cancel)
+                        yield queue.begin_pass()
+                        module = run.module() if module is None else module
+            except Exception as error:
+                short = is_out_of_memory(error)
+                if not short:
+                    raise
+            if short:  # the error is gone by now, and what it kept alive with it
+                release_cached(run.device)
+                queue.halve()
+                continue
+            assert values is not None  # a tile ends with its values
+            start = time.perf_counter()
+            counted = job.counted()
+            output.write(tile, values, counted)
+            job.add(counted)
+            queue.finish(passes.seconds + time.perf_counter() - start)
+    keep()
     stop_if(cancel)
     low, high = output.close()
     yield Progress(queue.passes_done, queue.passes_done, "Done", 0.0)
     return Tiled(len(queue.finished), (low, high) if low <= high else (0.0, 0.0), queue.notices())
+
+
+def _learn_speed(run: RunPlan, queue: _Queue, passes: Passes) -> Generator[Progress, None, None]:
+    """Measure the network on small images before a long run whose time is not known."""
+    telling = Progress(0, queue.passes, "Measuring how long it will take")
+
+    def measure() -> Iterator[None]:
+        probe.measure(run, passes)
+        yield None
+
+    if probe.worthwhile(run):
+        yield telling
+        if probe.worthwhile(run):  # unless who was told has asked for an estimate, and so knows
+            for event in passes.events(measure()):
+                if isinstance(event, float):
+                    yield telling
 
 
 def pad_to_multiple(values: np.ndarray, multiple: int) -> np.ndarray:
@@ -214,16 +234,29 @@ class _Queue:
         """Passes over the finished tiles."""
         return len(self.finished) * self._run.ensemble.passes
 
+    @property
+    def passes(self) -> int:
+        """Passes over all tiles."""
+        return (len(self.finished) + len(self.waiting)) * self._run.ensemble.passes
+
     def begin_pass(self) -> Progress:
         """Count a pass of the network over the tile at hand."""
+        self._passes += 1
+        return self.progress(0.0)
+
+    def progress(self, share: float) -> Progress:
+        """How far the run is when the pass begun last has come to a share of its own."""
         message = self._doing
         if self._side:
             message += f" in tiles of {self._side} pixels: there was no memory for larger ones"
-        done, passes = self.passes_done + self._passes, self._run.ensemble.passes
-        total = (len(self.finished) + len(self.waiting)) * passes
-        left = self._seconds_left(self._passes / passes)
-        self._passes += 1
-        return Progress(done, total, message, left)
+        begun = max(self._passes - 1, 0)
+        left = self._seconds_left((begun + share) / self._run.ensemble.passes)
+        return Progress(self.passes_done + begun, self.passes, message, left, share)
+
+    def seconds_a_pass(self) -> float | None:
+        """What a pass over the tile at hand is expected to take."""
+        known = tile_seconds(self._run, [self.waiting[0]])
+        return None if known is None else known / self._run.ensemble.passes
 
     def finish(self, seconds: float) -> None:
         """The tile at hand has been written."""

@@ -30,6 +30,8 @@ Work = Callable[[threading.Event], Iterable[object]]
 
 #: How often the main thread polls the queue, in ms.
 POLL_MS = 30
+#: Steps of the bar in napari's activity dock.
+STEPS = 1000
 #: How long the application waits for the thread on quitting, in seconds.
 STOP_SECONDS = 5.0
 
@@ -193,9 +195,10 @@ class _Run:
     def show_activity(self, event: Progress) -> None:
         if self._activity is None:
             return
-        if self._activity.total != event.total:
-            self._activity.total = event.total
-        self._activity.update(event.done - self._activity.n)
+        steps = STEPS if event.total else 0
+        if self._activity.total != steps:
+            self._activity.total = steps
+        self._activity.update(round(STEPS * event.share) - self._activity.n)
         self._activity.set_description(
             f"{self._title}: {event.message}" if event.message else self._title
         )

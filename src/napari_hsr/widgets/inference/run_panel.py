@@ -57,6 +57,8 @@ logger = logging.getLogger(__name__)
 
 #: Changes that come within this time are checked together, in ms.
 SETTLE_MS = 30
+#: Steps of the bar.
+BAR = 1000
 #: Heights in pixels: of the form at least, and before what is said below it gets its own, and of
 #: that at least.
 FORM_LEAST, FORM_ASKED, SAID_LEAST = 70, 240, 40
@@ -164,8 +166,10 @@ class RunPanel(Panel):
 
     def _counted(self, progress: Progress) -> str:
         """How far a run has come, after the message."""
-        done = f" · tile {progress.done + 1} of {progress.total}"
-        return done if 1 < progress.total > progress.done else ""
+        if not progress.total or progress.done >= progress.total:
+            return ""
+        tile = f", tile {progress.done + 1} of {progress.total}" if progress.total > 1 else ""
+        return f" · {progress.share:.0%}{tile}"
 
     # --- what the user does ------------------------------------------------------------------
 
@@ -190,7 +194,7 @@ class RunPanel(Panel):
         self._update_buttons()
 
     def cancel(self) -> None:
-        """Ask the run to stop at its next tile."""
+        """Ask the run to stop; it does so within a second or two."""
         if self.running:
             self._job.cancel()
             self.status.setText("Cancelling…")
@@ -295,9 +299,9 @@ class RunPanel(Panel):
         self.status.show()
 
     def _on_progress(self, progress: Progress) -> None:
-        # One step says nothing of how far it is: the bar then only shows that something goes on.
-        self.bar.setRange(0, progress.total if progress.total > 1 else 0)
-        self.bar.setValue(progress.done)
+        # Without a number of steps the bar only shows that something goes on.
+        self.bar.setRange(0, BAR if progress.total else 0)
+        self.bar.setValue(round(BAR * progress.share))
         if not self._job.cancelling:
             left = progress.seconds_left
             tail = "" if left is None else f" · about {format_seconds(left)} left"

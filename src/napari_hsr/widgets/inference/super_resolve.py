@@ -138,4 +138,4 @@ class SuperResolveWidget(RunPanel):
         )
 
     def _counted(self, progress: Progress) -> str:
-        return f" · {progress.done / progress.total:.0%}" if progress.total > 1 else ""
+        return f" · {progress.share:.0%}" if progress.total else ""
