@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_hsr.conversion.wavelengths import to_wavelengths
-from napari_hsr.cube import Wavelengths
 from napari_hsr.errors import InputError
+from napari_hsr.io.bands import take
 from napari_hsr.io.decoding import Decoding
 from napari_hsr.io.lazy import LazyArray, by_rows
 from napari_hsr.place import Place, cropped_metadata
@@ -16,7 +16,7 @@ from napari_hsr.place import Place, cropped_metadata
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from napari_hsr.cube import Cube
+    from napari_hsr.cube import Cube, Wavelengths
 
 
 def convert(
@@ -124,20 +124,7 @@ def _of_bands(cube: Cube, bands: Sequence[int]) -> Cube:
             f"Bands {', '.join(map(str, bands)) or 'none'} were asked for; {cube.name} has bands 0 "
             f"to {cube.bands - 1}."
         )
-    data: Any = LazyArray(cube.data, bands=chosen)
-    nm = cube.wavelengths
-    return cube.replace(
-        data=data[:] if cube.in_memory else data,
-        wavelengths=None if nm is None else Wavelengths(nm.nm[chosen], nm.assumed),
-        metadata={
-            key: [value[band] for band in chosen]
-            if isinstance(value, list) and len(value) == cube.bands
-            else value
-            for key, value in cube.metadata.items()
-            if key != "default bands"
-        },
-        provenance=cube.provenance.with_step(f"{len(chosen)} of {cube.bands} bands were taken."),
-    )
+    return take(cube, chosen, f"{len(chosen)} of {cube.bands} bands were taken.")
 
 
 def _scaled(cube: Cube, scale: float) -> Cube:

@@ -25,6 +25,7 @@ def take(cube: Cube, bands: Sequence[int] | np.ndarray, step: str | None = None)
         if isinstance(value, list) and len(value) == cube.bands
         else value
         for key, value in cube.metadata.items()
+        if key != "default bands"  # their numbers are others now
     }
     return cube.replace(
         data=LazyArray(cube.data, bands=bands) if stays else cube.data[bands],

@@ -175,7 +175,7 @@ class Entry:
         where = json.dumps(
             [FORMAT, [str(p.resolve()) for p in self.files], wanted, encoding, exact]
         )
-        what = json.dumps(self.stamps) + _of_memory(scene)
+        what = json.dumps(self.stamps) + _of_memory(scene) + " bad bands" * scene.bad_bands
         slug = re.sub(r"[^A-Za-z0-9._-]+", "-", scene.name)[-60:].strip(".-") or "image"
         self._same = f"{slug}-{_short_hash(where)}-"
         self.path = place / (self._same + _short_hash(what))

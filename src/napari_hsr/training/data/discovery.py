@@ -61,6 +61,8 @@ def find(
         held_out = [s for s in source.scenes() if s.held_out is not False or not source.is_split]
         found = [dataclasses.replace(s, held_out=False) for s in found if not s.held_out]
         found += [dataclasses.replace(s, held_out=True) for s in held_out]
+    if data.bad_bands:
+        found = [dataclasses.replace(s, bad_bands=True) for s in found]
     return _with_unique_names(_with_photographs(_marked_if_in_both(found), data.simulate))
 
 

@@ -48,6 +48,8 @@ class Scene:
         None if this is still to be decided.
     problem : Notice or None
         Why it cannot be used; :data:`LEFT_OUT` are the codes that do not stop a training.
+    bad_bands : bool
+        Bands that the file marks as bad (``bbl``) are trained on like the others.
     """
 
     name: str
@@ -55,6 +57,7 @@ class Scene:
     rgb: Path | Photograph | None = None
     held_out: bool | None = None
     problem: Notice | None = None
+    bad_bands: bool = False
 
 
 class ImageSource(Protocol):

@@ -100,7 +100,7 @@ def load(scene: Scene) -> tuple[Cube, Photograph | None]:
         image = packed_cave.read_packed(cube) if packed_cave.is_packed(cube) else io.read(cube)
         if not isinstance(image, Cube):
             raise FileError(cube, "a cube was expected, this is a photograph")
-        cube = without_bad_bands(image)
+        cube = image if scene.bad_bands else without_bad_bands(image)
     if isinstance(rgb, Path):
         image = io.read(rgb)
         if not isinstance(image, Photograph):

@@ -102,6 +102,8 @@ class DataSettings(Settings):
     """Encoding of photographs whose files do not state it."""
     wavelengths_nm: tuple[float, ...] | None = None
     """The grid that cubes are resampled to; None: their own, which must then be the same."""
+    bad_bands: bool = False
+    """Whether bands that files mark as bad (``bbl``) are trained on too."""
     cache: Path | None = None
     """Where decoded images are kept; None: the user's cache folder."""
 
