@@ -55,9 +55,10 @@ def run(args: argparse.Namespace) -> int:
     from napari_hsr.cli.interrupt import cancel_on_interrupt
     from napari_hsr.colour import ENCODINGS, normalise_encoding
     from napari_hsr.errors import InputError
+    from napari_hsr.inference.evidence import Evidence
     from napari_hsr.inference.inputs import as_photograph
     from napari_hsr.inference.intervals import looker
-    from napari_hsr.inference.pixel_trust import pixel_trust, smoothness_words
+    from napari_hsr.inference.pixel_trust import smoothness_words
     from napari_hsr.inference.reconstruction import reconstruct_events
     from napari_hsr.models import DEFAULT, load_model
     from napari_hsr.photograph import XYZ_D65
@@ -93,7 +94,9 @@ def run(args: argparse.Namespace) -> int:
         options = {"exact": args.exact, "camera": camera, "intervals": calibrated}
         result = result_of(reconstruct_events(photograph, model, **options, cancel=cancel), show)
     assert result.trust is not None
-    found = [pixel_trust(result.cube, result.trust, photograph, *at) for at in args.at]
+    held = Evidence.of(result)
+    assert held is not None  # without a finer grid
+    found = [held.pixel(*at, held.feasible(*at) if held.sight else None) for at in args.at]
     if args.output:
         write_csv([one.curve for one in found], args.output)
     if args.json:

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_hsr import spectra
-from napari_hsr.inference.trusted import band_of
 from napari_hsr.trust.feasible import SMOOTHNESS_SOURCE, smoothness
 
 if TYPE_CHECKING:
-    from napari_hsr.cube import Cube
-    from napari_hsr.inference.trusted import Trust
-    from napari_hsr.photograph import Photograph
     from napari_hsr.spectra import Curve
 
 
@@ -81,39 +76,3 @@ def smoothness_words(wavelengths_nm: tuple[float, ...]) -> str:
     """The bound of the feasible band and where it comes from."""
     bound = smoothness(wavelengths_nm)
     return f"Feasible: second differences up to {bound:.3g}, as {SMOOTHNESS_SOURCE}."
-
-
-def pixel_trust(
-    cube: Cube, trust: Trust, photograph: Photograph, row: int, column: int
-) -> PixelTrust:
-    """What is known of one pixel of a result.
-
-    Parameters
-    ----------
-    cube : Cube
-    trust : Trust
-        Of the same :class:`~napari_hsr.inference.Result`.
-    photograph : Photograph
-        That the cube was reconstructed from.
-    row, column : int
-
-    Raises
-    ------
-    InputError
-        If the pixel lies outside the image.
-    """
-    curve = spectra.pixel(cube, row, column)
-    ranges: dict[str, tuple[np.ndarray, np.ndarray]] = {}
-    found: dict[str, Any] = {}
-    if trust.colours is not None:
-        band = band_of(photograph, trust.colours.sight, row, column)
-        ranges["feasible"] = band.lower, band.upper
-        share = float(trust.colours.share[row, column])
-        found |= {"outside": band.outside(curve.mean), "measured_share": share}
-    if trust.intervals is not None:
-        half = trust.intervals.pixel(row, column).astype(np.float64)
-        name = f"{trust.intervals.coverage:.0%}"
-        ranges[name] = np.maximum(curve.mean - half, 0), curve.mean + half
-        unlike = float(trust.intervals.unlike[row, column])
-        found |= {"half_width": float(half.mean()), "unlike": unlike}
-    return PixelTrust(curve=replace(curve, ranges=ranges), **found)

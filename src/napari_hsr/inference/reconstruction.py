@@ -15,7 +15,7 @@ from napari_hsr.cube import Cube
 from napari_hsr.inference.detail import Correction, notices_of, reduced, reduction
 from napari_hsr.inference.ensembles import check
 from napari_hsr.inference.inputs import PhotographReader, as_photograph
-from napari_hsr.inference.intervals import calibrated, sampled_unlike, unlike_notices
+from napari_hsr.inference.intervals import calibrated, looker, sampled_unlike, unlike_notices
 from napari_hsr.inference.memory_use import PeakMemory
 from napari_hsr.inference.outputs import InMemory
 from napari_hsr.inference.results import Result
@@ -127,6 +127,8 @@ def reconstruct_events(
         tiles=tiled.tiles,
         notices=cube.notices,
         trust=trust,
+        photograph=photograph,
+        looker=looker(photograph, model) if finer == 1 else None,
     )
 
 

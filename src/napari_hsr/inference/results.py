@@ -9,8 +9,10 @@ from napari_hsr.units import format_bytes
 
 if TYPE_CHECKING:
     from napari_hsr.cube import Cube
+    from napari_hsr.inference.intervals import Looker
     from napari_hsr.inference.trusted import Trust
     from napari_hsr.notices import Notice
+    from napari_hsr.photograph import Photograph
     from napari_hsr.resample import Agreement, Refinement
 
 
@@ -35,6 +37,10 @@ class Result:
         What the user must know of this result.
     trust : Trust or None
         How far the cube can be trusted, where that was asked for.
+    photograph : Photograph or None
+        That the cube was reconstructed from.
+    looker : Looker or None
+        What finds the intervals of single pixels later, where the model is calibrated.
     """
 
     cube: Cube
@@ -45,6 +51,8 @@ class Result:
     tiles: int
     notices: tuple[Notice, ...]
     trust: Trust | None = None
+    photograph: Photograph | None = None
+    looker: Looker | None = None
 
     def summary(self) -> str:
         """Time, device, precision and memory in one line."""

@@ -71,6 +71,11 @@ class IntervalTable(BaseModel):
             f"{self.calibrated_on}; covered by source: {covered}"
         )
 
+    @property
+    def name(self) -> str:
+        """What the range of a curve is called: ``"90%"``."""
+        return f"{self.coverage:.0%}"
+
     @cached_property
     def rarity_nats(self) -> np.ndarray:
         """The table of rarity, (cells, cells)."""

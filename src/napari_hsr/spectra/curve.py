@@ -35,11 +35,13 @@ class Curve:
         Samples of all bands that are NaN or infinite; a region's mean leaves them out.
     ranges : dict of str to (ndarray, ndarray)
         What the values may be at least and at most, (bands,) each, by what says so: ``"feasible"``,
-        ``"90 %"``.
+        ``"90%"``.
     quantiles : dict of float to ndarray, shape (bands,)
         Of a region, by their share: ``quantiles[0.5]`` is the median.
     coordinates : tuple of float or None
         (x, y) on the ground: easting and northing, or longitude and latitude.
+    measured_share : float or None
+        Part of its energy that its camera measured, where that is known.
     """
 
     name: str
@@ -54,6 +56,7 @@ class Curve:
     ranges: dict[str, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict)
     quantiles: dict[float, np.ndarray] = field(default_factory=dict)
     coordinates: tuple[float, float] | None = None
+    measured_share: float | None = None
 
     def __len__(self) -> int:
         return len(self.mean)

@@ -114,6 +114,8 @@ def _header(curves: Sequence[Curve]) -> list[str]:
             header += [f"{unique} std{unit}", f"{unique} n"]
         for what in curve.ranges:
             header += [f"{unique} {what} {end}{unit}" for end in ("lower", "upper")]
+        if curve.measured_share is not None:
+            header.append(f"{unique} measured share")
     return header
 
 
@@ -131,6 +133,8 @@ def _cells(
             cells.append("" if band is None else str(curve.count))
         for ends in curve.ranges.values():
             cells += ["" if band is None else _number(end[band]) for end in ends]
+        if curve.measured_share is not None:
+            cells.append("" if band is None else f"{curve.measured_share:.4g}")
     return cells
 
 

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_hsr import spectra
 from napari_hsr.errors import InputError
+from napari_hsr.progress import Progress, result_of, stop_if
 from napari_hsr.trust.anchors import AnchorFit, fit_anchors
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    import threading
+    from collections.abc import Iterator, Sequence
 
     from napari_hsr.cube import Cube
     from napari_hsr.spectral_library import SpectralLibrary
 
+#: Row and column, or a mask (height, width).
+Place = tuple[int, int] | np.ndarray
 #: Pixels corrected together.
 _STRIP = 2**16
 
@@ -23,7 +29,7 @@ _STRIP = 2**16
 def anchored(
     cube: Cube,
     library: SpectralLibrary,
-    places: Mapping[str, tuple[int, int]],
+    places: Mapping[str, Place] | Sequence[tuple[str, Place]],
     radius: int = 1,
 ) -> tuple[AnchorFit, Cube]:
     """Fit the correction, and apply it if it helps.
@@ -34,10 +40,11 @@ def anchored(
         With wavelengths, on the scale of the measured spectra.
     library : SpectralLibrary
         On any grid that covers the cube's.
-    places : mapping of str to (int, int)
-        Row and column of each spectrum, by its name in the library.
+    places : mapping of str to place, or sequence of (str, place)
+        Where each spectrum was measured, by its name in the library: row and column, or a mask of
+        bool (height, width).
     radius : int
-        The mean over a square of so many pixels to each side is what was measured.
+        The mean over a square of so many pixels to each side of a row and column counts.
 
     Returns
     -------
@@ -51,40 +58,81 @@ def anchored(
     InputError
         If a name or place is wrong, or :func:`~napari_hsr.trust.anchors.fit_anchors` refuses.
     """
+    return result_of(anchored_events(cube, library, places, radius))
+
+
+def anchored_events(
+    cube: Cube,
+    library: SpectralLibrary,
+    places: Mapping[str, Place] | Sequence[tuple[str, Place]],
+    radius: int = 1,
+    cancel: threading.Event | None = None,
+) -> Iterator[Progress | tuple[AnchorFit, Cube]]:
+    """:func:`anchored` as events: progress, and the result last."""
     if cube.wavelengths is None:
         raise InputError(f"The wavelengths of {cube.name} are not known: state them first.")
     if radius < 0:
         raise InputError(f"A radius is 0 or more pixels, not {radius}.")
+    pairs = list(places.items()) if isinstance(places, Mapping) else list(places)
     _, height, width = cube.shape
-    found = []
-    for name, (row, column) in places.items():
+    yield Progress(0, height, "Fitting the correction")
+    on_grid = library.on(np.asarray(cube.wavelengths))
+    found, measured = [], []
+    for name, place in pairs:
         if name not in library.names:
             known = ", ".join(library.names[:5])
             raise InputError(f"No measured spectrum is called {name!r}; there are {known}.")
-        if not (0 <= row < height and 0 <= column < width):
-            raise InputError(
-                f"The anchor {name} at ({row}, {column}) lies outside {cube.name}, which has "
-                f"{height} x {width} pixels."
-            )
-        rows, columns = (slice(max(0, at - radius), at + radius + 1) for at in (row, column))
-        around = np.asarray(cube.data[:, rows, columns], np.float64)
-        found.append(np.nanmean(around, axis=(1, 2)))
-    on_grid = library.on(np.asarray(cube.wavelengths))
-    measured = np.stack([on_grid[name] for name in places], axis=1)
-    fit = fit_anchors(np.stack(found, axis=1), measured)
+        found.append(_at(cube, name, place, radius))
+        measured.append(on_grid[name])
+    if not pairs:
+        raise InputError("No measured spectrum has a place.")
+    fit = fit_anchors(np.stack(found, axis=1), np.stack(measured, axis=1))
     if not fit.helps:
-        return fit, cube
+        yield fit, cube
+        return
     data = np.empty(cube.shape, np.float32)
     rows_each = max(1, _STRIP // width)
     for start in range(0, height, rows_each):
+        stop_if(cancel)
+        yield Progress(start, height, "Correcting the cube")
         strip = slice(start, start + rows_each)
         data[:, strip] = fit.apply(np.asarray(cube.data[:, strip]))
-    step = f"Corrected by spectra measured at {len(places)} places: {', '.join(places)}."
+    names = ", ".join(name for name, _ in pairs)
+    step = f"Corrected by spectra measured at {len(pairs)} places: {names}."
     anchors = {
-        "places": {name: list(at) for name, at in places.items()},
+        "places": {
+            name if [n for n, _ in pairs].count(name) == 1 else f"{name} ({number})": _said(place)
+            for number, (name, place) in enumerate(pairs, start=1)
+        },
         "difference_before": float(fit.before.mean()),
         "difference_after_left_out": float(fit.after.mean()),
     }
     extra = {**cube.provenance.extra, "anchors": anchors}
     provenance = replace(cube.provenance, extra=extra).with_step(step)
-    return fit, cube.replace(data=data, name=f"{cube.name} anchored", provenance=provenance)
+    yield fit, cube.replace(data=data, name=f"{cube.name} anchored", provenance=provenance)
+
+
+def _at(cube: Cube, name: str, place: Place, radius: int) -> np.ndarray:
+    """The mean spectrum at a place, (bands,)."""
+    _, height, width = cube.shape
+    if isinstance(place, np.ndarray):
+        if place.shape != (height, width) or not place.any():
+            raise InputError(f"The anchor {name} covers no pixel of {cube.name}.")
+        return spectra.region(cube, place).mean
+    row, column = place
+    if not (0 <= row < height and 0 <= column < width):
+        raise InputError(
+            f"The anchor {name} at ({row}, {column}) lies outside {cube.name}, which has "
+            f"{height} x {width} pixels."
+        )
+    rows, columns = (slice(max(0, at - radius), at + radius + 1) for at in (row, column))
+    around = np.asarray(cube.data[:, rows, columns], np.float64)
+    mean: np.ndarray = np.nanmean(around, axis=(1, 2))
+    return mean
+
+
+def _said(place: Place) -> list[float]:
+    """Row and column of a place, of the centre of a region."""
+    if isinstance(place, np.ndarray):
+        return [round(float(at.mean()), 1) for at in np.nonzero(place)]
+    return list(place)

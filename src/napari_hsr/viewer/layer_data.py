@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 #: Key of our state in ``layer.metadata``.
 KEY = "hsr"
+#: Marks layers that were drawn to show something: no pins, and no regions to measure.
+OVERLAY = "hsr_overlay"
 #: The attributes that place a layer in the world.
 TRANSFORM = ("scale", "translate", "rotate", "shear", "affine")
 
@@ -42,6 +44,11 @@ def is_cube(layer: Any) -> bool:
 def is_photograph(layer: Any) -> bool:
     """True for a single RGB (or RGBA) image layer."""
     return is_image(layer) and bool(layer.rgb) and layer.ndim == 2
+
+
+def is_overlay(layer: Any) -> bool:
+    """True for a layer that was drawn here to show something."""
+    return OVERLAY in layer.metadata
 
 
 def cube_layers(viewer: ViewerModel) -> list[Image]:

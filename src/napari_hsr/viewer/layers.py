@@ -125,7 +125,7 @@ def map_layer(
     Parameters
     ----------
     data : ndarray, shape (height, width)
-        May hold NaN where the map is not defined.
+        May hold NaN where the map is not defined. With ``limits`` it is not read.
     name : str
         Name of the layer; the unit is added in brackets if it is not there.
     unit : str, optional
@@ -139,7 +139,8 @@ def map_layer(
     provenance : mapping, optional
         JSON-like facts: what was compared, by which protocol.
     """
-    data = np.asarray(data)
+    if limits is None:
+        data = np.asarray(data)
     if data.ndim != 2:
         raise InputError(f"A map has two axes (height, width); {name!r} has shape {data.shape}.")
     if unit and unit not in name:
@@ -150,7 +151,7 @@ def map_layer(
         "unit": unit,
         "title": title,
         "provenance": dict(provenance or {}),
-        "beyond": beyond(data, high),
+        "beyond": beyond(data, high) if isinstance(data, np.ndarray) else None,
     }
     keywords = {
         "name": name,

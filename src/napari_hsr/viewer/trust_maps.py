@@ -1,27 +1,82 @@
-"""Maps of how far a reconstruction can be trusted, as hidden layers over its cube."""
+"""How far a reconstruction can be trusted: hidden maps over its cube, and what is kept to look closer."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import weakref
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_hsr.viewer.display_limits import spread
-from napari_hsr.viewer.layer_data import spatial_transform
+from napari_hsr.viewer.display_limits import beyond, spread
+from napari_hsr.viewer.layer_data import KEY, spatial_transform, state_of
 from napari_hsr.viewer.layers import add_map
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from napari.components import ViewerModel
     from napari.layers import Image
 
     from napari_hsr.inference import Result
+    from napari_hsr.inference.evidence import Evidence
 
 #: Values above this share of a map do not set its colours.
 _SHOWN = 0.99
+#: What cubes can be held against, for as long as their layers are there.
+_EVIDENCE: weakref.WeakKeyDictionary[Image, Evidence] = weakref.WeakKeyDictionary()
+
+
+class LazyMap:
+    """A map that is computed when it is first looked at, and then kept.
+
+    Parameters
+    ----------
+    shape : (int, int)
+    compute : callable
+        Makes the map.
+    """
+
+    dtype = np.dtype(np.float32)
+    ndim = 2
+
+    def __init__(self, shape: tuple[int, int], compute: Callable[[], np.ndarray]):
+        self.shape = shape
+        self.size = shape[0] * shape[1]
+        self._compute: Callable[[], np.ndarray] | None = compute
+        self._values = np.empty((0, 0), np.float32)
+
+    @property
+    def computed(self) -> bool:
+        """Whether it has been looked at."""
+        return self._compute is None
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        if self._compute is not None:
+            self._values = np.asarray(self._compute(), np.float32)
+            self._compute = None  # and what it was computed from
+        return np.array(self._values, dtype, copy=copy)
+
+    def __getitem__(self, key: Any) -> Any:
+        return np.asarray(self)[key]
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+
+def remember(layer: Image, evidence: Evidence | None) -> None:
+    """Keep what the cube of a layer can be held against, until the layer is gone."""
+    if evidence is not None:
+        _EVIDENCE[_unwrapped(layer)] = evidence
+
+
+def evidence_of(layer: Image) -> Evidence | None:
+    """What was remembered, unless the layer has other values by now."""
+    found = _EVIDENCE.get(_unwrapped(layer))
+    return found if found is not None and found.cube.data is layer.data else None
 
 
 def add_trust_maps(viewer: ViewerModel, result: Result, cube: Image) -> list[Image]:
-    """Add the maps that a result has, hidden, directly above its cube.
+    """Add the maps that a result has, hidden, directly above its cube; computed when looked at.
 
     Parameters
     ----------
@@ -31,36 +86,59 @@ def add_trust_maps(viewer: ViewerModel, result: Result, cube: Image) -> list[Ima
     cube : Image layer
         Of the result's cube.
     """
-    shown: list[tuple[str, np.ndarray, str | None]] = []
+    shown: list[tuple[str, Callable[[], np.ndarray], str | None]] = []
     if result.trust and (intervals := result.trust.intervals):
         coverage = f"{intervals.coverage:.0%} interval"
-        relative = intervals.mean_half_width(result.cube.data)
+        data = result.cube.data
         shown += [
-            (f"Half-width of the {coverage}", intervals.mean_half_width(), result.cube.units),
-            (f"Half-width of the {coverage}, relative", relative, None),
-            ("Unlike the training (above 1)", intervals.unlike, None),
+            (f"Half-width of the {coverage}", intervals.mean_half_width, result.cube.units),
+            (
+                f"Half-width of the {coverage}, relative",
+                lambda: intervals.mean_half_width(data),
+                None,
+            ),
+            ("Unlike the training (above 1)", lambda: intervals.unlike, None),
         ]
     if result.trust and (colours := result.trust.colours):
         shown += [
-            ("Measured share", colours.share, None),
-            ("Colour residual of the network", colours.residual, None),
+            ("Measured share", lambda: colours.share, None),
+            ("Colour residual of the network", lambda: colours.residual, None),
         ]
     active = viewer.layers.selection.active
     layers = []
-    for title, data, unit in shown:
-        finite = data[np.isfinite(data)]
-        most = float(np.quantile(finite, _SHOWN)) if finite.size else 1.0
+    for title, compute, unit in shown:
         layer = add_map(
             viewer,
-            np.asarray(data, np.float32),
+            LazyMap(result.cube.shape[1:], compute),
             f"{title} · {cube.name}",
             unit=unit,
             title=title,
-            limits=spread(0.0, most),
+            limits=(0.0, 1.0),
             visible=False,
             above=cube,
             **spatial_transform(cube),
         )
+        layer.events.visible.connect(_fit_limits)
         layers.append(layer)
     viewer.layers.selection.active = active
     return layers
+
+
+def _fit_limits(event: Any) -> None:
+    """Set the limits of a map when it is first shown; the user's own stay."""
+    layer = event.source
+    if not layer.visible:
+        return
+    layer.events.visible.disconnect(_fit_limits)
+    values = np.asarray(layer.data)
+    finite = values[np.isfinite(values)]
+    limits = spread(0.0, float(np.quantile(finite, _SHOWN)) if finite.size else 1.0)
+    state = {**state_of(layer.metadata), "beyond": beyond(values, limits[1])}
+    layer.metadata = {**layer.metadata, KEY: state}
+    layer.contrast_limits_range = limits
+    layer.contrast_limits = limits
+
+
+def _unwrapped(layer: Any) -> Any:
+    """The layer itself, where napari hands out a proxy."""
+    return getattr(layer, "__wrapped__", layer)

@@ -3,12 +3,16 @@
 import numpy as np
 import pytest
 from napari.components import ViewerModel
+from napari.utils._proxies import PublicOnlyProxy
 
 from napari_hsr import Photograph
 from napari_hsr.inference import reconstruct_events
+from napari_hsr.inference.evidence import Evidence
 from napari_hsr.progress import result_of
+from napari_hsr.viewer.layer_data import layer_state
 from napari_hsr.viewer.layers import add_cube, add_photograph
-from napari_hsr.viewer.trust_maps import add_trust_maps
+from napari_hsr.viewer.trust_maps import add_trust_maps, evidence_of, remember
+from napari_hsr.widgets.inference import trust_options
 from napari_hsr.widgets.inference.reconstruct import ReconstructWidget
 
 from .panel_runs import run, settle
@@ -37,7 +41,7 @@ def test_all_maps_of_a_result_lie_hidden_over_its_cube(viewer, photograph):
         "Measured share",
         "Colour residual of the network",
     ]
-    assert not any(layer.visible for layer in maps)
+    assert not any(layer.visible or layer.data.computed for layer in maps)
     np.testing.assert_array_equal(maps[2].data, result.trust.intervals.unlike)
     np.testing.assert_array_equal(maps[3].data, result.trust.colours.share)
     assert all(tuple(layer.scale) == (2, 2) for layer in maps)
@@ -46,13 +50,42 @@ def test_all_maps_of_a_result_lie_hidden_over_its_cube(viewer, photograph):
     assert viewer.layers.selection.active is cube
 
 
+def test_a_map_is_computed_when_it_is_looked_at_and_its_limits_with_it(viewer, photograph):
+    result = result_of(reconstruct_events(photograph, "rootpoly-srgb", intervals=True))
+    result.trust.intervals.scale[0, 0] *= 50  # one pixel beyond all others
+    cube = add_cube(viewer, result.cube)
+    widths, relative, _ = add_trust_maps(viewer, result, cube)
+    widths.visible = True
+    assert widths.data.computed
+    assert not relative.data.computed
+    expected = result.trust.intervals.mean_half_width()
+    np.testing.assert_array_equal(np.asarray(widths.data), expected)
+    assert widths.contrast_limits == pytest.approx([0, np.quantile(expected, 0.99)])
+    assert layer_state(widths)["beyond"] == pytest.approx(expected.max())
+    widths.contrast_limits = (0, 0.01)
+    widths.visible = False
+    widths.visible = True
+    assert widths.contrast_limits == [0, 0.01]
+
+
+def test_evidence_stays_with_its_layer_as_long_as_the_values_do(viewer, photograph):
+    result = result_of(reconstruct_events(photograph, "rootpoly-srgb"))
+    cube, other = add_cube(viewer, result.cube), add_cube(viewer, result.cube)
+    found = Evidence.of(result)
+    remember(cube, found)
+    assert evidence_of(PublicOnlyProxy(viewer).layers[0]) is found
+    assert evidence_of(other) is None
+    cube.data = np.zeros_like(cube.data)
+    assert evidence_of(cube) is None
+
+
 def test_the_panel_offers_them_where_the_model_is_calibrated(viewer, photograph, qtbot):
     panel = ReconstructWidget(viewer)
     qtbot.addWidget(panel)
     panel.model.set_name("rootpoly-srgb")
     add_photograph(viewer, photograph)
     settle(panel, qtbot)
-    box = panel.advanced.intervals
+    box = panel.trust.intervals
     assert box.isEnabled()
     run(panel, qtbot)
     assert len(viewer.layers) == 2  # no maps unless asked for
@@ -63,4 +96,36 @@ def test_the_panel_offers_them_where_the_model_is_calibrated(viewer, photograph,
     settle(panel, qtbot)
     assert not box.isEnabled()
     assert "no calibrated intervals" in box.toolTip()
-    assert not panel.advanced.options()["intervals"]
+    assert not panel.trust.options()["intervals"]
+
+
+def test_the_camera_and_exact_colours_go_into_the_run_and_what_is_missing_is_said(
+    viewer, photograph, qtbot, tmp_path, monkeypatch
+):
+    panel = ReconstructWidget(viewer)
+    qtbot.addWidget(panel)
+    panel.model.set_name("rootpoly-srgb")
+    add_photograph(viewer, photograph)
+    panel.trust.exact.setChecked(True)
+    settle(panel, qtbot)
+    assert not panel.ready
+    assert "cie-1931" in panel.obstacle.text()
+    panel.trust.camera.set_value("cie-1931")
+    run(panel, qtbot)
+    record = panel.last_cube.provenance.extra["trust"]
+    assert record["exact"]
+    assert record["intervals"] == 0.9  # of exact spectra they are found in the run
+    assert evidence_of(viewer.layers[1]).calibrated
+    table = tmp_path / "measured.csv"
+    rows = [f"{c},{nm},{nm},{700 - nm / 2},{nm / 3}" for c in ("One", "Two") for nm in (380, 720)]
+    table.write_text("camera,wavelength,R,G,B\n" + "\n".join(rows), encoding="utf-8")
+    monkeypatch.setattr(
+        trust_options.QFileDialog, "getOpenFileName", lambda *_ignored: (str(table), "")
+    )
+    panel.trust.camera.set_value("table")
+    assert panel.trust.options()["camera"] == f"{table}:One"
+    assert f"{table}:Two" in panel.trust.camera.offered()
+    table.write_text("nothing", encoding="utf-8")
+    panel.trust.camera.set_value("table")
+    assert panel.trust.options()["camera"] == f"{table}:One"
+    assert "sensitivities" in panel.trust.message.text()

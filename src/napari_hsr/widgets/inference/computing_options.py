@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtWidgets import QCheckBox, QSpinBox, QWidget
+from qtpy.QtWidgets import QSpinBox, QWidget
 
 from napari_hsr.widgets.common.choosers import NarrowComboBox
 from napari_hsr.widgets.common.labels import WrappedLabel
@@ -35,12 +35,6 @@ GRIDS = {1: "as the photograph", 2: "twice as fine", 4: "four times as fine"}
 PIXELWISE = (
     "This model looks at one pixel at a time: flipped and transposed views give the same cube, "
     "so an ensemble does not help."
-)
-#: What intervals are, and why there may be none.
-INTERVALS = "Adds hidden maps: the half-width of calibrated 90 % intervals, and what is unlike the training."
-NO_INTERVALS = (
-    "This model has no calibrated intervals: nobody has measured its errors on images that neither "
-    "trained nor chose it."
 )
 NEVER_TRAINED = "The network was never trained for a finer grid than the photograph's."
 
@@ -136,9 +130,6 @@ class ReconstructionOptions(ComputingOptions):
         self._form.addRow(self.ensemble_note)
         self._form.addRow("Grid of the cube", self.grid_chooser)
         self._form.addRow(self.grid_note)
-        self.intervals = QCheckBox("Intervals and maps")
-        self._form.addRow(self.intervals)
-        self.intervals.toggled.connect(self._changed)
         self._choosers = {
             "ensemble": (self.ensemble_chooser, ENSEMBLES),
             "finer": (self.grid_chooser, GRIDS),
@@ -151,10 +142,9 @@ class ReconstructionOptions(ComputingOptions):
             chooser.currentIndexChanged.connect(lambda _row, name=name: self._on_chosen(name))
 
     def options(self) -> dict[str, Any]:
-        """Those of any run, the ensemble, the grid and whether to find intervals."""
+        """Those of any run, the ensemble and the grid."""
         chosen = {name: chooser.value() for name, (chooser, _) in self._choosers.items()}
-        asked = self.intervals.isEnabled() and self.intervals.isChecked()
-        return super().options() | chosen | {"intervals": asked and chosen["finer"] == 1}
+        return super().options() | chosen
 
     def offer(self, offers: Mapping[str, Sequence[Any]]) -> None:
         """Show the ensembles and grids that a model has, where there is a choice; without signals.
@@ -169,9 +159,6 @@ class ReconstructionOptions(ComputingOptions):
                 chooser.offer({value: labels[value] for value in offered}, current)
             for part in (chooser, self._form.labelForField(chooser)):
                 part.setVisible(len(offered) > 1)
-        calibrated = True in offers.get("intervals", ())
-        self.intervals.setEnabled(calibrated)
-        self.intervals.setToolTip(INTERVALS if calibrated else NO_INTERVALS)
         self.ensemble_note.setVisible(len(offers["ensemble"]) == 1)
         self.grid_note.setVisible(self.grid_chooser.value() > 1)
 

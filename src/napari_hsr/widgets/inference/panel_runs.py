@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 #: A run that takes more than this share of the free memory is announced as such.
 MEMORY_SHARE = 0.7
+#: Options of a reconstruction that its estimate does not depend on.
+_TRUST = ("intervals", "camera", "exact")
 #: Options of a super-resolution that its estimate depends on.
 _ESTIMATED = ("refine", "device", "tile", "precision")
 
@@ -96,14 +98,19 @@ class ReconstructionRequest(Request):
     def why_not(self, model: Model) -> str | None:
         """Why the model cannot take the photograph."""
         from napari_hsr import inference
+        from napari_hsr.inference.trusted import sight_of
 
-        return inference.why_not(self.image, model)
+        obstacle = inference.why_not(self.image, model)
+        camera, exact = self.options.get("camera"), self.options.get("exact")
+        if obstacle is None and (exact or camera is not None):
+            sight_of(self.image, model, camera, self.options["finer"])  # an HSRError says why not
+        return obstacle
 
     def estimate(self, model: Model) -> Estimate:
         """What the run takes."""
         from napari_hsr import inference
 
-        options = {name: value for name, value in self.options.items() if name != "intervals"}
+        options = {name: value for name, value in self.options.items() if name not in _TRUST}
         return inference.estimate((self.image.height, self.image.width), model, **options)
 
     def events(self, model: Model, cancel: threading.Event) -> Iterator[Progress | Result]:

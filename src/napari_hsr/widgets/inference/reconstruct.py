@@ -14,7 +14,7 @@ from napari_hsr.viewer.layer_data import (
     spatial_transform,
 )
 from napari_hsr.viewer.layers import add_cube, set_encoding
-from napari_hsr.viewer.trust_maps import add_trust_maps
+from napari_hsr.viewer.trust_maps import add_trust_maps, remember
 from napari_hsr.widgets.common.choosers import EncodingChooser, LayerChooser
 from napari_hsr.widgets.common.collapsible import Fold
 from napari_hsr.widgets.common.labels import BriefLabel
@@ -23,6 +23,7 @@ from napari_hsr.widgets.inference.computing_options import ReconstructionOptions
 from napari_hsr.widgets.inference.panel_runs import ReconstructionRequest
 from napari_hsr.widgets.inference.panel_texts import encoding_note
 from napari_hsr.widgets.inference.run_panel import RunPanel
+from napari_hsr.widgets.inference.trust_options import TrustOptions
 from napari_hsr.widgets.models.model_section import ModelSection
 
 if TYPE_CHECKING:
@@ -48,21 +49,27 @@ class ReconstructWidget(RunPanel):
         self.encoding = EncodingChooser()
         self.encoding_note = BriefLabel(2)
         self.advanced = ReconstructionOptions(self._on_changed)
+        self.trust = TrustOptions(self._on_changed)
         form = narrow_form()
         form.addRow("Photograph", self.photograph)
         form.addRow("Encoding", self.encoding)
         form.addRow(self.encoding_note)
         form.addRow("Model", self.models)
         form.addRow("Device", self.device)
-        self._lay_out(form, Fold("Advanced", self.advanced))
+        self._lay_out(
+            form, Fold("How far to trust it", self.trust), Fold("Advanced", self.advanced)
+        )
         self.encoding.chosen.connect(self._on_encoding_chosen)
         self._on_layer(self.photograph.layer())
 
     def _options(self) -> dict[str, Any]:
-        return {"device": self.device.device(), **self.advanced.options()}
+        computed, trust = self.advanced.options(), self.trust.options()
+        trust["intervals"] &= computed["finer"] == 1
+        return {"device": self.device.device(), **computed, **trust}
 
     def _offer(self, offers: dict[str, tuple[Any, ...]]) -> None:
         self.advanced.offer(offers)
+        self.trust.offer(offers["intervals"])
 
     def _on_encoding_chosen(self, encoding: str) -> None:
         set_encoding(self.photograph.layer(), encoding)  # its event leads to _on_changed
@@ -96,6 +103,9 @@ class ReconstructWidget(RunPanel):
         return partial(self._add, name=name, above=layer, **place)
 
     def _add(self, result: Any, **how: Any) -> None:
+        from napari_hsr.inference.evidence import Evidence
+
         layer = add_cube(self._viewer, result.cube, **how)
+        remember(layer, Evidence.of(result))
         if result.trust is not None:
             add_trust_maps(self._viewer, result, layer)

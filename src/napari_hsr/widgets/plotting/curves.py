@@ -27,6 +27,14 @@ _PEN_STYLES = {
 }
 
 
+#: Bands without a line: how opaque they are, and the style of their borders.
+BANDS = {"interval": (0.34, Qt.PenStyle.SolidLine), "feasible": (0.09, Qt.PenStyle.DotLine)}
+#: How opaque a band of standard deviations is.
+_VEIL = 0.22
+#: A swatch of a band is so many times as high as a line.
+_SWATCH = 5
+
+
 @dataclass(frozen=True, eq=False)
 class PlotCurve:
     """A curve of a plot.
@@ -42,7 +50,7 @@ class PlotCurve:
     color : str
         ``#rrggbb``.
     style : str
-        One of :data:`STYLES`.
+        One of :data:`STYLES`; or of :data:`BANDS`, for y ± std alone, without a line.
     live : bool
         True for a curve that changes with every move of the mouse. Others are cached as
         pixmaps, which makes a plot of many curves several times faster.
@@ -64,8 +72,18 @@ class PlotCurve:
 
 
 def pen_of(color: str, style: str, width: float = 2.0):
-    """The pen of a curve in plot, legend and export."""
+    """The pen of a curve in plot, legend and export; a thick one for a band."""
+    if style in BANDS:
+        pen = pg.mkPen(_veil(color, BANDS[style][0] + 0.1), width=_SWATCH * width)
+        pen.setCapStyle(Qt.PenCapStyle.FlatCap)
+        return pen
     return pg.mkPen(QColor(color), width=width, style=_PEN_STYLES[style])
+
+
+def _veil(color: str, opacity: float) -> QColor:
+    veil = QColor(color)
+    veil.setAlphaF(opacity)
+    return veil
 
 
 def _look(curve: PlotCurve) -> tuple[str, str, float]:
@@ -100,10 +118,11 @@ class CurveItems:
             color = QColor(curve.color)
             self.line.setPen(pen_of(*_look(curve)))
             self.dots.setBrush(pg.mkBrush(color))
-            veil = QColor(color)
-            veil.setAlphaF(0.22)
+            opacity, border = BANDS.get(curve.style, (_VEIL, Qt.PenStyle.SolidLine))
+            veil = _veil(curve.color, opacity)
             self.band.setBrush(pg.mkBrush(veil))
-            self.band.setPen(pg.mkPen(veil, width=1))
+            edge = _veil(curve.color, 0.6) if curve.style in BANDS else veil
+            self.band.setPen(pg.mkPen(edge, width=1, style=border))
         if old is None or old.live != curve.live:
             for item in (self.band, self.line, self.dots):
                 keep_picture(item, not curve.live)
@@ -121,12 +140,14 @@ class CurveItems:
         x = np.asarray(curve.x, dtype=np.float64)
         y = np.asarray(curve.y, dtype=np.float64)
         fine = np.isfinite(y)
-        self.line.setVisible(bool(fine.any()))
-        if fine.any():
+        as_line = bool(fine.any()) and curve.style not in BANDS
+        self.line.setVisible(as_line)
+        if as_line:
             self.line.setData(x, np.where(fine, y, np.nan), connect="finite")
         alone = fine.copy()  # isolated points would be invisible as a line
         alone[1:] &= ~fine[:-1]
         alone[:-1] &= ~fine[1:]
+        alone &= curve.style not in BANDS
         self.dots.setVisible(bool(alone.any()))
         if alone.any():
             self.dots.setData(x[alone], y[alone])

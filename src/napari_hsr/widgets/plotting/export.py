@@ -10,6 +10,7 @@ from qtpy.QtCore import QBuffer, QIODevice, Qt
 from qtpy.QtGui import QColor, QImage
 
 from napari_hsr.io.atomic import replacing
+from napari_hsr.widgets.plotting.curves import BANDS
 from napari_hsr.widgets.plotting.legend import legend_item
 
 if TYPE_CHECKING:
@@ -81,7 +82,10 @@ def _on_paper(plot, line: float):
     sheet = type(plot)()
     sheet.set_colors(_PAPER, _INK, _GRID)
     sheet.set_labels(*plot.labels)
-    sheet.set_curves([_printable(curve, plot.foreground, line) for curve in plot.curves])
+    curves = [_printable(curve, plot.foreground, line) for curve in plot.curves]
+    named = [(curve.name, curve.color, curve.style) for curve in curves if curve.name]
+    bands = [(n, _INK.name(), style) for n, _, style in plot.legend.entries if style in BANDS]
+    sheet.set_curves(curves, [*named, *bands])
     sheet.set_limits(plot.limits)
     sheet.set_marker(plot.marker_value(), plot.marker_unit)
     return sheet

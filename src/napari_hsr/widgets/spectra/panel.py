@@ -31,6 +31,7 @@ from napari_hsr.widgets.spectra import pins, regions
 from napari_hsr.widgets.spectra.readout import ReadOut, readout
 from napari_hsr.widgets.spectra.region_measurement import RegionFinder, RegionMeter
 from napari_hsr.widgets.spectra.sources import Shown, Sources
+from napari_hsr.widgets.spectra.trust import TrustRow
 from napari_hsr.widgets.spectra.viewer_events import ViewerEvents
 
 if TYPE_CHECKING:
@@ -105,6 +106,9 @@ class SpectraWidget(Panel):
             box.toggled.connect(self._on_box)
         switches = row(*boxes)
         switches.addStretch(1)
+        self.trust = TrustRow(self)
+        self.trust.changed.connect(self._on_box)
+        self.trust.found.connect(self._on_bands)
         self.points = LayerChooser(self._viewer, pins.is_points, self)
         self.points.changed.connect(self._on_points)
         self._points_row = QWidget()
@@ -131,6 +135,7 @@ class SpectraWidget(Panel):
         inside.addWidget(self.plot, 1)
         inside.addLayout(values)
         inside.addLayout(switches)
+        inside.addWidget(self.trust)
         inside.addWidget(self._points_row)
         inside.addLayout(row(self.clear_button, self.csv_button, self.png_button))
         inside.addWidget(self.message)
@@ -156,6 +161,7 @@ class SpectraWidget(Panel):
         self._cursor_throttle.cancel()
         self._settle.cancel()
         self._meter.stop()
+        self.trust.stop()
 
     def set_cursor_interval(self, milliseconds: int) -> None:
         """The shortest time between two updates of the cursor's spectrum."""
@@ -187,6 +193,12 @@ class SpectraWidget(Panel):
         self._measured = False
         self._update_all()
 
+    def _on_bands(self, live: bool) -> None:
+        """Feasible bands were found."""
+        if not live:
+            self._update_pins()
+        self._update_cursor()
+
     def _on_slider(self, event=None) -> None:
         self._sync_marker()
         self._show_readout()
@@ -217,6 +229,7 @@ class SpectraWidget(Panel):
         )
         self.readout.set_cubes(len(self._sources.plotted()))
         self._points_row.setVisible(any(not pins.is_ours(one) for one in self.points.layers()))
+        self.trust.show_sources(self._sources())
         self._sync_marker()
         self._update_pins()
         if not self._measured:
@@ -239,7 +252,8 @@ class SpectraWidget(Panel):
         self._cursor = []
         if self._pointed and self.cursor_box.isChecked() and self._viewer.dims.ndisplay == 2:
             color = self.plot.foreground
-            self._cursor = self._taken("cursor", self._place, "cursor", color, live=True)
+            taken = self._taken("cursor", self._place, "cursor", color, live=True)
+            self._cursor = self.trust.on(taken, live=True)
         self._show_readout()
         self._draw()
 
@@ -249,11 +263,14 @@ class SpectraWidget(Panel):
         count = 0 if layer is None else len(layer.data)
         self.clear_button.setEnabled(count > 0)
         self._note("pins", "")
+        self._note("trust", "")
         if layer is None or not layer.visible or not self.pins_box.isChecked():
             return
         pins.tidy(layer, {s.drawn.color for s in self._regions})
         for number, color, place in pins.pins_of(self._viewer, layer, MAX_PINS):
             self._pins += self._taken("pins", place, f"pin {number}", color)
+        self._pins = self.trust.on(self._pins)
+        self._note("trust", self.trust.warnings(self._pins))
         if count > MAX_PINS:
             self._note("pins", f"Only the first {MAX_PINS} of {count} pins are drawn.")
 
@@ -277,7 +294,8 @@ class SpectraWidget(Panel):
         self._meter.measure(found, self._sources.targets())
 
     def _on_measured(self, measured: list[regions.RegionCurve]) -> None:
-        self._regions, beside = self._sources.regions(measured)
+        found, beside = self._sources.regions(measured)
+        self._regions = self.trust.on_regions(found)
         more = f" And {len(beside) - 3} more." if len(beside) > 3 else ""
         self._note("regions", " ".join(beside[:3]) + more)
         self._draw()
@@ -304,7 +322,14 @@ class SpectraWidget(Panel):
         if not shown:
             self.plot.set_placeholder(self._advice())
         named = [(s.drawn.name, s.drawn.color, s.drawn.style) for s in self._kept]
-        self.plot.set_curves([s.drawn for s in shown], [*self._cursor_entries(), *named])
+        named += self.trust.entries(self._sources.plotted(), self.plot.foreground)
+        # Behind the curves, and those of the cursor last: their coming and going moves no others.
+        later = [*self._kept, *self._cursor]
+        added = [part for s in later for part in s.behind]
+        marks = [part for s in later for part in s.marks]
+        self.plot.set_curves(
+            [*(s.drawn for s in shown), *marks, *added], [*self._cursor_entries(), *named]
+        )
         self.csv_button.setEnabled(bool(self._kept))
         self.png_button.setEnabled(bool(shown))
 

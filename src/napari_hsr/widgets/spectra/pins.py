@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_hsr.viewer.layer_data import is_overlay
 from napari_hsr.viewer.world import to_layer, to_world
 from napari_hsr.widgets.spectra.regions import distinct_colors, hex_color
 
@@ -33,7 +34,7 @@ def is_points(layer: Any) -> bool:
     """True for a layer of points: any can hold the pins."""
     from napari.layers import Points
 
-    return isinstance(layer, Points)
+    return isinstance(layer, Points) and not is_overlay(layer)
 
 
 def is_ours(layer: Any) -> bool:

@@ -93,12 +93,27 @@ def readout(viewer: Any, cursor: Sequence[Shown], nm: float | None) -> list[str]
             notes.append(_place(shown))
         unit = f" {shown.curve.units}" if len(units) > 1 and shown.curve.units else ""
         value = float(shown.curve.mean[band])
-        number = f"{value:.4g}{unit}" if math.isfinite(value) else "no value"
+        number = f"{value:.4g}{_half(shown, band)}{unit}" if math.isfinite(value) else "no value"
+        notes += _trusted(shown)
         values.append(f"{number} ({', '.join(notes)})")
     where = f"λ = {nm:.5g} nm" if nm is not None else f"band {bands[0]}"
     shared = next(iter(units)) if len(units) == 1 else None
     head = [where, shared, _place(cursor[0]) if one_pixel else None]
     return [", ".join(filter(None, head)), *values]
+
+
+def _half(shown: Shown, band: int) -> str:
+    """Half the interval around the value of a band, upwards: the lower end stops at zero."""
+    ends = next((e for name, e in shown.curve.ranges.items() if name != "feasible"), None)
+    return "" if ends is None else f" ± {ends[1][band] - shown.curve.mean[band]:.2g}"
+
+
+def _trusted(shown: Shown) -> list[str]:
+    share = shown.curve.measured_share
+    said = [] if share is None else [f"{share:.0%} measured"]
+    if shown.marks:
+        said.append("outside the feasible band")
+    return said
 
 
 def _place(shown: Shown) -> str:

@@ -103,7 +103,7 @@ class RegionFinder:
         self, viewer: Any, avoid: Collection[str] = ()
     ) -> tuple[list[regions.Region], int]:
         """The regions, and their total number; new ones do not get the colours in ``avoid``."""
-        from napari.layers import Labels, Shapes
+        from napari.layers import Labels
 
         found: list[regions.Region] = []
         total = 0
@@ -111,7 +111,7 @@ class RegionFinder:
             room = max(self._limit - total, 0)
             if not layer.visible:
                 continue
-            if isinstance(layer, Shapes) and layer.nshapes:
+            if regions.is_regions(layer) and layer.nshapes:
                 seen = self._shapes_seen.get(layer.unique_id, 0)
                 regions.tell_shapes_apart(layer, seen, self._palette, avoid)
                 self._shapes_seen[layer.unique_id] = layer.nshapes

@@ -8,19 +8,21 @@ statistics can be computed in a thread.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from napari_hsr import spectra
+from napari_hsr.viewer.layer_data import is_overlay
 from napari_hsr.viewer.world import plane_in_world
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Sequence
 
     from napari_hsr.cube import Cube
+    from napari_hsr.inference.evidence import Evidence
 
 #: napari's default edge colour of shapes.
 _DEFAULT_EDGE = "#777777"
@@ -90,11 +92,12 @@ class LabelRegions:
 
 @dataclass(frozen=True)
 class Target:
-    """A cube to measure regions on, and its transform."""
+    """A cube to measure regions on, its transform, and what it can be held against."""
 
     key: Any
     cube: Cube
     plane: Plane
+    evidence: Evidence | None = None
 
 
 @dataclass(frozen=True)
@@ -108,6 +111,13 @@ class RegionCurve:
 
 
 Region = ShapeRegion | LabelRegions
+
+
+def is_regions(layer: Any) -> bool:
+    """True for a visible layer of shapes, unless it was drawn to show something."""
+    from napari.layers import Shapes
+
+    return isinstance(layer, Shapes) and layer.visible and not is_overlay(layer)
 
 
 def hex_color(rgba: Sequence[float]) -> str:
@@ -229,7 +239,9 @@ def measure(
                 return
             if isinstance(region, ShapeRegion):
                 mask = shape_mask(region, target)
-                curve = spectra.region(target.cube, mask) if mask.any() else None
+                curve = None
+                if mask.any():
+                    curve = _with_interval(spectra.region(target.cube, mask), target, mask)
                 yield RegionCurve(region.name, region.color, target.key, curve)
             else:
                 yield from _measure_labels(region, target)
@@ -241,7 +253,20 @@ def _measure_labels(regions: LabelRegions, target: Target) -> Iterator[RegionCur
     curves = dict(zip(present, spectra.labels(target.cube, image), strict=True)) if present else {}
     for label, color in regions.colors.items():
         name = f"{regions.layer_name} {label}"
-        yield RegionCurve(name, color, target.key, curves.get(label))
+        curve = curves.get(label)
+        if curve is not None and target.evidence is not None:
+            curve = _with_interval(curve, target, image == label)
+        yield RegionCurve(name, color, target.key, curve)
+
+
+def _with_interval(curve: spectra.Curve, target: Target, mask: np.ndarray) -> spectra.Curve:
+    """The mean of a region with its own interval, where the cube has intervals."""
+    found = target.evidence.region(mask) if target.evidence is not None else None
+    if found is None:
+        return curve
+    name, half = found
+    ends = np.maximum(curve.mean - half, 0), curve.mean + half
+    return replace(curve, ranges={name: ends})
 
 
 def tell_shapes_apart(

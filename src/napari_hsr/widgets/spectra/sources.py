@@ -13,6 +13,7 @@ import numpy as np
 
 from napari_hsr import spectra
 from napari_hsr.viewer.layer_data import cube_layers, layer_cube, pixel_at
+from napari_hsr.viewer.trust_maps import evidence_of
 from napari_hsr.widgets.plotting.curves import STYLES, PlotCurve
 from napari_hsr.widgets.spectra.regions import Plane, RegionCurve, Target
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from napari_hsr.cube import Cube
+    from napari_hsr.inference.pixel_trust import PixelTrust
 
 #: Quantities that label the axis by themselves; other units are put in brackets after "value".
 _NAMED = ("reflectance", "radiance", "irradiance", "transmittance", "absorbance", "counts")
@@ -57,6 +59,10 @@ class Shown:
     drawn: PlotCurve
     source: Source
     pixel: tuple[int, int] | None = None
+    #: What is known of the pixel, the bands drawn behind its curve, and marks on it.
+    trust: PixelTrust | None = None
+    behind: tuple[PlotCurve, ...] = ()
+    marks: tuple[PlotCurve, ...] = ()
 
 
 class Sources:
@@ -99,7 +105,10 @@ class Sources:
 
     def targets(self) -> list[Target]:
         """The plotted cubes as targets for measuring regions."""
-        return [Target(s.key, s.cube, Plane.of(s.layer, self._viewer)) for s in self.plotted()]
+        return [
+            Target(s.key, s.cube, Plane.of(s.layer, self._viewer), evidence_of(s.layer))
+            for s in self.plotted()
+        ]
 
     def y_label(self) -> str:
         """The label of the y axis, with the common unit of the plotted cubes."""

@@ -1,0 +1,260 @@
+"""Spectra measured at pins and in shapes correct a cube; undone by one click."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import QTimer
+from qtpy.QtWidgets import QFileDialog, QFormLayout, QProgressBar, QWidget
+
+from napari_hsr.errors import HSRError
+from napari_hsr.trust.anchored import anchored_events
+from napari_hsr.viewer.layer_data import is_cube, layer_cube, spatial_transform
+from napari_hsr.viewer.layers import add_cube
+from napari_hsr.viewer.super_resolved import display_of
+from napari_hsr.widgets.common.choosers import LayerChooser, NarrowComboBox
+from napari_hsr.widgets.common.connections import Connections
+from napari_hsr.widgets.common.job_slot import JobSlot
+from napari_hsr.widgets.common.labels import BriefLabel
+from napari_hsr.widgets.common.layouts import column, narrow_form, row
+from napari_hsr.widgets.common.messages import Message
+from napari_hsr.widgets.common.panel import button
+from napari_hsr.widgets.measurements.places import Place, places_on
+from napari_hsr.widgets.spectra.pins import is_points
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+    from os import PathLike
+
+    from napari_hsr.progress import Progress
+    from napari_hsr.spectral_library import SpectralLibrary
+    from napari_hsr.trust.anchors import AnchorFit
+
+_ADVICE = (
+    "Pin the measured places by Shift-click with Spectra open, or draw shapes around them; then open "
+    "the file of measured spectra."
+)
+_NONE = "not measured"
+#: Changes that come within this time are looked at together, in ms.
+_SETTLE_MS = 60
+
+
+class AnchorSection(QWidget):
+    """Attach measured spectra to places, correct the cube by them, and see what it gains.
+
+    Parameters
+    ----------
+    viewer : napari viewer or ViewerModel
+    panel : QWidget
+        Closing it stops the work.
+    """
+
+    def __init__(self, viewer: Any, panel: QWidget):
+        super().__init__(panel)
+        self._viewer = viewer
+        self._job = JobSlot(panel)
+        self._library: SpectralLibrary | None = None
+        self._choosers: dict[str, tuple[Place, NarrowComboBox]] = {}
+        self._chosen: dict[str, str] = {}  # spectrum by place, also while its row is not there
+        self._made: tuple[Any, Any] | None = None  # the corrected layer, and the one below
+        self.cube = LayerChooser(viewer, is_cube, empty="no cube open")
+        self.points = LayerChooser(viewer, is_points, empty="no pins")
+        self.open_button = button(
+            "Open measured spectra…", self._ask, "A spectrometer's file or a spectral library"
+        )
+        self.library_label = BriefLabel(2, _ADVICE)
+        self._rows = QWidget()
+        self._form = QFormLayout(self._rows)
+        self._form.setContentsMargins(0, 0, 0, 0)
+        self.apply_button = button(
+            "Correct the cube", self.run, "Fit the correction; it is refused if it does not help"
+        )
+        self.undo_button = button("Undo", self.undo, "Remove the corrected cube")
+        self.bar = QProgressBar()
+        self.bar.setTextVisible(False)
+        self.bar.hide()
+        self.message = Message()
+        form = narrow_form()
+        form.addRow("Cube to correct", self.cube)
+        form.addRow("Pins are in", self.points)
+        column(
+            form,
+            *(self.open_button, self.library_label, self._rows),
+            row(self.apply_button, self.undo_button),
+            *(self.bar, self.message),
+            into=self,
+        )
+        self._settle = QTimer(self)
+        self._settle.setSingleShot(True)
+        self._settle.setInterval(_SETTLE_MS)
+        self._settle.timeout.connect(self.refresh)
+        self._layers, self._shapes = Connections(self), Connections(self)
+        self.cube.changed.connect(self._later)
+        self.points.changed.connect(self._on_layers)
+
+    # --- life ------------------------------------------------------------------------------
+
+    def attach(self) -> None:
+        """Follow the viewer."""
+        for name in ("inserted", "removed"):
+            self._layers.connect(getattr(self._viewer.layers.events, name), "_on_layers")
+        self.cube.attach()
+        self.points.attach()
+        self._on_layers()
+
+    def release(self) -> None:
+        """Leave it."""
+        self._layers.close()
+        self._shapes.close()
+        self._settle.stop()
+        self.cube.release()
+        self.points.release()
+        self._job.drop()
+
+    def _on_layers(self, event: object = None) -> None:
+        self._shapes.close()
+        for layer in self._viewer.layers:
+            if layer is self.points.layer() or layer.__class__.__name__ == "Shapes":
+                self._shapes.connect(layer.events.data, "_later")
+        if self._made is not None and self._made[0] not in self._viewer.layers:
+            self._made = None
+        self._later()
+
+    def _later(self, event: object = None) -> None:
+        self._settle.start()
+
+    # --- what is attached --------------------------------------------------------------------
+
+    def read(self, path: str | PathLike[str]) -> None:
+        """Take the measured spectra of a file; a sentence says what is wrong with it."""
+        from napari_hsr.io import read_library
+
+        try:
+            library = read_library(path)
+        except HSRError as error:
+            self.message.show_exception(error)
+            return
+        self.message.clear()
+        self._library = library
+        said = [f"{library.name}: {len(library)} spectra.", *library.notices]
+        self.library_label.setText(" ".join(said))
+        self.refresh()
+
+    def refresh(self) -> None:
+        """List the places there are now; what was chosen for each stays."""
+        layer = self.cube.layer()
+        places = [] if layer is None else places_on(self._viewer, self.points.layer(), layer)
+        names = () if self._library is None else self._library.names
+        while self._form.rowCount():
+            self._form.removeRow(0)
+        self._choosers = {}
+        for number, place in enumerate(places if names else ()):
+            if place.key not in self._chosen:
+                taken = self._chosen.values()
+                self._chosen[place.key] = _suggested(place.name, number, names, taken)
+            chooser = NarrowComboBox()
+            chooser.setToolTip(f"The spectrum measured at {place.name}")
+            chooser.setAccessibleName(place.name)
+            chosen = self._chosen[place.key]
+            chooser.offer(
+                {_NONE: _NONE, **{n: n for n in names}}, chosen if chosen in names else _NONE
+            )
+            chooser.currentIndexChanged.connect(partial(self._on_chosen, place.key))
+            self._form.addRow(place.name.split(" (")[0], chooser)
+            self._choosers[place.key] = place, chooser
+        self._rows.setVisible(bool(self._choosers))
+        self._update_buttons()
+
+    def attached(self) -> list[tuple[str, Any]]:
+        """(spectrum, place) of each place with a measured spectrum."""
+        return [
+            (chooser.value(), place.where)
+            for place, chooser in self._choosers.values()
+            if chooser.value() != _NONE
+        ]
+
+    def choose(self, place: int, name: str) -> None:
+        """Attach a spectrum to a place, by its number in the list, as the user would."""
+        list(self._choosers.values())[place][1].set_value(name)
+
+    def _on_chosen(self, key: str, _row: int) -> None:
+        self._chosen[key] = self._choosers[key][1].value()
+        self._update_buttons()
+
+    def _update_buttons(self) -> None:
+        ready = len(self.attached()) >= 2 and not self._job.running
+        self.apply_button.setEnabled(ready)
+        self.undo_button.setEnabled(self._made is not None)
+
+    # --- the correction ------------------------------------------------------------------------
+
+    @property
+    def busy(self) -> bool:
+        """Whether something is being computed, or looked at soon."""
+        return self._job.running or self._settle.isActive()
+
+    def run(self) -> None:
+        """Correct the cube in a thread."""
+        layer = self.cube.layer()
+        if layer is None or self._library is None or len(self.attached()) < 2:
+            return
+        self.message.clear()
+        self.bar.setRange(0, 0)
+        self.bar.show()
+        work = partial(anchored_events, layer_cube(layer), self._library, self.attached(), 1)
+        self._job.start(
+            work,
+            f"Correct {layer.name}",
+            progressed=self._on_progress,
+            finished=partial(self._on_finished, layer),
+            failed=lambda error: self.message.show_exception(error, "The correction"),
+            ended=self._on_ended,
+        )
+        self._update_buttons()
+
+    def undo(self) -> None:
+        """Remove the corrected cube, and show the one it was made from."""
+        if self._made is None:
+            return
+        (made, below), self._made = self._made, None
+        if made in self._viewer.layers:
+            self._viewer.layers.remove(made)
+        below.visible = True
+        self.message.clear()
+        self._update_buttons()
+
+    def _on_progress(self, progress: Progress) -> None:
+        self.bar.setRange(0, progress.total)
+        self.bar.setValue(progress.done)
+
+    def _on_finished(self, layer: Any, result: tuple[AnchorFit, Any]) -> None:
+        fit, cube = result
+        if not fit.helps:
+            self.message.show_warning(f"{fit.words()}.")
+            return
+        kept = self.cube.layer()
+        place = spatial_transform(layer) | display_of(layer)
+        made = add_cube(self._viewer, cube, above=layer, name=f"{layer.name} · anchored", **place)
+        if kept is not None and kept in self._viewer.layers:
+            self.cube.set_layer(kept)
+        layer.visible = False
+        self._made = made, layer
+        self.message.show_info(f"{fit.words()}.")
+
+    def _on_ended(self) -> None:
+        self.bar.hide()
+        self._update_buttons()
+
+    def _ask(self) -> None:
+        path, _ = QFileDialog.getOpenFileName(self, "Open measured spectra")
+        if path:
+            self.read(path)
+
+
+def _suggested(place: str, number: int, names: Sequence[str], taken: Collection[str]) -> str:
+    """The spectrum of the place's name; else the one of its number, if there are few."""
+    short = place.split(" (")[0]
+    if short in names:
+        return short
+    return names[number] if number < len(names) <= 12 and names[number] not in taken else _NONE

@@ -1,0 +1,259 @@
+"""How far the curves of the Spectra panel can be trusted: intervals, feasible bands, shares."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from qtpy.QtCore import QTimer, Signal
+from qtpy.QtWidgets import QCheckBox, QWidget
+
+from napari_hsr.trust.sight import CIE
+from napari_hsr.viewer.trust_maps import evidence_of, remember
+from napari_hsr.widgets.common.job_slot import JobSlot
+from napari_hsr.widgets.common.labels import BriefLabel
+from napari_hsr.widgets.common.layouts import column, row
+from napari_hsr.widgets.common.panel import button
+from napari_hsr.widgets.plotting.curves import PlotCurve
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from napari_hsr.inference.evidence import Evidence
+    from napari_hsr.trust.feasible import FeasibleBand
+    from napari_hsr.widgets.plotting.legend import Entry
+    from napari_hsr.widgets.spectra.sources import Shown, Source
+
+#: The cursor must rest so long before its feasible band is computed, in ms.
+REST_MS = 80
+#: Bands kept.
+_KEPT = 500
+#: Of the bands where a curve leaves what its colour leaves open.
+OUTSIDE = "#ff4136"
+_FEASIBLE = "feasible band"
+
+
+class TrustRow(QWidget):
+    """Switches for intervals and feasible bands, why there is none, and what looks them up.
+
+    Intervals and shares are found at once; feasible bands take some 30 ms each, in a thread.
+
+    Parameters
+    ----------
+    panel : QWidget
+        Closing it stops the thread.
+
+    Signals
+    -------
+    changed()
+        A switch or a camera: all curves are to be taken again.
+    found(bool)
+        Bands were found: of the cursor alone if True, else of pins.
+    """
+
+    changed = Signal()
+    found = Signal(bool)
+
+    def __init__(self, panel: QWidget):
+        super().__init__(panel)
+        self._bands: OrderedDict[Any, FeasibleBand] = OrderedDict()
+        self._slots = {live: JobSlot(panel) for live in (False, True)}
+        self._wishes: dict[bool, list[tuple[Evidence, tuple[int, int]]]] = {False: [], True: []}
+        self._rest = QTimer(self)
+        self._rest.setSingleShot(True)
+        self._rest.timeout.connect(partial(self._look_up, True))
+        self._approximate: list[tuple[Any, Evidence]] = []
+        self.intervals = QCheckBox("Intervals")
+        self.intervals.setToolTip(
+            "Where the truth lies with a probability of 90 %: calibrated on other photographs"
+        )
+        self.feasible = QCheckBox("Feasible band")
+        self.feasible.setToolTip(
+            "The least and greatest value in each band over all smooth spectra in 0..1 that have the\n"
+            "colour of the pixel: what the photograph leaves open"
+        )
+        for box in (self.intervals, self.feasible):
+            box.setChecked(True)
+            box.toggled.connect(lambda _on: self.changed.emit())
+        self.why = BriefLabel(2)
+        self.approximate = button(
+            "Use the approximate row space",
+            self._use_cie,
+            "CIE 1931 under D65: about what is left of any camera's colours in an sRGB photograph",
+        )
+        switches = row(self.intervals, self.feasible)
+        switches.addStretch(1)
+        column(switches, self.why, self.approximate, into=self, spacing=2)
+        self.show_sources([])
+
+    # --- what there is ---------------------------------------------------------------------
+
+    def show_sources(self, sources: Sequence[Source]) -> None:
+        """Offer what these cubes have, and say what is missing and why."""
+        made = [s for s in sources if s.cube.provenance.model is not None]
+        self.setVisible(bool(made))
+        reasons: dict[str, None] = {}
+        self._approximate = []
+        for source in made:
+            evidence = evidence_of(source.layer)
+            if evidence is None:
+                reasons[
+                    f"{source.name}: intervals and feasible bands take the photograph and the "
+                    "model; reconstruct it in this window."
+                ] = None
+                continue
+            if self.intervals.isChecked() and not evidence.calibrated:
+                reasons[f"No interval: {evidence.why_no_intervals}."] = None
+            if self.feasible.isChecked() and evidence.sight is None:
+                reasons[f"No feasible band: {evidence.why_no_sight}"] = None
+                if evidence.rendered:
+                    self._approximate.append((source.layer, evidence))
+        self.why.setText(" ".join(reasons))
+        self.why.setVisible(bool(reasons))
+        self.approximate.setVisible(bool(self._approximate))
+
+    def _use_cie(self) -> None:
+        for layer, evidence in self._approximate:
+            remember(layer, evidence.seen_by(CIE))
+        self.changed.emit()
+
+    def entries(self, sources: Iterable[Source], color: str) -> list[Entry]:
+        """The legend of what may be behind the curves of these cubes."""
+        held = [one for s in sources if (one := evidence_of(s.layer)) is not None]
+        found: list[Entry] = []
+        if self.intervals.isChecked() and any(one.calibrated for one in held):
+            found.append(("90 % interval", color, "interval"))
+        if self.feasible.isChecked() and any(one.sight is not None for one in held):
+            found.append((_FEASIBLE, color, "feasible"))
+        return found
+
+    # --- curves ----------------------------------------------------------------------------
+
+    def on(self, shown: Sequence[Shown], live: bool = False) -> list[Shown]:
+        """The same with their ranges and figures; bands that are not known yet are looked up."""
+        wishes: list[tuple[Evidence, tuple[int, int]]] = []
+        found = [self._on(one, live, wishes) for one in shown]
+        self._wishes[live] = wishes
+        if not live:
+            self._look_up(False)
+        elif wishes:
+            self._rest.start(REST_MS)
+        return found
+
+    def _on(self, shown: Shown, live: bool, wishes: list) -> Shown:
+        evidence = evidence_of(shown.source.layer)
+        if evidence is None or shown.pixel is None:
+            return shown
+        band = None
+        if self.feasible.isChecked() and evidence.sight is not None:
+            band = self._bands.get((evidence, shown.pixel))
+            if band is None:
+                wishes.append((evidence, shown.pixel))
+        known = evidence.pixel(*shown.pixel, band)
+        ranges = known.curve.ranges
+        if not self.intervals.isChecked():
+            ranges = {name: ends for name, ends in ranges.items() if name == "feasible"}
+        share = known.measured_share if self.feasible.isChecked() else None
+        curve = replace(shown.curve, ranges=ranges, measured_share=share)
+        name = shown.drawn.name
+        if share is not None and not live:
+            name = f"{name} · {share:.0%} measured"
+        drawn = replace(shown.drawn, name=name)
+        marks = () if band is None else marked(drawn, known.outside)
+        return replace(
+            shown, curve=curve, drawn=drawn, trust=known, behind=behind(curve, drawn), marks=marks
+        )
+
+    def on_regions(self, shown: Sequence[Shown]) -> list[Shown]:
+        """Means of regions, whose intervals were found with them."""
+        found = []
+        for one in shown:
+            curve = one.curve if self.intervals.isChecked() else replace(one.curve, ranges={})
+            found.append(replace(one, curve=curve, behind=behind(curve, one.drawn)))
+        return found
+
+    def warnings(self, shown: Iterable[Shown]) -> str:
+        """Which curves leave what their colours leave open."""
+        said = []
+        for one in shown:
+            if one.trust is None or one.trust.outside is None or not one.trust.outside.any():
+                continue
+            count, bands = int(one.trust.outside.sum()), len(one.trust.outside)
+            name = one.curve.name
+            if np.isfinite(one.curve.ranges["feasible"][0]).all():
+                said.append(
+                    f"{name} lies outside what its colour leaves open in {count} of {bands} bands (red)."
+                )
+            else:
+                said.append(f"No smooth spectrum in 0..1 has the colour of {name}.")
+        return " ".join(said[:3]) + (f" And {len(said) - 3} more." if len(said) > 3 else "")
+
+    # --- the thread ------------------------------------------------------------------------
+
+    def stop(self) -> None:
+        """Look nothing up any more."""
+        self._rest.stop()
+        for slot in self._slots.values():
+            slot.drop()
+
+    @property
+    def busy(self) -> bool:
+        """Whether bands are being looked up, or will be."""
+        return self._rest.isActive() or any(slot.running for slot in self._slots.values())
+
+    def _look_up(self, live: bool) -> None:
+        if not self._wishes[live]:
+            self._slots[live].drop()
+            return
+        self._slots[live].start(
+            partial(_find, self._wishes[live]),
+            finished=partial(self._keep, live),
+            failed=lambda error: self.why.setText(f"No feasible band: {error}"),
+        )
+
+    def _keep(self, live: bool, bands: dict[Any, FeasibleBand]) -> None:
+        self._bands.update(bands)
+        while len(self._bands) > _KEPT:
+            self._bands.popitem(last=False)
+        self.found.emit(live)
+
+
+def _find(wishes: list, cancel: threading.Event) -> Iterator[dict[Any, FeasibleBand]]:
+    found = {}
+    for evidence, pixel in wishes:
+        if cancel.is_set():
+            return
+        found[evidence, pixel] = evidence.feasible(*pixel)
+    yield found
+
+
+def behind(curve: Any, drawn: PlotCurve) -> tuple[PlotCurve, ...]:
+    """The ranges of a curve as bands of a plot, the narrow one on top; without entries of a legend."""
+    found = []
+    for name in sorted(curve.ranges, key=lambda name: name == "feasible"):
+        low, high = curve.ranges[name]
+        found.append(
+            PlotCurve(
+                "",
+                drawn.x,
+                (low + high) / 2,
+                (high - low) / 2,
+                drawn.color,
+                "feasible" if name == "feasible" else "interval",
+                drawn.live,
+                fits=not drawn.live,  # the axes hold still under the mouse
+            )
+        )
+    return tuple(found)
+
+
+def marked(drawn: PlotCurve, outside: np.ndarray) -> tuple[PlotCurve, ...]:
+    """The part of a curve that lies outside its feasible band."""
+    if not outside.any():
+        return ()
+    y = np.where(outside, drawn.y, np.nan)
+    return (replace(drawn, name="", y=y, std=None, color=OUTSIDE, style="solid", width=4.0),)

@@ -1,0 +1,42 @@
+"""Anchors at pixels and in regions of a cube."""
+
+import numpy as np
+import pytest
+
+from napari_hsr.cube import Cube, Wavelengths
+from napari_hsr.errors import InputError
+from napari_hsr.spectral_library import SpectralLibrary
+from napari_hsr.trust.anchored import anchored
+
+NM = np.arange(400.0, 701.0, 10.0)
+
+
+@pytest.fixture
+def cube(truth):
+    tinted = truth[:, :12] * np.linspace(0.6, 1.5, 31)[:, None]
+    return Cube(tinted.reshape(31, 3, 4).astype(np.float32), Wavelengths(NM), name="c")
+
+
+@pytest.fixture
+def library(truth):
+    return SpectralLibrary(tuple("abcd"), NM, truth[:, :4].T)
+
+
+def test_a_mask_counts_as_its_mean_and_a_spectrum_may_have_several_places(cube, library):
+    mask = np.zeros((3, 4), bool)
+    mask[0, 1] = True
+    by_pixels = anchored(cube, library, {"a": (0, 0), "b": (0, 1), "c": (0, 2)}, radius=0)
+    pairs = [("a", (0, 0)), ("b", mask), ("c", (0, 2))]
+    fit, made = anchored(cube, library, pairs, radius=0)
+    np.testing.assert_allclose(made.data, by_pixels[1].data, rtol=1e-5)
+    assert fit.helps
+    assert made.provenance.extra["anchors"]["places"]["b"] == [0.0, 1.0]
+    _, twice = anchored(cube, library, [*pairs, ("b", (0, 1))], radius=0)
+    assert {"a", "b (2)", "c", "b (4)"} == set(twice.provenance.extra["anchors"]["places"])
+
+
+def test_a_mask_of_no_pixel_and_no_place_at_all_are_refused(cube, library):
+    with pytest.raises(InputError, match="covers no pixel"):
+        anchored(cube, library, [("a", np.zeros((3, 4), bool)), ("b", (0, 1))])
+    with pytest.raises(InputError, match="has a place"):
+        anchored(cube, library, [])

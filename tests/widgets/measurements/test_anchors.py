@@ -1,0 +1,112 @@
+"""Measured spectra attached to pins and shapes correct a cube, or are refused; undone by one click."""
+
+import numpy as np
+import pytest
+from napari.components import ViewerModel
+
+from napari_hsr.cube import Cube, Wavelengths
+from napari_hsr.io import write
+from napari_hsr.spectral_library import SpectralLibrary
+from napari_hsr.viewer.layer_data import layer_cube
+from napari_hsr.viewer.layers import add_cube
+from napari_hsr.widgets.measurements.panel import MeasurementsWidget
+
+NM = np.arange(400.0, 701.0, 10.0)
+GAIN = np.linspace(0.7, 1.4, 31)
+PLACES = {"leaf": (2, 2), "soil": (2, 9), "wall": (9, 2)}
+
+
+@pytest.fixture
+def viewer():
+    """A cube of three flat materials, pinned; a shape around the fourth."""
+    viewer = ViewerModel()
+    data = np.empty((31, 12, 14), np.float32)
+    rng = np.random.default_rng(1)
+    for rows in (slice(0, 6), slice(6, 12)):
+        for columns in (slice(0, 7), slice(7, 14)):
+            data[:, rows, columns] = (0.2 + 0.5 * rng.random(31))[:, None, None]
+    add_cube(viewer, Cube(data, Wavelengths(NM), "reflectance", "cube"))
+    viewer.add_points(np.array(list(PLACES.values()), float), name="pinned spectra")
+    viewer.add_shapes([np.array([[7.6, 8.6], [7.6, 12.4], [10.4, 12.4], [10.4, 8.6]])])
+    return viewer
+
+
+@pytest.fixture
+def section(viewer, qtbot):
+    panel = MeasurementsWidget(viewer)
+    qtbot.addWidget(panel)
+    yield panel.anchors
+    panel.release()
+
+
+def measured(viewer, folder, gain):
+    data = viewer.layers[0].data
+    at = {**PLACES, "sand": (9, 10)}
+    values = np.stack([data[:, r, c] * gain for r, c in at.values()])
+    return write(SpectralLibrary(tuple(at), NM, values, "reflectance"), folder / "field.csv")
+
+
+def settled(section, qtbot):
+    qtbot.waitUntil(lambda: not section.busy)
+
+
+def test_spectra_at_pins_and_in_a_shape_correct_the_cube(viewer, section, qtbot, tmp_path):
+    settled(section, qtbot)
+    assert not section.apply_button.isEnabled()
+    section.read(measured(viewer, tmp_path, GAIN))
+    # as many spectra as places: each is suggested in its turn
+    names, places = zip(*section.attached(), strict=True)
+    assert names == ("leaf", "soil", "wall", "sand")
+    assert places[:3] == tuple(PLACES.values())
+    assert places[3].sum() == 12
+    section.run()
+    settled(section, qtbot)
+    before, after = (layer_cube(layer) for layer in viewer.layers[:2])
+    truth = before.data * GAIN[:, None, None]
+    assert np.abs(after.data - truth).mean() < 0.3 * np.abs(before.data - truth).mean()
+    assert "4 anchors: difference" in section.message.text()
+    assert after.provenance.extra["anchors"]["places"]["sand"] == [9.0, 10.5]
+    assert not viewer.layers[0].visible
+    assert section.cube.layer() == viewer.layers[0]  # still the one to correct
+    section.undo_button.click()
+    assert len(viewer.layers) == 3
+    assert viewer.layers[0].visible
+    assert not section.undo_button.isEnabled()
+
+
+def test_what_does_not_help_is_refused(viewer, section, qtbot, tmp_path):
+    settled(section, qtbot)
+    section.read(measured(viewer, tmp_path, np.ones(31)))
+    section.run()
+    settled(section, qtbot)
+    assert "refused" in section.message.text()
+    assert len(viewer.layers) == 3
+    assert not section.undo_button.isEnabled()
+
+
+def test_the_choice_stays_with_its_place_and_bad_files_are_told(viewer, section, qtbot, tmp_path):
+    settled(section, qtbot)
+    section.read(measured(viewer, tmp_path, GAIN))
+    section.choose(1, "not measured")
+    assert [name for name, _ in section.attached()] == ["leaf", "wall", "sand"]
+    viewer.layers["pinned spectra"].add([[5.0, 5.0]])
+    settled(section, qtbot)
+    assert [name for name, _ in section.attached()] == ["leaf", "wall", "sand"]
+    section.choose(0, "not measured")
+    section.choose(2, "not measured")
+    assert not section.apply_button.isEnabled()  # one anchor shows nothing
+    bad = tmp_path / "bad.csv"
+    bad.write_text("nothing here", encoding="utf-8")
+    section.read(bad)
+    assert "bad.csv" in section.message.text()
+
+
+def test_spectra_on_another_scale_are_refused_in_one_sentence(viewer, section, qtbot, tmp_path):
+    settled(section, qtbot)
+    section.read(measured(viewer, tmp_path, GAIN))
+    viewer.layers[0].data = viewer.layers[0].data / 100
+    settled(section, qtbot)
+    section.run()
+    settled(section, qtbot)
+    assert section.message.kind == "error"
+    assert "scale" in section.message.text()
