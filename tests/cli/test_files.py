@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from napari_hsr.cli.files import expand, is_file_name, output_names, prepare_output
+from napari_hsr.cli.files import is_file_name, prepare_output
 from napari_hsr.errors import InputError
+from napari_hsr.io.file_lists import expand, output_names
 
 
 @pytest.fixture

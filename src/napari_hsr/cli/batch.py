@@ -1,48 +1,46 @@
 """Batches of files for ``predict`` and ``super-resolve``: what goes in, what comes out, and the report.
 
-A file that fails does not stop the others, and Ctrl-C leaves nothing half-written.
+A file that fails does not stop the others, a file whose result is there is not computed again, and
+Ctrl-C leaves nothing half-written.
 """
 
 from __future__ import annotations
 
 import sys
-import time
 import traceback
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_hsr.cli.files import (
-    add_output_options,
-    expand,
-    is_file_name,
-    output_names,
-    prepare_output,
-)
+from napari_hsr.cli.files import add_output_options, is_file_name
 from napari_hsr.cli.output import note, print_json, progress_bar, sentence
 from napari_hsr.cli.reading import add_reading_options, stated
-from napari_hsr.notices import Code, has
-from napari_hsr.progress import result_of, stop_if
+from napari_hsr.io.file_lists import expand, output_names
 
 if TYPE_CHECKING:
     import argparse
-    import threading
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
 
-    from napari_hsr.cube import Cube
-    from napari_hsr.inference import Estimate, Result
-    from napari_hsr.progress import Progress
+    from napari_hsr.inference.batch import BatchProgress, BatchResult
+    from napari_hsr.inference.batch_files import FileItem, FileWork
 
 DEFAULT_FORMAT = ".mat"
+
+
+def positive(text: str) -> int:
+    """A positive number."""
+    if int(text) < 1:
+        raise ValueError(text)
+    return int(text)
+
+
+positive.__name__ = "number"  # argparse: "invalid number value: 'x'"
 
 
 def tile_size(text: str) -> int | str:
     """A positive number of pixels, ``auto`` or ``whole``."""
     if text in ("auto", "whole"):
         return text
-    if int(text) < 1:
-        raise ValueError(text)
-    return int(text)
+    return positive(text)
 
 
 tile_size.__name__ = "tile size"  # argparse: "invalid tile size value: 'x'"
@@ -77,44 +75,25 @@ def add_batch_options(
         help="auto (default), float32, bfloat16 or float16; auto takes bfloat16 where the model's "
         "card states its error and the device supports it natively (see napari-hsr models measure)",
     )
+    queue = parser.add_argument_group("many files")
+    queue.add_argument(
+        "--jobs",
+        metavar="N",
+        type=positive,
+        default=1,
+        help="files at a time (default 1); they share the processor's cores",
+    )
+    queue.add_argument(
+        "--summary",
+        metavar="FILE",
+        help="write a table of all files: state, seconds, error, notices (.csv or .json)",
+    )
     add_output_options(parser)
     add_reading_options(parser, photographs=photographs)
 
 
-@dataclass(frozen=True)
-class Job:
-    """What is done to each file.
-
-    Attributes
-    ----------
-    model : Model or Kind
-        What computes the results. Notices of a model are printed once.
-    tag : str
-        Ends the names of results in a folder.
-    done : str
-        What happened to the files, for the summary.
-    events : callable
-        The events of a run, from what a file holds and a cancel event.
-    estimate : callable
-        What a run takes, from what a file holds.
-    facts : callable
-        What ``--json`` says of a result beside its files, from what the file holds and the result;
-        its ``notices`` are printed.
-    beside : callable
-        Further cubes of a result, by what is added to the name of its file.
-    """
-
-    model: Any
-    tag: str
-    done: str
-    events: Callable[[Any, threading.Event], Iterator[Progress | Result]]
-    estimate: Callable[[Any], Estimate]
-    facts: Callable[[Any, Any], dict[str, Any]]
-    beside: Callable[[Any], dict[str, Cube]] = lambda _result: {}
-
-
 class Batch:
-    """Files to be computed one after the other.
+    """Files to be computed as one queue (:mod:`napari_hsr.inference.batch`).
 
     Parameters
     ----------
@@ -132,11 +111,12 @@ class Batch:
         self._asked = len(self.inputs) + len(not_found)
         self._failures: list[dict[str, str]] = []
         self._results: list[dict[str, Any]] = []
-        self._told: set[str] = set()  # of the model, once for all files
+        self._told: set[str] = set()  # what is true of all files, once
         for error in not_found:
             self._fail(error.path, error, print)
         if self.inputs:
             self._suffix = self._check_output(what)
+            self._check_queue()
 
     def refuse(self) -> int:
         """The exit status where there is no input at all."""
@@ -144,84 +124,76 @@ class Batch:
             print_json({"results": [], "failures": self._failures})
         return 1
 
-    def run(self, job: Job) -> int:
-        """Compute all files, print a line for each and a summary, or JSON; the exit status."""
+    def work(self, **about: Any) -> FileWork:
+        """What is done to each file, in the words of :class:`FileWork`."""
+        from napari_hsr.inference.batch_files import FileWork
+
+        overwrite = self.args.overwrite
+        return FileWork(
+            reading=stated(self.args),
+            again=overwrite or self._one_file,  # a file that is named is asked for
+            overwrite=overwrite,
+            inputs=tuple(self.inputs),
+            **about,
+        )
+
+    def run(self, work: FileWork, tag: str, done: str) -> int:
+        """Compute all files, print a line for each and a summary, or JSON; the exit status.
+
+        ``tag`` ends the names of results in a folder, ``done`` says what happened to the files.
+        """
         from napari_hsr.cli.interrupt import cancel_on_interrupt
-        from napari_hsr.errors import Cancelled
+        from napari_hsr.inference.batch import BatchResult, batch_events, write_summary
+        from napari_hsr.inference.batch_files import FileItem
 
-        out, count = Path(self.args.output), len(self.inputs)
-        outputs = [out]
+        outputs = [Path(self.args.output)]
         if not self._one_file:
-            outputs = output_names(self.inputs, out, job.tag, self._suffix)
-        start, cancelled = time.perf_counter(), False
-        with cancel_on_interrupt() as cancel, progress_bar(count) as bar:
-            for place, (source, out) in enumerate(zip(self.inputs, outputs, strict=True)):
-                bar.set_description_str(f"{place + 1}/{count} {source.name}")
-                try:
-                    stop_if(cancel)
-                    self._results.append(self._compute(job, place, source, out, bar, cancel))
-                except Cancelled:
-                    cancelled = True
-                    break
-                except BrokenPipeError:
-                    raise
-                except Exception as error:
-                    self._fail(source, error, bar.write)
+            outputs = output_names(self.inputs, outputs[0], tag, self._suffix)
+        pairs = zip(self.inputs, outputs, strict=True)
+        items = [FileItem(source, out, work) for source, out in pairs]
+        result = None
+        with cancel_on_interrupt() as cancel, progress_bar(len(items)) as bar:
+            for event in batch_events(items, jobs=self.args.jobs, cancel=cancel):
+                if isinstance(event, BatchResult):
+                    result = event
                 else:
-                    if not self.args.json:
-                        bar.write(f"{source} -> {out}", file=sys.stdout)
-                bar.update(place + 1 - bar.n)
-        self._summarise(job, time.perf_counter() - start, cancelled)
-        return 130 if cancelled else int(bool(self._failures))
+                    self._show(event, items[event.changed], bar)
+        assert result is not None  # a batch ends with its result
+        if self.args.summary:
+            write_summary(result, self.args.summary)
+        self._summarise(work.model.name, done, result)
+        return 130 if result.cancelled else int(bool(self._failures))
 
-    def _compute(
-        self, job: Job, place: int, source: Path, out: Path, bar: Any, cancel: threading.Event
-    ) -> dict[str, Any]:
-        """Read one file and write its result; what ``--json`` says of it."""
-        from napari_hsr.io import read, write
+    def _show(self, event: BatchProgress, item: FileItem, bar: Any) -> None:
+        from napari_hsr.inference.batch import State
 
-        def tell(notices: Iterable[str], about: str = "") -> None:
+        row, told = event.row, event.told
+        bar.set_description_str(f"{event.changed + 1}/{event.total} {item.name}")
+        if told is not None:
+            new = [n for n in told.notices if told.about or n not in self._told]
             with bar.external_write_mode(file=sys.stderr):
-                note(notices, about)
+                note(new, told.about)
+            self._told.update(() if told.about else new)
+        elif row.error is not None:
+            self._fail(item.source, row.error, bar.write)
+        elif row.state in (State.FINISHED, State.UNCHANGED):
+            self._results.append(row.value)
+            if not self.args.json:
+                bar.write(f"{item.source} -> {item.output}", file=sys.stdout)
+        bar.update(sum(row.ended or row.share for row in event.rows) - bar.n)
 
-        exists = prepare_output(out, self.inputs, self.args.overwrite, tell)
-        image = read(source, **stated(self.args))
-        takes: Estimate | None = None
-
-        def show(progress: Progress) -> None:
-            nonlocal takes
-            if progress.total and takes is None:  # the input was accepted
-                takes = job.estimate(image)
-                tell([takes.words()], source.name)
-            bar.update(place + progress.share - bar.n)
-
-        result = result_of(job.events(image, cancel), show)
-        facts, of_model = job.facts(image, result), getattr(job.model, "notices", ())
-        shared = [n for n in facts["notices"] if n in of_model or has([n], Code.PRECISION)]
-        tell(n for n in shared if n not in self._told)
-        own = [n for n in facts["notices"] if n not in shared]
-        tell([*own, f"{result.summary()}."], source.name)
-        self._told.update(shared)
-        out.parent.mkdir(parents=True, exist_ok=True)
-        write(result.cube, out)
-        others = {}
-        for name, cube in job.beside(result).items():
-            other = out.with_name(f"{out.stem}_{name}{out.suffix}")
-            prepare_output(other, self.inputs, self.args.overwrite, tell)
-            others[name] = str(write(cube, other))
-        made = {"input": str(source), "output": str(out), "replaced": exists}
-        return {**made, "estimate": takes and asdict(takes), **others, **facts}
-
-    def _summarise(self, job: Job, seconds: float, cancelled: bool) -> None:
-        results, failures, model = self._results, self._failures, job.model.name
+    def _summarise(self, model: str, done: str, result: BatchResult) -> None:
+        results, failures, seconds = self._results, self._failures, result.seconds
         if self.args.json:
-            summary = {"model": model, "seconds": seconds, "cancelled": cancelled}
+            summary = {"model": model, "seconds": seconds, "cancelled": result.cancelled}
             print_json({**summary, "results": results, "failures": failures})
             return
+        unchanged = sum("unchanged" in facts for facts in results)
         print(
-            f"{len(results)} of {self._asked} {job.done} with {model} in {seconds:.1f} s"
+            f"{len(results) - unchanged} of {self._asked} {done} with {model} in {seconds:.1f} s"
+            + (f", {unchanged} unchanged" if unchanged else "")
             + (f", {len(failures)} failed" if failures else "")
-            + (", the rest cancelled" if cancelled else "")
+            + (", the rest cancelled" if result.cancelled else "")
         )
 
     def _fail(self, source: str | Path, error: Exception, write: Callable[..., Any]) -> None:
@@ -233,6 +205,17 @@ class Batch:
         self._failures.append({"input": str(source), "error": text})
         about = "" if isinstance(error, FileError) else f"{source}: "  # a FileError names its file
         write(f"napari-hsr: error: {about}{text}", file=sys.stderr)
+
+    def _check_queue(self) -> None:
+        """Wrong usage of the options on the queue exits."""
+        from napari_hsr.errors import InputError
+        from napari_hsr.inference.batch import summary_path
+
+        try:
+            if self.args.summary:
+                summary_path(self.args.summary)
+        except InputError as error:
+            self.args.usage_error(f"--summary: {error}")
 
     def _check_output(self, what: str) -> str:
         """The suffix of results in a folder; wrong usage exits."""

@@ -3,18 +3,19 @@
 OUT is a file for one photograph, otherwise a folder, in which each cube is named after its
 photograph and the model, <photograph>_<model>.mat; a number distinguishes photographs of the same
 name. A folder as INPUT stands for the photographs directly in it. A photograph that fails does not
-stop the others: its reason is printed and the exit status is 1. No input is ever overwritten;
-another existing file is replaced, which a note says unless --overwrite is given. Ctrl-C ends the
-batch and leaves nothing half-written.
+stop the others: its reason is printed and the exit status is 1. Into a folder, the same command
+again computes only what is missing or has changed: another photograph, model or option. No input is
+ever overwritten; another existing file is replaced, which a note says unless --overwrite is given.
+Ctrl-C ends the batch and leaves nothing half-written.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from napari_hsr.cli.batch import Batch, Job, add_batch_options
-from napari_hsr.cli.files import PHOTOGRAPH_SUFFIXES
+from napari_hsr.cli.batch import Batch, add_batch_options
 from napari_hsr.cli.output import warnings_as_notes
+from napari_hsr.io.file_lists import PHOTOGRAPH_SUFFIXES
 
 if TYPE_CHECKING:
     import argparse
@@ -103,18 +104,17 @@ def run(args: argparse.Namespace) -> int:
         trust = {"trust": result.trust.record()} if result.trust else {}
         return {"notices": list(notices), **trust}
 
-    job = Job(
+    work = batch.work(
         model=used,
-        tag=model.name,
-        done="reconstructed",
         events=lambda image, cancel: reconstruct_events(
             image, model, encoding=encoding, **options, **obeyed, cancel=cancel
         ),
         estimate=lambda image: estimate(image.data.shape, model, **options),
         facts=facts,
         beside=_bounds,
+        settings={**options, **obeyed, "encoding": encoding},
     )
-    return batch.run(job)
+    return batch.run(work, model.name, "reconstructed")
 
 
 def _bounds(result: Result) -> dict[str, Cube]:

@@ -8,17 +8,18 @@ truth.
 
 OUT is a file for one cube, otherwise a folder, in which each result is named after its cube and the
 model, <cube>_<model>.mat. A folder as CUBE stands for the cubes directly in it. A cube that fails
-does not stop the others: its reason is printed and the exit status is 1. No input is ever
-overwritten; another existing file is replaced, which a note says unless --overwrite is given.
-Ctrl-C ends the batch and leaves nothing half-written.
+does not stop the others: its reason is printed and the exit status is 1. Into a folder, the same
+command again computes only what is missing or has changed. No input is ever overwritten; another
+existing file is replaced, which a note says unless --overwrite is given. Ctrl-C ends the batch and
+leaves nothing half-written.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from napari_hsr.cli.batch import Batch, Job, add_batch_options
-from napari_hsr.cli.files import CUBE_SUFFIXES
+from napari_hsr.cli.batch import Batch, add_batch_options
+from napari_hsr.io.file_lists import CUBE_SUFFIXES
 
 if TYPE_CHECKING:
     import argparse
@@ -90,10 +91,8 @@ def run(args: argparse.Namespace) -> int:
             "notices": list(result.notices),
         }
 
-    job = Job(
+    work = batch.work(
         model=upscaler,
-        tag=f"{upscaler.name}_x{scale}",
-        done="super-resolved",
         events=lambda image, cancel: super_resolve_events(
             image,
             upscaler,
@@ -105,8 +104,15 @@ def run(args: argparse.Namespace) -> int:
         ),
         estimate=lambda cube: estimate_super_resolution(cube.shape, upscaler, scale, **computing),
         facts=facts,
+        settings={
+            **computing,
+            "scale": scale,
+            "half model": half_model
+            and [half_model.name, getattr(half_model, "weights_sha256", "")],
+            "degradation": args.degradation,
+        },
     )
-    return batch.run(job)
+    return batch.run(work, f"{upscaler.name}_x{scale}", "super-resolved")
 
 
 def _choose(args: argparse.Namespace) -> tuple[Any, int, Any]:

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from napari_hsr.errors import FileError
+from napari_hsr.errors import FileError, InputError
 from napari_hsr.io import detect
+from napari_hsr.io.atomic import check_place
 from napari_hsr.io.choice import split_variable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 
 def files_read(path: Path) -> set[Path]:
@@ -49,6 +54,25 @@ def shared(written: set[Path], read: set[Path]) -> Path | None:
     """A file that is in both sets, by whatever name; None if there is none."""
     known = {_identity(file): file for file in read}
     return next((known[i] for i in map(_identity, sorted(written)) if i in known), None)
+
+
+def replaces(out: Path, inputs: Iterable[Path]) -> bool:
+    """Whether writing to ``out`` would replace what is there.
+
+    Raises
+    ------
+    InputError
+        If it would destroy an input.
+    FileError
+        If nothing can be written there.
+    """
+    check_place(out)
+    written = files_written(out)
+    if any(file.exists() for file in written):
+        for path in inputs:
+            if shared(written, files_read(path)):
+                raise InputError(f"{out} is an input; nothing was written over it.")
+    return out.exists()
 
 
 def _identity(file: Path) -> tuple[int, int] | str:

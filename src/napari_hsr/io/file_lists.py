@@ -1,0 +1,94 @@
+"""Files that stand for many: what arguments and folders hold, and what their results are called."""
+
+from __future__ import annotations
+
+import glob
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from napari_hsr.errors import FileError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+#: Files that are looked for in a folder.
+PHOTOGRAPH_SUFFIXES = (
+    ".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".heic", ".heif",
+    ".dng", ".nef", ".cr2", ".cr3", ".arw", ".raf", ".orf", ".rw2",
+)  # fmt: skip
+#: The same where cubes are wanted; of the two files of an ENVI image, its header.
+CUBE_SUFFIXES = (
+    ".mat", ".h5", ".hdf5", ".he5", ".nc", ".hspy", ".hdr", ".tif", ".tiff", ".npy", ".npz",
+)  # fmt: skip
+
+
+def expand(
+    inputs: Iterable[str], suffixes: Sequence[str] = PHOTOGRAPH_SUFFIXES, what: str = "photograph"
+) -> tuple[list[Path], list[FileError]]:
+    """The files that arguments stand for, in order and each once.
+
+    A folder stands for the files with these suffixes directly in it, and a pattern (``*``, ``?``,
+    ``[…]``, ``**``) for the files it matches, also under shells that do not expand patterns.
+    Arguments that stand for nothing are returned as errors.
+    """
+    files: dict[Path, Path] = {}
+    errors: list[FileError] = []
+    for given in inputs:
+        try:
+            found = _stands_for(given, suffixes, what)
+        except FileError as error:
+            errors.append(error)
+            continue
+        for path in found:
+            files.setdefault(path.resolve(), path)
+    return list(files.values()), errors
+
+
+def _stands_for(given: str, suffixes: Sequence[str], what: str) -> list[Path]:
+    from napari_hsr.io import can_read
+    from napari_hsr.io.choice import split_variable
+
+    path = Path(given).expanduser()
+    if split_variable(path)[1] is not None:  # scene.mat:ms
+        return [path]
+    if path.is_dir():
+        # The folder of a CAVE scene is one cube; its planes are no photographs.
+        return [path] if can_read(path) else _files_in(path, suffixes, what)
+    if path.exists():  # before patterns: a file may be called "a[1].png"
+        return [path]
+    if glob.has_magic(given):
+        matches = (Path(match) for match in sorted(glob.glob(str(path), recursive=True)))
+        if found := [match for match in matches if not match.is_dir()]:
+            return found
+        raise FileError(given, "this pattern matches no file")
+    raise FileError(given, "there is no such file or folder")
+
+
+def _files_in(folder: Path, suffixes: Sequence[str], what: str) -> list[Path]:
+    found = sorted(
+        path
+        for path in folder.iterdir()
+        if path.suffix.lower() in suffixes and path.is_file() and not path.name.startswith(".")
+    )
+    if not found:
+        raise FileError(folder, f"no {what} lies in this folder ({', '.join(suffixes)})")
+    return found
+
+
+def output_names(inputs: Sequence[Path], folder: Path, tag: str, suffix: str) -> list[Path]:
+    """``folder/<input>_<tag><suffix>`` for each input; a number distinguishes inputs of the same name.
+
+    Names are compared without regard to case, as some file systems do.
+    """
+    tag = re.sub(r"[^\w.-]+", "-", tag)
+    taken: set[str] = set()
+    names = []
+    for path in inputs:
+        stem, number = f"{path.stem}_{tag}", 1
+        while f"{stem}{suffix}".casefold() in taken:
+            number += 1
+            stem = f"{path.stem}_{tag}-{number}"
+        taken.add(f"{stem}{suffix}".casefold())
+        names.append(folder / f"{stem}{suffix}")
+    return names

@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+import csv
+import json
+
+import numpy as np
+import pytest
+
+from napari_hsr import read, reconstruct, write
+
+MODEL = "rootpoly-srgb"  # quick
+
+
+@pytest.fixture
+def folder(photograph, tmp_path):
+    for seed, name in enumerate("ab"):
+        photograph(f"in/{name}.png", seed=seed)
+    return tmp_path / "in"
+
+
+@pytest.fixture
+def run(hsr, folder, tmp_path):
+    """Reconstructs the folder: exit status, what JSON says, and the notes."""
+
+    def predict(*options):
+        status, said, warned = hsr(
+            "predict", folder, "-o", tmp_path / "out", "--json", "--model", MODEL, *options
+        )
+        return status, json.loads(said), warned
+
+    return predict
+
+
+def kept(told) -> list[bool]:
+    return [result.get("unchanged", False) for result in told["results"]]
+
+
+def test_a_second_run_computes_only_what_has_changed(run, photograph, tmp_path):
+    _, first, _ = run()
+    assert kept(first) == [False, False]
+    files = {path: path.stat().st_mtime_ns for path in (tmp_path / "out").iterdir()}
+    status, second, warned = run()
+    assert (status, kept(second)) == (0, [True, True])
+    assert "is kept" in warned
+    assert {path: path.stat().st_mtime_ns for path in files} == files
+    notices = [result["notices"] for result in first["results"]]
+    assert [result["notices"] for result in second["results"]] == notices
+
+    source = photograph("in/b.png", seed=7)
+    *_, third, _ = run()
+    assert kept(third) == [True, False]
+    made = read(third["results"][1]["output"])
+    np.testing.assert_array_equal(
+        np.asarray(made.data), np.asarray(reconstruct(source, MODEL).data)
+    )
+
+
+@pytest.mark.parametrize("options", [("--overwrite",), ("--input-encoding", "linear")])
+def test_other_settings_compute_again(run, options):
+    run()
+    assert kept(run(*options)[1]) == [False, False]
+
+
+def test_what_was_made_of_a_result_is_not_taken_for_it(run):
+    path = run()[1]["results"][0]["output"]
+    cube = read(path)
+    changed = cube.replace(
+        data=np.asarray(cube.data) * 2, provenance=cube.provenance.with_step("Doubled.")
+    )
+    write(changed, path)
+    _, told, warned = run()
+    assert kept(told) == [False, True]
+    assert f"{path} exists already and is replaced" in warned
+
+
+def test_several_files_at_a_time_give_the_same_cubes(hsr, folder, tmp_path):
+    (folder / "bad.png").write_text("no picture")
+    out, table = tmp_path / "out", tmp_path / "all.csv"
+    status, said, _ = hsr(
+        "predict", folder, "-o", out, "--model", MODEL, "--jobs", 3, "--summary", table
+    )
+    assert status == 1
+    assert "2 of 3 reconstructed" in said
+    for name in "ab":
+        made = read(out / f"{name}_{MODEL}.mat")
+        expected = reconstruct(folder / f"{name}.png", MODEL)
+        np.testing.assert_array_equal(np.asarray(made.data), np.asarray(expected.data))
+    with table.open(newline="") as file:
+        rows = {row["name"]: row for row in csv.DictReader(file)}
+    assert {name: row["state"] for name, row in rows.items()} == {
+        "a.png": "finished",
+        "b.png": "finished",
+        "bad.png": "failed",
+    }
+    assert str(folder / "bad.png") in rows["bad.png"]["error"]
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [(("--jobs", 0), "invalid number value"), (("--summary", "all.txt"), ".csv or .json")],
+)
+def test_wrong_options_are_said_before_any_work(hsr, folder, tmp_path, options, reason):
+    status, _, warned = hsr("predict", folder, "-o", tmp_path / "out", *options)
+    assert status == 2
+    assert reason in warned
+    assert not (tmp_path / "out").exists()
