@@ -118,3 +118,22 @@ def test_gpus_are_counted(monkeypatch):
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
     with pytest.raises(InputError, match=r"^engine\.devices asks for 2 GPUs, and 1 are here\.$"):
         place(device="cuda", devices=2)
+
+
+@pytest.mark.parametrize(
+    ("device", "capability", "amx", "expected"),
+    [
+        ("cuda:0", (7, 5), False, "float16"),  # emulates bfloat16, and says that it supports it
+        ("cuda:0", (8, 0), False, "bfloat16"),
+        ("cpu", None, True, "bfloat16"),
+        ("cpu", None, False, "float32"),
+        ("mps", None, True, "float32"),
+    ],
+)
+def test_auto_takes_bfloat16_where_it_is_not_emulated(
+    monkeypatch, device, capability, amx, expected
+):
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _device: capability)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda *_: True)
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: amx, raising=False)
+    assert hardware._precision("auto", torch.device(device)) == expected

@@ -262,6 +262,34 @@ def test_a_time_budget_becomes_steps_once(tmp_path, clock):
     assert saved["state"]["total"] == total
 
 
+def test_steps_that_take_the_whole_budget_are_not_timed_a_dozen_times(tmp_path, clock):
+    recipe, clock.step = engine.recipe(None, schedule={"minutes": 0.05, "warmup": 2}), 0.65
+    fitted, heard = engine.run(
+        tmp_path, recipe, batches=clock.batches(), validate=clock.validate, validations=2
+    )
+    assert fitted.state.total == fitted.state.step == 4
+    assert fitted.state.seconds <= 3.0
+    (notice,) = [e.notice for e in heard.of(Noticed)]
+    assert notice.startswith(
+        "There is time for 2 more steps in the 1.5 s that are left: one takes 0.66 s"
+    )
+
+
+def test_steps_that_become_slow_end_with_the_budget(tmp_path, clock):
+    recipe = engine.recipe(None, schedule={"minutes": 0.05, "warmup": 2})
+    plain = clock.batches()
+
+    def batches(step, *place):
+        clock.step = 0.5 if step >= 14 else 0.05
+        return plain(step, *place)
+
+    fitted, heard = engine.run(tmp_path, recipe, batches=batches, validate=clock.validate)
+    assert fitted.state.total == fitted.state.step < 30
+    assert fitted.state.seconds == pytest.approx(3.0, abs=0.6)  # a slow step more at most
+    said = [e.notice for e in heard.of(Noticed)]
+    assert said[-1].startswith(f"The time is up after {fitted.state.step} steps")
+
+
 def test_a_time_budget_is_kept_by_a_resume(tmp_path, clock):
     """The number of steps is saved as soon as it is known."""
     recipe = engine.recipe(

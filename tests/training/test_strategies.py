@@ -38,6 +38,7 @@ class Run:
         stop_at=None,
         spent=None,
         resume=False,
+        measuring=0.0,
         **settings,
     ):
         settings.setdefault("strategy", "auto")
@@ -45,7 +46,7 @@ class Run:
         self.recipe = recipe(**settings)
         self.stop, self.now, self.seconds = threading.Event(), 0.0, seconds
         self.psnr, self.asked, self.events, self.stopped = list(psnr), [], [], stopped
-        self.stop_at = stop_at
+        self.stop_at, self.measuring = stop_at, measuring
         events = train_by_strategy(
             self.recipe, start, IMAGES, self.validate, self.fit, self.stop,
             spent=spent, resume=resume, clock=lambda: self.now,
@@ -60,6 +61,7 @@ class Run:
                 self.stop.set()
 
     def validate(self, model, step):
+        self.now += self.measuring
         return validate(model, IMAGES.held_out, self.recipe)
 
     def fit(self, settings, model, trained):
@@ -163,6 +165,15 @@ def test_what_the_budget_has_no_room_for_is_said(network):
     assert len(found.asked) == 1
     notices = [e.notice for e in found.events if isinstance(e, Noticed)]
     assert notices == ["No time is left for the strategy full."]
+
+
+def test_the_adapter_is_left_out_where_the_budget_has_no_room_for_it(network):
+    """Measuring one held-out image took four minutes, and there are two to fit the adapter to."""
+    found = Run(network, psnr=[90.0, 95.0], measuring=240.0)
+    assert found.asked[0][0].schedule.minutes == pytest.approx(0.3 * 6)
+    notices = [e.notice for e in found.events if isinstance(e, Noticed)]
+    assert "No time is left for the strategy adapter." in notices
+    assert [s.strategy for s, *_ in found.asked] == ["head", "full"]
 
 
 def test_a_resume_has_the_rest_of_the_time_budget(network, tmp_path):

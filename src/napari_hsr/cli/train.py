@@ -14,6 +14,7 @@ import argparse
 import json
 import os
 import re
+import time
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -183,9 +184,10 @@ def _train(args: argparse.Namespace) -> int:
     event: Event | None = None
     try:
         with cancelled_by_user(output) as cancel:
+            began = time.monotonic()  # torch takes seconds of a time budget
             from napari_hsr.training.train import train_events
 
-            for event in train_events(recipe, output, cancel, resume=args.resume):
+            for event in train_events(recipe, output, cancel, resume=args.resume, began=began):
                 report(event)
     except BaseException as error:
         report(Failed(reason(error), report.step))

@@ -201,11 +201,16 @@ class _Stages:
         self.after = Validation({}, {})  # of the best
         self.steps = 0
         self.tried: list[tuple[str, Figures]] = []
+        self.seconds_an_image = 0.0  # of the start, measuring included
 
     def events(self) -> Generator[Event, None, Outcome]:
         stopped = False
         try:
+            began = self.budget.clock() if self.budget else 0.0
             self.before = self.after = self.validate(self.start, 0)
+            if self.budget:
+                held_out = len(self.images.held_out)
+                self.seconds_an_image = (self.budget.clock() - began) / max(1, held_out)
             yield self._measured(self.before, best=True)
             for name in self._order():
                 stop_if(self.cancel)
@@ -249,6 +254,10 @@ class _Stages:
     def _adapter(self) -> Generator[Event, None, None]:
         from napari_hsr.training.closed_form import adapt
 
+        images = len(self.images.train) + len(self.images.held_out)
+        if self.budget and self.budget.left() < images * self.seconds_an_image:
+            yield _skipped("No time is left for the strategy adapter.")
+            return
         model, adapter = yield from adapt(self.best, self.images.train, self.recipe, self.cancel)
         self.steps += 1
         if math.isinf(adapter.pull):

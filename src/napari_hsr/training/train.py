@@ -47,6 +47,10 @@ if TYPE_CHECKING:
 #: Beside the checkpoints: how much of its time the strategy ``auto`` has spent.
 SPENT = "spent.json"
 PREVIEW = "preview.npz"
+#: Seconds of a time budget for writing the model, its card and its plot; and what training gets of
+#: it in any case, in minutes.
+WRITING = 2.0
+LEAST_MINUTES = 0.01
 #: How a training ends in a process that helps another.
 ELSEWHERE = Finished("", "Another process of this training writes the model.")
 
@@ -72,7 +76,12 @@ def train(
 
 
 def train_events(
-    recipe: Recipe, output: Path, cancel: threading.Event | None = None, resume: bool = False
+    recipe: Recipe,
+    output: Path,
+    cancel: threading.Event | None = None,
+    resume: bool = False,
+    *,
+    began: float | None = None,
 ) -> Generator[Event, None, None]:
     """Train by a recipe.
 
@@ -85,6 +94,9 @@ def train_events(
         When set, the current step is finished and everything saved.
     resume : bool
         Continue from the folder's last checkpoint.
+    began : float, optional
+        When the user's time began, by ``time.monotonic``; now, by default. A time budget counts
+        from there to the model's folder: reading the images, measuring and writing included.
 
     Yields
     ------
@@ -98,7 +110,7 @@ def train_events(
     """
     output, cancel = Path(output), cancel or threading.Event()
     export.check_output(output, recipe.name)
-    events = _events(recipe, output, cancel, resume)
+    events = _events(recipe, output, cancel, resume, time.monotonic() if began is None else began)
     if devices.leads(recipe):
         events = recorded(events, recipe, output, resume)
     yield from events  # another process of the same training leads, writes and reports
@@ -150,10 +162,9 @@ def resume_command(output: Path) -> str:
 
 
 def _events(
-    recipe: Recipe, output: Path, cancel: threading.Event, resume: bool
+    recipe: Recipe, output: Path, cancel: threading.Event, resume: bool, began: float
 ) -> Generator[Event, None, None]:
     leads = devices.place(recipe).leads
-    began = time.monotonic()
     if recipe.engine.tensorboard and recipe.strategy != "adapter" and not find_spec("tensorboard"):
         text = (
             "The package tensorboard is not installed, so nothing is written for it; log.csv and "
@@ -210,10 +221,13 @@ def _trained(
             trained=trained,
             images=hashes,
             log=output / "tensorboard" / part,
+            validations=2,  # of the last weights, and of the best as they are stored
         ).events()
 
+    if recipe.strategy != "adapter" and list(model.module.parameters()):
+        import napari_hsr.training.engine.loop  # noqa: F401 - its libraries take seconds of the budget
     outcome = yield from train_by_strategy(
-        recipe,
+        _with_time_left(recipe, time.monotonic() - began),
         model,
         images,
         validate,
@@ -247,6 +261,15 @@ def _trained(
     )
     export.write_model_folder(output, recipe, stored, facts)
     yield Finished(str(output), outcome.kept, before, stored.figures.mean, seconds)
+
+
+def _with_time_left(recipe: Recipe, seconds: float) -> Recipe:
+    """The recipe with what its time budget has left after the preparation, before the end."""
+    schedule = recipe.schedule
+    if schedule.minutes is None:
+        return recipe
+    left = max(schedule.minutes - (seconds + WRITING) / 60, LEAST_MINUTES)
+    return recipe.model_copy(update={"schedule": schedule.model_copy(update={"minutes": left})})
 
 
 def _hashes(images: Sequence[CachedImage]) -> dict[str, str]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from napari_hsr.errors import InputError
+from napari_hsr.inference.precision import computes_bfloat16
 
 if TYPE_CHECKING:
     import torch
@@ -193,14 +194,12 @@ def _workers(device: torch.device) -> int:
 
 
 def _precision(asked: str, device: torch.device) -> str:
-    import torch
-
     if asked == "float16" and device.type == "cpu":
         raise InputError("float16 is trained on a GPU only; on a CPU choose float32 or bfloat16.")
     if asked != "auto":
         return asked
     if device.type == "cuda":
-        return "bfloat16" if torch.cuda.is_bf16_supported() else "float16"
+        return "bfloat16" if computes_bfloat16(device) else "float16"
     if device.type == "cpu" and _cpu_has_bfloat16():
         return "bfloat16"
     return "float32"

@@ -8,6 +8,7 @@ nothing else needs to be remembered.
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable, Generator, Sequence
@@ -40,8 +41,10 @@ if TYPE_CHECKING:
 
 #: Stands for the total number of steps while a time budget has not fixed it.
 _UNKNOWN_TOTAL = 10**9
-#: Steps that are timed for a time budget, and how many of the first ones do not count.
+#: Steps that are timed for a time budget, and how many of the first ones do not count; fewer where
+#: they take this share of it.
 PROBE, UNCOUNTED = 12, 3
+PROBE_SHARE = 0.25
 #: Seconds between two reports of progress.
 PACE = 0.5
 
@@ -76,6 +79,8 @@ class Fit:
         Names of the training and the held-out images, with the SHA-256 of their files.
     log : Path, optional
         Folder of TensorBoard's files; None: ``tensorboard`` beside ``folder``.
+    validations : int
+        How many follow the last step; a time budget has room for them.
 
     Attributes
     ----------
@@ -107,11 +112,13 @@ class Fit:
         trained: Sequence[str] | None = None,
         images: tuple[Hashes, Hashes] = ({}, {}),
         log: Path | None = None,
+        validations: int = 1,
     ):
         self.recipe, self.model, self.batches, self.validate = recipe, model, batches, validate
         self.cancel = threading.Event() if cancel is None else cancel
         self.folder, self.images = folder, images
         self.log = log or folder.parent / "tensorboard"
+        self.validations = validations
         self.place = devices.place(recipe)
         self.identity = checkpoint.identity(recipe, images)
         self.network = trainable_network(model, recipe, trained, self.place.world)
@@ -220,10 +227,16 @@ class Fit:
         """What the first process does for all."""
         state, now = self.state, time.monotonic()
         save = state.step % self.recipe.engine.checkpoint_every == 0
-        if not state.total and len(self.times) >= PROBE:
-            counted = self.times[UNCOUNTED:]
+        if not state.total and self._timed():
+            counted = self.times[UNCOUNTED:] or self.times[1:] or self.times
             yield self._fix_total(sum(counted) / len(counted))
             save = True  # another try would come to another number of steps
+        elif self._late():
+            state.total = state.step
+            text = (
+                f"The time is up after {state.step:,} steps: they took longer than the first ones."
+            )
+            yield Noticed(Notice.info(Code.STEPS_FIXED, text))
         if now - self.reported >= PACE or state.complete or len(self.times) == 1:
             yield self._report(stepper)
             self.reported = now
@@ -257,17 +270,33 @@ class Fit:
 
     def _fix_total(self, seconds_a_step: float) -> Noticed:
         """Turn the time budget into a number of steps, once."""
-        budget = (self.recipe.schedule.minutes or 0.0) * 60
-        left = budget - self._elapsed() - self.seconds_validating
+        left = self._left()
         each = seconds_a_step + self.seconds_validating / self.recipe.validation.every
-        more = max(1, int(left / each))
+        more = max(0, int(left / each))
         self.state.total = self.state.step + more
-        text = (
-            f"There is time for {more} more step{'s' if more > 1 else ''} in the "
-            f"{format_seconds(max(left, 0.0))} that are left: one takes {each:.2g} s, "
-            "measuring included."
-        )
+        taken = f"{self.state.step} step{'s' if self.state.step > 1 else ''}"
+        text = f"The time is up after {taken}: one takes {each:.2g} s, measuring included."
+        if more:
+            text = (
+                f"There is time for {more} more step{'s' if more > 1 else ''} in the "
+                f"{format_seconds(left)} that are left: one takes {each:.2g} s, measuring included."
+            )
         return Noticed(Notice.info(Code.STEPS_FIXED, text))
+
+    def _timed(self) -> bool:
+        """Whether enough steps have been timed to say how many there is time for."""
+        share = PROBE_SHARE * (self.recipe.schedule.minutes or math.inf) * 60
+        return len(self.times) >= PROBE or sum(self.times) >= share
+
+    def _late(self) -> bool:
+        """Whether a time budget is over though steps remain."""
+        timed = self.recipe.schedule.minutes is not None
+        return timed and 0 < self.state.step < self.state.total and self._left() < 0
+
+    def _left(self) -> float:
+        """Seconds of the time budget that are left for steps."""
+        budget = (self.recipe.schedule.minutes or 0.0) * 60
+        return budget - self._elapsed() - self.validations * self.seconds_validating
 
     def _agree(self, device: torch.device) -> None:
         """Share with all processes what the first one decided, and whether one is cancelled."""

@@ -117,7 +117,8 @@ def estimate_events(
     every = recipe.validation.every
     if recipe.schedule.steps is None:
         seconds = (recipe.schedule.minutes or 0.0) * 60
-        steps = max(1, int(seconds / (each + measuring / every)))
+        around = 3 * measuring  # before the first step, after the last, and as it is stored
+        steps = max(1, int((seconds - around) / (each + measuring / every)))
     else:
         steps = recipe.schedule.steps
         # before the first step, on the way, after the last, and once more in half precision
