@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_hsr.cube import release_pages
+from napari_hsr.errors import InputError
 from napari_hsr.io.lazy import by_rows
 from napari_hsr.notices import Code, Notice
 from napari_hsr.progress import Progress, stop_if
@@ -127,3 +128,27 @@ def no_value(count: int, size: int) -> list[Notice]:
         f"{count:,} of {size:,} pixels have no value (NaN): a missing one, or a division by zero."
     )
     return [Notice.info(Code.NOT_FINITE, told)]
+
+
+def usable_bands(cube: Cube) -> tuple[np.ndarray, list[Notice]]:
+    """The good bands that hold values, from 0, and what is said of the others.
+
+    Whether a band holds any is looked up on about 64 x 64 pixels.
+
+    Raises
+    ------
+    InputError
+        If there is none.
+    """
+    stride = max(1, max(cube.shape[1:]) // 64)
+    good = np.flatnonzero(cube.good_bands)
+    sampled = [np.asarray(cube.data[int(band), ::stride, ::stride]) for band in good]
+    release_pages(cube.data)
+    filled = np.array([bool(np.isfinite(plane).any()) for plane in sampled])
+    if not filled.any():
+        raise InputError(f"{cube.name} holds no finite value.")
+    left = cube.bands - int(filled.sum())
+    if not left:
+        return good, []
+    told = f"{left} of {cube.bands} bands are marked as bad or empty and are left out."
+    return good[filled], [Notice.info(Code.BANDS_LEFT_OUT, told)]

@@ -19,6 +19,7 @@ from napari_hsr.cli import (
     calibrate,
     chart,
     classify,
+    components,
     convert,
     demo,
     evaluate,
@@ -34,6 +35,7 @@ from napari_hsr.cli import (
     super_resolve,
     train,
     trust,
+    unmix,
 )
 from napari_hsr.cli.output import sentence
 from napari_hsr.errors import Cancelled
@@ -56,6 +58,8 @@ COMMANDS = {
     "index": index,
     "match": match,
     "classify": classify,
+    "components": components,
+    "unmix": unmix,
     "models": models,
     "trust": trust,
     "anchors": anchors,
