@@ -116,6 +116,7 @@ class Code(StrEnum):
     BLACK_SPECTRA = "black-spectra"
     SCENE_NOT_IN_PROTOCOL = "scene-not-in-protocol"
     MAP_DIFFERS = "map-differs"
+    REGION = "region"
 
     # training
     CUBE_WITHOUT_PHOTOGRAPH = "cube-without-photograph"

@@ -57,3 +57,33 @@ def test_evaluate_refuses_what_does_not_fit(hsr, cube_file, photograph):
     status, _, warned = hsr("evaluate", cube_file("a.mat"), cube_file("b.mat"), "--protocol", "x")
     assert status == 1
     assert "default" in warned
+
+
+def test_several_predictions_make_one_table(hsr, cube_file):
+    truth, near, far = (
+        cube_file("truth.mat"),
+        cube_file("near.mat", 0.001),
+        cube_file("far.mat", 0.1),
+    )
+    words = ["evaluate", far, near, truth, "--lights", "D65,A", "--region", "1,0,6,5"]
+    status, out, err = hsr(*words)
+    assert status == 0, err
+    rows = out.splitlines()
+    assert rows[1].endswith("ΔE00 D65 ↓  ΔE00 A ↓")
+    assert rows[2].startswith("far")
+    assert "*" not in rows[2]
+    assert rows[3].count("*") > 5
+    assert err.count("region of 25 of 30") == 1
+    facts = strict(hsr(*words, "--json")[1])
+    assert [row["prediction"] for row in facts["rows"]] == ["far", "near"]
+    best = {column["key"]: column["best"] for column in facts["columns"]}
+    assert best["psnr"] == best["D65"] == ["near"]
+    assert best["ssim"] == []  # not defined on so few pixels
+    assert hsr("evaluate", far, near, truth, "--camera", "cie-1931")[0] == 2
+    assert hsr("evaluate", far, truth, "--region", "50,50,60,60")[0] == 1
+
+
+def test_one_prediction_has_lights_too(hsr, cube_file):
+    words = ["evaluate", cube_file("near.mat", 0.01), cube_file("truth.mat"), "--lights", "A"]
+    assert "ΔE00 A" in hsr(*words)[1]
+    assert 0 < strict(hsr(*words, "--json")[1])["delta_e_2000"]["A"] < 5

@@ -1,20 +1,26 @@
-"""Compare a reconstructed cube with its ground truth under a named protocol.
+"""Compare one or more reconstructed cubes with their ground truth under a named protocol.
 
-Both are read as any cube is. Their sizes must be equal and their wavelengths must match, unless
+Several predictions give one table, a row each, with arrows for what is better. All are read as any cube is. Their sizes must be equal and their wavelengths must match, unless
 --resample makes them.
 """
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from napari_hsr.cli.convert import numbers
 from napari_hsr.cli.output import note, print_json
 from napari_hsr.cli.reading import add_reading_options, stated
 
 if TYPE_CHECKING:
     import argparse
 
-HELP = "compare a cube with its ground truth"
+    import numpy as np
+
+    from napari_hsr.cube import Cube
+
+HELP = "compare a cube, or several, with their ground truth"
 
 
 #: Written down for ``--help``, which must not load NumPy; a test holds it against the protocols.
@@ -25,7 +31,9 @@ PROTOCOLS = (
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("prediction", metavar="PRED", help="the reconstructed cube")
+    parser.add_argument(
+        "prediction", metavar="PRED", nargs="+", help="the reconstructed cube, or several"
+    )
     parser.add_argument("truth", metavar="TRUTH", help="the measured cube")
     parser.add_argument(
         "--protocol",
@@ -54,8 +62,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--camera", metavar="C", help="table.csv:NAME or cie-1931, for errors over measured share"
     )
     parser.add_argument("--upper", metavar="CUBE", help="upper ends of intervals")
+    parser.add_argument(
+        "--lights",
+        metavar="L,L",
+        type=lights,
+        default=(),
+        help="give CIE ΔE00 under these lights, for reflectances: D65,A,FL11,3200K,lamps.csv:NAME",
+    )
+    parser.add_argument(
+        "--region",
+        metavar="T,L,B,R",
+        type=numbers(4),
+        help="compare inside this rectangle alone: top, left, bottom, right in pixels from 0",
+    )
     parser.add_argument("--json", action="store_true", help="print JSON")
     add_reading_options(parser)
+
+
+def lights(text: str) -> tuple[str, ...]:
+    """``D65,A``."""
+    return tuple(part.strip() for part in text.split(",") if part.strip())
 
 
 def run(args: argparse.Namespace) -> int:
@@ -63,14 +89,26 @@ def run(args: argparse.Namespace) -> int:
     from napari_hsr.metrics import evaluate, get_protocol
     from napari_hsr.metrics.protocols import at_scale
 
+    if len(args.prediction) > 1 and (args.lower or args.upper or args.camera):
+        args.usage_error("--lower, --upper and --camera take one prediction")
     if (args.lower is None) != (args.upper is None):
         args.usage_error("--lower and --upper go together")
     if args.scale is None:
         rules = get_protocol(args.protocol)
     else:
         rules = at_scale(args.protocol, args.scale)
-    cubes = (read_cube(file, **stated(args)) for file in (args.prediction, args.truth))
-    evaluation = evaluate(*cubes, protocol=rules, resample=args.resample, bad_bands=args.bad_bands)
+    truth = read_cube(args.truth, **stated(args))
+    options = {
+        "protocol": rules,
+        "resample": args.resample,
+        "bad_bands": args.bad_bands,
+        "mask": _rectangle(args.region, truth) if args.region else None,
+        "lights": args.lights,
+    }
+    if len(args.prediction) > 1:
+        return _several(args, truth, options)
+    args.prediction = args.prediction[0]
+    evaluation = evaluate(read_cube(args.prediction, **stated(args)), truth, **options)
     uncertainty = _uncertainty(args)
     if args.json:
         files = {"prediction_file": args.prediction, "truth_file": args.truth}
@@ -88,6 +126,41 @@ def run(args: argparse.Namespace) -> int:
             ends = (f"{curve[key][at]:.3g}" for at in (0, -1) for key in ("share", "error"))
             print("{}: {} has a mean absolute error of {}, {} of {}".format(by, *ends))
     return 0
+
+
+def _several(args: argparse.Namespace, truth: Cube, options: dict[str, Any]) -> int:
+    """One table of all predictions."""
+    import sys
+
+    from napari_hsr.cli.files import read_cube
+    from napari_hsr.metrics import evaluate_several
+
+    cubes = [read_cube(file, **stated(args)) for file in args.prediction]
+    named = [c.replace(name=Path(f).stem) for c, f in zip(cubes, args.prediction, strict=True)]
+    made = evaluate_several(named, truth, **options)
+    if args.json:
+        print_json(
+            {"prediction_files": args.prediction, "truth_file": args.truth, **made.to_dict()}
+        )
+    else:
+        print(made.table(("\033[1m", "\033[0m") if sys.stdout.isatty() else ("", "")))
+    told: dict[str, list[str]] = {}
+    for name, one in zip(made.names, made.evaluations, strict=True):
+        for text in one.notes:
+            told.setdefault(text, []).append(name)
+    for text, names in told.items():  # what holds of all is said once
+        note([text], about="" if len(names) == len(made.names) else ", ".join(names))
+    return 0
+
+
+def _rectangle(sides: tuple[int, int, int, int], truth: Cube) -> np.ndarray:
+    """A region (height, width) of True from top, left, bottom, right."""
+    import numpy as np
+
+    top, left, bottom, right = sides
+    mask = np.zeros(truth.shape[1:], dtype=bool)
+    mask[max(0, top) : max(0, bottom), max(0, left) : max(0, right)] = True
+    return mask
 
 
 def _uncertainty(args: argparse.Namespace) -> dict[str, Any]:

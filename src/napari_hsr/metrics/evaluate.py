@@ -11,6 +11,7 @@ import numpy as np
 from napari_hsr.conversion.wavelengths import common_grid
 from napari_hsr.cube import Cube
 from napari_hsr.io.bands import without_bad_bands
+from napari_hsr.metrics.colour_difference import differences
 from napari_hsr.metrics.evaluation import Evaluation
 from napari_hsr.metrics.formulas import (
     AngleSums,
@@ -22,6 +23,7 @@ from napari_hsr.metrics.formulas import (
     decibels,
     ratio,
 )
+from napari_hsr.metrics.inside import Inside, checked_mask, without_outside
 from napari_hsr.metrics.match import match
 from napari_hsr.metrics.protocols import Protocol, get_protocol
 from napari_hsr.metrics.row_blocks import Block, Pair
@@ -30,7 +32,7 @@ from napari_hsr.progress import Progress, result_of, stop_if
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Callable, Generator, Iterable, Iterator
+    from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 
 #: What is said of bands before they are compared.
 _OF_GRIDS = (Code.RESAMPLED, Code.BAD_BANDS_LEFT_OUT)
@@ -47,6 +49,8 @@ def evaluate(
     cancel: threading.Event | None = None,
     resample: bool = False,
     bad_bands: bool = False,
+    mask: Any = None,
+    lights: Sequence[str] = (),
 ) -> Evaluation:
     """Compare a prediction with the truth under a named protocol.
 
@@ -67,6 +71,12 @@ def evaluate(
         (:func:`napari_hsr.conversion.common_grid`).
     bad_bands : bool
         Compare also the bands that either cube marks as bad (``bbl``).
+    mask : array-like, shape (height, width), optional
+        Compare only the pixels where it is not zero. Floors that are a share of the truth's
+        maximum then take that of the region.
+    lights : sequence of str
+        Lights under which the mean CIE ΔE00 is given (``Evaluation.delta_e``): ``"D65"``,
+        ``"A"``, ``"3200K"``, ``"lamps.csv:NAME"``. Both cubes must hold reflectances.
 
     Returns
     -------
@@ -83,7 +93,14 @@ def evaluate(
     """
     report = None if progress is None else (lambda event: progress(event.done, event.total))
     events = evaluate_events(
-        prediction, truth, protocol, cancel=cancel, resample=resample, bad_bands=bad_bands
+        prediction,
+        truth,
+        protocol,
+        cancel=cancel,
+        resample=resample,
+        bad_bands=bad_bands,
+        mask=mask,
+        lights=lights,
     )
     return result_of(events, report)
 
@@ -96,6 +113,8 @@ def evaluate_events(
     cancel: threading.Event | None = None,
     resample: bool = False,
     bad_bands: bool = False,
+    mask: Any = None,
+    lights: Sequence[str] = (),
 ) -> Iterator[Progress | Evaluation]:
     """:func:`evaluate` as events: progress after each block of both passes, then the result."""
     rules = get_protocol(protocol)
@@ -107,15 +126,24 @@ def evaluate_events(
         found = (*prediction.notices, *truth.notices)
         resampled = [notice for notice in found if notice.code in _OF_GRIDS]
     first, second, wavelengths, notes = match(prediction, truth, bad_bands)
-    pair = Pair(first, second, rules.crop)
+    colours = differences(prediction, truth, wavelengths, lights)
+    region = None if mask is None else checked_mask(mask, second.shape)
+    pair = Pair(first, second if region is None else Inside(second, region), rules.crop)
     stop_if(cancel)
     seen = yield from _survey(pair, rules, cancel)
     figures = _Figures(pair, rules, seen)
     for done, (core, wide) in enumerate(pair.blocks(figures.margin), pair.block_count + 1):
         figures.add(core, wide)
+        for colour in colours:
+            colour.add(core)
         stop_if(cancel)
         yield Progress(done, 2 * pair.block_count)
     figures.finish()
+    excluded = figures.excluded
+    inside: tuple[Notice, ...] = ()
+    if region is not None:
+        excluded, told = without_outside(excluded, region, rules.crop, pair.shape[0])
+        inside = (told,)
     units = [(c.units if isinstance(c, Cube) else None) or "" for c in (prediction, truth)]
     known = {"rmse": units[1], "psnr": "dB", "psnr_band": "dB", "sam": "°"}
     remarks = _remarks(seen, rules, figures.values.get("mrae", 0.0), *units)
@@ -126,10 +154,11 @@ def evaluate_events(
         protocol=rules.name,
         protocol_text=rules.description,
         units={key: known.get(key, "") for key in (*rules.metrics, *figures.per_band)},
-        excluded=figures.excluded,
-        notes=(*resampled, *notes, *remarks, *figures.notes),
+        excluded=excluded,
+        notes=(*inside, *resampled, *notes, *remarks, *figures.notes),
         prediction=prediction.name if isinstance(prediction, Cube) else "prediction",
         truth=truth.name if isinstance(truth, Cube) else "truth",
+        delta_e={colour.name: colour.mean for colour in colours},
     )
 
 

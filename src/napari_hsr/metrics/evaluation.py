@@ -6,7 +6,7 @@ import csv
 import io
 import json
 import textwrap
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -60,6 +60,8 @@ class Evaluation:
         What the user must know about the comparison.
     prediction, truth : str
         Names of the two cubes.
+    delta_e : dict of str to float
+        The mean CIE ΔE00 under each light that was asked for, by its name.
     """
 
     values: dict[str, float]
@@ -72,6 +74,7 @@ class Evaluation:
     notes: tuple[Notice, ...] = ()
     prediction: str = "prediction"
     truth: str = "truth"
+    delta_e: dict[str, float] = field(default_factory=dict)
 
     def __getitem__(self, key: str) -> float:
         return self.values[key]
@@ -104,6 +107,7 @@ class Evaluation:
                 "notes": self.notes,
                 "wavelengths_nm": self.wavelengths,
                 "per_band": self.per_band,
+                **({"delta_e_2000": self.delta_e} if self.delta_e else {}),
             }
         )
         return plain
@@ -123,6 +127,8 @@ class Evaluation:
         rows.writerow(["metric", "band_index", "wavelength_nm", "value", "unit", "protocol"])
         for key, value in self.values.items():
             rows.writerow([key, "", "", repr(float(value)), self.units[key], self.protocol])
+        for light, value in self.delta_e.items():
+            rows.writerow([f"delta_e_2000 {light}", "", "", repr(float(value)), "", self.protocol])
         for key, values in self.per_band.items():
             for band, value in enumerate(values):
                 nm = "" if self.wavelengths is None else f"{self.wavelengths[band]:.10g}"
@@ -146,6 +152,7 @@ class Evaluation:
             unit = self.units[key]
             text = f"{value:.4f}" if unit in ("dB", "°") else f"{value:.6g}"
             lines.append(f"  {LABELS[key]:<{width}}  {text:>10} {unit}".rstrip())
+        lines += [f"  ΔE00 {light}: {value:.3f}" for light, value in self.delta_e.items()]
         lines += [f"  {line}" for line in self.excluded_lines()]
         lines += [f"  note: {note}" for note in self.notes]
         rules = f"{self.protocol}: {self.protocol_text}"
