@@ -8,7 +8,7 @@ CORE := */napari_hsr/cube.py,*/napari_hsr/cameras/*,*/napari_hsr/colour/*,*/napa
 CORE := $(CORE),*/napari_hsr/io/*,*/napari_hsr/metrics/*,*/napari_hsr/models/*
 CORE := $(CORE),*/napari_hsr/resample/*,*/napari_hsr/training/*
 
-.PHONY: help demo test lint types dead-code coverage screenshots clean
+.PHONY: help demo test lint types dead-code coverage screenshots docs clean
 
 help:
 	@echo "make demo         reconstruct, compare and look: files go to demo/"
@@ -18,6 +18,7 @@ help:
 	@echo "make dead-code    list what nothing uses"
 	@echo "make coverage     run the tests and report which lines they reach"
 	@echo "make screenshots  make the pictures of the documentation again"
+	@echo "make docs         build the documentation as a site in site/; a warning is an error"
 	@echo "make clean        remove what these made, except $(VENV)"
 
 $(READY): pyproject.toml constraints.txt scripts/setup.sh
@@ -55,6 +56,10 @@ coverage: $(READY)
 screenshots: $(READY)
 	$(VENV)/bin/python -m napari_hsr.cli.display $(VENV)/bin/python docs/make_screenshots.py
 
+docs: $(READY)
+	$(VENV)/bin/python -m pip install -q --use-pep517 -c constraints.txt -e ".[dev,docs]"
+	NO_MKDOCS_2_WARNING=1 $(VENV)/bin/python -m mkdocs build --strict
+
 clean:
-	rm -rf demo build dist .coverage .mypy_cache .pytest_cache .ruff_cache
+	rm -rf demo site build dist .coverage .mypy_cache .pytest_cache .ruff_cache
 	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +
