@@ -134,3 +134,18 @@ def test_notes_go_to_stderr_with_the_file_named(capsys):
 
 def test_a_message_of_the_system_without_a_file_is_still_a_sentence():
     assert explain(OSError(28, "No space left on device")) == "No space left on device."
+
+
+def test_streams_that_whoever_started_it_closed(monkeypatch):
+    monkeypatch.setattr(sys, "stdout", None)
+    monkeypatch.setattr(sys, "stderr", None)
+    assert main(["models", "list"]) == 0
+    assert main(["info", "no such file"]) == 1
+
+
+def test_a_home_of_nobody_is_a_folder_of_that_name(monkeypatch, tmp_path, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("NAPARI_HSR_DATA", "~nosuchuser")
+    assert main(["models", "list"]) == 0
+    assert main(["convert", "~nosuchuser/a.h5", "-o", "~nosuchuser/b.h5"]) == 1
+    assert "~nosuchuser/a.h5: there is no such file" in capsys.readouterr().err

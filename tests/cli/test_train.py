@@ -26,6 +26,7 @@ from napari_hsr.models.state_dict import from_state_dict
 from napari_hsr.training import train as training
 from napari_hsr.training.data import inspection
 from napari_hsr.training.data.findings import Row
+from napari_hsr.training.engine import devices
 from napari_hsr.training.events import (
     Began,
     Finished,
@@ -57,12 +58,13 @@ def recipe(tmp_path):
 @pytest.fixture
 def engine(monkeypatch):
     """An engine that takes two steps; ``engine.error`` or ``engine.stops`` end it otherwise."""
-    state = SimpleNamespace(error=None, stops=False, calls=[])
+    state = SimpleNamespace(error=None, stops=False, calls=[], argv=[])
 
     def train_events(recipe, output, cancel=None, resume=False):
         state.calls.append((recipe, output, resume))
         events = work(output, resume)
-        return events if "LOCAL_RANK" in os.environ else recorded(events, recipe, output, resume)
+        state.argv = list(sys.argv)
+        return recorded(events, recipe, output, resume) if devices.leads(recipe) else events
 
     def work(output, resume):
         yield Began(20 if resume else 0, 40, "CPU", "float32", ("a", "b"), ("c",))
@@ -236,20 +238,37 @@ def test_helpers_of_a_training_on_several_devices_write_nothing(
     hsr, engine, recipe, tmp_path, monkeypatch
 ):
     monkeypatch.setenv("LOCAL_RANK", "1")
-    output = tmp_path / "run"
+    output, several = tmp_path / "run", ("--set", "engine.devices=2")
     journal = Journal(output)  # of the first process, at work
     journal(Began(0, 40, "CPU", "float32"))
     journal.close()
     before = (output / "events.jsonl").read_text()
-    status, out, err = hsr("train", recipe, "--output", output)
+    status, out, err = hsr("train", recipe, "--output", output, *several)
     assert (status, out, err) == (0, "", "")
     assert (output / "events.jsonl").read_text() == before
-    status, _, err = hsr("train", recipe)
+    status, _, err = hsr("train", recipe, *several)
     assert status == 1
     assert "--output is needed" in err
-    monkeypatch.setenv("NAPARI_HSR_RUN", str(output))  # as the first process leaves it to helpers
+
+
+def test_the_processes_that_the_first_starts_are_told_its_folder(hsr, engine, recipe, monkeypatch):
+    monkeypatch.setattr("sys.argv", ["napari-hsr", "train"])
     assert hsr("train", recipe)[0] == 0
-    assert engine.calls[-1][1] == output
+    assert engine.argv == ["napari-hsr", "train", "--output", str(engine.calls[-1][1])]
+    assert sys.argv == ["napari-hsr", "train"]
+
+
+@pytest.mark.parametrize("variables", [{"RANK": "1"}, {"LOCAL_RANK": "3", "SLURM_PROCID": "1"}])
+def test_what_is_left_in_the_environment_leads_no_run_anywhere(
+    hsr, engine, recipe, tmp_path, monkeypatch, variables
+):
+    for name, value in (variables | {"NAPARI_HSR_RUN": str(tmp_path / "theirs")}).items():
+        monkeypatch.setenv(name, value)
+    status, out, err = hsr("train", recipe, "--output", tmp_path / "mine")
+    assert status == 0
+    assert out + err  # it speaks: it is no helper
+    assert not (tmp_path / "theirs").exists()
+    assert (tmp_path / "mine" / "events.jsonl").exists()
 
 
 # --- before a training ---------------------------------------------------------------------

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from napari_hsr.errors import FileError, InputError
-from napari_hsr.io.wavelength_list import evenly, listed, parse, read_text
+from napari_hsr.io.wavelength_list import evenly, listed, parse, read_text, regular
 
 
 @pytest.mark.parametrize(
@@ -56,6 +57,15 @@ def test_each_fault_has_its_sentence(text, bands, sentence):
         listed(text, bands)
     assert str(caught.value).endswith(".")
     assert "\n" not in str(caught.value)
+
+
+def test_a_regular_grid_has_as_many_wavelengths_as_a_cube_has_bands():
+    np.testing.assert_allclose(regular("400:420:10"), [400, 410, 420])
+    with pytest.raises(InputError, match=r"3e\+11 wavelengths; up to 10,000 are taken"):
+        regular("400:700:1e-9")
+    for text in ("400:700:0", "1:2", "²:3:1", "0:inf:1", "a:b:c", "700:400:10"):
+        with pytest.raises(InputError, match="A grid is first:last:step"):
+            regular(text)
 
 
 def test_evenly_spaced():

@@ -53,6 +53,11 @@ def test_the_seed_decides_the_first_weights():
         ),
         ({"architecture": "edsr", "settings": {"bands": 30}}, "sets bands: 30, but .* 31 bands"),
         ({"architecture": "edsr", "settings": {"width": -1}}, "EDSR.* cannot be built so"),
+        ({"architecture": "edsr", "settings": {"blocks": 10**9}}, "blocks is 1e.09; up to 4,096"),
+        (
+            {"architecture": "edsr", "settings": {"width": 4096, "blocks": 900}},
+            "would take 1087.8 GB of memory so",
+        ),
         ({"architecture": "edsr", "settings": {"variant": "huge"}}, "variant of edsr 'huge'"),
     ],
 )

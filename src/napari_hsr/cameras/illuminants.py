@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass
 from functools import lru_cache
@@ -105,7 +106,7 @@ def light_pool(text: str) -> tuple[Light, ...]:
     table = _TABLE.fullmatch(text.strip())
     if table is None:
         return (known_light(text),)
-    path = Path(table["path"]).expanduser()
+    path = Path(os.path.expanduser(table["path"]))
     stamp = path.stat().st_mtime_ns if path.is_file() else 0
     lights = _measured(path, stamp)
     wanted = table["name"].strip()

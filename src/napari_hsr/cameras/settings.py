@@ -25,7 +25,9 @@ class CaptureSettings(BaseModel):
     The string below a field is its description, which the Train panel shows as help.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, use_attribute_docstrings=True, allow_inf_nan=False
+    )
 
     preset: Literal["ntire2020-clean", "ntire2020-real-world", "ntire2022"] | None = None
     """``ntire2020-clean``, ``ntire2020-real-world`` or ``ntire2022``: a challenge's whole pipeline.

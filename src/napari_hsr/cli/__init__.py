@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from io import StringIO
 from typing import TYPE_CHECKING
 
 from napari_hsr import __version__
@@ -107,6 +108,8 @@ def build_parser() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status; errors become one sentence on stderr."""
+    sys.stdout = sys.stdout or StringIO()  # closed by whoever started this
+    sys.stderr = sys.stderr or StringIO()
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # a terminal without Unicode still gets its answer
             stream.reconfigure(errors="backslashreplace")

@@ -134,19 +134,12 @@ def grid(text: str):
     """
     import numpy as np
 
-    from napari_hsr.errors import FileError, InputError
+    from napari_hsr.errors import FileError
     from napari_hsr.io import can_read, read
-    from napari_hsr.io.wavelength_list import parse, read_text
+    from napari_hsr.io.wavelength_list import parse, read_text, regular
 
-    parts = text.split(":")
-    if len(parts) == 3:
-        try:
-            first, last, step = map(float, parts)
-        except ValueError:
-            first = last = step = 0.0
-        if step > 0 and last > first:
-            return first + step * np.arange(int((last - first) / step + 1e-9) + 1)
-        raise InputError(f"A grid is first:last:step in nm, such as 400:700:10, not {text!r}.")
+    if text.count(":") == 2:
+        return regular(text)
     if can_read(text):
         found = getattr(read(text), "wavelengths", None)
         if found is None:

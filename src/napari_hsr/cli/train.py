@@ -14,20 +14,21 @@ import argparse
 import json
 import os
 import re
+import sys
 import time
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_hsr.errors import FileError, InputError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from napari_hsr.training.events import Event, Report
     from napari_hsr.training.recipe.schema import Recipe
 
 HELP = "train a model on your own images, or improve one"
-#: Where the first of several processes names the run's folder for those that it starts.
-_FOLDER_VARIABLE = "NAPARI_HSR_RUN"
 #: The packaged recipe if none is named.
 DEFAULT_RECIPE = "fine-tune"
 #: The same, if ``--start`` names a super-resolution model.
@@ -120,7 +121,7 @@ def _recipe(args: argparse.Namespace) -> Recipe:
     if args.start:
         overrides += [f"model.start={json.dumps(args.start)}"]
     if args.data:
-        folder = Path(args.data).expanduser().absolute()
+        folder = Path(os.path.expanduser(args.data)).absolute()
         if not folder.is_dir():
             raise FileError(args.data, "there is no such folder")
         overrides += [f"data.folder={json.dumps(str(folder))}"]
@@ -132,7 +133,7 @@ def _recipe(args: argparse.Namespace) -> Recipe:
         ]
     recipe = args.recipe
     if args.materials:
-        tables = [str(Path(table).expanduser().absolute()) for table in args.materials]
+        tables = [str(Path(os.path.expanduser(table)).absolute()) for table in args.materials]
         overrides += [f"materials.tables={json.dumps(tables)}"]
         recipe = recipe or MATERIALS_RECIPE
     if recipe is None and args.start:
@@ -168,22 +169,22 @@ def _named(recipe: Recipe, source: str | None, args: argparse.Namespace) -> Reci
 
 def _train(args: argparse.Namespace) -> int:
     from napari_hsr.cli.interrupt import cancelled_by_user
+    from napari_hsr.training.engine import devices
     from napari_hsr.training.events import Failed, Stopped
     from napari_hsr.training.runs.recorder import reason
 
     recipe, output = _resumed(args) if args.resume else _new(args)
-    if _is_helper():  # another process of the same training prints and writes everything
+    if not devices.leads(recipe):  # another process of the same training prints and writes
         from napari_hsr.training.train import train
 
         with cancelled_by_user(None) as cancel:
             train(recipe, output, None, cancel, resume=args.resume)
         return 0
-    os.environ[_FOLDER_VARIABLE] = str(output)
     report = _Reporter(args.json)
     _register(output, report)
     event: Event | None = None
     try:
-        with cancelled_by_user(output) as cancel:
+        with cancelled_by_user(output) as cancel, _told_to_helpers(args, output):
             began = time.monotonic()  # torch takes seconds of a time budget
             from napari_hsr.training.train import train_events
 
@@ -192,21 +193,24 @@ def _train(args: argparse.Namespace) -> int:
     except BaseException as error:
         report(Failed(reason(error), report.step))
         raise
-    finally:
-        os.environ.pop(_FOLDER_VARIABLE, None)
     return 130 if isinstance(event, Stopped) else 0
 
 
 def _new(args: argparse.Namespace) -> tuple[Recipe, Path]:
+    from napari_hsr.training.engine import devices
     from napari_hsr.training.runs import processes
     from napari_hsr.training.runs.run_folder import check_new
 
     recipe = _recipe(args)
-    given = args.output or (os.environ.get(_FOLDER_VARIABLE) if _is_helper() else None)
-    if given is None and _is_helper():
+    leads = devices.leads(recipe)
+    if not args.output and not leads:
         raise InputError("With several processes --output is needed: the folder that they share.")
-    output = Path(given).expanduser() if given else processes.default_output(recipe.name)
-    if not _is_helper():
+    output = (
+        Path(os.path.expanduser(args.output))
+        if args.output
+        else processes.default_output(recipe.name)
+    )
+    if leads:
         check_new(output)
     return recipe, output.absolute()
 
@@ -221,7 +225,7 @@ def _resumed(args: argparse.Namespace) -> tuple[Recipe, Path]:
         known = [str(r.output) for r in processes.find() if r.status().resumable][:5]
         can = f"; these can be resumed: {', '.join(known)}" if known else ""
         raise InputError(f"--resume needs --output, the folder of the run{can}.")
-    output = Path(args.output).expanduser().absolute()
+    output = Path(os.path.expanduser(args.output)).absolute()
     if not (output / RECIPE).is_file():
         raise FileError(output, f"no training was started here: it holds no {RECIPE}")
     own = read_recipe(output / RECIPE)
@@ -242,6 +246,21 @@ def _recipe_with(args: argparse.Namespace, recipe: Path) -> Recipe:
 def _differ(own: Recipe, given: Recipe, key: str) -> bool:
     # The engine's settings say where it is computed, not what.
     return key != "engine" and getattr(own, key) != getattr(given, key)
+
+
+@contextmanager
+def _told_to_helpers(args: argparse.Namespace, output: Path) -> Iterator[None]:
+    """Name the folder on the command line that starts the other processes of a training.
+
+    Not in the environment: a variable that somebody left there must not lead a run anywhere.
+    """
+    before = list(sys.argv)
+    if not args.output:
+        sys.argv += ["--output", str(output)]
+    try:
+        yield
+    finally:
+        sys.argv[:] = before
 
 
 def _register(output: Path, report: Report) -> None:
@@ -276,9 +295,3 @@ class _Reporter:
                 print(to_json(event), flush=True)
             else:
                 self._printer(event)
-
-
-def _is_helper() -> bool:
-    """Whether this is one of several processes of a training, and not the first."""
-    names = ("RANK", "LOCAL_RANK", "NODE_RANK", "GROUP_RANK", "SLURM_PROCID")
-    return any(os.environ.get(name, "0") not in ("", "0") for name in names)

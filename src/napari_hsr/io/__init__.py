@@ -5,6 +5,7 @@ This module stays light: the formats and their libraries are imported on first u
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
 from os import PathLike, fspath
 from pathlib import Path
@@ -273,11 +274,7 @@ def _path(given: str | PathLike[str]) -> Path:
         raise InputError(f"The path of a file was expected, not {given!r}.")
     if not text.strip() or "\0" in text:
         raise InputError(f"The path of a file was expected, but {text!r} names none.")
-    path = Path(text)
-    try:
-        return path.expanduser()
-    except RuntimeError:  # "~name" of nobody here: it may be the name of a file
-        return path
+    return Path(os.path.expanduser(text))  # "~name" of nobody here may be the name of a file
 
 
 def _function(place: tuple[str, str]) -> Any:

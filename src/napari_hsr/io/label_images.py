@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,7 +32,7 @@ def read_labels(path: str | os.PathLike[str]) -> np.ndarray:
     FileError
         If the file is missing, of another kind, or holds no integers in two axes.
     """
-    path = Path(path).expanduser()
+    path = Path(os.path.expanduser(path))
     suffix = path.suffix.lower()
     if not path.is_file():
         raise FileError(path, "there is no such file")
@@ -80,7 +82,7 @@ def write_labels(
     FileError
         If the suffix is none of these, or the file cannot be written.
     """
-    target = Path(path).expanduser()
+    target = Path(os.path.expanduser(path))
     suffix = target.suffix.lower()
     if suffix not in WRITE_SUFFIXES:
         raise FileError(target, f"label images are written as {', '.join(WRITE_SUFFIXES)}")

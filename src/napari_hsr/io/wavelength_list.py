@@ -10,6 +10,7 @@ import numpy as np
 
 from napari_hsr.cube import Wavelengths
 from napari_hsr.errors import FileError, InputError
+from napari_hsr.io import limits
 from napari_hsr.io.numbers import number
 
 if TYPE_CHECKING:
@@ -32,6 +33,29 @@ def evenly(start: float, stop: float, bands: int) -> Wavelengths:
     if bands > 1 and not stop > start:
         raise InputError(f"The last band ({stop:g} nm) must lie above the first ({start:g} nm).")
     return Wavelengths(np.linspace(start, stop, bands))
+
+
+def regular(text: str) -> np.ndarray:
+    """The wavelengths from first to last that ``first:last:step`` names, in nm.
+
+    Raises
+    ------
+    InputError
+        If it names none, or more than a cube has bands.
+    """
+    ends = [number(part) for part in text.split(":")]
+    if len(ends) == 3 and all(end is not None and np.isfinite(end) for end in ends):
+        first, last, step = (float(end) for end in ends if end is not None)
+        if step > 0 and last > first:
+            count = (last - first) / step + 1e-9
+            if count >= limits.MOST_ENTRIES:
+                raise InputError(
+                    f"The grid {text} has {count:.3g} wavelengths; up to {limits.MOST_ENTRIES:,} are "
+                    "taken."
+                )
+            found: np.ndarray = first + step * np.arange(int(count) + 1)
+            return found
+    raise InputError(f"A grid is first:last:step in nm, such as 400:700:10, not {text[:80]!r}.")
 
 
 def listed(text: str, bands: int, micrometres: bool = False) -> Wavelengths:
@@ -104,6 +128,7 @@ def parse(text: str) -> list[float]:
 def read_text(path: str | PathLike[str]) -> str:
     """The text of a CSV or text file; FileError if it is none."""
     path = Path(path)
+    limits.check_regular(path)
     try:
         if path.stat().st_size > _LONGEST:
             raise FileError(

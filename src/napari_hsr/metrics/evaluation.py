@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import textwrap
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,8 +15,6 @@ from napari_hsr.cube import jsonable
 from napari_hsr.metrics.protocols import LABELS
 
 if TYPE_CHECKING:
-    import os
-
     from napari_hsr.notices import Notice
 
 #: What may be left out of the figures: the noun, and why.
@@ -179,5 +178,5 @@ def _percent(share: float | None) -> str:
 def _write(path: str | os.PathLike[str], text: str) -> None:
     from napari_hsr.io.atomic import replacing
 
-    with replacing(Path(path).expanduser()) as temporary:
+    with replacing(Path(os.path.expanduser(path))) as temporary:
         temporary.write_text(text, encoding="utf-8", newline="")

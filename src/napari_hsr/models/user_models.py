@@ -41,7 +41,7 @@ def folder() -> Path:
     """
     chosen = os.environ.get(FOLDER_VARIABLE)
     if chosen:
-        return Path(chosen).expanduser() / "models"
+        return Path(os.path.expanduser(chosen)) / "models"  # unchanged if there is no such home
     from platformdirs import user_data_path
 
     return user_data_path("napari-hsr", appauthor=False) / "models"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import csv
 import io
 import json
@@ -48,7 +50,7 @@ def write_table(curves: Sequence[Curve], path: str | os.PathLike[str]) -> Path:
     """
     from napari_hsr.io.atomic import replacing
 
-    target, curves = Path(path).expanduser(), list(curves)
+    target, curves = Path(os.path.expanduser(path)), list(curves)
     if not curves:
         raise InputError("There is no spectrum to write.")
     suffix = target.suffix.lower()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import csv
 import io
 from collections import Counter
@@ -43,7 +45,7 @@ def write_csv(curves: Iterable[Curve], path: str | os.PathLike[str]) -> Path:
     """
     from napari_hsr.io.atomic import replacing
 
-    target = Path(path).expanduser()
+    target = Path(os.path.expanduser(path))
     text = to_text(curves, separator=",")
     with replacing(target) as temporary:
         temporary.write_text(text, encoding="utf-8", newline="")

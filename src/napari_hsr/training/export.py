@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import os
 import re
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_hsr.errors import FileError
@@ -18,7 +20,6 @@ from napari_hsr.training.validation import Validation, validate
 if TYPE_CHECKING:
     import threading
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
     import torch
 
@@ -297,7 +298,7 @@ def _portable(settings: CaptureSettings) -> dict[str, Any]:
 def _materials(settings: MaterialsSettings) -> dict[str, Any]:
     """The settings, with the names and hashes of the tables in place of their paths."""
     content = settings.model_dump(mode="json")
-    files = [path.expanduser() for path in settings.tables]
+    files = [Path(os.path.expanduser(path)) for path in settings.tables]
     hashes = [hashlib.sha256(f.read_bytes()).hexdigest() if f.is_file() else "" for f in files]
     tables = [{"name": f.name, "sha256": h} for f, h in zip(files, hashes, strict=True)]
     return {**content, "tables": tables}

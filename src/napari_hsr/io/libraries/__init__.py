@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -61,7 +62,7 @@ def read_library(
     """
     from napari_hsr.io.libraries.assemble import Choice
 
-    path = Path(path).expanduser()
+    path = Path(os.path.expanduser(path))
     choice = Choice(wavelengths, scale, column)
     if path.is_dir():
         return _folder(path, choice)

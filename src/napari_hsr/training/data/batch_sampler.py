@@ -12,6 +12,7 @@ import numpy as np
 
 from napari_hsr.errors import InputError
 from napari_hsr.training.data import augmentation
+from napari_hsr.units import format_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -80,6 +81,23 @@ class BatchSampler(ABC):
         self.recipe = recipe
         #: Scales of the augmentation that each image is large enough for.
         self.scales = [self._fitting_scales(image) for image in self.images]
+        self._check_memory()
+
+    def _check_memory(self) -> None:
+        """Refuse a batch whose patches alone are more than there is room for."""
+        import psutil
+
+        batch = self.recipe.batch
+        side = batch.patch * self.recipe.scale
+        coarse = self.recipe.coarse
+        bands = (coarse and coarse.bands) or self.images[0].cube.shape[0]
+        needed = 4 * batch.size * side**2 * bands
+        free = psutil.virtual_memory().available
+        if needed > free:
+            raise InputError(
+                f"The patches of a batch of {batch.size} take {format_bytes(needed)} of memory, and "
+                f"{format_bytes(free)} are free: set batch.size or batch.patch to less."
+            )
 
     @abstractmethod
     def draw(self, chosen: int, rng: np.random.Generator) -> Patch:

@@ -73,7 +73,7 @@ def folder(given: Path | None = None) -> Path:
     """The cache folder: as given, else ``NAPARI_HSR_CACHE``, else the user's cache."""
     chosen = given or os.environ.get(FOLDER_VARIABLE)
     if chosen:
-        return Path(chosen).expanduser()
+        return Path(os.path.expanduser(chosen))
     from platformdirs import user_cache_path
 
     return user_cache_path("napari-hsr", appauthor=False) / "training"

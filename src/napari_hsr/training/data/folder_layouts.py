@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,7 +55,7 @@ class FolderImages:
         FileError
             If there is no such folder, or no image in this layout.
         """
-        folder = self.folder.expanduser()
+        folder = Path(os.path.expanduser(self.folder))
         if not folder.exists():
             raise FileError(folder, "there is no such folder of training images")
         if not folder.is_dir():
@@ -68,7 +69,7 @@ class FolderImages:
     @property
     def is_split(self) -> bool:
         """Whether sub-folders split the images into training and held-out ones."""
-        return _split_folders(self.folder.expanduser()) is not None
+        return _split_folders(Path(os.path.expanduser(self.folder))) is not None
 
 
 def _no_images(folder: Path, layout: str) -> FileError:

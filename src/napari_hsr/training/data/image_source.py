@@ -6,7 +6,9 @@ images, such as scenes that are generated, is another class with :meth:`ImageSou
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from napari_hsr.errors import FileError
@@ -15,7 +17,6 @@ from napari_hsr.training.data import pairing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
-    from pathlib import Path
 
     from napari_hsr.cube import Cube
     from napari_hsr.photograph import Photograph
@@ -103,7 +104,7 @@ class NamedPairs:
 
 
 def _existing(path: Path) -> Path:
-    path = path.expanduser()
+    path = Path(os.path.expanduser(path))
     if not path.exists():
         raise FileError(path, "there is no such file or folder; it is named in data.pairs")
     return path

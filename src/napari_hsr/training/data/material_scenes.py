@@ -202,7 +202,7 @@ def load_materials(
     rng = np.random.default_rng([seed, len(settings.tables)])
     tables = []
     for path in settings.tables:
-        table = read_library(path.expanduser()).on(nm)
+        table = read_library(path).on(nm)
         low, high = float(table.values.min()), float(table.values.max())
         if len(table) < LEAST:
             raise FileError(

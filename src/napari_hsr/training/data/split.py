@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import os
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -45,7 +46,7 @@ def assign(scenes: list[Scene], data: DataSettings, seed: int) -> list[Scene]:
         If it names an unknown image, or ``hold_out`` is neither a fraction nor a whole number.
     """
     if data.split_file is not None:
-        return _by_file(scenes, Path(data.split_file).expanduser())
+        return _by_file(scenes, Path(os.path.expanduser(data.split_file)))
     usable = [s for s in scenes if not s.problem]
     if any(s.held_out for s in usable):
         return [dataclasses.replace(s, held_out=bool(s.held_out)) for s in scenes]

@@ -118,8 +118,13 @@ def leads(recipe: Recipe) -> bool:
 def _share(devices: int, nodes: int) -> tuple[str, int, int, int]:
     """(started by whom, rank, processes in all, processes on this node)."""
     if "RANK" in os.environ and "WORLD_SIZE" in os.environ:
-        world = _number("WORLD_SIZE")
-        return "torchrun", _number("RANK"), world, _number("LOCAL_WORLD_SIZE", world)
+        rank, world = _number("RANK"), _number("WORLD_SIZE")
+        if not 0 <= rank < world:
+            raise InputError(
+                f"The environment says that this is process {rank} of {world}, which are counted "
+                "from 0: unset RANK and WORLD_SIZE, or start with torchrun."
+            )
+        return "torchrun", rank, world, _number("LOCAL_WORLD_SIZE", world)
     world = devices * nodes
     if world > 1 and os.environ.get("SLURM_NTASKS") == str(world) and "SLURM_PROCID" in os.environ:
         return "slurm", _number("SLURM_PROCID"), world, devices

@@ -10,6 +10,7 @@ import numpy as np
 
 from napari_hsr.errors import InputError
 from napari_hsr.models.card import CUBE, RECONSTRUCTION, SUPER_RESOLUTION, ModelCard
+from napari_hsr.units import format_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -28,6 +29,8 @@ PIXELS = 200_000
 DARK = 0.02
 #: Added to the second moment's diagonal, so that it stays invertible.
 FLOOR = 1e-6
+#: Channels or layers of a network that is built by a recipe, at most.
+LARGEST = 4096
 
 
 def start(recipe: Recipe, wavelengths: Wavelengths, thumbnails: Sequence[np.ndarray]) -> Model:
@@ -134,9 +137,38 @@ def build(recipe: Recipe, bands: int) -> torch.nn.Module:
             f"The recipe sets bands: {arguments['bands']}, but the cubes have {bands} bands."
         )
     try:
+        _check_size(lambda: make(**arguments), arguments, architecture.title)
         return make(**arguments)
-    except (TypeError, ValueError, RuntimeError) as error:
+    except InputError:
+        raise
+    except (TypeError, ValueError, RuntimeError, OverflowError, ZeroDivisionError) as error:
         raise InputError(f"{architecture.title} cannot be built so: {error}.") from error
+
+
+def _check_size(make: Callable[[], torch.nn.Module], arguments: dict[str, Any], title: str) -> None:
+    """Refuse a network that no computer trains, before memory is taken for it.
+
+    Raises
+    ------
+    InputError
+        Naming the setting, or the memory that its weights would take.
+    """
+    import psutil
+    import torch
+
+    for name, value in arguments.items():
+        for number in np.ravel(np.asarray(value, dtype=object)):
+            if isinstance(number, (int, float)) and not abs(number) <= LARGEST:
+                raise InputError(f"{title}: {name} is {number:.6g}; up to {LARGEST:,} is built.")
+    with torch.device("meta"):
+        network = make()
+    needed = sum(4 * p.numel() for p in (*network.parameters(), *network.buffers()))
+    free = psutil.virtual_memory().available
+    if needed > free:
+        raise InputError(
+            f"{title} would take {format_bytes(needed)} of memory so, {format_bytes(free)} are free: "
+            "set model.settings to less."
+        )
 
 
 def _variant(architecture: AnyArchitecture, name: Any) -> Callable[..., torch.nn.Module]:

@@ -153,7 +153,7 @@ def _cache() -> Path:
 
     chosen = os.environ.get(FOLDER_VARIABLE)
     if chosen:
-        return Path(chosen).expanduser() / "downloads"
+        return Path(os.path.expanduser(chosen)) / "downloads"
     from platformdirs import user_cache_path
 
     return user_cache_path("napari-hsr", appauthor=False)

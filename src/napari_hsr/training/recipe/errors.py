@@ -41,6 +41,7 @@ _LIMITS = {
     "greater_than_equal": "a number of {ge:g} or more",
     "less_than": "a number below {lt:g}",
     "less_than_equal": "a number of {le:g} or less",
+    "finite_number": "a finite number",
     "too_short": "{min_length} or more of them",
     "too_long": "{max_length} values at most",
 }

@@ -16,8 +16,13 @@ from napari_hsr.cameras.settings import CaptureSettings
 RGB_TO_CUBE: Literal["rgb-to-cube"] = "rgb-to-cube"
 SUPER_RESOLUTION: Literal["super-resolution"] = "super-resolution"
 
-Positive = Annotated[int, Field(ge=1)]
+#: Whole numbers up to here are the same for every library: beyond it none is meant.
+_MOST = 2**53
+Positive = Annotated[int, Field(ge=1, le=_MOST)]
 Share = Annotated[float, Field(ge=0, le=1)]
+Decay = Annotated[float, Field(ge=0, lt=1)]
+#: Longer than a century, no training is meant.
+Minutes = Annotated[float, Field(gt=0, le=60 * 24 * 365 * 100)]
 #: MRAE divides by it: 0 would give NaN where the reference is 0.
 Floor = Annotated[float, Field(ge=1e-6, le=1)]
 
@@ -28,7 +33,9 @@ class Settings(BaseModel):
     The string below a field is its description, which the Train panel shows as help.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, use_attribute_docstrings=True, allow_inf_nan=False
+    )
 
 
 class ModelSettings(Settings):
@@ -179,7 +186,7 @@ class OptimiserSettings(Settings):
 
     kind: Literal["adam", "adamw"] = "adamw"
     learning_rate: Annotated[float, Field(gt=0)] = 4e-4
-    betas: tuple[float, float] = (0.9, 0.999)
+    betas: tuple[Decay, Decay] = (0.9, 0.999)
     weight_decay: Annotated[float, Field(ge=0)] = 0.0
     clip: Annotated[float, Field(ge=0)] = 1.0
     """Largest norm of the gradient; 0 for no clipping."""
@@ -194,12 +201,12 @@ class ScheduleSettings(Settings):
 
     steps: Positive | None = None
     """Steps of the optimiser."""
-    minutes: Annotated[float, Field(gt=0)] | None = None
+    minutes: Minutes | None = None
     """Instead of ``steps``: the number is estimated from the first steps, then fixed."""
     kind: Literal["cosine", "constant", "polynomial", "one-cycle", "halving", "stepped"] = "cosine"
     """``polynomial``: (1 - t)^power. ``halving``: halved every ``every`` steps; ``stepped``:
     times ``factor``."""
-    warmup: Annotated[int, Field(ge=0)] = 50
+    warmup: Annotated[int, Field(ge=0, le=_MOST)] = 50
     """Steps over which the rate rises."""
     final: Share = 1e-3
     """Fraction of the learning rate at the end (cosine, one-cycle)."""
@@ -219,7 +226,7 @@ class BatchSettings(Settings):
 
     size: Positive = 8
     """Patches on all devices together."""
-    patch: Annotated[int, Field(ge=8)] = 64
+    patch: Annotated[int, Field(ge=8, le=_MOST)] = 64
     """Pixels a side of what the network gets."""
     accumulate: Positive = 1
     """Parts that a batch is computed in, to save memory."""
@@ -259,7 +266,7 @@ class Recipe(Settings):
     """Of the trained model."""
     title: str = ""
     task: Literal["rgb-to-cube", "super-resolution"] = RGB_TO_CUBE
-    seed: Annotated[int, Field(ge=0)] = 0
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
     strategy: Literal["auto", "adapter", "head", "full"] = "full"
     """``full``: all weights. ``head``: the first and last layers. ``adapter``: a closed-form map
     of the network's output. ``auto``: each in turn; the best on held-out images is kept."""
@@ -279,7 +286,7 @@ class Recipe(Settings):
     optimiser: OptimiserSettings = Field(default_factory=OptimiserSettings)
     schedule: ScheduleSettings = Field(default_factory=lambda: ScheduleSettings(minutes=10))
     batch: BatchSettings = Field(default_factory=BatchSettings)
-    ema: Annotated[float, Field(ge=0, lt=1)] = 0.99
+    ema: Decay = 0.99
     """Decay of the exponential moving average of the weights, which is what is validated and
     kept; 0 for none."""
     anchor: Annotated[float, Field(ge=0)] = 0.0

@@ -6,6 +6,7 @@ A recipe is only data: nothing that a file names is executed.
 from __future__ import annotations
 
 import difflib
+import os
 from importlib import import_module
 from importlib.resources import files
 from pathlib import Path
@@ -133,7 +134,7 @@ def _first_comment(path: Path) -> str:
 
 def _find(path_or_name: str | Path) -> tuple[Path, bool]:
     """The file, and whether it came with the package."""
-    path = Path(path_or_name).expanduser()
+    path = Path(os.path.expanduser(path_or_name))
     text = str(path_or_name)
     names = {found.stem: found for found in _packaged()}
     if text in names and not isinstance(path_or_name, Path):
@@ -275,7 +276,7 @@ def _with_absolute_paths(content: dict[str, Any], folder: Path) -> dict[str, Any
         if field is None or not isinstance(value, str) or not value:
             return value
         if fields.takes_path(field.annotation):
-            return str(folder / Path(value).expanduser())
+            return str(folder / Path(os.path.expanduser(value)))
         if any(name in path for name in _NAMES_OR_PATHS):
             return next(_existing(value, folder), value)
         return value
@@ -288,6 +289,6 @@ def _existing(text: str, folder: Path) -> Iterator[str]:
     """``file`` or ``file:name`` made absolute, if it looks like a path and exists."""
     head, colon, tail = text.rpartition(":")
     for name, rest in ((text, ""), (head, colon + tail)):
-        path = Path(name).expanduser()
+        path = Path(os.path.expanduser(name))
         if name and (path.suffix or path.name != name) and (folder / path).exists():
             yield str(folder / path) + rest

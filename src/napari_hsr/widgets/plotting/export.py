@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -44,7 +45,7 @@ def save_png(plot, path: str, scale: float = 2.0) -> None:
     buffer = QBuffer()
     buffer.open(QIODevice.OpenModeFlag.WriteOnly)
     _picture(plot, scale).save(buffer, "PNG")
-    with replacing(Path(path).expanduser()) as temporary:
+    with replacing(Path(os.path.expanduser(path))) as temporary:
         temporary.write_bytes(bytes(buffer.data()))
 
 

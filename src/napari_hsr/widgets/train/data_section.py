@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -112,7 +113,7 @@ class DataSection(QWidget):
     def folder(self) -> Path | None:
         """The folder, None if none is named or layers are trained on."""
         text = self.folder_line.text().strip()
-        return None if self.from_layers() or not text else Path(text).expanduser().absolute()
+        return None if self.from_layers() or not text else Path(os.path.expanduser(text)).absolute()
 
     def set_folder(self, folder: Path | str) -> None:
         """Take the images of a folder, as if the user had chosen it."""

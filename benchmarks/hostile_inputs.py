@@ -1,0 +1,113 @@
+"""What bad inputs do: made-up ones of every kind, and good files with a few bytes changed.
+
+    python benchmarks/hostile_inputs.py [--mutations 1000] [--kind TIFF] [--markdown FILE]
+
+Each is opened by the command line in a process of its own. It must be read, or refused in one
+sentence, within 5 s of CPU and 500 MB; nothing may be written outside of its folder. The exit status
+is 1 if any was not. POSIX only.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import random
+import sys
+import tempfile
+import time
+from collections import Counter, defaultdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+sys.path.insert(0, str(Path(__file__).parent))
+import apart
+import bad_inputs
+import corpus
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+#: What a good file with bytes changed is counted as.
+MUTATED = "good files, bytes changed"
+
+
+def made(kind: str | None) -> Iterator[tuple[str, str, apart.Outcome]]:
+    """Every made-up input, and what became of it."""
+    for of, name, make in bad_inputs.every():
+        if kind is not None and kind.lower() not in of.lower():
+            continue
+        with tempfile.TemporaryDirectory() as folder:
+            inputs, work = Path(folder) / "in", Path(folder) / "work"
+            inputs.mkdir()
+            work.mkdir()
+            arguments = make(inputs)
+            outcome = apart.apart(apart.command(*arguments), str(work))
+            if any(found.name == "owned" for found in Path(folder).rglob("owned")):
+                outcome = apart.Outcome(
+                    apart.FAULT, outcome.seconds, outcome.nbytes, "CODE WAS RUN"
+                )
+            yield of, name, outcome
+
+
+def mutated(count: int, seed: int) -> Iterator[tuple[str, str, apart.Outcome]]:
+    """Good files with a few bytes changed, cut short, or parts of them doubled."""
+    with tempfile.TemporaryDirectory() as folder:
+        inputs, work = Path(folder) / "in", Path(folder) / "work"
+        inputs.mkdir()
+        work.mkdir()
+        good = corpus.make(inputs)
+        for index in range(count):
+            rng = random.Random(f"{seed} {index}")
+            path, command = rng.choice(good)
+            whole = path.read_bytes()
+            path.write_bytes(corpus.mutated(whole, rng))
+            outcome = apart.apart(apart.command(*command, str(path)), str(work))
+            path.write_bytes(whole)
+            yield MUTATED, f"{path.name} {seed} {index}", outcome
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("--mutations", type=int, default=1000)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--kind", help="only kinds with this in their name")
+    parser.add_argument("--markdown", type=Path, help="write the table there too")
+    args = parser.parse_args()
+    os.environ["NAPARI_HSR_DATA"] = tempfile.mkdtemp()
+    os.environ["NAPARI_HSR_CACHE"] = tempfile.mkdtemp()
+    apart.warm()
+    counts: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    slowest: defaultdict[str, float] = defaultdict(float)
+    largest: defaultdict[str, int] = defaultdict(int)
+    start = time.monotonic()
+    for source in (made(args.kind), mutated(args.mutations, args.seed)):
+        for kind, name, outcome in source:
+            counts[kind][outcome.how] += 1
+            slowest[kind] = max(slowest[kind], outcome.seconds)
+            largest[kind] = max(largest[kind], outcome.nbytes)
+            if outcome.is_fault:
+                said = " ".join(outcome.said.split())[-300:]
+                print(
+                    f"{outcome.how} {kind}: {name}: {outcome.seconds:.1f} s, {outcome.nbytes / 1e6:.0f} MB: {said}",
+                    flush=True,
+                )
+    lines = [
+        "| kind | inputs | read | refused | faults | longest | most memory |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for kind, count in counts.items():
+        bad = sum(count[how] for how in apart.FAULTS)
+        lines.append(
+            f"| {kind} | {count.total():,} | {count[apart.TAKEN]:,} | {count[apart.REFUSED]:,} | {bad} | "
+            f"{slowest[kind]:.1f} s | {largest[kind] / 1e6:.0f} MB |"
+        )
+    print(*lines, f"{time.monotonic() - start:.0f} s in all", sep="\n")
+    if args.markdown is not None:
+        args.markdown.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return int(any(count[how] for count in counts.values() for how in apart.FAULTS))
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
