@@ -88,7 +88,7 @@ def _hdf5() -> Iterator[tuple[str, Callable[[Path], list[str]]]]:
     def beside(name: str, dtype: Any, count: int) -> Callable[[Any, Path], None]:
         def fill(file: Any, _: Path) -> None:
             file["cube"] = _SMALL
-            file.create_dataset(name, (count,), dtype, chunks=(min(count, 2**20),), fillvalue=1)
+            file.create_dataset(name, (count,), dtype, chunks=(min(count, 2**20),))
 
         return fill
 

@@ -40,7 +40,11 @@ def made(kind: str | None) -> Iterator[tuple[str, str, apart.Outcome]]:
             inputs, work = Path(folder) / "in", Path(folder) / "work"
             inputs.mkdir()
             work.mkdir()
-            arguments = make(inputs)
+            try:
+                arguments = make(inputs)
+            except Exception as error:
+                yield of, name, apart.Outcome(apart.FAULT, 0, 0, f"could not be made: {error!r}")
+                continue
             outcome = apart.apart(apart.command(*arguments), str(work))
             if any(found.name == "owned" for found in Path(folder).rglob("owned")):
                 outcome = apart.Outcome(
