@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import os
-
 import json
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +15,6 @@ from napari_hsr.io.atomic import replacing
 from napari_hsr.io.library_errors import translated
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Mapping
 
 #: Suffixes that :func:`read_labels` and :func:`write_labels` know.

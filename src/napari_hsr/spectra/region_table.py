@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
-
 import csv
 import io
 import json
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +15,6 @@ from napari_hsr.cube import jsonable
 from napari_hsr.errors import FileError, InputError
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Sequence
 
     from napari_hsr.spectra.curve import Curve

@@ -268,5 +268,5 @@ def test_what_does_not_fit_is_refused_at_once(images):
         Patches(images(None), recipe(), LINEAR)
     with pytest.raises(InputError, match=r"set batch\.patch to 20 or less"):
         Patches(images(None), recipe(camera=CIE, batch={"patch": 21}), LINEAR)
-    with pytest.raises(InputError, match="a batch of 1000000000 take .* of memory, and"):
+    with pytest.raises(InputError, match=r"a batch of 1000000000 take .* of memory, and"):
         Patches(images(None), recipe(camera=CIE, batch={"size": 10**9, "patch": 16}), LINEAR)
