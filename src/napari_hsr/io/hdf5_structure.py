@@ -26,6 +26,8 @@ _HEAP = b"GCOL\x01\0\0\0"
 _SEARCHED = 64 * 2**20
 #: Bytes of an attribute that is read.
 _LARGEST_ATTRIBUTE = 2**20
+#: Up to here attributes lie beside one another; the library sorts more of them for each index.
+_FEW_ATTRIBUTES = 64
 #: Texts of free length in an attribute; each may be as long as the file.
 _MOST_TEXTS = 64
 #: Texts of free length in a list beside the cube.
@@ -140,9 +142,9 @@ def attributes(item: Any) -> dict[str, Any]:
     import h5py
 
     found: dict[str, Any] = {}
-    for index in range(min(h5py.h5a.get_num_attrs(item.id), limits.MOST_ATTRIBUTES)):
+    for key in _attribute_keys(item):
         try:
-            stored = h5py.h5a.open(item.id, index=index)
+            stored = h5py.h5a.open(item.id, **key)
             count = stored.get_space().get_simple_extent_npoints()
             kind = stored.get_type()
             free = kind.get_class() == h5py.h5t.VLEN or (
@@ -155,6 +157,23 @@ def attributes(item: Any) -> dict[str, Any]:
         except (OSError, RuntimeError, TypeError, ValueError, KeyError):
             continue  # a side note that cannot be read does not make the cube unreadable
     return found
+
+
+def _attribute_keys(item: Any) -> list[dict[str, Any]]:
+    """How the attributes are opened: by index, or by name where each index would be searched."""
+    import h5py
+
+    count = h5py.h5a.get_num_attrs(item.id)
+    if count <= _FEW_ATTRIBUTES:
+        return [{"index": index} for index in range(count)]
+    names: list[bytes] = []
+
+    def note(name: bytes) -> bool | None:
+        names.append(name)
+        return True if len(names) >= limits.MOST_ATTRIBUTES else None
+
+    h5py.h5a.iterate(item.id, note)
+    return [{"name": name} for name in names]
 
 
 def checked(path: Path, item: Any) -> CheckedDataset:

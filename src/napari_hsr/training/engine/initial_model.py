@@ -146,13 +146,7 @@ def build(recipe: Recipe, bands: int) -> torch.nn.Module:
 
 
 def _check_size(make: Callable[[], torch.nn.Module], arguments: dict[str, Any], title: str) -> None:
-    """Refuse a network that no computer trains, before memory is taken for it.
-
-    Raises
-    ------
-    InputError
-        Naming the setting, or the memory that its weights would take.
-    """
+    """Refuse a network that this computer cannot hold, before memory is taken for it."""
     import psutil
     import torch
 
