@@ -260,7 +260,7 @@ def _numpy() -> Iterator[tuple[str, Callable[[Path], list[str]]]]:
         "npz of 20,000 members",
         _zip("a.npz", {f"m{i}.npy": b"x" for i in range(20_000)}, zipfile.ZIP_STORED),
     )
-    for name in ("../../owned.npy", "/tmp/owned.npy", "a" * 60_000 + ".npy", "\x1b[2J.npy"):
+    for name in ("../../owned.npy", "/var/owned.npy", "a" * 60_000 + ".npy", "\x1b[2J.npy"):
         yield f"npz member {name[:20]!r}", _zip("a.npz", {name: _npy((31, 6, 5)) + bytes(3720)})
     inflating = _bomb(120)[2:-4]
     for member in ("cube.npy", "wavelengths.npy", "napari_hsr.npy"):
@@ -573,7 +573,7 @@ def _envi() -> Iterator[tuple[str, Callable[[Path], list[str]]]]:
     def make(facts: dict[str, str], raw: str = "", content: bytes = _SMALL.tobytes()) -> Any:
         def write(folder: Path) -> list[str]:
             lines = [f"{key} = {value}" for key, value in (_FACTS | facts).items()]
-            (folder / "a.hdr").write_text("ENVI\n" + "\n".join(lines) + "\n" + raw, "latin-1")
+            (folder / "a.hdr").write_text("ENVI\n" + "\n".join(lines) + "\n" + raw, "utf-8")
             (folder / "a.img").write_bytes(content)
             return _info(folder / "a.hdr")
 

@@ -141,6 +141,7 @@ class Code(StrEnum):
     TENSORBOARD_MISSING = "tensorboard-missing"
     NO_CHECKPOINT = "no-checkpoint"
     RUN_NOT_LISTED = "run-not-listed"
+    RUN_LINES_LEFT_OUT = "run-lines-left-out"
     STRATEGY_FAILED = "strategy-failed"
     STRATEGY_SKIPPED = "strategy-skipped"
     ADAPTER_WITHOUT_EFFECT = "adapter-without-effect"

@@ -3,11 +3,23 @@
 from __future__ import annotations
 
 import json
+import os
 
+import numpy as np
 import pytest
 
-from napari_hsr.training.events import Step, from_json, to_json
-from napari_hsr.training.runs.run_folder import STATE, State, read_state, write_state
+from napari_hsr.notices import Code
+from napari_hsr.training.events import Began, Noticed, Step, from_json, to_json
+from napari_hsr.training.runs import run_folder
+from napari_hsr.training.runs.run_folder import (
+    EVENTS,
+    STATE,
+    Follower,
+    State,
+    last_event,
+    read_state,
+    write_state,
+)
 
 GOOD = State("running", pid=7, step=3, total=9, text="x")
 
@@ -49,3 +61,46 @@ def test_an_event_with_something_else_in_a_field_is_left_out(changes):
 
 def test_an_event_nested_without_end():
     assert from_json("[" * 100_000) is None
+
+
+def test_a_long_record_is_thinned_but_for_its_end_and_what_is_rare(tmp_path):
+    lines = [to_json(Began(0, 10**6, "CPU", "float32"))]
+    lines += [step(step=n) for n in range(1, 50_000)]
+    lines.insert(30_000, to_json(Began(7, 10**6, "CPU", "float32")))
+    (tmp_path / EVENTS).write_text("\n".join(lines) + "\n")
+    found = Follower(tmp_path).news()
+    assert sum(isinstance(event, Began) for event in found) == 2
+    steps = [event.step for event in found if isinstance(event, Step)]
+    assert steps[-1] == 49_999
+    assert 1_500 < len(steps) <= run_folder.MOST_LINES
+    assert len(set(np.diff(steps))) == 1
+    assert last_event(tmp_path).step == 49_999
+
+
+def test_of_a_record_without_an_end_the_last_part_is_read(tmp_path, monkeypatch):
+    monkeypatch.setattr(run_folder, "MOST_BYTES", 1000)
+    (tmp_path / EVENTS).write_text("\n".join(step(step=n) for n in range(500)) + "\n")
+    found = Follower(tmp_path).news()
+    assert [event.step for event in found] == list(range(500 - len(found), 500))
+    assert len(found) >= 3
+
+
+def test_lines_that_are_no_events_are_told_once(tmp_path):
+    follower = Follower(tmp_path)
+    (tmp_path / EVENTS).write_text(step() + "\n" + "rubbish\n" * 3 + step(loss="x") + "\n")
+    told, kept = follower.news()
+    assert isinstance(told, Noticed)
+    assert told.notice.code == Code.RUN_LINES_LEFT_OUT
+    assert "4 lines" in told.notice
+    assert isinstance(kept, Step)
+    with (tmp_path / EVENTS).open("a") as file:
+        file.write("more\n")
+    assert follower.news() == []
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes here")
+def test_a_pipe_in_the_place_of_a_record_holds_nobody_up(tmp_path):
+    os.mkfifo(tmp_path / EVENTS)
+    assert Follower(tmp_path).news() == []
+    os.mkfifo(tmp_path / STATE)
+    assert read_state(tmp_path) is None

@@ -169,6 +169,12 @@ class CheckedDataset:
         if place.byte_offset + place.size > self._held:
             raise FileError(self.path, f"{_DAMAGED}: a part of it lies behind its end")
         what = f"a part of {self._dataset.name.strip('/')}"
+        as_it_is = all(place.filter_mask >> i & 1 for i in range(len(self._filters)))
+        if as_it_is and place.size != self._chunk_bytes:  # the library would write beyond its room
+            raise FileError(
+                self.path,
+                f"{_DAMAGED}: {what} should hold {self._chunk_bytes} bytes, but {place.size} are there",
+            )
         limits.check_room(self.path, self._chunk_bytes, what, place.size)
         mask, stored = self._dataset.id.read_direct_chunk(offset)
         content = self._unpacked(bytes(stored), mask)

@@ -112,11 +112,27 @@ def check_room(path: Path, needed: int, what: str, held: int | None = None) -> N
             path, f"{what} takes {format_bytes(needed)} of memory, {format_bytes(free)} are free"
         )
     held = path.stat().st_size if held is None else held
+    _check_swelling(path, needed, f"{what} would take {format_bytes(needed)} of memory", held)
+
+
+def check_claim(path: Path, needed: int, what: str, held: int) -> None:
+    """Refuse to believe far more than a file holds, whether or not it all is loaded at once.
+
+    Raises
+    ------
+    FileError
+        Saying how much is claimed.
+    """
+    if needed > ASKED_FROM:
+        _check_swelling(path, needed, f"{what} claims {format_bytes(needed)} of values", held)
+
+
+def _check_swelling(path: Path, needed: int, told: str, held: int) -> None:
     if needed > MOST_SWELLING * max(held, 1) and not _ALLOWED.get():
         raise FileError(
             path,
-            f"{what} would take {format_bytes(needed)} of memory, out of {format_bytes(held)}: if that is "
-            "meant, allow it with --allow-large, or read(…, allow_large=True)",
+            f"{told}, out of {format_bytes(held)}: if that is meant, allow it with --allow-large, or "
+            "read(…, allow_large=True)",
         )
 
 

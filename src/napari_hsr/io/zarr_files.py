@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ import numpy as np
 
 from napari_hsr.cube import finite_range
 from napari_hsr.errors import FileError
-from napari_hsr.io import build_cube, detect, embedded_record
+from napari_hsr.io import build_cube, detect, embedded_record, zarr_store
 from napari_hsr.io import wavelengths as wl
 from napari_hsr.io.atomic import beside
 from napari_hsr.io.choice import ANY, Choice
@@ -59,9 +60,10 @@ def read(path: Path, choice: Choice = ANY) -> Cube:
     """
     zarr = _library(path)
     with translated(path, _DAMAGED):
-        store = zarr.open(path, mode="r")
+        store = zarr.open(zarr_store.checked(path), mode="r")
     if isinstance(store, zarr.Array):
-        return build_cube.build(path, _plain(store, [], {}), choice)
+        zarr_store.check_array(path, store)
+        return build_cube.build(path, _plain(path, store, [], {}), choice)
     with translated(path, _DAMAGED):
         arrays = {name: item for name, item in store.members(None) if isinstance(item, zarr.Array)}
         attributes = dict(store.attrs)
@@ -72,8 +74,9 @@ def read(path: Path, choice: Choice = ANY) -> Cube:
     else:
         variables = [_variable(name, array) for name, array in arrays.items()]
         chosen = choose_cube(path, variables, wanted=choice.variable)
+        zarr_store.check_array(path, arrays[chosen.name])
         with translated(path, _DAMAGED):
-            found = _plain(arrays[chosen.name], variables, arrays, chosen)
+            found = _plain(path, arrays[chosen.name], variables, arrays, chosen)
         if choice.variable is None:
             found.notices += left_out(path, variables, chosen)
     _add_record(found, attributes)
@@ -99,14 +102,18 @@ def _dimensions(array: Any) -> list[str]:
 
 
 def _plain(
-    array: Any, variables: list[Variable], arrays: dict[str, Any], chosen: Variable | None = None
+    path: Path,
+    array: Any,
+    variables: list[Variable],
+    arrays: dict[str, Any],
+    chosen: Variable | None = None,
 ) -> build_cube.Found:
     """An array without OME's metadata, and what stands beside it."""
-    attributes = dict(array.attrs)
+    attributes, small = dict(array.attrs), partial(zarr_store.small, path)
     found = build_cube.Found(_Three(array), units=attributes.get("units"))
     if chosen is not None:
         known = companions(
-            variables, chosen, lambda name: np.asarray(arrays[name][...]), attributes
+            variables, chosen, lambda name: np.asarray(small(arrays[name])), attributes
         )
         found.wavelengths, found.unit = known.wavelengths, known.unit
         found.metadata, found.per_band, found.notices = (
@@ -123,7 +130,7 @@ def _plain(
         folder = chosen.name.rpartition("/")[0] if chosen is not None else ""
         axis = arrays.get(f"{folder}/{kept[spectral[0]]}".strip("/"))
         if axis is not None and found.wavelengths is None and axis.dtype.kind in "iuf":
-            values = np.asarray(axis[...])
+            values = np.asarray(small(axis))
             if not wl.are_band_numbers(values):
                 found.wavelengths = values
         if axis is not None and found.unit is None:
@@ -143,6 +150,7 @@ def _ome(
     if name not in arrays:
         raise FileError(path, f"its metadata name the array {name!r}, which is not in the store")
     array = arrays[name]
+    zarr_store.check_array(path, array)
     if len(axes) != len(array.shape):
         raise FileError(
             path, f"its metadata name {len(axes)} axes for an array of {len(array.shape)}"

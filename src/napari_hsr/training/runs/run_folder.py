@@ -15,13 +15,16 @@ from pathlib import Path
 from typing import Any
 
 from napari_hsr.errors import FileError, InputError
+from napari_hsr.io import limits
 from napari_hsr.io.atomic import replacing
 from napari_hsr.io.library_errors import translated
+from napari_hsr.notices import Code, Notice
 from napari_hsr.training.events import (
     Began,
     Event,
     Failed,
     Finished,
+    Noticed,
     Saved,
     Step,
     Stopped,
@@ -41,6 +44,13 @@ EVENTS, STATE, STOP, LOG, RECIPE = (
 CHECKPOINTS, LAST = "checkpoint", "last.pt"
 #: Seconds between two writes of the state while nothing but steps happens.
 STATE_SECONDS = 2.0
+#: Bytes of ``state.json``.
+_LARGEST_STATE = 2**20
+#: Of a longer record fewer steps are read.
+MOST_LINES = 3_000
+#: Bytes of a record that are read at once, the last ones.
+MOST_BYTES = 2**28
+_STEP = b'{"kind": "step"'
 #: :attr:`State.status` of a training that has ended.
 ENDS = {Finished: "finished", Stopped: "stopped", Failed: "failed"}
 
@@ -192,7 +202,7 @@ def write_state(folder: Path, state: State) -> None:
 def read_state(folder: Path) -> State | None:
     """The state in a run's folder; None if it is missing or damaged."""
     try:
-        content = json.loads((Path(folder) / STATE).read_text(encoding="utf-8"))
+        content = json.loads(limits.content(Path(folder) / STATE, _LARGEST_STATE).decode("utf-8"))
         known = {k: v for k, v in content.items() if k in State.__dataclass_fields__}
         kinds = {f.name: str(f.type) for f in fields(State)}
         if all(fits(kinds[key], value) for key, value in known.items()):
@@ -203,29 +213,62 @@ def read_state(folder: Path) -> State | None:
 
 
 class Follower:
-    """Reads new events of a run: whole lines only, each once."""
+    """Reads new events of a run: whole lines only, each once.
+
+    Of a long record only so many steps are taken, evenly spread, and the last
+    :data:`MOST_BYTES`; lines that are no events are counted, and told once.
+    """
 
     def __init__(self, folder: Path):
         self._path = Path(folder) / EVENTS
         self._offset = 0
+        self._told = False
 
     def news(self) -> list[Event]:
         """The events since the last call; from the start after the file was replaced."""
         try:
+            if not self._path.is_file():  # a pipe would never end
+                return []
             size = self._path.stat().st_size
             if size < self._offset:
                 self._offset = 0
             if size == self._offset:
                 return []
+            skipped = max(0, size - self._offset - MOST_BYTES)
             with self._path.open("rb") as file:
-                file.seek(self._offset)
-                content = file.read()
+                file.seek(self._offset + skipped)
+                content = file.read(MOST_BYTES)
         except OSError:  # missing, or locked for a moment by the process that writes it
             return []
         whole = content[: content.rfind(b"\n") + 1]
-        self._offset += len(whole)
-        events = (from_json(line.decode("utf-8", "replace")) for line in whole.splitlines())
-        return [event for event in events if event is not None]
+        self._offset += skipped + len(whole)
+        lines = [line for line in whole.splitlines() if line]
+        events = [
+            from_json(line.decode("utf-8", "replace")) for line in thinned(lines[skipped > 0 :])
+        ]
+        found = [event for event in events if event is not None]
+        if len(found) < len(events) and not self._told:
+            self._told = True
+            text = (
+                f"{len(events) - len(found)} lines in {self._path.name} are no events of a training; "
+                "they were left out."
+            )
+            found.insert(0, Noticed(Notice.warning(Code.RUN_LINES_LEFT_OUT, text)))
+        return found
+
+
+def thinned(lines: list[bytes]) -> list[bytes]:
+    """Lines of a record in their order: steps evenly spread where they are many, the last of all.
+
+    Of lines of other kinds the last are kept.
+    """
+    if len(lines) <= MOST_LINES:
+        return lines
+    steps = [i for i, line in enumerate(lines) if line.startswith(_STEP)]
+    others = [i for i, line in enumerate(lines) if not line.startswith(_STEP)]
+    every = -(-len(steps) // MOST_LINES) if steps else 1
+    kept = {*steps[::-1][::every], *others[-MOST_LINES:], len(lines) - 1}
+    return [lines[i] for i in sorted(kept)]
 
 
 def last_event(folder: Path) -> Event | None:

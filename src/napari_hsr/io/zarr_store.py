@@ -1,0 +1,286 @@
+"""The folder of a zarr store, looked at before the library believes it.
+
+A store is a tree of files that may come from anywhere: metadata of any size and depth, links out of
+the folder, pipes, codecs that run what they read (``pickle``), chunks that swell. Whatever the library
+asks for passes here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import bz2
+import json
+import lzma
+import math
+import os
+import stat
+import zlib
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from napari_hsr.errors import FileError
+from napari_hsr.io import limits
+from napari_hsr.io.atomic import kind_of
+from napari_hsr.io.library_errors import translated
+from napari_hsr.units import format_bytes, one_line
+
+#: Files of metadata, in versions 2 and 3.
+_METADATA = ("zarr.json", ".zarray", ".zgroup", ".zattrs", ".zmetadata")
+#: Codecs that only turn bytes into bytes or numbers.
+_CODECS = {
+    "adler32", "astype", "bitround", "blosc", "bytes", "bz2", "crc32", "crc32c", "delta",
+    "fixedscaleoffset", "fletcher32", "gzip", "jenkins_lookup3", "lz4", "lzma", "packbits",
+    "quantize", "sharding_indexed", "shuffle", "transpose", "vlen-bytes", "vlen-utf8", "zlib",
+    "zstd", "zfpy", "cast_value", "scale_offset",
+}  # fmt: skip
+#: Where metadata name them.
+_NAMED = ("compressor", "filters", "codecs", "index_codecs")
+#: Bytes that a chunk may have beyond its values: sums of check.
+_BEYOND = 64
+#: Files of a store that are counted.
+_MOST_FILES = 200_000
+_DAMAGED = "the zarr store is damaged or cut short"
+
+
+def checked(path: Path) -> Any:
+    """A store of the library over a folder, in which nothing is read that was not looked at.
+
+    Raises
+    ------
+    FileError
+        If its groups lie too deep, are too many, or links lead out of it.
+    """
+    _check_tree(path)
+    return _store_class()(path, read_only=True)
+
+
+def check_array(path: Path, array: Any) -> None:
+    """Compare what an array claims with what its folder holds; later its chunks with their size.
+
+    Raises
+    ------
+    FileError
+        If far more is claimed, or a chunk alone takes more memory than there is.
+    """
+    shape, chunks = [int(n) for n in array.shape], [int(n) for n in array.chunks]
+    if any(n < 0 for n in shape) or any(n < 1 for n in chunks):
+        raise FileError(path, f"{_DAMAGED}: a size of {shape} in chunks of {chunks} is none")
+    needed = math.prod(shape) * array.dtype.itemsize
+    of_chunk = math.prod(chunks) * array.dtype.itemsize
+    if max(needed, of_chunk) > limits.ASKED_FROM:
+        held = _stored(path / array.path, max(needed, of_chunk) // limits.MOST_SWELLING + 1)
+        limits.check_room(path, of_chunk, "a chunk of it", held)
+        limits.check_claim(path, needed, "it", held)
+    found = _codecs(array.metadata.to_dict())
+    store = array.store_path.store
+    store.chunks[array.path] = (of_chunk + _BEYOND, frozenset(found))
+
+
+def small(path: Path, array: Any) -> Any:
+    """All values of an array beside the cube.
+
+    Raises
+    ------
+    FileError
+        If they are more than a list beside a cube has.
+    """
+    count = math.prod(int(n) for n in array.shape)
+    limits.check_count(path, count, f"values in {one_line(array.path, 80)}", limits.MOST_VALUES)
+    check_array(path, array)
+    with translated(path, _DAMAGED):
+        return array[...]
+
+
+@lru_cache(maxsize=1)
+def _store_class() -> Any:
+    from zarr.storage import LocalStore
+
+    class CheckedStore(LocalStore):
+        """Reads files of its folder alone, of the size that is claimed."""
+
+        def __init__(self, root: Any, *, read_only: bool = False) -> None:
+            super().__init__(root, read_only=read_only)
+            #: Most bytes of an unpacked chunk and the codecs, by the path of the array.
+            self.chunks: dict[str, tuple[int, frozenset[str]]] = {}
+
+        async def get(self, key: str, prototype: Any = None, byte_range: Any = None) -> Any:
+            await asyncio.to_thread(_check, Path(self.root), key, self.chunks)
+            return await super().get(key, prototype, byte_range)
+
+        async def get_partial_values(self, prototype: Any, key_ranges: Any) -> Any:
+            ranges = list(key_ranges)
+            for key, _ in ranges:
+                await asyncio.to_thread(_check, Path(self.root), key, self.chunks)
+            return await super().get_partial_values(prototype, ranges)
+
+    return CheckedStore
+
+
+def _check_tree(path: Path) -> None:
+    """Look through the groups, not through the chunks of arrays."""
+    ahead, count = [(path, 0)], 0
+    while ahead:
+        folder, depth = ahead.pop()
+        if depth > limits.DEEPEST:
+            raise FileError(path, f"its groups lie more than {limits.DEEPEST} deep in one another")
+        with translated(path, "it cannot be read", only=(OSError,)), os.scandir(folder) as entries:
+            inside = list(_first(entries, limits.MOST_ENTRIES + 1))
+        is_group = any((folder / name).exists() for name in (".zgroup", "zarr.json"))
+        if (folder / ".zarray").exists() or (depth and not is_group):
+            continue  # chunks of an array, or none of a store
+        count += len(inside)
+        limits.check_count(path, count, "groups and arrays")
+        for entry in inside:
+            if entry.is_symlink():
+                _check_inside(path, Path(entry.path))
+                if entry.is_dir():
+                    raise FileError(path, f"{one_line(entry.name, 80)} in it is a link to a folder")
+            elif entry.is_dir():
+                ahead.append((Path(entry.path), depth + 1))
+
+
+def _first(entries: Any, most: int) -> Any:
+    for _, entry in zip(range(most), entries, strict=False):
+        yield entry
+
+
+def _check_inside(root: Path, file: Path) -> None:
+    whole = os.path.realpath(root)
+    if os.path.commonpath([whole, os.path.realpath(file)]) != whole:
+        name = one_line(os.path.relpath(file, root), 80)
+        raise FileError(root, f"{name} in it leads to another place, which is not read")
+
+
+def _check(root: Path, key: str, chunks: dict[str, tuple[int, frozenset[str]]]) -> None:
+    """Look at a file before the library reads it."""
+    file = root / key
+    try:
+        found = os.stat(file)
+    except (OSError, ValueError):  # not there: told by the library
+        return
+    if stat.S_ISDIR(found.st_mode):
+        return
+    if not stat.S_ISREG(found.st_mode):
+        raise FileError(root, f"{one_line(key, 80)} in it is {kind_of(found.st_mode)}")
+    _check_inside(root, file)
+    if key.rpartition("/")[2] in _METADATA:
+        _check_metadata(root, key, limits.content(file))
+        return
+    of = max((a for a in chunks if key.startswith(f"{a}/" if a else "")), key=len, default=None)
+    if of is None:
+        limits.check_count(root, found.st_size, f"bytes in {one_line(key, 80)}", limits.ASKED_FROM)
+        return
+    most, codecs = chunks[of]
+    if "sharding_indexed" not in codecs and _swells(file, most, codecs):
+        raise FileError(
+            root,
+            f"{_DAMAGED}: its chunk {one_line(key, 80)} should hold {format_bytes(most)}, but more came out",
+        )
+
+
+def _check_metadata(root: Path, key: str, content: bytes) -> None:
+    try:
+        found = json.loads(content)
+    except (ValueError, RecursionError) as error:
+        raise FileError(root, f"{_DAMAGED}: {one_line(key, 80)} is no JSON") from error
+    if limits.too_deep(found):
+        raise FileError(
+            root, f"{_DAMAGED}: lists in {one_line(key, 80)} lie too deep in one another"
+        )
+    if limits.too_many(found, limits.MOST_VALUES):
+        raise FileError(
+            root, f"{one_line(key, 80)} in it holds more values than are looked through"
+        )
+    if isinstance(found, dict):
+        for entries in (found.get("metadata"), found.get("consolidated_metadata")):
+            if isinstance(entries, dict):
+                limits.check_count(root, len(entries), "groups and arrays")
+    unknown = sorted(_codecs(found) - _CODECS)
+    if unknown and not key.endswith(".zattrs"):
+        raise FileError(
+            root,
+            f"its values are packed by the codec {one_line(unknown[0], 80)}, which is not read: it may "
+            "run what a file holds",
+        )
+
+
+def _codecs(metadata: Any) -> set[str]:
+    """Names of all codecs in metadata, as they are told in versions 2 and 3."""
+    names: set[str] = set()
+    ahead = [metadata]
+    while ahead:
+        value = ahead.pop()
+        if isinstance(value, (list, tuple)):
+            ahead += value
+        elif isinstance(value, dict):
+            for key, inner in value.items():
+                if key == "attributes":  # of no meaning to the library
+                    continue
+                if key in _NAMED:
+                    listed = inner if isinstance(inner, (list, tuple)) else [inner]
+                    told = [
+                        c.get("id", c.get("name")) if isinstance(c, dict) else c for c in listed
+                    ]
+                    names |= {str(t).removeprefix("numcodecs.") for t in told if t is not None}
+                ahead.append(inner)
+    return names
+
+
+def _stored(folder: Path, enough: int) -> int:
+    """Bytes of the files in a folder, at least as far as ``enough``."""
+    total, count = 0, 0
+    for above, _, names in os.walk(folder):
+        for name in names:
+            count += 1
+            try:
+                total += os.lstat(os.path.join(above, name)).st_size
+            except OSError:  # gone meanwhile: it holds nothing
+                continue
+            if total >= enough or count >= _MOST_FILES:
+                return max(total, enough) if count >= _MOST_FILES else total
+    return total
+
+
+def _swells(file: Path, most: int, codecs: frozenset[str]) -> bool:
+    """Whether a packed chunk holds more bytes than that."""
+    content = file.read_bytes()
+    if "blosc" in codecs:
+        return int.from_bytes(content[4:8], "little") > most
+    if "lz4" in codecs:
+        return int.from_bytes(content[:4], "little") > most
+    if "zstd" in codecs:
+        return _zstd_swells(content, most)
+    unpacker: Any = None
+    if codecs & {"zlib", "gzip"}:
+        unpacker = zlib.decompressobj(47)
+    elif "bz2" in codecs:
+        unpacker = bz2.BZ2Decompressor()
+    elif "lzma" in codecs:
+        unpacker = lzma.LZMADecompressor(memlimit=2**28)
+    if unpacker is None:
+        return len(content) > most
+    try:
+        return len(unpacker.decompress(content, most + 1)) > most
+    except (zlib.error, OSError, EOFError, lzma.LZMAError):
+        return False  # damaged: told by the library, which stops there too
+
+
+def _zstd_swells(content: bytes, most: int) -> bool:
+    """By what the frame says of its size (RFC 8878, 3.1.1.1), else by unpacking it into that room."""
+    if len(content) < 6:
+        return False
+    told, place = content[4], 5
+    single = told >> 5 & 1
+    place += (0 if single else 1) + (0, 1, 2, 4)[told & 3]
+    size = (1 if single else 0, 2, 4, 8)[told >> 6]
+    if size:
+        stated = int.from_bytes(content[place : place + size], "little")
+        return stated + (256 if size == 2 else 0) > most
+    import imagecodecs
+
+    try:
+        imagecodecs.zstd_decode(content, out=bytearray(most))
+    except (imagecodecs.ZstdError, ValueError):
+        return True
+    return False
