@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import multiprocessing
 import os
@@ -17,7 +18,8 @@ from napari_hsr.errors import FileError, InputError
 from napari_hsr.io import atomic, read, write
 from napari_hsr.io.file_sets import files_read, files_written, shared
 
-CHANGES = ("replace", "rename", "link", "unlink", "mkdir", "fsync")
+from ..killed import Failing, killed
+
 posix = pytest.mark.skipif(sys.platform == "win32", reason="forks, and pipes in folders")
 
 
@@ -26,55 +28,20 @@ def cube(value, bands=31):
     return Cube(np.full((bands, 4, 5), value, np.float32), Wavelengths(nm))
 
 
-def _killed(work, at, before):
-    """Run in a forked process, which ends at the n-th change of the file system; the changes made."""
-    ours, theirs = os.pipe()
-    child = os.fork()
-    if not child:
-        count = 0
-
-        def watched(name):
-            real = getattr(os, name)
-
-            def call(*args, **options):
-                nonlocal count
-                count += 1
-                os.write(theirs, b".")
-                if count == at and before:
-                    os._exit(9)
-                result = real(*args, **options)
-                if count == at:
-                    os._exit(9)
-                return result
-
-            return call
-
-        for name in CHANGES:
-            setattr(os, name, watched(name))
-        try:
-            work()
-        finally:
-            os._exit(0)
-    os.close(theirs)
-    os.waitpid(child, 0)
-    with os.fdopen(ours, "rb") as told:
-        return len(told.read())
-
-
 @posix
 @pytest.mark.parametrize("suffix", [".hdr", ".mat", ".npz", ".tif", ".h5"])
 def test_a_kill_at_any_point_leaves_the_old_or_the_new_cube(tmp_path, suffix):
     path = tmp_path / f"x{suffix}"
     old, new = cube(0.25), cube(0.5, bands=7)
     write(old, path)
-    points = _killed(lambda: write(new, path), 0, before=False)
+    points = killed(lambda: write(new, path), 0, before=False)
     assert points >= 2
     for at in range(1, points + 1):
         for before in (True, False):
             for left in tmp_path.iterdir():
                 left.unlink()
             write(old, path)
-            _killed(lambda: write(new, path), at, before)
+            killed(lambda: write(new, path), at, before)
             found = read(path)
             assert found.shape in (old.shape, new.shape), (at, before)
             assert np.asarray(found.data).max() == (0.25 if found.bands == 31 else 0.5)
@@ -90,7 +57,7 @@ def test_what_a_killed_writer_left_goes_and_nothing_else(tmp_path):
     other.write_text("half")
     alive = atomic.beside(tmp_path / "y.mat", "tmp")
     alive.write_text("half")
-    _killed(lambda: write(cube(1), tmp_path / "x.mat"), 1, before=True)
+    killed(lambda: write(cube(1), tmp_path / "x.mat"), 1, before=True)
     dead = {f.name for f in tmp_path.iterdir()} - {".mine.tmp", other.name, alive.name}
     assert len(dead) == 1
     write(cube(1), tmp_path / "z.mat")
@@ -240,3 +207,43 @@ def test_a_file_that_is_cut_short_while_open_is_told(tmp_path, monkeypatch, suff
     os.truncate(data, data.stat().st_size // 3)
     with pytest.raises(FileError, match="shorter"):
         np.asarray(found.data[39])
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EACCES])
+@pytest.mark.parametrize("suffix", [".hdr", ".mat", ".npz", ".tif", ".h5"])
+def test_a_disk_that_fails_at_any_point_is_told_and_leaves_the_old_cube(
+    tmp_path, monkeypatch, suffix, number
+):
+    path = tmp_path / f"x{suffix}"
+    old, new = cube(0.25), cube(0.5, bands=7)
+    write(old, path)
+    names = {left.name for left in tmp_path.iterdir()}
+    told = 0
+    for at in range(1, 40):
+        with monkeypatch.context() as patch:
+            failing = Failing(patch, at, number, once=True)
+            error = _fault(new, path)
+        if failing.count < at:
+            assert error is None
+            break
+        if error is None:  # a step that it does without, or none that fails
+            write(old, path)
+            continue
+        told += 1
+        assert path.name in error
+        found = read(path)
+        assert found.shape == old.shape
+        assert np.asarray(found.data).max() == 0.25
+        # what could not be taken away goes with the next writing
+        assert {n for n in os.listdir(tmp_path) if not n.startswith(".")} == names
+    assert told >= 2
+    assert {left.name for left in tmp_path.iterdir()} == names
+    assert read(path).bands == 7
+
+
+def _fault(cube, path):
+    try:
+        write(cube, path)
+    except FileError as error:
+        return str(error)
+    return None

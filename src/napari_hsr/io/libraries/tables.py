@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_hsr.errors import FileError
+from napari_hsr.io import limits
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -80,6 +81,7 @@ def find(path: Path, lines: list[str]) -> Table:
     filled = [i for i, row in enumerate(rows) if any(row)]
     comma = separator != ","
     for place, i in enumerate(filled):
+        limits.check_count(path, len(rows[i]), "columns")
         grid = [_wavelength(cell) for cell in rows[i]]
         if _is_grid(grid):
             return _of_rows(path, lines, rows, filled[place:], grid, comma)
@@ -174,6 +176,8 @@ def _number(cell: str, comma: bool) -> float | None:
     """A number, NaN for a missing one, None for text; ``comma`` lets 0,5 be one half."""
     if cell.lower() in _MISSING:
         return float("nan")
+    if not cell.isascii() or "_" in cell:  # digits of other scripts, which Python reads
+        return None
     try:
         return float(cell.replace(",", ".") if comma else cell)
     except ValueError:
