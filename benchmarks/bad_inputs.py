@@ -604,8 +604,7 @@ def _envi() -> Iterator[tuple[str, Callable[[Path], list[str]]]]:
     yield "ENVI without an end of a list", make({}, "description = {" + "x\n" * 50_000)
     yield "ENVI with NUL", make({}, "a\0b = c\0d")
     yield "ENVI of 1e5 lines", make({}, "".join(f"k{i} = v\n" for i in range(100_000)))
-    packed = zlib.compressobj(9, wbits=31)
-    content = packed.compress(bytes(2**28)) + packed.flush()
+    content = b"\x1f\x8b\x08" + bytes(7) + _bomb(16)[2:]
     yield "ENVI gzip bomb", make({"file compression": "1"}, content=content)
     for facts in (
         "nrows 1e9\nncols 1e9\nnbands 5",

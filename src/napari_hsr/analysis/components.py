@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,7 +17,6 @@ from napari_hsr.notices import Code, Notice
 from napari_hsr.progress import Progress, as_part, result_of
 
 if TYPE_CHECKING:
-    import os
     import threading
     from collections.abc import Callable, Generator, Iterator
 
@@ -98,7 +98,7 @@ class Components:
         """Write :meth:`to_csv` to a file, atomically."""
         from napari_hsr.io.atomic import replacing
 
-        with replacing(Path(path).expanduser()) as temporary:
+        with replacing(Path(os.path.expanduser(path))) as temporary:
             temporary.write_text(self.to_csv(), encoding="utf-8", newline="")
 
 

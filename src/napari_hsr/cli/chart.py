@@ -69,9 +69,10 @@ def run(args: argparse.Namespace) -> int:
 def _read_colours(path: Path) -> dict[str, list[float]]:
     """The colours by the names of the patches."""
     from napari_hsr.errors import FileError
+    from napari_hsr.io.limits import content
 
     try:
-        rows = list(csv.DictReader(path.read_text(encoding="utf-8-sig").splitlines()))
+        rows = list(csv.DictReader(content(path).decode("utf-8-sig").splitlines()))
     except (OSError, UnicodeDecodeError) as error:
         raise FileError(path, f"it cannot be read as a table ({error})") from error
     try:

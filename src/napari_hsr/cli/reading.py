@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import argparse
+from typing import Any
 
-if TYPE_CHECKING:
-    import argparse
+from napari_hsr.io.limits import MOST_ENTRIES
+from napari_hsr.io.numbers import whole
 
 _OPTIONS = ("variable", "axes", "bands", "full_scale")
 
@@ -15,7 +16,15 @@ def band_numbers(text: str) -> list[int]:
     found: list[int] = []
     for part in text.split(","):
         first, dash, last = part.partition("-")
-        found += range(int(first), int(last) + 1) if dash else [int(first)]
+        ends = [whole(first), whole(last if dash else first)]
+        if None in ends:
+            raise ValueError(part)
+        numbers = range(ends[0], ends[1] + 1)
+        if len(found) + len(numbers) > MOST_ENTRIES:
+            raise argparse.ArgumentTypeError(
+                f"{text[:40]!r}: up to {MOST_ENTRIES:,} bands are taken"
+            )
+        found += numbers
     return found
 
 

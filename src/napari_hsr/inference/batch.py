@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -251,7 +252,7 @@ def summary_path(path: str | PathLike[str]) -> Path:
     """The file of a summary; InputError if its format is not known."""
     from pathlib import Path
 
-    target = Path(path).expanduser()
+    target = Path(os.path.expanduser(path))
     if target.suffix.lower() not in (".csv", ".json"):
         raise InputError(f"{target}: a summary is written as .csv or .json.")
     return target

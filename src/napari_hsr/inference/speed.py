@@ -96,7 +96,7 @@ def file() -> Path:
     """Where it is kept."""
     named = os.environ.get(FILE_VARIABLE)
     if named:
-        return Path(named).expanduser()
+        return Path(os.path.expanduser(named))
     from platformdirs import user_cache_path
 
     return user_cache_path("napari-hsr", appauthor=False) / "speed.json"

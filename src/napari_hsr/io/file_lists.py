@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import os
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -49,7 +50,7 @@ def _stands_for(given: str, suffixes: Sequence[str], what: str) -> list[Path]:
     from napari_hsr.io import can_read
     from napari_hsr.io.choice import split_variable
 
-    path = Path(given).expanduser()
+    path = Path(os.path.expanduser(given))
     if split_variable(path)[1] is not None:  # scene.mat:ms
         return [path]
     if path.is_dir():

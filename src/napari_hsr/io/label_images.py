@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_hsr.errors import FileError
-from napari_hsr.io import geotiff
+from napari_hsr.io import geotiff, limits
 from napari_hsr.io.atomic import replacing
 from napari_hsr.io.library_errors import translated
 
@@ -32,6 +32,7 @@ def read_labels(path: str | os.PathLike[str]) -> np.ndarray:
     """
     path = Path(os.path.expanduser(path))
     suffix = path.suffix.lower()
+    limits.check_regular(path)
     if not path.is_file():
         raise FileError(path, "there is no such file")
     if suffix not in READ_SUFFIXES:
@@ -47,7 +48,9 @@ def read_labels(path: str | os.PathLike[str]) -> np.ndarray:
         else:
             import tifffile
 
-            labels = tifffile.imread(path)
+            with tifffile.TiffFile(path) as file:
+                limits.check_room(path, file.series[0].nbytes, "the label image")
+                labels = file.series[0].asarray()
     labels = np.asarray(labels)
     if labels.ndim != 2 or labels.dtype.kind not in "iub":
         size = " x ".join(map(str, labels.shape))

@@ -102,6 +102,31 @@ def read_npz(path: Path, choice: Choice = ANY) -> Cube:
         return _read_archive(path, archive, choice)
 
 
+def arrays(path: Path) -> dict[str, np.ndarray]:
+    """All arrays of an archive, none larger than what holds it.
+
+    Raises
+    ------
+    FileError
+        If the file is damaged, holds anything else, or an array swells to far more than it takes.
+    """
+    limits.check_regular(path)
+    found = {}
+    with (
+        translated(path, "the NumPy archive is damaged or cut short"),
+        path.open("rb") as file,
+        np.load(file, allow_pickle=False) as archive,
+    ):
+        limits.check_count(path, len(archive.files), "arrays", _MOST_ARRAYS)
+        for name in archive.files:
+            described = _variable(archive, name)
+            _check_size(path, archive, described)
+            held = _member(archive, name).compress_size
+            limits.check_room(path, described.stored_bytes, described.describe(), held)
+            found[name] = archive[name]
+    return found
+
+
 def _read_archive(path: Path, archive: Any, choice: Choice) -> Cube:
     with archive:
         with translated(path, "this is a ZIP archive, but not one of NumPy arrays"):

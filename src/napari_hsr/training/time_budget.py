@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from napari_hsr.io import limits
 from napari_hsr.io.atomic import replacing
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ class Budget:
 def _read(path: Path) -> tuple[float, dict[str, float]]:
     """Seconds spent and minutes granted; none if the file is missing or damaged."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(limits.content(path))
         shares = {str(k): float(v) for k, v in content["minutes"].items()}
         return float(content["seconds"]), shares
     except (OSError, ValueError, KeyError, TypeError, AttributeError):

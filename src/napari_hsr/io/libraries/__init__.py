@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_hsr.errors import FileError, InputError
+from napari_hsr.io import limits
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from napari_hsr.io.libraries.assemble import Choice
     from napari_hsr.spectral_library import SpectralLibrary
 
+#: Bytes of a library in JSON.
+_LARGEST_JSON = 200 * 2**20
 #: Suffixes (lower case) of files that are looked for in a folder of spectra.
 LIBRARY_SUFFIXES = (".sli", ".asd", ".sed", ".sig", ".txt", ".asc", ".csv", ".tsv", ".json", ".npz")
 
@@ -121,6 +124,7 @@ def _file(path: Path, choice: Choice) -> SpectralLibrary:
 
     if not path.exists():
         raise FileError(path, "there is no such file or folder")
+    limits.check_regular(path)
     head = detect.head_of(path)
     if not head:
         raise FileError(path, "the file is empty")
@@ -145,7 +149,7 @@ def _json(path: Path) -> SpectralLibrary:
     from napari_hsr.spectral_library import SpectralLibrary
 
     with translated(path, "a spectral library was expected, as written by this program"):
-        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        found: dict[str, Any] = json.loads(limits.content(path, _LARGEST_JSON))
         spectra = found["spectra"]
         return SpectralLibrary(
             tuple(one["name"] for one in spectra),

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_hsr.errors import FileError
+from napari_hsr.io import limits
 from napari_hsr.io.libraries.assemble import REFLECTANCE, Choice, Found, assemble
 from napari_hsr.notices import Code, Notice
 
@@ -43,7 +44,7 @@ def read(path: Path, choice: Choice) -> SpectralLibrary:
     FileError
         If it is cut short, or its header contradicts itself.
     """
-    content = path.read_bytes()
+    content = limits.content(path)
     if len(content) < _HEADER:
         raise FileError(
             path, f"an ASD header of {_HEADER} bytes was expected, it has {len(content)}"

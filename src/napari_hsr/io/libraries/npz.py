@@ -9,6 +9,7 @@ import numpy as np
 from napari_hsr.errors import FileError
 from napari_hsr.io.libraries.assemble import Choice, Found, assemble
 from napari_hsr.io.library_errors import translated
+from napari_hsr.io.numpy_files import arrays
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,9 +26,9 @@ def read(path: Path, choice: Choice) -> SpectralLibrary:
         If one of the first two is missing, or they do not fit.
     """
     with translated(path, "arrays wavelengths and spectra were expected"):
-        with np.load(path, allow_pickle=False) as file:
-            nm, values = file["wavelengths"], np.atleast_2d(file["spectra"])
-            names = file["names"].tolist() if "names" in file.files else []
+        file = arrays(path)
+        nm, values = file["wavelengths"], np.atleast_2d(file["spectra"])
+        names = file["names"].tolist() if "names" in file else []
         nm, values = nm.astype(np.float64), values.astype(np.float64)
     if values.ndim != 2 or nm.ndim != 1 or values.shape[1] != nm.size:
         raise FileError(

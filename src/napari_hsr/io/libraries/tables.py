@@ -51,7 +51,7 @@ def lines_of(path: Path) -> list[str]:
     try:
         if path.stat().st_size > _LONGEST:
             raise FileError(path, "a text of spectra was expected, but this file is far too large")
-        content = path.read_bytes()
+        content = limits.content(path, _LONGEST)
     except OSError as error:
         raise FileError(path, f"cannot be opened ({error.strerror or error})") from error
     for encoding in ("utf-8-sig", "latin-1"):

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_hsr.errors import FileError
+from napari_hsr.io import limits
 from napari_hsr.io.library_errors import translated
 from napari_hsr.notices import Code, Notice
 from napari_hsr.training.data import pairing
@@ -166,7 +167,7 @@ def _lists(folder: Path) -> list[tuple[bool, frozenset[str]]]:
     for name, held_out in (("valid_list.txt", True), ("train_list.txt", False)):
         for path in (folder / "split_txt" / name, folder / name):
             if path.is_file():
-                lines = path.read_text(encoding="utf-8-sig", errors="replace").splitlines()
+                lines = limits.content(path).decode("utf-8-sig", "replace").splitlines()
                 names = (pairing.key_of(Path(line.strip()).stem) for line in lines if line.strip())
                 found.append((held_out, frozenset(names)))
                 break

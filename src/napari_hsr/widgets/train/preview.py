@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_hsr.cube import Cube, Wavelengths
+from napari_hsr.io.numpy_files import arrays
 from napari_hsr.provenance import Provenance
 from napari_hsr.viewer.layer_data import cube_layers, spatial_transform
 from napari_hsr.viewer.layers import add_cube, add_map
@@ -63,9 +63,8 @@ class Preview:
             stamp = (state.st_mtime_ns, state.st_size)
             if stamp == self._shown:
                 return False
-            with np.load(path, allow_pickle=False) as content:
-                held_out = _HeldOut.of(content)
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+            held_out = _HeldOut.of(arrays(path))
+        except (OSError, ValueError, KeyError):
             return False  # gone, or from another version: the next one is shown
         self._shown = stamp
         if self._layers is None:
