@@ -17,10 +17,11 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 
 #: From the ground up. A room may import from those below its own floor, and from itself.
 FLOORS = (
-    ("errors", "notices", "provenance", "renamed", "units"),
+    ("byte_cache", "errors", "notices", "provenance", "renamed", "units"),
     ("place", "progress"),
     ("cube",),
     ("photograph", "spectral_library"),
+    ("photograph_stack",),
     ("io", "colour", "resample"),
     ("cameras", "calibration", "conversion"),
     ("spectra", "samples", "trust"),

@@ -18,14 +18,17 @@ _HOME = {
     "Cube": "cube",
     "Wavelengths": "cube",
     "Photograph": "photograph",
+    "PhotographStack": "photograph_stack",
     "HSRError": "errors",
     "Cancelled": "errors",
     "read": "io",
     "read_library": "io",
+    "read_stack": "io.stacks",
     "write": "io",
     "load_model": "models",
     "list_models": "models",
     "reconstruct": "inference",
+    "reconstruct_stack": "inference",
     "super_resolve": "inference",
     "evaluate": "metrics",
     "calibrate": "calibration",
@@ -55,9 +58,11 @@ if TYPE_CHECKING:
     from napari_hsr.conversion import convert
     from napari_hsr.cube import Cube, Wavelengths
     from napari_hsr.errors import Cancelled, HSRError
-    from napari_hsr.inference import reconstruct, super_resolve
+    from napari_hsr.inference import reconstruct, reconstruct_stack, super_resolve
     from napari_hsr.io import read, read_library, write
+    from napari_hsr.io.stacks import read_stack
     from napari_hsr.metrics import evaluate
     from napari_hsr.models import list_models, load_model
     from napari_hsr.photograph import Photograph
+    from napari_hsr.photograph_stack import PhotographStack
     from napari_hsr.resample import refine

@@ -60,6 +60,11 @@ class Code(StrEnum):
     VALUES_RESCALED = "values-rescaled"
     VALUES_SCALE_GUESSED = "values-scale-guessed"
 
+    # stacks of photographs
+    FRAMES_UNEVEN = "frames-uneven"
+    FRAME_FAILED = "frame-failed"
+    PLACEHOLDER = "placeholder"
+
     # cameras and photographs
     PIXELS_CLIPPED = "pixels-clipped"
     STAND_IN_SENSOR = "stand-in-sensor"

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import tifffile
 import torch
+from PIL import Image
 
 from napari_hsr import load_model, read, reconstruct
 from napari_hsr.cli import output
@@ -399,3 +400,19 @@ def test_the_ends_of_intervals_are_written_beside_the_cube(hsr, photograph, tmp_
     assert record["interval_half_width_mean"] == pytest.approx((upper - cube).mean(), rel=1e-3)
     status, _, warned = hsr("predict", source, "-o", out, *options)
     assert warned.count("exists already") == 3
+
+
+def test_an_animation_stands_for_its_frames(hsr, tmp_path):
+    colours = [(200, 60, 30), (40, 150, 90), (10, 30, 220)]
+    first, *others = [Image.new("RGB", (6, 5), colour) for colour in colours]
+    first.save(tmp_path / "a.gif", save_all=True, append_images=others, duration=40)
+    status, *_ = hsr(
+        "predict", tmp_path / "a.gif", "-o", tmp_path / "out", "--model", "rootpoly-srgb"
+    )
+    assert status == 0
+    written = sorted(path.name for path in (tmp_path / "out").iterdir())
+    assert written == [f"a_000{n}_rootpoly-srgb.mat" for n in (1, 2, 3)]
+    second = read(tmp_path / "out" / written[1])
+    assert second.provenance.input == "a.gif:2"
+    expected = reconstruct(read(f"{tmp_path / 'a.gif'}:2"), "rootpoly-srgb")
+    np.testing.assert_array_equal(np.asarray(second.data), np.asarray(expected.data))

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_hsr.cli.batch import Batch, add_batch_options
 from napari_hsr.cli.output import warnings_as_notes
-from napari_hsr.io.file_lists import PHOTOGRAPH_SUFFIXES
+from napari_hsr.io.detect import PHOTOGRAPH_SUFFIXES
 
 if TYPE_CHECKING:
     import argparse

@@ -9,6 +9,7 @@ from napari_hsr.inference.inputs import why_not
 from napari_hsr.inference.precision_benchmark import Measurement, measure, measure_events
 from napari_hsr.inference.reconstruction import reconstruct, reconstruct_events
 from napari_hsr.inference.results import Result, SuperResolutionResult
+from napari_hsr.inference.stacks import reconstruct_stack
 from napari_hsr.inference.super_resolution import (
     super_resolve,
     super_resolve_events,
@@ -28,6 +29,7 @@ __all__ = [
     "measure_events",
     "reconstruct",
     "reconstruct_events",
+    "reconstruct_stack",
     "super_resolve",
     "super_resolve_events",
     "why_not",

@@ -103,7 +103,8 @@ def read(
     path : path-like
         A MATLAB (5, 7.3), ENVI, TIFF, HDF5, NumPy, zarr, PNG, JPEG or BMP file, a camera's
         raw file, or the folder of a CAVE scene. An ENVI image may be named by its header or by its binary; an array
-        of a file that holds several, behind a colon: ``scene.mat:ms``.
+        of a file that holds several, behind a colon: ``scene.mat:ms``; a frame of a film or a GIF,
+        counted from 1, too: ``film.mp4:12``.
     variable : str, optional
         Name of the array, where a file holds several.
     axes : str, optional
@@ -134,8 +135,11 @@ def read(
         If ``path`` is no path, or ``axes`` or ``bands`` are none.
     """
     path, named = split_variable(_path(path))
-    choice = Choice(variable or named, axes, bands, full_scale, half_size)
     limits.check_regular(path)
+    if named is not None and path.suffix.lower() in detect.STACK_SUFFIXES:
+        photograph: Photograph = _function(("stacks.one_frame", "frame"))(path, named)
+        return photograph
+    choice = Choice(variable or named, axes, bands, full_scale, half_size)
     kind = detect.format_of(path)
     if choice.variable is not None and kind not in _WITH_VARIABLES:
         raise FileError(

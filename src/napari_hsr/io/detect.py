@@ -23,6 +23,13 @@ ENVI_BINARY_SUFFIXES = (
 )  # fmt: skip
 #: Of these, raw files of cameras.
 CAMERA_SUFFIXES = (".dng", ".nef", ".cr2", ".cr3", ".arw", ".raf", ".orf", ".rw2")
+#: Files that are looked for where a folder of photographs is named.
+PHOTOGRAPH_SUFFIXES = (
+    ".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".heic", ".heif", *CAMERA_SUFFIXES,
+)  # fmt: skip
+#: Films, and files that are stacks of photographs by their suffix.
+FILM_SUFFIXES = (".mp4", ".avi", ".mov")
+STACK_SUFFIXES = (".gif", *FILM_SUFFIXES)
 #: What is offered to napari: every suffix, and names without one. These end in eight characters
 #: that are no dot, or are shorter; "*" would have napari ask for a reader of every file.
 PATTERNS = (
@@ -52,7 +59,8 @@ _EXPECTED = {
     ".zarr": "a folder of a zarr store",
     **dict.fromkeys(CAMERA_SUFFIXES, "a camera's raw file"),
 }
-_TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+#: The first bytes of TIFFs.
+TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 
 
@@ -102,7 +110,7 @@ def _by_magic(head: bytes, suffix: str) -> str | None:
         return "raw"
     if head.startswith(b"FUJIFILMCCD-RAW") or head[4:11] == b"ftypcrx":
         return "raw"
-    if head.startswith(_TIFF):
+    if head.startswith(TIFF):
         return "tiff"
     if any(head[at : at + 8] == _HDF5 for at in (0, 512, 1024, 2048)):
         return "mat73" if suffix == ".mat" or head.startswith(b"MATLAB 7.3") else "hdf5"

@@ -9,16 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_hsr.errors import FileError
+from napari_hsr.io.detect import PHOTOGRAPH_SUFFIXES, STACK_SUFFIXES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-#: Files that are looked for in a folder.
-PHOTOGRAPH_SUFFIXES = (
-    ".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".heic", ".heif",
-    ".dng", ".nef", ".cr2", ".cr3", ".arw", ".raf", ".orf", ".rw2",
-)  # fmt: skip
-#: The same where cubes are wanted; of the two files of an ENVI image, its header.
+#: Files that are looked for in a folder where cubes are wanted; of an ENVI image, its header.
 CUBE_SUFFIXES = (
     ".mat", ".h5", ".hdf5", ".he5", ".nc", ".hspy", ".hdr", ".tif", ".tiff", ".npy", ".npz",
 )  # fmt: skip
@@ -30,7 +26,8 @@ def expand(
     """The files that arguments stand for, in order and each once.
 
     A folder stands for the files with these suffixes directly in it, and a pattern (``*``, ``?``,
-    ``[…]``, ``**``) for the files it matches, also under shells that do not expand patterns.
+    ``[…]``, ``**``) for the files it matches, also under shells that do not expand patterns. Where
+    photographs are wanted, a film or a GIF stands for its frames.
     Arguments that stand for nothing are returned as errors.
     """
     files: dict[Path, Path] = {}
@@ -57,13 +54,29 @@ def _stands_for(given: str, suffixes: Sequence[str], what: str) -> list[Path]:
         # The folder of a CAVE scene is one cube; its planes are no photographs.
         return [path] if can_read(path) else _files_in(path, suffixes, what)
     if path.exists():  # before patterns: a file may be called "a[1].png"
-        return [path]
+        unfolded = suffixes is PHOTOGRAPH_SUFFIXES and path.suffix.lower() in STACK_SUFFIXES
+        return _frames_of(path) if unfolded else [path]
     if glob.has_magic(given):
         matches = (Path(match) for match in sorted(glob.glob(str(path), recursive=True)))
         if found := [match for match in matches if not match.is_dir()]:
             return found
         raise FileError(given, "this pattern matches no file")
     raise FileError(given, "there is no such file or folder")
+
+
+def _frames_of(path: Path) -> list[Path]:
+    """The frames of a film, as :func:`napari_hsr.read` names them: ``film.mp4:1``…."""
+    from napari_hsr.io.stacks import read_stack
+
+    return [Path(f"{path}:{number}") for number in range(1, len(read_stack(path)) + 1)]
+
+
+def _stem(path: Path) -> str:
+    """``scene`` of ``scene.png``, ``film_0012`` of the twelfth frame of ``film.mp4``."""
+    file, colon, frame = path.name.rpartition(":")
+    if colon and frame.isdecimal() and Path(file).suffix.lower() in STACK_SUFFIXES:
+        return f"{Path(file).stem}_{int(frame):04d}"
+    return path.stem
 
 
 def _files_in(folder: Path, suffixes: Sequence[str], what: str) -> list[Path]:
@@ -86,10 +99,10 @@ def output_names(inputs: Sequence[Path], folder: Path, tag: str, suffix: str) ->
     taken: set[str] = set()
     names = []
     for path in inputs:
-        stem, number = f"{path.stem}_{tag}", 1
+        stem, number = f"{_stem(path)}_{tag}", 1
         while f"{stem}{suffix}".casefold() in taken:
             number += 1
-            stem = f"{path.stem}_{tag}-{number}"
+            stem = f"{_stem(path)}_{tag}-{number}"
         taken.add(f"{stem}{suffix}".casefold())
         names.append(folder / f"{stem}{suffix}")
     return names

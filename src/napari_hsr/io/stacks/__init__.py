@@ -1,0 +1,109 @@
+"""Stacks of photographs: folders and patterns of files, films, animations, files of several pages.
+
+They are opened, not read: each frame is read when it is asked for.
+"""
+
+from __future__ import annotations
+
+import glob
+from os import PathLike, fspath
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from napari_hsr.errors import FileError, InputError
+from napari_hsr.io import detect, limits
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from napari_hsr.photograph_stack import PhotographStack
+
+
+def read_stack(
+    path: str | PathLike[str] | Sequence[str | PathLike[str]],
+    *,
+    axis: str = "frame",
+    step: float = 1.0,
+    unit: str = "pixel",
+    full_scale: float | None = None,
+) -> PhotographStack:
+    """Open photographs of one size as a stack.
+
+    Parameters
+    ----------
+    path : path-like, or sequence of them
+        A folder of photographs, a pattern (``frames/*.png``), a list of files, a film
+        (``.mp4``, ``.avi``, ``.mov``), a ``.gif``, or a TIFF of several RGB pages. Files of a folder
+        or pattern are ordered by their names, numbers in them by value.
+    axis, step, unit : str, float, str
+        Of separate files: what their axis is, the spacing along it and its unit, such as
+        ``"time", 60, "second"``. Films and TIFFs of ImageJ state these themselves.
+    full_scale : float, optional
+        Of separate files, as for :func:`napari_hsr.read`.
+
+    Returns
+    -------
+    PhotographStack
+        The encoding is that of the first frame. A frame that turns out damaged, or of another
+        size, is left empty, and stands in ``failures``.
+
+    Raises
+    ------
+    FileError
+        If there is nothing, no frame, or the sizes that the files state differ; one sentence.
+    """
+    from napari_hsr.io.stacks import files
+
+    axes = (axis, step, unit)
+    if not isinstance(path, (str, PathLike)):
+        return files.read([Path(fspath(one)) for one in path], *axes, full_scale=full_scale)
+    if not fspath(path).strip():
+        raise InputError(f"The path of a folder, a film or a pattern was expected, not {path!r}.")
+    one = Path(path).expanduser()
+    if one.is_dir():
+        return files.read(files.listed(one), *axes, folder=one, full_scale=full_scale)
+    if not one.exists() and glob.has_magic(str(one)):
+        found = [Path(match) for match in glob.glob(str(one), recursive=True)]
+        kept = sorted((p for p in found if p.is_file()), key=files.natural)
+        if not kept:
+            raise FileError(path, "this pattern matches no file")
+        return files.read(kept, *axes, full_scale=full_scale)
+    if not one.exists():
+        raise FileError(one, "there is no such file or folder")
+    limits.check_regular(one)
+    head = detect.head_of(one)
+    if not head:
+        raise FileError(one, "the file is empty")
+    if head.startswith(b"GIF8"):
+        from napari_hsr.io.stacks.pages import read_gif
+
+        return read_gif(one)
+    if head.startswith(detect.TIFF):
+        from napari_hsr.io.stacks.pages import read_tiff
+
+        return read_tiff(one)
+    if one.suffix.lower() in detect.FILM_SUFFIXES:
+        from napari_hsr.io.stacks.films import read
+
+        return read(one)
+    raise FileError(
+        one,
+        "a folder of photographs, a film "
+        f"({', '.join(detect.FILM_SUFFIXES)}), a .gif or a TIFF of several pages was expected",
+    )
+
+
+def can_read_stack(path: Any) -> bool:
+    """True if :func:`read_stack` would try it; looks at no more than names and heads."""
+    from napari_hsr.io.stacks import files, pages
+
+    if isinstance(path, (list, tuple)):
+        return len(path) > 1 and all(
+            Path(one).suffix.lower() in detect.PHOTOGRAPH_SUFFIXES for one in path
+        )
+    one = Path(path).expanduser()
+    if one.is_dir():
+        return not detect.can_read(one) and len(files.listed(one)) > 1
+    if one.suffix.lower() in detect.STACK_SUFFIXES:
+        return one.is_file()
+    return one.is_file() and one.suffix.lower() in (".tif", ".tiff") and pages.is_stack(one)

@@ -1,0 +1,219 @@
+"""One photograph a file: folders and lists of them, also folders that grow."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from napari_hsr.errors import FileError, GreyImageError, HSRError
+from napari_hsr.io import detect
+from napari_hsr.photograph import Photograph
+from napari_hsr.photograph_stack import PhotographStack, StackAxis
+from napari_hsr.progress import Progress, stop_if
+from napari_hsr.provenance import Provenance
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+#: How often a folder that grows is looked at, in seconds.
+LOOK_SECONDS = 0.5
+#: Broken files at the beginning after which nothing more is tried.
+MOST_BROKEN = 3
+
+
+class FileFrames:
+    """Files as the frames of a stack; those that come into their folder can be added.
+
+    Parameters
+    ----------
+    paths : sequence of Path
+    folder : Path, optional
+        Where further ones may come.
+    full_scale : float, optional
+        As for :func:`napari_hsr.read`.
+    """
+
+    def __init__(
+        self, paths: Sequence[Path], folder: Path | None = None, full_scale: float | None = None
+    ):
+        self.paths, self.folder = list(paths), folder
+        self._full_scale = full_scale
+        self._encoding: list[str | None] = []
+        self._unsettled: dict[Path, tuple[int, int]] = {}
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def read(self, number: int) -> Photograph:
+        """One file, which must be in the encoding of the first that was read."""
+        from napari_hsr.io import read
+
+        path = self.paths[number]
+        found = read(path, full_scale=self._full_scale)
+        if not isinstance(found, Photograph):
+            raise FileError(path, "a photograph was expected as a frame, but this is a cube")
+        if not self._encoding:
+            self._encoding.append(found.encoding)
+        if found.encoding != self._encoding[0]:
+            raise FileError(
+                path,
+                f"its encoding is {found.encoding or 'not known'}, and that of the first frame "
+                f"{self._encoding[0] or 'not known'}",
+            )
+        return found
+
+    def look(self) -> int:
+        """Add what has come into the folder since, and say how many that are.
+
+        A file is taken once it has the same size and time in two looks: it is being written
+        until then.
+        """
+        known = set(self.paths)
+        new, settled = {}, []
+        for path in listed(self.folder) if self.folder else []:
+            if path in known:
+                continue
+            try:
+                state = path.stat()
+            except OSError:  # gone again
+                continue
+            new[path] = (state.st_size, state.st_mtime_ns)
+            if state.st_size and self._unsettled.get(path) == new[path]:
+                settled.append(path)
+        self._unsettled = new
+        self.paths += settled
+        return len(settled)
+
+
+def read(
+    paths: Sequence[Path],
+    axis: str = "frame",
+    step: float = 1.0,
+    unit: str = "pixel",
+    *,
+    folder: Path | None = None,
+    full_scale: float | None = None,
+) -> PhotographStack:
+    """Files as a stack; their sizes are compared as far as their heads tell them.
+
+    Raises
+    ------
+    FileError
+        If there is none, the first cannot be read, or one is of another size.
+    """
+    if not paths:
+        where = folder or "the list of frames"
+        suffixes = ", ".join(detect.PHOTOGRAPH_SUFFIXES)
+        raise FileError(where, f"it holds no photograph ({suffixes})")
+    frames = FileFrames(paths, folder, full_scale)
+    first, failures = _first(frames)
+    height, width = first.data.shape[:2]
+    for path in paths:
+        size = size_of(path)
+        if size and sorted(size) != sorted((height, width)):  # or turned, which EXIF may say
+            raise FileError(
+                path,
+                f"it has {size[0]} x {size[1]} pixels, and {paths[0].name} {height} x {width}: "
+                "frames of a stack are of one size; reconstruct photographs of several sizes "
+                "one by one",
+            )
+    name = folder.name if folder else paths[0].parent.name or paths[0].stem
+    metadata: dict[str, Any] = {**first.metadata, "first": paths[0].name}
+    return PhotographStack(
+        frames,
+        (StackAxis(axis, len(paths), step, 0.0, unit),),
+        height,
+        width,
+        first.data.dtype,
+        first.encoding,
+        name,
+        Provenance(input=str(folder.name if folder else paths[0].name)),
+        first.notices,
+        metadata,
+        failures,
+    )
+
+
+def _first(frames: FileFrames) -> tuple[Photograph, dict[int, str]]:
+    """The first frame that can be read, and why those before it cannot.
+
+    Raises
+    ------
+    FileError
+        If none of the first :data:`MOST_BROKEN` can be read: that is no stack of photographs.
+    """
+    failures: dict[int, str] = {}
+    for number in range(len(frames)):
+        try:
+            return frames.read(number), failures
+        except GreyImageError:
+            raise
+        except FileError as error:
+            failures[number] = str(error)
+            if number + 1 in (MOST_BROKEN, len(frames)):
+                raise
+    raise AssertionError("there is a frame")
+
+
+def grown(stack: PhotographStack) -> PhotographStack:
+    """The stack with all frames that :meth:`FileFrames.look` has added; failures are shared."""
+    from dataclasses import replace
+
+    (axis,) = stack.axes
+    return replace(stack, axes=(replace(axis, size=len(stack.frames)),))
+
+
+def watch_events(
+    frames: FileFrames, cancel: threading.Event, seconds: float = LOOK_SECONDS
+) -> Iterator[Progress]:
+    """Look at the folder again and again until ``cancel`` is set.
+
+    Yields
+    ------
+    Progress
+        Each time that frames were added; ``done`` is how many there are.
+    """
+    while not cancel.wait(seconds):
+        if frames.look():
+            yield Progress(len(frames), 0, f"{len(frames)} frames in {frames.folder}")
+    stop_if(cancel)
+
+
+def listed(folder: Path) -> list[Path]:
+    """The photographs directly in a folder, by their suffixes, in natural order."""
+    try:
+        found = [
+            path
+            for path in folder.iterdir()
+            if path.suffix.lower() in detect.PHOTOGRAPH_SUFFIXES
+            and not path.name.startswith(".")
+            and path.is_file()
+        ]
+    except OSError as error:
+        raise FileError(folder, f"the folder cannot be read ({error.strerror or error})") from error
+    return sorted(found, key=natural)
+
+
+def natural(path: Path) -> list[tuple[int, int, str]]:
+    """A key that sorts frame2 before frame10."""
+    parts = re.split(r"(\d+)", str(path).casefold())
+    return [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in parts]
+
+
+def size_of(path: Path) -> tuple[int, int] | None:
+    """(height, width) that the head of a picture states; None if that is not known from there."""
+    import tifffile
+    from PIL import Image
+
+    try:
+        if path.suffix.lower() in (".tif", ".tiff"):
+            with tifffile.TiffFile(path) as file:
+                return int(file.pages.first.imagelength), int(file.pages.first.imagewidth)
+        if path.suffix.lower() in (".png", ".jpg", ".jpeg", ".bmp"):
+            with Image.open(path) as image:
+                return image.height, image.width
+    except (HSRError, OSError, ValueError, SyntaxError, tifffile.TiffFileError):
+        return None  # reading it says what is wrong, in its turn
+    return None

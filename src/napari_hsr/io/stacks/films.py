@@ -1,0 +1,189 @@
+"""Films, through PyAV (FFmpeg): any frame, without decoding all before it."""
+
+from __future__ import annotations
+
+import threading
+from bisect import bisect_left
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_hsr import photograph as encodings
+from napari_hsr.byte_cache import ByteCache
+from napari_hsr.errors import FileError
+from napari_hsr.io import limits
+from napari_hsr.io.library_errors import translated
+from napari_hsr.io.stacks.pages import KEPT_BYTES
+from napari_hsr.notices import Code, Notice
+from napari_hsr.photograph import Photograph
+from napari_hsr.photograph_stack import PhotographStack, StackAxis
+from napari_hsr.provenance import Provenance
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+_DAMAGED = "the film is damaged, or no film"
+#: Transfer curves of high dynamic range: PQ and HLG.
+_HDR = {16: "PQ", 18: "HLG"}
+#: FFmpeg's numbers of the two matrices from luma and chroma to RGB, and of "not stated".
+_BT709, _BT601, _UNSPECIFIED = 1, 5, 2
+#: Frames up to which going on costs less than looking for the last whole picture.
+_NEAR = 8
+#: Frames that come this much later or earlier than evenly are told.
+_UNEVEN = 0.5
+
+
+class FilmFrames:
+    """Frames of a film; those decoded on the way to another one are kept for a while.
+
+    Parameters
+    ----------
+    path : Path
+    """
+
+    def __init__(self, path: Path):
+        self._path = path
+        self._kept = ByteCache(KEPT_BYTES)
+        self._lock = threading.Lock()
+        self._pictures: Iterator[tuple[int, Any]] | None = None
+        self._next = -1
+        with translated(path, _DAMAGED):
+            self._container = _pyav(path).open(str(path))
+            found = self._container.streams.video
+            self.stream = found[0] if found else None
+        if self.stream is None:
+            raise FileError(path, "it holds no pictures, only sound or text")
+        with translated(path, _DAMAGED):
+            packets = self._container.demux(self.stream)
+            times = {_time(packet) for packet in packets if packet.size and not packet.is_discard}
+        #: Of the frames, ascending, in units of the stream's time base.
+        self.times = sorted(t for t in times if t is not None)
+        if not self.times:
+            raise FileError(path, "it holds no frame")
+
+    def __len__(self) -> int:
+        return len(self.times)
+
+    def read(self, number: int) -> Photograph:
+        """One frame, turned upright."""
+        with self._lock:
+            values = self._kept.get(number)
+            if values is None:
+                values = self._decoded(number)
+        return Photograph(values, name=f"{self._path.stem} {number + 1}", metadata={"bit_depth": 8})
+
+    def _decoded(self, number: int) -> np.ndarray:
+        about = f"frame {number + 1} of {len(self)} cannot be decoded"
+        wanted = self.times[number]
+        with translated(self._path, about):
+            if self._pictures is None or not self._next <= number <= self._next + _NEAR:
+                self._container.seek(wanted, stream=self.stream, backward=True)
+                self._pictures = self._from_here()
+            for time, picture in self._pictures:
+                at = bisect_left(self.times, time)
+                self._next = at + 1
+                if not picture.is_corrupt and time <= wanted:
+                    self._kept.put(at, _as_rgb(picture))
+                if time >= wanted:
+                    break
+            else:
+                self._pictures = None
+        values = self._kept.get(number)
+        if values is None:
+            raise FileError(self._path, about)
+        return values
+
+    def _from_here(self) -> Iterator[tuple[int, Any]]:
+        """Pictures from where the file stands on; what cannot be decoded is passed over."""
+        broken = _pyav(self._path).error.InvalidDataError
+        for packet in self._container.demux(self.stream):
+            try:
+                pictures = packet.decode()
+            except broken:
+                continue
+            for picture in pictures:
+                time = _time(picture)
+                if time is not None:
+                    yield time, picture
+
+
+def read(path: Path) -> PhotographStack:
+    """A film as a stack over time.
+
+    Raises
+    ------
+    FileError
+        If it is damaged, has no frame, or PyAV is not installed.
+    """
+    frames = FilmFrames(path)
+    stream: Any = frames.stream
+    size = f"{stream.width} x {stream.height} pixels"
+    limits.check_room(path, 3 * stream.width * stream.height, f"a frame ({size})")
+    first = next(_first(frames))
+    seconds = float(stream.time_base) * np.diff(frames.times)
+    step = float(seconds.mean()) if seconds.size else 1.0
+    notices = []
+    if seconds.size and np.abs(seconds / step - 1).max() > _UNEVEN:
+        told = (
+            f"Its frames come every {seconds.min():.3g} to {seconds.max():.3g} s; the time axis "
+            f"takes the mean, {step:.3g} s."
+        )
+        notices.append(Notice.info(Code.FRAMES_UNEVEN, told))
+    curve = _HDR.get(int(stream.codec_context.color_trc or 0))
+    if curve:
+        told = (
+            f"The film is in high dynamic range ({curve}), which is none of the known encodings: "
+            "convert it to standard range, or state what its values are."
+        )
+        notices.append(Notice.warning(Code.ENCODING_UNKNOWN, told))
+    else:
+        told = "The frames of the film were taken as sRGB: films state no more of their colours."
+        notices.append(Notice.info(Code.ENCODING_ASSUMED, told))
+    return PhotographStack(
+        frames,
+        (StackAxis("time", len(frames), step, 0.0, "second"),),
+        first.height,
+        first.width,
+        np.uint8,
+        None if curve else encodings.SRGB,
+        path.stem,
+        Provenance(input=path.name),
+        tuple(notices),
+        {"codec": stream.codec_context.name},
+    )
+
+
+def _first(frames: FilmFrames) -> Iterator[Photograph]:
+    """The frames that can be decoded, from the beginning; the fault of the last if there is none."""
+    for number in range(len(frames)):
+        try:
+            yield frames.read(number)
+        except FileError:
+            if number == len(frames) - 1:
+                raise
+
+
+def _as_rgb(picture: Any) -> np.ndarray:
+    """(height, width, 3) uint8, upright, by the matrix that the film states or its size implies."""
+    stated = int(picture.colorspace)
+    implied = _BT709 if picture.height >= 720 else _BT601
+    source = implied if stated == _UNSPECIFIED else stated
+    values = picture.reformat(format="rgb24", src_colorspace=source).to_ndarray()
+    return np.ascontiguousarray(np.rot90(values, getattr(picture, "rotation", 0) // 90))
+
+
+def _time(packet: Any) -> int | None:
+    """When a packet or picture is shown; some containers state only the order of decoding."""
+    found = packet.dts if packet.pts is None else packet.pts
+    return None if found is None else int(found)
+
+
+def _pyav(path: Path) -> Any:
+    try:
+        import av
+    except ImportError as error:
+        raise FileError(
+            path, 'this is a film; to read it, pip install "napari-hsr[film]"'
+        ) from error
+    return av

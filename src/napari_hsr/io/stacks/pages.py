@@ -1,0 +1,201 @@
+"""Several photographs in one file: TIFFs of RGB pages, and animated GIFs."""
+
+from __future__ import annotations
+
+import threading
+from io import BytesIO
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_hsr import photograph as encodings
+from napari_hsr.byte_cache import ByteCache
+from napari_hsr.errors import FileError
+from napari_hsr.io import icc, limits
+from napari_hsr.io.library_errors import translated
+from napari_hsr.io.photographs import finish, unknown_encoding
+from napari_hsr.photograph_stack import PhotographStack, StackAxis
+from napari_hsr.provenance import Provenance
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from napari_hsr.photograph import Photograph
+
+#: Decoded frames of a file that are kept, in bytes.
+KEPT_BYTES = 64 * 2**20
+_RGB, _YCBCR = 2, 6
+#: What the letters of tifffile's axes mean.
+_AXES = {"T": "time", "Z": "z", "C": "channel", "I": "frame", "Q": "frame", "R": "position"}
+
+
+# --- TIFF --------------------------------------------------------------------------------------
+
+
+def is_stack(path: Path) -> bool:
+    """Whether a TIFF holds more than one RGB image of one size."""
+    import tifffile
+
+    try:
+        with tifffile.TiffFile(path) as file:
+            return _stack_shape(file) is not None
+    except Exception:  # tifffile raises almost anything; reading the file says what is wrong
+        return False
+
+
+def _stack_shape(file: Any) -> tuple[str, tuple[int, ...]] | None:
+    """Letters and sizes of the first axes of a stack of RGB pages; None if it is none."""
+    page, series = file.pages.first, file.series[0]
+    colour = page.photometric in (_RGB, _YCBCR) and page.shape[-1:] in ((3,), (4,))
+    if not colour or series.axes[-3:] != "YXS" or len(series.shape) < 4:
+        return None
+    lead = tuple(int(n) for n in series.shape[:-3])
+    return (series.axes[:-3], lead) if np.prod(lead) > 1 else None
+
+
+class _TiffFrames:
+    """Pages of a TIFF, each decoded when it is asked for."""
+
+    def __init__(self, path: Path, pages: int, encoding: str | None):
+        self._path, self._pages, self._encoding = path, pages, encoding
+        self._lock = threading.Lock()
+
+    def __len__(self) -> int:
+        return self._pages
+
+    def read(self, number: int) -> Photograph:
+        """One page."""
+        import tifffile
+
+        about = f"page {number + 1} is damaged or cut short"
+        with self._lock, translated(self._path, about), tifffile.TiffFile(self._path) as file:
+            series = file.series[0]
+            if series.dataoffset is not None:  # one block: the pages may not stand in the file
+                whole = tifffile.memmap(self._path, series=0, mode="r")
+                values = np.array(whole.reshape(self._pages, *series.shape[-3:])[number])
+            else:
+                page: Any = series.pages[number]
+                values = page.asarray()
+            profile = file.pages.first.iccprofile
+        stated = icc.parse(bytes(profile)) if profile else None
+        return finish(self._path, values, self._encoding, [], {}, None, profile=stated)
+
+
+def read_tiff(path: Path) -> PhotographStack:
+    """A TIFF of several RGB pages of one size.
+
+    Raises
+    ------
+    FileError
+        If it is damaged, or holds no such pages.
+    """
+    import tifffile
+
+    with translated(path, "the TIFF file is damaged or cut short"), tifffile.TiffFile(path) as file:
+        shape, first = _stack_shape(file), file.pages.first
+        dtype = np.dtype(first.dtype)
+        spacing = _spacing(file)
+    if shape is None:
+        raise FileError(path, "a stack of RGB pages of one size was expected")
+    limits.check_room(path, int(first.nbytes), "a page")
+    plain = dtype in (np.uint8, np.uint16)
+    if not plain and dtype.kind != "f":
+        raise FileError(path, f"frames are of 8 or 16 bits or floats, and these are {dtype}")
+    letters, lead = shape
+    axes = [
+        StackAxis(_AXES.get(letter, "frame"), size, *spacing.get(letter, (1.0, 0.0, "pixel")))
+        for letter, size in zip(letters, lead, strict=True)
+    ]
+    encoding = encodings.SRGB if plain else None
+    notices = () if plain else (unknown_encoding("A TIFF of floats"),)
+    count = int(np.prod(lead))
+    return PhotographStack(
+        _TiffFrames(path, count, encoding),
+        tuple(axes),
+        int(first.imagelength),
+        int(first.imagewidth),
+        dtype if dtype.itemsize != 8 else np.float32,
+        encoding,
+        path.stem,
+        Provenance(input=path.name),
+        notices,
+    )
+
+
+def _spacing(file: Any) -> dict[str, tuple[float, float, str]]:
+    """(step, start, unit) of the axes that ImageJ states."""
+    stated, found = file.imagej_metadata or {}, {}
+    for letter, key, unit in (("T", "finterval", "second"), ("Z", "spacing", "")):
+        step = stated.get(key)
+        if isinstance(step, (int, float)) and step > 0:
+            unit = unit or {"um": "micrometer", "micron": "micrometer"}.get(
+                str(stated.get("unit", "")).replace("\\u00B5m", "um"), "pixel"
+            )
+            found[letter] = (float(step), 0.0, unit)
+    return found
+
+
+# --- GIF ---------------------------------------------------------------------------------------
+
+
+class _GifFrames:
+    """Pictures of an animation: each is drawn over the one before, so they are kept for a while."""
+
+    def __init__(self, path: Path, count: int):
+        self._path, self._count = path, count
+        self._kept = ByteCache(KEPT_BYTES)
+        self._lock = threading.Lock()
+        self._image: Any = None
+
+    def __len__(self) -> int:
+        return self._count
+
+    def read(self, number: int) -> Photograph:
+        """One picture."""
+        with self._lock:
+            values = self._kept.get(number)
+            if values is None:
+                values = self._decoded(number)
+                self._kept.put(number, values)
+        return finish(self._path, values, encodings.SRGB, [], {"bit_depth": 8}, None)
+
+    def _decoded(self, number: int) -> np.ndarray:
+        from PIL import Image
+
+        with translated(self._path, f"frame {number + 1} is damaged or cut short"):
+            if self._image is None:
+                content = BytesIO(self._path.read_bytes())  # no file is left open
+                self._image = Image.open(content, formats=["GIF"])
+            self._image.seek(number)
+            return np.asarray(self._image.convert("RGB"))
+
+
+def read_gif(path: Path) -> PhotographStack:
+    """An animated GIF; a still one is a stack of one frame.
+
+    Raises
+    ------
+    FileError
+        If it is damaged.
+    """
+    from PIL import Image
+
+    with (
+        translated(path, "the GIF file is damaged or cut short"),
+        Image.open(path, formats=["GIF"]) as image,
+    ):
+        limits.check_room(path, 3 * image.width * image.height, "a frame")
+        count = int(getattr(image, "n_frames", 1))
+        step = (image.info.get("duration") or 100) / 1000
+        height, width = image.height, image.width
+    axis = StackAxis("time", count, step, 0.0, "second")
+    return PhotographStack(
+        _GifFrames(path, count),
+        (axis,),
+        height,
+        width,
+        np.uint8,
+        encodings.SRGB,
+        path.stem,
+        Provenance(input=path.name),
+    )

@@ -1,0 +1,277 @@
+"""Stacks of photographs: folders, patterns, films, animations, TIFFs of several pages."""
+
+import threading
+
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image
+
+import napari_hsr
+from napari_hsr.byte_cache import ByteCache
+from napari_hsr.errors import Cancelled, FileError, GreyImageError, InputError
+from napari_hsr.io.stacks import can_read_stack, files, read_stack
+from napari_hsr.notices import Code, has
+from napari_hsr.photograph_stack import PhotographStack, StackAxis, stack_of_array
+
+HEIGHT, WIDTH, COUNT = 20, 32, 12
+
+
+def picture(number):
+    """A frame that differs from all others, in smooth colours that a codec keeps."""
+    found = np.empty((HEIGHT, WIDTH, 3), np.uint8)
+    found[..., 0], found[..., 1], found[..., 2] = 15 * number, 90, 200 - 10 * number
+    return found
+
+
+@pytest.fixture
+def folder(tmp_path):
+    where = tmp_path / "run"
+    where.mkdir()
+    for number in range(COUNT):
+        Image.fromarray(picture(number)).save(where / f"frame{number}.png")
+    return where
+
+
+@pytest.fixture(scope="module")
+def film(tmp_path_factory):
+    """A film with a whole picture only every sixth frame, at 25 frames a second."""
+    av = pytest.importorskip("av")
+    path = tmp_path_factory.mktemp("film") / "clip.mp4"
+    with av.open(str(path), "w") as out:
+        stream = out.add_stream("mpeg4", rate=25, options={"g": "6", "qscale": "1"})
+        stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
+        for number in range(COUNT):
+            frame = av.VideoFrame.from_ndarray(picture(number), format="rgb24")
+            out.mux(stream.encode(frame))
+        out.mux(stream.encode())
+    return path
+
+
+def which(stack, number):
+    """The frame that what stands there is most like."""
+    found = stack.data[number].astype(float)
+    return int(np.argmin([np.abs(found - picture(n)).sum() for n in range(COUNT)]))
+
+
+def test_a_folder_is_read_frame_by_frame_in_the_order_of_its_numbers(folder):
+    stack = read_stack(folder, axis="time", step=60, unit="second")
+    assert stack.data.shape == (COUNT, HEIGHT, WIDTH, 3)
+    assert (stack.encoding, stack.name) == ("srgb", "run")
+    assert stack.axes == (StackAxis("time", COUNT, 60, 0.0, "second"),)
+    assert np.array_equal(stack.data[10], picture(10))  # not frame2's place
+    assert np.array_equal(stack.data[-1, 2:4, 5], picture(11)[2:4, 5])
+    whole = np.asarray(stack.data)
+    assert np.array_equal(whole, np.stack([picture(n) for n in range(COUNT)]))
+    assert np.array_equal(stack.data[2:6:2], whole[2:6:2])
+    assert stack.data[5:5].shape == (0, HEIGHT, WIDTH, 3)
+
+
+def test_a_pattern_and_a_list_stand_for_their_files(folder):
+    assert len(read_stack(str(folder / "frame1*.png"))) == 3
+    chosen = [folder / "frame7.png", folder / "frame2.png"]
+    assert np.array_equal(read_stack(chosen).data[1], picture(2))
+    assert can_read_stack(folder)
+    assert can_read_stack(list(map(str, chosen)))
+    with pytest.raises(FileError, match="matches no file"):
+        read_stack(str(folder / "*.jpg"))
+
+
+def test_a_damaged_frame_is_left_empty_and_the_rest_goes_on(folder):
+    (folder / "frame0.png").write_bytes(b"\x89PNG\r\n\x1a\ncut")
+    (folder / "frame4.png").write_bytes(b"no picture")
+    stack = read_stack(folder)
+    assert np.asarray(stack.data)[:, 0, 0, 1].tolist() == [0, 90, 90, 90, 0, *[90] * 7]
+    assert set(stack.failures) == {0, 4}
+    assert "frame4.png" in stack.failures[4]
+    with pytest.raises(FileError, match=r"frame4\.png"):
+        stack.photograph(4)
+
+
+def test_frames_of_another_size_are_refused_with_both_names(folder):
+    Image.new("RGB", (9, 7)).save(folder / "frame5.png")
+    with pytest.raises(FileError, match=r"frame5\.png.*7 x 9 pixels.*frame0\.png 20 x 32"):
+        read_stack(folder)
+
+
+def test_a_frame_that_became_another_size_is_left_empty(folder):
+    stack = read_stack(folder)
+    Image.new("RGB", (9, 7)).save(folder / "frame5.png")
+    assert not stack.data[5].any()
+    assert "7 x 9" in stack.failures[5]
+
+
+def test_a_frame_in_another_encoding_is_left_empty(folder):
+    tifffile.imwrite(folder / "z.tif", np.ones((HEIGHT, WIDTH, 3), np.float32), photometric="rgb")
+    stack = read_stack(folder)
+    assert not stack.data[COUNT].any()
+    assert "encoding" in stack.failures[COUNT]
+
+
+def test_a_folder_without_photographs_and_one_of_grey_pictures(tmp_path):
+    with pytest.raises(FileError, match="no photograph"):
+        read_stack(tmp_path)
+    assert not can_read_stack(tmp_path)
+    for number in range(2):
+        Image.new("L", (8, 8)).save(tmp_path / f"{number}.png")
+    with pytest.raises(GreyImageError):
+        read_stack(tmp_path)
+
+
+@pytest.mark.parametrize("compression", [None, "zlib"])
+def test_pages_of_a_tiff(tmp_path, compression):
+    path, pages = tmp_path / "pages.tif", np.stack([picture(n) for n in range(4)])
+    tifffile.imwrite(path, pages, photometric="rgb", compression=compression)
+    stack = read_stack(path)
+    assert can_read_stack(path)
+    assert np.array_equal(np.asarray(stack.data), pages)
+    tifffile.imwrite(path, pages[0], photometric="rgb")
+    assert not can_read_stack(path)
+    with pytest.raises(FileError, match="stack of RGB pages"):
+        read_stack(path)
+
+
+def test_axes_of_imagej(tmp_path):
+    path, pages = tmp_path / "stack.tif", np.stack([picture(n) for n in range(6)])
+    tifffile.imwrite(
+        path,
+        pages.reshape(2, 3, *pages.shape[1:]),
+        imagej=True,
+        metadata={"axes": "TZYXS", "finterval": 2.5, "spacing": 0.5, "unit": "um"},
+    )
+    stack = read_stack(path)
+    assert [axis.label for axis in stack.axes] == ["time (s)", "z (µm)"]
+    assert stack.axes[0].at(1) == 2.5
+    assert np.array_equal(stack.data[1, 2], pages[5])
+    with pytest.raises(IndexError):
+        stack.photograph((1, 3))
+
+
+def test_pictures_of_a_gif(tmp_path):
+    path = tmp_path / "a.gif"
+    first, *others = [Image.fromarray(picture(n)) for n in range(5)]
+    first.save(path, save_all=True, append_images=others, duration=40)
+    stack = read_stack(path)
+    assert [which(stack, number) for number in (4, 1, 0, 3)] == [4, 1, 0, 3]
+    assert stack.axes == (StackAxis("time", 5, 0.04, 0.0, "second"),)
+
+
+def test_any_frame_of_a_film(film):
+    stack = read_stack(film)
+    assert can_read_stack(film)
+    assert len(stack) == COUNT
+    assert stack.data.shape[1:] == (HEIGHT, WIDTH, 3)
+    assert stack.axes[0].step == pytest.approx(0.04)
+    assert stack.encoding == "srgb"
+    assert has(stack.notices, Code.ENCODING_ASSUMED)
+    order = [11, 2, 3, 0, 7]
+    assert [which(stack, number) for number in order] == order
+
+
+def test_a_film_cut_short_gives_what_is_there(film, tmp_path):
+    av = pytest.importorskip("av")
+    path = tmp_path / "cut.avi"
+    with av.open(str(film)) as source, av.open(str(path), "w") as out:
+        stream = out.add_stream_from_template(source.streams.video[0])
+        for number, packet in enumerate(source.demux(source.streams.video[0])):
+            if packet.size == 0:
+                continue
+            if number == 6:  # a whole picture that later ones build on
+                broken = av.Packet(b"\0" * packet.size)
+                broken.pts, broken.dts, broken.time_base = packet.pts, packet.dts, packet.time_base
+                packet = broken
+            packet.stream = stream
+            out.mux(packet)
+    stack = read_stack(path)
+    assert which(stack, 2) == 2
+    with pytest.raises(FileError, match=f"frame 7 of {COUNT} cannot be decoded"):
+        stack.photograph(6)
+    assert not stack.data[6].any()
+    assert 6 in stack.failures
+    assert which(stack, 3) == 3  # the rest goes on
+
+
+def test_what_is_no_film(tmp_path):
+    av = pytest.importorskip("av")
+    path = tmp_path / "x.mp4"
+    path.write_bytes(b"\0\0\0\x18ftypmp42" + b"\0" * 200)
+    with pytest.raises(FileError, match=r"x\.mp4"):
+        read_stack(path)
+    with av.open(str(path), "w") as out:
+        stream = out.add_stream("aac", rate=8000)
+        frame = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), "fltp", "mono")
+        frame.sample_rate = 8000
+        out.mux(stream.encode(frame))
+        out.mux(stream.encode())
+    with pytest.raises(FileError, match="no pictures"):
+        read_stack(path)
+    path.write_bytes(b"")
+    with pytest.raises(FileError, match="empty"):
+        read_stack(path)
+
+
+def test_a_film_without_pyav_says_what_to_install(film, monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "av", None)
+    with pytest.raises(FileError, match=r"napari-hsr\[film\]"):
+        read_stack(film)
+
+
+def test_a_folder_that_grows(folder):
+    stack = read_stack(folder)
+    frames = stack.frames
+    assert frames.look() == 0
+    Image.fromarray(picture(1)).save(folder / "frame99.png")
+    (folder / "frame98.png").write_bytes(b"")  # just begun
+    assert frames.look() == 0  # it may still be being written
+    assert frames.look() == 1
+    longer = files.grown(stack)
+    assert (len(stack.axes[0:1]), longer.lead) == (1, (COUNT + 1,))
+    assert np.array_equal(longer.data[COUNT], picture(1))
+
+
+def test_watching_ends_when_it_is_cancelled(folder):
+    frames, cancel = read_stack(folder).frames, threading.Event()
+    events = files.watch_events(frames, cancel, seconds=0)
+    Image.fromarray(picture(1)).save(folder / "later.png")
+    assert next(events).done == COUNT + 1
+    cancel.set()
+    with pytest.raises(Cancelled):
+        next(events)
+
+
+def test_an_array_as_a_stack():
+    values = np.random.default_rng(0).integers(0, 255, (2, 3, 4, 5, 4)).astype(np.uint8)
+    stack = stack_of_array(values, name="grid")
+    assert stack.lead == (2, 3)
+    assert np.array_equal(np.asarray(stack.data), values[..., :3])
+    assert stack.number((-1, 0)) == 3
+    with pytest.raises(InputError):
+        stack_of_array(values[0, 0])
+    with pytest.raises(InputError, match="no frame"):
+        stack_of_array(values[:0])
+    with pytest.raises(InputError):
+        PhotographStack(stack.frames, (StackAxis("frame", 5),), 4, 5)
+
+
+def test_a_cache_stays_within_its_bytes():
+    cache, block = ByteCache(250), np.zeros(100, np.uint8)
+    for key in range(3):
+        cache.put(key, block)
+        cache.get(0)
+    assert [key in cache for key in range(3)] == [True, False, True]  # 1 was used least recently
+    assert (cache.bytes, cache.peak, len(cache)) == (200, 200, 2)
+    cache.put(2, np.zeros(50, np.uint8))
+    assert cache.bytes == 150
+    cache.put("large", np.zeros(400, np.uint8))  # alone
+    assert (len(cache), cache.bytes) == (1, 400)
+    cache.drop("large")
+    cache.drop("large")
+    assert cache.bytes == 0
+
+
+def test_one_frame_of_a_film_is_a_photograph(film):
+    photograph = napari_hsr.read(f"{film}:3")
+    assert np.array_equal(photograph.data, read_stack(film).data[2])
+    assert (photograph.name, photograph.provenance.input) == ("clip 3", "clip.mp4:3")
+    with pytest.raises(FileError, match=f"frames are 1 to {COUNT}, not 13"):
+        napari_hsr.read(f"{film}:13")
