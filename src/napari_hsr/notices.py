@@ -85,6 +85,7 @@ class Code(StrEnum):
     TILES = "tiles"
     TILES_HALVED = "tiles-halved"
     DETAIL_FAST = "detail-fast"
+    PART_ONLY = "part-only"
     INTERVALS_APPROXIMATE = "intervals-approximate"
     SATURATED = "saturated"
     ALREADY_SUPER_RESOLVED = "already-super-resolved"

@@ -416,3 +416,17 @@ def test_an_animation_stands_for_its_frames(hsr, tmp_path):
     assert second.provenance.input == "a.gif:2"
     expected = reconstruct(read(f"{tmp_path / 'a.gif'}:2"), "rootpoly-srgb")
     np.testing.assert_array_equal(np.asarray(second.data), np.asarray(expected.data))
+
+
+def test_a_region_is_computed_alone(hsr, photograph, tmp_path):
+    source, out = photograph("leaf.png"), tmp_path / "part.npz"
+    options = ("--model", "rootpoly-srgb", "--json")
+    status, said, _ = hsr("predict", source, "-o", out, "--region", "1:4,0:2", *options)
+    (made,) = json.loads(said)["results"]
+    assert (status, made["estimate"]["shape"]) == (0, [31, 3, 2])
+    assert read(out).place.origin == (1, 0)
+    np.testing.assert_array_equal(
+        read(out).data, reconstruct(source, "rootpoly-srgb").data[:, 1:4, :2]
+    )
+    status, _, warned = hsr("predict", source, "-o", out, "--region", "1:400,0:2", *options)
+    assert (status, "does not lie inside the image" in warned) == (1, True)

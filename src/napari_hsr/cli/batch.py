@@ -88,6 +88,12 @@ def add_batch_options(
         metavar="FILE",
         help="write a table of all files: state, seconds, error, notices (.csv or .json)",
     )
+    parser.add_argument(
+        "--region",
+        metavar="ROWS,COLUMNS",
+        help="compute a rectangle alone, in input pixels from 0, the last ones not included: "
+        "0:100,50:200",
+    )
     add_output_options(parser)
     add_reading_options(parser, photographs=photographs)
 

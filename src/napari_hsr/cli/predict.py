@@ -86,6 +86,7 @@ def run(args: argparse.Namespace) -> int:
     if not batch.inputs:
         return batch.refuse()
     from napari_hsr.inference import estimate, reconstruct_events
+    from napari_hsr.inference.region import shape
     from napari_hsr.models import DEFAULT, load_model
     from napari_hsr.notices import Code, without
 
@@ -95,6 +96,7 @@ def run(args: argparse.Namespace) -> int:
     names = ("device", "tile", "precision", "ensemble", "finer", "detail")
     options: dict[str, Any] = {name: getattr(args, name) for name in names}
     obeyed = {"exact": args.exact, "camera": args.camera, "intervals": args.intervals}
+    obeyed["region"] = args.region
     encoding = args.input_encoding
 
     def facts(image: Any, result: Result) -> dict[str, Any]:
@@ -109,7 +111,9 @@ def run(args: argparse.Namespace) -> int:
         events=lambda image, cancel: reconstruct_events(
             image, model, encoding=encoding, **options, **obeyed, cancel=cancel
         ),
-        estimate=lambda image: estimate(image.data.shape, model, **options),
+        estimate=lambda image: estimate(
+            shape(args.region, image.height, image.width), model, **options
+        ),
         facts=facts,
         beside=_bounds,
         settings={**options, **obeyed, "encoding": encoding},

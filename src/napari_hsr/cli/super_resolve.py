@@ -77,6 +77,7 @@ def run(args: argparse.Namespace) -> int:
     if not batch.inputs:
         return batch.refuse()
     from napari_hsr.inference import estimate_super_resolution, super_resolve_events
+    from napari_hsr.inference.region import shape
 
     upscaler, scale, half_model = _choose(args)
     computing: dict[str, Any] = {
@@ -100,9 +101,12 @@ def run(args: argparse.Namespace) -> int:
             half_model=half_model,
             degradation=args.degradation,
             **computing,
+            region=args.region,
             cancel=cancel,
         ),
-        estimate=lambda cube: estimate_super_resolution(cube.shape, upscaler, scale, **computing),
+        estimate=lambda cube: estimate_super_resolution(
+            (cube.bands, *shape(args.region, *cube.shape[1:])), upscaler, scale, **computing
+        ),
         facts=facts,
         settings={
             **computing,

@@ -18,6 +18,7 @@ from napari_hsr.inference.inputs import PhotographReader, as_photograph
 from napari_hsr.inference.intervals import calibrated, looker, sampled_unlike, unlike_notices
 from napari_hsr.inference.memory_use import PeakMemory
 from napari_hsr.inference.outputs import InMemory
+from napari_hsr.inference.region import of_photograph
 from napari_hsr.inference.results import Result
 from napari_hsr.inference.run_plan import RunPlan, plan_run
 from napari_hsr.inference.subpixel_grid import on_grid
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 
     from napari_hsr.cameras import Camera
     from napari_hsr.inference.outputs import Output
+    from napari_hsr.inference.region import Region
     from napari_hsr.inference.tile_loop import Tiled
     from napari_hsr.inference.tiling import Tile
     from napari_hsr.inference.trusted import Trust
@@ -62,6 +64,7 @@ def reconstruct_events(
     camera: str | Camera | None = None,
     detail: str = "auto",
     intervals: bool = False,
+    region: Region | None = None,
 ) -> Iterator[Progress | Result]:
     """Reconstruct a cube and report progress.
 
@@ -70,7 +73,7 @@ def reconstruct_events(
     Yields
     ------
     Progress
-        Before the first tile and after each tile, or after each pass of an ensemble over it.
+        Before each tile, or each pass of an ensemble over it, while it is computed, and at the end.
     Result
         At the end.
 
@@ -79,11 +82,12 @@ def reconstruct_events(
     HSRError
         If the input, the model or an option does not fit; before any work is done.
     Cancelled
-        Soon after ``cancel`` is set: at most one tile, or one pass over it, later.
+        A second or so after ``cancel`` is set, however large the tiles are.
     """
     yield Progress(0, 0, "Loading the model")
     model = on_grid(load_model(model), finer)
-    photograph = as_photograph(image, model, encoding)
+    whole = as_photograph(image, model, encoding)
+    photograph, place, limited = of_photograph(whole, model, region)
     size = photograph.height, photograph.width
     factor = reduction(detail, model, *size, device, finer)
     planned = partial(plan_run, model, device=device, tile=tile, precision=precision)
@@ -93,7 +97,7 @@ def reconstruct_events(
     look = calibrated(photograph, model, finer) if intervals else None
     start = time.perf_counter()
     with PeakMemory(run.device) as memory:
-        job = _PhotographJob(photograph, model)
+        job = _PhotographJob(photograph, model, whole)
         shape = run.bands, size[0] * model.scale, size[1] * model.scale
         data = new_output(shape, "choose a smaller photograph")
         if factor == 1:
@@ -107,7 +111,7 @@ def reconstruct_events(
     told = (*unlike_notices(unlike), *(trust.notices() if trust else ()))
     if factor > 1:
         told = (*notices_of(factor, intervals), *told)
-    notices = (*job.reader.notices(), *tiled.notices, *told, *as_notices(model.notices))
+    notices = (*limited, *job.reader.notices(), *tiled.notices, *told, *as_notices(model.notices))
     cube = Cube(
         data,
         model.wavelengths,
@@ -115,6 +119,7 @@ def reconstruct_events(
         name=f"{photograph.name} {model.name}",
         provenance=_provenance(photograph, run, finer, trust, factor),
         metadata={"card": model.card.model_dump(mode="json", exclude={"intervals"})},
+        place=place,
         notices=(*notices, *([run.precision_notice] if run.precision_notice else [])),
         _value_range=trust.value_range if trust else tiled.value_range,
     )
@@ -148,6 +153,7 @@ def reconstruct(
     camera: str | Camera | None = None,
     detail: str = "auto",
     intervals: bool = False,
+    region: Region | None = None,
 ) -> Cube:
     """Reconstruct a spectral cube from an RGB image.
 
@@ -204,6 +210,9 @@ def reconstruct(
         Find intervals that hold the truth with a probability of 90 %, for models whose card is
         calibrated: ``trust.intervals`` of the :class:`Result` that
         :func:`reconstruct_events` ends with; their mean is in the cube's provenance.
+    region : str or (rows, columns), optional
+        Compute a rectangle alone: ``"0:100,50:200"``, two slices, or two pairs of ends. The cube's
+        ``place`` says where it lies over the photograph.
 
     Returns
     -------
@@ -238,6 +247,7 @@ def reconstruct(
         camera=camera,
         detail=detail,
         intervals=intervals,
+        region=region,
         cancel=cancel,
     )
     return result_of(events, progress).cube
@@ -248,10 +258,10 @@ class _PhotographJob:
 
     doing = "Reconstructing"
 
-    def __init__(self, photograph: Photograph, model: Model):
+    def __init__(self, photograph: Photograph, model: Model, whole: Photograph | None = None):
         self.reader = PhotographReader(photograph, model)
         self._rule = model.rule
-        self._statistics = self._rule.measure(self.reader.strips())
+        self._statistics = self._rule.measure(PhotographReader(whole or photograph, model).strips())
         self._core: np.ndarray
 
     def read(self, tile: Tile) -> np.ndarray:

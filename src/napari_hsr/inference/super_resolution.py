@@ -14,6 +14,7 @@ from napari_hsr.errors import HSRError, InputError
 from napari_hsr.inference.devices import resolve
 from napari_hsr.inference.inputs import as_cube
 from napari_hsr.inference.memory_use import PeakMemory, trim
+from napari_hsr.inference.region import of_cube
 from napari_hsr.inference.results import SuperResolutionResult
 from napari_hsr.inference.speed import expected_seconds, keep, remember
 from napari_hsr.inference.upscalers import (
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
     import torch
 
     from napari_hsr.cube import Cube
+    from napari_hsr.inference.region import Region
     from napari_hsr.models.card import ModelCard
     from napari_hsr.models.model import Model
 
@@ -168,6 +170,7 @@ def super_resolve_events(
     tile: int | str = "auto",
     precision: str = "auto",
     cancel: threading.Event | None = None,
+    region: Region | None = None,
 ) -> Iterator[Progress | SuperResolutionResult]:
     """Super-resolve a cube and report progress.
 
@@ -178,7 +181,7 @@ def super_resolve_events(
     Progress, and at last one SuperResolutionResult.
     """
     yield Progress(0, 0, "Loading the model")
-    coarse = as_cube(image)
+    coarse = of_cube(as_cube(image), region)
     upscaler, scale = choose(model, scale)
     check_bands(coarse, upscaler)
     refinement = find(refine)
@@ -284,6 +287,7 @@ def super_resolve(
     precision: str = "auto",
     progress: Callable[[Progress], Any] | None = None,
     cancel: threading.Event | None = None,
+    region: Region | None = None,
 ) -> Cube:
     """Super-resolve a spectral cube: ``scale`` times as many pixels along each side.
 
@@ -321,6 +325,8 @@ def super_resolve(
         Called with a :class:`~napari_hsr.progress.Progress`.
     cancel : threading.Event, optional
         Set it from another thread to stop the work.
+    region : str or (rows, columns), optional
+        Of the cube, in its pixels: as for :func:`napari_hsr.reconstruct`.
 
     Returns
     -------
@@ -354,6 +360,7 @@ def super_resolve(
         tile=tile,
         precision=precision,
         cancel=cancel,
+        region=region,
     )
     return result_of(events, progress).cube
 

@@ -109,9 +109,12 @@ class ReconstructionRequest(Request):
     def estimate(self, model: Model) -> Estimate:
         """What the run takes."""
         from napari_hsr import inference
+        from napari_hsr.inference import region
 
         options = {name: value for name, value in self.options.items() if name not in _TRUST}
-        return inference.estimate((self.image.height, self.image.width), model, **options)
+        area = options.pop("region", None)
+        size = region.shape(area, self.image.height, self.image.width)
+        return inference.estimate(size, model, **options)
 
     def events(self, model: Model, cancel: threading.Event) -> Iterator[Progress | Result]:
         """The events of the run."""
@@ -143,11 +146,12 @@ class SuperResolutionRequest(Request):
     def estimate(self, upscaler: Model | Kind) -> Estimate:
         """What the run takes."""
         from napari_hsr import inference
+        from napari_hsr.inference import region
 
         options = {name: self.options[name] for name in _ESTIMATED}
-        return inference.estimate_super_resolution(
-            self.image.shape, upscaler, self.scale, **options
-        )
+        bands, *size = self.image.shape
+        shape = bands, *region.shape(self.options.get("region"), *size)
+        return inference.estimate_super_resolution(shape, upscaler, self.scale, **options)
 
     def events(self, upscaler: Model | Kind, cancel: threading.Event) -> Iterator[Any]:
         """The events of the run."""

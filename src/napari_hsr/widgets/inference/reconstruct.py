@@ -19,6 +19,7 @@ from napari_hsr.widgets.common.choosers import EncodingChooser, LayerChooser
 from napari_hsr.widgets.common.collapsible import Fold
 from napari_hsr.widgets.common.labels import BriefLabel
 from napari_hsr.widgets.common.layouts import narrow_form
+from napari_hsr.widgets.inference.area import moved
 from napari_hsr.widgets.inference.computing_options import ReconstructionOptions
 from napari_hsr.widgets.inference.panel_runs import ReconstructionRequest
 from napari_hsr.widgets.inference.panel_texts import encoding_note
@@ -55,6 +56,7 @@ class ReconstructWidget(RunPanel):
         form.addRow("Encoding", self.encoding)
         form.addRow(self.encoding_note)
         form.addRow("Model", self.models)
+        form.addRow("Area", self.area)
         form.addRow("Device", self.device)
         self._lay_out(
             form, Fold("How far to trust it", self.trust), Fold("Advanced", self.advanced)
@@ -91,15 +93,17 @@ class ReconstructWidget(RunPanel):
             raise InputError("Open a photograph first: an RGB image layer is needed.")
         if self.model.name() is None:
             raise InputError("No model is installed.")
-        return ReconstructionRequest(layer_photograph(layer), self.model.name(), self._options())
+        options = self._options() | {"region": self.area.area(layer)}
+        return ReconstructionRequest(layer_photograph(layer), self.model.name(), options)
 
     def _adding(self, layer: Any, request: ReconstructionRequest) -> Callable[[Any], None]:
-        flat = spatial_transform(layer)
+        flat, area = spatial_transform(layer), request.options["region"]
+        flat = moved(flat, flat["scale"], area)
         pixel, origin = aligned(
             request.options["finer"], tuple(flat["scale"]), tuple(flat["translate"])
         )
         place = flat | {"scale": pixel, "translate": origin}
-        name = f"{layer.name} · {request.model}"
+        name = f"{layer.name} · {request.model}{' (part)' if area else ''}"
         return partial(self._add, name=name, above=layer, **place)
 
     def _add(self, result: Any, **how: Any) -> None:

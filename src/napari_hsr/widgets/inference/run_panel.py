@@ -34,6 +34,7 @@ from napari_hsr.widgets.common.panel import Panel
 from napari_hsr.widgets.common.plain_text import tip
 from napari_hsr.widgets.common.scroll_area import VerticalScroll
 from napari_hsr.widgets.common.value_checks import ValueChecks
+from napari_hsr.widgets.inference.area import AreaChooser
 from napari_hsr.widgets.inference.panel_runs import (
     Request,
     Verdict,
@@ -110,6 +111,7 @@ class RunPanel(Panel):
         self.loaded = LoadedModels()
         self.value_checks = ValueChecks(look_at_values)
         self.device = DeviceChooser()
+        self.area = AreaChooser(viewer)
         self.obstacle = Message(lines=3)
         self._say_checking()  # before anything is loaded: it is the first thing drawn
         self.estimate = BriefLabel(3)
@@ -131,7 +133,8 @@ class RunPanel(Panel):
         self._source.changed.connect(self._on_layer)
         self.models.changed.connect(self._on_changed)
         self.models.imported.connect(self.loaded.put)
-        self.device.currentIndexChanged.connect(self._on_changed)
+        for chooser in (self.device, self.area):
+            chooser.currentIndexChanged.connect(self._on_changed)
         self.run_button.clicked.connect(self.run)
         self.cancel_button.clicked.connect(self.cancel)
         self._following = Connections(self)
@@ -178,8 +181,12 @@ class RunPanel(Panel):
         layer = self._source.layer()
         if self.running or layer is None or self._obstacle is not None:
             return
-        request = self._request(layer)
         self._clear_outcome()
+        try:
+            request = self._request(layer)
+        except HSRError as error:  # the area that is meant may have changed since the check
+            self.outcome.show_warning(str(error))
+            return
         self._ran = self._chosen()
         self._show_running()
         self._job.start(
@@ -235,7 +242,7 @@ class RunPanel(Panel):
 
     def _chosen(self) -> tuple:
         layer = self._source.layer()
-        return layer and str(layer.unique_id), self.model.name(), self._options()
+        return layer and str(layer.unique_id), self.model.name(), self.area.value(), self._options()
 
     def _start_check(self) -> None:
         layer = self._source.layer()

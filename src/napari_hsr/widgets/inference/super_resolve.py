@@ -14,6 +14,7 @@ from napari_hsr.widgets.common.collapsible import Fold
 from napari_hsr.widgets.common.connections import Connections
 from napari_hsr.widgets.common.labels import BriefLabel
 from napari_hsr.widgets.common.layouts import narrow_form
+from napari_hsr.widgets.inference.area import moved
 from napari_hsr.widgets.inference.computing_options import ComputingOptions
 from napari_hsr.widgets.inference.panel_runs import SuperResolutionRequest
 from napari_hsr.widgets.inference.panel_texts import cube_note
@@ -64,6 +65,7 @@ class SuperResolveWidget(RunPanel):
         form.addRow("Scale", self.scale)
         form.addRow("Model", self.models)
         form.addRow(self.back_projection)
+        form.addRow("Area", self.area)
         form.addRow("Device", self.device)
         self._lay_out(form, Fold("Advanced", self.computing))
         self.scale.changed.connect(self._on_scale)
@@ -111,8 +113,9 @@ class SuperResolveWidget(RunPanel):
     def _request(self, layer: Any) -> SuperResolutionRequest:
         if layer is None:
             raise InputError(self._without_cube())
+        options = self._options() | {"region": self.area.area(layer)}
         return SuperResolutionRequest(
-            layer_cube(layer), self.model.name(), self._options(), self.scale.value()
+            layer_cube(layer), self.model.name(), options, self.scale.value()
         )
 
     def _without_cube(self) -> str:
@@ -125,15 +128,17 @@ class SuperResolveWidget(RunPanel):
         )
 
     def _adding(self, layer: Any, request: SuperResolutionRequest) -> Callable[[Any], None]:
-        by = request.model
+        by, area = request.model, request.options["region"]
+        flat = spatial_transform(layer)
         if f"x{request.scale}" not in by:
             by = f"{by} ×{request.scale}"
         return partial(
             add_super_resolved,
             self._viewer,
-            name=f"{layer.name} · {by}{' refined' if request.options['refine'] else ''}",
-            place=place_over(layer, request.scale) | display_of(layer),
-            map_place=spatial_transform(layer),
+            name=f"{layer.name} · {by}{' refined' if request.options['refine'] else ''}"
+            f"{' (part)' if area else ''}",
+            place=moved(place_over(layer, request.scale), flat["scale"], area) | display_of(layer),
+            map_place=moved(flat, flat["scale"], area),
             above=layer,
         )
 

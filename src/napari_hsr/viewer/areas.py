@@ -1,0 +1,60 @@
+"""Which rectangle of an image is meant: what the canvas shows, or a shape that was drawn."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_hsr.errors import InputError
+from napari_hsr.viewer.layer_data import layer_shape
+from napari_hsr.viewer.world import to_layer, to_world
+
+if TYPE_CHECKING:
+    from napari.components import ViewerModel
+    from napari.layers import Layer
+
+    Area = tuple[slice, slice]
+
+
+def visible_area(layer: Layer) -> Area:
+    """Rows and columns of an image layer that its canvas shows.
+
+    Raises
+    ------
+    InputError
+        If none of it is in sight.
+    """
+    corners = np.asarray(layer.corner_pixels, float)
+    corners = corners[:, :2] if getattr(layer, "rgb", False) else corners[:, -2:]
+    if layer.multiscale:  # the corners are those of the level that is drawn
+        factors = np.asarray(layer.downsample_factors[layer.data_level], float)
+        corners = corners * (factors[:2] if layer.rgb else factors[-2:])
+    return _clipped(layer, corners[0], corners[1], "is not in sight: move the canvas, or choose")
+
+
+def drawn_area(viewer: ViewerModel, layer: Layer, shapes: Layer) -> Area:
+    """Rows and columns of an image layer around the selected, else the last, shape of another.
+
+    Raises
+    ------
+    InputError
+        If there is no shape, or it does not lie over the image.
+    """
+    if not len(shapes.data):
+        raise InputError(f"{shapes.name} has no shape yet: draw a rectangle.")
+    chosen = max(shapes.selected_data, default=len(shapes.data) - 1)
+    over = [to_layer(viewer, layer, to_world(viewer, shapes, p))[-2:] for p in shapes.data[chosen]]
+    low, high = np.ceil(np.min(over, axis=0)), np.floor(np.max(over, axis=0))
+    return _clipped(layer, low, high, "is not covered by the shape: draw it over it, or choose")
+
+
+def _clipped(layer: Layer, low: np.ndarray, high: np.ndarray, fault: str) -> Area:
+    shape = layer_shape(layer)
+    size = shape[:2] if getattr(layer, "rgb", False) else shape[-2:]
+    start = np.maximum(np.floor(low), 0).astype(int)
+    stop = np.minimum(np.ceil(high) + 1, size).astype(int)
+    if (stop <= start).any():
+        raise InputError(f"{layer.name} {fault} the whole image as the area.")
+    rows, columns = (slice(int(a), int(b)) for a, b in zip(start, stop, strict=True))
+    return rows, columns
