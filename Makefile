@@ -8,7 +8,7 @@ CORE := */napari_hsr/cube.py,*/napari_hsr/cameras/*,*/napari_hsr/colour/*,*/napa
 CORE := $(CORE),*/napari_hsr/io/*,*/napari_hsr/metrics/*,*/napari_hsr/models/*
 CORE := $(CORE),*/napari_hsr/resample/*,*/napari_hsr/training/*
 
-.PHONY: help demo test lint types dead-code coverage screenshots docs clean
+.PHONY: help demo test lint types dead-code coverage fuzz screenshots docs clean
 
 help:
 	@echo "make demo         reconstruct, compare and look: files go to demo/"
@@ -17,6 +17,7 @@ help:
 	@echo "make types        check types: strictly in the core, as far as they go elsewhere"
 	@echo "make dead-code    list what nothing uses"
 	@echo "make coverage     run the tests and report which lines they reach"
+	@echo "make fuzz         random input for every parser and reader; MINUTES=10, by default 1"
 	@echo "make screenshots  make the pictures of the documentation again"
 	@echo "make docs         build the documentation as a site in site/; a warning is an error"
 	@echo "make clean        remove what these made, except $(VENV)"
@@ -51,6 +52,9 @@ coverage: $(READY)
 	$(VENV)/bin/coverage combine --quiet
 	$(VENV)/bin/coverage report
 	$(VENV)/bin/coverage report --format total --include "$(CORE)" --fail-under 90
+
+fuzz: $(READY)
+	$(VENV)/bin/python benchmarks/fuzz.py --minutes $(or $(MINUTES),1)
 
 # Pictures are taken on a display of known size, whatever the desk they are made at.
 screenshots: $(READY)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 #: What any file must answer within.
 SECONDS, BYTES = 5.0, 500_000_000
 #: From here on a call is ended.
-_KILL_SECONDS, _KILL_BYTES = 15.0, 4_000_000_000
+_KILL_SECONDS, _KILL_CPU_SECONDS, _KILL_BYTES = 60.0, 10, 4_000_000_000
 _INTERNAL = ("This is a fault in napari-hsr", "Traceback (most recent call last)", "unexpected ")
 #: How a call ended: the last four are faults.
 TAKEN, REFUSED, FAULT, CRASH, SLOW, LARGE = "taken", "refused", "FAULT", "CRASH", "SLOW", "LARGE"
@@ -75,9 +75,9 @@ def apart(call: Callable[[], int], folder: str) -> Outcome:
     waited = time.monotonic() - start
     if os.WIFSIGNALED(status):
         killed = os.WTERMSIG(status) in (signal.SIGKILL, signal.SIGALRM, signal.SIGXCPU)
-        how = SLOW if killed and waited >= _KILL_SECONDS else CRASH
+        how = SLOW if killed and (waited >= _KILL_SECONDS or seconds >= SECONDS) else CRASH
         name = signal.Signals(os.WTERMSIG(status)).name
-        return Outcome(how, waited, nbytes, f"{name} {said}")
+        return Outcome(how, max(seconds, 0.0), nbytes, f"{name} after {waited:.0f} s {said}")
     if any(sign in said for sign in _INTERNAL):
         how = FAULT
     elif nbytes > BYTES:
@@ -100,6 +100,7 @@ def _inside(call: Callable[[], int], folder: str, output: int) -> None:
         os.setsid()
         os.chdir(folder)
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        resource.setrlimit(resource.RLIMIT_CPU, (_KILL_CPU_SECONDS, _KILL_CPU_SECONDS + 2))
         mapped = _of_status("VmSize")
         if mapped:
             resource.setrlimit(resource.RLIMIT_AS, (mapped + _KILL_BYTES,) * 2)
@@ -157,7 +158,10 @@ def warm() -> None:
     import torch
 
     import napari_hsr.cli
-    import napari_hsr.models  # noqa: F401
+    import napari_hsr.models
+    import napari_hsr.training.train  # noqa: F401
+    from napari_hsr.colour.observers import colour_science
 
+    colour_science()
     torch.set_num_threads(1)
     PIL.Image.init()

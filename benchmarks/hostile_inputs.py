@@ -53,13 +53,15 @@ def made(kind: str | None) -> Iterator[tuple[str, str, apart.Outcome]]:
             yield of, name, outcome
 
 
-def mutated(count: int, seed: int) -> Iterator[tuple[str, str, apart.Outcome]]:
+def mutated(
+    count: int, seed: int, suffixes: tuple[str, ...]
+) -> Iterator[tuple[str, str, apart.Outcome]]:
     """Good files with a few bytes changed, cut short, or parts of them doubled."""
     with tempfile.TemporaryDirectory() as folder:
         inputs, work = Path(folder) / "in", Path(folder) / "work"
         inputs.mkdir()
         work.mkdir()
-        good = corpus.make(inputs)
+        good = [(p, c) for p, c in corpus.make(inputs) if p.name.endswith(suffixes)]
         for index in range(count):
             rng = random.Random(f"{seed} {index}")
             path, command = rng.choice(good)
@@ -76,6 +78,7 @@ def main() -> int:
     )
     parser.add_argument("--mutations", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--suffix", nargs="*", default=[""], help="only mutations of such files")
     parser.add_argument("--kind", help="only kinds with this in their name")
     parser.add_argument("--markdown", type=Path, help="write the table there too")
     args = parser.parse_args()
@@ -86,7 +89,7 @@ def main() -> int:
     slowest: defaultdict[str, float] = defaultdict(float)
     largest: defaultdict[str, int] = defaultdict(int)
     start = time.monotonic()
-    for source in (made(args.kind), mutated(args.mutations, args.seed)):
+    for source in (made(args.kind), mutated(args.mutations, args.seed, tuple(args.suffix))):
         for kind, name, outcome in source:
             counts[kind][outcome.how] += 1
             slowest[kind] = max(slowest[kind], outcome.seconds)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_hsr.errors import FileError
-from napari_hsr.io import build_cube, embedded_record, hdf5_products, lazy
+from napari_hsr.io import build_cube, embedded_record, hdf5_probe, hdf5_products, lazy
 from napari_hsr.io import hdf5_structure as structure
 from napari_hsr.io import wavelengths as wl
 from napari_hsr.io.atomic import replacing
@@ -51,6 +51,7 @@ def read_container(path: Path, choice: Choice, matlab: bool) -> Cube:
 
     with translated(path, _DAMAGED):
         structure.check_heaps(path)
+        hdf5_probe.check(path)
         file = h5py.File(path, "r")
     keep = False
     try:

@@ -1,0 +1,150 @@
+"""A long session: whether memory or the number of threads grows, and whether Qt complains.
+
+    python benchmarks/soak.py [--runs 1000] [--openings 200] [--viewers 2]
+
+In each of several viewers photographs are reconstructed again and again, layers are deleted while a run
+is at work, themes are switched, and every panel is opened and closed. After a tenth of it, when caches
+are full, memory is noted; from there on it may grow by 20 MB. Without a screen, run it under Xvfb.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import itertools
+import sys
+import threading
+import time
+import warnings
+from collections import Counter
+
+import numpy as np
+
+#: Bytes that a session may grow by.
+MOST_GROWTH = 20e6
+
+
+def memory() -> int:
+    """Bytes of this process that are its own."""
+    import psutil
+
+    return psutil.Process().memory_full_info().uss
+
+
+def names_of_panels() -> list[str]:
+    """What the manifest calls the panels."""
+    import npe2
+
+    manifest = npe2.PluginManifest.from_distribution("napari-hsr")
+    return [widget.display_name for widget in manifest.contributions.widgets or ()]
+
+
+def until(done, seconds: float = 120.0) -> None:
+    """Let Qt work until something is so."""
+    from qtpy.QtWidgets import QApplication
+
+    end = time.monotonic() + seconds
+    while not done():
+        QApplication.processEvents()
+        time.sleep(0.002)
+        if time.monotonic() > end:
+            raise SystemExit("a run has no end")
+
+
+class Session:
+    """Viewers that are worked in, a Reconstruct panel in each."""
+
+    def __init__(self, count: int):
+        import napari
+
+        self.viewers = [napari.Viewer(show=False) for _ in range(count)]
+        self.panels = []
+        for viewer in self.viewers:
+            _, panel = viewer.window.add_plugin_dock_widget("napari-hsr", "Reconstruct")
+            panel.model.set_name("rootpoly-srgb")
+            self.panels.append(panel)
+        self._rng = np.random.default_rng(0)
+        self._themes = itertools.cycle(("light", "dark"))
+
+    def run(self, number: int) -> None:
+        """One run of the panel; in every fifth the photograph is deleted meanwhile."""
+        from napari_hsr import Photograph
+        from napari_hsr.viewer.layers import add_photograph
+
+        viewer, panel = (listed[number % len(listed)] for listed in (self.viewers, self.panels))
+        pixels = self._rng.random((24, 24, 3), dtype=np.float32)
+        layer = add_photograph(viewer, Photograph(pixels, "linear-srgb"))
+        until(lambda: panel.ready)
+        panel.run_button.click()
+        if number % 5 == 0:
+            viewer.layers.remove(layer)
+        until(lambda: not panel.running)
+        viewer.layers.clear()
+        if number % 10 == 0:
+            viewer.theme = next(self._themes)
+
+    def open(self, name: str, number: int) -> None:
+        """A panel is opened, and closed."""
+        from qtpy.QtWidgets import QApplication
+
+        viewer = self.viewers[number % len(self.viewers)]
+        dock, _ = viewer.window.add_plugin_dock_widget("napari-hsr", name)
+        QApplication.processEvents()
+        viewer.window.remove_dock_widget(dock)
+        QApplication.processEvents()
+
+    def close(self) -> None:
+        for viewer in self.viewers:
+            viewer.close()
+
+
+def grown(work, count: int) -> float:
+    """Bytes that the process grows by, from the first tenth to the end."""
+    first = max(1, count // 10)
+    for number in range(first):
+        work(number)
+    gc.collect()
+    before = memory()
+    for number in range(first, count):
+        work(number)
+    gc.collect()
+    return memory() - before
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("--runs", type=int, default=1000)
+    parser.add_argument("--openings", type=int, default=200)
+    parser.add_argument("--viewers", type=int, default=2)
+    args = parser.parse_args()
+    from qtpy.QtCore import qInstallMessageHandler
+
+    said: Counter[str] = Counter()
+    qInstallMessageHandler(lambda kind, context, text: said.update([text]))
+    faults = 0
+    with warnings.catch_warnings(record=True) as caught:
+        session = Session(args.viewers)
+        session.run(0)
+        threads = threading.active_count()
+        rows = [("runs", grown(session.run, args.runs))]
+        rows += [
+            (f"opening {name}", grown(lambda n, name=name: session.open(name, n), args.openings))
+            for name in names_of_panels()
+        ]
+        for name, growth in rows:
+            faults += growth > MOST_GROWTH
+            print(
+                f"{name}: {growth / 1e6:+.1f} MB{'  TOO MUCH' * (growth > MOST_GROWTH)}", flush=True
+            )
+        left = threading.active_count() - threads
+        session.close()
+    for text, count in (said + Counter(str(w.message) for w in caught)).items():
+        print(f"{count} x {text}")
+    print(f"{left:+d} threads, {said.total()} messages of Qt, {len(caught)} warnings")
+    return int(bool(faults or left > 0 or said))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
