@@ -2,11 +2,14 @@
 
 import numpy as np
 import pytest
+import tifffile
+from skimage.draw import polygon
 
 from napari_hsr.cameras import get_camera, matrix
 from napari_hsr.cameras.response import reflectances
 from napari_hsr.io import write
 from napari_hsr.spectral_library import SpectralLibrary
+from napari_hsr.trust.chart_layout import CLASSIC, quadrilaterals, reflectances_of
 
 from .conftest import strict
 
@@ -47,3 +50,38 @@ def test_what_is_missing_is_named(hsr, chart, tmp_path):
     bad.write_text("patch,R,G\na,1,2")
     status, _, warned = hsr("chart", bad, library)
     assert (status, "columns name, R, G and B" in warned) == (1, True)
+
+
+def test_a_chart_in_a_photograph_by_its_corners(hsr, tmp_path, monkeypatch):
+    monkeypatch.setenv("NAPARI_HSR_DATA", str(tmp_path / "data"))
+    nm = np.array(NM)
+    true = matrix(get_camera("nikon-5100-npl"), nm, "D65", None)
+    response = reflectances_of(CLASSIC, nm) @ true
+    colours = response / response.max() * [0.5, 0.8, 0.6]
+    corners = np.array([[5.0, 5], [5, 120], [80, 120], [80, 5]])
+    image = np.full((90, 130, 3), 300, np.uint16)
+    for outline, colour in zip(quadrilaterals(corners, CLASSIC, 0.8), colours, strict=True):
+        at = polygon(outline[:, 0], outline[:, 1], image.shape[:2])
+        image[at] = np.rint(65535 * colour)
+    photo, table = tmp_path / "raw.tif", tmp_path / "camera.csv"
+    tifffile.imwrite(photo, image, photometric="rgb")
+    options = ("--input-encoding", "camera:mine", "--save", "mine", "--estimate-camera", table)
+    at = ("--corners", *(f"{y:g},{x:g}" for y, x in corners))
+    status, said, _ = hsr("chart", photo, "24", *at, *options, "--json")
+    told = strict(said)
+    assert status == 0
+    assert told["delta_e"] < 0.5 * told["delta_e_before"]
+    found = get_camera(str(table)).sensitivities
+    unit = [values / np.linalg.norm(values, axis=0) for values in (found, true)]
+    assert (unit[0] * unit[1]).sum(axis=0).min() > 0.97
+    out = tmp_path / "out.npz"
+    model = ("--model", "rootpoly-srgb", "--input-encoding", "camera:mine")
+    status, *_ = hsr("predict", photo, "-o", out, *model, "--camera", "profile:mine", "--exact")
+    assert status == 0
+    status, _, warned = hsr(
+        "chart", photo, *at, "--input-encoding", "srgb", "--estimate-camera", table
+    )
+    assert status == 1
+    assert "raw or linear" in warned
+    status, _, warned = hsr("chart", photo, "99", *at)
+    assert (status, "24, sg" in warned) == (1, True)

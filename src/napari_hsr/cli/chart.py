@@ -1,8 +1,10 @@
 """Exposure, white balance and colour matrix of a photograph, from a chart in it.
 
-COLOURS is a CSV table with the columns name, R, G and B: the linear mean of each patch, full scale 1.
-CHART holds the reflectances of the patches under the same names, in any file of spectra that
-`napari-hsr library` reads.
+COLOURS is a photograph with the chart in it, whose four corners --corners gives; or a CSV table with the
+columns name, R, G and B: the linear mean of each patch, full scale 1. CHART holds the reflectances of
+the patches under the same names, in any file of spectra that `napari-hsr library` reads; for a photograph
+it is 24 or sg. --save keeps the way to linear sRGB as a camera profile, which --camera profile:NAME of
+`predict` applies.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_hsr.cli.output import note, print_json
+from napari_hsr.cli.trust import place
 
 if TYPE_CHECKING:
     import argparse
@@ -21,8 +24,24 @@ HELP = "exposure, white balance and colour matrix from a chart's patches"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of this command."""
-    parser.add_argument("colours", metavar="COLOURS", help="linear colours of the patches, CSV")
-    parser.add_argument("chart", metavar="CHART", help="reflectances of the patches")
+    parser.add_argument("colours", metavar="COLOURS", help="a photograph, or linear colours as CSV")
+    parser.add_argument(
+        "chart", metavar="CHART", nargs="?", default="24", help="reflectances; or 24 or sg"
+    )
+    parser.add_argument(
+        "--corners",
+        metavar="ROW,COLUMN",
+        type=place,
+        nargs=4,
+        help="outer corners of the corner patches, clockwise from dark skin (of an SG: the first)",
+    )
+    parser.add_argument("--input-encoding", metavar="E", help="encoding of the photograph")
+    parser.add_argument("--save", metavar="NAME", help="keep the camera profile under this name")
+    parser.add_argument(
+        "--estimate-camera",
+        metavar="TABLE",
+        help="estimate the camera's sensitivities from a raw or linear photograph, into a CSV table",
+    )
     parser.add_argument(
         "--illuminant", metavar="L", default="D65", help="light on the chart (default: %(default)s)"
     )
@@ -34,6 +53,9 @@ def run(args: argparse.Namespace) -> int:
     import numpy as np
 
     from napari_hsr.errors import FileError
+
+    if args.corners:
+        return _photographed(args)
     from napari_hsr.io import read_library
     from napari_hsr.trust.chart import fit_chart
 
@@ -63,6 +85,46 @@ def run(args: argparse.Namespace) -> int:
         f"ΔE00 {after:.2f} in the mean, {np.nanmax(fit.delta_e):.2f} at most, {before:.2f} by "
         f"exposure and balance alone; {left_out} patches clipped or black and left out"
     )
+    return 0
+
+
+def _photographed(args: argparse.Namespace) -> int:
+    """A chart in a photograph."""
+    import numpy as np
+
+    from napari_hsr.cameras.profiles import save
+    from napari_hsr.colour import normalise_encoding
+    from napari_hsr.errors import InputError
+    from napari_hsr.io import read
+    from napari_hsr.photograph import Photograph
+    from napari_hsr.trust.chart_layout import CHARTS
+    from napari_hsr.trust.measured_chart import measure_chart, table_of, words
+
+    photograph = read(args.colours)
+    if not isinstance(photograph, Photograph):
+        raise InputError(f"{args.colours} is a cube; a chart is measured in a photograph.")
+    if args.input_encoding:
+        photograph.encoding = normalise_encoding(args.input_encoding)
+    if args.chart not in CHARTS:
+        raise InputError(f"The chart {args.chart!r} is not known; known are {', '.join(CHARTS)}.")
+    chart, name = CHARTS[args.chart], args.save or photograph.name
+    profile, fit = measure_chart(photograph, np.array(args.corners), chart, args.illuminant, name)
+    note(photograph.notices)
+    if args.estimate_camera:
+        from napari_hsr.io.atomic import replacing
+
+        text = table_of(profile)
+        with replacing(Path(args.estimate_camera)) as temporary:
+            temporary.write_text(text, encoding="utf-8")
+    kept = str(save(profile)) if args.save else None
+    if args.json:
+        figures = {"exposure": fit.exposure, "balance": fit.balance.tolist()}
+        errors = [None if np.isnan(e) else float(e) for e in fit.delta_e]
+        before = float(np.nanmean(fit.delta_e_before))
+        more = {"delta_e_before": before, "delta_e": profile.delta_e, "patches": errors}
+        print_json({**figures, "matrix": fit.matrix.tolist(), **more, "profile": kept})
+    else:
+        print(words(profile, fit))
     return 0
 
 

@@ -70,7 +70,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--camera",
         metavar="C",
         help="what took the photographs: table.csv:NAME, or cie-1931 for the approximate row space "
-        "of photographs in sRGB (default: as their encoding says)",
+        "of photographs in sRGB (default: as their encoding says); profile:NAME applies what a chart "
+        "said of the camera",
     )
     parser.add_argument(
         "--intervals",
@@ -130,6 +131,7 @@ def _bounds(result: Result) -> dict[str, Cube]:
 def _check_options(args: argparse.Namespace, model: Any) -> Any:
     """The model on the grid asked for; what would be wrong with every photograph is wrong usage."""
     from napari_hsr.cameras import get_camera
+    from napari_hsr.cameras.profiles import PREFIX, read_profile
     from napari_hsr.colour import normalise_encoding
     from napari_hsr.errors import FileError, InputError
     from napari_hsr.inference.detail import reduction
@@ -141,7 +143,7 @@ def _check_options(args: argparse.Namespace, model: Any) -> Any:
         if args.input_encoding:
             args.input_encoding = normalise_encoding(args.input_encoding)
         if args.camera:
-            get_camera(args.camera)
+            (read_profile if args.camera.startswith(PREFIX) else get_camera)(args.camera)
         if args.finer > 1 and (args.exact or args.camera or args.intervals):
             raise InputError("--finer goes with neither --exact nor --camera nor --intervals")
         choose(model, args.precision, resolve(args.device), args.ensemble)

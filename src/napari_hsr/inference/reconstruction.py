@@ -18,6 +18,7 @@ from napari_hsr.inference.inputs import PhotographReader, as_photograph
 from napari_hsr.inference.intervals import calibrated, looker, sampled_unlike, unlike_notices
 from napari_hsr.inference.memory_use import PeakMemory
 from napari_hsr.inference.outputs import InMemory
+from napari_hsr.inference.profiled import profiled
 from napari_hsr.inference.region import of_photograph
 from napari_hsr.inference.results import Result
 from napari_hsr.inference.run_plan import RunPlan, plan_run
@@ -86,6 +87,7 @@ def reconstruct_events(
     """
     yield Progress(0, 0, "Loading the model")
     model = on_grid(load_model(model), finer)
+    image, encoding, camera = profiled(image, encoding, camera)
     whole = as_photograph(image, model, encoding)
     photograph, place, limited = of_photograph(whole, model, region)
     size = photograph.height, photograph.width
@@ -201,6 +203,7 @@ def reconstruct(
         What took the photograph, as :func:`napari_hsr.cameras.get_camera` takes it:
         ``"table.csv:Nikon_D700"``; ``"cie-1931"`` for the approximate row space of photographs in
         sRGB. The mean measured share of the spectra is then in the cube's provenance.
+        ``"profile:NAME"`` applies a kept camera profile first.
     detail : str
         ``"full"``: the network at every pixel. ``"fast"``: the network sees a reduced photograph,
         whose own pixels carry the result to full resolution; for networks over a per-pixel base

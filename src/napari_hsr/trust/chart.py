@@ -16,6 +16,8 @@ _GREY = 0.06
 #: Patches above this share of full scale may be clipped.
 _CLIPPED = 0.99
 _LEAST = 6
+#: Share of the patches that must be left.
+_USED = 0.25
 #: Mean ΔE00 above which the patches are not those of the chart.
 NOT_THE_CHART = 12.0
 
@@ -88,18 +90,44 @@ def fit_chart(
         )
     if not np.isfinite(known).all() or known.min() < 0 or known.max() > 1.2:
         raise InputError("Reflectances of a chart are numbers in 0..1.")
+    grey = known.std(axis=1) < _GREY * known.mean(axis=1)
+    target = known @ rendering_matrix(wavelengths_nm, illuminant)
+    return fit_targets(seen, target, grey, known.mean(axis=1))
+
+
+def fit_targets(
+    colours: np.ndarray,
+    target: np.ndarray,
+    grey: np.ndarray | None = None,
+    level: np.ndarray | None = None,
+) -> ChartFit:
+    """:func:`fit_chart` for a chart of which colours, not reflectances, are known.
+
+    Parameters
+    ----------
+    colours : ndarray, shape (patches, 3)
+        Linear means of the patches, full scale 1.
+    target : ndarray, shape (patches, 3)
+        Linear sRGB that they are to have.
+    grey : ndarray of bool, shape (patches,), optional
+        Patches that tell the white balance; those of which the target is grey by default.
+    level : ndarray, shape (patches,), optional
+        How bright these are to be; as the target by default.
+    """
+    seen = np.asarray(colours, dtype=np.float64)
+    bright = target if level is None else level[:, None]
+    if grey is None:
+        grey = target.std(axis=1) < _GREY * target.mean(axis=1)
     used = np.isfinite(seen).all(axis=1) & (seen < _CLIPPED).all(axis=1) & (seen > 0).all(axis=1)
-    if used.sum() < _LEAST:
+    if used.sum() < max(_LEAST, _USED * len(seen)):
         raise InputError(
-            f"{int(used.sum())} patches of the chart are neither clipped nor black; {_LEAST} are the "
-            "least: it is over- or under-exposed."
+            f"{int(used.sum())} of {len(seen)} patches of the chart are neither clipped nor black: it "
+            "is over- or under-exposed."
         )
-    grey = used & (known.std(axis=1) < _GREY * known.mean(axis=1))
+    grey = used & grey
     if not grey.any():
         raise InputError("No grey patch is left, by which white could be balanced.")
-    target = known @ rendering_matrix(wavelengths_nm, illuminant)
-    level = known[grey].mean(axis=1)
-    gains = (level[:, None] * seen[grey]).sum(axis=0) / (seen[grey] ** 2).sum(axis=0)
+    gains = (bright[grey] * seen[grey]).sum(axis=0) / (seen[grey] ** 2).sum(axis=0)
     balance, exposure = gains / gains[1], float(gains[1])
     balanced = seen[used] * gains
     weight = 1 / np.sqrt(np.maximum(target[used].mean(axis=1), 0.01))[:, None]

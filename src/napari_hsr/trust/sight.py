@@ -10,6 +10,7 @@ import numpy as np
 
 from napari_hsr.cameras import get_camera, matrix, slug
 from napari_hsr.cameras.illuminants import Light
+from napari_hsr.cameras.profiles import PREFIX, read_profile
 from napari_hsr.cameras.response import reflectances, response
 from napari_hsr.colour import ENCODINGS, encoding_label, rendering_matrix
 from napari_hsr.colour.transfer import LINEAR_SRGB_TO_XYZ
@@ -93,7 +94,9 @@ def sight(
         As :func:`napari_hsr.cameras.get_camera` takes it. ``"cie-1931"`` for a photograph in sRGB
         is the approximate row space of all that are rendered for people to look at. A measured
         camera with a photograph in sRGB is taken under D65, white-balanced and through its
-        colour matrix, as :func:`napari_hsr.cameras.simulate` takes pictures.
+        colour matrix, as :func:`napari_hsr.cameras.simulate` takes pictures. ``"profile:NAME"`` is
+        a kept :class:`~napari_hsr.cameras.profiles.CameraProfile`, for a photograph that it was
+        applied to.
 
     Raises
     ------
@@ -102,6 +105,8 @@ def sight(
     """
     nm = np.asarray(wavelengths_nm, dtype=np.float64).ravel()
     grid = tuple(nm.tolist())
+    if isinstance(camera, str) and camera.startswith(PREFIX):
+        return _profiled(encoding, nm, camera)
     rendered = encoding in ENCODINGS
     if camera is None:
         if encoding == XYZ_D65:
@@ -138,3 +143,16 @@ def sight(
         seen = seen @ LINEAR_SRGB_TO_XYZ.T
         return Sight(seen, grid, XYZ_D65, title, approximate=not known.observer)
     return Sight(seen, grid, LINEAR_SRGB, title, approximate=True)
+
+
+def _profiled(encoding: str, nm: np.ndarray, camera: str) -> Sight:
+    """What a photograph under a profile sees, by the sensitivities estimated from its chart."""
+    profile = read_profile(camera)
+    seen = profile.seen(nm)
+    if encoding != LINEAR_SRGB or seen is None:
+        why = "has no estimated sensitivities" if seen is None else "must be applied first"
+        raise InputError(
+            f"The camera profile {profile.name} {why}: what was measured is not known."
+        )
+    name = f"{profile.name}, estimated from a chart"
+    return Sight(seen, tuple(nm.tolist()), LINEAR_SRGB, name, approximate=True)

@@ -7,3 +7,5 @@ from napari.utils.events import EventEmitter
 #: Call it to let every open panel list the models again; listen through
 #: :class:`~napari_hsr.widgets.common.connections.Connections`.
 models_changed = EventEmitter(type_name="models_changed")
+#: The same for camera profiles: one was kept.
+profiles_changed = EventEmitter(type_name="profiles_changed")

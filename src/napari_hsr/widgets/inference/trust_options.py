@@ -10,8 +10,10 @@ from qtpy.QtWidgets import QCheckBox, QFileDialog, QWidget
 from napari_hsr.errors import HSRError
 from napari_hsr.trust.sight import CIE
 from napari_hsr.widgets.common.choosers import NarrowComboBox
+from napari_hsr.widgets.common.connections import Connections
 from napari_hsr.widgets.common.layouts import narrow_form
 from napari_hsr.widgets.common.messages import Message
+from napari_hsr.widgets.common.models_changed import profiles_changed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -31,7 +33,7 @@ EXACT = (
 )
 CAMERA = (
     "What took the photograph: by it the measured share of each spectrum is told, and colours are\n"
-    "made exact. A photograph in a camera's own colours names its camera."
+    "made exact. A photograph in a camera's own colours names its camera; profiles come from a chart."
 )
 #: The entry that opens a table.
 TABLE = "table"
@@ -62,8 +64,17 @@ class CameraChooser(NarrowComboBox):
         }
         self._last: str | None = None
         self.setToolTip(CAMERA)
-        self._list(None)
+        self.refresh()
         self.currentIndexChanged.connect(self._on_changed)
+        self._connections = Connections(self)
+        self._connections.connect(profiles_changed, "refresh")
+
+    def refresh(self, event: object = None) -> None:
+        """List the kept profiles anew; what was chosen stays."""
+        from napari_hsr.cameras.profiles import PREFIX, list_profiles
+
+        self._labels |= {f"{PREFIX}{name}": f"{name}: profile" for name in list_profiles()}
+        self._list(self._last)
 
     def read_table(self, path: str) -> None:
         """Offer the cameras of a table of sensitivities, and choose the first."""

@@ -11,13 +11,14 @@ from napari_hsr.widgets.common.layouts import column
 from napari_hsr.widgets.common.panel import Panel
 from napari_hsr.widgets.common.scroll_area import VerticalScroll
 from napari_hsr.widgets.measurements.anchors import AnchorSection
+from napari_hsr.widgets.measurements.chart import ChartSection
 
 if TYPE_CHECKING:
     import napari.viewer
 
 
 class MeasurementsWidget(Panel):
-    """Measured spectra at some places correct a cube.
+    """Measured spectra correct a cube; a chart in a photograph tells of its camera.
 
     Parameters
     ----------
@@ -28,9 +29,13 @@ class MeasurementsWidget(Panel):
         super().__init__(parent)
         self.anchors = AnchorSection(viewer, self)
         content = QWidget()
-        fold = Fold("Measured spectra", self.anchors)
-        fold.set_open(True)
-        column(fold, into=content).addStretch(1)
+        self.chart = ChartSection(viewer, self)
+        folds = Fold("Measured spectra", self.anchors), Fold("Chart in the picture", self.chart)
+        for fold in folds:
+            fold.set_open(True)
+        inside = column(*folds, into=content)
+        inside.setContentsMargins(6, 4, 6, 6)
+        inside.addStretch(1)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
         outer.addWidget(VerticalScroll(content, 160))
@@ -41,6 +46,8 @@ class MeasurementsWidget(Panel):
 
     def _attach(self) -> None:
         self.anchors.attach()
+        self.chart.attach()
 
     def _release(self) -> None:
         self.anchors.release()
+        self.chart.release()

@@ -1,0 +1,164 @@
+"""Camera profiles: the way from a camera's own colours to linear sRGB, found by a chart, and kept."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_hsr.colour import decode_photograph_tile
+from napari_hsr.colour.encodings import slug
+from napari_hsr.colour.observers import band_widths, sample
+from napari_hsr.errors import FileError, InputError
+from napari_hsr.photograph import LINEAR_SRGB, SRGB
+
+if TYPE_CHECKING:
+    from napari_hsr.photograph import Photograph
+
+#: A name that stands for a kept profile: ``profile:NAME``.
+PREFIX = "profile:"
+#: In the metadata of a photograph: the profile that was applied.
+KEY = "camera_profile"
+_VERSION = 1
+
+
+@dataclass(frozen=True)
+class CameraProfile:
+    """What a chart said of a camera.
+
+    Attributes
+    ----------
+    name : str
+    encoding : str
+        Of the photographs that it is for.
+    gains : tuple of 3 float
+        Of the linear channels: exposure times white balance.
+    matrix : tuple of 3 tuples of 3 float
+        ``colours * gains @ matrix`` is linear sRGB.
+    chart, illuminant : str
+        What it was found by, under which light.
+    delta_e : float
+        Mean CIEDE2000 of the patches after it.
+    wavelengths_nm, sensitivities, deviations : tuple
+        Estimated sensitivities (bands, 3) to reflectance under that light and their standard
+        deviations; empty if there are none.
+    """
+
+    name: str
+    encoding: str
+    gains: tuple[float, ...]
+    matrix: tuple[tuple[float, ...], ...]
+    chart: str
+    illuminant: str
+    delta_e: float
+    wavelengths_nm: tuple[float, ...] = ()
+    sensitivities: tuple[tuple[float, ...], ...] = ()
+    deviations: tuple[tuple[float, ...], ...] = ()
+
+    @property
+    def linear(self) -> str:
+        """The encoding of the linear colours that the gains are for."""
+        return LINEAR_SRGB if self.encoding == SRGB else self.encoding
+
+    def seen(self, wavelengths_nm: np.ndarray) -> np.ndarray | None:
+        """Linear sRGB of a reflectance, (bands, 3), by the estimated sensitivities; None without."""
+        if not self.sensitivities:
+            return None
+        nm = np.asarray(self.wavelengths_nm)
+        curves = sample(wavelengths_nm, nm, np.array(self.sensitivities))
+        widths = band_widths(np.asarray(wavelengths_nm, float)) / (nm[1] - nm[0])
+        out: np.ndarray = curves * widths[:, None] * np.array(self.gains) @ np.array(self.matrix)
+        return out
+
+    def apply(self, photograph: Photograph) -> Photograph:
+        """A photograph in linear sRGB, exposed and balanced as the chart was.
+
+        Raises
+        ------
+        InputError
+            If it is in another encoding.
+        """
+        if photograph.metadata.get(KEY) == self.name:
+            return photograph
+        if photograph.encoding != self.encoding:
+            raise InputError(
+                f"The profile {self.name} is for photographs in {self.encoding}; {photograph.name} is "
+                f"in {photograph.encoding or 'an encoding that is not known'}."
+            )
+        out = np.empty(photograph.data.shape, np.float32)
+        whole = (np.array(self.gains)[:, None] * np.array(self.matrix)).astype(np.float32)
+        for start in range(0, photograph.height, 256):
+            rows = slice(start, start + 256)
+            stored = np.asarray(photograph.data[rows])
+            out[rows] = decode_photograph_tile(stored, self.encoding, self.linear) @ whole
+        step = f"Exposed, balanced and converted to linear sRGB by the camera profile {self.name}."
+        return replace(
+            photograph,
+            data=np.maximum(out, 0),
+            encoding=LINEAR_SRGB,
+            metadata={**photograph.metadata, KEY: self.name},
+            provenance=photograph.provenance.with_step(step),
+        )
+
+
+def folder() -> Path:
+    """Where profiles are kept: in the user's data folder, or in that of ``NAPARI_HSR_DATA``."""
+    if chosen := os.environ.get("NAPARI_HSR_DATA"):
+        return Path(chosen).expanduser() / "profiles"
+    from platformdirs import user_data_path
+
+    return user_data_path("napari-hsr", appauthor=False) / "profiles"
+
+
+def save(profile: CameraProfile, path: Path | None = None) -> Path:
+    """Keep a profile under its name, or write it to a file."""
+    from napari_hsr.io.atomic import replacing
+
+    target = path or folder() / f"{slug(profile.name)}.json"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    text = json.dumps({"profile": _VERSION, **asdict(profile)}, indent=1)
+    with replacing(target) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+    return target
+
+
+def read_profile(name: str | Path) -> CameraProfile:
+    """A kept profile by name, or that of a file.
+
+    Raises
+    ------
+    InputError, FileError
+        If there is none, or the file holds something else.
+    """
+    text = str(name).removeprefix(PREFIX)
+    path = Path(text) if text.endswith(".json") else folder() / f"{slug(text)}.json"
+    if not path.is_file():
+        known = ", ".join(list_profiles()) or "none"
+        raise InputError(f"There is no camera profile {text!r}; kept are: {known}.")
+    try:
+        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        version = found.pop("profile")
+        made = CameraProfile(**found)
+        numbers = (np.array(values, float) for values in (made.gains, made.matrix))
+        sizes = [values.shape for values in numbers if np.isfinite(values).all()]
+        if version != _VERSION or sizes != [(3,), (3, 3)]:
+            raise ValueError("gains and matrix of numbers")
+        made.seen(np.arange(400.0, 701.0, 10.0))  # three curves, if any
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
+        raise FileError(path, "it holds no camera profile of this version") from error
+    return made
+
+
+def list_profiles() -> list[str]:
+    """Names of the kept profiles; files that hold none are left out."""
+    found = []
+    for path in sorted(folder().glob("*.json")):
+        try:
+            found.append(read_profile(path).name)
+        except FileError:
+            continue
+    return found

@@ -1,0 +1,43 @@
+"""A photograph whose camera has a profile becomes one in linear sRGB before the run."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from os import PathLike
+from typing import TYPE_CHECKING, Any
+
+from napari_hsr.cameras.profiles import PREFIX, read_profile
+from napari_hsr.colour import normalise_encoding
+from napari_hsr.errors import InputError
+from napari_hsr.photograph import Photograph
+
+if TYPE_CHECKING:
+    from napari_hsr.cameras import Camera
+
+
+def profiled(
+    image: Any, encoding: str | None, camera: str | Camera | None
+) -> tuple[Any, str | None, str | Camera | None]:
+    """Image, encoding and camera of a run: the same, or those under the profile that the camera names.
+
+    Parameters
+    ----------
+    image : Photograph, ndarray or path
+    encoding : str or None
+        That overrides the photograph's.
+    camera : str, Camera or None
+        A kept profile as ``"profile:NAME"``; without estimated sensitivities, what was measured
+        is not known, and the camera is None.
+    """
+    if not (isinstance(camera, str) and camera.startswith(PREFIX)):
+        return image, encoding, camera
+    profile = read_profile(camera)
+    if isinstance(image, (str, PathLike)):
+        from napari_hsr.io import read
+
+        image = read(image)
+    if not isinstance(image, Photograph):
+        raise InputError("A camera profile takes a photograph whose encoding is known.")
+    if encoding is not None:
+        image = replace(image, data=image.data, encoding=normalise_encoding(encoding))
+    return profile.apply(image), None, camera if profile.sensitivities else None

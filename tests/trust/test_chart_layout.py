@@ -1,0 +1,135 @@
+"""A chart between four corners of a picture: its patches, what they say, and what is refused."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from skimage.draw import polygon
+
+from napari_hsr import Photograph
+from napari_hsr.cameras.estimate import GRID_NM, components_of, estimate_camera
+from napari_hsr.cameras.profiles import list_profiles, read_profile, save
+from napari_hsr.cameras.sensitivities import Camera
+from napari_hsr.errors import FileError, InputError
+from napari_hsr.trust.chart_layout import CLASSIC, SG, _sg_colours, quadrilaterals, reflectances_of
+from napari_hsr.trust.measured_chart import measure_chart, words
+from napari_hsr.trust.sight import sight
+
+CORNERS = np.array([[12.0, 15], [9, 140], [95, 150], [100, 8]])
+LIGHT = np.ones(31)
+
+
+def curves(shift=0.0):
+    """A camera of three bells."""
+    bells = [np.exp(-0.5 * ((GRID_NM - at - shift) / 35) ** 2) for at in (600, 540, 460)]
+    return np.stack(bells, axis=1)
+
+
+def picture(colours, chart=CLASSIC, corners=CORNERS, size=(110, 160)):
+    image = np.full((*size, 3), 0.03)
+    for outline, colour in zip(quadrilaterals(corners, chart, 0.8), colours, strict=True):
+        image[polygon(outline[:, 0], outline[:, 1], size)] = colour
+    return image
+
+
+@pytest.fixture(scope="module")
+def seen():
+    """The linear colours of the patches, of a camera without white balance."""
+    matrix = curves()
+    return reflectances_of(CLASSIC, GRID_NM) @ (matrix / matrix.sum(axis=0).max() * [0.5, 0.8, 0.6])
+
+
+@pytest.fixture
+def raw(seen):
+    return Photograph(picture(seen), encoding="camera:mine", name="raw")
+
+
+@pytest.fixture(autouse=True)
+def own_folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("NAPARI_HSR_DATA", str(tmp_path))
+
+
+def test_the_corners_of_the_layout_are_those_of_the_corner_patches():
+    whole = quadrilaterals(CORNERS, CLASSIC, 1 / (1 + CLASSIC.gap))  # a patch without its gap
+    for patch, corner in zip((0, 5, 23, 18), range(4), strict=True):
+        np.testing.assert_allclose(whole[patch, corner], CORNERS[corner], atol=1e-9)
+
+
+def test_a_chart_in_perspective_gives_white_balance_and_true_colours(raw, seen):
+    profile, fit = measure_chart(raw, CORNERS, CLASSIC, "E", "mine")
+    grey = fit.apply(seen[18:])
+    assert np.ptp(grey[2]) < 0.02 * grey[2].max()  # neutral 6.5; the white is slightly yellow
+    assert profile.delta_e == pytest.approx(np.nanmean(fit.delta_e))
+    assert profile.delta_e < 0.5 * np.nanmean(fit.delta_e_before)
+    assert "ΔE00" in words(profile, fit)
+    linear = profile.apply(raw)
+    assert linear.encoding == "linear-srgb"
+    at = quadrilaterals(CORNERS, CLASSIC)[18].mean(axis=0).astype(int)
+    np.testing.assert_allclose(linear.data[tuple(at)], grey[0], rtol=1e-4)
+    assert profile.apply(linear) is linear  # not a second time
+    with pytest.raises(InputError, match="is for photographs in camera:mine"):
+        profile.apply(replace(raw, encoding="srgb"))
+
+
+def test_an_sg_chart_is_known_by_its_colours():
+    tinted = np.clip(_sg_colours() * [0.6, 0.9, 0.7], 1e-3, 0.98)
+    corners = np.array([[4.0, 5], [4, 390], [280, 390], [280, 5]])
+    photograph = Photograph(picture(tinted, SG, corners, (290, 400)), "linear-srgb", name="sg")
+    profile, fit = measure_chart(photograph, corners, SG)
+    assert profile.delta_e < 0.5
+    np.testing.assert_allclose(fit.balance, [0.9 / 0.6, 1, 0.9 / 0.7], rtol=0.01)
+    assert not profile.sensitivities  # nobody measured its reflectances here
+
+
+def test_the_camera_is_estimated_with_its_uncertainty(raw, seen):
+    profile, _ = measure_chart(raw, CORNERS, CLASSIC, "E")
+    cameras = [Camera(f"c{i}", GRID_NM, curves(shift)) for i, shift in enumerate(range(-12, 13, 3))]
+    known = components_of(cameras)
+    found = estimate_camera(seen, reflectances_of(CLASSIC, GRID_NM), LIGHT, known)
+    true = curves() / curves().sum(axis=0).max() * [0.5, 0.8, 0.6]
+    apart = np.abs(found.sensitivities - true)
+    assert np.sqrt((apart**2).sum() / (true**2).sum()) < 0.02
+    assert found.sensitivities.min() >= 0
+    assert (apart <= 3 * found.deviations + 1e-4).mean() > 0.9
+    # the bundled components are of cameras whose curves are no bells: about is enough
+    held = sight("linear-srgb", GRID_NM, f"profile:{save(profile)}")
+    expected = true * np.array(profile.gains) @ np.array(profile.matrix)
+    assert np.linalg.norm(held.matrix - expected) < 0.35 * np.linalg.norm(expected)
+    assert held.approximate
+    with pytest.raises(InputError, match="twelve"):
+        estimate_camera(np.ones((24, 3)), reflectances_of(CLASSIC, GRID_NM), LIGHT)
+
+
+def test_profiles_are_kept_listed_and_read_again(raw, tmp_path):
+    profile, _ = measure_chart(raw, CORNERS, CLASSIC, name="My camera, daylight")
+    path = save(profile)
+    assert list_profiles() == ["My camera, daylight"]
+    again = read_profile("profile:My camera, daylight")
+    np.testing.assert_array_equal(again.apply(raw).data, profile.apply(raw).data)
+    (path.parent / "broken.json").write_text(json.dumps({"profile": 1, "name": "x"}))
+    assert len(list_profiles()) == 1
+    with pytest.raises(FileError, match="no camera profile"):
+        read_profile(path.parent / "broken.json")
+    with pytest.raises(InputError, match="kept are: My camera, daylight"):
+        read_profile("another")
+
+
+def test_what_is_no_chart_or_not_all_of_it_is_refused_in_a_sentence(raw, seen):
+    def refused(photograph, corners=CORNERS):
+        with pytest.raises(InputError) as found:
+            measure_chart(photograph, corners, CLASSIC, "E")
+        return str(found.value)
+
+    assert "upside down:" in refused(raw, CORNERS[[2, 3, 0, 1]])
+    assert "is mirrored" in refused(raw, CORNERS[[1, 0, 3, 2]])
+    assert "1 of the four corners" in refused(
+        raw, np.add(CORNERS, [[0, 0], [0, 0], [0, 20], [0, 0]])
+    )
+    assert "cross" in refused(raw, CORNERS[[0, 2, 1, 3]])
+    assert "too small" in refused(raw, CORNERS[0] + [[0, 0], [0, 9], [9, 9], [9, 0]])
+    bright = replace(raw, data=np.minimum(raw.data * 30, 1))
+    assert "over- or under-exposed" in refused(bright)
+    noise = np.random.default_rng(0).uniform(0.1, 0.9, (24, 3))
+    assert "another chart" in refused(replace(raw, data=picture(noise)))
+    assert "state it first" in refused(replace(raw, encoding=None))

@@ -1,0 +1,111 @@
+"""Four corners over a chart give a photograph in true colours and a kept camera profile."""
+
+import numpy as np
+import pytest
+from napari.components import ViewerModel
+from skimage.draw import polygon
+
+from napari_hsr import Photograph
+from napari_hsr.cameras.estimate import GRID_NM
+from napari_hsr.cameras.profiles import list_profiles
+from napari_hsr.colour import rendering_matrix
+from napari_hsr.trust.chart_layout import CLASSIC, quadrilaterals, reflectances_of
+from napari_hsr.viewer.layer_data import layer_photograph
+from napari_hsr.viewer.layers import add_photograph
+from napari_hsr.widgets.inference.reconstruct import ReconstructWidget
+from napari_hsr.widgets.measurements.chart import fitting_corners
+from napari_hsr.widgets.measurements.panel import MeasurementsWidget
+
+from ..inference.panel_runs import run
+
+CORNERS = np.array([[12.0, 15], [9, 140], [95, 150], [100, 8]])
+TINT = np.array([0.4, 0.8, 0.6])
+
+
+@pytest.fixture(scope="module")
+def photograph():
+    """A chart under the CIE 1931 observer, with a tint instead of a white balance."""
+    colours = reflectances_of(CLASSIC, GRID_NM) @ rendering_matrix(GRID_NM, "D65")
+    image = np.full((110, 160, 3), 0.03, np.float32)
+    for outline, colour in zip(quadrilaterals(CORNERS, CLASSIC, 0.8), colours, strict=True):
+        image[polygon(outline[:, 0], outline[:, 1], image.shape[:2])] = np.maximum(colour, 0) * TINT
+    return Photograph(image, encoding="linear-srgb", name="shot")
+
+
+@pytest.fixture
+def viewer(photograph):
+    viewer = ViewerModel()
+    add_photograph(viewer, photograph, scale=(2, 2))
+    return viewer
+
+
+@pytest.fixture
+def section(viewer, qtbot, tmp_path, monkeypatch):
+    monkeypatch.setenv("NAPARI_HSR_DATA", str(tmp_path))
+    panel = MeasurementsWidget(viewer)
+    qtbot.addWidget(panel)
+    yield panel.chart
+    panel.release()
+
+
+def test_the_layout_follows_the_corners_and_the_chart(viewer, section):
+    section.place_button.click()
+    overlay = section.overlay
+    assert len(overlay.layout.data) == 24
+    assert tuple(overlay.points.scale) == (2, 2)
+    assert viewer.layers[0].extent.data.min() <= overlay.corners().min()
+    overlay.points.data = CORNERS
+    np.testing.assert_allclose(overlay.layout.data[3], quadrilaterals(CORNERS, CLASSIC)[3])
+    section.chart.set_value("sg")
+    assert len(overlay.layout.data) == 140
+    section.place_button.click()  # a second time: the first is taken away
+    assert len(viewer.layers) == 3
+
+
+def test_measured_the_photograph_is_in_true_colours_and_reconstruct_takes_it(
+    viewer, section, photograph, qtbot
+):
+    reconstruct = ReconstructWidget(viewer)
+    qtbot.addWidget(reconstruct)
+    section.place()
+    section.overlay.points.data = CORNERS
+    section.name.setText("my camera")
+    section.measure_button.click()
+    qtbot.waitUntil(lambda: not section.busy)
+    made = layer_photograph(viewer.layers[1])
+    assert len(viewer.layers) == 2
+    np.testing.assert_allclose(made.data, photograph.data / TINT, rtol=0.06, atol=0.03)
+    assert "Kept as the camera profile my camera" in section.message.text()
+    assert list_profiles() == ["my camera"]
+    assert reconstruct.photograph.layer() == viewer.layers[1]
+    # the profile is among the cameras, and makes the photograph as taken the same
+    reconstruct.photograph.set_layer(viewer.layers[0])
+    reconstruct.model.set_name("rootpoly-srgb")
+    reconstruct.trust.camera.set_value("profile:my camera")
+    reconstruct.trust.exact.setChecked(True)
+    run(reconstruct, qtbot)
+    record = reconstruct.last_cube.provenance
+    assert record.extra["trust"]["camera"] == "my camera, estimated from a chart"
+    assert any("camera profile my camera" in step for step in record.steps)
+    reconstruct.release()
+
+
+def test_what_is_wrong_is_said_and_nothing_is_kept(viewer, section, qtbot):
+    section.place()
+    section.overlay.points.data = CORNERS[[2, 3, 0, 1]]
+    section.measure()
+    qtbot.waitUntil(lambda: not section.busy)
+    assert "upside down" in section.message.text()
+    section.overlay.points.data = CORNERS[:3]
+    section.measure()
+    assert "four corners" in section.message.text()
+    viewer.layers.remove(section.overlay.points)
+    section.measure()
+    assert "no longer there" in section.message.text()
+    assert list_profiles() == []
+
+
+def test_corners_found_in_any_order_are_put_right(photograph):
+    turned = CORNERS[[2, 1, 0, 3]]
+    np.testing.assert_allclose(fitting_corners(photograph, turned), CORNERS, atol=6)
+    assert fitting_corners(photograph, CORNERS[0] + np.zeros((4, 2))) is None
