@@ -6,8 +6,8 @@ import torch
 
 from napari_hsr.errors import InputError
 from napari_hsr.inference import reconstruct_events
+from napari_hsr.inference.one_tile import pad_to_multiple
 from napari_hsr.inference.run_plan import plan_run
-from napari_hsr.inference.tile_loop import pad_to_multiple
 from napari_hsr.inference.tiling import spans
 from napari_hsr.models import ModelCard
 from napari_hsr.models.model import Model

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from napari_hsr.inference.batch_files import FileItem, FileWork
 
 DEFAULT_FORMAT = ".mat"
+#: Files at a time, at most: each is in memory here.
+MOST_FILES = 16
 
 
 def positive(text: str) -> int:
@@ -80,8 +82,19 @@ def add_batch_options(
         "--jobs",
         metavar="N",
         type=positive,
-        default=1,
-        help="files at a time (default 1); they share the processor's cores",
+        help="files at a time, which share the processor's cores (default: 1, or one for each "
+        "thread of the workers)",
+    )
+    queue.add_argument(
+        "--workers",
+        metavar="N",
+        type=positive,
+        help="compute tiles in N processes of this machine, by dask.distributed",
+    )
+    queue.add_argument(
+        "--scheduler",
+        metavar="ADDRESS",
+        help="compute tiles on the workers of a dask scheduler, such as tcp://10.0.0.5:8786",
     )
     queue.add_argument(
         "--summary",
@@ -118,6 +131,8 @@ class Batch:
         self._failures: list[dict[str, str]] = []
         self._results: list[dict[str, Any]] = []
         self._told: set[str] = set()  # what is true of all files, once
+        #: Of the workers that compute tiles, while files are computed.
+        self.client: Any = None
         for error in not_found:
             self._fail(error.path, error, print)
         if self.inputs:
@@ -151,6 +166,7 @@ class Batch:
         from napari_hsr.cli.interrupt import cancel_on_interrupt
         from napari_hsr.inference.batch import BatchResult, batch_events, write_summary
         from napari_hsr.inference.batch_files import FileItem
+        from napari_hsr.inference.cluster import connected, threads_of
 
         outputs = [Path(self.args.output)]
         if not self._one_file:
@@ -158,8 +174,14 @@ class Batch:
         pairs = zip(self.inputs, outputs, strict=True)
         items = [FileItem(source, out, work) for source, out in pairs]
         result = None
-        with cancel_on_interrupt() as cancel, progress_bar(len(items)) as bar:
-            for event in batch_events(items, jobs=self.args.jobs, cancel=cancel):
+        args = self.args
+        with (
+            connected(args.scheduler, args.workers) as self.client,
+            cancel_on_interrupt() as cancel,
+            progress_bar(len(items)) as bar,
+        ):
+            jobs = args.jobs or (threads_of(self.client) if self.client else 1)
+            for event in batch_events(items, jobs=min(jobs, MOST_FILES), cancel=cancel):
                 if isinstance(event, BatchResult):
                     result = event
                 else:
@@ -222,6 +244,8 @@ class Batch:
                 summary_path(self.args.summary)
         except InputError as error:
             self.args.usage_error(f"--summary: {error}")
+        if self.args.workers and self.args.scheduler:
+            self.args.usage_error("--workers and --scheduler exclude each other")
 
     def _check_output(self, what: str) -> str:
         """The suffix of results in a folder; wrong usage exits."""

@@ -110,7 +110,7 @@ def run(args: argparse.Namespace) -> int:
     work = batch.work(
         model=used,
         events=lambda image, cancel: reconstruct_events(
-            image, model, encoding=encoding, **options, **obeyed, cancel=cancel
+            image, model, encoding=encoding, **options, **obeyed, cancel=cancel, client=batch.client
         ),
         estimate=lambda image: estimate(
             shape(args.region, image.height, image.width), model, **options

@@ -103,6 +103,7 @@ def run(args: argparse.Namespace) -> int:
             **computing,
             region=args.region,
             cancel=cancel,
+            client=batch.client,
         ),
         estimate=lambda cube: estimate_super_resolution(
             (cube.bands, *shape(args.region, *cube.shape[1:])), upscaler, scale, **computing

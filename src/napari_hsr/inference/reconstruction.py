@@ -12,6 +12,7 @@ import numpy as np
 
 from napari_hsr import __version__
 from napari_hsr.cube import Cube
+from napari_hsr.inference.cluster import Workers
 from napari_hsr.inference.detail import Correction, notices_of, reduced, reduction
 from napari_hsr.inference.ensembles import check
 from napari_hsr.inference.inputs import PhotographReader, as_photograph
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from os import PathLike
 
     import torch
+    from distributed import Client
 
     from napari_hsr.cameras import Camera
     from napari_hsr.inference.outputs import Output
@@ -66,6 +68,7 @@ def reconstruct_events(
     detail: str = "auto",
     intervals: bool = False,
     region: Region | None = None,
+    client: Client | None = None,
 ) -> Iterator[Progress | Result]:
     """Reconstruct a cube and report progress.
 
@@ -92,7 +95,9 @@ def reconstruct_events(
     photograph, place, limited = of_photograph(whole, model, region)
     size = photograph.height, photograph.width
     factor = reduction(detail, model, *size, device, finer)
-    planned = partial(plan_run, model, device=device, tile=tile, precision=precision)
+    workers = None if client is None else Workers(client, device)
+    sharing = workers.planning if workers else {}
+    planned = partial(plan_run, model, device=device, tile=tile, precision=precision, **sharing)
     run = planned(*(-(-n // factor) for n in size), ensemble=ensemble)
     check(ensemble, run.height, len(run.tiles))
     seen = sight_of(photograph, model, camera, finer) if exact or camera is not None else None
@@ -103,9 +108,9 @@ def reconstruct_events(
         shape = run.bands, size[0] * model.scale, size[1] * model.scale
         data = new_output(shape, "choose a smaller photograph")
         if factor == 1:
-            tiled = yield from run_tiles(run, job, InMemory(data, model.scale), cancel)
+            tiled = yield from run_tiles(run, job, InMemory(data, model.scale), cancel, workers)
         else:
-            job, tiled = yield from _fast(photograph, run, factor, InMemory(data), cancel)
+            job, tiled = yield from _fast(photograph, run, factor, InMemory(data), cancel, workers)
         unlike = None if look else sampled_unlike(data, photograph, model)
         trust = None
         if seen or look:
@@ -156,6 +161,7 @@ def reconstruct(
     detail: str = "auto",
     intervals: bool = False,
     region: Region | None = None,
+    client: Client | None = None,
 ) -> Cube:
     """Reconstruct a spectral cube from an RGB image.
 
@@ -216,6 +222,9 @@ def reconstruct(
     region : str or (rows, columns), optional
         Compute a rectangle alone: ``"0:100,50:200"``, two slices, or two pairs of ends. The cube's
         ``place`` says where it lies over the photograph.
+    client : distributed.Client, optional
+        Its workers compute the tiles of the network, each on its own ``device``; the photograph is
+        read and the cube put together here. They need the same version of napari-hsr.
 
     Returns
     -------
@@ -251,6 +260,7 @@ def reconstruct(
         detail=detail,
         intervals=intervals,
         region=region,
+        client=client,
         cancel=cancel,
     )
     return result_of(events, progress).cube
@@ -292,6 +302,7 @@ def _fast(
     factor: int,
     output: Output,
     cancel: threading.Event | None,
+    workers: Workers | None,
 ) -> Generator[Progress, None, tuple[_PhotographJob, Tiled]]:
     """The network on the reduced photograph, then its base and the correction at every pixel."""
     base = run.model.base
@@ -299,7 +310,7 @@ def _fast(
     yield Progress(0, 0, "Reducing the photograph")
     small = reduced(photograph, run.model, factor, cancel)
     made = new_output(run.output_shape, "choose a smaller photograph")
-    seen = run_tiles(run, _PhotographJob(small, run.model), InMemory(made), cancel)
+    seen = run_tiles(run, _PhotographJob(small, run.model), InMemory(made), cancel, workers)
     yield from _share(seen, 0, 60)
     plan = partial(plan_run, base, device=str(run.device), precision="float32")
     below = new_output(run.output_shape, "choose a smaller photograph")

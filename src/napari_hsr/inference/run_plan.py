@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from napari_hsr.inference.devices import resolve
 from napari_hsr.inference.ensembles import find
-from napari_hsr.inference.memory_budget import budget, per_pixel
+from napari_hsr.inference.memory_budget import Budget, budget, per_pixel
 from napari_hsr.inference.precision import choose
-from napari_hsr.inference.tiling import Tile, plan, tile_size
+from napari_hsr.inference.tiling import Tile, overlaps, plan, tile_size
 
 if TYPE_CHECKING:
     import torch
@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from napari_hsr.inference.ensembles import Ensemble
     from napari_hsr.models.model import Model
     from napari_hsr.notices import Notice
+
+
+#: Tiles for each worker where the image is shared out, and the side from which on they are not cut.
+EACH, LEAST = 4, 256
 
 
 @dataclass(frozen=True)
@@ -85,6 +89,8 @@ def plan_run(
     tile: int | str = "auto",
     precision: str = "auto",
     ensemble: str = "single",
+    at_once: int = 1,
+    memory: int | None = None,
 ) -> RunPlan:
     """Decide how to run a model over an image of this size.
 
@@ -97,6 +103,11 @@ def plan_run(
         Of the cube, for a model that takes any number.
     device, tile, precision, ensemble
         As for :func:`napari_hsr.reconstruct`.
+    at_once : int
+        So many tiles are computed at a time, by workers: automatic ones are smaller then, where the
+        result does not depend on them.
+    memory : int, optional
+        Bytes that each may take.
 
     Raises
     ------
@@ -110,6 +121,21 @@ def plan_run(
     used, notice = choose(model, precision, on, ensemble)
     needs = per_pixel(model, bands, passes)
     may = budget(model, 4 * bands * height * width * model.scale**2, on, used)
+    if memory is not None:
+        may = Budget(*(min(part, memory) for part in may))
     sides = tile_size(tile, height, width, model, bands, needs, may)
+    if tile == "auto" and at_once > 1 and not overlaps(model):
+        sides = _shared_out(sides, (height, width), EACH * at_once)
     tiles = plan(height, width, model, sides)
     return RunPlan(model, bands, height, width, on, used, notice, passes, tiles, needs)
+
+
+def _shared_out(sides: tuple[int, int], size: tuple[int, int], parts: int) -> tuple[int, int]:
+    """Sides halved until there are so many tiles, or they are small."""
+    height, width = map(min, sides, size)
+    while -(-size[0] // height) * -(-size[1] // width) < parts and max(height, width) > LEAST:
+        if height > width:
+            height = -(-height // 2)
+        else:
+            width = -(-width // 2)
+    return height, width

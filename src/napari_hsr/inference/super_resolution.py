@@ -11,6 +11,7 @@ import numpy as np
 
 from napari_hsr.cube import finite_range
 from napari_hsr.errors import HSRError, InputError
+from napari_hsr.inference.cluster import Workers
 from napari_hsr.inference.devices import resolve
 from napari_hsr.inference.inputs import as_cube
 from napari_hsr.inference.memory_use import PeakMemory, trim
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     from os import PathLike
 
     import torch
+    from distributed import Client
 
     from napari_hsr.cube import Cube
     from napari_hsr.inference.region import Region
@@ -171,6 +173,7 @@ def super_resolve_events(
     precision: str = "auto",
     cancel: threading.Event | None = None,
     region: Region | None = None,
+    client: Client | None = None,
 ) -> Iterator[Progress | SuperResolutionResult]:
     """Super-resolve a cube and report progress.
 
@@ -191,6 +194,7 @@ def super_resolve_events(
     find_degradation(degradation)
     torch_device = resolve(device)
     options: dict[str, Any] = {"device": device, "tile": tile, "precision": precision}
+    options["workers"] = None if client is None else Workers(client, device)
     work = refinement_work(refinement, scale, str(torch_device))
     refining = expected_seconds(work, scale**2 * prod(coarse.shape))
     first, second, third = _BEGINNINGS[refinement]
@@ -288,6 +292,7 @@ def super_resolve(
     progress: Callable[[Progress], Any] | None = None,
     cancel: threading.Event | None = None,
     region: Region | None = None,
+    client: Client | None = None,
 ) -> Cube:
     """Super-resolve a spectral cube: ``scale`` times as many pixels along each side.
 
@@ -327,6 +332,8 @@ def super_resolve(
         Set it from another thread to stop the work.
     region : str or (rows, columns), optional
         Of the cube, in its pixels: as for :func:`napari_hsr.reconstruct`.
+    client : distributed.Client, optional
+        Its workers compute the tiles of a network, as for :func:`napari_hsr.reconstruct`.
 
     Returns
     -------
@@ -361,6 +368,7 @@ def super_resolve(
         precision=precision,
         cancel=cancel,
         region=region,
+        client=client,
     )
     return result_of(events, progress).cube
 

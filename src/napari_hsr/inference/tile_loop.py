@@ -10,15 +10,14 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
-
-import numpy as np
 
 from napari_hsr.errors import InputError
 from napari_hsr.inference import probe
 from napari_hsr.inference.memory_use import is_out_of_memory, release_cached
-from napari_hsr.inference.passes import Passes
+from napari_hsr.inference.one_tile import computed
+from napari_hsr.inference.passes import POLL, Passes
 from napari_hsr.inference.speed import keep, remember_tile, tile_seconds
 from napari_hsr.inference.tiling import cut, notice, side
 from napari_hsr.notices import Code, Notice
@@ -28,8 +27,10 @@ if TYPE_CHECKING:
     import threading
     from collections.abc import Generator, Iterator, Mapping
 
+    import numpy as np
     import torch
 
+    from napari_hsr.inference.cluster import Workers
     from napari_hsr.inference.ensembles import Net
     from napari_hsr.inference.outputs import Output
     from napari_hsr.inference.run_plan import RunPlan
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
 
 #: Tiles are not cut smaller than this: something else is then taking the memory.
 SMALLEST = 16
+#: What is told while all workers are lost.
+NO_WORKER = "Waiting for a worker"
 
 
 class TileJob(Protocol):
@@ -80,7 +83,11 @@ class Tiled:
 
 
 def run_tiles(
-    run: RunPlan, job: TileJob, output: Output, cancel: threading.Event | None = None
+    run: RunPlan,
+    job: TileJob,
+    output: Output,
+    cancel: threading.Event | None = None,
+    workers: Workers | None = None,
 ) -> Generator[Progress, None, Tiled]:
     """Compute all tiles of a plan that the output has not got yet.
 
@@ -93,6 +100,8 @@ def run_tiles(
     output : Output
         Of the plan's output shape.
     cancel : threading.Event, optional
+    workers : Workers, optional
+        What computes the tiles, in place of this process.
 
     Yields
     ------
@@ -110,8 +119,23 @@ def run_tiles(
     Cancelled
         If ``cancel`` was set: a second or so later, however large the tile is.
     """
+    queue = _Queue(run, job.doing)
+    if workers is None:
+        yield from _here(run, job, output, cancel, queue)
+    else:
+        yield from _on_workers(run, job, output, cancel, workers, queue)
+    stop_if(cancel)
+    low, high = output.close()
+    yield Progress(queue.passes_done, queue.passes_done, "Done", 0.0)
+    return Tiled(len(queue.finished), (low, high) if low <= high else (0.0, 0.0), queue.notices())
+
+
+def _here(
+    run: RunPlan, job: TileJob, output: Output, cancel: threading.Event | None, queue: _Queue
+) -> Generator[Progress, None, None]:
+    """The tiles of the queue, computed in this process one after the other."""
     module: torch.nn.Module | None = None
-    queue, passes = _Queue(run, job.doing), Passes(cancel)
+    passes = Passes(cancel)
 
     def network(images: torch.Tensor) -> torch.Tensor:
         assert module is not None  # made before the first pass
@@ -153,10 +177,6 @@ def run_tiles(
             job.add(counted)
             queue.finish(passes.seconds + time.perf_counter() - start)
     keep()
-    stop_if(cancel)
-    low, high = output.close()
-    yield Progress(queue.passes_done, queue.passes_done, "Done", 0.0)
-    return Tiled(len(queue.finished), (low, high) if low <= high else (0.0, 0.0), queue.notices())
 
 
 def _learn_speed(run: RunPlan, queue: _Queue, passes: Passes) -> Generator[Progress, None, None]:
@@ -175,47 +195,79 @@ def _learn_speed(run: RunPlan, queue: _Queue, passes: Passes) -> Generator[Progr
                     yield telling
 
 
-def pad_to_multiple(values: np.ndarray, multiple: int) -> np.ndarray:
-    """Pad (channels, h, w) below and to the right to multiples of a size.
+def _on_workers(
+    run: RunPlan,
+    job: TileJob,
+    output: Output,
+    cancel: threading.Event | None,
+    workers: Workers,
+    queue: _Queue,
+) -> Generator[Progress, None, None]:
+    """The tiles of the queue, computed by workers; written here, those that are blended in order."""
+    unsent, sent = deque(queue.waiting), dict[int, _Sent]()
+    last = time.perf_counter()
+    with workers.tasks(run) as tasks:
+        while queue.waiting:
+            stop_if(cancel)
+            while unsent and len(sent) < tasks.most:
+                tile = unsent.popleft()
+                earlier = output.finished(tile)
+                if earlier is not None:
+                    job.add(earlier)
+                    queue.skip(tile)
+                    continue
+                values = job.read(tile)
+                sent[id(tile)] = _Sent(tile, job.counted())
+                tasks.submit(id(tile), tile, values)
+            if not sent:
+                continue
+            yield queue.progress(0.0)
+            try:
+                answer = tasks.next(POLL)
+            except Exception as error:
+                if not is_out_of_memory(error):
+                    raise
+                tasks.withdraw()
+                queue.halve()
+                unsent, sent = deque(queue.waiting), {}
+                continue
+            if answer is None:
+                if not tasks.any_worker():
+                    yield replace(queue.progress(0.0), message=NO_WORKER)
+                continue
+            number, block = answer
+            sent[number].block = block
+            for one in list(sent.values()) if run.tiles[0].blended else [sent[number]]:
+                if one.block is None:
+                    break
+                output.write(one.tile, _undone(one.tile, one.block, run, job), one.counted)
+                job.add(one.counted)
+                del sent[id(one.tile)]
+                now = time.perf_counter()
+                queue.finish_elsewhere(one.tile, now - last)
+                last = now
 
-    By reflection, or by repeating the edge where an image is too small for that.
-    """
-    short = [-n % multiple for n in values.shape[1:]]
-    if not any(short):
-        return values
-    fits = all(s < n for s, n in zip(short, values.shape[1:], strict=True))
-    around = ((0, 0), (0, short[0]), (0, short[1]))
-    return np.pad(values, around, mode="reflect" if fits else "edge")
+
+@dataclass
+class _Sent:
+    """A tile that a worker has, what was counted in it, and the result once it is there."""
+
+    tile: Tile
+    counted: Mapping[str, int]
+    block: np.ndarray | None = None
 
 
 def _compute(tile: Tile, run: RunPlan, job: TileJob, network: Net) -> Iterator[np.ndarray | None]:
     """None before each pass; at the end what the tile adds to the output, (bands, h, w) float32."""
-    import torch
-
     yield None
-    values, scale = job.read(tile), run.model.scale
-    unknown = ~np.isfinite(values).all(0)
-    if unknown.any():  # one such pixel would spread over the whole receptive field
-        values = np.where(unknown, np.float32(0), values)
-    values = pad_to_multiple(values, run.model.size_multiple)
-    # an array of its own: that of the caller may be read-only, and is never handed to a network
-    batch = torch.from_numpy(np.require(values, np.float32, ["C", "O", "W"]))[None]
-    del values
-    result = None
-    for result in run.ensemble.run(network, batch.to(run.device)):
-        if result is None:
-            yield None
-    assert result is not None  # an ensemble ends with a result
-    rows, columns = (_scaled(s.keep, scale) for s in (tile.rows, tile.columns))
-    kept = job.undo(result[0, :, rows, columns].float().cpu().numpy())
-    if unknown.any():
-        lost = unknown.repeat(scale, 0).repeat(scale, 1)[rows, columns]
-        kept = np.where(lost, np.float32(np.nan), kept)
-    yield kept * tile.weights(scale) if tile.blended else kept
+    for kept in computed(tile, job.read(tile), run, network):
+        yield None if kept is None else _undone(tile, kept, run, job)
 
 
-def _scaled(pixels: slice, scale: int) -> slice:
-    return slice(pixels.start * scale, pixels.stop * scale)
+def _undone(tile: Tile, kept: np.ndarray, run: RunPlan, job: TileJob) -> np.ndarray:
+    """The network's result in the units of the cube, and weighted."""
+    values = job.undo(kept)
+    return values * tile.weights(run.model.scale) if tile.blended else values
 
 
 class _Queue:
@@ -265,9 +317,17 @@ class _Queue:
         self._computed += _pixels(self.waiting[0])
         self.skip()
 
-    def skip(self) -> None:
-        """The tile at hand is finished."""
-        self.finished.append(self.waiting.popleft())
+    def finish_elsewhere(self, tile: Tile, seconds: float) -> None:
+        """A tile has been written so many seconds after another one."""
+        self._seconds += seconds
+        self._computed += _pixels(tile)
+        self.skip(tile)
+
+    def skip(self, tile: Tile | None = None) -> None:
+        """A tile, by default the one at hand, is finished."""
+        place = next(i for i, one in enumerate(self.waiting) if tile is None or one is tile)
+        self.finished.append(self.waiting[place])
+        del self.waiting[place]
         self._passes = 0
 
     def halve(self) -> None:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from os import PathLike
 
+    from napari_hsr.inference.cluster import Workers
     from napari_hsr.inference.run_plan import RunPlan
     from napari_hsr.inference.tiling import Tile
     from napari_hsr.models.card import ModelCard
@@ -173,6 +174,7 @@ def upscale_events(
     tile: int | str = "auto",
     precision: str = "auto",
     cancel: threading.Event | None = None,
+    workers: Workers | None = None,
 ) -> Iterator[Progress | Upscaled]:
     """Upscale a cube by a network or an interpolation, and report progress.
 
@@ -185,6 +187,8 @@ def upscale_events(
     device, tile, precision
         As for :func:`napari_hsr.reconstruct`, for a network.
     cancel : threading.Event, optional
+    workers : Workers, optional
+        What computes the tiles of a network.
 
     Yields
     ------
@@ -201,8 +205,9 @@ def upscale_events(
         device=device,
         tile=tile,
         precision=precision,
+        **(workers.planning if workers else {}),
     )
-    return _run_network(coarse, run, cancel)
+    return _run_network(coarse, run, cancel, workers)
 
 
 def title(coarse: Cube, upscaler: Model | Kind, scale: int) -> str:
@@ -235,12 +240,12 @@ def _interpolate(
 
 
 def _run_network(
-    coarse: Cube, run: RunPlan, cancel: threading.Event | None
+    coarse: Cube, run: RunPlan, cancel: threading.Event | None, workers: Workers | None
 ) -> Iterator[Progress | Upscaled]:
     model = run.model
     data = new_output(run.output_shape)
     job = _CubeJob(coarse)
-    tiled = yield from run_tiles(run, job, InMemory(data, model.scale), cancel)
+    tiled = yield from run_tiles(run, job, InMemory(data, model.scale), cancel, workers)
     found = [
         DETAIL_ESTIMATED,
         *_about_wavelengths(coarse, model),

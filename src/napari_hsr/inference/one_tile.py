@@ -1,0 +1,74 @@
+"""What a network makes of one tile, here or on another machine."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from napari_hsr.inference.ensembles import Net
+    from napari_hsr.inference.run_plan import RunPlan
+    from napari_hsr.inference.tiling import Tile
+
+
+def computed(
+    tile: Tile, values: np.ndarray, run: RunPlan, network: Net
+) -> Iterator[np.ndarray | None]:
+    """None between passes; at the end the network's result for what is kept of a tile.
+
+    Parameters
+    ----------
+    tile : Tile
+    values : ndarray, shape (channels, h, w), float32
+        What is read of the tile. Where it is not finite, the result is NaN.
+    run : RunPlan
+        Its tiles are not looked at.
+    network : callable
+        One pass.
+
+    Yields
+    ------
+    None, or ndarray of shape (bands, h, w), float32, in the units of the network.
+    """
+    import torch
+
+    scale = run.model.scale
+    unknown = ~np.isfinite(values).all(0)
+    if unknown.any():  # one such pixel would spread over the whole receptive field
+        values = np.where(unknown, np.float32(0), values)
+    values = pad_to_multiple(values, run.model.size_multiple)
+    # an array of its own: that of the caller may be read-only, and is never handed to a network
+    batch = torch.from_numpy(np.require(values, np.float32, ["C", "O", "W"]))[None]
+    del values
+    result = None
+    for result in run.ensemble.run(network, batch.to(run.device)):
+        if result is None:
+            yield None
+    assert result is not None  # an ensemble ends with a result
+    rows, columns = (scaled(s.keep, scale) for s in (tile.rows, tile.columns))
+    kept: np.ndarray = result[0, :, rows, columns].float().cpu().numpy()
+    if unknown.any():
+        lost = unknown.repeat(scale, 0).repeat(scale, 1)[rows, columns]
+        kept = np.where(lost, np.float32(np.nan), kept)
+    yield kept
+
+
+def pad_to_multiple(values: np.ndarray, multiple: int) -> np.ndarray:
+    """Pad (channels, h, w) below and to the right to multiples of a size.
+
+    By reflection, or by repeating the edge where an image is too small for that.
+    """
+    short = [-n % multiple for n in values.shape[1:]]
+    if not any(short):
+        return values
+    fits = all(s < n for s, n in zip(short, values.shape[1:], strict=True))
+    around = ((0, 0), (0, short[0]), (0, short[1]))
+    return np.pad(values, around, mode="reflect" if fits else "edge")
+
+
+def scaled(pixels: slice, scale: int) -> slice:
+    """Pixels of the input as those of the output."""
+    return slice(pixels.start * scale, pixels.stop * scale)

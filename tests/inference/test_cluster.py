@@ -1,0 +1,188 @@
+"""Tiles as tasks: two worker processes, and workers made up where order and faults matter."""
+
+import os
+import signal
+import threading
+
+import numpy as np
+import pytest
+import torch
+
+from napari_hsr import super_resolve
+from napari_hsr.cli import main
+from napari_hsr.errors import Cancelled, InputError
+from napari_hsr.inference import cluster, reconstruct, reconstruct_events
+from napari_hsr.inference.run_plan import plan_run
+from napari_hsr.io import read, write
+from napari_hsr.models import from_state_dict
+from napari_hsr.models.architectures import coarsr, edsr, mstpp
+from napari_hsr.photograph import Photograph
+
+distributed = pytest.importorskip("distributed")
+
+
+@pytest.fixture(scope="module")
+def local():
+    """A small network whose tiles are put side by side."""
+    torch.manual_seed(0)
+    return from_state_dict(edsr.EDSR(3, 31, 8, 2).state_dict())
+
+
+@pytest.fixture(scope="module")
+def blended():
+    """A small network whose tiles overlap."""
+    torch.manual_seed(0)
+    return from_state_dict(mstpp.MSTPlusPlus(3, 31, 8, 1, (1, 1, 1)).state_dict())
+
+
+@pytest.fixture(scope="module")
+def image():
+    return np.random.default_rng(0).integers(0, 255, (70, 90, 3), np.uint8)
+
+
+# --- made-up workers ---------------------------------------------------------------------------
+
+
+class Backwards:
+    """Computes all that is sent in this process, and gives the last tile first."""
+
+    planning = {"at_once": 2, "memory": None}  # noqa: RUF012
+
+    def __init__(self, *_):
+        self.most, self.sent, self.limit = 1000, [], 10**9
+
+    def tasks(self, run):
+        self.run = run
+        return self
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.sent.clear()
+
+    withdraw = __exit__
+
+    def submit(self, *tile):
+        self.sent.append(tile)
+
+    def next(self, _seconds):
+        number, tile, values = self.sent.pop()
+        if values[0].size > self.limit:
+            raise MemoryError
+        return number, cluster.compute(self.run, tile, values, "cpu", cluster.__version__)
+
+
+@pytest.fixture
+def backwards(monkeypatch):
+    workers = Backwards()
+    for room in ("reconstruction", "super_resolution"):
+        monkeypatch.setattr(f"napari_hsr.inference.{room}.Workers", lambda *_: workers)
+    return workers
+
+
+@pytest.mark.parametrize("name", ["local", "blended"])
+def test_the_bytes_do_not_depend_on_which_tile_ends_first(request, image, backwards, name):
+    model = request.getfixturevalue(name)
+    expected = reconstruct(image, model, tile=32, device="cpu")
+    found = reconstruct(image, model, tile=32, device="cpu", client=object())
+    np.testing.assert_array_equal(found.data, expected.data)
+    assert found.value_range == expected.value_range
+
+
+def test_tiles_are_halved_where_a_worker_lacks_memory(image, local, backwards):
+    backwards.limit = 60 * 60
+    *_, result = reconstruct_events(image, local, tile="whole", device="cpu", client=object())
+    expected = reconstruct(image, local, tile="whole", device="cpu")
+    np.testing.assert_allclose(result.cube.data, expected.data, rtol=0, atol=1e-5)
+    assert result.tiles > 1
+
+
+def test_cancelling_ends_a_run_on_workers(image, local, backwards):
+    cancel = threading.Event()
+    events = reconstruct_events(image, local, tile=16, client=object(), cancel=cancel)
+    next(event for event in events if event.done)
+    cancel.set()
+    with pytest.raises(Cancelled):
+        list(events)
+    assert not backwards.sent  # the others were withdrawn
+
+
+def test_a_cube_is_super_resolved_by_workers(backwards):
+    torch.manual_seed(0)
+    model = from_state_dict(coarsr.CoarSR(2, width=8, blocks=1).state_dict())
+    cube = np.random.default_rng(0).random((6, 20, 24), np.float32)
+    expected = super_resolve(cube, model, tile=10, device="cpu")
+    found = super_resolve(cube, model, tile=10, device="cpu", client=object())
+    np.testing.assert_array_equal(found.data, expected.data)
+
+
+def test_automatic_tiles_are_enough_for_all_workers(local, blended):
+    alone = plan_run(local, 700, 700, device="cpu").tiles
+    shared = plan_run(local, 700, 700, device="cpu", at_once=2).tiles
+    assert len(shared) >= 8 > len(alone)
+    assert len(plan_run(local, 100, 100, device="cpu", at_once=8).tiles) == 1
+    sizes = [len(plan_run(blended, 300, 300, device="cpu", at_once=n).tiles) for n in (1, 8)]
+    assert sizes[0] == sizes[1]  # its result depends on them
+
+
+def test_a_scheduler_that_does_not_answer_is_one_sentence(monkeypatch):
+    monkeypatch.setattr(cluster, "PATIENCE", 0.2)
+    with (
+        pytest.raises(InputError, match=r"No scheduler answers at tcp://127\.0\.0\.1:9"),
+        cluster.connected("tcp://127.0.0.1:9"),
+    ):
+        pass
+
+
+def test_without_dask_a_sentence_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "distributed", None)
+    with pytest.raises(InputError, match=r"napari-hsr\[distributed\]"), cluster.connected(None, 2):
+        pass
+
+
+# --- two processes -----------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def client():
+    with (
+        distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as made,
+        distributed.Client(made) as found,
+    ):
+        yield found
+
+
+def test_workers_of_another_version_are_refused(client, image, local, monkeypatch):
+    version = cluster.__version__
+    monkeypatch.setattr(cluster, "__version__", "9.9")
+    with pytest.raises(InputError, match=f"napari-hsr {version} and this is 9.9"):
+        reconstruct(image, local, client=client)
+
+
+def test_the_command_line_uses_the_workers_of_a_scheduler(client, image, tmp_path, capsys):
+    (tmp_path / "in").mkdir()
+    write(Photograph(image, encoding="srgb"), tmp_path / "in" / "a.png")
+    address, model = client.scheduler.address, "rootpoly-srgb"
+    asked = [str(tmp_path / "in"), "-o", str(tmp_path / "out"), "--model", model, "--tile", "32"]
+    assert main(["predict", *asked, "--scheduler", address]) == 0
+    made = read(tmp_path / "out" / f"a_{model}.mat")
+    expected = reconstruct(tmp_path / "in" / "a.png", model, tile=32)
+    np.testing.assert_array_equal(np.asarray(made.data), expected.data)
+    with pytest.raises(SystemExit):
+        main(["predict", *asked, "--scheduler", address, "--workers", "2"])
+    assert "exclude each other" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="kills a process as POSIX has it")
+def test_tiles_of_a_killed_worker_are_computed_again(client, image, local):
+    expected = reconstruct(image, local, tile=16, device="cpu")
+    pids, result = list(client.run(os.getpid).values()), None
+    assert len(pids) == 2
+    for event in reconstruct_events(image, local, tile=16, device="cpu", client=client):
+        if pids and getattr(event, "done", 0) >= 5:  # others are under way
+            os.kill(pids.pop(), signal.SIGKILL)
+            pids.clear()
+        result = event
+    assert not pids
+    np.testing.assert_array_equal(result.cube.data, expected.data)
