@@ -110,6 +110,7 @@ def match(
     most: int = 10,
     cube: Cube | None = None,
     camera: str | Camera | None = None,
+    seen: Sight | None = None,
     electrons: float = PHOTOELECTRONS,
 ) -> Matches:
     """The entries most like a spectrum.
@@ -130,6 +131,8 @@ def match(
         which entries its three numbers cannot tell apart.
     camera : str or Camera, optional
         That took the photograph; by default as the model's encoding says, else the CIE observer.
+    seen : Sight, optional
+        The same, where it is known already.
     electrons : float
         Of a pixel at full scale: shot noise.
 
@@ -157,7 +160,7 @@ def match(
         raise InputError(f"{curve.name} is like no spectrum of {entries.name}: one is all zero.")
     alike, notices = None, list[Notice]()
     if cube is not None and (notices := of_the_prior(cube, "a match")):
-        seen = _sight_of(cube, camera)
+        seen = seen or _sight_of(cube, camera)
         alike = order[_like_the_best(values, entries.values[order], seen, electrons)]
         notices += _told(entries.names, alike, len(entries), seen, electrons)
     same = set() if alike is None or alike.size < 2 else set(alike.tolist())

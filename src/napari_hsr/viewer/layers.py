@@ -28,6 +28,7 @@ from napari_hsr.viewer.layer_data import (
     state_of,
     wavelength_state,
 )
+from napari_hsr.viewer.undo import push_added
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -41,6 +42,8 @@ if TYPE_CHECKING:
 SOURCE = "hsr_source"
 #: Label of the band axis, with and without wavelengths at a regular spacing.
 NM_LABEL, BAND_LABEL = "λ (nm)", "band"
+#: What :func:`set_wavelengths` changes of a layer.
+WAVELENGTH_STATE = ("scale", "translate", "units", "axis_labels", "metadata")
 #: y and x stay in pixels: a length unit beside "nm" would rescale them to nanometres.
 NM_UNITS, PIXEL_UNITS = ("nm", "pixel", "pixel"), ("pixel", "pixel", "pixel")
 
@@ -188,7 +191,8 @@ def add_cube(
     first = not cube_layers(viewer)
     data, keywords, _ = cube_layer(cube, **overrides)
     layer = viewer.add_image(data, **keywords)
-    _put_above(viewer, layer, above)
+    put_above(viewer, layer, above)
+    push_added(viewer, layer)
     if first:
         axis.go_to_band(viewer, layer, axis.first_band(layer))
     elif layer.visible:
@@ -203,7 +207,8 @@ def add_photograph(
     """Add a photograph to the viewer; ``above`` as for :func:`add_cube`."""
     data, keywords, _ = photograph_layer(photo, **overrides)
     layer = viewer.add_image(data, **keywords)
-    _put_above(viewer, layer, above)
+    put_above(viewer, layer, above)
+    push_added(viewer, layer)
     return layer
 
 
@@ -213,12 +218,13 @@ def add_map(
     """Add a map to the viewer, its colour bar with its unit; options as for :func:`map_layer`."""
     data, keywords, _ = map_layer(data, name, **options)
     layer = viewer.add_image(data, **keywords)
-    _put_above(viewer, layer, above)
+    put_above(viewer, layer, above)
+    push_added(viewer, layer)
     show_bar(viewer, layer)
     return layer
 
 
-def _put_above(viewer: ViewerModel, layer: Layer, source: Layer | None) -> None:
+def put_above(viewer: ViewerModel, layer: Layer, source: Layer | None) -> None:
     """Move a layer just added to above its source and what else was derived from that.
 
     Points, shapes and labels stay on top, also where the source was removed meanwhile. A layer

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pyqtgraph as pg
 from pyqtgraph.graphicsItems.LegendItem import ItemSample
-from qtpy.QtCore import QPointF, QRectF, Qt
+from qtpy.QtCore import QPointF, QRectF, Qt, Signal
 from qtpy.QtGui import QColor, QFont, QFontMetrics
 from qtpy.QtWidgets import QFrame, QGraphicsScene, QGraphicsView, QSizePolicy
 
@@ -69,6 +69,8 @@ class PlotLegend(QGraphicsView):
     or not it is there, so that its coming and going changes nothing.
     """
 
+    #: An entry was clicked: its number from 0.
+    clicked = Signal(int)
     #: Rows shown before the legend scrolls.
     MAX_ROWS = 4
 
@@ -79,7 +81,9 @@ class PlotLegend(QGraphicsView):
         self._color = QColor("white")
         self.setScene(QGraphicsScene(self))
         self.setAccessibleName("Legend")
-        self.setToolTip("The curves of the plot, by colour and line style")
+        self.setToolTip(
+            "The curves of the plot, by colour and line style; click one to highlight it"
+        )
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.setFrameShape(QFrame.Shape.NoFrame)
@@ -103,6 +107,15 @@ class PlotLegend(QGraphicsView):
         """Write in this font."""
         super().setFont(font)
         self._fill()
+
+    def mousePressEvent(self, event) -> None:  # noqa: N802 - Qt's name
+        """Tell which entry was clicked."""
+        at = self.mapToScene(event.pos())
+        for number, parts in enumerate(self.item.items):
+            if any(part.sceneBoundingRect().contains(at) for part in parts):
+                self.clicked.emit(number)
+                return
+        super().mousePressEvent(event)
 
     def resizeEvent(self, event) -> None:  # noqa: N802 - Qt's name
         super().resizeEvent(event)

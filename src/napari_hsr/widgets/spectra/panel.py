@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import logging
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
-    QApplication,
     QCheckBox,
     QLabel,
     QSizePolicy,
@@ -18,16 +16,17 @@ from qtpy.QtWidgets import (
 from superqt.utils import QSignalDebouncer, QSignalThrottler
 
 from napari_hsr import spectra
-from napari_hsr.errors import HSRError, InputError
 from napari_hsr.viewer.axis import current_band, current_nm, go_to, go_to_band
+from napari_hsr.viewer.names import given_names
 from napari_hsr.widgets.common.choosers import LayerChooser
 from napari_hsr.widgets.common.layouts import row
 from napari_hsr.widgets.common.messages import Message
-from napari_hsr.widgets.common.panel import Panel, button
-from napari_hsr.widgets.common.save_dialog import ask_path
+from napari_hsr.widgets.common.panel import button
 from napari_hsr.widgets.common.scroll_area import VerticalScroll
 from napari_hsr.widgets.plotting.plot import LEAST_HEIGHT, SpectrumPlot
 from napari_hsr.widgets.spectra import pins, regions
+from napari_hsr.widgets.spectra.curve_actions import CurvePanel
+from napari_hsr.widgets.spectra.exports import Notes
 from napari_hsr.widgets.spectra.readout import ReadOut, readout
 from napari_hsr.widgets.spectra.region_measurement import RegionFinder, RegionMeter
 from napari_hsr.widgets.spectra.sources import Shown, Sources
@@ -35,8 +34,6 @@ from napari_hsr.widgets.spectra.trust import TrustRow
 from napari_hsr.widgets.spectra.viewer_events import ViewerEvents
 
 if TYPE_CHECKING:
-    from os import PathLike
-
     import napari.viewer
 
     from napari_hsr.widgets.plotting.legend import Entry
@@ -51,7 +48,7 @@ SETTLE_MS = 60
 MAX_PINS, MAX_REGIONS = 60, 60
 
 
-class SpectraWidget(Panel):
+class SpectraWidget(CurvePanel):
     """Spectra of all visible cubes: live at the cursor, at pins, and of regions.
 
     Parameters
@@ -69,8 +66,9 @@ class SpectraWidget(Panel):
         self._sources = Sources(viewer)
         self._cursor: list[Shown] = []
         self._pins: list[Shown] = []
+        self._held: list[Shown] = []  # what is kept when it was drawn last, and as it is drawn
+        self._now: list[Shown] = []
         self._regions: list[Shown] = []
-        self._notes: dict[str, str] = {}
         self._measured = False  # whether the regions on show are up to date
         self._place = tuple(viewer.cursor.position)
         self._pointed = False  # whether the mouse has moved over the canvas
@@ -129,6 +127,8 @@ class SpectraWidget(Panel):
             "Export PNG…", self._ask_png, "The plot and its whole legend, black on white for print"
         )
         self.message = Message()
+        self._notes = Notes(self.message)
+        tools = self._build_tools()
         content = QWidget()
         # The plot is above all else: it stays in sight however low the dock is.
         inside = QVBoxLayout(content)
@@ -137,6 +137,8 @@ class SpectraWidget(Panel):
         inside.addLayout(switches)
         inside.addWidget(self.trust)
         inside.addWidget(self._points_row)
+        inside.addWidget(self.processing)
+        inside.addLayout(tools)
         inside.addLayout(row(self.clear_button, self.csv_button, self.png_button))
         inside.addWidget(self.message)
         outer = QVBoxLayout(self)
@@ -149,6 +151,7 @@ class SpectraWidget(Panel):
 
     def _attach(self) -> None:
         self._events.attach()
+        self._on_undo_changed()
         self.points.attach()
         self._measured = False
         self.plot.follow_theme(self._viewer)
@@ -158,6 +161,8 @@ class SpectraWidget(Panel):
         self._events.detach()
         self.points.release()
         self.plot.release()
+        for window in self._windows.values():
+            window.close()
         self._cursor_throttle.cancel()
         self._settle.cancel()
         self._meter.stop()
@@ -197,6 +202,7 @@ class SpectraWidget(Panel):
         """Feasible bands were found."""
         if not live:
             self._update_pins()
+            self._prepare()
         self._update_cursor()
 
     def _on_slider(self, event=None) -> None:
@@ -213,7 +219,9 @@ class SpectraWidget(Panel):
         """
         hits = [s for s in self._sources() if s.pixel_at(place) is not None]
         if not hits:
-            self._note("pins", "There is no visible cube under this point, so nothing was pinned.")
+            self._notes.set(
+                "pins", "There is no visible cube under this point, so nothing was pinned."
+            )
             return
         layer = self.points.layer() or pins.new_pins(self._viewer, hits[-1].layer)
         pins.add_pin(self._viewer, layer, tuple(place), {s.drawn.color for s in self._regions})
@@ -223,6 +231,7 @@ class SpectraWidget(Panel):
 
     def _update_all(self, *_ignored) -> None:
         self._sources.forget()
+        self._sources.beside = self.libraries.any_drawn
         self._update_notes()
         self.plot.set_labels(
             "wavelength (nm)" if self._sources.in_nm else "band", self._sources.y_label()
@@ -235,18 +244,19 @@ class SpectraWidget(Panel):
         if not self._measured:
             self._measured = True
             self._update_regions()
+        self._prepare()
         self._update_cursor()
 
     def _update_notes(self) -> None:
         names = ", ".join(s.name for s in self._sources.left_out())
-        self._note(
+        self._notes.set(
             "axis",
             f"Without wavelengths, and so not on this axis: {names}. "
             "The Wavelength panel can set them."
             if names
             else "",
         )
-        self._note("cubes", " ".join(self._sources.problems))
+        self._notes.set("cubes", " ".join(self._sources.problems))
 
     def _update_cursor(self) -> None:
         self._cursor = []
@@ -262,27 +272,31 @@ class SpectraWidget(Panel):
         self._pins = []
         count = 0 if layer is None else len(layer.data)
         self.clear_button.setEnabled(count > 0)
-        self._note("pins", "")
-        self._note("trust", "")
+        self._notes.set("pins", "")
+        self._notes.set("trust", "")
         if layer is None or not layer.visible or not self.pins_box.isChecked():
             return
         pins.tidy(layer, {s.drawn.color for s in self._regions})
-        for number, color, place in pins.pins_of(self._viewer, layer, MAX_PINS):
-            self._pins += self._taken("pins", place, f"pin {number}", color)
+        names = given_names(layer)
+        for at, (number, color, place) in enumerate(pins.pins_of(self._viewer, layer, MAX_PINS)):
+            name, origin = names.get(at) or f"pin {number}", (layer.unique_id, at)
+            self._pins += self._taken("pins", place, name, color, origin=origin)
         self._pins = self.trust.on(self._pins)
-        self._note("trust", self.trust.warnings(self._pins))
+        self._notes.set("trust", self.trust.warnings(self._pins))
         if count > MAX_PINS:
-            self._note("pins", f"Only the first {MAX_PINS} of {count} pins are drawn.")
+            self._notes.set("pins", f"Only the first {MAX_PINS} of {count} pins are drawn.")
 
-    def _taken(self, topic: str, place, name: str, color: str, live: bool = False) -> list[Shown]:
+    def _taken(
+        self, topic: str, place, name: str, color: str, live: bool = False, origin: Any = None
+    ) -> list[Shown]:
         try:
-            found = self._sources.at(place, name, color, live)
+            found = self._sources.at(place, name, color, live, origin)
         except Exception as error:  # a lazy array may raise anything
-            if f"{error}" not in self._notes.get(f"{topic} read", ""):
+            if f"{error}" not in self._notes.of(f"{topic} read"):
                 logger.warning("A spectrum could not be read.", exc_info=True)
-            self._note(f"{topic} read", f"The {topic} could not be read: {error}")
+            self._notes.set(f"{topic} read", f"The {topic} could not be read: {error}")
             return []
-        self._note(f"{topic} read", "")
+        self._notes.set(f"{topic} read", "")
         return found
 
     def _update_regions(self) -> None:
@@ -290,47 +304,82 @@ class SpectraWidget(Panel):
         if self.regions_box.isChecked():
             found, total = self._find_regions(self._viewer, {s.drawn.color for s in self._pins})
         many = f"Only the first {MAX_REGIONS} of {total} regions are drawn."
-        self._note("region count", many if total > MAX_REGIONS else "")
-        self._meter.measure(found, self._sources.targets())
+        self._notes.set("region count", many if total > MAX_REGIONS else "")
+        self._meter.measure(found, self._sources.targets(), self._quantiles())
 
     def _on_measured(self, measured: list[regions.RegionCurve]) -> None:
         found, beside = self._sources.regions(measured)
         self._regions = self.trust.on_regions(found)
         more = f" And {len(beside) - 3} more." if len(beside) > 3 else ""
-        self._note("regions", " ".join(beside[:3]) + more)
-        self._draw()
+        self._notes.set("regions", " ".join(beside[:3]) + more)
+        self._draw_kept()
 
     def _on_measuring_failed(self, error: BaseException) -> None:
         self._regions = []
-        self._note("regions", f"The regions could not be measured: {error}")
-        self._draw()
+        self._notes.set("regions", f"The regions could not be measured: {error}")
+        self._draw_kept()
+
+    def _quantiles(self) -> tuple[float, ...]:
+        """Those that the table lists, while it is open: they take time."""
+        table = self._windows.get("Table")
+        return spectra.QUANTILES if table is not None and table.isVisible() else ()
 
     # --- showing ---------------------------------------------------------------------------
 
     @property
     def shown(self) -> list[Shown]:
-        """All spectra of the plot: cursor, pins, regions."""
-        return [*self._cursor, *self._kept]
+        """All spectra of the plot, as they are drawn: cursor, pins, regions, libraries."""
+        return [*self.look(self._cursor, self.kept), *self._drawn]
 
     @property
-    def _kept(self) -> list[Shown]:
-        """Those that stay when the mouse moves on."""
-        return [*self._pins, *self._regions]
+    def kept(self) -> list[Shown]:
+        """Those that stay when the mouse moves on, as measured, hidden ones too."""
+        return [*self._pins, *self._regions, *self._beside()]
+
+    @property
+    def _drawn(self) -> list[Shown]:
+        return self.look(self.kept, self.kept)
+
+    def _beside(self) -> list[Shown]:
+        """The drawn entries of libraries, if the axis is in nm."""
+        if not self._sources.in_nm:
+            return []
+        colors = {s.drawn.color for s in (*self._pins, *self._regions)}
+        return self.libraries.shown(colors, self._sources.span())
+
+    def _draw_kept(self) -> None:
+        """Draw all anew: something other than the cursor's curve has changed."""
+        self._prepare()
+        self._draw()
+
+    def _prepare(self) -> None:
+        self._held = self.kept
+        self.processing.offer_others(self._held)
+        self.look.forget()
+        self._now = self.look(self._held, self._held)
+        self._notes.set("processing", self.look.problem)
+        for window in self._windows.values():
+            if window.isVisible():
+                window.refresh()
 
     def _draw(self) -> None:
-        shown = self.shown
+        cursor = self.look(self._cursor, self._held) if self._cursor else []
+        shown = [*cursor, *self._now]
         if not shown:
             self.plot.set_placeholder(self._advice())
-        named = [(s.drawn.name, s.drawn.color, s.drawn.style) for s in self._kept]
+        label = self.look.y_label(shown)
+        if label:
+            self.plot.set_labels(self.plot.labels[0], label)
+        named = [(s.drawn.name, s.drawn.color, s.drawn.style) for s in self._now]
         named += self.trust.entries(self._sources.plotted(), self.plot.foreground)
         # Behind the curves, and those of the cursor last: their coming and going moves no others.
-        later = [*self._kept, *self._cursor]
+        later = [*self._now, *cursor]
         added = [part for s in later for part in s.behind]
         marks = [part for s in later for part in s.marks]
         self.plot.set_curves(
             [*(s.drawn for s in shown), *marks, *added], [*self._cursor_entries(), *named]
         )
-        self.csv_button.setEnabled(bool(self._kept))
+        self.csv_button.setEnabled(bool(self._now))
         self.png_button.setEnabled(bool(shown))
 
     def _cursor_entries(self) -> list[Entry]:
@@ -358,16 +407,6 @@ class SpectraWidget(Panel):
         self.readout.set_lines(readout(self._viewer, self._cursor, current_nm(self._viewer)))
         self.copy_button.setEnabled(bool(self._cursor))
 
-    def _note(self, topic: str, sentence: str) -> None:
-        if self._notes.get(topic, "") == sentence:
-            return
-        self._notes[topic] = sentence
-        said = " ".join(note for note in self._notes.values() if note)
-        if said:
-            self.message.show_warning(said)
-        else:
-            self.message.clear()
-
     # --- the marker ------------------------------------------------------------------------
 
     def _sync_marker(self) -> None:
@@ -387,60 +426,3 @@ class SpectraWidget(Panel):
         elif (top := self._top()) is not None:
             go_to_band(self._viewer, top.layer, round(min(max(x, 0), top.cube.bands - 1)))
         self._sync_marker()  # snap to the slider's step
-
-    # --- what the buttons do ---------------------------------------------------------------
-
-    def clear_pins(self) -> None:
-        """Remove all pins; their layer stays."""
-        layer = self.points.layer()
-        if layer is not None:
-            pins.clear(layer)
-            self._update_all()
-
-    def copy_values(self) -> None:
-        """Copy the spectra at the cursor to the clipboard, as a table with units."""
-        if self._cursor:
-            QApplication.clipboard().setText(spectra.to_text([s.curve for s in self._cursor]))
-
-    def export_csv(self, path: str | PathLike) -> Path:
-        """Write the spectra of pins and regions as CSV.
-
-        Raises
-        ------
-        InputError
-            If there is neither.
-        FileError
-            If the file cannot be written.
-        """
-        self._need_curves(self._kept)
-        spectra.write_csv([s.curve for s in self._kept], path)
-        return Path(path)
-
-    def export_png(self, path: str | PathLike) -> Path:
-        """Write the plot, with its legend, as a PNG picture; errors as :meth:`export_csv`."""
-        self._need_curves(self.shown)
-        self.plot.export_png(path)
-        return Path(path)
-
-    def _need_curves(self, curves: list[Shown]) -> None:
-        if not curves:
-            raise InputError("There is no spectrum to export: pin one by Shift-click.")
-
-    def _ask_csv(self) -> None:
-        self._ask(
-            "Export spectra", "spectra.csv", "Comma-separated values (*.csv)", self.export_csv
-        )
-
-    def _ask_png(self) -> None:
-        self._ask("Export plot", "spectra.png", "PNG picture (*.png)", self.export_png)
-
-    def _ask(self, title: str, name: str, kinds: str, export) -> None:
-        path = ask_path(self, title, name, kinds)
-        if path is None:
-            return
-        try:
-            written = export(path)
-        except HSRError as error:
-            self.message.show_exception(error)
-        else:
-            self.message.show_info(f"Wrote {written}.")

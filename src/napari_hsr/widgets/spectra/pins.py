@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_hsr.viewer.layer_data import is_overlay
+from napari_hsr.viewer.names import NAME as NAME_COLUMN
+from napari_hsr.viewer.undo import changing
 from napari_hsr.viewer.world import to_layer, to_world
 from napari_hsr.widgets.spectra.regions import distinct_colors, hex_color
 
@@ -89,6 +91,8 @@ def tidy(layer: Any, avoid: Collection[str] = ()) -> None:
             numbers[i] = max(*numbers, 0) + 1
         features = layer.features.copy()
         features[_NUMBER] = numbers
+        if NAME_COLUMN in features:  # a new point has the name of the one before
+            features.loc[fresh, NAME_COLUMN] = ""
         layer.features = features
     colors = [hex_color(c) for c in layer.face_color]
     plain = [
@@ -137,6 +141,8 @@ def pins_of(viewer: Any, layer: Any, limit: int) -> list[tuple[int, str, tuple[f
     return found
 
 
-def clear(layer: Any) -> None:
-    """Remove all points; the layer stays."""
-    layer.data = np.zeros((0, layer.ndim))
+def clear(viewer: Any, layer: Any) -> None:
+    """Remove all points, which can be undone; the layer stays."""
+    kept = ("data", "features", "face_color", "border_color", "size", "symbol")
+    with changing(viewer, layer, "clear pins", kept):
+        layer.data = np.zeros((0, layer.ndim))

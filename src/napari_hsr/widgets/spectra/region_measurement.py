@@ -45,15 +45,20 @@ class RegionMeter(QObject):
         """True while regions are being measured."""
         return self._job is not None
 
-    def measure(self, wanted: Sequence[regions.Region], targets: Sequence[regions.Target]) -> None:
+    def measure(
+        self,
+        wanted: Sequence[regions.Region],
+        targets: Sequence[regions.Target],
+        quantiles: Sequence[float] = (),
+    ) -> None:
         """Measure these; ``measured`` follows, immediately if there is nothing to do."""
         if self._job is not None:
-            self._next = (wanted, targets)
+            self._next = (wanted, targets, quantiles)
             self._job.cancel()
         elif not wanted or not targets:
             self.measured.emit([])
         else:
-            self._start(wanted, targets)
+            self._start(wanted, targets, quantiles)
 
     def stop(self) -> None:
         """Cancel, and wait until nothing is running."""
@@ -62,9 +67,9 @@ class RegionMeter(QObject):
             self._job.stop()
             self._forget_job()
 
-    def _start(self, wanted, targets) -> None:
+    def _start(self, wanted, targets, quantiles) -> None:
         def work(cancel):
-            yield list(regions.measure(wanted, targets, cancel.is_set))
+            yield list(regions.measure(wanted, targets, cancel.is_set, quantiles))
 
         self._job = Job(work, parent=self._panel)
         self._job.finished.connect(self.measured)

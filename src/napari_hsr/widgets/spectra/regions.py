@@ -8,7 +8,7 @@ statistics can be computed in a thread.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,7 @@ import numpy as np
 
 from napari_hsr import spectra
 from napari_hsr.viewer.layer_data import is_overlay
+from napari_hsr.viewer.names import given_names
 from napari_hsr.viewer.world import plane_in_world
 
 if TYPE_CHECKING:
@@ -61,12 +62,15 @@ class ShapeRegion:
         Corners (y, x) in the world.
     closed : bool
         False for lines and paths: their pixels are those that they cross.
+    origin : (id of the layer, number) or None
+        The number is that of the shape from 0.
     """
 
     name: str
     color: str
     outline: np.ndarray
     closed: bool
+    origin: Any = None
 
 
 @dataclass(frozen=True)
@@ -82,12 +86,18 @@ class LabelRegions:
         A stack is merged: each pixel has its highest label on any plane.
     plane : Plane
         The transform of the label image.
+    names : dict of int to str
+        Names that the user gave to labels.
+    layer_id
+        The layer.
     """
 
     layer_name: str
     colors: dict[int, str]
     image: np.ndarray
     plane: Plane
+    names: dict[int, str] = field(default_factory=dict)
+    layer_id: Any = None
 
 
 @dataclass(frozen=True)
@@ -108,6 +118,7 @@ class RegionCurve:
     color: str
     target: Any
     curve: spectra.Curve | None
+    origin: Any = None
 
 
 Region = ShapeRegion | LabelRegions
@@ -143,16 +154,17 @@ def distinct_colors(
 
 def shape_regions(layer: Any, viewer: Any = None) -> list[ShapeRegion]:
     """The shapes of a Shapes layer in the world, named after the layer and counted from 1."""
-    plane = Plane.of(layer, viewer)
+    plane, names = Plane.of(layer, viewer), given_names(layer)
     return [
         ShapeRegion(
-            f"{layer.name} {number}",
+            names.get(at) or f"{layer.name} {at + 1}",
             hex_color(color),
             plane.to_world(outline(np.asarray(corners, dtype=float)[:, -2:], kind)),
             closed=kind not in ("line", "path"),
+            origin=(layer.unique_id, at),
         )
-        for number, (corners, kind, color) in enumerate(
-            zip(layer.data, layer.shape_type, layer.edge_color, strict=True), start=1
+        for at, (corners, kind, color) in enumerate(
+            zip(layer.data, layer.shape_type, layer.edge_color, strict=True)
         )
     ]
 
@@ -166,7 +178,9 @@ def label_regions(layer: Any, limit: int, viewer: Any = None) -> tuple[LabelRegi
     if not labels.size:
         return None, 0
     colors = {int(label): hex_color(layer.get_color(int(label))) for label in labels[:limit]}
-    return LabelRegions(layer.name, colors, image, Plane.of(layer, viewer)), int(labels.size)
+    plane, names = Plane.of(layer, viewer), given_names(layer)
+    found = LabelRegions(layer.name, colors, image, plane, names, layer.unique_id)
+    return found, int(labels.size)
 
 
 def _present(image: np.ndarray) -> np.ndarray:
@@ -230,9 +244,12 @@ def labels_on(regions: LabelRegions, target: Target) -> np.ndarray:
 
 
 def measure(
-    regions: Sequence[Region], targets: Sequence[Target], stop: Callable[[], bool]
+    regions: Sequence[Region],
+    targets: Sequence[Target],
+    stop: Callable[[], bool],
+    quantiles: Sequence[float] = (),
 ) -> Iterator[RegionCurve]:
-    """Mean ± s.d. of every region on every cube, until ``stop()`` is true."""
+    """Mean ± s.d. and quantiles of every region on every cube, until ``stop()`` is true."""
     for region in regions:
         for target in targets:
             if stop():
@@ -241,22 +258,25 @@ def measure(
                 mask = shape_mask(region, target)
                 curve = None
                 if mask.any():
-                    curve = _with_interval(spectra.region(target.cube, mask), target, mask)
-                yield RegionCurve(region.name, region.color, target.key, curve)
+                    curve = spectra.region(target.cube, mask, quantiles=quantiles)
+                    curve = _with_interval(curve, target, mask)
+                yield RegionCurve(region.name, region.color, target.key, curve, region.origin)
             else:
-                yield from _measure_labels(region, target)
+                yield from _measure_labels(region, target, quantiles)
 
 
-def _measure_labels(regions: LabelRegions, target: Target) -> Iterator[RegionCurve]:
+def _measure_labels(
+    regions: LabelRegions, target: Target, quantiles: Sequence[float]
+) -> Iterator[RegionCurve]:
     image = labels_on(regions, target)
-    present = [int(label) for label in _present(image)]
-    curves = dict(zip(present, spectra.labels(target.cube, image), strict=True)) if present else {}
+    measured = spectra.labels(target.cube, image, quantiles=quantiles)
+    curves = {int(label): c for label, c in zip(_present(image), measured, strict=True)}
     for label, color in regions.colors.items():
-        name = f"{regions.layer_name} {label}"
+        name = regions.names.get(label) or f"{regions.layer_name} {label}"
         curve = curves.get(label)
         if curve is not None and target.evidence is not None:
             curve = _with_interval(curve, target, image == label)
-        yield RegionCurve(name, color, target.key, curve)
+        yield RegionCurve(name, color, target.key, curve, (regions.layer_id, label))
 
 
 def _with_interval(curve: spectra.Curve, target: Target, mask: np.ndarray) -> spectra.Curve:

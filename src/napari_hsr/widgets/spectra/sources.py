@@ -53,16 +53,27 @@ class Source:
 
 @dataclass(frozen=True, eq=False)
 class Shown:
-    """One spectrum of the panel, as numbers and as a curve of the plot."""
+    """One spectrum of the panel, as numbers and as a curve of the plot.
+
+    Its origin is a layer's id and a row or label, or a library and an entry; then there is no
+    source. Its name is that of the pin, region or entry alone.
+    """
 
     curve: spectra.Curve
     drawn: PlotCurve
-    source: Source
+    source: Source | None
     pixel: tuple[int, int] | None = None
     #: What is known of the pixel, the bands drawn behind its curve, and marks on it.
     trust: PixelTrust | None = None
     behind: tuple[PlotCurve, ...] = ()
     marks: tuple[PlotCurve, ...] = ()
+    origin: Any = None
+    name: str = ""
+
+    @property
+    def key(self) -> Any:
+        """Names a curve that stays while it is measured again; None for that of the cursor."""
+        return None if self.origin is None else (self.origin, self.source and self.source.key)
 
 
 class Sources:
@@ -72,6 +83,7 @@ class Sources:
         self._viewer = viewer
         self._found: list[Source] | None = None
         self.problems: list[str] = []
+        self.beside = False  # whether spectra of libraries are drawn, too
 
     def forget(self) -> None:
         """Clear the cache: a layer was added, removed or changed."""
@@ -92,8 +104,14 @@ class Sources:
 
     @property
     def in_nm(self) -> bool:
-        """Whether the x axis is in nm: some visible cube has wavelengths."""
-        return any(source.cube.wavelengths is not None for source in self())
+        """Whether the x axis is in nm: some visible cube has wavelengths, or there are spectra only."""
+        found = self()
+        return any(s.cube.wavelengths is not None for s in found) or (self.beside and not found)
+
+    def span(self) -> tuple[float, float] | None:
+        """First and last wavelength of the visible cubes in nm; None if there is none."""
+        ends = [s.cube.wavelengths.nm[[0, -1]] for s in self() if s.cube.wavelengths is not None]
+        return (min(e[0] for e in ends), max(e[1] for e in ends)) if ends else None
 
     def plotted(self) -> list[Source]:
         """The visible cubes that fit the x axis."""
@@ -137,6 +155,7 @@ class Sources:
         color: str,
         pixel: tuple[int, int] | None = None,
         live: bool = False,
+        origin: Any = None,
     ) -> Shown:
         """A curve with its label, colour and style."""
         full = f"{name} (row {pixel[0]}, column {pixel[1]})" if pixel else name
@@ -144,16 +163,26 @@ class Sources:
         x = curve.wavelengths_nm if self.in_nm else None
         x = np.arange(len(curve.mean), dtype=float) if x is None else np.asarray(x, dtype=float)
         drawn = PlotCurve(label, x, curve.mean, curve.std, color, source.style, live)
-        return Shown(replace(curve, name=full), drawn, source, pixel)
+        found = replace(curve, name=full)
+        return Shown(found, drawn, source, pixel, origin=origin, name=name)
 
-    def at(self, place: Sequence[float], name: str, color: str, live: bool = False) -> list[Shown]:
+    def at(
+        self,
+        place: Sequence[float],
+        name: str,
+        color: str,
+        live: bool = False,
+        origin: Any = None,
+    ) -> list[Shown]:
         """The spectra of all plotted cubes at a position in world coordinates."""
         found = []
         for source in self.plotted():
             pixel = source.pixel_at(place)
             if pixel is not None:
                 curve = spectra.pixel(source.cube, *pixel)
-                found.append(self.shown(curve, source, name, color, pixel, live))
+                if curve.coordinates is None:  # in the viewer's world
+                    curve = replace(curve, coordinates=(float(place[-1]), float(place[-2])))
+                found.append(self.shown(curve, source, name, color, pixel, live, origin))
         return found
 
     def regions(self, measured: Iterable[RegionCurve]) -> tuple[list[Shown], list[str]]:
@@ -167,5 +196,12 @@ class Sources:
             if region.curve is None:
                 beside.append(f"{region.name} covers no pixel of {source.name}.")
             else:
-                found.append(self.shown(region.curve, source, region.name, region.color))
+                curve = region.curve
+                if curve.coordinates is None and curve.position is not None:
+                    plane = Plane.of(source.layer, self._viewer)
+                    y, x = plane.to_world(np.array([curve.position]))[0]
+                    curve = replace(curve, coordinates=(float(x), float(y)))
+                found.append(
+                    self.shown(curve, source, region.name, region.color, origin=region.origin)
+                )
         return found, beside

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_hsr.viewer.undo import undo_of
 from napari_hsr.widgets.common.connections import Connections
 
 if TYPE_CHECKING:
@@ -19,8 +20,8 @@ _PLACE = ("scale", "translate", "rotate", "shear", "affine")
 #: ``set_data``.
 _HEARD = {
     "Image": ("data", "metadata", "name", "units", "visible", *_PLACE),
-    "Points": ("data", "face_color", "name", "visible", *_PLACE),
-    "Shapes": ("data", "edge_color", "name", "visible", *_PLACE),
+    "Points": ("data", "face_color", "features", "name", "visible", *_PLACE),
+    "Shapes": ("data", "edge_color", "features", "name", "visible", *_PLACE),
     "Labels": (
         "data",
         "set_data",
@@ -58,6 +59,7 @@ class ViewerEvents:
         connect(viewer.cursor.events.position, "_on_cursor")
         connect(viewer.dims.events.point, "_on_slider")
         connect(viewer.dims.events.ndisplay, "_on_layers")
+        connect(undo_of(viewer).events.changed, "_on_undo_changed")
         for event in ("inserted", "removed", "reordered"):
             connect(getattr(viewer.layers.events, event), "_on_layers")
             getattr(viewer.layers.events, event).connect(self._follow_layers)

@@ -17,7 +17,8 @@ from napari_hsr.errors import HSRError
 from napari_hsr.io.wavelength_list import evenly, listed, read_text
 from napari_hsr.viewer import axis
 from napari_hsr.viewer.layer_data import is_cube, layer_shape, layer_wavelengths
-from napari_hsr.viewer.layers import set_wavelengths
+from napari_hsr.viewer.layers import WAVELENGTH_STATE, set_wavelengths
+from napari_hsr.viewer.undo import changing
 from napari_hsr.widgets.common.choosers import LayerChooser
 from napari_hsr.widgets.common.connections import Connections
 from napari_hsr.widgets.common.labels import WrappedLabel
@@ -152,7 +153,8 @@ class SetWavelengthsWidget(Panel):
             return False
         band = axis.current_band(self._viewer, layer)
         try:
-            set_wavelengths(layer, self._found.nm)
+            with changing(self._viewer, layer, "set wavelengths", WAVELENGTH_STATE):
+                set_wavelengths(layer, self._found.nm)
         except HSRError as error:
             self.message.show_exception(error)
             return False

@@ -1,0 +1,59 @@
+"""A classification as a Labels layer, whose labels have names and colours."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from napari_hsr.cube import jsonable
+from napari_hsr.viewer.layer_data import KEY, spatial_transform
+from napari_hsr.viewer.layers import put_above
+from napari_hsr.viewer.names import INDEX, NAME
+from napari_hsr.viewer.undo import push_added
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from napari.components import ViewerModel
+    from napari.layers import Labels, Layer
+
+    from napari_hsr.matching import Classification
+
+
+def add_classes(
+    viewer: ViewerModel, found: Classification, colors: Sequence[str], like: Layer
+) -> Labels:
+    """Put the classes over their cube; napari's status bar names that under the mouse.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer or ViewerModel
+    found : Classification
+    colors : sequence of str
+        ``#rrggbb``, one a class; unclassified pixels are transparent.
+    like : layer
+        The cube.
+    """
+    from napari.utils.colormaps import DirectLabelColormap
+
+    drawn: dict[Any, str] = {None: "transparent", 0: "transparent"}
+    drawn |= dict(enumerate(colors, 1))
+    rows = found.rows()
+    features = {
+        INDEX: [row["label"] for row in rows],
+        NAME: [row["name"] for row in rows],
+        f"area ({found.area_unit})": [row["area"] for row in rows],
+    }
+    layer = viewer.add_labels(
+        found.labels,
+        name=f"classes of {found.cube}",
+        colormap=DirectLabelColormap(color_dict=drawn),
+        features=pd.DataFrame(features),
+        opacity=0.6,
+        metadata={KEY: jsonable({"kind": "classes", **found.to_dict()})},
+        **spatial_transform(like),
+    )
+    put_above(viewer, layer, like)
+    push_added(viewer, layer)
+    return layer

@@ -1,0 +1,109 @@
+"""What this plugin did to a viewer and can take back: one small stack a viewer."""
+
+from __future__ import annotations
+
+import weakref
+from collections import deque
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from napari.utils.events import EmitterGroup
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from napari.layers import Layer
+
+#: Steps that are remembered.
+MOST = 20
+_STACKS: weakref.WeakKeyDictionary[Any, Undo] = weakref.WeakKeyDictionary()
+
+
+class Undo:
+    """Steps to take back, the last first.
+
+    Events
+    ------
+    changed
+        There is another last step.
+    """
+
+    def __init__(self) -> None:
+        self._steps: deque[tuple[str, Callable[[], bool]]] = deque(maxlen=MOST)
+        self.events = EmitterGroup(self, changed=None)
+
+    def push(self, text: str, back: Callable[[], bool]) -> None:
+        """Remember a step.
+
+        Parameters
+        ----------
+        text : str
+            What it was: ``"clear pins"``.
+        back : callable
+            Takes it back, and says whether there was anything to take back any more. It must hold
+            layers by weak references alone.
+        """
+        self._steps.append((text, back))
+        self.events.changed()
+
+    def last(self) -> str:
+        """What the last step was; empty if there is none."""
+        return self._steps[-1][0] if self._steps else ""
+
+    def undo(self) -> str:
+        """Take the last step back that still can be, and say what it was; empty if there was none."""
+        done = ""
+        while self._steps and not done:
+            text, back = self._steps.pop()
+            done = text if back() else ""
+        self.events.changed()
+        return done
+
+
+def undo_of(viewer: Any) -> Undo:
+    """The stack of a viewer."""
+    viewer = _own(viewer)
+    if viewer not in _STACKS:
+        _STACKS[viewer] = Undo()
+    return _STACKS[viewer]
+
+
+def push_added(viewer: Any, layer: Layer) -> None:
+    """Remember that a layer was added."""
+    of, added = weakref.ref(_own(viewer)), weakref.ref(_own(layer))
+
+    def back() -> bool:
+        own, one = of(), added()
+        if own is None or one is None or one not in own.layers:
+            return False
+        own.layers.remove(one)
+        return True
+
+    undo_of(viewer).push(f"add {layer.name}", back)
+
+
+@contextmanager
+def changing(viewer: Any, layer: Layer, text: str, attributes: tuple[str, ...]) -> Iterator[None]:
+    """Remember these attributes of a layer as they were before what is done inside, if it works."""
+    of, changed = weakref.ref(_own(viewer)), weakref.ref(_own(layer))
+    before = {name: _copied(getattr(layer, name)) for name in attributes}
+
+    def back() -> bool:
+        own, one = of(), changed()
+        if own is None or one is None or one not in own.layers:
+            return False
+        for name, value in before.items():
+            setattr(one, name, value)
+        return True
+
+    yield
+    undo_of(viewer).push(text, back)
+
+
+def _own(thing: Any) -> Any:
+    """The viewer or layer itself, behind the passing proxy that napari hands to plugins."""
+    return getattr(thing, "__wrapped__", thing)
+
+
+def _copied(value: Any) -> Any:
+    return value.copy() if hasattr(value, "copy") else value

@@ -1,0 +1,255 @@
+"""A class for every pixel of a cube, as a Labels layer and a legend with areas."""
+
+from __future__ import annotations
+
+import csv
+import io
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from qtpy.QtCore import Qt
+from qtpy.QtGui import QColor, QPixmap
+from qtpy.QtWidgets import (
+    QCheckBox,
+    QDialog,
+    QDoubleSpinBox,
+    QLabel,
+    QProgressBar,
+    QTableWidget,
+    QTableWidgetItem,
+)
+
+from napari_hsr.errors import HSRError, InputError
+from napari_hsr.io.atomic import replacing
+from napari_hsr.matching import THRESHOLD, Entries, classify_events, entries_on
+from napari_hsr.viewer.classes import add_classes
+from napari_hsr.viewer.layer_data import is_cube, layer_cube
+from napari_hsr.widgets.common.accessible import name_controls
+from napari_hsr.widgets.common.choosers import LayerChooser
+from napari_hsr.widgets.common.job_slot import JobSlot
+from napari_hsr.widgets.common.layouts import column, row
+from napari_hsr.widgets.common.messages import Message
+from napari_hsr.widgets.common.panel import button
+from napari_hsr.widgets.common.plain_text import one_line
+from napari_hsr.widgets.spectra.entry_list import EntryList
+from napari_hsr.widgets.spectra.exports import ask_and_write
+from napari_hsr.widgets.spectra.libraries import LIBRARY
+from napari_hsr.widgets.spectra.match_window import ask_library
+from napari_hsr.widgets.spectra.pins import PALETTE
+
+if TYPE_CHECKING:
+    from napari_hsr.cube import Cube
+    from napari_hsr.matching import Classification
+    from napari_hsr.progress import Progress
+
+HEADS = ("Class", "Pixels", "Share (%)", "Area", "Mean angle (°)")
+
+
+class ClassifyWindow(QDialog):
+    """Choose a cube, classes and a threshold; run, and see how much there is of each.
+
+    Parameters
+    ----------
+    panel : CurvePanel
+    viewer : napari viewer
+    """
+
+    def __init__(self, panel: Any, viewer: Any):
+        super().__init__(panel)
+        self._panel, self._viewer = panel, viewer
+        self._found: Classification | None = None
+        self._colors: list[str] = []
+        self.setWindowTitle("Classify")
+        self.resize(560, 620)
+        self.cube = LayerChooser(viewer, is_cube, self, empty="no cube open")
+        self.classes = EntryList()
+        self.open_button = button(
+            "Open library…",
+            self._ask_library,
+            "Open files of spectra; their entries can be classes",
+        )
+        self.limit = QCheckBox("Unclassified beyond")
+        self.limit.setChecked(True)
+        self.limit.setToolTip("Pixels further than this from every class get none")
+        self.threshold = QDoubleSpinBox()
+        self.threshold.setRange(0.1, 180)
+        self.threshold.setDecimals(2)
+        self.threshold.setValue(THRESHOLD)
+        self.threshold.setSuffix(" °")
+        self.threshold.setToolTip("Greatest spectral angle of a class")
+        self.limit.toggled.connect(self.threshold.setEnabled)
+        self.run_button = button("Classify", self.run, "Add the classes as a Labels layer")
+        self.cancel_button = button("Cancel", lambda: self._jobs.cancel(), "Stop the run")
+        self.cancel_button.setEnabled(False)
+        self.progress = QProgressBar()
+        self.progress.setValue(0)
+        self.progress.setAccessibleName("Progress")
+        self.progress.setToolTip("Rows of the cube that are done")
+        self.table = QTableWidget(0, len(HEADS))
+        self.table.setHorizontalHeaderLabels(list(HEADS))
+        self.table.verticalHeader().hide()
+        self.table.setToolTip("The legend: how much there is of each class")
+        self.csv_button = button("Export CSV…", self._ask_csv, "This table as a file")
+        self.csv_button.setEnabled(False)
+        self.message = Message()
+        self._jobs = JobSlot(self)
+        last = row(self.csv_button)
+        last.insertStretch(0, 1)
+        layout = column(
+            row(QLabel("Cube"), self.cube, stretch=self.cube),
+            self.classes,
+            row(self.open_button, self.limit, self.threshold, stretch=self.threshold),
+            row(self.run_button, self.progress, self.cancel_button, stretch=self.progress),
+            self.table,
+            last,
+            self.message,
+            into=self,
+        )
+        layout.setContentsMargins(9, 9, 9, 9)
+        name_controls(self)
+
+    @property
+    def busy(self) -> bool:
+        """Whether a run is under way."""
+        return self._jobs.running
+
+    @property
+    def found(self) -> Classification | None:
+        """The last result."""
+        return self._found
+
+    def refresh(self) -> None:
+        """Offer the pins, regions and entries that there are now."""
+        names: dict[Any, str] = {}
+        for one in self._panel.kept:
+            if one.origin[0] != LIBRARY:
+                names.setdefault(one.key, one.drawn.name)
+        opened = self._panel.libraries.opened
+        for at, library in enumerate(opened):
+            more = f" · {library.name}" if len(opened) > 1 else ""
+            for number, name in enumerate(library.names):
+                names[(LIBRARY, at, number)] = f"{name}{more}"
+        self.classes.offer(names)
+
+    def entries(self, cube: Cube) -> Entries:
+        """The ticked classes on the bands of a cube.
+
+        Raises
+        ------
+        InputError
+            If none is ticked, or they do not fit.
+        """
+        nm = None if cube.wavelengths is None else np.asarray(cube.wavelengths)
+        kept = {one.key: one for one in self._panel.kept}
+        parts, self._colors = [], []
+        for key in self.classes.ticked():
+            if key[0] == LIBRARY:
+                _, at, number = key
+                parts.append(self._panel.libraries.entries(at, nm, cube.bands).chosen([number]))
+                one = kept.get((key, None))
+            elif (one := kept.get(key)) is not None:
+                parts.append(entries_on([replace(one.curve, name=one.name)], nm, cube.bands))
+            else:
+                continue
+            self._colors.append(one.drawn.color if one else "")
+        if not parts:
+            raise InputError("Tick a pin, a region or a library's entry: these are the classes.")
+        spare = [color for color in PALETTE if color not in self._colors] or list(PALETTE)
+        for at, color in enumerate(self._colors):
+            self._colors[at] = color or spare[at % len(spare)]
+        names = tuple(one_line(name) for part in parts for name in part.names)
+        values = np.concatenate([part.values for part in parts])
+        return Entries(names, values, nm, "the chosen classes")
+
+    def run(self) -> None:
+        """Classify in the background."""
+        layer = self.cube.layer()
+        self.message.clear()
+        try:
+            if layer is None:
+                raise InputError("Open a cube first.")
+            cube = layer_cube(layer)
+            entries = self.entries(cube)
+        except HSRError as error:
+            self.message.show_exception(error)
+            return
+        threshold = self.threshold.value() if self.limit.isChecked() else None
+        self.run_button.setEnabled(False)
+        self.cancel_button.setEnabled(True)
+        self._jobs.start(
+            lambda cancel: classify_events(cube, entries, threshold=threshold, cancel=cancel),
+            f"Classifying {cube.name}",
+            progressed=self._on_progress,
+            finished=lambda found: self._on_found(found, layer),
+            failed=self.message.show_exception,
+            cancelled=lambda: self.message.show_info("Cancelled; no layer was added."),
+            ended=self._on_ended,
+        )
+
+    def _on_progress(self, progress: Progress) -> None:
+        self.progress.setMaximum(progress.total)
+        self.progress.setValue(progress.done)
+
+    def _on_ended(self) -> None:
+        self.run_button.setEnabled(True)
+        self.cancel_button.setEnabled(False)
+
+    def _on_found(self, found: Classification, layer: Any) -> None:
+        self._found = found
+        self.progress.setMaximum(1)
+        self.progress.setValue(1)
+        if found.notices:
+            self.message.show_warning(" ".join(found.notices))
+        self._panel.add_unticked(add_classes(self._viewer, found, self._colors, layer))
+        rows = found.rows()
+        self.table.setHorizontalHeaderItem(3, QTableWidgetItem(f"Area ({found.area_unit})"))
+        self.table.setRowCount(len(rows))
+        for at, one in enumerate(rows):
+            angle = "" if one["mean_angle"] is None else f"{one['mean_angle']:.2f}"
+            texts = [
+                one["name"],
+                f"{one['pixels']:,}",
+                f"{100 * one['share']:.1f}",
+                f"{one['area']:,.6g}",
+                angle,
+            ]
+            for place, text in enumerate(texts):
+                item = QTableWidgetItem(text)
+                if place:
+                    right, middle = Qt.AlignmentFlag.AlignRight, Qt.AlignmentFlag.AlignVCenter
+                    item.setTextAlignment(right | middle)
+                elif one["label"]:
+                    swatch = QPixmap(12, 12)
+                    swatch.fill(QColor(self._colors[one["label"] - 1]))
+                    item.setData(Qt.ItemDataRole.DecorationRole, swatch)
+                item.setFlags(Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable)
+                self.table.setItem(at, place, item)
+        self.table.resizeColumnsToContents()
+        self.csv_button.setEnabled(True)
+
+    def export_csv(self, path: Path) -> Path:
+        """Write the legend as CSV.
+
+        Raises
+        ------
+        FileError
+            If the file cannot be written.
+        """
+        rows = self._found.rows()
+        text = io.StringIO()
+        table = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+        table.writeheader()
+        table.writerows(rows)
+        with replacing(Path(path)) as temporary:
+            temporary.write_text(text.getvalue(), encoding="utf-8", newline="")
+        return Path(path)
+
+    def _ask_csv(self) -> None:
+        kinds = "Comma-separated values (*.csv)"
+        ask = (self, self.message, "Export classes", "classes.csv", kinds)
+        ask_and_write(*ask, self.export_csv)
+
+    def _ask_library(self) -> None:
+        ask_library(self._panel, self, self.message)

@@ -1,0 +1,177 @@
+"""What the user does to the curves of the Spectra panel: process, hide, rename, hold against libraries."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtWidgets import QApplication
+
+from napari_hsr import spectra
+from napari_hsr.viewer.names import rename
+from napari_hsr.viewer.undo import undo_of
+from napari_hsr.widgets.common.layouts import row
+from napari_hsr.widgets.common.panel import Panel, button
+from napari_hsr.widgets.spectra import pins, windows
+from napari_hsr.widgets.spectra.exports import ask_and_write, need_curves
+from napari_hsr.widgets.spectra.libraries import LIBRARY, Libraries
+from napari_hsr.widgets.spectra.processing import Look, ProcessingRow
+
+if TYPE_CHECKING:
+    from os import PathLike
+
+    from qtpy.QtWidgets import QHBoxLayout, QWidget
+
+    from napari_hsr.widgets.common.messages import Message
+    from napari_hsr.widgets.plotting.plot import SpectrumPlot
+    from napari_hsr.widgets.spectra.exports import Notes
+    from napari_hsr.widgets.spectra.sources import Shown, Sources
+
+
+class CurvePanel(Panel):
+    """A panel of curves; its subclass finds them, and draws them in ``_draw_kept``, ``_update_all``."""
+
+    plot: SpectrumPlot
+    message: Message
+    _notes: Notes
+    _sources: Sources
+    _viewer: Any
+    _measured: bool
+    _now: list[Shown]
+
+    def _build_tools(self) -> QHBoxLayout:
+        self.libraries = Libraries()
+        self._windows: dict[str, QWidget] = {}
+        self.processing = ProcessingRow()
+        self.processing.changed.connect(self._on_processing)
+        self.look = Look(self.processing)
+        self.plot.legend.clicked.connect(self._on_legend)
+        self.undo_button = button("Undo", self.undo)
+        tools = (
+            button(f"{name}…", partial(self.open_window, name), tip)
+            for name, tip in windows.TOOLS.items()
+        )
+        return row(*tools, self.undo_button)
+
+    def _on_processing(self) -> None:
+        if self.processing.name == "none":
+            self.plot.set_labels(self.plot.labels[0], self._sources.y_label())
+        self._draw_kept()
+
+    def _on_legend(self, at: int) -> None:
+        at -= len(self._cursor_entries())
+        if 0 <= at < len(self._now):
+            key = self._now[at].key
+            self.highlight(None if key == self.look.highlighted else key)
+
+    def highlight(self, key: Any) -> None:
+        """Draw the curve with this key in a bold line, and no other."""
+        self.look.highlighted = key
+        self._draw_kept()
+
+    def set_hidden(self, key: Any, hidden: bool) -> None:
+        """Hide the curve with this key, or show it again."""
+        self.look.set_hidden(key, hidden)
+        self._draw_kept()
+
+    def add_unticked(self, layer: Any) -> None:
+        """List the regions of a layer in the table, and draw them only when they are ticked."""
+        self.look.unticked_layers.add(layer.unique_id)
+        self._draw_kept()
+
+    def rename(self, origin: Any, name: str) -> None:
+        """Give a pin, a region or a library's entry another name; an empty one takes it away."""
+        if origin[0] == LIBRARY:
+            self.libraries.rename(origin, name)
+        else:
+            layer = next(one for one in self._viewer.layers if one.unique_id == origin[0])
+            rename(layer, origin[1], name)
+        self._measured = False
+        self._update_all()
+
+    def load_library(self, path: str | PathLike) -> int:
+        """Open a file of spectra; few of them are drawn at once. Its number among the libraries.
+
+        Raises
+        ------
+        FileError, InputError
+            If it is none.
+        """
+        from napari_hsr.io import read_library
+
+        library = read_library(path)
+        at = self.libraries.add(library)
+        self._notes.set(f"library {at}", " ".join(library.notices))
+        self._update_all()
+        return at
+
+    def draw_entry(self, origin: Any, drawn: bool) -> None:
+        """Draw an entry of a library beside the pixels, or no longer."""
+        self.libraries.draw(origin, drawn)
+        self._update_all()
+
+    def open_window(self, name: str) -> QWidget:
+        """Open the window of a tool: ``"Table"``, ``"Match"`` or ``"Classify"``."""
+        if name not in self._windows:
+            self._windows[name] = windows.make(name, self, self._viewer)
+        window = self._windows[name]
+        window.show()
+        window.raise_()
+        self._measured = False  # with quantiles
+        self._update_all()
+        return window
+
+    def undo(self) -> None:
+        """Take back what was done last: pins cleared, wavelengths set, a layer added."""
+        done = undo_of(self._viewer).undo()
+        self.message.show_info(f"Undone: {done}." if done else "There is nothing to undo.")
+
+    def _on_undo_changed(self, event=None) -> None:
+        last = undo_of(self._viewer).last()
+        self.undo_button.setEnabled(bool(last))
+        self.undo_button.setToolTip(f"Undo: {last}" if last else "There is nothing to undo")
+
+    # --- what the buttons do ---------------------------------------------------------------
+
+    def clear_pins(self) -> None:
+        """Remove all pins; their layer stays."""
+        layer = self.points.layer()
+        if layer is not None:
+            pins.clear(self._viewer, layer)
+            self._update_all()
+
+    def copy_values(self) -> None:
+        """Copy the spectra at the cursor to the clipboard, as a table with units."""
+        if self._cursor:
+            drawn = self.look(self._cursor, self.kept) or self._cursor
+            QApplication.clipboard().setText(spectra.to_text([s.curve for s in drawn]))
+
+    def export_csv(self, path: str | PathLike) -> Path:
+        """Write the spectra of pins and regions as CSV.
+
+        Raises
+        ------
+        InputError
+            If there is neither.
+        FileError
+            If the file cannot be written.
+        """
+        need_curves(self._drawn)
+        spectra.write_csv([s.curve for s in self._drawn], path)
+        return Path(path)
+
+    def export_png(self, path: str | PathLike) -> Path:
+        """Write the plot, with its legend, as a PNG picture; errors as :meth:`export_csv`."""
+        need_curves(self.shown)
+        self.plot.export_png(path)
+        return Path(path)
+
+    def _ask_csv(self) -> None:
+        kinds = "Comma-separated values (*.csv)"
+        ask = (self, self.message, "Export spectra", "spectra.csv", kinds)
+        ask_and_write(*ask, self.export_csv)
+
+    def _ask_png(self) -> None:
+        ask = (self, self.message, "Export plot", "spectra.png", "PNG picture (*.png)")
+        ask_and_write(*ask, self.export_png)

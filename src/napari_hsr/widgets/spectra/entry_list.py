@@ -1,0 +1,72 @@
+"""A list of names to tick, with a filter: entries of libraries are many."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QLineEdit, QListWidget, QListWidgetItem, QWidget
+
+from napari_hsr.widgets.common.layouts import column, row
+from napari_hsr.widgets.common.panel import button
+from napari_hsr.widgets.common.plain_text import one_line
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class EntryList(QWidget):
+    """Names that can be ticked; those that the filter hides keep their ticks."""
+
+    def __init__(self, parent: QWidget | None = None):
+        super().__init__(parent)
+        self.filter = QLineEdit()
+        self.filter.setPlaceholderText("filter")
+        self.filter.setToolTip("Only names that contain this are listed")
+        self.filter.textChanged.connect(self._on_filter)
+        self.list = QListWidget()
+        self.list.setToolTip("Tick what is to be a class")
+        self.list.setAccessibleName("Classes")
+        all_button = button("All", lambda: self.tick_listed(True), "Tick all that are listed")
+        none_button = button("None", lambda: self.tick_listed(False), "Untick all that are listed")
+        column(row(self.filter, all_button, none_button, stretch=self.filter), self.list, into=self)
+
+    def offer(self, names: Mapping[Any, str]) -> None:
+        """List these by their keys; ticks stay."""
+        offered = {one.data(Qt.ItemDataRole.UserRole): one.text() for one in self._items()}
+        wanted = {key: one_line(name) for key, name in names.items()}
+        if offered == wanted:
+            return
+        ticked = set(self.ticked())
+        self.list.clear()
+        for key, name in wanted.items():
+            item = QListWidgetItem(name)
+            item.setData(Qt.ItemDataRole.UserRole, key)
+            states = Qt.CheckState
+            item.setCheckState(states.Checked if key in ticked else states.Unchecked)
+            self.list.addItem(item)
+        self._on_filter()
+
+    def ticked(self) -> list[Any]:
+        """The keys of what is ticked, in order."""
+        checked = Qt.CheckState.Checked
+        return [
+            one.data(Qt.ItemDataRole.UserRole)
+            for one in self._items()
+            if one.checkState() == checked
+        ]
+
+    def tick_listed(self, ticked: bool) -> None:
+        """Tick or untick all that the filter lets through."""
+        states = Qt.CheckState
+        for item in self._items():
+            if not item.isHidden():
+                item.setCheckState(states.Checked if ticked else states.Unchecked)
+
+    def _items(self) -> list[QListWidgetItem]:
+        return [self.list.item(at) for at in range(self.list.count())]
+
+    def _on_filter(self, *_text: str) -> None:
+        wanted = self.filter.text().casefold()
+        for item in self._items():
+            item.setHidden(wanted not in item.text().casefold())

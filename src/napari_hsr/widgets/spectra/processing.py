@@ -1,0 +1,174 @@
+"""How the curves are drawn: as they are, normalised, differentiated or against another one."""
+
+from __future__ import annotations
+
+import weakref
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QDoubleSpinBox, QLabel, QSpinBox, QStackedWidget, QWidget
+
+from napari_hsr.errors import InputError
+from napari_hsr.spectra import PROCESSINGS, Processing
+from napari_hsr.spectra.processing import WITH_OTHER, WITH_WINDOW
+from napari_hsr.widgets.common.choosers import NarrowComboBox
+from napari_hsr.widgets.common.layouts import row
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from napari_hsr.spectra import Curve
+    from napari_hsr.widgets.spectra.sources import Shown
+
+#: Width of the line of a highlighted curve, in pixels.
+_BOLD = 4.5
+
+
+class ProcessingRow(QWidget):
+    """The choice of a processing, and beside it what that needs.
+
+    Signals
+    -------
+    changed()
+    """
+
+    changed = Signal()
+
+    def __init__(self, parent: QWidget | None = None):
+        super().__init__(parent)
+        self.choice = NarrowComboBox()
+        self.choice.offer(PROCESSINGS, "none")
+        self.choice.setToolTip("What is drawn of each curve; a region's is its mean")
+        self.other = NarrowComboBox()
+        self.other.setPlaceholderText("pin it first")
+        self.other.setToolTip("The pin, region or library entry that the curves are held against")
+        self.nm = QDoubleSpinBox()
+        self.nm.setRange(1, 99_999)
+        self.nm.setDecimals(1)
+        self.nm.setValue(550)
+        self.nm.setSuffix(" nm")
+        self.nm.setToolTip("The wavelength at which every curve becomes 1")
+        self.window_box = QSpinBox()
+        self.window_box.setRange(3, 101)
+        self.window_box.setSingleStep(2)
+        self.window_box.setValue(7)
+        self.window_box.setSuffix(" bands")
+        self.window_box.setToolTip("Window of the polynomials (Savitzky–Golay, degree 2), odd")
+        self._needs = QStackedWidget()
+        for part in (QWidget(), self.other, self.nm, self.window_box):
+            self._needs.addWidget(part)
+        row(QLabel("Draw"), self.choice, self._needs, into=self)
+        self.layout().setStretch(1, 1)
+        self.layout().setStretch(2, 1)
+        self.choice.currentIndexChanged.connect(self._on_choice)
+        self.other.currentIndexChanged.connect(lambda _at: self.changed.emit())
+        self.nm.valueChanged.connect(lambda _nm: self.changed.emit())
+        self.window_box.valueChanged.connect(self._on_window)
+
+    def _on_window(self, bands: int) -> None:
+        if bands % 2:
+            self.changed.emit()
+        else:
+            self.window_box.setValue(bands + 1)
+
+    def _on_choice(self, *_at: int) -> None:
+        name = self.name
+        needed = 1 if name in WITH_OTHER else 3 if name in WITH_WINDOW else 0
+        self._needs.setCurrentIndex(2 if name == "wavelength" else needed)
+        self.changed.emit()
+
+    @property
+    def name(self) -> str:
+        """Of the processing."""
+        return self.choice.value()
+
+    def offer_others(self, shown: Sequence[Shown]) -> None:
+        """The curves that others can be held against, without a signal; the chosen one stays."""
+        offered = {one.origin: one.name for one in shown}
+        known = self.other.value()
+        if known not in offered:
+            known = next(iter(offered), None)
+        self.other.offer(offered, known)
+
+    def processing(self, one: Shown, others: Sequence[Shown]) -> Processing:
+        """For one curve: of the others with the chosen origin, that of the same cube."""
+        held = [other for other in others if other.origin == self.other.value()]
+        own = [other for other in held if other.source is one.source]
+        other = next(iter([*own, *held]), None)
+        return Processing(
+            self.name,
+            nm=self.nm.value(),
+            other=other.curve if other else None,
+            window=self.window_box.value(),
+        )
+
+
+class Look:
+    """Which curves are drawn, and how: processed, hidden, highlighted."""
+
+    def __init__(self, choice: ProcessingRow):
+        self._choice = choice
+        self._made: weakref.WeakKeyDictionary[Shown, Shown | str] = weakref.WeakKeyDictionary()
+        self._hidden: dict[Any, bool] = {}
+        self.unticked_layers: set[Any] = set()  # whose curves are drawn only when ticked
+        self.highlighted: Any = None
+        self.problem = ""
+
+    def forget(self) -> None:
+        """The processing is another one, or the curve that others are held against."""
+        self._made.clear()
+
+    def is_hidden(self, key: Any) -> bool:
+        """Whether the curve with this key is not drawn."""
+        return self._hidden.get(key, key is not None and key[0][0] in self.unticked_layers)
+
+    def set_hidden(self, key: Any, hidden: bool) -> None:
+        """Draw it no longer, or again."""
+        self._hidden[key] = hidden
+
+    def __call__(self, shown: Sequence[Shown], others: Sequence[Shown]) -> list[Shown]:
+        """These as they are drawn; ``problem`` says why one is not."""
+        self.problem = ""
+        found = []
+        for one in shown:
+            if self.is_hidden(one.key):
+                continue
+            made = self._processed(one, others)
+            if isinstance(made, str):
+                self.problem = self.problem or made
+                continue
+            if one.key is not None and one.key == self.highlighted:
+                made = replace(made, drawn=replace(made.drawn, width=_BOLD))
+            found.append(made)
+        return found
+
+    def _processed(self, one: Shown, others: Sequence[Shown]) -> Shown | str:
+        if self._choice.name == "none":
+            return one
+        if one not in self._made:
+            try:
+                curve = self._choice.processing(one, others)(one.curve)
+            except InputError as error:
+                self._made[one] = str(error)
+            else:
+                drawn = replace(one.drawn, y=_inside(one, curve), std=curve.std)
+                self._made[one] = replace(one, curve=curve, drawn=drawn, behind=(), marks=())
+        return self._made[one]
+
+    def y_label(self, shown: Sequence[Shown]) -> str:
+        """The label of the y axis for what is drawn; empty where nothing is processed."""
+        if self._choice.name == "none":
+            return ""
+        units = {one.curve.units or "value" for one in shown}
+        if len(units) == 1:
+            return next(iter(units))
+        return "value (units differ)" if units else PROCESSINGS[self._choice.name]
+
+
+def _inside(one: Shown, curve: Curve) -> np.ndarray:
+    """The values at the wavelengths that are drawn: of a library, those of the cubes."""
+    if len(one.drawn.x) == len(curve):
+        return curve.mean
+    return curve.mean[np.isin(curve.wavelengths_nm, one.drawn.x)]

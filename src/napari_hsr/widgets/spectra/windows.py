@@ -1,0 +1,30 @@
+"""The windows of the Spectra panel's tools, made when they are opened."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from qtpy.QtWidgets import QWidget
+
+#: The tools by name, and what they are for.
+TOOLS = {
+    "Table": "Pins, regions and library entries in numbers; rename, hide, export",
+    "Match": "The library entries most like a pin or a region; spectra from files in the plot",
+    "Classify": "A class for every pixel: library entries, pins and regions by spectral angle",
+}
+
+
+def make(name: str, panel: QWidget, viewer: Any) -> QWidget:
+    """The window of one of :data:`TOOLS`."""
+    if name == "Table":
+        from napari_hsr.widgets.spectra.curve_table import CurveTable
+
+        return CurveTable(panel, viewer)
+    if name == "Match":
+        from napari_hsr.widgets.spectra.match_window import MatchWindow
+
+        return MatchWindow(panel)
+    from napari_hsr.widgets.spectra.classify_window import ClassifyWindow
+
+    return ClassifyWindow(panel, viewer)

@@ -1,0 +1,356 @@
+"""The tools of the Spectra panel: processing, names, libraries, matching, classes, undo."""
+
+from __future__ import annotations
+
+import csv
+import gc
+import json
+import weakref
+
+import numpy as np
+import pytest
+from napari.components import ViewerModel
+from napari.utils._proxies import PublicOnlyProxy
+from qtpy.QtCore import QPoint, Qt
+from qtpy.QtTest import QTest
+
+from napari_hsr import spectra
+from napari_hsr.cube import Cube, Wavelengths
+from napari_hsr.errors import FileError
+from napari_hsr.io import write
+from napari_hsr.provenance import Provenance
+from napari_hsr.spectral_library import SpectralLibrary
+from napari_hsr.viewer.layers import add_cube, add_map
+from napari_hsr.viewer.names import given_names, rename
+from napari_hsr.viewer.undo import changing, push_added, undo_of
+from napari_hsr.widgets.spectra.panel import SpectraWidget
+from napari_hsr.widgets.wavelength.set_wavelengths import SetWavelengthsWidget
+
+NM = np.arange(400.0, 701.0, 10.0)
+VALUES = np.random.default_rng(3).random((31, 12, 16), dtype=np.float32) + 0.1
+
+
+@pytest.fixture
+def viewer():
+    viewer = ViewerModel()
+    add_cube(viewer, Cube(VALUES, Wavelengths(NM), "reflectance", "scene"))
+    return viewer
+
+
+@pytest.fixture
+def panel(viewer, qtbot):
+    widget = SpectraWidget(PublicOnlyProxy(viewer))
+    qtbot.addWidget(widget)
+    widget.resize(420, 620)
+    yield widget
+    widget.release()
+
+
+@pytest.fixture
+def settled(qtbot, panel):
+    def wait():
+        panel._cursor_throttle.flush()
+        panel._settle.flush(restart_timer=False)
+        qtbot.waitUntil(lambda: not panel._meter.busy)
+
+    return wait
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    """A library of four on wavelengths of its own, and one of many."""
+    folder = tmp_path_factory.mktemp("libraries")
+    nm = np.arange(350.0, 1001.0, 10.0)
+    rows = [np.interp(nm, NM, VALUES[:, y, x]) for y, x in ((2, 3), (5, 5), (8, 1), (9, 9))]
+    names = ("leaf", "soil", "paint", "paper")
+    write(SpectralLibrary(names, nm, np.stack(rows), "reflectance"), folder / "few.csv")
+    rng = np.random.default_rng(0)
+    names = tuple(f"mineral {n}" for n in range(40))
+    write(SpectralLibrary(names, NM, rng.random((40, 31))), folder / "many.json")
+    return folder
+
+
+def drawn(panel, start):
+    return [s for s in panel.shown if s.drawn.name.startswith(start)]
+
+
+def cells(table, at):
+    return [table.item(at, place).text() for place in range(table.columnCount())]
+
+
+# --- processing --------------------------------------------------------------------------------
+
+
+def test_curves_are_drawn_processed_and_axis_and_files_follow(viewer, panel, settled, tmp_path):
+    settled()
+    panel.pin((550, 2, 3))
+    panel.pin((550, 5, 5))
+    viewer.cursor.position = (550.0, 7.0, 7.0)
+    settled()
+    assert panel.plot.labels == ("wavelength (nm)", "reflectance")
+    panel.processing.choice.set_value("max")
+    assert [s.drawn.y.max() for s in panel.shown] == pytest.approx([1, 1, 1])
+    assert panel.plot.labels[1] == "relative (max)"
+    np.testing.assert_array_equal(panel.plot.curves[1].y, panel.shown[1].curve.mean)
+    text = panel.export_csv(tmp_path / "a.csv").read_text()
+    assert "pin 1 (row 2, column 3) [relative (max)]" in text
+    panel.processing.choice.set_value("derivative")
+    expected = spectra.derivative(panel._pins[0].curve).mean
+    np.testing.assert_allclose(drawn(panel, "pin 1")[0].drawn.y, expected)
+    assert panel.plot.labels[1] == "reflectance / nm"
+    panel.processing.window_box.setValue(8)  # even ones do not exist
+    assert panel.processing.window_box.value() == 9
+    panel.processing.window_box.setValue(41)
+    assert "longer than the spectrum" in panel.message.text()
+    assert panel.shown == []
+    panel.processing.choice.set_value("none")
+    assert panel.message.text() == ""
+    assert panel.plot.labels[1] == "reflectance"
+
+
+def test_a_pin_is_the_white_reference_of_the_others_on_its_own_cube(viewer, panel, settled):
+    add_cube(viewer, Cube(VALUES * 2, Wavelengths(NM), "reflectance", "twice"))
+    settled()
+    panel.processing.choice.set_value("white")
+    panel.pin((550, 2, 3))
+    panel.pin((550, 5, 5))
+    settled()
+    panel.processing.other.setCurrentIndex(0)
+    assert panel.processing.other.currentText().startswith("pin 1")
+    for one in drawn(panel, "pin 1"):  # on both cubes
+        np.testing.assert_allclose(one.drawn.y, 1)
+    expected = VALUES[:, 5, 5] / VALUES[:, 2, 3].astype(float)
+    np.testing.assert_allclose(drawn(panel, "pin 2")[1].drawn.y, expected)
+
+
+# --- names -------------------------------------------------------------------------------------
+
+
+def test_names_stay_with_points_shapes_and_labels(viewer):
+    points = viewer.add_points(np.zeros((2, 2)))
+    shapes = viewer.add_shapes([np.array([[0, 0], [0, 3], [3, 3], [3, 0]])])
+    labels = viewer.add_labels(np.eye(4, dtype=int) * 3)
+    for layer, key in ((points, 1), (shapes, 0), (labels, 3)):
+        rename(layer, key, "leaf")
+        assert given_names(layer) == {key: "leaf"}
+    points.add((3, 3))  # napari gives it the features of the last
+    assert given_names(points) == {1: "leaf"}
+    rename(labels, 5, "soil")
+    rename(labels, 3, "")
+    assert given_names(labels) == {5: "soil"}
+
+
+def test_the_table_renames_hides_highlights_and_exports(viewer, panel, settled, tmp_path):
+    settled()
+    panel.pin((550, 2, 3))
+    viewer.add_labels(np.pad(np.full((3, 4), 2), ((0, 9), (0, 12))), name="plots")
+    table = panel.open_window("Table")
+    settled()
+    assert [cells(table.table, at)[0] for at in (0, 1)] == ["pin 1", "plots 2"]
+    region = VALUES[:, :3, :4].reshape(31, -1).astype(float)
+    band = int(viewer.dims.current_step[0])
+    row = cells(table.table, 1)
+    assert row[2:5] == ["12", f"{region[band].mean():.4g}", f"{region[band].std():.4g}"]
+    assert row[7] == f"{np.median(region[band]):.4g}"
+    assert cells(table.table, 0)[11:] == ["2", "3", "3", "2"]
+    assert "nm" in table.where.text()
+
+    table.table.item(0, 0).setText("leaf")
+    table.table.item(1, 0).setText("soil")
+    settled()
+    assert [s.drawn.name for s in panel.shown] == ["leaf", "soil (n = 12)"]
+    panel.pin((550, 4, 4))
+    settled()
+    assert len(drawn(panel, "leaf")) == 1  # the new pin is not called so
+
+    table.table.selectRow(0)
+    widths = {c.name: c.width for c in panel.plot.curves}
+    assert widths["leaf"] > widths["pin 2"]
+    table.table.item(0, 0).setCheckState(Qt.CheckState.Unchecked)
+    assert drawn(panel, "leaf") == []
+    found = json.loads(table.export(tmp_path / "a.json").read_text())["spectra"]
+    assert [one["name"] for one in found] == ["pin 2 (row 4, column 4)", "soil"]
+    assert set(found[1]["quantiles"]) == {"q05", "q25", "q50", "q75", "q95"}
+    table._show_all()
+    assert len(drawn(panel, "leaf")) == 1
+
+
+def test_a_click_on_the_legend_highlights(viewer, panel, settled, qtbot):
+    panel.show()
+    settled()
+    panel.pin((550, 2, 3))
+    settled()
+    legend = panel.plot.legend
+    label = legend.item.items[1][1].sceneBoundingRect().center()  # the first is the cursor's
+    QTest.mouseClick(legend.viewport(), Qt.MouseButton.LeftButton, pos=legend.mapFromScene(label))
+    assert panel.plot.curves[0].width > 4
+    QTest.mouseClick(legend.viewport(), Qt.MouseButton.LeftButton, pos=legend.mapFromScene(label))
+    assert panel.plot.curves[0].width == 2
+    QTest.mouseClick(legend.viewport(), Qt.MouseButton.LeftButton, pos=QPoint(1, 1))
+    assert panel.look.highlighted is None
+
+
+# --- libraries ---------------------------------------------------------------------------------
+
+
+def test_a_small_library_is_drawn_on_its_own_wavelengths_and_the_axis_stays(
+    viewer, panel, settled, files
+):
+    settled()
+    panel.pin((550, 2, 3))
+    settled()
+    before = panel.plot.limits[:2]
+    panel.load_library(files / "few.csv")
+    leaf = drawn(panel, "leaf")[0]
+    assert (leaf.drawn.x[-1], leaf.curve.wavelengths_nm[-1]) == (700, 1000)
+    assert panel.plot.limits[:2] == pytest.approx(before)
+    panel.load_library(files / "many.json")
+    assert drawn(panel, "mineral") == []
+    assert len({c.color for c in panel.plot.curves}) == 5
+    viewer.layers[0].visible = False
+    settled()
+    assert panel.plot.labels[0] == "wavelength (nm)"
+    panel.rename(leaf.origin, "oak")
+    assert len(drawn(panel, "oak")) == 1
+    with pytest.raises(FileError, match="no such file"):
+        panel.load_library(files / "none.csv")
+
+
+def test_matching_lists_the_best_and_draws_what_is_ticked(viewer, panel, settled, files):
+    settled()
+    window = panel.open_window("Match")
+    assert "Open a library" in window.said.text()
+    panel.load_library(files / "many.json")
+    panel.load_library(files / "few.csv")
+    panel.pin((550, 5, 5))
+    settled()
+    assert window.library.currentText() == "few (4)"
+    assert window.found.best[0].name == "soil"
+    assert cells(window.table, 0)[0] == "soil"
+    assert float(cells(window.table, 0)[1]) < 0.5
+    assert window.said.text() == ""  # it was measured
+    window.library.setCurrentIndex(0)
+    first = window.found.best[0].name
+    window.table.item(0, 0).setCheckState(Qt.CheckState.Checked)
+    assert len(drawn(panel, first)) == 1
+    window.by.set_value("correlation")
+    values = [one.correlation for one in window.found.best]
+    assert values == sorted(values, reverse=True)
+    assert len(values) == 20
+
+
+def test_a_reconstruction_says_what_its_three_numbers_can_tell_apart(viewer, panel, files, settled):
+    layer = viewer.layers[0]
+    made = Cube(VALUES, Wavelengths(NM), "reflectance", "made", Provenance(model="mstpp"))
+    viewer.layers.remove(layer)
+    add_cube(viewer, made)
+    settled()
+    panel.load_library(files / "few.csv")
+    panel.pin((550, 5, 5))
+    window = panel.open_window("Match")
+    settled()
+    window.refresh()
+    assert "three values a pixel" in window.said.text()
+    assert "CIE 1931" in window.said.text()
+
+
+# --- classes -----------------------------------------------------------------------------------
+
+
+def test_classes_become_a_labels_layer_with_names_areas_and_a_legend(
+    viewer, panel, settled, files, qtbot, tmp_path
+):
+    settled()
+    panel.load_library(files / "few.csv")
+    panel.pin((550, 0, 0))
+    settled()
+    window = panel.open_window("Classify")
+    window.run()
+    assert "Tick a pin" in window.message.text()
+    window.classes.filter.setText("lea")
+    window.classes.tick_listed(True)
+    window.classes.filter.setText("pin")
+    window.classes.tick_listed(True)
+    assert len(window.classes.ticked()) == 2
+    window.threshold.setValue(5)
+    window.run()
+    qtbot.waitUntil(lambda: not window.busy and window.found is not None)
+    layer = viewer.layers["classes of scene"]
+    assert layer.data[0, 0] == 1
+    assert layer.data[2, 3] == 2
+    assert (layer.data == 0).sum() == 12 * 16 - 2
+    assert layer.features["name"].tolist() == ["pin 1", "leaf", "unclassified"]
+    assert cells(window.table, 1)[:4] == ["leaf", "1", "0.5", "1"]
+    assert window.table.horizontalHeaderItem(3).text() == "Area (pixels)"
+    rows = list(csv.DictReader(window.export_csv(tmp_path / "c.csv").read_text().splitlines()))
+    assert [one["pixels"] for one in rows] == ["1", "1", "190"]
+    settled()
+    assert len(drawn(panel, "leaf")) == 1  # the class is listed, and not drawn until it is ticked
+    regions = [one for one in panel.kept if one.name == "leaf" and one.source is not None]
+    panel.set_hidden(regions[0].key, False)
+    assert len(drawn(panel, "leaf")) == 2
+    panel.undo()
+    assert "classes of scene" not in viewer.layers
+
+
+# --- undo --------------------------------------------------------------------------------------
+
+
+def test_cleared_pins_come_back_with_numbers_names_and_colours(viewer, panel, settled):
+    settled()
+    panel.pin((550, 2, 3))
+    panel.pin((550, 5, 5))
+    settled()
+    layer = viewer.layers["pinned spectra"]
+    rename(layer, 1, "leaf")
+    settled()
+    before = [(s.drawn.name, s.drawn.color, s.pixel) for s in panel.shown]
+    panel.clear_pins()
+    assert panel.shown == []
+    assert panel.undo_button.toolTip() == "Undo: clear pins"
+    panel.undo()
+    settled()
+    assert [(s.drawn.name, s.drawn.color, s.pixel) for s in panel.shown] == before
+    assert panel.message.text() == "Undone: clear pins."
+
+
+def test_set_wavelengths_and_added_layers_are_undone_the_last_first(viewer, panel, qtbot):
+    layer = viewer.layers[0]
+    placed = [np.array(getattr(layer, name)) for name in ("scale", "translate")]
+    setter = SetWavelengthsWidget(PublicOnlyProxy(viewer))
+    qtbot.addWidget(setter)
+    setter.form.first.value, setter.form.last.value = 500.0, 800.0
+    assert setter.apply()
+    assert layer.scale[0] == pytest.approx(10)
+    add_map(viewer, VALUES[0], "a map", like=layer)
+    stack = undo_of(viewer)
+    assert stack.undo() == "add a map"
+    assert len(viewer.layers) == 1
+    assert layer.metadata["wavelengths"][0] == 500
+    assert stack.undo() == "set wavelengths"
+    assert layer.metadata["wavelengths"][0] == 400
+    for name, value in zip(("scale", "translate"), placed, strict=True):
+        np.testing.assert_array_equal(getattr(layer, name), value)
+    assert stack.undo() == "add scene"
+    assert stack.undo() == ""
+    assert not panel.undo_button.isEnabled()
+    setter.release()
+
+
+def test_what_is_gone_already_is_passed_over_and_nothing_is_kept_alive(viewer):
+    class Passing:
+        """Stands for a layer: napari's own live on in its caches."""
+
+        name = "passing"
+
+    passing = Passing()
+    gone = weakref.ref(passing)
+    push_added(viewer, passing)
+    with changing(viewer, passing, "rename", ("name",)):
+        passing.name = "passed"
+    del passing
+    gc.collect()
+    assert gone() is None
+    layer = add_map(viewer, VALUES[0], "a map")
+    viewer.layers.remove(layer)
+    assert undo_of(viewer).undo() == "add scene"
