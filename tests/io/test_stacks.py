@@ -1,6 +1,10 @@
 """Stacks of photographs: folders, patterns, films, animations, TIFFs of several pages."""
 
+import struct
+import sys
 import threading
+import warnings
+import zlib
 
 import numpy as np
 import pytest
@@ -275,3 +279,43 @@ def test_one_frame_of_a_film_is_a_photograph(film):
     assert (photograph.name, photograph.provenance.input) == ("clip 3", "clip.mp4:3")
     with pytest.raises(FileError, match=f"frames are 1 to {COUNT}, not 13"):
         napari_hsr.read(f"{film}:13")
+
+
+def test_a_film_that_is_a_list_of_other_files_is_none(film, tmp_path):
+    other = tmp_path / "other.mp4"
+    other.write_bytes(film.read_bytes())
+    path = tmp_path / "list.mp4"
+    path.write_text("#EXTM3U\n#EXT-X-TARGETDURATION:5\n#EXTINF:5,\nother.mp4\n#EXT-X-ENDLIST\n")
+    with pytest.raises(FileError, match="damaged, or no film"):
+        read_stack(path)
+    path.write_text("ffconcat version 1.0\nfile other.mp4\n")
+    with pytest.raises(FileError, match="damaged, or no film"):
+        read_stack(path)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="colons in names")
+def test_the_name_of_a_film_is_no_address(film, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("concat:a|b.mp4", "data:x.mp4"):
+        (tmp_path / name).write_bytes(film.read_bytes())
+        assert len(read_stack(name).frames) > 1
+
+
+def test_a_tiff_whose_pages_lead_to_themselves(tmp_path):
+    path = tmp_path / "a.tif"
+    tags = b"".join(struct.pack("<HHII", tag, 3, 1, 8) for tag in (256, 257, 258))
+    path.write_bytes(b"II*\0\x08\0\0\0" + struct.pack("<H", 3) + tags + struct.pack("<I", 8))
+    assert not can_read_stack(path)
+    with pytest.raises(FileError, match="TIFF"):
+        read_stack(path)
+
+
+def test_a_frame_whose_head_claims_a_gigapixel_is_left_empty(folder):
+    head = struct.pack(">IIBBBBB", 40_000, 40_000, 8, 2, 0, 0, 0)
+    chunk = struct.pack(">I", 13) + b"IHDR" + head
+    content = b"\x89PNG\r\n\x1a\n" + chunk + struct.pack(">I", zlib.crc32(chunk[4:]))
+    sorted(folder.iterdir())[-1].write_bytes(content)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        stack = read_stack(folder)
+    assert len(stack.frames) > 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -171,7 +172,7 @@ def write_frames_events(
     if suffix not in io.WRITE_SUFFIXES:
         known = ", ".join(io.WRITE_SUFFIXES)
         raise InputError(f"Cubes can be written as {known}, not {suffix!r}.")
-    target, total, files = Path(folder).expanduser(), len(frames), []
+    target, total, files = Path(os.path.expanduser(folder)), len(frames), []
     failures: dict[int, str] = {}
     target.mkdir(parents=True, exist_ok=True)
     for number, index in enumerate(frames.stack.indices()):

@@ -6,6 +6,7 @@ They are opened, not read: each frame is read when it is asked for.
 from __future__ import annotations
 
 import glob
+import os
 from os import PathLike, fspath
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -59,7 +60,7 @@ def read_stack(
         return files.read([Path(fspath(one)) for one in path], *axes, full_scale=full_scale)
     if not fspath(path).strip():
         raise InputError(f"The path of a folder, a film or a pattern was expected, not {path!r}.")
-    one = Path(path).expanduser()
+    one = Path(os.path.expanduser(path))
     if one.is_dir():
         return files.read(files.listed(one), *axes, folder=one, full_scale=full_scale)
     if not one.exists() and glob.has_magic(str(one)):
@@ -101,7 +102,7 @@ def can_read_stack(path: Any) -> bool:
         return len(path) > 1 and all(
             Path(one).suffix.lower() in detect.PHOTOGRAPH_SUFFIXES for one in path
         )
-    one = Path(path).expanduser()
+    one = Path(os.path.expanduser(path))
     if one.is_dir():
         return not detect.can_read(one) and len(files.listed(one)) > 1
     if one.suffix.lower() in detect.STACK_SUFFIXES:

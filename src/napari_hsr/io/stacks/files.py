@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+import warnings
 from typing import TYPE_CHECKING, Any
 
-from napari_hsr.errors import FileError, GreyImageError, HSRError
-from napari_hsr.io import detect
+from napari_hsr.errors import FileError, GreyImageError
+from napari_hsr.io import detect, tiff_chain
 from napari_hsr.photograph import Photograph
 from napari_hsr.photograph_stack import PhotographStack, StackAxis
 from napari_hsr.progress import Progress, stop_if
@@ -209,11 +210,14 @@ def size_of(path: Path) -> tuple[int, int] | None:
 
     try:
         if path.suffix.lower() in (".tif", ".tiff"):
+            tiff_chain.check(path)
             with tifffile.TiffFile(path) as file:
                 return int(file.pages.first.imagelength), int(file.pages.first.imagewidth)
         if path.suffix.lower() in (".png", ".jpg", ".jpeg", ".bmp"):
-            with Image.open(path) as image:
-                return image.height, image.width
-    except (HSRError, OSError, ValueError, SyntaxError, tifffile.TiffFileError):
-        return None  # reading it says what is wrong, in its turn
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # only its head
+                with Image.open(path) as image:
+                    return image.height, image.width
+    except Exception:  # a damaged head raises anything; reading it says what is wrong, in its turn
+        return None
     return None

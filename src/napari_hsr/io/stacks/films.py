@@ -24,6 +24,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _DAMAGED = "the film is damaged, or no film"
+#: FFmpeg would also open playlists that lead to other files, and take names for addresses.
+_ONLY_FILMS = {
+    "protocol_whitelist": "file",
+    "format_whitelist": "avi,mov,mp4,m4a,3gp,3g2,mj2,matroska,webm",
+}
 #: Transfer curves of high dynamic range: PQ and HLG.
 _HDR = {16: "PQ", 18: "HLG"}
 #: FFmpeg's numbers of the two matrices from luma and chroma to RGB, and of "not stated".
@@ -49,7 +54,7 @@ class FilmFrames:
         self._pictures: Iterator[tuple[int, Any]] | None = None
         self._next = -1
         with translated(path, _DAMAGED):
-            self._container = _pyav(path).open(str(path))
+            self._container = _pyav(path).open(f"file:{path}", options=_ONLY_FILMS)
             found = self._container.streams.video
             self.stream = found[0] if found else None
         if self.stream is None:

@@ -11,7 +11,7 @@ import numpy as np
 from napari_hsr import photograph as encodings
 from napari_hsr.byte_cache import ByteCache
 from napari_hsr.errors import FileError
-from napari_hsr.io import icc, limits
+from napari_hsr.io import icc, limits, tiff_chain
 from napari_hsr.io.library_errors import translated
 from napari_hsr.io.photographs import finish, unknown_encoding
 from napari_hsr.photograph_stack import PhotographStack, StackAxis
@@ -37,6 +37,7 @@ def is_stack(path: Path) -> bool:
     import tifffile
 
     try:
+        tiff_chain.check(path)
         with tifffile.TiffFile(path) as file:
             return _stack_shape(file) is not None
     except Exception:  # tifffile raises almost anything; reading the file says what is wrong
@@ -91,6 +92,7 @@ def read_tiff(path: Path) -> PhotographStack:
     """
     import tifffile
 
+    tiff_chain.check(path)
     with translated(path, "the TIFF file is damaged or cut short"), tifffile.TiffFile(path) as file:
         shape, first = _stack_shape(file), file.pages.first
         dtype = np.dtype(first.dtype)
