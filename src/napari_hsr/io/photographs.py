@@ -127,6 +127,8 @@ def _read_heif(path: Path, content: bytes) -> Photograph:
         ) from error
     with translated(path, "the HEIC file is damaged or cut short"):
         opened = pillow_heif.open_heif(io.BytesIO(content), convert_hdr_to_8bit=False)
+        width, height = opened.size
+        limits.check_room(path, 8 * width * height, f"the picture ({width} x {height} pixels)")
         values = np.asarray(opened)  # turned upright by the decoder
     if values.ndim == 2 or values.shape[2] < 3:
         raise grey(path)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_hsr.errors import FileError
+from napari_hsr.io import limits
 from napari_hsr.io.choice import ANY, Choice
 from napari_hsr.io.library_errors import translated
 from napari_hsr.notices import Code, Notice
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _MAKE, _MODEL = 271, 272
+#: Bytes of a raw file.
+_LARGEST = 2 * 10**9
 #: So much of a CR3 is searched for the box with the camera's name.
 _HEAD = 2**20
 
@@ -46,6 +49,9 @@ def read(path: Path, choice: Choice = ANY) -> Photograph:
         ) from error
     damaged = "the raw file is damaged, or of a camera that LibRaw does not know"
     with translated(path, damaged), rawpy.imread(str(path)) as raw:
+        size = raw.sizes
+        pixels = max(size.raw_width * size.raw_height, size.width * size.height)
+        limits.check_room(path, 10 * pixels, f"its sensor ({size.raw_width} x {size.raw_height})")
         if raw.num_colors != 3:
             raise FileError(path, f"its camera has {raw.num_colors} colours; three were expected")
         balance, told = _white_balance(raw)
@@ -116,7 +122,7 @@ def _saturated(raw: Any) -> float:
 def camera_name(path: Path) -> str | None:
     """The camera as the file names it: its model with the maker in front, once."""
     with translated(path, "it cannot be read"):
-        content = path.read_bytes()
+        content = limits.content(path, _LARGEST)
     make, model = _make_and_model(content)
     if not model:
         return None
