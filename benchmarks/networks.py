@@ -8,7 +8,9 @@ are medians, and ratios are medians of the ratios of each turn. Other work on th
 them: the load is printed, and ``--clock cpu --threads 1`` counts the seconds of the processor
 instead of those of the wall; with OMP_WAIT_POLICY=passive in the environment threads do not take
 the processor while they wait for each other. The share of the limit is the multiplications of the *exact* module
-in a second of the copy, against those of the matrix product.
+in a second of the copy, against those of the matrix product. Below :data:`MARK` of it, a line says
+what the copy spends its time on besides full products: depthwise convolutions, which move as many
+numbers as they multiply, and operations that multiply nothing.
 
 Memory is the highest resident memory during one pass above that before it, each in a process of
 its own, and in brackets the highest of all with the weights (Linux). Error is max|a-b| over
@@ -26,6 +28,7 @@ import os
 import subprocess
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, NamedTuple
@@ -37,6 +40,10 @@ if TYPE_CHECKING:
 
 #: What the marks of the project are set for.
 DEFAULT = ("drcr", "mstpp", "mxrunet_shallow", "mxrunet_full", "inr")
+#: Share of the machine's limit below which a reason is printed.
+MARK = 0.75
+#: Parts of the names of torch's functions that multiply matrices.
+PRODUCTS = ("conv", "mm", "matmul", "linear", "einsum")
 #: Side of the matrices whose product stands for the machine's limit.
 MATRIX = 2048
 HEADER = (
@@ -129,7 +136,7 @@ def measure(name: str, side: int, pairs: int, threads: int, clock) -> None:
         before = os.getloadavg()[0]
         seconds = turns({**calls, "limit": lambda: square @ square}, pairs, clock)
     limit = MATRIX**3 / 1e9 / median(seconds.pop("limit"))
-    del made, calls
+    del calls
     used = {kind: memory(name, kind, side, threads) for kind in seconds}
     for kind, times in seconds.items():
         ratio = median(a / b for a, b in zip(seconds["exact"], times, strict=True))
@@ -146,11 +153,41 @@ def measure(name: str, side: int, pairs: int, threads: int, clock) -> None:
             f"{speed / limit:.0%}",
         )
         print("| " + " | ".join(row) + " |")
+        if kind != "exact" and speed < MARK * limit:
+            print(f"<!-- {name} in {kind}, below {MARK:.0%}: {reason(made[kind], image)} -->")
     print(
         f"<!-- {name}: {gmac:.1f} GMAC, limit {limit:.0f} GMAC/s in float32, "
         f"load {before:.1f} to {os.getloadavg()[0]:.1f} -->",
         flush=True,
     )
+
+
+def reason(module: torch.nn.Module, image: torch.Tensor) -> str:
+    """What a pass spends its time on besides products of full matrices, in shares of it."""
+    import torch
+    from torch.overrides import TorchFunctionMode
+
+    spent: Counter[str] = Counter()
+
+    class Timed(TorchFunctionMode):
+        def __torch_function__(self, func, types, args=(), kwargs=None):
+            start = time.perf_counter()
+            result = func(*args, **(kwargs or {}))
+            name = getattr(func, "__name__", str(func)).strip("_")
+            if any(part in name for part in PRODUCTS):
+                kernel = args[1] if len(args) > 1 else None
+                thin = getattr(kernel, "ndim", 0) == 4 and kernel.shape[1] == 1 < len(kernel)
+                name = "depthwise convolutions" if thin else "products"
+            spent[name] += time.perf_counter() - start
+            return result
+
+    start = time.perf_counter()
+    with torch.inference_mode(), Timed():
+        module(image)
+    whole = time.perf_counter() - start
+    products = spent.pop("products", 0.0)
+    rest = ", ".join(f"{name} {seconds / whole:.0%}" for name, seconds in spent.most_common(4))
+    return f"{products / whole:.0%} of the time in full products; {rest}"
 
 
 def difference(found: torch.Tensor, exact: torch.Tensor) -> tuple[str, str]:

@@ -40,6 +40,11 @@ _PROFILES: WeakKeyDictionary[torch.nn.Module, Profile] = WeakKeyDictionary()
 _END: Any = object()
 
 
+def known(module: torch.nn.Module) -> bool:
+    """Whether the parts of a network and their times are known from an earlier pass."""
+    return module in _PROFILES
+
+
 class Passes:
     """Steps that run networks, computed in a thread; a context manager, which ends the thread.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from napari_hsr.inference.passes import Passes
+from napari_hsr.inference.passes import Passes, known
 from napari_hsr.inference.speed import keep, remember_probe, tile_seconds
 
 if TYPE_CHECKING:
@@ -14,15 +14,18 @@ if TYPE_CHECKING:
 #: Sides of the images in pixels, the last one for networks that are fast enough; half of that for
 #: networks that make images finer.
 SIDES = (32, 64, 96)
+#: A run over less than as many times the largest image is not measured before.
+LONG = 8
 #: Seconds that a larger image may take.
 ENOUGH = 0.25
 
 
 def worthwhile(run: RunPlan) -> bool:
-    """Whether a run is so long that its time should be known, and is not."""
-    pixels = sum(tile.shape[0] * tile.shape[1] for tile in run.tiles)
-    unknown = bool(run.model.weights_sha256) and tile_seconds(run, run.tiles) is None
-    return unknown and pixels >= 8 * SIDES[-1] ** 2
+    """Whether a run is so long that its time should be known, or its parts', and is not."""
+    images = sum(tile.shape[0] * tile.shape[1] for tile in run.tiles) / SIDES[-1] ** 2
+    if images < LONG or not run.model.weights_sha256:
+        return False
+    return tile_seconds(run, run.tiles) is None or (images > 4 * LONG and not known(run.module()))
 
 
 def measure(run: RunPlan, passes: Passes | None = None) -> None:

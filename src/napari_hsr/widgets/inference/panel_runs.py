@@ -193,18 +193,20 @@ def check_events(
     loaded: LoadedModels,
     look: Callable[[threading.Event], str | None],
     cancel: threading.Event,
-) -> Iterator[Verdict]:
+) -> Iterator[Progress | Verdict]:
     """Find out whether a run would be refused, else what it will take.
 
     ``look`` says what is wrong with the values of the image: a cube with values that are not
     finite is refused, pixels of a photograph are only told.
     """
     advice = offers = None
+    yield Progress(0, 0, "Loading the libraries and the model")
     try:
         model = request.load(loaded)
         offers = request.offers(model)
         obstacle = request.why_not(model)
         if obstacle is None:
+            yield Progress(0, 0, "Measuring how long a run will take")
             takes = request.estimate(model)
             advice = look(cancel)
     except HSRError as error:

@@ -251,11 +251,14 @@ class RunPanel(Panel):
         except HSRError as error:
             self._on_checked(Verdict(str(error)))
             return
-        if "torch" not in sys.modules or self._obstacle:
+        first = "torch" not in sys.modules
+        if first or self._obstacle:
             self._say_checking()  # what was said of something else may no longer be true
         look = partial(self.value_checks.at, layer.data, request.image)
         self._check.start(  # the first check imports torch
             partial(check_events, request, self.loaded, look),
+            # later checks are over before their steps could be read
+            progressed=self._say_step if first else lambda _progress: None,
             finished=self._on_checked,
             failed=lambda error: self._on_checked(failed_verdict(error)),
         )
@@ -268,6 +271,10 @@ class RunPanel(Panel):
                 "Loading the libraries for the first time: this takes some seconds, and the viewer "
                 "may not answer meanwhile."
             )
+
+    def _say_step(self, progress: Progress) -> None:
+        if "torch" in sys.modules:  # until then the first words say more
+            self.obstacle.show_info(f"{progress.message}…")
 
     def _on_checked(self, verdict: Verdict) -> None:
         if verdict.offers:
