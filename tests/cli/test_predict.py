@@ -12,7 +12,7 @@ from PIL import Image
 
 from napari_hsr import load_model, read, reconstruct
 from napari_hsr.cli import output
-from napari_hsr.inference import ensembles, estimate
+from napari_hsr.inference import ensembles, estimate, reconstruct_events
 from napari_hsr.models import DEFAULT, import_checkpoint
 from napari_hsr.models.architectures import drcr, inr, mstpp
 from napari_hsr.notices import Code, has
@@ -430,3 +430,28 @@ def test_a_region_is_computed_alone(hsr, photograph, tmp_path):
     )
     status, _, warned = hsr("predict", source, "-o", out, "--region", "1:400,0:2", *options)
     assert (status, "does not lie inside the image" in warned) == (1, True)
+
+
+def test_a_zarr_store_is_written_in_parts_and_gone_on_with(hsr, photograph, tmp_path):
+    source, out = photograph(), tmp_path / "cube.zarr"
+    command = ("predict", source, "-o", out, "--tile", 3)
+    model = load_model("instant-photo")
+    events = reconstruct_events(source, model, tile=3, output=out)
+    for event in events:  # stopped when two of four tiles are written
+        if event.done == 2:
+            events.close()
+    unfinished = tmp_path / "cube.unfinished.zarr"
+    assert unfinished.exists()
+    status, _, warned = hsr(*command, "--model", DEFAULT)
+    assert status == 1
+    assert f"{unfinished}: it was begun with another model" in warned
+    status, _, warned = hsr(*command, "--model", "instant-photo")
+    assert status == 0
+    assert "2 of 4 tiles had been finished by an earlier run" in warned
+    assert "on disk" in warned.splitlines()[0]
+    expected = reconstruct(source, model, tile=3)
+    np.testing.assert_array_equal(np.asarray(read(out).data), expected.data)
+    assert not unfinished.exists()
+    status, said, _ = hsr(*command, "--model", "instant-photo", "--overwrite", "--json")
+    assert status == 0
+    assert json.loads(said)["results"][0]["replaced"]

@@ -7,6 +7,10 @@ stop the others: its reason is printed and the exit status is 1. Into a folder, 
 again computes only what is missing or has changed: another photograph, model or option. No input is
 ever overwritten; another existing file is replaced, which a note says unless --overwrite is given.
 Ctrl-C ends the batch and leaves nothing half-written.
+
+A zarr store (OUT.zarr, or --format .zarr) is written tile by tile, in the memory of a tile, however
+large the photograph is. Until it is finished it is called OUT.unfinished.zarr; the same command goes
+on with it after Ctrl-C, a kill or a full disk, and --overwrite begins anew.
 """
 
 from __future__ import annotations
@@ -109,12 +113,21 @@ def run(args: argparse.Namespace) -> int:
 
     work = batch.work(
         model=used,
-        events=lambda image, cancel: reconstruct_events(
-            image, model, encoding=encoding, **options, **obeyed, cancel=cancel, client=batch.client
+        events=lambda image, cancel, store=None: reconstruct_events(
+            image,
+            model,
+            encoding=encoding,
+            **options,
+            **obeyed,
+            cancel=cancel,
+            client=batch.client,
+            output=store,
+            overwrite=args.overwrite,
         ),
-        estimate=lambda image: estimate(
-            shape(args.region, image.height, image.width), model, **options
+        estimate=lambda image, on_disk=False: estimate(
+            shape(args.region, image.height, image.width), model, **options, on_disk=on_disk
         ),
+        in_parts=not (args.exact or args.intervals),
         facts=facts,
         beside=_bounds,
         settings={**options, **obeyed, "encoding": encoding},

@@ -159,9 +159,9 @@ def check_range(data: np.ndarray, encoding: str | None, name: str = "The photogr
     str or None
         None if they fit, else the reason in one sentence.
     """
+    if np.dtype(getattr(data, "dtype", float)).kind != "f":
+        return None  # nothing of what may be on disk is read
     data = np.asarray(data)
-    if data.dtype.kind != "f":
-        return None
     encoding = SRGB if encoding is None else normalise_encoding(encoding)
     low, high = np.inf, -np.inf
     for row in np.array_split(data, max(1, data.size // 2**22)):  # bounded temporaries

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from napari_hsr import __version__
 from napari_hsr.cube import jsonable
-from napari_hsr.errors import HSRError
+from napari_hsr.errors import Cancelled, HSRError
 from napari_hsr.inference.batch import Outcome, Told
 from napari_hsr.io import can_read, read, write
 from napari_hsr.io.file_sets import files_read, replaces
+from napari_hsr.io.zarr_in_parts import restate, unfinished
 from napari_hsr.notices import Code, has
 from napari_hsr.progress import Progress
 
@@ -40,9 +41,10 @@ class FileWork:
     model : Model or Kind
         What computes the results. Notices of a model are told once.
     events : callable
-        The events of a run, from what a file holds and a cancel event.
+        The events of a run, from what a file holds and a cancel event; where it can write in
+        parts, also from the zarr store that it is to write.
     estimate : callable
-        What a run takes, from what a file holds.
+        What a run takes, from what a file holds; True as well where it writes a store.
     facts : callable
         What is reported of a result, from what the file holds and the result; its ``notices`` are
         told.
@@ -58,11 +60,13 @@ class FileWork:
         Replace other files without a word.
     inputs : tuple of Path
         All files of the batch: none of them is overwritten.
+    in_parts : bool
+        Whether a run can write a zarr store itself, part by part.
     """
 
     model: Any
-    events: Callable[[Any, threading.Event], Iterator[Progress | Result]]
-    estimate: Callable[[Any], Estimate]
+    events: Callable[..., Iterator[Progress | Result]]
+    estimate: Callable[..., Estimate]
     facts: Callable[[Any, Any], dict[str, Any]]
     beside: Callable[[Any], dict[str, Cube]] = lambda _result: {}
     settings: Mapping[str, Any] = field(default_factory=dict)
@@ -70,6 +74,7 @@ class FileWork:
     again: bool = False
     overwrite: bool = False
     inputs: tuple[Path, ...] = ()
+    in_parts: bool = False
 
 
 @dataclass(frozen=True)
@@ -100,21 +105,29 @@ class FileItem:
         yield from self._about_replacing(out, exists)
         image, result = read(self.source, **work.reading), None
         takes: Estimate | None = None
-        for event in work.events(image, cancel):
-            if not isinstance(event, Progress):
-                result = event
-                break
-            if event.total and takes is None:  # the input was accepted
-                takes = work.estimate(image)
-                yield Told((takes.words(),), name)
-            yield event
+        in_parts = work.in_parts and out.suffix.lower() == ".zarr"
+        out.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            for event in work.events(image, cancel, *([out] if in_parts else [])):
+                if not isinstance(event, Progress):
+                    result = event
+                    break
+                if event.total and takes is None:  # the input was accepted
+                    takes = work.estimate(image, *([True] if in_parts else []))
+                    yield Told((takes.words(),), name)
+                yield event
+        except Cancelled:
+            begun = unfinished(out)
+            if in_parts and begun.exists():
+                text = f"{begun} keeps what is finished: the same command goes on with it."
+                yield Told((text,), name)
+            raise
         assert result is not None  # a run ends with its result
         facts, of_model = work.facts(image, result), getattr(work.model, "notices", ())
         shared = [n for n in facts["notices"] if n in of_model or has([n], Code.PRECISION)]
         yield Told(tuple(shared))
         own = [n for n in facts["notices"] if n not in shared]
         yield Told((*own, f"{result.summary()}."), name)
-        out.parent.mkdir(parents=True, exist_ok=True)
         others = {
             key: (out.with_name(f"{out.stem}_{key}{out.suffix}"), cube)
             for key, cube in work.beside(result).items()
@@ -123,7 +136,11 @@ class FileItem:
             yield from self._about_replacing(other, replaces(other, work.inputs))
             write(cube, other)
         beside = {key: str(other) for key, (other, _) in others.items()}
-        write(_recorded(result.cube, made_by, beside | facts, beside), out)
+        recorded = _recorded(result.cube, made_by, beside | facts, beside)
+        if in_parts:
+            restate(out, recorded)
+        else:
+            write(recorded, out)
         made = {**files, "replaced": exists, "estimate": takes and asdict(takes)}
         yield Outcome({**made, **beside, **facts}, facts["notices"])
 

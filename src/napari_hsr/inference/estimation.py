@@ -66,6 +66,8 @@ class Estimate:
         Time without loading the model and making its copy: from tiles and refinements that this
         machine has computed with the same model, device, threads, precision and tile size, else
         from small images that the network has computed on it. None without either.
+    on_disk : bool
+        Whether the cube is written to disk instead, and takes no memory.
     """
 
     shape: tuple[int, int, int]
@@ -74,6 +76,7 @@ class Estimate:
     tiles: int
     bytes_copy: int = 0
     seconds: float | None = None
+    on_disk: bool = False
 
     def words(self) -> str:
         """Memory, and the time if it is known, in one or two sentences."""
@@ -85,6 +88,9 @@ class Estimate:
             held = format_bytes(self.bytes_copy)
             copy = f" ({held} of it for a copy of the network that later runs share)"
         bands, height, width = self.shape
+        where, more = "of memory, and computing it", " more"
+        if self.on_disk:
+            where, more = "on disk before compression, and computing it", " of memory"
         duration = ""
         if self.seconds is not None:
             short = self.seconds < LEAST_SECONDS
@@ -92,8 +98,8 @@ class Estimate:
             duration = f" {told} on this device."
         return (
             f"The cube of {height} × {width} pixels in {bands} bands takes "
-            f"{format_bytes(self.bytes_output)} of memory, and computing it about "
-            f"{format_bytes(self.bytes_working)} more{copy}{how}.{duration}"
+            f"{format_bytes(self.bytes_output)} {where} about "
+            f"{format_bytes(self.bytes_working)}{more}{copy}{how}.{duration}"
         )
 
 
@@ -108,6 +114,7 @@ def estimate(
     finer: int = 1,
     probe: bool = True,
     detail: str = "auto",
+    on_disk: bool = False,
 ) -> Estimate:
     """What a reconstruction would take; no pixel is read.
 
@@ -122,6 +129,8 @@ def estimate(
     probe : bool
         Whether to run the network over small images if its speed on this device is unknown,
         which takes some tenths of a second, once on a machine.
+    on_disk : bool
+        The cube is written to a zarr store.
 
     Raises
     ------
@@ -138,11 +147,20 @@ def estimate(
         tile=tile,
         precision=precision,
         ensemble=ensemble,
+        on_disk=on_disk,
     )
-    found = _of_network(run, probe)
+    found = replace(_of_network(run, probe), on_disk=on_disk)
     if factor == 1 or model.base is None:
         return found
-    whole = plan_run(model.base, height, width, device=device, tile=tile, precision="float32")
+    whole = plan_run(
+        model.base,
+        height,
+        width,
+        device=device,
+        tile=tile,
+        precision="float32",
+        on_disk=on_disk,
+    )
     above = _of_network(whole, probe)
     # the correction as affine functions of three colours, and both cubes of the network's size
     held = 6 * found.bytes_output
@@ -151,6 +169,7 @@ def estimate(
         seconds = found.seconds + above.seconds
     return replace(
         above,
+        on_disk=on_disk,
         bytes_working=max(found.bytes_working, above.bytes_working) + held,
         bytes_copy=found.bytes_copy,
         tiles=found.tiles + above.tiles,

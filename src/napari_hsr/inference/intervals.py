@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 #: Pixels that are looked at for the sentence after a run that was not asked for intervals.
 SAMPLE_PIXELS = 2**14
+#: Along each side, the blocks that they lie in where the cube is on disk.
+SAMPLE_BLOCKS = 8
 #: By definition 5 % of a training photograph are called unlike it; the sentence comes from here on.
 WORTH_SAYING = 0.1
 
@@ -238,14 +241,26 @@ def sampled_unlike(data: Any, photograph: Photograph, model: Model) -> float | N
     shape = photograph.height, photograph.width
     if found is None or tuple(data.shape[1:]) != shape:
         return None
-    step = max(1, int(np.ceil(np.sqrt(shape[0] * shape[1] / SAMPLE_PIXELS))))
-    grid = slice(step // 2, None, step), slice(step // 2, None, step)
-    stored = np.asarray(photograph.data[grid])
-    spectra = np.asarray(data[(slice(None), *grid)])
-    if not stored.size:
-        return None
-    _, hard, _ = found.difficulty(stored, spectra.reshape(len(spectra), -1))
-    return unlike_share(hard / found.table.unlike_above)
+    hard = []
+    for at in _sample(shape, isinstance(data, np.ndarray)):
+        stored = np.asarray(photograph.data[at])
+        spectra = np.asarray(data[(slice(None), *at)])
+        if stored.size:
+            hard.append(found.difficulty(stored, spectra.reshape(len(spectra), -1))[1])
+    return unlike_share(np.concatenate(hard) / found.table.unlike_above) if hard else None
+
+
+def _sample(shape: tuple[int, int], in_memory: bool) -> Iterator[tuple[slice, slice]]:
+    """Places of the pixels: a grid over the image, or blocks of a cube that is read in chunks."""
+    if in_memory:
+        step = max(1, int(np.ceil(np.sqrt(shape[0] * shape[1] / SAMPLE_PIXELS))))
+        yield slice(step // 2, None, step), slice(step // 2, None, step)
+        return
+    down, across = (np.arange(SAMPLE_BLOCKS) * n // SAMPLE_BLOCKS for n in shape)
+    side = math.isqrt(SAMPLE_PIXELS) // SAMPLE_BLOCKS
+    for top in np.unique(down).tolist():
+        for left in np.unique(across).tolist():
+            yield slice(top, top + side), slice(left, left + side)
 
 
 def unlike_share(unlike: np.ndarray) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -12,6 +13,7 @@ import numpy as np
 
 from napari_hsr import __version__
 from napari_hsr.cube import Cube
+from napari_hsr.errors import InputError
 from napari_hsr.inference.cluster import Workers
 from napari_hsr.inference.detail import Correction, notices_of, reduced, reduction
 from napari_hsr.inference.ensembles import check
@@ -19,6 +21,7 @@ from napari_hsr.inference.inputs import PhotographReader, as_photograph
 from napari_hsr.inference.intervals import calibrated, looker, sampled_unlike, unlike_notices
 from napari_hsr.inference.memory_use import PeakMemory
 from napari_hsr.inference.outputs import InMemory
+from napari_hsr.inference.places import Disk, Memory, fingerprint, zarr_path
 from napari_hsr.inference.profiled import profiled
 from napari_hsr.inference.region import of_photograph
 from napari_hsr.inference.results import Result
@@ -42,7 +45,6 @@ if TYPE_CHECKING:
     from distributed import Client
 
     from napari_hsr.cameras import Camera
-    from napari_hsr.inference.outputs import Output
     from napari_hsr.inference.region import Region
     from napari_hsr.inference.tile_loop import Tiled
     from napari_hsr.inference.tiling import Tile
@@ -69,6 +71,8 @@ def reconstruct_events(
     intervals: bool = False,
     region: Region | None = None,
     client: Client | None = None,
+    output: str | PathLike[str] | None = None,
+    overwrite: bool = False,
 ) -> Iterator[Progress | Result]:
     """Reconstruct a cube and report progress.
 
@@ -95,41 +99,57 @@ def reconstruct_events(
     photograph, place, limited = of_photograph(whole, model, region)
     size = photograph.height, photograph.width
     factor = reduction(detail, model, *size, device, finer)
+    disk = output is not None
     workers = None if client is None else Workers(client, device)
     sharing = workers.planning if workers else {}
     planned = partial(plan_run, model, device=device, tile=tile, precision=precision, **sharing)
-    run = planned(*(-(-n // factor) for n in size), ensemble=ensemble)
+    run = planned(*(-(-n // factor) for n in size), ensemble=ensemble, on_disk=disk)
     check(ensemble, run.height, len(run.tiles))
     seen = sight_of(photograph, model, camera, finer) if exact or camera is not None else None
     look = calibrated(photograph, model, finer) if intervals else None
     start = time.perf_counter()
-    with PeakMemory(run.device) as memory:
-        job = _PhotographJob(photograph, model, whole)
-        shape = run.bands, size[0] * model.scale, size[1] * model.scale
-        data = new_output(shape, "choose a smaller photograph")
-        if factor == 1:
-            tiled = yield from run_tiles(run, job, InMemory(data, model.scale), cancel, workers)
-        else:
-            job, tiled = yield from _fast(photograph, run, factor, InMemory(data), cancel, workers)
-        unlike = None if look else sampled_unlike(data, photograph, model)
-        trust = None
-        if seen or look:
-            trust = yield from trust_events(data, photograph, seen, exact, look, cancel)
-    told = (*unlike_notices(unlike), *(trust.notices() if trust else ()))
-    if factor > 1:
-        told = (*notices_of(factor, intervals), *told)
-    notices = (*limited, *job.reader.notices(), *tiled.notices, *told, *as_notices(model.notices))
+    shape = run.bands, size[0] * model.scale, size[1] * model.scale
     cube = Cube(
-        data,
+        np.broadcast_to(np.float32(0), shape),
         model.wavelengths,
         units=model.card.units,
         name=f"{photograph.name} {model.name}",
-        provenance=_provenance(photograph, run, finer, trust, factor),
         metadata={"card": model.card.model_dump(mode="json", exclude={"intervals"})},
         place=place,
-        notices=(*notices, *([run.precision_notice] if run.precision_notice else [])),
-        _value_range=trust.value_range if trust else tiled.value_range,
     )
+    if output is None:
+        kept: Memory | Disk = Memory(shape, "choose a smaller photograph, or write it to disk")
+    else:
+        if exact:
+            raise InputError("Spectra are made exact in memory: leave out the output, or exact.")
+        settings = {"encoding": photograph.encoding, "ensemble": ensemble, "finer": finer}
+        on = {"device": run.device.type, "precision": run.precision, "reduced by": factor}
+        made_by = fingerprint(model, whole.data, **settings, **on, region=region and str(region))
+        kept = Disk(zarr_path(output), cube, made_by, tile, overwrite)
+    with PeakMemory(run.device) as memory, closing(kept):
+        job = _PhotographJob(photograph, model, whole)
+        if factor == 1:
+            run = kept.aligned(run)
+            tiled = yield from run_tiles(run, job, kept.output(run), cancel, workers)
+        else:
+            job, tiled = yield from _fast(photograph, run, factor, kept, cancel, workers)
+        unlike = None if look else sampled_unlike(kept.data, photograph, model)
+        trust = None
+        if seen or look:
+            trust = yield from trust_events(kept.data, photograph, seen, exact, look, cancel)
+        told = (*unlike_notices(unlike), *(trust.notices() if trust else ()))
+        if factor > 1:
+            told = (*notices_of(factor, intervals), *told)
+        about_precision = [run.precision_notice] if run.precision_notice else []
+        notices = (*limited, *job.reader.notices(), *kept.notices, *tiled.notices, *told)
+        cube = kept.keep(
+            cube.replace(
+                data=kept.data,
+                provenance=_provenance(photograph, run, finer, trust, factor),
+                notices=(*notices, *as_notices(model.notices), *about_precision),
+                _value_range=trust.value_range if trust else tiled.value_range,
+            )
+        )
     yield Result(
         cube=cube,
         seconds=time.perf_counter() - start,
@@ -162,6 +182,8 @@ def reconstruct(
     intervals: bool = False,
     region: Region | None = None,
     client: Client | None = None,
+    output: str | PathLike[str] | None = None,
+    overwrite: bool = False,
 ) -> Cube:
     """Reconstruct a spectral cube from an RGB image.
 
@@ -225,6 +247,13 @@ def reconstruct(
     client : distributed.Client, optional
         Its workers compute the tiles of the network, each on its own ``device``; the photograph is
         read and the cube put together here. They need the same version of napari-hsr.
+    output : path, optional
+        A zarr store (``"x.zarr"``) that the cube is written to tile by tile, for results larger than
+        memory; the cube that is returned reads it as needed. Until all is there it is called
+        ``x.unfinished.zarr``. The same call goes on with it, where it was killed or cancelled; with
+        another model, photograph or setting it is refused.
+    overwrite : bool
+        Begin anew whatever was begun there.
 
     Returns
     -------
@@ -261,6 +290,8 @@ def reconstruct(
         intervals=intervals,
         region=region,
         client=client,
+        output=output,
+        overwrite=overwrite,
         cancel=cancel,
     )
     return result_of(events, progress).cube
@@ -300,27 +331,29 @@ def _fast(
     photograph: Photograph,
     run: RunPlan,
     factor: int,
-    output: Output,
+    place: Memory | Disk,
     cancel: threading.Event | None,
     workers: Workers | None,
 ) -> Generator[Progress, None, tuple[_PhotographJob, Tiled]]:
     """The network on the reduced photograph, then its base and the correction at every pixel."""
     base = run.model.base
     assert base is not None  # as detail.reduction saw to
+    to_disk = isinstance(place, Disk)
+    planned = partial(plan_run, base, device=str(run.device), precision="float32", on_disk=to_disk)
     yield Progress(0, 0, "Reducing the photograph")
     small = reduced(photograph, run.model, factor, cancel)
     made = new_output(run.output_shape, "choose a smaller photograph")
     seen = run_tiles(run, _PhotographJob(small, run.model), InMemory(made), cancel, workers)
     yield from _share(seen, 0, 60)
-    plan = partial(plan_run, base, device=str(run.device), precision="float32")
     below = new_output(run.output_shape, "choose a smaller photograph")
-    few = plan(small.height, small.width)
+    few = planned(small.height, small.width)
     yield from _share(run_tiles(few, _PhotographJob(small, base), InMemory(below), cancel), 60, 62)
     stop_if(cancel)
     yield Progress(62, 100, "Fitting the correction to the colours")
     correction = Correction(np.asarray(small.data), made - below, factor)
     job = _CorrectedJob(photograph, base, correction)
-    whole = run_tiles(plan(photograph.height, photograph.width), job, output, cancel)
+    fine = place.aligned(planned(photograph.height, photograph.width))
+    whole = run_tiles(fine, job, place.output(fine), cancel)
     return job, (yield from _share(whole, 65, 100))
 
 

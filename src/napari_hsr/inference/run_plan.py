@@ -91,6 +91,7 @@ def plan_run(
     ensemble: str = "single",
     at_once: int = 1,
     memory: int | None = None,
+    on_disk: bool = False,
 ) -> RunPlan:
     """Decide how to run a model over an image of this size.
 
@@ -108,6 +109,8 @@ def plan_run(
         result does not depend on them.
     memory : int, optional
         Bytes that each may take.
+    on_disk : bool
+        The cube is not held in memory.
 
     Raises
     ------
@@ -120,7 +123,8 @@ def plan_run(
     passes, on = find(ensemble), resolve(device)
     used, notice = choose(model, precision, on, ensemble)
     needs = per_pixel(model, bands, passes)
-    may = budget(model, 4 * bands * height * width * model.scale**2, on, used)
+    cube = 0 if on_disk else 4 * bands * height * width * model.scale**2
+    may = budget(model, cube, on, used)
     if memory is not None:
         may = Budget(*(min(part, memory) for part in may))
     sides = tile_size(tile, height, width, model, bands, needs, may)

@@ -59,6 +59,8 @@ class Found:
         Set if the file is one of ours.
     looked_in : str
         Where wavelengths were looked for.
+    value_range : (float, float) or None
+        Extremes of the finite values, where the file knows them.
     """
 
     source: Any
@@ -78,6 +80,7 @@ class Found:
     keep_on_disk: bool = True
     record: Record | None = None
     looked_in: str = "the file"
+    value_range: tuple[float, float] | None = None
 
 
 def check_shape(path: Path, shape: Sequence[int], what: str = "array") -> None:
@@ -159,6 +162,7 @@ def build(path: Path, found: Found, choice: Choice = ANY) -> Cube:
         metadata=record.metadata if record else _metadata(found, resolved),
         notices=tuple(notices),
         place=record.place if record else None,
+        _value_range=found.value_range,
     )
     return cube if choice.bands is None else _only(path, cube, list(choice.bands))
 

@@ -10,6 +10,7 @@ from napari_hsr.errors import FileError, InputError
 from napari_hsr.io import detect
 from napari_hsr.io.atomic import check_place
 from napari_hsr.io.choice import split_variable
+from napari_hsr.io.detect import is_zarr
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -66,7 +67,8 @@ def replaces(out: Path, inputs: Iterable[Path]) -> bool:
     FileError
         If nothing can be written there.
     """
-    check_place(out)
+    if not is_zarr(out):  # which is a folder
+        check_place(out)
     written = files_written(out)
     if any(file.exists() for file in written):
         for path in inputs:

@@ -68,11 +68,13 @@ def read(path: Path, choice: Choice = ANY) -> Cube | Photograph:
             _check_whole(path, file)
         chosen = _choose_series(path, series)
         ours, described = _described(file)
-        if ours is not None and ours.wavelengths is None:
-            return _photograph(path, file, ours, choice)
-        _check_described(path, described, series[0])
-        if ours is None and choice.is_open and _is_picture(page, chosen):
-            return _photograph(path, file, None, choice)
+        of_ours = ours is not None and ours.wavelengths is None
+        if not of_ours:
+            _check_described(path, described, series[0])
+        if of_ours or (ours is None and choice.is_open and _is_picture(page, chosen)):
+            photograph = _photograph(path, file, ours, choice)
+            keep = not isinstance(photograph.data, np.ndarray)
+            return photograph
         found = _found(path, file, chosen, ours, described)
         if chosen is series[0] and len(series) > 1:
             sizes = ", ".join(" x ".join(str(n) for n in s.shape) for s in list(series)[1:6])

@@ -12,12 +12,14 @@ from napari_hsr.io import embedded_record, gdal_metadata, icc, lazy, limits
 from napari_hsr.io.choice import ANY, Choice
 from napari_hsr.io.library_errors import translated
 from napari_hsr.io.photographs import finish, grey, unknown_encoding, upright
+from napari_hsr.io.tiff_pixels import TiffPixels, can_stay
 from napari_hsr.notices import Code, Notice
+from napari_hsr.photograph import Photograph
+from napari_hsr.provenance import Provenance
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from napari_hsr.photograph import Photograph
 
 _DAMAGED = "the TIFF file is damaged or cut short"
 _RGB, _PALETTE, _YCBCR = 2, 3, 6
@@ -38,6 +40,8 @@ def read(
     metadata: dict[str, Any] = {}
     if 0 in page.shape:
         raise FileError(path, f"the image is empty ({page.imagewidth} x {page.imagelength} pixels)")
+    if _stays_on_disk(page, ours, choice):
+        return _on_disk(path, file, page, ours)
     if page.dtype is not None:
         size = f"{page.imagewidth} x {page.imagelength} pixels"
         limits.check_room(path, int(page.nbytes), f"the picture ({size})")
@@ -77,6 +81,31 @@ def read(
     return finish(
         path, values, encoding, notices, metadata, ours, bits, scale, fourth, profile=profile
     )
+
+
+def _stays_on_disk(page: Any, ours: embedded_record.Record | None, choice: Choice) -> bool:
+    """Whether a large picture needs no look at all of its pixels, and can be read where it is used."""
+    profile = icc.parse(bytes(page.iccprofile)) if page.iccprofile else None
+    plain = page.dtype in (np.uint8, np.uint16) and page.bitspersample == 8 * page.dtype.itemsize
+    colours = page.photometric in (_RGB, _YCBCR) and page.samplesperpixel in (3, 4)
+    upright_already = ours is not None or _tag(page, 274) in (None, 1)
+    as_it_is = choice.full_scale is None and (profile is None or profile.is_srgb)
+    known = page.samplesperpixel == 3 or _fourth(page) is None
+    return plain and colours and upright_already and as_it_is and known and can_stay(page)
+
+
+def _on_disk(path: Path, file: Any, page: Any, ours: embedded_record.Record | None) -> Photograph:
+    pixels: Any = TiffPixels(path, file, page)
+    if ours is not None:
+        known = ours.provenance, ours.notices, ours.metadata
+        return Photograph(pixels, ours.encoding, ours.name or path.stem, *known)
+    metadata: dict[str, Any] = {"bit_depth": 8 * pixels.dtype.itemsize}
+    if page.iccprofile:
+        metadata["icc_profile"] = icc.parse(bytes(page.iccprofile)).name
+    _note_camera(page, metadata)
+    told = [Notice.info(Code.ALPHA_LEFT_OUT, "Alpha was left out.")] * (page.samplesperpixel == 4)
+    provenance = Provenance(input=path.name)
+    return Photograph(pixels, encodings.SRGB, path.stem, provenance, tuple(told), metadata)
 
 
 def _fourth(page: Any) -> str | None:

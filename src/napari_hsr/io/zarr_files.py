@@ -6,6 +6,7 @@ and others write them, with names of axes and a coordinate array of wavelengths.
 
 from __future__ import annotations
 
+import math
 import os
 import shutil
 from functools import partial
@@ -16,7 +17,7 @@ import numpy as np
 
 from napari_hsr.cube import finite_range
 from napari_hsr.errors import FileError
-from napari_hsr.io import build_cube, detect, embedded_record, zarr_store
+from napari_hsr.io import build_cube, detect, embedded_record, ome_metadata, zarr_store
 from napari_hsr.io import wavelengths as wl
 from napari_hsr.io.atomic import beside
 from napari_hsr.io.choice import ANY, Choice
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
     from napari_hsr.cube import Cube
 
 _DAMAGED = "the zarr store is damaged or cut short"
+#: The attribute with what is known of the run that writes, or wrote, a store part by part.
+RUN = "napari_hsr_run"
 #: Chunks of written cubes: bands, rows and columns at most; 4 MiB of float32.
 _CHUNKS = (16, 256, 256)
 #: Values held at a time while writing: 64 MiB.
@@ -40,7 +43,8 @@ _HELD_VALUES = 2**24
 _COUNTED = 100_000
 
 
-def _library(path: Path) -> Any:
+def library(path: Path) -> Any:
+    """zarr; FileError where it is not installed."""
     try:
         import zarr
     except ModuleNotFoundError as error:
@@ -58,20 +62,26 @@ def read(path: Path, choice: Choice = ANY) -> Cube:
     FileError
         If the store is damaged, or holds no (or more than one possible) cube.
     """
-    zarr = _library(path)
+    zarr = library(path)
     with translated(path, _DAMAGED):
         store = zarr.open(zarr_store.checked(path), mode="r")
     if isinstance(store, zarr.Array):
         zarr_store.check_array(path, store)
         return build_cube.build(path, _plain(path, store, [], {}), choice)
     with translated(path, _DAMAGED):
-        arrays = {name: item for name, item in store.members(None) if isinstance(item, zarr.Array)}
         attributes = dict(store.attrs)
     ome = attributes.get("ome", attributes)
     scales = ome.get("multiscales") if isinstance(ome, dict) else None
+    run = attributes.get(RUN)
     if isinstance(scales, list) and scales and choice.variable is None:
-        found = _ome(path, arrays, ome, scales[0])
+        found = _ome(path, store, ome, scales[0])
+        if isinstance(run, dict) and run.get("finished"):
+            found.value_range = _window(ome)
     else:
+        with translated(path, _DAMAGED):
+            arrays = {
+                name: item for name, item in store.members(None) if isinstance(item, zarr.Array)
+            }
         variables = [_variable(name, array) for name, array in arrays.items()]
         chosen = choose_cube(path, variables, wanted=choice.variable)
         zarr_store.check_array(path, arrays[chosen.name])
@@ -79,6 +89,12 @@ def read(path: Path, choice: Choice = ANY) -> Cube:
             found = _plain(path, arrays[chosen.name], variables, arrays, chosen)
         if choice.variable is None:
             found.notices += left_out(path, variables, chosen)
+    if isinstance(run, dict) and not run.get("finished"):
+        told = (
+            "The run that writes this store has not finished: values that are not there yet are "
+            "NaN. The same run, started again, goes on from there."
+        )
+        found.notices = (*found.notices, Notice.warning(Code.UNFINISHED, told))
     _add_record(found, attributes)
     return build_cube.build(path, found, choice)
 
@@ -110,7 +126,7 @@ def _plain(
 ) -> build_cube.Found:
     """An array without OME's metadata, and what stands beside it."""
     attributes, small = dict(array.attrs), partial(zarr_store.small, path)
-    found = build_cube.Found(_Three(array), units=attributes.get("units"))
+    found = build_cube.Found(ArrayOfThree(array), units=attributes.get("units"))
     if chosen is not None:
         known = companions(
             variables, chosen, lambda name: np.asarray(small(arrays[name])), attributes
@@ -140,22 +156,21 @@ def _plain(
     return found
 
 
-def _ome(
-    path: Path, arrays: dict[str, Any], ome: dict[str, Any], scale: dict[str, Any]
-) -> build_cube.Found:
+def _ome(path: Path, store: Any, ome: dict[str, Any], scale: dict[str, Any]) -> build_cube.Found:
     """The finest image of a pyramid; its channels are the bands."""
     with translated(path, _DAMAGED):
         name = str(scale["datasets"][0]["path"]).strip("/")
         axes = [str(axis["name"] if isinstance(axis, dict) else axis) for axis in scale["axes"]]
-    if name not in arrays:
+    with translated(path, _DAMAGED):
+        array = store.get(name)
+    if array is None or not hasattr(array, "chunks"):
         raise FileError(path, f"its metadata name the array {name!r}, which is not in the store")
-    array = arrays[name]
     zarr_store.check_array(path, array)
     if len(axes) != len(array.shape):
         raise FileError(
             path, f"its metadata name {len(axes)} axes for an array of {len(array.shape)}"
         )
-    found = build_cube.Found(_Three(array), name=str(scale.get("name") or ""))
+    found = build_cube.Found(ArrayOfThree(array), name=str(scale.get("name") or ""))
     long = [axis for axis, size in zip(axes, array.shape, strict=True) if size > 1]
     kept = axes if len(axes) == 3 else long
     if len(kept) == 3 and "c" in kept:
@@ -170,19 +185,34 @@ def _ome(
     return found
 
 
+def _window(ome: dict[str, Any]) -> tuple[float, float] | None:
+    """The extremes that a store of ours states of its values."""
+    try:
+        window = ome["omero"]["channels"][0]["window"]
+        return float(window["min"]), float(window["max"])
+    except (LookupError, TypeError, ValueError):
+        return None
+
+
 def _missing_chunks(array: Any) -> tuple[Notice, ...]:
-    """A notice if chunks were never written, or are lost: they read as one value."""
-    if array.nchunks > _COUNTED or array.nchunks == array.nchunks_initialized:
+    """A notice if chunks, or shards of them, were never written, or are lost: they read as one value."""
+    sides = array.shards or array.chunks
+    parts = math.prod(-(-n // side) for n, side in zip(array.shape, sides, strict=True))
+    if parts > _COUNTED:
         return ()
     there = array.nchunks_initialized
+    if array.shards:
+        there //= math.prod(s // c for s, c in zip(array.shards, array.chunks, strict=True))
+    if there >= parts:
+        return ()
     told = (
-        f"Only {there} of its {array.nchunks} chunks are there: the values of the others are "
-        f"{array.fill_value}."
+        f"Only {there} of its {parts} {'shards' if array.shards else 'chunks'} are there: the values "
+        f"of the others are {array.fill_value}."
     )
     return (Notice.warning(Code.PARTLY_WRITTEN, told),)
 
 
-class _Three:
+class ArrayOfThree:
     """A zarr array with axes of length one left out where it has more than three."""
 
     def __init__(self, array: Any):
@@ -213,7 +243,7 @@ def write(cube: Cube, path: Path, storing: Storing | None = None) -> None:
     FileError
         If it cannot be written, or the name is that of a folder of something else.
     """
-    zarr = _library(path)
+    zarr = library(path)
     storing = storing or plan(cube)
     target = Path(os.path.realpath(path))
     if target.exists() and not detect.is_zarr(target):
@@ -223,7 +253,7 @@ def write(cube: Cube, path: Path, storing: Storing | None = None) -> None:
         with translated(path, "it cannot be written"):
             group = zarr.open_group(temporary, mode="w", zarr_format=2)
             limits = _write_array(group, cube, storing)
-            group.attrs.update(_attributes(cube, limits))
+            group.attrs.update(ome_metadata.attributes(cube, limits))
             if target.exists():
                 os.replace(target, aside)
             os.replace(temporary, target)
@@ -268,48 +298,3 @@ def _write_array(group: Any, cube: Cube, storing: Storing) -> tuple[float, float
         least, largest = finite_range(values)
         low, high = min(low, least), max(high, largest)
     return (low, high) if low <= high else (0.0, 0.0)
-
-
-def _attributes(cube: Cube, limits: tuple[float, float]) -> dict[str, Any]:
-    """OME's metadata, wavelengths in nm, and our record."""
-    low, high = limits
-    labels = (
-        [f"band {band}" for band in range(cube.bands)]
-        if cube.wavelengths is None
-        else [f"{nm:.10g} nm" for nm in cube.wavelengths]
-    )
-    window = {"min": low, "max": high, "start": low, "end": high}
-    height, width = cube.place.pixel if cube.place is not None else (1.0, 1.0)
-    row, column = cube.place.origin if cube.place is not None else (0.0, 0.0)
-    found: dict[str, Any] = {
-        "multiscales": [
-            {
-                "version": "0.4",
-                "name": cube.name,
-                "axes": [
-                    {"name": "c", "type": "channel"},
-                    {"name": "y", "type": "space"},
-                    {"name": "x", "type": "space"},
-                ],
-                "datasets": [
-                    {
-                        "path": "0",
-                        "coordinateTransformations": [
-                            {"type": "scale", "scale": [1.0, height, width]},
-                            {"type": "translation", "translation": [0.0, row, column]},
-                        ],
-                    }
-                ],
-            }
-        ],
-        "omero": {
-            "channels": [
-                {"label": label, "color": "FFFFFF", "active": band == 0, "window": window}
-                for band, label in enumerate(labels)
-            ]
-        },
-        embedded_record.KEY: embedded_record.of_cube(cube),
-    }
-    if cube.wavelengths is not None:
-        found["wavelengths_nm"] = list(cube.wavelengths)
-    return found

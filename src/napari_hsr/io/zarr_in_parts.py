@@ -1,0 +1,427 @@
+"""An OME-Zarr 0.5 that is written part by part, by one run or by several one after the other.
+
+The cube lies in shards over all bands, each a file that appears whole or not at all, with a pyramid
+of halved sizes. Until it is finished the store is called ``NAME.unfinished.zarr`` and keeps a
+journal of what is there, one line of JSON after each part, and the fingerprint of its run: another
+run goes on only if it would write the same. Parts are disjoint, so that several processes can write
+them without a lock; the journal is kept by one.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import platform
+import shutil
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from napari_hsr.cube import finite_range
+from napari_hsr.errors import FileError
+from napari_hsr.io import detect, embedded_record, ome_metadata
+from napari_hsr.io.atomic import beside
+from napari_hsr.io.lazy import LazyArray
+from napari_hsr.io.library_errors import translated
+from napari_hsr.io.zarr_files import RUN, ArrayOfThree, library
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from napari_hsr.cube import Cube
+
+    #: Row and column of a shard.
+    Shard = tuple[int, int]
+
+
+class Level(NamedTuple):
+    """One size of the pyramid: its height and width, the sides of its shards and of their chunks."""
+
+    size: tuple[int, int]
+    shard: tuple[int, int]
+    chunk: tuple[int, int]
+    #: Whether its shards cover the same part of the image as those of the cube.
+    early: bool
+
+
+#: Bands, rows and columns of a chunk, at most: 1 MiB of float32.
+_CHUNK = 4, 256, 256
+#: The pyramid ends with an image of at most this side, in pixels.
+_SMALLEST_LEVEL = 512
+#: Levels whose shards are not smaller than this are written with the cube, the others at the end.
+_SMALLEST_SHARD = 64
+#: Side of the shards of those others, in pixels.
+_LATE_SHARD = 512
+_JOURNAL = "journal"
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+
+
+def unfinished(path: Path) -> Path:
+    """Where a store is while it is written."""
+    target = Path(os.path.realpath(path))
+    return target.with_name(f"{target.stem}.unfinished{target.suffix}")
+
+
+def begun(path: Path) -> dict[str, Any] | None:
+    """Facts of the run that began a store and did not finish it, or None."""
+    try:
+        attributes = json.loads((unfinished(path) / "zarr.json").read_text())["attributes"]
+        found: dict[str, Any] = attributes[RUN]
+    except (OSError, ValueError, LookupError, TypeError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+class ZarrInParts:
+    """A store that is begun, or gone on with.
+
+    Parameters
+    ----------
+    path : Path
+        Its name once it is finished; a store that has it then is replaced.
+    like : Cube
+        Its shape, wavelengths, units and name; the values are not looked at.
+    shard : (int, int)
+        Height and width of the shards, in pixels.
+    run : mapping
+        What the run is known by: JSON's types. A store that was begun is gone on with only if all
+        its items are equal; a value that is a mapping is compared item by item.
+    overwrite : bool
+        Begin anew whatever was begun.
+
+    Attributes
+    ----------
+    entries : list of dict
+        The journal of earlier runs, in order.
+
+    Raises
+    ------
+    FileError
+        If there is something else of that name, another process is writing it, or another run
+        began it.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        like: Cube,
+        shard: tuple[int, int],
+        run: Mapping[str, Any],
+        *,
+        overwrite: bool = False,
+    ):
+        self._named, self._target = path, Path(os.path.realpath(path))
+        self.folder, self.shape, self.shard = unfinished(path), like.shape, shard
+        self._run = {**run, "tile": list(shard)}
+        library(path)
+        for place in (self._target, self.folder):
+            if place.exists() and not detect.is_zarr(place):
+                raise FileError(
+                    place, "there is something else of that name, which is not replaced"
+                )
+        if not self._target.parent.is_dir():
+            raise FileError(path, f"the folder {path.parent} does not exist")
+        if self.folder.exists():
+            self._check_unused()
+            if overwrite:
+                shutil.rmtree(self.folder)
+        if self.folder.exists():
+            self._check_run()
+        else:
+            self._begin(like)
+        self._lock()
+        self.entries = self._read_journal()
+        self._arrays = self._open()
+
+    # --- parts ---------------------------------------------------------------------------------
+
+    @property
+    def grid(self) -> tuple[int, int]:
+        """Numbers of shards down and across."""
+        down, across = (-(-n // side) for n, side in zip(self.shape[1:], self.shard, strict=True))
+        return down, across
+
+    def place(self, shard: Shard) -> tuple[slice, slice]:
+        """Rows and columns of a shard, in pixels."""
+        rows, columns = (
+            slice(i * side, min((i + 1) * side, n))
+            for i, side, n in zip(shard, self.shard, self.shape[1:], strict=True)
+        )
+        return rows, columns
+
+    def put(self, shard: Shard, values: np.ndarray) -> dict[str, Any]:
+        """Write a shard, (bands, height, width) float32, and what it is in the smaller sizes.
+
+        Any process may do this, for any shard.
+
+        Returns
+        -------
+        dict
+            What the journal keeps of it.
+        """
+        low, high = finite_range(values)
+        with self._writing():
+            for number, level in enumerate(self._levels()):
+                if not level.early:
+                    break
+                # zarr would read what a killed run or a failure of power has left there
+                self._file(shard, number).unlink(missing_ok=True)
+                values = halved(values) if number else values
+                corner = (i * side for i, side in zip(shard, level.shard, strict=True))
+                rows, columns = (
+                    slice(start, start + n)
+                    for start, n in zip(corner, values.shape[1:], strict=True)
+                )
+                self._arrays[number][:, rows, columns] = values
+        size = self._file(shard).stat().st_size
+        finite = [low, high] if low <= high else None
+        return {"shard": list(shard), "range": finite, "bytes": size}
+
+    def is_there(self, entry: Mapping[str, Any]) -> bool:
+        """Whether the shard that the journal tells of lies there, all of it."""
+        try:
+            return bool(self._file(entry["shard"]).stat().st_size == entry["bytes"])
+        except OSError:
+            return False
+
+    def note(self, entry: Mapping[str, Any]) -> None:
+        """Add a line to the journal."""
+        with self._writing(), (self.folder / _JOURNAL / "parts.jsonl").open("ab") as file:
+            file.write(json.dumps(entry).encode() + b"\n")
+
+    @property
+    def drafts(self) -> Path:
+        """A folder for what is not yet a shard."""
+        return self.folder / _JOURNAL
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            if error.errno not in _FULL:
+                raise FileError(self._named, f"it cannot be written ({error.strerror})") from error
+            raise FileError(
+                self._named,
+                f"the disk is full; what is finished is kept in {self.folder.name}: make room and "
+                "run the same again, which goes on from there",
+            ) from error
+
+    def draft(self, name: str, values: np.ndarray) -> None:
+        """Keep an array under a name, whole or not at all."""
+        path = self.drafts / f"{name}.npy"
+        temporary = path.with_suffix(".tmp")
+        with self._writing():
+            with temporary.open("wb") as file:
+                np.save(file, values)
+            os.replace(temporary, path)
+
+    # --- the end -------------------------------------------------------------------------------
+
+    def view(self) -> LazyArray:
+        """The cube as it is now, (bands, height, width)."""
+        return LazyArray(ArrayOfThree(self._arrays[0]), path=self.folder)
+
+    def finish(self, cube: Cube) -> Cube:
+        """All parts are there: write the rest of the pyramid and the facts, and give it its name.
+
+        Returns
+        -------
+        Cube
+            The same, its data read from the store.
+        """
+        zarr = library(self._named)
+        levels = self._levels()
+        with self._writing():
+            for number, level in enumerate(levels):
+                if not level.early:
+                    _halve(self._arrays[number - 1], self._arrays[number])
+            group = zarr.open_group(self.folder, mode="r+")
+            found = ome_metadata.attributes(cube, cube.value_range, "0.5", len(levels))
+            group.attrs.update({**found, RUN: self._run | {"finished": True}})
+            aside = beside(self._target, "old")
+            if self._target.exists():
+                os.replace(self._target, aside)
+            os.replace(self.folder, self._target)
+        shutil.rmtree(aside, ignore_errors=True)
+        shutil.rmtree(self._target / _JOURNAL, ignore_errors=True)
+        with translated(self._named, "it cannot be read"):
+            array = zarr.open_array(self._target / "0", mode="r")
+        data = LazyArray(ArrayOfThree(array), path=self._named)
+        return cube.replace(data=data, _value_range=cube.value_range)
+
+    def release(self) -> None:
+        """Let other processes go on with it."""
+        (self.folder / _JOURNAL / "lock").unlink(missing_ok=True)
+
+    # --- beginning -----------------------------------------------------------------------------
+
+    def _begin(self, like: Cube) -> None:
+        zarr = library(self._named)
+        temporary = beside(self.folder, "tmp")
+        try:
+            with self._writing():
+                group = zarr.open_group(temporary, mode="w", zarr_format=3)
+                for number, level in enumerate(self._levels()):
+                    self._create(group, str(number), level, like.units)
+                found = ome_metadata.attributes(like, (0.0, 1.0), "0.5", len(self._levels()))
+                group.attrs.update({**found, RUN: self._run | {"finished": False}})
+                (temporary / _JOURNAL).mkdir()
+                os.replace(temporary, self.folder)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+
+    def _create(self, group: Any, name: str, level: Level, units: str | None) -> None:
+        from zarr.codecs import BloscCodec
+
+        bands = self.shape[0]
+        deep = min(_CHUNK[0], bands)
+        group.create_array(
+            name,
+            shape=(bands, *level.size),
+            chunks=(deep, *level.chunk),
+            shards=(-(-bands // deep) * deep, *level.shard),
+            dtype="float32",
+            compressors=BloscCodec(cname="lz4", clevel=1, shuffle="bitshuffle"),
+            fill_value=np.nan,
+            dimension_names=("c", "y", "x"),
+            attributes={"units": units} if units else {},
+            config={"write_empty_chunks": True},
+        )
+
+    def _levels(self) -> list[Level]:
+        size, side, early = self.shape[1:], self.shard, True
+        levels = [Level(size, side, _chunk(side), early)]
+        while max(size) > _SMALLEST_LEVEL:
+            size = -(-size[0] // 2), -(-size[1] // 2)
+            early = early and all(n % 2 == 0 and n // 2 >= _SMALLEST_SHARD for n in side)
+            side = (side[0] // 2, side[1] // 2) if early else (_LATE_SHARD, _LATE_SHARD)
+            levels.append(Level(size, side, _chunk(side), early))
+        return levels
+
+    def _open(self) -> list[Any]:
+        zarr = library(self._named)
+        with translated(self.folder, "it is damaged"):
+            group = zarr.open_group(self.folder, mode="r+")
+            config = {"write_empty_chunks": True}
+            names = [str(level) for level in range(len(self._levels()))]
+            return [group[name].with_config(config) for name in names]
+
+    def _file(self, shard: Any, level: int = 0) -> Path:
+        return self.folder.joinpath(str(level), "c", "0", *map(str, shard))
+
+    # --- going on ------------------------------------------------------------------------------
+
+    def _check_run(self) -> None:
+        """FileError unless the same run began it."""
+        before = begun(self._target)
+        if before is None:
+            raise FileError(
+                self.folder, "it is no unfinished run of napari-hsr, and is not replaced"
+            )
+        other = _differences(before, self._run)
+        if other:
+            raise FileError(
+                self.folder,
+                f"it was begun with another {_listed(other)}: it is not gone on with; overwrite it "
+                "(--overwrite, overwrite=True) to begin anew, or choose another name",
+            )
+
+    def _read_journal(self) -> list[dict[str, Any]]:
+        try:
+            lines = (self.folder / _JOURNAL / "parts.jsonl").read_bytes().split(b"\n")
+        except FileNotFoundError:
+            return []
+        if lines[-1]:  # a line that was cut short: what it tells of is written again
+            whole = b"".join(line + b"\n" for line in lines[:-1])
+            with self._writing():
+                (self.folder / _JOURNAL / "parts.jsonl").write_bytes(whole)
+        with translated(self.folder, "its journal is damaged"):
+            return [json.loads(line) for line in lines[:-1]]
+
+    def _check_unused(self) -> None:
+        """FileError if another process of this computer is writing it."""
+        import psutil
+
+        try:
+            owner = json.loads((self.folder / _JOURNAL / "lock").read_text())
+            alive = (
+                owner["computer"] == platform.node()
+                and psutil.Process(owner["process"]).create_time() == owner["since"]
+            )
+        except (OSError, ValueError, LookupError, TypeError, psutil.Error):
+            return  # nobody is
+        if alive:
+            raise FileError(self.folder, f"process {owner['process']} is writing it")
+
+    def _lock(self) -> None:
+        import psutil
+
+        process = psutil.Process()
+        owner = {
+            "computer": platform.node(),
+            "process": process.pid,
+            "since": process.create_time(),
+        }
+        with self._writing():
+            (self.folder / _JOURNAL / "lock").write_text(json.dumps(owner))
+
+
+def restate(path: Path, cube: Cube) -> None:
+    """Write what is known of a cube into the store that holds its values."""
+    with translated(path, "it cannot be written"):
+        group = library(path).open_group(path, mode="r+")
+        group.attrs[embedded_record.KEY] = embedded_record.of_cube(cube)
+
+
+def halved(values: np.ndarray) -> np.ndarray:
+    """Means of 2 x 2 pixels, (bands, ceil(h / 2), ceil(w / 2)); the last row and column count twice."""
+    for axis in (1, 2):
+        if values.shape[axis] % 2:
+            last = values[:, -1:] if axis == 1 else values[..., -1:]
+            values = np.concatenate([values, last], axis)
+    rows = values[:, ::2] + values[:, 1::2]
+    made: np.ndarray = (rows[..., ::2] + rows[..., 1::2]) * np.float32(0.25)
+    return made
+
+
+def _halve(above: Any, below: Any) -> None:
+    """Fill a level from the one above it, shard by shard."""
+    _, height, width = below.shape
+    _, down, across = below.shards
+    for top in range(0, height, down):
+        for left in range(0, width, across):
+            values = above[:, 2 * top : 2 * (top + down), 2 * left : 2 * (left + across)]
+            below[:, top : top + down, left : left + across] = halved(values)
+
+
+def _chunk(side: tuple[int, int]) -> tuple[int, int]:
+    """Sides of the chunks of a shard, which they divide."""
+    height, width = (_divisor(n, most) for n, most in zip(side, _CHUNK[1:], strict=True))
+    return height, width
+
+
+def _divisor(side: int, most: int) -> int:
+    """The largest divisor up to ``most``, or the side itself where that is very small."""
+    found = max(n for n in range(1, min(side, most) + 1) if side % n == 0)
+    return found if 4 * found >= min(side, most) else side
+
+
+def _differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """Names of the items that are not equal."""
+    found = []
+    for key in dict.fromkeys((*before, *now)):
+        if key == "finished" or before.get(key) == now.get(key):
+            continue
+        old, new = before.get(key), now.get(key)
+        inner = isinstance(old, dict) and isinstance(new, dict)
+        found += _differences(old, new) if inner else [key]  # type: ignore[arg-type]
+    return found
+
+
+def _listed(names: list[str]) -> str:
+    *first, last = (name.replace("_", " ") for name in names)
+    return f"{', '.join(first)} and {last}" if first else last

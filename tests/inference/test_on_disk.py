@@ -1,0 +1,309 @@
+"""Results on disk: the same as in memory, killed and gone on with, and what is refused."""
+
+import errno
+import json
+import os
+import subprocess
+import sys
+from textwrap import dedent
+
+import numpy as np
+import pytest
+import torch
+import zarr
+
+from napari_hsr import Photograph, read, reconstruct
+from napari_hsr.errors import FileError, InputError
+from napari_hsr.inference import places, probe, reconstruct_events
+from napari_hsr.io.zarr_in_parts import ZarrInParts
+from napari_hsr.models import ModelCard
+from napari_hsr.models.model import Model
+from napari_hsr.notices import Code, has
+
+CARD = ModelCard(
+    name="toy",
+    title="A toy",
+    architecture="toy",
+    input_encoding="linear-srgb",
+    wavelengths_nm=(500, 550, 600),
+)
+
+
+class Mean(torch.nn.Module):
+    """A mean of 5 × 5 pixels that counts its passes, and has no memory for more than so many pixels."""
+
+    def __init__(self, most=10**9):
+        super().__init__()
+        self.most, self.passes = most, 0
+
+    def forward(self, x):
+        if x.shape[2] * x.shape[3] > self.most:
+            raise MemoryError
+        self.passes += 1
+        padded = torch.nn.functional.pad(x, (2, 2, 2, 2), mode="replicate")
+        return torch.nn.functional.avg_pool2d(padded, 5, 1)
+
+
+def toy(context=2, most=10**9, **facts):
+    facts = {"weights_sha256": "0" * 64, **facts}
+    return Model(module=Mean(most), card=CARD, bands=3, context=context, **facts)
+
+
+@pytest.fixture(autouse=True)
+def _tiles_alone(monkeypatch):
+    """Passes of the network that are counted are those over tiles."""
+    monkeypatch.setattr(probe, "worthwhile", lambda _run: False)
+
+
+@pytest.fixture(scope="module")
+def photograph():
+    values = np.random.default_rng(1).integers(0, 256, (300, 570, 3), dtype=np.uint8)
+    values[10:14, 20:30] = 255
+    return Photograph(values, "linear-srgb", name="leaf")
+
+
+def run(photograph, model, path, tile=128, **options):
+    *_, result = reconstruct_events(
+        photograph, model, tile=tile, device="cpu", output=path, **options
+    )
+    return result
+
+
+def stop_after(photograph, model, path, tiles, tile=128):
+    """Left alone when so many tiles are written."""
+    events = reconstruct_events(photograph, model, tile=tile, device="cpu", output=path)
+    for event in events:
+        if event.done == tiles:
+            events.close()
+
+
+@pytest.mark.parametrize(("context", "tile"), [(2, 128), (2, 50), (None, 100), (2, "whole")])
+def test_the_store_holds_what_memory_would(tmp_path, photograph, monkeypatch, context, tile):
+    monkeypatch.setattr(places, "BLENDED_SHARD", 128)
+    expected = reconstruct(photograph, toy(context), tile=tile, device="cpu")
+    result = run(photograph, toy(context), tmp_path / "leaf.zarr", tile)
+    np.testing.assert_array_equal(np.asarray(result.cube.data), expected.data)
+    assert not result.cube.in_memory
+    assert result.cube.value_range == expected.value_range
+    assert result.cube.notices == expected.notices
+    assert has(result.notices, Code.SATURATED)
+    found = read(tmp_path / "leaf.zarr")
+    np.testing.assert_array_equal(found.data, expected.data)
+    assert found.wavelengths == expected.wavelengths
+    assert found.value_range == expected.value_range
+    assert (found.name, found.provenance.model) == ("leaf toy", "toy")
+    assert not found.notices
+    assert [p.name for p in tmp_path.glob("*zarr*")] == ["leaf.zarr"]
+    group = zarr.open_group(tmp_path / "leaf.zarr", mode="r")
+    scale = group.attrs["ome"]["multiscales"][0]
+    assert [level["path"] for level in scale["datasets"]] == sorted(group) == ["0", "1"]
+    assert scale["datasets"][1]["coordinateTransformations"] == [
+        {"type": "scale", "scale": [1.0, 2.0, 2.0]},
+        {"type": "translation", "translation": [0.0, 0.5, 0.5]},
+    ]
+    means = expected.data.reshape(3, 150, 2, 285, 2).mean((2, 4))
+    np.testing.assert_allclose(group["1"][:], means, rtol=4 * 2**-24)  # the order of four additions
+
+
+@pytest.mark.parametrize("context", [2, None])
+def test_what_is_finished_is_not_computed_again(tmp_path, photograph, context):
+    path = tmp_path / "leaf.zarr"
+    expected = reconstruct(photograph, toy(context), tile=128, device="cpu")
+    first, second = toy(context), toy(context)
+    stop_after(photograph, first, path, 7)
+    half = read(tmp_path / "leaf.unfinished.zarr")
+    assert has(half.notices, Code.UNFINISHED)
+    assert np.isnan(half.data).any()
+    assert half.wavelengths == expected.wavelengths
+    result = run(photograph, second, path, tile="auto")  # the tiles are those that were begun with
+    assert first.module.passes == 7
+    assert second.module.passes == result.tiles - 7
+    np.testing.assert_array_equal(np.asarray(result.cube.data), expected.data)
+    assert result.cube.value_range == expected.value_range
+    assert result.cube.notices[0] == expected.notices[0]  # saturated pixels of both runs
+    assert has(result.notices, Code.RESUMED)
+
+
+@pytest.mark.parametrize("context", [2, None])
+def test_tiles_that_were_cut_for_lack_of_memory(tmp_path, photograph, context):
+    path = tmp_path / "leaf.zarr"
+    photograph = Photograph(photograph.data[:200, :260], "linear-srgb", name="leaf")
+    small = toy(context, most=100**2)
+    stop_after(photograph, small, path, 5)
+    assert list(path.with_name("leaf.unfinished.zarr").glob("journal/*.npy"))
+    second = toy(context)
+    result = run(photograph, second, path)
+    whole = run(photograph, toy(context), tmp_path / "whole.zarr")
+    # sums of windows that were cut are taken in another order
+    rtol = 0 if context else 8 * 2**-24
+    np.testing.assert_allclose(np.asarray(result.cube.data), np.asarray(whole.cube.data), rtol=rtol)
+    assert second.module.passes < whole.tiles or context is None
+    assert result.cube.notices[0] == whole.cube.notices[0]
+    in_memory = reconstruct(photograph, toy(context, most=100**2), tile=128, device="cpu")
+    cut = run(photograph, toy(context, most=100**2), tmp_path / "cut.zarr")
+    np.testing.assert_allclose(np.asarray(cut.cube.data), in_memory.data, rtol=rtol)
+    assert has(cut.notices, Code.TILES_HALVED)
+
+
+def test_another_run_does_not_go_on(tmp_path, photograph):
+    path = tmp_path / "leaf.zarr"
+    stop_after(photograph, toy(), path, 3)
+    darker = Photograph(photograph.data // 2, "linear-srgb", name="leaf")
+    for changed, model, options in (
+        ("weights", toy(weights_sha256="1" * 64), {}),
+        ("sha256", toy(), {"image": darker}),
+        ("ensemble", toy(), {"ensemble": "mean"}),
+        ("tile", toy(), {"tile": 64}),
+    ):
+        image = options.pop("image", photograph)
+        with pytest.raises(FileError, match=f"another .*{changed}.*overwrite"):
+            run(image, model, path, **options)
+    anew = toy(weights_sha256="1" * 64)
+    result = run(photograph, anew, path, overwrite=True)
+    assert anew.module.passes == result.tiles
+    assert not has(result.notices, Code.RESUMED)
+
+
+def test_a_lost_shard_is_computed_again(tmp_path, photograph):
+    path = tmp_path / "leaf.zarr"
+    stop_after(photograph, toy(), path, 6)
+    shards = sorted((tmp_path / "leaf.unfinished.zarr" / "0" / "c").rglob("*"))
+    shards = [shard for shard in shards if shard.is_file()]
+    shards[1].unlink()
+    shards[3].write_bytes(shards[3].read_bytes()[:-100])  # as after a failure of power
+    model = toy()
+    result = run(photograph, model, path)
+    assert model.module.passes == result.tiles - 4
+    expected = reconstruct(photograph, toy(), tile=128, device="cpu")
+    np.testing.assert_array_equal(np.asarray(result.cube.data), expected.data)
+    next(path.glob("0/c/0/1/1")).unlink()
+    assert has(read(path).notices, Code.PARTLY_WRITTEN)
+
+
+def test_a_full_disk_keeps_what_is_finished(tmp_path, photograph, monkeypatch):
+    path, put, puts = tmp_path / "leaf.zarr", ZarrInParts.put, []
+
+    def full(self, shard, values):
+        if len(puts) == 4:
+            self._arrays = [Full()] * len(self._arrays)
+        puts.append(shard)
+        return put(self, shard, values)
+
+    class Full:
+        def __setitem__(self, index, values):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ZarrInParts, "put", full)
+        with pytest.raises(FileError, match=r"disk is full.*leaf\.unfinished\.zarr: make room"):
+            run(photograph, toy(), path)
+    model = toy()
+    assert run(photograph, model, path).tiles == model.module.passes + 4
+
+
+def test_what_is_no_store_of_a_result(tmp_path, photograph):
+    with pytest.raises(InputError, match=r"\.zarr"):
+        run(photograph, toy(), tmp_path / "leaf.h5")
+    (tmp_path / "notes.zarr").mkdir()
+    with pytest.raises(FileError, match="not replaced"):
+        run(photograph, toy(), tmp_path / "notes.zarr")
+    zarr.open_group(tmp_path / "other.unfinished.zarr", mode="w")
+    with pytest.raises(FileError, match="not replaced"):
+        run(photograph, toy(), tmp_path / "other.zarr")
+    with pytest.raises(FileError, match="does not exist"):
+        run(photograph, toy(), tmp_path / "nowhere" / "leaf.zarr")
+
+
+def test_two_processes_do_not_write_one_store(tmp_path, photograph):
+    import psutil
+
+    path = tmp_path / "leaf.zarr"
+    stop_after(photograph, toy(), path, 3)
+    lock = tmp_path / "leaf.unfinished.zarr" / "journal" / "lock"
+    assert not lock.exists()
+    parent = psutil.Process(os.getppid())
+    owner = {"computer": os.uname().nodename, "process": parent.pid, "since": parent.create_time()}
+    lock.write_text(json.dumps(owner))
+    with pytest.raises(FileError, match=f"process {parent.pid} is writing it"):
+        run(photograph, toy(), path, overwrite=True)
+    lock.write_text(json.dumps(owner | {"since": 1.0}))  # a process that is gone, its number reused
+    run(photograph, toy(), path)
+
+
+KILLED = dedent(
+    """
+    import os, signal, sys
+    import numpy as np
+    sys.path.insert(0, sys.argv[1])
+    import test_on_disk as here
+    from napari_hsr import reconstruct
+    from napari_hsr.inference import places, probe
+    from napari_hsr.io import zarr_in_parts
+    from napari_hsr.io.zarr_in_parts import ZarrInParts
+
+    places.BLENDED_SHARD = 64
+    probe.worthwhile = lambda run: False
+    photograph = here.make_photograph()
+    computed = os.open("computed", os.O_CREAT | os.O_APPEND | os.O_WRONLY)
+
+    def killed(context, owner, name, after, nth):
+        child = os.fork()
+        if child:
+            return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        calls, real = [], getattr(owner, name)
+        def kills(*given):
+            calls.append(name)
+            now = len(calls) == nth
+            if now and not after:
+                os.kill(os.getpid(), signal.SIGKILL)
+            found = real(*given)
+            if now:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return found
+        setattr(owner, name, kills)
+        model = here.toy(context)
+        forward = model.module.forward
+        model.module.forward = lambda x: os.write(computed, b"x") and forward(x)
+        here.run(photograph, model, "leaf.zarr")
+        os._exit(0)
+
+    put, note, finish = ((ZarrInParts, name) for name in ("put", "note", "finish"))
+    draft, halve, replace = (ZarrInParts, "draft"), (zarr_in_parts, "_halve"), (os, "replace")
+    points = {
+        2: [(*put, 0, 1), (*put, 1, 3), (*note, 0, 2), (*note, 1, 1), (*replace, 0, 1)],
+        None: [(*draft, 0, 1), (*draft, 1, 2), (*note, 0, 3), (*put, 1, 1), (*replace, 0, 2),
+               (*note, 1, 1), (*finish, 0, 1), (*halve, 1, 1)],
+    }
+    for context in points:
+        codes = [killed(context, *point) for point in points[context]]
+        last = killed(context, *note, 0, 10**9)
+        print(context, codes.count(-signal.SIGKILL) - len(codes), len(codes), last, os.stat("computed").st_size)
+        os.rename("leaf.zarr", f"leaf-{context}.zarr")
+        os.truncate("computed", 0)
+    """
+)
+
+
+def make_photograph():
+    values = np.random.default_rng(1).integers(0, 256, (150, 520, 3), dtype=np.uint8)
+    return Photograph(values, "linear-srgb", name="leaf")
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="the child is a copy of its parent")
+def test_killed_at_any_moment_it_goes_on(tmp_path, monkeypatch):
+    monkeypatch.setattr(places, "BLENDED_SHARD", 64)
+    here = os.path.dirname(__file__)
+    done = subprocess.run(
+        [sys.executable, "-c", KILLED, here], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert not done.stderr
+    lines = done.stdout.splitlines()
+    assert len(lines) == 2
+    for line, context in zip(lines, (2, None), strict=True):
+        _, lived, kills, last, computed = line.split()
+        assert (lived, last) == ("0", "0")
+        expected = run(make_photograph(), toy(context), tmp_path / "expected.zarr")
+        found = read(tmp_path / f"leaf-{context}.zarr")
+        np.testing.assert_array_equal(found.data, np.asarray(expected.cube.data))
+        # at most the tile at hand was lost each time
+        assert expected.tiles <= int(computed) <= expected.tiles + int(kills)
