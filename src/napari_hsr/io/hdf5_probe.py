@@ -148,11 +148,13 @@ def _helper() -> _Helper | None:
     return helper
 
 
-@atexit.register
 def _end() -> None:
     for helper in _HELPERS:
         if helper.pid == os.getpid():
             helper.close()
+
+
+atexit.register(_end)
 
 
 # --- in the helper -------------------------------------------------------------------------

@@ -49,9 +49,10 @@ def read(path: Path, choice: Choice = ANY) -> Photograph:
         ) from error
     damaged = "the raw file is damaged, or of a camera that LibRaw does not know"
     with translated(path, damaged), rawpy.imread(str(path)) as raw:
-        size = raw.sizes
-        pixels = max(size.raw_width * size.raw_height, size.width * size.height)
-        limits.check_room(path, 10 * pixels, f"its sensor ({size.raw_width} x {size.raw_height})")
+        sensor = raw.sizes
+        pixels = max(sensor.raw_width * sensor.raw_height, sensor.width * sensor.height)
+        about = f"its sensor ({sensor.raw_width} x {sensor.raw_height} pixels)"
+        limits.check_room(path, 10 * pixels, about)
         if raw.num_colors != 3:
             raise FileError(path, f"its camera has {raw.num_colors} colours; three were expected")
         balance, told = _white_balance(raw)
