@@ -106,6 +106,26 @@ def compare(files, theme: str) -> None:
     viewer.close()
 
 
+def maps(theme: str) -> None:
+    """The Maps panel with the components of a measured chart."""
+    from napari_hsr import samples
+    from napari_hsr.viewer.layers import add_cube
+    from napari_hsr.widgets.maps.panel import COMPONENTS
+
+    viewer = open_viewer(theme)
+    truth, _ = samples.chart()
+    add_cube(viewer, truth, name="chart, ground truth")
+    _, panel = viewer.window.add_plugin_dock_widget(demo_viewer.PLUGIN, "Maps")
+    demo_viewer.settle()
+    panel.tabs.setCurrentIndex(COMPONENTS)
+    panel.components.number.setValue(3)
+    panel.run()
+    wait_until(panel.run_button.isEnabled)
+    panel.components.view.set_value("loadings")
+    save(viewer, f"maps-{theme}")
+    viewer.close()
+
+
 def super_resolve(theme: str) -> None:
     """The Super-resolve panel after a run: a part of a photograph's cube, made coarse before."""
     from napari_hsr import Photograph, reconstruct, samples
@@ -162,6 +182,7 @@ def main() -> None:
             reconstruct(theme)
             explore(files, theme)
             compare(files, theme)
+            maps(theme)
             super_resolve(theme)
             train(files, theme)
 

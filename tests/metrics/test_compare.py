@@ -10,7 +10,7 @@ import pytest
 
 from napari_hsr.cube import Cube, Wavelengths
 from napari_hsr.errors import Cancelled, InputError
-from napari_hsr.metrics import PROTOCOLS, compare, evaluate, maps
+from napari_hsr.metrics import PROTOCOLS, evaluate, maps, several
 from napari_hsr.metrics.compare import MAPS, Comparison, Outline, compare_events, why_not
 from napari_hsr.progress import Progress
 
@@ -113,14 +113,14 @@ def test_cancelled_between_blocks():
 def test_the_work_ends_with_whoever_listens(monkeypatch):
     ended = []
 
-    def endless(*_cubes, cancel):
+    def endless(*_cubes, cancel, **_options):
         try:
             while True:
                 yield Progress(1, 10)
         finally:
             ended.append(cancel)
 
-    monkeypatch.setattr(compare, "evaluate_events", endless)
+    monkeypatch.setattr(several, "evaluate_events", endless)
     events = compare_events(*pair())
     next(events)
     next(events)
@@ -133,7 +133,7 @@ def test_a_fault_inside_comes_out(monkeypatch):
     def refuse(*_cubes, **_options):
         raise InputError("No.")
 
-    monkeypatch.setattr(compare, "evaluate_events", refuse)
+    monkeypatch.setattr(several, "evaluate_events", refuse)
     with pytest.raises(InputError, match=r"No\."):
         list(compare_events(*pair()))
     assert not threads()

@@ -13,6 +13,7 @@ from napari_hsr.widgets.files.calibrate import CalibrateWidget
 from napari_hsr.widgets.files.contents import FileContentsWidget
 from napari_hsr.widgets.inference.reconstruct import ReconstructWidget
 from napari_hsr.widgets.inference.super_resolve import SuperResolveWidget
+from napari_hsr.widgets.maps.panel import MapsWidget
 from napari_hsr.widgets.measurements.panel import MeasurementsWidget
 from napari_hsr.widgets.plotting.plot import LEAST_HEIGHT
 from napari_hsr.widgets.spectra.panel import SpectraWidget
@@ -28,6 +29,7 @@ PANELS = (
     SpectraWidget,
     MeasurementsWidget,
     CompareWidget,
+    MapsWidget,
     TrainWidget,
     SetWavelengthsWidget,
     CalibrateWidget,

@@ -24,6 +24,7 @@ from napari_hsr.widgets.files.calibrate import CalibrateWidget
 from napari_hsr.widgets.files.contents import FileContentsWidget
 from napari_hsr.widgets.inference.reconstruct import ReconstructWidget
 from napari_hsr.widgets.inference.super_resolve import SuperResolveWidget
+from napari_hsr.widgets.maps.panel import MapsWidget
 from napari_hsr.widgets.measurements.panel import MeasurementsWidget
 from napari_hsr.widgets.models.import_checkpoint import ImportDialog
 from napari_hsr.widgets.spectra.panel import SpectraWidget
@@ -38,6 +39,7 @@ PANELS = (
     SpectraWidget,
     MeasurementsWidget,
     CompareWidget,
+    MapsWidget,
     TrainWidget,
     SetWavelengthsWidget,
     CalibrateWidget,

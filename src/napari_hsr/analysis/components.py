@@ -164,7 +164,7 @@ def components_events(
         scores[:, rows] = (weights[:, :n].T @ flat).reshape(n, *values.shape[1:])
         yield Progress(50 + 50 * event.done // event.total, 100, event.message)
     holes = int(np.isnan(scores[0]).sum())
-    told += [*no_value(holes, scores[0].size), *of_the_prior(cube, "the order of its components")]
+    told += [*no_value(holes, scores[0].size), *of_the_prior(cube, "a component")]
     title = method.upper()
     shares = eigenvalues / eigenvalues.sum()
     facts = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -73,8 +74,12 @@ class Expression:
         return np.where(np.isfinite(found), found, np.nan)
 
 
+@lru_cache(maxsize=1024)
 def parse(text: str) -> Expression:
     """Parse a formula: numbers, names, ``+ - * / **``, brackets and :data:`FUNCTIONS`.
+
+    What was parsed once is kept: a panel parses in the main thread and computes in another, and
+    Python 3.11 may fail where two threads make syntax trees at once.
 
     Raises
     ------

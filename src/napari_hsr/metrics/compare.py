@@ -8,22 +8,25 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_hsr.conversion.wavelengths import common_grid
 from napari_hsr.errors import HSRError, InputError
+from napari_hsr.io.bands import without_bad_bands
 from napari_hsr.metrics import maps as map_makers
-from napari_hsr.metrics.evaluate import evaluate_events
 from napari_hsr.metrics.maps import DEFAULT_WINDOW, ErrorMap
 from napari_hsr.metrics.match import match
 from napari_hsr.metrics.protocols import Protocol, SamRule, get_protocol
 from napari_hsr.metrics.row_blocks import Pair
+from napari_hsr.metrics.several import evaluate_several_events
 from napari_hsr.notices import Code, Notice
 from napari_hsr.progress import Progress, as_part
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from napari_hsr.cube import Cube
     from napari_hsr.metrics.evaluation import Evaluation
+    from napari_hsr.metrics.several import FigureTable
 
 #: The available maps, and what each shows.
 MAPS = {
@@ -51,11 +54,14 @@ class Comparison:
         The requested maps, by their names in :data:`MAPS`, each (height, width).
     notes : tuple of Notice
         What the maps leave out, and where they differ from the figures.
+    table : FigureTable or None
+        All predictions, where there were others.
     """
 
     evaluation: Evaluation
     maps: dict[str, ErrorMap] = field(default_factory=dict)
     notes: tuple[Notice, ...] = ()
+    table: FigureTable | None = None
 
 
 @dataclass(frozen=True)
@@ -73,6 +79,7 @@ def why_not(
     protocol: str | Protocol = "default",
     maps: Iterable[str] = (),
     window: int = DEFAULT_WINDOW,
+    resample: bool = False,
 ) -> str | None:
     """Explain why these cubes cannot be compared, or None if they can; reads no data.
 
@@ -80,7 +87,8 @@ def why_not(
     ``cube.data`` may be an :class:`Outline`.
     """
     try:
-        first, second, _, _ = match(_outline(prediction), _outline(truth))
+        pair = (_outline(prediction), _outline(truth))
+        first, second, _, _ = match(*(common_grid(*pair) if resample else pair))
         Pair(first, second, get_protocol(protocol).crop)
         _checked(maps, window, tuple(second.shape)[1:])
     except HSRError as error:
@@ -95,6 +103,10 @@ def compare_events(
     protocol: str | Protocol = "default",
     maps: Iterable[str] = ("sam", "rmse"),
     window: int = DEFAULT_WINDOW,
+    mask: Any = None,
+    lights: Sequence[str] = (),
+    resample: bool = False,
+    others: Sequence[Cube] = (),
     cancel: threading.Event | None = None,
 ) -> Iterator[Progress | Comparison]:
     """Compare two cubes, as events.
@@ -110,6 +122,10 @@ def compare_events(
     window : int
         Side of the sliding window of ``"psnr_window"``, in pixels: odd, at least 3, and no
         larger than the image.
+    mask, lights, resample
+        Of the figures, as for :func:`napari_hsr.metrics.evaluate`; the maps show the whole image.
+    others : sequence of Cube
+        More predictions, each a row of ``Comparison.table``.
     cancel : threading.Event, optional
         When set, the work stops after the current block.
 
@@ -125,21 +141,37 @@ def compare_events(
         If ``cancel`` was set.
     """
     rules = get_protocol(protocol)
+    given = prediction, truth
+    if resample:
+        prediction, truth = common_grid(without_bad_bands(prediction), without_bad_bands(truth))
     first, second, _, _ = match(prediction, truth)
     names = _checked(maps, window, tuple(second.shape)[1:])
     makers = _makers(first, second, truth.units or "", rules, window)
-    total = _STEPS * (_WEIGHT_OF_FIGURES + len(names))
-    done = _STEPS * _WEIGHT_OF_FIGURES
+    done = _STEPS * _WEIGHT_OF_FIGURES * (1 + len(others))
+    total = done + _STEPS * len(names)
     yield Progress(0, total, "Figures")
-    figures = evaluate_events(prediction, truth, rules, cancel=cancel)
-    found = yield from as_part(figures, 0, done, total, "Figures")
+    several = evaluate_several_events(
+        [given[0], *others],
+        given[1],
+        rules,
+        mask=mask,
+        lights=lights,
+        resample=resample,
+        cancel=cancel,
+    )
+    table = yield from as_part(several, 0, done, total, "Figures")
+    found = table.evaluations[0]
     made: dict[str, ErrorMap] = {}
     for name in names:
         yield Progress(done, total, MAPS[name])
         painting = makers[name](cancel=cancel)
         made[name] = yield from as_part(painting, done, done + _STEPS, total, MAPS[name])
         done += _STEPS
-    yield Comparison(found, made, _about_maps(made, rules))
+    told = _about_maps(made, rules)
+    if mask is not None and made:
+        text = "The maps show the whole image; the figures are those of the region."
+        told = (Notice.info(Code.MAP_DIFFERS, text), *told)
+    yield Comparison(found, made, told, table if others else None)
 
 
 def _makers(

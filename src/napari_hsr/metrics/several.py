@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import math
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_hsr.cube import jsonable
@@ -15,6 +17,7 @@ from napari_hsr.metrics.protocols import BETTER, LABELS, get_protocol
 from napari_hsr.progress import Progress, as_part, result_of
 
 if TYPE_CHECKING:
+    import os
     import threading
     from collections.abc import Callable, Iterator, Sequence
 
@@ -142,6 +145,15 @@ class FigureTable:
         )
         return plain
 
+    def write_csv(self, path: str | os.PathLike[str]) -> None:
+        """Write :meth:`to_csv` to a file, atomically."""
+        _write(path, self.to_csv())
+
+    def write_json(self, path: str | os.PathLike[str]) -> None:
+        """Write :meth:`to_dict` to a file, atomically."""
+        text = json.dumps(self.to_dict(), indent=2, ensure_ascii=False, allow_nan=False)
+        _write(path, f"{text}\n")
+
     def to_csv(self) -> str:
         """One prediction a row, with a column a figure."""
         text = io.StringIO()
@@ -214,6 +226,8 @@ def evaluate_several_events(
         try:
             done = yield from as_part(work, 100 * number, 100 * number + 100, total, name)
         except InputError as error:
+            if len(predictions) == 1:
+                raise
             raise InputError(f"{name}: {error}") from error
         found.append(done)
     yield FigureTable(tuple(found))
@@ -227,3 +241,10 @@ def _told_apart(names: list[str]) -> list[str]:
         seen[name] = seen.get(name, 0) + 1
         told.append(name if seen[name] == 1 else f"{name} ({seen[name]})")
     return told
+
+
+def _write(path: str | os.PathLike[str], text: str) -> None:
+    from napari_hsr.io.atomic import replacing
+
+    with replacing(Path(path).expanduser()) as temporary:
+        temporary.write_text(text, encoding="utf-8", newline="")

@@ -10,7 +10,7 @@ import pytest
 from napari.components import ViewerModel
 
 from napari_hsr.cube import Cube, Wavelengths
-from napari_hsr.metrics import compare
+from napari_hsr.metrics import several
 from napari_hsr.viewer.layers import add_cube
 from napari_hsr.widgets.compare.panel import CompareWidget
 
@@ -76,7 +76,7 @@ def hold(monkeypatch):
 
     def patch():
         begun = threading.Event()
-        real = compare.evaluate_events
+        real = several.evaluate_events
 
         def wait_first(*arguments, cancel=None, **options):
             begun.set()
@@ -85,7 +85,7 @@ def hold(monkeypatch):
                 time.sleep(0.01)
             yield from real(*arguments, cancel=cancel, **options)
 
-        monkeypatch.setattr(compare, "evaluate_events", wait_first)
+        monkeypatch.setattr(several, "evaluate_events", wait_first)
         return begun
 
     return patch

@@ -7,8 +7,7 @@ import pytest
 
 from napari_hsr.cube import Cube, Wavelengths
 from napari_hsr.errors import InputError
-from napari_hsr.metrics import compare as compare_module
-from napari_hsr.metrics import evaluate
+from napari_hsr.metrics import evaluate, several
 from napari_hsr.viewer.comparison import map_layers
 from napari_hsr.viewer.layer_data import layer_cube
 from napari_hsr.viewer.layers import add_cube
@@ -167,7 +166,7 @@ def test_a_fault_is_one_sentence(viewer, pair, panel, monkeypatch, wait_for_end)
     def refuse(*arguments, **options):
         raise InputError("The cubes do not agree.")
 
-    monkeypatch.setattr(compare_module, "evaluate_events", refuse)
+    monkeypatch.setattr(several, "evaluate_events", refuse)
     panel.run()
     wait_for_end(panel)
     assert panel.message.text() == "The cubes do not agree."

@@ -13,6 +13,7 @@ from qtpy.QtWidgets import QApplication, QMainWindow
 from napari_hsr import colour
 from napari_hsr.cube import Cube, Wavelengths
 from napari_hsr.viewer import axis, layers
+from napari_hsr.widgets.maps.panel import MapsWidget
 from napari_hsr.widgets.wavelength.panel import WavelengthWidget
 
 IRREGULAR = (400.0, 410.5, 450.0, 600.0, 900.0)
@@ -395,3 +396,29 @@ def test_in_a_real_window(make_napari_viewer_proxy, qtbot):
     viewer.window.remove_dock_widget(panel)
     viewer.dims.set_point(0, 500)
     assert panel.control.slider.value() == 5
+
+
+def test_maps_are_opened_with_its_cube_chosen(viewer, panel, qtbot, monkeypatch):
+    first, _ = add(viewer), add(viewer)
+    panel.chooser.set_layer(first)
+    opened = MapsWidget(viewer)
+    qtbot.addWidget(opened)
+    asked = []
+
+    class WithWindow:
+        @property
+        def window(self):
+            return self
+
+        def add_plugin_dock_widget(self, *names, **options):
+            asked.append(names)
+            return None, opened
+
+        def __getattr__(self, name):
+            return getattr(viewer, name)
+
+    monkeypatch.setattr(panel, "_viewer", WithWindow())
+    panel.maps_button.click()
+    assert asked == [("napari-hsr", "Maps")]
+    assert opened.chooser.layer() is first
+    opened.release()

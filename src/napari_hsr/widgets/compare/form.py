@@ -20,6 +20,7 @@ from napari_hsr.viewer.layer_data import is_cube
 from napari_hsr.widgets.common.choosers import LayerChooser, NarrowComboBox
 from napari_hsr.widgets.common.collapsible import Fold
 from napari_hsr.widgets.common.labels import WrappedLabel
+from napari_hsr.widgets.compare.several import MoreForm
 
 #: The maps ticked by default.
 FIRST_MAPS = ("sam", "rmse")
@@ -49,6 +50,8 @@ class CompareForm(QWidget):
         for name, check in self.checks.items():
             check.setChecked(name in FIRST_MAPS)
             check.setToolTip("Add the figure of each pixel as a layer over the prediction")
+        self.more = MoreForm(viewer)
+        self.more.changed.connect(self._on_change)
         self.window = QSpinBox()
         self.window.setRange(3, 255)
         self.window.setSingleStep(2)
@@ -80,6 +83,7 @@ class CompareForm(QWidget):
         self.rules = Fold("Rules of this protocol", self.protocol_text)
         layout.addWidget(self.rules)
         layout.addWidget(box)
+        layout.addWidget(Fold("More predictions, region, colours", self.more))
 
         self.prediction.changed.connect(self._on_change)
         self.truth.changed.connect(self._on_change)

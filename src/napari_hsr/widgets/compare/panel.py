@@ -57,6 +57,7 @@ class CompareWidget(Panel):
         self._viewer = viewer
         self._job: Job | None = None
         self._pair: tuple | None = None  # the layers that are being, or were last, compared
+        self._asked: tuple = ()  # what else was asked for
         self._grid_wanted = False
         self.comparison: Comparison | None = None
         self.grid = GridView(viewer)
@@ -141,12 +142,25 @@ class CompareWidget(Panel):
             return f"A prediction and its ground truth are needed, but {have}."
         if prediction == truth:
             return f"“{truth.name}” is chosen twice: choose two different cubes."
-        return why_not(
-            _outline(prediction), _outline(truth), maps=self.form.maps(), **self.form.options()
+        if reason := self.form.more.why_not():
+            return reason
+        pair, resample = (
+            (_outline(prediction), _outline(truth)),
+            self.form.more.resample.isChecked(),
         )
+        reason = self._reason(pair, resample)
+        if reason and not resample and self._reason(pair, True) is None:
+            reason += (
+                " Tick “Resample unlike wavelengths” under “More predictions, region, colours”."
+            )
+        return reason
+
+    def _reason(self, pair: tuple[Cube, Cube], resample: bool) -> str | None:
+        return why_not(*pair, maps=self.form.maps(), resample=resample, **self.form.options())
 
     def _on_layers(self, event=None) -> None:
         self._suggest_pair()
+        self.form.more.refresh(*self._chosen())
         if self._job is not None and not self._job.cancelling:
             gone = [layer.name for layer in self._pair if layer not in self._viewer.layers]
             if gone:
@@ -172,6 +186,7 @@ class CompareWidget(Panel):
 
     def _on_form(self, event=None) -> None:
         """Check the choice at once, and follow the chosen layers."""
+        self.form.more.refresh(*self._chosen())
         self._pair_connections.close()
         for layer in {self.form.prediction.layer(), self.form.truth.layer()} - {None}:
             for name in ("data", "metadata", "scale", "translate", "affine", "units"):
@@ -182,9 +197,10 @@ class CompareWidget(Panel):
         """Show no results of other cubes, of another protocol, or of values that were changed."""
         if self.comparison is None or self._job is not None:
             return
-        of_now = (*self._pair, self.comparison.evaluation.protocol) == (
+        of_now = (*self._pair, self.comparison.evaluation.protocol, self._asked) == (
             *self._chosen(),
             self.form.options()["protocol"],
+            self.form.more.asked(),
         )
         if not of_now or getattr(event, "type", None) == "data":
             self.comparison = None
@@ -226,8 +242,10 @@ class CompareWidget(Panel):
             return
         self.message.clear()
         self._pair = (self.form.prediction.layer(), self.form.truth.layer())
+        self._asked = self.form.more.asked()
         cubes = [layer_cube(layer) for layer in self._pair]
-        options, maps = self.form.options(), self.form.maps()
+        options = self.form.options() | self.form.more.options(self._pair[0])
+        maps = self.form.maps()
         if self._grid_wanted:
             maps = _with_grid_maps(maps)
         self._job = Job(
@@ -351,7 +369,7 @@ class CompareWidget(Panel):
         FileError
             If the file cannot be written; an earlier file of that name is then intact.
         """
-        self.comparison.evaluation.write_json(path)
+        (self.comparison.table or self.comparison.evaluation).write_json(path)
 
     def export_csv(self, path: str | PathLike) -> None:
         """Write the last comparison as CSV: the metrics, then one line a band.
@@ -361,7 +379,7 @@ class CompareWidget(Panel):
         FileError
             If the file cannot be written; an earlier file of that name is then intact.
         """
-        self.comparison.evaluation.write_csv(path)
+        (self.comparison.table or self.comparison.evaluation).write_csv(path)
 
     def _save(self, kind: str, export: Callable[[Path], None]) -> None:
         suffix = f".{kind.lower()}"

@@ -12,6 +12,7 @@ from napari_hsr.viewer.axis import current_nm, go_to
 from napari_hsr.widgets.common.choosers import NarrowComboBox
 from napari_hsr.widgets.common.connections import Connections
 from napari_hsr.widgets.common.labels import WrappedLabel
+from napari_hsr.widgets.compare.several import FigureTableView
 from napari_hsr.widgets.compare.table import MetricTable
 from napari_hsr.widgets.plotting.plot import PlotCurve, SpectrumPlot
 
@@ -39,6 +40,7 @@ class ResultView(QWidget):
         self.heading = WrappedLabel()
         self.protocol = WrappedLabel()
         self.table = MetricTable()
+        self.several = FigureTableView()
         self.notes = WrappedLabel()
         self.curve_chooser = NarrowComboBox()
         self.curve_chooser.setToolTip("The metric drawn over the bands")
@@ -55,7 +57,7 @@ class ResultView(QWidget):
         line.addWidget(self.curve_chooser, 1)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        for widget in (self.heading, self.protocol, self.table, self.notes):
+        for widget in (self.heading, self.protocol, self.several, self.table, self.notes):
             layout.addWidget(widget)
         layout.addLayout(line)
         layout.addWidget(self.plot, 1)
@@ -71,7 +73,11 @@ class ResultView(QWidget):
         self.heading.setText(f"{evaluation.prediction} against {evaluation.truth}")
         self.protocol.setText(f"Protocol: {evaluation.protocol}")
         self.protocol.setToolTip(evaluation.protocol_text)
-        self.table.show_values(LABELS, evaluation.values, evaluation.units)
+        colours = {f"ΔE00 {light}": value for light, value in evaluation.delta_e.items()}
+        self.table.show_values(LABELS, evaluation.values | colours, evaluation.units)
+        self.several.setVisible(comparison.table is not None)
+        if comparison.table is not None:
+            self.several.show_table(comparison.table)
         sentences = (*evaluation.notes, *evaluation.excluded_lines(), *comparison.notes)
         self.notes.setText("\n".join(sentences))
         self.notes.setVisible(bool(sentences))

@@ -77,6 +77,9 @@ class WavelengthWidget(Panel):
         self.false_button = button(
             "False colour", self._false_colour, "Add three bands as red, green and blue"
         )
+        self.maps_button = button(
+            "Maps…", self._open_maps, "An index, components or endmembers of this cube as maps"
+        )
         self.channels = [NanometreBox() for _ in range(3)]
         self.message = Message()
         self._arrange()
@@ -115,6 +118,7 @@ class WavelengthWidget(Panel):
             self.notice,
             self.set_button,
             colour,
+            self.maps_button,
         ):
             layout.addWidget(part)
         layout.addStretch(1)
@@ -252,6 +256,13 @@ class WavelengthWidget(Panel):
     def _rendered(self) -> None:
         self._job = None
         self._update_buttons()
+
+    def _open_maps(self) -> None:
+        window = getattr(self._viewer, "window", None)
+        if window is not None:  # a model of a viewer has none
+            _, panel = window.add_plugin_dock_widget("napari-hsr", "Maps", tabify=True)
+            if self._layer in panel.chooser.layers():
+                panel.chooser.set_layer(self._layer)
 
     # --- coming and going ----------------------------------------------------------------
 

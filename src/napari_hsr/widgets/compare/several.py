@@ -1,0 +1,216 @@
+"""More predictions, a region, lights and resampling: what a comparison may take beside two cubes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from qtpy.QtCore import Qt, Signal
+from qtpy.QtWidgets import (
+    QAbstractItemView,
+    QCheckBox,
+    QLineEdit,
+    QListWidget,
+    QListWidgetItem,
+    QTableWidgetItem,
+    QWidget,
+)
+
+from napari_hsr.errors import HSRError
+from napari_hsr.metrics.colour_difference import lights_named
+from napari_hsr.viewer.layer_data import is_cube, layer_cube
+from napari_hsr.widgets.common.choosers import NarrowComboBox
+from napari_hsr.widgets.common.layouts import column, narrow_form
+from napari_hsr.widgets.common.plain_text import one_line, tip
+from napari_hsr.widgets.common.table import PlainTable
+from napari_hsr.widgets.spectra.regions import (
+    Plane,
+    Target,
+    label_regions,
+    labels_on,
+    shape_mask,
+    shape_regions,
+)
+
+if TYPE_CHECKING:
+    from napari_hsr.metrics.several import FigureTable
+
+#: Height of the list of predictions in pixels, and the widest name in the table.
+_LIST, _NAME = 84, 150
+
+
+def is_regions(layer: Any) -> bool:
+    """True for a layer of shapes or labels."""
+    from napari.layers import Labels, Shapes
+
+    return isinstance(layer, (Labels, Shapes))
+
+
+class MoreForm(QWidget):
+    """Other predictions to tick, a region, lights for ΔE00, and resampling.
+
+    Parameters
+    ----------
+    viewer : napari viewer or ViewerModel
+
+    Signals
+    -------
+    changed()
+    """
+
+    changed = Signal()
+
+    def __init__(self, viewer: Any, parent: QWidget | None = None):
+        super().__init__(parent)
+        self._viewer = viewer
+        self._layers: list[Any] = []
+        self.others = QListWidget()
+        self.others.setAccessibleName("Other predictions")
+        self.others.setToolTip("Cubes that get a row of their own in the table of figures")
+        self.others.setFixedHeight(_LIST)
+        self.others.setTextElideMode(Qt.TextElideMode.ElideMiddle)
+        self.others.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.region = NarrowComboBox()
+        self.region.setToolTip("Compare only inside the shapes or labels of a layer")
+        self.lights = QLineEdit()
+        self.lights.setPlaceholderText("none; such as D65, A, FL11")
+        self.lights.setToolTip(
+            "Lights under which the mean colour difference CIE ΔE00 is given: D65, A, FL11, "
+            "3200K; for reflectances"
+        )
+        self.resample = QCheckBox("Resample unlike wavelengths")
+        self.resample.setToolTip("The cube of more bands is resampled to the bands of the other")
+        rows = narrow_form()
+        rows.addRow("Other predictions", self.others)
+        rows.addRow("Region", self.region)
+        rows.addRow("Lights for ΔE00", self.lights)
+        column(rows, self.resample, into=self)
+        self.others.itemChanged.connect(lambda _item: self.changed.emit())
+        self.region.currentIndexChanged.connect(lambda _row: self.changed.emit())
+        self.lights.textChanged.connect(lambda _text: self.changed.emit())
+        self.resample.toggled.connect(lambda _on: self.changed.emit())
+
+    def refresh(self, *taken: Any) -> None:
+        """Look again at the viewer's layers; those ``taken`` are no other predictions."""
+        ticked = self.other_layers()
+        layers = [one for one in self._viewer.layers if is_cube(one) and one not in taken]
+        names = [one_line(one.name) for one in layers]
+        listed = [self.others.item(k).text() for k in range(self.others.count())]
+        if layers != self._layers or names != listed:
+            self._layers = layers
+            self.others.blockSignals(True)
+            self.others.clear()
+            for layer in layers:
+                item = QListWidgetItem(one_line(layer.name))
+                item.setToolTip(tip(layer.name))
+                item.setFlags(Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsUserCheckable)
+                on = layer in ticked
+                item.setCheckState(Qt.CheckState.Checked if on else Qt.CheckState.Unchecked)
+                self.others.addItem(item)
+            self.others.blockSignals(False)
+        known = {None: "whole image"}
+        known |= {one: one_line(one.name) for one in self._viewer.layers if is_regions(one)}
+        if list(known) != self.region.offered():
+            chosen = self.region.value()
+            self.region.offer(known, chosen if chosen in known else None)
+
+    def other_layers(self) -> list[Any]:
+        """The layers of the ticked predictions."""
+        checked = Qt.CheckState.Checked
+        rows = range(self.others.count())
+        return [self._layers[k] for k in rows if self.others.item(k).checkState() == checked]
+
+    def light_names(self) -> tuple[str, ...]:
+        """The lights written."""
+        return tuple(part.strip() for part in self.lights.text().split(",") if part.strip())
+
+    def asked(self) -> tuple[Any, ...]:
+        """All that is chosen, to see whether a result is still of it."""
+        others = tuple(layer.unique_id for layer in self.other_layers())
+        region = getattr(self.region.value(), "unique_id", None)
+        return others, region, self.light_names(), self.resample.isChecked()
+
+    def why_not(self) -> str | None:
+        """Why a light is none, in one sentence."""
+        try:
+            lights_named(self.light_names())
+        except HSRError as error:
+            return str(error)
+        return None
+
+    def options(self, layer: Any) -> dict[str, Any]:
+        """``others``, ``mask``, ``lights`` and ``resample`` of a comparison of this layer.
+
+        Raises
+        ------
+        HSRError
+            If a cube cannot be read.
+        """
+        return {
+            "others": [layer_cube(one) for one in self.other_layers()],
+            "mask": mask_of(self.region.value(), layer, self._viewer),
+            "lights": self.light_names(),
+            "resample": self.resample.isChecked(),
+        }
+
+
+def mask_of(region: Any, layer: Any, viewer: Any) -> np.ndarray | None:
+    """The pixels (height, width) of a cube layer inside a layer of regions; None for all."""
+    if region is None:
+        return None
+    cube = layer_cube(layer)
+    target = Target("cube", cube, Plane.of(layer, viewer))
+    mask = np.zeros(cube.shape[1:], dtype=bool)
+    if hasattr(region, "shape_type"):
+        for shape in shape_regions(region, viewer):
+            mask |= shape_mask(shape, target)
+    else:
+        found, _ = label_regions(region, 2**20, viewer)
+        if found is not None:
+            mask |= labels_on(found, target) != 0
+    return mask
+
+
+class FigureTableView(PlainTable):
+    """Rows models, columns figures, with arrows for what is better and the best in bold."""
+
+    def __init__(self, parent: QWidget | None = None):
+        super().__init__(["Prediction"], parent)
+        self.setAccessibleName("Figures of all predictions")
+        self.setToolTip("Arrows say which direction is better; the best of a column is bold")
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAsNeeded)
+        self.setHorizontalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
+
+    def show_table(self, table: FigureTable) -> None:
+        """Show these figures."""
+        columns = table.columns
+        self.setColumnCount(1 + len(columns))
+        self.setHorizontalHeaderLabels(["Prediction", *(column.head for column in columns)])
+        self.setRowCount(len(table.names))
+        for row, name in enumerate(table.names):
+            self._put(row, 0, name, bold=False)
+            for at, figure in enumerate(columns, 1):
+                self._put(row, at, table.text(row, figure), bold=row in table.best(figure))
+        self.fit()
+
+    def _put(self, row: int, at: int, text: str, bold: bool) -> None:
+        item = QTableWidgetItem(one_line(text))
+        item.setToolTip(tip(text))
+        font = item.font()
+        font.setBold(bold)
+        item.setFont(font)
+        if at:
+            item.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        self.setItem(row, at, item)
+
+    def fit_rows(self) -> None:
+        """As wide as the figures are; names are shortened."""
+        self.resizeColumnsToContents()
+        self.setColumnWidth(0, min(_NAME, self.columnWidth(0)))
+        self.setWordWrap(False)
+        self.resizeRowsToContents()
+
+    def fit(self) -> None:
+        """Leave room for the bar that moves the columns."""
+        super().fit()
+        self.setFixedHeight(self.height() + self.horizontalScrollBar().sizeHint().height())

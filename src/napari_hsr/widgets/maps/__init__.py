@@ -1,0 +1,1 @@
+"""The Maps panel: indices, components and unmixing of a cube."""

@@ -1,0 +1,272 @@
+"""The Maps panel: an index, components or abundances of a cube, as layers directly above it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtWidgets import QLabel, QProgressBar, QSizePolicy, QTabWidget, QVBoxLayout, QWidget
+
+from napari_hsr.analysis.components import components_events
+from napari_hsr.analysis.indices import index_events
+from napari_hsr.errors import HSRError
+from napari_hsr.viewer.analysis_maps import show_analysis
+from napari_hsr.viewer.layer_data import is_cube, layer_cube
+from napari_hsr.widgets.common.choosers import LayerChooser
+from napari_hsr.widgets.common.connections import Connections
+from napari_hsr.widgets.common.job_slot import JobSlot
+from napari_hsr.widgets.common.layouts import column, row
+from napari_hsr.widgets.common.messages import Message
+from napari_hsr.widgets.common.panel import Panel, button
+from napari_hsr.widgets.common.save_dialog import ask_path
+from napari_hsr.widgets.common.scroll_area import VerticalScroll
+from napari_hsr.widgets.maps.components_form import ComponentsForm
+from napari_hsr.widgets.maps.index_form import IndexForm
+from napari_hsr.widgets.maps.unmix_form import UnmixForm
+
+if TYPE_CHECKING:
+    from os import PathLike
+
+    import napari.viewer
+
+    from napari_hsr.analysis import Components, Unmixing
+    from napari_hsr.cube import Cube
+    from napari_hsr.progress import Progress
+
+INDEX, COMPONENTS, UNMIX = range(3)
+#: What a layer must tell before another map of it is offered.
+_CHANGED = {"metadata", "data", "inserted", "removed"}
+
+
+class MapsWidget(Panel):
+    """Makes maps of a cube in a thread, by the functions of :mod:`napari_hsr.analysis`.
+
+    Parameters
+    ----------
+    viewer : napari viewer or ViewerModel
+    """
+
+    def __init__(self, viewer: napari.viewer.Viewer, parent: QWidget | None = None):
+        super().__init__(parent)
+        self._viewer = viewer
+        self._layer: Any = None  # of the map that is being made
+        self._made: list[Cube] = []
+        self._job = JobSlot(self)
+        self.chooser = LayerChooser(viewer, is_cube, self, empty="no cube open")
+        self.index = IndexForm()
+        self.components = ComponentsForm()
+        self.unmix = UnmixForm(viewer)
+        self.tabs = QTabWidget()
+        self.tabs.setToolTip("What the maps show")
+        for form, name in (
+            (self.index, "Index"),
+            (self.components, "Components"),
+            (self.unmix, "Unmixing"),
+        ):
+            self.tabs.addTab(form, name)
+            form.layout().setContentsMargins(6, 6, 6, 6)
+        self.reason = Message()
+        self.run_button = button("Make maps", self.run, "Add the maps as layers above the cube")
+        self.cancel_button = button("Cancel", self._job.cancel, "Stop making the maps")
+        self.progress = QProgressBar()
+        self.message = Message()
+        self.save_button = button("Save maps…", self._ask_save, "Write the last maps as a file")
+        self._arrange()
+
+        self.chooser.changed.connect(self._take)
+        self.tabs.currentChanged.connect(self._check)
+        for form in (self.index, self.components, self.unmix):
+            form.changed.connect(self._check)
+        self._take(self.chooser.layer())
+        self.attach()
+
+    def _arrange(self) -> None:
+        self._chooser_row = QWidget()
+        row(QLabel("Cube"), self.chooser, stretch=self.chooser, into=self._chooser_row)
+        content = QWidget()
+        layout = column(
+            self._chooser_row,
+            self.tabs,
+            row(self.run_button, self.cancel_button),
+            self.reason,
+            self.progress,
+            self.message,
+            self.save_button,
+            self.components.results,
+            into=content,
+        )
+        layout.setContentsMargins(9, 9, 9, 9)
+        layout.addStretch(1)
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(0, 0, 0, 0)
+        outer.addWidget(VerticalScroll(content, least=160))
+        self.setMinimumWidth(280)
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
+        self._show_running(False)
+
+    # --- before the run ------------------------------------------------------------------
+
+    def _take(self, layer: Any) -> None:
+        """Another cube was chosen, or the chosen one was changed."""
+        self._outline = None
+        if layer is not None:
+            try:
+                self._outline = layer_cube(layer)
+            except HSRError as error:
+                self.message.show_exception(error)
+        self.index.set_cube(self._outline)
+        self.components.set_bands(1 if self._outline is None else self._outline.bands)
+        self.components.show_components(None)
+        self.unmix.set_layer(layer)
+        self._check()
+
+    def why_not(self) -> str | None:
+        """Why no map can be made, in one sentence; None if it can."""
+        if self._outline is None:
+            return "Open a cube, or reconstruct one."
+        if self.tabs.currentIndex() == INDEX:
+            return self.index.why_not()
+        return self.unmix.why_not() if self.tabs.currentIndex() == UNMIX else None
+
+    def _check(self, *_ignored) -> None:
+        reason = self.why_not()
+        # An empty line is not a fault to be told in yellow.
+        empty = self.tabs.currentIndex() == INDEX and not self.index.text()
+        if reason is None:
+            self.reason.clear()
+        elif empty and self._outline is not None:
+            self.reason.show_info("Choose an index, or write its name or a formula.")
+        else:
+            self.reason.show_warning(reason)
+        self.run_button.setEnabled(reason is None and not self._job.running)
+        plotted = self.components.has_results and self.tabs.currentIndex() == COMPONENTS
+        self.components.results.setVisible(plotted)
+
+    def _on_layers(self, event=None) -> None:
+        if event.type not in _CHANGED:
+            return
+        source = getattr(event, "source", None)
+        if event.type in ("metadata", "data") and source is self.chooser.layer():
+            self._take(self.chooser.layer())
+        elif event.type in ("inserted", "removed") and not is_cube(event.value):
+            self.unmix.refresh()
+        if self._job.running and self._layer not in self._viewer.layers:
+            self._job.cancel()
+
+    # --- the run -------------------------------------------------------------------------
+
+    def run(self) -> None:
+        """Make the maps of the tab in a thread."""
+        if self._job.running or self.why_not() is not None:
+            return
+        self._layer = self.chooser.layer()
+        cube = layer_cube(self._layer)
+        tab = self.tabs.currentIndex()
+        if tab == INDEX:
+            text, between = self.index.text(), self.index.interpolate.isChecked()
+
+            def work(cancel):
+                return index_events(cube, text, interpolate=between, cancel=cancel)
+
+            finished = self._show_index
+        elif tab == COMPONENTS:
+            method, number = self.components.method.value(), self.components.number.value()
+
+            def work(cancel):
+                return components_events(cube, method, number, cancel=cancel)
+
+            finished = self._show_components
+        else:
+            work, finished = self.unmix.work(cube), self._show_unmixing
+        self.message.clear()
+        self._job.start(
+            work,
+            "Maps",
+            progressed=self._on_progress,
+            finished=finished,
+            failed=lambda error: self.message.show_exception(error, "Making the maps"),
+            cancelled=lambda: self.message.show_info("Cancelled: nothing was changed."),
+            ended=self._on_ended,
+        )
+        self._show_running(True)
+
+    def _on_progress(self, event: Progress) -> None:
+        self.progress.setRange(0, event.total)
+        self.progress.setValue(event.done)
+        self.progress.setFormat(event.message)
+
+    def _on_ended(self) -> None:
+        self._show_running(False)
+        self._check()
+
+    def _show_running(self, running: bool) -> None:
+        self.tabs.setEnabled(not running)
+        self.chooser.setEnabled(not running)
+        self.cancel_button.setVisible(running)
+        self.progress.setVisible(running)
+        self.progress.setRange(0, 0)
+        self.save_button.setVisible(bool(self._made) and not running)
+        self.run_button.setEnabled(not running)
+
+    def _show_index(self, made: Cube) -> None:
+        self._show([made], f"index {made.name}")
+
+    def _show_components(self, made: Components) -> None:
+        self.components.show_components(made)
+        self._show([made.cube], made.method, colormap="gray")
+
+    def _show_unmixing(self, made: Unmixing) -> None:
+        whole = (0.0, 1.0) if self.unmix.sum_box.isChecked() else None
+        self._show([made.abundances, made.residual], "unmixing", limits=whole)
+
+    def _show(self, made: list[Cube], kind: str, **options: Any) -> None:
+        if self._layer not in self._viewer.layers:
+            self.message.show_warning("The cube was removed before its maps were ready.")
+            return
+        self._made = made
+        shown = show_analysis(self._viewer, made, self._layer, kind, **options)
+        hidden = f" {len(shown) - 1} more are hidden in the list of layers." if shown[1:] else ""
+        told = [f"Added “{shown[0].name}”.{hidden}", *made[0].notices]
+        doubtful = any(notice.severity == "warning" for notice in made[0].notices)
+        (self.message.show_warning if doubtful else self.message.show_info)("\n".join(told))
+
+    # --- saving --------------------------------------------------------------------------
+
+    def _ask_save(self) -> None:
+        name = self._made[0].name.replace("/", "-").replace("*", "-")
+        path = ask_path(self, "Save the maps", f"{name}.tif", "TIFF (*.tif)")
+        if path is not None:
+            try:
+                self.message.show_info(f"Saved {', '.join(str(one) for one in self.save(path))}.")
+            except HSRError as error:
+                self.message.show_exception(error)
+
+    def save(self, path: str | PathLike[str]) -> list[Any]:
+        """Write the last maps; of unmixing the residual goes into a second file beside it.
+
+        Raises
+        ------
+        FileError
+            If a file cannot be written.
+        """
+        from pathlib import Path
+
+        from napari_hsr.io import write
+
+        path = Path(path)
+        paths = [path, path.with_stem(f"{path.stem}_residual")][: len(self._made)]
+        return [write(cube, to) for cube, to in zip(self._made, paths, strict=True)]
+
+    # --- coming and going ----------------------------------------------------------------
+
+    def _attach(self) -> None:
+        self.chooser.attach()
+        self._connections = Connections(self)
+        self._connections.connect(self._viewer.layers.events, "_on_layers")
+        self.components.plot.follow_theme(self._viewer)
+
+    def _release(self) -> None:
+        self.chooser.release()
+        self._connections.close()
+        self._job.drop()
+        self.index.release()
+        self.components.plot.release()

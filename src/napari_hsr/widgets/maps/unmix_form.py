@@ -1,0 +1,241 @@
+"""Endmembers to choose: pins, regions and spectra of libraries, with boxes to tick."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import Qt, Signal
+from qtpy.QtWidgets import QCheckBox, QFileDialog, QListWidget, QListWidgetItem, QWidget
+
+from napari_hsr.analysis.unmixing import from_spectra, on_bands, unmix_events
+from napari_hsr.errors import HSRError, InputError
+from napari_hsr.progress import Progress, stop_if
+from napari_hsr.spectra import pixel
+from napari_hsr.viewer.layer_data import pixel_at
+from napari_hsr.widgets.common.layouts import column, row
+from napari_hsr.widgets.common.messages import Message
+from napari_hsr.widgets.common.panel import button
+from napari_hsr.widgets.common.plain_text import one_line
+from napari_hsr.widgets.spectra.pins import is_points, pins_of, tidy
+from napari_hsr.widgets.spectra.regions import (
+    LabelRegions,
+    Plane,
+    Region,
+    Target,
+    label_regions,
+    measure,
+    shape_regions,
+)
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Callable, Iterator
+
+    import numpy as np
+
+    from napari_hsr.analysis import Unmixing
+    from napari_hsr.cube import Cube
+    from napari_hsr.spectral_library import SpectralLibrary
+
+#: Most pins, regions and spectra of a library that are listed.
+MOST = 60
+#: Height of the list in pixels: about seven rows.
+_HEIGHT = 150
+
+
+class UnmixForm(QWidget):
+    """A list of possible endmembers, and whether shares sum to one.
+
+    Parameters
+    ----------
+    viewer : napari viewer or ViewerModel
+
+    Signals
+    -------
+    changed()
+    """
+
+    changed = Signal()
+
+    def __init__(self, viewer: Any, parent: QWidget | None = None):
+        super().__init__(parent)
+        self._viewer = viewer
+        self._libraries: list[SpectralLibrary] = []
+        self._makers: dict[str, Callable[[Cube], np.ndarray]] = {}
+        self.list = QListWidget()
+        self.list.setAccessibleName("Endmembers")
+        self.list.setToolTip("Tick two or more: pins, regions, or spectra of a library")
+        self.list.setFixedHeight(_HEIGHT)
+        self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.list.setTextElideMode(Qt.TextElideMode.ElideMiddle)
+        self.library_button = button(
+            "Add library…", self._ask_library, "List the spectra of a file: .sli, .csv, .asd…"
+        )
+        self.again_button = button(
+            "Look again", self.refresh, "List the pins and regions that there are now"
+        )
+        self.sum_box = QCheckBox("Shares sum to one")
+        self.sum_box.setToolTip("Else each endmember has any amount that is not negative")
+        self.sum_box.setChecked(True)
+        self.message = Message()
+        column(
+            self.list,
+            row(self.library_button, self.again_button),
+            self.sum_box,
+            self.message,
+            into=self,
+        ).addStretch(1)
+        self.list.itemChanged.connect(lambda _item: self.changed.emit())
+        self.sum_box.toggled.connect(lambda _on: self.changed.emit())
+
+    def set_layer(self, layer: Any) -> None:
+        """List the endmembers for the cube of a layer."""
+        self._layer = layer
+        self.refresh()
+
+    def refresh(self) -> None:
+        """List pins, regions and spectra again; what was ticked stays so."""
+        before = set(self.ticked())
+        known = set(self._makers)
+        self._makers = {}
+        if self._layer is not None:
+            for layer in self._viewer.layers:
+                self._list_layer(layer)
+        for library in self._libraries:
+            for number, name in enumerate(library.names[:MOST]):
+                self._add(name, _of_library(library, number))
+        self.list.blockSignals(True)
+        self.list.clear()
+        for name in self._makers:
+            item = QListWidgetItem(one_line(name))
+            item.setFlags(Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsUserCheckable)
+            on = name in before or (name not in known and self._new_is_meant(name))
+            item.setCheckState(Qt.CheckState.Checked if on else Qt.CheckState.Unchecked)
+            self.list.addItem(item)
+        self.list.blockSignals(False)
+        self.changed.emit()
+
+    def _new_is_meant(self, name: str) -> bool:
+        """Pins and regions are few and meant; of a library the user chooses."""
+        return all(name not in library.names for library in self._libraries)
+
+    def _list_layer(self, layer: Any) -> None:
+        from napari.layers import Labels, Shapes
+
+        if not layer.visible:
+            return
+        if is_points(layer):
+            tidy(layer)
+            for number, _, place in pins_of(self._viewer, layer, MOST):
+                if pixel_at(self._layer, place, self._viewer) is not None:
+                    self._add(f"pin {number}", _of_pin(self._layer, place, self._viewer))
+        elif isinstance(layer, Shapes):
+            for shape in shape_regions(layer, self._viewer)[:MOST]:
+                self._add(shape.name, _of_region(shape, self._layer, self._viewer))
+        elif isinstance(layer, Labels):
+            found, _ = label_regions(layer, MOST, self._viewer)
+            for label, color in ({} if found is None else found.colors).items():
+                only = LabelRegions(layer.name, {label: color}, found.image, found.plane)
+                self._add(f"{layer.name} {label}", _of_region(only, self._layer, self._viewer))
+
+    def _add(self, name: str, maker: Callable[[Cube], np.ndarray]) -> None:
+        number, given = 1, name
+        while name in self._makers:
+            number += 1
+            name = f"{given} ({number})"
+        self._makers[name] = maker
+
+    def ticked(self) -> list[str]:
+        """The names of the chosen endmembers."""
+        names = list(self._makers)
+        checked = Qt.CheckState.Checked
+        return [
+            names[k] for k in range(self.list.count()) if self.list.item(k).checkState() == checked
+        ]
+
+    def tick(self, *wanted: str) -> None:
+        """Choose exactly these, as the user would."""
+        for k, name in enumerate(self._makers):
+            on = Qt.CheckState.Checked if name in wanted else Qt.CheckState.Unchecked
+            self.list.item(k).setCheckState(on)
+
+    def why_not(self) -> str | None:
+        """Why nothing can be unmixed, in one sentence."""
+        count = len(self.ticked())
+        if count >= 2:
+            return None
+        how = "Pin spectra by Shift-click in Spectra, draw shapes, or add a library."
+        ticked = f"{count} ticked" if count else "none is ticked"
+        return f"Two endmembers or more are needed; {ticked}." + ("" if self._makers else f" {how}")
+
+    def work(self, cube: Cube) -> Callable[[threading.Event], Iterator[Progress | Unmixing]]:
+        """The work for a thread: the spectra are measured, then the cube is unmixed."""
+        makers = {name: self._makers[name] for name in self.ticked()}
+        sum_to_one = self.sum_box.isChecked()
+
+        def run(cancel: threading.Event) -> Iterator[Progress | Unmixing]:
+            found = {}
+            for name, maker in makers.items():
+                stop_if(cancel)
+                yield Progress(0, 0, f"Measuring {name}")
+                found[name] = maker(cube)
+            endmembers = from_spectra(cube, found)
+            yield from unmix_events(cube, endmembers, sum_to_one=sum_to_one, cancel=cancel)
+
+        return run
+
+    def _ask_library(self) -> None:
+        path, _ = QFileDialog.getOpenFileName(self, "Add the spectra of a library")
+        if path:
+            self.add_library(path)
+
+    def add_library(self, path: str) -> None:
+        """List the spectra of a file."""
+        from napari_hsr.io import read_library
+
+        try:
+            library = read_library(path)
+        except HSRError as error:
+            self.message.show_exception(error)
+            return
+        self._libraries.append(library)
+        more = len(library) - MOST
+        if more > 0:
+            told = f"The first {MOST} of {len(library):,} spectra are listed; keep those you need "
+            self.message.show_warning(told + "with napari-hsr library.")
+        else:
+            self.message.clear()
+        self.refresh()
+
+
+def _of_library(library: SpectralLibrary, number: int) -> Callable[[Cube], np.ndarray]:
+    def make(cube: Cube) -> np.ndarray:
+        import numpy as np
+
+        bands = np.flatnonzero(cube.good_bands)
+        one = library.replace(
+            names=library.names[number : number + 1], values=library.values[number : number + 1]
+        )
+        values = np.full(cube.bands, np.nan)
+        values[bands] = on_bands(one, cube, bands).values[0]
+        return values
+
+    return make
+
+
+def _of_pin(layer: Any, place: tuple[float, float], viewer: Any) -> Callable[[Cube], np.ndarray]:
+    at = pixel_at(layer, place, viewer)
+    return lambda cube: pixel(cube, *at).mean
+
+
+def _of_region(region: Region, layer: Any, viewer: Any) -> Callable[[Cube], np.ndarray]:
+    plane = Plane.of(layer, viewer)
+
+    def make(cube: Cube) -> np.ndarray:
+        target = Target("cube", cube, plane)
+        found = next(iter(measure([region], [target], lambda: False)))
+        if found.curve is None:
+            raise InputError(f"{found.name} covers no pixel of {cube.name}.")
+        return found.curve.mean
+
+    return make

@@ -1,0 +1,158 @@
+"""The Maps panel: what it offers, refuses and adds."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from napari.components import ViewerModel
+
+import napari_hsr
+from napari_hsr.analysis import components, from_spectra, index
+from napari_hsr.cube import Cube, Wavelengths
+from napari_hsr.provenance import Provenance
+from napari_hsr.spectral_library import SpectralLibrary
+from napari_hsr.viewer.layer_data import layer_state
+from napari_hsr.viewer.layers import add_cube
+from napari_hsr.widgets.maps.panel import COMPONENTS, INDEX, UNMIX, MapsWidget
+
+NM = np.arange(400.0, 701.0, 20.0)
+SPECTRA = np.random.default_rng(3).uniform(0.1, 0.9, (2, NM.size))
+
+
+def scene():
+    share = np.linspace(0, 1, 30).reshape(5, 6)
+    values = np.tensordot(SPECTRA.T, np.stack([share, 1 - share]), 1)
+    values += np.random.default_rng(0).normal(0, 0.001, values.shape)
+    made = Provenance("p.png", model="a model")
+    return Cube(values, Wavelengths(NM), "reflectance", name="scene", provenance=made)
+
+
+@pytest.fixture
+def viewer():
+    viewer = ViewerModel()
+    add_cube(viewer, scene())
+    viewer.add_points(np.array([[2.0, 2.0]]), name="user's")
+    return viewer
+
+
+@pytest.fixture
+def panel(viewer, qtbot):
+    widget = MapsWidget(viewer)
+    qtbot.addWidget(widget)
+    yield widget
+    widget.release()
+
+
+def ran(panel, qtbot):
+    assert panel.run_button.isEnabled(), panel.reason.text()
+    panel.run()
+    assert not panel.run_button.isEnabled()
+    qtbot.waitUntil(panel.run_button.isEnabled)
+
+
+def test_an_index_is_a_layer_directly_above_its_cube(panel, viewer, qtbot):
+    qtbot.waitUntil(lambda: "VARI" in panel.index.choices.offered())
+    assert "NDVI" not in panel.index.choices.offered()
+    panel.index.what.setText("vari")
+    assert "Visible Atmospherically" in panel.index.about.text()
+    ran(panel, qtbot)
+    assert [layer.name for layer in viewer.layers] == ["scene", "VARI · scene", "user's"]
+    made = viewer.layers[1]
+    np.testing.assert_array_equal(made.data, index(scene(), "VARI").data[0])
+    assert layer_state(made)["provenance"]["extra"]["analysis"]["index"] == "VARI"
+    assert "a model" in panel.message.text()
+    assert panel.message.kind == "warning"
+    ran(panel, qtbot)
+    assert len(viewer.layers) == 3  # in place of the first
+
+
+def test_what_cannot_be_made_is_said_before_the_run(panel, viewer, qtbot):
+    assert panel.reason.kind == "info"
+    assert not panel.run_button.isEnabled()
+    for text in ("ndvi", "b650 +", "b900"):
+        panel.index.what.setText(text)
+        assert panel.reason.kind == "warning"
+        assert not panel.run_button.isEnabled()
+    panel.index.what.setText("b651 - b550")
+    assert panel.run_button.isEnabled()
+    panel.tabs.setCurrentIndex(UNMIX)
+    assert "Two endmembers" in panel.reason.text()
+    viewer.layers.remove("scene")
+    assert "Open a cube" in panel.reason.text()
+
+
+def test_components_have_maps_a_scree_plot_and_loadings(panel, viewer, qtbot, tmp_path):
+    panel.tabs.setCurrentIndex(COMPONENTS)
+    panel.components.method.set_value("mnf")
+    panel.components.number.setValue(3)
+    ran(panel, qtbot)
+    layers = [layer for layer in viewer.layers if "MNF" in layer.name]
+    assert [layer.visible for layer in layers] == [True, False, False]
+    assert all(layer_state(layer)["unit"] for layer in layers)
+    expected = components(scene(), "mnf", 3)
+    (scree,) = panel.components.plot.curves
+    np.testing.assert_allclose(scree.y, np.log10(expected.eigenvalues[:10]))
+    panel.components.view.set_value("loadings")
+    assert [curve.name for curve in panel.components.plot.curves] == expected.names
+    assert "nm" in panel.components.plot.labels[0]
+    assert not panel.components.results.isHidden()
+    panel.tabs.setCurrentIndex(INDEX)
+    assert panel.components.results.isHidden()
+    panel.index.what.setText("b650")
+    ran(panel, qtbot)
+    assert not any(layer.visible for layer in layers)
+    panel.tabs.setCurrentIndex(COMPONENTS)
+    panel.components.number.setValue(2)
+    ran(panel, qtbot)
+    assert sum("MNF" in layer.name for layer in viewer.layers) == 2
+    panel.save(tmp_path / "mnf.tif")
+    assert napari_hsr.read(tmp_path / "mnf.tif").shape == (2, 5, 6)
+
+
+def test_endmembers_are_pins_regions_and_spectra_of_a_library(panel, viewer, qtbot, tmp_path):
+    library = SpectralLibrary(("leaf", "soil"), NM, SPECTRA, "reflectance")
+    path = napari_hsr.write(library, tmp_path / "lib.csv")
+    panel.tabs.setCurrentIndex(UNMIX)
+    panel.unmix.add_library(path)
+    image = np.zeros((5, 6), int)
+    image[0, :2] = 1
+    viewer.add_labels(image, name="patch")
+    assert panel.unmix.ticked() == ["pin 1", "patch 1"]
+    panel.unmix.tick("leaf", "soil")
+    ran(panel, qtbot)
+    named = {layer.name.split(" · ")[0]: layer for layer in viewer.layers}
+    share = np.linspace(0, 1, 30).reshape(5, 6)
+    np.testing.assert_allclose(named["leaf"].data, share, atol=0.01)
+    assert named["leaf"].contrast_limits == [0, 1]
+    residual = next(layer for name, layer in named.items() if name.startswith("residual"))
+    assert float(residual.data.max()) < 0.004
+    assert [p.name for p in panel.save(tmp_path / "u.tif")] == ["u.tif", "u_residual.tif"]
+    panel.unmix.tick("pin 1", "patch 1")
+    ran(panel, qtbot)
+    pin = next(layer for layer in viewer.layers if layer.name.startswith("pin 1"))
+    assert pin.data[2, 2] == pytest.approx(1, abs=0.02)
+
+
+def test_a_damaged_library_and_alike_endmembers_are_said(panel, viewer, qtbot, tmp_path):
+    (tmp_path / "bad.csv").write_text("nothing")
+    panel.unmix.add_library(tmp_path / "bad.csv")
+    assert panel.unmix.message.kind == "error"
+    twice = from_spectra(scene(), {"a": SPECTRA[0], "b": SPECTRA[0]})
+    panel.unmix.add_library(napari_hsr.write(twice, tmp_path / "twice.csv"))
+    assert panel.unmix.message.text() == ""
+    panel.tabs.setCurrentIndex(UNMIX)
+    panel.unmix.tick("a", "b")
+    ran(panel, qtbot)
+    assert panel.message.kind == "error"
+    assert len(viewer.layers) == 2
+
+
+def test_another_cube_and_another_tab_have_their_own_reasons(panel, viewer, qtbot):
+    wide = np.arange(400.0, 1001.0, 20.0)
+    other = Cube(np.random.default_rng(0).random((wide.size, 4, 4)), wide, name="wide")
+    panel.index.what.setText("ndvi")
+    assert not panel.run_button.isEnabled()
+    layer = add_cube(viewer, other)
+    panel.chooser.set_layer(layer)
+    assert panel.run_button.isEnabled()
+    assert panel.tabs.currentIndex() == INDEX
