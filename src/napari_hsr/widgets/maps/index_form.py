@@ -58,6 +58,7 @@ class IndexForm(QWidget):
         self._outline = outline
         self.choices.offer({}, None)
         self.choices.setPlaceholderText("none: write a formula")
+        self._listing.drop()  # of a cube that is not chosen any more
         if outline is not None:
             self._listing.start(lambda _cancel: iter([installed()]), finished=self._offer)
 
