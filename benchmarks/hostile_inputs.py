@@ -3,8 +3,8 @@
     python benchmarks/hostile_inputs.py [--mutations 1000] [--kind TIFF] [--markdown FILE]
 
 Each is opened by the command line in a process of its own. It must be read, or refused in one
-sentence, within 5 s of CPU and 500 MB; nothing may be written outside of its folder. The exit status
-is 1 if any was not. POSIX only.
+sentence, within 5 s of CPU and 500 MB, and run nothing that it carries. The exit status is 1 if any was
+not. POSIX only.
 """
 
 from __future__ import annotations
