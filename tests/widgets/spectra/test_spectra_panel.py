@@ -15,6 +15,7 @@ from qtpy.QtWidgets import QApplication, QFileDialog
 
 from napari_hsr.cube import Cube, Wavelengths
 from napari_hsr.errors import FileError, InputError
+from napari_hsr.viewer import shortcuts
 from napari_hsr.viewer.layers import add_cube, set_wavelengths
 from napari_hsr.widgets.spectra import panel as spectra
 from napari_hsr.widgets.spectra import pins
@@ -771,3 +772,11 @@ def test_the_cursor_goes_into_no_file_unasked(viewer, panel, settled, tmp_path):
     head = panel.export_csv(tmp_path / "a.csv").read_text().splitlines()[0]
     assert "cursor" not in head
     assert "pin 1" in head
+
+
+def test_a_key_pins_what_is_under_the_mouse(viewer, panel):
+    add_cube(viewer, make_cube())
+    point_at(viewer, 2, 3)
+    for count in (1, 2):
+        shortcuts.ACTIONS["napari-hsr:pin"].act(viewer)
+        assert len(panel.points.layer().data) == count

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_hsr.errors import HSRError, InputError
 from napari_hsr.resample import aligned
+from napari_hsr.viewer import shortcuts
 from napari_hsr.viewer.layer_data import (
     is_photograph,
     layer_photograph,
@@ -63,6 +64,14 @@ class ReconstructWidget(RunPanel):
         )
         self.encoding.chosen.connect(self._on_encoding_chosen)
         self._on_layer(self.photograph.layer())
+
+    def _attach(self) -> None:
+        super()._attach()
+        shortcuts.offer(self._viewer, shortcuts.RUN, self.run)
+
+    def _release(self) -> None:
+        shortcuts.withdraw(self._viewer, shortcuts.RUN, self.run)
+        super()._release()
 
     def _options(self) -> dict[str, Any]:
         computed, trust = self.advanced.options(), self.trust.options()

@@ -35,6 +35,7 @@ from napari_hsr.widgets.common.plain_text import tip
 from napari_hsr.widgets.common.scroll_area import VerticalScroll
 from napari_hsr.widgets.common.value_checks import ValueChecks
 from napari_hsr.widgets.inference.area import AreaChooser
+from napari_hsr.widgets.inference.next_steps import NextSteps
 from napari_hsr.widgets.inference.panel_runs import (
     Request,
     Verdict,
@@ -115,6 +116,7 @@ class RunPanel(Panel):
         self.obstacle = Message(lines=3)
         self._say_checking()  # before anything is loaded: it is the first thing drawn
         self.estimate = BriefLabel(3)
+        self.next_steps = NextSteps(viewer)
         self.run_button = QPushButton("Run")
         self.cancel_button = QPushButton("Cancel")
         self.cancel_button.setToolTip("Stop the run; nothing is added then")
@@ -304,6 +306,7 @@ class RunPanel(Panel):
     def _clear_outcome(self) -> None:
         self.outcome.clear()
         self.notices.clear()
+        self.next_steps.hide()
         self.provenance_fold.hide()
 
     def _show_running(self) -> None:
@@ -330,6 +333,7 @@ class RunPanel(Panel):
             self.outcome.show_exception(error, "Adding the cube to the viewer")
             return
         self.outcome.show_info(outcome(result))
+        self.next_steps.offer()
         if said := notices_of(result):
             show = self.notices.show_info if as_expected(said) else self.notices.show_warning
             show("\n".join(said))
@@ -382,7 +386,7 @@ class RunPanel(Panel):
         choices, said = QWidget(), QWidget()
         column(form, *folds, into=choices)
         column(
-            *(self.bar, self.status, self.obstacle, self.outcome, self.notices),
+            *(self.bar, self.status, self.obstacle, self.outcome, self.next_steps, self.notices),
             *(self.estimate, self.provenance_fold),
             into=said,
         )

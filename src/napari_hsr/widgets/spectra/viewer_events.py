@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_hsr.viewer import shortcuts
 from napari_hsr.viewer.undo import undo_of
 from napari_hsr.widgets.common.connections import Connections
 
@@ -64,10 +65,12 @@ class ViewerEvents:
             connect(getattr(viewer.layers.events, event), "_on_layers")
             getattr(viewer.layers.events, event).connect(self._follow_layers)
         viewer.mouse_drag_callbacks.append(self._shift_click)
+        shortcuts.offer(viewer, shortcuts.PIN, self.pin_under_the_mouse)
         self._follow_layers()
 
     def detach(self) -> None:
         """Stop listening; safe to call twice."""
+        shortcuts.withdraw(self._viewer, shortcuts.PIN, self.pin_under_the_mouse)
         self._connections.close()
         for event in ("inserted", "removed", "reordered"):
             getattr(self._viewer.layers.events, event).disconnect(self._follow_layers)
@@ -76,6 +79,12 @@ class ViewerEvents:
         self._layers.clear()
         if self._shift_click in self._viewer.mouse_drag_callbacks:
             self._viewer.mouse_drag_callbacks.remove(self._shift_click)
+
+    def pin_under_the_mouse(self) -> None:
+        """Pin the spectra where the mouse is."""
+        panel = self._panel()
+        if panel is not None:
+            panel.pin(tuple(self._viewer.cursor.position))
 
     def _follow_layers(self, event=None) -> None:
         panel = self._panel()
