@@ -9,6 +9,9 @@ The truth is the cube at the exposure of the photograph, as on the cards. Figure
 ``cave-val``: means over photographs, then over the scenes of a source;
 the last line is the mean over sources, each counting alike. The worst decile is the mean SAM of
 the tenth of the pixels with the largest angle. ``--write`` puts the table into the models' cards.
+
+``--known Nikon_D700`` measures the models of that camera instead, on its linear response to the same
+sources, without noise and at their own exposure.
 """
 
 from __future__ import annotations
@@ -35,6 +38,8 @@ BEST_FOR = {
     "mstpp-photo": "photographs of any object; the best on average over seven sources",
     "instant-photo": "previews, films and very large photographs; one pixel at a time, in seconds",
     "rootpoly-srgb": "comparison: what a plain regression can do",
+    "mstpp-d700": "linear (raw) photographs of a Nikon D700, whose colours it reproduces exactly",
+    "rootpoly-nikon-d700": "comparison: what a plain regression can do for a known camera",
 }
 CHARTS = ("esser_chart113", "colorchecker_sg140")
 FIGURES = {"psnr": "psnr_db", "sam": "sam_deg", "mrae": "mrae"}
@@ -45,6 +50,10 @@ PROTOCOL = (
     f"({', '.join(LEFT_OUT)}) under {', '.join(LIGHTS)}, white-balanced to sRGB, mean 0.12 to 0.25, "
     "1,000 to 20,000 photoelectrons, 8 bits, JPEG 70 to 98; protocol cave-val; means over "
     "photographs, then scenes; training/benchmark.py"
+)
+OF_A_KNOWN_CAMERA = (
+    "each source as the camera's linear response without noise, at its own exposure; protocol "
+    "cave-val; means over the scenes of a source; training/benchmark.py --known"
 )
 
 
@@ -105,7 +114,7 @@ def figures_of(made: Cube, truth: Cube) -> list[float]:
     return [*(float(result[key]) for key in FIGURES), worst]
 
 
-def write_card(name: str, rows: dict[str, np.ndarray]) -> None:
+def write_card(name: str, rows: dict[str, np.ndarray], protocol: str) -> None:
     """Put the figures by source into the card of a bundled model."""
     path = BUNDLED / f"{name}.safetensors"
     keys = (*FIGURES.values(), "worst_sam_deg")
@@ -113,8 +122,13 @@ def write_card(name: str, rows: dict[str, np.ndarray]) -> None:
         source: {key: round(float(v), 4) for key, v in zip(keys, row, strict=True)}
         for source, row in rows.items()
     }
-    update = {"sources": sources, "sources_protocol": PROTOCOL, "best_for": BEST_FOR.get(name, "")}
+    update = {"sources": sources, "sources_protocol": protocol, "best_for": BEST_FOR.get(name, "")}
     save_model(path, load_file(path), read_card(path).model_copy(update=update))
+
+
+def known_camera(table: Path, camera: str) -> CaptureSettings:
+    """The linear response of one camera, without noise."""
+    return CaptureSettings(cameras=(f"{table}:{camera}",), normalise="sum")
 
 
 def main() -> None:
@@ -126,18 +140,29 @@ def main() -> None:
     parser.add_argument(
         "--models", nargs="+", default=["rootpoly-srgb", "instant-photo", "mstpp-photo"]
     )
+    parser.add_argument("--known", metavar="CAMERA", help="the models are of this camera")
     parser.add_argument("--write", action="store_true", help="put the figures into the cards")
     options = parser.parse_args()
     models = [napari_hsr.load_model(name) for name in options.models]
+    captures = [
+        photographed_by(options.cameras, camera, light)
+        for camera, light in zip(LEFT_OUT, LIGHTS, strict=True)
+    ]
+    if options.known:
+        captures = [known_camera(options.cameras, options.known)]
     table: dict[str, np.ndarray] = {}
     for source, cubes in sources(options.data, options.materials).items():
         rows = []
         for number, cube in enumerate(cubes):
-            for camera, light in zip(LEFT_OUT, LIGHTS, strict=True):
-                settings = photographed_by(options.cameras, camera, light)
+            for settings in captures:
                 rng = np.random.default_rng(number)
                 capture = draw(settings, np.asarray(GRID), rng, cube)
-                photo = Photograph(np.rint(255 * capture.take(cube, rng)).astype(np.uint8))
+                taken = capture.take(cube, rng)
+                photo = (
+                    Photograph(taken, models[0].input_encoding)
+                    if options.known
+                    else Photograph(np.rint(255 * taken).astype(np.uint8))
+                )
                 exposed = Cube(cube * np.float32(capture.gain), GRID)
                 made = [napari_hsr.reconstruct(photo, model) for model in models]
                 rows.append([figures_of(m, exposed) for m in made])
@@ -150,7 +175,8 @@ def main() -> None:
         print(f"{source:<24}{cells}")
     if options.write:
         for at, model in enumerate(models):
-            write_card(model.name, {source: figures[at] for source, figures in table.items()})
+            rows = {source: figures[at] for source, figures in table.items()}
+            write_card(model.name, rows, OF_A_KNOWN_CAMERA if options.known else PROTOCOL)
     first = table.pop("mean of sources")[0]
     for i, model in enumerate(models[1:], 1):
         lost = [s for s, f in table.items() if f[i][0] < f[0][0] - 0.1 or f[i][1] > f[0][1] + 0.1]

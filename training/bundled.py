@@ -1,6 +1,7 @@
 """Train the bundled networks from the CAVE scenes, in one command each.
 
-    python training/bundled.py mstpp-d700 --data CAVE --cameras camera_sensitivities.csv
+    python training/bundled.py mstpp-d700 --data CAVE --cameras camera_sensitivities.csv \
+        --materials MATERIALS
     python training/bundled.py mstpp-photo --data CAVE --cameras camera_sensitivities.csv \
         --materials MATERIALS
     python training/bundled.py coarsr-x4 --data CAVE
@@ -9,8 +10,8 @@
 Those for finer pixels are trained twice, the second time from the first one's weights, which stay
 in the folder NAME-first beside its own. ``CAVE`` holds ``train/`` and ``val/``, each with scene
 folders in the original layout or with packed ``.npz`` scenes. The camera table has the columns
-camera, wavelength_nm, R, G, B. Weights are chosen on ``val/`` alone. ``mstpp-photo`` begins with
-its own last weights, and is measured with three cameras that it is never trained with.
+camera, wavelength_nm, R, G, B. Weights are chosen on ``val/`` alone. ``mstpp-…`` begin with
+their own last weights; ``mstpp-photo`` is measured with three cameras that it is never trained with.
 ``MATERIALS`` holds ``reflectances/`` and ``lights/`` with tables of spectra.
 """
 
@@ -40,13 +41,16 @@ DATA = (
     "20 scenes of the CAVE set (Yasuma, Mitsunaga, Iso, Nayar, Columbia University CUCS-061-08, "
     "2008): one camera, one laboratory, 512 x 512 pixels each; {seen}"
 )
+PAINTED = (
+    "half of the patches painted with 7,989 reflectances and mixtures of two: Munsell, paint, "
+    "objects, skin (SFU, MIT), IES TM-30 materials (luxpy), soils and towns (earthlib, MIT), leaves "
+    "simulated with PROSPECT-D, skin and tongue (ISET, MIT)"
+)
 SEEN = {
-    "mstpp-d700": "photographs simulated with the measured sensitivities of a Nikon D700, linear, "
-    "without noise",
-    "mstpp-photo": "half of the patches painted with 7,989 reflectances and mixtures of two: "
-    "Munsell, paint, objects, skin (SFU, MIT), IES TM-30 materials (luxpy), soils and towns "
-    "(earthlib, MIT), leaves simulated with PROSPECT-D, skin and tongue (ISET, MIT); photographs "
-    "simulated with 46 measured cameras (rawtoaces-data, Apache-2.0) and mixtures of them under "
+    "mstpp-d700": f"{PAINTED}; photographs simulated with the measured sensitivities of a Nikon "
+    "D700, linear, without noise",
+    "mstpp-photo": f"{PAINTED}; photographs simulated with 46 measured cameras (rawtoaces-data, "
+    "Apache-2.0) and mixtures of them under "
     "seven kinds of light and 1,662 measured ones (luxpy, ISET, photobiology), random exposure, "
     "noise, 8 bits and JPEG",
     "coarsr-x4": "made four times as coarse by MATLAB's bicubic imresize",
@@ -99,15 +103,16 @@ def recipe_for(
     }
     if recipe.finer:
         return recipe.model_copy(update=update)
+    measured = ()
+    if materials is not None:  # to measure with, none are needed
+        tables = tuple(materials / "reflectances" / f"{table}.npz" for table in REFLECTANCES)
+        measured = tuple(f"{materials / 'lights' / light}.npz:*" for light in LIGHTS)
+        update["materials"] = recipe.materials.model_copy(update={"tables": tables})
+    else:
+        update["materials"] = None
     if name == "mstpp-d700":
         camera = recipe.camera.model_copy(update={"cameras": (f"{cameras}:Nikon_D700",)})
     else:
-        measured, painted = (), None  # to measure with, no materials are needed
-        if materials is not None:
-            tables = tuple(materials / "reflectances" / f"{table}.npz" for table in REFLECTANCES)
-            painted = recipe.materials.model_copy(update={"tables": tables})
-            measured = tuple(f"{materials / 'lights' / light}.npz:*" for light in LIGHTS)
-        update["materials"] = painted
         left_out = tuple(f"{cameras}:{camera}" for camera in LEFT_OUT)
         camera = recipe.camera.model_copy(
             update={
@@ -132,15 +137,15 @@ def main() -> None:
     parser.add_argument("name", choices=sorted(SEEN))
     parser.add_argument("--data", type=Path, required=True, help="folder of train/ and val/")
     parser.add_argument("--cameras", type=Path, help="table of sensitivities, for mstpp-…")
-    parser.add_argument("--materials", type=Path, help="folder of spectra, for mstpp-photo")
+    parser.add_argument("--materials", type=Path, help="folder of spectra, for mstpp-…")
     parser.add_argument("--output", type=Path, help="folder of the run (default: runs/NAME)")
     parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint")
     parser.add_argument("--set", nargs="+", default=[], help="settings of the recipe: key=value")
     args = parser.parse_args()
     if args.cameras is None and args.name.startswith("mstpp"):
         parser.error(f"{args.name} needs --cameras")
-    if args.materials is None and args.name == "mstpp-photo":
-        parser.error("mstpp-photo needs --materials")
+    if args.materials is None and args.name.startswith("mstpp"):
+        parser.error(f"{args.name} needs --materials")
     cameras = args.cameras and args.cameras.absolute()
     materials = args.materials and args.materials.absolute()
     recipe = recipe_for(args.name, args.data.absolute(), cameras, materials, args.set)
