@@ -105,13 +105,15 @@ class CubesArray:
 
     def __getitem__(self, key: Any) -> np.ndarray:
         chosen, inside = split_index(key, self.shape, len(self.frames.stack.axes))
-        one = all(isinstance(part, int) for part in chosen)
+        one = all(isinstance(part, int) or len(part) == 1 for part in chosen)
         return gather(chosen, lambda index: np.asarray(self._frame(index, one)[inside]))
 
     def _frame(self, index: tuple[int, ...], one: bool) -> Any:
         frames = self.frames
         if frames.on_ask is not None:
             return frames.look(index, PATIENCE) if one else frames.at_hand(index)
+        if one:
+            frames.look(index)
         try:
             return frames.cube(index).data
         except HSRError as error:  # told in the failures of the stack; the rest goes on

@@ -310,6 +310,10 @@ class FrameCubes:
             self._tell()
             yield Progress(0, 0, f"Frame {number + 1} of {len(self)}")
 
+    def wants(self, kind: State) -> bool:
+        """Whether :meth:`events` of this kind would compute something."""
+        return self._next(kind) is not None
+
     def _next(self, kind: State) -> int | None:
         """The frame to compute next: the one on show, then those that come after it."""
         with self._news:

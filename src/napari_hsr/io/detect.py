@@ -33,7 +33,7 @@ STACK_SUFFIXES = (".gif", *FILM_SUFFIXES)
 #: What is offered to napari: every suffix, and names without one. These end in eight characters
 #: that are no dot, or are shorter; "*" would have napari ask for a reader of every file.
 PATTERNS = (
-    *(f"*{suffix}" for suffix in READ_SUFFIXES),
+    *(f"*{suffix}" for suffix in (*READ_SUFFIXES, *STACK_SUFFIXES)),
     *("[!.]" * length for length in range(1, 8)),
     "*" + "[!.]" * 8,
 )

@@ -29,7 +29,7 @@ def band_axis_index(viewer: ViewerModel) -> int | None:
 
 def on_nm_axis(layer: Layer) -> bool:
     """True if the first axis of this cube layer is in nanometres."""
-    return is_cube(layer) and str(layer.units[0]) in ("nm", "nanometer")
+    return is_cube(layer) and str(layer.units[-3]) in ("nm", "nanometer")
 
 
 def current_band(viewer: ViewerModel, layer: Layer) -> int | None:
@@ -67,7 +67,7 @@ def current_nm(viewer: ViewerModel, layer: Layer | None = None) -> float | None:
     # Beside cubes indexed by band, a position outside those in nanometres is a band number.
     mixed = len(in_nm) < len(cubes)
     if in_nm and (not mixed or any(current_band(viewer, c) is not None for c in in_nm)):
-        nanometre = unit_factors(viewer, in_nm[0])[0]
+        nanometre = unit_factors(viewer, in_nm[0])[-3]
         return float(viewer.dims.point[band_axis_index(viewer)] / nanometre)
     return next((nm for c in cubes if (nm := current_nm(viewer, c)) is not None), None)
 
@@ -81,7 +81,7 @@ def go_to(viewer: ViewerModel, nm: float) -> None:
     in_nm = next((cube for cube in cubes if on_nm_axis(cube)), None)
     if in_nm is not None:
         start, _, step = viewer.dims.range[axis]
-        wanted = float(nm) * unit_factors(viewer, in_nm)[0]
+        wanted = float(nm) * unit_factors(viewer, in_nm)[-3]
         viewer.dims.set_point(axis, start + step * round((wanted - start) / step))
         return
     for cube in cubes:
@@ -95,8 +95,8 @@ def go_to_band(viewer: ViewerModel, layer: Layer, band: int) -> None:
     """Move the viewer's slider to a band of a cube layer, counted from 0."""
     axis = band_axis_index(viewer)
     if axis is not None:
-        place = layer.translate[0] + layer.scale[0] * band
-        viewer.dims.set_point(axis, float(place * unit_factors(viewer, layer)[0]))
+        place = layer.translate[-3] + layer.scale[-3] * band
+        viewer.dims.set_point(axis, float(place * unit_factors(viewer, layer)[-3]))
 
 
 def go_into(viewer: ViewerModel, layer: Layer) -> None:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from napari_hsr.cube import Cube
     from napari_hsr.photograph import Photograph
+    from napari_hsr.photograph_stack import PhotographStack
 
     LayerTuple = tuple[Any, dict[str, Any], str]
 
@@ -35,11 +36,14 @@ def get_reader(path: str | Sequence[str]) -> Callable[[Any], list] | None:
     Parameters
     ----------
     path : str or list of str
-        More than one path asks for a stack, which is not supported.
+        More than one path asks for a stack, of photographs.
     """
     from napari_hsr import io
+    from napari_hsr.io import stacks
 
     single = _single(path)
+    if stacks.can_read_stack(path if single is None else single):
+        return read_layers
     return read_layers if single is not None and io.can_read(single) else None
 
 
@@ -59,9 +63,12 @@ def read_layers(path: str | Sequence[str]) -> list:
     from napari.utils.notifications import show_error, show_info
 
     from napari_hsr import io
+    from napari_hsr.io import stacks
     from napari_hsr.viewer import file_choices, preferred_reader
 
     file = _single(path)
+    if stacks.can_read_stack(path if file is None else file):
+        return _read_stack(path if file is None else file)
     if not _window_is_in_use():
         thing = io.read(file)
         announce(thing)
@@ -86,6 +93,27 @@ def read_layers(path: str | Sequence[str]) -> list:
     return layers
 
 
+def _read_stack(path: str | Sequence[str]) -> list[LayerTuple]:
+    """A film, a folder, several files or pages as a stack, with the same faults."""
+    from napari.utils.notifications import show_error
+
+    from napari_hsr.io import stacks
+    from napari_hsr.viewer import preferred_reader
+    from napari_hsr.viewer.frames import stack_layer
+
+    try:
+        stack = stacks.read_stack(path)
+    except HSRError as error:
+        if not _window_is_in_use():
+            raise
+        if isinstance(error, GreyImageError):
+            return preferred_reader.naparis_own(fspath(path) if isinstance(path, str) else path)
+        show_error(str(error))
+        return NOTHING
+    announce(stack)
+    return [stack_layer(stack)]
+
+
 def _ask_what_to_read(path: str | None) -> None:
     """Open the dialog for a file that leaves a choice; the widgets register it as a command."""
     from npe2 import PluginManager
@@ -101,7 +129,7 @@ def layer_tuple(thing: Cube | Photograph) -> LayerTuple:
     return photograph_layer(thing) if isinstance(thing, Photograph) else cube_layer(thing)
 
 
-def announce(thing: Cube | Photograph) -> None:
+def announce(thing: Cube | Photograph | PhotographStack) -> None:
     """Show the notices of what was read, and the wavelength of a cube on the canvas."""
     import napari
     from napari.utils.notifications import show_info, show_warning

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 #: Key of our state in ``layer.metadata``.
 KEY = "hsr"
+#: Its ``kind`` for the cubes of a stack's frames (…, band, y, x).
+FRAMES = "frames"
 #: Marks layers that were drawn to show something: no pins, and no regions to measure.
 OVERLAY = "hsr_overlay"
 #: The attributes that place a layer in the world.
@@ -37,8 +39,16 @@ TRANSFORM = ("scale", "translate", "rotate", "shear", "affine")
 
 
 def is_cube(layer: Any) -> bool:
-    """True for a three-dimensional image layer that is neither RGB nor a stack of maps."""
-    return is_image(layer) and not layer.rgb and layer.ndim == 3
+    """True for a three-dimensional image layer that is neither RGB nor a stack of maps.
+
+    The cubes of a stack's frames are one, too: that of the frame on show.
+    """
+    return is_image(layer) and not layer.rgb and (layer.ndim == 3 or is_frames(layer))
+
+
+def is_frames(layer: Any) -> bool:
+    """True for a layer with the cubes of all frames of a stack (…, band, y, x)."""
+    return is_image(layer) and state_of(layer.metadata).get("kind") == FRAMES
 
 
 def is_photograph(layer: Any) -> bool:
@@ -49,6 +59,11 @@ def is_photograph(layer: Any) -> bool:
 def is_overlay(layer: Any) -> bool:
     """True for a layer that was drawn here to show something."""
     return OVERLAY in layer.metadata
+
+
+def is_photograph_stack(layer: Any) -> bool:
+    """True for an RGB image layer with axes before its rows: a film, a time-lapse…."""
+    return is_image(layer) and bool(layer.rgb) and layer.ndim > 2 and not layer.multiscale
 
 
 def cube_layers(viewer: ViewerModel) -> list[Image]:
@@ -77,15 +92,18 @@ def layer_cube(layer: Layer) -> Cube:
             f"{getattr(layer, 'name', layer)!r} is not a cube: an image layer with three axes "
             "(bands, height, width) is needed."
         )
-    return cube_from_parts(
-        _full_resolution(layer),
-        {
-            "name": layer.name,
-            "metadata": layer.metadata,
-            "units": layer.units,
-            **{key: getattr(layer, key) for key in TRANSFORM},
-        },
-    )
+    keywords = {
+        "name": layer.name,
+        "metadata": layer.metadata,
+        "units": layer.units,
+        **{key: getattr(layer, key) for key in TRANSFORM},
+    }
+    if is_frames(layer):
+        frames = layer.data.frames
+        name = f"{layer.name} · frame {frames.stack.number(frames.shown) + 1}"
+        cube = frames.cube_at_hand(frames.shown)
+        return cube.replace(name=name, place=place_in(keywords)[0])
+    return cube_from_parts(_full_resolution(layer), keywords)
 
 
 def layer_photograph(layer: Layer) -> Photograph:
@@ -110,8 +128,9 @@ def layer_photograph(layer: Layer) -> Photograph:
 
 
 def layer_shape(layer: Layer) -> tuple[int, ...]:
-    """The shape of a layer's array, of the full resolution of a pyramid."""
-    return tuple(_full_resolution(layer).shape)
+    """The shape of a layer's array, of the full resolution of a pyramid, of one frame of a stack."""
+    shape = tuple(_full_resolution(layer).shape)
+    return shape[-3:] if is_frames(layer) else shape
 
 
 def layer_state(layer: Layer) -> dict[str, Any]:

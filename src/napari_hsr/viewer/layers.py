@@ -22,6 +22,7 @@ from napari_hsr.viewer.layer_data import (
     KEY,
     cube_layers,
     is_image,
+    is_photograph_stack,
     layer_cube,
     layer_photograph,
     spatial_transform,
@@ -282,10 +283,10 @@ def set_wavelengths(layer: Layer, nm: Iterable[float], assumed: bool = False) ->
     state = state_of(layer.metadata) or _foreign_state(cube)
     state = state | wavelength_state(wavelengths) | {"notices": list(cube.notices)}
     placed = band_axis(wavelengths)
-    layer.scale = (placed["scale"][0], *layer.scale[-2:])
-    layer.translate = (placed["translate"][0], *layer.translate[-2:])
-    layer.units = (placed["units"][0], *layer.units[-2:])
-    layer.axis_labels = placed["axis_labels"]
+    for name in ("scale", "translate", "units"):
+        now = getattr(layer, name)
+        setattr(layer, name, (*now[:-3], placed[name][0], *now[-2:]))
+    layer.axis_labels = (*layer.axis_labels[:-3], *placed["axis_labels"])
     # The setter, not the dictionary: it tells the panels.
     layer.metadata = {
         **layer.metadata,
@@ -296,12 +297,14 @@ def set_wavelengths(layer: Layer, nm: Iterable[float], assumed: bool = False) ->
 
 def set_encoding(layer: Layer, encoding: str | None) -> None:
     """State the encoding of a photograph layer (see :class:`napari_hsr.photograph.Photograph`)."""
-    photo = layer_photograph(layer)
-    state = state_of(layer.metadata) or {
-        "kind": "photograph",
-        "name": photo.name,
-        "provenance": photo.provenance.to_dict(),
-    }
+    state = state_of(layer.metadata)
+    if not state and not is_photograph_stack(layer):
+        photo = layer_photograph(layer)
+        state = {
+            "kind": "photograph",
+            "name": photo.name,
+            "provenance": photo.provenance.to_dict(),
+        }
     layer.metadata = {**layer.metadata, KEY: jsonable(dict(state) | {"encoding": encoding})}
 
 

@@ -59,7 +59,7 @@ def plane_in_world(
 
     In the units of the viewer's world, or without a viewer in the layer's own.
     """
-    ndim = 2 if getattr(layer, "rgb", False) else layer.ndim
+    ndim = layer.ndim  # without the colours of RGB
     origin, down, right = (
         np.asarray(layer.data_to_world((*(0.0,) * (ndim - 2), *corner)), dtype=float)[-2:]
         for corner in ((0, 0), (1, 0), (0, 1))

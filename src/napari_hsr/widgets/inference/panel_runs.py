@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from napari_hsr.cube import Cube
     from napari_hsr.inference import Estimate, Result
     from napari_hsr.models.model import Model
+    from napari_hsr.photograph_stack import PhotographStack
     from napari_hsr.resample import Kind
     from napari_hsr.widgets.models.loaded_models import LoadedModels
 
@@ -128,6 +129,20 @@ class ReconstructionRequest(Request):
         from napari_hsr import inference
 
         return inference.reconstruct_events(self.image, model, **self.options, cancel=cancel)
+
+
+@dataclass(frozen=True)
+class StackRequest(ReconstructionRequest):
+    """A stack of photographs, of which the frame on show is reconstructed first."""
+
+    stack: PhotographStack
+    first: tuple[int, ...]
+
+    def events(self, model: Model, cancel: threading.Event) -> Iterator[Progress | Result]:
+        """The events of the run on that frame; it ends with all frames."""
+        from napari_hsr.inference.stacks import stack_events
+
+        return stack_events(self.stack, model, first=self.first, **self.options, cancel=cancel)
 
 
 @dataclass(frozen=True)

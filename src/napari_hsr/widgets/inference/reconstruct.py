@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 from napari_hsr.errors import HSRError, InputError
 from napari_hsr.resample import aligned
 from napari_hsr.viewer import shortcuts
+from napari_hsr.viewer.frames import add_frames, layer_stack, shown_frame
 from napari_hsr.viewer.layer_data import (
     is_photograph,
+    is_photograph_stack,
     layer_photograph,
     layer_state,
     spatial_transform,
@@ -22,7 +24,8 @@ from napari_hsr.widgets.common.labels import BriefLabel
 from napari_hsr.widgets.common.layouts import narrow_form
 from napari_hsr.widgets.inference.area import moved
 from napari_hsr.widgets.inference.computing_options import ReconstructionOptions
-from napari_hsr.widgets.inference.panel_runs import ReconstructionRequest
+from napari_hsr.widgets.inference.frame_worker import FrameWorker
+from napari_hsr.widgets.inference.panel_runs import ReconstructionRequest, StackRequest
 from napari_hsr.widgets.inference.panel_texts import encoding_note
 from napari_hsr.widgets.inference.run_panel import RunPanel
 from napari_hsr.widgets.inference.trust_options import TrustOptions
@@ -34,6 +37,8 @@ if TYPE_CHECKING:
     import napari.viewer
     from qtpy.QtWidgets import QWidget
 
+    from napari_hsr.photograph import Photograph
+
 
 class ReconstructWidget(RunPanel):
     """Choose a photograph and a model, run, and get the cube as a layer.
@@ -44,7 +49,7 @@ class ReconstructWidget(RunPanel):
     """
 
     def __init__(self, viewer: napari.viewer.Viewer, parent: QWidget | None = None):
-        self.photograph = LayerChooser(viewer, is_photograph)
+        self.photograph = LayerChooser(viewer, _is_input)
         super().__init__(
             viewer, self.photograph, ModelSection(), "Reconstruct", "reconstruction", parent
         )
@@ -88,10 +93,11 @@ class ReconstructWidget(RunPanel):
     def _show_input(self) -> None:
         layer = self.photograph.layer()
         try:
-            photo = None if layer is None else layer_photograph(layer)
+            photo = None if layer is None else self._photograph(layer)
         except HSRError:  # the check says why
             photo = None
         self.encoding.setEnabled(photo is not None)
+        self.area.setEnabled(layer is None or is_photograph(layer))  # of a stack, whole frames
         self.encoding.show_encoding(photo.encoding if photo else None)
         stated = layer is not None and "encoding" in layer_state(layer)
         self.encoding_note.setText(encoding_note(photo, stated) if photo else "")
@@ -102,10 +108,24 @@ class ReconstructWidget(RunPanel):
             raise InputError("Open a photograph first: an RGB image layer is needed.")
         if self.model.name() is None:
             raise InputError("No model is installed.")
-        options = self._options() | {"region": self.area.area(layer)}
-        return ReconstructionRequest(layer_photograph(layer), self.model.name(), options)
+        if is_photograph(layer):
+            options = self._options() | {"region": self.area.area(layer)}
+            return ReconstructionRequest(layer_photograph(layer), self.model.name(), options)
+        options = self._options()
+        if options["finer"] > 1:
+            raise InputError("A finer grid is for single photographs: choose 1 for a stack.")
+        stack, first = layer_stack(layer), shown_frame(self._viewer, layer)
+        return StackRequest(self._photograph(layer), self.model.name(), options, stack, first)
+
+    def _photograph(self, layer: Any) -> Photograph:
+        """The photograph of a layer, or that of a stack which is on show."""
+        if is_photograph(layer):
+            return layer_photograph(layer)
+        return layer_stack(layer).photograph(shown_frame(self._viewer, layer))
 
     def _adding(self, layer: Any, request: ReconstructionRequest) -> Callable[[Any], None]:
+        if isinstance(request, StackRequest):
+            return partial(self._add_frames, layer, f"{layer.name} · {request.model}")
         flat, area = spatial_transform(layer), request.options["region"]
         flat = moved(flat, flat["scale"], area)
         pixel, origin = aligned(
@@ -115,6 +135,11 @@ class ReconstructWidget(RunPanel):
         name = f"{layer.name} · {request.model}{' (part)' if area else ''}"
         return partial(self._add, name=name, above=layer, **place)
 
+    def _add_frames(self, source: Any, name: str, result: Any) -> None:
+        FrameWorker(
+            self._viewer, add_frames(self._viewer, result.frames, source, result.cube, name)
+        )
+
     def _add(self, result: Any, **how: Any) -> None:
         from napari_hsr.inference.evidence import Evidence
 
@@ -122,3 +147,8 @@ class ReconstructWidget(RunPanel):
         remember(layer, Evidence.of(result))
         if result.trust is not None:
             add_trust_maps(self._viewer, result, layer)
+
+
+def _is_input(layer: Any) -> bool:
+    """True for a photograph, and for a stack of them."""
+    return is_photograph(layer) or is_photograph_stack(layer)

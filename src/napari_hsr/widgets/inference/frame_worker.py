@@ -1,0 +1,86 @@
+"""The threads that compute the frames of a layer, and the layer that follows them."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import QObject, Qt, Signal
+
+from napari_hsr.inference.frame_cubes import State
+from napari_hsr.viewer.frames import frame_changed
+from napari_hsr.widgets.common.job import Job
+
+if TYPE_CHECKING:
+    from napari.components import ViewerModel
+    from napari.layers import Image
+
+    from napari_hsr.inference.frame_cubes import FrameCubes
+
+#: Workers of layers that are in a viewer: nothing else holds them.
+_AT_WORK: set[FrameWorker] = set()
+
+
+class FrameWorker(QObject):
+    """Computes what is looked at of a layer's frames, until the layer is removed.
+
+    A thread for placeholders and one for the chosen model start when the slider comes to a frame
+    that is not there, and end when nothing is wanted.
+
+    Parameters
+    ----------
+    viewer : napari viewer or ViewerModel
+    layer : Image
+        Its data is :attr:`FrameCubes.data`.
+    """
+
+    _asked = Signal()
+
+    def __init__(self, viewer: ViewerModel, layer: Image):
+        super().__init__()
+        self._viewer, self._layer = viewer, layer
+        self._frames: FrameCubes = layer.data.frames
+        self._jobs: dict[State, Job] = {}
+        self._on_show: tuple[tuple[int, ...], State] | None = None
+        self._asked.connect(self._start, Qt.ConnectionType.QueuedConnection)
+        self._frames.on_ask = self._asked.emit
+        viewer.layers.events.removed.connect(self._on_removed)
+        viewer.dims.events.point.connect(self._update, position="last")  # once layers are sliced
+        _AT_WORK.add(self)
+
+    @property
+    def busy(self) -> bool:
+        """True while frames are computed."""
+        return bool(self._jobs)
+
+    def _start(self) -> None:
+        for kind in (State.PLACEHOLDER, State.DONE):
+            if kind in self._jobs or not self._frames.wants(kind):
+                continue
+            job = self._jobs[kind] = Job(partial(self._frames.events, kind), parent=self)
+            job.progressed.connect(self._update)
+            job.ended.connect(partial(self._on_ended, kind))
+            job.start()
+
+    def _on_ended(self, kind: State) -> None:
+        self._jobs.pop(kind).deleteLater()
+        self._update()
+        if self._frames.on_ask is not None:
+            self._start()  # asked for while it was ending
+
+    def _update(self, _progress: object = None) -> None:
+        shown = self._frames.shown
+        now = shown, self._frames.state(shown)
+        if now != self._on_show and self._layer in self._viewer.layers:
+            self._on_show = now
+            frame_changed(self._layer)
+
+    def _on_removed(self, event) -> None:
+        if event.value != self._layer:
+            return
+        self._frames.on_ask = None
+        self._viewer.layers.events.removed.disconnect(self._on_removed)
+        self._viewer.dims.events.point.disconnect(self._update)
+        for job in self._jobs.values():
+            job.cancel()
+        _AT_WORK.discard(self)

@@ -1,0 +1,87 @@
+"""The Reconstruct panel on a film: the frame on show first, the others when the slider comes to them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from napari.components import ViewerModel
+from napari.utils._proxies import PublicOnlyProxy
+
+from napari_hsr import Photograph, reconstruct
+from napari_hsr.inference.frame_cubes import State
+from napari_hsr.photograph_stack import StackAxis, stack_of_array
+from napari_hsr.viewer import frames
+from napari_hsr.widgets.inference import frame_worker
+from napari_hsr.widgets.inference.reconstruct import ReconstructWidget
+from napari_hsr.widgets.spectra.panel import SpectraWidget
+
+from .panel_runs import run
+
+MODEL, COUNT = "rootpoly-srgb", 6
+
+
+@pytest.fixture
+def values():
+    return np.random.default_rng(5).integers(20, 230, (COUNT, 6, 8, 3)).astype(np.uint8)
+
+
+@pytest.fixture
+def viewer(values):
+    viewer = ViewerModel()
+    axes = (StackAxis("time", COUNT, 0.5, 0.0, "second"),)
+    frames.add_stack(viewer, stack_of_array(values, name="film", axes=axes))
+    yield viewer
+    viewer.layers.clear()
+
+
+@pytest.fixture
+def panel(viewer, qtbot):
+    panel = ReconstructWidget(PublicOnlyProxy(viewer))
+    panel.model.set_name(MODEL)
+    qtbot.addWidget(panel)
+    return panel
+
+
+def test_a_film_becomes_cubes_that_follow_the_slider(viewer, panel, values, qtbot):
+    viewer.dims.set_point(0, 1.0)
+    run(panel, qtbot)
+    layer = viewer.layers[-1]
+    assert layer.name == f"film · {MODEL}"
+    cubes = layer.data.frames
+    assert cubes.state(2) is State.DONE
+    assert cubes.computed == {(2, "done"): 1}
+    heard = []
+    layer.events.data.connect(heard.append)
+    viewer.dims.set_point(0, 2.0)
+    qtbot.waitUntil(lambda: cubes.state(4) is State.DONE and not cubes.wants(State.DONE))
+    qtbot.waitUntil(lambda: bool(np.isfinite(layer._slice.image.raw).all()) and bool(heard))
+    exact = reconstruct(Photograph(values[4]), MODEL)
+    qtbot.waitUntil(lambda: np.array_equal(layer._slice.image.raw, exact.data[15]))
+    assert cubes.computed[4, "done"] == 1
+    viewer.layers.remove(layer)
+    assert cubes.on_ask is None
+    assert not frame_worker._AT_WORK
+
+
+def test_the_spectrum_under_the_mouse_follows_the_frame(viewer, panel, values, qtbot):
+    run(panel, qtbot)
+    layer = viewer.layers[-1]
+    shown = SpectraWidget(viewer)
+    qtbot.addWidget(shown)
+    shown.pin((1.0, 550.0, 2.0, 3.0))
+    viewer.dims.set_point(0, 1.5)
+    exact = reconstruct(Photograph(values[3]), MODEL).data[:, 2, 3]
+    qtbot.waitUntil(lambda: bool(shown.shown) and np.allclose(shown.shown[0].curve.mean, exact))
+    assert shown.shown[0].source.layer == layer
+
+
+def test_a_frame_that_cannot_be_read_is_said_before_a_run(viewer, panel, qtbot):
+    def broken(_number):
+        from napari_hsr.errors import FileError
+
+        raise FileError("film", "frame 1 cannot be read")
+
+    viewer.layers[0].data.stack.frames.read = broken
+    panel._on_changed()
+    qtbot.waitUntil(lambda: "cannot be read" in panel.obstacle.text())
+    assert not panel.ready
