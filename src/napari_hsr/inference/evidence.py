@@ -159,6 +159,19 @@ class Evidence:
         half: np.ndarray = table.region_table[table.level(hard[known].mean())]
         return table.name, half * scale[known].mean()
 
+    def half_widths(self, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+        """Half-widths of the intervals of some pixels, (bands, pixels); there must be intervals."""
+        if self.intervals is not None:
+            level, scale = (a[rows, columns] for a in (self.intervals.level, self.intervals.scale))
+            table = self.intervals.table
+        else:
+            assert self.looker is not None
+            hard, scale = self._looked_at(rows, columns)
+            table = self.looker.table
+            level = table.level(hard)
+        out: np.ndarray = table.table[level].T * scale
+        return out
+
     def _interval(self, row: int, column: int) -> tuple[str, np.ndarray, float]:
         """Name, half-widths (bands,) and how unlike the training."""
         if self.intervals is not None:

@@ -21,6 +21,7 @@ from napari_hsr.viewer.layer_data import (
 )
 from napari_hsr.viewer.side_by_side import GridView
 from napari_hsr.viewer.super_resolved import lay_over, lies_over
+from napari_hsr.viewer.trust_maps import evidence_of
 from napari_hsr.widgets.common.connections import Connections
 from napari_hsr.widgets.common.job import Job
 from napari_hsr.widgets.common.layouts import row
@@ -29,6 +30,7 @@ from napari_hsr.widgets.common.panel import Panel, button
 from napari_hsr.widgets.common.save_dialog import ask_path
 from napari_hsr.widgets.common.scroll_area import VerticalScroll
 from napari_hsr.widgets.compare.form import CompareForm
+from napari_hsr.widgets.compare.reckoning import compared
 from napari_hsr.widgets.compare.results import ResultView
 
 if TYPE_CHECKING:
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
 
     import napari.viewer
 
+    from napari_hsr.inference.reckoning import Reckoning
     from napari_hsr.progress import Progress
 
 #: The maps of the grid view: the spectral angle, and the first available of the others.
@@ -244,12 +247,18 @@ class CompareWidget(Panel):
         self._pair = (self.form.prediction.layer(), self.form.truth.layer())
         self._asked = self.form.more.asked()
         cubes = [layer_cube(layer) for layer in self._pair]
+        evidence = evidence_of(self._pair[0])
         options = self.form.options() | self.form.more.options(self._pair[0])
         maps = self.form.maps()
         if self._grid_wanted:
             maps = _with_grid_maps(maps)
         self._job = Job(
-            lambda cancel: compare_events(*cubes, maps=maps, cancel=cancel, **options),
+            lambda cancel: compared(
+                compare_events(*cubes, maps=maps, cancel=cancel, **options),
+                evidence,
+                cubes[1],
+                cancel,
+            ),
             title="Compare",
             parent=self,
         )
@@ -274,11 +283,12 @@ class CompareWidget(Panel):
             self.progress.setValue(event.done)
             self.progress.setFormat(event.message)
 
-    def _on_finished(self, comparison: Comparison) -> None:
+    def _on_finished(self, found: tuple[Comparison, Reckoning | None]) -> None:
+        comparison, held = found
         self.comparison = comparison
         prediction, truth = self._pair
         show_maps(self._viewer, comparison.maps, prediction, truth, comparison.evaluation.protocol)
-        self.results.show_comparison(comparison)
+        self.results.show_comparison(comparison, held)
         self.results.show()
         # Once the labels have found their heights.
         QTimer.singleShot(50, self._scroll_to_results)

@@ -12,11 +12,13 @@ from napari_hsr.viewer.axis import current_nm, go_to
 from napari_hsr.widgets.common.choosers import NarrowComboBox
 from napari_hsr.widgets.common.connections import Connections
 from napari_hsr.widgets.common.labels import WrappedLabel
+from napari_hsr.widgets.compare.reckoning import Drawn, drawn
 from napari_hsr.widgets.compare.several import FigureTableView
 from napari_hsr.widgets.compare.table import MetricTable
 from napari_hsr.widgets.plotting.plot import PlotCurve, SpectrumPlot
 
 if TYPE_CHECKING:
+    from napari_hsr.inference.reckoning import Reckoning
     from napari_hsr.metrics import Evaluation
     from napari_hsr.metrics.compare import Comparison
 
@@ -37,13 +39,16 @@ class ResultView(QWidget):
         super().__init__(parent)
         self._viewer = viewer
         self.evaluation: Evaluation | None = None
+        self._drawn: dict[str, Drawn] = {}
         self.heading = WrappedLabel()
         self.protocol = WrappedLabel()
         self.table = MetricTable()
         self.several = FigureTableView()
         self.notes = WrappedLabel()
         self.curve_chooser = NarrowComboBox()
-        self.curve_chooser.setToolTip("The metric drawn over the bands")
+        self.curve_chooser.setToolTip(
+            "The metric drawn over the bands, or what the intervals and the measured share knew"
+        )
         self.curve_chooser.currentIndexChanged.connect(self._draw)
         self.plot = SpectrumPlot()
         self.plot.setMinimumHeight(220)
@@ -53,7 +58,7 @@ class ResultView(QWidget):
         heading_font.setBold(True)
         self.heading.setFont(heading_font)
         line = QHBoxLayout()
-        line.addWidget(QLabel("Over the bands:"))
+        line.addWidget(QLabel("Curve:"))
         line.addWidget(self.curve_chooser, 1)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -67,9 +72,10 @@ class ResultView(QWidget):
         connections.connect(viewer.dims.events.point, "_on_point")
         self._on_theme()
 
-    def show_comparison(self, comparison: Comparison) -> None:
-        """Show the results."""
+    def show_comparison(self, comparison: Comparison, held: Reckoning | None = None) -> None:
+        """Show the results, and how well the intervals and the measured share knew of the errors."""
         evaluation = self.evaluation = comparison.evaluation
+        self._drawn = {} if held is None else drawn(held, evaluation)
         self.heading.setText(f"{evaluation.prediction} against {evaluation.truth}")
         self.protocol.setText(f"Protocol: {evaluation.protocol}")
         self.protocol.setToolTip(evaluation.protocol_text)
@@ -78,15 +84,20 @@ class ResultView(QWidget):
         self.several.setVisible(comparison.table is not None)
         if comparison.table is not None:
             self.several.show_table(comparison.table)
-        sentences = (*evaluation.notes, *evaluation.excluded_lines(), *comparison.notes)
+        promised = held.words(evaluation.units.get("rmse")) if held is not None else ""
+        sentences = (
+            *([promised] if promised else []),
+            *evaluation.notes,
+            *evaluation.excluded_lines(),
+            *comparison.notes,
+        )
         self.notes.setText("\n".join(sentences))
         self.notes.setVisible(bool(sentences))
-        known = [name for name in CURVES if name in evaluation.per_band]
+        known = {name: LABELS[name] for name in CURVES if name in evaluation.per_band}
+        known |= {name: one.title for name, one in self._drawn.items()}
         chosen = self.curve_chooser.value()
         first = next(iter(known), None)
-        self.curve_chooser.offer(
-            {name: LABELS[name] for name in known}, chosen if chosen in known else first
-        )
+        self.curve_chooser.offer(known, chosen if chosen in known else first)
         self._draw()
 
     def curve(self) -> str | None:
@@ -96,6 +107,16 @@ class ResultView(QWidget):
     def _draw(self, *_ignored) -> None:
         name = self.curve()
         if name is None:
+            return
+        if name in self._drawn:
+            one = self._drawn[name]
+            self.plot.set_labels(one.x_label, one.y_label)
+            self.plot.set_curves(
+                [PlotCurve("", one.x, one.y, color=self.plot.foreground), *one.beside]
+            )
+            self.plot.reset_view()
+            self.plot.set_placeholder("")
+            self._on_point()
             return
         y = np.asarray(self.evaluation.per_band[name], dtype=float)
         nm = self.evaluation.wavelengths
@@ -115,7 +136,8 @@ class ResultView(QWidget):
         self._draw()
 
     def _on_point(self, event=None) -> None:
-        if self.evaluation is None or self.evaluation.wavelengths is None:
+        by_band = self.curve() not in self._drawn or self._drawn[self.curve()].by_band
+        if self.evaluation is None or self.evaluation.wavelengths is None or not by_band:
             self.plot.set_marker(None)
         else:
             self.plot.set_marker(current_nm(self._viewer))
