@@ -73,8 +73,10 @@ class Components:
 def bundled_components() -> Components:
     """Those that come with the package, of 49 measured cameras."""
     held = json.loads(_FILE.read_text(encoding="utf-8"))
-    arrays = (np.array(held[name]) for name in ("mean", "directions", "deviations"))
-    return Components(*arrays, held["cameras"])
+    mean, directions, deviations = (
+        np.array(held[name]) for name in ("mean", "directions", "deviations")
+    )
+    return Components(mean, directions, deviations, held["cameras"])
 
 
 def components_of(cameras: Sequence[Camera], count: int = COMPONENTS) -> Components:

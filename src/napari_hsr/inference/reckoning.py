@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -93,14 +93,14 @@ def reckon_events(
             maps[1, strip] = half.mean(axis=0)
     error, half_map, share = maps
     some = np.isfinite(error) & np.isfinite(half_map)
-    found: dict[str, object] = {}
+    held = Reckoning()
     if some.any():
-        found = {
-            "coverage": float(inside.sum() / known.sum()),
-            "coverage_bands": inside / np.maximum(known, 1),
-            "half_width": float(half_map[some].mean()),
-            "risk": risk_coverage(error, half_map),
-        }
+        held = Reckoning(
+            coverage=float(inside.sum() / known.sum()),
+            coverage_bands=inside / np.maximum(known, 1),
+            half_width=float(half_map[some].mean()),
+            risk=risk_coverage(error, half_map),
+        )
     if (np.isfinite(error) & np.isfinite(share)).any():
-        found["by_share"] = error_by_share(error, share)
-    yield Reckoning(**found)
+        held = replace(held, by_share=error_by_share(error, share))
+    yield held
