@@ -99,9 +99,7 @@ def test_the_list_has_a_line_for_each_model(hsr, checkpoint):
     hsr("models", "import", checkpoint, "--name", "mine", "--input-encoding", "srgb")
     status, said, noted = hsr("models", "list")
     assert (status, noted) == (0, "")
-    at_hand, best_for, _, _, _, others, _ = (
-        part.splitlines() for part in said.strip().split("\n\n")
-    )
+    at_hand, best_for, *_, others, _ = (part.splitlines() for part in said.strip().split("\n\n"))
     assert best_for[0] == "Best for:"
     assert at_hand[0].split() == ["MODEL", "FOR", "INPUT", "OUTPUT", "SIZE", "WEIGHTS"]
     assert len(at_hand) == 1 + len(list_models())

@@ -60,7 +60,7 @@ def engine(monkeypatch):
     """An engine that takes two steps; ``engine.error`` or ``engine.stops`` end it otherwise."""
     state = SimpleNamespace(error=None, stops=False, calls=[], argv=[])
 
-    def train_events(recipe, output, cancel=None, resume=False):
+    def train_events(recipe, output, cancel=None, resume=False, began=None):
         state.calls.append((recipe, output, resume))
         events = work(output, resume)
         state.argv = list(sys.argv)

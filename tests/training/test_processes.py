@@ -234,7 +234,8 @@ def test_a_follower_begins_anew_with_the_events(tmp_path):
     path.write_text(to_json(told("a")) + "\n" + to_json(told("b")) + "\n")
     assert follower.news() == [told("a"), told("b")]
     path.write_text(to_json(told("c")) + "\nnonsense\n")
-    (event,) = follower.news()
+    told_of_it, event = follower.news()
+    assert told_of_it.notice.code is Code.RUN_LINES_LEFT_OUT
     assert (event, event.notice.code, event.notice.severity) == (
         told("c"),
         Code.IMAGE_CHANGED,

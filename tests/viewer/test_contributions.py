@@ -215,11 +215,12 @@ def test_the_manifest_is_valid_and_all_that_it_names_imports():
     found = PluginManifest.from_distribution(PLUGIN)
     found.validate_imports()
     assert found.display_name == "Hyperspectral reconstruction"
-    assert [widget.display_name for widget in found.contributions.widgets][:5] == [
+    assert [widget.display_name for widget in found.contributions.widgets][:6] == [
         "Reconstruct",
         "Super-resolve",
         "Wavelength",
         "Spectra",
+        "Measurements",
         "Compare",
     ]
 

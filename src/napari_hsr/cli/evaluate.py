@@ -97,6 +97,7 @@ def run(args: argparse.Namespace) -> int:
         rules = get_protocol(args.protocol)
     else:
         rules = at_scale(args.protocol, args.scale)
+    predictions = [read_cube(file, **stated(args)) for file in args.prediction]
     truth = read_cube(args.truth, **stated(args))
     options = {
         "protocol": rules,
@@ -106,9 +107,9 @@ def run(args: argparse.Namespace) -> int:
         "lights": args.lights,
     }
     if len(args.prediction) > 1:
-        return _several(args, truth, options)
+        return _several(args, predictions, truth, options)
     args.prediction = args.prediction[0]
-    evaluation = evaluate(read_cube(args.prediction, **stated(args)), truth, **options)
+    evaluation = evaluate(predictions[0], truth, **options)
     uncertainty = _uncertainty(args)
     if args.json:
         files = {"prediction_file": args.prediction, "truth_file": args.truth}
@@ -128,14 +129,14 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _several(args: argparse.Namespace, truth: Cube, options: dict[str, Any]) -> int:
+def _several(
+    args: argparse.Namespace, cubes: list[Cube], truth: Cube, options: dict[str, Any]
+) -> int:
     """One table of all predictions."""
     import sys
 
-    from napari_hsr.cli.files import read_cube
     from napari_hsr.metrics import evaluate_several
 
-    cubes = [read_cube(file, **stated(args)) for file in args.prediction]
     named = [c.replace(name=Path(f).stem) for c, f in zip(cubes, args.prediction, strict=True)]
     made = evaluate_several(named, truth, **options)
     if args.json:

@@ -247,12 +247,13 @@ class Follower:
             from_json(line.decode("utf-8", "replace")) for line in thinned(lines[skipped > 0 :])
         ]
         found = [event for event in events if event is not None]
-        if len(found) < len(events) and not self._told:
+        # a line that a killed process left unfinished is no news
+        torn = sum(line.startswith(b"{") and not line.endswith(b"}") for line in lines)
+        foreign = len(events) - len(found) - torn
+        if foreign > 0 and not self._told:
             self._told = True
-            text = (
-                f"{len(events) - len(found)} lines in {self._path.name} are no events of a training; "
-                "they were left out."
-            )
+            counted = "1 line is no event" if foreign == 1 else f"{foreign} lines are no events"
+            text = f"In {self._path.name} {counted} of a training; left out."
             found.insert(0, Noticed(Notice.warning(Code.RUN_LINES_LEFT_OUT, text)))
         return found
 

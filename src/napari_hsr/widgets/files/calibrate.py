@@ -5,7 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from qtpy.QtWidgets import QCheckBox, QDoubleSpinBox, QFileDialog, QLabel, QSizePolicy, QVBoxLayout
+from qtpy.QtWidgets import (
+    QCheckBox,
+    QDoubleSpinBox,
+    QFileDialog,
+    QLabel,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
 
 from napari_hsr.calibration import calibrate
 from napari_hsr.errors import HSRError, InputError
@@ -14,10 +22,11 @@ from napari_hsr.viewer.layer_data import KEY, is_cube, layer_cube, layer_shape
 from napari_hsr.viewer.layers import add_cube
 from napari_hsr.viewer.world import to_layer, to_world
 from napari_hsr.widgets.common.choosers import LayerChooser
-from napari_hsr.widgets.common.layouts import narrow_form, row
+from napari_hsr.widgets.common.layouts import column, narrow_form, row
 from napari_hsr.widgets.common.messages import Message
 from napari_hsr.widgets.common.panel import Panel, button
 from napari_hsr.widgets.common.plain_text import one_line
+from napari_hsr.widgets.common.scroll_area import VerticalScroll
 
 if TYPE_CHECKING:
     import napari
@@ -83,11 +92,12 @@ class CalibrateWidget(Panel):
         )
         scan, white = self.exposures
         form.addRow("Exposure times", row(QLabel("scan"), scan, QLabel("white"), white))
+        content = QWidget()
+        column(form, into=content)
         outer = QVBoxLayout(self)
-        outer.addLayout(form)
+        outer.addWidget(VerticalScroll(content, 110), 1)
         outer.addWidget(self.message)
         outer.addWidget(self.run_button)
-        outer.addStretch(1)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
 
     def run(self) -> Image | None:
