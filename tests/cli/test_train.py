@@ -472,7 +472,7 @@ def test_a_refused_training_leaves_no_folder_that_it_made(hsr, monkeypatch, reci
         yield Preparing(0, 1, "Looking through a")
         raise InputError("There is one image only.")
 
-    def train_events(recipe, output, cancel=None, resume=False):
+    def train_events(recipe, output, cancel=None, resume=False, began=None):
         return recorded(refused(), recipe, output, resume)
 
     monkeypatch.setattr(training, "train_events", train_events)

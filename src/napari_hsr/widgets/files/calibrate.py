@@ -9,7 +9,6 @@ from qtpy.QtWidgets import (
     QCheckBox,
     QDoubleSpinBox,
     QFileDialog,
-    QLabel,
     QSizePolicy,
     QVBoxLayout,
     QWidget,
@@ -83,15 +82,15 @@ class CalibrateWidget(Panel):
     def _arrange(self) -> None:
         form = narrow_form()
         form.addRow("Scan, in counts", self.scan)
-        form.addRow("White: a reference, or a rectangle drawn in a Shapes layer", self.white)
+        form.addRow("White reference, or rectangle over it", self.white)
         for part in (self.has_dark, self.dark, self.has_white_dark, self.white_dark):
             form.addRow(part)
         form.addRow(
             "Reflectance of the white",
             row(self.reflectance, self.curve_button, stretch=self.reflectance),
         )
-        scan, white = self.exposures
-        form.addRow("Exposure times", row(QLabel("scan"), scan, QLabel("white"), white))
+        for of, box in zip(("scan", "white"), self.exposures, strict=True):
+            form.addRow(f"Exposure time of the {of}", box)
         content = QWidget()
         column(form, into=content)
         outer = QVBoxLayout(self)
