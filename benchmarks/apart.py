@@ -7,6 +7,7 @@ POSIX only.
 from __future__ import annotations
 
 import contextlib
+import importlib
 import io
 import os
 import resource
@@ -148,18 +149,13 @@ def _wait(child: int, until: float) -> tuple[int, resource.struct_rusage]:
 
 def warm() -> None:
     """Import what the doors need, before any fork."""
-    import h5py  # noqa: F401
-    import imagecodecs  # noqa: F401
+    for name in ("h5py", "imagecodecs", "scipy.io", "skimage", "spectral", "tifffile"):
+        importlib.import_module(name)
+    for room in ("cli", "models", "training.train"):
+        importlib.import_module(f"napari_hsr.{room}")
     import PIL.Image
-    import scipy.io  # noqa: F401
-    import skimage  # noqa: F401
-    import spectral  # noqa: F401
-    import tifffile  # noqa: F401
     import torch
 
-    import napari_hsr.cli
-    import napari_hsr.models
-    import napari_hsr.training.train  # noqa: F401
     from napari_hsr.colour.observers import colour_science
 
     colour_science()

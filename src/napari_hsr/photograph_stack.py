@@ -191,25 +191,15 @@ class PhotographStack:
         }
 
 
-class StackArray:
-    """The pixels of a stack (…, height, width, 3), read frame by frame when they are asked for.
+class OnDemand:
+    """What lazy arrays have beside their ``shape``, ``dtype`` and indexing."""
 
-    Indices are those of NumPy as far as integers, slices and ``...`` go. A frame that cannot be
-    read is left empty (0, or NaN in floats), and stands in the failures of the stack.
-    """
-
-    def __init__(self, stack: PhotographStack):
-        self.stack = stack
+    dtype: np.dtype
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """(…, height, width, 3)."""
-        return (*self.stack.lead, self.stack.height, self.stack.width, 3)
-
-    @property
-    def dtype(self) -> np.dtype:
-        """Of the pixels."""
-        return np.dtype(self.stack.dtype)
+        """Lengths of the axes."""
+        raise NotImplementedError
 
     @property
     def ndim(self) -> int:
@@ -225,8 +215,26 @@ class StackArray:
         return self.shape[0]
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        values = self[...]
-        return values if dtype is None else values.astype(dtype)
+        return np.asarray(self[...], dtype=dtype)
+
+    def __getitem__(self, key: Any) -> np.ndarray:
+        raise NotImplementedError
+
+
+class StackArray(OnDemand):
+    """The pixels of a stack (…, height, width, 3), read frame by frame when they are asked for.
+
+    Indices are those of NumPy as far as integers, slices and ``...`` go. A frame that cannot be
+    read is left empty (0, or NaN in floats), and stands in the failures of the stack.
+    """
+
+    def __init__(self, stack: PhotographStack):
+        self.stack, self.dtype = stack, np.dtype(stack.dtype)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(…, height, width, 3)."""
+        return (*self.stack.lead, self.stack.height, self.stack.width, 3)
 
     def __getitem__(self, key: Any) -> np.ndarray:
         chosen, inside = split_index(key, self.shape, len(self.stack.axes))

@@ -149,7 +149,8 @@ def _value(node: ast.AST, values: Mapping[str, Any]) -> Any:
     if isinstance(node, ast.Name):
         return np.asarray(values[node.id], dtype=np.float64)
     if isinstance(node, ast.Constant):
-        return np.float64(node.value)  # type: ignore[arg-type]  # checked: a number
+        assert isinstance(node.value, (int, float))  # as checked when it was parsed
+        return np.float64(node.value)
     if isinstance(node, ast.BinOp):
         return _OPERATIONS[type(node.op)](_value(node.left, values), _value(node.right, values))
     if isinstance(node, ast.UnaryOp):

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 from napari_hsr.errors import HSRError
-from napari_hsr.photograph_stack import gather, split_index
+from napari_hsr.photograph_stack import OnDemand, gather, split_index
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -69,7 +68,7 @@ class Enlarged:
         return taken
 
 
-class CubesArray:
+class CubesArray(OnDemand):
     """All frames as one array (…, bands, height, width) float32.
 
     One frame is what a viewer asks for: where threads compute in the background, it gets what is
@@ -86,22 +85,6 @@ class CubesArray:
     def shape(self) -> tuple[int, ...]:
         """(…, bands, height, width)."""
         return self.frames.shape
-
-    @property
-    def ndim(self) -> int:
-        """Number of axes."""
-        return len(self.shape)
-
-    @property
-    def size(self) -> int:
-        """Number of values."""
-        return math.prod(self.shape)
-
-    def __len__(self) -> int:
-        return self.shape[0]
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        return np.asarray(self[...], dtype=dtype)
 
     def __getitem__(self, key: Any) -> np.ndarray:
         chosen, inside = split_index(key, self.shape, len(self.frames.stack.axes))

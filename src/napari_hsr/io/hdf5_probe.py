@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import importlib
 import json
 import os
 import signal
@@ -162,8 +163,7 @@ atexit.register(_end)
 
 def serve() -> None:
     """Look through the files that are named on standard input, one a line."""
-    import h5py  # noqa: F401
-
+    importlib.import_module("h5py")  # before memory is limited
     _limit_memory()
     print(_READY, flush=True)
     for line in sys.stdin:

@@ -412,13 +412,15 @@ def _divisor(side: int, most: int) -> int:
 
 def _differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     """Names of the items that are not equal."""
-    found = []
+    found: list[str] = []
     for key in dict.fromkeys((*before, *now)):
         if key == "finished" or before.get(key) == now.get(key):
             continue
         old, new = before.get(key), now.get(key)
-        inner = isinstance(old, dict) and isinstance(new, dict)
-        found += _differences(old, new) if inner else [key]  # type: ignore[arg-type]
+        if isinstance(old, dict) and isinstance(new, dict):
+            found += _differences(old, new)
+        else:
+            found.append(key)
     return found
 
 

@@ -9,6 +9,7 @@ import shlex
 import threading
 import time
 from contextlib import closing
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -225,7 +226,7 @@ def _trained(
         ).events()
 
     if recipe.strategy != "adapter" and list(model.module.parameters()):
-        import napari_hsr.training.engine.loop  # noqa: F401 - its libraries take seconds of the budget
+        import_module("napari_hsr.training.engine.loop")  # its libraries take seconds of the budget
     outcome = yield from train_by_strategy(
         _with_time_left(recipe, time.monotonic() - began),
         model,

@@ -6,8 +6,9 @@ import re
 import warnings
 from typing import TYPE_CHECKING, Any
 
-from napari_hsr.errors import FileError, GreyImageError
+from napari_hsr.errors import FileError, GreyImageError, HSRError
 from napari_hsr.io import detect, tiff_chain
+from napari_hsr.io.library_errors import translated
 from napari_hsr.photograph import Photograph
 from napari_hsr.photograph_stack import PhotographStack, StackAxis
 from napari_hsr.progress import Progress, stop_if
@@ -208,16 +209,17 @@ def size_of(path: Path) -> tuple[int, int] | None:
     import tifffile
     from PIL import Image
 
+    suffix = path.suffix.lower()
     try:
-        if path.suffix.lower() in (".tif", ".tiff"):
-            tiff_chain.check(path)
-            with tifffile.TiffFile(path) as file:
-                return int(file.pages.first.imagelength), int(file.pages.first.imagewidth)
-        if path.suffix.lower() in (".png", ".jpg", ".jpeg", ".bmp"):
-            with warnings.catch_warnings():
+        with translated(path, "its head cannot be read"), warnings.catch_warnings():
+            if suffix in (".tif", ".tiff"):
+                tiff_chain.check(path)
+                with tifffile.TiffFile(path) as file:
+                    return int(file.pages.first.imagelength), int(file.pages.first.imagewidth)
+            if suffix in (".png", ".jpg", ".jpeg", ".bmp"):
                 warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # only its head
                 with Image.open(path) as image:
                     return image.height, image.width
-    except Exception:  # a damaged head raises anything; reading it says what is wrong, in its turn
+    except HSRError:  # reading the frame says what is wrong, in its turn
         return None
     return None

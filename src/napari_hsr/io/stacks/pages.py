@@ -10,7 +10,7 @@ import numpy as np
 
 from napari_hsr import photograph as encodings
 from napari_hsr.byte_cache import ByteCache
-from napari_hsr.errors import FileError
+from napari_hsr.errors import FileError, HSRError
 from napari_hsr.io import icc, limits, tiff_chain
 from napari_hsr.io.library_errors import translated
 from napari_hsr.io.photographs import finish, unknown_encoding
@@ -37,10 +37,11 @@ def is_stack(path: Path) -> bool:
     import tifffile
 
     try:
-        tiff_chain.check(path)
-        with tifffile.TiffFile(path) as file:
-            return _stack_shape(file) is not None
-    except Exception:  # tifffile raises almost anything; reading the file says what is wrong
+        with translated(path, "its pages cannot be listed"):
+            tiff_chain.check(path)
+            with tifffile.TiffFile(path) as file:
+                return _stack_shape(file) is not None
+    except HSRError:  # reading the file says what is wrong
         return False
 
 
