@@ -93,7 +93,7 @@ def add_trust_maps(viewer: ViewerModel, result: Result, cube: Image) -> list[Ima
         shown += [
             (f"Half-width of the {coverage}", intervals.mean_half_width, result.cube.units),
             (
-                f"Half-width of the {coverage}, relative",
+                f"Relative half-width of the {coverage}",
                 lambda: intervals.mean_half_width(data),
                 None,
             ),

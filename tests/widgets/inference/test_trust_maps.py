@@ -36,7 +36,7 @@ def test_all_maps_of_a_result_lie_hidden_over_its_cube(viewer, photograph):
     maps = add_trust_maps(viewer, result, cube)
     assert [layer.name.split(" · ")[0] for layer in maps] == [
         "Half-width of the 90% interval",
-        "Half-width of the 90% interval, relative",
+        "Relative half-width of the 90% interval",
         "Unlike the training (above 1)",
         "Measured share",
         "Colour residual of the network",

@@ -10,8 +10,6 @@ from qtpy.QtWidgets import (
     QAbstractItemView,
     QCheckBox,
     QLineEdit,
-    QListWidget,
-    QListWidgetItem,
     QTableWidgetItem,
     QWidget,
 )
@@ -23,6 +21,7 @@ from napari_hsr.widgets.common.choosers import NarrowComboBox
 from napari_hsr.widgets.common.layouts import column, narrow_form
 from napari_hsr.widgets.common.plain_text import one_line, tip
 from napari_hsr.widgets.common.table import PlainTable
+from napari_hsr.widgets.common.tick_list import TickList
 from napari_hsr.widgets.spectra.regions import (
     Plane,
     Target,
@@ -64,12 +63,11 @@ class MoreForm(QWidget):
         super().__init__(parent)
         self._viewer = viewer
         self._layers: list[Any] = []
-        self.others = QListWidget()
-        self.others.setAccessibleName("Other predictions")
-        self.others.setToolTip("Cubes that get a row of their own in the table of figures")
-        self.others.setFixedHeight(_LIST)
-        self.others.setTextElideMode(Qt.TextElideMode.ElideMiddle)
-        self.others.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.others = TickList(
+            "Other predictions",
+            "Cubes that get a row of their own in the table of figures",
+            _LIST,
+        )
         self.region = NarrowComboBox()
         self.region.setToolTip("Compare only inside the shapes or labels of a layer")
         self.lights = QLineEdit()
@@ -85,7 +83,7 @@ class MoreForm(QWidget):
         rows.addRow("Region", self.region)
         rows.addRow("Lights for ΔE00", self.lights)
         column(rows, self.resample, into=self)
-        self.others.itemChanged.connect(lambda _item: self.changed.emit())
+        self.others.ticks_changed.connect(self.changed)
         self.region.currentIndexChanged.connect(lambda _row: self.changed.emit())
         self.lights.textChanged.connect(lambda _text: self.changed.emit())
         self.resample.toggled.connect(lambda _on: self.changed.emit())
@@ -95,19 +93,9 @@ class MoreForm(QWidget):
         ticked = self.other_layers()
         layers = [one for one in self._viewer.layers if is_cube(one) and one not in taken]
         names = [one_line(one.name) for one in layers]
-        listed = [self.others.item(k).text() for k in range(self.others.count())]
-        if layers != self._layers or names != listed:
+        if layers != self._layers or names != self.others.texts():
             self._layers = layers
-            self.others.blockSignals(True)
-            self.others.clear()
-            for layer in layers:
-                item = QListWidgetItem(one_line(layer.name))
-                item.setToolTip(tip(layer.name))
-                item.setFlags(Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsUserCheckable)
-                on = layer in ticked
-                item.setCheckState(Qt.CheckState.Checked if on else Qt.CheckState.Unchecked)
-                self.others.addItem(item)
-            self.others.blockSignals(False)
+            self.others.offer((layer.name, layer in ticked) for layer in layers)
         known = {None: "whole image"}
         known |= {one: one_line(one.name) for one in self._viewer.layers if is_regions(one)}
         if list(known) != self.region.offered():
@@ -116,9 +104,7 @@ class MoreForm(QWidget):
 
     def other_layers(self) -> list[Any]:
         """The layers of the ticked predictions."""
-        checked = Qt.CheckState.Checked
-        rows = range(self.others.count())
-        return [self._layers[k] for k in rows if self.others.item(k).checkState() == checked]
+        return [self._layers[row] for row in self.others.ticked()]
 
     def light_names(self) -> tuple[str, ...]:
         """The lights written."""

@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING
 
-from qtpy.QtWidgets import QLabel, QWidget
+from qtpy.QtCore import Qt
 
 from napari_hsr.viewer.workspace import PLUGIN
-from napari_hsr.widgets.common.layouts import row
-from napari_hsr.widgets.common.panel import button
+from napari_hsr.widgets.common.labels import WrappedLabel
 
 if TYPE_CHECKING:
     import napari
 
-PANELS = {
-    "Wavelength": "Move through the bands, true and false colour",
-    "Spectra": "The spectrum of any pixel or region",
-    "Compare": "Against ground truth",
-}
+PANELS = ("Wavelength", "Spectra", "Compare")
 
 
-class NextSteps(QWidget):
-    """A line of buttons that open panels; only in a viewer with a window.
+class NextSteps(WrappedLabel):
+    """A line of links that open panels; only in a viewer with a window.
 
     Parameters
     ----------
@@ -32,15 +26,18 @@ class NextSteps(QWidget):
     def __init__(self, viewer: napari.viewer.Viewer):
         super().__init__()
         self._viewer = viewer
-        self.buttons = {
-            name: button(name, partial(self._open, name), f"Open {name}: {words}")
-            for name, words in PANELS.items()
-        }
-        row(QLabel("Next:"), *self.buttons.values(), into=self)
+        self.setTextFormat(Qt.TextFormat.RichText)
+        self.setTextInteractionFlags(
+            Qt.TextInteractionFlag.LinksAccessibleByMouse
+            | Qt.TextInteractionFlag.LinksAccessibleByKeyboard
+        )
+        self.setText("Next: " + " · ".join(f'<a href="{name}">{name}</a>' for name in PANELS))
+        self.setToolTip("Open a panel that looks at the cube")
+        self.linkActivated.connect(self._open)
         self.hide()
 
     def offer(self) -> None:
-        """Show the buttons, if there is a window to open panels in."""
+        """Show the links, if there is a window to open panels in."""
         self.setVisible(hasattr(self._viewer, "window"))
 
     def _open(self, name: str) -> None:

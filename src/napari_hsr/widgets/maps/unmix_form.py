@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import QCheckBox, QFileDialog, QListWidget, QListWidgetItem, QWidget
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QCheckBox, QFileDialog, QWidget
 
 from napari_hsr.analysis.unmixing import from_spectra, on_bands, unmix_events
 from napari_hsr.errors import HSRError, InputError
@@ -15,7 +15,7 @@ from napari_hsr.viewer.layer_data import pixel_at
 from napari_hsr.widgets.common.layouts import column, row
 from napari_hsr.widgets.common.messages import Message
 from napari_hsr.widgets.common.panel import button
-from napari_hsr.widgets.common.plain_text import one_line
+from napari_hsr.widgets.common.tick_list import TickList
 from napari_hsr.widgets.spectra.pins import is_points, pins_of, tidy
 from napari_hsr.widgets.spectra.regions import (
     LabelRegions,
@@ -62,12 +62,9 @@ class UnmixForm(QWidget):
         self._viewer = viewer
         self._libraries: list[SpectralLibrary] = []
         self._makers: dict[str, Callable[[Cube], np.ndarray]] = {}
-        self.list = QListWidget()
-        self.list.setAccessibleName("Endmembers")
-        self.list.setToolTip("Tick two or more: pins, regions, or spectra of a library")
-        self.list.setFixedHeight(_HEIGHT)
-        self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.list.setTextElideMode(Qt.TextElideMode.ElideMiddle)
+        self.list = TickList(
+            "Endmembers", "Tick two or more: pins, regions, or spectra of a library", _HEIGHT
+        )
         self.library_button = button(
             "Add library…", self._ask_library, "List the spectra of a file: .sli, .csv, .asd…"
         )
@@ -85,7 +82,7 @@ class UnmixForm(QWidget):
             self.message,
             into=self,
         ).addStretch(1)
-        self.list.itemChanged.connect(lambda _item: self.changed.emit())
+        self.list.ticks_changed.connect(self.changed)
         self.sum_box.toggled.connect(lambda _on: self.changed.emit())
 
     def set_layer(self, layer: Any) -> None:
@@ -104,15 +101,10 @@ class UnmixForm(QWidget):
         for library in self._libraries:
             for number, name in enumerate(library.names[:MOST]):
                 self._add(name, _of_library(library, number))
-        self.list.blockSignals(True)
-        self.list.clear()
-        for name in self._makers:
-            item = QListWidgetItem(one_line(name))
-            item.setFlags(Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsUserCheckable)
-            on = name in before or (name not in known and self._new_is_meant(name))
-            item.setCheckState(Qt.CheckState.Checked if on else Qt.CheckState.Unchecked)
-            self.list.addItem(item)
-        self.list.blockSignals(False)
+        self.list.offer(
+            (name, name in before or (name not in known and self._new_is_meant(name)))
+            for name in self._makers
+        )
         self.changed.emit()
 
     def _new_is_meant(self, name: str) -> bool:
@@ -148,16 +140,11 @@ class UnmixForm(QWidget):
     def ticked(self) -> list[str]:
         """The names of the chosen endmembers."""
         names = list(self._makers)
-        checked = Qt.CheckState.Checked
-        return [
-            names[k] for k in range(self.list.count()) if self.list.item(k).checkState() == checked
-        ]
+        return [names[row] for row in self.list.ticked()]
 
     def tick(self, *wanted: str) -> None:
         """Choose exactly these, as the user would."""
-        for k, name in enumerate(self._makers):
-            on = Qt.CheckState.Checked if name in wanted else Qt.CheckState.Unchecked
-            self.list.item(k).setCheckState(on)
+        self.list.tick(row for row, name in enumerate(self._makers) if name in wanted)
 
     def why_not(self) -> str | None:
         """Why nothing can be unmixed, in one sentence."""
