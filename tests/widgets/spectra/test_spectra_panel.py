@@ -15,10 +15,9 @@ from qtpy.QtWidgets import QApplication, QFileDialog
 
 from napari_hsr.cube import Cube, Wavelengths
 from napari_hsr.errors import FileError, InputError
-from napari_hsr.viewer import shortcuts
+from napari_hsr.viewer import pins, shortcuts
 from napari_hsr.viewer.layers import add_cube, set_wavelengths
 from napari_hsr.widgets.spectra import panel as spectra
-from napari_hsr.widgets.spectra import pins
 from napari_hsr.widgets.spectra.panel import SpectraWidget
 
 NM = np.arange(400.0, 701.0, 10.0)

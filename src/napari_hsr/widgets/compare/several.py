@@ -17,12 +17,7 @@ from qtpy.QtWidgets import (
 from napari_hsr.errors import HSRError
 from napari_hsr.metrics.colour_difference import lights_named
 from napari_hsr.viewer.layer_data import is_cube, layer_cube
-from napari_hsr.widgets.common.choosers import NarrowComboBox
-from napari_hsr.widgets.common.layouts import column, narrow_form
-from napari_hsr.widgets.common.plain_text import one_line, tip
-from napari_hsr.widgets.common.table import PlainTable
-from napari_hsr.widgets.common.tick_list import TickList
-from napari_hsr.widgets.spectra.regions import (
+from napari_hsr.viewer.regions import (
     Plane,
     Target,
     label_regions,
@@ -30,6 +25,11 @@ from napari_hsr.widgets.spectra.regions import (
     shape_mask,
     shape_regions,
 )
+from napari_hsr.widgets.common.choosers import NarrowComboBox
+from napari_hsr.widgets.common.layouts import column, narrow_form
+from napari_hsr.widgets.common.plain_text import one_line, tip
+from napari_hsr.widgets.common.table import PlainTable
+from napari_hsr.widgets.common.tick_list import TickList
 
 if TYPE_CHECKING:
     from napari_hsr.metrics.several import FigureTable

@@ -9,10 +9,10 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QLabel, QSpinBox, QWidget
 
 from napari_hsr.analysis.components import METHODS
+from napari_hsr.viewer.pins import PALETTE
 from napari_hsr.widgets.common.choosers import NarrowComboBox
 from napari_hsr.widgets.common.layouts import column, narrow_form, row
 from napari_hsr.widgets.plotting.plot import PlotCurve, SpectrumPlot
-from napari_hsr.widgets.spectra.pins import PALETTE
 
 if TYPE_CHECKING:
     from napari_hsr.analysis import Components

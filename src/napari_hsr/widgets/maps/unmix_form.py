@@ -12,12 +12,8 @@ from napari_hsr.errors import HSRError, InputError
 from napari_hsr.progress import Progress, stop_if
 from napari_hsr.spectra import pixel
 from napari_hsr.viewer.layer_data import pixel_at
-from napari_hsr.widgets.common.layouts import column, row
-from napari_hsr.widgets.common.messages import Message
-from napari_hsr.widgets.common.panel import button
-from napari_hsr.widgets.common.tick_list import TickList
-from napari_hsr.widgets.spectra.pins import is_points, pins_of, tidy
-from napari_hsr.widgets.spectra.regions import (
+from napari_hsr.viewer.pins import is_points, pins_of, tidy
+from napari_hsr.viewer.regions import (
     LabelRegions,
     Plane,
     Region,
@@ -26,6 +22,10 @@ from napari_hsr.widgets.spectra.regions import (
     measure,
     shape_regions,
 )
+from napari_hsr.widgets.common.layouts import column, row
+from napari_hsr.widgets.common.messages import Message
+from napari_hsr.widgets.common.panel import button
+from napari_hsr.widgets.common.tick_list import TickList
 
 if TYPE_CHECKING:
     import threading

@@ -12,6 +12,7 @@ from napari_hsr.errors import HSRError
 from napari_hsr.trust.anchored import anchored_events
 from napari_hsr.viewer.layer_data import is_cube, layer_cube, spatial_transform
 from napari_hsr.viewer.layers import add_cube
+from napari_hsr.viewer.pins import is_points
 from napari_hsr.viewer.super_resolved import display_of
 from napari_hsr.widgets.common.choosers import LayerChooser, NarrowComboBox
 from napari_hsr.widgets.common.connections import Connections
@@ -21,7 +22,6 @@ from napari_hsr.widgets.common.layouts import column, narrow_form, row
 from napari_hsr.widgets.common.messages import Message
 from napari_hsr.widgets.common.panel import button
 from napari_hsr.widgets.measurements.places import Place, places_on
-from napari_hsr.widgets.spectra.pins import is_points
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from napari_hsr.viewer.layer_data import layer_cube, pixel_at
-from napari_hsr.widgets.spectra.pins import pins_of, tidy
-from napari_hsr.widgets.spectra.regions import Plane, Target, is_regions, shape_mask, shape_regions
+from napari_hsr.viewer.pins import pins_of, tidy
+from napari_hsr.viewer.regions import Plane, Target, is_regions, shape_mask, shape_regions
 
 if TYPE_CHECKING:
     import numpy as np

@@ -26,6 +26,7 @@ from napari_hsr.io.atomic import replacing
 from napari_hsr.matching import THRESHOLD, Entries, classify_events, entries_on
 from napari_hsr.viewer.classes import add_classes
 from napari_hsr.viewer.layer_data import is_cube, layer_cube
+from napari_hsr.viewer.pins import PALETTE
 from napari_hsr.widgets.common.accessible import name_controls
 from napari_hsr.widgets.common.choosers import LayerChooser
 from napari_hsr.widgets.common.job_slot import JobSlot
@@ -37,7 +38,6 @@ from napari_hsr.widgets.spectra.entry_list import EntryList
 from napari_hsr.widgets.spectra.exports import ask_and_write
 from napari_hsr.widgets.spectra.libraries import LIBRARY
 from napari_hsr.widgets.spectra.match_window import ask_library
-from napari_hsr.widgets.spectra.pins import PALETTE
 
 if TYPE_CHECKING:
     from napari_hsr.cube import Cube

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtWidgets import QApplication
 
 from napari_hsr import spectra
+from napari_hsr.viewer import pins
 from napari_hsr.viewer.names import rename
 from napari_hsr.viewer.undo import undo_of
 from napari_hsr.widgets.common.layouts import row
 from napari_hsr.widgets.common.panel import Panel, button
-from napari_hsr.widgets.spectra import pins, windows
+from napari_hsr.widgets.spectra import windows
 from napari_hsr.widgets.spectra.exports import ask_and_write, need_curves
 from napari_hsr.widgets.spectra.libraries import LIBRARY, Libraries
 from napari_hsr.widgets.spectra.processing import Look, ProcessingRow

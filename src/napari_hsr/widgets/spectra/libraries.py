@@ -8,8 +8,8 @@ import numpy as np
 
 from napari_hsr.matching import Entries, entries_on
 from napari_hsr.spectra import Curve
+from napari_hsr.viewer.pins import PALETTE
 from napari_hsr.widgets.plotting.curves import STYLES, PlotCurve
-from napari_hsr.widgets.spectra.pins import PALETTE
 from napari_hsr.widgets.spectra.sources import Shown
 
 if TYPE_CHECKING:

@@ -16,6 +16,7 @@ from qtpy.QtWidgets import (
 from superqt.utils import QSignalDebouncer, QSignalThrottler
 
 from napari_hsr import spectra
+from napari_hsr.viewer import pins, regions
 from napari_hsr.viewer.axis import current_band, current_nm, go_to, go_to_band
 from napari_hsr.viewer.names import given_names
 from napari_hsr.widgets.common.choosers import LayerChooser
@@ -24,7 +25,6 @@ from napari_hsr.widgets.common.messages import Message
 from napari_hsr.widgets.common.panel import button
 from napari_hsr.widgets.common.scroll_area import VerticalScroll
 from napari_hsr.widgets.plotting.plot import LEAST_HEIGHT, SpectrumPlot
-from napari_hsr.widgets.spectra import pins, regions
 from napari_hsr.widgets.spectra.curve_actions import CurvePanel
 from napari_hsr.widgets.spectra.exports import Notes
 from napari_hsr.widgets.spectra.readout import ReadOut, readout

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QObject, Signal
 
+from napari_hsr.viewer import regions
 from napari_hsr.widgets.common.job import Job
-from napari_hsr.widgets.spectra import regions
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence

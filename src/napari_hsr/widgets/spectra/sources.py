@@ -13,9 +13,9 @@ import numpy as np
 
 from napari_hsr import spectra
 from napari_hsr.viewer.layer_data import cube_layers, layer_cube, pixel_at
+from napari_hsr.viewer.regions import Plane, RegionCurve, Target
 from napari_hsr.viewer.trust_maps import evidence_of
 from napari_hsr.widgets.plotting.curves import STYLES, PlotCurve
-from napari_hsr.widgets.spectra.regions import Plane, RegionCurve, Target
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -8,9 +8,9 @@ import numpy as np
 
 from napari_hsr.viewer.layer_data import is_overlay
 from napari_hsr.viewer.names import NAME as NAME_COLUMN
+from napari_hsr.viewer.regions import distinct_colors, hex_color
 from napari_hsr.viewer.undo import changing
 from napari_hsr.viewer.world import to_layer, to_world
-from napari_hsr.widgets.spectra.regions import distinct_colors, hex_color
 
 if TYPE_CHECKING:
     from collections.abc import Collection
