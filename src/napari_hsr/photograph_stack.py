@@ -57,9 +57,13 @@ class StackAxis:
     @property
     def label(self) -> str:
         """For the axis of a plot: ``time (s)``."""
-        short = {"second": "s", "minute": "min", "hour": "h", "micrometer": "µm"}
-        known = "" if self.unit == "pixel" else f" ({short.get(self.unit, self.unit)})"
-        return f"{self.name}{known}"
+        return f"{self.name} ({self.symbol})" if self.symbol else self.name
+
+    @property
+    def symbol(self) -> str:
+        """The unit as it stands behind numbers: ``s``; empty for a number without a unit."""
+        short = {"pixel": "", "second": "s", "minute": "min", "hour": "h", "micrometer": "µm"}
+        return short.get(self.unit, self.unit)
 
 
 @dataclass(eq=False, repr=False)

@@ -217,6 +217,16 @@ def shown_frame(viewer: ViewerModel, layer: Layer) -> tuple[int, ...]:
     )
 
 
+def go_to_frame(viewer: ViewerModel, layer: Layer, along: int, number: int) -> None:
+    """Move the viewer's slider to a frame along one of the first axes of a stack."""
+    from napari_hsr.viewer.world import unit_factors
+
+    size = _stack_of(layer).lead[along]
+    place = layer.translate[along] + layer.scale[along] * min(max(number, 0), size - 1)
+    axis = viewer.dims.ndim - layer.ndim + along
+    viewer.dims.set_point(axis, float(place * unit_factors(viewer, layer)[along]))
+
+
 def _stack_of(layer: Layer) -> PhotographStack:
     return layer.data.frames.stack if hasattr(layer.data, "frames") else layer_stack(layer)
 

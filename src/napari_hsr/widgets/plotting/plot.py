@@ -33,6 +33,8 @@ __all__ = ["PlotCurve", "SpectrumPlot"]
 
 #: Of the axes with their labels, in pixels, whatever else is docked.
 LEAST_HEIGHT = 200
+#: What stands before a number of the marker, where units stand behind it.
+COUNTED = ("band", "frame")
 
 
 class _Axis(pg.AxisItem):
@@ -232,7 +234,7 @@ class SpectrumPlot(QWidget):
 
     @property
     def marker_unit(self) -> str:
-        """The unit of the marker's value: ``"nm"`` or ``"band"``."""
+        """The unit of the marker's value: ``"nm"``, ``"s"``…, or one of :data:`COUNTED`."""
         return self._marker_unit
 
     def _user_marker(self, x: float) -> None:
@@ -241,7 +243,8 @@ class SpectrumPlot(QWidget):
 
     def _marker_text(self) -> None:
         value = f"{self.marker.value():.4g}"
-        text = f"{value} {self._marker_unit}" if self._marker_unit == "nm" else f"band {value}"
+        unit = self._marker_unit
+        text = f"{unit} {value}" if unit in COUNTED else f"{value} {unit}"
         if self.marker.label.toPlainText() != text:
             self.marker.label.setText(text, color=self._foreground)
 

@@ -113,7 +113,7 @@ class CurvePanel(Panel):
         self._update_all()
 
     def open_window(self, name: str) -> QWidget:
-        """Open the window of a tool: ``"Table"``, ``"Match"`` or ``"Classify"``."""
+        """Open the window of a tool, one of :data:`windows.TOOLS`."""
         if name not in self._windows:
             self._windows[name] = windows.make(name, self, self._viewer)
         window = self._windows[name]

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 TOOLS = {
     "Table": "Pins, regions and library entries in numbers; rename, hide, export",
     "Match": "The library entries most like a pin or a region; spectra from files in the plot",
+    "Over time": "The pins of a film or stack over its frames: a band, or an index",
     "Classify": "A class for every pixel: library entries, pins and regions by spectral angle",
 }
 
@@ -25,6 +26,10 @@ def make(name: str, panel: QWidget, viewer: Any) -> QWidget:
         from napari_hsr.widgets.spectra.match_window import MatchWindow
 
         return MatchWindow(panel)
+    if name == "Over time":
+        from napari_hsr.widgets.spectra.over_time import OverTimeWindow
+
+        return OverTimeWindow(panel, viewer)
     from napari_hsr.widgets.spectra.classify_window import ClassifyWindow
 
     return ClassifyWindow(panel, viewer)
