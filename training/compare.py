@@ -23,7 +23,7 @@ from napari_hsr.cameras import matrix
 from napari_hsr.cli.train_messages import EventPrinter
 from napari_hsr.models.architectures import root_polynomial
 from napari_hsr.models.card import ModelCard
-from napari_hsr.training import closed_form, train, validation
+from napari_hsr.training import ridge, train, validation
 from napari_hsr.training.events import result_of
 
 if TYPE_CHECKING:
@@ -46,11 +46,11 @@ def linear(recipe: Recipe, images: Images) -> Model:
         spectra = np.asarray(image.cube, dtype=np.float32).reshape(nm.size, -1).T
         spectra = spectra[rng.permutation(len(spectra))[:PIXELS]].astype(np.float64)
         parts.append(
-            closed_form.gather_root_polynomial(
+            ridge.gather_root_polynomial(
                 spectra @ response, spectra, root_polynomial.exponents(1), 0.0
             )
         )
-    weight = closed_form.solve(closed_form.added(parts), 1e-8 * len(root_polynomial.exponents(1)))
+    weight = ridge.solve(ridge.added(parts), 1e-8 * len(root_polynomial.exponents(1)))
     weights = {
         "exponents": torch.from_numpy(root_polynomial.exponents(1)).float(),
         "weight": torch.from_numpy(np.ascontiguousarray(weight.T)).float(),

@@ -35,7 +35,7 @@ from napari_hsr.models.architectures import root_polynomial as architecture
 from napari_hsr.models.card import HELD_OUT, ILL_POSED, ModelCard
 from napari_hsr.models.library import card_of
 from napari_hsr.models.model_file import save_model
-from napari_hsr.training import closed_form as regression
+from napari_hsr.training import ridge as regression
 from napari_hsr.training import validation
 from napari_hsr.training.data import packed_cave
 from napari_hsr.training.events import result_of

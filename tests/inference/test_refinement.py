@@ -12,7 +12,7 @@ from napari_hsr import Cube, super_resolve
 from napari_hsr.errors import HSRError, InputError
 from napari_hsr.inference import (
     SuperResolutionResult,
-    super_resolution,
+    refinement_choice,
     super_resolve_events,
     why_not_super_resolve,
 )
@@ -119,20 +119,20 @@ def test_what_is_told_of_it(cube, models):
 
 
 def test_the_half_is_found_in_the_family(cube, models, keep, monkeypatch):
-    every = super_resolution.offered  # without the bundled ones
+    every = refinement_choice.offered  # without the bundled ones
 
     def mine(scale=None):
         return [card for card in every(scale) if not card.name.startswith("coarsr")]
 
-    monkeypatch.setattr(super_resolution, "offered", mine)
+    monkeypatch.setattr(refinement_choice, "offered", mine)
     four = keep(4, "mine-x4-cave")
     sentence = r"mine-x4-cave \(×4\) needs a model of the same network for ×2 too"
     with pytest.raises(InputError, match=sentence):
         super_resolve(cube, four, refine="dualsr")
     first = keep(2, "another")
-    assert super_resolution.half_scale_upscaler(four, 4, "dualsr").source == first.source
+    assert refinement_choice.half_scale_upscaler(four, 4, "dualsr").source == first.source
     keep(2, "mine-x2-cave")
-    assert super_resolution.half_scale_upscaler(four, 4, "dualsr").name == "mine-x2-cave"
+    assert refinement_choice.half_scale_upscaler(four, 4, "dualsr").name == "mine-x2-cave"
     made = last(cube, four, refine="dualsr").cube
     assert made.provenance.extra["super_resolution"]["half_by"] == "mine-x2-cave"
     by_hand = super_resolve(cube, models[4], refine="dualsr", half_model=models[2])

@@ -9,19 +9,11 @@ import napari_hsr
 from napari_hsr.errors import InputError
 from napari_hsr.models.input_rules import Maximum, Mean, MinMax, Symmetric
 from napari_hsr.photograph import Photograph
-from napari_hsr.training.closed_form import (
-    PULLS,
-    Sums,
-    adapt,
-    affine,
-    fit,
-    gather,
-    quarter_sums,
-    start_of,
-)
+from napari_hsr.training.adapter import PULLS, adapt, affine, fit, quarter_sums, start_of
 from napari_hsr.training.data.validation_images import validation_images
 from napari_hsr.training.engine.band_interpolation import change_bands
 from napari_hsr.training.events import Preparing
+from napari_hsr.training.ridge import Sums, gather
 from napari_hsr.training.validation import validate
 
 from .stand_ins import GRID, image, recipe

@@ -5,7 +5,7 @@ import torch
 from pydantic import ValidationError
 
 from napari_hsr.models.architectures.drcr import DRCR
-from napari_hsr.training.engine.initial_model import PASSES, first_weights, pass_through
+from napari_hsr.training.engine.initial_weights import PASSES, first_weights, pass_through
 from napari_hsr.training.recipe.schema import ModelSettings
 
 

@@ -5,8 +5,8 @@ import pytest
 
 from napari_hsr.errors import InputError
 from napari_hsr.models.architectures.root_polynomial import exponents
-from napari_hsr.training.closed_form import gather_root_polynomial as gather
-from napari_hsr.training.closed_form import root_features, solve
+from napari_hsr.training.ridge import gather_root_polynomial as gather
+from napari_hsr.training.ridge import root_features, solve
 
 RNG = np.random.default_rng(2)
 RGB = RNG.random((500, 3))

@@ -313,7 +313,7 @@ def test_the_head_is_first_and_last_layer_norms_and_biases():
 
 
 def test_without_weights_and_without_an_adapter_nothing_is_made(regression, monkeypatch):
-    from napari_hsr.training import closed_form as adapter
+    from napari_hsr.training import adapter
 
     def useless(model, *_):
         yield Preparing(0, 0, "Fitting the adapter")

@@ -125,7 +125,7 @@ def _choose(args: argparse.Namespace) -> tuple[Any, int, Any]:
     from napari_hsr.errors import InputError
     from napari_hsr.inference.devices import resolve
     from napari_hsr.inference.precision import choose as choose_precision
-    from napari_hsr.inference.super_resolution import half_scale_upscaler
+    from napari_hsr.inference.refinement_choice import half_scale_upscaler
     from napari_hsr.inference.upscalers import choose
     from napari_hsr.resample import Kind, find
 

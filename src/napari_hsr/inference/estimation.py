@@ -11,16 +11,11 @@ import numpy as np
 from napari_hsr.inference import probe as speed_probe
 from napari_hsr.inference.detail import reduction
 from napari_hsr.inference.devices import resolve
+from napari_hsr.inference.refinement_choice import BACK_PROJECTION, DUALSR, find
 from napari_hsr.inference.run_plan import RunPlan, plan_run
 from napari_hsr.inference.speed import expected_seconds, tile_seconds
 from napari_hsr.inference.subpixel_grid import on_grid
-from napari_hsr.inference.super_resolution import (
-    BACK_PROJECTION,
-    DUALSR,
-    find,
-    refinement_work,
-    super_resolve,
-)
+from napari_hsr.inference.super_resolution import refinement_work, super_resolve
 from napari_hsr.inference.upscalers import interpolation_work
 from napari_hsr.resample import Kind
 from napari_hsr.resample.resize import PART_BYTES

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -17,6 +18,15 @@ if TYPE_CHECKING:
 
 #: How long an array waits for a frame that is not there yet, in seconds.
 PATIENCE = 0.05
+
+
+class State(StrEnum):
+    """What is there of a frame."""
+
+    NOTHING = "nothing"
+    PLACEHOLDER = "placeholder"
+    DONE = "done"
+    FAILED = "failed"
 
 
 class Looked(Protocol):

@@ -12,7 +12,6 @@ from __future__ import annotations
 import math
 import threading
 from dataclasses import replace
-from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,7 +19,7 @@ import numpy as np
 from napari_hsr.byte_cache import ByteCache
 from napari_hsr.cube import Cube
 from napari_hsr.errors import Cancelled, HSRError
-from napari_hsr.inference.frame_arrays import CubesArray, Enlarged
+from napari_hsr.inference.frame_arrays import CubesArray, Enlarged, State
 from napari_hsr.inference.inputs import why_not
 from napari_hsr.inference.memory_use import available
 from napari_hsr.inference.reconstruction import reconstruct_events
@@ -47,15 +46,6 @@ PLACEHOLDER_PIXELS = 20_000
 CACHE_SHARE, CACHE_BYTES = 0.25, 2 * 2**30
 #: Frames computed ahead of the one on show while frames go by one after the other.
 AHEAD = 8
-
-
-class State(StrEnum):
-    """What is there of a frame."""
-
-    NOTHING = "nothing"
-    PLACEHOLDER = "placeholder"
-    DONE = "done"
-    FAILED = "failed"
 
 
 class FrameCubes:
@@ -97,8 +87,8 @@ class FrameCubes:
         cache_bytes: int | None = None,
         **options: Any,
     ):
-        self.stack, self.options = stack, options
-        self.model = on_grid(load_model(model), options.get("finer", 1))
+        self.stack, self._options = stack, options
+        self.model = on_grid(load_model(model), options.pop("finer", 1))
         self._quick = self._as_placeholder(placeholder)
         if self.model.bands is None:
             raise ValueError("a model for photographs states its bands")
@@ -307,7 +297,8 @@ class FrameCubes:
                 stop_if(cancel)  # else the user has gone on to another frame
             except HSRError as error:  # of this frame, which stays empty; the rest goes on
                 self.stack.failures[number] = str(error)
-            self._tell()
+            with self._news:
+                self._news.notify_all()
             yield Progress(0, 0, f"Frame {number + 1} of {len(self)}")
 
     def wants(self, kind: State) -> bool:
@@ -355,16 +346,13 @@ class FrameCubes:
             if kind is State.PLACEHOLDER:
                 work = self._quick_events(photograph, cancel)
             else:
-                work = reconstruct_events(photograph, self.model, **self._plain(), cancel=cancel)
+                work = reconstruct_events(photograph, self.model, **self._options, cancel=cancel)
             for event in work:
                 if isinstance(event, Progress):
                     yield event
                 else:
                     self._put(number, kind, event.cube)
                     yield self._named(number, event.cube)
-
-    def _plain(self) -> dict[str, Any]:
-        return {k: v for k, v in self.options.items() if k != "finer"}  # the model is on its grid
 
     def _quick_events(
         self, photograph: Photograph, cancel: threading.Event | None
@@ -373,7 +361,7 @@ class FrameCubes:
         every = max(1, math.ceil(math.sqrt(pixels / PLACEHOLDER_PIXELS)))
         few = replace(photograph, data=np.ascontiguousarray(photograph.data[::every, ::every]))
         assert self._quick is not None  # as _next saw to
-        device = self.options.get("device", "auto")
+        device = self._options.get("device", "auto")
         return reconstruct_events(few, self._quick, device=device, cancel=cancel)
 
     def _put(self, number: int, kind: State, cube: Cube) -> None:
@@ -387,10 +375,6 @@ class FrameCubes:
                 nothing = np.broadcast_to(np.float32(0), values.shape)
                 named = self._named(number, cube)
                 self._facts[number] = named.replace(data=nothing, _value_range=cube.value_range)
-            self._news.notify_all()
-
-    def _tell(self) -> None:
-        with self._news:
             self._news.notify_all()
 
     def _name(self, number: int) -> str:

@@ -17,10 +17,11 @@ from napari_hsr.errors import InputError
 from napari_hsr.inference.cluster import Workers
 from napari_hsr.inference.detail import Correction, notices_of, reduced, reduction
 from napari_hsr.inference.ensembles import check
-from napari_hsr.inference.inputs import PhotographReader, as_photograph
+from napari_hsr.inference.inputs import as_photograph
 from napari_hsr.inference.intervals import calibrated, looker, sampled_unlike, unlike_notices
 from napari_hsr.inference.memory_use import PeakMemory
 from napari_hsr.inference.outputs import InMemory
+from napari_hsr.inference.photograph_job import CorrectedJob, PhotographJob
 from napari_hsr.inference.places import Disk, Memory, fingerprint, zarr_path
 from napari_hsr.inference.profiled import profiled
 from napari_hsr.inference.region import of_photograph
@@ -38,16 +39,14 @@ from napari_hsr.resample.resize import new_output
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Callable, Generator, Iterator, Mapping
+    from collections.abc import Callable, Generator, Iterator
     from os import PathLike
 
-    import torch
     from distributed import Client
 
     from napari_hsr.cameras import Camera
     from napari_hsr.inference.region import Region
     from napari_hsr.inference.tile_loop import Tiled
-    from napari_hsr.inference.tiling import Tile
     from napari_hsr.inference.trusted import Trust
     from napari_hsr.models.model import Model
     from napari_hsr.photograph import Photograph
@@ -127,7 +126,7 @@ def reconstruct_events(
         made_by = fingerprint(model, whole.data, **settings, **on, region=region and str(region))
         kept = Disk(zarr_path(output), cube, made_by, tile, overwrite)
     with PeakMemory(run.device) as memory, closing(kept):
-        job = _PhotographJob(photograph, model, whole)
+        job = PhotographJob(photograph, model, whole)
         if factor == 1:
             run = kept.aligned(run)
             tiled = yield from run_tiles(run, job, kept.output(run), cancel, workers)
@@ -297,36 +296,6 @@ def reconstruct(
     return result_of(events, progress).cube
 
 
-class _PhotographJob:
-    """A photograph for the loop over tiles, under the model's whole-image rule."""
-
-    doing = "Reconstructing"
-
-    def __init__(self, photograph: Photograph, model: Model, whole: Photograph | None = None):
-        self.reader = PhotographReader(photograph, model)
-        self._rule = model.rule
-        self._statistics = self._rule.measure(PhotographReader(whole or photograph, model).strips())
-        self._core: np.ndarray
-
-    def read(self, tile: Tile) -> np.ndarray:
-        stored, rgb = self.reader.read_stored(tile.rows.read, tile.columns.read)
-        core = (
-            slice(s.core.start - s.read.start, s.core.stop - s.read.start)
-            for s in (tile.rows, tile.columns)
-        )
-        self._core = stored[tuple(core)]
-        return self._rule.apply(rgb, self._statistics).transpose(2, 0, 1)
-
-    def undo(self, bands: np.ndarray) -> np.ndarray:
-        return self._rule.undo(bands, self._statistics)
-
-    def counted(self) -> Mapping[str, int]:
-        return self.reader.counted(self._core)
-
-    def add(self, counted: Mapping[str, int]) -> None:
-        self.reader.add(counted)
-
-
 def _fast(
     photograph: Photograph,
     run: RunPlan,
@@ -334,7 +303,7 @@ def _fast(
     place: Memory | Disk,
     cancel: threading.Event | None,
     workers: Workers | None,
-) -> Generator[Progress, None, tuple[_PhotographJob, Tiled]]:
+) -> Generator[Progress, None, tuple[PhotographJob, Tiled]]:
     """The network on the reduced photograph, then its base and the correction at every pixel."""
     base = run.model.base
     assert base is not None  # as detail.reduction saw to
@@ -343,15 +312,15 @@ def _fast(
     yield Progress(0, 0, "Reducing the photograph")
     small = reduced(photograph, run.model, factor, cancel)
     made = new_output(run.output_shape, "choose a smaller photograph")
-    seen = run_tiles(run, _PhotographJob(small, run.model), InMemory(made), cancel, workers)
+    seen = run_tiles(run, PhotographJob(small, run.model), InMemory(made), cancel, workers)
     yield from _share(seen, 0, 60)
     below = new_output(run.output_shape, "choose a smaller photograph")
     few = planned(small.height, small.width)
-    yield from _share(run_tiles(few, _PhotographJob(small, base), InMemory(below), cancel), 60, 62)
+    yield from _share(run_tiles(few, PhotographJob(small, base), InMemory(below), cancel), 60, 62)
     stop_if(cancel)
     yield Progress(62, 100, "Fitting the correction to the colours")
     correction = Correction(np.asarray(small.data), made - below, factor)
-    job = _CorrectedJob(photograph, base, correction)
+    job = CorrectedJob(photograph, base, correction)
     fine = place.aligned(planned(photograph.height, photograph.width))
     whole = run_tiles(fine, job, place.output(fine), cancel)
     return job, (yield from _share(whole, 65, 100))
@@ -369,26 +338,6 @@ def _share(
             return tiled
         at = first + (last - first) * event.share
         yield Progress(int(at), 100, event.message, within=at % 1)
-
-
-class _CorrectedJob(_PhotographJob):
-    """A photograph for a per-pixel base, whose spectra are corrected before they are written."""
-
-    doing = "Carrying the result to full resolution"
-
-    def __init__(self, photograph: Photograph, base: Model, correction: Correction):
-        super().__init__(photograph, base)
-        self._correction = correction
-        self._added: torch.Tensor
-
-    def read(self, tile: Tile) -> np.ndarray:
-        colours = super().read(tile)
-        self._added = self._correction.at(tile, colours)
-        return colours
-
-    def undo(self, bands: np.ndarray) -> np.ndarray:
-        made: np.ndarray = np.maximum(bands + self._added.numpy(), 0)
-        return made
 
 
 def _provenance(

@@ -16,7 +16,7 @@ import platform
 import shutil
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -27,6 +27,7 @@ from napari_hsr.io.atomic import beside
 from napari_hsr.io.lazy import LazyArray
 from napari_hsr.io.library_errors import translated
 from napari_hsr.io.zarr_files import RUN, ArrayOfThree, library
+from napari_hsr.io.zarr_pyramid import MOST_BANDS, Level, halve, halved, levels
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -37,24 +38,6 @@ if TYPE_CHECKING:
     Shard = tuple[int, int]
 
 
-class Level(NamedTuple):
-    """One size of the pyramid: its height and width, the sides of its shards and of their chunks."""
-
-    size: tuple[int, int]
-    shard: tuple[int, int]
-    chunk: tuple[int, int]
-    #: Whether its shards cover the same part of the image as those of the cube.
-    early: bool
-
-
-#: Bands, rows and columns of a chunk, at most: 1 MiB of float32.
-_CHUNK = 4, 256, 256
-#: The pyramid ends with an image of at most this side, in pixels.
-_SMALLEST_LEVEL = 512
-#: Levels whose shards are not smaller than this are written with the cube, the others at the end.
-_SMALLEST_SHARD = 64
-#: Side of the shards of those others, in pixels.
-_LATE_SHARD = 512
 _JOURNAL = "journal"
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
@@ -116,6 +99,7 @@ class ZarrInParts:
         self._named, self._target = path, Path(os.path.realpath(path))
         self.folder, self.shape, self.shard = unfinished(path), like.shape, shard
         self._run = {**run, "tile": list(shard)}
+        self._sizes = levels(self.shape[1:], shard)
         library(path)
         for place in (self._target, self.folder):
             if place.exists() and not detect.is_zarr(place):
@@ -164,7 +148,7 @@ class ZarrInParts:
         """
         low, high = finite_range(values)
         with self._writing():
-            for number, level in enumerate(self._levels()):
+            for number, level in enumerate(self._sizes):
                 if not level.early:
                     break
                 # zarr would read what a killed run or a failure of power has left there
@@ -234,13 +218,12 @@ class ZarrInParts:
             The same, its data read from the store.
         """
         zarr = library(self._named)
-        levels = self._levels()
         with self._writing():
-            for number, level in enumerate(levels):
+            for number, level in enumerate(self._sizes):
                 if not level.early:
-                    _halve(self._arrays[number - 1], self._arrays[number])
+                    halve(self._arrays[number - 1], self._arrays[number])
             group = zarr.open_group(self.folder, mode="r+")
-            found = ome_metadata.attributes(cube, cube.value_range, "0.5", len(levels))
+            found = ome_metadata.attributes(cube, cube.value_range, "0.5", len(self._sizes))
             group.attrs.update({**found, RUN: self._run | {"finished": True}})
             aside = beside(self._target, "old")
             if self._target.exists():
@@ -265,9 +248,9 @@ class ZarrInParts:
         try:
             with self._writing():
                 group = zarr.open_group(temporary, mode="w", zarr_format=3)
-                for number, level in enumerate(self._levels()):
+                for number, level in enumerate(self._sizes):
                     self._create(group, str(number), level, like.units)
-                found = ome_metadata.attributes(like, (0.0, 1.0), "0.5", len(self._levels()))
+                found = ome_metadata.attributes(like, (0.0, 1.0), "0.5", len(self._sizes))
                 group.attrs.update({**found, RUN: self._run | {"finished": False}})
                 (temporary / _JOURNAL).mkdir()
                 os.replace(temporary, self.folder)
@@ -278,7 +261,7 @@ class ZarrInParts:
         from zarr.codecs import BloscCodec
 
         bands = self.shape[0]
-        deep = min(_CHUNK[0], bands)
+        deep = min(MOST_BANDS, bands)
         group.create_array(
             name,
             shape=(bands, *level.size),
@@ -292,22 +275,12 @@ class ZarrInParts:
             config={"write_empty_chunks": True},
         )
 
-    def _levels(self) -> list[Level]:
-        size, side, early = self.shape[1:], self.shard, True
-        levels = [Level(size, side, _chunk(side), early)]
-        while max(size) > _SMALLEST_LEVEL:
-            size = -(-size[0] // 2), -(-size[1] // 2)
-            early = early and all(n % 2 == 0 and n // 2 >= _SMALLEST_SHARD for n in side)
-            side = (side[0] // 2, side[1] // 2) if early else (_LATE_SHARD, _LATE_SHARD)
-            levels.append(Level(size, side, _chunk(side), early))
-        return levels
-
     def _open(self) -> list[Any]:
         zarr = library(self._named)
         with translated(self.folder, "it is damaged"):
             group = zarr.open_group(self.folder, mode="r+")
             config = {"write_empty_chunks": True}
-            names = [str(level) for level in range(len(self._levels()))]
+            names = [str(level) for level in range(len(self._sizes))]
             return [group[name].with_config(config) for name in names]
 
     def _file(self, shard: Any, level: int = 0) -> Path:
@@ -375,39 +348,6 @@ def restate(path: Path, cube: Cube) -> None:
     with translated(path, "it cannot be written"):
         group = library(path).open_group(path, mode="r+")
         group.attrs[embedded_record.KEY] = embedded_record.of_cube(cube)
-
-
-def halved(values: np.ndarray) -> np.ndarray:
-    """Means of 2 x 2 pixels, (bands, ceil(h / 2), ceil(w / 2)); the last row and column count twice."""
-    for axis in (1, 2):
-        if values.shape[axis] % 2:
-            last = values[:, -1:] if axis == 1 else values[..., -1:]
-            values = np.concatenate([values, last], axis)
-    rows = values[:, ::2] + values[:, 1::2]
-    made: np.ndarray = (rows[..., ::2] + rows[..., 1::2]) * np.float32(0.25)
-    return made
-
-
-def _halve(above: Any, below: Any) -> None:
-    """Fill a level from the one above it, shard by shard."""
-    _, height, width = below.shape
-    _, down, across = below.shards
-    for top in range(0, height, down):
-        for left in range(0, width, across):
-            values = above[:, 2 * top : 2 * (top + down), 2 * left : 2 * (left + across)]
-            below[:, top : top + down, left : left + across] = halved(values)
-
-
-def _chunk(side: tuple[int, int]) -> tuple[int, int]:
-    """Sides of the chunks of a shard, which they divide."""
-    height, width = (_divisor(n, most) for n, most in zip(side, _CHUNK[1:], strict=True))
-    return height, width
-
-
-def _divisor(side: int, most: int) -> int:
-    """The largest divisor up to ``most``, or the side itself where that is very small."""
-    found = max(n for n in range(1, min(side, most) + 1) if side % n == 0)
-    return found if 4 * found >= min(side, most) else side
 
 
 def _differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -27,17 +26,16 @@ from napari_hsr.metrics.inside import Inside, checked_mask, without_outside
 from napari_hsr.metrics.match import match
 from napari_hsr.metrics.protocols import Protocol, get_protocol
 from napari_hsr.metrics.row_blocks import Block, Pair
+from napari_hsr.metrics.survey import Survey, remarks_on, survey
 from napari_hsr.notices import Code, Notice
 from napari_hsr.progress import Progress, result_of, stop_if
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
 #: What is said of bands before they are compared.
 _OF_GRIDS = (Code.RESAMPLED, Code.BAD_BANDS_LEFT_OUT)
-#: Value ranges that differ by more than this factor are reported as different scales.
-SCALE_FACTOR = 10.0
 
 
 def evaluate(
@@ -130,7 +128,7 @@ def evaluate_events(
     region = None if mask is None else checked_mask(mask, second.shape)
     pair = Pair(first, second if region is None else Inside(second, region), rules.crop)
     stop_if(cancel)
-    seen = yield from _survey(pair, rules, cancel)
+    seen = yield from survey(pair, rules, cancel)
     figures = _Figures(pair, rules, seen)
     for done, (core, wide) in enumerate(pair.blocks(figures.margin), pair.block_count + 1):
         figures.add(core, wide)
@@ -146,7 +144,7 @@ def evaluate_events(
         inside = (told,)
     units = [(c.units if isinstance(c, Cube) else None) or "" for c in (prediction, truth)]
     known = {"rmse": units[1], "psnr": "dB", "psnr_band": "dB", "sam": "°"}
-    remarks = _remarks(seen, rules, figures.values.get("mrae", 0.0), *units)
+    remarks = remarks_on(seen, rules, figures.values.get("mrae", 0.0), *units)
     yield Evaluation(
         values={key: figures.values[key] for key in rules.metrics},
         per_band={key: values.tolist() for key, values in figures.per_band.items()},
@@ -180,63 +178,10 @@ def average(evaluations: Iterable[Evaluation]) -> dict[str, float]:
     }
 
 
-@dataclass(frozen=True)
-class _Survey:
-    """What the first pass finds: means, ranges and the number of finite samples.
-
-    Attributes
-    ----------
-    count : ndarray of int, shape (bands,)
-        Samples that are finite in both cubes.
-    prediction_means, truth_means : ndarray, shape (bands,)
-        Means of the bands, after the protocol's clipping.
-    prediction_range, truth_range : tuple of float
-        Smallest and largest finite value, before any clipping; NaN if there is none.
-    nonfinite : int
-        Samples that are NaN or infinite in either cube.
-    """
-
-    count: np.ndarray
-    prediction_means: np.ndarray
-    truth_means: np.ndarray
-    prediction_range: tuple[float, float]
-    truth_range: tuple[float, float]
-    nonfinite: int
-
-    @property
-    def live(self) -> np.ndarray:
-        """Bands with any finite sample."""
-        return self.count > 0
-
-
-def _survey(
-    pair: Pair, protocol: Protocol, cancel: threading.Event | None
-) -> Generator[Progress, None, _Survey]:
-    bands, height, width = pair.shape
-    count = np.zeros(bands, dtype=np.int64)
-    sums = np.zeros((2, bands))
-    ranges = [[math.inf, -math.inf], [math.inf, -math.inf]]
-    for done, (block, _) in enumerate(pair.blocks(), 1):
-        for found, values in zip(ranges, (block.prediction, block.truth), strict=True):
-            usable = values if block.valid is None else values[block.valid]
-            if usable.size:
-                found[0] = min(found[0], float(usable.min()))
-                found[1] = max(found[1], float(usable.max()))
-        block = clipped(block, protocol.clip, protocol.peak)
-        count += block.counts()
-        sums += [block.prediction.sum(axis=(1, 2)), block.truth.sum(axis=(1, 2))]
-        stop_if(cancel)
-        yield Progress(done, 2 * pair.block_count)
-    spans = [(low, high) if low <= high else (math.nan, math.nan) for low, high in ranges]
-    nonfinite = bands * height * width - int(count.sum())
-    means = ratio(sums, np.stack([count, count]))
-    return _Survey(count, means[0], means[1], spans[0], spans[1], nonfinite)
-
-
 class _Figures:
     """The second pass: the sums that the protocol needs, and the figures that follow from them."""
 
-    def __init__(self, pair: Pair, protocol: Protocol, first: _Survey):
+    def __init__(self, pair: Pair, protocol: Protocol, first: Survey):
         self.values: dict[str, float] = {}
         self.per_band: dict[str, np.ndarray] = {}
         self.excluded: dict[str, int | float] = {}
@@ -359,49 +304,3 @@ def _mean(values: np.ndarray, skip: bool = False) -> float:
     if skip:
         values = values[~np.isnan(values)]
     return float(values.mean()) if values.size else math.nan
-
-
-def _remarks(
-    seen: _Survey, rules: Protocol, mrae: float, p_units: str, t_units: str
-) -> Iterator[Notice]:
-    """Warn about the values: scales, units, and figures that they leave undefined."""
-    p_range, t_range = seen.prediction_range, seen.truth_range
-    p_top, t_top = (max(abs(low), abs(high)) for low, high in (p_range, t_range))
-    t_span = f"{t_range[0]:.4g}..{t_range[1]:.4g}"
-    if max(p_top, t_top) > SCALE_FACTOR * min(p_top, t_top):
-        yield Notice.warning(
-            Code.SCALES_DIFFER,
-            f"The scales differ: the prediction spans {p_range[0]:.4g}..{p_range[1]:.4g} and the "
-            f"truth {t_span}; nothing was rescaled.",
-        )
-    uses_peak = {"psnr", "psnr_band", "ssim"} & set(rules.metrics)
-    if uses_peak and not rules.peak / SCALE_FACTOR <= t_top <= 2 * rules.peak and t_top > 0:
-        yield Notice.warning(
-            Code.SCALES_DIFFER,
-            f"PSNR and SSIM take {rules.peak:g} as full scale, but the truth spans "
-            f"{t_span}: they hold only for values in 0..{rules.peak:g}.",
-        )
-    if p_units and t_units and p_units != t_units:
-        told = f"The units differ: the prediction is in {p_units}, the truth in {t_units}."
-        yield Notice.warning(Code.UNITS_DIFFER, told)
-    dead = int((~seen.live).sum())
-    if dead:
-        told = f"{dead} of {seen.live.size} bands hold no finite value and are left out."
-        yield Notice.warning(Code.BANDS_LEFT_OUT, told)
-    if not seen.live.any():
-        told = "No figure is defined: no sample is finite in both cubes."
-        yield Notice.warning(Code.FIGURE_UNDEFINED, told)
-    if rules.positive_truth and t_range[0] <= 0:
-        yield Notice.warning(
-            Code.SCENE_NOT_IN_PROTOCOL,
-            "The original program leaves out scenes whose truth has a value of 0 or less; "
-            "this is one.",
-        )
-    if "mrae" in rules.metrics and not math.isfinite(mrae) and seen.live.any():
-        told = "MRAE is not finite: this protocol divides by the zeros of the truth."
-        if rules.mrae.floor is not None:
-            told = (
-                "MRAE is not defined: no sample of the truth lies above its floor "
-                f"(the largest value is {t_range[1]:.4g})."
-            )
-        yield Notice.warning(Code.FIGURE_UNDEFINED, told)

@@ -181,6 +181,27 @@ class WeightNormConv2d(Module):
         return functional.conv2d(x, self.kernel(), self.bias, padding=padding)
 
 
+class WeightNormConv3d(WeightNormConv2d):
+    """The same over three axes, of which the kernel may be flat in some."""
+
+    def __init__(self, width: int, size: tuple[int, int, int]):
+        nn.Module.__init__(self)
+        self.bias = nn.Parameter(torch.zeros(width))
+        self.weight_g = nn.Parameter(torch.ones(width, 1, 1, 1, 1))
+        self.weight_v = nn.Parameter(torch.empty(width, width, *size))
+        nn.init.kaiming_normal_(self.weight_v)
+
+    def kernel(self) -> Tensor:
+        """(out, into, depth, height, width)."""
+        norm = torch.linalg.vector_norm(self.weight_v, dim=(1, 2, 3, 4), keepdim=True)
+        return self.weight_v * (self.weight_g / norm)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, into, D, H, W) → (N, out, D, H, W)."""
+        padding = [size // 2 for size in self.weight_v.shape[2:]]
+        return functional.conv3d(x, self.kernel(), self.bias, padding=padding)
+
+
 class SpectralConv1d(Module):
     """1x1 convolution over (N, C, L) with its kernel divided by its largest singular value.
 

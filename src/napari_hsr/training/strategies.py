@@ -252,7 +252,7 @@ class _Stages:
         return self._noted(Measured(self.steps, found.mean, found.images, found.preview, best))
 
     def _adapter(self) -> Generator[Event, None, None]:
-        from napari_hsr.training.closed_form import adapt
+        from napari_hsr.training.adapter import adapt
 
         images = len(self.images.train) + len(self.images.held_out)
         if self.budget and self.budget.left() < images * self.seconds_an_image:

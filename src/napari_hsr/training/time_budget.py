@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from napari_hsr.io import limits
 from napari_hsr.io.atomic import replacing
+from napari_hsr.notices import Code, Notice
+from napari_hsr.units import format_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -84,3 +86,14 @@ def _read(path: Path) -> tuple[float, dict[str, float]]:
         return float(content["seconds"]), shares
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return 0.0, {}
+
+
+def steps_fixed(done: int, more: int, each: float, seconds: float) -> Notice:
+    """For how many more steps there is time, where one takes ``each`` seconds."""
+    takes = f"one takes {each:.2g} s, measuring included."
+    if more:
+        steps = f"{more} more step{'s' if more > 1 else ''}"
+        text = f"There is time for {steps} in the {format_seconds(seconds)} that are left: {takes}"
+    else:
+        text = f"The time is up after {done} step{'s' if done > 1 else ''}: {takes}"
+    return Notice.info(Code.STEPS_FIXED, text)

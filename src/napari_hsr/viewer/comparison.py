@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 #: Key in the metadata of a map layer that says what it shows.
 KEY = "hsr_map"
 
+#: The maps of the grid view: the spectral angle, and the first available of the others.
+GRID_ANGLE, GRID_ERRORS = "sam", ("rmse", "mrae", "psnr", "psnr_window")
+
 #: Perceptually uniform, dark = low: large errors are bright; for PSNR large values are good.
 COLORMAPS = {"low": "magma", "high": "viridis"}
 
@@ -133,3 +136,16 @@ def _facts(kind: str, error_map: ErrorMap, prediction: Layer, truth: Layer, note
             "protocol": note,
         }
     )
+
+
+def grid_maps(maps: Mapping[str, Image]) -> list[Image]:
+    """Those that the grid view shows: both, or what there is of them."""
+    error = next((name for name in GRID_ERRORS if name in maps), "")
+    return [maps[name] for name in (GRID_ANGLE, error) if name in maps]
+
+
+def with_grid_maps(names: tuple[str, ...]) -> tuple[str, ...]:
+    """``names`` and the maps that the grid view needs."""
+    angle = () if GRID_ANGLE in names else (GRID_ANGLE,)
+    error = () if any(name in names for name in GRID_ERRORS) else GRID_ERRORS[:1]
+    return (*angle, *names, *error)

@@ -2,7 +2,7 @@
 
 The corrected spectrum is ``A [spectrum, colours] + b``, with the network's spectrum of a pixel and
 the colours of its input. Fitted in closed form to a few images, see
-:mod:`napari_hsr.training.closed_form`.
+:mod:`napari_hsr.training.adapter`.
 """
 
 from __future__ import annotations

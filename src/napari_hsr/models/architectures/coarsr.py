@@ -38,6 +38,7 @@ from napari_hsr.models.layers import (
     Module,
     Part,
     WeightNormConv2d,
+    WeightNormConv3d,
     enlarged,
     neighbours,
 )
@@ -49,27 +50,6 @@ if TYPE_CHECKING:
 _BEGIN = 0.1
 #: Parts of a group, in the order of the state dict.
 _PARTS = ("one", "two", "three")
-
-
-class WeightNormConv3d(WeightNormConv2d):
-    """The same over three axes, of which the kernel may be flat in some."""
-
-    def __init__(self, width: int, size: tuple[int, int, int]):
-        nn.Module.__init__(self)
-        self.bias = nn.Parameter(torch.zeros(width))
-        self.weight_g = nn.Parameter(torch.ones(width, 1, 1, 1, 1))
-        self.weight_v = nn.Parameter(torch.empty(width, width, *size))
-        nn.init.kaiming_normal_(self.weight_v)
-
-    def kernel(self) -> Tensor:
-        """(out, into, depth, height, width)."""
-        norm = torch.linalg.vector_norm(self.weight_v, dim=(1, 2, 3, 4), keepdim=True)
-        return self.weight_v * (self.weight_g / norm)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(N, into, D, H, W) → (N, out, D, H, W)."""
-        padding = [size // 2 for size in self.weight_v.shape[2:]]
-        return functional.conv3d(x, self.kernel(), self.bias, padding=padding)
 
 
 class ResidualBlock(Module):

@@ -227,3 +227,13 @@ def memory(at: Place) -> int:
     import psutil
 
     return int(psutil.Process().memory_info().rss)
+
+
+def largest(values: list[int], device: torch.device) -> list[int]:
+    """The largest of each number among the processes that share a step."""
+    from torch import distributed, int64, tensor
+
+    shared = tensor(values, dtype=int64, device=device)
+    distributed.all_reduce(shared, op=distributed.ReduceOp.MAX)
+    found: list[int] = shared.tolist()
+    return found

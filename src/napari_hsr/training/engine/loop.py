@@ -24,8 +24,8 @@ from napari_hsr.training.engine.losses import fetch_weights
 from napari_hsr.training.engine.optimisation import Average
 from napari_hsr.training.engine.step import StepBatches, Stepper, trainable_network
 from napari_hsr.training.events import Began, Event, Measured, Noticed, Saved, Step
+from napari_hsr.training.time_budget import steps_fixed
 from napari_hsr.training.validation import Validation, better
-from napari_hsr.units import format_seconds
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -158,14 +158,8 @@ class Fit:
             checkpoint.remove_unfinished(self.folder)
             if self.state.measured < 0 or self._due():
                 yield from self._validate()
-            yield Began(
-                self.state.step,
-                self.state.total,
-                self.place.words,
-                self.place.precision,
-                tuple(self.images[0]),
-                tuple(self.images[1]),
-            )
+            here = self.place.words, self.place.precision
+            yield Began(self.state.step, self.state.total, *here, *map(tuple, self.images))
         while not self.over():
             yield from self._train()
         return self._fitted()
@@ -201,7 +195,8 @@ class Fit:
         self.stepper = None
         yield from fetch_weights(self.recipe.loss)
         parts = 1 if self.recipe.optimiser.step_per == "band" else state.parts
-        batches = StepBatches(self.batches, state.step, self._total, parts, place.rank, place.world)
+        total, ranks = lambda: state.total or _UNKNOWN_TOTAL, (place.rank, place.world)
+        batches = StepBatches(self.batches, state.step, total, parts, *ranks)
         start = self.model.module.state_dict()
         stepper = Stepper(self.recipe, place, self.network, start, batches, state.parts, self.log)
         stepper.load_state(self.optimiser_state, self.precision_state)
@@ -233,9 +228,7 @@ class Fit:
             save = True  # another try would come to another number of steps
         elif self._late():
             state.total = state.step
-            text = (
-                f"The time is up after {state.step:,} steps: they took longer than the first ones."
-            )
+            text = f"The time is up after {state.step:,} steps: they took longer than the first."
             yield Noticed(Notice.info(Code.STEPS_FIXED, text))
         if now - self.reported >= PACE or state.complete or len(self.times) == 1:
             yield self._report(stepper)
@@ -253,20 +246,13 @@ class Fit:
         mean = sum(value for value, _ in seen) / len(seen)
         terms = {name: sum(t[name] for _, t in seen) / len(seen) for name in seen[-1][1]}
         seen.clear()
-        recent = self.times[-20:]
-        each = sum(recent) / len(recent)
+        each = sum(self.times[-20:]) / len(self.times[-20:])
         rate = stepper.optimiser.param_groups[0]["lr"]
         stepper.fabric.log_dict({"loss": mean, "learning_rate": rate, **terms}, state.step)
-        return Step(
-            state.step,
-            state.total,
-            mean,
-            terms,
-            rate,
-            self.recipe.batch.size / max(each, 1e-6),  # a clock may be coarser
-            max(0, state.total - state.step) * each if state.total else 0.0,
-            devices.memory(self.place),
-        )
+        pace = self.recipe.batch.size / max(each, 1e-6)  # a clock may be coarser
+        left = max(0, state.total - state.step) * each if state.total else 0.0
+        memory = devices.memory(self.place)
+        return Step(state.step, state.total, mean, terms, rate, pace, left, memory)
 
     def _fix_total(self, seconds_a_step: float) -> Noticed:
         """Turn the time budget into a number of steps, once."""
@@ -274,14 +260,7 @@ class Fit:
         each = seconds_a_step + self.seconds_validating / self.recipe.validation.every
         more = max(0, int(left / each))
         self.state.total = self.state.step + more
-        taken = f"{self.state.step} step{'s' if self.state.step > 1 else ''}"
-        text = f"The time is up after {taken}: one takes {each:.2g} s, measuring included."
-        if more:
-            text = (
-                f"There is time for {more} more step{'s' if more > 1 else ''} in the "
-                f"{format_seconds(left)} that are left: one takes {each:.2g} s, measuring included."
-            )
-        return Noticed(Notice.info(Code.STEPS_FIXED, text))
+        return Noticed(steps_fixed(self.state.step, more, each, left))
 
     def _timed(self) -> bool:
         """Whether enough steps have been timed to say how many there is time for."""
@@ -302,17 +281,11 @@ class Fit:
         """Share with all processes what the first one decided, and whether one is cancelled."""
         if self.place.world == 1:
             return
-        from torch import distributed, int64, tensor
-
         mine = (self.state.total, self.state.strikes) if self.place.leads else (0, 0)
-        shared = tensor([*mine, self.cancel.is_set()], dtype=int64, device=device)
-        distributed.all_reduce(shared, op=distributed.ReduceOp.MAX)
-        self.state.total, self.state.strikes, cancelled = shared.tolist()
+        agreed = devices.largest([*mine, self.cancel.is_set()], device)
+        self.state.total, self.state.strikes, cancelled = agreed
         if cancelled:
             self.cancel.set()
-
-    def _total(self) -> int:
-        return self.state.total or _UNKNOWN_TOTAL
 
     def _elapsed(self) -> float:
         """Seconds of this fit, earlier tries included."""
@@ -421,11 +394,5 @@ class Fit:
                 raise FileError(self.folder / state.best_file, "the best weights are gone")
             weights, step = saved["weights"], state.best_step
         ended = self._ended() and (not self.place.leads or state.measured == state.step)
-        return Fitted(
-            checkpoint.on_cpu(weights),
-            state.best_mean,
-            state.best_images,
-            step,
-            replace(state),
-            not ended,
-        )
+        best = state.best_mean, state.best_images
+        return Fitted(checkpoint.on_cpu(weights), *best, step, replace(state), not ended)

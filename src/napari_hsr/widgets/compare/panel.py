@@ -11,7 +11,7 @@ from qtpy.QtWidgets import QProgressBar, QSizePolicy, QVBoxLayout, QWidget
 from napari_hsr.cube import Cube
 from napari_hsr.errors import FileError
 from napari_hsr.metrics.compare import Comparison, Outline, compare_events, why_not
-from napari_hsr.viewer.comparison import map_layers, show_maps
+from napari_hsr.viewer.comparison import grid_maps, map_layers, show_maps, with_grid_maps
 from napari_hsr.viewer.layer_data import (
     cube_layers,
     layer_cube,
@@ -24,7 +24,7 @@ from napari_hsr.viewer.super_resolved import lay_over, lies_over
 from napari_hsr.viewer.trust_maps import evidence_of
 from napari_hsr.widgets.common.connections import Connections
 from napari_hsr.widgets.common.job import Job
-from napari_hsr.widgets.common.layouts import row
+from napari_hsr.widgets.common.layouts import column, row
 from napari_hsr.widgets.common.messages import Message
 from napari_hsr.widgets.common.panel import Panel, button
 from napari_hsr.widgets.common.save_dialog import ask_path
@@ -42,9 +42,6 @@ if TYPE_CHECKING:
 
     from napari_hsr.inference.reckoning import Reckoning
     from napari_hsr.progress import Progress
-
-#: The maps of the grid view: the spectral angle, and the first available of the others.
-GRID_ANGLE, GRID_ERRORS = "sam", ("rmse", "mrae", "psnr", "psnr_window")
 
 
 class CompareWidget(Panel):
@@ -108,21 +105,16 @@ class CompareWidget(Panel):
         )
 
         inside = QWidget()
-        layout = QVBoxLayout(inside)
-        layout.addWidget(self.form)
-        layout.addLayout(row(self.run_button, self.cancel_button))
-        layout.addWidget(self.reason)  # below the button, which stays where it is
-        layout.addWidget(self.lay_button)
-        layout.addWidget(self.progress)
-        layout.addWidget(self.message)
-        layout.addWidget(self.grid_button)
-        layout.addWidget(self.results, 1)
-        layout.addLayout(row(self.json_button, self.csv_button))
-        layout.addStretch(0)
-        outer = QVBoxLayout(self)
-        outer.setContentsMargins(0, 0, 0, 0)
+        layout = column(
+            *(self.form, row(self.run_button, self.cancel_button)),
+            *(self.reason, self.lay_button),  # below the button, which stays where it is
+            *(self.progress, self.message, self.grid_button, self.results),
+            row(self.json_button, self.csv_button),
+        )
+        layout.setStretchFactor(self.results, 1)
+        QVBoxLayout(inside).addLayout(layout)
         self._scroll = VerticalScroll(inside, least=160)
-        outer.addWidget(self._scroll)
+        column(self._scroll, into=self)
         self.setMinimumWidth(280)
         # Use the whole height of the dock; napari would add an empty stretch.
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
@@ -147,10 +139,8 @@ class CompareWidget(Panel):
             return f"“{truth.name}” is chosen twice: choose two different cubes."
         if reason := self.form.more.why_not():
             return reason
-        pair, resample = (
-            (_outline(prediction), _outline(truth)),
-            self.form.more.resample.isChecked(),
-        )
+        pair = _outline(prediction), _outline(truth)
+        resample = self.form.more.resample.isChecked()
         reason = self._reason(pair, resample)
         if reason and not resample and self._reason(pair, True) is None:
             reason += (
@@ -251,7 +241,7 @@ class CompareWidget(Panel):
         options = self.form.options() | self.form.more.options(self._pair[0])
         maps = self.form.maps()
         if self._grid_wanted:
-            maps = _with_grid_maps(maps)
+            maps = with_grid_maps(maps)
         self._job = Job(
             lambda cancel: compared(
                 compare_events(*cubes, maps=maps, cancel=cancel, **options),
@@ -338,8 +328,7 @@ class CompareWidget(Panel):
         if self.grid.active:
             self.grid.restore()
         elif self._job is None and self.why_not() is None:
-            maps = map_layers(self._viewer, *self._chosen())
-            if _has_grid_maps(maps):
+            if len(grid_maps(map_layers(self._viewer, *self._chosen()))) == 2:
                 self._show_grid()
             else:
                 self._grid_wanted = True
@@ -348,10 +337,7 @@ class CompareWidget(Panel):
 
     def _show_grid(self) -> None:
         pair = self._chosen()
-        maps = map_layers(self._viewer, *pair)
-        error = next((name for name in GRID_ERRORS if name in maps), None)
-        tiles = [maps[name] for name in (GRID_ANGLE, error) if name in maps]
-        self.grid.show(*pair, tiles)
+        self.grid.show(*pair, grid_maps(map_layers(self._viewer, *pair)))
         self._sync_grid_button()
 
     def _chosen(self) -> tuple:
@@ -382,13 +368,7 @@ class CompareWidget(Panel):
         (self.comparison.table or self.comparison.evaluation).write_json(path)
 
     def export_csv(self, path: str | PathLike) -> None:
-        """Write the last comparison as CSV: the metrics, then one line a band.
-
-        Raises
-        ------
-        FileError
-            If the file cannot be written; an earlier file of that name is then intact.
-        """
+        """The same as CSV: the metrics, then one line a band."""
         (self.comparison.table or self.comparison.evaluation).write_csv(path)
 
     def _save(self, kind: str, export: Callable[[Path], None]) -> None:
@@ -411,17 +391,6 @@ def _outline(layer) -> Cube:
     """The cube of a layer without its data, enough to check whether it fits."""
     outline = Outline(layer_shape(layer), layer.data.dtype)
     return Cube(outline, layer_wavelengths(layer), name=layer.name)
-
-
-def _has_grid_maps(names) -> bool:
-    return GRID_ANGLE in names and any(name in names for name in GRID_ERRORS)
-
-
-def _with_grid_maps(names: tuple[str, ...]) -> tuple[str, ...]:
-    """``names`` and the maps that the grid view needs."""
-    angle = () if GRID_ANGLE in names else (GRID_ANGLE,)
-    error = () if any(name in names for name in GRID_ERRORS) else GRID_ERRORS[:1]
-    return (*angle, *names, *error)
 
 
 def _was_made(layer) -> bool:

@@ -6,13 +6,7 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import (
-    QCheckBox,
-    QLabel,
-    QSizePolicy,
-    QVBoxLayout,
-    QWidget,
-)
+from qtpy.QtWidgets import QCheckBox, QLabel, QSizePolicy, QVBoxLayout, QWidget
 from superqt.utils import QSignalDebouncer, QSignalThrottler
 
 from napari_hsr import spectra
@@ -20,7 +14,7 @@ from napari_hsr.viewer import pins, regions
 from napari_hsr.viewer.axis import current_band, current_nm, go_to, go_to_band
 from napari_hsr.viewer.names import given_names
 from napari_hsr.widgets.common.choosers import LayerChooser
-from napari_hsr.widgets.common.layouts import row
+from napari_hsr.widgets.common.layouts import column, row
 from napari_hsr.widgets.common.messages import Message
 from napari_hsr.widgets.common.panel import button
 from napari_hsr.widgets.common.scroll_area import VerticalScroll
@@ -128,22 +122,15 @@ class SpectraWidget(CurvePanel):
         )
         self.message = Message()
         self._notes = Notes(self.message)
-        tools = self._build_tools()
-        content = QWidget()
+        tools, content = self._build_tools(), QWidget()
         # The plot is above all else: it stays in sight however low the dock is.
-        inside = QVBoxLayout(content)
-        inside.addWidget(self.plot, 1)
-        inside.addLayout(values)
-        inside.addLayout(switches)
-        inside.addWidget(self.trust)
-        inside.addWidget(self._points_row)
-        inside.addWidget(self.processing)
-        inside.addLayout(tools)
-        inside.addLayout(row(self.clear_button, self.csv_button, self.png_button))
-        inside.addWidget(self.message)
-        outer = QVBoxLayout(self)
-        outer.setContentsMargins(0, 0, 0, 0)
-        outer.addWidget(VerticalScroll(content, LEAST_HEIGHT + 12))
+        inside = column(
+            *(self.plot, values, switches, self.trust, self._points_row, self.processing, tools),
+            *(row(self.clear_button, self.csv_button, self.png_button), self.message),
+        )
+        inside.setStretchFactor(self.plot, 1)
+        QVBoxLayout(content).addLayout(inside)
+        column(VerticalScroll(content, LEAST_HEIGHT + 12), into=self)
         # The plot takes all height that the dock has; napari would add an empty stretch.
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
 
@@ -210,18 +197,11 @@ class SpectraWidget(CurvePanel):
         self._show_readout()
 
     def pin(self, place) -> None:
-        """Pin the spectra at a position in world coordinates.
-
-        Parameters
-        ----------
-        place : sequence of float
-            World coordinates; the last two are (y, x).
-        """
+        """Pin the spectra at a position in world coordinates, of which the last are (y, x)."""
         hits = [s for s in self._sources() if s.pixel_at(place) is not None]
         if not hits:
-            self._notes.set(
-                "pins", "There is no visible cube under this point, so nothing was pinned."
-            )
+            told = "There is no visible cube under this point, so nothing was pinned."
+            self._notes.set("pins", told)
             return
         layer = self.points.layer() or pins.new_pins(self._viewer, hits[-1].layer)
         pins.add_pin(self._viewer, layer, tuple(place), {s.drawn.color for s in self._regions})
@@ -249,13 +229,8 @@ class SpectraWidget(CurvePanel):
 
     def _update_notes(self) -> None:
         names = ", ".join(s.name for s in self._sources.left_out())
-        self._notes.set(
-            "axis",
-            f"Without wavelengths, and so not on this axis: {names}. "
-            "The Wavelength panel can set them."
-            if names
-            else "",
-        )
+        told = f"Without wavelengths, and so not on this axis: {names}. "
+        self._notes.set("axis", told + "The Wavelength panel can set them." if names else "")
         self._notes.set("cubes", " ".join(self._sources.problems))
 
     def _update_cursor(self) -> None:
@@ -348,7 +323,7 @@ class SpectraWidget(CurvePanel):
         return self.libraries.shown(colors, self._sources.span())
 
     def _draw_kept(self) -> None:
-        """Draw all anew: something other than the cursor's curve has changed."""
+        """Draw all anew: more than the cursor's curve has changed."""
         self._prepare()
         self._draw()
 
@@ -367,8 +342,7 @@ class SpectraWidget(CurvePanel):
         shown = [*cursor, *self._now]
         if not shown:
             self.plot.set_placeholder(self._advice())
-        label = self.look.y_label(shown)
-        if label:
+        if label := self.look.y_label(shown):
             self.plot.set_labels(self.plot.labels[0], label)
         named = [(s.drawn.name, s.drawn.color, s.drawn.style) for s in self._now]
         named += self.trust.entries(self._sources.plotted(), self.plot.foreground)
@@ -386,11 +360,8 @@ class SpectraWidget(CurvePanel):
         """The cursor's part of the legend: there whether or not the mouse is over a cube."""
         if not self.cursor_box.isChecked() or self._viewer.dims.ndisplay != 2:
             return []
-        color = self.plot.foreground
-        return [
-            (self._sources.label("cursor", source), color, source.style)
-            for source in self._sources.plotted()
-        ]
+        color, label = self.plot.foreground, self._sources.label
+        return [(label("cursor", s), color, s.style) for s in self._sources.plotted()]
 
     def _advice(self) -> str:
         if not self._sources():
@@ -412,10 +383,9 @@ class SpectraWidget(CurvePanel):
     def _sync_marker(self) -> None:
         if self._sources.in_nm:
             self.plot.set_marker(current_nm(self._viewer), "nm")
-            return
-        top = self._top()
-        band = current_band(self._viewer, top.layer) if top else None
-        self.plot.set_marker(band, "band")
+        else:
+            top = self._top()
+            self.plot.set_marker(current_band(self._viewer, top.layer) if top else None, "band")
 
     def _top(self):
         return next(reversed(self._sources()), None)
