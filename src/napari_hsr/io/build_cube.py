@@ -9,7 +9,7 @@ import numpy as np
 
 from napari_hsr.cube import Cube, Wavelengths, jsonable
 from napari_hsr.errors import FileError
-from napari_hsr.io import alternatives, lazy
+from napari_hsr.io import alternatives, lazy, wavelengths_beside
 from napari_hsr.io import wavelengths as wl
 from napari_hsr.io.band_axis import band_axis
 from napari_hsr.io.bands import take
@@ -148,7 +148,7 @@ def build(path: Path, found: Found, choice: Choice = ANY) -> Cube:
     if not found.record:
         taken = tuple(2 - place for place in order) if found.flipped else order
         alternatives.note_axes(logical, taken, any(n.code is Code.AXIS_GUESSED for n in notices))
-    resolved = _resolve(found, source.shape[order[0]])
+    resolved = _resolve(path, found, source.shape[order[0]])
     notices += resolved.notices
     data, of_values = _data(path, source, order, found, resolved.order)
     notices += of_values
@@ -203,9 +203,17 @@ def _three_axes(path: Path, source: Any, found: Found, notices: list[Notice]) ->
     return plane, one
 
 
-def _resolve(found: Found, bands: int) -> wl.Resolved:
+def _resolve(path: Path, found: Found, bands: int) -> wl.Resolved:
     """Our own files say how sure their wavelengths were; others are examined."""
     record = found.record
+    if record is None and found.wavelengths is None:
+        listed = wavelengths_beside.find(path, bands)
+        if listed is not None:
+            told = Notice.warning(
+                Code.OTHER_FILES_READ, f"The wavelengths are those of {listed[1]} beside the file."
+            )
+            resolved = wl.resolve(listed[0], bands)
+            return replace(resolved, notices=(told, *resolved.notices))
     if record is None or record.wavelengths is None:
         return wl.resolve(
             found.wavelengths, bands, found.unit, not found.unit_has_a_place, found.looked_in

@@ -13,13 +13,14 @@ if TYPE_CHECKING:
 #: Suffixes (lower case) that :func:`napari_hsr.read` understands; an ENVI binary may have none.
 READ_SUFFIXES = (
     ".mat", ".h5", ".hdf5", ".he5", ".nc", ".hspy", ".hdr", ".img", ".dat", ".raw", ".bil", ".bip",
-    ".bsq", ".bin", ".hyspex", ".cube", ".pix", ".sli", ".tif", ".tiff", ".npy", ".npz", ".png",
+    ".bsq", ".bin", ".hyspex", ".cube", ".pix", ".rfl", ".rdn", ".rad", ".ref", ".envi", ".sli", ".tif", ".tiff", ".npy", ".npz", ".png",
     ".jpg", ".jpeg", ".bmp", ".heic", ".heif", ".zarr",
     ".dng", ".nef", ".cr2", ".cr3", ".arw", ".raf", ".orf", ".rw2",
 )  # fmt: skip
 #: Suffixes that an ENVI binary commonly has; such a file counts only with its header.
 ENVI_BINARY_SUFFIXES = (
-    "", ".img", ".dat", ".raw", ".bil", ".bip", ".bsq", ".bin", ".hyspex", ".cube", ".pix", ".sli",
+    "", ".img", ".dat", ".raw", ".bil", ".bip", ".bsq", ".bin", ".hyspex", ".cube", ".pix",
+    ".rfl", ".rdn", ".rad", ".ref", ".envi", ".sli",
 )  # fmt: skip
 #: Of these, raw files of cameras.
 CAMERA_SUFFIXES = (".dng", ".nef", ".cr2", ".cr3", ".arw", ".raf", ".orf", ".rw2")
@@ -98,7 +99,7 @@ def format_of(path: Path) -> str:
     found = _by_magic(head, suffix)
     if found:
         return found
-    if named_header(path):  # scene_v1.2 beside scene_v1.2.hdr
+    if header_of_other_name(path, head):
         return "envi"
     raise FileError(path, _why_unknown(head, suffix))
 
@@ -190,13 +191,20 @@ def is_envi_header(head: bytes) -> bool:
     """True if an ENVI header opens the bytes, by its first line, or one of ESRI."""
     if esri_header.is_one(head) and is_text(head):
         return True
+    if head.startswith((b"\xff\xfe", b"\xfe\xff")):  # UTF-16, as some editors save it
+        head = head[: len(head) // 2 * 2].decode("utf-16", "replace").encode("utf-8")
     first = head.removeprefix(b"\xef\xbb\xbf").lstrip()[:5]
-    return first[:4] == b"ENVI" and not first[4:].strip() and is_text(head[:200])
+    return first[:4].upper() == b"ENVI" and not first[4:].strip() and is_text(head[:200])
 
 
 def header_beside(binary: Path) -> Path | None:
     """The ENVI header of a binary: ``scene.hdr`` or ``scene.img.hdr`` beside ``scene.img``."""
     return named_header(binary) or named_header(binary.with_suffix(""), binary)
+
+
+def header_of_other_name(path: Path, head: bytes) -> Path | None:
+    """The header of a binary of whatever name: ``scene_v1.2.hdr``, or ``scene.hdr`` beside ``scene.rfl``."""
+    return named_header(path) or (None if is_text(head) else header_beside(path))
 
 
 def named_header(name: Path, binary: Path | None = None) -> Path | None:
@@ -226,4 +234,6 @@ def can_read(path: Path) -> bool:
         return suffix in READ_SUFFIXES  # read() then says what is wrong
     if suffix == ".hdr":
         return not head.startswith(b"#?")
-    return suffix in READ_SUFFIXES or bool(_by_magic(head, suffix) or named_header(path))
+    return suffix in READ_SUFFIXES or bool(
+        _by_magic(head, suffix) or header_of_other_name(path, head)
+    )

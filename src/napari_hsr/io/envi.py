@@ -27,6 +27,14 @@ _STRUCTURE = {
     "lines", "samples", "bands", "header offset", "data type", "interleave", "byte order",
     "file type", *_WAVELENGTH_ITEMS, *_UNIT_ITEMS, ITEM,
 }  # fmt: skip
+_GAINS = ("data", "data reflectance")
+#: Items that programs write without saying which way they go.
+_OTHER_SCALES = (
+    "data scale factor",
+    "scale factor",
+    "radiance scale factor",
+    "radiance_scale_factor",
+)
 #: Lists that are never one item a band, however long they are.
 _NOT_PER_BAND = {
     "default bands", "map info", "pixel size", "projection info", "coordinate system string",
@@ -48,6 +56,7 @@ def read(path: Path, choice: Choice = ANY) -> Cube:
     header, binary = _pair(path)
     items = envi_header.parse(header)
     layout = envi_header.layout(header, items)
+    notices = _others(header, binary, layout.size)
     binary = binary or envi_header.find_binary(header, layout.size)
     if binary is None:
         raise FileError(
@@ -70,6 +79,7 @@ def read(path: Path, choice: Choice = ANY) -> Cube:
             f"{binary.name} has {actual}",
         )
     found = _facts(header, items, layout)
+    found.notices += notices
     if packed:
         found.source = _unpacked(header, binary, layout)
     else:
@@ -101,6 +111,21 @@ def _pair(path: Path) -> tuple[Path, Path | None]:
     if header is None:
         raise FileError(path, "an ENVI binary needs its header beside it")
     return header, path
+
+
+def _others(header: Path, binary: Path | None, size: int) -> tuple[Notice, ...]:
+    """A notice of another header of the binary, or of another binary of the header."""
+    if binary is None:
+        taken, *others = envi_header.of_size(header, size) or [header]
+    else:
+        taken = header
+        names = (f"{binary.stem}.hdr", f"{binary.name}.hdr")
+        others = [header.with_name(n) for n in names if n != header.name]
+        others = [o for o in others if o.is_file() and o.read_bytes() != header.read_bytes()]
+    if not others:
+        return ()
+    told = f"{taken.name} was taken; {', '.join(o.name for o in others)} would do as well."
+    return (Notice.warning(Code.OTHER, told),)
 
 
 def _is_packed(binary: Path) -> bool:
@@ -158,12 +183,16 @@ def _facts(header: Path, items: dict[str, Any], layout: envi_header.Layout) -> b
     _split_per_band(found, items, layout.bands)
     _apply_scale_factor(header, found, items)
     marker = envi_header.numbers(items, build_cube.NO_DATA)
-    if marker is not None and len(marker) == 1:
-        found.decoding = replace(found.decoding, no_data=tuple(marker))
+    if marker:
+        found.decoding = replace(found.decoding, no_data=tuple(dict.fromkeys(marker)))
+        found.per_band.pop(build_cube.NO_DATA, None)
         found.metadata[build_cube.NO_DATA] = marker[0]
-    if "data gain values" in items:
+    _apply_gains(header, found, items, layout.bands)
+    named = [key for key in _OTHER_SCALES if key in items]
+    if named:
         told = (
-            "The header names gains (and offsets) for each band; the numbers were kept as stored."
+            f"The header names a {named[0]} ({items[named[0]]}), which may be to multiply or to "
+            "divide by; the numbers were kept as stored."
         )
         found.notices += (Notice.warning(Code.GAIN_NOT_APPLIED, told),)
     return found
@@ -176,7 +205,7 @@ def _wavelengths(items: dict[str, Any]) -> tuple[Any, str | None]:
     for key in _WAVELENGTH_ITEMS:
         listed = items.get(key)
         if isinstance(listed, list):
-            listed = [value for value in listed if str(value).strip()]
+            listed = envi_header.entries(listed)
         if listed:
             return listed, unit
     names = items.get("band names")
@@ -193,7 +222,10 @@ def _split_per_band(found: build_cube.Found, items: dict[str, Any], bands: int) 
             found.metadata[key] = value = values
         if isinstance(value, list) and len(value) == bands and key not in _NOT_PER_BAND:
             if key == "fwhm" and values is None:
-                continue
+                widths = wl.from_texts(envi_header.entries(value))  # with the unit of the centres
+                if widths is None or len(widths[0]) != bands:
+                    continue
+                found.metadata[key] = widths[0].tolist()
             found.per_band[key] = found.metadata.pop(key)
 
 
@@ -209,8 +241,51 @@ def _apply_scale_factor(header: Path, found: build_cube.Found, items: dict[str, 
         )
     found.metadata["reflectance scale factor"] = factor[0]
     found.units = "reflectance"
-    if factor[0] != 1.0:
+    if factor[0] < 1.0:  # divided, values would be larger than what is stored
+        found.decoding = replace(found.decoding, scale=factor[0])
+        told = (
+            f"Values were multiplied by the reflectance scale factor {factor[0]:g} of the header: "
+            "below 1, it can hardly be the number to divide by."
+        )
+        found.notices += (Notice.warning(Code.SCALE_APPLIED, told),)
+        found.steps += (told,)
+    elif factor[0] != 1.0:
         found.decoding = replace(found.decoding, divisor=factor[0])
         told = f"Values were divided by the reflectance scale factor {factor[0]:g} of the header."
         found.notices += (Notice.info(Code.SCALE_APPLIED, told),)
         found.steps += (told,)
+
+
+def _apply_gains(header: Path, found: build_cube.Found, items: dict[str, Any], bands: int) -> None:
+    """``stored * gain + offset`` of each band, unless a reflectance scale factor is stated too.
+
+    Raises
+    ------
+    FileError
+        If they are no numbers, or not one a band.
+    """
+    named = [key for key in _GAINS if f"{key} gain values" in items]
+    if not named:
+        return
+    gains, offsets = (
+        envi_header.numbers(items, f"{named[0]} {what} values") for what in ("gain", "offset")
+    )
+    offsets = offsets or [0.0] * bands
+    if gains is None or not len(gains) == len(offsets) == bands:
+        raise FileError(
+            header, f"its {named[0]} gain and offset values are not {bands} numbers each"
+        )
+    if set(gains) == {1.0} and set(offsets) == {0.0}:
+        return
+    if not replace(found.decoding, no_data=()).does_nothing:
+        told = (
+            "The header names gains beside a reflectance scale factor: only this one was applied."
+        )
+        found.notices += (Notice.warning(Code.GAIN_NOT_APPLIED, told),)
+        return
+    found.decoding = replace(found.decoding, scale=np.array(gains), offset=np.array(offsets))
+    told = f"Values were scaled by the {named[0]} gain and offset values of the header."
+    found.notices += (Notice.info(Code.SCALE_APPLIED, told),)
+    found.steps += (told,)
+    for what in ("gain", "offset"):  # no longer true of the values
+        found.per_band.pop(f"{named[0]} {what} values", None)

@@ -61,6 +61,8 @@ def parse(path: Path) -> dict[str, Any]:
         text = _decoded(limits.content(path))
         if esri_header.is_one(text.encode("utf-8", "replace")):
             return esri_header.parse(path, text)
+        text = re.sub(r"=\s*\n\s*\{", "= {", text)  # the brace on a line of its own
+        text = re.sub(r"^envi\b", "ENVI", text, flags=re.IGNORECASE)
         plain = text.encode("ascii", "xmlcharrefreplace").decode("ascii")
         # spectral reads files only, in the locale's encoding: hand it a clean copy
         with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
@@ -73,8 +75,9 @@ def parse(path: Path) -> dict[str, Any]:
 
 
 def _decoded(content: bytes) -> str:
+    wide = content.startswith((b"\xff\xfe", b"\xfe\xff"))
     try:
-        text = content.decode("utf-8-sig")
+        text = content.decode("utf-16" if wide else "utf-8-sig")
     except UnicodeDecodeError:
         text = content.decode("latin-1")
     text = "\n".join(line.strip() for line in text.replace("\r", "\n").split("\n"))
@@ -151,9 +154,17 @@ def numbers(items: dict[str, Any], name: str) -> list[float] | None:
     value = items.get(name)
     if value is None:
         return None
-    found = [number(item) for item in (value if isinstance(value, list) else [value])]
+    found = [number(item) for item in (entries(value) if isinstance(value, list) else [value])]
     known = [item for item in found if item is not None]
     return known if len(known) == len(found) else None
+
+
+def entries(listed: list[Any]) -> list[str]:
+    """A list's entries without quotes; where semicolons part them, commas are those of decimals."""
+    texts = [str(item).strip() for item in listed]
+    if any(";" in text for text in texts):
+        texts = [part.replace(",", ".").strip() for part in ",".join(texts).split(";")]
+    return [text.strip("\"' ") for text in texts if text.strip("\"' ")]
 
 
 def candidates(header: Path) -> list[Path]:
@@ -166,18 +177,28 @@ def candidates(header: Path) -> list[Path]:
     others = [
         file
         for file in sorted(header.parent.iterdir())
-        if file.stem == stem and file.suffix and file != header and file not in found
+        if ((file.stem == stem and file.suffix) or _packed(file, stem)) and file not in (header, *found)
         and file.is_file() and file.suffix.lower() != ".hdr"
     ]  # fmt: skip
     return found + others
 
 
+def of_size(header: Path, size: int) -> list[Path]:
+    """Files beside a header that could be its binary and are as large as it says."""
+    return [file for file in candidates(header) if file.stat().st_size == size]
+
+
 def find_binary(header: Path, size: int) -> Path | None:
     """The binary of a header: the likeliest file of the right size, else the likeliest."""
-    found = candidates(header)
-    right = [file for file in found if file.stat().st_size == size]
+    right = of_size(header, size)
     if right:
         return right[0]
+    found = candidates(header)
     likely = [file for file in found if file.suffix.lower() in ENVI_BINARY_SUFFIXES]
-    likely += [file for file in found if file.name == header.stem]  # scene.img.hdr
+    likely += [file for file in found if file.name == header.stem or _packed(file, header.stem)]
     return likely[0] if likely else None
+
+
+def _packed(file: Path, stem: str) -> bool:
+    """Whether it is ``scene.img.gz`` beside ``scene.hdr``."""
+    return file.suffix == ".gz" and stem in (Path(file.stem).stem, file.stem)

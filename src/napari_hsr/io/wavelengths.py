@@ -15,8 +15,11 @@ from napari_hsr.notices import Code, Notice
 KEYS = (
     "wavelength_3d", "wavelengths", "wavelength", "wavelengths_nm", "wavelength_nm", "wavelengths_um",
     "wavelength_um", "wavelen", "wavelens", "lambda", "lambdas", "lam", "wl", "wls", "wlen",
-    "waves", "wave", "wvl", "dimensionscalec", "wvls", "band_centers", "band_centres", "centers", "centres",
-    "bands",
+    "waves", "wave", "wvl", "dimensionscalec", "wvls", "center_wavelength", "center_wavelengths",
+    "centre_wavelength", "centre_wavelengths", "central_wavelength", "central_wavelengths",
+    "band_wavelength", "band_wavelengths", "wavelength_list", "wavelengths_list", "cwl", "cwls",
+    "lambda_nm", "lambda_um", "wl_nm", "wl_um", "wvl_nm", "wvl_um", "spectral_axis", "nm",
+    "wavenumber", "wavenumbers", "band_centers", "band_centres", "centers", "centres", "bands",
 )  # fmt: skip
 
 _TO_NM = {
@@ -196,10 +199,11 @@ def to_nm(
 ) -> tuple[np.ndarray | None, float | None, tuple[Notice, ...]]:
     """Values in ``unit`` as nm, the factor if it is one, and notices; None for no such unit.
 
-    Without a unit the magnitude decides: up to 0.0001 is m, up to 30 µm, from 3000 on Ångström,
+    Without a unit, or with one that no such instrument measures in, the magnitude decides: up to 0.0001 is m, up to 30 µm, from 3000 on Ångström,
     else nm.
     """
     key = _plain(unit if isinstance(unit, str) else " ".join(map(str, unit or ())))
+    key = _believed(key, values)
     if key in _INVERSE:
         # rounded: a conversion must not dress 550 nm up as 549.9999999999999
         return np.round(_INVERSE[key] / values, 6), None, ()
@@ -215,12 +219,21 @@ def to_nm(
         factor, name = 0.1, "Ångström"
     else:
         factor, name = 1.0, "nm"
+    said = f"says {unit!r} of" if unit and _plain(unit) not in _UNSAID else "gives no unit for"
     told = Notice.warning(
         Code.WAVELENGTH_UNIT_GUESSED,
-        f"The file gives no unit for its wavelengths ({values.min():g}–{values.max():g}): "
+        f"The file {said} its wavelengths ({values.min():g}–{values.max():g}): "
         f"{name} was taken from their size.",
     )
     return _scaled(values, factor), factor, (told,)
+
+
+def _believed(unit: str, values: np.ndarray) -> str:
+    """The unit, or none where it cannot be: 0.4 to 2.5 nm, or 400 to 2500 µm."""
+    factor = _TO_NM.get(unit)
+    if (factor == 1.0 and values.max() <= 30) or (factor == 1e3 and values.min() >= 200):
+        return ""
+    return unit
 
 
 def _scaled(values: np.ndarray, factor: float) -> np.ndarray:
@@ -248,8 +261,18 @@ def from_texts(texts: list[Any]) -> tuple[np.ndarray, str | None] | None:
     return np.array([float(match[1]) for match in found]), next(iter(units), None)
 
 
+#: Names whose number, without a unit, is a wavelength by its place: ``Band 7 (510.0)`` as ENVI writes
+#: it, ``wavelength_510``, and ``Red-668`` as cameras of a few bands have it.
+_PLACES = (
+    re.compile(r"[^()]*\((\d+\.\d+)\)"),
+    re.compile(r"(?:wavelength|wl|wvl|lambda|λ)[\s_:=-]*(\d+(?:\.\d+)?)", re.IGNORECASE),
+    re.compile(
+        r"(?:coastal|blue|green|yellow|red|red[ _-]?edge|nir|swir|lwir|pan)[ _-]*\d?[ _-]+(\d{3,5})",
+        re.IGNORECASE,
+    ),
+)
 _NAMED = re.compile(
-    r"(?<![\w.])(\d+(?:\.\d+)?)\s*(nm|nanomet(?:er|re)s?|[uµμ]m|micromet(?:er|re)s?|microns?)\b",
+    r"(?<![\d.])(\d+(?:\.\d+)?)\s*(nm|nanomet(?:er|re)s?|[uµμ]m|micromet(?:er|re)s?|microns?)\b",
     re.IGNORECASE,
 )
 
@@ -260,6 +283,10 @@ def from_band_names(names: list[Any]) -> tuple[list[str] | None, str | None]:
     (None, None) unless every name has one, and names that merely count the bands have none.
     """
     texts = [str(name).strip() for name in names]
+    for pattern in _PLACES:
+        placed = [match for match in map(pattern.fullmatch, texts) if match is not None]
+        if texts and len(placed) == len(texts):
+            return [match[1] for match in placed], None
     found = [match for match in map(_NAMED.search, texts) if match is not None]
     if texts and len(found) == len(texts) and len({match[2].lower() for match in found}) == 1:
         return [match[1] for match in found], found[0][2]
@@ -271,8 +298,8 @@ def from_band_names(names: list[Any]) -> tuple[list[str] | None, str | None]:
 
 def unit_in_name(name: str) -> str | None:
     """``nm`` or ``um`` where the name of a variable ends in it."""
-    found = re.search(r"_(nm|um)$", name.lower())
-    return found[1] if found else None
+    found = re.search(r"(?:^|_)(nm|um)$|(wavenumber)s?$", name.lower())
+    return (found[1] or found[2]) if found else None
 
 
 def are_band_numbers(values: np.ndarray) -> bool:

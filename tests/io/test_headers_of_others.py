@@ -1,0 +1,165 @@
+"""ENVI headers and band names as other programs write them, each with its own habits."""
+
+from __future__ import annotations
+
+import gzip
+
+import numpy as np
+import pytest
+
+from napari_hsr import read
+from napari_hsr.errors import FileError
+from napari_hsr.io import wavelengths as wl
+from napari_hsr.notices import Code, has
+
+NM = [450.0, 500.0, 550.0, 600.0]
+LIST = "450, 500, 550, 600"
+VALUES = np.arange(4 * 5 * 3, dtype=np.int16).reshape(4, 5, 3) + 100
+
+
+def header(extra="wavelength units = nm\nwavelength = {450, 500, 550, 600}\n", first="ENVI"):
+    return (
+        f"{first}\nsamples = 3\nlines = 5\nbands = 4\nheader offset = 0\nfile type = ENVI Standard\n"
+        f"data type = 2\ninterleave = bsq\nbyte order = 0\n{extra}"
+    )
+
+
+def scene(folder, text, values=VALUES, binary="scene.img", encoding="utf-8"):
+    (folder / "scene.hdr").write_bytes(text.encode(encoding))
+    (folder / binary).write_bytes(values.tobytes())
+    return folder / "scene.hdr"
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [
+        "wavelength units = nm\nwavelength =\n{450, 500, 550, 600}\n",
+        "wavelength units = nm\nwavelength = {450,0; 500,0; 550,0; 600,0}\n",
+        'wavelength units = nm\nwavelength = {"450", "500", "550", "600"}\n',
+        "wavelength units = Nanometers\nwavelength = {0.45, 0.5, 0.55, 0.6}\n",
+        "wavelength units = Micrometers\nwavelength = {450, 500, 550, 600}\n",
+        "band names = {Band 1 (450.0), Band 2 (500.0), Band 3 (550.0), Band 4 (600.0)}\n",
+        "band names = {Blue-450, Green-500, Green-550, Red-600}\n",
+        "band names = {band_1_450nm, band_2_500nm, band_3_550nm, band_4_600nm}\n",
+        "band names = {wl_450, wl_500, wl_550, wl_600}\n",
+    ],
+)
+def test_wavelengths_however_they_are_written(tmp_path, extra):
+    assert read(scene(tmp_path, header(extra))).wavelengths.nm.tolist() == NM
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["NDVI_2019", "NDVI_2020", "NDVI_2021", "NDVI_2022"],
+        ["B2", "B3", "B8A", "B11"],
+        ["Band (1)", "Band (2)", "Band (3)", "Band (4)"],
+    ],
+)
+def test_numbers_in_names_that_are_no_wavelengths(names):
+    assert wl.from_band_names(names) == (None, None)
+
+
+def test_a_unit_that_cannot_be_is_said(tmp_path):
+    extra = "wavelength units = Nanometers\nwavelength = {0.45, 0.5, 0.55, 0.6}\n"
+    assert has(read(scene(tmp_path, header(extra))).notices, Code.WAVELENGTH_UNIT_GUESSED)
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-8-sig"])
+def test_a_header_in_another_encoding(tmp_path, encoding):
+    path = scene(tmp_path, header(), encoding=encoding)
+    for named in (path, path.with_suffix(".img")):
+        assert read(named).wavelengths.nm.tolist() == NM
+
+
+def test_a_header_that_begins_in_small_letters(tmp_path):
+    np.testing.assert_array_equal(read(scene(tmp_path, header(first="envi"))).data, VALUES)
+
+
+@pytest.mark.parametrize("binary", ["scene.rfl", "scene.lan", "scene.xyz"])
+def test_a_binary_of_any_suffix(tmp_path, binary):
+    scene(tmp_path, header(), binary=binary)
+    np.testing.assert_array_equal(read(tmp_path / binary).data, VALUES)
+
+
+def test_a_text_beside_a_header_is_no_binary(tmp_path):
+    scene(tmp_path, header())
+    (tmp_path / "scene.txt").write_text("notes")
+    with pytest.raises(FileError, match="text file"):
+        read(tmp_path / "scene.txt")
+
+
+def test_a_binary_in_gzip_with_its_suffix(tmp_path):
+    path = scene(tmp_path, header())
+    (tmp_path / "scene.img").unlink()
+    (tmp_path / "scene.img.gz").write_bytes(gzip.compress(VALUES.tobytes()))
+    np.testing.assert_array_equal(read(path).data, VALUES)
+
+
+def test_what_else_would_do_is_said(tmp_path):
+    path = scene(tmp_path, header())
+    (tmp_path / "scene.dat").write_bytes(VALUES[::-1].tobytes())
+    told = [n.text for n in read(path).notices]
+    assert any("scene.img was taken; scene.dat" in text for text in told)
+    (tmp_path / "scene.img.hdr").write_text(header("description = {other}\n"))
+    told = [n.text for n in read(path.with_suffix(".img")).notices]
+    assert any("scene.img.hdr was taken; scene.hdr" in text for text in told)
+
+
+@pytest.mark.parametrize(
+    ("extra", "expected"),
+    [
+        ("reflectance scale factor = 0.0001\n", VALUES * np.float32(0.0001)),
+        ("reflectance scale factor = {10000}\n", VALUES / np.float32(10000)),
+        ("data gain values = {1, 2, 3, 4}\n", VALUES * np.float32([[[1]], [[2]], [[3]], [[4]]])),
+        (
+            "data reflectance gain values = {2, 2, 2, 2}\n"
+            "data reflectance offset values = {1, 1, 1, 1}\n",
+            VALUES * np.float32(2) + 1,
+        ),
+    ],
+)
+def test_factors_and_gains_are_applied_and_said(tmp_path, extra, expected):
+    cube = read(scene(tmp_path, header(extra)))
+    np.testing.assert_allclose(cube.data, expected, rtol=1e-6)
+    assert has(cube.notices, Code.SCALE_APPLIED)
+
+
+def test_factors_of_no_known_direction_are_said(tmp_path):
+    cube = read(scene(tmp_path, header("data scale factor = 10000\n")))
+    assert has(cube.notices, Code.GAIN_NOT_APPLIED)
+    both = "reflectance scale factor = 10\ndata gain values = {2, 2, 2, 2}\n"
+    cube = read(scene(tmp_path, header(both)))
+    assert has(cube.notices, Code.GAIN_NOT_APPLIED)
+    np.testing.assert_allclose(cube.data, VALUES / np.float32(10), rtol=1e-6)
+
+
+def test_gains_of_another_count_are_refused(tmp_path):
+    with pytest.raises(FileError, match="4 numbers each"):
+        read(scene(tmp_path, header("data gain values = {1, 2}\n")))
+
+
+def test_a_list_of_markers(tmp_path):
+    values = VALUES.copy()
+    values[:, 0, 0] = -9999
+    cube = read(
+        scene(tmp_path, header("data ignore value = {-9999, -9999, -9999, -9999}\n"), values)
+    )
+    assert np.isnan(cube.data).sum() == 4
+
+
+def test_widths_with_their_unit(tmp_path):
+    extra = f"wavelength = {{{LIST}}}\nwavelength units = nm\nfwhm = {{5 nm, 5 nm, 6 nm, 6 nm}}\n"
+    assert read(scene(tmp_path, header(extra))).metadata["fwhm"] == [5.0, 5.0, 6.0, 6.0]
+
+
+@pytest.mark.parametrize("name", ["scene_wavelengths.csv", "wavelengths.txt"])
+def test_a_list_beside_a_cube_without_wavelengths(tmp_path, name):
+    path = scene(tmp_path, header(""))
+    rows = "\n".join(f"{i + 1},{nm}" for i, nm in enumerate(NM))
+    (tmp_path / name).write_text(f"band,wavelength\n{rows}\n")
+    cube = read(path)
+    assert cube.wavelengths.nm.tolist() == NM
+    assert has(cube.notices, Code.OTHER_FILES_READ)
+    (tmp_path / name).write_text("450 500\n")  # of another cube
+    assert read(path).wavelengths is None
