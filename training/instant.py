@@ -2,6 +2,8 @@
 
     python training/instant.py --data CAVE --cameras camera_sensitivities.csv --materials MATERIALS
 
+With ``--known Nikon_D700`` it is ``instant-nikon-d700``, for the linear response of that camera.
+
 ``CAVE`` holds ``train/`` with packed scenes; ``MATERIALS`` holds ``reflectances/`` and ``lights/``
 with ``.npz`` tables of ``wavelengths`` and ``spectra``. Each batch is of spectra — half of them
 pixels of the scenes, half measured reflectances and mixtures of two — seen by cameras and mixtures
@@ -23,6 +25,7 @@ from bundled import LEFT_OUT
 from root_polynomial import BUNDLED, GRID, flat, load_scenes, measured_like
 
 import napari_hsr
+from napari_hsr import cameras as measured_cameras
 from napari_hsr.cameras import read_cameras
 from napari_hsr.cameras.illuminants import Light
 from napari_hsr.cameras.response import mixture, response
@@ -149,32 +152,71 @@ def photograph(spectra: np.ndarray, matrices: np.ndarray, rng) -> tuple[np.ndarr
     return srgb_decode(files)[kept].astype(np.float32), spectra[kept]
 
 
+def linear_response(spectra: np.ndarray, matrix: np.ndarray, rng) -> tuple[np.ndarray, np.ndarray]:
+    """What a known camera's raw values are, a quarter of them with noise, and the spectra."""
+    brightness = spectra.mean((1, 2), keepdims=True)
+    gain = rng.uniform(0.12, 0.35, brightness.shape) / np.maximum(brightness, 0.02)
+    spectra = spectra * gain.astype(np.float32)
+    rgb = spectra @ matrix
+    electrons = np.exp(rng.uniform(np.log(10000), np.log(100000), brightness.shape))
+    noise = np.sqrt(np.maximum(rgb, 0) / electrons) * (rng.random(brightness.shape) < 0.25)
+    rgb = np.maximum(rgb + noise * rng.standard_normal(rgb.shape), 0).astype(np.float32)
+    kept = (rgb < 1).all(-1) & (rgb.sum(-1) > 0)
+    return rgb[kept], spectra[kept].astype(np.float32)
+
+
 def card_for(options: argparse.Namespace, cameras: int, library: int) -> ModelCard:
     """The card, without figures."""
+    seen = (
+        f"the measured sensitivities of a {options.known.replace('_', ' ')} (rawtoaces-data, "
+        "Apache-2.0), linear, a quarter of it with noise"
+        if options.known
+        else f"{cameras} measured cameras (rawtoaces-data, Apache-2.0) and mixtures of them under "
+        "1,662 measured lights (luxpy, ISET, photobiology), with noise and 8 bits"
+    )
+    tinted = (
+        "" if options.known else " A photograph that is not white-balanced gives tinted spectra."
+    )
     return ModelCard(
-        name="instant-photo",
-        title="Per-pixel network for photographs",
+        name=name_of(options),
+        title=f"Per-pixel network for {_camera_words(options)}",
         architecture=ARCHITECTURE.id,
-        input_encoding="linear-srgb",
+        input_encoding=f"camera:{slug(options.known)}" if options.known else "linear-srgb",
         wavelengths_nm=NM,
         units="reflectance",
         training_data=(
             f"pixels of 20 CAVE scenes (Columbia University CUCS-061-08, 2008) and {library:,} "
             "reflectances with mixtures of two: Munsell, paint, objects, skin (SFU, MIT), IES TM-30 "
             "materials (luxpy), soils and towns (earthlib, MIT), leaves simulated with PROSPECT-D, "
-            f"skin and tongue (ISET, MIT); seen by {cameras} measured cameras (rawtoaces-data, "
-            "Apache-2.0) and mixtures of them under 1,662 measured lights (luxpy, ISET, "
-            "photobiology), with noise and 8 bits"
+            f"skin and tongue (ISET, MIT); seen by {seen}"
         ),
         licence="BSD-3-Clause (the weights; what they were trained on is not distributed)",
         limits=(
             ILL_POSED + " It looks at one pixel at a time and knows nothing below 400 or above "
-            "700 nm. A photograph that is not white-balanced gives tinted spectra."
+            "700 nm." + tinted
         ),
         source="training/instant.py of napari-hsr",
-        training={"steps": options.steps, "seed": options.seed, "left_out_cameras": list(LEFT_OUT)},
+        training={
+            "steps": options.steps,
+            "seed": options.seed,
+            "left_out_cameras": [] if options.known else list(LEFT_OUT),
+        },
         version=napari_hsr.__version__,
     )
+
+
+def slug(camera: str) -> str:
+    """A camera's name as encodings and models have it."""
+    return camera.lower().replace("_", "-")
+
+
+def name_of(options: argparse.Namespace) -> str:
+    """The model's name."""
+    return f"instant-{slug(options.known) if options.known else 'photo'}"
+
+
+def _camera_words(options: argparse.Namespace) -> str:
+    return f"the {options.known.replace('_', ' ')}" if options.known else "photographs"
 
 
 def main() -> None:
@@ -187,13 +229,19 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=20_000)
     parser.add_argument("--width", type=int, default=128)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--known", metavar="CAMERA", default="", help="for this camera alone")
     options = parser.parse_args()
 
     rng = np.random.default_rng(options.seed)
     torch.manual_seed(options.seed)
     known = read_cameras(options.cameras)
     cameras = [camera for name, camera in known.items() if name not in LEFT_OUT]
-    responses = draw_responses(cameras, options.materials / "lights", rng, RESPONSES)
+    if options.known:
+        matrix = measured_cameras.matrix(
+            f"{options.cameras}:{options.known}", np.asarray(GRID), normalise="sum"
+        ).astype(np.float32)
+    else:
+        responses = draw_responses(cameras, options.materials / "lights", rng, RESPONSES)
     pixels = [flat(cube) for cube in load_scenes(options.data / "train").values()]
     scenes = np.concatenate([p[rng.choice(len(p), 40_000, replace=False)] for p in pixels])
     library = []
@@ -202,10 +250,7 @@ def main() -> None:
         assert tuple(nm) == NM, name
         library.append(spectra[rng.permutation(len(spectra))[:most]])
     library = np.concatenate(library).clip(0, 1).astype(np.float32)
-    print(
-        f"{len(cameras)} cameras, {len(responses)} responses, {len(library)} reflectances",
-        flush=True,
-    )
+    print(f"{len(cameras)} cameras, {len(library)} reflectances", flush=True)
 
     network = PerPixel(len(NM), options.width).train()
     average = {key: value.clone() for key, value in network.state_dict().items()}
@@ -214,8 +259,11 @@ def main() -> None:
     start = time.perf_counter()
     for step in range(options.steps):
         spectra = draw_spectra(scenes, library, (A_STEP, SPECTRA_EACH), rng)
-        chosen = responses[rng.choice(len(responses), A_STEP)]
-        colours, truth = (torch.from_numpy(v) for v in photograph(spectra, chosen, rng))
+        if options.known:
+            taken = linear_response(spectra, matrix, rng)
+        else:
+            taken = photograph(spectra, responses[rng.choice(len(responses), A_STEP)], rng)
+        colours, truth = (torch.from_numpy(v) for v in taken)
         error = network.spectra(colours) - truth
         level = truth.mean(1, keepdim=True)
         # half absolute, as PSNR counts, half relative, as the angle and MRAE do
@@ -235,8 +283,9 @@ def main() -> None:
             )
 
     card = card_for(options, len(cameras), len(library))
-    card = measured_like(card, average, "mstpp-photo", options.data, options.cameras)
-    path = save_model(options.output / "instant-photo.safetensors", average, card)
+    peer = "mstpp-d700" if options.known else "mstpp-photo"
+    card = measured_like(card, average, peer, options.data, options.cameras)
+    path = save_model(options.output / f"{card.name}.safetensors", average, card)
     print(f"{path} ({path.stat().st_size} bytes)")
 
 

@@ -12,6 +12,8 @@ from napari_hsr.inference import frame_cubes, reconstruct
 from napari_hsr.inference.frame_arrays import Enlarged
 from napari_hsr.inference.frame_cubes import FrameCubes, State
 from napari_hsr.inference.stacks import stack_events, write_frames_events
+from napari_hsr.models.colour_table import as_table
+from napari_hsr.models.library import load_model
 from napari_hsr.notices import Code, has
 from napari_hsr.photograph_stack import stack_of_array
 from napari_hsr.progress import Progress, result_of
@@ -89,7 +91,8 @@ def test_a_placeholder_of_a_large_frame_is_of_fewer_pixels(frames, values, monke
     frames.look(2)
     drive(frames, PLACEHOLDER)
     seen = np.asarray(frames.look(2))
-    exact = reconstruct(napari_hsr.Photograph(values[2]), "instant-photo").data
+    table = as_table(load_model("instant-photo"))  # placeholders are looked up
+    exact = reconstruct(napari_hsr.Photograph(values[2]), table).data
     assert seen.shape == exact.shape
     for row, column in ((0, 0), (2, 4), (4, 6)):  # those that were computed are those of the model
         assert np.allclose(seen[:, row, column], exact[:, row, column], atol=1e-6)

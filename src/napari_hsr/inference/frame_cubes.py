@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 #: The model of the placeholders.
 PLACEHOLDER = "instant-photo"
 #: Pixels that a placeholder is computed of, at most about.
-PLACEHOLDER_PIXELS = 20_000
+PLACEHOLDER_PIXELS = 80_000
 #: What a cache takes unless it is told: this share of the free memory, and no more than this.
 CACHE_SHARE, CACHE_BYTES = 0.25, 2 * 2**30
 #: Frames computed ahead of the one on show while frames go by one after the other.
@@ -108,11 +108,14 @@ class FrameCubes:
     def _as_placeholder(self, model: Model | str | None) -> Model | None:
         if model is None:
             return None
-        loaded, known = load_model(model), self.model.wavelengths
-        fits = loaded.wavelengths is not None and known is not None
-        fits = fits and known.matches(loaded.wavelengths)
+        loaded, nm = load_model(model), self.model.wavelengths
+        fits = loaded.wavelengths and nm and nm.matches(loaded.wavelengths)
         sample = Photograph(np.zeros((1, 1, 3), self.stack.dtype), self.stack.encoding)
-        return loaded if fits and why_not(sample, loaded) is None else None
+        if not fits or why_not(sample, loaded):
+            return None
+        from napari_hsr.models.colour_table import looked_up  # torch, late
+
+        return looked_up(loaded)
 
     # --- what it is ------------------------------------------------------------------------------
 

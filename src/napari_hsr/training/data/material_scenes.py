@@ -1,7 +1,8 @@
 """Scenes painted with measured spectra, made while training, for objects that no imager has seen.
 
 A patch is either a scene of its own — cells or leaves of a few materials, with texture, shading,
-gloss and thin mixtures at their edges — or a patch of a training cube whose regions are painted
+gloss and thin mixtures at their edges, or ground as seen from the air, where every pixel is a
+mixture — or a patch of a training cube whose regions are painted
 over with other spectra, which keeps the structure of real images. Everything follows from the
 random generator that is given.
 """
@@ -37,6 +38,8 @@ _OFF, _BRIGHTER = 0.1, 0.5
 _FINER = 2
 #: Least brightness that shading leaves, and the strongest gloss, as fractions.
 _DARKEST, _GLOSSIEST = 0.08, 0.25
+#: Fraction of the scenes of their own that are mixtures in every pixel.
+_MIXED = 0.3
 
 
 class MaterialScenes:
@@ -90,7 +93,9 @@ class MaterialScenes:
         return made
 
     def scene(self, side: int, rng: np.random.Generator) -> np.ndarray:
-        """Cells or leaves of several materials, (bands, side, side) float32."""
+        """Cells, leaves or mixtures of several materials, (bands, side, side) float32."""
+        if rng.random() < _MIXED:
+            return self._mixed(side, rng)
         fine = side * _FINER
         number = int(np.exp(rng.uniform(np.log(2), np.log(40))))
         labels = (_voronoi if rng.random() < 0.5 else _leaves)(fine, number, rng)
@@ -109,6 +114,22 @@ class MaterialScenes:
         small = _reduced(maps.reshape(-1, fine, fine)), _reduced(gloss[None])
         both = np.stack([spectra, others], axis=1).reshape(2 * number, -1)
         cube = np.tensordot(both.T, small[0], axes=1) + small[1]
+        made: np.ndarray = np.maximum(cube, 0).astype(np.float32)
+        return made
+
+    def _mixed(self, side: int, rng: np.random.Generator) -> np.ndarray:
+        """Ground as coarse pixels see it: shares of a few materials, dark ones among them."""
+        number = int(rng.integers(3, 9))
+        dark = np.where(rng.random(number) < 0.3, np.exp(rng.uniform(-3.5, -0.5, number)), 1.0)
+        spectra = self._spectra(number, rng) * dark[:, None]
+        fields = np.stack([_noise(side, rng) for _ in range(number)])
+        fields += rng.uniform(0, 0.3) * rng.standard_normal(fields.shape)
+        shares = np.exp(np.exp(rng.uniform(1, 4)) * (fields - fields.max(axis=0)))
+        shares /= shares.sum(axis=0)
+        # each pixel of a material is a little brighter or darker than another
+        shares *= 1 + rng.uniform(0, 0.2) * rng.standard_normal(shares.shape).clip(-3, 3)
+        light = _shading(side, rng) if rng.random() < 0.5 else rng.uniform(0.4, 1.0)
+        cube = np.tensordot(spectra.T, shares * light, axes=1)
         made: np.ndarray = np.maximum(cube, 0).astype(np.float32)
         return made
 
