@@ -87,7 +87,7 @@ class FrameCubes:
         cache_bytes: int | None = None,
         **options: Any,
     ):
-        self.stack, self._options = stack, options
+        self.stack, self.options = stack, options
         self.model = on_grid(load_model(model), options.pop("finer", 1))
         self._quick = self._as_placeholder(placeholder)
         if self.model.bands is None:
@@ -349,7 +349,7 @@ class FrameCubes:
             if kind is State.PLACEHOLDER:
                 work = self._quick_events(photograph, cancel)
             else:
-                work = reconstruct_events(photograph, self.model, **self._options, cancel=cancel)
+                work = reconstruct_events(photograph, self.model, **self.options, cancel=cancel)
             for event in work:
                 if isinstance(event, Progress):
                     yield event
@@ -364,7 +364,7 @@ class FrameCubes:
         every = max(1, math.ceil(math.sqrt(pixels / PLACEHOLDER_PIXELS)))
         few = replace(photograph, data=np.ascontiguousarray(photograph.data[::every, ::every]))
         assert self._quick is not None  # as _next saw to
-        device = self._options.get("device", "auto")
+        device = self.options.get("device", "auto")
         return reconstruct_events(few, self._quick, device=device, cancel=cancel)
 
     def _put(self, number: int, kind: State, cube: Cube) -> None:
