@@ -18,7 +18,14 @@ from napari_hsr.io import detect
 from napari_hsr.models import torch_checkpoint
 from napari_hsr.photograph import Photograph
 from napari_hsr.provenance import Provenance
-from napari_hsr.viewer import axis, contributions, layer_data, layers, preferred_reader
+from napari_hsr.viewer import (
+    axis,
+    contributions,
+    layer_data,
+    layers,
+    preferred_reader,
+    session_file,
+)
 from napari_hsr.widgets.models import import_answers
 
 PLUGIN = "napari-hsr"
@@ -188,7 +195,14 @@ def test_an_opened_chart_begins_at_green_beside_a_photograph(viewer, monkeypatch
 def test_reader_and_writer_cannot_be_called_from_the_command_palette():
     """They take a file: napari would call them without one, and end in a TypeError."""
     commands = {c["id"]: c for c in manifest()["contributions"]["commands"]}
-    for name in ("get_reader", "write_image", "import_checkpoint"):
+    for name in (
+        "get_reader",
+        "write_image",
+        "import_checkpoint",
+        "open_library",
+        "read_session",
+        "ask_what_to_read",
+    ):
         assert commands[f"{PLUGIN}.{name}"]["enablement"] == "False"
 
 
@@ -199,7 +213,9 @@ def manifest() -> dict:
 
 
 def test_the_manifest_names_every_readable_and_writable_suffix():
-    reader, checkpoints = manifest()["contributions"]["readers"]
+    reader, checkpoints, libraries, sessions = manifest()["contributions"]["readers"]
+    assert libraries["filename_patterns"] == [f"*{s}" for s in preferred_reader.OF_SPECTRA]
+    assert sessions["filename_patterns"] == [f"*{session_file.SUFFIX}"]
     importable = {*import_answers.SUFFIXES, *torch_checkpoint.TORCH_SUFFIXES}
     assert {f"*{suffix}" for suffix in importable} == set(checkpoints["filename_patterns"])
     assert reader["filename_patterns"] == list(detect.PATTERNS)

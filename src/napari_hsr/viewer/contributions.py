@@ -64,6 +64,7 @@ def read_layers(path: str | Sequence[str]) -> list:
 
     from napari_hsr import io
     from napari_hsr.io import stacks
+    from napari_hsr.io.libraries import is_library
     from napari_hsr.viewer import file_choices, preferred_reader
 
     file = _single(path)
@@ -73,11 +74,15 @@ def read_layers(path: str | Sequence[str]) -> list:
         thing = io.read(file)
         announce(thing)
         return [layer_tuple(thing)]
+    if is_library(file):
+        _execute("open_library", file)(file)
+        return NOTHING
     try:
-        thing, asks = file_choices.read_as_before(file)
+        thing, asks, choice = file_choices.read_as_before(file)
         layers = [layer_tuple(thing)]
+        layers[0][1]["metadata"] |= file_choices.stated(choice)
     except SeveralArraysError:
-        _ask_what_to_read(file)
+        _execute("ask_what_to_read", file)
         return NOTHING
     except HSRError as error:
         if isinstance(error, GreyImageError):
@@ -89,7 +94,7 @@ def read_layers(path: str | Sequence[str]) -> list:
     if told:
         show_info(told)
     if asks:
-        _ask_what_to_read(file)
+        _execute("ask_what_to_read", file)
     return layers
 
 
@@ -114,11 +119,11 @@ def _read_stack(path: str | Sequence[str]) -> list[LayerTuple]:
     return [stack_layer(stack)]
 
 
-def _ask_what_to_read(path: str | None) -> None:
-    """Open the dialog for a file that leaves a choice; the widgets register it as a command."""
+def _execute(command: str, path: str | None) -> Any:
+    """Call what the widgets register under a command of the manifest."""
     from npe2 import PluginManager
 
-    PluginManager.instance().commands.execute("napari-hsr.ask_what_to_read", args=(path,))
+    return PluginManager.instance().commands.execute(f"napari-hsr.{command}", args=(path,))
 
 
 def layer_tuple(thing: Cube | Photograph) -> LayerTuple:

@@ -16,7 +16,7 @@ from napari_hsr import io
 from napari_hsr.errors import SeveralArraysError
 from napari_hsr.io import alternatives
 from napari_hsr.io.atomic import replacing
-from napari_hsr.io.choice import Choice
+from napari_hsr.io.choice import ANY, Choice
 from napari_hsr.notices import Code, Notice
 
 if TYPE_CHECKING:
@@ -26,13 +26,15 @@ if TYPE_CHECKING:
 
 #: Where users find the panel that decides otherwise.
 PANEL = "Plugins ▸ Hyperspectral reconstruction ▸ Contents of a file…"
+#: Key in a layer's metadata: what the user stated of its file.
+READ_AS = "hsr_read_as"
 #: What is kept of a choice: bands and the full scale are of one file.
 _KEPT = ("variable", "axes")
 #: A damaged or foreign file of choices this long is not read.
 _MOST_BYTES = 2**20
 
 
-def read_as_before(path: str) -> tuple[Cube | Photograph, bool]:
+def read_as_before(path: str) -> tuple[Cube | Photograph, bool, Choice]:
     """Read a file as the user chose for its layout, else as it is read by itself.
 
     Returns
@@ -40,6 +42,8 @@ def read_as_before(path: str) -> tuple[Cube | Photograph, bool]:
     image : Cube or Photograph
     asks : bool
         Whether the file leaves a choice that was never made.
+    choice : Choice
+        What was read: the one kept for its layout, or none in particular.
 
     Raises
     ------
@@ -59,10 +63,17 @@ def read_as_before(path: str) -> tuple[Cube | Photograph, bool]:
         seen.chosen,
         seen.axes,
     ):
-        return _read_again(path, chosen), False
+        return _read_again(path, chosen), False, chosen
     if refusal is not None:
         raise refusal
-    return thing, seen.leave_a_choice and chosen is None
+    return thing, seen.leave_a_choice and chosen is None, ANY
+
+
+def stated(choice: Choice) -> dict[str, Any]:
+    """What a layer's metadata say of a choice: what it states, as plain values."""
+    names = ("variable", "axes", "full_scale", "half_size")
+    kept = {name: value for name in names if (value := getattr(choice, name))}
+    return {READ_AS: kept} if kept else {}
 
 
 def _read_again(path: str, chosen: Choice) -> Cube | Photograph:

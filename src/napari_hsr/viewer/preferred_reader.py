@@ -13,6 +13,8 @@ from napari_hsr.io.detect import PATTERNS
 PLUGIN = "napari-hsr"
 #: napari keeps its own layers in these, and other plugins stacks: each user decides.
 SHARED_SUFFIXES = (".tif", ".tiff", ".npy", ".npz", ".zarr")
+#: Of spectra: of these napari itself opens tables of points and shapes, through us too.
+OF_SPECTRA = (".asd", ".sed", ".sig", ".csv")
 
 
 def prefer() -> str | None:
@@ -28,6 +30,7 @@ def prefer() -> str | None:
     plugins = get_settings().plugins
     chosen = dict(plugins.extension2reader)
     suffixes = [p[1:] for p in PATTERNS if p.startswith("*.") and p[1:] not in SHARED_SUFFIXES]
+    suffixes += OF_SPECTRA
     patterns = [f"*{s}" for suffix in suffixes for s in (suffix, suffix.upper())]
     new = {pattern: PLUGIN for pattern in patterns if pattern not in chosen}
     if not new:

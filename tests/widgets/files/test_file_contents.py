@@ -60,7 +60,7 @@ def test_a_choice_holds_for_files_of_the_same_layout_alone(tmp_path):
     with alternatives.recorded() as seen, pytest.raises(SeveralArraysError):
         io.read(tmp_path / "a.mat")
     file_choices.remember(tmp_path / "a.mat", seen, Choice(variable="pan", axes="bxy"))
-    cube, asks = file_choices.read_as_before(str(tmp_path / "b.mat"))
+    cube, asks, _ = file_choices.read_as_before(str(tmp_path / "b.mat"))
     assert (cube.shape, asks) == ((20, 6, 24), False)
     assert has(cube.notices, Code.OPENED_AS_CHOSEN)
     with pytest.raises(SeveralArraysError):
@@ -100,7 +100,7 @@ def test_another_array_and_other_axes(panel, tmp_path):
     layer = panel.open()
     assert layer_shape(layer) == (7, 24, 20)
     assert str(layer.source.path) == path
-    cube, asks = file_choices.read_as_before(path)  # ticked: the next file opens so
+    cube, asks, _ = file_choices.read_as_before(path)  # ticked: the next file opens so
     assert (cube.shape, asks) == ((7, 24, 20), False)
 
 
@@ -119,7 +119,7 @@ def test_what_was_found_by_itself_can_be_kept(panel, tmp_path):
     panel.set_file(path)
     assert "does not say" in panel.told.text()
     panel.keep()
-    cube, asks = file_choices.read_as_before(path)
+    cube, asks, _ = file_choices.read_as_before(path)
     assert (cube.shape, asks) == ((9, 30, 30), False)
     assert not has(cube.notices, Code.OPENED_AS_CHOSEN)
 

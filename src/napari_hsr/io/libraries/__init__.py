@@ -23,6 +23,10 @@ _LARGEST_JSON = 200 * 2**20
 LIBRARY_SUFFIXES = (".sli", ".asd", ".sed", ".sig", ".txt", ".asc", ".csv", ".tsv", ".json", ".npz")
 
 
+#: How napari's own tables of points and shapes begin.
+_NAPARIS_OWN = (b"index,axis-", b"index,shape-type", b"axis-0,")
+
+
 def read_library(
     path: str | PathLike[str],
     *,
@@ -115,6 +119,26 @@ def _folder(path: Path, choice: Choice) -> SpectralLibrary:
     if not files:
         raise FileError(path, f"no spectra lie in this folder ({', '.join(LIBRARY_SUFFIXES)})")
     return join((_file(file, choice) for file in files), path.name)
+
+
+def is_library(path: str | PathLike[str]) -> bool:
+    """Whether a file is one of spectra and no image, by its head and its suffix.
+
+    A table is taken for one, unless it is napari's own of points or shapes.
+    """
+    from napari_hsr.io import detect
+    from napari_hsr.io.libraries import asd
+
+    path = Path(os.path.expanduser(path))
+    if not path.is_file():
+        return False
+    suffix, head = path.suffix.lower(), detect.head_of(path)
+    if suffix in (".asd", ".sed", ".sig") or asd.is_asd(head):
+        return True
+    if suffix in (".csv", ".tsv"):
+        return detect.is_text(head) and not head.startswith(_NAPARIS_OWN)
+    header = path if detect.is_envi_header(head) else detect.header_beside(path)
+    return header is not None and b"spectral library" in detect.head_of(header, 2**16).lower()
 
 
 def _file(path: Path, choice: Choice) -> SpectralLibrary:

@@ -36,6 +36,14 @@ class Panel(QWidget):
             self._attached = False
             self._release()
 
+    def files_in_use(self) -> list[str]:
+        """Files that the panel has opened beside the layers, for a session."""
+        return []
+
+    def use_files(self, paths: list[str]) -> list[str]:
+        """Open them again; a sentence for each that could not be."""
+        return []
+
     def _attach(self) -> None:
         """Connect to the viewer."""
 

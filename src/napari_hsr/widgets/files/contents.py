@@ -180,7 +180,7 @@ class FileContentsWidget(Panel):
         announce(thing)
         add = add_photograph if isinstance(thing, Photograph) else add_cube
         with layer_source(path=self._path, reader_plugin="napari-hsr"):
-            layer = add(self._viewer, thing)
+            layer = add(self._viewer, thing, metadata=file_choices.stated(choice))
         shape = " × ".join(str(n) for n in thing.data.shape)
         self.message.show_info(f"{thing.name} was opened ({shape}).")
         return layer

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtWidgets import QApplication
 
 from napari_hsr import spectra
+from napari_hsr.errors import HSRError
 from napari_hsr.viewer import pins
 from napari_hsr.viewer.names import rename
 from napari_hsr.viewer.undo import undo_of
@@ -102,10 +103,24 @@ class CurvePanel(Panel):
         from napari_hsr.io import read_library
 
         library = read_library(path)
-        at = self.libraries.add(library)
+        at = self.libraries.add(library, path)
         self._notes.set(f"library {at}", " ".join(library.notices))
         self._update_all()
         return at
+
+    def files_in_use(self) -> list[str]:
+        """The libraries that were opened."""
+        return list(self.libraries.paths)
+
+    def use_files(self, paths: list[str]) -> list[str]:
+        """Open libraries; a sentence for each that could not be."""
+        told = []
+        for path in paths:
+            try:
+                self.load_library(path)
+            except HSRError as error:
+                told.append(str(error))
+        return told
 
     def draw_entry(self, origin: Any, drawn: bool) -> None:
         """Draw an entry of a library beside the pixels, or no longer."""

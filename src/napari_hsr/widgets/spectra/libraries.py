@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from napari_hsr.widgets.spectra.sources import Shown
 
 if TYPE_CHECKING:
     from collections.abc import Collection
+    from os import PathLike
 
     from napari_hsr.spectral_library import SpectralLibrary
 
@@ -28,12 +30,14 @@ class Libraries:
 
     def __init__(self) -> None:
         self.opened: list[SpectralLibrary] = []
+        self.paths: list[str] = []
         self._drawn: dict[tuple[str, int, int], str] = {}  # origins and colours
         self._on_bands: dict[Any, Entries] = {}
 
-    def add(self, library: SpectralLibrary) -> int:
+    def add(self, library: SpectralLibrary, path: str | PathLike[str] = "") -> int:
         """Open one, and draw its entries if they are few; its number."""
         self.opened.append(library)
+        self.paths += [os.path.abspath(path)] if path else []
         at = len(self.opened) - 1
         for number in range(len(library) if len(library) <= ALL_DRAWN else 0):
             self.draw((LIBRARY, at, number))
@@ -41,7 +45,7 @@ class Libraries:
 
     def clear(self) -> None:
         """Close all."""
-        self.opened, self._drawn, self._on_bands = [], {}, {}
+        self.opened, self.paths, self._drawn, self._on_bands = [], [], {}, {}
 
     def draw(self, origin: tuple[str, int, int], drawn: bool = True) -> None:
         """Draw an entry, or no longer."""

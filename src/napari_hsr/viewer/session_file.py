@@ -1,0 +1,274 @@
+"""The file of a session: what was open in a viewer and how it was shown, as JSON of one version.
+
+Cubes and photographs stand in it by their files, with what tells whether these have changed since;
+pins and shapes by their coordinates. What is read is checked as a whole before anything is opened: a
+session may come from anybody.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, JsonValue, ValidationError
+
+from napari_hsr.errors import FileError
+from napari_hsr.io import limits
+from napari_hsr.io.atomic import replacing
+from napari_hsr.io.choice import Choice
+from napari_hsr.io.file_sets import files_read
+from napari_hsr.io.library_errors import translated
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+SUFFIX = ".hsrsession"
+VERSION = 1
+#: Bytes of a session's file, layers in it, and points or corners of one layer, at most.
+MOST_BYTES, MOST_LAYERS, MOST_POINTS = 2**26, 1000, 200_000
+#: Of each file so many bytes are looked at, in blocks spread over it; of a folder so many files.
+_BLOCK, _BLOCKS, _FILES = 2**16, 16, 64
+
+Text = Annotated[str, Field(max_length=4096)]
+Numbers = Annotated[list[FiniteFloat], Field(max_length=MOST_POINTS)]
+Rows = Annotated[list[Numbers], Field(max_length=MOST_POINTS)]
+Few = Annotated[list[FiniteFloat], Field(max_length=16)]
+Names = Annotated[list[Text], Field(max_length=16)]
+Scalar = bool | int | FiniteFloat | Text | None
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class Reference(_Strict):
+    """A file or folder that a layer was read from, and how.
+
+    Attributes
+    ----------
+    path, beside : str
+        Where it was, and the same from the folder of the session (empty where there is no such way).
+    size : int
+        Bytes of all its files.
+    digest : str
+        SHA-256 of names, sizes and samples of its files.
+    read_as : dict
+        What the user stated of it (:class:`~napari_hsr.io.choice.Choice`).
+    """
+
+    path: Text
+    beside: Text = ""
+    size: int = Field(ge=0)
+    digest: str = Field(max_length=64)
+    read_as: dict[Literal["variable", "axes", "full_scale", "half_size"], Scalar] = {}
+
+    @classmethod
+    def to(cls, path: str | Path, folder: Path, read_as: dict[str, Any] | None = None) -> Reference:
+        """What must be known of a file to find it again from a session in ``folder``.
+
+        Raises
+        ------
+        FileError
+            If it cannot be looked at.
+        """
+        path = Path(os.path.abspath(path))
+        try:
+            beside = Path(os.path.relpath(path, folder)).as_posix()
+        except ValueError:  # on another drive
+            beside = ""
+        size, digest = fingerprint(path)
+        return cls.model_validate(
+            {"path": str(path), "beside": beside, "size": size, "digest": digest}
+            | {"read_as": read_as or {}}
+        )
+
+    def found(self, folder: Path) -> Path | None:
+        """Where it is now: seen from the session, where it was, or beside the session."""
+        ways = [folder / self.beside] if self.beside else []
+        ways += [Path(self.path), folder / Path(self.path.replace("\\", "/")).name]
+        return next((way for way in ways if way.exists()), None)
+
+    def choice(self) -> Choice:
+        """What was stated of it.
+
+        Raises
+        ------
+        InputError
+            If that means nothing.
+        """
+        values: dict[str, Any] = dict(self.read_as)
+        return Choice(**values)
+
+
+class Look(_Strict):
+    """How a layer is shown, and where; what a kind of layer does not have is None."""
+
+    visible: bool = True
+    opacity: FiniteFloat = Field(1.0, ge=0, le=1)
+    blending: Text | None = None
+    scale: Few | None = None
+    translate: Few | None = None
+    rotate: Annotated[list[Few], Field(max_length=16)] | None = None
+    shear: Few | None = None
+    affine: Annotated[list[Few], Field(max_length=16)] | None = None
+    units: Names | None = None
+    axis_labels: Names | None = None
+    contrast_limits: Few | None = None
+    gamma: FiniteFloat | None = Field(None, gt=0)
+    colormap: Text | None = None
+    interpolation2d: Text | None = None
+    size: Numbers | None = None
+    symbol: Annotated[list[Text], Field(max_length=MOST_POINTS)] | None = None
+    shape_type: Annotated[list[Text], Field(max_length=MOST_POINTS)] | None = None
+    face_color: Rows | None = None
+    border_color: Rows | None = None
+    edge_color: Rows | None = None
+    edge_width: Numbers | None = None
+    canvas_size_limits: Few | None = None
+
+    def keywords(self) -> dict[str, Any]:
+        """For ``viewer.add_…``."""
+        return {name: value for name, value in self if value is not None}
+
+
+class LayerRecord(_Strict):
+    """One layer.
+
+    Attributes
+    ----------
+    kind : str
+    id, name : str
+        The id is that of the layer in the viewer that was saved; other layers name it.
+    file : Reference or None
+        What it is read from; of maps and labels an ``.npy``.
+    ndim : int
+    points, shapes : list or None
+        Coordinates, of pins (n, ndim) and of shapes.
+    columns : dict
+        napari's features of points, shapes or labels.
+    colors : dict or None
+        Of labels, where each has its own.
+    wavelengths, assumed, encoding
+        As the user stated them; None: as the file does.
+    metadata : dict
+        What our layers carry beside their state.
+    """
+
+    kind: Literal["cube", "photograph", "stack", "map", "labels", "points", "shapes"]
+    id: Text
+    name: Text
+    file: Reference | None = None
+    ndim: int = Field(2, ge=1, le=8)
+    points: Rows | None = None
+    shapes: Annotated[list[Rows], Field(max_length=MOST_POINTS)] | None = None
+    columns: dict[Text, Annotated[list[Scalar], Field(max_length=MOST_POINTS)]] = {}
+    colors: dict[Text, Few] | None = None
+    wavelengths: Numbers | None = None
+    assumed: bool = False
+    encoding: Text | None = None
+    look: Look = Look()
+    metadata: dict[Text, JsonValue] = {}
+
+
+class View(_Strict):
+    """Sliders, camera and the active layer."""
+
+    point: Few = []
+    ndisplay: Literal[2, 3] = 2
+    center: Few = []
+    zoom: FiniteFloat = Field(1.0, gt=0)
+    angles: Few = []
+    active: Text | None = None
+
+
+class PanelRecord(_Strict):
+    """One open panel: its name in the manifest, its controls by their names, its files."""
+
+    name: Text
+    settings: Annotated[dict[Text, Scalar], Field(max_length=500)] = {}
+    files: Annotated[list[Text], Field(max_length=100)] = []
+
+
+class Session(_Strict):
+    """All of it."""
+
+    version: Literal[1] = 1
+    layers: Annotated[list[LayerRecord], Field(max_length=MOST_LAYERS)] = []
+    view: View = View()
+    panels: Annotated[list[PanelRecord], Field(max_length=100)] = []
+
+
+def write(session: Session, path: Path) -> None:
+    """Write the file in one step; on a fault what was there stays.
+
+    Raises
+    ------
+    FileError
+        If it cannot be written.
+    """
+    kept = session.model_dump(mode="json", exclude_defaults=True)
+    text = json.dumps({"version": VERSION, **kept}, ensure_ascii=False)
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def read(path: str | os.PathLike[str]) -> Session:
+    """Read the file and check all of it.
+
+    Raises
+    ------
+    FileError
+        If it is missing, damaged, no session, or one of a later version.
+    """
+    path = Path(path)
+    with translated(path, "a session is a JSON file"):
+        raw = limits.content(path, MOST_BYTES)
+        values = json.loads(raw)
+    found = values.get("version") if isinstance(values, dict) else None
+    if not isinstance(found, int) or limits.too_deep(values):
+        raise FileError(path, "this is no session of napari-hsr")
+    if found > VERSION:
+        raise FileError(path, f"a later napari-hsr wrote it (version {found} of sessions)")
+    try:
+        return Session.model_validate_json(raw)
+    except ValidationError as error:
+        fault = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(str(part) for part in fault["loc"])[:200]
+        raise FileError(path, f"it is damaged: {where}: {fault['msg'][:200]}") from error
+
+
+def fingerprint(path: Path) -> tuple[int, str]:
+    """Bytes of a file or folder, and a hash that nearly every change changes, quickly found.
+
+    Of large files blocks are looked at, the first and the last among them.
+
+    Raises
+    ------
+    FileError
+        If it cannot be read.
+    """
+    files = sorted(file for file in files_read(path) if file.is_file())
+    digest, total = hashlib.sha256(), 0
+    with translated(path, "its files could not be looked at"):
+        for file in files:
+            size = file.stat().st_size
+            total += size
+            digest.update(f"{file.name}:{size};".encode())
+        for file in files[:_FILES]:
+            for block in _blocks(file):
+                digest.update(block)
+    return total, digest.hexdigest()
+
+
+def _blocks(file: Path) -> Iterable[bytes]:
+    size = file.stat().st_size
+    with file.open("rb") as opened:
+        if size <= _BLOCK * _BLOCKS:
+            yield opened.read()
+            return
+        for number in range(_BLOCKS):
+            opened.seek((size - _BLOCK) * number // (_BLOCKS - 1))
+            yield opened.read(_BLOCK)

@@ -1,0 +1,1 @@
+"""Sessions: a file that brings layers, panels and their settings back."""

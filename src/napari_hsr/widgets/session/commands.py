@@ -1,0 +1,158 @@
+"""Save session… and Open session…, and a session that is dropped on the canvas."""
+
+from __future__ import annotations
+
+from functools import partial
+from os import fspath
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from qtpy.QtWidgets import QFileDialog, QMessageBox
+
+from napari_hsr.errors import HSRError
+from napari_hsr.units import format_bytes
+from napari_hsr.viewer import sessions
+from napari_hsr.viewer.contributions import NOTHING
+from napari_hsr.viewer.session_file import SUFFIX
+from napari_hsr.widgets.common.job import Job
+from napari_hsr.widgets.common.save_dialog import ask_path
+from napari_hsr.widgets.session.settings import open_panels, restore_panels
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from os import PathLike
+
+    import napari
+    from qtpy.QtWidgets import QMainWindow
+
+    from napari_hsr.viewer.sessions import Opened, Plan
+
+KINDS = f"Session of napari-hsr (*{SUFFIX})"
+#: Sentences shown at most; the rest is counted.
+_MOST_TOLD = 6
+
+
+def save_session(viewer: napari.Viewer) -> None:
+    """Ask for a file, and for what to do with layers that no file holds."""
+    window = _window(viewer)
+    plan = sessions.plan(viewer, open_panels(viewer))
+    if plan.without_file:
+        beside = ask_beside(window, plan)
+        if beside is None:
+            return
+        if not beside:
+            plan.leave_out()
+    path = ask_path(window, "Save session", f"session{SUFFIX}", KINDS)
+    if path is not None:
+        save_to(viewer, plan, path)
+
+
+def save_to(viewer: napari.Viewer, plan: Plan, path: Path) -> Job:
+    """Write a session in a thread, and say how it went."""
+
+    def saved(done: Plan) -> None:
+        _tell(f"The session was saved as {path.name}.", done.told)
+
+    return _start(viewer, partial(sessions.save_events, plan, path), f"Saving {path.name}", saved)
+
+
+def ask_beside(window: QMainWindow, plan: Plan) -> bool | None:
+    """Whether layers without a file are written beside the session; None to cancel."""
+    names = ", ".join(record.name for record in plan.without_file)
+    box = QMessageBox(QMessageBox.Icon.Question, "Save session", "", parent=window)
+    box.setText(f"No file holds {names}.")
+    box.setInformativeText(
+        f"They can be written into a folder beside the session ({format_bytes(plan.size())}), or left "
+        "out. To keep them elsewhere, cancel and save them first (File ▸ Save Selected Layers…)."
+    )
+    roles = QMessageBox.ButtonRole
+    beside = box.addButton("Write beside", roles.AcceptRole)
+    box.addButton("Leave out", roles.DestructiveRole)
+    cancel = box.addButton(QMessageBox.StandardButton.Cancel)
+    box.setDefaultButton(beside)
+    box.exec()
+    chosen = box.clickedButton()
+    return None if chosen in (cancel, None) else chosen == beside
+
+
+def open_session(viewer: napari.Viewer) -> None:
+    """Ask for a file and open it."""
+    typed, _ = QFileDialog.getOpenFileName(_window(viewer), "Open session", "", KINDS)
+    if typed:
+        open_file(viewer, typed)
+
+
+def open_file(viewer: napari.Viewer, path: str | PathLike[str]) -> Job | None:
+    """Open a session in a thread; layers on show stay, or are closed first if the user says so."""
+    if len(viewer.layers):
+        close = ask_to_close(_window(viewer), len(viewer.layers))
+        if close is None:
+            return None
+        if close:
+            viewer.layers.clear()
+
+    def opened(found: Opened) -> None:
+        told = sessions.show(viewer, found)
+        told += restore_panels(viewer, found.session.panels)
+        _tell(f"{Path(path).name}: the session is open.", told)
+
+    title = f"Opening {Path(path).name}"
+    return _start(viewer, partial(sessions.open_events, fspath(path)), title, opened)
+
+
+def ask_to_close(window: QMainWindow, count: int) -> bool | None:
+    """Whether the layers on show are closed before a session is opened; None to cancel."""
+    layers = f"{count} layer{'s' * (count != 1)}"
+    box = QMessageBox(QMessageBox.Icon.Question, "Open session", "", parent=window)
+    box.setText(f"Close the {layers} on show first?")
+    box.setInformativeText(
+        "What was not saved is lost. Kept layers lie below those of the session."
+    )
+    roles = QMessageBox.ButtonRole
+    close = box.addButton("Close", roles.DestructiveRole)
+    keep = box.addButton("Keep", roles.AcceptRole)
+    box.addButton(QMessageBox.StandardButton.Cancel)
+    box.setDefaultButton(keep)
+    box.exec()
+    chosen = box.clickedButton()
+    return True if chosen == close else False if chosen == keep else None
+
+
+def get_reader(path: str | list[str]) -> Callable[[str | PathLike], list] | None:
+    """What opens a session that is dropped on the canvas; None for several files or other ones."""
+    paths = [path] if isinstance(path, str) else [fspath(one) for one in path]
+    return _open_dropped if len(paths) == 1 and paths[0].lower().endswith(SUFFIX) else None
+
+
+def _open_dropped(path: str | PathLike) -> list:
+    import napari
+
+    open_file(napari.current_viewer(), fspath(path))
+    return NOTHING
+
+
+def _start(viewer: napari.Viewer, work: Callable, title: str, finished: Callable) -> Job:
+    from napari.utils.notifications import show_error
+
+    job = Job(work, title, _window(viewer))
+    job.finished.connect(finished)
+    job.failed.connect(lambda error: show_error(_sentence(error)))
+    job.ended.connect(job.deleteLater)
+    job.start()
+    return job
+
+
+def _sentence(error: Exception) -> str:
+    return str(error) if isinstance(error, HSRError) else f"The session failed: {error!r}"
+
+
+def _tell(done: str, told: list[str]) -> None:
+    from napari.utils.notifications import show_info, show_warning
+
+    more = [f"And {len(told) - _MOST_TOLD} more."] if len(told) > _MOST_TOLD else []
+    show = show_warning if told else show_info
+    show("\n".join([done, *told[:_MOST_TOLD], *more]))
+
+
+def _window(viewer: napari.Viewer) -> QMainWindow:
+    return viewer.window._qt_window

@@ -1,0 +1,42 @@
+"""A file of spectra that is dropped on the canvas, or opened as a file: it is drawn in Spectra."""
+
+from __future__ import annotations
+
+from os import fspath
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from napari_hsr.errors import HSRError
+from napari_hsr.io.libraries import is_library
+from napari_hsr.viewer.contributions import NOTHING
+from napari_hsr.viewer.preferred_reader import naparis_own
+from napari_hsr.viewer.workspace import PLUGIN
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from os import PathLike
+
+
+def get_reader(path: str | list[str]) -> Callable[[str | PathLike], list] | None:
+    """What opens a file of spectra; tables of points and shapes are left to napari."""
+    paths = [path] if isinstance(path, str) else [fspath(one) for one in path]
+    if len(paths) != 1:
+        return None
+    return open_dropped if is_library(paths[0]) else lambda one: naparis_own(fspath(one))
+
+
+def open_dropped(path: str | PathLike) -> list:
+    """Open the Spectra panel with the library; no layer comes of it."""
+    import napari
+    from napari.utils.notifications import show_error
+
+    viewer = napari.current_viewer()
+    _, panel = viewer.window.add_plugin_dock_widget(PLUGIN, "Spectra")
+    try:
+        library = panel.libraries.opened[panel.load_library(path)]
+    except HSRError as error:
+        show_error(str(error))
+        return NOTHING
+    said = f"{Path(path).name}: {len(library):,} spectra, {library.wavelengths.describe()}."
+    panel.message.show_info(f"{said} Match… lists them; ticked ones are drawn.")
+    return NOTHING

@@ -1,0 +1,226 @@
+"""Sessions: what was open comes back, and a damaged or foreign file is refused in a sentence."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+from napari.components import ViewerModel
+from napari.layers._source import layer_source
+
+from napari_hsr import io
+from napari_hsr.cube import Cube, Wavelengths
+from napari_hsr.errors import FileError
+from napari_hsr.io.choice import Choice
+from napari_hsr.photograph import LINEAR_SRGB, Photograph
+from napari_hsr.progress import result_of
+from napari_hsr.viewer import axis, file_choices, layers, pins, session_file, sessions
+from napari_hsr.viewer.layer_data import layer_cube, layer_photograph
+from napari_hsr.viewer.names import given_names, rename
+from napari_hsr.viewer.rendering import add_false_colour
+
+RNG = np.random.default_rng(0)
+NM = Wavelengths(np.arange(400.0, 701.0, 10.0))
+BY_HAND = np.arange(401.0, 702.0, 10.0)
+
+
+@pytest.fixture
+def viewer(tmp_path):
+    """A cube of a file with wavelengths set by hand, and layers of all kinds that no file holds."""
+    viewer = ViewerModel()
+    io.write(Cube(RNG.random((31, 8, 9), dtype=np.float32), NM, name="scene"), tmp_path / "a.mat")
+    with layer_source(path=str(tmp_path / "a.mat"), reader_plugin="napari-hsr"):
+        cube = layers.add_cube(viewer, io.read(tmp_path / "a.mat"), name="scene")
+    layers.set_wavelengths(cube, BY_HAND)
+    pixels = RNG.random((8, 9, 3), dtype=np.float32)
+    layers.add_photograph(viewer, Photograph(pixels, LINEAR_SRGB, name="photo"))
+    add_false_colour(viewer, cube)
+    angles = RNG.random((8, 9)).astype(np.float32)
+    layers.add_map(viewer, angles, "SAM", unit="°", like=cube, above=cube)
+    made = pins.new_pins(viewer, cube)
+    for place in ((550, 2, 3), (550, 4, 4)):
+        pins.add_pin(viewer, made, place)
+    rename(made, 1, "leaf")
+    viewer.add_shapes(
+        [[[0, 0], [0, 3], [3, 3], [3, 0]], [[1, 1], [4, 4]]],
+        shape_type=["polygon", "line"],
+        edge_color=["red", "#00ff00"],
+        name="plots",
+    )
+    viewer.add_shapes(None, name="empty")
+    viewer.add_labels(RNG.integers(0, 3, (8, 9)), name="classes")
+    cube.contrast_limits = (0.2, 0.7)
+    viewer.scene.camera.zoom = 7
+    axis.go_to(viewer, 521)
+    viewer.layers.selection.active = cube
+    return viewer
+
+
+def saved(viewer, path):
+    return result_of(sessions.save_events(sessions.plan(viewer), path))
+
+
+def opened(path):
+    viewer = ViewerModel()
+    return viewer, sessions.show(viewer, result_of(sessions.open_events(path)))
+
+
+def test_everything_is_back(viewer, tmp_path):
+    assert saved(viewer, tmp_path / "s.hsrsession").told == []
+    again, told = opened(tmp_path / "s.hsrsession")
+    assert told == []
+    assert [one.name for one in again.layers] == [one.name for one in viewer.layers]
+    for one, other in zip(viewer.layers, again.layers, strict=True):
+        assert type(one) is type(other)
+        mine, theirs = (x.data if isinstance(x.data, list) else [x.data] for x in (one, other))
+        for a, b in zip(mine, theirs, strict=True):
+            np.testing.assert_allclose(np.asarray(a), np.asarray(b))
+    cube = again.layers["scene"]
+    np.testing.assert_array_equal(layer_cube(cube).wavelengths.nm, BY_HAND)
+    assert cube.contrast_limits == [0.2, 0.7]
+    assert cube.source.path == str(tmp_path / "a.mat")
+    assert layer_photograph(again.layers["photo"]).encoding == LINEAR_SRGB
+    assert axis.current_nm(again) == 521
+    assert again.scene.camera.zoom == 7
+    assert again.layers.selection.active == cube
+    picture = next(one for one in again.layers if "false colour" in one.name)
+    assert picture.metadata[layers.SOURCE] == str(cube.unique_id)
+    points = again.layers[pins.NAME]
+    assert pins.is_ours(points)
+    assert given_names(points) == {1: "leaf"}
+    np.testing.assert_array_equal(points.face_color, viewer.layers[pins.NAME].face_color)
+    assert list(again.layers["plots"].shape_type) == ["polygon", "line"]
+    # a second time all cubes and photographs have files
+    assert sessions.plan(again).without_file == []
+
+
+def test_a_moved_folder_is_found_a_missing_file_told_and_the_rest_opened(viewer, tmp_path):
+    folder = tmp_path / "work"
+    folder.mkdir()
+    saved(viewer, folder / "s.hsrsession")
+    shutil.move(folder, tmp_path / "moved")
+    (tmp_path / "a.mat").unlink()
+    again, told = opened(tmp_path / "moved" / "s.hsrsession")
+    (sentence,) = told
+    assert "a.mat" in sentence
+    assert len(again.layers) == len(viewer.layers) - 1
+
+
+def test_a_changed_file_is_told_and_shown_as_it_is(viewer, tmp_path):
+    saved(viewer, tmp_path / "s.hsrsession")
+    io.write(Cube(np.ones((31, 8, 9), np.float32), NM), tmp_path / "a.mat")
+    again, told = opened(tmp_path / "s.hsrsession")
+    assert len(told) == 1
+    assert "a.mat" in told[0]
+    assert float(np.asarray(again.layers["scene"].data).min()) == 1
+
+
+def test_what_was_stated_of_a_file_is_stated_again(tmp_path):
+    values = RNG.random((5, 4, 3)).astype(np.float32)
+    np.save(tmp_path / "a.npy", values)
+    viewer = ViewerModel()
+    choice = Choice(axes="yxb")
+    with layer_source(path=str(tmp_path / "a.npy"), reader_plugin="napari-hsr"):
+        cube = io.read(tmp_path / "a.npy", axes=choice.axes)
+        layers.add_cube(viewer, cube, metadata=file_choices.stated(choice))
+    saved(viewer, tmp_path / "s.hsrsession")
+    for _ in range(2):  # and that is kept in the next session
+        viewer, told = opened(tmp_path / "s.hsrsession")
+        assert told == []
+        np.testing.assert_array_equal(np.asarray(viewer.layers[0].data), np.moveaxis(values, 2, 0))
+        saved(viewer, tmp_path / "s.hsrsession")
+
+
+def test_cubes_without_a_file_can_be_left_out(viewer, tmp_path):
+    plan = sessions.plan(viewer)
+    names = {record.name for record in plan.without_file}
+    assert "photo" in names
+    assert plan.size() > 0
+    plan.leave_out()
+    done = result_of(sessions.save_events(plan, tmp_path / "s.hsrsession"))
+    assert len(done.told) == len(names)
+    again, _ = opened(tmp_path / "s.hsrsession")
+    assert names.isdisjoint(one.name for one in again.layers)
+
+
+def test_a_layer_in_the_folder_of_the_session_is_never_written_over(viewer, tmp_path):
+    saved(viewer, tmp_path / "s.hsrsession")
+    again, _ = opened(tmp_path / "s.hsrsession")
+    again.layers["photo"].name = "first"
+    other = np.zeros((8, 9, 3), np.float32)
+    layers.add_photograph(again, Photograph(other, LINEAR_SRGB, name="photo"), name="photo")
+    saved(again, tmp_path / "s.hsrsession")
+    last, told = opened(tmp_path / "s.hsrsession")
+    assert told == []
+    assert np.asarray(last.layers["first"].data).max() > 0
+    assert np.asarray(last.layers["photo"].data).max() == 0
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[1]",
+        "{}",
+        '{"version": 2}',
+        '{"version": 1, "more": 1}',
+        '{"version": 1, "layers": [{"kind": "program", "id": "1", "name": "a"}]}',
+        '{"version": 1, "layers": [{"kind": "points", "id": "1", "name": "a", "points": [["b"]]}]}',
+        '{"version": 1, "view": {"zoom": NaN}}',
+        "[" * 100_000,
+    ],
+)
+def test_what_is_no_session_is_refused(text, tmp_path):
+    path = tmp_path / "s.hsrsession"
+    path.write_text(text)
+    with pytest.raises(FileError, match=r"s\.hsrsession"):
+        session_file.read(path)
+
+
+def test_what_napari_refuses_is_told_and_the_rest_opened(viewer, tmp_path):
+    saved(viewer, tmp_path / "s.hsrsession")
+    values = json.loads((tmp_path / "s.hsrsession").read_text())
+    for record in values["layers"]:
+        if record["name"] == "plots":
+            record["look"]["shape_type"] = ["spiral", "line"]
+        if record["kind"] == "map":
+            record["file"]["beside"] = "a.mat"  # no array of NumPy
+    (tmp_path / "s.hsrsession").write_text(json.dumps(values))
+    again, told = opened(tmp_path / "s.hsrsession")
+    assert len(again.layers) == len(viewer.layers) - 2
+    assert any("plots" in sentence for sentence in told)
+
+
+def test_a_fault_while_writing_leaves_the_session_that_was_there(viewer, tmp_path, monkeypatch):
+    path = tmp_path / "s.hsrsession"
+    saved(viewer, path)
+    before = path.read_bytes()
+    monkeypatch.setattr(session_file.json, "dumps", lambda *_a, **_k: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        saved(viewer, path)
+    assert path.read_bytes() == before
+
+
+def test_points_and_labels_that_napari_saved_are_pins_and_regions(viewer, tmp_path):
+    from napari_builtins.io import napari_get_reader, napari_write_labels, napari_write_points
+
+    from napari_hsr.viewer.regions import label_regions
+
+    points, classes = viewer.layers[pins.NAME], viewer.layers["classes"]
+    csv, tif = str(tmp_path / "pins.csv"), str(tmp_path / "classes.tif")
+    napari_write_points(csv, points.data, {"features": points.features, "name": "pins"})
+    napari_write_labels(tif, classes.data, {"name": "classes"})
+    again = ViewerModel()
+    layers.add_cube(again, layer_cube(viewer.layers["scene"]))
+    ((data, keywords, kind),) = napari_get_reader(csv)(csv)
+    assert kind == "points"
+    layer = again.add_points(data, **keywords)
+    assert pins.is_points(layer)
+    pins.tidy(layer)
+    assert [place for _, _, place in pins.pins_of(again, layer, 9)] == [(2, 3), (4, 4)]
+    (found, *_rest) = napari_get_reader(tif)(tif)[0]
+    regions, count = label_regions(again.add_labels(np.asarray(found).astype(int)), 9)
+    assert count == 2
+    assert set(regions.colors) == {1, 2}

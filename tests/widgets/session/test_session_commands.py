@@ -1,0 +1,105 @@
+"""Save session…, Open session…, dropped sessions and libraries, and what panels are set to."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from qtpy.QtWidgets import QFileDialog
+
+from napari_hsr import io
+from napari_hsr.cube import Cube, Wavelengths
+from napari_hsr.io.libraries import is_library
+from napari_hsr.spectral_library import SpectralLibrary
+from napari_hsr.viewer import preferred_reader
+from napari_hsr.viewer.layers import add_cube
+from napari_hsr.widgets.session import commands
+from napari_hsr.widgets.session.settings import open_panels, restore, settings
+from napari_hsr.widgets.spectra import dropped_library
+from napari_hsr.widgets.spectra.panel import SpectraWidget
+
+NM = np.arange(400.0, 701.0, 10.0)
+
+
+@pytest.fixture
+def soils(tmp_path):
+    values = np.random.default_rng(0).random((3, len(NM)))
+    path = tmp_path / "soils.csv"
+    io.write(SpectralLibrary(("loam", "clay", "sand"), NM, values, "reflectance", "soils"), path)
+    return path
+
+
+def test_layers_panels_and_libraries_come_back(
+    make_napari_viewer, qtbot, tmp_path, soils, monkeypatch
+):
+    viewer = make_napari_viewer()
+    cube = Cube(np.random.default_rng(0).random((31, 8, 8), dtype=np.float32), Wavelengths(NM))
+    add_cube(viewer, cube, name="field")
+    dropped_library.open_dropped(soils)  # opens Spectra with it
+    (panel,) = (p for p in viewer.window.dock_widgets.values() if isinstance(p, SpectraWidget))
+    assert "3 spectra" in panel.message.text()
+    assert {one.name for one in panel.shown} == {"loam", "clay", "sand"}
+    panel.processing.choice.set_value("max")
+    panel.pin((550, 2, 3))
+    path = tmp_path / "s.hsrsession"
+    monkeypatch.setattr(commands, "ask_beside", lambda *_: True)
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_a, **_k: (str(path), ""))
+    commands.save_session(viewer)
+    qtbot.waitUntil(path.is_file)
+    viewer.window.remove_dock_widget(panel.parent())
+    monkeypatch.setattr(commands, "ask_to_close", lambda *_: None)
+    assert commands.open_file(viewer, path) is None  # cancelled: nothing is closed
+    assert "field" in viewer.layers
+    monkeypatch.setattr(commands, "ask_to_close", lambda *_: True)
+    assert commands.get_reader([str(path)])(str(path)) == [(None,)]
+    qtbot.waitUntil(lambda: len(viewer.layers) == 2 and bool(open_panels(viewer)))
+    (record,) = open_panels(viewer)
+    assert record.name == "Spectra"
+    assert record.files == [str(soils)]
+    (again,) = (p for p in viewer.window.dock_widgets.values() if isinstance(p, SpectraWidget))
+    assert again.processing.name == "max"
+    qtbot.waitUntil(lambda: "pin 1" in {one.name for one in again.shown})
+
+
+def test_settings_are_set_as_by_a_user_and_what_is_not_offered_is_told(qtbot):
+    from napari.components import ViewerModel
+
+    viewer = ViewerModel()
+    for name in ("one", "two"):
+        add_cube(viewer, Cube(np.zeros((31, 4, 4), np.float32), Wavelengths(NM)), name=name)
+    from napari_hsr.widgets.compare.panel import CompareWidget
+
+    first, second = CompareWidget(viewer), CompareWidget(viewer)
+    for panel in (first, second):
+        qtbot.addWidget(panel)
+    first.form.prediction.set_layer(viewer.layers["one"])
+    first.form.truth.set_layer(viewer.layers["two"])
+    first.form.checks["rmse"].setChecked(False)
+    first.form.window.setValue(9)
+    kept = settings(first)
+    assert restore(second, kept) == []
+    assert second.form.prediction.layer() == viewer.layers["one"]
+    assert not second.form.checks["rmse"].isChecked()
+    assert second.form.window.value() == 9
+    assert settings(second) == kept
+    (name,) = (key for key, value in kept.items() if value == "two")
+    (told,) = restore(second, {name: "three"})
+    assert "three" in told
+    for panel in (first, second):
+        panel.release()
+
+
+def test_tables_of_points_are_left_to_napari(soils, tmp_path):
+    assert is_library(soils)
+    points = tmp_path / "points.csv"
+    points.write_text("index,axis-0,axis-1\n0.0,1.0,2.0\n")
+    assert not is_library(points)
+    read = dropped_library.get_reader(str(points))
+    ((data, _, kind),) = read(str(points))
+    assert kind == "points"
+    assert np.asarray(data).tolist() == [[1, 2]]
+    assert dropped_library.get_reader([str(soils), str(points)]) is None
+    assert dropped_library.get_reader(str(soils)) is dropped_library.open_dropped
+    io.write(io.read_library(soils), tmp_path / "soils.sli")
+    assert is_library(tmp_path / "soils.sli")
+    assert is_library(tmp_path / "soils.hdr")
+    assert ".csv" in preferred_reader.OF_SPECTRA
