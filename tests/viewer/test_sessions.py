@@ -16,10 +16,12 @@ from napari_hsr.errors import FileError
 from napari_hsr.io.choice import Choice
 from napari_hsr.photograph import LINEAR_SRGB, Photograph
 from napari_hsr.progress import result_of
-from napari_hsr.viewer import axis, file_choices, layers, pins, session_file, sessions
+from napari_hsr.viewer import axis, file_choices, layers, pins, session_file
 from napari_hsr.viewer.layer_data import layer_cube, layer_photograph
 from napari_hsr.viewer.names import given_names, rename
 from napari_hsr.viewer.rendering import add_false_colour
+from napari_hsr.viewer.session_opening import open_events, show
+from napari_hsr.viewer.session_saving import plan, save_events
 
 RNG = np.random.default_rng(0)
 NM = Wavelengths(np.arange(400.0, 701.0, 10.0))
@@ -59,12 +61,12 @@ def viewer(tmp_path):
 
 
 def saved(viewer, path):
-    return result_of(sessions.save_events(sessions.plan(viewer), path))
+    return result_of(save_events(plan(viewer), path))
 
 
 def opened(path):
     viewer = ViewerModel()
-    return viewer, sessions.show(viewer, result_of(sessions.open_events(path)))
+    return viewer, show(viewer, result_of(open_events(path)))
 
 
 def test_everything_is_back(viewer, tmp_path):
@@ -93,7 +95,7 @@ def test_everything_is_back(viewer, tmp_path):
     np.testing.assert_array_equal(points.face_color, viewer.layers[pins.NAME].face_color)
     assert list(again.layers["plots"].shape_type) == ["polygon", "line"]
     # a second time all cubes and photographs have files
-    assert sessions.plan(again).without_file == []
+    assert plan(again).without_file == []
 
 
 def test_a_moved_folder_is_found_a_missing_file_told_and_the_rest_opened(viewer, tmp_path):
@@ -134,12 +136,12 @@ def test_what_was_stated_of_a_file_is_stated_again(tmp_path):
 
 
 def test_cubes_without_a_file_can_be_left_out(viewer, tmp_path):
-    plan = sessions.plan(viewer)
-    names = {record.name for record in plan.without_file}
+    made = plan(viewer)
+    names = {record.name for record in made.without_file}
     assert "photo" in names
-    assert plan.size() > 0
-    plan.leave_out()
-    done = result_of(sessions.save_events(plan, tmp_path / "s.hsrsession"))
+    assert made.size() > 0
+    made.leave_out()
+    done = result_of(save_events(made, tmp_path / "s.hsrsession"))
     assert len(done.told) == len(names)
     again, _ = opened(tmp_path / "s.hsrsession")
     assert names.isdisjoint(one.name for one in again.layers)

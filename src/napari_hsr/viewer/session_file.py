@@ -27,6 +27,12 @@ if TYPE_CHECKING:
 
 SUFFIX = ".hsrsession"
 VERSION = 1
+#: Who reads the files of a session.
+PLUGIN = "napari-hsr"
+#: Keys in layers' metadata that are ours, beside the state.
+OURS = ("hsr_", "napari_hsr_")
+#: Parts of a look that are colours, one a point or shape.
+COLORS = ("face_color", "border_color", "edge_color")
 #: Bytes of a session's file, layers in it, and points or corners of one layer, at most.
 MOST_BYTES, MOST_LAYERS, MOST_POINTS = 2**26, 1000, 200_000
 #: Of each file so many bytes are looked at, in blocks spread over it; of a folder so many files.

@@ -11,9 +11,10 @@ from qtpy.QtWidgets import QFileDialog, QMessageBox
 
 from napari_hsr.errors import HSRError
 from napari_hsr.units import format_bytes
-from napari_hsr.viewer import sessions
 from napari_hsr.viewer.contributions import NOTHING
 from napari_hsr.viewer.session_file import SUFFIX
+from napari_hsr.viewer.session_opening import open_events, show
+from napari_hsr.viewer.session_saving import plan, save_events
 from napari_hsr.widgets.common.job import Job
 from napari_hsr.widgets.common.save_dialog import ask_path
 from napari_hsr.widgets.session.settings import open_panels, restore_panels
@@ -25,7 +26,8 @@ if TYPE_CHECKING:
     import napari
     from qtpy.QtWidgets import QMainWindow
 
-    from napari_hsr.viewer.sessions import Opened, Plan
+    from napari_hsr.viewer.session_opening import Opened
+    from napari_hsr.viewer.session_saving import Plan
 
 KINDS = f"Session of napari-hsr (*{SUFFIX})"
 #: Sentences shown at most; the rest is counted.
@@ -35,34 +37,34 @@ _MOST_TOLD = 6
 def save_session(viewer: napari.Viewer) -> None:
     """Ask for a file, and for what to do with layers that no file holds."""
     window = _window(viewer)
-    plan = sessions.plan(viewer, open_panels(viewer))
-    if plan.without_file:
-        beside = ask_beside(window, plan)
+    made = plan(viewer, open_panels(viewer))
+    if made.without_file:
+        beside = ask_beside(window, made)
         if beside is None:
             return
         if not beside:
-            plan.leave_out()
+            made.leave_out()
     path = ask_path(window, "Save session", f"session{SUFFIX}", KINDS)
     if path is not None:
-        save_to(viewer, plan, path)
+        save_to(viewer, made, path)
 
 
-def save_to(viewer: napari.Viewer, plan: Plan, path: Path) -> Job:
+def save_to(viewer: napari.Viewer, made: Plan, path: Path) -> Job:
     """Write a session in a thread, and say how it went."""
 
     def saved(done: Plan) -> None:
         _tell(f"The session was saved as {path.name}.", done.told)
 
-    return _start(viewer, partial(sessions.save_events, plan, path), f"Saving {path.name}", saved)
+    return _start(viewer, partial(save_events, made, path), f"Saving {path.name}", saved)
 
 
-def ask_beside(window: QMainWindow, plan: Plan) -> bool | None:
+def ask_beside(window: QMainWindow, made: Plan) -> bool | None:
     """Whether layers without a file are written beside the session; None to cancel."""
-    names = ", ".join(record.name for record in plan.without_file)
+    names = ", ".join(record.name for record in made.without_file)
     box = QMessageBox(QMessageBox.Icon.Question, "Save session", "", parent=window)
     box.setText(f"No file holds {names}.")
     box.setInformativeText(
-        f"They can be written into a folder beside the session ({format_bytes(plan.size())}), or left "
+        f"They can be written into a folder beside the session ({format_bytes(made.size())}), or left "
         "out. To keep them elsewhere, cancel and save them first (File ▸ Save Selected Layers…)."
     )
     roles = QMessageBox.ButtonRole
@@ -92,12 +94,12 @@ def open_file(viewer: napari.Viewer, path: str | PathLike[str]) -> Job | None:
             viewer.layers.clear()
 
     def opened(found: Opened) -> None:
-        told = sessions.show(viewer, found)
+        told = show(viewer, found)
         told += restore_panels(viewer, found.session.panels)
         _tell(f"{Path(path).name}: the session is open.", told)
 
     title = f"Opening {Path(path).name}"
-    return _start(viewer, partial(sessions.open_events, fspath(path)), title, opened)
+    return _start(viewer, partial(open_events, fspath(path)), title, opened)
 
 
 def ask_to_close(window: QMainWindow, count: int) -> bool | None:
@@ -150,8 +152,8 @@ def _tell(done: str, told: list[str]) -> None:
     from napari.utils.notifications import show_info, show_warning
 
     more = [f"And {len(told) - _MOST_TOLD} more."] if len(told) > _MOST_TOLD else []
-    show = show_warning if told else show_info
-    show("\n".join([done, *told[:_MOST_TOLD], *more]))
+    say = show_warning if told else show_info
+    say("\n".join([done, *told[:_MOST_TOLD], *more]))
 
 
 def _window(viewer: napari.Viewer) -> QMainWindow:

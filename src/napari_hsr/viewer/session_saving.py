@@ -1,13 +1,9 @@
-"""A viewer's session: kept in a file, and opened again.
-
-``plan`` looks at the layers, ``save_events`` writes; ``open_events`` reads the files of a session, and
-``show`` adds the layers. The two in the middle touch no layer and may run in a thread.
-"""
+"""A viewer's session is saved: ``plan`` looks at the layers, and ``save_events`` writes, in a thread if need be."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,16 +11,14 @@ import numpy as np
 
 from napari_hsr import io
 from napari_hsr.cube import Cube, jsonable
-from napari_hsr.errors import FileError, HSRError, InputError
-from napari_hsr.io import limits, stacks
+from napari_hsr.errors import HSRError
 from napari_hsr.io.atomic import replacing
 from napari_hsr.io.library_errors import translated
 from napari_hsr.photograph import Photograph
-from napari_hsr.photograph_stack import PhotographStack
 from napari_hsr.progress import Progress, stop_if
-from napari_hsr.viewer.canvas_text import is_map, show_bar, show_wavelength
+from napari_hsr.viewer.canvas_text import is_map
 from napari_hsr.viewer.file_choices import READ_AS
-from napari_hsr.viewer.frames import OnBandAxis, stack_layer
+from napari_hsr.viewer.frames import OnBandAxis
 from napari_hsr.viewer.layer_data import (
     KEY,
     is_cube,
@@ -37,33 +31,28 @@ from napari_hsr.viewer.layer_data import (
     layer_photograph,
     layer_state,
 )
-from napari_hsr.viewer.layers import cube_layer, photograph_layer
 from napari_hsr.viewer.session_file import (
+    COLORS,
+    OURS,
+    PLUGIN,
     LayerRecord,
     Look,
     PanelRecord,
     Reference,
     Session,
     View,
-    fingerprint,
-    read,
     write,
 )
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from napari.components import ViewerModel
     from napari.layers import Layer
 
-PLUGIN = "napari-hsr"
-#: Metadata of ours, beside the state.
-_OURS = ("hsr_", "napari_hsr_")
 #: What a cube and a photograph without a file are written as.
 _SUFFIXES = {"cube": ".h5", "photograph": ".tif", "map": ".npy", "labels": ".npy"}
-#: Parts of a look that are colours, one a point or shape.
-_COLORS = ("face_color", "border_color", "edge_color")
 
 
 @dataclass
@@ -107,19 +96,6 @@ class Plan:
             if record.kind in ("cube", "photograph"):
                 del self.things[at]
                 self.told.append(f"{record.name}: it has no file and was left out.")
-
-
-@dataclass
-class Opened:
-    """A session whose files were read: for each record what it holds, None where it cannot be shown."""
-
-    session: Session
-    things: list[Any]
-    paths: list[Path | None]
-    told: list[str]
-
-
-# --- saving ----------------------------------------------------------------------------------
 
 
 def plan(viewer: ViewerModel, panels: Sequence[PanelRecord] = ()) -> Plan:
@@ -172,7 +148,7 @@ def _plan_layer(made: Plan, layer: Layer) -> None:
         made.files[at] = Path(source.path), dict(layer.metadata.get(READ_AS) or {})
     elif thing is not None:
         made.things[at] = thing
-    ours = {k: v for k, v in layer.metadata.items() if k.startswith(_OURS) and k != READ_AS}
+    ours = {k: v for k, v in layer.metadata.items() if k.startswith(OURS) and k != READ_AS}
     if kind in ("map", "labels") and KEY in layer.metadata:
         ours[KEY] = layer.metadata[KEY]
     if kind in ("points", "shapes", "labels"):
@@ -227,7 +203,7 @@ def _look(layer: Layer) -> Look:
         value = state.get(name)
         if name == "colormap":
             value = getattr(value, "name", None) if is_image(layer) else None
-        elif name in _COLORS and value is not None:
+        elif name in COLORS and value is not None:
             value = np.asarray(value, dtype=float).reshape(-1, 4)
         elif name in ("units", "axis_labels") and value is not None:
             value = [str(one) for one in value]
@@ -314,181 +290,3 @@ def _write_thing(thing: Any, file: Path) -> None:
         return
     with replacing(file) as temporary, temporary.open("wb") as opened:
         np.save(opened, thing, allow_pickle=False)
-
-
-# --- opening ---------------------------------------------------------------------------------
-
-
-def open_events(
-    path: str | Path, cancel: threading.Event | None = None
-) -> Iterator[Progress | Opened]:
-    """Read a session and the files that it names; what is missing or changed is told.
-
-    Yields
-    ------
-    Progress
-        One a layer.
-    Opened
-
-    Raises
-    ------
-    FileError
-        If it is no session.
-    """
-    path = Path(path).absolute()
-    session = read(path)
-    opened = Opened(session, [], [], [])
-    for at, record in enumerate(session.layers):
-        stop_if(cancel)
-        yield Progress(at, len(session.layers), f"Opening {record.name}")
-        thing, file = None, None
-        try:
-            thing, file = _held(record, path.parent, opened.told)
-        except HSRError as error:
-            opened.told.append(f"{record.name}: {error}")
-        opened.things.append(thing)
-        opened.paths.append(file)
-    yield opened
-
-
-def _held(record: LayerRecord, folder: Path, told: list[str]) -> tuple[Any, Path | None]:
-    """What a record holds, and the file that it is in."""
-    if record.kind == "points":
-        return np.asarray(record.points or np.zeros((0, record.ndim)), dtype=float), None
-    if record.kind == "shapes":
-        return [np.asarray(one, dtype=float) for one in record.shapes or []], None
-    if record.file is None:
-        raise InputError("the session names no file of it.")
-    file = record.file.found(folder)
-    if file is None:
-        raise FileError(Path(record.file.path), "it is no longer there")
-    if fingerprint(file) != (record.file.size, record.file.digest):
-        told.append(
-            f"{file.name} has changed since the session was saved; it is shown as it is now."
-        )
-    if record.kind in ("map", "labels"):
-        return _read_array(file), file
-    if record.kind == "stack":
-        stack = stacks.read_stack(file)
-        return replace(stack, encoding=record.encoding or stack.encoding), file
-    choice = record.file.choice()
-    thing = io.read(
-        file,
-        variable=choice.variable,
-        axes=choice.axes,
-        full_scale=choice.full_scale,
-        half_size=choice.half_size,
-    )
-    if isinstance(thing, Photograph):
-        return (replace(thing, encoding=record.encoding) if record.encoding else thing), file
-    nm = record.wavelengths
-    known = None if thing.wavelengths is None else [float(v) for v in thing.wavelengths]
-    if nm and (nm != known or record.assumed != thing.wavelengths.assumed):
-        thing = thing.with_wavelengths(nm, record.assumed)
-    return thing, file
-
-
-def _read_array(file: Path) -> np.ndarray:
-    limits.check_regular(file)
-    with translated(file, "an array of NumPy was expected"):
-        array = np.load(file, allow_pickle=False, mmap_mode="r")
-        limits.check_room(file, array.nbytes, "the layer")
-        return np.array(array)
-
-
-def show(viewer: ViewerModel, opened: Opened) -> list[str]:
-    """Add the layers of a session, and go where the user was.
-
-    Returns
-    -------
-    list of str
-        What could not be opened, or not as it was: a sentence each.
-    """
-    told, made = list(opened.told), {}
-    for record, thing, path in zip(opened.session.layers, opened.things, opened.paths, strict=True):
-        if thing is None:
-            continue
-        try:
-            made[record.id] = _add(viewer, record, thing, path)
-        except (
-            Exception
-        ) as error:  # a session may say anything, and napari refuses in its own words
-            told.append(f"{record.name} could not be shown: {error}")
-    ids = {old: str(layer.unique_id) for old, layer in made.items()}
-    for layer in made.values():
-        ours = {k: v for k, v in layer.metadata.items() if k == KEY or k.startswith(_OURS)}
-        layer.metadata = {**layer.metadata, **_renamed(ours, ids)}
-    _restore_view(viewer, opened.session.view, made)
-    return told
-
-
-def _add(viewer: ViewerModel, record: LayerRecord, thing: Any, path: Path | None) -> Layer:
-    from napari.layers._source import layer_source
-
-    look = record.look.keywords() | {"name": record.name}
-    metadata: dict[str, Any] = dict(record.metadata)
-    if record.file is not None and record.file.read_as:
-        metadata[READ_AS] = dict(record.file.read_as)
-    if isinstance(thing, (Cube, Photograph, PhotographStack)):
-        ndim = len(thing.data.shape) - isinstance(thing, Photograph)
-        fits = {k: v for k, v in look.items() if k not in ("scale", "translate") or len(v) == ndim}
-        if isinstance(thing, PhotographStack):
-            data, keywords, _ = stack_layer(thing, **look)
-        else:
-            make: Callable[..., Any] = cube_layer if isinstance(thing, Cube) else photograph_layer
-            data, keywords, _ = make(thing, metadata=metadata, **fits)
-        with layer_source(path=str(path), reader_plugin=PLUGIN):
-            layer = viewer.add_image(data, **keywords)
-        if isinstance(thing, Cube):
-            show_wavelength(viewer)
-        return layer
-    look["metadata"] = metadata
-    if record.kind == "map":
-        layer = viewer.add_image(thing, rgb=False, multiscale=False, **look)
-        if is_map(layer):
-            show_bar(viewer, layer)
-        return layer
-    if record.columns:
-        import pandas as pd
-
-        look["features"] = pd.DataFrame(record.columns)
-    if record.kind == "labels":
-        return _add_labels(viewer, record, thing, look)
-    add = viewer.add_points if record.kind == "points" else viewer.add_shapes
-    if not len(thing):  # napari takes no empty lists of colours
-        for name in (*_COLORS, "size", "symbol", "shape_type", "edge_width"):
-            look.pop(name, None)
-    return add(thing if len(thing) else None, ndim=record.ndim, **look)
-
-
-def _add_labels(
-    viewer: ViewerModel, record: LayerRecord, thing: np.ndarray, look: dict[str, Any]
-) -> Layer:
-    from napari.utils.colormaps import DirectLabelColormap
-
-    if record.colors is not None:
-        drawn: dict[Any, Any] = {int(label): color for label, color in record.colors.items()}
-        drawn.setdefault(None, "transparent")
-        look["colormap"] = DirectLabelColormap(color_dict=drawn)
-    return viewer.add_labels(thing, **look)
-
-
-def _renamed(value: Any, ids: dict[str, str]) -> Any:
-    """What names layers of the saved viewer, in the words of this one."""
-    if isinstance(value, dict):
-        return {k: _renamed(v, ids) for k, v in value.items()}
-    if isinstance(value, list):
-        return [_renamed(v, ids) for v in value]
-    return ids.get(value, value) if isinstance(value, str) else value
-
-
-def _restore_view(viewer: ViewerModel, view: View, made: dict[str, Layer]) -> None:
-    viewer.dims.ndisplay = view.ndisplay
-    if len(view.point) == viewer.dims.ndim:
-        viewer.dims.point = tuple(view.point)
-    if view.center and view.angles:
-        viewer.scene.camera.center = tuple(view.center)
-        viewer.scene.camera.zoom = view.zoom
-        viewer.scene.camera.angles = tuple(view.angles)
-    if view.active in made:
-        viewer.layers.selection.active = made[view.active]
