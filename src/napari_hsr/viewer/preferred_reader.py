@@ -13,8 +13,8 @@ from napari_hsr.io.detect import PATTERNS
 PLUGIN = "napari-hsr"
 #: napari keeps its own layers in these, and other plugins stacks: each user decides.
 SHARED_SUFFIXES = (".tif", ".tiff", ".npy", ".npz", ".zarr")
-#: Of spectra: of these napari itself opens tables of points and shapes, through us too.
-OF_SPECTRA = (".asd", ".sed", ".sig", ".csv")
+#: Of spectrometers: no layer comes of them.
+OF_SPECTRA = (".asd", ".sed", ".sig")
 
 
 def prefer() -> str | None:

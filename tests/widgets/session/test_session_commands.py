@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from napari.components import ViewerModel
+from qtpy.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
+from qtpy.QtGui import QDragEnterEvent, QDropEvent
 from qtpy.QtWidgets import QFileDialog
 
 from napari_hsr import io
 from napari_hsr.cube import Cube, Wavelengths
 from napari_hsr.io.libraries import is_library
 from napari_hsr.spectral_library import SpectralLibrary
-from napari_hsr.viewer import preferred_reader
 from napari_hsr.viewer.layers import add_cube
 from napari_hsr.widgets.session import commands
 from napari_hsr.widgets.session.settings import open_panels, restore, settings
@@ -61,8 +63,6 @@ def test_layers_panels_and_libraries_come_back(
 
 
 def test_settings_are_set_as_by_a_user_and_what_is_not_offered_is_told(qtbot):
-    from napari.components import ViewerModel
-
     viewer = ViewerModel()
     for name in ("one", "two"):
         add_cube(viewer, Cube(np.zeros((31, 4, 4), np.float32), Wavelengths(NM)), name=name)
@@ -88,18 +88,32 @@ def test_settings_are_set_as_by_a_user_and_what_is_not_offered_is_told(qtbot):
         panel.release()
 
 
-def test_tables_of_points_are_left_to_napari(soils, tmp_path):
+def test_files_of_spectra_are_told_from_tables_of_points(soils, tmp_path):
     assert is_library(soils)
     points = tmp_path / "points.csv"
     points.write_text("index,axis-0,axis-1\n0.0,1.0,2.0\n")
     assert not is_library(points)
-    read = dropped_library.get_reader(str(points))
-    ((data, _, kind),) = read(str(points))
-    assert kind == "points"
-    assert np.asarray(data).tolist() == [[1, 2]]
+    assert dropped_library.get_reader(str(points)) is None
     assert dropped_library.get_reader([str(soils), str(points)]) is None
     assert dropped_library.get_reader(str(soils)) is dropped_library.open_dropped
     io.write(io.read_library(soils), tmp_path / "soils.sli")
     assert is_library(tmp_path / "soils.sli")
     assert is_library(tmp_path / "soils.hdr")
-    assert ".csv" in preferred_reader.OF_SPECTRA
+
+
+def test_a_table_of_spectra_dropped_on_the_panel_is_opened(soils, tmp_path, qtbot):
+    panel = SpectraWidget(ViewerModel())
+    qtbot.addWidget(panel)
+    other = tmp_path / "picture.png"
+    other.write_bytes(b"")
+    for path, accepted in ((other, False), (soils, True)):
+        mime = QMimeData()
+        mime.setUrls([QUrl.fromLocalFile(str(path))])
+        buttons, keys = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
+        action = Qt.DropAction.CopyAction
+        entering = QDragEnterEvent(QPoint(1, 1), action, mime, buttons, keys)
+        panel.dragEnterEvent(entering)
+        assert entering.isAccepted() == accepted
+    panel.dropEvent(QDropEvent(QPointF(1, 1), action, mime, buttons, keys))
+    assert [one.name for one in panel.libraries.opened] == ["soils"]
+    panel.release()

@@ -10,6 +10,7 @@ from qtpy.QtWidgets import QApplication
 
 from napari_hsr import spectra
 from napari_hsr.errors import HSRError
+from napari_hsr.io.libraries import is_library
 from napari_hsr.viewer import pins
 from napari_hsr.viewer.names import rename
 from napari_hsr.viewer.undo import undo_of
@@ -43,6 +44,7 @@ class CurvePanel(Panel):
     _now: list[Shown]
 
     def _build_tools(self) -> QHBoxLayout:
+        self.setAcceptDrops(True)
         self.libraries = Libraries()
         self._windows: dict[str, QWidget] = {}
         self.processing = ProcessingRow()
@@ -121,6 +123,17 @@ class CurvePanel(Panel):
             except HSRError as error:
                 told.append(str(error))
         return told
+
+    def dragEnterEvent(self, event) -> None:  # noqa: N802 - Qt's name
+        """Accept files of spectra, tables too; anything else goes to the viewer."""
+        paths = [url.toLocalFile() for url in event.mimeData().urls()]
+        event.setAccepted(bool(paths) and all(is_library(path) for path in paths))
+
+    def dropEvent(self, event) -> None:  # noqa: N802 - Qt's name
+        """Open them."""
+        told = self.use_files([url.toLocalFile() for url in event.mimeData().urls()])
+        if told:
+            self.message.show_error(" ".join(told))
 
     def draw_entry(self, origin: Any, drawn: bool) -> None:
         """Draw an entry of a library beside the pixels, or no longer."""

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from napari_hsr.errors import HSRError
 from napari_hsr.io.libraries import is_library
 from napari_hsr.viewer.contributions import NOTHING
-from napari_hsr.viewer.preferred_reader import naparis_own
 from napari_hsr.viewer.workspace import PLUGIN
 
 if TYPE_CHECKING:
@@ -18,11 +17,9 @@ if TYPE_CHECKING:
 
 
 def get_reader(path: str | list[str]) -> Callable[[str | PathLike], list] | None:
-    """What opens a file of spectra; tables of points and shapes are left to napari."""
+    """What opens a file of spectra; None for several files, or those of another kind."""
     paths = [path] if isinstance(path, str) else [fspath(one) for one in path]
-    if len(paths) != 1:
-        return None
-    return open_dropped if is_library(paths[0]) else lambda one: naparis_own(fspath(one))
+    return open_dropped if len(paths) == 1 and is_library(paths[0]) else None
 
 
 def open_dropped(path: str | PathLike) -> list:
