@@ -38,6 +38,7 @@ BEST_FOR = {
     "mstpp-photo": "photographs of any object; the best on average over seven sources",
     "instant-photo": "previews, films and very large photographs; one pixel at a time, in seconds",
     "rootpoly-srgb": "comparison: what a plain regression can do",
+    "instant-nikon-d700": "previews, films and very large linear photographs of a Nikon D700",
     "mstpp-d700": "linear (raw) photographs of a Nikon D700, whose colours it reproduces exactly",
     "rootpoly-nikon-d700": "comparison: what a plain regression can do for a known camera",
 }

@@ -52,7 +52,7 @@ COVERAGE = 0.9
 LEVELS = 8
 CHOSE = "CAVE val"
 #: Its weights are the last of its training.
-CHOSEN_BY_NOTHING = ("instant-photo",)
+CHOSEN_BY_NOTHING = ("instant-photo", "instant-nikon-d700")
 PIXELS, REGIONS = 1500, 30
 
 
