@@ -10,6 +10,7 @@ not. POSIX only.
 from __future__ import annotations
 
 import argparse
+import ctypes
 import os
 import random
 import sys
@@ -19,16 +20,20 @@ from collections import Counter, defaultdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 sys.path.insert(0, str(Path(__file__).parent))
 import apart
 import bad_inputs
 import corpus
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 #: What a good file with bytes changed is counted as.
 MUTATED = "good files, bytes changed"
+#: Of mallopt: what memory is filled with when it is handed out and given back.
+_PERTURB = -6
 
 
 def made(kind: str | None) -> Iterator[tuple[str, str, apart.Outcome]]:
@@ -61,15 +66,59 @@ def mutated(
         inputs, work = Path(folder) / "in", Path(folder) / "work"
         inputs.mkdir()
         work.mkdir()
-        good = [(p, c) for p, c in corpus.make(inputs) if p.name.endswith(suffixes)]
-        for index in range(count):
+        good = [g for g in corpus.make(inputs) if g.name.endswith(suffixes)]
+        known = {g.name: values_of(g.image) for g in good if g.name in corpus.SUMMED and g.image}
+        contents = {path: path.read_bytes() for g in good for path in g.files}
+
+        def chosen(index: int) -> tuple[random.Random, corpus.Good, Path]:
             rng = random.Random(f"{seed} {index}")
-            path, command = rng.choice(good)
-            whole = path.read_bytes()
-            path.write_bytes(corpus.mutated(whole, rng))
-            outcome = apart.apart(apart.command(*command, str(path)), str(work))
-            path.write_bytes(whole)
-            yield MUTATED, f"{path.name} {seed} {index}", outcome
+            one = rng.choice(good)
+            return rng, one, rng.choice(one.files)
+
+        def call_of(index: int) -> Callable[[], int]:
+            if index:
+                _, _, last = chosen(index - 1)
+                last.write_bytes(contents[last])
+            rng, one, path = chosen(index)
+            path.write_bytes(corpus.mutated(contents[path], rng))
+            return opened(one, known.get(one.name))
+
+        for index, outcome in enumerate(apart.in_turn(call_of, count, str(work))):
+            path = chosen(index)[2]
+            yield MUTATED, f"{path.relative_to(inputs)} {seed} {index}", outcome
+
+
+def values_of(path: Path) -> np.ndarray:
+    """All values of an image."""
+    from napari_hsr.io import read
+
+    return np.array(read(path).data)
+
+
+def opened(good: corpus.Good, known: np.ndarray | None) -> Callable[[], int]:
+    """A call that opens a file by its command, and looks whether its values can be relied on.
+
+    Memory that is handed out is filled with another pattern at the second reading, so that values
+    which come from there differ; a format with sums of check must give its values or none.
+    """
+    command = apart.command(*good.command)
+
+    def call() -> int:
+        status = command()
+        if status or good.image is None:
+            return status
+        found, system = [], ctypes.CDLL(None)
+        for pattern in (0x5A, 0xA5):
+            system.mallopt(_PERTURB, pattern)
+            found.append(values_of(good.image))
+        system.mallopt(_PERTURB, 0)
+        if not np.array_equal(*found, equal_nan=found[0].dtype.kind == "f"):
+            print(apart.WRONG, "two readings differ")
+        if known is not None and not np.array_equal(known, found[0]):
+            print(apart.WRONG, "other values were read")
+        return status
+
+    return call
 
 
 def main() -> int:

@@ -50,6 +50,20 @@ def test_what_is_missing_is_named(hsr, chart, tmp_path):
     bad.write_text("patch,R,G\na,1,2")
     status, _, warned = hsr("chart", bad, library)
     assert (status, "columns name, R, G and B" in warned) == (1, True)
+    bad.write_text("name,R,G,B\n")
+    status, _, warned = hsr("chart", bad, library)
+    assert (status, "it holds no patches" in warned) == (1, True)
+
+
+def test_patches_that_are_all_grey_fit_no_matrix(hsr, tmp_path):
+    levels = np.linspace(0.1, 0.8, 8)
+    names = tuple(f"p{i}" for i in range(8))
+    library = SpectralLibrary(names, np.array(NM), np.tile(levels[:, None], 31), "reflectance")
+    rows = [f"{n},{v},{v},{v}" for n, v in zip(names, levels, strict=True)]
+    (tmp_path / "patches.csv").write_text("\n".join(["name,R,G,B", *rows]))
+    known = write(library, tmp_path / "chart.csv")
+    status, _, warned = hsr("chart", tmp_path / "patches.csv", known)
+    assert (status, "no three different colours" in warned) == (1, True)
 
 
 def test_a_chart_in_a_photograph_by_its_corners(hsr, tmp_path, monkeypatch):

@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import shutil
 import subprocess
 import sys
 from textwrap import dedent
@@ -178,6 +179,100 @@ def test_a_lost_shard_is_computed_again(tmp_path, photograph):
     np.testing.assert_array_equal(np.asarray(result.cube.data), expected.data)
     next(path.glob("0/c/0/1/1")).unlink()
     assert has(read(path).notices, Code.PARTLY_WRITTEN)
+
+
+def test_shards_that_were_exchanged_are_computed_again(tmp_path, photograph):
+    path = tmp_path / "leaf.zarr"
+    stop_after(photograph, toy(), path, 6)
+    shards = [s for s in (tmp_path / "leaf.unfinished.zarr" / "0" / "c").rglob("*") if s.is_file()]
+    first, second = sorted(shards)[:2]
+    contents = first.read_bytes(), second.read_bytes()
+    size = max(map(len, contents))
+    journal = tmp_path / "leaf.unfinished.zarr" / "journal" / "parts.jsonl"
+    first.write_bytes(contents[1].ljust(size, b"\0"))
+    second.write_bytes(contents[0].ljust(size, b"\0"))
+    entries = [json.loads(line) for line in journal.read_text().splitlines()]
+    for entry in entries:  # as if both had been of one size
+        for shard in entry["shards"]:
+            shard["bytes"] = size if shard["bytes"] in map(len, contents) else shard["bytes"]
+    journal.write_text("".join(json.dumps(entry) + "\n" for entry in entries))
+    found = run(photograph, toy(), path)
+    expected = reconstruct(photograph, toy(), tile=128, device="cpu")
+    np.testing.assert_array_equal(np.asarray(found.cube.data), expected.data)
+
+
+FORGED = {
+    "no JSON": "[" * 5000,
+    "a number": "5",
+    "no shards": "{}",
+    "elsewhere": '{"shards": [{"shard": ["..", ".."], "range": null, "bytes": 1}]}',
+    "beyond": '{"shards": [{"shard": [9, 9], "range": null, "bytes": 1}]}',
+    "endless": '{"shards": [{"shard": [0, 0], "range": [0, 1e999], "bytes": 1}]}',
+    "a tile": '{"shards": [], "tile": [1], "core": [0, 0, 1, 1], "draft": true, "counted": {}}',
+    "counts": '{"shards": [], "tile": [0, 1, 0, 1], "core": [0, 0, 1, 1], "draft": true, '
+    '"counted": {"clipped": "x"}}',
+}
+
+
+@pytest.fixture(scope="module")
+def stopped(tmp_path_factory, photograph):
+    path = tmp_path_factory.mktemp("stopped") / "leaf.zarr"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(probe, "worthwhile", lambda _run: False)
+        stop_after(photograph, toy(), path, 3)
+    return path.with_name("leaf.unfinished.zarr")
+
+
+@pytest.fixture
+def begun(stopped, tmp_path):
+    return shutil.copytree(stopped, tmp_path / stopped.name)
+
+
+@pytest.mark.parametrize("line", FORGED.values(), ids=FORGED)
+def test_a_forged_journal_is_refused(begun, photograph, line):
+    with (begun / "journal" / "parts.jsonl").open("a") as file:
+        file.write(line + "\n")
+    with pytest.raises(FileError, match="its journal is damaged"):
+        run(photograph, toy(), begun.with_name("leaf.zarr"))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links and pipes")
+@pytest.mark.parametrize("what", ["0/c", "journal/lock", "journal/parts.jsonl", "pipe", "itself"])
+def test_nothing_is_written_through_links_of_a_store(begun, tmp_path, photograph, what):
+    elsewhere = tmp_path / "elsewhere"
+    place = begun if what == "itself" else begun / what
+    if what == "pipe":
+        os.mkfifo(place)
+    elif place.exists():
+        place.rename(elsewhere)
+        place.symlink_to(elsewhere)
+    else:
+        elsewhere.write_text("mine")
+        place.symlink_to(elsewhere)
+    before = sorted(elsewhere.rglob("*")), elsewhere.exists() and elsewhere.stat().st_mtime_ns
+    for overwrite in (False, True):
+        with pytest.raises(FileError, match=r"no regular file|is a link"):
+            run(photograph, toy(), tmp_path / "leaf.zarr", overwrite=overwrite)
+    assert before == (
+        sorted(elsewhere.rglob("*")),
+        elsewhere.exists() and elsewhere.stat().st_mtime_ns,
+    )
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("shape", [3, 9, 9]), ("fill_value", 5), ("codecs", [])]
+)
+def test_arrays_of_another_make_are_not_gone_on_with(begun, photograph, key, value):
+    facts = begun / "0" / "zarr.json"
+    facts.write_text(json.dumps(json.loads(facts.read_text()) | {key: value}))
+    with pytest.raises(FileError, match="it is damaged"):
+        run(photograph, toy(), begun.with_name("leaf.zarr"))
+
+
+def test_a_store_that_is_none_of_ours_is_never_taken_away(tmp_path, photograph):
+    zarr.open_group(tmp_path / "leaf.unfinished.zarr", mode="w")
+    with pytest.raises(FileError, match="not replaced"):
+        run(photograph, toy(), tmp_path / "leaf.zarr", overwrite=True)
 
 
 def test_a_full_disk_keeps_what_is_finished(tmp_path, photograph, monkeypatch):

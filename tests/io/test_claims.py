@@ -15,10 +15,12 @@ import zlib
 import h5py
 import numpy as np
 import pytest
+import tifffile
 
 from napari_hsr.cube import Cube
 from napari_hsr.errors import FileError
 from napari_hsr.io import WRITE_SUFFIXES, lazy, read, write
+from napari_hsr.io.label_images import read_labels
 
 from .refusals import refused
 
@@ -39,6 +41,11 @@ class TestNumPy:
         path = tmp_path / "a.npy"
         path.write_bytes(head(shape) + bytes(1000))
         assert "damaged or cut short" in refused(path)
+
+    def test_a_head_of_gigabytes(self, tmp_path):
+        path = tmp_path / "a.npy"
+        path.write_bytes(b"\x93NUMPY\x02\0" + struct.pack("<I", 2**31) + bytes(1000))
+        assert "its head is longer than any" in refused(path)
 
     @pytest.mark.parametrize("packed", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
     @pytest.mark.parametrize("shape", [HUGE, (1, *HUGE), (31, 10, 10), (1, 2, 3)])
@@ -242,3 +249,27 @@ def test_a_full_disk_is_said_in_plain_words(tmp_path, suffix, fault, words):
     assert words in str(told.value)
     assert ".tmp" not in str(told.value)
     assert contents(tmp_path) == before
+
+
+@pytest.mark.parametrize("pages", [1, 3])
+def test_planes_of_colour_that_are_not_there_are_not_filled_with_what_memory_holds(tmp_path, pages):
+    path = tmp_path / "a.tif"
+    values = np.ones((pages, 12, 10, 3), np.uint8)
+    tifffile.imwrite(path, values, photometric="rgb", compression="zlib", metadata=None)
+    with tifffile.TiffFile(path, mode="r+") as file:
+        for page in file.pages:
+            page.tags["PlanarConfiguration"].overwrite(256)
+    assert "planar configuration is 256" in refused(path)
+
+
+def test_a_label_image_is_believed_no_more(tmp_path):
+    path = tmp_path / "a.npy"
+    path.write_bytes(head((10**6, 10**6)) + bytes(1000))
+    with pytest.raises(FileError, match=r"a\.npy"):
+        read_labels(path)
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, np.ones((12, 10), np.uint8), compression="zlib", metadata=None)
+    with tifffile.TiffFile(path, mode="r+") as file:
+        file.pages[0].tags["ImageLength"].overwrite(12_000)
+    with pytest.raises(FileError, match="damaged"):
+        read_labels(path)

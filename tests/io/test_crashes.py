@@ -114,6 +114,12 @@ class TestInputsAndOutputs:
         plane = tmp_path / "scene_ms" / "scene_ms_03.png"
         assert shared(files_written(plane), files_read(tmp_path / "scene_ms"))
 
+    def test_what_lies_in_a_store_goes_with_it(self, tmp_path):
+        write(cube(1), tmp_path / "x.zarr")
+        write(cube(1), tmp_path / "x.zarr" / "inside.npz")
+        inside = files_read(tmp_path / "x.zarr" / "inside.npz")
+        assert shared(files_written(tmp_path / "x.zarr"), inside)
+
     @pytest.mark.parametrize("name", ["x.img", "x.hdr"])
     def test_the_command_line_keeps_its_input(self, tmp_path, name):
         from napari_hsr.cli.files import prepare_output

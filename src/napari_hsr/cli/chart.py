@@ -135,12 +135,15 @@ def _read_colours(path: Path) -> dict[str, list[float]]:
 
     try:
         rows = list(csv.DictReader(content(path).decode("utf-8-sig").splitlines()))
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise FileError(path, f"it cannot be read as a table ({error})") from error
     try:
-        return {row["name"]: [float(row[channel]) for channel in "RGB"] for row in rows}
+        found = {row["name"]: [float(row[channel]) for channel in "RGB"] for row in rows}
     except (KeyError, TypeError, ValueError) as error:
         raise FileError(
             path,
             "a table of patches has the columns name, R, G and B, with numbers in the last three",
         ) from error
+    if not found:
+        raise FileError(path, "it holds no patches")
+    return found

@@ -36,7 +36,7 @@ def files_read(path: Path) -> set[Path]:
 
 
 def files_written(path: Path) -> set[Path]:
-    """All files that writing a cube to a path would write, links resolved.
+    """All files that writing a cube to a path would write or take away, links resolved.
 
     Raises
     ------
@@ -48,6 +48,8 @@ def files_written(path: Path) -> set[Path]:
         from napari_hsr.io import envi_write
 
         found.add(envi_write.binary_for(path))
+    elif is_zarr(path) and path.is_dir():  # replaced with all that lies in it
+        found |= {file for file in path.rglob("*") if file.is_file()}
     return {Path(os.path.realpath(file)) for file in found}
 
 

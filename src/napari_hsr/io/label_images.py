@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_hsr.errors import FileError
-from napari_hsr.io import geotiff, limits
+from napari_hsr.io import geotiff, limits, tiff_chain
 from napari_hsr.io.atomic import replacing
 from napari_hsr.io.library_errors import translated
 
@@ -39,16 +39,20 @@ def read_labels(path: str | os.PathLike[str]) -> np.ndarray:
         raise FileError(path, f"label images are read from {', '.join(READ_SUFFIXES)}")
     with translated(path, "a label image was expected"):
         if suffix == ".npy":
-            labels = np.load(path, allow_pickle=False)
+            labels = np.array(np.load(path, mmap_mode="r", allow_pickle=False))
         elif suffix == ".png":
             from PIL import Image
 
-            with Image.open(path) as picture:
+            with Image.open(path, formats=["PNG"]) as picture:
+                size = f"the label image ({picture.width} x {picture.height} pixels)"
+                limits.check_room(path, 4 * picture.width * picture.height, size)
                 labels = np.asarray(picture)
         else:
             import tifffile
 
+            tiff_chain.check(path)
             with tifffile.TiffFile(path) as file:
+                tiff_chain.check_pages(path, file)
                 limits.check_room(path, file.series[0].nbytes, "the label image")
                 labels = file.series[0].asarray()
     labels = np.asarray(labels)

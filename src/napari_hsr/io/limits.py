@@ -49,6 +49,11 @@ def allowing_large(allowed: bool = True) -> Iterator[None]:
         _ALLOWED.reset(token)
 
 
+def large_allowed() -> bool:
+    """Whether files may take as much memory as is free."""
+    return _ALLOWED.get()
+
+
 def check_regular(path: str | PathLike[str]) -> None:
     """Refuse what is no regular file: a pipe or a device may never end, or never begin.
 

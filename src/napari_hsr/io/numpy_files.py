@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import zipfile
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
 #: Arrays of one archive that are looked at.
 _MOST_ARRAYS = 2_000
+#: Bytes of the head of an array.
+_LONGEST_HEAD = 2**16
 _DAMAGED = "the NumPy file is damaged or cut short"
 
 
@@ -60,6 +63,10 @@ def _array_header(file: Any) -> tuple[tuple[int, ...], bool, np.dtype]:
     """Shape, Fortran order and data type at the head of an array; the data come next."""
     formats = np.lib.format
     first = formats.read_magic(file) == (1, 0)
+    size = file.read(2 if first else 4)
+    if int.from_bytes(size, "little") > _LONGEST_HEAD:  # NumPy would make room for it
+        raise ValueError("its head is longer than any")
+    file.seek(-len(size), os.SEEK_CUR)
     read = formats.read_array_header_1_0 if first else formats.read_array_header_2_0
     return read(file)
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from napari_hsr import photograph as encodings
 from napari_hsr.errors import FileError, GreyImageError
-from napari_hsr.io import detect, embedded_record, icc, limits, png_chunks
+from napari_hsr.io import detect, embedded_record, icc, limits, png_chunks, separate
 from napari_hsr.io.choice import ANY, Choice
 from napari_hsr.io.library_errors import translated
 from napari_hsr.notices import Code, Notice
@@ -47,7 +47,7 @@ def read(path: Path, choice: Choice = ANY) -> Photograph:
         limits.check_count(path, path.stat().st_size, "bytes", _LARGEST_PICTURE)
         content = path.read_bytes()
     if detect.is_heif(content):
-        return _read_heif(path, content)
+        return _read_heif(path)
     return _read_with_pillow(path, content)
 
 
@@ -118,22 +118,34 @@ def _read_with_pillow(path: Path, content: bytes) -> Photograph:
     return _finish_srgb(path, values, profile, metadata)
 
 
-def _read_heif(path: Path, content: bytes) -> Photograph:
+def _read_heif(path: Path) -> Photograph:
     try:
-        import pillow_heif
+        import pillow_heif  # noqa: F401 - its own process calls it
     except ImportError as error:
         raise FileError(
             path, 'this is a HEIC photograph; to read it, pip install "napari-hsr[heif]"'
         ) from error
+    facts, values = separate.call(separate.HEIF, decode_heif, path)
+    if values is None:
+        raise grey(path)
+    profile = bytes.fromhex(facts["profile"]) or None
+    return _finish_srgb(path, values, profile, {"bit_depth": facts["bit_depth"]})
+
+
+def decode_heif(path: Path) -> tuple[dict[str, Any], np.ndarray | None]:
+    """Facts and pixels of a HEIC file, None of one without colours; called in a process of its own."""
+    import pillow_heif
+
     with translated(path, "the HEIC file is damaged or cut short"):
-        opened = pillow_heif.open_heif(io.BytesIO(content), convert_hdr_to_8bit=False)
+        opened = pillow_heif.open_heif(path, convert_hdr_to_8bit=False)
         width, height = opened.size
         limits.check_room(path, 8 * width * height, f"the picture ({width} x {height} pixels)")
         values = np.asarray(opened)  # turned upright by the decoder
-    if values.ndim == 2 or values.shape[2] < 3:
-        raise grey(path)
-    metadata: dict[str, Any] = {"bit_depth": int(opened.info.get("bit_depth", 8))}
-    return _finish_srgb(path, values, opened.info.get("icc_profile"), metadata)
+    facts = {
+        "bit_depth": int(opened.info.get("bit_depth", 8)),
+        "profile": (opened.info.get("icc_profile") or b"").hex(),
+    }
+    return facts, None if values.ndim == 2 or values.shape[2] < 3 else values
 
 
 def _finish_srgb(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_hsr.errors import FileError
-from napari_hsr.io import limits
+from napari_hsr.io import limits, separate
 from napari_hsr.io.choice import ANY, Choice
 from napari_hsr.io.library_errors import translated
 from napari_hsr.notices import Code, Notice
@@ -41,32 +41,16 @@ def read(path: Path, choice: Choice = ANY) -> Photograph:
         If the library is not there, the file is damaged, or its camera has not three colours.
     """
     try:
-        import rawpy
+        import rawpy  # noqa: F401 - its own process calls it
     except ModuleNotFoundError as error:
         raise FileError(
             path,
             'raw files of cameras need the library rawpy: pip install "napari-hsr[raw]"',
         ) from error
-    damaged = "the raw file is damaged, or of a camera that LibRaw does not know"
-    with translated(path, damaged), rawpy.imread(str(path)) as raw:
-        sensor = raw.sizes
-        pixels = max(sensor.raw_width * sensor.raw_height, sensor.width * sensor.height)
-        about = f"its sensor ({sensor.raw_width} x {sensor.raw_height} pixels)"
-        limits.check_room(path, 10 * pixels, about)
-        if raw.num_colors != 3:
-            raise FileError(path, f"its camera has {raw.num_colors} colours; three were expected")
-        balance, told = _white_balance(raw)
-        saturated = _saturated(raw)
-        black, white = list(raw.black_level_per_channel), int(raw.white_level)
-        values = raw.postprocess(
-            gamma=(1, 1),
-            no_auto_bright=True,
-            adjust_maximum_thr=0.0,
-            output_bps=16,
-            output_color=rawpy.ColorSpace.raw,
-            user_wb=balance,
-            half_size=choice.half_size,
-        )
+    facts, values = separate.call(separate.RAW, develop, path, choice.half_size)
+    assert values is not None  # develop gives them, or refuses the file
+    balance, told = _white_balance(facts["noted"], facts["daylight"])
+    black, white, saturated = facts["black"], facts["white"], facts["saturated"]
     model = camera_name(path)
     notices = [told]
     if model is None:
@@ -78,7 +62,7 @@ def read(path: Path, choice: Choice = ANY) -> Photograph:
     size = "cells of 2 × 2 pixels as one" if choice.half_size else "interpolated to full size"
     step = f"Developed by LibRaw: black {black[0]:g} and white {white} of the sensor, {size}."
     return Photograph(
-        np.ascontiguousarray(values),
+        values,
         encoding=None if model is None else camera_encoding(model),
         name=path.stem,
         provenance=Provenance(input=path.name, steps=(step,)),
@@ -92,12 +76,43 @@ def read(path: Path, choice: Choice = ANY) -> Photograph:
     )
 
 
-def _white_balance(raw: Any) -> tuple[list[float], Notice]:
+def develop(path: Path, half_size: bool) -> tuple[dict[str, Any], np.ndarray]:
+    """Facts of a raw file, and its pixels through LibRaw; called in a process of its own."""
+    import rawpy
+
+    damaged = "the raw file is damaged, or of a camera that LibRaw does not know"
+    with translated(path, damaged), rawpy.imread(str(path)) as raw:
+        sensor = raw.sizes
+        pixels = max(sensor.raw_width * sensor.raw_height, sensor.width * sensor.height)
+        about = f"its sensor ({sensor.raw_width} x {sensor.raw_height} pixels)"
+        limits.check_room(path, 10 * pixels, about)
+        if raw.num_colors != 3:
+            raise FileError(path, f"its camera has {raw.num_colors} colours; three were expected")
+        facts: dict[str, Any] = {
+            "noted": [float(factor) for factor in raw.camera_whitebalance],
+            "daylight": [float(factor) for factor in raw.daylight_whitebalance],
+            "black": [int(level) for level in raw.black_level_per_channel],
+            "white": int(raw.white_level),
+            "saturated": _saturated(raw),
+        }
+        values = raw.postprocess(
+            gamma=(1, 1),
+            no_auto_bright=True,
+            adjust_maximum_thr=0.0,
+            output_bps=16,
+            output_color=rawpy.ColorSpace.raw,
+            user_wb=_white_balance(facts["noted"], facts["daylight"])[0],
+            half_size=half_size,
+        )
+    return facts, values
+
+
+def _white_balance(by_camera: list[float], by_daylight: list[float]) -> tuple[list[float], Notice]:
     """Factors for R, G, B and the second G, the least of them 1, and where they come from."""
-    noted = np.array(raw.camera_whitebalance, dtype=np.float64)
+    noted = np.array(by_camera, dtype=np.float64)
     source = "the camera noted it"
     if not (np.isfinite(noted[:3]).all() and (noted[:3] > 0).all()):
-        noted = np.array(raw.daylight_whitebalance, dtype=np.float64)
+        noted = np.array(by_daylight, dtype=np.float64)
         source = "of daylight, for the camera noted none"
     if not (np.isfinite(noted[:3]).all() and (noted[:3] > 0).all()):
         told = "The file has no white balance: channels are as the sensor recorded them."

@@ -65,7 +65,7 @@ def read(path: Path, choice: Choice = ANY) -> Cube | Photograph:
     try:
         with translated(path, _DAMAGED):
             page, series = file.pages.first, file.series
-            _check_whole(path, file)
+            tiff_chain.check_pages(path, file)
         chosen = _choose_series(path, series)
         ours, described = _described(file)
         of_ours = ours is not None and ours.wavelengths is None
@@ -99,48 +99,6 @@ def _check_described(path: Path, described: dict[str, Any], first: Any) -> None:
             path,
             f"the TIFF file is cut short: {sizes[0]} values were written, {sizes[1]} are there",
         )
-
-
-def _check_whole(path: Path, file: Any) -> None:
-    """All that the pages point to must lie inside the file."""
-    size = path.stat().st_size
-    if not file.series or not len(file.pages):
-        raise FileError(path, "the TIFF file holds no image")
-    for page in file.pages:
-        keyframe = page.keyframe
-        if 0 in keyframe.shape:
-            continue  # said in its place: the array is empty
-        ends = [o + n for o, n in zip(page.dataoffsets, page.databytecounts, strict=True) if n]
-        if ends and max(ends) > size:
-            raise FileError(
-                path, f"the TIFF file is cut short: it needs {max(ends)} bytes and has {size}"
-            )
-        _check_covered(path, page, keyframe)
-
-
-def _check_covered(path: Path, page: Any, keyframe: Any) -> None:
-    """Strips or tiles must cover the page: tifffile fills what is missing with zeros."""
-    counts = list(page.databytecounts)
-    pieces = int(np.prod(keyframe.chunked, dtype=object))
-    needed = _packed_bytes(keyframe) if keyframe.compression == 1 else 0
-    sparse = 0 in counts  # GDAL leaves out tiles without data, and says so with a length of 0
-    if len(counts) < pieces or (sum(counts) < needed and not sparse):
-        size = f"{keyframe.imagewidth} x {keyframe.imagelength} pixels"
-        raise FileError(
-            path,
-            f"the TIFF file is damaged: page {page.index + 1} should have {size}, but holds "
-            f"{len(counts)} of {pieces} strips or tiles, {sum(counts)} bytes",
-        )
-
-
-def _packed_bytes(keyframe: Any) -> int:
-    """Bytes of a page as stored: rows of samples of 10, 12 or 14 bits are packed."""
-    bits = keyframe.bitspersample
-    if not isinstance(bits, int) or bits % 8 == 0:
-        return int(keyframe.nbytes)
-    planes = keyframe.samplesperpixel if keyframe.planarconfig == 2 else 1
-    row = keyframe.imagewidth * keyframe.samplesperpixel // planes
-    return int(planes * keyframe.imagelength * keyframe.imagedepth * (row * bits // 8))
 
 
 def _choose_series(path: Path, series: Any) -> Any:

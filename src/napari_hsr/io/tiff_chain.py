@@ -1,8 +1,10 @@
-"""The chain of pages of a TIFF, walked before any library follows it."""
+"""The chain of pages of a TIFF, walked before any library follows it, and what the pages point to."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from napari_hsr.errors import FileError
 from napari_hsr.io import limits
@@ -50,3 +52,61 @@ def check(path: Path) -> None:
             seen.add(at)
             file.seek(end)
             at = number(file.read(wide))
+
+
+def check_pages(path: Path, file: Any) -> None:
+    """All that the pages point to must lie inside the file, and cover them.
+
+    tifffile hands out memory as it was where strips or tiles are missing.
+
+    Parameters
+    ----------
+    path : Path
+    file : tifffile.TiffFile
+
+    Raises
+    ------
+    FileError
+        If there is less than the pages need.
+    """
+    size = path.stat().st_size
+    if not file.series or not len(file.pages):
+        raise FileError(path, "the TIFF file holds no image")
+    for page in file.pages:
+        keyframe = page.keyframe
+        if 0 in keyframe.shape:
+            continue  # said in its place: the array is empty
+        ends = [o + n for o, n in zip(page.dataoffsets, page.databytecounts, strict=True) if n]
+        if ends and max(ends) > size:
+            raise FileError(
+                path, f"the TIFF file is cut short: it needs {max(ends)} bytes and has {size}"
+            )
+        _check_covered(path, page, keyframe)
+
+
+def _check_covered(path: Path, page: Any, keyframe: Any) -> None:
+    if keyframe.planarconfig not in (1, 2):  # by which pieces are counted
+        raise FileError(
+            path, f"the TIFF file is damaged: its planar configuration is {keyframe.planarconfig:d}"
+        )
+    counts = list(page.databytecounts)
+    pieces = int(np.prod(keyframe.chunked, dtype=object))
+    needed = _packed_bytes(keyframe) if keyframe.compression == 1 else 0
+    sparse = 0 in counts  # GDAL leaves out tiles without data, and says so with a length of 0
+    if len(counts) < pieces or (sum(counts) < needed and not sparse):
+        size = f"{keyframe.imagewidth} x {keyframe.imagelength} pixels"
+        raise FileError(
+            path,
+            f"the TIFF file is damaged: page {page.index + 1} should have {size}, but holds "
+            f"{len(counts)} of {pieces} strips or tiles, {sum(counts)} bytes",
+        )
+
+
+def _packed_bytes(keyframe: Any) -> int:
+    """Bytes of a page as stored: rows of samples of 10, 12 or 14 bits are packed."""
+    bits = keyframe.bitspersample
+    if not isinstance(bits, int) or bits % 8 == 0:
+        return int(keyframe.nbytes)
+    planes = keyframe.samplesperpixel if keyframe.planarconfig == 2 else 1
+    row = keyframe.imagewidth * keyframe.samplesperpixel // planes
+    return int(planes * keyframe.imagelength * keyframe.imagedepth * (row * bits // 8))

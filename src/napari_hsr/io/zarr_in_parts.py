@@ -22,7 +22,7 @@ import numpy as np
 
 from napari_hsr.cube import finite_range
 from napari_hsr.errors import FileError
-from napari_hsr.io import detect, embedded_record, ome_metadata
+from napari_hsr.io import detect, embedded_record, limits, ome_metadata, zarr_resumed
 from napari_hsr.io.atomic import beside
 from napari_hsr.io.lazy import LazyArray
 from napari_hsr.io.library_errors import translated
@@ -50,12 +50,7 @@ def unfinished(path: Path) -> Path:
 
 def begun(path: Path) -> dict[str, Any] | None:
     """Facts of the run that began a store and did not finish it, or None."""
-    try:
-        attributes = json.loads((unfinished(path) / "zarr.json").read_text())["attributes"]
-        found: dict[str, Any] = attributes[RUN]
-    except (OSError, ValueError, LookupError, TypeError):
-        return None
-    return found if isinstance(found, dict) else None
+    return zarr_resumed.facts(unfinished(path), RUN)
 
 
 class ZarrInParts:
@@ -109,8 +104,9 @@ class ZarrInParts:
         if not self._target.parent.is_dir():
             raise FileError(path, f"the folder {path.parent} does not exist")
         if self.folder.exists():
+            zarr_resumed.check_plain(self.folder)
             self._check_unused()
-            if overwrite:
+            if overwrite and begun(path) is not None:  # else it is none of ours
                 shutil.rmtree(self.folder)
         if self.folder.exists():
             self._check_run()
@@ -160,14 +156,17 @@ class ZarrInParts:
                     for start, n in zip(corner, values.shape[1:], strict=True)
                 )
                 self._arrays[number][:, rows, columns] = values
-        size = self._file(shard).stat().st_size
-        finite = [low, high] if low <= high else None
-        return {"shard": list(shard), "range": finite, "bytes": size}
+        file = self._file(shard)
+        sums = {"bytes": file.stat().st_size, "crc32": zarr_resumed.checksum(file)}
+        return {"shard": list(shard), "range": [low, high] if low <= high else None, **sums}
 
     def is_there(self, entry: Mapping[str, Any]) -> bool:
         """Whether the shard that the journal tells of lies there, all of it."""
         try:
-            return bool(self._file(entry["shard"]).stat().st_size == entry["bytes"])
+            file = self._file(entry["shard"])
+            if file.stat().st_size != entry["bytes"]:
+                return False
+            return "crc32" not in entry or zarr_resumed.checksum(file) == entry["crc32"]
         except OSError:
             return False
 
@@ -281,7 +280,12 @@ class ZarrInParts:
             group = zarr.open_group(self.folder, mode="r+")
             config = {"write_empty_chunks": True}
             names = [str(level) for level in range(len(self._sizes))]
-            return [group[name].with_config(config) for name in names]
+            found = [group[name].with_config(config) for name in names]
+        made = zarr.open_group({}, mode="w", zarr_format=3)
+        for name, level in zip(names, self._sizes, strict=True):
+            self._create(made, name, level, None)
+        zarr_resumed.check_arrays(self.folder, found, [made[name] for name in names])
+        return found
 
     def _file(self, shard: Any, level: int = 0) -> Path:
         return self.folder.joinpath(str(level), "c", "0", *map(str, shard))
@@ -304,28 +308,24 @@ class ZarrInParts:
             )
 
     def _read_journal(self) -> list[dict[str, Any]]:
-        try:
-            lines = (self.folder / _JOURNAL / "parts.jsonl").read_bytes().split(b"\n")
-        except FileNotFoundError:
-            return []
-        if lines[-1]:  # a line that was cut short: what it tells of is written again
-            whole = b"".join(line + b"\n" for line in lines[:-1])
-            with self._writing():
-                (self.folder / _JOURNAL / "parts.jsonl").write_bytes(whole)
-        with translated(self.folder, "its journal is damaged"):
-            return [json.loads(line) for line in lines[:-1]]
+        path = self.folder / _JOURNAL / "parts.jsonl"
+        entries, whole = zarr_resumed.journal(self.folder, path, self.grid)
+        if path.exists() and path.stat().st_size > len(whole):
+            with self._writing():  # a line that was cut short: what it tells of is written again
+                path.write_bytes(whole)
+        return entries
 
     def _check_unused(self) -> None:
         """FileError if another process of this computer is writing it."""
         import psutil
 
         try:
-            owner = json.loads((self.folder / _JOURNAL / "lock").read_text())
+            owner = json.loads(limits.content(self.folder / _JOURNAL / "lock"))
             alive = (
                 owner["computer"] == platform.node()
                 and psutil.Process(owner["process"]).create_time() == owner["since"]
             )
-        except (OSError, ValueError, LookupError, TypeError, psutil.Error):
+        except (OSError, ValueError, LookupError, TypeError, RecursionError, psutil.Error):
             return  # nobody is
         if alive:
             raise FileError(self.folder, f"process {owner['process']} is writing it")

@@ -132,6 +132,11 @@ def fit_targets(
     balanced = seen[used] * gains
     weight = 1 / np.sqrt(np.maximum(target[used].mean(axis=1), 0.01))[:, None]
     x, y = balanced * weight, target[used] * weight
+    if np.linalg.matrix_rank(x) < 3:
+        raise InputError(
+            "The patches that are left have no three different colours, by which a matrix could be "
+            "fitted."
+        )
     inverse = np.linalg.inv(x.T @ x)
     free = inverse @ (x.T @ y)
     direction = inverse.sum(axis=1)

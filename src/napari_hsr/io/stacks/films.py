@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import threading
 from bisect import bisect_left
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,7 +11,7 @@ import numpy as np
 from napari_hsr import photograph as encodings
 from napari_hsr.byte_cache import ByteCache
 from napari_hsr.errors import FileError
-from napari_hsr.io import limits
+from napari_hsr.io import limits, separate
 from napari_hsr.io.library_errors import translated
 from napari_hsr.io.stacks.pages import KEPT_BYTES
 from napari_hsr.notices import Code, Notice
@@ -40,7 +40,7 @@ _UNEVEN = 0.5
 
 
 class FilmFrames:
-    """Frames of a film; those decoded on the way to another one are kept for a while.
+    """Frames of a film, decoded by FFmpeg in a process of its own.
 
     Parameters
     ----------
@@ -48,13 +48,71 @@ class FilmFrames:
     """
 
     def __init__(self, path: Path):
+        _check_library(path)
+        self._path = path
+        #: What the film states: width, height, seconds of a unit of time, transfer curve, codec.
+        self.stated, times = separate.call(separate.FILM, stated, path)
+        #: Of the frames, ascending, in units of the stream's time base.
+        self.times = [] if times is None else times.tolist()
+
+    def __len__(self) -> int:
+        return len(self.times)
+
+    def read(self, number: int) -> Photograph:
+        """One frame, turned upright."""
+        _, values = separate.call(separate.FILM, decode, self._path, number)
+        assert values is not None  # decode gives them, or refuses the file
+        return Photograph(values, name=f"{self._path.stem} {number + 1}", metadata={"bit_depth": 8})
+
+
+def stated(path: Path) -> tuple[dict[str, Any], np.ndarray]:
+    """What a film states, and the times of its frames; called in a process of its own."""
+    film = _opened_once(path)
+    stream: Any = film.stream
+    with translated(path, _DAMAGED):
+        facts = {
+            "width": int(stream.width),
+            "height": int(stream.height),
+            "unit": float(stream.time_base),
+            "curve": int(stream.codec_context.color_trc or 0),
+            "codec": stream.codec_context.name,
+        }
+    limits.check_room(
+        path,
+        3 * facts["width"] * facts["height"],
+        f"a frame ({facts['width']} x {facts['height']} pixels)",
+    )
+    return facts, np.array(film.times, dtype=np.int64)
+
+
+def decode(path: Path, number: int) -> tuple[None, np.ndarray]:
+    """A frame of a film, counted from 0; called in a process of its own."""
+    return None, _opened_once(path).read(number)
+
+
+def _opened_once(path: Path) -> _Film:
+    state = path.stat()
+    return _opened(path, state.st_size, state.st_mtime_ns)
+
+
+@lru_cache(maxsize=2)
+def _opened(path: Path, _size: int, _time: int) -> _Film:
+    """The films opened last, so that a run over their frames opens each once."""
+    return _Film(path)
+
+
+class _Film:
+    """An open film; frames that were decoded on the way to another one are kept for a while."""
+
+    def __init__(self, path: Path):
+        import av
+
         self._path = path
         self._kept = ByteCache(KEPT_BYTES)
-        self._lock = threading.Lock()
         self._pictures: Iterator[tuple[int, Any]] | None = None
         self._next = -1
         with translated(path, _DAMAGED):
-            self._container = _pyav(path).open(f"file:{path}", options=_ONLY_FILMS)
+            self._container = av.open(f"file:{path}", options=_ONLY_FILMS)
             found = self._container.streams.video
             self.stream = found[0] if found else None
         if self.stream is None:
@@ -62,24 +120,17 @@ class FilmFrames:
         with translated(path, _DAMAGED):
             packets = self._container.demux(self.stream)
             times = {_time(packet) for packet in packets if packet.size and not packet.is_discard}
-        #: Of the frames, ascending, in units of the stream's time base.
         self.times = sorted(t for t in times if t is not None)
         if not self.times:
             raise FileError(path, "it holds no frame")
 
-    def __len__(self) -> int:
-        return len(self.times)
-
-    def read(self, number: int) -> Photograph:
+    def read(self, number: int) -> np.ndarray:
         """One frame, turned upright."""
-        with self._lock:
-            values = self._kept.get(number)
-            if values is None:
-                values = self._decoded(number)
-        return Photograph(values, name=f"{self._path.stem} {number + 1}", metadata={"bit_depth": 8})
+        found = self._kept.get(number)
+        return self._decoded(number) if found is None else found
 
     def _decoded(self, number: int) -> np.ndarray:
-        about = f"frame {number + 1} of {len(self)} cannot be decoded"
+        about = f"frame {number + 1} of {len(self.times)} cannot be decoded"
         wanted = self.times[number]
         with translated(self._path, about):
             if self._pictures is None or not self._next <= number <= self._next + _NEAR:
@@ -101,7 +152,9 @@ class FilmFrames:
 
     def _from_here(self) -> Iterator[tuple[int, Any]]:
         """Pictures from where the file stands on; what cannot be decoded is passed over."""
-        broken = _pyav(self._path).error.InvalidDataError
+        import av
+
+        broken = av.error.InvalidDataError
         for packet in self._container.demux(self.stream):
             try:
                 pictures = packet.decode()
@@ -122,11 +175,8 @@ def read(path: Path) -> PhotographStack:
         If it is damaged, has no frame, or PyAV is not installed.
     """
     frames = FilmFrames(path)
-    stream: Any = frames.stream
-    size = f"{stream.width} x {stream.height} pixels"
-    limits.check_room(path, 3 * stream.width * stream.height, f"a frame ({size})")
     first = next(_first(frames))
-    seconds = float(stream.time_base) * np.diff(frames.times)
+    seconds = frames.stated["unit"] * np.diff(frames.times)
     step = float(seconds.mean()) if seconds.size else 1.0
     notices = []
     if seconds.size and np.abs(seconds / step - 1).max() > _UNEVEN:
@@ -135,7 +185,7 @@ def read(path: Path) -> PhotographStack:
             f"takes the mean, {step:.3g} s."
         )
         notices.append(Notice.info(Code.FRAMES_UNEVEN, told))
-    curve = _HDR.get(int(stream.codec_context.color_trc or 0))
+    curve = _HDR.get(frames.stated["curve"])
     if curve:
         told = (
             f"The film is in high dynamic range ({curve}), which is none of the known encodings: "
@@ -155,7 +205,7 @@ def read(path: Path) -> PhotographStack:
         path.stem,
         Provenance(input=path.name),
         tuple(notices),
-        {"codec": stream.codec_context.name},
+        {"codec": frames.stated["codec"]},
     )
 
 
@@ -184,11 +234,10 @@ def _time(packet: Any) -> int | None:
     return None if found is None else int(found)
 
 
-def _pyav(path: Path) -> Any:
+def _check_library(path: Path) -> None:
     try:
-        import av
+        import av  # noqa: F401 - its own process calls it
     except ImportError as error:
         raise FileError(
             path, 'this is a film; to read it, pip install "napari-hsr[film]"'
         ) from error
-    return av

@@ -95,6 +95,7 @@ def read_tiff(path: Path) -> PhotographStack:
 
     tiff_chain.check(path)
     with translated(path, "the TIFF file is damaged or cut short"), tifffile.TiffFile(path) as file:
+        tiff_chain.check_pages(path, file)
         shape, first = _stack_shape(file), file.pages.first
         dtype = np.dtype(first.dtype)
         spacing = _spacing(file)

@@ -1,0 +1,294 @@
+"""Calls of libraries that a damaged file can end, in a process of their own.
+
+HDF5, LibRaw, libheif and FFmpeg are written in C: a file that is damaged in ways that no check sees
+may end them, and with them the viewer. So a helper process calls them, with limits of computing and
+memory, and hands back what it found; if it ends there, the file is refused. It takes a quarter of a
+second to begin, a few milliseconds for a call, and ends with this process.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import importlib
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_hsr.errors import FileError
+from napari_hsr.io import limits
+from napari_hsr.units import format_bytes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+#: Seconds until an answer must be there (a slow network is no damage).
+_WAITING = 300.0
+_READY = b"ready"
+
+
+@dataclass(frozen=True)
+class Library:
+    """What is called in one helper.
+
+    Attributes
+    ----------
+    name : str
+        For sentences: ``"LibRaw"``.
+    module : str
+        Imported before memory is limited.
+    seconds : float
+        Of computing, for one call.
+    nbytes : int, optional
+        Of memory that one call may ask for; by default half of what is free.
+    """
+
+    name: str
+    module: str
+    seconds: float
+    nbytes: int | None = None
+
+
+HDF5 = Library("HDF5", "h5py", 4.0, limits.ASKED_FROM)
+RAW = Library("LibRaw", "rawpy", 120.0)
+HEIF = Library("libheif", "pillow_heif", 60.0)
+FILM = Library("FFmpeg", "av", 60.0)
+
+Found = tuple[Any, "np.ndarray | None"]
+
+
+def call(library: Library, function: Callable[..., Found], path: Path, *arguments: Any) -> Found:
+    """Call a function of a module of this package in the helper of a library.
+
+    Parameters
+    ----------
+    library : Library
+    function : callable
+        ``function(path, *arguments)`` gives what JSON can carry, and an array or None.
+    path : Path
+    *arguments
+        What JSON can carry.
+
+    Raises
+    ------
+    FileError
+        As the function raises it; or if the library did not survive the file, came to no end, or
+        took too much memory.
+    """
+    with _LOCKS.setdefault(library.module, threading.Lock()):
+        helper = _helper(library)
+        if helper is None:
+            return function(path, *arguments)
+        asked = {
+            "call": [function.__module__, function.__qualname__],
+            "path": os.path.abspath(path),
+            "arguments": arguments,
+            "large": limits.large_allowed(),
+        }
+        return helper.answer_to(asked, path)
+
+
+class _Helper:
+    """The other process."""
+
+    def __init__(self, library: Library) -> None:
+        import napari_hsr
+
+        self.pid, self._library = os.getpid(), library
+        place = str(Path(napari_hsr.__file__).parents[1])
+        paths = [place, *filter(None, [os.environ.get("PYTHONPATH")])]
+        start = f"from napari_hsr.io import separate; separate.serve({library!r})"
+        self._process = subprocess.Popen(
+            # -P: nothing of the folder that we are in is imported
+            [sys.executable, "-P", "-c", start.replace("Library(", "separate.Library(")],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
+        )
+        line, _ = self._answer() or (b"", None)
+        self.usable = line.strip() == _READY
+
+    def answer_to(self, asked: dict[str, Any], path: Path) -> Found:
+        """What the function gave or raised."""
+        assert self._process.stdin is not None
+        with contextlib.suppress(OSError):  # it has ended: so says the answer
+            self._process.stdin.write(json.dumps(asked).encode() + b"\n")
+            self._process.stdin.flush()
+        answer = self._answer()
+        if answer is None or not answer[0]:
+            raise FileError(path, f"the file is damaged: {self._library.name} {self._end(answer)}")
+        told, array = json.loads(answer[0]), answer[1]
+        if told["last"]:
+            self.close()
+        if told["problem"] is not None:
+            raise FileError(path, told["problem"])
+        return told["facts"], array
+
+    def _end(self, answer: tuple[bytes, None] | None) -> str:
+        self.usable = False
+        status = self._process.poll() if answer is None else self._process.wait()
+        self.close()
+        if status is None:
+            return f"came to no end within {_WAITING:g} s"
+        if status == -getattr(signal, "SIGPROF", 0):
+            return f"came to no end within {self._library.seconds:g} s of computing"
+        name = signal.Signals(-status).name if status < 0 else f"status {status}"
+        return f"ended ({name}) while it looked through it"
+
+    def _answer(self) -> tuple[bytes, Any] | None:
+        """A line of the helper and what follows it; an empty line if it ended, None if none came."""
+        found: list[tuple[bytes, Any]] = []
+        reader = threading.Thread(target=lambda: found.append(self._received()), daemon=True)
+        reader.start()
+        reader.join(_WAITING)
+        return found[0] if found else None
+
+    def _received(self) -> tuple[bytes, np.ndarray | None]:
+        output = self._process.stdout
+        assert output is not None
+        line = output.readline()
+        stated = json.loads(line).get("array") if line.startswith(b"{") else None
+        if stated is None:
+            return line, None
+        array = np.empty(stated["shape"], stated["dtype"])
+        into, at = array.reshape(-1).view(np.uint8).data, 0
+        while at < array.nbytes:
+            count = output.readinto(into[at:])  # type: ignore[attr-defined]
+            if not count:
+                return b"", None
+            at += count
+        return line, array
+
+    def close(self) -> None:
+        """End it."""
+        self.usable = False
+        self._process.kill()
+        self._process.wait()
+        for stream in (self._process.stdin, self._process.stdout):
+            if stream is not None:
+                with contextlib.suppress(OSError):  # what it was not sent any more
+                    stream.close()
+
+
+_LOCKS: dict[str, threading.Lock] = {}
+_HELPERS: dict[str, _Helper] = {}
+#: Set where no helper can be started: files are then opened as they are.
+_UNAVAILABLE: list[bool] = []
+
+
+def _helper(library: Library) -> _Helper | None:
+    """The helper of this process, begun if there is none; None where there can be none."""
+    if _UNAVAILABLE or getattr(sys, "frozen", False) or not sys.executable:
+        return None
+    known = _HELPERS.get(library.module)
+    if known is not None and known.pid == os.getpid() and known.usable:
+        return known
+    _HELPERS.pop(library.module, None)  # ended, or that of the process that this was forked from
+    try:
+        helper = _Helper(library)
+    except OSError:
+        _UNAVAILABLE.append(True)
+        return None
+    if not helper.usable:
+        helper.close()
+        _UNAVAILABLE.append(True)
+        return None
+    _HELPERS[library.module] = helper
+    return helper
+
+
+def _end() -> None:
+    for helper in _HELPERS.values():
+        if helper.pid == os.getpid():
+            helper.close()
+
+
+atexit.register(_end)
+
+
+# --- in the helper -------------------------------------------------------------------------
+
+
+def serve(library: Library) -> None:
+    """Answer what is asked on standard input, one call a line."""
+    answers = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # what a library prints is no answer
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that asks
+    importlib.import_module(library.module)
+    start = _limit_memory()
+    answers.write(_READY + b"\n")
+    answers.flush()
+    for line in sys.stdin:
+        _limit_computing(library.seconds)
+        told, array = _answered(json.loads(line))
+        _limit_computing(0.0)
+        taken = _most_mapped() - start
+        told["last"] = library.nbytes is not None and taken > library.nbytes
+        if told["last"]:
+            told["problem"] = (
+                f"the file is damaged: it makes {library.name} ask for {format_bytes(taken)} of "
+                "memory"
+            )
+        if told["problem"] is None and array is not None:
+            array = np.ascontiguousarray(array)
+            told["array"] = {"shape": array.shape, "dtype": array.dtype.str}
+        answers.write(json.dumps(told).encode() + b"\n")
+        if array is not None and told["array"]:
+            answers.write(array.reshape(-1).view(np.uint8).data)
+        answers.flush()
+
+
+def _answered(asked: dict[str, Any]) -> tuple[dict[str, Any], np.ndarray | None]:
+    module, name = asked["call"]
+    told: dict[str, Any] = {"facts": None, "problem": None, "array": None}
+    path = Path(asked["path"])
+    try:
+        with limits.allowing_large(asked["large"]):
+            told["facts"], array = getattr(importlib.import_module(module), name)(
+                path, *asked["arguments"]
+            )
+    except FileError as error:
+        told["problem"] = error.problem
+    except MemoryError:
+        told["problem"] = "it needs more memory than is free"
+    else:
+        return told, array
+    return told, None
+
+
+def _limit_memory() -> int:
+    """Limit the memory of this process; the bytes that it has mapped until now."""
+    with contextlib.suppress(ImportError, OSError, ValueError):  # not on Windows
+        import resource
+
+        import psutil
+
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
+        most = pages * os.sysconf("SC_PAGE_SIZE") + psutil.virtual_memory().available // 2
+        resource.setrlimit(resource.RLIMIT_AS, (most, most))
+    return _most_mapped()
+
+
+def _most_mapped() -> int:
+    """The most bytes that this process has had mapped; 0 where the system does not say it."""
+    with contextlib.suppress(OSError):
+        text = Path("/proc/self/status").read_text(encoding="ascii", errors="replace")
+        found = re.search(r"VmPeak:\s*(\d+) kB", text)
+        return 1024 * int(found[1]) if found else 0
+    return 0
+
+
+def _limit_computing(seconds: float) -> None:
+    if hasattr(signal, "setitimer"):
+        signal.setitimer(signal.ITIMER_PROF, seconds)

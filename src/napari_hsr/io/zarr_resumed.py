@@ -1,0 +1,144 @@
+"""What an unfinished store is trusted with: nothing that its folder does not hold, nor leads to."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from zlib import crc32
+
+from napari_hsr.errors import FileError
+from napari_hsr.io import limits
+from napari_hsr.io.library_errors import translated
+from napari_hsr.units import one_line
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+#: Bytes of a journal.
+_LONGEST = 2**30
+#: Bytes of a file that are looked at at once.
+_PART = 2**24
+
+
+def facts(folder: Path, key: str) -> dict[str, Any] | None:
+    """Facts of the run that began a store; None if it has none."""
+    try:
+        found = json.loads(limits.content(folder / "zarr.json"))["attributes"][key]
+    except (OSError, ValueError, LookupError, TypeError, RecursionError):
+        return None
+    return None if limits.too_deep(found) or not isinstance(found, dict) else found
+
+
+def check_plain(folder: Path) -> None:
+    """Folders and regular files alone: what is written into it stays there.
+
+    Raises
+    ------
+    FileError
+        If a link or a pipe lies in it, or the folder is a link itself.
+    """
+    if folder.is_symlink():
+        raise FileError(folder, "it is a link, and is not gone on with")
+    ahead = [folder]
+    with translated(folder, "it cannot be read", only=(OSError,)):
+        while ahead:
+            with os.scandir(ahead.pop()) as entries:
+                for entry in entries:
+                    if entry.is_dir(follow_symlinks=False):
+                        ahead.append(Path(entry.path))
+                    elif not entry.is_file(follow_symlinks=False):
+                        name = one_line(os.path.relpath(entry.path, folder), 80)
+                        raise FileError(
+                            folder, f"{name} in it is no regular file: it is not gone on with"
+                        )
+
+
+def check_arrays(folder: Path, found: Iterable[Any], made: Iterable[Any]) -> None:
+    """The arrays must be what the run would make.
+
+    Raises
+    ------
+    FileError
+        Naming the first that is not.
+    """
+    for array, expected in zip(found, made, strict=True):
+        if _described(array) != _described(expected):
+            raise FileError(
+                folder, f"it is damaged: the array {array.path} is not what this run began"
+            )
+
+
+def _described(array: Any) -> dict[str, Any]:
+    stated: dict[str, Any] = array.metadata.to_dict()
+    return {key: str(value) for key, value in stated.items() if key != "attributes"}
+
+
+def journal(
+    folder: Path, content: Path, grid: tuple[int, int]
+) -> tuple[list[dict[str, Any]], bytes]:
+    """The entries of a journal, and its whole lines; one that was cut short is left out.
+
+    Raises
+    ------
+    FileError
+        If it holds anything else.
+    """
+    try:
+        text = limits.content(content, _LONGEST)
+    except FileNotFoundError:
+        return [], b""
+    *lines, _torn = text.split(b"\n")
+    damaged = "its journal is damaged: overwrite it (--overwrite, overwrite=True) to begin anew"
+    try:
+        entries = [json.loads(line) for line in lines]
+    except (ValueError, RecursionError) as error:
+        raise FileError(folder, damaged) from error
+    if not all(_is_entry(entry, grid) for entry in entries):
+        raise FileError(folder, damaged)
+    return entries, b"".join(line + b"\n" for line in lines)
+
+
+def _is_entry(entry: Any, grid: tuple[int, int]) -> bool:
+    if not isinstance(entry, dict) or not isinstance(entry.get("shards"), list):
+        return False
+    tile = "tile" not in entry or (
+        _integers(entry["tile"], 4)
+        and _integers(entry.get("core"), 4)
+        and isinstance(entry.get("draft"), bool)
+        and isinstance(entry.get("counted"), dict)
+        and all(_integer(count) for count in entry["counted"].values())
+    )
+    return tile and all(_is_shard(shard, grid) for shard in entry["shards"])
+
+
+def _is_shard(shard: Any, grid: tuple[int, int]) -> bool:
+    if not isinstance(shard, dict) or not _integers(shard.get("shard"), 2):
+        return False
+    inside = all(at < count for at, count in zip(shard["shard"], grid, strict=True))
+    span = shard.get("range", 0)
+    finite = span is None or (
+        isinstance(span, list)
+        and len(span) == 2
+        and all(isinstance(n, (int, float)) and math.isfinite(n) for n in span)
+    )
+    return inside and finite and _integer(shard.get("bytes")) and _integer(shard.get("crc32", 0))
+
+
+def _integers(value: Any, count: int) -> bool:
+    return isinstance(value, list) and len(value) == count and all(map(_integer, value))
+
+
+def _integer(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**63
+
+
+def checksum(path: Path) -> int:
+    """CRC-32 of a file."""
+    found = 0
+    with path.open("rb") as file:
+        while part := file.read(_PART):
+            found = crc32(part, found)
+    return found

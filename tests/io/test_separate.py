@@ -1,0 +1,124 @@
+"""Files that end a library are met in another process."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import h5py
+import numpy as np
+import pytest
+
+from napari_hsr.io import hdf5_probe, read, separate
+
+from .refusals import refused
+from .test_raw_photographs import COLOURS, mosaic, write_dng
+
+VALUES = np.linspace(0, 1, 60, dtype=np.float32).reshape(3, 4, 5)
+signals = pytest.mark.skipif(sys.platform == "win32", reason="signals")
+
+
+@pytest.fixture
+def path(tmp_path):
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["cube"] = VALUES
+    return tmp_path / "a.h5"
+
+
+@pytest.fixture
+def ending(monkeypatch):
+    """A helper in which something else happens first."""
+
+    def make(what: str):
+        real = separate.subprocess.Popen
+
+        def begun(args, **options):
+            return real([*args[:-1], f"{what}; {args[-1]}"], **options)
+
+        monkeypatch.setattr(separate.subprocess, "Popen", begun)
+        monkeypatch.setattr(separate, "_HELPERS", helpers := {})
+        return helpers
+
+    made = []
+    yield lambda what: made.append(make(what))
+    for helpers in made:
+        for helper in helpers.values():
+            helper.close()
+
+
+def test_each_file_is_looked_at_once_as_long_as_it_is_the_same(path, monkeypatch):
+    looks = []
+    real = separate.call
+    monkeypatch.setattr(separate, "call", lambda *a: (looks.append(a[2]), real(*a))[1])
+    for _ in range(3):
+        np.testing.assert_array_equal(read(path).data, VALUES)
+    assert [str(look) for look in looks] == [os.path.realpath(path)]
+    with h5py.File(path, "a") as file:
+        file["more"] = np.ones(2000)
+    read(path, variable="cube")
+    assert len(looks) == 2
+
+
+@signals
+def test_a_file_that_ends_the_library_is_refused_and_the_next_is_read(path, ending, tmp_path):
+    ending(
+        "import os; from napari_hsr.io import hdf5_probe as p; "
+        "p._look = lambda f: os.abort() if f.name == 'bad.h5' else None"
+    )
+    bad = tmp_path / "bad.h5"
+    bad.write_bytes(path.read_bytes())
+    for _ in range(2):
+        assert "HDF5 ended (SIGABRT)" in refused(bad)
+    np.testing.assert_array_equal(read(path).data, VALUES)
+
+
+@signals
+def test_a_file_without_an_end(path, ending):
+    ending(
+        "from napari_hsr.io import hdf5_probe as p, separate; "
+        "separate._limit_computing = lambda s, r=separate._limit_computing: r(s / 80); "
+        "p._look = lambda f: [None for _ in iter(int, 1)]"
+    )
+    assert "came to no end within 4 s of computing" in refused(path)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="what is mapped")
+def test_a_text_that_claims_gigabytes_is_not_given_them(path):
+    with h5py.File(path, "a") as file:
+        file["wavelengths"] = ["x" * 40, "y", "z"]
+        at = file["wavelengths"].id.get_offset()
+    content = bytearray(path.read_bytes())
+    assert content[at] == 40
+    content[at : at + 4] = (2_100_000_000).to_bytes(4, "little")
+    path.write_bytes(content)
+    assert "it makes HDF5 ask for 2" in refused(path)
+
+
+def test_without_a_helper_files_are_read(path, monkeypatch):
+    monkeypatch.setattr(separate, "_HELPERS", {})
+    monkeypatch.setattr(separate, "_UNAVAILABLE", [])
+    monkeypatch.setattr(sys, "executable", str(path))  # nothing that runs
+    np.testing.assert_array_equal(read(path).data, VALUES)
+    assert separate._UNAVAILABLE
+    assert hdf5_probe.look(path) == (None, None)
+
+
+@signals
+def test_a_raw_file_that_ends_its_library(ending, tmp_path):
+    ending(
+        "import os; from napari_hsr.io import raw_photographs as r; "
+        "r._saturated = lambda raw: os.kill(os.getpid(), 11)"
+    )
+    found = write_dng(tmp_path / "leaf.dng", mosaic(*COLOURS))
+    assert "LibRaw ended (SIGSEGV)" in refused(found)
+
+
+@signals
+def test_a_heic_photograph_that_ends_its_library(ending, tmp_path):
+    heif = pytest.importorskip("pillow_heif")
+    from PIL import Image
+
+    heif.from_pillow(Image.new("RGB", (64, 48))).save(tmp_path / "a.heic")
+    assert read(tmp_path / "a.heic").data.shape == (48, 64, 3)
+    ending("import os, pillow_heif; pillow_heif.open_heif = lambda *a, **k: os.abort()")
+    assert "libheif ended (SIGABRT)" in refused(tmp_path / "a.heic")
