@@ -5,8 +5,9 @@
 In each of several viewers photographs are reconstructed again and again, layers are deleted while a run
 is at work, themes are switched, and every panel is opened and closed. After a tenth of it, when caches
 are full, memory is noted; from there on it may grow by 20 MB. What napari itself keeps of layers that
-are added and removed (some MB each where OpenGL is computed by software) is measured beside it, and
-not counted. Without a screen, run it under Xvfb.
+are added, drawn and removed (some MB each where OpenGL is computed by software) is measured after it, with the same time to
+draw them, and not counted. Live objects and threads of Python are counted too: of these none may stay.
+Without a screen, run it under Xvfb.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import sys
 import threading
 import time
 import warnings
-from collections import Counter
+from collections import Counter, deque
 
 import numpy as np
 
@@ -26,6 +27,8 @@ import numpy as np
 MOST_GROWTH = 20e6
 #: Turns at the beginning that are not counted, at least.
 WARM = 4
+#: Objects of ours that may be alive after a series and were not before.
+MOST_OBJECTS = 20
 
 
 def memory() -> int:
@@ -33,6 +36,17 @@ def memory() -> int:
     import psutil
 
     return psutil.Process().memory_full_info().uss
+
+
+def objects() -> int:
+    """Live objects of our classes, and Qt's widgets."""
+    from qtpy.QtWidgets import QWidget
+
+    gc.collect()
+    return sum(
+        isinstance(one, QWidget) or type(one).__module__.startswith("napari_hsr")
+        for one in gc.get_objects()
+    )
 
 
 def names_of_panels() -> list[str]:
@@ -78,6 +92,7 @@ class Session:
             panel.model.set_name("rootpoly-srgb")
             self.panels.append(panel)
         self._rng = np.random.default_rng(0)
+        self._took: deque[float] = deque(maxlen=20)  # seconds of the last runs
         self._themes = itertools.cycle(("light", "dark"))
 
     def run(self, number: int) -> None:
@@ -85,6 +100,7 @@ class Session:
         from napari_hsr import Photograph
         from napari_hsr.viewer.layers import add_photograph
 
+        began = time.monotonic()
         viewer, panel = (listed[number % len(listed)] for listed in (self.viewers, self.panels))
         pixels = self._rng.random((24, 24, 3), dtype=np.float32)
         layer = add_photograph(viewer, Photograph(pixels, "linear-srgb"))
@@ -94,6 +110,7 @@ class Session:
             viewer.layers.remove(layer)
         until(lambda: not panel.running)
         viewer.layers.clear()
+        self._took.append(time.monotonic() - began)
         if number % 10 == 0:
             viewer.theme = next(self._themes)
 
@@ -103,7 +120,7 @@ class Session:
         viewer.add_image(self._rng.random((24, 24, 3), dtype=np.float32), rgb=True)
         if number % 5:  # as where the photograph was not deleted meanwhile
             viewer.add_image(self._rng.random((31, 24, 24), dtype=np.float32))
-        settle(0.02)
+        settle(float(np.median(self._took)))
         viewer.layers.clear()
 
     def open(self, name: str, number: int) -> None:
@@ -119,17 +136,16 @@ class Session:
             viewer.close()
 
 
-def grown(work, count: int) -> float:
-    """Bytes that the process grows by, from the first tenth to the end."""
+def grown(work, count: int) -> tuple[float, int]:
+    """Bytes and objects that the process grows by, from the first tenth to the end."""
     first = max(WARM, count // 10)
     for number in range(first):
         work(number)
-    gc.collect()
-    before = memory()
+    alive, before = objects(), memory()
     for number in range(first, count):
         work(number)
-    gc.collect()
-    return memory() - before
+    kept = objects() - alive
+    return memory() - before, kept
 
 
 def main() -> int:
@@ -139,6 +155,7 @@ def main() -> int:
     parser.add_argument("--runs", type=int, default=1000)
     parser.add_argument("--openings", type=int, default=200)
     parser.add_argument("--viewers", type=int, default=2)
+    parser.add_argument("--panels", nargs="*", help="these alone")
     args = parser.parse_args()
     from qtpy.QtCore import qInstallMessageHandler
 
@@ -149,17 +166,23 @@ def main() -> int:
         session = Session(args.viewers)
         session.run(0)
         threads = threading.active_count()
-        alone = grown(session.layers_alone, args.runs)
-        print(f"layers of napari alone: {alone / 1e6:+.1f} MB", flush=True)
-        rows = [("runs, beyond that", grown(session.run, args.runs) - alone)]
+        total, kept = grown(session.run, args.runs)
+        alone, _ = grown(session.layers_alone, args.runs)
+        print(
+            f"runs: {total / 1e6:+.1f} MB, layers of napari alone: {alone / 1e6:+.1f} MB",
+            flush=True,
+        )
+        rows = [("runs, beyond that", (total - alone, kept))]
         rows += [
             (f"opening {name}", grown(lambda n, name=name: session.open(name, n), args.openings))
-            for name in names_of_panels()
+            for name in args.panels or names_of_panels()
         ]
-        for name, growth in rows:
-            faults += growth > MOST_GROWTH
+        for name, (growth, kept) in rows:
+            fault = growth > MOST_GROWTH or kept > MOST_OBJECTS
+            faults += fault
             print(
-                f"{name}: {growth / 1e6:+.1f} MB{'  TOO MUCH' * (growth > MOST_GROWTH)}", flush=True
+                f"{name}: {growth / 1e6:+.1f} MB, {kept:+d} objects{'  TOO MUCH' * fault}",
+                flush=True,
             )
         left = threading.active_count() - threads
         session.close()

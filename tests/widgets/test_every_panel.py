@@ -130,3 +130,22 @@ def test_nothing_is_clipped(panel, qtbot, theme):
         qtbot.wait(60)
         # labels find their heights in steps, which a busy machine takes later
         qtbot.waitUntil(lambda size=size: _fits(panel, size))
+
+
+def test_forms_use_the_height_of_their_dock_and_have_no_gap(viewer, qtbot):
+    calibrate, compare = CalibrateWidget(viewer), CompareWidget(viewer)
+    calibrate.layout().addStretch(1)  # as napari does in a dock
+    for panel in (calibrate, compare):
+        qtbot.addWidget(panel)
+        panel.resize(340, 760)
+        panel.show()
+    area = calibrate.findChild(QScrollArea)
+    form = compare.form
+
+    def laid_out() -> None:
+        assert area.viewport().height() >= area.widget().minimumSizeHint().height()
+        assert form.protocol_origin.y() - form.protocol.geometry().bottom() < 40
+
+    qtbot.waitUntil(laid_out)
+    calibrate.release()
+    compare.release()

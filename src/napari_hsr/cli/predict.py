@@ -73,8 +73,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--camera",
         metavar="C",
-        help="what took the photographs: table.csv:NAME, or cie-1931 for the approximate row space "
-        "of photographs in sRGB (default: as their encoding says); profile:NAME applies what a chart "
+        help="the camera of the photographs: table.csv:NAME, or cie-1931, about right for photographs "
+        "in sRGB (default: as their encoding says); profile:NAME applies what a chart "
         "said of the camera",
     )
     parser.add_argument(

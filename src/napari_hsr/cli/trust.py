@@ -41,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--camera",
         metavar="C",
-        help="table.csv:NAME, or cie-1931 for the approximate row space of photographs in sRGB",
+        help="table.csv:NAME, or cie-1931, about right for photographs in sRGB",
     )
     parser.add_argument(
         "--exact", action="store_true", help="with exactly the photographed colours"

@@ -8,6 +8,7 @@ from qtpy.QtCore import QEvent
 from qtpy.QtWidgets import QApplication, QMainWindow, QPushButton, QWidget
 
 from napari_hsr.widgets.common.accessible import name_controls
+from napari_hsr.widgets.common.help_window import HelpButton
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,6 +36,10 @@ class Panel(QWidget):
         if self._attached:
             self._attached = False
             self._release()
+
+    def help_button(self) -> HelpButton:
+        """A button that opens the page on this panel."""
+        return HelpButton(self)
 
     def files_in_use(self) -> list[str]:
         """Files that the panel has opened beside the layers, for a session."""

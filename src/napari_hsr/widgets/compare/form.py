@@ -9,6 +9,7 @@ from qtpy.QtWidgets import (
     QGroupBox,
     QHBoxLayout,
     QLabel,
+    QSizePolicy,
     QSpinBox,
     QVBoxLayout,
     QWidget,
@@ -76,6 +77,8 @@ class CompareForm(QWidget):
         line.addWidget(self.window_label)
         line.addWidget(self.window, 1)
         boxed.addLayout(line)
+        # its rows stay together; what is left of a high dock is below them
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addLayout(rows)

@@ -106,7 +106,7 @@ class CompareWidget(Panel):
 
         inside = QWidget()
         layout = column(
-            *(self.form, row(self.run_button, self.cancel_button)),
+            *(self.form, row(self.run_button, self.cancel_button, self.help_button())),
             *(self.reason, self.lay_button),  # below the button, which stays where it is
             *(self.progress, self.message, self.grid_button, self.results),
             row(self.json_button, self.csv_button),

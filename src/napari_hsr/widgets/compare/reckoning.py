@@ -79,7 +79,7 @@ def drawn(held: Reckoning, evaluation: Evaluation) -> dict[str, Drawn]:
         found["risk"] = Drawn(title, x_label, error, 100 * share, risk)
     if held.by_share is not None:
         share, mean = held.by_share
-        title = "Error over the measured share"
+        title = "Error by measured share"
         found["by_share"] = Drawn(title, "measured share (%)", error, 100 * share, mean)
     return found
 

@@ -47,7 +47,7 @@ class ResultView(QWidget):
         self.notes = WrappedLabel()
         self.curve_chooser = NarrowComboBox()
         self.curve_chooser.setToolTip(
-            "The metric drawn over the bands, or what the intervals and the measured share knew"
+            "What is plotted: a figure in each band, or how well the errors were foretold"
         )
         self.curve_chooser.currentIndexChanged.connect(self._draw)
         self.plot = SpectrumPlot()

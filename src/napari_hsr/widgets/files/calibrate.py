@@ -94,9 +94,9 @@ class CalibrateWidget(Panel):
         content = QWidget()
         column(form, into=content)
         outer = QVBoxLayout(self)
-        outer.addWidget(VerticalScroll(content, 110), 1)
+        outer.addWidget(VerticalScroll(content, 110))
         outer.addWidget(self.message)
-        outer.addWidget(self.run_button)
+        outer.addLayout(row(self.run_button, self.help_button(), stretch=self.run_button))
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
 
     def run(self) -> Image | None:

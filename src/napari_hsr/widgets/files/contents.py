@@ -28,7 +28,7 @@ from napari_hsr.viewer.layers import add_cube, add_photograph
 from napari_hsr.widgets.common.choosers import LayerChooser, NarrowComboBox
 from napari_hsr.widgets.common.connections import Connections
 from napari_hsr.widgets.common.labels import WrappedLabel
-from napari_hsr.widgets.common.layouts import narrow_form
+from napari_hsr.widgets.common.layouts import narrow_form, row
 from napari_hsr.widgets.common.messages import Message
 from napari_hsr.widgets.common.panel import Panel, button, main_window
 
@@ -96,7 +96,7 @@ class FileContentsWidget(Panel):
         outer = QVBoxLayout(self)
         outer.addLayout(self._form)
         outer.addWidget(self.message)
-        outer.addWidget(self.open_button)
+        outer.addLayout(row(self.open_button, self.help_button(), stretch=self.open_button))
         outer.addStretch(1)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
 
@@ -238,7 +238,9 @@ def ask_what_to_read(path: str) -> QDialog:
     content.set_file(path)
     content.hide_layers()
     dialog.setWindowTitle(Path(path).name)
-    keep = button("Keep what is open", lambda: _keep(content, dialog), "And do not ask again")
+    keep = button(
+        "Keep what is open", lambda: _keep(content, dialog), "Do not ask again for files like this"
+    )
     box = QVBoxLayout(dialog)
     box.addWidget(content)
     keep.setVisible(bool(content.kept_by_itself))

@@ -124,7 +124,9 @@ class ReconstructionOptions(ComputingOptions):
         )
         self.ensemble_note = WrappedLabel(PIXELWISE)
         self.grid_chooser = NarrowComboBox()
-        self.grid_chooser.setToolTip("The network can be queried between the photograph's pixels.")
+        self.grid_chooser.setToolTip(
+            "This network can also compute values between the photograph's pixels."
+        )
         self.grid_note = WrappedLabel(NEVER_TRAINED)
         self._form.addRow("Ensemble", self.ensemble_chooser)
         self._form.addRow(self.ensemble_note)

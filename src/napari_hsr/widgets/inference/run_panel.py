@@ -394,7 +394,7 @@ class RunPanel(Panel):
         # Messages get their room before the form, and both scroll; Run stays visible however low
         # the window is, so that three panels fit above each other.
         outer.addWidget(VerticalScroll(choices, FORM_LEAST, asked=FORM_ASKED), 1)
-        outer.addLayout(row(self.run_button, self.cancel_button))
+        outer.addLayout(row(self.run_button, self.cancel_button, self.help_button()))
         outer.addWidget(VerticalScroll(said, SAID_LEAST))
         outer.addStretch()
         self.attach()

@@ -102,7 +102,7 @@ class BackProjection(QWidget):
         rows.addRow("At most", self.passes)
         self.fold = Fold("Back-projection", inside)
         form = narrow_form()
-        form.addRow("Coarse pixels are made by", self.degradation)
+        form.addRow("Blur from fine to coarse pixels", self.degradation)
         column(form, self.refine, self.fold, into=self)
         self.fold.setEnabled(False)
         self._on_change = on_change

@@ -28,12 +28,12 @@ NO_INTERVALS = (
     "trained nor chose it."
 )
 EXACT = (
-    "Takes the spectra next to those of the network that have exactly the photographed colours\n"
-    "for this camera, and no negative value."
+    "Changes the network's spectra as little as possible so that they have exactly the photographed\n"
+    "colours under this camera, and no negative value."
 )
 CAMERA = (
-    "What took the photograph: by it the measured share of each spectrum is told, and colours are\n"
-    "made exact. A photograph in a camera's own colours names its camera; profiles come from a chart."
+    "The camera that took the photograph; exact colours and the measured share need it. Photographs in\n"
+    "a camera's own colours name it, and a chart makes a profile (Measurements)."
 )
 #: The entry that opens a table.
 TABLE = "table"
@@ -59,7 +59,7 @@ class CameraChooser(NarrowComboBox):
 
         self._labels: dict[str | None, str] = {
             None: "as the photograph says",
-            CIE: "CIE 1931: the approximate row space of sRGB",
+            CIE: "CIE 1931, about right for sRGB",
             **{name: name for name in MEASURED},
         }
         self._last: str | None = None

@@ -43,7 +43,9 @@ class IndexForm(QWidget):
             "sqrt, log, log10, exp, abs, min, max"
         )
         self.interpolate = QCheckBox("Interpolate between bands")
-        self.interpolate.setToolTip("Of a formula: else the nearest band is taken")
+        self.interpolate.setToolTip(
+            "In a formula: a wavelength between two bands; unticked, the nearest band is taken"
+        )
         self.about = WrappedLabel()
         rows = narrow_form()
         rows.addRow("Index", self.choices)

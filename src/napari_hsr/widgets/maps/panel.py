@@ -86,7 +86,7 @@ class MapsWidget(Panel):
         layout = column(
             self._chooser_row,
             self.tabs,
-            row(self.run_button, self.cancel_button),
+            row(self.run_button, self.cancel_button, self.help_button()),
             self.reason,
             self.progress,
             self.message,

@@ -72,7 +72,7 @@ class UnmixForm(QWidget):
             "Look again", self.refresh, "List the pins and regions that there are now"
         )
         self.sum_box = QCheckBox("Shares sum to one")
-        self.sum_box.setToolTip("Else each endmember has any amount that is not negative")
+        self.sum_box.setToolTip("Unticked: amounts may have any sum, but are never negative")
         self.sum_box.setChecked(True)
         self.message = Message()
         column(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
 
 from napari_hsr.widgets.common.collapsible import Fold
@@ -34,6 +35,7 @@ class MeasurementsWidget(Panel):
         for fold in folds:
             fold.set_open(True)
         inside = column(*folds, into=content)
+        inside.addWidget(self.help_button(), 0, Qt.AlignmentFlag.AlignRight)
         inside.setContentsMargins(6, 4, 6, 6)
         inside.addStretch(1)
         outer = QVBoxLayout(self)

@@ -36,7 +36,7 @@ class ImportForm(QWidget):
         self.overwrite = QCheckBox("Replace the model of that name")
         self.overwrite.setToolTip("A model of that name is there already")
         self.entry, self.encoding = NarrowComboBox(), NarrowComboBox()
-        self.entry.setToolTip("What its authors say of it is then taken over")
+        self.entry.setToolTip("Fills in what its authors state")
         self.encoding.setToolTip("How the numbers of its photographs stand for light")
         self._form = narrow_form(self)
         self.name = self._add("Name", "What the model will be called")
@@ -57,7 +57,7 @@ class ImportForm(QWidget):
         )
         self.units = self._add("Units of the values", "Of its spectra, such as reflectance")
         self.training_data = self._add("Training data", "What it was trained on")
-        self.licence = self._add("Licence", "Under which its weights may be used")
+        self.licence = self._add("Licence", "The licence of its weights")
         for line in self._lines():
             line.textChanged.connect(self._on_changed)
         self.overwrite.toggled.connect(self._on_changed)

@@ -29,10 +29,12 @@ def open_panels(viewer: napari.Viewer) -> list[PanelRecord]:
     names = _names()
     return [
         PanelRecord(
-            name=names[type(panel).__name__], settings=settings(panel), files=panel.files_in_use()
+            name=names[type(panel).__name__],
+            settings=settings(panel),
+            files=panel.files_in_use() if isinstance(panel, Panel) else [],
         )
         for panel in viewer.window.dock_widgets.values()
-        if isinstance(panel, Panel) and type(panel).__name__ in names
+        if type(panel).__name__ in names
     ]
 
 
@@ -44,7 +46,8 @@ def restore_panels(viewer: napari.Viewer, records: list[PanelRecord]) -> list[st
             told.append(f"There is no panel {record.name}.")
             continue
         _, panel = viewer.window.add_plugin_dock_widget(PLUGIN, record.name)
-        told += panel.use_files(record.files)
+        if isinstance(panel, Panel):
+            told += panel.use_files(record.files)
         told += [f"{record.name}: {one}" for one in restore(panel, record.settings)]
     return told
 

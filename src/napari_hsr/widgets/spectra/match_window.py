@@ -153,7 +153,9 @@ class MatchWindow(QDialog):
                 alike = " ≈" if one.indistinguishable else ""
                 name = QTableWidgetItem(one_line(one.name) + alike)
                 if alike:
-                    name.setToolTip("Its colour is that of the best within the noise")
+                    name.setToolTip(
+                        "Its colour differs from the best one's by less than the camera's noise"
+                    )
                 states = Qt.CheckState
                 name.setCheckState(states.Checked if drawn else states.Unchecked)
                 texts = f"{one.angle:.3f}", f"{one.sid:.3g}", f"{one.correlation:.4f}"

@@ -98,6 +98,7 @@ class SpectraWidget(CurvePanel):
             box.toggled.connect(self._on_box)
         switches = row(*boxes)
         switches.addStretch(1)
+        switches.addWidget(self.help_button())
         self.trust = TrustRow(self)
         self.trust.changed.connect(self._on_box)
         self.trust.found.connect(self._on_bands)

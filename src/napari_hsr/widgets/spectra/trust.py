@@ -81,7 +81,7 @@ class TrustRow(QWidget):
             box.toggled.connect(lambda _on: self.changed.emit())
         self.why = BriefLabel(2)
         self.approximate = button(
-            "Use the approximate row space",
+            "Assume CIE 1931 as the camera",
             self._use_cie,
             "CIE 1931 under D65: about what is left of any camera's colours in an sRGB photograph",
         )

@@ -83,7 +83,7 @@ class ImageTable(PlainTable):
                 self._add_sentence(breakable(f"⚠ {warning}"), _YELLOW)
             if not row.problem and (over := describe_left_over(row)):
                 self._add_sentence(
-                    f"Its sides do not divide by the scale: {over} "
+                    f"Height or width is no multiple of the scale: {over} "
                     f"{'is' if sum(row.left_over) == 1 else 'are'} left out where it is measured.",
                     _BLUE,
                 )

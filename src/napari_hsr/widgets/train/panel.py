@@ -17,6 +17,7 @@ from napari_hsr.training.runs import processes
 from napari_hsr.training.runs.processes import Run, Status
 from napari_hsr.widgets.common.accessible import name_controls
 from napari_hsr.widgets.common.collapsible import Fold
+from napari_hsr.widgets.common.help_window import HelpButton
 from napari_hsr.widgets.common.job_slot import JobSlot
 from napari_hsr.widgets.common.labels import WrappedLabel
 from napari_hsr.widgets.common.layouts import column, narrow_form, row
@@ -291,7 +292,7 @@ class TrainWidget(QWidget):
             self.pages.addWidget(VerticalScroll(page, least=110))
         top = narrow_form()
         top.addRow("Training", self.runs)
-        buttons = row(self.start_button, self.stop_button, self.resume_button)
+        buttons = row(self.start_button, self.stop_button, self.resume_button, HelpButton(self))
         outer = QVBoxLayout(self)
         outer.addLayout(top)
         outer.addWidget(self.pages, 1)

@@ -48,7 +48,7 @@ class CoarseSection(QWidget):
         )
         form = narrow_form(self)
         form.addRow(self.words)
-        form.addRow("Coarse pixels are made by", self.degradation)
+        form.addRow("Blur from fine to coarse pixels", self.degradation)
         self.degradation.changed.connect(self.changed)
         self.set_scale(self._scale)
 

@@ -113,7 +113,6 @@ class WavelengthWidget(Panel):
         for part in (
             self._chooser_row,
             self.control,
-            self.info,
             self.tint,
             self.notice,
             self.set_button,
@@ -121,6 +120,7 @@ class WavelengthWidget(Panel):
             self.maps_button,
         ):
             layout.addWidget(part)
+        layout.insertLayout(2, row(self.info, self.help_button(), stretch=self.info))
         layout.addStretch(1)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)

@@ -129,7 +129,7 @@ class SetWavelengthsWidget(Panel):
         layout.addStretch(1)
         outer = QVBoxLayout(self)
         outer.addWidget(VerticalScroll(content, least=110))
-        outer.addWidget(self.apply_button)
+        outer.addLayout(row(self.apply_button, self.help_button(), stretch=self.apply_button))
         # Height is worth more to a plot that is docked beside it.
         self.setSizePolicy(policy.Preferred, policy.Maximum)
 

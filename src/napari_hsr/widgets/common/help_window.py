@@ -1,0 +1,78 @@
+"""The page on a panel, in a window beside it: the same text as on the site, at hand without a network."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import Qt
+from qtpy.QtGui import QKeySequence, QShortcut
+from qtpy.QtWidgets import QDialog, QTextBrowser, QToolButton, QVBoxLayout, QWidget
+
+if TYPE_CHECKING:
+    from qtpy.QtCore import QUrl
+
+#: The pages, one a panel, named after it.
+PAGES = Path(__file__).parent / "help"
+
+
+class HelpWindow(QDialog):
+    """Shows one page; links to others are followed.
+
+    Parameters
+    ----------
+    page : str
+        Its file's name without the suffix.
+    parent : QWidget
+        The panel.
+    """
+
+    def __init__(self, page: str, parent: QWidget):
+        super().__init__(parent)
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self.browser = QTextBrowser()
+        self.browser.setOpenLinks(False)
+        self.browser.anchorClicked.connect(self._follow)
+        QVBoxLayout(self).addWidget(self.browser)
+        self.resize(560, 600)
+        self.show_page(page)
+
+    def show_page(self, page: str) -> None:
+        """Show another page."""
+        self.setWindowTitle(page.replace("-", " ").capitalize())
+        self.browser.setMarkdown((PAGES / f"{page}.md").read_text(encoding="utf-8"))
+
+    def _follow(self, link: QUrl) -> None:
+        page = Path(link.path()).stem
+        if (PAGES / f"{page}.md").is_file():
+            self.show_page(page)
+
+
+def page_of(panel: QWidget) -> str:
+    """The page on a panel: ``SuperResolveWidget`` has ``super-resolve``."""
+    name = type(panel).__name__.removesuffix("Widget")
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "-", name).lower()
+
+
+class HelpButton(QToolButton):
+    """Opens the page on a panel, as F1 does while the panel has the focus.
+
+    Parameters
+    ----------
+    panel : QWidget
+    """
+
+    def __init__(self, panel: QWidget):
+        super().__init__()
+        self._page = page_of(panel)
+        self.setText("?")
+        self.setAccessibleName("Help on this panel")
+        self.setToolTip("What this panel does, and each of its controls (F1)")
+        self.clicked.connect(self._show)
+        key = QShortcut(QKeySequence(QKeySequence.StandardKey.HelpContents), panel)
+        key.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+        key.activated.connect(self.click)
+
+    def _show(self) -> None:
+        HelpWindow(self._page, self).show()
