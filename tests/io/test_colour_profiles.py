@@ -212,3 +212,43 @@ def test_images_of_one_size_are_not_called_different(tmp_path):
             file.write(np.ones((8, 9, 3), dtype), photometric="rgb", metadata=None)
     with pytest.raises(FileError, match="2 images of one size"):
         read(tmp_path / "a.tif")
+
+
+def tables(swapped=False, kind=b"mft2", points=17):
+    """A profile whose A2B0 takes sRGB, or sRGB with red and blue exchanged, to Lab by a table."""
+    steps = np.linspace(0, 1, points)
+    grid = np.stack(np.meshgrid(steps, steps, steps, indexing="ij"), axis=-1)
+    grid = grid[..., ::-1] if swapped else grid
+    linear = np.where(grid <= 0.04045, grid / 12.92, ((grid + 0.055) / 1.055) ** 2.4)
+    xyz = linear @ np.linalg.inv(icc._XYZ_TO_SRGB).T / (0.9642, 1, 0.8249)
+    f = np.where(xyz > 216 / 24389, np.cbrt(xyz), (24389 / 27 * xyz + 16) / 116)
+    lab = np.stack(
+        [116 * f[..., 1] - 16, 500 * (f[..., 0] - f[..., 1]), 200 * (f[..., 1] - f[..., 2])], -1
+    )
+    stored = np.stack([lab[..., 0] / 100 * 65280, *((lab[..., i] + 128) * 256 for i in (1, 2))])
+    head = kind + bytes(4) + bytes([3, 3, points, 0]) + fixed(1, 0, 0, 0, 1, 0, 0, 0, 1)
+    line = np.array([0, 65535], ">u2").tobytes() * 3
+    body = np.moveaxis(np.clip(stored, 0, 65535).round(), 0, -1).astype(">u2").tobytes()
+    tag = head + pack(">HH", 2, 2) + line + body + line
+    content = profile("Table", P3_CURVE, SPACES["Display P3"]).replace(b"rXYZ", b"A2B0", 1)
+    entry = content.index(b"A2B0")
+    at = len(content)
+    content = content[: entry + 4] + pack(">II", at, len(tag)) + content[entry + 12 :] + tag
+    content = content.replace(b"mntrRGB XYZ ", b"mntrRGB Lab ").replace(
+        b"\x04\x30\0\0", b"\x02\x40\0\0", 1
+    )
+    return pack(">I", len(content)) + content[4:]
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
+def test_profiles_of_tables(tmp_path, dtype, values):
+    full = 1.0 if dtype == np.float32 else np.iinfo(dtype).max
+    deep = (values / 255 * full).astype(dtype)
+    tifffile.imwrite(tmp_path / "a.tif", deep, photometric="rgb", iccprofile=tables(swapped=True))
+    photograph = read(tmp_path / "a.tif")
+    assert (photograph.data.dtype, photograph.encoding) == (dtype, "srgb")
+    expected = by_little_cms(values, tables(swapped=True)) / 255
+    difference = np.abs(photograph.data / full - expected)
+    assert np.percentile(difference, 99) <= 2 / 255
+    assert np.abs(photograph.data / full - values[..., ::-1] / 255).mean() < 0.01  # exchanged
+    assert has(photograph.notices, Code.COLOURS_CONVERTED)

@@ -148,6 +148,7 @@ def build(path: Path, found: Found, choice: Choice = ANY) -> Cube:
     if not found.record:
         taken = tuple(2 - place for place in order) if found.flipped else order
         alternatives.note_axes(logical, taken, any(n.code is Code.AXIS_GUESSED for n in notices))
+    _check_scales(found, source.shape[order[0]], notices)
     resolved = _resolve(path, found, source.shape[order[0]])
     notices += resolved.notices
     data, of_values = _data(path, source, order, found, resolved.order)
@@ -165,6 +166,16 @@ def build(path: Path, found: Found, choice: Choice = ANY) -> Cube:
         _value_range=found.value_range,
     )
     return cube if choice.bands is None else _only(path, cube, list(choice.bands))
+
+
+def _check_scales(found: Found, bands: int, notices: list[Notice]) -> None:
+    """Scales and offsets of each band, of which there are not as many, are left out and said."""
+    sizes = {np.size(found.decoding.scale), np.size(found.decoding.offset)} - {1}
+    if sizes - {bands}:
+        told = f"The file states {max(sizes)} scale factors or offsets for {bands} bands: left out."
+        notices[:] = [n for n in notices if n.code is not Code.SCALE_APPLIED]
+        notices.append(Notice.warning(Code.GAIN_NOT_APPLIED, told))
+        found.decoding = replace(found.decoding, scale=1.0, offset=0.0)
 
 
 def _only(path: Path, cube: Cube, bands: list[int]) -> Cube:

@@ -25,6 +25,8 @@ CUBE_KEYS = (
 )  # fmt: skip
 #: Names strong enough for a cube of one band, whose array has two axes.
 ONE_BAND_KEYS = ("cube", "hsi", "rad", "ref")
+#: Lists of texts that name the bands.
+_BAND_NAMES = ("band_names", "bandnames", "band_name", "band_labels", "channel_names", "band")
 #: Small facts worth keeping: one value, or one a band.
 _SCALARS = ("norm_factor", "exposure", "integration_time", "illuminant", "units", "unit")
 _PER_BAND = ("fwhm", "bbl", "good_wavelengths", "bad_bands", "badbands")
@@ -245,6 +247,8 @@ def companions(
             continue
         result.wavelengths, result.unit = values, unit or wl.unit_in_name(key)
         break
+    if result.wavelengths is None:
+        result.wavelengths, result.unit = _from_names(variables, load, attributes)
     for key in _SCALARS:
         if key in vectors and np.prod(vectors[key].shape) == 1:
             result.metadata[key] = np.ravel(np.asarray(load(vectors[key].name)))[0].item()
@@ -257,6 +261,21 @@ def companions(
             known = {"good_wavelengths": "bbl"}.get(key, key)  # EMIT: 1 for those of use
             result.per_band[known] = np.asarray(values, float if known == "fwhm" else None).tolist()
     return result
+
+
+def _from_names(
+    variables: list[Variable], load: Callable[[str], Any], attributes: dict[str, Any]
+) -> tuple[np.ndarray | None, str | None]:
+    """Wavelengths in the names of the bands, in a list of texts."""
+    listed = [_flat(load(v.name)) for v in variables if v.short in _BAND_NAMES and v.is_text]
+    listed += [
+        _flat(attributes[key]) for key in _BAND_NAMES if np.ndim(attributes.get(key, 0)) == 1
+    ]
+    for names in listed:
+        found, unit = wl.from_band_names(names)
+        if found is not None:
+            return np.array(found), unit
+    return None, None
 
 
 def _from_text(variable: Variable, load: Callable[[str], Any]) -> tuple[np.ndarray, str | None]:

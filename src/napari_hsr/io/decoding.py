@@ -23,25 +23,31 @@ class Decoding:
         As NetCDF and GDAL state them, for all bands or for each in the order of the file.
     no_data : tuple of float
         Stored numbers that stand for missing values.
+    unsigned : bool
+        Signed integers are to be taken as unsigned ones of their size (NetCDF's ``_Unsigned``).
     """
 
     divisor: float = 1.0
     scale: Any = 1.0
     offset: Any = 0.0
     no_data: tuple[float, ...] = ()
+    unsigned: bool = False
 
     @property
     def does_nothing(self) -> bool:
         """Whether values are what is stored."""
         plain = self.divisor == 1.0 and np.all(np.asarray(self.scale) == 1.0)
-        return bool(plain and not np.any(self.offset) and not self.no_data)
+        return bool(plain and not np.any(self.offset) and not (self.no_data or self.unsigned))
 
     def missing(self, stored: np.ndarray) -> np.ndarray | None:
         """Where no data is stored; None if that is nowhere."""
         if not self.no_data:
             return None
+        stored = self._taken(stored)
         found = np.zeros(stored.shape, dtype=bool)
         for marker in self.no_data:
+            if self.unsigned and marker < 0:
+                marker += 2.0 ** (8 * stored.dtype.itemsize)
             if np.isnan(marker):
                 continue  # NaN as it is
             if stored.dtype.kind == "f":
@@ -49,6 +55,12 @@ class Decoding:
             elif float(marker).is_integer():
                 found |= stored == int(marker)
         return found if found.any() else None
+
+    def _taken(self, stored: np.ndarray) -> np.ndarray:
+        """What is stored, as the type that it is meant in."""
+        if self.unsigned and stored.dtype.kind == "i":
+            return stored.view(stored.dtype.str.replace("i", "u"))
+        return stored
 
     def values(
         self, stored: np.ndarray, bands: Any = slice(None), order: Literal["C", "K"] = "C"
@@ -64,7 +76,7 @@ class Decoding:
         """
         with np.errstate(over="ignore", invalid="ignore"):
             missing = self.missing(stored)
-            values = np.array(stored, dtype=np.float32, order=order)
+            values = np.array(self._taken(stored), dtype=np.float32, order=order)
             if self.divisor != 1.0:
                 values /= np.float32(self.divisor)
             scale, offset = (_for_bands(each, bands, values) for each in (self.scale, self.offset))

@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_hsr.errors import FileError
-from napari_hsr.io import build_cube, detect, embedded_record, envi_header, limits
+from napari_hsr.io import (
+    build_cube,
+    detect,
+    embedded_record,
+    envi_header,
+    gdal_metadata,
+    limits,
+)
 from napari_hsr.io import wavelengths as wl
 from napari_hsr.io.choice import ANY, Choice
 from napari_hsr.io.library_errors import translated
@@ -78,7 +85,7 @@ def read(path: Path, choice: Choice = ANY) -> Cube:
             f"the header describes {layout.describe()}, {layout.size} bytes, but its binary "
             f"{binary.name} has {actual}",
         )
-    found = _facts(header, items, layout)
+    found = _facts(header, binary, items, layout)
     found.notices += notices
     if packed:
         found.source = _unpacked(header, binary, layout)
@@ -170,7 +177,9 @@ def _memory_map(header: Path, binary: Path, layout: envi_header.Layout) -> np.me
     return mapped
 
 
-def _facts(header: Path, items: dict[str, Any], layout: envi_header.Layout) -> build_cube.Found:
+def _facts(
+    header: Path, binary: Path | None, items: dict[str, Any], layout: envi_header.Layout
+) -> build_cube.Found:
     found = build_cube.Found(None, stated=True, unit_has_a_place=True, notices=layout.notices)
     found.looked_in = "its header, also among the names of the bands"
     found.record = embedded_record.parse(str(items.get(ITEM, "")).removeprefix("record "))
@@ -178,6 +187,9 @@ def _facts(header: Path, items: dict[str, Any], layout: envi_header.Layout) -> b
     found.name = Path(header.stem).stem if double else header.stem
     found.wavelengths, found.unit = _wavelengths(items)
     units = items.get("data units") or None
+    if found.wavelengths is None and binary is not None:  # GDAL's file beside what GDAL wrote
+        facts = gdal_metadata.beside(binary, layout.bands)
+        found.wavelengths, found.unit = facts.wavelengths, facts.unit
     found.units = ", ".join(map(str, units)) if isinstance(units, list) else units
     found.metadata = {key: items[key] for key in items if key not in _STRUCTURE}
     _split_per_band(found, items, layout.bands)

@@ -7,12 +7,14 @@ wavelengths, in micrometres (RFC "Band imagery metadata").
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
 import numpy as np
 
+from napari_hsr.errors import FileError
+from napari_hsr.io import limits
 from napari_hsr.io import wavelengths as wl
 from napari_hsr.io.decoding import Decoding
 from napari_hsr.io.numbers import number
@@ -20,6 +22,7 @@ from napari_hsr.io.numbers import whole as whole_number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from napari_hsr.cube import Cube
 
@@ -34,6 +37,8 @@ _WAVELENGTHS = (
     ("center_wavelength", None),
     ("centre_wavelength", None),
 )
+#: Items that may name a band by its wavelength.
+_NAMES = ("description", "bandname", "band_name")
 _UNITS = ("wavelength_units", "wavelength_unit", "wavelength units", "wavelength unit")
 
 
@@ -48,10 +53,32 @@ class BandFacts:
     no_data: float | None = None
 
 
-def read(page: Any, bands: int) -> BandFacts:
-    """The facts of the first page of a TIFF (tifffile's) for so many bands."""
-    facts = BandFacts()
+def read(page: Any, bands: int, path: Path | None = None) -> BandFacts:
+    """The facts of the first page of a TIFF (tifffile's) for so many bands, and of GDAL's file beside it."""
     stated, whole = _items(page)
+    if path is not None:
+        _add_beside(path, stated, whole)
+    facts = _facts(stated, whole, bands)
+    tag = page.tags.get(NO_DATA_TAG)
+    marker = _listed(stated, "nodatavalue", 1)  # of the file beside it, which is the later one
+    facts.no_data = number(marker[0]) if marker else None
+    if facts.no_data is None and tag is not None:
+        facts.no_data = number(tag.value)
+    if facts.no_data is not None:
+        facts.decoding = replace(facts.decoding, no_data=(facts.no_data,))
+    return facts
+
+
+def beside(path: Path, bands: int) -> BandFacts:
+    """What ``scene.img.aux.xml`` beside ``scene.img`` states."""
+    stated: dict[str, dict[int, str]] = {}
+    whole: dict[str, str] = {}
+    _add_beside(path, stated, whole)
+    return _facts(stated, whole, bands)
+
+
+def _facts(stated: dict[str, dict[int, str]], whole: dict[str, str], bands: int) -> BandFacts:
+    facts = BandFacts()
     for name, unit in _WAVELENGTHS:
         listed = _listed(stated, name, bands)
         if listed is not None:
@@ -60,22 +87,49 @@ def read(page: Any, bands: int) -> BandFacts:
     said = [stated.get(name) or {0: whole[name]} for name in _UNITS if name in {*stated, *whole}]
     if facts.wavelengths is not None and facts.unit is None and said:
         facts.unit = next(iter(said[0].values()))
-    if facts.wavelengths is None:
-        named = _listed(stated, "description", bands)
-        facts.wavelengths, facts.unit = wl.from_band_names(named or [])
+    numbered = {"": {i: whole.get(f"band_{i + 1}", "") for i in range(bands)}}
+    for names in (*(_listed(stated, name, bands) for name in _NAMES), _listed(numbered, "", bands)):
+        if facts.wavelengths is None and names:
+            facts.wavelengths, facts.unit = wl.from_band_names(names)
+    for name, unit in _WAVELENGTHS:
+        if facts.wavelengths is None and name in whole:
+            found = wl.from_texts([whole[name]])
+            if found is not None and len(found[0]) == bands:
+                said_of_all = next((whole[n] for n in _UNITS if n in whole), None)
+                facts.wavelengths, facts.unit = found[0].tolist(), unit or found[1] or said_of_all
     for name, key in (("fwhm", "fwhm"), ("fwhm_um", "fwhm"), ("bbl", "bbl")):
         widths = _numbers(_listed(stated, name, bands))
         if widths is not None:
             in_nm = 1e3 if name == "fwhm_um" and facts.unit == "nm" else 1.0
             facts.per_band[key] = [int(w) if key == "bbl" else w * in_nm for w in widths]
-    facts.no_data = number(page.tags.get(NO_DATA_TAG).value) if NO_DATA_TAG in page.tags else None
     scale, offset = (_numbers(_listed(stated, name, bands)) for name in ("scale", "offset"))
     facts.decoding = Decoding(
         scale=_one(scale, 1.0),
         offset=_one(offset, 0.0),
-        no_data=() if facts.no_data is None else (facts.no_data,),
     )
     return facts
+
+
+def _add_beside(path: Path, stated: dict[str, dict[int, str]], whole: dict[str, str]) -> None:
+    """What GDAL keeps in ``NAME.aux.xml``; later than what the file itself states."""
+    file = path.with_name(f"{path.name}.aux.xml")
+    if not file.is_file():
+        return
+    try:
+        root = ElementTree.fromstring(limits.content(file))
+    except (ElementTree.ParseError, OSError, FileError):
+        return  # a broken side note does not make the image unreadable
+    whole |= {
+        (i.get("key") or "").lower(): (i.text or "").strip() for i in root.findall("Metadata/MDI")
+    }
+    for band in root.findall("PAMRasterBand"):
+        at = (whole_number(band.get("band", "")) or 0) - 1
+        if at < 0:
+            continue
+        items = [(e.tag, e.text) for e in band if not len(e)]
+        items += [(i.get("key") or "", i.text) for i in band.findall("Metadata/MDI")]
+        for name, text in items:
+            stated.setdefault(name.lower(), {})[at] = (text or "").strip()
 
 
 def to_text(cube: Cube, factor: float, whole: Mapping[str, str]) -> str:

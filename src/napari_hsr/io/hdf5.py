@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,7 @@ from napari_hsr.io.choose_variable import Variable, choose_cube, companions, lef
 from napari_hsr.io.decoding import Decoding
 from napari_hsr.io.hdf5_axes import named_axes, text
 from napari_hsr.io.library_errors import translated
+from napari_hsr.io.numbers import number
 from napari_hsr.io.storing import Storing, as_stated, blocks, plan
 from napari_hsr.notices import Code, Notice
 
@@ -28,7 +30,15 @@ if TYPE_CHECKING:
 
 _DAMAGED = "the HDF5 file is damaged or cut short"
 #: Attributes with the number that stands for missing values.
-_NO_DATA = ("_FillValue", "missing_value", "Data_Ignore_Value", "data_ignore_value", "no_data")
+_NO_DATA = (
+    "_fillvalue", "missing_value", "data_ignore_value", "data ignore value", "no_data", "nodata",
+    "no_data_value", "nodata_value", "fillvalue", "fill_value",
+)  # fmt: skip
+_MOST_MARKERS = 16
+#: Attributes with a number to divide by: NEON's, and ENVI's.
+_DIVISORS = ("Scale_Factor", "reflectance_scale_factor", "reflectance scale factor")
+#: A text in JSON that is longer is not looked into.
+_LONGEST_JSON = 2**20
 
 
 def read(path: Path, choice: Choice = ANY) -> Cube:
@@ -98,6 +108,23 @@ def _describe(name: str, item: Any) -> Variable:
     return Variable(name, tuple(item.shape), dtype, kind, listed[0] if listed else None)
 
 
+def _attributes(file: Any, name: str, stated: Any) -> dict[str, Any]:
+    """What the file, the groups around an array and it itself state, the nearest last; also in JSON."""
+    around = [file]
+    for part in name.strip("/").split("/")[:-1]:
+        around.append(None if around[-1] is None else structure.own(around[-1], part))
+    found: dict[str, Any] = {}
+    for given in (*(structure.attributes(item) for item in around if item is not None), stated):
+        for value in (text(v) for v in given.values()):
+            if value.startswith("{") and len(value) < _LONGEST_JSON:
+                try:
+                    found |= json.loads(value)
+                except (ValueError, RecursionError):
+                    continue  # a text of another kind
+        found |= given
+    return found
+
+
 def _found(
     path: Path,
     file: Any,
@@ -110,7 +137,7 @@ def _found(
     source = structure.checked(path, stored)
     stated = structure.attributes(stored)
     matlab = matlab or "MATLAB_class" in stated
-    attributes = {**structure.attributes(file), **stated}
+    attributes = _attributes(file, chosen.name, stated)
 
     def load(name: str) -> Any:
         return values.value(structure.own_path(file, name))
@@ -147,27 +174,48 @@ def _found(
 
 def state_numbers(found: build_cube.Found, attributes: Any) -> None:
     """No data, scale and offset as CF conventions (NetCDF) and NEON state them."""
-    stated = {str(key): _number(attributes[key]) for key in attributes}
-    markers = {stated[key] for key in _NO_DATA if stated.get(key) is not None}
-    divisor = stated.get("Scale_Factor") or 1.0  # NEON: the number to divide by
+    stated = {str(key): _numbers(attributes[key]) for key in attributes}
+    markers = {m for key in stated if key.lower() in _NO_DATA for m in stated[key][:_MOST_MARKERS]}
+    divisor = next((stated[key][0] for key in _DIVISORS if stated.get(key)), 0.0) or 1.0
+    scale, offset = (
+        _of_all_or_each(found, stated.get(key)) for key in ("scale_factor", "add_offset")
+    )
+    if divisor != 1.0 and scale is not None:  # CF's is the one that has a convention
+        told = (
+            f"The file states two scale factors: scale_factor was applied, and the {divisor:g} to "
+            "divide by was not."
+        )
+        found.notices += (Notice.warning(Code.GAIN_NOT_APPLIED, told),)
+        divisor = 1.0
     found.decoding = Decoding(
         divisor=divisor,
-        scale=1.0 if stated.get("scale_factor") is None else stated["scale_factor"],
-        offset=stated.get("add_offset") or 0.0,
-        no_data=tuple(sorted(marker for marker in markers if marker is not None)),
+        scale=1.0 if scale is None else scale,
+        offset=0.0 if offset is None else offset,
+        no_data=tuple(sorted(markers)),
+        unsigned=text(attributes.get("_Unsigned")).lower() == "true",
     )
     if found.decoding.no_data:
         found.metadata[build_cube.NO_DATA] = found.decoding.no_data[0]
-    if not replace(found.decoding, no_data=()).does_nothing:
+    if not replace(found.decoding, no_data=(), unsigned=False).does_nothing:
         told = "Values were scaled as the scale factor and offset in the file say."
         found.notices += (Notice.info(Code.SCALE_APPLIED, told),)
         found.steps += (told,)
 
 
-def _number(value: Any) -> float | None:
-    """A single number that an attribute holds; None for anything else."""
+def _numbers(value: Any) -> list[float]:
+    """The numbers that an attribute holds, one in a text among them; empty for anything else."""
+    if text(value):
+        known = number(text(value))
+        return [] if known is None else [known]
     array = np.ravel(np.asarray(value))
-    return float(array[0]) if array.size == 1 and array.dtype.kind in "iuf" else None
+    return [float(v) for v in array] if array.dtype.kind in "iuf" else []
+
+
+def _of_all_or_each(found: build_cube.Found, numbers: list[float] | None) -> Any:
+    """A number for all bands, or as many as an axis is long; None for anything else."""
+    if not numbers or (len(numbers) > 1 and len(numbers) not in found.source.shape):
+        return None
+    return numbers[0] if len(set(numbers)) == 1 else np.array(numbers)
 
 
 def _record(file: Any, values: structure.References) -> embedded_record.Record | None:

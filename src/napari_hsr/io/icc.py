@@ -1,8 +1,9 @@
-"""From the colours of an ICC profile to sRGB, at any depth: matrix and tone curves.
+"""From the colours of an ICC profile to sRGB, at any depth: matrix and tone curves, or tables.
 
 Display P3, Adobe RGB, ProPhoto and most other RGB working spaces are of that kind (ICC.1:2022, 9.2:
 ``rXYZ`` … are the primaries adapted to D50, ``rTRC`` … the curves to linear light). Pillow and Little
-CMS would convert 8 bits only.
+CMS convert 8 bits only: of profiles of tables (``A2B0``, as scanners and printers have them) they convert a
+grid of colours, between which other values are interpolated.
 """
 
 from __future__ import annotations
@@ -41,12 +42,20 @@ class Profile:
         Columns are red, green and blue in XYZ; None for profiles of another kind.
     curves : tuple of ndarray
         Three curves to linear light, sampled evenly over 0..1.
+    table : bytes
+        The whole profile, where it is one of tables.
     """
 
     name: str
     is_srgb: bool
     colorants: np.ndarray | None = None
     curves: tuple[np.ndarray, ...] = ()
+    table: bytes = b""
+
+    @property
+    def can_convert(self) -> bool:
+        """Whether :func:`to_srgb` takes it."""
+        return self.colorants is not None or bool(self.table)
 
 
 def parse(content: bytes) -> Profile:
@@ -65,7 +74,8 @@ def parse(content: bytes) -> Profile:
         xyz = [unpack_from(">3i", tags[key], 8) for key in (b"rXYZ", b"gXYZ", b"bXYZ")]
         curves = tuple(_curve(tags[key]) for key in (b"rTRC", b"gTRC", b"bTRC"))
     except (KeyError, ValueError, IndexError, struct_error):
-        return Profile(name, False)  # a table of colours, or a curve of no known kind
+        of_tables = content[16:20] == b"RGB " and b"A2B0" in content[128:4096]
+        return Profile(name, False, table=content if of_tables else b"")
     return Profile(name, False, np.array(xyz).T / 65536, curves)
 
 
@@ -108,14 +118,15 @@ def _curve(tag: bytes) -> np.ndarray:
 
 
 def to_srgb(values: np.ndarray, profile: Profile) -> tuple[np.ndarray, int]:
-    """Values of a profile with colorants in sRGB, in their own type, and how many pixels were clipped.
+    """Values of a profile with colorants or tables in sRGB, in their own type, and how many pixels were clipped.
 
     Parameters
     ----------
     values : ndarray (height, width, 3), uint8, uint16 or float in 0..1
     profile : Profile
     """
-    assert profile.colorants is not None  # asked before
+    if profile.colorants is None:
+        return _by_tables(values, profile), 0
     matrix = (_XYZ_TO_SRGB @ profile.colorants).T
     full = float(np.iinfo(values.dtype).max) if values.dtype.kind == "u" else 1.0
     out, clipped = np.empty_like(values), 0
@@ -133,3 +144,26 @@ def to_srgb(values: np.ndarray, profile: Profile) -> tuple[np.ndarray, int]:
         encoded *= full
         out[top : top + rows] = np.rint(encoded) if full > 1 else encoded
     return out, clipped
+
+
+def _by_tables(values: np.ndarray, profile: Profile) -> np.ndarray:
+    """Little CMS converts colours 5 of 255 apart, in the perceptual intent; linear between them."""
+    from PIL import Image, ImageCms
+    from scipy.interpolate import RegularGridInterpolator
+
+    steps = np.arange(0, 256, 5, dtype=np.uint8)
+    grid = np.stack(np.meshgrid(steps, steps, steps, indexing="ij"), axis=-1)
+    picture = Image.fromarray(grid.reshape(len(steps), -1, 3))
+    source, srgb = (
+        ImageCms.ImageCmsProfile(io.BytesIO(profile.table)),
+        ImageCms.createProfile("sRGB"),
+    )
+    converted = np.asarray(ImageCms.profileToProfile(picture, source, srgb, outputMode="RGB"))
+    axis, full = steps / 255, float(np.iinfo(values.dtype).max) if values.dtype.kind == "u" else 1.0
+    between = RegularGridInterpolator((axis,) * 3, converted.reshape(grid.shape) / 255)
+    out = np.empty_like(values)
+    rows = max(1, _PIXELS // values.shape[1])
+    for top in range(0, values.shape[0], rows):
+        part = between(np.clip(values[top : top + rows] / full, 0, 1)) * full
+        out[top : top + rows] = np.rint(part) if full > 1 else part
+    return out

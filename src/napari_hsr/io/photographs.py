@@ -242,17 +242,25 @@ def _in_srgb(
     values: np.ndarray, profile: icc.Profile, notices: list[Notice], metadata: dict[str, Any]
 ) -> np.ndarray:
     """Colours of an ICC profile as sRGB; what was done is a notice."""
+    from PIL import ImageCms
+
     metadata["icc_profile"] = profile.name
     if profile.is_srgb:
         return values
-    if profile.colorants is None:  # a table of colours, or damaged
+    if not profile.can_convert:  # damaged, or of another kind
         told = (
             f"The image carries the colour profile “{profile.name}”; its values were taken as sRGB."
         )
         notices.append(Notice.warning(Code.ENCODING_ASSUMED, told))
         return values
-    colours, clipped = icc.to_srgb(values, profile)
+    try:
+        colours, clipped = icc.to_srgb(values, profile)
+    except ImageCms.PyCMSError:
+        told = f"The colour profile “{profile.name}” is damaged; values were taken as sRGB."
+        notices.append(Notice.warning(Code.ENCODING_ASSUMED, told))
+        return values
     told = f"Colours were converted from the profile “{profile.name}” to sRGB"
+    told += ", by its tables, to the precision of 8 bits" if profile.table else ""
     told += f"; {clipped} pixels have colours outside of it and were clipped." if clipped else "."
     notices.append(Notice.info(Code.COLOURS_CONVERTED, told))
     return colours

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import math
 import threading
 import weakref
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
-from xml.etree import ElementTree
 
 import numpy as np
 
@@ -23,6 +21,7 @@ from napari_hsr.io import (
     limits,
     product_metadata,
     tiff_chain,
+    tiff_wavelengths,
 )
 from napari_hsr.io import wavelengths as wl
 from napari_hsr.io.band_axis import band_axis_of_pages
@@ -30,6 +29,7 @@ from napari_hsr.io.build_cube import NO_DATA
 from napari_hsr.io.choice import ANY, Choice
 from napari_hsr.io.library_errors import translated
 from napari_hsr.io.mapped import map_file
+from napari_hsr.io.masked import Masked
 from napari_hsr.notices import Code, Notice
 
 if TYPE_CHECKING:
@@ -39,7 +39,9 @@ if TYPE_CHECKING:
     from napari_hsr.photograph import Photograph
 
 #: Where wavelengths are looked for.
-_LOOKED_IN = "its description, GDAL's items, OME-XML and a product's XML file beside it"
+_LOOKED_IN = (
+    "its descriptions, names of pages, GDAL's items, OME-XML, and an XML or text file beside it"
+)
 _DAMAGED = "the TIFF file is damaged or cut short"
 # what tifffile logs about damaged files is said in our sentence; no second line on the screen
 logging.getLogger("tifffile").addHandler(logging.NullHandler())
@@ -64,8 +66,9 @@ def read(path: Path, choice: Choice = ANY) -> Cube | Photograph:
     keep = False
     try:
         with translated(path, _DAMAGED):
-            page, series = file.pages.first, file.series
+            page = file.pages.first
             tiff_chain.check_pages(path, file)
+            series = [s for s in file.series if not _is_mask(s.keyframe)] or file.series
         chosen = _choose_series(path, series)
         ours, described = _described(file)
         of_ours = ours is not None and ours.wavelengths is None
@@ -132,12 +135,7 @@ def _choose_series(path: Path, series: Any) -> Any:
 
 def _described(file: Any) -> tuple[embedded_record.Record | None, dict[str, Any]]:
     """Our record, and whatever JSON the description holds."""
-    try:
-        described = json.loads(file.pages.first.description or "")
-    except (ValueError, RecursionError):
-        return None, {}  # another program's description, or none
-    if not isinstance(described, dict):
-        return None, {}
+    described = tiff_wavelengths.described(file)
     return embedded_record.parse(described.get(embedded_record.KEY)), described
 
 
@@ -182,16 +180,17 @@ def _found(
     found.unit = "nm" if "wavelengths_nm" in described else None
     if len(shape) == 3 or (len(shape) == 4 and shape[0] == 1):  # an axis of one is left out
         _state_bands(found, shape[-3:], axes[-3:])
-    facts = gdal_metadata.read(file.pages.first, shape[-3:][found.convention])
+    bands = shape[-3:][found.convention]
+    facts = gdal_metadata.read(file.pages.first, bands, path)
     if found.wavelengths is None:
         found.wavelengths, found.unit = facts.wavelengths, facts.unit
     if found.wavelengths is None:
-        found.wavelengths, found.unit = _ome_wavelengths(file)
+        found.wavelengths, found.unit = tiff_wavelengths.find(file, series, bands)
     found.decoding = facts.decoding
     if ours is None:
         found.per_band |= facts.per_band
     if found.wavelengths is None:
-        _from_product(found, product_metadata.beside(path, shape[-3:][found.convention]))
+        _from_product(found, product_metadata.beside(path, bands))
     on_the_ground = geotiff.read(file.pages.first) if ours is None else None
     if on_the_ground is not None:
         found.metadata[geotiff.KEY] = on_the_ground
@@ -203,7 +202,30 @@ def _found(
         found.steps += (told,)
     with translated(path, _DAMAGED):
         found.source = _source(path, file, series)
+        _apply_mask(found, file)
     return found
+
+
+def _is_mask(page: Any) -> bool:
+    """Whether a page says which pixels of another one count (NewSubfileType 4)."""
+    return bool(int(getattr(page, "subfiletype", 0) or 0) & 4)  # frames of a series have none
+
+
+def _apply_mask(found: build_cube.Found, file: Any) -> None:
+    """Pixels that a mask in the file hides become NaN."""
+    sides = tuple(n for i, n in enumerate(found.source.shape) if i != found.convention)
+    if found.record is not None or len(found.source.shape) != 3:
+        return
+    for page in file.pages:
+        if _is_mask(page) and page.shape == sides:
+            hidden = np.asarray(page.asarray()) == 0
+            if not hidden.any():
+                return
+            masked = Masked(found.source, hidden, found.convention)
+            found.source = masked[()] if type(found.source) is np.ndarray else masked
+            told = f"{int(hidden.sum())} pixels that the file masks are NaN in the cube."
+            found.notices += (Notice.warning(Code.NO_DATA, told),)
+            return
 
 
 def _from_product(found: build_cube.Found, product: product_metadata.Product | None) -> None:
@@ -225,20 +247,6 @@ def _from_product(found: build_cube.Found, product: product_metadata.Product | N
     told = f"Wavelengths{', gains and offsets' if stated else ''} are those of {product.file}."
     found.notices += (Notice.info(Code.SCALE_APPLIED if stated else Code.OTHER, told),)
     found.steps += (told,)
-
-
-def _ome_wavelengths(file: Any) -> tuple[list[Any] | None, str | None]:
-    """Emission wavelengths of the channels in OME-XML; nm unless it says otherwise."""
-    try:
-        root = ElementTree.fromstring(file.ome_metadata or "<OME/>")
-    except ElementTree.ParseError:
-        return None, None  # a broken side note does not make the image unreadable
-    image = root.find("{*}Image")
-    channels = [] if image is None else image.findall(".//{*}Channel")
-    listed = [channel.get("EmissionWavelength") for channel in channels]
-    if not listed or None in listed:
-        return None, None
-    return listed, channels[0].get("EmissionWavelengthUnit", "nm")
 
 
 def _state_bands(found: build_cube.Found, shape: tuple[int, ...], axes: str) -> None:

@@ -61,7 +61,7 @@ def read(
     metadata["bit_depth"] = 8 * values.dtype.itemsize
     encoding: str | None = encodings.SRGB
     profile = icc.parse(bytes(page.iccprofile)) if page.iccprofile else None
-    stated = profile is not None and (profile.is_srgb or profile.colorants is not None)
+    stated = profile is not None and (profile.is_srgb or profile.can_convert)
     stored = values.dtype
     if stored.kind in "iu" and stored not in (np.uint8, np.uint16):
         values = _unusual_integers(path, values, notices)

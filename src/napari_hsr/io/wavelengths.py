@@ -32,6 +32,7 @@ _TO_NM = {
 # value in that unit -> nm is constant / value
 _INVERSE = {
     "wavenumber": 1e7, "wavenumbers": 1e7, "cm-1": 1e7, "1/cm": 1e7,
+    "ev": 1239.841984, "electronvolt": 1239.841984, "electronvolts": 1239.841984,
     "ghz": 299792458.0, "mhz": 299792458.0e3,
 }  # fmt: skip
 _UNSAID = {"", "unknown", "none", "undefined", "n/a"}

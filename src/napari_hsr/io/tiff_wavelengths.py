@@ -1,0 +1,91 @@
+"""Wavelengths in a TIFF outside of GDAL's items: OME-XML, ImageJ's labels, pages, descriptions."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+from xml.etree import ElementTree
+
+from napari_hsr.io import wavelengths as wl
+
+_PAGE_NAME = 285
+#: Of a description no more characters are searched.
+_LONGEST = 200_000
+_NUMBER = r"\d+(?:\.\d+)?"
+_OF_A_PAGE = re.compile(rf"wave\s?length[^\d\n]{{0,20}}?({_NUMBER})", re.IGNORECASE)
+_LIST = re.compile(
+    rf"wave\s?lengths?\s*[\[(]?(nm|[uµμ]m|nanomet\w+|micromet\w+)?[\])]?\s*[=:]\s*[\[{{(]?\s*"
+    rf"({_NUMBER}(?:[\s,;]+{_NUMBER})+)",
+    re.IGNORECASE,
+)
+_UNIT = re.compile(r"wave\s?lengths?[ _]units?\s*[=:]\s*([^\s,;]+)", re.IGNORECASE)
+
+Stated = tuple[Any, str | None]
+
+
+def find(file: Any, series: Any, bands: int) -> Stated:
+    """The list and its unit; None and None where nothing is stated for so many bands."""
+    listed, unit = _ome(file)
+    if listed is not None:
+        return listed, unit
+    texts = _texts_of_pages(file, series, bands)
+    for listed, unit in (*map(wl.from_band_names, texts), _numbers_of_pages(texts), _list(file)):
+        if listed is not None and len(listed) == bands > 1:
+            return listed, unit
+    return None, None
+
+
+def _ome(file: Any) -> Stated:
+    """Emission wavelengths of the channels, nm unless it says otherwise, or their names."""
+    try:
+        root = ElementTree.fromstring(file.ome_metadata or "<OME/>")
+    except ElementTree.ParseError:
+        return None, None  # a broken side note does not make the image unreadable
+    image = root.find("{*}Image")
+    channels = [] if image is None else image.findall(".//{*}Channel")
+    listed = [channel.get("EmissionWavelength") for channel in channels]
+    if listed and None not in listed:
+        return listed, channels[0].get("EmissionWavelengthUnit", "nm")
+    names = [channel.get("Name") or "" for channel in channels]
+    return wl.from_band_names(names) if len(names) > 1 else (None, None)
+
+
+def _texts_of_pages(file: Any, series: Any, bands: int) -> list[list[str]]:
+    """ImageJ's labels of the slices, names of the pages and their descriptions: one a band each."""
+    labels = (file.imagej_metadata or {}).get("Labels") or []
+    found = [[str(label).split("\n")[0] for label in labels]]
+    pages = list(series.pages) if len(series.pages) == bands else []
+    tags = [getattr(page, "tags", None) or {} for page in pages]
+    found.append([str(t[_PAGE_NAME].value) if _PAGE_NAME in t else "" for t in tags])
+    found.append([str(getattr(page, "description", ""))[:_LONGEST] for page in pages])
+    return [texts for texts in found if len(texts) == bands]
+
+
+def _numbers_of_pages(texts: list[list[str]]) -> Stated:
+    """``{"wavelength": 510}`` or ``<Wavelength>510</Wavelength>`` in the description of each page."""
+    for of_pages in texts:
+        found = [match for match in map(_OF_A_PAGE.search, of_pages) if match is not None]
+        if found and len(found) == len(of_pages):
+            return [match[1] for match in found], None
+    return None, None
+
+
+def _list(file: Any) -> Stated:
+    """``wavelengths (nm): 450, 500`` in the description, in ImageJ's notes, or in a text in JSON."""
+    notes = str((file.imagej_metadata or {}).get("Info", ""))
+    for text in (str(file.pages.first.description)[:_LONGEST], notes[:_LONGEST]):
+        found = _LIST.search(text)
+        if found is not None:
+            unit = found[1] or next(iter(_UNIT.findall(text)), None)
+            return re.findall(_NUMBER, found[2]), unit
+    return None, None
+
+
+def described(file: Any) -> dict[str, Any]:
+    """The JSON of the first description; empty where it is none."""
+    try:
+        found = json.loads(file.pages.first.description or "")
+    except (ValueError, RecursionError):
+        return {}  # another program's description, or none
+    return found if isinstance(found, dict) else {}

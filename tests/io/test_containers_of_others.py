@@ -1,0 +1,128 @@
+"""HDF5, NetCDF and MATLAB files as others write them: where facts of the numbers and bands stand."""
+
+from __future__ import annotations
+
+import json
+
+import h5py
+import numpy as np
+import pytest
+from scipy.io import savemat
+
+from napari_hsr import read
+from napari_hsr.io import lazy
+from napari_hsr.notices import Code, has
+
+NM = [450.0, 500.0, 550.0, 600.0]
+VALUES = np.arange(4 * 5 * 3, dtype=np.int16).reshape(4, 5, 3) + 100
+
+
+def container(folder, attributes=(), values=VALUES, name="cube", **others):
+    with h5py.File(folder / "a.h5", "w") as file:
+        file.create_dataset(name, data=values).attrs.update(dict(attributes))
+        for key, value in others.items():
+            file[key] = value
+    return folder / "a.h5"
+
+
+@pytest.mark.parametrize(
+    "attributes",
+    [
+        {"scale_factor": "0.1"},
+        {"Scale_Factor": "10"},
+        {"reflectance_scale_factor": 10},
+        {"reflectance scale factor": 10.0},
+        {"scale_factor": np.full(4, 0.1)},
+    ],
+)
+def test_a_factor_however_it_is_stated(tmp_path, attributes):
+    cube = read(container(tmp_path, attributes, wl=NM))
+    np.testing.assert_allclose(cube.data, VALUES / 10, rtol=1e-6)
+    assert has(cube.notices, Code.SCALE_APPLIED)
+
+
+def test_two_factors_are_applied_once(tmp_path):
+    cube = read(container(tmp_path, {"Scale_Factor": 10.0, "scale_factor": 0.1}, wl=NM))
+    np.testing.assert_allclose(cube.data, VALUES / 10, rtol=1e-6)
+    assert has(cube.notices, Code.GAIN_NOT_APPLIED)
+
+
+@pytest.mark.parametrize("on_disk", [False, True])
+def test_a_factor_for_each_band(tmp_path, monkeypatch, on_disk):
+    if on_disk:
+        monkeypatch.setattr(lazy, "LAZY_ABOVE_BYTES", 0)
+    each = np.array([1.0, 2.0, 3.0, 4.0])
+    cube = read(container(tmp_path, {"scale_factor": each, "add_offset": each}, wl=NM[::-1]))
+    expected = (VALUES * each[:, None, None] + each[:, None, None])[::-1]
+    np.testing.assert_allclose(cube.data[:], expected, rtol=1e-6)
+
+
+def test_factors_of_another_axis_are_left_out_and_said(tmp_path):
+    cube = read(container(tmp_path, {"scale_factor": np.arange(1.0, 6.0)}, wl=NM))
+    np.testing.assert_array_equal(cube.data, VALUES)
+    assert has(cube.notices, Code.GAIN_NOT_APPLIED)
+    assert not has(cube.notices, Code.SCALE_APPLIED)
+
+
+@pytest.mark.parametrize(
+    "attributes",
+    [
+        {"missing_value": np.array([100.0, 101.0])},
+        {"_FillValue": 100, "missing_value": 101},
+        {"NoData": 100, "_FillValue": "101"},
+        {"fill_value": np.int16(100), "nodata": 101.0},
+    ],
+)
+def test_missing_values_however_they_are_stated(tmp_path, attributes):
+    cube = read(container(tmp_path, attributes, wl=NM))
+    assert np.isnan(cube.data[0, 0, :2]).all()
+    assert np.isnan(cube.data).sum() == 2
+
+
+@pytest.mark.parametrize("marker", [np.int8(-1), np.int16(255)])
+@pytest.mark.parametrize("on_disk", [False, True])
+def test_unsigned_numbers_in_signed_ones(tmp_path, monkeypatch, marker, on_disk):
+    if on_disk:
+        monkeypatch.setattr(lazy, "LAZY_ABOVE_BYTES", 0)
+    numbers = np.array([[[0, 127, 128], [200, 254, 255]]] * 4, np.uint8)
+    stated = {"_Unsigned": "true", "_FillValue": marker}
+    cube = read(container(tmp_path, stated, numbers.view(np.int8), wl=NM))
+    np.testing.assert_array_equal(cube.data[1], [[0, 127, 128], [200, 254, np.nan]])
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        "center_wavelengths", "cwl", "band_wavelengths", "wavelength_list", "lambda_nm", "spectral_axis",
+        "nm", "Wavelengths_nm",
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("suffix", [".h5", ".mat"])
+def test_names_of_the_list(tmp_path, names, suffix):
+    if suffix == ".h5":
+        path = container(tmp_path, **{names: NM})
+    else:
+        path = tmp_path / "a.mat"
+        savemat(path, {"cube": VALUES.transpose(1, 2, 0), names: NM})
+    assert read(path).wavelengths.nm.tolist() == NM
+
+
+def test_wavenumbers(tmp_path):
+    path = container(tmp_path, wavenumber=1e7 / np.array(NM))
+    np.testing.assert_allclose(read(path).wavelengths.nm, NM)
+
+
+def test_wavelengths_in_names_of_bands(tmp_path):
+    path = container(tmp_path, band_names=[f"{nm:g} nm".encode() for nm in NM])
+    assert read(path).wavelengths.nm.tolist() == NM
+
+
+@pytest.mark.parametrize("whose", ["group", "file"])
+@pytest.mark.parametrize("in_json", [False, True])
+def test_attributes_around_the_array(tmp_path, whose, in_json):
+    path = container(tmp_path, name="scan/camera/image")
+    stated = {"wavelengths": NM}
+    with h5py.File(path, "r+") as file:
+        owner = file["scan"] if whose == "group" else file
+        owner.attrs.update({"metadata": json.dumps(stated)} if in_json else stated)
+    assert read(path).wavelengths.nm.tolist() == NM

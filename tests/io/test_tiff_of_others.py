@@ -1,0 +1,121 @@
+"""TIFFs as GDAL, ImageJ, OME and others write them: wavelengths, masks, and GDAL's file beside."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+import tifffile
+
+from napari_hsr import read
+from napari_hsr.io import lazy
+from napari_hsr.notices import Code, has
+
+NM = [450.0, 500.0, 550.0, 600.0]
+NAMES = [f"{nm:g} nm" for nm in NM]
+VALUES = np.arange(4 * 5 * 3, dtype=np.uint16).reshape(4, 5, 3) + 100
+
+
+def gdal(path, items, values=VALUES):
+    tags = [(42112, "s", 0, f"<GDALMetadata>{items}</GDALMetadata>", True)]
+    tifffile.imwrite(path, values, photometric="minisblack", extratags=tags, metadata=None)
+
+
+def pages(path, describe=None, name=None):
+    with tifffile.TiffWriter(path) as file:
+        for plane, nm in zip(VALUES, NM, strict=True):
+            tags = [] if name is None else [(285, "s", 0, name(nm), True)]
+            text = None if describe is None else describe(nm)
+            file.write(
+                plane, photometric="minisblack", metadata=None, description=text,
+                extratags=tags, contiguous=False,
+            )  # fmt: skip
+
+
+def imagej(path, **metadata):
+    tifffile.imwrite(path, VALUES, imagej=True, metadata={"axes": "CYX", **metadata})
+
+
+WRITERS = {
+    "labels of slices": lambda p: imagej(p, Labels=[f"{n}\nscan.raw" for n in NAMES]),
+    "notes of ImageJ": lambda p: imagej(p, Info="wavelengths = 450,500,550,600"),
+    "names of channels": lambda p: tifffile.imwrite(
+        p, VALUES, ome=True, photometric="minisblack", metadata={"axes": "CYX", "Channel": {"Name": NAMES}}
+    ),
+    "descriptions of pages": lambda p: pages(p, "{:g} nm".format),
+    "JSON of pages": lambda p: pages(p, lambda nm: json.dumps({"exposure": 3, "wavelength": nm})),
+    "XML of pages": lambda p: pages(p, "<A><Name>x</Name><Wavelength>{:g}</Wavelength></A>".format),
+    "names of pages": lambda p: pages(p, name="{:g} nm".format),
+    "a description": lambda p: tifffile.imwrite(
+        p, VALUES, photometric="minisblack", metadata=None,
+        description="Wavelengths (nm): 450, 500, 550, 600",
+    ),
+    "a header": lambda p: tifffile.imwrite(
+        p, VALUES, photometric="minisblack", metadata=None,
+        description="wavelength units = um\nwavelength = {0.45, 0.5, 0.55, 0.6}",
+    ),
+    "names by tag": lambda p: gdal(
+        p, "".join(f'<Item name="BandName" sample="{i}">B{i} {n}</Item>' for i, n in enumerate(NAMES))
+    ),
+    "a list by tag": lambda p: gdal(p, '<Item name="wavelength">{450, 500, 550, 600}</Item>'),
+    "numbered tags": lambda p: gdal(
+        p, "".join(f'<Item name="Band_{i + 1}">{n}</Item>' for i, n in enumerate(NAMES))
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("writer", WRITERS)
+def test_wavelengths_wherever_they_stand(tmp_path, writer):
+    path = tmp_path / ("a.ome.tif" if "channels" in writer else "a.tif")
+    WRITERS[writer](path)
+    cube = read(path)
+    assert cube.wavelengths.nm.tolist() == NM
+    np.testing.assert_array_equal(cube.data, VALUES)
+
+
+def test_numbers_of_exposures_are_no_wavelengths(tmp_path):
+    pages(tmp_path / "a.tif", '{{"exposure": {:g}}}'.format)
+    assert read(tmp_path / "a.tif").wavelengths is None
+
+
+def test_the_file_that_gdal_writes_beside(tmp_path):
+    tifffile.imwrite(tmp_path / "a.tif", VALUES, photometric="minisblack", metadata=None)
+    bands = "".join(
+        f'<PAMRasterBand band="{i + 1}"><Description>{name}</Description><Scale>0.5</Scale>'
+        f"<NoDataValue>100</NoDataValue></PAMRasterBand>"
+        for i, name in enumerate(NAMES)
+    )
+    (tmp_path / "a.tif.aux.xml").write_text(f"<PAMDataset>{bands}</PAMDataset>")
+    cube = read(tmp_path / "a.tif")
+    assert cube.wavelengths.nm.tolist() == NM
+    assert np.isnan(cube.data[0, 0, 0])
+    assert cube.data[1, 0, 0] == VALUES[1, 0, 0] / 2
+    (tmp_path / "a.tif.aux.xml").write_text("<PAMDataset>")  # broken: read without
+    assert read(tmp_path / "a.tif").wavelengths is None
+
+
+@pytest.mark.parametrize("axis", [0, 2], ids=["planes", "samples"])
+@pytest.mark.parametrize("on_disk", [False, True])
+def test_a_mask_of_the_file(tmp_path, monkeypatch, axis, on_disk):
+    mask = np.full((5, 3), 255, np.uint8)
+    mask[0, :2] = 0
+    with tifffile.TiffWriter(tmp_path / "a.tif") as file:
+        if axis == 0:
+            file.write(VALUES, photometric="minisblack", planarconfig="separate", metadata=None)
+        else:
+            contiguous = np.ascontiguousarray(VALUES.transpose(1, 2, 0))
+            file.write(contiguous, photometric="minisblack", planarconfig="contig", metadata=None)
+        file.write(mask > 0, photometric="mask", subfiletype=4, metadata=None)
+    if on_disk:
+        monkeypatch.setattr(lazy, "LAZY_ABOVE_BYTES", 0)
+    cube = read(tmp_path / "a.tif")
+    assert isinstance(cube.data, lazy.LazyArray) == on_disk
+    expected = VALUES.astype(np.float32)
+    expected[:, 0, :2] = np.nan
+    np.testing.assert_array_equal(cube.data[:], expected)
+    np.testing.assert_array_equal(cube.data[2], expected[2])
+    np.testing.assert_array_equal(cube.data[1:3, :, 0], expected[1:3, :, 0])
+    np.testing.assert_array_equal(cube.data[:, 0, 0], expected[:, 0, 0])
+    assert has(cube.notices, Code.NO_DATA)
+    assert not has(cube.notices, Code.OTHER_IMAGES_LEFT_OUT)
