@@ -106,6 +106,55 @@ def compare(files, theme: str) -> None:
     viewer.close()
 
 
+def over_time(folder: Path, theme: str) -> None:
+    """A film whose light changes in the viewer, and its pins over time."""
+    import numpy as np
+    from PIL import Image
+
+    from napari_hsr import read_stack, samples
+    from napari_hsr.viewer.frames import add_stack
+
+    photo = samples.photograph().data[::2, ::2].astype(float)
+    lapse = folder / f"lapse-{theme}"
+    lapse.mkdir()
+    for hour, height in enumerate(np.sin(np.linspace(0.15, 3, 16))):  # of the sun
+        light = height * np.array([1.0, 0.75 + 0.25 * height, 0.5 + 0.5 * height])
+        Image.fromarray((photo * light).astype(np.uint8)).save(lapse / f"hour_{hour:02d}.png")
+    viewer = open_viewer(theme)
+    add_stack(viewer, read_stack(lapse, axis="time", step=1, unit="hour"))
+    _, panel = viewer.window.add_plugin_dock_widget(demo_viewer.PLUGIN, "Reconstruct")
+    wait_until(lambda: panel.ready)
+    panel.model.set_name("instant-photo")
+    wait_until(lambda: panel.ready)
+    panel.run()
+    wait_until(lambda: len(viewer.layers) > 1 and not panel.running)
+    _, spectra = viewer.window.add_plugin_dock_widget(demo_viewer.PLUGIN, "Spectra")
+    viewer.dims.set_point(0, 6)
+    height, width = viewer.layers[-1].data.shape[-2:]
+    for row, column in ((0.35, 0.5), (0.6, 0.45), (0.9, 0.6)):
+        spectra.pin((6, 550, row * height, column * width))
+    window = spectra.open_window("Over time")
+    wait_until(lambda: not window.busy and window.found is not None and not window.found.missing)
+    save(viewer, f"film-{theme}")
+    save_dialog(window, f"over-time-{theme}")
+    window.close()
+    many = panel.many.open_queue()
+    (lapse / "hour_16.png").write_bytes(b"no picture")
+    many.set_folder(lapse)
+    many.start()
+    wait_until(lambda: not many.busy)
+    save_dialog(many, f"queue-{theme}")
+    many.close()
+    viewer.close()
+
+
+def save_dialog(window, name: str) -> None:
+    """A window of a panel as a PNG."""
+    demo_viewer.settle()
+    window.grab().save(str(IMAGES / f"{name}.png"))
+    print(IMAGES / f"{name}.png")
+
+
 def maps(theme: str) -> None:
     """The Maps panel with the components of a measured chart."""
     from napari_hsr import samples
@@ -182,6 +231,7 @@ def main() -> None:
             reconstruct(theme)
             explore(files, theme)
             compare(files, theme)
+            over_time(Path(folder), theme)
             maps(theme)
             super_resolve(theme)
             train(files, theme)

@@ -58,4 +58,12 @@ def explain(error: BaseException, debug: str = "--debug shows where") -> str:
 
 
 class Cancelled(Exception):  # noqa: N818 - an answer to a request, not an error
-    """The work was cancelled by the user; nothing was left half-written."""
+    """The work was cancelled by the user; nothing was left half-written.
+
+    Attributes
+    ----------
+    part : object
+        What was finished until then and can be kept, where the work hands it over; else None.
+    """
+
+    part: object = None

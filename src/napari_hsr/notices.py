@@ -87,6 +87,7 @@ class Code(StrEnum):
     TILES_HALVED = "tiles-halved"
     DETAIL_FAST = "detail-fast"
     PART_ONLY = "part-only"
+    CANCELLED_PART = "cancelled-part"
     RESUMED = "resumed"
     INTERVALS_APPROXIMATE = "intervals-approximate"
     SATURATED = "saturated"

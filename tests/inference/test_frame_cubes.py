@@ -127,6 +127,13 @@ def test_frames_ahead_are_computed_while_they_go_by(frames):
     assert frames.computed == before
 
 
+def test_whoever_has_a_frame_keeps_no_other_waiting(frames):
+    held = frames.cube_events(3)  # kept, as a generator that a loop has left
+    made = next(event for event in held if not isinstance(event, Progress))
+    assert not frames._computing[DONE].locked()
+    assert made.data is frames[3].data
+
+
 def test_a_jump_leaves_the_frame_that_was_being_computed(frames):
     frames.look(0)
     work = frames.events(DONE)

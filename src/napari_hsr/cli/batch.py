@@ -145,18 +145,21 @@ class Batch:
             print_json({"results": [], "failures": self._failures})
         return 1
 
+    def about(self) -> dict[str, Any]:
+        """What is done to each file whatever is computed, as fields of :class:`FileWork`."""
+        overwrite = self.args.overwrite
+        return {
+            "reading": stated(self.args),
+            "again": overwrite or self._one_file,  # a file that is named is asked for
+            "overwrite": overwrite,
+            "inputs": tuple(self.inputs),
+        }
+
     def work(self, **about: Any) -> FileWork:
         """What is done to each file, in the words of :class:`FileWork`."""
         from napari_hsr.inference.batch_files import FileWork
 
-        overwrite = self.args.overwrite
-        return FileWork(
-            reading=stated(self.args),
-            again=overwrite or self._one_file,  # a file that is named is asked for
-            overwrite=overwrite,
-            inputs=tuple(self.inputs),
-            **about,
-        )
+        return FileWork(**self.about(), **about)
 
     def run(self, work: FileWork, tag: str, done: str) -> int:
         """Compute all files, print a line for each and a summary, or JSON; the exit status.

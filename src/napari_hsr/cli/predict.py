@@ -24,9 +24,6 @@ from napari_hsr.io.detect import PHOTOGRAPH_SUFFIXES
 if TYPE_CHECKING:
     import argparse
 
-    from napari_hsr.cube import Cube
-    from napari_hsr.inference import Result
-
 HELP = "reconstruct spectral cubes from photographs"
 
 
@@ -90,55 +87,23 @@ def run(args: argparse.Namespace) -> int:
     batch = Batch(args, PHOTOGRAPH_SUFFIXES, "photograph")
     if not batch.inputs:
         return batch.refuse()
-    from napari_hsr.inference import estimate, reconstruct_events
-    from napari_hsr.inference.region import shape
+    from napari_hsr.inference.photograph_batch import COMPUTED, photograph_work
     from napari_hsr.models import DEFAULT, load_model
-    from napari_hsr.notices import Code, without
 
     with warnings_as_notes():
         model = load_model(args.model or DEFAULT)
     used = _check_options(args, model)
-    names = ("device", "tile", "precision", "ensemble", "finer", "detail")
-    options: dict[str, Any] = {name: getattr(args, name) for name in names}
-    obeyed = {"exact": args.exact, "camera": args.camera, "intervals": args.intervals}
-    obeyed["region"] = args.region
-    encoding = args.input_encoding
-
-    def facts(image: Any, result: Result) -> dict[str, Any]:
-        notices = dict.fromkeys((*image.notices, *result.notices))
-        if encoding:  # stated: the user has answered
-            notices = dict.fromkeys(without(notices, Code.ENCODING_UNKNOWN))
-        trust = {"trust": result.trust.record()} if result.trust else {}
-        return {"notices": list(notices), **trust}
-
-    work = batch.work(
-        model=used,
-        events=lambda image, cancel, store=None: reconstruct_events(
-            image,
-            model,
-            encoding=encoding,
-            **options,
-            **obeyed,
-            cancel=cancel,
-            client=batch.client,
-            output=store,
-            overwrite=args.overwrite,
-        ),
-        estimate=lambda image, on_disk=False: estimate(
-            shape(args.region, image.height, image.width), model, **options, on_disk=on_disk
-        ),
-        in_parts=not (args.exact or args.intervals),
-        facts=facts,
-        beside=_bounds,
-        settings={**options, **obeyed, "encoding": encoding},
+    options = {name: getattr(args, name) for name in COMPUTED}
+    options |= {"exact": args.exact, "camera": args.camera, "intervals": args.intervals}
+    work = photograph_work(
+        model,
+        used,
+        options | {"region": args.region},
+        encoding=args.input_encoding,
+        client=lambda: batch.client,
+        **batch.about(),
     )
     return batch.run(work, model.name, "reconstructed")
-
-
-def _bounds(result: Result) -> dict[str, Cube]:
-    """The ends of the intervals, where these were asked for."""
-    found = result.trust and result.trust.intervals
-    return dict(zip(("lower", "upper"), found.bounds(result.cube), strict=True)) if found else {}
 
 
 def _check_options(args: argparse.Namespace, model: Any) -> Any:

@@ -203,10 +203,14 @@ def batch_events(
         raise InputError(f"{jobs} files at a time: take 1 or more.")
     stop, board = cancel or threading.Event(), _Board(items)
     run = _one_by_one if jobs == 1 or len(items) < 2 else _together
-    with closing(run(items, min(jobs, len(items)), stop, pause)) as events:
-        for place, event in events:
-            yield board.take(place, event)
-    yield board.result()
+    try:
+        with closing(run(items, min(jobs, len(items)), stop, pause)) as events:
+            for place, event in events:
+                yield board.take(place, event)
+        yield board.result()
+    except Cancelled as answer:  # by whoever drives it: how far all came is not lost
+        answer.part = board.result()
+        raise
 
 
 def write_summary(result: BatchResult, path: str | PathLike[str]) -> Path:

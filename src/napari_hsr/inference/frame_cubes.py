@@ -30,7 +30,7 @@ from napari_hsr.photograph import Photograph
 from napari_hsr.progress import Progress, result_of, stop_if
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Generator, Iterator
     from os import PathLike
 
     from napari_hsr.cube import Wavelengths
@@ -341,21 +341,25 @@ class FrameCubes:
     ) -> Iterator[Progress | Cube]:
         """Compute one frame unless it is kept meanwhile; ends with its cube."""
         with self._computing[kind]:
-            kept, facts = self._cache.get((number, State.DONE)), self._facts.get(number)
-            if kept is not None and facts is not None:
-                yield facts.replace(data=kept, _value_range=facts.value_range)
-                return
-            photograph = self.stack.photograph(self._index(number))
-            if kind is State.PLACEHOLDER:
-                work = self._quick_events(photograph, cancel)
-            else:
-                work = reconstruct_events(photograph, self.model, **self.options, cancel=cancel)
-            for event in work:
-                if isinstance(event, Progress):
-                    yield event
-                else:
-                    self._put(number, kind, event.cube)
-                    yield self._named(number, event.cube)
+            made = yield from self._made(number, kind, cancel)
+        yield made  # once others may compute: whoever takes it may not ask for more
+
+    def _made(
+        self, number: int, kind: State, cancel: threading.Event | None
+    ) -> Generator[Progress, None, Cube]:
+        kept, facts = self._cache.get((number, State.DONE)), self._facts.get(number)
+        if kept is not None and facts is not None:
+            return facts.replace(data=kept, _value_range=facts.value_range)
+        photograph = self.stack.photograph(self._index(number))
+        work = self._quick_events(photograph, cancel)
+        if kind is State.DONE:
+            work = reconstruct_events(photograph, self.model, **self.options, cancel=cancel)
+        for event in work:
+            if not isinstance(event, Progress):
+                self._put(number, kind, event.cube)
+                return self._named(number, event.cube)
+            yield event
+        raise AssertionError("long work ends with a result")
 
     def _quick_events(
         self, photograph: Photograph, cancel: threading.Event | None

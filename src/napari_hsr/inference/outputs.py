@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Protocol
 
+import numpy as np
+
 from napari_hsr.cube import finite_range
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-    import numpy as np
 
     from napari_hsr.inference.tiling import Tile
 
@@ -61,6 +61,7 @@ class InMemory:
     def __init__(self, data: np.ndarray, scale: int = 1):
         self.data, self._scale = data, scale
         self._low, self._high, self._blended = math.inf, -math.inf, False
+        self._written: list[Tile] = []
 
     def finished(self, _tile: Tile) -> None:
         """Nothing is left of an earlier run."""
@@ -68,6 +69,7 @@ class InMemory:
     def write(self, tile: Tile, block: np.ndarray, _counted: Mapping[str, int]) -> None:
         """Put a tile in its place, or add it if it is blended."""
         at = slice(None), *written(tile, self._scale)
+        self._written.append(tile)
         if tile.blended:
             self.data[at] += block
             self._blended = True
@@ -75,6 +77,13 @@ class InMemory:
         self.data[at] = block
         least, most = finite_range(block)  # so that nobody has to scan the cube for it
         self._low, self._high = min(self._low, least), max(self._high, most)
+
+    def covered(self) -> np.ndarray:
+        """Where the result is finished: bool, (height, width)."""
+        weights = np.zeros(self.data.shape[1:], np.float32)
+        for tile in self._written:
+            weights[written(tile, self._scale)] += tile.weights(self._scale)
+        return weights > 1 - 1e-4  # those of all tiles sum to 1, but for rounding
 
     def close(self) -> tuple[float, float]:
         """Extremes of the values; those of blended tiles are known only now."""

@@ -51,6 +51,7 @@ class Memory:
 
     def __init__(self, shape: tuple[int, int, int], instead: str):
         self.data = new_output(shape, instead)
+        self._output: InMemory | None = None
 
     def aligned(self, run: RunPlan) -> RunPlan:
         """The plan as it is."""
@@ -58,7 +59,17 @@ class Memory:
 
     def output(self, run: RunPlan) -> Output:
         """Where the tiles of this plan go."""
-        return InMemory(self.data, run.model.scale)
+        self._output = InMemory(self.data, run.model.scale)
+        return self._output
+
+    def finished_part(self) -> float:
+        """How much is finished of a run that was stopped, 0 to 1; the rest becomes NaN."""
+        if self._output is None:
+            return 0.0
+        covered = self._output.covered()
+        for band in self.data:
+            np.copyto(band, np.nan, where=~covered)
+        return float(covered.mean())
 
     def keep(self, cube: Cube) -> Cube:
         """The cube as it is."""
@@ -127,6 +138,10 @@ class Disk:
         """The cube as it lies in the store, to be read in parts."""
         assert self._store is not None  # asked for after the run
         return self._store.view()
+
+    def finished_part(self) -> float:
+        """Nothing has to be handed over: the unfinished store keeps what is finished."""
+        return 0.0
 
     def keep(self, cube: Cube) -> Cube:
         """Give the store its name, and the cube that reads it."""

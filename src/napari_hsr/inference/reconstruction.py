@@ -17,6 +17,7 @@ from napari_hsr.errors import InputError
 from napari_hsr.inference.cluster import Workers
 from napari_hsr.inference.detail import Correction, notices_of, reduced, reduction
 from napari_hsr.inference.ensembles import check
+from napari_hsr.inference.finished_part import finished_part, handing_over
 from napari_hsr.inference.inputs import as_photograph
 from napari_hsr.inference.intervals import calibrated, looker, sampled_unlike, unlike_notices
 from napari_hsr.inference.memory_use import PeakMemory
@@ -89,7 +90,8 @@ def reconstruct_events(
     HSRError
         If the input, the model or an option does not fit; before any work is done.
     Cancelled
-        A second or so after ``cancel`` is set, however large the tiles are.
+        A second or so after ``cancel`` is set, however large the tiles are. Its ``part`` is a
+        Result with the tiles that were finished in memory, NaN elsewhere; None if there are none.
     """
     yield Progress(0, 0, "Loading the model")
     model = on_grid(load_model(model), finer)
@@ -127,15 +129,20 @@ def reconstruct_events(
         kept = Disk(zarr_path(output), cube, made_by, tile, overwrite)
     with PeakMemory(run.device) as memory, closing(kept):
         job = PhotographJob(photograph, model, whole)
+        known = cube.replace(provenance=_provenance(photograph, run, finer, None, factor))
+        stopped = partial(finished_part, kept, known, photograph, run, start, memory)
         if factor == 1:
             run = kept.aligned(run)
-            tiled = yield from run_tiles(run, job, kept.output(run), cancel, workers)
+            tiles = run_tiles(run, job, kept.output(run), cancel, workers)
+            tiled = yield from handing_over(tiles, stopped)
         else:
-            job, tiled = yield from _fast(photograph, run, factor, kept, cancel, workers)
+            fast = _fast(photograph, run, factor, kept, cancel, workers)
+            job, tiled = yield from handing_over(fast, stopped)
         unlike = None if look else sampled_unlike(kept.data, photograph, model)
         trust = None
         if seen or look:
-            trust = yield from trust_events(kept.data, photograph, seen, exact, look, cancel)
+            held = trust_events(kept.data, photograph, seen, exact, look, cancel)
+            trust = yield from held if exact else handing_over(held, stopped)
         told = (*unlike_notices(unlike), *(trust.notices() if trust else ()))
         if factor > 1:
             told = (*notices_of(factor, intervals), *told)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_hsr import colour, io
+from napari_hsr.cube import Cube
 from napari_hsr.errors import HSRError, InputError
 from napari_hsr.inference.frame_cubes import FrameCubes
 from napari_hsr.inference.inputs import why_not
@@ -16,7 +18,7 @@ from napari_hsr.inference.results import Result
 from napari_hsr.io.stacks import read_stack
 from napari_hsr.models.bundled_models import DEFAULT
 from napari_hsr.photograph_stack import PhotographStack
-from napari_hsr.progress import Progress
+from napari_hsr.progress import Progress, stop_if
 
 if TYPE_CHECKING:
     import threading
@@ -187,6 +189,48 @@ def write_frames_events(
             failures[number] = str(error)
         yield Progress(number + 1, total, f"Frame {number + 1} of {total}")
     yield FramesWritten(tuple(files), failures)
+
+
+def save_events(
+    what: FrameCubes | Cube,
+    folder: str | PathLike[str],
+    suffix: str = ".mat",
+    index: tuple[int, ...] | None = None,
+    cancel: threading.Event | None = None,
+) -> Iterator[Progress | FramesWritten]:
+    """Write one cube as a file named after it: a cube, or that of a frame, computed if it must be.
+
+    Parameters
+    ----------
+    what : Cube or FrameCubes
+    folder, suffix, cancel
+        As for :func:`write_frames_events`.
+    index : tuple of int, optional
+        Of the frame.
+
+    Raises
+    ------
+    HSRError
+        If the frame cannot be computed, or the file not be written.
+    Cancelled
+        If ``cancel`` was set.
+    """
+    cube = what if isinstance(what, Cube) else None
+    if cube is None:
+        assert isinstance(what, FrameCubes)
+        assert index is not None
+        for event in what.cube_events(index, cancel):
+            if isinstance(event, Progress):
+                yield event
+            else:
+                cube = event
+    assert cube is not None  # the work ends with it
+    stop_if(cancel)
+    yield Progress(0, 0, f"Writing {cube.name}")
+    target = Path(os.path.expanduser(folder))
+    target.mkdir(parents=True, exist_ok=True)
+    name = re.sub(r"[^\w.-]+", "_", cube.name).strip("_.") or "cube"
+    yield FramesWritten((io.write(cube, target / f"{name}{suffix}"),), {})
 
 
 def sample_of(stack: PhotographStack) -> Photograph:

@@ -90,7 +90,7 @@ class LazyArray:
     ):
         if sorted(axes) != [0, 1, 2] or len(source.shape) != 3:
             raise ValueError(f"axes {tuple(axes)} do not permute an array of {source.shape}")
-        self._source, self._path = source, path
+        self._source, self.path = source, path
         self._axes = tuple(axes)
         self._decoding = decoding or Decoding()
         lengths = [int(source.shape[axis]) for axis in self._axes]
@@ -207,7 +207,7 @@ class LazyArray:
         asked: list[Basic] = [slice(None)] * 3
         for place, part in enumerate(parts):
             asked[self._axes[place]] = _ascending(part) if isinstance(part, range) else part
-        with translated(self._path, "a part of it cannot be read; it is damaged or cut short"):
+        with translated(self.path, "a part of it cannot be read; it is damaged or cut short"):
             found = self._source[tuple(asked)]
         values: np.ndarray = np.asarray(found)
         kept = {place: part for place, part in enumerate(parts) if isinstance(part, range)}

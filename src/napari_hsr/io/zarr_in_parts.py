@@ -343,6 +343,20 @@ class ZarrInParts:
             (self.folder / _JOURNAL / "lock").write_text(json.dumps(owner))
 
 
+def pyramid(path: Path) -> list[LazyArray]:
+    """All sizes of a finished store, the cube itself first.
+
+    Raises
+    ------
+    FileError
+        If it cannot be read.
+    """
+    with translated(path, "it cannot be read"):
+        group = library(path).open_group(path, mode="r")
+        arrays = [group[str(level)] for level in range(sum(name.isdecimal() for name in group))]
+    return [LazyArray(ArrayOfThree(array), path=path) for array in arrays]
+
+
 def restate(path: Path, cube: Cube) -> None:
     """Write what is known of a cube into the store that holds its values."""
     with translated(path, "it cannot be written"):

@@ -203,6 +203,18 @@ def add_frames(
     return layer
 
 
+def grow(viewer: ViewerModel, source: Layer, layer: Layer, stack: PhotographStack) -> None:
+    """Show a stack that has grown, and its cubes, which know of it already.
+
+    Whoever looks at the last frame sees the new last one; others stay where they are.
+    """
+    last = shown_frame(viewer, layer)[0] >= source.data.shape[0] - 1
+    source.data = OnBandAxis(stack)
+    layer.data = layer.data.frames.data
+    if last:
+        go_to_frame(viewer, layer, 0, stack.lead[0] - 1)
+
+
 def shown_frame(viewer: ViewerModel, layer: Layer) -> tuple[int, ...]:
     """Index of the frame of a stack, or of its cubes, at the viewer's sliders."""
     from napari_hsr.viewer.world import to_layer

@@ -32,7 +32,7 @@ from napari_hsr.viewer.layer_data import (
 from napari_hsr.viewer.undo import push_added
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from napari.components import ViewerModel
     from napari.layers import Image, Layer
@@ -172,7 +172,12 @@ def map_layer(
 
 
 def add_cube(
-    viewer: ViewerModel, cube: Cube, *, above: Layer | None = None, **overrides: Any
+    viewer: ViewerModel,
+    cube: Cube,
+    *,
+    above: Layer | None = None,
+    smaller: Sequence[Any] = (),
+    **overrides: Any,
 ) -> Image:
     """Add a cube to the viewer and write its wavelength on the canvas.
 
@@ -186,11 +191,15 @@ def add_cube(
     cube : Cube
     above : layer, optional
         What it was derived from: it is put directly above that, below points, shapes and labels.
+    smaller : sequence of array
+        The same cube in smaller sizes, largest first, shown where pixels are too small to see.
     **overrides
         As for :func:`cube_layer`.
     """
     first = not cube_layers(viewer)
     data, keywords, _ = cube_layer(cube, **overrides)
+    if smaller:
+        data, keywords["multiscale"] = [data, *smaller], True
     layer = viewer.add_image(data, **keywords)
     put_above(viewer, layer, above)
     push_added(viewer, layer)

@@ -31,23 +31,26 @@ def place_over(layer: Image, scale: int) -> dict[str, Any]:
     """
     flat = spatial_transform(layer)
     pixel, origin = aligned(scale, tuple(flat["scale"]), tuple(flat["translate"]))
-    first, step = (float(layer.data_to_world((band, 0, 0))[0]) for band in (0, 1))
+    frame = (0,) * (layer.ndim - 3)
+    first, step = (float(layer.data_to_world((*frame, band, 0, 0))[-3]) for band in (0, 1))
     return {
         "scale": (step - first, *pixel),
         "translate": (first, *origin),
         "affine": flat["affine"],
-        "units": layer.units,
-        "axis_labels": layer.axis_labels,
+        "units": layer.units[-3:],
+        "axis_labels": layer.axis_labels[-3:],
     }
 
 
 def lies_over(layer: Image, other: Image) -> bool:
     """Whether the pixels of two cube layers of equal size coincide in the viewer."""
     height, width = other.data.shape[-2:]
-    corners = [(0, 0, 0), (0, 0, width - 1), (0, height - 1, 0)]
-    units = unit_ratios(layer, other)[-2:]
-    here = np.array([layer.data_to_world(c)[-2:] for c in corners]) * units
-    there = np.array([other.data_to_world(c)[-2:] for c in corners])
+    corners = [(0, 0), (0, width - 1), (height - 1, 0)]
+    here, there = (
+        np.array([one.data_to_world((*(0,) * (one.ndim - 2), *c))[-2:] for c in corners])
+        for one in (layer, other)
+    )
+    here = here * unit_ratios(layer, other)[-2:]
     pixel = np.abs(there[1] - there[0]).max() / max(1, width - 1)
     return bool(np.allclose(here, there, rtol=0, atol=1e-3 * (pixel or 1.0)))
 

@@ -29,9 +29,13 @@ def unit_factors(viewer: ViewerModel | None, layer: Layer) -> np.ndarray:
 
 
 def unit_ratios(layer: Layer, other: Layer) -> np.ndarray:
-    """How many units of ``other`` one of ``layer`` is, axis by axis; 1 where they do not compare."""
+    """How many units of ``other`` one of ``layer`` is, axis by axis; 1 where they do not compare.
+
+    The last axes of both belong together: cubes of a stack have more of them.
+    """
     ratios = np.ones(layer.ndim)
-    for axis, (unit, there) in enumerate(zip(layer.units, other.units, strict=True)):
+    for axis in range(-1, -1 - min(layer.ndim, other.ndim), -1):
+        unit, there = layer.units[axis], other.units[axis]
         if unit.dimensionality == there.dimensionality:
             ratios[axis] = _ratios((unit,), (there,))[0]
     return ratios

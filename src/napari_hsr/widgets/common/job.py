@@ -81,6 +81,9 @@ class Job(QObject):
         # and its garbage collector, in the middle of Qt's destructors.
         when_gone(self, self._run.abandon)
 
+    #: What was finished before a cancel, where the work hands it over (:class:`Cancelled`).
+    part: object = None
+
     @property
     def running(self) -> bool:
         """True from :meth:`start` until the end was announced."""
@@ -147,6 +150,7 @@ class Job(QObject):
         was_cancelled = self.cancelling
         self._run.stop(STOP_SECONDS)
         if was_cancelled or isinstance(end.error, Cancelled):
+            self.part = getattr(end.error, "part", None)
             self.cancelled.emit()
         elif end.error is not None:
             self.failed.emit(end.error)
@@ -238,6 +242,9 @@ def _last_event(events: Iterable[object], cancel: threading.Event, mail: SimpleQ
     try:
         for event in events:
             if cancel.is_set():  # also for work that does not look at the event itself
+                answer = getattr(events, "throw", None)
+                if answer is not None:
+                    answer(Cancelled())  # a generator can hand over what is finished
                 raise Cancelled
             if isinstance(event, Progress):
                 mail.put(event)

@@ -29,6 +29,8 @@ class JobSlot:
         self._panel = panel
         self._job: Job | None = None  # the one that is heard
         self._last: Job | None = None  # the same, until its very end
+        #: What the job that was cancelled last had finished, if it hands that over.
+        self.part: object = None
 
     @property
     def running(self) -> bool:
@@ -75,7 +77,7 @@ class JobSlot:
         if job is not self._job:
             return
         if name in _ENDS:
-            self._job = None
+            self._job, self.part = None, job.part
         if slot is not None:
             slot(*said)
 

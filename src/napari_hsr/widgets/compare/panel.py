@@ -10,14 +10,13 @@ from qtpy.QtWidgets import QProgressBar, QSizePolicy, QVBoxLayout, QWidget
 
 from napari_hsr.cube import Cube
 from napari_hsr.errors import FileError
-from napari_hsr.metrics.compare import Comparison, Outline, compare_events, why_not
+from napari_hsr.inference.frame_figures import FrameTable, compare_frames_events
+from napari_hsr.metrics.compare import Comparison, why_not
 from napari_hsr.viewer.comparison import grid_maps, map_layers, show_maps, with_grid_maps
 from napari_hsr.viewer.layer_data import (
     cube_layers,
+    is_frames,
     layer_cube,
-    layer_shape,
-    layer_state,
-    layer_wavelengths,
 )
 from napari_hsr.viewer.side_by_side import GridView
 from napari_hsr.viewer.super_resolved import lay_over, lies_over
@@ -30,6 +29,7 @@ from napari_hsr.widgets.common.panel import Panel, button
 from napari_hsr.widgets.common.save_dialog import ask_path
 from napari_hsr.widgets.common.scroll_area import VerticalScroll
 from napari_hsr.widgets.compare.form import CompareForm
+from napari_hsr.widgets.compare.inputs import one_of, outline, was_made
 from napari_hsr.widgets.compare.reckoning import compared
 from napari_hsr.widgets.compare.results import ResultView
 
@@ -139,7 +139,7 @@ class CompareWidget(Panel):
             return f"“{truth.name}” is chosen twice: choose two different cubes."
         if reason := self.form.more.why_not():
             return reason
-        pair = _outline(prediction), _outline(truth)
+        pair = outline(prediction), outline(truth)
         resample = self.form.more.resample.isChecked()
         reason = self._reason(pair, resample)
         if reason and not resample and self._reason(pair, True) is None:
@@ -168,7 +168,7 @@ class CompareWidget(Panel):
         cubes = cube_layers(self._viewer)
         if len(cubes) < 2 or self.form.prediction.layer() != self.form.truth.layer():
             return
-        made = [layer for layer in cubes if _was_made(layer)]
+        made = [layer for layer in cubes if was_made(layer)]
         prediction = made[-1] if made and len(made) < len(cubes) else cubes[-1]
         shape = prediction.data.shape
         others = [layer for layer in cubes if layer != prediction and layer not in made]
@@ -195,7 +195,12 @@ class CompareWidget(Panel):
             self.form.options()["protocol"],
             self.form.more.asked(),
         )
-        if not of_now or getattr(event, "type", None) == "data":
+        changed = getattr(event, "type", None) == "data"
+        if changed and isinstance(self.comparison.table, FrameTable):
+            changed = not is_frames(
+                event.source
+            )  # another frame is on show: they were all compared
+        if not of_now or changed:
             self.comparison = None
             self.results.hide()
             self.message.clear()
@@ -236,7 +241,9 @@ class CompareWidget(Panel):
         self.message.clear()
         self._pair = (self.form.prediction.layer(), self.form.truth.layer())
         self._asked = self.form.more.asked()
-        cubes = [layer_cube(layer) for layer in self._pair]
+        cubes = [one_of(layer) for layer in self._pair]
+        truth = layer_cube(self._pair[1])
+        every = self.form.more.all_frames
         evidence = evidence_of(self._pair[0])
         options = self.form.options() | self.form.more.options(self._pair[0])
         maps = self.form.maps()
@@ -244,9 +251,9 @@ class CompareWidget(Panel):
             maps = with_grid_maps(maps)
         self._job = Job(
             lambda cancel: compared(
-                compare_events(*cubes, maps=maps, cancel=cancel, **options),
+                compare_frames_events(*cubes, every=every, maps=maps, cancel=cancel, **options),
                 evidence,
-                cubes[1],
+                truth,
                 cancel,
             ),
             title="Compare",
@@ -385,15 +392,3 @@ class CompareWidget(Panel):
             self.message.show_exception(error)
         else:
             self.message.show_info(f"Saved {path}.")
-
-
-def _outline(layer) -> Cube:
-    """The cube of a layer without its data, enough to check whether it fits."""
-    outline = Outline(layer_shape(layer), layer.data.dtype)
-    return Cube(outline, layer_wavelengths(layer), name=layer.name)
-
-
-def _was_made(layer) -> bool:
-    """Whether the cube of a layer was reconstructed or super-resolved."""
-    history = layer_state(layer).get("provenance", {})
-    return bool(history.get("model") or "super_resolution" in history.get("extra", {}))

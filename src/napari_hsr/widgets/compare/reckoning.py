@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from napari_hsr.cube import Cube
     from napari_hsr.inference.evidence import Evidence
+    from napari_hsr.inference.frame_figures import FrameTable
     from napari_hsr.inference.reckoning import Reckoning
     from napari_hsr.metrics import Evaluation
     from napari_hsr.metrics.compare import Comparison
@@ -82,6 +83,22 @@ def drawn(held: Reckoning, evaluation: Evaluation) -> dict[str, Drawn]:
         title = "Error by measured share"
         found["by_share"] = Drawn(title, "measured share (%)", error, 100 * share, mean)
     return found
+
+
+def over_frames(table: FrameTable) -> dict[str, Drawn]:
+    """Each figure over the frames of a stack, by name."""
+    axis, x = table.axis, table.positions
+    x_label = axis.label if axis.symbol else "frame (slider)"
+    return {
+        f"{column.key} over frames": Drawn(
+            f"{column.label} over the frames",
+            x_label,
+            f"{column.label} ({column.unit})" if column.unit else column.label,
+            x,
+            table.over_frames(column),
+        )
+        for column in table.columns
+    }
 
 
 def _on_one_grid(cube: Cube, truth: Cube) -> bool:

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
+from napari_hsr.inference.frame_figures import FrameTable
 from napari_hsr.metrics.protocols import LABELS
 from napari_hsr.viewer.axis import current_nm, go_to
 from napari_hsr.widgets.common.choosers import NarrowComboBox
 from napari_hsr.widgets.common.connections import Connections
 from napari_hsr.widgets.common.labels import WrappedLabel
-from napari_hsr.widgets.compare.reckoning import Drawn, drawn
+from napari_hsr.widgets.compare.reckoning import Drawn, drawn, over_frames
 from napari_hsr.widgets.compare.several import FigureTableView
 from napari_hsr.widgets.compare.table import MetricTable
 from napari_hsr.widgets.plotting.plot import PlotCurve, SpectrumPlot
@@ -76,6 +77,13 @@ class ResultView(QWidget):
         """Show the results, and how well the intervals and the measured share knew of the errors."""
         evaluation = self.evaluation = comparison.evaluation
         self._drawn = {} if held is None else drawn(held, evaluation)
+        failed = ()
+        if isinstance(comparison.table, FrameTable):
+            self._drawn = over_frames(comparison.table) | self._drawn
+            failed = tuple(
+                f"Frame {number + 1} is left out: {why}"
+                for number, why in comparison.table.failures.items()
+            )
         self.heading.setText(f"{evaluation.prediction} against {evaluation.truth}")
         self.protocol.setText(f"Protocol: {evaluation.protocol}")
         self.protocol.setToolTip(evaluation.protocol_text)
@@ -87,6 +95,8 @@ class ResultView(QWidget):
         promised = held.words(evaluation.units.get("rmse")) if held is not None else ""
         sentences = (
             *([promised] if promised else []),
+            *failed[:3],
+            *([f"And {len(failed) - 3} more frames."] if len(failed) > 3 else []),
             *evaluation.notes,
             *evaluation.excluded_lines(),
             *comparison.notes,

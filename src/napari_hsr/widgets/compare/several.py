@@ -16,7 +16,7 @@ from qtpy.QtWidgets import (
 
 from napari_hsr.errors import HSRError
 from napari_hsr.metrics.colour_difference import lights_named
-from napari_hsr.viewer.layer_data import is_cube, layer_cube
+from napari_hsr.viewer.layer_data import is_cube, is_frames, layer_cube
 from napari_hsr.viewer.regions import (
     Plane,
     Target,
@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 #: Height of the list of predictions in pixels, and the widest name in the table.
 _LIST, _NAME = 84, 150
+#: Height of the table in pixels, at most.
+_MOST = 320
 
 
 def is_regions(layer: Any) -> bool:
@@ -76,13 +78,20 @@ class MoreForm(QWidget):
             "Lights under which the mean colour difference CIE ΔE00 is given: D65, A, FL11, "
             "3200K; for reflectances"
         )
+        self.every = QCheckBox("All frames of the film or stack")
+        self.every.setToolTip(
+            "Figures of each frame beside those of the frame on show; frames that are not there yet "
+            "are computed"
+        )
         self.resample = QCheckBox("Resample unlike wavelengths")
         self.resample.setToolTip("The cube of more bands is resampled to the bands of the other")
         rows = narrow_form()
         rows.addRow("Other predictions", self.others)
         rows.addRow("Region", self.region)
         rows.addRow("Lights for ΔE00", self.lights)
-        column(rows, self.resample, into=self)
+        column(rows, self.resample, self.every, into=self)
+        self.every.hide()
+        self.every.toggled.connect(lambda _on: self.changed.emit())
         self.others.ticks_changed.connect(self.changed)
         self.region.currentIndexChanged.connect(lambda _row: self.changed.emit())
         self.lights.textChanged.connect(lambda _text: self.changed.emit())
@@ -98,9 +107,15 @@ class MoreForm(QWidget):
             self.others.offer((layer.name, layer in ticked) for layer in layers)
         known = {None: "whole image"}
         known |= {one: one_line(one.name) for one in self._viewer.layers if is_regions(one)}
+        self.every.setVisible(bool(taken) and taken[0] is not None and is_frames(taken[0]))
         if list(known) != self.region.offered():
             chosen = self.region.value()
             self.region.offer(known, chosen if chosen in known else None)
+
+    @property
+    def all_frames(self) -> bool:
+        """Whether all frames of the prediction are compared."""
+        return self.every.isChecked() and not self.every.isHidden()
 
     def other_layers(self) -> list[Any]:
         """The layers of the ticked predictions."""
@@ -114,7 +129,7 @@ class MoreForm(QWidget):
         """All that is chosen, to see whether a result is still of it."""
         others = tuple(layer.unique_id for layer in self.other_layers())
         region = getattr(self.region.value(), "unique_id", None)
-        return others, region, self.light_names(), self.resample.isChecked()
+        return others, region, self.light_names(), self.resample.isChecked(), self.all_frames
 
     def why_not(self) -> str | None:
         """Why a light is none, in one sentence."""
@@ -161,7 +176,7 @@ class FigureTableView(PlainTable):
     """Rows models, columns figures, with arrows for what is better and the best in bold."""
 
     def __init__(self, parent: QWidget | None = None):
-        super().__init__(["Prediction"], parent)
+        super().__init__(["Prediction"], parent, most=_MOST)
         self.setAccessibleName("Figures of all predictions")
         self.setToolTip("Arrows say which direction is better; the best of a column is bold")
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAsNeeded)

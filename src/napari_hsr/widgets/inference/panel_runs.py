@@ -5,7 +5,7 @@ Both check and run the same way: a request says what is specific to each.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -18,6 +18,7 @@ from napari_hsr.units import format_bytes
 if TYPE_CHECKING:
     import threading
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from napari_hsr.cube import Cube
     from napari_hsr.inference import Estimate, Result
@@ -28,10 +29,34 @@ if TYPE_CHECKING:
 
 #: A run that takes more than this share of the free memory is announced as such.
 MEMORY_SHARE = 0.7
+#: Where a result is kept: on disk only if it is too large for the memory, or always the one.
+AUTO, MEMORY, DISK = "auto", "memory", "disk"
 #: Options of a reconstruction that its estimate does not depend on.
 _TRUST = ("intervals", "camera", "exact")
 #: Options of a super-resolution that its estimate depends on.
 _ESTIMATED = ("refine", "device", "tile", "precision")
+
+
+@dataclass(frozen=True)
+class Keeping:
+    """Where a result is to be kept.
+
+    Attributes
+    ----------
+    choice : str
+        :data:`AUTO`, :data:`MEMORY` or :data:`DISK`.
+    store : Path or None
+        The zarr store that it would be written to.
+    """
+
+    choice: str = MEMORY
+    store: Path | None = None
+
+    def place(self, takes: Estimate, device: str) -> Path | None:
+        """The store of a run that takes so much; None for memory."""
+        if self.choice == AUTO and memory_advice(takes, device, "") is None:
+            return None
+        return None if self.choice == MEMORY else self.store
 
 
 @dataclass(frozen=True)
@@ -52,6 +77,8 @@ class Verdict:
     advice: str | None = None
     estimate: str = ""
     offers: dict[str, tuple[Any, ...]] | None = None
+    #: The zarr store that the result is to be written to.
+    output: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -70,6 +97,9 @@ class Request:
     image: Any
     model: str
     options: dict[str, Any]
+    keeping: Keeping = field(default=Keeping(), kw_only=True)
+    #: The zarr store that the check has found the result is to be written to.
+    output: Path | None = field(default=None, kw_only=True)
     #: What needs less memory, for a sentence.
     smaller: ClassVar[str]
 
@@ -80,6 +110,10 @@ class Request:
     def offers(self, _model: Any) -> dict[str, tuple[Any, ...]]:
         """What the model offers to choose from, by the name of the option."""
         return {}
+
+    def store(self, _takes: Estimate) -> Path | None:
+        """The zarr store that the result of a run which takes so much is written to, if any."""
+        return None
 
 
 class ReconstructionRequest(Request):
@@ -122,13 +156,29 @@ class ReconstructionRequest(Request):
         options = {name: value for name, value in self.options.items() if name not in _TRUST}
         area = options.pop("region", None)
         size = region.shape(area, self.image.height, self.image.width)
-        return inference.estimate(size, model, **options)
+        takes = inference.estimate(size, model, **options)
+        if self.store(takes) is None:
+            return takes
+        return inference.estimate(size, model, **options, on_disk=True)
+
+    def store(self, takes: Estimate) -> Path | None:
+        """Where the result goes; in memory what is exact, or has intervals."""
+        if not (self.options.get("exact") or self.options.get("intervals")):
+            return self.keeping.place(takes, self.options["device"])
+        if self.keeping.choice == DISK:
+            raise InputError(
+                "Spectra are made exact, and intervals found, in memory: choose “in memory” as the "
+                "place of the result, or untick them."
+            )
+        return None
 
     def events(self, model: Model, cancel: threading.Event) -> Iterator[Progress | Result]:
         """The events of the run."""
         from napari_hsr import inference
 
-        return inference.reconstruct_events(self.image, model, **self.options, cancel=cancel)
+        return inference.reconstruct_events(
+            self.image, model, **self.options, output=self.output, cancel=cancel
+        )
 
 
 @dataclass(frozen=True)
@@ -137,6 +187,9 @@ class StackRequest(ReconstructionRequest):
 
     stack: PhotographStack
     first: tuple[int, ...]
+
+    def store(self, _takes: Estimate) -> None:
+        """Frames are computed when they are looked at, and kept in memory."""
 
     def events(self, model: Model, cancel: threading.Event) -> Iterator[Progress | Result]:
         """The events of the run on that frame; it ends with all frames."""
@@ -229,10 +282,12 @@ def check_events(
     if obstacle is not None:
         yield Verdict(obstacle, offers=offers)
         return
-    memory = memory_advice(
-        takes.bytes_output, takes.bytes_working, request.options["device"], request.smaller
-    )
-    yield Verdict(None, " ".join(filter(None, (advice, memory))) or None, takes.words(), offers)
+    memory = memory_advice(takes, request.options["device"], request.smaller)
+    output = request.keeping.store if takes.on_disk else None
+    if output is not None:
+        memory = f"The result is written to {output}."
+    said = " ".join(filter(None, (advice, memory))) or None
+    yield Verdict(None, said, takes.words(), offers, output)
 
 
 def look_at_values(image: Photograph | Cube, cancel: threading.Event) -> str | None:
@@ -248,12 +303,13 @@ def failed_verdict(error: BaseException) -> Verdict:
     return Verdict(f"The model cannot be used ({type(error).__name__}: {error}).")
 
 
-def memory_advice(output: int, working: int, device: str, smaller: str) -> str | None:
-    """A sentence if a run will hardly fit into the memory that is free, in bytes."""
+def memory_advice(takes: Estimate, device: str, smaller: str) -> str | None:
+    """A sentence if a run will hardly fit into the memory that is free."""
     from napari_hsr.inference import devices, memory_budget
 
     on_cpu = devices.resolve(device).type == "cpu"
-    needed, free = output + (working if on_cpu else 0), memory_budget.free()
+    working = takes.bytes_working if on_cpu else 0
+    needed, free = takes.bytes_output + working, memory_budget.free()
     if needed < MEMORY_SHARE * free:
         return None
     return (

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from napari_hsr.io.lazy import LazyArray
+from napari_hsr.io.zarr_in_parts import unfinished
 from napari_hsr.models.card import ILL_POSED
 from napari_hsr.notices import Code, as_notices, has
 from napari_hsr.photograph import SRGB, Photograph
@@ -12,6 +14,7 @@ from napari_hsr.units import format_bytes, format_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from pathlib import Path
 
     from napari_hsr.cube import Cube
     from napari_hsr.inference import Result, SuperResolutionResult
@@ -81,7 +84,18 @@ def outcome(result: Result) -> str:
         f"Done in {format_seconds(result.seconds)} on {result.device}; "
         f"peak memory +{format_bytes(result.peak_bytes)}."
     )
+    if isinstance(result.cube.data, LazyArray):
+        said += f" The cube is in {result.cube.data.path}."
     return f"{said} {_residual(result)}" if isinstance(result, SuperResolutionResult) else said
+
+
+def cancelled(part: Result | None, store: Path | None) -> str:
+    """What is left of a cancelled run: a part in memory, an unfinished store, or nothing."""
+    if part is not None:
+        return " ".join(n for n in part.notices if has([n], Code.CANCELLED_PART))
+    if store is not None and unfinished(store).exists():
+        return f"Cancelled; {unfinished(store)} keeps what is finished: Run goes on with it."
+    return "Cancelled; nothing was added."
 
 
 def _residual(result: SuperResolutionResult) -> str:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_hsr.errors import HSRError, InputError
+from napari_hsr.io.lazy import LazyArray
+from napari_hsr.io.zarr_in_parts import pyramid
 from napari_hsr.resample import aligned
 from napari_hsr.viewer import shortcuts
 from napari_hsr.viewer.frames import add_frames, layer_stack, shown_frame
@@ -25,8 +28,10 @@ from napari_hsr.widgets.common.layouts import narrow_form
 from napari_hsr.widgets.inference.area import moved
 from napari_hsr.widgets.inference.computing_options import ReconstructionOptions
 from napari_hsr.widgets.inference.frame_worker import FrameWorker
+from napari_hsr.widgets.inference.many import ManyPhotographs
 from napari_hsr.widgets.inference.panel_runs import ReconstructionRequest, StackRequest
 from napari_hsr.widgets.inference.panel_texts import encoding_note
+from napari_hsr.widgets.inference.result_place import ResultPlace
 from napari_hsr.widgets.inference.run_panel import RunPanel
 from napari_hsr.widgets.inference.trust_options import TrustOptions
 from napari_hsr.widgets.models.model_section import ModelSection
@@ -57,6 +62,8 @@ class ReconstructWidget(RunPanel):
         self.encoding_note = BriefLabel(2)
         self.advanced = ReconstructionOptions(self._on_changed)
         self.trust = TrustOptions(self._on_changed)
+        self.place = ResultPlace(self._on_changed)
+        self.many = ManyPhotographs(self, viewer, self._add_of_queue)
         form = narrow_form()
         form.addRow("Photograph", self.photograph)
         form.addRow("Encoding", self.encoding)
@@ -64,8 +71,12 @@ class ReconstructWidget(RunPanel):
         form.addRow("Model", self.models)
         form.addRow("Area", self.area)
         form.addRow("Device", self.device)
+        form.addRow("Result", self.place)
         self._lay_out(
-            form, Fold("How far to trust it", self.trust), Fold("Advanced", self.advanced)
+            form,
+            Fold("How far to trust it", self.trust),
+            Fold("Advanced", self.advanced),
+            Fold("Many photographs", self.many),
         )
         self.encoding.chosen.connect(self._on_encoding_chosen)
         self._on_layer(self.photograph.layer())
@@ -76,12 +87,20 @@ class ReconstructWidget(RunPanel):
 
     def _release(self) -> None:
         shortcuts.withdraw(self._viewer, shortcuts.RUN, self.run)
+        self.many.release()
         super()._release()
+
+    def _chosen(self) -> tuple:
+        return (*super()._chosen(), self.place.value())
 
     def _options(self) -> dict[str, Any]:
         computed, trust = self.advanced.options(), self.trust.options()
         trust["intervals"] &= computed["finer"] == 1
         return {"device": self.device.device(), **computed, **trust}
+
+    def queue_options(self) -> dict[str, Any]:
+        """The options of a run as they are chosen now, for many photographs."""
+        return self._options()
 
     def _offer(self, offers: dict[str, tuple[Any, ...]]) -> None:
         self.advanced.offer(offers)
@@ -97,7 +116,10 @@ class ReconstructWidget(RunPanel):
         except HSRError:  # the check says why
             photo = None
         self.encoding.setEnabled(photo is not None)
-        self.area.setEnabled(layer is None or is_photograph(layer))  # of a stack, whole frames
+        single = layer is None or is_photograph(layer)
+        self.area.setEnabled(single)  # of a stack, whole frames
+        self.place.setEnabled(single)
+        self.place.show_folder(layer)
         self.encoding.show_encoding(photo.encoding if photo else None)
         stated = layer is not None and "encoding" in layer_state(layer)
         self.encoding_note.setText(encoding_note(photo, stated) if photo else "")
@@ -109,8 +131,10 @@ class ReconstructWidget(RunPanel):
         if self.model.name() is None:
             raise InputError("No model is installed.")
         if is_photograph(layer):
-            options = self._options() | {"region": self.area.area(layer)}
-            return ReconstructionRequest(layer_photograph(layer), self.model.name(), options)
+            area, model = self.area.area(layer), self.model.name()
+            keeping = self.place.keeping(layer, model, "_part" if area else "")
+            options = self._options() | {"region": area}
+            return ReconstructionRequest(layer_photograph(layer), model, options, keeping=keeping)
         options = self._options()
         if options["finer"] > 1:
             raise InputError("A finer grid is for single photographs: choose 1 for a stack.")
@@ -135,6 +159,10 @@ class ReconstructWidget(RunPanel):
         name = f"{layer.name} · {request.model}{' (part)' if area else ''}"
         return partial(self._add, name=name, above=layer, **place)
 
+    def _add_of_queue(self, layer: Any, model: str, options: dict[str, Any], result: Any) -> None:
+        chosen = options | {"region": None}
+        self._adding(layer, ReconstructionRequest(result.photograph, model, chosen))(result)
+
     def _add_frames(self, source: Any, name: str, result: Any) -> None:
         FrameWorker(
             self._viewer, add_frames(self._viewer, result.frames, source, result.cube, name)
@@ -143,7 +171,9 @@ class ReconstructWidget(RunPanel):
     def _add(self, result: Any, **how: Any) -> None:
         from napari_hsr.inference.evidence import Evidence
 
-        layer = add_cube(self._viewer, result.cube, **how)
+        stored = isinstance(result.cube.data, LazyArray)
+        smaller = pyramid(Path(result.cube.data.path))[1:] if stored else ()
+        layer = add_cube(self._viewer, result.cube, smaller=smaller, **how)
         remember(layer, Evidence.of(result))
         if result.trust is not None:
             add_trust_maps(self._viewer, result, layer)

@@ -6,6 +6,7 @@ import json
 import logging
 import sys
 from abc import abstractmethod
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -15,8 +16,6 @@ from qtpy.QtWidgets import (
     QPlainTextEdit,
     QProgressBar,
     QPushButton,
-    QSizePolicy,
-    QVBoxLayout,
     QWidget,
 )
 
@@ -28,14 +27,14 @@ from napari_hsr.widgets.common.collapsible import Fold
 from napari_hsr.widgets.common.connections import Connections, when_gone
 from napari_hsr.widgets.common.job_slot import JobSlot
 from napari_hsr.widgets.common.labels import BriefLabel
-from napari_hsr.widgets.common.layouts import column, row
+from napari_hsr.widgets.common.layouts import row
 from napari_hsr.widgets.common.messages import Message
-from napari_hsr.widgets.common.panel import Panel
+from napari_hsr.widgets.common.panel import Panel, button
 from napari_hsr.widgets.common.plain_text import tip
-from napari_hsr.widgets.common.scroll_area import VerticalScroll
 from napari_hsr.widgets.common.value_checks import ValueChecks
 from napari_hsr.widgets.inference.area import AreaChooser
 from napari_hsr.widgets.inference.next_steps import NextSteps
+from napari_hsr.widgets.inference.panel_layout import lay_out
 from napari_hsr.widgets.inference.panel_runs import (
     Request,
     Verdict,
@@ -44,11 +43,12 @@ from napari_hsr.widgets.inference.panel_runs import (
     look_at_values,
     run_events,
 )
-from napari_hsr.widgets.inference.panel_texts import as_expected, notices_of, outcome
+from napari_hsr.widgets.inference.panel_texts import as_expected, cancelled, notices_of, outcome
 from napari_hsr.widgets.models.loaded_models import LoadedModels
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     import napari.viewer
 
@@ -61,9 +61,6 @@ logger = logging.getLogger(__name__)
 SETTLE_MS = 30
 #: Steps of the bar.
 BAR = 1000
-#: Heights in pixels: of the form at least, and before what is said below it gets its own, and of
-#: that at least.
-FORM_LEAST, FORM_ASKED, SAID_LEAST = 70, 240, 40
 
 
 class RunPanel(Panel):
@@ -105,6 +102,9 @@ class RunPanel(Panel):
         self._obstacle: str | None = ""
         #: Layer, model and options of the run whose outcome is shown.
         self._ran: object = None
+        self._output: Path | None = None  # the store that a result is to be written to
+        self._part: Any = None  # what a cancelled run had finished
+        self._adds: Callable[[Any], object] = lambda _result: None  # a result of the run
         self.last_cube: Cube | None = None
 
         self._source, self.models = source, models
@@ -119,7 +119,11 @@ class RunPanel(Panel):
         self.next_steps = NextSteps(viewer)
         self.run_button = QPushButton("Run")
         self.cancel_button = QPushButton("Cancel")
-        self.cancel_button.setToolTip("Stop the run; nothing is added then")
+        self.cancel_button.setToolTip("Stop the run; what is finished by then can be kept")
+        self.keep_button = button(
+            "Keep the finished part", self._keep_part, "Add it as a layer, empty where nothing is"
+        )
+        self.keep_button.hide()
         self.bar = QProgressBar()
         self.status = BriefLabel(1)
         self.outcome = Message(lines=2)
@@ -185,17 +189,18 @@ class RunPanel(Panel):
             return
         self._clear_outcome()
         try:
-            request = self._request(layer)
+            request = replace(self._request(layer), output=self._output)
         except HSRError as error:  # the area that is meant may have changed since the check
             self.outcome.show_warning(str(error))
             return
-        self._ran = self._chosen()
+        self._ran, self._request_run = self._chosen(), request
+        self._adds = self._adding(layer, request)
         self._show_running()
         self._job.start(
             partial(run_events, request, self.loaded),
             f"{self._title} {layer.name}",
             progressed=self._on_progress,
-            finished=partial(self._on_finished, self._adding(layer, request)),
+            finished=partial(self._on_finished, self._adds),
             failed=self._on_failed,
             cancelled=self._on_cancelled,
             ended=self._on_ended,
@@ -285,7 +290,7 @@ class RunPanel(Panel):
             if self._options() != checked:  # what was chosen is offered again, or no longer
                 self._on_changed()
                 return
-        self._obstacle = verdict.obstacle
+        self._obstacle, self._output = verdict.obstacle, verdict.output
         self.estimate.setText(verdict.estimate)
         self.estimate.setVisible(bool(verdict.estimate))
         if verdict.obstacle:
@@ -308,6 +313,8 @@ class RunPanel(Panel):
         self.notices.clear()
         self.next_steps.hide()
         self.provenance_fold.hide()
+        self.keep_button.hide()
+        self._part = None
 
     def _show_running(self) -> None:
         self.bar.setRange(0, 0)
@@ -346,7 +353,16 @@ class RunPanel(Panel):
         self.outcome.show_exception(error, f"The {self._doing}")
 
     def _on_cancelled(self) -> None:
-        self.outcome.show_info("Cancelled; nothing was added.")
+        self._part = self._job.part
+        self.outcome.show_info(cancelled(self._part, self._request_run.output))
+        self.keep_button.setVisible(self._part is not None)
+
+    def _keep_part(self) -> None:
+        """Add what a cancelled run had finished."""
+        part, self._part = self._part, None
+        self.keep_button.hide()
+        if part is not None:
+            self._on_finished(partial(self._adds, name=f"{part.cube.name} (unfinished)"), part)
 
     def _on_ended(self) -> None:
         self.bar.hide()
@@ -375,26 +391,12 @@ class RunPanel(Panel):
 
     def _lay_out(self, form: QFormLayout, *folds: QWidget) -> None:
         """The form with its folds, and below them what always stays visible."""
-        self.setMinimumWidth(290)
-        # It ends in a stretch of its own; napari would add a larger one at each opening.
-        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
         self.provenance.setReadOnly(True)
         self.provenance.setMinimumHeight(150)
         self.run_button.setDefault(True)
         for hidden in (self.bar, self.status, self.provenance_fold, self.estimate):
             hidden.hide()
-        choices, said = QWidget(), QWidget()
-        column(form, *folds, into=choices)
-        column(
-            *(self.bar, self.status, self.obstacle, self.outcome, self.next_steps, self.notices),
-            *(self.estimate, self.provenance_fold),
-            into=said,
-        )
-        outer = QVBoxLayout(self)
-        # Messages get their room before the form, and both scroll; Run stays visible however low
-        # the window is, so that three panels fit above each other.
-        outer.addWidget(VerticalScroll(choices, FORM_LEAST, asked=FORM_ASKED), 1)
-        outer.addLayout(row(self.run_button, self.cancel_button, self.help_button()))
-        outer.addWidget(VerticalScroll(said, SAID_LEAST))
-        outer.addStretch()
+        said = (self.bar, self.status, self.obstacle, self.outcome, self.keep_button)
+        said += (self.next_steps, self.notices, self.estimate, self.provenance_fold)
+        lay_out(self, (form, *folds), row(self.run_button, self.cancel_button, self.help_button()), said)
         self.attach()

@@ -1,0 +1,38 @@
+"""How the panels that run a model are laid out: choices, buttons, and what is said below them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qtpy.QtWidgets import QLayout, QSizePolicy, QVBoxLayout, QWidget
+
+from napari_hsr.widgets.common.layouts import column
+from napari_hsr.widgets.common.scroll_area import VerticalScroll
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+#: Heights in pixels: of the form at least, and before what is said below it gets its own, and of
+#: that at least.
+FORM_LEAST, FORM_ASKED, SAID_LEAST = 70, 240, 40
+
+
+def lay_out(
+    panel: QWidget, form: Sequence[QWidget | QLayout], buttons: QLayout, said: Sequence[QWidget]
+) -> None:
+    """Lay out a panel.
+
+    Messages get their room before the form, and both scroll; the buttons stay visible however low
+    the window is, so that three panels fit above each other.
+    """
+    panel.setMinimumWidth(290)
+    # It ends in a stretch of its own; napari would add a larger one at each opening.
+    panel.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
+    choices, below = QWidget(), QWidget()
+    column(*form, into=choices)
+    column(*said, into=below)
+    outer = QVBoxLayout(panel)
+    outer.addWidget(VerticalScroll(choices, FORM_LEAST, asked=FORM_ASKED), 1)
+    outer.addLayout(buttons)
+    outer.addWidget(VerticalScroll(below, SAID_LEAST))
+    outer.addStretch()

@@ -1,0 +1,152 @@
+"""Cubes of the viewer as files: that of a layer, of the frame on show, or of all frames."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtWidgets import QDialog, QFileDialog, QProgressBar
+
+from napari_hsr.inference.stacks import FramesWritten, save_events, write_frames_events
+from napari_hsr.io import WRITE_SUFFIXES
+from napari_hsr.units import format_seconds
+from napari_hsr.viewer.layer_data import is_cube, is_frames, layer_cube
+from napari_hsr.widgets.common.accessible import name_controls
+from napari_hsr.widgets.common.choosers import LayerChooser, NarrowComboBox
+from napari_hsr.widgets.common.job_slot import JobSlot
+from napari_hsr.widgets.common.labels import BriefLabel
+from napari_hsr.widgets.common.layouts import column, narrow_form, row
+from napari_hsr.widgets.common.messages import Message
+from napari_hsr.widgets.common.panel import button
+
+if TYPE_CHECKING:
+    from napari_hsr.progress import Progress
+
+ONE, ALL = "one", "all"
+
+
+class SaveCubesWindow(QDialog):
+    """Choose a cube, a folder and a format; files are written in a thread.
+
+    Parameters
+    ----------
+    panel : QWidget
+    viewer : napari viewer or ViewerModel
+    """
+
+    def __init__(self, panel: Any, viewer: Any):
+        super().__init__(panel)
+        self._viewer, self._jobs = viewer, JobSlot(self)
+        self.folder: Path | None = None
+        self.setWindowTitle("Save cubes")
+        self.resize(460, 320)
+        self.cubes = LayerChooser(viewer, is_cube, self, empty="no cube open")
+        self.what = NarrowComboBox()
+        self.what.setToolTip("Of a film or stack, the frame on show, or each frame as a file")
+        self.format = NarrowComboBox()
+        self.format.offer({s: s for s in WRITE_SUFFIXES if s != ".png"}, ".mat")
+        self.format.setToolTip("Of the files")
+        self.folder_button = button("Folder…", self._ask, "Where the files go")
+        self.folder_label = BriefLabel(2)
+        self.save_button = button("Save", self.save, "Frames that are not computed yet are, first")
+        self.cancel_button = button("Cancel", self.cancel, "Stop; files that are written stay")
+        self.progress = QProgressBar()
+        self.progress.setAccessibleName("Progress")
+        self.progress.setToolTip("Frames that are written")
+        self.message = Message()
+        form = narrow_form()
+        form.addRow("Cube", self.cubes)
+        form.addRow("What of it", self.what)
+        form.addRow("Format", self.format)
+        form.addRow(row(self.folder_button, self.folder_label, stretch=self.folder_label))
+        layout = column(
+            form, row(self.save_button, self.cancel_button), self.progress, self.message, into=self
+        )
+        layout.setContentsMargins(9, 9, 9, 9)
+        layout.addStretch(1)
+        self.cubes.changed.connect(self.refresh)
+        name_controls(self)
+        self.refresh()
+
+    @property
+    def busy(self) -> bool:
+        """Whether files are written."""
+        return self._jobs.running
+
+    def set_folder(self, folder: Path) -> None:
+        """Write files there."""
+        self.folder = Path(folder)
+        self.refresh()
+
+    def refresh(self, _layer: object = None) -> None:
+        """Show what is chosen, and whether it can be saved."""
+        layer = self.cubes.layer()
+        offered = {ONE: "the cube"}
+        if layer is not None and is_frames(layer):
+            offered = {ONE: "the frame on show", ALL: f"all {len(layer.data.frames)} frames"}
+        chosen = self.what.value()
+        self.what.offer(offered, chosen if chosen in offered else ONE)
+        self.folder_label.setText(f"{self.folder}" if self.folder else "no folder chosen")
+        self.save_button.setEnabled(layer is not None and bool(self.folder) and not self.busy)
+        self.cancel_button.setEnabled(self.busy)
+        self.progress.setVisible(self.busy)
+
+    def save(self) -> None:
+        """Write the files in a thread."""
+        layer = self.cubes.layer()
+        if self.busy or layer is None or self.folder is None:
+            return
+        self.message.clear()
+        folder, suffix = self.folder, self.format.value()
+        if self.what.value() == ALL:
+            frames = layer.data.frames
+
+            def work(cancel):
+                return write_frames_events(frames, folder, suffix, cancel)
+
+        else:
+            frames = layer.data.frames if is_frames(layer) else None
+            cube, at = layer_cube(layer), frames and frames.shown
+
+            def work(cancel):
+                return save_events(frames if frames else cube, folder, suffix, at, cancel)
+
+        self._jobs.start(
+            work,
+            f"Saving {layer.name}",
+            progressed=self._on_progress,
+            finished=self._on_written,
+            failed=lambda error: self.message.show_exception(error, "Saving"),
+            cancelled=lambda: self.message.show_info("Cancelled; files that were written stay."),
+            ended=self.refresh,
+        )
+        self.progress.setRange(0, 0)
+        self.refresh()
+
+    def cancel(self) -> None:
+        """Stop writing."""
+        self._jobs.cancel()
+        self.cancel_button.setEnabled(False)
+
+    def _on_progress(self, event: Progress) -> None:
+        self.progress.setRange(0, 1000 if event.total else 0)
+        self.progress.setValue(round(1000 * event.share))
+        left = event.seconds_left
+        tail = "" if left is None else f" · about {format_seconds(left)} left"
+        self.progress.setFormat(event.message + tail)
+
+    def _on_written(self, written: FramesWritten) -> None:
+        names = [path.name for path in written.files]
+        said = f"Wrote {names[0]}" if len(names) == 1 else f"Wrote {len(names)} files"
+        said = f"{said} into {self.folder}." if names else "No file was written."
+        if written.failures:
+            number, why = next(iter(written.failures.items()))
+            count = len(written.failures)
+            self.message.show_warning(f"{said} {count} failed: frame {number + 1}: {why}")
+        else:
+            self.message.show_info(said)
+
+    def _ask(self) -> None:
+        chosen = QFileDialog.getExistingDirectory(self, "Folder for the cubes")
+        if chosen:
+            self.set_folder(Path(chosen))

@@ -1,0 +1,70 @@
+"""A cancelled run hands over what was finished, and the rest is empty."""
+
+import threading
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from napari_hsr import Photograph, load_model
+from napari_hsr.errors import Cancelled
+from napari_hsr.inference import reconstruct, reconstruct_events
+from napari_hsr.notices import Code, has
+
+MODEL = "rootpoly-srgb"
+
+
+@pytest.fixture(scope="module")
+def photograph():
+    values = np.random.default_rng(4).integers(20, 230, (40, 48, 3))
+    return Photograph(values.astype(np.uint8), name="scene")
+
+
+def stopped(photograph, model, after, **options):
+    """What a run that is cancelled before some tile hands over."""
+    cancel = threading.Event()
+    work = reconstruct_events(photograph, model, cancel=cancel, **options)
+    for event in work:
+        if event.total and event.done == after:
+            break
+    cancel.set()
+    with pytest.raises(Cancelled) as found:
+        list(work)
+    return found.value.part
+
+
+def test_finished_tiles_are_kept_and_the_rest_is_nan(photograph):
+    part = stopped(photograph, MODEL, 2, tile=16)
+    whole = reconstruct(photograph, MODEL)
+    known = np.isfinite(part.cube.data).all(axis=0)
+    assert 0 < known.mean() < 0.5
+    np.testing.assert_array_equal(part.cube.data[:, known], whole.data[:, known])
+    assert np.isnan(part.cube.data[:, ~known]).all()
+    assert has(part.notices, Code.CANCELLED_PART)
+    assert f"{100 * known.mean():.0f} %" in part.notices[0]
+    assert part.cube.provenance.model == MODEL
+
+
+def test_where_tiles_are_blended_only_what_all_of_them_gave_counts(photograph):
+    model = replace(load_model(MODEL), context=None)
+    part = stopped(photograph, model, 2, tile=24)
+    whole = reconstruct(photograph, model, tile=24)
+    known = np.isfinite(part.cube.data).all(axis=0)
+    assert 0 < known.mean() < 1
+    np.testing.assert_allclose(part.cube.data[:, known], whole.data[:, known], atol=1e-5)
+
+
+def test_before_the_first_tile_there_is_nothing_and_on_disk_the_store_keeps_it(
+    photograph, tmp_path
+):
+    assert stopped(photograph, MODEL, 0, tile=16) is None
+    assert stopped(photograph, MODEL, 2, tile=16, output=tmp_path / "x.zarr") is None
+    assert (tmp_path / "x.unfinished.zarr").is_dir()
+
+
+def test_exact_spectra_that_are_half_projected_are_not_handed_over(photograph):
+    work = reconstruct_events(photograph, MODEL, exact=True, camera="cie-1931")
+    next(event for event in work if event.message.startswith("Projecting"))
+    with pytest.raises(Cancelled) as found:
+        work.throw(Cancelled())
+    assert found.value.part is None

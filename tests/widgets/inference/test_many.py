@@ -1,0 +1,145 @@
+"""Many photographs in the Reconstruct panel: the queue, a folder that grows, cubes as files."""
+
+import csv
+
+import numpy as np
+import pytest
+from napari.components import ViewerModel
+from PIL import Image
+
+from napari_hsr import Photograph, read, reconstruct
+from napari_hsr.inference.frame_cubes import FrameCubes
+from napari_hsr.photograph_stack import stack_of_array
+from napari_hsr.viewer.frames import add_frames, add_stack, shown_frame
+from napari_hsr.viewer.layers import add_photograph
+from napari_hsr.widgets.common.accessible import controls
+from napari_hsr.widgets.inference.batch_window import LAYERS
+from napari_hsr.widgets.inference.reconstruct import ReconstructWidget
+from napari_hsr.widgets.inference.save_cubes import ALL
+
+MODEL = "rootpoly-srgb"
+VALUES = np.random.default_rng(2).integers(20, 230, (3, 6, 8, 3)).astype(np.uint8)
+
+
+@pytest.fixture
+def viewer():
+    viewer = ViewerModel()
+    yield viewer
+    viewer.layers.clear()
+
+
+@pytest.fixture
+def panel(viewer, qtbot):
+    panel = ReconstructWidget(viewer)
+    qtbot.addWidget(panel)
+    panel.model.set_name(MODEL)
+    yield panel
+    panel.release()
+
+
+def save(folder, number):
+    Image.fromarray(VALUES[number]).save(folder / f"{number}.png")
+
+
+def texts(window, column):
+    return [window.table.item(row, column).text() for row in range(window.table.rowCount())]
+
+
+def explained(window):
+    return all(one.toolTip() and one.accessibleName() for one in controls(window))
+
+
+def test_a_folder_with_two_bad_files_as_a_queue(panel, qtbot, tmp_path):
+    source = tmp_path / "in"
+    source.mkdir()
+    for number in range(3):
+        save(source, number)
+    for name in ("a.png", "b.png"):
+        (source / name).write_bytes(b"no picture")
+    window = panel.many.open_queue()
+    assert not window.start_button.isEnabled()
+    window.set_folder(source)
+    window.start_button.click()
+    assert window.pause_button.isEnabled()
+    qtbot.waitUntil(lambda: not window.busy)
+    assert texts(window, 0) == ["0.png", "1.png", "2.png", "a.png", "b.png"]
+    assert [text.partition(",")[0] for text in texts(window, 1)] == [
+        *["finished"] * 3,
+        *["failed"] * 2,
+    ]
+    assert "a.png" in texts(window, 3)[3]
+    assert "3 finished, 2 failed" in window.message.text()
+    made = read(source / "cubes" / f"1_{MODEL}.mat")
+    np.testing.assert_array_equal(made.data, reconstruct(Photograph(VALUES[1]), MODEL).data)
+    window.save_summary(tmp_path / "s.csv")
+    with (tmp_path / "s.csv").open() as file:
+        assert [row["state"] for row in csv.DictReader(file)][2:4] == ["finished", "failed"]
+    window.start()
+    qtbot.waitUntil(lambda: not window.busy)
+    assert "3 unchanged, 2 failed" in window.message.text()
+    assert explained(window)
+
+
+def test_selected_layers_become_cubes(viewer, panel, qtbot):
+    layers = [add_photograph(viewer, Photograph(v, name=f"p{n}")) for n, v in enumerate(VALUES)]
+    viewer.layers.selection = set(layers[:2])
+    window = panel.many.open_queue()
+    window.what.set_value(LAYERS)
+    window.start_button.click()
+    qtbot.waitUntil(lambda: not window.busy)
+    names = [layer.name for layer in viewer.layers]
+    assert names == ["p0", f"p0 · {MODEL}", "p1", f"p1 · {MODEL}", "p2"]
+    expected = reconstruct(Photograph(VALUES[1]), MODEL).data
+    np.testing.assert_array_equal(viewer.layers[3].data, expected)
+
+
+def test_a_queue_waits_while_it_is_paused_and_can_be_cancelled(viewer, panel, qtbot):
+    layers = [add_photograph(viewer, Photograph(v, name=f"p{n}")) for n, v in enumerate(VALUES)]
+    viewer.layers.selection = set(layers)
+    window = panel.many.open_queue()
+    window.what.set_value(LAYERS)
+    window.start()
+    window.pause_button.click()
+    qtbot.waitUntil(lambda: any("Paused" in text for text in texts(window, 1)))
+    assert window.busy
+    window.cancel_button.click()
+    qtbot.waitUntil(lambda: not window.busy)
+    assert "cancelled" in window.message.text()
+    assert any(text.startswith("cancelled") for text in texts(window, 1))
+
+
+def test_a_folder_that_grows_is_shown_until_it_is_stopped(viewer, panel, qtbot, tmp_path):
+    panel.many.watch(tmp_path)
+    assert panel.many.watch_button.text() == "Stop watching"
+    save(tmp_path, 0)
+    qtbot.waitUntil(lambda: len(viewer.layers) == 2)
+    save(tmp_path, 1)
+    cubes = viewer.layers[-1]
+    qtbot.waitUntil(lambda: shown_frame(viewer, cubes) == (1,))
+    newest = reconstruct(Photograph(VALUES[1]), MODEL).data
+    qtbot.waitUntil(lambda: np.array_equal(cubes._slice.image.raw, newest[15]))
+    assert viewer.layers[0].data.shape == (2, 1, 6, 8, 3)
+    panel.many.watch_button.click()
+    qtbot.waitUntil(lambda: not panel.many.watching)
+    assert panel.many.watch_button.text() == "Watch folder…"
+    assert len(viewer.layers) == 2
+
+
+def test_the_frame_on_show_and_all_frames_as_files(viewer, panel, qtbot, tmp_path):
+    stack = stack_of_array(VALUES, name="film")
+    source, cubes = add_stack(viewer, stack), FrameCubes(stack, MODEL)
+    add_frames(viewer, cubes, source, cubes[0], "film · cubes")
+    viewer.dims.set_point(0, 2)
+    window = panel.many.open_save()
+    window.set_folder(tmp_path)
+    window.save_button.click()
+    qtbot.waitUntil(lambda: not window.busy)
+    (path,) = tmp_path.iterdir()
+    assert path.name == f"film_3_{MODEL}.mat"
+    np.testing.assert_array_equal(read(path).data, cubes[2].data)
+    window.what.set_value(ALL)
+    window.save_button.click()
+    qtbot.waitUntil(lambda: not window.busy)
+    assert len(list(tmp_path.iterdir())) == 3
+    assert "3 files" in window.message.text()
+    assert explained(window)

@@ -1,0 +1,137 @@
+"""Results of Reconstruct in memory or on disk, and what a cancelled run leaves."""
+
+import threading
+
+import numpy as np
+import pytest
+from napari.components import ViewerModel
+
+from napari_hsr import Photograph, inference, read, reconstruct
+from napari_hsr.io.zarr_in_parts import unfinished
+from napari_hsr.notices import Code, has
+from napari_hsr.viewer.layer_data import layer_cube
+from napari_hsr.viewer.layers import add_photograph
+from napari_hsr.widgets.inference import panel_runs
+from napari_hsr.widgets.inference.panel_runs import AUTO, DISK, MEMORY
+from napari_hsr.widgets.inference.reconstruct import ReconstructWidget
+
+from .panel_runs import run, settle
+
+MODEL = "rootpoly-srgb"
+VALUES = np.random.default_rng(4).integers(20, 230, (40, 600, 3)).astype(np.uint8)
+
+
+@pytest.fixture
+def viewer():
+    viewer = ViewerModel()
+    add_photograph(viewer, Photograph(VALUES, name="a scene"))
+    return viewer
+
+
+@pytest.fixture
+def panel(viewer, qtbot, tmp_path):
+    panel = ReconstructWidget(viewer)
+    qtbot.addWidget(panel)
+    panel.model.set_name(MODEL)
+    panel.place.set_folder(tmp_path)
+    panel.advanced.tile_chooser.set_value("size")
+    panel.advanced.tile_size.setValue(16)
+    yield panel
+    panel.release()
+
+
+@pytest.fixture
+def cancelled(panel, qtbot, monkeypatch):
+    """Run, and press Cancel once two tiles are finished."""
+
+    def run_and_cancel():
+        settle(panel, qtbot)
+        real, waits = inference.reconstruct_events, threading.Event()
+
+        def events(*image, cancel, **options):
+            for event in real(*image, cancel=cancel, **options):
+                yield event
+                if event.total and event.done == 2:
+                    waits.set()
+                    cancel.wait(60)
+
+        with monkeypatch.context() as patched:
+            patched.setattr(inference, "reconstruct_events", events)
+            panel.run_button.click()
+            qtbot.waitUntil(waits.is_set)
+            panel.cancel_button.click()
+            qtbot.waitUntil(lambda: not panel.running)
+
+    return run_and_cancel
+
+
+def test_on_disk_the_layer_reads_a_store_with_its_pyramid(viewer, panel, qtbot, tmp_path):
+    panel.place.choice.set_value(DISK)
+    settle(panel, qtbot)
+    store = tmp_path / f"a_scene_{MODEL}.zarr"
+    assert str(store) in panel.obstacle.text()
+    assert "on disk" in panel.estimate.text()
+    run(panel, qtbot)
+    layer = viewer.layers[-1]
+    assert layer.multiscale
+    assert [level.shape for level in layer.data] == [(31, 40, 600), (31, 20, 300)]
+    expected = reconstruct(Photograph(VALUES), MODEL)
+    np.testing.assert_allclose(np.asarray(layer_cube(layer).data), expected.data, rtol=1e-6)
+    assert np.array_equal(np.asarray(read(store).data), np.asarray(layer.data[0]))
+    assert str(store) in panel.outcome.text()
+    panel._on_changed()
+    settle(panel, qtbot)
+    assert f"a_scene_{MODEL}_2.zarr" in panel.obstacle.text()  # a finished one is never replaced
+
+
+def test_automatic_goes_to_disk_only_where_memory_would_not_do(
+    viewer, panel, qtbot, tmp_path, monkeypatch
+):
+    assert panel.place.value()[0] == AUTO
+    run(panel, qtbot)
+    assert not viewer.layers[-1].multiscale
+    assert not list(tmp_path.iterdir())
+    monkeypatch.setattr(panel_runs, "MEMORY_SHARE", 0)  # as if nothing were free
+    panel._on_changed()
+    run(panel, qtbot)
+    assert viewer.layers[-1].multiscale
+    panel.place.choice.set_value(MEMORY)
+    settle(panel, qtbot)
+    assert "are free" in panel.obstacle.text()
+    assert panel.place.where.isHidden()
+
+
+def test_what_needs_memory_is_said(panel, qtbot, monkeypatch):
+    exact = {"camera": "cie-1931", "exact": True, "intervals": False}
+    monkeypatch.setattr(panel.trust, "options", lambda: dict(exact))
+    panel.place.choice.set_value(DISK)
+    settle(panel, qtbot)
+    assert "in memory" in panel.obstacle.text()
+    assert not panel.ready
+
+
+def test_a_cancelled_run_offers_what_is_finished(viewer, panel, qtbot, cancelled):
+    cancelled()
+    assert "% of the pixels are there" in panel.outcome.text()
+    assert len(viewer.layers) == 1
+    assert not panel.keep_button.isHidden()
+    panel.keep_button.click()
+    layer = viewer.layers[-1]
+    assert layer.name.endswith("(unfinished)")
+    known = np.isfinite(layer.data).all(axis=0)
+    assert 0 < known.mean() < 1
+    expected = reconstruct(Photograph(VALUES), MODEL).data
+    np.testing.assert_array_equal(layer.data[:, known], expected[:, known])
+    assert panel.keep_button.isHidden()
+
+
+def test_a_run_on_disk_goes_on_where_it_was_cancelled(viewer, panel, qtbot, tmp_path, cancelled):
+    panel.place.choice.set_value(DISK)
+    cancelled()
+    begun = unfinished(tmp_path / f"a_scene_{MODEL}.zarr")
+    assert begun.is_dir()
+    assert begun.name in panel.outcome.text()
+    assert panel.keep_button.isHidden()
+    run(panel, qtbot)
+    assert not begun.exists()
+    assert has(panel.last_cube.notices, Code.RESUMED)
