@@ -1,7 +1,6 @@
 """The cubes of a stack of photographs: each computed when it is asked for, and kept within a bound.
 
-Two models share the work. A per-pixel model fills a frame at once, from every second, third… pixel
-where a frame is large; the chosen model follows. :meth:`FrameCubes.look` only says which frame
+A per-pixel model fills a frame at once, from few pixels of a large one; the chosen model follows. :meth:`FrameCubes.look` only says which frame
 somebody looks at and hands out what is there, so it never keeps a slider waiting: the generators
 :meth:`FrameCubes.events` compute, each in a thread of whoever drives it, and end when nothing is
 wanted any more. Without such threads :meth:`FrameCubes.cube` computes where it is called.
@@ -169,8 +168,7 @@ class FrameCubes:
 
     def grow(self, stack: PhotographStack) -> None:
         """Take a stack that begins with the same frames."""
-        with self._news:
-            self.stack = stack
+        self.stack = stack
 
     def keep(self, index: tuple[int, ...] | int, cube: Cube) -> None:
         """Take the cube of a frame that was computed elsewhere, by the chosen model."""
@@ -351,8 +349,9 @@ class FrameCubes:
         if kept is not None and facts is not None:
             return facts.replace(data=kept, _value_range=facts.value_range)
         photograph = self.stack.photograph(self._index(number))
-        work = self._quick_events(photograph, cancel)
-        if kind is State.DONE:
+        if kind is State.PLACEHOLDER:
+            work = self._quick_events(photograph, cancel)
+        else:
             work = reconstruct_events(photograph, self.model, **self.options, cancel=cancel)
         for event in work:
             if not isinstance(event, Progress):

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QProgressBar, QSizePolicy, QVBoxLayout, QWidget
 
-from napari_hsr.cube import Cube
 from napari_hsr.errors import FileError
 from napari_hsr.inference.frame_figures import FrameTable, compare_frames_events
 from napari_hsr.metrics.compare import Comparison, why_not
@@ -40,6 +39,7 @@ if TYPE_CHECKING:
 
     import napari.viewer
 
+    from napari_hsr.cube import Cube
     from napari_hsr.inference.reckoning import Reckoning
     from napari_hsr.progress import Progress
 

@@ -102,7 +102,7 @@ class RunPanel(Panel):
         self._obstacle: str | None = ""
         #: Layer, model and options of the run whose outcome is shown.
         self._ran: object = None
-        self._output: Path | None = None  # the store that a result is to be written to
+        self._output: Path | None = None  # where a result is to be written
         self._part: Any = None  # what a cancelled run had finished
         self._adds: Callable[[Any], object] = lambda _result: None  # a result of the run
         self.last_cube: Cube | None = None
@@ -120,9 +120,8 @@ class RunPanel(Panel):
         self.run_button = QPushButton("Run")
         self.cancel_button = QPushButton("Cancel")
         self.cancel_button.setToolTip("Stop the run; what is finished by then can be kept")
-        self.keep_button = button(
-            "Keep the finished part", self._keep_part, "Add it as a layer, empty where nothing is"
-        )
+        keep = "Add it as a layer, empty where nothing is"
+        self.keep_button = button("Keep the finished part", self._keep_part, keep)
         self.keep_button.hide()
         self.bar = QProgressBar()
         self.status = BriefLabel(1)
@@ -358,11 +357,10 @@ class RunPanel(Panel):
         self.keep_button.setVisible(self._part is not None)
 
     def _keep_part(self) -> None:
-        """Add what a cancelled run had finished."""
         part, self._part = self._part, None
-        self.keep_button.hide()
-        if part is not None:
+        if part is not None:  # else it was clicked twice
             self._on_finished(partial(self._adds, name=f"{part.cube.name} (unfinished)"), part)
+            self.keep_button.hide()
 
     def _on_ended(self) -> None:
         self.bar.hide()
