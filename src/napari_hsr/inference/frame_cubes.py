@@ -1,9 +1,8 @@
 """The cubes of a stack of photographs: each computed when it is asked for, and kept within a bound.
 
-A per-pixel model fills a frame at once, from few pixels of a large one; the chosen model follows. :meth:`FrameCubes.look` only says which frame
-somebody looks at and hands out what is there, so it never keeps a slider waiting: the generators
-:meth:`FrameCubes.events` compute, each in a thread of whoever drives it, and end when nothing is
-wanted any more. Without such threads :meth:`FrameCubes.cube` computes where it is called.
+A per-pixel model fills a frame at once, from few pixels of a large one; the chosen model follows.
+:meth:`FrameCubes.look` computes nothing, so that no slider waits; the generators
+:meth:`FrameCubes.events` do, in threads of whoever drives them, and :meth:`FrameCubes.cube` here.
 """
 
 from __future__ import annotations
@@ -73,6 +72,8 @@ class FrameCubes:
     ----------
     computed : dict of (int, str) to int
         How often each frame was computed, by its number and ``"done"`` or ``"placeholder"``.
+    cache : ByteCache
+        What is kept, and how much at most.
     on_ask : callable or None
         Called, in any thread, when a frame is looked at that has to be computed.
     """
@@ -94,8 +95,8 @@ class FrameCubes:
         self.bands = self.model.bands
         self.frame_bytes = 4 * math.prod(self.shape[-3:])
         wanted = min(CACHE_SHARE * available(), CACHE_BYTES) if cache_bytes is None else cache_bytes
-        self._cache = ByteCache(max(int(wanted), 2 * self.frame_bytes))
-        self._ahead = max(0, min(AHEAD, self._cache.limit // self.frame_bytes // 2 - 1))
+        self.cache = ByteCache(max(int(wanted), 2 * self.frame_bytes))
+        self._ahead = max(0, min(AHEAD, self.cache.limit // self.frame_bytes // 2 - 1))
         self.computed: dict[tuple[int, str], int] = {}
         self.on_ask: Callable[[], object] | None = None
         self._facts: dict[int, Cube] = {}
@@ -135,11 +136,6 @@ class FrameCubes:
         return CubesArray(self)
 
     @property
-    def cache(self) -> ByteCache:
-        """What is kept, and how much at most."""
-        return self._cache
-
-    @property
     def shown(self) -> tuple[int, ...]:
         """Index of the frame looked at last, of the first one before that."""
         return self._index(self._shown or 0)
@@ -156,11 +152,11 @@ class FrameCubes:
         return self._state(self.stack.number(index))
 
     def _state(self, number: int) -> State:
-        if (number, State.DONE) in self._cache:
+        if (number, State.DONE) in self.cache:
             return State.DONE
         if number in self.stack.failures:
             return State.FAILED
-        held = (number, State.PLACEHOLDER) in self._cache
+        held = (number, State.PLACEHOLDER) in self.cache
         return State.PLACEHOLDER if held else State.NOTHING
 
     def _index(self, number: int) -> tuple[int, ...]:
@@ -206,10 +202,10 @@ class FrameCubes:
     def at_hand(self, index: tuple[int, ...] | int) -> Any:
         """What is there of a frame, as :meth:`look`; nothing is asked for."""
         number = self.stack.number(index)
-        done = self._cache.get((number, State.DONE))
+        done = self.cache.get((number, State.DONE))
         if done is not None:
             return done
-        few = self._cache.get((number, State.PLACEHOLDER))
+        few = self.cache.get((number, State.PLACEHOLDER))
         if few is not None and number not in self.stack.failures:
             return Enlarged(few, self.shape[-2:])
         return np.broadcast_to(np.float32(np.nan), self.shape[-3:])
@@ -264,7 +260,7 @@ class FrameCubes:
     def cube_events(
         self, index: tuple[int, ...] | int, cancel: threading.Event | None = None
     ) -> Iterator[Progress | Cube]:
-        """The same as events: progress, and the cube at the end."""
+        """The same as events: progress, then the cube."""
         return self._frame_events(self.stack.number(index), State.DONE, cancel)
 
     def events(
@@ -345,7 +341,7 @@ class FrameCubes:
     def _made(
         self, number: int, kind: State, cancel: threading.Event | None
     ) -> Generator[Progress, None, Cube]:
-        kept, facts = self._cache.get((number, State.DONE)), self._facts.get(number)
+        kept, facts = self.cache.get((number, State.DONE)), self._facts.get(number)
         if kept is not None and facts is not None:
             return facts.replace(data=kept, _value_range=facts.value_range)
         photograph = self.stack.photograph(self._index(number))
@@ -375,9 +371,9 @@ class FrameCubes:
         values.flags.writeable = False  # several look at it
         with self._news:
             self.computed[number, kind.value] = self.computed.get((number, kind.value), 0) + 1
-            self._cache.put((number, kind), values)
+            self.cache.put((number, kind), values)
             if kind is State.DONE:
-                self._cache.drop((number, State.PLACEHOLDER))
+                self.cache.drop((number, State.PLACEHOLDER))
                 nothing = np.broadcast_to(np.float32(0), values.shape)
                 named = self._named(number, cube)
                 self._facts[number] = named.replace(data=nothing, _value_range=cube.value_range)

@@ -385,8 +385,6 @@ class RunPanel(Panel):
     def _release(self) -> None:
         self.loaded.close()
 
-    # --- appearance --------------------------------------------------------------------------
-
     def _lay_out(self, form: QFormLayout, *folds: QWidget) -> None:
         """The form with its folds, and below them what always stays visible."""
         self.provenance.setReadOnly(True)
@@ -396,5 +394,6 @@ class RunPanel(Panel):
             hidden.hide()
         said = (self.bar, self.status, self.obstacle, self.outcome, self.keep_button)
         said += (self.next_steps, self.notices, self.estimate, self.provenance_fold)
-        lay_out(self, (form, *folds), row(self.run_button, self.cancel_button, self.help_button()), said)
+        buttons = row(self.run_button, self.cancel_button, self.help_button())
+        lay_out(self, (form, *folds), buttons, said)
         self.attach()
