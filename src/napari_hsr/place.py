@@ -172,7 +172,15 @@ def cropped_metadata(metadata: Mapping[str, Any], top: int, left: int) -> dict[s
     if "map info" in found:
         items = list(found["map info"])
         try:
-            items[1:3] = [repr(float(items[1]) - left), repr(float(items[2]) - top)]
+            turned = [str(i).split("=")[1] for i in items if str(i).lower().startswith("rotation=")]
+            if turned:  # others count from the first pixel alone: its corner moves
+                angle = math.radians(float(turned[0]))
+                right, down = float(items[5]) * left, float(items[6]) * top
+                x = float(items[3]) + right * math.cos(angle) + down * math.sin(angle)
+                y = float(items[4]) + right * math.sin(angle) - down * math.cos(angle)
+                items[3:5] = [repr(x), repr(y)]
+            else:
+                items[1:3] = [repr(float(items[1]) - left), repr(float(items[2]) - top)]
             found["map info"] = items
         except (TypeError, ValueError, IndexError):
             del found["map info"]

@@ -100,6 +100,9 @@ def _header(cube: Cube, storing: Storing, interleave: str) -> str:
     on_the_ground = geotiff.map_info(cube.metadata.get(geotiff.KEY))
     if "map info" not in facts and on_the_ground is not None:
         facts["map info"] = on_the_ground
+        system = geotiff.coordinate_system(cube.metadata.get(geotiff.KEY))
+        if system is not None:
+            facts.setdefault("coordinate system string", system)
     lines += [f"{key} = {_value(value)}" for key, value in facts.items()]
     if cube.place is not None and "map info" not in facts:
         lines.append(f"map info = {_value(_arbitrary(cube.place))}")

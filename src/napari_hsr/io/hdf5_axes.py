@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 #: What writers call the axis of the bands, in lower case.
 SPECTRAL = re.compile(
-    r"(wave(length|number)?s?|wl|lambda|bands?|spectral(_.*)?|spectrum|channels?|.*_bands?|.*wavelengths?|wavelength_.*)"
+    r"(wave(length|number)?s?|energy|wl|lambda|bands?|spectral(_.*)?|spectrum|channels?|.*_bands?|.*wavelengths?|wavelength_.*)"
 )
 #: Scales of one axis that are looked at.
 _MOST_SCALES = 8
@@ -52,7 +52,7 @@ def named_axes(file: Any, dataset: Any, values: References) -> NamedAxes:
     for names, listed_by_axis in (
         _scales(dataset, values),
         _labels(dataset),
-        _hyperspy(file, dataset),
+        _hyperspy(file, dataset, values),
     ):
         spectral = [i for i, name in enumerate(names) if SPECTRAL.fullmatch(name.strip().lower())]
         if len(spectral) == 1:
@@ -97,8 +97,8 @@ def _labels(dataset: Any) -> tuple[list[str], Values]:
     return [], {}
 
 
-def _hyperspy(file: Any, dataset: Any) -> tuple[list[str], Values]:
-    """Groups ``axis-0`` … beside the data set, with name, offset, scale and units."""
+def _hyperspy(file: Any, dataset: Any, near: References) -> tuple[list[str], Values]:
+    """Groups ``axis-0`` … beside the data set, with name, units, and offset and scale or a list."""
     beside = file[dataset.name.rsplit("/", 1)[0] or "/"]
     names: list[str] = []
     values: Values = {}
@@ -108,6 +108,9 @@ def _hyperspy(file: Any, dataset: Any) -> tuple[list[str], Values]:
             return [], {}
         stated = attributes(group)
         names.append(text(stated.get("name")))
+        uneven = own(group, "axis")
+        if getattr(uneven, "shape", None) == (size,) and size <= MOST_VALUES:
+            values[axis] = np.asarray(near.value(uneven)), text(stated.get("units"))
         scale, offset = stated.get("scale"), stated.get("offset")
         if (
             size <= MOST_VALUES
