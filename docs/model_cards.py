@@ -34,13 +34,35 @@ def _card(card) -> str:
     }
     lines = [f"## {card.title}", f"`{card.name}`", ""]
     lines += [f"* **{name}:** {value}" for name, value in facts.items() if value]
-    if card.sources:
-        lines += ["", card.sources_protocol, ""]
-        figures = list(next(iter(card.sources.values())))
-        lines += [f"| source | {' | '.join(figures)} |", f"|---|{'---|' * len(figures)}"]
-        for source, values in card.sources.items():
-            lines.append(f"| {source} | {' | '.join(f'{values[f]:.4g}' for f in figures)} |")
+    for figures, words in (
+        (card.sources, card.sources_protocol),
+        (card.intervals and card.intervals.figures, _intervals(card)),
+        (card.stress, f"Stress test {card.stress_protocol}"),
+    ):
+        if figures:
+            lines += ["", words, "", *_table(figures)]
     return "\n".join(lines)
+
+
+def _intervals(card) -> str:
+    """What the figures of the intervals are."""
+    table = card.intervals
+    return table and (
+        f"Intervals of {table.coverage:.0%}, calibrated on {table.photographs} photographs: "
+        f"{table.calibrated_on}. *coverage* and *auroc* (of errors in the worst quartile) are those of a "
+        "source that took no part in the calibration, *coverage_shipped* is with all that did, "
+        "*half_width* relative to the brightness, *unlike* the share of pixels unlike the training."
+    )
+
+
+def _table(rows: dict[str, dict[str, float]]) -> list[str]:
+    """Figures by source as Markdown."""
+    figures = list(dict.fromkeys(name for values in rows.values() for name in values))
+    lines = [f"| | {' | '.join(figures)} |", f"|---|{'---|' * len(figures)}"]
+    for source, values in rows.items():
+        cells = (f"{values[name]:.4g}" if name in values else "" for name in figures)
+        lines.append(f"| {source} | {' | '.join(cells)} |")
+    return lines
 
 
 def examples(folder: Path) -> str:

@@ -71,6 +71,14 @@ def test_a_scene_of_ones_own_and_a_camera_of_ones_own(tmp_path):
         result_of(stress_events("rootpoly-nikon-d700", scene))
 
 
+def test_a_card_keeps_it_and_says_it(report):
+    card = load_model("rootpoly-srgb").card.model_copy(update=report.card_fields())
+    assert len(card.stress) == len(report.rows)
+    said = dict(card.sentences())["Stress test"]
+    assert f"JPEG 40: answer moves {rows(report, 'JPEG')[40].moved:.1%}" in said
+    assert type(card).model_validate(card.model_dump()) == card
+
+
 def test_bad_scenes_are_refused():
     nm = Wavelengths(np.arange(400.0, 701, 10))
     for scene, why in (

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from napari_hsr.trust.conformal import level_quantiles, quantile
+from napari_hsr.trust.conformal import level_quantiles, quantile, worst_source
 
 PIXELS, BANDS = 120, 3
 
@@ -71,3 +71,29 @@ def test_a_level_that_nobody_saw_is_no_narrower_than_the_one_below(rng):
     assert np.isfinite(table).all()
     assert (table[2] >= table[1]).all()
     np.testing.assert_array_equal(table[3], table[2])
+
+
+def test_a_source_to_come_is_covered_where_pooled_sources_leave_it_out(rng):
+    """Sources that differ in size and in the band where they are worst, over 60 draws of seven."""
+    worst, pooled = [], []
+    for _ in range(60):
+        size = rng.gamma(4, 1, (7, 1)) * rng.gamma(6, 1 / 6, (7, 12))
+        source = np.repeat(np.arange(7), 400)
+        level = rng.integers(0, 2, source.size)
+        error = np.abs(rng.standard_normal((source.size, 12))) * size[source]
+        error *= (1 + level)[:, None]
+        old = source < 6
+        table = worst_source(error[old], level[old], source[old], 0.86, 2)
+        worst.append((error[~old] <= table[level[~old]]).mean())
+        plain = np.stack([np.quantile(error[old & (level == k)], 0.9, axis=0) for k in range(2)])
+        pooled.append((error[~old] <= plain[level[~old]]).mean())
+    assert np.mean(worst) >= 0.9
+    assert np.quantile(worst, 0.1) > np.quantile(pooled, 0.1) + 0.05
+
+
+def test_a_level_without_samples_takes_its_neighbours(rng):
+    error, source = rng.random((300, 2)), np.repeat([0, 1, 2], 100)
+    table = worst_source(error, np.full(300, 1), source, 0.9, 3)
+    np.testing.assert_array_equal(table, table[[1, 1, 1]])
+    largest = np.max([np.quantile(error[source == k], 0.9, axis=0) for k in range(3)], axis=0)
+    np.testing.assert_allclose(table[1], (largest + largest.mean()) / 2)

@@ -29,6 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--device", metavar="D", default="auto", help="auto, cpu, mps, cuda, cuda:1… (default auto)"
     )
+    parser.add_argument("--plot", metavar="FILE", help="draw it to a PNG, PDF or SVG file too")
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 
@@ -37,8 +38,11 @@ def run(args: argparse.Namespace) -> int:
     from napari_hsr.cli.files import read_cube
     from napari_hsr.cli.interrupt import cancel_on_interrupt
     from napari_hsr.inference.stress import stress_events
+    from napari_hsr.inference.stress_plot import target_of, write_plot
     from napari_hsr.progress import Progress, result_of
 
+    if args.plot:
+        target_of(args.plot)
     scene = read_cube(args.scene) if args.scene else None
     with cancel_on_interrupt() as cancel, progress_bar() as bar:
 
@@ -51,6 +55,8 @@ def run(args: argparse.Namespace) -> int:
             args.model, scene, camera=args.camera, device=args.device, cancel=cancel
         )
         report = result_of(events, show)
+    if args.plot:
+        write_plot(report, args.plot)
     if args.json:
         print_json(report.to_dict())
     else:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 _STRIP_PIXELS = 2**16
 
 Curve = tuple[np.ndarray, np.ndarray]
+Figure = tuple[str, int | None, float | None, float]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -59,6 +60,34 @@ class Reckoning:
             f"The {self.asked:.0%} intervals hold {self.coverage:.1%} of the true values; their "
             f"half-width is {self.half_width:.3g}{unit} in the mean."
         )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values under the names that ``napari-hsr evaluate --json`` has for them."""
+        found: dict[str, Any] = {}
+        if self.coverage_bands is not None:
+            found["intervals"] = {
+                "asked": self.asked,
+                "coverage": self.coverage,
+                "coverage_bands": self.coverage_bands.tolist(),
+                "half_width": self.half_width,
+            }
+        for name, curve in (("risk_coverage", self.risk), ("error_by_share", self.by_share)):
+            if curve is not None:
+                found[name] = {"share": curve[0].tolist(), "error": curve[1].tolist()}
+        return found
+
+    def figures(self) -> list[Figure]:
+        """The same one by one: name, band or None, pixels kept or measured share or None, value."""
+        found: list[Figure] = []
+        if self.coverage_bands is not None:
+            for name, value in (("coverage", self.coverage), ("half_width", self.half_width)):
+                found.append((name, None, None, float(value or 0)))
+            bands = enumerate(self.coverage_bands.tolist())
+            found += [("coverage", band, None, value) for band, value in bands]
+        for name, curve in (("risk_coverage", self.risk), ("error_by_share", self.by_share)):
+            for share, error in zip(*curve, strict=True) if curve is not None else ():
+                found.append((name, None, float(share), float(error)))
+        return found
 
 
 def reckon_events(

@@ -111,6 +111,22 @@ class StressReport:
         lines.append("Changes and errors are root mean squares, relative to those of the whole.")
         return "\n".join(lines)
 
+    def card_fields(self) -> dict[str, Any]:
+        """What a model's card keeps of it: ``stress`` and ``stress_protocol``."""
+        keys = ("colour_change", "moved", "truth_moved", "error")
+        rows = {
+            f"{row.test} {row.setting}".strip(): {
+                "sam_deg": round(row.sam, 3),
+                **{key: round(getattr(row, key), 5) for key in keys},
+            }
+            for row in self.rows
+        }
+        protocol = (
+            f"on {self.scene}, seen by {self.camera}; changes and errors are root mean squares, "
+            "relative to those of the whole; napari-hsr stress"
+        )
+        return {"stress": rows, "stress_protocol": protocol}
+
 
 def stress_events(
     model: Model | str | PathLike[str] = DEFAULT,

@@ -46,6 +46,13 @@ RECONSTRUCTION = "reconstruction"
 SUPER_RESOLUTION = "super-resolution"
 
 
+#: Fields that are not written when they hold nothing.
+_OMITTED_WHEN_EMPTY = (
+    *("imported", "intervals", "best_for", "sources", "sources_protocol"),
+    *("stress", "stress_protocol"),
+)
+
+
 class WavelengthsNeededError(ModelError):
     """Weights with another number of bands than 31, and no card that names their wavelengths.
 
@@ -159,6 +166,9 @@ class ModelCard(BaseModel):
         Of a card that was written when a checkpoint was imported.
     intervals : IntervalTable or None
         Of a model whose errors were calibrated.
+    stress : dict
+        ``{"exposure × 2": {"moved": …, "sam_deg": …}}``: how far answers move when a photograph
+        changes, by ``stress_protocol``; see :mod:`napari_hsr.inference.stress`.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -186,11 +196,13 @@ class ModelCard(BaseModel):
     weights_sha256: str = Field(default="", pattern=r"^([0-9a-f]{64})?$")
     imported: ImportRecord | None = None
     intervals: IntervalTable | None = None
+    stress: dict[str, dict[str, float]] = Field(default_factory=dict)
+    stress_protocol: str = ""
 
     @model_serializer(mode="wrap")
     def _without_empty_record(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
         fields: dict[str, Any] = handler(self)
-        for name in ("imported", "intervals", "best_for", "sources", "sources_protocol"):
+        for name in _OMITTED_WHEN_EMPTY:
             if not fields.get(name):
                 fields.pop(name, None)
         return fields
@@ -238,6 +250,8 @@ class ModelCard(BaseModel):
             rows.append(("Protocol of the sources", self.sources_protocol))
         if self.intervals is not None:
             rows.append(("Intervals", self.intervals.words()))
+        if self.stress:
+            rows.append(("Stress test", self._stress_text()))
         for precision, error in self.precision_errors.items():
             rows.append((f"Error in {precision}", error.words()))
         return [
@@ -246,6 +260,14 @@ class ModelCard(BaseModel):
             ("Source", self.source),
             ("Licence", self.licence),
         ]
+
+    def _stress_text(self) -> str:
+        """How far answers moved, change by change, and the protocol."""
+        moved = "; ".join(
+            f"{test}: answer moves {figures['moved']:.1%}, SAM {figures['sam_deg']:.1f}°"
+            for test, figures in self.stress.items()
+        )
+        return f"{moved} ({self.stress_protocol})"
 
 
 #: How the figures of a card are written for people: name and unit.

@@ -95,3 +95,49 @@ def level_quantiles(
         below = out[level - 1] if level else whole
         out[level] = np.where(np.isfinite(out[level]), out[level], np.maximum(whole, below))
     return out
+
+
+def worst_source(
+    scores: np.ndarray,
+    levels: np.ndarray,
+    sources: np.ndarray,
+    coverage: float,
+    count: int,
+    least: float = 0.02,
+) -> np.ndarray:
+    """For each level of spread, the largest of the quantiles that the sources have by themselves.
+
+    Where sources, not images, are exchangeable, the quantile of a source to come is no larger than
+    the largest of K others with a probability of K / (K + 1). In which band a source is worst says
+    little of where the next one is: each quantile is the mean of its own and of that of all bands.
+
+    Parameters
+    ----------
+    scores : ndarray, shape (n, bands)
+    levels, sources : ndarray of int, shape (n,)
+    coverage : float
+        Within a source, in 0..1.
+    count : int
+        Of levels.
+    least : float
+        A source counts in a level from this share of its samples on.
+
+    Returns
+    -------
+    ndarray, shape (count, bands)
+        Where no source has enough samples in a level, the values of the level below, or above.
+    """
+    out = np.full((count, scores.shape[1]), np.nan)
+    for level in range(count):
+        found = []
+        for source in np.unique(sources):
+            own = sources == source
+            inside = own & (levels == level)
+            if inside.sum() >= max(1, least * own.sum()):
+                found.append(np.quantile(scores[inside], coverage, axis=0))
+        if found:
+            largest = np.max(found, axis=0)
+            out[level] = (largest + largest.mean()) / 2
+    known = np.flatnonzero(np.isfinite(out[:, 0]))
+    below = np.searchsorted(known, np.arange(count), side="right") - 1
+    return out[known[np.maximum(below, 0)]]

@@ -27,6 +27,7 @@ from napari_hsr.widgets.common.messages import Message
 from napari_hsr.widgets.common.panel import Panel, button
 from napari_hsr.widgets.common.save_dialog import ask_path
 from napari_hsr.widgets.common.scroll_area import VerticalScroll
+from napari_hsr.widgets.compare.exports import write_csv, write_json
 from napari_hsr.widgets.compare.form import CompareForm
 from napari_hsr.widgets.compare.inputs import one_of, outline, was_made
 from napari_hsr.widgets.compare.reckoning import compared
@@ -60,6 +61,7 @@ class CompareWidget(Panel):
         self._asked: tuple = ()  # what else was asked for
         self._grid_wanted = False
         self.comparison: Comparison | None = None
+        self.held: Reckoning | None = None  # by what was known of the errors
         self.grid = GridView(viewer)
         self._build()
 
@@ -282,7 +284,7 @@ class CompareWidget(Panel):
 
     def _on_finished(self, found: tuple[Comparison, Reckoning | None]) -> None:
         comparison, held = found
-        self.comparison = comparison
+        self.comparison, self.held = comparison, held
         prediction, truth = self._pair
         show_maps(self._viewer, comparison.maps, prediction, truth, comparison.evaluation.protocol)
         self.results.show_comparison(comparison, held)
@@ -365,18 +367,15 @@ class CompareWidget(Panel):
     # --- export --------------------------------------------------------------------------
 
     def export_json(self, path: str | PathLike) -> None:
-        """Write the last comparison as JSON: metrics, protocol, provenance of both cubes.
+        """Write the last comparison as JSON: metrics, protocol, curves of the uncertainty.
 
-        Raises
-        ------
-        FileError
-            If the file cannot be written; an earlier file of that name is then intact.
+        A file that cannot be written is a FileError, and an earlier one of that name is then intact.
         """
-        (self.comparison.table or self.comparison.evaluation).write_json(path)
+        write_json(path, self.comparison, self.held)
 
     def export_csv(self, path: str | PathLike) -> None:
-        """The same as CSV: the metrics, then one line a band."""
-        (self.comparison.table or self.comparison.evaluation).write_csv(path)
+        """The same as CSV: the metrics, one line a band, and the uncertainty's curves."""
+        write_csv(path, self.comparison, self.held)
 
     def _save(self, kind: str, export: Callable[[Path], None]) -> None:
         suffix = f".{kind.lower()}"
