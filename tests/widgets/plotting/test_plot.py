@@ -140,6 +140,8 @@ def test_marker_tells_only_of_the_user(plot, qtbot):
     assert plot.marker.label.toPlainText() == "550 nm"
     plot.set_marker(7, "band")
     assert plot.marker.label.toPlainText() == "band 7"
+    plot.set_marker(43200.0, "s")
+    assert plot.marker.label.toPlainText() == "43200 s"
     plot.set_marker(None)
     assert plot.marker_value() is None
 

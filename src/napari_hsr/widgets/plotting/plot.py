@@ -242,8 +242,8 @@ class SpectrumPlot(QWidget):
         self.marker_moved.emit(float(x))
 
     def _marker_text(self) -> None:
-        value = f"{self.marker.value():.4g}"
-        unit = self._marker_unit
+        unit, at = self._marker_unit, self.marker.value()
+        value = f"{at:.4g}" if abs(at) < 1e4 else f"{at:.7g}"  # 43200 s, not 4.32e+04
         text = f"{unit} {value}" if unit in COUNTED else f"{value} {unit}"
         if self.marker.label.toPlainText() != text:
             self.marker.label.setText(text, color=self._foreground)
