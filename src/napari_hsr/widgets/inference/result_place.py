@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 CHOICES = {
-    AUTO: "in memory, or on disk where it is too large",
+    AUTO: "automatic",
     MEMORY: "in memory",
     DISK: "on disk",
 }
@@ -40,6 +40,7 @@ class ResultPlace(QWidget):
         self.choice = NarrowComboBox()
         self.choice.offer(CHOICES, AUTO)
         self.choice.setToolTip(
+            "Automatic takes the disk where memory would not do.\n"
             "On disk a cube is written tile by tile, in the memory of a tile, as a zarr store with a\n"
             "pyramid. A run that was cancelled or killed goes on where it was: run it again."
         )
@@ -74,7 +75,8 @@ class ResultPlace(QWidget):
         used = layer is not None and self.choice.value() != MEMORY
         self.where.setVisible(used)
         if used:
-            self.where.setText(f"On disk: {self.folder(layer)}")
+            when = "On disk" if self.choice.value() == DISK else "If the memory would not do"
+            self.where.setText(f"{when}: a store in {self.folder(layer)}")
 
     def _ask(self) -> None:
         chosen = QFileDialog.getExistingDirectory(self, "Folder for results on disk")
