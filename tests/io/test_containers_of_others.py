@@ -7,7 +7,7 @@ import json
 import h5py
 import numpy as np
 import pytest
-from scipy.io import savemat
+from scipy.io import netcdf_file, savemat
 
 from napari_hsr import read
 from napari_hsr.io import lazy
@@ -126,3 +126,15 @@ def test_attributes_around_the_array(tmp_path, whose, in_json):
         owner = file["scan"] if whose == "group" else file
         owner.attrs.update({"metadata": json.dumps(stated)} if in_json else stated)
     assert read(path).wavelengths.nm.tolist() == NM
+
+
+def test_columns_that_are_named_before_rows(tmp_path):
+    path = container(
+        tmp_path, {"_ARRAY_DIMENSIONS": ["x", "wavelength", "y"]}, VALUES.transpose(2, 0, 1)
+    )
+    np.testing.assert_array_equal(read(path).data, VALUES)
+    with netcdf_file(str(tmp_path / "a.nc"), "w") as file:
+        for name, size in (("lon", 3), ("lat", 5), ("band", 4)):
+            file.createDimension(name, size)
+        file.createVariable("rad", "i2", ("lon", "lat", "band"))[:] = VALUES.transpose(2, 1, 0)
+    np.testing.assert_array_equal(read(tmp_path / "a.nc").data, VALUES)

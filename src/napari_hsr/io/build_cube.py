@@ -47,6 +47,8 @@ class Found:
         The format says which axis holds the bands, so ``convention`` is a fact.
     wavelengths, unit
         As the file gives them; None where it does not.
+    turned : bool
+        The file names its axes, and columns come before rows.
     unit_has_a_place : bool
         The format has an item for the unit, so that its absence is worth a notice.
     per_band : dict
@@ -67,6 +69,7 @@ class Found:
     convention: int = 0
     flipped: bool = False
     stated: bool = False
+    turned: bool = False
     wavelengths: Any = None
     unit: str | None = None
     unit_has_a_place: bool = False
@@ -140,7 +143,8 @@ def build(path: Path, found: Found, choice: Choice = ANY) -> Cube:
     if choice.order is None and not (found.stated or found.record):
         axis, told = band_axis(logical, count, found.convention)
         notices += [told] if told else []
-    order: tuple[int, ...] = (axis, *(other for other in range(3) if other != axis))
+    picture = [other for other in range(3) if other != axis]
+    order: tuple[int, ...] = (axis, *(picture[::-1] if found.turned else picture))
     if found.flipped:
         order = tuple(2 - place for place in order)
     if choice.order is not None:

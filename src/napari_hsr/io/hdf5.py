@@ -166,6 +166,7 @@ def _found(
     )
     if axes.bands is not None:
         found.stated, found.convention = True, 2 - axes.bands if matlab else axes.bands
+        found.turned = axes.turned and not matlab
         if axes.wavelengths is not None and beside.wavelengths is None:
             found.wavelengths, found.unit = axes.wavelengths, axes.unit or unit
     state_numbers(found, stated)

@@ -23,6 +23,11 @@ if TYPE_CHECKING:
 SPECTRAL = re.compile(
     r"(wave(length|number)?s?|energy|wl|lambda|bands?|spectral(_.*)?|spectrum|channels?|.*_bands?|.*wavelengths?|wavelength_.*)"
 )
+_ROWS = {"y", "lat", "latitude", "northing", "row", "rows", "line", "lines", "height", "downtrack"}
+_COLUMNS = {
+    "x", "lon", "longitude", "easting", "col", "column", "columns", "sample", "samples", "width",
+    "crosstrack",
+}  # fmt: skip
 #: Scales of one axis that are looked at.
 _MOST_SCALES = 8
 _LABELS = ("Dimension_Labels", "DIMENSION_LABELS", "_ARRAY_DIMENSIONS", "dims", "axes")
@@ -40,9 +45,12 @@ class NamedAxes:
         One value a band, where the axis itself has them.
     unit : str or None
         Of the wavelengths.
+    turned : bool
+        Columns come before rows.
     """
 
     bands: int | None = None
+    turned: bool = False
     wavelengths: np.ndarray | None = None
     unit: str | None = None
 
@@ -61,8 +69,15 @@ def named_axes(file: Any, dataset: Any, values: References) -> NamedAxes:
                 wl.are_band_numbers(listed) or listed.dtype.kind not in "iuf"
             ):
                 listed = None
-            return NamedAxes(spectral[0], listed, unit if listed is not None else None)
+            turned = are_turned(names, spectral[0])
+            return NamedAxes(spectral[0], turned, listed, unit if listed is not None else None)
     return NamedAxes()
+
+
+def are_turned(names: list[str], bands: int) -> bool:
+    """Whether the two axes beside that of the bands are named for columns and then for rows."""
+    picture = [name.strip().lower() for i, name in enumerate(names) if i != bands]
+    return len(picture) == 2 and picture[0] in _COLUMNS and picture[1] in _ROWS
 
 
 Values = dict[int, tuple[np.ndarray | None, str | None]]

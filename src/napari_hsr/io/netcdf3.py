@@ -11,7 +11,7 @@ from napari_hsr.io import build_cube, limits
 from napari_hsr.io.choice import ANY, Choice
 from napari_hsr.io.choose_variable import Variable, choose_cube, companions, left_out
 from napari_hsr.io.hdf5 import state_numbers
-from napari_hsr.io.hdf5_axes import SPECTRAL, text
+from napari_hsr.io.hdf5_axes import SPECTRAL, are_turned, text
 from napari_hsr.io.library_errors import translated
 
 if TYPE_CHECKING:
@@ -69,6 +69,7 @@ def _state_bands(found: build_cube.Found, dimensions: tuple[str, ...], stored: A
     if len(spectral) != 1:
         return
     found.stated, found.convention = True, spectral[0]
+    found.turned = are_turned(list(dimensions), spectral[0])
     values, _, attributes = stored.get(dimensions[spectral[0]], (None, (), {}))
     if values is None:
         return

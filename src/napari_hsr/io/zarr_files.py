@@ -23,7 +23,7 @@ from napari_hsr.io.atomic import beside
 from napari_hsr.io.choice import ANY, Choice
 from napari_hsr.io.choose_variable import Variable, choose_cube, companions, left_out
 from napari_hsr.io.hdf5 import state_numbers
-from napari_hsr.io.hdf5_axes import SPECTRAL
+from napari_hsr.io.hdf5_axes import SPECTRAL, are_turned
 from napari_hsr.io.lazy import by_rows
 from napari_hsr.io.library_errors import translated
 from napari_hsr.io.storing import Storing, as_stated, plan
@@ -143,6 +143,7 @@ def _plain(
     spectral = [i for i, name in enumerate(kept) if SPECTRAL.fullmatch(name.lower())]
     if len(kept) == 3 and len(spectral) == 1:
         found.stated, found.convention = True, spectral[0]
+        found.turned = are_turned(kept, spectral[0])
         folder = chosen.name.rpartition("/")[0] if chosen is not None else ""
         axis = arrays.get(f"{folder}/{kept[spectral[0]]}".strip("/"))
         if axis is not None and found.wavelengths is None and axis.dtype.kind in "iuf":
@@ -175,6 +176,7 @@ def _ome(path: Path, store: Any, ome: dict[str, Any], scale: dict[str, Any]) -> 
     kept = axes if len(axes) == 3 else long
     if len(kept) == 3 and "c" in kept:
         found.stated, found.convention = True, kept.index("c")
+        found.turned = are_turned(kept, found.convention)
     channels = (ome.get("omero") or {}).get("channels") or []
     labels = [str(channel.get("label", "")) for channel in channels if isinstance(channel, dict)]
     found.wavelengths, found.unit = wl.from_band_names(labels)
