@@ -216,9 +216,9 @@ def test_a_camera_model_refuses_a_photograph_with_a_reason(hsr, photograph, tmp_
 def test_a_fault_of_ours_in_one_photograph_does_not_stop_the_batch(
     hsr, photograph, tmp_path, monkeypatch
 ):
-    import napari_hsr.inference
+    from napari_hsr.inference import photograph_batch
 
-    real = napari_hsr.inference.reconstruct_events
+    real = photograph_batch.reconstruct_events
 
     seen = []
 
@@ -228,7 +228,7 @@ def test_a_fault_of_ours_in_one_photograph_does_not_stop_the_batch(
             raise RuntimeError("imagined")
         return real(image, *args, **kwargs)
 
-    monkeypatch.setattr(napari_hsr.inference, "reconstruct_events", sometimes)
+    monkeypatch.setattr(photograph_batch, "reconstruct_events", sometimes)
     inputs = [photograph("a.png"), photograph("b.png")]
     status, said, warned = hsr("predict", *inputs, "-o", tmp_path / "out")
     assert status == 1
@@ -241,9 +241,9 @@ def test_a_fault_of_ours_in_one_photograph_does_not_stop_the_batch(
 def test_ctrl_c_ends_the_batch_and_leaves_nothing_half_written(
     hsr, photograph, tmp_path, monkeypatch
 ):
-    import napari_hsr.inference
+    from napari_hsr.inference import photograph_batch
 
-    real = napari_hsr.inference.reconstruct_events
+    real = photograph_batch.reconstruct_events
 
     seen = []
 
@@ -253,7 +253,7 @@ def test_ctrl_c_ends_the_batch_and_leaves_nothing_half_written(
             os.kill(os.getpid(), signal.SIGINT)
         return real(image, *args, **kwargs)
 
-    monkeypatch.setattr(napari_hsr.inference, "reconstruct_events", interrupted)
+    monkeypatch.setattr(photograph_batch, "reconstruct_events", interrupted)
     inputs = [photograph(f"{name}.png") for name in "abc"]
     before = signal.getsignal(signal.SIGINT)
     status, said, warned = hsr("predict", *inputs, "-o", tmp_path / "out")
