@@ -9,6 +9,8 @@ import os
 import tempfile
 from pathlib import Path
 
+import numpy as np
+
 from napari_hsr.cli.demo import run_demo
 from napari_hsr.viewer import demo_viewer
 
@@ -67,6 +69,32 @@ def reconstruct(theme: str) -> None:
     panel.run()
     wait_until(lambda: len(viewer.layers) > before and not panel.running)
     save(viewer, f"reconstruct-{theme}")
+    viewer.close()
+
+
+def chart(theme: str) -> None:
+    """The layout of a ColorChecker over a photograph that was taken of one at an angle."""
+    from skimage.draw import polygon
+
+    from napari_hsr import Photograph
+    from napari_hsr.cameras.estimate import GRID_NM
+    from napari_hsr.colour import rendering_matrix
+    from napari_hsr.trust.chart_layout import CLASSIC, quadrilaterals, reflectances_of
+    from napari_hsr.viewer.layers import add_photograph
+
+    corners = np.array([[60.0, 75], [45, 700], [475, 750], [500, 40]])
+    colours = reflectances_of(CLASSIC, GRID_NM) @ rendering_matrix(GRID_NM, "D65")
+    image = np.full((550, 800, 3), 0.03, np.float32)
+    for outline, colour in zip(quadrilaterals(corners, CLASSIC, 0.85), colours, strict=True):
+        inside = polygon(outline[:, 0], outline[:, 1], image.shape[:2])
+        image[inside] = np.maximum(colour, 0) * [0.5, 0.85, 0.6]  # not balanced
+    viewer = open_viewer(theme)
+    add_photograph(viewer, Photograph(image, encoding="linear-srgb", name="chart"))
+    _, panel = viewer.window.add_plugin_dock_widget(demo_viewer.PLUGIN, "Measurements")
+    demo_viewer.settle()
+    panel.chart.place(corners)
+    viewer.reset_view()
+    save(viewer, f"chart-{theme}")
     viewer.close()
 
 
@@ -226,6 +254,7 @@ def main() -> None:
         os.environ["NAPARI_HSR_DATA"] = str(Path(folder) / "data")
         files = run_demo(Path(folder))
         demo(files)
+        chart("dark")
         for theme in THEMES:
             reconstruct(theme)
             explore(files, theme)

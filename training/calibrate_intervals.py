@@ -283,7 +283,13 @@ def main() -> None:
     parser.add_argument(
         "--models",
         nargs="+",
-        default=["mstpp-photo", "instant-photo", "rootpoly-srgb", "mstpp-d700"],
+        default=[
+            "mstpp-photo",
+            "instant-photo",
+            "rootpoly-srgb",
+            "mstpp-d700",
+            "instant-nikon-d700",
+        ],
     )
     parser.add_argument("--side", type=int, default=128, help="of the parts photographed")
     parser.add_argument("--seed", type=int, default=0)

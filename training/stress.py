@@ -23,6 +23,7 @@ MODELS = {
     "instant-photo": None,
     "rootpoly-srgb": None,
     "mstpp-d700": "Nikon_D700",
+    "instant-nikon-d700": "Nikon_D700",
     "rootpoly-nikon-d700": "Nikon_D700",
 }
 
