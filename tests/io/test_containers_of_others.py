@@ -138,3 +138,11 @@ def test_columns_that_are_named_before_rows(tmp_path):
             file.createDimension(name, size)
         file.createVariable("rad", "i2", ("lon", "lat", "band"))[:] = VALUES.transpose(2, 1, 0)
     np.testing.assert_array_equal(read(tmp_path / "a.nc").data, VALUES)
+
+
+def test_a_variable_with_a_factor_is_said(tmp_path):
+    savemat(tmp_path / "a.mat", {"cube": VALUES.transpose(1, 2, 0), "scale_factor": 0.1, "wl": NM})
+    cube = read(tmp_path / "a.mat")
+    np.testing.assert_array_equal(cube.data, VALUES)
+    assert has(cube.notices, Code.GAIN_NOT_APPLIED)
+    assert cube.metadata["scale_factor"] == 0.1

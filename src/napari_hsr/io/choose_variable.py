@@ -29,6 +29,8 @@ ONE_BAND_KEYS = ("cube", "hsi", "rad", "ref")
 _BAND_NAMES = ("band_names", "bandnames", "band_name", "band_labels", "channel_names", "band")
 #: Small facts worth keeping: one value, or one a band.
 _SCALARS = ("norm_factor", "exposure", "integration_time", "illuminant", "units", "unit")
+#: Variables, of which no convention says which way they go.
+_FACTORS = ("scale_factor", "reflectance_scale_factor")
 _PER_BAND = ("fwhm", "bbl", "good_wavelengths", "bad_bands", "badbands")
 
 
@@ -252,6 +254,12 @@ def companions(
     for key in _SCALARS:
         if key in vectors and np.prod(vectors[key].shape) == 1:
             result.metadata[key] = np.ravel(np.asarray(load(vectors[key].name)))[0].item()
+    for key in _FACTORS:
+        if key in vectors and np.prod(vectors[key].shape) == 1:
+            value = np.ravel(np.asarray(load(vectors[key].name)))[0].item()
+            result.metadata[key] = value
+            told = f"The variable '{key}' ({value:g}) was not applied: the numbers are as stored."
+            result.notices += (Notice.warning(Code.GAIN_NOT_APPLIED, told),)
     for key in _PER_BAND:
         if result.wavelengths is None or not (key in vectors or key in attributes):
             continue
