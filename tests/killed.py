@@ -13,7 +13,12 @@ if TYPE_CHECKING:
 CHANGES = ("replace", "rename", "link", "unlink", "mkdir", "fsync")
 
 
-def killed(work: Callable[[], object], at: int, before: bool) -> int:
+def killed(
+    work: Callable[[], object],
+    at: int,
+    before: bool,
+    end: Callable[[], object] = lambda: os._exit(9),
+) -> int:
     """Run in a forked process, which ends at the n-th change of the file system; the changes made."""
     ours, theirs = os.pipe()
     child = os.fork()
@@ -28,10 +33,10 @@ def killed(work: Callable[[], object], at: int, before: bool) -> int:
                 count += 1
                 os.write(theirs, b".")
                 if count == at and before:
-                    os._exit(9)
+                    end()
                 result = real(*args, **options)
-                if count == at:
-                    os._exit(9)
+                if count == at and not before:
+                    end()
                 return result
 
             return call

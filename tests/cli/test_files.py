@@ -2,11 +2,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
+import tifffile
 
+from napari_hsr import Cube, Photograph, Wavelengths, write
 from napari_hsr.cli.files import is_file_name, prepare_output
 from napari_hsr.errors import InputError
 from napari_hsr.io.file_lists import expand, output_names
+from napari_hsr.spectral_library import SpectralLibrary
 
 
 @pytest.fixture
@@ -96,3 +100,39 @@ def test_an_input_is_never_overwritten_even_through_a_link(tmp_path):
         with pytest.raises(InputError, match="is an input"):
             prepare_output(out, [source], overwrite=True)
     assert not prepare_output(tmp_path / "c.tif", [source], overwrite=False)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["trust", "photo.png", "--at", "1,1", "--camera", "table.csv:a", "-o", "table.csv"],
+        ["chart", "photo.png", "--corners", "0,0", "0,9", "9,9", "9,0", "--estimate-camera", "photo.png"],
+        ["predict", "photo.png", "--camera", "table.csv:a", "-o", "o.npz", "--summary", "table.csv"],
+        ["predict", "photo.png", "-o", "table.npz", "--camera", "table.npz"],
+        ["anchors", "cube.npz", "lib.hdr", "--at", "a=1,1", "b=2,2", "-o", "lib.hdr"],
+        ["library", "table.csv", "--wavelengths", "nm.csv", "-o", "nm.csv"],
+        ["unmix", "cube.npz", "--endmembers", "lib.hdr", "-o", "lib.hdr"],
+        ["unmix", "cube.npz", "--endmembers", "lib.hdr", "-o", "m.npz", "--residual", "m.npz"],
+        ["components", "cube.npz", "-o", "m.npz", "--loadings", "m.npz"],
+        ["classify", "cube.npz", "--at", "1,1", "--regions", "labels.tif", "-o", "labels.tif"],
+        ["spectra", "cube.npz", "--regions", "photo.png", "-o", "cube.npz"],
+    ],
+    ids=lambda command: f"{command[0]} {command[-1]}",
+)  # fmt: skip
+def test_no_file_that_a_command_names_is_written_over(hsr, tmp_path, monkeypatch, command):
+    monkeypatch.chdir(tmp_path)
+    nm = np.linspace(400, 700, 31)
+    cube = Cube(np.random.default_rng(0).random((31, 12, 12), dtype=np.float32), Wavelengths(nm))
+    write(cube, "cube.npz")
+    write(cube, "table.npz")
+    write(Photograph(np.full((12, 12, 3), 90, np.uint8), "srgb"), "photo.png")
+    library = SpectralLibrary(("a", "b"), nm, np.ones((2, 31)) * [[0.1], [0.5]], "reflectance")
+    write(library, "lib.sli")
+    write(library, "table.csv")
+    tifffile.imwrite("labels.tif", np.ones((12, 12), np.uint8))
+    Path("nm.csv").write_text("\n".join(map(str, nm)))
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    status, _, said = hsr(*command)
+    assert status != 0
+    assert before == {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    assert "is an input" in said or "two results" in said

@@ -6,6 +6,7 @@ import errno
 import json
 import multiprocessing
 import os
+import signal
 import stat
 import sys
 from pathlib import Path
@@ -13,7 +14,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from napari_hsr import Cube, Wavelengths
+from napari_hsr import Cube, Wavelengths, spectra
+from napari_hsr.cli.interrupt import ending_cleanly
 from napari_hsr.errors import FileError, InputError
 from napari_hsr.io import atomic, read, write
 from napari_hsr.io.file_sets import files_read, files_written, shared
@@ -48,6 +50,54 @@ def test_a_kill_at_any_point_leaves_the_old_or_the_new_cube(tmp_path, suffix):
             del found
             write(new, path)  # the next run clears up
             assert not [f.name for f in tmp_path.iterdir() if f.name.startswith(".")]
+
+
+@posix
+@pytest.mark.parametrize(
+    "suffix", [".hdr", ".mat", ".npz", ".tif", ".h5", ".zarr", ".csv", ".json"]
+)
+def test_sigterm_at_any_point_leaves_the_old_or_the_new_file_and_nothing_else(tmp_path, suffix):
+    path = tmp_path / f"x{suffix}"
+
+    def put(value):
+        if suffix not in (".csv", ".json"):
+            return write(cube(value), path)
+        return spectra.write_table([spectra.pixel(cube(value), 0, 0)], path)
+
+    def work():
+        with ending_cleanly():
+            put(0.5)
+
+    def whole():
+        if suffix not in (".csv", ".json"):
+            return float(np.asarray(read(path).data).max())
+        return 0.5 if "0.5" in path.read_text() else 0.25
+
+    put(0.25)
+    names = {left.name for left in tmp_path.iterdir()}
+    points = killed(work, 0, before=False)
+    assert points >= 1
+    for at in range(1, points + 1):
+        for before in (True, False):
+            put(0.25)
+            killed(work, at, before, lambda: os.kill(os.getpid(), signal.SIGTERM))
+            assert {left.name for left in tmp_path.iterdir()} == names, (at, before)
+            assert whole() in (0.25, 0.5), (at, before)
+
+
+@posix
+def test_sigterm_has_its_usual_status():
+    child = os.fork()
+    if not child:
+        status = 1
+        try:
+            with ending_cleanly():
+                os.kill(os.getpid(), signal.SIGTERM)
+        except SystemExit as end:
+            status = end.code
+        finally:
+            os._exit(status)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 143
 
 
 @posix

@@ -3,7 +3,7 @@
 A command module has ``HELP`` (one line), ``add_arguments(parser)`` and ``run(args) -> int``,
 the exit status. It imports what it needs inside ``run``, so that ``--help`` is instant.
 
-Exit status: 0 all well · 1 something failed · 2 wrong usage · 130 interrupted.
+Exit status: 0 all well · 1 something failed · 2 wrong usage · 130 interrupted · 143 ended by SIGTERM.
 """
 
 from __future__ import annotations
@@ -38,6 +38,8 @@ from napari_hsr.cli import (
     trust,
     unmix,
 )
+from napari_hsr.cli.files import files_of
+from napari_hsr.cli.interrupt import ending_cleanly
 from napari_hsr.cli.output import sentence
 from napari_hsr.errors import Cancelled
 from napari_hsr.io.limits import allowing_large
@@ -115,7 +117,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors="backslashreplace")
     args = build_parser().parse_args(argv)
     try:
-        with allowing_large(getattr(args, "allow_large", False)):
+        with ending_cleanly(), allowing_large(getattr(args, "allow_large", False)), files_of(args):
             status = args.run(args)
         sys.stdout.flush()
         return status

@@ -11,7 +11,7 @@ import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_hsr.cli.files import add_output_options, is_file_name
+from napari_hsr.cli.files import add_output_options, is_file_name, named_files, prepare_output
 from napari_hsr.cli.output import note, print_json, progress_bar, sentence
 from napari_hsr.cli.reading import add_reading_options, stated
 from napari_hsr.io.file_lists import expand, output_names
@@ -152,7 +152,7 @@ class Batch:
             "reading": stated(self.args),
             "again": overwrite or self._one_file,  # a file that is named is asked for
             "overwrite": overwrite,
-            "inputs": tuple(self.inputs),
+            "inputs": (*self.inputs, *named_files()),
         }
 
     def work(self, **about: Any) -> FileWork:
@@ -247,6 +247,8 @@ class Batch:
                 summary_path(self.args.summary)
         except InputError as error:
             self.args.usage_error(f"--summary: {error}")
+        if self.args.summary:
+            prepare_output(Path(self.args.summary).expanduser(), self.inputs, overwrite=True)
         if self.args.workers and self.args.scheduler:
             self.args.usage_error("--workers and --scheduler exclude each other")
 

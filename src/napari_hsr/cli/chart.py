@@ -111,8 +111,10 @@ def _photographed(args: argparse.Namespace) -> int:
     profile, fit = measure_chart(photograph, np.array(args.corners), chart, args.illuminant, name)
     note(photograph.notices)
     if args.estimate_camera:
+        from napari_hsr.cli.files import prepare_output
         from napari_hsr.io.atomic import replacing
 
+        prepare_output(Path(args.estimate_camera), [], overwrite=True)
         text = table_of(profile)
         with replacing(Path(args.estimate_camera)) as temporary:
             temporary.write_text(text, encoding="utf-8")

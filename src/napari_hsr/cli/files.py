@@ -3,17 +3,71 @@
 from __future__ import annotations
 
 import os
+from contextlib import contextmanager
+from contextvars import ContextVar
+from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_hsr.cli.output import note
-from napari_hsr.errors import FileError
+from napari_hsr.errors import FileError, InputError
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from napari_hsr.cube import Cube
+
+
+#: Options that name a file to be written.
+_OUTPUTS = ("output", "summary", "residual", "loadings", "estimate_camera")
+_NAMED: ContextVar[tuple[Path, ...]] = ContextVar("files that a command names", default=())
+
+
+@contextmanager
+def files_of(args: argparse.Namespace) -> Iterator[None]:
+    """Inside, all files that a command names to be read are inputs of it: none is written over.
+
+    Raises
+    ------
+    InputError
+        If a result would be written over one, or two results to one file.
+    """
+    from napari_hsr.io.file_sets import files_read, files_written, shared
+
+    outputs = [Path(found) for key in _OUTPUTS if (found := getattr(args, key, None))]
+    for one, other in combinations(outputs, 2):
+        if shared(files_written(one), files_written(other)):
+            raise InputError(f"{other} is named for two results.")
+    given = [value for key, value in vars(args).items() if key not in _OUTPUTS]
+    named = tuple(_existing(given))
+    for out in outputs:
+        if os.path.lexists(out):
+            for path in named:
+                if shared(files_written(out), files_read(path)):
+                    raise InputError(f"{out} is an input; nothing was written over it.")
+    token = _NAMED.set(named)
+    try:
+        yield
+    finally:
+        _NAMED.reset(token)
+
+
+def named_files() -> tuple[Path, ...]:
+    """Files that the command names to be read."""
+    return _NAMED.get()
+
+
+def _existing(values: Iterable[Any]) -> Iterator[Path]:
+    from napari_hsr.io.choice import split_variable
+
+    for value in values:
+        if isinstance(value, (list, tuple)):
+            yield from _existing(value)
+        elif isinstance(value, str) and "\0" not in value:
+            for path in (Path(value), split_variable(Path(value))[0]):
+                if os.path.isfile(path):
+                    yield path
 
 
 def read_cube(path: str | os.PathLike, **stated: Any) -> Cube:
@@ -70,7 +124,7 @@ def prepare_output(
     """
     from napari_hsr.io.file_sets import replaces
 
-    if not replaces(out, inputs):
+    if not replaces(out, (*inputs, *named_files())):
         return False
     if not overwrite:
         tell(

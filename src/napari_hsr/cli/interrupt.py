@@ -63,6 +63,28 @@ def cancel_on_interrupt(
 
 
 @contextmanager
+def ending_cleanly() -> Iterator[None]:
+    """Within this context SIGTERM ends the work as a fault would: what is half-written goes.
+
+    The exit status is that of the signal, 143. Where SIGTERM has another effect already, it keeps it.
+    """
+    main = threading.current_thread() is threading.main_thread()
+    if not main or signal.getsignal(signal.SIGTERM) != signal.SIG_DFL:
+        yield
+        return
+
+    def end(number: int, _frame: FrameType | None) -> None:
+        signal.signal(number, signal.SIG_DFL)  # a second one ends it at once
+        raise SystemExit(128 + number)
+
+    signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+@contextmanager
 def cancelled_by_user(folder: Path | None) -> Iterator[threading.Event]:
     """Of a training: the given event is set by the first Ctrl-C or SIGTERM, or by a file.
 

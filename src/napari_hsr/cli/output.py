@@ -17,10 +17,17 @@ if TYPE_CHECKING:
 
 def sentence(error: BaseException) -> str:
     """One sentence about any error."""
-    # torch's own error for a full graphics card, known by its name so that torch is not loaded.
-    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+    if _is_out_of_memory(error):
         return "there is not enough memory for this; predict takes less with a smaller --tile."
     return one_line(explain(error), 500)
+
+
+def _is_out_of_memory(error: BaseException) -> bool:
+    if "torch" in sys.modules:  # which has errors of its own, and is not loaded for it
+        from napari_hsr.inference.memory_use import is_out_of_memory
+
+        return is_out_of_memory(error)
+    return isinstance(error, MemoryError)
 
 
 def note(notices: Iterable[str], about: str = "", file: TextIO | None = None) -> None:

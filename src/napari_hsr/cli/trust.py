@@ -7,6 +7,7 @@ whose card is calibrated. OUT is a CSV file with the spectra and the ends of all
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_hsr.cli.output import note, print_json, progress_bar
@@ -52,6 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Carry out the command."""
+    from napari_hsr.cli.files import prepare_output
     from napari_hsr.cli.interrupt import cancel_on_interrupt
     from napari_hsr.colour import ENCODINGS, normalise_encoding
     from napari_hsr.errors import InputError
@@ -64,6 +66,9 @@ def run(args: argparse.Namespace) -> int:
     from napari_hsr.photograph import XYZ_D65
     from napari_hsr.progress import Progress, result_of
     from napari_hsr.spectra import write_csv
+
+    if args.output:
+        prepare_output(Path(args.output), [], overwrite=True)
 
     model = load_model(args.model or DEFAULT)
     encoding = args.input_encoding and normalise_encoding(args.input_encoding)

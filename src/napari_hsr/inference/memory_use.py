@@ -108,6 +108,10 @@ _MESSAGES = (
     "can't allocate memory",
     "failed to allocate",
     "alloc_failed",
+    "could not create a primitive",  # oneDNN
+    "can't start new thread",  # its stack takes memory
+    "failed to map segment",  # of a library that is imported
+    "std::bad_alloc",
 )
 
 
@@ -117,7 +121,8 @@ def is_out_of_memory(error: BaseException) -> bool:
 
     if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
         return True
-    return isinstance(error, RuntimeError) and any(m in str(error).lower() for m in _MESSAGES)
+    told = isinstance(error, (RuntimeError, ImportError))
+    return told and any(m in str(error).lower() for m in _MESSAGES)
 
 
 def release_cached(device: torch.device) -> None:

@@ -7,7 +7,9 @@ import os
 import platform
 import re
 import shutil
+import signal
 import stat
+import threading
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -87,11 +89,30 @@ def replacing_both(*paths: Path, shared: bool = False) -> Iterator[tuple[Path, .
                     shutil.copymode(target, temporary)
             if not shared and [_identity(target) for target in targets] != before:
                 raise FileError(paths[-1], _MEANWHILE)
-            _put_in_place(temporaries, targets, new=not shared and before == [None])
+            with undisturbed():
+                _put_in_place(temporaries, targets, new=not shared and before == [None])
     finally:
         for temporary in temporaries:
             with suppress(OSError):
                 temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def undisturbed() -> Iterator[None]:
+    """Ctrl-C and SIGTERM take effect at the end of this context: what is begun in it is finished."""
+    if threading.current_thread() is not threading.main_thread():  # signals do not come here
+        yield
+        return
+    waiting: list[int] = []
+    numbers = [n for n in (signal.SIGINT, signal.SIGTERM) if callable(signal.getsignal(n))]
+    before = {n: signal.signal(n, lambda number, _: waiting.append(number)) for n in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        for number in waiting:
+            signal.raise_signal(number)
 
 
 def check_place(target: Path, named: Path | None = None) -> None:

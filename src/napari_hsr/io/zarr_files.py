@@ -19,7 +19,7 @@ from napari_hsr.cube import finite_range
 from napari_hsr.errors import FileError
 from napari_hsr.io import build_cube, detect, embedded_record, ome_metadata, zarr_store
 from napari_hsr.io import wavelengths as wl
-from napari_hsr.io.atomic import beside
+from napari_hsr.io.atomic import beside, undisturbed
 from napari_hsr.io.choice import ANY, Choice
 from napari_hsr.io.choose_variable import Variable, choose_cube, companions, left_out
 from napari_hsr.io.hdf5 import state_numbers
@@ -253,19 +253,23 @@ def write(cube: Cube, path: Path, storing: Storing | None = None) -> None:
     temporary, aside = beside(target, "tmp"), beside(target, "old")
     try:
         with translated(path, "it cannot be written"):
-            group = zarr.open_group(temporary, mode="w", zarr_format=2)
+            # the library writes in a thread of its own, which an interrupt here would not end
+            with undisturbed():
+                group = zarr.open_group(temporary, mode="w", zarr_format=2)
             limits = _write_array(group, cube, storing)
-            group.attrs.update(ome_metadata.attributes(cube, limits))
-            if target.exists():
-                os.replace(target, aside)
-            os.replace(temporary, target)
+            with undisturbed():
+                group.attrs.update(ome_metadata.attributes(cube, limits))
+                if target.exists():
+                    os.replace(target, aside)
+                os.replace(temporary, target)
     except BaseException:
         if aside.exists() and not target.exists():
             os.replace(aside, target)
         raise
     finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-        shutil.rmtree(aside, ignore_errors=True)
+        with undisturbed():
+            shutil.rmtree(temporary, ignore_errors=True)
+            shutil.rmtree(aside, ignore_errors=True)
 
 
 def _write_array(group: Any, cube: Cube, storing: Storing) -> tuple[float, float]:
@@ -277,13 +281,14 @@ def _write_array(group: Any, cube: Cube, storing: Storing) -> tuple[float, float
         most[1] = max(1, min(most[1], _HELD_VALUES // (bands * width)))
     else:
         most[0] = max(1, min(most[0], _HELD_VALUES // (height * width)))
-    array = group.create_array(
-        "0",
-        shape=cube.shape,
-        chunks=tuple(most),
-        dtype=storing.dtype,
-        chunk_key_encoding={"name": "v2", "separator": "/"},
-    )
+    with undisturbed():
+        array = group.create_array(
+            "0",
+            shape=cube.shape,
+            chunks=tuple(most),
+            dtype=storing.dtype,
+            chunk_key_encoding={"name": "v2", "separator": "/"},
+        )
     stated = {key: float(value) for key, value in as_stated(storing).items()}
     array.attrs.update(stated | ({"units": cube.units} if cube.units else {}))
     low, high = np.inf, -np.inf
@@ -292,11 +297,13 @@ def _write_array(group: Any, cube: Cube, storing: Storing) -> tuple[float, float
         part = slice(first, min(first + step, height if rows_first else bands))
         if rows_first:
             values = np.asarray(cube.data[:, part, :], dtype=np.float32)
-            array[:, part] = storing.numbers(values)
+            with undisturbed():
+                array[:, part] = storing.numbers(values)
         else:
             planes = [np.asarray(cube.data[b], dtype=np.float32) for b in range(bands)[part]]
             values = np.stack(planes)
-            array[part] = storing.numbers(values)
+            with undisturbed():
+                array[part] = storing.numbers(values)
         least, largest = finite_range(values)
         low, high = min(low, least), max(high, largest)
     return (low, high) if low <= high else (0.0, 0.0)

@@ -23,7 +23,7 @@ import numpy as np
 from napari_hsr.cube import finite_range
 from napari_hsr.errors import FileError
 from napari_hsr.io import detect, embedded_record, limits, ome_metadata, zarr_resumed
-from napari_hsr.io.atomic import beside
+from napari_hsr.io.atomic import beside, undisturbed
 from napari_hsr.io.lazy import LazyArray
 from napari_hsr.io.library_errors import translated
 from napari_hsr.io.zarr_files import RUN, ArrayOfThree, library
@@ -225,9 +225,10 @@ class ZarrInParts:
             found = ome_metadata.attributes(cube, cube.value_range, "0.5", len(self._sizes))
             group.attrs.update({**found, RUN: self._run | {"finished": True}})
             aside = beside(self._target, "old")
-            if self._target.exists():
-                os.replace(self._target, aside)
-            os.replace(self.folder, self._target)
+            with undisturbed():
+                if self._target.exists():
+                    os.replace(self._target, aside)
+                os.replace(self.folder, self._target)
         shutil.rmtree(aside, ignore_errors=True)
         shutil.rmtree(self._target / _JOURNAL, ignore_errors=True)
         with translated(self._named, "it cannot be read"):
@@ -245,7 +246,7 @@ class ZarrInParts:
         zarr = library(self._named)
         temporary = beside(self.folder, "tmp")
         try:
-            with self._writing():
+            with undisturbed(), self._writing():
                 group = zarr.open_group(temporary, mode="w", zarr_format=3)
                 for number, level in enumerate(self._sizes):
                     self._create(group, str(number), level, like.units)
