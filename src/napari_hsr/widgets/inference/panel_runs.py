@@ -54,7 +54,7 @@ class Keeping:
 
     def place(self, takes: Estimate, device: str) -> Path | None:
         """The store of a run that takes so much; None for memory."""
-        if self.choice == AUTO and memory_advice(takes, device, "") is None:
+        if self.choice == AUTO and _advice(takes, device, "") is None:
             return None
         return None if self.choice == MEMORY else self.store
 
@@ -282,10 +282,10 @@ def check_events(
     if obstacle is not None:
         yield Verdict(obstacle, offers=offers)
         return
-    memory = memory_advice(takes, request.options["device"], request.smaller)
+    memory = _advice(takes, request.options["device"], request.smaller)
     output = request.keeping.store if takes.on_disk else None
     if output is not None:
-        memory = f"The result is written to {output}."
+        memory = f"{memory or ''} The result is written to {output}.".strip()
     said = " ".join(filter(None, (advice, memory))) or None
     yield Verdict(None, said, takes.words(), offers, output)
 
@@ -303,13 +303,16 @@ def failed_verdict(error: BaseException) -> Verdict:
     return Verdict(f"The model cannot be used ({type(error).__name__}: {error}).")
 
 
-def memory_advice(takes: Estimate, device: str, smaller: str) -> str | None:
-    """A sentence if a run will hardly fit into the memory that is free."""
+def _advice(takes: Estimate, device: str, smaller: str) -> str | None:
+    return memory_advice(takes.bytes_output, takes.bytes_working, device, smaller)
+
+
+def memory_advice(output: int, working: int, device: str, smaller: str) -> str | None:
+    """A sentence if a run will hardly fit into the memory that is free, in bytes."""
     from napari_hsr.inference import devices, memory_budget
 
     on_cpu = devices.resolve(device).type == "cpu"
-    working = takes.bytes_working if on_cpu else 0
-    needed, free = takes.bytes_output + working, memory_budget.free()
+    needed, free = output + (working if on_cpu else 0), memory_budget.free()
     if needed < MEMORY_SHARE * free:
         return None
     return (
