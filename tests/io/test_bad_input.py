@@ -15,7 +15,7 @@ import tifffile
 from PIL import Image
 from scipy.io import savemat
 
-from napari_hsr.cube import Cube
+from napari_hsr.cube import Cube, Wavelengths
 from napari_hsr.errors import FileError, InputError
 from napari_hsr.io import READ_SUFFIXES, WRITE_SUFFIXES, can_read, read, write
 
@@ -305,6 +305,15 @@ def test_several_threads_read_one_lazy_file(tmp_path, monkeypatch):
             thread.join()
         assert not faults
         del cube
+
+
+@pytest.mark.parametrize("suffix", [".npz", ".tif", ".h5", ".mat"])
+def test_a_damaged_file_is_not_taken_for_the_binary_of_a_header_beside_it(tmp_path, suffix):
+    cube = Cube(np.ones((31, 4, 5), np.float32), Wavelengths(np.linspace(400, 700, 31)))
+    write(cube, tmp_path / "a.hdr")
+    (tmp_path / f"a{suffix}").write_bytes(b"\0\1" + bytes(range(255)) * 40)
+    with pytest.raises(FileError, match=rf"a\{suffix}"):
+        read(tmp_path / f"a{suffix}")
 
 
 def test_importing_the_room_loads_no_format():

@@ -204,7 +204,9 @@ def header_beside(binary: Path) -> Path | None:
 
 def header_of_other_name(path: Path, head: bytes) -> Path | None:
     """The header of a binary of whatever name: ``scene_v1.2.hdr``, or ``scene.hdr`` beside ``scene.rfl``."""
-    return named_header(path) or (None if is_text(head) else header_beside(path))
+    suffix = path.suffix.lower()
+    of_another = suffix in READ_SUFFIXES and suffix not in ENVI_BINARY_SUFFIXES  # which is damaged
+    return named_header(path) or (None if is_text(head) or of_another else header_beside(path))
 
 
 def named_header(name: Path, binary: Path | None = None) -> Path | None:
