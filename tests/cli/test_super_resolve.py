@@ -142,3 +142,14 @@ def test_wrong_usage(hsr, cube_file, tmp_path, options, sentence):
     assert status == 2
     assert sentence in warned
     assert not (tmp_path / "x.mat").exists()
+
+
+def test_a_store_is_written_tile_by_tile(hsr, cube_file, tmp_path):
+    zarr = pytest.importorskip("zarr")
+    source = cube_file("scene.mat")
+    command = ("super-resolve", source, "--model", "bicubic-matlab", "--scale", "2")
+    assert hsr(*command, "-o", tmp_path / "fine.zarr")[0] == 0
+    group = zarr.open_group(tmp_path / "fine.zarr", mode="r")
+    assert group["0"].shards
+    expected = super_resolve(source, "bicubic-matlab", 2)
+    np.testing.assert_allclose(read(tmp_path / "fine.zarr").data, expected.data, atol=64 * 2**-24)

@@ -3,6 +3,7 @@
 import os
 import signal
 import threading
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from napari_hsr import super_resolve
 from napari_hsr.cli import main
 from napari_hsr.errors import Cancelled, InputError
 from napari_hsr.inference import cluster, reconstruct, reconstruct_events
+from napari_hsr.inference.on_disk import OnDisk, ShardWriter
 from napari_hsr.inference.run_plan import plan_run
 from napari_hsr.io import read, write
 from napari_hsr.models import from_state_dict
@@ -51,9 +53,14 @@ class Backwards:
     def __init__(self, *_):
         self.most, self.sent, self.limit = 1000, [], 10**9
 
-    def tasks(self, run):
-        self.run = run
+    def tasks(self, run, writing=None):
+        self.work = cluster.Work(run, "cpu", cluster.__version__, *(writing or ()))
         return self
+
+    under_way = property(lambda self: len(self.sent))
+
+    def together(self, _left):
+        return 2
 
     def __enter__(self):
         return self
@@ -63,14 +70,15 @@ class Backwards:
 
     withdraw = __exit__
 
-    def submit(self, *tile):
-        self.sent.append(tile)
+    def submit(self, group):
+        self.sent.append(group)
 
     def next(self, _seconds):
-        number, tile, values = self.sent.pop()
-        if values[0].size > self.limit:
+        group = self.sent.pop()
+        if any(values[0].size > self.limit for _, values in group):
             raise MemoryError
-        return number, cluster.compute(self.run, tile, values, "cpu", cluster.__version__)
+        answers, _ = cluster.compute(self.work, group)
+        return [(tile, answer) for (tile, _), answer in zip(group, answers, strict=True)]
 
 
 @pytest.fixture
@@ -88,6 +96,44 @@ def test_the_bytes_do_not_depend_on_which_tile_ends_first(request, image, backwa
     found = reconstruct(image, model, tile=32, device="cpu", client=object())
     np.testing.assert_array_equal(found.data, expected.data)
     assert found.value_range == expected.value_range
+
+
+@pytest.mark.parametrize("name", ["local", "blended"])
+def test_workers_write_the_shards_themselves(
+    request, image, backwards, tmp_path, monkeypatch, name
+):
+    model = request.getfixturevalue(name)
+    expected = reconstruct(image, model, tile=32, device="cpu", output=tmp_path / "alone.zarr")
+    here = []
+    monkeypatch.setattr(OnDisk, "write", lambda *_: here.append(1))
+    options = {"tile": 32, "device": "cpu", "client": object(), "output": tmp_path / "cube.zarr"}
+    found = reconstruct(image, model, **options)
+    assert not here
+    np.testing.assert_array_equal(np.asarray(found.data), np.asarray(expected.data))
+    assert found.value_range == expected.value_range
+
+
+def test_a_worker_that_does_not_see_the_store_sends_its_tiles(
+    image, local, backwards, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(ShardWriter, "sees", lambda _: False)
+    expected = reconstruct(image, local, tile=32, device="cpu")
+    options = {"tile": 32, "device": "cpu", "client": object(), "output": tmp_path / "cube.zarr"}
+    np.testing.assert_array_equal(reconstruct(image, local, **options).data, expected.data)
+
+
+def test_small_tiles_go_together_and_few_are_shared_out():
+    tasks = cluster.Tasks(None, cluster.Work(SimpleNamespace(bands=31), "cpu", ""), 2)
+    assert tasks.together(1000) == 1  # how fast they are is not known
+    group = [(object(), np.zeros((3, 64, 64), np.float32))]
+    for took, expected in ((0.05, 10), (1e-6, 42), (5.0, 1)):  # 42 of them are 64 MiB with results
+        tasks._futures[1] = done = SimpleNamespace(result=lambda took=took: ([None], took))
+        tasks._waiting[1] = group, 0
+        tasks._mail.put((1, done))
+        tasks.next(1)
+        assert tasks.together(1000) == expected
+    tasks._together = 10
+    assert tasks.together(12) == 3
 
 
 def test_tiles_are_halved_where_a_worker_lacks_memory(image, local, backwards):
@@ -175,14 +221,15 @@ def test_the_command_line_uses_the_workers_of_a_scheduler(client, image, tmp_pat
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="kills a process as POSIX has it")
-def test_tiles_of_a_killed_worker_are_computed_again(client, image, local):
+def test_tiles_of_a_killed_worker_are_computed_again(client, image, local, tmp_path):
     expected = reconstruct(image, local, tile=16, device="cpu")
     pids, result = list(client.run(os.getpid).values()), None
     assert len(pids) == 2
-    for event in reconstruct_events(image, local, tile=16, device="cpu", client=client):
+    options = {"tile": 16, "device": "cpu", "client": client, "output": tmp_path / "cube.zarr"}
+    for event in reconstruct_events(image, local, **options):
         if pids and getattr(event, "done", 0) >= 5:  # others are under way
             os.kill(pids.pop(), signal.SIGKILL)
             pids.clear()
         result = event
     assert not pids
-    np.testing.assert_array_equal(result.cube.data, expected.data)
+    np.testing.assert_array_equal(np.asarray(result.cube.data), expected.data)

@@ -363,7 +363,7 @@ KILLED = dedent(
         os._exit(0)
 
     put, note, finish = ((ZarrInParts, name) for name in ("put", "note", "finish"))
-    draft, halve, replace = (ZarrInParts, "draft"), (zarr_in_parts, "_halve"), (os, "replace")
+    draft, halve, replace = (ZarrInParts, "draft"), (zarr_in_parts, "halve"), (os, "replace")
     points = {
         2: [(*put, 0, 1), (*put, 1, 3), (*note, 0, 2), (*note, 1, 1), (*replace, 0, 1)],
         None: [(*draft, 0, 1), (*draft, 1, 2), (*note, 0, 3), (*put, 1, 1), (*replace, 0, 2),

@@ -11,6 +11,10 @@ Ctrl-C ends the batch and leaves nothing half-written.
 A zarr store (OUT.zarr, or --format .zarr) is written tile by tile, in the memory of a tile, however
 large the photograph is. Until it is finished it is called OUT.unfinished.zarr; the same command goes
 on with it after Ctrl-C, a kill or a full disk, and --overwrite begins anew.
+
+With --stack, INPUT is a film, a folder or a pattern whose photographs are frames of one size, and
+OUT.zarr one store of them all (time, band, y, x), gone on with frame by frame. --watch waits for
+further frames in the folder. OUT.zarr:12 is then the twelfth cube, for every command.
 """
 
 from __future__ import annotations
@@ -81,9 +85,32 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "<OUT>_upper; for models whose card is calibrated",
     )
 
+    frames = parser.add_argument_group("films and time-lapses")
+    frames.add_argument(
+        "--stack",
+        action="store_true",
+        help="reconstruct the frames of a film, a folder or a pattern into one store OUT.zarr",
+    )
+    frames.add_argument(
+        "--watch",
+        metavar="SECONDS",
+        type=float,
+        help="with --stack: wait for further frames in the folder until none has come for so long",
+    )
+    frames.add_argument(
+        "--interval",
+        metavar="SECONDS",
+        type=float,
+        help="with --stack: the time from one file to the next (default: they are numbered)",
+    )
+
 
 def run(args: argparse.Namespace) -> int:
     """Carry out the command."""
+    if args.stack or args.watch is not None or args.interval is not None:
+        from napari_hsr.cli.predict_stack import run as run_stack
+
+        return run_stack(args)
     batch = Batch(args, PHOTOGRAPH_SUFFIXES, "photograph")
     if not batch.inputs:
         return batch.refuse()

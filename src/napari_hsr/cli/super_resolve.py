@@ -12,6 +12,10 @@ does not stop the others: its reason is printed and the exit status is 1. Into a
 command again computes only what is missing or has changed. No input is ever overwritten; another
 existing file is replaced, which a note says unless --overwrite is given. Ctrl-C ends the batch and
 leaves nothing half-written.
+
+A zarr store (OUT.zarr, or --format .zarr) is written tile by tile, in the memory of a tile, unless the
+result is refined. Until it is finished it is called OUT.unfinished.zarr; the same command goes on with
+it after Ctrl-C, a kill or a full disk, and --overwrite begins anew.
 """
 
 from __future__ import annotations
@@ -94,7 +98,7 @@ def run(args: argparse.Namespace) -> int:
 
     work = batch.work(
         model=upscaler,
-        events=lambda image, cancel: super_resolve_events(
+        events=lambda image, cancel, store=None: super_resolve_events(
             image,
             upscaler,
             scale,
@@ -104,10 +108,17 @@ def run(args: argparse.Namespace) -> int:
             region=args.region,
             cancel=cancel,
             client=batch.client,
+            output=store,
+            overwrite=args.overwrite,
         ),
-        estimate=lambda cube: estimate_super_resolution(
-            (cube.bands, *shape(args.region, *cube.shape[1:])), upscaler, scale, **computing
+        estimate=lambda cube, on_disk=False: estimate_super_resolution(
+            (cube.bands, *shape(args.region, *cube.shape[1:])),
+            upscaler,
+            scale,
+            **computing,
+            on_disk=on_disk,
         ),
+        in_parts=args.refine is None,
         facts=facts,
         settings={
             **computing,

@@ -5,6 +5,7 @@ from warnings import warn
 
 from napari_hsr.inference.devices import Device, list_devices
 from napari_hsr.inference.estimation import Estimate, estimate, estimate_super_resolution
+from napari_hsr.inference.frames_on_disk import FramesStored, store_frames, store_frames_events
 from napari_hsr.inference.inputs import why_not
 from napari_hsr.inference.precision_benchmark import Measurement, measure, measure_events
 from napari_hsr.inference.reconstruction import reconstruct, reconstruct_events
@@ -19,6 +20,7 @@ from napari_hsr.inference.super_resolution import (
 __all__ = [
     "Device",
     "Estimate",
+    "FramesStored",
     "Measurement",
     "Result",
     "SuperResolutionResult",
@@ -30,6 +32,8 @@ __all__ = [
     "reconstruct",
     "reconstruct_events",
     "reconstruct_stack",
+    "store_frames",
+    "store_frames_events",
     "super_resolve",
     "super_resolve_events",
     "why_not",

@@ -1,15 +1,17 @@
 """Tiles as tasks of dask.distributed, on this machine or on others.
 
-A client reads the tiles and sends them; the model is sent once to each worker. dask gives the tiles of
+A client reads the tiles and sends them, small ones together; the model is sent once to each worker.
+Workers that see the store of a result write their tiles into it themselves. dask gives the tiles of
 a worker that is lost to another one; what was lost with all copies of it is sent again from here.
 """
 
 from __future__ import annotations
 
 import os
+import time
 import warnings
 from contextlib import contextmanager, suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any
 
@@ -19,18 +21,27 @@ from napari_hsr.inference.devices import resolve
 from napari_hsr.inference.one_tile import computed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     import numpy as np
     import torch
 
+    from napari_hsr.inference.on_disk import ShardWriter
     from napari_hsr.inference.run_plan import RunPlan
     from napari_hsr.inference.tiling import Tile
 
+    #: Tiles and what is read of them.
+    Group = list[tuple[Tile, np.ndarray]]
+    #: What the network made of a tile, or what a worker has written of it.
+    Answer = np.ndarray | dict[str, Any]
+    Writing = tuple[Callable[[np.ndarray], np.ndarray], ShardWriter]
+
 #: Seconds that a scheduler, and its first worker, may take to answer.
 PATIENCE = 10.0
-#: Tiles that are sent ahead, for each thread of the workers.
+#: Tasks that are sent ahead, for each thread of the workers.
 AHEAD = 3
+#: How long a task should take, and how much its tiles and their results may be.
+GROUP_SECONDS, GROUP_BYTES = 0.5, 2**26
 #: How often a tile may be lost with its worker.
 LOSSES = 5
 #: Share of a worker's memory that its tiles may take.
@@ -77,9 +88,10 @@ class Workers:
         """What a plan must know of them, for :func:`~napari_hsr.inference.run_plan.plan_run`."""
         return {"at_once": self.threads, "memory": self.memory}
 
-    def tasks(self, run: RunPlan) -> Tasks:
-        """Room for the tiles of a plan."""
-        return Tasks(self.client, run, self._device, AHEAD * self.threads)
+    def tasks(self, run: RunPlan, writing: Writing | None = None) -> Tasks:
+        """Room for the tiles of a plan, which workers write if they are told how."""
+        work = Work(replace(run, tiles=()), self._device, __version__, *(writing or (None, None)))
+        return Tasks(self.client, work, self.threads)
 
     def _check_versions(self, where: str) -> None:
         try:
@@ -97,22 +109,48 @@ class Workers:
             )
 
 
+@dataclass(frozen=True)
+class Work:
+    """What is the same for all tiles, and sent to each worker once.
+
+    Attributes
+    ----------
+    run : RunPlan
+    device, version : str
+        As the user named it; of the client.
+    undo : callable or None
+        From the network's result to the units of the cube.
+    writer : ShardWriter or None
+        Of a store, to be used where a worker sees it.
+    """
+
+    run: RunPlan
+    device: str
+    version: str
+    undo: Callable[[np.ndarray], np.ndarray] | None = None
+    writer: ShardWriter | None = None
+
+
 class Tasks:
-    """Tiles that workers compute; a context manager, which withdraws what is left.
+    """Groups of tiles that workers compute; a context manager, which withdraws what is left.
+
+    A task takes some tenths of a second: tiles that are faster go together, so that sending them
+    does not take longer than computing them.
 
     Attributes
     ----------
     most : int
-        Tiles to have under way at a time.
+        Tasks to have under way at a time.
     """
 
-    def __init__(self, client: Any, run: RunPlan, device: str, most: int):
-        self._client, self._run, self._device = client, replace(run, tiles=()), device
-        self.most = most
+    def __init__(self, client: Any, work: Work, threads: int):
+        self._client, self._work, self._threads = client, work, threads
+        self.most = AHEAD * threads
         self._shared: Any = None
-        self._waiting: dict[int, tuple[Tile, np.ndarray, int]] = {}  # with the number of losses
+        self._waiting: dict[int, tuple[Group, int]] = {}  # with the number of losses
         self._futures: dict[int, Any] = {}
         self._mail: SimpleQueue[tuple[int, Any]] = SimpleQueue()
+        self._begun, self._together = 0, 1
 
     def __enter__(self) -> Tasks:
         return self
@@ -120,21 +158,30 @@ class Tasks:
     def __exit__(self, *_: object) -> None:
         self.withdraw()
 
-    def submit(self, number: int, tile: Tile, values: np.ndarray, losses: int = 0) -> None:
-        """Send a tile."""
-        self._waiting[number] = tile, values, losses
-        with warnings.catch_warnings():  # the scheduler keeps the tile, for the case of a loss
+    @property
+    def under_way(self) -> int:
+        """Tasks that have not ended."""
+        return len(self._futures)
+
+    def together(self, left: int) -> int:
+        """How many tiles the next task should have, if so many are left."""
+        return max(1, min(self._together, left // (2 * self._threads)))
+
+    def submit(self, group: Group, losses: int = 0, number: int | None = None) -> None:
+        """Send tiles with their values."""
+        if number is None:
+            number = self._begun = self._begun + 1
+        self._waiting[number] = group, losses
+        with warnings.catch_warnings():  # the scheduler keeps the tiles, for the case of a loss
             warnings.filterwarnings("ignore", "Sending large graph")
             if self._shared is None:
-                self._shared = self._client.scatter(self._run, broadcast=True, hash=False)
-            future = self._client.submit(
-                compute, self._shared, tile, values, self._device, __version__, pure=False
-            )
+                self._shared = self._client.scatter(self._work, broadcast=True, hash=False)
+            future = self._client.submit(compute, self._shared, group, pure=False)
         self._futures[number] = future
         future.add_done_callback(lambda done: self._mail.put((number, done)))
 
-    def next(self, seconds: float) -> tuple[int, np.ndarray] | None:
-        """A tile that has ended, with its result; None if none has within this time.
+    def next(self, seconds: float) -> list[tuple[Tile, Answer]] | None:
+        """Tiles that have ended, with their results; None if none has within this time.
 
         Raises
         ------
@@ -154,7 +201,7 @@ class Tasks:
         if number not in self._futures or self._futures[number] is not future:  # withdrawn
             return None
         try:
-            result = future.result()
+            answers, took = future.result()
         except KilledWorker as error:
             raise InputError(
                 "Workers were lost again and again with the same tile, which is a lack of memory as "
@@ -162,14 +209,18 @@ class Tasks:
             ) from error
         except FutureCancelledError:
             self._check_connection()
-            tile, values, losses = self._waiting[number]
+            group, losses = self._waiting[number]
             if losses == LOSSES:
                 raise
             self._shared = None  # it may be lost too
-            self.submit(number, tile, values, losses + 1)
+            self.submit(group, losses + 1, number)
             return None
-        del self._futures[number], self._waiting[number]
-        return number, result
+        group, _ = self._waiting.pop(number)
+        del self._futures[number]
+        size = max(values.nbytes for _, values in group) * (1 + self._work.run.bands)
+        fits = max(1, GROUP_BYTES // size)
+        self._together = min(fits, round(GROUP_SECONDS * len(group) / max(took, 1e-3)))
+        return [(tile, answer) for (tile, _), answer in zip(group, answers, strict=True)]
 
     def withdraw(self) -> None:
         """Take back what has not ended."""
@@ -185,11 +236,21 @@ class Tasks:
 
     def _check_connection(self) -> None:
         if self._client.status != "running":
-            raise InputError("The scheduler no longer answers; what was not computed is lost.")
+            raise InputError(
+                "The scheduler no longer answers. What was written to a store is kept, and the same "
+                "run goes on from there; else it is lost."
+            )
 
 
-def compute(run: RunPlan, tile: Tile, values: np.ndarray, device: str, version: str) -> np.ndarray:
-    """What a worker does with a tile: as :func:`~napari_hsr.inference.one_tile.computed`.
+def compute(work: Work, group: Group) -> tuple[list[Answer], float]:
+    """What a worker does with tiles: as :func:`~napari_hsr.inference.one_tile.computed`.
+
+    Returns
+    -------
+    list
+        For each tile what the network made of it, or what was written of that.
+    float
+        Seconds that all of them took.
 
     Raises
     ------
@@ -198,21 +259,32 @@ def compute(run: RunPlan, tile: Tile, values: np.ndarray, device: str, version: 
     """
     import torch
 
-    if version != __version__:
-        raise InputError(f"A worker has napari-hsr {__version__}, and the client {version}.")
-    own = resolve(device)
+    if work.version != __version__:
+        raise InputError(f"A worker has napari-hsr {__version__}, and the client {work.version}.")
+    run, own, start = work.run, resolve(work.device), time.perf_counter()
     if own != run.device:
         run = replace(run, device=own)
     module = run.module()
+    writes = work.writer is not None and work.writer.sees()
 
     def network(images: torch.Tensor) -> torch.Tensor:
         with torch.inference_mode():
             result: torch.Tensor = module(images)
             return result
 
-    *_, result = computed(tile, values, run, network)
-    assert result is not None  # the last one is the result
-    return result
+    answers: list[Answer] = []
+    for tile, values in group:
+        *_, result = computed(tile, values, run, network)
+        assert result is not None  # the last one is the result
+        if writes:
+            assert work.undo is not None  # both are there, or neither
+            assert work.writer is not None
+            block = work.undo(result)
+            block = block * tile.weights(run.model.scale) if tile.blended else block
+            answers.append(work.writer.put(tile, block))
+        else:
+            answers.append(result)
+    return answers, time.perf_counter() - start
 
 
 @contextmanager

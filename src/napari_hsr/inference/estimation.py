@@ -182,6 +182,7 @@ def estimate_super_resolution(
     tile: int | str = "auto",
     precision: str = "auto",
     probe: bool = True,
+    on_disk: bool = False,
 ) -> Estimate:
     """What a super-resolution would take; no pixel is read.
 
@@ -193,7 +194,7 @@ def estimate_super_resolution(
         As :func:`napari_hsr.inference.upscalers.choose` returns it.
     scale, refine, device, tile, precision
         As for :func:`napari_hsr.super_resolve`.
-    probe : bool
+    probe, on_disk : bool
         As for :func:`estimate`.
 
     Raises
@@ -218,7 +219,14 @@ def estimate_super_resolution(
         left = 0
     else:
         run = plan_run(
-            upscaler, height, width, bands=bands, device=device, tile=tile, precision=precision
+            upscaler,
+            height,
+            width,
+            bands=bands,
+            device=device,
+            tile=tile,
+            precision=precision,
+            on_disk=on_disk,
         )
         found = _of_network(run, probe)
         left = found.bytes_copy + int(_LEFT)
@@ -230,8 +238,11 @@ def estimate_super_resolution(
         computing = half + max(computing, left + 2 * _PARTS * part + 6 * prod(shape[1:]))
         seconds = None  # the second network's speed is unknown here
     refining = expected_seconds(work, prod(shape))
+    if on_disk:  # compared with the coarse cube block by block
+        comparing = _PARTS * 2 * PART_BYTES
     return replace(
         found,
+        on_disk=on_disk,
         bytes_working=max(left + comparing, computing),
         seconds=None if seconds is None or refining is None else seconds + refining,
     )

@@ -56,6 +56,37 @@ class _Draft:
         return _weight(self.tile.rows, rows, scale) * _weight(self.tile.columns, columns, scale)
 
 
+@dataclass(frozen=True)
+class ShardWriter:
+    """Writes tiles into the shards of a store: in any process, for any tile, without a lock."""
+
+    store: ZarrInParts
+    scale: int
+
+    def sees(self) -> bool:
+        """Whether the store is there, from this machine."""
+        return self.store.drafts.is_dir()
+
+    def put(self, tile: Tile, block: np.ndarray) -> dict[str, Any]:
+        """Write the result of a tile into its shards, or as a draft until they are complete.
+
+        What it returns goes to :meth:`OnDisk.note`.
+        """
+        rows, columns = written(tile, self.scale)
+        place = _rectangle(rows, columns)
+        shards = _touched(self.store, place)
+        whole = all(_rectangle(*self.store.place(s)).inside(place) for s in shards)
+        if tile.blended or not whole:
+            self.store.draft(place.name, block)
+            return {"draft": True, "shards": []}
+        facts = []
+        for shard in shards:
+            down, across = self.store.place(shard)
+            at = _relative(down, rows.start), _relative(across, columns.start)
+            facts.append(self.store.put(shard, block[(slice(None), *at)]))
+        return {"draft": False, "shards": facts}
+
+
 class OnDisk:
     """A zarr store as the output of one run.
 
@@ -123,27 +154,13 @@ class OnDisk:
                     total[key] = total.get(key, 0) + count
         return total
 
-    def put(self, tile: Tile, block: np.ndarray) -> dict[str, Any]:
-        """Write the result of a tile into its shards, or as a draft until they are complete.
-
-        Any process may do this, for any tile; what it returns goes to :meth:`note`.
-        """
-        rows, columns = written(tile, self._scale)
-        place = _rectangle(rows, columns)
-        shards = self._touched(place)
-        whole = all(_rectangle(*self._store.place(s)).inside(place) for s in shards)
-        if tile.blended or not whole:
-            self._store.draft(place.name, block)
-            return {"draft": True, "shards": []}
-        facts = []
-        for shard in shards:
-            down, across = self._store.place(shard)
-            at = _relative(down, rows.start), _relative(across, columns.start)
-            facts.append(self._store.put(shard, block[(slice(None), *at)]))
-        return {"draft": False, "shards": facts}
+    @property
+    def elsewhere(self) -> ShardWriter:
+        """What another process writes tiles with, where it sees the store."""
+        return ShardWriter(self._store, self._scale)
 
     def note(self, tile: Tile, facts: Mapping[str, Any], counted: Mapping[str, int]) -> None:
-        """Enter into the journal what :meth:`put` has written, and write shards that are complete."""
+        """Enter into the journal what a :class:`ShardWriter` has written, and write shards that are complete."""
         place = _rectangle(*written(tile, self._scale))
         core = _rectangle(*_scaled_cores(tile, self._scale))
         entry = {"tile": list(place), "core": list(core), "counted": dict(counted), **facts}
@@ -158,7 +175,7 @@ class OnDisk:
 
     def write(self, tile: Tile, block: np.ndarray, counted: Mapping[str, int]) -> None:
         """Take the result of a tile."""
-        self.note(tile, self.put(tile, block), counted)
+        self.note(tile, self.elsewhere.put(tile, block), counted)
 
     def close(self) -> tuple[float, float]:
         """Extremes of the finite values of all shards."""
@@ -172,9 +189,7 @@ class OnDisk:
     # --- shards --------------------------------------------------------------------------------
 
     def _touched(self, place: Rectangle) -> list[Shard]:
-        height, width = self._store.shard
-        rows = range(place.top // height, -(-place.bottom // height))
-        return [(i, j) for i in rows for j in range(place.left // width, -(-place.right // width))]
+        return _touched(self._store, place)
 
     def _all_done(self, shards: list[Shard]) -> bool:
         return all(shard in self._ranges for shard in shards)
@@ -224,6 +239,12 @@ class OnDisk:
             values[(slice(None), *to)] += block[(slice(None), *of)]
         else:
             values[(slice(None), *to)] = block[(slice(None), *of)]
+
+
+def _touched(store: ZarrInParts, place: Rectangle) -> list[Shard]:
+    height, width = store.shard
+    rows = range(place.top // height, -(-place.bottom // height))
+    return [(i, j) for i in rows for j in range(place.left // width, -(-place.right // width))]
 
 
 def _weight(span: Span, part: slice, scale: int) -> Fraction:

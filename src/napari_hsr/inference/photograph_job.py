@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy as np
 from napari_hsr.inference.inputs import PhotographReader
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     import torch
 
@@ -44,6 +45,11 @@ class PhotographJob:
         """The network's output, (bands, height, width), in the units of the cube."""
         return self._rule.undo(bands, self._statistics)
 
+    @property
+    def undoing(self) -> Callable[[np.ndarray], np.ndarray] | None:
+        """The same for another process."""
+        return partial(self._rule.undo, statistics=self._statistics)
+
     def counted(self) -> Mapping[str, int]:
         """What was noticed in the core of the tile that was read last."""
         return self.reader.counted(self._core)
@@ -73,3 +79,8 @@ class CorrectedJob(PhotographJob):
         """The corrected spectra, none below 0."""
         made: np.ndarray = np.maximum(bands + self._added.numpy(), 0)
         return made
+
+    @property
+    def undoing(self) -> None:
+        """The correction is here alone."""
+        return None

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from napari_hsr.inference.outputs import Output
     from napari_hsr.inference.run_plan import RunPlan
     from napari_hsr.models.model import Model
+    from napari_hsr.resample import Kind
 
 #: Shards are of whole multiples of this, in input pixels, so that they can be halved for the pyramid.
 STEP = 64
@@ -170,12 +171,12 @@ def zarr_path(output: str | PathLike[str]) -> Path:
     return path
 
 
-def fingerprint(model: Model, data: Any, **settings: Any) -> dict[str, Any]:
+def fingerprint(model: Model | Kind, data: Any, **settings: Any) -> dict[str, Any]:
     """What determines the bytes of a result, for the store's comparison; its keys are for people.
 
     Parameters
     ----------
-    model : Model
+    model : Model or Kind
     data : array
         The photograph's, or the coarse cube's.
     **settings
@@ -183,7 +184,7 @@ def fingerprint(model: Model, data: Any, **settings: Any) -> dict[str, Any]:
     """
     return {
         "model": model.name,
-        "weights": model.weights_sha256,
+        "weights": getattr(model, "weights_sha256", ""),
         "input": identity(data),
         "settings": settings,
         "version": __version__,

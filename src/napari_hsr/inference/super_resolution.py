@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from napari_hsr.cube import finite_range
-from napari_hsr.errors import HSRError
+from napari_hsr.errors import HSRError, InputError
 from napari_hsr.inference.cluster import Workers
 from napari_hsr.inference.devices import resolve
+from napari_hsr.inference.fine_on_disk import super_resolve_to_disk
 from napari_hsr.inference.inputs import as_cube
 from napari_hsr.inference.memory_use import PeakMemory, trim
+from napari_hsr.inference.places import zarr_path
 from napari_hsr.inference.refinement_choice import (
     BACK_PROJECTION,
     DUALSR,
@@ -84,6 +86,8 @@ def super_resolve_events(
     cancel: threading.Event | None = None,
     region: Region | None = None,
     client: Client | None = None,
+    output: str | PathLike[str] | None = None,
+    overwrite: bool = False,
 ) -> Iterator[Progress | SuperResolutionResult]:
     """Super-resolve a cube and report progress.
 
@@ -105,6 +109,25 @@ def super_resolve_events(
     torch_device = resolve(device)
     options: dict[str, Any] = {"device": device, "tile": tile, "precision": precision}
     options["workers"] = None if client is None else Workers(client, device)
+    if output is not None:
+        if refinement is not None:
+            raise InputError(
+                "A result is refined in memory, over all of it: leave out the output, or the "
+                "refinement."
+            )
+        yield from super_resolve_to_disk(
+            coarse,
+            upscaler,
+            scale,
+            zarr_path(output),
+            overwrite=overwrite,
+            degradation=degradation,
+            region=region,
+            told=_already_super_resolved(coarse),
+            cancel=cancel,
+            **options | {"device": torch_device},
+        )
+        return
     work = refinement_work(refinement, scale, str(torch_device))
     refining = expected_seconds(work, scale**2 * prod(coarse.shape))
     first, second, third = _BEGINNINGS[refinement]
@@ -203,6 +226,8 @@ def super_resolve(
     cancel: threading.Event | None = None,
     region: Region | None = None,
     client: Client | None = None,
+    output: str | PathLike[str] | None = None,
+    overwrite: bool = False,
 ) -> Cube:
     """Super-resolve a spectral cube: ``scale`` times as many pixels along each side.
 
@@ -244,6 +269,9 @@ def super_resolve(
         Of the cube, in its pixels: as for :func:`napari_hsr.reconstruct`.
     client : distributed.Client, optional
         Its workers compute the tiles of a network, as for :func:`napari_hsr.reconstruct`.
+    output, overwrite
+        A zarr store that the result is written to tile by tile, as for
+        :func:`napari_hsr.reconstruct`; what is refined is computed in memory.
 
     Returns
     -------
@@ -279,6 +307,8 @@ def super_resolve(
         cancel=cancel,
         region=region,
         client=client,
+        output=output,
+        overwrite=overwrite,
     )
     return result_of(events, progress).cube
 

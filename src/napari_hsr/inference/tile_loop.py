@@ -11,7 +11,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from napari_hsr.errors import InputError
 from napari_hsr.inference import probe
@@ -25,13 +25,14 @@ from napari_hsr.progress import Progress, stop_if
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Generator, Iterator, Mapping
+    from collections.abc import Callable, Generator, Iterator, Mapping
 
     import numpy as np
     import torch
 
     from napari_hsr.inference.cluster import Workers
     from napari_hsr.inference.ensembles import Net
+    from napari_hsr.inference.on_disk import OnDisk
     from napari_hsr.inference.outputs import Output
     from napari_hsr.inference.run_plan import RunPlan
     from napari_hsr.inference.tiling import Tile
@@ -56,6 +57,10 @@ class TileJob(Protocol):
 
     def undo(self, bands: np.ndarray) -> np.ndarray:
         """Output of the network (bands, h, w) in the units of the cube."""
+
+    @property
+    def undoing(self) -> Callable[[np.ndarray], np.ndarray] | None:
+        """:meth:`undo` for another process; None where it needs what is here."""
 
     def counted(self) -> Mapping[str, int]:
         """What was counted in the tile read last."""
@@ -203,27 +208,31 @@ def _on_workers(
     workers: Workers,
     queue: _Queue,
 ) -> Generator[Progress, None, None]:
-    """The tiles of the queue, computed by workers; written here, those that are blended in order."""
+    """The tiles of the queue, computed by workers; written by them where they can, else here, those that are blended in order."""
     unsent, sent = deque(queue.waiting), dict[int, _Sent]()
+    undo, writer = job.undoing, getattr(output, "elsewhere", None)
     last = time.perf_counter()
-    with workers.tasks(run) as tasks:
+    with workers.tasks(run, None if undo is None or writer is None else (undo, writer)) as tasks:
         while queue.waiting:
             stop_if(cancel)
-            while unsent and len(sent) < tasks.most:
-                tile = unsent.popleft()
-                earlier = output.finished(tile)
-                if earlier is not None:
-                    job.add(earlier)
-                    queue.skip(tile)
-                    continue
-                values = job.read(tile)
-                sent[id(tile)] = _Sent(tile, job.counted())
-                tasks.submit(id(tile), tile, values)
+            while unsent and tasks.under_way < tasks.most:
+                group: list[tuple[Tile, np.ndarray]] = []
+                while unsent and len(group) < tasks.together(len(unsent) + len(group)):
+                    tile = unsent.popleft()
+                    earlier = output.finished(tile)
+                    if earlier is not None:
+                        job.add(earlier)
+                        queue.skip(tile)
+                        continue
+                    group.append((tile, job.read(tile)))
+                    sent[id(tile)] = _Sent(tile, job.counted())
+                if group:
+                    tasks.submit(group)
             if not sent:
                 continue
             yield queue.progress(0.0)
             try:
-                answer = tasks.next(POLL)
+                answers = tasks.next(POLL)
             except Exception as error:
                 if not is_out_of_memory(error):
                     raise
@@ -231,16 +240,20 @@ def _on_workers(
                 queue.halve()
                 unsent, sent = deque(queue.waiting), {}
                 continue
-            if answer is None:
+            if answers is None:
                 if not tasks.any_worker():
                     yield replace(queue.progress(0.0), message=NO_WORKER)
                 continue
-            number, block = answer
-            sent[number].block = block
-            for one in list(sent.values()) if run.tiles[0].blended else [sent[number]]:
-                if one.block is None:
+            for tile, answer in answers:
+                sent[id(tile)].answer = answer
+            ordered = run.tiles[0].blended and writer is None  # sums depend on it
+            for one in list(sent.values()) if ordered else [sent[id(t)] for t, _ in answers]:
+                if one.answer is None:
                     break
-                output.write(one.tile, _undone(one.tile, one.block, run, job), one.counted)
+                if isinstance(one.answer, dict):  # the worker has written it
+                    cast("OnDisk", output).note(one.tile, one.answer, one.counted)
+                else:
+                    output.write(one.tile, _undone(one.tile, one.answer, run, job), one.counted)
                 job.add(one.counted)
                 del sent[id(one.tile)]
                 now = time.perf_counter()
@@ -250,11 +263,14 @@ def _on_workers(
 
 @dataclass
 class _Sent:
-    """A tile that a worker has, what was counted in it, and the result once it is there."""
+    """A tile that a worker has, what was counted in it, and once it is there the result.
+
+    That is what the network made, or what the worker has written of it.
+    """
 
     tile: Tile
     counted: Mapping[str, int]
-    block: np.ndarray | None = None
+    answer: np.ndarray | dict[str, Any] | None = None
 
 
 def _compute(tile: Tile, run: RunPlan, job: TileJob, network: Net) -> Iterator[np.ndarray | None]:

@@ -6,6 +6,7 @@ import difflib
 import time
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,9 @@ import numpy as np
 from napari_hsr import __version__
 from napari_hsr.cube import Cube, finite_range
 from napari_hsr.errors import InputError
-from napari_hsr.inference.outputs import InMemory
+from napari_hsr.inference.interpolations import as_model
+from napari_hsr.inference.outputs import written
+from napari_hsr.inference.places import Disk, Memory
 from napari_hsr.inference.run_plan import plan_run
 from napari_hsr.inference.speed import remember
 from napari_hsr.inference.tile_loop import run_tiles
@@ -22,18 +25,20 @@ from napari_hsr.models.card import DETAIL_ESTIMATED, SUPER_RESOLUTION
 from napari_hsr.notices import Code, Notice, as_notices
 from napari_hsr.progress import Progress, stop_if
 from napari_hsr.resample import Kind, methods
-from napari_hsr.resample.resize import Resampler, empty_fine, new_output, read_coarse, up_part
+from napari_hsr.resample.resize import Resampler, empty_fine, read_coarse, up_part
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from os import PathLike
 
     from napari_hsr.inference.cluster import Workers
+    from napari_hsr.inference.outputs import Output
     from napari_hsr.inference.run_plan import RunPlan
     from napari_hsr.inference.tiling import Tile
     from napari_hsr.models.card import ModelCard
     from napari_hsr.models.model import Model
+    from napari_hsr.resample.holes import Filled
 
 #: Networks for cubes are trained on values up to this; larger ones are scaled down.
 FULL = 1.0
@@ -175,6 +180,8 @@ def upscale_events(
     precision: str = "auto",
     cancel: threading.Event | None = None,
     workers: Workers | None = None,
+    place: Memory | Disk | None = None,
+    filled: Filled | None = None,
 ) -> Iterator[Progress | Upscaled]:
     """Upscale a cube by a network or an interpolation, and report progress.
 
@@ -189,13 +196,20 @@ def upscale_events(
     cancel : threading.Event, optional
     workers : Workers, optional
         What computes the tiles of a network.
+    place : Memory or Disk, optional
+        Where the result goes: in memory by default.
+    filled : Filled, optional
+        The holes that the coarse cube had: the result is NaN there.
 
     Yields
     ------
     Progress, and at last one Upscaled.
     """
+    kind = None
     if isinstance(upscaler, Kind):
-        return _interpolate(coarse, upscaler, scale, cancel)
+        if place is None:
+            return _interpolate(coarse, upscaler, scale, cancel)
+        kind, upscaler = upscaler, as_model(upscaler, scale, coarse.bands)
     height, width = coarse.shape[1:]
     run = plan_run(
         upscaler,
@@ -205,9 +219,11 @@ def upscale_events(
         device=device,
         tile=tile,
         precision=precision,
+        on_disk=isinstance(place, Disk),
         **(workers.planning if workers else {}),
     )
-    return _run_network(coarse, run, cancel, workers)
+    place = place or Memory(run.output_shape, "choose a smaller scale or crop the cube")
+    return _run_network(coarse, run, place, cancel, workers, filled, kind)
 
 
 def title(coarse: Cube, upscaler: Model | Kind, scale: int) -> str:
@@ -234,39 +250,66 @@ def _interpolate(
         fine = slice(rows.start * scale, rows.stop * scale)
         data[bands, fine] = up_part(way, read_coarse(coarse, bands), fine)
     remember(interpolation_work(kind, scale), data.size, time.perf_counter() - start)
-    step = f"Upsampled ×{scale} by {kind.words(scale)}: no detail is added."
+    step = _interpolated(kind, scale)
     cube = _upscaled_cube(coarse, data, finite_range(data), step)
     yield Upscaled(cube.replace(name=title(coarse, kind, scale)), "float32", 0, ())
 
 
+def _interpolated(kind: Kind, scale: int) -> str:
+    return f"Upsampled ×{scale} by {kind.words(scale)}: no detail is added."
+
+
 def _run_network(
-    coarse: Cube, run: RunPlan, cancel: threading.Event | None, workers: Workers | None
+    coarse: Cube,
+    run: RunPlan,
+    place: Memory | Disk,
+    cancel: threading.Event | None,
+    workers: Workers | None,
+    filled: Filled | None,
+    kind: Kind | None,
 ) -> Iterator[Progress | Upscaled]:
-    model = run.model
-    data = new_output(run.output_shape)
-    job = _CubeJob(coarse)
-    tiled = yield from run_tiles(run, job, InMemory(data, model.scale), cancel, workers)
-    found = [
-        DETAIL_ESTIMATED,
-        *_about_wavelengths(coarse, model),
-        *tiled.notices,
-    ]
-    if job.full > FULL:
-        text = (
-            f"Values of {coarse.name} reach {job.full:g}: the network, trained on 0..1, received "
-            "them divided by that, and its result was multiplied by it."
+    model, run = run.model, place.aligned(run)
+    job, output = _CubeJob(coarse, scaled=kind is None), place.output(run)
+    if filled is not None and filled.missing is not None:
+        output = _WithHoles(output, filled, model.scale)
+    tiled = yield from run_tiles(run, job, output, cancel, workers)
+    data, extremes, title_of = place.data, tiled.value_range, kind or model
+    if kind is not None:
+        cube = _upscaled_cube(coarse, data, extremes, _interpolated(kind, model.scale))
+        told: tuple[Notice, ...] = place.notices
+    else:
+        step = (
+            f"Made {model.scale} times as fine by {model.name} on {run.device} in {run.precision}."
         )
-        found.append(Notice.info(Code.VALUES_RESCALED, text))
-    if run.precision_notice:
-        found.append(run.precision_notice)
-    step = f"Made {model.scale} times as fine by {model.name} on {run.device} in {run.precision}."
-    cube = _upscaled_cube(coarse, data, tiled.value_range, step, DETAIL_ESTIMATED, model=model)
+        cube = _upscaled_cube(coarse, data, extremes, step, DETAIL_ESTIMATED, model=model)
+        found = [*_about_wavelengths(coarse, model), *place.notices, *tiled.notices]
+        if job.full > FULL:
+            text = (
+                f"Values of {coarse.name} reach {job.full:g}: the network, trained on 0..1, "
+                "received them divided by that, and its result was multiplied by it."
+            )
+            found.append(Notice.info(Code.VALUES_RESCALED, text))
+        if run.precision_notice:
+            found.append(run.precision_notice)
+        told = as_notices((DETAIL_ESTIMATED, *found, *model.notices))
     yield Upscaled(
-        cube.replace(name=title(coarse, model, model.scale)),
+        cube.replace(name=title(coarse, title_of, model.scale), _value_range=extremes),
         run.precision,
         tiled.tiles,
-        as_notices((*found, *model.notices)),
+        told,
     )
+
+
+class _WithHoles:
+    """An output whose values are NaN where those of the coarse cube were filled in."""
+
+    def __init__(self, output: Output, filled: Filled, scale: int):
+        self._output, self._filled, self._scale = output, filled, scale
+        self.finished, self.close = output.finished, output.close
+
+    def write(self, tile: Tile, block: np.ndarray, counted: Mapping[str, int]) -> None:
+        holed = self._filled.open_in(block, *written(tile, self._scale), self._scale)
+        self._output.write(tile, holed, counted)
 
 
 class _CubeJob:
@@ -274,22 +317,30 @@ class _CubeJob:
 
     doing = "Super-resolving"
 
-    def __init__(self, coarse: Cube):
+    def __init__(self, coarse: Cube, scaled: bool = True):
         self._coarse = coarse
-        self.full = max(FULL, coarse.value_range[1])
+        self.full = max(FULL, coarse.value_range[1]) if scaled else FULL
 
     def read(self, tile: Tile) -> np.ndarray:
         values = np.asarray(self._coarse.data[:, tile.rows.read, tile.columns.read], np.float32)
         return values if self.full == FULL else values / np.float32(self.full)
 
     def undo(self, bands: np.ndarray) -> np.ndarray:
-        return bands if self.full == FULL else bands * np.float32(self.full)
+        return _times(bands, self.full)
+
+    @property
+    def undoing(self) -> Callable[[np.ndarray], np.ndarray]:
+        return partial(_times, full=self.full)
 
     def counted(self) -> Mapping[str, int]:
         return {}  # all values are finite
 
     def add(self, counted: Mapping[str, int]) -> None:
         """Nothing to add."""
+
+
+def _times(bands: np.ndarray, full: float) -> np.ndarray:
+    return bands if full == FULL else bands * np.float32(full)
 
 
 def _about_wavelengths(cube: Cube, model: Model) -> tuple[Notice, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -111,6 +112,19 @@ class LazyArray:
     def by_rows(self) -> bool:
         """Whether a few rows of all bands are cheaper to read than a band."""
         return by_rows(self)
+
+    @property
+    def file(self) -> dict[str, int] | None:
+        """What tells the file, or folder, from a later one of the same name; None if it is gone."""
+        path = Path(self.path)
+        try:
+            found = [one.stat() for one in ([path] if path.is_file() else path.rglob("*"))]
+        except OSError:
+            return None
+        if not found:
+            return None
+        changed = max(one.st_mtime_ns for one in found)
+        return {"bytes": sum(one.st_size for one in found), "changed": changed}
 
     def block(self, bands: slice, rows: slice) -> np.ndarray:
         """The same as ``self[bands, rows]``, its memory in the order of the file.

@@ -17,7 +17,7 @@ import numpy as np
 
 from napari_hsr.cube import finite_range
 from napari_hsr.errors import FileError
-from napari_hsr.io import build_cube, detect, embedded_record, ome_metadata, zarr_store
+from napari_hsr.io import build_cube, detect, embedded_record, ome_metadata, zarr_frame, zarr_store
 from napari_hsr.io import wavelengths as wl
 from napari_hsr.io.atomic import beside, undisturbed
 from napari_hsr.io.choice import ANY, Choice
@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 _DAMAGED = "the zarr store is damaged or cut short"
 #: The attribute with what is known of the run that writes, or wrote, a store part by part.
 RUN = "napari_hsr_run"
+#: The attribute of a store with the cubes of several frames.
+FRAMES = "napari_hsr_frames"
 #: Chunks of written cubes: bands, rows and columns at most; 4 MiB of float32.
 _CHUNKS = (16, 256, 256)
 #: Values held at a time while writing: 64 MiB.
@@ -73,7 +75,15 @@ def read(path: Path, choice: Choice = ANY) -> Cube:
     ome = attributes.get("ome", attributes)
     scales = ome.get("multiscales") if isinstance(ome, dict) else None
     run = attributes.get(RUN)
-    if isinstance(scales, list) and scales and choice.variable is None:
+    frames = attributes.get(FRAMES)
+    if isinstance(frames, dict) and isinstance(scales, list) and scales:
+        array = store["0"]
+        zarr_store.check_array(path, array)
+        found = build_cube.Found(zarr_frame.frame_of(path, array, frames, choice.variable))
+        found.stated, found.convention = True, 0
+        found.name = f"{scales[0].get('name') or path.stem} {choice.variable}"
+        found.units = array.attrs.get("units")
+    elif isinstance(scales, list) and scales and choice.variable is None:
         found = _ome(path, store, ome, scales[0])
         if isinstance(run, dict) and run.get("finished"):
             found.value_range = _window(ome)

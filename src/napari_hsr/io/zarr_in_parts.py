@@ -116,6 +116,15 @@ class ZarrInParts:
         self.entries = self._read_journal()
         self._arrays = self._open()
 
+    def __getstate__(self) -> dict[str, Any]:
+        """For another process, which writes parts and keeps no journal."""
+        return {**self.__dict__, "entries": [], "_arrays": []}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        if self.drafts.is_dir():  # this machine sees it
+            self._arrays = self._open()
+
     # --- parts ---------------------------------------------------------------------------------
 
     @property

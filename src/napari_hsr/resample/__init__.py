@@ -1,7 +1,8 @@
 """Downsampling and upsampling by named methods, and back-projection between coarse and fine."""
 
 from napari_hsr.place import aligned
-from napari_hsr.resample.back_projection import agreement_events, refine, refine_events
+from napari_hsr.resample.agreement import agreement_events
+from napari_hsr.resample.back_projection import refine, refine_events
 from napari_hsr.resample.finesr import FineSR, finesr_events
 from napari_hsr.resample.methods import BASELINES, DEGRADATIONS, KINDS, Kind, find
 from napari_hsr.resample.refinement import Agreement, Pass, Refinement

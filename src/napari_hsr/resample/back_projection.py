@@ -22,8 +22,9 @@ import numpy as np
 from napari_hsr.errors import InputError
 from napari_hsr.progress import Progress, result_of, stop_if
 from napari_hsr.resample import methods
+from napari_hsr.resample.agreement import pixel_angles
 from napari_hsr.resample.holes import fill_events
-from napari_hsr.resample.refinement import Agreement, Pass, Refinement
+from napari_hsr.resample.refinement import Pass, Refinement
 from napari_hsr.resample.resize import Resampler, down_part, empty_fine, read, refined, up_part
 from napari_hsr.resample.scale_pair import check_pair
 
@@ -196,30 +197,6 @@ def refine(
     return result_of(events, progress).cube
 
 
-def agreement_events(
-    fine: Cube,
-    coarse: Cube,
-    scale: int | None = None,
-    degradation: str | Kind = "bicubic-matlab",
-    *,
-    place: Place = np.asarray,
-    cancel: threading.Event | None = None,
-) -> Iterator[Progress | Agreement]:
-    """Measure how consistent a fine cube is with its coarse one.
-
-    Parameters and errors are those of :func:`refine_events`; the last event is an
-    :class:`Agreement`.
-    """
-    kind, scale = methods.find(degradation), check_pair(fine, coarse, scale)
-    way = Resampler(kind, scale, *coarse.shape[1:], back=methods.find(kind.back))
-    filled = yield from fill_events(fine, cancel)
-    work = _Work(way, filled.cube, coarse, place, cancel, iterations=-2)
-    yield from work.measure()
-    state = work.state(0)
-    yield Progress(work.total_steps, work.total_steps, "Done")
-    yield Agreement(work.before, state.rms, state.angle, work.relative(state.rms), kind.name)
-
-
 class _Work:
     """The state of a refinement: arrays of the coarse cube's size, and the progress."""
 
@@ -339,22 +316,14 @@ def _inner(first: Any, second: Any) -> float:
 
 
 def _mean_angle(goal: Any, residual: Any) -> float:
-    """Mean angle in degrees between y and y - r, over pixels where neither is zero.
-
-    From the lengths of y and r and their product: an arc cosine would lose small angles.
-    """
+    """Mean angle in degrees between y and y - r, over pixels where neither is zero."""
     square: Any = 0
     product: Any = 0
     rest: Any = 0
     for y, r in zip(goal, residual, strict=True):
         square, product, rest = square + y * y, product + y * r, rest + r * r
-    square, product, rest = (_numpy(x).astype(np.float64) for x in (square, product, rest))
-    along = square - product
-    across = np.sqrt(np.maximum(square * rest - product**2, 0))
-    counted = (square > 0) & ((along != 0) | (across > 0))
-    return (
-        float(np.degrees(np.arctan2(across, along)[counted]).mean()) if counted.any() else math.nan
-    )
+    found = pixel_angles(*(_numpy(x).astype(np.float64) for x in (square, product, rest)))
+    return float(found.mean()) if found.size else math.nan
 
 
 def _over(total: Any, count: np.ndarray) -> np.ndarray:

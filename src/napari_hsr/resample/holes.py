@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from napari_hsr.progress import Progress, stop_if
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Generator, Iterator
+    from collections.abc import Callable, Generator, Iterator
 
     from napari_hsr.cube import Cube
 
@@ -41,6 +41,19 @@ class Filled:
         for band, missing in enumerate(() if self.missing is None else self.missing):
             if missing.any():
                 fine[band][missing.repeat(scale, 0).repeat(scale, 1)] = np.nan
+
+    def open_in(self, block: np.ndarray, rows: slice, columns: slice, scale: int) -> np.ndarray:
+        """A block of the fine cube, which lies there, with NaN where values were filled in."""
+        if self.missing is None:
+            return block
+        coarse = [slice(p.start // scale, -(-p.stop // scale)) for p in (rows, columns)]
+        missing = np.asarray(self.missing[:, coarse[0], coarse[1]])
+        if not missing.any():
+            return block
+        missing = missing.repeat(scale, 1).repeat(scale, 2)
+        top, left = rows.start % scale, columns.start % scale
+        part = missing[:, top : top + block.shape[1], left : left + block.shape[2]]
+        return np.where(part, np.float32(np.nan), block)
 
     def notices(self) -> tuple[Notice, ...]:
         """What the user must know of the holes."""
@@ -72,11 +85,20 @@ def look_events(
 
 
 def fill_events(
-    cube: Cube, cancel: threading.Event | None = None
+    cube: Cube,
+    cancel: threading.Event | None = None,
+    new: Callable[[tuple[int, ...], Any], np.ndarray] = np.zeros,
 ) -> Generator[Progress, None, Filled]:
     """Fill what is missing with the nearest value of the same band.
 
     A band without any value becomes the nearest one that has some.
+
+    Parameters
+    ----------
+    cube : Cube
+    cancel : threading.Event, optional
+    new : callable
+        Makes an array of zeros, from shape and type: a large cube may be filled on disk.
 
     Yields
     ------
@@ -97,19 +119,19 @@ def fill_events(
     for bands, rows, mask in look_events(cube, cancel):
         yield Progress(0, 0, "Reading the cube")
         if mask.any():
-            missing = np.zeros(cube.shape, bool) if missing is None else missing
+            missing = new(cube.shape, bool) if missing is None else missing
             missing[bands, rows] = mask
     if missing is None:
         return Filled(cube)
     with_values = [band for band in range(cube.bands) if not missing[band].all()]
     if not with_values:
         raise InputError(f"{cube.name} has no values: all are NaN or infinite.")
-    data = np.empty(cube.shape, np.float32)
+    data = new(cube.shape, np.float32)
     for band in range(cube.bands):
         stop_if(cancel)
         yield Progress(0, 0, "Filling what is missing")
         near = min(with_values, key=lambda other: abs(other - band))
-        data[band] = _filled(np.asarray(cube.data[near], np.float32), missing[near])
+        data[band] = filled(np.asarray(cube.data[near], np.float32), missing[near])
     return Filled(cube.replace(data=data, _value_range=cube.value_range), missing)
 
 
@@ -120,15 +142,16 @@ def fill(cube: Cube) -> Filled:
         try:
             next(work)
         except StopIteration as done:
-            filled: Filled = done.value
-            return filled
+            found: Filled = done.value
+            return found
 
 
-def _filled(plane: np.ndarray, missing: np.ndarray) -> np.ndarray:
+def filled(plane: np.ndarray, missing: np.ndarray) -> np.ndarray:
+    """A band with the nearest values where it lacks some; as it is if it lacks all."""
     from scipy.ndimage import distance_transform_edt
 
-    if not missing.any():
+    if not missing.any() or missing.all():
         return plane
     nearest = distance_transform_edt(missing, return_distances=False, return_indices=True)
-    filled: np.ndarray = plane[tuple(nearest)]
-    return filled
+    whole: np.ndarray = plane[tuple(nearest)]
+    return whole

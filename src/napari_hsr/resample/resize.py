@@ -115,14 +115,17 @@ class Resampler:
         """Weights from fine rows to coarse rows."""
         return methods.down(self.kind, self.height * self.scale, self.scale)
 
+    def columns_down(self) -> Taps:
+        """Weights from fine columns to coarse columns."""
+        return methods.down(self.kind, self.width * self.scale, self.scale)
+
     def rows_up(self) -> Taps:
         """Weights from coarse rows to fine rows."""
         return methods.up(self.back, self.height, self.scale)
 
     def down(self, fine: Any, first: int = 0, last: int | None = None, start: int = 0) -> Any:
         """Coarse rows ``first`` to ``last`` of fine rows that begin at row ``start``."""
-        columns = methods.down(self.kind, self.width * self.scale, self.scale)
-        return columns.apply(self.rows_down().apply(fine, -2, first, last, start), -1)
+        return self.columns_down().apply(self.rows_down().apply(fine, -2, first, last, start), -1)
 
     def up(self, coarse: Any, first: int = 0, last: int | None = None, start: int = 0) -> Any:
         """Fine rows ``first`` to ``last`` of coarse rows that begin at row ``start``."""

@@ -1,0 +1,91 @@
+"""``predict --stack``: the frames of a film, a folder or a pattern into one zarr store."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from napari_hsr.cli.output import note, print_json, progress_bar
+
+if TYPE_CHECKING:
+    import argparse
+
+
+def run(args: argparse.Namespace) -> int:
+    """Carry out the command; 1 if a frame was left empty, 130 after Ctrl-C."""
+    from napari_hsr.cli.interrupt import cancel_on_interrupt
+    from napari_hsr.errors import Cancelled
+    from napari_hsr.inference.cluster import connected
+    from napari_hsr.inference.frames_on_disk import store_frames_events
+    from napari_hsr.io.stacks import read_stack
+    from napari_hsr.io.zarr_in_parts import unfinished
+    from napari_hsr.models import DEFAULT
+    from napari_hsr.progress import Progress
+
+    _check(args)
+    axis = {"axis": "time", "step": args.interval, "unit": "second"} if args.interval else {}
+    stack = read_stack(args.inputs[0], **axis)
+    names = ("device", "tile", "precision", "ensemble", "finer", "detail", "exact", "camera")
+    options: dict[str, Any] = {name: getattr(args, name) for name in names}
+    stored = None
+    with (
+        connected(args.scheduler, args.workers) as client,
+        cancel_on_interrupt() as cancel,
+        progress_bar() as bar,
+    ):
+        events = store_frames_events(
+            stack,
+            args.model or DEFAULT,
+            output=args.output,
+            overwrite=args.overwrite,
+            watch=args.watch,
+            encoding=args.input_encoding,
+            client=client,
+            cancel=cancel,
+            **options,
+        )
+        try:
+            for event in events:
+                if not isinstance(event, Progress):
+                    stored = event
+                    break
+                bar.total = event.total
+                bar.set_description_str(event.message)
+                bar.update(event.done - bar.n)
+        except Cancelled:
+            from pathlib import Path
+
+            begun = unfinished(Path(args.output))
+            note([f"{begun} keeps what is finished: the same command goes on with it."])
+            return 130
+    assert stored is not None  # a run ends with its result
+    note(stored.notices)
+    if args.json:
+        failures = {str(number + 1): why for number, why in stored.failures.items()}
+        print_json(
+            {
+                "output": str(stored.path),
+                "frames": stored.frames,
+                "computed": stored.computed,
+                "failures": failures,
+                "seconds": stored.seconds,
+            }
+        )
+    else:
+        there = stored.frames - len(stored.failures)
+        empty = f", {len(stored.failures)} left empty" if stored.failures else ""
+        print(f"{args.inputs[0]} -> {stored.path}: {there} frames in {stored.seconds:.1f} s{empty}")
+    return int(bool(stored.failures))
+
+
+def _check(args: argparse.Namespace) -> None:
+    """Wrong usage exits."""
+    if not args.stack:
+        args.usage_error("--watch and --interval go with --stack")
+    if len(args.inputs) != 1:
+        args.usage_error("--stack takes one film, folder or pattern (in quotes)")
+    if not args.output.lower().endswith(".zarr"):
+        args.usage_error("--stack writes one store: name it OUT.zarr")
+    if args.intervals or args.jobs or args.summary:
+        args.usage_error("--stack goes with neither --intervals nor --jobs nor --summary")
+    if args.region:
+        args.usage_error("--stack computes whole frames, without --region")

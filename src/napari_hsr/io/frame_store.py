@@ -1,0 +1,147 @@
+"""The cubes of a film in one zarr store: (time, band, y, x), written frame by frame.
+
+The store is an OME-Zarr 0.5 with the axes t, c, y and x; beside its array ``0`` lie the coordinates ``t``
+and ``c`` as xarray expects them. Shards are of one frame. Frames that could not be made are NaN.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_hsr.cube import finite_range
+from napari_hsr.io import ome_metadata
+from napari_hsr.io.library_errors import translated
+from napari_hsr.io.unfinished_store import UnfinishedStore
+from napari_hsr.io.zarr_files import FRAMES, RUN, library
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from napari_hsr.cube import Cube
+    from napari_hsr.photograph_stack import StackAxis
+
+#: Bands, rows and columns of a chunk, and rows and columns of a shard, at most.
+_CHUNK, _SHARD = (4, 256, 256), 1024
+
+
+class FrameStore(UnfinishedStore):
+    """A store of frames that is begun, or gone on with.
+
+    Parameters
+    ----------
+    like : Cube
+        The shape, wavelengths, units and name of each frame; the values are not looked at.
+    axis : StackAxis
+        What the frames lie on, and how many there are now.
+    path, run, overwrite
+        Of an :class:`~napari_hsr.io.unfinished_store.UnfinishedStore`, whose errors it raises.
+
+    Attributes
+    ----------
+    finished : dict of int to dict
+        What the journal says of each frame that is there.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        like: Cube,
+        axis: StackAxis,
+        run: Mapping[str, Any],
+        *,
+        overwrite: bool = False,
+    ):
+        self._like, self._axis = like, axis
+        super().__init__(path, run, overwrite=overwrite)
+        with translated(self.folder, "it is damaged"):
+            self._group = library(path).open_group(self.folder, mode="r+")
+            self._array = self._group["0"].with_config({"write_empty_chunks": True})
+        self.finished = {entry["frame"]: entry for entry in self.entries}
+        self.grow(axis)
+
+    def grow(self, axis: StackAxis) -> None:
+        """Make room for the frames that have come."""
+        self._axis = axis
+        if axis.size > self._array.shape[0]:
+            with self._writing():
+                self._array.resize((axis.size, *self._like.shape))
+                self._group["t"].resize((axis.size,))
+                self._group["t"][:] = _times(axis)
+
+    def put(self, number: int, cube: Cube, **facts: Any) -> None:
+        """Write a frame, and note that it is there."""
+        values = np.asarray(cube.data, np.float32)
+        with self._writing():
+            self._array[number] = values
+        low, high = finite_range(values)
+        found = [low, high] if low <= high else None
+        entry = {"frame": number, "range": found, **facts}
+        self.note(entry)
+        self.finished[number] = entry
+
+    def finish(self, cube: Cube, failures: Mapping[int, str]) -> None:
+        """No frame comes any more: write the facts, those of ``cube`` for all, and give it its name."""
+        known = [entry["range"] for entry in self.finished.values() if entry["range"]]
+        limits = (0.0, 0.0)
+        if known:
+            limits = min(low for low, _ in known), max(high for _, high in known)
+        told = {str(number + 1): reason for number, reason in sorted(failures.items())}
+        with self._writing():
+            found = _attributes(cube, self._axis, limits)
+            facts = {"frames": self._axis.size, "failures": told}
+            self._group.attrs.update({**found, FRAMES: facts, RUN: self._run | {"finished": True}})
+        self._take_its_name()
+
+    def _fill(self, group: Any) -> None:
+        from zarr.codecs import BloscCodec
+
+        bands, height, width = self._like.shape
+        chunk = tuple(min(n, most) for n, most in zip(self._like.shape, _CHUNK, strict=True))
+        most = bands, min(height, _SHARD), min(width, _SHARD)
+        shard = tuple(-(-n // side) * side for n, side in zip(most, chunk, strict=True))
+        units = {"units": self._like.units} if self._like.units else {}
+        group.create_array(
+            "0",
+            shape=(self._axis.size, *self._like.shape),
+            chunks=(1, *chunk),
+            shards=(1, *shard),
+            dtype="float32",
+            compressors=BloscCodec(cname="lz4", clevel=1, shuffle="bitshuffle"),
+            fill_value=np.nan,
+            dimension_names=("t", "c", "y", "x"),
+            attributes=units,
+        )
+        unit = {} if self._axis.unit == "pixel" else {"units": self._axis.unit}
+        coordinates = {"t": (_times(self._axis), unit)}
+        if self._like.wavelengths is not None:
+            coordinates["c"] = np.array(list(self._like.wavelengths)), {"units": "nm"}
+        for name, (values, attributes) in coordinates.items():
+            group.create_array(
+                name,
+                data=values,
+                dimension_names=(name,),
+                attributes=attributes,
+                chunks=values.shape,
+            )
+        facts = {"frames": self._axis.size, "failures": {}}
+        group.attrs.update({**_attributes(self._like, self._axis, (0.0, 1.0)), FRAMES: facts})
+
+
+def _times(axis: StackAxis) -> np.ndarray:
+    return np.array([axis.at(number) for number in range(axis.size)], np.float64)
+
+
+def _attributes(cube: Cube, axis: StackAxis, limits: tuple[float, float]) -> dict[str, Any]:
+    """Those of a cube, with the axis of the frames before it."""
+    found = ome_metadata.attributes(cube, limits, "0.5")
+    scale = found["ome"]["multiscales"][0]
+    kind = {"type": "time"} if axis.name == "time" else {}
+    unit = {} if axis.unit == "pixel" else {"unit": axis.unit}
+    scale["axes"] = [{"name": "t", **kind, **unit}, *scale["axes"]]
+    transformations = scale["datasets"][0]["coordinateTransformations"]
+    for one, first in zip(transformations, (axis.step, axis.start), strict=True):
+        one[one["type"]].insert(0, float(first))
+    return found

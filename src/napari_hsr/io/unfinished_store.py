@@ -1,0 +1,209 @@
+"""A zarr store that is being written: its name until it is finished, its journal, and whose run it is.
+
+Until it is finished a store is called ``NAME.unfinished.zarr`` and keeps a journal of what is there,
+one line of JSON after each part, and the fingerprint of its run: another run goes on only if it would
+write the same.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import platform
+import shutil
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from napari_hsr.errors import FileError
+from napari_hsr.io import detect
+from napari_hsr.io.atomic import beside
+from napari_hsr.io.library_errors import translated
+from napari_hsr.io.zarr_files import RUN, library
+from napari_hsr.io.zarr_in_parts import begun, unfinished
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+_JOURNAL = "journal"
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+
+
+class UnfinishedStore:
+    """A store that is begun, or gone on with.
+
+    Parameters
+    ----------
+    path : Path
+        Its name once it is finished; a store that has it then is replaced.
+    run : mapping
+        What the run is known by: JSON's types. A store that was begun is gone on with only if all
+        its items are equal; a value that is a mapping is compared item by item.
+    overwrite : bool
+        Begin anew whatever was begun.
+
+    Attributes
+    ----------
+    folder : Path
+        Where it is now.
+    entries : list of dict
+        The journal of earlier runs, in order.
+
+    Raises
+    ------
+    FileError
+        If there is something else of that name, another process is writing it, or another run
+        began it.
+    """
+
+    def __init__(self, path: Path, run: Mapping[str, Any], *, overwrite: bool = False):
+        self._named, self._target = path, Path(os.path.realpath(path))
+        self.folder, self._run = unfinished(path), dict(run)
+        library(path)
+        for place in (self._target, self.folder):
+            if place.exists() and not detect.is_zarr(place):
+                raise FileError(
+                    place, "there is something else of that name, which is not replaced"
+                )
+        if not self._target.parent.is_dir():
+            raise FileError(path, f"the folder {path.parent} does not exist")
+        if self.folder.exists():
+            self._check_unused()
+            if overwrite:
+                shutil.rmtree(self.folder)
+        if self.folder.exists():
+            self._check_run()
+        else:
+            self._begin()
+        self._lock()
+        self.entries = self._read_journal()
+
+    def _fill(self, group: Any) -> None:
+        """Make the arrays and attributes of a new store."""
+        raise NotImplementedError
+
+    def note(self, entry: Mapping[str, Any]) -> None:
+        """Add a line to the journal."""
+        with self._writing(), (self.drafts / "parts.jsonl").open("ab") as file:
+            file.write(json.dumps(entry).encode() + b"\n")
+
+    @property
+    def drafts(self) -> Path:
+        """A folder for what is not yet a part."""
+        return self.folder / _JOURNAL
+
+    def release(self) -> None:
+        """Let other processes go on with it."""
+        (self.drafts / "lock").unlink(missing_ok=True)
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            if error.errno not in _FULL:
+                raise FileError(self._named, f"it cannot be written ({error.strerror})") from error
+            raise FileError(
+                self._named,
+                f"the disk is full; what is finished is kept in {self.folder.name}: make room and "
+                "run the same again, which goes on from there",
+            ) from error
+
+    def _take_its_name(self) -> None:
+        """Nothing more is written: give the store its name, without the journal."""
+        aside = beside(self._target, "old")
+        with self._writing():
+            if self._target.exists():
+                os.replace(self._target, aside)
+            os.replace(self.folder, self._target)
+        shutil.rmtree(aside, ignore_errors=True)
+        shutil.rmtree(self._target / _JOURNAL, ignore_errors=True)
+
+    def _begin(self) -> None:
+        zarr = library(self._named)
+        temporary = beside(self.folder, "tmp")
+        try:
+            with self._writing():
+                group = zarr.open_group(temporary, mode="w", zarr_format=3)
+                self._fill(group)
+                group.attrs.update({RUN: self._run | {"finished": False}})
+                (temporary / _JOURNAL).mkdir()
+                os.replace(temporary, self.folder)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+
+    # --- going on ------------------------------------------------------------------------------
+
+    def _check_run(self) -> None:
+        """FileError unless the same run began it."""
+        before = begun(self._target)
+        if before is None:
+            raise FileError(
+                self.folder, "it is no unfinished run of napari-hsr, and is not replaced"
+            )
+        other = _differences(before, self._run)
+        if other:
+            raise FileError(
+                self.folder,
+                f"it was begun with another {_listed(other)}: it is not gone on with; overwrite it "
+                "(--overwrite, overwrite=True) to begin anew, or choose another name",
+            )
+
+    def _read_journal(self) -> list[dict[str, Any]]:
+        try:
+            lines = (self.drafts / "parts.jsonl").read_bytes().split(b"\n")
+        except FileNotFoundError:
+            return []
+        if lines[-1]:  # a line that was cut short: what it tells of is written again
+            whole = b"".join(line + b"\n" for line in lines[:-1])
+            with self._writing():
+                (self.drafts / "parts.jsonl").write_bytes(whole)
+        with translated(self.folder, "its journal is damaged"):
+            return [json.loads(line) for line in lines[:-1]]
+
+    def _check_unused(self) -> None:
+        """FileError if another process of this computer is writing it."""
+        import psutil
+
+        try:
+            owner = json.loads((self.drafts / "lock").read_text())
+            alive = (
+                owner["computer"] == platform.node()
+                and psutil.Process(owner["process"]).create_time() == owner["since"]
+            )
+        except (OSError, ValueError, LookupError, TypeError, psutil.Error):
+            return  # nobody is
+        if alive:
+            raise FileError(self.folder, f"process {owner['process']} is writing it")
+
+    def _lock(self) -> None:
+        import psutil
+
+        process = psutil.Process()
+        owner = {
+            "computer": platform.node(),
+            "process": process.pid,
+            "since": process.create_time(),
+        }
+        with self._writing():
+            (self.drafts / "lock").write_text(json.dumps(owner))
+
+
+def _differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """Names of the items that are not equal."""
+    found: list[str] = []
+    for key in dict.fromkeys((*before, *now)):
+        if key == "finished" or before.get(key) == now.get(key):
+            continue
+        old, new = before.get(key), now.get(key)
+        if isinstance(old, dict) and isinstance(new, dict):
+            found += _differences(old, new)
+        else:
+            found.append(key)
+    return found
+
+
+def _listed(names: list[str]) -> str:
+    *first, last = (name.replace("_", " ") for name in names)
+    return f"{', '.join(first)} and {last}" if first else last

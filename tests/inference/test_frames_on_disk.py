@@ -1,0 +1,115 @@
+"""Films and folders into one zarr store: frame by frame, gone on with, growing, with empty frames."""
+
+import threading
+
+import numpy as np
+import pytest
+
+from napari_hsr import Photograph, read, reconstruct
+from napari_hsr.cli import main
+from napari_hsr.errors import Cancelled, FileError, InputError
+from napari_hsr.inference.frames_on_disk import store_frames, store_frames_events
+from napari_hsr.io import write
+from napari_hsr.io.stacks import files, read_stack
+from napari_hsr.notices import Code
+from napari_hsr.photograph_stack import ArrayFrames, PhotographStack, StackAxis
+
+zarr = pytest.importorskip("zarr")
+MODEL = "rootpoly-srgb"
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Four frames, the third of which is damaged."""
+    there = tmp_path / "lapse"
+    there.mkdir()
+    values = np.random.default_rng(0).integers(0, 255, (4, 20, 24, 3), np.uint8)
+    for number, frame in enumerate(values):
+        write(Photograph(frame, "srgb"), there / f"frame{number}.png")
+    whole = (there / "frame2.png").read_bytes()
+    (there / "frame2.png").write_bytes(whole[: len(whole) // 2])
+    return there
+
+
+def test_a_folder_becomes_one_array_with_times_and_wavelengths(folder, tmp_path):
+    stack = read_stack(folder, axis="time", step=60.0, unit="second")
+    out = tmp_path / "lapse.zarr"
+    stored = store_frames(stack, MODEL, output=out, device="cpu")
+    assert (stored.frames, stored.computed, list(stored.failures)) == (4, 3, [2])
+    (told,) = stored.notices
+    assert told.code == Code.FRAME_FAILED
+    group = zarr.open_group(out, mode="r")
+    assert group["0"].shape == (4, 31, 20, 24)
+    assert group["0"].metadata.dimension_names == ("t", "c", "y", "x")
+    assert group["t"][:].tolist() == [0, 60, 120, 180]
+    assert group["c"][0] == 400
+    assert np.isnan(group["0"][2]).all()
+    axis = group.attrs["ome"]["multiscales"][0]["axes"][0]
+    assert axis == {"name": "t", "type": "time", "unit": "second"}
+    expected = reconstruct(folder / "frame3.png", MODEL, device="cpu")
+    found = read(f"{out}:4")
+    np.testing.assert_array_equal(found.data, expected.data)
+    assert found.wavelengths == expected.wavelengths
+    with pytest.raises(FileError, match="frame 3 was left empty"):
+        read(f"{out}:3")
+    with pytest.raises(FileError, match="its frames are 1 to 4, not 9"):
+        read(f"{out}:9")
+    with pytest.raises(FileError, match="it holds 4 frames: name one"):
+        read(out)
+
+
+def test_a_cancelled_run_goes_on_and_tries_empty_frames_again(folder, tmp_path):
+    out, cancel = tmp_path / "lapse.zarr", threading.Event()
+    events = store_frames_events(folder, MODEL, output=out, device="cpu", cancel=cancel)
+    next(event for event in events if event.done >= 300)  # the third was tried
+    cancel.set()
+    with pytest.raises(Cancelled):
+        list(events)
+    with pytest.raises(FileError, match="begun with another model"):
+        store_frames(folder, "instant-photo", output=out, device="cpu")
+    write(Photograph(np.zeros((20, 24, 3), np.uint8), "srgb"), folder / "frame2.png")
+    stored = store_frames(folder, MODEL, output=out, device="cpu")
+    assert (stored.computed, stored.failures) == (2, {})
+    assert [n.code for n in stored.notices] == [Code.RESUMED]
+    assert np.isfinite(zarr.open_group(out, mode="r")["0"][:]).all()
+
+
+def test_frames_that_come_are_awaited(folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(files, "LOOK_SECONDS", 0.0)
+    monkeypatch.setattr("napari_hsr.inference.frames_on_disk.LOOK_SECONDS", 0.0)
+    waited = 0
+    events = store_frames_events(folder, MODEL, output=tmp_path / "a.zarr", watch=0.5, device="cpu")
+    for event in events:
+        waited += getattr(event, "message", "").startswith("Waiting")
+        if waited == 1:
+            write(Photograph(np.zeros((20, 24, 3), np.uint8), "srgb"), folder / "frame9.png")
+    assert event.frames == 5
+    group = zarr.open_group(tmp_path / "a.zarr", mode="r")
+    assert group["0"].shape[0] == len(group["t"][:]) == 5
+    assert np.isfinite(group["0"][4]).all()
+
+
+def test_what_cannot_be_stored_so_is_said(tmp_path):
+    values = np.zeros((2, 3, 8, 9, 3), np.uint8)
+    axes = StackAxis("time", 2), StackAxis("z", 3)
+    both = PhotographStack(ArrayFrames(values), axes, 8, 9, encoding="srgb")
+    with pytest.raises(InputError, match="2 axes: frames along one"):
+        store_frames(both, MODEL, output=tmp_path / "a.zarr")
+    one = PhotographStack(ArrayFrames(values[:, 0]), axes[:1], 8, 9, encoding="srgb")
+    with pytest.raises(InputError, match="no folder: nothing comes"):
+        store_frames(one, MODEL, output=tmp_path / "a.zarr", watch=1)
+
+
+def test_the_command(folder, tmp_path, capsys):
+    out = str(tmp_path / "lapse.zarr")
+    command = ["predict", str(folder), "-o", out, "--model", MODEL, "--device", "cpu", "--stack"]
+    assert main([*command, "--interval", "60"]) == 1
+    said = capsys.readouterr()
+    assert "3 frames in" in said.out
+    assert "1 left empty" in said.out
+    assert "note: Frame 3 of lapse was left empty" in said.err
+    for more in (["--jobs", "2"], ["x"], ["--region", "0:5,0:5"]):
+        with pytest.raises(SystemExit):
+            main([*command, *more])
+    with pytest.raises(SystemExit):
+        main([*command[:-1], "--watch", "3"])
