@@ -31,7 +31,8 @@ if TYPE_CHECKING:
 
 Weights = dict[str, torch.Tensor]
 
-_BASIC = mxrunet.Layout(
+#: MXR-U-Net, small enough to be made in no time.
+MXRUNET = mxrunet.Layout(
     channels=3,
     bands=31,
     stem=(4, 6, 8),
@@ -41,8 +42,8 @@ _BASIC = mxrunet.Layout(
     bottleneck=False,
     attention=True,
 )
-_PLAIN = replace(_BASIC, attention=False)
-_DEEP = replace(_BASIC, outer=(16, 24, 32, 48), bottleneck=True)
+_PLAIN = replace(MXRUNET, attention=False)
+_DEEP = replace(MXRUNET, outer=(16, 24, 32, 48), bottleneck=True)
 
 #: Networks by the names of their specs; three sizes of MXR-U-Net differ in kind.
 NETWORKS: dict[str, Callable[[], torch.nn.Module]] = {
@@ -62,7 +63,7 @@ NETWORKS: dict[str, Callable[[], torch.nn.Module]] = {
     ),
     "mst_l": lambda: mst_l.MST(3, 31, (1, 1)),
     "mstpp": lambda: mstpp.MSTPlusPlus(3, 31, 8, 1, (1, 1, 1)),
-    "mxrunet_shallow": lambda: mxrunet.MXRUNet(_BASIC),
+    "mxrunet_shallow": lambda: mxrunet.MXRUNet(MXRUNET),
     "mxrunet_34_nosa": lambda: mxrunet.MXRUNet(_PLAIN),
     "mxrunet_full": lambda: mxrunet.MXRUNet(_DEEP),
     "restormer": lambda: restormer.Restormer(

@@ -86,12 +86,12 @@ class Photograph:
     @property
     def height(self) -> int:
         """Rows of pixels."""
-        return self.data.shape[0]
+        return int(self.data.shape[0])
 
     @property
     def width(self) -> int:
         """Columns of pixels."""
-        return self.data.shape[1]
+        return int(self.data.shape[1])
 
     def summary(self) -> dict[str, Any]:
         """Plain values for JSON and for ``napari-hsr info``."""

@@ -13,9 +13,12 @@ import numpy as np
 import pytest
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import torch
 
     from napari_hsr.models.card import ModelCard
+    from napari_hsr.models.model import Model
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 HERE = CHECKOUT / "tests" / "golden"
@@ -223,3 +226,19 @@ def reach(module: torch.nn.Module, channels: int, side: int, at: tuple[int, int]
     assert seen.min() > 0, "the image is too small to tell"
     assert seen.max() < side - 1, "the image is too small to tell"
     return int((seen - torch.tensor(at)).abs().max())
+
+
+def assert_left_as_it_is(model: Model, prepare: Callable[..., Any], image: torch.Tensor) -> None:
+    """Preparing and running the copies of a model changes neither its module nor the image."""
+    import torch
+
+    before = {key: value.clone() for key, value in model.module.state_dict().items()}
+    exact, given = model.module(image), image.clone()
+    for precision in model.precisions:
+        prepare(model.module, precision)(image)
+    assert torch.equal(image, given)
+    assert torch.equal(model.module(image), exact)
+    after = model.module.state_dict()
+    assert list(after) == list(before)
+    assert all(torch.equal(after[key], before[key]) for key in before)
+    assert all(value.is_contiguous() for value in after.values())

@@ -25,17 +25,9 @@ from napari_hsr.models.optimised_copy import prepared
 from napari_hsr.models.state_dict import read_weights
 
 from ..double_precision import assert_rounded_alike, in_double
+from ..small_zoo import MXRUNET
 
-LAYOUT = mxrunet.Layout(
-    channels=3,
-    bands=31,
-    stem=(4, 6, 8),
-    inner=(8, 12, 16, 24),
-    outer=(8, 12, 16, 24),
-    blocks=(1, 2, 1, 1),
-    bottleneck=False,
-    attention=True,
-)
+LAYOUT = replace(MXRUNET, blocks=(1, 2, 1, 1))
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="files are not mapped on Windows")
 on_linux = pytest.mark.skipif(

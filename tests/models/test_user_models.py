@@ -24,7 +24,7 @@ from napari_hsr.models.state_dict import read_weights
 from napari_hsr.photograph import Photograph
 
 from ..double_precision import assert_exact
-from ..small_zoo import _BASIC as BASIC
+from ..small_zoo import MXRUNET
 
 SMALL = {"width": 8, "depths": (1, 1, 1, 1, 1), "hidden": (10, 21, 42, 85)}
 
@@ -128,17 +128,7 @@ def test_a_layer_under_many_names_is_stored_and_comes_back_as_one(tmp_path):
 
 
 def test_the_statistics_of_mxr_u_net_are_stated_or_said_to_be_assumed(tmp_path):
-    layout = mxrunet.Layout(
-        channels=3,
-        bands=31,
-        stem=(4, 6, 8),
-        inner=(8, 12, 16, 24),
-        outer=(8, 12, 16, 24),
-        blocks=(1, 1, 1, 1),
-        bottleneck=False,
-        attention=True,
-    )
-    half = {k: v.half() for k, v in mxrunet.MXRUNet(layout).state_dict().items()}
+    half = {k: v.half() for k, v in mxrunet.MXRUNet(MXRUNET).state_dict().items()}
     torch.save({"model": half, "opt": {}}, tmp_path / "mxr.pth")
     card = import_checkpoint(tmp_path / "mxr.pth", "a").card
     assert "ntire2020-clean" in card.input_rule
@@ -459,7 +449,7 @@ FOUR_CHANNELS = {
     "hdnet": lambda: hdnet.HDNet(4, 31, 8, 2, 1, 2),
     "hscnn_plus": lambda: hscnn_plus.HSCNNPlus(4, 31, 2),
     "mstpp": lambda: mstpp.MSTPlusPlus(4, 31, 8, 1, (1, 1, 1)),
-    "mxrunet": lambda: mxrunet.MXRUNet(replace(BASIC, channels=4)),
+    "mxrunet": lambda: mxrunet.MXRUNet(replace(MXRUNET, channels=4)),
 }
 
 

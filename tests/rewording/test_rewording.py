@@ -15,23 +15,28 @@ from .garbling import Garbler, is_prose, reworded
 HERE = Path(__file__).resolve().parent
 
 
-def behaviour(folder: Path, *options: str) -> dict:
+def behaviour(script: str, folder: Path, *options: str) -> dict:
     folder.mkdir()
     done = subprocess.run(
-        [sys.executable, HERE / "garbling.py", *options, HERE / "behaviour.py", folder],
+        [sys.executable, HERE / "garbling.py", *options, HERE / script, folder],
         capture_output=True,
         text=True,
         encoding="utf-8",
         check=False,
-        env={**os.environ, "NAPARI_HSR_DATA": str(folder / "data")},
+        env={
+            **os.environ,
+            "NAPARI_HSR_DATA": str(folder / "data"),
+            "QT_QPA_PLATFORM": "offscreen",
+        },
     )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def test_the_product_does_the_same_in_other_words(tmp_path):
-    plain = behaviour(tmp_path / "plain", "--plain")
-    garbled = behaviour(tmp_path / "garbled")
+@pytest.mark.parametrize("script", ["behaviour.py", "panels.py"])
+def test_the_product_does_the_same_in_other_words(tmp_path, script):
+    plain = behaviour(script, tmp_path / "plain", "--plain")
+    garbled = behaviour(script, tmp_path / "garbled")
     assert set(plain) == set(garbled)
     different = {key: (plain[key], garbled[key]) for key in plain if plain[key] != garbled[key]}
     assert not different

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import numpy as np
 
-from napari_hsr.colour.encodings import slug
 from napari_hsr.colour.observers import illuminant_name, illuminant_values
 from napari_hsr.errors import InputError
 from napari_hsr.io.libraries import read_library
+from napari_hsr.photograph import slug
 
 EQUAL_ENERGY = "equal-energy"
 BLACKBODY = "blackbody"

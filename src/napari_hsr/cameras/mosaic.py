@@ -70,4 +70,5 @@ def _spread(difference: np.ndarray) -> np.ndarray:
     With zeros elsewhere, this is a convolution with (1 2 1)/2 along both axes.
     """
     rows = difference[1:-1] + (difference[:-2] + difference[2:]) / 2
-    return rows[:, 1:-1] + (rows[:, :-2] + rows[:, 2:]) / 2
+    between: np.ndarray = rows[:, 1:-1] + (rows[:, :-2] + rows[:, 2:]) / 2
+    return between

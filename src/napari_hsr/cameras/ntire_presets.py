@@ -19,6 +19,8 @@ from napari_hsr.notices import Code, Notice
 from napari_hsr.photograph import CAMERA
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from napari_hsr.cameras.settings import CaptureSettings
 
 #: 2020, real world: mean of the green channel, and standard deviation of the dark noise, both in
@@ -43,7 +45,7 @@ def draw_preset(
     thumbnail: np.ndarray | None,
 ) -> Capture:
     """The capture of a preset; parameters and errors as of :func:`cameras.random_camera.draw`."""
-    pipeline = {
+    pipeline: Callable[..., Capture] = {
         "ntire2020-clean": _clean_2020,
         "ntire2020-real-world": _real_world_2020,
         "ntire2022": _challenge_2022,
@@ -51,7 +53,7 @@ def draw_preset(
     return pipeline(settings, nm, rng, thumbnail)
 
 
-def _clean_2020(settings, nm, _rng, _thumbnail) -> Capture:
+def _clean_2020(settings: CaptureSettings, nm: tuple[float, ...], *_: object) -> Capture:
     """CIE 1964 curves of sum 255, truncated to 8 bits; no illuminant, no noise."""
     camera = get_camera(settings.sensitivities or "cie-1964")
     return Capture(
@@ -70,7 +72,12 @@ def _clean_2020(settings, nm, _rng, _thumbnail) -> Capture:
     )
 
 
-def _real_world_2020(settings, nm, rng, thumbnail) -> Capture:
+def _real_world_2020(
+    settings: CaptureSettings,
+    nm: tuple[float, ...],
+    rng: np.random.Generator,
+    thumbnail: np.ndarray | None,
+) -> Capture:
     """Bayer pattern, shot noise relative to the mean of green, and dark noise.
 
     The analogue gain is assumed to undo the scaling to photoelectrons.
@@ -99,7 +106,12 @@ def _real_world_2020(settings, nm, rng, thumbnail) -> Capture:
     )
 
 
-def _challenge_2022(settings, nm, rng, thumbnail) -> Capture:
+def _challenge_2022(
+    settings: CaptureSettings,
+    nm: tuple[float, ...],
+    rng: np.random.Generator,
+    thumbnail: np.ndarray | None,
+) -> Capture:
     """Quantum efficiencies times gains, shot noise before exposure, exposed to a mean of 0.18."""
     camera, notes = _sensor(settings, "2022")
     grid = np.array(nm)

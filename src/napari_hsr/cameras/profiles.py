@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_hsr.colour import decode_photograph_tile
-from napari_hsr.colour.encodings import slug
 from napari_hsr.colour.observers import band_widths, sample
 from napari_hsr.errors import FileError, InputError
-from napari_hsr.photograph import LINEAR_SRGB, SRGB
+from napari_hsr.photograph import LINEAR_SRGB, SRGB, slug
 
 if TYPE_CHECKING:
     from napari_hsr.photograph import Photograph

@@ -12,11 +12,10 @@ from pathlib import Path
 
 import numpy as np
 
-from napari_hsr.colour.encodings import slug
 from napari_hsr.colour.observers import OBSERVERS, colour_science
 from napari_hsr.errors import FileError, InputError
 from napari_hsr.io import limits
-from napari_hsr.photograph import CAMERA
+from napari_hsr.photograph import CAMERA, slug
 
 #: Measured cameras included in colour-science.
 MEASURED = ("Nikon 5100 (NPL)", "Sigma SDMerill (NPL)")

@@ -17,6 +17,9 @@ from napari_hsr.cli.spectra import add_place_options, curves_of
 if TYPE_CHECKING:
     import argparse
 
+    from napari_hsr.spectra import Curve
+    from napari_hsr.spectral_library import SpectralLibrary
+
 HELP = "give every pixel the library entry at the least spectral angle"
 
 
@@ -57,13 +60,13 @@ def run(args: argparse.Namespace) -> int:
     if places == bool(args.library):
         raise InputError("Name the classes: by --library, or by --at and --regions of the cube.")
     cube = read_cube(args.cube, **stated(args))
+    entries: list[Curve] | SpectralLibrary
     if places:
         entries = curves_of(args, cube)
     else:
-        entries = read_library(args.library)
-        note(entries.notices, about=entries.name)
-        if args.entries:
-            entries = _chosen(entries, args.entries)
+        library = read_library(args.library)
+        note(library.notices, about=library.name)
+        entries = _chosen(library, args.entries) if args.entries else library
     inputs = [Path(name) for name in (args.cube, args.library, args.regions) if name]
     replaced = prepare_output(out, inputs, args.overwrite)
     threshold = None if args.no_threshold else args.threshold
@@ -96,7 +99,8 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _chosen(library, names):
+def _chosen(library: SpectralLibrary, names: list[str]) -> SpectralLibrary:
+    """Some of the spectra of a library, by name."""
     from napari_hsr.errors import InputError
 
     unknown = [name for name in names if name not in library.names]

@@ -16,6 +16,9 @@ from napari_hsr.cli.reading import add_reading_options, stated
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Callable
+
+    import numpy as np
 
 HELP = "write a cube in another format, on another grid, in part"
 
@@ -65,7 +68,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_reading_options(parser)
 
 
-def numbers(count: int):
+def numbers(count: int) -> Callable[[str], tuple[int, ...]]:
     """A parser of so many whole numbers with commas between them."""
 
     def parse(text: str) -> tuple[int, ...]:
@@ -124,7 +127,7 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def grid(text: str):
+def grid(text: str) -> np.ndarray:
     """The wavelengths that an option names: ``first:last:step``, a list in a file, a cube's.
 
     Raises

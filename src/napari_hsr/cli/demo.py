@@ -12,7 +12,7 @@ import sys
 from dataclasses import dataclass, fields
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from napari_hsr.cli.display import can_start_xvfb, real_display, run_under_xvfb
 from napari_hsr.cli.output import note
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from napari_hsr.cube import Cube
+    from napari_hsr.models.model import Model
 
 HELP = "reconstruct sample data, evaluate it and show it"
 
@@ -31,7 +32,7 @@ PATCHES = ("blue", "green", "red", "light skin", "neutral 5 (.70 D)")
 PROTOCOL = "default"
 
 
-@dataclass(frozen=True)
+@dataclass
 class DemoFiles:
     """The files that the demonstration reads and writes."""
 
@@ -131,7 +132,7 @@ def run_demo(output: Path, say: Callable[[str], object] = lambda _text: None) ->
     return files
 
 
-def _reconstruct(image, model) -> Cube:
+def _reconstruct(image: Any, model: Model) -> Cube:
     from napari_hsr.inference import reconstruct
 
     note(image.notices)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from napari_hsr.cube import Cube
+    from napari_hsr.notices import Notice
 
 HELP = "compare a cube, or several, with their ground truth"
 
@@ -145,12 +146,12 @@ def _several(
         )
     else:
         print(made.table(("\033[1m", "\033[0m") if sys.stdout.isatty() else ("", "")))
-    told: dict[str, list[str]] = {}
+    told: dict[Notice, list[str]] = {}
     for name, one in zip(made.names, made.evaluations, strict=True):
-        for text in one.notes:
-            told.setdefault(text, []).append(name)
-    for text, names in told.items():  # what holds of all is said once
-        note([text], about="" if len(names) == len(made.names) else ", ".join(names))
+        for notice in one.notes:
+            told.setdefault(notice, []).append(name)
+    for notice, names in told.items():  # what holds of all is said once
+        note([notice], about="" if len(names) == len(made.names) else ", ".join(names))
     return 0
 
 
@@ -174,14 +175,14 @@ def _uncertainty(args: argparse.Namespace) -> dict[str, Any]:
     from napari_hsr.photograph import LINEAR_SRGB
     from napari_hsr.trust.sight import sight
 
-    cubes = [read_cube(file, **stated(args)) for file in (args.prediction, args.truth)]
+    made, truth = (read_cube(file, **stated(args)) for file in (args.prediction, args.truth))
     ends = seen = None
     if args.lower:
         lower, upper = (read_cube(file, **stated(args)) for file in (args.lower, args.upper))
         ends = lower, upper
     if args.camera:
-        if cubes[0].wavelengths is None:
+        if made.wavelengths is None:
             raise InputError(f"The wavelengths of {args.prediction} are not known.")
-        seen = sight(LINEAR_SRGB, tuple(cubes[0].wavelengths), args.camera)
-    covered = {"intervals": coverage(*ends, cubes[1])} if ends else {}
-    return covered | curves(*cubes, ends, seen)
+        seen = sight(LINEAR_SRGB, tuple(made.wavelengths), args.camera)
+    covered = {"intervals": coverage(*ends, truth)} if ends else {}
+    return covered | curves(made, truth, ends, seen)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 import shutil
 import textwrap
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from napari_hsr.cli.models_measure import HELP as MEASURE_HELP
 from napari_hsr.cli.models_measure import add_arguments as add_measure_arguments
@@ -321,13 +321,13 @@ _ACTIONS = {
 }
 
 
-def _facts(args: argparse.Namespace) -> dict:
+def _facts(args: argparse.Namespace) -> dict[str, Any]:
     names = ["wavelengths", "input_encoding", *(name.replace("-", "_") for name in _FACTS)]
     return {name: getattr(args, name) for name in names}
 
 
 def _is_open(card: ModelCard, name: str) -> bool:
-    return getattr(card, name) == type(card).model_fields[name].default
+    return bool(getattr(card, name) == type(card).model_fields[name].default)
 
 
 def _print_card(card: ModelCard, mark: str = "") -> None:

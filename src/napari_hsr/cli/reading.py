@@ -16,10 +16,10 @@ def band_numbers(text: str) -> list[int]:
     found: list[int] = []
     for part in text.split(","):
         first, dash, last = part.partition("-")
-        ends = [whole(first), whole(last if dash else first)]
-        if None in ends:
+        begin, end = whole(first), whole(last if dash else first)
+        if begin is None or end is None:
             raise ValueError(part)
-        numbers = range(ends[0], ends[1] + 1)
+        numbers = range(begin, end + 1)
         if len(found) + len(numbers) > MOST_ENTRIES:
             raise argparse.ArgumentTypeError(
                 f"{text[:40]!r}: up to {MOST_ENTRIES:,} bands are taken"

@@ -18,6 +18,12 @@ from napari_hsr.cli.trust import place
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Sequence
+
+    import numpy as np
+
+    from napari_hsr.cube import Cube
+    from napari_hsr.spectra import Curve
 
 HELP = "take spectra of pixels and regions, process them, write them as a table"
 
@@ -66,7 +72,7 @@ def add_place_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--regions", metavar="LABELS", help="a label image of the cube's size")
 
 
-def curves_of(args: argparse.Namespace, cube, quantiles=()) -> list:
+def curves_of(args: argparse.Namespace, cube: Cube, quantiles: Sequence[float] = ()) -> list[Curve]:
     """The spectra that these options ask for; an InputError if there is none."""
     from napari_hsr import spectra
     from napari_hsr.errors import InputError
@@ -114,7 +120,7 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _span(values) -> tuple[str, str, str]:
+def _span(values: np.ndarray) -> tuple[str, ...]:
     import numpy as np
 
     known = values[np.isfinite(values)]

@@ -101,7 +101,10 @@ def run(args: argparse.Namespace) -> int:
     assert result.trust is not None
     held = Evidence.of(result)
     assert held is not None  # without a finer grid
-    found = [held.pixel(*at, held.feasible(*at) if held.sight else None) for at in args.at]
+    found = [
+        held.pixel(row, column, held.feasible(row, column) if held.sight else None)
+        for row, column in args.at
+    ]
     if args.output:
         write_csv([one.curve for one in found], args.output)
     if args.json:

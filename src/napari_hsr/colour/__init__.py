@@ -5,7 +5,6 @@ from napari_hsr.colour.encodings import (
     check_range,
     encoding_label,
     normalise_encoding,
-    slug,
     why_not_convert,
     why_not_values,
 )
@@ -25,6 +24,7 @@ from napari_hsr.colour.transfer import (
     srgb_encode,
 )
 from napari_hsr.colour.wavelength_colour import wavelength_to_srgb
+from napari_hsr.photograph import slug
 
 __all__ = [
     "ENCODINGS",

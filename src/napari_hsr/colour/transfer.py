@@ -51,7 +51,8 @@ def srgb_decode(rgb: np.ndarray) -> np.ndarray:
     one = rgb.dtype.type
     size = np.abs(rgb)
     linear = np.power((size + one(0.055)) / one(1.055), one(2.4))
-    return np.copysign(np.where(size <= one(0.04045), size / one(12.92), linear), rgb)
+    light: np.ndarray = np.copysign(np.where(size <= one(0.04045), size / one(12.92), linear), rgb)
+    return light
 
 
 def srgb_encode(rgb: np.ndarray) -> np.ndarray:
@@ -72,7 +73,9 @@ def srgb_encode(rgb: np.ndarray) -> np.ndarray:
     one = rgb.dtype.type
     size = np.abs(rgb)
     curved = one(1.055) * np.power(size, one(1 / 2.4)) - one(0.055)
-    return np.copysign(np.where(size <= one(0.0031308), size * one(12.92), curved), rgb)
+    curved = np.where(size <= one(0.0031308), size * one(12.92), curved)
+    encoded: np.ndarray = np.copysign(curved, rgb)
+    return encoded
 
 
 def _require(source: str | None, target: str | None) -> tuple[str, str]:
@@ -85,7 +88,8 @@ def _require(source: str | None, target: str | None) -> tuple[str, str]:
 def _matmul(values: np.ndarray, matrix: np.ndarray) -> np.ndarray:
     # Infinite pixels become NaN.
     with np.errstate(invalid="ignore", over="ignore"):
-        return values @ matrix.T.astype(values.dtype)
+        product: np.ndarray = values @ matrix.T.astype(values.dtype)
+    return product
 
 
 def _from_linear(linear: np.ndarray, target: str) -> np.ndarray:

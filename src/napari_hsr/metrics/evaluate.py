@@ -22,9 +22,9 @@ from napari_hsr.metrics.formulas import (
     decibels,
     ratio,
 )
-from napari_hsr.metrics.inside import Inside, checked_mask, without_outside
 from napari_hsr.metrics.match import match
 from napari_hsr.metrics.protocols import Protocol, get_protocol
+from napari_hsr.metrics.region import Inside, checked_mask, without_outside
 from napari_hsr.metrics.row_blocks import Block, Pair
 from napari_hsr.metrics.survey import Survey, remarks_on, survey
 from napari_hsr.notices import Code, Notice

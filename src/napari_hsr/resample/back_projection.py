@@ -288,7 +288,8 @@ class _Work:
     def _rms_map(self, residual: np.ndarray) -> np.ndarray:
         """Over the bands with a value; NaN where there is none."""
         total = np.sum(np.square(residual), axis=0, dtype=np.float64)
-        return np.sqrt(_over(total, self.known_bands)).astype(np.float32)
+        rms: np.ndarray = np.sqrt(_over(total, self.known_bands)).astype(np.float32)
+        return rms
 
     def _there_and_back(self, bands: slice, rows: slice) -> Any:
         start, stop = self.way.rows_down().reads(rows.start, rows.stop)

@@ -118,7 +118,8 @@ def _at(cube: Cube, name: str, place: Place, radius: int) -> np.ndarray:
         if place.shape != (height, width) or not place.any():
             raise InputError(f"The anchor {name} covers no pixel of {cube.name}.")
         inside: np.ndarray = np.asarray(cube.data[(slice(None), *np.nonzero(place))], np.float64)
-        return np.nanmean(inside, axis=1)
+        spectrum: np.ndarray = np.nanmean(inside, axis=1)
+        return spectrum
     row, column = place
     if not (0 <= row < height and 0 <= column < width):
         raise InputError(

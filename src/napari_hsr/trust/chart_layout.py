@@ -69,7 +69,7 @@ def quadrilaterals(corners: np.ndarray, chart: Chart, part: float = SEEN) -> np.
     # the last patch of a row has no gap behind it
     pitches = [1 / (count - chart.gap / (1 + chart.gap)) for count in (chart.rows, chart.columns)]
     patch = np.array(pitches) / (1 + chart.gap)
-    at = np.stack(np.mgrid[: chart.rows, : chart.columns], axis=-1).reshape(-1, 1, 2)
+    at = np.stack(list(np.mgrid[: chart.rows, : chart.columns]), axis=-1).reshape(-1, 1, 2)
     middle = at * pitches + patch / 2
     square = (unit - 0.5)[None] * pitches * part
     return to_picture(middle + square)

@@ -57,7 +57,7 @@ def measure_chart(
     last = np.clip(np.ceil(np.nanmax(corners, axis=0)).astype(int) + 1, first + 1, size)
     stored = np.asarray(photograph.data[first[0] : last[0], first[1] : last[1]])
     top = np.iinfo(stored.dtype).max if stored.dtype.kind == "u" else 1.0
-    clipped = (stored >= _CLIPPED * top).any(axis=-1)
+    clipped = np.any(stored >= _CLIPPED * top, axis=-1)
     linear = decode_photograph_tile(stored, encoding, LINEAR_SRGB if encoding == SRGB else encoding)
     inside = corners - first
     fit = fit_picture(linear, clipped, inside, chart, illuminant)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -62,7 +62,7 @@ def show_analysis(
             viewer.layers.remove(old)
         elif old.metadata[KEY]["cube"] == mark["cube"]:
             old.visible = False  # it would be covered, and its colour bar is in the way
-    shown = []
+    shown: list[Any] = []
     for number, cube in enumerate(made):
         for name, data in zip(cube.metadata["band names"], cube.data, strict=True):
             chosen = limits if number == 0 and limits is not None else None

@@ -60,7 +60,7 @@ def show_maps(
     for kind, stale in before.items():
         if kind not in maps:
             viewer.layers.remove(stale)
-    shown = []
+    shown: list[Image] = []
     for kind, error_map in maps.items():
         facts = _facts(kind, error_map, prediction, truth, note)
         layer = before.get(kind)

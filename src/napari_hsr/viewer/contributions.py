@@ -68,7 +68,7 @@ def read_layers(path: str | Sequence[str]) -> list:
     from napari_hsr.viewer import file_choices, preferred_reader
 
     file = _single(path)
-    if stacks.can_read_stack(path if file is None else file):
+    if file is None or stacks.can_read_stack(file):  # several files make a stack, or nothing
         return _read_stack(path if file is None else file)
     if not _window_is_in_use():
         thing = io.read(file)
@@ -142,7 +142,7 @@ def announce(thing: Cube | Photograph | PhotographStack) -> None:
     from napari_hsr.cube import Cube
     from napari_hsr.notices import ABOUT_WAVELENGTHS, Code, has
 
-    notices = list(thing.notices)
+    notices: list[str] = list(thing.notices)
     warn = has(notices, Code.PLACE_UNUSABLE)
     if isinstance(thing, Cube):
         if thing.wavelengths is None or thing.wavelengths.assumed:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -68,16 +68,21 @@ def arrange(viewer, files: DemoFiles) -> None:
 def fill(viewer, files: DemoFiles) -> list:
     """Add photographs, cubes and the SAM map; return the layers of the chart."""
     from napari_hsr.io import read
-    from napari_hsr.metrics.compare import compare_events
+    from napari_hsr.metrics.compare import Comparison, compare_events
+    from napari_hsr.progress import result_of
     from napari_hsr.viewer.comparison import show_maps
     from napari_hsr.viewer.layers import add_cube, add_photograph
 
-    add_photograph(viewer, read(files.photograph), name="photograph")
-    add_cube(viewer, read(files.photograph_cube), name="photograph, reconstructed")
-    photograph = add_photograph(viewer, read(files.chart_photograph), name="chart, photograph")
-    truth = add_cube(viewer, read(files.chart_truth), name="chart, ground truth")
-    prediction = add_cube(viewer, read(files.chart_cube), name="chart, reconstructed")
-    *_, comparison = compare_events(read(files.chart_cube), read(files.chart_truth), maps=("sam",))
+    def shown(file: Path) -> Any:  # of which it is known whether it is a photograph or a cube
+        return read(file)
+
+    add_photograph(viewer, shown(files.photograph), name="photograph")
+    add_cube(viewer, shown(files.photograph_cube), name="photograph, reconstructed")
+    photograph = add_photograph(viewer, shown(files.chart_photograph), name="chart, photograph")
+    truth = add_cube(viewer, shown(files.chart_truth), name="chart, ground truth")
+    prediction = add_cube(viewer, shown(files.chart_cube), name="chart, reconstructed")
+    pair = shown(files.chart_cube), shown(files.chart_truth)
+    comparison: Comparison = result_of(compare_events(*pair, maps=("sam",)))
     maps = show_maps(
         viewer, comparison.maps, prediction, truth, comparison.evaluation.protocol_text
     )

@@ -273,11 +273,9 @@ def state_of(metadata: Mapping[str, Any] | None) -> Mapping[str, Any]:
 
 def wavelength_state(wavelengths: Wavelengths | None) -> dict[str, Any]:
     """The entries of the state for the wavelengths of a cube."""
-    known = wavelengths is not None
-    return {
-        "wavelengths": list(wavelengths) if known else None,
-        "assumed": bool(known and wavelengths.assumed),
-    }
+    if wavelengths is None:
+        return {"wavelengths": None, "assumed": False}
+    return {"wavelengths": list(wavelengths), "assumed": bool(wavelengths.assumed)}
 
 
 def wavelengths_of(bands: int, keywords: Mapping[str, Any]) -> Wavelengths | None:

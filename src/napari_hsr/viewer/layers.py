@@ -106,8 +106,8 @@ def photograph_layer(photo: Photograph, **overrides: Any) -> tuple[Any, dict[str
         "notices": list(photo.notices),
         "metadata": photo.metadata,
     }
-    keywords = {"name": photo.name, "rgb": True, "multiscale": False, "axis_labels": ("y", "x")}
-    keywords = _override(keywords, overrides)
+    plain = {"name": photo.name, "rgb": True, "multiscale": False, "axis_labels": ("y", "x")}
+    keywords = _override(plain, overrides)
     keywords["metadata"] |= {KEY: jsonable(state)}
     return photo.data, keywords, "image"
 
@@ -223,7 +223,7 @@ def add_photograph(
 
 
 def add_map(
-    viewer: ViewerModel, data: np.ndarray, name: str, *, above: Layer | None = None, **options: Any
+    viewer: ViewerModel, data: Any, name: str, *, above: Layer | None = None, **options: Any
 ) -> Image:
     """Add a map to the viewer, its colour bar with its unit; options as for :func:`map_layer`."""
     data, keywords, _ = map_layer(data, name, **options)
@@ -260,7 +260,7 @@ def band_axis(wavelengths: Wavelengths | None, place: Place | None = None) -> di
     """``scale``, ``translate``, ``units`` and ``axis_labels`` of a cube with these bands."""
     place = place or Place()
     step = wavelengths.step if wavelengths is not None else None
-    first = 0.0 if step is None else float(wavelengths.nm[0])
+    first = 0.0 if wavelengths is None or step is None else float(wavelengths.nm[0])
     return {
         "scale": (step or 1.0, *place.pixel),
         "translate": (first, *place.origin),
@@ -289,8 +289,8 @@ def set_wavelengths(layer: Layer, nm: Iterable[float], assumed: bool = False) ->
             f"{layer.name!r} has {cube.bands} bands, but {len(wavelengths)} wavelengths are given."
         )
     cube = cube.with_wavelengths(wavelengths.nm, assumed)
-    state = state_of(layer.metadata) or _foreign_state(cube)
-    state = state | wavelength_state(wavelengths) | {"notices": list(cube.notices)}
+    state = dict(state_of(layer.metadata) or _foreign_state(cube))
+    state |= wavelength_state(wavelengths) | {"notices": list(cube.notices)}
     placed = band_axis(wavelengths)
     for name in ("scale", "translate", "units"):
         now = getattr(layer, name)

@@ -6,9 +6,12 @@ JPEG. Its preferences (Preferences ▸ Plugins) end that: one entry for each pat
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from napari_hsr.io.detect import PATTERNS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 PLUGIN = "napari-hsr"
 #: napari keeps its own layers in these, and other plugins stacks: each user decides.
@@ -42,8 +45,9 @@ def prefer() -> str | None:
     )
 
 
-def naparis_own(path: str) -> list[Any]:
+def naparis_own(path: str | Sequence[str]) -> list[Any]:
     """The layers that napari's own reader makes of a file that is neither cube nor photograph."""
     from npe2 import io_utils
 
-    return list(io_utils.read([path], stack=False, plugin_name="napari"))
+    paths = [path] if isinstance(path, str) else [*path]
+    return list(io_utils.read(paths, stack=False, plugin_name="napari"))

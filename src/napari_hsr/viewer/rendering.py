@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from napari_hsr.notices import as_notices
 from napari_hsr.photograph import SRGB, Photograph
 from napari_hsr.viewer.layer_data import layer_cube, layer_state, spatial_transform
 from napari_hsr.viewer.layers import add_photograph, photograph_layer
@@ -105,6 +106,7 @@ def false_colour_wavelengths(wavelengths: Wavelengths | None) -> tuple[float, fl
     """Default wavelengths in nm for red, green, blue: colour infrared if the cube covers it."""
     if wavelengths is None:
         return 650.0, 550.0, 450.0
+    wanted: tuple[float, ...]
     low, high = float(wavelengths.nm[0]), float(wavelengths.nm[-1])
     if low <= 560 and high >= 800:
         wanted = (800.0, 660.0, 560.0)
@@ -112,7 +114,8 @@ def false_colour_wavelengths(wavelengths: Wavelengths | None) -> tuple[float, fl
         wanted = (650.0, 550.0, 450.0)
     else:
         wanted = tuple(low + (high - low) * part for part in (5 / 6, 1 / 2, 1 / 6))
-    return tuple(float(wavelengths[wavelengths.nearest(nm)]) for nm in wanted)
+    red, green, blue = (float(wavelengths[wavelengths.nearest(nm)]) for nm in wanted)
+    return red, green, blue
 
 
 def add_true_colour(viewer: ViewerModel, layer: Image) -> Image:
@@ -159,6 +162,6 @@ def _picture(
         encoding=encoding,
         name=f"{cube.name} · {how}",
         provenance=provenance,
-        notices=(note,),
+        notices=as_notices((note,)),
         metadata={"rendering": how, "picture": made},
     )

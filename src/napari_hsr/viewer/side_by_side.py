@@ -126,7 +126,7 @@ class GridView:
             least, most = layer.contrast_limits_range
             layer.contrast_limits_range = (min(least, low), max(most, high))
         prediction.contrast_limits = (low, high)
-        if link_layers([prediction, truth], ("contrast_limits",)):
+        if link_layers([prediction, truth], ("contrast_limits",)) and self._before is not None:
             # An empty answer means that the user had linked them: then they stay so.
             self._before.linked = [prediction, truth]
 

@@ -8,8 +8,6 @@ from napari_hsr.models import from_state_dict
 from napari_hsr.models.architectures import hdnet
 from napari_hsr.models.architectures.base import shapes_of
 
-from ...double_precision import assert_original
-
 #: channels, bands, width, blocks before and after the attentions, groups
 SETS = [
     (3, 31, 48, 32, 31, 4),
@@ -23,35 +21,6 @@ def small(parity):
     return parity.random_weights(shapes_of(lambda: hdnet.HDNet(3, 31, 8, 2, 1, 2)))
 
 
-@pytest.fixture(scope="module")
-def published(parity):
-    return from_state_dict(parity.weights("hdnet"))
-
-
-@pytest.mark.parametrize("case", [1, 2])
-def test_the_original_s_numbers(golden, parity, published, case):
-    case = golden("hdnet", case)
-    assert_original(
-        published.module(case.input), case.output, published.module, case.input, case.tolerance
-    )
-
-
-def test_the_original_s_keys_in_its_order(parity, published):
-    spec = parity.spec("hdnet")
-    state = published.module.state_dict()
-    found = {key: list(value.shape) for key, value in state.items()}
-    assert list(found.items()) == list(spec["keys"].items())
-    assert {str(state[key].dtype) for key in spec["dtypes"]} == {"torch.int64"}
-    assert sum(p.numel() for p in published.module.parameters()) == spec["params"]
-
-
-def test_what_the_descriptor_says(published):
-    assert (published.card.architecture, published.card.name) == ("hdnet", "hdnet")
-    assert (published.channels, published.bands, published.context) == (3, 31, None)
-    assert published.rule.name.startswith("min-max")
-    assert not published.module.training
-
-
 @pytest.mark.parametrize("numbers", SETS)
 def test_recognised_with_its_sizes(parity, numbers):
     shapes = shapes_of(lambda: hdnet.HDNet(*numbers))
@@ -59,18 +28,6 @@ def test_recognised_with_its_sizes(parity, numbers):
     assert model.card.architecture == hdnet.ARCHITECTURE.id
     assert model.channels == numbers[0]
     assert {k: tuple(v.shape) for k, v in model.module.state_dict().items()} == shapes
-
-
-@pytest.mark.parametrize("size", [(1, 1), (1, 9), (2, 3), (7, 13)])
-def test_any_size(parity, size):
-    found = hdnet.ARCHITECTURE.load(small(parity)).module(torch.rand(1, 3, *size))
-    assert found.shape == (1, 31, *size)
-    assert torch.isfinite(found).all()
-
-
-@pytest.mark.parametrize("value", [0.0, 1.0, 0.3])
-def test_constant_images_are_finite(published, value):
-    assert torch.isfinite(published.module(torch.full((1, 3, 9, 5), value))).all()
 
 
 def test_each_group_has_a_map_that_sums_to_one_over_the_image(parity):

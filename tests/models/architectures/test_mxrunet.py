@@ -13,18 +13,10 @@ from napari_hsr.models import from_state_dict, input_rules
 from napari_hsr.models.architectures import mxrunet
 
 from ...double_precision import assert_exact, assert_original, first, input_of, one_by_one
+from ...small_zoo import MXRUNET
 
 #: A network of the same build, small enough to be made in no time.
-SMALL = mxrunet.Layout(
-    channels=3,
-    bands=31,
-    stem=(4, 6, 8),
-    inner=(8, 12, 16, 24),
-    outer=(8, 12, 16, 24),
-    blocks=(1, 2, 1, 1),
-    bottleneck=False,
-    attention=True,
-)
+SMALL = replace(MXRUNET, blocks=(1, 2, 1, 1))
 DEEP = replace(SMALL, outer=(16, 24, 32, 48), blocks=(3, 1, 2, 1), bottleneck=True)
 PLAIN = replace(SMALL, attention=False)
 OTHER_BANDS = replace(SMALL, bands=24, stem=(5, 7, 10))

@@ -106,14 +106,7 @@ def test_constant_cubes_are_finite(small, precision, value):
 
 
 def test_the_exact_module_is_left_as_it_is(parity, small):
-    model, image = small(), parity.seeded_input(16, (1, 6, 7, 9))
-    before = {key: value.clone() for key, value in model.module.state_dict().items()}
-    exact, given = model.module(image), image.clone()
-    for precision in model.precisions:
-        prepare(model.module, precision)(image)
-    assert torch.equal(image, given)
-    assert torch.equal(model.module(image), exact)
-    assert all(torch.equal(v, before[k]) for k, v in model.module.state_dict().items())
+    parity.assert_left_as_it_is(small(), prepare, parity.seeded_input(16, (1, 6, 7, 9)))
 
 
 @pytest.mark.parametrize(

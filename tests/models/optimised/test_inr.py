@@ -115,13 +115,4 @@ def test_constant_images_are_finite(small, precision, value):
 
 def test_the_exact_module_is_left_as_it_is(parity, small):
     image = 2 * parity.seeded_input(11, (1, 3, 12, 9)) - 1
-    before = {key: value.clone() for key, value in small.module.state_dict().items()}
-    exact, given = small.module(image), image.clone()
-    for precision in small.precisions:
-        fast.prepare(small.module, precision)(image)
-    assert torch.equal(image, given)
-    assert torch.equal(small.module(image), exact)
-    after = small.module.state_dict()
-    assert list(after) == list(before)
-    assert all(torch.equal(after[key], before[key]) for key in before)
-    assert all(value.is_contiguous() for value in after.values())
+    parity.assert_left_as_it_is(small, fast.prepare, image)

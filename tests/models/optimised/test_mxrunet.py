@@ -12,17 +12,9 @@ from napari_hsr.models.optimised import mxrunet as fast
 from napari_hsr.models.optimised_copy import prepared
 
 from ...double_precision import assert_exact, assert_original
+from ...small_zoo import MXRUNET
 
-SMALL = mxrunet.Layout(
-    channels=3,
-    bands=31,
-    stem=(4, 6, 8),
-    inner=(8, 12, 16, 24),
-    outer=(8, 12, 16, 24),
-    blocks=(1, 2, 1, 1),
-    bottleneck=False,
-    attention=True,
-)
+SMALL = replace(MXRUNET, blocks=(1, 2, 1, 1))
 DEEP = replace(SMALL, inner=(8, 12, 16, 16), outer=(16, 24, 32, 48), bottleneck=True)
 PLAIN = replace(SMALL, stem=(5, 7, 10), attention=False)
 #: With and without a difference between the decoder's sizes and the encoder's.
@@ -141,14 +133,4 @@ def test_constant_images_are_finite(model, precision, value):
 
 
 def test_the_exact_module_is_left_as_it_is(parity, model):
-    image = parity.seeded_input(11, (1, 3, 12, 9))
-    before = {key: value.clone() for key, value in model.module.state_dict().items()}
-    exact, given = model.module(image), image.clone()
-    for precision in model.precisions:
-        fast.prepare(model.module, precision)(image)
-    assert torch.equal(image, given)
-    assert torch.equal(model.module(image), exact)
-    after = model.module.state_dict()
-    assert list(after) == list(before)
-    assert all(torch.equal(after[key], before[key]) for key in before)
-    assert all(value.is_contiguous() for value in after.values())
+    parity.assert_left_as_it_is(model, fast.prepare, parity.seeded_input(11, (1, 3, 12, 9)))

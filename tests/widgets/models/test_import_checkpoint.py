@@ -31,6 +31,7 @@ from napari_hsr.widgets.models.model_section import ModelSection
 
 from ...double_precision import assert_exact
 from ...patience import PATIENCE
+from ...small_zoo import MXRUNET
 
 SMALL = {"width": 8, "depths": (1, 1, 1, 1, 1), "hidden": (10, 21, 42, 85)}
 
@@ -237,17 +238,7 @@ def test_a_name_that_is_taken_may_be_replaced(dialog, qtbot, checkpoint):
 
 
 def test_statistics_are_asked_for_where_the_network_has_them(dialog, qtbot, tmp_path):
-    layout = mxrunet.Layout(
-        channels=3,
-        bands=31,
-        stem=(4, 6, 8),
-        inner=(8, 12, 16, 24),
-        outer=(8, 12, 16, 24),
-        blocks=(1, 1, 1, 1),
-        bottleneck=False,
-        attention=True,
-    )
-    torch.save(mxrunet.MXRUNet(layout).state_dict(), tmp_path / "mxr.pth")
+    torch.save(mxrunet.MXRUNet(MXRUNET).state_dict(), tmp_path / "mxr.pth")
     read(dialog, qtbot, tmp_path / "mxr.pth")
     assert dialog.form.rule.isVisibleTo(dialog.form)
     assert "statistics of the NTIRE 2020 clean track" in dialog.message.text()

@@ -17,7 +17,7 @@ from napari_hsr.training.data.material_scenes import materials_of
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from napari_hsr.cameras.random_camera import Capture
+    from napari_hsr.cameras.pipeline import Capture
     from napari_hsr.models.input_rules import InputRule
     from napari_hsr.models.model import Model
     from napari_hsr.training.data.cache import CachedImage

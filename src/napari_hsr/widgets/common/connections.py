@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,7 +45,7 @@ class Connections:
 
     def __init__(self, widget: QWidget):
         self._widget = weakref.ref(widget)
-        self._made: list[tuple[object, tuple[weakref.ref, str]]] = []
+        self._made: list[tuple[Any, tuple[weakref.ref, str]]] = []
         when_gone(widget, self.close)
 
     def connect(self, emitter, method: str) -> None:

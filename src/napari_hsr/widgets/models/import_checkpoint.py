@@ -69,7 +69,7 @@ class ImportDialog(QDialog):
         self._job = JobSlot(self)
         self._importing = False
         self._stated: dict[str, Any] | None = None
-        self.checkpoint = None
+        self.checkpoint: Any = None
 
         self.introduction = WrappedLabel(_introduction(entry))
         self.introduction.setTextFormat(Qt.TextFormat.RichText)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import numpy as np
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QCheckBox, QLineEdit, QWidget
 
@@ -30,7 +33,7 @@ class ImportForm(QWidget):
 
     def __init__(self, parent: QWidget | None = None):
         super().__init__(parent)
-        self._checkpoint = None
+        self._checkpoint: Any = None
         self._entries: list = []
         self._encodings: list[str] = []
         self.overwrite = QCheckBox("Replace the model of that name")
@@ -153,7 +156,7 @@ class ImportForm(QWidget):
         known = entry or card
         source = "catalogue" if entry else "file’s card"
         nm = answers.known_wavelengths(self._checkpoint)
-        spread = Wavelengths(nm).describe().split(", ", 1)[-1]
+        spread = Wavelengths(np.asarray(nm)).describe().split(", ", 1)[-1]
         if self._checkpoint.bands is not None and len(nm) != self._checkpoint.bands:
             self.wavelengths.setPlaceholderText(f"{self._checkpoint.bands} band centres in nm")
         else:

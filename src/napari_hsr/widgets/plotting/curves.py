@@ -190,7 +190,7 @@ def extent(curves: Sequence[PlotCurve]) -> tuple[float, float, float, float] | N
         x = np.asarray(curve.x)
         x0, x1 = min(x0, float(x.min())), max(x1, float(x.max()))
         y = y[fine]
-        half = 0.0
+        half = np.zeros(())
         if curve.std is not None:
             half = np.nan_to_num(np.asarray(curve.std, np.float64)[fine], posinf=0.0, neginf=0.0)
         y0, y1 = min(y0, float((y - half).min())), max(y1, float((y + half).max()))

@@ -8,7 +8,7 @@ so that the axes do not jump under the mouse.
 from __future__ import annotations
 
 from os import PathLike, fspath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pyqtgraph as pg
 from qtpy.QtCore import QEvent, QSize, Qt, Signal
@@ -84,7 +84,7 @@ class SpectrumPlot(QWidget):
         self._least_span = 0.0
         self._free = True  # the limits follow the curves until the user zooms
         self._marker_unit = ""
-        self._theme_of = None
+        self._theme_of: Any = None
         self._connections = Connections(self)
 
         self.view = _View()

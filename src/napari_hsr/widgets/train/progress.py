@@ -180,7 +180,7 @@ class ProgressView(QWidget):
         """What needs no training, with its figure: it may lie far from what is learnt."""
         baseline = self.history.baseline
         value = None if baseline is None else baseline.mean.get(key)
-        if value is None:
+        if baseline is None or value is None:
             return []
         name, flat = f"{baseline.name}: {value:.2f}{UNITS[key]}", np.full(2, value)
         return [PlotCurve(name, ends, flat, color=color, style="dot", fits=False)]

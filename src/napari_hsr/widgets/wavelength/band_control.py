@@ -45,9 +45,9 @@ class NanometreBox(QDoubleSpinBox):
 
     def set_bands(self, bands: int, wavelengths: Wavelengths | None) -> None:
         """Use the bands of a cube, without a signal."""
-        known = self._known = wavelengths is not None
+        self._known = wavelengths is not None
         self._nowhere = False
-        self._centres = wavelengths.nm if known else np.arange(1.0, bands + 1)
+        self._centres = np.arange(1.0, bands + 1) if wavelengths is None else wavelengths.nm
         with signals_blocked(self):
             self.setDecimals(decimals(self._centres))
             self._name_unit()

@@ -9,7 +9,7 @@ from qtpy.QtGui import QColor, QLinearGradient, QPainter, QPen
 from qtpy.QtWidgets import QAbstractSlider, QSizePolicy, QWidget
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable
 
 _RADIUS = 9.0
 _NO_COLOUR = QColor(128, 128, 128)
@@ -41,7 +41,7 @@ class SpectrumSlider(QAbstractSlider):
         self.setSingleStep(1)
         self.setPageStep(5)
 
-    def set_bands(self, bands: int, nm: Sequence[float] | None) -> None:
+    def set_bands(self, bands: int, nm: Iterable[float] | None) -> None:
         """The number of bands, and their centres in nm or None."""
         self._nm = None if nm is None else [float(value) for value in nm]
         self.setRange(0, max(0, bands - 1))
