@@ -31,7 +31,7 @@ OPERATIONS = {
     "formula": "main(['index', a, 'R550 / R650', '-o', out + '.tif'])",
     "components": "main(['components', a, '-o', out + '.tif', '-n', '3'])",
     "unmix": "main(['unmix', a, '-o', out + '.tif', '--at', 'a=3,3', '--at', 'b=900,900'])",
-    "classify": "main(['classify', a, '-o', out + '.tif', '--at', 'a=3,3', '--at', 'b=900,900'])",
+    "classify": "main(['classify', a, '-o', out + '.tif', '--at', '3,3', '900,900'])",
     "convert": "main(['convert', a, '-o', out + '.zarr', '--bands', '0:5'])",
     "super-resolve": (
         "from napari_hsr import super_resolve; "
