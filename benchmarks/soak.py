@@ -44,7 +44,7 @@ def objects() -> int:
 
     gc.collect()
     return sum(
-        isinstance(one, QWidget) or type(one).__module__.startswith("napari_hsr")
+        isinstance(one, QWidget) or str(type(one).__module__).startswith("napari_hsr")
         for one in gc.get_objects()
     )
 

@@ -10,6 +10,7 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
+from qtpy.QtCore import Qt
 
 from napari_hsr.cli.demo import run_demo
 from napari_hsr.viewer import demo_viewer
@@ -31,12 +32,17 @@ def wait_until(done, seconds: float = WAIT_S) -> None:
     demo_viewer.settle()
 
 
-def save(viewer, name: str) -> None:
-    """The window as a PNG."""
+def save(viewer, name: str, window=None) -> None:
+    """The viewer's window as a PNG, with a window of a panel over its canvas."""
     from PIL import Image
 
     demo_viewer.settle()
     picture = Image.fromarray(viewer.screenshot(canvas_only=False, flash=False)).convert("RGB")
+    if window is not None:
+        with tempfile.TemporaryDirectory() as folder:
+            window.grab().save(str(Path(folder) / "window.png"))
+            with Image.open(Path(folder) / "window.png") as over:
+                picture.paste(over.convert("RGB"), (330, 90))
     picture.save(IMAGES / f"{name}.png", optimize=True)
     print(IMAGES / f"{name}.png")
 
@@ -202,6 +208,84 @@ def maps(theme: str) -> None:
     viewer.close()
 
 
+def chart_library(truth, file: Path) -> Path:
+    """The patches of the chart as a library of spectra."""
+    from napari_hsr.io import write
+    from napari_hsr.spectral_library import SpectralLibrary
+
+    patches = truth.metadata["patches"][:24]
+    means = [
+        np.asarray(truth.data[:, p["top"] : p["bottom"], p["left"] : p["right"]]).mean(axis=(1, 2))
+        for p in patches
+    ]
+    names = tuple(p["name"] for p in patches)
+    nm = truth.wavelengths.nm
+    return write(SpectralLibrary(names, nm, np.array(means), "reflectance", "patches"), file)
+
+
+def matching(files, theme: str) -> None:
+    """A pin of a reconstruction held against a library: what three numbers can tell apart."""
+    from napari_hsr import samples
+    from napari_hsr.io import read
+    from napari_hsr.viewer.layers import add_cube
+
+    truth, _ = samples.chart()
+    viewer = open_viewer(theme)
+    add_cube(viewer, truth, name="chart, ground truth")
+    add_cube(viewer, read(files.chart_cube), name="chart, reconstructed")
+    _, panel = viewer.window.add_plugin_dock_widget(demo_viewer.PLUGIN, "Spectra")
+    demo_viewer.settle()
+    with tempfile.TemporaryDirectory() as folder:
+        panel.load_library(chart_library(truth, Path(folder) / "patches.csv"))
+    demo_viewer.pin_patches(viewer, panel)
+    demo_viewer.settle()
+    window = panel.open_window("Match")
+    demo_viewer.settle()
+    window.table.item(0, 0).setCheckState(Qt.CheckState.Checked)
+    save(viewer, f"match-{theme}", window)
+    window.close()
+    viewer.close()
+
+
+def classification(theme: str) -> None:
+    """The patches of a measured chart as classes."""
+    from napari_hsr import samples
+    from napari_hsr.viewer.layers import add_cube
+
+    truth, _ = samples.chart()
+    viewer = open_viewer(theme)
+    add_cube(viewer, truth, name="chart, ground truth")
+    _, panel = viewer.window.add_plugin_dock_widget(demo_viewer.PLUGIN, "Spectra")
+    demo_viewer.settle()
+    demo_viewer.pin_patches(viewer, panel)
+    demo_viewer.settle()
+    window = panel.open_window("Classify")
+    demo_viewer.settle()
+    window.classes.tick_listed(True)
+    window.run()
+    wait_until(lambda: window.found is not None and not window.busy)
+    save(viewer, f"classify-{theme}", window)
+    window.close()
+    viewer.close()
+
+
+def measurements(theme: str) -> None:
+    """The Measurements panel with the layout of a chart over its photograph."""
+    from napari_hsr import samples
+    from napari_hsr.viewer.layers import add_cube, add_photograph
+
+    truth, photograph = samples.chart()
+    viewer = open_viewer(theme)
+    add_cube(viewer, truth, name="chart, ground truth", visible=False)
+    add_photograph(viewer, photograph)
+    _, panel = viewer.window.add_plugin_dock_widget(demo_viewer.PLUGIN, "Measurements")
+    demo_viewer.settle()
+    panel.chart.place()
+    viewer.reset_view()
+    save(viewer, f"measurements-{theme}")
+    viewer.close()
+
+
 def super_resolve(theme: str) -> None:
     """The Super-resolve panel after a run: a part of a photograph's cube, made coarse before."""
     from napari_hsr import Photograph, reconstruct, samples
@@ -261,6 +345,9 @@ def main() -> None:
             compare(files, theme)
             over_time(Path(folder), theme)
             maps(theme)
+            matching(files, theme)
+            classification(theme)
+            measurements(theme)
             super_resolve(theme)
             train(files, theme)
 

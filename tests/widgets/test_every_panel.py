@@ -145,6 +145,7 @@ def test_forms_use_the_height_of_their_dock_and_have_no_gap(viewer, qtbot):
     def laid_out() -> None:
         assert area.viewport().height() >= area.widget().minimumSizeHint().height()
         assert form.protocol_origin.y() - form.protocol.geometry().bottom() < 40
+        assert compare.grid_button.y() - compare.run_button.geometry().bottom() < 90
 
     qtbot.waitUntil(laid_out)
     calibrate.release()

@@ -113,7 +113,8 @@ class CompareWidget(Panel):
             *(self.progress, self.message, self.grid_button, self.results),
             row(self.json_button, self.csv_button),
         )
-        layout.setStretchFactor(self.results, 1)
+        layout.setStretchFactor(self.results, 1000)
+        layout.addStretch(1)  # takes the height while there are no results
         QVBoxLayout(inside).addLayout(layout)
         self._scroll = VerticalScroll(inside, least=160)
         column(self._scroll, into=self)

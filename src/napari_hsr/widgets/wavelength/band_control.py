@@ -121,6 +121,7 @@ class BandControl(QWidget):
         self.speed.setRange(1, 60)
         self.speed.setValue(10)
         self.speed.setSuffix(" bands/s")
+        self.speed.setMinimumWidth(118)  # "60 bands/s" between the buttons
         self.speed.setToolTip("Bands shown each second")
         self._timer = QTimer(self)
         self._timer.timeout.connect(self._next)
