@@ -36,6 +36,10 @@ class HelpWindow(QDialog):
         self.browser.anchorClicked.connect(self._follow)
         QVBoxLayout(self).addWidget(self.browser)
         self.resize(560, 600)
+        self.browser.ensurePolished()
+        colours = self.browser.palette()  # Qt's own links are too dark on dark grounds
+        colours.setColor(colours.ColorRole.Link, colours.text().color())
+        self.browser.setPalette(colours)
         self.show_page(page)
 
     def show_page(self, page: str) -> None:

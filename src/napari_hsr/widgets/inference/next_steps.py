@@ -31,13 +31,17 @@ class NextSteps(WrappedLabel):
             Qt.TextInteractionFlag.LinksAccessibleByMouse
             | Qt.TextInteractionFlag.LinksAccessibleByKeyboard
         )
-        self.setText("Next: " + " · ".join(f'<a href="{name}">{name}</a>' for name in PANELS))
         self.setToolTip("Open a panel that looks at the cube")
         self.linkActivated.connect(self._open)
         self.hide()
 
     def offer(self) -> None:
         """Show the links, if there is a window to open panels in."""
+        self.ensurePolished()
+        colour = self.palette().windowText().color().name()  # Qt's own is too dark on dark grounds
+        style = f"style='color: {colour}'"
+        links = (f'<a href="{name}" {style}>{name}</a>' for name in PANELS)
+        self.setText("Next: " + " · ".join(links))
         self.setVisible(hasattr(self._viewer, "window"))
 
     def _open(self, name: str) -> None:
