@@ -335,3 +335,18 @@ def plugins_of(plugins):
     from types import SimpleNamespace
 
     return SimpleNamespace(plugins=plugins)
+
+
+def test_no_panel_loads_torch_before_it_is_built():
+    import subprocess
+    import sys
+
+    code = (
+        "import sys; from npe2 import PluginManifest; from importlib import import_module;"
+        "found = PluginManifest.from_distribution('napari-hsr').contributions;"
+        "names = {c.id: c.python_name for c in found.commands};"
+        "[import_module(names[w.command].partition(':')[0]) for w in found.widgets];"
+        "print('torch' in sys.modules)"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ran.stdout.strip() == "False"

@@ -15,7 +15,6 @@ import numpy as np
 from napari_hsr import __version__
 from napari_hsr.cube import Cube, finite_range
 from napari_hsr.errors import InputError
-from napari_hsr.inference.interpolations import as_model
 from napari_hsr.inference.outputs import written
 from napari_hsr.inference.places import Disk, Memory
 from napari_hsr.inference.run_plan import plan_run
@@ -209,6 +208,8 @@ def upscale_events(
     if isinstance(upscaler, Kind):
         if place is None:
             return _interpolate(coarse, upscaler, scale, cancel)
+        from napari_hsr.inference.interpolations import as_model  # which loads torch
+
         kind, upscaler = upscaler, as_model(upscaler, scale, coarse.bands)
     height, width = coarse.shape[1:]
     run = plan_run(
