@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 SAMPLES = Path(__file__).resolve().parent.parent / "contract" / "samples"
 #: Seconds without work after which a panel has made up its mind, and the most that it may take.
-QUIET, PATIENCE = 0.4, 300.0
+QUIET, PATIENCE = 0.1, 300.0
 
 
 def settle() -> None:
@@ -186,6 +186,9 @@ def main() -> None:
     """Print all of it."""
     from qtpy.QtWidgets import QApplication
 
+    from napari_hsr.widgets.common import choosers
+
+    choosers.DRAWN_MS = 0  # nobody waits for the panels to be drawn
     application = QApplication.instance() or QApplication(sys.argv[:1])
     found: dict = {}
     for kind, drive in panels().items():

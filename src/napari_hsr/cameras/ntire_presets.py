@@ -45,12 +45,12 @@ def draw_preset(
     thumbnail: np.ndarray | None,
 ) -> Capture:
     """The capture of a preset; parameters and errors as of :func:`cameras.random_camera.draw`."""
-    pipeline: Callable[..., Capture] = {
+    pipelines: dict[str, Callable[..., Capture]] = {
         "ntire2020-clean": _clean_2020,
         "ntire2020-real-world": _real_world_2020,
         "ntire2022": _challenge_2022,
-    }[str(settings.preset)]
-    return pipeline(settings, nm, rng, thumbnail)
+    }
+    return pipelines[str(settings.preset)](settings, nm, rng, thumbnail)
 
 
 def _clean_2020(settings: CaptureSettings, nm: tuple[float, ...], *_: object) -> Capture:

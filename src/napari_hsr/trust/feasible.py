@@ -118,7 +118,8 @@ def feasible_band(
             nothing = np.full(bands, np.nan)
             return FeasibleBand(nothing, nothing.copy(), tau)
         ends.append(np.diag(solved.x.reshape(bands, bands)).copy())
-    return FeasibleBand(*ends, tau)
+    low, high = ends
+    return FeasibleBand(low, high, tau)
 
 
 def tolerance(colours: np.ndarray, electrons: float = PHOTOELECTRONS) -> np.ndarray:
