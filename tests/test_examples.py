@@ -30,5 +30,8 @@ def test_a_notebook_runs(notebook, monkeypatch, tmp_path, capsys):
 
 def test_the_site_lists_every_page():
     site = yaml.safe_load((CHECKOUT / "mkdocs.yml").read_text(encoding="utf-8"))
-    listed = {page for entry in site["nav"] for page in entry.values()}
+    listed = set()
+    for entry in site["nav"]:
+        for page in entry.values():  # or the pages of a section
+            listed |= {page} if isinstance(page, str) else {p for e in page for p in e.values()}
     assert listed == {page.relative_to(DOCS).as_posix() for page in DOCS.rglob("*.md")}

@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import pytest
+import torch
 
 from napari_hsr import __version__
 from napari_hsr.cli import COMMANDS, main
@@ -59,7 +60,7 @@ def test_the_help_of_evaluate_names_every_protocol(capsys):
         (FileError("scene.mat", "it is empty"), "scene.mat: it is empty."),
         (PermissionError(13, "Permission denied", "out.mat"), "out.mat: Permission denied."),
         (MemoryError(), "not enough memory"),
-        (type("OutOfMemoryError", (RuntimeError,), {})("CUDA"), "not enough memory"),
+        (torch.OutOfMemoryError("CUDA"), "not enough memory"),
         (KeyError("band"), "unexpected KeyError: 'band'"),
     ],
 )

@@ -127,7 +127,7 @@ def test_no_input_at_all_is_status_1(hsr, tmp_path):
     [
         (["-o", "{}/one.mat"], "one file, but there are 2 photographs"),
         (["-o", "{}/out", "--format", "xyz"], "cubes can be written as"),
-        (["-o", "{}/a.png"], "is a file that is not a cube"),
+        (["-o", "{}/notes.png"], "is a file that is not a cube"),
         (["-o", "{}/out", "--device", "abacus"], "abacus"),
         (["-o", "{}/out", "--precision", "float8"], "float8"),
         (["-o", "{}/out", "--input-encoding", "rot13"], "rot13"),
@@ -140,6 +140,7 @@ def test_no_input_at_all_is_status_1(hsr, tmp_path):
 )
 def test_wrong_options_are_said_before_any_work(hsr, photograph, tmp_path, options, reason):
     inputs = [photograph("a.png"), photograph("b.png")]
+    photograph("notes.png")
     before = sorted(tmp_path.iterdir())
     status, _, warned = hsr("predict", *inputs, *(text.format(tmp_path) for text in options))
     assert status == 2

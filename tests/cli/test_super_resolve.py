@@ -47,7 +47,7 @@ def test_json_says_how_far_the_result_agrees_and_what_it_replaced(hsr, cube_file
 def test_dualsr_takes_a_second_model(hsr, cube_file, tmp_path, monkeypatch):
     import torch
 
-    from napari_hsr.inference import super_resolution, upscalers
+    from napari_hsr.inference import refinement_choice, upscalers
     from napari_hsr.models import import_checkpoint
     from napari_hsr.models.architectures.coarsr import CoarSR
 
@@ -56,12 +56,12 @@ def test_dualsr_takes_a_second_model(hsr, cube_file, tmp_path, monkeypatch):
         torch.save(CoarSR(scale, 4, 1).state_dict(), tmp_path / "net.pth")
         import_checkpoint(tmp_path / "net.pth", f"finer-x{scale}")
 
-    every = super_resolution.offered  # without the bundled ones
+    every = upscalers.offered  # without the bundled ones
 
     def mine(scale=None):
         return [card for card in every(scale) if card.name.startswith("finer")]
 
-    for module in (super_resolution, upscalers):
+    for module in (refinement_choice, upscalers):
         monkeypatch.setattr(module, "offered", mine)
     keep(4)
     source, out = cube_file("scene.mat"), tmp_path / "fine.mat"

@@ -110,7 +110,8 @@ def test_refining_is_the_back_projection_and_its_residual_is_told(cube):
     np.testing.assert_array_equal(result.cube.data, expected.cube.data)
     np.testing.assert_array_equal(result.agreement.residual, expected.residual)
     plain = last(cube, "bicubic-matlab", 4, degradation="box")
-    np.testing.assert_array_equal(plain.agreement.residual, expected.before)
+    # the same sum in another order
+    np.testing.assert_allclose(plain.agreement.residual, expected.before, rtol=1e-6)
     assert plain.agreement.residual.shape == cube.shape[1:]
     back = degrade(plain.cube, 4, "box").data
     by_hand = np.sqrt(((cube.data - back) ** 2).mean(0))

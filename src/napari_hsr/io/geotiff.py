@@ -63,12 +63,14 @@ def _count_from_corners(found: dict[str, Any]) -> None:
         if keys[at : at + 2] == [_RASTER, 0] and keys[at + 3] == 2:
             keys[at + 3] = 1
             found["keys"] = keys
-            ties, matrix = found.get("tiepoints", []), found.get("transformation", [])
+            ties, matrix = found.get("tiepoints", []), [*found.get("transformation", [])]
             found |= (
                 {"tiepoints": [v + 0.5 * (i % 6 < 2) for i, v in enumerate(ties)]} if ties else {}
             )
             for row in range(0, len(matrix) - 3, 4):
                 matrix[row + 3] -= 0.5 * (matrix[row] + matrix[row + 1])
+            if matrix:
+                found["transformation"] = matrix
 
 
 def _whole_items(page: Any) -> dict[str, str]:
@@ -88,7 +90,9 @@ def _whole_items(page: Any) -> dict[str, str]:
 def stated(metadata: Mapping[str, Any]) -> dict[str, Any]:
     """The tags of a cube: its own, else those that its ``map info`` amounts to."""
     own = metadata.get(KEY)
-    if isinstance(own, dict):
+    if isinstance(own, dict):  # those that were kept elsewhere may count from centres
+        own = dict(own)
+        _count_from_corners(own)
         return own
     return _of_map_info(metadata.get("map info"), metadata.get("coordinate system string")) or {}
 

@@ -156,6 +156,8 @@ class Fit:
         """Take all remaining steps: Began, Step, Measured, Saved and Noticed events."""
         if self.place.leads:
             checkpoint.remove_unfinished(self.folder)
+            if self.state.best_file:  # a kill may have come before the others were removed
+                checkpoint.keep_only(self.folder, "best-*.pt", self.state.best_file)
             if self.state.measured < 0 or self._due():
                 yield from self._validate()
             here = self.place.words, self.place.precision

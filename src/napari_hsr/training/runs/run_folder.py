@@ -309,7 +309,9 @@ def check_new(folder: Path) -> None:
         return
     with os.scandir(folder) as entries:
         names = sorted(entry.name for entry in entries if not entry.name.startswith("."))
-    if names:
+    # killed before its recipe was written: nothing but a record without a line
+    begun = names == [EVENTS] and (folder / EVENTS).stat().st_size == 0
+    if names and not begun:
         more = f" and {len(names) - 3} more" if len(names) > 3 else ""
         raise InputError(
             f"{folder} holds files that are none of a training ({', '.join(names[:3])}{more}): "
