@@ -20,8 +20,9 @@ SAMPLES = Path(__file__).resolve().parent.parent / "contract" / "samples"
 QUIET, PATIENCE = 0.1, 300.0
 
 
-def settle() -> None:
-    """Wait until no work goes on, and what was put off is done."""
+def settle(panel) -> None:
+    """Wait until no work goes on, and what the panel put off is done."""
+    from qtpy.QtCore import QTimer
     from qtpy.QtWidgets import QApplication
 
     began = last = time.monotonic()
@@ -30,7 +31,8 @@ def settle() -> None:
         QApplication.processEvents()
         time.sleep(0.005)
         rounds += 1
-        if any(thread.name.startswith("napari-hsr") for thread in threading.enumerate()):
+        working = any(one.name.startswith("napari-hsr") for one in threading.enumerate())
+        if working or any(timer.isActive() for timer in panel.findChildren(QTimer)):
             last, rounds = time.monotonic(), 0
         assert time.monotonic() - began < PATIENCE
 
@@ -42,7 +44,7 @@ def seen(panel, viewer) -> dict:
     from napari_hsr.widgets.common.accessible import controls
     from napari_hsr.widgets.common.messages import Message
 
-    settle()
+    settle(panel)
     parts = []
     for control in controls(panel):
         facts = [type(control).__name__, control.isEnabled(), control.isHidden()]
@@ -107,7 +109,7 @@ def compare(panel, viewer) -> Iterator[object]:
     panel.form.truth.set_layer(viewer.layers["truth"])
     yield None
     panel.run()
-    settle()
+    settle(panel)
     values = panel.comparison.evaluation.values
     yield {name: round(value, 6) for name, value in values.items()}
     panel.form.prediction.set_layer(viewer.layers["truth"])  # twice the same
@@ -130,7 +132,7 @@ def maps(panel, viewer) -> Iterator[object]:
 def spectra(panel, viewer) -> Iterator[object]:
     panel.pin((3.0, 4.0))
     viewer.add_shapes([[[1, 1], [1, 5], [5, 5], [5, 1]]], shape_type="polygon")
-    settle()
+    settle(panel)
     yield len(panel.kept)
     viewer.layers["guess"].visible = viewer.layers["truth"].visible = False
     yield len(panel.kept)
@@ -140,7 +142,7 @@ def train(panel, viewer) -> Iterator[object]:
     panel.setup.model.set_name("rootpoly-srgb")
     yield bool(panel.setup.obstacle())
     panel.setup.data.set_folder(SAMPLES / "pairs")
-    settle()
+    settle(panel)
     found = panel.setup.findings
     yield [len(found.train), len(found.held_out), [bool(row.problem) for row in found.rows]]
     panel.setup.name.setText("no name at all")
