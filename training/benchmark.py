@@ -41,6 +41,10 @@ BEST_FOR = {
     "instant-nikon-d700": "previews, films and very large linear photographs of a Nikon D700",
     "mstpp-d700": "linear (raw) photographs of a Nikon D700, whose colours it reproduces exactly",
     "rootpoly-nikon-d700": "comparison: what a plain regression can do for a known camera",
+    "coarsr-x2": "cubes whose pixels are to be 2 times as fine, sharp or blurred, with noise or not",
+    "coarsr-x3": "cubes whose pixels are to be 3 times as fine, sharp or blurred, with noise or not",
+    "coarsr-x4": "cubes whose pixels are to be 4 times as fine, sharp or blurred, with noise or not",
+    "coarsr-x8": "cubes whose pixels are to be 8 times as fine, sharp or blurred, with noise or not",
 }
 CHARTS = ("esser_chart113", "colorchecker_sg140")
 FIGURES = {"psnr": "psnr_db", "sam": "sam_deg", "mrae": "mrae"}
@@ -115,10 +119,14 @@ def figures_of(made: Cube, truth: Cube) -> list[float]:
     return [*(float(result[key]) for key in FIGURES), worst]
 
 
-def write_card(name: str, rows: dict[str, np.ndarray], protocol: str) -> None:
+def write_card(
+    name: str,
+    rows: dict[str, np.ndarray],
+    protocol: str,
+    keys: tuple[str, ...] = (*FIGURES.values(), "worst_sam_deg"),
+) -> None:
     """Put the figures by source into the card of a bundled model."""
     path = BUNDLED / f"{name}.safetensors"
-    keys = (*FIGURES.values(), "worst_sam_deg")
     sources = {
         source: {key: round(float(v), 4) for key, v in zip(keys, row, strict=True)}
         for source, row in rows.items()

@@ -4,14 +4,13 @@
         --materials MATERIALS
     python training/bundled.py mstpp-photo --data CAVE --cameras camera_sensitivities.csv \
         --materials MATERIALS
-    python training/bundled.py coarsr-x4 --data CAVE
-    python training/bundled.py coarsr-x2 --data CAVE
+    python training/bundled.py coarsr-x4 --data CAVE    # also coarsr-x2, coarsr-x3, coarsr-x8
 
-Those for finer pixels are trained twice, the second time from the first one's weights, which stay
-in the folder NAME-first beside its own. ``CAVE`` holds ``train/`` and ``val/``, each with scene
-folders in the original layout or with packed ``.npz`` scenes. The camera table has the columns
-camera, wavelength_nm, R, G, B. Weights are chosen on ``val/`` alone. ``mstpp-…`` begin with
-their own last weights; ``mstpp-photo`` is measured with three cameras that it is never trained with.
+``CAVE`` holds ``train/`` and ``val/``, each with scene folders in the original layout or with packed
+``.npz`` scenes. The camera table has the columns camera, wavelength_nm, R, G, B. Weights are chosen on
+``val/`` alone. ``mstpp-…``, ``coarsr-x2`` and ``coarsr-x4`` begin with their own last weights,
+``coarsr-x3`` and ``coarsr-x8`` with those of ``coarsr-x4`` but for the upsampling; ``mstpp-photo`` is
+measured with three cameras that it is never trained with.
 ``MATERIALS`` holds ``reflectances/`` and ``lights/`` with tables of spectra.
 """
 
@@ -46,6 +45,8 @@ PAINTED = (
     "objects, skin (SFU, MIT), IES TM-30 materials (luxpy), soils and towns (earthlib, MIT), leaves "
     "simulated with PROSPECT-D, skin and tongue (ISET, MIT)"
 )
+#: Of the networks for finer pixels.
+SCALES = (2, 3, 4, 8)
 SEEN = {
     "mstpp-d700": f"{PAINTED}; photographs simulated with the measured sensitivities of a Nikon "
     "D700, linear, without noise",
@@ -53,14 +54,16 @@ SEEN = {
     "Apache-2.0) and mixtures of them under "
     "seven kinds of light and 1,662 measured ones (luxpy, ISET, photobiology), random exposure, "
     "noise, 8 bits and JPEG",
-    "coarsr-x4": "made four times as coarse by MATLAB's bicubic imresize",
-    "coarsr-x2": "made twice as coarse by MATLAB's bicubic imresize",
+    **{
+        f"coarsr-x{scale}": f"made {scale} times as coarse by MATLAB's bicubic imresize (half of the "
+        "patches), Gaussian blurs of σ = 0.5 to 2.5 coarse pixels (a third) and averaging, three in "
+        "ten with noise of up to 2 %"
+        for scale in SCALES
+    },
 }
-#: Trained before, by a recipe of its own, for the weights to begin with.
-FIRST = {"coarsr-x4": "coarsr-x4-first", "coarsr-x2": "coarsr-x2-first"}
 #: Said first of what a network is not.
 NARROWER = dict.fromkeys(
-    ("coarsr-x4", "coarsr-x2"),
+    (f"coarsr-x{scale}" for scale in SCALES),
     "Narrower than the published network: 32 channels in place of 64, one block in place of two.",
 )
 
@@ -98,7 +101,7 @@ def recipe_for(
         [f"data.folder={data / 'train'}", f"data.validation_folder={data / 'val'}", *extra],
     )
     update: dict = {
-        "data_statement": DATA.format(seen=SEEN[name.removesuffix("-first")]),
+        "data_statement": DATA.format(seen=SEEN[name]),
         "licence": "BSD-3-Clause; trained on CAVE, which is made available to the research community",
     }
     if recipe.finer:
@@ -150,13 +153,6 @@ def main() -> None:
     materials = args.materials and args.materials.absolute()
     recipe = recipe_for(args.name, args.data.absolute(), cameras, materials, args.set)
     output = (args.output or Path("runs") / args.name).absolute()
-    if args.name in FIRST:
-        before = recipe_for(FIRST[args.name], args.data.absolute(), cameras, None, args.set)
-        made = output.with_name(f"{output.name}-first")
-        if not train(before, made, resume=args.resume and made.is_dir()):
-            return
-        begin = recipe.model.model_copy(update={"begin": str(made)})
-        recipe = recipe.model_copy(update={"model": begin})
     if train(recipe, output, resume=args.resume and output.is_dir()):
         bundle(output / f"{args.name}.safetensors")
 

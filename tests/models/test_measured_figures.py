@@ -46,6 +46,18 @@ def test_settings_of_the_training_camera_do_not_matter_where_others_are_held_out
     assert conditions(other) == conditions(CARD)
 
 
+def test_further_degradations_of_the_training_do_not_matter():
+    """Held-out cubes are made coarse by the first one, without noise."""
+    plain, varied = (
+        CARD.model_copy(update={"training": {**CARD.training, "coarse": coarse}})
+        for coarse in (
+            {"scale": 4, "degradations": ["bicubic-matlab"], "bands": 8},
+            {"scale": 4, "degradations": ["bicubic-matlab", "box"], "noise": [0, 0.02]},
+        )
+    )
+    assert conditions(plain) == conditions(varied)
+
+
 def test_figures_of_cards_that_name_no_images_are_compared_with_none():
     card = ModelCard(
         name="a",

@@ -139,3 +139,37 @@ def test_a_model_of_another_task_is_refused(tmp_path):
     recipe = engine.recipe(model={"start": str(path)})
     with pytest.raises(InputError, match="coarsr super-resolves cubes"):
         initial_model.start(recipe, GRID, [np.ones((31, 4, 4), np.float32)])
+
+
+def finer(scale, tmp_path, **model):
+    """A network for one scale, with weights of one for another where the recipe says so."""
+    recipe = Recipe(
+        task="super-resolution",
+        model={"architecture": "coarsr", "settings": {"width": 4, "blocks": 1}, **model},
+        coarse={"scale": scale},
+    )
+    return initial_model.start(recipe, GRID, [np.ones((31, 4, 4), np.float32)])
+
+
+def test_parts_of_the_same_shapes_begin_with_those_of_another_scale(tmp_path):
+    other = finer(4, tmp_path)
+    path = save_model(tmp_path / "four.safetensors", other.module.state_dict(), other.card)
+    with pytest.raises(InputError, match=r"cannot begin with the weights of .*tail"):
+        finer(3, tmp_path, begin=str(path))
+    begun = finer(3, tmp_path, begin=str(path), begin_with="same-parts")
+    new, given = finer(3, tmp_path).module.state_dict(), other.module.state_dict()
+    for key, value in begun.module.state_dict().items():
+        assert torch.equal(value, (new if key.startswith("tail.") else given)[key]), key
+    edsr = start(model={"architecture": "edsr", "settings": SMALL}).module.state_dict()
+    assert not set(edsr) & set(given)
+    with pytest.raises(InputError, match="no part is the same"):
+        start(
+            model={
+                "architecture": "edsr",
+                "settings": SMALL,
+                "begin": str(path),
+                "begin_with": "same-parts",
+            }
+        )
+    with pytest.raises(ValueError, match="give begin too"):
+        finer(3, tmp_path, begin_with="same-parts")

@@ -200,7 +200,8 @@ def _print_sources(cards: list[ModelCard]) -> None:
         if card.sources:
             protocols.setdefault(card.sources_protocol, []).append(card)
     for protocol, together in protocols.items():
-        print("\nBy source (PSNR dB / SAM ° / MRAE):")
+        of = "" if together[0].task == RECONSTRUCTION else ", in brackets against bicubic"
+        print(f"\nBy source (PSNR dB / SAM °{of or ' / MRAE'}):")
         print_table(
             ("SOURCE", *(card.name for card in together)),
             (
@@ -212,7 +213,13 @@ def _print_sources(cards: list[ModelCard]) -> None:
 
 
 def _three(figures: dict[str, float]) -> str:
+    """PSNR, SAM and MRAE; where a card has none, what the first two gain over interpolation."""
     columns = {"psnr_db": ".2f", "sam_deg": ".2f", "mrae": ".3f"}
+    if "psnr_gain_db" in figures:
+        better, closer = figures["psnr_gain_db"], -figures["sam_gain_deg"]
+        return (
+            f"{figures['psnr_db']:.2f} ({better:+.2f}) / {figures['sam_deg']:.2f} ({closer:+.2f})"
+        )
     return " / ".join(f"{figures[k]:{how}}" if k in figures else "-" for k, how in columns.items())
 
 

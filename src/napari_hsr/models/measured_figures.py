@@ -68,7 +68,7 @@ def conditions(card: ModelCard, where: str = HELD_OUT) -> Conditions:
         where,
         images=tuple((name, file.get("sha256", "")) for name, file in facts["held_out"].items()),
         captures=_json(captures),
-        degradation=_json(facts.get("coarse")),
+        degradation=_json(_measured_by(facts.get("coarse"))),
         protocol=facts.get("held_out_protocol", card.protocol),
         seed=facts.get("seed"),
     )
@@ -94,6 +94,11 @@ def comparable_figures(
         for where in [HELD_OUT] if HELD_OUT in card.figures else card.figures:
             found.setdefault(conditions(card, where), []).append((card.name, card.figures[where]))
     return list(found.items())
+
+
+def _measured_by(coarse: dict[str, Any] | None) -> dict[str, Any] | None:
+    """What made held-out cubes coarse; what else patches went through in training is left out."""
+    return coarse and {"scale": coarse["scale"], "degradations": coarse["degradations"][:1]}
 
 
 def _json(settings: Any) -> str:

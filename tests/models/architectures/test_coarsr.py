@@ -173,6 +173,24 @@ def test_it_can_be_trained_with_all_bands_at_once(parity):
     assert all(p.grad is not None and p.grad.isfinite().all() for p in module.parameters())
 
 
+@pytest.mark.parametrize("scale", SCALES)
+def test_in_training_the_tail_of_the_other_images_is_one_convolution(parity, scale):
+    """The same values, and inside the same gradients; the rims of the others have none."""
+    module = small(parity, True, scale, width=4).module.double().requires_grad_(True)
+    image = parity.seeded_input(11, (3, 5, 8, 7)).double()
+    gradients = []
+    for trained in (False, True):
+        made = module.train(trained)(image)
+        middle = made[..., scale:-scale, scale:-scale]
+        gradients.append(torch.autograd.grad(middle.square().sum(), list(module.tail.parameters())))
+        if trained:
+            torch.testing.assert_close(made[0], exact[0], rtol=1e-5, atol=1e-6)
+            torch.testing.assert_close(middle, exact[..., scale:-scale, scale:-scale])
+        exact = made.detach()
+    for one, other in zip(*gradients, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-6)
+
+
 def test_checkpoints_without_the_norms_counters_load(parity):
     model = small(parity)
     weights = model.module.state_dict()

@@ -104,6 +104,73 @@ def test_neighbouring_bands_are_drawn():
     assert firsts == {0, 1, 2, 3}
 
 
+def found_blur(coarse, fine):
+    """σ in coarse pixels of the gaussian that made a coarse patch: the nearest of those tried."""
+    fine, tried = fine.astype(np.float64), np.geomspace(0.4, 1.3, 25)
+    differences = [
+        np.abs(resample.shrink(fine, 4, f"gaussian:{4 * s}") - coarse)[:, 6:-6, 6:-6].max()
+        for s in tried
+    ]
+    return tried[np.argmin(differences)]
+
+
+def test_blurs_are_drawn_from_their_range_for_each_patch():
+    """As far as patches of 16 pixels tell: their middle sees 6 coarse pixels around."""
+    cube = RNG.random((5, 224, 224), dtype=np.float32)
+    settings = {"degradations": ("gaussian",), "blur": (0.5, 1.0), "batch": {"size": 6, "patch": 16}}
+    batch = patches((cube,), **settings).batch(2)
+    sigmas = [found_blur(c, f) for c, f in zip(batch.inputs, batch.cubes, strict=True)]
+    assert 0.48 <= min(sigmas) < max(sigmas) <= 1.04
+    assert len({round(s, 3) for s in sigmas}) > 2
+    again = patches((cube,), **settings).batch(2)
+    np.testing.assert_array_equal(batch.inputs, again.inputs)
+
+
+def test_a_blur_has_as_many_pixels_around_as_it_reaches():
+    """As if the whole cube had been blurred: 15 coarse pixels of σ 2.5, not the two of bicubic."""
+    cube = RNG.random((5, 192, 192), dtype=np.float32)
+    settings = {"blur": (2.5, 2.5), "batch": {"size": 2, "patch": 16}}
+    batch = patches((cube,), degradations=("gaussian",), **settings).batch(0)
+    for coarse, fine in zip(batch.inputs, batch.cubes, strict=True):
+        top, left = place(fine, cube)
+        up, back = (n % 4 for n in (top, left))  # the grid that the patch lies on
+        whole = cube[:, up : up + (192 - up) // 4 * 4, back : back + (192 - back) // 4 * 4]
+        made = resample.shrink(whole.astype(np.float64), 4, "gaussian:10")
+        y, x = top // 4, left // 4
+        np.testing.assert_allclose(coarse, made[:, y : y + 16, x : x + 16], atol=2e-6)
+
+
+def test_noise_is_a_fraction_of_the_highest_value_and_changes_nothing_else():
+    """The fine patch, the degradation and the place stay those that a recipe without noise has."""
+    cube = 3 * RNG.random((6, 96, 96), dtype=np.float32)
+    settings = {"images": (cube,), "batch": {"size": 12, "patch": 16}}
+    clean = patches(**settings).batch(4)
+    noisy = patches(noise=(0.01, 0.03), noisy=0.5, **settings).batch(4)
+    np.testing.assert_array_equal(clean.cubes, noisy.cubes)
+    spreads = (noisy.inputs - clean.inputs).std(axis=(1, 2, 3)) / cube.max()
+    grainy = spreads[spreads > 0]
+    assert 0 < len(grainy) < 12
+    assert 0.009 < grainy.min() < grainy.max() < 0.032
+    assert grainy.max() > 1.2 * grainy.min()
+    assert noisy.inputs.dtype == np.float32
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"blur": (2.0, 0.5), "degradations": ("gaussian",)}, "blur runs from the least.*2 to 0.5"),
+        ({"blur": (0.5, 2.0)}, "blur is of the degradation gaussian"),
+        ({"blur": (0.01, 2.0), "degradations": ("gaussian",)}, "greater than or equal to 0.1"),
+        ({"noise": (0.02, 0.01)}, "noise runs from the least to the largest"),
+        ({"noise": (0.0, 2.0)}, "less than or equal to 0.5"),
+        ({"noisy": 1.5}, "less than or equal to 1"),
+    ],
+)
+def test_ranges_that_are_none_are_one_sentence(change, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        patches(**change)
+
+
 def test_an_image_as_large_as_a_patch_is_taken_whole():
     small = RNG.random((5, 32, 32), dtype=np.float32)
     batch = patches((small,)).batch(0)

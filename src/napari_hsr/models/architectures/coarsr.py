@@ -46,6 +46,8 @@ from napari_hsr.models.layers import (
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+#: Coarse pixels at both edges of a patch where the tail is not one convolution.
+EDGE = 2
 #: What the last norm of a block begins with, where norms are fixed.
 _BEGIN = 0.1
 #: Parts of a group, in the order of the state dict.
@@ -314,9 +316,54 @@ class CoarSR(Module):
             for one in features.unflatten(0, (images, len(chunk))).unbind(1):
                 mixed = one if mixed is None else self.mix(one, mixed)
                 states.append(mixed)
-            finer = self.tail(torch.stack(states, 1).flatten(0, 1) + head)
+            features = torch.stack(states, 1).flatten(0, 1) + head
+            finer = self._trained_tail(features, images) if self.training else self.tail(features)
             made.append(finer[:, 0].unflatten(0, (images, len(chunk))))
         return torch.cat(made, 1) + enlarged(x, self.scale)
+
+
+    def _trained_tail(self, x: Tensor, images: int) -> Tensor:
+        """The tail in training: as it is for the first image, as one convolution for the others.
+
+        That is less than half of the work at ×4 and a third at ×8. It is the same but for the
+        outermost coarse pixels, where each step of the tail pads what it reads with zeros; these
+        have no gradient and are learnt from the first image.
+
+        Parameters
+        ----------
+        x : torch.Tensor
+            (images · bands, width, H, W).
+        images : int
+        """
+        first = len(x) // images
+        if not self.intended or images == 1 or min(x.shape[-2:]) < EDGE + 1:
+            return self.tail(x)
+        folded = _as_one_convolution(self.tail, self.scale, x[first:])
+        edged = folded.detach().clone()
+        inner = (..., slice(self.scale, -self.scale), slice(self.scale, -self.scale))
+        edged[inner] = folded[inner]
+        exact = self.tail(x[:first])
+        return torch.cat([exact, edged.to(exact.dtype)])
+
+
+def _as_one_convolution(tail: nn.Module, scale: int, x: Tensor) -> Tensor:
+    """What a tail makes of features inside a large image; it is linear and reaches two pixels.
+
+    Its kernel is found by its answers to single pixels of each channel, and keeps their gradients.
+    """
+    width = x.shape[1]
+    dtype = next(tail.parameters()).dtype  # not of the features, which may be half precision
+    single = torch.zeros(width + 1, width, 5, 5, device=x.device, dtype=dtype)
+    single[range(width), range(width), 2, 2] = 1
+    with torch.autocast(x.device.type, enabled=False):
+        answers = tail(single)[:, 0].unflatten(2, (5, scale)).unflatten(1, (5, scale))
+    bias = answers[-1, 2, :, 2].flatten()
+    kernel = (answers[:-1] - answers[-1]).permute(2, 4, 0, 1, 3).flip(3, 4).flatten(0, 1)
+    last = torch.channels_last
+    made = functional.conv2d(
+        x.contiguous(memory_format=last), kernel.contiguous(memory_format=last), bias, padding=2
+    )
+    return functional.pixel_shuffle(made, scale)
 
 
 def context(blocks: int) -> int:

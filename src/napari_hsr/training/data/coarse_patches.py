@@ -1,8 +1,9 @@
-"""Pairs of coarse and fine patches for super-resolution, by a named degradation."""
+"""Pairs of coarse and fine patches for super-resolution, by named degradations, with noise or not."""
 
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,6 +17,7 @@ from napari_hsr.training.data.batch_sampler import BatchSampler, Patch
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from napari_hsr.resample import Kind
     from napari_hsr.training.data.cache import CachedImage
     from napari_hsr.training.recipe.schema import Recipe
 
@@ -50,8 +52,15 @@ class CoarsePatches(BatchSampler):
         super().__init__(images, recipe)
         self.kinds = [resample.find(name) for name in recipe.coarse.degradations]
         self.bands = recipe.coarse.bands
+        self.blur, self.noise, self.noisy = (
+            recipe.coarse.blur,
+            recipe.coarse.noise,
+            recipe.coarse.noisy,
+        )
+        #: Of each image; what noise is a fraction of.
+        self.highest = [float(image.cube.max()) for image in self.images] if self.noise[1] else []
         scale = recipe.scale
-        blurs = [k.blur(scale) for k in self.kinds if k.is_gaussian]
+        blurs = [k.blur(scale) for k in self.kinds if k.is_gaussian and not self.blur]
         #: Coarse pixels around a patch that are computed and cut off again, because what is
         #: beyond the edge of the window is not known.
         self.margin: int = max(
@@ -76,8 +85,8 @@ class CoarsePatches(BatchSampler):
             self.recipe.augmentation,
         )
         reduction = self.draw_scale(chosen, rng)
-        kind = self.kinds[rng.integers(len(self.kinds))]
-        margin = self._margin(chosen, reduction)
+        kind = self._kind(rng)
+        margin = self._margin(chosen, reduction, kind)
         fine = self._cut(chosen, (patch + 2 * margin) * scale, reduction, rng)
         coarse = resample.shrink(fine, scale, kind)
         inner = slice(margin, margin + patch)
@@ -87,13 +96,26 @@ class CoarsePatches(BatchSampler):
         # the coarse cube in place of the photograph, so that both are turned alike
         fine, turned = augmentation.geometric(fine, coarse.transpose(1, 2, 0), settings, rng)
         factor = np.float32(augmentation.exposure(settings, rng))
+        if self.noise[1] and rng.random() < self.noisy:
+            spread = np.float32(rng.uniform(*self.noise) * self.highest[chosen])
+            turned = turned + spread * rng.standard_normal(turned.shape, dtype=np.float32)
         return Patch(turned.transpose(2, 0, 1) * factor, fine * factor)
 
-    def _margin(self, chosen: int, reduction: float) -> int:
-        """As many pixels around the patch as the image has room for, at most ``margin``."""
-        side = min(self.images[chosen].cube.shape[1:])
-        room: int = math.floor(side * reduction / self.recipe.scale + 1e-9)
-        return min(self.margin, (room - self.recipe.batch.patch) // 2)
+    def _kind(self, rng: np.random.Generator) -> Kind:
+        """Draw a degradation; where blurs have a range, its width too."""
+        kind = self.kinds[rng.integers(len(self.kinds))]
+        if self.blur is None or kind.name != "gaussian":
+            return kind
+        low, high = np.log(self.blur)
+        return replace(kind, sigma=float(np.exp(rng.uniform(low, high))) * self.recipe.scale)
+
+    def _margin(self, chosen: int, reduction: float, kind: Kind) -> int:
+        """As many pixels around the patch as the kernel reaches and the image has room for."""
+        side, scale = min(self.images[chosen].cube.shape[1:]), self.recipe.scale
+        room: int = math.floor(side * reduction / scale + 1e-9)
+        drawn = kind.blur(scale) if self.blur and kind.is_gaussian else 0.0
+        reach = max(self.margin, math.ceil(GAUSSIAN_REACH * drawn / scale))
+        return min(reach, (room - self.recipe.batch.patch) // 2)
 
     def _cut(
         self, chosen: int, side: int, reduction: float, rng: np.random.Generator

@@ -32,7 +32,7 @@ def first_weights(network: torch.nn.Module, settings: ModelSettings) -> None:
         If ``begin`` is another network or another size of it.
     """
     if settings.begin is not None:
-        begin(network, settings.begin)
+        begin(network, settings.begin, whole=settings.begin_with == "all")
         return
     if settings.initialisation == "identity":
         pass_through(network)
@@ -40,24 +40,44 @@ def first_weights(network: torch.nn.Module, settings: ModelSettings) -> None:
         zero_last_layer(network)
 
 
-def begin(network: torch.nn.Module, name: str) -> None:
+def begin(network: torch.nn.Module, name: str, whole: bool = True) -> None:
     """Fill a network with those of another model, without the head around it.
+
+    Parameters
+    ----------
+    network : Module
+        Changed in place.
+    name : str
+    whole : bool
+        Otherwise its parts of other shapes stay as they are.
 
     Raises
     ------
     InputError
-        If that is another network or another size of it.
+        If that is another network or another size of it; unless ``whole``, if no part is the same.
     """
     from napari_hsr.models import load_model
     from napari_hsr.models.architectures.base import first_difference
 
     module = load_model(name).module
     weights = getattr(module, "network", module).state_dict()
-    expected = {key: tuple(value.shape) for key, value in network.state_dict().items()}
+    new = network.state_dict()
+    expected = {key: tuple(value.shape) for key, value in new.items()}
     problem = first_difference(weights, expected)
+    if problem and not whole:
+        given = {key: tuple(value.shape) for key, value in weights.items()}
+        other = {_part(key) for key, _ in expected.items() ^ given.items()}
+        weights = {key: v for key, v in weights.items() if _part(key) not in other}
+        problem = "" if weights else "no part is the same"
+        weights = {**new, **weights}
     if problem:
         raise InputError(f"The network cannot begin with the weights of {name}: {problem}.")
     network.load_state_dict(weights)
+
+
+def _part(key: str) -> str:
+    """The part of a network that a weight belongs to."""
+    return key.partition(".")[0]
 
 
 def zero_last_layer(network: torch.nn.Module) -> None:

@@ -20,6 +20,9 @@ SUPER_RESOLUTION: Literal["super-resolution"] = "super-resolution"
 _MOST = 2**53
 Positive = Annotated[int, Field(ge=1, le=_MOST)]
 Share = Annotated[float, Field(ge=0, le=1)]
+#: Standard deviations: in coarse pixels, and as a fraction of the highest value.
+Blur = Annotated[float, Field(ge=0.1, le=5)]
+Noise = Annotated[float, Field(ge=0, le=0.5)]
 Decay = Annotated[float, Field(ge=0, lt=1)]
 #: Longer than a century, no training is meant.
 Minutes = Annotated[float, Field(gt=0, le=60 * 24 * 365 * 100)]
@@ -57,6 +60,9 @@ class ModelSettings(Settings):
     begin: str | None = None
     """A model whose network has the same shapes: ``architecture`` is initialised with its weights
     instead of random ones, behind a new head."""
+    begin_with: Literal["all", "same-parts"] = "all"
+    """``same-parts``: parts of the network that have other shapes than in ``begin``, such as the
+    upsampling of one for another scale, keep their random weights."""
     initialisation: Literal["default", "identity"] = "default"
     """How random weights are initialised: as the network's class does, or so that every layer is
     the identity, for deep networks without skip connections."""
@@ -70,6 +76,8 @@ class ModelSettings(Settings):
             raise ValueError(
                 "settings, head, begin and initialisation are for a new network; leave them out"
             )
+        if self.begin is None and self.begin_with != "all":
+            raise ValueError("begin_with says what is taken of begin; give begin too")
         if self.begin is not None and self.initialisation != "default":
             raise ValueError("begin gives the weights; leave initialisation out")
         return self
@@ -145,10 +153,33 @@ class CoarseSettings(Settings):
     """Fine pixels along the side of a coarse pixel."""
     degradations: Annotated[tuple[str, ...], Field(min_length=1)] = ("bicubic-matlab",)
     """Names as :func:`napari_hsr.resample.find` takes them: ``bicubic-matlab``,
-    ``gaussian:1.6``, ``box``…. One is drawn for each patch; held-out cubes use the first."""
+    ``gaussian:1.6``, ``box``…. One is drawn for each patch, one that is named twice twice as
+    often; held-out cubes use the first."""
+    blur: tuple[Blur, Blur] | None = None
+    """Least and largest σ of the degradation ``gaussian``, in coarse pixels; drawn for each patch,
+    uniformly in its logarithm. None: the full width at half maximum is one coarse pixel."""
+    noise: tuple[Noise, Noise] = (0.0, 0.0)
+    """Least and largest standard deviation of the noise of a coarse patch, as a fraction of the
+    cube's highest value; drawn for each patch. Held-out cubes get none."""
+    noisy: Share = 0.5
+    """Fraction of the patches that get noise."""
     bands: Positive | None = None
     """Adjacent bands in a patch, drawn anew for each; None: all. Fewer bands take less time, and
     a step then covers more places."""
+
+    @model_validator(mode="after")
+    def _ranges(self) -> CoarseSettings:
+        for name, pair in (("blur", self.blur), ("noise", self.noise)):
+            if pair is not None and pair[0] > pair[1]:
+                raise ValueError(
+                    f"coarse.{name} runs from the least to the largest, not from "
+                    f"{pair[0]:g} to {pair[1]:g}"
+                )
+        if self.blur is not None and "gaussian" not in self.degradations:
+            raise ValueError(
+                "coarse.blur is of the degradation gaussian, which coarse.degradations does not name"
+            )
+        return self
 
 
 class MaterialsSettings(Settings):
