@@ -5,7 +5,7 @@
 
 The first: the scenes of ``CAVE/val``, each made coarse by MATLAB's bicubic and finer again, protocol
 ``dualsr``: means over scenes, and the worst and the best scene in brackets. The second: the middle
-256 × 256 pixels of these, and scenes of other imagers, made coarse in nine ways; PSNR and SAM, in
+128 × 128 pixels of these, and scenes of other imagers, made coarse in nine ways; PSNR and SAM, in
 brackets those of MATLAB's bicubic enlargement, and where the network loses to it. ``--write`` puts
 these figures into the models' cards.
 """
@@ -34,7 +34,7 @@ PROTOCOL = "dualsr"
 COLUMNS = {"psnr": ("PSNR dB", 2), "ssim": ("SSIM", 4), "sam": ("SAM °", 3)}
 WAVELENGTHS = np.arange(400, 701, 10)
 #: Pixels a side that are taken of a CAVE scene.
-MIDDLE = 256
+MIDDLE = 128
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ COARSENINGS = (
 )
 MEASURED = (
     "PSNR and SAM of the cube made finer, and what they gain over MATLAB's bicubic enlargement "
-    "(SAM: what it is smaller by), each model at its scale: the middle 256 × 256 pixels of the CAVE scenes that the "
+    "(SAM: what it is smaller by), each model at its scale: the middle 128 × 128 pixels of the CAVE scenes that the "
     "weights were chosen on, and scenes of other imagers scaled to their 99.9th percentile; made "
     "coarse by MATLAB's bicubic imresize, a Gaussian blur of σ in coarse pixels, or averaging, with "
     "white noise as a fraction of 1; protocol dualsr; means over scenes; training/compare_finer.py"
@@ -135,7 +135,10 @@ def measured(model: str, scale: int, cubes: dict[str, list[Cube]]) -> dict[str, 
                 coarse = way.of(fine, scale)
                 made = [super_resolve(coarse, by, scale) for by in (model, BASELINES[0])]
                 psnr, sam = zip(
-                    *([float(evaluate(m, fine, PROTOCOL)[k]) for k in ("psnr", "sam")] for m in made),
+                    *(
+                        [float(evaluate(m, fine, PROTOCOL)[k]) for k in ("psnr", "sam")]
+                        for m in made
+                    ),
                     strict=True,
                 )
                 rows.append([psnr[0], sam[0], psnr[0] - psnr[1], sam[1] - sam[0]])

@@ -79,6 +79,7 @@ class Code(StrEnum):
     # models
     ILL_POSED = "ill-posed"
     DETAIL_ESTIMATED = "detail-estimated"
+    NOISE_LEFT_OUT = "noise-left-out"
     BETWEEN_PIXELS = "between-pixels"
 
     # inference

@@ -195,6 +195,8 @@ def _print_figures(cards: list[ModelCard]) -> None:
 
 def _print_sources(cards: list[ModelCard]) -> None:
     """Figures by source, of the models that were measured by one protocol together."""
+    from napari_hsr.models.card import RECONSTRUCTION
+
     protocols: dict[str, list[ModelCard]] = {}
     for card in cards:
         if card.sources:

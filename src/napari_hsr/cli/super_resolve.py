@@ -20,14 +20,13 @@ it after Ctrl-C, a kill or a full disk, and --overwrite begins anew.
 
 from __future__ import annotations
 
+import argparse
 from typing import TYPE_CHECKING, Any
 
 from napari_hsr.cli.batch import Batch, add_batch_options
 from napari_hsr.io.file_lists import CUBE_SUFFIXES
 
 if TYPE_CHECKING:
-    import argparse
-
     from napari_hsr.inference import SuperResolutionResult
 
 HELP = "super-resolve spectral cubes"
@@ -73,6 +72,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--refine: bicubic-matlab (default), bicubic-opencv, bicubic-torch, box, gaussian (full "
         "width at half maximum: one coarse pixel) or gaussian:SIGMA in fine pixels",
     )
+    parser.add_argument(
+        "--denoise",
+        action=argparse.BooleanOptionalAction,
+        help="leave noise that the bands do not share out of the cubes first (default: for models "
+        "trained on cubes with noise, as the bundled ones)",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -105,6 +110,7 @@ def run(args: argparse.Namespace) -> int:
             half_model=half_model,
             degradation=args.degradation,
             **computing,
+            denoise=args.denoise,
             region=args.region,
             cancel=cancel,
             client=batch.client,
@@ -126,6 +132,7 @@ def run(args: argparse.Namespace) -> int:
             "half model": half_model
             and [half_model.name, getattr(half_model, "weights_sha256", "")],
             "degradation": args.degradation,
+            **({} if args.denoise is None else {"denoise": args.denoise}),
         },
     )
     return batch.run(work, f"{upscaler.name}_x{scale}", "super-resolved")

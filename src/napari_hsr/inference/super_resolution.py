@@ -25,6 +25,7 @@ from napari_hsr.inference.refinement_choice import (
 )
 from napari_hsr.inference.region import of_cube
 from napari_hsr.inference.results import SuperResolutionResult
+from napari_hsr.inference.spectral_noise import Filtered, meant_for_noise, without_noise
 from napari_hsr.inference.speed import expected_seconds, keep, remember
 from napari_hsr.inference.upscalers import (
     Upscaled,
@@ -88,6 +89,7 @@ def super_resolve_events(
     client: Client | None = None,
     output: str | PathLike[str] | None = None,
     overwrite: bool = False,
+    denoise: bool | None = None,
 ) -> Iterator[Progress | SuperResolutionResult]:
     """Super-resolve a cube and report progress.
 
@@ -134,14 +136,16 @@ def super_resolve_events(
     start = time.perf_counter()
     with PeakMemory(torch_device) as memory:
         filled = yield from fill_events(coarse, cancel)
+        given = Filtered(filled.cube)
+        trained = not isinstance(upscaler, Kind) and meant_for_noise(upscaler.card)
+        if trained if denoise is None else denoise:
+            given = without_noise(filled.cube)
         half, gain = None, 0.0
         if half_upscaler is not None:
-            events = upscale_events(
-                filled.cube, half_upscaler, scale // 2, cancel=cancel, **options
-            )
+            events = upscale_events(given.cube, half_upscaler, scale // 2, cancel=cancel, **options)
             half = yield from as_part(_and_later(events, None), 0, first, _STEPS)
             trim()
-        events = upscale_events(filled.cube, upscaler, scale, cancel=cancel, **options)
+        events = upscale_events(given.cube, upscaler, scale, cancel=cancel, **options)
         upscaled = yield from as_part(_and_later(events, refining), first, second, _STEPS)
         trim()  # what the network took is not needed while the result is refined
         cube, begun = upscaled.cube, time.perf_counter()
@@ -173,6 +177,7 @@ def super_resolve_events(
     notices = [
         *_already_super_resolved(coarse),
         *coarse.notices,
+        *given.notices,
         *upscaled.notices,
         *filled.notices(),
     ]
@@ -228,6 +233,7 @@ def super_resolve(
     client: Client | None = None,
     output: str | PathLike[str] | None = None,
     overwrite: bool = False,
+    denoise: bool | None = None,
 ) -> Cube:
     """Super-resolve a spectral cube: ``scale`` times as many pixels along each side.
 
@@ -256,6 +262,10 @@ def super_resolve(
     degradation : str
         How the coarse cube is assumed to have come from a fine one: for back-projection, and for
         the agreement of the result with the cube. DualSR's refinement assumes MATLAB's bicubic.
+    denoise : bool, optional
+        Whether noise that the bands do not share is left out of the cube first, see
+        :func:`napari_hsr.inference.spectral_noise.without_noise`. By default before networks that
+        were trained on cubes with noise, as the bundled ones were.
     tolerance, iterations
         Back-projection ends when the residual falls to this share of the cube's values, after so
         many passes, or when a pass would not lower it.
@@ -309,6 +319,7 @@ def super_resolve(
         client=client,
         output=output,
         overwrite=overwrite,
+        denoise=denoise,
     )
     return result_of(events, progress).cube
 

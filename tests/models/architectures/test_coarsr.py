@@ -178,17 +178,31 @@ def test_in_training_the_tail_of_the_other_images_is_one_convolution(parity, sca
     """The same values, and inside the same gradients; the rims of the others have none."""
     module = small(parity, True, scale, width=4).module.double().requires_grad_(True)
     image = parity.seeded_input(11, (3, 5, 8, 7)).double()
-    gradients = []
-    for trained in (False, True):
-        made = module.train(trained)(image)
-        middle = made[..., scale:-scale, scale:-scale]
-        gradients.append(torch.autograd.grad(middle.square().sum(), list(module.tail.parameters())))
-        if trained:
-            torch.testing.assert_close(made[0], exact[0], rtol=1e-5, atol=1e-6)
-            torch.testing.assert_close(middle, exact[..., scale:-scale, scale:-scale])
-        exact = made.detach()
+    inside = (..., slice(scale, -scale), slice(scale, -scale))
+    exact, trained = module.train(False)(image), module.train(True)(image)
+    torch.testing.assert_close(trained[0], exact[0], rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(trained[inside], exact[inside])
+    tail = list(module.tail.parameters())
+    gradients = [torch.autograd.grad(x[inside].square().sum(), tail) for x in (exact, trained)]
     for one, other in zip(*gradients, strict=True):
         torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("across", [0.0, 0.4, 1.0])
+def test_what_turns_spectra_is_kept_in_part(parity, across):
+    """In the exact network and in the copy made for speed; 1 keeps all, 0 changes brightness alone."""
+    plain = small(parity, True, 2, width=4)
+    weights = {**plain.module.state_dict(), coarsr.ACROSS: torch.tensor(across)}
+    model = from_state_dict(weights)
+    image = parity.seeded_input(12, (1, 9, 7, 6))
+    bicubic = coarsr.enlarged(image, 2)
+    with torch.inference_mode():
+        whole, made = plain.module(image) - bicubic, model.module(image) - bicubic
+        fast = prepared(model, "float32", "cpu")(image)
+    along = (whole * bicubic).sum(1, keepdim=True) / bicubic.square().sum(1, keepdim=True) * bicubic
+    torch.testing.assert_close(made, along + across * (whole - along), rtol=1e-4, atol=1e-5)
+    assert parity.relative_error(fast, made + bicubic) <= 1e-5
+    assert (whole - along).abs().max() > 0.01
 
 
 def test_checkpoints_without_the_norms_counters_load(parity):

@@ -117,7 +117,11 @@ def found_blur(coarse, fine):
 def test_blurs_are_drawn_from_their_range_for_each_patch():
     """As far as patches of 16 pixels tell: their middle sees 6 coarse pixels around."""
     cube = RNG.random((5, 224, 224), dtype=np.float32)
-    settings = {"degradations": ("gaussian",), "blur": (0.5, 1.0), "batch": {"size": 6, "patch": 16}}
+    settings = {
+        "degradations": ("gaussian",),
+        "blur": (0.5, 1.0),
+        "batch": {"size": 6, "patch": 16},
+    }
     batch = patches((cube,), **settings).batch(2)
     sigmas = [found_blur(c, f) for c, f in zip(batch.inputs, batch.cubes, strict=True)]
     assert 0.48 <= min(sigmas) < max(sigmas) <= 1.04

@@ -46,6 +46,8 @@ from napari_hsr.models.layers import (
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+#: Under the squared length of a spectrum, which a correction is compared with.
+LEAST = 1e-12
 #: Coarse pixels at both edges of a patch where the tail is not one convolution.
 EDGE = 2
 #: What the last norm of a block begins with, where norms are fixed.
@@ -160,6 +162,8 @@ TITLE = "CoarSR"
 
 #: Says in a state dict that neighbours go by the rule that was meant; published weights lack it.
 INTENDED = "neighbours_intended"
+#: How much of a correction across a pixel's spectrum is kept; weights without it keep all.
+ACROSS = "across"
 #: What the rules are called in cards.
 RULES = {
     True: "each band with the two on either side of it",
@@ -206,6 +210,9 @@ class CoarSR(Module):
         Which bands help a band; see :func:`neighbours`. The authors' network (False) also has
         batch norms that take the statistics of a batch in training; here (True) they are fixed,
         and the network begins with adding nothing to the bicubic cube.
+    across : float, optional
+        What is kept, 0..1, of the part of a correction that turns a pixel's spectrum; the other
+        part makes it brighter or darker. None is 1, as published. See :func:`along_spectrum`.
 
     Attributes
     ----------
@@ -214,8 +221,18 @@ class CoarSR(Module):
         their statistics over all of them.
     """
 
-    def __init__(self, scale: int = 4, width: int = 64, blocks: int = 2, intended: bool = False):
+    def __init__(
+        self,
+        scale: int = 4,
+        width: int = 64,
+        blocks: int = 2,
+        intended: bool = False,
+        across: float | None = None,
+    ):
         super().__init__()
+        self.turns = across is not None
+        if across is not None:
+            self.register_buffer(ACROSS, torch.tensor(float(across)))
         self.scale, self.at_once = scale, 1
         self.gamma_rnn = nn.Parameter(torch.ones(2))
         self.intended = intended
@@ -319,8 +336,12 @@ class CoarSR(Module):
             features = torch.stack(states, 1).flatten(0, 1) + head
             finer = self._trained_tail(features, images) if self.training else self.tail(features)
             made.append(finer[:, 0].unflatten(0, (images, len(chunk))))
-        return torch.cat(made, 1) + enlarged(x, self.scale)
-
+        bicubic = enlarged(x, self.scale)
+        correction = torch.cat(made, 1)
+        if self.turns:
+            along = along_spectrum(correction, bicubic)
+            correction = self.across * correction + (1 - self.across) * along * bicubic
+        return correction + bicubic
 
     def _trained_tail(self, x: Tensor, images: int) -> Tensor:
         """The tail in training: as it is for the first image, as one convolution for the others.
@@ -344,6 +365,12 @@ class CoarSR(Module):
         edged[inner] = folded[inner]
         exact = self.tail(x[:first])
         return torch.cat([exact, edged.to(exact.dtype)])
+
+
+def along_spectrum(correction: Tensor, spectra: Tensor) -> Tensor:
+    """By what factor of its spectrum a correction makes a pixel brighter: (N, 1, H, W)."""
+    both = (correction * spectra).sum(1, keepdim=True)
+    return both / spectra.square().sum(1, keepdim=True).clamp_min(LEAST)
 
 
 def _as_one_convolution(tail: nn.Module, scale: int, x: Tensor) -> Tensor:
@@ -380,7 +407,8 @@ def _read(weights: Weights) -> Network:
     blocks = len(numbered(weights, "GFM_intra_one.left_one_body.body.0."))
     scale = _scale(weights, width)
     intended = INTENDED in weights
-    build = partial(CoarSR, scale, width, blocks, intended)
+    across = 1.0 if ACROSS in weights else None
+    build = partial(CoarSR, scale, width, blocks, intended, across)
     # Five times the three features of one band: heads, the last fusion's input, and three in it;
     # the mixed features of the band before; and half as much again that the allocator keeps.
     bytes_per_pixel = 4 * width * (5 * 3 + 1) * 3 // 2

@@ -20,6 +20,8 @@ from napari_hsr.models.layers import PIXELS_AT_ONCE, Module, Part, enlarged, nei
 from napari_hsr.models.optimised.coarsr_tail import Tail
 from napari_hsr.models.optimised.convolution import CHANNELS_LAST, convolve, hold, packed
 
+#: Under the squared length of a spectrum, as in the exact network.
+LEAST = 1e-12
 #: Pixels of all bands that another device than those listed takes together.
 _ELSEWHERE = 2**18
 
@@ -135,6 +137,9 @@ class FastCoarSR(Module):
     def __init__(self, exact: Part, dtype: torch.dtype):
         super().__init__()
         self.dtype, self.scale, self.intended = dtype, exact.scale, exact.intended
+        self.turns = exact.turns
+        if self.turns:
+            hold(self, across=exact.across.detach().float())
         self.pixels_at_once: int | None = None
         self.width = exact.head_group_one.weight_v.shape[0]
         heads = (exact.head_group_one, exact.head_group_two, exact.head_group_three)
@@ -217,11 +222,26 @@ class FastCoarSR(Module):
         found = enlarged(x, self.scale)
         at_once = self.pixels_at_once or PIXELS_AT_ONCE.get(x.device.type, _ELSEWHERE)
         step = max(1, at_once // (height * width))
+        chunks = [slice(start, min(start + step, bands)) for start in range(0, bands, step)]
         mixed = None
-        for start in range(0, bands, step):
-            chunk = slice(start, min(start + step, bands))
+        for chunk in chunks:
             mixed = self._add(x[0, chunk, None], x[0][helpers[chunk]], mixed, found[0, chunk])
+        if self.turns:
+            self._keep_across(x, found, chunks)
         return found
+
+    def _keep_across(self, x: Tensor, found: Tensor, chunks: list[slice]) -> None:
+        """Take back what of the correction turns spectra; bicubic is made anew, to save memory."""
+        both = found.new_zeros(1, 1, *found.shape[2:])
+        square = both.clone()
+        for chunk in chunks:
+            bicubic = enlarged(x[:, chunk], self.scale)
+            both += ((found[:, chunk] - bicubic) * bicubic).sum(1, keepdim=True)
+            square += bicubic.square().sum(1, keepdim=True)
+        along = (1 - self.across) * (1 + both / square.clamp_min(LEAST))
+        found *= self.across
+        for chunk in chunks:
+            found[:, chunk] += along * enlarged(x[:, chunk], self.scale)
 
     def _add(self, band: Tensor, helpers: Tensor, mixed: Tensor | None, found: Tensor) -> Tensor:
         """Add what the network makes of some bands to ``found``; the mixed features of the last."""
