@@ -80,6 +80,7 @@ class Code(StrEnum):
     ILL_POSED = "ill-posed"
     DETAIL_ESTIMATED = "detail-estimated"
     NOISE_LEFT_OUT = "noise-left-out"
+    NOISE_STAYS = "noise-stays"
     BETWEEN_PIXELS = "between-pixels"
 
     # inference

@@ -5,10 +5,11 @@ import pytest
 import torch
 
 from napari_hsr import Cube, super_resolve
+from napari_hsr.errors import InputError
 from napari_hsr.inference.spectral_noise import meant_for_noise, without_noise
 from napari_hsr.models import from_state_dict
 from napari_hsr.models.architectures.coarsr import CoarSR
-from napari_hsr.notices import Code
+from napari_hsr.notices import Code, has
 
 RNG = np.random.default_rng(0)
 BANDS, SIDE = 16, 24
@@ -81,3 +82,11 @@ def test_it_is_left_out_before_networks_that_were_trained_on_it_unless_told_othe
         told = [n.code for n in made.notices].count(Code.NOISE_LEFT_OUT)
         np.testing.assert_allclose(made.data, expected, atol=2e-4)
         assert told == (expected is without)
+
+
+def test_on_disk_noise_stays_and_is_told(tmp_path, network):
+    options = {"device": "cpu", "tile": 32, "output": tmp_path / "fine.zarr"}
+    made = super_resolve(of(NOISY), network([0, 0.02]), **options)
+    assert has(made.notices, Code.NOISE_STAYS)
+    with pytest.raises(InputError, match="noise left out, in memory"):
+        super_resolve(of(NOISY), network([0, 0.02]), denoise=True, **options)

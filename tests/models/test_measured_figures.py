@@ -18,8 +18,9 @@ def test_bundled_models_for_one_input_are_measured_under_one_set_of_conditions()
     for card in list_models():
         assert card.figures[HELD_OUT]
         found.setdefault((card.input_encoding, card.scale), set()).add(conditions(card))
-    assert [len(each) for each in found.values()] == [1, 1, 1, 1]
-    assert len(set.union(*found.values())) == 4
+    assert len(found) == 6  # photographs, those of a camera, four scales
+    assert all(len(each) == 1 for each in found.values())
+    assert len(set.union(*found.values())) == 6
     groups = [[name for name, _ in rows] for _, rows in comparable_figures(list_models())]
     assert sorted(groups[0]) == ["instant-photo", "mstpp-photo", "rootpoly-srgb"]
 

@@ -86,7 +86,7 @@ def test_a_checkpoint_is_examined_without_being_kept(tmp_path, own_data):
 
 
 def test_models_for_cubes_are_listed_apart(tmp_path):
-    on_board = ["coarsr-x2", "coarsr-x4"]
+    on_board = ["coarsr-x2", "coarsr-x3", "coarsr-x4", "coarsr-x8"]
     assert [x.name for x in listings(SUPER_RESOLUTION)] == [*on_board, "coarsr-dualsr"]
     net = CoarSR(2, 4, 1)
     torch.save({"epoch": 1, "model": net.state_dict()}, tmp_path / "net.pth")
@@ -110,7 +110,7 @@ def test_for_a_scale_the_interpolations_stand_behind_its_models(tmp_path):
     assert own[-1] == "two"
     assert [x.name for x in at_two if x.at_hand] == [*own, *ways]
     at_eight = listings(SUPER_RESOLUTION, 8)
-    assert [x.name for x in at_eight] == [*ways, "coarsr-dualsr"]
+    assert [x.name for x in at_eight] == ["coarsr-x8", *ways, "coarsr-dualsr"]
     box = at_eight[3]
     assert (box.task, box.input, box.output) == (SUPER_RESOLUTION, "cube", "×8, any bands")
     assert dict(box.details())["Exactly"].startswith("the mean of the fine pixels")

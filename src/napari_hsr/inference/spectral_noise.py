@@ -18,6 +18,8 @@ from napari_hsr.notices import Code, Notice
 if TYPE_CHECKING:
     from napari_hsr.cube import Cube
     from napari_hsr.models.card import ModelCard
+    from napari_hsr.models.model import Model
+    from napari_hsr.resample import Kind
 
 #: Times the variance of the noise that a component must have to be kept at all.
 ABOVE = 3.0
@@ -43,6 +45,27 @@ def meant_for_noise(card: ModelCard) -> bool:
     """Whether a network was trained on coarse cubes with noise: then it is left out by default."""
     coarse = card.training.get("coarse") or {}
     return bool(max(coarse.get("noise") or (0,)))
+
+
+def wants_filter(upscaler: Model | Kind, denoise: bool | None) -> bool:
+    """Whether noise is left out: as asked, else for the networks that are meant for it."""
+    if denoise is not None:
+        return denoise
+    card = getattr(upscaler, "card", None)  # interpolations have none
+    return card is not None and meant_for_noise(card)
+
+
+def filtered(cube: Cube, wanted: bool) -> Filtered:
+    """:func:`without_noise`, or the cube as it is."""
+    return without_noise(cube) if wanted else Filtered(cube)
+
+
+def not_on_disk(wanted: bool) -> tuple[Notice, ...]:
+    """What is said where noise would be left out, but the cube is never in memory as a whole."""
+    if not wanted:
+        return ()
+    text = "Noise of the bands stays in: it is left out in memory only, and the result is on disk."
+    return (Notice.info(Code.NOISE_STAYS, text),)
 
 
 def without_noise(cube: Cube) -> Filtered:

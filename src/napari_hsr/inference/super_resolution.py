@@ -25,7 +25,7 @@ from napari_hsr.inference.refinement_choice import (
 )
 from napari_hsr.inference.region import of_cube
 from napari_hsr.inference.results import SuperResolutionResult
-from napari_hsr.inference.spectral_noise import Filtered, meant_for_noise, without_noise
+from napari_hsr.inference.spectral_noise import filtered, not_on_disk, wants_filter
 from napari_hsr.inference.speed import expected_seconds, keep, remember
 from napari_hsr.inference.upscalers import (
     Upscaled,
@@ -111,11 +111,12 @@ def super_resolve_events(
     torch_device = resolve(device)
     options: dict[str, Any] = {"device": device, "tile": tile, "precision": precision}
     options["workers"] = None if client is None else Workers(client, device)
+    wanted = wants_filter(upscaler, denoise)
     if output is not None:
-        if refinement is not None:
+        if refinement is not None or denoise:
             raise InputError(
-                "A result is refined in memory, over all of it: leave out the output, or the "
-                "refinement."
+                "A result is refined, and noise left out, in memory over all of it: leave out the "
+                "output, or these."
             )
         yield from super_resolve_to_disk(
             coarse,
@@ -125,7 +126,7 @@ def super_resolve_events(
             overwrite=overwrite,
             degradation=degradation,
             region=region,
-            told=_already_super_resolved(coarse),
+            told=(*_already_super_resolved(coarse), *not_on_disk(wanted)),
             cancel=cancel,
             **options | {"device": torch_device},
         )
@@ -136,10 +137,7 @@ def super_resolve_events(
     start = time.perf_counter()
     with PeakMemory(torch_device) as memory:
         filled = yield from fill_events(coarse, cancel)
-        given = Filtered(filled.cube)
-        trained = not isinstance(upscaler, Kind) and meant_for_noise(upscaler.card)
-        if trained if denoise is None else denoise:
-            given = without_noise(filled.cube)
+        given = filtered(filled.cube, wanted)
         half, gain = None, 0.0
         if half_upscaler is not None:
             events = upscale_events(given.cube, half_upscaler, scale // 2, cancel=cancel, **options)
