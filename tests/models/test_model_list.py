@@ -111,7 +111,7 @@ def test_for_a_scale_the_interpolations_stand_behind_its_models(tmp_path):
     assert [x.name for x in at_two if x.at_hand] == [*own, *ways]
     at_eight = listings(SUPER_RESOLUTION, 8)
     assert [x.name for x in at_eight] == ["coarsr-x8", *ways, "coarsr-dualsr"]
-    box = at_eight[3]
+    box = at_eight[4]
     assert (box.task, box.input, box.output) == (SUPER_RESOLUTION, "cube", "×8, any bands")
     assert dict(box.details())["Exactly"].startswith("the mean of the fine pixels")
     assert not {*ways} & {x.name for x in listings(SUPER_RESOLUTION)}

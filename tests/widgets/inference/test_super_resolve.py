@@ -155,12 +155,14 @@ def test_the_list_of_models_follows_the_scale(viewer, panel, cube, qtbot, networ
     ]  # fmt: skip
     add_cube(viewer, cube)
     panel.scale.set_value(8)
-    assert names(panel) == baselines
-    assert panel.model.name() == "bicubic-matlab"
+    assert names(panel) == ["coarsr-x8", *baselines]
     panel.model.set_name("box")
     panel.scale.setCurrentIndex(1)
-    assert names(panel) == ["three", *baselines]
-    assert panel.model.name() == "three"  # the first for the scale
+    assert names(panel) == ["coarsr-x3", "three", *baselines]
+    assert panel.model.name() == "coarsr-x3"  # the first for the scale
+    panel.scale.set_value(16)
+    assert names(panel) == ["sixteen", *baselines]
+    assert panel.model.name() == "sixteen"
     settle(panel, qtbot)
     assert panel.ready
     panel.scale.set_value(8)
@@ -291,6 +293,7 @@ def test_options_of_computing_reach_the_run(viewer, panel, cube, qtbot, network,
     models_changed()
     add_cube(viewer, cube)
     panel.scale.set_value(3)
+    panel.model.set_name("three")
     panel.computing.tile_chooser.setCurrentIndex(2)
     panel.computing.tile_size.setValue(16)
     panel.computing.precision_chooser.setCurrentIndex(1)
@@ -298,8 +301,12 @@ def test_options_of_computing_reach_the_run(viewer, panel, cube, qtbot, network,
     assert (asked["tile"], asked["precision"], asked["way"], asked["scale"]) == (
         16, "float32", "three", 3,
     )  # fmt: skip
+    assert asked["denoise"] is None
     assert viewer.layers[1].name == "scene · three ×3"
     assert DETAIL_ESTIMATED in panel.notices.text()
+    panel.keep_noise.setChecked(True)
+    run(panel, qtbot)
+    assert asked["denoise"] is False
     panel.computing.precision_chooser.setCurrentIndex(3)
     settle(panel, qtbot)
     assert not panel.ready
@@ -340,6 +347,7 @@ def test_a_chain_says_what_each_step_assumed_and_is_saved_so(
     network(3, "three")
     models_changed()
     panel.scale.set_value(3)
+    panel.model.set_name("three")
     panel.back_projection.refine.setChecked(True)
     assert ILL_POSED in panel.cube_note.text()
     run(panel, qtbot)

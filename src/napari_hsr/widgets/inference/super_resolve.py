@@ -5,6 +5,8 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from qtpy.QtWidgets import QCheckBox, QWidget
+
 from napari_hsr.errors import HSRError, InputError
 from napari_hsr.models.card import SUPER_RESOLUTION
 from napari_hsr.viewer.layer_data import is_cube, layer_cube, photograph_layers, spatial_transform
@@ -13,7 +15,7 @@ from napari_hsr.widgets.common.choosers import LayerChooser
 from napari_hsr.widgets.common.collapsible import Fold
 from napari_hsr.widgets.common.connections import Connections
 from napari_hsr.widgets.common.labels import BriefLabel
-from napari_hsr.widgets.common.layouts import narrow_form
+from napari_hsr.widgets.common.layouts import column, narrow_form
 from napari_hsr.widgets.inference.area import moved
 from napari_hsr.widgets.inference.computing_options import ComputingOptions
 from napari_hsr.widgets.inference.panel_runs import SuperResolutionRequest
@@ -30,7 +32,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     import napari.viewer
-    from qtpy.QtWidgets import QWidget
 
     from napari_hsr.progress import Progress
 
@@ -59,6 +60,10 @@ class SuperResolveWidget(RunPanel):
         self.scale = ScaleChooser()
         self.back_projection = BackProjection(self._on_changed)
         self.computing = ComputingOptions(self._on_changed, _ABOUT_TILES)
+        self.keep_noise = QCheckBox("Keep the noise of the bands")
+        self.keep_noise.setToolTip(
+            "Else what the bands do not share is left out first, for networks trained on noise"
+        )
         form = narrow_form()
         form.addRow("Cube of coarse pixels", self.cube)
         form.addRow(self.cube_note)
@@ -67,7 +72,10 @@ class SuperResolveWidget(RunPanel):
         form.addRow(self.back_projection)
         form.addRow("Area", self.area)
         form.addRow("Device", self.device)
-        self._lay_out(form, Fold("Advanced", self.computing))
+        self.keep_noise.toggled.connect(lambda _on: self._on_changed())
+        advanced = QWidget()
+        column(self.keep_noise, self.computing, into=advanced)
+        self._lay_out(form, Fold("Advanced", advanced))
         self.scale.changed.connect(self._on_scale)
         # Before the list makes it current: it must hold it then.
         self.models.imported.connect(self._on_imported)
@@ -98,6 +106,7 @@ class SuperResolveWidget(RunPanel):
     def _options(self) -> dict[str, Any]:
         return {
             "device": self.device.device(),
+            "denoise": False if self.keep_noise.isChecked() else None,
             **self.computing.options(),
             **self.back_projection.options(),
         }
