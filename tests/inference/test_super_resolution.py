@@ -209,7 +209,7 @@ def test_bad_input_in_one_sentence(cube, model, tmp_path):
             cube,
             "bicubik-matlab",
             4,
-            r"did you mean bicubic-matlab\?.* there are coarsr-x2, coarsr-x4",
+            r"did you mean bicubic-matlab\?.* there are coarsr-x2, coarsr-x3, coarsr-x4",
         ),
     ):
         assert re.search(sentence, why_not_super_resolve(image, way, scale))
