@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 import threading
 from types import SimpleNamespace
 
@@ -54,7 +55,10 @@ class Backwards:
         self.most, self.sent, self.limit = 1000, [], 10**9
 
     def tasks(self, run, writing=None):
-        self.work = cluster.Work(run, "cpu", cluster.__version__, *(writing or ()))
+        self.model, self.work = (
+            run.model,
+            cluster.Work(run, "cpu", cluster.__version__, *writing or ()),
+        )
         return self
 
     under_way = property(lambda self: len(self.sent))
@@ -77,7 +81,7 @@ class Backwards:
         group = self.sent.pop()
         if any(values[0].size > self.limit for _, values in group):
             raise MemoryError
-        answers, _ = cluster.compute(self.work, group)
+        answers, _ = cluster.compute(self.work, self.model, group)
         return [(tile, answer) for (tile, _), answer in zip(group, answers, strict=True)]
 
 
@@ -123,7 +127,7 @@ def test_a_worker_that_does_not_see_the_store_sends_its_tiles(
 
 
 def test_small_tiles_go_together_and_few_are_shared_out():
-    tasks = cluster.Tasks(None, cluster.Work(SimpleNamespace(bands=31), "cpu", ""), 2)
+    tasks = cluster.Tasks(None, cluster.Work(SimpleNamespace(bands=31), "cpu", ""), None, 2)
     assert tasks.together(1000) == 1  # how fast they are is not known
     group = [(object(), np.zeros((3, 64, 64), np.float32))]
     for took, expected in ((0.05, 10), (1e-6, 42), (5.0, 1)):  # 42 of them are 64 MiB with results
@@ -204,6 +208,29 @@ def test_workers_of_another_version_are_refused(client, image, local, monkeypatc
     monkeypatch.setattr(cluster, "__version__", "9.9")
     with pytest.raises(InputError, match=f"napari-hsr {version} and this is 9.9"):
         reconstruct(image, local, client=client)
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="glibc alone has it")
+def test_a_worker_keeps_freed_memory_for_the_next_tile(monkeypatch):
+    asked = []
+    library = SimpleNamespace(mallopt=lambda *option: asked.append(option))
+    monkeypatch.setattr(cluster.ctypes, "CDLL", lambda _: library)
+    cluster._reuse_memory.__wrapped__()
+    assert asked == [(-1, 2**26), (-3, 2**25)]  # by the numbers of malloc.h
+
+
+def test_a_model_is_sent_once_however_many_photographs_follow(client, image, local, monkeypatch):
+    sent, scatter = [], client.scatter
+    monkeypatch.setattr(
+        client, "scatter", lambda what, **options: sent.append(what) or scatter(what, **options)
+    )
+    expected = reconstruct(image, local, tile=32, device="cpu")
+    for _ in range(2):
+        found = reconstruct(image, local, tile=32, device="cpu", client=client)
+        np.testing.assert_array_equal(found.data, expected.data)
+    assert sent.count(local) == 1
+    assert len(sent) == 3
+    assert not any(getattr(one.run, "model", None) for one in sent if one is not local)
 
 
 def test_the_command_line_uses_the_workers_of_a_scheduler(client, image, tmp_path, capsys):

@@ -1,19 +1,27 @@
 """Tiles as tasks of dask.distributed, on this machine or on others.
 
-A client reads the tiles and sends them, small ones together; the model is sent once to each worker.
+A client reads the tiles and sends them, small ones together; a model is sent once to each worker, and
+kept there with the copy made for speed as long as it is in use here.
 Workers that see the store of a result write their tiles into it themselves. dask gives the tiles of
 a worker that is lost to another one; what was lost with all copies of it is sent again from here.
+
+Memory of a worker is reused (:func:`_reuse_memory`): dask lets the C library hand every large block
+back at once, which made the networks take up to half as long again.
 """
 
 from __future__ import annotations
 
+import ctypes
 import os
+import sys
 import time
 import warnings
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
+from functools import cache
 from queue import Empty, SimpleQueue
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
+from weakref import WeakKeyDictionary
 
 from napari_hsr import __version__
 from napari_hsr.errors import InputError
@@ -29,6 +37,7 @@ if TYPE_CHECKING:
     from napari_hsr.inference.on_disk import ShardWriter
     from napari_hsr.inference.run_plan import RunPlan
     from napari_hsr.inference.tiling import Tile
+    from napari_hsr.models.model import Model
 
     #: Tiles and what is read of them.
     Group = list[tuple[Tile, np.ndarray]]
@@ -46,6 +55,10 @@ GROUP_SECONDS, GROUP_BYTES = 0.5, 2**26
 LOSSES = 5
 #: Share of a worker's memory that its tiles may take.
 SHARE = 0.5
+#: Options of glibc's ``mallopt``, with what they become by themselves in a process of large blocks.
+MALLOC_OPTIONS = {"M_TRIM_THRESHOLD": (-1, 2**26), "M_MMAP_THRESHOLD": (-3, 2**25)}
+#: Models that workers have, by the client that sent them.
+_SENT: WeakKeyDictionary[Model, dict[str, Any]] = WeakKeyDictionary()
 
 
 class Workers:
@@ -90,8 +103,9 @@ class Workers:
 
     def tasks(self, run: RunPlan, writing: Writing | None = None) -> Tasks:
         """Room for the tiles of a plan, which workers write if they are told how."""
-        work = Work(replace(run, tiles=()), self._device, __version__, *(writing or (None, None)))
-        return Tasks(self.client, work, self.threads)
+        without = replace(run, tiles=(), model=cast("Any", None))  # which is sent by itself
+        work = Work(without, self._device, __version__, *(writing or (None, None)))
+        return Tasks(self.client, work, run.model, self.threads)
 
     def _check_versions(self, where: str) -> None:
         try:
@@ -111,11 +125,12 @@ class Workers:
 
 @dataclass(frozen=True)
 class Work:
-    """What is the same for all tiles, and sent to each worker once.
+    """What is the same for all tiles of a run, and sent to each worker once.
 
     Attributes
     ----------
     run : RunPlan
+        Without its tiles and its model.
     device, version : str
         As the user named it; of the client.
     undo : callable or None
@@ -143,8 +158,8 @@ class Tasks:
         Tasks to have under way at a time.
     """
 
-    def __init__(self, client: Any, work: Work, threads: int):
-        self._client, self._work, self._threads = client, work, threads
+    def __init__(self, client: Any, work: Work, model: Model, threads: int):
+        self._client, self._work, self._model, self._threads = client, work, model, threads
         self.most = AHEAD * threads
         self._shared: Any = None
         self._waiting: dict[int, tuple[Group, int]] = {}  # with the number of losses
@@ -176,7 +191,8 @@ class Tasks:
             warnings.filterwarnings("ignore", "Sending large graph")
             if self._shared is None:
                 self._shared = self._client.scatter(self._work, broadcast=True, hash=False)
-            future = self._client.submit(compute, self._shared, group, pure=False)
+            model = _sent(self._client, self._model)
+            future = self._client.submit(compute, self._shared, model, group, pure=False)
         self._futures[number] = future
         future.add_done_callback(lambda done: self._mail.put((number, done)))
 
@@ -212,7 +228,8 @@ class Tasks:
             group, losses = self._waiting[number]
             if losses == LOSSES:
                 raise
-            self._shared = None  # it may be lost too
+            self._shared = None  # it may be lost too, as may the model
+            _SENT.pop(self._model, None)
             self.submit(group, losses + 1, number)
             return None
         group, _ = self._waiting.pop(number)
@@ -242,7 +259,7 @@ class Tasks:
             )
 
 
-def compute(work: Work, group: Group) -> tuple[list[Answer], float]:
+def compute(work: Work, model: Model, group: Group) -> tuple[list[Answer], float]:
     """What a worker does with tiles: as :func:`~napari_hsr.inference.one_tile.computed`.
 
     Returns
@@ -261,9 +278,9 @@ def compute(work: Work, group: Group) -> tuple[list[Answer], float]:
 
     if work.version != __version__:
         raise InputError(f"A worker has napari-hsr {__version__}, and the client {work.version}.")
-    run, own, start = work.run, resolve(work.device), time.perf_counter()
-    if own != run.device:
-        run = replace(run, device=own)
+    _reuse_memory()
+    start = time.perf_counter()
+    run = replace(work.run, model=model, device=resolve(work.device))
     module = run.module()
     writes = work.writer is not None and work.writer.sees()
 
@@ -329,9 +346,31 @@ def connected(scheduler: str | None = None, workers: int | None = None) -> Itera
         yield client
 
 
+def _sent(client: Any, model: Model) -> Any:
+    """A model as it lies on the workers of a client, which it is sent to where it is not yet there."""
+    known = _SENT.setdefault(model, {})
+    for name in [n for n, one in known.items() if one.client.status != "running"]:
+        del known[name]
+    if client.id not in known:
+        known[client.id] = client.scatter(model, broadcast=True, hash=False)
+    return known[client.id]
+
+
 def threads_of(client: Any) -> int:
     """Threads of all workers."""
     return sum(worker["nthreads"] for worker in _known(client))
+
+
+@cache
+def _reuse_memory() -> None:
+    """Let the C library of this process keep freed blocks for the next tile, where it is glibc.
+
+    A nanny of dask sets ``MALLOC_TRIM_THRESHOLD_``, which stops glibc from raising its thresholds:
+    every activation of a network would be new pages, cleared by the system.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
+    for option, value in MALLOC_OPTIONS.values() if mallopt else ():
+        mallopt(option, value)
 
 
 def _known(client: Any) -> list[dict[str, Any]]:
