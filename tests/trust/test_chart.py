@@ -4,10 +4,14 @@ import numpy as np
 import pytest
 
 from napari_hsr.cameras import get_camera, matrix
+from napari_hsr.cameras.chromatic import terms, undo
+from napari_hsr.cameras.estimate import GRID_NM, bundled_components
 from napari_hsr.cameras.response import reflectances
 from napari_hsr.colour import rendering_matrix
+from napari_hsr.colour.observers import illuminant_values
 from napari_hsr.errors import InputError
-from napari_hsr.trust.chart import fit_chart
+from napari_hsr.trust.chart import fit_chart, srgb_difference
+from napari_hsr.trust.chart_layout import CLASSIC, reflectances_of
 
 from .conftest import NM
 
@@ -28,6 +32,51 @@ def test_the_chart_is_within_a_just_noticeable_difference(fit):
     assert fit.delta_e.shape == (24,)
     assert fit.delta_e.mean() < 1
     assert fit.delta_e.mean() < 0.4 * fit.delta_e_before.mean()
+
+
+def test_cameras_like_measured_ones_are_within_a_just_noticeable_difference_each():
+    known, rng = bundled_components(), np.random.default_rng(3)
+    light = illuminant_values("D65", GRID_NM)
+    spectra = reflectances_of(CLASSIC, GRID_NM)
+    wanted = spectra @ rendering_matrix(GRID_NM, "D65")
+    for _ in range(8):
+        parts = rng.uniform(-1.5, 1.5, known.deviations.shape) * known.deviations
+        curves = np.maximum(known.mean + (parts[..., None] * known.directions).sum(axis=1), 0).T
+        sensor = curves * light[:, None]
+        seen = spectra @ (sensor / sensor.sum(axis=0) * [0.4, 0.8, 0.5])
+        fit = fit_chart(seen, spectra, GRID_NM)
+        assert fit.delta_e.mean() < 0.85
+        by_matrix = seen * fit.balance * fit.exposure @ fit.matrix
+        assert fit.delta_e.mean() < 0.85 * srgb_difference(by_matrix, wanted).mean()
+
+
+def test_a_patch_that_had_no_part_is_nearer_by_the_polynomial():
+    seen, apart = photographed(CHECKER), []
+    wanted = CHECKER @ rendering_matrix(np.array(NM), "D65")
+    for left_out in range(24):
+        used = np.arange(24) != left_out
+        fit = fit_chart(seen[used], CHECKER[used], np.array(NM))
+        by_matrix = seen[left_out] * fit.balance * fit.exposure @ fit.matrix
+        made = np.stack([fit.apply(seen[left_out]), by_matrix])
+        apart.append(srgb_difference(made, np.stack(2 * [wanted[left_out]])))
+    polynomial, matrix_alone = np.mean(apart, axis=0)
+    assert polynomial < matrix_alone
+
+
+def test_the_polynomial_keeps_white_follows_exposure_and_can_be_undone(fit):
+    np.testing.assert_allclose(fit.polynomial.sum(axis=0), 1)
+    colours = np.concatenate([photographed(CHECKER), [[0, 0, 0], [0.2, 0.1, 0]]])
+    made = fit.apply(colours)
+    np.testing.assert_allclose(fit.apply(3 * colours), 3 * made)
+    balanced = colours * fit.balance * fit.exposure
+    np.testing.assert_allclose(undo(made, fit.polynomial), balanced, atol=1e-9)
+    np.testing.assert_array_equal(terms(np.full((1, 3), 0.5)), 0.5)
+
+
+def test_few_patches_give_a_matrix_alone():
+    few = fit_chart(photographed(CHECKER)[13:], CHECKER[13:], np.array(NM))
+    np.testing.assert_array_equal(few.polynomial[:3], few.matrix)
+    assert not few.polynomial[3:].any()
 
 
 def test_other_objects_get_better_too(fit):

@@ -12,6 +12,7 @@ from napari_hsr.cameras.estimate import GRID_NM, components_of, estimate_camera
 from napari_hsr.cameras.profiles import list_profiles, read_profile, save
 from napari_hsr.cameras.sensitivities import Camera
 from napari_hsr.errors import FileError, InputError
+from napari_hsr.inference.trusted import colours_of
 from napari_hsr.trust.chart_layout import CLASSIC, SG, _sg_colours, quadrilaterals, reflectances_of
 from napari_hsr.trust.measured_chart import measure_chart, words
 from napari_hsr.trust.sight import sight
@@ -101,12 +102,38 @@ def test_the_camera_is_estimated_with_its_uncertainty(raw, seen):
         estimate_camera(np.ones((24, 3)), reflectances_of(CLASSIC, GRID_NM), LIGHT)
 
 
+def test_exact_colours_under_a_profile_are_those_of_the_camera(raw, seen):
+    profile, _ = measure_chart(raw, CORNERS, CLASSIC, "E")
+    held = sight("linear-srgb", GRID_NM, f"profile:{save(profile)}")
+    applied = profile.apply(raw)
+    rows = slice(30, 60)
+    colours, _ = colours_of(applied, held, rows)
+    plain = np.array(profile.gains)[:, None] * np.array(profile.matrix)
+    expected = raw.data[rows].reshape(-1, 3) @ plain
+    shown = (applied.data[rows] > 0).all(axis=-1).ravel()  # else it is outside sRGB, and 0
+    assert shown.mean() > 0.9
+    np.testing.assert_allclose(colours.T[shown], expected[shown], rtol=1e-4, atol=1e-5)
+    assert np.abs(applied.data[rows].reshape(-1, 3) - expected).max() > 1e-3
+    pure = np.array([[1.0, 0, 0], [0, 0, 0]])  # of a camera or not, it stays a colour
+    assert np.isfinite(held.colours(pure)).all()
+
+
 def test_profiles_are_kept_listed_and_read_again(raw, tmp_path):
     profile, _ = measure_chart(raw, CORNERS, CLASSIC, name="My camera, daylight")
     path = save(profile)
     assert list_profiles() == ["My camera, daylight"]
     again = read_profile("profile:My camera, daylight")
     np.testing.assert_array_equal(again.apply(raw).data, profile.apply(raw).data)
+    kept = json.loads(path.read_text())
+    del kept["polynomial"]  # of before there was one
+    (path.parent / "older.json").write_text(json.dumps(kept))
+    older = read_profile(path.parent / "older.json").apply(raw).data
+    by_matrix = raw.data * np.array(profile.gains) @ np.array(profile.matrix)
+    np.testing.assert_allclose(older, np.maximum(by_matrix, 0), rtol=1e-4, atol=1e-6)
+    (path.parent / "older.json").write_text(json.dumps({**kept, "polynomial": [[1, 2, 3]]}))
+    with pytest.raises(FileError, match="no camera profile"):
+        read_profile(path.parent / "older.json")
+    (path.parent / "older.json").unlink()
     (path.parent / "broken.json").write_text(json.dumps({"profile": 1, "name": "x"}))
     assert len(list_profiles()) == 1
     with pytest.raises(FileError, match="no camera profile"):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_hsr.cameras.chromatic import TERMS, terms, undo
 from napari_hsr.colour import decode_photograph_tile
 from napari_hsr.colour.observers import band_widths, sample
 from napari_hsr.errors import FileError, InputError
@@ -23,6 +24,8 @@ PREFIX = "profile:"
 #: In the metadata of a photograph: the profile that was applied.
 KEY = "camera_profile"
 _VERSION = 1
+#: How near a polynomial that was undone must come to the colours it made, relative to these.
+_UNDONE = 1e-6
 
 
 @dataclass(frozen=True)
@@ -37,7 +40,7 @@ class CameraProfile:
     gains : tuple of 3 float
         Of the linear channels: exposure times white balance.
     matrix : tuple of 3 tuples of 3 float
-        ``colours * gains @ matrix`` is linear sRGB.
+        ``colours * gains @ matrix`` is about linear sRGB, and by the estimated sensitivities linear.
     chart, illuminant : str
         What it was found by, under which light.
     delta_e : float
@@ -45,6 +48,9 @@ class CameraProfile:
     wavelengths_nm, sensitivities, deviations : tuple
         Estimated sensitivities (bands, 3) to reflectance under that light and their standard
         deviations; empty if there are none.
+    polynomial : tuple of 7 tuples of 3 float
+        ``terms(colours * gains) @ polynomial`` is linear sRGB, nearer than by the matrix; empty for the
+        matrix alone.
     """
 
     name: str
@@ -57,6 +63,7 @@ class CameraProfile:
     wavelengths_nm: tuple[float, ...] = ()
     sensitivities: tuple[tuple[float, ...], ...] = ()
     deviations: tuple[tuple[float, ...], ...] = ()
+    polynomial: tuple[tuple[float, ...], ...] = ()
 
     @property
     def linear(self) -> str:
@@ -64,13 +71,28 @@ class CameraProfile:
         return LINEAR_SRGB if self.encoding == SRGB else self.encoding
 
     def seen(self, wavelengths_nm: np.ndarray) -> np.ndarray | None:
-        """Linear sRGB of a reflectance, (bands, 3), by the estimated sensitivities; None without."""
+        """Colours by the matrix of a reflectance, (bands, 3), by the estimated sensitivities.
+
+        None without these.
+        """
         if not self.sensitivities:
             return None
         nm = np.asarray(self.wavelengths_nm)
         curves = sample(wavelengths_nm, nm, np.array(self.sensitivities))
         widths = band_widths(np.asarray(wavelengths_nm, float)) / (nm[1] - nm[0])
         out: np.ndarray = curves * widths[:, None] * np.array(self.gains) @ np.array(self.matrix)
+        return out
+
+    def by_matrix(self, made: np.ndarray) -> np.ndarray:
+        """Colours (…, 3) in linear sRGB, as :meth:`apply` makes them, as the matrix would have."""
+        if not self.polynomial:
+            return made
+        polynomial = np.array(self.polynomial)
+        found = undo(made, polynomial)
+        away = np.abs(terms(found) @ polynomial - made).max(axis=-1, keepdims=True)
+        near = away <= _UNDONE * np.abs(made).max(axis=-1, keepdims=True)
+        # no camera has such a colour: the two are then about the same
+        out: np.ndarray = np.where(near, found @ np.array(self.matrix), made)
         return out
 
     def apply(self, photograph: Photograph) -> Photograph:
@@ -89,11 +111,13 @@ class CameraProfile:
                 f"in {photograph.encoding or 'an encoding that is not known'}."
             )
         out = np.empty(photograph.data.shape, np.float32)
-        whole = (np.array(self.gains)[:, None] * np.array(self.matrix)).astype(np.float32)
+        gains = np.array(self.gains, np.float32)
+        made = np.array(self.polynomial or self.matrix, np.float32)
         for start in range(0, photograph.height, 256):
             rows = slice(start, start + 256)
             stored = np.asarray(photograph.data[rows])
-            out[rows] = decode_photograph_tile(stored, self.encoding, self.linear) @ whole
+            linear = decode_photograph_tile(stored, self.encoding, self.linear) * gains
+            out[rows] = (terms(linear) if self.polynomial else linear) @ made
         step = f"Exposed, balanced and converted to linear sRGB by the camera profile {self.name}."
         return replace(
             photograph,
@@ -142,9 +166,13 @@ def read_profile(name: str | Path) -> CameraProfile:
         found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         version = found.pop("profile")
         made = CameraProfile(**found)
-        numbers = (np.array(values, float) for values in (made.gains, made.matrix))
+        numbers = (np.array(values, float) for values in (made.gains, made.matrix, made.polynomial))
         sizes = [values.shape for values in numbers if np.isfinite(values).all()]
-        if version != _VERSION or sizes != [(3,), (3, 3)]:
+        if (
+            version != _VERSION
+            or sizes[:2] != [(3,), (3, 3)]
+            or sizes[2:] not in ([(0,)], [(TERMS, 3)])
+        ):
             raise ValueError("gains and matrix of numbers")
         made.seen(np.arange(400.0, 701.0, 10.0))  # three curves, if any
     except (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError) as error:

@@ -19,6 +19,8 @@ from napari_hsr.cli.trust import place
 if TYPE_CHECKING:
     import argparse
 
+    from napari_hsr.trust.chart import ChartFit
+
 HELP = "exposure, white balance and colour matrix from a chart's patches"
 
 
@@ -75,7 +77,7 @@ def run(args: argparse.Namespace) -> int:
         }
         figures = {"exposure": fit.exposure, "balance": fit.balance.tolist()}
         errors = {"delta_e_before": before, "delta_e": after, "patches": each}
-        print_json({**figures, "matrix": fit.matrix.tolist(), **errors})
+        print_json({**figures, **_ways(fit), **errors})
         return 0
     print(f"exposure × {fit.exposure:.4g}, gains {' '.join(f'{g:.4f}' for g in fit.balance)}")
     for row in fit.matrix.T:  # as it multiplies columns, in the usual way of writing
@@ -124,10 +126,14 @@ def _photographed(args: argparse.Namespace) -> int:
         errors = [None if np.isnan(e) else float(e) for e in fit.delta_e]
         before = float(np.nanmean(fit.delta_e_before))
         more = {"delta_e_before": before, "delta_e": profile.delta_e, "patches": errors}
-        print_json({**figures, "matrix": fit.matrix.tolist(), **more, "profile": kept})
+        print_json({**figures, **_ways(fit), **more, "profile": kept})
     else:
         print(words(profile, fit))
     return 0
+
+
+def _ways(fit: ChartFit) -> dict[str, list[list[float]]]:
+    return {"matrix": fit.matrix.tolist(), "polynomial": fit.polynomial.tolist()}
 
 
 def _read_colours(path: Path) -> dict[str, list[float]]:

@@ -236,7 +236,7 @@ def colours_of(photograph: Photograph, seen: Sight, rows: slice) -> tuple[np.nda
     Integers at the upper end say "at least this"; at zero "at most half a step".
     """
     stored = np.asarray(photograph.data[rows]).reshape(-1, 3)
-    colours = decode_photograph_tile(stored, photograph.encoding, seen.encoding)
+    colours = seen.colours(decode_photograph_tile(stored, photograph.encoding, seen.encoding))
     says = np.full(stored.shape, EQUAL, np.uint8)
     if stored.dtype.kind == "u":
         top = np.iinfo(stored.dtype).max
@@ -262,7 +262,7 @@ def limits_of(
 
     def linear(values: np.ndarray) -> np.ndarray:
         found = decode_photograph_tile(values[None], photograph.encoding, seen.encoding)
-        return np.array(found[0], np.float64)
+        return np.array(seen.colours(found)[0], np.float64)
 
     if stored.dtype.kind != "u":
         colour = linear(stored)

@@ -83,6 +83,7 @@ def measure_chart(
         wavelengths_nm=tuple(GRID_NM.tolist()) if curves else (),
         sensitivities=curves,
         deviations=spreads,
+        polynomial=tuple(map(tuple, fit.polynomial.tolist())),
     )
     return profile, fit
 

@@ -19,6 +19,7 @@ from napari_hsr.photograph import CAMERA, LINEAR_SRGB, XYZ_D65
 
 if TYPE_CHECKING:
     from napari_hsr.cameras import Camera
+    from napari_hsr.cameras.profiles import CameraProfile
 
 #: The row space that photographs rendered to sRGB have approximately.
 CIE = "cie-1931"
@@ -43,6 +44,8 @@ class Sight:
     approximate : bool
         Whether the photograph was rendered from what the camera measured, so that its colours
         are those of the matrix only about.
+    profile : CameraProfile, optional
+        By which the photograph was made from what the camera measured.
     """
 
     matrix: np.ndarray
@@ -50,6 +53,11 @@ class Sight:
     encoding: str
     name: str
     approximate: bool = False
+    profile: CameraProfile | None = None
+
+    def colours(self, photographed: np.ndarray) -> np.ndarray:
+        """Of colours (…, 3) of a photograph in :attr:`encoding`, those that are linear in spectra."""
+        return photographed if self.profile is None else self.profile.by_matrix(photographed)
 
     @cached_property
     def second_moment(self) -> np.ndarray:
@@ -155,4 +163,4 @@ def _profiled(encoding: str, nm: np.ndarray, camera: str) -> Sight:
             f"The camera profile {profile.name} {why}: what was measured is not known."
         )
     name = f"{profile.name}, estimated from a chart"
-    return Sight(seen, tuple(nm.tolist()), LINEAR_SRGB, name, approximate=True)
+    return Sight(seen, tuple(nm.tolist()), LINEAR_SRGB, name, True, profile)
