@@ -34,6 +34,7 @@ class Code(StrEnum):
     WAVELENGTHS_REORDERED = "wavelengths-reordered"
     WAVELENGTHS_REPEATED = "wavelengths-repeated"
     WAVELENGTH_UNIT_GUESSED = "wavelength-unit-guessed"
+    LIST_UNUSABLE = "list-unusable"
     AXIS_GUESSED = "axis-guessed"
     AXES_CHANGED = "axes-changed"
     BYTES_LEFT_OUT = "bytes-left-out"
@@ -59,6 +60,8 @@ class Code(StrEnum):
     FULL_SCALE_APPLIED = "full-scale-applied"
     FULL_SCALE_DOUBTFUL = "full-scale-doubtful"
     VALUES_RESCALED = "values-rescaled"
+    VALUES_ROUNDED = "values-rounded"
+    DARK_FRAMES = "dark-frames"
     VALUES_SCALE_GUESSED = "values-scale-guessed"
 
     # stacks of photographs

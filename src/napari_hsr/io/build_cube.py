@@ -9,7 +9,7 @@ import numpy as np
 
 from napari_hsr.cube import Cube, Wavelengths, jsonable
 from napari_hsr.errors import FileError
-from napari_hsr.io import alternatives, lazy, wavelengths_beside
+from napari_hsr.io import alternatives, band_widths, lazy, wavelengths_beside
 from napari_hsr.io import wavelengths as wl
 from napari_hsr.io.band_axis import band_axis
 from napari_hsr.io.bands import take
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 #: The key of the metadata with the number that stands for missing values; ENVI's word for it.
 NO_DATA = "data ignore value"
+#: Whole numbers up to here are exact in float32.
+_LARGEST_EXACT = 2**24
 #: In a memory map of up to this size values that are NaN or infinite are counted on opening.
 COUNTED_ON_DISK_BYTES = 64 * 2**20
 
@@ -84,6 +86,13 @@ class Found:
     record: Record | None = None
     looked_in: str = "the file"
     value_range: tuple[float, float] | None = None
+
+    def ignore(self, markers: tuple[float, ...]) -> None:
+        """Take these stored numbers for missing values too."""
+        if markers:
+            every = tuple(dict.fromkeys((*self.decoding.no_data, *markers)))
+            self.decoding = replace(self.decoding, no_data=every)
+            self.metadata.setdefault(NO_DATA, every[0])
 
 
 def check_shape(path: Path, shape: Sequence[int], what: str = "array") -> None:
@@ -158,13 +167,14 @@ def build(path: Path, found: Found, choice: Choice = ANY) -> Cube:
     data, of_values = _data(path, source, order, found, resolved.order)
     notices += of_values
     record = found.record
+    metadata = record.metadata if record else _metadata(found, resolved, notices)
     cube = Cube(
         data,
         resolved.wavelengths,
         units=record.units if record else found.units,
         name=(record.name if record else found.name) or path.stem,
         provenance=record.provenance if record else _fresh(path, found, resolved),
-        metadata=record.metadata if record else _metadata(found, resolved),
+        metadata=metadata,
         notices=tuple(notices),
         place=record.place if record else None,
         _value_range=found.value_range,
@@ -225,9 +235,9 @@ def _resolve(path: Path, found: Found, bands: int) -> wl.Resolved:
         listed = wavelengths_beside.find(path, bands)
         if listed is not None:
             told = Notice.warning(
-                Code.OTHER_FILES_READ, f"The wavelengths are those of {listed[1]} beside the file."
+                Code.OTHER_FILES_READ, f"The wavelengths are those of {listed[2]} beside the file."
             )
-            resolved = wl.resolve(listed[0], bands)
+            resolved = wl.resolve(listed[0], bands, listed[1])
             return replace(resolved, notices=(told, *resolved.notices))
     if record is None or record.wavelengths is None:
         return wl.resolve(
@@ -261,34 +271,62 @@ def _data(
         if bands is None or _descending(bands):
             view = view if bands is None else view[::-1]
             return view, _not_finite(view)
+    told = _no_effect(found.decoding, source.dtype)
     if lazy.too_big(source.shape) and found.keep_on_disk and not _in_memory(source):
-        markers = found.decoding.no_data
-        return lazy.LazyArray(source, axes, found.decoding, bands, path), _no_data(markers)
+        array = lazy.LazyArray(source, axes, found.decoding, bands, path)
+        return array, [*told, *_no_data(found.decoding)]
     with translated(path, "the array cannot be read"):
         stored = np.asarray(source if isinstance(source, np.ndarray) else source[()])
     stored = stored.transpose(axes)
+    told += _rounded(stored)
     missing = found.decoding.missing(stored)
     values = lazy.to_float32(stored) if plain else found.decoding.values(stored)
     values = values if bands is None else values[list(bands)]
     if missing is None:
-        return values, _not_finite(values) if source.dtype.kind == "f" else []
+        return values, told + (_not_finite(values) if source.dtype.kind == "f" else [])
     count = int(missing.sum())
     others = values.size - int(np.isfinite(values).sum()) - count
-    return values, _no_data(found.decoding.no_data, count) + _kept(others)
+    return values, [*told, *_no_data(found.decoding, count), *_kept(others)]
 
 
 def _descending(bands: tuple[int, ...]) -> bool:
     return list(bands) == list(range(len(bands)))[::-1]
 
 
-def _no_data(markers: tuple[float, ...], count: int | None = None) -> list[Notice]:
+def _no_data(decoding: Decoding, count: int | None = None) -> list[Notice]:
     """The notice of values that the file marks as missing; None for a number not known."""
+    markers = " or ".join(f"{marker:.10g}" for marker in decoding.no_data)
+    listed = [f"stored as {markers}"] * bool(markers)
+    if decoding.valid is not None:
+        least, most = decoding.valid
+        listed.append(f"outside of the valid range, {least:.10g} to {most:.10g},")
+    if not listed:
+        return []
+    values = "Values" if count is None else f"{count} value{'s' if count > 1 else ''}"
+    are = "is no data: it is" if count == 1 else "are no data: they are"
+    told = f"{values} {' or '.join(listed)} {are} NaN in the cube."
+    return [Notice.warning(Code.NO_DATA, told)]
+
+
+def _no_effect(decoding: Decoding, dtype: Any) -> list[Notice]:
+    """A notice of no-data values that cannot be among what is stored."""
+    markers = decoding.never_stored(np.dtype(dtype))
     if not markers:
         return []
     listed = " and ".join(f"{marker:.10g}" for marker in markers)
-    values = "Values" if count is None else f"{count} value{'s' if count > 1 else ''}"
-    told = f"{values} stored as {listed} are no data: they are NaN in the cube."
+    told = f"The file gives {listed} for missing values, which {np.dtype(dtype).name} cannot hold: no effect."
     return [Notice.warning(Code.NO_DATA, told)]
+
+
+def _rounded(stored: np.ndarray) -> list[Notice]:
+    """A notice of integers that float32 does not hold exactly."""
+    if stored.dtype.kind not in "iu" or stored.dtype.itemsize < 4 or not stored.size:
+        return []
+    most = max(abs(int(stored.min())), abs(int(stored.max())))
+    if most <= _LARGEST_EXACT:
+        return []
+    told = f"Values up to {most:.6g} were rounded to the 24 bits of float32."
+    return [Notice.info(Code.VALUES_ROUNDED, told)]
 
 
 def _not_finite(data: Any) -> list[Notice]:
@@ -311,17 +349,18 @@ def _in_memory(source: Any) -> bool:
     return isinstance(source, np.ndarray) and not isinstance(source, np.memmap)
 
 
-def _metadata(found: Found, resolved: wl.Resolved) -> dict[str, Any]:
+def _metadata(found: Found, resolved: wl.Resolved, notices: list[Notice]) -> dict[str, Any]:
     per_band = dict(found.per_band)
+    if "fwhm" in per_band and resolved.wavelengths is not None:
+        centres = resolved.wavelengths.nm
+        per_band["fwhm"], told = band_widths.in_nm(per_band["fwhm"], centres, resolved.scale)
+        notices += [told] if told else []
     if resolved.order is not None:
         per_band = {key: [values[i] for i in resolved.order] for key, values in per_band.items()}
     shown = found.metadata.get("default bands")
     if resolved.order is not None and isinstance(shown, list):
         placed = {band + 1: i + 1 for i, band in enumerate(resolved.order)}  # counted from 1
         found.metadata["default bands"] = [placed.get(band, band) for band in shown]
-    if "fwhm" in per_band and resolved.scale not in (None, 1.0):
-        widths = np.round(np.asarray(per_band["fwhm"], dtype=np.float64) * resolved.scale, 6)
-        per_band["fwhm"] = widths.tolist()
     kept: dict[str, Any] = jsonable({**found.metadata, **per_band, **resolved.metadata})
     return kept
 

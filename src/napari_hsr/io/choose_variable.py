@@ -30,8 +30,15 @@ _BAND_NAMES = ("band_names", "bandnames", "band_name", "band_labels", "channel_n
 #: Small facts worth keeping: one value, or one a band.
 _SCALARS = ("norm_factor", "exposure", "integration_time", "illuminant", "units", "unit")
 #: Variables, of which no convention says which way they go.
-_FACTORS = ("scale_factor", "reflectance_scale_factor")
+_FACTORS = (
+    "scale_factor", "reflectance_scale_factor", "scale", "gain", "offset", "add_offset",
+)  # fmt: skip
 _PER_BAND = ("fwhm", "bbl", "good_wavelengths", "bad_bands", "badbands")
+#: Variables with one number that stands for missing values.
+_NO_DATA = (
+    "nodata", "no_data", "no_data_value", "nodata_value", "data_ignore_value", "ignore_value",
+    "fill_value", "fillvalue", "_fillvalue", "missing_value",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -200,6 +207,7 @@ class Companions:
     metadata: dict[str, Any]
     per_band: dict[str, Any]
     notices: tuple[Notice, ...]
+    no_data: tuple[float, ...] = ()
 
 
 def companions(
@@ -221,10 +229,10 @@ def companions(
     """
     attributes = {str(k).lower(): v for k, v in (attributes or {}).items()}
     result = Companions(None, None, {}, {}, ())
-    vectors = {
-        v.short: v for v in variables if v is not cube and v.real and v.long_axes <= 1 and v.shape
-    }
-    others = {v.short: v for v in variables if not v.real and v.short in wl.KEYS}
+    near = sorted((v for v in variables if v is not cube), key=lambda v: _nearness(v, cube))
+    vectors = {v.short: v for v in near if v.real and v.long_axes <= 1 and v.shape}
+    single = {v.short: v for v in near if v.real and math.prod(v.shape) == 1}
+    others = {v.short: v for v in near if not v.real and v.short in wl.KEYS}
     for key in wl.KEYS:
         unit = None
         if key in vectors:
@@ -247,28 +255,53 @@ def companions(
             told = f"The variable '{key}' numbers the bands and gives no wavelengths."
             result.notices += (Notice.info(Code.WAVELENGTHS_UNUSABLE, told),)
             continue
-        result.wavelengths, result.unit = values, unit or wl.unit_in_name(key)
-        break
+        fits = values.size in cube.shape
+        if result.wavelengths is None or fits:
+            result.wavelengths, result.unit = values, unit or wl.unit_in_name(key)
+        if fits:
+            break  # else a list under another name may
     if result.wavelengths is None:
         result.wavelengths, result.unit = _from_names(variables, load, attributes)
     for key in _SCALARS:
-        if key in vectors and np.prod(vectors[key].shape) == 1:
-            result.metadata[key] = np.ravel(np.asarray(load(vectors[key].name)))[0].item()
+        if key in single:
+            result.metadata[key] = np.ravel(np.asarray(load(single[key].name)))[0].item()
     for key in _FACTORS:
-        if key in vectors and np.prod(vectors[key].shape) == 1:
-            value = np.ravel(np.asarray(load(vectors[key].name)))[0].item()
+        if key in single:
+            value = np.ravel(np.asarray(load(single[key].name)))[0].item()
             result.metadata[key] = value
-            told = f"The variable '{key}' ({value:g}) was not applied: the numbers are as stored."
-            result.notices += (Notice.warning(Code.GAIN_NOT_APPLIED, told),)
+            if value not in (0, 1):
+                told = (
+                    f"The variable '{key}' ({value:g}) was not applied: the numbers are as stored."
+                )
+                result.notices += (Notice.warning(Code.GAIN_NOT_APPLIED, told),)
+    for key in _NO_DATA:
+        if key in single:
+            result.no_data += (float(np.ravel(np.asarray(load(single[key].name)))[0]),)
     for key in _PER_BAND:
         if result.wavelengths is None or not (key in vectors or key in attributes):
             continue
         stored = load(vectors[key].name) if key in vectors else attributes[key]
         values = np.ravel(np.asarray(stored))
-        if values.size == result.wavelengths.size and values.dtype.kind in "iufb":
+        if values.dtype.kind not in "iufb":
+            continue
+        if values.size == result.wavelengths.size:
             known = {"good_wavelengths": "bbl"}.get(key, key)  # EMIT: 1 for those of use
             result.per_band[known] = np.asarray(values, float if known == "fwhm" else None).tolist()
+        else:
+            told = (
+                f"'{key}' has {values.size} values for {result.wavelengths.size} bands: left out."
+            )
+            result.notices += (Notice.warning(Code.LIST_UNUSABLE, told),)
     return result
+
+
+def _nearness(variable: Variable, cube: Variable) -> tuple[bool, int, int]:
+    """Ascending: as long as an axis of the cube, then in its folder, then in those around it."""
+    own, of_cube = (v.name.strip("/").split("/")[:-1] for v in (variable, cube))
+    shared = 0
+    while own[shared : shared + 1] == of_cube[shared : shared + 1] != []:
+        shared += 1
+    return math.prod(variable.shape) in cube.shape, shared, -len(own)
 
 
 def _from_names(

@@ -23,6 +23,8 @@ class Decoding:
         As NetCDF and GDAL state them, for all bands or for each in the order of the file.
     no_data : tuple of float
         Stored numbers that stand for missing values.
+    valid : (float, float) or None
+        Least and largest stored number that is valid; others are missing values (CF's ``valid_range``).
     unsigned : bool
         Signed integers are to be taken as unsigned ones of their size (NetCDF's ``_Unsigned``).
     """
@@ -31,20 +33,24 @@ class Decoding:
     scale: Any = 1.0
     offset: Any = 0.0
     no_data: tuple[float, ...] = ()
+    valid: tuple[float, float] | None = None
     unsigned: bool = False
 
     @property
     def does_nothing(self) -> bool:
         """Whether values are what is stored."""
         plain = self.divisor == 1.0 and np.all(np.asarray(self.scale) == 1.0)
-        return bool(plain and not np.any(self.offset) and not (self.no_data or self.unsigned))
+        marked = self.no_data or self.valid is not None
+        return bool(plain and not np.any(self.offset) and not (marked or self.unsigned))
 
     def missing(self, stored: np.ndarray) -> np.ndarray | None:
         """Where no data is stored; None if that is nowhere."""
-        if not self.no_data:
+        if not self.no_data and self.valid is None:
             return None
         stored = self._taken(stored)
         found = np.zeros(stored.shape, dtype=bool)
+        if self.valid is not None:
+            found |= (stored < self.valid[0]) | (stored > self.valid[1])
         for marker in self.no_data:
             if self.unsigned and marker < 0:
                 marker += 2.0 ** (8 * stored.dtype.itemsize)
@@ -55,6 +61,15 @@ class Decoding:
             elif float(marker).is_integer():
                 found |= stored == int(marker)
         return found if found.any() else None
+
+    def never_stored(self, dtype: np.dtype) -> list[float]:
+        """Markers that integers of this type cannot be."""
+        if dtype.kind not in "iu":
+            return []
+        limits = np.iinfo(dtype.str.replace("i", "u") if self.unsigned else dtype)
+        shift = 2.0 ** (8 * dtype.itemsize) if self.unsigned else 0.0
+        markers = {m: m + shift * (m < 0) for m in self.no_data if not np.isnan(m)}
+        return [m for m, v in markers.items() if v % 1 or not limits.min <= v <= limits.max]
 
     def _taken(self, stored: np.ndarray) -> np.ndarray:
         """What is stored, as the type that it is meant in."""

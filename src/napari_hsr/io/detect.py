@@ -149,13 +149,21 @@ _FOREIGN = {
     b"PCIDSK": "a PCIDSK file",
     b"SIMPLE  =": "a FITS file",
     b"EHFA_HEADER_TAG": "an ERDAS Imagine file",
+    b"\x1f\x8b": "a file compressed by gzip",
+    b"%PDF": "a PDF document",
+}
+#: The same for pictures.
+_PICTURES = {
     b"\0\0\0\x0cjP  ": "a JPEG 2000 image",
     b"\xff\x4f\xff\x51": "a JPEG 2000 image",
+    b"\0\0\0\x0cJXL ": "a JPEG XL image",
+    b"\xff\x0a": "a JPEG XL image",
     b"GIF8": "a GIF image",
     b"RIFF": "a WebP image or another RIFF file",
     b"\x76\x2f\x31\x01": "an OpenEXR image",
-    b"\x1f\x8b": "a file compressed by gzip",
-    b"%PDF": "a PDF document",
+    b"P6\n": "a PPM image",
+    b"P3\n": "a PPM image",
+    b"8BPS": "a Photoshop document",
 }
 
 
@@ -169,6 +177,9 @@ def _why_unknown(head: bytes, suffix: str) -> str:
     foreign = next((named for magic, named in _FOREIGN.items() if head.startswith(magic)), None)
     if foreign:
         return f"this is {foreign}, which is not read; convert it to GeoTIFF, ENVI or HDF5"
+    picture = next((named for magic, named in _PICTURES.items() if head.startswith(magic)), None)
+    if picture:
+        return f"this is {picture}, which is not read; convert it to PNG or TIFF"
     what = "a text file" if is_text(head) else "binary data of another kind"
     if suffix in _EXPECTED:
         return f"{_EXPECTED[suffix]} was expected, but this is {what}"

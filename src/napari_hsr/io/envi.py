@@ -28,11 +28,9 @@ if TYPE_CHECKING:
 
 #: The header item that carries our record.
 ITEM = "napari-hsr"
-_WAVELENGTH_ITEMS = ("wavelength", "wavelengths", "center wavelength", "center wavelengths")
-_UNIT_ITEMS = ("wavelength units", "wavelength unit", "wavelengths units")
 _STRUCTURE = {
     "lines", "samples", "bands", "header offset", "data type", "interleave", "byte order",
-    "file type", *_WAVELENGTH_ITEMS, *_UNIT_ITEMS, ITEM,
+    "file type", *envi_header.WAVELENGTH_ITEMS, *envi_header.UNIT_ITEMS, ITEM,
 }  # fmt: skip
 _GAINS = ("data", "data reflectance")
 #: Items that programs write without saying which way they go.
@@ -185,7 +183,7 @@ def _facts(
     found.record = embedded_record.parse(str(items.get(ITEM, "")).removeprefix("record "))
     double = Path(header.stem).suffix.lower() in detect.ENVI_BINARY_SUFFIXES  # scene.img.hdr
     found.name = Path(header.stem).stem if double else header.stem
-    found.wavelengths, found.unit = _wavelengths(items)
+    found.wavelengths, found.unit = envi_header.wavelengths(items)
     units = items.get("data units") or None
     if found.wavelengths is None and binary is not None:  # GDAL's file beside what GDAL wrote
         facts = gdal_metadata.beside(binary, layout.bands)
@@ -200,6 +198,10 @@ def _facts(
         found.per_band.pop(build_cube.NO_DATA, None)
         found.metadata[build_cube.NO_DATA] = marker[0]
     _apply_gains(header, found, items, layout.bands)
+    dark = envi_header.numbers(items, "autodarkstartline")
+    if dark and 0 < dark[0] < layout.lines:
+        told = f"Lines from {dark[0]:g} on are the camera's dark frames, as the header says."
+        found.notices += (Notice.warning(Code.DARK_FRAMES, told),)
     named = [key for key in _OTHER_SCALES if key in items]
     if named:
         told = (
@@ -208,20 +210,6 @@ def _facts(
         )
         found.notices += (Notice.warning(Code.GAIN_NOT_APPLIED, told),)
     return found
-
-
-def _wavelengths(items: dict[str, Any]) -> tuple[Any, str | None]:
-    """The list of wavelengths and its unit, wherever other programs write it."""
-    unit = next((items[key] for key in _UNIT_ITEMS if key in items), None)
-    unit = " ".join(map(str, unit)) if isinstance(unit, list) else unit
-    for key in _WAVELENGTH_ITEMS:
-        listed = items.get(key)
-        if isinstance(listed, list):
-            listed = envi_header.entries(listed)
-        if listed:
-            return listed, unit
-    names = items.get("band names")
-    return wl.from_band_names(names) if isinstance(names, list) else (None, None)
 
 
 def _split_per_band(found: build_cube.Found, items: dict[str, Any], bands: int) -> None:
@@ -239,6 +227,9 @@ def _split_per_band(found: build_cube.Found, items: dict[str, Any], bands: int) 
                     continue
                 found.metadata[key] = widths[0].tolist()
             found.per_band[key] = found.metadata.pop(key)
+        elif isinstance(value, list) and key in ("bbl", "fwhm"):
+            told = f"The header's {key} has {len(value)} values for {bands} bands: left out."
+            found.notices += (Notice.warning(Code.LIST_UNUSABLE, told),)
 
 
 def _apply_scale_factor(header: Path, found: build_cube.Found, items: dict[str, Any]) -> None:
@@ -276,14 +267,22 @@ def _apply_gains(header: Path, found: build_cube.Found, items: dict[str, Any], b
     FileError
         If they are no numbers, or not one a band.
     """
-    named = [key for key in _GAINS if f"{key} gain values" in items]
-    if not named:
+    stated = {
+        key: [envi_header.numbers(items, f"{key} {what} values") for what in ("gain", "offset")]
+        for key in _GAINS
+        if {f"{key} gain values", f"{key} offset values"} & set(items)
+    }
+    if not stated:
         return
+    named = list(stated)
     gains, offsets = (
-        envi_header.numbers(items, f"{named[0]} {what} values") for what in ("gain", "offset")
+        [default] * bands if f"{named[0]} {what} values" not in items else numbers or []
+        for what, default, numbers in zip(
+            ("gain", "offset"), (1.0, 0.0), stated[named[0]], strict=True
+        )
     )
-    offsets = offsets or [0.0] * bands
-    if gains is None or not len(gains) == len(offsets) == bands:
+    gains, offsets = (n * bands if len(n) == 1 else n for n in (gains, offsets))
+    if not len(gains) == len(offsets) == bands:
         raise FileError(
             header, f"its {named[0]} gain and offset values are not {bands} numbers each"
         )
@@ -298,6 +297,10 @@ def _apply_gains(header: Path, found: build_cube.Found, items: dict[str, Any], b
     found.decoding = replace(found.decoding, scale=np.array(gains), offset=np.array(offsets))
     told = f"Values were scaled by the {named[0]} gain and offset values of the header."
     found.notices += (Notice.info(Code.SCALE_APPLIED, told),)
+    if len(named) > 1:
+        left = f"The {named[1]} gain and offset values of the header were not applied as well."
+        found.notices += (Notice.warning(Code.GAIN_NOT_APPLIED, left),)
     found.steps += (told,)
     for what in ("gain", "offset"):  # no longer true of the values
-        found.per_band.pop(f"{named[0]} {what} values", None)
+        for kept in (found.per_band, found.metadata):
+            kept.pop(f"{named[0]} {what} values", None)

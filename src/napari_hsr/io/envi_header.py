@@ -16,9 +16,17 @@ from napari_hsr.io import esri_header, limits
 from napari_hsr.io.detect import ENVI_BINARY_SUFFIXES
 from napari_hsr.io.library_errors import translated
 from napari_hsr.io.numbers import number, whole
+from napari_hsr.io.wavelengths import from_band_names
 from napari_hsr.notices import Code, Notice
 
 _DAMAGED = "the ENVI header is damaged or cut short"
+#: Lists that programs write in square brackets, as Python prints them.
+_SQUARE = re.compile(
+    r"^((?:wavelengths?|center wavelengths?|fwhm|bbl|band names|default bands)[ \t]*)=\s*\[([^\[\]{}=]*)\]",
+    re.IGNORECASE | re.MULTILINE,
+)
+WAVELENGTH_ITEMS = ("wavelength", "wavelengths", "center wavelength", "center wavelengths")
+UNIT_ITEMS = ("wavelength units", "wavelength unit", "wavelengths units")
 _NEEDED = ("lines", "samples", "bands", "data type", "interleave")
 
 
@@ -63,6 +71,7 @@ def parse(path: Path) -> dict[str, Any]:
             return esri_header.parse(path, text)
         text = re.sub(r"=\s*\n\s*\{", "= {", text)  # the brace on a line of its own
         text = re.sub(r"^envi\b", "ENVI", text, flags=re.IGNORECASE)
+        text = _SQUARE.sub(r"\1= {\2}", text)
         plain = text.encode("ascii", "xmlcharrefreplace").decode("ascii")
         # spectral reads files only, in the locale's encoding: hand it a clean copy
         with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
@@ -160,11 +169,29 @@ def numbers(items: dict[str, Any], name: str) -> list[float] | None:
 
 
 def entries(listed: list[Any]) -> list[str]:
-    """A list's entries without quotes; where semicolons part them, commas are those of decimals."""
+    """A list's entries without quotes, parted by blanks between numbers too.
+
+    Where semicolons part them, commas are those of decimals.
+    """
     texts = [str(item).strip() for item in listed]
     if any(";" in text for text in texts):
         texts = [part.replace(",", ".").strip() for part in ",".join(texts).split(";")]
+    texts = [part for text in texts for part in re.split(r"(?<=[\d.])\s+(?=[-+.\d])", text)]
     return [text.strip("\"' ") for text in texts if text.strip("\"' ")]
+
+
+def wavelengths(items: dict[str, Any]) -> tuple[Any, str | None]:
+    """The list of wavelengths and its unit, wherever other programs write it."""
+    unit = next((items[key] for key in UNIT_ITEMS if key in items), None)
+    unit = " ".join(map(str, unit)) if isinstance(unit, list) else unit
+    for key in WAVELENGTH_ITEMS:
+        listed = items.get(key)
+        if isinstance(listed, list):
+            listed = entries(listed)
+        if listed:
+            return listed, unit
+    names = items.get("band names")
+    return from_band_names(names) if isinstance(names, list) else (None, None)
 
 
 def candidates(header: Path) -> list[Path]:

@@ -102,7 +102,12 @@ def _facts(stated: dict[str, dict[int, str]], whole: dict[str, str], bands: int)
         if widths is not None:
             in_nm = 1e3 if name == "fwhm_um" and facts.unit == "nm" else 1.0
             facts.per_band[key] = [int(w) if key == "bbl" else w * in_nm for w in widths]
-    scale, offset = (_numbers(_listed(stated, name, bands)) for name in ("scale", "offset"))
+    scale, offset = (  # bands that state none have GDAL's own, 1 and 0
+        _numbers([stated[name].get(band, default) for band in range(bands)])
+        if stated.get(name)
+        else None
+        for name, default in (("scale", "1"), ("offset", "0"))
+    )
     facts.decoding = Decoding(
         scale=_one(scale, 1.0),
         offset=_one(offset, 0.0),

@@ -37,6 +37,9 @@ _NO_DATA = (
 _MOST_MARKERS = 16
 #: Attributes with a number to divide by: NEON's, and ENVI's.
 _DIVISORS = ("Scale_Factor", "reflectance_scale_factor", "reflectance scale factor")
+_UNITS = ("wavelength_units", "wavelength_unit", "wavelengths_units", "wavelengths_unit")
+#: What NetCDF's library leaves in floats that were never written.
+NETCDF_FILL = 9.969209968386869e36
 #: A text in JSON that is longer is not looked into.
 _LONGEST_JSON = 2**20
 
@@ -144,6 +147,9 @@ def _found(
 
     beside = companions(variables, chosen, load, attributes)
     unit = beside.unit
+    said = [v.name for v in variables if v.short in _UNITS and v.is_text]
+    if unit is None and said:
+        unit = next((str(value) for value in np.ravel(load(said[0]))), None)
     for variable in variables:
         if variable.short in ("wavelengths", "wavelength", "lambda", "wl", "bands"):
             of_list = structure.attributes(structure.own_path(file, variable.name))
@@ -170,6 +176,10 @@ def _found(
         if axes.wavelengths is not None and beside.wavelengths is None:
             found.wavelengths, found.unit = axes.wavelengths, axes.unit or unit
     state_numbers(found, stated)
+    found.ignore(beside.no_data)
+    floats = source.dtype.kind == "f" and not found.decoding.no_data
+    if floats and "_NCProperties" in structure.attributes(file):
+        found.decoding = replace(found.decoding, no_data=(NETCDF_FILL,))
     return found
 
 
@@ -189,6 +199,7 @@ def state_numbers(found: build_cube.Found, attributes: Any) -> None:
         found.notices += (Notice.warning(Code.GAIN_NOT_APPLIED, told),)
         divisor = 1.0
     found.decoding = Decoding(
+        valid=_valid(stated, found.source.dtype, scale, offset),
         divisor=divisor,
         scale=1.0 if scale is None else scale,
         offset=0.0 if offset is None else offset,
@@ -197,10 +208,24 @@ def state_numbers(found: build_cube.Found, attributes: Any) -> None:
     )
     if found.decoding.no_data:
         found.metadata[build_cube.NO_DATA] = found.decoding.no_data[0]
-    if not replace(found.decoding, no_data=(), unsigned=False).does_nothing:
+    if not replace(found.decoding, no_data=(), valid=None, unsigned=False).does_nothing:
         told = "Values were scaled as the scale factor and offset in the file say."
         found.notices += (Notice.info(Code.SCALE_APPLIED, told),)
         found.steps += (told,)
+
+
+def _valid(
+    stated: dict[str, list[float]], dtype: np.dtype, scale: Any, offset: Any
+) -> tuple[float, float] | None:
+    """CF's ``valid_range``, ``valid_min`` and ``valid_max``, which are meant as stored."""
+    both = stated.get("valid_range") or []
+    least = both[:1] or stated.get("valid_min") or [-np.inf]
+    most = both[1:2] or stated.get("valid_max") or [np.inf]
+    packed = dtype.kind in "iu" and (scale is not None or offset is not None)
+    fractions = any(np.isfinite(v) and v % 1 for v in (least[0], most[0]))
+    if not least[0] < most[0] or (packed and fractions) or dtype.kind not in "iuf":
+        return None  # none, contradictory, or of the unpacked values against the convention
+    return None if np.isinf(least[0]) and np.isinf(most[0]) else (least[0], most[0])
 
 
 def _numbers(value: Any) -> list[float]:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 #: What writers call the axis of the bands, in lower case.
 SPECTRAL = re.compile(
-    r"(wave(length|number)?s?|energy|wl|lambda|bands?|spectral(_.*)?|spectrum|channels?|.*_bands?|.*wavelengths?|wavelength_.*)"
+    r"(wave(length|number)?s?|energy|freq(uency)?|wl|lambda|bands?|spectral(_.*)?|spectrum|channels?|.*_bands?|.*wavelengths?|wavelength_.*)"
 )
 _ROWS = {"y", "lat", "latitude", "northing", "row", "rows", "line", "lines", "height", "downtrack"}
 _COLUMNS = {
@@ -129,8 +129,8 @@ def _hyperspy(file: Any, dataset: Any, near: References) -> tuple[list[str], Val
         scale, offset = stated.get("scale"), stated.get("offset")
         if (
             size <= MOST_VALUES
-            and isinstance(scale, (float, np.floating))
-            and isinstance(offset, (float, np.floating))
+            and isinstance(scale, (float, int, np.floating, np.integer))
+            and isinstance(offset, (float, int, np.floating, np.integer))
         ):
             listed = float(offset) + float(scale) * np.arange(size)
             values[axis] = listed, text(stated.get("units"))

@@ -1,8 +1,8 @@
 """Cubes that a product keeps in several data sets: PRISMA's two detectors, the three of PACE OCI.
 
 PRISMA (HDF-EOS5) has ``VNIR_Cube`` and ``SWIR_Cube`` (rows, bands, columns), band centres, widths and
-flags as attributes of the file, and at level 2 ``value = least + stored (most - least) / 65535`` by
-detector. PACE OCI at level 1B has ``rhot_blue``, ``rhot_red`` and ``rhot_SWIR`` (bands, scans, pixels)
+flags as attributes of the file; at level 2 ``value = least + stored (most - least) / 65535`` by
+detector, at level 1 ``value = stored / factor - offset``. PACE OCI at level 1B has ``rhot_blue``, ``rhot_red`` and ``rhot_SWIR`` (bands, scans, pixels)
 beside ``sensor_band_parameters``.
 """
 
@@ -59,7 +59,7 @@ def _prisma(path: Path, file: Any, items: dict[str, Any]) -> build_cube.Found | 
             cubes.setdefault(named[1], structure.checked(path, item))
     stated: Any = structure.attributes(file) if cubes else {}
     facts: dict[str, list[float]] = {"nm": [], "fwhm": [], "bbl": []}
-    parts, scales, offsets = [], [], []
+    parts, scales, offsets, level_2 = [], [], [], False
     for name in ("VNIR", "SWIR"):
         if name not in cubes:
             continue
@@ -77,8 +77,10 @@ def _prisma(path: Path, file: Any, items: dict[str, Any]) -> build_cube.Found | 
         least, most = (stated.get(f"L2Scale{key}{end}") for end in ("Min", "Max"))
         scaled = least is not None and most is not None
         least, most = (float(np.ravel(v)[0]) for v in ((least, most) if scaled else (0, 65535)))
-        scales += [(most - least) / 65535] * len(bands)
-        offsets += [least] * len(bands)
+        divisor = float(np.ravel(stated.get(f"ScaleFactor_{key}", 1.0))[0]) or 1.0  # of level 1
+        scales += [(most - least) / 65535 / divisor] * len(bands)
+        offsets += [least - float(np.ravel(stated.get(f"Offset_{key}", 0.0))[0])] * len(bands)
+        level_2 = level_2 or scaled
     if not any(bands for _, _, bands in parts):
         return None
     found = _of(parts, facts["nm"])
@@ -88,9 +90,11 @@ def _prisma(path: Path, file: Any, items: dict[str, Any]) -> build_cube.Found | 
         told = (
             "Values were scaled by the least and largest reflectance of each detector in the file."
         )
+        if not level_2:
+            told = "Values were scaled by the factor and offset of each detector in the file."
         found.notices += (Notice.info(Code.SCALE_APPLIED, told),)
         found.steps += (told,)
-        found.units = "reflectance"
+        found.units = "reflectance" if level_2 else None
     return found
 
 

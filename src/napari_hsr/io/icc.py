@@ -79,6 +79,69 @@ def parse(content: bytes) -> Profile:
     return Profile(name, False, np.array(xyz).T / 65536, curves)
 
 
+#: Chromaticities of red, green, blue and white.
+Primaries = tuple[tuple[float, float], ...]
+_D65 = (0.3127, 0.329)
+SRGB: Primaries = ((0.64, 0.33), (0.30, 0.60), (0.15, 0.06), _D65)
+ADOBE_RGB: Primaries = ((0.64, 0.33), (0.21, 0.71), (0.15, 0.06), _D65)
+#: Primaries and curves by the code points of ITU-T H.273, as PNG (cICP) and HEIF (nclx) state them.
+_NAMED = {
+    1: ("BT.709", SRGB),
+    9: ("BT.2020", ((0.708, 0.292), (0.170, 0.797), (0.131, 0.046), _D65)),
+    11: ("DCI-P3", ((0.680, 0.320), (0.265, 0.690), (0.150, 0.060), (0.314, 0.351))),
+    12: ("Display P3", ((0.680, 0.320), (0.265, 0.690), (0.150, 0.060), _D65)),
+}
+_BT709, _SRGB_CURVE, _LINEAR = (1, 6, 14, 15), 13, 8
+_GAMMAS = {4: 2.2, 5: 2.8}
+#: Bradford's response of cones, and the white of profiles.
+_CONES = np.array([[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0389, -0.0685, 1.0296]])
+_D50 = np.array([0.9642, 1.0, 0.8249])
+
+
+def of_primaries(name: str, primaries: Primaries, curve: np.ndarray | None = None) -> Profile:
+    """A profile of stated primaries and white, and a curve to linear light (by default sRGB's).
+
+    Colours are adapted to D50 after Bradford, as in profiles (ICC.1:2022, annex E).
+    """
+    xyz = np.array([[x / y, 1.0, (1 - x - y) / y] for x, y in primaries]).T
+    weights = np.linalg.solve(xyz[:, :3], xyz[:, 3])
+    ratio = (_CONES @ _D50) / (_CONES @ xyz[:, 3])
+    adapted = np.linalg.inv(_CONES) @ np.diag(ratio) @ _CONES @ (xyz[:, :3] * weights)
+    curve = srgb_curve() if curve is None else curve
+    return Profile(name, False, adapted, (curve,) * 3)
+
+
+def srgb_curve() -> np.ndarray:
+    """From values to linear light (IEC 61966-2-1), sampled evenly over 0..1."""
+    x = np.linspace(0, 1, _SAMPLES)
+    curve: np.ndarray = np.where(x <= 0.04045, x / 12.92, ((x + 0.055) / 1.055) ** 2.4)
+    return curve
+
+
+def power_curve(exponent: float) -> np.ndarray:
+    """``x ** exponent``, sampled evenly over 0..1."""
+    curve: np.ndarray = np.linspace(0, 1, _SAMPLES) ** exponent
+    return curve
+
+
+def of_code_points(primaries: int, transfer: int) -> Profile | None:
+    """The profile that code points of H.273 name; None where they name none that is converted."""
+    if primaries not in _NAMED:
+        return None
+    name, corners = _NAMED[primaries]
+    if transfer == _SRGB_CURVE:
+        return Profile("sRGB", True) if primaries == 1 else of_primaries(name, corners)
+    if transfer == _LINEAR:
+        return of_primaries(f"{name}, linear", corners, power_curve(1.0))
+    if transfer in _GAMMAS:
+        return of_primaries(name, corners, power_curve(_GAMMAS[transfer]))
+    if transfer in _BT709:
+        x = np.linspace(0, 1, _SAMPLES)
+        bent = np.where(x < 0.081, x / 4.5, ((x + 0.099) / 1.099) ** (1 / 0.45))
+        return of_primaries(name, corners, bent)
+    return None
+
+
 def _tags(content: bytes) -> dict[bytes, bytes]:
     (count,) = unpack(">I", content[128:132])
     if count > 200 or content[16:20] != b"RGB ":

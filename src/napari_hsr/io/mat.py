@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_hsr.io import build_cube, embedded_record, hdf5, limits, mat_validation
+from napari_hsr.io import wavelengths as wl
 from napari_hsr.io.choice import ANY, Choice
 from napari_hsr.io.choose_variable import Variable, choose_cube, companions, left_out
 from napari_hsr.io.library_errors import translated
@@ -72,9 +73,13 @@ def read_5(path: Path, choice: Choice = ANY) -> Cube:
         with translated(path, _DAMAGED), path.open("rb") as file:
             return loadmat(file, variable_names=[name])[name]
 
-    if choice.variable is not None or not any(v.real and v.has_three_axes for v in variables):
+    whole = any(v.real and v.has_three_axes for v in variables)
+    if choice.variable is not None or not whole or not any(v.short in wl.KEYS for v in variables):
         members |= _members(path, variables, load)
-        variables = [*(_describe(*item) for item in members.items()), *variables]
+        inner = [_describe(*item) for item in members.items()]
+        if whole and choice.variable is None:  # of structures beside a cube only what describes it
+            inner = [v for v in inner if not (v.real and v.has_three_axes)]
+        variables = [*inner, *variables]
     texts = {v.short: v.name for v in variables if v.kind == "char"}
     ours = embedded_record.parse(_char(load, texts, embedded_record.KEY))
     chosen = choose_cube(path, variables, ours is not None, choice.variable)
@@ -84,22 +89,24 @@ def read_5(path: Path, choice: Choice = ANY) -> Cube:
     build_cube.check_shape(path, source.shape, chosen.name)
     beside = companions(variables, chosen, load)
     others = left_out(path, variables, chosen) if choice.variable is None else ()
-    return build_cube.build(
-        path,
-        build_cube.Found(
-            source,
-            convention=2,
-            wavelengths=beside.wavelengths,
-            unit=beside.unit or _char(load, texts, "wavelength_units", "wavelength_unit"),
-            units=_char(load, texts, "units", "unit"),
-            metadata=beside.metadata,
-            per_band=beside.per_band,
-            notices=(*beside.notices, *others),
-            record=ours,
-            looked_in="its variables and structures",
-        ),
-        choice,
+    unit = beside.unit or _char(load, texts, "wavelength_units", "wavelength_unit")
+    units = _char(load, texts, "units", "unit")
+    if wl.is_unit(units):  # of the wavelengths, as it stands beside them
+        unit, units = unit or units, None
+    found = build_cube.Found(
+        source,
+        convention=2,
+        wavelengths=beside.wavelengths,
+        unit=unit,
+        units=units,
+        metadata=beside.metadata,
+        per_band=beside.per_band,
+        notices=(*beside.notices, *others),
+        record=ours,
+        looked_in="its variables and structures",
     )
+    found.ignore(beside.no_data)
+    return build_cube.build(path, found, choice)
 
 
 def _members(path: Path, variables: list[Variable], load: Callable[[str], Any]) -> dict[str, Any]:

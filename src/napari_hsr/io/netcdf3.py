@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import numpy as np
 from napari_hsr.io import build_cube, limits
 from napari_hsr.io.choice import ANY, Choice
 from napari_hsr.io.choose_variable import Variable, choose_cube, companions, left_out
-from napari_hsr.io.hdf5 import state_numbers
+from napari_hsr.io.hdf5 import NETCDF_FILL, state_numbers
 from napari_hsr.io.hdf5_axes import SPECTRAL, are_turned, text
 from napari_hsr.io.library_errors import translated
 
@@ -61,6 +62,9 @@ def read(path: Path, choice: Choice = ANY) -> Cube:
         found.notices += left_out(path, variables, chosen)
     _state_bands(found, dimensions, stored)
     state_numbers(found, attributes)
+    found.ignore(beside.no_data)
+    if source.dtype.kind == "f" and not found.decoding.no_data:
+        found.decoding = replace(found.decoding, no_data=(NETCDF_FILL,))
     return build_cube.build(path, found, choice)
 
 

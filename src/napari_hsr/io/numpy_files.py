@@ -169,19 +169,21 @@ def _read_archive(path: Path, archive: Any, choice: Choice) -> Cube:
         if mapped is None:
             held = _member(archive, chosen.name).compress_size
             limits.check_room(path, chosen.stored_bytes, chosen.describe(), held)
-        return build_cube.build(
-            path,
-            build_cube.Found(
-                load(chosen.name) if mapped is None else mapped,
-                wavelengths=beside.wavelengths,
-                unit=beside.unit,
-                metadata=beside.metadata,
-                per_band=beside.per_band,
-                notices=(*beside.notices, *others),
-                record=ours,
-            ),
-            choice,
+        found = build_cube.Found(
+            load(chosen.name) if mapped is None else mapped,
+            wavelengths=beside.wavelengths,
+            unit=beside.unit,
+            metadata=beside.metadata,
+            per_band=beside.per_band,
+            notices=(*beside.notices, *others),
+            record=ours,
+            looked_in="its arrays",
         )
+        found.ignore(beside.no_data)
+        if pickled:
+            told = f"Pickled Python objects are not opened: {', '.join(pickled)}."
+            found.notices += (Notice.warning(Code.OTHER_ARRAYS_LEFT_OUT, told),)
+        return build_cube.build(path, found, choice)
 
 
 def _member(archive: Any, name: str) -> zipfile.ZipInfo:

@@ -7,10 +7,51 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from napari_hsr.io import embedded_record
+from napari_hsr.io import wavelengths as wl
+from napari_hsr.io.numbers import number
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from napari_hsr.cube import Cube
+
+_EMISSION = ("emission_wavelength", "emissionWavelength", "EmissionWavelength", "wavelength")
+
+
+def wavelengths(
+    ome: dict[str, Any], multiscale: dict[str, Any], axes: Sequence[str], shape: Sequence[int]
+) -> tuple[Any, str | None]:
+    """The list that a store states and its unit; None and None where it states none.
+
+    That is the channels' wavelengths of emission, or labels; or scale and translation of an axis
+    whose unit is one of wavelengths.
+    """
+    channels = (ome.get("omero") or {}).get("channels") or []
+    channels = [channel for channel in channels if isinstance(channel, dict)]
+    for key in _EMISSION:
+        listed = [number(channel.get(key)) for channel in channels]
+        if listed and None not in listed:
+            return listed, None
+    labels = [str(channel.get("label", "")) for channel in channels]
+    found, unit = wl.from_band_names(labels)
+    if found is not None:
+        return found, unit
+    for place, axis in enumerate(multiscale.get("axes") or ()):
+        unit = axis.get("unit") if isinstance(axis, dict) else None
+        if not wl.is_unit(unit) or axes[place] in ("x", "y", "z") or shape[place] < 2:
+            continue
+        step, first = 1.0, 0.0
+        steps = multiscale["datasets"][0].get("coordinateTransformations") or []
+        for one in (*steps, *(multiscale.get("coordinateTransformations") or ())):
+            if isinstance(one.get("scale"), list):
+                step, first = step * one["scale"][place], first * one["scale"][place]
+            if isinstance(one.get("translation"), list):
+                first += one["translation"][place]
+        return (first + step * np.arange(shape[place])).tolist(), unit
+    return None, None
 
 
 def attributes(

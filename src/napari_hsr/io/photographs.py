@@ -20,12 +20,14 @@ from napari_hsr.photograph import Photograph
 from napari_hsr.provenance import Provenance
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
 #: Bytes of a JPEG or BMP file; those of cameras have a hundredth of it.
 _LARGEST_PICTURE = 2 * 10**9
 _SRGB_GAMMA = 1 / 2.2
+_UNSPECIFIED = 2
+_HDR = {16: "HDR (PQ)", 18: "HDR (HLG)"}
 
 
 def read(path: Path, choice: Choice = ANY) -> Photograph:
@@ -59,21 +61,7 @@ def _read_png(path: Path, content: bytes, full_scale: float | None) -> Photograp
     values = png_chunks.pixels(path, content) if info.colour_type != 3 else _palette(path, content)
     notices: list[Notice] = []
     metadata: dict[str, Any] = {"bit_depth": info.depth}
-    encoding = encodings.SRGB
-    profile = None if info.icc is None else icc.parse(info.icc)
-    if (
-        profile is None
-        and info.gamma
-        and not info.srgb
-        and abs(info.gamma / _SRGB_GAMMA - 1) > 0.05
-    ):
-        if abs(info.gamma - 1) < 0.01:
-            encoding = encodings.LINEAR_SRGB
-            told = "The PNG states a gamma of 1: its values were taken as linear light."
-            notices.append(Notice.info(Code.ENCODING_ASSUMED, told))
-        else:
-            told = f"The PNG states a gamma of {info.gamma:g}; sRGB was taken instead."
-            notices.append(Notice.warning(Code.ENCODING_ASSUMED, told))
+    encoding, profile = _stated_in_png(info, notices)
     ours = embedded_record.parse(info.text.get(embedded_record.KEY))
     if ours is None:
         values = upright(values, info.orientation)
@@ -81,6 +69,50 @@ def _read_png(path: Path, content: bytes, full_scale: float | None) -> Photograp
     return finish(
         path, values, encoding, notices, metadata, ours, bits, full_scale, profile=profile
     )
+
+
+def _stated_in_png(
+    info: png_chunks.Info, notices: list[Notice]
+) -> tuple[str | None, icc.Profile | None]:
+    """Encoding and profile, from the chunk that counts before the others (PNG 3, 4.3)."""
+    if info.code_points is not None:
+        return _by_code_points(info.code_points, notices)
+    if info.icc is not None:
+        return encodings.SRGB, icc.parse(info.icc)
+    other = info.primaries is not None and not np.allclose(info.primaries, icc.SRGB, atol=0.01)
+    curved = info.gamma and abs(info.gamma / _SRGB_GAMMA - 1) > 0.05
+    if info.srgb or not (other or curved):
+        return encodings.SRGB, None
+    if not other and info.gamma and abs(info.gamma - 1) < 0.01:
+        told = "The PNG states a gamma of 1: its values were taken as linear light."
+        notices.append(Notice.info(Code.ENCODING_ASSUMED, told))
+        return encodings.LINEAR_SRGB, None
+    corners = info.primaries if other and info.primaries is not None else icc.SRGB
+    try:
+        curve = icc.power_curve(1 / info.gamma) if info.gamma else None
+        stated = f"gamma {info.gamma:g}" if info.gamma else "sRGB’s curve"
+        name = f"{'stated' if other else 'sRGB’s'} primaries, {stated}"
+        return encodings.SRGB, icc.of_primaries(name, corners, curve)
+    except (np.linalg.LinAlgError, ZeroDivisionError):
+        told = "The primaries that the PNG states are none; its values were taken as sRGB."
+        notices.append(Notice.warning(Code.ENCODING_ASSUMED, told))
+        return encodings.SRGB, None
+
+
+def _by_code_points(
+    points: Sequence[int], notices: list[Notice]
+) -> tuple[str | None, icc.Profile | None]:
+    """Encoding and profile that two code points of H.273 name, primaries and transfer; unknown for HDR."""
+    primaries, transfer = points
+    if _UNSPECIFIED in (primaries, transfer):
+        return encodings.SRGB, None
+    profile = icc.of_code_points(primaries, transfer)
+    if profile is not None:
+        return encodings.SRGB, profile
+    kind = _HDR.get(transfer, f"{primaries}/{transfer} of H.273")
+    told = f"The colours of the file are {kind}, which is not converted: state its encoding."
+    notices.append(Notice.warning(Code.ENCODING_UNKNOWN, told))
+    return None, None
 
 
 def _palette(path: Path, content: bytes) -> np.ndarray:
@@ -98,6 +130,9 @@ def _read_with_pillow(path: Path, content: bytes) -> Photograph:
     kind = "JPEG" if content.startswith(b"\xff\xd8") else "BMP"
     metadata: dict[str, Any] = {"bit_depth": 8}
     damaged = f"the {kind} file is damaged or cut short"
+    notices: list[Notice] = []
+    if kind == "JPEG":
+        _check_jpeg(path, content)
     with translated(path, damaged), _no_larger(path), warnings.catch_warnings():
         # large is no attack here: cameras deliver more than Pillow's 89 megapixels
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
@@ -108,6 +143,7 @@ def _read_with_pillow(path: Path, content: bytes) -> Photograph:
             needed = image.width * image.height * 2 * len(image.getbands())
             limits.check_room(path, needed, f"the picture ({size})")
             _note_camera(image, metadata)
+            stated = icc.parse(profile) if profile else _of_exif(image.getexif(), notices)
             image.load()
             turned = ImageOps.exif_transpose(image)
             values = np.asarray(turned.convert("RGB") if mode in ("P", "RGBX") else turned)
@@ -115,7 +151,56 @@ def _read_with_pillow(path: Path, content: bytes) -> Photograph:
         raise grey(path)
     if mode not in ("RGB", "RGBA", "P", "RGBX"):
         raise FileError(path, f"its colours are {mode}; a photograph in RGB was expected")
-    return _finish_srgb(path, values, profile, metadata)
+    return finish(path, values, encodings.SRGB, notices, metadata, None, profile=stated)
+
+
+def _check_jpeg(path: Path, content: bytes) -> None:
+    """Refuse in words the kinds of JPEG that Pillow calls damaged.
+
+    Raises
+    ------
+    FileError
+        If its samples have more than 8 bits, or it is compressed without loss or arithmetically.
+    """
+    at = 2
+    while content[at : at + 1] == b"\xff" and at + 9 < len(content):
+        marker = content[at + 1]
+        if marker in _FRAMES:
+            bits, kind = content[at + 4], _FRAMES[marker]
+            if bits != 8 or kind:
+                told = f"this is a {kind or 'JPEG'} of {bits} bits a sample, which is not read"
+                raise FileError(path, f"{told}; save it as PNG or TIFF of 16 bits")
+            return
+        if marker == 0xFF:
+            at += 1  # padding
+            continue
+        at += 2 + int.from_bytes(content[at + 2 : at + 4], "big")
+
+
+#: Markers of a JPEG's frame (ITU-T T.81, table B.1); named are those that are not read.
+_FRAMES = {
+    **dict.fromkeys((0xC0, 0xC1, 0xC2), ""),
+    0xC3: "lossless JPEG", 0xF7: "JPEG-LS",
+    **dict.fromkeys((0xC9, 0xCA), "JPEG with arithmetic coding"),
+}  # fmt: skip
+
+
+def _of_exif(exif: Any, notices: list[Notice]) -> icc.Profile | None:
+    """Adobe RGB, as cameras state it (DCF 2.0: uncalibrated, interoperability R03); None for sRGB."""
+    inside = exif.get_ifd(_EXIF_FOLDER)
+    if inside.get(_COLOUR_SPACE) != _UNCALIBRATED:
+        return None
+    index = exif.get_ifd(_INTEROPERABILITY).get(1, "")
+    index = index.decode("ascii", "replace") if isinstance(index, bytes) else str(index)
+    if index.strip("\0 ") == "R03":
+        return icc.of_primaries("Adobe RGB (1998)", icc.ADOBE_RGB, icc.power_curve(563 / 256))
+    told = "The camera states other colours than sRGB and does not say which; sRGB was taken."
+    notices.append(Notice.warning(Code.ENCODING_ASSUMED, told))
+    return None
+
+
+#: Folders and tags of EXIF, and the colour space "uncalibrated".
+_EXIF_FOLDER, _INTEROPERABILITY, _COLOUR_SPACE, _UNCALIBRATED = 0x8769, 0xA005, 0xA001, 0xFFFF
 
 
 def _read_heif(path: Path) -> Photograph:
@@ -128,14 +213,21 @@ def _read_heif(path: Path) -> Photograph:
     facts, values = separate.call(separate.HEIF, decode_heif, path)
     if values is None:
         raise grey(path)
-    profile = bytes.fromhex(facts["profile"]) or None
-    return _finish_srgb(path, values, profile, {"bit_depth": facts["bit_depth"]})
+    content, notices = bytes.fromhex(facts["profile"]), list[Notice]()
+    encoding: str | None = encodings.SRGB
+    profile = icc.parse(content) if content else None
+    if profile is None and facts["code_points"]:
+        encoding, profile = _by_code_points(facts["code_points"], notices)
+    known = {"bit_depth": facts["bit_depth"]}
+    return finish(path, values, encoding, notices, known, None, profile=profile)
 
 
 def decode_heif(path: Path) -> tuple[dict[str, Any], np.ndarray | None]:
     """Facts and pixels of a HEIC file, None of one without colours; called in a process of its own."""
     import pillow_heif
 
+    if detect.head_of(path, 12)[8:] == b"avif" and not pillow_heif.libheif_info().get("AVIF"):
+        raise FileError(path, "this is an AVIF picture, which is not read; save it as PNG or JPEG")
     with translated(path, "the HEIC file is damaged or cut short"):
         opened = pillow_heif.open_heif(path, convert_hdr_to_8bit=False)
         width, height = opened.size
@@ -144,15 +236,18 @@ def decode_heif(path: Path) -> tuple[dict[str, Any], np.ndarray | None]:
     facts = {
         "bit_depth": int(opened.info.get("bit_depth", 8)),
         "profile": (opened.info.get("icc_profile") or b"").hex(),
+        "code_points": _code_points(opened.info.get("nclx_profile")),
     }
     return facts, None if values.ndim == 2 or values.shape[2] < 3 else values
 
 
-def _finish_srgb(
-    path: Path, values: np.ndarray, profile: bytes | None, metadata: dict[str, Any]
-) -> Photograph:
-    stated = icc.parse(profile) if profile else None
-    return finish(path, values, encodings.SRGB, [], metadata, None, profile=stated)
+def _code_points(stated: Any) -> list[int]:
+    """Primaries and transfer of an ``nclx`` box as the library gives it; empty without one."""
+    points = [stated[key] for key in _NCLX if key in stated] if isinstance(stated, dict) else []
+    return [int(point) for point in points] if len(points) == 2 else []
+
+
+_NCLX = ("color_primaries", "transfer_characteristics")
 
 
 @contextmanager

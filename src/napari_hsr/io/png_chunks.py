@@ -38,6 +38,8 @@ class Info:
     colour_type: int
     gamma: float | None = None
     srgb: bool = False
+    primaries: tuple[tuple[float, float], ...] | None = None
+    code_points: tuple[int, int] | None = None
     icc: bytes | None = None
     significant_bits: int | None = None
     orientation: int = 1
@@ -120,6 +122,12 @@ def _chunks(content: bytes) -> Iterator[tuple[bytes, bytes]]:
 def _note(found: Info, kind: bytes, data: bytes) -> None:
     if kind == b"gAMA":
         found.gamma = unpack(">I", data)[0] / 100000
+    elif kind == b"cHRM":
+        x, y = ([v / 100000 for v in unpack(">8I", data)[i::2]] for i in (0, 1))
+        corners = tuple(zip(x, y, strict=True))
+        found.primaries = (*corners[1:], corners[0])  # white comes first in the file
+    elif kind == b"cICP":
+        found.code_points = data[0], data[1]
     elif kind == b"sRGB":
         found.srgb = True
     elif kind == b"iCCP":

@@ -42,11 +42,12 @@ def beside(path: Path, bands: int) -> Product | None:
     name = path.name[: len(start)] + "METADATA"
     for file in (path.with_name(name + suffix) for suffix in (".XML", ".xml")):
         if file.is_file():
-            return _read(file, bands)
+            return _read(file, bands, path.name[len(start) + len(found) :].upper())
     return None
 
 
-def _read(file: Path, bands: int) -> Product | None:
+def _read(file: Path, bands: int, rest: str) -> Product | None:
+    """What a file states; ``rest``: of the image's name, where EnMAP's level 1B names a detector."""
     try:
         root = ElementTree.fromstring(limits.content(file))
     except (ElementTree.ParseError, OSError, FileError):
@@ -56,6 +57,8 @@ def _read(file: Path, bands: int) -> Product | None:
         values = {re.sub(r"\{.*\}", "", e.tag).lower(): (e.text or "").strip() for e in element}
         if _CENTRE[0] in values:
             entries.append(values)
+    if len(entries) > bands and rest.startswith(("_VNIR", "_SWIR")):
+        entries = entries[:bands] if rest.startswith("_VNIR") else entries[-bands:]
     centres = _numbers(entries, _CENTRE)
     if centres is None or len(centres) != bands:
         return None

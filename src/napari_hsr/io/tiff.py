@@ -29,7 +29,7 @@ from napari_hsr.io.build_cube import NO_DATA
 from napari_hsr.io.choice import ANY, Choice
 from napari_hsr.io.library_errors import translated
 from napari_hsr.io.mapped import map_file
-from napari_hsr.io.masked import Masked
+from napari_hsr.io.masked import Masked, WithoutAlpha
 from napari_hsr.notices import Code, Notice
 
 if TYPE_CHECKING:
@@ -40,8 +40,12 @@ if TYPE_CHECKING:
 
 #: Where wavelengths are looked for.
 _LOOKED_IN = (
-    "its descriptions, names of pages, GDAL's items, OME-XML, and an XML or text file beside it"
+    "its descriptions, names of pages, GDAL's items, OME-XML, XMP, and an XML or text file or a "
+    "header beside it"
 )
+_ORIENTATION, _MIN_IS_WHITE = 274, 0
+#: Names of axes that are taken for bands and are none.
+_OTHER_AXES = {"T": "time", "P": "position", "A": "angle", "V": "view"}
 _DAMAGED = "the TIFF file is damaged or cut short"
 # what tifffile logs about damaged files is said in our sentence; no second line on the screen
 logging.getLogger("tifffile").addHandler(logging.NullHandler())
@@ -180,7 +184,9 @@ def _found(
     found.unit = "nm" if "wavelengths_nm" in described else None
     if len(shape) == 3 or (len(shape) == 4 and shape[0] == 1):  # an axis of one is left out
         _state_bands(found, shape[-3:], axes[-3:])
-    bands = shape[-3:][found.convention]
+    page = file.pages.first
+    transparent = ours is None and len(shape) == 3 and "S" in axes and _ends_in_alpha(page)
+    bands = shape[-3:][found.convention] - transparent
     facts = gdal_metadata.read(file.pages.first, bands, path)
     if found.wavelengths is None:
         found.wavelengths, found.unit = facts.wavelengths, facts.unit
@@ -202,8 +208,57 @@ def _found(
         found.steps += (told,)
     with translated(path, _DAMAGED):
         found.source = _source(path, file, series)
+        if transparent:
+            _leave_out_alpha(found)
         _apply_mask(found, file)
+        if ours is None:
+            _calibrate(found, file)
+            _tell(found, page, axes[-3:])
     return found
+
+
+def _ends_in_alpha(page: Any) -> bool:
+    """Whether the last sample of each pixel is alpha, associated or not, by the tags."""
+    return page.samplesperpixel > 2 and page.extrasamples[-1:] in ((1,), (2,))
+
+
+def _leave_out_alpha(found: build_cube.Found) -> None:
+    cut = WithoutAlpha(found.source, found.convention)
+    found.source = cut[()] if type(found.source) is np.ndarray else cut
+    told = "The last band is alpha: it was left out, and pixels where it is 0 are NaN."
+    found.notices += (Notice.warning(Code.ALPHA_LEFT_OUT, told),)
+
+
+def _calibrate(found: build_cube.Found, file: Any) -> None:
+    """ImageJ's straight line from stored numbers to values; signed integers are kept so, too."""
+    stated = file.imagej_metadata or {}
+    curve, offset, scale = (stated.get(key) for key in ("cf", "c0", "c1"))
+    if curve is None or found.source.dtype.kind not in "iu":
+        return
+    line = [v for v in (offset, scale) if isinstance(v, (int, float)) and not isinstance(v, bool)]
+    if curve != 0 or len(line) != 2:
+        told = "ImageJ's calibration of the values is no straight line: the numbers are as stored."
+        found.notices += (Notice.warning(Code.GAIN_NOT_APPLIED, told),)
+    elif found.decoding.does_nothing and line != [0.0, 1.0]:
+        found.decoding = replace(found.decoding, scale=float(line[1]), offset=float(line[0]))
+        told = f"Values are those of ImageJ's calibration, {line[0]:g} + {line[1]:g} x stored."
+        found.notices += (Notice.info(Code.SCALE_APPLIED, told),)
+        found.steps += (told,)
+
+
+def _tell(found: build_cube.Found, page: Any, axes: str) -> None:
+    """Notices of what the file states and a cube does not follow."""
+    axis = axes[found.convention : found.convention + 1]
+    if axis in _OTHER_AXES and found.wavelengths is None:
+        told = f"The file calls the axis that was taken as bands {_OTHER_AXES[axis]}."
+        found.notices += (Notice.info(Code.AXES_CHANGED, told),)
+    turned = page.tags.get(_ORIENTATION)
+    if turned is not None and turned.value in range(2, 9):
+        told = f"The file states orientation {int(turned.value)}; rows and columns are as stored."
+        found.notices += (Notice.warning(Code.AXES_CHANGED, told),)
+    if page.photometric == _MIN_IS_WHITE and found.source.dtype.kind in "iub":
+        told = "The file states that 0 is white; the numbers are as stored."
+        found.notices += (Notice.warning(Code.VALUES_SCALE_GUESSED, told),)
 
 
 def _is_mask(page: Any) -> bool:

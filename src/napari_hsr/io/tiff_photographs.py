@@ -52,6 +52,7 @@ def read(
         raise grey(path)
     elif page.photometric not in (_RGB, _YCBCR):
         name = getattr(page.photometric, "name", str(page.photometric))
+        name = "CMYK" if name == "SEPARATED" else name
         raise FileError(path, f"its colours are {name}; a photograph in RGB was expected")
     else:
         with translated(path, _DAMAGED):
@@ -63,6 +64,8 @@ def read(
     profile = icc.parse(bytes(page.iccprofile)) if page.iccprofile else None
     stated = profile is not None and (profile.is_srgb or profile.can_convert)
     stored = values.dtype
+    if values.shape[2:] == (4,) and page.extrasamples[:1] == (1,) and ours is None:
+        values = _without_alpha_in_colours(values, notices)
     if stored.kind in "iu" and stored not in (np.uint8, np.uint16):
         values = _unusual_integers(path, values, notices)
     if values.dtype.kind == "f":
@@ -75,7 +78,10 @@ def read(
     _note_camera(page, metadata)
     if ours is None:
         values = upright(values, _tag(page, 274))
+        notices += _about_missing(page, file)
     bits = page.bitspersample if isinstance(page.bitspersample, int) else None
+    if bits == 8 * stored.itemsize:
+        bits = None  # of the container: a camera's may be fewer
     fourth = _fourth(page) if values.shape[2:] == (4,) else None
     scale = choice.full_scale
     return finish(
@@ -90,7 +96,7 @@ def _stays_on_disk(page: Any, ours: embedded_record.Record | None, choice: Choic
     colours = page.photometric in (_RGB, _YCBCR) and page.samplesperpixel in (3, 4)
     upright_already = ours is not None or _tag(page, 274) in (None, 1)
     as_it_is = choice.full_scale is None and (profile is None or profile.is_srgb)
-    known = page.samplesperpixel == 3 or _fourth(page) is None
+    known = page.samplesperpixel == 3 or (_fourth(page) is None and page.extrasamples[:1] != (1,))
     return plain and colours and upright_already and as_it_is and known and can_stay(page)
 
 
@@ -104,6 +110,7 @@ def _on_disk(path: Path, file: Any, page: Any, ours: embedded_record.Record | No
         metadata["icc_profile"] = icc.parse(bytes(page.iccprofile)).name
     _note_camera(page, metadata)
     told = [Notice.info(Code.ALPHA_LEFT_OUT, "Alpha was left out.")] * (page.samplesperpixel == 4)
+    told += _about_missing(page, file)
     provenance = Provenance(input=path.name)
     return Photograph(pixels, encodings.SRGB, path.stem, provenance, tuple(told), metadata)
 
@@ -113,6 +120,35 @@ def _fourth(page: Any) -> str | None:
     if any(kind in (1, 2) for kind in page.extrasamples):
         return None
     return gdal_metadata.band_name(page, 3) or "which has no name"
+
+
+def _without_alpha_in_colours(values: np.ndarray, notices: list[Notice]) -> np.ndarray:
+    """Colours that were multiplied by alpha (associated alpha), divided by it again."""
+    full = float(np.iinfo(values.dtype).max) if values.dtype.kind == "u" else 1.0
+    alpha = values[..., 3:].astype(np.float64) / full
+    if not ((alpha > 0) & (alpha < 1)).any():
+        return values
+    colours = np.divide(
+        values[..., :3], alpha, out=np.zeros_like(alpha).repeat(3, -1), where=alpha > 0
+    )
+    if full > 1:
+        colours = np.rint(np.minimum(colours, full))
+    told = "Colours were stored multiplied by alpha, and were divided by it."
+    notices.append(Notice.info(Code.COLOURS_CONVERTED, told))
+    return np.concatenate([colours.astype(values.dtype), values[..., 3:]], axis=-1)
+
+
+def _about_missing(page: Any, file: Any) -> list[Notice]:
+    """A notice of pixels that the file calls missing: a photograph keeps them."""
+    marker = page.tags.get(gdal_metadata.NO_DATA_TAG)
+    masks = any(int(getattr(p, "subfiletype", 0) or 0) & 4 for p in file.pages)
+    if marker is None and not masks:
+        return []
+    which = (
+        "that the file masks" if marker is None else f"stored as {str(marker.value).strip()[:20]}"
+    )
+    told = f"Pixels {which} are no data; a photograph has no missing values: they are kept."
+    return [Notice.warning(Code.NO_DATA, told)]
 
 
 def _unusual_integers(path: Path, values: np.ndarray, notices: list[Notice]) -> np.ndarray:

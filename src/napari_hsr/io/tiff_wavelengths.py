@@ -1,4 +1,4 @@
-"""Wavelengths in a TIFF outside of GDAL's items: OME-XML, ImageJ's labels, pages, descriptions."""
+"""Wavelengths in a TIFF outside of GDAL's items: OME-XML, XMP, ImageJ's labels, pages, descriptions."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from xml.etree import ElementTree
 
 from napari_hsr.io import wavelengths as wl
 
-_PAGE_NAME = 285
+_PAGE_NAME, _XMP, _MICRO_MANAGER = 285, 700, 51123
+#: Of cameras of a few bands (MicaSense, Sequoia, DJI, Pix4D), as an element, its list, or an attribute.
+_CENTRES = re.compile(r"CentralWavelength\b[^\d<]{0,4}((?:[\d.,\s]|</?rdf:\w+>)+)")
 #: Of a description no more characters are searched.
 _LONGEST = 200_000
 _NUMBER = r"\d+(?:\.\d+)?"
@@ -29,6 +31,9 @@ def find(file: Any, series: Any, bands: int) -> Stated:
     listed, unit = _ome(file)
     if listed is not None:
         return listed, unit
+    centres = re.findall(_NUMBER, "".join(_CENTRES.findall(_xmp(file))[:1]))
+    if len(centres) == bands:
+        return centres, "nm"
     texts = _texts_of_pages(file, series, bands)
     for listed, unit in (*map(wl.from_band_names, texts), _numbers_of_pages(texts), _list(file)):
         if listed is not None and len(listed) == bands > 1:
@@ -58,8 +63,17 @@ def _texts_of_pages(file: Any, series: Any, bands: int) -> list[list[str]]:
     pages = list(series.pages) if len(series.pages) == bands else []
     tags = [getattr(page, "tags", None) or {} for page in pages]
     found.append([str(t[_PAGE_NAME].value) if _PAGE_NAME in t else "" for t in tags])
+    of_channels = [t[_MICRO_MANAGER].value if _MICRO_MANAGER in t else None for t in tags]
+    found.append([str(m.get("Channel", "")) if isinstance(m, dict) else "" for m in of_channels])
     found.append([str(getattr(page, "description", ""))[:_LONGEST] for page in pages])
     return [texts for texts in found if len(texts) == bands]
+
+
+def _xmp(file: Any) -> str:
+    tag = file.pages.first.tags.get(_XMP)
+    value = b"" if tag is None else tag.value
+    text = bytes(value).decode("utf-8", "replace") if not isinstance(value, str) else value
+    return text[:_LONGEST]
 
 
 def _numbers_of_pages(texts: list[list[str]]) -> Stated:

@@ -33,10 +33,14 @@ _TO_NM = {
 _INVERSE = {
     "wavenumber": 1e7, "wavenumbers": 1e7, "cm-1": 1e7, "1/cm": 1e7,
     "ev": 1239.841984, "electronvolt": 1239.841984, "electronvolts": 1239.841984,
-    "ghz": 299792458.0, "mhz": 299792458.0e3,
+    "m-1": 1e9, "1/m": 1e9, "kev": 1.239841984,
+    "thz": 299792.458, "ghz": 299792458.0, "mhz": 299792458.0e3, "hz": 299792458.0e9,
 }  # fmt: skip
 _UNSAID = {"", "unknown", "none", "undefined", "n/a"}
+#: Of these a file may mean something else than a wavelength.
+_AMBIGUOUS = {"a", "m", "cm", "mm"}
 
+_LONGEST_NM = 1e7
 #: Bands of one wavelength are put so far apart, in nm: less than any instrument resolves.
 APART_NM = 1e-3
 
@@ -48,12 +52,13 @@ class Resolved:
     """Wavelengths fit for a cube.
 
     ``order`` asks for the bands of the file in this order; ``scale`` is the factor that
-    widths in the file's unit (fwhm) need to become nm, None if that cannot be said.
+    widths in the file's unit (fwhm) need to become nm, one a band in the order of the file where
+    the unit is not one of length; None if that cannot be said.
     """
 
     wavelengths: Wavelengths | None
     order: tuple[int, ...] | None = None
-    scale: float | None = None
+    scale: float | np.ndarray | None = None
     notices: tuple[Notice, ...] = ()
     metadata: dict[str, Any] = field(default_factory=dict)
 
@@ -89,7 +94,7 @@ def resolve(
     if not np.isfinite(numbers).all() or (numbers <= 0).any():
         return _unusable(raw, "are not all finite and positive")
     nm, scale, notices = to_nm(numbers, unit)
-    if unit_is_custom and scale == 1.0:
+    if unit_is_custom and np.all(scale == 1.0) and _key(unit) in _UNSAID:
         notices = ()
     if nm is None:
         return _unusable(raw, f"are given as {unit!r}, which is no unit of wavelength")
@@ -124,7 +129,10 @@ def _plain_value(value: Any) -> Any:
 
 
 def _in_order(
-    raw: list[Any], nm: np.ndarray, scale: float | None, notices: tuple[Notice, ...]
+    raw: list[Any],
+    nm: np.ndarray,
+    scale: float | np.ndarray | None,
+    notices: tuple[Notice, ...],
 ) -> Resolved:
     """Bands by ascending wavelength, whatever their order in the file; equal ones stay apart."""
     steps = np.diff(nm)
@@ -197,17 +205,17 @@ def _unusable(raw: list[Any], fault: str) -> Resolved:
 
 def to_nm(
     values: np.ndarray, unit: str | None
-) -> tuple[np.ndarray | None, float | None, tuple[Notice, ...]]:
-    """Values in ``unit`` as nm, the factor if it is one, and notices; None for no such unit.
+) -> tuple[np.ndarray | None, float | np.ndarray | None, tuple[Notice, ...]]:
+    """Values in ``unit`` as nm, the factor for widths in it, and notices; None for no such unit.
 
     Without a unit, or with one that no such instrument measures in, the magnitude decides: up to 0.0001 is m, up to 30 µm, from 3000 on Ångström,
     else nm.
     """
-    key = _plain(unit if isinstance(unit, str) else " ".join(map(str, unit or ())))
-    key = _believed(key, values)
+    unit = unit if isinstance(unit, str) else " ".join(map(str, unit or ()))
+    key = _believed(_key(unit), values)
     if key in _INVERSE:
         # rounded: a conversion must not dress 550 nm up as 549.9999999999999
-        return np.round(_INVERSE[key] / values, 6), None, ()
+        return np.round(_INVERSE[key] / values, 6), _INVERSE[key] / values**2, ()
     if key in _TO_NM:
         return _scaled(values, _TO_NM[key]), _TO_NM[key], ()
     if key not in _UNSAID:
@@ -220,7 +228,7 @@ def to_nm(
         factor, name = 0.1, "Ångström"
     else:
         factor, name = 1.0, "nm"
-    said = f"says {unit!r} of" if unit and _plain(unit) not in _UNSAID else "gives no unit for"
+    said = f"says {unit!r} of" if _key(unit) not in _UNSAID else "gives no unit for"
     told = Notice.warning(
         Code.WAVELENGTH_UNIT_GUESSED,
         f"The file {said} its wavelengths ({values.min():g}–{values.max():g}): "
@@ -230,9 +238,11 @@ def to_nm(
 
 
 def _believed(unit: str, values: np.ndarray) -> str:
-    """The unit, or none where it cannot be: 0.4 to 2.5 nm, or 400 to 2500 µm."""
+    """The unit, or none where it cannot be: 0.4 to 2.5 nm, 400 to 2500 µm, or metres."""
     factor = _TO_NM.get(unit)
     if (factor == 1.0 and values.max() <= 30) or (factor == 1e3 and values.min() >= 200):
+        return ""
+    if factor is not None and factor * values.min() > _LONGEST_NM:
         return ""
     return unit
 
@@ -241,8 +251,18 @@ def _scaled(values: np.ndarray, factor: float) -> np.ndarray:
     return values if factor == 1.0 else np.round(values * factor, 6)
 
 
-def _plain(unit: str | None) -> str:
-    return re.sub(r"[\s\[\]()]+", "", unit or "").casefold()
+def is_unit(text: str | None) -> bool:
+    """Whether a text is the unit of a wavelength and can hardly be anything else."""
+    key = _key(text)
+    return (key in _TO_NM or key in _INVERSE) and key not in _AMBIGUOUS
+
+
+def _key(unit: str | None) -> str:
+    """The unit as the tables here have it: ``um`` of ``"Micrometers" (um);``, ``cm-1`` of ``cm⁻¹``."""
+    text = (unit or "").casefold().replace("⁻¹", "-1")
+    words = [re.sub(r"[\s\"'^*_.]+", "", part) for part in re.split(r"[()\[\];,]", text)]
+    words = [word for word in words if word] or [""]
+    return next((word for word in words if word in _TO_NM or word in _INVERSE), words[0])
 
 
 def from_texts(texts: list[Any]) -> tuple[np.ndarray, str | None] | None:

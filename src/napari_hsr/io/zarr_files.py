@@ -23,7 +23,7 @@ from napari_hsr.io.atomic import beside, undisturbed
 from napari_hsr.io.choice import ANY, Choice
 from napari_hsr.io.choose_variable import Variable, choose_cube, companions, left_out
 from napari_hsr.io.hdf5 import state_numbers
-from napari_hsr.io.hdf5_axes import SPECTRAL, are_turned
+from napari_hsr.io.hdf5_axes import SPECTRAL, are_turned, text
 from napari_hsr.io.lazy import by_rows
 from napari_hsr.io.library_errors import translated
 from napari_hsr.io.storing import Storing, as_stated, plan
@@ -69,7 +69,8 @@ def read(path: Path, choice: Choice = ANY) -> Cube:
         store = zarr.open(zarr_store.checked(path), mode="r")
     if isinstance(store, zarr.Array):
         zarr_store.check_array(path, store)
-        return build_cube.build(path, _plain(path, store, [], {}), choice)
+        alone = _variable("", store)
+        return build_cube.build(path, _plain(path, store, [alone], {"": store}, alone, {}), choice)
     with translated(path, _DAMAGED):
         attributes = dict(store.attrs)
     ome = attributes.get("ome", attributes)
@@ -84,7 +85,7 @@ def read(path: Path, choice: Choice = ANY) -> Cube:
         found.name = f"{scales[0].get('name') or path.stem} {choice.variable}"
         found.units = array.attrs.get("units")
     elif isinstance(scales, list) and scales and choice.variable is None:
-        found = _ome(path, store, ome, scales[0])
+        found = _ome(path, store, ome, scales[0], attributes)
         if isinstance(run, dict) and run.get("finished"):
             found.value_range = _window(ome)
     else:
@@ -96,7 +97,7 @@ def read(path: Path, choice: Choice = ANY) -> Cube:
         chosen = choose_cube(path, variables, wanted=choice.variable)
         zarr_store.check_array(path, arrays[chosen.name])
         with translated(path, _DAMAGED):
-            found = _plain(path, arrays[chosen.name], variables, arrays, chosen)
+            found = _plain(path, arrays[chosen.name], variables, arrays, chosen, attributes)
         if choice.variable is None:
             found.notices += left_out(path, variables, chosen)
     if isinstance(run, dict) and not run.get("finished"):
@@ -132,21 +133,22 @@ def _plain(
     array: Any,
     variables: list[Variable],
     arrays: dict[str, Any],
-    chosen: Variable | None = None,
+    chosen: Variable,
+    around: dict[str, Any],
 ) -> build_cube.Found:
-    """An array without OME's metadata, and what stands beside it."""
+    """An array without OME's metadata, and what stands beside it; ``around``: attributes of the store."""
     attributes, small = dict(array.attrs), partial(zarr_store.small, path)
     found = build_cube.Found(ArrayOfThree(array), units=attributes.get("units"))
-    if chosen is not None:
-        known = companions(
-            variables, chosen, lambda name: np.asarray(small(arrays[name])), attributes
-        )
-        found.wavelengths, found.unit = known.wavelengths, known.unit
-        found.metadata, found.per_band, found.notices = (
-            known.metadata,
-            known.per_band,
-            known.notices,
-        )
+    every = {**around, **attributes}
+    known = companions(variables, chosen, lambda name: np.asarray(small(arrays[name])), every)
+    found.wavelengths, found.unit = known.wavelengths, known.unit
+    found.unit = found.unit or text(every.get("wavelength_units")) or None
+    found.metadata, found.per_band, found.notices = (
+        known.metadata,
+        known.per_band,
+        known.notices,
+    )
+    found.looked_in = "its arrays, attributes and axes"
     names = _dimensions(array)
     kept = [name for name, size in zip(names, array.shape, strict=False) if size > 1]
     kept = names if len(array.shape) == 3 else kept
@@ -154,7 +156,7 @@ def _plain(
     if len(kept) == 3 and len(spectral) == 1:
         found.stated, found.convention = True, spectral[0]
         found.turned = are_turned(kept, spectral[0])
-        folder = chosen.name.rpartition("/")[0] if chosen is not None else ""
+        folder = chosen.name.rpartition("/")[0]
         axis = arrays.get(f"{folder}/{kept[spectral[0]]}".strip("/"))
         if axis is not None and found.wavelengths is None and axis.dtype.kind in "iuf":
             values = np.asarray(small(axis))
@@ -162,12 +164,18 @@ def _plain(
                 found.wavelengths = values
         if axis is not None and found.unit is None:
             found.unit = axis.attrs.get("units")
+    if "_ARRAY_DIMENSIONS" in attributes and array.metadata.zarr_format == 2:
+        fill = array.metadata.fill_value  # where xarray keeps _FillValue in stores of version 2
+        attributes = attributes if fill is None else {"_FillValue": fill, **attributes}
     state_numbers(found, attributes)
+    found.ignore(known.no_data)
     found.notices += _missing_chunks(array)
     return found
 
 
-def _ome(path: Path, store: Any, ome: dict[str, Any], scale: dict[str, Any]) -> build_cube.Found:
+def _ome(
+    path: Path, store: Any, ome: dict[str, Any], scale: dict[str, Any], around: dict[str, Any]
+) -> build_cube.Found:
     """The finest image of a pyramid; its channels are the bands."""
     with translated(path, _DAMAGED):
         name = str(scale["datasets"][0]["path"]).strip("/")
@@ -184,13 +192,17 @@ def _ome(path: Path, store: Any, ome: dict[str, Any], scale: dict[str, Any]) -> 
     found = build_cube.Found(ArrayOfThree(array), name=str(scale.get("name") or ""))
     long = [axis for axis, size in zip(axes, array.shape, strict=True) if size > 1]
     kept = axes if len(axes) == 3 else long
-    if len(kept) == 3 and "c" in kept:
-        found.stated, found.convention = True, kept.index("c")
+    spectral = [i for i, axis in enumerate(kept) if axis == "c" or SPECTRAL.fullmatch(axis.lower())]
+    if len(kept) == 3 and len(spectral) == 1:
+        found.stated, found.convention = True, spectral[0]
         found.turned = are_turned(kept, found.convention)
-    channels = (ome.get("omero") or {}).get("channels") or []
-    labels = [str(channel.get("label", "")) for channel in channels if isinstance(channel, dict)]
-    found.wavelengths, found.unit = wl.from_band_names(labels)
-    attributes = dict(array.attrs)
+    attributes, every = dict(array.attrs), {**around, **array.attrs}
+    found.wavelengths, found.unit = ome_metadata.wavelengths(ome, scale, axes, array.shape)
+    if found.wavelengths is None:
+        beside = companions([_variable(name, array)], _variable(name, array), every.get, every)
+        found.wavelengths, found.unit = beside.wavelengths, beside.unit
+        found.unit = found.unit or text(every.get("wavelength_units")) or None
+    found.looked_in = "its channels, axes and attributes"
     found.units = attributes.get("units")
     state_numbers(found, attributes)
     found.notices += _missing_chunks(array)

@@ -1,0 +1,51 @@
+"""Widths of bands (FWHM) in nm, whatever the unit of their centres."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_hsr.notices import Code, Notice
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+#: nm; no imaging spectrometer resolves less.
+_LEAST = 0.05
+
+
+def in_nm(
+    widths: Sequence[Any], centres: np.ndarray, scale: float | np.ndarray | None
+) -> tuple[list[Any], Notice | None]:
+    """Widths of the bands in nm, and a notice where their unit cannot be that of the centres.
+
+    Parameters
+    ----------
+    widths : sequence of float
+        As the file has them, in its order and by custom in the unit of its wavelengths.
+    centres : ndarray
+        The wavelengths in nm.
+    scale : float, ndarray or None
+        Factor from the unit of the file to nm; None if that is not known.
+    """
+    try:
+        stored = np.asarray(widths, dtype=np.float64)
+    except (TypeError, ValueError):
+        return list(widths), None  # texts: kept as they are
+    scaled = stored if scale is None or np.all(scale == 1.0) else np.round(stored * scale, 6)
+    if scaled.size < 2:
+        return scaled.tolist(), None
+    span, step = float(np.ptp(centres)), float(np.median(np.diff(centres)))
+    middle, unscaled = float(np.nanmedian(scaled)), float(np.nanmedian(stored))
+    for unit, values, likely in (
+        ("nm", stored, middle > 2 * span and _LEAST <= unscaled <= span),
+        ("µm", stored * 1e3, middle < _LEAST and step / 10 <= 1e3 * unscaled <= 10 * step),
+    ):
+        if likely:
+            told = (
+                f"The widths of the bands ({unscaled:g} in the middle) cannot be in the unit of the "
+                f"wavelengths: {unit} was taken from their size."
+            )
+            return np.round(values, 6).tolist(), Notice.warning(Code.WAVELENGTH_UNIT_GUESSED, told)
+    return scaled.tolist(), None
