@@ -12,7 +12,15 @@ import numpy as np
 
 from napari_hsr import photograph as encodings
 from napari_hsr.errors import FileError, GreyImageError
-from napari_hsr.io import detect, embedded_record, icc, limits, png_chunks, separate
+from napari_hsr.io import (
+    detect,
+    embedded_record,
+    icc,
+    limits,
+    png_chunks,
+    separate,
+    stated_colours,
+)
 from napari_hsr.io.choice import ANY, Choice
 from napari_hsr.io.library_errors import translated
 from napari_hsr.notices import Code, Notice
@@ -20,14 +28,11 @@ from napari_hsr.photograph import Photograph
 from napari_hsr.provenance import Provenance
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 #: Bytes of a JPEG or BMP file; those of cameras have a hundredth of it.
 _LARGEST_PICTURE = 2 * 10**9
-_SRGB_GAMMA = 1 / 2.2
-_UNSPECIFIED = 2
-_HDR = {16: "HDR (PQ)", 18: "HDR (HLG)"}
 
 
 def read(path: Path, choice: Choice = ANY) -> Photograph:
@@ -61,7 +66,7 @@ def _read_png(path: Path, content: bytes, full_scale: float | None) -> Photograp
     values = png_chunks.pixels(path, content) if info.colour_type != 3 else _palette(path, content)
     notices: list[Notice] = []
     metadata: dict[str, Any] = {"bit_depth": info.depth}
-    encoding, profile = _stated_in_png(info, notices)
+    encoding, profile = stated_colours.of_png(info, notices)
     ours = embedded_record.parse(info.text.get(embedded_record.KEY))
     if ours is None:
         values = upright(values, info.orientation)
@@ -69,50 +74,6 @@ def _read_png(path: Path, content: bytes, full_scale: float | None) -> Photograp
     return finish(
         path, values, encoding, notices, metadata, ours, bits, full_scale, profile=profile
     )
-
-
-def _stated_in_png(
-    info: png_chunks.Info, notices: list[Notice]
-) -> tuple[str | None, icc.Profile | None]:
-    """Encoding and profile, from the chunk that counts before the others (PNG 3, 4.3)."""
-    if info.code_points is not None:
-        return _by_code_points(info.code_points, notices)
-    if info.icc is not None:
-        return encodings.SRGB, icc.parse(info.icc)
-    other = info.primaries is not None and not np.allclose(info.primaries, icc.SRGB, atol=0.01)
-    curved = info.gamma and abs(info.gamma / _SRGB_GAMMA - 1) > 0.05
-    if info.srgb or not (other or curved):
-        return encodings.SRGB, None
-    if not other and info.gamma and abs(info.gamma - 1) < 0.01:
-        told = "The PNG states a gamma of 1: its values were taken as linear light."
-        notices.append(Notice.info(Code.ENCODING_ASSUMED, told))
-        return encodings.LINEAR_SRGB, None
-    corners = info.primaries if other and info.primaries is not None else icc.SRGB
-    try:
-        curve = icc.power_curve(1 / info.gamma) if info.gamma else None
-        stated = f"gamma {info.gamma:g}" if info.gamma else "sRGB’s curve"
-        name = f"{'stated' if other else 'sRGB’s'} primaries, {stated}"
-        return encodings.SRGB, icc.of_primaries(name, corners, curve)
-    except (np.linalg.LinAlgError, ZeroDivisionError):
-        told = "The primaries that the PNG states are none; its values were taken as sRGB."
-        notices.append(Notice.warning(Code.ENCODING_ASSUMED, told))
-        return encodings.SRGB, None
-
-
-def _by_code_points(
-    points: Sequence[int], notices: list[Notice]
-) -> tuple[str | None, icc.Profile | None]:
-    """Encoding and profile that two code points of H.273 name, primaries and transfer; unknown for HDR."""
-    primaries, transfer = points
-    if _UNSPECIFIED in (primaries, transfer):
-        return encodings.SRGB, None
-    profile = icc.of_code_points(primaries, transfer)
-    if profile is not None:
-        return encodings.SRGB, profile
-    kind = _HDR.get(transfer, f"{primaries}/{transfer} of H.273")
-    told = f"The colours of the file are {kind}, which is not converted: state its encoding."
-    notices.append(Notice.warning(Code.ENCODING_UNKNOWN, told))
-    return None, None
 
 
 def _palette(path: Path, content: bytes) -> np.ndarray:
@@ -143,7 +104,9 @@ def _read_with_pillow(path: Path, content: bytes) -> Photograph:
             needed = image.width * image.height * 2 * len(image.getbands())
             limits.check_room(path, needed, f"the picture ({size})")
             _note_camera(image, metadata)
-            stated = icc.parse(profile) if profile else _of_exif(image.getexif(), notices)
+            stated = (
+                icc.parse(profile) if profile else stated_colours.of_exif(image.getexif(), notices)
+            )
             image.load()
             turned = ImageOps.exif_transpose(image)
             values = np.asarray(turned.convert("RGB") if mode in ("P", "RGBX") else turned)
@@ -185,24 +148,6 @@ _FRAMES = {
 }  # fmt: skip
 
 
-def _of_exif(exif: Any, notices: list[Notice]) -> icc.Profile | None:
-    """Adobe RGB, as cameras state it (DCF 2.0: uncalibrated, interoperability R03); None for sRGB."""
-    inside = exif.get_ifd(_EXIF_FOLDER)
-    if inside.get(_COLOUR_SPACE) != _UNCALIBRATED:
-        return None
-    index = exif.get_ifd(_INTEROPERABILITY).get(1, "")
-    index = index.decode("ascii", "replace") if isinstance(index, bytes) else str(index)
-    if index.strip("\0 ") == "R03":
-        return icc.of_primaries("Adobe RGB (1998)", icc.ADOBE_RGB, icc.power_curve(563 / 256))
-    told = "The camera states other colours than sRGB and does not say which; sRGB was taken."
-    notices.append(Notice.warning(Code.ENCODING_ASSUMED, told))
-    return None
-
-
-#: Folders and tags of EXIF, and the colour space "uncalibrated".
-_EXIF_FOLDER, _INTEROPERABILITY, _COLOUR_SPACE, _UNCALIBRATED = 0x8769, 0xA005, 0xA001, 0xFFFF
-
-
 def _read_heif(path: Path) -> Photograph:
     try:
         import pillow_heif  # noqa: F401 - its own process calls it
@@ -217,7 +162,7 @@ def _read_heif(path: Path) -> Photograph:
     encoding: str | None = encodings.SRGB
     profile = icc.parse(content) if content else None
     if profile is None and facts["code_points"]:
-        encoding, profile = _by_code_points(facts["code_points"], notices)
+        encoding, profile = stated_colours.of_code_points(facts["code_points"], notices)
     known = {"bit_depth": facts["bit_depth"]}
     return finish(path, values, encoding, notices, known, None, profile=profile)
 
