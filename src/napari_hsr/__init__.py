@@ -61,7 +61,7 @@ if TYPE_CHECKING:
     from napari_hsr.inference import reconstruct, reconstruct_stack, super_resolve
     from napari_hsr.io import read, read_library, write
     from napari_hsr.io.stacks import read_stack
-    from napari_hsr.metrics import evaluate
+    from napari_hsr.metrics.evaluate import evaluate
     from napari_hsr.models import list_models, load_model
     from napari_hsr.photograph import Photograph
     from napari_hsr.photograph_stack import PhotographStack

@@ -61,7 +61,8 @@ def measure_chart(
     linear = decode_photograph_tile(stored, encoding, LINEAR_SRGB if encoding == SRGB else encoding)
     inside = corners - first
     fit = fit_picture(linear, clipped, inside, chart, illuminant)
-    curves, spreads = (), ()
+    curves: tuple[tuple[float, ...], ...] = ()
+    spreads: tuple[tuple[float, ...], ...] = ()
     known = reflectances_of(chart, GRID_NM)
     if encoding != SRGB and known is not None:
         light = illuminant_values(illuminant, GRID_NM)

@@ -105,7 +105,7 @@ class Reference(_Strict):
         InputError
             If that means nothing.
         """
-        values: dict[str, Any] = dict(self.read_as)
+        values: dict[str, Any] = {str(name): value for name, value in self.read_as.items()}
         return Choice(**values)
 
 

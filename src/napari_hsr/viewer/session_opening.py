@@ -113,8 +113,8 @@ def _held(record: LayerRecord, folder: Path, told: list[str]) -> tuple[Any, Path
     if isinstance(thing, Photograph):
         return (replace(thing, encoding=record.encoding) if record.encoding else thing), file
     nm = record.wavelengths
-    known = None if thing.wavelengths is None else [float(v) for v in thing.wavelengths]
-    if nm and (nm != known or record.assumed != thing.wavelengths.assumed):
+    own = thing.wavelengths
+    if nm and (own is None or nm != [float(v) for v in own] or record.assumed != own.assumed):
         thing = thing.with_wavelengths(nm, record.assumed)
     return thing, file
 
