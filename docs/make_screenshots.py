@@ -1,4 +1,6 @@
-"""Make the pictures of the documentation: ``make screenshots``.
+"""Make the pictures of the documentation: ``make screenshots``, or some of them by name.
+
+    python docs/make_screenshots.py [reconstruct train…]
 
 Real windows with the sample data, so that the pictures never show what the product does not.
 """
@@ -6,7 +8,9 @@ Real windows with the sample data, so that the pictures never show what the prod
 from __future__ import annotations
 
 import os
+import sys
 import tempfile
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -178,6 +182,10 @@ def over_time(folder: Path, theme: str) -> None:
     wait_until(lambda: not many.busy)
     save_dialog(many, f"queue-{theme}")
     many.close()
+    saving = panel.many.open_save()
+    saving.set_folder(folder / "cubes")
+    save_dialog(saving, f"save-cubes-{theme}")
+    saving.close()
     viewer.close()
 
 
@@ -330,27 +338,27 @@ def train(files, theme: str) -> None:
         viewer.close()
 
 
-def main() -> None:
-    """All of them."""
+def main(names: list[str]) -> None:
+    """All of them, or those of these functions."""
     IMAGES.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
         # Models and trainings of whoever makes the pictures are not to be seen in them.
         os.environ["NAPARI_HSR_DATA"] = str(Path(folder) / "data")
         files = run_demo(Path(folder))
-        demo(files)
-        chart("dark")
-        for theme in THEMES:
-            reconstruct(theme)
-            explore(files, theme)
-            compare(files, theme)
-            over_time(Path(folder), theme)
-            maps(theme)
-            matching(files, theme)
-            classification(theme)
-            measurements(theme)
-            super_resolve(theme)
-            train(files, theme)
+        calls = {
+            "demo": [partial(demo, files)],
+            "chart": [partial(chart, "dark")],
+            "over_time": [partial(over_time, Path(folder), "dark")],
+        }
+        for make, *given in (
+            *((reconstruct,), (explore, files), (compare, files), (maps,), (matching, files)),
+            *((classification,), (measurements,), (super_resolve,), (train, files)),
+        ):
+            calls[make.__name__] = [partial(make, *given, theme) for theme in THEMES]
+        for name in names or calls:
+            for call in calls[name]:
+                call()
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

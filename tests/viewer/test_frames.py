@@ -41,7 +41,7 @@ def shown(viewer, values):
 def test_both_lie_on_the_same_axes(shown):
     viewer, source, layer = shown
     assert layer.data.shape == (COUNT, 31, 6, 8)
-    assert layer.axis_labels == ("time", "λ (nm)", "y", "x")
+    assert layer.axis_labels == ("time (s)", "λ (nm)", "y", "x")
     assert [str(unit) for unit in layer.units] == ["second", "nanometer", "pixel", "pixel"]
     assert tuple(viewer.dims.range[0]) == (0.0, 2.0, 0.5)
     assert tuple(viewer.dims.range[1]) == (400.0, 700.0, 10.0)

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 _CORNERS, _LAYOUT = "chart corners", "chart layout"
 _COLOUR = "#ffd400"
+#: Behind the numbers of corners, which may lie on patches of any colour.
+_GROUND = "#000000b0"
 #: Part of the picture's smaller side that a new chart takes.
 _SHARE = 0.5
 
@@ -47,7 +49,7 @@ class ChartOverlay:
             np.asarray(corners, float),
             name=_CORNERS,
             size=max(height, width) / 40,
-            face_color="transparent",
+            face_color=_GROUND,
             border_color=_COLOUR,
             border_width=0.15,
             canvas_size_limits=(14, 40),

@@ -6,6 +6,7 @@ frames (…, band, y, x) on the same sliders; that axis is wide enough to be sho
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -91,7 +92,7 @@ def stack_layer(stack: PhotographStack, **overrides: Any) -> tuple[Any, dict[str
         "name": stack.name,
         "rgb": True,
         "multiscale": False,
-        "axis_labels": (*(a.name for a in stack.axes), "λ (nm)", "y", "x"),
+        "axis_labels": (*(a.label for a in stack.axes), "λ (nm)", "y", "x"),
         "scale": (*(a.step for a in stack.axes), _WIDE_NM, 1.0, 1.0),
         "translate": (*(a.start for a in stack.axes), _BAND_NM, 0.0, 0.0),
         "units": (*(a.unit for a in stack.axes), "nm", "pixel", "pixel"),
@@ -118,8 +119,6 @@ def layer_stack(layer: Layer) -> PhotographStack:
     InputError
         If it is none.
     """
-    from dataclasses import replace
-
     if not is_photograph_stack(layer):
         raise InputError(f"{getattr(layer, 'name', layer)!r} is no stack of photographs.")
     state = layer_state(layer)
@@ -128,14 +127,16 @@ def layer_stack(layer: Layer) -> PhotographStack:
         return replace(known, encoding=state.get("encoding"), name=layer.name)
     encoding = state.get("encoding", SRGB if np.dtype(layer.data.dtype).kind in "iu" else None)
     lead = layer.data.shape[:-3]
-    axes = tuple(
-        StackAxis(str(label), size, float(step), float(start), f"{unit}")
-        for label, size, step, start, unit in zip(
-            layer.axis_labels, lead, layer.scale, layer.translate, layer.units, strict=False
-        )
-    )
+    known = zip(layer.axis_labels, lead, layer.scale, layer.translate, layer.units, strict=False)
+    axes = tuple(_axis(str(label), size, *placed) for label, size, *placed in known)
     given = Provenance(input=layer.name)
     return stack_of_array(layer.data, encoding, layer.name, axes, provenance=given)
+
+
+def _axis(label: str, size: int, step: float, start: float, unit: Any) -> StackAxis:
+    """An axis of a layer, whose label may end with its unit."""
+    given = StackAxis(label, size, float(step), float(start), f"{unit}")
+    return replace(given, name=label.removesuffix(f" ({given.symbol})"))
 
 
 def on_band_axis(viewer: ViewerModel, layer: Layer) -> Image:

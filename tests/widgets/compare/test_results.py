@@ -60,6 +60,25 @@ def test_fits_a_narrow_dock(compared, qtbot):
     assert inside.minimumSizeHint().width() <= 320
 
 
+def test_results_are_scrolled_to_until_the_user_scrolls_and_can_always_be_saved(compared, qtbot):
+    compared.resize(320, 500)
+    with qtbot.waitExposed(compared):
+        compared.show()
+    bar = compared._scroll.verticalScrollBar()
+    compared._on_finished((compared.comparison, None))
+
+    def at_results():
+        assert bar.value() == compared.grid_button.y() > 0
+
+    qtbot.waitUntil(at_results)  # the notes find their height in steps
+    for part in (compared.json_button, compared.csv_button):
+        assert compared.rect().contains(part.geometry())
+    bar.setValue(7)
+    compared.results.setMinimumHeight(1500)  # grows after that
+    qtbot.waitUntil(lambda: bar.maximum() > 1000)
+    assert bar.value() == 7
+
+
 def test_theme_reaches_the_plot(compared, viewer):
     dark = compared.results.plot.foreground
     viewer.theme = "light"

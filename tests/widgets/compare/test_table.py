@@ -13,6 +13,8 @@ from napari_hsr.widgets.compare.table import MetricTable, format_value
         (34.8712, "dB", "34.87 dB"),
         (2.10649, "°", "2.106 °"),
         (0.0134567, "", "0.01346"),
+        (0.1, "", "0.1000"),
+        (1234.0, "", "1234"),
         (float("inf"), "dB", "∞ dB"),
         (float("nan"), "", "not defined"),
         (None, "", "not defined"),

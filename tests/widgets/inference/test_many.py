@@ -13,6 +13,7 @@ from napari_hsr.photograph_stack import stack_of_array
 from napari_hsr.viewer.frames import add_frames, add_stack, shown_frame
 from napari_hsr.viewer.layers import add_photograph
 from napari_hsr.widgets.common.accessible import controls
+from napari_hsr.widgets.common.help_window import HelpButton, HelpWindow
 from napari_hsr.widgets.inference.batch_window import LAYERS
 from napari_hsr.widgets.inference.reconstruct import ReconstructWidget
 from napari_hsr.widgets.inference.save_cubes import ALL
@@ -143,3 +144,12 @@ def test_the_frame_on_show_and_all_frames_as_files(viewer, panel, qtbot, tmp_pat
     assert len(list(tmp_path.iterdir())) == 3
     assert "3 files" in window.message.text()
     assert explained(window)
+
+
+@pytest.mark.parametrize("name", ["open_queue", "open_save"])
+def test_the_windows_have_help(panel, name):
+    window = getattr(panel.many, name)()
+    (button,) = window.findChildren(HelpButton)
+    button.click()
+    (page,) = window.findChildren(HelpWindow)
+    assert len(page.browser.toPlainText()) > 300

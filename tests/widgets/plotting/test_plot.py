@@ -194,6 +194,12 @@ def test_legend_lists_named_curves_and_scrolls(plot, qtbot):
     assert len(plot.legend.item.items) == 1
 
 
+def test_a_legend_of_few_rows_does_not_scroll(plot, qtbot):
+    plot.set_curves([curve(f"pin {i}") for i in range(3)])
+    qtbot.waitUntil(lambda: plot.legend.verticalScrollBar().maximum() == 0)
+    assert plot.legend.height() > 0
+
+
 def test_empty_plot_has_words(plot):
     plot.set_placeholder("Open a cube.")
     plot.set_curves([])

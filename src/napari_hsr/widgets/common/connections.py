@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import weakref
 from typing import TYPE_CHECKING, Any
 
@@ -11,23 +12,27 @@ if TYPE_CHECKING:
     from qtpy.QtCore import QObject
     from qtpy.QtWidgets import QWidget
 
-#: Callbacks kept alive until their Qt object is destroyed: see :func:`when_gone`.
+#: Callbacks kept alive until their Qt object is gone: see :func:`when_gone`.
 _WAITING: set = set()
 
 
 def when_gone(thing: QObject, call: Callable[[], object]) -> None:
-    """Call ``call`` once when Qt destroys ``thing``.
+    """Call ``call`` once when Qt destroys ``thing``, or Python's collector finds it.
 
     The callback is kept alive here: one that only the object refers to may be collected just
-    before Qt calls it, which crashes the process. ``call`` must not refer to the object.
+    before Qt calls it, which crashes the process. Of an object that is collected Qt says nothing.
+    ``call`` must not refer to the object.
     """
 
     def gone(*_qt: object) -> None:
-        _WAITING.discard(gone)
-        call()
+        if gone in _WAITING:
+            _WAITING.discard(gone)
+            if threading.current_thread() is threading.main_thread():  # that of napari's events
+                call()
 
     _WAITING.add(gone)
     thing.destroyed.connect(gone)
+    weakref.finalize(thing, gone).atexit = False
 
 
 class Connections:

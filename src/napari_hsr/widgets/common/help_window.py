@@ -54,8 +54,8 @@ class HelpWindow(QDialog):
 
 
 def page_of(panel: QWidget) -> str:
-    """The page on a panel: ``SuperResolveWidget`` has ``super-resolve``."""
-    name = type(panel).__name__.removesuffix("Widget")
+    """The page on a panel or window: ``SuperResolveWidget`` has ``super-resolve``."""
+    name = type(panel).__name__.removesuffix("Widget").removesuffix("Window")
     return re.sub(r"(?<=[a-z])(?=[A-Z])", "-", name).lower()
 
 
@@ -65,14 +65,18 @@ class HelpButton(QToolButton):
     Parameters
     ----------
     panel : QWidget
+        Or a window.
+    page : str, optional
+        By default that of the panel's name.
     """
 
-    def __init__(self, panel: QWidget):
+    def __init__(self, panel: QWidget, page: str | None = None):
         super().__init__()
-        self._page = page_of(panel)
+        self._page = page or page_of(panel)
+        what = "window" if isinstance(panel, QDialog) else "panel"
         self.setText("?")
-        self.setAccessibleName("Help on this panel")
-        self.setToolTip("What this panel does, and each of its controls (F1)")
+        self.setAccessibleName(f"Help on this {what}")
+        self.setToolTip(f"What this {what} does, and each of its controls (F1)")
         self.clicked.connect(self._show)
         key = QShortcut(QKeySequence(QKeySequence.StandardKey.HelpContents), panel)
         key.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)

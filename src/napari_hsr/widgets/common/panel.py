@@ -9,6 +9,7 @@ from qtpy.QtWidgets import QApplication, QMainWindow, QPushButton, QWidget
 
 from napari_hsr.widgets.common.accessible import name_controls
 from napari_hsr.widgets.common.help_window import HelpButton
+from napari_hsr.widgets.common.tidying import collect_soon
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -62,6 +63,8 @@ class Panel(QWidget):
             kind == QEvent.Type.ParentChange and self.parent() is None
         ):
             self.release()
+            if kind == QEvent.Type.ParentChange:
+                collect_soon()
         elif kind in (QEvent.Type.Show, QEvent.Type.ParentChange) and self._attached is False:
             self.attach()
         return super().event(event)

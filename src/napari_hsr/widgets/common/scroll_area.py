@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from qtpy.QtCore import QEvent, QObject, QSize, Qt
+from qtpy.QtCore import QEvent, QObject, QPoint, QSize, Qt
 from qtpy.QtWidgets import QFrame, QScrollArea, QSizePolicy, QWidget
 
 
@@ -29,6 +29,8 @@ class VerticalScroll(QScrollArea):
     ):
         super().__init__(parent)
         self._asked = asked
+        self._top: QWidget | None = None  # what is kept at the top
+        self._left_at = 0  # where the bar was put then
         self.setWidgetResizable(True)
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
@@ -36,6 +38,23 @@ class VerticalScroll(QScrollArea):
         self.setMinimumHeight(least)
         self.setWidget(content)
         content.installEventFilter(self)
+        self.verticalScrollBar().rangeChanged.connect(self._follow)
+
+    def keep_at_top(self, part: QWidget) -> None:
+        """Scroll to a part of the content, again while it grows, until the user scrolls."""
+        self._top, self._left_at = part, self.verticalScrollBar().value()
+        self._follow()
+
+    def _follow(self, *_range: int) -> None:
+        bar = self.verticalScrollBar()
+        if self._top is None:
+            return
+        # The bar itself moves back when the content gets shorter.
+        if bar.value() not in (self._left_at, bar.maximum()):
+            self._top = None
+            return
+        bar.setValue(self._top.mapTo(self.widget(), QPoint(0, 0)).y())
+        self._left_at = bar.value()
 
     def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
         """The height of the content, or ``asked``."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QProgressBar, QSizePolicy, QVBoxLayout, QWidget
 
 from napari_hsr.errors import FileError
@@ -111,13 +110,13 @@ class CompareWidget(Panel):
             *(self.form, row(self.run_button, self.cancel_button, self.help_button())),
             *(self.reason, self.lay_button),  # below the button, which stays where it is
             *(self.progress, self.message, self.grid_button, self.results),
-            row(self.json_button, self.csv_button),
         )
         layout.setStretchFactor(self.results, 1000)
         layout.addStretch(1)  # takes the height while there are no results
         QVBoxLayout(inside).addLayout(layout)
         self._scroll = VerticalScroll(inside, least=160)
-        column(self._scroll, into=self)
+        # Below, so that results can be saved wherever one has scrolled to.
+        column(self._scroll, row(self.json_button, self.csv_button), into=self)
         self.setMinimumWidth(280)
         # Use the whole height of the dock; napari would add an empty stretch.
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
@@ -290,12 +289,7 @@ class CompareWidget(Panel):
         show_maps(self._viewer, comparison.maps, prediction, truth, comparison.evaluation.protocol)
         self.results.show_comparison(comparison, held)
         self.results.show()
-        # Once the labels have found their heights.
-        QTimer.singleShot(50, self._scroll_to_results)
-
-    def _scroll_to_results(self) -> None:
-        bar = self._scroll.verticalScrollBar()
-        bar.setValue(self.grid_button.y())
+        self._scroll.keep_at_top(self.grid_button)
 
     def _on_failed(self, error: Exception) -> None:
         self._grid_wanted = False

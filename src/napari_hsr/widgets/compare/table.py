@@ -87,5 +87,5 @@ def format_value(value: float | None, unit: str = "") -> str:
     elif unit in _DECIMALS:
         number = f"{value:.{_DECIMALS[unit]}f}"
     else:
-        number = f"{value:.4g}"
+        number = f"{value:#.4g}".rstrip(".")
     return f"{number} {unit}".rstrip()

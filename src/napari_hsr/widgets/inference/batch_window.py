@@ -26,6 +26,7 @@ from napari_hsr.units import format_seconds
 from napari_hsr.viewer.layer_data import is_photograph, layer_photograph
 from napari_hsr.widgets.common.accessible import name_controls
 from napari_hsr.widgets.common.choosers import NarrowComboBox
+from napari_hsr.widgets.common.help_window import HelpButton
 from napari_hsr.widgets.common.job_slot import JobSlot
 from napari_hsr.widgets.common.labels import BriefLabel
 from napari_hsr.widgets.common.layouts import column, narrow_form, row
@@ -117,7 +118,7 @@ class BatchWindow(QDialog):
         form.addRow(row(self.output_button, self.output_label, stretch=self.output_label))
         form.addRow("Format of the cubes", self.format)
         form.addRow("Encoding", self.encoding)
-        bottom = row(self.summary_button)
+        bottom = row(self.summary_button, HelpButton(self, "queue"))
         bottom.insertStretch(0, 1)
         buttons = row(self.start_button, self.pause_button, self.cancel_button)
         layout = column(form, buttons, self.progress, self.table, self.message, bottom, into=self)

@@ -13,6 +13,7 @@ from napari_hsr.units import format_seconds
 from napari_hsr.viewer.layer_data import is_cube, is_frames, layer_cube
 from napari_hsr.widgets.common.accessible import name_controls
 from napari_hsr.widgets.common.choosers import LayerChooser, NarrowComboBox
+from napari_hsr.widgets.common.help_window import HelpButton
 from napari_hsr.widgets.common.job_slot import JobSlot
 from napari_hsr.widgets.common.labels import BriefLabel
 from napari_hsr.widgets.common.layouts import column, narrow_form, row
@@ -59,9 +60,8 @@ class SaveCubesWindow(QDialog):
         form.addRow("What of it", self.what)
         form.addRow("Format", self.format)
         form.addRow(row(self.folder_button, self.folder_label, stretch=self.folder_label))
-        layout = column(
-            form, row(self.save_button, self.cancel_button), self.progress, self.message, into=self
-        )
+        buttons = row(self.save_button, self.cancel_button, HelpButton(self))
+        layout = column(form, buttons, self.progress, self.message, into=self)
         layout.setContentsMargins(9, 9, 9, 9)
         layout.addStretch(1)
         self.cubes.changed.connect(self.refresh)

@@ -136,5 +136,8 @@ class PlotLegend(QGraphicsView):
         # The sample and the name of an entry may differ in height.
         rows = [layout.itemAt(last, column) for column in (0, 1)] if self.entries else []
         bottom = max((part.geometry().bottom() for part in rows if part), default=0.0)
-        if (height := ceil(bottom)) != self.height():
+        height = ceil(bottom)
+        if layout.rowCount() <= self.MAX_ROWS:  # margins below the last row would scroll
+            self.setSceneRect(QRectF(0, 0, self.item.boundingRect().width(), height))
+        if height != self.height():
             self.setFixedHeight(height)

@@ -29,6 +29,7 @@ from napari_hsr.viewer.layer_data import is_cube, layer_cube
 from napari_hsr.viewer.pins import PALETTE
 from napari_hsr.widgets.common.accessible import name_controls
 from napari_hsr.widgets.common.choosers import LayerChooser
+from napari_hsr.widgets.common.help_window import HelpButton
 from napari_hsr.widgets.common.job_slot import JobSlot
 from napari_hsr.widgets.common.layouts import column, row
 from napari_hsr.widgets.common.messages import Message
@@ -95,7 +96,7 @@ class ClassifyWindow(QDialog):
         self.csv_button.setEnabled(False)
         self.message = Message()
         self._jobs = JobSlot(self)
-        last = row(self.csv_button)
+        last = row(self.csv_button, HelpButton(self))
         last.insertStretch(0, 1)
         layout = column(
             row(QLabel("Cube"), self.cube, stretch=self.cube),

@@ -15,6 +15,7 @@ from napari_hsr.matching import MEASURES, match
 from napari_hsr.viewer.trust_maps import evidence_of
 from napari_hsr.widgets.common.accessible import name_controls
 from napari_hsr.widgets.common.choosers import NarrowComboBox
+from napari_hsr.widgets.common.help_window import HelpButton
 from napari_hsr.widgets.common.layouts import column, row
 from napari_hsr.widgets.common.messages import Message
 from napari_hsr.widgets.common.panel import button
@@ -83,7 +84,7 @@ class MatchWindow(QDialog):
         layout = column(
             row(QLabel("Spectrum"), self.curve, stretch=self.curve),
             row(QLabel("Library"), self.library, self.open_button, stretch=self.library),
-            row(QLabel("Ordered by"), self.by, stretch=self.by),
+            row(QLabel("Ordered by"), self.by, HelpButton(self), stretch=self.by),
             self.table,
             self.said,
             self.message,

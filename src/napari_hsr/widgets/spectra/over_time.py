@@ -18,6 +18,7 @@ from napari_hsr.widgets.common.accessible import name_controls
 from napari_hsr.widgets.common.choosers import LayerChooser, NarrowComboBox
 from napari_hsr.widgets.common.collapsible import Fold
 from napari_hsr.widgets.common.connections import Connections
+from napari_hsr.widgets.common.help_window import HelpButton
 from napari_hsr.widgets.common.job_slot import JobSlot
 from napari_hsr.widgets.common.layouts import column, row
 from napari_hsr.widgets.common.messages import Message
@@ -81,7 +82,7 @@ class OverTimeWindow(QDialog):
         )
         self.message = Message()
         self._jobs = JobSlot(self)
-        exports = row(self.csv_button, self.png_button)
+        exports = row(self.csv_button, self.png_button, HelpButton(self))
         exports.insertStretch(0, 1)
         layout = column(
             row(QLabel("Cubes"), self.cubes, stretch=self.cubes),

@@ -24,6 +24,7 @@ from napari_hsr.widgets.common.layouts import column, narrow_form, row
 from napari_hsr.widgets.common.messages import Message, breakable
 from napari_hsr.widgets.common.plain_text import tip
 from napari_hsr.widgets.common.scroll_area import VerticalScroll
+from napari_hsr.widgets.common.tidying import collect_soon
 from napari_hsr.widgets.train.close_guard import STOP, CloseGuard, answer_of, ask, stop_quietly
 from napari_hsr.widgets.train.preview import Preview
 from napari_hsr.widgets.train.progress import ProgressView
@@ -264,6 +265,7 @@ class TrainWidget(QWidget):
         elif event.type() == QEvent.Type.ParentChange:
             if self.parent() is None:
                 self._leave()
+                collect_soon()
             else:
                 self._guard.watch(self)
         return super().event(event)
