@@ -50,6 +50,29 @@ def test_all_maps_of_a_result_lie_hidden_over_its_cube(viewer, photograph):
     assert viewer.layers.selection.active is cube
 
 
+def test_a_run_asked_for_while_the_last_choice_is_being_checked_follows_the_check(
+    viewer, photograph, qtbot
+):
+    add_photograph(viewer, photograph)
+    panel = ReconstructWidget(PublicOnlyProxy(viewer))
+    qtbot.addWidget(panel)
+    panel.model.set_name("rootpoly-srgb")
+    settle(panel, qtbot)
+    panel.trust.camera.set_value("cie-1931")
+    panel.trust.intervals.setChecked(True)
+    panel.run()  # as the key does
+    assert not panel.ready
+    qtbot.waitUntil(lambda: len(viewer.layers) == 7 and not panel.running)
+    assert panel.last_cube.provenance.extra["trust"]["camera"].startswith("CIE 1931")
+    panel.trust.exact.setChecked(True)
+    panel.run()
+    panel.trust.exact.setChecked(False)  # what was asked for is no longer chosen
+    settle(panel, qtbot)
+    assert panel.ready
+    assert not panel.running
+    panel.release()
+
+
 def test_a_map_is_computed_when_it_is_looked_at_and_its_limits_with_it(viewer, photograph):
     result = result_of(reconstruct_events(photograph, "rootpoly-srgb", intervals=True))
     result.trust.intervals.scale[0, 0] *= 50  # one pixel beyond all others

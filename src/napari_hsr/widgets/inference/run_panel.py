@@ -11,13 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QTimer
-from qtpy.QtWidgets import (
-    QFormLayout,
-    QPlainTextEdit,
-    QProgressBar,
-    QPushButton,
-    QWidget,
-)
+from qtpy.QtWidgets import QFormLayout, QPlainTextEdit, QProgressBar, QPushButton, QWidget
 
 from napari_hsr.cube import Cube, jsonable
 from napari_hsr.errors import HSRError
@@ -67,10 +61,8 @@ class RunPanel(Panel):
     """Choose a layer and a model, run, and get the result as a layer.
 
     A checkpoint dropped on the panel is imported. The two models used last stay loaded while the
-    panel is open.
-
-    A run holds the layer's array: if the layer is deleted meanwhile, the run goes on and its
-    result is added all the same. Closing the panel or the viewer cancels the run.
+    panel is open. A run holds the layer's array: if the layer is deleted meanwhile, the run goes on and
+    its result is added all the same. Closing the panel or the viewer cancels the run.
 
     Parameters
     ----------
@@ -100,6 +92,7 @@ class RunPanel(Panel):
         self._job, self._check = JobSlot(self), JobSlot(self)
         #: What stands in the way of a run: a reason, "" while that is being found out, or None.
         self._obstacle: str | None = ""
+        self._wanted = False  # a run, as soon as that is found out
         #: Layer, model and options of the run whose outcome is shown.
         self._ran: object = None
         self._output: Path | None = None  # where a result is to be written
@@ -182,8 +175,9 @@ class RunPanel(Panel):
     # --- what the user does ------------------------------------------------------------------
 
     def run(self) -> None:
-        """Start a run with what is chosen; does nothing while one is under way."""
+        """Start a run with what is chosen, once it is checked; does nothing while one is under way."""
         layer = self._source.layer()
+        self._wanted = self._obstacle == "" and not self.running
         if self.running or layer is None or self._obstacle is not None:
             return
         self._clear_outcome()
@@ -234,6 +228,7 @@ class RunPanel(Panel):
 
     def _on_changed(self, event=None) -> None:
         """Something that matters for the next run has changed: check it once it has settled."""
+        self._wanted = False  # it was a run with something else
         kind = getattr(event, "type", None)
         if kind == "data":
             self.value_checks.forget()
@@ -287,7 +282,9 @@ class RunPanel(Panel):
             checked = self._options()
             self._offer(verdict.offers)
             if self._options() != checked:  # what was chosen is offered again, or no longer
+                wanted = self._wanted
                 self._on_changed()
+                self._wanted = wanted
                 return
         self._obstacle, self._output = verdict.obstacle, verdict.output
         self.estimate.setText(verdict.estimate)
@@ -299,6 +296,8 @@ class RunPanel(Panel):
         else:
             self.obstacle.clear()
         self._update_buttons()
+        if self._wanted:
+            self.run()
 
     def _update_buttons(self) -> None:
         self.run_button.setEnabled(not self.running and self._obstacle is None)
