@@ -7,7 +7,23 @@ show the message alone; anything that is *not* an :class:`HSRError` is a bug.
 
 from __future__ import annotations
 
+import errno
 from os import PathLike, fspath
+
+#: What errors of libraries say when memory ran out, in lower case: they have no type of their own for it.
+_LACK_OF_MEMORY = (
+    "not enough memory",
+    "out of memory",
+    "can't allocate memory",
+    "failed to allocate",
+    "alloc_failed",
+    "could not create a primitive",  # oneDNN
+    "can't start new thread",  # its stack takes memory
+    "failed to map segment",  # of a library that is imported
+    "without exception set",  # a library that does not look whether it was given any
+    "without setting an exception",
+    "std::bad_alloc",
+)
 
 
 class HSRError(ValueError):
@@ -47,10 +63,20 @@ class ModelError(HSRError):
     """A model cannot be found, recognised or used as asked."""
 
 
+def lacks_memory(error: BaseException) -> bool:
+    """Whether an error is a lack of the computer's memory, whatever its library calls it."""
+    if isinstance(error, MemoryError) or getattr(error, "errno", None) == errno.ENOMEM:
+        return True
+    told = isinstance(error, (RuntimeError, ImportError, SystemError))
+    return told and any(words in str(error).lower() for words in _LACK_OF_MEMORY)
+
+
 def explain(error: BaseException, debug: str = "--debug shows where") -> str:
     """One sentence about any error; ``debug`` says how a fault of the product is looked into."""
     if isinstance(error, HSRError):
         return str(error)
+    if lacks_memory(error):
+        return "There is not enough memory for this."
     if isinstance(error, OSError) and error.strerror:
         about = f"{error.filename}: " if error.filename else ""
         return f"{about}{error.strerror}."

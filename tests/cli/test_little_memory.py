@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+import errno
+
+import psutil
 import pytest
 
+from napari_hsr import cli
 from napari_hsr.cli.output import sentence
+from napari_hsr.errors import FileError
+from napari_hsr.inference.memory_use import PeakMemory
+from napari_hsr.io import hdf5_probe, separate
+from napari_hsr.io.library_errors import translated
+
+from ..patience import wait_for
 
 
 @pytest.mark.parametrize(
@@ -15,9 +25,46 @@ from napari_hsr.cli.output import sentence
         RuntimeError("can't start new thread"),
         RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: 5 bytes"),
         ImportError("x.so: failed to map segment from shared object"),
+        SystemError("error return without exception set"),
+        OSError(errno.ENOMEM, "Cannot allocate memory"),
     ],
 )
 def test_what_libraries_say_of_it(error):
-    import torch  # noqa: F401 - whose errors are told by their words
-
     assert "not enough memory" in sentence(error)
+    with pytest.raises(FileError, match="needs more memory than is free"), translated("a", "bad"):
+        raise error
+
+
+def test_an_answer_of_a_helper_that_finds_no_room_is_no_damage(monkeypatch, tmp_path):
+    """The thread that takes the answer must not end with it, nor the next call get it."""
+
+    def no_room(self):
+        raise MemoryError
+
+    (tmp_path / "a").write_bytes(b"nothing")
+    asked = separate.HDF5, hdf5_probe.look, tmp_path / "a"
+    assert separate.call(*asked) == (None, None)
+    with monkeypatch.context() as patch:
+        patch.setattr(separate._Helper, "_received", no_room)
+        with pytest.raises(MemoryError):
+            separate.call(*asked)
+    assert separate.call(*asked) == (None, None)
+
+
+def test_no_room_for_the_options_themselves(monkeypatch, capsys):
+    monkeypatch.setattr(cli, "build_parser", lambda: bytearray(2**62))
+    assert cli.main(["info", "a"]) == 1
+    assert "not enough memory" in capsys.readouterr().err
+
+
+def test_memory_is_measured_on_where_there_is_none_to_measure_it(monkeypatch):
+    def none(self):
+        asked.append(self)
+        raise MemoryError
+
+    asked: list[object] = []
+    with PeakMemory(interval=0.001) as peak:
+        monkeypatch.setattr(psutil.Process, "memory_info", none)
+        wait_for(lambda: len(asked) > 1)  # it goes on after the first
+        monkeypatch.undo()
+    assert peak.bytes >= 0

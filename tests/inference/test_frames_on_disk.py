@@ -113,3 +113,68 @@ def test_the_command(folder, tmp_path, capsys):
             main([*command, *more])
     with pytest.raises(SystemExit):
         main([*command[:-1], "--watch", "3"])
+
+
+@pytest.fixture
+def begun(folder, tmp_path):
+    """A store whose first two frames are finished, and its folder."""
+    out, cancel = tmp_path / "lapse.zarr", threading.Event()
+    events = store_frames_events(folder, MODEL, output=out, device="cpu", cancel=cancel)
+    next(event for event in events if event.done >= 200)
+    cancel.set()
+    with pytest.raises(Cancelled):
+        list(events)
+    return out, tmp_path / "lapse.unfinished.zarr"
+
+
+def test_only_frames_that_lie_there_unchanged_and_of_unchanged_files_are_kept(folder, begun):
+    out, unfinished = begun
+    shard = next((unfinished / "0" / "c" / "0").rglob("*"))
+    while shard.is_dir():
+        shard = next(shard.iterdir())
+    content = bytearray(shard.read_bytes())
+    content[len(content) // 2] ^= 1
+    shard.write_bytes(content)
+    write(Photograph(np.full((20, 24, 3), 99, np.uint8), "srgb"), folder / "frame1.png")
+    stored = store_frames(folder, MODEL, output=out, device="cpu")
+    assert stored.computed == 3
+    for number in (1, 2, 4):
+        expected = reconstruct(folder / f"frame{number - 1}.png", MODEL, device="cpu")
+        np.testing.assert_array_equal(read(f"{out}:{number}").data, expected.data)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "[" * 3000,
+        "5",
+        '{"frame": 0}',
+        '{"frame": -1, "file": "a", "range": null, "bytes": 1, "crc32": 1}',
+        '{"frame": 0, "file": "a", "range": [0, NaN], "bytes": 1, "crc32": 1}',
+        '{"frame": "0", "file": [], "range": {}, "bytes": true, "crc32": 1e99}',
+    ],
+)
+def test_a_journal_that_no_run_wrote_is_refused(folder, begun, line):
+    out, unfinished = begun
+    with (unfinished / "journal" / "parts.jsonl").open("a") as file:
+        file.write(line + "\n")
+    with pytest.raises(FileError, match="its journal is damaged"):
+        store_frames(folder, MODEL, output=out, device="cpu")
+
+
+def test_a_store_that_leads_elsewhere_or_was_begun_otherwise_is_refused(folder, begun, tmp_path):
+    out, unfinished = begun
+    (unfinished / "journal" / "lock").write_text('{"computer": "a", "process": 1e400}')
+    (folder / "frame3.png").unlink()
+    with pytest.raises(FileError, match="begun with 4 frames, and there are 3 now"):
+        store_frames(folder, MODEL, output=out, device="cpu")
+    stated = unfinished / "0" / "zarr.json"
+    stated.write_text(stated.read_text().replace('"float32"', '"float64"'))
+    with pytest.raises(FileError, match="the array 0 is not what this run began"):
+        store_frames(folder, MODEL, output=out, device="cpu")
+    (tmp_path / "mine").mkdir()
+    (unfinished / "link").symlink_to(tmp_path / "mine")
+    for overwrite in (False, True):
+        with pytest.raises(FileError, match="link in it is no regular file"):
+            store_frames(folder, MODEL, output=out, device="cpu", overwrite=overwrite)
+    assert (tmp_path / "mine").is_dir()

@@ -115,10 +115,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # a terminal without Unicode still gets its answer
             stream.reconfigure(errors="backslashreplace")
-    args = build_parser().parse_args(argv)
+    args = None
     try:
+        args = build_parser().parse_args(argv)
         with ending_cleanly(), allowing_large(getattr(args, "allow_large", False)), files_of(args):
-            status = args.run(args)
+            status: int = args.run(args)
         sys.stdout.flush()
         return status
     except (KeyboardInterrupt, Cancelled):

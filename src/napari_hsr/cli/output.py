@@ -8,7 +8,7 @@ import warnings
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TextIO
 
-from napari_hsr.errors import explain
+from napari_hsr.errors import explain, lacks_memory
 from napari_hsr.units import one_line
 
 if TYPE_CHECKING:
@@ -17,17 +17,9 @@ if TYPE_CHECKING:
 
 def sentence(error: BaseException) -> str:
     """One sentence about any error."""
-    if _is_out_of_memory(error):
+    if lacks_memory(error):
         return "there is not enough memory for this; predict takes less with a smaller --tile."
     return one_line(explain(error), 500)
-
-
-def _is_out_of_memory(error: BaseException) -> bool:
-    if "torch" in sys.modules:  # which has errors of its own, and is not loaded for it
-        from napari_hsr.inference.memory_use import is_out_of_memory
-
-        return is_out_of_memory(error)
-    return isinstance(error, MemoryError)
 
 
 def note(notices: Iterable[str], about: str = "", file: TextIO | None = None) -> None:

@@ -17,7 +17,7 @@ def run(args: argparse.Namespace) -> int:
     from napari_hsr.inference.cluster import connected
     from napari_hsr.inference.frames_on_disk import store_frames_events
     from napari_hsr.io.stacks import read_stack
-    from napari_hsr.io.zarr_in_parts import unfinished
+    from napari_hsr.io.unfinished_store import unfinished
     from napari_hsr.models import DEFAULT
     from napari_hsr.progress import Progress
 

@@ -14,7 +14,8 @@ from napari_hsr.errors import Cancelled, HSRError
 from napari_hsr.inference.batch import Outcome, Told
 from napari_hsr.io import can_read, read, write
 from napari_hsr.io.file_sets import files_read, replaces
-from napari_hsr.io.zarr_in_parts import restate, unfinished
+from napari_hsr.io.unfinished_store import unfinished
+from napari_hsr.io.zarr_in_parts import restate
 from napari_hsr.notices import Code, has
 from napari_hsr.progress import Progress
 

@@ -212,6 +212,13 @@ class _Closing:
 
 
 def _name_of(stack: PhotographStack, number: int) -> str:
-    """What tells a frame of a folder from another that later has its number."""
+    """What tells a frame from another that later has its number, or its name."""
     frames = stack.frames
-    return frames.paths[number].name if isinstance(frames, FileFrames) else str(number)
+    own = isinstance(frames, FileFrames)
+    path = frames.paths[number] if isinstance(frames, FileFrames) else getattr(frames, "path", None)
+    try:
+        state = path and path.stat()
+    except OSError:  # reading it says what is wrong
+        state = None
+    known = f" {state.st_size} {state.st_mtime_ns}" if state else ""
+    return f"{path.name if own and path else number}{known}"

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import psutil
 
+from napari_hsr.errors import lacks_memory
+
 if TYPE_CHECKING:
     import torch
 
@@ -100,29 +102,12 @@ def trim() -> None:
             release(0)
 
 
-#: What an error of the runtime says when memory ran out: torch has no type of its own for it on the
-#: CPU and on Apple's GPUs. These are the words of other programs, in lower case.
-_MESSAGES = (
-    "not enough memory",
-    "out of memory",
-    "can't allocate memory",
-    "failed to allocate",
-    "alloc_failed",
-    "could not create a primitive",  # oneDNN
-    "can't start new thread",  # its stack takes memory
-    "failed to map segment",  # of a library that is imported
-    "std::bad_alloc",
-)
-
-
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether an error is a lack of memory, of the computer or of a GPU."""
-    import torch
-
-    if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
-        return True
-    told = isinstance(error, (RuntimeError, ImportError))
-    return told and any(m in str(error).lower() for m in _MESSAGES)
+    torch = sys.modules.get("torch")  # whose error it cannot be if it is not loaded
+    return lacks_memory(error) or (
+        torch is not None and isinstance(error, getattr(torch, "OutOfMemoryError", ()))
+    )
 
 
 def release_cached(device: torch.device) -> None:
@@ -152,7 +137,8 @@ class PeakMemory:
 
     def _sample(self) -> None:
         while not self._stop.wait(self._interval):
-            self._highest = max(self._highest, self._process.memory_info().rss)
+            with suppress(MemoryError):  # there may be none left to ask for it
+                self._highest = max(self._highest, self._process.memory_info().rss)
 
     def __enter__(self) -> PeakMemory:
         if self._cuda is not None:

@@ -14,7 +14,8 @@ from napari_hsr.errors import InputError
 from napari_hsr.inference.on_disk import OnDisk
 from napari_hsr.inference.outputs import InMemory
 from napari_hsr.inference.tiling import overlaps, plan
-from napari_hsr.io.zarr_in_parts import ZarrInParts, begun
+from napari_hsr.io.unfinished_store import begun
+from napari_hsr.io.zarr_in_parts import ZarrInParts
 from napari_hsr.notices import Code, Notice
 from napari_hsr.resample.resize import new_output
 
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 
 #: Shards are of whole multiples of this, in input pixels, so that they can be halved for the pyramid.
 STEP = 64
+#: A side of tiles, in pixels, that a store may name at least.
+_LEAST = 16
 #: Side of the shards where windows are blended, in output pixels.
 BLENDED_SHARD = 1024
 #: Of an input that is larger, or on disk, blocks are looked at in place of all values.
@@ -103,14 +106,17 @@ class Disk:
         self._overwrite = overwrite
         before = None if overwrite or tile != "auto" else begun(path)
         sides = (before or {}).get("sides")
-        self._sides = sides if isinstance(sides, list) and len(sides) == 2 else None
+        self._sides = sides if isinstance(sides, list) and len(sides) == 2 else ()
         self._store: ZarrInParts | None = None
         self.notices: tuple[Notice, ...] = ()
 
     def aligned(self, run: RunPlan) -> RunPlan:
         """The plan with tiles that are shards, or with the windows of the run before."""
-        sides = self._sides or _sides(run)
-        tiles = plan(run.height, run.width, run.model, (int(sides[0]), int(sides[1])))
+        whole = run.height, run.width
+        sides = _sides(run)
+        if self._sides and all(_is_side(*of) for of in zip(self._sides, whole, strict=True)):
+            sides = self._sides[0], self._sides[1]
+        tiles = plan(*whole, run.model, sides)
         return replace(run, tiles=tiles)
 
     def output(self, run: RunPlan) -> Output:
@@ -218,6 +224,11 @@ def _blocks(data: Any) -> Iterator[tuple[Any, ...]]:
             top, left = i * height // _BLOCKS, j * width // _BLOCKS
             at = slice(top, top + _BLOCK), slice(left, left + _BLOCK)
             yield at if photograph else (slice(None), *at)
+
+
+def _is_side(side: Any, whole: int) -> bool:
+    """Whether a run could have chosen tiles of that side, whatever its store says."""
+    return isinstance(side, int) and min(_LEAST, whole) <= side < 2 * max(whole, STEP)
 
 
 def _sides(run: RunPlan) -> tuple[int, int]:

@@ -6,12 +6,14 @@ and ``c`` as xarray expects them. Shards are of one frame. Frames that could not
 
 from __future__ import annotations
 
+import shutil
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from napari_hsr.cube import finite_range
-from napari_hsr.io import ome_metadata
+from napari_hsr.errors import FileError
+from napari_hsr.io import ome_metadata, zarr_resumed
 from napari_hsr.io.library_errors import translated
 from napari_hsr.io.unfinished_store import UnfinishedStore
 from napari_hsr.io.zarr_files import FRAMES, RUN, library
@@ -56,29 +58,26 @@ class FrameStore(UnfinishedStore):
     ):
         self._like, self._axis = like, axis
         super().__init__(path, run, overwrite=overwrite)
-        with translated(self.folder, "it is damaged"):
-            self._group = library(path).open_group(self.folder, mode="r+")
-            self._array = self._group["0"].with_config({"write_empty_chunks": True})
-        self.finished = {entry["frame"]: entry for entry in self.entries}
-        self.grow(axis)
 
     def grow(self, axis: StackAxis) -> None:
         """Make room for the frames that have come."""
         self._axis = axis
-        if axis.size > self._array.shape[0]:
-            with self._writing():
+        with self._writing():
+            if axis.size > self._array.shape[0]:
                 self._array.resize((axis.size, *self._like.shape))
-                self._group["t"].resize((axis.size,))
-                self._group["t"][:] = _times(axis)
+            self._put_coordinates(self._group)
 
     def put(self, number: int, cube: Cube, **facts: Any) -> None:
         """Write a frame, and note that it is there."""
         values = np.asarray(cube.data, np.float32)
         with self._writing():
+            # zarr would read what a killed run has left there
+            shutil.rmtree(self._place(number), ignore_errors=True)
             self._array[number] = values
         low, high = finite_range(values)
         found = [low, high] if low <= high else None
-        entry = {"frame": number, "range": found, **facts}
+        sums = zarr_resumed.checksum(self._place(number))
+        entry = {"frame": number, "range": found, **sums, **facts}
         self.note(entry)
         self.finished[number] = entry
 
@@ -95,25 +94,61 @@ class FrameStore(UnfinishedStore):
             self._group.attrs.update({**found, FRAMES: facts, RUN: self._run | {"finished": True}})
         self._take_its_name()
 
+    def _open_again(self) -> None:
+        zarr = library(self._named)
+        with translated(self.folder, "it is damaged"):
+            self._group = zarr.open_group(self.folder, mode="r+")
+            self._array = self._group["0"].with_config({"write_empty_chunks": True})
+            frames = int(self._array.shape[0])
+        made = zarr.open_group({}, mode="w", zarr_format=3)
+        zarr_resumed.check_arrays(self.folder, [self._array], [self._create(made, frames)])
+        if frames > self._axis.size:
+            raise FileError(
+                self.folder,
+                f"it was begun with {frames:,} frames, and there are {self._axis.size:,} now: overwrite it "
+                "(--overwrite, overwrite=True) to begin anew, or choose another name",
+            )
+        self.finished = {entry["frame"]: entry for entry in self.entries if self._is_there(entry)}
+        self.grow(self._axis)
+
+    def _is_entry(self, entry: Any) -> bool:
+        return zarr_resumed.is_frame(entry)
+
+    def _place(self, number: int) -> Path:
+        """The folder of a frame's shards."""
+        return self.folder / "0" / "c" / str(number)
+
+    def _is_there(self, entry: Mapping[str, Any]) -> bool:
+        """Whether the frame that the journal tells of lies there as it was written."""
+        found = zarr_resumed.checksum(self._place(entry["frame"]))
+        return all(found[key] == entry[key] for key in found)
+
     def _fill(self, group: Any) -> None:
+        self._create(group, self._axis.size)
+        self._put_coordinates(group)
+        facts = {"frames": self._axis.size, "failures": {}}
+        group.attrs.update({**_attributes(self._like, self._axis, (0.0, 1.0)), FRAMES: facts})
+
+    def _create(self, group: Any, frames: int) -> Any:
         from zarr.codecs import BloscCodec
 
         bands, height, width = self._like.shape
         chunk = tuple(min(n, most) for n, most in zip(self._like.shape, _CHUNK, strict=True))
         most = bands, min(height, _SHARD), min(width, _SHARD)
         shard = tuple(-(-n // side) * side for n, side in zip(most, chunk, strict=True))
-        units = {"units": self._like.units} if self._like.units else {}
-        group.create_array(
+        return group.create_array(
             "0",
-            shape=(self._axis.size, *self._like.shape),
+            shape=(frames, *self._like.shape),
             chunks=(1, *chunk),
             shards=(1, *shard),
             dtype="float32",
             compressors=BloscCodec(cname="lz4", clevel=1, shuffle="bitshuffle"),
             fill_value=np.nan,
             dimension_names=("t", "c", "y", "x"),
-            attributes=units,
+            attributes={"units": self._like.units} if self._like.units else {},
         )
+
+    def _put_coordinates(self, group: Any) -> None:
         unit = {} if self._axis.unit == "pixel" else {"units": self._axis.unit}
         coordinates = {"t": (_times(self._axis), unit)}
         if self._like.wavelengths is not None:
@@ -125,9 +160,8 @@ class FrameStore(UnfinishedStore):
                 dimension_names=(name,),
                 attributes=attributes,
                 chunks=values.shape,
+                overwrite=True,
             )
-        facts = {"frames": self._axis.size, "failures": {}}
-        group.attrs.update({**_attributes(self._like, self._axis, (0.0, 1.0)), FRAMES: facts})
 
 
 def _times(axis: StackAxis) -> np.ndarray:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from os import PathLike
 from typing import TYPE_CHECKING
 
-from napari_hsr.errors import Cancelled, FileError, HSRError
+from napari_hsr.errors import Cancelled, FileError, HSRError, lacks_memory
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,6 +34,8 @@ def translated(
             path, "permission was denied; it may be in use or belong to someone else"
         ) from error
     except only as error:
+        if lacks_memory(error):
+            raise FileError(path, "it needs more memory than is free") from error
         raise FileError(path, f"{problem} ({_short(error)})") from error
 
 

@@ -147,11 +147,24 @@ class _Helper:
 
     def _answer(self) -> tuple[bytes, Any] | None:
         """A line of the helper and what follows it; an empty line if it ended, None if none came."""
-        found: list[tuple[bytes, Any]] = []
-        reader = threading.Thread(target=lambda: found.append(self._received()), daemon=True)
-        reader.start()
-        reader.join(_WAITING)
-        return found[0] if found else None
+        found: list[tuple[bytes, Any] | BaseException] = []
+
+        def receive() -> None:
+            try:
+                found.append(self._received())
+            except BaseException as error:  # a lack of memory above all: raised where it is awaited
+                found.append(error)
+
+        reader = threading.Thread(target=receive, daemon=True)
+        try:
+            reader.start()
+            reader.join(_WAITING)
+            if found and isinstance(found[0], BaseException):
+                raise found[0]
+        except BaseException:  # a later call would be given this answer
+            self.close()
+            raise
+        return found[0] if found else None  # type: ignore[return-value]
 
     def _received(self) -> tuple[bytes, np.ndarray | None]:
         output = self._process.stdout

@@ -17,17 +17,26 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_hsr.errors import FileError
-from napari_hsr.io import detect
-from napari_hsr.io.atomic import beside
-from napari_hsr.io.library_errors import translated
+from napari_hsr.io import detect, limits, zarr_resumed
+from napari_hsr.io.atomic import beside, undisturbed
 from napari_hsr.io.zarr_files import RUN, library
-from napari_hsr.io.zarr_in_parts import begun, unfinished
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 _JOURNAL = "journal"
 _FULL = (errno.ENOSPC, errno.EDQUOT)
+
+
+def unfinished(path: Path) -> Path:
+    """Where a store is while it is written."""
+    target = Path(os.path.realpath(path))
+    return target.with_name(f"{target.stem}.unfinished{target.suffix}")
+
+
+def begun(path: Path) -> dict[str, Any] | None:
+    """Facts of the run that began a store and did not finish it, or None."""
+    return zarr_resumed.facts(unfinished(path), RUN)
 
 
 class UnfinishedStore:
@@ -69,18 +78,32 @@ class UnfinishedStore:
         if not self._target.parent.is_dir():
             raise FileError(path, f"the folder {path.parent} does not exist")
         if self.folder.exists():
+            zarr_resumed.check_plain(self.folder)
             self._check_unused()
-            if overwrite:
+            if overwrite and begun(path) is not None:  # else it is none of ours
                 shutil.rmtree(self.folder)
         if self.folder.exists():
             self._check_run()
         else:
             self._begin()
         self._lock()
-        self.entries = self._read_journal()
+        try:
+            self.entries = self._read_journal()
+            self._open_again()
+        except BaseException:
+            self.release()
+            raise
 
     def _fill(self, group: Any) -> None:
         """Make the arrays and attributes of a new store."""
+        raise NotImplementedError
+
+    def _open_again(self) -> None:
+        """Open the arrays of the store, and see that they are those of this run."""
+        raise NotImplementedError
+
+    def _is_entry(self, entry: Any) -> bool:
+        """Whether a line of the journal is one that this run could have written."""
         raise NotImplementedError
 
     def note(self, entry: Mapping[str, Any]) -> None:
@@ -113,7 +136,7 @@ class UnfinishedStore:
     def _take_its_name(self) -> None:
         """Nothing more is written: give the store its name, without the journal."""
         aside = beside(self._target, "old")
-        with self._writing():
+        with self._writing(), undisturbed():
             if self._target.exists():
                 os.replace(self._target, aside)
             os.replace(self.folder, self._target)
@@ -124,7 +147,7 @@ class UnfinishedStore:
         zarr = library(self._named)
         temporary = beside(self.folder, "tmp")
         try:
-            with self._writing():
+            with undisturbed(), self._writing():
                 group = zarr.open_group(temporary, mode="w", zarr_format=3)
                 self._fill(group)
                 group.attrs.update({RUN: self._run | {"finished": False}})
@@ -151,29 +174,27 @@ class UnfinishedStore:
             )
 
     def _read_journal(self) -> list[dict[str, Any]]:
-        try:
-            lines = (self.drafts / "parts.jsonl").read_bytes().split(b"\n")
-        except FileNotFoundError:
-            return []
-        if lines[-1]:  # a line that was cut short: what it tells of is written again
-            whole = b"".join(line + b"\n" for line in lines[:-1])
-            with self._writing():
-                (self.drafts / "parts.jsonl").write_bytes(whole)
-        with translated(self.folder, "its journal is damaged"):
-            return [json.loads(line) for line in lines[:-1]]
+        path = self.drafts / "parts.jsonl"
+        entries, whole = zarr_resumed.journal(self.folder, path, self._is_entry)
+        if path.exists() and path.stat().st_size > len(whole):
+            with self._writing():  # a line that was cut short: what it tells of is written again
+                path.write_bytes(whole)
+        return entries
 
     def _check_unused(self) -> None:
         """FileError if another process of this computer is writing it."""
         import psutil
 
         try:
-            owner = json.loads((self.drafts / "lock").read_text())
+            owner = json.loads(limits.content(self.drafts / "lock"))
             alive = (
                 owner["computer"] == platform.node()
                 and psutil.Process(owner["process"]).create_time() == owner["since"]
             )
-        except (OSError, ValueError, LookupError, TypeError, psutil.Error):
+        except (OSError, ValueError, ArithmeticError, LookupError, TypeError, RecursionError):
             return  # nobody is
+        except psutil.Error:
+            return
         if alive:
             raise FileError(self.folder, f"process {owner['process']} is writing it")
 

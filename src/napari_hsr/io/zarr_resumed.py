@@ -15,7 +15,7 @@ from napari_hsr.io.library_errors import translated
 from napari_hsr.units import one_line
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
 #: Bytes of a journal.
 _LONGEST = 2**30
@@ -77,7 +77,7 @@ def _described(array: Any) -> dict[str, Any]:
 
 
 def journal(
-    folder: Path, content: Path, grid: tuple[int, int]
+    folder: Path, content: Path, is_entry: Callable[[Any], bool]
 ) -> tuple[list[dict[str, Any]], bytes]:
     """The entries of a journal, and its whole lines; one that was cut short is left out.
 
@@ -96,12 +96,13 @@ def journal(
         entries = [json.loads(line) for line in lines]
     except (ValueError, RecursionError) as error:
         raise FileError(folder, damaged) from error
-    if not all(_is_entry(entry, grid) for entry in entries):
+    if not all(map(is_entry, entries)):
         raise FileError(folder, damaged)
     return entries, b"".join(line + b"\n" for line in lines)
 
 
-def _is_entry(entry: Any, grid: tuple[int, int]) -> bool:
+def is_part(entry: Any, grid: tuple[int, int]) -> bool:
+    """Whether it is an entry of tiles and shards, within so many rows and columns of shards."""
     if not isinstance(entry, dict) or not isinstance(entry.get("shards"), list):
         return False
     tile = "tile" not in entry or (
@@ -118,13 +119,29 @@ def _is_shard(shard: Any, grid: tuple[int, int]) -> bool:
     if not isinstance(shard, dict) or not _integers(shard.get("shard"), 2):
         return False
     inside = all(at < count for at, count in zip(shard["shard"], grid, strict=True))
-    span = shard.get("range", 0)
+    return inside and _written(shard) and _integer(shard.get("crc32", 0))
+
+
+def is_frame(entry: Any) -> bool:
+    """Whether it is an entry of a frame of a film."""
+    return (
+        isinstance(entry, dict)
+        and _integer(entry.get("frame"))
+        and isinstance(entry.get("file"), str)
+        and _written(entry)
+        and _integer(entry.get("crc32"))
+    )
+
+
+def _written(entry: dict[str, Any]) -> bool:
+    """Whether the range of its values and its bytes are told."""
+    span = entry.get("range", 0)
     finite = span is None or (
         isinstance(span, list)
         and len(span) == 2
-        and all(isinstance(n, (int, float)) and math.isfinite(n) for n in span)
+        and all(isinstance(n, (int, float)) and abs(n) < math.inf for n in span)
     )
-    return inside and finite and _integer(shard.get("bytes")) and _integer(shard.get("crc32", 0))
+    return finite and _integer(entry.get("bytes"))
 
 
 def _integers(value: Any, count: int) -> bool:
@@ -135,10 +152,12 @@ def _integer(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**63
 
 
-def checksum(path: Path) -> int:
-    """CRC-32 of a file."""
-    found = 0
-    with path.open("rb") as file:
-        while part := file.read(_PART):
-            found = crc32(part, found)
-    return found
+def checksum(path: Path) -> dict[str, int]:
+    """Bytes and CRC-32 of a file, or of all files in a folder in the order of their names."""
+    found = total = 0
+    for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
+        if file.is_file():
+            with file.open("rb") as opened:
+                while part := opened.read(_PART):
+                    found, total = crc32(part, found), total + len(part)
+    return {"bytes": total, "crc32": found}

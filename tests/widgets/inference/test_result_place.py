@@ -7,7 +7,7 @@ import pytest
 from napari.components import ViewerModel
 
 from napari_hsr import Photograph, inference, read, reconstruct
-from napari_hsr.io.zarr_in_parts import unfinished
+from napari_hsr.io.unfinished_store import unfinished
 from napari_hsr.notices import Code, has
 from napari_hsr.viewer.layer_data import layer_cube
 from napari_hsr.viewer.layers import add_photograph

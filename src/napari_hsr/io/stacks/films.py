@@ -49,7 +49,7 @@ class FilmFrames:
 
     def __init__(self, path: Path):
         _check_library(path)
-        self._path = path
+        self.path = path
         #: What the film states: width, height, seconds of a unit of time, transfer curve, codec.
         self.stated, times = separate.call(separate.FILM, stated, path)
         #: Of the frames, ascending, in units of the stream's time base.
@@ -60,9 +60,9 @@ class FilmFrames:
 
     def read(self, number: int) -> Photograph:
         """One frame, turned upright."""
-        _, values = separate.call(separate.FILM, decode, self._path, number)
+        _, values = separate.call(separate.FILM, decode, self.path, number)
         assert values is not None  # decode gives them, or refuses the file
-        return Photograph(values, name=f"{self._path.stem} {number + 1}", metadata={"bit_depth": 8})
+        return Photograph(values, name=f"{self.path.stem} {number + 1}", metadata={"bit_depth": 8})
 
 
 def stated(path: Path) -> tuple[dict[str, Any], np.ndarray]:

@@ -59,7 +59,7 @@ class _TiffFrames:
     """Pages of a TIFF, each decoded when it is asked for."""
 
     def __init__(self, path: Path, pages: int, encoding: str | None):
-        self._path, self._pages, self._encoding = path, pages, encoding
+        self.path, self._pages, self._encoding = path, pages, encoding
         self._lock = threading.Lock()
 
     def __len__(self) -> int:
@@ -70,17 +70,17 @@ class _TiffFrames:
         import tifffile
 
         about = f"page {number + 1} is damaged or cut short"
-        with self._lock, translated(self._path, about), tifffile.TiffFile(self._path) as file:
+        with self._lock, translated(self.path, about), tifffile.TiffFile(self.path) as file:
             series = file.series[0]
             if series.dataoffset is not None:  # one block: the pages may not stand in the file
-                whole = tifffile.memmap(self._path, series=0, mode="r")
+                whole = tifffile.memmap(self.path, series=0, mode="r")
                 values = np.array(whole.reshape(self._pages, *series.shape[-3:])[number])
             else:
                 page: Any = series.pages[number]
                 values = page.asarray()
             profile = file.pages.first.iccprofile
         stated = icc.parse(bytes(profile)) if profile else None
-        return finish(self._path, values, self._encoding, [], {}, None, profile=stated)
+        return finish(self.path, values, self._encoding, [], {}, None, profile=stated)
 
 
 def read_tiff(path: Path) -> PhotographStack:
@@ -146,7 +146,7 @@ class _GifFrames:
     """Pictures of an animation: each is drawn over the one before, so they are kept for a while."""
 
     def __init__(self, path: Path, count: int):
-        self._path, self._count = path, count
+        self.path, self._count = path, count
         self._kept = ByteCache(KEPT_BYTES)
         self._lock = threading.Lock()
         self._image: Any = None
@@ -161,14 +161,14 @@ class _GifFrames:
             if values is None:
                 values = self._decoded(number)
                 self._kept.put(number, values)
-        return finish(self._path, values, encodings.SRGB, [], {"bit_depth": 8}, None)
+        return finish(self.path, values, encodings.SRGB, [], {"bit_depth": 8}, None)
 
     def _decoded(self, number: int) -> np.ndarray:
         from PIL import Image
 
-        with translated(self._path, f"frame {number + 1} is damaged or cut short"):
+        with translated(self.path, f"frame {number + 1} is damaged or cut short"):
             if self._image is None:
-                content = BytesIO(self._path.read_bytes())  # no file is left open
+                content = BytesIO(self.path.read_bytes())  # no file is left open
                 self._image = Image.open(content, formats=["GIF"])
             self._image.seek(number)
             return np.asarray(self._image.convert("RGB"))
