@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import errno
+import os
+import subprocess
+import sys
 
 import psutil
 import pytest
@@ -14,7 +17,7 @@ from napari_hsr.inference.memory_use import PeakMemory
 from napari_hsr.io import hdf5_probe, separate
 from napari_hsr.io.library_errors import translated
 
-from ..patience import wait_for
+from ..patience import PATIENCE, wait_for
 
 
 @pytest.mark.parametrize(
@@ -68,3 +71,25 @@ def test_memory_is_measured_on_where_there_is_none_to_measure_it(monkeypatch):
         wait_for(lambda: len(asked) > 1)  # it goes on after the first
         monkeypatch.undo()
     assert peak.bytes >= 0
+
+
+NO_ROOM = """
+import resource
+import numpy
+from napari_hsr.cli.little_memory import looked_after
+with open("/proc/self/statm") as file:
+    mapped = int(file.read().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (mapped + 110 * 2**20,) * 2)
+with looked_after():
+    try:
+        import scipy.linalg
+    except MemoryError:
+        print("told")
+"""
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/statm"), reason="the limit is one of Linux")
+def test_a_library_that_would_wait_for_memory_for_ever_is_not_loaded():
+    command = [sys.executable, "-c", NO_ROOM]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE)
+    assert done.stdout == "told\n"

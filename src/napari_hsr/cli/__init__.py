@@ -40,6 +40,7 @@ from napari_hsr.cli import (
 )
 from napari_hsr.cli.files import files_of
 from napari_hsr.cli.interrupt import ending_cleanly
+from napari_hsr.cli.little_memory import looked_after
 from napari_hsr.cli.output import sentence
 from napari_hsr.errors import Cancelled
 from napari_hsr.io.limits import allowing_large
@@ -118,7 +119,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = None
     try:
         args = build_parser().parse_args(argv)
-        with ending_cleanly(), allowing_large(getattr(args, "allow_large", False)), files_of(args):
+        large = getattr(args, "allow_large", False)
+        with looked_after(), ending_cleanly(), allowing_large(large), files_of(args):
             status: int = args.run(args)
         sys.stdout.flush()
         return status
