@@ -14,7 +14,7 @@ import zarr
 from PIL import Image
 from scipy.io import netcdf_file, savemat
 
-from napari_hsr import read
+from napari_hsr import read, read_library
 from napari_hsr.errors import FileError
 from napari_hsr.notices import Code, has
 
@@ -422,3 +422,64 @@ def test_one_detector_of_enmap_at_level_1b(tmp_path, detector, expected):
     (tmp_path / "X-METADATA.XML").write_text(f"<a>{entries}</a>")
     cube = tiff(tmp_path / f"X-SPECTRAL_IMAGE_{detector}.TIF", np.ones((2, 6, 7), np.float32))
     assert cube.wavelengths.nm.tolist() == expected
+
+
+class TestOtherNames:
+    @pytest.mark.parametrize(
+        "facts",
+        [
+            {"wavelengthList": NM},
+            {"bandCenters": NM},
+            {"wavelengths": np.stack([NM, np.full(5, 10.0)], axis=1)},
+            {"lambda_axis_um": NM / 1000},
+        ],
+    )
+    def test_lists_that_can_be_nothing_else(self, tmp_path, facts):
+        savemat(tmp_path / "a.mat", {"image": YXB, "exposure": np.arange(5.0), **facts})
+        cube = read(tmp_path / "a.mat")
+        assert cube.wavelengths.nm.tolist() == NM.tolist()
+        assert any(next(iter(facts)) in notice for notice in cube.notices)
+
+    def test_an_uncertainty_is_no_second_cube(self, tmp_path):
+        np.savez(tmp_path / "a.npz", Rrs=YXB, Rrs_unc=YXB, wavelength=NM)
+        cube = read(tmp_path / "a.npz")
+        assert has(cube.notices, Code.OTHER_ARRAYS_LEFT_OUT)
+        np.testing.assert_array_equal(cube.data, CUBE)
+
+    def test_a_dimension_of_netcdf_is_no_list(self, tmp_path):
+        with h5py.File(tmp_path / "a.nc", "w") as file:
+            file["data/Rrs"], file["bands/wavelength"] = YXB, NM
+            file["wavelength"] = np.zeros(5)
+            text = "This is a netCDF dimension but not a netCDF variable.         5"
+            file["wavelength"].attrs["NAME"] = text
+        assert read(tmp_path / "a.nc").wavelengths.nm.tolist() == NM.tolist()
+
+    def test_a_table_beside_the_header_of_an_image(self, tmp_path):
+        envi(tmp_path, "wavelength = {450, 500, 550, 600, 700}")
+        (tmp_path / "a.csv").write_text("wavelength,soil\n450,0.1\n500,0.2\n550,0.3\n")
+        assert read_library(tmp_path / "a.csv").names == ("soil",)
+
+    def test_a_suffix_that_contradicts_its_header(self, tmp_path):
+        envi(tmp_path, "")
+        (tmp_path / "a.img").rename(tmp_path / "a.bip")
+        cube = read(tmp_path / "a.bip")
+        np.testing.assert_array_equal(cube.data, CUBE)
+        assert any("a.bip" in notice for notice in cube.notices)
+
+
+XMP = b'<x:xmpmeta><rdf:Description tiff:Orientation="6"/></x:xmpmeta>'
+EXIF = pack("<HHIHHHIHHI", 0x4949, 42, 8, 1, 274, 3, 1, 6, 0, 0)
+PROFILE = b"\nexif\n%8d\n" % len(EXIF) + EXIF.hex().encode()
+
+
+@pytest.mark.parametrize(
+    ("kind", "data"),
+    [
+        (b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + XMP),
+        (b"iTXt", b"XML:com.adobe.xmp\0\1\0\0\0" + zlib.compress(XMP)),
+        (b"tEXt", b"Raw profile type exif\0" + PROFILE),
+        (b"zTXt", b"Raw profile type exif\0\0" + zlib.compress(PROFILE)),
+    ],
+)
+def test_orientation_of_a_png_in_texts(tmp_path, kind, data):
+    assert png(tmp_path / "a.png", (kind, data)).data.shape == (4, 3, 3)

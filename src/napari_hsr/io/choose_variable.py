@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -129,8 +130,9 @@ def _likeliest(path: Path, variables: list[Variable], ours: bool) -> Variable:
         named = [v for v in candidates if v.short == key]
         if len(named) == 1:
             return named[0]
-    if len(candidates) == 1:
-        return candidates[0]
+    main = [v for v in candidates if not _is_about(v, candidates)]
+    if len(main) == 1:
+        return main[0]
     if candidates:
         raise SeveralArraysError(
             path,
@@ -156,6 +158,12 @@ def _likeliest(path: Path, variables: list[Variable], ours: bool) -> Variable:
     raise FileError(
         path, f"no numeric array with three axes was found; it holds {_listing(variables)}"
     )
+
+
+def _is_about(variable: Variable, others: list[Variable]) -> bool:
+    """Whether it is the uncertainty, the flags… of another one: ``Rrs_unc`` beside ``Rrs``."""
+    starts = [v.name for v in others if v is not variable and variable.name.startswith(v.name)]
+    return any(_ABOUT.fullmatch(variable.name[len(start) :].lower()) for start in starts)
 
 
 def _named(path: Path, variables: list[Variable], wanted: str) -> Variable:
@@ -262,6 +270,8 @@ def companions(
             break  # else a list under another name may
     if result.wavelengths is None:
         result.wavelengths, result.unit = _from_names(variables, load, attributes)
+    if result.wavelengths is None:
+        _take_alike(near, cube, load, result)
     for key in _SCALARS:
         if key in single:
             result.metadata[key] = np.ravel(np.asarray(load(single[key].name)))[0].item()
@@ -293,6 +303,39 @@ def companions(
             )
             result.notices += (Notice.warning(Code.LIST_UNUSABLE, told),)
     return result
+
+
+def _take_alike(
+    near: list[Variable], cube: Variable, load: Callable[[str], Any], result: Companions
+) -> None:
+    """A list under an unusual name that can be nothing else, or the first column of a table of two."""
+    for variable in near[::-1]:
+        size = max(variable.shape, default=0)
+        columns = len(variable.shape) == 2 and min(variable.shape) == 2 and size > 2
+        known = variable.short in wl.KEYS if columns else _ALIKE.search(variable.short)
+        if not (variable.real and known and size > 2 and size in cube.shape):
+            continue
+        if not columns and variable.long_axes != 1:
+            continue
+        values = np.asarray(load(variable.name), dtype=np.float64)
+        if columns:
+            values = values[:, 0] if values.shape[1] == 2 else values[0]
+        values = values.ravel()
+        steps = np.diff(values)
+        ordered = bool((steps > 0).all() or (steps < 0).all()) and values.min() > 0
+        if ordered and not wl.are_band_numbers(values):
+            result.wavelengths, result.unit = values, wl.unit_in_name(variable.short)
+            told = f"The wavelengths are those of “{variable.name}”."
+            result.notices += (Notice.info(Code.OTHER, told),)
+            return
+
+
+#: Parts of names that lists of wavelengths have.
+_ALIKE = re.compile(r"wave.?len|wavelen|wavel|lambda|wvl|band_?cent")
+#: Ends of names of arrays that say something of another one.
+_ABOUT = re.compile(
+    r"[_-](unc|uncert\w*|err|error|errors|std|stdev|sigma|var|variance|mask|flags?|quality|qa|noise)"
+)
 
 
 def _nearness(variable: Variable, cube: Variable) -> tuple[bool, int, int]:

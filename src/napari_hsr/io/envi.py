@@ -85,6 +85,10 @@ def read(path: Path, choice: Choice = ANY) -> Cube:
         )
     found = _facts(header, binary, items, layout)
     found.notices += notices
+    suffix = binary.suffix.lower().lstrip(".")
+    if suffix in _AXES and suffix != layout.interleave:
+        told = f"The header says {layout.interleave} of {binary.name}: so it was read."
+        found.notices += (Notice.warning(Code.OTHER, told),)
     if packed:
         found.source = _unpacked(header, binary, layout)
     else:

@@ -38,6 +38,8 @@ _MOST_MARKERS = 16
 #: Attributes with a number to divide by: NEON's, and ENVI's.
 _DIVISORS = ("Scale_Factor", "reflectance_scale_factor", "reflectance scale factor")
 _UNITS = ("wavelength_units", "wavelength_unit", "wavelengths_units", "wavelengths_unit")
+#: How NetCDF's library marks what holds no values.
+_DIMENSION, _NO_VARIABLE = "dimension", "This is a netCDF dimension but not a netCDF variable"
 #: What NetCDF's library leaves in floats that were never written.
 NETCDF_FILL = 9.969209968386869e36
 #: A text in JSON that is longer is not looked into.
@@ -71,6 +73,7 @@ def read_container(path: Path, choice: Choice, matlab: bool) -> Cube:
         with translated(path, _DAMAGED):
             items = dict(structure.datasets(path, file))
             variables = [_describe(name, item) for name, item in items.items()]
+            variables = [v for v in variables if v.kind != _DIMENSION]
             product = None
             if not (choice.variable or matlab):
                 product = hdf5_products.find(path, file, items)
@@ -101,6 +104,8 @@ def read_container(path: Path, choice: Choice, matlab: bool) -> Cube:
 def _describe(name: str, item: Any) -> Variable:
     attributes = structure.attributes(item)
     kind = text(attributes.get("MATLAB_class")) or str(item.dtype)
+    if text(attributes.get("NAME")).startswith(_NO_VARIABLE):
+        kind = _DIMENSION
     numbers = item.dtype.kind in "fiubc" and kind not in ("char", "cell", "struct", "string")
     if "MATLAB_empty" in attributes or item.shape is None:
         return Variable(name, (0, 0), None, f"empty {kind}")

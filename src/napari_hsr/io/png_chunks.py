@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 import zlib
 from dataclasses import dataclass, field
@@ -26,6 +27,8 @@ _MOST_CHUNKS = 1_000_000
 _DAMAGED = "the PNG file is damaged or cut short"
 _LONGEST_PROFILE = 2**24
 _ORIENTATION = 274
+_TIFF_ORIENTATION = re.compile(rb"tiff:Orientation(?:=[\"']|>)\s*([1-8])\b")
+_RAW_PROFILES = (b"Raw profile type exif", b"Raw profile type APP1")
 
 
 @dataclass
@@ -140,9 +143,43 @@ def _note(found: Info, kind: bytes, data: bytes) -> None:
         found.significant_bits = max(data[:3])
     elif kind == b"eXIf":
         found.orientation = _orientation(data)
+    elif kind in (b"iTXt", b"zTXt"):
+        _note_text(found, kind, data)
     elif kind == b"tEXt":
         key, _, text = data.partition(b"\0")
         found.text[key.decode("latin-1")] = text.decode("latin-1")
+        _note_raw_profile(found, key, text)
+
+
+def _note_text(found: Info, kind: bytes, data: bytes) -> None:
+    """The orientation in XMP, or in EXIF as ImageMagick keeps it; other compressed texts are left."""
+    key, _, rest = data.partition(b"\0")
+    if kind == b"iTXt" and key == b"XML:com.adobe.xmp":
+        packed, rest = rest[:1] == b"\1", rest[2:]
+        text = rest.partition(b"\0")[2].partition(b"\0")[2]
+        stated = _TIFF_ORIENTATION.search(_inflated(text) if packed else text[:_LONGEST_PROFILE])
+        if stated is not None and found.orientation == 1:
+            found.orientation = int(stated[1])
+    elif kind == b"zTXt" and key in _RAW_PROFILES:
+        _note_raw_profile(found, key, _inflated(rest[1:]))
+
+
+def _note_raw_profile(found: Info, key: bytes, text: bytes) -> None:
+    """Of a name, a length, and then the bytes in hexadecimal digits."""
+    if key not in _RAW_PROFILES or found.orientation != 1:
+        return
+    digits = b"".join(text.split()[2:])
+    try:
+        found.orientation = _orientation(bytes.fromhex(digits.decode("ascii")))
+    except ValueError:
+        return  # a broken side note does not make the image unreadable
+
+
+def _inflated(packed: bytes) -> bytes:
+    try:
+        return zlib.decompressobj().decompress(packed, _LONGEST_PROFILE)
+    except zlib.error:
+        return b""  # a broken side note does not make the image unreadable
 
 
 def _orientation(exif: bytes) -> int:

@@ -23,6 +23,8 @@ _LARGEST_JSON = 200 * 2**20
 LIBRARY_SUFFIXES = (".sli", ".asd", ".sed", ".sig", ".txt", ".asc", ".csv", ".tsv", ".json", ".npz")
 
 
+#: Of these, texts, whatever header lies beside them.
+_TEXTS = (".sed", ".sig", ".txt", ".asc", ".csv", ".tsv", ".json")
 #: How napari's own tables of points and shapes begin.
 _NAPARIS_OWN = (b"index,axis-", b"index,shape-type", b"axis-0,")
 
@@ -154,7 +156,8 @@ def _file(path: Path, choice: Choice) -> SpectralLibrary:
         raise FileError(path, "the file is empty")
     if asd.is_asd(head):
         return asd.read(path, choice)
-    if detect.is_envi_header(head) or detect.header_beside(path):
+    is_table = detect.is_text(head) and path.suffix.lower() in _TEXTS
+    if detect.is_envi_header(head) or (not is_table and detect.header_beside(path)):
         return envi_library.read(path, choice)
     if head.startswith(b"PK\x03\x04"):
         return npz.read(path, choice)
