@@ -19,6 +19,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 FLOORS = (
     ("byte_cache", "errors", "notices", "provenance", "renamed", "units"),
     ("place", "progress"),
+    ("workers",),
     ("cube",),
     ("photograph", "spectral_library"),
     ("photograph_stack",),

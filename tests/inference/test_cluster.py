@@ -10,13 +10,15 @@ import numpy as np
 import pytest
 import torch
 
-from napari_hsr import super_resolve
+from napari_hsr import Cube, evaluate, super_resolve, workers
 from napari_hsr.cli import main
 from napari_hsr.errors import Cancelled, InputError
 from napari_hsr.inference import cluster, reconstruct, reconstruct_events
 from napari_hsr.inference.on_disk import OnDisk, ShardWriter
 from napari_hsr.inference.run_plan import plan_run
 from napari_hsr.io import read, write
+from napari_hsr.io.zarr_in_parts import ZarrInParts, pyramid
+from napari_hsr.metrics import passes, row_blocks
 from napari_hsr.models import from_state_dict
 from napari_hsr.models.architectures import coarsr, edsr, mstpp
 from napari_hsr.photograph import Photograph
@@ -87,10 +89,10 @@ class Backwards:
 
 @pytest.fixture
 def backwards(monkeypatch):
-    workers = Backwards()
+    made = Backwards()
     for room in ("reconstruction", "super_resolution"):
-        monkeypatch.setattr(f"napari_hsr.inference.{room}.Workers", lambda *_: workers)
-    return workers
+        monkeypatch.setattr(f"napari_hsr.inference.{room}.Workers", lambda *_: made)
+    return made
 
 
 @pytest.mark.parametrize("name", ["local", "blended"])
@@ -177,17 +179,17 @@ def test_automatic_tiles_are_enough_for_all_workers(local, blended):
 
 
 def test_a_scheduler_that_does_not_answer_is_one_sentence(monkeypatch):
-    monkeypatch.setattr(cluster, "PATIENCE", 0.2)
+    monkeypatch.setattr(workers, "PATIENCE", 0.2)
     with (
         pytest.raises(InputError, match=r"No scheduler answers at tcp://127\.0\.0\.1:9"),
-        cluster.connected("tcp://127.0.0.1:9"),
+        workers.connected("tcp://127.0.0.1:9"),
     ):
         pass
 
 
 def test_without_dask_a_sentence_says_what_to_install(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "distributed", None)
-    with pytest.raises(InputError, match=r"napari-hsr\[distributed\]"), cluster.connected(None, 2):
+    with pytest.raises(InputError, match=r"napari-hsr\[distributed\]"), workers.connected(None, 2):
         pass
 
 
@@ -204,8 +206,8 @@ def client():
 
 
 def test_workers_of_another_version_are_refused(client, image, local, monkeypatch):
-    version = cluster.__version__
-    monkeypatch.setattr(cluster, "__version__", "9.9")
+    version = workers.__version__
+    monkeypatch.setattr(workers, "__version__", "9.9")
     with pytest.raises(InputError, match=f"napari-hsr {version} and this is 9.9"):
         reconstruct(image, local, client=client)
 
@@ -214,8 +216,8 @@ def test_workers_of_another_version_are_refused(client, image, local, monkeypatc
 def test_a_worker_keeps_freed_memory_for_the_next_tile(monkeypatch):
     asked = []
     library = SimpleNamespace(mallopt=lambda *option: asked.append(option))
-    monkeypatch.setattr(cluster.ctypes, "CDLL", lambda _: library)
-    cluster._reuse_memory.__wrapped__()
+    monkeypatch.setattr(workers.ctypes, "CDLL", lambda _: library)
+    workers.reuse_memory.__wrapped__()
     assert asked == [(-1, 2**26), (-3, 2**25)]  # by the numbers of malloc.h
 
 
@@ -245,6 +247,72 @@ def test_the_command_line_uses_the_workers_of_a_scheduler(client, image, tmp_pat
     with pytest.raises(SystemExit):
         main(["predict", *asked, "--scheduler", address, "--workers", "2"])
     assert "exclude each other" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("where", ["zarr", "memory"])
+def test_figures_are_computed_by_workers_to_the_last_bit(client, tmp_path, monkeypatch, where):
+    monkeypatch.setattr(row_blocks, "BLOCK_BYTES", 4 * 8 * 20**2)
+    monkeypatch.setattr(row_blocks, "_SPAN_VALUES", 4 * 300 * 20)
+    values = np.random.default_rng(0)
+    truth = Cube(values.random((4, 90, 300), np.float32), [400, 500, 600, 700])
+    truth.data[1, 30, 40] = np.nan
+    guess = truth.replace(data=truth.data * np.float32(0.9) + np.float32(0.01))
+    if where == "zarr":
+        guess, truth = (stored(c, tmp_path / f"{n}.zarr") for n, c in enumerate((guess, truth)))
+    mask = np.ones(truth.shape[1:], bool)
+    mask[:50, 100:] = False
+    options = {"protocol": "drcr"} if where == "zarr" else {"mask": mask, "lights": ("D65",)}
+    steps = []
+    expected = evaluate(guess, truth, **options)
+    found = evaluate(guess, truth, client=client, progress=lambda *at: steps.append(at), **options)
+    assert len(steps) > 4
+    assert steps[-1][0] == steps[-1][1]
+    assert found.to_dict() == expected.to_dict()
+
+
+def stored(cube, path):
+    """A cube in a store of small chunks, read from there."""
+    store = ZarrInParts(path, cube, (32, 64), {})
+    for shard in np.ndindex(*store.grid):
+        store.put(shard, np.asarray(cube.data[(slice(None), *store.place(shard))]))
+    store.finish(cube)
+    return cube.replace(data=pyramid(path)[0])
+
+
+def test_workers_read_stores_that_they_see(client, tmp_path):
+    cube = Cube(np.random.default_rng(1).random((3, 40, 50), np.float32))
+    one, other = (stored(cube, tmp_path / f"{name}.zarr") for name in ("one", "other"))
+    assert passes._seen(row_blocks.Pair(one.data, other.data), client)
+    assert not passes._seen(row_blocks.Pair(one.data, cube.data), client)
+    (tmp_path / "other.zarr").rename(tmp_path / "moved.zarr")
+    assert not passes._seen(row_blocks.Pair(one.data, other.data), client)
+
+
+def test_evaluate_on_the_command_line_uses_a_scheduler(client, tmp_path, capsys):
+    cube = Cube(np.random.default_rng(1).random((3, 20, 30), np.float32), [450, 550, 650])
+    write(cube, tmp_path / "truth.npz")
+    write(cube.replace(data=cube.data * np.float32(0.9)), tmp_path / "guess.npz")
+    asked = ["evaluate", str(tmp_path / "guess.npz"), str(tmp_path / "truth.npz"), "--json"]
+    assert main(asked) == 0
+    expected = capsys.readouterr().out
+    assert main([*asked, "--scheduler", client.scheduler.address]) == 0
+    assert capsys.readouterr().out == expected
+
+
+def test_cancelling_takes_back_figures_that_are_under_way(client):
+    cancel, started = threading.Event(), []
+
+    def parts():
+        for number in range(1000):
+            started.append(number)
+            yield (number,)
+
+    results = workers.in_order(client, abs, parts(), cancel)
+    assert [next(results), next(results)] == [0, 1]
+    cancel.set()
+    with pytest.raises(Cancelled):
+        next(results)
+    assert len(started) < 20  # few are sent ahead
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="kills a process as POSIX has it")

@@ -265,6 +265,26 @@ def test_blocks_give_what_the_whole_gives(metric, monkeypatch):
         assert max(shape[1] for cube in lazy for shape in cube.reads) <= 17
 
 
+class InChunks(OnDisk):
+    """A cube on disk in chunks of 8 x 16 pixels."""
+
+    chunks = 3, 8, 16
+
+
+@pytest.mark.parametrize("metric", METRICS, ids=lambda m: m.__name__)
+def test_a_wide_image_is_read_in_the_order_of_its_chunks(metric, monkeypatch):
+    prediction, truth = pair((3, 40, 150), noise=0.3)
+    truth = np.abs(truth) + np.float32(0.1)
+    whole = metric(prediction, truth)
+    monkeypatch.setattr(row_blocks, "BLOCK_BYTES", 3 * 8 * 6**2)  # squares of 6 pixels
+    monkeypatch.setattr(row_blocks, "SLAB_BYTES", 4 * 3 * 8 * 48)  # a strip of three chunks
+    monkeypatch.setattr(row_blocks, "_SPAN_VALUES", 1)
+    lazy = InChunks(prediction), InChunks(truth)
+    assert metric(*lazy) == pytest.approx(whole, rel=1e-12)
+    read = sum(np.prod(shape) for shape in lazy[0].reads)
+    assert read < 2 * 1.7 * prediction.size  # two passes, and the margins of SSIM between strips
+
+
 @pytest.mark.parametrize("border", ["valid", "zero"])
 def test_ssim_in_blocks_of_one_row(border, monkeypatch):
     prediction, truth = pair((2, 16, 13), noise=0.2)

@@ -48,6 +48,27 @@ def tile_size(text: str) -> int | str:
 tile_size.__name__ = "tile size"  # argparse: "invalid tile size value: 'x'"
 
 
+def add_worker_options(parser: Any, what: str) -> None:
+    """``--workers`` and ``--scheduler``, of a parser or a group of its options."""
+    parser.add_argument(
+        "--workers",
+        metavar="N",
+        type=positive,
+        help=f"compute {what} in N processes of this machine, by dask.distributed",
+    )
+    parser.add_argument(
+        "--scheduler",
+        metavar="ADDRESS",
+        help=f"compute {what} on the workers of a dask scheduler, such as tcp://10.0.0.5:8786",
+    )
+
+
+def check_worker_options(args: argparse.Namespace) -> None:
+    """Both are wrong usage, which exits."""
+    if args.workers and args.scheduler:
+        args.usage_error("--workers and --scheduler exclude each other")
+
+
 def add_batch_options(
     parser: argparse.ArgumentParser, metavar: str, what: str, *, photographs: bool = False
 ) -> None:
@@ -85,17 +106,7 @@ def add_batch_options(
         help="files at a time, which share the processor's cores (default: 1, or one for each "
         "thread of the workers)",
     )
-    queue.add_argument(
-        "--workers",
-        metavar="N",
-        type=positive,
-        help="compute tiles in N processes of this machine, by dask.distributed",
-    )
-    queue.add_argument(
-        "--scheduler",
-        metavar="ADDRESS",
-        help="compute tiles on the workers of a dask scheduler, such as tcp://10.0.0.5:8786",
-    )
+    add_worker_options(queue, "tiles")
     queue.add_argument(
         "--summary",
         metavar="FILE",
@@ -169,7 +180,7 @@ class Batch:
         from napari_hsr.cli.interrupt import cancel_on_interrupt
         from napari_hsr.inference.batch import BatchResult, batch_events, write_summary
         from napari_hsr.inference.batch_files import FileItem
-        from napari_hsr.inference.cluster import connected, threads_of
+        from napari_hsr.workers import connected, threads_of
 
         outputs = [Path(self.args.output)]
         if not self._one_file:
@@ -249,8 +260,7 @@ class Batch:
             self.args.usage_error(f"--summary: {error}")
         if self.args.summary:
             prepare_output(Path(self.args.summary).expanduser(), self.inputs, overwrite=True)
-        if self.args.workers and self.args.scheduler:
-            self.args.usage_error("--workers and --scheduler exclude each other")
+        check_worker_options(self.args)
 
     def _check_output(self, what: str) -> str:
         """The suffix of results in a folder; wrong usage exits."""

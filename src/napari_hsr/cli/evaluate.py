@@ -9,6 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from napari_hsr.cli.batch import add_worker_options, check_worker_options
 from napari_hsr.cli.convert import numbers
 from napari_hsr.cli.output import note, print_json
 from napari_hsr.cli.reading import add_reading_options, stated
@@ -76,6 +77,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=numbers(4),
         help="compare inside this rectangle alone: top, left, bottom, right in pixels from 0",
     )
+    add_worker_options(parser, "the figures")
     parser.add_argument("--json", action="store_true", help="print JSON")
     add_reading_options(parser)
 
@@ -89,7 +91,9 @@ def run(args: argparse.Namespace) -> int:
     from napari_hsr.cli.files import read_cube
     from napari_hsr.metrics import evaluate, get_protocol
     from napari_hsr.metrics.protocols import at_scale
+    from napari_hsr.workers import connected
 
+    check_worker_options(args)
     if len(args.prediction) > 1 and (args.lower or args.upper or args.camera):
         args.usage_error("--lower, --upper and --camera take one prediction")
     if (args.lower is None) != (args.upper is None):
@@ -107,10 +111,12 @@ def run(args: argparse.Namespace) -> int:
         "mask": _rectangle(args.region, truth) if args.region else None,
         "lights": args.lights,
     }
-    if len(args.prediction) > 1:
-        return _several(args, predictions, truth, options)
+    with connected(args.scheduler, args.workers) as client:
+        options["client"] = client
+        if len(args.prediction) > 1:
+            return _several(args, predictions, truth, options)
+        evaluation = evaluate(predictions[0], truth, **options)
     args.prediction = args.prediction[0]
-    evaluation = evaluate(predictions[0], truth, **options)
     uncertainty = _uncertainty(args)
     if args.json:
         files = {"prediction_file": args.prediction, "truth_file": args.truth}

@@ -4,21 +4,13 @@ A client reads the tiles and sends them, small ones together; a model is sent on
 kept there with the copy made for speed as long as it is in use here.
 Workers that see the store of a result write their tiles into it themselves. dask gives the tiles of
 a worker that is lost to another one; what was lost with all copies of it is sent again from here.
-
-Memory of a worker is reused (:func:`_reuse_memory`): dask lets the C library hand every large block
-back at once, which made the networks take up to half as long again.
 """
 
 from __future__ import annotations
 
-import ctypes
-import os
-import sys
 import time
 import warnings
-from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from functools import cache
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, cast
 from weakref import WeakKeyDictionary
@@ -27,9 +19,10 @@ from napari_hsr import __version__
 from napari_hsr.errors import InputError
 from napari_hsr.inference.devices import resolve
 from napari_hsr.inference.one_tile import computed
+from napari_hsr.workers import AHEAD, check_connection, checked, reuse_memory, threads_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     import numpy as np
     import torch
@@ -45,18 +38,12 @@ if TYPE_CHECKING:
     Answer = np.ndarray | dict[str, Any]
     Writing = tuple[Callable[[np.ndarray], np.ndarray], ShardWriter]
 
-#: Seconds that a scheduler, and its first worker, may take to answer.
-PATIENCE = 10.0
-#: Tasks that are sent ahead, for each thread of the workers.
-AHEAD = 3
 #: How long a task should take, and how much its tiles and their results may be.
 GROUP_SECONDS, GROUP_BYTES = 0.5, 2**26
 #: How often a tile may be lost with its worker.
 LOSSES = 5
 #: Share of a worker's memory that its tiles may take.
 SHARE = 0.5
-#: Options of glibc's ``mallopt``, with what they become by themselves in a process of large blocks.
-MALLOC_OPTIONS = {"M_TRIM_THRESHOLD": (-1, 2**26), "M_MMAP_THRESHOLD": (-3, 2**25)}
 #: Models that workers have, by the client that sent them.
 _SENT: WeakKeyDictionary[Model, dict[str, Any]] = WeakKeyDictionary()
 
@@ -85,16 +72,10 @@ class Workers:
 
     def __init__(self, client: Any, device: str = "auto"):
         self.client, self._device = client, device
-        where = client.scheduler.address if client.scheduler else "this address"
-        with suppress(TimeoutError):
-            client.wait_for_workers(1, timeout=PATIENCE)
-        known = _known(client)
-        if not known:
-            raise InputError(f"The scheduler at {where} has no workers: start some first.")
+        known = checked(client)
         self.threads = threads_of(client)
         limits = [w["memory_limit"] / w["nthreads"] for w in known if w.get("memory_limit")]
         self.memory = int(SHARE * min(limits)) if limits else None
-        self._check_versions(where)
 
     @property
     def planning(self) -> dict[str, Any]:
@@ -106,21 +87,6 @@ class Workers:
         without = replace(run, tiles=(), model=cast("Any", None))  # which is sent by itself
         work = Work(without, self._device, __version__, *(writing or (None, None)))
         return Tasks(self.client, work, run.model, self.threads)
-
-    def _check_versions(self, where: str) -> None:
-        try:
-            found = set(self.client.run(_version).values())
-        except ImportError as error:
-            raise InputError(
-                f"The workers at {where} have no napari-hsr, or not all of it ({error}): install "
-                f"version {__version__} there."
-            ) from error
-        others = ", ".join(sorted(found - {__version__}))
-        if others:
-            raise InputError(
-                f"Workers at {where} have napari-hsr {others} and this is {__version__}: install the "
-                "same version on all machines."
-            )
 
 
 @dataclass(frozen=True)
@@ -212,7 +178,7 @@ class Tasks:
         try:
             number, future = self._mail.get(timeout=seconds)
         except Empty:
-            self._check_connection()
+            check_connection(self._client)
             return None
         if number not in self._futures or self._futures[number] is not future:  # withdrawn
             return None
@@ -224,7 +190,7 @@ class Tasks:
                 "a rule: give them more, or choose smaller tiles."
             ) from error
         except FutureCancelledError:
-            self._check_connection()
+            check_connection(self._client)
             group, losses = self._waiting[number]
             if losses == LOSSES:
                 raise
@@ -251,13 +217,6 @@ class Tasks:
         """Whether there is a worker at all."""
         return bool(self._client.scheduler_info(n_workers=1)["workers"])
 
-    def _check_connection(self) -> None:
-        if self._client.status != "running":
-            raise InputError(
-                "The scheduler no longer answers. What was written to a store is kept, and the same "
-                "run goes on from there; else it is lost."
-            )
-
 
 def compute(work: Work, model: Model, group: Group) -> tuple[list[Answer], float]:
     """What a worker does with tiles: as :func:`~napari_hsr.inference.one_tile.computed`.
@@ -278,7 +237,7 @@ def compute(work: Work, model: Model, group: Group) -> tuple[list[Answer], float
 
     if work.version != __version__:
         raise InputError(f"A worker has napari-hsr {__version__}, and the client {work.version}.")
-    _reuse_memory()
+    reuse_memory()
     start = time.perf_counter()
     run = replace(work.run, model=model, device=resolve(work.device))
     module = run.module()
@@ -304,48 +263,6 @@ def compute(work: Work, model: Model, group: Group) -> tuple[list[Answer], float
     return answers, time.perf_counter() - start
 
 
-@contextmanager
-def connected(scheduler: str | None = None, workers: int | None = None) -> Iterator[Any]:
-    """A client of a scheduler, or of so many workers on this machine; None for neither.
-
-    Raises
-    ------
-    InputError
-        If dask.distributed is missing, both are named, or the scheduler does not answer.
-    """
-    if scheduler is None and workers is None:
-        yield None
-        return
-    if scheduler is not None and workers is not None:
-        raise InputError("Name a scheduler, or a number of workers on this machine, not both.")
-    try:
-        from distributed import Client, LocalCluster
-    except ImportError as error:
-        raise InputError(
-            'Workers need dask.distributed: pip install "napari-hsr[distributed]".'
-        ) from error
-    if scheduler is not None:
-        try:
-            client = Client(scheduler, timeout=PATIENCE)
-        except (OSError, ValueError) as error:
-            raise InputError(
-                f"No scheduler answers at {scheduler}: start one with “dask scheduler”, and name "
-                "the address that it prints, such as tcp://10.0.0.5:8786."
-            ) from error
-        with client:
-            yield client
-        return
-    cores = str(max(1, (os.cpu_count() or 1) // (workers or 1)))
-    threads = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), cores)
-    with (
-        LocalCluster(
-            n_workers=workers, threads_per_worker=1, dashboard_address=None, env=threads
-        ) as cluster,
-        Client(cluster, timeout=PATIENCE) as client,
-    ):
-        yield client
-
-
 def _sent(client: Any, model: Model) -> Any:
     """A model as it lies on the workers of a client, which it is sent to where it is not yet there."""
     known = _SENT.setdefault(model, {})
@@ -354,28 +271,3 @@ def _sent(client: Any, model: Model) -> Any:
     if client.id not in known:
         known[client.id] = client.scatter(model, broadcast=True, hash=False)
     return known[client.id]
-
-
-def threads_of(client: Any) -> int:
-    """Threads of all workers."""
-    return sum(worker["nthreads"] for worker in _known(client))
-
-
-@cache
-def _reuse_memory() -> None:
-    """Let the C library of this process keep freed blocks for the next tile, where it is glibc.
-
-    A nanny of dask sets ``MALLOC_TRIM_THRESHOLD_``, which stops glibc from raising its thresholds:
-    every activation of a network would be new pages, cleared by the system.
-    """
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
-    for option, value in MALLOC_OPTIONS.values() if mallopt else ():
-        mallopt(option, value)
-
-
-def _known(client: Any) -> list[dict[str, Any]]:
-    return list(client.scheduler_info(n_workers=-1)["workers"].values())
-
-
-def _version() -> str:
-    return __version__

@@ -57,6 +57,16 @@ def by_rows(data: Any) -> bool:
     return axes[0] > axes[1]
 
 
+def chunk_sides(data: Any) -> tuple[int, int] | None:
+    """Rows and columns of the chunks that a cube lies in on disk; None if it has none."""
+    source: Any = data
+    axes: tuple[int, ...] = (0, 1, 2)
+    if isinstance(data, LazyArray):
+        source, axes = data.source, data.axes
+    chunks = getattr(source, "chunks", None)
+    return None if chunks is None else (int(chunks[axes[1]]), int(chunks[axes[2]]))
+
+
 class LazyArray:
     """A (bands, height, width) float32 view of a three-dimensional array on disk.
 

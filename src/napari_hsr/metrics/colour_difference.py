@@ -13,6 +13,7 @@ from napari_hsr.colour.observers import colour_science, observer_values
 from napari_hsr.colour.render import is_radiance
 from napari_hsr.cube import Cube
 from napari_hsr.errors import InputError
+from napari_hsr.metrics.formulas import Sums
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -64,7 +65,7 @@ def xyz_to_lab(xyz: np.ndarray, white: np.ndarray) -> np.ndarray:
     return np.stack([116 * y - 16, 500 * (x - y), 200 * (y - z)], axis=-1)
 
 
-class ColourDifference:
+class ColourDifference(Sums):
     """The mean ΔE00 under one light, summed block by block.
 
     The perfect reflector under the light is white. CIE 1931 2° observer.
@@ -77,6 +78,8 @@ class ColourDifference:
     scales : (float, float)
         What the values of prediction and truth are multiplied by to be reflectances in 0..1.
     """
+
+    ADDED = ("_sum", "_count")
 
     def __init__(self, light: Light, wavelengths: Wavelengths, scales: tuple[float, float]):
         self.name = light.name

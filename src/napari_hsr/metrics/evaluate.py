@@ -18,21 +18,29 @@ from napari_hsr.metrics.formulas import (
     RelativeErrors,
     Similarity,
     SquaredErrors,
+    Sums,
     clipped,
     decibels,
     ratio,
 )
 from napari_hsr.metrics.match import match
+from napari_hsr.metrics.passes import summed
 from napari_hsr.metrics.protocols import Protocol, get_protocol
 from napari_hsr.metrics.region import Inside, checked_mask, without_outside
 from napari_hsr.metrics.row_blocks import Block, Pair
-from napari_hsr.metrics.survey import Survey, remarks_on, survey
+from napari_hsr.metrics.survey import Counts, Survey, remarks_on
 from napari_hsr.notices import Code, Notice
 from napari_hsr.progress import Progress, result_of, stop_if
+from napari_hsr.workers import checked
 
 if TYPE_CHECKING:
     import threading
     from collections.abc import Callable, Iterable, Iterator, Sequence
+    from typing import Self
+
+    from distributed import Client
+
+    from napari_hsr.metrics.colour_difference import ColourDifference
 
 #: What is said of bands before they are compared.
 _OF_GRIDS = (Code.RESAMPLED, Code.BAD_BANDS_LEFT_OUT)
@@ -49,6 +57,7 @@ def evaluate(
     bad_bands: bool = False,
     mask: Any = None,
     lights: Sequence[str] = (),
+    client: Client | None = None,
 ) -> Evaluation:
     """Compare a prediction with the truth under a named protocol.
 
@@ -75,6 +84,9 @@ def evaluate(
     lights : sequence of str
         Lights under which the mean CIE ΔE00 is given (``Evaluation.delta_e``): ``"D65"``,
         ``"A"``, ``"3200K"``, ``"lamps.csv:NAME"``. Both cubes must hold reflectances.
+    client : distributed.Client, optional
+        Its workers compute the figures, the same to the last bit. They read zarr stores that they
+        see under the same path themselves; of other cubes the values are sent to them.
 
     Returns
     -------
@@ -85,7 +97,7 @@ def evaluate(
     ------
     InputError
         If the cubes differ in size, their bands cannot be matched, the protocol is not known,
-        or its crop leaves nothing of the image.
+        its crop leaves nothing of the image, or the client has no workers of this version.
     napari_hsr.errors.Cancelled
         If ``cancel`` was set.
     """
@@ -99,6 +111,7 @@ def evaluate(
         bad_bands=bad_bands,
         mask=mask,
         lights=lights,
+        client=client,
     )
     return result_of(events, report)
 
@@ -113,9 +126,12 @@ def evaluate_events(
     bad_bands: bool = False,
     mask: Any = None,
     lights: Sequence[str] = (),
+    client: Client | None = None,
 ) -> Iterator[Progress | Evaluation]:
     """:func:`evaluate` as events: progress after each block of both passes, then the result."""
     rules = get_protocol(protocol)
+    if client is not None:
+        checked(client)
     resampled: list[Notice] = []
     if resample and isinstance(prediction, Cube) and isinstance(truth, Cube):
         if not bad_bands:  # they must not be mixed into the others
@@ -128,14 +144,11 @@ def evaluate_events(
     region = None if mask is None else checked_mask(mask, second.shape)
     pair = Pair(first, second if region is None else Inside(second, region), rules.crop)
     stop_if(cancel)
-    seen = yield from survey(pair, rules, cancel)
-    figures = _Figures(pair, rules, seen)
-    for done, (core, wide) in enumerate(pair.blocks(figures.margin), pair.block_count + 1):
-        figures.add(core, wide)
-        for colour in colours:
-            colour.add(core)
-        stop_if(cancel)
-        yield Progress(done, 2 * pair.block_count)
+    counts = Counts(pair.shape, rules)
+    yield from summed(pair, counts, cancel, client)
+    seen = counts.survey()
+    figures = _Figures(pair.shape, rules, seen, colours)
+    yield from summed(pair, figures, cancel, client, pair.block_count)
     figures.finish()
     excluded = figures.excluded
     inside: tuple[Notice, ...] = ()
@@ -156,7 +169,7 @@ def evaluate_events(
         notes=(*inside, *resampled, *notes, *remarks, *figures.notes),
         prediction=prediction.name if isinstance(prediction, Cube) else "prediction",
         truth=truth.name if isinstance(truth, Cube) else "truth",
-        delta_e={colour.name: colour.mean for colour in colours},
+        delta_e={colour.name: colour.mean for colour in figures.colours},
     )
 
 
@@ -181,13 +194,19 @@ def average(evaluations: Iterable[Evaluation]) -> dict[str, float]:
 class _Figures:
     """The second pass: the sums that the protocol needs, and the figures that follow from them."""
 
-    def __init__(self, pair: Pair, protocol: Protocol, first: Survey):
+    def __init__(
+        self,
+        shape: tuple[int, int, int],
+        protocol: Protocol,
+        first: Survey,
+        colours: Sequence[ColourDifference] = (),
+    ):
         self.values: dict[str, float] = {}
         self.per_band: dict[str, np.ndarray] = {}
         self.excluded: dict[str, int | float] = {}
         self.notes: list[Notice] = []
-        bands, height, _ = pair.shape
-        self.pair, self.protocol, self.survey = pair, protocol, first
+        bands, height, _ = self.shape = shape
+        self.protocol, self.survey, self.colours = protocol, first, colours
         self.errors = SquaredErrors(bands)
         self.psnr_errors = SquaredErrors(bands) if protocol.clip_psnr != "none" else self.errors
         self.relative = self.angles = self.moments = self.similarity = self.mrse = None
@@ -204,7 +223,7 @@ class _Figures:
         if "cc" in wanted:
             self.moments = Moments(first.prediction_means, first.truth_means)
         if "ssim" in wanted:
-            self.similarity = Similarity(pair.shape, protocol.ssim, protocol.peak)
+            self.similarity = Similarity(shape, protocol.ssim, protocol.peak)
 
     @property
     def margin(self) -> int:
@@ -212,6 +231,8 @@ class _Figures:
 
     def add(self, core: Block, wide: Block) -> None:
         protocol = self.protocol
+        for colour in self.colours:
+            colour.add(core)
         core = clipped(core, protocol.clip, protocol.peak)
         self.errors.add(core)
         if self.psnr_errors is not self.errors:
@@ -221,6 +242,17 @@ class _Figures:
                 part.add(core)
         if self.similarity is not None:
             self.similarity.add(core, clipped(wide, protocol.clip, protocol.peak))
+
+    def join(self, other: Self) -> None:
+        """Add the sums of another span."""
+        for mine, theirs in zip(self._sums(), other._sums(), strict=True):
+            mine.join(theirs)
+
+    def _sums(self) -> list[Sums]:
+        some = [self.errors, self.relative, self.mrse, self.angles, self.moments, self.similarity]
+        if self.psnr_errors is not self.errors:
+            some.append(self.psnr_errors)
+        return [each for each in (*some, *self.colours) if each is not None]
 
     def finish(self) -> None:
         """Compute the figures once all blocks are added."""
@@ -233,7 +265,7 @@ class _Figures:
             "psnr": float(decibels(self.psnr_errors.mse, peak, equal)),
             "psnr_band": _mean(psnr_per_band[first.live]),
         }
-        self._excluded("nonfinite", first.nonfinite, math.prod(self.pair.shape))
+        self._excluded("nonfinite", first.nonfinite, math.prod(self.shape))
         if self.relative is not None:
             self._mrae(self.relative)
         if self.mrse is not None:
@@ -252,11 +284,11 @@ class _Figures:
     def _mrae(self, relative: RelativeErrors) -> None:
         self.values["mrae"] = float(ratio(relative.total.sum(), relative.count.sum()))
         self.per_band["mrae"] = ratio(relative.total, relative.count)
-        finite = math.prod(self.pair.shape) - self.survey.nonfinite
+        finite = math.prod(self.shape) - self.survey.nonfinite
         self._excluded("mrae_below_floor", relative.below_floor, max(1, finite))
 
     def _sam(self, angles: AngleSums) -> None:
-        bands, height, width = self.pair.shape
+        bands, height, width = self.shape
         self.values["sam"] = angles.mean if bands > 1 else math.nan
         if bands == 1:
             self._undefined("SAM is not defined: a spectrum of one band has no direction.")

@@ -5,15 +5,16 @@ Blocks give the same figures as a whole image, to float64 rounding.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from napari_hsr.metrics.row_blocks import Block
-
 if TYPE_CHECKING:
+    from typing import Self
+
     from napari_hsr.metrics.protocols import MraeRule, SamRule, SsimRule
+    from napari_hsr.metrics.row_blocks import Block
 
 
 def clipped(block: Block, clip: str, peak: float) -> Block:
@@ -22,7 +23,20 @@ def clipped(block: Block, clip: str, peak: float) -> Block:
         return block
     prediction = np.clip(block.prediction, 0, peak)
     truth = np.clip(block.truth, 0, peak) if clip == "both" else block.truth
-    return Block(block.first, prediction, truth, block.valid)
+    return replace(block, prediction=prediction, truth=truth)
+
+
+class Sums:
+    """What is added up block by block, and span by span."""
+
+    #: Attributes that are added where the sums of two spans are joined; sets are united.
+    ADDED: ClassVar[tuple[str, ...]] = ()
+
+    def join(self, other: Self) -> None:
+        """Add the sums of another span."""
+        for name in self.ADDED:
+            mine, theirs = getattr(self, name), getattr(other, name)
+            setattr(self, name, mine | theirs if isinstance(mine, set) else mine + theirs)
 
 
 def ratio(total: np.ndarray | float, count: np.ndarray | int) -> np.ndarray:
@@ -31,8 +45,10 @@ def ratio(total: np.ndarray | float, count: np.ndarray | int) -> np.ndarray:
     return np.asarray(np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0))
 
 
-class SquaredErrors:
+class SquaredErrors(Sums):
     """Number of samples and sum of squared errors of each band."""
+
+    ADDED = ("count", "total")
 
     def __init__(self, bands: int):
         self.count = np.zeros(bands, dtype=np.int64)
@@ -65,7 +81,7 @@ def decibels(mse: np.ndarray | float, peak: float, of_equal: float = np.inf) -> 
     return out
 
 
-class RelativeErrors:
+class RelativeErrors(Sums):
     """Sums of relative absolute and relative squared errors of each band.
 
     Parameters
@@ -77,6 +93,8 @@ class RelativeErrors:
     truth_maximum : float
         The rule's floor is relative to this.
     """
+
+    ADDED = ("count", "total", "squares", "below_floor")
 
     def __init__(self, bands: int, rule: MraeRule, truth_maximum: float):
         self.rule = rule
@@ -176,8 +194,10 @@ def spectral_angles(block: Block, live: np.ndarray | None = None) -> Angles:
     return Angles(degrees, black[0], black[1], finite)
 
 
-class AngleSums:
+class AngleSums(Sums):
     """Sum of spectral angles under a rule, and the number of pixels left out."""
+
+    ADDED = ("_sums", "_counts", "_spoilt", "black", "below_floor", "nonfinite", "right_angles")
 
     def __init__(self, height: int, rule: SamRule, live: np.ndarray | None = None):
         self.rule, self.live = rule, live
@@ -191,12 +211,12 @@ class AngleSums:
         rule = self.rule
         if rule.zeros == "filled":
             p, t = (np.where(v == 0, 1e-12, v) for v in (block.prediction, block.truth))
-            angles = spectral_angles(Block(block.first, p, t, block.valid), self.live)
+            angles = spectral_angles(replace(block, prediction=p, truth=t), self.live)
             both = ~(block.prediction.any(axis=0) | block.truth.any(axis=0))
             if angles.finite is not None:
                 both &= angles.finite
             rows, columns = np.nonzero(both)
-            self._spoilt.update((rows + block.first).tolist(), columns.tolist())
+            self._spoilt.update((rows + block.first).tolist(), (columns + block.left).tolist())
         else:
             angles = spectral_angles(block, self.live)
         use = np.ones(angles.degrees.shape, dtype=bool)
@@ -237,11 +257,13 @@ class AngleSums:
         return float(ratio(sums.sum(), self._counts.sum()))
 
 
-class Moments:
+class Moments(Sums):
     """Centred second moments of each band, for Pearson's correlation.
 
     The means come from a first pass, to avoid cancellation.
     """
+
+    ADDED = ("_pp", "_tt", "_pt")
 
     def __init__(self, prediction_means: np.ndarray, truth_means: np.ndarray):
         self._means = [np.nan_to_num(m)[:, None, None] for m in (prediction_means, truth_means)]
@@ -263,7 +285,7 @@ class Moments:
         return ratio(self._pt, np.sqrt(self._pp * self._tt))
 
 
-class Similarity:
+class Similarity(Sums):
     """Sum of structural similarities over the windows of each band.
 
     Parameters
@@ -276,6 +298,8 @@ class Similarity:
         Full scale L; ``C1 = (0.01 L)²``, ``C2 = (0.03 L)²``.
     """
 
+    ADDED = ("total", "count", "left_out")
+
     def __init__(self, shape: tuple[int, int, int], rule: SsimRule, peak: float):
         self.rule, self.peak = rule, peak
         self.fits = rule.border == "zero" or min(shape[1:]) >= rule.taps
@@ -284,16 +308,17 @@ class Similarity:
         self.left_out = 0
 
     def add(self, core: Block, wide: Block) -> None:
-        """Add the windows centred on the rows of ``core``; ``wide`` has ``margin`` more rows."""
+        """Add the windows centred on the pixels of ``core``; ``wide`` is by ``margin`` larger."""
         if not self.fits:
             return
         margin = self.rule.margin
         pad = [(0, 0), (0, 0)]
         if self.rule.border == "zero":
-            above = margin - (core.first - wide.first)
-            below = margin - (wide.first + wide.rows - core.first - core.rows)
-            pad = [(above, below), (margin, margin)]
-        if wide.rows + sum(pad[0]) < self.rule.taps:
+            pad = [
+                (margin - (inner.start - outer.start), margin - (outer.stop - inner.stop))
+                for inner, outer in zip(core.place, wide.place, strict=True)
+            ]
+        if min(wide.rows + sum(pad[0]), wide.columns + sum(pad[1])) < self.rule.taps:
             return
         for band in range(wide.truth.shape[0]):
             x, y = (np.pad(cube[band], pad) for cube in (wide.prediction, wide.truth))

@@ -20,7 +20,7 @@ from napari_hsr.errors import InputError
 from napari_hsr.metrics.formulas import decibels, ratio, relative_errors, spectral_angles
 from napari_hsr.metrics.protocols import MraeRule
 from napari_hsr.metrics.row_blocks import Block, Pair
-from napari_hsr.progress import Progress, result_of, stop_if
+from napari_hsr.progress import Progress, result_of
 
 if TYPE_CHECKING:
     import threading
@@ -106,7 +106,7 @@ def _painted(
         if isinstance(event, Progress):
             yield event
         else:
-            out[_rows(event)] = paint(event)
+            out[event.place] = paint(event)
     yield finish(out)
 
 
@@ -193,8 +193,8 @@ def psnr(
     mse = np.empty(pair.shape[1:])
 
     def paint(block: Block) -> np.ndarray:
-        mse[_rows(block)] = ratio(*_squares(block))
-        return mse[_rows(block)]
+        mse[block.place] = ratio(*_squares(block))
+        return mse[block.place]
 
     return _painted(pair, paint, lambda _: _psnr_map(mse, "PSNR", peak), cancel)
 
@@ -227,8 +227,8 @@ def psnr_window(
     count = np.empty(pair.shape[1:], dtype=np.int32)
 
     def paint(block: Block) -> np.ndarray:
-        total[_rows(block)], count[_rows(block)] = _squares(block)
-        return total[_rows(block)]
+        total[block.place], count[block.place] = _squares(block)
+        return total[block.place]
 
     def finish(_: np.ndarray) -> ErrorMap:
         mse = ratio(_window_sum(total, size), _window_sum(count, size))
@@ -243,15 +243,11 @@ def _empty(pair: Pair) -> np.ndarray:
     return np.full(pair.shape[1:], np.nan, dtype=np.float32)
 
 
-def _rows(block: Block) -> slice:
-    return slice(block.first, block.first + block.rows)
-
-
 def _quietly(pair: Pair, cancel: threading.Event | None) -> Iterator[Block]:
     """A first pass, too short to report progress."""
-    for block, _ in pair.blocks():
-        stop_if(cancel)
-        yield block
+    for event in pair.passed(cancel):
+        if isinstance(event, Block):
+            yield event
 
 
 def _squares(block: Block) -> tuple[np.ndarray, np.ndarray]:

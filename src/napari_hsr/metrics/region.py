@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_hsr.errors import InputError
+from napari_hsr.io.lazy import chunk_sides
 from napari_hsr.notices import Code, Notice
 
 if TYPE_CHECKING:
@@ -25,6 +26,8 @@ class Inside:
     def __init__(self, source: Any, mask: np.ndarray):
         self._source, self._mask = source, mask
         self.shape, self.dtype = source.shape, np.dtype(np.float64)
+        sides = chunk_sides(source)
+        self.chunks = None if sides is None else (1, *sides)
 
     def __getitem__(self, key: tuple[Any, Any, Any]) -> np.ndarray:
         values = np.asarray(self._source[key], dtype=np.float64)

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     import threading
     from collections.abc import Callable, Iterator, Sequence
 
+    from distributed import Client
+
     from napari_hsr.cube import Cube
     from napari_hsr.metrics.evaluation import Evaluation
     from napari_hsr.metrics.protocols import Protocol
@@ -187,6 +189,7 @@ def evaluate_several_events(
     lights: Sequence[str] = (),
     resample: bool = False,
     bad_bands: bool = False,
+    client: Client | None = None,
     cancel: threading.Event | None = None,
 ) -> Iterator[Progress | FigureTable]:
     """Compare several predictions with one truth, as events; the last is a FigureTable.
@@ -197,7 +200,7 @@ def evaluate_several_events(
         At least one; cubes of one name are counted in the table.
     truth : Cube
     protocol : str or Protocol
-    mask, lights, resample, bad_bands
+    mask, lights, resample, bad_bands, client
         As of :func:`napari_hsr.metrics.evaluate`.
     cancel : threading.Event, optional
 
@@ -221,6 +224,7 @@ def evaluate_several_events(
             lights=lights,
             resample=resample,
             bad_bands=bad_bands,
+            client=client,
             cancel=cancel,
         )
         try:

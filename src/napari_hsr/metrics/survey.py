@@ -8,19 +8,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_hsr.metrics.formulas import (
-    clipped,
-    ratio,
-)
+from napari_hsr.metrics.formulas import Sums, clipped, ratio
 from napari_hsr.notices import Code, Notice
-from napari_hsr.progress import Progress, stop_if
 
 if TYPE_CHECKING:
-    import threading
-    from collections.abc import Generator, Iterator
+    from collections.abc import Iterator, Sequence
+    from typing import Self
 
     from napari_hsr.metrics.protocols import Protocol
-    from napari_hsr.metrics.row_blocks import Pair
+    from napari_hsr.metrics.row_blocks import Block
 
 
 #: Value ranges that differ by more than this factor are reported as different scales.
@@ -56,29 +52,42 @@ class Survey:
         return self.count > 0
 
 
-def survey(
-    pair: Pair, protocol: Protocol, cancel: threading.Event | None
-) -> Generator[Progress, None, Survey]:
-    """Read both cubes once, block after block."""
-    bands, height, width = pair.shape
-    count = np.zeros(bands, dtype=np.int64)
-    sums = np.zeros((2, bands))
-    ranges = [[math.inf, -math.inf], [math.inf, -math.inf]]
-    for done, (block, _) in enumerate(pair.blocks(), 1):
-        for found, values in zip(ranges, (block.prediction, block.truth), strict=True):
-            usable = values if block.valid is None else values[block.valid]
-            if usable.size:
-                found[0] = min(found[0], float(usable.min()))
-                found[1] = max(found[1], float(usable.max()))
-        block = clipped(block, protocol.clip, protocol.peak)
-        count += block.counts()
-        sums += [block.prediction.sum(axis=(1, 2)), block.truth.sum(axis=(1, 2))]
-        stop_if(cancel)
-        yield Progress(done, 2 * pair.block_count)
-    spans = [(low, high) if low <= high else (math.nan, math.nan) for low, high in ranges]
-    nonfinite = bands * height * width - int(count.sum())
-    means = ratio(sums, np.stack([count, count]))
-    return Survey(count, means[0], means[1], spans[0], spans[1], nonfinite)
+class Counts(Sums):
+    """The first pass: what :class:`Survey` follows from."""
+
+    ADDED = ("count", "sums")
+    margin = 0
+
+    def __init__(self, shape: tuple[int, int, int], protocol: Protocol):
+        self._shape, self._protocol = shape, protocol
+        self.count = np.zeros(shape[0], dtype=np.int64)
+        self.sums = np.zeros((2, shape[0]))
+        self._ranges = [(math.inf, -math.inf)] * 2
+
+    def add(self, core: Block, _wide: Block) -> None:
+        """Add one block."""
+        usable = [v if core.valid is None else v[core.valid] for v in (core.prediction, core.truth)]
+        if usable[0].size:
+            self._widen([(float(values.min()), float(values.max())) for values in usable])
+        block = clipped(core, self._protocol.clip, self._protocol.peak)
+        self.count += block.counts()
+        self.sums += [block.prediction.sum(axis=(1, 2)), block.truth.sum(axis=(1, 2))]
+
+    def join(self, other: Self) -> None:
+        """Add those of another span."""
+        super().join(other)
+        self._widen(other._ranges)
+
+    def _widen(self, ranges: Sequence[tuple[float, float]]) -> None:
+        both = zip(self._ranges, ranges, strict=True)
+        self._ranges = [(min(a, c), max(b, d)) for (a, b), (c, d) in both]
+
+    def survey(self) -> Survey:
+        """All blocks are added."""
+        spans = [(low, high) if low <= high else (math.nan, math.nan) for low, high in self._ranges]
+        nonfinite = math.prod(self._shape) - int(self.count.sum())
+        means = ratio(self.sums, np.stack([self.count, self.count]))
+        return Survey(self.count, means[0], means[1], spans[0], spans[1], nonfinite)
 
 
 def remarks_on(

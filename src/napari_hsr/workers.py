@@ -1,0 +1,193 @@
+"""Workers of dask.distributed, on this machine or on others: connected, checked, given work.
+
+Memory of a worker is reused (:func:`reuse_memory`): dask lets the C library hand every large block
+back at once, which made the networks take up to half as long again.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import sys
+from collections import deque
+from contextlib import contextmanager, suppress
+from functools import cache
+from importlib import import_module
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from napari_hsr.errors import InputError
+from napari_hsr.progress import stop_if
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Callable, Iterable, Iterator
+
+# not by name: for type checkers the package's door leads to the rooms that import this file
+__version__: str = import_module("napari_hsr").__version__
+#: Seconds that a scheduler, and its first worker, may take to answer.
+PATIENCE = 10.0
+#: Tasks that are sent ahead, for each thread of the workers.
+AHEAD = 3
+#: How often, in seconds, it is looked whether to stop.
+_POLL = 0.1
+#: Options of glibc's ``mallopt``, with what they become by themselves in a process of large blocks.
+MALLOC_OPTIONS = {"M_TRIM_THRESHOLD": (-1, 2**26), "M_MMAP_THRESHOLD": (-3, 2**25)}
+
+
+@contextmanager
+def connected(scheduler: str | None = None, workers: int | None = None) -> Iterator[Any]:
+    """A client of a scheduler, or of so many workers on this machine; None for neither.
+
+    Raises
+    ------
+    InputError
+        If dask.distributed is missing, both are named, or the scheduler does not answer.
+    """
+    if scheduler is None and workers is None:
+        yield None
+        return
+    if scheduler is not None and workers is not None:
+        raise InputError("Name a scheduler, or a number of workers on this machine, not both.")
+    try:
+        from distributed import Client, LocalCluster
+    except ImportError as error:
+        raise InputError(
+            'Workers need dask.distributed: pip install "napari-hsr[distributed]".'
+        ) from error
+    if scheduler is not None:
+        try:
+            client = Client(scheduler, timeout=PATIENCE)
+        except (OSError, ValueError) as error:
+            raise InputError(
+                f"No scheduler answers at {scheduler}: start one with “dask scheduler”, and name "
+                "the address that it prints, such as tcp://10.0.0.5:8786."
+            ) from error
+        with client:
+            yield client
+        return
+    cores = str(max(1, (os.cpu_count() or 1) // (workers or 1)))
+    threads = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), cores)
+    with (
+        LocalCluster(
+            n_workers=workers, threads_per_worker=1, dashboard_address=None, env=threads
+        ) as cluster,
+        Client(cluster, timeout=PATIENCE) as client,
+    ):
+        yield client
+
+
+def checked(client: Any) -> list[dict[str, Any]]:
+    """What the scheduler knows of each worker.
+
+    Raises
+    ------
+    InputError
+        If there are none, or one has another version of napari-hsr, or none at all.
+    """
+    where = client.scheduler.address if client.scheduler else "this address"
+    with suppress(TimeoutError):
+        client.wait_for_workers(1, timeout=PATIENCE)
+    known = _known(client)
+    if not known:
+        raise InputError(f"The scheduler at {where} has no workers: start some first.")
+    try:
+        found = set(client.run(_version).values())
+    except ImportError as error:
+        raise InputError(
+            f"The workers at {where} have no napari-hsr, or not all of it ({error}): install "
+            f"version {__version__} there."
+        ) from error
+    others = ", ".join(sorted(found - {__version__}))
+    if others:
+        raise InputError(
+            f"Workers at {where} have napari-hsr {others} and this is {__version__}: install the "
+            "same version on all machines."
+        )
+    return known
+
+
+def in_order(
+    client: Any,
+    function: Callable[..., Any],
+    arguments: Iterable[tuple[Any, ...]],
+    cancel: threading.Event | None = None,
+) -> Iterator[Any]:
+    """Results of a function, in the order of its arguments, of which few are sent ahead.
+
+    What a lost worker had is computed again by another one.
+
+    Raises
+    ------
+    InputError
+        If the scheduler is gone, or the workers were lost again and again.
+    Cancelled
+        If ``cancel`` was set; what was sent is taken back.
+    Exception
+        What ended a computation.
+    """
+    from distributed import KilledWorker
+    from distributed.client import FutureCancelledError
+
+    def sent(some: Iterable[tuple[Any, ...]]) -> Iterator[Any]:
+        for each in some:
+            yield client.submit(function, *each, pure=False)
+
+    waiting, ahead = iter(arguments), AHEAD * threads_of(client)
+    under_way = deque(sent(islice(waiting, ahead)))
+    try:
+        while under_way:
+            stop_if(cancel)
+            try:
+                found = under_way[0].result(timeout=_POLL)
+            except TimeoutError:
+                continue
+            except KilledWorker as error:
+                raise InputError(
+                    "Workers were lost again and again with the same part, which is a lack of memory "
+                    "as a rule: give them more."
+                ) from error
+            except FutureCancelledError:
+                check_connection(client)
+                raise
+            under_way.popleft()
+            under_way.extend(sent(islice(waiting, 1)))
+            yield found
+    finally:
+        if under_way and client.status == "running":
+            client.cancel(list(under_way))
+
+
+def check_connection(client: Any) -> None:
+    """InputError if the scheduler is gone."""
+    if client.status != "running":
+        raise InputError(
+            "The scheduler no longer answers. What was written to a store is kept, and the same "
+            "run goes on from there; else it is lost."
+        )
+
+
+@cache
+def reuse_memory() -> None:
+    """Let the C library of this process keep freed blocks for the next task, where it is glibc.
+
+    A nanny of dask sets ``MALLOC_TRIM_THRESHOLD_``, which stops glibc from raising its thresholds:
+    every activation of a network would be new pages, cleared by the system.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
+    if mallopt is not None:
+        for option, value in MALLOC_OPTIONS.values():
+            mallopt(option, value)
+
+
+def threads_of(client: Any) -> int:
+    """Threads of all workers."""
+    return sum(worker["nthreads"] for worker in _known(client))
+
+
+def _known(client: Any) -> list[dict[str, Any]]:
+    return list(client.scheduler_info(n_workers=-1)["workers"].values())
+
+
+def _version() -> str:
+    return __version__
