@@ -6,9 +6,16 @@ import numpy as np
 import pytest
 from napari.components import ViewerModel
 
+from napari_hsr.analysis import index
 from napari_hsr.cube import Cube, Wavelengths
+from napari_hsr.matching import classify
+from napari_hsr.metrics.maps import ErrorMap
 from napari_hsr.photograph import Photograph
+from napari_hsr.spectra import pixel
 from napari_hsr.viewer import axis, layer_data, layers, rendering, super_resolved, world
+from napari_hsr.viewer.analysis_maps import show_analysis
+from napari_hsr.viewer.classes import add_classes
+from napari_hsr.viewer.comparison import show_maps
 
 NM = Wavelengths(np.arange(400, 701, 10))
 MICRONS = {"scale": (0.5, 0.5), "translate": (3.0, 4.0), "units": ("um", "um")}
@@ -57,6 +64,26 @@ def test_pictures_maps_and_finer_cubes_keep_units(viewer):
     assert units(picture) == units(like) == ["micrometer", "micrometer"]
     assert units(fine) == ["nanometer", "micrometer", "micrometer"]
     assert viewer.layers.extent.units is not None
+
+
+def test_what_is_derived_lies_over_a_turned_cube(viewer):
+    cube = layers.add_cube(viewer, make_cube(), **MICRONS)
+    cube.rotate, cube.affine = (0, 0, 30), [[1, 0, 0, 0], [0, 2, 0, 5], [0, 0, 1, 7], [0, 0, 0, 1]]
+    data = layer_data.layer_cube(cube)
+    angle = ErrorMap(np.zeros((8, 6), np.float32), "SAM", "°", "low", (0.0, 1.0))
+    curves = [pixel(data, 1, column) for column in (0, 3)]
+    derived = [
+        rendering.add_true_colour(viewer, cube),
+        rendering.add_false_colour(viewer, cube, bands=(0, 1, 2)),
+        *show_analysis(viewer, [index(data, "b500 / b600")], cube, kind="index"),
+        *show_maps(viewer, {"sam": angle}, cube, cube),
+        add_classes(viewer, classify(data, curves), ["red", "blue"], cube),
+    ]
+    for layer in derived:
+        assert units(layer) == ["micrometer", "micrometer"]
+        matrices = world.plane_in_world(layer), world.plane_in_world(cube)
+        for one, other in zip(*matrices, strict=True):
+            np.testing.assert_allclose(one, other)
 
 
 def test_a_cube_laid_over_another_takes_its_units(viewer):

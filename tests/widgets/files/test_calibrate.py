@@ -55,6 +55,16 @@ def test_white_dark_and_exposures(panel, viewer):
     )
 
 
+def test_the_reflectance_lies_where_the_scan_lies(panel, viewer):
+    scan = viewer.layers["raw"]
+    scan.units, scan.scale, scan.rotate = ("pixel", "um", "um"), (1, 2.0, 3.0), (0, 0, 30)
+    made = panel.run()
+    assert [str(unit) for unit in made.units[-2:]] == ["micrometer", "micrometer"]
+    for corner in ((0, 0, 0), (2, 11, 9)):
+        places = (layer.data_to_world(corner)[-2:] for layer in (made, scan))
+        np.testing.assert_allclose(*places)
+
+
 def test_a_rectangle_drawn_over_the_white(panel, viewer):
     shapes = viewer.add_shapes([[[1.6, 1.8], [1.6, 7.1], [5.2, 7.1], [5.2, 1.8]]], name="here")
     panel.white.set_layer(shapes)

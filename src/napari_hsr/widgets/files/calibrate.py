@@ -17,7 +17,7 @@ from qtpy.QtWidgets import (
 from napari_hsr.calibration import calibrate
 from napari_hsr.errors import HSRError, InputError
 from napari_hsr.io import read_library
-from napari_hsr.viewer.layer_data import KEY, is_cube, layer_cube, layer_shape
+from napari_hsr.viewer.layer_data import KEY, is_cube, layer_cube, layer_shape, spatial_transform
 from napari_hsr.viewer.layers import add_cube
 from napari_hsr.viewer.world import to_layer, to_world
 from napari_hsr.widgets.common.choosers import LayerChooser
@@ -120,7 +120,9 @@ class CalibrateWidget(Panel):
             self.message.show_exception(error)
             return None
         before = set((scan.metadata.get(KEY) or {}).get("notices") or ())
-        layer = add_cube(self._viewer, cube.replace(name=f"{cube.name} reflectance"), above=scan)
+        name = f"{cube.name} reflectance"
+        place = spatial_transform(scan)
+        layer = add_cube(self._viewer, cube.replace(name=name), above=scan, **place)
         told = " ".join(notice for notice in cube.notices if notice not in before)
         self.message.show_info(f"“{layer.name}” was added. {told}".strip())
         return layer
