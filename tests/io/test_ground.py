@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import math
+import sys
 
+import h5py
 import numpy as np
 import pytest
 import tifffile
+import zarr
+from scipy.io import netcdf_file
 
 from napari_hsr import Cube, convert, read, super_resolve, write
+from napari_hsr.cli import main
+from napari_hsr.io import geotiff
 
 LAEA = (
     'PROJCS["ETRS_1989_LAEA",GEOGCS["GCS_ETRS_1989",DATUM["D_ETRS_1989",SPHEROID["GRS_1980",6378137.0,'
@@ -141,3 +147,123 @@ def test_tie_points_at_centres_of_pixels(tmp_path):
     path = write(super_resolve(cube, "bicubic-matlab", scale=2), tmp_path / "fine.tif")
     assert keys(path)[1025] == 1
     np.testing.assert_allclose(grid(path)[0], (0.0, 12.0))
+
+
+WKT2 = (
+    'PROJCRS["ETRS89-extended / LAEA Europe",BASEGEOGCRS["ETRS89",ID["EPSG",4258]],ID["EPSG",3035]]'
+)
+UTM = {
+    "grid_mapping_name": "transverse_mercator", "longitude_of_central_meridian": 15.0,
+    "false_easting": 500000.0, "scale_factor_at_central_meridian": 0.9996, "false_northing": 0.0,
+    "inverse_flattening": 298.257223563,
+}  # fmt: skip
+DEGREES = {"grid_mapping_name": "latitude_longitude", "inverse_flattening": 298.257223563}
+X, Y = 4321005.0 + 10 * np.arange(6), 3209995.0 - 10 * np.arange(8)
+
+
+def cf_hdf5(path, mapping, x=X, y=Y):
+    with h5py.File(path, "w") as file:
+        stored = file.create_dataset("cube", data=CUBE.data)
+        stored.attrs["grid_mapping"] = "crs"
+        file.create_dataset("crs", data=0).attrs.update(mapping)
+        for axis, (name, values) in enumerate((("wavelength", NM), ("y", y), ("x", x))):
+            file[name] = values
+            file[name].make_scale(name)
+            stored.dims[axis].attach_scale(file[name])
+
+
+def cf_netcdf(path, mapping, x=X, y=Y):
+    with netcdf_file(path, "w") as file:
+        for name, values in (("wavelength", NM), ("y", y), ("x", x)):
+            file.createDimension(name, len(values))
+            file.createVariable(name, "f8", (name,))[:] = values
+        crs = file.createVariable("crs", "i4", ())
+        for key, value in mapping.items():  # of a plain float SciPy would keep half the digits
+            setattr(crs, key, value if isinstance(value, str) else np.float64(value))
+        stored = file.createVariable("cube", "f4", ("wavelength", "y", "x"))
+        stored[:], stored.grid_mapping = CUBE.data, "crs"
+
+
+def cf_zarr(path, mapping, x=X, y=Y):
+    group = zarr.open_group(path, mode="w")
+    names = ("wavelength", "y", "x")
+    for name, values in zip(names, (NM, y, x), strict=True):
+        group.create_array(name, data=np.asarray(values), dimension_names=[name])
+    group.create_array("cube", data=CUBE.data, dimension_names=names).attrs["grid_mapping"] = "crs"
+    group.create_array("crs", data=np.array(0)).attrs.update(mapping)
+
+
+NM = np.array([450.0, 500.0, 550.0, 600.0, 700.0])
+WRITERS = {"a.h5": cf_hdf5, "a.nc": cf_netcdf, "a.zarr": cf_zarr}
+
+
+@pytest.mark.parametrize("name", WRITERS)
+@pytest.mark.parametrize(
+    ("mapping", "code"),
+    [({"crs_wkt": WKT2}, {3072: 3035}), (UTM, {3072: 32633}), (DEGREES, {2048: 4326})],
+)
+def test_grid_mappings_of_cf(tmp_path, name, mapping, code):
+    WRITERS[name](tmp_path / name, mapping)
+    cube = read(tmp_path / name)
+    path = write(cube, tmp_path / "a.tif")
+    assert code.items() <= keys(path).items()
+    np.testing.assert_allclose(
+        grid(path), [(4321000, 3210000), (4321010, 3210000), (4321000, 3209990)]
+    )
+
+
+def test_a_geotransform_counts_before_coordinates(tmp_path):
+    cf_hdf5(
+        tmp_path / "a.h5", {"crs_wkt": WKT2, "GeoTransform": "100 20 0 200 0 -30"}, NM[:1].repeat(6)
+    )
+    path = write(read(tmp_path / "a.h5"), tmp_path / "a.tif")
+    np.testing.assert_allclose(grid(path), [(100, 200), (120, 200), (100, 170)])
+
+
+def test_no_grid_without_even_coordinates(tmp_path):
+    cf_hdf5(tmp_path / "a.h5", {"crs_wkt": WKT2}, np.sqrt(X - 4321000))
+    assert geotiff.KEY not in read(tmp_path / "a.h5").metadata
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_any_number_of_a_system_as_a_text_of_envi(tmp_path, there, monkeypatch, capsys):
+    pyproj = pytest.importorskip("pyproj")
+    cf_hdf5(tmp_path / "a.h5", {"crs_wkt": WKT2})
+    if not there:
+        monkeypatch.setitem(sys.modules, "pyproj", None)
+    assert main(["convert", str(tmp_path / "a.h5"), "-o", str(tmp_path / "a.hdr")]) == 0
+    header = (tmp_path / "a.hdr").read_text()
+    found = [r.partition("= ")[2].strip("{}") for r in header.split("\n") if "system string" in r]
+    if there:
+        assert pyproj.CRS.from_wkt(found[0]).to_epsg(min_confidence=25) == 3035
+    else:
+        assert not found
+        assert "napari-hsr[geo]" in capsys.readouterr().err
+
+
+def test_rows_to_the_north_are_said(tmp_path, capsys):
+    cf_hdf5(tmp_path / "a.h5", UTM, y=Y[::-1])
+    main(["convert", str(tmp_path / "a.h5"), "-o", str(tmp_path / "a.hdr")])
+    assert "north" in capsys.readouterr().err
+    path = write(read(tmp_path / "a.h5"), tmp_path / "a.tif")
+    np.testing.assert_allclose(
+        np.array(tags(path)[34264])[[0, 3, 5, 7]], [10, 4321000, 10, 3209920]
+    )
+
+
+@pytest.mark.parametrize("even", [True, False])
+def test_axes_of_hyperspy_in_zarr(tmp_path, even):
+    group = zarr.open_group(tmp_path / "a.zspy", mode="w", zarr_format=2)
+    scan = group.create_group("Experiments/scan")
+    scan.create_array("data", data=np.moveaxis(CUBE.data, 0, -1).copy())
+    for number, name in enumerate(("y", "x", "wavelength")):
+        axis = scan.create_group(f"axis-{number}")
+        axis.attrs.update({"name": name, "units": "µm" if name == "wavelength" else "_None_"})
+        if name == "wavelength" and not even:
+            axis.create_array("axis", data=NM / 1000)
+        else:
+            axis.attrs.update({"offset": 0.45, "scale": 0.05, "size": 5})
+    cube = read(tmp_path / "a.zspy")
+    np.testing.assert_array_equal(cube.data, CUBE.data)
+    expected = 450 + 50.0 * np.arange(5) if even else NM
+    assert cube.wavelengths.nm.tolist() == expected.tolist()

@@ -82,7 +82,8 @@ def numbers(count: int) -> Callable[[str], tuple[int, ...]]:
 
 def run(args: argparse.Namespace) -> int:
     from napari_hsr.cli.files import prepare_output, read_cube
-    from napari_hsr.io import WRITE_SUFFIXES, write
+    from napari_hsr.io import WRITE_SUFFIXES, geotiff, write
+    from napari_hsr.notices import Code, Notice
 
     out = Path(args.output)
     if out.suffix.lower() not in WRITE_SUFFIXES:
@@ -109,6 +110,8 @@ def run(args: argparse.Namespace) -> int:
         matlab=args.matlab,
     )
     notices = [notice for notice in cube.notices if notice not in before]
+    lost = geotiff.lost(cube.metadata) if out.suffix.lower() == ".hdr" else None
+    notices += [Notice.warning(Code.PLACE_UNUSABLE, lost)] if lost else []
     if args.json:
         nm = None if cube.wavelengths is None else list(cube.wavelengths)
         print_json(

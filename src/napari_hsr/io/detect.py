@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 READ_SUFFIXES = (
     ".mat", ".h5", ".hdf5", ".he5", ".nc", ".hspy", ".hdr", ".img", ".dat", ".raw", ".bil", ".bip",
     ".bsq", ".bin", ".hyspex", ".cube", ".pix", ".rfl", ".rdn", ".rad", ".ref", ".envi", ".sli", ".tif", ".tiff", ".npy", ".npz", ".png",
-    ".jpg", ".jpeg", ".bmp", ".heic", ".heif", ".zarr",
+    ".jpg", ".jpeg", ".bmp", ".heic", ".heif", ".zarr", ".zspy",
     ".dng", ".nef", ".cr2", ".cr3", ".arw", ".raf", ".orf", ".rw2",
 )  # fmt: skip
 #: Suffixes that an ENVI binary commonly has; such a file counts only with its header.
@@ -58,6 +58,7 @@ _EXPECTED = {
     ".heic": "a HEIC image",
     ".heif": "a HEIC image",
     ".zarr": "a folder of a zarr store",
+    ".zspy": "a folder of a zarr store",
     **dict.fromkeys(CAMERA_SUFFIXES, "a camera's raw file"),
 }
 #: The first bytes of TIFFs.

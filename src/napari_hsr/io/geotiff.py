@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
 from napari_hsr.io.gdal_metadata import METADATA_TAG
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 #: The item of a cube's metadata that holds them.
 KEY = "geotiff"
@@ -21,7 +22,9 @@ _TAGS = {
 #: What GDAL says of the whole image and stays true of a copy.
 _NOT_KEPT = ("scale", "offset", "wavelength", "fwhm", "statistics", "bbl", "description")
 _MODEL, _RASTER, _GEOGRAPHIC, _PROJECTED = 1024, 1025, 2048, 3072
-_WGS84 = 4326
+WGS84 = 4326
+#: The code of a coordinate system at the end of its text.
+_CODE = re.compile(r'(?:AUTHORITY|ID)\["EPSG",\s*"?(\d+)"?\]\s*\]\s*$')
 _LINEAR_UNITS, _METRE = 3076, 9001
 _CITATION, _USER_DEFINED = 3073, 32767
 #: How GDAL keeps the text of a coordinate system without a number.
@@ -125,7 +128,7 @@ def map_info(facts: Any) -> list[Any] | None:
         if projected and projected - zones in range(1, 61):
             half = "South" if name == "south" else "North"
             kind, tail = ["UTM"], [projected - zones, half, datum, "units=Meters"]
-    if keys.get(_MODEL) == 2 and geographic in (0, _WGS84):
+    if keys.get(_MODEL) == 2 and geographic in (0, WGS84):
         kind, tail = ["Geographic Lat/Lon"], ["WGS-84", "units=Degrees"]
     turned = [f"rotation={degrees:.12g}"] if degrees else []
     return [*kind, *reference, *pixel, *tail, *turned]
@@ -140,6 +143,8 @@ def coordinate_system(facts: Any) -> str | None:
         return rest.split("|")[0].strip()
     code = _keys(facts).get(_PROJECTED, 0)
     for name, (_, zones) in _UTM.items():
+        if name not in _DATUMS and code - zones in range(1, 61):
+            return None  # map info says it all
         if name in _DATUMS and code - zones in range(1, 61):
             system, ellipsoid = _DATUMS[name]
             return (
@@ -150,7 +155,43 @@ def coordinate_system(facts: Any) -> str | None:
                 f'{6.0 * (code - zones) - 183}],PARAMETER["Scale_Factor",0.9996],'
                 'PARAMETER["Latitude_Of_Origin",0.0],UNIT["Meter",1.0]]'
             )
-    return None
+    return _by_library(_code(facts))
+
+
+def _code(facts: Mapping[str, Any]) -> int | None:
+    """The number of a coordinate system that ``map info`` has no words for."""
+    keys = _keys(facts)
+    code = keys.get(_PROJECTED) or keys.get(_GEOGRAPHIC) or 0
+    return code if 1024 <= code < _USER_DEFINED and code != WGS84 else None
+
+
+def _by_library(code: int | None) -> str | None:
+    if code is None:
+        return None
+    try:
+        import pyproj
+    except ImportError:
+        return None  # :func:`lost` says so
+    try:
+        return str(pyproj.CRS.from_epsg(code).to_wkt("WKT1_ESRI"))
+    except pyproj.exceptions.CRSError:
+        return None  # no such system, or one that ESRI's texts cannot say
+
+
+def lost(metadata: Mapping[str, Any]) -> str | None:
+    """A sentence on a grid or coordinate system that an ENVI header will not keep; None if it does."""
+    facts = metadata.get(KEY)
+    if not isinstance(facts, dict) or "map info" in metadata:
+        return None
+    if map_info(facts) is None and {"transformation", "tiepoints"} & set(facts):
+        return "The header does not keep the grid: its rows run to the north, or it is sheared."
+    code = _code(facts)
+    if code is None or coordinate_system(facts) or (map_info(facts) or ["Arbitrary"])[0] == "UTM":
+        return None
+    return (
+        f"The header keeps the grid, but not its coordinate system, EPSG:{code}; with pyproj it does: "
+        'pip install "napari-hsr[geo]".'
+    )
 
 
 def _grid(facts: Mapping[str, Any]) -> tuple[list[float], list[float], float] | None:
@@ -225,12 +266,39 @@ def _system(words: list[str], system: str) -> dict[str, Any]:
                 code = zones + int(words[7])
                 return {"keys": _with(area, _MODEL, 0, 1, 1, _PROJECTED, 0, 1, code)}
     if kind.startswith("geographic") and ("WGS-84" in words or "D_WGS_1984" in plain or not plain):
-        return {"keys": _with(area, _MODEL, 0, 1, 2, _GEOGRAPHIC, 0, 1, _WGS84)}
+        return {"keys": _with(area, _MODEL, 0, 1, 2, _GEOGRAPHIC, 0, 1, WGS84)}
     text = f"{_PE}{system}|"
     if plain.startswith(("PROJCS[", "GEOGCS[")):
         more = (_MODEL, 0, 1, _USER_DEFINED, _CITATION, 34737, len(text), 0)
         return {"keys": _with(area, *more), "ascii": text}
     return {"keys": _with(area)}
+
+
+def of_code(code: int, projected: bool) -> dict[str, Any]:
+    """The keys of a coordinate system by its number (EPSG)."""
+    kind = (_MODEL, 0, 1, 1, _PROJECTED) if projected else (_MODEL, 0, 1, 2, _GEOGRAPHIC)
+    return {"keys": _with([1, 1, 0, 0, _RASTER, 0, 1, 1], *kind, 0, 1, code)}
+
+
+def of_text(system: str) -> dict[str, Any]:
+    """The keys of a coordinate system by its text (WKT): its number, or else the text itself."""
+    plain = system.strip().upper()
+    found = _CODE.search(plain)
+    if found is not None:
+        return of_code(int(found[1]), plain.startswith(("PROJCS[", "PROJCRS[")))
+    return _system(["Arbitrary"], system.strip())
+
+
+def of_six(numbers: Sequence[float]) -> dict[str, Any]:
+    """The grid of GDAL's six numbers: x of the corner, across and down; y of it, across and down."""
+    x, x_across, x_down, y, y_across, y_down = (float(n) for n in numbers)
+    if not x_down and not y_across and y_down < 0 < x_across:
+        return {
+            "pixel_scale": [x_across, -y_down, 0.0],
+            "tiepoints": [0.0, 0.0, 0.0, x, y, 0.0],
+        }
+    rows = ([x_across, x_down, 0.0, x], [y_across, y_down, 0.0, y], [0.0] * 4, [0.0, 0.0, 0.0, 1.0])
+    return {"transformation": [value for row in rows for value in row]}
 
 
 def _with(keys: list[int], *more: int) -> list[int]:

@@ -10,14 +10,22 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_hsr.errors import FileError
-from napari_hsr.io import build_cube, embedded_record, hdf5_probe, hdf5_products, lazy
+from napari_hsr.io import (
+    build_cube,
+    cf_grid,
+    embedded_record,
+    geotiff,
+    hdf5_probe,
+    hdf5_products,
+    lazy,
+)
 from napari_hsr.io import hdf5_structure as structure
 from napari_hsr.io import wavelengths as wl
 from napari_hsr.io.atomic import replacing
 from napari_hsr.io.choice import ANY, Choice
 from napari_hsr.io.choose_variable import Variable, choose_cube, companions, left_out
 from napari_hsr.io.decoding import Decoding
-from napari_hsr.io.hdf5_axes import named_axes, text
+from napari_hsr.io.hdf5_axes import named_axes, scales_of, text
 from napari_hsr.io.library_errors import translated
 from napari_hsr.io.numbers import number
 from napari_hsr.io.storing import Storing, as_stated, blocks, plan
@@ -180,12 +188,28 @@ def _found(
         found.turned = axes.turned and not matlab
         if axes.wavelengths is not None and beside.wavelengths is None:
             found.wavelengths, found.unit = axes.wavelengths, axes.unit or unit
+    place = _on_the_ground(file, chosen.name, stored, stated, values)
+    if place is not None:
+        found.metadata[geotiff.KEY] = place
     state_numbers(found, stated)
     found.ignore(beside.no_data)
     floats = source.dtype.kind == "f" and not found.decoding.no_data
     if floats and "_NCProperties" in structure.attributes(file):
         found.decoding = replace(found.decoding, no_data=(NETCDF_FILL,))
     return found
+
+
+def _on_the_ground(
+    file: Any, name: str, stored: Any, stated: Any, values: structure.References
+) -> dict[str, Any] | None:
+    """Grid and coordinate system by the CF conventions; None where none is stated."""
+    wanted = text(stated.get("grid_mapping")).split(":")[0].strip()
+    folder = name.strip("/").rpartition("/")[0]
+    places = (f"{folder}/{wanted}".strip("/"), wanted)
+    mapping = next((structure.own_path(file, p) for p in places if wanted and p), None)
+    if mapping is None:
+        return None
+    return cf_grid.of_array(structure.attributes(mapping), scales_of(stored, values))
 
 
 def state_numbers(found: build_cube.Found, attributes: Any) -> None:

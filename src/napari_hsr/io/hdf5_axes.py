@@ -80,6 +80,28 @@ def are_turned(names: list[str], bands: int) -> bool:
     return len(picture) == 2 and picture[0] in _COLUMNS and picture[1] in _ROWS
 
 
+def is_row(name: str) -> bool:
+    """Whether an axis is named for rows."""
+    return name.strip().lower() in _ROWS
+
+
+def is_column(name: str) -> bool:
+    """Whether an axis is named for columns."""
+    return name.strip().lower() in _COLUMNS
+
+
+def scales_of(dataset: Any, values: References) -> dict[str, np.ndarray]:
+    """Dimension scales of a data set by their names; as far as they list a number a place."""
+    names, listed = _scales(dataset, values)
+    return {
+        name: array
+        for name, (array, _) in zip(
+            names, (listed.get(i, (None, None)) for i in range(len(names))), strict=True
+        )
+        if array is not None
+    }
+
+
 Values = dict[int, tuple[np.ndarray | None, str | None]]
 
 

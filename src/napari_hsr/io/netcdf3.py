@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_hsr.io import build_cube, limits
+from napari_hsr.io import build_cube, cf_grid, geotiff, limits
 from napari_hsr.io.choice import ANY, Choice
 from napari_hsr.io.choose_variable import Variable, choose_cube, companions, left_out
 from napari_hsr.io.hdf5 import NETCDF_FILL, state_numbers
@@ -61,6 +61,11 @@ def read(path: Path, choice: Choice = ANY) -> Cube:
     if choice.variable is None:
         found.notices += left_out(path, variables, chosen)
     _state_bands(found, dimensions, stored)
+    mapping = stored.get(text(attributes.get("grid_mapping")), (None, (), None))[2]
+    if mapping is not None:
+        along = {name: stored[name][0] for name in dimensions if name in stored}
+        place = cf_grid.of_array(mapping, along)
+        found.metadata |= {} if place is None else {geotiff.KEY: place}
     state_numbers(found, attributes)
     found.ignore(beside.no_data)
     if source.dtype.kind == "f" and not found.decoding.no_data:

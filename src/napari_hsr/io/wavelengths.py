@@ -36,7 +36,7 @@ _INVERSE = {
     "m-1": 1e9, "1/m": 1e9, "kev": 1.239841984,
     "thz": 299792.458, "ghz": 299792458.0, "mhz": 299792458.0e3, "hz": 299792458.0e9,
 }  # fmt: skip
-_UNSAID = {"", "unknown", "none", "undefined", "n/a"}
+_UNSAID = {"", "unknown", "none", "undefined", "<undefined>", "n/a"}
 #: Of these a file may mean something else than a wavelength.
 _AMBIGUOUS = {"a", "m", "cm", "mm"}
 

@@ -17,7 +17,16 @@ import numpy as np
 
 from napari_hsr.cube import finite_range
 from napari_hsr.errors import FileError
-from napari_hsr.io import build_cube, detect, embedded_record, ome_metadata, zarr_frame, zarr_store
+from napari_hsr.io import (
+    build_cube,
+    cf_grid,
+    detect,
+    embedded_record,
+    geotiff,
+    ome_metadata,
+    zarr_frame,
+    zarr_store,
+)
 from napari_hsr.io import wavelengths as wl
 from napari_hsr.io.atomic import beside, undisturbed
 from napari_hsr.io.choice import ANY, Choice
@@ -70,7 +79,9 @@ def read(path: Path, choice: Choice = ANY) -> Cube:
     if isinstance(store, zarr.Array):
         zarr_store.check_array(path, store)
         alone = _variable("", store)
-        return build_cube.build(path, _plain(path, store, [alone], {"": store}, alone, {}), choice)
+        return build_cube.build(
+            path, _plain(path, store, [alone], {"": store}, alone, store), choice
+        )
     with translated(path, _DAMAGED):
         attributes = dict(store.attrs)
     ome = attributes.get("ome", attributes)
@@ -97,7 +108,7 @@ def read(path: Path, choice: Choice = ANY) -> Cube:
         chosen = choose_cube(path, variables, wanted=choice.variable)
         zarr_store.check_array(path, arrays[chosen.name])
         with translated(path, _DAMAGED):
-            found = _plain(path, arrays[chosen.name], variables, arrays, chosen, attributes)
+            found = _plain(path, arrays[chosen.name], variables, arrays, chosen, store)
         if choice.variable is None:
             found.notices += left_out(path, variables, chosen)
     if isinstance(run, dict) and not run.get("finished"):
@@ -128,15 +139,43 @@ def _dimensions(array: Any) -> list[str]:
     return [str(name) for name in names or ()]
 
 
+def _beside(array: str, name: str) -> str:
+    """The name of what lies in the folder of an array."""
+    return f"{array.rpartition('/')[0]}/{name}".strip("/")
+
+
+def _hyperspy(
+    array: str, shape: tuple[int, ...], arrays: dict[str, Any], store: Any
+) -> tuple[list[str], Any, str | None]:
+    """Names of the axes in HyperSpy's groups ``axis-0`` … beside an array, and the list of its bands."""
+    names, listed, unit = [], None, None
+    for number, size in enumerate(shape):
+        place = _beside(array, f"axis-{number}")
+        group = None if hasattr(store, "chunks") else store.get(place)
+        if group is None:
+            return [], None, None
+        stated = dict(group.attrs)
+        names.append(text(stated.get("name")))
+        if not SPECTRAL.fullmatch(names[-1].lower()):
+            continue
+        uneven, unit = arrays.get(f"{place}/axis"), text(stated.get("units")) or None
+        if uneven is not None and uneven.shape == (size,):
+            listed = np.asarray(uneven[...])
+        elif all(isinstance(stated.get(key), (int, float)) for key in ("offset", "scale")):
+            listed = stated["offset"] + stated["scale"] * np.arange(size)
+    return names, listed, unit
+
+
 def _plain(
     path: Path,
     array: Any,
     variables: list[Variable],
     arrays: dict[str, Any],
     chosen: Variable,
-    around: dict[str, Any],
+    store: Any,
 ) -> build_cube.Found:
-    """An array without OME's metadata, and what stands beside it; ``around``: attributes of the store."""
+    """An array without OME's metadata, and what stands beside it in its store."""
+    around = dict(store.attrs)
     attributes, small = dict(array.attrs), partial(zarr_store.small, path)
     found = build_cube.Found(ArrayOfThree(array), units=attributes.get("units"))
     every = {**around, **attributes}
@@ -149,15 +188,24 @@ def _plain(
         known.notices,
     )
     found.looked_in = "its arrays, attributes and axes"
-    names = _dimensions(array)
+    names, listed, unit = _dimensions(array), None, None
+    if not names:
+        names, listed, unit = _hyperspy(chosen.name, array.shape, arrays, store)
+    if found.wavelengths is None and listed is not None:
+        found.wavelengths, found.unit = listed, unit
+    mapping = arrays.get(_beside(chosen.name, text(attributes.get("grid_mapping"))))
+    if mapping is not None:
+        at = {name: arrays.get(_beside(chosen.name, name)) for name in names}
+        along = {name: np.asarray(small(axis)) for name, axis in at.items() if axis is not None}
+        place = cf_grid.of_array(dict(mapping.attrs), along)
+        found.metadata |= {} if place is None else {geotiff.KEY: place}
     kept = [name for name, size in zip(names, array.shape, strict=False) if size > 1]
     kept = names if len(array.shape) == 3 else kept
     spectral = [i for i, name in enumerate(kept) if SPECTRAL.fullmatch(name.lower())]
     if len(kept) == 3 and len(spectral) == 1:
         found.stated, found.convention = True, spectral[0]
         found.turned = are_turned(kept, spectral[0])
-        folder = chosen.name.rpartition("/")[0]
-        axis = arrays.get(f"{folder}/{kept[spectral[0]]}".strip("/"))
+        axis = arrays.get(_beside(chosen.name, kept[spectral[0]]))
         if axis is not None and found.wavelengths is None and axis.dtype.kind in "iuf":
             values = np.asarray(small(axis))
             if not wl.are_band_numbers(values):
