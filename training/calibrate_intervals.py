@@ -15,8 +15,10 @@ took no part too seldom: 69 % of AVIRIS and 79 % of Jasper Ridge for mstpp-d700.
 of a source's samples, and is the least, in steps of 0.005, at which every source left out in turn is
 covered in 85 %; four levels leave each source enough samples in each.
 
-The table of a model goes into its card; its figures are by source: *coverage* and *auroc* when the
-source took no part in the calibration, *coverage_shipped* with the table that is written; for
+The table of a model goes into its card; its figures are by source: *coverage*, *auroc* (half-widths
+for errors in reflectance in the worst quartile of the source) and *auroc_relative* (difficulty for
+errors relative to the brightness) when the source took no part in the calibration, *coverage_shipped* with
+the table that is written; for
 ``CAVE/val`` also *coverage_exchangeable*: of its own photographs, calibrated on five sixths of them and
 looked at in the others, the mean over 40 splits. It is run again
 whenever a model or a witness has new weights: a table of other weights is not used.
@@ -72,6 +74,7 @@ class Looked:
     cells: np.ndarray
     spread: np.ndarray
     error: np.ndarray  # (pixels, bands), relative to the brightness
+    brightness: np.ndarray
     boxes: list[np.ndarray] = field(default_factory=list)  # which pixels of the photograph
     region_error: np.ndarray | None = None
     every_cell: np.ndarray | None = None
@@ -107,6 +110,7 @@ def look(model, witnesses, source: str, cube: np.ndarray, taken: CaptureSettings
         cell[chosen],
         apart[chosen],
         (np.abs(made - truth) / relative).T[chosen],
+        relative[chosen],
     )
     height, width = cube.shape[1:]
     index, errors = np.arange(height * width).reshape(height, width), []
@@ -162,7 +166,8 @@ def calibrate(seen: list[Looked], rare: np.ndarray) -> Table:
     error = np.concatenate([one.error for one in seen])
     apart = np.concatenate([one.spread for one in seen])
     rarities = np.concatenate([rarity(one.cells, rare) for one in seen])
-    slopes = fit_slopes(apart, rarities, error.mean(axis=1), each)
+    names = np.unique([one.source for one in seen], return_inverse=True)[1]
+    slopes = fit_slopes(apart, rarities, error.mean(axis=1), each, names[images])
     hard = difficulty(apart, rarities, slopes)
     order = np.argsort(hard)
     reached = np.cumsum(each[order]) / each.sum()
@@ -170,7 +175,6 @@ def calibrate(seen: list[Looked], rare: np.ndarray) -> Table:
     levels = np.searchsorted(edges, hard, side="right")
     largest = float(hard[order][np.searchsorted(reached, 0.995)])
     table = Table(slopes, rare, edges, largest, np.empty(0), np.empty(0))
-    names = np.unique([one.source for one in seen], return_inverse=True)[1]
     table.half_widths = conformal.worst_source(error, levels, names[images], WITHIN, LEVELS)
     region_images = np.repeat(np.arange(len(seen)), [len(one.boxes) for one in seen])
     region_levels = np.searchsorted(
@@ -186,6 +190,35 @@ def calibrate(seen: list[Looked], rare: np.ndarray) -> Table:
 def covered(table: Table, seen: list[Looked]) -> float:
     """Share of all values of photographs that lie in their intervals."""
     return float(np.mean([(one.error <= table.widths(one)).mean() for one in seen]))
+
+
+#: Scores and errors of the pixels of a source.
+Scored = tuple[np.ndarray, np.ndarray]
+
+
+def scored(table: Table, seen: list[Looked], relative: bool) -> Scored:
+    """Half-widths and errors in reflectance; or difficulties and relative errors."""
+    score = [
+        table.hard(one) if relative else table.widths(one).mean(1) * one.brightness for one in seen
+    ]
+    error = [one.error.mean(axis=1) * (1 if relative else one.brightness) for one in seen]
+    return np.concatenate(score), np.concatenate(error)
+
+
+def worst_quartile(score: np.ndarray, error: np.ndarray) -> float:
+    """Area under the ROC for errors in the worst quartile."""
+    return auroc(score, error >= np.quantile(error, 0.75))
+
+
+def pooled(found: list[Scored], rng: np.random.Generator) -> float:
+    """The same over all sources, as many pixels of each."""
+    least = min(len(score) for score, _ in found)
+    chosen = [rng.permutation(len(score))[:least] for score, _ in found]
+    score, error = (
+        np.concatenate([one[part][at] for one, at in zip(found, chosen, strict=True)])
+        for part in (0, 1)
+    )
+    return worst_quartile(score, error)
 
 
 def exchangeable(table: Table, seen: list[Looked], rng: np.random.Generator) -> float:
@@ -229,24 +262,20 @@ def calibrate_model(name: str, options: argparse.Namespace) -> IntervalTable:
     table = calibrate([one for s in fit for one in by_source[s]], rare)
     unlike = float(np.quantile(np.concatenate([table.hard(one) for one in training]), 0.95))
     figures: dict[str, dict[str, float]] = {}
-    hard, error = [], []
+    known: dict[str, list[Scored]] = {"auroc": [], "auroc_relative": []}
     for source, photographs in by_source.items():
         without = calibrate([one for s in fit if s != source for one in by_source[s]], rare)
-        hard.append(np.concatenate([without.hard(one) for one in photographs]))
-        error.append(np.concatenate([one.error.mean(axis=1) for one in photographs]))
+        for figure, relative in (("auroc", False), ("auroc_relative", True)):
+            known[figure].append(scored(without, photographs, relative))
         figures[source] = {
             "coverage": covered(without, photographs),
-            "auroc": auroc(hard[-1], error[-1] >= np.quantile(error[-1], 0.75)),
+            **{figure: worst_quartile(*found[-1]) for figure, found in known.items()},
             "coverage_shipped": covered(table, photographs),
             "half_width": float(np.mean([table.widths(one).mean() for one in photographs])),
             "unlike": float(np.mean([(table.hard(one) > unlike).mean() for one in photographs])),
         }
     figures[CHOSE]["coverage_exchangeable"] = exchangeable(table, by_source[CHOSE], rng)
-    least = min(map(len, hard))
-    alike = [rng.permutation(len(h))[:least] for h in hard]
-    score = np.concatenate([h[i] for h, i in zip(hard, alike, strict=True)])
-    wrong = np.concatenate([e[i] for e, i in zip(error, alike, strict=True)])
-    figures["all sources"] = {"auroc": auroc(score, wrong >= np.quantile(wrong, 0.75))}
+    figures["all sources"] = {figure: pooled(found, rng) for figure, found in known.items()}
     print(f"{name}: slopes {table.slopes[0]:.2f}, {table.slopes[1]:.3f}; {figures['all sources']}")
     for source, row in figures.items():
         if "coverage" in row:

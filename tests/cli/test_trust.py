@@ -87,6 +87,15 @@ def test_anchors_correct_the_whole_cube(hsr, measured, tmp_path):
     assert any("measured at 4 places" in step for step in record.steps)
 
 
+def test_a_spectrum_may_have_two_places(hsr, measured, tmp_path):
+    path, spectra, places, _ = measured
+    at = [f"{name}={r},{c}" for name, (r, c) in places.items()]
+    out = ("--radius", 0, "-o", tmp_path / "better.h5", "--json")
+    told = strict(hsr("anchors", path, spectra, "--at", *at, at[0], *out)[1])
+    assert told["anchors"] == [*places, "leaf"]
+    assert len(told["before"]) == 5
+
+
 def test_anchors_that_do_not_help_write_nothing(hsr, measured, tmp_path):
     path, _, places, _ = measured
     cube = read(path)

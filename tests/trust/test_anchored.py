@@ -40,3 +40,24 @@ def test_a_mask_of_no_pixel_and_no_place_at_all_are_refused(cube, library):
         anchored(cube, library, [("a", np.zeros((3, 4), bool)), ("b", (0, 1))])
     with pytest.raises(InputError, match="has a place"):
         anchored(cube, library, [])
+
+
+@pytest.mark.parametrize(
+    ("place", "why"),
+    [
+        ((0, 4), r"anchor b at \(0, 4\) lies outside c, which has 3 x 4 pixels"),
+        ((-1, 0), "lies outside"),
+        ((0.5, 1), "whole numbers"),
+        ((2, 2), "anchor b lies where c has no values"),
+    ],
+)
+@pytest.mark.filterwarnings("error")
+def test_an_anchor_outside_or_on_nothing_is_named(cube, library, place, why):
+    cube.data[:, 2, 2] = np.nan
+    with pytest.raises(InputError, match=why):
+        anchored(cube, library, [("a", (0, 0)), ("b", place)], radius=0)
+
+
+def test_anchors_that_contradict_each_other_are_named(cube, library):
+    with pytest.raises(InputError, match="anchors a and c contradict each other"):
+        anchored(cube, library, [("a", (0, 0)), ("b", (0, 1)), ("c", (0, 0))], radius=0)

@@ -95,12 +95,25 @@ def test_a_local_fault_is_corrected_where_spectra_are_alike(truth, rng):
     [
         (lambda x, y: (x[:, :1], y[:, :1]), "two anchors"),
         (lambda x, y: (x, 100 * y), "percent"),
-        (lambda x, y: (x, y * np.nan), "finite"),
+        (lambda x, y: (x, y / 10), "another scale"),
+        (lambda x, y: (x, y * np.nan), "anchor 1 holds a value that is not finite"),
         (lambda x, y: (x, y[:5]), "bands"),
-        (lambda x, y: (x, 0 * y), "black"),
+        (lambda x, y: (x, y * [1, 0, 1, 1]), "anchor 2 is black"),
+        (
+            lambda x, y: (x, y * [1, 1, -1, 1]),
+            "anchor 3 is black, or measured as black or negative",
+        ),
+        (lambda x, y: (x[:, [0, 1, 0]], y[:, [0, 1, 2]]), "anchors 1 and 3 contradict"),
+        (lambda x, y: (x[:, [0, 0]], y[:, [0, 0]] * [1, 2]), "anchors 1 and 2 contradict"),
         (lambda x, y: (x[:, [0, 0]], np.stack([np.eye(31)[0], np.eye(31)[30]], 1)), "contradict"),
     ],
 )
 def test_bad_anchors_are_refused_in_a_sentence(truth, change, why):
     with pytest.raises(InputError, match=why):
         fit_anchors(*change(truth[:, :4], truth[:, :4]))
+
+
+def test_a_shadow_contradicts_nothing(truth, tinted):
+    lit = np.stack([tinted[:, 0], 0.4 * tinted[:, 0], tinted[:, 1], tinted[:, 2]], axis=1)
+    fit = fit_anchors(lit, truth[:, [0, 0, 1, 2]])
+    assert fit.before.size == 4

@@ -108,7 +108,9 @@ def test_what_is_no_such_chart_is_refused():
     nm, seen = np.array(NM), photographed(CHECKER)
     for colours, why in (
         (seen[::-1], "upside down"),
-        (seen * 50, "over- or under-exposed"),
+        (seen * 50, "24 are clipped, the photograph is over-exposed"),
+        (seen - 1, "24 are black, the photograph is under-exposed"),
+        (seen * np.nan, "0 of 24 .* not finite"),
         (seen[:5], "for each patch"),
     ):
         with pytest.raises(InputError, match=why):

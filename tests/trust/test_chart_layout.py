@@ -149,14 +149,31 @@ def test_what_is_no_chart_or_not_all_of_it_is_refused_in_a_sentence(raw, seen):
         return str(found.value)
 
     assert "upside down:" in refused(raw, CORNERS[[2, 3, 0, 1]])
-    assert "is mirrored" in refused(raw, CORNERS[[1, 0, 3, 2]])
+    for quarter in (1, 3):
+        assert "lies on its side" in refused(raw, np.roll(CORNERS, quarter, axis=0))
+    for order in ([1, 0, 3, 2], [0, 3, 2, 1]):
+        assert "is mirrored" in refused(raw, CORNERS[order])
+    half = replace(raw, data=raw.data[:, :80])
+    assert "2 of the four corners" in refused(half)
+    assert "another chart" in refused(half, np.minimum(CORNERS, [109, 79]))
     assert "1 of the four corners" in refused(
         raw, np.add(CORNERS, [[0, 0], [0, 0], [0, 20], [0, 0]])
     )
     assert "cross" in refused(raw, CORNERS[[0, 2, 1, 3]])
     assert "too small" in refused(raw, CORNERS[0] + [[0, 0], [0, 9], [9, 9], [9, 0]])
     bright = replace(raw, data=np.minimum(raw.data * 30, 1))
-    assert "over- or under-exposed" in refused(bright)
+    assert "over-exposed" in refused(bright)
+    assert "not finite" in refused(replace(raw, data=raw.data * np.nan))
     noise = np.random.default_rng(0).uniform(0.1, 0.9, (24, 3))
     assert "another chart" in refused(replace(raw, data=picture(noise)))
     assert "state it first" in refused(replace(raw, encoding=None))
+
+
+def test_corners_that_lie_beside_those_of_the_patches_are_doubted(raw):
+    inwards = np.array([[12, 12], [12, -12], [-12, -12], [-12, 12]])
+    profile, fit = measure_chart(raw, CORNERS + inwards, CLASSIC, "E")
+    assert fit.doubtful
+    assert "do the corners lie on" in words(profile, fit)
+    profile, fit = measure_chart(raw, CORNERS, CLASSIC, "E")
+    assert not fit.doubtful
+    assert "corners" not in words(profile, fit)

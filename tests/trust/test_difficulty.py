@@ -63,9 +63,20 @@ def test_what_the_training_shows_often_is_not_rare(rng):
 def test_slopes_are_found_again_and_never_negative(rng):
     apart, rare = rng.lognormal(-1.5, 0.8, 4000), rng.uniform(4, 13, 4000)
     error = 0.2 * difficulty(apart, rare, (0.6, 0.1)) * rng.lognormal(0, 0.1, 4000)
-    found = fit_slopes(apart, rare, error, np.ones(4000))
+    one, even = np.zeros(4000, int), np.ones(4000)
+    found = fit_slopes(apart, rare, error, even, one)
     np.testing.assert_allclose(found, (0.6, 0.1), atol=0.06)
-    assert fit_slopes(apart, rare, 1 / apart, np.ones(4000))[0] == 0
+    assert fit_slopes(apart, rare, 1 / apart, even, one)[0] == 0
+
+
+def test_what_sources_differ_by_is_not_taken_for_what_pixels_differ_by(rng):
+    apart, rare = rng.lognormal(-1.5, 0.8, 4000), rng.uniform(4, 13, 4000)
+    second = np.arange(4000) >= 2000
+    apart = np.where(second, 5 * apart, apart)  # where the model errs less
+    error = 0.2 * difficulty(apart, rare, (0.6, 0.1)) * np.where(second, 0.02, 1)
+    found = fit_slopes(apart, rare, error + 1e-4, np.ones(4000), second.astype(int))
+    together = fit_slopes(apart, rare, error + 1e-4, np.ones(4000), np.zeros(4000, int))
+    assert found[0] > 0.3 > together[0]
 
 
 def test_the_area_under_the_roc(rng):

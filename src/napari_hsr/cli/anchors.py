@@ -59,7 +59,7 @@ def run(args: argparse.Namespace) -> int:
     from napari_hsr.trust.anchored import anchored
 
     cube, library, out = read_cube(args.cube), read_library(args.spectra), Path(args.output)
-    places = {name: (row, column) for name, row, column in args.at}
+    places = [(name, (row, column)) for name, row, column in args.at]
     fit, corrected = anchored(cube, library, places, args.radius)
     note((*cube.notices, *library.notices))
     replaced = False
@@ -69,7 +69,9 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         figures = {"before": fit.before.tolist(), "after_left_out": fit.after.tolist()}
         written = {"output": str(out) if fit.helps else None, "replaced": replaced}
-        print_json({"anchors": list(places), **figures, "helps": fit.helps, **written})
+        print_json(
+            {"anchors": [name for name, _ in places], **figures, "helps": fit.helps, **written}
+        )
     else:
         print(f"{fit.words()}.")
     return 0 if fit.helps else 1

@@ -85,7 +85,8 @@ def anchored_events(
         measured.append(on_grid[name])
     if not pairs:
         raise InputError("No measured spectrum has a place.")
-    fit = fit_anchors(np.stack(found, axis=1), np.stack(measured, axis=1))
+    names = [name for name, _ in pairs]
+    fit = fit_anchors(np.stack(found, axis=1), np.stack(measured, axis=1), names=names)
     if not fit.helps:
         yield fit, cube
         return
@@ -96,11 +97,10 @@ def anchored_events(
         yield Progress(start, height, "Correcting the cube")
         strip = slice(start, start + rows_each)
         data[:, strip] = fit.apply(np.asarray(cube.data[:, strip]))
-    names = ", ".join(name for name, _ in pairs)
-    step = f"Corrected by spectra measured at {len(pairs)} places: {names}."
+    step = f"Corrected by spectra measured at {len(pairs)} places: {', '.join(names)}."
     anchors = {
         "places": {
-            name if [n for n, _ in pairs].count(name) == 1 else f"{name} ({number})": _said(place)
+            name if names.count(name) == 1 else f"{name} ({number})": _said(place)
             for number, (name, place) in enumerate(pairs, start=1)
         },
         "difference_before": float(fit.before.mean()),
@@ -118,9 +118,10 @@ def _at(cube: Cube, name: str, place: Place, radius: int) -> np.ndarray:
         if place.shape != (height, width) or not place.any():
             raise InputError(f"The anchor {name} covers no pixel of {cube.name}.")
         inside: np.ndarray = np.asarray(cube.data[(slice(None), *np.nonzero(place))], np.float64)
-        spectrum: np.ndarray = np.nanmean(inside, axis=1)
-        return spectrum
-    row, column = place
+        return _mean(inside, name, cube)
+    if not all(float(at).is_integer() for at in place):
+        raise InputError(f"The anchor {name} is at {place}: row and column are whole numbers.")
+    row, column = map(int, place)
     if not (0 <= row < height and 0 <= column < width):
         raise InputError(
             f"The anchor {name} at ({row}, {column}) lies outside {cube.name}, which has "
@@ -128,7 +129,14 @@ def _at(cube: Cube, name: str, place: Place, radius: int) -> np.ndarray:
         )
     rows, columns = (slice(max(0, at - radius), at + radius + 1) for at in (row, column))
     around = np.asarray(cube.data[:, rows, columns], np.float64)
-    mean: np.ndarray = np.nanmean(around, axis=(1, 2))
+    return _mean(around.reshape(len(around), -1), name, cube)
+
+
+def _mean(values: np.ndarray, name: str, cube: Cube) -> np.ndarray:
+    """Of what is finite of (bands, pixels)."""
+    if not np.isfinite(values).any(axis=1).all():
+        raise InputError(f"The anchor {name} lies where {cube.name} has no values.")
+    mean: np.ndarray = np.nanmean(values, axis=1)
     return mean
 
 

@@ -15,11 +15,15 @@ refit: e = (α / diag (K + γ I)⁻¹) with α = (K + γ I)⁻¹ d. Everything f
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import product
+from itertools import combinations, product
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from napari_hsr.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 #: ε: bands darker than this share of the mean are corrected as if they were that bright.
 DARK = 0.05
@@ -29,7 +33,12 @@ WIDTHS = (0.1, 0.3, 1.0)
 #: The mean error at anchors left out must fall to this share of what it was.
 GAIN = 0.9
 #: Anchors whose levels differ from the cube's by more than this are in another unit.
-_OTHER_SCALE = 20.0
+_OTHER_SCALE = 8.0
+#: Spectra of the cube, of mean 1, nearer than this are the same, and levels relative to each other.
+_SAME, _SAME_LEVEL = 0.02, 0.05
+#: Measured spectra, of mean 1 or relative to the cube's level, further apart than this are not; less
+#: is noise, and at one place too much.
+_DIFFERENT, _AT_ONE_PLACE = 0.5, 0.15
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,7 +91,9 @@ class AnchorFit:
         )
 
 
-def fit_anchors(spectra: np.ndarray, measured: np.ndarray) -> AnchorFit:
+def fit_anchors(
+    spectra: np.ndarray, measured: np.ndarray, *, names: Sequence[str] = ()
+) -> AnchorFit:
     """Fit the correction; whether it helps is for the caller to look at.
 
     Parameters
@@ -91,6 +102,8 @@ def fit_anchors(spectra: np.ndarray, measured: np.ndarray) -> AnchorFit:
         Of the cube.
     measured : ndarray, shape (bands, anchors)
         On the same bands and scale.
+    names : sequence of str, optional
+        Of the anchors, for sentences; their numbers by default.
 
     Raises
     ------
@@ -110,19 +123,27 @@ def fit_anchors(spectra: np.ndarray, measured: np.ndarray) -> AnchorFit:
         raise InputError(
             "A correction takes two anchors or more: with one, nothing shows whether it helps."
         )
-    if not (np.isfinite(found).all() and np.isfinite(truth).all()):
-        raise InputError("An anchor holds a value that is not finite.")
+    called = list(names) or [str(number + 1) for number in range(count)]
+    finite = np.isfinite(found).all(axis=0) & np.isfinite(truth).all(axis=0)
+    if not finite.all():
+        raise InputError(
+            f"The anchor {called[np.argmin(finite)]} holds a value that is not finite."
+        )
     shape, level = _shape(found)
     bright = truth.mean(axis=0)
-    if (bright <= 0).any() or (level <= 0).any():
-        raise InputError("An anchor is black, or measured as black: nothing can be scaled by it.")
+    black = (bright <= 0) | (level <= 0)
+    if black.any():
+        raise InputError(
+            f"The anchor {called[np.argmax(black)]} is black, or measured as black or negative: nothing "
+            "can be scaled by it."
+        )
     ratio = float(np.median(bright / level))
     if not 1 / _OTHER_SCALE < ratio < _OTHER_SCALE:
         raise InputError(
-            f"The measured spectra are {ratio:.3g} times as bright as the cube: they are on another "
-            "scale; divide percent by 100."
+            f"The measured spectra are {ratio:.3g} times as bright as the cube: one of them is on another "
+            "scale, as percent are; both are to be fractions."
         )
-    _check_contradictions(shape, truth, bright)
+    _check_contradictions(found, truth, called)
     error = (truth - found) / (found + DARK * level)
     best: tuple[float, AnchorFit] | None = None
     before = _relative(found - truth, truth)
@@ -159,15 +180,26 @@ def _relative(apart: np.ndarray, truth: np.ndarray) -> np.ndarray:
     return out
 
 
-def _check_contradictions(shape: np.ndarray, truth: np.ndarray, bright: np.ndarray) -> None:
-    """Two anchors on alike spectra of the cube that were measured as opposites."""
-    measured = truth / bright
-    for i in range(shape.shape[1]):
-        for j in range(i):
-            alike = np.sqrt(np.mean((shape[:, i] - shape[:, j]) ** 2)) < 0.02
-            apart = np.sqrt(np.mean((measured[:, i] - measured[:, j]) ** 2)) > 1
-            if alike and apart:
-                raise InputError(
-                    f"Anchors {j + 1} and {i + 1} contradict each other: the cube has the same "
-                    "spectrum at both, and they were measured as very different ones."
-                )
+def _check_contradictions(found: np.ndarray, truth: np.ndarray, names: Sequence[str]) -> None:
+    """Two anchors on the same spectrum of the cube that were measured as different ones.
+
+    Where one is darker, in a shadow, brightness says nothing: then only shapes can contradict.
+    """
+    shape, level = _shape(found)
+    measured, relative = truth / truth.mean(axis=0), truth / level
+
+    def apart(values: np.ndarray, i: int, j: int) -> float:
+        return float(np.sqrt(np.mean((values[:, i] - values[:, j]) ** 2)))
+
+    for i, j in combinations(range(shape.shape[1]), 2):
+        if apart(shape, i, j) > _SAME:
+            continue
+        most = _AT_ONE_PLACE if apart(found, i, j) == 0 else _DIFFERENT
+        differ = apart(measured, i, j) > most
+        if abs(level[i] / level[j] - 1) < _SAME_LEVEL:
+            differ |= apart(relative, i, j) > most * relative[:, [i, j]].mean()
+        if differ:
+            raise InputError(
+                f"The anchors {names[i]} and {names[j]} contradict each other: the cube has the same "
+                "spectrum at both, and they were measured as different ones."
+            )

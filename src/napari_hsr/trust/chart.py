@@ -31,6 +31,8 @@ _LEAST = 6
 _USED = 0.25
 #: Mean ΔE00 above which the patches are not those of the chart.
 NOT_THE_CHART = 12.0
+#: And above which that is doubtful.
+DOUBTFUL = 4.0
 #: Fewer patches than this give a matrix alone.
 _POLYNOMIAL = 12
 #: λ: the largest by which charts of 49 simulated cameras are all within ΔE 1; with less, the polynomials
@@ -67,6 +69,11 @@ class ChartFit:
     polynomial: np.ndarray
     delta_e: np.ndarray
     delta_e_before: np.ndarray
+
+    @property
+    def doubtful(self) -> bool:
+        """Whether the patches are so far off that their corners may lie elsewhere."""
+        return bool(np.nanmean(self.delta_e) > DOUBTFUL)
 
     def apply(self, colours: np.ndarray) -> np.ndarray:
         """Linear sRGB of linear camera colours, (…, 3)."""
@@ -142,10 +149,7 @@ def fit_targets(
         grey = target.std(axis=1) < _GREY * target.mean(axis=1)
     used = np.isfinite(seen).all(axis=1) & (seen < _CLIPPED).all(axis=1) & (seen > 0).all(axis=1)
     if used.sum() < max(_LEAST, _USED * len(seen)):
-        raise InputError(
-            f"{int(used.sum())} of {len(seen)} patches of the chart are neither clipped nor black: it "
-            "is over- or under-exposed."
-        )
+        raise InputError(_why_unused(seen, int(used.sum())))
     grey = used & grey
     if not grey.any():
         raise InputError("No grey patch is left, by which white could be balanced.")
@@ -177,6 +181,19 @@ def fit_targets(
     return ChartFit(exposure, balance, matrix, polynomial, after, before)
 
 
+def _why_unused(seen: np.ndarray, used: int) -> str:
+    """Why most patches of a chart say nothing."""
+    said = f"{used} of {len(seen)} patches of the chart can be used"
+    if not np.isfinite(seen).all():
+        return f"{said}: the others hold values that are not finite."
+    clipped, black = ((seen >= _CLIPPED).any(axis=1).sum(), (seen <= 0).any(axis=1).sum())
+    if clipped >= black:
+        return f"{said}: {clipped} are clipped, the photograph is over-exposed."
+    return (
+        f"{said}: {black} are black, the photograph is under-exposed or its black level is wrong."
+    )
+
+
 def _nearer(x: np.ndarray, target: np.ndarray, matrix: np.ndarray) -> np.ndarray:
     """The polynomial (terms, 3) of terms (patches, terms), by the formula of this module."""
     count, size = x.shape[1], matrix.size
@@ -197,7 +214,8 @@ def _metric(colours: np.ndarray) -> np.ndarray:
 
     def squared(step: np.ndarray) -> np.ndarray:
         far = srgb_difference(colours + size * step, colours - size * step, clip=False)
-        return np.square(far / (2 * size[:, 0]))
+        square: np.ndarray = np.square(far / (2 * size[:, 0]))
+        return square
 
     unit = np.eye(3)
     alone = [squared(step) for step in unit]

@@ -20,6 +20,13 @@ _CLASSIC, _SG = "ISO 17321-1", "ColorCheckerSG - After November 2014"
 SEEN = 0.5
 #: Share of a patch that may be clipped.
 _CLIPPED = 0.05
+#: Other orders of the corners, and what the chart is in them.
+_ORDERS = {
+    "is upside down": ((2, 3, 0, 1),),
+    "lies on its side": ((1, 2, 3, 0), (3, 0, 1, 2)),
+    "is mirrored": ((1, 0, 3, 2), (0, 3, 2, 1), (2, 1, 0, 3)),
+    "is upside down and mirrored": ((3, 2, 1, 0),),
+}
 #: A patch is at least so many pixels of what is looked at.
 _LEAST_PIXELS = 9
 
@@ -128,27 +135,23 @@ def fit_picture(
     InputError
         As these two; a chart that is turned or mirrored is told apart from one that is none.
     """
+    corners = np.asarray(corners, float)
     seen = patch_colours(linear, clipped, corners, chart)
     fit = _fitting(chart, illuminant)
     try:
         return fit(seen)
     except InputError:
-        grid = seen.reshape(chart.rows, chart.columns, 3)
-        turned = {
-            "is upside down": grid[::-1, ::-1],
-            "is mirrored": grid[:, ::-1],
-            "is upside down and mirrored": grid[::-1],
-        }
-        for how, values in turned.items():
-            try:
-                apart = np.nanmean(fit(values.reshape(-1, 3)).delta_e)
-            except InputError:
-                continue
-            if apart < NOT_THE_CHART / 2:
-                raise InputError(
-                    f"The chart {how}: its first corner is that of the patch {chart.first}, and the "
-                    "others follow clockwise."
-                ) from None
+        for how, turned in _ORDERS.items():
+            for order in turned:
+                try:
+                    found = fit(patch_colours(linear, clipped, corners[list(order)], chart))
+                except InputError:
+                    continue
+                if np.nanmean(found.delta_e) < NOT_THE_CHART / 2:
+                    raise InputError(
+                        f"The chart {how}: its first corner is that of the patch {chart.first}, and the "
+                        "others follow clockwise."
+                    ) from None
         raise
 
 

@@ -7,7 +7,7 @@ the training scenes, in nats. The difficulty is
 
     u = (spread + 0.001)^a · exp(b · rarity),
 
-with a and b fitted once to errors on other images. Witnesses are homogeneous, f(q ρ) = q f(ρ), so
+with a and b fitted once to errors on other images, within each of their sources. Witnesses are homogeneous, f(q ρ) = q f(ρ), so
 that a table over chromaticities holds all they say.
 """
 
@@ -117,17 +117,31 @@ def difficulty(spread: np.ndarray, rarity: np.ndarray, slopes: tuple[float, floa
 
 
 def fit_slopes(
-    spread: np.ndarray, rarity: np.ndarray, error: np.ndarray, weights: np.ndarray
+    spread: np.ndarray,
+    rarity: np.ndarray,
+    error: np.ndarray,
+    weights: np.ndarray,
+    sources: np.ndarray,
 ) -> tuple[float, float]:
-    """a and b by weighted least squares on the logarithm of relative errors, neither negative."""
+    """a and b by weighted least squares on the logarithm of relative errors, neither negative.
+
+    Each source has a level of its own: how much worse a model is on one of them than on another
+    is not known of a photograph, and says nothing of which of its pixels are bad.
+
+    Parameters
+    ----------
+    spread, rarity, error, weights : ndarray, shape (pixels,)
+    sources : ndarray of int, shape (pixels,)
+        From 0.
+    """
     from scipy.optimize import nnls
 
-    root = np.sqrt(weights)[:, None]
-    features = np.stack([np.log(spread + _LEAST_SPREAD), rarity], axis=1)
-    target = np.log(error + 0.01)[:, None]
-    total = weights.sum()
-    centred = [v - (weights[:, None] * v).sum(axis=0) / total for v in (features, target)]
-    a, b = nnls(root * centred[0], (root * centred[1])[:, 0])[0]
+    values = np.stack([np.log(spread + _LEAST_SPREAD), rarity, np.log(error + 0.01)], axis=1)
+    size = np.bincount(sources, weights)
+    for column in values.T:
+        column -= (np.bincount(sources, weights * column) / np.maximum(size, 1e-300))[sources]
+    values *= np.sqrt(weights)[:, None]
+    a, b = nnls(values[:, :2], values[:, 2])[0]
     return float(a), float(b)
 
 

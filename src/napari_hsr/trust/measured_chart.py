@@ -120,6 +120,8 @@ def words(profile: CameraProfile, fit: ChartFit) -> str:
         f"{profile.delta_e:.2f} in the mean and {np.nanmax(fit.delta_e):.2f} at most, "
         f"{np.nanmean(fit.delta_e_before):.2f} by exposure and balance alone."
     )
+    if fit.doubtful:
+        said += " That is much for this chart: do the corners lie on those of its patches?"
     if left_out:
         what = "patch is" if left_out == 1 else "patches are"
         said += f" {left_out} {what} clipped or black and left out."

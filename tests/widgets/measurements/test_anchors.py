@@ -110,3 +110,16 @@ def test_spectra_on_another_scale_are_refused_in_one_sentence(viewer, section, q
     settled(section, qtbot)
     assert section.message.kind == "error"
     assert "scale" in section.message.text()
+
+
+def test_two_spectra_for_one_place_contradict_each_other(viewer, section, qtbot, tmp_path):
+    settled(section, qtbot)
+    section.read(measured(viewer, tmp_path, GAIN))
+    viewer.layers["pinned spectra"].add([PLACES["leaf"]])
+    settled(section, qtbot)
+    section.choose(3, "soil")
+    section.run()
+    settled(section, qtbot)
+    assert section.message.kind == "error"
+    assert "leaf and soil contradict each other" in section.message.text()
+    assert len(viewer.layers) == 3

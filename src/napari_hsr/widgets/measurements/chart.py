@@ -193,7 +193,8 @@ class ChartSection(QWidget):
             **spatial_transform(layer),
         )
         self._viewer.layers.selection.active = made  # Reconstruct takes it
-        self.message.show_info(f"{words(profile, fit)} Kept as the camera profile {profile.name}.")
+        show = self.message.show_warning if fit.doubtful else self.message.show_info
+        show(f"{words(profile, fit)} Kept as the camera profile {profile.name}.")
         profiles_changed()
         self._update_buttons()
 
