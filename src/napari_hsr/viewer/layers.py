@@ -8,12 +8,15 @@ always taken from the layer itself, never from a copy.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from napari_hsr.cube import Cube, Wavelengths, jsonable
 from napari_hsr.errors import InputError
+from napari_hsr.io.lazy import LazyArray
+from napari_hsr.io.zarr_in_parts import pyramid
 from napari_hsr.place import Place
 from napari_hsr.viewer import axis
 from napari_hsr.viewer.canvas_text import show_bar, show_wavelength
@@ -169,6 +172,11 @@ def map_layer(
     keywords = _override(keywords, overrides)
     keywords["metadata"] |= {KEY: jsonable(state)}
     return data, keywords, "image"
+
+
+def smaller_sizes(cube: Cube) -> list[Any]:
+    """The smaller sizes of a result on disk, which its store holds; none of one in memory."""
+    return pyramid(Path(cube.data.path))[1:] if isinstance(cube.data, LazyArray) else []
 
 
 def add_cube(

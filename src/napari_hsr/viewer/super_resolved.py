@@ -8,7 +8,7 @@ import numpy as np
 
 from napari_hsr.resample import aligned
 from napari_hsr.viewer.layer_data import spatial_transform
-from napari_hsr.viewer.layers import add_cube, add_map
+from napari_hsr.viewer.layers import add_cube, add_map, smaller_sizes
 from napari_hsr.viewer.world import unit_ratios
 
 if TYPE_CHECKING:
@@ -103,7 +103,8 @@ def add_super_resolved(
     cube, residual : Image layers
         The cube is the active layer.
     """
-    cube = add_cube(viewer, result.cube, name=name, above=above, **place)
+    smaller = smaller_sizes(result.cube)
+    cube = add_cube(viewer, result.cube, smaller=smaller, name=name, above=above, **place)
     low, high = cube.contrast_limits
     least, most = result.cube.value_range  # may exceed that of the coarse cube
     cube.contrast_limits_range = (min(low, least), max(high, most))

@@ -1,4 +1,4 @@
-"""Results of Reconstruct in memory or on disk, and what a cancelled run leaves."""
+"""Results of Reconstruct and Super-resolve in memory or on disk, and what a cancelled run leaves."""
 
 import threading
 
@@ -6,14 +6,15 @@ import numpy as np
 import pytest
 from napari.components import ViewerModel
 
-from napari_hsr import Photograph, inference, read, reconstruct
+from napari_hsr import Cube, Photograph, inference, read, reconstruct, super_resolve
 from napari_hsr.io.unfinished_store import unfinished
 from napari_hsr.notices import Code, has
 from napari_hsr.viewer.layer_data import layer_cube
-from napari_hsr.viewer.layers import add_photograph
+from napari_hsr.viewer.layers import add_cube, add_photograph
 from napari_hsr.widgets.inference import panel_runs
 from napari_hsr.widgets.inference.panel_runs import AUTO, DISK, MEMORY
 from napari_hsr.widgets.inference.reconstruct import ReconstructWidget
+from napari_hsr.widgets.inference.super_resolve import SuperResolveWidget
 
 from .panel_runs import run, settle
 
@@ -135,3 +136,59 @@ def test_a_run_on_disk_goes_on_where_it_was_cancelled(viewer, panel, qtbot, tmp_
     run(panel, qtbot)
     assert not begun.exists()
     assert has(panel.last_cube.notices, Code.RESUMED)
+
+
+@pytest.fixture
+def finer(viewer, qtbot, tmp_path):
+    """The other panel, with a cube of 6 bands and an interpolation ×4."""
+    values = np.random.default_rng(6).random((6, 20, 150), np.float32)
+    add_cube(viewer, Cube(values, range(400, 460, 10), name="coarse"))
+    panel = SuperResolveWidget(viewer)
+    qtbot.addWidget(panel)
+    panel.model.set_name("bicubic-matlab")
+    panel.place.set_folder(tmp_path)
+    yield panel
+    panel.release()
+
+
+def test_a_finer_cube_on_disk_lies_over_the_coarse_one(viewer, finer, qtbot, tmp_path):
+    coarse = viewer.layers[-1]
+    finer.place.choice.set_value(DISK)
+    settle(finer, qtbot)
+    store = tmp_path / "coarse_bicubic-matlab_4.zarr"
+    assert str(store) in finer.obstacle.text()
+    assert "on disk" in finer.estimate.text()
+    run(finer, qtbot)
+    layer = viewer.layers.selection.active
+    assert [level.shape for level in layer.data] == [(6, 80, 600), (6, 40, 300)]
+    assert tuple(layer.scale[-2:]) == (0.25, 0.25)
+    np.testing.assert_array_equal(
+        layer.extent.world[:, 1:], coarse.extent.world[:, 1:] + [[-0.375], [0.375]]
+    )
+    expected = super_resolve(layer_cube(coarse), "bicubic-matlab", 4)
+    np.testing.assert_allclose(np.asarray(read(store).data), expected.data, rtol=0, atol=1e-6)
+    assert str(store) in finer.outcome.text()
+
+
+def test_a_finer_cube_goes_to_disk_where_memory_would_not_do(
+    viewer, finer, qtbot, tmp_path, monkeypatch
+):
+    run(finer, qtbot)
+    assert not viewer.layers.selection.active.multiscale
+    assert not list(tmp_path.iterdir())
+    monkeypatch.setattr(panel_runs, "MEMORY_SHARE", 0)  # as if nothing were free
+    finer.cube.set_layer(viewer.layers["coarse"])
+    finer._on_changed()
+    run(finer, qtbot)
+    assert viewer.layers.selection.active.multiscale
+
+
+def test_what_is_refined_needs_memory(finer, qtbot):
+    finer.back_projection.refine.setChecked(True)
+    finer.place.choice.set_value(DISK)
+    settle(finer, qtbot)
+    assert "refined in memory" in finer.obstacle.text()
+    assert not finer.ready
+    finer.place.choice.set_value(AUTO)
+    settle(finer, qtbot)
+    assert finer.ready

@@ -226,14 +226,30 @@ class SuperResolutionRequest(Request):
         options = {name: self.options[name] for name in _ESTIMATED}
         bands, *size = self.image.shape
         shape = bands, *region.shape(self.options.get("region"), *size)
-        return inference.estimate_super_resolution(shape, upscaler, self.scale, **options)
+        takes = inference.estimate_super_resolution(shape, upscaler, self.scale, **options)
+        if self.store(takes) is None:
+            return takes
+        return inference.estimate_super_resolution(
+            shape, upscaler, self.scale, **options, on_disk=True
+        )
+
+    def store(self, takes: Estimate) -> Path | None:
+        """Where the result goes; in memory what is refined."""
+        if not self.options["refine"]:
+            return self.keeping.place(takes, self.options["device"])
+        if self.keeping.choice == DISK:
+            raise InputError(
+                "A result is refined in memory: choose “in memory” as its place, or untick the "
+                "back-projection."
+            )
+        return None
 
     def events(self, upscaler: Model | Kind, cancel: threading.Event) -> Iterator[Any]:
         """The events of the run."""
         from napari_hsr import inference
 
         return inference.super_resolve_events(
-            self.image, upscaler, self.scale, **self.options, cancel=cancel
+            self.image, upscaler, self.scale, **self.options, output=self.output, cancel=cancel
         )
 
 

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_hsr.errors import HSRError, InputError
-from napari_hsr.io.lazy import LazyArray
-from napari_hsr.io.zarr_in_parts import pyramid
 from napari_hsr.resample import aligned
 from napari_hsr.viewer import shortcuts
 from napari_hsr.viewer.frames import add_frames, layer_stack, shown_frame
@@ -19,7 +16,7 @@ from napari_hsr.viewer.layer_data import (
     layer_state,
     spatial_transform,
 )
-from napari_hsr.viewer.layers import add_cube, set_encoding
+from napari_hsr.viewer.layers import add_cube, set_encoding, smaller_sizes
 from napari_hsr.viewer.trust_maps import add_trust_maps, remember
 from napari_hsr.widgets.common.choosers import EncodingChooser, LayerChooser
 from napari_hsr.widgets.common.collapsible import Fold
@@ -171,9 +168,7 @@ class ReconstructWidget(RunPanel):
     def _add(self, result: Any, **how: Any) -> None:
         from napari_hsr.inference.evidence import Evidence
 
-        stored = isinstance(result.cube.data, LazyArray)
-        smaller = pyramid(Path(result.cube.data.path))[1:] if stored else ()
-        layer = add_cube(self._viewer, result.cube, smaller=smaller, **how)
+        layer = add_cube(self._viewer, result.cube, smaller=smaller_sizes(result.cube), **how)
         remember(layer, Evidence.of(result))
         if result.trust is not None:
             add_trust_maps(self._viewer, result, layer)

@@ -20,6 +20,7 @@ from napari_hsr.widgets.inference.area import moved
 from napari_hsr.widgets.inference.computing_options import ComputingOptions
 from napari_hsr.widgets.inference.panel_runs import SuperResolutionRequest
 from napari_hsr.widgets.inference.panel_texts import cube_note
+from napari_hsr.widgets.inference.result_place import ResultPlace
 from napari_hsr.widgets.inference.run_panel import RunPanel
 from napari_hsr.widgets.inference.super_resolve_form import (
     FIRST_SCALE,
@@ -59,6 +60,7 @@ class SuperResolveWidget(RunPanel):
         self.cube_note = BriefLabel(2)
         self.scale = ScaleChooser()
         self.back_projection = BackProjection(self._on_changed)
+        self.place = ResultPlace(self._on_changed)
         self.computing = ComputingOptions(self._on_changed, _ABOUT_TILES)
         self.keep_noise = QCheckBox("Keep the noise of the bands")
         self.keep_noise.setToolTip(
@@ -72,6 +74,7 @@ class SuperResolveWidget(RunPanel):
         form.addRow(self.back_projection)
         form.addRow("Area", self.area)
         form.addRow("Device", self.device)
+        form.addRow("Result", self.place)
         self.keep_noise.toggled.connect(lambda _on: self._on_changed())
         advanced = QWidget()
         column(self.keep_noise, self.computing, into=advanced)
@@ -103,6 +106,9 @@ class SuperResolveWidget(RunPanel):
         if model.task == SUPER_RESOLUTION:
             self.scale.set_value(model.scale)
 
+    def _chosen(self) -> tuple:
+        return (*super()._chosen(), self.scale.value(), self.place.value())
+
     def _options(self) -> dict[str, Any]:
         return {
             "device": self.device.device(),
@@ -118,14 +124,15 @@ class SuperResolveWidget(RunPanel):
             note = ""
         self.cube_note.setText(note)
         self.cube_note.setVisible(bool(note))
+        self.place.show_folder(self.cube.layer())
 
     def _request(self, layer: Any) -> SuperResolutionRequest:
         if layer is None:
             raise InputError(self._without_cube())
-        options = self._options() | {"region": self.area.area(layer)}
-        return SuperResolutionRequest(
-            layer_cube(layer), self.model.name(), options, self.scale.value()
-        )
+        area, model, scale = self.area.area(layer), self.model.name(), self.scale.value()
+        keeping = self.place.keeping(layer, _with_scale(model, scale), "_part" if area else "")
+        options = self._options() | {"region": area}
+        return SuperResolutionRequest(layer_cube(layer), model, options, scale, keeping=keeping)
 
     def _without_cube(self) -> str:
         photographs = photograph_layers(self._viewer)
@@ -137,10 +144,8 @@ class SuperResolveWidget(RunPanel):
         )
 
     def _adding(self, layer: Any, request: SuperResolutionRequest) -> Callable[[Any], None]:
-        by, area = request.model, request.options["region"]
+        by, area = _with_scale(request.model, request.scale), request.options["region"]
         flat = spatial_transform(layer)
-        if f"x{request.scale}" not in by:
-            by = f"{by} ×{request.scale}"
         return partial(
             add_super_resolved,
             self._viewer,
@@ -153,3 +158,8 @@ class SuperResolveWidget(RunPanel):
 
     def _counted(self, progress: Progress) -> str:
         return f" · {progress.share:.0%}" if progress.total else ""
+
+
+def _with_scale(model: str, scale: int) -> str:
+    """``coarsr-cave-x4``, ``bicubic-matlab ×4``."""
+    return model if f"x{scale}" in model else f"{model} ×{scale}"
