@@ -22,12 +22,11 @@ Draw = float | tuple[float, float]
 class CaptureSettings(BaseModel):
     """The steps from a cube to a photograph, in this order, each optional.
 
-    The string below a field is its description, which the Train panel shows as help.
+    The string below a field is its description, which the Train panel shows as help
+    (:func:`napari_hsr.training.recipe.descriptions.descriptions`).
     """
 
-    model_config = ConfigDict(
-        extra="forbid", frozen=True, use_attribute_docstrings=True, allow_inf_nan=False
-    )
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     preset: Literal["ntire2020-clean", "ntire2020-real-world", "ntire2022"] | None = None
     """``ntire2020-clean``, ``ntire2020-real-world`` or ``ntire2022``: a challenge's whole pipeline.

@@ -1,21 +1,49 @@
-"""Running models: photographs to cubes, coarse cubes to fine ones, for viewer, command line and API."""
+"""Running models: photographs to cubes, coarse cubes to fine ones, for viewer, command line and API.
 
-from typing import Any
+Each name below is imported on first use: a panel that needs one of these rooms opens without the others.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 from warnings import warn
 
-from napari_hsr.inference.devices import Device, list_devices
-from napari_hsr.inference.estimation import Estimate, estimate, estimate_super_resolution
-from napari_hsr.inference.frames_on_disk import FramesStored, store_frames, store_frames_events
-from napari_hsr.inference.inputs import why_not
-from napari_hsr.inference.precision_benchmark import Measurement, measure, measure_events
-from napari_hsr.inference.reconstruction import reconstruct, reconstruct_events
-from napari_hsr.inference.results import Result, SuperResolutionResult
-from napari_hsr.inference.stacks import reconstruct_stack
-from napari_hsr.inference.super_resolution import (
-    super_resolve,
-    super_resolve_events,
-    why_not_super_resolve,
-)
+if TYPE_CHECKING:
+    from napari_hsr.inference.devices import Device, list_devices
+    from napari_hsr.inference.estimation import Estimate, estimate, estimate_super_resolution
+    from napari_hsr.inference.frames_on_disk import FramesStored, store_frames, store_frames_events
+    from napari_hsr.inference.inputs import why_not
+    from napari_hsr.inference.precision_benchmark import Measurement, measure, measure_events
+    from napari_hsr.inference.reconstruction import reconstruct, reconstruct_events
+    from napari_hsr.inference.results import Result, SuperResolutionResult
+    from napari_hsr.inference.stacks import reconstruct_stack
+    from napari_hsr.inference.super_resolution import (
+        super_resolve,
+        super_resolve_events,
+        why_not_super_resolve,
+    )
+
+_HOME = {
+    "Device": "devices",
+    "list_devices": "devices",
+    "Estimate": "estimation",
+    "estimate": "estimation",
+    "estimate_super_resolution": "estimation",
+    "FramesStored": "frames_on_disk",
+    "store_frames": "frames_on_disk",
+    "store_frames_events": "frames_on_disk",
+    "why_not": "inputs",
+    "Measurement": "precision_benchmark",
+    "measure": "precision_benchmark",
+    "measure_events": "precision_benchmark",
+    "reconstruct": "reconstruction",
+    "reconstruct_events": "reconstruction",
+    "Result": "results",
+    "SuperResolutionResult": "results",
+    "reconstruct_stack": "stacks",
+    "super_resolve": "super_resolution",
+    "super_resolve_events": "super_resolution",
+    "why_not_super_resolve": "super_resolution",
+}
 
 __all__ = [
     "Device",
@@ -41,14 +69,19 @@ __all__ = [
 ]
 
 #: Names of 0.1 that are others now.
-_RENAMED: dict[str, Any] = {"events": reconstruct_events, "FinerResult": SuperResolutionResult}
+_RENAMED = {"events": "reconstruct_events", "FinerResult": "SuperResolutionResult"}
 
 
 def __getattr__(name: str) -> Any:
+    if name in _HOME:
+        return getattr(import_module(f"napari_hsr.inference.{_HOME[name]}"), name)
     if name not in _RENAMED:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    found = _RENAMED[name]
-    new = found.__name__
+    new = _RENAMED[name]
     text = f"inference.{name} is {new} now; the old name will be gone in napari-hsr 0.3."
     warn(text, DeprecationWarning, stacklevel=2)
-    return found
+    return getattr(import_module(f"napari_hsr.inference.{_HOME[new]}"), new)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

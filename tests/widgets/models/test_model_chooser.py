@@ -53,7 +53,9 @@ def test_models_at_hand_have_one_bold_line_each_and_the_rest_in_their_tool_tips(
     assert texts == [card.title for card in cards]
     for row in range(chooser.count()):
         assert chooser.itemData(row, Qt.ItemDataRole.FontRole).bold()
+    chooser.showPopup()
     tip = chooser.itemData(0, Qt.ItemDataRole.ToolTipRole)
+    chooser.hidePopup()
     assert "weights" in tip
     assert "any photograph" in tip
     for heading in ("For", "Size", "Weights", "Trained on", "Licence"):

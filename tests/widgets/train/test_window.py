@@ -17,6 +17,7 @@ def test_it_opens_and_closes_as_other_panels_do(make_napari_viewer, qtbot, found
         assert plot.background != "#262930"
     viewer.window.remove_dock_widget(dock)
     assert not panel._timer.isActive()
+    assert panel._guard.window is None
     panel.close()
     panel.deleteLater()
     qtbot.wait(50)

@@ -33,12 +33,11 @@ Floor = Annotated[float, Field(ge=1e-6, le=1)]
 class Settings(BaseModel):
     """A group of settings; a name that it does not have is an error.
 
-    The string below a field is its description, which the Train panel shows as help.
+    The string below a field is its description, which the Train panel shows as help
+    (:func:`napari_hsr.training.recipe.descriptions.descriptions`).
     """
 
-    model_config = ConfigDict(
-        extra="forbid", frozen=True, use_attribute_docstrings=True, allow_inf_nan=False
-    )
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class ModelSettings(Settings):

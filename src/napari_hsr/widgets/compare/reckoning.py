@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_hsr.progress import Progress
-from napari_hsr.widgets.plotting.curves import PlotCurve
 
 if TYPE_CHECKING:
     import threading
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
     from napari_hsr.inference.reckoning import Reckoning
     from napari_hsr.metrics import Evaluation
     from napari_hsr.metrics.compare import Comparison
+    from napari_hsr.widgets.plotting.curves import PlotCurve
 
 _ASKED = "#9a9aa5"
 
@@ -64,6 +64,8 @@ def compared(
 
 def drawn(held: Reckoning, evaluation: Evaluation) -> dict[str, Drawn]:
     """The curves of a reckoning, by name."""
+    from napari_hsr.widgets.plotting.curves import PlotCurve
+
     found: dict[str, Drawn] = {}
     unit = evaluation.units.get("rmse")
     error = f"mean absolute error ({unit})" if unit else "mean absolute error"

@@ -10,18 +10,19 @@ from qtpy.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 from napari_hsr.inference.frame_figures import FrameTable
 from napari_hsr.metrics.protocols import LABELS
 from napari_hsr.viewer.axis import current_nm, go_to
+from napari_hsr.widgets.common.accessible import name_controls
 from napari_hsr.widgets.common.choosers import NarrowComboBox
 from napari_hsr.widgets.common.connections import Connections
 from napari_hsr.widgets.common.labels import WrappedLabel
 from napari_hsr.widgets.compare.reckoning import Drawn, drawn, over_frames
 from napari_hsr.widgets.compare.several import FigureTableView
 from napari_hsr.widgets.compare.table import MetricTable
-from napari_hsr.widgets.plotting.plot import PlotCurve, SpectrumPlot
 
 if TYPE_CHECKING:
     from napari_hsr.inference.reckoning import Reckoning
     from napari_hsr.metrics import Evaluation
     from napari_hsr.metrics.compare import Comparison
+    from napari_hsr.widgets.plotting.plot import SpectrumPlot
 
 #: The metrics drawn over the bands, in the order of the chooser.
 CURVES = ("rmse", "psnr", "mrae")
@@ -51,9 +52,7 @@ class ResultView(QWidget):
             "What is plotted: a figure in each band, or how well the errors were foretold"
         )
         self.curve_chooser.currentIndexChanged.connect(self._draw)
-        self.plot = SpectrumPlot()
-        self.plot.setMinimumHeight(220)
-        self.plot.marker_moved.connect(self._on_marker_moved)
+        self._plot: SpectrumPlot | None = None
 
         heading_font = self.heading.font()
         heading_font.setBold(True)
@@ -66,12 +65,23 @@ class ResultView(QWidget):
         for widget in (self.heading, self.protocol, self.several, self.table, self.notes):
             layout.addWidget(widget)
         layout.addLayout(line)
-        layout.addWidget(self.plot, 1)
-
         connections = Connections(self)
         connections.connect(viewer.events.theme, "_on_theme")
         connections.connect(viewer.dims.events.point, "_on_point")
-        self._on_theme()
+
+    @property
+    def plot(self) -> SpectrumPlot:
+        """The curves, made when the first is drawn: the panel opens without."""
+        if self._plot is None:
+            from napari_hsr.widgets.plotting.plot import SpectrumPlot
+
+            self._plot = SpectrumPlot()
+            self._plot.setMinimumHeight(220)
+            self._plot.set_theme(str(self._viewer.theme))
+            self._plot.marker_moved.connect(self._on_marker_moved)
+            name_controls(self._plot)
+            self.layout().addWidget(self._plot, 1)
+        return self._plot
 
     def show_comparison(self, comparison: Comparison, held: Reckoning | None = None) -> None:
         """Show the results, and how well the intervals and the measured share knew of the errors."""
@@ -115,6 +125,8 @@ class ResultView(QWidget):
         return self.curve_chooser.value()
 
     def _draw(self, *_ignored) -> None:
+        from napari_hsr.widgets.plotting.curves import PlotCurve
+
         name = self.curve()
         if name is None:
             return
@@ -142,10 +154,13 @@ class ResultView(QWidget):
         self._on_point()
 
     def _on_theme(self, event=None) -> None:
-        self.plot.set_theme(str(self._viewer.theme))
-        self._draw()
+        if self._plot is not None:
+            self._plot.set_theme(str(self._viewer.theme))
+            self._draw()
 
     def _on_point(self, event=None) -> None:
+        if self._plot is None:
+            return
         by_band = self.curve() not in self._drawn or self._drawn[self.curve()].by_band
         if self.evaluation is None or self.evaluation.wavelengths is None or not by_band:
             self.plot.set_marker(None)

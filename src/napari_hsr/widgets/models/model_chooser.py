@@ -75,8 +75,7 @@ class ModelChooser(NarrowComboBox):
         self.set_choices([listing.title for listing in self._listings], row if names else -1)
         bold = QFont(self.font())
         bold.setBold(True)
-        for row, listing in enumerate(self._listings):
-            self.setItemData(row, _tooltip(listing), Qt.ItemDataRole.ToolTipRole)
+        for row in range(len(names)):
             self.setItemData(row, bold, Qt.ItemDataRole.FontRole)
         self._on_current()
 
@@ -105,7 +104,13 @@ class ModelChooser(NarrowComboBox):
     def showPopup(self) -> None:  # noqa: N802 - Qt's name
         """What was imported elsewhere, on the command line for instance, is there too."""
         self.refresh()
+        self.explain()
         super().showPopup()
+
+    def explain(self) -> None:
+        """Give each entry its tool tip: these take longer to write than all else."""
+        for row, listing in enumerate(self._listings):
+            self.setItemData(row, _tooltip(listing), Qt.ItemDataRole.ToolTipRole)
 
     def _on_current(self, *_ignored) -> None:
         current = self.name(), self.card()

@@ -82,14 +82,18 @@ class CloseGuard(QObject):
     def watch(self, panel: QWidget) -> None:
         """Watch the main window that the panel is in now."""
         window = main_window(panel)
-        before = self.window
-        if window is not before:
-            if before is not None:
-                with suppress(RuntimeError):  # it was deleted
-                    before.removeEventFilter(self)
-            self._window = (lambda: None) if window is None else weakref.ref(window)
+        if window is not self.window:
+            self.leave()
             if window is not None:
+                self._window = weakref.ref(window)
                 window.installEventFilter(self)
+
+    def leave(self) -> None:
+        """Watch no window: one that stays must not call what is being collected."""
+        before, self._window = self.window, lambda: None
+        if before is not None:
+            with suppress(RuntimeError):  # it was deleted
+                before.removeEventFilter(self)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802 - Qt's name
         """Hold the closing up until there is an answer; scripts are not asked."""

@@ -275,6 +275,7 @@ class TrainWidget(QWidget):
         self.setup.estimate.forget()
         self._timer.stop()
         run, window = self._running_run(), self._guard.window
+        self._guard.leave()
         if run is None or window is None or not window.isVisible():
             return
         box = ask(window, run.name, may_cancel=False)

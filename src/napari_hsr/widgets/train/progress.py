@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from qtpy.QtWidgets import QProgressBar, QWidget
 
@@ -17,10 +19,14 @@ from napari_hsr.training.events import (
 )
 from napari_hsr.training.runs.history import History
 from napari_hsr.units import format_bytes, format_seconds
+from napari_hsr.widgets.common.accessible import name_controls
 from napari_hsr.widgets.common.labels import WrappedLabel
 from napari_hsr.widgets.common.layouts import column
 from napari_hsr.widgets.common.messages import Message
-from napari_hsr.widgets.plotting.plot import PlotCurve, SpectrumPlot
+
+if TYPE_CHECKING:
+    from napari_hsr.widgets.plotting.curves import PlotCurve
+    from napari_hsr.widgets.plotting.plot import SpectrumPlot
 
 #: Key in the history, the name of the axis with its unit, the colour.
 CURVES = (
@@ -52,21 +58,29 @@ class ProgressView(QWidget):
         self.status = WrappedLabel()
         self.where = WrappedLabel()
         self.notices = Message()
-        self.plots: dict[str, SpectrumPlot] = {}
-        for key, label, _ in CURVES:
-            plot = SpectrumPlot()
+        self._viewer = viewer
+        self._plots: dict[str, SpectrumPlot] = {}
+        column(self.bar, self.status, self.where, self.notices, into=self)
+        self.clear()
+
+    @property
+    def plots(self) -> dict[str, SpectrumPlot]:
+        """The curves by their keys, made when the first is drawn: a panel opens without them."""
+        from napari_hsr.widgets.plotting.plot import SpectrumPlot
+
+        for key, label, _ in () if self._plots else CURVES:
+            plot = self._plots[key] = SpectrumPlot()
             plot.view.setMinimumSize(200, 150)
             plot.view.setMaximumHeight(190)
             plot.set_labels("step", label)
             plot.set_whole_numbers()
             plot.set_least_span(LEAST_SPAN.get(key, 0.0))
-            plot.follow_theme(viewer)
+            plot.follow_theme(self._viewer)
             plot.legend.hide()
             plot.hide()
-            self.plots[key] = plot
-        parts = (self.bar, self.status, self.where, self.notices)
-        column(*parts, *self.plots.values(), into=self)
-        self.clear()
+            name_controls(plot)
+            self.layout().addWidget(plot)
+        return self._plots
 
     def clear(self) -> None:
         """Show nothing: another run follows."""
@@ -77,7 +91,7 @@ class ProgressView(QWidget):
         self.show_status("")
         self._timed = False
         self.bar.setRange(0, 0)
-        for plot in self.plots.values():
+        for plot in self._plots.values():
             plot.set_curves([])
             plot.reset_view()
             plot.hide()
@@ -153,6 +167,8 @@ class ProgressView(QWidget):
             self.bar.setValue(step)
 
     def _draw(self) -> None:
+        from napari_hsr.widgets.plotting.curves import PlotCurve
+
         for key, _, color in CURVES:
             steps, values = self.history.curve(key)
             plot = self.plots[key]
@@ -178,6 +194,8 @@ class ProgressView(QWidget):
 
     def _baseline(self, key: str, ends: np.ndarray, color: str) -> list[PlotCurve]:
         """What needs no training, with its figure: it may lie far from what is learnt."""
+        from napari_hsr.widgets.plotting.curves import PlotCurve
+
         baseline = self.history.baseline
         value = None if baseline is None else baseline.mean.get(key)
         if baseline is None or value is None:

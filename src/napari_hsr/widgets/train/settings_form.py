@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QComboBox, QLabel, QVBoxLayout, QWidget
 
+from napari_hsr.training.recipe.descriptions import descriptions
 from napari_hsr.widgets.common.collapsible import Fold
 from napari_hsr.widgets.common.labels import WrappedLabel
 from napari_hsr.widgets.common.layouts import column
@@ -73,7 +74,8 @@ class Field(QWidget):
         title = path[-1].removesuffix("_nm").replace("_", " ")
         title = _ACRONYMS.get(title) or title[:1].upper() + title[1:]
         self._widget = value_widget(self._kinds, self._optional, title)
-        self._widget.changed.connect(lambda _: self.changed.emit())
+        # The number of arguments is told: finding it out takes a while for each of many settings.
+        self._widget.changed.connect(lambda: self.changed.emit(), check_nargs=False, max_args=0)
         self.editor: QWidget = self._widget.native
         self.editor.setToolTip("")  # the field has one
         self.problem = WrappedLabel()
@@ -213,7 +215,7 @@ class SettingsForm(QWidget):
     # --- inside --------------------------------------------------------------------------
 
     def _add_group(self, model: type[BaseModel], above: tuple[str, ...], rows: QVBoxLayout) -> None:
-        groups = []
+        groups, known = [], descriptions(model)
         for name, info in model.model_fields.items():
             path = (*above, name)
             if ".".join(path) in self._leave_out:
@@ -223,7 +225,7 @@ class SettingsForm(QWidget):
             if settings is not None:
                 groups.append((path, settings))
                 continue
-            field = Field(path, info.annotation, help_text(info.description))
+            field = Field(path, info.annotation, help_text(known.get(name)))
             field.changed.connect(self.changed)
             self.fields[path] = field
             rows.addWidget(field)
