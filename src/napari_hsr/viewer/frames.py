@@ -127,8 +127,8 @@ def layer_stack(layer: Layer) -> PhotographStack:
         return replace(known, encoding=state.get("encoding"), name=layer.name)
     encoding = state.get("encoding", SRGB if np.dtype(layer.data.dtype).kind in "iu" else None)
     lead = layer.data.shape[:-3]
-    known = zip(layer.axis_labels, lead, layer.scale, layer.translate, layer.units, strict=False)
-    axes = tuple(_axis(str(label), size, *placed) for label, size, *placed in known)
+    placed = zip(layer.axis_labels, lead, layer.scale, layer.translate, layer.units, strict=False)
+    axes = tuple(_axis(str(label), size, *at) for label, size, *at in placed)
     given = Provenance(input=layer.name)
     return stack_of_array(layer.data, encoding, layer.name, axes, provenance=given)
 

@@ -77,10 +77,10 @@ class ResultView(QWidget):
 
             self._plot = SpectrumPlot()
             self._plot.setMinimumHeight(220)
-            self._plot.set_theme(str(self._viewer.theme))
             self._plot.marker_moved.connect(self._on_marker_moved)
             name_controls(self._plot)
             self.layout().addWidget(self._plot, 1)
+            self._on_theme()
         return self._plot
 
     def show_comparison(self, comparison: Comparison, held: Reckoning | None = None) -> None:
