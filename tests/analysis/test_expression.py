@@ -67,3 +67,13 @@ def test_everything_else_is_refused_in_a_sentence(text):
 def test_a_power_written_otherwise_is_explained():
     with pytest.raises(InputError, match=r"\*\* 2"):
         parse("b650 ^ 2")
+
+
+@pytest.mark.parametrize(
+    "text", ["~" * 499 + "b", "not " * 120 + "b", "1if b650 else 2", "b" * 400 + "!"]
+)
+def test_a_formula_that_is_none_is_told_in_a_readable_sentence(text, recwarn):
+    with pytest.raises(InputError) as told:
+        parse(text)
+    assert len(str(told.value)) < 300
+    assert not recwarn.list

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import csv
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -59,6 +60,28 @@ def test_a_second_run_computes_only_what_has_changed(run, photograph, tmp_path):
 def test_other_settings_compute_again(run, options):
     run()
     assert kept(run(*options)[1]) == [False, False]
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        {"facts": {"notices": 5}},
+        {"facts": {"notices": [{}]}},
+        {"facts": 1},
+        {"beside": 3},
+        {"beside": [["a"]]},
+        {"beside": ["other"], "facts": {"other": 5}},
+        {"beside": ["other"], "facts": {"other": "a\0b"}},
+    ],
+)
+def test_a_record_that_no_batch_wrote_is_not_believed(run, record):
+    path = run()[1]["results"][0]["output"]
+    cube = read(path)
+    extra = {**cube.provenance.extra}
+    extra["batch"] = extra["batch"] | record
+    write(cube.replace(provenance=replace(cube.provenance, extra=extra)), path)
+    status, told, _ = run()
+    assert (status, kept(told)) == (0, [False, True])
 
 
 def test_what_was_made_of_a_result_is_not_taken_for_it(run):

@@ -142,6 +142,45 @@ def test_profiles_are_kept_listed_and_read_again(raw, tmp_path):
         read_profile("another")
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"name": ["x"]},
+        {"encoding": "camera"},
+        {"gains": ["1", "2", "3"]},
+        {"gains": [1, 2, 1e308]},
+        {"matrix": [[1, 2, 3]] * 2 + [[1, 2, None]]},
+        {"delta_e": "small"},
+        {
+            "wavelengths_nm": [400, 400],
+            "sensitivities": [[1, 1, 1]] * 2,
+            "deviations": [[1, 1, 1]] * 2,
+        },
+        {"wavelengths_nm": [400, 410], "sensitivities": [[1, 1, 1]], "deviations": [[1, 1, 1]]},
+        {"more": 1},
+        "[" * 100_000,
+    ],
+)
+def test_a_file_that_is_no_profile_is_refused(raw, tmp_path, wrong):
+    profile, _ = measure_chart(raw, CORNERS, CLASSIC, name="Mine")
+    path = save(profile, tmp_path / "mine.json")
+    assert read_profile(path) == profile
+    text = wrong if isinstance(wrong, str) else json.dumps(json.loads(path.read_text()) | wrong)
+    path.write_text(text)
+    with pytest.raises(FileError, match="no camera profile"):
+        read_profile(path)
+
+
+def test_a_profile_is_not_kept_in_the_place_of_another(raw):
+    profile, _ = measure_chart(raw, CORNERS, CLASSIC, name="My camera")
+    save(profile)
+    save(profile)
+    with pytest.raises(FileError, match="another profile"):
+        save(replace(profile, name="my-camera"))
+    with pytest.raises(InputError, match="no letter"):
+        save(replace(profile, name="日本"))
+
+
 def test_what_is_no_chart_or_not_all_of_it_is_refused_in_a_sentence(raw, seen):
     def refused(photograph, corners=CORNERS):
         with pytest.raises(InputError) as found:

@@ -6,6 +6,7 @@ import json
 import shutil
 
 import numpy as np
+import pandas as pd
 import pytest
 from napari.components import ViewerModel
 from napari.layers._source import layer_source
@@ -160,6 +161,10 @@ def test_a_layer_in_the_folder_of_the_session_is_never_written_over(viewer, tmp_
     assert np.asarray(last.layers["photo"].data).max() == 0
 
 
+POINTS = '{"version": 1, "layers": [{"kind": "points", "id": "1", "name": "a", "points": %s}]}'
+SHAPES = POINTS.replace("points", "shapes")
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -172,6 +177,12 @@ def test_a_layer_in_the_folder_of_the_session_is_never_written_over(viewer, tmp_
         '{"version": 1, "layers": [{"kind": "points", "id": "1", "name": "a", "points": [["b"]]}]}',
         '{"version": 1, "view": {"zoom": NaN}}',
         "[" * 100_000,
+        POINTS % "[[1, 2], [1]]",
+        POINTS % "[[1, 2, 3]]",
+        SHAPES % "[[[1, 2], [1]]]",
+        SHAPES % [[[n * 37 % 101, n * n % 103] for n in range(400)]],  # a tangle
+        SHAPES % ([[[0, 0], [0, 5], [5, 5]]] * 5001),
+        SHAPES % [[[n, n * n] for n in range(4000)]],
     ],
 )
 def test_what_is_no_session_is_refused(text, tmp_path):
@@ -193,6 +204,63 @@ def test_what_napari_refuses_is_told_and_the_rest_opened(viewer, tmp_path):
     again, told = opened(tmp_path / "s.hsrsession")
     assert len(again.layers) == len(viewer.layers) - 2
     assert any("plots" in sentence for sentence in told)
+
+
+def test_what_layers_carry_is_looked_at(viewer, tmp_path):
+    """State that panels would trip over is left out and told; so are files that cannot be."""
+    saved(viewer, tmp_path / "s.hsrsession")
+    values = json.loads((tmp_path / "s.hsrsession").read_text())
+    (sam,) = (one for one in values["layers"] if one["name"].startswith("SAM"))
+    state = {"hsr": {"kind": "frames"}, "hsr_map": {"kind": "sam"}, "hsr_analysis": 5, "hsr_x": 1}
+    sam["metadata"] |= state
+    (scene,) = (one for one in values["layers"] if one["name"] == "scene")
+    scene["file"] |= {"path": "x" * 4000, "beside": "y" * 300}
+    values["view"] |= {"center": [1.0] * 9, "angles": [1.0]}
+    (tmp_path / "s.hsrsession").write_text(json.dumps(values))
+    again, told = opened(tmp_path / "s.hsrsession")
+    assert len(again.layers) == len(viewer.layers) - 1
+    assert len(told) == 2
+    assert set(again.layers[sam["name"]].metadata) == {"hsr_source"}
+
+
+def test_numbers_and_names_in_tables_of_others_need_be_none():
+    points = ViewerModel().add_points([[1, 2], [3, 4], [5, 6]])
+    points.features = pd.DataFrame({"pin": ["a", "7", "1e999"], "name": [1, "leaf", "leaf"]})
+    pins.tidy(points)
+    assert list(points.features["pin"]) == [8, 7, 9]
+    labels = ViewerModel().add_labels(np.ones((4, 5), int))
+    labels.features = pd.DataFrame({"index": ["a", None, 3.0], "name": ["x", "y", "z"]})
+    assert given_names(labels)[3] == "z"
+    rename(labels, 3, "leaf")
+    assert given_names(labels)[3] == "leaf"
+
+
+def test_a_file_of_a_folder_beside_the_session_that_is_none_of_it_stays(viewer, tmp_path):
+    folder = tmp_path / "s-layers"
+    folder.mkdir()
+    (folder / "photo.tif").write_bytes(b"somebody's")
+    for _ in range(2):  # the second time over the first
+        saved(viewer, tmp_path / "s.hsrsession")
+        assert (folder / "photo.tif").read_bytes() == b"somebody's"
+        assert len(list(folder.iterdir())) == 1 + len(plan(viewer).things)
+    assert opened(tmp_path / "s.hsrsession")[1] == []
+
+
+def test_what_a_session_cannot_hold_is_left_out_and_told(viewer, tmp_path):
+    viewer.layers["photo"].name = "p" * 5000
+    viewer.add_shapes([[0, 0], [1, 1]], shape_type="path", name="s" * 5000)
+    done = saved(viewer, tmp_path / "s.hsrsession")
+    assert len(done.told) == 2
+    again, told = opened(tmp_path / "s.hsrsession")
+    assert told == []
+    assert len(again.layers) == len(viewer.layers) - 2
+
+
+def test_a_folder_of_any_size_is_known_by_its_first_files(tmp_path, monkeypatch):
+    for number in range(12):
+        (tmp_path / f"{number:02}").write_bytes(b"a")
+    monkeypatch.setattr(session_file, "_COUNTED", 10)
+    assert session_file.fingerprint(tmp_path)[0] == 10
 
 
 def test_a_fault_while_writing_leaves_the_session_that_was_there(viewer, tmp_path, monkeypatch):

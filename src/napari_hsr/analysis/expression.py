@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_hsr.errors import InputError
+from napari_hsr.units import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -28,6 +29,8 @@ FUNCTIONS: dict[str, tuple[int, Callable[..., Any]]] = {
     "max": (2, np.maximum),
 }
 _BAND = re.compile(r"\bb(\d+)\.(\d+)\b")
+#: A number with a keyword of Python behind it.
+_RUN_ON = re.compile(r"\b[\d.]+(?:and|else|for|if|in|is|not|or)\b")
 
 
 def _divided(one: Any, other: Any) -> Any:
@@ -90,15 +93,22 @@ def parse(text: str) -> Expression:
         raise InputError(
             f"The formula has {len(text):,} characters; {LONGEST} are the most that are read."
         )
+    if _RUN_ON.search(text):  # Python reads it, and warns
+        raise _unreadable(text)
     try:
         tree = ast.parse(_BAND.sub(r"b\1_\2", text).strip(), mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
-        raise InputError(
-            f"The formula {text!r} cannot be read; one is written as (b650 - b550) / (b650 + b550)."
-        ) from None
+        raise _unreadable(text) from None
     names: dict[str, None] = {}
     _check(tree, text, names, 0)
     return Expression(text, tuple(names), tree)
+
+
+def _unreadable(text: str) -> InputError:
+    return InputError(
+        f"The formula {one_line(text, 100)!r} cannot be read; one is written as "
+        "(b650 - b550) / (b650 + b550)."
+    )
 
 
 def _check(node: ast.AST, text: str, names: dict[str, None], depth: int) -> None:
@@ -122,9 +132,10 @@ def _check(node: ast.AST, text: str, names: dict[str, None], depth: int) -> None
         parts = node.args
     else:
         power = isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitXor)
-        piece = ast.unparse(node)
+        parsed = _BAND.sub(r"b\1_\2", text).strip()
+        piece = ast.get_source_segment(parsed, node) or parsed
         raise InputError(
-            f"In the formula {text!r}, {piece!r} is not understood: "
+            f"In the formula {one_line(text, 100)!r}, {one_line(piece, 60)!r} is not understood: "
             + (
                 "powers are written as b650 ** 2."
                 if power

@@ -5,15 +5,18 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import asdict, dataclass, replace
+from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from napari_hsr.cameras.chromatic import TERMS, terms, undo
-from napari_hsr.colour import decode_photograph_tile
+from napari_hsr.colour import decode_photograph_tile, normalise_encoding
 from napari_hsr.colour.observers import band_widths, sample
 from napari_hsr.errors import FileError, InputError
+from napari_hsr.io import limits
 from napari_hsr.photograph import LINEAR_SRGB, SRGB, slug
 
 if TYPE_CHECKING:
@@ -128,6 +131,42 @@ class CameraProfile:
         )
 
 
+_Number = Annotated[float, Field(allow_inf_nan=False, ge=-1e6, le=1e6)]
+_Three = tuple[_Number, _Number, _Number]
+_Text = Annotated[str, Field(max_length=200)]
+_Curves = Annotated[tuple[_Three, ...], Field(max_length=10_000)]
+
+
+class _Stored(BaseModel):
+    """The file of a profile: anybody may have written it."""
+
+    model_config = ConfigDict(strict=True, extra="forbid")
+    profile: Literal[1]
+    name: _Text
+    encoding: _Text
+    gains: _Three
+    matrix: tuple[_Three, _Three, _Three]
+    chart: _Text
+    illuminant: _Text
+    delta_e: float
+    wavelengths_nm: Annotated[tuple[_Number, ...], Field(max_length=10_000)] = ()
+    sensitivities: _Curves = ()
+    deviations: _Curves = ()
+    polynomial: _Curves = ()
+
+    @model_validator(mode="after")
+    def _fits(self) -> _Stored:
+        nm = self.wavelengths_nm
+        if len(nm) == 1 or any(high <= low for low, high in pairwise(nm)):
+            raise ValueError("wavelengths that ascend")
+        if not len(nm) == len(self.sensitivities) == len(self.deviations):
+            raise ValueError("three sensitivities a wavelength")
+        if len(self.polynomial) not in (0, TERMS):
+            raise ValueError(f"{TERMS} terms")
+        normalise_encoding(self.encoding)
+        return self
+
+
 def folder() -> Path:
     """Where profiles are kept: in the user's data folder, or in that of ``NAPARI_HSR_DATA``."""
     if chosen := os.environ.get("NAPARI_HSR_DATA"):
@@ -138,10 +177,22 @@ def folder() -> Path:
 
 
 def save(profile: CameraProfile, path: Path | None = None) -> Path:
-    """Keep a profile under its name, or write it to a file."""
+    """Keep a profile under its name, in place of an earlier one of that name, or write it to a file.
+
+    Raises
+    ------
+    InputError, FileError
+        If its name is none to keep it by, or is kept by another one.
+    """
     from napari_hsr.io.atomic import replacing
 
+    if path is None and not slug(profile.name):
+        raise InputError(
+            f"The name {profile.name!r} has no letter a to z and no digit to be kept by."
+        )
     target = path or folder() / f"{slug(profile.name)}.json"
+    if path is None and target.exists() and read_profile(target).name != profile.name:
+        raise FileError(target, "it holds another profile, whose name differs in signs alone")
     target.parent.mkdir(parents=True, exist_ok=True)
     text = json.dumps({"profile": _VERSION, **asdict(profile)}, indent=1)
     with replacing(target) as temporary:
@@ -163,19 +214,11 @@ def read_profile(name: str | Path) -> CameraProfile:
         known = ", ".join(list_profiles()) or "none"
         raise InputError(f"There is no camera profile {text!r}; kept are: {known}.")
     try:
-        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        version = found.pop("profile")
-        made = CameraProfile(**found)
-        numbers = (np.array(values, float) for values in (made.gains, made.matrix, made.polynomial))
-        sizes = [values.shape for values in numbers if np.isfinite(values).all()]
-        if (
-            version != _VERSION
-            or sizes[:2] != [(3,), (3, 3)]
-            or sizes[2:] not in ([(0,)], [(TERMS, 3)])
-        ):
-            raise ValueError("gains and matrix of numbers")
-        made.seen(np.arange(400.0, 701.0, 10.0))  # three curves, if any
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
+        found = _Stored.model_validate_json(limits.content(path))
+        made = CameraProfile(**found.model_dump(exclude={"profile"}))
+    except (OSError, ValueError) as error:
+        if isinstance(error, FileError):
+            raise
         raise FileError(path, "it holds no camera profile of this version") from error
     return made
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from dataclasses import asdict, dataclass, field, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_hsr import __version__
@@ -22,6 +22,7 @@ from napari_hsr.progress import Progress
 if TYPE_CHECKING:
     import threading
     from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+    from pathlib import Path
 
     from napari_hsr.cube import Cube
     from napari_hsr.inference import Estimate, Result
@@ -184,12 +185,15 @@ def kept(output: Path, made_by: str) -> dict[str, Any] | None:
         return None
     if record.get("fingerprint") != made_by or record.get("of") != _of(known):
         return None
-    facts = record.get("facts")
-    if not isinstance(facts, dict) or any(
-        not Path(facts.get(b, "")).exists() for b in record["beside"]
-    ):
+    facts, others = record.get("facts"), record.get("beside")
+    if not isinstance(facts, dict) or not isinstance(others, list):
         return None
-    return facts
+    told = facts.get("notices", [])
+    if not isinstance(told, list) or not all(isinstance(notice, str) for notice in told):
+        return None
+    names = [facts.get(other) for other in others if isinstance(other, str)]
+    there = [isinstance(name, str) and os.path.isfile(name) for name in names]
+    return facts if len(there) == len(others) and all(there) else None
 
 
 def _recorded(cube: Cube, made_by: str, facts: dict[str, Any], beside: Iterable[str]) -> Cube:

@@ -8,6 +8,7 @@ import numpy as np
 
 from napari_hsr.viewer.layer_data import is_overlay
 from napari_hsr.viewer.names import NAME as NAME_COLUMN
+from napari_hsr.viewer.names import whole_numbers
 from napari_hsr.viewer.regions import distinct_colors, hex_color
 from napari_hsr.viewer.undo import changing
 from napari_hsr.viewer.world import to_layer, to_world
@@ -119,8 +120,7 @@ def _plain_border(layer: Any) -> None:
 def _numbers(layer: Any) -> list[int]:
     if _NUMBER not in layer.features:
         return [0] * len(layer.data)
-    values = np.nan_to_num(np.asarray(layer.features[_NUMBER], dtype=float))
-    return [int(v) for v in values]
+    return whole_numbers(layer.features[_NUMBER])
 
 
 def pins_of(viewer: Any, layer: Any, limit: int) -> list[tuple[int, str, tuple[float, float]]]:

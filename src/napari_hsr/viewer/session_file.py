@@ -10,10 +10,22 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from contextlib import suppress
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, JsonValue, ValidationError
+import numpy as np
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    FiniteFloat,
+    JsonValue,
+    TypeAdapter,
+    ValidationError,
+    model_validator,
+)
 
 from napari_hsr.errors import FileError
 from napari_hsr.io import limits
@@ -21,9 +33,10 @@ from napari_hsr.io.atomic import replacing
 from napari_hsr.io.choice import Choice
 from napari_hsr.io.file_sets import files_read
 from napari_hsr.io.library_errors import translated
+from napari_hsr.units import one_line
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
 SUFFIX = ".hsrsession"
 VERSION = 1
@@ -35,8 +48,14 @@ OURS = ("hsr_", "napari_hsr_")
 COLORS = ("face_color", "border_color", "edge_color")
 #: Bytes of a session's file, layers in it, and points or corners of one layer, at most.
 MOST_BYTES, MOST_LAYERS, MOST_POINTS = 2**26, 1000, 200_000
-#: Of each file so many bytes are looked at, in blocks spread over it; of a folder so many files.
-_BLOCK, _BLOCKS, _FILES = 2**16, 16, 64
+#: Shapes of a session, and what drawing them may cost: that of a polygon grows with its corners squared.
+_MOST_SHAPES, _MOST_DRAWING = 5_000, 10_000_000
+#: Edges of a polygon that may lie across one another's extents, and as many again for each corner:
+#: napari takes seconds for a tangle of hundreds.
+_MOST_CROSSINGS, _CROSSINGS = 1_000, 20
+#: Of each file so many bytes are looked at, in blocks spread over it; of a folder so many files, of those
+#: that are counted.
+_BLOCK, _BLOCKS, _FILES, _COUNTED = 2**16, 16, 64, 20_000
 
 Text = Annotated[str, Field(max_length=4096)]
 Numbers = Annotated[list[FiniteFloat], Field(max_length=MOST_POINTS)]
@@ -95,7 +114,11 @@ class Reference(_Strict):
         """Where it is now: seen from the session, where it was, or beside the session."""
         ways = [folder / self.beside] if self.beside else []
         ways += [Path(self.path), folder / Path(self.path.replace("\\", "/")).name]
-        return next((way for way in ways if way.exists()), None)
+        for way in ways:
+            with suppress(OSError, ValueError):  # a name that no file can have
+                if way.exists():
+                    return way
+        return None
 
     def choice(self) -> Choice:
         """What was stated of it.
@@ -178,6 +201,63 @@ class LayerRecord(_Strict):
     look: Look = Look()
     metadata: dict[Text, JsonValue] = {}
 
+    @model_validator(mode="after")
+    def _fits(self) -> LayerRecord:
+        for places in (self.points or [], *(self.shapes or [])):
+            if any(len(place) != self.ndim for place in places):
+                raise ValueError(f"a place in it has not {self.ndim} coordinates")
+        _check_drawing([self])
+        if any(map(_is_tangle, self.shapes or [])):
+            raise ValueError("the edges of one of its shapes cross too often")
+        return self
+
+
+class _Map(_Strict):
+    """State of a map or of classes, as :mod:`napari_hsr.viewer.layers` writes it."""
+
+    model_config = ConfigDict(extra="allow", strict=True)
+    kind: Literal["map", "classes"]
+    title: Text | None = None
+    unit: Text | None = None
+    beyond: FiniteFloat | None = None
+    provenance: dict[Text, JsonValue] = {}
+
+
+class _Compared(_Strict):
+    """What a map of errors shows, as :mod:`napari_hsr.viewer.comparison` writes it."""
+
+    model_config = ConfigDict(extra="allow", strict=True)
+    kind: Text
+    pair: Annotated[list[Text], Field(min_length=2, max_length=2)]
+
+
+class _Analysed(_Strict):
+    """What a map of an analysis shows, as :mod:`napari_hsr.viewer.analysis_maps` writes it."""
+
+    cube: Text
+    kind: Text
+
+
+#: What layers of ours carry, by key, and the models of it.
+_CARRIED: dict[str, TypeAdapter[Any]] = {
+    "hsr": TypeAdapter(_Map),
+    "hsr_map": TypeAdapter(_Compared),
+    "hsr_analysis": TypeAdapter(_Analysed),
+    "hsr_source": TypeAdapter(Text),
+    "napari_hsr_pins": TypeAdapter(Literal[True]),
+}
+
+
+def carried(metadata: dict[str, Any]) -> tuple[dict[str, Any], bool]:
+    """What of a layer's metadata is as our layers carry it, and whether that is all of it."""
+    kept = {}
+    for key, model in _CARRIED.items():
+        with suppress(ValidationError):
+            if key in metadata:
+                model.validate_python(metadata[key])
+                kept[key] = metadata[key]
+    return kept, len(kept) == len(metadata)
+
 
 class View(_Strict):
     """Sliders, camera and the active layer."""
@@ -206,6 +286,35 @@ class Session(_Strict):
     view: View = View()
     panels: Annotated[list[PanelRecord], Field(max_length=100)] = []
 
+    @model_validator(mode="after")
+    def _can_be_drawn(self) -> Session:
+        _check_drawing(self.layers)
+        return self
+
+
+def _check_drawing(layers: Iterable[LayerRecord]) -> None:
+    """ValueError if the shapes would keep the viewer from answering for seconds."""
+    corners = [len(shape) for layer in layers for shape in layer.shapes or []]
+    if len(corners) > _MOST_SHAPES:
+        raise ValueError(f"more than {_MOST_SHAPES:,} shapes")
+    if sum(n * n for n in corners) > _MOST_DRAWING:
+        raise ValueError("shapes of more corners than can be drawn soon")
+
+
+def _is_tangle(corners: Rows) -> bool:
+    """Whether far more edges lie across one another than those of a drawn outline."""
+    if len(corners) < 50:
+        return False
+    ends = np.array(corners)[:, -2:]
+    edges = np.stack([ends, np.roll(ends, -1, axis=0)])
+    low, high = edges.min(axis=0), edges.max(axis=0)
+    most, crossing = _MOST_CROSSINGS + _CROSSINGS * len(ends), 0
+    for at in range(0, len(ends), 256):  # a block of pairs at a time
+        part = slice(at, at + 256)
+        apart = (low[part, None] > high) | (low > high[part, None])
+        crossing += int((~apart.any(axis=-1)).sum())
+    return crossing > 2 * most
+
 
 def write(session: Session, path: Path) -> None:
     """Write the file in one step; on a fault what was there stays.
@@ -215,7 +324,11 @@ def write(session: Session, path: Path) -> None:
     FileError
         If it cannot be written.
     """
-    kept = session.model_dump(mode="json", exclude_defaults=True)
+    try:  # what could not be opened again is not written
+        kept = session.model_dump(mode="json", exclude_defaults=True)
+        Session.model_validate(kept)
+    except ValidationError as error:
+        raise FileError(path, f"a session cannot hold it: {told(error)}") from error
     text = json.dumps({"version": VERSION, **kept}, ensure_ascii=False)
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
@@ -241,9 +354,14 @@ def read(path: str | os.PathLike[str]) -> Session:
     try:
         return Session.model_validate_json(raw)
     except ValidationError as error:
-        fault = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(str(part) for part in fault["loc"])[:200]
-        raise FileError(path, f"it is damaged: {where}: {fault['msg'][:200]}") from error
+        raise FileError(path, f"it is damaged: {told(error)}") from error
+
+
+def told(error: ValidationError) -> str:
+    """The first thing that does not fit, and where."""
+    fault = error.errors(include_url=False, include_input=False)[0]
+    where = ".".join(str(part) for part in fault["loc"])
+    return one_line(f"{where}: {fault['msg']}", 300)
 
 
 def fingerprint(path: Path) -> tuple[int, str]:
@@ -256,9 +374,10 @@ def fingerprint(path: Path) -> tuple[int, str]:
     FileError
         If it cannot be read.
     """
-    files = sorted(file for file in files_read(path) if file.is_file())
     digest, total = hashlib.sha256(), 0
     with translated(path, "its files could not be looked at"):
+        found = files_within(path) if path.is_dir() else iter(files_read(path))
+        files = sorted(file for file in islice(found, _COUNTED) if os.path.isfile(file))
         for file in files:
             size = file.stat().st_size
             total += size
@@ -267,6 +386,13 @@ def fingerprint(path: Path) -> tuple[int, str]:
             for block in _blocks(file):
                 digest.update(block)
     return total, digest.hexdigest()
+
+
+def files_within(folder: Path) -> Iterator[Path]:
+    """The files of a folder and those in it, links resolved, always in one order."""
+    for parent, folders, names in os.walk(folder):
+        folders.sort()
+        yield from (Path(os.path.realpath(os.path.join(parent, name))) for name in sorted(names))
 
 
 def _blocks(file: Path) -> Iterable[bytes]:

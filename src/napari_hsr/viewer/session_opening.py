@@ -16,6 +16,7 @@ from napari_hsr.io.library_errors import translated
 from napari_hsr.photograph import Photograph
 from napari_hsr.photograph_stack import PhotographStack
 from napari_hsr.progress import Progress, stop_if
+from napari_hsr.units import one_line
 from napari_hsr.viewer.canvas_text import is_map, show_bar, show_wavelength
 from napari_hsr.viewer.file_choices import READ_AS
 from napari_hsr.viewer.frames import stack_layer
@@ -28,6 +29,7 @@ from napari_hsr.viewer.session_file import (
     LayerRecord,
     Session,
     View,
+    carried,
     fingerprint,
     read,
 )
@@ -123,6 +125,8 @@ def _read_array(file: Path) -> np.ndarray:
     limits.check_regular(file)
     with translated(file, "an array of NumPy was expected"):
         array = np.load(file, allow_pickle=False, mmap_mode="r")
+        if not isinstance(array, np.ndarray):
+            raise FileError(file, "an array of NumPy was expected, and this is an archive of them")
         limits.check_room(file, array.nbytes, "the layer")
         return np.array(array)
 
@@ -140,11 +144,11 @@ def show(viewer: ViewerModel, opened: Opened) -> list[str]:
         if thing is None:
             continue
         try:
-            made[record.id] = _add(viewer, record, thing, path)
+            made[record.id] = _add(viewer, record, thing, path, told)
         except (
             Exception
         ) as error:  # a session may say anything, and napari refuses in its own words
-            told.append(f"{record.name} could not be shown: {error}")
+            told.append(f"{record.name} could not be shown: {one_line(error, 300)}")
     ids = {old: str(layer.unique_id) for old, layer in made.items()}
     for layer in made.values():
         ours = {k: v for k, v in layer.metadata.items() if k == KEY or k.startswith(OURS)}
@@ -153,11 +157,17 @@ def show(viewer: ViewerModel, opened: Opened) -> list[str]:
     return told
 
 
-def _add(viewer: ViewerModel, record: LayerRecord, thing: Any, path: Path | None) -> Layer:
+def _add(
+    viewer: ViewerModel, record: LayerRecord, thing: Any, path: Path | None, told: list[str]
+) -> Layer:
     from napari.layers._source import layer_source
 
     look = record.look.keywords() | {"name": record.name}
-    metadata: dict[str, Any] = dict(record.metadata)
+    metadata, whole = carried(record.metadata)
+    if not whole:
+        told.append(
+            f"{record.name}: a part of what the session says of it is none, and was left out."
+        )
     if record.file is not None and record.file.read_as:
         metadata[READ_AS] = dict(record.file.read_as)
     if isinstance(thing, (Cube, Photograph, PhotographStack)):

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from pydantic import ValidationError
 
 from napari_hsr import io
 from napari_hsr.cube import Cube, jsonable
-from napari_hsr.errors import HSRError
+from napari_hsr.errors import FileError, HSRError
 from napari_hsr.io.atomic import replacing
 from napari_hsr.io.library_errors import translated
 from napari_hsr.photograph import Photograph
 from napari_hsr.progress import Progress, stop_if
+from napari_hsr.units import one_line
 from napari_hsr.viewer.canvas_text import is_map
 from napari_hsr.viewer.file_choices import READ_AS
 from napari_hsr.viewer.frames import OnBandAxis
@@ -41,6 +44,8 @@ from napari_hsr.viewer.session_file import (
     Reference,
     Session,
     View,
+    read,
+    told,
     write,
 )
 
@@ -107,6 +112,10 @@ def plan(viewer: ViewerModel, panels: Sequence[PanelRecord] = ()) -> Plan:
                 _plan_layer(made, layer)
             except HSRError as error:
                 made.told.append(str(error))
+            except ValidationError as error:  # more, or longer, than a session holds
+                made.things.pop(len(made.session.layers), None)
+                made.files.pop(len(made.session.layers), None)
+                made.told.append(f"{one_line(layer.name, 80)} was left out: {told(error)}")
     camera, active = viewer.scene.camera, viewer.layers.selection.active
     made.session.view = View(
         point=[float(v) for v in viewer.dims.point],
@@ -246,7 +255,7 @@ def save_events(
     """
     path = Path(path)
     folder = path.with_name(f"{path.stem}-layers")
-    taken = {str(file) for file, _ in made.files.values()}
+    taken = {str(file) for file, _ in made.files.values()} | _of_others(folder, path)
     kept: list[LayerRecord] = []
     for at, record in enumerate(made.session.layers):
         stop_if(cancel)
@@ -270,6 +279,17 @@ def save_events(
     made.session.layers = kept
     write(made.session, path)
     yield made
+
+
+def _of_others(folder: Path, path: Path) -> set[str]:
+    """Files in the folder that are none of the session that is written over."""
+    try:
+        layers = read(path).layers if path.exists() else []
+    except FileError:  # no session: what lies there is somebody's
+        layers = []
+    ours = {Path(os.path.abspath(path.parent / one.file.beside)) for one in layers if one.file}
+    here = folder.iterdir() if folder.is_dir() else ()
+    return {str(file) for file in here if Path(os.path.abspath(file)) not in ours}
 
 
 def _free_name(folder: Path, record: LayerRecord, taken: set[str]) -> Path:

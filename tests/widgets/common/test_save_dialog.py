@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFileDialog, QMessageBox, QWidget
 
 from napari_hsr.widgets.common.save_dialog import ask_path
@@ -17,13 +18,14 @@ def ask(qtbot, monkeypatch, tmp_path):
     def run(typed, answer=None):
         asked = []
 
-        def question(*arguments):
-            asked.append(arguments[2])
+        def question(box):
+            assert box.textFormat() == Qt.TextFormat.PlainText
+            asked.append(box.text())
             return answer
 
         typed = typed and str(tmp_path / typed)
         monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (typed, ""))
-        monkeypatch.setattr(QMessageBox, "question", question)
+        monkeypatch.setattr(QMessageBox, "exec", question)
         return ask_path(parent, "Export", "spectra.csv", "*.csv"), asked
 
     return run

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFileDialog, QMessageBox, QWidget
+
+from napari_hsr.widgets.common.plain_text import one_line
 
 
 def ask_path(parent: QWidget, title: str, name: str, kinds: str) -> Path | None:
@@ -35,11 +38,8 @@ def ask_path(parent: QWidget, title: str, name: str, kinds: str) -> Path | None:
 
 def _may_replace(parent: QWidget, title: str, path: Path) -> bool:
     buttons = QMessageBox.StandardButton
-    answer = QMessageBox.question(
-        parent,
-        title,
-        f"“{path.name}” already exists. Replace it?",
-        buttons.Yes | buttons.No,
-        buttons.No,
-    )
-    return answer == buttons.Yes
+    box = QMessageBox(QMessageBox.Icon.Question, title, "", buttons.Yes | buttons.No, parent)
+    box.setTextFormat(Qt.TextFormat.PlainText)  # a file may be called like a tag
+    box.setText(f"“{one_line(path.name)}” already exists. Replace it?")
+    box.setDefaultButton(buttons.No)
+    return box.exec() == buttons.Yes

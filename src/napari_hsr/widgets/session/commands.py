@@ -7,10 +7,11 @@ from os import fspath
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFileDialog, QMessageBox
 
 from napari_hsr.errors import HSRError
-from napari_hsr.units import format_bytes
+from napari_hsr.units import format_bytes, one_line
 from napari_hsr.viewer.contributions import NOTHING
 from napari_hsr.viewer.session_file import SUFFIX
 from napari_hsr.viewer.session_opening import open_events, show
@@ -62,7 +63,8 @@ def ask_beside(window: QMainWindow, made: Plan) -> bool | None:
     """Whether layers without a file are written beside the session; None to cancel."""
     names = ", ".join(record.name for record in made.without_file)
     box = QMessageBox(QMessageBox.Icon.Question, "Save session", "", parent=window)
-    box.setText(f"No file holds {names}.")
+    box.setTextFormat(Qt.TextFormat.PlainText)
+    box.setText(one_line(f"No file holds {names}.", 500))
     box.setInformativeText(
         f"They can be written into a folder beside the session ({format_bytes(made.size())}), or left "
         "out. To keep them elsewhere, cancel and save them first (File ▸ Save Selected Layers…)."
@@ -153,7 +155,7 @@ def _tell(done: str, told: list[str]) -> None:
 
     more = [f"And {len(told) - _MOST_TOLD} more."] if len(told) > _MOST_TOLD else []
     say = show_warning if told else show_info
-    say("\n".join([done, *told[:_MOST_TOLD], *more]))
+    say("\n".join(one_line(text, 500) for text in (done, *told[:_MOST_TOLD], *more)))
 
 
 def _window(viewer: napari.Viewer) -> QMainWindow:

@@ -14,6 +14,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_hsr.units import one_line
 from napari_hsr.viewer.session_file import PanelRecord
 from napari_hsr.viewer.workspace import PLUGIN
 from napari_hsr.widgets.common.accessible import controls
@@ -43,7 +44,7 @@ def restore_panels(viewer: napari.Viewer, records: list[PanelRecord]) -> list[st
     known, told = set(_names().values()), []
     for record in records:
         if record.name not in known:
-            told.append(f"There is no panel {record.name}.")
+            told.append(f"There is no panel {one_line(record.name, 80)}.")
             continue
         _, panel = viewer.window.add_plugin_dock_widget(PLUGIN, record.name)
         if isinstance(panel, Panel):
