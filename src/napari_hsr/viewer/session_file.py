@@ -15,14 +15,12 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-import numpy as np
 from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
     FiniteFloat,
     JsonValue,
-    TypeAdapter,
     ValidationError,
     model_validator,
 )
@@ -34,6 +32,7 @@ from napari_hsr.io.choice import Choice
 from napari_hsr.io.file_sets import files_read
 from napari_hsr.io.library_errors import translated
 from napari_hsr.units import one_line
+from napari_hsr.viewer.session_limits import check_drawing, is_tangle
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -48,11 +47,6 @@ OURS = ("hsr_", "napari_hsr_")
 COLORS = ("face_color", "border_color", "edge_color")
 #: Bytes of a session's file, layers in it, and points or corners of one layer, at most.
 MOST_BYTES, MOST_LAYERS, MOST_POINTS = 2**26, 1000, 200_000
-#: Shapes of a session, and what drawing them may cost: that of a polygon grows with its corners squared.
-_MOST_SHAPES, _MOST_DRAWING = 5_000, 10_000_000
-#: Edges of a polygon that may lie across one another's extents, and as many again for each corner:
-#: napari takes seconds for a tangle of hundreds.
-_MOST_CROSSINGS, _CROSSINGS = 1_000, 20
 #: Of each file so many bytes are looked at, in blocks spread over it; of a folder so many files, of those
 #: that are counted.
 _BLOCK, _BLOCKS, _FILES, _COUNTED = 2**16, 16, 64, 20_000
@@ -206,57 +200,10 @@ class LayerRecord(_Strict):
         for places in (self.points or [], *(self.shapes or [])):
             if any(len(place) != self.ndim for place in places):
                 raise ValueError(f"a place in it has not {self.ndim} coordinates")
-        _check_drawing([self])
-        if any(map(_is_tangle, self.shapes or [])):
+        check_drawing(self.shapes or [])
+        if any(map(is_tangle, self.shapes or [])):
             raise ValueError("the edges of one of its shapes cross too often")
         return self
-
-
-class _Map(_Strict):
-    """State of a map or of classes, as :mod:`napari_hsr.viewer.layers` writes it."""
-
-    model_config = ConfigDict(extra="allow", strict=True)
-    kind: Literal["map", "classes"]
-    title: Text | None = None
-    unit: Text | None = None
-    beyond: FiniteFloat | None = None
-    provenance: dict[Text, JsonValue] = {}
-
-
-class _Compared(_Strict):
-    """What a map of errors shows, as :mod:`napari_hsr.viewer.comparison` writes it."""
-
-    model_config = ConfigDict(extra="allow", strict=True)
-    kind: Text
-    pair: Annotated[list[Text], Field(min_length=2, max_length=2)]
-
-
-class _Analysed(_Strict):
-    """What a map of an analysis shows, as :mod:`napari_hsr.viewer.analysis_maps` writes it."""
-
-    cube: Text
-    kind: Text
-
-
-#: What layers of ours carry, by key, and the models of it.
-_CARRIED: dict[str, TypeAdapter[Any]] = {
-    "hsr": TypeAdapter(_Map),
-    "hsr_map": TypeAdapter(_Compared),
-    "hsr_analysis": TypeAdapter(_Analysed),
-    "hsr_source": TypeAdapter(Text),
-    "napari_hsr_pins": TypeAdapter(Literal[True]),
-}
-
-
-def carried(metadata: dict[str, Any]) -> tuple[dict[str, Any], bool]:
-    """What of a layer's metadata is as our layers carry it, and whether that is all of it."""
-    kept = {}
-    for key, model in _CARRIED.items():
-        with suppress(ValidationError):
-            if key in metadata:
-                model.validate_python(metadata[key])
-                kept[key] = metadata[key]
-    return kept, len(kept) == len(metadata)
 
 
 class View(_Strict):
@@ -288,32 +235,8 @@ class Session(_Strict):
 
     @model_validator(mode="after")
     def _can_be_drawn(self) -> Session:
-        _check_drawing(self.layers)
+        check_drawing([shape for layer in self.layers for shape in layer.shapes or []])
         return self
-
-
-def _check_drawing(layers: Iterable[LayerRecord]) -> None:
-    """ValueError if the shapes would keep the viewer from answering for seconds."""
-    corners = [len(shape) for layer in layers for shape in layer.shapes or []]
-    if len(corners) > _MOST_SHAPES:
-        raise ValueError(f"more than {_MOST_SHAPES:,} shapes")
-    if sum(n * n for n in corners) > _MOST_DRAWING:
-        raise ValueError("shapes of more corners than can be drawn soon")
-
-
-def _is_tangle(corners: Rows) -> bool:
-    """Whether far more edges lie across one another than those of a drawn outline."""
-    if len(corners) < 50:
-        return False
-    ends = np.array(corners)[:, -2:]
-    edges = np.stack([ends, np.roll(ends, -1, axis=0)])
-    low, high = edges.min(axis=0), edges.max(axis=0)
-    most, crossing = _MOST_CROSSINGS + _CROSSINGS * len(ends), 0
-    for at in range(0, len(ends), 256):  # a block of pairs at a time
-        part = slice(at, at + 256)
-        apart = (low[part, None] > high) | (low > high[part, None])
-        crossing += int((~apart.any(axis=-1)).sum())
-    return crossing > 2 * most
 
 
 def write(session: Session, path: Path) -> None:

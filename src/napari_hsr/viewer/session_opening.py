@@ -29,10 +29,10 @@ from napari_hsr.viewer.session_file import (
     LayerRecord,
     Session,
     View,
-    carried,
     fingerprint,
     read,
 )
+from napari_hsr.viewer.session_limits import carried
 
 if TYPE_CHECKING:
     import threading

@@ -48,6 +48,7 @@ from napari_hsr.viewer.session_file import (
     told,
     write,
 )
+from napari_hsr.viewer.session_limits import carried
 
 if TYPE_CHECKING:
     import threading
@@ -173,7 +174,7 @@ def _plan_layer(made: Plan, layer: Layer) -> None:
                 "name": layer.name,
                 "ndim": layer.ndim,
                 "look": _look(layer),
-                "metadata": jsonable(ours),
+                "metadata": carried(jsonable(ours))[0],
                 **values,
             }
         )
