@@ -216,6 +216,97 @@ def maps(theme: str) -> None:
     viewer.close()
 
 
+def scroll_to(part) -> None:
+    """Scroll a panel so that all of a part of it is seen."""
+    from qtpy.QtWidgets import QScrollArea
+
+    area = part.parent()
+    while not isinstance(area, QScrollArea):
+        area = area.parent()
+    demo_viewer.settle()
+    area.verticalScrollBar().setValue(part.mapTo(area.widget(), part.rect().topLeft()).y() - 60)
+
+
+def trust(theme: str) -> None:
+    """How far to trust it: a chart's photograph, reconstructed with maps, and held against its truth."""
+    from napari_hsr import samples
+    from napari_hsr.viewer import axis
+    from napari_hsr.viewer.layers import add_cube, add_photograph
+    from napari_hsr.widgets.common.collapsible import Fold
+
+    truth, photograph = samples.chart()
+    viewer = open_viewer(theme)
+    true = add_cube(viewer, truth, name="chart, ground truth", visible=False)
+    add_photograph(viewer, photograph)
+    dock, panel = viewer.window.add_plugin_dock_widget(demo_viewer.PLUGIN, "Reconstruct")
+    wait_until(lambda: panel.ready)
+    next(f for f in panel.findChildren(Fold) if f.content is panel.trust).set_open(True)
+    panel.trust.camera.set_value("cie-1931")
+    panel.trust.intervals.setChecked(True)
+    panel.run()
+    wait_until(lambda: len(viewer.layers) > 2 and not panel.running)
+    viewer.reset_view()
+    cube, *maps = viewer.layers[2:]
+    maps[0].visible = True
+    scroll_to(panel.trust)
+    save(viewer, f"trust-{theme}")
+    viewer.window.remove_dock_widget(dock)
+    for layer in maps:
+        layer.visible = layer in maps[1:4]
+    cube.visible = False
+    viewer.canvas.grid.enabled = True
+    viewer.reset_view()
+    save(viewer, f"trust-maps-{theme}")
+    viewer.canvas.grid.enabled = False
+    for layer in viewer.layers:
+        layer.visible = layer is cube
+    panels = demo_viewer.add_panels(viewer)
+    axis.go_to(viewer, 550)
+    demo_viewer.pin_patches(viewer, panels["Spectra"])
+    wait_until(lambda: not panels["Spectra"].trust.busy)
+    save(viewer, f"trust-spectra-{theme}")
+    for panel in panels.values():
+        viewer.window.remove_dock_widget(panel.parent())
+    _, compare_panel = viewer.window.add_plugin_dock_widget(demo_viewer.PLUGIN, "Compare")
+    demo_viewer.settle()
+    compare_panel.form.truth.set_layer(true)
+    compare_panel.run()
+    wait_until(lambda: not compare_panel.running and compare_panel.held is not None)
+    compare_panel.results.curve_chooser.set_value("risk")
+    save(viewer, f"risk-{theme}")
+    viewer.close()
+
+
+def anchors(folder: Path, theme: str) -> None:
+    """Spectra measured at six pins correct the cube of a photograph whose white was not balanced."""
+    from napari_hsr import Photograph, reconstruct, samples
+    from napari_hsr.colour import srgb_decode
+    from napari_hsr.viewer.layers import add_cube
+
+    truth, photograph = samples.chart()
+    warm = srgb_decode(photograph.data / np.float32(255)) * np.float32([1, 0.85, 0.65])
+    viewer = open_viewer(theme)
+    made = reconstruct(Photograph(warm, "linear-srgb", name="warm light"), "instant-photo")
+    cube = add_cube(viewer, made, name="warm light, reconstructed")
+    _, spectra = viewer.window.add_plugin_dock_widget(demo_viewer.PLUGIN, "Spectra")
+    demo_viewer.settle()
+    patches = truth.metadata["patches"][1:24:4]
+    for patch in patches:
+        row, column = ((patch[a] + patch[b]) / 2 for a, b in (("top", "bottom"), ("left", "right")))
+        spectra.pin(cube.data_to_world((0, row, column)))
+    viewer.window.remove_dock_widget(spectra.parent())
+    _, panel = viewer.window.add_plugin_dock_widget(demo_viewer.PLUGIN, "Measurements")
+    panel.anchors.read(chart_library(truth, folder / f"field-{theme}.csv"))
+    wait_until(lambda: not panel.anchors.busy)
+    for number, patch in enumerate(patches):
+        panel.anchors.choose(number, patch["name"])
+    panel.anchors.run()
+    wait_until(lambda: not panel.anchors.busy)
+    viewer.reset_view()
+    save(viewer, f"anchors-{theme}")
+    viewer.close()
+
+
 def chart_library(truth, file: Path) -> Path:
     """The patches of the chart as a library of spectra."""
     from napari_hsr.io import write

@@ -15,10 +15,10 @@ took no part too seldom: 69 % of AVIRIS and 79 % of Jasper Ridge for mstpp-d700.
 of a source's samples, and is the least, in steps of 0.005, at which every source left out in turn is
 covered in 85 %; four levels leave each source enough samples in each.
 
-The table of a model goes into its card; its figures are by source: *coverage*, *auroc* (half-widths
-for errors in reflectance in the worst quartile of the source) and *auroc_relative* (difficulty for
-errors relative to the brightness) when the source took no part in the calibration, *coverage_shipped* with
-the table that is written; for
+The table of a model goes into its card; its figures are by source: *coverage*, *auroc* (of
+difficulty times brightness, for errors in reflectance in the worst quartile of the source) and
+*auroc_relative* (of the difficulty, for errors relative to the brightness) when the source took no part
+in the calibration, *coverage_shipped* with the table that is written; for
 ``CAVE/val`` also *coverage_exchangeable*: of its own photographs, calibrated on five sixths of them and
 looked at in the others, the mean over 40 splits. It is run again
 whenever a model or a witness has new weights: a table of other weights is not used.
@@ -197,11 +197,10 @@ Scored = tuple[np.ndarray, np.ndarray]
 
 
 def scored(table: Table, seen: list[Looked], relative: bool) -> Scored:
-    """Half-widths and errors in reflectance; or difficulties and relative errors."""
-    score = [
-        table.hard(one) if relative else table.widths(one).mean(1) * one.brightness for one in seen
-    ]
-    error = [one.error.mean(axis=1) * (1 if relative else one.brightness) for one in seen]
+    """Difficulties and relative errors; or both times the brightness, errors in reflectance."""
+    size = [1 if relative else one.brightness for one in seen]
+    score = [table.hard(one) * b for one, b in zip(seen, size, strict=True)]
+    error = [one.error.mean(axis=1) * b for one, b in zip(seen, size, strict=True)]
     return np.concatenate(score), np.concatenate(error)
 
 

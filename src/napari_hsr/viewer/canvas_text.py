@@ -27,6 +27,8 @@ OVERLAY = "hsr_map_units"
 CORNER = "top_left"
 #: A label longer than this, in characters, is broken before its unit.
 LONG = 28
+#: The name of a map longer than this is written smaller in a grid, at this size.
+LONG_NAME, SMALL = 56, 7.5
 
 #: Events after which one of the texts may differ.
 _RELEVANT = {
@@ -157,6 +159,8 @@ class _BarText(_CanvasText):
             self._named.discard(layer)
         for layer in wanted:
             if not layer.name_overlay.visible:
+                if len(layer.name) > LONG_NAME:
+                    layer.name_overlay.font_size = min(SMALL, layer.name_overlay.font_size)
                 layer.name_overlay.visible = True
                 self._named.add(layer)
 
