@@ -14,7 +14,7 @@ import zarr
 from PIL import Image
 from scipy.io import netcdf_file, savemat
 
-from napari_hsr import read, read_library
+from napari_hsr import read, read_library, write
 from napari_hsr.errors import FileError
 from napari_hsr.notices import Code, has
 
@@ -483,3 +483,21 @@ PROFILE = b"\nexif\n%8d\n" % len(EXIF) + EXIF.hex().encode()
 )
 def test_orientation_of_a_png_in_texts(tmp_path, kind, data):
     assert png(tmp_path / "a.png", (kind, data)).data.shape == (4, 3, 3)
+
+
+@pytest.mark.parametrize("suffix", [".hdr", ".tif", ".h5", ".zarr", ".npz", ".mat"])
+def test_a_value_that_equals_the_scaled_marker_is_kept_on_saving(tmp_path, suffix):
+    """Reflectance of an agency: 0 is no data, and 1000 means 0."""
+    values = CUBE.astype(np.int16) + 995
+    values[0, 0, 1] = 0
+    offsets = ", ".join(["-0.1"] * 5)
+    cube = envi(
+        tmp_path,
+        f"data gain values = {{1e-4}}\ndata offset values = {{{offsets}}}\ndata ignore value = 0",
+        values,
+    )
+    assert cube.data[0, 0, 4] == pytest.approx(0, abs=1e-7)
+    cube.data[0, 0, 4] = 0
+    back = read(write(cube, tmp_path / f"b{suffix}"))
+    np.testing.assert_array_equal(back.data, cube.data)
+    assert np.isnan(back.data).sum() == 1

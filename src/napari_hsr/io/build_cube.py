@@ -167,6 +167,9 @@ def build(path: Path, found: Found, choice: Choice = ANY) -> Cube:
     data, of_values = _data(path, source, order, found, resolved.order)
     notices += of_values
     record = found.record
+    marker = found.metadata.get(NO_DATA)
+    if isinstance(marker, float) and found.decoding.is_also_a_value(marker, found.source.dtype):
+        found.metadata[NO_DATA] = np.nan  # else a value equal to it would be lost on saving
     metadata = record.metadata if record else _metadata(found, resolved, notices)
     cube = Cube(
         data,

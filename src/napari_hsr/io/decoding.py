@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
+
+#: Floats that are scaled hardly reach it.
+_BEYOND_VALUES = 1e3
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,6 +64,21 @@ class Decoding:
             elif float(marker).is_integer():
                 found |= stored == int(marker)
         return found if found.any() else None
+
+    def is_also_a_value(self, marker: float, dtype: np.dtype) -> bool:
+        """Whether a value, scaled, may be the number that is stored for missing ones."""
+        if replace(self, no_data=(), valid=None, unsigned=False).does_nothing or np.isnan(marker):
+            return False
+        if marker == 0 and not np.any(self.offset):
+            return False
+        if dtype.kind not in "iu":
+            return abs(marker) < _BEYOND_VALUES
+        limits = np.iinfo(dtype)
+        size = float(limits.max) - float(limits.min)
+        ends = [float(limits.min), float(limits.min) + (2 if self.unsigned else 1) * size]
+        scale, offset = np.asarray(self.scale) / self.divisor, np.asarray(self.offset)
+        values = np.array([end * scale + offset for end in ends])
+        return bool(values.min() <= marker <= values.max())
 
     def never_stored(self, dtype: np.dtype) -> list[float]:
         """Markers that integers of this type cannot be."""
