@@ -246,6 +246,7 @@ class Cube:
         if not _by_rows(self.data):
             for band in chosen:
                 yield np.asarray(self.data[band, ::stride, ::stride])
+                release_pages(getattr(self.data, "source", self.data))
             return
         places = np.array(chosen) - good[0]  # a file by rows is passed through once
         for top in range(0, self.shape[1], 16 * stride):

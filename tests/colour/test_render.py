@@ -299,3 +299,19 @@ def test_a_file_that_keeps_the_bands_of_a_pixel_together_is_passed_through_once(
     ours.render(cube, rows=20)
     rows = [row for part in asked for row in part]
     assert len(rows) == 2 * 60  # once for the range, once for the picture
+
+
+def test_a_large_map_by_bands_is_given_back_band_by_band(tmp_path, monkeypatch):
+    import importlib
+
+    module = importlib.import_module("napari_hsr.colour.render")
+    nm, shape = np.arange(400.0, 701.0, 10), (31, 12, 9)
+    np.random.default_rng(4).random(shape, dtype=np.float32).tofile(tmp_path / "raw")
+    mapped = np.memmap(tmp_path / "raw", np.float32, "r", shape=shape)
+    expected = ours.render(Cube(np.array(mapped), nm, units="reflectance"))
+    given_back = []
+    monkeypatch.setattr(module, "release_pages", given_back.append)
+    monkeypatch.setattr(module, "_LARGE_MAP", 1024)
+    found = ours.render(Cube(mapped, nm, units="reflectance"), rows=5)
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+    assert len(given_back) == 3 * 31

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 _BLOCK_VALUES = 2**22  # 16 MB of float32 at a time
 _WHITE_PERCENTILE = 99.5
+#: Bytes of a memory map from which on it matters how many of its pages are held.
+_LARGE_MAP = 64 * 2**20
 _CIE_1931 = "CIE 1931 2 Degree Standard Observer"
 
 
@@ -40,9 +42,32 @@ def row_blocks(cube: Cube, bands: slice, rows: int | None) -> Iterator[tuple[sli
         at = slice(top, min(top + step, height))
         if in_order is not None:
             yield at, in_order(slice(first, last), at)
+        elif _is_large_by_bands(cube.data):
+            yield at, _band_by_band(cube.data, range(first, last), at)
         else:
             yield at, np.asarray(cube.data[first:last, at, :], dtype=np.float32)
             release_pages(cube.data)
+
+
+def _is_large_by_bands(data: object) -> bool:
+    """Whether it is a large memory map whose bands lie one after the other."""
+    return (
+        isinstance(data, np.memmap)
+        and data.nbytes > _LARGE_MAP
+        and abs(data.strides[0]) > abs(data.strides[1])
+    )
+
+
+def _band_by_band(data: np.memmap, bands: range, rows: slice) -> np.ndarray:
+    """A block of a memory map with pages given back after each band.
+
+    A system may map two megabytes where a few rows of a band are touched, and count them all.
+    """
+    parts = np.empty((len(bands), rows.stop - rows.start, data.shape[2]), dtype=np.float32)
+    for at, band in enumerate(bands):
+        parts[at] = data[band, rows]
+        release_pages(data)
+    return parts
 
 
 def project(block: np.ndarray, matrix: np.ndarray) -> np.ndarray:
