@@ -200,6 +200,15 @@ def test_a_legend_of_few_rows_does_not_scroll(plot, qtbot):
     assert plot.legend.height() > 0
 
 
+def test_noise_under_the_mouse_is_drawn_fast_and_smoothly_when_it_is_kept(plot):
+    noise = PlotCurve("noise", NM, np.random.default_rng(0).random(NM.size), live=True)
+    plot.set_curves([noise, curve("spectrum", live=True)])
+    smooth = [items.line.opts["antialias"] for items in plot._pool[:2]]
+    assert smooth == [False, True]
+    plot.set_curves([PlotCurve("noise", NM, noise.y.copy())])
+    assert plot._pool[0].line.opts["antialias"]
+
+
 def test_empty_plot_has_words(plot):
     plot.set_placeholder("Open a cube.")
     plot.set_curves([])

@@ -31,6 +31,8 @@ _PEN_STYLES = {
 BANDS = {"interval": (0.34, Qt.PenStyle.SolidLine), "feasible": (0.09, Qt.PenStyle.DotLine)}
 #: How opaque a band of standard deviations is.
 _VEIL = 0.22
+#: A curve that goes so many times through its range is jagged: noise goes ten times, spectra once or twice.
+_JAGGED = 6
 #: A swatch of a band is so many times as high as a line.
 _SWATCH = 5
 
@@ -143,7 +145,8 @@ class CurveItems:
         as_line = bool(fine.any()) and curve.style not in BANDS
         self.line.setVisible(as_line)
         if as_line:
-            self.line.setData(x, np.where(fine, y, np.nan), connect="finite")
+            plain = curve.live and _jagged(y[fine])
+            self.line.setData(x, np.where(fine, y, np.nan), connect="finite", antialias=not plain)
         alone = fine.copy()  # isolated points would be invisible as a line
         alone[1:] &= ~fine[:-1]
         alone[:-1] &= ~fine[1:]
@@ -155,6 +158,11 @@ class CurveItems:
         self.band.setVisible(outline is not None)
         if outline is not None:
             self.band.setData(outline[0], outline[1], connect=outline[2])
+
+
+def _jagged(y: np.ndarray) -> bool:
+    """Whether a curve goes up and down so often that its smooth edges take Qt ten times as long."""
+    return bool(np.abs(np.diff(y)).sum() > _JAGGED * np.ptp(y))
 
 
 def _band_outline(x, y, std):
