@@ -26,13 +26,13 @@ OPERATIONS = {
         "from napari_hsr.metrics.compare import compare_events; "
         "list(compare_events(read(a), read(a)))"
     ),
-    "render": "main(['render', a, '-o', out + '.png'])",
-    "index": "main(['index', a, 'NGRDI', '-o', out + '.tif'])",
-    "formula": "main(['index', a, 'R550 / R650', '-o', out + '.tif'])",
-    "components": "main(['components', a, '-o', out + '.tif', '-n', '3'])",
-    "unmix": "main(['unmix', a, '-o', out + '.tif', '--at', 'a=3,3', '--at', 'b=900,900'])",
-    "classify": "main(['classify', a, '-o', out + '.tif', '--at', '3,3', '900,900'])",
-    "convert": "main(['convert', a, '-o', out + '.zarr', '--bands', '0:5'])",
+    "render": "done(main(['render', a, '-o', out + '.png']))",
+    "index": "done(main(['index', a, 'NGRDI', '-o', out + '.tif']))",
+    "formula": "done(main(['index', a, 'b550 / b650', '-o', out + '.tif']))",
+    "components": "done(main(['components', a, '-o', out + '.tif', '-n', '3']))",
+    "unmix": "done(main(['unmix', a, '-o', out + '.tif', '--at', 'a=3,3', 'b=900,900']))",
+    "classify": "done(main(['classify', a, '-o', out + '.tif', '--at', '3,3', '900,900']))",
+    "convert": "done(main(['convert', a, '-o', out + '.zarr', '--bands', '0-4']))",
     "super-resolve": (
         "from napari_hsr import super_resolve; "
         "super_resolve(read(a), 'bicubic-matlab', 2, output=out + '.zarr')"
@@ -58,6 +58,8 @@ from napari_hsr.cli import main
 import torch, zarr, scipy.ndimage
 a, out, work = sys.argv[1:]
 peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+def done(status):
+    assert status == 0, f"the command ended with {status}"
 before, start = peak(), time.perf_counter()
 exec(work)
 print(f"{time.perf_counter() - start:.1f} s, peak {peak():.2f} GiB, {peak() - before:.2f} above the imports")
