@@ -99,6 +99,15 @@ def test_a_placeholder_of_a_large_frame_is_of_fewer_pixels(frames, values, monke
     assert np.array_equal(seen[:, 1, 1], seen[:, 0, 0])
 
 
+def test_a_placeholder_is_one_pass_without_a_run(frames, values, monkeypatch):
+    monkeypatch.setattr(frame_cubes, "reconstruct_events", None)  # and all that it writes down
+    frames.look(5)
+    drive(frames, PLACEHOLDER)
+    looked_up = as_table(load_model(frame_cubes.PLACEHOLDER))
+    expected = reconstruct(napari_hsr.Photograph(values[5]), looked_up, device="cpu").data
+    np.testing.assert_allclose(np.asarray(frames.at_hand(5)), expected, rtol=0, atol=1e-6)
+
+
 def test_an_array_that_repeats_its_values():
     few = np.arange(2 * 3 * 4, dtype=np.float32).reshape(2, 3, 4)
     large = few.repeat(2, 1).repeat(3, 2)
