@@ -20,10 +20,8 @@ from napari_hsr.errors import Cancelled, HSRError
 from napari_hsr.inference.frame_arrays import CubesArray, Enlarged, State
 from napari_hsr.inference.inputs import why_not
 from napari_hsr.inference.memory_use import available
-from napari_hsr.inference.one_tile import computed
-from napari_hsr.inference.photograph_job import PhotographJob
+from napari_hsr.inference.placeholder import quick_cube
 from napari_hsr.inference.reconstruction import reconstruct_events
-from napari_hsr.inference.run_plan import plan_run
 from napari_hsr.inference.subpixel_grid import on_grid
 from napari_hsr.models.library import load_model
 from napari_hsr.notices import Code, Notice
@@ -349,7 +347,9 @@ class FrameCubes:
         photograph = self.stack.photograph(self._index(number))
         if kind is State.PLACEHOLDER:
             stop_if(cancel)
-            cube = self._quick_cube(photograph)
+            assert self._quick is not None  # as _next saw to
+            device = self.options.get("device", "auto")
+            cube = quick_cube(photograph, self._quick, PLACEHOLDER_PIXELS, device)
             self._put(number, kind, cube)
             return self._named(number, cube)
         for event in reconstruct_events(photograph, self.model, **self.options, cancel=cancel):
@@ -358,23 +358,6 @@ class FrameCubes:
                 return self._named(number, event.cube)
             yield event
         raise AssertionError("long work ends with a result")
-
-    def _quick_cube(self, photograph: Photograph) -> Cube:
-        """The placeholder: one pass over few pixels, without all that a run does besides."""
-        import torch
-
-        model = self._quick
-        assert model is not None  # as _next saw to
-        pixels = photograph.height * photograph.width
-        every = max(1, math.ceil(math.sqrt(pixels / PLACEHOLDER_PIXELS)))
-        few = replace(photograph, data=np.ascontiguousarray(photograph.data[::every, ::every]))
-        device = self.options.get("device", "auto")
-        run = plan_run(model, few.height, few.width, device=device, tile="whole")
-        job, module = PhotographJob(few, model), run.module()
-        with torch.inference_mode():
-            *_, result = computed(run.tiles[0], job.read(run.tiles[0]), run, module)
-        assert result is not None  # the last one is
-        return Cube(job.undo(result), model.wavelengths, units=model.card.units)
 
     def _put(self, number: int, kind: State, cube: Cube) -> None:
         values = np.asarray(cube.data)
