@@ -501,3 +501,38 @@ def test_a_value_that_equals_the_scaled_marker_is_kept_on_saving(tmp_path, suffi
     back = read(write(cube, tmp_path / f"b{suffix}"))
     np.testing.assert_array_equal(back.data, cube.data)
     assert np.isnan(back.data).sum() == 1
+
+
+class TestSpectra:
+    """Libraries: (450, 500, 550) nm, values 0.1, 0.2, 0.3 but for what is missing."""
+
+    def table(self, folder, text, encoding="utf-8"):
+        (folder / "a.csv").write_bytes(text.encode(encoding))
+        return read_library(folder / "a.csv")
+
+    def test_numbers_for_what_was_not_measured(self, tmp_path):
+        found = self.table(
+            tmp_path, "wavelength,soil,leaf\n450,0.1,-999\n500,-9999,0.2\n550,0.3,0.3\n"
+        )
+        np.testing.assert_array_equal(found.values, [[0.1, np.nan, 0.3], [np.nan, 0.2, 0.3]])
+        assert has(found.notices, Code.NO_DATA)
+
+    def test_a_table_in_utf_16(self, tmp_path):
+        found = self.table(tmp_path, "wavelength\tBlüte\n450\t0.1\n500\t0.2\n550\t0.3\n", "utf-16")
+        assert found.names == ("Blüte",)
+        np.testing.assert_array_equal(found.values, [[0.1, 0.2, 0.3]])
+
+    def test_an_envi_library(self, tmp_path):
+        (tmp_path / "a.sli").write_bytes(np.array([0.3, 0.2, 0.1], "f4").tobytes())
+        (tmp_path / "a.hdr").write_text(
+            "ENVI\nsamples = 3\nlines = 1\nbands = 1\ninterleave = bsq\ndata type = 4\nbyte order = 0\n"
+            "file type = ENVI Spectral Library\nwavelengths = [18181.8182, 20000, 22222.2222]\n"
+            "wavelength units = cm-1\nfwhm = {100, 200, 300}\ndata gain values = {0.5}\n"
+        )
+        found = read_library(tmp_path / "a.sli")
+        nm = np.array([450.0, 500, 550])
+        np.testing.assert_allclose(found.wavelengths.nm, nm, rtol=1e-6)
+        np.testing.assert_allclose(found.values, [[0.1, 0.2, 0.3]])
+        widths = np.array([300, 200, 100]) * nm**2 / 1e7
+        np.testing.assert_allclose(found.metadata["fwhm"], widths, rtol=1e-4)
+        assert has(found.notices, Code.GAIN_NOT_APPLIED)

@@ -214,7 +214,13 @@ def _plain(
             found.unit = axis.attrs.get("units")
     if "_ARRAY_DIMENSIONS" in attributes and array.metadata.zarr_format == 2:
         fill = array.metadata.fill_value  # where xarray keeps _FillValue in stores of version 2
-        attributes = attributes if fill is None else {"_FillValue": fill, **attributes}
+        if fill == 0 and "_FillValue" not in attributes:  # what zarr has by default, too
+            told = (
+                "Zeros were kept, though xarray takes the store's fill value, 0, for missing ones."
+            )
+            found.notices += (Notice.info(Code.NO_DATA, told),)
+        elif fill is not None:
+            attributes = {"_FillValue": fill, **attributes}
     state_numbers(found, attributes)
     found.ignore(known.no_data)
     found.notices += _missing_chunks(array)

@@ -146,7 +146,7 @@ def is_library(path: str | PathLike[str]) -> bool:
 def _file(path: Path, choice: Choice) -> SpectralLibrary:
     """By content first: a library with another ending is still that library."""
     from napari_hsr.io import detect
-    from napari_hsr.io.libraries import asd, envi_library, npz, text_formats
+    from napari_hsr.io.libraries import asd, envi_library, npz, tables, text_formats
 
     if not path.exists():
         raise FileError(path, "there is no such file or folder")
@@ -161,7 +161,7 @@ def _file(path: Path, choice: Choice) -> SpectralLibrary:
         return envi_library.read(path, choice)
     if head.startswith(b"PK\x03\x04"):
         return npz.read(path, choice)
-    if not detect.is_text(head.removeprefix(b"\xef\xbb\xbf")):
+    if not (detect.is_text(head.removeprefix(b"\xef\xbb\xbf")) or head.startswith(tables.WIDE)):
         hint = ", which needs its header beside it" if path.suffix.lower() == ".sli" else ""
         raise FileError(path, f"a library of spectra was expected, but this is binary data{hint}")
     if path.suffix.lower() == ".json":

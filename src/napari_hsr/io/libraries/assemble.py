@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_hsr.errors import FileError, InputError
+from napari_hsr.io import band_widths
 from napari_hsr.io import wavelengths as wl
 from napari_hsr.notices import Code, Notice
 from napari_hsr.spectral_library import SpectralLibrary
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 REFLECTANCE = "reflectance"
 #: USGS marks deleted channels by -1.23e34; nothing that is measured comes near it.
 _DELETED_BELOW = -1e30
+#: What tables have in place of a value that is not there; no spectrum has it by chance.
+_NOT_MEASURED = (-999.0, -9999.0, -99999.0)
 #: A reflectance above this is none: beyond the white of a panel and beyond glitter.
 _MOST_REFLECTANCE = 2.0
 
@@ -79,13 +82,13 @@ def assemble(path: Path, found: Found, choice: Choice) -> SpectralLibrary:
         If the wavelengths cannot be used, or no value is finite.
     """
     values = np.array(found.values, dtype=np.float64)
-    missing = values < _DELETED_BELOW
+    missing = (values < _DELETED_BELOW) | np.isin(values, _NOT_MEASURED)
     if found.no_data is not None:
         missing |= values == found.no_data
     notices = list(found.notices)
     if missing.any():
         values[missing] = np.nan
-        told = f"{int(missing.sum())} values are marked as missing: they are NaN."
+        told = f"{int(missing.sum())} of the values are marked as missing: they are NaN."
         notices.append(Notice.warning(Code.NO_DATA, told))
     if not np.isfinite(values).any():
         raise FileError(path, "no spectrum in it has a finite value")
@@ -93,14 +96,14 @@ def assemble(path: Path, found: Found, choice: Choice) -> SpectralLibrary:
     if resolved.wavelengths is None or resolved.wavelengths.assumed:
         raise FileError(path, _unusable(found.wavelengths, values.shape[1], found.unit))
     per_band = dict(found.per_band)
+    if "fwhm" in per_band:
+        centres = resolved.wavelengths.nm
+        per_band["fwhm"], told_widths = band_widths.in_nm(per_band["fwhm"], centres, resolved.scale)
+        notices += [told_widths] if told_widths else []
     if resolved.order is not None:
         order = list(resolved.order)
         values = values[:, order]
         per_band = {key: [listed[i] for i in order] for key, listed in per_band.items()}
-    if "fwhm" in per_band:
-        widths = per_band.pop("fwhm")
-        if resolved.scale is not None:
-            per_band["fwhm"] = np.round(np.multiply(widths, resolved.scale), 6).tolist()
     factor, units, told_scale = _factor(values, found, choice)
     return SpectralLibrary(
         tuple(found.names),

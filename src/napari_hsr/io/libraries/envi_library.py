@@ -10,6 +10,7 @@ import numpy as np
 from napari_hsr.errors import FileError
 from napari_hsr.io import detect, envi_header
 from napari_hsr.io.libraries.assemble import REFLECTANCE, Choice, Found, assemble
+from napari_hsr.notices import Code, Notice
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -54,10 +55,14 @@ def read(path: Path, choice: Choice) -> SpectralLibrary:
     factor, said_by, units = _scale(items)
     widths = envi_header.numbers(items, "fwhm")
     markers = envi_header.numbers(items, "data ignore value")
+    gains = [key for key in items if re.fullmatch(r"data (reflectance )?(gain|offset) values", key)]
+    told = f"The header's {' and '.join(gains)} were not applied: values are as stored."
+    notices = [Notice.warning(Code.GAIN_NOT_APPLIED, told)] if gains else []
+    listed, unit = envi_header.wavelengths(items)
     found = Found(
         _names(header, items, layout.lines),
-        items.get("wavelength"),
-        items.get("wavelength units"),
+        listed,
+        unit,
         values.reshape(layout.lines, layout.samples).astype(np.float64),
         units,
         factor,
@@ -65,7 +70,7 @@ def read(path: Path, choice: Choice) -> SpectralLibrary:
         markers[0] if markers and len(markers) == 1 else None,
         {"fwhm": widths} if widths is not None and len(widths) == layout.samples else {},
         {key: items[key] for key in _KEPT if key in items},
-        list(layout.notices),
+        [*layout.notices, *notices],
     )
     return assemble(header.with_suffix(".sli"), found, choice)
 
@@ -89,7 +94,8 @@ def _scale(items: dict[str, Any]) -> tuple[float | None, str, str | None]:
     units = items.get("data units") or (REFLECTANCE if "reflectance" in title else None)
     divisor = envi_header.numbers(items, "reflectance scale factor")
     if divisor is not None and len(divisor) == 1 and divisor[0] > 0:
-        return 1.0 / divisor[0], "the reflectance scale factor of the header", REFLECTANCE
+        factor = divisor[0] if divisor[0] < 1 else 1 / divisor[0]  # below 1 it is to multiply by
+        return factor, "the reflectance scale factor of the header", REFLECTANCE
     stated = re.search(r"[*x×]\s*([\d.]+(?:e[+-]?\d+)?)", title)
     if stated and float(stated[1]) > 0:
         return 1.0 / float(stated[1]), "the title of the values in the header", units

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 #: No text of spectra is longer than this; bigger files are something else.
 _LONGEST = 200 * 2**20
+#: How texts in UTF-16 begin, as spreadsheets save them.
+WIDE = (b"\xff\xfe", b"\xfe\xff")
 _MISSING = {"", "nan", "na", "n/a", "#n/a", "none", "null", "-", "."}
 _SEPARATORS = ("\t", ";", ",")
 
@@ -54,7 +56,8 @@ def lines_of(path: Path) -> list[str]:
         content = limits.content(path, _LONGEST)
     except OSError as error:
         raise FileError(path, f"cannot be opened ({error.strerror or error})") from error
-    for encoding in ("utf-8-sig", "latin-1"):
+    wide = content.startswith(WIDE)
+    for encoding in ("utf-16" if wide else "utf-8-sig", "latin-1"):
         try:
             return content.decode(encoding).splitlines()
         except UnicodeDecodeError:
