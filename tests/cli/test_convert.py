@@ -76,3 +76,10 @@ def test_wrong_usage(scan, tmp_path, capsys):
     assert main(["convert", str(path), "-o", str(path)]) == 1
     assert main(["convert", str(path), "-o", str(tmp_path / "a.mat"), "--dtype", "uint16"]) == 1
     assert "data type" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("scale", ["1e308", "1e-320", "-1e20", "nan", "0"])
+def test_a_scale_that_leaves_no_values_is_refused(hsr, cube_file, tmp_path, scale):
+    out = tmp_path / "out.npz"
+    status, _, warned = hsr("convert", cube_file("a.h5"), "-o", out, f"--scale={scale}")
+    assert (status, "not by" in warned, out.exists()) == (1, True, False)

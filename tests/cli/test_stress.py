@@ -33,3 +33,17 @@ def test_a_scene_of_other_bands_is_refused_in_a_sentence(hsr, cube_file):
     )
     assert status == 1
     assert ".png, .pdf, .svg" in warned
+
+
+def test_a_plot_over_a_file_of_the_user_is_told_and_never_one_over_the_scene(
+    hsr, cube_file, tmp_path
+):
+    scene = cube_file("scene.h5")
+    plot = tmp_path / "stress.png"
+    plot.write_bytes(b"mine")
+    *_, warned = hsr("stress", "rootpoly-srgb", "--scene", "nowhere.h5", "--plot", str(plot))
+    assert "stress.png exists already and is replaced" in warned
+    plot.unlink()
+    plot.symlink_to(scene)
+    status, _, warned = hsr("stress", "rootpoly-srgb", "--scene", scene, "--plot", str(plot))
+    assert (status, "is an input" in warned) == (1, True)

@@ -68,6 +68,19 @@ def test_what_a_format_cannot_store(tmp_path, name, options):
         write(reflectance(), tmp_path / name, **options)
 
 
+def test_values_of_which_rounding_leaves_nothing_are_not_stored(tmp_path):
+    """Reflectance without a unit would be stored as zeros and ones."""
+    values = reflectance().replace(units=None)
+    for options in ({}, {"factor": 1e-320}, {"factor": 0.5}):
+        with pytest.raises(InputError, match="hardly told apart"):
+            write(values, tmp_path / "leaf.tif", dtype="uint16", **options)
+    assert list(tmp_path.iterdir()) == []
+    classes = values.replace(data=(values.data > 0.5).astype(np.float32))
+    found = read(write(classes, tmp_path / "classes.tif", dtype="uint8"))
+    np.testing.assert_array_equal(np.asarray(found.data), classes.data)
+    write(values, tmp_path / "leaf.tif", dtype="uint16", factor=1000.0)
+
+
 @pytest.mark.parametrize("order", [(0, 1, 2), (1, 0, 2), (1, 2, 0)])
 @pytest.mark.parametrize("suffix", [".hdr", ".tif", ".h5"])
 def test_a_file_of_any_interleave_is_copied_whole(tmp_path, order, suffix, monkeypatch):

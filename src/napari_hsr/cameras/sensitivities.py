@@ -20,6 +20,11 @@ from napari_hsr.photograph import CAMERA, slug
 #: Measured cameras included in colour-science.
 MEASURED = ("Nikon 5100 (NPL)", "Sigma SDMerill (NPL)")
 
+#: Relative units are none from here on.
+_LARGEST = 1e30
+#: Rows of a table: 49 cameras by nm are 20,000.
+_MOST_ROWS = 200_000
+
 #: ``table.csv``, ``table.csv:Nikon_D700`` or, for all of its cameras, ``table.csv:*``.
 _TABLE = re.compile(r"(?P<path>.+\.(?:csv|txt|tsv))(?::(?P<name>.+))?", re.IGNORECASE)
 
@@ -61,7 +66,7 @@ class Camera:
                 f"The camera {self.name} needs three sensitivities at each of two wavelengths or "
                 f"more; it has {nm.size} wavelengths and values of shape {values.shape}."
             )
-        if not (np.isfinite(nm).all() and np.isfinite(values).all()):
+        if not (np.isfinite(nm).all() and (np.abs(values) < _LARGEST).all()):
             raise InputError(f"The sensitivities of the camera {self.name} are not all numbers.")
         if (np.diff(nm) <= 0).any() or nm[0] <= 0:
             raise InputError(f"The wavelengths of the camera {self.name} must ascend strictly.")
@@ -186,6 +191,7 @@ def read_cameras(path: str | Path) -> dict[str, Camera]:
         raise FileError(path, "it is not a text file, but a table of sensitivities is") from None
     except OSError as error:
         raise FileError(path, f"it cannot be read ({error.strerror})") from error
+    limits.check_count(path, len(lines), "rows", _MOST_ROWS)
     lines = ["" if line.lstrip().startswith("#") else line for line in lines]
     header = next((line for line in lines if line.strip()), None)
     if header is None:

@@ -259,7 +259,8 @@ class Batch:
         except InputError as error:
             self.args.usage_error(f"--summary: {error}")
         if self.args.summary:
-            prepare_output(Path(self.args.summary).expanduser(), self.inputs, overwrite=True)
+            summary = Path(self.args.summary).expanduser()
+            prepare_output(summary, self.inputs, self.args.overwrite)
         check_worker_options(self.args)
 
     def _check_output(self, what: str) -> str:

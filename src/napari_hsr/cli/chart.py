@@ -116,7 +116,7 @@ def _photographed(args: argparse.Namespace) -> int:
         from napari_hsr.cli.files import prepare_output
         from napari_hsr.io.atomic import replacing
 
-        prepare_output(Path(args.estimate_camera), [], overwrite=True)
+        prepare_output(Path(args.estimate_camera), [], overwrite=False)
         text = table_of(profile)
         with replacing(Path(args.estimate_camera)) as temporary:
             temporary.write_text(text, encoding="utf-8")
@@ -139,7 +139,7 @@ def _ways(fit: ChartFit) -> dict[str, list[list[float]]]:
 def _read_colours(path: Path) -> dict[str, list[float]]:
     """The colours by the names of the patches."""
     from napari_hsr.errors import FileError
-    from napari_hsr.io.limits import content
+    from napari_hsr.io.limits import check_count, content
 
     try:
         rows = list(csv.DictReader(content(path).decode("utf-8-sig").splitlines()))
@@ -154,4 +154,5 @@ def _read_colours(path: Path) -> dict[str, list[float]]:
         ) from error
     if not found:
         raise FileError(path, "it holds no patches")
+    check_count(path, len(rows), "patches")
     return found

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 #: Options that name a file to be written.
-_OUTPUTS = ("output", "summary", "residual", "loadings", "estimate_camera")
+_OUTPUTS = ("output", "summary", "residual", "loadings", "estimate_camera", "plot")
 _NAMED: ContextVar[tuple[Path, ...]] = ContextVar("files that a command names", default=())
 
 

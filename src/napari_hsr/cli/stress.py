@@ -35,14 +35,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Carry out the command."""
-    from napari_hsr.cli.files import read_cube
+    from napari_hsr.cli.files import prepare_output, read_cube
     from napari_hsr.cli.interrupt import cancel_on_interrupt
     from napari_hsr.inference.stress import stress_events
     from napari_hsr.inference.stress_plot import target_of, write_plot
     from napari_hsr.progress import Progress, result_of
 
     if args.plot:
-        target_of(args.plot)
+        prepare_output(target_of(args.plot), [], overwrite=False)
     scene = read_cube(args.scene) if args.scene else None
     with cancel_on_interrupt() as cancel, progress_bar() as bar:
 

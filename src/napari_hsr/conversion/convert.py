@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from napari_hsr.cube import Cube, Wavelengths
 
 
+#: A scale that is nearer to 0 is that of no unit.
+_LEAST = 1e-15
+
+
 def convert(
     cube: Cube,
     *,
@@ -128,8 +132,11 @@ def _of_bands(cube: Cube, bands: Sequence[int]) -> Cube:
 
 
 def _scaled(cube: Cube, scale: float) -> Cube:
-    if not np.isfinite(scale) or scale == 0:
-        raise InputError(f"Values are multiplied by a number other than 0, not by {scale!r}.")
+    if not _LEAST <= abs(scale) <= 1 / _LEAST:  # and float32 holds what becomes of the values
+        raise InputError(
+            f"Values are multiplied by a number other than 0, from {_LEAST:g} to {1 / _LEAST:g}, not by "
+            f"{scale!r}."
+        )
     data: Any = LazyArray(cube.data, decoding=Decoding(scale=scale))
     return cube.replace(
         data=data[:] if cube.in_memory else data,

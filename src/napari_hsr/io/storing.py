@@ -24,6 +24,8 @@ DTYPES = {"float32": 4, "uint8": 1, "int16": 2, "uint16": 12}
 _REFLECTANCE_FACTOR = 10000.0
 #: Values read at a time: 64 MiB.
 _BLOCK_VALUES = 2**24
+#: Whole numbers that the values of a cube must be spread over, where no factor was chosen.
+_FEW = 16
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,8 @@ def plan(cube: Cube, dtype: str = "float32", factor: float | None = None) -> Sto
     Raises
     ------
     InputError
-        If the type is not known, or the factor is not positive.
+        If the type is not known, the factor is not positive, or hardly anything would be left of the
+        values.
     """
     if dtype not in DTYPES:
         raise InputError(f"Cubes are stored as {', '.join(DTYPES)}, not as {dtype!r}.")
@@ -95,12 +98,28 @@ def plan(cube: Cube, dtype: str = "float32", factor: float | None = None) -> Sto
     kind = np.dtype(dtype).newbyteorder("<")
     if kind.kind == "f":
         return Storing(kind, 1.0, float(marker) if known and marker is not None else None)
+    given = factor
     if factor is None:
         reflectance = cube.units == "reflectance"
         factor = (255.0 if dtype == "uint8" else _REFLECTANCE_FACTOR) if reflectance else 1.0
+    _check_left(cube, factor, _FEW if given is None else 1)
     limits = np.iinfo(kind)
     # a number that values hardly reach: the largest unsigned one, the smallest signed one
     return Storing(kind, factor, float(limits.max if kind.kind == "u" else limits.min))
+
+
+def _check_left(cube: Cube, factor: float, least: int) -> None:
+    """InputError if values that are no whole numbers are rounded to fewer different ones than that."""
+    low, high = cube.value_range
+    if (high - low) * factor >= least or low == high:
+        return
+    scaled = np.asarray(cube.data[cube.bands // 2], dtype=np.float64) * factor
+    scaled = scaled[np.isfinite(scaled)]
+    if not np.array_equal(scaled, np.rint(scaled)):
+        raise InputError(
+            f"Values from {low:g} to {high:g} times {factor:g}, rounded, are hardly told apart: choose a "
+            "larger factor (--factor, factor=), or write float32."
+        )
 
 
 def blocks(cube: Cube) -> Iterator[tuple[slice, slice, np.ndarray]]:

@@ -186,6 +186,8 @@ def _why_unused(seen: np.ndarray, used: int) -> str:
     said = f"{used} of {len(seen)} patches of the chart can be used"
     if not np.isfinite(seen).all():
         return f"{said}: the others hold values that are not finite."
+    if used == len(seen):
+        return f"{said}: more are needed."
     clipped, black = ((seen >= _CLIPPED).any(axis=1).sum(), (seen <= 0).any(axis=1).sum())
     if clipped >= black:
         return f"{said}: {clipped} are clipped, the photograph is over-exposed."
