@@ -1,8 +1,10 @@
 """Figures of cards side by side: the same conditions, or told apart."""
 
 import pytest
+from pydantic import ValidationError
 
 from napari_hsr import list_models, load_model
+from napari_hsr.cli.models import _print_sources
 from napari_hsr.models.card import HELD_OUT, ModelCard
 from napari_hsr.models.measured_figures import comparable_figures, conditions
 from napari_hsr.training.recipe.schema import Recipe
@@ -130,3 +132,35 @@ def test_the_figures_of_a_regression_are_those_of_its_card(shared, tmp_path, nam
     assert len(said) == len(captures)
     for image, figures in found.images.items():
         assert figures == pytest.approx(said[image], abs=1e-4), image
+
+
+@pytest.mark.parametrize(
+    "training",
+    [
+        {"held_out": [1]},
+        {"held_out": {"a": 5}},
+        {"held_out": {"a": {"sha256": [1]}}},
+        {"held_out_cameras": [{"cameras": 5}]},
+        {"held_out_protocol": {"a": 1}},
+        {"camera": "x"},
+        {"coarse": "x"},
+        {"coarse": {"scale": 2, "degradations": []}},
+        {"coarse": {"scale": 2, "degradations": ["box"], "noise": ["a"]}},
+        {"seed": {}},
+    ],
+)
+def test_a_card_whose_facts_cannot_be_read_is_none(training):
+    values = CARD.model_dump(mode="json")
+    ModelCard.model_validate(values)
+    with pytest.raises(ValidationError, match="training"):
+        ModelCard.model_validate(values | {"training": training})
+
+
+def test_figures_that_are_missing_are_left_out_of_what_is_said(capsys):
+    stress = {"blur": {"moved": 0.5, "sam_deg": 3.0}, "noise": {"moved": 1.0}, "JPEG": {}}
+    card = CARD.model_copy(update={"stress": stress, "sources": {"leaves": {"psnr_gain_db": 1.0}}})
+    said = dict(card.sentences())["Stress test"]
+    assert said.startswith("blur: answer moves 50.0%, SAM 3.0°")
+    assert "noise" not in said
+    _print_sources([card])
+    assert "leaves" in capsys.readouterr().out

@@ -217,7 +217,7 @@ def _print_sources(cards: list[ModelCard]) -> None:
 def _three(figures: dict[str, float]) -> str:
     """PSNR, SAM and MRAE; where a card has none, what the first two gain over interpolation."""
     columns = {"psnr_db": ".2f", "sam_deg": ".2f", "mrae": ".3f"}
-    if "psnr_gain_db" in figures:
+    if figures.keys() >= {"psnr_gain_db", "sam_gain_deg", "psnr_db", "sam_deg"}:
         better, closer = figures["psnr_gain_db"], -figures["sam_gain_deg"]
         return (
             f"{figures['psnr_db']:.2f} ({better:+.2f}) / {figures['sam_deg']:.2f} ({closer:+.2f})"

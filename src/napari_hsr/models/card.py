@@ -121,6 +121,36 @@ class ImportRecord(BaseModel):
     assumed: tuple[str, ...] = ()
 
 
+class _Facts(BaseModel):
+    model_config = ConfigDict(extra="allow")
+
+
+class _File(_Facts):
+    sha256: str = ""
+
+
+class _Capture(_Facts):
+    cameras: tuple[str, ...] = ()
+    illuminants: tuple[str, ...] | None = None
+
+
+class _Coarse(_Facts):
+    scale: int
+    degradations: list[Any] = Field(min_length=1)
+    noise: tuple[float, ...] | None = None
+
+
+class _TrainingFacts(_Facts):
+    """What of :attr:`ModelCard.training` is read again: a card may come from anybody."""
+
+    held_out: dict[str, _File] | None = None
+    held_out_cameras: list[_Capture] | None = None
+    held_out_protocol: str | None = None
+    camera: _Capture | None = None
+    coarse: _Coarse | None = None
+    seed: int | None = None
+
+
 class ModelCard(BaseModel):
     """What a user must know of a model before trusting it.
 
@@ -212,6 +242,12 @@ class ModelCard(BaseModel):
     def _ascending(cls, values: tuple[float, ...]) -> tuple[float, ...]:
         return tuple(Wavelengths(np.array(values)))
 
+    @field_validator("training")
+    @classmethod
+    def _readable(cls, facts: dict[str, Any]) -> dict[str, Any]:
+        _TrainingFacts.model_validate(facts)
+        return facts
+
     @property
     def wavelengths(self) -> Wavelengths:
         """Band centres of the output."""
@@ -266,6 +302,7 @@ class ModelCard(BaseModel):
         moved = "; ".join(
             f"{test}: answer moves {figures['moved']:.1%}, SAM {figures['sam_deg']:.1f}°"
             for test, figures in self.stress.items()
+            if figures.keys() >= {"moved", "sam_deg"}
         )
         return f"{moved} ({self.stress_protocol})"
 

@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 from napari.components import ViewerModel
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QLabel
 
 from napari_hsr.cube import Cube, Wavelengths
 from napari_hsr.io import write
@@ -123,3 +125,14 @@ def test_two_spectra_for_one_place_contradict_each_other(viewer, section, qtbot,
     assert section.message.kind == "error"
     assert "leaf and soil contradict each other" in section.message.text()
     assert len(viewer.layers) == 3
+
+
+def test_names_of_places_are_no_markup(viewer, section, qtbot, tmp_path):
+    viewer.layers[-1].features = {"name": ['<img src="file:///a">']}
+    section.read(measured(viewer, tmp_path, GAIN))
+    settled(section, qtbot)
+    tips = [chooser.toolTip() for _, chooser in section._choosers.values()]
+    assert any("&lt;img" in one for one in tips)
+    labels = section._rows.findChildren(QLabel)
+    assert any("<img" in one.text() for one in labels)
+    assert all(one.textFormat() == Qt.TextFormat.PlainText for one in labels if "<" in one.text())

@@ -5,8 +5,8 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QTimer
-from qtpy.QtWidgets import QFileDialog, QFormLayout, QProgressBar, QWidget
+from qtpy.QtCore import Qt, QTimer
+from qtpy.QtWidgets import QFileDialog, QFormLayout, QLabel, QProgressBar, QWidget
 
 from napari_hsr.errors import HSRError
 from napari_hsr.trust.anchored import anchored_events
@@ -21,6 +21,7 @@ from napari_hsr.widgets.common.labels import BriefLabel
 from napari_hsr.widgets.common.layouts import column, narrow_form, row
 from napari_hsr.widgets.common.messages import Message
 from napari_hsr.widgets.common.panel import button
+from napari_hsr.widgets.common.plain_text import on_button, tip
 from napari_hsr.widgets.measurements.places import Place, places_on
 
 if TYPE_CHECKING:
@@ -154,14 +155,17 @@ class AnchorSection(QWidget):
                 taken = self._chosen.values()
                 self._chosen[place.key] = _suggested(place.name, number, names, taken)
             chooser = NarrowComboBox()
-            chooser.setToolTip(f"The spectrum measured at {place.name}")
+            chooser.setToolTip(tip(f"The spectrum measured at {place.name}"))
             chooser.setAccessibleName(place.name)
             chosen = self._chosen[place.key]
             chooser.offer(
                 {_NONE: _NONE, **{n: n for n in names}}, chosen if chosen in names else _NONE
             )
             chooser.currentIndexChanged.connect(partial(self._on_chosen, place.key))
-            self._form.addRow(place.name.split(" (")[0], chooser)
+            label = QLabel(on_button(place.name.split(" (")[0]))
+            label.setTextFormat(Qt.TextFormat.PlainText)
+            label.setBuddy(chooser)
+            self._form.addRow(label, chooser)
             self._choosers[place.key] = place, chooser
         self._rows.setVisible(bool(self._choosers))
         self._update_buttons()

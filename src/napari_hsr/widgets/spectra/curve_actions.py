@@ -16,6 +16,7 @@ from napari_hsr.viewer.names import rename
 from napari_hsr.viewer.undo import undo_of
 from napari_hsr.widgets.common.layouts import row
 from napari_hsr.widgets.common.panel import Panel, button
+from napari_hsr.widgets.common.plain_text import tip
 from napari_hsr.widgets.spectra import windows
 from napari_hsr.widgets.spectra.exports import ask_and_write, need_curves
 from napari_hsr.widgets.spectra.libraries import LIBRARY, Libraries
@@ -159,7 +160,7 @@ class CurvePanel(Panel):
     def _on_undo_changed(self, event=None) -> None:
         last = undo_of(self._viewer).last()
         self.undo_button.setEnabled(bool(last))
-        self.undo_button.setToolTip(f"Undo: {last}" if last else "There is nothing to undo")
+        self.undo_button.setToolTip(tip(f"Undo: {last}") if last else "There is nothing to undo")
 
     # --- what the buttons do ---------------------------------------------------------------
 
