@@ -9,6 +9,7 @@ import torch
 import napari_hsr
 from napari_hsr.errors import InputError
 from napari_hsr.inference import detail, estimate
+from napari_hsr.models import load_model
 from napari_hsr.models.architectures import over_base
 from napari_hsr.models.architectures.mstpp import MSTPlusPlus
 from napari_hsr.models.architectures.per_pixel import PerPixel
@@ -113,6 +114,21 @@ def test_auto_is_fast_for_large_photographs_only(model, monkeypatch):
     )
 
 
+def test_a_per_pixel_network_is_looked_up(monkeypatch):
+    photo = photograph()
+    full = cube(photo, "instant-photo", detail="full", precision="float32")
+    made = napari_hsr.reconstruct(photo, "instant-photo", detail="fast")
+    fast = np.asarray(made.data)
+    assert np.square(fast - full).mean() < 2e-4**2 * np.square(full).mean()
+    assert not np.array_equal(fast, full)
+    assert has(made.notices, Code.DETAIL_FAST)
+    assert made.provenance.model == "instant-photo"
+    assert any("Looked up in a table" in step for step in made.provenance.steps)
+    monkeypatch.setattr(detail, "LARGE_PIXELS", 1000)
+    np.testing.assert_array_equal(cube(photo, "instant-photo", device="cpu"), fast)
+    assert estimate((50, 71), load_model("instant-photo"), device="cpu").bytes_working > 0
+
+
 def test_a_pixel_without_a_value_stays_one(model):
     photo = photograph()
     photo.data[10, 20] = np.nan
@@ -131,7 +147,7 @@ def test_exposure(model):
 def test_what_is_refused(model):
     with pytest.raises(InputError, match="auto, full or fast"):
         cube(photograph(), model, detail="slow")
-    with pytest.raises(InputError, match="rootpoly-srgb cannot be run fast"):
+    with pytest.raises(InputError, match="rootpoly-srgb cannot be run fast"):  # not smooth enough
         cube(photograph(), "rootpoly-srgb", detail="fast")
 
 

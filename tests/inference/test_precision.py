@@ -127,11 +127,15 @@ def test_the_bound_itself_is_enough():
     ("known", "expected"), [({"amx_tile"}, True), ({"avx512_bf16"}, True), ({"avx2"}, False)]
 )
 def test_native_is_what_the_processor_has(monkeypatch, known, expected):
+    monkeypatch.setattr(precision, "onednn_has_bfloat16", lambda: True)
     for name in ("amx_tile", "avx512_bf16"):
         monkeypatch.setattr(
             torch.cpu, f"_is_{name}_supported", lambda name=name: name in known, raising=False
         )
     assert precision.computes_bfloat16(CPU) is expected
+    monkeypatch.setattr(precision, "onednn_has_bfloat16", lambda: False)  # forbidden, so emulated
+    assert precision.computes_bfloat16(CPU) is False
+    monkeypatch.setattr(precision, "onednn_has_bfloat16", lambda: True)
     for name in ("amx_tile", "avx512_bf16"):  # as an older torch
         monkeypatch.delattr(torch.cpu, f"_is_{name}_supported")
     assert precision.computes_bfloat16(CPU) is False

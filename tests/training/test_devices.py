@@ -136,4 +136,5 @@ def test_auto_takes_bfloat16_where_it_is_not_emulated(
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _device: capability)
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda *_: True)
     monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: amx, raising=False)
+    monkeypatch.setattr(hardware, "onednn_has_bfloat16", lambda: True)
     assert hardware._precision("auto", torch.device(device)) == expected

@@ -63,7 +63,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=("auto", "full", "fast"),
         default="auto",
         help="full: the network at every pixel; fast: on a reduced photograph, carried to all pixels "
-        "by the photograph; auto (default): fast above 4 megapixels on a CPU, where the model can",
+        "by the photograph, or per-pixel networks looked up in a table; auto (default): fast above 4 megapixels on a CPU, where the model can",
     )
     parser.add_argument(
         "--exact",

@@ -5,6 +5,8 @@ pixels along each side. What it adds to its base there is written, around each r
 affine function of the colour: a guided filter with a guide of three channels (He, Sun and Tang,
 TPAMI 2013, 35(6) 1397). These functions, interpolated to the photograph's grid, are applied to its
 own colours and added to the base's spectrum of each pixel, so that edges stay where they are.
+
+A per-pixel network, alone or as a base, is looked up in a table of chromaticities.
 """
 
 from __future__ import annotations
@@ -47,7 +49,8 @@ def reduction(
     ----------
     detail : str
         ``"full"``; ``"fast"``; ``"auto"``: fast for photographs of more than
-        :data:`LARGE_PIXELS` on a CPU, where the model has a base.
+        :data:`LARGE_PIXELS` on a CPU, where the model has a base. A per-pixel network sees all
+        pixels, see :func:`tabulated`.
     model : Model
     height, width : int
         Of the photograph.
@@ -61,19 +64,60 @@ def reduction(
     """
     if detail not in ("auto", "full", "fast"):
         raise InputError(f"The detail is auto, full or fast, not {detail!r}.")
-    if detail == "fast" and (model.base is None or finer > 1):
+    if detail == "fast" and (finer > 1 or (model.base is None and not _is_smooth(model))):
         raise InputError(
-            f"{model.name} cannot be run fast: that takes a network over a per-pixel base, such as "
-            "mstpp-photo, on the photograph's own grid."
+            f"{model.name} cannot be run fast: that takes a per-pixel network, or one over such a "
+            "base, as mstpp-photo, on the photograph's own grid."
         )
-    large = height * width > LARGE_PIXELS and resolve(device).type == "cpu"
-    if model.base is None or finer > 1 or detail == "full" or (detail == "auto" and not large):
+    if model.base is None or finer > 1 or not _wanted(detail, height, width, device):
         return 1
     return max(2, math.ceil(math.sqrt(height * width / SEEN_PIXELS)))
 
 
-def notices_of(factor: int, intervals: bool) -> tuple[Notice, ...]:
+def tabulated(
+    detail: str, model: Model, height: int, width: int, device: str = "auto", finer: int = 1
+) -> Model:
+    """A per-pixel network as a table where it runs fast, see :func:`reduction`; else the model."""
+    if model.base is not None or finer > 1 or not _wanted(detail, height, width, device):
+        return model
+    return quick(model)
+
+
+def quick(model: Model) -> Model:
+    """A per-pixel network as a table, another model as it is."""
+    from napari_hsr.models.colour_table import FINE_NODES, as_table
+
+    return as_table(model, FINE_NODES) if _is_smooth(model) else model
+
+
+def is_quick(model: Model) -> bool:
+    """Whether a model is a table that stands for a network."""
+    from napari_hsr.models.colour_table import is_tabulated
+
+    return is_tabulated(model)
+
+
+def _is_smooth(model: Model) -> bool:
+    from napari_hsr.models.colour_table import is_smooth
+
+    return is_smooth(model)
+
+
+def _wanted(detail: str, height: int, width: int, device: str) -> bool:
+    large = height * width > LARGE_PIXELS and resolve(device).type == "cpu"
+    return detail == "fast" or (detail == "auto" and large)
+
+
+def notices_of(factor: int, intervals: bool, looked_up: bool) -> tuple[Notice, ...]:
     """What the user must know of a cube that was made so, and of its intervals if it has any."""
+    if looked_up:
+        text = (
+            "The spectra were looked up in a table of the network's, to 0.01 %. Choose the detail "
+            "full for the network itself at every pixel."
+        )
+        return (Notice.info(Code.DETAIL_FAST, text),)
+    if factor == 1:
+        return ()
     text = (
         f"The network saw the photograph reduced by {factor}; the photograph's own pixels carried "
         "its result to full resolution. Choose the detail full for the network at every pixel."

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_hsr.inference import probe as speed_probe
-from napari_hsr.inference.detail import reduction
+from napari_hsr.inference.detail import is_quick, quick, reduction, tabulated
 from napari_hsr.inference.devices import resolve
 from napari_hsr.inference.refinement_choice import BACK_PROJECTION, DUALSR, find
 from napari_hsr.inference.run_plan import RunPlan, plan_run
@@ -134,13 +134,14 @@ def estimate(
     """
     height, width = image_shape[:2]
     factor = reduction(detail, model, height, width, device, finer)
+    used = tabulated(detail, model, height, width, device, finer)
     run = plan_run(
-        on_grid(model, finer),
+        on_grid(used, finer),
         -(-height // factor),
         -(-width // factor),
         device=device,
         tile=tile,
-        precision=precision,
+        precision="float32" if precision == "auto" and is_quick(used) else precision,
         ensemble=ensemble,
         on_disk=on_disk,
     )
@@ -148,7 +149,7 @@ def estimate(
     if factor == 1 or model.base is None:
         return found
     whole = plan_run(
-        model.base,
+        quick(model.base),
         height,
         width,
         device=device,

@@ -123,7 +123,18 @@ def computes_bfloat16(device: torch.device) -> bool:
         return False
     # Both are private to torch and missing in older versions: without an answer, the answer is no.
     known = (getattr(torch.cpu, f"_is_{name}_supported", None) for name in _INSTRUCTIONS)
-    return any(ask is not None and ask() for ask in known)
+    return any(ask is not None and ask() for ask in known) and onednn_has_bfloat16()
+
+
+def onednn_has_bfloat16() -> bool:
+    """Whether the library of matrix products may use the processor's bfloat16.
+
+    ``ONEDNN_MAX_CPU_ISA`` may forbid it; then it would be emulated, ten times slower.
+    """
+    import torch
+
+    ask = getattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", None)  # private, as those above
+    return ask is None or bool(ask())
 
 
 _INSTRUCTIONS = ("amx_tile", "avx512_bf16")

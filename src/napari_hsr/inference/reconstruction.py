@@ -15,7 +15,15 @@ from napari_hsr import __version__
 from napari_hsr.cube import Cube
 from napari_hsr.errors import InputError
 from napari_hsr.inference.cluster import Workers
-from napari_hsr.inference.detail import Correction, notices_of, reduced, reduction
+from napari_hsr.inference.detail import (
+    Correction,
+    is_quick,
+    notices_of,
+    quick,
+    reduced,
+    reduction,
+    tabulated,
+)
 from napari_hsr.inference.ensembles import check
 from napari_hsr.inference.finished_part import finished_part, handing_over
 from napari_hsr.inference.inputs import as_photograph
@@ -103,7 +111,11 @@ def reconstruct_events(
     disk = output is not None
     workers = None if client is None else Workers(client, device)
     sharing = workers.planning if workers else {}
-    planned = partial(plan_run, model, device=device, tile=tile, precision=precision, **sharing)
+    used = tabulated(detail, model, *size, device, finer)
+    looked_up = is_quick(used)
+    if looked_up and precision == "auto":
+        precision = "float32"  # others would cost more than the table does
+    planned = partial(plan_run, used, device=device, tile=tile, precision=precision, **sharing)
     run = planned(*(-(-n // factor) for n in size), ensemble=ensemble, on_disk=disk)
     check(ensemble, run.height, len(run.tiles))
     seen = sight_of(photograph, model, camera, finer) if exact or camera is not None else None
@@ -125,6 +137,8 @@ def reconstruct_events(
             raise InputError("Spectra are made exact in memory: leave out the output, or exact.")
         settings = {"encoding": photograph.encoding, "ensemble": ensemble, "finer": finer}
         on = {"device": run.device.type, "precision": run.precision, "reduced by": factor}
+        if looked_up:
+            on["looked up"] = True
         made_by = fingerprint(model, whole.data, **settings, **on, region=region and str(region))
         kept = Disk(zarr_path(output), cube, made_by, tile, overwrite)
     with PeakMemory(run.device) as memory, closing(kept):
@@ -144,8 +158,7 @@ def reconstruct_events(
             held = trust_events(kept.data, photograph, seen, exact, look, cancel)
             trust = yield from held if exact else handing_over(held, stopped)
         told = (*unlike_notices(unlike), *(trust.notices() if trust else ()))
-        if factor > 1:
-            told = (*notices_of(factor, intervals), *told)
+        told = (*notices_of(factor, intervals, looked_up), *told)
         about_precision = [run.precision_notice] if run.precision_notice else []
         notices = (*limited, *job.reader.notices(), *kept.notices, *tiled.notices, *told)
         cube = kept.keep(
@@ -314,6 +327,7 @@ def _fast(
     """The network on the reduced photograph, then its base and the correction at every pixel."""
     base = run.model.base
     assert base is not None  # as detail.reduction saw to
+    base = quick(base)
     to_disk = isinstance(place, Disk)
     planned = partial(plan_run, base, device=str(run.device), precision="float32", on_disk=to_disk)
     yield Progress(0, 0, "Reducing the photograph")
@@ -360,6 +374,8 @@ def _provenance(
             f"The network saw the photograph reduced by {factor}; guided by the photograph, its "
             "correction of the per-pixel base was carried to full resolution."
         )
+    if is_quick(model):
+        steps.append("Looked up in a table of the network over chromaticity, 512 nodes a side.")
     if run.ensemble.words:
         steps.append(run.ensemble.words)
     if finer > 1:

@@ -172,7 +172,10 @@ def _network(run: RunPlan, size: int | str) -> Work:
     computed = (_device(run.device), run.precision, ensemble.passes, ensemble.exact)
     if isinstance(size, str):  # of a single pass
         computed = (*computed[:2], 1, ensemble.exact)
-    return model.weights_sha256, model.scale, run.bands, *computed, size
+    from napari_hsr.models.colour_table import is_tabulated
+
+    weights = model.weights_sha256 + " as a table" * is_tabulated(model)
+    return weights, model.scale, run.bands, *computed, size
 
 
 def _device(device: object) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from napari_hsr.errors import InputError
-from napari_hsr.inference.precision import computes_bfloat16
+from napari_hsr.inference.precision import computes_bfloat16, onednn_has_bfloat16
 
 if TYPE_CHECKING:
     import torch
@@ -215,7 +215,7 @@ def _cpu_has_bfloat16() -> bool:
     import torch
 
     check = getattr(torch.cpu, "_is_amx_tile_supported", None)
-    return bool(check is not None and check())
+    return bool(check is not None and check()) and onednn_has_bfloat16()
 
 
 def memory(at: Place) -> int:
