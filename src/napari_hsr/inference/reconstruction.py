@@ -253,9 +253,9 @@ def reconstruct(
         ``"profile:NAME"`` applies a kept camera profile first.
     detail : str
         ``"full"``: the network at every pixel. ``"fast"``: the network sees a reduced photograph,
-        whose own pixels carry the result to full resolution; for networks over a per-pixel base
-        such as the default. ``"auto"``: fast for photographs of more than 4 megapixels on a CPU;
-        a notice of the cube says so.
+        whose own pixels carry the result to full resolution, for networks over a per-pixel base
+        such as the default; per-pixel networks are looked up in a table, to 0.01 %. ``"auto"``:
+        fast for photographs of more than 4 megapixels on a CPU; a notice of the cube says so.
     intervals : bool
         Find intervals that hold the truth with a probability of 90 %, for models whose card is
         calibrated: ``trust.intervals`` of the :class:`Result` that
