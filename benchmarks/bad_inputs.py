@@ -768,6 +768,20 @@ def _models() -> Iterator[tuple[str, Callable[[Path], list[str]]]]:
             f"safetensors {name}",
             _bytes_import("a.safetensors", struct.pack("<Q", len(head)) + head + bytes(8)),
         )
+    for name, training in {
+        "held out": {"held_out": [1]}, "cameras": {"held_out_cameras": [5]}, "coarse": {"coarse": "x"}, "seed": {"seed": {}},
+    }.items():  # fmt: skip
+        known = {
+            "name": "x",
+            "title": "x",
+            "architecture": "root_polynomial",
+            "input_encoding": "srgb",
+            "wavelengths_nm": [400, 500],
+        }
+        stated = json.dumps(known | {"training": training, "stress": {"blur": {"moved": 1}}})
+        head = json.dumps({"w": tensor, "__metadata__": {"napari_hsr_card": stated}}).encode()
+        content = struct.pack("<Q", len(head)) + head + bytes(8)
+        yield f"facts of a card: {name}", _bytes("a.safetensors", content, "models", "show")
     for name, card in {
         "deep": "[" * 50_000, "number": "5", "wavelengths": json.dumps({"name": "x", "wavelengths_nm": [1.0] * 200_000}),
         "text": json.dumps({"name": "\x1b[2J\n" * 999, "architecture": "edsr"}), "big": '{"scale": ' + "9" * 5000 + "}",
@@ -861,6 +875,74 @@ def _options() -> Iterator[tuple[str, Callable[[Path], list[str]]]]:
         ("models", "import", "CUBE", "--name", "../x"), ("models", "show", "/dev/zero"), ("models", "show", "\x1b[2J"),
     ):  # fmt: skip
         yield "option " + " ".join(arguments)[:60], make(*arguments)
+
+
+def _measurements() -> Iterator[tuple[str, Callable[[Path], list[str]]]]:
+    def beside(name: str, content: str, *command: str) -> Callable[[Path], list[str]]:
+        def make(folder: Path) -> list[str]:
+            np.savez(folder / "a.npz", cube=_SMALL, wavelengths=np.arange(400, 701, 10.0))
+            (folder / name).write_text(content, encoding="utf-8", errors="surrogatepass")
+            places = {"CUBE": folder / "a.npz", "OUT": folder / "o", "FILE": folder / name}
+            return [str(places.get(a[:4], a)) + a[4:] if a[:4] in places else a for a in command]
+
+        return make
+
+    head, three = "wavelength,R,G,B\n", "400,1,1,1\n700,1,1,1\n"
+    for name, table in {
+        "huge": f"{head}400,1e308,1,1\n700,1e308,1,1\n", "tiny": f"{head}400,1e-320,1,1\n700,0,1,1\n",
+        "negative": f"{head}400,-1,-1,-1\n700,-1,-1,-1\n", "million rows": head + "400,1,1,1\n" * 10**6,
+        "falling": f"{head}700,1,1,1\n400,1,1,1\n", "digits": f"{head}{'9' * 5000},1,1,1\n", "superscript": f"{head}²,1,1,1\n",
+        "quoted": f'{head}"{"x" * 10**6}', "20,000 cameras": "camera," + head + "".join(f"c{i},400,1,1,1\n" for i in range(20_000)),
+        "name": "camera," + head + "\x1b[2J\n,400,1,1,1\n",
+    }.items():  # fmt: skip
+        yield (
+            f"camera table {name}",
+            beside("c.csv", table, "render", "CUBE", "-o", "OUT.png", "--camera", "FILE"),
+        )
+        yield (
+            f"its camera {name}",
+            beside("c.csv", table, "render", "CUBE", "-o", "OUT.png", "--camera", "FILE:x"),
+        )
+        yield (
+            f"lights {name}",
+            beside("c.csv", table, "render", "CUBE", "-o", "OUT.png", "--illuminant", "FILE"),
+        )
+    patches = "name,R,G,B\n" + "".join(f"p{i},0.{i + 1},0.5,0.{9 - i}\n" for i in range(9))
+    for name, colours in {
+        "many": "name,R,G,B\n" + "p,1,1,1\n" * 500_000, "huge": patches.replace("0.5", "1e308"), "NaN": patches.replace("0.5", "nan"),
+        "zero": patches.replace("0.5", "0"), "digits": patches.replace("0.5", "9" * 5000), "binary": "\x00\x01" * 999, "names": "x" * 10**6,
+    }.items():  # fmt: skip
+        yield f"patches {name}", beside("p.csv", colours, "chart", "FILE", "FILE")
+    for formula in (
+        "~" * 499 + "b", "not " * 120 + "b", "1if b650 else 2", "9**9**9**9*b650", "(" * 400, "b" + "9" * 400, "b650.__class__",
+        "().__class__.__mro__", "__import__('os')", "[b650 for b650 in b650]", "b650\x00", "b650 ** 1e300", "exp(exp(b650 * 1e300))",
+        "b650" + "+b550" * 99, "lambda: b650", "f'{b650}'", "NDVI", "<b>", "\ud800", "b650 / 0",
+    ):  # fmt: skip
+        yield (
+            f"formula {formula[:20]!a}",
+            beside("f", "", "index", "CUBE", formula, "-o", "OUT.tif"),
+        )
+    profile = {"profile": 1, "name": "x", "encoding": "srgb", "gains": [1, 1, 1], "matrix": np.eye(3).tolist(), "chart": "24", "illuminant": "D65", "delta_e": 1}  # fmt: skip
+    for name, wrong in {
+        "name": {"name": ["x"]}, "encoding": {"encoding": "\x1b[2J"}, "gains": {"gains": ["1"] * 3}, "huge": {"gains": [1e308] * 3},
+        "matrix": {"matrix": 5}, "wavelengths": {"wavelengths_nm": [400.0] * 10**6}, "more": {"code": "print(1)"}, "deep": None,
+    }.items():  # fmt: skip
+        content = "[" * 10**6 if wrong is None else json.dumps(profile | wrong)
+        command = (
+            "predict",
+            "CUBE",
+            "-o",
+            "OUT.npz",
+            "--device",
+            "cpu",
+            "--camera",
+            "profile:FILE.json",
+        )
+        yield f"camera profile {name}", beside("f.json", content, *command)
+    yield (
+        "a camera that all see",
+        beside("c.csv", head + three, "render", "CUBE", "-o", "OUT.png", "--camera", "FILE"),
+    )
 
 
 def _places() -> Iterator[tuple[str, Callable[[Path], list[str]]]]:
@@ -1078,5 +1160,6 @@ _KINDS = {
     "checkpoints and cards": _models,
     "recipes": _recipes,
     "options": _options,
+    "tables, profiles, formulas": _measurements,
     "pipes, devices, sparse files": _places,
 }

@@ -139,6 +139,7 @@ def test_a_table_of_one_camera_needs_no_name(tmp_path):
         ("wavelength,R,G,B\n400,1,1,0\n500,1,1,0\n", "sees nothing"),
         ("wavelength,R,G,B\n400,1e308,1,1\n500,1e308,1,1\n", "are not all numbers"),
         ("wavelength,R,G,B\n" + "400,1,1,1\n" * 200_001, "200,002 rows"),
+        ('wavelength,R,G,B\n"' + "x" * 200_000, "read as a table"),
     ],
 )
 def test_bad_tables_are_named_in_one_sentence(tmp_path, text, words):

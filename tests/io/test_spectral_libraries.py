@@ -9,7 +9,7 @@ import pytest
 
 import napari_hsr
 from napari_hsr.errors import FileError, InputError
-from napari_hsr.io.libraries import join
+from napari_hsr.io.libraries import join, read_library, tables
 from napari_hsr.notices import Code, has
 from napari_hsr.spectral_library import SpectralLibrary
 
@@ -316,3 +316,18 @@ def test_a_library_is_frozen_and_its_sizes_fit():
         found["moss"]
     assert len(found) == 2
     assert dict(found)["leaf"].tolist() == VALUES[0].tolist()
+
+
+def test_a_text_of_any_length_is_not_looked_through_for_a_table(tmp_path, monkeypatch):
+    path = tmp_path / "a.csv"
+    path.write_text("p,1,1,1\n" * 30)
+    monkeypatch.setattr(tables, "_MOST_LINES", 29)
+    with pytest.raises(FileError, match="30 lines"):
+        read_library(path)
+    monkeypatch.setattr(tables, "_MOST_LINES", 10**6)
+    monkeypatch.setattr(tables, "_MOST_ABOVE", 2)
+    path.write_text("about\n" * 3 + "400,1\n410,2\n420,3\n")
+    with pytest.raises(FileError, match="a table of spectra was expected"):
+        read_library(path)
+    path.write_text("about\n" + "400,1\n410,2\n420,3\n")
+    assert read_library(path).wavelengths_nm.tolist() == [400, 410, 420]

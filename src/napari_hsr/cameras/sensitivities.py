@@ -197,7 +197,10 @@ def read_cameras(path: str | Path) -> dict[str, Camera]:
     if header is None:
         raise FileError(path, "it is empty; a table of sensitivities was expected")
     delimiter = max(",;\t", key=header.count)
-    rows = list(csv.reader(lines, delimiter=delimiter))
+    try:
+        rows = list(csv.reader(lines, delimiter=delimiter))
+    except csv.Error as error:
+        raise FileError(path, f"it cannot be read as a table ({error})") from error
     at = next(i for i, row in enumerate(rows) if any(cell.strip() for cell in row))
     if _is_numbers(rows[at]) and len(rows[at]) == 4:
         columns, at = {"wavelength": 0, "r": 1, "g": 2, "b": 3}, at - 1

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 #: No text of spectra is longer than this; bigger files are something else.
 _LONGEST = 200 * 2**20
+#: Lines of a text of spectra, and lines with something in them before its table begins.
+_MOST_LINES, _MOST_ABOVE = 200_000, 10_000
 #: How texts in UTF-16 begin, as spreadsheets save them.
 WIDE = (b"\xff\xfe", b"\xfe\xff")
 _MISSING = {"", "nan", "na", "n/a", "#n/a", "none", "null", "-", "."}
@@ -59,9 +61,11 @@ def lines_of(path: Path) -> list[str]:
     wide = content.startswith(WIDE)
     for encoding in ("utf-16" if wide else "utf-8-sig", "latin-1"):
         try:
-            return content.decode(encoding).splitlines()
+            lines = content.decode(encoding).splitlines()
         except UnicodeDecodeError:
             continue
+        limits.check_count(path, len(lines), "lines", _MOST_LINES)
+        return lines
     raise AssertionError("latin-1 takes any byte")
 
 
@@ -83,7 +87,7 @@ def find(path: Path, lines: list[str]) -> Table:
     rows = [_cells(line, separator) for line in lines]
     filled = [i for i, row in enumerate(rows) if any(row)]
     comma = separator != ","
-    for place, i in enumerate(filled):
+    for place, i in enumerate(filled[:_MOST_ABOVE]):
         limits.check_count(path, len(rows[i]), "columns")
         grid = [_wavelength(cell) for cell in rows[i]]
         if _is_grid(grid):
@@ -201,4 +205,7 @@ def _cells(line: str, separator: str | None) -> list[str]:
         line = line.lstrip().lstrip("#")
     if separator is None:
         return line.replace(",", " ").split()
-    return [cell.strip() for cell in next(csv.reader([line], delimiter=separator), [])]
+    try:
+        return [cell.strip() for cell in next(csv.reader([line], delimiter=separator), [])]
+    except csv.Error:  # a cell of more than 131,072 characters is none
+        return [line]
