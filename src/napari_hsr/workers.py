@@ -33,6 +33,8 @@ AHEAD = 3
 _POLL = 0.1
 #: Options of glibc's ``mallopt``, with what they become by themselves in a process of large blocks.
 MALLOC_OPTIONS = {"M_TRIM_THRESHOLD": (-1, 2**26), "M_MMAP_THRESHOLD": (-3, 2**25)}
+#: Workers that are begun for each core, at most: each takes hundreds of megabytes.
+MOST_A_CORE = 16
 
 
 @contextmanager
@@ -42,13 +44,19 @@ def connected(scheduler: str | None = None, workers: int | None = None) -> Itera
     Raises
     ------
     InputError
-        If dask.distributed is missing, both are named, or the scheduler does not answer.
+        If dask.distributed is missing, both are named, the scheduler does not answer, or this machine
+        is none for so many workers.
     """
     if scheduler is None and workers is None:
         yield None
         return
     if scheduler is not None and workers is not None:
         raise InputError("Name a scheduler, or a number of workers on this machine, not both.")
+    if scheduler is not None and not scheduler.strip():  # dask would begin one of its own
+        raise InputError("The address of a scheduler was expected, such as tcp://10.0.0.5:8786.")
+    most = MOST_A_CORE * (os.cpu_count() or 1)
+    if workers is not None and not 1 <= workers <= most:
+        raise InputError(f"This machine takes 1 to {most} workers, not {workers:,}.")
     try:
         from distributed import Client, LocalCluster
     except ImportError as error:

@@ -328,3 +328,17 @@ def test_tiles_of_a_killed_worker_are_computed_again(client, image, local, tmp_p
         result = event
     assert not pids
     np.testing.assert_array_equal(np.asarray(result.cube.data), expected.data)
+
+
+@pytest.mark.parametrize(
+    ("named", "told"),
+    [
+        (("", None), "address"),
+        ((" ", None), "address"),
+        ((None, 0), "takes 1 to"),
+        ((None, 10**9), "takes 1 to"),
+    ],
+)
+def test_no_cluster_is_begun_that_nobody_can_have_meant(named, told):
+    with pytest.raises(InputError, match=told), workers.connected(*named):
+        pass
