@@ -69,8 +69,10 @@ def test_a_network_goes_on_where_it_was(tmp_path, cube, model, monkeypatch):
 
 
 def test_what_cannot_be_written_so_is_said(tmp_path, cube):
-    with pytest.raises(InputError, match="refined in memory"):
+    with pytest.raises(InputError, match="in memory over all of it"):
         super_resolve(cube, "box", 2, refine=True, output=tmp_path / "a.zarr")
+    with pytest.raises(InputError, match="in memory over all of it"):
+        super_resolve(cube, "box", 2, denoise=True, output=tmp_path / "a.zarr")
     with pytest.raises(InputError, match=r"ends with \.zarr"):
         super_resolve(cube, "box", 2, output=tmp_path / "a.mat")
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from napari_hsr.inference.precision import onednn_has_bfloat16
 from napari_hsr.models.card import ModelCard
 from napari_hsr.models.state_dict import from_state_dict
 from napari_hsr.training.data.batch_sampler import Batch
@@ -31,9 +32,17 @@ def validate(model, step):
     return Validation(figures, {"held": figures})
 
 
+def half_limited() -> bool:
+    """``ATEN_CPU_CAPABILITY`` forbids torch what its library of matrix products may still use."""
+    limited = torch.backends.cpu.get_cpu_capability() in ("DEFAULT", "AVX2")
+    return limited and onednn_has_bfloat16()
+
+
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 @pytest.mark.parametrize("name", NETWORKS)
 def test_a_network_takes_steps(name, precision, tmp_path):
+    if (name, precision) == ("awan", "bfloat16") and half_limited():
+        pytest.skip("torch's fused attention fails where it is limited and oneDNN is not")
     torch.manual_seed(0)
     card = ModelCard(
         name="small",

@@ -85,6 +85,7 @@ def test_it_learns_and_the_card_says_on_what(run, cubes):
     assert "not determine finer ones" in card.limits or "estimate" in card.limits
     assert card.training["coarse"] == {
         "scale": 2, "degradations": ["bicubic-matlab"], "bands": 6,
+        "blur": None, "noise": [0.0, 0.0], "noisy": 0.5,
     }  # fmt: skip
     assert len(card.training["data"]) == 2
     assert len(card.training["held_out"]) == 1
