@@ -72,7 +72,7 @@ def test_a_chart_in_a_photograph_by_its_corners(hsr, tmp_path, monkeypatch):
     true = matrix(get_camera("nikon-5100-npl"), nm, "D65", None)
     response = reflectances_of(CLASSIC, nm) @ true
     colours = response / response.max() * [0.5, 0.8, 0.6]
-    corners = np.array([[5.0, 5], [5, 120], [80, 120], [80, 5]])
+    corners = np.array([[5.0, 5], [5.5, 120], [80, 120.25], [80, 5]])
     image = np.full((90, 130, 3), 300, np.uint16)
     for outline, colour in zip(quadrilaterals(corners, CLASSIC, 0.8), colours, strict=True):
         at = polygon(outline[:, 0], outline[:, 1], image.shape[:2])
@@ -90,8 +90,11 @@ def test_a_chart_in_a_photograph_by_its_corners(hsr, tmp_path, monkeypatch):
     assert (unit[0] * unit[1]).sum(axis=0).min() > 0.97
     out = tmp_path / "out.npz"
     model = ("--model", "rootpoly-srgb", "--input-encoding", "camera:mine")
-    status, *_ = hsr("predict", photo, "-o", out, *model, "--camera", "profile:mine", "--exact")
+    known = ("--camera", "profile:mine", "--exact")
+    status, _, noted = hsr("predict", photo, "-o", out, *model, *known)
     assert status == 0
+    assert "sensitivities were estimated from a chart" in noted
+    assert "rendered to sRGB" not in noted
     status, _, warned = hsr(
         "chart", photo, *at, "--input-encoding", "srgb", "--estimate-camera", table
     )

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_hsr.cli.output import note, print_json
-from napari_hsr.cli.trust import place
 
 if TYPE_CHECKING:
     import argparse
@@ -22,6 +21,12 @@ if TYPE_CHECKING:
     from napari_hsr.trust.chart import ChartFit
 
 HELP = "exposure, white balance and colour matrix from a chart's patches"
+
+
+def corner(text: str) -> tuple[float, float]:
+    """``ROW,COLUMN``, with decimals if need be."""
+    row, column = map(float, text.split(","))
+    return row, column
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--corners",
         metavar="ROW,COLUMN",
-        type=place,
+        type=corner,
         nargs=4,
         help="outer corners of the corner patches, clockwise from dark skin (of an SG: the first)",
     )

@@ -86,10 +86,14 @@ class Colours:
             )
         yield Notice.info(Code.COLOURS_EXACT if self.exact else Code.MEASURED_SHARE, text)
         if self.sight.approximate:
+            why = (
+                "The photograph was rendered to sRGB"
+                if self.sight.profile is None
+                else "The camera's sensitivities were estimated from a chart"
+            )
             yield Notice.warning(
                 Code.ROW_SPACE_APPROXIMATE,
-                "The photograph was rendered to sRGB: what its camera measured is known only "
-                "approximately.",
+                f"{why}: what its camera measured is known only approximately.",
             )
         if self.not_met:
             share = f"{self.not_met / self.residual.size:.1%}"
