@@ -8,6 +8,7 @@ show the message alone; anything that is *not* an :class:`HSRError` is a bug.
 from __future__ import annotations
 
 import errno
+import sys
 from os import PathLike, fspath
 
 #: What errors of libraries say when memory ran out, in lower case: they have no type of their own for it.
@@ -64,8 +65,11 @@ class ModelError(HSRError):
 
 
 def lacks_memory(error: BaseException) -> bool:
-    """Whether an error is a lack of the computer's memory, whatever its library calls it."""
+    """Whether an error is a lack of memory, of the computer or a GPU, whatever a library calls it."""
     if isinstance(error, MemoryError) or getattr(error, "errno", None) == errno.ENOMEM:
+        return True
+    torch = sys.modules.get("torch")  # whose error it cannot be if it is not loaded
+    if torch is not None and isinstance(error, getattr(torch, "OutOfMemoryError", ())):
         return True
     told = isinstance(error, (RuntimeError, ImportError, SystemError))
     return told and any(words in str(error).lower() for words in _LACK_OF_MEMORY)

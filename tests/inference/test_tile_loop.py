@@ -11,9 +11,8 @@ import pytest
 import torch
 
 from napari_hsr import Photograph
-from napari_hsr.errors import Cancelled, HSRError
+from napari_hsr.errors import Cancelled, HSRError, lacks_memory
 from napari_hsr.inference import reconstruct, reconstruct_events
-from napari_hsr.inference.memory_use import is_out_of_memory
 from napari_hsr.inference.outputs import InMemory, written
 from napari_hsr.inference.run_plan import plan_run
 from napari_hsr.inference.tile_loop import run_tiles
@@ -168,7 +167,7 @@ def test_other_errors_are_not_taken_for_it(image):
     with pytest.raises(RuntimeError, match="must match"):
         reconstruct(image, model, device="cpu", tile="whole")
     assert model.module.refused == 1
-    assert not is_out_of_memory(ValueError("out of memory"))
+    assert not lacks_memory(ValueError("out of memory"))
 
 
 def test_it_can_be_cancelled_while_tiles_are_halved(image):

@@ -1,4 +1,4 @@
-"""How much memory is available, how much a run took, and whether it ran out."""
+"""How much memory is available, and how much a run took."""
 
 from __future__ import annotations
 
@@ -12,8 +12,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import psutil
-
-from napari_hsr.errors import lacks_memory
 
 if TYPE_CHECKING:
     import torch
@@ -100,14 +98,6 @@ def trim() -> None:
         release = getattr(ctypes.CDLL(None), "malloc_trim", None)  # not in musl
         if release is not None:
             release(0)
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an error is a lack of memory, of the computer or of a GPU."""
-    torch = sys.modules.get("torch")  # whose error it cannot be if it is not loaded
-    return lacks_memory(error) or (
-        torch is not None and isinstance(error, getattr(torch, "OutOfMemoryError", ()))
-    )
 
 
 def release_cached(device: torch.device) -> None:

@@ -13,9 +13,9 @@ from collections import deque
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
-from napari_hsr.errors import InputError
+from napari_hsr.errors import InputError, lacks_memory
 from napari_hsr.inference import probe
-from napari_hsr.inference.memory_use import is_out_of_memory, release_cached
+from napari_hsr.inference.memory_use import release_cached
 from napari_hsr.inference.one_tile import computed
 from napari_hsr.inference.passes import POLL, Passes
 from napari_hsr.inference.speed import keep, remember_tile, tile_seconds
@@ -168,7 +168,7 @@ def _here(
                         yield queue.begin_pass()
                         module = run.module() if module is None else module
             except Exception as error:
-                short = is_out_of_memory(error)
+                short = lacks_memory(error)
                 if not short:
                     raise
             if short:  # the error is gone by now, and what it kept alive with it
@@ -234,7 +234,7 @@ def _on_workers(
             try:
                 answers = tasks.next(POLL)
             except Exception as error:
-                if not is_out_of_memory(error):
+                if not lacks_memory(error):
                     raise
                 tasks.withdraw()
                 queue.halve()

@@ -15,8 +15,8 @@ from collections.abc import Callable, Generator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from napari_hsr.errors import Cancelled, FileError, HSRError
-from napari_hsr.inference.memory_use import is_out_of_memory, release_cached
+from napari_hsr.errors import Cancelled, FileError, HSRError, lacks_memory
+from napari_hsr.inference.memory_use import release_cached
 from napari_hsr.notices import Code, Notice
 from napari_hsr.training.engine import checkpoint, devices
 from napari_hsr.training.engine.checkpoint import Fitted, State
@@ -172,7 +172,7 @@ class Fit:
         try:
             yield from self._steps()
         except (RuntimeError, MemoryError) as error:
-            if not is_out_of_memory(error) or self._between_steps:
+            if not lacks_memory(error) or self._between_steps:
                 raise
             self._step_back()
             yield self._take_smaller_parts()

@@ -11,7 +11,7 @@ import shutil
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from napari_hsr.errors import Cancelled, FileError, HSRError, InputError, explain
+from napari_hsr.errors import Cancelled, FileError, HSRError, InputError, explain, lacks_memory
 from napari_hsr.io.atomic import replacing
 from napari_hsr.notices import Code, Notice
 from napari_hsr.training.events import Event, Failed, Finished, Noticed
@@ -114,7 +114,6 @@ def _guarded(
     events: Iterable[Event], recipe: Recipe, output: Path, resume: bool
 ) -> Iterator[Event]:
     """The events, with the recipe in the folder first, and faults as sentences for the user."""
-    from napari_hsr.inference.memory_use import is_out_of_memory
     from napari_hsr.training.recipe.yaml_io import write_recipe
 
     try:
@@ -127,7 +126,7 @@ def _guarded(
     except ModuleNotFoundError as error:
         raise missing(error) from error
     except (MemoryError, RuntimeError) as error:
-        if not is_out_of_memory(error):
+        if not lacks_memory(error):
             raise
         raise InputError(
             "There is not enough memory for this training: reduce batch.patch or batch.size."

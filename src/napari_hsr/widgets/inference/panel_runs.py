@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from napari_hsr.errors import HSRError, InputError
+from napari_hsr.errors import HSRError, InputError, lacks_memory
 from napari_hsr.photograph import Photograph
 from napari_hsr.progress import Progress
 from napari_hsr.units import format_bytes
@@ -257,14 +257,12 @@ def run_events(
     request: Any, loaded: LoadedModels, cancel: threading.Event
 ) -> Iterator[Progress | Result]:
     """Load the model and run it; torch is imported here, off the main thread."""
-    from napari_hsr.inference.memory_use import is_out_of_memory
-
     yield Progress(0, 0, "Loading the model")
     model = request.load(loaded)
     try:
         yield from request.events(model, cancel)
     except Exception as error:
-        if isinstance(error, HSRError) or not is_out_of_memory(error):
+        if isinstance(error, HSRError) or not lacks_memory(error):
             raise
         raise InputError(
             f"There is not enough memory on {request.options['device']} for {request.image.name}: "
