@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from qtpy.QtCore import Qt
 from qtpy.QtGui import QFontMetricsF
 from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
 
@@ -48,6 +49,32 @@ def test_a_long_text_takes_its_lines_and_unfolds(column, qtbot):
     assert LONG.strip() in QLabel.text(label)
     label.linkActivated.emit("#less")
     qtbot.waitUntil(lambda: lines_high(label) < 3)
+
+
+def test_keys_unfold_what_is_cut(column, qtbot):
+    label = column(BriefLabel(2, LONG))
+    qtbot.waitUntil(lambda: label.shown() != label.text())
+    assert label.focusPolicy() == Qt.FocusPolicy.StrongFocus
+    qtbot.keyClick(label, Qt.Key.Key_Space)
+    assert lines_high(label) > 4
+    qtbot.keyClick(label, Qt.Key.Key_Return)
+    assert lines_high(label) < 3
+    label.setText("Short.")
+    assert label.focusPolicy() == Qt.FocusPolicy.ClickFocus
+
+
+def test_what_has_the_keyboard_has_a_frame(column, qtbot):
+    label = column(BriefLabel(2, LONG))
+    qtbot.waitUntil(lambda: label.shown() != label.text())
+    label.clearFocus()
+    qtbot.waitUntil(lambda: not label.hasFocus())
+    before = label.grab().toImage()
+    label.setFocus()
+    qtbot.waitUntil(label.hasFocus)
+    framed = label.grab().toImage()
+    assert framed != before
+    colour = label.palette().windowText().color()
+    assert framed.pixelColor(label.width() // 2, 0) == colour
 
 
 def test_a_short_text_is_whole(column, qtbot):

@@ -16,6 +16,7 @@ from qtpy.QtWidgets import (
 from superqt.utils import signals_blocked
 
 from napari_hsr.widgets.common.connections import Connections
+from napari_hsr.widgets.common.focus import frame_focus
 from napari_hsr.widgets.common.job import Job
 from napari_hsr.widgets.common.models_changed import models_changed
 from napari_hsr.widgets.common.plain_text import one_line, tip, visible
@@ -86,6 +87,7 @@ class NarrowComboBox(QComboBox):
         painter.drawComplexControl(QStyle.ComplexControl.CC_ComboBox, option)
         painter.drawControl(QStyle.ControlElement.CE_ComboBoxLabel, option)
         painter.end()  # now, not when Python drops the last reference
+        frame_focus(self)
 
 
 class LayerChooser(NarrowComboBox):

@@ -10,6 +10,8 @@ from qtpy.QtCore import Qt
 from qtpy.QtGui import QKeySequence, QShortcut
 from qtpy.QtWidgets import QDialog, QTextBrowser, QToolButton, QVBoxLayout, QWidget
 
+from napari_hsr.widgets.common.focus import frame_focus
+
 if TYPE_CHECKING:
     from qtpy.QtCore import QUrl
 
@@ -81,6 +83,11 @@ class HelpButton(QToolButton):
         key = QShortcut(QKeySequence(QKeySequence.StandardKey.HelpContents), panel)
         key.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
         key.activated.connect(self.click)
+
+    def paintEvent(self, event) -> None:  # noqa: N802 - Qt's name
+        """Show the focus."""
+        super().paintEvent(event)
+        frame_focus(self)
 
     def _show(self) -> None:
         HelpWindow(self._page, self).show()

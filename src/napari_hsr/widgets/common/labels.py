@@ -8,6 +8,7 @@ from qtpy.QtCore import QEvent, QPointF, Qt, QTimer
 from qtpy.QtGui import QFont, QFontMetricsF, QTextLayout, QTextOption
 from qtpy.QtWidgets import QLabel, QSizePolicy, QWidget
 
+from napari_hsr.widgets.common.focus import frame_focus
 from napari_hsr.widgets.common.plain_text import visible
 
 #: Pixels kept free when breaking lines: rich text has a margin of 4 at either side, and its
@@ -62,7 +63,8 @@ class WrappedLabel(QLabel):
 class BriefLabel(WrappedLabel):
     """A word-wrapped label of a few lines; a click on "more" shows the rest of a longer text.
 
-    A new text is folded again. The text is shown as plain text.
+    So do the space bar and the enter key; only a longer text takes the focus by Tab. A new text is
+    folded again. The text is shown as plain text.
 
     Parameters
     ----------
@@ -80,7 +82,6 @@ class BriefLabel(WrappedLabel):
         self.setTextInteractionFlags(
             Qt.TextInteractionFlag.TextSelectableByMouse
             | Qt.TextInteractionFlag.LinksAccessibleByMouse
-            | Qt.TextInteractionFlag.LinksAccessibleByKeyboard
         )
         self.linkActivated.connect(lambda _: self.set_open(not self._open))
         self.setText(text)
@@ -110,6 +111,19 @@ class BriefLabel(WrappedLabel):
         self._open = is_open
         self._fit()
 
+    def keyPressEvent(self, event) -> None:  # noqa: N802 - Qt's name
+        """Unfold or fold by keys."""
+        keys = (Qt.Key.Key_Space, Qt.Key.Key_Return, Qt.Key.Key_Enter)
+        if event.key() in keys and self.focusPolicy() == Qt.FocusPolicy.StrongFocus:
+            self.set_open(not self._open)
+        else:
+            super().keyPressEvent(event)
+
+    def paintEvent(self, event) -> None:  # noqa: N802 - Qt's name
+        """Show the focus."""
+        super().paintEvent(event)
+        frame_focus(self)
+
     def showEvent(self, event) -> None:  # noqa: N802 - Qt's name
         """Fit again: the style may have changed while it was hidden."""
         super().showEvent(event)
@@ -126,6 +140,8 @@ class BriefLabel(WrappedLabel):
             colour = self.palette().windowText().color().name()
             word = _LESS if self._open else _MORE
             shown += f" <a href='#{word}' style='color: {colour}'>{word}</a>"
+        policy = Qt.FocusPolicy
+        self.setFocusPolicy(policy.StrongFocus if cut else policy.ClickFocus)
         if shown != QLabel.text(self):
             QLabel.setText(self, shown)
         super()._fit()

@@ -36,6 +36,7 @@ class VerticalScroll(QScrollArea):
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Preferred)
         self.setMinimumHeight(least)
+        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # its controls have it, and scroll it
         self.setWidget(content)
         content.installEventFilter(self)
         self.verticalScrollBar().rangeChanged.connect(self._follow)

@@ -91,6 +91,7 @@ class SpectrumPlot(QWidget):
         self.view.setAccessibleName("Plot")
         self.view.setToolTip("Wheel: zoom; drag: pan; right drag: zoom one axis; double click: all")
         self.view.setMinimumSize(220, LEAST_HEIGHT)
+        self.view.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # no key does anything there
         self.view.ci.layout.setContentsMargins(0, 0, 0, 0)
         self.plot_item = self.view.addPlot(axisItems={s: _Axis(s) for s in ("bottom", "left")})
         self.plot_item.setMenuEnabled(False)
