@@ -136,8 +136,11 @@ class PlotLegend(QGraphicsView):
         # The sample and the name of an entry may differ in height.
         rows = [layout.itemAt(last, column) for column in (0, 1)] if self.entries else []
         bottom = max((part.geometry().bottom() for part in rows if part), default=0.0)
-        height = ceil(bottom)
-        if layout.rowCount() <= self.MAX_ROWS:  # margins below the last row would scroll
-            self.setSceneRect(QRectF(0, 0, self.item.boundingRect().width(), height))
+        height, scrolls = ceil(bottom), layout.rowCount() > self.MAX_ROWS
         if height != self.height():
             self.setFixedHeight(height)
+        # A style's margins would make it scroll by a pixel. At the very end: it may fill it again.
+        policy = Qt.ScrollBarPolicy
+        self.setVerticalScrollBarPolicy(
+            policy.ScrollBarAsNeeded if scrolls else policy.ScrollBarAlwaysOff
+        )
