@@ -1,9 +1,13 @@
 """A per-pixel model as a table over chromaticity."""
 
+import copy
+from dataclasses import replace
+
 import pytest
 import torch
 
 from napari_hsr.errors import InputError
+from napari_hsr.models import colour_table
 from napari_hsr.models.colour_table import as_table, is_of_chromaticity
 from napari_hsr.models.library import load_model
 
@@ -28,6 +32,12 @@ def test_twice_the_nodes_are_a_quarter_of_the_error(instant, colours):
     errors = [difference(instant, side, colours) for side in (64, 128, 256)]
     assert errors[0] > 2.5 * errors[1] > 2.5**2 * errors[2]
     assert errors[2] < 5e-4  # 0.03 %, as documented
+
+
+def test_a_table_is_made_where_the_network_is(instant, monkeypatch):
+    monkeypatch.setattr(colour_table, "is_of_chromaticity", lambda _model: True)  # takes values
+    elsewhere = replace(instant, module=copy.deepcopy(instant.module).to("meta"))
+    assert as_table(elsewhere, 8).module.nodes.device.type == "meta"
 
 
 def test_twice_the_light_is_twice_the_spectrum(instant, colours):

@@ -112,7 +112,7 @@ def as_table(model: Model, side: int = NODES) -> Model:
 
 
 def _made(model: Model, side: int) -> Model:
-    steps = torch.linspace(0, 1, side)
+    steps = torch.linspace(0, 1, side, device=_device(model))
     g, r = torch.meshgrid(steps, steps, indexing="ij")
     # beyond r + g = 1 no colour lies; the nodes there are the ends of cells that do
     colours = torch.stack([r, g, (1 - r - g).clamp_min(0)]).reshape(1, 3, side, side)
@@ -147,7 +147,14 @@ def is_of_chromaticity(model: Model) -> bool:
     if model.context != 0 or model.channels != 3 or model.scale != 1:
         return False
     colours = torch.rand((1, 3, 8, 8), generator=torch.Generator().manual_seed(0))
+    colours = colours.to(_device(model))
     with torch.inference_mode():
         bright, dim = model.module(colours), model.module(colours / 4)
     off = (bright / 4 - dim).abs().max() / bright.abs().max()
     return bool(off < _EQUIVARIANT)
+
+
+def _device(model: Model) -> torch.device:
+    """Where the network is: a run on a graphics card may have left it there."""
+    weights = next(iter(model.module.state_dict().values()), None)
+    return torch.device("cpu") if weights is None else weights.device
