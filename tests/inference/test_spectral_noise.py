@@ -1,11 +1,13 @@
 """Noise of the bands: found, told and left out; what is no noise stays."""
 
+import threading
+
 import numpy as np
 import pytest
 import torch
 
 from napari_hsr import Cube, super_resolve
-from napari_hsr.errors import InputError
+from napari_hsr.errors import Cancelled, InputError
 from napari_hsr.inference.spectral_noise import meant_for_noise, without_noise
 from napari_hsr.models import from_state_dict
 from napari_hsr.models.architectures.coarsr import CoarSR
@@ -32,6 +34,13 @@ def test_most_of_the_noise_is_left_out_and_its_size_is_told():
     assert told.code is Code.NOISE_LEFT_OUT
     estimated = float(told.text.partition("estimated at ")[2].partition(" ")[0])
     assert 0.09 < estimated < 0.12  # a little above: the others predict with noise of their own
+
+
+def test_it_can_be_cancelled():
+    cancel = threading.Event()
+    cancel.set()
+    with pytest.raises(Cancelled):
+        without_noise(of(NOISY), cancel)
 
 
 def test_a_cube_with_hardly_any_noise_stays_as_it_is():

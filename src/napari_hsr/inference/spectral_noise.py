@@ -14,8 +14,11 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from napari_hsr.notices import Code, Notice
+from napari_hsr.progress import stop_if
 
 if TYPE_CHECKING:
+    import threading
+
     from napari_hsr.cube import Cube
     from napari_hsr.models.card import ModelCard
     from napari_hsr.models.model import Model
@@ -55,9 +58,9 @@ def wants_filter(upscaler: Model | Kind, denoise: bool | None) -> bool:
     return card is not None and meant_for_noise(card)
 
 
-def filtered(cube: Cube, wanted: bool) -> Filtered:
+def filtered(cube: Cube, wanted: bool, cancel: threading.Event | None = None) -> Filtered:
     """:func:`without_noise`, or the cube as it is."""
-    return without_noise(cube) if wanted else Filtered(cube)
+    return without_noise(cube, cancel) if wanted else Filtered(cube)
 
 
 def not_on_disk(wanted: bool) -> tuple[Notice, ...]:
@@ -68,18 +71,25 @@ def not_on_disk(wanted: bool) -> tuple[Notice, ...]:
     return (Notice.info(Code.NOISE_STAYS, text),)
 
 
-def without_noise(cube: Cube) -> Filtered:
+def without_noise(cube: Cube, cancel: threading.Event | None = None) -> Filtered:
     """A cube without the noise of its bands.
 
     Parameters
     ----------
     cube : Cube, shape (bands, height, width)
         All values finite.
+    cancel : threading.Event, optional
+        Set it from another thread to stop.
 
     Returns
     -------
     Filtered
         With the cube itself where there is hardly any, or too few pixels to tell it from detail.
+
+    Raises
+    ------
+    Cancelled
+        If ``cancel`` was set.
     """
     data = np.asarray(cube.data, np.float32)
     spectra = data.reshape(len(data), -1)
@@ -97,6 +107,7 @@ def without_noise(cube: Cube) -> Filtered:
     made = np.empty_like(spectra)
     limit = bands + OUTLYING * np.sqrt(2 * bands)
     for start in range(0, count, AT_ONCE):
+        stop_if(cancel)
         part = spectra[:, start : start + AT_ONCE]
         from_mean = (part - mean) / noise
         left_out = from_mean - kept @ from_mean

@@ -137,7 +137,7 @@ def super_resolve_events(
     start = time.perf_counter()
     with PeakMemory(torch_device) as memory:
         filled = yield from fill_events(coarse, cancel)
-        given = filtered(filled.cube, wanted)
+        given = filtered(filled.cube, wanted, cancel)
         half, gain = None, 0.0
         if half_upscaler is not None:
             events = upscale_events(given.cube, half_upscaler, scale // 2, cancel=cancel, **options)
