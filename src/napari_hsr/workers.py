@@ -12,10 +12,10 @@ import sys
 from collections import deque
 from contextlib import contextmanager, suppress
 from functools import cache
-from importlib import import_module
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+from napari_hsr import __version__
 from napari_hsr.errors import InputError
 from napari_hsr.progress import stop_if
 
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     import threading
     from collections.abc import Callable, Iterable, Iterator
 
-# not by name: for type checkers the package's door leads to the rooms that import this file
-__version__: str = import_module("napari_hsr").__version__
 #: Seconds that a scheduler, and its first worker, may take to answer.
 PATIENCE = 10.0
 #: Tasks that are sent ahead, for each thread of the workers.

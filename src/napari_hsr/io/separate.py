@@ -159,12 +159,13 @@ class _Helper:
         try:
             reader.start()
             reader.join(_WAITING)
-            if found and isinstance(found[0], BaseException):
-                raise found[0]
+            answer = found[0] if found else None
+            if isinstance(answer, BaseException):
+                raise answer
         except BaseException:  # a later call would be given this answer
             self.close()
             raise
-        return found[0] if found else None  # type: ignore[return-value]
+        return answer
 
     def _received(self) -> tuple[bytes, np.ndarray | None]:
         output = self._process.stdout

@@ -12,6 +12,7 @@ import json
 import os
 import platform
 import shutil
+from abc import ABC, abstractmethod
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -39,7 +40,7 @@ def begun(path: Path) -> dict[str, Any] | None:
     return zarr_resumed.facts(unfinished(path), RUN)
 
 
-class UnfinishedStore:
+class UnfinishedStore(ABC):
     """A store that is begun, or gone on with.
 
     Parameters
@@ -94,17 +95,17 @@ class UnfinishedStore:
             self.release()
             raise
 
+    @abstractmethod
     def _fill(self, group: Any) -> None:
         """Make the arrays and attributes of a new store."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _open_again(self) -> None:
         """Open the arrays of the store, and see that they are those of this run."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _is_entry(self, entry: Any) -> bool:
         """Whether a line of the journal is one that this run could have written."""
-        raise NotImplementedError
 
     def note(self, entry: Mapping[str, Any]) -> None:
         """Add a line to the journal."""
