@@ -71,8 +71,8 @@ class FrameStore(UnfinishedStore):
         """Write a frame, and note that it is there."""
         values = np.asarray(cube.data, np.float32)
         with self._writing():
-            # zarr would read what a killed run has left there
-            shutil.rmtree(self._place(number), ignore_errors=True)
+            if self._place(number).exists():  # of a killed run: zarr would read it
+                shutil.rmtree(self._place(number))
             self._array[number] = values
         low, high = finite_range(values)
         found = [low, high] if low <= high else None
