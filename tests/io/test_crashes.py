@@ -17,7 +17,7 @@ import pytest
 from napari_hsr import Cube, Wavelengths, spectra
 from napari_hsr.cli.interrupt import ending_cleanly
 from napari_hsr.errors import FileError, InputError
-from napari_hsr.io import atomic, read, write
+from napari_hsr.io import atomic, hdf5_created, read, write
 from napari_hsr.io.file_sets import files_read, files_written, shared
 
 from ..killed import Failing, killed
@@ -303,3 +303,43 @@ def _fault(cube, path):
     except FileError as error:
         return str(error)
     return None
+
+
+@posix
+@pytest.mark.parametrize("suffix", [".hdr", ".mat", ".npz", ".tif", ".h5", ".zarr"])
+def test_a_disk_that_takes_only_a_part_is_told_and_ends_no_process(tmp_path, suffix):
+    values = np.random.default_rng(0).random((7, 40, 50), dtype=np.float32)
+
+    def tried(most):
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
+        error = _fault(Cube(values, Wavelengths(np.linspace(400, 700, 7))), tmp_path / f"x{suffix}")
+        return 3 if error and "it cannot be written (File too large)" in error else 4
+
+    for most in (0, 1_000, 5_000, 40_000):
+        child = os.fork()
+        if not child:
+            status = 5
+            try:
+                status = tried(most)
+            finally:
+                os._exit(status)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 3, most
+        assert not list(tmp_path.iterdir()), most
+
+
+@pytest.mark.parametrize("suffix", [".mat", ".h5"])
+def test_ctrl_c_while_hdf5_writes_is_no_fault_of_the_disk_to_it(tmp_path, monkeypatch, suffix):
+    write_it, count = hdf5_created._Disk.write, []
+
+    def interrupted(disk, content):
+        count.append(1)
+        signal.raise_signal(signal.SIGINT)
+        return write_it(disk, content)
+
+    monkeypatch.setattr(hdf5_created._Disk, "write", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        write(cube(1), tmp_path / f"x{suffix}")
+    assert count
+    assert not list(tmp_path.iterdir())

@@ -21,11 +21,12 @@ from napari_hsr.io import (
 )
 from napari_hsr.io import hdf5_structure as structure
 from napari_hsr.io import wavelengths as wl
-from napari_hsr.io.atomic import replacing
+from napari_hsr.io.atomic import replacing, undisturbed
 from napari_hsr.io.choice import ANY, Choice
 from napari_hsr.io.choose_variable import Variable, choose_cube, companions, left_out
 from napari_hsr.io.decoding import Decoding
 from napari_hsr.io.hdf5_axes import named_axes, scales_of, text
+from napari_hsr.io.hdf5_created import created
 from napari_hsr.io.library_errors import translated
 from napari_hsr.io.numbers import number
 from napari_hsr.io.storing import Storing, as_stated, blocks, plan
@@ -329,24 +330,30 @@ def write(cube: Cube, path: Path, storing: Storing | None = None) -> None:
     FileError
         If the file cannot be written.
     """
+    storing = storing or plan(cube)
+    with replacing(path) as temporary, created(temporary) as new:
+        with undisturbed():
+            stored = new.file.create_dataset("cube", shape=cube.shape, dtype=storing.dtype)
+        for bands, rows, values in blocks(cube):
+            new.put(stored, (bands, rows), storing.numbers(values))
+        with undisturbed():
+            _put_facts(new.file, stored, cube, storing)
+
+
+def _put_facts(file: Any, stored: Any, cube: Cube, storing: Storing) -> None:
     import h5py
 
-    storing = storing or plan(cube)
-    with replacing(path) as temporary, h5py.File(temporary, "w") as file:
-        stored = file.create_dataset("cube", shape=cube.shape, dtype=storing.dtype)
-        for bands, rows, values in blocks(cube):
-            stored[bands, rows] = storing.numbers(values)
-        stored.attrs["axes"] = "bands, height, width"
-        for key, value in as_stated(storing).items():
-            stored.attrs[key] = value
-        if cube.units:
-            stored.attrs["units"] = cube.units
-        if cube.place is not None:
-            stored.attrs["pixel_size"] = cube.place.pixel
-            stored.attrs["first_pixel_centre"] = cube.place.origin
-        if cube.wavelengths is not None:
-            nm = file.create_dataset("wavelengths", data=cube.wavelengths.nm)
-            nm.attrs["units"] = "nm"
-        file.create_dataset(
-            embedded_record.KEY, data=embedded_record.to_text(cube), dtype=h5py.string_dtype()
-        )
+    stored.attrs["axes"] = "bands, height, width"
+    for key, value in as_stated(storing).items():
+        stored.attrs[key] = value
+    if cube.units:
+        stored.attrs["units"] = cube.units
+    if cube.place is not None:
+        stored.attrs["pixel_size"] = cube.place.pixel
+        stored.attrs["first_pixel_centre"] = cube.place.origin
+    if cube.wavelengths is not None:
+        nm = file.create_dataset("wavelengths", data=cube.wavelengths.nm)
+        nm.attrs["units"] = "nm"
+    file.create_dataset(
+        embedded_record.KEY, data=embedded_record.to_text(cube), dtype=h5py.string_dtype()
+    )

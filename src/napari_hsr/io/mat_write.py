@@ -16,7 +16,8 @@ import numpy as np
 
 from napari_hsr.errors import FileError
 from napari_hsr.io import embedded_record
-from napari_hsr.io.atomic import replacing
+from napari_hsr.io.atomic import replacing, undisturbed
+from napari_hsr.io.hdf5_created import created
 from napari_hsr.units import format_bytes
 
 if TYPE_CHECKING:
@@ -38,26 +39,30 @@ def write(cube: Cube, path: Path) -> None:
     FileError
         If the file cannot be written.
     """
-    import h5py
-
     bands, height, width = cube.shape
     with replacing(path) as temporary:
-        with h5py.File(temporary, "w", userblock_size=_USERBLOCK) as file:
-            stored = file.create_dataset("cube", shape=(bands, width, height), dtype=np.float32)
-            stored.attrs["MATLAB_class"] = np.bytes_("single")
+        with created(temporary, userblock_size=_USERBLOCK) as new:
+            with undisturbed():
+                stored = new.file.create_dataset("cube", (bands, width, height), np.float32)
+                stored.attrs["MATLAB_class"] = np.bytes_("single")
             for band in range(bands):
-                stored[band] = np.asarray(cube.data[band], dtype=np.float32).T
-            if cube.wavelengths is not None:
-                _double(file, "bands", cube.wavelengths.nm[:, np.newaxis])
-            factor = cube.metadata.get("norm_factor")
-            if isinstance(factor, (int, float)):
-                _double(file, "norm_factor", np.array([[factor]], dtype=np.float64))
-            if cube.place is not None:
-                _double(file, "pixel_size", np.array(cube.place.pixel)[:, np.newaxis])
-                _double(file, "first_pixel_centre", np.array(cube.place.origin)[:, np.newaxis])
-            _char(file, embedded_record.KEY, embedded_record.to_text(cube))
+                new.put(stored, band, np.asarray(cube.data[band], dtype=np.float32).T)
+            with undisturbed():
+                _describe(new.file, cube)
         with temporary.open("rb+") as raw:  # what makes MATLAB know the file
             raw.write(_HEADER.ljust(116) + bytes(8) + b"\x00\x02IM")
+
+
+def _describe(file: Any, cube: Cube) -> None:
+    if cube.wavelengths is not None:
+        _double(file, "bands", cube.wavelengths.nm[:, np.newaxis])
+    factor = cube.metadata.get("norm_factor")
+    if isinstance(factor, (int, float)):
+        _double(file, "norm_factor", np.array([[factor]], dtype=np.float64))
+    if cube.place is not None:
+        _double(file, "pixel_size", np.array(cube.place.pixel)[:, np.newaxis])
+        _double(file, "first_pixel_centre", np.array(cube.place.origin)[:, np.newaxis])
+    _char(file, embedded_record.KEY, embedded_record.to_text(cube))
 
 
 def write_5(cube: Cube, path: Path) -> None:
