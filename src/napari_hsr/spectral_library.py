@@ -149,10 +149,12 @@ class SpectralLibrary:
         if (known.sum(axis=1) < max(2, own.size // 2)).any():
             raise InputError(f"A spectrum of {self.name} lacks more than half of its values.")
         if own[0] > nm[0] + _REPEATED or own[-1] < nm[-1] - _REPEATED:
-            raise InputError(
+            told = (
                 f"The spectra of {self.name} reach from {own[0]:g} to {own[-1]:g} nm; "
                 f"{nm[0]:g} to {nm[-1]:g} nm are needed."
             )
+            micrometres = own[-1] < 30 < nm[0]
+            raise InputError(f"{told} Are theirs in µm?" if micrometres else told)
         whole = self.values
         if not known.all():
             rows = zip(self.values, known, strict=True)

@@ -5,6 +5,7 @@ import pytest
 
 from napari_hsr.cube import Cube, Wavelengths
 from napari_hsr.errors import InputError
+from napari_hsr.notices import Code
 from napari_hsr.spectral_library import SpectralLibrary
 from napari_hsr.trust.anchored import anchored
 
@@ -61,3 +62,59 @@ def test_an_anchor_outside_or_on_nothing_is_named(cube, library, place, why):
 def test_anchors_that_contradict_each_other_are_named(cube, library):
     with pytest.raises(InputError, match="anchors a and c contradict each other"):
         anchored(cube, library, [("a", (0, 0)), ("b", (0, 1)), ("c", (0, 0))], radius=0)
+
+
+PLACES = {"a": (0, 0), "b": (0, 1), "c": (0, 2)}
+
+
+@pytest.mark.parametrize(
+    ("of_cube", "of_spectra", "why"),
+    [
+        (
+            "reflectance",
+            "W m-2 sr-1 nm-1",
+            r"are radiance \(W m-2 sr-1 nm-1\).* c holds reflectance",
+        ),
+        ("reflectance", "uW/(cm^2*sr*nm)", "white reference"),
+        ("reflectance", "counts", "library are counts, and c holds reflectance"),
+        ("DN", "reflectance", r"c holds counts \(DN\).*Convert the cube"),
+        ("reflectance", "W m-2 nm-1", "irradiance"),
+        ("reflectance", "absorbance", "absorbance"),
+        ("reflectance", "relative (max)", "normalised"),
+    ],
+)
+def test_another_quantity_is_refused_by_its_unit(cube, library, of_cube, of_spectra, why):
+    with pytest.raises(InputError, match=why):
+        anchored(cube.replace(units=of_cube), library.replace(units=of_spectra), PLACES, radius=0)
+
+
+@pytest.mark.parametrize(
+    ("of_cube", "of_spectra", "factor"),
+    [("reflectance", "%", 100.0), ("percent", "reflectance", 0.01), ("reflectance", "albedo", 1.0)],
+)
+def test_percent_and_fractions_meet_on_the_scale_of_the_cube(
+    cube, library, of_cube, of_spectra, factor
+):
+    plain = anchored(cube, library, PLACES, radius=0)[1]
+    full = 100.0 if of_cube == "percent" else 1.0
+    scaled = cube.replace(data=cube.data * np.float32(full), units=of_cube)
+    spectra = library.replace(values=library.values * full * factor, units=of_spectra)
+    made = anchored(scaled, spectra, PLACES, radius=0)[1]
+    np.testing.assert_allclose(made.data, full * plain.data, rtol=1e-4)
+    told = f"multiplied by {1 / factor:g}" in made.provenance.steps[-1]
+    assert told == (factor != 1)
+
+
+@pytest.mark.parametrize("units", [None, "reflectance"])
+def test_spectra_that_may_hold_the_light_are_asked_about(cube, library, units):
+    """By values a light in the spectra is the inverse of one in the photograph."""
+    lit = library.replace(values=library.values * np.linspace(0.2, 1.6, 31), units=units)
+    fit, made = anchored(cube.replace(units="reflectance"), lit, PLACES, radius=0)
+    assert fit.helps
+    codes = [notice.code for notice in made.notices]
+    assert codes == ([Code.UNITS_DIFFER] if units is None else [])
+
+
+def test_wavelengths_in_micrometres_are_recognised(cube, library):
+    with pytest.raises(InputError, match="in µm"):
+        anchored(cube, library.replace(wavelengths_nm=NM / 1000), PLACES)

@@ -94,8 +94,16 @@ def test_a_local_fault_is_corrected_where_spectra_are_alike(truth, rng):
     ("change", "why"),
     [
         (lambda x, y: (x[:, :1], y[:, :1]), "two anchors"),
-        (lambda x, y: (x, 100 * y), "percent"),
-        (lambda x, y: (x, y / 10), "another scale"),
+        (
+            lambda x, y: (x, 100 * y),
+            "measured spectra are 100 times as bright as the cube, as percent",
+        ),
+        (
+            lambda x, y: (x, y / 10),
+            "cube is 10 times as bright as the measured spectra, as radiance",
+        ),
+        (lambda x, y: (x, 4095 * y), "as counts are to reflectance"),
+        (lambda x, y: (x, y * [1, 100, 1, 1]), "anchor 2 is 100 times as bright to the cube"),
         (lambda x, y: (x, y * np.nan), "anchor 1 holds a value that is not finite"),
         (lambda x, y: (x, y[:5]), "bands"),
         (lambda x, y: (x, y * [1, 0, 1, 1]), "anchor 2 is black"),

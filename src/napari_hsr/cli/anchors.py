@@ -48,6 +48,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=1,
         help="the mean over a square of so many pixels to each side counts (default: 1)",
     )
+    parser.add_argument(
+        "--scale",
+        metavar="S",
+        type=float,
+        help="what the stored spectra are multiplied by: 0.01 for percent, 1 to keep them "
+        "(default: as their file says, else by their size)",
+    )
+    parser.add_argument(
+        "--column", metavar="C", help="a column of a table of spectra by its heading"
+    )
     parser.add_argument("-o", "--output", metavar="OUT", required=True, help="the corrected cube")
     add_output_options(parser)
 
@@ -58,10 +68,12 @@ def run(args: argparse.Namespace) -> int:
     from napari_hsr.io import read_library, write
     from napari_hsr.trust.anchored import anchored
 
-    cube, library, out = read_cube(args.cube), read_library(args.spectra), Path(args.output)
+    cube, out = read_cube(args.cube), Path(args.output)
+    library = read_library(args.spectra, scale=args.scale, column=args.column)
     places = [(name, (row, column)) for name, row, column in args.at]
+    note(library.notices, about=Path(args.spectra).name)
     fit, corrected = anchored(cube, library, places, args.radius)
-    note((*cube.notices, *library.notices))
+    note(notice for notice in corrected.notices if notice not in cube.notices)
     replaced = False
     if fit.helps:
         replaced = prepare_output(out, [Path(args.cube)], args.overwrite)

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_hsr.errors import InputError
+from napari_hsr.notices import Code, Notice
 from napari_hsr.progress import Progress, result_of, stop_if
 from napari_hsr.trust.anchors import AnchorFit, fit_anchors
+from napari_hsr.trust.quantities import Quantity, factor_to, quantity_of
 
 if TYPE_CHECKING:
     import threading
@@ -23,6 +25,9 @@ if TYPE_CHECKING:
 Place = tuple[int, int] | np.ndarray
 #: Pixels corrected together.
 _STRIP = 2**16
+#: From this ratio of its largest to its least gain on, what all anchors share looks like a light.
+_LIGHT = 2.0
+_REFLECTANCES = (Quantity.REFLECTANCE, Quantity.PERCENT)
 
 
 def anchored(
@@ -36,9 +41,10 @@ def anchored(
     Parameters
     ----------
     cube : Cube
-        With wavelengths, on the scale of the measured spectra.
+        With wavelengths.
     library : SpectralLibrary
-        On any grid that covers the cube's.
+        On any grid that covers the cube's, and the same quantity, as far as the units are known;
+        of percent and fractions, those of the cube are taken.
     places : mapping of str to place, or sequence of (str, place)
         Where each spectrum was measured, by its name in the library: row and column, or a mask of
         bool (height, width).
@@ -50,12 +56,13 @@ def anchored(
     AnchorFit
         With the figures.
     Cube
-        Corrected, its provenance says how; the same cube if the correction does not help.
+        Corrected, its provenance says how; the same cube if the correction does not help. A notice
+        says where the spectra may not have been reflectance.
 
     Raises
     ------
     InputError
-        If a name or place is wrong, or :func:`~napari_hsr.trust.anchors.fit_anchors` refuses.
+        If a name or place is wrong, the units are of different quantities, or :func:`~napari_hsr.trust.anchors.fit_anchors` refuses.
     """
     return result_of(anchored_events(cube, library, places, radius))
 
@@ -75,6 +82,7 @@ def anchored_events(
     pairs = list(places.items()) if isinstance(places, Mapping) else list(places)
     _, height, width = cube.shape
     yield Progress(0, height, "Fitting the correction")
+    factor = factor_to(library.units, cube.units, library.name, cube.name)
     on_grid = library.on(np.asarray(cube.wavelengths))
     found, measured = [], []
     for name, place in pairs:
@@ -82,7 +90,7 @@ def anchored_events(
             known = ", ".join(library.names[:5])
             raise InputError(f"No measured spectrum is called {name!r}; there are {known}.")
         found.append(_at(cube, name, place, radius))
-        measured.append(on_grid[name])
+        measured.append(factor * on_grid[name])
     if not pairs:
         raise InputError("No measured spectrum has a place.")
     names = [name for name, _ in pairs]
@@ -98,6 +106,10 @@ def anchored_events(
         strip = slice(start, start + rows_each)
         data[:, strip] = fit.apply(np.asarray(cube.data[:, strip]))
     step = f"Corrected by spectra measured at {len(pairs)} places: {', '.join(names)}."
+    if factor != 1:
+        step += (
+            f" They were in {library.units} and multiplied by {factor:g}, as {cube.units} takes."
+        )
     anchors = {
         "places": {
             name if names.count(name) == 1 else f"{name} ({number})": _said(place)
@@ -108,7 +120,29 @@ def anchored_events(
     }
     extra = {**cube.provenance.extra, "anchors": anchors}
     provenance = replace(cube.provenance, extra=extra).with_step(step)
-    yield fit, cube.replace(data=data, name=f"{cube.name} anchored", provenance=provenance)
+    told = (*cube.notices, *_doubts(cube, library, fit))
+    yield (
+        fit,
+        cube.replace(data=data, name=f"{cube.name} anchored", provenance=provenance, notices=told),
+    )
+
+
+def _doubts(cube: Cube, library: SpectralLibrary, fit: AnchorFit) -> Iterator[Notice]:
+    """Whether spectra that do not say what they are may hold the light."""
+    known = quantity_of(library.units)
+    if known is not None or quantity_of(cube.units) not in (None, *_REFLECTANCES):
+        return
+    nm, gain = np.asarray(cube.wavelengths), fit.gain
+    low, high = int(gain.argmin()), int(gain.argmax())
+    if gain[high] < _LIGHT * gain[low]:
+        return
+    yield Notice.warning(
+        Code.UNITS_DIFFER,
+        f"All measured spectra differ from the cube by about one curve, from × {gain[low]:.2g} at "
+        f"{nm[low]:g} nm to × {gain[high]:.2g} at {nm[high]:g} nm, as of a light, and {library.name} does "
+        "not say what they are: if they are radiance or counts, the corrected cube now holds the light. "
+        "Divide them by those of a white reference then.",
+    )
 
 
 def _at(cube: Cube, name: str, place: Place, radius: int) -> np.ndarray:

@@ -32,8 +32,9 @@ COMMON = (0.0, 0.5, 1.0)
 WIDTHS = (0.1, 0.3, 1.0)
 #: The mean error at anchors left out must fall to this share of what it was.
 GAIN = 0.9
-#: Anchors whose levels differ from the cube's by more than this are in another unit.
-_OTHER_SCALE = 8.0
+#: Anchors whose levels differ from the cube's by more than this are in another unit; and one whose
+#: level differs by more than this from the others', which deep shadows do not.
+_OTHER_SCALE, _OTHER_THAN_REST = 8.0, 30.0
 #: Spectra of the cube, of mean 1, nearer than this are the same, and levels relative to each other.
 _SAME, _SAME_LEVEL = 0.02, 0.05
 #: Measured spectra, of mean 1 or relative to the cube's level, further apart than this are not; less
@@ -52,6 +53,8 @@ class AnchorFit:
         cube, and of the cube corrected by the *other* anchors.
     ridge, common, width : float
         γ, c and w of the module's documentation.
+    gain : ndarray, shape (bands,), float64
+        What the anchors have in common: the median of measured over found.
     """
 
     before: np.ndarray
@@ -59,6 +62,7 @@ class AnchorFit:
     ridge: float
     common: float
     width: float
+    gain: np.ndarray
     _anchors: np.ndarray
     _weights: np.ndarray
 
@@ -137,16 +141,12 @@ def fit_anchors(
             f"The anchor {called[np.argmax(black)]} is black, or measured as black or negative: nothing "
             "can be scaled by it."
         )
-    ratio = float(np.median(bright / level))
-    if not 1 / _OTHER_SCALE < ratio < _OTHER_SCALE:
-        raise InputError(
-            f"The measured spectra are {ratio:.3g} times as bright as the cube: one of them is on another "
-            "scale, as percent are; both are to be fractions."
-        )
+    _check_scale(bright / level, called)
     _check_contradictions(found, truth, called)
     error = (truth - found) / (found + DARK * level)
     best: tuple[float, AnchorFit] | None = None
     before = _relative(found - truth, truth)
+    gain = np.median(truth / np.maximum(found, DARK * level), axis=1)
     for ridge, common, width in product(RIDGES, COMMON, WIDTHS):
         if common == 1 and width != WIDTHS[0]:
             continue
@@ -156,7 +156,7 @@ def fit_anchors(
         left_out = (weights / np.diag(inverse)[:, None]).T * (found + DARK * level)
         after = _relative(left_out, truth)
         if best is None or after.mean() < best[0]:
-            fit = AnchorFit(before, after, ridge, common, width, shape, weights.T)
+            fit = AnchorFit(before, after, ridge, common, width, gain, shape, weights.T)
             best = float(after.mean()), fit
     assert best is not None
     return best[1]
@@ -178,6 +178,29 @@ def _kernel(first: np.ndarray, second: np.ndarray, common: float, width: float) 
 def _relative(apart: np.ndarray, truth: np.ndarray) -> np.ndarray:
     out: np.ndarray = np.sqrt((apart**2).mean(axis=0) / (truth**2).mean(axis=0))
     return out
+
+
+def _check_scale(ratios: np.ndarray, names: Sequence[str]) -> None:
+    """Refuse spectra in another unit than the cube, all of them or one."""
+    ratio = float(np.median(ratios))
+    if not 1 / _OTHER_SCALE < ratio < _OTHER_SCALE:
+        times = max(ratio, 1 / ratio)
+        as_what = "percent are to fractions" if 40 < times < 250 else "counts are to reflectance"
+        if times <= 40:
+            as_what = "radiance is to reflectance"
+        more, less = ("measured spectra", "cube") if ratio > 1 else ("cube", "measured spectra")
+        raise InputError(
+            f"The {more} {'are' if ratio > 1 else 'is'} {times:.3g} times as bright as the {less}, as "
+            f"{as_what}: one of them is on another scale. Both are to be in one unit, best reflectance as "
+            "a fraction; spectra and cubes take a scale where they are read."
+        )
+    apart = np.abs(np.log(ratios / ratio))
+    if apart.max() > np.log(_OTHER_THAN_REST):
+        at = int(apart.argmax())
+        raise InputError(
+            f"The anchor {names[at]} is {ratios[at] / ratio:.3g} times as bright to the cube as the "
+            "others are: is its spectrum in another unit, or the place another one?"
+        )
 
 
 def _check_contradictions(found: np.ndarray, truth: np.ndarray, names: Sequence[str]) -> None:

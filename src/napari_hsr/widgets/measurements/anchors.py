@@ -244,7 +244,9 @@ class AnchorSection(QWidget):
             self.cube.set_layer(kept)
         layer.visible = False
         self._made = made, layer
-        self.message.show_info(f"{fit.words()}.")
+        doubts = [notice for notice in cube.notices if notice not in layer_cube(layer).notices]
+        show = self.message.show_warning if doubts else self.message.show_info
+        show(" ".join([f"{fit.words()}.", *doubts]))
 
     def _on_ended(self) -> None:
         self.bar.hide()

@@ -1,0 +1,90 @@
+"""What the values of spectra are, as far as their unit says; whether two can be held against each other."""
+
+from __future__ import annotations
+
+import re
+from enum import StrEnum
+
+from napari_hsr.errors import InputError
+
+
+class Quantity(StrEnum):
+    """What a unit is one of; the value is for people."""
+
+    REFLECTANCE = "reflectance"
+    PERCENT = "percent of reflectance"
+    TRANSMITTANCE = "transmittance"
+    ABSORBANCE = "absorbance"
+    RADIANCE = "radiance"
+    IRRADIANCE = "irradiance"
+    COUNTS = "counts"
+    RELATIVE = "spectra that were normalised"
+
+
+#: In this order: irradiance has radiance in it, and percent may be of anything.
+_SAID = (
+    (Quantity.RELATIVE, r"^relative \(|normali[sz]ed"),
+    (Quantity.ABSORBANCE, r"absorb|optical density"),
+    (Quantity.TRANSMITTANCE, r"transmi"),
+    (Quantity.PERCENT, r"%|percent"),
+    (Quantity.IRRADIANCE, r"irradiance"),
+    (Quantity.RADIANCE, r"\bradiance|\b[mµμun]?w\b.*sr"),
+    (Quantity.IRRADIANCE, r"\b[mµμun]?w\b"),
+    (Quantity.COUNTS, r"\bcounts?\b|\bdn\b|digital number|\badu\b"),
+    (Quantity.REFLECTANCE, r"reflect|albedo"),
+)
+#: Divided by these, values are fractions.
+_FULL = {Quantity.REFLECTANCE: 1.0, Quantity.PERCENT: 100.0}
+#: What is to be done about spectra that hold the light.
+_OF_LIGHT = (Quantity.RADIANCE, Quantity.IRRADIANCE, Quantity.COUNTS)
+
+
+def quantity_of(units: str | None) -> Quantity | None:
+    """What a unit is one of, None where it does not say.
+
+    "Relative radiance", as some published models have it, is on no known scale, and says nothing.
+    """
+    said = (units or "").strip().lower()
+    if said.startswith("relative radiance"):
+        return None
+    return next((kind for kind, pattern in _SAID if re.search(pattern, said)), None)
+
+
+def factor_to(units: str | None, wanted: str | None, whose: str, target: str) -> float:
+    """What values in a unit are multiplied by to be on the scale of another.
+
+    Parameters
+    ----------
+    units, wanted : str or None
+        Of the values, and of what they are held against. Where either is not known, the factor is 1.
+    whose, target : str
+        The two, for sentences.
+
+    Raises
+    ------
+    InputError
+        If they are not the same quantity.
+    """
+    own, other = quantity_of(units), quantity_of(wanted)
+    if own is Quantity.RELATIVE:
+        raise InputError(
+            f"The spectra of {whose} were normalised ({units}): how bright they are is no longer known. "
+            "Give them as they were measured."
+        )
+    if own is None or other is None or own is other:
+        return 1.0
+    if own in _FULL and other in _FULL:
+        return _FULL[other] / _FULL[own]
+    way = ""
+    if own in _OF_LIGHT and other in _FULL:
+        way = " Divide them by those of a white reference under the same light."
+    elif other in _OF_LIGHT and own in _FULL:
+        way = " Convert the cube to reflectance first, or give spectra in its unit."
+    raise InputError(
+        f"The spectra of {whose} are {_called(own, units)}, and {target} holds "
+        f"{_called(other, wanted)}: these cannot be compared.{way}"
+    )
+
+
+def _called(kind: Quantity, units: str | None) -> str:
+    return kind.value if units == kind.value else f"{kind.value} ({units})"
