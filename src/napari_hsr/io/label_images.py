@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_hsr.errors import FileError
-from napari_hsr.io import geotiff, limits, tiff_chain
+from napari_hsr.io import geotiff, limits, tiff_chain, tiff_decoding
 from napari_hsr.io.atomic import replacing
 from napari_hsr.io.library_errors import translated
 
@@ -53,6 +53,7 @@ def read_labels(path: str | os.PathLike[str]) -> np.ndarray:
             tiff_chain.check(path)
             with tifffile.TiffFile(path) as file:
                 tiff_chain.check_pages(path, file)
+                tiff_decoding.guard(path, file)
                 limits.check_room(path, file.series[0].nbytes, "the label image")
                 labels = file.series[0].asarray()
     labels = np.asarray(labels)

@@ -1,7 +1,7 @@
 """Calls of libraries that a damaged file can end, in a process of their own.
 
-HDF5, LibRaw, libheif and FFmpeg are written in C: a file that is damaged in ways that no check sees
-may end them, and with them the viewer. So a helper process calls them, with limits of computing and
+HDF5, LibRaw, libheif, FFmpeg and the decoders of pictures in TIFFs are written in C: a file that is
+damaged in ways that no check sees may end them, and with them the viewer. So a helper process calls them, with limits of computing and
 memory, and hands back what it found; if it ends there, the file is refused. It takes a quarter of a
 second to begin, a few milliseconds for a call, and ends with this process.
 """
@@ -29,7 +29,7 @@ from napari_hsr.io import limits
 from napari_hsr.units import format_bytes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 #: Seconds until an answer must be there (a slow network is no damage).
 _WAITING = 300.0
@@ -62,11 +62,19 @@ HDF5 = Library("HDF5", "h5py", 4.0, limits.ASKED_FROM)
 RAW = Library("LibRaw", "rawpy", 120.0)
 HEIF = Library("libheif", "pillow_heif", 60.0)
 FILM = Library("FFmpeg", "av", 60.0)
+PIXELS = Library("the decoder of its pixels", "imagecodecs", 60.0)
 
 Found = tuple[Any, "np.ndarray | None"]
 
 
-def call(library: Library, function: Callable[..., Found], path: Path, *arguments: Any) -> Found:
+def call(
+    library: Library,
+    function: Callable[..., Found],
+    path: Path,
+    *arguments: Any,
+    seconds: float | None = None,
+    room: int | None = None,
+) -> Found:
     """Call a function of a module of this package in the helper of a library.
 
     Parameters
@@ -77,6 +85,10 @@ def call(library: Library, function: Callable[..., Found], path: Path, *argument
     path : Path
     *arguments
         What JSON can carry.
+    seconds : float, optional
+        Of computing, if it is to be less than the library's.
+    room : int, optional
+        Bytes of memory that it cannot exceed, if it is to be less than half of what is free.
 
     Raises
     ------
@@ -93,6 +105,8 @@ def call(library: Library, function: Callable[..., Found], path: Path, *argument
             "path": os.path.abspath(path),
             "arguments": arguments,
             "large": limits.large_allowed(),
+            "seconds": library.seconds if seconds is None else min(seconds, library.seconds),
+            "room": room,
         }
         return helper.answer_to(asked, path)
 
@@ -126,7 +140,9 @@ class _Helper:
             self._process.stdin.flush()
         answer = self._answer()
         if answer is None or not answer[0]:
-            raise FileError(path, f"the file is damaged: {self._library.name} {self._end(answer)}")
+            raise FileError(
+                path, f"the file is damaged: {self._library.name} {self._end(asked, answer)}"
+            )
         told, array = json.loads(answer[0]), answer[1]
         if told["last"]:
             self.close()
@@ -134,14 +150,14 @@ class _Helper:
             raise FileError(path, told["problem"])
         return told["facts"], array
 
-    def _end(self, answer: tuple[bytes, None] | None) -> str:
+    def _end(self, asked: dict[str, Any], answer: tuple[bytes, None] | None) -> str:
         self.usable = False
         status = self._process.poll() if answer is None else self._process.wait()
         self.close()
         if status is None:
             return f"came to no end within {_WAITING:g} s"
         if status == -getattr(signal, "SIGPROF", 0):
-            return f"came to no end within {self._library.seconds:g} s of computing"
+            return f"came to no end within {asked['seconds']:.2g} s of computing"
         name = signal.Signals(-status).name if status < 0 else f"status {status}"
         return f"ended ({name}) while it looked through it"
 
@@ -243,8 +259,10 @@ def serve(library: Library) -> None:
     answers.write(_READY + b"\n")
     answers.flush()
     for line in sys.stdin:
-        _limit_computing(library.seconds)
-        told, array = _answered(json.loads(line))
+        asked = json.loads(line)
+        _limit_computing(asked["seconds"])
+        with _within(asked["room"]):
+            told, array = _answered(asked)
         _limit_computing(0.0)
         taken = _most_mapped() - start
         told["last"] = library.nbytes is not None and taken > library.nbytes
@@ -292,6 +310,29 @@ def _limit_memory() -> int:
         most = pages * os.sysconf("SC_PAGE_SIZE") + psutil.virtual_memory().available // 2
         resource.setrlimit(resource.RLIMIT_AS, (most, most))
     return _most_mapped()
+
+
+@contextlib.contextmanager
+def _within(room: int | None) -> Iterator[None]:
+    """No more memory than that beside what is mapped; no other limit if it is None, or on Windows."""
+    try:
+        import resource
+
+        mapped = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
+        before = resource.getrlimit(resource.RLIMIT_AS)
+    except (ImportError, OSError, ValueError):
+        room = None
+    if room is None:
+        yield
+        return
+    most = mapped * os.sysconf("SC_PAGE_SIZE") + room
+    if before[1] != resource.RLIM_INFINITY:
+        most = min(most, before[1])
+    resource.setrlimit(resource.RLIMIT_AS, (most, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, before)
 
 
 def _most_mapped() -> int:

@@ -21,6 +21,7 @@ from napari_hsr.io import (
     limits,
     product_metadata,
     tiff_chain,
+    tiff_decoding,
     tiff_wavelengths,
 )
 from napari_hsr.io import wavelengths as wl
@@ -72,6 +73,7 @@ def read(path: Path, choice: Choice = ANY) -> Cube | Photograph:
         with translated(path, _DAMAGED):
             page = file.pages.first
             tiff_chain.check_pages(path, file)
+            tiff_decoding.guard(path, file)
             series = [s for s in file.series if not _is_mask(s.keyframe)] or file.series
         chosen = _choose_series(path, series)
         ours, described = _described(file)

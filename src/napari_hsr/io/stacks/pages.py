@@ -11,7 +11,7 @@ import numpy as np
 from napari_hsr import photograph as encodings
 from napari_hsr.byte_cache import ByteCache
 from napari_hsr.errors import FileError, HSRError
-from napari_hsr.io import icc, limits, tiff_chain
+from napari_hsr.io import icc, limits, tiff_chain, tiff_decoding
 from napari_hsr.io.library_errors import translated
 from napari_hsr.io.photographs import finish, unknown_encoding
 from napari_hsr.photograph_stack import PhotographStack, StackAxis
@@ -76,6 +76,7 @@ class _TiffFrames:
                 whole = tifffile.memmap(self.path, series=0, mode="r")
                 values = np.array(whole.reshape(self._pages, *series.shape[-3:])[number])
             else:
+                tiff_decoding.guard(self.path, file)
                 page: Any = series.pages[number]
                 values = page.asarray()
             profile = file.pages.first.iccprofile
