@@ -9,6 +9,7 @@ Readers take the best guess and say so. Who wants to offer the choice records wh
 
 from __future__ import annotations
 
+import re
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -67,6 +68,8 @@ class Alternatives:
         return len(self.arrays) > 1 or self.axes_guessed
 
 
+#: A part of a name that is a number.
+_NUMBERED = re.compile(r"/\d+(?=/|$)")
 _SEEN: ContextVar[Alternatives | None] = ContextVar("alternatives", default=None)
 
 
@@ -102,3 +105,8 @@ def note_axes(shape: tuple[int, ...], order: tuple[int, ...], guessed: bool) -> 
         seen.shape = tuple(int(n) for n in shape)
         seen.axes = "".join("byx"[order.index(axis)] for axis in range(3))
         seen.axes_guessed = guessed
+
+
+def of_one_list(names: list[str]) -> bool:
+    """Whether names differ by numbers alone, as cells and the elements of a structure array do."""
+    return len({_NUMBERED.sub("/#", name) for name in names}) == 1

@@ -9,7 +9,7 @@ import numpy as np
 
 from napari_hsr.cube import Cube, Wavelengths, jsonable
 from napari_hsr.errors import FileError
-from napari_hsr.io import alternatives, band_widths, lazy, wavelengths_beside
+from napari_hsr.io import alternatives, band_widths, lazy, masks_beside, wavelengths_beside
 from napari_hsr.io import wavelengths as wl
 from napari_hsr.io.band_axis import band_axis
 from napari_hsr.io.bands import take
@@ -65,6 +65,8 @@ class Found:
         Where wavelengths were looked for.
     value_range : (float, float) or None
         Extremes of the finite values, where the file knows them.
+    masks : tuple of (name, array or None)
+        Arrays beside it that may say which pixels count, in the format's order of rows and columns.
     """
 
     source: Any
@@ -86,6 +88,7 @@ class Found:
     record: Record | None = None
     looked_in: str = "the file"
     value_range: tuple[float, float] | None = None
+    masks: masks_beside.Masks = ()
 
     def ignore(self, markers: tuple[float, ...]) -> None:
         """Take these stored numbers for missing values too."""
@@ -165,7 +168,8 @@ def build(path: Path, found: Found, choice: Choice = ANY) -> Cube:
     resolved = _resolve(path, found, source.shape[order[0]])
     notices += resolved.notices
     data, of_values = _data(path, source, order, found, resolved.order)
-    notices += of_values
+    data, of_masks = masks_beside.apply(path, data, found.masks)
+    notices += [*of_values, *of_masks]
     record = found.record
     marker = found.metadata.get(NO_DATA)
     if isinstance(marker, float) and found.decoding.is_also_a_value(marker, found.source.dtype):

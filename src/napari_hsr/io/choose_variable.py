@@ -128,15 +128,15 @@ def _likeliest(path: Path, variables: list[Variable], ours: bool) -> Variable:
     candidates = [v for v in candidates if (v.wavelengths or count) in v.shape] or candidates
     for key in CUBE_KEYS:
         named = [v for v in candidates if v.short == key]
-        if len(named) == 1:
+        if len(named) == 1 or alternatives.of_one_list([v.name for v in named]):
             return named[0]
     main = [v for v in candidates if not _is_about(v, candidates)]
-    if len(main) == 1:
+    if len(main) == 1 or alternatives.of_one_list([v.name for v in main]):
         return main[0]
     if candidates:
         raise SeveralArraysError(
             path,
-            f"{len(candidates)} arrays could be the cube, none under a usual name such as "
+            f"{len(candidates)} arrays could be the cube, none alone under a usual name such as "
             f"'cube': {_listing(candidates)}; name one, as in {path.name}:{candidates[0].name}",
         )
     for key in ONE_BAND_KEYS:
@@ -155,9 +155,13 @@ def _likeliest(path: Path, variables: list[Variable], ours: bool) -> Variable:
         ]
         if len(odd) == 1:
             return odd[0]
-    raise FileError(
-        path, f"no numeric array with three axes was found; it holds {_listing(variables)}"
-    )
+    told = f"no numeric array with three axes was found; it holds {_listing(variables)}"
+    if any(v.kind in ("opaque", "object") or v.kind.endswith(" object") for v in variables):
+        told += (
+            ". MATLAB's objects are not read: save their arrays alone, such as DataCube and "
+            "Wavelength of a hypercube"
+        )
+    raise FileError(path, told)
 
 
 def _is_about(variable: Variable, others: list[Variable]) -> bool:

@@ -51,19 +51,25 @@ class Decoding:
         if not self.no_data and self.valid is None:
             return None
         stored = self._taken(stored)
-        found = np.zeros(stored.shape, dtype=bool)
+        hits: list[np.ndarray] = []  # of large blocks no array more than is needed
         if self.valid is not None:
-            found |= (stored < self.valid[0]) | (stored > self.valid[1])
+            hits.append((stored < self.valid[0]) | (stored > self.valid[1]))
         for marker in self.no_data:
             if self.unsigned and marker < 0:
                 marker += 2.0 ** (8 * stored.dtype.itemsize)
             if np.isnan(marker):
                 continue  # NaN as it is
             if stored.dtype.kind == "f":
-                found |= stored == np.asarray(marker, stored.dtype)
+                hits.append(stored == np.asarray(marker, stored.dtype))
             elif float(marker).is_integer():
-                found |= stored == int(marker)
-        return found if found.any() else None
+                hits.append(stored == int(marker))
+        hits = [hit for hit in hits if np.any(hit)]
+        if not hits:
+            return None
+        found = hits[0]
+        for hit in hits[1:]:
+            found |= hit
+        return found
 
     def is_also_a_value(self, marker: float, dtype: np.dtype) -> bool:
         """Whether a value, scaled, may be the number that is stored for missing ones."""

@@ -53,11 +53,17 @@ class BandFacts:
     no_data: float | None = None
 
 
-def read(page: Any, bands: int, path: Path | None = None) -> BandFacts:
-    """The facts of the first page of a TIFF (tifffile's) for so many bands, and of GDAL's file beside it."""
+def read(page: Any, bands: int, path: Path | None = None, without: int | None = None) -> BandFacts:
+    """The facts of the first page of a TIFF (tifffile's) for so many bands, and of GDAL's file beside it.
+
+    ``without`` is a band of the file that is none of them.
+    """
     stated, whole = _items(page)
     if path is not None:
         _add_beside(path, stated, whole)
+    if without is not None:
+        for name, texts in stated.items():
+            stated[name] = {i - (i > without): t for i, t in texts.items() if i != without}
     facts = _facts(stated, whole, bands)
     tag = page.tags.get(NO_DATA_TAG)
     marker = _listed(stated, "nodatavalue", 1)  # of the file beside it, which is the later one
@@ -162,6 +168,12 @@ def to_text(cube: Cube, factor: float, whole: Mapping[str, str]) -> str:
         of_bands("SCALE", [1 / factor] * cube.bands, role="scale")
         of_bands("OFFSET", [0.0] * cube.bands, role="offset")
     return ElementTree.tostring(root, encoding="unicode") if len(root) else ""
+
+
+def colours(page: Any) -> dict[int, str]:
+    """How GDAL says that bands are to be interpreted, in lower case."""
+    stated = _items(page)[0].get("colorinterp", {})
+    return {band: name.lower() for band, name in stated.items() if band < page.samplesperpixel}
 
 
 def band_name(page: Any, band: int) -> str | None:

@@ -18,6 +18,7 @@ from napari_hsr.io import (
     hdf5_probe,
     hdf5_products,
     lazy,
+    masks_beside,
 )
 from napari_hsr.io import hdf5_structure as structure
 from napari_hsr.io import wavelengths as wl
@@ -81,6 +82,7 @@ def read_container(path: Path, choice: Choice, matlab: bool) -> Cube:
     try:
         with translated(path, _DAMAGED):
             items = dict(structure.datasets(path, file))
+            items |= structure.cells(path, file, items)
             variables = [_describe(name, item) for name, item in items.items()]
             variables = [v for v in variables if v.kind != _DIMENSION]
             product = None
@@ -96,7 +98,7 @@ def read_container(path: Path, choice: Choice, matlab: bool) -> Cube:
         others = [v for v in variables if v.short != embedded_record.KEY]
         chosen = choose_cube(path, others, ours is not None, choice.variable)
         with translated(path, _DAMAGED):
-            found = _found(path, file, variables, chosen, beside, matlab)
+            found = _found(path, file, items, variables, chosen, beside, matlab)
             found.record = ours
         if choice.variable is None:
             found.notices += left_out(path, others, chosen)
@@ -115,6 +117,8 @@ def _describe(name: str, item: Any) -> Variable:
     kind = text(attributes.get("MATLAB_class")) or str(item.dtype)
     if text(attributes.get("NAME")).startswith(_NO_VARIABLE):
         kind = _DIMENSION
+    if "MATLAB_object_decode" in attributes:
+        return Variable(name, tuple(item.shape or ()), None, f"{kind} object")
     numbers = item.dtype.kind in "fiubc" and kind not in ("char", "cell", "struct", "string")
     if "MATLAB_empty" in attributes or item.shape is None:
         return Variable(name, (0, 0), None, f"empty {kind}")
@@ -145,19 +149,20 @@ def _attributes(file: Any, name: str, stated: Any) -> dict[str, Any]:
 def _found(
     path: Path,
     file: Any,
+    items: dict[str, Any],
     variables: list[Variable],
     chosen: Variable,
     values: structure.References,
     matlab: bool,
 ) -> build_cube.Found:
-    stored = structure.own_path(file, chosen.name)
+    stored = items[chosen.name]
     source = structure.checked(path, stored)
     stated = structure.attributes(stored)
     matlab = matlab or "MATLAB_class" in stated
     attributes = _attributes(file, chosen.name, stated)
 
     def load(name: str) -> Any:
-        return values.value(structure.own_path(file, name))
+        return values.value(items[name])
 
     beside = companions(variables, chosen, load, attributes)
     unit = beside.unit
@@ -166,10 +171,13 @@ def _found(
         unit = next((str(value) for value in np.ravel(load(said[0]))), None)
     for variable in variables:
         if variable.short in ("wavelengths", "wavelength", "lambda", "wl", "bands"):
-            of_list = structure.attributes(structure.own_path(file, variable.name))
+            of_list = structure.attributes(items[variable.name])
             unit = unit or text(of_list.get("units")) or text(of_list.get("unit"))
     unit = (
         unit or text(attributes.get("wavelength_units")) or text(attributes.get("wavelength units"))
+    )
+    masks = masks_beside.find(
+        variables, chosen, lambda name: structure.checked(path, items[name])[()], turned=matlab
     )
     axes = named_axes(file, stored, values)
     found = build_cube.Found(
@@ -183,6 +191,7 @@ def _found(
         per_band=beside.per_band,
         notices=(*beside.notices, *_written(path, stored, chosen.name)),
         looked_in="its variables, attributes and axes",
+        masks=masks,
     )
     if axes.bands is not None:
         found.stated, found.convention = True, 2 - axes.bands if matlab else axes.bands

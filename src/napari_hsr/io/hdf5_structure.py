@@ -109,6 +109,66 @@ def datasets(path: Path, file: Any) -> Iterator[tuple[str, Any]]:
                     ahead.append((f"{above}{name}/", item, depth + 1))
 
 
+def cells(path: Path, file: Any, items: dict[str, Any]) -> dict[str, Any]:
+    """Data sets that cells and arrays of structures in MATLAB's files refer to, by a name of their own.
+
+    ``cubes/2`` is the second cell of ``cubes``, ``scenes/2/cube`` a field of the second structure.
+    Cells without any array of three axes are left to those that know what they hold.
+    """
+    import h5py
+
+    found: dict[str, Any] = {}
+
+    def take(name: str, item: Any, depth: int) -> None:
+        limits.check_count(path, len(found) + 1, "cells")
+        if isinstance(item, h5py.Group) and depth < _DEEPEST_REFERENCE:
+            for field in names_of(item):
+                take(f"{name}/{field}", own(item, field), depth + 1)
+        elif isinstance(item, h5py.Dataset) and not enter(name, item, depth):
+            found[name] = item
+
+    def enter(name: str, item: Any, depth: int) -> bool:
+        if h5py.check_ref_dtype(item.dtype) is not h5py.Reference or depth >= _DEEPEST_REFERENCE:
+            return False
+        if not item.shape or "MATLAB_empty" in attributes(item) or item.external:
+            return False
+        if item.size > limits.MOST_ENTRIES:
+            return False  # texts, or whatever else so many are
+        inside = [_referred(file, reference) for reference in np.ravel(checked(path, item)[()])]
+        above, _, field = name.rpartition("/")
+        of_structures = "MATLAB_class" not in attributes(item) and bool(above)
+        arrays = [len(getattr(i, "shape", None) or ()) > 2 for i in inside]
+        deeper = [isinstance(i, h5py.Group) or _refers(i) for i in inside]
+        if not (of_structures or any(arrays) or any(deeper)):
+            return False
+        for number, each in enumerate(inside, 1):
+            take(
+                f"{above}/{number}/{field}" if of_structures else f"{name}/{number}",
+                each,
+                depth + 1,
+            )
+        return True
+
+    for name, item in items.items():
+        if not name.startswith("#"):
+            enter(name, item, 0)
+    return found
+
+
+def _referred(file: Any, reference: Any) -> Any:
+    """What a reference leads to; None for an empty or broken one: the cube may lie elsewhere."""
+    try:
+        return file[reference] if reference else None
+    except (OSError, RuntimeError, ValueError, KeyError):
+        return None
+
+
+def _refers(item: Any) -> bool:
+    import h5py
+
+    return isinstance(item, h5py.Dataset) and h5py.check_ref_dtype(item.dtype) is h5py.Reference
+
+
 def names_of(group: Any) -> list[str]:
     """Names in a group, no more of them than are looked through."""
     found: list[bytes] = []
@@ -126,7 +186,11 @@ def own(group: Any, name: str) -> Any:
     import h5py
 
     key = name.encode("utf-8", "surrogateescape")
-    if not group.id.links.exists(key) or group.id.links.get_info(key).type != h5py.h5l.TYPE_HARD:
+    if (
+        isinstance(group, h5py.Dataset)
+        or not group.id.links.exists(key)
+        or group.id.links.get_info(key).type != h5py.h5l.TYPE_HARD
+    ):
         return None
     found = h5py.h5o.open(group.id, key)
     if isinstance(found, h5py.h5d.DatasetID):

@@ -15,6 +15,7 @@ class Masked:
     def __init__(self, source: Any, hidden: np.ndarray, bands: int):
         """``bands``: which axis of the source holds them."""
         self._source, self._hidden, self._axis = source, hidden, bands
+        self.by_rows = getattr(source, "by_rows", None)
         self.shape = tuple(source.shape)
         self.chunks = getattr(source, "chunks", None)
         self.strides = getattr(source, "strides", None)
@@ -32,13 +33,13 @@ class Masked:
 
 
 class WithoutAlpha:
-    """Three axes with basic indexing, in float32, without the last band: NaN where that is 0."""
+    """Three axes with basic indexing, in float32, without the band of alpha: NaN where that is 0."""
 
     dtype = np.dtype(np.float32)
 
-    def __init__(self, source: Any, bands: int):
-        """``bands``: which axis of the source holds them."""
-        self._source, self._axis = source, bands
+    def __init__(self, source: Any, bands: int, alpha: int):
+        """``bands``: which axis of the source holds them; ``alpha``: which of them it is."""
+        self._source, self._axis, self._alpha = source, bands, alpha
         self.shape = tuple(int(n) - (i == bands) for i, n in enumerate(source.shape))
         self.chunks = getattr(source, "chunks", None)
         self.strides = getattr(source, "strides", None)
@@ -46,14 +47,22 @@ class WithoutAlpha:
     def __getitem__(self, key: Any) -> np.ndarray:
         if not isinstance(key, tuple) or not key:
             key = (slice(None),) * 3
-        bands = key[self._axis]
-        if isinstance(bands, slice):
-            bands = slice(*bands.indices(self.shape[self._axis]))
+        asked = key[self._axis]
+        others = [b for b in range(self.shape[self._axis] + 1) if b != self._alpha]
+        bands = others[asked]
+        if isinstance(asked, slice):  # all that lie between, of which some are left out
+            step = slice(min(bands, default=0), max(bands, default=-1) + 1)
+            kept = [b - step.start for b in bands]
         of_colour, of_alpha = (
             tuple(part if i == self._axis else k for i, k in enumerate(key))
-            for part in (bands, self.shape[self._axis])
+            for part in (step if isinstance(asked, slice) else bands, self._alpha)
         )
         values = np.array(self._source[of_colour], dtype=np.float32)
+        if isinstance(asked, slice):
+            at = sum(isinstance(k, slice) for k in key[: self._axis])
+            if kept != list(range(values.shape[at])):
+                values = np.take(values, kept, axis=at)
+        bands = asked
         alpha = np.asarray(self._source[of_alpha])
         if isinstance(bands, slice):
             alpha = np.expand_dims(alpha, sum(isinstance(k, slice) for k in key[: self._axis]))

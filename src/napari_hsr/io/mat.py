@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_hsr.io import build_cube, embedded_record, hdf5, limits, mat_validation
+from napari_hsr.io import build_cube, embedded_record, hdf5, limits, masks_beside, mat_validation
 from napari_hsr.io import wavelengths as wl
 from napari_hsr.io.choice import ANY, Choice
 from napari_hsr.io.choose_variable import Variable, choose_cube, companions, left_out
 from napari_hsr.io.library_errors import translated
+from napari_hsr.notices import Code, Notice
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from napari_hsr.cube import Cube
 
 _DAMAGED = "the MATLAB file is damaged or cut short"
+#: Names of the size of the picture, where a file holds its pixels as a table.
+_ROWS = ("nrow", "nrows", "rows", "height", "lines", "h")
+_COLUMNS = ("ncol", "ncols", "columns", "cols", "width", "samples", "w")
 #: Structures inside one another are entered so far.
 _DEEPEST = 32
 _DTYPES = {
@@ -80,6 +84,9 @@ def read_5(path: Path, choice: Choice = ANY) -> Cube:
         if whole and choice.variable is None:  # of structures beside a cube only what describes it
             inner = [v for v in inner if not (v.real and v.has_three_axes)]
         variables = [*inner, *variables]
+    folded: tuple[Notice, ...] = ()
+    if choice.variable is None and not any(v.real and v.has_three_axes for v in variables):
+        variables, folded = _folded(variables, members, load, wanted)
     texts = {v.short: v.name for v in variables if v.kind == "char"}
     ours = embedded_record.parse(_char(load, texts, embedded_record.KEY))
     chosen = choose_cube(path, variables, ours is not None, choice.variable)
@@ -96,37 +103,102 @@ def read_5(path: Path, choice: Choice = ANY) -> Cube:
     found = build_cube.Found(
         source,
         convention=2,
+        stated=bool(folded),
         wavelengths=beside.wavelengths,
         unit=unit,
         units=units,
         metadata=beside.metadata,
         per_band=beside.per_band,
-        notices=(*beside.notices, *others),
+        notices=(*folded, *beside.notices, *others),
         record=ours,
         looked_in="its variables and structures",
+        masks=masks_beside.find(variables, chosen, load),
     )
     found.ignore(beside.no_data)
     return build_cube.build(path, found, choice)
 
 
 def _members(path: Path, variables: list[Variable], load: Callable[[str], Any]) -> dict[str, Any]:
-    """What structures hold, as ``structure/field``, however deep."""
+    """What structures and cells hold, however deep: ``structure/field``, ``cell/2``, ``array/2/field``."""
     found: dict[str, Any] = {}
 
-    def enter(name: str, structure: Any, depth: int) -> None:
-        for field in getattr(getattr(structure, "dtype", None), "names", None) or ():
-            limits.check_count(path, len(found) + 1, "fields")
-            value = np.asarray(structure[field])
-            inner = value.ravel()[0] if value.dtype.names and value.size == 1 else None
-            if inner is not None and depth < _DEEPEST:
-                enter(f"{name}/{field}", inner, depth + 1)
-            else:
-                found[f"{name}/{field}"] = value
+    def take(name: str, value: np.ndarray, depth: int) -> None:
+        limits.check_count(path, len(found) + 1, "fields")
+        parts = _parts(value) if depth < _DEEPEST else []
+        for part, inner in parts:
+            take(f"{name}/{part}", np.asanyarray(inner), depth + 1)
+        if not parts:
+            planes = _planes(value)
+            found[name] = np.asarray(value) if planes is None else planes
 
     for variable in variables:
-        if variable.kind == "struct" and int(np.prod(variable.shape)) == 1:
-            enter(variable.name, np.asarray(load(variable.name)).ravel()[0], 0)
+        if variable.kind in ("struct", "cell") and 0 not in variable.shape:
+            inside = np.asarray(load(variable.name))
+            if variable.kind == "struct" or _parts(inside) or _planes(inside) is not None:
+                take(variable.name, inside, 0)
     return found
+
+
+def _folded(
+    variables: list[Variable],
+    members: dict[str, Any],
+    load: Callable[[str], Any],
+    wanted: list[str],
+) -> tuple[list[Variable], tuple[Notice, ...]]:
+    """A table of pixels whose rows and columns are stated beside it, as a cube among ``members``.
+
+    So benchmarks of unmixing lie: ``Y`` (bands x pixels) beside ``nRow`` and ``nCol``, the pixels
+    column after column.
+    """
+    sides = []
+    for names in (_ROWS, _COLUMNS):
+        stated = [v for v in variables if v.real and v.short in names and math.prod(v.shape) == 1]
+        sides += [int(np.ravel(load(stated[0].name))[0])] if stated else []
+    if len(sides) < 2 or min(sides) < 2:
+        return variables, ()
+    pixels = sides[0] * sides[1]
+    tables = [v for v in variables if v.real and len(v.shape) == 2 and pixels in v.shape]
+    if len(tables) != 1 or tables[0].shape[0] == tables[0].shape[1]:
+        return variables, ()
+    name = tables[0].name
+    wanted.append(name)
+    values = np.asarray(load(name))
+    by_pixel = values if values.shape[0] == pixels else values.T
+    members[name] = by_pixel.reshape((*sides, by_pixel.shape[1]), order="F")
+    told = (
+        f"“{name}” ({' x '.join(map(str, values.shape))}) holds a spectrum for each pixel: they "
+        f"were put in {sides[0]} rows and {sides[1]} columns, column after column as MATLAB counts."
+    )
+    others = [v for v in variables if v.name != name]
+    return [_describe(name, members[name]), *others], (Notice.warning(Code.AXES_CHANGED, told),)
+
+
+def _parts(value: np.ndarray) -> list[tuple[str, Any]]:
+    """Names and values of what lies in a structure, or in cells that hold more than numbers or texts."""
+    from scipy.io.matlab import MatlabOpaque
+
+    if isinstance(value, MatlabOpaque):
+        return []
+    items = value.ravel(order="F")
+    if value.dtype.names:
+        numbers = [""] if items.size == 1 else [f"{i + 1}/" for i in range(items.size)]
+        each = zip(numbers, items, strict=True)
+        return [(f"{n}{field}", item[field]) for n, item in each for field in value.dtype.names]
+    held = [v for v in items if isinstance(v, np.ndarray)] if value.dtype.kind == "O" else []
+    if any(v.ndim > 2 or v.dtype.names or v.dtype.kind == "O" for v in held):
+        return [(str(i + 1), v) for i, v in enumerate(items)]
+    return []
+
+
+def _planes(value: np.ndarray) -> np.ndarray | None:
+    """Cells that hold one band each, as an array (rows, columns, bands)."""
+    if value.dtype.kind != "O" or value.size < 2:
+        return None
+    items = [np.asarray(item) for item in value.ravel(order="F")]
+    alike = {(item.shape, item.dtype) for item in items}
+    if len(alike) > 1 or items[0].ndim != 2 or min(items[0].shape) < 2:
+        return None
+    return np.stack(items, axis=2) if items[0].dtype.kind in "fiub" else None
 
 
 def _describe(name: str, values: np.ndarray) -> Variable:

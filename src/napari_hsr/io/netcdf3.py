@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_hsr.io import build_cube, cf_grid, geotiff, limits
+from napari_hsr.io import build_cube, cf_grid, geotiff, limits, masks_beside
 from napari_hsr.io.choice import ANY, Choice
 from napari_hsr.io.choose_variable import Variable, choose_cube, companions, left_out
 from napari_hsr.io.hdf5 import NETCDF_FILL, state_numbers
@@ -57,6 +57,7 @@ def read(path: Path, choice: Choice = ANY) -> Cube:
         per_band=beside.per_band,
         notices=beside.notices,
         looked_in="its variables, attributes and dimensions",
+        masks=masks_beside.find(variables, chosen, lambda name: stored[name][0]),
     )
     if choice.variable is None:
         found.notices += left_out(path, variables, chosen)

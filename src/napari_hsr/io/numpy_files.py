@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from napari_hsr.errors import FileError
-from napari_hsr.io import build_cube, embedded_record, lazy, limits
+from napari_hsr.io import build_cube, embedded_record, lazy, limits, masks_beside
 from napari_hsr.io.atomic import replacing
 from napari_hsr.io.choice import ANY, Choice
 from napari_hsr.io.choose_variable import Variable, choose_cube, companions, left_out
@@ -178,6 +178,7 @@ def _read_archive(path: Path, archive: Any, choice: Choice) -> Cube:
             notices=(*beside.notices, *others),
             record=ours,
             looked_in="its arrays",
+            masks=masks_beside.find(named, chosen, lambda name: archive[name]),
         )
         found.ignore(beside.no_data)
         if pickled:

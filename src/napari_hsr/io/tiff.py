@@ -187,9 +187,9 @@ def _found(
     if len(shape) == 3 or (len(shape) == 4 and shape[0] == 1):  # an axis of one is left out
         _state_bands(found, shape[-3:], axes[-3:])
     page = file.pages.first
-    transparent = ours is None and len(shape) == 3 and "S" in axes and _ends_in_alpha(page)
-    bands = shape[-3:][found.convention] - transparent
-    facts = gdal_metadata.read(file.pages.first, bands, path)
+    alpha = _alpha(page) if ours is None and len(shape) == 3 and "S" in axes else None
+    bands = shape[-3:][found.convention] - (alpha is not None)
+    facts = gdal_metadata.read(file.pages.first, bands, path, without=alpha)
     if found.wavelengths is None:
         found.wavelengths, found.unit = facts.wavelengths, facts.unit
     if found.wavelengths is None:
@@ -210,8 +210,8 @@ def _found(
         found.steps += (told,)
     with translated(path, _DAMAGED):
         found.source = _source(path, file, series)
-        if transparent:
-            _leave_out_alpha(found)
+        if alpha is not None:
+            _leave_out_alpha(found, alpha)
         _apply_mask(found, file)
         if ours is None:
             _calibrate(found, file)
@@ -219,15 +219,23 @@ def _found(
     return found
 
 
-def _ends_in_alpha(page: Any) -> bool:
-    """Whether the last sample of each pixel is alpha, associated or not, by the tags."""
-    return page.samplesperpixel > 2 and page.extrasamples[-1:] in ((1,), (2,))
+def _alpha(page: Any) -> int | None:
+    """Which sample of each pixel is alpha, by GDAL's colours of the bands or the tags; None for none."""
+    count = page.samplesperpixel
+    named = gdal_metadata.colours(page) if count > 2 else {}
+    if "alpha" in named.values():
+        return min(band for band, name in named.items() if name == "alpha" and band < count)
+    extra = [int(kind) for kind in page.extrasamples]  # they are the last ones
+    places = [count - len(extra) + i for i, kind in enumerate(extra) if kind in (1, 2)]
+    return places[-1] if count > 2 and places and not named.get(places[-1]) else None
 
 
-def _leave_out_alpha(found: build_cube.Found) -> None:
-    cut = WithoutAlpha(found.source, found.convention)
+def _leave_out_alpha(found: build_cube.Found, alpha: int) -> None:
+    last = alpha == found.source.shape[found.convention] - 1
+    cut = WithoutAlpha(found.source, found.convention, alpha)
     found.source = cut[()] if type(found.source) is np.ndarray else cut
-    told = "The last band is alpha: it was left out, and pixels where it is 0 are NaN."
+    which = "The last band" if last else f"Band {alpha + 1}"
+    told = f"{which} is alpha: it was left out, and pixels where it is 0 are NaN."
     found.notices += (Notice.warning(Code.ALPHA_LEFT_OUT, told),)
 
 
