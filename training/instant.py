@@ -219,19 +219,24 @@ def _camera_words(options: argparse.Namespace) -> str:
     return f"the {options.known.replace('_', ' ')}" if options.known else "photographs"
 
 
-def main() -> None:
-    """Train, and write the model with its card."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--cameras", type=Path, required=True)
-    parser.add_argument("--materials", type=Path, required=True)
-    parser.add_argument("--output", type=Path, default=BUNDLED)
-    parser.add_argument("--steps", type=int, default=20_000)
-    parser.add_argument("--width", type=int, default=128)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--known", metavar="CAMERA", default="", help="for this camera alone")
-    options = parser.parse_args()
+def read_library(folder: Path, rng: np.random.Generator, without: str | None = None) -> np.ndarray:
+    """Reflectances of all tables (n, 31), 0..1; ``without``: the name of one that is left out."""
+    library = []
+    for name, most in REFLECTANCES.items():
+        nm, spectra = read_table(folder / f"{name}.npz")
+        assert tuple(nm) == NM, name
+        if name != without:
+            library.append(spectra[rng.permutation(len(spectra))[:most]])
+    return np.concatenate(library).clip(0, 1).astype(np.float32)
 
+
+def train(
+    options: argparse.Namespace, without: str | None = None
+) -> tuple[int, int, dict[str, torch.Tensor]]:
+    """How many cameras and reflectances it saw, and the averaged weights.
+
+    ``without`` names a table of reflectances that is left out.
+    """
     rng = np.random.default_rng(options.seed)
     torch.manual_seed(options.seed)
     known = read_cameras(options.cameras)
@@ -244,12 +249,7 @@ def main() -> None:
         responses = draw_responses(cameras, options.materials / "lights", rng, RESPONSES)
     pixels = [flat(cube) for cube in load_scenes(options.data / "train").values()]
     scenes = np.concatenate([p[rng.choice(len(p), 40_000, replace=False)] for p in pixels])
-    library = []
-    for name, most in REFLECTANCES.items():
-        nm, spectra = read_table(options.materials / "reflectances" / f"{name}.npz")
-        assert tuple(nm) == NM, name
-        library.append(spectra[rng.permutation(len(spectra))[:most]])
-    library = np.concatenate(library).clip(0, 1).astype(np.float32)
+    library = read_library(options.materials / "reflectances", rng, without)
     print(f"{len(cameras)} cameras, {len(library)} reflectances", flush=True)
 
     network = PerPixel(len(NM), options.width).train()
@@ -281,8 +281,24 @@ def main() -> None:
                 f"step {step}  loss {loss.item():.4f}  {time.perf_counter() - start:.0f} s",
                 flush=True,
             )
+    return len(cameras), len(library), average
 
-    card = card_for(options, len(cameras), len(library))
+
+def main() -> None:
+    """Train, and write the model with its card."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--cameras", type=Path, required=True)
+    parser.add_argument("--materials", type=Path, required=True)
+    parser.add_argument("--output", type=Path, default=BUNDLED)
+    parser.add_argument("--steps", type=int, default=20_000)
+    parser.add_argument("--width", type=int, default=128)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--known", metavar="CAMERA", default="", help="for this camera alone")
+    options = parser.parse_args()
+
+    cameras, library, average = train(options)
+    card = card_for(options, cameras, library)
     peer = "mstpp-d700" if options.known else "mstpp-photo"
     card = measured_like(card, average, peer, options.data, options.cameras)
     path = save_model(options.output / f"{card.name}.safetensors", average, card)
