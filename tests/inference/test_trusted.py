@@ -8,9 +8,10 @@ import pytest
 from napari_hsr import Cancelled, Photograph, load_model, reconstruct
 from napari_hsr.errors import InputError
 from napari_hsr.inference import reconstruct_events
-from napari_hsr.inference.trusted import band_of, limits_of
+from napari_hsr.inference.trusted import band_of, colours_of, limits_of
 from napari_hsr.notices import Code, has
 from napari_hsr.progress import result_of
+from napari_hsr.trust.exact import AT_LEAST, EQUAL
 from napari_hsr.trust.share import measured_share
 from napari_hsr.trust.sight import sight
 
@@ -58,6 +59,19 @@ def test_saturated_and_black_channels_are_inequalities(model, image):
     np.testing.assert_allclose(found[:4, :4, 2], ((200 / 255 + 0.055) / 1.055) ** 2.4, atol=1e-5)
     assert (found[4:8, :4] <= 0.5 / 255 / 12.92 + 1e-6).all()
     assert cube.data.min() >= 0
+
+
+def test_a_clipped_channel_of_floating_point_is_an_inequality_too():
+    """White beyond full scale: the network's own brighter answer stays."""
+    seen = sight("linear-srgb", tuple(load_model("rootpoly-srgb").wavelengths), "cie-1931")
+    data = np.full((2, 3, 3), 0.4, np.float32)
+    data[0, 0], data[0, 1] = (1.0, 0.4, 0.3), (1.5, 0.4, 0.3)
+    photograph = Photograph(data, encoding="linear-srgb")
+    _, says = colours_of(photograph, seen, slice(0, 2))
+    assert says[:, 0].tolist() == [AT_LEAST, EQUAL, EQUAL]
+    assert (says[:, 1:] == EQUAL).all()  # beyond full scale nothing was clipped
+    assert limits_of(photograph, seen, 0, 0)[1].tolist()[0] == np.inf
+    assert np.isfinite(limits_of(photograph, seen, 0, 1)[1]).all()
 
 
 def test_what_was_done_is_told_and_kept(model, image):

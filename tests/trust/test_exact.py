@@ -142,3 +142,26 @@ def test_a_colour_that_no_spectrum_has_is_told(seen):
     assert found.met.tolist() == [False, True]
     assert np.isfinite(found.spectra).all()
     assert found.spectra.min() >= 0
+
+
+def test_saturated_colours_of_narrow_peaks_are_met_too(seen, rng):
+    """At the limit of what positive spectra have, Newton's method needs long, or never ends."""
+    nm = np.array(seen.wavelengths_nm)[:, None]
+    centre, width = rng.uniform(400, 700, 300), rng.uniform(3, 30, 300)
+    peaks = np.exp(-(((nm - centre) / width) ** 2)) + np.where(rng.random(300) < 0.5, 1e-4, 0)
+    peaks[:, :31] = np.eye(31)  # a single band
+    colours = seen.matrix.T @ peaks
+    wrong = np.abs(
+        peaks * rng.uniform(0.2, 3, peaks.shape) + 0.3 * rng.standard_normal(peaks.shape)
+    )
+    found = project(wrong, colours, seen)
+    assert found.met.all()
+    assert error(found.spectra, colours, seen).max() <= 1e-5
+    assert found.spectra.min() >= 0
+    says = rng.integers(0, 3, colours.shape)
+    loose = project(wrong, colours, seen, says)
+    assert loose.met.all()
+    off = (seen.matrix.T @ loose.spectra - colours) / np.abs(colours).max(axis=0)
+    assert np.abs(off[says == EQUAL]).max() <= 1e-5
+    assert off[says == AT_LEAST].min() >= -1e-5
+    assert off[says == AT_MOST].max() <= 1e-5

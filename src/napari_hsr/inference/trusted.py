@@ -237,14 +237,14 @@ def _held(
 def colours_of(photograph: Photograph, seen: Sight, rows: slice) -> tuple[np.ndarray, np.ndarray]:
     """The linear colours of some rows, (3, pixels), and what each says of the truth.
 
-    Integers at the upper end say "at least this"; at zero "at most half a step".
+    What is at the upper end says "at least this"; integers at zero say "at most half a step".
     """
     stored = np.asarray(photograph.data[rows]).reshape(-1, 3)
     colours = seen.colours(decode_photograph_tile(stored, photograph.encoding, seen.encoding))
     says = np.full(stored.shape, EQUAL, np.uint8)
+    says[_saturated(stored)] = AT_LEAST
     if stored.dtype.kind == "u":
         top = np.iinfo(stored.dtype).max
-        says[stored >= SATURATED * top] = AT_LEAST
         zero = stored == 0
         says[zero] = AT_MOST
         half = decode_photograph_tile(
@@ -270,14 +270,25 @@ def limits_of(
 
     if stored.dtype.kind != "u":
         colour = linear(stored)
-        return colour - tolerance(colour), colour + tolerance(colour)
+        high = np.where(_saturated(stored), np.inf, colour + tolerance(colour))
+        return colour - tolerance(colour), high
     top = np.iinfo(stored.dtype).max
     low, high = (linear(((stored + half) / top).astype(np.float32)) for half in (-0.5, 0.5))
     low, high = low - tolerance(low), high + tolerance(high)
     return (
         np.where(stored == 0, -np.inf, low),
-        np.where(stored >= SATURATED * top, np.inf, high),
+        np.where(_saturated(stored), np.inf, high),
     )
+
+
+def _saturated(stored: np.ndarray) -> np.ndarray:
+    """Which stored values only say "at least this".
+
+    Of floating point 1 itself: a clip leaves it, while other light hardly ever measures it.
+    """
+    if stored.dtype.kind == "u":
+        return stored >= SATURATED * np.iinfo(stored.dtype).max
+    return stored == 1
 
 
 def band_of(photograph: Photograph, seen: Sight, row: int, column: int) -> FeasibleBand:

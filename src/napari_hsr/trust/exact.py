@@ -9,7 +9,9 @@ have the colours ρ, and are nearest to ŝ in the metric of Q⁻¹. With Q = I t
 Lin and Finlayson (Sensors 2020, 20(21) 6399); here Q is the second moment of natural spectra, so
 that a correction looks like one of them. Where s has a negative band, it is multiplied by
 exp(C λ), the spectrum next to it in the sense of Kullback and Leibler among those that are positive
-and have the colour (Csiszár 1975), found by Newton's method for λ in three dimensions.
+and have the colour (Csiszár 1975), found by Newton's method for λ in three dimensions. A colour at
+the limit of what positive spectra have, as of a laser, takes λ without end: as much of that spectrum
+as leaves a possible rest is then kept, and the rest is one of least squares (Lawson and Hanson 1974).
 
 A saturated channel says "at least this", a channel of integers that is zero says "at most half a
 step": they bind only where they are violated. All is homogeneous: q ρ and q ŝ give q s.
@@ -34,8 +36,12 @@ EQUAL, AT_LEAST, AT_MOST = 0, 1, 2
 TOLERANCE = 1e-5
 #: Negative bands are lifted to this share of the spectrum's mean before they are multiplied.
 _FLOOR = 1e-3
-_STEPS = 60
-_LONGEST = 2.0
+#: Newton's steps, after which of them colours that nothing has are left, and the longest exponent of one.
+_STEPS, _DOUBTFUL = 200, 40
+_LONGEST = 6.0
+_MOST_EXPONENT = 500.0  # of what float64 holds
+#: Shares of a spectrum nearly of the colour that are tried, the rest being of least squares.
+_KEPT = (1.0, 0.99, 0.95, 0.8, 0.5, 0.2, 0.0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,6 +134,8 @@ def _project_alike(
             if kind[c] != EQUAL:
                 worse = negative & ~_obeys(best, wanted, sight, kind, (), only=c)
                 active[worse] |= 1 << c
+    if any(k != EQUAL for k in kind):
+        _by_slack(best, met, wanted, sight, kind)
     dark = (wanted <= 0).all(axis=0) & all(k == EQUAL for k in kind)
     best[:, dark], met[dark] = 0.0, (wanted[:, dark] == 0).all(axis=0)
     return np.maximum(best, 0), met
@@ -193,8 +201,10 @@ def _positive(
     out = start.copy()
     error = np.full(spectra.shape[1], np.inf)
     todo = np.arange(spectra.shape[1])
-    for _ in range(_STEPS):
-        now = start[:, todo] * np.exp(camera @ power[:, todo])
+    for step_number in range(_STEPS):
+        if step_number == _DOUBTFUL:
+            todo = todo[_possible(camera, aim[:, todo])]
+        now = start[:, todo] * np.exp(np.minimum(camera @ power[:, todo], _MOST_EXPONENT))
         missing = aim[:, todo] - camera.T @ now
         relative = np.abs(missing).max(axis=0) / np.where(scale[todo] > 0, scale[todo], 1)
         better = relative < error[todo]
@@ -209,5 +219,49 @@ def _positive(
         step = np.linalg.solve(hessian, missing.T[:, :, None])[:, :, 0].T
         longest = np.abs(camera @ step).max(axis=0)
         power[:, todo] += step * np.minimum(1, _LONGEST / np.maximum(longest, 1e-300))
+    for pixel in todo[error[todo] > TOLERANCE]:
+        out[:, pixel], error[pixel] = _mixed(out[:, pixel], camera, aim[:, pixel])
     met = error <= TOLERANCE
     return np.where(met, out, spectra), met
+
+
+def _by_slack(
+    best: np.ndarray, met: np.ndarray, wanted: np.ndarray, sight: Sight, kind: Sequence[int]
+) -> None:
+    """Meet, in place, what no choice of binding inequalities met: a slack each, never negative."""
+    left = np.flatnonzero(~met | ~_obeys(np.maximum(best, 0), wanted, sight, kind, ()))
+    sides = [(c, -1.0 if kind[c] == AT_LEAST else 1.0) for c in range(3) if kind[c] != EQUAL]
+    slack = np.zeros((len(sides), 3))
+    for row, (channel, side) in zip(slack, sides, strict=True):
+        row[channel] = side * np.abs(sight.matrix).max()
+    camera = np.vstack([sight.matrix, slack])
+    possible = _possible(camera, wanted[:, left])
+    met[left] = possible
+    for pixel in left[possible]:
+        near = np.append(np.maximum(best[:, pixel], 0), np.zeros(len(sides)))
+        best[:, pixel] = _mixed(near, camera, wanted[:, pixel])[0][: len(best)]
+
+
+def _possible(camera: np.ndarray, colours: np.ndarray) -> np.ndarray:
+    """Which colours (channels, pixels) some spectrum without negative values has."""
+    return np.array([_rest(camera, colour)[1] <= TOLERANCE for colour in colours.T], bool)
+
+
+def _rest(camera: np.ndarray, colour: np.ndarray) -> tuple[np.ndarray, float]:
+    """The spectrum of least squares without negative values, and its largest error, relative."""
+    from scipy.optimize import nnls
+
+    scale = max(float(np.abs(colour).max()), 1e-300)
+    found = scale * nnls(camera.T, colour / scale)[0]
+    return found, float(np.abs(colour - camera.T @ found).max() / scale)
+
+
+def _mixed(near: np.ndarray, camera: np.ndarray, colour: np.ndarray) -> tuple[np.ndarray, float]:
+    """As much of a spectrum as leaves a possible colour to the rest, and the error, relative."""
+    scale = max(float(np.abs(colour).max()), 1e-300)
+    for kept in _KEPT:
+        found = kept * near + _rest(camera, colour - kept * (camera.T @ near))[0]
+        error = float(np.abs(colour - camera.T @ found).max() / scale)
+        if error <= 0.1 * TOLERANCE:
+            break
+    return found, error
