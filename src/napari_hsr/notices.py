@@ -88,6 +88,7 @@ class Code(StrEnum):
 
     # inference
     PRECISION = "precision"
+    GRAPHICS_CARD = "graphics-card"
     TILES = "tiles"
     TILES_HALVED = "tiles-halved"
     DETAIL_FAST = "detail-fast"

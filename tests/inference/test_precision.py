@@ -143,8 +143,22 @@ def test_native_is_what_the_processor_has(monkeypatch, known, expected):
 
 
 @pytest.mark.parametrize(
-    ("generation", "expected"), [((7, 5), False), ((8, 0), True), ((9, 0), True)]
+    ("generation", "expected"),
+    [((6, 1), ""), ((7, 5), "float16"), ((8, 0), "bfloat16"), ((9, 0), "bfloat16")],
 )
-def test_native_on_cuda(monkeypatch, generation, expected):
+def test_native_on_cuda(model, monkeypatch, generation, expected):
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: generation)
-    assert precision.computes_bfloat16(torch.device("cuda:0")) is expected
+    card = torch.device("cuda:0")
+    assert precision.fastest(card) == expected
+    assert precision.computes_bfloat16(card) == (expected == "bfloat16")
+    lower = {"bfloat16": GOOD, "float16": GOOD}
+    user_models.add_precision_errors("mine", lower, model.weights_sha256)
+    found = precision.choose(load_model("mine"), "auto", card)
+    assert found.precision == (expected or "float32")
+    asked = precision.choose(load_model("mine"), "float16", card)
+    assert asked.precision == "float16"
+
+
+def test_float16_is_for_graphics_cards(model):
+    with pytest.raises(InputError, match="float16 is computed on a GPU only"):
+        reconstruct(IMAGE, model, precision="float16", device="cpu")

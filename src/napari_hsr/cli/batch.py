@@ -95,8 +95,9 @@ def add_batch_options(
         "--precision",
         metavar="P",
         default="auto",
-        help="auto (default), float32, bfloat16 or float16; auto takes bfloat16 where the model's "
-        "card states its error and the device supports it natively (see napari-hsr models measure)",
+        help="auto (default), float32, bfloat16 or float16; auto takes bfloat16, or float16 on "
+        "older GPUs, where the model's card states its error and the device supports it natively "
+        "(see napari-hsr models measure)",
     )
     queue = parser.add_argument_group("many files")
     queue.add_argument(

@@ -86,7 +86,7 @@ def _result(events: Iterator[Progress | Measurement]) -> Measurement:
 
 
 def _print(measured: Measurement, kept: bool) -> None:
-    from napari_hsr.inference.precision import ENOUGH_DB, FAST
+    from napari_hsr.inference.precision import ENOUGH_DB
 
     name = measured.model.name
     for precision, error in measured.errors.items():
@@ -96,8 +96,10 @@ def _print(measured: Measurement, kept: bool) -> None:
     if not kept:
         return
     print(f"Written into the card of {name}.")
-    if FAST in measured.errors:
-        if measured.errors[FAST].within(ENOUGH_DB):
-            print(f"--precision auto takes {FAST} where the device computes in it natively.")
-        else:
-            print(f"--precision auto stays in float32: less than {ENOUGH_DB:g} dB.")
+    good = [kind for kind, error in measured.errors.items() if error.within(ENOUGH_DB)]
+    if good:
+        print(
+            f"--precision auto takes {' or '.join(good)} where the device computes in it natively."
+        )
+    elif measured.errors:
+        print(f"--precision auto stays in float32: less than {ENOUGH_DB:g} dB.")

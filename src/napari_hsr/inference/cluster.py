@@ -17,7 +17,7 @@ from weakref import WeakKeyDictionary
 
 from napari_hsr import __version__
 from napari_hsr.errors import InputError
-from napari_hsr.inference.devices import resolve
+from napari_hsr.inference.devices import full_float32, resolve
 from napari_hsr.inference.one_tile import computed
 from napari_hsr.workers import AHEAD, check_connection, checked, reuse_memory, threads_of
 
@@ -244,7 +244,7 @@ def compute(work: Work, model: Model, group: Group) -> tuple[list[Answer], float
     writes = work.writer is not None and work.writer.sees()
 
     def network(images: torch.Tensor) -> torch.Tensor:
-        with torch.inference_mode():
+        with torch.inference_mode(), full_float32(images.device):
             result: torch.Tensor = module(images)
             return result
 

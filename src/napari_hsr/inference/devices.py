@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from napari_hsr.errors import InputError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import torch
 
     from napari_hsr.models.model import Model
@@ -66,3 +69,27 @@ def why_not_precision(model: Model, precision: str) -> str | None:
         f"{model.name} is computed in {offered} only: "
         f"{precision} would add error to its spectra and save no time."
     )
+
+
+@contextmanager
+def full_float32(device: torch.device) -> Iterator[None]:
+    """float32 convolutions multiply in float32, which torch's on graphics cards do not by default.
+
+    They take TensorFloat-32, with ten bits of each factor.
+    """
+    import torch
+
+    if device.type != "cuda":
+        yield
+        return
+    convolutions: Any = torch.backends.cudnn
+    name: str = "allow_tf32"
+    full: bool | str = False
+    if hasattr(getattr(convolutions, "conv", None), "fp32_precision"):  # torch 2.9 and later
+        convolutions, name, full = convolutions.conv, "fp32_precision", "ieee"
+    before = getattr(convolutions, name)
+    setattr(convolutions, name, full)
+    try:
+        yield
+    finally:
+        setattr(convolutions, name, before)

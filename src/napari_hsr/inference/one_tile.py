@@ -6,18 +6,36 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_hsr.inference.transfers import AtOnce
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from napari_hsr.inference.ensembles import Net
     from napari_hsr.inference.run_plan import RunPlan
     from napari_hsr.inference.tiling import Tile
+    from napari_hsr.inference.transfers import Arriving, Transfers
 
 
 def computed(
     tile: Tile, values: np.ndarray, run: RunPlan, network: Net
 ) -> Iterator[np.ndarray | None]:
     """None between passes; at the end the network's result for what is kept of a tile.
+
+    As :func:`begun`, which ends with what waits for it.
+
+    Yields
+    ------
+    None, or ndarray of shape (bands, h, w), float32, in the units of the network.
+    """
+    for arriving in begun(tile, values, run, network, AtOnce(run.device)):
+        yield None if arriving is None else arriving()
+
+
+def begun(
+    tile: Tile, values: np.ndarray, run: RunPlan, network: Net, transfers: Transfers
+) -> Iterator[Arriving | None]:
+    """None between passes; at the end what waits for the network's result.
 
     Parameters
     ----------
@@ -28,32 +46,35 @@ def computed(
         Its tiles are not looked at.
     network : callable
         One pass.
+    transfers : Transfers
+        To the device of the plan, and back.
 
     Yields
     ------
-    None, or ndarray of shape (bands, h, w), float32, in the units of the network.
+    None, or a callable without arguments: an ndarray of shape (bands, h, w), float32, of what is
+    kept of the tile, in the units of the network.
     """
-    import torch
-
     scale = run.model.scale
     unknown = ~np.isfinite(values).all(0)
     if unknown.any():  # one such pixel would spread over the whole receptive field
         values = np.where(unknown, np.float32(0), values)
     values = pad_to_multiple(values, run.model.size_multiple)
     # an array of its own: that of the caller may be read-only, and is never handed to a network
-    batch = torch.from_numpy(np.require(values, np.float32, ["C", "O", "W"]))[None]
+    images = transfers.up(np.require(values, np.float32, ["C", "O", "W"])[None])
     del values
     result = None
-    for result in run.ensemble.run(network, batch.to(run.device)):
+    for result in run.ensemble.run(network, images):
         if result is None:
             yield None
     assert result is not None  # an ensemble ends with a result
     rows, columns = (scaled(s.keep, scale) for s in (tile.rows, tile.columns))
-    kept: np.ndarray = result[0, :, rows, columns].float().cpu().numpy()
-    if unknown.any():
-        lost = unknown.repeat(scale, 0).repeat(scale, 1)[rows, columns]
-        kept = np.where(lost, np.float32(np.nan), kept)
-    yield kept
+    arriving = transfers.down(result[0, :, rows, columns])
+    del result, images
+    if not unknown.any():
+        yield arriving
+        return
+    lost = unknown.repeat(scale, 0).repeat(scale, 1)[rows, columns]
+    yield lambda: np.where(lost, np.float32(np.nan), arriving())
 
 
 def pad_to_multiple(values: np.ndarray, multiple: int) -> np.ndarray:

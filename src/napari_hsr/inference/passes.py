@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from weakref import WeakKeyDictionary
 
 from napari_hsr.errors import Cancelled
+from napari_hsr.inference.devices import full_float32
 from napari_hsr.progress import stop_if
 
 if TYPE_CHECKING:
@@ -130,7 +131,8 @@ class Passes:
         self._share, self._measured, self._began = 0.0, bool(known), time.perf_counter()
         hook = torch.nn.modules.module.register_module_forward_hook(on_end)
         try:
-            with torch.inference_mode(), _stopping(self._stop_if_asked, images.device):
+            on = images.device
+            with torch.inference_mode(), _stopping(self._stop_if_asked, on), full_float32(on):
                 result: torch.Tensor = module(images)
         finally:
             hook.remove()

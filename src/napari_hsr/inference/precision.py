@@ -14,12 +14,11 @@ if TYPE_CHECKING:
 
     from napari_hsr.models.model import Model
 
-#: The precision that "auto" may take besides the exact one, where the device supports it natively.
-FAST = "bfloat16"
-#: The lowest PSNR against float32, in dB, at which "auto" takes it.
+#: The lowest PSNR against float32, in dB, at which "auto" takes a lower precision.
 ENOUGH_DB = 45.0
-#: The first compute capability of CUDA devices with native bfloat16.
-_CUDA_SINCE = (8, 0)
+#: The first compute capability of CUDA devices that multiply natively in each lower precision; a
+#: device that does in both takes the first, which has the range of float32.
+_CUDA_SINCE = {"bfloat16": (8, 0), "float16": (7, 0)}
 
 
 class Choice(NamedTuple):
@@ -40,8 +39,8 @@ class Choice(NamedTuple):
 def choose(model: Model, precision: str, device: torch.device, ensemble: str = "single") -> Choice:
     """The precision for a run of ``model`` on ``device``.
 
-    "auto" takes bfloat16 only where the device supports it natively and the model's card states a
-    PSNR of at least :data:`ENOUGH_DB` against float32; else the exact precision.
+    "auto" takes bfloat16, or float16 on graphics cards without it, only where the model's card states
+    a PSNR of at least :data:`ENOUGH_DB` against float32; else the exact precision.
 
     Parameters
     ----------
@@ -55,7 +54,7 @@ def choose(model: Model, precision: str, device: torch.device, ensemble: str = "
     Raises
     ------
     InputError
-        If the model, or the ensemble, cannot be computed in it.
+        If the model, the ensemble or the device cannot be computed in it.
     """
     reason = why_not_precision(model, precision)
     if reason:
@@ -70,11 +69,15 @@ def choose(model: Model, precision: str, device: torch.device, ensemble: str = "
         return Choice(exact, None)
     if precision == exact or model.precisions == (exact,):
         return Choice(exact, None)
+    if precision == "float16" and device.type == "cpu":
+        raise InputError(
+            "float16 is computed on a GPU only, since processors emulate it: choose another precision."
+        )
     if precision == "auto":
-        reason = _why_exact(model, device)
+        precision = fastest(device)
+        reason = _why_exact(model, precision)
         if reason:
             return Choice(exact, _notice(exact, reason))
-        precision = FAST
     error = model.card.precision_errors.get(precision)
     known = _not_measured(model, "its error") if error is None else error.words()
     return Choice(precision, _notice(precision, known))
@@ -84,18 +87,18 @@ def _notice(precision: str, why: str) -> Notice:
     return Notice.info(Code.PRECISION, f"Computed in {precision}: {why}.")
 
 
-def _why_exact(model: Model, device: torch.device) -> str | None:
-    """None if "auto" takes :data:`FAST`, else the reason why not."""
-    if FAST not in model.precisions:
-        return f"{model.name} has no {FAST}"
-    if not computes_bfloat16(device):
-        return f"this device has no {FAST} of its own"
-    error = model.card.precision_errors.get(FAST)
+def _why_exact(model: Model, fast: str) -> str | None:
+    """None if "auto" takes the precision that is fastest on the device, else the reason why not."""
+    if not fast:
+        return "this device has no bfloat16 of its own"
+    if fast not in model.precisions:
+        return f"{model.name} has no {fast}"
+    error = model.card.precision_errors.get(fast)
     if error is None:
-        return _not_measured(model, f"the error of {FAST}")
+        return _not_measured(model, f"the error of {fast}")
     if not error.within(ENOUGH_DB):
         return (
-            f"{FAST} was measured at {error.psnr_db:.1f} dB against it, less than {ENOUGH_DB:g} dB"
+            f"{fast} was measured at {error.psnr_db:.1f} dB against it, less than {ENOUGH_DB:g} dB"
         )
     return None
 
@@ -109,6 +112,19 @@ def _not_measured(model: Model, what: str) -> str:
     return f"{found} ('napari-hsr models measure {model.name}' does it)"
 
 
+def fastest(device: torch.device) -> str:
+    """The lower precision that a device multiplies in natively; empty if there is none.
+
+    On CUDA devices of compute capability 7.x float16, on later ones bfloat16.
+    """
+    import torch
+
+    if device.type == "cuda":
+        capability = tuple(torch.cuda.get_device_capability(device))
+        return next((kind for kind, since in _CUDA_SINCE.items() if capability >= since), "")
+    return "bfloat16" if computes_bfloat16(device) else ""
+
+
 def computes_bfloat16(device: torch.device) -> bool:
     """Whether a device multiplies in bfloat16 natively, and so is faster in it.
 
@@ -118,7 +134,7 @@ def computes_bfloat16(device: torch.device) -> bool:
     import torch
 
     if device.type == "cuda":
-        return tuple(torch.cuda.get_device_capability(device)) >= _CUDA_SINCE
+        return fastest(device) == "bfloat16"
     if device.type != "cpu":
         return False
     # Both are private to torch and missing in older versions: without an answer, the answer is no.

@@ -11,16 +11,16 @@ from __future__ import annotations
 import time
 from collections import deque
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
 
-from napari_hsr.errors import InputError, lacks_memory
+from napari_hsr.errors import lacks_memory
 from napari_hsr.inference import probe
 from napari_hsr.inference.memory_use import release_cached
-from napari_hsr.inference.one_tile import computed
+from napari_hsr.inference.one_tile import begun
 from napari_hsr.inference.passes import POLL, Passes
-from napari_hsr.inference.speed import keep, remember_tile, tile_seconds
-from napari_hsr.inference.tiling import cut, notice, side
-from napari_hsr.notices import Code, Notice
+from napari_hsr.inference.speed import keep
+from napari_hsr.inference.tile_queue import TileQueue
+from napari_hsr.inference.transfers import transfers_of
 from napari_hsr.progress import Progress, stop_if
 
 if TYPE_CHECKING:
@@ -36,9 +36,12 @@ if TYPE_CHECKING:
     from napari_hsr.inference.outputs import Output
     from napari_hsr.inference.run_plan import RunPlan
     from napari_hsr.inference.tiling import Tile
+    from napari_hsr.inference.transfers import Arriving, Transfers
+    from napari_hsr.notices import Notice
 
-#: Tiles are not cut smaller than this: something else is then taking the memory.
-SMALLEST = 16
+    #: A tile, what was counted in it, and what it adds to the output: (bands, h, w) float32.
+    _There = tuple[Tile, Mapping[str, int], np.ndarray]
+
 #: What is told while all workers are lost.
 NO_WORKER = "Waiting for a worker"
 
@@ -124,7 +127,7 @@ def run_tiles(
     Cancelled
         If ``cancel`` was set: a second or so later, however large the tile is.
     """
-    queue = _Queue(run, job.doing)
+    queue = TileQueue(run, job.doing)
     if workers is None:
         yield from _here(run, job, output, cancel, queue)
     else:
@@ -136,11 +139,15 @@ def run_tiles(
 
 
 def _here(
-    run: RunPlan, job: TileJob, output: Output, cancel: threading.Event | None, queue: _Queue
+    run: RunPlan, job: TileJob, output: Output, cancel: threading.Event | None, queue: TileQueue
 ) -> Generator[Progress, None, None]:
-    """The tiles of the queue, computed in this process one after the other."""
+    """The tiles of the queue, computed in this process one after the other.
+
+    On a graphics card a tile is begun before the result of the one before it is awaited and written.
+    """
     module: torch.nn.Module | None = None
-    passes = Passes(cancel)
+    passes, transfers = Passes(cancel), transfers_of(run.device)
+    coming: deque[_Coming] = deque()  # the first ones that wait in the queue
 
     def network(images: torch.Tensor) -> torch.Tensor:
         assert module is not None  # made before the first pass
@@ -149,42 +156,57 @@ def _here(
     with passes:
         yield from _learn_speed(run, queue, passes)
         while queue.waiting:
-            tile, short = queue.waiting[0], False
-            earlier = output.finished(tile)
-            if earlier is not None:
+            tile = queue.waiting[len(coming)] if len(coming) < len(queue.waiting) else None
+            if tile is not None and (earlier := output.finished(tile)) is not None:
                 job.add(earlier)
-                queue.skip()
+                queue.skip(tile)
                 continue
-            values: np.ndarray | None = None
+            there: list[_There] = []
+            short = False
             passes.seconds, passes.expected = 0.0, queue.seconds_a_pass()
             try:
-                for event in passes.events(_compute(tile, run, job, network)):
+                for event in passes.events(_steps(tile, coming, run, job, network, transfers)):
                     if isinstance(event, float):  # the pass goes on
                         yield queue.progress(event)
-                        continue
-                    values = event
-                    if values is None:  # a pass of the network is about to begin
+                    elif event is not None:
+                        there.append(event)
+                    else:  # a pass of the network is about to begin
                         stop_if(cancel)
                         yield queue.begin_pass()
-                        module = run.module() if module is None else module
+                        module = _module(run) if module is None else module
             except Exception as error:
                 short = lacks_memory(error)
                 if not short:
                     raise
+            queue.leave(len(coming))
+            while there:
+                of, counted, values = there.pop(0)
+                start = time.perf_counter()
+                output.write(of, values, counted)
+                del values
+                job.add(counted)
+                queue.finish(of, passes.seconds + time.perf_counter() - start)
+                passes.seconds = 0.0
             if short:  # the error is gone by now, and what it kept alive with it
+                coming.clear()
+                queue.leave(0)
                 release_cached(run.device)
                 queue.halve()
-                continue
-            assert values is not None  # a tile ends with its values
-            start = time.perf_counter()
-            counted = job.counted()
-            output.write(tile, values, counted)
-            job.add(counted)
-            queue.finish(passes.seconds + time.perf_counter() - start)
+        queue.told += transfers.notices() + getattr(module, "notices", tuple)()
     keep()
 
 
-def _learn_speed(run: RunPlan, queue: _Queue, passes: Passes) -> Generator[Progress, None, None]:
+def _module(run: RunPlan) -> torch.nn.Module:
+    """The network of a plan, recorded where the device can do that."""
+    module = run.module()
+    if run.device.type != "cuda":
+        return module
+    from napari_hsr.inference.recorded import Recorded
+
+    return Recorded(module)
+
+
+def _learn_speed(run: RunPlan, queue: TileQueue, passes: Passes) -> Generator[Progress, None, None]:
     """Measure the network on small images before a long run whose time is not known."""
     telling = Progress(0, queue.passes, "Measuring how long it will take")
 
@@ -206,7 +228,7 @@ def _on_workers(
     output: Output,
     cancel: threading.Event | None,
     workers: Workers,
-    queue: _Queue,
+    queue: TileQueue,
 ) -> Generator[Progress, None, None]:
     """The tiles of the queue, computed by workers; written by them where they can, else here, those that are blended in order."""
     unsent, sent = deque(queue.waiting), dict[int, _Sent]()
@@ -273,128 +295,44 @@ class _Sent:
     answer: np.ndarray | dict[str, Any] | None = None
 
 
-def _compute(tile: Tile, run: RunPlan, job: TileJob, network: Net) -> Iterator[np.ndarray | None]:
-    """None before each pass; at the end what the tile adds to the output, (bands, h, w) float32."""
-    yield None
-    for kept in computed(tile, job.read(tile), run, network):
-        yield None if kept is None else _undone(tile, kept, run, job)
+class _Coming(NamedTuple):
+    """A tile whose result is on its way, and what was counted in it."""
+
+    tile: Tile
+    counted: Mapping[str, int]
+    arriving: Arriving
+
+
+def _steps(
+    tile: Tile | None,
+    coming: deque[_Coming],
+    run: RunPlan,
+    job: TileJob,
+    network: Net,
+    transfers: Transfers,
+) -> Iterator[_There | None]:
+    """None before each pass over a tile; then what is there.
+
+    That is the tile itself, or the one before it, whose result has come meanwhile; without a tile, all
+    that is still to come.
+    """
+    if tile is not None:
+        yield None
+        for arriving in begun(tile, job.read(tile), run, network, transfers):
+            if arriving is None:
+                yield None
+            else:
+                coming.append(_Coming(tile, job.counted(), arriving))
+    # what undoes by the tile that was read last can have no other one read before
+    ahead = transfers.ahead
+    if ahead and (tile is None or job.undoing is None):
+        ahead = 0
+    while len(coming) > ahead:
+        one = coming.popleft()
+        yield one.tile, one.counted, _undone(one.tile, one.arriving(), run, job)
 
 
 def _undone(tile: Tile, kept: np.ndarray, run: RunPlan, job: TileJob) -> np.ndarray:
     """The network's result in the units of the cube, and weighted."""
     values = job.undo(kept)
     return values * tile.weights(run.model.scale) if tile.blended else values
-
-
-class _Queue:
-    """The tiles still to be computed, smaller ones where memory ran out, and the time they take."""
-
-    def __init__(self, run: RunPlan, doing: str):
-        self._run, self._doing = run, doing
-        self.waiting = deque(run.tiles)
-        self.finished: list[Tile] = []
-        self._passes = 0  # of the network over the tile at hand
-        self._seconds, self._computed = 0.0, 0  # and the pixels computed in them
-        self._first_side = self._side = 0
-
-    @property
-    def passes_done(self) -> int:
-        """Passes over the finished tiles."""
-        return len(self.finished) * self._run.ensemble.passes
-
-    @property
-    def passes(self) -> int:
-        """Passes over all tiles."""
-        return (len(self.finished) + len(self.waiting)) * self._run.ensemble.passes
-
-    def begin_pass(self) -> Progress:
-        """Count a pass of the network over the tile at hand."""
-        self._passes += 1
-        return self.progress(0.0)
-
-    def progress(self, share: float) -> Progress:
-        """How far the run is when the pass begun last has come to a share of its own."""
-        message = self._doing
-        if self._side:
-            message += f" in tiles of {self._side} pixels: there was no memory for larger ones"
-        begun = max(self._passes - 1, 0)
-        left = self._seconds_left((begun + share) / self._run.ensemble.passes)
-        return Progress(self.passes_done + begun, self.passes, message, left, share)
-
-    def seconds_a_pass(self) -> float | None:
-        """What a pass over the tile at hand is expected to take."""
-        known = tile_seconds(self._run, [self.waiting[0]])
-        return None if known is None else known / self._run.ensemble.passes
-
-    def finish(self, seconds: float) -> None:
-        """The tile at hand has been written."""
-        remember_tile(self._run, self.waiting[0], seconds)
-        self._seconds += seconds
-        self._computed += _pixels(self.waiting[0])
-        self.skip()
-
-    def finish_elsewhere(self, tile: Tile, seconds: float) -> None:
-        """A tile has been written so many seconds after another one."""
-        self._seconds += seconds
-        self._computed += _pixels(tile)
-        self.skip(tile)
-
-    def skip(self, tile: Tile | None = None) -> None:
-        """A tile, by default the one at hand, is finished."""
-        place = next(i for i, one in enumerate(self.waiting) if tile is None or one is tile)
-        self.finished.append(self.waiting[place])
-        del self.waiting[place]
-        self._passes = 0
-
-    def halve(self) -> None:
-        """Cut the tile at hand, and all after it that are as large, to half its side.
-
-        Raises
-        ------
-        InputError
-            If the image cannot be cut, or the tile is too small already.
-        """
-        if self._run.ensemble.whole_image:
-            raise InputError(
-                "There is not enough memory for strips of the whole image: "
-                "choose 'single', which can be computed in tiles."
-            )
-        model, before = self._run.model, side(self.waiting[0])
-        half = -(-before // 2)
-        if half < SMALLEST:
-            raise InputError(
-                f"There is not enough memory for {model.name}, not even in tiles of {before} "
-                "pixels: close other programs, or choose a smaller image or another device."
-            )
-        self._first_side = self._first_side or before
-        self._side = half
-        size = self._run.height, self._run.width
-        self.waiting = deque(
-            part for tile in self.waiting for part in cut(tile, half, *size, model)
-        )
-        self._passes = 0
-
-    def notices(self) -> tuple[Notice, ...]:
-        """What the user must know of the finished tiles."""
-        found = []
-        if self._side:
-            text = (
-                f"There was not enough memory for tiles of {self._first_side} pixels: "
-                f"the rest was computed in tiles of at most {self._side} pixels."
-            )
-            found.append(Notice.info(Code.TILES_HALVED, text))
-        tiles = notice(self._run.model, self.finished)
-        return (*found, tiles) if tiles else tuple(found)
-
-    def _seconds_left(self, of_first: float) -> float | None:
-        """By the tiles of this run that are finished, else by those of earlier runs."""
-        waiting = sum(map(_pixels, self.waiting)) - of_first * _pixels(self.waiting[0])
-        if self._computed:
-            return self._seconds / self._computed * waiting
-        known = tile_seconds(self._run, self.waiting)
-        return None if known is None else known * waiting / sum(map(_pixels, self.waiting))
-
-
-def _pixels(tile: Tile) -> int:
-    height, width = tile.shape
-    return height * width

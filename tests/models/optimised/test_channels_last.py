@@ -36,7 +36,7 @@ def model(parity, net):
 
 
 def test_what_is_offered(net, model):
-    assert model.precisions == (("float32", "bfloat16") if NETS[net] else ("float32",))
+    assert model.precisions == ("float32", *(("bfloat16", "float16") if NETS[net] else ()))
     assert model.prepare in (channels_last.prepare, channels_last.prepare_reduced)
 
 

@@ -89,16 +89,18 @@ def test_the_tail_is_one_convolution_in_double_precision(scale, size):
         torch.testing.assert_close(tail(x).double(), exact(x), rtol=1e-6, atol=1e-6)
 
 
-def test_bfloat16_is_near(parity):
+def test_lower_precisions_are_near(parity):
     model = from_state_dict(parity.weights("coarsr_x4"))
-    assert model.precisions == ("float32", "bfloat16")
+    assert model.precisions == ("float32", "bfloat16", "float16")
     image = parity.seeded_input(15, (1, 6, 11, 14))
-    found, exact = prepared(model, "bfloat16")(image), model.module(image)
-    assert found.dtype == torch.float32
-    assert parity.psnr(found, exact) >= 45
+    exact = model.module(image)
+    for precision, least in (("bfloat16", 45), ("float16", 55)):
+        found = prepared(model, precision)(image)
+        assert found.dtype == torch.float32
+        assert parity.psnr(found, exact) >= least
 
 
-@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+@pytest.mark.parametrize("precision", ["float32", "bfloat16", "float16"])
 @pytest.mark.parametrize("value", [0.0, 1.0])
 def test_constant_cubes_are_finite(small, precision, value):
     image = torch.full((1, 5, 9, 5), value)

@@ -66,7 +66,7 @@ def test_equal_in_bands_of_cells_and_of_squares(parity, small, monkeypatch):
 
 
 @pytest.mark.parametrize("factor", [2, 4])
-@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+@pytest.mark.parametrize("precision", ["float32", "bfloat16", "float16"])
 def test_a_finer_grid(parity, small, factor, precision):
     fine = between_pixels(small, factor)
     image = 2 * parity.seeded_input(10, (1, 3, 17, 22)) - 1
@@ -98,15 +98,17 @@ def test_winograd_is_convolution(parity, monkeypatch, size):
     assert parity.relative_error(frame.image(), expected) <= 1e-6
 
 
-def test_bfloat16_is_near(parity, published):
-    assert published.precisions == ("float32", "bfloat16")
+def test_lower_precisions_are_near(parity, published):
+    assert published.precisions == ("float32", "bfloat16", "float16")
     image = 2 * parity.seeded_input(10, (1, 3, 64, 64)) - 1
-    found, exact = prepared(published, "bfloat16")(image), published.module(image)
-    assert found.dtype == torch.float32
-    assert parity.psnr(found, exact) >= 45
+    exact = published.module(image)
+    for precision, least in (("bfloat16", 45), ("float16", 55)):
+        found = prepared(published, precision)(image)
+        assert found.dtype == torch.float32
+        assert parity.psnr(found, exact) >= least
 
 
-@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+@pytest.mark.parametrize("precision", ["float32", "bfloat16", "float16"])
 @pytest.mark.parametrize("value", [-1.0, 0.0, 1.0])
 def test_constant_images_are_finite(small, precision, value):
     for size in ((1, 1), (9, 5)):

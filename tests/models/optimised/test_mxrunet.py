@@ -107,12 +107,14 @@ def test_attention_elsewhere_than_on_the_cpu(parity):
         assert_exact(found, exact, x, 1e-6)
 
 
-def test_bfloat16_is_near(parity, shallow):
-    assert shallow.precisions == ("float32", "bfloat16")
+def test_lower_precisions_are_near(parity, shallow):
+    assert shallow.precisions == ("float32", "bfloat16", "float16")
     image = (parity.seeded_input(10, (1, 3, 66, 50)) - 0.18) / 0.12
-    found, exact = prepared(shallow, "bfloat16")(image), shallow.module(image)
-    assert found.dtype == torch.float32
-    assert parity.psnr(found, exact) >= 45
+    exact = shallow.module(image)
+    for precision, least in (("bfloat16", 45), ("float16", 55)):
+        found = prepared(shallow, precision)(image)
+        assert found.dtype == torch.float32
+        assert parity.psnr(found, exact) >= least
 
 
 def test_mish():
@@ -125,7 +127,7 @@ def test_mish():
     torch.testing.assert_close(fast.mish_(half.clone()).double(), expected, rtol=2**-8, atol=4e-6)
 
 
-@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+@pytest.mark.parametrize("precision", ["float32", "bfloat16", "float16"])
 @pytest.mark.parametrize("value", [-1.5, 0.0, 1.0])
 def test_constant_images_are_finite(model, precision, value):
     image = torch.full((1, 3, 9, 5), value)

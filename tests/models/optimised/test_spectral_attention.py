@@ -87,15 +87,17 @@ def test_equal_where_features_nearly_cancel(parity, published):
     assert_exact(found, published.module, image, 1e-5)
 
 
-def test_bfloat16_is_near(parity, published):
-    assert published.precisions == ("float32", "bfloat16")
+def test_lower_precisions_are_near(parity, published):
+    assert published.precisions == ("float32", "bfloat16", "float16")
     image = parity.seeded_input(12, (1, 3, 41, 66))
-    found, exact = prepared(published, "bfloat16")(image), published.module(image)
-    assert found.dtype == torch.float32
-    assert parity.psnr(found, exact) >= 45
+    exact = published.module(image)
+    for precision, least in (("bfloat16", 45), ("float16", 55)):
+        found = prepared(published, precision)(image)
+        assert found.dtype == torch.float32
+        assert parity.psnr(found, exact) >= least
 
 
-@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+@pytest.mark.parametrize("precision", ["float32", "bfloat16", "float16"])
 @pytest.mark.parametrize("value", [0.0, 1.0])
 def test_constant_images_are_finite(published, precision, value):
     image = torch.full((1, 3, 9, 5), value)

@@ -66,7 +66,7 @@ class Network(NetworkTraits):
     title: str = ""
     limits: str = ""
     weights: Weights | None = None
-    precisions: tuple[str, ...] = ("float32", "bfloat16")
+    precisions: tuple[str, ...] = ("float32", "bfloat16", "float16")
     rule: InputRule = field(default_factory=MinMax)
 
 

@@ -71,8 +71,8 @@ class ComputingOptions(QWidget):
         self.precision_chooser = NarrowComboBox()
         self.precision_chooser.offer(PRECISIONS, "auto")
         self.precision_chooser.setToolTip(
-            "Automatic takes bfloat16 where the model's card states an error of 45 dB or better\n"
-            "and the device supports it natively; else float32."
+            "Automatic takes bfloat16, or float16 on older graphics cards, where the model's card\n"
+            "states an error of 45 dB or better and the device supports it natively; else float32."
         )
         self._form = narrow_form(self)
         self._form.addRow(
