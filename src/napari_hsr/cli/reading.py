@@ -8,7 +8,7 @@ from typing import Any
 from napari_hsr.io.limits import MOST_ENTRIES
 from napari_hsr.io.numbers import whole
 
-_OPTIONS = ("variable", "axes", "bands", "full_scale")
+_OPTIONS = ("variable", "axes", "bands", "full_scale", "no_data")
 
 
 def band_numbers(text: str) -> list[int]:
@@ -40,6 +40,12 @@ def add_reading_options(parser: argparse.ArgumentParser, *, photographs: bool = 
     group.add_argument("--axes", metavar="yxb", help="what the axes of the stored array are")
     group.add_argument(
         "--bands", metavar="0,3,5-9", type=band_numbers, help="only these bands, counted from 0"
+    )
+    group.add_argument(
+        "--no-data",
+        metavar="N",
+        type=float,
+        help="the number in a cube that stands for missing values, such as -9999",
     )
     if photographs:
         group.add_argument(

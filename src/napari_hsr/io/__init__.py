@@ -95,6 +95,7 @@ def read(
     full_scale: float | None = None,
     half_size: bool = False,
     allow_large: bool = False,
+    no_data: float | None = None,
 ) -> Cube | Photograph:
     """Read a cube or a photograph.
 
@@ -119,6 +120,8 @@ def read(
         Of a camera's raw file: one pixel for each 2 x 2 of its mosaic, without interpolation.
     allow_large : bool
         Take as much memory as is free, also for a small file that swells to very much.
+    no_data : float, optional
+        The number in a cube that stands for missing values, where the file does not say it: NaN in the cube.
 
     Returns
     -------
@@ -139,7 +142,7 @@ def read(
     if named is not None and path.suffix.lower() in detect.STACK_SUFFIXES:
         photograph: Photograph = _function(("stacks.one_frame", "frame"))(path, named)
         return photograph
-    choice = Choice(variable or named, axes, bands, full_scale, half_size)
+    choice = Choice(variable or named, axes, bands, full_scale, half_size, no_data)
     kind = detect.format_of(path)
     if choice.variable is not None and kind not in _WITH_VARIABLES:
         raise FileError(
@@ -156,6 +159,8 @@ def read(
         raise FileError(path, str(error).rstrip(".")) from error
     if full_scale is not None and hasattr(found, "bands"):
         raise FileError(path, "a full scale can be stated for photographs only, and this is a cube")
+    if no_data is not None and not hasattr(found, "bands"):
+        raise FileError(path, "no data can be stated for cubes only, and this is a photograph")
     return found
 
 

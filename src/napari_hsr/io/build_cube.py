@@ -14,7 +14,7 @@ from napari_hsr.io import wavelengths as wl
 from napari_hsr.io.band_axis import band_axis
 from napari_hsr.io.bands import take
 from napari_hsr.io.choice import ANY, Choice
-from napari_hsr.io.decoding import Decoding
+from napari_hsr.io.decoding import Decoding, undeclared
 from napari_hsr.io.library_errors import translated
 from napari_hsr.notices import Code, Notice
 from napari_hsr.provenance import Provenance
@@ -144,6 +144,7 @@ def build(path: Path, found: Found, choice: Choice = ANY) -> Cube:
     """
     check_dtype(path, found.source.dtype)
     check_shape(path, found.source.shape)
+    found.ignore(() if choice.no_data is None else (choice.no_data,))
     source, notices = found.source, list(found.notices)
     notices += found.record.notices if found.record else ()
     source, found = _three_axes(path, source, found, notices)
@@ -286,6 +287,7 @@ def _data(
         stored = np.asarray(source if isinstance(source, np.ndarray) else source[()])
     stored = stored.transpose(axes)
     told += _rounded(stored)
+    told += _undeclared(found, stored)
     missing = found.decoding.missing(stored)
     values = lazy.to_float32(stored) if plain else found.decoding.values(stored)
     values = values if bands is None else values[list(bands)]
@@ -322,6 +324,20 @@ def _no_effect(decoding: Decoding, dtype: Any) -> list[Notice]:
         return []
     listed = " and ".join(f"{marker:.10g}" for marker in markers)
     told = f"The file gives {listed} for missing values, which {np.dtype(dtype).name} cannot hold: no effect."
+    return [Notice.warning(Code.NO_DATA, told)]
+
+
+def _undeclared(found: Found, stored: np.ndarray) -> list[Notice]:
+    """A notice of a usual marker of missing values that the file does not call one."""
+    none_stated = not found.decoding.no_data and found.decoding.valid is None
+    suspect = undeclared(stored) if none_stated and found.record is None else None
+    if suspect is None:
+        return []
+    are = "value is" if suspect[1] == 1 else "values are"
+    told = (
+        f"{suspect[1]} {are} {suspect[0]:.8g}, as programs mark missing ones; the file does not "
+        "say so, and they are kept. Stated as no data (--no-data), they become NaN."
+    )
     return [Notice.warning(Code.NO_DATA, told)]
 
 

@@ -28,6 +28,8 @@ class Choice:
 
     full_scale : float or None
         Of a photograph of integers: the value that means white.
+    no_data : float or None
+        Of a cube: the stored number that stands for missing values, beside those that the file states.
     half_size : bool
         Of a camera's raw file: one pixel for each cell of 2 x 2 of its mosaic.
 
@@ -43,6 +45,7 @@ class Choice:
     bands: Sequence[int] | None = None
     full_scale: float | None = None
     half_size: bool = False
+    no_data: float | None = None
 
     def __post_init__(self) -> None:
         if self.axes is not None and sorted(str(self.axes).lower()) != ["b", "x", "y"]:

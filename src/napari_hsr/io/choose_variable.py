@@ -28,18 +28,15 @@ CUBE_KEYS = (
 ONE_BAND_KEYS = ("cube", "hsi", "rad", "ref")
 #: Lists of texts that name the bands.
 _BAND_NAMES = ("band_names", "bandnames", "band_name", "band_labels", "channel_names", "band")
-#: Small facts worth keeping: one value, or one a band.
+#: Facts worth keeping: one value, or one a band.
 _SCALARS = ("norm_factor", "exposure", "integration_time", "illuminant", "units", "unit")
 #: Variables, of which no convention says which way they go.
-_FACTORS = (
-    "scale_factor", "reflectance_scale_factor", "scale", "gain", "offset", "add_offset",
-)  # fmt: skip
+_FACTORS = ("scale_factor", "reflectance_scale_factor", "scale", "gain", "offset", "add_offset")
+_UNSURE = ("scale", "gain", "offset")  # of these attributes, too
 _PER_BAND = ("fwhm", "bbl", "good_wavelengths", "bad_bands", "badbands")
 #: Variables with one number that stands for missing values.
-_NO_DATA = (
-    "nodata", "no_data", "no_data_value", "nodata_value", "data_ignore_value", "ignore_value",
-    "fill_value", "fillvalue", "_fillvalue", "missing_value",
-)  # fmt: skip
+_NO_DATA = ("nodata", "no_data", "no_data_value", "nodata_value", "data_ignore_value",
+            "ignore_value", "fill_value", "fillvalue", "_fillvalue", "missing_value")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -280,13 +277,17 @@ def companions(
         if key in single:
             result.metadata[key] = np.ravel(np.asarray(load(single[key].name)))[0].item()
     for key in _FACTORS:
-        if key in single:
-            value = np.ravel(np.asarray(load(single[key].name)))[0].item()
+        given: Any = attributes.get(key) if key in _UNSURE else None
+        number = (
+            np.ndim(given) < 2 and np.size(given) == 1 and np.asarray(given).dtype.kind in "iuf"
+        )
+        if key in single or number:
+            stored = load(single[key].name) if key in single else given
+            value = np.ravel(np.asarray(stored))[0].item()
             result.metadata[key] = value
             if value not in (0, 1):
-                told = (
-                    f"The variable '{key}' ({value:g}) was not applied: the numbers are as stored."
-                )
+                what = "variable" if key in single else "attribute"
+                told = f"The {what} '{key}' ({value:g}) was not applied: the numbers are as stored."
                 result.notices += (Notice.warning(Code.GAIN_NOT_APPLIED, told),)
     for key in _NO_DATA:
         if key in single:

@@ -7,6 +7,9 @@ from typing import Any, Literal
 
 import numpy as np
 
+#: What programs write for missing values, also without saying so, and what only they reach.
+_USUAL = {-999.0, -9999.0, -32767.0, -32768.0, -99999.0}
+_HUGE = 1e19
 #: Floats that are scaled hardly reach it.
 _BEYOND_VALUES = 1e3
 
@@ -126,6 +129,25 @@ class Decoding:
             if missing is not None:
                 values[missing] = np.nan
         return values
+
+
+def undeclared(stored: np.ndarray) -> tuple[float, int] | None:
+    """A number that stands for missing values by custom, far from all others, and how often it is there."""
+    if stored.dtype.kind not in "if" or not stored.size:
+        return None
+    low, high = (float(f(stored, axis=None)) for f in (np.fmin.reduce, np.fmax.reduce))
+    if low in _USUAL or low < -_HUGE:
+        at = stored == stored.dtype.type(low)
+        most = np.inf if stored.dtype.kind == "f" else np.iinfo(stored.dtype).max
+        rest = np.fmin.reduce(stored, axis=None, where=~at, initial=most)
+        if low / 2 <= rest < most:
+            return low, int(at.sum())
+    elif _HUGE < high < np.inf:
+        at = stored == stored.dtype.type(high)
+        rest = np.fmax.reduce(stored, axis=None, where=~at, initial=-np.inf)
+        if -np.inf < rest < high / 1e6:
+            return high, int(at.sum())
+    return None
 
 
 def with_marker(plane: np.ndarray, marker: object) -> np.ndarray:

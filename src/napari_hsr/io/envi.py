@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -34,11 +35,8 @@ _STRUCTURE = {
 }  # fmt: skip
 _GAINS = ("data", "data reflectance")
 #: Items that programs write without saying which way they go.
-_OTHER_SCALES = (
-    "data scale factor",
-    "scale factor",
-    "radiance scale factor",
-    "radiance_scale_factor",
+_OTHER_SCALES = re.compile(
+    r"((data|radiance|reflectance|value|dn|intensity)[ _])?(scale|scaling)([ _]factor)?"
 )
 #: Lists that are never one item a band, however long they are.
 _NOT_PER_BAND = {
@@ -202,15 +200,21 @@ def _facts(
         found.per_band.pop(build_cube.NO_DATA, None)
         found.metadata[build_cube.NO_DATA] = marker[0]
     _apply_gains(header, found, items, layout.bands)
+    if str(items.get("file type", "")).strip().lower() == "envi classification":
+        told = (
+            "The header calls it a classification: its numbers are classes, and no measured values."
+        )
+        found.notices += (Notice.warning(Code.OTHER, told),)
     dark = envi_header.numbers(items, "autodarkstartline")
     if dark and 0 < dark[0] < layout.lines:
         told = f"Lines from {dark[0]:g} on are the camera's dark frames, as the header says."
         found.notices += (Notice.warning(Code.DARK_FRAMES, told),)
-    named = [key for key in _OTHER_SCALES if key in items]
-    if named:
+    named = [key for key in items if _OTHER_SCALES.fullmatch(key)]
+    named = [k for k in named if k != "reflectance scale factor" and envi_header.numbers(items, k)]
+    if named and envi_header.numbers(items, named[0]) != [1.0]:
         told = (
             f"The header names a {named[0]} ({items[named[0]]}), which may be to multiply or to "
-            "divide by; the numbers were kept as stored."
+            "divide by: it was not applied."
         )
         found.notices += (Notice.warning(Code.GAIN_NOT_APPLIED, told),)
     return found

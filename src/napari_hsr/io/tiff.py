@@ -46,7 +46,7 @@ _LOOKED_IN = (
 )
 _ORIENTATION, _MIN_IS_WHITE = 274, 0
 #: Names of axes that are taken for bands and are none.
-_OTHER_AXES = {"T": "time", "P": "position", "A": "angle", "V": "view"}
+_OTHER_AXES = {"Z": "depth", "T": "time", "P": "position", "A": "angle", "V": "view"}
 _DAMAGED = "the TIFF file is damaged or cut short"
 # what tifffile logs about damaged files is said in our sentence; no second line on the screen
 logging.getLogger("tifffile").addHandler(logging.NullHandler())
@@ -259,7 +259,8 @@ def _calibrate(found: build_cube.Found, file: Any) -> None:
 def _tell(found: build_cube.Found, page: Any, axes: str) -> None:
     """Notices of what the file states and a cube does not follow."""
     axis = axes[found.convention : found.convention + 1]
-    if axis in _OTHER_AXES and found.wavelengths is None:
+    slices = axis == "Z" and not page.is_ome  # by habit, whatever they are slices of
+    if axis in _OTHER_AXES and found.wavelengths is None and not slices:
         told = f"The file calls the axis that was taken as bands {_OTHER_AXES[axis]}."
         found.notices += (Notice.info(Code.AXES_CHANGED, told),)
     turned = page.tags.get(_ORIENTATION)

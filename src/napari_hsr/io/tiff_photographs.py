@@ -47,7 +47,10 @@ def read(
         limits.check_room(path, int(page.nbytes), f"the picture ({size})")
     if page.photometric == _PALETTE and page.colormap is not None:
         with translated(path, _DAMAGED):
-            values = np.moveaxis(page.colormap[:, page.asarray()], 0, -1).astype(np.uint16)
+            table = page.colormap.astype(np.uint16)
+            if not (table & 0xFF).any():  # 8 bits each, by programs that put them in the upper half
+                table = table // 256 * 257
+            values = np.moveaxis(table[:, page.asarray()], 0, -1)
     elif page.photometric in (0, 1):
         raise grey(path)
     elif page.photometric not in (_RGB, _YCBCR):

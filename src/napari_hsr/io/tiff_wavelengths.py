@@ -58,9 +58,13 @@ def _ome(file: Any) -> Stated:
 
 def _texts_of_pages(file: Any, series: Any, bands: int) -> list[list[str]]:
     """ImageJ's labels of the slices, names of the pages and their descriptions: one a band each."""
+    from tifffile import TiffFrame
+
     labels = (file.imagej_metadata or {}).get("Labels") or []
     found = [[str(label).split("\n")[0] for label in labels]]
     pages = list(series.pages) if len(series.pages) == bands else []
+    if pages and any(tag in pages[0].tags for tag in (270, _PAGE_NAME, _MICRO_MANAGER)):
+        pages = [p.aspage() if isinstance(p, TiffFrame) else p for p in pages]  # with their tags
     tags = [getattr(page, "tags", None) or {} for page in pages]
     found.append([str(t[_PAGE_NAME].value) if _PAGE_NAME in t else "" for t in tags])
     of_channels = [t[_MICRO_MANAGER].value if _MICRO_MANAGER in t else None for t in tags]

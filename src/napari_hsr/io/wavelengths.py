@@ -292,8 +292,11 @@ _PLACES = (
         re.IGNORECASE,
     ),
 )
-_NAMED = re.compile(
-    r"(?<![\d.])(\d+(?:\.\d+)?)\s*(nm|nanomet(?:er|re)s?|[uµμ]m|micromet(?:er|re)s?|microns?)\b",
+_UNIT = r"(nm|nanomet(?:er|re)s?|[uµμ]m|micromet(?:er|re)s?|microns?)"
+_NAMED = re.compile(rf"(?<![\d.])(\d+(?:\.\d+)?)\s*{_UNIT}\b", re.IGNORECASE)
+#: A channel by its ends, ``411-420 nm``: the number before the unit is not its centre.
+_RANGE = re.compile(
+    rf"(?<![\d.])(\d+(?:\.\d+)?)\s*{_UNIT}?\s*(?:-|–|—|to)\s*(\d+(?:\.\d+)?)\s*{_UNIT}\b",
     re.IGNORECASE,
 )
 
@@ -308,6 +311,11 @@ def from_band_names(names: list[Any]) -> tuple[list[str] | None, str | None]:
         placed = [match for match in map(pattern.fullmatch, texts) if match is not None]
         if texts and len(placed) == len(texts):
             return [match[1] for match in placed], None
+    ranges = [match for match in map(_RANGE.search, texts) if match is not None]
+    if texts and len(ranges) == len(texts) and len({match[4].lower() for match in ranges}) == 1:
+        ends = [(float(match[1]), float(match[3])) for match in ranges]
+        if all(low < high for low, high in ends):
+            return [f"{(low + high) / 2:.10g}" for low, high in ends], ranges[0][4]
     found = [match for match in map(_NAMED.search, texts) if match is not None]
     if texts and len(found) == len(texts) and len({match[2].lower() for match in found}) == 1:
         return [match[1] for match in found], found[0][2]
