@@ -1,6 +1,6 @@
 """Made-up bad inputs, by kind: what a file claims, hides, nests, repeats, or leads to.
 
-Each maker writes into an empty folder and returns the command that opens what it wrote.
+Each maker writes into an empty folder and returns the command that opens what it wrote, or a call.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import bad_contents
 import h5py
 import numpy as np
 import tifffile
@@ -22,7 +23,7 @@ import tifffile
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-Maker = tuple[str, str, "Callable[[Path], list[str]]"]
+Maker = tuple[str, str, "Callable[[Path], Any]"]
 #: More than any computer holds.
 HUGE = (31, 10**6, 10**6)
 _SMALL = np.linspace(0, 1, 31 * 6 * 5, dtype=np.float32).reshape(31, 6, 5)
@@ -1162,4 +1163,5 @@ _KINDS = {
     "options": _options,
     "tables, profiles, formulas": _measurements,
     "pipes, devices, sparse files": _places,
+    **bad_contents.KINDS,
 }

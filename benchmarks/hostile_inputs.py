@@ -50,7 +50,8 @@ def made(kind: str | None) -> Iterator[tuple[str, str, apart.Outcome]]:
             except Exception as error:
                 yield of, name, apart.Outcome(apart.FAULT, 0, 0, f"could not be made: {error!r}")
                 continue
-            outcome = apart.apart(apart.command(*arguments), str(work))
+            call = arguments if callable(arguments) else apart.command(*arguments)
+            outcome = apart.apart(call, str(work))
             if any(found.name == "owned" for found in Path(folder).rglob("owned")):
                 outcome = apart.Outcome(
                     apart.FAULT, outcome.seconds, outcome.nbytes, "CODE WAS RUN"

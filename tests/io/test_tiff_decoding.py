@@ -95,6 +95,12 @@ def test_bands_of_another_type_than_the_page_states_are_refused(tmp_path):
     assert "its pixels are uint16" in refused(packed(tmp_path / "a.tif", wide, 34933))
 
 
+@pytest.mark.parametrize("shape", [(8, 32, 3), (32, 8, 3), (16, 16), (8, 16, 3)])
+def test_a_picture_of_another_shape_is_refused(tmp_path, shape):
+    content = imagecodecs.png_encode(np.zeros(shape, np.uint8))
+    assert "its pixels are (" in refused(packed(tmp_path / "a.tif", content, 34933))
+
+
 def test_a_jpeg_of_many_passes_is_refused(tmp_path):
     content = imagecodecs.jpeg8_encode(RGB[:16, :16].copy())
     start = content.index(b"\xff\xda")

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from napari_hsr.cube import Cube
-from napari_hsr.io import limits, read, write
+from napari_hsr.io import limits, read, write, zarr_store
 
 from .refusals import refused
 
@@ -128,3 +128,59 @@ def test_a_huge_list_beside_the_cube(tmp_path):
     array(whole / "cube")
     array(whole / "wavelengths", b"\0" * 8, shape=[3 * 10**8], chunks=[1000], dtype="<f8")
     assert "300,000,000 values in wavelengths" in refused(whole)
+
+
+@pytest.mark.parametrize("where", ["start", "end"])
+@pytest.mark.parametrize("codec", ["gzip", "zstd"])
+@pytest.mark.parametrize("inner", [[5, 6, 7], [1, 6, 7]])
+def test_chunks_in_a_shard_that_swell(tmp_path, where, codec, inner):
+    zarr = pytest.importorskip("zarr")
+    from zarr.codecs import BytesCodec, Crc32cCodec, GzipCodec, ShardingCodec, ZstdCodec
+
+    pack = {"gzip": GzipCodec(), "zstd": ZstdCodec()}[codec]
+    codecs = [BytesCodec(), pack]
+    index = [BytesCodec(), Crc32cCodec()]
+    path = tmp_path / "a.zarr"
+    shards = ShardingCodec(
+        chunk_shape=inner, codecs=codecs, index_codecs=index, index_location=where
+    )
+    made = zarr.create(
+        store=path, shape=(5, 6, 7), chunks=(5, 6, 7), dtype="f4", codecs=[shards], zarr_format=3
+    )
+    made[:] = VALUES
+    found = read(path)
+    np.testing.assert_array_equal(found.data, VALUES)
+    lazily = zarr.open(zarr_store.checked(path), mode="r")
+    zarr_store.check_array(path, lazily)
+    np.testing.assert_array_equal(lazily[3], VALUES[3])
+    swollen = zarr.create(
+        store=tmp_path / "b.zarr", shape=(50, 60, 70), chunks=(50, 60, 70), dtype="f4",
+        codecs=[ShardingCodec(chunk_shape=[50 // (5 // inner[0]), 60, 70], codecs=codecs, index_codecs=index, index_location=where)],
+        zarr_format=3,
+    )  # fmt: skip
+    swollen[:] = 1
+    chunk = os.path.join("c", "0", "0", "0")
+    (path / chunk).write_bytes((tmp_path / "b.zarr" / chunk).read_bytes())
+    assert "but more came out" in refused(path)
+    with pytest.raises(Exception, match="but more came out"):
+        lazily[3]
+
+
+def test_shards_in_shards_and_shards_of_too_many_are_not_read(tmp_path):
+    plain = {"name": "bytes", "configuration": {"endian": "little"}}
+    inside = {"chunk_shape": [5, 6, 7], "codecs": [plain], "index_codecs": [plain]}
+    shards = {"name": "sharding_indexed", "configuration": inside}
+    facts = {
+        "zarr_format": 3, "node_type": "array", "shape": [5, 6, 7], "data_type": "float32", "fill_value": 0, "attributes": {},
+        "chunk_grid": {"name": "regular", "configuration": {"chunk_shape": [5, 6, 7]}}, "chunk_key_encoding": {"name": "default"},
+    }  # fmt: skip
+    path = tmp_path / "a.zarr"
+    path.mkdir()
+    nested = {"name": "sharding_indexed", "configuration": inside | {"codecs": [shards]}}
+    (path / "zarr.json").write_text(json.dumps(facts | {"codecs": [nested]}))
+    assert "in a way that is not read" in refused(path)
+    facts |= {"data_type": "uint8"}
+    facts["shape"] = facts["chunk_grid"]["configuration"]["chunk_shape"] = [50, 600, 700]
+    inside["chunk_shape"] = [1, 1, 1]
+    (path / "zarr.json").write_text(json.dumps(facts | {"codecs": [shards]}))
+    assert "chunks in each shard" in refused(path)

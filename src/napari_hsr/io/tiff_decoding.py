@@ -148,13 +148,15 @@ def _told(path: Path) -> Iterator[None]:
 def _fitted(
     values: np.ndarray, where: tuple[int, ...], shape: tuple[int, ...], page: Any
 ) -> np.ndarray:
-    """Pixels as a strip or tile, which may end with the image."""
-    sides = (page.imagedepth, page.imagelength, page.imagewidth)
-    inside = [min(n, side - at) for n, side, at in zip(shape, sides, where[1:], strict=False)]
-    for tried in (shape, (*inside, shape[3]), (*inside[:2], *shape[2:])):
-        if values.size == math.prod(tried):
-            return values.reshape(tried)
-    rows, left = divmod(values.size, math.prod(shape) // max(shape[1], 1))
-    if left or rows < shape[1] or page.is_tiled:
+    """Pixels as a strip or tile, which may end with the image; those of strips may have more rows."""
+    depth, length, width, samples = shape
+    rows, columns = values.shape[:2] if depth == 1 else (length, width)
+    fits = (
+        values.size == depth * rows * columns * samples
+        and columns in (width, min(width, page.imagewidth - where[3]))
+        and (rows in (length, min(length, page.imagelength - where[2])) or rows > length)
+        and (rows <= length or not page.is_tiled)
+    )
+    if not fits:
         raise ValueError(f"its pixels are {values.shape}, and {shape[1:]} was stated")
-    return values.reshape(shape[0], rows, *shape[2:])[:, : shape[1]]
+    return values.reshape(depth, rows, columns, samples)[:, :length]

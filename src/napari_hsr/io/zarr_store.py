@@ -15,9 +15,12 @@ import math
 import os
 import stat
 import zlib
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from napari_hsr.errors import FileError
 from napari_hsr.io import limits
@@ -38,9 +41,30 @@ _CODECS = {
 _NAMED = ("compressor", "filters", "codecs", "index_codecs")
 #: Bytes that a chunk may have beyond its values: sums of check.
 _BEYOND = 64
+#: Chunks of one shard.
+_MOST_INNER = 2**24
 #: Files of a store that are counted.
 _MOST_FILES = 200_000
 _DAMAGED = "the zarr store is damaged or cut short"
+
+
+@dataclass(frozen=True)
+class _Shard:
+    """The index of a shard: bytes, those of its sum of check, their order, and where it is."""
+
+    nbytes: int
+    beyond: int
+    order: str
+    at_start: bool
+
+
+@dataclass(frozen=True)
+class _Chunk:
+    """Chunks of an array: most bytes of one unpacked, codecs, and how it lies with others in a file."""
+
+    most: int
+    codecs: frozenset[str]
+    shard: _Shard | None
 
 
 def checked(path: Path) -> Any:
@@ -74,7 +98,30 @@ def check_array(path: Path, array: Any) -> None:
         limits.check_claim(path, needed, "it", held)
     found = _codecs(array.metadata.to_dict())
     store = array.store_path.store
-    store.chunks[array.path] = (of_chunk + _BEYOND, frozenset(found))
+    shard = None if array.metadata.zarr_format == 2 else _shard(path, array)
+    packed = frozenset(found - {"sharding_indexed"})
+    store.chunks[array.path] = _Chunk(of_chunk + _BEYOND, packed, shard)
+
+
+def _shard(path: Path, array: Any) -> _Shard | None:
+    """Of chunks that hold smaller ones; None if they do not."""
+    outer = [codec.to_dict() for codec in array.metadata.codecs]
+    facts = next((c["configuration"] for c in outer if c["name"] == "sharding_indexed"), None)
+    if facts is None:
+        return None
+    inner = {str(codec["name"]) for codec in facts["codecs"]}
+    index = [str(codec["name"]) for codec in facts["index_codecs"]]
+    if (
+        len(outer) > 1
+        or "sharding_indexed" in inner
+        or index not in (["bytes"], ["bytes", "crc32c"])
+    ):
+        raise FileError(path, "its shards are packed in a way that is not read")
+    pieces = zip(array.shards, array.chunks, strict=True)
+    count = math.prod(int(whole) // int(part) for whole, part in pieces)
+    limits.check_count(path, count, "chunks in each shard", _MOST_INNER)
+    order = ">" if facts["index_codecs"][0]["configuration"].get("endian") == "big" else "<"
+    return _Shard(16 * count, 4 * (len(index) - 1), order, facts["index_location"] == "start")
 
 
 def small(path: Path, array: Any) -> Any:
@@ -101,12 +148,19 @@ def _store_class() -> Any:
 
         def __init__(self, root: Any, *, read_only: bool = False) -> None:
             super().__init__(root, read_only=read_only)
-            #: Most bytes of an unpacked chunk and the codecs, by the path of the array.
-            self.chunks: dict[str, tuple[int, frozenset[str]]] = {}
+            #: By the path of the array.
+            self.chunks: dict[str, _Chunk] = {}
 
         async def get(self, key: str, prototype: Any = None, byte_range: Any = None) -> Any:
             await asyncio.to_thread(_check, Path(self.root), key, self.chunks)
-            return await super().get(key, prototype, byte_range)
+            found = await super().get(key, prototype, byte_range)
+            chunk = _chunk_of(key, self.chunks)
+            if chunk is not None and chunk.shard is not None and found is not None:
+                content = found.to_bytes()
+                await asyncio.to_thread(
+                    _check_shard, Path(self.root), key, chunk, content, byte_range
+                )
+            return found
 
         async def get_partial_values(self, prototype: Any, key_ranges: Any) -> Any:
             ranges = list(key_ranges)
@@ -152,7 +206,37 @@ def _check_inside(root: Path, file: Path) -> None:
         raise FileError(root, f"{name} in it leads to another place, which is not read")
 
 
-def _check(root: Path, key: str, chunks: dict[str, tuple[int, frozenset[str]]]) -> None:
+def _chunk_of(key: str, chunks: dict[str, _Chunk]) -> _Chunk | None:
+    if key.rpartition("/")[2] in _METADATA:
+        return None
+    of = max((a for a in chunks if key.startswith(f"{a}/" if a else "")), key=len, default=None)
+    return None if of is None else chunks[of]
+
+
+def _check_shard(root: Path, key: str, chunk: _Chunk, content: bytes, asked: Any) -> None:
+    """Look at the chunks in what was read of a shard: all of it, its index, or one of them."""
+    shard = chunk.shard
+    assert shard is not None
+    pieces = [content]
+    if asked is None:
+        whole = shard.nbytes + shard.beyond
+        index = content[:whole] if shard.at_start else content[-whole:]
+        if len(index) < whole:
+            raise FileError(root, f"{_DAMAGED}: its shard {one_line(key, 80)} has no index")
+        places = np.frombuffer(index[: shard.nbytes], f"{shard.order}u8").reshape(-1, 2).tolist()
+        pieces = [content[at : at + size] for at, size in places if size < len(content)]
+    elif getattr(asked, "start", None) is None or (shard.at_start and asked.start == 0):
+        return  # the index
+    if any(_swells(piece, chunk.most, chunk.codecs) for piece in pieces):
+        raise _swollen(root, key, chunk.most)
+
+
+def _swollen(root: Path, key: str, most: int) -> FileError:
+    name, size = one_line(key, 80), format_bytes(most)
+    return FileError(root, f"{_DAMAGED}: its chunk {name} should hold {size}, but more came out")
+
+
+def _check(root: Path, key: str, chunks: dict[str, _Chunk]) -> None:
     """Look at a file before the library reads it."""
     file = root / key
     try:
@@ -167,16 +251,11 @@ def _check(root: Path, key: str, chunks: dict[str, tuple[int, frozenset[str]]]) 
     if key.rpartition("/")[2] in _METADATA:
         _check_metadata(root, key, limits.content(file))
         return
-    of = max((a for a in chunks if key.startswith(f"{a}/" if a else "")), key=len, default=None)
-    if of is None:
+    chunk = _chunk_of(key, chunks)
+    if chunk is None:
         limits.check_count(root, found.st_size, f"bytes in {one_line(key, 80)}", limits.ASKED_FROM)
-        return
-    most, codecs = chunks[of]
-    if "sharding_indexed" not in codecs and _swells(file, most, codecs):
-        raise FileError(
-            root,
-            f"{_DAMAGED}: its chunk {one_line(key, 80)} should hold {format_bytes(most)}, but more came out",
-        )
+    elif chunk.shard is None and _swells(file.read_bytes(), chunk.most, chunk.codecs):
+        raise _swollen(root, key, chunk.most)
 
 
 def _check_metadata(root: Path, key: str, content: bytes) -> None:
@@ -242,9 +321,8 @@ def _stored(folder: Path, enough: int) -> int:
     return total
 
 
-def _swells(file: Path, most: int, codecs: frozenset[str]) -> bool:
+def _swells(content: bytes, most: int, codecs: frozenset[str]) -> bool:
     """Whether a packed chunk holds more bytes than that."""
-    content = file.read_bytes()
     if "blosc" in codecs:
         return int.from_bytes(content[4:8], "little") > most
     if "lz4" in codecs:
