@@ -99,6 +99,25 @@ def test_tables_hold_several_cameras(table):
         get_camera(f"{table}:Acme_Tow")
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "wavelength (nm);R;G;B\n400;0,5;0;0,25\n500;0,5;1;0\n",
+        "% measured in May\n400  0.5  0.0  0.25\n500  0.5  1.0  0.0\n",
+        "wavelength [µm],R (%),G (%),B (%)\n0.4,0.5,0,0.25\n0.5,0.5,1,0\n",
+        "wavelength,R,G,B\nnm,,,\n400,0.5,0,0.25\n500,0.5,1,0\n",
+        "wl\tRed\tGreen\tBlue\n400\t0.5\t0\t0.25\n500\t0.5\t1\t0\n",
+    ],
+    ids=["decimal commas", "blanks", "micrometres", "a line of units", "tabs"],
+)
+def test_tables_as_programs_write_them(tmp_path, text):
+    table = tmp_path / "acme.txt"
+    table.write_text(text, encoding="utf-8")
+    (camera,) = read_cameras(table).values()
+    np.testing.assert_array_equal(camera.wavelengths_nm, [400, 500])
+    np.testing.assert_array_equal(camera.sensitivities, [[0.5, 0, 0.25], [0.5, 1, 0]])
+
+
 def test_comments_and_a_table_without_a_heading(tmp_path):
     path = tmp_path / "cam.csv"
     path.write_text("#Camera: Some 1\n# Method: Monochromator\n400,0.1,0.2,0.5\n410,0.2,0.3,0.4\n")

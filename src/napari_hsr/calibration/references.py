@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 _BLOCK_VALUES = 2**24
 #: A white of which this share is exactly its maximum has probably reached the sensor's limit.
 _SATURATED = 0.005
+#: Largest numbers of 8, 10, 12, 14 and 16 bits.
+_LIMITS = {255.0, 1023.0, 4095.0, 16383.0, 65535.0}
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,7 +130,10 @@ def saturated(white: Cube) -> tuple[Notice, ...]:
     values = np.asarray(white.data[:, ::step, :], dtype=np.float32)
     top = float(np.nanmax(values)) if np.isfinite(values).any() else 0.0
     share = float((values == top).mean())
-    if share <= _SATURATED or values.size < 200 or np.nanmin(values) == top:
+    if np.nanmin(values) == top:  # made so, as by 1.0 everywhere, or the limit of a camera's bits
+        if top not in _LIMITS:
+            return ()
+    elif share <= _SATURATED or values.size < 200:
         return ()
     told = (
         f"{100 * share:.2g} % of the white reference are exactly its maximum, {top:g}: it was "

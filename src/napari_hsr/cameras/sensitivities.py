@@ -25,6 +25,9 @@ _LARGEST = 1e30
 #: Rows of a table: 49 cameras by nm are 20,000.
 _MOST_ROWS = 200_000
 
+#: Units behind the name of a column.
+_UNITS = re.compile(r"\s*(\(.*\)|\[.*\]|%)$")
+_MICROMETRES = re.compile(r"(?<![a-z])([uµμ]m|micron|micromet)", re.IGNORECASE)
 #: ``table.csv``, ``table.csv:Nikon_D700`` or, for all of its cameras, ``table.csv:*``.
 _TABLE = re.compile(r"(?P<path>.+\.(?:csv|txt|tsv))(?::(?P<name>.+))?", re.IGNORECASE)
 
@@ -173,9 +176,10 @@ def read_cameras(path: str | Path) -> dict[str, Camera]:
     ----------
     path : path-like
         UTF-8 text with a header line; columns in any order and case, separated by comma,
-        semicolon or tab: ``wavelength`` or ``wavelength_nm``, ``R``, ``G``, ``B``, and
-        ``camera`` if there are several. Rows may come in any order. Four columns of numbers
-        without a header are wavelength, R, G, B; lines that begin with # are comments.
+        semicolon (then with decimal commas, too), tab or blanks: ``wavelength``, ``R``, ``G``,
+        ``B``, with or without units, and ``camera`` if there are several. Rows may come in any
+        order. Four columns of numbers without a header are wavelength, R, G, B; lines that begin
+        with # or % are comments, as is a line of units below the header.
 
     Raises
     ------
@@ -192,11 +196,15 @@ def read_cameras(path: str | Path) -> dict[str, Camera]:
     except OSError as error:
         raise FileError(path, f"it cannot be read ({error.strerror})") from error
     limits.check_count(path, len(lines), "rows", _MOST_ROWS)
-    lines = ["" if line.lstrip().startswith("#") else line for line in lines]
+    lines = ["" if line.lstrip().startswith(("#", "%")) else line for line in lines]
     header = next((line for line in lines if line.strip()), None)
     if header is None:
         raise FileError(path, "it is empty; a table of sensitivities was expected")
     delimiter = max(",;\t", key=header.count)
+    if not header.count(delimiter):
+        lines, delimiter = ["\t".join(line.split()) for line in lines], "\t"
+    if delimiter != "," and not any(re.search(r"\d\.\d", line) for line in lines):
+        lines = [re.sub(r"(?<=\d),(?=\d)", ".", line) for line in lines]  # decimal commas
     try:
         rows = list(csv.reader(lines, delimiter=delimiter))
     except csv.Error as error:
@@ -204,14 +212,21 @@ def read_cameras(path: str | Path) -> dict[str, Camera]:
     at = next(i for i, row in enumerate(rows) if any(cell.strip() for cell in row))
     if _is_numbers(rows[at]) and len(rows[at]) == 4:
         columns, at = {"wavelength": 0, "r": 1, "g": 2, "b": 3}, at - 1
+        micrometres = False
     else:
         columns = _columns(path, rows[at])
+        micrometres = bool(_MICROMETRES.search(rows[at][columns["wavelength"]]))
+        units = rows[at + 1] if at + 1 < len(rows) else []
+        if any(cell.strip() for cell in units) and not any(_is_numbers([c]) for c in units):
+            at += 1  # units below the names
+            micrometres = bool(_MICROMETRES.search(units[columns["wavelength"]]))
     tables: dict[str, dict[float, list[float]]] = {}
     for number, row in enumerate(rows[at + 1 :], start=at + 2):
         if not any(cell.strip() for cell in row):
             continue
         try:
             nm, *rgb = (float(row[columns[key]]) for key in ("wavelength", "r", "g", "b"))
+            nm = round(1000 * nm, 6) if micrometres else nm
         except (IndexError, ValueError):
             nm, rgb = math.nan, []
         if not all(math.isfinite(value) for value in (nm, *rgb)):
@@ -242,7 +257,8 @@ def _from_table(name: str, table: dict[float, list[float]], path: Path) -> Camer
 
 def _columns(path: Path, header: list[str]) -> dict[str, int]:
     found = {cell.strip().lower(): i for i, cell in enumerate(header)}
-    for alias in ("wavelength_nm", "wavelength (nm)", "lambda", "nm"):
+    found = {_UNITS.sub("", name).strip(): i for name, i in found.items()} | found
+    for alias in ("wavelength_nm", "wavelength_um", "wavelengths", "wl", "lambda", "nm"):
         if alias in found:
             found.setdefault("wavelength", found[alias])
     for key, aliases in {"r": ("red",), "g": ("green",), "b": ("blue",)}.items():

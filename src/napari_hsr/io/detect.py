@@ -159,7 +159,6 @@ _PICTURES = {
     b"\xff\x4f\xff\x51": "a JPEG 2000 image",
     b"\0\0\0\x0cJXL ": "a JPEG XL image",
     b"\xff\x0a": "a JPEG XL image",
-    b"GIF8": "a GIF image",
     b"RIFF": "a WebP image or another RIFF file",
     b"\x76\x2f\x31\x01": "an OpenEXR image",
     b"P6\n": "a PPM image",
@@ -178,6 +177,8 @@ def _why_unknown(head: bytes, suffix: str) -> str:
     foreign = next((named for magic, named in _FOREIGN.items() if head.startswith(magic)), None)
     if foreign:
         return f"this is {foreign}, which is not read; convert it to GeoTIFF, ENVI or HDF5"
+    if head.startswith(b"GIF8"):
+        return "this is a GIF, a stack of frames; one is named behind a colon, as in film.gif:1"
     picture = next((named for magic, named in _PICTURES.items() if head.startswith(magic)), None)
     if picture:
         return f"this is {picture}, which is not read; convert it to PNG or TIFF"

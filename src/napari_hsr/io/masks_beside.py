@@ -103,7 +103,7 @@ def _is_blank(data: Any, side: np.ndarray) -> bool:
     """Whether the pixels of a cube in memory have one value throughout, NaN included."""
     if type(data) is not np.ndarray or not side.any():
         return False
-    first = data[:, side][0, 0]
+    first = data[0][side][0]
     return all(
         bool(np.isnan(b[side]).all() if np.isnan(first) else (b[side] == first).all()) for b in data
     )
