@@ -13,14 +13,16 @@ Half-widths are those of the worst source at each level of difficulty
 (``napari_hsr.trust.conformal.worst_source``). Quantiles of all sources together cover a source that
 took no part too seldom: 69 % of AVIRIS and 79 % of Jasper Ridge for mstpp-d700. ``WITHIN`` is the share
 of a source's samples, and is the least, in steps of 0.005, at which every source left out in turn is
-covered in 85 %; four levels leave each source enough samples in each.
+covered in 85 %; four levels leave each source enough samples in each. A level's half-widths hold at the
+mean logarithm of its difficulties, and between those they are interpolated; where an easier level
+has larger ones, both have their mean.
 
 The table of a model goes into its card; its figures are by source: *coverage*, *auroc* (of
 difficulty times brightness, for errors in reflectance in the worst quartile of the source) and
 *auroc_relative* (of the difficulty, for errors relative to the brightness) when the source took no part
 in the calibration, *coverage_shipped* with the table that is written; for
 ``CAVE/val`` also *coverage_exchangeable*: of its own photographs, calibrated on five sixths of them and
-looked at in the others, the mean over 40 splits. It is run again
+looked at in the others, the mean over 40 splits, with one row for all of a level. It is run again
 whenever a model or a witness has new weights: a table of other weights is not used.
 """
 
@@ -35,13 +37,14 @@ from benchmark import LIGHTS, photographed_by, sources
 from bundled import LEFT_OUT
 from root_polynomial import BUNDLED, GRID, load_scenes
 from safetensors.torch import load_file
+from scipy.optimize import isotonic_regression
 
 import napari_hsr
 from napari_hsr.cameras.random_camera import draw
 from napari_hsr.cameras.settings import CaptureSettings
 from napari_hsr.colour import decode_photograph_tile
 from napari_hsr.inference.witnesses import witnesses_of
-from napari_hsr.models.interval_table import IntervalTable, decoded, encoded
+from napari_hsr.models.interval_table import IntervalTable, between, decoded, encoded
 from napari_hsr.models.model_file import read_card, save_model
 from napari_hsr.photograph import Photograph
 from napari_hsr.trust import conformal
@@ -132,6 +135,7 @@ class Table:
     slopes: tuple[float, float]
     rarity: np.ndarray
     edges: np.ndarray
+    centres: np.ndarray
     largest: float
     half_widths: np.ndarray
     region_half_widths: np.ndarray
@@ -148,8 +152,12 @@ class Table:
     def widths(self, one: Looked) -> np.ndarray:
         """Half-widths relative to the brightness, (pixels, bands)."""
         hard = self.hard(one)
-        level = np.searchsorted(self.edges, hard, side="right")
-        return self.half_widths[level] * np.maximum(1, hard / self.largest)[:, None]
+        scale = np.maximum(1, hard / self.largest)
+        return (between(self.half_widths, self.row(hard)) * scale).T
+
+    def row(self, hard: np.ndarray) -> np.ndarray:
+        """Row of the tables for difficulties, between two of them."""
+        return np.interp(np.log(hard), np.log(self.centres), np.arange(LEVELS))
 
 
 def weights_of(seen: list[Looked]) -> np.ndarray:
@@ -174,17 +182,23 @@ def calibrate(seen: list[Looked], rare: np.ndarray) -> Table:
     edges = hard[order][np.searchsorted(reached, np.arange(1, LEVELS) / LEVELS)]
     levels = np.searchsorted(edges, hard, side="right")
     largest = float(hard[order][np.searchsorted(reached, 0.995)])
-    table = Table(slopes, rare, edges, largest, np.empty(0), np.empty(0))
-    table.half_widths = conformal.worst_source(error, levels, names[images], WITHIN, LEVELS)
+    mean = [np.average(np.log(hard[levels == k]), weights=each[levels == k]) for k in range(LEVELS)]
+    table = Table(slopes, rare, edges, np.exp(mean), largest, np.empty(0), np.empty(0))
+    table.half_widths = rising(conformal.worst_source(error, levels, names[images], WITHIN, LEVELS))
     region_images = np.repeat(np.arange(len(seen)), [len(one.boxes) for one in seen])
     region_levels = np.searchsorted(
         edges, np.concatenate([table.hard_regions(one) for one in seen]), side="right"
     )
     region_error = np.concatenate([one.region_error for one in seen])
-    table.region_half_widths = conformal.worst_source(
-        region_error, region_levels, names[region_images], WITHIN, LEVELS
+    table.region_half_widths = rising(
+        conformal.worst_source(region_error, region_levels, names[region_images], WITHIN, LEVELS)
     )
     return table
+
+
+def rising(rows: np.ndarray) -> np.ndarray:
+    """The nearest rows, band by band, that do not fall from a level to the next."""
+    return np.stack([isotonic_regression(band).x for band in rows.T], axis=1)
 
 
 def covered(table: Table, seen: list[Looked]) -> float:
@@ -234,13 +248,12 @@ def exchangeable(table: Table, seen: list[Looked], rng: np.random.Generator) -> 
     return float(np.mean(found))
 
 
-def calibrate_model(name: str, options: argparse.Namespace) -> IntervalTable:
-    """Photograph, look, calibrate, and print what remains."""
-    model = napari_hsr.load_model(name)
-    witnesses = witnesses_of(model)
-    if witnesses is None:
-        raise SystemExit(f"{name} has no witness among the bundled models")
-    rng = np.random.default_rng(options.seed)
+#: Photographs by source, and those of the training.
+Seen = tuple[dict[str, list[Looked]], list[Looked]]
+
+
+def photographs_of(model, witnesses, options: argparse.Namespace, rng: np.random.Generator) -> Seen:
+    """Photograph and look."""
     by_source: dict[str, list[Looked]] = {}
     for source, cubes in sources(options.data, options.materials).items():
         for cube in cubes:
@@ -254,6 +267,17 @@ def calibrate_model(name: str, options: argparse.Namespace) -> IntervalTable:
         for light in LIGHTS:
             taken = settings(model, options.cameras, "*", light, LEFT_OUT)
             training.append(look(model, witnesses, "train", cube, taken, options.side, rng))
+    return by_source, training
+
+
+def calibrate_model(name: str, options: argparse.Namespace) -> IntervalTable:
+    """Photograph, look, calibrate, and print what remains."""
+    model = napari_hsr.load_model(name)
+    witnesses = witnesses_of(model)
+    if witnesses is None:
+        raise SystemExit(f"{name} has no witness among the bundled models")
+    rng = np.random.default_rng(options.seed)
+    by_source, training = photographs_of(model, witnesses, options, rng)
     cells = np.concatenate([one.cells for one in training])
     # as it will be read again from the card
     rare = decoded(encoded(rarity_table(cells, np.ones(len(cells)))))
@@ -290,6 +314,7 @@ def calibrate_model(name: str, options: argparse.Namespace) -> IntervalTable:
         slopes=table.slopes,
         rarity=encoded(rare),
         edges=tuple(table.edges.tolist()),
+        centres=tuple(table.centres.tolist()),
         half_widths=rounded(table.half_widths),
         region_half_widths=rounded(table.region_half_widths),
         unlike_above=unlike,

@@ -79,6 +79,29 @@ def test_half_widths_are_those_of_the_level_times_the_brightness(result):
     np.testing.assert_allclose(relative, expected / result.cube.data.mean(axis=0), rtol=1e-5)
 
 
+def test_with_centres_they_follow_the_difficulty_without_steps(model, photograph, result):
+    """From row to row linearly in its logarithm; the ends hold beyond."""
+    table = table_for(model, centres=(0.2, 0.4, 0.8))
+    other = replace(model, card=model.card.model_copy(update={"intervals": table}))
+    found = result_of(reconstruct_events(photograph, other, intervals=True)).trust.intervals
+    hard = 0.6 * found.unlike
+    brightness = result.cube.data.mean(axis=0) + DARK
+    row = np.clip(np.log2(hard / 0.2), 0, 2)
+    assert len(np.unique(row)) > 100
+    expected = 0.1 * (1 + row) * brightness * np.maximum(1, hard)
+    np.testing.assert_allclose(found.half_width(7), expected, rtol=1e-4)
+    np.testing.assert_allclose(found.half_width(slice(3, 5))[1], expected, rtol=1e-4)
+    np.testing.assert_allclose(found.mean_half_width(), expected, rtol=1e-4)
+    np.testing.assert_allclose(found.pixel(4, 5), expected[4, 5], rtol=1e-4)
+    mask = np.zeros((30, 41), bool)
+    mask[:10, :10] = True  # all the same colour
+    np.testing.assert_allclose(found.region(mask), found.pixel(3, 3) / 10, rtol=1e-3)
+    order = np.argsort(hard.ravel())
+    relative = (found.half_width(0) / brightness).ravel()[order]
+    assert (np.diff(relative) >= -1e-6).all()
+    assert table.level(np.array([np.nan])) == 2
+
+
 def test_lower_and_upper_are_cubes_beside_it(result):
     lower, upper = result.trust.intervals.bounds(result.cube)
     half = result.trust.intervals.half_width()
@@ -192,6 +215,9 @@ def test_every_bundled_model_is_calibrated_with_its_own_weights():
         assert table.witnesses == witnesses.hashes, card.name
         assert table.table.shape == (len(table.edges) + 1, model.bands)
         assert (table.table > 0).all()
+        assert len(table.centres) == len(table.table), card.name
+        for rows in (table.table, table.region_table):
+            assert (np.diff(rows, axis=0) >= 0).all(), card.name  # harder, never narrower
 
 
 def test_the_table_of_rarity_goes_into_a_card_and_back():

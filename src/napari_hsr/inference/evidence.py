@@ -12,6 +12,7 @@ from napari_hsr.colour import ENCODINGS
 from napari_hsr.errors import InputError
 from napari_hsr.inference.pixel_trust import PixelTrust
 from napari_hsr.inference.trusted import band_of
+from napari_hsr.models.interval_table import between
 from napari_hsr.trust.share import measured_share
 from napari_hsr.trust.sight import sight
 
@@ -156,7 +157,7 @@ class Evidence:
         if not known.any():
             return None
         table = self.looker.table
-        half: np.ndarray = table.region_table[table.level(hard[known].mean())]
+        half = between(table.region_table, table.level(hard[known].mean()))
         return table.name, half * scale[known].mean()
 
     def half_widths(self, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
@@ -169,7 +170,7 @@ class Evidence:
             hard, scale = self._looked_at(rows, columns)
             table = self.looker.table
             level = table.level(hard)
-        out: np.ndarray = table.table[level].T * scale
+        out: np.ndarray = between(table.table, level) * scale
         return out
 
     def _interval(self, row: int, column: int) -> tuple[str, np.ndarray, float]:
@@ -181,7 +182,7 @@ class Evidence:
         assert self.looker is not None
         table = self.looker.table
         hard, scale = self._looked_at(np.array([row]), np.array([column]))
-        half = table.table[table.level(hard)[0]] * scale[0]
+        half = between(table.table, table.level(hard)[0]) * scale[0]
         return table.name, half.astype(np.float64), float(hard[0] / table.unlike_above)
 
     def _looked_at(self, rows: np.ndarray, columns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

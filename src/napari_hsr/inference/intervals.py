@@ -11,6 +11,7 @@ import numpy as np
 from napari_hsr.colour import decode_photograph_tile
 from napari_hsr.errors import InputError
 from napari_hsr.inference.witnesses import witnesses_of
+from napari_hsr.models.interval_table import between
 from napari_hsr.notices import Code, Notice
 from napari_hsr.trust.difficulty import chromaticity_cell
 
@@ -39,10 +40,11 @@ class Intervals:
     ----------
     table : IntervalTable
         Of the model's card.
-    level : ndarray, shape (height, width), uint8
-        Row of the table for each pixel.
+    level : ndarray, shape (height, width), float32
+        Row of the table for each pixel, between two of them: see
+        :func:`napari_hsr.models.interval_table.between`.
     scale : ndarray, shape (height, width), float32
-        By which the row is multiplied: the half-width of a band is ``table[level, band] · scale``.
+        By which the row is multiplied.
     spread : ndarray, shape (height, width), float32
         Disagreement with the witnesses, relative to the brightness.
     unlike : ndarray, shape (height, width), float32
@@ -68,8 +70,7 @@ class Intervals:
 
     def half_width(self, bands: Any = slice(None), rows: Any = slice(None)) -> np.ndarray:
         """Half-widths of some bands and rows, (bands, rows, width) float32, in units of the cube."""
-        chosen = self.table.table[:, bands].T
-        out: np.ndarray = chosen[..., self.level[rows]] * self.scale[rows]
+        out: np.ndarray = between(self.table.table[:, bands], self.level[rows]) * self.scale[rows]
         return out
 
     def mean_half_width(self, relative_to: np.ndarray | None = None) -> np.ndarray:
@@ -80,7 +81,8 @@ class Intervals:
         relative_to : array, shape (bands, height, width), optional
             The cube: the map is then relative to the mean of each spectrum.
         """
-        out: np.ndarray = self.table.table.mean(axis=1)[self.level] * self.scale
+        mean = self.table.table.mean(axis=1)
+        out: np.ndarray = between(mean, self.level) * self.scale
         if relative_to is None:
             return out
         mean = np.asarray(relative_to).mean(axis=0)
@@ -104,7 +106,8 @@ class Intervals:
 
     def pixel(self, row: int, column: int) -> np.ndarray:
         """Half-widths of the bands of one pixel, (bands,)."""
-        out: np.ndarray = self.table.table[self.level[row, column]] * self.scale[row, column]
+        at = row, column
+        out: np.ndarray = between(self.table.table, self.level[at]) * self.scale[at]
         return out
 
     def region(self, mask: np.ndarray) -> np.ndarray:
@@ -118,13 +121,14 @@ class Intervals:
         if not known.any():
             raise InputError("The region holds no pixel with an interval.")
         hard = self.unlike[known].mean() * self.table.unlike_above
-        out: np.ndarray = self.table.region_table[self.table.level(hard)] * self.scale[known].mean()
+        half = between(self.table.region_table, self.table.level(hard))
+        out: np.ndarray = half * self.scale[known].mean()
         return out
 
     def record(self) -> dict[str, Any]:
         """The figures for the provenance of the cube."""
         finite = self.scale[np.isfinite(self.scale)]
-        width = self.table.table.mean(axis=1)[self.level] * self.scale
+        width = self.mean_half_width()
         return {
             "intervals": self.coverage,
             "interval_half_width_mean": float(f"{np.nanmean(width) if finite.size else 0:.4g}"),
@@ -161,7 +165,7 @@ class Looker:
         """At the spectra (bands, pixels) of some rows, before any projection."""
         if self._maps is None:
             size = self.photograph.height, self.photograph.width
-            self._level = np.zeros(size, np.uint8)
+            self._level = np.zeros(size, np.float32)
             self._maps = np.zeros((3, *size), np.float32)
         stored = np.asarray(self.photograph.data[rows])
         spread, hard, scale = self.difficulty(stored, spectra)

@@ -286,9 +286,9 @@ def _saturated(stored: np.ndarray) -> np.ndarray:
 
     Of floating point 1 itself: a clip leaves it, while other light hardly ever measures it.
     """
-    if stored.dtype.kind == "u":
-        return stored >= SATURATED * np.iinfo(stored.dtype).max
-    return stored == 1
+    integers = stored.dtype.kind == "u"
+    out: np.ndarray = stored >= SATURATED * np.iinfo(stored.dtype).max if integers else stored == 1
+    return out
 
 
 def band_of(photograph: Photograph, seen: Sight, row: int, column: int) -> FeasibleBand:

@@ -29,6 +29,9 @@ class IntervalTable(BaseModel):
         A row of the table each, a letter a cell: 0..13.8 nats in 64 steps.
     edges : tuple of float
         Ascending difficulties between the levels.
+    centres : tuple of float
+        Ascending difficulties, one a level, at which its row holds; between them rows are
+        interpolated linearly in the logarithm. Without any, a row holds for all of its level.
     half_widths, region_half_widths : tuple of tuple of float
         (levels, bands): of pixels, and of the means of regions.
     unlike_above : float
@@ -51,6 +54,7 @@ class IntervalTable(BaseModel):
     slopes: tuple[float, float]
     rarity: tuple[str, ...] = Field(min_length=RARITY_CELLS, max_length=RARITY_CELLS)
     edges: tuple[float, ...]
+    centres: tuple[float, ...] = ()
     half_widths: tuple[tuple[float, ...], ...]
     region_half_widths: tuple[tuple[float, ...], ...]
     unlike_above: float = Field(gt=0)
@@ -108,8 +112,34 @@ class IntervalTable(BaseModel):
         return apart, hard, brightness_of(spectra) * np.maximum(1, hard / self.largest)
 
     def level(self, difficulty: np.ndarray) -> np.ndarray:
-        """Row of the table for each difficulty; NaN counts as the highest."""
-        return np.searchsorted(np.array(self.edges), difficulty, side="right").astype(np.uint8)
+        """Row of the table for each difficulty, between two of them; NaN counts as the highest."""
+        hard = np.asarray(difficulty)
+        if self.centres:
+            found = np.interp(np.log(hard), np.log(self.centres), np.arange(len(self.centres)))
+        else:
+            found = np.searchsorted(np.array(self.edges), hard, side="right")
+        out: np.ndarray = np.where(np.isnan(hard), len(self.half_widths) - 1, found)
+        return out.astype(np.float32)
+
+
+def between(rows: np.ndarray, level: np.ndarray) -> np.ndarray:
+    """Rows of a table at levels that may lie between two of them.
+
+    Parameters
+    ----------
+    rows : ndarray, shape (levels,) or (levels, bands)
+    level : ndarray, shape (…)
+        In 0..levels - 1.
+
+    Returns
+    -------
+    ndarray, shape (…) or (bands, …)
+    """
+    low = np.asarray(level).astype(np.intp)
+    high = np.minimum(low + 1, len(rows) - 1)
+    share = np.asarray(level - low, rows.dtype)
+    out: np.ndarray = rows.T[..., low] * (1 - share) + rows.T[..., high] * share
+    return out
 
 
 _LETTERS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz-_"
