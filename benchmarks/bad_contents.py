@@ -482,7 +482,7 @@ def _spectra() -> Iterator[Maker]:
         "percent": columns("50"), "1e6 rows": columns() + "700.1,1,1,1\n" * 10**6,
     }.items():  # fmt: skip
         yield f"anchors: {name}", anchors(table)
-    for at in (("a=9999,9999",), ("a=-1,-1", "b=2,2"), ("a=1,1", "a=2,2"), ("a=1,1", "b=1,1"), ("gone=1,1",), ("a=²,1",), ("a=1e9,1",), ("a=" + "9" * 5000 + ",1",), ("=1,1",), ("a=1,1", "b=2,2") * 500):  # fmt: skip
+    for at in (("a=9999,9999",), ("a=-1,-1", "b=2,2"), ("a=1,1", "a=2,2"), ("a=1,1", "b=1,1"), ("gone=1,1",), ("a=²,1",), ("a=1e9,1",), ("a=" + "9" * 5000 + ",1",), ("=1,1",), ("a=1,1", "b=2,2") * 20):  # fmt: skip
         yield f"anchors at {at[0][:20]}", anchors(columns(), *at)
     for name, fill in {
         "group": lambda f: f.create_group("a/b/c"), "long axis": lambda f: f.create_dataset("cube", (2**40, 1), "f4"),

@@ -35,6 +35,14 @@ def test_wrong_usage_is_status_2(argv, capsys):
     assert "usage: napari-hsr" in capsys.readouterr().err
 
 
+def test_an_argument_of_thousands_of_digits_is_not_repeated_whole(capsys):
+    with pytest.raises(SystemExit):
+        main(["anchors", "a.mat", "b.csv", "-o", "c.mat", "--at", f"a={'9' * 5000},\x1b[2J"])
+    told = capsys.readouterr().err
+    assert len(told) < 3000
+    assert "\x1b" not in told
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_explains_itself(command, capsys):
     with pytest.raises(SystemExit) as left:

@@ -95,7 +95,7 @@ def test_sixteen_bits_are_not_questioned(tmp_path):
     assert read(png(tmp_path / "a.png", photo(16))).notices == ()
 
 
-@pytest.mark.parametrize("full_scale", [0, -1, float("inf"), float("nan")])
+@pytest.mark.parametrize("full_scale", [0, -1, float("inf"), float("nan"), "x", True])
 def test_what_is_no_full_scale_is_refused(tmp_path, full_scale):
     path = png(tmp_path / "a.png", photo())
     with pytest.raises(InputError, match="full scale"):

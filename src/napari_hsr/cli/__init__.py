@@ -13,7 +13,7 @@ import os
 import sys
 import textwrap
 from io import StringIO
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from napari_hsr import __version__
 from napari_hsr.cli import (
@@ -45,6 +45,7 @@ from napari_hsr.cli.little_memory import looked_after
 from napari_hsr.cli.output import sentence
 from napari_hsr.errors import Cancelled
 from napari_hsr.io.limits import allowing_large
+from napari_hsr.units import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -81,10 +82,17 @@ class _Help(argparse.RawDescriptionHelpFormatter):
         return textwrap.wrap(" ".join(text.split()), width, break_on_hyphens=False)
 
 
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong with an argument in a sentence, however long that is."""
+
+    def error(self, message: str) -> NoReturn:
+        super().error(one_line(message))
+
+
 def build_parser() -> argparse.ArgumentParser:
     """The parser of ``napari-hsr`` with all its commands."""
     # Understood before and after the command; SUPPRESS keeps one from undoing the other.
-    common = argparse.ArgumentParser(add_help=False)
+    common = _Parser(add_help=False)
     common.add_argument(
         "--debug",
         action="store_true",
@@ -97,7 +105,7 @@ def build_parser() -> argparse.ArgumentParser:
         default=argparse.SUPPRESS,
         help="let files take as much memory as is free, however small they are",
     )
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="napari-hsr",
         description="Turn an RGB photograph into a spectral cube, look at cubes and compare them.",
         parents=[common],

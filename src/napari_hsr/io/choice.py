@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_hsr.errors import InputError
+from napari_hsr.units import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -48,19 +50,22 @@ class Choice:
     no_data: float | None = None
 
     def __post_init__(self) -> None:
+        if self.variable is not None and not isinstance(self.variable, str):
+            raise InputError(f"A variable is named by a text, not {_shown(self.variable)}.")
         if self.axes is not None and sorted(str(self.axes).lower()) != ["b", "x", "y"]:
             raise InputError(
                 f"Axes are the letters b (bands), y (rows) and x (columns) in the order of the "
-                f"stored array, such as 'yxb', not {self.axes!r}."
+                f"stored array, such as 'yxb', not {_shown(self.axes)}."
             )
-        if self.full_scale is not None and not 0 < self.full_scale < float("inf"):
-            raise InputError(f"The full scale is a positive number, not {self.full_scale!r}.")
+        number = isinstance(self.full_scale, Real) and not isinstance(self.full_scale, bool)
+        if self.full_scale is not None and not (number and 0 < self.full_scale < float("inf")):
+            raise InputError(f"The full scale is a positive number, not {_shown(self.full_scale)}.")
         if self.bands is not None:
             numbers = list(self.bands)
             whole = all(isinstance(n, int) and not isinstance(n, bool) and n >= 0 for n in numbers)
             if not numbers or not whole:
                 raise InputError(
-                    f"Bands are whole numbers from 0 on, such as [0, 1, 2], not {self.bands!r}."
+                    f"Bands are whole numbers from 0 on, such as [0, 1, 2], not {_shown(self.bands)}."
                 )
 
     @property
@@ -75,6 +80,10 @@ class Choice:
             return None
         axes = self.axes.lower()
         return axes.index("b"), axes.index("y"), axes.index("x")
+
+
+def _shown(value: object) -> str:
+    return one_line(repr(value), 80)
 
 
 def split_variable(path: Path) -> tuple[Path, str | None]:

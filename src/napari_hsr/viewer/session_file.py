@@ -45,8 +45,9 @@ PLUGIN = "napari-hsr"
 OURS = ("hsr_", "napari_hsr_")
 #: Parts of a look that are colours, one a point or shape.
 COLORS = ("face_color", "border_color", "edge_color")
-#: Bytes of a session's file, layers in it, and points or corners of one layer, at most.
-MOST_BYTES, MOST_LAYERS, MOST_POINTS = 2**26, 1000, 200_000
+#: Bytes of a session's file, layers in it (napari takes 15 s for so many), and points or corners of one
+#: layer, at most.
+MOST_BYTES, MOST_LAYERS, MOST_POINTS = 2**26, 200, 200_000
 #: Of each file so many bytes are looked at, in blocks spread over it; of a folder so many files, of those
 #: that are counted.
 _BLOCK, _BLOCKS, _FILES, _COUNTED = 2**16, 16, 64, 20_000

@@ -78,7 +78,7 @@ def open_events(
         try:
             thing, file = _held(record, path.parent, opened.told)
         except HSRError as error:
-            opened.told.append(f"{record.name}: {error}")
+            opened.told.append(one_line(f"{record.name}: {error}", 500))
         opened.things.append(thing)
         opened.paths.append(file)
     yield opened
