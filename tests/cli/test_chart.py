@@ -55,6 +55,15 @@ def test_what_is_missing_is_named(hsr, chart, tmp_path):
     assert (status, "it holds no patches" in warned) == (1, True)
 
 
+def test_corners_are_asked_for_and_may_lie_outside(hsr, tmp_path):
+    tifffile.imwrite(tmp_path / "p.tif", np.full((30, 40, 3), 90, np.uint8), photometric="rgb")
+    status, _, warned = hsr("chart", tmp_path / "p.tif", "24")
+    assert (status, "--corners" in warned) == (1, True)
+    outside = ("-9,-8.5", "-9,30", "20,30", "20,-8")
+    status, _, warned = hsr("chart", tmp_path / "p.tif", "24", "--corners", *outside)
+    assert (status, "outside" in warned) == (1, True)
+
+
 def test_patches_that_are_all_grey_fit_no_matrix(hsr, tmp_path):
     levels = np.linspace(0.1, 0.8, 8)
     names = tuple(f"p{i}" for i in range(8))

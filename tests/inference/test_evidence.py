@@ -8,6 +8,7 @@ import pytest
 from napari_hsr import Photograph
 from napari_hsr.inference import reconstruct_events
 from napari_hsr.inference.evidence import Evidence
+from napari_hsr.notices import Code, has
 from napari_hsr.progress import result_of
 
 
@@ -80,3 +81,23 @@ def test_what_there_is_no_interval_for_is_said(photograph, plain):
     assert "not calibrated" in without.why_no_intervals
     finer = replace(made, cube=made.cube.replace(data=np.zeros((31, 24, 34), np.float32)))
     assert Evidence.of(finer) is None
+
+
+def test_a_pixel_without_a_value_and_a_black_photograph_are_said_to_be_such():
+    data = np.full((4, 5, 3), 0.3, np.float32)
+    data[1, 2, 0] = np.nan
+    options = {"camera": "cie-1931", "intervals": True}
+    photograph = Photograph(data, encoding="linear-srgb")
+    held = Evidence.of(result_of(reconstruct_events(photograph, "rootpoly-srgb", **options)))
+    band = held.feasible(1, 2)
+    assert not band.possible
+    found = held.pixel(1, 2, band)
+    assert found.words().endswith("it has no value")
+    assert found.measured_share is None
+    assert found.half_width is None
+    assert held.pixel(1, 1, held.feasible(1, 1)).half_width > 0
+    black = Photograph(np.zeros((4, 5, 3), np.uint8), encoding="srgb")
+    made = result_of(reconstruct_events(black, "rootpoly-srgb", camera="cie-1931", exact=True))
+    said = [notice for notice in made.notices if has([notice], Code.COLOURS_EXACT)]
+    assert "black" in said[0]
+    assert "%" not in said[0]

@@ -10,6 +10,7 @@ it is 24 or sg. --save keeps the way to linear sRGB as a camera profile, which -
 from __future__ import annotations
 
 import csv
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -42,6 +43,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs=4,
         help="outer corners of the corner patches, clockwise from dark skin (of an SG: the first)",
     )
+    # argparse would take a corner above or left of the picture for an option
+    parser._negative_number_matcher = re.compile(r"-\.?\d")
     parser.add_argument("--input-encoding", metavar="E", help="encoding of the photograph")
     parser.add_argument("--save", metavar="NAME", help="keep the camera profile under this name")
     parser.add_argument(
@@ -59,12 +62,18 @@ def run(args: argparse.Namespace) -> int:
     """Carry out the command."""
     import numpy as np
 
-    from napari_hsr.errors import FileError
+    from napari_hsr.errors import FileError, InputError
 
     if args.corners:
         return _photographed(args)
     from napari_hsr.io import read_library
     from napari_hsr.trust.chart import fit_chart
+    from napari_hsr.trust.chart_layout import CHARTS
+
+    if args.chart in CHARTS and Path(args.colours).suffix.lower() != ".csv":
+        raise InputError(
+            f"Where the chart lies in {Path(args.colours).name} is not said: give its four --corners."
+        )
 
     library = read_library(args.chart)
     colours = _read_colours(Path(args.colours))

@@ -112,12 +112,16 @@ class Evidence:
     def pixel(self, row: int, column: int, feasible: FeasibleBand | None = None) -> PixelTrust:
         """What is known of a pixel: its share and interval, and a band found before.
 
+        Of a pixel without a value nothing is.
+
         Raises
         ------
         InputError
             If it lies outside the image.
         """
         curve = spectra.pixel(self.cube, row, column)
+        if not np.isfinite(curve.mean).all():
+            return PixelTrust(curve=curve)
         ranges: dict[str, tuple[np.ndarray, np.ndarray]] = {}
         found: dict[str, Any] = {}
         if self.sight is not None:

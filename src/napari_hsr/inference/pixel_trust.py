@@ -66,9 +66,12 @@ class PixelTrust:
             if not np.isfinite(self.curve.ranges["feasible"][0]).all():
                 said.append("no smooth spectrum in 0..1 has its colour")
             elif self.outside.any():
-                said.append(f"outside the feasible band in {int(self.outside.sum())} bands")
+                count = int(self.outside.sum())
+                said.append(f"outside the feasible band in {count} band{'s' * (count > 1)}")
             else:
                 said.append("inside the feasible band")
+        if not np.isfinite(self.curve.mean).all():
+            said = ["it has no value"]
         return f"{self.curve.name}: " + (", ".join(said) or "nothing known")
 
 

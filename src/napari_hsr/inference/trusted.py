@@ -14,7 +14,7 @@ from napari_hsr.inference.inputs import SATURATED
 from napari_hsr.notices import Code, Notice
 from napari_hsr.progress import Progress, stop_if
 from napari_hsr.trust.exact import AT_LEAST, AT_MOST, EQUAL, project, residual
-from napari_hsr.trust.feasible import feasible_band, tolerance
+from napari_hsr.trust.feasible import FeasibleBand, feasible_band, smoothness, tolerance
 from napari_hsr.trust.share import measured_share
 from napari_hsr.trust.sight import sight
 
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from napari_hsr.inference.intervals import Intervals, Looker
     from napari_hsr.models.model import Model
     from napari_hsr.photograph import Photograph
-    from napari_hsr.trust.feasible import FeasibleBand
     from napari_hsr.trust.sight import Sight
 
 #: Pixels looked at together.
@@ -79,7 +78,11 @@ class Colours:
         """What the user must know of it."""
         share = f"{_mean(self.share):.0%} of the spectra's energy lies where the camera measures"
         text = f"By {self._row_space}, {share}; the rest is inferred."
-        if self.exact:
+        if not np.isfinite(self.share).any():
+            text = (
+                "All spectra are black or without a value: nothing says what was measured of them."
+            )
+        elif self.exact:
             text = (
                 f"{text} The spectra have exactly the photographed colours; the network's own "
                 f"missed them by {_mean(self.residual):.1%} on average."
@@ -292,8 +295,12 @@ def _saturated(stored: np.ndarray) -> np.ndarray:
 
 
 def band_of(photograph: Photograph, seen: Sight, row: int, column: int) -> FeasibleBand:
-    """The feasible band of a pixel; see :mod:`napari_hsr.trust.feasible`."""
-    return feasible_band(*limits_of(photograph, seen, row, column), seen)
+    """The feasible band of a pixel; see :mod:`napari_hsr.trust.feasible`. Of one without a value, NaN."""
+    low, high = limits_of(photograph, seen, row, column)
+    if np.isnan(low).any() or np.isnan(high).any():
+        nothing = np.full(len(seen.matrix), np.nan)
+        return FeasibleBand(nothing, nothing.copy(), smoothness(seen.wavelengths_nm))
+    return feasible_band(low, high, seen)
 
 
 def _mean(values: np.ndarray) -> float:

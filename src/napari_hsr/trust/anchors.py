@@ -180,6 +180,10 @@ def _relative(apart: np.ndarray, truth: np.ndarray) -> np.ndarray:
     return out
 
 
+def _times(ratio: float) -> str:
+    return f"{ratio:,.0f}" if ratio >= 10 else f"{ratio:.2g}"
+
+
 def _check_scale(ratios: np.ndarray, names: Sequence[str]) -> None:
     """Refuse spectra in another unit than the cube, all of them or one."""
     ratio = float(np.median(ratios))
@@ -190,7 +194,7 @@ def _check_scale(ratios: np.ndarray, names: Sequence[str]) -> None:
             as_what = "radiance is to reflectance"
         more, less = ("measured spectra", "cube") if ratio > 1 else ("cube", "measured spectra")
         raise InputError(
-            f"The {more} {'are' if ratio > 1 else 'is'} {times:.3g} times as bright as the {less}, as "
+            f"The {more} {'are' if ratio > 1 else 'is'} {_times(times)} times as bright as the {less}, as "
             f"{as_what}: one of them is on another scale. Both are to be in one unit, best reflectance as "
             "a fraction; spectra and cubes take a scale where they are read."
         )
@@ -198,7 +202,7 @@ def _check_scale(ratios: np.ndarray, names: Sequence[str]) -> None:
     if apart.max() > np.log(_OTHER_THAN_REST):
         at = int(apart.argmax())
         raise InputError(
-            f"The anchor {names[at]} is {ratios[at] / ratio:.3g} times as bright to the cube as the "
+            f"The anchor {names[at]} is {_times(ratios[at] / ratio)} times as bright to the cube as the "
             "others are: is its spectrum in another unit, or the place another one?"
         )
 

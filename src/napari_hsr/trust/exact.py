@@ -243,8 +243,22 @@ def _by_slack(
 
 
 def _possible(camera: np.ndarray, colours: np.ndarray) -> np.ndarray:
-    """Which colours (channels, pixels) some spectrum without negative values has."""
-    return np.array([_rest(camera, colour)[1] <= TOLERANCE for colour in colours.T], bool)
+    """Which colours (channels, pixels) some spectrum without negative values has.
+
+    Those of the cone of the camera's rows: on the inner side of every plane through two of them that
+    has all on one side.
+    """
+    if len(colours) != 3:
+        return np.array([_rest(camera, colour)[1] <= TOLERANCE for colour in colours.T], bool)
+    size = np.linalg.norm(camera, axis=1)
+    rays = camera[size > 1e-9 * size.max()] / size[size > 1e-9 * size.max(), None]
+    planes = np.cross(rays[:, None], rays).reshape(-1, 3)
+    length = np.linalg.norm(planes, axis=1)
+    planes = planes[length > 1e-9] / length[length > 1e-9, None]
+    planes = planes[(planes @ rays.T).min(axis=1) >= -1e-9]
+    scale = np.abs(colours).max(axis=0)
+    out: np.ndarray = (planes @ colours >= -TOLERANCE * scale).all(axis=0)
+    return out
 
 
 def _rest(camera: np.ndarray, colour: np.ndarray) -> tuple[np.ndarray, float]:
