@@ -106,7 +106,8 @@ def test_a_table_of_pixels_is_folded_column_after_column(tmp_path, scene, bands_
     table = scene.reshape((ROWS * COLUMNS, NM.size), order="F")
     path = tmp_path / "unmixing.mat"
     sides = {"nRow": ROWS, "nCol": COLUMNS, "nBand": NM.size}
-    scipy.io.savemat(path, {"Y": table.T if bands_first else table, **sides})
+    abundances = np.zeros((3, ROWS * COLUMNS))
+    scipy.io.savemat(path, {"A": abundances, "Y": table.T if bands_first else table, **sides})
     cube = read(path)
     np.testing.assert_array_equal(cube.data, np.moveaxis(scene, -1, 0))
     assert Code.AXES_CHANGED in {n.code for n in cube.notices}

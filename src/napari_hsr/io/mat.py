@@ -158,7 +158,9 @@ def _folded(
         return variables, ()
     pixels = sides[0] * sides[1]
     tables = [v for v in variables if v.real and len(v.shape) == 2 and pixels in v.shape]
-    if len(tables) != 1 or tables[0].shape[0] == tables[0].shape[1]:
+    tables.sort(key=lambda v: math.prod(v.shape), reverse=True)  # abundances are smaller ones
+    alike = len(tables) > 1 and math.prod(tables[1].shape) == math.prod(tables[0].shape)
+    if not tables or alike or tables[0].shape[0] == tables[0].shape[1]:
         return variables, ()
     name = tables[0].name
     wanted.append(name)
@@ -169,6 +171,8 @@ def _folded(
         f"“{name}” ({' x '.join(map(str, values.shape))}) holds a spectrum for each pixel: they "
         f"were put in {sides[0]} rows and {sides[1]} columns, column after column as MATLAB counts."
     )
+    if tables[1:]:
+        told += f" Smaller tables were left out: {', '.join(v.describe() for v in tables[1:5])}."
     others = [v for v in variables if v.name != name]
     return [_describe(name, members[name]), *others], (Notice.warning(Code.AXES_CHANGED, told),)
 
