@@ -10,7 +10,7 @@ from PIL import Image
 
 from napari_hsr import read
 from napari_hsr.cli import main
-from napari_hsr.errors import FileError
+from napari_hsr.errors import FileError, InputError
 from napari_hsr.io.wavelengths import from_band_names
 from napari_hsr.notices import Code
 
@@ -56,6 +56,13 @@ def test_no_data_on_the_command_line(tmp_path, capsys):
     capsys.readouterr()
     with np.load(out) as stored:
         assert np.argwhere(np.isnan(stored["cube"])).tolist() == [[1, 2, 3]]
+
+
+@pytest.mark.parametrize("wrong", [float("nan"), float("inf"), True, "-9999"])
+def test_missing_values_are_stated_as_a_number(tmp_path, wrong):
+    np.save(tmp_path / "a.npy", _values("f4"))
+    with pytest.raises(InputError, match="missing values is a number"):
+        read(tmp_path / "a.npy", no_data=wrong)
 
 
 def test_a_photograph_has_no_missing_values_to_state(tmp_path):

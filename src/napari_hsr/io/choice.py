@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import isfinite
 from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -38,8 +39,8 @@ class Choice:
     Raises
     ------
     InputError
-        If the axes are none, bands are no whole numbers from 0 on, or the full scale is not
-        positive.
+        If the axes are none, bands are no whole numbers from 0 on, the full scale is not
+        positive, or no number stands for missing values.
     """
 
     variable: str | None = None
@@ -60,6 +61,11 @@ class Choice:
         number = isinstance(self.full_scale, Real) and not isinstance(self.full_scale, bool)
         if self.full_scale is not None and not (number and 0 < self.full_scale < float("inf")):
             raise InputError(f"The full scale is a positive number, not {_shown(self.full_scale)}.")
+        number = isinstance(self.no_data, Real) and not isinstance(self.no_data, bool)
+        if self.no_data is not None and not (number and isfinite(self.no_data)):
+            raise InputError(
+                f"What stands for missing values is a number, not {_shown(self.no_data)}."
+            )
         if self.bands is not None:
             numbers = list(self.bands)
             whole = all(isinstance(n, int) and not isinstance(n, bool) and n >= 0 for n in numbers)

@@ -71,8 +71,8 @@ def read_as_before(path: str) -> tuple[Cube | Photograph, bool, Choice]:
 
 def stated(choice: Choice) -> dict[str, Any]:
     """What a layer's metadata say of a choice: what it states, as plain values."""
-    names = ("variable", "axes", "full_scale", "half_size")
-    kept = {name: value for name in names if (value := getattr(choice, name))}
+    names = ("variable", "axes", "full_scale", "half_size", "no_data")
+    kept = {n: v for n in names if (v := getattr(choice, n)) or (n == "no_data" and v == 0)}
     return {READ_AS: kept} if kept else {}
 
 

@@ -83,7 +83,7 @@ class Reference(_Strict):
     beside: Text = ""
     size: int = Field(ge=0)
     digest: str = Field(max_length=64)
-    read_as: dict[Literal["variable", "axes", "full_scale", "half_size"], Scalar] = {}
+    read_as: dict[Literal["variable", "axes", "full_scale", "half_size", "no_data"], Scalar] = {}
 
     @classmethod
     def to(cls, path: str | Path, folder: Path, read_as: dict[str, Any] | None = None) -> Reference:

@@ -111,6 +111,7 @@ def _held(record: LayerRecord, folder: Path, told: list[str]) -> tuple[Any, Path
         axes=choice.axes,
         full_scale=choice.full_scale,
         half_size=choice.half_size,
+        no_data=choice.no_data,
     )
     if isinstance(thing, Photograph):
         return (replace(thing, encoding=record.encoding) if record.encoding else thing), file

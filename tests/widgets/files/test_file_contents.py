@@ -124,6 +124,20 @@ def test_what_was_found_by_itself_can_be_kept(panel, tmp_path):
     assert not has(cube.notices, Code.OPENED_AS_CHOSEN)
 
 
+def test_the_number_of_missing_values(panel, tmp_path):
+    values = RANDOM.random((31, 6, 7), np.float32)
+    values[:, 2, 3] = 0
+    np.save(tmp_path / "a.npy", values)
+    panel.set_file(str(tmp_path / "a.npy"))
+    panel.no_data.setText("none")
+    assert panel.open() is None
+    assert panel.message.kind == "error"
+    panel.no_data.setText("0")
+    layer = panel.open()
+    assert np.argwhere(np.isnan(layer.data[0])).tolist() == [[2, 3]]
+    assert layer.metadata[file_choices.READ_AS] == {"no_data": 0.0}
+
+
 def test_the_white_of_a_photograph(panel, tmp_path):
     from PIL import Image
 

@@ -11,15 +11,17 @@ from qtpy.QtWidgets import (
     QDialog,
     QDoubleSpinBox,
     QFormLayout,
+    QLineEdit,
     QSizePolicy,
     QVBoxLayout,
 )
 
 from napari_hsr import io
-from napari_hsr.errors import HSRError, SeveralArraysError
+from napari_hsr.errors import HSRError, InputError, SeveralArraysError
 from napari_hsr.io import alternatives
 from napari_hsr.io.choice import Choice
 from napari_hsr.io.detect import CAMERA_SUFFIXES
+from napari_hsr.io.numbers import number
 from napari_hsr.photograph import Photograph
 from napari_hsr.viewer import file_choices
 from napari_hsr.viewer.contributions import announce
@@ -62,6 +64,9 @@ class FileContentsWidget(Panel):
         self.array.setToolTip("The array that is read as the cube")
         self.axes = NarrowComboBox()
         self.axes.setToolTip("What the axes of the stored array are, in the order of the file")
+        self.no_data = QLineEdit()
+        self.no_data.setPlaceholderText("as the file states")
+        self.no_data.setToolTip("The stored number that stands for missing values: -9999")
         self.full_scale = QDoubleSpinBox()
         self.full_scale.setRange(0, 2**32)
         self.full_scale.setDecimals(0)
@@ -88,6 +93,7 @@ class FileContentsWidget(Panel):
             ("", self.told),
             ("Array", self.array),
             ("Axes of the stored array", self.axes),
+            ("No data", self.no_data),
             ("White", self.full_scale),
             ("", self.half_size),
             ("", self.remember),
@@ -121,11 +127,13 @@ class FileContentsWidget(Panel):
         for field, shown in (
             (self.array, bool(seen.arrays)),
             (self.axes, cube),
+            (self.no_data, cube),
             (self.full_scale, bool(path) and not cube and not raw),
             (self.half_size, raw),
             (self.remember, cube),
         ):
             self._form.setRowVisible(field, shown)
+        self.no_data.clear()  # what was stated was of another file
         self.told.setText(self._sentence())
         self._offer_axes()
         self.open_button.setEnabled(bool(path) and (cube or not self.message.text()))
@@ -135,12 +143,22 @@ class FileContentsWidget(Panel):
         self._form.setRowVisible(self.chooser, False)
 
     def choice(self) -> Choice:
-        """What the fields state."""
+        """What the fields state.
+
+        Raises
+        ------
+        InputError
+            If the number for missing values is none.
+        """
         if not self._seen.arrays and not self._seen.shape:
             return Choice(
                 full_scale=self.full_scale.value() or None, half_size=self.half_size.isChecked()
             )
-        return Choice(variable=self.array.value(), axes=self.axes.value())
+        text = self.no_data.text().strip()
+        missing = number(text)
+        if text and missing is None:
+            raise InputError(f"The number for missing values is none: {text!r}.")
+        return Choice(variable=self.array.value(), axes=self.axes.value(), no_data=missing)
 
     @property
     def kept_by_itself(self) -> str:
@@ -161,14 +179,15 @@ class FileContentsWidget(Panel):
 
     def open(self) -> Layer | None:
         """Open the file like this as a new layer; None if it could not be read so."""
-        choice = self.choice()
         try:
+            choice = self.choice()
             thing = io.read(
                 self._path,
                 variable=choice.variable,
                 axes=choice.axes,
                 full_scale=choice.full_scale,
                 half_size=choice.half_size,
+                no_data=choice.no_data,
             )
             if self.remember.isChecked() and not choice.is_open:
                 file_choices.remember(self._path, self._seen, choice)
