@@ -294,6 +294,13 @@ def test_a_film_that_is_a_list_of_other_files_is_none(film, tmp_path):
         read_stack(path)
 
 
+def test_a_film_that_was_cut_off_is_told_in_words(film, tmp_path):
+    path = tmp_path / "cut.mp4"
+    path.write_bytes(film.read_bytes()[: film.stat().st_size // 2])
+    with pytest.raises(FileError, match=r"damaged, or no film \(Invalid data"):
+        read_stack(path)
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="colons in names")
 def test_the_name_of_a_film_is_no_address(film, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 from contextlib import contextmanager
@@ -44,8 +45,10 @@ def _short(error: Exception) -> str:
     found = re.search(r"errno = (\d+)", str(error))  # how HDF5 says it
     if number is None and found:
         number = int(found[1])
-    if number:  # in the system's words, without the name of a temporary file
+    if number in errno.errorcode:  # in the system's words, without the name of a temporary file
         return os.strerror(number)
+    if number and getattr(error, "strerror", None):  # FFmpeg's numbers are its own
+        return str(error.strerror)  # type: ignore[attr-defined]
     if re.search(r"\d+ requested and \d+ written", str(error)):  # how NumPy says it
         return "only a part could be written: is the disk full?"
     lines = str(error).strip().splitlines()
