@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _DAMAGED = "the film is damaged, or no film"
+_NO_PICTURES = "it holds no pictures, only sound or text"
 #: FFmpeg would also open playlists that lead to other files, and take names for addresses.
 _ONLY_FILMS = {
     "protocol_whitelist": "file",
@@ -116,7 +117,10 @@ class _Film:
             found = self._container.streams.video
             self.stream = found[0] if found else None
         if self.stream is None:
-            raise FileError(path, "it holds no pictures, only sound or text")
+            # the list of what a film holds stands at its end, as a rule
+            cut = not any(one.type in ("audio", "subtitle") for one in self._container.streams)
+            told = f"{_DAMAGED}: it ends too early" if cut else _NO_PICTURES
+            raise FileError(path, told)
         with translated(path, _DAMAGED):
             packets = self._container.demux(self.stream)
             times = {_time(packet) for packet in packets if packet.size and not packet.is_discard}
