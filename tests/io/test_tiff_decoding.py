@@ -93,6 +93,10 @@ def test_a_picture_is_not_larger_than_its_strip(tmp_path, codec, little_room):
 def test_bands_of_another_type_than_the_page_states_are_refused(tmp_path):
     wide = imagecodecs.png_encode(RGB[:16, :16].astype(np.uint16))
     assert "its pixels are uint16" in refused(packed(tmp_path / "a.tif", wide, 34933))
+    path = packed(tmp_path / "a.tif", imagecodecs.jpeg8_encode(RGB[:16, :16].copy()), 7)
+    with tifffile.TiffFile(path, mode="r+") as file:
+        file.pages[0].tags["BitsPerSample"].overwrite([16] * 3)
+    assert "its pixels are uint8" in refused(path)
 
 
 @pytest.mark.parametrize("shape", [(8, 32, 3), (32, 8, 3), (16, 16), (8, 16, 3)])

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from napari_hsr.cube import Cube
+from napari_hsr.errors import FileError
 from napari_hsr.io import limits, read, write, zarr_store
 
 from .refusals import refused
@@ -184,3 +185,26 @@ def test_shards_in_shards_and_shards_of_too_many_are_not_read(tmp_path):
     inside["chunk_shape"] = [1, 1, 1]
     (path / "zarr.json").write_text(json.dumps(facts | {"codecs": [shards]}))
     assert "chunks in each shard" in refused(path)
+
+
+@pytest.mark.parametrize("name", ["notes.txt", "0/notes.txt", "more/notes.txt"])
+def test_files_of_a_user_in_a_store_are_not_replaced_with_it(tmp_path, name):
+    path = tmp_path / "a.zarr"
+    write(Cube(VALUES), path)
+    write(Cube(VALUES[:2]), path)
+    assert read(path).bands == 2
+    (path / name).parent.mkdir(exist_ok=True)
+    (path / name).write_text("mine")
+    with pytest.raises(FileError, match="is no part of a zarr store, so it is not replaced"):
+        write(Cube(VALUES), path)
+    assert (path / name).read_text() == "mine"
+
+
+@pytest.mark.parametrize("facts", [{}, {"dimension_separator": "/"}])
+def test_stores_that_are_one_array_are_replaced(tmp_path, facts):
+    path = array(tmp_path / "a.zarr", **facts)
+    if facts:
+        (path / "0" / "0").mkdir(parents=True)
+        os.rename(path / "0.0.0", path / "0" / "0" / "0")
+    write(Cube(VALUES[:2]), path)
+    assert read(path).bands == 2

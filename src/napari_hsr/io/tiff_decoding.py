@@ -79,7 +79,10 @@ def _checked(page: Any) -> Callable[..., Any]:
         own = _own(page)
         if content is not None:
             _check_jpeg(content, math.prod(own(None, index)[2][:3]))
-        return own(content, index, **options)
+        found = own(content, index, **options)
+        if found[0] is not None:
+            _check_type(found[0], page)
+        return found
 
     return decode
 
@@ -119,11 +122,15 @@ def _apart(path: Path, page: Any) -> Callable[..., Any]:
             room=_ROOM + _ROOM_A_BYTE * needed,
         )
         assert values is not None
-        if values.dtype != page.dtype:
-            raise ValueError(f"its pixels are {values.dtype}, and {page.dtype} was stated")
+        _check_type(values, page)
         return _fitted(values, where, shape, page), where, shape
 
     return decode
+
+
+def _check_type(values: np.ndarray, page: Any) -> None:
+    if values.dtype != page.dtype:
+        raise ValueError(f"its pixels are {values.dtype}, and {page.dtype} was stated")
 
 
 def decoded(path: Path, content: str, compression: int, four: bool) -> tuple[None, np.ndarray]:

@@ -18,14 +18,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_hsr.errors import FileError
-from napari_hsr.io import detect, limits, zarr_resumed
+from napari_hsr.io import limits, zarr_resumed, zarr_store
 from napari_hsr.io.atomic import beside, undisturbed
+from napari_hsr.io.detect import is_zarr
 from napari_hsr.io.zarr_files import RUN, library
+from napari_hsr.io.zarr_store import JOURNAL
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-_JOURNAL = "journal"
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
@@ -71,11 +72,11 @@ class UnfinishedStore(ABC):
         self._named, self._target = path, Path(os.path.realpath(path))
         self.folder, self._run = unfinished(path), dict(run)
         library(path)
-        for place in (self._target, self.folder):
-            if place.exists() and not detect.is_zarr(place):
-                raise FileError(
-                    place, "there is something else of that name, which is not replaced"
-                )
+        zarr_store.check_replaceable(self._target, path)
+        if self.folder.exists() and not is_zarr(self.folder):
+            raise FileError(
+                self.folder, "there is something else of that name, which is not replaced"
+            )
         if not self._target.parent.is_dir():
             raise FileError(path, f"the folder {path.parent} does not exist")
         if self.folder.exists():
@@ -115,7 +116,7 @@ class UnfinishedStore(ABC):
     @property
     def drafts(self) -> Path:
         """A folder for what is not yet a part."""
-        return self.folder / _JOURNAL
+        return self.folder / JOURNAL
 
     def release(self) -> None:
         """Let other processes go on with it."""
@@ -142,7 +143,7 @@ class UnfinishedStore(ABC):
                 os.replace(self._target, aside)
             os.replace(self.folder, self._target)
         shutil.rmtree(aside, ignore_errors=True)
-        shutil.rmtree(self._target / _JOURNAL, ignore_errors=True)
+        shutil.rmtree(self._target / JOURNAL, ignore_errors=True)
 
     def _begin(self) -> None:
         zarr = library(self._named)
@@ -152,7 +153,7 @@ class UnfinishedStore(ABC):
                 group = zarr.open_group(temporary, mode="w", zarr_format=3)
                 self._fill(group)
                 group.attrs.update({RUN: self._run | {"finished": False}})
-                (temporary / _JOURNAL).mkdir()
+                (temporary / JOURNAL).mkdir()
                 os.replace(temporary, self.folder)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)

@@ -20,7 +20,6 @@ from napari_hsr.errors import FileError
 from napari_hsr.io import (
     build_cube,
     cf_grid,
-    detect,
     embedded_record,
     geotiff,
     ome_metadata,
@@ -319,13 +318,12 @@ def write(cube: Cube, path: Path, storing: Storing | None = None) -> None:
     Raises
     ------
     FileError
-        If it cannot be written, or the name is that of a folder of something else.
+        If it cannot be written, or the name is that of a folder of something else, even beside a store.
     """
     zarr = library(path)
     storing = storing or plan(cube)
     target = Path(os.path.realpath(path))
-    if target.exists() and not detect.is_zarr(target):
-        raise FileError(path, "there is something else of that name, which is not replaced")
+    zarr_store.check_replaceable(target, path)
     temporary, aside = beside(target, "tmp"), beside(target, "old")
     try:
         with translated(path, "it cannot be written"):

@@ -13,6 +13,7 @@ import json
 import lzma
 import math
 import os
+import re
 import stat
 import zlib
 from dataclasses import dataclass
@@ -25,11 +26,16 @@ import numpy as np
 from napari_hsr.errors import FileError
 from napari_hsr.io import limits
 from napari_hsr.io.atomic import kind_of
+from napari_hsr.io.detect import is_zarr
 from napari_hsr.io.library_errors import translated
 from napari_hsr.units import format_bytes, one_line
 
 #: Files of metadata, in versions 2 and 3.
 _METADATA = ("zarr.json", ".zarray", ".zgroup", ".zattrs", ".zmetadata")
+#: The folder in a store that is not finished, which a killed run may leave in a finished one.
+JOURNAL = "journal"
+#: Names of chunks, and of the folders that they lie in.
+_CHUNK = re.compile(r"c?[\d./]*")
 #: Codecs that only turn bytes into bytes or numbers.
 _CODECS = {
     "adler32", "astype", "bitround", "blosc", "bytes", "bz2", "crc32", "crc32c", "delta",
@@ -77,6 +83,53 @@ def checked(path: Path) -> Any:
     """
     _check_tree(path)
     return _store_class()(path, read_only=True)
+
+
+def check_replaceable(folder: Path, named: Path) -> None:
+    """A folder that is to be replaced must be a store and nothing else.
+
+    Raises
+    ------
+    FileError
+        If it is none, or if somebody keeps other files in it.
+    """
+    if not folder.exists():
+        return
+    if not is_zarr(folder):
+        raise FileError(named, "there is something else of that name, which is not replaced")
+    other = _other(folder)
+    if other is not None:
+        name = one_line(os.path.relpath(other, folder), 80)
+        raise FileError(named, f"{name} in it is no part of a zarr store, so it is not replaced")
+
+
+def _other(store: Path) -> Path | None:
+    """The first file or folder that zarr did not put there; chunks of arrays inside are not looked at."""
+    ahead = [store]
+    while ahead:
+        folder = ahead.pop()
+        with translated(store, "it cannot be read", only=(OSError,)):
+            inside = [Path(entry.path) for entry in os.scandir(folder)]
+        chunks = _is_array(folder)
+        for item in inside:
+            if item.name[0] == "." or item.name in (*_METADATA, JOURNAL):
+                continue
+            if chunks and _CHUNK.fullmatch(item.name):
+                continue
+            if chunks or not item.is_dir() or not is_zarr(item):
+                return item
+            ahead.append(item)
+    return None
+
+
+def _is_array(folder: Path) -> bool:
+    if (folder / ".zarray").exists():
+        return True
+    try:
+        found = json.loads(limits.content(folder / "zarr.json"))
+    except (OSError, ValueError, RecursionError, FileError):
+        return False
+    return isinstance(found, dict) and found.get("node_type") == "array"
 
 
 def check_array(path: Path, array: Any) -> None:
