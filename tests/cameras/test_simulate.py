@@ -153,6 +153,8 @@ def test_a_table_of_one_camera_needs_no_name(tmp_path):
         ("wavelength,R,G,B\n400,1,1,1\n500,1,x,1\n", "line 3"),
         ("wavelength,R,G,B\n400,1,1,1\n500,1,nan,1\n", "line 3"),
         ("wavelength,R,G,B\n400,1,1,1\n500,1,1\n", "line 3"),
+        ("wavelength,R,G,B,camera\n400,1,1,1\n500,1,1,1\n", "line 2"),
+        ("camera,wavelength,R,G,B\n\x1b[2J\n,400,1,1,1\n", "line 2"),
         ("wavelength,R,G,B\n400,1,1,1\n400,1,1,1\n", "second time"),
         ("wavelength,R,G,B\n0.4,1,1,1\n0.5,1,1,1\n", "µm"),
         ("wavelength,R,G,B\n400,1,1,0\n500,1,1,0\n", "sees nothing"),

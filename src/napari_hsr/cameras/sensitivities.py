@@ -217,7 +217,8 @@ def read_cameras(path: str | Path) -> dict[str, Camera]:
         columns = _columns(path, rows[at])
         micrometres = bool(_MICROMETRES.search(rows[at][columns["wavelength"]]))
         units = rows[at + 1] if at + 1 < len(rows) else []
-        if any(cell.strip() for cell in units) and not any(_is_numbers([c]) for c in units):
+        said = len(units) > columns["wavelength"] and any(cell.strip() for cell in units)
+        if said and not any(_is_numbers([c]) for c in units):
             at += 1  # units below the names
             micrometres = bool(_MICROMETRES.search(units[columns["wavelength"]]))
     tables: dict[str, dict[float, list[float]]] = {}
@@ -227,11 +228,11 @@ def read_cameras(path: str | Path) -> dict[str, Camera]:
         try:
             nm, *rgb = (float(row[columns[key]]) for key in ("wavelength", "r", "g", "b"))
             nm = round(1000 * nm, 6) if micrometres else nm
+            name = row[columns["camera"]].strip() if "camera" in columns else path.stem
         except (IndexError, ValueError):
-            nm, rgb = math.nan, []
+            nm, rgb, name = math.nan, [], ""
         if not all(math.isfinite(value) for value in (nm, *rgb)):
             raise FileError(path, f"line {number} does not hold a wavelength and three numbers")
-        name = row[columns["camera"]].strip() if "camera" in columns else path.stem
         if nm in (table := tables.setdefault(name, {})):
             raise FileError(path, f"line {number} gives {nm:g} nm a second time for {name}")
         table[nm] = rgb
