@@ -8,14 +8,11 @@ asks for passes here.
 from __future__ import annotations
 
 import asyncio
-import bz2
 import json
-import lzma
 import math
 import os
 import re
 import stat
-import zlib
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -28,6 +25,7 @@ from napari_hsr.io import limits
 from napari_hsr.io.atomic import kind_of
 from napari_hsr.io.detect import is_zarr
 from napari_hsr.io.library_errors import translated
+from napari_hsr.io.zarr_swelling import swells
 from napari_hsr.units import format_bytes, one_line
 
 #: Files of metadata, in versions 2 and 3.
@@ -280,7 +278,7 @@ def _check_shard(root: Path, key: str, chunk: _Chunk, content: bytes, asked: Any
         pieces = [content[at : at + size] for at, size in places if size < len(content)]
     elif getattr(asked, "start", None) is None or (shard.at_start and asked.start == 0):
         return  # the index
-    if any(_swells(piece, chunk.most, chunk.codecs) for piece in pieces):
+    if any(swells(piece, chunk.most, chunk.codecs) for piece in pieces):
         raise _swollen(root, key, chunk.most)
 
 
@@ -307,7 +305,7 @@ def _check(root: Path, key: str, chunks: dict[str, _Chunk]) -> None:
     chunk = _chunk_of(key, chunks)
     if chunk is None:
         limits.check_count(root, found.st_size, f"bytes in {one_line(key, 80)}", limits.ASKED_FROM)
-    elif chunk.shard is None and _swells(file.read_bytes(), chunk.most, chunk.codecs):
+    elif chunk.shard is None and swells(file.read_bytes(), chunk.most, chunk.codecs):
         raise _swollen(root, key, chunk.most)
 
 
@@ -372,46 +370,3 @@ def _stored(folder: Path, enough: int) -> int:
             if total >= enough or count >= _MOST_FILES:
                 return max(total, enough) if count >= _MOST_FILES else total
     return total
-
-
-def _swells(content: bytes, most: int, codecs: frozenset[str]) -> bool:
-    """Whether a packed chunk holds more bytes than that."""
-    if "blosc" in codecs:
-        return int.from_bytes(content[4:8], "little") > most
-    if "lz4" in codecs:
-        return int.from_bytes(content[:4], "little") > most
-    if "zstd" in codecs:
-        return _zstd_swells(content, most)
-    unpacker: Any = None
-    if codecs & {"zlib", "gzip"}:
-        unpacker = zlib.decompressobj(47)
-    elif "bz2" in codecs:
-        unpacker = bz2.BZ2Decompressor()
-    elif "lzma" in codecs:
-        unpacker = lzma.LZMADecompressor(memlimit=2**28)
-    if unpacker is None:
-        return len(content) > most
-    try:
-        return len(unpacker.decompress(content, most + 1)) > most
-    except (zlib.error, OSError, EOFError, lzma.LZMAError):
-        return False  # damaged: told by the library, which stops there too
-
-
-def _zstd_swells(content: bytes, most: int) -> bool:
-    """By what the frame says of its size (RFC 8878, 3.1.1.1), else by unpacking it into that room."""
-    if len(content) < 6:
-        return False
-    told, place = content[4], 5
-    single = told >> 5 & 1
-    place += (0 if single else 1) + (0, 1, 2, 4)[told & 3]
-    size = (1 if single else 0, 2, 4, 8)[told >> 6]
-    if size:
-        stated = int.from_bytes(content[place : place + size], "little")
-        return stated + (256 if size == 2 else 0) > most
-    import imagecodecs
-
-    try:
-        imagecodecs.zstd_decode(content, out=bytearray(most))
-    except (imagecodecs.ZstdError, ValueError):
-        return True
-    return False
