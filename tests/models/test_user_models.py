@@ -12,7 +12,7 @@ from napari_hsr import list_models, load_model, reconstruct
 from napari_hsr.errors import FileError, HSRError, ModelError
 from napari_hsr.models import DEFAULT, card_of, import_checkpoint, user_models
 from napari_hsr.models.architectures import awan, hdnet, hscnn_plus, mstpp, mxrunet
-from napari_hsr.models.architectures.coarsr import CoarSR
+from napari_hsr.models.architectures.coarsr import LEAST_BANDS, CoarSR
 from napari_hsr.models.architectures.mprnet import MPRNet, Widths
 from napari_hsr.models.architectures.restormer import Restormer
 from napari_hsr.models.bundled_models import bundled
@@ -463,8 +463,8 @@ def test_a_network_for_other_than_three_channels_is_refused(network, tmp_path):
     assert not own_names()
 
 
-@pytest.mark.parametrize("network", ["restormer", "coarsr"])
-def test_what_fails_at_the_first_run_is_refused(network, tmp_path, monkeypatch):
+@pytest.mark.parametrize(("network", "bands"), [("restormer", 31), ("coarsr", LEAST_BANDS + 1)])
+def test_what_fails_at_the_first_run_is_refused(network, bands, tmp_path, monkeypatch):
     make = {
         "restormer": lambda: Restormer(**SMALL),
         "coarsr": lambda: CoarSR(scale=2, width=4, blocks=1),
@@ -477,6 +477,7 @@ def test_what_fails_at_the_first_run_is_refused(network, tmp_path, monkeypatch):
         import_checkpoint(tmp_path / "a.pth", "a")
     assert "\n" not in str(caught.value)
     monkeypatch.setattr(type(module), "forward", lambda net, image: forward(net, image)[..., 1:])
-    with pytest.raises(FileError, match=r"its network should make 31 x (\d+) x \1 .* not 31 x"):
+    said = rf"its network should make {bands} x (\d+) x \1 .* not {bands} x"
+    with pytest.raises(FileError, match=said):
         import_checkpoint(tmp_path / "a.pth", "a")
     assert not own_names()

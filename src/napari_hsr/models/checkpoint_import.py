@@ -316,7 +316,8 @@ def _try(model: Model, path: Path) -> None:
             f"its input has {model.channels} channels, where a photograph has 3: red, green and "
             "blue",
         )
-    bands = model.channels or max(model.least_bands, len(model.card.wavelengths_nm))
+    # A network that takes any bands does the same for each: one more than it needs at least.
+    bands = model.channels or model.least_bands + 1
     side = model.size_multiple * -(-_TRIED_PIXELS // model.size_multiple)
     faults = (RuntimeError, ValueError, TypeError, IndexError, ArithmeticError)
     try:

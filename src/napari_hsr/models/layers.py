@@ -166,7 +166,8 @@ class WeightNormConv2d(Module):
         self.bias = nn.Parameter(torch.zeros(out))
         self.weight_g = nn.Parameter(torch.ones(out, 1, 1, 1))
         self.weight_v = nn.Parameter(torch.empty(out, into, size, size))
-        nn.init.kaiming_normal_(self.weight_v)
+        if not self.weight_v.is_meta:  # else slow, and without values to draw
+            nn.init.kaiming_normal_(self.weight_v)
 
     def kernel(self) -> Tensor:
         """(out, into, size, size)."""
@@ -189,7 +190,8 @@ class WeightNormConv3d(WeightNormConv2d):
         self.bias = nn.Parameter(torch.zeros(width))
         self.weight_g = nn.Parameter(torch.ones(width, 1, 1, 1, 1))
         self.weight_v = nn.Parameter(torch.empty(width, width, *size))
-        nn.init.kaiming_normal_(self.weight_v)
+        if not self.weight_v.is_meta:  # else slow, and without values to draw
+            nn.init.kaiming_normal_(self.weight_v)
 
     def kernel(self) -> Tensor:
         """(out, into, depth, height, width)."""
