@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import threading
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -121,6 +122,9 @@ def test_a_few_pixels_do_not_set_the_limits_and_clipping_is_stated():
     errors = maps.rmse(prediction, truth, unit="reflectance")
     assert (errors.data > errors.limits[1]).sum() == 6
     assert "1.0% of the pixels lie outside" in errors.beyond
+    rounding = errors.data.copy()
+    rounding[np.unravel_index(rounding.argmin(), rounding.shape)] = 6.35e-12
+    assert "(all values: 0 to" in replace(errors, data=rounding).beyond
     assert f"{errors.data.max():.3g} reflectance" in errors.beyond
     assert maps.rmse(truth, truth).beyond == ""
 

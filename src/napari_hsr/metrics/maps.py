@@ -72,9 +72,11 @@ class ErrorMap:
         if not number:
             return ""
         share = f"{number / finite.size:.1%}" if number / finite.size >= 0.001 else "< 0.1%"
+        # what a display cannot tell from 0 is no figure: 6.35e-12 °
+        least, most = (0.0 if abs(end) <= slack else end for end in (finite.min(), finite.max()))
         return (
             f"The colours go from {low:.3g} to {high:.3g}{unit}; {share} of the pixels lie "
-            f"outside (all values: {finite.min():.3g} to {finite.max():.3g}{unit})."
+            f"outside (all values: {least:.3g} to {most:.3g}{unit})."
         )
 
 
