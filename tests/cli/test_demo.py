@@ -1,15 +1,17 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from napari_hsr import evaluate, read
-from napari_hsr.cli import demo
+from napari_hsr.cli import demo, main
 from napari_hsr.cli.display import can_start_xvfb
 from napari_hsr.models import DEFAULT
 
@@ -41,23 +43,42 @@ def test_the_spectra_stand_beside_their_truth(files):
     assert list(csv.reader(text.splitlines()))
 
 
-def test_a_second_run_replaces_the_first(files):
-    again = demo.run_demo(files.metrics.parent)
-    assert again == files
-    np.testing.assert_array_equal(
-        np.asarray(read(again.chart_cube).data[15]), np.asarray(read(files.chart_cube).data[15])
-    )
+@pytest.fixture(scope="module")
+def again(files):
+    """A second run over the first, at the command line and where there is no napari."""
+    made, paths = [], vars(files).values()
+    before = {path: path.stat().st_mtime_ns for path in paths}
+    values = np.array(read(files.chart_cube).data[15])
+    run = demo.run_demo
+    said, warned = io.StringIO(), io.StringIO()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(sys.modules, "napari", None)
+        patch.setattr(
+            demo, "run_demo", lambda *given, **say: made.append(run(*given, **say)) or made[0]
+        )
+        patch.setattr(sys, "stdout", said)
+        patch.setattr(sys, "stderr", warned)
+        status = main(["demo", "--output", str(files.metrics.parent)])
+    return SimpleNamespace(
+        files=made[0], before=before, values=values,
+        status=status, said=said.getvalue(), warned=warned.getvalue(),
+    )  # fmt: skip
 
 
-def test_without_napari_the_files_are_made_and_the_reason_is_said(hsr, tmp_path, monkeypatch):
-    monkeypatch.setitem(sys.modules, "napari", None)
-    status, said, warned = hsr("demo", "--output", tmp_path / "d")
-    assert status == 0
-    assert "napari-hsr[all]" in warned
-    for name in ("metrics.json", "spectra.csv"):
-        assert str(tmp_path / "d" / name) in said
-        assert (tmp_path / "d" / name).is_file()
-    assert not (tmp_path / "d" / "screenshot.png").exists()
+def test_a_second_run_replaces_the_first(files, again):
+    assert again.files == files
+    for path, changed in again.before.items():
+        assert path == files.photograph or path.stat().st_mtime_ns > changed
+    np.testing.assert_array_equal(np.asarray(read(files.chart_cube).data[15]), again.values)
+
+
+def test_without_napari_the_files_are_made_and_the_reason_is_said(files, again):
+    assert again.status == 0
+    assert "napari-hsr[all]" in again.warned
+    for path in (files.metrics, files.spectra):
+        assert str(path) in again.said
+        assert path.stat().st_mtime_ns > again.before[path]
+    assert not (files.metrics.parent / "screenshot.png").exists()
 
 
 def test_without_display_and_xvfb_the_reason_is_said(monkeypatch):
