@@ -45,7 +45,9 @@ def _short(error: Exception) -> str:
     found = re.search(r"errno = (\d+)", str(error))  # how HDF5 says it
     if number is None and found:
         number = int(found[1])
-    if number in errno.errorcode:  # in the system's words, without the name of a temporary file
+    if (
+        number is not None and number in errno.errorcode
+    ):  # in the system's words, without the name of a temporary file
         return os.strerror(number)
     if number and getattr(error, "strerror", None):  # FFmpeg's numbers are its own
         return str(error.strerror)  # type: ignore[attr-defined]
