@@ -43,7 +43,10 @@ def add_classes(
     features = {
         INDEX: [row["label"] for row in rows],
         NAME: [row["name"] for row in rows],
-        f"area ({found.area_unit})": [row["area"] for row in rows],
+        # napari writes floating point in three digits
+        f"area ({found.area_unit})": [
+            row["area"] if found.pixel_area else row["pixels"] for row in rows
+        ],
     }
     layer = viewer.add_labels(
         found.labels,

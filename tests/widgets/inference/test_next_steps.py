@@ -5,14 +5,35 @@ from __future__ import annotations
 from types import SimpleNamespace
 
 from napari.components import ViewerModel
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QDockWidget, QMainWindow
 
+from napari_hsr.viewer.workspace import STACKS, open_all_panels, open_panel
 from napari_hsr.widgets.inference.next_steps import PANELS, NextSteps
 
 
+class Window:
+    """As much of a napari window as opening panels needs."""
+
+    def __init__(self):
+        self.main, self.docks = QMainWindow(), {}
+
+    @property
+    def dock_widgets(self):
+        return {f"{name} (napari-hsr)": dock.widget() for name, dock in self.docks.items()}
+
+    def add_plugin_dock_widget(self, plugin, name):
+        assert plugin == "napari-hsr"
+        if name not in self.docks:
+            self.docks[name] = QDockWidget(f"{name} ({plugin})", self.main)
+            self.main.addDockWidget(Qt.DockWidgetArea.RightDockWidgetArea, self.docks[name])
+        return self.docks[name], self.docks[name].widget()
+
+
 def test_links_open_panels_and_fit(qtbot):
-    opened = []
-    window = SimpleNamespace(add_plugin_dock_widget=lambda *names: opened.append(names))
-    line = NextSteps(SimpleNamespace(window=window))
+    viewer = SimpleNamespace(window=Window())
+    qtbot.addWidget(viewer.window.main)
+    line = NextSteps(viewer)
     qtbot.addWidget(line)
     line.offer()
     for width in (120, 260):
@@ -20,7 +41,22 @@ def test_links_open_panels_and_fit(qtbot):
         qtbot.waitUntil(lambda width=width: line.height() >= line.heightForWidth(width))
     for name in PANELS:
         line.linkActivated.emit(name)
-    assert opened == [("napari-hsr", name) for name in PANELS]
+    assert list(viewer.window.dock_widgets) == [f"{name} (napari-hsr)" for name in PANELS]
+
+
+def test_panels_lie_over_those_of_their_stack(qtbot):
+    viewer = SimpleNamespace(window=Window())
+    main, docks = viewer.window.main, viewer.window.docks
+    qtbot.addWidget(main)
+    for name in ("Reconstruct", "Wavelength", "Spectra", "Compare"):
+        open_panel(viewer, name)
+    assert main.tabifiedDockWidgets(docks["Reconstruct"]) == [docks["Compare"]]
+    assert main.tabifiedDockWidgets(docks["Wavelength"]) == [docks["Spectra"]]
+    open_panel(viewer, "Wavelength")  # in front, and not opened again
+    assert len(docks) == 4
+    open_all_panels(viewer)
+    assert [len(main.tabifiedDockWidgets(docks[names[0]])) for names in STACKS] == [3, 3]
+    assert {dock.windowTitle() for dock in docks.values()} == {n for s in STACKS for n in s}
 
 
 def test_without_a_window_there_is_nothing_to_open(qtbot):

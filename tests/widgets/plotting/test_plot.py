@@ -11,6 +11,7 @@ from qtpy.QtWidgets import QApplication
 
 from napari_hsr.errors import FileError
 from napari_hsr.widgets.plotting.curves import STYLES, extent, nice_limits
+from napari_hsr.widgets.plotting.legend import columns_of
 from napari_hsr.widgets.plotting.plot import PlotCurve, SpectrumPlot
 
 NM = np.arange(400.0, 701.0, 10.0)
@@ -118,6 +119,25 @@ def test_limits_are_never_empty(wanted):
 def test_extent_of_nothing_is_none():
     assert extent([]) is None
     assert extent([PlotCurve("nan", NM, np.full(31, np.nan))]) is None
+
+
+def test_wide_ranges_do_not_press_the_curves_together():
+    line = PlotCurve("pin", NM, np.linspace(0.2, 0.6, 31))
+    band = PlotCurve("", NM, line.y, np.full(31, 0.05), style="interval")
+    assert extent([line, band])[2:] == pytest.approx((0.15, 0.65))  # whole where there is room
+    wide = PlotCurve("", NM, line.y, np.linspace(0.1, 4, 31), style="interval")
+    assert extent([line, wide])[2:] == pytest.approx((0.0, 0.8))
+    spread = PlotCurve("region", NM, line.y, np.full(31, 4.0))  # measured: all of it counts
+    assert extent([line, spread])[3] == pytest.approx(4.6)
+    assert extent([band])[2:] == pytest.approx((0.15, 0.65))
+
+
+def test_a_long_name_takes_one_column_of_the_legend():
+    side = 30 + 12  # a swatch and a gap
+    assert columns_of([50] * 6, 3 * (50 + side)) == 3
+    assert columns_of([200, 50, 50, 50, 50, 50], 200 + 2 * 50 + 3 * side) == 3
+    assert columns_of([200, 50, 50], 150) == 1
+    assert columns_of([], 100) == 1
 
 
 def test_zoom_is_kept_until_reset(plot, qtbot):

@@ -219,9 +219,11 @@ def test_a_small_library_is_drawn_on_its_own_wavelengths_and_the_axis_stays(
 def test_matching_lists_the_best_and_draws_what_is_ticked(viewer, panel, settled, files):
     settled()
     window = panel.open_window("Match")
-    assert "Open a library" in window.said.text()
+    assert "open a library" in window.said.text()
     panel.load_library(files / "many.json")
     panel.load_library(files / "few.csv")
+    assert "open a library" not in window.said.text()
+    assert "pin a pixel" in window.said.text()
     panel.pin((550, 5, 5))
     settled()
     assert window.library.currentText() == "few (4)"

@@ -116,7 +116,9 @@ class CompareWidget(Panel):
         QVBoxLayout(inside).addLayout(layout)
         self._scroll = VerticalScroll(inside, least=160)
         # Below, so that results can be saved wherever one has scrolled to.
-        column(self._scroll, row(self.json_button, self.csv_button), into=self)
+        saving = row(self.json_button, self.csv_button)
+        saving.setContentsMargins(0, 0, 12, 0)  # ends where the form above does
+        column(self._scroll, saving, into=self)
         self.setMinimumWidth(280)
         # Use the whole height of the dock; napari would add an empty stretch.
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)

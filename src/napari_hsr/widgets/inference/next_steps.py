@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Qt
 
-from napari_hsr.viewer.workspace import PLUGIN
+from napari_hsr.viewer.workspace import open_panel
 from napari_hsr.widgets.common.labels import WrappedLabel
 
 if TYPE_CHECKING:
@@ -45,4 +45,4 @@ class NextSteps(WrappedLabel):
         self.setVisible(hasattr(self._viewer, "window"))
 
     def _open(self, name: str) -> None:
-        self._viewer.window.add_plugin_dock_widget(PLUGIN, name)
+        open_panel(self._viewer, name)

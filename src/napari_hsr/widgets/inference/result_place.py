@@ -75,7 +75,7 @@ class ResultPlace(QWidget):
         used = layer is not None and self.choice.value() != MEMORY
         self.where.setVisible(used)
         if used:
-            when = "On disk" if self.choice.value() == DISK else "If the memory would not do"
+            when = "On disk" if self.choice.value() == DISK else "If memory is short"
             self.where.setText(f"{when}: a store in {self.folder(layer)}")
 
     def _ask(self) -> None:

@@ -72,7 +72,7 @@ class IndexForm(QWidget):
         found = names(self._outline)
         self.choices.offer({name: name for name in found}, None)
         if found:
-            self.choices.setPlaceholderText(f"{len(found)} that this cube can give")
+            self.choices.setPlaceholderText(f"choose one of {len(found)}")
         self.choices.setEnabled(bool(found))
         self._on_text()
 

@@ -186,11 +186,28 @@ def _band_outline(x, y, std):
 def extent(curves: Sequence[PlotCurve]) -> tuple[float, float, float, float] | None:
     """(x low, x high, y low, y high) of all finite values, bands included; None if none.
 
-    Curves with ``fits=False`` do not count.
+    Curves with ``fits=False`` do not count. Ranges behind curves count as far as half of what the
+    curves span beyond them: one that knows little must not press the curves together.
     """
+    fitted = [curve for curve in curves if curve.fits]
+    found = _extent([curve for curve in fitted if curve.style not in BANDS])
+    ranges = _extent([curve for curve in fitted if curve.style in BANDS])
+    if found is None or ranges is None:
+        return found or ranges
+    x0, x1, y0, y1 = found
+    more = 0.5 * ((y1 - y0) or abs(y1))
+    return (
+        min(x0, ranges[0]),
+        max(x1, ranges[1]),
+        min(y0, max(ranges[2], y0 - more)),
+        max(y1, min(ranges[3], y1 + more)),
+    )
+
+
+def _extent(curves: Sequence[PlotCurve]) -> tuple[float, float, float, float] | None:
     x0 = y0 = math.inf
     x1 = y1 = -math.inf
-    for curve in (curve for curve in curves if curve.fits):
+    for curve in curves:
         y = np.asarray(curve.y, dtype=np.float64)
         fine = np.isfinite(y)
         if not fine.any():

@@ -39,17 +39,33 @@ class _Swatch(ItemSample):
         painter.drawLine(QPointF(0, middle), QPointF(_SWATCH, middle))
 
 
+def columns_of(widths: Sequence[float], room: float) -> int:
+    """As many columns as fit, each as wide as its own widest name: one long name takes one column.
+
+    Parameters
+    ----------
+    widths : sequence of float
+        Of the names, in pixels, in the order in which they fill row after row.
+    room : float
+        For all columns with their swatches, in pixels.
+    """
+    for count in range(len(widths), 1, -1):
+        taken = sum(max(widths[column::count]) + _SWATCH + _GAP for column in range(count))
+        if taken <= room:
+            return count
+    return 1
+
+
 def legend_item(
     entries: Sequence[Entry], width: float, font: QFont, color: QColor, line: float = 2.0
 ) -> pg.LegendItem:
     """A legend in as many columns as fit into ``width``; longer names lose their middle."""
     metrics = QFontMetrics(font)
     room = max(width - _SWATCH - _GAP, 60)
-    widest = max((metrics.horizontalAdvance(entry[0]) for entry in entries), default=0)
-    columns = max(1, int(width // (min(widest, room) + _SWATCH + _GAP)))
+    widths = [min(metrics.horizontalAdvance(name), room) for name, *_ in entries]
     legend = pg.LegendItem(
         frame=False,
-        colCount=min(columns, max(1, len(entries))),
+        colCount=columns_of(widths, width),
         sampleType=_Swatch,
         labelTextColor=color,
         labelTextSize=f"{font.pointSizeF():g}pt",

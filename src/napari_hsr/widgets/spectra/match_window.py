@@ -120,10 +120,12 @@ class MatchWindow(QDialog):
         at = self.library.value()
         self.said.clear()
         if one is None or at is None:
-            self.said.show_info(
-                "Open a library, and pin a pixel by Shift-click or draw a region in a Shapes or "
-                "Labels layer."
-            )
+            missing = [] if at is not None else ["open a library"]
+            if one is None:
+                missing.append(
+                    "pin a pixel by Shift-click or draw a region in a Shapes or Labels layer"
+                )
+            self.said.show_info(f"To find entries like a curve, {' and '.join(missing)}.")
         else:
             try:
                 curve = one.curve
