@@ -18,7 +18,7 @@ from napari_hsr import Cube, Wavelengths, spectra
 from napari_hsr.cli.interrupt import ending_cleanly
 from napari_hsr.errors import FileError, InputError
 from napari_hsr.io import atomic, hdf5_created, read, write
-from napari_hsr.io.file_sets import files_read, files_written, shared
+from napari_hsr.io.file_sets import files_read, files_written, replaces, shared
 
 from ..killed import Failing, killed
 
@@ -339,7 +339,21 @@ def test_ctrl_c_while_hdf5_writes_is_no_fault_of_the_disk_to_it(tmp_path, monkey
         return write_it(disk, content)
 
     monkeypatch.setattr(hdf5_created._Disk, "write", interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        write(cube(1), tmp_path / f"x{suffix}")
+    # a suite in the background of a shell begins with Ctrl-C ignored
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            write(cube(1), tmp_path / f"x{suffix}")
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert count
     assert not list(tmp_path.iterdir())
+
+
+def test_nothing_is_written_among_the_chunks_of_an_input(tmp_path):
+    write(cube(1), tmp_path / "a.zarr")
+    (tmp_path / "link").symlink_to(tmp_path / "a.zarr")
+    for inside in (tmp_path / "a.zarr" / "x.npz", tmp_path / "link" / "deeper" / "x.npz"):
+        with pytest.raises(InputError, match=r"would lie inside .*a\.zarr, which is an input"):
+            replaces(inside, [tmp_path / "a.zarr"])
+    assert not replaces(tmp_path / "x.npz", [tmp_path / "a.zarr"])

@@ -65,10 +65,15 @@ def replaces(out: Path, inputs: Iterable[Path]) -> bool:
     Raises
     ------
     InputError
-        If it would destroy an input.
+        If it would destroy an input, or lie among the chunks of one.
     FileError
         If nothing can be written there.
     """
+    inputs = list(inputs)
+    place = Path(os.path.realpath(out))
+    for path, _variable in map(split_variable, inputs):
+        if is_zarr(path) and Path(os.path.realpath(path)) in place.parents:
+            raise InputError(f"{out} would lie inside {path}, which is an input.")
     if not is_zarr(out):  # which is a folder
         check_place(out)
     written = files_written(out)
