@@ -440,6 +440,8 @@ def main(names: list[str]) -> None:
             "demo": [partial(demo, files)],
             "chart": [partial(chart, "dark")],
             "over_time": [partial(over_time, Path(folder), "dark")],
+            "trust": [partial(trust, "dark")],
+            "anchors": [partial(anchors, Path(folder), "dark")],
         }
         for make, *given in (
             *((reconstruct,), (explore, files), (compare, files), (maps,), (matching, files)),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from napari_hsr.cube import jsonable
-from napari_hsr.viewer.layer_data import KEY, spatial_transform
+from napari_hsr.viewer.layer_data import KEY, spatial_transform, state_of
 from napari_hsr.viewer.layers import put_above
 from napari_hsr.viewer.names import INDEX, NAME
 from napari_hsr.viewer.undo import push_added
@@ -19,6 +19,14 @@ if TYPE_CHECKING:
     from napari.layers import Labels, Layer
 
     from napari_hsr.matching import Classification
+
+
+_CLASSES = "classes"
+
+
+def is_classes(layer: Layer) -> bool:
+    """Whether a layer is a classification of ours."""
+    return bool(state_of(layer.metadata).get("kind") == _CLASSES)
 
 
 def add_classes(
@@ -54,7 +62,7 @@ def add_classes(
         colormap=DirectLabelColormap(color_dict=drawn),
         features=pd.DataFrame(features),
         opacity=0.6,
-        metadata={KEY: jsonable({"kind": "classes", **found.to_dict()})},
+        metadata={KEY: jsonable({"kind": _CLASSES, **found.to_dict()})},
         **spatial_transform(like),
     )
     put_above(viewer, layer, like)

@@ -291,6 +291,7 @@ def test_classes_become_a_labels_layer_with_names_areas_and_a_legend(
     regions = [one for one in panel.kept if one.name == "leaf" and one.source is not None]
     panel.set_hidden(regions[0].key, False)
     assert len(drawn(panel, "leaf")) == 2
+    assert window.classes.list.count() == 1 + 4  # the pin and the library, not the result
     panel.undo()
     assert "classes of scene" not in viewer.layers
 

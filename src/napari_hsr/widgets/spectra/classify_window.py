@@ -24,7 +24,7 @@ from qtpy.QtWidgets import (
 from napari_hsr.errors import HSRError, InputError
 from napari_hsr.io.atomic import replacing
 from napari_hsr.matching import THRESHOLD, Entries, classify_events, entries_on
-from napari_hsr.viewer.classes import add_classes
+from napari_hsr.viewer.classes import add_classes, is_classes
 from napari_hsr.viewer.layer_data import is_cube, layer_cube
 from napari_hsr.viewer.pins import PALETTE
 from napari_hsr.widgets.common.accessible import name_controls
@@ -122,10 +122,11 @@ class ClassifyWindow(QDialog):
         return self._found
 
     def refresh(self) -> None:
-        """Offer the pins, regions and entries that there are now."""
+        """Offer the pins, regions and entries that there are now; no results as classes."""
         names: dict[Any, str] = {}
+        results = {layer.unique_id for layer in self._viewer.layers if is_classes(layer)}
         for one in self._panel.kept:
-            if one.origin[0] != LIBRARY:
+            if one.origin[0] != LIBRARY and one.origin[0] not in results:
                 names.setdefault(one.key, one.drawn.name)
         opened = self._panel.libraries.opened
         for at, library in enumerate(opened):
