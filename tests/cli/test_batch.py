@@ -116,6 +116,7 @@ def test_several_files_at_a_time_give_the_same_cubes(hsr, folder, tmp_path):
         "bad.png": "failed",
     }
     assert str(folder / "bad.png") in rows["bad.png"]["error"]
+    assert {row["input"] for row in rows.values()} == {str(folder / name) for name in rows}
 
 
 @pytest.mark.parametrize(

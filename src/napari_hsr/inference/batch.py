@@ -113,6 +113,8 @@ class Row:
         Of its :class:`Outcome`.
     error : Exception or None
         Why it failed.
+    source : Path or None
+        The file that it is made from, if it is one of files.
     """
 
     name: str
@@ -124,6 +126,7 @@ class Row:
     notices: tuple[Notice, ...] = ()
     value: Any = None
     error: Exception | None = None
+    source: Path | None = None
 
     @property
     def ended(self) -> bool:
@@ -233,6 +236,7 @@ def write_summary(result: BatchResult, path: str | PathLike[str]) -> Path:
             "seconds": round(row.seconds, 3),
             "notices": list(map(str, row.notices)),
             "error": explain(row.error) if row.error else "",
+            **({} if row.source is None else {"input": str(row.source)}),
             **({k: v for k, v in row.value.items() if k in _OF_FILES} if _is_facts(row) else {}),
         }
         for row in result.rows
@@ -274,7 +278,7 @@ class _Board:
     """The rows, and what they say of the whole."""
 
     def __init__(self, items: Sequence[Item]):
-        self._rows = [Row(item.name) for item in items]
+        self._rows = [Row(item.name, source=getattr(item, "source", None)) for item in items]
         self._began = [0.0] * len(items)
         self._start = time.perf_counter()
 

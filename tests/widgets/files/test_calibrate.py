@@ -9,7 +9,7 @@ from napari.components import ViewerModel
 from napari_hsr.calibration import calibrate
 from napari_hsr.cube import Cube, Wavelengths
 from napari_hsr.viewer import layers
-from napari_hsr.viewer.layer_data import layer_cube
+from napari_hsr.viewer.layer_data import OVERLAY, layer_cube
 from napari_hsr.widgets.files.calibrate import CalibrateWidget
 
 NM = (500.0, 550.0, 600.0)
@@ -71,6 +71,14 @@ def test_a_rectangle_drawn_over_the_white(panel, viewer):
     found = layer_cube(panel.run())
     right = calibrate(cube(RAW), patch=(2, 2, 5, 7))
     np.testing.assert_allclose(found.data[:], right.data[:], rtol=1e-6)
+
+
+def test_the_layout_of_a_chart_is_no_white(panel, viewer):
+    square = [[1, 1], [1, 7], [5, 7], [5, 1]]
+    layout = viewer.add_shapes([square], name="chart layout", metadata={OVERLAY: True})
+    drawn = viewer.add_shapes([square], name="here")
+    assert layout not in panel.white.layers()
+    assert drawn in panel.white.layers()
 
 
 @pytest.mark.parametrize(

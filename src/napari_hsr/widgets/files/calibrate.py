@@ -17,7 +17,14 @@ from qtpy.QtWidgets import (
 from napari_hsr.calibration import calibrate
 from napari_hsr.errors import HSRError, InputError
 from napari_hsr.io import read_library
-from napari_hsr.viewer.layer_data import KEY, is_cube, layer_cube, layer_shape, spatial_transform
+from napari_hsr.viewer.layer_data import (
+    KEY,
+    is_cube,
+    is_overlay,
+    layer_cube,
+    layer_shape,
+    spatial_transform,
+)
 from napari_hsr.viewer.layers import add_cube
 from napari_hsr.viewer.world import to_layer, to_world
 from napari_hsr.widgets.common.choosers import LayerChooser
@@ -154,7 +161,8 @@ class CalibrateWidget(Panel):
         return scan, white
 
     def _may_be_white(self, layer: Layer) -> bool:
-        return is_cube(layer) or type(layer).__name__ == "Shapes"
+        drawn = type(layer).__name__ == "Shapes" and not is_overlay(layer)  # not a chart's layout
+        return is_cube(layer) or drawn
 
     def _patch(self, shapes: Layer, scan: Layer) -> tuple[int, int, int, int]:
         """Top, left, bottom and right of the selected or last shape, in pixels of the scan."""
