@@ -76,7 +76,7 @@ class ResultPlace(QWidget):
         self.where.setVisible(used)
         if used:
             when = "On disk" if self.choice.value() == DISK else "If memory is short"
-            self.where.setText(f"{when}: a store in {self.folder(layer)}")
+            self.where.setText(f"{when}: a store in {_in_words(self.folder(layer))}")
 
     def _ask(self) -> None:
         chosen = QFileDialog.getExistingDirectory(self, "Folder for results on disk")
@@ -96,3 +96,10 @@ def free_store(folder: Path, name: str) -> Path:
         number += 1
         found = folder / f"{plain}_{number}.zarr"
     return found
+
+
+def _in_words(folder: Path) -> str:
+    home = Path.home()
+    if folder == home:
+        return "your home folder"
+    return f"~/{folder.relative_to(home)}" if folder.is_relative_to(home) else str(folder)
