@@ -13,9 +13,8 @@ from napari_hsr.inference.batch import (
     State,
     Told,
     batch_events,
-    summary_path,
-    write_summary,
 )
+from napari_hsr.inference.batch_summary import summary_path, write_summary
 from napari_hsr.notices import Code, Notice
 from napari_hsr.progress import Progress, stop_if
 

@@ -179,8 +179,9 @@ class Batch:
         ``tag`` ends the names of results in a folder, ``done`` says what happened to the files.
         """
         from napari_hsr.cli.interrupt import cancel_on_interrupt
-        from napari_hsr.inference.batch import BatchResult, batch_events, write_summary
+        from napari_hsr.inference.batch import BatchResult, batch_events
         from napari_hsr.inference.batch_files import FileItem
+        from napari_hsr.inference.batch_summary import write_summary
         from napari_hsr.workers import connected, threads_of
 
         outputs = [Path(self.args.output)]
@@ -252,7 +253,7 @@ class Batch:
     def _check_queue(self) -> None:
         """Wrong usage of the options on the queue exits."""
         from napari_hsr.errors import InputError
-        from napari_hsr.inference.batch import summary_path
+        from napari_hsr.inference.batch_summary import summary_path
 
         try:
             if self.args.summary:

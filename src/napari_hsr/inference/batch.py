@@ -6,10 +6,6 @@ be paused and cancelled.
 
 from __future__ import annotations
 
-import csv
-import io
-import json
-import os
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -19,14 +15,12 @@ from enum import StrEnum
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, Protocol
 
-from napari_hsr.cube import jsonable
-from napari_hsr.errors import Cancelled, InputError, explain
+from napari_hsr.errors import Cancelled, InputError
 from napari_hsr.notices import as_notices
 from napari_hsr.progress import Progress, stop_if
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Sequence
-    from os import PathLike
     from pathlib import Path
 
     from napari_hsr.notices import Notice
@@ -214,64 +208,6 @@ def batch_events(
     except Cancelled as answer:  # by whoever drives it: how far all came is not lost
         answer.part = board.result()
         raise
-
-
-def write_summary(result: BatchResult, path: str | PathLike[str]) -> Path:
-    """Write a table of all items as CSV or JSON, by the suffix of the name.
-
-    Raises
-    ------
-    InputError
-        If it is another suffix.
-    OSError
-        If it cannot be written.
-    """
-    from napari_hsr.io.atomic import replacing
-
-    target = summary_path(path)
-    records = [
-        {
-            "name": row.name,
-            "state": row.state.value,
-            "seconds": round(row.seconds, 3),
-            "notices": list(map(str, row.notices)),
-            "error": explain(row.error) if row.error else "",
-            **({} if row.source is None else {"input": str(row.source)}),
-            **({k: v for k, v in row.value.items() if k in _OF_FILES} if _is_facts(row) else {}),
-        }
-        for row in result.rows
-    ]
-    if target.suffix.lower() == ".json":
-        facts = {"seconds": result.seconds, "cancelled": result.cancelled, "items": records}
-        text = json.dumps(jsonable(facts), indent=2, allow_nan=False) + "\n"
-    else:
-        table = io.StringIO()
-        heads = ["name", "state", "seconds", "error", *_OF_FILES, "notices"]
-        writer = csv.DictWriter(table, heads, restval="", lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(r | {"notices": " | ".join(r["notices"])} for r in records)
-        text = table.getvalue()
-    with replacing(target) as temporary:
-        temporary.write_text(text, encoding="utf-8")
-    return target
-
-
-def summary_path(path: str | PathLike[str]) -> Path:
-    """The file of a summary; InputError if its format is not known."""
-    from pathlib import Path
-
-    target = Path(os.path.expanduser(path))
-    if target.suffix.lower() not in (".csv", ".json"):
-        raise InputError(f"{target}: a summary is written as .csv or .json.")
-    return target
-
-
-#: Facts of a value that belong into a summary.
-_OF_FILES = ("input", "output")
-
-
-def _is_facts(row: Row) -> bool:
-    return isinstance(row.value, dict)
 
 
 class _Board:
