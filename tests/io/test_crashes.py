@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import json
 import multiprocessing
@@ -357,3 +358,22 @@ def test_nothing_is_written_among_the_chunks_of_an_input(tmp_path):
         with pytest.raises(InputError, match=r"would lie inside .*a\.zarr, which is an input"):
             replaces(inside, [tmp_path / "a.zarr"])
     assert not replaces(tmp_path / "x.npz", [tmp_path / "a.zarr"])
+
+
+def test_a_write_that_goes_on_beside_a_failed_one_leaves_no_folder(tmp_path, monkeypatch):
+    from zarr.storage import LocalStore
+
+    put, late = LocalStore.set, []
+
+    async def one_fails(store, key, value, *more):
+        if key.endswith(".zgroup"):
+            raise OSError(errno.ENOSPC, "No space left on device")
+        await asyncio.sleep(0.2)
+        await put(store, key, value, *more)
+        late.append(key)
+
+    monkeypatch.setattr(LocalStore, "set", one_fails)
+    with pytest.raises(FileError, match="it cannot be written"):
+        write(cube(1), tmp_path / "x.zarr")
+    assert late == [".zattrs"]
+    assert not list(tmp_path.iterdir())

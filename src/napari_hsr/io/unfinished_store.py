@@ -156,6 +156,7 @@ class UnfinishedStore(ABC):
                 (temporary / JOURNAL).mkdir()
                 os.replace(temporary, self.folder)
         finally:
+            zarr_store.wait_for_writes()
             shutil.rmtree(temporary, ignore_errors=True)
 
     # --- going on ------------------------------------------------------------------------------

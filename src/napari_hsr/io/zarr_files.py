@@ -342,6 +342,7 @@ def write(cube: Cube, path: Path, storing: Storing | None = None) -> None:
         raise
     finally:
         with undisturbed():
+            zarr_store.wait_for_writes()
             shutil.rmtree(temporary, ignore_errors=True)
             shutil.rmtree(aside, ignore_errors=True)
 

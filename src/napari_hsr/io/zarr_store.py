@@ -83,6 +83,23 @@ def checked(path: Path) -> Any:
     return _store_class()(path, read_only=True)
 
 
+def wait_for_writes() -> None:
+    """Wait until the library has ended what it writes in its own threads.
+
+    Where one write fails, it goes on with those that were begun beside it, and would make a folder
+    anew that was removed meanwhile.
+    """
+    import asyncio
+
+    from zarr.core.sync import sync
+
+    async def ended() -> None:
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        await asyncio.gather(*others, return_exceptions=True)
+
+    sync(ended())
+
+
 def check_replaceable(folder: Path, named: Path) -> None:
     """A folder that is to be replaced must be a store and nothing else.
 
