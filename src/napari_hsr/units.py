@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 
 def format_bytes(count: float) -> str:
     """Bytes in decimal units, as file managers and disks are labelled: ``13 MB``, ``1.2 GB``."""
@@ -31,3 +34,11 @@ def one_line(text: object, longest: int = 1_000) -> str:
     """
     line = "".join(c if c.isprintable() else "\ufffd" for c in str(text)[: longest + 1])
     return line if len(line) <= longest else f"{line[: longest - 1]}…"
+
+
+def from_home(place: Path) -> str:
+    """A path as users write it: ``~/.cache/…``, ``~`` for their home folder itself."""
+    home = Path(os.path.expanduser("~"))  # unchanged if there is no home
+    if place == home:
+        return "~"
+    return f"~/{place.relative_to(home).as_posix()}" if place.is_relative_to(home) else str(place)

@@ -45,12 +45,11 @@ def _short(error: Exception) -> str:
     found = re.search(r"errno = (\d+)", str(error))  # how HDF5 says it
     if number is None and found:
         number = int(found[1])
-    if (
-        number is not None and number in errno.errorcode
-    ):  # in the system's words, without the name of a temporary file
-        return os.strerror(number)
-    if number and getattr(error, "strerror", None):  # FFmpeg's numbers are its own
-        return str(error.strerror)  # type: ignore[attr-defined]
+    if number is not None and number in errno.errorcode:
+        return os.strerror(number)  # without the name of a temporary file
+    words = getattr(error, "strerror", None)
+    if number and words:  # FFmpeg's numbers are its own
+        return str(words)
     if re.search(r"\d+ requested and \d+ written", str(error)):  # how NumPy says it
         return "only a part could be written: is the disk full?"
     lines = str(error).strip().splitlines()

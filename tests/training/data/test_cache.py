@@ -14,6 +14,7 @@ from napari_hsr.cube import Cube
 from napari_hsr.errors import Cancelled, FileError, InputError
 from napari_hsr.training.data import cache, cache_entry
 from napari_hsr.training.events import Noticed
+from napari_hsr.units import from_home
 
 from ..data_files import CAMERA, GRID, recipe, spectra, write_cube, write_pairs
 from ..driven import build, inspect
@@ -63,7 +64,7 @@ def test_images_come_back_as_they_were_decoded(settings, place):
     assert images.train[0].cube.dtype == np.float16
     assert images.train[0].cube.transpose(1, 2, 0).flags.c_contiguous
     (notice,) = [e.notice for e in said if isinstance(e, Noticed)]
-    assert cache._from_home(place) in notice
+    assert from_home(place) in notice
     assert "in half precision, at most 0.0" in notice
     assert " kB) are kept in " in notice
 
@@ -71,8 +72,8 @@ def test_images_come_back_as_they_were_decoded(settings, place):
 def test_a_folder_below_the_users_own_is_named_from_there(tmp_path, monkeypatch):
     for variable in ("HOME", "USERPROFILE"):
         monkeypatch.setenv(variable, str(tmp_path))
-    assert cache._from_home(tmp_path / "a" / "b") == "~/a/b"
-    assert cache._from_home(tmp_path.parent / "c") == str(tmp_path.parent / "c")
+    assert from_home(tmp_path / "a" / "b") == "~/a/b"
+    assert from_home(tmp_path.parent / "c") == str(tmp_path.parent / "c")
 
 
 def test_small_copies_are_means_and_single_pixels(tmp_path, place):

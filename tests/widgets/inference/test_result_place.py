@@ -1,7 +1,6 @@
 """Results of Reconstruct and Super-resolve in memory or on disk, and what a cancelled run leaves."""
 
 import threading
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -104,12 +103,16 @@ def test_automatic_goes_to_disk_only_where_memory_would_not_do(
 
 
 def test_the_folder_is_named_from_home(panel, tmp_path, monkeypatch):
-    for home, words in ((tmp_path, "your home folder"), (tmp_path.parent, f"~/{tmp_path.name}")):
-        monkeypatch.setattr(Path, "home", lambda home=home: home)
+    def lives_in(home):
+        for name in ("HOME", "USERPROFILE"):
+            monkeypatch.setenv(name, str(home))
+
+    for home, words in ((tmp_path, "~"), (tmp_path.parent, f"~/{tmp_path.name}")):
+        lives_in(home)
         panel.place.set_folder(tmp_path)
         panel.place.show_folder(object())
         assert panel.place.where.text().endswith(f": a store in {words}")
-    monkeypatch.setattr(Path, "home", lambda: tmp_path / "elsewhere")
+    lives_in(tmp_path / "elsewhere")
     panel.place.show_folder(object())
     assert panel.place.where.text().endswith(str(tmp_path))
 

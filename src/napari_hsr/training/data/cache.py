@@ -25,7 +25,7 @@ from napari_hsr.training.data.cache_entry import (
     stamp_of,
 )
 from napari_hsr.training.events import Event, Noticed, Preparing
-from napari_hsr.units import format_bytes
+from napari_hsr.units import format_bytes, from_home
 
 if TYPE_CHECKING:
     import threading
@@ -131,15 +131,9 @@ def build_events(
     yield Images(images[:number], images[number:], findings.wavelengths, place)
 
 
-def _from_home(place: Path) -> str:
-    """A path as users write it: ``~/.cache/…``."""
-    home = Path(os.path.expanduser("~"))  # unchanged if there is no home
-    return f"~/{place.relative_to(home).as_posix()}" if place.is_relative_to(home) else str(place)
-
-
 def _summary(images: list[CachedImage], place: Path) -> str:
     size = sum(i.cube.nbytes + (0 if i.rgb is None else i.rgb.nbytes) for i in images)
-    text = f"{len(images)} decoded images ({format_bytes(size)}) are kept in {_from_home(place)}"
+    text = f"{len(images)} decoded images ({format_bytes(size)}) are kept in {from_home(place)}"
     halves = [i for i in images if i.cube.dtype == np.float16]
     if halves:
         worst = max(i.error / max(map(abs, i.value_range)) for i in halves)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from qtpy.QtWidgets import QFileDialog, QWidget
 
+from napari_hsr.units import from_home
 from napari_hsr.widgets.common.choosers import NarrowComboBox
 from napari_hsr.widgets.common.labels import BriefLabel
 from napari_hsr.widgets.common.layouts import column, row
@@ -76,7 +77,7 @@ class ResultPlace(QWidget):
         self.where.setVisible(used)
         if used:
             when = "On disk" if self.choice.value() == DISK else "If memory is short"
-            self.where.setText(f"{when}: a store in {_in_words(self.folder(layer))}")
+            self.where.setText(f"{when}: a store in {from_home(self.folder(layer))}")
 
     def _ask(self) -> None:
         chosen = QFileDialog.getExistingDirectory(self, "Folder for results on disk")
@@ -96,10 +97,3 @@ def free_store(folder: Path, name: str) -> Path:
         number += 1
         found = folder / f"{plain}_{number}.zarr"
     return found
-
-
-def _in_words(folder: Path) -> str:
-    home = Path.home()
-    if folder == home:
-        return "your home folder"
-    return f"~/{folder.relative_to(home)}" if folder.is_relative_to(home) else str(folder)
