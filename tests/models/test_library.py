@@ -166,3 +166,8 @@ def test_a_model_is_shown_on_one_line(name):
     for part in (name, model.card.architecture, model.card.input_encoding):
         assert part in shown
     assert model.weights_sha256[:12] in shown
+    for card in (repr(model.card), str(model.card)):
+        assert "\n" not in card
+        assert len(card) < 120
+        assert name in card
+    assert len(str(model.card.intervals)) < 60

@@ -229,6 +229,11 @@ class ModelCard(BaseModel):
     stress: dict[str, dict[str, float]] = Field(default_factory=dict)
     stress_protocol: str = ""
 
+    def __repr__(self) -> str:
+        return f"<ModelCard {self.name}: {self.title}; {self.architecture}, {self.input_encoding}>"
+
+    __str__ = __repr__  # thousands of numbers otherwise: a list of models fills the screen
+
     @model_serializer(mode="wrap")
     def _without_empty_record(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
         fields: dict[str, Any] = handler(self)

@@ -63,6 +63,11 @@ class IntervalTable(BaseModel):
     calibrated_on: str
     figures: dict[str, dict[str, float]] = Field(default_factory=dict)
 
+    def __repr__(self) -> str:
+        return f"<IntervalTable {self.coverage:.0%} on {self.photographs} photographs>"
+
+    __str__ = __repr__
+
     def words(self) -> str:
         """The calibration for people, without a full stop."""
         covered = ", ".join(
