@@ -5,9 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from napari.components import ViewerModel
+from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
     QAbstractButton,
+    QApplication,
     QCheckBox,
+    QGraphicsView,
     QLabel,
     QPushButton,
     QScrollArea,
@@ -19,6 +22,8 @@ from napari_hsr.cube import Cube, Wavelengths
 from napari_hsr.photograph import SRGB, Photograph
 from napari_hsr.viewer.layers import add_cube, add_photograph
 from napari_hsr.widgets.common.accessible import controls
+from napari_hsr.widgets.common.collapsible import Fold
+from napari_hsr.widgets.common.panel import Panel
 from napari_hsr.widgets.compare.panel import CompareWidget
 from napari_hsr.widgets.files.calibrate import CalibrateWidget
 from napari_hsr.widgets.files.contents import FileContentsWidget
@@ -78,6 +83,51 @@ def test_every_control_has_a_name_and_a_tool_tip(panel):
         while not tip and around not in (None, panel):  # Qt shows that of what it is in
             tip, around = around.toolTip(), around.parentWidget()
         assert tip, f"{what}: {control.accessibleName()}"
+
+
+def taken_by_keys(part) -> bool:
+    tabbed = part.focusPolicy() & Qt.FocusPolicy.TabFocus
+    return bool(tabbed) and part.isEnabled() and part.isVisible()
+
+
+def test_keys_reach_every_control_and_show_where_they_are(panel, qtbot):
+    from napari._qt.qt_resources import get_stylesheet
+
+    panel.setStyleSheet(get_stylesheet("dark"))
+    panel.resize(340, 760)
+    panel.show()
+    panel.activateWindow()
+    qtbot.waitUntil(panel.isActiveWindow)
+    for fold in panel.findChildren(Fold):
+        fold.set_open(True)
+    qtbot.waitUntil(lambda: all(c.height() for c in controls(panel) if c.isVisible()))
+    Panel.take_keyboard(panel)
+    stops = []
+    while (here := QApplication.focusWidget()) not in stops:
+        stops.append(here)
+        what = f"{type(here).__name__} {here.accessibleName()}"
+        with_keys = here.grab().toImage()
+        here.clearFocus()
+        assert here.grab().toImage() != with_keys, f"{what} does not show the keyboard"
+        here.setFocus()
+        if isinstance(here, QAbstractButton):
+            qtbot.keyPress(here, Qt.Key.Key_Space)
+            assert here.isDown(), f"{what} does not take the space bar"
+            here.setDown(False)  # without a click
+        qtbot.keyClick(here, Qt.Key.Key_Tab)
+        alone = [*filter(taken_by_keys, panel.findChildren(QWidget))] == [here]
+        assert QApplication.focusWidget() is not here or alone, f"{what} keeps the keyboard"
+    operated = [
+        one
+        for one in controls(panel)
+        if one.isVisible() and one.isEnabled() and not isinstance(one, QGraphicsView)
+    ]
+    left = [
+        one.accessibleName()
+        for one in operated
+        if not any(one is stop or one.isAncestorOf(stop) for stop in stops)
+    ]
+    assert left == []
 
 
 def clipped(panel) -> list[str]:

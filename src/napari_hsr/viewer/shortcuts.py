@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary, WeakMethod
 
 from napari_hsr.viewer import axis
+from napari_hsr.viewer.workspace import next_panel
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -65,6 +66,9 @@ ACTIONS = {
     ),
     "napari-hsr:reconstruct": _Key(
         "Alt-R", "Reconstruct the chosen photograph", _of_a_panel(RUN, "Reconstruct")
+    ),
+    "napari-hsr:next_panel": _Key(
+        "Alt-N", "Go to the next panel of hyperspectral reconstruction", next_panel
     ),
 }
 

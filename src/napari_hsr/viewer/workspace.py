@@ -43,6 +43,16 @@ def open_panel(viewer: napari.viewer.Viewer, name: str) -> None:
     dock.raise_()
 
 
+def next_panel(viewer: Any) -> None:
+    """Give the keyboard to the first panel that is open, or the one after that which has it."""
+    window = getattr(viewer, "window", None)
+    docked = window.dock_widgets.values() if window is not None else ()
+    panels = [one for one in docked if hasattr(one, "take_keyboard")]
+    if panels:
+        now = next((at for at, one in enumerate(panels) if one.has_keyboard()), -1)
+        panels[(now + 1) % len(panels)].take_keyboard()
+
+
 def _open(viewer: napari.viewer.Viewer, name: str) -> list[str]:
     """The panels of the stack of this one that are open."""
     stack = next(names for names in STACKS if name in names)

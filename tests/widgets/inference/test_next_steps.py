@@ -6,9 +6,11 @@ from types import SimpleNamespace
 
 from napari.components import ViewerModel
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QDockWidget, QMainWindow
+from qtpy.QtWidgets import QDockWidget, QLabel, QLineEdit, QMainWindow
 
-from napari_hsr.viewer.workspace import STACKS, open_all_panels, open_panel
+from napari_hsr.viewer.workspace import STACKS, next_panel, open_all_panels, open_panel
+from napari_hsr.widgets.common.layouts import column
+from napari_hsr.widgets.common.panel import Panel
 from napari_hsr.widgets.inference.next_steps import PANELS, NextSteps
 
 
@@ -64,3 +66,27 @@ def test_without_a_window_there_is_nothing_to_open(qtbot):
     qtbot.addWidget(line)
     line.offer()
     assert line.isHidden()
+
+
+def test_the_keyboard_goes_from_panel_to_panel(qtbot):
+    viewer = SimpleNamespace(window=Window())
+    main, docks = viewer.window.main, viewer.window.docks
+    qtbot.addWidget(main)
+    for name in ("Reconstruct", "Compare", "Spectra"):
+        open_panel(viewer, name)
+        panel = Panel()
+        panel.lines = [QLabel("no stop"), QLineEdit(), QLineEdit()]
+        column(*panel.lines, into=panel)
+        docks[name].setWidget(panel)
+    main.show()
+    main.activateWindow()
+    qtbot.waitUntil(main.isActiveWindow)
+    docks["Reconstruct"].widget().take_keyboard()
+    seen = []
+    for _ in range(4):
+        next_panel(viewer)
+        seen.append(next(n for n, d in docks.items() if d.widget().lines[1].hasFocus()))
+    assert seen == ["Compare", "Spectra", "Reconstruct", "Compare"]
+    assert main.tabifiedDockWidgets(docks["Compare"]) == [docks["Reconstruct"]]
+    assert docks["Compare"].isVisible()
+    next_panel(ViewerModel())  # without a window nothing happens

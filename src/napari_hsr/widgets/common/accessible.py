@@ -1,4 +1,4 @@
-"""Names of controls for screen readers: their own text, the label beside them, or their tool tip."""
+"""For screen readers and keys: controls have a name, and those that have the keyboard a frame."""
 
 from __future__ import annotations
 
@@ -13,12 +13,15 @@ from qtpy.QtWidgets import (
     QLabel,
     QLayout,
     QLineEdit,
+    QListWidget,
     QPlainTextEdit,
     QScrollBar,
     QTableWidget,
     QTextEdit,
     QWidget,
 )
+
+from napari_hsr.widgets.common.focus import FocusFrame
 
 _CONTROLS = (
     *(QAbstractButton, QAbstractSlider, QAbstractSpinBox, QComboBox, QGraphicsView),
@@ -39,7 +42,10 @@ def controls(root: QWidget) -> list[QWidget]:
 
 
 def name_controls(root: QWidget) -> None:
-    """Name the controls in a widget that have no name yet."""
+    """Name the controls in a widget that have no name yet; frame those whose style shows no focus.
+
+    A name is the control's own text, the label beside it, or its tool tip.
+    """
     labels: dict[QWidget, str] = {}
     for widget in (root, *root.findChildren(QWidget)):
         if widget.layout() is not None:
@@ -47,6 +53,10 @@ def name_controls(root: QWidget) -> None:
     for control in controls(root):
         if not control.accessibleName():
             control.setAccessibleName(_name(control, labels))
+    for part in root.findChildren(QWidget):
+        plain = type(part) is QComboBox or isinstance(part, QListWidget)
+        if plain and part.findChild(FocusFrame) is None:
+            FocusFrame(part)
 
 
 def _name(control: QWidget, labels: dict[QWidget, str]) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from qtpy.QtWidgets import QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
+from napari_hsr.widgets.common.focus import FocusFrame
+
 
 class Fold(QWidget):
     """A title that shows or hides the widget below it when it is clicked.
@@ -26,6 +28,7 @@ class Fold(QWidget):
         self.button.setToolTip(f"Show or hide: {title}")
         self.button.setAccessibleName(title)
         content.setAccessibleName(title)
+        FocusFrame(self.button)  # what is flat shows nothing
         self.button.toggled.connect(self._show)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from qtpy.QtCore import QEvent, Qt
 from qtpy.QtGui import QPainter
-
-if TYPE_CHECKING:
-    from qtpy.QtWidgets import QWidget
+from qtpy.QtWidgets import QWidget
 
 
 def frame_focus(widget: QWidget) -> None:
@@ -17,3 +14,31 @@ def frame_focus(widget: QWidget) -> None:
         painter.setPen(widget.palette().windowText().color())
         painter.drawRect(widget.rect().adjusted(0, 0, -1, -1))
         painter.end()
+
+
+class FocusFrame(QWidget):
+    """The frame as a sheet over a control whose class is not ours to paint."""
+
+    def __init__(self, around: QWidget):
+        super().__init__(around)
+        self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+        self.resize(around.size())
+        around.installEventFilter(self)
+        self.show()  # also in a control that is in sight already
+
+    def eventFilter(self, around, event) -> bool:  # noqa: N802 - Qt's name
+        """Be as large as the control, over its other parts."""
+        if event.type() == QEvent.Type.Resize:
+            self.resize(event.size())
+        elif event.type() in (QEvent.Type.FocusIn, QEvent.Type.FocusOut):
+            self.raise_()
+            self.update()
+        return False
+
+    def paintEvent(self, event) -> None:  # noqa: N802 - Qt's name
+        """Draw the frame while the control has the keyboard."""
+        if self.parentWidget().hasFocus():
+            painter = QPainter(self)
+            painter.setPen(self.palette().windowText().color())
+            painter.drawRect(self.rect().adjusted(0, 0, -1, -1))
+            painter.end()

@@ -55,6 +55,11 @@ class WrappedLabel(QLabel):
         if event.type() in (QEvent.Type.FontChange, QEvent.Type.StyleChange):
             self._later.start(0)
 
+    def paintEvent(self, event) -> None:  # noqa: N802 - Qt's name
+        """Show the focus."""
+        super().paintEvent(event)
+        frame_focus(self)
+
     def _fit(self) -> None:
         self.setMinimumHeight(0)  # else a shorter text would be given the height of the last one
         self.setFixedHeight(max(0, self.heightForWidth(self.width())))
@@ -118,11 +123,6 @@ class BriefLabel(WrappedLabel):
             self.set_open(not self._open)
         else:
             super().keyPressEvent(event)
-
-    def paintEvent(self, event) -> None:  # noqa: N802 - Qt's name
-        """Show the focus."""
-        super().paintEvent(event)
-        frame_focus(self)
 
     def showEvent(self, event) -> None:  # noqa: N802 - Qt's name
         """Fit again: the style may have changed while it was hidden."""

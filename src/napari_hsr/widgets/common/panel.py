@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import QEvent
-from qtpy.QtWidgets import QApplication, QMainWindow, QPushButton, QWidget
+from qtpy.QtCore import QEvent, Qt
+from qtpy.QtWidgets import QApplication, QDockWidget, QMainWindow, QPushButton, QWidget
 
+from napari_hsr.viewer import shortcuts
 from napari_hsr.widgets.common.accessible import name_controls
 from napari_hsr.widgets.common.help_window import HelpButton
 from napari_hsr.widgets.common.tidying import collect_soon
@@ -29,6 +30,7 @@ class Panel(QWidget):
         if not self._attached:
             if self._attached is None:
                 name_controls(self)
+                shortcuts.register()
             self._attached = True
             self._attach()
 
@@ -41,6 +43,26 @@ class Panel(QWidget):
     def help_button(self) -> HelpButton:
         """A button that opens the page on this panel."""
         return HelpButton(self)
+
+    def has_keyboard(self) -> bool:
+        """Whether one of its controls has the focus."""
+        return self.isAncestorOf(QApplication.focusWidget())
+
+    def take_keyboard(self) -> None:
+        """Come to the front of its stack, with the focus on the first control."""
+        dock: QWidget | None = self
+        while dock is not None and not isinstance(dock, QDockWidget):
+            dock = dock.parentWidget()
+        if dock is not None:
+            dock.show()
+            dock.raise_()
+        part = self.nextInFocusChain()
+        while self.isAncestorOf(part):
+            tabbed = part.focusPolicy() & Qt.FocusPolicy.TabFocus
+            if tabbed and part.isEnabled() and part.isVisibleTo(self):
+                part.setFocus(Qt.FocusReason.TabFocusReason)
+                return
+            part = part.nextInFocusChain()
 
     def files_in_use(self) -> list[str]:
         """Files that the panel has opened beside the layers, for a session."""

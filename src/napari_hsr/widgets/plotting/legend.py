@@ -12,6 +12,7 @@ from qtpy.QtCore import QPointF, QRectF, Qt, Signal
 from qtpy.QtGui import QColor, QFont, QFontMetrics
 from qtpy.QtWidgets import QFrame, QGraphicsScene, QGraphicsView, QSizePolicy
 
+from napari_hsr.widgets.common.focus import FocusFrame
 from napari_hsr.widgets.common.plain_text import one_line, tip
 from napari_hsr.widgets.plotting.curves import pen_of
 
@@ -96,6 +97,7 @@ class PlotLegend(QGraphicsView):
         self.item = pg.LegendItem()
         self._color = QColor("white")
         self.setScene(QGraphicsScene(self))
+        FocusFrame(self)  # arrow keys scroll it
         self.setAccessibleName("Legend")
         self.setToolTip(
             "The curves of the plot, by colour and line style; click one to highlight it"

@@ -54,7 +54,11 @@ class _Axis(pg.AxisItem):
 
 
 class _View(pg.GraphicsLayoutWidget):
-    """A plot with the size hint of a side panel."""
+    """A plot with the size hint of a side panel; by keys there is nothing to do in it."""
+
+    def __init__(self):
+        super().__init__()
+        self.viewport().setFocusPolicy(Qt.FocusPolicy.ClickFocus)
 
     def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
         return QSize(380, 280)
