@@ -9,6 +9,7 @@ import imagecodecs
 import numpy as np
 import pytest
 import tifffile
+from PIL import Image
 
 from napari_hsr import read
 from napari_hsr.errors import FileError, InputError
@@ -119,3 +120,32 @@ def test_broken_exif_does_not_make_a_png_unreadable(tmp_path):
     values = RNG.integers(0, 256, (4, 6, 3)).astype(np.uint8)
     path = png(tmp_path / "a.png", values, (b"eXIf", b"II*\0\xff\xff\xff\x7f"))
     np.testing.assert_array_equal(read(path).data, values)
+
+
+@pytest.mark.parametrize(("bits", "lossless"), [(12, False), (12, True), (16, True), (8, True)])
+def test_a_jpeg_that_is_none_of_eight_bits(tmp_path, bits, lossless):
+    kind = np.uint8 if bits == 8 else np.uint16
+    values = np.repeat(np.repeat(photo(bits, (3, 4)), 8, 0), 8, 1).astype(kind)
+    path = tmp_path / "a.jpg"
+    options = {"bitspersample": bits, "lossless": lossless, "level": 99, "subsampling": "444"}
+    path.write_bytes(imagecodecs.jpeg8_encode(values, **options))
+    found = read(path)
+    full = np.iinfo(kind).max
+    exact = np.rint(values * (full / (2**bits - 1)))
+    np.testing.assert_allclose(found.data, exact, atol=0.5 if lossless else 0.01 * full)
+    assert found.metadata["bit_depth"] == bits
+
+
+def test_a_jpeg_of_twelve_bits_is_turned_upright_and_refused_where_it_is_cut(tmp_path):
+    values = np.repeat(np.repeat(photo(12, (3, 4)), 8, 0), 8, 1)
+    content = imagecodecs.jpeg8_encode(values, bitspersample=12, lossless=True)
+    exif = Image.Exif()
+    exif[274] = 6
+    segment = exif.tobytes()
+    head = b"\xff\xe1" + (len(segment) + 2).to_bytes(2, "big") + segment
+    path = tmp_path / "a.jpg"
+    path.write_bytes(content[:2] + head + content[2:])
+    assert read(path).data.shape == (32, 24, 3)
+    path.write_bytes(content[:60])
+    with pytest.raises(FileError, match="damaged or cut short"):
+        read(path)

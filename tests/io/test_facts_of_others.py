@@ -385,7 +385,7 @@ class TestColours:
         expected = curve(np.array(ADOBE) @ STORED ** (563 / 256)) * 255 if index else STORED * 255
         np.testing.assert_allclose(photograph.data[4, 4], expected, atol=2)
 
-    @pytest.mark.parametrize(("frame", "bits"), [(0xC1, 12), (0xC3, 16)])
+    @pytest.mark.parametrize(("frame", "bits"), [(0xC9, 12), (0xF7, 16)])
     def test_kinds_of_jpeg_that_are_not_read(self, tmp_path, frame, bits):
         head = b"\xff\xd8\xff\xdb" + pack(">HB", 3, 0) + bytes([0xFF, frame])
         (tmp_path / "a.jpg").write_bytes(head + pack(">HBHHB", 17, bits, 8, 8, 3) + bytes(40))

@@ -101,6 +101,33 @@ def test_cells_of_one_band_each_are_a_cube(tmp_path, scene):
     np.testing.assert_allclose(cube.wavelengths.nm, NM)
 
 
+def test_cells_of_one_band_each_are_a_cube_in_the_newer_version_too(tmp_path, scene):
+    with h5py.File(tmp_path / "a.mat", "w") as file:
+        bands = np.moveaxis(scene, -1, 0)
+        refs = [_stored(file, f"#refs#/{i}", band.T, "single") for i, band in enumerate(bands)]
+        cells = file.create_dataset("stack", (len(refs), 1), dtype=h5py.ref_dtype)
+        cells[:, 0] = refs
+        cells.attrs["MATLAB_class"] = np.bytes_("cell")
+        _stored(file, "wavelength", NM[:, None], "double")
+    cube = read(tmp_path / "a.mat")
+    np.testing.assert_array_equal(cube.data, bands)
+    np.testing.assert_allclose(cube.wavelengths.nm, NM)
+
+
+@pytest.mark.parametrize("bands_first", [True, False])
+def test_a_table_of_pixels_in_the_newer_version(tmp_path, scene, bands_first):
+    table = scene.reshape((ROWS * COLUMNS, NM.size), order="F")
+    table = table.T if bands_first else table
+    with h5py.File(tmp_path / "a.mat", "w") as file:
+        _stored(file, "Y", table.T, "single")
+        _stored(file, "nRow", [[float(ROWS)]], "double")
+        _stored(file, "nCol", [[float(COLUMNS)]], "double")
+        _stored(file, "wavelength", NM[:, None], "double")
+    cube = read(tmp_path / "a.mat")
+    np.testing.assert_array_equal(cube.data, np.moveaxis(scene, -1, 0))
+    np.testing.assert_allclose(cube.wavelengths.nm, NM)
+
+
 @pytest.mark.parametrize("bands_first", [True, False])
 def test_a_table_of_pixels_is_folded_column_after_column(tmp_path, scene, bands_first):
     table = scene.reshape((ROWS * COLUMNS, NM.size), order="F")
@@ -155,6 +182,21 @@ def test_a_mask_beside_the_cube_hides_what_its_name_says(tmp_path, scene, file, 
     expected = np.where(HIDDEN, np.nan, np.moveaxis(scene, -1, 0))
     np.testing.assert_array_equal(cube.data, expected)
     assert [str(n)[:8] for n in cube.notices if n.code == Code.NO_DATA] == ["3 pixels"]
+
+
+@pytest.mark.parametrize("on_disk", [False, True])
+@pytest.mark.parametrize("file", ["a.npz", "a.mat", "a.h5"])
+def test_a_mask_of_single_values(tmp_path, scene, file, on_disk, monkeypatch):
+    if on_disk:
+        monkeypatch.setattr(lazy, "LAZY_ABOVE_BYTES", 64)
+    expected = np.moveaxis(scene, -1, 0).copy()
+    hidden = expected > 0.9
+    mask = np.moveaxis(hidden, 0, -1) if file == "a.mat" else hidden
+    cube = _with_mask(tmp_path / file, scene, "bad_pixels", mask.astype(np.uint8))
+    expected[hidden] = np.nan
+    np.testing.assert_array_equal(np.asarray(cube.data), expected)
+    assert [n.code for n in cube.notices].count(Code.NO_DATA) == 1
+    assert Code.OTHER_ARRAYS_LEFT_OUT not in {n.code for n in cube.notices}
 
 
 def test_a_mask_that_does_not_say_what_it_hides_is_told_and_not_applied(tmp_path, scene):

@@ -119,3 +119,29 @@ def test_a_mask_of_the_file(tmp_path, monkeypatch, axis, on_disk):
     np.testing.assert_array_equal(cube.data[:, 0, 0], expected[:, 0, 0])
     assert has(cube.notices, Code.NO_DATA)
     assert not has(cube.notices, Code.OTHER_IMAGES_LEFT_OUT)
+
+
+def test_the_mask_that_gdal_keeps_beside(tmp_path):
+    tifffile.imwrite(tmp_path / "a.tif", VALUES, photometric="minisblack", metadata=None)
+    mask = np.full((5, 3), 255, np.uint8)
+    mask[0, :2] = 0
+    (tmp_path / "a.tif.msk").write_bytes(b"no mask")  # of another program: left alone
+    np.testing.assert_array_equal(read(tmp_path / "a.tif").data, VALUES)
+    (tmp_path / "a.tif.msk").unlink()
+    tifffile.imwrite(tmp_path / "mask.tif", mask, compression="deflate")
+    (tmp_path / "mask.tif").rename(tmp_path / "a.tif.msk")
+    cube = read(tmp_path / "a.tif")
+    expected = VALUES.astype(np.float32)
+    expected[:, 0, :2] = np.nan
+    np.testing.assert_array_equal(cube.data, expected)
+    assert any("a.tif.msk" in notice for notice in cube.notices)
+
+
+def test_bands_beside_a_larger_picture_in_one_file(tmp_path):
+    with tifffile.TiffWriter(tmp_path / "a.tif") as file:
+        for plane in VALUES:
+            file.write(plane, metadata=None)
+        file.write(np.zeros((50, 30), VALUES.dtype), metadata=None)
+    cube = read(tmp_path / "a.tif")
+    np.testing.assert_array_equal(cube.data, VALUES)
+    assert has(cube.notices, Code.OTHER_IMAGES_LEFT_OUT)

@@ -86,3 +86,8 @@ def test_wavelengths_as_rows_of_text_numbers_in_cells_or_one_text(tmp_path, scen
     assert read(tmp_path / "a.mat").metadata["wavelengths_in_file"] == [
         "wavelengths (1 x 1 struct)"
     ]
+
+
+def test_names_of_bands_as_r_makes_them(tmp_path, scene):
+    np.savez(tmp_path / "a.npz", rad=scene, band_names=[f"X{nm + 0.5:g}" for nm in NM])
+    np.testing.assert_allclose(read(tmp_path / "a.npz").wavelengths.nm, NM + 0.5)

@@ -12,11 +12,14 @@ import numpy as np
 from napari_hsr.errors import FileError, SeveralArraysError
 from napari_hsr.io import alternatives
 from napari_hsr.io import wavelengths as wl
+from napari_hsr.io.masks_beside import hides_pixels
 from napari_hsr.notices import Code, Notice
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
+
+    from napari_hsr.io.variable import Variable
 
 #: Usual names of the cube, best first; compared without case.
 CUBE_KEYS = (
@@ -37,55 +40,6 @@ _PER_BAND = ("fwhm", "bbl", "good_wavelengths", "bad_bands", "badbands")
 #: Variables with one number that stands for missing values.
 _NO_DATA = ("nodata", "no_data", "no_data_value", "nodata_value", "data_ignore_value",
             "ignore_value", "fill_value", "fillvalue", "_fillvalue", "missing_value")  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Variable:
-    """Name, shape and kind of one variable; ``dtype`` is None if it is no array of numbers.
-
-    ``wavelengths`` is how many of them its own attributes list (HDF5), None without a list;
-    ``stored_bytes`` what it takes in memory, where the format tells it beforehand.
-    """
-
-    name: str
-    shape: tuple[int, ...]
-    dtype: np.dtype | None
-    kind: str
-    wavelengths: int | None = None
-    stored_bytes: int = 0
-
-    @property
-    def short(self) -> str:
-        """The last part of the name, in lower case."""
-        return self.name.rsplit("/", 1)[-1].lower()
-
-    @property
-    def real(self) -> bool:
-        """True for arrays of real numbers."""
-        return self.dtype is not None and self.dtype.kind in "fiub"
-
-    @property
-    def is_text(self) -> bool:
-        """True for text, and for MATLAB cells, which may hold it."""
-        return self.kind in ("char", "cell", "text") or self.kind[1:2] in ("U", "S")
-
-    @property
-    def has_three_axes(self) -> bool:
-        """True for arrays with three axes, apart from further ones of length 1."""
-        return len(self.shape) == 3 or (len(self.shape) > 3 and self.long_axes == 3)
-
-    @property
-    def long_axes(self) -> int:
-        """Axes longer than one: 1 for a vector however it is stored."""
-        return sum(n > 1 for n in self.shape)
-
-    def describe(self) -> str:
-        """``cube (31 x 512 x 512 float32)``."""
-        size = " x ".join(str(n) for n in self.shape)
-        # a damaged file may give a name of any length, in any characters
-        name = "".join(c if c.isprintable() else "\ufffd" for c in self.name)
-        name = name if len(name) <= 80 else f"{name[:77]}…"
-        return f"{name} ({size} {self.kind})" if size else f"{name} ({self.kind})"
 
 
 def choose_cube(
@@ -127,7 +81,7 @@ def _likeliest(path: Path, variables: list[Variable], ours: bool) -> Variable:
         named = [v for v in candidates if v.short == key]
         if len(named) == 1 or alternatives.of_one_list([v.name for v in named]):
             return named[0]
-    main = [v for v in candidates if not _is_about(v, candidates)]
+    main = [v for v in candidates if not (_is_about(v, candidates) or hides_pixels(v.short))]
     if len(main) == 1 or alternatives.of_one_list([v.name for v in main]):
         return main[0]
     if candidates:
@@ -182,6 +136,7 @@ def _named(path: Path, variables: list[Variable], wanted: str) -> Variable:
 def left_out(path: Path, variables: list[Variable], chosen: Variable) -> tuple[Notice, ...]:
     """The notice of other arrays that could be a cube; none if there are none."""
     others = [v for v in variables if v.real and v.has_three_axes and v is not chosen]
+    others = [v for v in others if not (v.shape == chosen.shape and hides_pixels(v.short))]
     if not others:
         return ()
     told = (

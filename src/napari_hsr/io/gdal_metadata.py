@@ -93,7 +93,12 @@ def _facts(stated: dict[str, dict[int, str]], whole: dict[str, str], bands: int)
     said = [stated.get(name) or {0: whole[name]} for name in _UNITS if name in {*stated, *whole}]
     if facts.wavelengths is not None and facts.unit is None and said:
         facts.unit = next(iter(said[0].values()))
-    numbered = {"": {i: whole.get(f"band_{i + 1}", "") for i in range(bands)}}
+    numbered = {
+        "": {
+            i: next((whole[k] for k in (f"band_{i + 1}", f"wavelength_{i + 1}") if k in whole), "")
+            for i in range(bands)
+        }
+    }
     for names in (*(_listed(stated, name, bands) for name in _NAMES), _listed(numbered, "", bands)):
         if facts.wavelengths is None and names:
             facts.wavelengths, facts.unit = wl.from_band_names(names)

@@ -11,6 +11,7 @@ import numpy as np
 
 from napari_hsr.errors import FileError
 from napari_hsr.io import (
+    bands_apart,
     build_cube,
     cf_grid,
     embedded_record,
@@ -19,18 +20,20 @@ from napari_hsr.io import (
     hdf5_products,
     lazy,
     masks_beside,
+    pixel_tables,
 )
 from napari_hsr.io import hdf5_structure as structure
 from napari_hsr.io import wavelengths as wl
 from napari_hsr.io.atomic import replacing, undisturbed
 from napari_hsr.io.choice import ANY, Choice
-from napari_hsr.io.choose_variable import Variable, choose_cube, companions, left_out
+from napari_hsr.io.choose_variable import choose_cube, companions, left_out
 from napari_hsr.io.decoding import Decoding
-from napari_hsr.io.hdf5_axes import named_axes, scales_of, text
+from napari_hsr.io.hdf5_axes import NamedAxes, named_axes, names_of_axes, scales_of, text
 from napari_hsr.io.hdf5_created import created
 from napari_hsr.io.library_errors import translated
 from napari_hsr.io.numbers import number
 from napari_hsr.io.storing import Storing, as_stated, blocks, plan
+from napari_hsr.io.variable import Variable
 from napari_hsr.notices import Code, Notice
 
 if TYPE_CHECKING:
@@ -46,7 +49,7 @@ _NO_DATA = (
 )  # fmt: skip
 _MOST_MARKERS = 16
 #: Attributes with a number to divide by: NEON's, and ENVI's.
-_DIVISORS = ("Scale_Factor", "reflectance_scale_factor", "reflectance scale factor")
+DIVISORS = ("Scale_Factor", "reflectance_scale_factor", "reflectance scale factor")
 _UNITS = ("wavelength_units", "wavelength_unit", "wavelengths_units", "wavelengths_unit")
 #: How NetCDF's library marks what holds no values.
 _DIMENSION, _NO_VARIABLE = "dimension", "This is a netCDF dimension but not a netCDF variable"
@@ -96,6 +99,16 @@ def read_container(path: Path, choice: Choice, matlab: bool) -> Cube:
             beside = structure.References(path, file)
             ours = _record(file, beside)
         others = [v for v in variables if v.short != embedded_record.KEY]
+        table = None
+        if (
+            choice.variable is None
+            and matlab
+            and not any(v.real and v.has_three_axes for v in others)
+        ):
+            table = pixel_tables.find(others, lambda name: structure.checked(path, items[name])[()])
+        if table is not None:
+            return _of_pixels(path, file, items, variables, table, choice)
+        others = bands_apart.offered(others, lambda name: structure.attributes(items[name]))
         chosen = choose_cube(path, others, ours is not None, choice.variable)
         with translated(path, _DAMAGED):
             found = _found(path, file, items, variables, chosen, beside, matlab)
@@ -110,6 +123,35 @@ def read_container(path: Path, choice: Choice, matlab: bool) -> Cube:
     finally:
         if not keep:
             file.close()
+
+
+def _of_pixels(
+    path: Path,
+    file: Any,
+    items: dict[str, Any],
+    variables: list[Variable],
+    table: pixel_tables.Table,
+    choice: Choice,
+) -> Cube:
+    """The cube of a table of pixels in a file of MATLAB, whose axes lie in reverse."""
+    values = structure.References(path, file)
+    with translated(path, _DAMAGED):
+        data = table.cube(np.asarray(structure.checked(path, items[table.name])[()]).T)
+        alone = replace(next(v for v in variables if v.name == table.name), shape=data.shape)
+        beside = companions(variables, alone, lambda name: values.value(items[name]))
+    found = build_cube.Found(
+        data,
+        convention=2,
+        stated=True,
+        wavelengths=beside.wavelengths,
+        unit=beside.unit,
+        metadata=beside.metadata,
+        per_band=beside.per_band,
+        notices=(*table.notices, *beside.notices),
+        looked_in="its variables",
+    )
+    found.ignore(beside.no_data)
+    return build_cube.build(path, found, choice)
 
 
 def _describe(name: str, item: Any) -> Variable:
@@ -127,6 +169,10 @@ def _describe(name: str, item: Any) -> Variable:
     listed = [np.size(v) for k, v in attributes.items() if k.lower() in wl.KEYS and np.ndim(v)]
     dtype = item.dtype if numbers else None
     return Variable(name, tuple(item.shape), dtype, kind, listed[0] if listed else None)
+
+
+def _name(item: Any) -> str:
+    return str(item.name or "the array").strip("/")
 
 
 def _attributes(file: Any, name: str, stated: Any) -> dict[str, Any]:
@@ -155,11 +201,16 @@ def _found(
     values: structure.References,
     matlab: bool,
 ) -> build_cube.Found:
-    stored = items[chosen.name]
-    source = structure.checked(path, stored)
+    stored, *others = [items[name] for name in chosen.parts or (chosen.name,)]
+    source: Any = structure.checked(path, stored)
     stated = structure.attributes(stored)
+    if others:
+        source = bands_apart.planes([source, *(structure.checked(path, o) for o in others)])
+        stated = bands_apart.shared_attributes(
+            chosen.parts, lambda name: structure.attributes(items[name]), DIVISORS
+        )
     matlab = matlab or "MATLAB_class" in stated
-    attributes = _attributes(file, chosen.name, stated)
+    attributes = _attributes(file, (chosen.parts or (chosen.name,))[0], stated)
 
     def load(name: str) -> Any:
         return values.value(items[name])
@@ -179,7 +230,7 @@ def _found(
     masks = masks_beside.find(
         variables, chosen, lambda name: structure.checked(path, items[name])[()], turned=matlab
     )
-    axes = named_axes(file, stored, values)
+    axes = NamedAxes() if others else named_axes(file, stored, values)
     found = build_cube.Found(
         source,
         convention=2 if matlab else 0,
@@ -189,7 +240,10 @@ def _found(
         units=text(stated.get("units")) or None,
         metadata=beside.metadata,
         per_band=beside.per_band,
-        notices=(*beside.notices, *_written(path, stored, chosen.name)),
+        notices=(
+            *beside.notices,
+            *(told for item in (stored, *others) for told in _written(path, item, _name(item))),
+        ),
         looked_in="its variables, attributes and axes",
         masks=masks,
     )
@@ -198,7 +252,14 @@ def _found(
         found.turned = axes.turned and not matlab
         if axes.wavelengths is not None and beside.wavelengths is None:
             found.wavelengths, found.unit = axes.wavelengths, axes.unit or unit
-    place = _on_the_ground(file, chosen.name, stored, stated, values)
+    if others:
+        bands_apart.state(
+            found,
+            chosen,
+            lambda name: structure.attributes(items[name]),
+            () if matlab else names_of_axes(stored, values),
+        )
+    place = _on_the_ground(file, (chosen.parts or (chosen.name,))[0], stored, stated, values)
     if place is not None:
         found.metadata[geotiff.KEY] = place
     state_numbers(found, stated)
@@ -226,7 +287,7 @@ def state_numbers(found: build_cube.Found, attributes: Any) -> None:
     """No data, scale and offset as CF conventions (NetCDF) and NEON state them."""
     stated = {str(key): _numbers(attributes[key]) for key in attributes}
     markers = {m for key in stated if key.lower() in _NO_DATA for m in stated[key][:_MOST_MARKERS]}
-    divisor = next((stated[key][0] for key in _DIVISORS if stated.get(key)), 0.0) or 1.0
+    divisor = next((stated[key][0] for key in DIVISORS if stated.get(key)), 0.0) or 1.0
     scale, offset = (
         _of_all_or_each(found, stated.get(key)) for key in ("scale_factor", "add_offset")
     )

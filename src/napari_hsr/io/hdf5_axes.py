@@ -102,6 +102,11 @@ def scales_of(dataset: Any, values: References) -> dict[str, np.ndarray]:
     }
 
 
+def names_of_axes(dataset: Any, values: References) -> list[str]:
+    """Names of the axes of a data set by its dimension scales or labels; empty without any."""
+    return _scales(dataset, values)[0] or _labels(dataset)[0]
+
+
 Values = dict[int, tuple[np.ndarray | None, str | None]]
 
 

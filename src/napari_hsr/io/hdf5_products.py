@@ -15,35 +15,12 @@ import numpy as np
 
 from napari_hsr.io import build_cube
 from napari_hsr.io import hdf5_structure as structure
+from napari_hsr.io.bands_apart import Joined
 from napari_hsr.io.decoding import Decoding
 from napari_hsr.notices import Code, Notice
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-
-class Joined:
-    """Bands of several arrays as one array (bands, rows, columns), with basic indexing."""
-
-    def __init__(self, parts: list[tuple[Any, int, list[int]]]):
-        """``parts``: arrays, the axis of their bands, and which of these."""
-        self._bands = [(array, axis, band) for array, axis, bands in parts for band in bands]
-        array, axis, _ = self._bands[0]
-        self.shape = (len(self._bands), *(n for i, n in enumerate(array.shape) if i != axis))
-        self.dtype = np.result_type(*(array.dtype for array, _, _ in parts))
-
-    def __getitem__(self, key: Any) -> np.ndarray:
-        bands, *inside = (*key, *[slice(None)] * (3 - len(key))) if key else [slice(None)] * 3
-        if isinstance(bands, slice):
-            return np.stack([self._band(band, inside) for band in range(self.shape[0])[bands]])
-        return self._band(bands, inside)
-
-    def _band(self, band: int, inside: list[Any]) -> np.ndarray:
-        array, axis, number = self._bands[band]
-        at: list[Any] = list(inside)
-        at.insert(axis, number)
-        plane: np.ndarray = np.asarray(array[tuple(at)])
-        return plane
 
 
 def find(path: Path, file: Any, items: dict[str, Any]) -> build_cube.Found | None:

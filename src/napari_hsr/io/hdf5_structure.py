@@ -139,7 +139,7 @@ def cells(path: Path, file: Any, items: dict[str, Any]) -> dict[str, Any]:
         of_structures = "MATLAB_class" not in attributes(item) and bool(above)
         arrays = [len(getattr(i, "shape", None) or ()) > 2 for i in inside]
         deeper = [isinstance(i, h5py.Group) or _refers(i) for i in inside]
-        if not (of_structures or any(arrays) or any(deeper)):
+        if not (of_structures or any(arrays) or any(deeper) or _are_bands(inside)):
             return False
         for number, each in enumerate(inside, 1):
             take(
@@ -153,6 +153,23 @@ def cells(path: Path, file: Any, items: dict[str, Any]) -> dict[str, Any]:
         if not name.startswith("#"):
             enter(name, item, 0)
     return found
+
+
+def _are_bands(inside: list[Any]) -> bool:
+    """Whether cells hold one band each: arrays of numbers with two axes, all alike."""
+    import h5py
+
+    if len(inside) < 2 or not all(isinstance(i, h5py.Dataset) for i in inside):
+        return False
+    first = inside[0]
+    numbers = first.dtype.kind in "fiu" and attributes(first).get("MATLAB_class") not in (
+        b"char",
+        "char",
+        b"cell",
+        "cell",
+    )
+    alike = all(i.shape == first.shape and i.dtype == first.dtype for i in inside)
+    return bool(numbers and alike and len(first.shape) == 2 and min(first.shape) > 1)
 
 
 def _referred(file: Any, reference: Any) -> Any:

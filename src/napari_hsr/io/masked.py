@@ -8,7 +8,7 @@ import numpy as np
 
 
 class Masked:
-    """Three axes with basic indexing, in float32, NaN where ``hidden`` (rows, columns) is True."""
+    """Three axes with basic indexing, in float32, NaN where ``hidden`` is True: (rows, columns), or all three."""
 
     dtype = np.dtype(np.float32)
 
@@ -24,6 +24,9 @@ class Masked:
         if not isinstance(key, tuple) or not key:
             key = (slice(None),) * 3
         values = np.array(self._source[key], dtype=np.float32)
+        if self._hidden.ndim == 3:
+            values[self._hidden[key]] = np.nan
+            return values
         of_bands, *inside = (key[self._axis], *(k for i, k in enumerate(key) if i != self._axis))
         hidden = self._hidden[tuple(inside)]
         if isinstance(of_bands, slice):  # the axis is still there, among those that are

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from pathlib import Path
 
-    from napari_hsr.io.choose_variable import Variable
+    from napari_hsr.io.variable import Variable
 
 #: Names of arrays whose zeros are pixels without data, and of those whose other numbers are.
 _OF_VALID = re.compile(r"(valid|good|usable)(_?(data|mask|pixels?|values?))*|data_?mask")
@@ -34,17 +35,28 @@ _MOST_PIXELS = 2**24
 Masks = tuple[tuple[str, np.ndarray | None], ...]
 
 
+def hides_pixels(short: str) -> bool:
+    """Whether an array's name is one of a mask, or of flags of pixels."""
+    return any(p.fullmatch(short) for p in (_OF_VALID, _OF_HIDDEN, _UNCLEAR))
+
+
 def find(
     variables: Iterable[Variable], cube: Variable, load: Callable[[str], Any], turned: bool = False
 ) -> Masks:
-    """Names and values (two axes) of what may be masks of the pixels; None for one too large.
+    """Names and values of what may be masks of the pixels; None for one too large.
 
-    ``turned``: they lie with their axes in reverse.
+    Masks of two axes are rows and columns; those of three lie as the cube does, and hide single values.
+    ``turned``: those of two axes lie with them in reverse.
     """
     found: list[tuple[str, np.ndarray | None]] = []
     for variable in variables:
-        named = any(p.fullmatch(variable.short) for p in (_OF_VALID, _OF_HIDDEN, _UNCLEAR))
-        if variable is cube or not (variable.real and named and variable.long_axes == 2):
+        if variable is cube or not (variable.real and hides_pixels(variable.short)):
+            continue
+        if variable.shape == cube.shape and len(cube.shape) == 3:
+            small = math.prod(cube.shape) <= _MOST_PIXELS
+            found.append((variable.name, np.asarray(load(variable.name)) if small else None))
+            continue
+        if variable.long_axes != 2:
             continue
         sides = tuple(n for n in variable.shape if n > 1)
         if any(cube.shape[:i] + cube.shape[i + 1 :] == sides for i in range(len(cube.shape))):
@@ -56,7 +68,9 @@ def find(
     return tuple(found)
 
 
-def apply(path: Path, data: Any, masks: Masks) -> tuple[Any, list[Notice]]:
+def apply(
+    path: Path, data: Any, masks: Iterable[tuple[str, np.ndarray | None]]
+) -> tuple[Any, list[Notice]]:
     """The cube (bands, rows, columns), NaN where a mask hides a pixel, and what was done.
 
     A mask whose name does not say which pixels it hides is applied only where one side of it
@@ -68,14 +82,16 @@ def apply(path: Path, data: Any, masks: Masks) -> tuple[Any, list[Notice]]:
             told = f"“{name}” may say which pixels count; it is too large to be applied."
             notices.append(Notice.warning(Code.NO_DATA, told))
             continue
-        if values.shape != tuple(data.shape[1:]):
+        if values.shape not in (tuple(data.shape), tuple(data.shape[1:])):
             continue
         short = name.rsplit("/", 1)[-1].lower()
         hidden = values != 0
         if _OF_VALID.fullmatch(short):
             hidden = ~hidden
         elif not _OF_HIDDEN.fullmatch(short):
-            sides = [side for side in (hidden, ~hidden) if _is_blank(data, side)]
+            sides = [
+                side for side in (hidden, ~hidden) if hidden.ndim == 2 and _is_blank(data, side)
+            ]
             if len(sides) != 1:
                 notices += _not_applied(name, values)
                 continue
@@ -87,14 +103,15 @@ def apply(path: Path, data: Any, masks: Masks) -> tuple[Any, list[Notice]]:
             notices += _not_applied(name, values) if count else []
             continue
         data = _without(path, data, hidden)
-        told = f"{count} pixel{'s' if count > 1 else ''} that “{name}” in the file hides are NaN."
+        what = "pixel" if hidden.ndim == 2 else "value"
+        told = f"{count} {what}{'s' if count > 1 else ''} that “{name}” in the file hides are NaN."
         notices.append(Notice.warning(Code.NO_DATA, told))
     return data, notices
 
 
 def _without(path: Path, data: Any, hidden: np.ndarray) -> Any:
     if type(data) is np.ndarray and data.flags.writeable:
-        data[:, hidden] = np.nan
+        data[hidden if hidden.ndim == 3 else (slice(None), hidden)] = np.nan
         return data
     return lazy.LazyArray(Masked(data, hidden, 0), path=path)
 
@@ -113,10 +130,11 @@ def _not_applied(name: str, values: np.ndarray) -> list[Notice]:
     numbers, counts = np.unique(values, return_counts=True)
     if numbers.size < 2:
         return []
-    each = [f"{n:g} in {c} pixels" for n, c in zip(numbers[:_FEW], counts, strict=False)]
+    what = "pixels" if values.ndim == 2 else "values"
+    each = [f"{n:g} in {c} {what}" for n, c in zip(numbers[:_FEW], counts, strict=False)]
     more = f" and {numbers.size - _FEW} other values" if numbers.size > _FEW else ""
     told = (
-        f"“{name}” may say which pixels count ({', '.join(each)}{more}), but not which way: it was "
-        "not applied, and no pixel is left out."
+        f"“{name}” may say which {what} count ({', '.join(each)}{more}), but not which way: it was "
+        "not applied, and none is left out."
     )
     return [Notice.warning(Code.NO_DATA, told)]

@@ -7,23 +7,30 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_hsr.io import build_cube, embedded_record, hdf5, limits, masks_beside, mat_validation
+from napari_hsr.io import (
+    bands_apart,
+    build_cube,
+    embedded_record,
+    hdf5,
+    limits,
+    masks_beside,
+    mat_validation,
+    pixel_tables,
+)
 from napari_hsr.io import wavelengths as wl
 from napari_hsr.io.choice import ANY, Choice
-from napari_hsr.io.choose_variable import Variable, choose_cube, companions, left_out
+from napari_hsr.io.choose_variable import choose_cube, companions, left_out
 from napari_hsr.io.library_errors import translated
-from napari_hsr.notices import Code, Notice
+from napari_hsr.io.variable import Variable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
     from napari_hsr.cube import Cube
+    from napari_hsr.notices import Notice
 
 _DAMAGED = "the MATLAB file is damaged or cut short"
-#: Names of the size of the picture, where a file holds its pixels as a table.
-_ROWS = ("nrow", "nrows", "rows", "height", "lines", "h")
-_COLUMNS = ("ncol", "ncols", "columns", "cols", "width", "samples", "w")
 #: Structures inside one another are entered so far.
 _DEEPEST = 32
 _DTYPES = {
@@ -86,16 +93,23 @@ def read_5(path: Path, choice: Choice = ANY) -> Cube:
         variables = [*inner, *variables]
     folded: tuple[Notice, ...] = ()
     if choice.variable is None and not any(v.real and v.has_three_axes for v in variables):
-        variables, folded = _folded(variables, members, load, wanted)
+        table = pixel_tables.find(variables, load)
+        if table is not None:
+            wanted.append(table.name)
+            members[table.name] = table.cube(load(table.name))
+            others = [v for v in variables if v.name != table.name]
+            variables, folded = [_describe(table.name, members[table.name]), *others], table.notices
+    variables = bands_apart.offered(variables)
     texts = {v.short: v.name for v in variables if v.kind == "char"}
     ours = embedded_record.parse(_char(load, texts, embedded_record.KEY))
     chosen = choose_cube(path, variables, ours is not None, choice.variable)
-    wanted.append(chosen.name)
-    source = load(chosen.name)
+    wanted += chosen.parts or (chosen.name,)
+    arrays = [load(name) for name in chosen.parts or (chosen.name,)]
+    source = np.stack(arrays, axis=2) if chosen.parts else arrays[0]
     build_cube.check_dtype(path, source.dtype, chosen.name)
     build_cube.check_shape(path, source.shape, chosen.name)
     beside = companions(variables, chosen, load)
-    others = left_out(path, variables, chosen) if choice.variable is None else ()
+    left = left_out(path, variables, chosen) if choice.variable is None else ()
     unit = beside.unit or _char(load, texts, "wavelength_units", "wavelength_unit")
     units = _char(load, texts, "units", "unit")
     if wl.is_unit(units):  # of the wavelengths, as it stands beside them
@@ -109,12 +123,13 @@ def read_5(path: Path, choice: Choice = ANY) -> Cube:
         units=units,
         metadata=beside.metadata,
         per_band=beside.per_band,
-        notices=(*folded, *beside.notices, *others),
+        notices=(*folded, *beside.notices, *left),
         record=ours,
         looked_in="its variables and structures",
         masks=masks_beside.find(variables, chosen, load),
     )
     found.ignore(beside.no_data)
+    bands_apart.state(found, chosen)
     return build_cube.build(path, found, choice)
 
 
@@ -137,44 +152,6 @@ def _members(path: Path, variables: list[Variable], load: Callable[[str], Any]) 
             if variable.kind == "struct" or _parts(inside) or _planes(inside) is not None:
                 take(variable.name, inside, 0)
     return found
-
-
-def _folded(
-    variables: list[Variable],
-    members: dict[str, Any],
-    load: Callable[[str], Any],
-    wanted: list[str],
-) -> tuple[list[Variable], tuple[Notice, ...]]:
-    """A table of pixels whose rows and columns are stated beside it, as a cube among ``members``.
-
-    So benchmarks of unmixing lie: ``Y`` (bands x pixels) beside ``nRow`` and ``nCol``, the pixels
-    column after column.
-    """
-    sides = []
-    for names in (_ROWS, _COLUMNS):
-        stated = [v for v in variables if v.real and v.short in names and math.prod(v.shape) == 1]
-        sides += [int(np.ravel(load(stated[0].name))[0])] if stated else []
-    if len(sides) < 2 or min(sides) < 2:
-        return variables, ()
-    pixels = sides[0] * sides[1]
-    tables = [v for v in variables if v.real and len(v.shape) == 2 and pixels in v.shape]
-    tables.sort(key=lambda v: math.prod(v.shape), reverse=True)  # abundances are smaller ones
-    alike = len(tables) > 1 and math.prod(tables[1].shape) == math.prod(tables[0].shape)
-    if not tables or alike or tables[0].shape[0] == tables[0].shape[1]:
-        return variables, ()
-    name = tables[0].name
-    wanted.append(name)
-    values = np.asarray(load(name))
-    by_pixel = values if values.shape[0] == pixels else values.T
-    members[name] = by_pixel.reshape((*sides, by_pixel.shape[1]), order="F")
-    told = (
-        f"“{name}” ({' x '.join(map(str, values.shape))}) holds a spectrum for each pixel: they "
-        f"were put in {sides[0]} rows and {sides[1]} columns, column after column as MATLAB counts."
-    )
-    if tables[1:]:
-        told += f" Smaller tables were left out: {', '.join(v.describe() for v in tables[1:5])}."
-    others = [v for v in variables if v.name != name]
-    return [_describe(name, members[name]), *others], (Notice.warning(Code.AXES_CHANGED, told),)
 
 
 def _parts(value: np.ndarray) -> list[tuple[str, Any]]:

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_hsr.io import build_cube, cf_grid, geotiff, limits, masks_beside
+from napari_hsr.io import bands_apart, build_cube, cf_grid, geotiff, limits, masks_beside
 from napari_hsr.io.choice import ANY, Choice
-from napari_hsr.io.choose_variable import Variable, choose_cube, companions, left_out
-from napari_hsr.io.hdf5 import NETCDF_FILL, state_numbers
+from napari_hsr.io.choose_variable import choose_cube, companions, left_out
+from napari_hsr.io.hdf5 import DIVISORS, NETCDF_FILL, state_numbers
 from napari_hsr.io.hdf5_axes import SPECTRAL, are_turned, text
 from napari_hsr.io.library_errors import translated
+from napari_hsr.io.variable import Variable
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -45,8 +46,16 @@ def read(path: Path, choice: Choice = ANY) -> Cube:
         Variable(name, values.shape, values.dtype, str(values.dtype))
         for name, (values, _, _) in stored.items()
     ]
+
+    def stated(name: str) -> dict[str, Any]:
+        return stored[name][2]
+
+    variables = bands_apart.offered(variables, stated)
     chosen = choose_cube(path, variables, wanted=choice.variable)
-    source, dimensions, attributes = stored[chosen.name]
+    source, dimensions, attributes = stored[(chosen.parts or (chosen.name,))[0]]
+    if chosen.parts:
+        source = np.stack([stored[name][0] for name in chosen.parts])
+        attributes = bands_apart.shared_attributes(chosen.parts, stated, DIVISORS)
     beside = companions(variables, chosen, lambda name: stored[name][0], attributes)
     found = build_cube.Found(
         source,
@@ -61,7 +70,10 @@ def read(path: Path, choice: Choice = ANY) -> Cube:
     )
     if choice.variable is None:
         found.notices += left_out(path, variables, chosen)
-    _state_bands(found, dimensions, stored)
+    if chosen.parts:
+        bands_apart.state(found, chosen, stated, dimensions)
+    else:
+        _state_bands(found, dimensions, stored)
     mapping = stored.get(text(attributes.get("grid_mapping")), (None, (), None))[2]
     if mapping is not None:
         along = {name: stored[name][0] for name in dimensions if name in stored}

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from napari_hsr.errors import FileError
-from napari_hsr.io import build_cube, embedded_record, lazy, limits, masks_beside
+from napari_hsr.io import bands_apart, build_cube, embedded_record, lazy, limits, masks_beside
 from napari_hsr.io.atomic import replacing
 from napari_hsr.io.choice import ANY, Choice
-from napari_hsr.io.choose_variable import Variable, choose_cube, companions, left_out
+from napari_hsr.io.choose_variable import choose_cube, companions, left_out
 from napari_hsr.io.library_errors import translated
 from napari_hsr.io.mapped import map_file
 from napari_hsr.io.photographs import unknown_encoding
+from napari_hsr.io.variable import Variable
 from napari_hsr.notices import Code, Notice
 from napari_hsr.photograph import Photograph
 from napari_hsr.provenance import Provenance
@@ -147,7 +148,7 @@ def _read_archive(path: Path, archive: Any, choice: Choice) -> Cube:
 
         def load(name: str) -> Any:
             described = next(v for v in variables if v.name == name)
-            if described.dtype is None or name != chosen_name:
+            if described.dtype is None or name not in wanted:
                 limits.check_count(
                     path,
                     described.stored_bytes,
@@ -157,20 +158,25 @@ def _read_archive(path: Path, archive: Any, choice: Choice) -> Cube:
             with translated(path, "the NumPy archive is damaged or cut short"):
                 return archive[name]
 
-        chosen_name: str | None = None
+        wanted: tuple[str, ...] = ()
         stored = load(embedded_record.KEY) if embedded_record.KEY in archive.files else None
         ours = None if stored is None else embedded_record.parse(stored[()])
+        named = bands_apart.offered(named)
         chosen = choose_cube(path, named, ours is not None, choice.variable)
-        chosen_name = chosen.name
-        _check_size(path, archive, chosen)
+        wanted = chosen.parts or (chosen.name,)
+        for name in wanted:
+            _check_size(path, archive, next(v for v in variables if v.name == name))
         beside = companions(variables, chosen, load)
         others = left_out(path, named, chosen) if choice.variable is None else ()
-        mapped = _map_member(path, archive, chosen) if lazy.too_big(chosen.shape) else None
+        large = lazy.too_big(chosen.shape) and not chosen.parts
+        mapped: np.ndarray | None = _map_member(path, archive, chosen) if large else None
         if mapped is None:
-            held = _member(archive, chosen.name).compress_size
+            held = sum(_member(archive, name).compress_size for name in wanted)
             limits.check_room(path, chosen.stored_bytes, chosen.describe(), held)
+            arrays = [load(name) for name in wanted]
+            mapped = np.stack(arrays) if chosen.parts else arrays[0]
         found = build_cube.Found(
-            load(chosen.name) if mapped is None else mapped,
+            mapped,
             wavelengths=beside.wavelengths,
             unit=beside.unit,
             metadata=beside.metadata,
@@ -181,6 +187,7 @@ def _read_archive(path: Path, archive: Any, choice: Choice) -> Cube:
             masks=masks_beside.find(named, chosen, lambda name: archive[name]),
         )
         found.ignore(beside.no_data)
+        bands_apart.state(found, chosen)
         if pickled:
             told = f"Pickled Python objects are not opened: {', '.join(pickled)}."
             found.notices += (Notice.warning(Code.OTHER_ARRAYS_LEFT_OUT, told),)

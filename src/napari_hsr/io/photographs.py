@@ -16,6 +16,7 @@ from napari_hsr.io import (
     detect,
     embedded_record,
     icc,
+    jpeg_frames,
     limits,
     png_chunks,
     separate,
@@ -55,7 +56,7 @@ def read(path: Path, choice: Choice = ANY) -> Photograph:
         content = path.read_bytes()
     if detect.is_heif(content):
         return _read_heif(path)
-    return _read_with_pillow(path, content)
+    return _read_with_pillow(path, content, choice.full_scale)
 
 
 def _read_png(path: Path, content: bytes, full_scale: float | None) -> Photograph:
@@ -85,15 +86,16 @@ def _palette(path: Path, content: bytes) -> np.ndarray:
         return np.asarray(image.convert("RGBA" if transparent else "RGB"))
 
 
-def _read_with_pillow(path: Path, content: bytes) -> Photograph:
+def _read_with_pillow(path: Path, content: bytes, full_scale: float | None) -> Photograph:
     from PIL import Image, ImageOps
 
     kind = "JPEG" if content.startswith(b"\xff\xd8") else "BMP"
     metadata: dict[str, Any] = {"bit_depth": 8}
     damaged = f"the {kind} file is damaged or cut short"
     notices: list[Notice] = []
-    if kind == "JPEG":
-        _check_jpeg(path, content)
+    unusual = jpeg_frames.unusual_frame(path, content) if kind == "JPEG" else None
+    if unusual is not None:
+        return _read_unusual_jpeg(path, content, unusual, full_scale)
     with translated(path, damaged), _no_larger(path), warnings.catch_warnings():
         # large is no attack here: cameras deliver more than Pillow's 89 megapixels
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
@@ -117,35 +119,32 @@ def _read_with_pillow(path: Path, content: bytes) -> Photograph:
     return finish(path, values, encodings.SRGB, notices, metadata, None, profile=stated)
 
 
-def _check_jpeg(path: Path, content: bytes) -> None:
-    """Refuse in words the kinds of JPEG that Pillow calls damaged.
+def _read_unusual_jpeg(
+    path: Path, content: bytes, frame: jpeg_frames.Frame, full_scale: float | None
+) -> Photograph:
+    """A JPEG of 12 or 16 bits a sample, or one without loss, by libjpeg-turbo."""
+    import imagecodecs
+    from PIL import Image
 
-    Raises
-    ------
-    FileError
-        If its samples have more than 8 bits, or it is compressed without loss or arithmetically.
-    """
-    at = 2
-    while content[at : at + 1] == b"\xff" and at + 9 < len(content):
-        marker = content[at + 1]
-        if marker in _FRAMES:
-            bits, kind = content[at + 4], _FRAMES[marker]
-            if bits != 8 or kind:
-                told = f"this is a {kind or 'JPEG'} of {bits} bits a sample, which is not read"
-                raise FileError(path, f"{told}; save it as PNG or TIFF of 16 bits")
-            return
-        if marker == 0xFF:
-            at += 1  # padding
-            continue
-        at += 2 + int.from_bytes(content[at + 2 : at + 4], "big")
-
-
-#: Markers of a JPEG's frame (ITU-T T.81, table B.1); named are those that are not read.
-_FRAMES = {
-    **dict.fromkeys((0xC0, 0xC1, 0xC2), ""),
-    0xC3: "lossless JPEG", 0xF7: "JPEG-LS",
-    **dict.fromkeys((0xC9, 0xCA), "JPEG with arithmetic coding"),
-}  # fmt: skip
+    size = f"{frame.width} x {frame.height} pixels"
+    limits.check_room(path, 8 * frame.width * frame.height, f"the picture ({size})")
+    with translated(path, "the JPEG file is damaged or cut short"):
+        values = imagecodecs.jpeg8_decode(content)
+    if values.ndim == 2:
+        raise grey(path)
+    if values.shape[2] != 3:
+        raise FileError(path, "its colours are CMYK; a photograph in RGB was expected")
+    notices: list[Notice] = []
+    exif, profile = Image.Exif(), frame.profile
+    with translated(path, "what its camera wrote (EXIF) is damaged"):
+        exif.load(frame.exif)
+        orientation = exif.get(274)
+    stated = icc.parse(profile) if profile else stated_colours.of_exif(exif, notices)
+    values, known = upright(values, orientation), {"bit_depth": frame.bits}
+    bits = frame.bits
+    return finish(
+        path, values, encodings.SRGB, notices, known, None, bits, full_scale, profile=stated
+    )
 
 
 def _read_heif(path: Path) -> Photograph:

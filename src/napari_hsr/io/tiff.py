@@ -14,6 +14,7 @@ import numpy as np
 from napari_hsr.errors import FileError
 from napari_hsr.io import (
     build_cube,
+    detect,
     embedded_record,
     gdal_metadata,
     geotiff,
@@ -127,7 +128,8 @@ def _choose_series(path: Path, series: Any) -> Any:
         where = broken[0].keyframe.index + 1
         raise FileError(path, f"the TIFF file is damaged: page {where} holds no pixels")
     biggest = max(int(np.prod(s.shape)) for s in others)
-    if int(np.prod(first.shape)) > 2 * biggest:
+    bands_and_pictures = len(first.shape) == 3 and all(len(s.shape) == 2 for s in others)
+    if int(np.prod(first.shape)) > 2 * biggest or bands_and_pictures:
         return first
     shapes = [" x ".join(str(n) for n in s.shape) for s in list(series)[:6]]
     if len(alike) == 1:
@@ -212,7 +214,7 @@ def _found(
         found.source = _source(path, file, series)
         if alpha is not None:
             _leave_out_alpha(found, alpha)
-        _apply_mask(found, file)
+        _apply_mask(path, found, file)
         if ours is None:
             _calibrate(found, file)
             _tell(found, page, axes[-3:])
@@ -277,21 +279,36 @@ def _is_mask(page: Any) -> bool:
     return bool(int(getattr(page, "subfiletype", 0) or 0) & 4)  # frames of a series have none
 
 
-def _apply_mask(found: build_cube.Found, file: Any) -> None:
-    """Pixels that a mask in the file hides become NaN."""
+def _apply_mask(path: Path, found: build_cube.Found, file: Any) -> None:
+    """Pixels that a mask in the file, or GDAL's beside it, hides become NaN."""
     sides = tuple(n for i, n in enumerate(found.source.shape) if i != found.convention)
     if found.record is not None or len(found.source.shape) != 3:
         return
-    for page in file.pages:
-        if _is_mask(page) and page.shape == sides:
-            hidden = np.asarray(page.asarray()) == 0
-            if not hidden.any():
-                return
-            masked = Masked(found.source, hidden, found.convention)
-            found.source = masked[()] if type(found.source) is np.ndarray else masked
-            told = f"{int(hidden.sum())} pixels that the file masks are NaN in the cube."
-            found.notices += (Notice.warning(Code.NO_DATA, told),)
-            return
+    inside = [page.asarray() for page in file.pages if _is_mask(page) and page.shape == sides][:1]
+    mask, beside = inside[0] if inside else None, path.with_name(f"{path.name}.msk")
+    if mask is None and beside.is_file():
+        mask = _mask_beside(beside, sides)
+    hidden = np.zeros(()) if mask is None else np.asarray(mask) == 0
+    if not hidden.any():
+        return
+    masked = Masked(found.source, hidden, found.convention)
+    found.source = masked[()] if type(found.source) is np.ndarray else masked
+    which = "the file" if inside else beside.name
+    told = f"{int(hidden.sum())} pixels that {which} masks are NaN in the cube."
+    found.notices += (Notice.warning(Code.NO_DATA, told),)
+
+
+def _mask_beside(path: Path, sides: tuple[int, ...]) -> np.ndarray | None:
+    """The mask for all bands that GDAL keeps in ``NAME.msk``; None for a file of another kind."""
+    import tifffile
+
+    if not detect.head_of(path, 4).startswith(detect.TIFF):
+        return None
+    tiff_chain.check(path)
+    with tifffile.TiffFile(path) as file:
+        tiff_decoding.guard(path, file)
+        page = file.pages.first
+        return page.asarray() if page.shape == sides else None
 
 
 def _from_product(found: build_cube.Found, product: product_metadata.Product | None) -> None:

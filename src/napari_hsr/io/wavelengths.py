@@ -287,6 +287,7 @@ def from_texts(texts: list[Any]) -> tuple[np.ndarray, str | None] | None:
 _PLACES = (
     re.compile(r"[^()]*\((\d+\.\d+)\)"),
     re.compile(r"(?:wavelength|wl|wvl|lambda|λ)[\s_:=-]*(\d+(?:\.\d+)?)", re.IGNORECASE),
+    re.compile(r"X([1-9]\d{2,3}(?:\.\d+)?)"),  # as R names columns of numbers
     re.compile(
         r"(?:coastal|blue|green|yellow|red|red[ _-]?edge|nir|swir|lwir|pan)[ _-]*\d?[ _-]+(\d{3,5})",
         re.IGNORECASE,

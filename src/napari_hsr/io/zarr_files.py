@@ -18,6 +18,7 @@ import numpy as np
 from napari_hsr.cube import finite_range
 from napari_hsr.errors import FileError
 from napari_hsr.io import (
+    bands_apart,
     build_cube,
     cf_grid,
     embedded_record,
@@ -29,12 +30,13 @@ from napari_hsr.io import (
 from napari_hsr.io import wavelengths as wl
 from napari_hsr.io.atomic import beside, undisturbed
 from napari_hsr.io.choice import ANY, Choice
-from napari_hsr.io.choose_variable import Variable, choose_cube, companions, left_out
-from napari_hsr.io.hdf5 import state_numbers
+from napari_hsr.io.choose_variable import choose_cube, companions, left_out
+from napari_hsr.io.hdf5 import DIVISORS, state_numbers
 from napari_hsr.io.hdf5_axes import SPECTRAL, are_turned, text
 from napari_hsr.io.lazy import by_rows
 from napari_hsr.io.library_errors import translated
 from napari_hsr.io.storing import Storing, as_stated, plan
+from napari_hsr.io.variable import Variable
 from napari_hsr.notices import Code, Notice
 
 if TYPE_CHECKING:
@@ -104,10 +106,13 @@ def read(path: Path, choice: Choice = ANY) -> Cube:
                 name: item for name, item in store.members(None) if isinstance(item, zarr.Array)
             }
         variables = [_variable(name, array) for name, array in arrays.items()]
+        variables = bands_apart.offered(variables, lambda name: dict(arrays[name].attrs))
         chosen = choose_cube(path, variables, wanted=choice.variable)
-        zarr_store.check_array(path, arrays[chosen.name])
+        parts = [arrays[name] for name in chosen.parts or (chosen.name,)]
+        for part in parts:
+            zarr_store.check_array(path, part)
         with translated(path, _DAMAGED):
-            found = _plain(path, arrays[chosen.name], variables, arrays, chosen, store)
+            found = _plain(path, parts[0], variables, arrays, chosen, store)
         if choice.variable is None:
             found.notices += left_out(path, variables, chosen)
     if isinstance(run, dict) and not run.get("finished"):
@@ -176,7 +181,13 @@ def _plain(
     """An array without OME's metadata, and what stands beside it in its store."""
     around = dict(store.attrs)
     attributes, small = dict(array.attrs), partial(zarr_store.small, path)
-    found = build_cube.Found(ArrayOfThree(array), units=attributes.get("units"))
+    source: Any = None
+    if chosen.parts:
+        source = bands_apart.planes([arrays[name] for name in chosen.parts])
+        attributes = bands_apart.shared_attributes(
+            chosen.parts, lambda name: dict(arrays[name].attrs), DIVISORS
+        )
+    found = build_cube.Found(source or ArrayOfThree(array), units=attributes.get("units"))
     every = {**around, **attributes}
     known = companions(variables, chosen, lambda name: np.asarray(small(arrays[name])), every)
     found.wavelengths, found.unit = known.wavelengths, known.unit
@@ -220,9 +231,12 @@ def _plain(
             found.notices += (Notice.info(Code.NO_DATA, told),)
         elif fill is not None:
             attributes = {"_FillValue": fill, **attributes}
+    if chosen.parts:
+        bands_apart.state(found, chosen, lambda name: dict(arrays[name].attrs), names)
     state_numbers(found, attributes)
     found.ignore(known.no_data)
-    found.notices += _missing_chunks(array)
+    for name in chosen.parts or (chosen.name,):
+        found.notices += _missing_chunks(arrays[name])[: not found.notices]
     return found
 
 

@@ -1,0 +1,79 @@
+"""What a JPEG says of itself before its pixels: how it is compressed, bits a sample, EXIF, profile.
+
+The markers are those of ITU-T T.81, table B.1.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from napari_hsr.errors import FileError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+#: Markers of a frame, and what those are called that Pillow does not read.
+_FRAMES = {
+    **dict.fromkeys((0xC0, 0xC1, 0xC2), ""),
+    0xC3: "lossless JPEG", 0xF7: "JPEG-LS",
+    **dict.fromkeys((0xC9, 0xCA), "JPEG with arithmetic coding"),
+}  # fmt: skip
+_NOT_READ = (0xF7, 0xC9, 0xCA)
+_EXIF, _PROFILE = b"Exif\0\0", b"ICC_PROFILE\0"
+
+
+@dataclass(frozen=True)
+class Frame:
+    """Size in pixels and bits a sample; ``exif`` and ``profile`` are empty where there are none."""
+
+    marker: int
+    bits: int
+    height: int
+    width: int
+    exif: bytes
+    profile: bytes
+
+
+def frame_of(content: bytes) -> Frame | None:
+    """What stands before the pixels; None where no frame of a known kind begins."""
+    exif, profile = b"", b""
+    for marker, segment in _segments(content):
+        if marker in _FRAMES and len(segment) >= 6:
+            height, width = (int.from_bytes(segment[at : at + 2], "big") for at in (1, 3))
+            return Frame(marker, segment[0], height, width, exif, profile)
+        if marker == 0xE1 and segment.startswith(_EXIF):
+            exif = segment
+        if marker == 0xE2 and segment.startswith(_PROFILE):
+            profile += segment[len(_PROFILE) + 2 :]  # behind its number and their count
+    return None
+
+
+def unusual_frame(path: Path, content: bytes) -> Frame | None:
+    """The frame of a JPEG of more than 8 bits a sample or compressed without loss, which Pillow does not read.
+
+    Raises
+    ------
+    FileError
+        If nothing here reads JPEGs of its kind.
+    """
+    frame = frame_of(content)
+    if frame is None:
+        return None
+    if frame.marker in _NOT_READ:
+        told = f"this is a {_FRAMES[frame.marker]} of {frame.bits} bits a sample, which is not read"
+        raise FileError(path, f"{told}; save it as PNG or TIFF of 16 bits")
+    return frame if frame.bits != 8 or _FRAMES[frame.marker] else None
+
+
+def _segments(content: bytes) -> Iterator[tuple[int, bytes]]:
+    at = 2
+    while content[at : at + 1] == b"\xff" and at + 9 < len(content):
+        marker = content[at + 1]
+        if marker == 0xFF:
+            at += 1  # padding
+            continue
+        length = int.from_bytes(content[at + 2 : at + 4], "big")
+        yield marker, content[at + 4 : at + 2 + length]
+        at += 2 + length
