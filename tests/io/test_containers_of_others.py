@@ -10,6 +10,7 @@ import pytest
 from scipy.io import netcdf_file, savemat
 
 from napari_hsr import read
+from napari_hsr.errors import FileError
 from napari_hsr.io import lazy
 from napari_hsr.notices import Code, has
 
@@ -146,3 +147,63 @@ def test_a_variable_with_a_factor_is_said(tmp_path):
     np.testing.assert_array_equal(cube.data, VALUES)
     assert has(cube.notices, Code.GAIN_NOT_APPLIED)
     assert cube.metadata["scale_factor"] == 0.1
+
+
+BY_PIXEL = np.ascontiguousarray(VALUES.transpose(1, 2, 0))
+
+
+def _nexus(file):
+    group = file.create_group("entry/data")
+    group.attrs["axes"] = ["y", "x", "energy"]
+    group["data"] = BY_PIXEL[..., ::-1]
+    group["energy"] = 1239.841984 / np.array(NM[::-1])
+    group["energy"].attrs["units"] = "eV"
+
+
+def _ilastik(file):
+    item = file.create_dataset("exported_data", data=BY_PIXEL)
+    item.attrs["axistags"] = json.dumps({"axes": [{"key": key} for key in "yxc"]})
+    file["wavelengths"] = NM
+
+
+def _hyperspy_without_names(file):
+    group = file.create_group("Experiments/x")
+    group["data"] = BY_PIXEL
+    for i, (scale, offset, units) in enumerate(((1, 0, "um"), (1, 0, "um"), (50.0, 450.0, "nm"))):
+        axis = group.create_group(f"axis-{i}").attrs
+        axis["name"], axis["scale"], axis["offset"] = "<undefined>", scale, offset
+        axis["units"], axis["navigate"] = units, i < 2
+
+
+@pytest.mark.parametrize("fill", [_nexus, _ilastik, _hyperspy_without_names])
+def test_axes_as_other_programs_name_them(tmp_path, fill):
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        fill(file)
+    cube = read(tmp_path / "a.h5")
+    np.testing.assert_array_equal(cube.data, VALUES)
+    np.testing.assert_allclose(cube.wavelengths.nm, NM)
+    assert not has(cube.notices, Code.AXIS_GUESSED)
+
+
+def test_two_detectors_with_lists_of_their_own_are_a_question(tmp_path):
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["vnir/radiance"], file["vnir/wavelength"] = VALUES[:1].repeat(2, 0), NM[:2]
+        file["swir/radiance"], file["swir/wavelength"] = VALUES, np.array(NM) + 1000
+    with pytest.raises(FileError, match="2 arrays could be the cube"):
+        read(tmp_path / "a.h5")
+    cube = read(tmp_path / "a.h5", variable="vnir/radiance")
+    np.testing.assert_allclose(cube.wavelengths.nm, NM[:2])
+
+
+@pytest.mark.parametrize("apart", [False, True])
+def test_bands_that_are_described_by_their_wavelengths(tmp_path, apart):
+    texts = [f"Reflectance at {nm:g} nm" for nm in NM]
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        if apart:
+            for i, text in enumerate(texts):
+                file[f"band_{i + 1}"] = VALUES[i]
+                file[f"band_{i + 1}"].attrs["long_name"] = text
+        else:
+            file["data"] = VALUES
+            file["data"].attrs["long_name"] = texts
+    np.testing.assert_allclose(read(tmp_path / "a.h5").wavelengths.nm, NM)

@@ -161,6 +161,11 @@ def _stated(parts: Sequence[str], attributes: Callable[[str], Mapping[str, Any]]
                 (each[0][f"{key}_{u}"] for u in ("units", "unit") if f"{key}_{u}" in each[0]), None
             )
             return np.array(known), _text(unit) or wl.unit_in_name(key)
+    for key in ("long_name", "description"):
+        texts = [_text(stated.get(key)) for stated in each]
+        listed, unit = wl.from_band_names(texts)
+        if listed is not None:
+            return np.array(listed, dtype=np.float64), unit
     return None
 
 

@@ -169,8 +169,7 @@ def build(path: Path, found: Found, choice: Choice = ANY) -> Cube:
     resolved = _resolve(path, found, source.shape[order[0]])
     notices += resolved.notices
     data, of_values = _data(path, source, order, found, resolved.order)
-    masks = [(name, _as_cube(mask, order, resolved.order)) for name, mask in found.masks]
-    data, of_masks = masks_beside.apply(path, data, masks)
+    data, of_masks = masks_beside.apply(path, data, found.masks, order, resolved.order)
     notices += [*of_values, *of_masks]
     record = found.record
     marker = found.metadata.get(NO_DATA)
@@ -189,16 +188,6 @@ def build(path: Path, found: Found, choice: Choice = ANY) -> Cube:
         _value_range=found.value_range,
     )
     return cube if choice.bands is None else _only(path, cube, list(choice.bands))
-
-
-def _as_cube(
-    mask: np.ndarray | None, order: tuple[int, ...], bands: tuple[int, ...] | None
-) -> np.ndarray | None:
-    """A mask of three axes, which lies as the stored array does, turned as that was."""
-    if mask is None or mask.ndim != 3:
-        return mask
-    turned: np.ndarray = mask.transpose(order)
-    return turned if bands is None else turned[list(bands)]
 
 
 def _check_scales(found: Found, bands: int, notices: list[Notice]) -> None:

@@ -30,7 +30,10 @@ CUBE_KEYS = (
 #: Names strong enough for a cube of one band, whose array has two axes.
 ONE_BAND_KEYS = ("cube", "hsi", "rad", "ref")
 #: Lists of texts that name the bands.
-_BAND_NAMES = ("band_names", "bandnames", "band_name", "band_labels", "channel_names", "band")
+_BAND_NAMES = (
+    "band_names", "bandnames", "band_name", "band_labels", "channel_names", "band", "long_name",
+    "descriptions", "band_descriptions",
+)  # fmt: skip
 #: Facts worth keeping: one value, or one a band.
 _SCALARS = ("norm_factor", "exposure", "integration_time", "illuminant", "units", "unit")
 #: Variables, of which no convention says which way they go.
@@ -75,8 +78,8 @@ def _likeliest(path: Path, variables: list[Variable], ours: bool) -> Variable:
     """The variable that holds the cube, if the user does not say."""
     numeric = [v for v in variables if v.real]
     candidates = [v for v in numeric if v.has_three_axes]
-    count = _listed_wavelengths(variables)
-    candidates = [v for v in candidates if (v.wavelengths or count) in v.shape] or candidates
+    counts = _listed_wavelengths(variables)
+    candidates = [v for v in candidates if _has_centres(v, counts)] or candidates
     for key in CUBE_KEYS:
         named = [v for v in candidates if v.short == key]
         if len(named) == 1 or alternatives.of_one_list([v.name for v in named]):
@@ -92,7 +95,7 @@ def _likeliest(path: Path, variables: list[Variable], ours: bool) -> Variable:
         )
     for key in ONE_BAND_KEYS:
         planes = [v for v in numeric if v.short == key and len(v.shape) == 2]
-        planes = [v for v in planes if ours or (v.wavelengths or count) == 1]
+        planes = [v for v in planes if ours or (v.wavelengths or (*counts, 0)[0]) == 1]
         if len(planes) == 1:
             return planes[0]
     # an odd number of axes, or numbers of another kind: the array itself says what is wrong
@@ -146,15 +149,24 @@ def left_out(path: Path, variables: list[Variable], chosen: Variable) -> tuple[N
     return (Notice.warning(Code.OTHER_ARRAYS_LEFT_OUT, told),)
 
 
-def _listed_wavelengths(variables: list[Variable]) -> int | None:
-    """The length of the list of wavelengths, found by its name; one number in 'bands' is none."""
+def _has_centres(variable: Variable, counts: list[int]) -> bool:
+    """Whether an axis is as long as a list of wavelengths, its own if it has one."""
+    listed = [variable.wavelengths] if variable.wavelengths else counts
+    return bool(set(listed) & set(variable.shape))
+
+
+def _listed_wavelengths(variables: list[Variable]) -> list[int]:
+    """The lengths of the lists of wavelengths under the likeliest name; one number in 'bands' is none."""
     for key in wl.KEYS:
-        for v in variables:
-            size = math.prod(v.shape)
-            fits = v.long_axes <= 1 and (v.real or v.is_text) and v.shape
-            if v.short == key and fits and size > (key == "bands"):
-                return size
-    return None
+        sizes = [
+            math.prod(v.shape)
+            for v in variables
+            if v.short == key and v.long_axes <= 1 and (v.real or v.is_text) and v.shape
+        ]
+        sizes = [size for size in sizes if size > (key == "bands")]
+        if sizes:
+            return sizes
+    return []
 
 
 def _listing(variables: list[Variable]) -> str:

@@ -61,6 +61,7 @@ def named_axes(file: Any, dataset: Any, values: References) -> NamedAxes:
         _scales(dataset, values),
         _labels(dataset),
         _hyperspy(file, dataset, values),
+        _nexus(file, dataset, values),
     ):
         spectral = [i for i, name in enumerate(names) if SPECTRAL.fullmatch(name.strip().lower())]
         if len(spectral) == 1:
@@ -128,6 +129,11 @@ def _scales(dataset: Any, beside: References) -> tuple[list[str], Values]:
 
 def _labels(dataset: Any) -> tuple[list[str], Values]:
     found = attributes(dataset)
+    tags = text(found.get("axistags"))  # of vigra and ilastik
+    if tags.startswith("{"):
+        names = re.findall(r'"key"\s*:\s*"(\w+)"', tags)
+        if len(names) == len(dataset.shape):
+            return ["channel" if name == "c" else name for name in names], {}
     for key in _LABELS:
         stated = found.get(key)
         if isinstance(stated, (str, bytes)):
@@ -149,7 +155,7 @@ def _hyperspy(file: Any, dataset: Any, near: References) -> tuple[list[str], Val
         if group is None:
             return [], {}
         stated = attributes(group)
-        names.append(text(stated.get("name")))
+        names.append(axis_name(stated))
         uneven = own(group, "axis")
         if getattr(uneven, "shape", None) == (size,) and size <= MOST_VALUES:
             values[axis] = np.asarray(near.value(uneven)), text(stated.get("units"))
@@ -161,6 +167,29 @@ def _hyperspy(file: Any, dataset: Any, near: References) -> tuple[list[str], Val
         ):
             listed = float(offset) + float(scale) * np.arange(size)
             values[axis] = listed, text(stated.get("units"))
+    return names, values
+
+
+def axis_name(stated: Any) -> str:
+    """The name of an axis of HyperSpy; that of a signal's axis without one is by its unit."""
+    name, navigate = text(stated.get("name")), stated.get("navigate")
+    unnamed = name in ("", "<undefined>") and navigate is not None and not np.any(navigate)
+    return "wavelength" if unnamed and wl.is_unit(text(stated.get("units"))) else name
+
+
+def _nexus(file: Any, dataset: Any, near: References) -> tuple[list[str], Values]:
+    """NeXus: the group lists the axes of its signal, each a data set of that name."""
+    group = file[dataset.name.rsplit("/", 1)[0] or "/"]
+    listed = attributes(group).get("axes")
+    names = [text(part) for part in np.ravel(np.asarray(() if listed is None else listed))]
+    if len(names) != len(dataset.shape):
+        return [], {}
+    values: Values = {}
+    for axis, name in enumerate(names):
+        item = own(group, name) if name else None
+        size = dataset.shape[axis]
+        if getattr(item, "shape", None) == (size,) and size <= MOST_VALUES:
+            values[axis] = np.asarray(near.value(item)), text(attributes(item).get("units"))
     return names, values
 
 

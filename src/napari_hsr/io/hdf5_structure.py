@@ -33,7 +33,7 @@ _MOST_TEXTS = 64
 #: Texts of free length in a list beside the cube.
 _LONGEST_LIST = 10_000
 #: References inside what references lead to.
-_DEEPEST_REFERENCE = 8
+DEEPEST_REFERENCE = 8
 
 
 def check_heaps(path: Path) -> None:
@@ -107,83 +107,6 @@ def datasets(path: Path, file: Any) -> Iterator[tuple[str, Any]]:
                 if (place.fileno, place.addr) not in entered:
                     entered.add((place.fileno, place.addr))
                     ahead.append((f"{above}{name}/", item, depth + 1))
-
-
-def cells(path: Path, file: Any, items: dict[str, Any]) -> dict[str, Any]:
-    """Data sets that cells and arrays of structures in MATLAB's files refer to, by a name of their own.
-
-    ``cubes/2`` is the second cell of ``cubes``, ``scenes/2/cube`` a field of the second structure.
-    Cells without any array of three axes are left to those that know what they hold.
-    """
-    import h5py
-
-    found: dict[str, Any] = {}
-
-    def take(name: str, item: Any, depth: int) -> None:
-        limits.check_count(path, len(found) + 1, "cells")
-        if isinstance(item, h5py.Group) and depth < _DEEPEST_REFERENCE:
-            for field in names_of(item):
-                take(f"{name}/{field}", own(item, field), depth + 1)
-        elif isinstance(item, h5py.Dataset) and not enter(name, item, depth):
-            found[name] = item
-
-    def enter(name: str, item: Any, depth: int) -> bool:
-        if h5py.check_ref_dtype(item.dtype) is not h5py.Reference or depth >= _DEEPEST_REFERENCE:
-            return False
-        if not item.shape or "MATLAB_empty" in attributes(item) or item.external:
-            return False
-        if item.size > limits.MOST_ENTRIES:
-            return False  # texts, or whatever else so many are
-        inside = [_referred(file, reference) for reference in np.ravel(checked(path, item)[()])]
-        above, _, field = name.rpartition("/")
-        of_structures = "MATLAB_class" not in attributes(item) and bool(above)
-        arrays = [len(getattr(i, "shape", None) or ()) > 2 for i in inside]
-        deeper = [isinstance(i, h5py.Group) or _refers(i) for i in inside]
-        if not (of_structures or any(arrays) or any(deeper) or _are_bands(inside)):
-            return False
-        for number, each in enumerate(inside, 1):
-            take(
-                f"{above}/{number}/{field}" if of_structures else f"{name}/{number}",
-                each,
-                depth + 1,
-            )
-        return True
-
-    for name, item in items.items():
-        if not name.startswith("#"):
-            enter(name, item, 0)
-    return found
-
-
-def _are_bands(inside: list[Any]) -> bool:
-    """Whether cells hold one band each: arrays of numbers with two axes, all alike."""
-    import h5py
-
-    if len(inside) < 2 or not all(isinstance(i, h5py.Dataset) for i in inside):
-        return False
-    first = inside[0]
-    numbers = first.dtype.kind in "fiu" and attributes(first).get("MATLAB_class") not in (
-        b"char",
-        "char",
-        b"cell",
-        "cell",
-    )
-    alike = all(i.shape == first.shape and i.dtype == first.dtype for i in inside)
-    return bool(numbers and alike and len(first.shape) == 2 and min(first.shape) > 1)
-
-
-def _referred(file: Any, reference: Any) -> Any:
-    """What a reference leads to; None for an empty or broken one: the cube may lie elsewhere."""
-    try:
-        return file[reference] if reference else None
-    except (OSError, RuntimeError, ValueError, KeyError):
-        return None
-
-
-def _refers(item: Any) -> bool:
-    import h5py
-
-    return isinstance(item, h5py.Dataset) and h5py.check_ref_dtype(item.dtype) is h5py.Reference
 
 
 def names_of(group: Any) -> list[str]:
@@ -397,7 +320,7 @@ class References:
                 continue
             self._followed += 1
             limits.check_count(self._path, self._followed, "references that are followed")
-            if depth >= _DEEPEST_REFERENCE:
+            if depth >= DEEPEST_REFERENCE:
                 raise FileError(self._path, "its references lie too deep in one another")
             inside.append(self.value(self._file[reference], depth + 1))
         cells = np.empty(len(inside), dtype=object)

@@ -69,12 +69,13 @@ def find(
 
 
 def apply(
-    path: Path, data: Any, masks: Iterable[tuple[str, np.ndarray | None]]
+    path: Path, data: Any, masks: Masks, order: tuple[int, ...], bands: tuple[int, ...] | None
 ) -> tuple[Any, list[Notice]]:
     """The cube (bands, rows, columns), NaN where a mask hides a pixel, and what was done.
 
     A mask whose name does not say which pixels it hides is applied only where one side of it
-    holds no image: one and the same value throughout.
+    holds no image: one and the same value throughout. ``order`` are the axes of the stored array that are
+    bands, rows and columns, ``bands`` the order of its bands: masks of three axes are turned so, too.
     """
     notices = []
     for name, values in masks:
@@ -82,6 +83,8 @@ def apply(
             told = f"“{name}” may say which pixels count; it is too large to be applied."
             notices.append(Notice.warning(Code.NO_DATA, told))
             continue
+        if values.ndim == 3:
+            values = values.transpose(order)[... if bands is None else list(bands)]
         if values.shape not in (tuple(data.shape), tuple(data.shape[1:])):
             continue
         short = name.rsplit("/", 1)[-1].lower()

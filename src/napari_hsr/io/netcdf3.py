@@ -11,9 +11,10 @@ import numpy as np
 from napari_hsr.io import bands_apart, build_cube, cf_grid, geotiff, limits, masks_beside
 from napari_hsr.io.choice import ANY, Choice
 from napari_hsr.io.choose_variable import choose_cube, companions, left_out
-from napari_hsr.io.hdf5 import DIVISORS, NETCDF_FILL, state_numbers
+from napari_hsr.io.hdf5 import NETCDF_FILL
 from napari_hsr.io.hdf5_axes import SPECTRAL, are_turned, text
 from napari_hsr.io.library_errors import translated
+from napari_hsr.io.stated_numbers import DIVISORS, state_numbers
 from napari_hsr.io.variable import Variable
 
 if TYPE_CHECKING:

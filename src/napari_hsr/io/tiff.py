@@ -14,7 +14,6 @@ import numpy as np
 from napari_hsr.errors import FileError
 from napari_hsr.io import (
     build_cube,
-    detect,
     embedded_record,
     gdal_metadata,
     geotiff,
@@ -23,6 +22,7 @@ from napari_hsr.io import (
     product_metadata,
     tiff_chain,
     tiff_decoding,
+    tiff_masks,
     tiff_wavelengths,
 )
 from napari_hsr.io import wavelengths as wl
@@ -31,7 +31,7 @@ from napari_hsr.io.build_cube import NO_DATA
 from napari_hsr.io.choice import ANY, Choice
 from napari_hsr.io.library_errors import translated
 from napari_hsr.io.mapped import map_file
-from napari_hsr.io.masked import Masked, WithoutAlpha
+from napari_hsr.io.masked import WithoutAlpha
 from napari_hsr.notices import Code, Notice
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def read(path: Path, choice: Choice = ANY) -> Cube | Photograph:
             page = file.pages.first
             tiff_chain.check_pages(path, file)
             tiff_decoding.guard(path, file)
-            series = [s for s in file.series if not _is_mask(s.keyframe)] or file.series
+            series = [s for s in file.series if not tiff_masks.is_mask(s.keyframe)] or file.series
         chosen = _choose_series(path, series)
         ours, described = _described(file)
         of_ours = ours is not None and ours.wavelengths is None
@@ -214,7 +214,7 @@ def _found(
         found.source = _source(path, file, series)
         if alpha is not None:
             _leave_out_alpha(found, alpha)
-        _apply_mask(path, found, file)
+        tiff_masks.apply(path, found, file)
         if ours is None:
             _calibrate(found, file)
             _tell(found, page, axes[-3:])
@@ -272,43 +272,6 @@ def _tell(found: build_cube.Found, page: Any, axes: str) -> None:
     if page.photometric == _MIN_IS_WHITE and found.source.dtype.kind in "iub":
         told = "The file states that 0 is white; the numbers are as stored."
         found.notices += (Notice.warning(Code.VALUES_SCALE_GUESSED, told),)
-
-
-def _is_mask(page: Any) -> bool:
-    """Whether a page says which pixels of another one count (NewSubfileType 4)."""
-    return bool(int(getattr(page, "subfiletype", 0) or 0) & 4)  # frames of a series have none
-
-
-def _apply_mask(path: Path, found: build_cube.Found, file: Any) -> None:
-    """Pixels that a mask in the file, or GDAL's beside it, hides become NaN."""
-    sides = tuple(n for i, n in enumerate(found.source.shape) if i != found.convention)
-    if found.record is not None or len(found.source.shape) != 3:
-        return
-    inside = [page.asarray() for page in file.pages if _is_mask(page) and page.shape == sides][:1]
-    mask, beside = inside[0] if inside else None, path.with_name(f"{path.name}.msk")
-    if mask is None and beside.is_file():
-        mask = _mask_beside(beside, sides)
-    hidden = np.zeros(()) if mask is None else np.asarray(mask) == 0
-    if not hidden.any():
-        return
-    masked = Masked(found.source, hidden, found.convention)
-    found.source = masked[()] if type(found.source) is np.ndarray else masked
-    which = "the file" if inside else beside.name
-    told = f"{int(hidden.sum())} pixels that {which} masks are NaN in the cube."
-    found.notices += (Notice.warning(Code.NO_DATA, told),)
-
-
-def _mask_beside(path: Path, sides: tuple[int, ...]) -> np.ndarray | None:
-    """The mask for all bands that GDAL keeps in ``NAME.msk``; None for a file of another kind."""
-    import tifffile
-
-    if not detect.head_of(path, 4).startswith(detect.TIFF):
-        return None
-    tiff_chain.check(path)
-    with tifffile.TiffFile(path) as file:
-        tiff_decoding.guard(path, file)
-        page = file.pages.first
-        return page.asarray() if page.shape == sides else None
 
 
 def _from_product(found: build_cube.Found, product: product_metadata.Product | None) -> None:

@@ -31,10 +31,10 @@ from napari_hsr.io import wavelengths as wl
 from napari_hsr.io.atomic import beside, undisturbed
 from napari_hsr.io.choice import ANY, Choice
 from napari_hsr.io.choose_variable import choose_cube, companions, left_out
-from napari_hsr.io.hdf5 import DIVISORS, state_numbers
-from napari_hsr.io.hdf5_axes import SPECTRAL, are_turned, text
+from napari_hsr.io.hdf5_axes import SPECTRAL, are_turned, axis_name, text
 from napari_hsr.io.lazy import by_rows
 from napari_hsr.io.library_errors import translated
+from napari_hsr.io.stated_numbers import DIVISORS, state_numbers
 from napari_hsr.io.storing import Storing, as_stated, plan
 from napari_hsr.io.variable import Variable
 from napari_hsr.notices import Code, Notice
@@ -159,7 +159,7 @@ def _hyperspy(
         if group is None:
             return [], None, None
         stated = dict(group.attrs)
-        names.append(text(stated.get("name")))
+        names.append(axis_name(stated))
         if not SPECTRAL.fullmatch(names[-1].lower()):
             continue
         uneven, unit = arrays.get(f"{place}/axis"), text(stated.get("units")) or None

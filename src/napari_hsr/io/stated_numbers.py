@@ -1,0 +1,84 @@
+"""What attributes state of an array's numbers: missing values, scale, offset, by CF (NetCDF) and NEON."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from napari_hsr.io import build_cube
+from napari_hsr.io.decoding import Decoding
+from napari_hsr.io.hdf5_axes import text
+from napari_hsr.io.numbers import number
+from napari_hsr.notices import Code, Notice
+
+#: Attributes with the number that stands for missing values.
+_NO_DATA = (
+    "_fillvalue", "missing_value", "data_ignore_value", "data ignore value", "no_data", "nodata",
+    "no_data_value", "nodata_value", "fillvalue", "fill_value",
+)  # fmt: skip
+_MOST_MARKERS = 16
+#: Attributes with a number to divide by: NEON's, and ENVI's.
+DIVISORS = ("Scale_Factor", "reflectance_scale_factor", "reflectance scale factor")
+
+
+def state_numbers(found: build_cube.Found, attributes: Any) -> None:
+    """No data, scale and offset as CF conventions (NetCDF) and NEON state them."""
+    stated = {str(key): _numbers(attributes[key]) for key in attributes}
+    markers = {m for key in stated if key.lower() in _NO_DATA for m in stated[key][:_MOST_MARKERS]}
+    divisor = next((stated[key][0] for key in DIVISORS if stated.get(key)), 0.0) or 1.0
+    scale, offset = (
+        _of_all_or_each(found, stated.get(key)) for key in ("scale_factor", "add_offset")
+    )
+    if divisor != 1.0 and scale is not None:  # CF's is the one that has a convention
+        told = (
+            f"The file states two scale factors: scale_factor was applied, and the {divisor:g} to "
+            "divide by was not."
+        )
+        found.notices += (Notice.warning(Code.GAIN_NOT_APPLIED, told),)
+        divisor = 1.0
+    found.decoding = Decoding(
+        valid=_valid(stated, found.source.dtype, scale, offset),
+        divisor=divisor,
+        scale=1.0 if scale is None else scale,
+        offset=0.0 if offset is None else offset,
+        no_data=tuple(sorted(markers)),
+        unsigned=text(attributes.get("_Unsigned")).lower() == "true",
+    )
+    if found.decoding.no_data:
+        found.metadata[build_cube.NO_DATA] = found.decoding.no_data[0]
+    if not replace(found.decoding, no_data=(), valid=None, unsigned=False).does_nothing:
+        told = "Values were scaled as the scale factor and offset in the file say."
+        found.notices += (Notice.info(Code.SCALE_APPLIED, told),)
+        found.steps += (told,)
+
+
+def _valid(
+    stated: dict[str, list[float]], dtype: np.dtype, scale: Any, offset: Any
+) -> tuple[float, float] | None:
+    """CF's ``valid_range``, ``valid_min`` and ``valid_max``, which are meant as stored."""
+    both = stated.get("valid_range") or []
+    least = both[:1] or stated.get("valid_min") or [-np.inf]
+    most = both[1:2] or stated.get("valid_max") or [np.inf]
+    packed = dtype.kind in "iu" and (scale is not None or offset is not None)
+    fractions = any(np.isfinite(v) and v % 1 for v in (least[0], most[0]))
+    if not least[0] < most[0] or (packed and fractions) or dtype.kind not in "iuf":
+        return None  # none, contradictory, or of the unpacked values against the convention
+    return None if np.isinf(least[0]) and np.isinf(most[0]) else (least[0], most[0])
+
+
+def _numbers(value: Any) -> list[float]:
+    """The numbers that an attribute holds, one in a text among them; empty for anything else."""
+    if text(value):
+        known = number(text(value))
+        return [] if known is None else [known]
+    array = np.ravel(np.asarray(value))
+    return [float(v) for v in array] if array.dtype.kind in "iuf" else []
+
+
+def _of_all_or_each(found: build_cube.Found, numbers: list[float] | None) -> Any:
+    """A number for all bands, or as many as an axis is long; None for anything else."""
+    if not numbers or (len(numbers) > 1 and len(numbers) not in found.source.shape):
+        return None
+    return numbers[0] if len(set(numbers)) == 1 else np.array(numbers)
