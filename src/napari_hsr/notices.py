@@ -134,6 +134,9 @@ class Code(StrEnum):
     REGION = "region"
 
     # training
+    SPECTRA_LEFT_OUT = "spectra-left-out"
+    SPECTRA_CHANGED = "spectra-changed"
+    SPECTRA_FEW = "spectra-few"
     CUBE_WITHOUT_PHOTOGRAPH = "cube-without-photograph"
     PHOTOGRAPH_WITHOUT_CUBE = "photograph-without-cube"
     PAIR_UNCLEAR = "pair-unclear"

@@ -98,11 +98,14 @@ def test_the_scale_is_guessed_with_a_notice_and_can_be_stated(tmp_path):
     assert has(found.notices, Code.SCALE_APPLIED)
 
 
-def test_values_of_no_known_scale_are_kept(tmp_path):
-    path = tmp_path / "counts.csv"
-    path.write_text("nm,a\n400,1000\n450,5500\n500,40000\n")
+@pytest.mark.parametrize("values", [(1000, 5500, 40000), (0.4, 1.1, 2.6)])
+def test_values_of_no_known_scale_are_kept(tmp_path, values):
+    path = tmp_path / "of something.csv"
+    path.write_text(
+        "nm,a\n" + "".join(f"{nm},{v}\n" for nm, v in zip((400, 450, 500), values, strict=True))
+    )
     found = napari_hsr.read_library(path)
-    np.testing.assert_array_equal(found["a"], [1000, 5500, 40000])
+    np.testing.assert_array_equal(found["a"], values)
     assert has(found.notices, Code.VALUES_SCALE_GUESSED)
 
 

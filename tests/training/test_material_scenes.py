@@ -11,10 +11,12 @@ from napari_hsr.cameras.random_camera import check, draw
 from napari_hsr.cameras.settings import CaptureSettings
 from napari_hsr.errors import HSRError
 from napari_hsr.models.model_file import read_card
+from napari_hsr.notices import Code
 from napari_hsr.training.data import material_scenes
+from napari_hsr.training.data.inspection import inspect_events
 from napari_hsr.training.data.material_scenes import MaterialScenes, load_materials
 from napari_hsr.training.data.painted_thumbnails import write_thumbnails
-from napari_hsr.training.events import Finished, result_of
+from napari_hsr.training.events import Finished, Noticed, result_of
 from napari_hsr.training.recipe.schema import MaterialsSettings
 from napari_hsr.training.recipe.yaml_io import read_recipe
 from napari_hsr.training.train import prepare_events, train, training_patches
@@ -89,7 +91,7 @@ def test_a_spectrometers_table_in_percent_and_finer_steps_is_read(tmp_path):
         (reflectances(3), NM, "at least 10 spectra"),
         (reflectances() - 0.6, NM, "from 0 to 1"),
         (reflectances(nm=NM + 60), NM + 60, "are needed"),
-        (np.where(np.arange(31) % 3, np.nan, 0.5) * np.ones((20, 1)), NM, "more than half"),
+        (np.where(np.arange(31) % 3, np.nan, 0.5) * np.ones((20, 1)), NM, "not 0"),
     ],
     ids=["few", "negative", "range", "gaps"],
 )
@@ -97,6 +99,38 @@ def test_a_table_that_cannot_be_painted_with_is_refused(tmp_path, spectra, nm, w
     path = table(tmp_path / "t.npz", spectra, nm)
     with pytest.raises(HSRError, match=words):
         load_materials(MaterialsSettings(tables=(path,)), NM, 0)
+
+
+def test_what_is_assumed_of_a_table_is_told_and_can_be_overruled(tmp_path):
+    spectra = 100 * reflectances(20)
+    spectra[0], spectra[1], spectra[2, 3:6], spectra[4, 0] = np.nan, 0, np.nan, -1
+    path = tmp_path / "leaves.npz"
+    names = ["a", "a", *map(str, range(18))]
+    np.savez(path, wavelengths=NM, spectra=spectra, names=names)
+    found = load_materials(MaterialsSettings(tables=(path,)), NM, 0)
+    assert found.tables[0].shape == (18, 31)
+    assert found.tables[0].min() == 0
+    told = [(n.code, n.text) for n in found.notices]
+    for code, words in (
+        (Code.VALUES_SCALE_GUESSED, "percent"),
+        (Code.SPECTRA_LEFT_OUT, "1 of 20 spectra (a) lack"),
+        (Code.SPECTRA_LEFT_OUT, "1 of 20 spectra (a) are black"),
+        (Code.SPECTRA_CHANGED, "1 of 20 spectra (0) had gaps"),
+        (Code.SPECTRA_CHANGED, "1 of 18 spectra (2) had values below 0, down to -0.01"),
+        (Code.SPECTRA_FEW, "18 spectra"),
+    ):
+        assert any(c == code and words in text and "leaves.npz" in text for c, text in told), words
+    with pytest.raises(HSRError, match=r"materials\.scale"):
+        load_materials(MaterialsSettings(tables=(path,), scale=1), NM, 0)
+
+
+def test_the_inspection_tells_what_was_assumed_of_a_table(tmp_path, monkeypatch):
+    monkeypatch.setattr(material_scenes, "SIDE", 32)
+    path = table(tmp_path / "t.npz", reflectances(12, NM[::3]), NM[::3])
+    recipe = materials_recipe(tmp_path, f"materials.tables=[{path}]")
+    *events, findings = inspect_events(recipe)
+    assert Code.SPECTRA_FEW in {n.code for n in findings.notices}
+    assert Code.SPECTRA_CHANGED in {e.notice.code for e in events if isinstance(e, Noticed)}
 
 
 def test_measured_lights(tmp_path):

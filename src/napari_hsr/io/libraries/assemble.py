@@ -25,6 +25,8 @@ _DELETED_BELOW = -1e30
 _NOT_MEASURED = (-999.0, -9999.0, -99999.0)
 #: A reflectance above this is none: beyond the white of a panel and beyond glitter.
 _MOST_REFLECTANCE = 2.0
+#: Below it the largest value of a table is absorbance, if anything, rather than percent.
+_LEAST_PERCENT = 5.0
 
 
 @dataclass(frozen=True)
@@ -139,7 +141,7 @@ def _factor(
     largest = float(np.nanmax(np.where(np.isfinite(values), values, np.nan)))
     if found.units not in (None, REFLECTANCE) or largest <= _MOST_REFLECTANCE:
         return 1.0, found.units, []
-    if largest <= 150:
+    if largest <= 150 and (largest > _LEAST_PERCENT or found.units == REFLECTANCE):
         factor, what = 0.01, "percent"
     elif found.units == REFLECTANCE and largest <= 15000:
         factor, what = 1e-4, "ten-thousandths"

@@ -17,7 +17,7 @@ from napari_hsr.training.data.cache import CacheError, folder
 from napari_hsr.training.data.cache_entry import Entry
 from napari_hsr.training.data.discovery import find
 from napari_hsr.training.data.findings import Findings, Row
-from napari_hsr.training.data.material_scenes import painted_images
+from napari_hsr.training.data.material_scenes import load_materials, painted_images
 from napari_hsr.training.data.scan import load, scan
 from napari_hsr.training.events import Event, Noticed, Preparing
 
@@ -86,6 +86,8 @@ def inspect_events(
     rows = checks.on_one_grid(rows, grid)
     rows = checks.on_one_scale(rows)
     faults, notices = checks.faults(rows, recipe), checks.notices(rows)
+    if recipe.materials is not None and grid is not None:
+        notices += load_materials(recipe.materials, grid.nm, recipe.seed).notices
     yield from map(Noticed, notices)
     yield Findings(tuple(rows), grid, notices, faults)
 

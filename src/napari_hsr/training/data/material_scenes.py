@@ -17,23 +17,20 @@ from scipy import ndimage
 from scipy.spatial import cKDTree
 
 from napari_hsr.cube import DEFAULT_WAVELENGTHS_NM, Cube, Wavelengths
-from napari_hsr.errors import FileError, InputError
-from napari_hsr.io.libraries import read_library
+from napari_hsr.errors import InputError
 from napari_hsr.training.data.image_source import Scene
+from napari_hsr.training.data.material_tables import read_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from numpy.typing import ArrayLike
 
+    from napari_hsr.notices import Notice
     from napari_hsr.training.recipe.schema import MaterialsSettings, Recipe
 
-#: Fewer spectra than these make no variety to learn from.
-LEAST = 10
 #: Painted images where there are no others: their side in pixels, and how many there are.
 SIDE, TRAINED, HELD_OUT = 128, 12, 6
-#: What reflectances may be below 0, by noise, and above 1, by fluorescence and gloss.
-_OFF, _BRIGHTER = 0.1, 0.5
 #: Scenes are drawn this much finer and averaged, so that edges are mixtures.
 _FINER = 2
 #: Least brightness that shading leaves, and the strongest gloss, as fractions.
@@ -50,9 +47,17 @@ class MaterialScenes:
     tables : sequence of ndarray, each (spectra, bands)
         Reflectances of each source on the grid of the training, 0..1.
     settings : MaterialsSettings
+    notices : tuple of Notice
+        What was assumed, changed or left out of the tables.
     """
 
-    def __init__(self, tables: Sequence[np.ndarray], settings: MaterialsSettings):
+    def __init__(
+        self,
+        tables: Sequence[np.ndarray],
+        settings: MaterialsSettings,
+        notices: tuple[Notice, ...] = (),
+    ):
+        self.notices = notices
         self.tables = [np.asarray(table, dtype=np.float32) for table in tables]
         self.settings = settings
 
@@ -221,24 +226,17 @@ def load_materials(
         )
     nm = np.asarray(wavelengths_nm, dtype=np.float64)
     rng = np.random.default_rng([seed, len(settings.tables)])
-    tables = []
+    tables: list[np.ndarray] = []
+    notices: list[Notice] = []
     for path in settings.tables:
-        table = read_library(path).on(nm)
-        low, high = float(table.values.min()), float(table.values.max())
-        if len(table) < LEAST:
-            raise FileError(
-                path, f"at least {LEAST} spectra were expected to paint with, not {len(table)}"
-            )
-        if low < -_OFF or high > 1 + _BRIGHTER:
-            raise FileError(
-                path, f"reflectances from 0 to 1 were expected, not from {low:.3g} to {high:.3g}"
-            )
-        chosen = rng.permutation(len(table))[: settings.most]
+        table = read_table(path, nm, settings.scale)
+        notices += table.notices
+        chosen = rng.permutation(len(table.spectra))[: settings.most]
         if held_out is not None:
             fifth = max(2, len(chosen) // 5)
             chosen = chosen[:fifth] if held_out else chosen[fifth:]
-        tables.append(table.values[chosen].clip(0, None))
-    return MaterialScenes(tables, settings)
+        tables.append(table.spectra[chosen])
+    return MaterialScenes(tables, settings, tuple(notices))
 
 
 def _reduced(maps: np.ndarray) -> np.ndarray:

@@ -188,6 +188,8 @@ class MaterialsSettings(Settings):
     """Reflectances, ``.csv`` or ``.npz``; a table is one kind of things, and counts as the others."""
     most: Positive = 2000
     """Spectra that are taken of a table, at random."""
+    scale: Annotated[float, Field(gt=0)] | None = None
+    """What the tables' values are multiplied by, such as 0.01 for percent; None: as each file says."""
     share: Share = 0.5
     """Fraction of the patches that are painted."""
     repainted: Share = 0.4
