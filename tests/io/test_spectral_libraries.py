@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import zipfile
 
 import numpy as np
 import pytest
@@ -334,3 +335,90 @@ def test_a_text_of_any_length_is_not_looked_through_for_a_table(tmp_path, monkey
         read_library(path)
     path.write_text("about\n" + "400,1\n410,2\n420,3\n")
     assert read_library(path).wavelengths_nm.tolist() == [400, 410, 420]
+
+
+GRID, ONE = [400.0, 500.0, 600.0, 700.0], [0.125, 0.25, 0.5, 0.75]
+
+
+def _lines(pattern, *columns):
+    return "".join(pattern.format(*row) for row in zip(*columns, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("text", "units"),
+    [
+        # Avantes: names, and units below them
+        ("Wave   ;Sample   ;Dark     ;Reflectance\n[nm]   ;[counts] ;[counts] ;[%]\n\n"
+         + _lines("{0};9;1;{1}\n", GRID, [100 * v for v in ONE]), "reflectance"),
+        # Spectral Evolution, with counts beside the quotient
+        ("Chan.#\tWvl\tNorm. DN (Ref.)\tNorm. DN (Target)\tReflect. %\n"
+         + _lines("{0}\t{1}\t9\t8\t{2}\n", range(4), GRID, [100 * v for v in ONE]), "reflectance"),
+        # Ocean Optics, whose tables end with a line of text
+        (">>>>>Begin Processed Spectral Data<<<<<\n" + _lines("{0}\t{1}\n", GRID, ONE)
+         + ">>>>>End Processed Spectral Data<<<<<\n", None),
+        ("Wavelength,Reflectance\n(um),(%)\n"
+         + _lines("{0},{1}\n", [v / 1000 for v in GRID], [100 * v for v in ONE]), "reflectance"),
+        ("wavelength,mean,std\n" + _lines("{0},{1},0.01\n", GRID, ONE), None),
+        ("sample,Wave_400,Wave_500,Wave_600,Wave_700\ns," + ",".join(map(str, ONE)), None),
+        ("".join(f"{1e7 / nm:.6f},{v}\n" for nm, v in zip([2500, 5000, 10000, 16000], ONE, strict=True)), None),
+    ],
+    ids=["avantes", "sed", "ocean optics", "units below", "deviations", "names", "wavenumbers"],
+)  # fmt: skip
+def test_tables_of_spectrometers(tmp_path, text, units):
+    (tmp_path / "a.csv").write_text(text)
+    found = read_library(tmp_path / "a.csv")
+    np.testing.assert_allclose(found.values, [ONE])
+    assert found.units == units
+    expected = [2500, 5000, 10000, 16000] if text[0].isdigit() else GRID
+    np.testing.assert_allclose(found.wavelengths.nm, expected)
+
+
+@pytest.mark.parametrize(
+    ("heading", "units"),
+    [("Irradiance (uW/cm2/nm)", "uW/cm2/nm"), ("counts", "counts"), ("log(1/R)", "log(1/r)")],
+)
+def test_what_a_heading_calls_otherwise_is_no_reflectance_in_percent(tmp_path, heading, units):
+    (tmp_path / "a.csv").write_text(
+        f"wavelength,{heading}\n" + _lines("{0},{1}\n", GRID, [20, 30, 40, 50])
+    )
+    found = read_library(tmp_path / "a.csv")
+    np.testing.assert_array_equal(found.values, [[20, 30, 40, 50]])
+    assert found.units == units
+
+
+def test_what_else_is_said_of_spectra_in_rows(tmp_path):
+    grid = [str(nm) for nm in range(400, 700, 50)]
+    about = "id,species,date,lat,lon,plot,leaf,chl,n"
+    row = "1,oak,2020-01-01,52.5,13.1,4,3,40.2,2.1," + ",".join(["0.5"] * 6)
+    (tmp_path / "a.csv").write_text(f"{about},{','.join(grid)}\n{row}\n")
+    found = read_library(tmp_path / "a.csv")
+    np.testing.assert_array_equal(found.values, [[0.5] * 6])
+
+
+@pytest.mark.parametrize("names", ["R1,R2,R3", "b1,b2,b3", "2018,2019,2020"])
+def test_numbers_of_columns_are_no_wavelengths(tmp_path, names):
+    (tmp_path / "a.csv").write_text(
+        f"wavelength,{names}\n" + _lines("{0},{1},{1},{1}\n", GRID, ONE)
+    )
+    found = read_library(tmp_path / "a.csv")
+    np.testing.assert_array_equal(found.values, [ONE] * 3)
+    np.testing.assert_array_equal(found.wavelengths.nm, GRID)
+
+
+@pytest.mark.parametrize("shift", [0, 5])
+def test_a_column_of_wavelengths_beside_each_spectrum(tmp_path, shift):
+    text = "Wavelength (nm)\tA\tWavelength (nm)\tB\n"
+    text += _lines("{0}\t{1}\t{2}\t{1}\n", GRID, ONE, [nm + shift for nm in GRID])
+    (tmp_path / "a.txt").write_text(text)
+    if shift:
+        assert "2 columns of wavelengths differ" in refused(tmp_path / "a.txt")
+        found = read_library(tmp_path / "a.txt", column="B")
+        np.testing.assert_array_equal(found.wavelengths.nm, np.array(GRID) + shift)
+    else:
+        assert read_library(tmp_path / "a.txt").names == ("A", "B")
+
+
+def test_a_spreadsheet_is_refused_in_words(tmp_path):
+    with zipfile.ZipFile(tmp_path / "a.xlsx", "w") as file:
+        file.writestr("[Content_Types].xml", "<Types/>")
+    assert "spreadsheet" in refused(tmp_path / "a.xlsx")

@@ -208,7 +208,8 @@ def to_nm(
 ) -> tuple[np.ndarray | None, float | np.ndarray | None, tuple[Notice, ...]]:
     """Values in ``unit`` as nm, the factor for widths in it, and notices; None for no such unit.
 
-    Without a unit, or with one that no such instrument measures in, the magnitude decides: up to 0.0001 is m, up to 30 µm, from 3000 on Ångström,
+    Without a unit, or with one that no such instrument measures in, the magnitude decides: what falls from
+    above 3000 to less than a third is cm⁻¹, up to 0.0001 is m, up to 30 µm, from 3000 on Ångström,
     else nm.
     """
     unit = unit if isinstance(unit, str) else " ".join(map(str, unit or ()))
@@ -220,6 +221,15 @@ def to_nm(
         return _scaled(values, _TO_NM[key]), _TO_NM[key], ()
     if key not in _UNSAID:
         return None, None, ()
+    falls = values.size > 1 and bool((np.diff(values) < 0).all())
+    if falls and values.max() > 3000 > 3 * values.min():  # as infrared spectrometers list them
+        told = (
+            f"The file gives no unit for its wavelengths, which fall from {values.max():g} to "
+            f"{values.min():g}: wavenumbers in cm⁻¹ were taken."
+        )
+        key = "cm-1"
+        guessed = Notice.warning(Code.WAVELENGTH_UNIT_GUESSED, told)
+        return np.round(_INVERSE[key] / values, 6), _INVERSE[key] / values**2, (guessed,)
     if values.max() <= 1e-4:
         factor, name = 1e9, "m"
     elif values.max() <= 30:

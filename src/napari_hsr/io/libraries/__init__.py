@@ -25,6 +25,7 @@ LIBRARY_SUFFIXES = (".sli", ".asd", ".sed", ".sig", ".txt", ".asc", ".csv", ".ts
 
 #: Of these, texts, whatever header lies beside them.
 _TEXTS = (".sed", ".sig", ".txt", ".asc", ".csv", ".tsv", ".json")
+_SHEETS = (".xlsx", ".xlsm", ".ods")
 #: How napari's own tables of points and shapes begin.
 _NAPARIS_OWN = (b"index,axis-", b"index,shape-type", b"axis-0,")
 
@@ -159,6 +160,10 @@ def _file(path: Path, choice: Choice) -> SpectralLibrary:
     is_table = detect.is_text(head) and path.suffix.lower() in _TEXTS
     if detect.is_envi_header(head) or (not is_table and detect.header_beside(path)):
         return envi_library.read(path, choice)
+    if head.startswith(b"PK\x03\x04") and (
+        b"[Content_Types]" in head or path.suffix.lower() in _SHEETS
+    ):
+        raise FileError(path, "this is a spreadsheet, which is not read; save it as CSV")
     if head.startswith(b"PK\x03\x04"):
         return npz.read(path, choice)
     if not (detect.is_text(head.removeprefix(b"\xef\xbb\xbf")) or head.startswith(tables.WIDE)):

@@ -84,7 +84,7 @@ def _names(header: Path, items: dict[str, Any], count: int) -> list[str]:
         raise FileError(
             header, f"the header lists {len(names)} names of spectra for {count} spectra"
         )
-    return [str(name).strip() for name in names]
+    return [str(name).strip().strip("\"'") for name in names]
 
 
 def _scale(items: dict[str, Any]) -> tuple[float | None, str, str | None]:

@@ -22,6 +22,12 @@ _MOST_LINES, _MOST_ABOVE = 200_000, 10_000
 #: How texts in UTF-16 begin, as spreadsheets save them.
 WIDE = (b"\xff\xfe", b"\xfe\xff")
 _MISSING = {"", "nan", "na", "n/a", "#n/a", "none", "null", "-", "."}
+#: How spectrometers' programs end a table.
+_ENDS = re.compile(r"\s*(>+\s*end\b|##\s*end\b|end of (data|file))", re.IGNORECASE)
+#: A cell of a line of units below the names of the columns.
+_UNITS = re.compile(
+    r"|[\[(].*[\])]|nm|[uµμ]m|cm-1|1|%|-|counts|reflectance|a\.?u\.?", re.IGNORECASE
+)
 _SEPARATORS = ("\t", ";", ",")
 
 
@@ -90,7 +96,7 @@ def find(path: Path, lines: list[str]) -> Table:
     for place, i in enumerate(filled[:_MOST_ABOVE]):
         limits.check_count(path, len(rows[i]), "columns")
         grid = [_wavelength(cell) for cell in rows[i]]
-        if _is_grid(grid):
+        if _is_grid(grid) and not _names_columns(rows, filled[place:], comma):
             return _of_rows(path, lines, rows, filled[place:], grid, comma)
         numbers = [_number(cell, comma) for cell in rows[i]]
         neighbours = filled[max(0, place - 1) : place + 2]
@@ -113,6 +119,8 @@ def _of_columns(
     comma: bool,
 ) -> Table:
     width = len(rows[body[0]])
+    while len(body) > 1 and _ENDS.match(lines[body[-1]]):
+        body = body[:-1]
     numbers = []
     for i in body:
         parsed = [_number(cell, comma) for cell in rows[i]]
@@ -122,6 +130,10 @@ def _of_columns(
     heading = None
     if above and len(rows[above[-1]]) == width:
         heading = rows[above.pop()]
+        if above and len(rows[above[-1]]) == width and all(_UNITS.fullmatch(c) for c in heading):
+            names = rows[above.pop()]
+            units = [cell.strip("[]() ") for cell in heading]
+            heading = [f"{n} [{u}]" if u else n for n, u in zip(names, units, strict=True)]
     return Table([lines[i] for i in above], heading, np.array(numbers, dtype=np.float64))
 
 
@@ -166,17 +178,51 @@ def _damaged(
     return FileError(path, f"line {i + 1} is damaged: {found}")
 
 
+def _names_columns(rows: list[list[str]], body: list[int], comma: bool) -> bool:
+    """Whether a line of numbers names columns, beside one of wavelengths: ``wavelength,2018,2019,2020``."""
+    if not re.match(r"\W*(wave|wvl|wl\b|lambda|λ|nm\b)", rows[body[0]][0], re.IGNORECASE):
+        return False
+    first = [_number(rows[i][0], comma) if rows[i] else None for i in body[1:]]
+    known = [n for n in first if n is not None]
+    steps = np.diff(known)
+    return (
+        len(known) == len(first) > 2
+        and min(known) > 30
+        and bool((steps > 0).all() or (steps < 0).all())
+    )
+
+
+#: So many numbers in ascending order are wavelengths, whatever stands before them.
+_MANY = 5
+
+
 def _is_grid(cells: list[float | None]) -> bool:
     known = [nm for nm in cells if nm is not None]
     steps = np.diff(known)
-    enough = 3 <= len(known) < len(cells) and 2 * len(known) >= len(cells)
-    return enough and min(known) > 0 and bool((steps > 0).all() or (steps < 0).all())
+    many = 2 * len(known) >= len(cells) or len(known) >= _MANY
+    enough = 3 <= len(known) < len(cells) and many
+    together = None not in cells[-len(known) :]  # behind what else is said of the spectra
+    return (
+        enough
+        and (together or 2 * len(known) >= len(cells))
+        and min(known) > 0
+        and bool((steps > 0).all() or (steps < 0).all())
+    )
 
 
 def _wavelength(cell: str) -> float | None:
-    """400, 400.5 nm, and X400 or R400 as other programs name columns."""
-    found = re.fullmatch(r"[XR]?(\d+(?:\.\d+)?)\s*(?:nm)?", cell, re.IGNORECASE)
-    return float(found[1]) if found else None
+    """400, 400.5 nm, and X400, R400 or Wave_400 as other programs name columns."""
+    found = _COLUMN.fullmatch(cell)
+    if found is None or (found[1] and float(found[2]) < _LEAST_NAMED):
+        return None  # R1 is the first repetition of a measurement
+    return float(found[2])
+
+
+_COLUMN = re.compile(
+    r"(x|r|b|nm|band|wave|wavelength|wl|wvl|lambda|refl|reflectance)?[ _.]?(\d+(?:\.\d+)?)\s*(?:nm)?",
+    re.IGNORECASE,
+)
+_LEAST_NAMED = 200.0
 
 
 def _number(cell: str, comma: bool) -> float | None:

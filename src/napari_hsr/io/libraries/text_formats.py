@@ -23,8 +23,33 @@ if TYPE_CHECKING:
 _SIG = ["Wavelength (nm)", "Radiance (reference)", "Radiance (target)", "Reflectance %"]
 _WAVELENGTH = re.compile(r"wave|wvl|\bwls?\b|lambda|λ|^\W*(nm|[uµμ]m)\W*$", re.IGNORECASE)
 _UNIT = re.compile(r"(nm|nanomet|[uµμ]m\b|micro|cm-1|wavenumber|[åÅ]ngstr|angstr)", re.IGNORECASE)
-_COUNTING = {"", "#", "band", "bands", "band_index", "index", "channel", "no", "no."}
+_COUNTING = {
+    "",
+    "#",
+    "band",
+    "bands",
+    "band_index",
+    "index",
+    "channel",
+    "chan.#",
+    "chan",
+    "pixel",
+    "no",
+    "no.",
+}
 _QUOTIENT = re.compile(r"reflect|tgt\W*/\W*ref", re.IGNORECASE)
+#: What an instrument measured on the way to reflectance.
+_ON_THE_WAY = re.compile(
+    r"rad\b|rad[.\W]|radiance|count|norm\W*dn|\bdn\b|\bsample\b|\bdark\b|\breference\b|\bwhite\b|\bscope\b|\braw\b",
+    re.IGNORECASE,
+)
+#: Headings of what is no reflectance: the values stay as they are.
+_QUANTITY = re.compile(
+    r"irradiance|intensity|absorbance|absorption|log\W{0,2}\s*\(?\s*1\s*/\s*\w+\)?|counts?\b|\bdn\b|emission|fluorescence|"
+    r"transmittance|transmission|\bflux\b|\bpower\b|\braw\b|photons|voltage",
+    re.IGNORECASE,
+)
+_DEVIATION = {"std", "sd", "stdev", "stddev", "std dev", "stderr", "se", "sigma", "n"}
 _USGS = re.compile(r"\s*(?:splib|liba|s0[67])\S*\s", re.IGNORECASE)
 
 
@@ -90,6 +115,10 @@ def _columns(path: Path, items: dict[str, str], table: tables.Table, choice: Cho
     """Columns of a table: those of a spectrometer by what they mean, others as spectra."""
     heading = table.heading or []
     at = _wavelength_column(path, table)
+    if heading and choice.column is not None:  # the wavelengths nearest to its left
+        wanted = [j for j, cell in enumerate(heading) if choice.column.lower() in cell.lower()]
+        grids = [j for j, cell in enumerate(heading) if _WAVELENGTH.search(cell)]
+        at = max((j for j in grids if wanted and j < wanted[0]), default=at)
     unit = _unit_in(heading[at]) if heading else None
     if heading and heading[at] == "Wvl":  # Spectral Evolution's
         unit = "nm"
@@ -97,6 +126,7 @@ def _columns(path: Path, items: dict[str, str], table: tables.Table, choice: Cho
     if heading:
         counted = [j for j in others if heading[j].lower() in _COUNTING]
         others = [j for j in others if j not in counted]
+        others = _without_grids(path, table, at, others, choice)
     kept = _chosen(path, heading, others, choice)
     if not kept:
         raise FileError(path, "beside the wavelengths there is no column of values")
@@ -136,7 +166,8 @@ def _chosen(path: Path, heading: list[str], others: list[int], choice: Choice) -
         return others
     quotient = [j for j in others if _is_quotient(heading[j])]
     radiances = [j for j in others if heading[j].lower().startswith("rad")]
-    if quotient and radiances:
+    rest = [j for j in others if j not in quotient]
+    if quotient and rest and all(_ON_THE_WAY.search(heading[j]) for j in rest):
         return quotient
     if radiances and len(radiances) == len(others) > 1:  # of the reference and of the target
         return [j for j in radiances if "target" in heading[j].lower()] or others
@@ -144,11 +175,34 @@ def _chosen(path: Path, heading: list[str], others: list[int], choice: Choice) -
     return [
         j
         for j in others
-        if not any(
+        if not (len(others) > 1 and _bare(heading[j]).lower() in _DEVIATION)
+        and not any(
             _bare(heading[j]).endswith(end) and _bare(heading[j])[: -len(end)] in names
             for end in (" std", " n")
         )
     ]
+
+
+def _without_grids(
+    path: Path, table: tables.Table, at: int, others: list[int], choice: Choice
+) -> list[int]:
+    """The columns without further ones of wavelengths, as where each spectrum has one beside it.
+
+    Raises
+    ------
+    FileError
+        If these differ, and no column of values is named.
+    """
+    heading = table.heading or []
+    grids = [j for j in others if _WAVELENGTH.search(heading[j]) and not _is_quotient(heading[j])]
+    differ = [j for j in grids if not np.array_equal(table.numbers[:, j], table.numbers[:, at])]
+    if differ and choice.column is None:
+        raise FileError(
+            path,
+            f"its {len(grids) + 1} columns of wavelengths differ: name one column of values, such as "
+            f"{heading[at + 1 if at + 1 < len(heading) else 0]!r}",
+        )
+    return [j for j in others if j not in grids]
 
 
 def _wavelength_column(path: Path, table: tables.Table) -> int:
@@ -190,10 +244,15 @@ def _is_quotient(heading: str) -> bool:
 
 def _units_of(heading: str, items: dict[str, str]) -> str | None:
     bracket = re.search(r"\[([^\]]+)\]\s*$", heading)
-    if bracket:
-        return bracket[1]
+    if bracket and bracket[1].strip() not in ("%", "1", "-"):
+        return bracket[1].strip()
     if _is_quotient(heading):
         return REFLECTANCE
+    quantity = _QUANTITY.search(heading)
+    if quantity:
+        in_round = re.search(r"\(([^()]*(?:\([^()]*\)[^()]*)*)\)\s*$", heading)
+        stated = in_round[1].strip() if in_round else ""
+        return stated if re.search(r"[a-zµ]", stated) else quantity[0].lower()
     if heading.lower().startswith("rad"):
         stated = items.get("units", "").partition(",")[0]
         return stated or "radiance"
