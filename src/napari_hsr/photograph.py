@@ -20,6 +20,8 @@ LINEAR_SRGB = "linear-srgb"
 XYZ_D65 = "xyz-d65"
 #: Prefix of a named camera's linear response, e.g. ``camera:nikon-d700``.
 CAMERA = "camera:"
+#: Share of full scale from which a stored integer counts as saturated.
+SATURATED = 0.999
 
 
 def slug(name: str) -> str:
@@ -51,6 +53,8 @@ class Photograph:
         What the user must see.
     metadata : dict
         JSON-like facts (bit depth, ICC profile name, camera model…).
+    measured : Photograph or None
+        What the camera measured of the same pixels, where a camera profile made this of it.
 
     Raises
     ------
@@ -64,6 +68,7 @@ class Photograph:
     provenance: Provenance = field(default_factory=Provenance)
     notices: tuple[Notice, ...] = ()
     metadata: dict[str, Any] = field(default_factory=dict)
+    measured: Photograph | None = None
 
     def __post_init__(self) -> None:
         self.notices = as_notices(self.notices)
@@ -107,6 +112,16 @@ class Photograph:
             "metadata": jsonable(self.metadata),
             "notices": [notice.text for notice in self.notices],
         }
+
+
+def saturated(stored: np.ndarray) -> np.ndarray:
+    """Which stored values only say "at least this"; same shape, bool.
+
+    Of floating point 1 itself: a clip leaves it, while other light hardly ever measures it.
+    """
+    integers = stored.dtype.kind == "u"
+    out: np.ndarray = stored >= SATURATED * np.iinfo(stored.dtype).max if integers else stored == 1
+    return out
 
 
 def unit_float(values: np.ndarray) -> np.ndarray:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from napari_hsr.cube import Cube
 from napari_hsr.io import write
@@ -92,3 +93,14 @@ def test_bad_files_are_one_sentence(hsr, tmp_path, monkeypatch, command, content
     assert (status, said) == (1, "")
     assert len(warned.splitlines()) == 1
     assert "bad.mat" in warned
+
+
+def test_info_of_an_animation_says_how_many_frames_it_has(hsr, tmp_path):
+    first, *others = [Image.new("RGB", (5, 4), (40 * n, 0, 0)) for n in range(3)]
+    first.save(tmp_path / "a.gif", save_all=True, append_images=others, duration=40)
+    status, said, _ = hsr("info", tmp_path / "a.gif")
+    assert status == 0
+    assert "3 (time)" in said
+    assert "0.04 second" in said
+    assert "4 x 5 pixels" in said
+    assert strict(hsr("info", tmp_path / "a.gif", "--json")[1])["shape"] == [3, 4, 5, 3]

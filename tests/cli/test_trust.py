@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from napari_hsr import read, reconstruct
+from napari_hsr.inference import reconstruct_events
 from napari_hsr.io import write
 from napari_hsr.spectral_library import SpectralLibrary
 
@@ -54,6 +55,37 @@ def test_what_is_not_known_is_said_and_what_is_wrong_is_refused(hsr, photograph)
     assert (status, "lies outside" in warned) == (1, True)
     status, *_ = hsr("trust", source, "--at", "1", "--model", "rootpoly-srgb")
     assert status == 2
+
+
+def test_the_mean_of_a_region_has_an_interval_of_its_own(hsr, photograph, tmp_path):
+    source, out, labels = photograph(), tmp_path / "means.csv", tmp_path / "labels.npy"
+    cube = reconstruct(source, "rootpoly-srgb")
+    image = np.zeros(cube.shape[1:], np.uint8)
+    image[1:3, :4], image[4] = 2, 7
+    np.save(labels, image)
+    asked = ("trust", source, "--regions", labels, "--model", "rootpoly-srgb")
+    status, said, _ = hsr(*asked, "-o", out, "--json")
+    assert status == 0
+    told = strict(said)
+    assert told["pixels"] == []
+    assert [(one["name"], one["pixels"]) for one in told["regions"]] == [
+        ("label 2", 8),
+        ("label 7", cube.shape[2]),
+    ]
+    *_, result = reconstruct_events(source, "rootpoly-srgb", intervals=True)
+    for one, label in zip(told["regions"], (2, 7), strict=True):
+        mean = np.asarray(cube.data)[:, image == label].mean(axis=1)
+        np.testing.assert_allclose(one["spectrum"], mean, rtol=1e-5)
+        upper = np.array(one["ranges"]["90%"]["upper"])
+        expected = result.trust.intervals.region(image == label)
+        np.testing.assert_allclose(upper - mean, expected, rtol=1e-3)
+    assert sum("90" in name for name in next(csv.reader(out.read_text().splitlines()))) == 4
+    status, said, _ = hsr(*asked)
+    assert said.startswith("label 2, mean of 8 pixels: ± ")
+    np.save(labels, image[1:])
+    status, _, warned = hsr(*asked)
+    assert (status, "labels.npy has" in warned) == (1, True)
+    assert hsr("trust", source)[0] == 2
 
 
 @pytest.fixture

@@ -1,5 +1,7 @@
 """Films and folders into one zarr store: frame by frame, gone on with, growing, with empty frames."""
 
+import json
+import shutil
 import threading
 
 import numpy as np
@@ -108,6 +110,16 @@ def test_the_command(folder, tmp_path, capsys):
     assert "3 frames in" in said.out
     assert "1 left empty" in said.out
     assert "note: Frame 3 of lapse was left empty" in said.err
+    shutil.rmtree(tmp_path / "lapse.zarr" / "0" / "c" / "1")
+    assert main(["info", out]) == 0
+    said = capsys.readouterr().out
+    for words in ("4 (time)", "60 second", "20 x 24 pixels, 31 bands", "frame 3", "left empty:"):
+        assert words in said
+    assert "made from    lapse\n" in said
+    assert main(["info", out, "--json"]) == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert (facts["kind"], facts["shape"]) == ("frames", [4, 31, 20, 24])
+    assert (facts["missing"], list(facts["failures"]), facts["finished"]) == ([2], ["3"], True)
     for more in (["--jobs", "2"], ["x"], ["--region", "0:5,0:5"]):
         with pytest.raises(SystemExit):
             main([*command, *more])

@@ -93,9 +93,26 @@ def test_a_damaged_frame_is_left_empty_and_the_rest_goes_on(folder):
         stack.photograph(4)
 
 
-def test_frames_of_another_size_are_refused_with_both_names(folder):
-    Image.new("RGB", (9, 7)).save(folder / "frame5.png")
-    with pytest.raises(FileError, match=r"frame5\.png.*7 x 9 pixels.*frame0\.png 20 x 32"):
+def test_frames_of_another_size_than_most_are_left_empty(folder):
+    for number, size in ((0, (9, 7)), (5, (9, 7)), (7, (HEIGHT, WIDTH))):  # the last is turned
+        Image.new("RGB", size, "white").save(folder / f"frame{number}.png")
+    stack = read_stack(folder)
+    assert stack.data.shape == (COUNT, HEIGHT, WIDTH, 3)
+    assert set(stack.failures) == {0, 5}
+    told = [notice for notice in stack.notices if notice.code == Code.FRAME_FAILED]
+    assert [notice.severity for notice in told] == ["warning"]
+    assert "2 of 12" in told[0].text
+    assert "frame0.png" in told[0].text
+    values = np.asarray(stack.data)[:, 0, 0, 1]
+    assert np.flatnonzero(values == 0).tolist() == [0, 5, 7]
+    assert "7 x 9" in stack.failures[5]
+    assert "frame7.png" in stack.failures[7] or "32 x 20" in stack.failures[7]
+
+
+def test_frames_of_as_many_sizes_are_refused_with_both_names(folder):
+    for number in range(0, COUNT, 2):
+        Image.new("RGB", (9 + number, 7)).save(folder / f"frame{number}.png")
+    with pytest.raises(FileError, match=r"frame0\.png.*7 x 9 pixels.*frame1\.png 20 x 32"):
         read_stack(folder)
 
 

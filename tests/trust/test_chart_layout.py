@@ -12,8 +12,12 @@ from napari_hsr.cameras.estimate import GRID_NM, components_of, estimate_camera
 from napari_hsr.cameras.profiles import list_profiles, read_profile, save
 from napari_hsr.cameras.sensitivities import Camera
 from napari_hsr.errors import FileError, InputError
-from napari_hsr.inference.trusted import colours_of
+from napari_hsr.inference.region import of_photograph
+from napari_hsr.inference.trusted import colours_of, limits_of
+from napari_hsr.models import load_model
+from napari_hsr.notices import Code
 from napari_hsr.trust.chart_layout import CLASSIC, SG, _sg_colours, quadrilaterals, reflectances_of
+from napari_hsr.trust.exact import AT_LEAST, project
 from napari_hsr.trust.measured_chart import measure_chart, words
 from napari_hsr.trust.sight import sight
 
@@ -93,9 +97,13 @@ def test_the_camera_is_estimated_with_its_uncertainty(raw, seen):
     assert np.sqrt((apart**2).sum() / (true**2).sum()) < 0.02
     assert found.sensitivities.min() >= 0
     assert (apart <= 3 * found.deviations + 1e-4).mean() > 0.9
+    uneven = seen * np.linspace(1, 0.7, len(seen))[:, None]  # is told by the uncertainty
+    found = estimate_camera(uneven, reflectances_of(CLASSIC, GRID_NM), LIGHT, known)
+    apart = np.abs(found.sensitivities - true * 0.85)
+    assert (apart <= 3 * found.deviations + 1e-4).mean() > 0.8
     # the bundled components are of cameras whose curves are no bells: about is enough
     held = sight("linear-srgb", GRID_NM, f"profile:{save(profile)}")
-    expected = true * np.array(profile.gains) @ np.array(profile.matrix)
+    expected = true * np.array(profile.gains)
     assert np.linalg.norm(held.matrix - expected) < 0.35 * np.linalg.norm(expected)
     assert held.approximate
     with pytest.raises(InputError, match="twelve"):
@@ -107,15 +115,45 @@ def test_exact_colours_under_a_profile_are_those_of_the_camera(raw, seen):
     held = sight("linear-srgb", GRID_NM, f"profile:{save(profile)}")
     applied = profile.apply(raw)
     rows = slice(30, 60)
-    colours, _ = colours_of(applied, held, rows)
-    plain = np.array(profile.gains)[:, None] * np.array(profile.matrix)
-    expected = raw.data[rows].reshape(-1, 3) @ plain
+    expected = raw.data[rows].reshape(-1, 3) * np.array(profile.gains)
+    np.testing.assert_allclose(colours_of(applied, held, rows)[0].T, expected, rtol=1e-6)
+    alone = replace(applied, measured=None)  # of a file, of which no more is known
     shown = (applied.data[rows] > 0).all(axis=-1).ravel()  # else it is outside sRGB, and 0
     assert shown.mean() > 0.9
-    np.testing.assert_allclose(colours.T[shown], expected[shown], rtol=1e-4, atol=1e-5)
-    assert np.abs(applied.data[rows].reshape(-1, 3) - expected).max() > 1e-3
+    found = colours_of(alone, held, rows)[0].T
+    np.testing.assert_allclose(found[shown], expected[shown], rtol=1e-4, atol=1e-5)
     pure = np.array([[1.0, 0, 0], [0, 0, 0]])  # of a camera or not, it stays a colour
     assert np.isfinite(held.colours(pure)).all()
+
+
+def test_channels_that_the_camera_clipped_stay_inequalities_under_a_profile(raw, seen):
+    profile, _ = measure_chart(raw, CORNERS, CLASSIC, "E")
+    held = sight("linear-srgb", GRID_NM, f"profile:{save(profile)}")
+    gains = np.array(profile.gains)
+    spectra = 0.8 * reflectances_of(CLASSIC, GRID_NM)[[15, 18]].T  # yellow and white
+    light = spectra.T @ held.matrix / gains  # of the camera's channels
+    bright = 1.4 / light.max(axis=1, keepdims=True)
+    stored = np.clip(np.round(light * bright * 65535), 0, 65535).astype(np.uint16)
+    taken = Photograph(stored[None], encoding="camera:mine")
+    clipped = stored == 65535
+    assert clipped.any(axis=1).all()
+    assert not clipped.all()
+    applied = profile.apply(taken)
+    assert [notice.code for notice in applied.notices] == [Code.SATURATED]
+    part = of_photograph(applied, load_model("rootpoly-srgb"), "0:1,1:2").photograph
+    whole, alone = slice(0, 1), replace(applied, measured=None)
+    for photograph, wanted in ((applied, clipped), (part, clipped[1:]), (alone, clipped)):
+        colours, says = colours_of(photograph, held, whole)
+        np.testing.assert_array_equal(says.T == AT_LEAST, wanted)
+        _, high = limits_of(photograph, held, 0, 0)
+        np.testing.assert_array_equal(np.isinf(high), wanted[0])
+    # spectra with more light than the camera could tell have its colours, and stay as they are
+    truth = spectra * bright.T
+    colours, says = colours_of(applied, held, whole)
+    found = project(truth, colours, held, says)
+    np.testing.assert_allclose(found.spectra, truth, rtol=1e-3)
+    assert found.residual.max() < 1e-3
+    assert project(truth, colours, held).residual.min() > 0.05
 
 
 def test_profiles_are_kept_listed_and_read_again(raw, tmp_path):
@@ -203,6 +241,9 @@ def test_what_is_no_chart_or_not_all_of_it_is_refused_in_a_sentence(raw, seen):
     bright = replace(raw, data=np.minimum(raw.data * 30, 1))
     assert "over-exposed" in refused(bright)
     assert "not finite" in refused(replace(raw, data=raw.data * np.nan))
+    dim = np.random.default_rng(0).normal(raw.data / 300, 0.001)
+    assert "under-exposed" in refused(replace(raw, data=np.maximum(dim, 1e-6)))
+    assert "four corners" in refused(raw, CORNERS * np.nan)
     noise = np.random.default_rng(0).uniform(0.1, 0.9, (24, 3))
     assert "another chart" in refused(replace(raw, data=picture(noise)))
     assert "state it first" in refused(replace(raw, encoding=None))

@@ -8,7 +8,8 @@ c ≥ 0 is that of the least
     ‖(A c − y) / σ‖² + ‖L (c − g m)‖² / g²,   LᵀL = (B Λ Bᵀ + ε I)⁻¹,
 
 m the mean and B, Λ the components of measured cameras and their variances: the most probable one
-for a Gaussian prior. Its covariance is (AᵀA / σ² + LᵀL / g²)⁻¹ where c is not zero.
+for a Gaussian prior. Its covariance is (AᵀA / σ² + LᵀL / g²)⁻¹ where c is not zero. σ is the noise of a
+patch, or what the fit leaves of the colours if that is more, as under glare, a shadow or uneven light.
 """
 
 from __future__ import annotations
@@ -164,6 +165,7 @@ def estimate_camera(
             rows = np.vstack([matrix / sigma, root / gain])
             curve, _ = nnls(rows, np.concatenate([y / sigma, root @ mean]))
             gain = float(curve.sum())
+            sigma = max(sigma, float(np.sqrt(np.square(matrix @ curve - y).mean())))
         free = curve > 0
         inside = rows[:, free]
         spreads[:, channel] = 0

@@ -17,7 +17,8 @@ from napari_hsr.colour import decode_photograph_tile, normalise_encoding
 from napari_hsr.colour.observers import band_widths, sample
 from napari_hsr.errors import FileError, InputError
 from napari_hsr.io import limits
-from napari_hsr.photograph import LINEAR_SRGB, SRGB, slug
+from napari_hsr.notices import Code, Notice
+from napari_hsr.photograph import LINEAR_SRGB, SRGB, saturated, slug
 
 if TYPE_CHECKING:
     from napari_hsr.photograph import Photograph
@@ -74,28 +75,29 @@ class CameraProfile:
         return LINEAR_SRGB if self.encoding == SRGB else self.encoding
 
     def seen(self, wavelengths_nm: np.ndarray) -> np.ndarray | None:
-        """Colours by the matrix of a reflectance, (bands, 3), by the estimated sensitivities.
+        """The camera's own channels, exposed and balanced, of a reflectance, (bands, 3).
 
-        None without these.
+        By the estimated sensitivities; None without these.
         """
         if not self.sensitivities:
             return None
         nm = np.asarray(self.wavelengths_nm)
         curves = sample(wavelengths_nm, nm, np.array(self.sensitivities))
         widths = band_widths(np.asarray(wavelengths_nm, float)) / (nm[1] - nm[0])
-        out: np.ndarray = curves * widths[:, None] * np.array(self.gains) @ np.array(self.matrix)
+        out: np.ndarray = curves * widths[:, None] * np.array(self.gains)
         return out
 
-    def by_matrix(self, made: np.ndarray) -> np.ndarray:
-        """Colours (…, 3) in linear sRGB, as :meth:`apply` makes them, as the matrix would have."""
+    def undone(self, made: np.ndarray) -> np.ndarray:
+        """The camera's own channels (…, 3), exposed and balanced, of colours that :meth:`apply` made."""
+        by_matrix: np.ndarray = made @ np.linalg.inv(np.array(self.matrix))
         if not self.polynomial:
-            return made
+            return by_matrix
         polynomial = np.array(self.polynomial)
         found = undo(made, polynomial)
         away = np.abs(terms(found) @ polynomial - made).max(axis=-1, keepdims=True)
         near = away <= _UNDONE * np.abs(made).max(axis=-1, keepdims=True)
         # no camera has such a colour: the two are then about the same
-        out: np.ndarray = np.where(near, found @ np.array(self.matrix), made)
+        out: np.ndarray = np.where(near, found, by_matrix)
         return out
 
     def apply(self, photograph: Photograph) -> Photograph:
@@ -116,16 +118,27 @@ class CameraProfile:
         out = np.empty(photograph.data.shape, np.float32)
         gains = np.array(self.gains, np.float32)
         made = np.array(self.polynomial or self.matrix, np.float32)
+        clipped = 0
         for start in range(0, photograph.height, 256):
             rows = slice(start, start + 256)
             stored = np.asarray(photograph.data[rows])
+            clipped += int(saturated(stored).any(axis=-1).sum())
             linear = decode_photograph_tile(stored, self.encoding, self.linear) * gains
             out[rows] = (terms(linear) if self.polynomial else linear) @ made
         step = f"Exposed, balanced and converted to linear sRGB by the camera profile {self.name}."
+        told: tuple[Notice, ...] = ()
+        if clipped:
+            text = (
+                f"{clipped} of {photograph.height * photograph.width} pixels are saturated in the "
+                "camera's own channels: the light there was at least what the photograph says."
+            )
+            told = (Notice.warning(Code.SATURATED, text),)
         return replace(
             photograph,
             data=np.maximum(out, 0),
             encoding=LINEAR_SRGB,
+            notices=(*photograph.notices, *told),
+            measured=photograph,
             metadata={**photograph.metadata, KEY: self.name},
             provenance=photograph.provenance.with_step(step),
         )

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 from napari_hsr.cli.files import add_output_options, prepare_output, read_cube
 from napari_hsr.cli.output import print_json, print_table
 from napari_hsr.cli.reading import add_reading_options, stated
-from napari_hsr.cli.trust import place
 
 if TYPE_CHECKING:
     import argparse
@@ -57,6 +56,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--wide", action="store_true", help="a .csv with a column a spectrum")
     add_reading_options(parser)
     add_output_options(parser)
+
+
+def place(text: str) -> tuple[int, int]:
+    """``ROW,COLUMN``."""
+    row, column = map(int, text.split(","))
+    return row, column
 
 
 def add_place_options(parser: argparse.ArgumentParser) -> None:

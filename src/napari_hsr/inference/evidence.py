@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from napari_hsr.inference.intervals import Intervals, Looker
     from napari_hsr.inference.results import Result
     from napari_hsr.photograph import Photograph
+    from napari_hsr.spectra import Curve
     from napari_hsr.trust.feasible import FeasibleBand
     from napari_hsr.trust.sight import Sight
 
@@ -163,6 +164,20 @@ class Evidence:
         table = self.looker.table
         half = between(table.region_table, table.level(hard[known].mean()))
         return table.name, half * scale[known].mean()
+
+    def of_mean(self, curve: Curve, mask: np.ndarray) -> Curve:
+        """The mean spectrum of a region with its own interval, where that is known.
+
+        Parameters
+        ----------
+        curve : Curve
+        mask : ndarray of bool, shape (height, width)
+        """
+        found = self.region(mask)
+        if found is None:
+            return curve
+        name, half = found
+        return replace(curve, ranges={name: (np.maximum(curve.mean - half, 0), curve.mean + half)})
 
     def half_widths(self, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
         """Half-widths of the intervals of some pixels, (bands, pixels); there must be intervals."""

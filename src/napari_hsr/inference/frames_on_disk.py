@@ -176,7 +176,8 @@ def store_frames_events(
                 yield Progress(seen * _WITHIN, seen * _WITHIN, "Waiting for the next frame")
                 time.sleep(min(LOOK_SECONDS, watch))
         failures = {n: why for n, why in opened.failures.items() if n not in store.finished}
-        whole = like.replace(provenance=cube.provenance, _value_range=like.value_range)
+        made = replace(cube.provenance, input=opened.provenance.input)  # of all, not of the last
+        whole = like.replace(provenance=made, _value_range=like.value_range)
         store.finish(whole, failures)
     notices = []
     if earlier:

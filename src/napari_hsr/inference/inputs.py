@@ -13,7 +13,7 @@ from napari_hsr.cube import Cube
 from napari_hsr.errors import HSRError, InputError
 from napari_hsr.models.card import RECONSTRUCTION
 from napari_hsr.notices import Code, Notice
-from napari_hsr.photograph import Photograph
+from napari_hsr.photograph import Photograph, saturated
 from napari_hsr.progress import stop_if
 from napari_hsr.resample.holes import look_events, of_holes
 
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
     from napari_hsr.models.model import Model
 
-#: Integers this close to full scale count as saturated: the camera measured "at least this".
-SATURATED = 0.999
 #: Pixels of a photograph that are decoded at a time when its statistics are measured.
 STRIP_PIXELS = 2**20
 #: Fewer bands are no spectrum; CoarSR looks at five at a time.
@@ -139,8 +137,7 @@ class PhotographReader:
     def counted(self, stored: np.ndarray) -> dict[str, int]:
         """Numbers of pixels that are saturated, NaN or infinite among stored values."""
         if stored.dtype.kind == "u":
-            limit = SATURATED * np.iinfo(stored.dtype).max
-            return {"saturated": int((stored >= limit).any(-1).sum())}
+            return {"saturated": int(saturated(stored).any(-1).sum())}
         return {"not_finite": int((~np.isfinite(stored)).any(-1).sum())}
 
     def add(self, counted: Mapping[str, int]) -> None:

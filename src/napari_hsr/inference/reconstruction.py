@@ -42,7 +42,7 @@ from napari_hsr.inference.trusted import sight_of, trust_events
 from napari_hsr.models.bundled_models import DEFAULT
 from napari_hsr.models.card import ILL_POSED
 from napari_hsr.models.library import load_model
-from napari_hsr.notices import as_notices
+from napari_hsr.notices import Code, as_notices
 from napari_hsr.progress import Progress, result_of, stop_if
 from napari_hsr.resample.resize import new_output
 
@@ -160,7 +160,8 @@ def reconstruct_events(
         told = (*unlike_notices(unlike), *(trust.notices() if trust else ()))
         told = (*notices_of(factor, intervals, looked_up), *told)
         about_precision = [run.precision_notice] if run.precision_notice else []
-        notices = (*limited, *job.reader.notices(), *kept.notices, *tiled.notices, *told)
+        clipped = (notice for notice in whole.notices if notice.code == Code.SATURATED)
+        notices = (*limited, *clipped, *job.reader.notices(), *kept.notices, *tiled.notices, *told)
         cube = kept.keep(
             cube.replace(
                 data=kept.data,

@@ -75,9 +75,11 @@ def of_photograph(photograph: Photograph, model: Model, region: Region | None) -
         return Part(photograph)
     rows, columns = find(region, photograph.height, photograph.width)
     pixel, origin = aligned(model.scale, (1.0, 1.0), (rows.start, columns.start))
+    measured = photograph.measured
     part = replace(
         photograph,
         data=photograph.data[rows, columns],
+        measured=measured and replace(measured, data=measured.data[rows, columns]),
         provenance=photograph.provenance.with_step(_step(rows, columns)),
     )
     return Part(part, Place(pixel, origin), (_notice(model, rows, columns),))

@@ -10,8 +10,8 @@ import numpy as np
 from napari_hsr.colour import decode_photograph_tile
 from napari_hsr.cube import finite_range
 from napari_hsr.errors import InputError
-from napari_hsr.inference.inputs import SATURATED
 from napari_hsr.notices import Code, Notice
+from napari_hsr.photograph import SATURATED, saturated
 from napari_hsr.progress import Progress, stop_if
 from napari_hsr.trust.exact import AT_LEAST, AT_MOST, EQUAL, project, residual
 from napari_hsr.trust.feasible import FeasibleBand, feasible_band, smoothness, tolerance
@@ -20,7 +20,7 @@ from napari_hsr.trust.sight import sight
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Generator, Iterator
+    from collections.abc import Callable, Generator, Iterator
 
     from napari_hsr.cameras import Camera
     from napari_hsr.inference.intervals import Intervals, Looker
@@ -242,18 +242,16 @@ def colours_of(photograph: Photograph, seen: Sight, rows: slice) -> tuple[np.nda
 
     What is at the upper end says "at least this"; integers at zero say "at most half a step".
     """
-    stored = np.asarray(photograph.data[rows]).reshape(-1, 3)
-    colours = seen.colours(decode_photograph_tile(stored, photograph.encoding, seen.encoding))
+    taken, linear = _as_measured(photograph, seen)
+    stored = np.asarray(taken.data[rows]).reshape(-1, 3)
+    colours = linear(stored)
     says = np.full(stored.shape, EQUAL, np.uint8)
-    says[_saturated(stored)] = AT_LEAST
+    says[_clipped(taken, seen, stored, colours)] = AT_LEAST
     if stored.dtype.kind == "u":
         top = np.iinfo(stored.dtype).max
         zero = stored == 0
         says[zero] = AT_MOST
-        half = decode_photograph_tile(
-            np.full((1, 3), 0.5 / top, np.float32), photograph.encoding, seen.encoding
-        )
-        colours = np.where(zero, half, colours)
+        colours = np.where(zero, linear(np.full((1, 3), 0.5 / top, np.float32)), colours)
     return colours.T.astype(np.float64), says.T
 
 
@@ -265,33 +263,48 @@ def limits_of(
     Half a step of integers to either side, in the file's own encoding, and then two standard
     deviations of shot noise (:func:`napari_hsr.trust.feasible.tolerance`).
     """
-    stored = np.asarray(photograph.data[row, column])
+    taken, decoded = _as_measured(photograph, seen)
+    stored = np.asarray(taken.data[row, column])
 
     def linear(values: np.ndarray) -> np.ndarray:
-        found = decode_photograph_tile(values[None], photograph.encoding, seen.encoding)
-        return np.array(seen.colours(found)[0], np.float64)
+        return np.array(decoded(values[None])[0], np.float64)
 
     if stored.dtype.kind != "u":
         colour = linear(stored)
-        high = np.where(_saturated(stored), np.inf, colour + tolerance(colour))
+        high = np.where(_clipped(taken, seen, stored, colour), np.inf, colour + tolerance(colour))
         return colour - tolerance(colour), high
     top = np.iinfo(stored.dtype).max
     low, high = (linear(((stored + half) / top).astype(np.float32)) for half in (-0.5, 0.5))
     low, high = low - tolerance(low), high + tolerance(high)
     return (
         np.where(stored == 0, -np.inf, low),
-        np.where(_saturated(stored), np.inf, high),
+        np.where(saturated(stored), np.inf, high),
     )
 
 
-def _saturated(stored: np.ndarray) -> np.ndarray:
-    """Which stored values only say "at least this".
+def _as_measured(
+    photograph: Photograph, seen: Sight
+) -> tuple[Photograph, Callable[[np.ndarray], np.ndarray]]:
+    """Whose stored values tell what the camera measured, and how they become linear colours."""
+    taken, profile = photograph.measured, seen.profile
+    if profile is None or taken is None or taken.data.shape != photograph.data.shape:
+        return photograph, lambda stored: seen.colours(
+            decode_photograph_tile(stored, photograph.encoding, seen.encoding)
+        )
+    gains, encoding = np.array(profile.gains), taken.encoding
+    return taken, lambda stored: decode_photograph_tile(stored, encoding, profile.linear) * gains
 
-    Of floating point 1 itself: a clip leaves it, while other light hardly ever measures it.
+
+def _clipped(taken: Photograph, seen: Sight, stored: np.ndarray, colours: np.ndarray) -> np.ndarray:
+    """Which channels only say "at least this".
+
+    Of a photograph that a profile was applied to, and of which no more is known, those that were
+    at the camera's full scale.
     """
-    integers = stored.dtype.kind == "u"
-    out: np.ndarray = stored >= SATURATED * np.iinfo(stored.dtype).max if integers else stored == 1
-    return out
+    if seen.profile is None or taken.encoding == seen.profile.encoding:
+        return saturated(stored)
+    full: np.ndarray = colours >= SATURATED * np.array(seen.profile.gains)
+    return full
 
 
 def band_of(photograph: Photograph, seen: Sight, row: int, column: int) -> FeasibleBand:

@@ -28,7 +28,7 @@ def frame_of(path: Path, array: Any, facts: Mapping[str, Any], number: str | Non
         raise FileError(path, f"its frames are 1 to {count}, not {number}")
     failed = (facts.get("failures") or {}).get(number)
     if failed:
-        raise FileError(path, f"frame {number} was left empty: {failed}")
+        raise FileError(path, f"frame {number} was left empty: {str(failed).rstrip('.')}")
     return _Frame(array, int(number) - 1)
 
 

@@ -26,6 +26,8 @@ from napari_hsr.errors import InputError
 _GREY = 0.06
 #: Patches above this share of full scale may be clipped.
 _CLIPPED = 0.99
+#: A chart whose brightest patch is below this share of full scale is lost in noise.
+_DARK = 0.01
 _LEAST = 6
 #: Share of the patches that must be left.
 _USED = 0.25
@@ -174,9 +176,15 @@ def fit_targets(
     after[used] = srgb_difference(terms(balanced) @ polynomial, target[used])
     before[used] = srgb_difference(balanced, target[used])
     if np.nanmean(after) > NOT_THE_CHART:
+        brightest = seen[used].max()
+        if brightest < _DARK:
+            raise InputError(
+                f"The brightest patch of the chart has {brightest:.2%} of full scale: the photograph is "
+                "under-exposed, or there is no chart."
+            )
         raise InputError(
             f"After the best fit the patches are ΔE {np.nanmean(after):.0f} from the chart: another "
-            "chart, one that is upside down, or corners that are not its corners."
+            "chart, one that is upside down or unevenly lit, or corners that are not its corners."
         )
     return ChartFit(exposure, balance, matrix, polynomial, after, before)
 

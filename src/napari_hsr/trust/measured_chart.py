@@ -52,9 +52,11 @@ def measure_chart(
     if encoding is None:
         raise InputError(f"The encoding of {photograph.name} is not known: state it first.")
     corners = np.asarray(corners, float)
+    if corners.shape != (4, 2) or not np.isfinite(corners).all():
+        raise InputError("A chart has four corners.")
     size = np.array(photograph.data.shape[:2])
-    first = np.clip(np.floor(np.nanmin(corners, axis=0)).astype(int), 0, size - 1)
-    last = np.clip(np.ceil(np.nanmax(corners, axis=0)).astype(int) + 1, first + 1, size)
+    first = np.clip(np.floor(np.min(corners, axis=0)).astype(int), 0, size - 1)
+    last = np.clip(np.ceil(np.max(corners, axis=0)).astype(int) + 1, first + 1, size)
     stored = np.asarray(photograph.data[first[0] : last[0], first[1] : last[1]])
     top = np.iinfo(stored.dtype).max if stored.dtype.kind == "u" else 1.0
     clipped = np.any(stored >= _CLIPPED * top, axis=-1)
@@ -121,7 +123,10 @@ def words(profile: CameraProfile, fit: ChartFit) -> str:
         f"{np.nanmean(fit.delta_e_before):.2f} by exposure and balance alone."
     )
     if fit.doubtful:
-        said += " That is much for this chart: do the corners lie on those of its patches?"
+        said += (
+            " That is much for this chart: do the corners lie on those of its patches, and is it evenly "
+            "lit, without glare?"
+        )
     if left_out:
         what = "patch is" if left_out == 1 else "patches are"
         said += f" {left_out} {what} clipped or black and left out."

@@ -45,7 +45,8 @@ class Sight:
         Whether the photograph was rendered from what the camera measured, so that its colours
         are those of the matrix only about.
     profile : CameraProfile, optional
-        By which the photograph was made from what the camera measured.
+        By which the photograph was made from what the camera measured: the matrix is that of the
+        camera's own channels, exposed and balanced.
     """
 
     matrix: np.ndarray
@@ -57,7 +58,7 @@ class Sight:
 
     def colours(self, photographed: np.ndarray) -> np.ndarray:
         """Of colours (…, 3) of a photograph in :attr:`encoding`, those that are linear in spectra."""
-        return photographed if self.profile is None else self.profile.by_matrix(photographed)
+        return photographed if self.profile is None else self.profile.undone(photographed)
 
     @cached_property
     def second_moment(self) -> np.ndarray:

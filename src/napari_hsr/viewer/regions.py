@@ -8,7 +8,7 @@ statistics can be computed in a thread.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -280,13 +280,7 @@ def _measure_labels(
 
 
 def _with_interval(curve: spectra.Curve, target: Target, mask: np.ndarray) -> spectra.Curve:
-    """The mean of a region with its own interval, where the cube has intervals."""
-    found = target.evidence.region(mask) if target.evidence is not None else None
-    if found is None:
-        return curve
-    name, half = found
-    ends = np.maximum(curve.mean - half, 0), curve.mean + half
-    return replace(curve, ranges={name: ends})
+    return curve if target.evidence is None else target.evidence.of_mean(curve, mask)
 
 
 def tell_shapes_apart(

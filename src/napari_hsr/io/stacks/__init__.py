@@ -45,13 +45,13 @@ def read_stack(
     Returns
     -------
     PhotographStack
-        The encoding is that of the first frame. A frame that turns out damaged, or of another
-        size, is left empty, and stands in ``failures``.
+        The encoding is that of the first frame. A frame that is damaged, or of another size than
+        most, is left empty, and stands in ``failures``.
 
     Raises
     ------
     FileError
-        If there is nothing, no frame, or the sizes that the files state differ; one sentence.
+        If there is nothing, no frame, or no more than half of the files have one size; one sentence.
     """
     from napari_hsr.io.stacks import files
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 import warnings
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from napari_hsr.errors import FileError, GreyImageError, HSRError
 from napari_hsr.io import detect, tiff_chain
 from napari_hsr.io.library_errors import translated
+from napari_hsr.notices import Code, Notice
 from napari_hsr.photograph import Photograph
 from napari_hsr.photograph_stack import PhotographStack, StackAxis
 from napari_hsr.progress import Progress, stop_if
@@ -100,29 +102,27 @@ def read(
 ) -> PhotographStack:
     """Files as a stack; their sizes are compared as far as their heads tell them.
 
+    A file of another size than most of them is left empty, and stands in ``failures``.
+
     Raises
     ------
     FileError
-        If there is none, the first cannot be read, or one is of another size.
+        If there is none, the first cannot be read, or no more than half are of one size.
     """
     if not paths:
         where = folder or "the list of frames"
         suffixes = ", ".join(detect.PHOTOGRAPH_SUFFIXES)
         raise FileError(where, f"it holds no photograph ({suffixes})")
     frames = FileFrames(paths, folder, full_scale)
-    first, failures = _first(frames)
+    failures = _of_other_sizes(paths)
+    first = _first(frames, failures)
     height, width = first.data.shape[:2]
-    for path in paths:
-        size = size_of(path)
-        if size and sorted(size) != sorted((height, width)):  # or turned, which EXIF may say
-            raise FileError(
-                path,
-                f"it has {size[0]} x {size[1]} pixels, and {paths[0].name} {height} x {width}: "
-                "frames of a stack are of one size; reconstruct photographs of several sizes "
-                "one by one",
-            )
     name = folder.name if folder else paths[0].parent.name or paths[0].stem
     metadata: dict[str, Any] = {**first.metadata, "first": paths[0].name}
+    notices = first.notices
+    if failures:
+        told = f"{len(failures)} of {len(paths)} frames are left empty: {next(iter(failures.values()))}"
+        notices += (Notice.warning(Code.FRAME_FAILED, told),)
     return PhotographStack(
         frames,
         (StackAxis(axis, len(paths), step, 0.0, unit),),
@@ -132,29 +132,60 @@ def read(
         first.encoding,
         name,
         Provenance(input=str(folder.name if folder else paths[0].name)),
-        first.notices,
+        notices,
         metadata,
         failures,
     )
 
 
-def _first(frames: FileFrames) -> tuple[Photograph, dict[int, str]]:
-    """The first frame that can be read, and why those before it cannot.
+def _of_other_sizes(paths: Sequence[Path]) -> dict[int, str]:
+    """Files whose heads state another size than most of them, by number, and in words.
+
+    Raises
+    ------
+    FileError
+        If no more than half have one size: that is no stack.
+    """
+    stated = [size_of(path) for path in paths]
+    # EXIF may say that a picture is turned: reading it tells
+    upright = [tuple(sorted(size)) if size else None for size in stated]
+    counts = Counter(size for size in upright if size)
+    if len(counts) < 2:
+        return {}
+    (usual, count), *_ = counts.most_common(1)
+    like = upright.index(usual)
+    height, width = stated[like] or usual
+    found = {}
+    for number, (size, sides) in enumerate(zip(stated, upright, strict=True)):
+        if size and sides != usual:
+            why = (
+                f"it has {size[0]} x {size[1]} pixels, and {paths[like].name} {height} x {width}: "
+                "frames of a stack are of one size; reconstruct photographs of several sizes "
+                "one by one"
+            )
+            if 2 * count <= counts.total():
+                raise FileError(paths[number], why)
+            found[number] = str(FileError(paths[number], why))
+    return found
+
+
+def _first(frames: FileFrames, failures: dict[int, str]) -> Photograph:
+    """The first frame that can be read; why those before it cannot is added to ``failures``.
 
     Raises
     ------
     FileError
         If none of the first :data:`MOST_BROKEN` can be read: that is no stack of photographs.
     """
-    failures: dict[int, str] = {}
-    for number in range(len(frames)):
+    tried = [number for number in range(len(frames)) if number not in failures]
+    for broken, number in enumerate(tried, start=1):
         try:
-            return frames.read(number), failures
+            return frames.read(number)
         except GreyImageError:
             raise
         except FileError as error:
             failures[number] = str(error)
-            if number + 1 in (MOST_BROKEN, len(frames)):
+            if broken in (MOST_BROKEN, len(tried)):
                 raise
     raise AssertionError("there is a frame")
 
