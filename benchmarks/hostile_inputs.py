@@ -1,6 +1,6 @@
 """What bad inputs do: made-up ones of every kind, and good files with a few bytes changed.
 
-    python benchmarks/hostile_inputs.py [--mutations 1000] [--kind TIFF] [--markdown FILE]
+    python benchmarks/hostile_inputs.py [--mutations 1000] [--kind TIFF] [--markdown FILE] [--journal FILE]
 
 Each is opened by the command line in a process of its own. It must be read, or refused in one
 sentence, within 5 s of CPU and 500 MB, and run nothing that it carries. The exit status is 1 if any was
@@ -11,12 +11,18 @@ from __future__ import annotations
 
 import argparse
 import ctypes
+import dataclasses
+import hashlib
+import json
 import os
+import platform
 import random
+import re
 import sys
 import tempfile
 import time
 from collections import Counter, defaultdict
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,6 +33,9 @@ import apart
 import bad_inputs
 import corpus
 
+from napari_hsr import __version__
+from napari_hsr.errors import HSRError
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -36,10 +45,63 @@ MUTATED = "good files, bytes changed"
 _PERTURB = -6
 
 
-def made(kind: str | None) -> Iterator[tuple[str, str, apart.Outcome]]:
+class Journal:
+    """What became of every input until now, in a file of JSON lines, or nowhere.
+
+    Lines of another version of the package are no part of this run.
+    """
+
+    def __init__(self, path: Path | None) -> None:
+        self._path = path
+        self._run = {"version": __version__, "tree": _tree()}
+        self.known: dict[tuple[str, str], apart.Outcome] = {}
+        if path is not None and path.exists():
+            for line in path.read_text(encoding="utf-8").splitlines():
+                kind, name, run, outcome = json.loads(line)
+                if run == self._run:
+                    self.known[kind, name] = apart.Outcome(**outcome)
+
+    def add(self, kind: str, name: str, outcome: apart.Outcome) -> None:
+        if self._path is None or (kind, name) in self.known:
+            return
+        if not outcome.is_fault:  # what was said of thousands of files is not kept
+            outcome = dataclasses.replace(outcome, said="")
+        with self._path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps([kind, name, self._run, dataclasses.asdict(outcome)]) + "\n")
+
+
+def _made_by(seed: int) -> str:
+    """The seed, the machine and the versions behind a table."""
+    libraries = ", ".join(
+        f"{name} {version(name)}"
+        for name in ("numpy", "h5py", "tifffile", "imagecodecs", "zarr", "pillow", "scipy", "torch")
+    )
+    info = Path("/proc/cpuinfo")
+    found = re.search(r"model name\s*: (.*)", info.read_text()) if info.exists() else None
+    return (
+        f"Seed {seed}; napari-hsr {__version__} (sources {_tree()}), Python "
+        f"{platform.python_version()}, {libraries}; {found[1] if found else platform.processor()}, "
+        f"{os.cpu_count()} threads, {platform.system()} {platform.release()}; {time.strftime('%Y-%m-%d')}."
+    )
+
+
+def _tree() -> str:
+    """What the package's own files are, in a few letters."""
+    import napari_hsr
+
+    sums = hashlib.sha256()
+    for path in sorted(Path(napari_hsr.__file__).parent.rglob("*.py")):
+        sums.update(path.read_bytes())
+    return sums.hexdigest()[:12]
+
+
+def made(kind: str | None, journal: Journal) -> Iterator[tuple[str, str, apart.Outcome]]:
     """Every made-up input, and what became of it."""
     for of, name, make in bad_inputs.every():
         if kind is not None and kind.lower() not in of.lower():
+            continue
+        if (of, name) in journal.known:
+            yield of, name, journal.known[of, name]
             continue
         with tempfile.TemporaryDirectory() as folder:
             inputs, work = Path(folder) / "in", Path(folder) / "work"
@@ -60,7 +122,7 @@ def made(kind: str | None) -> Iterator[tuple[str, str, apart.Outcome]]:
 
 
 def mutated(
-    count: int, seed: int, suffixes: tuple[str, ...]
+    count: int, seed: int, suffixes: tuple[str, ...], journal: Journal
 ) -> Iterator[tuple[str, str, apart.Outcome]]:
     """Good files with a few bytes changed, cut short, or parts of them doubled."""
     with tempfile.TemporaryDirectory() as folder:
@@ -76,17 +138,28 @@ def mutated(
             one = rng.choice(good)
             return rng, one, rng.choice(one.files)
 
-        def call_of(index: int) -> Callable[[], int]:
-            if index:
-                _, _, last = chosen(index - 1)
+        def name_of(index: int) -> str:
+            return f"{chosen(index)[2].relative_to(inputs)} {seed} {index}"
+
+        left = []
+        for index in range(count):
+            outcome = journal.known.get((MUTATED, name_of(index)))
+            if outcome is None:
+                left.append(index)
+            else:
+                yield MUTATED, name_of(index), outcome
+
+        def call_of(number: int) -> Callable[[], int]:
+            if number:
+                _, _, last = chosen(left[number - 1])
                 last.write_bytes(contents[last])
-            rng, one, path = chosen(index)
+            rng, one, path = chosen(left[number])
             path.write_bytes(corpus.mutated(contents[path], rng))
             return opened(one, known.get(one.name))
 
-        for index, outcome in enumerate(apart.in_turn(call_of, count, str(work))):
-            path = chosen(index)[2]
-            yield MUTATED, f"{path.relative_to(inputs)} {seed} {index}", outcome
+        outcomes = apart.in_turn(call_of, len(left), str(work))
+        for index, outcome in zip(left, outcomes, strict=True):
+            yield MUTATED, name_of(index), outcome
 
 
 def values_of(path: Path) -> np.ndarray:
@@ -111,7 +184,11 @@ def opened(good: corpus.Good, known: np.ndarray | None) -> Callable[[], int]:
         found, system = [], ctypes.CDLL(None)
         for pattern in (0x5A, 0xA5):
             system.mallopt(_PERTURB, pattern)
-            found.append(values_of(good.image))
+            try:
+                found.append(values_of(good.image))
+            except HSRError as error:  # damage that only its values show
+                print(error)
+                return 1
         system.mallopt(_PERTURB, 0)
         if not np.array_equal(*found, equal_nan=found[0].dtype.kind == "f"):
             print(apart.WRONG, "two readings differ")
@@ -131,6 +208,7 @@ def main() -> int:
     parser.add_argument("--suffix", nargs="*", default=[""], help="only mutations of such files")
     parser.add_argument("--kind", help="only kinds with this in their name")
     parser.add_argument("--markdown", type=Path, help="write the table there too")
+    parser.add_argument("--journal", type=Path, help="go on with the run that is written there")
     args = parser.parse_args()
     os.environ["NAPARI_HSR_DATA"] = tempfile.mkdtemp()
     os.environ["NAPARI_HSR_CACHE"] = tempfile.mkdtemp()
@@ -139,8 +217,11 @@ def main() -> int:
     slowest: defaultdict[str, float] = defaultdict(float)
     largest: defaultdict[str, int] = defaultdict(int)
     start = time.monotonic()
-    for source in (made(args.kind), mutated(args.mutations, args.seed, tuple(args.suffix))):
+    journal = Journal(args.journal)
+    changed = mutated(args.mutations, args.seed, tuple(args.suffix), journal)
+    for source in (made(args.kind, journal), changed):
         for kind, name, outcome in source:
+            journal.add(kind, name, outcome)
             counts[kind][outcome.how] += 1
             slowest[kind] = max(slowest[kind], outcome.seconds)
             largest[kind] = max(largest[kind], outcome.nbytes)
@@ -162,6 +243,7 @@ def main() -> int:
         )
     print(*lines, f"{time.monotonic() - start:.0f} s in all", sep="\n")
     if args.markdown is not None:
+        lines += ["", _made_by(args.seed)]
         args.markdown.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return int(any(count[how] for count in counts.values() for how in apart.FAULTS))
 

@@ -27,6 +27,7 @@ GOOD = State("running", pid=7, step=3, total=9, text="x")
 @pytest.mark.parametrize(("field", "value"), [
     ("pid", -7), ("pid", "x"), ("pid", 2**31), ("pid", True), ("text", 5), ("status", []),
     ("step", "3"), ("step", 2**40), ("started", "now"), ("created", 1e308), ("total", None),
+    ("pid", -1), ("pid", 0), ("started", 1e29), ("started", -1e18), ("changed", None),
 ])  # fmt: skip
 def test_a_state_with_something_else_in_a_field_is_none(tmp_path, field, value):
     write_state(tmp_path, GOOD)
@@ -57,6 +58,29 @@ def test_an_event_with_something_else_in_a_field_is_left_out(changes):
     assert from_json(step(loss=None)) is not None
     assert from_json(step(memory_bytes=80 * 10**9)) is not None
     assert from_json(step(**changes)) is None
+
+
+@pytest.mark.parametrize("line", [
+    '{"kind": "began", "step": 0, "total": 9, "device": "c", "precision": "f", "train": 5}',
+    '{"kind": "began", "step": 0, "total": 9, "device": "c", "precision": "f", "held_out": [1]}',
+    '{"kind": "measured", "step": 1, "mean": {}, "images": {}, "best": "yes"}',
+    '{"kind": "notice", "text": 5}',
+])  # fmt: skip
+def test_lists_and_answers_are_looked_at_too(line):
+    assert from_json(line) is None
+
+
+def test_a_figure_that_is_missing_is_what_it_is_by_default():
+    found = from_json('{"kind": "finished", "directory": "", "kept": "x", "seconds": null}')
+    assert found.seconds == 0.0
+
+
+def test_a_line_that_no_event_has_is_left_out(tmp_path):
+    text = "x" * run_folder._LONGEST
+    (tmp_path / EVENTS).write_text(f'{{"kind": "notice", "text": "{text}"}}\n{step()}\n')
+    found = Follower(tmp_path).news()
+    assert [type(event) for event in found] == [Noticed, Step]
+    assert found[0].notice.code == Code.RUN_LINES_LEFT_OUT
 
 
 def test_an_event_nested_without_end():

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import MISSING, asdict, dataclass, field, fields
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from napari_hsr.notices import Code, Notice, Severity
@@ -191,6 +191,8 @@ def from_json(line: str) -> Event | None:
         name = content.pop("kind")
         if name == "notice":  # version 0.1 wrote no code
             severity = Severity.WARNING if content.get("warning") else Severity.INFO
+            if not isinstance(content["text"], str):
+                return None
             return Noticed(Notice(content.get("code", Code.OTHER), severity, content["text"]))
         kind: Callable[..., Event] = _KINDS[name]
     except (ValueError, KeyError, AttributeError, TypeError, RecursionError):
@@ -201,6 +203,8 @@ def from_json(line: str) -> Event | None:
     if not all(fits(kinds[k], v) for k, v in content.items() if k in known):
         return None  # made by hand, or by another program
     values = {k: tuple(v) if isinstance(v, list) else v for k, v in content.items() if k in known}
+    optional = {f.name for f in fields(_KINDS[name]) if f.default is not MISSING}
+    values = {k: v for k, v in values.items() if v is not None or k not in optional}
     try:
         return kind(**values)
     except TypeError:
@@ -224,7 +228,9 @@ def fits(kind: str, value: Any) -> bool:
         return isinstance(value, dict) and all(fits("float", v) for v in value.values())
     if kind.startswith("dict[str, Figures"):
         return isinstance(value, dict) and all(fits("Figures", v) for v in value.values())
-    return True
+    if kind.startswith("tuple[str"):
+        return isinstance(value, list) and all(isinstance(v, str) for v in value)
+    return kind == "bool" and isinstance(value, bool)
 
 
 def _finite(value: Any) -> Any:

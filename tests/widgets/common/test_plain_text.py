@@ -41,6 +41,14 @@ def test_what_cannot_be_seen_is_written_out():
     assert on_button("R&D\n") == "R&&D\\n"
 
 
+def test_what_nobody_reads_is_cut(qtbot):
+    assert len(visible("x" * 10**6)) == 10_000
+    assert len(one_line("x" * 10**6)) == 1_000
+    label = BriefLabel(2, "x y" * 10**6)
+    qtbot.addWidget(label)
+    assert label.text().endswith("…")
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_labels_and_messages_are_plain_text(qtbot, name):
     label, brief, message = WrappedLabel(name), BriefLabel(2, name), Message()

@@ -46,6 +46,8 @@ CHECKPOINTS, LAST = "checkpoint", "last.pt"
 STATE_SECONDS = 2.0
 #: Bytes of ``state.json``.
 _LARGEST_STATE = 2**20
+#: Seconds since 1970 that no clock shows yet, and bytes of a line that no event has.
+_LATEST, _LONGEST = 2**36, 2**22
 #: Of a longer record fewer steps are read.
 MOST_LINES = 3_000
 #: Bytes of a record that are read at once, the last ones.
@@ -206,7 +208,10 @@ def read_state(folder: Path) -> State | None:
         known = {k: v for k, v in content.items() if k in State.__dataclass_fields__}
         kinds = {f.name: str(f.type) for f in fields(State)}
         if all(fits(kinds[key], value) for key, value in known.items()):
-            return State(**known)
+            state = State(**known)
+            times = (state.created, state.started, state.changed)
+            if all(0 <= at < _LATEST for at in times) and (state.pid is None or state.pid > 0):
+                return state
     except (OSError, ValueError, TypeError, AttributeError, RecursionError):
         pass
     return None
@@ -242,7 +247,7 @@ class Follower:
             return []
         whole = content[: content.rfind(b"\n") + 1]
         self._offset += skipped + len(whole)
-        lines = [line for line in whole.splitlines() if line]
+        lines = [line if len(line) <= _LONGEST else b"-" for line in whole.splitlines() if line]
         events = [
             from_json(line.decode("utf-8", "replace")) for line in thinned(lines[skipped > 0 :])
         ]

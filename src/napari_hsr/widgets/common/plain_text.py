@@ -12,8 +12,12 @@ from html import escape
 from qtpy.QtCore import Qt
 
 
-def visible(text: str) -> str:
-    r"""``text`` with control and direction characters written out, as ``\x1b``; lines stay."""
+def visible(text: str, longest: int = 10_000) -> str:
+    r"""``text`` with control and direction characters written out, as ``\x1b``; lines stay.
+
+    A text that nobody reads is cut: Qt would be busy with it for minutes.
+    """
+    text = text if len(text) <= longest else f"{text[: longest - 1]}…"
     return "".join(
         char
         if char == "\n" or unicodedata.category(char) not in ("Cc", "Cf") or char in _SOFT
@@ -36,7 +40,7 @@ def tip(text: str) -> str:
 
 def one_line(text: str) -> str:
     """A name for a list or a button: on one line, its control characters written out."""
-    return visible(text).replace("\n", "\\n")
+    return visible(text, 1_000).replace("\n", "\\n")
 
 
 def on_button(text: str) -> str:
