@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from napari_hsr import load_model
+from napari_hsr.errors import ModelError
 from napari_hsr.inference import reconstruct_events
 from napari_hsr.models import from_state_dict
 from napari_hsr.models.architectures import colour_exact
@@ -24,6 +25,18 @@ class Doubled(torch.nn.Module):
 
     def forward(self, image):
         return 2 * self.module(image)
+
+
+def test_without_a_folder_for_temporary_files_it_is_said_so_each_time(monkeypatch):
+    """A part of torch that is imported on the way would stay broken otherwise."""
+
+    def full():
+        raise FileNotFoundError(2, "No usable temporary directory found")
+
+    monkeypatch.setattr("tempfile.gettempdir", full)
+    for _run in range(2):
+        with pytest.raises(ModelError, match="TMPDIR"):
+            prepared(load_model("mstpp-photo"), "float32")
 
 
 def test_without_a_recipe_the_exact_module_runs():

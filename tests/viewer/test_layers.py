@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from napari.components import ViewerModel
 from napari.layers import Image, Labels
+from qtpy.QtCore import Qt
 
 from napari_hsr.cube import Cube, Wavelengths
 from napari_hsr.errors import InputError
@@ -68,6 +69,19 @@ def test_a_cube_comes_back_from_its_layer(viewer):
     assert layer_data.layer_state(layer)["card"] == {"name": "m"}
     json.dumps(layer.metadata["hsr"])
     assert layer.metadata["wavelengths"] == list(cube.wavelengths)
+
+
+@pytest.mark.parametrize(
+    "name", ['<img src="file:///etc/passwd">', "<!x>", "&lt;b>", "a<b & c\x1b[2J"]
+)
+def test_a_name_in_a_file_is_no_markup_in_the_list_of_layers(viewer, name):
+    layer = layers.add_cube(viewer, Cube(np.zeros((3, 2, 2), np.float32), name=name))
+    photograph = layers.add_photograph(viewer, Photograph(np.zeros((2, 2, 3)), "srgb", name=name))
+    for shown in (layer.name, photograph.name):
+        assert not Qt.mightBeRichText(shown)
+        assert shown.replace("\u200b", "").startswith(name[:4])
+        assert "\x1b" not in shown
+    assert layer_data.layer_cube(layer).name == name
 
 
 def test_the_current_array_counts(viewer):

@@ -8,6 +8,7 @@ computes in, may share weights with the exact module, and leaves that one as it 
 from __future__ import annotations
 
 import copy
+import tempfile
 from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple
 from weakref import WeakKeyDictionary
@@ -17,6 +18,7 @@ from torch import Tensor, nn
 from torch.multiprocessing.reductions import StorageWeakRef
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from napari_hsr.errors import ModelError
 from napari_hsr.models.layers import Module
 
 if TYPE_CHECKING:
@@ -165,7 +167,20 @@ def _tensors(module: nn.Module) -> Iterator[Tensor]:
 
 
 def copy_in_precision(module: nn.Module, precision: str, prepare: Prepare | None) -> nn.Module:
-    """The copy of a module made by ``prepare``; without that, the module itself or autocast."""
+    """The copy of a module made by ``prepare``; without that, the module itself or autocast.
+
+    Raises
+    ------
+    ModelError
+        If there is no folder for temporary files.
+    """
+    try:  # torch looks for it as it imports a part of itself, which stays broken if there is none
+        tempfile.gettempdir()
+    except FileNotFoundError as error:
+        raise ModelError(
+            "PyTorch needs a folder for temporary files, and none can be written to: the disk may be "
+            "full. TMPDIR names another one."
+        ) from error
     if prepare is not None:
         return prepare(module, precision).eval()
     if precision == "float32":

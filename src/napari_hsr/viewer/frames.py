@@ -24,6 +24,7 @@ from napari_hsr.viewer.layer_data import (
     KEY,
     cube_layers,
     is_photograph_stack,
+    layer_name,
     layer_state,
     wavelength_state,
 )
@@ -99,6 +100,7 @@ def stack_layer(stack: PhotographStack, **overrides: Any) -> tuple[Any, dict[str
         **overrides,
         "metadata": {KEY: jsonable(state)},
     }
+    keywords["name"] = layer_name(keywords["name"])
     return OnBandAxis(stack), keywords, "image"
 
 

@@ -6,6 +6,7 @@ Our state is a JSON-like dictionary under one key of ``layer.metadata``; this mo
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ from napari_hsr.io.lazy import LazyArray
 from napari_hsr.photograph import SRGB, Photograph
 from napari_hsr.place import Place
 from napari_hsr.provenance import Provenance
+from napari_hsr.units import one_line
 from napari_hsr.viewer.world import plane_in_world, to_layer
 
 if TYPE_CHECKING:
@@ -194,7 +196,7 @@ def cube_from_parts(data: Any, keywords: Mapping[str, Any]) -> Cube:
     metadata = dict(state.get("metadata") or {})
     if state.get("card") is not None:
         metadata["card"] = state["card"]
-    name = str(keywords.get("name") or state.get("name") or "cube")
+    name = _named(keywords, state) or "cube"
     return Cube(
         _on_demand(data),
         wavelengths=wavelengths_of(data.shape[0], keywords),
@@ -254,7 +256,7 @@ def photograph_from_parts(data: Any, keywords: Mapping[str, Any]) -> Photograph:
     """The photograph in a layer data tuple."""
     state = state_of(keywords.get("metadata"))
     data = np.asarray(data)[..., :3]
-    name = str(keywords.get("name") or state.get("name") or "photograph")
+    name = _named(keywords, state) or "photograph"
     return Photograph(
         data,
         encoding=state.get("encoding", SRGB if data.dtype.kind in "iu" else None),
@@ -322,3 +324,17 @@ def is_image(layer: Any) -> bool:
 
 def _full_resolution(layer: Layer) -> Any:
     return layer.data[0] if layer.multiscale else layer.data
+
+
+def layer_name(name: str) -> str:
+    """A name from a file for the list of layers, whose tool tips napari shows as rich text.
+
+    A tag in it would load pictures: it is broken by a space without width. Control characters are replaced.
+    """
+    return re.sub(r"(?<=[<&])(?=[a-zA-Z!?/])", "\u200b", one_line(name, 500))
+
+
+def _named(keywords: Mapping[str, Any], state: Mapping[str, Any]) -> str:
+    """The name of a layer, or what a file calls it if that was not changed."""
+    shown, known = str(keywords.get("name") or ""), str(state.get("name") or "")
+    return known if not shown or shown == layer_name(known) else shown

@@ -27,6 +27,7 @@ from napari_hsr.viewer.layer_data import (
     is_image,
     is_photograph_stack,
     layer_cube,
+    layer_name,
     layer_photograph,
     spatial_transform,
     state_of,
@@ -340,4 +341,5 @@ def _override(keywords: dict[str, Any], overrides: Mapping[str, Any]) -> dict[st
         merged["affine"] = np.eye(4)
         merged["affine"][1:, 1:] = affine
     merged["metadata"] = dict(overrides.get("metadata") or {})
+    merged["name"] = layer_name(merged["name"])
     return merged

@@ -20,7 +20,7 @@ from napari_hsr.units import one_line
 from napari_hsr.viewer.canvas_text import is_map, show_bar, show_wavelength
 from napari_hsr.viewer.file_choices import READ_AS
 from napari_hsr.viewer.frames import stack_layer
-from napari_hsr.viewer.layer_data import KEY
+from napari_hsr.viewer.layer_data import KEY, layer_name
 from napari_hsr.viewer.layers import cube_layer, photograph_layer
 from napari_hsr.viewer.session_file import (
     COLORS,
@@ -163,7 +163,7 @@ def _add(
 ) -> Layer:
     from napari.layers._source import layer_source
 
-    look = record.look.keywords() | {"name": record.name}
+    look = record.look.keywords() | {"name": layer_name(record.name)}
     metadata, whole = carried(record.metadata)
     if not whole:
         told.append(

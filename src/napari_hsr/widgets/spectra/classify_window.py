@@ -218,7 +218,7 @@ class ClassifyWindow(QDialog):
                 angle,
             ]
             for place, text in enumerate(texts):
-                item = QTableWidgetItem(text)
+                item = QTableWidgetItem(one_line(text))
                 if place:
                     right, middle = Qt.AlignmentFlag.AlignRight, Qt.AlignmentFlag.AlignVCenter
                     item.setTextAlignment(right | middle)

@@ -113,7 +113,7 @@ class CurveTable(QDialog):
             right, middle = Qt.AlignmentFlag.AlignRight, Qt.AlignmentFlag.AlignVCenter
             item.setTextAlignment(right | middle)
         item.setFlags(flags)
-        item.setText(text)
+        item.setText(one_line(text))
 
     def _texts(self, one: Shown, nm: float | None) -> list[str]:
         curve = one.curve

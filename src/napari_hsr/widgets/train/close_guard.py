@@ -10,6 +10,7 @@ from qtpy.QtCore import QEvent, QObject, Qt, QThread
 from qtpy.QtWidgets import QMainWindow, QMessageBox, QWidget
 
 from napari_hsr.errors import HSRError
+from napari_hsr.widgets.common.plain_text import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,7 +26,7 @@ def ask(parent: QWidget | None, name: str, may_cancel: bool) -> QMessageBox:
     box.setIcon(QMessageBox.Icon.Question)
     box.setWindowTitle("A training is running")
     box.setTextFormat(Qt.TextFormat.PlainText)
-    box.setText(f"The training {name} is still running.")
+    box.setText(f"The training {one_line(name)} is still running.")
     box.setInformativeText(
         "It can go on without napari, and the Train panel finds it again. Or stop it after this "
         "step: everything is saved, and it can be resumed."
