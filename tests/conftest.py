@@ -29,6 +29,12 @@ _WORKER_BYTES = 2 * 2**30
 CHECKOUT = Path(__file__).resolve().parents[1]
 
 
+def pytest_collection_finish() -> None:
+    """Thousands of tests and the modules they import stay: no collection looks at them again."""
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
     """As many workers as this process has cores, and as fit into the memory."""

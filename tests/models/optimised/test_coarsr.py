@@ -1,5 +1,7 @@
 """CoarSR's prepared copy against the exact module: numbers, chunks, reach and memory."""
 
+from functools import cache
+
 import pytest
 import torch
 
@@ -20,6 +22,7 @@ SIZES = [(1, 1), (1, 6), (5, 1), (2, 2), (3, 7), (9, 10)]
 def small(parity):
     """For a scale and a rule: two blocks of eight channels."""
 
+    @cache
     def load(scale=4, rule=False, blocks=2):
         shapes = shapes_of(lambda: coarsr.CoarSR(scale, 8, blocks, rule))
         return from_state_dict(parity.as_trained(shapes, 3))

@@ -36,7 +36,7 @@ def panel(viewer, qtbot, tmp_path):
     panel.model.set_name(MODEL)
     panel.place.set_folder(tmp_path)
     panel.advanced.tile_chooser.set_value("size")
-    panel.advanced.tile_size.setValue(16)
+    panel.advanced.tile_size.setValue(64)
     yield panel
     panel.release()
 
