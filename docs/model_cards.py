@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from napari_hsr.models.figure_words import source_words
+
 CARDS, EXAMPLES = "<!-- model cards -->", "<!-- examples -->"
 
 
@@ -63,7 +65,7 @@ def _table(rows: dict[str, dict[str, float]]) -> list[str]:
     lines = [f"| | {' | '.join(figures)} |", f"|---|{'---|' * len(figures)}"]
     for source, values in rows.items():
         cells = (f"{values[name]:.4g}" if name in values else "" for name in figures)
-        lines.append(f"| {source} | {' | '.join(cells)} |")
+        lines.append(f"| {source_words(source)} | {' | '.join(cells)} |")
     return lines
 
 

@@ -27,6 +27,12 @@ def format_seconds(seconds: float) -> str:
     return f"{minutes // 60} h {minutes % 60} min" if minutes % 60 else f"{minutes // 60} h"
 
 
+def device_words(device: object) -> str:
+    """A device as it stands in a sentence: ``the CPU``, ``the CPU, 2 threads``, ``cuda:0``."""
+    name = str(device)
+    return f"the CPU{name[3:]}" if name[:3].lower() == "cpu" else name
+
+
 def one_line(text: object, longest: int = 1_000) -> str:
     """A text of a file or a card as one line that a terminal only shows.
 

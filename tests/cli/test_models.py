@@ -208,7 +208,7 @@ def test_what_lower_precisions_cost_goes_into_the_card(hsr, checkpoint, picture)
     error = card_of("mine").precision_errors["bfloat16"]
     words = error.words()
     assert said.splitlines()[0] == f"mine in bfloat16: {words}"
-    assert "leaf, 24 × 20 pixels, on cpu" in words
+    assert "leaf, 24 × 20 pixels, on the CPU" in words
     assert "Written into the card of mine." in said
     assert ("auto takes bfloat16" in said) == (error.psnr_db >= 45)
     shown = " ".join(hsr("models", "show", "mine")[1].split())

@@ -82,12 +82,14 @@ def test_what_lower_precisions_cost_goes_into_its_card(hsr, tmp_path, cube_file,
     status, said, noted = hsr("models", "measure", "finer", "--device", "cpu")
     assert status == 0, noted
     words = load_model("finer").card.precision_errors["bfloat16"].words()
-    assert words.endswith("measured on chart, degraded to 1/8, 15 × 20 pixels, 31 bands, on cpu")
+    assert words.endswith(
+        "measured on chart, degraded to 1/8, 15 × 20 pixels, 31 bands, on the CPU"
+    )
     assert f"finer in bfloat16: {words}" in said
     assert words in " ".join(hsr("models", "show", "finer")[1].split())
     status, said, _ = hsr("models", "measure", "finer", "--image", cube_file(), "--device", "cpu")
     error = load_model("finer").card.precision_errors["bfloat16"]
-    assert (status, error.measured_on) == (0, "cube, 6 × 5 pixels, 31 bands, on cpu")
+    assert (status, error.measured_on) == (0, "cube, 6 × 5 pixels, 31 bands, on the CPU")
     # taken by "auto" under the same rule as any other model's
     monkeypatch.setattr(precision, "computes_bfloat16", lambda device: True)
     cube = read(cube_file())

@@ -90,7 +90,7 @@ def test_a_training_says_how_it_goes_and_leaves_its_journal(hsr, engine, recipe,
     output = tmp_path / "run"
     status, out, err = hsr("train", recipe, "--output", output)
     assert (status, out) == (0, "")
-    assert "Training on 2 images, 1 held out, on CPU in float32: 40 steps" in err
+    assert "Training on 2 images, 1 held out, on the CPU in float32: 40 steps" in err
     assert "PSNR 32.50 dB, SAM 7.25°, the best so far" in err
     assert f"Model: {output}" in err
     (called,) = engine.calls

@@ -14,7 +14,9 @@ from napari_hsr.notices import Code, has
 
 IMAGE = np.random.default_rng(0).random((24, 20, 3)).astype(np.float32)
 CPU = torch.device("cpu")
-GOOD = PrecisionError(psnr_db=51.25, max_abs=0.0083, measured_on="leaf.png, 8 × 9 pixels, on cpu")
+GOOD = PrecisionError(
+    psnr_db=51.25, max_abs=0.0083, measured_on="leaf.png, 8 × 9 pixels, on the CPU"
+)
 POOR = PrecisionError(psnr_db=44.9, max_abs=0.1, measured_on="leaf.png")
 
 
@@ -51,9 +53,9 @@ def test_auto_takes_bfloat16_where_it_was_measured_and_is_native(model, native):
     if native:
         assert result.notices[-1] == (
             "Computed in bfloat16: PSNR 51.2 dB against float32, largest difference 0.0083, "
-            "measured on leaf.png, 8 × 9 pixels, on cpu."
+            "measured on leaf.png, 8 × 9 pixels, on the CPU."
         )
-        assert any("on cpu in bfloat16" in step for step in result.cube.provenance.steps)
+        assert any("on the CPU in bfloat16" in step for step in result.cube.provenance.steps)
     else:
         assert result.notices[-1] == (
             "Computed in float32: this device has no bfloat16 of its own."

@@ -34,7 +34,7 @@ def test_what_is_measured_is_the_difference_of_the_two_cubes(model):
     psnr = 10 * np.log10(np.abs(exact).max() ** 2 / np.mean((lower - exact) ** 2))
     assert found.psnr_db == pytest.approx(psnr, abs=0.006)
     assert found.max_abs == pytest.approx(np.abs(lower - exact).max(), rel=0.006)
-    assert found.measured_on == "array, 24 × 20 pixels, on cpu"
+    assert found.measured_on == "array, 24 × 20 pixels, on the CPU"
 
 
 def test_into_the_card_and_back(model):
@@ -80,11 +80,11 @@ def test_the_sample_stands_in_for_raw_values_and_it_is_said(model, monkeypatch):
     small = Photograph((IMAGE * 255).astype(np.uint8), name="small")
     monkeypatch.setattr(samples, "photograph", lambda: small)
     found = measure(model, device="cpu").errors["bfloat16"]
-    assert found.measured_on == "small, 24 × 20 pixels, on cpu"
+    assert found.measured_on == "small, 24 × 20 pixels, on the CPU"
     user_models.edit("mine", input_encoding="camera:nikon-d700")
     raw = measure("mine", device="cpu").errors["bfloat16"]
     assert raw.measured_on == (
-        "small, 24 × 20 pixels, its linear values taken as camera:nikon-d700, on cpu"
+        "small, 24 × 20 pixels, its linear values taken as camera:nikon-d700, on the CPU"
     )
     assert (raw.psnr_db, raw.max_abs) == (found.psnr_db, found.max_abs)
     with pytest.raises(InputError, match="raw values"):  # a photograph of the user's is not bent

@@ -12,12 +12,13 @@ CARD = {
 
 
 def test_figures_by_source_are_kept_and_shown():
-    sources = {"leaves": {"psnr_db": 30.0, "sam_deg": 5.0}}
+    sources = {"leaves": {"psnr_db": 30.0, "sam_deg": 5.0}, "esser_chart113": {"sam_deg": 6.0}}
     card = ModelCard(**CARD, best_for="leaves", sources=sources, sources_protocol="ours")
     assert ModelCard(**card.model_dump()) == card
     rows = dict(card.sentences())
     assert rows["Best for"] == "leaves"
-    assert rows["Measured on the source leaves"] == "PSNR (dB) 30, SAM (°) 5"
+    assert rows["Measured on leaves"] == "PSNR (dB) 30, SAM (°) 5"
+    assert rows["Measured on Esser chart, 113 patches"] == "SAM (°) 6"
     assert rows["Protocol of the sources"] == "ours"
 
 

@@ -157,10 +157,17 @@ def test_a_card_whose_facts_cannot_be_read_is_none(training):
 
 
 def test_figures_that_are_missing_are_left_out_of_what_is_said(capsys):
-    stress = {"blur": {"moved": 0.5, "sam_deg": 3.0}, "noise": {"moved": 1.0}, "JPEG": {}}
+    told = {"moved": 0.5, "sam_deg": 3.0}
+    stress = {
+        "as it is": told,
+        "blur 1 pixels": told,
+        "blur 3 pixels": told,
+        "noise": {"moved": 1.0},
+    }
     card = CARD.model_copy(update={"stress": stress, "sources": {"leaves": {"psnr_gain_db": 1.0}}})
-    said = dict(card.sentences())["Stress test"]
-    assert said.startswith("blur: answer moves 50.0%, SAM 3.0°")
-    assert "noise" not in said
+    rows = dict(card.sentences())
+    assert rows["– blur"] == "1 pixels: 50.0%, 3.0°; 3 pixels: 50.0%, 3.0°"
+    assert rows["– photograph"] == "as it is: 50.0%, 3.0°"
+    assert "– noise" not in rows
     _print_sources([card])
     assert "leaves" in capsys.readouterr().out

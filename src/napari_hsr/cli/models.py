@@ -196,6 +196,7 @@ def _print_figures(cards: list[ModelCard]) -> None:
 def _print_sources(cards: list[ModelCard]) -> None:
     """Figures by source, of the models that were measured by one protocol together."""
     from napari_hsr.models.card import RECONSTRUCTION
+    from napari_hsr.models.figure_words import source_words
 
     protocols: dict[str, list[ModelCard]] = {}
     for card in cards:
@@ -207,7 +208,7 @@ def _print_sources(cards: list[ModelCard]) -> None:
         print_table(
             ("SOURCE", *(card.name for card in together)),
             (
-                (source, *(_three(card.sources.get(source, {})) for card in together))
+                (source_words(source), *(_three(card.sources.get(source, {})) for card in together))
                 for source in together[0].sources
             ),
         )

@@ -20,7 +20,7 @@ from napari_hsr.training.events import (
     Stopped,
 )
 from napari_hsr.training.runs.figures import describe_figures, describe_left_over
-from napari_hsr.units import format_bytes, format_seconds
+from napari_hsr.units import device_words, format_bytes, format_seconds
 
 if TYPE_CHECKING:
     from napari_hsr.training.data.findings import Findings, Row
@@ -94,7 +94,7 @@ def describe(event: Event) -> str | None:
     if isinstance(event, Began):
         return (
             f"Training on {len(event.train)} images, {len(event.held_out)} held out, "
-            f"on {event.device} in {event.precision}: "
+            f"on {device_words(event.device)} in {event.precision}: "
             + (f"{event.total:,} steps" if event.total else "as many steps as there is time for")
             + (f", {event.step:,} of them done" if event.step else "")
         )

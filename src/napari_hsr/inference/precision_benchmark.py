@@ -19,6 +19,7 @@ from napari_hsr.models.card import SUPER_RESOLUTION, ModelCard, PrecisionError
 from napari_hsr.models.library import load_model
 from napari_hsr.photograph import LINEAR_SRGB, Photograph
 from napari_hsr.progress import Progress, as_part, result_of
+from napari_hsr.units import device_words
 
 if TYPE_CHECKING:
     import threading
@@ -261,7 +262,7 @@ def _photograph(image: Any, model: Model, encoding: str | None) -> tuple[Photogr
 
 def _device_words(device: torch.device) -> str:
     if device.type != "cuda":
-        return str(device)
+        return device_words(device)
     import torch
 
     return torch.cuda.get_device_name(device)

@@ -45,6 +45,7 @@ from napari_hsr.models.library import load_model
 from napari_hsr.notices import Code, as_notices
 from napari_hsr.progress import Progress, result_of, stop_if
 from napari_hsr.resample.resize import new_output
+from napari_hsr.units import device_words
 
 if TYPE_CHECKING:
     import threading
@@ -369,7 +370,8 @@ def _provenance(
     steps = list(photograph.provenance.steps)
     if photograph.encoding != model.input_encoding:
         steps.append(f"Decoded from {photograph.encoding} to {model.input_encoding}.")
-    steps.append(f"Reconstructed by {model.name} on {run.device} in {run.precision}.")
+    where = device_words(run.device)
+    steps.append(f"Reconstructed by {model.name} on {where} in {run.precision}.")
     if factor > 1:
         steps.append(
             f"The network saw the photograph reduced by {factor}; guided by the photograph, its "

@@ -25,6 +25,7 @@ from napari_hsr.notices import Code, Notice, as_notices
 from napari_hsr.progress import Progress, stop_if
 from napari_hsr.resample import Kind, methods
 from napari_hsr.resample.resize import Resampler, empty_fine, read_coarse, up_part
+from napari_hsr.units import device_words
 
 if TYPE_CHECKING:
     import threading
@@ -280,7 +281,8 @@ def _run_network(
         told: tuple[Notice, ...] = place.notices
     else:
         step = (
-            f"Made {model.scale} times as fine by {model.name} on {run.device} in {run.precision}."
+            f"Made {model.scale} times as fine by {model.name} on {device_words(run.device)} "
+            f"in {run.precision}."
         )
         cube = _upscaled_cube(coarse, data, extremes, step, DETAIL_ESTIMATED, model=model)
         found = [*_about_wavelengths(coarse, model), *place.notices, *tiled.notices]

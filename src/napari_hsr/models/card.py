@@ -16,6 +16,7 @@ from pydantic import (
 
 from napari_hsr.cube import Wavelengths
 from napari_hsr.errors import ModelError
+from napari_hsr.models.figure_words import source_words, stress_rows
 from napari_hsr.models.interval_table import IntervalTable
 from napari_hsr.notices import Code, Notice
 
@@ -286,13 +287,13 @@ class ModelCard(BaseModel):
         if protocol := self.training.get("held_out_protocol"):
             rows.append((f"Protocol of {HELD_OUT}", protocol))
         for source, figures in self.sources.items():
-            rows.append((f"Measured on the source {source}", figures_text(figures)))
+            rows.append((f"Measured on {source_words(source)}", figures_text(figures)))
         if self.sources_protocol:
             rows.append(("Protocol of the sources", self.sources_protocol))
         if self.intervals is not None:
             rows.append(("Intervals", self.intervals.words()))
         if self.stress:
-            rows.append(("Stress test", self._stress_text()))
+            rows += stress_rows(self.stress, self.stress_protocol)
         for precision, error in self.precision_errors.items():
             rows.append((f"Error in {precision}", error.words()))
         return [
@@ -301,15 +302,6 @@ class ModelCard(BaseModel):
             ("Source", self.source),
             ("Licence", self.licence),
         ]
-
-    def _stress_text(self) -> str:
-        """How far answers moved, change by change, and the protocol."""
-        moved = "; ".join(
-            f"{test}: answer moves {figures['moved']:.1%}, SAM {figures['sam_deg']:.1f}°"
-            for test, figures in self.stress.items()
-            if figures.keys() >= {"moved", "sam_deg"}
-        )
-        return f"{moved} ({self.stress_protocol})"
 
 
 #: How the figures of a card are written for people: name and unit.

@@ -7,6 +7,7 @@ from functools import cached_property
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
+from napari_hsr.models.figure_words import source_words
 from napari_hsr.trust.difficulty import RARITY_CELLS, brightness_of, difficulty, rarity, spread
 
 
@@ -70,8 +71,8 @@ class IntervalTable(BaseModel):
 
     def words(self) -> str:
         """The calibration for people, without a full stop."""
-        covered = ", ".join(
-            f"{source} {figures['coverage']:.0%}"
+        covered = "; ".join(
+            f"{source_words(source)} {figures['coverage']:.0%}"
             for source, figures in self.figures.items()
             if "coverage" in figures
         )

@@ -131,6 +131,8 @@ def pins_of(viewer: Any, layer: Any, limit: int) -> list[tuple[int, str, tuple[f
     KeyError
         If the layer was not tidied since its last change.
     """
+    if not len(layer.data):  # without a column for the numbers of none
+        return []
     numbers = layer.features[_NUMBER]
     found = []
     for number, color, point in zip(

@@ -59,11 +59,16 @@ def test_all_ticked_predictions_are_rows_and_the_best_is_bold(panel, qtbot, tmp_
     )
     assert [view.item(row, 0).text() for row in (0, 1)] == ["rough", "fine"]
     heads = [view.horizontalHeaderItem(k).text() for k in range(view.columnCount())]
+    heads = [" ".join(head.split("\n")) for head in heads]
     assert heads[1:] == [column.head for column in expected.columns]
     psnr = heads.index("PSNR (dB) ↑")
     assert [view.item(row, psnr).font().bold() for row in (0, 1)] == [False, True]
     figure = expected.columns[psnr - 1]
     assert view.item(1, psnr).text() == expected.text(1, figure)
+    view.resize(290, 200)  # the dock of a window of 1280 pixels
+    view.item(0, 0).setText("a name that is long " * 5)
+    view.fit()
+    assert view.columnViewportPosition(2) + view.columnWidth(2) < 290
     panel.export_csv(tmp_path / "t.csv")
     assert (tmp_path / "t.csv").read_text() == expected.to_csv()
     assert "ΔE00 A" in panel.results.table.text()

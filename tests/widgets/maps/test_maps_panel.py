@@ -133,6 +133,12 @@ def test_endmembers_are_pins_regions_and_spectra_of_a_library(panel, viewer, qtb
     assert pin.data[2, 2] == pytest.approx(1, abs=0.02)
 
 
+def test_a_layer_of_points_without_a_point_has_no_endmembers(panel, viewer):
+    panel.tabs.setCurrentIndex(UNMIX)
+    viewer.add_points(np.zeros((0, 2)), name="new")  # as pinning does, and napari's own button
+    assert panel.unmix.ticked() == ["pin 1"]
+
+
 def test_a_damaged_library_and_alike_endmembers_are_said(panel, viewer, qtbot, tmp_path):
     (tmp_path / "bad.csv").write_text("nothing")
     panel.unmix.add_library(tmp_path / "bad.csv")

@@ -152,7 +152,7 @@ def test_the_table_renames_hides_highlights_and_exports(viewer, panel, settled, 
     row = cells(table.table, 1)
     assert row[2:5] == ["12", f"{region[band].mean():.4g}", f"{region[band].std():.4g}"]
     assert row[7] == f"{np.median(region[band]):.4g}"
-    assert cells(table.table, 0)[11:] == ["2", "3", "3", "2"]
+    assert cells(table.table, 0)[11:] == ["2", "3", "3 px", "2 px"]
     assert "nm" in table.where.text()
 
     table.table.item(0, 0).setText("leaf")

@@ -359,7 +359,7 @@ def test_time_and_memory_are_estimated_when_asked_for(ready, estimated, qtbot):
     estimate.button.click()
     qtbot.waitUntil(lambda: ended(estimate))
     assert estimate.message.text() == (
-        "About 10 min and 810 MB of memory on CPU, 2 threads: 700 steps of 0.8 s."
+        "About 10 min and 810 MB of memory on the CPU, 2 threads: 700 steps of 0.8 s."
     )
     (recipe,) = asked
     assert recipe == ready.setup.recipe

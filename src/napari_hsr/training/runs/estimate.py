@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from napari_hsr.errors import Cancelled, HSRError, InputError
 from napari_hsr.training.events import Event, passed_on, result_of
-from napari_hsr.units import format_bytes, format_seconds
+from napari_hsr.units import device_words, format_bytes, format_seconds
 
 if TYPE_CHECKING:
     import threading
@@ -57,9 +57,9 @@ class Estimate:
 
 
 def describe(found: Estimate, recipe: Recipe) -> str:
-    """One sentence: ``About 10 min and 812 MB of memory on CPU, 2 threads: …``."""
+    """One sentence: ``About 10 min and 812 MB of memory on the CPU, 2 threads: …``."""
     memory = format_bytes(found.memory_bytes)
-    said = f"About {format_seconds(found.seconds)} and {memory} of memory on {found.device}"
+    said = f"About {format_seconds(found.seconds)} and {memory} of memory on {device_words(found.device)}"
     each = f"{found.seconds_a_step:.2g} s"
     if found.steps < 2:
         return f"{said}."

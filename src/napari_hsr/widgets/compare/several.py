@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -34,8 +35,10 @@ from napari_hsr.widgets.common.tick_list import TickList
 if TYPE_CHECKING:
     from napari_hsr.metrics.several import FigureTable
 
-#: Height of the list of predictions in pixels, and the widest name in the table.
-_LIST, _NAME = 84, 150
+#: Height of the list of predictions in pixels, and the widths between which names in the table are.
+_LIST, _NAME = 84, (72, 150)
+#: Letters in a line of a title.
+_HEAD = 9
 #: Height of the table in pixels, at most.
 _MOST = 320
 
@@ -186,7 +189,8 @@ class FigureTableView(PlainTable):
         """Show these figures."""
         columns = table.columns
         self.setColumnCount(1 + len(columns))
-        self.setHorizontalHeaderLabels(["Prediction", *(column.head for column in columns)])
+        heads = ("\n".join(wrap(column.head, _HEAD, break_long_words=False)) for column in columns)
+        self.setHorizontalHeaderLabels(["Prediction", *heads])
         self.setRowCount(len(table.names))
         for row, name in enumerate(table.names):
             self._put(row, 0, name, bold=False)
@@ -205,9 +209,11 @@ class FigureTableView(PlainTable):
         self.setItem(row, at, item)
 
     def fit_rows(self) -> None:
-        """As wide as the figures are; names are shortened."""
+        """As wide as the figures are; names are shortened to what is left beside them."""
         self.resizeColumnsToContents()
-        self.setColumnWidth(0, min(_NAME, self.columnWidth(0)))
+        least, most = _NAME
+        left = self.viewport().width() - sum(map(self.columnWidth, range(1, self.columnCount())))
+        self.setColumnWidth(0, max(least, min(most, left, self.columnWidth(0))))
         self.setWordWrap(False)
         self.resizeRowsToContents()
 

@@ -10,7 +10,7 @@ from napari_hsr.models.card import ILL_POSED
 from napari_hsr.notices import Code, as_notices, has
 from napari_hsr.photograph import SRGB, Photograph
 from napari_hsr.resample import Refinement
-from napari_hsr.units import format_bytes, format_seconds
+from napari_hsr.units import device_words, format_bytes, format_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -77,11 +77,11 @@ def as_expected(notices: Iterable[str]) -> bool:
 
 
 def outcome(result: Result) -> str:
-    """``Done in 1.2 s on cpu; peak memory +85 MB.``, and the residual of a super-resolution."""
+    """``Done in 1.2 s on the CPU; peak memory +85 MB.``, and the residual of a super-resolution."""
     from napari_hsr.inference import SuperResolutionResult
 
     said = (
-        f"Done in {format_seconds(result.seconds)} on {result.device}; "
+        f"Done in {format_seconds(result.seconds)} on {device_words(result.device)}; "
         f"peak memory +{format_bytes(result.peak_bytes)}."
     )
     if isinstance(result.cube.data, LazyArray):

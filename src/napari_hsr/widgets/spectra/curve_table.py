@@ -12,6 +12,7 @@ from qtpy.QtWidgets import QAbstractItemView, QDialog, QTableWidget, QTableWidge
 from superqt.utils import signals_blocked
 
 from napari_hsr import spectra
+from napari_hsr.spectra.ground import ground_of
 from napari_hsr.viewer.axis import current_nm
 from napari_hsr.widgets.common.accessible import name_controls
 from napari_hsr.widgets.common.connections import Connections
@@ -29,6 +30,14 @@ if TYPE_CHECKING:
 
 _SHARES = [f"{100 * share:g} %" for share in spectra.QUANTILES]
 HEADS = ("Curve", "Cube", "n", "Mean", "s.d.", *_SHARES, "Unit", "Row", "Column", "x", "y")
+_TIPS = {
+    "n": "Number of pixels",
+    "s.d.": "Standard deviation of the region's pixels",
+    "Row": "Of the cube's pixels, counted from 0",
+    "Column": "Of the cube's pixels, counted from 0",
+    "x": "On the ground where the file says so, else in the viewer",
+    "y": "On the ground where the file says so, else in the viewer",
+}
 
 
 class CurveTable(QDialog):
@@ -49,6 +58,8 @@ class CurveTable(QDialog):
         self.where = WrappedLabel()
         self.table = QTableWidget(0, len(HEADS))
         self.table.setHorizontalHeaderLabels(list(HEADS))
+        for head, tip in _TIPS.items():
+            self.table.horizontalHeaderItem(HEADS.index(head)).setToolTip(tip)
         self.table.verticalHeader().hide()
         self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
@@ -126,7 +137,8 @@ class CurveTable(QDialog):
         columns = [curve.mean, curve.std, *(curve.quantiles.get(q) for q in spectra.QUANTILES)]
         figures = ["" if values is None else _number(values[band]) for values in columns]
         position = [f"{at:.5g}" for at in curve.position or ()] or ["", ""]
-        where = [f"{at:.8g}" for at in curve.coordinates or ()] or ["", ""]
+        unit = self._length_unit(one)
+        where = [f"{at:.8g} {unit}".strip() for at in curve.coordinates or ()] or ["", ""]
         return [
             one_line(one.name),
             one_line(curve.cube),
@@ -136,6 +148,16 @@ class CurveTable(QDialog):
             *position,
             *where,
         ]
+
+    def _length_unit(self, one: Shown) -> str:
+        """Of the coordinates: of the ground where the file says where that is, else of the viewer."""
+        if one.source is None:
+            return ""
+        ground = ground_of(one.source.cube)
+        if ground is not None:
+            return ground.unit or ""
+        unit = f"{self._viewer.layers.extent.units[-1]:~}"
+        return "px" if unit == "pixel" else unit
 
     def _select(self) -> None:
         keys = [one.key for one in self._shown]

@@ -18,7 +18,7 @@ from napari_hsr.training.events import (
     Step,
 )
 from napari_hsr.training.runs.history import History
-from napari_hsr.units import format_bytes, format_seconds
+from napari_hsr.units import device_words, format_bytes, format_seconds
 from napari_hsr.widgets.common.accessible import name_controls
 from napari_hsr.widgets.common.labels import WrappedLabel
 from napari_hsr.widgets.common.layouts import column
@@ -205,10 +205,10 @@ class ProgressView(QWidget):
 
 
 def where_words(event: Began) -> str:
-    """``On CPU, bfloat16 · 4 images to train on, 2 held out``."""
+    """``On the CPU, bfloat16 · 4 images to train on, 2 held out``."""
     count = len(event.train)
     images = f"{count} image{'s' if count != 1 else ''} to train on, {len(event.held_out)} held out"
-    return f"On {event.device}, {event.precision} · {images}"
+    return f"On {device_words(event.device)}, {event.precision} · {images}"
 
 
 def step_text(event: Step) -> str:
