@@ -126,14 +126,14 @@ def _from_zero_on(
     spectra: np.ndarray, names: Sequence[str], path: Path, told: list[Notice]
 ) -> np.ndarray:
     low, high = float(spectra.min()), float(spectra.max())
-    off = (spectra < -_OFF).any(axis=1) | (spectra > 1 + _BRIGHTER).any(axis=1)
+    off = np.any((spectra < -_OFF) | (spectra > 1 + _BRIGHTER), axis=1)
     if off.any():
         raise FileError(
             path,
             f"reflectances from 0 to 1 were expected, not from {low:.3g} to {high:.3g}, as in "
             f"{_counted(off, names)}; materials.scale is what values are multiplied by",
         )
-    below = (spectra < -_ROUNDING).any(axis=1)
+    below = np.any(spectra < -_ROUNDING, axis=1)
     if below.any():
         text = (
             f"{path.name}: {_counted(below, names)} had values below 0, down to {low:.3g}, which "
@@ -145,6 +145,6 @@ def _from_zero_on(
 
 def _counted(which: np.ndarray, names: Sequence[str]) -> str:
     """“3 of 60 spectra (a, b, c)”."""
-    found = [names[at] for at in np.flatnonzero(which)]
+    found = [name for name, one in zip(names, which, strict=True) if one]
     listed = ", ".join(found[:_NAMED]) + ("…" if len(found) > _NAMED else "")
     return f"{len(found)} of {len(names)} spectra ({listed})"
