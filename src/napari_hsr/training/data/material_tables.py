@@ -128,10 +128,13 @@ def _from_zero_on(
     low, high = float(spectra.min()), float(spectra.max())
     off = np.any((spectra < -_OFF) | (spectra > 1 + _BRIGHTER), axis=1)
     if off.any():
+        scaled = (
+            "; materials.scale is what values are multiplied by" if high > 1 + _BRIGHTER else ""
+        )
         raise FileError(
             path,
             f"reflectances from 0 to 1 were expected, not from {low:.3g} to {high:.3g}, as in "
-            f"{_counted(off, names)}; materials.scale is what values are multiplied by",
+            f"{_counted(off, names)}{scaled}",
         )
     below = np.any(spectra < -_ROUNDING, axis=1)
     if below.any():
