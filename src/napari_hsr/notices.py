@@ -72,6 +72,7 @@ class Code(StrEnum):
     # cameras and photographs
     PIXELS_CLIPPED = "pixels-clipped"
     STAND_IN_SENSOR = "stand-in-sensor"
+    CURVES_CUT_OFF = "curves-cut-off"
 
     # calibration
     REFERENCE_NOISE = "reference-noise"

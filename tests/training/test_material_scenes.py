@@ -7,7 +7,7 @@ import pytest
 
 import napari_hsr
 from napari_hsr.cameras.illuminants import Light, draw_light, light_pool
-from napari_hsr.cameras.random_camera import check, draw
+from napari_hsr.cameras.random_camera import check, doubts, draw
 from napari_hsr.cameras.settings import CaptureSettings
 from napari_hsr.errors import HSRError
 from napari_hsr.models.model_file import read_card
@@ -147,6 +147,60 @@ def test_measured_lights(tmp_path):
     assert drawn == {"a", "b", "A"}
     with pytest.raises(HSRError, match="no light 'c'"):
         light_pool(f"{path}:c")
+
+
+def test_gaps_of_a_light_are_closed_and_infinite_power_is_refused(tmp_path):
+    spectra = [np.where(NM == 500, np.nan, NM), NM]
+    np.savez(tmp_path / "gap.npz", wavelengths=NM, spectra=spectra)
+    one, two = light_pool(f"{tmp_path / 'gap.npz'}:*")
+    np.testing.assert_allclose(one.power(NM), two.power(NM))
+    np.savez(tmp_path / "inf.npz", wavelengths=NM, spectra=[np.where(NM == 500, np.inf, NM)])
+    with pytest.raises(HSRError, match="infinite power"):
+        light_pool(f"{tmp_path / 'inf.npz'}:*")
+
+
+def bell(centre):
+    return np.exp(-(((NM - centre) / 40) ** 2))
+
+
+def camera_table(path, centres, nm=NM):
+    curves = np.column_stack([NM, *map(bell, centres)])[np.isin(NM, nm)]
+    np.savetxt(path, curves, delimiter=",", header="wavelength_nm,R,G,B", comments="")
+    return str(path)
+
+
+def test_curves_and_lights_that_end_inside_the_bands_are_told(tmp_path):
+    whole = camera_table(tmp_path / "whole.csv", (600, 540, 460))
+    cut = camera_table(tmp_path / "cut.csv", (600, 540, 460), NM[4:])
+    dark = camera_table(tmp_path / "dark.csv", (540, 500, 460), NM[:-4])  # sees nothing at the end
+    np.savez(tmp_path / "lamp.npz", wavelengths=NM[:-3], spectra=[NM[:-3]], names=["lamp"])
+    lamp = f"{tmp_path / 'lamp.npz'}:*"
+    told = doubts(CaptureSettings(cameras=(whole, cut, dark), illuminants=("D65", lamp)), NM)
+    assert [n.code for n in told] == [Code.CURVES_CUT_OFF] * 2
+    assert "cut (440–700 nm)" in told[0].text
+    assert not any(name in told[0].text for name in ("whole", "dark"))
+    assert "lamp (400–670 nm)" in told[1].text
+    assert doubts(CaptureSettings(cameras=(whole,), illuminants=("D65",)), NM) == ()
+
+
+def test_a_camera_whose_channels_see_the_same_is_refused(tmp_path):
+    alike = camera_table(tmp_path / "alike.csv", (540, 540, 540))
+    with pytest.raises(HSRError, match="see the same"):
+        check(
+            CaptureSettings(
+                cameras=(alike,), illuminants=("D65",), white_balance=True, colour_matrix=True
+            ),
+            NM,
+        )
+
+
+def test_a_camera_that_cannot_photograph_is_found_before_training(tmp_path, monkeypatch):
+    monkeypatch.setattr(material_scenes, "SIDE", 32)
+    alike = camera_table(tmp_path / "alike.csv", (540, 540, 540))
+    *_, findings = inspect_events(materials_recipe(tmp_path, f"camera.cameras=[{alike}]"))
+    assert "see the same" in findings.faults[0]
+    with pytest.raises(HSRError, match="see the same"):
+        findings.check()
 
 
 def test_no_photograph_under_a_light_without_power_where_the_camera_sees(tmp_path):

@@ -47,7 +47,7 @@ class Light:
         """Relative power at wavelengths in nm, shape (n,), float64; 100 at 560 nm for most.
 
         Black bodies follow Planck's law, ``λ⁻⁵ / (exp(c₂/λT) − 1)`` with the c₂ of CIE 15.
-        Measured lights are interpolated linearly, constant outside their table.
+        Measured lights are interpolated linearly, over gaps too, and constant outside their table.
         """
         nm = np.asarray(wavelengths_nm, dtype=np.float64)
         if self.table is not None:
@@ -119,13 +119,17 @@ def light_pool(text: str) -> tuple[Light, ...]:
 @lru_cache(maxsize=16)
 def _measured(path: Path, _stamp: int) -> tuple[Light, ...]:
     table = read_library(path, scale=1.0)
-    grid = tuple(table.wavelengths_nm.tolist())
-    highest, least = np.nanmax(table.values, axis=1), np.nanmin(table.values, axis=1)
+    nm, names = table.wavelengths_nm, table.names
+    known = np.isfinite(table.values)
+    highest = np.where(known, table.values, 0).max(axis=1)
+    least = np.where(known, table.values, 0).min(axis=1)
+    if np.isinf(table.values).any():
+        raise InputError(f"{path} holds lights with infinite power.")
     if (least < -0.1 * np.maximum(highest, 0)).any() or not (highest > 0).any():
         raise InputError(f"{path} holds lights with negative power, or none with any.")
     return tuple(
-        Light(name, None, (grid, tuple(np.maximum(row, 0).tolist())))
-        for name, row, power in zip(table.names, np.nan_to_num(table.values), highest, strict=True)
+        Light(name, None, (tuple(nm[ok].tolist()), tuple(np.maximum(row[ok], 0).tolist())))
+        for name, row, ok, power in zip(names, table.values, known, highest, strict=True)
         if power > 0  # lamps that shine outside the table's range
     )
 

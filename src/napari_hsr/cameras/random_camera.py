@@ -23,6 +23,7 @@ from napari_hsr.cameras.response import (
 from napari_hsr.cameras.sensitivities import camera_pool
 from napari_hsr.cameras.settings import check_consistency, draw_value
 from napari_hsr.errors import InputError
+from napari_hsr.notices import Code, Notice
 from napari_hsr.photograph import CAMERA, LINEAR_SRGB, SRGB
 
 if TYPE_CHECKING:
@@ -33,6 +34,12 @@ if TYPE_CHECKING:
 _DRAWS = 50
 #: Nobody photographs under a light for which the colour matrix has a larger coefficient.
 _STEEPEST = 5.0
+#: In nm: a table may end this far inside the first and the last band.
+_BEYOND = 10.5
+#: A curve that ends above this part of the camera's largest value is cut off.
+_SEES = 0.02
+#: Names that a sentence gives.
+_LISTED = 3
 
 
 def draw(
@@ -123,7 +130,7 @@ def _balanced(camera: Camera, light: Light, nm: tuple[float, ...], *how: Any) ->
     """The response under a measured light; None if no colours can be seen under it."""
     try:
         seen = response(camera, light, nm, *how)
-    except (InputError, np.linalg.LinAlgError):
+    except InputError:
         return None  # no power where the camera sees, as that of lamps of one colour
     steep = seen.correction is not None and np.abs(seen.correction).max() > _STEEPEST
     return None if steep else seen
@@ -198,6 +205,46 @@ def check(settings: CaptureSettings, wavelengths_nm: np.ndarray) -> None:
     for camera in pool:
         for each in lights or ([] if settings.illuminants else [None]):
             remembered_response(camera, each, nm, *how)
+
+
+def doubts(settings: CaptureSettings, wavelengths_nm: np.ndarray) -> tuple[Notice, ...]:
+    """What is assumed of cameras and lights whose tables end before the bands do.
+
+    Parameters
+    ----------
+    settings : CaptureSettings
+        That :func:`check` accepts.
+    wavelengths_nm : ndarray, shape (bands,)
+        In nm.
+    """
+    if settings.preset is not None:
+        return ()
+    low, high = np.min(wavelengths_nm) + _BEYOND, np.max(wavelengths_nm) - _BEYOND
+    cut = []
+    for camera in camera_pool(settings.cameras, settings.leave_out):
+        nm, seen = camera.wavelengths_nm, camera.sensitivities / camera.sensitivities.max()
+        ends = [seen[end].max() for end, short in ((0, nm[0] > low), (-1, nm[-1] < high)) if short]
+        if max(ends, default=0) > _SEES:
+            cut.append(f"{camera.name} ({nm[0]:g}–{nm[-1]:g} nm)")
+    lights = [light for name in settings.illuminants for light in light_pool(name) if light.table]
+    short = [
+        f"{light.name} ({light.table[0][0]:g}–{light.table[0][-1]:g} nm)"
+        for light in lights
+        if light.table and (light.table[0][0] > low or light.table[0][-1] < high)
+    ]
+    told = []
+    if cut:
+        text = f"Cameras whose tables end where they still see: {_listed(cut)}. Beyond they are taken to see nothing."
+        told.append(Notice.warning(Code.CURVES_CUT_OFF, text))
+    if short:
+        text = f"Lights whose tables end inside the bands: {_listed(short)}. Their last values are taken beyond."
+        told.append(Notice.warning(Code.CURVES_CUT_OFF, text))
+    return tuple(told)
+
+
+def _listed(found: list[str]) -> str:
+    more = f" and {len(found) - _LISTED} more" if len(found) > _LISTED else ""
+    return ", ".join(found[:_LISTED]) + more
 
 
 def _grid(wavelengths_nm: np.ndarray) -> tuple[float, ...]:

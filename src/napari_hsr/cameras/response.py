@@ -29,6 +29,8 @@ NORMALISATIONS = {
 }
 
 _OBSERVER = "cie-1931"
+#: Condition number of the colours seen above which two channels are one.
+_MOST_ALIKE = 1e6
 
 
 def matrix(
@@ -231,11 +233,21 @@ def to_srgb(balanced: np.ndarray, light: Light | None, nm: tuple[float, ...]) ->
     -------
     ndarray, shape (3, 3), float64
         For rows of colours.
+
+    Raises
+    ------
+    InputError
+        If the channels do not tell colours apart.
     """
     weights = _seen(_OBSERVER, light or Light("equal-energy"), nm)
     target = to_linear_srgb(weights, weights.sum(axis=0))
     samples = reflectances(nm)
     seen, wanted = samples @ balanced, samples @ target
+    if np.linalg.cond(seen) > _MOST_ALIKE:
+        raise InputError(
+            "Two channels see the same, so no colour matrix to sRGB can be fitted: a camera with "
+            "three unlike channels is needed, and a light of more than one colour."
+        )
     inverse = np.linalg.inv(seen.T @ seen)
     free = inverse @ (seen.T @ wanted)
     direction = inverse.sum(axis=1)

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
+from napari_hsr.cameras import random_camera
 from napari_hsr.cube import Wavelengths
+from napari_hsr.errors import HSRError
 from napari_hsr.notices import Code, Notice, as_notices
 from napari_hsr.photograph import SRGB
 from napari_hsr.training.data.augmentation import source_side
@@ -187,7 +189,9 @@ def on_one_scale(rows: list[Row]) -> list[Row]:
     return [compared(row) for row in rows]
 
 
-def faults(rows: list[Row], recipe: Recipe) -> tuple[str, ...]:
+def faults(
+    rows: list[Row], recipe: Recipe, wavelengths_nm: np.ndarray | None = None
+) -> tuple[str, ...]:
     """What is wrong with the data set as a whole, one sentence each."""
     bare = [r for r in rows if not r.problem and not r.rgb]
     if bare and recipe.camera is None and not recipe.finer:
@@ -195,7 +199,18 @@ def faults(rows: list[Row], recipe: Recipe) -> tuple[str, ...]:
             f"{_count(bare)} no photograph and the recipe names no camera: give photographs, or "
             "set the camera that simulates them (camera.cameras).",
         )
+    if wavelengths_nm is not None and recipe.camera is not None and simulates(rows, recipe):
+        try:
+            random_camera.check(recipe.camera, wavelengths_nm)
+        except HSRError as error:
+            return (str(error),)
     return ()
+
+
+def simulates(rows: list[Row], recipe: Recipe) -> bool:
+    """Whether photographs are simulated, of cubes without one or of painted materials."""
+    bare = any(not r.problem and not r.rgb for r in rows)
+    return not recipe.finer and (bare or recipe.materials is not None)
 
 
 def notices(rows: list[Row]) -> tuple[Notice, ...]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_hsr import colour
+from napari_hsr.cameras import random_camera
 from napari_hsr.cube import Cube, Wavelengths
 from napari_hsr.errors import HSRError
 from napari_hsr.notices import Code, Notice
@@ -85,9 +86,12 @@ def inspect_events(
     grid = checks.common_grid(rows)
     rows = checks.on_one_grid(rows, grid)
     rows = checks.on_one_scale(rows)
-    faults, notices = checks.faults(rows, recipe), checks.notices(rows)
-    if recipe.materials is not None and grid is not None:
-        notices += load_materials(recipe.materials, grid.nm, recipe.seed).notices
+    nm = None if grid is None else grid.nm
+    faults, notices = checks.faults(rows, recipe, nm), checks.notices(rows)
+    if recipe.materials is not None and nm is not None:
+        notices += load_materials(recipe.materials, nm, recipe.seed).notices
+    if nm is not None and not faults and recipe.camera and checks.simulates(rows, recipe):
+        notices += random_camera.doubts(recipe.camera, nm)
     yield from map(Noticed, notices)
     yield Findings(tuple(rows), grid, notices, faults)
 
