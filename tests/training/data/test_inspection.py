@@ -146,11 +146,18 @@ def test_a_grid_that_a_file_does_not_name_may_be_stated(tmp_path):
     settings = {"camera": CAMERA, "batch": {"patch": 8}}
     unknown = inspect(recipe(tmp_path, **settings))
     assert "wavelengths of the 20 bands of a.npy are not known" in refused(unknown)
-    stated = [400.0 + 10 * i for i in range(20)]
+    stated = [420.0 + 10 * i for i in range(20)]
     found = inspect(recipe(tmp_path, data={"wavelengths_nm": stated}, **settings))
     found.check()
     assert list(found.wavelengths) == stated
-    assert found.notices[0].text.startswith("2 of 2 cubes are taken to be 20 bands, 400–590 nm")
+    assert found.notices[0].text.startswith("2 of 2 cubes are taken to be 20 bands, 420–610 nm")
+
+
+def test_a_grid_that_the_camera_cannot_be_simulated_on_is_refused_before_training(tmp_path):
+    np.save(tmp_path / "a.npy", spectra(0)[:20, :22, :18])
+    data = {"wavelengths_nm": [400.0 + 10 * i for i in range(20)]}
+    found = inspect(recipe(tmp_path, data=data, camera=CAMERA, batch={"patch": 8}))
+    assert "the visible bands of this cube lie in 400–590 nm" in refused(found)
 
 
 def test_what_has_no_partner_is_left_out_aloud(pairs):
