@@ -6,6 +6,7 @@ back at once, which made the networks take up to half as long again.
 
 from __future__ import annotations
 
+import asyncio
 import ctypes
 import os
 import sys
@@ -63,6 +64,7 @@ def connected(scheduler: str | None = None, workers: int | None = None) -> Itera
         ) from error
     if scheduler is not None:
         try:
+            asyncio.run(asyncio.wait_for(_answers(scheduler), PATIENCE))
             client = Client(scheduler, timeout=PATIENCE)
         except (OSError, ValueError) as error:
             raise InputError(
@@ -81,6 +83,15 @@ def connected(scheduler: str | None = None, workers: int | None = None) -> Itera
         Client(cluster, timeout=PATIENCE) as client,
     ):
         yield client
+
+
+async def _answers(scheduler: str) -> None:
+    """Return once a scheduler answers: a client waits without end for what only listens there."""
+    from distributed.comm import connect
+    from distributed.security import Security
+
+    secure = Security().get_connection_args("client")
+    (await connect(scheduler, timeout=PATIENCE, **secure)).abort()
 
 
 def checked(client: Any) -> list[dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import sys
 import threading
 from types import SimpleNamespace
@@ -185,6 +186,10 @@ def test_a_scheduler_that_does_not_answer_is_one_sentence(monkeypatch):
         workers.connected("tcp://127.0.0.1:9"),
     ):
         pass
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # listens, and is no scheduler
+        address = f"tcp://127.0.0.1:{silent.getsockname()[1]}"
+        with pytest.raises(InputError, match="No scheduler answers"), workers.connected(address):
+            pass
 
 
 def test_without_dask_a_sentence_says_what_to_install(monkeypatch):

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from napari_hsr.models.model import Model
     from napari_hsr.photograph import Photograph
 
+#: Frames that are tried in place of one that cannot be read.
+NEAR = 8
+
 
 @dataclass(frozen=True, kw_only=True)
 class StackResult(Result):
@@ -136,6 +139,28 @@ def stack_events(
             frames.keep(first, event.cube)
             frames.look(first)
             yield StackResult(**vars(event), frames=frames)
+
+
+def readable(stack: PhotographStack, index: tuple[int, ...]) -> tuple[Photograph, tuple[int, ...]]:
+    """A frame of a stack, or the nearest of its last axis that can be read, and where it is.
+
+    Raises
+    ------
+    HSRError
+        Of the frame itself, if none of the nearest :data:`NEAR` can be read either.
+    """
+    *before, at = index
+    size = stack.lead[-1]
+    near = sorted(range(size), key=lambda other: (abs(other - at), other))
+    fault: HSRError | None = None
+    for other in near[: NEAR + 1]:
+        place = (*before, other)
+        try:
+            return stack.photograph(place), place
+        except HSRError as error:
+            fault = fault or error
+    assert fault is not None  # an axis has a frame
+    raise fault
 
 
 def write_frames_events(

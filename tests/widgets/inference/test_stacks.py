@@ -75,6 +75,19 @@ def test_the_spectrum_under_the_mouse_follows_the_frame(viewer, panel, values, q
     assert shown.shown[0].source.layer == layer
 
 
+def test_a_run_begins_beside_a_frame_that_cannot_be_read(viewer, panel, values, qtbot):
+    stack = viewer.layers[0].data.stack
+    whole, read = values[0], stack.frames.read
+    stack.frames.read = lambda n: Photograph(whole[:3]) if n in (2, 3) else read(n)  # another size
+    viewer.dims.set_point(0, 1.0)
+    run(panel, qtbot)
+    cubes = viewer.layers[-1].data.frames
+    assert cubes.state(1) is State.DONE
+    assert cubes.state(2) is State.FAILED
+    viewer.dims.set_point(0, 2.0)
+    qtbot.waitUntil(lambda: cubes.state(4) is State.DONE)
+
+
 def test_a_frame_that_cannot_be_read_is_said_before_a_run(viewer, panel, qtbot):
     def broken(_number):
         from napari_hsr.errors import FileError

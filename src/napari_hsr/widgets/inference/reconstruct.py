@@ -135,14 +135,18 @@ class ReconstructWidget(RunPanel):
         options = self._options()
         if options["finer"] > 1:
             raise InputError("A finer grid is for single photographs: choose 1 for a stack.")
-        stack, first = layer_stack(layer), shown_frame(self._viewer, layer)
-        return StackRequest(self._photograph(layer), self.model.name(), options, stack, first)
+        photograph, first = self._frame(layer)
+        return StackRequest(photograph, self.model.name(), options, layer_stack(layer), first)
 
     def _photograph(self, layer: Any) -> Photograph:
         """The photograph of a layer, or that of a stack which is on show."""
-        if is_photograph(layer):
-            return layer_photograph(layer)
-        return layer_stack(layer).photograph(shown_frame(self._viewer, layer))
+        return layer_photograph(layer) if is_photograph(layer) else self._frame(layer)[0]
+
+    def _frame(self, layer: Any) -> tuple[Photograph, tuple[int, ...]]:
+        """The frame of a stack that is on show, or the nearest that can be read, and where it is."""
+        from napari_hsr.inference.stacks import readable
+
+        return readable(layer_stack(layer), shown_frame(self._viewer, layer))
 
     def _adding(self, layer: Any, request: ReconstructionRequest) -> Callable[[Any], None]:
         if isinstance(request, StackRequest):
