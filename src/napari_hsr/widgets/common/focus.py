@@ -29,7 +29,7 @@ class FocusFrame(QWidget):
     def eventFilter(self, around, event) -> bool:  # noqa: N802 - Qt's name
         """Be as large as the control, over its other parts."""
         if event.type() == QEvent.Type.Resize:
-            self.resize(event.size())
+            self.resize(around.size())  # PyQt may hand over an event as one that was there before
         elif event.type() in (QEvent.Type.FocusIn, QEvent.Type.FocusOut):
             self.raise_()
             self.update()
