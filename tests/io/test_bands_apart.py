@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import h5py
+import imagecodecs
 import numpy as np
 import pytest
+import tifffile
 from scipy.io import netcdf_file, savemat
 
 from napari_hsr import read
 from napari_hsr.errors import FileError
-from napari_hsr.io import alternatives, lazy
+from napari_hsr.io import alternatives, can_read, lazy
 
 NM = [450, 500, 550, 1020]
 CUBE = np.random.default_rng(3).random((4, 5, 6)).astype(np.float32)
@@ -112,3 +114,41 @@ def test_arrays_that_are_no_bands_stay_apart(tmp_path):
     tables = {f"table_{year}": plane for year, plane in zip((2018, 2019, 2020), CUBE, strict=False)}
     with pytest.raises(FileError, match="no numeric array with three axes"):
         read(_npz(tmp_path / "a", tables))
+
+
+def _pictures(folder, pattern, nm=NM):
+    for wavelength, plane in zip(nm, CUBE, strict=True):
+        values = (plane * 65535).astype(np.uint16)
+        path = folder / pattern.format(wavelength)
+        if path.suffix == ".png":
+            path.write_bytes(imagecodecs.png_encode(values))
+        else:
+            tifffile.imwrite(path, values, metadata=None)
+    return folder
+
+
+@pytest.mark.parametrize("pattern", ["leaf_{}nm.png", "{}.tif", "scan 3 band_{}.tiff"])
+def test_a_folder_with_a_picture_a_band(tmp_path, pattern):
+    folder = _pictures(tmp_path, pattern)
+    colours = np.random.default_rng(0).integers(0, 255, (5, 6, 3), np.uint8)
+    (folder / "preview.png").write_bytes(imagecodecs.png_encode(colours))
+    assert can_read(folder)
+    cube = read(folder)
+    np.testing.assert_array_equal(cube.data, (CUBE * 65535).astype(np.uint16))
+    np.testing.assert_allclose(cube.wavelengths.nm, NM)
+    assert any("preview.png" in notice for notice in cube.notices)
+    assert read(folder, bands=[1, 2]).shape == (2, 5, 6)
+
+
+def test_a_folder_of_frames_is_no_cube(tmp_path):
+    folder = _pictures(tmp_path, "0{}.png", (450, 451, 452, 453))
+    assert not can_read(folder)
+    with pytest.raises(FileError, match="named by their wavelengths"):
+        read(folder)
+
+
+def test_a_picture_of_another_size_among_the_bands(tmp_path):
+    folder = _pictures(tmp_path, "a_{}nm.tif")
+    tifffile.imwrite(folder / "a_900nm.tif", np.zeros((4, 4), np.uint16))
+    with pytest.raises(FileError, match=r"a_900nm\.tif: this band has 4 x 4 pixels, that of"):
+        read(folder)

@@ -110,6 +110,7 @@ def test_what_else_would_do_is_said(tmp_path):
     ("extra", "expected"),
     [
         ("reflectance scale factor = 0.0001\n", VALUES * np.float32(0.0001)),
+        ("reflectance scale factor = 10,000\n", VALUES / np.float32(10000)),
         ("reflectance scale factor = {10000}\n", VALUES / np.float32(10000)),
         ("data gain values = {1, 2, 3, 4}\n", VALUES * np.float32([[[1]], [[2]], [[3]], [[4]]])),
         (
@@ -163,3 +164,24 @@ def test_a_list_beside_a_cube_without_wavelengths(tmp_path, name):
     assert has(cube.notices, Code.OTHER_FILES_READ)
     (tmp_path / name).write_text("450 500\n")  # of another cube
     assert read(path).wavelengths is None
+
+
+@pytest.mark.parametrize(
+    ("extra", "code"),
+    [
+        ("reflectance scale factor = ten thousand\n", Code.GAIN_NOT_APPLIED),
+        ("data ignore value = below zero\n", Code.NO_DATA),
+    ],
+)
+def test_what_is_no_number_is_said(tmp_path, extra, code):
+    cube = read(scene(tmp_path, header(extra)))
+    assert [n.code for n in cube.notices].count(code) == 1
+    np.testing.assert_array_equal(cube.data, VALUES)
+
+
+def test_wavelengths_in_a_header_of_esri(tmp_path):
+    text = "BYTEORDER\tI\nLAYOUT\tBSQ\nNROWS 5\nNCOLS 3\nNBANDS 4\nNBITS 16\n"
+    text += "WAVELENGTHS\n450\n500\n550\n600\nWAVELENGTHS_END\n"
+    cube = read(scene(tmp_path, text, VALUES.astype("<u2"), "scene.bsq"))
+    assert cube.wavelengths.nm.tolist() == [450, 500, 550, 600]
+    np.testing.assert_array_equal(cube.data, VALUES)

@@ -39,6 +39,7 @@ _READERS = {
     "raw": ("raw_photographs", "read"),
     "zarr": ("zarr_files", "read"),
     "cave": ("cave", "read_scene"),
+    "bands": ("band_images", "read"),
 }
 #: Formats that hold named arrays.
 _WITH_VARIABLES = {"mat5", "mat73", "hdf5", "netcdf3", "npz", "zarr"}
@@ -103,7 +104,7 @@ def read(
     ----------
     path : path-like
         A MATLAB (5, 7.3), ENVI, TIFF, HDF5, NumPy, zarr, PNG, JPEG or BMP file, a camera's
-        raw file, or the folder of a CAVE scene. An ENVI image may be named by its header or by its binary; an array
+        raw file, the folder of a CAVE scene, or one with a picture a band (``450nm.png``). An ENVI image may be named by its header or by its binary; an array
         of a file that holds several, behind a colon: ``scene.mat:ms``; a frame of a film or a GIF,
         counted from 1, too: ``film.mp4:12``.
     variable : str, optional

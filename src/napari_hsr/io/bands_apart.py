@@ -115,7 +115,7 @@ def _together(
     order = np.argsort(numbers[:, column], kind="stable")
     parts = tuple(group[i].name for i in order)
     stated = None if attributes is None else _stated(parts, attributes)
-    listed = stated or _in_names(parts)
+    listed = stated or centres_in_names(parts)
     cells = all(v.name.rsplit("/", 1)[-1].isdigit() for v in group)  # of MATLAB
     if not (listed or words & _OF_BANDS or cells):
         return None
@@ -132,7 +132,7 @@ def _are_centres(values: np.ndarray) -> bool:
     return bool(values.min() >= _SHORTEST and values.max() <= _LONGEST)
 
 
-def _in_names(parts: Sequence[str]) -> Stated | None:
+def centres_in_names(parts: Sequence[str]) -> Stated | None:
     """Wavelengths in the names of the arrays, with their unit if they have one."""
     numbers = np.array([[float(n) for n in _NUMBER.findall(name)] for name in parts])
     behind = [re.split(_NUMBER, name)[1:] for name in parts]
@@ -145,6 +145,7 @@ def _in_names(parts: Sequence[str]) -> Stated | None:
             return values, unit[1]
         words = set(re.findall(r"[a-zµ]+", _NUMBER.sub(" ", parts[0]).lower()))
         bare = not re.search("[a-z]", parts[0].rsplit("/", 1)[-1].lower())
+        bare = bare and not (np.diff(np.sort(values)) == 1).all()  # numbers of frames
         if _are_centres(values) and (words & _OF_BANDS or bare):
             return values, None
     return None
@@ -185,7 +186,7 @@ def wavelengths(
     ``beside`` is a list in the file and its unit, in the order of the numbers in the names; where the names
     or the arrays state others, these count.
     """
-    own = (None if attributes is None else _stated(chosen.parts, attributes)) or _in_names(
+    own = (None if attributes is None else _stated(chosen.parts, attributes)) or centres_in_names(
         chosen.parts
     )
     values, unit = own or (None, None)

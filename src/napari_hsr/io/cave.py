@@ -61,7 +61,8 @@ def read_scene(folder: Path) -> Cube:
         scenes = _scenes(folder)
     if not scenes:
         raise FileError(
-            folder, "the folder is no CAVE scene: 31 PNGs named like scene_ms_01.png were expected"
+            folder,
+            "the folder is no CAVE scene: 31 PNGs named like scene_ms_01.png were expected, or pictures in grey named by their wavelengths, like leaf_450nm.png",
         )
     if len(scenes) > 1:
         names = ", ".join(sorted({name for _, name in scenes})[:6])

@@ -76,7 +76,7 @@ def head_of(path: Path, size: int = 2600) -> bytes:
 
 
 def format_of(path: Path) -> str:
-    """The format's key: ``mat5 mat73 hdf5 envi tiff npy npz photo raw zarr cave``.
+    """The format's key: ``mat5 mat73 hdf5 envi tiff npy npz photo raw zarr cave bands``.
 
     Raises
     ------
@@ -84,7 +84,9 @@ def format_of(path: Path) -> str:
         If there is no such file, it is empty, or its content is of no known format.
     """
     if path.is_dir():
-        return "zarr" if is_zarr(path) else "cave"
+        if is_zarr(path):
+            return "zarr"
+        return _is_cube(path) or "cave"  # which then says what was expected
     if path.suffix.lower() == ".hdr":
         atomic.finish(path)
     if not path.exists():
@@ -195,6 +197,15 @@ def is_zarr(folder: Path) -> bool:
     return any((folder / name).is_file() for name in ("zarr.json", ".zgroup", ".zarray"))
 
 
+def _is_cube(folder: Path) -> str | None:
+    """``cave`` for the folder of a scene, ``bands`` for one with a picture a band; None for others."""
+    from napari_hsr.io import band_images, cave
+
+    if cave.looks_like_scene(folder):
+        return "cave"
+    return "bands" if band_images.looks_like_bands(folder) else None
+
+
 def is_text(head: bytes) -> bool:
     """True if the bytes read as text: no control characters but white space."""
     return not any(byte < 9 or 13 < byte < 32 or byte == 127 for byte in head)
@@ -236,9 +247,7 @@ def can_read(path: Path) -> bool:
     """True if the content or the suffix is one of ours; see :func:`napari_hsr.io.can_read`."""
     suffix = path.suffix.lower()
     if path.is_dir():
-        from napari_hsr.io import cave
-
-        return is_zarr(path) or cave.looks_like_scene(path)
+        return is_zarr(path) or _is_cube(path) is not None
     if not path.exists():
         return suffix in READ_SUFFIXES
     try:

@@ -38,6 +38,8 @@ _GAINS = ("data", "data reflectance")
 _OTHER_SCALES = re.compile(
     r"((data|radiance|reflectance|value|dn|intensity)[ _])?(scale|scaling)([ _]factor)?"
 )
+#: What programs write where there is nothing to say.
+_NOTHING = {"", "none", "null", "n/a", "undefined", "unknown"}
 #: Lists that are never one item a band, however long they are.
 _NOT_PER_BAND = {
     "default bands", "map info", "pixel size", "projection info", "coordinate system string",
@@ -195,6 +197,9 @@ def _facts(
     _split_per_band(found, items, layout.bands)
     _apply_scale_factor(header, found, items)
     marker = envi_header.numbers(items, build_cube.NO_DATA)
+    if marker is None and str(items.get(build_cube.NO_DATA, "")).strip().lower() not in _NOTHING:
+        told = f"The header's data ignore value, {items[build_cube.NO_DATA]!r}, is no number: no effect."
+        found.notices += (Notice.warning(Code.NO_DATA, told),)
     if marker:
         found.decoding = replace(found.decoding, no_data=tuple(dict.fromkeys(marker)))
         found.per_band.pop(build_cube.NO_DATA, None)
@@ -241,8 +246,14 @@ def _split_per_band(found: build_cube.Found, items: dict[str, Any], bands: int) 
 
 
 def _apply_scale_factor(header: Path, found: build_cube.Found, items: dict[str, Any]) -> None:
+    stated = items.get("reflectance scale factor")
+    if isinstance(stated, str) and re.fullmatch(r"\d{1,3}(,\d{3})+", stated.strip()):
+        items = {**items, "reflectance scale factor": stated.replace(",", "")}  # 10,000
     factor = envi_header.numbers(items, "reflectance scale factor")
     if factor is None:
+        if str(stated or "").strip().lower() not in _NOTHING:
+            told = f"The header's reflectance scale factor, {stated!r}, is no number: not applied."
+            found.notices += (Notice.warning(Code.GAIN_NOT_APPLIED, told),)
         return
     if len(factor) != 1 or not np.isfinite(factor[0]) or factor[0] <= 0:
         raise FileError(

@@ -20,6 +20,7 @@ _TYPES = {
     ("UNSIGNEDINT", 32): 13, ("SIGNEDINT", 32): 3, ("FLOAT", 32): 4, ("FLOAT", 64): 5,
 }  # fmt: skip
 _NEEDED = (b"NROWS", b"NCOLS")
+_LINES = re.MULTILINE | re.DOTALL | re.IGNORECASE
 
 
 def is_one(head: bytes) -> bool:
@@ -38,15 +39,16 @@ def parse(path: Path, text: str) -> dict[str, Any]:
     """
     stated = {}
     for line in text.splitlines():
-        key, _, value = line.strip().partition(" ")
-        stated[key.upper()] = value.strip()
+        key, *value = line.strip().split(None, 1) or [""]
+        stated[key.upper()] = value[0].strip() if value else ""
+    listed = re.search(r"^WAVELENGTHS\s*$(.*?)^WAVELENGTHS_END", text, _LINES)
     bits, bands = stated.get("NBITS", "8"), stated.get("NBANDS", "1")
     kind = stated.get("PIXELTYPE", "UNSIGNEDINT").upper()
     code = _TYPES.get((kind, int(bits) if bits.isdecimal() else 0))
     if code is None:
         raise FileError(path, f"its values are {kind} of {bits} bits, which cannot be read")
     byte_order = stated.get("BYTEORDER", "I" if sys.byteorder == "little" else "M").upper()
-    items = {
+    items: dict[str, Any] = {
         "samples": stated["NCOLS"],
         "lines": stated["NROWS"],
         "bands": bands,
@@ -55,6 +57,8 @@ def parse(path: Path, text: str) -> dict[str, Any]:
         "byte order": "1" if byte_order.startswith("M") else "0",
         "header offset": stated.get("SKIPBYTES", "0"),
     }
+    if listed is not None:  # as Resonon and others add them
+        items["wavelength"] = listed[1].split()
     if "NODATA" in stated:
         items["data ignore value"] = stated["NODATA"]
     _check_padding(path, stated, items, int(bits) // 8)
