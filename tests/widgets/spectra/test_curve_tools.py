@@ -209,7 +209,7 @@ def test_a_small_library_is_drawn_on_its_own_wavelengths_and_the_axis_stays(
     assert len({c.color for c in panel.plot.curves}) == 5
     viewer.layers[0].visible = False
     settled()
-    assert panel.plot.labels[0] == "wavelength (nm)"
+    assert panel.plot.labels == ("wavelength (nm)", "reflectance")
     panel.rename(leaf.origin, "oak")
     assert len(drawn(panel, "oak")) == 1
     with pytest.raises(FileError, match="no such file"):

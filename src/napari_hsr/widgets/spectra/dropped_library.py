@@ -34,6 +34,6 @@ def open_dropped(path: str | PathLike) -> list:
     except HSRError as error:
         show_error(str(error))
         return NOTHING
-    said = f"{Path(path).name}: {len(library):,} spectra, {library.wavelengths.describe()}."
+    said = f"{Path(path).name}: {len(library):,} {'spectrum' if len(library) == 1 else 'spectra'}, {library.wavelengths.describe()}."
     panel.message.show_info(f"{said} Match… lists them; ticked ones are drawn.")
     return NOTHING

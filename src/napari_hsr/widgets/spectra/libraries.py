@@ -59,6 +59,11 @@ class Libraries:
         """Whether any entry is."""
         return bool(self._drawn)
 
+    @property
+    def units(self) -> set[str | None]:
+        """Units of the entries that are drawn."""
+        return {self.opened[at].units for _, at, _ in self._drawn}
+
     def is_drawn(self, origin: tuple[str, int, int]) -> bool:
         """Whether an entry is drawn."""
         return origin in self._drawn
@@ -106,7 +111,8 @@ class Libraries:
         name, values = library.names[number], np.asarray(library.values[number])
         nm = library.wavelengths_nm
         curve = Curve(name, values, wavelengths_nm=nm, units=library.units, cube=library.name)
-        label = f"{name} · {library.name}" if len(self.opened) > 1 else name
+        several = len(self.opened) > 1 and name != library.name
+        label = f"{name} · {library.name}" if several else name
         x, y = nm, values
         if span is not None:  # beyond the cubes nothing is drawn, and the axis stays theirs
             inside = (nm >= span[0]) & (nm <= span[1])

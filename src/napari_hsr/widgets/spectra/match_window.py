@@ -43,7 +43,7 @@ def ask_library(panel: Any, parent: QDialog, message: Message) -> None:
 
 def _opened(panel: Any, path: Path) -> str:
     library = panel.libraries.opened[panel.load_library(path)]
-    said = f"{path.name}: {len(library):,} spectra, {library.wavelengths.describe()}."
+    said = f"{path.name}: {len(library):,} {'spectrum' if len(library) == 1 else 'spectra'}, {library.wavelengths.describe()}."
     return " ".join([said, *library.notices])
 
 

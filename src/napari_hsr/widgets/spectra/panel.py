@@ -213,6 +213,7 @@ class SpectraWidget(CurvePanel):
     def _update_all(self, *_ignored) -> None:
         self._sources.forget()
         self._sources.beside = self.libraries.any_drawn
+        self._sources.units_beside = self.libraries.units
         self._update_notes()
         self.plot.set_labels(
             "wavelength (nm)" if self._sources.in_nm else "band", self._sources.y_label()

@@ -84,6 +84,7 @@ class Sources:
         self._found: list[Source] | None = None
         self.problems: list[str] = []
         self.beside = False  # whether spectra of libraries are drawn, too
+        self.units_beside: set[str | None] = set()
 
     def forget(self) -> None:
         """Clear the cache: a layer was added, removed or changed."""
@@ -129,10 +130,11 @@ class Sources:
         ]
 
     def y_label(self) -> str:
-        """The label of the y axis, with the common unit of the plotted cubes."""
-        if self._units_differ():
+        """The label of the y axis, with the common unit of the plotted cubes, or of libraries alone."""
+        units = {s.cube.units for s in self.plotted()} or self.units_beside
+        if len(units) > 1:
             return "value (units differ)"
-        unit = next((s.cube.units for s in self.plotted()), None)
+        unit = next(iter(units), None)
         if not unit:
             return "value"
         return unit if unit.lower() in _NAMED else f"value ({unit})"
