@@ -178,7 +178,7 @@ def read_cameras(path: str | Path) -> dict[str, Camera]:
         UTF-8 text with a header line; columns in any order and case, separated by comma,
         semicolon (then with decimal commas, too), tab or blanks: ``wavelength``, ``R``, ``G``,
         ``B``, with or without units, and ``camera`` if there are several. Rows may come in any
-        order. Four columns of numbers without a header are wavelength, R, G, B; lines that begin
+        order. The two greens of a mosaic, ``Gr`` and ``Gb``, are averaged. Four columns of numbers without a header are wavelength, R, G, B; lines that begin
         with # or % are comments, as is a line of units below the header.
 
     Raises
@@ -227,6 +227,8 @@ def read_cameras(path: str | Path) -> dict[str, Camera]:
             continue
         try:
             nm, *rgb = (float(row[columns[key]]) for key in ("wavelength", "r", "g", "b"))
+            if "second green" in columns:
+                rgb[1] = (rgb[1] + float(row[columns["second green"]])) / 2
             nm = round(1000 * nm, 6) if micrometres else nm
             name = row[columns["camera"]].strip() if "camera" in columns else path.stem
         except (IndexError, ValueError):
@@ -266,6 +268,9 @@ def _columns(path: Path, header: list[str]) -> dict[str, int]:
         for alias in aliases:
             if alias in found:
                 found.setdefault(key, found[alias])
+    for one, other in (("gr", "gb"), ("g1", "g2"), ("green1", "green2"), ("green_r", "green_b")):
+        if "g" not in found and one in found and other in found:
+            found |= {"g": found[one], "second green": found[other]}
     missing = [key for key in ("wavelength", "r", "g", "b") if key not in found]
     if missing:
         raise FileError(

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_hsr.errors import FileError, HSRError
-from napari_hsr.io import bands_apart, build_cube, detect, limits, png_chunks, tiff_chain
+from napari_hsr.errors import FileError
+from napari_hsr.io import band_files, band_names, build_cube, detect, limits, png_chunks, tiff_chain
 from napari_hsr.io import tiff_decoding as decoding
 from napari_hsr.io.choice import ANY, Choice
 from napari_hsr.io.library_errors import translated
@@ -19,18 +18,6 @@ if TYPE_CHECKING:
 
     from napari_hsr.cube import Cube
 
-_SUFFIXES = (".png", ".tif", ".tiff")
-_FEWEST = 3
-
-
-def looks_like_bands(folder: Path) -> bool:
-    """Whether names of at least three pictures state wavelengths, and the first picture is grey."""
-    try:
-        files = _files(folder)
-        return bool(files) and _plane(files[0]).ndim == 2
-    except (OSError, HSRError):
-        return False  # not ours to read
-
 
 def read(folder: Path, choice: Choice = ANY) -> Cube:
     """The pictures as a cube, their values as stored, in the order of their wavelengths.
@@ -40,7 +27,7 @@ def read(folder: Path, choice: Choice = ANY) -> Cube:
     FileError
         If they differ in size, one is in colours, or is damaged.
     """
-    files = _files(folder)
+    files = band_files.files(folder)
     names = [file.stem for file in files]
     planes: list[np.ndarray] = []
     for file in files:
@@ -54,7 +41,7 @@ def read(folder: Path, choice: Choice = ANY) -> Cube:
             )
         limits.check_room(folder, 4 * len(files) * plane.size, f"a cube of {len(files)} bands")
         planes.append(plane)
-    listed, unit = bands_apart.centres_in_names(names) or (None, None)
+    listed, unit = band_names.centres_in_names(names) or (None, None)
     told = (
         f"{len(files)} pictures of one band each, from {files[0].name} to {files[-1].name}, were put "
         "together by the wavelengths in their names."
@@ -68,32 +55,12 @@ def read(folder: Path, choice: Choice = ANY) -> Cube:
         notices=(Notice.info(Code.AXES_CHANGED, told),),
         steps=(told,),
     )
-    others = [f.name for f in _pictures(folder) if f not in files]
+    others = [f.name for f in band_files.pictures(folder) if f not in files]
     if others:
         more = f" and {len(others) - 3} more" if others[3:] else ""
         left = f"Other pictures of the folder were left out: {', '.join(others[:3])}{more}."
         found.notices += (Notice.warning(Code.OTHER_IMAGES_LEFT_OUT, left),)
     return build_cube.build(folder, found, choice)
-
-
-def _pictures(folder: Path) -> list[Path]:
-    every = [f for f in folder.iterdir() if f.suffix.lower() in _SUFFIXES and f.name[0] != "."]
-    limits.check_count(folder, len(every), "pictures")
-    return sorted(file for file in every if file.is_file())
-
-
-def _files(folder: Path) -> list[Path]:
-    """The largest set of pictures whose names differ in one wavelength, ascending; empty for none."""
-    groups: dict[str, list[Path]] = {}
-    for file in _pictures(folder):
-        shared = re.sub(r"\d+(\.\d+)?", "*", file.stem) + file.suffix.lower()
-        groups.setdefault(shared, []).append(file)
-    found: list[Path] = []
-    for files in groups.values():
-        stated = bands_apart.centres_in_names([file.stem for file in files])
-        if len(files) >= max(_FEWEST, len(found) + 1) and stated is not None:
-            found = [files[i] for i in np.argsort(stated[0], kind="stable")]
-    return found
 
 
 def _plane(file: Path) -> np.ndarray:

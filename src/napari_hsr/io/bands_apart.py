@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_hsr.io import wavelengths as wl
+from napari_hsr.io.band_names import NUMBER, OF_BANDS, are_centres, centres_in_names
 from napari_hsr.io.hdf5_axes import is_column, is_row
 from napari_hsr.io.numbers import number
 from napari_hsr.io.variable import Variable
@@ -26,17 +27,8 @@ if TYPE_CHECKING:
 
 #: Fewer arrays than these are no set of bands.
 _FEWEST = 3
-_NUMBER = re.compile(r"\d+(?:\.\d+)?")
-#: One of the words in the names of bands, and those of what is said about bands.
-_OF_BANDS = {
-    "b", "band", "bands", "ch", "channel", "channels", "wl", "wavelength", "lambda", "nm", "um", "oa", "sr",
-    "refl", "reflectance", "reflectances", "ref", "rad", "radiance", "radiances", "rrs", "rhos", "rhot", "rhow", "lt", "lw",
-    "nlw", "toa", "boa", "cube", "spectral", "hsi", "msi", "ms", "bandwise", "x",
-}  # fmt: skip
 _ABOUT_BANDS = {"unc", "uncertainty", "err", "error", "errors", "std", "sigma", "variance", "var"}
 _ABOUT_BANDS |= {"mask", "masks", "flag", "flags", "quality", "qa", "noise", "snr"}
-#: nm; where a number in a name without a unit may be a wavelength.
-_SHORTEST, _LONGEST = 200.0, 3000.0
 #: Attributes of an array with the wavelength of its band.
 _CENTRES = (
     "radiation_wavelength", "wavelength", "central_wavelength", "center_wavelength",
@@ -91,7 +83,7 @@ def offered(
     groups: dict[tuple[Any, ...], list[Variable]] = {}
     for variable in variables:
         if variable.real and len(variable.shape) == 2 and min(variable.shape) > 1:
-            shared = _NUMBER.sub("*", variable.name)
+            shared = NUMBER.sub("*", variable.name)
             if shared != variable.name:
                 key = (shared, variable.shape, str(variable.dtype))
                 groups.setdefault(key, []).append(variable)
@@ -104,51 +96,28 @@ def _together(
     group: list[Variable], attributes: Callable[[str], Mapping[str, Any]] | None
 ) -> Variable | None:
     """The bands as one variable, by their numbers; None where these do not tell them apart."""
-    numbers = np.array([[float(n) for n in _NUMBER.findall(v.name)] for v in group])
+    numbers = np.array([[float(n) for n in NUMBER.findall(v.name)] for v in group])
     different = [i for i in range(numbers.shape[1]) if len(set(numbers[:, i])) == len(group)]
     if not different:
         return None
-    words = set(re.findall(r"[a-zµ]+", _NUMBER.sub(" ", group[0].name).lower()))
+    words = set(re.findall(r"[a-zµ]+", NUMBER.sub(" ", group[0].name).lower()))
     if words & _ABOUT_BANDS:
         return None
-    column = next((i for i in different if _are_centres(numbers[:, i])), different[0])
+    column = next((i for i in different if are_centres(numbers[:, i])), different[0])
     order = np.argsort(numbers[:, column], kind="stable")
     parts = tuple(group[i].name for i in order)
     stated = None if attributes is None else _stated(parts, attributes)
     listed = stated or centres_in_names(parts)
     cells = all(v.name.rsplit("/", 1)[-1].isdigit() for v in group)  # of MATLAB
-    if not (listed or words & _OF_BANDS or cells):
+    if not (listed or words & OF_BANDS or cells):
         return None
     first = group[0]
     counted = iter(range(numbers.shape[1]))
-    name = _NUMBER.sub(lambda n: n[0] if next(counted) not in different else "*", first.name)
+    name = NUMBER.sub(lambda n: n[0] if next(counted) not in different else "*", first.name)
     size = sum(v.stored_bytes for v in group)
     shape = (len(group), *first.shape)
     count = len(group) if listed else None
     return Variable(name, shape, first.dtype, first.kind, count, size, parts)
-
-
-def _are_centres(values: np.ndarray) -> bool:
-    return bool(values.min() >= _SHORTEST and values.max() <= _LONGEST)
-
-
-def centres_in_names(parts: Sequence[str]) -> Stated | None:
-    """Wavelengths in the names of the arrays, with their unit if they have one."""
-    numbers = np.array([[float(n) for n in _NUMBER.findall(name)] for name in parts])
-    behind = [re.split(_NUMBER, name)[1:] for name in parts]
-    for column in range(numbers.shape[1]):
-        values = numbers[:, column]
-        if len(set(values)) < len(parts):
-            continue
-        unit = re.match(r"[\s_]*(nm|[uµ]m)(?![a-z])", behind[0][column].lower())
-        if unit:
-            return values, unit[1]
-        words = set(re.findall(r"[a-zµ]+", _NUMBER.sub(" ", parts[0]).lower()))
-        bare = not re.search("[a-z]", parts[0].rsplit("/", 1)[-1].lower())
-        bare = bare and not (np.diff(np.sort(values)) == 1).all()  # numbers of frames
-        if _are_centres(values) and (words & _OF_BANDS or bare):
-            return values, None
-    return None
 
 
 def _stated(parts: Sequence[str], attributes: Callable[[str], Mapping[str, Any]]) -> Stated | None:

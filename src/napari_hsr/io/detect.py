@@ -199,11 +199,11 @@ def is_zarr(folder: Path) -> bool:
 
 def _is_cube(folder: Path) -> str | None:
     """``cave`` for the folder of a scene, ``bands`` for one with a picture a band; None for others."""
-    from napari_hsr.io import band_images, cave
+    from napari_hsr.io import band_files, cave
 
     if cave.looks_like_scene(folder):
         return "cave"
-    return "bands" if band_images.looks_like_bands(folder) else None
+    return "bands" if band_files.looks_like_bands(folder) else None
 
 
 def is_text(head: bytes) -> bool:
