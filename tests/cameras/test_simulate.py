@@ -340,6 +340,8 @@ def test_a_camera_checks_its_numbers():
 
 @pytest.mark.parametrize("names", ["R,Gr,Gb,B", "red,green1,green2,blue", "r,g1,g2,b"])
 def test_the_two_greens_of_a_mosaic_are_averaged(tmp_path, names):
-    (tmp_path / "a.csv").write_text(f"wavelength,{names}\n400,0.1,0.2,0.4,0.8\n500,0.5,0.6,1.0,0.2\n")
+    (tmp_path / "a.csv").write_text(
+        f"wavelength,{names}\n400,0.1,0.2,0.4,0.8\n500,0.5,0.6,1.0,0.2\n"
+    )
     camera = get_camera(str(tmp_path / "a.csv"))
     np.testing.assert_allclose(camera.sensitivities, [[0.1, 0.3, 0.8], [0.5, 0.8, 0.2]])
