@@ -1,16 +1,22 @@
 """Loads the package with every text in it reworded: what its code does must not change.
 
-``python garbling.py SCRIPT …`` runs a script in which each string of the package that is prose,
-four words or more, reads differently; ``--plain`` first leaves the texts as they are.
+``python garbling.py SCRIPT FOLDER`` runs a script twice, each time with a folder of its own and the
+package loaded anew: as it is, and so that each of its strings that is prose, four words or more,
+reads differently. What each run prints last is printed, line by line. Libraries are loaded once,
+which takes longer than the rest.
 """
 
 from __future__ import annotations
 
 import ast
+import contextlib
 import importlib.machinery
+import io
+import os
 import re
 import runpy
 import sys
+from pathlib import Path
 
 PACKAGE = "napari_hsr"
 #: From here on a string is a sentence, and not a key of a file format.
@@ -117,10 +123,23 @@ class Finder(importlib.machinery.PathFinder):
         return spec
 
 
+def run(script: str, folder: Path) -> str:
+    """What the script prints last, with the package loaded anew."""
+    for name in [name for name in sys.modules if name.split(".")[0] == PACKAGE]:
+        del sys.modules[name]
+    folder.mkdir()
+    os.environ["NAPARI_HSR_DATA"] = str(folder / "data")
+    sys.argv = [script, str(folder)]
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said):
+        runpy.run_path(script, run_name="__main__")
+    return said.getvalue().splitlines()[-1]
+
+
 if __name__ == "__main__":
-    if sys.argv[1] == "--plain":
-        del sys.argv[1]
-    else:
-        sys.meta_path.insert(0, Finder)
-    sys.argv = sys.argv[1:]
-    runpy.run_path(sys.argv[0], run_name="__main__")
+    script, folder = sys.argv[1], Path(sys.argv[2])
+    plain = run(script, folder / "plain")
+    sys.meta_path.insert(0, Finder)
+    garbled = run(script, folder / "garbled")
+    assert Loader.reworded > 100  # the finder found the package, and not what was loaded before
+    print(plain, garbled, sep="\n")
