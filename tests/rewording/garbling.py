@@ -99,7 +99,7 @@ class Loader(importlib.machinery.SourceFileLoader):
     def source_to_code(self, data, path, *, _optimize=-1):
         """The code of a module, its texts reworded."""
         garbler = Garbler()
-        tree = ast.fix_missing_locations(garbler.visit(ast.parse(data)))
+        tree = garbler.visit(ast.parse(data))
         Loader.reworded += garbler.count
         return compile(tree, path, "exec", dont_inherit=True, optimize=_optimize)
 
