@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import shutil
 
 import h5py
 import numpy as np
@@ -60,6 +61,21 @@ def test_prisma_is_one_cube_of_both_detectors(tmp_path, big):
     assert has(cube.notices, Code.SCALE_APPLIED)
     alone = read(tmp_path / "PRS_L2D.he5", variable="SWIR_Cube", axes="ybx")
     np.testing.assert_array_equal(alone.data, cubes["SWIR"].swapaxes(0, 1))
+
+
+def test_values_that_prisma_flags_as_defective(tmp_path, big):
+    path = tmp_path / "PRS_L2D.he5"
+    prisma(path)
+    shutil.copy(path, tmp_path / "plain.he5")
+    plain = np.array(read(tmp_path / "plain.he5").data)
+    flags = np.zeros((5, 3, 6), np.uint8)
+    flags[1, 2, 3], flags[2, 2, 3] = 1, 3  # of 890 nm
+    with h5py.File(path, "a") as file:
+        file["HDFEOS/SWATHS/PRS_L2D_HCO/Data Fields/SWIR_PIXEL_L2_ERR_MATRIX"] = flags
+    cube = read(path)
+    plain[2, 1, 3] = np.nan
+    np.testing.assert_array_equal(np.asarray(cube.data), plain)
+    assert any("SWIR_PIXEL_L2_ERR_MATRIX (1)" in notice for notice in cube.notices)
 
 
 def test_pace_level_1b(tmp_path, big):

@@ -23,6 +23,27 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+#: Flags of single values, by the level of the product, and which of them mean that there is none:
+#: defective or not computed; saturated, negative or less accurate values are kept
+#: ("PRISMA Products Specification Document" 2.3).
+_FLAGS = {"PIXEL_SAT_ERR_MATRIX": (1, 4), "PIXEL_L2_ERR_MATRIX": (1,)}
+
+
+class Flagged:
+    """An array of three axes in float32, NaN where flags of the same shape say that there is no value."""
+
+    dtype = np.dtype(np.float32)
+
+    def __init__(self, source: Any, flags: Any, hidden: tuple[int, ...]):
+        self._source, self._flags, self._hidden = source, flags, hidden
+        self.shape, self.name = source.shape, source.name
+
+    def __getitem__(self, key: Any) -> np.ndarray:
+        values = np.array(self._source[key], dtype=np.float32)
+        values[np.isin(self._flags[key], self._hidden)] = np.nan
+        return values
+
+
 def find(path: Path, file: Any, items: dict[str, Any]) -> build_cube.Found | None:
     """The whole cube of such a product, of the data sets of a file; None for any other file."""
     return _prisma(path, file, items) or _pace(path, items)
@@ -34,6 +55,16 @@ def _prisma(path: Path, file: Any, items: dict[str, Any]) -> build_cube.Found | 
         named = re.fullmatch(r"HDFEOS/SWATHS/[^/]+/Data Fields/(VNIR|SWIR)_Cube", place)
         if named and len(item.shape or ()) == 3:
             cubes.setdefault(named[1], structure.checked(path, item))
+    flagged: list[str] = []
+    for place, item in items.items():
+        named = re.fullmatch(
+            r"HDFEOS/SWATHS/[^/]+/Data Fields/(VNIR|SWIR)_(PIXEL_\w+_MATRIX)", place
+        )
+        hidden = _FLAGS.get(named[2]) if named else None
+        if named and hidden and named[1] in cubes and item.shape == cubes[named[1]].shape:
+            matrix = structure.checked(path, item)
+            cubes[named[1]] = Flagged(cubes[named[1]], matrix, hidden)
+            flagged.append(f"{named[1]}_{named[2]} ({' and '.join(map(str, hidden))})")
     stated: Any = structure.attributes(file) if cubes else {}
     facts: dict[str, list[float]] = {"nm": [], "fwhm": [], "bbl": []}
     parts, scales, offsets, level_2 = [], [], [], False
@@ -63,6 +94,12 @@ def _prisma(path: Path, file: Any, items: dict[str, Any]) -> build_cube.Found | 
     found = _of(parts, facts["nm"])
     found.per_band = {"fwhm": facts["fwhm"], "bbl": [int(flag) for flag in facts["bbl"]]}
     found.decoding = Decoding(scale=np.array(scales), offset=np.array(offsets))
+    if flagged:
+        told = (
+            f"Values that {' and '.join(flagged)} calls defective or not computed are NaN; what is flagged "
+            "otherwise, as saturated or negative, is kept."
+        )
+        found.notices += (Notice.warning(Code.NO_DATA, told),)
     if not found.decoding.does_nothing:
         told = (
             "Values were scaled by the least and largest reflectance of each detector in the file."
