@@ -207,3 +207,20 @@ def test_bands_that_are_described_by_their_wavelengths(tmp_path, apart):
             file["data"] = VALUES
             file["data"].attrs["long_name"] = texts
     np.testing.assert_allclose(read(tmp_path / "a.h5").wavelengths.nm, NM)
+
+
+def test_a_list_for_each_column_of_the_detector(tmp_path):
+    smile = np.array(NM)[:, None] + np.linspace(-1, 1, 5)
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["cube"] = np.ascontiguousarray(VALUES.transpose(1, 2, 0))
+        file["wavelength"] = smile
+    cube = read(tmp_path / "a.h5")
+    np.testing.assert_allclose(cube.wavelengths.nm, NM)
+    np.testing.assert_array_equal(cube.data, VALUES)
+    assert any("mean" in notice for notice in cube.notices)
+
+
+def test_a_table_whose_first_column_counts_the_bands(tmp_path):
+    table = np.stack([np.arange(1, 5), NM], axis=1)
+    savemat(tmp_path / "a.mat", {"cube": VALUES.transpose(1, 2, 0), "wavelength": table})
+    np.testing.assert_allclose(read(tmp_path / "a.mat").wavelengths.nm, NM)

@@ -145,3 +145,33 @@ def test_bands_beside_a_larger_picture_in_one_file(tmp_path):
     cube = read(tmp_path / "a.tif")
     np.testing.assert_array_equal(cube.data, VALUES)
     assert has(cube.notices, Code.OTHER_IMAGES_LEFT_OUT)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        json.dumps({"camera": {"sensor": {"wavelengths": NM, "unit": "nm"}}}),
+        "<scan>" + "".join(f"<band><Wavelength unit='nm'>{nm}</Wavelength></band>" for nm in NM)
+        + "</scan>",
+    ],
+)  # fmt: skip
+def test_wavelengths_deep_in_a_description(tmp_path, text):
+    tifffile.imwrite(
+        tmp_path / "a.tif", VALUES, photometric="minisblack", description=text, metadata=None
+    )
+    assert read(tmp_path / "a.tif").wavelengths.nm.tolist() == NM
+
+
+def test_a_text_of_the_same_name_counts_if_it_is_a_list_alone(tmp_path):
+    tifffile.imwrite(tmp_path / "a.tif", VALUES, photometric="minisblack", metadata=None)
+    (tmp_path / "a.txt").write_text("\n".join(map(str, NM)))
+    assert read(tmp_path / "a.tif").wavelengths.nm.tolist() == NM
+    (tmp_path / "a.txt").write_text("exposure 20\n1\n2\n3\n4\n")
+    assert read(tmp_path / "a.tif").wavelengths is None
+
+
+def test_a_factor_of_the_whole_image_is_told(tmp_path):
+    gdal(tmp_path / "a.tif", '<Item name="scale_factor">0.0001</Item>')
+    cube = read(tmp_path / "a.tif")
+    np.testing.assert_array_equal(cube.data, VALUES)
+    assert has(cube.notices, Code.GAIN_NOT_APPLIED)

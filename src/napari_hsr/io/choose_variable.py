@@ -284,15 +284,23 @@ def _take_alike(
     for variable in near[::-1]:
         size = max(variable.shape, default=0)
         columns = len(variable.shape) == 2 and min(variable.shape) == 2 and size > 2
-        known = variable.short in wl.KEYS if columns else _ALIKE.search(variable.short)
+        known = variable.short in wl.KEYS or (not columns and _ALIKE.search(variable.short))
         if not (variable.real and known and size > 2 and size in cube.shape):
             continue
-        if not columns and variable.long_axes != 1:
+        by_column = not columns and variable.long_axes == 2 and variable.short in wl.KEYS
+        if not (columns or by_column) and variable.long_axes != 1:
             continue
         values = np.asarray(load(variable.name), dtype=np.float64)
         if columns:
-            values = values[:, 0] if values.shape[1] == 2 else values[0]
+            both = values.T if values.shape[1] == 2 else values
+            values = both[1] if wl.are_band_numbers(both[0]) else both[0]
+        if by_column:
+            values = _of_middle(np.squeeze(values), cube.shape)
+            told = f"“{variable.name}” has a list for each column of the detector: their mean was taken."
+            result.notices += (Notice.warning(Code.OTHER, told),) * (values.size > 0)
         values = values.ravel()
+        if values.size not in cube.shape:
+            continue
         steps = np.diff(values)
         ordered = bool((steps > 0).all() or (steps < 0).all()) and values.min() > 0
         if ordered and not wl.are_band_numbers(values):
@@ -308,6 +316,16 @@ _ALIKE = re.compile(r"wave.?len|wavelen|wavel|lambda|wvl|band_?cent")
 _ABOUT = re.compile(
     r"[_-](unc|uncert\w*|err|error|errors|std|stdev|sigma|var|variance|mask|flags?|quality|qa|noise)"
 )
+
+
+def _of_middle(values: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """The mean of the lists of all columns; empty where no axis holds lists that ascend or descend."""
+    for axis in range(values.ndim if values.ndim == 2 else 0):
+        steps = np.diff(values, axis=axis)
+        if values.shape[axis] in shape and ((steps > 0).all() or (steps < 0).all()):
+            mean: np.ndarray = values.mean(axis=1 - axis)
+            return mean
+    return np.empty(0)
 
 
 def _nearness(variable: Variable, cube: Variable) -> tuple[bool, int, int]:

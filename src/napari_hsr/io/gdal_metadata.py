@@ -7,6 +7,7 @@ wavelengths, in micrometres (RFC "Band imagery metadata").
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
@@ -19,6 +20,7 @@ from napari_hsr.io import wavelengths as wl
 from napari_hsr.io.decoding import Decoding
 from napari_hsr.io.numbers import number
 from napari_hsr.io.numbers import whole as whole_number
+from napari_hsr.notices import Code, Notice
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -39,6 +41,10 @@ _WAVELENGTHS = (
 )
 #: Items that may name a band by its wavelength.
 _NAMES = ("description", "bandname", "band_name")
+#: Items of the whole image that programs write without saying which way they go.
+_UNSURE = re.compile(
+    r"((reflectance|radiance|data|band)_)?(scale|scale_?factor|gain|scaling_?factor|add_offset)"
+)
 _UNITS = ("wavelength_units", "wavelength_unit", "wavelength units", "wavelength unit")
 
 
@@ -51,6 +57,7 @@ class BandFacts:
     per_band: dict[str, list[Any]] = field(default_factory=dict)
     decoding: Decoding = field(default_factory=Decoding)
     no_data: float | None = None
+    notices: tuple[Notice, ...] = ()
 
 
 def read(page: Any, bands: int, path: Path | None = None, without: int | None = None) -> BandFacts:
@@ -123,6 +130,12 @@ def _facts(stated: dict[str, dict[int, str]], whole: dict[str, str], bands: int)
         scale=_one(scale, 1.0),
         offset=_one(offset, 0.0),
     )
+    for name, text in whole.items():
+        if _UNSURE.fullmatch(name) and number(text) not in (None, 0, 1):
+            told = (
+                f"The file names a {name} ({text[:40]}) for all bands: the numbers are as stored."
+            )
+            facts.notices += (Notice.warning(Code.GAIN_NOT_APPLIED, told),)
     return facts
 
 

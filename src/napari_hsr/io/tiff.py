@@ -25,7 +25,6 @@ from napari_hsr.io import (
     tiff_masks,
     tiff_wavelengths,
 )
-from napari_hsr.io import wavelengths as wl
 from napari_hsr.io.band_axis import band_axis_of_pages
 from napari_hsr.io.build_cube import NO_DATA
 from napari_hsr.io.choice import ANY, Choice
@@ -183,9 +182,7 @@ def _found(
     if ours is None:
         build_cube.check_shape(path, shape)
     found = build_cube.Found(None, record=ours, looked_in=_LOOKED_IN)
-    listed = next((described[k] for k in ("wavelengths_nm", *wl.KEYS) if k in described), None)
-    found.wavelengths = listed if isinstance(listed, list) else None
-    found.unit = "nm" if "wavelengths_nm" in described else None
+    found.wavelengths, found.unit = tiff_wavelengths.in_json(described)
     if len(shape) == 3 or (len(shape) == 4 and shape[0] == 1):  # an axis of one is left out
         _state_bands(found, shape[-3:], axes[-3:])
     page = file.pages.first
@@ -197,6 +194,7 @@ def _found(
     if found.wavelengths is None:
         found.wavelengths, found.unit = tiff_wavelengths.find(file, series, bands)
     found.decoding = facts.decoding
+    found.notices += () if ours is not None else facts.notices
     if ours is None:
         found.per_band |= facts.per_band
     if found.wavelengths is None:

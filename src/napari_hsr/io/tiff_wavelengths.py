@@ -12,6 +12,13 @@ from napari_hsr.io import wavelengths as wl
 _PAGE_NAME, _XMP, _MICRO_MANAGER = 285, 700, 51123
 #: Of cameras of a few bands (MicaSense, Sequoia, DJI, Pix4D), as an element, its list, or an attribute.
 _CENTRES = re.compile(r"CentralWavelength\b[^\d<]{0,4}((?:[\d.,\s]|</?rdf:\w+>)+)")
+#: Items of JSON with the unit, and how deep its objects are looked into.
+_JSON_UNITS = ("wavelength_units", "wavelength_unit", "wavelengths_unit", "units", "unit")
+_DEEPEST = 8
+#: Elements of XML with one wavelength each, whatever the program.
+_ELEMENTS = re.compile(
+    r"<(?:\w+:)?(?:\w*wave_?length\w*)[^>]*>\s*(\d+(?:\.\d+)?)\s*</", re.IGNORECASE
+)
 #: Of a description no more characters are searched.
 _LONGEST = 200_000
 _NUMBER = r"\d+(?:\.\d+)?"
@@ -35,7 +42,9 @@ def find(file: Any, series: Any, bands: int) -> Stated:
     if len(centres) == bands:
         return centres, "nm"
     texts = _texts_of_pages(file, series, bands)
-    for listed, unit in (*map(wl.from_band_names, texts), _numbers_of_pages(texts), _list(file)):
+    elements = _ELEMENTS.findall(str(file.pages.first.description)[:_LONGEST] + _xmp(file))
+    stated = (*map(wl.from_band_names, texts), _numbers_of_pages(texts), _list(file))
+    for listed, unit in (*stated, (elements, None)):
         if listed is not None and len(listed) == bands > 1:
             return listed, unit
     return None, None
@@ -97,6 +106,22 @@ def _list(file: Any) -> Stated:
         if found is not None:
             unit = found[1] or next(iter(_UNIT.findall(text)), None)
             return re.findall(_NUMBER, found[2]), unit
+    return None, None
+
+
+def in_json(described: dict[str, Any], depth: int = 0) -> Stated:
+    """The list and its unit in a description in JSON, however deep."""
+    names = {str(key).lower(): key for key in described}
+    for key in ("wavelengths_nm", *wl.KEYS):
+        listed = described[names[key]] if key in names else None
+        if isinstance(listed, list) and listed:
+            unit = next((described[names[k]] for k in _JSON_UNITS if k in names), None)
+            unit = unit if isinstance(unit, str) and wl.is_unit(unit) else None
+            return listed, "nm" if key == "wavelengths_nm" else unit
+    for inner in described.values() if depth < _DEEPEST else ():
+        found = in_json(inner, depth + 1) if isinstance(inner, dict) else (None, None)
+        if found[0] is not None:
+            return found
     return None, None
 
 

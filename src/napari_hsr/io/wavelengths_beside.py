@@ -8,6 +8,7 @@ import numpy as np
 
 from napari_hsr.errors import HSRError
 from napari_hsr.io import detect, envi_header, wavelength_list
+from napari_hsr.io.wavelengths import are_band_numbers
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,8 +20,8 @@ _NAMES = ("wavelengths", "wavelength", "wavelengths_nm", "wavelength_nm")
 def find(path: Path, bands: int) -> tuple[Any, str | None, str] | None:
     """The list beside it with its unit, if one is stated, and that file's name.
 
-    That is ``scene.hdr``, as ENVI writes it beside TIFFs too, ``scene_wavelengths.txt`` or
-    ``wavelengths.csv``. None unless it holds one positive number for each band.
+    That is ``scene.hdr``, as ENVI writes it beside TIFFs too, ``scene_wavelengths.txt``,
+    ``wavelengths.csv``, or ``scene.txt`` that is nothing but an ascending list. None unless it holds one positive number for each band.
     """
     header = detect.header_beside(path)
     if header is not None and header != path:
@@ -41,4 +42,13 @@ def find(path: Path, bands: int) -> tuple[Any, str | None, str] | None:
                 continue  # it is not what its name says: the cube can be read without it
             if len(listed) == bands and np.isfinite(listed).all() and min(listed) > 0:
                 return listed, None, file.name
+    own = path.with_suffix(".txt")  # of the same name: if it holds nothing else
+    if own != path and own.is_file() and bands > 2:
+        try:
+            listed = wavelength_list.parse(wavelength_list.read_text(own))
+        except HSRError:
+            return None
+        ascends = len(listed) == bands and bool((np.diff(listed) > 0).all()) and min(listed) > 0
+        if ascends and not are_band_numbers(np.array(listed)):
+            return listed, None, own.name
     return None
