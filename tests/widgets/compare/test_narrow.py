@@ -23,7 +23,7 @@ def test_the_content_is_no_wider_than_the_panel(narrow):
     room = narrow._scroll.viewport().width()
     assert narrow.width() <= 300
     assert narrow._scroll.widget().minimumSizeHint().width() <= room
-    parts = (narrow.form.window, narrow.results.plot, narrow.run_button)
+    parts = (narrow.form.window_size, narrow.results.plot, narrow.run_button)
     for part, edge in [*((p, narrow._scroll.x() + room) for p in parts), (narrow.csv_button, 280)]:
         assert part.mapTo(narrow, part.rect().topRight()).x() < edge
 

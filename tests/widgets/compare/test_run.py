@@ -66,12 +66,12 @@ def test_ticked_maps_become_layers_and_are_replaced(compared, viewer, pair, wait
 
 
 def test_the_window_is_the_users(pair, panel, viewer, wait_for_end):
-    assert not panel.form.window.isEnabled()
+    assert not panel.form.window_size.isEnabled()
     panel.form.checks["psnr_window"].setChecked(True)
-    assert panel.form.window.isEnabled()
+    assert panel.form.window_size.isEnabled()
     maps = []
     for window in (3, 9):
-        panel.form.window.setValue(window)
+        panel.form.window_size.setValue(window)
         panel.run()
         wait_for_end(panel)
         maps.append(map_layers(viewer, *pair)["psnr_window"].data.copy())

@@ -74,12 +74,12 @@ def test_settings_are_set_as_by_a_user_and_what_is_not_offered_is_told(qtbot):
     first.form.prediction.set_layer(viewer.layers["one"])
     first.form.truth.set_layer(viewer.layers["two"])
     first.form.checks["rmse"].setChecked(False)
-    first.form.window.setValue(9)
+    first.form.window_size.setValue(9)
     kept = settings(first)
     assert restore(second, kept) == []
     assert second.form.prediction.layer() == viewer.layers["one"]
     assert not second.form.checks["rmse"].isChecked()
-    assert second.form.window.value() == 9
+    assert second.form.window_size.value() == 9
     assert settings(second) == kept
     (name,) = (key for key, value in kept.items() if value == "two")
     (told,) = restore(second, {name: "three"})

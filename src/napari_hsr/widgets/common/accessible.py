@@ -48,8 +48,9 @@ def name_controls(root: QWidget) -> None:
     """
     labels: dict[QWidget, str] = {}
     for widget in (root, *root.findChildren(QWidget)):
-        if widget.layout() is not None:
-            _read(widget.layout(), labels, widget.title() if isinstance(widget, QGroupBox) else "")
+        layout = widget.layout()
+        if layout is not None:
+            _read(layout, labels, widget.title() if isinstance(widget, QGroupBox) else "")
     for control in controls(root):
         if not control.accessibleName():
             control.setAccessibleName(_name(control, labels))
@@ -72,6 +73,8 @@ def _read(layout: QLayout, labels: dict[QWidget, str], label: str) -> None:
     """Note which label stands before each widget of a layout."""
     for at in range(layout.count()):
         item = layout.itemAt(at)
+        if item is None:
+            continue
         widget, inner = item.widget(), item.layout()
         if isinstance(layout, QFormLayout):
             field = layout.labelForField(widget if widget is not None else inner)

@@ -77,11 +77,13 @@ class NarrowComboBox(QComboBox):
         self.initStyleOption(option)
         if self.currentIndex() < 0:
             option.currentText = self.placeholderText()
-        room = self.style().subControlRect(
+        style = self.style()
+        assert style is not None  # a widget always has one
+        room = style.subControlRect(
             QStyle.ComplexControl.CC_ComboBox, option, QStyle.SubControl.SC_ComboBoxEditField, self
         )
         option.currentText = option.fontMetrics.elidedText(
-            option.currentText.split("\n")[0], self.elide, room.width() - 4
+            (option.currentText or "").split("\n")[0], self.elide, room.width() - 4
         )
         painter = QStylePainter(self)
         painter.drawComplexControl(QStyle.ComplexControl.CC_ComboBox, option)

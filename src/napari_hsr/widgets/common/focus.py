@@ -37,7 +37,8 @@ class FocusFrame(QWidget):
 
     def paintEvent(self, event) -> None:  # noqa: N802 - Qt's name
         """Draw the frame while the control has the keyboard."""
-        if self.parentWidget().hasFocus():
+        around = self.parentWidget()
+        if around is not None and around.hasFocus():
             painter = QPainter(self)
             painter.setPen(self.palette().windowText().color())
             painter.drawRect(self.rect().adjusted(0, 0, -1, -1))

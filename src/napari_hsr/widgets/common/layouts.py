@@ -48,5 +48,7 @@ def narrow_form(parent: QWidget | None = None) -> QFormLayout:
 def _fill(layout: QBoxLayout, parts: tuple[QWidget | QLayout, ...]) -> None:
     layout.setContentsMargins(0, 0, 0, 0)
     for part in parts:
-        add = layout.addLayout if isinstance(part, QLayout) else layout.addWidget
-        add(part)
+        if isinstance(part, QLayout):
+            layout.addLayout(part)
+        else:
+            layout.addWidget(part)

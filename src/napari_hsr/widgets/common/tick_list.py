@@ -56,14 +56,18 @@ class TickList(QListWidget):
 
     def texts(self) -> list[str]:
         """What is listed."""
-        return [self.item(row).text() for row in range(self.count())]
+        return [item.text() for item in self._items()]
 
     def ticked(self) -> list[int]:
         """The rows that are ticked."""
-        return [row for row in range(self.count()) if self.item(row).checkState() == _STATES[True]]
+        states = [item.checkState() for item in self._items()]
+        return [row for row, state in enumerate(states) if state == _STATES[True]]
 
     def tick(self, rows: Iterable[int]) -> None:
         """Tick exactly these rows, as the user would."""
         wanted = set(rows)
-        for row in range(self.count()):
-            self.item(row).setCheckState(_STATES[row in wanted])
+        for row, item in enumerate(self._items()):
+            item.setCheckState(_STATES[row in wanted])
+
+    def _items(self) -> list[QListWidgetItem]:
+        return [item for item in map(self.item, range(self.count())) if item is not None]

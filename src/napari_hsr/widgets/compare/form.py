@@ -15,7 +15,8 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_hsr.metrics.compare import DEFAULT_WINDOW, MAPS
+from napari_hsr.metrics.compare import MAPS
+from napari_hsr.metrics.maps import DEFAULT_WINDOW
 from napari_hsr.metrics.protocols import PROTOCOLS
 from napari_hsr.viewer.layer_data import is_cube
 from napari_hsr.widgets.common.choosers import LayerChooser, NarrowComboBox
@@ -53,13 +54,13 @@ class CompareForm(QWidget):
             check.setToolTip("Add the figure of each pixel as a layer over the prediction")
         self.more = MoreForm(viewer)
         self.more.changed.connect(self._on_change)
-        self.window = QSpinBox()
-        self.window.setRange(3, 255)
-        self.window.setSingleStep(2)
-        self.window.setValue(DEFAULT_WINDOW)
-        self.window.setSuffix(" px")
-        self.window.setToolTip("Side of the sliding window, an odd number of pixels")
-        self.window.setMinimumWidth(96)  # "255 px" between the buttons
+        self.window_size = QSpinBox()
+        self.window_size.setRange(3, 255)
+        self.window_size.setSingleStep(2)
+        self.window_size.setValue(DEFAULT_WINDOW)
+        self.window_size.setSuffix(" px")
+        self.window_size.setToolTip("Side of the sliding window, an odd number of pixels")
+        self.window_size.setMinimumWidth(96)  # "255 px" between the buttons
 
         rows = QFormLayout()
         rows.setContentsMargins(0, 0, 0, 0)
@@ -75,7 +76,7 @@ class CompareForm(QWidget):
         line.setContentsMargins(22, 0, 0, 0)  # under the text of its check box
         self.window_label = QLabel("window side")
         line.addWidget(self.window_label)
-        line.addWidget(self.window, 1)
+        line.addWidget(self.window_size, 1)
         boxed.addLayout(line)
         # its rows stay together; what is left of a high dock is below them
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
@@ -91,14 +92,14 @@ class CompareForm(QWidget):
         self.prediction.changed.connect(self._on_change)
         self.truth.changed.connect(self._on_change)
         self.protocol.currentIndexChanged.connect(self._on_change)
-        self.window.valueChanged.connect(self._on_change)
+        self.window_size.valueChanged.connect(self._on_change)
         for check in self.checks.values():
             check.toggled.connect(self._on_change)
         self._on_change()
 
     def options(self) -> dict:
         """``protocol`` and ``window`` for :func:`napari_hsr.metrics.compare.compare_events`."""
-        return {"protocol": self.protocol.currentText(), "window": self.window.value()}
+        return {"protocol": self.protocol.currentText(), "window": self.window_size.value()}
 
     def maps(self) -> tuple[str, ...]:
         """The names of the ticked maps."""
@@ -108,6 +109,6 @@ class CompareForm(QWidget):
         rules = PROTOCOLS[self.protocol.currentText()]
         self.protocol_origin.setText(rules.origin)
         self.protocol_text.setText(rules.rules_text)
-        for part in (self.window, self.window_label):
+        for part in (self.window_size, self.window_label):
             part.setEnabled(self.checks["psnr_window"].isChecked())
         self.changed.emit()

@@ -197,9 +197,12 @@ class FileContentsWidget(Panel):
         from napari.layers._source import layer_source
 
         announce(thing)
-        add = add_photograph if isinstance(thing, Photograph) else add_cube
+        stated = file_choices.stated(choice)
         with layer_source(path=self._path, reader_plugin="napari-hsr"):
-            layer = add(self._viewer, thing, metadata=file_choices.stated(choice))
+            if isinstance(thing, Photograph):
+                layer = add_photograph(self._viewer, thing, metadata=stated)
+            else:
+                layer = add_cube(self._viewer, thing, metadata=stated)
         shape = " × ".join(str(n) for n in thing.data.shape)
         self.message.show_info(f"{thing.name} was opened ({shape}).")
         return layer

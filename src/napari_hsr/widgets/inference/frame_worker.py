@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QObject, Qt, Signal
 
-from napari_hsr.inference.frame_cubes import State
+from napari_hsr.inference.frame_arrays import State
 from napari_hsr.viewer.frames import frame_changed
 from napari_hsr.widgets.common.job import Job
 

@@ -308,8 +308,9 @@ def look_at_values(image: Photograph | Cube, cancel: threading.Event) -> str | N
     """What must be known of all values of an image before a run."""
     from napari_hsr.inference import inputs
 
-    look = inputs.not_finite if isinstance(image, Photograph) else inputs.missing
-    return look(image, cancel)
+    if isinstance(image, Photograph):
+        return inputs.not_finite(image, cancel)
+    return inputs.missing(image, cancel)
 
 
 def failed_verdict(error: BaseException) -> Verdict:

@@ -100,14 +100,15 @@ def cancelled(part: Result | None, store: Path | None) -> str:
 
 def _residual(result: SuperResolutionResult) -> str:
     found, passes = result.agreement, ""
-    last = found
     if isinstance(found, Refinement):
         count = f"{found.passes} pass{'' if found.passes == 1 else 'es'}"
-        last = found.history[-1]
+        rms, angle = found.history[-1].rms, found.history[-1].angle
         passes = f", {found.history[0].rms:.3g} before {count} of back-projection"
+    else:
+        rms, angle = found.rms, found.angle
     unit = f" {result.cube.units}" if result.cube.units else ""
     return (
         f"Residual on the coarse grid: {100 * found.relative:.2g} % of the cube’s values, "
-        f"{last.rms:.3g}{unit} (RMS{passes}), angle {last.angle:.2g}°, under {found.degradation}. "
+        f"{rms:.3g}{unit} (RMS{passes}), angle {angle:.2g}°, under {found.degradation}. "
         "Its map is in the layer list, hidden."
     )

@@ -119,10 +119,10 @@ class ImportForm(QWidget):
         from napari_hsr.colour import ENCODINGS, encoding_label
         from napari_hsr.models import list_models
 
-        cameras = {c.input_encoding for c in list_models()} | {
+        stated = {c.input_encoding for c in list_models()} | {
             e.input_encoding for e in self._entries
         }
-        cameras = sorted(c for c in cameras if c.startswith(CAMERA))
+        cameras = sorted(c for c in stated if c.startswith(CAMERA))
         self._encodings = ["", *ENCODINGS, *cameras, CAMERA]
         labels = [encoding_label(e) for e in self._encodings[1:-1]]
         self.encoding.set_choices(["", *labels, _OTHER_CAMERA], 0)

@@ -124,6 +124,7 @@ class ModelSection(QWidget):
         box.setTextFormat(Qt.TextFormat.PlainText)
         box.setInformativeText("Cubes that were made with it stay as they are.")
         delete = box.addButton("Delete", QMessageBox.ButtonRole.DestructiveRole)
+        assert delete is not None  # Qt makes a button for a text
         delete.clicked.connect(lambda: self.remove(listing.name))
         box.finished.connect(box.deleteLater)
         box.open()

@@ -46,7 +46,7 @@ def save_png(plot, path: str, scale: float = 2.0) -> None:
     buffer.open(QIODevice.OpenModeFlag.WriteOnly)
     _picture(plot, scale).save(buffer, "PNG")
     with replacing(Path(os.path.expanduser(path))) as temporary:
-        temporary.write_bytes(bytes(buffer.data()))
+        temporary.write_bytes(buffer.data().data())
 
 
 def _picture(plot, scale: float) -> QImage:

@@ -64,7 +64,8 @@ class EntryList(QWidget):
                 item.setCheckState(states.Checked if ticked else states.Unchecked)
 
     def _items(self) -> list[QListWidgetItem]:
-        return [self.list.item(at) for at in range(self.list.count())]
+        items = map(self.list.item, range(self.list.count()))
+        return [item for item in items if item is not None]
 
     def _on_filter(self, *_text: str) -> None:
         wanted = self.filter.text().casefold()

@@ -85,7 +85,8 @@ class RegionMeter(QObject):
 
     def _forget_job(self) -> None:
         job, self._job = self._job, None
-        job.deleteLater()
+        if job is not None:
+            job.deleteLater()
 
 
 class RegionFinder:

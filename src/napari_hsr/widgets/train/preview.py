@@ -151,7 +151,7 @@ class _HeldOut:
             np.asarray(content["coarse"], np.float32) if "coarse" in content else None,
             float(content["pixel"]),
             np.asarray(content["origin"], float),
-            tuple(int(n) for n in content["size"]),
+            (int(content["size"][0]), int(content["size"][1])),
         )
 
     def cube(self, data: np.ndarray, name: str, title: str) -> Cube:

@@ -78,7 +78,7 @@ class Setup(QWidget):
     def __init__(self, viewer, parent: QWidget | None = None):
         super().__init__(parent)
         self._job = JobSlot(self)
-        self._findings = None
+        self._findings: Findings | None = None
         self._held_out: dict[str, bool] = {}
         self._unused: set[str] = set()
         self._named = False

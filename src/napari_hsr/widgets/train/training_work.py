@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from napari_hsr.cube import Cube
     from napari_hsr.photograph import Photograph
-    from napari_hsr.training.data.inspection import Findings
+    from napari_hsr.training.data.findings import Findings
     from napari_hsr.training.recipe.schema import Recipe
 
 #: Folder inside the run folder that layers are written to.

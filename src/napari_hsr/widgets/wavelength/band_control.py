@@ -40,7 +40,9 @@ class NanometreBox(QDoubleSpinBox):
         self.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.valueChanged.connect(self._choose)
         self._typed = False
-        self.lineEdit().textEdited.connect(self._note_typing)
+        editor = self.lineEdit()
+        assert editor is not None  # a spin box always has one
+        editor.textEdited.connect(self._note_typing)
         self.editingFinished.connect(self._enter)
 
     def set_bands(self, bands: int, wavelengths: Wavelengths | None) -> None:

@@ -1,6 +1,6 @@
 """Set wavelengths…: state the band centres of a cube whose file does not give them."""
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 from magicgui import magicgui
 from qtpy.QtWidgets import (
@@ -32,7 +32,8 @@ if TYPE_CHECKING:
 
     import napari
 
-EVEN, LIST = "evenly spaced", "list"
+EVEN: Final = "evenly spaced"
+LIST: Final = "list"
 _NM = {"min": 1.0, "max": 1e5, "step": 10.0}
 
 
