@@ -277,8 +277,7 @@ class SpectraWidget(CurvePanel):
         return found
 
     def _update_regions(self) -> None:
-        found: list = []
-        total = 0
+        found, total = [], 0
         if self.regions_box.isChecked():
             found, total = self._find_regions(self._viewer, {s.drawn.color for s in self._pins})
         many = f"Only the first {MAX_REGIONS} of {total} regions are drawn."
