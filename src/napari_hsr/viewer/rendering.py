@@ -134,6 +134,11 @@ def add_false_colour(
     return add_picture(viewer, layer, false_colour(layer_cube(layer), nm, bands=bands))
 
 
+def is_picture(layer: Any) -> bool:
+    """True for a picture that was made of a cube here: no photograph that somebody took."""
+    return "rendered_layer" in (layer_state(layer).get("metadata") or {})
+
+
 def add_picture(viewer: ViewerModel, layer: Image, picture: Photograph) -> Image:
     """Place a picture over its cube layer, replacing an earlier one of the same kind."""
     picture.metadata["rendered_layer"] = str(layer.unique_id)

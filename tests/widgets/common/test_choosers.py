@@ -72,6 +72,18 @@ def test_follows_the_active_layer_until_touched(viewer, chooser):
     assert chooser.layer() == a
 
 
+def test_layers_that_are_meant_for_something_else_are_taken_by_choice_alone(viewer, qtbot):
+    chooser = LayerChooser(viewer, is_rgb, rather=lambda layer: layer.name != "made here")
+    qtbot.addWidget(chooser)
+    taken = photograph(viewer, "taken")
+    made = photograph(viewer, "made here")  # napari makes it the active layer
+    assert chooser.layer() == taken
+    chooser.activated.emit(chooser.layers().index(made))
+    assert chooser.layer() == made
+    viewer.layers.remove(taken)
+    assert chooser.layer() == made
+
+
 def test_renaming_and_reordering_keep_the_choice(viewer, chooser):
     a, b = photograph(viewer, "a"), photograph(viewer, "b")
     chooser.set_layer(a)

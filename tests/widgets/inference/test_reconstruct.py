@@ -14,11 +14,12 @@ from napari.components import ViewerModel
 from napari.utils._proxies import PublicOnlyProxy
 from qtpy.QtWidgets import QLabel
 
-from napari_hsr import Cube, inference
+from napari_hsr import Cube, Wavelengths, inference
 from napari_hsr.errors import Cancelled, InputError
 from napari_hsr.models.card import ILL_POSED
 from napari_hsr.progress import Progress
-from napari_hsr.viewer.layers import set_encoding
+from napari_hsr.viewer.layers import add_cube, set_encoding
+from napari_hsr.viewer.rendering import add_false_colour
 from napari_hsr.widgets.common import choosers
 from napari_hsr.widgets.inference import run_panel
 from napari_hsr.widgets.inference.reconstruct import ReconstructWidget
@@ -100,6 +101,14 @@ def test_the_user_is_told_that_the_task_is_ill_posed(panel):
     assert "400–700 nm" in panel.card.essentials.text()
     assert "CAVE" in panel.card.essentials.text()
     assert "Limits" in panel.card.whole.text()
+
+
+def test_a_picture_of_a_cube_does_not_take_the_place_of_the_photograph(viewer, panel, pixels):
+    own = viewer.add_image(pixels, rgb=True, name="mine")
+    nm = Wavelengths(np.arange(400.0, 701.0, 50.0))
+    cube = add_cube(viewer, Cube(np.ones((7, 4, 5), np.float32), nm, units="reflectance"))
+    add_false_colour(viewer, cube)
+    assert panel.photograph.layer() == own
 
 
 def test_eight_bit_photographs_are_taken_as_srgb_and_it_is_said(viewer, panel, pixels, qtbot):

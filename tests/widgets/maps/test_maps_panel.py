@@ -9,9 +9,11 @@ from napari.components import ViewerModel
 import napari_hsr
 from napari_hsr.analysis import components, from_spectra, index
 from napari_hsr.cube import Cube, Wavelengths
+from napari_hsr.matching import classify
 from napari_hsr.provenance import Provenance
 from napari_hsr.spectral_library import SpectralLibrary
-from napari_hsr.viewer.layer_data import layer_state
+from napari_hsr.viewer.classes import add_classes
+from napari_hsr.viewer.layer_data import layer_cube, layer_state
 from napari_hsr.viewer.layers import add_cube
 from napari_hsr.widgets.maps.panel import COMPONENTS, INDEX, UNMIX, MapsWidget
 
@@ -136,6 +138,15 @@ def test_endmembers_are_pins_regions_and_spectra_of_a_library(panel, viewer, qtb
 def test_a_layer_of_points_without_a_point_has_no_endmembers(panel, viewer):
     panel.tabs.setCurrentIndex(UNMIX)
     viewer.add_points(np.zeros((0, 2)), name="new")  # as pinning does, and napari's own button
+    assert panel.unmix.ticked() == ["pin 1"]
+
+
+def test_a_classification_is_no_endmember(panel, viewer):
+    panel.tabs.setCurrentIndex(UNMIX)
+    layer = viewer.layers[0]
+    library = SpectralLibrary(("leaf", "soil"), NM, SPECTRA, "reflectance")
+    found = classify(layer_cube(layer), library)
+    add_classes(viewer, found, ["#ff0000", "#00ff00"], layer)
     assert panel.unmix.ticked() == ["pin 1"]
 
 

@@ -106,6 +106,8 @@ class LayerChooser(NarrowComboBox):
     parent : QWidget, optional
     empty : str
         What it says when there is nothing to choose.
+    rather : callable, optional
+        ``rather(layer) -> bool``: whether a layer is taken by itself where there are others.
 
     Signals
     -------
@@ -122,10 +124,11 @@ class LayerChooser(NarrowComboBox):
         parent: QWidget | None = None,
         *,
         empty: str = "no photograph open",
+        rather: Callable[[Any], bool] = lambda _layer: True,
     ):
         super().__init__(parent)
         self._viewer = viewer
-        self._accepts = accepts
+        self._accepts, self._rather = accepts, rather
         self._current = None
         self._touched = False
         self._empty = f"{empty[:1].upper()}{empty[1:]}"
@@ -174,13 +177,11 @@ class LayerChooser(NarrowComboBox):
         self._make_current(self._current if self._touched else self._preferred())
 
     def _preferred(self):
-        active = self._viewer.layers.selection.active
-        for layer in self._values:
-            if layer == active:
-                return layer
-        if self._current in self._values:
-            return self._current
-        return self._values[-1] if self._values else None
+        meant = [*filter(self._rather, self._values)] or self._values
+        for wanted in (self._viewer.layers.selection.active, self._current):
+            if wanted in meant:
+                return meant[meant.index(wanted)]
+        return meant[-1] if meant else None
 
     def _on_activated(self, row: int) -> None:
         self._touched = True

@@ -17,6 +17,7 @@ from napari_hsr.viewer.layer_data import (
     spatial_transform,
 )
 from napari_hsr.viewer.layers import add_cube, set_encoding, smaller_sizes
+from napari_hsr.viewer.rendering import is_picture
 from napari_hsr.viewer.trust_maps import add_trust_maps, remember
 from napari_hsr.widgets.common.choosers import EncodingChooser, LayerChooser
 from napari_hsr.widgets.common.collapsible import Fold
@@ -51,7 +52,9 @@ class ReconstructWidget(RunPanel):
     """
 
     def __init__(self, viewer: napari.viewer.Viewer, parent: QWidget | None = None):
-        self.photograph = LayerChooser(viewer, _is_input)
+        self.photograph = LayerChooser(
+            viewer, _is_input, rather=lambda layer: not is_picture(layer)
+        )
         super().__init__(
             viewer, self.photograph, ModelSection(), "Reconstruct", "reconstruction", parent
         )

@@ -11,6 +11,7 @@ from napari_hsr.analysis.unmixing import from_spectra, on_bands, unmix_events
 from napari_hsr.errors import HSRError, InputError
 from napari_hsr.progress import Progress, stop_if
 from napari_hsr.spectra import pixel
+from napari_hsr.viewer.classes import is_classes
 from napari_hsr.viewer.layer_data import pixel_at
 from napari_hsr.viewer.pins import is_points, pins_of, tidy
 from napari_hsr.viewer.regions import (
@@ -114,7 +115,7 @@ class UnmixForm(QWidget):
     def _list_layer(self, layer: Any) -> None:
         from napari.layers import Labels, Shapes
 
-        if not layer.visible:
+        if not layer.visible or is_classes(layer):  # a result is no endmember
             return
         if is_points(layer):
             tidy(layer)

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 _SHARES = [f"{100 * share:g} %" for share in spectra.QUANTILES]
 HEADS = ("Curve", "Cube", "n", "Mean", "s.d.", *_SHARES, "Unit", "Row", "Column", "x", "y")
+_PIXEL = "px"
 _TIPS = {
     "n": "Number of pixels",
     "s.d.": "Standard deviation of the region's pixels",
@@ -138,7 +139,9 @@ class CurveTable(QDialog):
         figures = ["" if values is None else _number(values[band]) for values in columns]
         position = [f"{at:.5g}" for at in curve.position or ()] or ["", ""]
         unit = self._length_unit(one)
-        where = [f"{at:.8g} {unit}".strip() for at in curve.coordinates or ()] or ["", ""]
+        digits = 5 if unit == _PIXEL else 8
+        at = curve.coordinates or ()
+        where = [f"{one:.{digits}g} {unit}".strip() for one in at] or ["", ""]
         return [
             one_line(one.name),
             one_line(curve.cube),
@@ -157,7 +160,7 @@ class CurveTable(QDialog):
         if ground is not None:
             return ground.unit or ""
         unit = f"{self._viewer.layers.extent.units[-1]:~}"
-        return "px" if unit == "pixel" else unit
+        return _PIXEL if unit == "pixel" else unit
 
     def _select(self) -> None:
         keys = [one.key for one in self._shown]
