@@ -7,13 +7,15 @@ import pytest
 from napari.components import ViewerModel
 from qtpy.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from qtpy.QtGui import QDragEnterEvent, QDropEvent
-from qtpy.QtWidgets import QFileDialog
+from qtpy.QtWidgets import QFileDialog, QWidget
 
 from napari_hsr import io
 from napari_hsr.cube import Cube, Wavelengths
 from napari_hsr.io.libraries import is_library
 from napari_hsr.spectral_library import SpectralLibrary
 from napari_hsr.viewer.layers import add_cube
+from napari_hsr.widgets.common.choosers import NarrowComboBox
+from napari_hsr.widgets.common.layouts import column
 from napari_hsr.widgets.session import commands
 from napari_hsr.widgets.session.settings import open_panels, restore, settings
 from napari_hsr.widgets.spectra import dropped_library
@@ -86,6 +88,23 @@ def test_settings_are_set_as_by_a_user_and_what_is_not_offered_is_told(qtbot):
     assert "three" in told
     for panel in (first, second):
         panel.release()
+
+
+def test_a_choice_that_comes_later_is_made_when_it_is_there(qtbot):
+    boxes = [NarrowComboBox(), NarrowComboBox()]
+    panel = QWidget()
+    qtbot.addWidget(panel)
+    column(*boxes, into=panel)
+    for box, name in zip(boxes, ("Draw", "Layer"), strict=True):
+        box.setAccessibleName(name)
+    boxes[0].comes_later = True  # such as the pin that others are divided by
+    (told,) = restore(panel, {"Draw": "pin 2", "Layer": "gone"})
+    assert "gone" in told
+    boxes[0].offer({1: "pin 1"}, 1)
+    boxes[0].offer({1: "pin 1", 2: "pin 2"}, 1)
+    assert boxes[0].value() == 2
+    boxes[0].offer({1: "pin 1", 2: "pin 2"}, 1)  # once
+    assert boxes[0].value() == 1
 
 
 def test_files_of_spectra_are_told_from_tables_of_points(soils, tmp_path):

@@ -34,6 +34,8 @@ class NarrowComboBox(QComboBox):
 
     #: Where long texts are shortened: at the end, or in the middle where the ends differ.
     elide = Qt.TextElideMode.ElideRight
+    #: Whether its entries come later than the panel, and the one that a session wants until then.
+    comes_later, awaited = False, ""
 
     def __init__(self, parent: QWidget | None = None):
         super().__init__(parent)
@@ -55,6 +57,9 @@ class NarrowComboBox(QComboBox):
     def offer(self, labels: Mapping[Any, str], current: Any) -> None:
         """Replace all entries by these values, each with its label, without a signal."""
         self._values = list(labels)
+        if self.awaited in labels.values():
+            current = next(value for value, label in labels.items() if label == self.awaited)
+            self.awaited = ""
         row = self._values.index(current) if current in self._values else -1
         self.set_choices(list(labels.values()), row)
 

@@ -102,6 +102,9 @@ def _set(control: QWidget, value: Any) -> bool:
         control.set_layer(layer)
     elif isinstance(control, QComboBox):
         row = control.findText(str(value))
+        if row < 0 and getattr(control, "comes_later", False):
+            control.awaited = str(value)
+            return True
         if row < 0:
             return False
         control.setCurrentIndex(row)

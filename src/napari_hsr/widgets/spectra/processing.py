@@ -43,6 +43,7 @@ class ProcessingRow(QWidget):
         self.choice.setToolTip("What is drawn of each curve; a region's is its mean")
         self.other = NarrowComboBox()
         self.other.setPlaceholderText("pin it first")
+        self.other.comes_later = True  # once the pins are measured
         self.other.setToolTip("The pin, region or library entry that the curves are held against")
         self.nm = QDoubleSpinBox()
         self.nm.setRange(1, 99_999)
