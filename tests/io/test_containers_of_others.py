@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from struct import pack
 
 import h5py
 import numpy as np
@@ -224,3 +225,47 @@ def test_a_table_whose_first_column_counts_the_bands(tmp_path):
     table = np.stack([np.arange(1, 5), NM], axis=1)
     savemat(tmp_path / "a.mat", {"cube": VALUES.transpose(1, 2, 0), "wavelength": table})
     np.testing.assert_allclose(read(tmp_path / "a.mat").wavelengths.nm, NM)
+
+
+def _cdf5(records):
+    """Two variables of a classic NetCDF file of 64 bits, along a dimension of records or of none."""
+
+    def text(name):
+        return pack(">Q", len(name)) + name + bytes(-len(name) % 4)
+
+    def numbers(name, code, values):
+        return text(name) + pack(">IQ", code, 1) + values + bytes(-len(values) % 4)
+
+    sizes = [(b"wavelength", 0 if records else 4), (b"y", 5), (b"x", 3)]
+    head = b"CDF\x05" + pack(">Q", 4 if records else 0) + pack(">IQ", 10, 3)
+    head += b"".join(text(name) + pack(">Q", size) for name, size in sizes)
+    head += pack(">IQ", 0, 0)  # no attributes of the file
+    cube, nm = VALUES.astype(">u2"), np.array(NM, ">f8")
+    plane = cube[0].nbytes + -cube[0].nbytes % 4
+    facts = numbers(b"_FillValue", 8, pack(">H", 101)) + numbers(
+        b"scale_factor", 6, pack(">d", 0.5)
+    )
+    of_cube = text(b"cube") + pack(">QQQQ", 3, 0, 1, 2) + pack(">IQ", 12, 2) + facts + pack(">I", 8)
+    of_list = text(b"wavelength") + pack(">QQ", 1, 0) + pack(">IQ", 0, 0) + pack(">I", 6)
+    begin = len(head) + 12 + len(of_cube) + len(of_list) + 32
+    step = plane if records else cube.nbytes
+    variables = of_cube + pack(">QQ", plane if records else cube.nbytes, begin)
+    variables += of_list + pack(">QQ", 8 if records else nm.nbytes, begin + step)
+    values = cube.tobytes() + nm.tobytes()
+    if records:
+        pad = bytes(plane - cube[0].nbytes)
+        values = b"".join(cube[i].tobytes() + pad + nm[i : i + 1].tobytes() for i in range(4))
+    return head + pack(">IQ", 11, 2) + variables + values
+
+
+@pytest.mark.parametrize("records", [False, True])
+def test_classic_netcdf_of_64_bits(tmp_path, records):
+    path = tmp_path / "a.nc"
+    path.write_bytes(_cdf5(records))
+    cube = read(path)
+    np.testing.assert_array_equal(cube.data, np.where(VALUES == 101, np.nan, VALUES / 2))
+    np.testing.assert_allclose(cube.wavelengths.nm, NM)
+    for size in (3, 20, 90, 200, 300):
+        path.write_bytes(_cdf5(records)[:-size])
+        with pytest.raises(FileError, match="damaged or cut short"):
+            read(path)

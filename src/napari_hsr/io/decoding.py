@@ -56,7 +56,8 @@ class Decoding:
         stored = self._taken(stored)
         hits: list[np.ndarray] = []  # of large blocks no array more than is needed
         if self.valid is not None:
-            hits.append((stored < self.valid[0]) | (stored > self.valid[1]))
+            with np.errstate(over="ignore"):  # limits beyond the type are infinite in it
+                hits.append((stored < self.valid[0]) | (stored > self.valid[1]))
         for marker in self.no_data:
             if self.unsigned and marker < 0:
                 marker += 2.0 ** (8 * stored.dtype.itemsize)

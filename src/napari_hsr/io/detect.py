@@ -118,7 +118,7 @@ def _by_magic(head: bytes, suffix: str) -> str | None:
         return "tiff"
     if any(head[at : at + 8] == _HDF5 for at in (0, 512, 1024, 2048)):
         return "mat73" if suffix == ".mat" or head.startswith(b"MATLAB 7.3") else "hdf5"
-    if head.startswith((b"CDF\x01", b"CDF\x02")):
+    if head.startswith((b"CDF\x01", b"CDF\x02", b"CDF\x05")):
         return "netcdf3"
     if head.startswith(b"MATLAB 5.0"):
         return "mat5"
@@ -148,7 +148,6 @@ _OF_SPECTRA = (".asd", ".sed", ".sig")
 #: Formats that are told by name, by their first bytes.
 _FOREIGN = {
     b"\x0e\x03\x13\x01": "an HDF4 file",
-    b"CDF\x05": "a NetCDF file of 64 bits (CDF-5)",
     b"PCIDSK": "a PCIDSK file",
     b"SIMPLE  =": "a FITS file",
     b"EHFA_HEADER_TAG": "an ERDAS Imagine file",

@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_hsr.io import bands_apart, build_cube, cf_grid, geotiff, limits, masks_beside
+from napari_hsr.io import (
+    bands_apart,
+    build_cube,
+    cdf5,
+    cf_grid,
+    detect,
+    geotiff,
+    limits,
+    masks_beside,
+)
 from napari_hsr.io.choice import ANY, Choice
 from napari_hsr.io.choose_variable import choose_cube, companions, left_out
 from napari_hsr.io.hdf5 import NETCDF_FILL
@@ -38,11 +47,14 @@ def read(path: Path, choice: Choice = ANY) -> Cube:
     limits.check_room(path, path.stat().st_size, "the file")
     with translated(path, _DAMAGED), warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        with netcdf_file(str(path), "r", mmap=False) as file:
-            stored = {
-                name: (np.array(v.data), tuple(v.dimensions), dict(v._attributes))
-                for name, v in file.variables.items()
-            }
+        if detect.head_of(path, 4) == cdf5.MAGIC:
+            stored = cdf5.variables(path)
+        else:
+            with netcdf_file(str(path), "r", mmap=False) as file:
+                stored = {
+                    name: (np.array(v.data), tuple(v.dimensions), dict(v._attributes))
+                    for name, v in file.variables.items()
+                }
     variables = [
         Variable(name, values.shape, values.dtype, str(values.dtype))
         for name, (values, _, _) in stored.items()

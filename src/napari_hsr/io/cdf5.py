@@ -1,0 +1,117 @@
+"""Classic NetCDF files with 64-bit data (CDF-5), which SciPy does not read.
+
+The layout is that of "The NetCDF Classic Format Specification", with counts of 8 bytes and
+unsigned and 64-bit integers.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+MAGIC = b"CDF\x05"
+#: NumPy's types by the numbers of the specification.
+_TYPES = (
+    "", "i1", "S1", ">i2", ">i4", ">f4", ">f8", "u1", ">u2", ">u4", ">i8", ">u8",
+)  # fmt: skip
+_DIMENSIONS, _VARIABLES, _ATTRIBUTES = 10, 11, 12
+#: Of a file that was not closed, the number of records.
+_STREAMING = 2**64 - 1
+
+Variables = dict[str, tuple[np.ndarray, tuple[str, ...], dict[str, Any]]]
+
+
+class _Header:
+    """The head of a file, taken piece by piece; ValueError where it ends too early."""
+
+    def __init__(self, content: bytes):
+        self._content, self._at = content, len(MAGIC)
+
+    def take(self, size: int) -> bytes:
+        """The next bytes, which are padded to multiples of four."""
+        end = self._at + size
+        if end > len(self._content):
+            raise ValueError("its head ends too early")
+        found = self._content[self._at : end]
+        self._at = end + -size % 4
+        return found
+
+    def tag(self) -> int:
+        return int(struct.unpack(">I", self.take(4))[0])
+
+    def count(self) -> int:
+        return int(struct.unpack(">Q", self.take(8))[0])
+
+    def name(self) -> str:
+        return self.take(self.count()).decode("utf-8", "replace")
+
+    def listed(self, kind: int) -> range:
+        """The numbers of the elements of a list, none where it is absent."""
+        tag, count = self.tag(), self.count()
+        if tag not in (0, kind) or (not tag and count):
+            raise ValueError("a list in its head is of another kind")
+        return range(count)
+
+    def dtype(self) -> np.dtype:
+        kind = self.tag()
+        if not 0 < kind < len(_TYPES):
+            raise ValueError(f"{kind} is no type of numbers")
+        return np.dtype(_TYPES[kind])
+
+    def attributes(self) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        for _ in self.listed(_ATTRIBUTES):
+            name, dtype, count = self.name(), self.dtype(), self.count()
+            stored = self.take(count * dtype.itemsize)
+            if dtype.kind == "S":
+                found[name] = stored.rstrip(b"\0")
+            else:
+                values = np.frombuffer(stored, dtype)
+                found[name] = values[0] if count == 1 else values
+        return found
+
+
+def variables(path: Path) -> Variables:
+    """Values, names of dimensions and attributes of all variables; the values are views of one copy of the file.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If the file is damaged or cut short.
+    """
+    content = path.read_bytes()
+    head = _Header(content)
+    records = head.count()
+    dimensions = [(head.name(), head.count()) for _ in head.listed(_DIMENSIONS)]
+    head.attributes()
+    described = []
+    for _ in head.listed(_VARIABLES):
+        name = head.name()
+        along = [dimensions[head.count()] for _ in range(head.count())]
+        attributes, dtype = head.attributes(), head.dtype()
+        size, begin = head.count(), head.count()
+        described.append((name, along, attributes, dtype, size, begin))
+    by_record = [d for d in described if d[1] and d[1][0][1] == 0]
+    step = sum(size for *_, size, _ in by_record)
+    if len(by_record) == 1:  # not padded then
+        (_, along, _, dtype, *_) = by_record[0]
+        step = dtype.itemsize * int(np.prod([n for _, n in along[1:]], dtype=object))
+    found: Variables = {}
+    for name, along, attributes, dtype, _, begin in described:
+        shape = [length for _, length in along]
+        of_records = bool(shape) and shape[0] == 0
+        if of_records:
+            left = (len(content) - begin) // max(step, 1)
+            shape[0] = left if records == _STREAMING else records
+        lengths = [
+            dtype.itemsize * int(np.prod(shape[i + 1 :], dtype=object)) for i in range(len(shape))
+        ]
+        strides = (step, *lengths[1:]) if of_records else tuple(lengths)
+        values: np.ndarray = np.ndarray(tuple(shape), dtype, content, begin, strides)
+        found[name] = values, tuple(n for n, _ in along), attributes
+    return found
