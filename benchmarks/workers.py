@@ -8,13 +8,17 @@ Scheduling overhead is the time of so many small tiles through a scheduler with 
 thread, beyond that of the same tiles in one process of one thread, as a share of it. Both are measured
 by turns, a quarter of the tiles at a time, so that whatever else the machine does falls on both; the
 processor time of the worker, which other programs do not lengthen, is compared too. The second figure is
-the speed of two workers as a multiple of one worker's. Quiet cores are needed.
+the speed of two workers as a multiple of one worker's; beside it stands what two processes without any
+scheduler reach on this machine, by matrix products and by the same network: two threads of one core share
+what it has. Quiet cores are needed.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import subprocess
+import sys
 import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -55,6 +59,52 @@ def processor_seconds() -> float:
     """Of this process, so far."""
     times = os.times()
     return times.user + times.system
+
+
+#: In a process of its own: begins when told to, and says how many seconds the work took.
+CHILD = """
+import sys, time
+import numpy as np, torch
+torch.set_num_threads(1)
+if sys.argv[1] == "products":
+    one = torch.rand(1024, 1024)
+    def work(turns):
+        for _ in range(turns):
+            one @ one
+else:
+    from napari_hsr import load_model, reconstruct
+    model = load_model(sys.argv[1])
+    image = np.random.default_rng(0).integers(0, 255, (256, 256, 3), np.uint8)
+    def work(turns):
+        for _ in range(turns):
+            reconstruct(image, model, device="cpu", detail="full")
+turns = int(sys.argv[2])
+work(1)
+print("ready", flush=True)
+sys.stdin.readline()
+start = time.perf_counter()
+work(turns)
+print(time.perf_counter() - start, flush=True)
+"""
+
+
+def apart(what: str, turns: int) -> float:
+    """Speed of two processes as a multiple of one's, without a scheduler."""
+
+    def took(processes: int) -> float:
+        command = [sys.executable, "-c", CHILD, what, str(turns)]
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+        children = [subprocess.Popen(command, **pipes) for _ in range(processes)]
+        for child in children:
+            child.stdout.readline()
+        for child in children:
+            child.stdin.write("go\n")
+            child.stdin.flush()
+        each = [float(child.communicate()[0]) for child in children]
+        return float(np.mean(each))
+
+    alone, both = zip(*((took(1), took(2)) for _ in range(TURNS)), strict=True)
+    return 2 * min(alone) / min(both)
 
 
 def scheduling(tiles: int, model: Any, values: np.random.Generator) -> None:
@@ -99,12 +149,20 @@ def main() -> None:
         return
     side = 640 if args.small else 2000
     large = values.integers(0, 255, (side, side, 3), np.uint8)
-    took = []
-    for workers in (1, 2):
-        with connected(workers=workers) as client:
+    with connected(workers=1) as one, connected(workers=2) as two:
+        took: dict[int, list[float]] = {1: [], 2: []}
+        for client in (one, two):
             seconds(large[:512, :512], model, 256, client)
-            took.append(seconds(large, model, 256, client))
-    print(f"two workers: {took[0] / took[1]:.2f} times as fast as one ({took[0]:.1f} s)")
+        for _ in range(TURNS):
+            for count, client in ((1, one), (2, two)):
+                took[count].append(seconds(large, model, 256, client))
+    alone, both = (min(took[count]) for count in (1, 2))
+    print(f"two workers: {alone / both:.2f} times as fast as one ({alone:.1f} s; best of {TURNS})")
+    turns = 1 if args.small else 4
+    print(
+        f"two processes without a scheduler: matrix products {apart('products', 60 * turns):.2f}, "
+        f"{args.model} {apart(args.model, turns):.2f} times as fast as one"
+    )
 
 
 if __name__ == "__main__":

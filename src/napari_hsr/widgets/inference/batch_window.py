@@ -111,7 +111,10 @@ class BatchWindow(QDialog):
         self.table.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
         self.table.setAccessibleName("Photographs and how far they are")
         self.table.setToolTip("One that fails stops no other; a cell's tooltip has its whole text")
-        self.table.horizontalHeader().setSectionResizeMode(3, QHeaderView.ResizeMode.Stretch)
+        heads, modes = self.table.horizontalHeader(), QHeaderView.ResizeMode
+        for place in (1, 2):  # their texts change
+            heads.setSectionResizeMode(place, modes.ResizeToContents)
+        heads.setSectionResizeMode(3, modes.Stretch)
         self.message = Message()
         form = narrow_form()
         form.addRow("Photographs", self.what)
