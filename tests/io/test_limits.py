@@ -15,10 +15,12 @@ import pytest
 import tifffile
 
 from napari_hsr.errors import FileError
-from napari_hsr.io import limits, read
+from napari_hsr.io import can_read, limits, read, stacks
 from napari_hsr.io.hdf5_chunks import CheckedDataset
+from napari_hsr.io.libraries import is_library
 from napari_hsr.io.numbers import number, whole
 from napari_hsr.notices import Code, has
+from napari_hsr.viewer import session_file
 
 SHAPE = (31, 12, 10)
 posix = pytest.mark.skipif(sys.platform == "win32", reason="pipes and devices in folders")
@@ -245,6 +247,21 @@ def test_pipes_and_devices_are_not_opened(tmp_path):
     os.mkfifo(tmp_path / "a.png")
     refused(tmp_path / "a.png", "a pipe")
     refused("/dev/zero", "a device")
+
+
+@posix
+def test_a_pipe_that_is_dropped_on_the_viewer_is_no_file_to_wait_for(tmp_path):
+    for name in ("a.mat", "a.csv", "a.tif", "a.gif", "a", "a.hdr", "a.img"):
+        os.mkfifo(tmp_path / name)
+        can_read(tmp_path / name)
+        is_library(tmp_path / name)
+        stacks.can_read_stack(str(tmp_path / name))
+    for band in range(1, 32):
+        (tmp_path / "scene").mkdir(exist_ok=True)
+        os.mkfifo(tmp_path / "scene" / f"x_{band:02d}.png")
+    assert not can_read(tmp_path / "scene")
+    with pytest.raises(FileError, match="a pipe"):
+        list(session_file._blocks(tmp_path / "a.mat"))
 
 
 @pytest.mark.parametrize("text", ["²", "٣", "", "1" * 100, "0x10", "1_000", "1e99999", "--1"])

@@ -9,7 +9,7 @@ import h5py
 import numpy as np
 import pytest
 
-from napari_hsr.io import hdf5_probe, read, separate
+from napari_hsr.io import hdf5_probe, limits, read, separate
 
 from .refusals import refused
 from .test_raw_photographs import COLOURS, mosaic, write_dng
@@ -92,6 +92,12 @@ def test_a_text_that_claims_gigabytes_is_not_given_them(path):
     content[at : at + 4] = (2_100_000_000).to_bytes(4, "little")
     path.write_bytes(content)
     assert "it makes HDF5 ask for 2" in refused(path)
+
+
+def test_a_file_larger_than_what_the_library_may_ask_for_is_read(path):
+    """It was mapped whole where texts are looked for, and that counted as memory."""
+    os.truncate(path, 2 * limits.ASKED_FROM)
+    assert read(path).bands
 
 
 def test_without_a_helper_files_are_read(path, monkeypatch):

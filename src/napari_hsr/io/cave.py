@@ -40,6 +40,8 @@ def _is_scene(name: str, files: dict[int, Path]) -> bool:
         return True
     if 2 * sum(1 <= band <= BANDS for band in files) < BANDS:
         return False
+    if not files[min(files)].is_file():  # a pipe would never end
+        return False
     with files[min(files)].open("rb") as file:
         head = file.read(26)
     return head.startswith(png_chunks.SIGNATURE) and head[25:] in (b"\0", b"\4")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from napari_hsr.errors import FileError
-from napari_hsr.io import atomic, esri_header
+from napari_hsr.io import atomic, esri_header, limits
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -67,7 +67,8 @@ _HDF5 = b"\x89HDF\r\n\x1a\n"
 
 
 def head_of(path: Path, size: int = 2600) -> bytes:
-    """The first bytes of a file; a fault of the file system becomes a FileError."""
+    """The first bytes of a file; a fault of the file system becomes a FileError, and so does a pipe."""
+    limits.check_regular(path)
     try:
         with path.open("rb") as file:
             return file.read(size)

@@ -7,9 +7,9 @@ and sizes as they stand. Here they are looked at first.
 from __future__ import annotations
 
 import glob
-import mmap
+import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 _HEAP = b"GCOL\x01\0\0\0"
 #: Bytes at the beginning and at the end of a large file that are searched for them.
 _SEARCHED = 64 * 2**20
+#: Bytes that are read at once in this.
+_BLOCK = 2**20
 #: Bytes of an attribute that is read.
 _LARGEST_ATTRIBUTE = 2**20
 #: Up to here attributes lie beside one another; the library sorts more of them for each index.
@@ -48,27 +50,51 @@ def check_heaps(path: Path) -> None:
     FileError
         If the objects do not fill a heap.
     """
-    with (
-        path.open("rb") as file,
-        mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content,
-    ):
-        size = len(content)
+    with path.open("rb") as file:
+        content = _Content(file)
+        size = content.size
         parts = [(0, size)]
         if size > 4 * _SEARCHED:
             parts = [(0, _SEARCHED), (size - _SEARCHED, size)]
         for start, end in parts:
-            at = content.find(_HEAP, start, end)
-            while at >= 0:
+            for at in content.places(_HEAP, start, end):
                 _check_heap(path, content, at)
-                at = content.find(_HEAP, at + 1, end)
 
 
-def _check_heap(path: Path, content: mmap.mmap, at: int) -> None:
-    end = at + int.from_bytes(content[at + 8 : at + 16], "little")
+class _Content:
+    """Bytes of a file by their place, a block at a time: mapped whole, they would count as memory."""
+
+    def __init__(self, file: BinaryIO):
+        self._file, self._start, self._block = file, 0, b""
+        self.size = os.fstat(file.fileno()).st_size
+
+    def number(self, at: int, nbytes: int) -> int:
+        """A number that lies there."""
+        if not self._start <= at <= self._start + len(self._block) - nbytes:
+            self._file.seek(at)
+            self._start, self._block = at, self._file.read(_BLOCK)
+        at -= self._start
+        return int.from_bytes(self._block[at : at + nbytes], "little")
+
+    def places(self, sought: bytes, start: int, end: int) -> Iterator[int]:
+        """Where these bytes lie, from first to last."""
+        while start < end:
+            self._file.seek(start)
+            block = self._file.read(min(_BLOCK, end - start))
+            at = block.find(sought)
+            while at >= 0:
+                yield start + at
+                at = block.find(sought, at + 1)
+            if start + len(block) >= end or len(block) < len(sought):
+                return
+            start += len(block) - len(sought) + 1
+
+
+def _check_heap(path: Path, content: _Content, at: int) -> None:
+    end = at + content.number(at + 8, 8)
     place = at + 16
-    while place + 16 <= min(end, len(content)):
-        index = int.from_bytes(content[place : place + 2], "little")
-        size = int.from_bytes(content[place + 8 : place + 16], "little")
+    while place + 16 <= min(end, content.size):
+        index, size = content.number(place, 2), content.number(place + 8, 8)
         taken = size if index == 0 else 16 + size + -size % 8
         if taken < 16 or place + taken > end:
             raise FileError(

@@ -320,6 +320,7 @@ def files_within(folder: Path) -> Iterator[Path]:
 
 
 def _blocks(file: Path) -> Iterable[bytes]:
+    limits.check_regular(file)
     size = file.stat().st_size
     with file.open("rb") as opened:
         if size <= _BLOCK * _BLOCKS:
