@@ -82,7 +82,7 @@ def test_stop_saves_and_resume_goes_on_in_the_same_curves(ready, qtbot, training
     assert not ready.result.use_button.isVisible()
     assert "Step 3 of 6 · 4 patches/s · 3.0 s left" in ready.progress.status.text()
     assert " · running\n" in ready.runs.currentText()
-    assert "On CPU, float32 · 1 image to train on, 1 held out" in ready.progress.where.text()
+    assert "On the CPU, float32 · 1 image to train on, 1 held out" in ready.progress.where.text()
     assert ready.stop_button.isEnabled()
     ready.stop_button.click()
     until_the_end(ready, qtbot)
