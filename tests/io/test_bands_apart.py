@@ -12,6 +12,7 @@ from scipy.io import netcdf_file, savemat
 from napari_hsr import read
 from napari_hsr.errors import FileError
 from napari_hsr.io import alternatives, can_read, lazy
+from napari_hsr.notices import Code
 
 NM = [450, 500, 550, 1020]
 CUBE = np.random.default_rng(3).random((4, 5, 6)).astype(np.float32)
@@ -152,3 +153,20 @@ def test_a_picture_of_another_size_among_the_bands(tmp_path):
     tifffile.imwrite(folder / "a_900nm.tif", np.zeros((4, 4), np.uint16))
     with pytest.raises(FileError, match=r"a_900nm\.tif: this band has 4 x 4 pixels, that of"):
         read(folder)
+
+
+@pytest.mark.parametrize("save", [_npz, _hdf5, _zarr])
+def test_bands_with_an_axis_of_time_of_length_one(tmp_path, save):
+    path = save(tmp_path / "a", {f"Rrs_{NM[i]}": CUBE[i][None] for i in range(4)})
+    cube = read(path)
+    np.testing.assert_array_equal(cube.data, CUBE)
+    assert not any(n.code == Code.OTHER_ARRAYS_LEFT_OUT for n in cube.notices)
+
+
+def test_bands_of_two_resolutions_are_a_question(tmp_path):
+    fine = np.random.default_rng(1).random((3, 10, 12)).astype(np.float32)
+    planes = {f"B{i + 1}": CUBE[i] for i in range(4)} | {f"B{i + 5}": fine[i] for i in range(3)}
+    path = _hdf5(tmp_path / "a", planes)
+    with pytest.raises(FileError, match="2 arrays could be the cube"):
+        read(path)
+    np.testing.assert_array_equal(read(path, variable="images/B*_10x12").data, fine)

@@ -7,6 +7,7 @@ Such arrays are offered together under the name that they share, with ``*`` for 
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -44,7 +45,8 @@ class Joined:
         """``parts``: arrays, the axis of their bands (None for one band each), and which of these."""
         self._bands = [(array, axis, band) for array, axis, bands in parts for band in bands]
         array, axis, _ = self._bands[0]
-        self.shape = (len(self._bands), *(n for i, n in enumerate(array.shape) if i != axis))
+        sides = [n for i, n in enumerate(array.shape) if (n > 1 if axis is None else i != axis)]
+        self.shape = (len(self._bands), *sides)
         self.dtype = np.result_type(*(array.dtype for array, _, _ in parts))
 
     def __getitem__(self, key: Any) -> np.ndarray:
@@ -58,6 +60,8 @@ class Joined:
         at: list[Any] = list(inside)
         if axis is not None:
             at.insert(axis, chosen)
+        else:  # axes of length one beside those of the plane
+            at = [0 if n == 1 else at.pop(0) for n in array.shape]
         plane: np.ndarray = np.asarray(array[tuple(at)])
         return plane
 
@@ -82,14 +86,21 @@ def offered(
     """
     groups: dict[tuple[Any, ...], list[Variable]] = {}
     for variable in variables:
-        if variable.real and len(variable.shape) == 2 and min(variable.shape) > 1:
+        if variable.real and variable.long_axes == 2 and min(variable.shape[-2:]) > 1:
             shared = NUMBER.sub("*", variable.name)
             if shared != variable.name:
                 key = (shared, variable.shape, str(variable.dtype))
                 groups.setdefault(key, []).append(variable)
-    whole = any(v.real and v.has_three_axes for v in variables)
-    sets = [_together(group, attributes) for group in groups.values() if len(group) >= _FEWEST]
-    return [*variables, *(s for s in sets if s is not None and not (whole and not s.wavelengths))]
+    each = [_together(group, attributes) for group in groups.values() if len(group) >= _FEWEST]
+    sets = [one for one in each if one is not None]
+    parts = {name for one in sets for name in one.parts}
+    whole = any(v.real and v.has_three_axes and v.name not in parts for v in variables)
+    named = [one.name for one in sets]
+    for i, one in enumerate(sets):
+        if named.count(one.name) > 1:  # bands of several resolutions
+            sides = "x".join(str(n) for n in one.shape[1:])
+            sets[i] = replace(one, name=f"{one.name}_{sides}")
+    return [*variables, *(one for one in sets if one.wavelengths or not whole)]
 
 
 def _together(
@@ -115,7 +126,7 @@ def _together(
     counted = iter(range(numbers.shape[1]))
     name = NUMBER.sub(lambda n: n[0] if next(counted) not in different else "*", first.name)
     size = sum(v.stored_bytes for v in group)
-    shape = (len(group), *first.shape)
+    shape = (len(group), *(n for n in first.shape if n > 1))
     count = len(group) if listed else None
     return Variable(name, shape, first.dtype, first.kind, count, size, parts)
 
@@ -188,6 +199,7 @@ def state(
     beside = (found.wavelengths, found.unit)
     found.wavelengths, found.unit, told = wavelengths(chosen, beside, attributes)
     found.stated = True
+    axes = axes[-2:]  # behind those of length one
     found.turned = len(axes) == 2 and is_column(axes[0]) and is_row(axes[1])
     found.notices += (told,)
 

@@ -63,7 +63,8 @@ def choose_cube(
     """
     if not variables:
         raise FileError(path, "a cube was expected, but the file holds no variables")
-    possible = [v for v in variables if v.real and v.has_three_axes]
+    parts = {name for v in variables for name in v.parts}
+    possible = [v for v in variables if v.real and v.has_three_axes and v.name not in parts]
     alternatives.note_arrays(
         [alternatives.StoredArray(v.name, tuple(v.shape), v.kind) for v in possible]
     )
@@ -77,7 +78,8 @@ def choose_cube(
 def _likeliest(path: Path, variables: list[Variable], ours: bool) -> Variable:
     """The variable that holds the cube, if the user does not say."""
     numeric = [v for v in variables if v.real]
-    candidates = [v for v in numeric if v.has_three_axes]
+    parts = {name for v in variables for name in v.parts}
+    candidates = [v for v in numeric if v.has_three_axes and v.name not in parts]
     counts = _listed_wavelengths(variables)
     candidates = [v for v in candidates if _has_centres(v, counts)] or candidates
     for key in CUBE_KEYS:
@@ -139,6 +141,7 @@ def _named(path: Path, variables: list[Variable], wanted: str) -> Variable:
 def left_out(path: Path, variables: list[Variable], chosen: Variable) -> tuple[Notice, ...]:
     """The notice of other arrays that could be a cube; none if there are none."""
     others = [v for v in variables if v.real and v.has_three_axes and v is not chosen]
+    others = [v for v in others if v.name not in chosen.parts]
     others = [v for v in others if not (v.shape == chosen.shape and hides_pixels(v.short))]
     if not others:
         return ()

@@ -105,7 +105,7 @@ def read_5(path: Path, choice: Choice = ANY) -> Cube:
     chosen = choose_cube(path, variables, ours is not None, choice.variable)
     wanted += chosen.parts or (chosen.name,)
     arrays = [load(name) for name in chosen.parts or (chosen.name,)]
-    source = np.stack(arrays, axis=2) if chosen.parts else arrays[0]
+    source = np.stack([np.squeeze(a) for a in arrays], axis=2) if chosen.parts else arrays[0]
     build_cube.check_dtype(path, source.dtype, chosen.name)
     build_cube.check_shape(path, source.shape, chosen.name)
     beside = companions(variables, chosen, load)

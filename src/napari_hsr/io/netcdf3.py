@@ -67,7 +67,7 @@ def read(path: Path, choice: Choice = ANY) -> Cube:
     chosen = choose_cube(path, variables, wanted=choice.variable)
     source, dimensions, attributes = stored[(chosen.parts or (chosen.name,))[0]]
     if chosen.parts:
-        source = np.stack([stored[name][0] for name in chosen.parts])
+        source = np.stack([np.squeeze(stored[name][0]) for name in chosen.parts])
         attributes = bands_apart.shared_attributes(chosen.parts, stated, DIVISORS)
     beside = companions(variables, chosen, lambda name: stored[name][0], attributes)
     found = build_cube.Found(

@@ -174,7 +174,7 @@ def _read_archive(path: Path, archive: Any, choice: Choice) -> Cube:
             held = sum(_member(archive, name).compress_size for name in wanted)
             limits.check_room(path, chosen.stored_bytes, chosen.describe(), held)
             arrays = [load(name) for name in wanted]
-            mapped = np.stack(arrays) if chosen.parts else arrays[0]
+            mapped = np.stack([np.squeeze(a) for a in arrays]) if chosen.parts else arrays[0]
         found = build_cube.Found(
             mapped,
             wavelengths=beside.wavelengths,
