@@ -296,7 +296,9 @@ def _keep(content: FileContentsWidget, dialog: QDialog) -> None:
 
 def _is_of_a_file(layer: Layer) -> bool:
     path = getattr(layer.source, "path", None)
-    return bool(path) and (is_cube(layer) or is_photograph(layer)) and io.can_read(path)
+    if not path or not (is_cube(layer) or is_photograph(layer)):
+        return False
+    return io.can_read(path)
 
 
 def _is_of(layer: Layer, path: str) -> bool:

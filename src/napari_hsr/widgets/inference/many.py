@@ -41,7 +41,7 @@ class ManyPhotographs(QWidget):
         self._panel, self._viewer, self._add = panel, viewer, add
         self._watching = JobSlot(panel)
         self._layers: tuple[Any, Any] | None = None  # of the stack that grows, and of its cubes
-        self._windows: dict[type[QWidget], QWidget] = {}
+        self._windows: dict[type[QWidget], Any] = {}
         self.queue_button = button(
             "Queue…", self.open_queue, "A folder of files, or the selected layers, one by one"
         )

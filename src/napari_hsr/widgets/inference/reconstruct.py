@@ -128,10 +128,11 @@ class ReconstructWidget(RunPanel):
     def _request(self, layer: Any) -> ReconstructionRequest:
         if layer is None:
             raise InputError("Open a photograph first: an RGB image layer is needed.")
-        if self.model.name() is None:
+        model = self.model.name()
+        if model is None:
             raise InputError("No model is installed.")
         if is_photograph(layer):
-            area, model = self.area.area(layer), self.model.name()
+            area = self.area.area(layer)
             keeping = self.place.keeping(layer, model, "_part" if area else "")
             options = self._options() | {"region": area}
             return ReconstructionRequest(layer_photograph(layer), model, options, keeping=keeping)
@@ -139,7 +140,7 @@ class ReconstructWidget(RunPanel):
         if options["finer"] > 1:
             raise InputError("A finer grid is for single photographs: choose 1 for a stack.")
         photograph, first = self._frame(layer)
-        return StackRequest(photograph, self.model.name(), options, layer_stack(layer), first)
+        return StackRequest(photograph, model, options, layer_stack(layer), first)
 
     def _photograph(self, layer: Any) -> Photograph:
         """The photograph of a layer, or that of a stack which is on show."""

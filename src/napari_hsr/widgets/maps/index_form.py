@@ -69,7 +69,7 @@ class IndexForm(QWidget):
         self._listing.drop()
 
     def _offer(self, _installed: bool) -> None:
-        found = names(self._outline)
+        found = [] if self._outline is None else names(self._outline)
         self.choices.offer({name: name for name in found}, None)
         if found:
             self.choices.setPlaceholderText(f"choose one of {len(found)}")

@@ -73,7 +73,9 @@ class Answers:
         if self.entry is not None:
             facts["entry"] = self.entry.name
         free = checkpoint.bands is None  # a network for cubes takes any bands
-        nm = None if free else wavelengths_from(self.wavelengths, checkpoint.bands)
+        nm = None
+        if checkpoint.bands is not None:
+            nm = wavelengths_from(self.wavelengths, checkpoint.bands)
         if nm is not None:
             facts["wavelengths"] = nm
         elif not free and len(self.known_wavelengths(checkpoint)) != checkpoint.bands:
@@ -138,8 +140,9 @@ def wavelengths_from(text: str, bands: int) -> Wavelengths | None:
         bare = re.sub(r"\s*nm\s*$", "", text)
         _check_count(len(parse(bare)), bands)
         return listed(bare, bands)
-    first, last, step = (float(number) if number else None for number in span.groups())
-    if step is not None:
+    first, last = float(span[1]), float(span[2])
+    if span[3]:
+        step = float(span[3])
         if step <= 0 or abs((last - first) / step - round((last - first) / step)) > 1e-6:
             raise InputError(f"From {first:g} to {last:g} nm there are no whole steps of {step:g}.")
         _check_count(round((last - first) / step) + 1, bands)

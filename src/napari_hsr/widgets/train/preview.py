@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -35,7 +35,7 @@ class Preview:
     def __init__(self, viewer):
         self._viewer = viewer
         self._folder: Path | None = None
-        self._layers: dict[str, object] | None = None
+        self._layers: dict[str, Any] | None = None
         self._shown: tuple[int, int] | None = None
         self._before: list = []  # layers of other runs, to be replaced
 

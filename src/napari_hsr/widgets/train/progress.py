@@ -60,7 +60,7 @@ class ProgressView(QWidget):
         self.notices = Message()
         self._viewer = viewer
         self._plots: dict[str, SpectrumPlot] = {}
-        column(self.bar, self.status, self.where, self.notices, into=self)
+        self._column = column(self.bar, self.status, self.where, self.notices, into=self)
         self.clear()
 
     @property
@@ -79,7 +79,7 @@ class ProgressView(QWidget):
             plot.legend.hide()
             plot.hide()
             name_controls(plot)
-            self.layout().addWidget(plot)
+            self._column.addWidget(plot)
         return self._plots
 
     def clear(self) -> None:
