@@ -11,6 +11,7 @@ import psutil
 import pytest
 
 from napari_hsr import cli
+from napari_hsr.cli import little_memory
 from napari_hsr.cli.output import sentence
 from napari_hsr.errors import FileError
 from napari_hsr.inference.memory_use import PeakMemory
@@ -93,3 +94,15 @@ def test_a_library_that_would_wait_for_memory_for_ever_is_not_loaded():
     command = [sys.executable, "-c", NO_ROOM]
     done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE)
     assert done.stdout == "told\n"
+
+
+@pytest.mark.parametrize("name", ["scipy", "torch._dynamo"])
+def test_no_room_for_a_library_is_told_before_it_is_loaded(monkeypatch, name):
+    def full(*_):
+        raise OSError(errno.ENOMEM, "Cannot allocate memory")
+
+    assert little_memory._Room().find_spec(name) is None
+    monkeypatch.setattr(little_memory.mmap, "mmap", full)
+    assert little_memory._Room().find_spec("json") is None
+    with pytest.raises(MemoryError):
+        little_memory._Room().find_spec(name)

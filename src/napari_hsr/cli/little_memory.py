@@ -1,7 +1,8 @@
 """Where memory is limited (``ulimit -v``), what a library must find before it is loaded.
 
 SciPy brings OpenBLAS, which asks for memory as it is loaded, again and again and for ever if it is
-given none, or ends the process by a signal.
+given none, or ends the process by a signal. A part of PyTorch that is imported where a network is made ready
+fails with other errors than a lack of memory, and stays broken.
 """
 
 from __future__ import annotations
@@ -15,18 +16,18 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-#: Bytes that SciPy with OpenBLAS maps, and as much as that for what is imported on the way.
-_NEEDED = 300_000_000
+#: Bytes that they map (SciPy with OpenBLAS), and as much as that for what is imported on the way.
+_NEEDED = {"scipy": 300_000_000, "torch._dynamo": 160_000_000}
 
 
 class _Room(MetaPathFinder):
-    """Finds nothing, and looks whether there is room for SciPy before it is looked for."""
+    """Finds nothing, and looks whether there is room for such a library before it is looked for."""
 
     def find_spec(self, name: str, _path: Any = None, _target: Any = None) -> None:
         """None; MemoryError if there is none."""
-        if name == "scipy":
+        if name in _NEEDED:
             try:
-                mmap.mmap(-1, _NEEDED).close()
+                mmap.mmap(-1, _NEEDED[name]).close()
             except OSError as error:
                 raise MemoryError from error
 
