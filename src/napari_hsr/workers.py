@@ -198,8 +198,8 @@ def reuse_memory() -> None:
 
 
 def threads_of(client: Any) -> int:
-    """Threads of all workers."""
-    return sum(worker["nthreads"] for worker in _known(client))
+    """Threads of all workers, one at least: of workers that died others are on their way."""
+    return max(1, sum(worker["nthreads"] for worker in _known(client)))
 
 
 def _known(client: Any) -> list[dict[str, Any]]:

@@ -192,6 +192,16 @@ def test_a_scheduler_that_does_not_answer_is_one_sentence(monkeypatch):
             pass
 
 
+def test_between_two_workers_work_goes_on(monkeypatch):
+    """A scheduler whose workers have died, and whose others are not there yet, has none."""
+
+    class Scheduler:
+        def scheduler_info(self, n_workers):
+            return {"workers": {}}
+
+    assert workers.threads_of(Scheduler()) == 1
+
+
 def test_without_dask_a_sentence_says_what_to_install(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "distributed", None)
     with pytest.raises(InputError, match=r"napari-hsr\[distributed\]"), workers.connected(None, 2):
