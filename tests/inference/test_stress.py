@@ -74,8 +74,9 @@ def test_a_scene_of_ones_own_and_a_camera_of_ones_own(tmp_path):
 def test_a_card_keeps_it_and_says_it(report):
     card = load_model("rootpoly-srgb").card.model_copy(update=report.card_fields())
     assert len(card.stress) == len(report.rows)
-    said = dict(card.sentences())["Stress test"]
-    assert f"JPEG 40: answer moves {rows(report, 'JPEG')[40].moved:.1%}" in said
+    said = dict(card.sentences())
+    assert "how far the answer moves" in said["Stress test"]
+    assert f"40: {rows(report, 'JPEG')[40].moved:.1%}, " in said["– JPEG"]
     assert type(card).model_validate(card.model_dump()) == card
 
 
