@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import pandas as pd
-
 from napari_hsr.cube import jsonable
 from napari_hsr.viewer.layer_data import KEY, spatial_transform, state_of
 from napari_hsr.viewer.layers import put_above
@@ -60,7 +58,7 @@ def add_classes(
         found.labels,
         name=f"classes of {found.cube}",
         colormap=DirectLabelColormap(color_dict=drawn),
-        features=pd.DataFrame(features),
+        features=features,
         opacity=0.6,
         metadata={KEY: jsonable({"kind": _CLASSES, **found.to_dict()})},
         **spatial_transform(like),
