@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 #: Suffixes (lower case) that :func:`napari_hsr.read` understands; an ENVI binary may have none.
 READ_SUFFIXES = (
-    ".mat", ".h5", ".hdf5", ".he5", ".nc", ".hspy", ".hdr", ".img", ".dat", ".raw", ".bil", ".bip",
+    ".mat", ".h5", ".hdf5", ".hdf", ".he5", ".nxs", ".nc", ".nc4", ".hspy", ".hdr", ".img", ".dat", ".raw", ".bil", ".bip",
     ".bsq", ".bin", ".hyspex", ".cube", ".pix", ".rfl", ".rdn", ".rad", ".ref", ".envi", ".sli", ".tif", ".tiff", ".npy", ".npz", ".png",
     ".jpg", ".jpeg", ".bmp", ".heic", ".heif", ".zarr", ".zspy",
     ".dng", ".nef", ".cr2", ".cr3", ".arw", ".raf", ".orf", ".rw2",

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 #: Files that are looked for in a folder where cubes are wanted; of an ENVI image, its header.
 CUBE_SUFFIXES = (
-    ".mat", ".h5", ".hdf5", ".he5", ".nc", ".hspy", ".hdr", ".tif", ".tiff", ".npy", ".npz",
+    ".mat", ".h5", ".hdf5", ".hdf", ".he5", ".nxs", ".nc", ".nc4", ".hspy", ".hdr", ".tif", ".tiff",
+    ".npy", ".npz",
 )  # fmt: skip
 
 
