@@ -122,6 +122,11 @@ def test_metadata_without_an_end(tmp_path, monkeypatch):
     for _ in range(limits.DEEPEST + 1):
         deep = group(deep / "g")
     assert f"more than {limits.DEEPEST} deep" in refused(tmp_path / "b.zarr")
+    monkeypatch.setattr(zarr_store, "_MOST_NODES", 3)
+    wide = group(tmp_path / "c.zarr")
+    for name in "abc":
+        group(wide / name)
+    assert "more than 3 groups and arrays" in refused(wide)
 
 
 def test_a_huge_list_beside_the_cube(tmp_path):

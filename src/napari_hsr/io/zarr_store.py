@@ -47,6 +47,8 @@ _NAMED = ("compressor", "filters", "codecs", "index_codecs")
 _BEYOND = 64
 #: Chunks of one shard.
 _MOST_INNER = 2**24
+#: Groups and arrays: the library takes over a millisecond for each. A field of a plate opens by itself.
+_MOST_NODES = 2_000
 #: Files of a store that are counted.
 _MOST_FILES = 200_000
 _DAMAGED = "the zarr store is damaged or cut short"
@@ -241,7 +243,7 @@ def _store_class() -> Any:
 
 def _check_tree(path: Path) -> None:
     """Look through the groups, not through the chunks of arrays."""
-    ahead, count = [(path, 0)], 0
+    ahead, count, nodes = [(path, 0)], 0, 0
     while ahead:
         folder, depth = ahead.pop()
         if depth > limits.DEEPEST:
@@ -249,7 +251,14 @@ def _check_tree(path: Path) -> None:
         with translated(path, "it cannot be read", only=(OSError,)), os.scandir(folder) as entries:
             inside = list(_first(entries, limits.MOST_ENTRIES + 1))
         is_group = any((folder / name).exists() for name in (".zgroup", "zarr.json"))
-        if (folder / ".zarray").exists() or (depth and not is_group):
+        is_array = (folder / ".zarray").exists()
+        nodes += is_group or is_array
+        if nodes > _MOST_NODES:
+            raise FileError(
+                path,
+                f"it holds more than {_MOST_NODES:,} groups and arrays; open one of them by its path",
+            )
+        if is_array or (depth and not is_group):
             continue  # chunks of an array, or none of a store
         count += len(inside)
         limits.check_count(path, count, "groups and arrays")
