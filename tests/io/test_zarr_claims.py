@@ -70,6 +70,16 @@ def test_a_chunk_that_swells(tmp_path, codec):
     assert "its chunk 0.0.0 should hold" in refused(store)
 
 
+@pytest.mark.parametrize("codec", ["zlib", "gzip", "bz2", "lzma", "lz4", "blosc", "zstd"])
+@pytest.mark.parametrize("left", [-4, 10])
+def test_a_chunk_that_is_cut_off(tmp_path, codec, left):
+    numcodecs = pytest.importorskip("numcodecs")
+    packed = bytes(numcodecs.get_codec({"id": codec}).encode(VALUES.tobytes()))
+    store = array(tmp_path / "a.zarr", packed[:left], compressor={"id": codec})
+    with pytest.raises(FileError, match="is cut off" if codec == "blosc" else "cannot be read"):
+        np.array(read(store).data)  # what lay behind a chunk of Blosc was given out
+
+
 def test_far_more_is_claimed_than_is_there(tmp_path, monkeypatch):
     store = array(tmp_path / "a.zarr", shape=[5, 10**6, 10**6])
     assert "claims 20000.0 GB of values, out of" in refused(store)

@@ -25,7 +25,7 @@ from napari_hsr.io import limits
 from napari_hsr.io.atomic import kind_of
 from napari_hsr.io.detect import is_zarr
 from napari_hsr.io.library_errors import translated
-from napari_hsr.io.zarr_swelling import swells
+from napari_hsr.io.zarr_swelling import is_cut_off, swells
 from napari_hsr.units import format_bytes, one_line
 
 #: Files of metadata, in versions 2 and 3.
@@ -304,8 +304,15 @@ def _check_shard(root: Path, key: str, chunk: _Chunk, content: bytes, asked: Any
         pieces = [content[at : at + size] for at, size in places if size < len(content)]
     elif getattr(asked, "start", None) is None or (shard.at_start and asked.start == 0):
         return  # the index
-    if any(swells(piece, chunk.most, chunk.codecs) for piece in pieces):
+    for piece in pieces:
+        _check_packed(root, key, chunk, piece)
+
+
+def _check_packed(root: Path, key: str, chunk: _Chunk, content: bytes) -> None:
+    if swells(content, chunk.most, chunk.codecs):
         raise _swollen(root, key, chunk.most)
+    if is_cut_off(content, chunk.codecs):
+        raise FileError(root, f"{_DAMAGED}: its chunk {one_line(key, 80)} is cut off")
 
 
 def _swollen(root: Path, key: str, most: int) -> FileError:
@@ -331,8 +338,8 @@ def _check(root: Path, key: str, chunks: dict[str, _Chunk]) -> None:
     chunk = _chunk_of(key, chunks)
     if chunk is None:
         limits.check_count(root, found.st_size, f"bytes in {one_line(key, 80)}", limits.ASKED_FROM)
-    elif chunk.shard is None and swells(file.read_bytes(), chunk.most, chunk.codecs):
-        raise _swollen(root, key, chunk.most)
+    elif chunk.shard is None:
+        _check_packed(root, key, chunk, file.read_bytes())
 
 
 def _check_metadata(root: Path, key: str, content: bytes) -> None:

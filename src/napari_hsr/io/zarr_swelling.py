@@ -1,4 +1,4 @@
-"""Packed chunks of zarr stores: whether one holds more than the array says, before it is unpacked."""
+"""Packed chunks of zarr stores, before they are unpacked: whether one holds more than it should, or is cut off."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import bz2
 import lzma
 import zlib
 from typing import Any
+
+_BLOSC_HEADER = 16
 
 
 def swells(content: bytes, most: int, codecs: frozenset[str]) -> bool:
@@ -29,6 +31,17 @@ def swells(content: bytes, most: int, codecs: frozenset[str]) -> bool:
         return len(unpacker.decompress(content, most + 1)) > most
     except (zlib.error, OSError, EOFError, lzma.LZMAError):
         return False  # damaged: told by the library, which stops there too
+
+
+def is_cut_off(content: bytes, codecs: frozenset[str]) -> bool:
+    """Whether the library would read on behind a packed chunk, and give out what lies there.
+
+    Blosc goes by the sizes of its header (version, three bytes, then the sizes unpacked, of a block
+    and packed, each of four bytes); other codecs notice themselves.
+    """
+    if "blosc" not in codecs or content[:1] not in (b"\1", b"\2"):
+        return False
+    return len(content) < _BLOSC_HEADER or int.from_bytes(content[12:16], "little") > len(content)
 
 
 def _zstd_swells(content: bytes, most: int) -> bool:
