@@ -25,8 +25,8 @@ from napari_hsr.io import limits
 from napari_hsr.io.atomic import kind_of
 from napari_hsr.io.detect import is_zarr
 from napari_hsr.io.library_errors import translated
-from napari_hsr.io.zarr_swelling import is_cut_off, swells
-from napari_hsr.units import format_bytes, one_line
+from napari_hsr.io.zarr_swelling import DAMAGED, check_packed
+from napari_hsr.units import one_line
 
 #: Files of metadata, in versions 2 and 3.
 _METADATA = ("zarr.json", ".zarray", ".zgroup", ".zattrs", ".zmetadata")
@@ -51,7 +51,6 @@ _MOST_INNER = 2**24
 _MOST_NODES = 2_000
 #: Files of a store that are counted.
 _MOST_FILES = 200_000
-_DAMAGED = "the zarr store is damaged or cut short"
 
 
 @dataclass(frozen=True)
@@ -159,7 +158,7 @@ def check_array(path: Path, array: Any) -> None:
     """
     shape, chunks = [int(n) for n in array.shape], [int(n) for n in array.chunks]
     if any(n < 0 for n in shape) or any(n < 1 for n in chunks):
-        raise FileError(path, f"{_DAMAGED}: a size of {shape} in chunks of {chunks} is none")
+        raise FileError(path, f"{DAMAGED}: a size of {shape} in chunks of {chunks} is none")
     needed = math.prod(shape) * array.dtype.itemsize
     of_chunk = math.prod(chunks) * array.dtype.itemsize
     if max(needed, of_chunk) > limits.ASKED_FROM:
@@ -205,7 +204,7 @@ def small(path: Path, array: Any) -> Any:
     count = math.prod(int(n) for n in array.shape)
     limits.check_count(path, count, f"values in {one_line(array.path, 80)}", limits.MOST_VALUES)
     check_array(path, array)
-    with translated(path, _DAMAGED):
+    with translated(path, DAMAGED):
         return array[...]
 
 
@@ -299,25 +298,13 @@ def _check_shard(root: Path, key: str, chunk: _Chunk, content: bytes, asked: Any
         whole = shard.nbytes + shard.beyond
         index = content[:whole] if shard.at_start else content[-whole:]
         if len(index) < whole:
-            raise FileError(root, f"{_DAMAGED}: its shard {one_line(key, 80)} has no index")
+            raise FileError(root, f"{DAMAGED}: its shard {one_line(key, 80)} has no index")
         places = np.frombuffer(index[: shard.nbytes], f"{shard.order}u8").reshape(-1, 2).tolist()
         pieces = [content[at : at + size] for at, size in places if size < len(content)]
     elif getattr(asked, "start", None) is None or (shard.at_start and asked.start == 0):
         return  # the index
     for piece in pieces:
-        _check_packed(root, key, chunk, piece)
-
-
-def _check_packed(root: Path, key: str, chunk: _Chunk, content: bytes) -> None:
-    if swells(content, chunk.most, chunk.codecs):
-        raise _swollen(root, key, chunk.most)
-    if is_cut_off(content, chunk.codecs):
-        raise FileError(root, f"{_DAMAGED}: its chunk {one_line(key, 80)} is cut off")
-
-
-def _swollen(root: Path, key: str, most: int) -> FileError:
-    name, size = one_line(key, 80), format_bytes(most)
-    return FileError(root, f"{_DAMAGED}: its chunk {name} should hold {size}, but more came out")
+        check_packed(root, key, piece, chunk.most, chunk.codecs)
 
 
 def _check(root: Path, key: str, chunks: dict[str, _Chunk]) -> None:
@@ -339,17 +326,17 @@ def _check(root: Path, key: str, chunks: dict[str, _Chunk]) -> None:
     if chunk is None:
         limits.check_count(root, found.st_size, f"bytes in {one_line(key, 80)}", limits.ASKED_FROM)
     elif chunk.shard is None:
-        _check_packed(root, key, chunk, file.read_bytes())
+        check_packed(root, key, file.read_bytes(), chunk.most, chunk.codecs)
 
 
 def _check_metadata(root: Path, key: str, content: bytes) -> None:
     try:
         found = json.loads(content)
     except (ValueError, RecursionError) as error:
-        raise FileError(root, f"{_DAMAGED}: {one_line(key, 80)} is no JSON") from error
+        raise FileError(root, f"{DAMAGED}: {one_line(key, 80)} is no JSON") from error
     if limits.too_deep(found):
         raise FileError(
-            root, f"{_DAMAGED}: lists in {one_line(key, 80)} lie too deep in one another"
+            root, f"{DAMAGED}: lists in {one_line(key, 80)} lie too deep in one another"
         )
     if limits.too_many(found, limits.MOST_VALUES):
         raise FileError(

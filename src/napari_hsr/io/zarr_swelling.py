@@ -5,9 +5,32 @@ from __future__ import annotations
 import bz2
 import lzma
 import zlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from napari_hsr.errors import FileError
+from napari_hsr.units import format_bytes, one_line
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+DAMAGED = "the zarr store is damaged or cut short"
 _BLOSC_HEADER = 16
+
+
+def check_packed(root: Path, key: str, content: bytes, most: int, codecs: frozenset[str]) -> None:
+    """Refuse a chunk of a store that holds more than ``most`` bytes, or is cut off.
+
+    Raises
+    ------
+    FileError
+        Naming the chunk.
+    """
+    name = one_line(key, 80)
+    if swells(content, most, codecs):
+        told = f"its chunk {name} should hold {format_bytes(most)}, but more came out"
+        raise FileError(root, f"{DAMAGED}: {told}")
+    if is_cut_off(content, codecs):
+        raise FileError(root, f"{DAMAGED}: its chunk {name} is cut off")
 
 
 def swells(content: bytes, most: int, codecs: frozenset[str]) -> bool:
