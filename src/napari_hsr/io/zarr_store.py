@@ -25,7 +25,7 @@ from napari_hsr.io import limits
 from napari_hsr.io.atomic import kind_of
 from napari_hsr.io.detect import is_zarr
 from napari_hsr.io.library_errors import translated
-from napari_hsr.io.zarr_swelling import DAMAGED, check_packed
+from napari_hsr.io.zarr_packed_chunks import DAMAGED, check_packed
 from napari_hsr.units import one_line
 
 #: Files of metadata, in versions 2 and 3.
