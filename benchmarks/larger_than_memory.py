@@ -44,7 +44,7 @@ OPERATIONS = {
         "sampled_unlike(cube.data, seen, load_model('instant-photo'))"
     ),
     "trust": (
-        "from napari_hsr.inference.trusted import trust_events; from napari_hsr import Photograph; "
+        "from napari_hsr.inference.trust_run import trust_events; from napari_hsr import Photograph; "
         "from napari_hsr.trust.sight import sight; import numpy as np; cube = read(a); "
         "seen = Photograph(np.broadcast_to(np.uint8(90), (*cube.shape[1:], 3)), 'linear-srgb'); "
         "camera = sight('linear-srgb', tuple(cube.wavelengths), 'cie-1931'); "

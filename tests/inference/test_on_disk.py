@@ -15,7 +15,7 @@ import zarr
 
 from napari_hsr import Photograph, read, reconstruct
 from napari_hsr.errors import FileError, InputError
-from napari_hsr.inference import places, probe, reconstruct_events
+from napari_hsr.inference import probe, reconstruct_events
 from napari_hsr.io.zarr_in_parts import ZarrInParts
 from napari_hsr.models import ModelCard
 from napari_hsr.models.model import Model
@@ -80,7 +80,7 @@ def stop_after(photograph, model, path, tiles, tile=128):
 
 @pytest.mark.parametrize(("context", "tile"), [(2, 128), (2, 50), (None, 100), (2, "whole")])
 def test_the_store_holds_what_memory_would(tmp_path, photograph, monkeypatch, context, tile):
-    monkeypatch.setattr(places, "BLENDED_SHARD", 128)
+    monkeypatch.setattr(result_place, "BLENDED_SHARD", 128)
     expected = reconstruct(photograph, toy(context), tile=tile, device="cpu")
     result = run(photograph, toy(context), tmp_path / "leaf.zarr", tile)
     np.testing.assert_array_equal(np.asarray(result.cube.data), expected.data)
@@ -332,7 +332,7 @@ KILLED = dedent(
     sys.path.insert(0, sys.argv[1])
     import test_on_disk as here
     from napari_hsr import reconstruct
-    from napari_hsr.inference import places, probe
+    from napari_hsr.inference import result_place, probe
     from napari_hsr.io import zarr_in_parts
     from napari_hsr.io.zarr_in_parts import ZarrInParts
 
@@ -386,7 +386,7 @@ def make_photograph():
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="the child is a copy of its parent")
 def test_killed_at_any_moment_it_goes_on(tmp_path, monkeypatch):
-    monkeypatch.setattr(places, "BLENDED_SHARD", 64)
+    monkeypatch.setattr(result_place, "BLENDED_SHARD", 64)
     here = os.path.dirname(__file__)
     done = subprocess.run(
         [sys.executable, "-c", KILLED, here], cwd=tmp_path, capture_output=True, text=True

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_hsr.inference.memory_use import PeakMemory
-from napari_hsr.inference.places import Disk, fingerprint
+from napari_hsr.inference.result_place import Disk, fingerprint
 from napari_hsr.inference.results import SuperResolutionResult
 from napari_hsr.inference.upscalers import title, upscale_events
 from napari_hsr.progress import Progress, as_part

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from napari_hsr.cube import Cube
     from napari_hsr.inference.memory_use import PeakMemory
-    from napari_hsr.inference.places import Disk, Memory
+    from napari_hsr.inference.result_place import Disk, Memory
     from napari_hsr.inference.run_plan import RunPlan
     from napari_hsr.photograph import Photograph
     from napari_hsr.progress import Progress

@@ -13,8 +13,8 @@ from napari_hsr import colour
 from napari_hsr.cube import Cube
 from napari_hsr.errors import HSRError, InputError
 from napari_hsr.inference.inputs import why_not
-from napari_hsr.inference.places import fingerprint, zarr_path
 from napari_hsr.inference.reconstruction import reconstruct_events
+from napari_hsr.inference.result_place import fingerprint, zarr_path
 from napari_hsr.inference.stacks import sample_of
 from napari_hsr.inference.subpixel_grid import on_grid
 from napari_hsr.io.frame_store import FrameStore

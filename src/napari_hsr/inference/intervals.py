@@ -10,7 +10,7 @@ import numpy as np
 
 from napari_hsr.colour import decode_photograph_tile
 from napari_hsr.errors import InputError
-from napari_hsr.inference.witnesses import witnesses_of
+from napari_hsr.inference.model_disagreement import witnesses_of
 from napari_hsr.models.interval_table import between
 from napari_hsr.notices import Code, Notice
 from napari_hsr.trust.difficulty import chromaticity_cell
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from napari_hsr.cube import Cube
-    from napari_hsr.inference.witnesses import Witnesses
+    from napari_hsr.inference.model_disagreement import Witnesses
     from napari_hsr.models.interval_table import IntervalTable
     from napari_hsr.models.model import Model
     from napari_hsr.photograph import Photograph

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from napari_hsr.inference.passes import Passes, known
+from napari_hsr.inference.network_passes import Passes, known
 from napari_hsr.inference.speed import keep, remember_probe, tile_seconds
 
 if TYPE_CHECKING:

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
 from napari_hsr.errors import lacks_memory
 from napari_hsr.inference import probe
 from napari_hsr.inference.memory_use import release_cached
+from napari_hsr.inference.network_passes import POLL, Passes
 from napari_hsr.inference.one_tile import begun
-from napari_hsr.inference.passes import POLL, Passes
 from napari_hsr.inference.speed import keep
 from napari_hsr.inference.tile_queue import TileQueue
 from napari_hsr.inference.transfers import transfers_of
@@ -201,7 +201,7 @@ def _module(run: RunPlan) -> torch.nn.Module:
     module = run.module()
     if run.device.type != "cuda":
         return module
-    from napari_hsr.inference.recorded import Recorded
+    from napari_hsr.inference.cuda_graph import Recorded
 
     return Recorded(module)
 

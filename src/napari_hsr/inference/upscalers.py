@@ -16,7 +16,7 @@ from napari_hsr import __version__
 from napari_hsr.cube import Cube, finite_range
 from napari_hsr.errors import InputError
 from napari_hsr.inference.outputs import written
-from napari_hsr.inference.places import Disk, Memory
+from napari_hsr.inference.result_place import Disk, Memory
 from napari_hsr.inference.run_plan import plan_run
 from napari_hsr.inference.speed import remember
 from napari_hsr.inference.tile_loop import run_tiles

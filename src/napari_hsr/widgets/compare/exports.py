@@ -13,11 +13,13 @@ from napari_hsr.io.atomic import replacing
 if TYPE_CHECKING:
     from os import PathLike
 
-    from napari_hsr.inference.reckoning import Reckoning
+    from napari_hsr.inference.uncertainty_check import UncertaintyCheck
     from napari_hsr.metrics.compare import Comparison
 
 
-def write_json(path: str | PathLike[str], comparison: Comparison, held: Reckoning | None) -> None:
+def write_json(
+    path: str | PathLike[str], comparison: Comparison, held: UncertaintyCheck | None
+) -> None:
     """Figures, and the curves as ``napari-hsr evaluate --json`` has them, beside their prediction."""
     evaluation, table = comparison.evaluation, comparison.table
     plain = (table or evaluation).to_dict()
@@ -30,7 +32,9 @@ def write_json(path: str | PathLike[str], comparison: Comparison, held: Reckonin
     _write(path, json.dumps(plain, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
 
 
-def write_csv(path: str | PathLike[str], comparison: Comparison, held: Reckoning | None) -> None:
+def write_csv(
+    path: str | PathLike[str], comparison: Comparison, held: UncertaintyCheck | None
+) -> None:
     """One figure a row; curves have the share of their points in a column of its own.
 
     Of several predictions it is their table, without curves.

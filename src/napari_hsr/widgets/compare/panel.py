@@ -29,8 +29,8 @@ from napari_hsr.widgets.common.scroll_area import VerticalScroll
 from napari_hsr.widgets.compare.exports import write_csv, write_json
 from napari_hsr.widgets.compare.form import CompareForm
 from napari_hsr.widgets.compare.inputs import one_of, outline, was_made
-from napari_hsr.widgets.compare.reckoning import compared
 from napari_hsr.widgets.compare.results import ResultView
+from napari_hsr.widgets.compare.uncertainty_curves import compared
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     import napari.viewer
 
     from napari_hsr.cube import Cube
-    from napari_hsr.inference.reckoning import Reckoning
+    from napari_hsr.inference.uncertainty_check import UncertaintyCheck
     from napari_hsr.progress import Progress
 
 
@@ -60,7 +60,7 @@ class CompareWidget(Panel):
         self._asked: tuple = ()  # what else was asked for
         self._grid_wanted = False
         self.comparison: Comparison | None = None
-        self.held: Reckoning | None = None  # by what was known of the errors
+        self.held: UncertaintyCheck | None = None  # by what was known of the errors
         self.grid = GridView(viewer)
         self._build()
 
@@ -284,7 +284,7 @@ class CompareWidget(Panel):
             self.progress.setValue(event.done)
             self.progress.setFormat(event.message)
 
-    def _on_finished(self, found: tuple[Comparison, Reckoning | None]) -> None:
+    def _on_finished(self, found: tuple[Comparison, UncertaintyCheck | None]) -> None:
         comparison, held = found
         self.comparison, self.held = comparison, held
         prediction, truth = self._pair

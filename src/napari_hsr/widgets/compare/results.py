@@ -14,12 +14,12 @@ from napari_hsr.widgets.common.accessible import name_controls
 from napari_hsr.widgets.common.choosers import NarrowComboBox
 from napari_hsr.widgets.common.connections import Connections
 from napari_hsr.widgets.common.labels import WrappedLabel
-from napari_hsr.widgets.compare.reckoning import Drawn, drawn, over_frames
 from napari_hsr.widgets.compare.several import FigureTableView
 from napari_hsr.widgets.compare.table import MetricTable
+from napari_hsr.widgets.compare.uncertainty_curves import Drawn, drawn, over_frames
 
 if TYPE_CHECKING:
-    from napari_hsr.inference.reckoning import Reckoning
+    from napari_hsr.inference.uncertainty_check import UncertaintyCheck
     from napari_hsr.metrics import Evaluation
     from napari_hsr.metrics.compare import Comparison
     from napari_hsr.widgets.plotting.plot import SpectrumPlot
@@ -83,7 +83,7 @@ class ResultView(QWidget):
             self._on_theme()
         return self._plot
 
-    def show_comparison(self, comparison: Comparison, held: Reckoning | None = None) -> None:
+    def show_comparison(self, comparison: Comparison, held: UncertaintyCheck | None = None) -> None:
         """Show the results, and how well the intervals and the measured share knew of the errors."""
         evaluation = self.evaluation = comparison.evaluation
         self._drawn = {} if held is None else drawn(held, evaluation)

@@ -135,8 +135,8 @@ class ReconstructionRequest(Request):
     def why_not(self, model: Model) -> str | None:
         """Why the model cannot take the photograph."""
         from napari_hsr import inference
-        from napari_hsr.inference.profiled import profiled
-        from napari_hsr.inference.trusted import sight_of
+        from napari_hsr.inference.apply_camera_profile import profiled
+        from napari_hsr.inference.trust_run import sight_of
 
         camera, exact = self.options.get("camera"), self.options.get("exact")
         image = self.image

@@ -174,7 +174,7 @@ class ReconstructWidget(RunPanel):
         )
 
     def _add(self, result: Any, **how: Any) -> None:
-        from napari_hsr.inference.evidence import Evidence
+        from napari_hsr.inference.trust_evidence import Evidence
 
         layer = add_cube(self._viewer, result.cube, smaller=smaller_sizes(result.cube), **how)
         remember(layer, Evidence.of(result))

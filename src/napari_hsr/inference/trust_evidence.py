@@ -11,7 +11,7 @@ from napari_hsr import spectra
 from napari_hsr.colour import ENCODINGS
 from napari_hsr.errors import InputError
 from napari_hsr.inference.pixel_trust import PixelTrust
-from napari_hsr.inference.trusted import band_of
+from napari_hsr.inference.trust_run import band_of
 from napari_hsr.models.interval_table import between
 from napari_hsr.trust.share import measured_share
 from napari_hsr.trust.sight import sight

@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from napari_hsr.errors import Cancelled
-from napari_hsr.inference import passes as passes_module
+from napari_hsr.inference import network_passes as passes_module
 from napari_hsr.inference import probe, reconstruct_events, super_resolve_events
-from napari_hsr.inference.passes import Passes
+from napari_hsr.inference.network_passes import Passes
 from napari_hsr.models import ModelCard, from_state_dict
 from napari_hsr.models.architectures.coarsr import CoarSR
 from napari_hsr.models.model import Model

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from napari_hsr.cube import Cube
-    from napari_hsr.inference.evidence import Evidence
+    from napari_hsr.inference.trust_evidence import Evidence
 
 #: Pixels looked at together.
 _STRIP_PIXELS = 2**16
@@ -26,7 +26,7 @@ Figure = tuple[str, int | None, float | None, float]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class Reckoning:
+class UncertaintyCheck:
     """How well the intervals and the measured share knew of the errors.
 
     Attributes
@@ -90,9 +90,9 @@ class Reckoning:
         return found
 
 
-def reckon_events(
+def uncertainty_check_events(
     evidence: Evidence, truth: Cube, cancel: threading.Event | None = None
-) -> Iterator[Progress | Reckoning]:
+) -> Iterator[Progress | UncertaintyCheck]:
     """Hold a cube and what is known of it against the truth on the same grid and bands."""
     cube, (bands, height, width) = evidence.cube, evidence.cube.shape
     inside, known = np.zeros((2, bands))
@@ -122,9 +122,9 @@ def reckon_events(
             maps[1, strip] = half.mean(axis=0)
     error, half_map, share = maps
     some = np.isfinite(error) & np.isfinite(half_map)
-    held = Reckoning()
+    held = UncertaintyCheck()
     if some.any():
-        held = Reckoning(
+        held = UncertaintyCheck(
             coverage=float(inside.sum() / known.sum()),
             coverage_bands=inside / np.maximum(known, 1),
             half_width=float(half_map[some].mean()),

@@ -5,8 +5,8 @@ import pytest
 
 from napari_hsr import Photograph
 from napari_hsr.inference import reconstruct_events
-from napari_hsr.inference.evidence import Evidence
-from napari_hsr.inference.reckoning import reckon_events
+from napari_hsr.inference.trust_evidence import Evidence
+from napari_hsr.inference.uncertainty_check import uncertainty_check_events
 from napari_hsr.metrics.uncertainty import coverage, curves
 from napari_hsr.progress import result_of
 
@@ -20,7 +20,7 @@ def test_it_is_what_the_ends_as_cubes_give_asked_for_in_the_run_or_not():
     cube, trust = result.cube, result.trust
     noise = rng.normal(0, 0.8, cube.shape) * trust.intervals.half_width()
     truth = cube.replace(data=np.maximum(cube.data + noise, 0).astype(np.float32), name="truth")
-    found = result_of(reckon_events(Evidence.of(result), truth))
+    found = result_of(uncertainty_check_events(Evidence.of(result), truth))
     ends = trust.intervals.bounds(cube)
     expected = coverage(*ends, truth)
     assert found.coverage == pytest.approx(expected["coverage"], abs=2e-3)
@@ -32,6 +32,6 @@ def test_it_is_what_the_ends_as_cubes_give_asked_for_in_the_run_or_not():
     assert risk[-1] == pytest.approx(np.abs(noise).mean(), rel=0.2)
     assert f"hold {found.coverage:.1%}" in found.words("reflectance")
     plain = Evidence.of(result_of(reconstruct_events(photograph, "rootpoly-srgb")))
-    later = result_of(reckon_events(plain, truth))
+    later = result_of(uncertainty_check_events(plain, truth))
     assert later.coverage == pytest.approx(found.coverage, abs=2e-3)
     assert later.by_share is None

@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from napari_hsr.cube import Cube
-    from napari_hsr.inference.evidence import Evidence
     from napari_hsr.inference.frame_figures import FrameTable
-    from napari_hsr.inference.reckoning import Reckoning
+    from napari_hsr.inference.trust_evidence import Evidence
+    from napari_hsr.inference.uncertainty_check import UncertaintyCheck
     from napari_hsr.metrics import Evaluation
     from napari_hsr.metrics.compare import Comparison
     from napari_hsr.widgets.plotting.curves import PlotCurve
@@ -42,9 +42,9 @@ def compared(
     evidence: Evidence | None,
     truth: Cube,
     cancel: threading.Event,
-) -> Iterator[Progress | tuple[Comparison, Reckoning | None]]:
+) -> Iterator[Progress | tuple[Comparison, UncertaintyCheck | None]]:
     """A comparison, and after it what was known of the prediction, where it is on the truth's grid."""
-    from napari_hsr.inference.reckoning import reckon_events
+    from napari_hsr.inference.uncertainty_check import uncertainty_check_events
 
     comparison: Any = None
     for event in events:
@@ -54,7 +54,7 @@ def compared(
             comparison = event
     held: Any = None
     if evidence is not None and _on_one_grid(evidence.cube, truth):
-        for told in reckon_events(evidence, truth, cancel):
+        for told in uncertainty_check_events(evidence, truth, cancel):
             if isinstance(told, Progress):
                 yield told
             else:
@@ -62,7 +62,7 @@ def compared(
     yield comparison, held
 
 
-def drawn(held: Reckoning, evaluation: Evaluation) -> dict[str, Drawn]:
+def drawn(held: UncertaintyCheck, evaluation: Evaluation) -> dict[str, Drawn]:
     """The curves of a reckoning, by name."""
     from napari_hsr.widgets.plotting.curves import PlotCurve
 
