@@ -15,7 +15,7 @@ import zarr
 
 from napari_hsr import Photograph, read, reconstruct
 from napari_hsr.errors import FileError, InputError
-from napari_hsr.inference import probe, reconstruct_events
+from napari_hsr.inference import probe, reconstruct_events, result_place
 from napari_hsr.io.zarr_in_parts import ZarrInParts
 from napari_hsr.models import ModelCard
 from napari_hsr.models.model import Model
@@ -332,11 +332,11 @@ KILLED = dedent(
     sys.path.insert(0, sys.argv[1])
     import test_on_disk as here
     from napari_hsr import reconstruct
-    from napari_hsr.inference import result_place, probe
+    from napari_hsr.inference import probe, result_place
     from napari_hsr.io import zarr_in_parts
     from napari_hsr.io.zarr_in_parts import ZarrInParts
 
-    places.BLENDED_SHARD = 64
+    result_place.BLENDED_SHARD = 64
     probe.worthwhile = lambda run: False
     photograph = here.make_photograph()
     computed = os.open("computed", os.O_CREAT | os.O_APPEND | os.O_WRONLY)

@@ -10,6 +10,7 @@ from qtpy.QtWidgets import QLabel
 
 from napari_hsr import inference
 from napari_hsr.inference import devices, precision, subpixel_grid
+from napari_hsr.inference import ensembles as passes
 from napari_hsr.models import import_checkpoint, load_model, user_models
 from napari_hsr.models.architectures import drcr, inr, mstpp
 from napari_hsr.models.card import PrecisionError
@@ -67,7 +68,7 @@ def texts(chooser) -> list[str]:
 
 
 def test_there_is_a_label_for_all_that_a_run_takes():
-    assert tuple(computing_options.ENSEMBLES) == tuple(network_passes.ENSEMBLES)
+    assert tuple(computing_options.ENSEMBLES) == tuple(passes.ENSEMBLES)
     assert tuple(computing_options.GRIDS) == subpixel_grid.GRIDS
     assert tuple(computing_options.PRECISIONS) == devices.PRECISIONS
 
