@@ -63,6 +63,7 @@ class Code(StrEnum):
     VALUES_ROUNDED = "values-rounded"
     DARK_FRAMES = "dark-frames"
     VALUES_SCALE_GUESSED = "values-scale-guessed"
+    MAYBE_DAMAGED = "maybe-damaged"
 
     # stacks of photographs
     FRAMES_UNEVEN = "frames-uneven"

@@ -214,7 +214,9 @@ def manifest() -> dict:
 
 def test_the_manifest_names_every_readable_and_writable_suffix():
     reader, checkpoints, libraries, sessions = manifest()["contributions"]["readers"]
-    assert libraries["filename_patterns"] == [f"*{s}" for s in preferred_reader.OF_SPECTRA]
+    assert libraries["filename_patterns"] == [
+        f"*{s}" for s in (*preferred_reader.OF_SPECTRA, ".txt")
+    ]
     assert sessions["filename_patterns"] == [f"*{session_file.SUFFIX}"]
     importable = {*import_answers.SUFFIXES, *torch_checkpoint.TORCH_SUFFIXES}
     assert {f"*{suffix}" for suffix in importable} == set(checkpoints["filename_patterns"])

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 READ_SUFFIXES = (
     ".mat", ".h5", ".hdf5", ".hdf", ".he5", ".nxs", ".nc", ".nc4", ".hspy", ".hdr", ".img", ".dat", ".raw", ".bil", ".bip",
     ".bsq", ".bin", ".hyspex", ".cube", ".pix", ".rfl", ".rdn", ".rad", ".ref", ".envi", ".sli", ".tif", ".tiff", ".npy", ".npz", ".png",
-    ".jpg", ".jpeg", ".bmp", ".heic", ".heif", ".zarr", ".zspy",
+    ".jpg", ".jpeg", ".webp", ".bmp", ".heic", ".heif", ".zarr", ".zspy",
     ".dng", ".nef", ".cr2", ".cr3", ".arw", ".raf", ".orf", ".rw2",
 )  # fmt: skip
 #: Suffixes that an ENVI binary commonly has; such a file counts only with its header.
@@ -26,7 +26,8 @@ ENVI_BINARY_SUFFIXES = (
 CAMERA_SUFFIXES = (".dng", ".nef", ".cr2", ".cr3", ".arw", ".raf", ".orf", ".rw2")
 #: Files that are looked for where a folder of photographs is named.
 PHOTOGRAPH_SUFFIXES = (
-    ".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".heic", ".heif", *CAMERA_SUFFIXES,
+    ".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".heic", ".heif",
+    *CAMERA_SUFFIXES,
 )  # fmt: skip
 #: Films, and files that are stacks of photographs by their suffix.
 FILM_SUFFIXES = (".mp4", ".avi", ".mov")
@@ -54,6 +55,7 @@ _EXPECTED = {
     ".png": "a PNG image",
     ".jpg": "a JPEG image",
     ".jpeg": "a JPEG image",
+    ".webp": "a WebP image",
     ".bmp": "a BMP image",
     ".heic": "a HEIC image",
     ".heif": "a HEIC image",
@@ -123,7 +125,7 @@ def _by_magic(head: bytes, suffix: str) -> str | None:
         return "netcdf3"
     if head.startswith(b"MATLAB 5.0"):
         return "mat5"
-    if is_heif(head):
+    if is_heif(head) or is_webp(head):
         return "photo"
     if head.startswith(b"\x93NUMPY"):
         return "npy"
@@ -145,7 +147,12 @@ def is_heif(head: bytes) -> bool:
     return head[4:8] == b"ftyp" and head[8:12] in _HEIF
 
 
-_OF_SPECTRA = (".asd", ".sed", ".sig")
+def is_webp(head: bytes) -> bool:
+    """True for the head of a WebP picture."""
+    return head[:4] == b"RIFF" and head[8:12] == b"WEBP"
+
+
+_OF_SPECTRA = (".asd", ".sed", ".sig", ".jdx", ".dx", ".jcm")
 #: Formats that are told by name, by their first bytes.
 _FOREIGN = {
     b"\x0e\x03\x13\x01": "an HDF4 file",
@@ -161,7 +168,7 @@ _PICTURES = {
     b"\xff\x4f\xff\x51": "a JPEG 2000 image",
     b"\0\0\0\x0cJXL ": "a JPEG XL image",
     b"\xff\x0a": "a JPEG XL image",
-    b"RIFF": "a WebP image or another RIFF file",
+    b"RIFF": "a film or sound in RIFF",
     b"\x76\x2f\x31\x01": "an OpenEXR image",
     b"P6\n": "a PPM image",
     b"P3\n": "a PPM image",

@@ -1,4 +1,4 @@
-"""Photographs in PNG, JPEG and BMP files: pixels as stored, sRGB unless the file says otherwise."""
+"""Photographs in PNG, JPEG, WebP and BMP files: pixels as stored, sRGB unless the file says otherwise."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from napari_hsr.io import (
     detect,
     embedded_record,
     icc,
+    jpeg_damage,
     jpeg_frames,
     limits,
     png_chunks,
@@ -89,7 +90,8 @@ def _palette(path: Path, content: bytes) -> np.ndarray:
 def _read_with_pillow(path: Path, content: bytes, full_scale: float | None) -> Photograph:
     from PIL import Image, ImageOps
 
-    kind = "JPEG" if content.startswith(b"\xff\xd8") else "BMP"
+    kind = "WebP" if detect.is_webp(content) else "BMP"
+    kind = "JPEG" if content.startswith(b"\xff\xd8") else kind
     metadata: dict[str, Any] = {"bit_depth": 8}
     damaged = f"the {kind} file is damaged or cut short"
     notices: list[Notice] = []
@@ -99,8 +101,12 @@ def _read_with_pillow(path: Path, content: bytes, full_scale: float | None) -> P
     with translated(path, damaged), _no_larger(path), warnings.catch_warnings():
         # large is no attack here: cameras deliver more than Pillow's 89 megapixels
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-        formats = ["JPEG", "MPO"] if kind == "JPEG" else ["BMP"]
+        formats = ["JPEG", "MPO"] if kind == "JPEG" else [kind.upper()]
         with Image.open(io.BytesIO(content), formats=formats) as image:
+            if kind == "WebP" and getattr(image, "n_frames", 1) > 1:
+                raise FileError(
+                    path, "this is a moving picture in WebP; one photograph was expected"
+                )
             mode, profile = image.mode, image.info.get("icc_profile")
             size = f"{image.width} x {image.height} pixels"
             needed = image.width * image.height * 2 * len(image.getbands())
@@ -112,6 +118,8 @@ def _read_with_pillow(path: Path, content: bytes, full_scale: float | None) -> P
             image.load()
             turned = ImageOps.exif_transpose(image)
             values = np.asarray(turned.convert("RGB") if mode in ("P", "RGBX") else turned)
+            if kind == "JPEG":
+                notices += jpeg_damage.notices(content, image)
     if mode in ("L", "LA", "1", "I", "I;16", "F"):
         raise grey(path)
     if mode not in ("RGB", "RGBA", "P", "RGBX"):

@@ -17,7 +17,7 @@ PLUGIN = "napari-hsr"
 #: napari keeps its own layers in these, and other plugins stacks: each user decides.
 SHARED_SUFFIXES = (".tif", ".tiff", ".npy", ".npz", ".zarr")
 #: Of spectrometers: no layer comes of them.
-OF_SPECTRA = (".asd", ".sed", ".sig")
+OF_SPECTRA = (".asd", ".sed", ".sig", ".jdx", ".dx")
 
 
 def prefer() -> str | None:

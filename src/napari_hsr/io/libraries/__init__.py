@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,11 +21,13 @@ if TYPE_CHECKING:
 #: Bytes of a library in JSON.
 _LARGEST_JSON = 200 * 2**20
 #: Suffixes (lower case) of files that are looked for in a folder of spectra.
-LIBRARY_SUFFIXES = (".sli", ".asd", ".sed", ".sig", ".txt", ".asc", ".csv", ".tsv", ".json", ".npz")
+LIBRARY_SUFFIXES = (
+    ".sli", ".asd", ".sed", ".sig", ".jdx", ".dx", ".jcm", ".txt", ".asc", ".csv", ".tsv", ".json", ".npz",
+)  # fmt: skip
 
 
 #: Of these, texts, whatever header lies beside them.
-_TEXTS = (".sed", ".sig", ".txt", ".asc", ".csv", ".tsv", ".json")
+_TEXTS = (".sed", ".sig", ".jdx", ".dx", ".jcm", ".txt", ".asc", ".csv", ".tsv", ".json")
 _SHEETS = (".xlsx", ".xlsm", ".ods")
 #: How napari's own tables of points and shapes begin.
 _NAPARIS_OWN = (b"index,axis-", b"index,shape-type", b"axis-0,")
@@ -43,7 +46,7 @@ def read_library(
     ----------
     path : path-like
         An ENVI library (``.sli`` or its header), a file of a field spectrometer (``.asd``,
-        ``.sed``, ``.sig``), a text of the ECOSTRESS or USGS libraries, a table (CSV, tabs) with
+        ``.sed``, ``.sig``), JCAMP-DX, a text of the ECOSTRESS or USGS libraries, a table (CSV, tabs) with
         a column or a row of wavelengths, JSON as written here, ``.npz`` with the arrays
         ``wavelengths``, ``spectra`` and perhaps ``names``, or a folder of such files with one
         grid of wavelengths.
@@ -130,24 +133,34 @@ def is_library(path: str | PathLike[str]) -> bool:
     A table is taken for one, unless it is napari's own of points or shapes.
     """
     from napari_hsr.io import detect
-    from napari_hsr.io.libraries import asd
+    from napari_hsr.io.libraries import asd, jcamp
 
     path = Path(os.path.expanduser(path))
     if not path.is_file():
         return False
     suffix, head = path.suffix.lower(), detect.head_of(path)
-    if suffix in (".asd", ".sed", ".sig") or asd.is_asd(head):
+    if suffix in (".asd", ".sed", ".sig") or asd.is_asd(head) or jcamp.is_jcamp(head):
         return True
+    if suffix in (".txt", ".asc"):
+        return detect.is_text(head.removeprefix(b"\xef\xbb\xbf")) and _says_spectra(head)
     if suffix in (".csv", ".tsv"):
         return detect.is_text(head) and not head.startswith(_NAPARIS_OWN)
     header = path if detect.is_envi_header(head) else detect.header_beside(path)
     return header is not None and b"spectral library" in detect.head_of(header, 2**16).lower()
 
 
+def _says_spectra(head: bytes) -> bool:
+    """Whether a text calls itself one of spectra: an item or a heading of wavelengths, a title of USGS."""
+    lines = head.decode("latin-1").splitlines()[:60]
+    if lines and re.match(r"\s*(?:splib|liba|s0[67])\S*\s", lines[0], re.IGNORECASE):
+        return True
+    return any(re.match(r"\W*(?:x units\s*:|wave|wvl\b)", line, re.IGNORECASE) for line in lines)
+
+
 def _file(path: Path, choice: Choice) -> SpectralLibrary:
     """By content first: a library with another ending is still that library."""
     from napari_hsr.io import detect
-    from napari_hsr.io.libraries import asd, envi_library, npz, tables, text_formats
+    from napari_hsr.io.libraries import asd, envi_library, jcamp, npz, tables, text_formats
 
     if not path.exists():
         raise FileError(path, "there is no such file or folder")
@@ -157,6 +170,8 @@ def _file(path: Path, choice: Choice) -> SpectralLibrary:
         raise FileError(path, "the file is empty")
     if asd.is_asd(head):
         return asd.read(path, choice)
+    if jcamp.is_jcamp(head):
+        return jcamp.read(path, choice)
     is_table = detect.is_text(head) and path.suffix.lower() in _TEXTS
     if detect.is_envi_header(head) or (not is_table and detect.header_beside(path)):
         return envi_library.read(path, choice)

@@ -247,7 +247,7 @@ def size_of(path: Path) -> tuple[int, int] | None:
                 tiff_chain.check(path)
                 with tifffile.TiffFile(path) as file:
                     return int(file.pages.first.imagelength), int(file.pages.first.imagewidth)
-            if suffix in (".png", ".jpg", ".jpeg", ".bmp"):
+            if suffix in (".png", ".jpg", ".jpeg", ".webp", ".bmp"):
                 warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # only its head
                 with Image.open(path) as image:
                     return image.height, image.width

@@ -21,7 +21,7 @@ _CUBE_TAGS = ("hsi", "hs", "ms", "msi", "cube", "spectral", "spectra", "spec", "
                "hyperspectral", "refl", "reflectance", "target", "mat")  # fmt: skip
 _TRAILING = re.compile(rf"(?<=.)[-_. ](?:{'|'.join(_RGB_TAGS + _CUBE_TAGS)})$", re.IGNORECASE)
 _LEADING = re.compile(r"^(?:s?rgb|hsi|hs|ms|msi|cube|img|image|photo)[-_. ](?=.)", re.IGNORECASE)
-_PHOTO_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".heic", ".heif")
+_PHOTO_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".heic", ".heif")
 _BAND_OF_A_SCENE = re.compile(r"_\d\d\.png$", re.IGNORECASE)
 
 #: Names of sub-folders, without case, hyphens and the like.
