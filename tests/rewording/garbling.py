@@ -1,9 +1,9 @@
 """Loads the package with every text in it reworded: what its code does must not change.
 
-``python garbling.py SCRIPT FOLDER`` runs a script twice, each time with a folder of its own and the
-package loaded anew: as it is, and so that each of its strings that is prose, four words or more,
-reads differently. What each run prints last is printed, line by line. Libraries are loaded once,
-which takes longer than the rest.
+``python garbling.py FOLDER SCRIPT...`` runs scripts twice, each time with folders of their own and
+the package loaded anew: as it is, and so that each of its strings that is prose, four words or
+more, reads differently. What each script prints last is printed, line by line. Libraries are
+loaded once, which takes longer than the rest.
 """
 
 from __future__ import annotations
@@ -123,23 +123,27 @@ class Finder(importlib.machinery.PathFinder):
         return spec
 
 
-def run(script: str, folder: Path) -> str:
-    """What the script prints last, with the package loaded anew."""
+def run(scripts: list[str], folder: Path) -> list[str]:
+    """What each of the scripts prints last, with the package loaded anew."""
     for name in [name for name in sys.modules if name.split(".")[0] == PACKAGE]:
         del sys.modules[name]
-    folder.mkdir()
-    os.environ["NAPARI_HSR_DATA"] = str(folder / "data")
-    sys.argv = [script, str(folder)]
-    said = io.StringIO()
-    with contextlib.redirect_stdout(said):
-        runpy.run_path(script, run_name="__main__")
-    return said.getvalue().splitlines()[-1]
+    lines = []
+    for script in scripts:
+        own = folder / Path(script).stem
+        own.mkdir(parents=True)
+        os.environ["NAPARI_HSR_DATA"] = str(own / "data")
+        sys.argv = [script, str(own)]
+        said = io.StringIO()
+        with contextlib.redirect_stdout(said):
+            runpy.run_path(script, run_name="__main__")
+        lines.append(said.getvalue().splitlines()[-1])
+    return lines
 
 
 if __name__ == "__main__":
-    script, folder = sys.argv[1], Path(sys.argv[2])
-    plain = run(script, folder / "plain")
+    folder, *scripts = sys.argv[1:]
+    plain = run(scripts, Path(folder, "plain"))
     sys.meta_path.insert(0, Finder)
-    garbled = run(script, folder / "garbled")
+    garbled = run(scripts, Path(folder, "garbled"))
     assert Loader.reworded > 100  # the finder found the package, and not what was loaded before
-    print(plain, garbled, sep="\n")
+    print(*plain, *garbled, sep="\n")

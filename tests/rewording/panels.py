@@ -151,8 +151,10 @@ def train(panel, viewer) -> Iterator[object]:
 
 
 def only_shown(panel, viewer) -> Iterator[object]:
-    viewer.layers.remove("guess")
+    """Shown, and shown once its layer is gone; the next of these finds the layer there again."""
+    guess = viewer.layers.pop("guess")
     yield None
+    viewer.layers.append(guess)
 
 
 def panels() -> dict:
@@ -193,8 +195,9 @@ def main() -> None:
     choosers.DRAWN_MS = 0  # nobody waits for the panels to be drawn
     application = QApplication.instance() or QApplication(sys.argv[:1])
     found: dict = {}
+    untouched = scene()
     for kind, drive in panels().items():
-        viewer = scene()
+        viewer = untouched if drive is only_shown else scene()
         panel = kind(viewer)
         found[kind.__name__] = seen(panel, viewer)
         for step, extra in enumerate(drive(panel, viewer), 1):
