@@ -6,56 +6,75 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
+from functools import partial
 from importlib.util import find_spec
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from napari_hsr import evaluate, read
+from napari_hsr import evaluate, read, samples
 from napari_hsr.cli import demo, main
 from napari_hsr.cli.display import can_start_xvfb
+from napari_hsr.io import write
 from napari_hsr.models import DEFAULT
+from napari_hsr.photograph import Photograph
 
 
-@pytest.fixture(scope="module")
-def first(tmp_path_factory):
-    """A run at the command line, where there is no napari."""
+def at_the_command_line(folder, patch):
+    """A run in this process, where there is no napari, on small samples."""
     made, run = [], demo.run_demo
     said, warned = io.StringIO(), io.StringIO()
-    folder = tmp_path_factory.mktemp("demo")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(sys.modules, "napari", None)
-        patch.setattr(
-            demo, "run_demo", lambda *given, **say: made.append(run(*given, **say)) or made[0]
-        )
-        patch.setattr(sys, "stdout", said)
-        patch.setattr(sys, "stderr", warned)
-        status = main(["demo", "--output", str(folder)])
+    small = folder.parent / samples.photograph_path().name
+    write(Photograph(samples.photograph().data[100:180, 200:264]), small)
+    patch.setattr(samples, "photograph_path", lambda: small)
+    patch.setattr(samples, "chart", partial(samples.chart, size=(120, 160)))
+    patch.setitem(sys.modules, "napari", None)
+    patch.setattr(
+        demo, "run_demo", lambda *given, **say: made.append(run(*given, **say)) or made[0]
+    )
+    patch.setattr(sys, "stdout", said)
+    patch.setattr(sys, "stderr", warned)
+    status = main(["demo", "--output", str(folder)])
     files = made[0]
+    written = {path for path in vars(files).values() if path != small}
     return SimpleNamespace(
         files=files, status=status, said=said.getvalue(), warned=warned.getvalue(),
         names={path.name for path in folder.iterdir()},
-        changed={path: path.stat().st_mtime_ns for path in vars(files).values()},
+        changed={path: path.stat().st_mtime_ns for path in written},
         values=np.array(read(files.chart_cube).data[15]),
     )  # fmt: skip
 
 
 @pytest.fixture(scope="module")
-def files(first):
-    return first.files
+def runs(tmp_path_factory):
+    """Two runs into one folder."""
+    folder = tmp_path_factory.mktemp("demo") / "files"
+    made = []
+    for _ in range(2):
+        with pytest.MonkeyPatch.context() as patch:
+            made.append(at_the_command_line(folder, patch))
+    return made
 
 
 @pytest.fixture(scope="module")
-def second(files):
-    """Another run over the first, as a user starts it, with the viewer but without a display."""
+def whole(runs):
+    """A third as a user starts it: whole samples, with the viewer but without a display."""
     show = can_start_xvfb() and find_spec("napari") is not None
     environment = {k: v for k, v in os.environ.items() if k not in {"DISPLAY", "WAYLAND_DISPLAY"}}
-    command = [sys.executable, "-m", "napari_hsr", "demo", "--output", str(files.metrics.parent)]
+    folder = runs[0].files.metrics.parent
+    command = [sys.executable, "-m", "napari_hsr", "demo", "--output", str(folder)]
     return subprocess.run(
         [*command, *([] if show else ["--no-viewer"])],
         env=environment, capture_output=True, text=True, check=False,
     )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def files(runs, whole):
+    assert whole.returncode == 0, whole.stdout + whole.stderr
+    return replace(runs[0].files, photograph=samples.photograph_path())
 
 
 def test_the_cubes_are_written_whole(files):
@@ -80,21 +99,28 @@ def test_the_spectra_stand_beside_their_truth(files):
     assert list(csv.reader(text.splitlines()))
 
 
-def test_without_napari_the_files_are_made_and_the_reason_is_said(first):
+def test_without_napari_the_files_are_made_and_the_reason_is_said(runs):
+    first, _ = runs
     assert first.status == 0
     assert "napari-hsr[all]" in first.warned
     assert str(first.files.metrics) in first.said
     assert str(first.files.spectra) in first.said
-    assert {path.name for path in first.changed} <= first.names | {first.files.photograph.name}
+    assert {path.name for path in first.changed} <= first.names
     assert "screenshot.png" not in first.names
 
 
-def test_a_second_run_replaces_the_first(first, second):
-    assert second.returncode == 0, second.stdout + second.stderr
-    for path, changed in first.changed.items():
-        assert path == first.files.photograph or path.stat().st_mtime_ns > changed
-    again = np.asarray(read(first.files.chart_cube).data[15])
-    np.testing.assert_array_equal(again, first.values)
+def test_a_second_run_replaces_the_first_by_the_same(runs):
+    first, second = runs
+    assert second.status == 0
+    assert set(first.changed) == set(second.changed)
+    assert all(second.changed[path] > changed for path, changed in first.changed.items())
+    np.testing.assert_array_equal(second.values, first.values)
+
+
+def test_a_run_of_other_samples_replaces_all_of_it(runs, files):
+    _, second = runs
+    assert all(path.stat().st_mtime_ns > changed for path, changed in second.changed.items())
+    assert read(files.chart_cube).shape[1:] == (360, 480)
 
 
 def test_without_display_and_xvfb_the_reason_is_said(monkeypatch):
@@ -123,10 +149,9 @@ def test_the_viewer_opens_on_the_display_there_is(hsr, files, tmp_path, monkeypa
 
 
 @pytest.mark.skipif(not can_start_xvfb(), reason="Xvfb is not installed")
-def test_the_picture_of_the_viewer_is_taken_without_a_display(files, second):
+def test_the_picture_of_the_viewer_is_taken_without_a_display(files, whole):
     pytest.importorskip("napari")
-    assert second.returncode == 0, second.stdout + second.stderr
-    assert "Traceback" not in second.stderr
-    assert "X11" not in second.stderr
+    assert "Traceback" not in whole.stderr
+    assert "X11" not in whole.stderr
     picture = read(files.metrics.parent / "screenshot.png").data
     assert len(np.unique(picture[::4, ::4].reshape(-1, 3), axis=0)) > 200  # not an empty canvas
