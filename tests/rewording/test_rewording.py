@@ -33,7 +33,9 @@ def ran(tmp_path_factory):
     )
     assert done.returncode == 0, done.stderr
     told = [json.loads(line) for line in done.stdout.splitlines()[-2 * len(SCRIPTS) :]]
-    return dict(zip(SCRIPTS, zip(told[: len(SCRIPTS)], told[len(SCRIPTS) :], strict=True)))
+    return dict(
+        zip(SCRIPTS, zip(told[: len(SCRIPTS)], told[len(SCRIPTS) :], strict=True), strict=True)
+    )
 
 
 @pytest.mark.parametrize("script", SCRIPTS)
