@@ -1,13 +1,13 @@
 """A long session: whether memory or the number of threads grows, and whether Qt complains.
 
-    python benchmarks/soak.py [--runs 1000] [--openings 200] [--viewers 2]
+    python benchmarks/soak.py [--runs 1000] [--openings 200] [--viewers 2] [--size 24]
 
 In each of several viewers photographs are reconstructed again and again, layers are deleted while a run
 is at work, themes are switched, and every panel is opened and closed. After a tenth of it, when caches
 are full, memory is noted; from there on it may grow by 20 MB. What napari itself keeps of layers that
 are added, drawn and removed (some MB each where OpenGL is computed by software) is measured after it, with the same time to
-draw them, and not counted. Live objects and threads of Python are counted too: of these none may stay.
-Without a screen, run it under Xvfb.
+draw them, and not counted. Live objects and threads of Python are counted too: of these none may stay. What a turn takes and the
+memory so far are printed every 20 turns. Without a screen, run it under Xvfb.
 """
 
 from __future__ import annotations
@@ -27,6 +27,8 @@ import numpy as np
 MOST_GROWTH = 20e6
 #: Turns at the beginning that are not counted, at least.
 WARM = 4
+#: Turns between two lines of how far it is.
+TURNS = 20
 #: Objects of ours that may be alive after a series and were not before.
 MOST_OBJECTS = 20
 
@@ -82,9 +84,10 @@ def settle(seconds: float) -> None:
 class Session:
     """Viewers that are worked in, a Reconstruct panel in each."""
 
-    def __init__(self, count: int):
+    def __init__(self, count: int, size: int = 24):
         import napari
 
+        self._size = size
         self.viewers = [napari.Viewer(show=False) for _ in range(count)]
         self.panels = []
         for viewer in self.viewers:
@@ -102,7 +105,7 @@ class Session:
 
         began = time.monotonic()
         viewer, panel = (listed[number % len(listed)] for listed in (self.viewers, self.panels))
-        pixels = self._rng.random((24, 24, 3), dtype=np.float32)
+        pixels = self._rng.random((self._size, self._size, 3), dtype=np.float32)
         layer = add_photograph(viewer, Photograph(pixels, "linear-srgb"))
         until(lambda: panel.ready)
         panel.run_button.click()
@@ -117,9 +120,9 @@ class Session:
     def layers_alone(self, number: int) -> None:
         """The layers of a run, added and removed by napari itself."""
         viewer = self.viewers[number % len(self.viewers)]
-        viewer.add_image(self._rng.random((24, 24, 3), dtype=np.float32), rgb=True)
+        viewer.add_image(self._rng.random((self._size, self._size, 3), dtype=np.float32), rgb=True)
         if number % 5:  # as where the photograph was not deleted meanwhile
-            viewer.add_image(self._rng.random((31, 24, 24), dtype=np.float32))
+            viewer.add_image(self._rng.random((31, self._size, self._size), dtype=np.float32))
         settle(float(np.median(self._took)))
         viewer.layers.clear()
 
@@ -136,14 +139,22 @@ class Session:
             viewer.close()
 
 
-def grown(work, count: int) -> tuple[float, int]:
+def grown(name: str, work, count: int) -> tuple[float, int]:
     """Bytes and objects that the process grows by, from the first tenth to the end."""
     first = max(WARM, count // 10)
     for number in range(first):
         work(number)
     alive, before = objects(), memory()
+    began = time.monotonic()
     for number in range(first, count):
         work(number)
+        if (number + 1) % TURNS == 0:
+            took = (time.monotonic() - began) / (number + 1 - first)
+            growth = (memory() - before) / 1e6
+            print(
+                f"  {name}: {number + 1} of {count}, {took:.2f} s each, {growth:+.1f} MB",
+                flush=True,
+            )
     kept = objects() - alive
     return memory() - before, kept
 
@@ -155,6 +166,7 @@ def main() -> int:
     parser.add_argument("--runs", type=int, default=1000)
     parser.add_argument("--openings", type=int, default=200)
     parser.add_argument("--viewers", type=int, default=2)
+    parser.add_argument("--size", type=int, default=24, help="of the photographs, in pixels")
     parser.add_argument("--panels", nargs="*", help="these alone")
     args = parser.parse_args()
     from qtpy.QtCore import qInstallMessageHandler
@@ -163,18 +175,21 @@ def main() -> int:
     qInstallMessageHandler(lambda kind, context, text: said.update([text]))
     faults = 0
     with warnings.catch_warnings(record=True) as caught:
-        session = Session(args.viewers)
+        session = Session(args.viewers, args.size)
         session.run(0)
         threads = threading.active_count()
-        total, kept = grown(session.run, args.runs)
-        alone, _ = grown(session.layers_alone, args.runs)
+        total, kept = grown("runs", session.run, args.runs)
+        alone, _ = grown("layers alone", session.layers_alone, args.runs)
         print(
             f"runs: {total / 1e6:+.1f} MB, layers of napari alone: {alone / 1e6:+.1f} MB",
             flush=True,
         )
         rows = [("runs, beyond that", (total - alone, kept))]
         rows += [
-            (f"opening {name}", grown(lambda n, name=name: session.open(name, n), args.openings))
+            (
+                f"opening {name}",
+                grown(name, lambda n, name=name: session.open(name, n), args.openings),
+            )
             for name in args.panels or names_of_panels()
         ]
         for name, (growth, kept) in rows:

@@ -26,6 +26,7 @@ from napari_hsr.viewer import (
     preferred_reader,
     session_file,
 )
+from napari_hsr.viewer.workspace import DISPLAYED
 from napari_hsr.widgets.models import import_answers
 
 PLUGIN = "napari-hsr"
@@ -232,7 +233,7 @@ def test_the_manifest_is_valid_and_all_that_it_names_imports():
 
     found = PluginManifest.from_distribution(PLUGIN)
     found.validate_imports()
-    assert found.display_name == "Hyperspectral reconstruction"
+    assert found.display_name == DISPLAYED == "Hyperspectral reconstruction"
     assert [widget.display_name for widget in found.contributions.widgets][:6] == [
         "Reconstruct",
         "Super-resolve",

@@ -1,4 +1,9 @@
-"""Panels for a photograph and its cube, in two stacks of tabs beside the canvas."""
+"""Panels for a photograph and its cube, in two stacks of tabs beside the canvas.
+
+A panel is the same one however it was opened: napari's menu names its dock after the plugin as people
+know it, ``viewer.window.add_plugin_dock_widget`` after the package. Both are found here, and what is
+opened here has the name of the menu, which therefore shows it as open.
+"""
 
 from __future__ import annotations
 
@@ -6,13 +11,18 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import napari
+    from npe2.manifest.contributions import WidgetContribution
 
 PLUGIN = "napari-hsr"
+#: What napari's menu calls it.
+DISPLAYED = "Hyperspectral reconstruction"
 #: Panels above and below; those of a stack lie over each other, the first one in front.
 STACKS = (
     ("Reconstruct", "Super-resolve", "Compare", "Train"),
     ("Spectra", "Wavelength", "Maps", "Measurements"),
 )
+#: What a panel needs of a column in pixels to be worked with, if it asks for more.
+COMFORT = 320
 
 
 def open_all_panels(viewer: napari.Viewer) -> None:
@@ -20,10 +30,10 @@ def open_all_panels(viewer: napari.Viewer) -> None:
     for names in STACKS:
         for name in names:
             open_panel(viewer, name)
-        _dock(viewer, names[0]).raise_()
+        panel_dock(viewer, names[0])[0].raise_()
 
 
-def open_panel(viewer: napari.viewer.Viewer, name: str) -> None:
+def open_panel(viewer: napari.viewer.Viewer, name: str) -> Any:
     """Open a panel in front of the others of its stack; one that is open only comes to the front.
 
     Parameters
@@ -31,16 +41,78 @@ def open_panel(viewer: napari.viewer.Viewer, name: str) -> None:
     viewer : napari.Viewer
         With a window.
     name : str
-        One of :data:`STACKS`.
+        What the manifest calls it.
+
+    Returns
+    -------
+    widget
+        The panel.
     """
-    beside = [other for other in _open(viewer, name) if other != name]
-    there = name in _open(viewer, name)
-    dock = _dock(viewer, name)
-    dock.setWindowTitle(name)  # what a tab says; the whole name is cut in it
-    if beside and not there:
-        dock.parent().tabifyDockWidget(_dock(viewer, beside[-1]), dock)
+    before = opened(viewer)
+    beside = [other for other in _stack(name) if other in before and other != name]
+    dock, panel = panel_dock(viewer, name)
+    if beside and name not in before:
+        _tab(_dock_of(before[beside[-1]]), dock)
+    if _stack(name):
+        dock.setWindowTitle(name)  # what a tab says; the whole name is cut in it
     dock.show()
     dock.raise_()
+    return panel
+
+
+def opened(viewer: Any) -> dict[str, Any]:
+    """The panels that are open, by the names that the manifest gives them."""
+    suffixes = (f" ({DISPLAYED})", f" ({PLUGIN})")
+    return {
+        title.removesuffix(suffix): panel
+        for title, panel in viewer.window.dock_widgets.items()
+        for suffix in suffixes
+        if title.endswith(suffix)
+    }
+
+
+def panel_dock(viewer: Any, name: str) -> tuple[Any, Any]:
+    """The dock of a panel and the panel, which is opened if it is not.
+
+    Raises
+    ------
+    KeyError
+        If the manifest has no such panel.
+    """
+    panel = opened(viewer).get(name)
+    if panel is not None:
+        return _dock_of(panel), panel
+    panel = _classes()[name].get_callable()(viewer)
+    return viewer.window.add_dock_widget(panel, name=f"{name} ({DISPLAYED})"), panel
+
+
+def make_room(viewer: Any, panel: Any) -> None:
+    """Lay a panel that was just docked over one of its stack, if the column is too low for both."""
+    panels = opened(viewer)
+    name = next((name for name, one in panels.items() if one is panel), "")
+    beside = [other for other in _stack(name) if other in panels and other != name]
+    if not beside:
+        return
+    dock = _dock_of(panel)
+    window = dock.parent()
+    area = window.dockWidgetArea(dock)
+    if dock.isFloating() or window.tabifiedDockWidgets(dock):
+        return
+    needed, counted = 0, set()
+    for one in [dock, *map(_dock_of, panels.values())]:
+        there = window.dockWidgetArea(one) == area and not one.isFloating() and not one.isHidden()
+        if not there or one in counted:
+            continue
+        stacked = [one, *window.tabifiedDockWidgets(one)]
+        counted.update(stacked)
+        needed += max(min(COMFORT, part.sizeHint().height()) for part in stacked)
+    mates = [_dock_of(panels[other]) for other in beside]
+    mates = [one for one in mates if window.dockWidgetArea(one) == area and not one.isFloating()]
+    if mates and needed > window.centralWidget().height():
+        _tab(mates[-1], dock)
+        for title, one in ((beside[-1], mates[-1]), (name, dock)):
+            one.setWindowTitle(title)
+        dock.raise_()
 
 
 def next_panel(viewer: Any) -> None:
@@ -53,12 +125,25 @@ def next_panel(viewer: Any) -> None:
         panels[(now + 1) % len(panels)].take_keyboard()
 
 
-def _open(viewer: napari.viewer.Viewer, name: str) -> list[str]:
-    """The panels of the stack of this one that are open."""
-    stack = next(names for names in STACKS if name in names)
-    return [one for one in stack if f"{one} ({PLUGIN})" in viewer.window.dock_widgets]
+def _classes() -> dict[str, WidgetContribution]:
+    """By the names of the manifest, what makes each panel."""
+    from npe2 import PluginManager
+
+    given = PluginManager.instance().get_manifest(PLUGIN).contributions
+    return {one.display_name: one for one in given.widgets or ()}
 
 
-def _dock(viewer: napari.viewer.Viewer, name: str) -> Any:
-    """The dock of a panel, which is opened if it is not."""
-    return viewer.window.add_plugin_dock_widget(PLUGIN, name)[0]
+def _stack(name: str) -> tuple[str, ...]:
+    return next((names for names in STACKS if name in names), ())
+
+
+def _dock_of(panel: Any) -> Any:
+    """The dock that a panel lies in, within what napari puts around it."""
+    dock = panel
+    while not hasattr(dock, "toggleViewAction"):
+        dock = dock.parent()
+    return dock
+
+
+def _tab(below: Any, dock: Any) -> None:
+    dock.parent().tabifyDockWidget(below, dock)

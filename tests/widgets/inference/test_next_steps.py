@@ -4,11 +4,20 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 
+import pytest
 from napari.components import ViewerModel
-from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QDockWidget, QLabel, QLineEdit, QMainWindow
+from qtpy.QtCore import QSize, Qt
+from qtpy.QtWidgets import QDockWidget, QLabel, QLineEdit, QMainWindow, QTextEdit, QWidget
 
-from napari_hsr.viewer.workspace import STACKS, next_panel, open_all_panels, open_panel
+from napari_hsr.viewer import workspace
+from napari_hsr.viewer.workspace import (
+    STACKS,
+    make_room,
+    next_panel,
+    open_all_panels,
+    open_panel,
+    opened,
+)
 from napari_hsr.widgets.common.layouts import column
 from napari_hsr.widgets.common.panel import Panel
 from napari_hsr.widgets.inference.next_steps import PANELS, NextSteps
@@ -19,17 +28,33 @@ class Window:
 
     def __init__(self):
         self.main, self.docks = QMainWindow(), {}
+        self.main.setCentralWidget(QTextEdit())
+        self.dock_widgets = {}
 
-    @property
-    def dock_widgets(self):
-        return {f"{name} (napari-hsr)": dock.widget() for name, dock in self.docks.items()}
+    def add_dock_widget(self, panel, name):
+        dock = self.docks[name.partition(" (")[0]] = QDockWidget(name, self.main)
+        around = QWidget()  # napari puts a panel into one more widget
+        column(panel, into=around)
+        dock.setWidget(around)
+        self.main.addDockWidget(Qt.DockWidgetArea.RightDockWidgetArea, dock)
+        dock.show()
+        self.dock_widgets[name] = panel
+        return dock
 
-    def add_plugin_dock_widget(self, plugin, name):
-        assert plugin == "napari-hsr"
-        if name not in self.docks:
-            self.docks[name] = QDockWidget(f"{name} ({plugin})", self.main)
-            self.main.addDockWidget(Qt.DockWidgetArea.RightDockWidgetArea, self.docks[name])
-        return self.docks[name], self.docks[name].widget()
+
+@pytest.fixture(autouse=True)
+def panels(monkeypatch):
+    """Widgets in place of the panels."""
+    names = [*(name for names in STACKS for name in names), "Calibrate…"]
+    maker = SimpleNamespace(get_callable=lambda: lambda _viewer: High())
+    monkeypatch.setattr(workspace, "_classes", lambda: dict.fromkeys(names, maker))
+
+
+class High(Panel):
+    """A panel that asks for more than it needs."""
+
+    def sizeHint(self):  # noqa: N802 - Qt's name
+        return QSize(200, 600)
 
 
 def test_links_open_panels_and_fit(qtbot):
@@ -43,7 +68,9 @@ def test_links_open_panels_and_fit(qtbot):
         qtbot.waitUntil(lambda width=width: line.height() >= line.heightForWidth(width))
     for name in PANELS:
         line.linkActivated.emit(name)
-    assert list(viewer.window.dock_widgets) == [f"{name} (napari-hsr)" for name in PANELS]
+    assert list(viewer.window.dock_widgets) == [
+        f"{name} (Hyperspectral reconstruction)" for name in PANELS
+    ]
 
 
 def test_panels_lie_over_those_of_their_stack(qtbot):
@@ -59,6 +86,34 @@ def test_panels_lie_over_those_of_their_stack(qtbot):
     open_all_panels(viewer)
     assert [len(main.tabifiedDockWidgets(docks[names[0]])) for names in STACKS] == [3, 3]
     assert {dock.windowTitle() for dock in docks.values()} == {n for s in STACKS for n in s}
+
+
+@pytest.mark.parametrize("called", ["napari-hsr", "Hyperspectral reconstruction"])
+def test_a_panel_is_the_same_however_it_was_opened(qtbot, called):
+    viewer = SimpleNamespace(window=Window())
+    qtbot.addWidget(viewer.window.main)
+    panel = High()
+    viewer.window.add_dock_widget(panel, name=f"Spectra ({called})")
+    assert open_panel(viewer, "Spectra") is panel
+    assert open_panel(viewer, "Calibrate…") is opened(viewer)["Calibrate…"]
+    open_all_panels(viewer)
+    assert len(viewer.window.dock_widgets) == sum(map(len, STACKS)) + 1
+
+
+@pytest.mark.parametrize(("height", "tabbed"), [(700, True), (1100, False)])
+def test_a_panel_that_finds_no_room_lies_over_one_of_its_stack(qtbot, height, tabbed):
+    viewer = SimpleNamespace(window=Window())
+    main, docks = viewer.window.main, viewer.window.docks
+    qtbot.addWidget(main)
+    main.resize(800, height)
+    main.show()
+    qtbot.waitExposed(main)
+    for name in ("Reconstruct", "Spectra", "Maps"):
+        viewer.window.add_dock_widget(High(), name=f"{name} (napari-hsr)")
+        make_room(viewer, viewer.window.dock_widgets[f"{name} (napari-hsr)"])
+        qtbot.wait(20)
+    assert main.tabifiedDockWidgets(docks["Spectra"]) == [docks["Maps"]] * tabbed
+    assert main.tabifiedDockWidgets(docks["Reconstruct"]) == []
 
 
 def test_without_a_window_there_is_nothing_to_open(qtbot):
@@ -78,6 +133,7 @@ def test_the_keyboard_goes_from_panel_to_panel(qtbot):
         panel.lines = [QLabel("no stop"), QLineEdit(), QLineEdit()]
         column(*panel.lines, into=panel)
         docks[name].setWidget(panel)
+        viewer.window.dock_widgets[f"{name} (Hyperspectral reconstruction)"] = panel
     main.show()
     main.activateWindow()
     qtbot.waitUntil(main.isActiveWindow)

@@ -77,14 +77,13 @@ def test_it_is_chosen_in_reconstruct(viewer, result, qtbot):
     qtbot.addWidget(panel)
     shown = []
 
-    class Dock:
-        show = raise_ = staticmethod(lambda: shown.append(True))
+    dock = QDockWidget()
+    qtbot.addWidget(dock)
+    dock.setWidget(panel)
+    dock.visibilityChanged.connect(shown.append)
 
-    class Window:
-        @staticmethod
-        def add_plugin_dock_widget(plugin, name, tabify):
-            assert (plugin, name, tabify) == ("napari-hsr", "Reconstruct", True)
-            return Dock, panel
+    class Window:  # as napari's menu docks it
+        dock_widgets = {"Reconstruct (Hyperspectral reconstruction)": panel}  # noqa: RUF012
 
     assert choose_in_panel(viewer, "rootpoly-srgb") is None  # it has no window
     result._viewer = type("Viewer", (), {"window": Window})
@@ -94,6 +93,7 @@ def test_it_is_chosen_in_reconstruct(viewer, result, qtbot):
     assert shown
     assert "chosen in Reconstruct" in result.outcome.text()
     qtbot.waitUntil(lambda: not panel._check.running and not panel._settle.isActive())
+    panel.setParent(None)  # each is closed by itself
 
 
 def test_export_of_the_weights_and_of_the_folder(result, tmp_path):

@@ -7,6 +7,7 @@ from html import unescape
 import numpy as np
 import pytest
 from napari.components import ViewerModel
+from qtpy.QtWidgets import QDockWidget
 
 from napari_hsr.models.card import DETAIL_ESTIMATED
 from napari_hsr.resample import aligned
@@ -250,19 +251,18 @@ def test_it_is_chosen_in_super_resolve_at_its_scale(viewer, qtbot):
     panel = SuperResolveWidget(viewer)
     qtbot.addWidget(panel)
 
-    class Dock:
-        show = raise_ = staticmethod(lambda: None)
+    dock = QDockWidget()
+    qtbot.addWidget(dock)
+    dock.setWidget(panel)
 
     class Window:
-        @staticmethod
-        def add_plugin_dock_widget(plugin, name, tabify):
-            assert (plugin, name, tabify) == ("napari-hsr", "Super-resolve", True)
-            return Dock, panel
+        dock_widgets = {"Super-resolve (napari-hsr)": panel}  # noqa: RUF012
 
     window = type("Viewer", (), {"window": Window})
     assert choose_in_panel(window, "coarsr-x2") == "Super-resolve"
     assert (panel.scale.value(), panel.model.name()) == (2, "coarsr-x2")
     qtbot.waitUntil(lambda: not panel._check.running and not panel._settle.isActive())
+    panel.setParent(None)  # each is closed by itself
 
 
 def test_a_training_of_before_says_what_it_was(viewer, qtbot, training, found, tmp_path):

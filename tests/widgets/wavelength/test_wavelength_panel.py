@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from napari.components import ViewerModel
 from qtpy.QtCore import QEvent, QPoint, Qt
-from qtpy.QtWidgets import QApplication, QMainWindow
+from qtpy.QtWidgets import QApplication, QDockWidget, QMainWindow
 
 from napari_hsr import colour
 from napari_hsr.cube import Cube, Wavelengths
@@ -403,22 +403,22 @@ def test_maps_are_opened_with_its_cube_chosen(viewer, panel, qtbot, monkeypatch)
     panel.chooser.set_layer(first)
     opened = MapsWidget(viewer)
     qtbot.addWidget(opened)
-    asked = []
+    dock = QDockWidget()
+    qtbot.addWidget(dock)
+    dock.setWidget(opened)
 
     class WithWindow:
+        dock_widgets = {"Maps (Hyperspectral reconstruction)": opened}  # noqa: RUF012
+
         @property
         def window(self):
             return self
-
-        def add_plugin_dock_widget(self, *names, **options):
-            asked.append(names)
-            return None, opened
 
         def __getattr__(self, name):
             return getattr(viewer, name)
 
     monkeypatch.setattr(panel, "_viewer", WithWindow())
     panel.maps_button.click()
-    assert asked == [("napari-hsr", "Maps")]
+    assert dock.isVisible()
     assert opened.chooser.layer() is first
-    opened.release()
+    opened.setParent(None)  # each is closed by itself

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QEvent, Qt
+from qtpy.QtCore import QEvent, Qt, QTimer
 from qtpy.QtWidgets import QApplication, QDockWidget, QMainWindow, QPushButton, QWidget
 
 from napari_hsr.viewer import shortcuts
+from napari_hsr.viewer.workspace import make_room
 from napari_hsr.widgets.common.accessible import name_controls
 from napari_hsr.widgets.common.help_window import HelpButton
 from napari_hsr.widgets.common.tidying import collect_soon
@@ -24,6 +25,8 @@ class Panel(QWidget):
     """
 
     _attached: bool | None = None  # None until it is built
+    _placed = False
+    _viewer: Any
 
     def attach(self) -> None:
         """Follow the viewer; does nothing if it does so already."""
@@ -89,7 +92,14 @@ class Panel(QWidget):
                 collect_soon()
         elif kind in (QEvent.Type.Show, QEvent.Type.ParentChange) and self._attached is False:
             self.attach()
+        if kind == QEvent.Type.Show and not self._placed:
+            self._placed = True
+            QTimer.singleShot(0, self._find_room)  # napari has docked it by then
         return super().event(event)
+
+    def _find_room(self) -> None:
+        if self._attached and hasattr(self._viewer, "window"):  # a model of a viewer has none
+            make_room(self._viewer, self)
 
 
 def button(text: str, slot: Callable[[], object], tooltip: str = "") -> QPushButton:

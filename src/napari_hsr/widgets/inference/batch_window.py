@@ -109,6 +109,7 @@ class BatchWindow(QDialog):
         self.table.verticalHeader().hide()
         self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.table.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
+        self.table.setWordWrap(False)  # a row is one line
         self.table.setAccessibleName("Photographs and how far they are")
         self.table.setToolTip("One that fails stops no other; a cell's tooltip has its whole text")
         heads, modes = self.table.horizontalHeader(), QHeaderView.ResizeMode

@@ -73,7 +73,7 @@ class MapsWidget(Panel):
         self._arrange()
 
         self.chooser.changed.connect(self._take)
-        self.tabs.currentChanged.connect(self._check)
+        self.tabs.currentChanged.connect(self._on_tab)
         for form in (self.index, self.components, self.unmix):
             form.changed.connect(self._check)
         self._take(self.chooser.layer())
@@ -98,7 +98,9 @@ class MapsWidget(Panel):
         layout.addStretch(1)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
-        outer.addWidget(VerticalScroll(content, least=160))
+        self._scroll = VerticalScroll(content, least=160)
+        outer.addWidget(self._scroll)
+        self._fit_tabs()
         self.setMinimumWidth(280)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
         self._show_running(False)
@@ -118,6 +120,19 @@ class MapsWidget(Panel):
         self.components.show_components(None)
         self.unmix.set_layer(layer)
         self._check()
+
+    def _on_tab(self, _at: int = 0) -> None:
+        self._fit_tabs()
+        self._check()
+
+    def _fit_tabs(self) -> None:
+        """Make the tabs as high as the one in front, not as the highest."""
+        policies = QSizePolicy.Policy
+        for at in range(self.tabs.count()):
+            shown = at == self.tabs.currentIndex()
+            height = policies.Preferred if shown else policies.Ignored
+            self.tabs.widget(at).setSizePolicy(policies.Preferred, height)
+        self.tabs.updateGeometry()
 
     def why_not(self) -> str | None:
         """Why no map can be made, in one sentence; None if it can."""
@@ -188,6 +203,7 @@ class MapsWidget(Panel):
             ended=self._on_ended,
         )
         self._show_running(True)
+        self._scroll.keep_at_top(self.run_button)  # what is said of the run is below it
 
     def _on_progress(self, event: Progress) -> None:
         self.progress.setRange(0, event.total)

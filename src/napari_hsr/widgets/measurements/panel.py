@@ -28,6 +28,7 @@ class MeasurementsWidget(Panel):
 
     def __init__(self, viewer: napari.viewer.Viewer, parent: QWidget | None = None):
         super().__init__(parent)
+        self._viewer = viewer
         self.anchors = AnchorSection(viewer, self)
         content = QWidget()
         self.chart = ChartSection(viewer, self)

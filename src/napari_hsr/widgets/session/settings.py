@@ -16,7 +16,7 @@ from qtpy.QtWidgets import (
 
 from napari_hsr.units import one_line
 from napari_hsr.viewer.session_file import PanelRecord
-from napari_hsr.viewer.workspace import PLUGIN
+from napari_hsr.viewer.workspace import PLUGIN, panel_dock
 from napari_hsr.widgets.common.accessible import controls
 from napari_hsr.widgets.common.choosers import EncodingChooser, LayerChooser
 from napari_hsr.widgets.common.panel import Panel
@@ -46,7 +46,7 @@ def restore_panels(viewer: napari.Viewer, records: list[PanelRecord]) -> list[st
         if record.name not in known:
             told.append(f"There is no panel {one_line(record.name, 80)}.")
             continue
-        _, panel = viewer.window.add_plugin_dock_widget(PLUGIN, record.name)
+        _, panel = panel_dock(viewer, record.name)
         if isinstance(panel, Panel):
             told += panel.use_files(record.files)
         told += [f"{record.name}: {one}" for one in restore(panel, record.settings)]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -145,6 +147,8 @@ class ClassifyWindow(QDialog):
         """
         nm = None if cube.wavelengths is None else np.asarray(cube.wavelengths)
         kept = {one.key: one for one in self._panel.kept}
+        several = Counter(one.name for one in kept.values())
+        doubled = {name for name, count in several.items() if count > 1}
         parts, self._colors = [], []
         for key in self.classes.ticked():
             if key[0] == LIBRARY:
@@ -152,15 +156,18 @@ class ClassifyWindow(QDialog):
                 parts.append(self._panel.libraries.entries(at, nm, cube.bands).chosen([number]))
                 one = kept.get((key, None))
             elif (one := kept.get(key)) is not None:
-                parts.append(entries_on([replace(one.curve, name=one.name)], nm, cube.bands))
+                name = one.drawn.name if one.name in doubled else one.name
+                parts.append(entries_on([replace(one.curve, name=name)], nm, cube.bands))
             else:
                 continue
-            self._colors.append(one.drawn.color if one else "")
+            color = one.drawn.color if one else ""
+            # One pin has one colour on all cubes: as classes they are several.
+            self._colors.append("" if color in self._colors else color)
         if not parts:
             raise InputError("Tick a pin, a region or a library's entry: these are the classes.")
         spare = [color for color in PALETTE if color not in self._colors] or list(PALETTE)
-        for at, color in enumerate(self._colors):
-            self._colors[at] = color or spare[at % len(spare)]
+        given = itertools.cycle(spare)
+        self._colors = [color or next(given) for color in self._colors]
         names = tuple(one_line(name) for part in parts for name in part.names)
         values = np.concatenate([part.values for part in parts])
         return Entries(names, values, nm, "the chosen classes")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from napari_hsr.errors import HSRError
 from napari_hsr.io.libraries import is_library
 from napari_hsr.viewer.contributions import NOTHING
-from napari_hsr.viewer.workspace import PLUGIN
+from napari_hsr.viewer.workspace import open_panel
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,7 +28,7 @@ def open_dropped(path: str | PathLike) -> list:
     from napari.utils.notifications import show_error
 
     viewer = napari.current_viewer()
-    _, panel = viewer.window.add_plugin_dock_widget(PLUGIN, "Spectra")
+    panel = open_panel(viewer, "Spectra")
     try:
         library = panel.libraries.opened[panel.load_library(path)]
     except HSRError as error:

@@ -61,7 +61,7 @@ class MatchWindow(QDialog):
         self._found: Matches | None = None
         self._at = 0
         self.setWindowTitle("Match")
-        self.resize(460, 420)
+        self.resize(460, 560)
         self.curve = NarrowComboBox()
         self.curve.setPlaceholderText("no pin or region yet")
         self.curve.setToolTip("The pin or region that is looked up")

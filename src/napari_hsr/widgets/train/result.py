@@ -21,6 +21,7 @@ from napari_hsr.errors import FileError, HSRError
 from napari_hsr.progress import Progress
 from napari_hsr.training.runs.figures import FIGURES, change, describe_figures
 from napari_hsr.units import format_seconds
+from napari_hsr.viewer.workspace import open_panel
 from napari_hsr.widgets.common.job_slot import JobSlot
 from napari_hsr.widgets.common.layouts import column, row
 from napari_hsr.widgets.common.messages import Message
@@ -34,7 +35,6 @@ from napari_hsr.widgets.models.import_answers import suggested_name
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-PLUGIN = "napari-hsr"
 #: The panel that runs a model, by whether it super-resolves.
 PANELS = {False: "Reconstruct", True: "Super-resolve"}
 #: The figures that have a column.
@@ -284,14 +284,11 @@ def choose_in_panel(viewer, name: str) -> str | None:
     from napari_hsr.models import card_of
     from napari_hsr.models.card import SUPER_RESOLUTION
 
-    window = getattr(viewer, "window", None)
-    if window is None:
+    if getattr(viewer, "window", None) is None:
         return None
     card = card_of(name)
     finer = card.task == SUPER_RESOLUTION
-    dock, panel = window.add_plugin_dock_widget(PLUGIN, PANELS[finer], tabify=True)
-    dock.show()
-    dock.raise_()
+    panel = open_panel(viewer, PANELS[finer])
     if finer:
         panel.scale.set_value(card.scale)
     panel.model.set_name(name)

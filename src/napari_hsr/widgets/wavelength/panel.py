@@ -17,6 +17,7 @@ from napari_hsr.viewer.layer_data import (
     layer_state,
     layer_wavelengths,
 )
+from napari_hsr.viewer.workspace import open_panel
 from napari_hsr.widgets.common.choosers import LayerChooser
 from napari_hsr.widgets.common.connections import Connections
 from napari_hsr.widgets.common.job import Job
@@ -258,9 +259,8 @@ class WavelengthWidget(Panel):
         self._update_buttons()
 
     def _open_maps(self) -> None:
-        window = getattr(self._viewer, "window", None)
-        if window is not None:  # a model of a viewer has none
-            _, panel = window.add_plugin_dock_widget("napari-hsr", "Maps", tabify=True)
+        if getattr(self._viewer, "window", None) is not None:  # a model of a viewer has none
+            panel = open_panel(self._viewer, "Maps")
             if self._layer in panel.chooser.layers():
                 panel.chooser.set_layer(self._layer)
 
