@@ -47,3 +47,13 @@ def test_a_file_that_the_dialog_did_not_ask_about_is_asked_about(ask, tmp_path):
     assert ask("a", QMessageBox.StandardButton.Yes)[0] == tmp_path / "a.csv"
     assert ask("a.csv") == (tmp_path / "a.csv", [])  # Qt's dialog has asked
     assert (tmp_path / "a.csv").read_text() == "kept"
+
+
+def test_every_suffix_of_the_filters_is_one(qtbot, monkeypatch, tmp_path):
+    parent = QWidget()
+    qtbot.addWidget(parent)
+    kinds = "Table (*.csv);;JSON (*.json)"
+    for typed, written in (("a.json", "a.json"), ("a.JSON", "a.JSON"), ("a.txt", "a.txt.csv")):
+        chosen = str(tmp_path / typed)
+        monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_, chosen=chosen: (chosen, ""))
+        assert ask_path(parent, "Save", "summary.csv", kinds) == tmp_path / written

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from napari.components import ViewerModel
 from qtpy.QtCore import QEvent, QPoint, Qt
-from qtpy.QtWidgets import QApplication, QDockWidget, QMainWindow
+from qtpy.QtWidgets import QApplication, QDockWidget, QFileDialog, QMainWindow
 
 from napari_hsr import colour
 from napari_hsr.cube import Cube, Wavelengths
+from napari_hsr.io import read
 from napari_hsr.viewer import axis, layers
 from napari_hsr.widgets.maps.panel import MapsWidget
 from napari_hsr.widgets.wavelength.panel import WavelengthWidget
@@ -396,6 +397,19 @@ def test_in_a_real_window(make_napari_viewer_proxy, qtbot):
     viewer.window.remove_dock_widget(panel)
     viewer.dims.set_point(0, 500)
     assert panel.control.slider.value() == 5
+
+
+@pytest.mark.parametrize("name", ["kept.mat", "kept.hdr"])
+def test_a_cube_is_saved_with_its_wavelengths(viewer, panel, qtbot, monkeypatch, tmp_path, name):
+    add(viewer)
+    chosen = str(tmp_path / name)
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (chosen, ""))
+    panel.save_button.click()
+    qtbot.waitUntil(panel.save_button.isEnabled)
+    assert name in panel.message.text().replace("\u200b", "")
+    written = read(tmp_path / name)
+    np.testing.assert_array_equal(written.wavelengths.nm, VISIBLE)
+    assert not written.wavelengths.assumed
 
 
 def test_maps_are_opened_with_its_cube_chosen(viewer, panel, qtbot, monkeypatch):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from qtpy.QtCore import Qt
@@ -13,7 +14,7 @@ from napari_hsr.widgets.common.plain_text import one_line
 def ask_path(parent: QWidget, title: str, name: str, kinds: str) -> Path | None:
     """The file that the user wants to write, or None if the dialog was cancelled.
 
-    A missing suffix is added. The file dialog has then checked another name than the one
+    A missing suffix is added: one that a filter names is none. The file dialog has then checked another name than the one
     written, so this function asks about an existing file itself.
 
     Parameters
@@ -22,15 +23,16 @@ def ask_path(parent: QWidget, title: str, name: str, kinds: str) -> Path | None:
     title : str
         Title of the dialog.
     name : str
-        Proposed file name, with the required suffix.
+        Proposed file name, with the suffix that is added.
     kinds : str
-        Filter of the dialog, as ``"PNG picture (*.png)"``.
+        Filters of the dialog, as ``"Table (*.csv);;JSON (*.json)"``.
     """
     typed, _ = QFileDialog.getSaveFileName(parent, title, name, kinds)
     if not typed:
         return None
     suffix = Path(name).suffix
-    if typed.lower().endswith(suffix):
+    known = (suffix, *re.findall(r"\*(\.\w+)", kinds.lower()))
+    if typed.lower().endswith(known):
         return Path(typed)  # the dialog itself has asked
     path = Path(typed + suffix)
     return path if not path.exists() or _may_replace(parent, title, path) else None

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QCheckBox, QGroupBox, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from napari_hsr.errors import HSRError
+from napari_hsr.io import WRITE_SUFFIXES
 from napari_hsr.viewer import axis, rendering
 from napari_hsr.viewer.canvas_text import show_wavelength
+from napari_hsr.viewer.contributions import write_image
 from napari_hsr.viewer.layer_data import (
     is_cube,
     layer_cube,
@@ -24,12 +26,17 @@ from napari_hsr.widgets.common.job import Job
 from napari_hsr.widgets.common.layouts import row
 from napari_hsr.widgets.common.messages import Message
 from napari_hsr.widgets.common.panel import Panel, button
+from napari_hsr.widgets.common.plain_text import one_line
+from napari_hsr.widgets.common.save_dialog import ask_path
 from napari_hsr.widgets.common.scroll_area import VerticalScroll
 from napari_hsr.widgets.wavelength.band_control import BandControl, NanometreBox, band_name
 from napari_hsr.widgets.wavelength.set_wavelengths import open_dialog
 from napari_hsr.widgets.wavelength.tint import Tint
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
     import napari
 
     from napari_hsr.cube import Wavelengths
@@ -81,6 +88,12 @@ class WavelengthWidget(Panel):
         self.maps_button = button(
             "Maps…", self._open_maps, "An index, components or endmembers of this cube as maps"
         )
+        self.save_button = button(
+            "Save cube…",
+            self._ask_save,
+            "Write the cube with its wavelengths, scale and place as MATLAB, ENVI, TIFF, HDF5, "
+            "NumPy or zarr file",
+        )
         self.channels = [NanometreBox() for _ in range(3)]
         self.message = Message()
         self._arrange()
@@ -108,7 +121,8 @@ class WavelengthWidget(Panel):
             boxes.addWidget(box, 1)
         inside.addLayout(boxes)
         inside.addWidget(self.false_button)
-        inside.addWidget(self.message)
+        self._last = QWidget()
+        row(self.maps_button, self.save_button, into=self._last)
         content = QWidget()
         layout = QVBoxLayout(content)
         for part in (
@@ -118,7 +132,8 @@ class WavelengthWidget(Panel):
             self.notice,
             self.set_button,
             colour,
-            self.maps_button,
+            self._last,
+            self.message,
         ):
             layout.addWidget(part)
         layout.insertLayout(2, row(self.info, self.help_button(), stretch=self.info))
@@ -163,7 +178,7 @@ class WavelengthWidget(Panel):
 
     def _update_buttons(self) -> None:
         idle = self._layer is not None and self._job is None
-        for part in (self.false_button, *self.channels):
+        for part in (self.false_button, self.save_button, *self.channels):
             part.setEnabled(idle)
         self.true_button.setEnabled(idle and self._known is not None)
 
@@ -239,11 +254,14 @@ class WavelengthWidget(Panel):
         except HSRError as error:
             self.message.show_exception(error)
             return
-        self.message.show_info("Rendering…")
-        self._job = Job(lambda _cancel: iter([picture_of(cube)]), parent=self)
-        self._job.finished.connect(lambda picture: self._show(picture, layer))
-        self._job.failed.connect(lambda error: self.message.show_exception(error, "Rendering"))
-        self._job.ended.connect(self._rendered)
+        self._start("Rendering", lambda: picture_of(cube), lambda made: self._show(made, layer))
+
+    def _start(self, what: str, work: Callable[[], Any], finished: Callable[[Any], object]) -> None:
+        self.message.show_info(f"{what}…")
+        self._job = Job(lambda _cancel: iter([work()]), parent=self)
+        self._job.finished.connect(finished)
+        self._job.failed.connect(lambda error: self.message.show_exception(error, what))
+        self._job.ended.connect(self._on_ended)
         self._update_buttons()
         self._job.start()
 
@@ -254,9 +272,25 @@ class WavelengthWidget(Panel):
         rendering.add_picture(self._viewer, layer, picture)
         self.message.show_info(picture.notices[0])
 
-    def _rendered(self) -> None:
+    def _on_ended(self) -> None:
         self._job = None
         self._update_buttons()
+
+    def _ask_save(self) -> None:
+        name = f"{one_line(self._layer.name).replace('/', '-')}.mat"
+        kinds = " ".join(f"*{suffix}" for suffix in WRITE_SUFFIXES if suffix != ".png")
+        path = ask_path(self, "Save cube", name, f"Spectral cubes ({kinds})")
+        if path is not None:
+            self.save(path)
+
+    def save(self, path: Path) -> None:
+        """Write the cube with what its layer knows of it; the suffix sets the format."""
+        data, meta, _ = self._layer.as_layer_data_tuple()
+        self._start(
+            "Saving",
+            lambda: write_image(path, data, meta),
+            lambda written: self.message.show_info(f"Wrote {written[0]}."),
+        )
 
     def _open_maps(self) -> None:
         if getattr(self._viewer, "window", None) is not None:  # a model of a viewer has none

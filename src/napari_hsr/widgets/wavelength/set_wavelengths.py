@@ -233,6 +233,10 @@ class SetWavelengthsWidget(Panel):
         self._connections.close()
 
 
+#: Pixels in which the form of evenly spaced bands does not scroll.
+DIALOG_HEIGHT = 320
+
+
 def open_dialog(viewer, layer, parent: QWidget) -> QDialog:
     """The form in a window of its own, for one layer; it closes when applied."""
     dialog = QDialog(parent)
@@ -246,7 +250,7 @@ def open_dialog(viewer, layer, parent: QWidget) -> QDialog:
     # After the panel's own slot: a message that says why not must stay to be read.
     content.apply_button.clicked.connect(lambda: content.message.kind == "info" and dialog.accept())
     dialog.finished.connect(dialog.deleteLater)
-    dialog.resize(360, dialog.sizeHint().height())
+    dialog.resize(360, max(dialog.sizeHint().height(), DIALOG_HEIGHT))
     dialog.open()
     return dialog
 
