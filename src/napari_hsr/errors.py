@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import errno
 import sys
+import traceback
 from os import PathLike, fspath
 
+_OURS = __name__.partition(".")[0]
 #: What errors of libraries say when memory ran out, in lower case: they have no type of their own for it.
 _LACK_OF_MEMORY = (
     "not enough memory",
@@ -84,7 +86,22 @@ def explain(error: BaseException, debug: str = "--debug shows where") -> str:
     if isinstance(error, OSError) and error.strerror:
         about = f"{error.filename}: " if error.filename else ""
         return f"{about}{error.strerror}."
+    library = _not_loaded(error)
+    if library:
+        return (
+            f"{library} cannot be loaded ({type(error).__name__}: {str(error)[:200]}); its installation, or a "
+            "variable of the environment that it reads, may be the cause."
+        )
     return f"unexpected {type(error).__name__}: {error}. This is a fault in napari-hsr itself; {debug}."
+
+
+def _not_loaded(error: BaseException) -> str | None:
+    """The library of others whose import raised an error, None if none did."""
+    for frame, _ in traceback.walk_tb(error.__traceback__):
+        name = str(frame.f_globals.get("__name__", "")).partition(".")[0]
+        if frame.f_code.co_name == "<module>" and name not in (_OURS, "__main__"):
+            return name
+    return None
 
 
 class Cancelled(Exception):  # noqa: N818 - an answer to a request, not an error

@@ -43,7 +43,9 @@ def values():
 class TestHdf5:
     @pytest.mark.parametrize("cut", [0.0, 0.5, 0.99])
     @pytest.mark.parametrize("suffix", [".h5", ".mat"])
-    def test_a_chunk_that_unpacks_to_less_than_its_size(self, tmp_path, values, cut, suffix):
+    def test_hdf5_gives_out_no_memory_of_the_process_for_a_chunk_that_unpacks_to_less_than_its_size(
+        self, tmp_path, values, cut, suffix
+    ):
         path = tmp_path / f"a{suffix}"
         with h5py.File(path, "w") as file:
             stored = file.create_dataset("cube", SHAPE, "f4", chunks=SHAPE, compression="gzip")

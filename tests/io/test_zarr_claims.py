@@ -81,6 +81,48 @@ def test_a_chunk_that_is_cut_off(tmp_path, codec, left):
         np.array(read(store).data)  # what lay behind a chunk of Blosc was given out
 
 
+@pytest.mark.parametrize("packer", [None, "gzip", "zstd", "blosc"])
+@pytest.mark.parametrize("codec", ["vlen-utf8", "vlen-bytes"])
+def test_a_chunk_that_claims_more_texts_than_it_holds(tmp_path, codec, packer):
+    """The library would make room for four billion, which took a minute."""
+    import zarr
+
+    path = tmp_path / "a.zarr"
+    zarr.create_array(path, shape=(5, 6, 7), chunks=(5, 6, 7), dtype="f4", compressors=None)
+    content = b"\xff\xff\xff\xff" + bytes(VALUES.nbytes - 4)
+    facts = json.loads((path / "zarr.json").read_text())
+    facts["codecs"] = [{"name": codec}]
+    if packer:
+        numcodecs = pytest.importorskip("numcodecs")
+        content = bytes(numcodecs.get_codec({"id": packer}).encode(content))
+        options = {"gzip": {"level": 1}, "zstd": {"level": 1, "checksum": False}, "blosc": {"cname": "lz4", "clevel": 1, "shuffle": "noshuffle", "typesize": 4, "blocksize": 0}}  # fmt: skip
+        facts["codecs"].append({"name": packer, "configuration": options[packer]})
+    (path / "zarr.json").write_text(json.dumps(facts))
+    (path / "c" / "0" / "0").mkdir(parents=True)
+    (path / "c" / "0" / "0" / "0").write_bytes(content)
+    with pytest.raises(FileError, match="claims more texts than it holds"):
+        np.asarray(read(path).data)
+
+
+@pytest.mark.parametrize("units", [["a"], {"a": 1}, 5, [[]], True, None])
+def test_units_that_are_no_text(tmp_path, units):
+    store = array(tmp_path / "a.zarr")
+    (store / ".zattrs").write_text(json.dumps({"units": units}))
+    assert isinstance(read(store).units, (str, type(None)))
+
+
+def test_texts_beside_the_cube_are_read(tmp_path):
+    import zarr
+
+    from napari_hsr.io.zarr_store import check_array, checked
+
+    texts = np.array(["a", "bcd", ""], dtype=object)
+    zarr.create_array(tmp_path / "a.zarr", shape=(3,), chunks=(3,), dtype=str)[:] = texts
+    found = zarr.open(checked(tmp_path / "a.zarr"), mode="r")
+    check_array(tmp_path / "a.zarr", found)
+    assert list(found[:]) == list(texts)
+
+
 def test_far_more_is_claimed_than_is_there(tmp_path, monkeypatch):
     store = array(tmp_path / "a.zarr", shape=[5, 10**6, 10**6])
     assert "claims 20000.0 GB of values, out of" in refused(store)

@@ -99,7 +99,9 @@ class Components:
         from napari_hsr.io.atomic import replacing
 
         with replacing(Path(os.path.expanduser(path))) as temporary:
-            temporary.write_text(self.to_csv(), encoding="utf-8", newline="")
+            temporary.write_text(
+                self.to_csv(), encoding="utf-8", errors="backslashreplace", newline=""
+            )
 
 
 def components(

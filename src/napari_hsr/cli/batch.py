@@ -15,6 +15,7 @@ from napari_hsr.cli.files import add_output_options, is_file_name, named_files, 
 from napari_hsr.cli.output import note, print_json, progress_bar, sentence
 from napari_hsr.cli.reading import add_reading_options, stated
 from napari_hsr.io.file_lists import expand, output_names
+from napari_hsr.units import one_line
 
 if TYPE_CHECKING:
     import argparse
@@ -223,7 +224,7 @@ class Batch:
         elif row.state in (State.FINISHED, State.UNCHANGED):
             self._results.append(row.value)
             if not self.args.json:
-                bar.write(f"{item.source} -> {item.output}", file=sys.stdout)
+                bar.write(one_line(f"{item.source} -> {item.output}"), file=sys.stdout)
         bar.update(sum(row.ended or row.share for row in event.rows) - bar.n)
 
     def _summarise(self, model: str, done: str, result: BatchResult) -> None:
@@ -247,7 +248,9 @@ class Batch:
             write("".join(traceback.format_exception(error)), file=sys.stderr)
         text = sentence(error)
         self._failures.append({"input": str(source), "error": text})
-        about = "" if isinstance(error, FileError) else f"{source}: "  # a FileError names its file
+        about = (
+            "" if isinstance(error, FileError) else f"{one_line(source)}: "
+        )  # a FileError names its file
         write(f"napari-hsr: error: {about}{text}", file=sys.stderr)
 
     def _check_queue(self) -> None:

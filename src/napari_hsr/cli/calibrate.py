@@ -14,6 +14,7 @@ from napari_hsr.cli.convert import numbers
 from napari_hsr.cli.files import add_output_options
 from napari_hsr.cli.output import note, print_json
 from napari_hsr.cli.reading import add_reading_options, stated
+from napari_hsr.units import one_line
 
 if TYPE_CHECKING:
     import argparse
@@ -96,7 +97,7 @@ def run(args: argparse.Namespace) -> int:
             }
         )
     else:
-        print(f"{args.raw} -> {out}")
+        print(one_line(f"{args.raw} -> {out}"))
     note(notices)
     return 0
 

@@ -133,7 +133,7 @@ def _photographed(args: argparse.Namespace) -> int:
         prepare_output(Path(args.estimate_camera), [], overwrite=False)
         text = table_of(profile)
         with replacing(Path(args.estimate_camera)) as temporary:
-            temporary.write_text(text, encoding="utf-8")
+            temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
     kept = str(save(profile)) if args.save else None
     if args.json:
         figures = {"exposure": fit.exposure, "balance": fit.balance.tolist()}

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from napari_hsr.cli.files import add_output_options
 from napari_hsr.cli.output import note, print_json
 from napari_hsr.cli.reading import add_reading_options, stated
+from napari_hsr.units import one_line
 
 if TYPE_CHECKING:
     import argparse
@@ -125,7 +126,7 @@ def run(args: argparse.Namespace) -> int:
             }
         )
     else:
-        print(f"{args.cube} -> {out}")
+        print(one_line(f"{args.cube} -> {out}"))
     note(notices)
     return 0
 

@@ -13,6 +13,7 @@ from napari_hsr.cli.batch import add_worker_options, check_worker_options
 from napari_hsr.cli.convert import numbers
 from napari_hsr.cli.output import note, print_json
 from napari_hsr.cli.reading import add_reading_options, stated
+from napari_hsr.units import one_line
 
 if TYPE_CHECKING:
     import argparse
@@ -144,7 +145,9 @@ def _several(
 
     from napari_hsr.metrics import evaluate_several
 
-    named = [c.replace(name=Path(f).stem) for c, f in zip(cubes, args.prediction, strict=True)]
+    named = [
+        c.replace(name=one_line(Path(f).stem)) for c, f in zip(cubes, args.prediction, strict=True)
+    ]
     made = evaluate_several(named, truth, **options)
     if args.json:
         print_json(

@@ -28,12 +28,15 @@ _NAMED: ContextVar[tuple[Path, ...]] = ContextVar("files that a command names", 
 def files_of(args: argparse.Namespace) -> Iterator[None]:
     """Inside, all files that a command names to be read are inputs of it: none is written over.
 
+    Nor is what another program writes meanwhile under the name of a result.
+
     Raises
     ------
     InputError
         If a result would be written over one, or two results to one file.
     """
-    from napari_hsr.io.file_sets import files_read, files_written, shared
+    from napari_hsr.io.atomic import expecting
+    from napari_hsr.io.file_sets import files_read, files_written, shared, standing_at
 
     outputs = [Path(found) for key in _OUTPUTS if (found := getattr(args, key, None))]
     for one, other in combinations(outputs, 2):
@@ -48,7 +51,8 @@ def files_of(args: argparse.Namespace) -> Iterator[None]:
                     raise InputError(f"{out} is an input; nothing was written over it.")
     token = _NAMED.set(named)
     try:
-        yield
+        with expecting(standing_at(outputs)):
+            yield
     finally:
         _NAMED.reset(token)
 

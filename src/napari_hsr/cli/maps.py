@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_hsr.cli.interrupt import cancel_on_interrupt
 from napari_hsr.cli.output import note, print_json, print_pairs, progress_bar
+from napari_hsr.units import one_line
 
 if TYPE_CHECKING:
     import argparse
@@ -58,6 +59,6 @@ def write_map(
         files = {"input": args.cube, "output": str(out), "replaced": replaced}
         print_json({**files, "shape": list(made.shape), **facts, "notices": list(made.notices)})
     else:
-        print(f"{args.cube} -> {out}")
+        print(one_line(f"{args.cube} -> {out}"))
         print_pairs(lines)
     note(made.notices)

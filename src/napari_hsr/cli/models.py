@@ -260,7 +260,7 @@ def _import(args: argparse.Namespace) -> int:
         overwrite=args.overwrite,
         **_facts(args),
     )
-    print(f"{args.file}: recognised as {model.card.architecture}, kept as {model.name}.")
+    print(one_line(f"{args.file}: recognised as {model.card.architecture}, kept as {model.name}."))
     _print_card(model.card)
     open_facts = [name for name in ("training_data", "licence") if _is_open(model.card, name)]
     if open_facts:
@@ -290,7 +290,7 @@ def _remove(args: argparse.Namespace) -> int:
 def _export(args: argparse.Namespace) -> int:
     from napari_hsr.models.user_models import export
 
-    print(export(args.name, args.output, overwrite=args.overwrite))
+    print(one_line(export(args.name, args.output, overwrite=args.overwrite)))
     return 0
 
 

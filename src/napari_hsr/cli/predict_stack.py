@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from napari_hsr.cli.output import note, print_json, progress_bar
+from napari_hsr.units import one_line
 
 if TYPE_CHECKING:
     import argparse
@@ -73,7 +74,8 @@ def run(args: argparse.Namespace) -> int:
     else:
         there = stored.frames - len(stored.failures)
         empty = f", {len(stored.failures)} left empty" if stored.failures else ""
-        print(f"{args.inputs[0]} -> {stored.path}: {there} frames in {stored.seconds:.1f} s{empty}")
+        told = f"{there} frames in {stored.seconds:.1f} s{empty}"
+        print(one_line(f"{args.inputs[0]} -> {stored.path}: {told}"))
     return int(bool(stored.failures))
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from napari_hsr.cli.files import add_output_options
 from napari_hsr.cli.output import note, print_json
 from napari_hsr.cli.reading import add_reading_options, stated
+from napari_hsr.units import one_line
 
 if TYPE_CHECKING:
     import argparse
@@ -75,7 +76,7 @@ def run(args: argparse.Namespace) -> int:
         files = {"input": args.cube, "output": str(out), "replaced": exists}
         print_json({**files, "encoding": photograph.encoding, "bits": bits, "notices": notices})
     else:
-        print(f"{args.cube} -> {out}")
+        print(one_line(f"{args.cube} -> {out}"))
         print(f"encoding: {photograph.encoding}, {bits} bit")
     note(notices)
     return 0

@@ -9,7 +9,7 @@ from napari_hsr.cli.interrupt import cancelled_by_user
 from napari_hsr.cli.output import note, print_json, print_pairs, print_table
 from napari_hsr.cli.train_messages import EventPrinter, describe_plan, image_table
 from napari_hsr.errors import HSRError
-from napari_hsr.units import format_bytes, format_seconds
+from napari_hsr.units import format_bytes, format_seconds, one_line
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -59,7 +59,7 @@ def _print(
     print_table(*image_table(findings))
     for row in findings.rows:
         if row.problem:  # warnings about the others were printed while they were checked
-            print(f"{row.name}: {row.problem}")
+            print(one_line(f"{row.name}: {row.problem}"))
             note(f"{row.name}: {warning}" for warning in row.warnings)
     print()
     nm = findings.wavelengths

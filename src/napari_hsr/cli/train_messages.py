@@ -20,7 +20,7 @@ from napari_hsr.training.events import (
     Stopped,
 )
 from napari_hsr.training.runs.figures import describe_figures, describe_left_over
-from napari_hsr.units import device_words, format_bytes, format_seconds
+from napari_hsr.units import device_words, format_bytes, format_seconds, one_line
 
 if TYPE_CHECKING:
     from napari_hsr.training.data.findings import Findings, Row
@@ -57,13 +57,13 @@ class EventPrinter:
             self.clear()
         elif self._terminal:
             width = max(20, shutil.get_terminal_size().columns - 1)
-            self._stream.write("\r" + text[:width] + "\x1b[K")
+            self._stream.write("\r" + one_line(text, width) + "\x1b[K")
             self._stream.flush()
             self._open = True
             return
         elif not self._due(event):
             return
-        print(text, file=self._stream, flush=True)
+        print(*map(one_line, text.split("\n")), sep="\n", file=self._stream, flush=True)
 
     def clear(self) -> None:
         """Remove the line that would have been updated."""

@@ -13,7 +13,8 @@ from napari_hsr.cube import jsonable
 from napari_hsr.errors import Cancelled, HSRError
 from napari_hsr.inference.batch import Outcome, Told
 from napari_hsr.io import can_read, read, write
-from napari_hsr.io.file_sets import files_read, replaces
+from napari_hsr.io.atomic import check_unchanged, expecting
+from napari_hsr.io.file_sets import files_read, replaces, standing_at
 from napari_hsr.io.unfinished_store import unfinished
 from napari_hsr.io.zarr_in_parts import restate
 from napari_hsr.notices import Code, has
@@ -96,6 +97,7 @@ class FileItem:
         """Read, compute and write; the outcome's value is what is reported of the file."""
         work, out, name = self.work, self.output, self.source.name
         exists = replaces(out, work.inputs)
+        before = standing_at([out])
         made_by = fingerprint(self.source, work)
         files = {"input": str(self.source), "output": str(out)}
         if exists and not work.again and (facts := kept(out, made_by)) is not None:
@@ -134,6 +136,8 @@ class FileItem:
             key: (out.with_name(f"{out.stem}_{key}{out.suffix}"), cube)
             for key, cube in work.beside(result).items()
         }
+        for target, known in () if in_parts else before.items():
+            check_unchanged(target, known)
         for other, cube in others.values():  # before the cube, whose record says that all is there
             yield from self._about_replacing(other, replaces(other, work.inputs))
             write(cube, other)
@@ -142,7 +146,8 @@ class FileItem:
         if in_parts:
             restate(out, recorded)
         else:
-            write(recorded, out)
+            with expecting(before):
+                write(recorded, out)
         made = {**files, "replaced": exists, "estimate": takes and asdict(takes)}
         yield Outcome({**made, **beside, **facts}, facts["notices"])
 
@@ -162,7 +167,8 @@ def fingerprint(source: Path, work: FileWork) -> str:
         if not file.is_file():
             continue
         found = file.stat()
-        digest.update(f"{file.name} {found.st_size} ".encode())
+        # a name that is no text in the system's encoding is read with half characters
+        digest.update(f"{file.name} {found.st_size} ".encode(errors="surrogatepass"))
         if found.st_size > HASHED_BYTES:
             digest.update(str(found.st_mtime_ns).encode())
         else:

@@ -55,7 +55,7 @@ def write_summary(result: BatchResult, path: str | PathLike[str]) -> Path:
         writer.writerows(r | {"notices": " | ".join(r["notices"])} for r in records)
         text = table.getvalue()
     with replacing(target) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+        temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
     return target
 
 

@@ -11,6 +11,7 @@ import signal
 import stat
 import threading
 from contextlib import ExitStack, contextmanager, suppress
+from contextvars import ContextVar
 from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
@@ -20,8 +21,10 @@ from napari_hsr.errors import FileError
 from napari_hsr.io.library_errors import translated
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+#: What changes when a file is written anew; None where there is none.
+Identity = tuple[int, ...] | None
 #: Hidden names of ours: what is to become, its machine and process, and what it is for.
 _OURS = re.compile(r"\..+\.([0-9a-f]{8})-(\d+)-[0-9a-f]{8}\.(tmp|old)")
 _MACHINE = f"{crc32(platform.node().encode()):08x}"
@@ -29,6 +32,55 @@ _SWAP = "swap"
 _MEANWHILE = "another program wrote it meanwhile; its file stays as it is"
 #: No list of two or three names is longer.
 _LONGEST_SWAP = 10_000
+#: What stood under names when the work began that will write them.
+_EXPECTED: ContextVar[dict[Path, Identity] | None] = ContextVar("what is replaced", default=None)
+
+
+def standing(paths: Iterable[Path]) -> dict[Path, Identity]:
+    """What stands under names now, links resolved: for :func:`expecting`."""
+    return {real: _identity(real) for path in paths if (real := Path(os.path.realpath(path)))}
+
+
+@contextmanager
+def expecting(found: Mapping[Path, Identity]) -> Iterator[None]:
+    """Inside, names are written only if what stood there when the work began still does.
+
+    Of two that compute for one name at once, the second to end would replace what the first made,
+    and nobody would be told. What is written inside may be written again.
+
+    Parameters
+    ----------
+    found : mapping
+        By :func:`standing`.
+    """
+    token = _EXPECTED.set({**(_EXPECTED.get() or {}), **found})
+    try:
+        yield
+    finally:
+        _EXPECTED.reset(token)
+
+
+def expected(target: Path) -> Identity:
+    """What is replaced by writing to a name whose links are resolved."""
+    known = _EXPECTED.get() or {}
+    return known[target] if target in known else _identity(target)
+
+
+def check_unchanged(target: Path, before: Identity) -> None:
+    """Refuse to replace what another program wrote since the work began.
+
+    Raises
+    ------
+    FileError
+        Saying so.
+    """
+    if _identity(target) != before:
+        raise FileError(target, _MEANWHILE)
+
+
+def _written(targets: Iterable[Path]) -> None:
+    known = _EXPECTED.get() or {}
+    known.update({target: _identity(target) for target in targets if target in known})
 
 
 def beside(path: Path, ending: str) -> Path:
@@ -76,8 +128,8 @@ def replacing_both(*paths: Path, shared: bool = False) -> Iterator[tuple[Path, .
     finish(targets[-1])
     for target, path in zip(targets, paths, strict=True):
         check_place(target, path)
-    _clear_up(targets[-1].parent)
-    before = [_identity(target) for target in targets]
+    clear_up(targets[-1].parent)
+    before = [expected(target) for target in targets]
     temporaries = [beside(target, "tmp") for target in targets]
     try:
         # RuntimeError is what h5py raises where a disk is full
@@ -87,10 +139,11 @@ def replacing_both(*paths: Path, shared: bool = False) -> Iterator[tuple[Path, .
                 _flush(temporary)
                 if target.exists():
                     shutil.copymode(target, temporary)
-            if not shared and [_identity(target) for target in targets] != before:
-                raise FileError(paths[-1], _MEANWHILE)
+            for target, known in () if shared else zip(targets, before, strict=True):
+                check_unchanged(target, known)
             with undisturbed():
-                _put_in_place(temporaries, targets, new=not shared and before == [None])
+                _put_in_place(temporaries, targets, new=not shared and not any(before))
+            _written(targets)
     finally:
         for temporary in temporaries:
             with suppress(OSError):
@@ -141,8 +194,7 @@ def kind_of(mode: int) -> str:
     return next((word for test, word in kinds if test(mode)), "a device")
 
 
-def _identity(path: Path) -> tuple[int, ...] | None:
-    """What changes when a file is written anew; None if there is none."""
+def _identity(path: Path) -> Identity:
     try:
         found = path.stat()
     except OSError:
@@ -150,17 +202,45 @@ def _identity(path: Path) -> tuple[int, ...] | None:
     return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
 
 
-def _put_in_place(temporaries: Sequence[Path], targets: Sequence[Path], new: bool = False) -> None:
-    if len(targets) == 1:
-        if new:  # of two that make one name at once, one makes it
+def put_folder_in_place(temporary: Path, target: Path, before: Identity) -> None:
+    """Give a complete folder beside it its name; one that had it goes.
+
+    A crash in between leaves the old or the new one under the name, or a note by which
+    :func:`finish` puts the new one there.
+
+    Raises
+    ------
+    FileError
+        If another program wrote there since ``before``.
+    """
+    with undisturbed():
+        check_unchanged(target, before)
+        if before is None:
+            # of two that make one name at once, one makes it: no folder with files is replaced
             try:
-                os.link(temporaries[0], targets[0])
-                return
-            except FileExistsError as error:
-                raise FileError(targets[0], _MEANWHILE) from error
-            except OSError:  # a file system without hard links
-                pass
-        os.replace(temporaries[0], targets[0])
+                os.rename(temporary, target)
+            except OSError as error:
+                if target.exists():
+                    raise FileError(target, _MEANWHILE) from error
+                raise
+        else:
+            swap, aside = beside(target, _SWAP), beside(target, "old")
+            with ExitStack() as undo:
+                undo.callback(swap.unlink, missing_ok=True)
+                _write_swap(swap, [temporary], [target])
+                _move_aside(target, aside)
+                undo.callback(os.replace, aside, target)
+                os.replace(temporary, target)
+                undo.pop_all()
+            swap.unlink(missing_ok=True)
+            shutil.rmtree(aside, ignore_errors=True)
+    _written([target])
+
+
+def _put_in_place(temporaries: Sequence[Path], targets: Sequence[Path], new: bool = False) -> None:
+    put = _put_new if new else os.replace
+    if len(targets) == 1:
+        put(temporaries[0], targets[0])
         return
     swap = beside(targets[-1], _SWAP)
     with ExitStack() as undo:
@@ -168,18 +248,36 @@ def _put_in_place(temporaries: Sequence[Path], targets: Sequence[Path], new: boo
         _write_swap(swap, temporaries, targets)
         old = []
         for target in reversed(targets):
-            if target.exists():
+            if not new and target.exists():
                 aside = beside(target, "old")
-                os.replace(target, aside)
+                _move_aside(target, aside)
                 undo.callback(os.replace, aside, target)
                 old.append(aside)
         for temporary, target in zip(temporaries, targets, strict=True):
-            os.replace(temporary, target)
+            put(temporary, target)
             undo.callback(target.unlink, missing_ok=True)
         undo.pop_all()  # all in place: nothing is put back
     for aside in (*old, swap):
         with suppress(OSError):  # mapped by an open cube on Windows: left behind, harmless
             aside.unlink(missing_ok=True)
+
+
+def _put_new(temporary: Path, target: Path) -> None:
+    """Of two that make one name at once, one makes it."""
+    try:
+        os.link(temporary, target)
+    except FileExistsError as error:
+        raise FileError(target, _MEANWHILE) from error
+    except OSError:  # a file system without hard links
+        os.replace(temporary, target)
+
+
+def _move_aside(target: Path, aside: Path) -> None:
+    """Of two that replace one name at once, one does."""
+    try:
+        os.replace(target, aside)
+    except FileNotFoundError as error:
+        raise FileError(target, _MEANWHILE) from error
 
 
 def _write_swap(swap: Path, temporaries: Sequence[Path], targets: Sequence[Path]) -> None:
@@ -196,7 +294,7 @@ def finish(path: Path) -> None:
     Parameters
     ----------
     path : Path
-        The last file of those that belong together: a header.
+        The last file of those that belong together: a header; or a folder.
     """
     if path.exists():  # complete, or not begun: what is left is cleared up by the next writer
         return
@@ -234,7 +332,7 @@ def _read_swap(swap: Path) -> list[tuple[str, str]]:
     return pairs if fits and len(stems) == 1 else []
 
 
-def _clear_up(folder: Path) -> None:
+def clear_up(folder: Path) -> None:
     """Remove what killed processes of this machine left unfinished in a folder."""
     with suppress(OSError):  # not ours to look into: writing then says so
         with os.scandir(folder) as entries:

@@ -86,12 +86,12 @@ def format_of(path: Path) -> str:
     FileError
         If there is no such file, it is empty, or its content is of no known format.
     """
+    if path.suffix.lower() in (".hdr", ".zarr"):
+        atomic.finish(path)
     if path.is_dir():
         if is_zarr(path):
             return "zarr"
         return _is_cube(path) or "cave"  # which then says what was expected
-    if path.suffix.lower() == ".hdr":
-        atomic.finish(path)
     if not path.exists():
         raise FileError(path, "there is no such file or folder")
     head = head_of(path)

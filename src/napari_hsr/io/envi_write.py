@@ -137,6 +137,6 @@ def _value(value: Any) -> str:
 
 
 def clean(value: Any) -> str:
-    """Text that cannot break a header: no braces, no line ends, ASCII."""
-    text = re.sub(r"[{}\s]+", " ", str(value)).strip()
+    """Text that cannot break a header: no braces, no line ends or other controls, ASCII."""
+    text = re.sub(r"[{}\s\x00-\x1f\x7f-\x9f]+", " ", str(value)).strip()
     return text.encode("ascii", "xmlcharrefreplace").decode("ascii")

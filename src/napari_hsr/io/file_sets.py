@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from napari_hsr.errors import FileError, InputError
 from napari_hsr.io import detect
-from napari_hsr.io.atomic import check_place
+from napari_hsr.io.atomic import Identity, check_place, standing
 from napari_hsr.io.choice import split_variable
 from napari_hsr.io.detect import is_zarr
 
@@ -51,6 +51,17 @@ def files_written(path: Path) -> set[Path]:
     elif is_zarr(path) and path.is_dir():  # replaced with all that lies in it
         found |= {file for file in path.rglob("*") if file.is_file()}
     return {Path(os.path.realpath(file)) for file in found}
+
+
+def standing_at(outputs: Iterable[Path]) -> dict[Path, Identity]:
+    """What stands under the names of results before they are computed.
+
+    It is for :func:`napari_hsr.io.atomic.expecting`. Of a store its folder counts.
+    """
+    found: set[Path] = set()
+    for out in outputs:
+        found |= {out} if out.is_dir() else {out, *files_written(out)}
+    return standing(found)
 
 
 def shared(written: set[Path], read: set[Path]) -> Path | None:

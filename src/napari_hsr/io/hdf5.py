@@ -35,6 +35,7 @@ from napari_hsr.io.stated_numbers import DIVISORS, state_numbers
 from napari_hsr.io.storing import Storing, as_stated, blocks, plan
 from napari_hsr.io.variable import Variable
 from napari_hsr.notices import Code, Notice
+from napari_hsr.units import one_line
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -348,7 +349,7 @@ def _put_facts(file: Any, stored: Any, cube: Cube, storing: Storing) -> None:
     for key, value in as_stated(storing).items():
         stored.attrs[key] = value
     if cube.units:
-        stored.attrs["units"] = cube.units
+        stored.attrs["units"] = one_line(cube.units)  # the record has it as it is
     if cube.place is not None:
         stored.attrs["pixel_size"] = cube.place.pixel
         stored.attrs["first_pixel_centre"] = cube.place.origin

@@ -7,11 +7,14 @@ as the library has returned.
 
 from __future__ import annotations
 
+import os
 from contextlib import contextmanager
 from io import RawIOBase
 from typing import TYPE_CHECKING, Any
 
+from napari_hsr.errors import InputError
 from napari_hsr.io.atomic import undisturbed
+from napari_hsr.units import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,6 +22,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import numpy as np
+
+
+#: Drivers that a file by itself can be read and written with.
+_DRIVERS = ("sec2", "stdio", "core", "log", "direct", "default")
 
 
 class Created:
@@ -74,9 +81,12 @@ def created(path: Path, **options: Any) -> Iterator[Created]:
 
     Raises
     ------
+    InputError
+        By :func:`check_driver`.
     OSError
         If the disk does not take it all.
     """
+    check_driver()
     with path.open("wb+", buffering=0) as raw:
         new = Created(raw, options)
         try:
@@ -84,6 +94,22 @@ def created(path: Path, **options: Any) -> Iterator[Created]:
         finally:
             new.close()
         new.check()
+
+
+def check_driver() -> None:
+    """Refuse to begin where the environment names a driver that HDF5 has not: it would end the process.
+
+    Raises
+    ------
+    InputError
+        Naming the variable.
+    """
+    named = os.environ.get("HDF5_DRIVER")
+    if named and named.partition(" ")[0] not in _DRIVERS:
+        raise InputError(
+            f"HDF5 is not begun: the environment's HDF5_DRIVER is {one_line(named, 40)!r}, where "
+            f"one of {', '.join(_DRIVERS)} was expected."
+        )
 
 
 class _Disk(RawIOBase):

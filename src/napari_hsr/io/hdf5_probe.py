@@ -15,6 +15,7 @@ from typing import Any
 
 from napari_hsr.errors import FileError, HSRError
 from napari_hsr.io import separate
+from napari_hsr.io.hdf5_created import check_driver
 
 #: Files that are remembered.
 _REMEMBERED = 4096
@@ -33,6 +34,7 @@ def check(path: Path) -> None:
     FileError
         If the library did not survive it, came to no end, or asked for too much memory.
     """
+    check_driver()
     try:
         found = os.stat(path)
     except OSError:  # told on opening it

@@ -258,7 +258,7 @@ def serve(library: Library) -> None:
     start = _limit_memory()
     answers.write(_READY + b"\n")
     answers.flush()
-    for line in sys.stdin:
+    for line in sys.stdin.buffer:  # as they were sent, whatever text the environment asks for
         asked = json.loads(line)
         _limit_computing(asked["seconds"])
         with _within(asked["room"]):

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_hsr.errors import FileError
 from napari_hsr.io import limits, zarr_resumed, zarr_store
-from napari_hsr.io.atomic import beside, undisturbed
+from napari_hsr.io.atomic import beside, expected, put_folder_in_place, undisturbed
 from napari_hsr.io.detect import is_zarr
 from napari_hsr.io.zarr_files import RUN, library
 from napari_hsr.io.zarr_store import JOURNAL
@@ -71,6 +71,7 @@ class UnfinishedStore(ABC):
     def __init__(self, path: Path, run: Mapping[str, Any], *, overwrite: bool = False):
         self._named, self._target = path, Path(os.path.realpath(path))
         self.folder, self._run = unfinished(path), dict(run)
+        self._before = expected(self._target)
         library(path)
         zarr_store.check_replaceable(self._target, path)
         if self.folder.exists() and not is_zarr(self.folder):
@@ -137,12 +138,8 @@ class UnfinishedStore(ABC):
 
     def _take_its_name(self) -> None:
         """Nothing more is written: give the store its name, without the journal."""
-        aside = beside(self._target, "old")
-        with self._writing(), undisturbed():
-            if self._target.exists():
-                os.replace(self._target, aside)
-            os.replace(self.folder, self._target)
-        shutil.rmtree(aside, ignore_errors=True)
+        with self._writing():
+            put_folder_in_place(self.folder, self._target, self._before)
         shutil.rmtree(self._target / JOURNAL, ignore_errors=True)
 
     def _begin(self) -> None:

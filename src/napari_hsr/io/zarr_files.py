@@ -28,7 +28,14 @@ from napari_hsr.io import (
     zarr_store,
 )
 from napari_hsr.io import wavelengths as wl
-from napari_hsr.io.atomic import beside, undisturbed
+from napari_hsr.io.atomic import (
+    beside,
+    clear_up,
+    expected,
+    finish,
+    put_folder_in_place,
+    undisturbed,
+)
 from napari_hsr.io.choice import ANY, Choice
 from napari_hsr.io.choose_variable import choose_cube, companions, left_out
 from napari_hsr.io.hdf5_axes import SPECTRAL, are_turned, axis_name, text
@@ -95,7 +102,7 @@ def read(path: Path, choice: Choice = ANY) -> Cube:
         found = build_cube.Found(zarr_frame.frame_of(path, array, frames, choice.variable))
         found.stated, found.convention = True, 0
         found.name = f"{scales[0].get('name') or path.stem} {choice.variable}"
-        found.units = array.attrs.get("units")
+        found.units = text(array.attrs.get("units")) or None
     elif isinstance(scales, list) and scales and choice.variable is None:
         found = _ome(path, store, ome, scales[0], attributes)
         if isinstance(run, dict) and run.get("finished"):
@@ -187,7 +194,9 @@ def _plain(
         attributes = bands_apart.shared_attributes(
             chosen.parts, lambda name: dict(arrays[name].attrs), DIVISORS
         )
-    found = build_cube.Found(source or ArrayOfThree(array), units=attributes.get("units"))
+    found = build_cube.Found(
+        source or ArrayOfThree(array), units=text(attributes.get("units")) or None
+    )
     every = {**around, **attributes}
     known = companions(variables, chosen, lambda name: np.asarray(small(arrays[name])), every)
     found.wavelengths, found.unit = known.wavelengths, known.unit
@@ -221,7 +230,7 @@ def _plain(
             if not wl.are_band_numbers(values):
                 found.wavelengths = values
         if axis is not None and found.unit is None:
-            found.unit = axis.attrs.get("units")
+            found.unit = text(axis.attrs.get("units")) or None
     if "_ARRAY_DIMENSIONS" in attributes and array.metadata.zarr_format == 2:
         fill = array.metadata.fill_value  # where xarray keeps _FillValue in stores of version 2
         if fill == 0 and "_FillValue" not in attributes:  # what zarr has by default, too
@@ -270,7 +279,7 @@ def _ome(
         found.wavelengths, found.unit = beside.wavelengths, beside.unit
         found.unit = found.unit or text(every.get("wavelength_units")) or None
     found.looked_in = "its channels, axes and attributes"
-    found.units = attributes.get("units")
+    found.units = text(attributes.get("units")) or None
     state_numbers(found, attributes)
     found.notices += _missing_chunks(array)
     return found
@@ -337,8 +346,10 @@ def write(cube: Cube, path: Path, storing: Storing | None = None) -> None:
     zarr = library(path)
     storing = storing or plan(cube)
     target = Path(os.path.realpath(path))
+    finish(target)
     zarr_store.check_replaceable(target, path)
-    temporary, aside = beside(target, "tmp"), beside(target, "old")
+    clear_up(target.parent)
+    before, temporary = expected(target), beside(target, "tmp")
     try:
         with translated(path, "it cannot be written"):
             # the library writes in a thread of its own, which an interrupt here would not end
@@ -347,18 +358,11 @@ def write(cube: Cube, path: Path, storing: Storing | None = None) -> None:
             limits = _write_array(group, cube, storing)
             with undisturbed():
                 group.attrs.update(ome_metadata.attributes(cube, limits))
-                if target.exists():
-                    os.replace(target, aside)
-                os.replace(temporary, target)
-    except BaseException:
-        if aside.exists() and not target.exists():
-            os.replace(aside, target)
-        raise
+                put_folder_in_place(temporary, target, before)
     finally:
         with undisturbed():
             zarr_store.wait_for_writes()
             shutil.rmtree(temporary, ignore_errors=True)
-            shutil.rmtree(aside, ignore_errors=True)
 
 
 def _write_array(group: Any, cube: Cube, storing: Storing) -> tuple[float, float]:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 DAMAGED = "the zarr store is damaged or cut short"
 _BLOSC_HEADER = 16
+_PACKERS = frozenset(("blosc", "lz4", "zstd", "bz2", "lzma", "zlib", "gzip"))
 
 
 def check_packed(root: Path, key: str, content: bytes, most: int, codecs: frozenset[str]) -> None:
@@ -31,6 +32,26 @@ def check_packed(root: Path, key: str, content: bytes, most: int, codecs: frozen
         raise FileError(root, f"{DAMAGED}: {told}")
     if is_cut_off(content, codecs):
         raise FileError(root, f"{DAMAGED}: its chunk {name} is cut off")
+    if claims_texts(content, codecs):
+        raise FileError(root, f"{DAMAGED}: its chunk {name} claims more texts than it holds")
+
+
+def claims_texts(content: bytes, codecs: frozenset[str]) -> bool:
+    """Whether a chunk of texts, in which a number of four bytes stands before each, claims too many.
+
+    The first number counts them, and the library would make room for as many, for a minute.
+    ``content`` must not swell.
+    """
+    if not codecs & {"vlen-utf8", "vlen-bytes"}:
+        return False
+    import numcodecs
+
+    for name in _PACKERS & codecs:
+        try:
+            content = bytes(numcodecs.get_codec({"id": name}).decode(content))
+        except (RuntimeError, ValueError, OSError, EOFError, zlib.error, lzma.LZMAError):
+            return False  # damaged: told by the library
+    return 4 + 4 * int.from_bytes(content[:4], "little") > max(len(content), 4)
 
 
 def swells(content: bytes, most: int, codecs: frozenset[str]) -> bool:

@@ -179,4 +179,4 @@ def _write(path: str | os.PathLike[str], text: str) -> None:
     from napari_hsr.io.atomic import replacing
 
     with replacing(Path(os.path.expanduser(path))) as temporary:
-        temporary.write_text(text, encoding="utf-8", newline="")
+        temporary.write_text(text, encoding="utf-8", errors="backslashreplace", newline="")

@@ -251,4 +251,4 @@ def _write(path: str | os.PathLike[str], text: str) -> None:
     from napari_hsr.io.atomic import replacing
 
     with replacing(Path(path).expanduser()) as temporary:
-        temporary.write_text(text, encoding="utf-8", newline="")
+        temporary.write_text(text, encoding="utf-8", errors="backslashreplace", newline="")

@@ -60,7 +60,7 @@ def write_table(curves: Sequence[Curve], path: str | os.PathLike[str]) -> Path:
                 np.savez_compressed(file, **_arrays(curves))
         else:
             text = _csv(curves) if suffix == ".csv" else _json(curves)
-            temporary.write_text(text, encoding="utf-8", newline="")
+            temporary.write_text(text, encoding="utf-8", errors="backslashreplace", newline="")
     return target
 
 

@@ -46,7 +46,7 @@ def write_csv(curves: Iterable[Curve], path: str | os.PathLike[str]) -> Path:
     target = Path(os.path.expanduser(path))
     text = to_text(curves, separator=",")
     with replacing(target) as temporary:
-        temporary.write_text(text, encoding="utf-8", newline="")
+        temporary.write_text(text, encoding="utf-8", errors="backslashreplace", newline="")
     return target
 
 

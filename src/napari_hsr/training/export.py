@@ -200,11 +200,11 @@ def write_model_folder(output: Path, recipe: Recipe, stored: Stored, facts: Trai
     named = [(name, False) for name in facts.train] + [(name, True) for name in facts.held_out]
     split.write(named, output / "split.txt")
     with replacing(output / "log.csv") as temporary:
-        temporary.write_text(history.csv(), encoding="utf-8", newline="")
+        temporary.write_text(history.csv(), encoding="utf-8", errors="backslashreplace", newline="")
     write_plot(history, output / "plot.png", recipe.title or recipe.name)
     with replacing(output / "card.json") as temporary:
         text = json.dumps(card.model_dump(mode="json"), indent=2, ensure_ascii=False)
-        temporary.write_text(text + "\n", encoding="utf-8")
+        temporary.write_text(text + "\n", encoding="utf-8", errors="backslashreplace")
     save_model(output / f"{recipe.name}.safetensors", stored.weights, card)
 
 

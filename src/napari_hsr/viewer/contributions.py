@@ -12,6 +12,7 @@ from os import PathLike, fspath
 from typing import TYPE_CHECKING, Any
 
 from napari_hsr.errors import GreyImageError, HSRError, InputError, SeveralArraysError
+from napari_hsr.units import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -87,7 +88,7 @@ def read_layers(path: str | Sequence[str]) -> list:
     except HSRError as error:
         if isinstance(error, GreyImageError):
             return preferred_reader.naparis_own(error.path)
-        show_error(str(error))
+        show_error(one_line(error))
         return NOTHING
     announce(thing)
     told = preferred_reader.prefer()
@@ -113,7 +114,7 @@ def _read_stack(path: str | Sequence[str]) -> list[LayerTuple]:
             raise
         if isinstance(error, GreyImageError):
             return preferred_reader.naparis_own(fspath(path) if isinstance(path, str) else path)
-        show_error(str(error))
+        show_error(one_line(error))
         return NOTHING
     announce(stack)
     return [stack_layer(stack)]
@@ -159,7 +160,7 @@ def announce(thing: Cube | Photograph | PhotographStack) -> None:
             open_next_cube(viewer)
     if notices:
         show = show_warning if warn else show_info
-        show(f"{thing.name}: {' '.join(notices)}")
+        show(one_line(f"{thing.name}: {' '.join(notices)}"))
 
 
 def missing_wavelengths(cube: Cube) -> str:
@@ -199,7 +200,7 @@ def write_image(path: str | PathLike, data: Any, meta: dict[str, Any]) -> list[s
     if left_out:
         from napari.utils.notifications import show_warning
 
-        show_warning(left_out)
+        show_warning(one_line(left_out))
     return written
 
 
@@ -239,7 +240,7 @@ def _on_chosen_cube(viewer: napari.Viewer, action: Callable) -> None:
     try:
         action(viewer, _chosen_cube(viewer))
     except HSRError as error:
-        show_error(str(error))
+        show_error(one_line(error))
 
 
 def _chosen_cube(viewer: napari.Viewer) -> Any:

@@ -255,7 +255,7 @@ def write(session: Session, path: Path) -> None:
         raise FileError(path, f"a session cannot hold it: {told(error)}") from error
     text = json.dumps({"version": VERSION, **kept}, ensure_ascii=False)
     with replacing(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+        temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
 
 
 def read(path: str | os.PathLike[str]) -> Session:
@@ -305,7 +305,7 @@ def fingerprint(path: Path) -> tuple[int, str]:
         for file in files:
             size = file.stat().st_size
             total += size
-            digest.update(f"{file.name}:{size};".encode())
+            digest.update(f"{file.name}:{size};".encode(errors="surrogatepass"))
         for file in files[:_FILES]:
             for block in _blocks(file):
                 digest.update(block)

@@ -326,3 +326,13 @@ def test_pydantic_alone_would_say_more_than_a_sentence():
     with pytest.raises(ValidationError) as error:
         Recipe.model_validate({"optimizer": 1})
     assert "\n" in str(error.value)
+
+
+def test_scales_of_patches_are_one_or_more(tmp_path):
+    path = tmp_path / "r.yaml"
+    path.write_text(
+        "model: {architecture: edsr}\ndata: {folder: x}\naugmentation: {scales: []}\n",
+        encoding="utf-8",
+    )
+    with pytest.raises(RecipeError, match=r"augmentation\.scales.*1 or more of them"):
+        read_recipe(path)

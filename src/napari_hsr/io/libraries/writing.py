@@ -22,7 +22,10 @@ if TYPE_CHECKING:
 def write_csv(library: SpectralLibrary, path: Path) -> None:
     """A column ``wavelength_nm`` and one a spectrum, its units in brackets; NaN is empty."""
     unit = f" [{library.units}]" if library.units else ""
-    with replacing(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
+    with (
+        replacing(path) as temporary,
+        temporary.open("w", encoding="utf-8", newline="", errors="backslashreplace") as file,
+    ):
         table = csv.writer(file, lineterminator="\n")
         table.writerow(["wavelength_nm", *(f"{name}{unit}" for name in library.names)])
         for nm, values in zip(library.wavelengths_nm, library.values.T, strict=True):
@@ -82,4 +85,8 @@ def write_json(library: SpectralLibrary, path: Path) -> None:
         ],
     }
     with replacing(path) as temporary:
-        temporary.write_text(json.dumps(content, ensure_ascii=False, indent=1), encoding="utf-8")
+        temporary.write_text(
+            json.dumps(content, ensure_ascii=False, indent=1),
+            encoding="utf-8",
+            errors="backslashreplace",
+        )

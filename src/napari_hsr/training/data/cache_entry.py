@@ -320,7 +320,7 @@ def _half_will_do(brightest: float, error: float) -> bool:
 
 
 def _short_hash(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:12]
+    return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:12]
 
 
 def _of_memory(scene: Scene) -> str:

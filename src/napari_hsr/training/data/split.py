@@ -120,7 +120,7 @@ def split_text(named: Iterable[tuple[str, bool]]) -> str:
 def write(named: Iterable[tuple[str, bool]], path: Path) -> None:
     """Write :func:`split_text` to a file, whole or not at all."""
     with replacing(path) as temporary:
-        temporary.write_text(split_text(named), encoding="utf-8")
+        temporary.write_text(split_text(named), encoding="utf-8", errors="backslashreplace")
 
 
 def _lines(path: Path) -> list[str]:

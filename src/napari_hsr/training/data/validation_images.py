@@ -146,7 +146,9 @@ def _simulated(
 ) -> ValidationImage:
     from napari_hsr.cameras.random_camera import draw
 
-    rng = np.random.default_rng([seed, zlib.crc32(image.name.encode()), number])
+    rng = np.random.default_rng(
+        [seed, zlib.crc32(image.name.encode(errors="surrogatepass")), number]
+    )
     capture = draw(settings, np.asarray(wavelengths), rng, image.thumbnail)
     name = f"{image.name}, {capture.camera_name}" if several else image.name
     if name in used:

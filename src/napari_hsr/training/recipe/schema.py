@@ -129,7 +129,9 @@ class AugmentationSettings(Settings):
     """Mirrored along either side."""
     rotations: bool = True
     """Rotated by multiples of 90°."""
-    scales: tuple[Annotated[float, Field(ge=0.01, le=1)], ...] = (1.0,)
+    scales: Annotated[tuple[Annotated[float, Field(ge=0.01, le=1)], ...], Field(min_length=1)] = (
+        1.0,
+    )
     """Scales of a patch, chosen with equal probability; below 1 it is reduced by averaging."""
     exposure: Annotated[float, Field(ge=0, le=2)] = 0.0
     """Photograph and cube times 10^U(-exposure, exposure)."""

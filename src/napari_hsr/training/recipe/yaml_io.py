@@ -107,7 +107,7 @@ def write_recipe(recipe: Recipe, path: str | Path) -> Path:
         _dumped(recipe), sort_keys=False, allow_unicode=True, default_flow_style=None, width=96
     )
     with replacing(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+        temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
     return path
 
 

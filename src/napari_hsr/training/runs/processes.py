@@ -353,7 +353,7 @@ def find() -> list[Run]:
 
 def _entry(output: Path) -> Path:
     """The file that names a run's folder."""
-    name = hashlib.sha256(os.path.abspath(output).encode()).hexdigest()[:16]
+    name = hashlib.sha256(os.path.abspath(output).encode(errors="surrogatepass")).hexdigest()[:16]
     return _register() / f"{name}.txt"
 
 

@@ -10,6 +10,8 @@ from qtpy.QtWidgets import QSizePolicy, QToolButton, QVBoxLayout, QWidget
 from napari_hsr.errors import HSRError
 from napari_hsr.widgets.common.labels import BriefLabel, WrappedLabel
 
+#: Letters of a message that are shown: a text of a file or a card may be of any length.
+_LONGEST = 3_000
 #: RGB of the edge and, faintly, of the background; the text keeps the theme's colour.
 _TINTS = {"info": (80, 140, 230), "warning": (227, 182, 23), "error": (225, 60, 60)}
 
@@ -88,6 +90,7 @@ class Message(QWidget):
         )
 
     def _say(self, kind: str, text: str, details: str | None) -> None:
+        text = text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
         self._said = (kind, text, details or "")
         if kind:
             red, green, blue = _TINTS[kind]

@@ -66,4 +66,4 @@ def write_csv(
 
 def _write(path: str | PathLike[str], text: str) -> None:
     with replacing(Path(path).expanduser()) as temporary:
-        temporary.write_text(text, encoding="utf-8", newline="")
+        temporary.write_text(text, encoding="utf-8", errors="backslashreplace", newline="")

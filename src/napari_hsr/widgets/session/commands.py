@@ -147,7 +147,7 @@ def _start(viewer: napari.Viewer, work: Callable, title: str, finished: Callable
 
 
 def _sentence(error: Exception) -> str:
-    return str(error) if isinstance(error, HSRError) else f"The session failed: {error!r}"
+    return one_line(error if isinstance(error, HSRError) else f"The session failed: {error!r}")
 
 
 def _tell(done: str, told: list[str]) -> None:

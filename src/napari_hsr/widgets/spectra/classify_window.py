@@ -252,7 +252,9 @@ class ClassifyWindow(QDialog):
         table.writeheader()
         table.writerows(rows)
         with replacing(Path(path)) as temporary:
-            temporary.write_text(text.getvalue(), encoding="utf-8", newline="")
+            temporary.write_text(
+                text.getvalue(), encoding="utf-8", errors="backslashreplace", newline=""
+            )
         return Path(path)
 
     def _ask_csv(self) -> None:

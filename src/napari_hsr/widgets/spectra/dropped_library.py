@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from napari_hsr.errors import HSRError
 from napari_hsr.io.libraries import is_library
+from napari_hsr.units import one_line
 from napari_hsr.viewer.contributions import NOTHING
 from napari_hsr.viewer.workspace import open_panel
 
@@ -32,7 +33,7 @@ def open_dropped(path: str | PathLike) -> list:
     try:
         library = panel.libraries.opened[panel.load_library(path)]
     except HSRError as error:
-        show_error(str(error))
+        show_error(one_line(error))
         return NOTHING
     said = f"{Path(path).name}: {len(library):,} {'spectrum' if len(library) == 1 else 'spectra'}, {library.wavelengths.describe()}."
     panel.message.show_info(f"{said} Match… lists them; ticked ones are drawn.")

@@ -122,7 +122,7 @@ def written(
     if split:
         data["split_file"] = str(folder / "split.txt")
         with replacing(folder / "split.txt") as temporary:
-            temporary.write_text(split, encoding="utf-8")
+            temporary.write_text(split, encoding="utf-8", errors="backslashreplace")
     return Recipe.model_validate({**content, "data": data})
 
 

@@ -1,0 +1,80 @@
+"""A variable of the environment ends no command otherwise than in a sentence, and leads none anywhere."""
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from napari_hsr import Cube, Wavelengths, write
+from napari_hsr.errors import HSRError, InputError, explain
+from napari_hsr.io import hdf5_created, read
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("files")
+    values = np.random.default_rng(0).random((31, 6, 5), dtype=np.float32)
+    write(Cube(values, Wavelengths(np.linspace(400, 700, 31))), folder / "c.h5")
+    return folder
+
+
+def run(folder, *arguments, **environment):
+    code = "import sys; from napari_hsr.cli import main; sys.exit(main(sys.argv[1:]))"
+    return subprocess.run(
+        [sys.executable, "-c", code, *arguments],
+        cwd=folder,
+        env={**os.environ, **environment},
+        capture_output=True,
+        check=False,
+    )
+
+
+def test_a_helper_understands_what_it_is_asked_under_any_encoding_of_text(files):
+    done = run(files, "info", "c.h5", PYTHONIOENCODING="utf-16")
+    assert done.returncode == 0
+    assert "31 bands" in done.stdout.decode("utf-16")
+
+
+def test_a_driver_that_hdf5_has_not_is_told(files, monkeypatch):
+    """The library would end the process."""
+    for driver in ("nonsense", "family"):
+        monkeypatch.setenv("HDF5_DRIVER", driver)
+        with pytest.raises(InputError, match=f"HDF5_DRIVER is '{driver}'"):
+            hdf5_created.check_driver()
+        with pytest.raises(HSRError, match="HDF5_DRIVER"):
+            read(files / "c.h5")
+        with pytest.raises(HSRError, match="HDF5_DRIVER"):
+            write(Cube(np.zeros((3, 2, 2), np.float32)), files / "o.h5")
+    assert not (files / "o.h5").exists()
+    monkeypatch.setenv("HDF5_DRIVER", "sec2")
+    assert read(files / "c.h5").bands == 31
+
+
+def test_a_library_that_the_environment_keeps_from_loading_is_named(files):
+    command = ("super-resolve", "c.h5", "--model", "bicubic-torch", "--scale", "2", "-o", "o.npz")
+    done = run(files, *command, PYTORCH_JIT="nonsense")
+    assert done.returncode == 1
+    assert "torch cannot be loaded (ValueError: Unknown setting of PYTORCH_JIT" in str(done.stderr)
+    assert not (files / "o.npz").exists()
+
+
+def test_a_fault_in_the_import_of_others_is_theirs_and_one_of_ours_is_ours(tmp_path, monkeypatch):
+    (tmp_path / "of_others.py").write_text("int('x')\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(ValueError, match="invalid literal") as found:
+        __import__("of_others")
+    assert explain(found.value).startswith("of_others cannot be loaded (ValueError: invalid")
+    with pytest.raises(ValueError, match="invalid literal") as found:
+        int("x")
+    assert "fault in napari-hsr" in explain(found.value)
+
+
+@pytest.mark.parametrize("name", ["NAPARI_HSR_OUTPUT", "OUTPUT", "TMPDIR", "HOME", "XDG_DATA_HOME"])
+def test_a_variable_makes_no_command_write_into_a_folder_that_was_not_named(files, tmp_path, name):
+    place = tmp_path / "place"
+    place.mkdir()
+    done = run(files, "convert", "c.h5", "-o", "o.npz", "--overwrite", **{name: str(place)})
+    assert done.returncode == 0
+    assert not list(place.rglob("*"))
