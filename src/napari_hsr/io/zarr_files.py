@@ -18,6 +18,7 @@ import numpy as np
 from napari_hsr.cube import finite_range
 from napari_hsr.errors import FileError
 from napari_hsr.io import (
+    atomic,
     bands_apart,
     build_cube,
     cf_grid,
@@ -28,14 +29,6 @@ from napari_hsr.io import (
     zarr_store,
 )
 from napari_hsr.io import wavelengths as wl
-from napari_hsr.io.atomic import (
-    beside,
-    clear_up,
-    expected,
-    finish,
-    put_folder_in_place,
-    undisturbed,
-)
 from napari_hsr.io.choice import ANY, Choice
 from napari_hsr.io.choose_variable import choose_cube, companions, left_out
 from napari_hsr.io.hdf5_axes import SPECTRAL, are_turned, axis_name, text
@@ -346,21 +339,21 @@ def write(cube: Cube, path: Path, storing: Storing | None = None) -> None:
     zarr = library(path)
     storing = storing or plan(cube)
     target = Path(os.path.realpath(path))
-    finish(target)
+    atomic.finish(target)
     zarr_store.check_replaceable(target, path)
-    clear_up(target.parent)
-    before, temporary = expected(target), beside(target, "tmp")
+    atomic.clear_up(target.parent)
+    before, temporary = atomic.expected(target), atomic.beside(target, "tmp")
     try:
         with translated(path, "it cannot be written"):
             # the library writes in a thread of its own, which an interrupt here would not end
-            with undisturbed():
+            with atomic.undisturbed():
                 group = zarr.open_group(temporary, mode="w", zarr_format=2)
             limits = _write_array(group, cube, storing)
-            with undisturbed():
+            with atomic.undisturbed():
                 group.attrs.update(ome_metadata.attributes(cube, limits))
-                put_folder_in_place(temporary, target, before)
+                atomic.put_folder_in_place(temporary, target, before)
     finally:
-        with undisturbed():
+        with atomic.undisturbed():
             zarr_store.wait_for_writes()
             shutil.rmtree(temporary, ignore_errors=True)
 
@@ -374,7 +367,7 @@ def _write_array(group: Any, cube: Cube, storing: Storing) -> tuple[float, float
         most[1] = max(1, min(most[1], _HELD_VALUES // (bands * width)))
     else:
         most[0] = max(1, min(most[0], _HELD_VALUES // (height * width)))
-    with undisturbed():
+    with atomic.undisturbed():
         array = group.create_array(
             "0",
             shape=cube.shape,
@@ -390,12 +383,12 @@ def _write_array(group: Any, cube: Cube, storing: Storing) -> tuple[float, float
         part = slice(first, min(first + step, height if rows_first else bands))
         if rows_first:
             values = np.asarray(cube.data[:, part, :], dtype=np.float32)
-            with undisturbed():
+            with atomic.undisturbed():
                 array[:, part] = storing.numbers(values)
         else:
             planes = [np.asarray(cube.data[b], dtype=np.float32) for b in range(bands)[part]]
             values = np.stack(planes)
-            with undisturbed():
+            with atomic.undisturbed():
                 array[part] = storing.numbers(values)
         least, largest = finite_range(values)
         low, high = min(low, least), max(high, largest)
