@@ -12,16 +12,13 @@ import logging
 import threading
 from collections.abc import Callable, Iterable
 from queue import Empty, SimpleQueue
-from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QCoreApplication, QEvent, QObject, QTimer, Signal
 
 from napari_hsr.errors import Cancelled, HSRError
 from napari_hsr.progress import Progress
 from napari_hsr.widgets.common.connections import when_gone
-
-if TYPE_CHECKING:
-    from qtpy.QtWidgets import QWidget
+from napari_hsr.widgets.common.present import present
 
 logger = logging.getLogger(__name__)
 
@@ -70,7 +67,7 @@ class Job(QObject):
     cancelled = Signal()
     ended = Signal()
 
-    def __init__(self, work: Work, title: str = "", parent: QWidget | None = None):
+    def __init__(self, work: Work, title: str = "", parent: QObject | None = None):
         super().__init__(parent)
         self._run = _Run(work, title)
         self._timer = QTimer(self)
@@ -104,9 +101,10 @@ class Job(QObject):
         """
         if self._run.thread.ident is not None:
             raise RuntimeError("this job was started before; each run needs a job of its own")
-        if self.parent() is not None:
-            self.parent().installEventFilter(self)
-        QCoreApplication.instance().aboutToQuit.connect(self.stop)
+        parent = self.parent()
+        if parent is not None:
+            parent.installEventFilter(self)
+        present(QCoreApplication.instance()).aboutToQuit.connect(self.stop)
         self._run.open_activity()
         self._run.thread.start()
         self._timer.start()
@@ -128,11 +126,12 @@ class Job(QObject):
         self._timer.stop()
         return self._run.stop(seconds)
 
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802 - Qt's name
+    def eventFilter(self, watched, event) -> bool:  # noqa: N802 - Qt's name
         """Notice that the panel was closed, or taken out of its dock (napari does not delete it)."""
-        if watched is self.parent() and self.running:
+        panel = self.parent()
+        if panel is not None and watched is panel and self.running:
             closed = event.type() == QEvent.Type.Close
-            orphaned = event.type() == QEvent.Type.ParentChange and watched.parent() is None
+            orphaned = event.type() == QEvent.Type.ParentChange and panel.parent() is None
             if closed or orphaned:
                 self.stop(seconds=0)
         return False

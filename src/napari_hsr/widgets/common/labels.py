@@ -37,7 +37,7 @@ class WrappedLabel(QLabel):
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.setText(text)
 
-    def setText(self, text: str) -> None:  # noqa: N802 - Qt's name
+    def setText(self, text) -> None:  # noqa: N802 - Qt's name
         """Show another text, and fit the height; control characters are written out."""
         plain = self.textFormat() == Qt.TextFormat.PlainText
         super().setText(visible(text) if plain else text)
@@ -49,7 +49,7 @@ class WrappedLabel(QLabel):
         if event.size().width() != event.oldSize().width():
             self._later.start(0)
 
-    def changeEvent(self, event: QEvent) -> None:  # noqa: N802 - Qt's name
+    def changeEvent(self, event) -> None:  # noqa: N802 - Qt's name
         """Fit the height to another font or style sheet."""
         super().changeEvent(event)
         if event.type() in (QEvent.Type.FontChange, QEvent.Type.StyleChange):
@@ -95,7 +95,7 @@ class BriefLabel(WrappedLabel):
         """The whole text, folded or not."""
         return self._full
 
-    def setText(self, text: str) -> None:  # noqa: N802 - Qt's name
+    def setText(self, text) -> None:  # noqa: N802 - Qt's name
         """Show another text, folded if it is long."""
         text = visible(text)
         if text != self._full:

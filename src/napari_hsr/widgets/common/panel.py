@@ -11,6 +11,7 @@ from napari_hsr.viewer import shortcuts
 from napari_hsr.viewer.workspace import make_room
 from napari_hsr.widgets.common.accessible import name_controls
 from napari_hsr.widgets.common.help_window import HelpButton
+from napari_hsr.widgets.common.present import present
 from napari_hsr.widgets.common.tidying import collect_soon
 
 if TYPE_CHECKING:
@@ -59,13 +60,13 @@ class Panel(QWidget):
         if dock is not None:
             dock.show()
             dock.raise_()
-        part = self.nextInFocusChain()
+        part = present(self.nextInFocusChain())
         while self.isAncestorOf(part):
             tabbed = part.focusPolicy() & Qt.FocusPolicy.TabFocus
             if tabbed and part.isEnabled() and part.isVisibleTo(self):
                 part.setFocus(Qt.FocusReason.TabFocusReason)
                 return
-            part = part.nextInFocusChain()
+            part = present(part.nextInFocusChain())
 
     def files_in_use(self) -> list[str]:
         """Files that the panel has opened beside the layers, for a session."""
@@ -81,7 +82,7 @@ class Panel(QWidget):
     def _release(self) -> None:
         """Undo what :meth:`_attach` did."""
 
-    def event(self, event: QEvent) -> bool:
+    def event(self, event) -> bool:
         """Notice being closed, docked and taken out of the dock."""
         kind = event.type()
         if kind == QEvent.Type.Close or (

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import unicodedata
 from html import escape
+from typing import Any, cast
 
 from qtpy.QtCore import Qt
 
@@ -33,7 +34,7 @@ _SOFT = "\u200b\u200d\u00ad"
 def tip(text: str) -> str:
     """``text`` for a tool tip, which Qt shows as it is."""
     text = visible(text)
-    if not Qt.mightBeRichText(text):
+    if not cast("Any", Qt).mightBeRichText(text):  # qtpy puts it there
         return text
     return f"<qt>{escape(text)}</qt>".replace("\n", "<br>")
 

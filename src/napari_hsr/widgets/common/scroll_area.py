@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from qtpy.QtCore import QEvent, QObject, QPoint, QSize, Qt
+from qtpy.QtCore import QEvent, QPoint, QSize, Qt
 from qtpy.QtWidgets import QFrame, QScrollArea, QSizePolicy, QWidget
+
+from napari_hsr.widgets.common.present import present
 
 
 class VerticalScroll(QScrollArea):
@@ -39,15 +41,15 @@ class VerticalScroll(QScrollArea):
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # its controls have it, and scroll it
         self.setWidget(content)
         content.installEventFilter(self)
-        self.verticalScrollBar().rangeChanged.connect(self._follow)
+        present(self.verticalScrollBar()).rangeChanged.connect(self._follow)
 
     def keep_at_top(self, part: QWidget) -> None:
         """Scroll to a part of the content, again while it grows, until the user scrolls."""
-        self._top, self._left_at = part, self.verticalScrollBar().value()
+        self._top, self._left_at = part, present(self.verticalScrollBar()).value()
         self._follow()
 
     def _follow(self, *_range: int) -> None:
-        bar = self.verticalScrollBar()
+        bar = present(self.verticalScrollBar())
         if self._top is None:
             return
         # The bar itself moves back when the content gets shorter.
@@ -64,11 +66,11 @@ class VerticalScroll(QScrollArea):
 
     def minimumSizeHint(self) -> QSize:  # noqa: N802 - Qt's name
         """At least as wide as the content and the scroll bar: nothing is clipped."""
-        bar = self.verticalScrollBar().sizeHint().width()
-        width = self.widget().minimumSizeHint().width() + bar + 2 * self.frameWidth()
+        bar = present(self.verticalScrollBar()).sizeHint().width()
+        width = present(self.widget()).minimumSizeHint().width() + bar + 2 * self.frameWidth()
         return QSize(width, super().minimumSizeHint().height())
 
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802 - Qt's name
+    def eventFilter(self, watched, event) -> bool:  # noqa: N802 - Qt's name
         """Follow the height of the content."""
         if watched is self.widget() and event.type() == QEvent.Type.LayoutRequest:
             if self._asked is not None:  # what grows into free room must know where to stop
@@ -77,4 +79,4 @@ class VerticalScroll(QScrollArea):
         return super().eventFilter(watched, event)
 
     def _needed(self) -> int:
-        return self.widget().minimumSizeHint().height() + 2 * self.frameWidth()
+        return present(self.widget()).minimumSizeHint().height() + 2 * self.frameWidth()

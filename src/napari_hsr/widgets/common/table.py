@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import QEvent, Qt
 from qtpy.QtWidgets import QAbstractItemView, QSizePolicy, QTableWidget, QWidget
 
+from napari_hsr.widgets.common.present import present
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -29,8 +31,8 @@ class PlainTable(QTableWidget):
         super().__init__(0, len(heads), parent)
         self._most = most
         self.setHorizontalHeaderLabels(list(heads))
-        self.horizontalHeader().setMinimumSectionSize(30)
-        self.verticalHeader().hide()
+        present(self.horizontalHeader()).setMinimumSectionSize(30)
+        present(self.verticalHeader()).hide()
         self.setWordWrap(True)
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
@@ -42,8 +44,8 @@ class PlainTable(QTableWidget):
     def fit(self) -> None:
         """Fit the rows to their content, and the table to its rows."""
         self.fit_rows()
-        height = self.horizontalHeader().sizeHint().height() + 2 * self.frameWidth()
-        height += self.verticalHeader().length()
+        height = present(self.horizontalHeader()).sizeHint().height() + 2 * self.frameWidth()
+        height += present(self.verticalHeader()).length()
         self.setFixedHeight(height if self._most is None else min(self._most, height))
 
     def fit_rows(self) -> None:
@@ -56,7 +58,7 @@ class PlainTable(QTableWidget):
         if event.size().width() != event.oldSize().width():
             self.fit()
 
-    def changeEvent(self, event: QEvent) -> None:  # noqa: N802 - Qt's name
+    def changeEvent(self, event) -> None:  # noqa: N802 - Qt's name
         """Fit again to another font or style sheet."""
         super().changeEvent(event)
         if event.type() in (QEvent.Type.FontChange, QEvent.Type.StyleChange):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from qtpy.QtWidgets import QProgressBar, QSizePolicy, QVBoxLayout, QWidget
 
@@ -24,6 +24,7 @@ from napari_hsr.widgets.common.job import Job
 from napari_hsr.widgets.common.layouts import column, row
 from napari_hsr.widgets.common.messages import Message
 from napari_hsr.widgets.common.panel import Panel, button
+from napari_hsr.widgets.common.present import present
 from napari_hsr.widgets.common.save_dialog import ask_path
 from napari_hsr.widgets.common.scroll_area import VerticalScroll
 from napari_hsr.widgets.compare.exports import write_csv, write_json
@@ -56,7 +57,7 @@ class CompareWidget(Panel):
         super().__init__(parent)
         self._viewer = viewer
         self._job: Job | None = None
-        self._pair: tuple | None = None  # the layers that are being, or were last, compared
+        self._pair: tuple[Any, ...] = ()  # the layers that are being, or were last, compared
         self._asked: tuple = ()  # what else was asked for
         self._grid_wanted = False
         self.comparison: Comparison | None = None
@@ -279,7 +280,7 @@ class CompareWidget(Panel):
             self.progress.setFormat("Cancelling…")
 
     def _on_progress(self, event: Progress) -> None:
-        if not self._job.cancelling:
+        if not present(self._job).cancelling:
             self.progress.setMaximum(event.total)
             self.progress.setValue(event.done)
             self.progress.setFormat(event.message)
@@ -304,7 +305,7 @@ class CompareWidget(Panel):
 
     def _on_ended(self) -> None:
         job, self._job = self._job, None
-        job.deleteLater()
+        present(job).deleteLater()
         self._show_running(False)
         self._show_reason()
         if self._grid_wanted:
@@ -346,7 +347,7 @@ class CompareWidget(Panel):
         self.grid.show(*pair, grid_maps(map_layers(self._viewer, *pair)))
         self._sync_grid_button()
 
-    def _chosen(self) -> tuple:
+    def _chosen(self) -> tuple[Any, Any]:
         return self.form.prediction.layer(), self.form.truth.layer()
 
     def _on_grid_enabled(self, event=None) -> None:
@@ -368,15 +369,15 @@ class CompareWidget(Panel):
 
         A file that cannot be written is a FileError, and an earlier one of that name is then intact.
         """
-        write_json(path, self.comparison, self.held)
+        write_json(path, present(self.comparison), self.held)
 
     def export_csv(self, path: str | PathLike) -> None:
         """The same as CSV: the metrics, one line a band, and the uncertainty's curves."""
-        write_csv(path, self.comparison, self.held)
+        write_csv(path, present(self.comparison), self.held)
 
     def _save(self, kind: str, export: Callable[[Path], None]) -> None:
         suffix = f".{kind.lower()}"
-        name = self.comparison.evaluation.prediction.replace("/", "-")
+        name = present(self.comparison).evaluation.prediction.replace("/", "-")
         path = ask_path(
             self, f"Save the comparison as {kind}", f"{name} comparison{suffix}", f"*{suffix}"
         )

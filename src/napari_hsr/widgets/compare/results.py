@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
@@ -14,11 +14,14 @@ from napari_hsr.widgets.common.accessible import name_controls
 from napari_hsr.widgets.common.choosers import NarrowComboBox
 from napari_hsr.widgets.common.connections import Connections
 from napari_hsr.widgets.common.labels import WrappedLabel
+from napari_hsr.widgets.common.present import present
 from napari_hsr.widgets.compare.several import FigureTableView
 from napari_hsr.widgets.compare.table import MetricTable
 from napari_hsr.widgets.compare.uncertainty_curves import Drawn, drawn, over_frames
 
 if TYPE_CHECKING:
+    from qtpy.QtWidgets import QBoxLayout
+
     from napari_hsr.inference.uncertainty_check import UncertaintyCheck
     from napari_hsr.metrics import Evaluation
     from napari_hsr.metrics.compare import Comparison
@@ -79,7 +82,7 @@ class ResultView(QWidget):
             self._plot.setMinimumHeight(220)
             self._plot.marker_moved.connect(self._on_marker_moved)
             name_controls(self._plot)
-            self.layout().addWidget(self._plot, 1)
+            cast("QBoxLayout", self.layout()).addWidget(self._plot, 1)
             self._on_theme()
         return self._plot
 
@@ -87,7 +90,7 @@ class ResultView(QWidget):
         """Show the results, and how well the intervals and the measured share knew of the errors."""
         evaluation = self.evaluation = comparison.evaluation
         self._drawn = {} if held is None else drawn(held, evaluation)
-        failed = ()
+        failed: tuple[str, ...] = ()
         if isinstance(comparison.table, FrameTable):
             self._drawn = over_frames(comparison.table) | self._drawn
             failed = tuple(
@@ -140,10 +143,11 @@ class ResultView(QWidget):
             self.plot.set_placeholder("")
             self._on_point()
             return
-        y = np.asarray(self.evaluation.per_band[name], dtype=float)
-        nm = self.evaluation.wavelengths
+        evaluation = present(self.evaluation)
+        y = np.asarray(evaluation.per_band[name], dtype=float)
+        nm = evaluation.wavelengths
         x = np.arange(1, y.size + 1) if nm is None else np.asarray(nm, dtype=float)
-        unit = self.evaluation.units.get(name)
+        unit = evaluation.units.get(name)
         self.plot.set_labels(
             "band" if nm is None else "wavelength (nm)",
             f"{LABELS[name]} ({unit})" if unit else LABELS[name],
@@ -161,7 +165,8 @@ class ResultView(QWidget):
     def _on_point(self, event=None) -> None:
         if self._plot is None:
             return
-        by_band = self.curve() not in self._drawn or self._drawn[self.curve()].by_band
+        drawn = self._drawn.get(self.curve() or "")
+        by_band = drawn is None or drawn.by_band
         if self.evaluation is None or self.evaluation.wavelengths is None or not by_band:
             self.plot.set_marker(None)
         else:

@@ -29,6 +29,7 @@ from napari_hsr.viewer.regions import (
 from napari_hsr.widgets.common.choosers import NarrowComboBox
 from napari_hsr.widgets.common.layouts import column, narrow_form
 from napari_hsr.widgets.common.plain_text import one_line, tip
+from napari_hsr.widgets.common.present import present
 from napari_hsr.widgets.common.table import PlainTable
 from napari_hsr.widgets.common.tick_list import TickList
 
@@ -212,7 +213,9 @@ class FigureTableView(PlainTable):
         """As wide as the figures are; names are shortened to what is left beside them."""
         self.resizeColumnsToContents()
         least, most = _NAME
-        left = self.viewport().width() - sum(map(self.columnWidth, range(1, self.columnCount())))
+        left = present(self.viewport()).width() - sum(
+            map(self.columnWidth, range(1, self.columnCount()))
+        )
         self.setColumnWidth(0, max(least, min(most, left, self.columnWidth(0))))
         self.setWordWrap(False)
         self.resizeRowsToContents()
@@ -220,4 +223,4 @@ class FigureTableView(PlainTable):
     def fit(self) -> None:
         """Leave room for the bar that moves the columns."""
         super().fit()
-        self.setFixedHeight(self.height() + self.horizontalScrollBar().sizeHint().height())
+        self.setFixedHeight(self.height() + present(self.horizontalScrollBar()).sizeHint().height())

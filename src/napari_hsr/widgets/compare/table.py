@@ -9,6 +9,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableWidgetItem, QWidget
 
 from napari_hsr.widgets.common.plain_text import tip
+from napari_hsr.widgets.common.present import present
 from napari_hsr.widgets.common.table import PlainTable
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ class MetricTable(PlainTable):
         super().__init__(["Metric", "Value"], parent)
         self.setAccessibleName("Figures")
         self.setToolTip("Ctrl+C copies the selected rows, or all")
-        self.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
+        present(self.horizontalHeader()).setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
         self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.fit()
@@ -53,14 +54,15 @@ class MetricTable(PlainTable):
         """The selected rows, or all, as tab-separated lines of metric and value."""
         chosen = sorted({index.row() for index in self.selectedIndexes()})
         rows = chosen or range(self.rowCount())
-        return "\n".join(f"{self.item(r, 0).text()}\t{self.item(r, 1).text()}" for r in rows)
+        cells = [[present(self.item(row, column)).text() for column in (0, 1)] for row in rows]
+        return "\n".join(map("\t".join, cells))
 
     def keyPressEvent(self, event) -> None:  # noqa: N802 - Qt's name
         """Copy on Ctrl+C."""
         from qtpy.QtGui import QGuiApplication, QKeySequence
 
         if event.matches(QKeySequence.StandardKey.Copy):
-            QGuiApplication.clipboard().setText(self.text())
+            present(QGuiApplication.clipboard()).setText(self.text())
         else:
             super().keyPressEvent(event)
 
@@ -69,7 +71,7 @@ class MetricTable(PlainTable):
 
         Only a unit wider than the panel wraps too.
         """
-        room = self.viewport().width()
+        room = present(self.viewport()).width()
         value = min(self.sizeHintForColumn(1) + 8, round(_MOST_FOR_VALUES * room))
         self.setColumnWidth(1, value)
         self.setColumnWidth(0, room - value)

@@ -34,10 +34,13 @@ from napari_hsr.widgets.common.layouts import column, narrow_form, row
 from napari_hsr.widgets.common.messages import Message
 from napari_hsr.widgets.common.panel import button
 from napari_hsr.widgets.common.plain_text import one_line, tip
+from napari_hsr.widgets.common.present import present
 from napari_hsr.widgets.common.save_dialog import ask_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from qtpy.QtWidgets import QWidget
 
     from napari_hsr.progress import Progress
 
@@ -73,7 +76,8 @@ class BatchWindow(QDialog):
         self._result: BatchResult | None = None
         self._layers: list[Any] = []  # of the rows, where layers are computed
         self._added: set[int] = set()
-        self._model, self._options = "", {}
+        self._model = ""
+        self._options: dict[str, Any] = {}
         self.folder: Path | None = None
         self.output: Path | None = None
         self.setWindowTitle("Many photographs")
@@ -106,13 +110,13 @@ class BatchWindow(QDialog):
         self.progress.setToolTip("Photographs that are done")
         self.table = QTableWidget(0, len(HEADS))
         self.table.setHorizontalHeaderLabels(list(HEADS))
-        self.table.verticalHeader().hide()
+        present(self.table.verticalHeader()).hide()
         self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.table.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
         self.table.setWordWrap(False)  # a row is one line
         self.table.setAccessibleName("Photographs and how far they are")
         self.table.setToolTip("One that fails stops no other; a cell's tooltip has its whole text")
-        heads, modes = self.table.horizontalHeader(), QHeaderView.ResizeMode
+        heads, modes = present(self.table.horizontalHeader()), QHeaderView.ResizeMode
         for place in (1, 2):  # their texts change
             heads.setSectionResizeMode(place, modes.ResizeToContents)
         heads.setSectionResizeMode(3, modes.Stretch)
@@ -163,9 +167,8 @@ class BatchWindow(QDialog):
         files = self.what.value() == FOLDER
         self.folder_label.setText(f"{self.folder}" if self.folder else "no folder chosen")
         self.output_label.setText(f"{self.output}" if self.output else "no folder chosen")
-        for part in (self.folder_button, self.folder_label, self.output_button):
-            part.setEnabled(files)
-        for part in (self.output_label, self.format):
+        parts: tuple[QWidget, ...] = (self.folder_button, self.folder_label)
+        for part in (*parts, self.output_button, self.output_label, self.format):
             part.setEnabled(files)
         ready = bool(self.folder and self.output) if files else bool(chosen)
         self.start_button.setEnabled(ready and not self.busy)

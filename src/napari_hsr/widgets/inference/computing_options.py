@@ -9,6 +9,7 @@ from qtpy.QtWidgets import QSpinBox, QWidget
 from napari_hsr.widgets.common.choosers import NarrowComboBox
 from napari_hsr.widgets.common.labels import WrappedLabel
 from napari_hsr.widgets.common.layouts import narrow_form, row
+from napari_hsr.widgets.common.present import present
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -132,7 +133,7 @@ class ReconstructionOptions(ComputingOptions):
         self._form.addRow(self.ensemble_note)
         self._form.addRow("Grid of the cube", self.grid_chooser)
         self._form.addRow(self.grid_note)
-        self._choosers = {
+        self._choosers: dict[str, tuple[NarrowComboBox, Mapping[Any, str]]] = {
             "ensemble": (self.ensemble_chooser, ENSEMBLES),
             "finer": (self.grid_chooser, GRIDS),
         }
@@ -160,7 +161,7 @@ class ReconstructionOptions(ComputingOptions):
                 current = wanted if wanted in offered else next(iter(labels))
                 chooser.offer({value: labels[value] for value in offered}, current)
             for part in (chooser, self._form.labelForField(chooser)):
-                part.setVisible(len(offered) > 1)
+                present(part).setVisible(len(offered) > 1)
         self.ensemble_note.setVisible(len(offers["ensemble"]) == 1)
         self.grid_note.setVisible(self.grid_chooser.value() > 1)
 

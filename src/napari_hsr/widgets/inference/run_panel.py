@@ -97,7 +97,7 @@ class RunPanel(Panel):
         self._ran: object = None
         self._output: Path | None = None  # where a result is to be written
         self._part: Any = None  # what a cancelled run had finished
-        self._adds: Callable[[Any], object] = lambda _result: None  # a result of the run
+        self._adds: Callable[..., object] = lambda _result: None  # a result of the run
         self.last_cube: Cube | None = None
 
         self._source, self.models = source, models
@@ -391,8 +391,9 @@ class RunPanel(Panel):
         self.run_button.setDefault(True)
         for hidden in (self.bar, self.status, self.provenance_fold, self.estimate):
             hidden.hide()
-        said = (self.bar, self.status, self.obstacle, self.outcome, self.keep_button)
-        said += (self.next_steps, self.notices, self.estimate, self.provenance_fold)
+        said: list[QWidget] = [self.bar, self.status, self.obstacle, self.outcome]
+        said += [self.keep_button, self.next_steps, self.notices, self.estimate]
+        said += [self.provenance_fold]
         buttons = row(self.run_button, self.cancel_button, self.help_button())
         lay_out(self, (form, *folds), buttons, said)
         self.attach()

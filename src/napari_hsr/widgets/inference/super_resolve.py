@@ -129,7 +129,10 @@ class SuperResolveWidget(RunPanel):
     def _request(self, layer: Any) -> SuperResolutionRequest:
         if layer is None:
             raise InputError(self._without_cube())
-        area, model, scale = self.area.area(layer), self.model.name(), self.scale.value()
+        model = self.model.name()
+        if model is None:
+            raise InputError("No model is installed.")
+        area, scale = self.area.area(layer), self.scale.value()
         keeping = self.place.keeping(layer, _with_scale(model, scale), "_part" if area else "")
         options = self._options() | {"region": area}
         return SuperResolutionRequest(layer_cube(layer), model, options, scale, keeping=keeping)
@@ -143,7 +146,7 @@ class SuperResolveWidget(RunPanel):
             "Reconstruct panel."
         )
 
-    def _adding(self, layer: Any, request: SuperResolutionRequest) -> Callable[[Any], None]:
+    def _adding(self, layer: Any, request: SuperResolutionRequest) -> Callable[[Any], object]:
         by, area = _with_scale(request.model, request.scale), request.options["region"]
         flat = spatial_transform(layer)
         return partial(

@@ -17,6 +17,7 @@ from napari_hsr.widgets.common.job_slot import JobSlot
 from napari_hsr.widgets.common.layouts import column, row
 from napari_hsr.widgets.common.messages import Message
 from napari_hsr.widgets.common.panel import Panel, button
+from napari_hsr.widgets.common.present import present
 from napari_hsr.widgets.common.save_dialog import ask_path
 from napari_hsr.widgets.common.scroll_area import VerticalScroll
 from napari_hsr.widgets.maps.components_form import ComponentsForm
@@ -24,6 +25,7 @@ from napari_hsr.widgets.maps.index_form import IndexForm
 from napari_hsr.widgets.maps.unmix_form import UnmixForm
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from os import PathLike
 
     import napari.viewer
@@ -63,7 +65,7 @@ class MapsWidget(Panel):
             (self.unmix, "Unmixing"),
         ):
             self.tabs.addTab(form, name)
-            form.layout().setContentsMargins(6, 6, 6, 6)
+            present(form.layout()).setContentsMargins(6, 6, 6, 6)
         self.reason = Message()
         self.run_button = button("Make maps", self.run, "Add the maps as layers above the cube")
         self.cancel_button = button("Cancel", self._job.cancel, "Stop making the maps")
@@ -182,7 +184,7 @@ class MapsWidget(Panel):
             def work(cancel):
                 return index_events(cube, text, interpolate=between, cancel=cancel)
 
-            finished = self._show_index
+            finished: Callable[[Any], None] = self._show_index
         elif tab == COMPONENTS:
             method, number = self.components.method.value(), self.components.number.value()
 

@@ -26,6 +26,7 @@ from napari_hsr.viewer.regions import (
 from napari_hsr.widgets.common.layouts import column, row
 from napari_hsr.widgets.common.messages import Message
 from napari_hsr.widgets.common.panel import button
+from napari_hsr.widgets.common.present import present
 from napari_hsr.widgets.common.tick_list import TickList
 
 if TYPE_CHECKING:
@@ -127,7 +128,9 @@ class UnmixForm(QWidget):
                 self._add(shape.name, _of_region(shape, self._layer, self._viewer))
         elif isinstance(layer, Labels):
             found, _ = label_regions(layer, MOST, self._viewer)
-            for label, color in ({} if found is None else found.colors).items():
+            if found is None:
+                return
+            for label, color in found.colors.items():
                 only = LabelRegions(layer.name, {label: color}, found.image, found.plane)
                 self._add(f"{layer.name} {label}", _of_region(only, self._layer, self._viewer))
 
@@ -212,7 +215,7 @@ def _of_library(library: SpectralLibrary, number: int) -> Callable[[Cube], np.nd
 
 
 def _of_pin(layer: Any, place: tuple[float, float], viewer: Any) -> Callable[[Cube], np.ndarray]:
-    at = pixel_at(layer, place, viewer)
+    at = present(pixel_at(layer, place, viewer))
     return lambda cube: pixel(cube, *at).mean
 
 

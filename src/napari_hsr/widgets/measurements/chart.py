@@ -72,7 +72,7 @@ class ChartSection(QWidget):
         )
         self.find_button = button(
             "Find it",
-            self.find,
+            self.look_for_chart,
             "Look for a ColorChecker with 24 patches by colour-checker-detection",
         )
         self.find_button.setVisible(find_spec(DETECTION) is not None)
@@ -123,7 +123,7 @@ class ChartSection(QWidget):
         self.overlay = ChartOverlay(self._viewer, layer, self._kind, corners)
         self._update_buttons()
 
-    def find(self) -> None:
+    def look_for_chart(self) -> None:
         """Look for the chart in a thread, and put the corners there."""
         layer = self.photograph.layer()
         if layer is not None:

@@ -25,6 +25,7 @@ from napari_hsr.widgets.common.job_slot import JobSlot
 from napari_hsr.widgets.common.labels import WrappedLabel
 from napari_hsr.widgets.common.layouts import column
 from napari_hsr.widgets.common.messages import Message, breakable
+from napari_hsr.widgets.common.present import present
 from napari_hsr.widgets.common.scroll_area import VerticalScroll
 from napari_hsr.widgets.models.import_answers import Answers, file_filter, suggested_name
 from napari_hsr.widgets.models.import_form import ImportForm
@@ -126,11 +127,11 @@ class ImportDialog(QDialog):
         if not self._importing:
             super().reject()
 
-    def event(self, event: QEvent) -> bool:
+    def event(self, event) -> bool:
         """Grow with what there is to show, as far as the screen allows."""
         handled = super().event(event)
         if event.type() == QEvent.Type.LayoutRequest and self.isVisible():
-            most = int(self.screen().availableGeometry().height() * SCREEN_SHARE)
+            most = int(present(self.screen()).availableGeometry().height() * SCREEN_SHARE)
             wanted = min(self.sizeHint().height(), most)
             if wanted > self.height():
                 self.resize(self.width(), wanted)
@@ -228,7 +229,7 @@ class ImportDialog(QDialog):
         self.resize(WIDTH, self.sizeHint().height())
 
 
-def open_import(parent: QWidget, path: str | Path | None = None, entry=None) -> ImportDialog:
+def open_import(parent: QWidget | None, path: str | Path | None = None, entry=None) -> ImportDialog:
     """Open the dialog over a panel; it deletes itself when it is closed."""
     dialog = ImportDialog(parent, path, entry)
     dialog.finished.connect(dialog.deleteLater)

@@ -13,6 +13,7 @@ from napari_hsr.widgets.common.choosers import NarrowComboBox
 from napari_hsr.widgets.common.connections import Connections
 from napari_hsr.widgets.common.models_changed import models_changed
 from napari_hsr.widgets.common.plain_text import on_button, visible
+from napari_hsr.widgets.common.present import present
 from napari_hsr.widgets.models.card_view import as_html
 
 
@@ -146,10 +147,11 @@ class MoreNetworks(QPushButton):
         """List those that are missing now."""
         from napari_hsr.models.model_list import listings
 
-        self.menu().clear()
+        menu = present(self.menu())
+        menu.clear()
         for listing in listings(self.task):
             if not listing.at_hand:
-                action = self.menu().addAction(on_button(listing.title))
+                action = present(menu.addAction(on_button(listing.title)))
                 action.setToolTip(_tooltip(listing))
                 action.triggered.connect(
                     lambda _checked=False, entry=listing.entry: self.wanted.emit(entry)

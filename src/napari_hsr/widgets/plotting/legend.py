@@ -14,6 +14,7 @@ from qtpy.QtWidgets import QFrame, QGraphicsScene, QGraphicsView, QSizePolicy
 
 from napari_hsr.widgets.common.focus import FocusFrame
 from napari_hsr.widgets.common.plain_text import one_line, tip
+from napari_hsr.widgets.common.present import present
 from napari_hsr.widgets.plotting.curves import pen_of
 
 if TYPE_CHECKING:
@@ -141,10 +142,10 @@ class PlotLegend(QGraphicsView):
             self._fill()
 
     def _fill(self) -> None:
-        self.scene().clear()
-        room = max(1, self.width() - self.verticalScrollBar().sizeHint().width())
+        present(self.scene()).clear()
+        room = max(1, self.width() - present(self.verticalScrollBar()).sizeHint().width())
         self.item = legend_item(self.entries, room, self.font(), self._color)
-        self.scene().addItem(self.item)
+        present(self.scene()).addItem(self.item)
         layout = self.item.layout
         layout.activate()
         self.item.resize(layout.effectiveSizeHint(Qt.SizeHint.MinimumSize))

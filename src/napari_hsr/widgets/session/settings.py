@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from qtpy.QtWidgets import (
     QCheckBox,
@@ -18,7 +18,7 @@ from napari_hsr.units import one_line
 from napari_hsr.viewer.session_file import PanelRecord
 from napari_hsr.viewer.workspace import PLUGIN, panel_dock
 from napari_hsr.widgets.common.accessible import controls
-from napari_hsr.widgets.common.choosers import EncodingChooser, LayerChooser
+from napari_hsr.widgets.common.choosers import EncodingChooser, LayerChooser, NarrowComboBox
 from napari_hsr.widgets.common.panel import Panel
 
 if TYPE_CHECKING:
@@ -88,7 +88,9 @@ def _value(control: QWidget) -> Any:
         return control.isChecked()
     if isinstance(control, QComboBox):
         return control.currentText() or None
-    return control.text() if isinstance(control, QLineEdit) else control.value()
+    if isinstance(control, QLineEdit):
+        return control.text()
+    return cast("QSpinBox | QDoubleSpinBox", control).value()
 
 
 def _set(control: QWidget, value: Any) -> bool:
@@ -102,7 +104,7 @@ def _set(control: QWidget, value: Any) -> bool:
         control.set_layer(layer)
     elif isinstance(control, QComboBox):
         row = control.findText(str(value))
-        if row < 0 and getattr(control, "comes_later", False):
+        if row < 0 and isinstance(control, NarrowComboBox) and control.comes_later:
             control.awaited = str(value)
             return True
         if row < 0:
@@ -112,8 +114,11 @@ def _set(control: QWidget, value: Any) -> bool:
     elif isinstance(control, QLineEdit):
         control.setText(str(value))
         control.editingFinished.emit()
-    elif isinstance(value, (int, float)) and control.minimum() <= value <= control.maximum():
-        control.setValue(value if isinstance(control, QDoubleSpinBox) else round(value))
+    elif isinstance(value, (int, float)):
+        box = cast("QDoubleSpinBox", control)  # or a QSpinBox
+        if not box.minimum() <= value <= box.maximum():
+            return False
+        box.setValue(value if isinstance(box, QDoubleSpinBox) else round(value))
     else:
         return False
     return True

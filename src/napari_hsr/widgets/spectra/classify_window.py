@@ -37,6 +37,7 @@ from napari_hsr.widgets.common.layouts import column, row
 from napari_hsr.widgets.common.messages import Message
 from napari_hsr.widgets.common.panel import button
 from napari_hsr.widgets.common.plain_text import one_line
+from napari_hsr.widgets.common.present import present
 from napari_hsr.widgets.spectra.entry_list import EntryList
 from napari_hsr.widgets.spectra.exports import ask_and_write
 from napari_hsr.widgets.spectra.libraries import LIBRARY
@@ -92,7 +93,7 @@ class ClassifyWindow(QDialog):
         self.progress.setToolTip("Rows of the cube that are done")
         self.table = QTableWidget(0, len(HEADS))
         self.table.setHorizontalHeaderLabels(list(HEADS))
-        self.table.verticalHeader().hide()
+        present(self.table.verticalHeader()).hide()
         self.table.setToolTip("The legend: how much there is of each class")
         self.csv_button = button("Export CSV…", self._ask_csv, "This table as a file")
         self.csv_button.setEnabled(False)
@@ -246,7 +247,7 @@ class ClassifyWindow(QDialog):
         FileError
             If the file cannot be written.
         """
-        rows = self._found.rows()
+        rows = present(self._found).rows()
         text = io.StringIO()
         table = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
         table.writeheader()

@@ -17,6 +17,7 @@ from napari_hsr.viewer.undo import undo_of
 from napari_hsr.widgets.common.layouts import row
 from napari_hsr.widgets.common.panel import Panel, button
 from napari_hsr.widgets.common.plain_text import tip
+from napari_hsr.widgets.common.present import present
 from napari_hsr.widgets.spectra import windows
 from napari_hsr.widgets.spectra.exports import ask_and_write, need_curves
 from napari_hsr.widgets.spectra.libraries import LIBRARY, Libraries
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
     from qtpy.QtWidgets import QHBoxLayout, QWidget
 
+    from napari_hsr.widgets.common.choosers import LayerChooser
     from napari_hsr.widgets.common.messages import Message
     from napari_hsr.widgets.plotting.plot import SpectrumPlot
     from napari_hsr.widgets.spectra.exports import Notes
@@ -43,11 +45,36 @@ class CurvePanel(Panel):
     _viewer: Any
     _measured: bool
     _now: list[Shown]
+    _cursor: list[Shown]
+    points: LayerChooser
+
+    @property
+    def kept(self) -> list[Shown]:
+        """Those that stay when the mouse moves on, as measured, hidden ones too."""
+        raise NotImplementedError
+
+    @property
+    def shown(self) -> list[Shown]:
+        """All spectra of the plot, as they are drawn."""
+        raise NotImplementedError
+
+    @property
+    def _drawn(self) -> list[Shown]:
+        raise NotImplementedError
+
+    def _draw_kept(self) -> None:
+        raise NotImplementedError
+
+    def _update_all(self, *_ignored: object) -> None:
+        raise NotImplementedError
+
+    def _cursor_entries(self) -> list[Any]:
+        raise NotImplementedError
 
     def _build_tools(self) -> QHBoxLayout:
         self.setAcceptDrops(True)
         self.libraries = Libraries()
-        self._windows: dict[str, QWidget] = {}
+        self._windows: dict[str, Any] = {}
         self.processing = ProcessingRow()
         self.processing.changed.connect(self._on_processing)
         self.look = Look(self.processing)
@@ -175,7 +202,7 @@ class CurvePanel(Panel):
         """Copy the spectra at the cursor to the clipboard, as a table with units."""
         if self._cursor:
             drawn = self.look(self._cursor, self.kept) or self._cursor
-            QApplication.clipboard().setText(spectra.to_text([s.curve for s in drawn]))
+            present(QApplication.clipboard()).setText(spectra.to_text([s.curve for s in drawn]))
 
     def export_csv(self, path: str | PathLike) -> Path:
         """Write the spectra of pins and regions as CSV.

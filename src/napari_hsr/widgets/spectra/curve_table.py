@@ -21,6 +21,7 @@ from napari_hsr.widgets.common.layouts import column, row
 from napari_hsr.widgets.common.messages import Message
 from napari_hsr.widgets.common.panel import button
 from napari_hsr.widgets.common.plain_text import one_line
+from napari_hsr.widgets.common.present import present
 from napari_hsr.widgets.spectra.exports import ask_table, need_curves
 
 if TYPE_CHECKING:
@@ -60,8 +61,8 @@ class CurveTable(QDialog):
         self.table = QTableWidget(0, len(HEADS))
         self.table.setHorizontalHeaderLabels(list(HEADS))
         for head, tip in _TIPS.items():
-            self.table.horizontalHeaderItem(HEADS.index(head)).setToolTip(tip)
-        self.table.verticalHeader().hide()
+            present(self.table.horizontalHeaderItem(HEADS.index(head))).setToolTip(tip)
+        present(self.table.verticalHeader()).hide()
         self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         self.table.setToolTip(
@@ -96,9 +97,9 @@ class CurveTable(QDialog):
         )
         with signals_blocked(self.table):
             self.table.setRowCount(len(self._shown))
-            for at, one in enumerate(self._shown):
+            for row, one in enumerate(self._shown):
                 for place, text in enumerate(self._texts(one, nm)):
-                    self._put(at, place, text, one)
+                    self._put(row, place, text, one)
             self._select()
         self.table.resizeColumnsToContents()
         self.export_button.setEnabled(bool(self._shown))
@@ -167,9 +168,9 @@ class CurveTable(QDialog):
         lit = self._panel.look.highlighted
         modes = QItemSelectionModel.SelectionFlag
         if lit in keys:
-            chosen = self.table.model().index(keys.index(lit), 0)
+            chosen = present(self.table.model()).index(keys.index(lit), 0)
             mode = modes.ClearAndSelect | modes.Rows
-            self.table.selectionModel().select(chosen, mode)
+            present(self.table.selectionModel()).select(chosen, mode)
         else:
             self.table.clearSelection()
 
@@ -184,7 +185,7 @@ class CurveTable(QDialog):
             self._panel.rename(one.origin, item.text().strip())
 
     def _on_selection(self) -> None:
-        rows = self.table.selectionModel().selectedRows()
+        rows = present(self.table.selectionModel()).selectedRows()
         key = self._shown[rows[0].row()].key if rows else None
         if key != self._panel.look.highlighted:
             self._panel.highlight(key)

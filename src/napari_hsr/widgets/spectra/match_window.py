@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,7 @@ from napari_hsr.widgets.common.layouts import column, row
 from napari_hsr.widgets.common.messages import Message
 from napari_hsr.widgets.common.panel import button
 from napari_hsr.widgets.common.plain_text import one_line
+from napari_hsr.widgets.common.present import present
 from napari_hsr.widgets.spectra.exports import try_to
 from napari_hsr.widgets.spectra.libraries import LIBRARY
 
@@ -38,7 +40,7 @@ def ask_library(panel: Any, parent: QDialog, message: Message) -> None:
         parent, "Open spectra", "", f"Spectra ({kinds});;All files (*)"
     )
     for path in paths:
-        try_to(message, lambda path=path: _opened(panel, Path(path)))
+        try_to(message, partial(_opened, panel, Path(path)))
 
 
 def _opened(panel: Any, path: Path) -> str:
@@ -76,7 +78,7 @@ class MatchWindow(QDialog):
         self.open_button = button("Open…", self._ask, "Open files of spectra (libraries)")
         self.table = QTableWidget(0, len(HEADS))
         self.table.setHorizontalHeaderLabels(list(HEADS))
-        self.table.verticalHeader().hide()
+        present(self.table.verticalHeader()).hide()
         self.table.setToolTip("Tick an entry to draw it beside the pixels")
         self.table.itemChanged.connect(self._on_item)
         self.message = Message()
@@ -137,7 +139,7 @@ class MatchWindow(QDialog):
                     by=self.by.value(),
                     most=MOST,
                     cube=one.source.cube,
-                    seen=evidence and evidence.sight,
+                    seen=None if evidence is None else evidence.sight,
                 )
                 self._at = at
             except HSRError as error:

@@ -23,6 +23,7 @@ from napari_hsr.widgets.common.job_slot import JobSlot
 from napari_hsr.widgets.common.layouts import column, row
 from napari_hsr.widgets.common.messages import Message
 from napari_hsr.widgets.common.panel import button
+from napari_hsr.widgets.common.present import present
 from napari_hsr.widgets.maps.index_form import IndexForm
 from napari_hsr.widgets.plotting.curves import PlotCurve
 from napari_hsr.widgets.plotting.plot import SpectrumPlot
@@ -165,7 +166,7 @@ class OverTimeWindow(QDialog):
         self._draw()
 
     def _pixels(self) -> tuple[tuple[int, int], ...]:
-        return tuple(dict.fromkeys(one.pixel for one in self._shown))
+        return tuple(dict.fromkeys(present(one.pixel) for one in self._shown))
 
     # --- computing -------------------------------------------------------------------------
 
@@ -316,9 +317,10 @@ class OverTimeWindow(QDialog):
             If the file cannot be written.
         """
         need_curves(self._shown if self._found else [])
-        rows = [self._shown[self._first(pixel)] for pixel in self._found.pixels]
-        values = np.stack([self._values[self._first(pixel)] for pixel in self._found.pixels])
-        self._found.write_csv(path, values, [one.name for one in rows], self._what())
+        found = present(self._found)
+        rows = [self._shown[self._first(pixel)] for pixel in found.pixels]
+        values = np.stack([self._values[self._first(pixel)] for pixel in found.pixels])
+        found.write_csv(path, values, [one.name for one in rows], self._what())
         return path
 
     def _first(self, pixel: tuple[int, int]) -> int:

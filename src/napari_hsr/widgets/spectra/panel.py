@@ -277,9 +277,8 @@ class SpectraWidget(CurvePanel):
         return found
 
     def _update_regions(self) -> None:
-        found, total = [], 0
-        if self.regions_box.isChecked():
-            found, total = self._find_regions(self._viewer, {s.drawn.color for s in self._pins})
+        wanted, taken = self.regions_box.isChecked(), {s.drawn.color for s in self._pins}
+        found, total = self._find_regions(self._viewer, taken) if wanted else ([], 0)
         many = f"Only the first {MAX_REGIONS} of {total} regions are drawn."
         self._notes.set("region count", many if total > MAX_REGIONS else "")
         self._meter.measure(found, self._sources.targets(), self._quantiles())

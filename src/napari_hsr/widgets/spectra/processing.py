@@ -15,6 +15,7 @@ from napari_hsr.spectra import PROCESSINGS, Processing
 from napari_hsr.spectra.processing import WITH_OTHER, WITH_WINDOW
 from napari_hsr.widgets.common.choosers import NarrowComboBox
 from napari_hsr.widgets.common.layouts import row
+from napari_hsr.widgets.common.present import present
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -60,9 +61,9 @@ class ProcessingRow(QWidget):
         self._needs = QStackedWidget()
         for part in (QWidget(), self.other, self.nm, self.window_box):
             self._needs.addWidget(part)
-        row(QLabel("Draw"), self.choice, self._needs, into=self)
-        self.layout().setStretch(1, 1)
-        self.layout().setStretch(2, 1)
+        line = row(QLabel("Draw"), self.choice, self._needs, into=self)
+        line.setStretch(1, 1)
+        line.setStretch(2, 1)
         self.choice.currentIndexChanged.connect(self._on_choice)
         self.other.currentIndexChanged.connect(lambda _at: self.changed.emit())
         self.nm.valueChanged.connect(lambda _nm: self.changed.emit())
@@ -172,4 +173,4 @@ def _inside(one: Shown, curve: Curve) -> np.ndarray:
     """The values at the wavelengths that are drawn: of a library, those of the cubes."""
     if len(one.drawn.x) == len(curve):
         return curve.mean
-    return curve.mean[np.isin(curve.wavelengths_nm, one.drawn.x)]
+    return curve.mean[np.isin(present(curve.wavelengths_nm), one.drawn.x)]

@@ -11,6 +11,7 @@ from superqt import QElidingLabel
 
 from napari_hsr.viewer.axis import current_band
 from napari_hsr.widgets.common.plain_text import one_line
+from napari_hsr.widgets.common.present import present
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -80,12 +81,13 @@ def readout(viewer: Any, cursor: Sequence[Shown], nm: float | None) -> list[str]
     one_pixel = len({shown.pixel for shown in cursor}) == 1
     values, bands = [], []
     for shown in cursor:
-        band = current_band(viewer, shown.source.layer)
+        source = present(shown.source)  # the cursor is in a cube
+        band = current_band(viewer, source.layer)
         bands.append(band)
         if band is None:
-            values.append(f"no band here ({shown.source.name})")
+            values.append(f"no band here ({source.name})")
             continue
-        notes = [shown.source.name]
+        notes = [source.name]
         wavelengths = shown.curve.wavelengths_nm
         if wavelengths is not None and nm is not None and abs(wavelengths[band] - nm) > 0.05:
             notes.append(f"{wavelengths[band]:.5g} nm")
@@ -117,4 +119,5 @@ def _trusted(shown: Shown) -> list[str]:
 
 
 def _place(shown: Shown) -> str:
-    return f"row {shown.pixel[0]}, column {shown.pixel[1]}"
+    row, column = present(shown.pixel)
+    return f"row {row}, column {column}"

@@ -17,6 +17,7 @@ from napari_hsr.widgets.common.job_slot import JobSlot
 from napari_hsr.widgets.common.labels import BriefLabel
 from napari_hsr.widgets.common.layouts import column, row
 from napari_hsr.widgets.common.panel import button
+from napari_hsr.widgets.common.present import present
 from napari_hsr.widgets.plotting.curves import PlotCurve
 
 if TYPE_CHECKING:
@@ -145,7 +146,7 @@ class TrustRow(QWidget):
         return found
 
     def _on(self, shown: Shown, live: bool, wishes: list) -> Shown:
-        evidence = evidence_of(shown.source.layer)
+        evidence = evidence_of(present(shown.source).layer)
         if evidence is None or shown.pixel is None:
             return shown
         band = None
@@ -163,7 +164,7 @@ class TrustRow(QWidget):
         if share is not None and not live:
             name = f"{name} · {share:.0%} measured"
         drawn = replace(shown.drawn, name=name)
-        marks = () if band is None else marked(drawn, known.outside)
+        marks = () if band is None else marked(drawn, present(known.outside))
         return replace(
             shown, curve=curve, drawn=drawn, trust=known, behind=behind(curve, drawn), marks=marks
         )

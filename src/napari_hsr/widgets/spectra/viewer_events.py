@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import weakref
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from napari_hsr.viewer import shortcuts
 from napari_hsr.viewer.undo import undo_of
 from napari_hsr.widgets.common.connections import Connections
-
-if TYPE_CHECKING:
-    from qtpy.QtWidgets import QWidget
 
 #: Most pixels that the mouse may move between press and release of a click.
 _STILL_PX = 4
@@ -46,7 +43,7 @@ class ViewerEvents:
         Has ``_on_cursor``, ``_on_layers``, ``_on_points``, ``_on_slider`` and ``pin``.
     """
 
-    def __init__(self, viewer: Any, panel: QWidget):
+    def __init__(self, viewer: Any, panel: Any):
         self._viewer = viewer
         self._panel = weakref.ref(panel)
         self._connections = Connections(panel)
@@ -105,7 +102,7 @@ class ViewerEvents:
 class _ShiftClick:
     """Pins on Shift-click, unless the active layer uses the mouse itself."""
 
-    def __init__(self, panel: QWidget):
+    def __init__(self, panel: Any):
         self._panel = weakref.ref(panel)
 
     def __call__(self, viewer: Any, event: Any):

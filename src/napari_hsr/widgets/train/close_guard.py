@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import weakref
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from qtpy.QtCore import QEvent, QObject, Qt, QThread
 from qtpy.QtWidgets import QMainWindow, QMessageBox, QWidget
 
 from napari_hsr.errors import HSRError
 from napari_hsr.widgets.common.plain_text import one_line
+from napari_hsr.widgets.common.present import present
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,7 +38,7 @@ def ask(parent: QWidget | None, name: str, may_cancel: bool) -> QMessageBox:
         (STOP, "Stop and save", roles.DestructiveRole),
         *([(CANCEL, "Cancel", roles.RejectRole)] if may_cancel else []),
     ):
-        button = box.addButton(text, role)
+        button = present(box.addButton(text, role))
         button.setObjectName(key)
         if key == LEAVE:
             box.setDefaultButton(button)
@@ -96,14 +97,15 @@ class CloseGuard(QObject):
             with suppress(RuntimeError):  # it was deleted
                 before.removeEventFilter(self)
 
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802 - Qt's name
+    def eventFilter(self, watched, event) -> bool:  # noqa: N802 - Qt's name
         """Hold the closing up until there is an answer; scripts are not asked."""
-        if event.type() != QEvent.Type.Close or watched is not self.window:
+        window = self.window
+        if event.type() != QEvent.Type.Close or window is None or watched is not window:
             return False
         run = self._running()
-        if run is None or QThread.currentThread().loopLevel() == 0:
+        if run is None or present(QThread.currentThread()).loopLevel() == 0:
             return False
-        answer = self.asks(watched, run.name)
+        answer = self.asks(window, run.name)
         if answer == CANCEL:
             event.ignore()
             return True
@@ -114,10 +116,10 @@ class CloseGuard(QObject):
 
 def main_window(panel: QWidget) -> QWidget | None:
     """The window that the panel's dock belongs to, also while the dock floats."""
-    found = None
-    while panel is not None:
-        found = panel if isinstance(panel, QMainWindow) else found
-        panel = panel.parentWidget()
+    found, part = None, cast("QWidget | None", panel)
+    while part is not None:
+        found = part if isinstance(part, QMainWindow) else found
+        part = part.parentWidget()
     return found
 
 

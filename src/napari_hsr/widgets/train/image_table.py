@@ -9,6 +9,7 @@ from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableWidgetItem, QWi
 from napari_hsr.training.runs.figures import describe_left_over
 from napari_hsr.widgets.common.messages import breakable
 from napari_hsr.widgets.common.plain_text import one_line, tip
+from napari_hsr.widgets.common.present import present
 from napari_hsr.widgets.common.table import PlainTable
 
 _PICTURE = QSize(44, 44)
@@ -41,7 +42,7 @@ class ImageTable(PlainTable):
         super().__init__(["Image", "Held out"], parent, most=_MOST)
         self.setAccessibleName("Images found")
         self.setToolTip("The images found, and which of them are held out")
-        header = self.horizontalHeader()
+        header = present(self.horizontalHeader())
         header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
         header.setSectionResizeMode(1, QHeaderView.ResizeMode.ResizeToContents)
         self.setIconSize(_PICTURE)
@@ -93,7 +94,7 @@ class ImageTable(PlainTable):
     def sentences(self) -> list[str]:
         """The problems and warnings that are shown."""
         others = (r for r in range(self.rowCount()) if r not in self._names)
-        return [self.item(r, 0).toolTip() for r in others]
+        return [present(self.item(r, 0)).toolTip() for r in others]
 
     def _add_row(self) -> int:
         at = self.rowCount()
@@ -111,8 +112,9 @@ class ImageTable(PlainTable):
 
     def _mark(self, row: int, color: QColor) -> None:
         for column in range(2):
-            if self.item(row, column) is not None:
-                self.item(row, column).setBackground(QBrush(color))
+            item = self.item(row, column)
+            if item is not None:
+                item.setBackground(QBrush(color))
 
     def _on_item(self, item: QTableWidgetItem) -> None:
         if item.row() in self._names:
@@ -120,7 +122,7 @@ class ImageTable(PlainTable):
             changed.emit(self._names[item.row()], item.checkState() == Qt.CheckState.Checked)
 
     def fit_rows(self) -> None:
-        room = max(60, self.viewport().width())
+        room = max(60, present(self.viewport()).width())
         metrics = self.fontMetrics()
         for row in range(self.rowCount()):
             image = row in self._names
@@ -128,7 +130,7 @@ class ImageTable(PlainTable):
             box = metrics.boundingRect(
                 *(0, 0, max(40, width), 10_000),
                 int(Qt.TextFlag.TextWordWrap),
-                self.item(row, 0).text(),
+                present(self.item(row, 0)).text(),
             )
             least = _PICTURE.height() + 6 if image else 0
             self.setRowHeight(row, max(least, box.height() + 10))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QCheckBox, QWidget
@@ -12,6 +13,7 @@ from napari_hsr.widgets.common.choosers import NarrowComboBox
 from napari_hsr.widgets.common.connections import Connections
 from napari_hsr.widgets.common.layouts import column
 from napari_hsr.widgets.common.plain_text import on_button, one_line, tip
+from napari_hsr.widgets.common.present import present
 from napari_hsr.widgets.train.training_work import LayerPair, stems_of
 
 #: Marks the layers in ``layer.metadata`` that a training itself shows: no data to train on.
@@ -33,7 +35,7 @@ class LayerPairs(QWidget):
     def __init__(self, viewer, parent: QWidget | None = None):
         super().__init__(parent)
         self._viewer = viewer
-        self._rows: list[tuple[object, QCheckBox, NarrowComboBox, list]] = []
+        self._rows: list[tuple[Any, QCheckBox, NarrowComboBox, list]] = []
         self._cubes_alone = False
         self._column = column(into=self, spacing=2)
         self._connections = Connections(self)
@@ -49,7 +51,7 @@ class LayerPairs(QWidget):
             for layer, tick, chooser, photos in self._rows
         }
         while self._column.count():
-            self._column.takeAt(0).widget().deleteLater()
+            present(present(self._column.takeAt(0)).widget()).deleteLater()
         layers = [x for x in self._viewer.layers if PREVIEW_KEY not in x.metadata]
         photographs = [layer for layer in layers if is_photograph(layer)]
         self._rows = []

@@ -23,6 +23,7 @@ from napari_hsr.widgets.common.labels import WrappedLabel
 from napari_hsr.widgets.common.layouts import column, narrow_form, row
 from napari_hsr.widgets.common.messages import Message, breakable
 from napari_hsr.widgets.common.plain_text import tip
+from napari_hsr.widgets.common.present import present
 from napari_hsr.widgets.common.scroll_area import VerticalScroll
 from napari_hsr.widgets.common.tidying import collect_soon
 from napari_hsr.widgets.train.close_guard import STOP, CloseGuard, answer_of, ask, stop_quietly
@@ -99,7 +100,7 @@ class TrainWidget(QWidget):
         if self._job.running or self.run is not None or self.setup.obstacle():
             return
         recipe = self.setup.recipe
-        output = processes.default_output(recipe.name)
+        output = processes.default_output(present(recipe).name)
         try:
             layers = self.setup.layers()
         except HSRError as error:
@@ -120,7 +121,7 @@ class TrainWidget(QWidget):
     def stop(self) -> None:
         """Ask the training to finish its step, save and end."""
         try:
-            self.run.stop()
+            present(self.run).stop()
         except HSRError as error:
             self.obstacle.show_exception(error)
         self._poll()
@@ -128,7 +129,7 @@ class TrainWidget(QWidget):
     def resume(self) -> None:
         """Continue from the last checkpoint, in a new process."""
         try:
-            run = processes.resume(self.run.output)
+            run = processes.resume(present(self.run).output)
         except HSRError as error:
             self.obstacle.show_exception(error)
             return
@@ -137,7 +138,7 @@ class TrainWidget(QWidget):
     def take_more_time(self) -> None:
         """Set the training that is shown up again, with twice its time; does not start it."""
         try:
-            recipe = self.run.recipe()
+            recipe = present(self.run).recipe()
         except HSRError as error:
             self.obstacle.show_exception(error)
             return
@@ -162,7 +163,7 @@ class TrainWidget(QWidget):
         self.runs.set_run(None if run is None else Run(run.output))
         self.pages.setCurrentIndex(0 if run is None else 1)
         if run is not None:
-            self._followed[run.output] = self.run
+            self._followed[run.output] = present(self.run)
             self._budget = _budget(run)
             self.preview.follow(run.output)
             self.folder.setText(breakable(f"{run.output}"))
@@ -195,7 +196,7 @@ class TrainWidget(QWidget):
         self.progress.show_running(
             status.active, time.time() - status.started if status.started else 0.0, self._budget
         )
-        if status.status != self._listed and not self.runs.view().isVisible():
+        if status.status != self._listed and not present(self.runs.view()).isVisible():
             self._listed = status.status
             self.runs.refresh()  # its line says how it goes
         if status.active:
@@ -246,7 +247,7 @@ class TrainWidget(QWidget):
         self.start_button.setEnabled(not self._job.running and not reason)
         self.start_button.setToolTip(tip(reason or "Train in a process of its own"))
         self.stop_button.setVisible(not setting_up)
-        self.stop_button.setEnabled(active and status.status != "stopping")
+        self.stop_button.setEnabled(status is not None and active and status.status != "stopping")
         self.resume_button.setVisible(not setting_up)
         self.resume_button.setEnabled(status is not None and status.resumable)
 
@@ -257,7 +258,7 @@ class TrainWidget(QWidget):
         known = reversed(self._followed.values())
         return next((run for run in known if run.status().active), None)
 
-    def event(self, event: QEvent) -> bool:
+    def event(self, event) -> bool:
         """Watch the window that the panel is in, and ask when the panel is taken out of its dock."""
         if event.type() == QEvent.Type.Show:
             self._guard.watch(self)

@@ -28,6 +28,7 @@ from napari_hsr.widgets.common.messages import Message
 from napari_hsr.widgets.common.models_changed import models_changed
 from napari_hsr.widgets.common.plain_text import one_line
 from napari_hsr.widgets.common.plain_text import tip as plain_tip
+from napari_hsr.widgets.common.present import present
 from napari_hsr.widgets.common.save_dialog import ask_path
 from napari_hsr.widgets.common.table import PlainTable
 from napari_hsr.widgets.models.import_answers import suggested_name
@@ -146,18 +147,19 @@ class ResultView(QWidget):
         """Copy the weights with their card; HSRError if that fails."""
         from napari_hsr.io.atomic import replacing
 
-        source = weights_in(self._directory)
+        source = weights_in(present(self._directory))
         with replacing(path) as temporary:
             shutil.copyfile(source, temporary)
 
     def export_folder(self, folder: Path) -> Path:
         """Copy the run's folder, without what is only needed to go on, into ``folder``."""
-        target = folder / self._directory.name
+        directory = present(self._directory)
+        target = folder / directory.name
         if target.exists():
             raise FileError(target, "it exists already and was not to be overwritten")
         leave_out = shutil.ignore_patterns("checkpoint", "tensorboard", "data", "state.json", ".*")
         try:
-            shutil.copytree(self._directory, target, ignore=leave_out)
+            shutil.copytree(directory, target, ignore=leave_out)
         except (OSError, shutil.Error) as error:
             raise FileError(target, f"it cannot be written ({error})") from error
         return target
@@ -173,7 +175,7 @@ class ResultView(QWidget):
             self.outcome.show_info(f"{name} was imported, and is chosen in {where}.")
 
     def _ask_file(self) -> None:
-        name = f"{weights_in(self._directory).stem}.safetensors"
+        name = f"{weights_in(present(self._directory)).stem}.safetensors"
         path = ask_path(self, "Export the model", name, "Models (*.safetensors)")
         if path is not None:
             self._export(self.export_file, path)
@@ -200,7 +202,7 @@ class FiguresTable(PlainTable):
         super().__init__(["Held out", *heads], parent, most=_MOST)
         self.setAccessibleName("Figures before and after training")
         self.setToolTip("Of images that were not trained on, before → after")
-        header = self.horizontalHeader()
+        header = present(self.horizontalHeader())
         header.setMinimumSectionSize(40)
         header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
         for place in range(1, self.columnCount()):

@@ -13,6 +13,7 @@ from qtpy.QtWidgets import QStyledItemDelegate, QWidget
 from napari_hsr.training.runs import processes
 from napari_hsr.widgets.common.choosers import NarrowComboBox
 from napari_hsr.widgets.common.plain_text import tip
+from napari_hsr.widgets.common.present import present
 
 if TYPE_CHECKING:
     from napari_hsr.training.runs.processes import Run
@@ -45,7 +46,7 @@ class RunChooser(NarrowComboBox):
         # A list with two lines an entry; the closed box shows the first one.
         self.setStyleSheet("QComboBox { combobox-popup: 0; }")
         self.setItemDelegate(QStyledItemDelegate(self))
-        self.view().setTextElideMode(self.elide)
+        present(self.view()).setTextElideMode(self.elide)
         self._runs: list[Run] = []
         self._current: Run | None = None
         self.activated.connect(self._on_activated)
@@ -89,8 +90,9 @@ class RunChooser(NarrowComboBox):
     def showPopup(self) -> None:  # noqa: N802 - Qt's name
         """What was started elsewhere is there too."""
         self.refresh()
-        room = self.view().sizeHintForColumn(0) + 2 * self.view().frameWidth() + 24
-        self.view().setMinimumWidth(min(room, WIDEST))
+        view = present(self.view())
+        room = view.sizeHintForColumn(0) + 2 * view.frameWidth() + 24
+        view.setMinimumWidth(min(room, WIDEST))
         super().showPopup()
 
     def _on_activated(self, row: int) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import types
 from copy import deepcopy
-from typing import TYPE_CHECKING, Any, Literal, Union, get_args, get_origin
+from typing import TYPE_CHECKING, Any, Literal, Union, cast, get_args, get_origin
 
 from magicgui.widgets import CheckBox, ComboBox, LineEdit
 from pydantic import BaseModel
@@ -19,6 +19,7 @@ from napari_hsr.widgets.common.layouts import column
 
 if TYPE_CHECKING:
     from magicgui.widgets.bases import ValueWidget
+    from qtpy.QtWidgets import QLineEdit
 
 #: Units of the settings that have one, by the end of their path.
 UNITS = {
@@ -106,11 +107,11 @@ class Field(QWidget):
         with self._widget.changed.blocked():
             if isinstance(self._widget, LineEdit):
                 self._widget.value = shown(value)
-                self.editor.setCursorPosition(0)
+                cast("QLineEdit", self.editor).setCursorPosition(0)
             elif isinstance(self._widget, CheckBox):
                 self._widget.value = bool(value)
             else:  # a group that is not there has no values: the first choice stands for none
-                choices = self._widget.choices
+                choices = cast("ComboBox", self._widget).choices
                 self._widget.value = value if value in choices else choices[0]
 
     def show_problem(self, sentence: str) -> None:

@@ -248,7 +248,9 @@ def open_dialog(viewer, layer, parent: QWidget) -> QDialog:
     box.setContentsMargins(0, 0, 0, 0)
     box.addWidget(content)
     # After the panel's own slot: a message that says why not must stay to be read.
-    content.apply_button.clicked.connect(lambda: content.message.kind == "info" and dialog.accept())
+    content.apply_button.clicked.connect(
+        lambda: dialog.accept() if content.message.kind == "info" else None
+    )
     dialog.finished.connect(dialog.deleteLater)
     dialog.resize(360, max(dialog.sizeHint().height(), DIALOG_HEIGHT))
     dialog.open()
