@@ -11,7 +11,7 @@ import ctypes
 import os
 import sys
 from collections import deque
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from functools import cache
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -32,6 +32,14 @@ AHEAD = 3
 _POLL = 0.1
 #: Options of glibc's ``mallopt``, with what they become by themselves in a process of large blocks.
 MALLOC_OPTIONS = {"M_TRIM_THRESHOLD": (-1, 2**26), "M_MMAP_THRESHOLD": (-3, 2**25)}
+#: Settings of dask for workers that are begun here, on whose cores the scheduler and the client run as well:
+#: sampling each thread's stack a hundred times a second, and looking at the event loop fifty times, take a
+#: twentieth of two cores, and nobody sees what they find, as there is no dashboard. By environment
+#: variables, with which a user may say otherwise.
+QUIET = {
+    "DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED": ("distributed.worker.profile.enabled", False),
+    "DASK_DISTRIBUTED__ADMIN__TICK__INTERVAL": ("distributed.admin.tick.interval", "500ms"),
+}
 #: Workers that are begun for each core, at most: each takes hundreds of megabytes.
 MOST_A_CORE = 16
 
@@ -76,13 +84,22 @@ def connected(scheduler: str | None = None, workers: int | None = None) -> Itera
         return
     cores = str(max(1, (os.cpu_count() or 1) // (workers or 1)))
     threads = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), cores)
-    with (
-        LocalCluster(
-            n_workers=workers, threads_per_worker=1, dashboard_address=None, env=threads
-        ) as cluster,
-        Client(cluster, timeout=PATIENCE) as client,
-    ):
+    options = {"threads_per_worker": 1, "dashboard_address": None, "env": threads}
+    with ExitStack() as until_done:
+        with quiet():
+            cluster = until_done.enter_context(LocalCluster(n_workers=workers, **options))
+            client = until_done.enter_context(Client(cluster, timeout=PATIENCE))
         yield client
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """A cluster and clients that are begun in here leave the cores to the work (:data:`QUIET`)."""
+    import dask.config
+
+    unsaid = (setting for variable, setting in QUIET.items() if variable not in os.environ)
+    with dask.config.set(dict(unsaid)):
+        yield
 
 
 async def _answers(scheduler: str) -> None:

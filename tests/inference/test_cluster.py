@@ -25,6 +25,7 @@ from napari_hsr.models.architectures import coarsr, edsr, mstpp
 from napari_hsr.photograph import Photograph
 
 distributed = pytest.importorskip("distributed")
+dask = pytest.importorskip("dask")
 
 
 @pytest.fixture(scope="module")
@@ -214,10 +215,28 @@ def test_without_dask_a_sentence_says_what_to_install(monkeypatch):
 @pytest.fixture(scope="module")
 def client():
     with (
+        workers.quiet(),
         distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as made,
         distributed.Client(made) as found,
     ):
         yield found
+
+
+def _settings():
+    return [dask.config.get(name) for name, _ in workers.QUIET.values()]
+
+
+def test_workers_that_are_begun_here_do_not_watch_themselves(client, monkeypatch):
+    for variable in workers.QUIET:
+        monkeypatch.delenv(variable, raising=False)
+    assert list(client.run(_settings).values()) == [[False, "500ms"]] * 2
+    before = _settings()
+    with workers.quiet():
+        assert _settings() == [False, "500ms"]
+    assert _settings() == before  # other clusters of the same program are as they were
+    monkeypatch.setenv("DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED", "True")
+    with workers.quiet():
+        assert _settings() == [before[0], "500ms"]
 
 
 def test_workers_of_another_version_are_refused(client, image, local, monkeypatch):
