@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_hsr.errors import FileError, InputError
 from napari_hsr.io import detect, limits
-from napari_hsr.io.choice import Choice, split_variable
+from napari_hsr.io.choice import Choice, split_position, split_variable
 from napari_hsr.io.detect import READ_SUFFIXES
 from napari_hsr.io.libraries import read_library
 from napari_hsr.io.library_errors import translated
@@ -105,7 +105,8 @@ def read(
     path : path-like
         A MATLAB (5, 7.3), ENVI, TIFF, HDF5, NumPy, zarr, PNG, JPEG or BMP file, a camera's
         raw file, the folder of a CAVE scene, or one with a picture a band (``450nm.png``). An ENVI image may be named by its header or by its binary; an array
-        of a file that holds several, behind a colon: ``scene.mat:ms``; a frame of a film or a GIF,
+        of a file that holds several, behind a colon: ``scene.mat:ms``; a cube of an array with four axes
+        by its number, counted from 1: ``scene.h5:cubes[3]``, ``scan.npy:[3]``; a frame of a film or a GIF,
         counted from 1, too: ``film.mp4:12``.
     variable : str, optional
         Name of the array, where a file holds several.
@@ -143,7 +144,11 @@ def read(
     if named is not None and path.suffix.lower() in detect.STACK_SUFFIXES:
         photograph: Photograph = _function(("stacks.one_frame", "frame"))(path, named)
         return photograph
-    choice = Choice(variable or named, axes, bands, full_scale, half_size, no_data)
+    stated: str | None = variable or named
+    position = None
+    if isinstance(stated, str):
+        stated, position = split_position(stated)
+    choice = Choice(stated, axes, bands, full_scale, half_size, no_data, position)
     kind = detect.format_of(path)
     if choice.variable is not None and kind not in _WITH_VARIABLES:
         raise FileError(

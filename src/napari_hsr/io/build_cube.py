@@ -9,7 +9,14 @@ import numpy as np
 
 from napari_hsr.cube import Cube, Wavelengths, jsonable
 from napari_hsr.errors import FileError
-from napari_hsr.io import alternatives, band_widths, lazy, masks_beside, wavelengths_beside
+from napari_hsr.io import (
+    alternatives,
+    band_widths,
+    lazy,
+    masks_beside,
+    several_cubes,
+    wavelengths_beside,
+)
 from napari_hsr.io import wavelengths as wl
 from napari_hsr.io.band_axis import band_axis
 from napari_hsr.io.bands import take
@@ -99,7 +106,7 @@ class Found:
 
 
 def check_shape(path: Path, shape: Sequence[int], what: str = "array") -> None:
-    """Refuse arrays that are no cube: empty ones, and more axes than three.
+    """Refuse arrays that are no cube: empty ones, those of one axis, and more than four.
 
     Raises
     ------
@@ -111,7 +118,7 @@ def check_shape(path: Path, shape: Sequence[int], what: str = "array") -> None:
         raise FileError(path, f"the {what} is empty ({size})")
     long_axes = sum(n > 1 for n in shape)
     usable = len(shape) in (2, 3) or (len(shape) == 4 and shape[0] == 1)
-    usable = usable or (len(shape) > 3 and long_axes == 3)
+    usable = usable or (len(shape) > 3 and long_axes in (3, 4))
     if not usable:
         plural = "es" if len(shape) != 1 else "is"
         counted = f"has {len(shape)} ax{plural} ({size})" if shape else "is a single number"
@@ -144,6 +151,7 @@ def build(path: Path, found: Found, choice: Choice = ANY) -> Cube:
     """
     check_dtype(path, found.source.dtype)
     check_shape(path, found.source.shape)
+    found = several_cubes.one_of(path, found, choice)
     found.ignore(() if choice.no_data is None else (choice.no_data,))
     source, notices = found.source, list(found.notices)
     notices += found.record.notices if found.record else ()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from math import isfinite
 from numbers import Real
@@ -35,6 +36,8 @@ class Choice:
         Of a cube: the stored number that stands for missing values, beside those that the file states.
     half_size : bool
         Of a camera's raw file: one pixel for each cell of 2 x 2 of its mosaic.
+    position : int or None
+        Which cube of an array with several, counted from 1.
 
     Raises
     ------
@@ -49,6 +52,7 @@ class Choice:
     full_scale: float | None = None
     half_size: bool = False
     no_data: float | None = None
+    position: int | None = None
 
     def __post_init__(self) -> None:
         if self.variable is not None and not isinstance(self.variable, str):
@@ -77,7 +81,7 @@ class Choice:
     @property
     def is_open(self) -> bool:
         """Whether the file may be a photograph: nothing of a cube was stated."""
-        return (self.variable, self.axes, self.bands) == (None, None, None)
+        return (self.variable, self.axes, self.bands, self.position) == (None,) * 4
 
     @property
     def order(self) -> tuple[int, int, int] | None:
@@ -90,6 +94,12 @@ class Choice:
 
 def _shown(value: object) -> str:
     return one_line(repr(value), 80)
+
+
+def split_position(variable: str | None) -> tuple[str | None, int | None]:
+    """``cube[3]`` as the name of an array and the number of a cube in it; ``[3]`` names none."""
+    named = re.fullmatch(r"(.*)\[(\d{1,9})\]", variable or "")
+    return (named[1] or None, int(named[2])) if named else (variable, None)
 
 
 def split_variable(path: Path) -> tuple[Path, str | None]:

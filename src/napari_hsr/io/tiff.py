@@ -20,6 +20,7 @@ from napari_hsr.io import (
     lazy,
     limits,
     product_metadata,
+    several_cubes,
     tiff_chain,
     tiff_decoding,
     tiff_masks,
@@ -181,10 +182,17 @@ def _found(
     build_cube.check_dtype(path, series.dtype)
     if ours is None:
         build_cube.check_shape(path, shape)
+        if several_cubes.are_several(shape) and "S" in axes and file.pages.first.photometric == 2:
+            size = " x ".join(str(int(n)) for n in shape)
+            raise FileError(
+                path, f"the array has 4 axes ({size}): its pages are pictures in colours"
+            )
     found = build_cube.Found(None, record=ours, looked_in=_LOOKED_IN)
     found.wavelengths, found.unit = tiff_wavelengths.in_json(described)
     if len(shape) == 3 or (len(shape) == 4 and shape[0] == 1):  # an axis of one is left out
         _state_bands(found, shape[-3:], axes[-3:])
+    elif several_cubes.are_several(shape) and "C" in axes:
+        found.stated, found.convention = True, axes.index("C")
     page = file.pages.first
     alpha = _alpha(page) if ours is None and len(shape) == 3 and "S" in axes else None
     bands = shape[-3:][found.convention] - (alpha is not None)
