@@ -39,6 +39,7 @@ class Code(StrEnum):
     AXES_CHANGED = "axes-changed"
     BYTES_LEFT_OUT = "bytes-left-out"
     BYTE_ORDER_ASSUMED = "byte-order-assumed"
+    BYTE_ORDER_DOUBTFUL = "byte-order-doubtful"
     SCALE_APPLIED = "scale-applied"
     GAIN_NOT_APPLIED = "gain-not-applied"
     NO_DATA = "no-data"

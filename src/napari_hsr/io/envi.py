@@ -12,6 +12,7 @@ import numpy as np
 from napari_hsr.errors import FileError
 from napari_hsr.io import (
     build_cube,
+    byte_order,
     detect,
     embedded_record,
     envi_header,
@@ -96,7 +97,22 @@ def read(path: Path, choice: Choice = ANY) -> Cube:
         if extra:
             told = f"{extra} bytes behind the image in {binary.name} were left out."
             found.notices += (Notice.warning(Code.BYTES_LEFT_OUT, told),)
+    if found.record is None:
+        found.notices += _byte_order(found.source)
     return build_cube.build(path, found, choice)
+
+
+def _byte_order(source: np.ndarray) -> tuple[Notice, ...]:
+    """A notice of numbers that make sense in the other byte order only."""
+    if not byte_order.is_contradicted(source, 2):
+        return ()
+    little = source.dtype.newbyteorder("<") == source.dtype
+    taken, other = ("little", "big")[:: 1 if little else -1]
+    told = (
+        f"The numbers were read as {taken}-endian, but make sense as {other}-endian only: if so, the header "
+        f"must say “byte order = {1 if little else 0}”."
+    )
+    return (Notice.warning(Code.BYTE_ORDER_DOUBTFUL, told),)
 
 
 def files(path: Path) -> tuple[Path, ...]:
