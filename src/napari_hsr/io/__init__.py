@@ -40,9 +40,10 @@ _READERS = {
     "zarr": ("zarr_files", "read"),
     "cave": ("cave", "read_scene"),
     "bands": ("band_images", "read"),
+    "captures": ("camera_sets", "read"),
 }
 #: Formats that hold named arrays.
-_WITH_VARIABLES = {"mat5", "mat73", "hdf5", "netcdf3", "npz", "zarr"}
+_WITH_VARIABLES = {"mat5", "mat73", "hdf5", "netcdf3", "npz", "zarr", "captures"}
 #: Module and function that write a cube, by suffix.
 _CUBE_WRITERS = {
     ".mat": ("mat_write", "write"),
@@ -104,7 +105,7 @@ def read(
     ----------
     path : path-like
         A MATLAB (5, 7.3), ENVI, TIFF, HDF5, NumPy, zarr, PNG, JPEG or BMP file, a camera's
-        raw file, the folder of a CAVE scene, or one with a picture a band (``450nm.png``). An ENVI image may be named by its header or by its binary; an array
+        raw file, the folder of a CAVE scene, or one with a picture a band (``450nm.png``), also of a camera with a lens a band (``IMG_0001_1.tif``). An ENVI image may be named by its header or by its binary; an array
         of a file that holds several, behind a colon: ``scene.mat:ms``; a cube of an array with four axes
         by its number, counted from 1: ``scene.h5:cubes[3]``, ``scan.npy:[3]``; a frame of a film or a GIF,
         counted from 1, too: ``film.mp4:12``.

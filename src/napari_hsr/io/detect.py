@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from napari_hsr.errors import FileError
@@ -79,7 +80,7 @@ def head_of(path: Path, size: int = 2600) -> bytes:
 
 
 def format_of(path: Path) -> str:
-    """The format's key: ``mat5 mat73 hdf5 envi tiff npy npz photo raw zarr cave bands``.
+    """The format's key: ``mat5 mat73 hdf5 envi tiff npy npz photo raw zarr cave bands captures``.
 
     Raises
     ------
@@ -91,6 +92,12 @@ def format_of(path: Path) -> str:
     if path.is_dir():
         if is_zarr(path):
             return "zarr"
+        if _of_sentinel(path):
+            raise FileError(
+                path,
+                "this is a Sentinel-2 product, whose bands are JPEG 2000 of three resolutions and are not read; put bands of "
+                "one resolution into a GeoTIFF first, as with gdalbuildvrt -separate and gdal_translate",
+            )
         return _is_cube(path) or "cave"  # which then says what was expected
     if not path.exists():
         raise FileError(path, "there is no such file or folder")
@@ -199,18 +206,26 @@ def _why_unknown(head: bytes, suffix: str) -> str:
     return f"this is {what}; readable are {', '.join(READ_SUFFIXES)} and folders of CAVE scenes"
 
 
+def _of_sentinel(folder: Path) -> bool:
+    """True for a folder of Sentinel-2: a SAFE, or bands in JPEG 2000."""
+    safe = folder.suffix.upper() == ".SAFE" or any(folder.glob("MTD_MSIL*.xml"))
+    return safe or any(re.search(r"B\d[\dA]", file.stem) for file in folder.glob("*.jp2"))
+
+
 def is_zarr(folder: Path) -> bool:
     """True for a folder that is a zarr store, of version 2 or 3."""
     return any((folder / name).is_file() for name in ("zarr.json", ".zgroup", ".zarray"))
 
 
 def _is_cube(folder: Path) -> str | None:
-    """``cave`` for the folder of a scene, ``bands`` for one with a picture a band; None for others."""
-    from napari_hsr.io import band_files, cave
+    """``cave`` for a scene, ``bands`` for a picture a band, ``captures`` for a camera's sets; None for others."""
+    from napari_hsr.io import band_files, camera_sets, cave
 
     if cave.looks_like_scene(folder):
         return "cave"
-    return "bands" if band_files.looks_like_bands(folder) else None
+    if band_files.looks_like_bands(folder):
+        return "bands"
+    return "captures" if camera_sets.looks_like_captures(folder) else None
 
 
 def is_text(head: bytes) -> bool:

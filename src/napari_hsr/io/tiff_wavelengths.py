@@ -11,6 +11,7 @@ from napari_hsr.io import wavelengths as wl
 
 _PAGE_NAME, _XMP, _MICRO_MANAGER = 285, 700, 51123
 #: Of cameras of a few bands (MicaSense, Sequoia, DJI, Pix4D), as an element, its list, or an attribute.
+_WIDTHS = re.compile(r"WavelengthFWHM\b[^\d<]{0,4}((?:[\d.,\s]|</?rdf:\w+>)+)")
 _CENTRES = re.compile(r"CentralWavelength\b[^\d<]{0,4}((?:[\d.,\s]|</?rdf:\w+>)+)")
 #: Items of JSON with the unit, and how deep its objects are looked into.
 _JSON_UNITS = ("wavelength_units", "wavelength_unit", "wavelengths_unit", "units", "unit")
@@ -87,6 +88,16 @@ def _xmp(file: Any) -> str:
     value = b"" if tag is None else tag.value
     text = bytes(value).decode("utf-8", "replace") if not isinstance(value, str) else value
     return text[:_LONGEST]
+
+
+def camera_band(file: Any) -> tuple[float | None, float | None]:
+    """Centre and width in nm that the XMP of a camera with a file a band states of its only band."""
+    text = _xmp(file)
+    found = []
+    for stated in (_CENTRES, _WIDTHS):
+        numbers = re.findall(_NUMBER, "".join(stated.findall(text)[:1]))
+        found.append(float(numbers[0]) if len(numbers) == 1 else None)
+    return found[0], found[1]
 
 
 def _numbers_of_pages(texts: list[list[str]]) -> Stated:
