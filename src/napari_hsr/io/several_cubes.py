@@ -54,7 +54,7 @@ def one_of(path: Path, found: Found, choice: Choice) -> Found:
         alternatives.note_arrays([alternatives.StoredArray(n, one, kind) for n in names])
         raise SeveralArraysError(
             path,
-            f"the array has 4 axes ({size}), which may be {count} cubes, over time or positions; name one, "
+            f"the array has {len(shape)} axes ({size}), which may be {count} cubes, over time or positions; name one, "
             f"counted from 1, as in {path.name}:{named}[1]",
         )
     if not 1 <= choice.position <= count:
