@@ -43,7 +43,7 @@ _READERS = {
     "captures": ("camera_sets", "read"),
 }
 #: Formats that hold named arrays.
-_WITH_VARIABLES = {"mat5", "mat73", "hdf5", "netcdf3", "npz", "zarr", "captures"}
+_WITH_VARIABLES = {"mat5", "mat73", "hdf5", "netcdf3", "npy", "npz", "zarr", "captures"}
 #: Module and function that write a cube, by suffix.
 _CUBE_WRITERS = {
     ".mat": ("mat_write", "write"),

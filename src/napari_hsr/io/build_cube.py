@@ -9,20 +9,14 @@ import numpy as np
 
 from napari_hsr.cube import Cube, Wavelengths, jsonable
 from napari_hsr.errors import FileError
-from napari_hsr.io import (
-    alternatives,
-    band_widths,
-    lazy,
-    masks_beside,
-    several_cubes,
-    wavelengths_beside,
-)
+from napari_hsr.io import alternatives, band_widths, lazy, masks_beside, wavelengths_beside
 from napari_hsr.io import wavelengths as wl
 from napari_hsr.io.band_axis import band_axis
 from napari_hsr.io.bands import take
 from napari_hsr.io.choice import ANY, Choice
 from napari_hsr.io.decoding import Decoding, undeclared
 from napari_hsr.io.library_errors import translated
+from napari_hsr.io.several_cubes import one_of as one_of_several
 from napari_hsr.notices import Code, Notice
 from napari_hsr.provenance import Provenance
 
@@ -151,7 +145,7 @@ def build(path: Path, found: Found, choice: Choice = ANY) -> Cube:
     """
     check_dtype(path, found.source.dtype)
     check_shape(path, found.source.shape)
-    found = several_cubes.one_of(path, found, choice)
+    found = one_of_several(path, found, choice)
     found.ignore(() if choice.no_data is None else (choice.no_data,))
     source, notices = found.source, list(found.notices)
     notices += found.record.notices if found.record else ()

@@ -6,15 +6,12 @@ named as ``folder:IMG_0001``.
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_hsr.errors import FileError, HSRError, SeveralArraysError
-from napari_hsr.io import alternatives, band_files, build_cube, limits, tiff_chain, tiff_decoding
-from napari_hsr.io.library_errors import translated
-from napari_hsr.io.tiff_wavelengths import camera_band
+from napari_hsr.errors import FileError, SeveralArraysError
+from napari_hsr.io import alternatives, build_cube, camera_files, limits
 from napari_hsr.notices import Code, Notice
 
 if TYPE_CHECKING:
@@ -23,31 +20,7 @@ if TYPE_CHECKING:
     from napari_hsr.cube import Cube
     from napari_hsr.io.choice import Choice
 
-_FEWEST, _MOST_LISTED = 3, 200
-#: The number of the band at the end of a name: behind a line of its own, or the last digit.
-_NUMBER = re.compile(r"(_\d{1,2}|(?<=\d)\d)$")
-
-
-def captures(folder: Path) -> dict[str, list[Path]]:
-    """Files of each capture, in the order of their bands, by the name that they share."""
-    groups: dict[str, list[Path]] = {}
-    for file in band_files.pictures(folder):
-        if file.suffix.lower() in (".tif", ".tiff") and _NUMBER.search(file.stem):
-            groups.setdefault(_NUMBER.sub("", file.stem), []).append(file)
-    kept = {name: files for name, files in groups.items() if len(files) >= _FEWEST}
-    return {
-        name: sorted(files, key=lambda f: int(f.stem[len(name) :].strip("_")))
-        for name, files in sorted(kept.items())
-    }
-
-
-def looks_like_captures(folder: Path) -> bool:
-    """Whether the first files that could be a capture state their bands."""
-    try:
-        first = next(iter(captures(folder).values()), [])
-        return bool(first) and _band(first[0])[1] is not None
-    except (OSError, HSRError):
-        return False  # not ours to read
+_MOST_LISTED = 200
 
 
 def read(folder: Path, choice: Choice) -> Cube:
@@ -60,7 +33,7 @@ def read(folder: Path, choice: Choice) -> Cube:
     FileError
         If there is no such one, a file is damaged or states no wavelength.
     """
-    found = captures(folder)
+    found = camera_files.captures(folder)
     named = choice.variable or (next(iter(found)) if len(found) == 1 else None)
     if named is None:
         listed = [alternatives.StoredArray(name, (), "capture") for name in found]
@@ -73,7 +46,7 @@ def read(folder: Path, choice: Choice) -> Cube:
     if named not in found:
         raise FileError(folder, f"it holds no capture {named!r}, but {', '.join(list(found)[:8])}")
     files = found[named]
-    bands = [_band(file) for file in files]
+    bands = [camera_files.band(file) for file in files]
     for file, (_, centre, _) in zip(files, bands, strict=True):
         if centre is None:
             raise FileError(file, "its XMP states no wavelength, as those of the other bands do")
@@ -102,22 +75,3 @@ def read(folder: Path, choice: Choice) -> Cube:
         steps=(told,),
     )
     return build_cube.build(folder, cube, choice)
-
-
-def _band(file: Path) -> tuple[np.ndarray, float | None, float | None]:
-    """Pixels, centre and width in nm of one band."""
-    import tifffile
-
-    limits.check_regular(file)
-    with translated(file, "it cannot be read"):
-        tiff_chain.check(file)
-        with tifffile.TiffFile(file) as opened:
-            tiff_decoding.guard(file, opened)
-            page = opened.pages.first
-            size = f"{page.imagewidth} x {page.imagelength} pixels"
-            limits.check_room(file, int(page.nbytes), size)
-            plane: np.ndarray = page.asarray()
-            centre, width = camera_band(opened)
-    if plane.ndim != 2:
-        raise FileError(file, "this picture has colours; one band in grey was expected")
-    return plane, centre, width

@@ -219,13 +219,13 @@ def is_zarr(folder: Path) -> bool:
 
 def _is_cube(folder: Path) -> str | None:
     """``cave`` for a scene, ``bands`` for a picture a band, ``captures`` for a camera's sets; None for others."""
-    from napari_hsr.io import band_files, camera_sets, cave
+    from napari_hsr.io import band_files, camera_files, cave
 
     if cave.looks_like_scene(folder):
         return "cave"
     if band_files.looks_like_bands(folder):
         return "bands"
-    return "captures" if camera_sets.looks_like_captures(folder) else None
+    return "captures" if camera_files.looks_like_captures(folder) else None
 
 
 def is_text(head: bytes) -> bool:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 #: Flags of single values, by the level of the product, and which of them mean that there is none:
 #: defective or not computed; saturated, negative or less accurate values are kept
-#: ("PRISMA Products Specification Document" 2.3).
+#: ("PRISMA Products Specification Document" 2.3; the readers of SNAP and prismaread have the same codes).
 _FLAGS = {"PIXEL_SAT_ERR_MATRIX": (1, 4), "PIXEL_L2_ERR_MATRIX": (1,)}
 
 

@@ -16,7 +16,6 @@ from napari_hsr.notices import Code, Notice
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from napari_hsr.io.build_cube import Found
     from napari_hsr.io.choice import Choice
 
 #: How many of the cubes are listed as alternatives.
@@ -28,8 +27,10 @@ def are_several(shape: tuple[int, ...]) -> bool:
     return sum(n > 1 for n in shape) == 4
 
 
-def one_of(path: Path, found: Found, choice: Choice) -> Found:
-    """The cube that is named by its number, counted from 1, of an array with several.
+def one_of(path: Path, found: Any, choice: Choice) -> Any:
+    """What was found of an array with several cubes, narrowed to the one that is named by its number.
+
+    ``found`` and the result are :class:`napari_hsr.io.build_cube.Found`; numbers count from 1.
 
     Raises
     ------
@@ -81,7 +82,7 @@ def one_of(path: Path, found: Found, choice: Choice) -> Found:
     )
 
 
-def _axis_of_cubes(found: Found, shape: tuple[int, ...]) -> int:
+def _axis_of_cubes(found: Any, shape: tuple[int, ...]) -> int:
     """The axis of the array that goes over cubes: the outermost that is not as long as the wavelengths."""
     long = [i for i, n in enumerate(shape) if n > 1]
     if found.stated and not found.flipped and found.convention in long:

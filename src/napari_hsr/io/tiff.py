@@ -72,6 +72,7 @@ def read(path: Path, choice: Choice = ANY) -> Cube | Photograph:
     keep = False
     try:
         with translated(path, _DAMAGED):
+            file.pages.cache = True  # what guards their decoding is said to the pages themselves
             page = file.pages.first
             tiff_chain.check_pages(path, file)
             tiff_decoding.guard(path, file)

@@ -27,6 +27,7 @@ _JPEG = {6, 7, 33007, 34892}
 #: JPEG XR, JPEG 2000, LERC, WebP, PNG, JPEG XL.
 _PICTURES = {22610, 33003, 33004, 33005, 34712, 34887, 34927, 34933, 34934, 50001, 50002, 52546}
 _WEBP = {34927, 50001}
+_LERC = 34887
 #: How many times as many pixels a picture may have as its strip or tile: edges are filled up.
 _LARGER, _EDGE = 4, 2**16
 #: Passes over the pixels of one JPEG; photographs have up to about ten.
@@ -50,6 +51,7 @@ def guard(path: Path, file: Any) -> None:
     FileError
         If a page that is one JPEG holds a far larger one.
     """
+    file.pages.cache = True  # else pages are made anew whenever they are asked for, and forget this
     levels = [level for series in file.series for level in series.levels]
     pages = [page for page in (*file.pages, *(level.keyframe for level in levels)) if page]
     for page in {id(p.keyframe): p.keyframe for p in pages}.values():
@@ -140,7 +142,18 @@ def decoded(path: Path, content: str, compression: int, four: bool) -> tuple[Non
     stored = base64.b64decode(content)
     with translated(path, "the TIFF file is damaged"), _told(path):
         decode = tifffile.TIFF.DECOMPRESSORS[compression]
+        if compression == _LERC:
+            return None, _without_masked(*decode(stored, masks=True))
         return None, np.asarray(decode(stored, hasalpha=True) if four else decode(stored))
+
+
+def _without_masked(values: np.ndarray, valid: np.ndarray | None) -> np.ndarray:
+    """Floats with NaN where LERC says that there is none, which it keeps beside the values."""
+    if valid is None or values.dtype.kind != "f":
+        return values
+    if valid.shape != values.shape:
+        valid = valid[..., np.newaxis]  # samples that share one mask
+    return np.where(valid, values, values.dtype.type(np.nan))
 
 
 @contextmanager
