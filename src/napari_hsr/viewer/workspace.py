@@ -25,6 +25,11 @@ STACKS = (
 COMFORT = 320
 
 
+def unwrapped(viewer: Any) -> Any:
+    """The viewer itself: napari hands commands of menus a proxy, and Qt takes no proxies of docks."""
+    return getattr(viewer, "__wrapped__", viewer)
+
+
 def open_all_panels(viewer: napari.Viewer) -> None:
     """Open every panel that is not open yet; those that are stay where they are."""
     for names in STACKS:
@@ -48,6 +53,7 @@ def open_panel(viewer: napari.viewer.Viewer, name: str) -> Any:
     widget
         The panel.
     """
+    viewer = unwrapped(viewer)
     before = opened(viewer)
     beside = [other for other in _stack(name) if other in before and other != name]
     dock, panel = panel_dock(viewer, name)
@@ -65,7 +71,7 @@ def opened(viewer: Any) -> dict[str, Any]:
     suffixes = (f" ({DISPLAYED})", f" ({PLUGIN})")
     return {
         title.removesuffix(suffix): panel
-        for title, panel in viewer.window.dock_widgets.items()
+        for title, panel in unwrapped(viewer).window.dock_widgets.items()
         for suffix in suffixes
         if title.endswith(suffix)
     }
@@ -79,6 +85,7 @@ def panel_dock(viewer: Any, name: str) -> tuple[Any, Any]:
     KeyError
         If the manifest has no such panel.
     """
+    viewer = unwrapped(viewer)
     panel = opened(viewer).get(name)
     if panel is not None:
         return _dock_of(panel), panel

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from napari.components import ViewerModel
+from napari.utils._proxies import PublicOnlyProxy
 from qtpy.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from qtpy.QtGui import QDragEnterEvent, QDropEvent
 from qtpy.QtWidgets import QFileDialog, QWidget
@@ -14,6 +15,7 @@ from napari_hsr.cube import Cube, Wavelengths
 from napari_hsr.io.libraries import is_library
 from napari_hsr.spectral_library import SpectralLibrary
 from napari_hsr.viewer.layers import add_cube
+from napari_hsr.viewer.workspace import open_panel
 from napari_hsr.widgets.common.choosers import NarrowComboBox
 from napari_hsr.widgets.common.layouts import column
 from napari_hsr.widgets.session import commands
@@ -46,8 +48,13 @@ def test_layers_panels_and_libraries_come_back(
     panel.pin((550, 2, 3))
     path = tmp_path / "s.hsrsession"
     monkeypatch.setattr(commands, "ask_beside", lambda *_: True)
-    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_a, **_k: (str(path), ""))
-    commands.save_session(viewer)
+
+    def chosen(parent, *_rest):
+        assert issubclass(type(parent), QWidget)  # Qt takes no proxy, which says that it is one
+        return str(path), ""
+
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", chosen)
+    commands.save_session(PublicOnlyProxy(viewer))  # what napari's menu hands over
     qtbot.waitUntil(path.is_file)
     viewer.window.remove_dock_widget(panel.parent())
     monkeypatch.setattr(commands, "ask_to_close", lambda *_: None)
@@ -62,6 +69,9 @@ def test_layers_panels_and_libraries_come_back(
     (again,) = (p for p in viewer.window.dock_widgets.values() if isinstance(p, SpectraWidget))
     assert again.processing.name == "max"
     qtbot.waitUntil(lambda: "pin 1" in {one.name for one in again.shown})
+    for name in ("Maps", "Spectra"):
+        open_panel(PublicOnlyProxy(viewer), name)
+    assert {record.name for record in open_panels(viewer)} == {"Spectra", "Maps"}
 
 
 def test_settings_are_set_as_by_a_user_and_what_is_not_offered_is_told(qtbot):

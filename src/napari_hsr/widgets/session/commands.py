@@ -16,6 +16,7 @@ from napari_hsr.viewer.contributions import NOTHING
 from napari_hsr.viewer.session_file import SUFFIX
 from napari_hsr.viewer.session_opening import open_events, show
 from napari_hsr.viewer.session_saving import plan, save_events
+from napari_hsr.viewer.workspace import unwrapped
 from napari_hsr.widgets.common.job import Job
 from napari_hsr.widgets.common.save_dialog import ask_path
 from napari_hsr.widgets.session.settings import open_panels, restore_panels
@@ -37,6 +38,7 @@ _MOST_TOLD = 6
 
 def save_session(viewer: napari.Viewer) -> None:
     """Ask for a file, and for what to do with layers that no file holds."""
+    viewer = unwrapped(viewer)
     window = _window(viewer)
     made = plan(viewer, open_panels(viewer))
     if made.without_file:
@@ -81,6 +83,7 @@ def ask_beside(window: QMainWindow, made: Plan) -> bool | None:
 
 def open_session(viewer: napari.Viewer) -> None:
     """Ask for a file and open it."""
+    viewer = unwrapped(viewer)
     typed, _ = QFileDialog.getOpenFileName(_window(viewer), "Open session", "", KINDS)
     if typed:
         open_file(viewer, typed)
@@ -88,6 +91,7 @@ def open_session(viewer: napari.Viewer) -> None:
 
 def open_file(viewer: napari.Viewer, path: str | PathLike[str]) -> Job | None:
     """Open a session in a thread; layers on show stay, or are closed first if the user says so."""
+    viewer = unwrapped(viewer)
     if len(viewer.layers):
         close = ask_to_close(_window(viewer), len(viewer.layers))
         if close is None:
