@@ -133,7 +133,7 @@ class MapsWidget(Panel):
         for at in range(self.tabs.count()):
             shown = at == self.tabs.currentIndex()
             height = policies.Preferred if shown else policies.Ignored
-            self.tabs.widget(at).setSizePolicy(policies.Preferred, height)
+            present(self.tabs.widget(at)).setSizePolicy(policies.Preferred, height)
         self.tabs.updateGeometry()
 
     def why_not(self) -> str | None:

@@ -27,6 +27,7 @@ from napari_hsr.widgets.common.layouts import row
 from napari_hsr.widgets.common.messages import Message
 from napari_hsr.widgets.common.panel import Panel, button
 from napari_hsr.widgets.common.plain_text import one_line
+from napari_hsr.widgets.common.present import present
 from napari_hsr.widgets.common.save_dialog import ask_path
 from napari_hsr.widgets.common.scroll_area import VerticalScroll
 from napari_hsr.widgets.wavelength.band_control import BandControl, NanometreBox, band_name
@@ -277,7 +278,7 @@ class WavelengthWidget(Panel):
         self._update_buttons()
 
     def _ask_save(self) -> None:
-        name = f"{one_line(self._layer.name).replace('/', '-')}.mat"
+        name = f"{one_line(present(self._layer).name).replace('/', '-')}.mat"
         kinds = " ".join(f"*{suffix}" for suffix in WRITE_SUFFIXES if suffix != ".png")
         path = ask_path(self, "Save cube", name, f"Spectral cubes ({kinds})")
         if path is not None:
@@ -285,7 +286,7 @@ class WavelengthWidget(Panel):
 
     def save(self, path: Path) -> None:
         """Write the cube with what its layer knows of it; the suffix sets the format."""
-        data, meta, _ = self._layer.as_layer_data_tuple()
+        data, meta, _ = present(self._layer).as_layer_data_tuple()
         self._start(
             "Saving",
             lambda: write_image(path, data, meta),
