@@ -27,7 +27,6 @@ from napari_hsr.widgets.common.layouts import row
 from napari_hsr.widgets.common.messages import Message
 from napari_hsr.widgets.common.panel import Panel, button
 from napari_hsr.widgets.common.plain_text import one_line
-from napari_hsr.widgets.common.present import present
 from napari_hsr.widgets.common.save_dialog import ask_path
 from napari_hsr.widgets.common.scroll_area import VerticalScroll
 from napari_hsr.widgets.wavelength.band_control import BandControl, NanometreBox, band_name
@@ -61,8 +60,8 @@ class WavelengthWidget(Panel):
     def __init__(self, viewer: napari.viewer.Viewer):
         super().__init__()
         self._viewer = viewer
-        self._layer = None
-        self._known = None
+        self._layer: Any = None  # the Image on show
+        self._known: Wavelengths | None = None  # of its cube
         self._job: Job | None = None
         self._tint = Tint()
         self._enter = QTimer(self)
@@ -278,7 +277,7 @@ class WavelengthWidget(Panel):
         self._update_buttons()
 
     def _ask_save(self) -> None:
-        name = f"{one_line(present(self._layer).name).replace('/', '-')}.mat"
+        name = f"{one_line(self._layer.name).replace('/', '-')}.mat"
         kinds = " ".join(f"*{suffix}" for suffix in WRITE_SUFFIXES if suffix != ".png")
         path = ask_path(self, "Save cube", name, f"Spectral cubes ({kinds})")
         if path is not None:
@@ -286,7 +285,7 @@ class WavelengthWidget(Panel):
 
     def save(self, path: Path) -> None:
         """Write the cube with what its layer knows of it; the suffix sets the format."""
-        data, meta, _ = present(self._layer).as_layer_data_tuple()
+        data, meta, _ = self._layer.as_layer_data_tuple()
         self._start(
             "Saving",
             lambda: write_image(path, data, meta),
