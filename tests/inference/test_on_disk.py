@@ -275,7 +275,14 @@ def test_a_store_that_is_none_of_ours_is_never_taken_away(tmp_path, photograph):
         run(photograph, toy(), tmp_path / "leaf.zarr", overwrite=True)
 
 
-def test_a_full_disk_keeps_what_is_finished(tmp_path, photograph, monkeypatch):
+@pytest.mark.parametrize(
+    ("number", "said"),
+    [
+        (errno.ENOSPC, r"disk is full.*leaf\.unfinished\.zarr: make room"),
+        (errno.EFBIG, r"larger than is allowed.*leaf\.unfinished\.zarr: allow larger"),
+    ],
+)
+def test_a_full_disk_keeps_what_is_finished(tmp_path, photograph, monkeypatch, number, said):
     path, put, puts = tmp_path / "leaf.zarr", ZarrInParts.put, []
 
     def full(self, shard, values):
@@ -286,11 +293,11 @@ def test_a_full_disk_keeps_what_is_finished(tmp_path, photograph, monkeypatch):
 
     class Full:
         def __setitem__(self, index, values):
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            raise OSError(number, os.strerror(number))
 
     with monkeypatch.context() as patch:
         patch.setattr(ZarrInParts, "put", full)
-        with pytest.raises(FileError, match=r"disk is full.*leaf\.unfinished\.zarr: make room"):
+        with pytest.raises(FileError, match=said):
             run(photograph, toy(), path)
     model = toy()
     assert run(photograph, model, path).tiles == model.module.passes + 4

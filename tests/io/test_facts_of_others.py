@@ -392,7 +392,7 @@ class TestColours:
         with pytest.raises(FileError, match=f"{bits} bits"):
             read(tmp_path / "a.jpg")
 
-    @pytest.mark.parametrize("head", [b"RIFF\0\0\0\0WEBP", b"\xff\x0a", b"P6\n8 8\n255\n"])
+    @pytest.mark.parametrize("head", [b"\xff\x0a", b"P6\n8 8\n255\n"])
     def test_other_pictures_are_called_by_name(self, tmp_path, head):
         (tmp_path / "a.xyz").write_bytes(head + bytes(20))
         with pytest.raises(FileError, match=r"image.*convert it to PNG or TIFF"):

@@ -128,12 +128,20 @@ class UnfinishedStore(ABC):
         try:
             yield
         except OSError as error:
+            kept = f"what is finished is kept in {self.folder.name}"
+            if error.errno == errno.EFBIG:  # FAT, or a limit of the system
+                raise FileError(
+                    self._named,
+                    f"one of its files would be larger than is allowed there; {kept}: allow larger "
+                    "ones (ulimit -f) or move it to another disk, and run the same again, which "
+                    "goes on from there",
+                ) from error
             if error.errno not in _FULL:
                 raise FileError(self._named, f"it cannot be written ({error.strerror})") from error
             raise FileError(
                 self._named,
-                f"the disk is full; what is finished is kept in {self.folder.name}: make room and "
-                "run the same again, which goes on from there",
+                f"the disk is full; {kept}: make room and run the same again, which goes on from "
+                "there",
             ) from error
 
     def _take_its_name(self) -> None:
