@@ -316,6 +316,15 @@ def test_a_damaged_file_is_not_taken_for_the_binary_of_a_header_beside_it(tmp_pa
         read(tmp_path / f"a{suffix}")
 
 
+@pytest.mark.parametrize("head", [b"RIFF\0\0\0\0WEBP", b"\x89PNG\r\n\x1a\n", b"BM"])
+def test_no_object_of_python_is_named(tmp_path, head):
+    path = tmp_path / "a.webp"
+    path.write_bytes(head + bytes(30))
+    with pytest.raises(FileError) as caught:
+        read(path)
+    assert " at 0x" not in str(caught.value)
+
+
 def test_importing_the_room_loads_no_format():
     code = (
         "import sys, napari_hsr.io; napari_hsr.io.can_read('a.mat');"

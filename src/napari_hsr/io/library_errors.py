@@ -54,4 +54,5 @@ def _short(error: Exception) -> str:
         return "only a part could be written: is the disk full?"
     lines = str(error).strip().splitlines()
     text = " ".join(lines[0].split()) if lines else type(error).__name__
+    text = re.sub(r"\s*<[^<>]* object at 0x[0-9a-fA-F]+>", "", text)  # of no use to a reader
     return (text if len(text) <= 160 else text[:157] + "…").rstrip(".")
