@@ -94,3 +94,17 @@ def test_one_cube_has_no_number(tmp_path):
     np.save(tmp_path / "c.npy", np.zeros((2, 2, 2, 2, 2)))
     with pytest.raises(FileError, match="5 axes"):
         read(tmp_path / "c.npy")
+
+
+@pytest.mark.parametrize("suffix", [".npz", ".h5"])
+def test_an_array_that_is_called_so_itself(tmp_path, suffix):
+    cube = np.random.default_rng(0).random((12, 9, 31), dtype=np.float32)
+    path = tmp_path / f"a{suffix}"
+    if suffix == ".npz":
+        np.savez(path, **{"a[1]": cube, "b": 2 * cube})
+    else:
+        with h5py.File(path, "w") as file:
+            file["a[1]"], file["b"] = cube, 2 * cube
+    np.testing.assert_array_equal(read(path, variable="a[1]").data, np.moveaxis(cube, -1, 0))
+    with pytest.raises(FileError, match=r"one cube, so that none is called \[1\]"):
+        read(path, variable="b[1]")

@@ -6,6 +6,8 @@ This module stays light: the formats and their libraries are imported on first u
 from __future__ import annotations
 
 import os
+from contextlib import suppress
+from dataclasses import replace
 from importlib import import_module
 from os import PathLike, fspath
 from pathlib import Path
@@ -19,7 +21,7 @@ from napari_hsr.io.libraries import read_library
 from napari_hsr.io.library_errors import translated
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from napari_hsr.cube import Cube
     from napari_hsr.photograph import Photograph
@@ -146,10 +148,8 @@ def read(
         photograph: Photograph = _function(("stacks.one_frame", "frame"))(path, named)
         return photograph
     stated: str | None = variable or named
-    position = None
-    if isinstance(stated, str):
-        stated, position = split_position(stated)
-    choice = Choice(stated, axes, bands, full_scale, half_size, no_data, position)
+    array, position = split_position(stated) if isinstance(stated, str) else (stated, None)
+    choice = Choice(array, axes, bands, full_scale, half_size, no_data, position)
     kind = detect.format_of(path)
     if choice.variable is not None and kind not in _WITH_VARIABLES:
         raise FileError(
@@ -161,7 +161,8 @@ def read(
     try:
         # what no reader foresaw, a damaged file brought about
         with limits.allowing_large(allow_large), translated(path, "it is damaged, or no such file"):
-            found: Cube | Photograph = reader(path) if kind == "cave" else reader(path, choice)
+            found: Cube | Photograph
+            found = reader(path) if kind == "cave" else _read(reader, path, choice, stated)
     except InputError as error:  # a cube or photograph that refuses what the file holds
         raise FileError(path, str(error).rstrip(".")) from error
     if full_scale is not None and hasattr(found, "bands"):
@@ -169,6 +170,20 @@ def read(
     if no_data is not None and not hasattr(found, "bands"):
         raise FileError(path, "no data can be stated for cubes only, and this is a photograph")
     return found
+
+
+def _read(
+    reader: Callable[..., Cube | Photograph], path: Path, choice: Choice, stated: str | None
+) -> Cube | Photograph:
+    """Read what is chosen; of an array that is called ``a[1]`` itself, that one."""
+    try:
+        return reader(path, choice)
+    except FileError:
+        if choice.position is None:
+            raise
+        with suppress(FileError):  # no array has that name: the first error says what there is
+            return reader(path, replace(choice, variable=stated, position=None))
+        raise
 
 
 def write(
