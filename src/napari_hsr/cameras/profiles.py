@@ -209,7 +209,7 @@ def save(profile: CameraProfile, path: Path | None = None) -> Path:
     target.parent.mkdir(parents=True, exist_ok=True)
     text = json.dumps({"profile": _VERSION, **asdict(profile)}, indent=1)
     with replacing(target) as temporary:
-        temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
+        temporary.write_text(text, encoding="utf-8")
     return target
 
 

@@ -248,9 +248,8 @@ class Batch:
             write("".join(traceback.format_exception(error)), file=sys.stderr)
         text = sentence(error)
         self._failures.append({"input": str(source), "error": text})
-        about = (
-            "" if isinstance(error, FileError) else f"{one_line(source)}: "
-        )  # a FileError names its file
+        # a FileError names its file
+        about = "" if isinstance(error, FileError) else f"{one_line(source)}: "
         write(f"napari-hsr: error: {about}{text}", file=sys.stderr)
 
     def _check_queue(self) -> None:

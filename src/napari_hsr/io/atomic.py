@@ -38,7 +38,7 @@ _EXPECTED: ContextVar[dict[Path, Identity] | None] = ContextVar("what is replace
 
 def standing(paths: Iterable[Path]) -> dict[Path, Identity]:
     """What stands under names now, links resolved: for :func:`expecting`."""
-    return {real: _identity(real) for path in paths if (real := Path(os.path.realpath(path)))}
+    return {real: _identity(real) for real in (Path(os.path.realpath(path)) for path in paths)}
 
 
 @contextmanager

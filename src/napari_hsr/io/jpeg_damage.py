@@ -9,7 +9,6 @@ changed bits give neither sign.
 from __future__ import annotations
 
 import io
-from importlib.util import find_spec
 from struct import unpack_from
 from typing import Any
 
@@ -49,8 +48,6 @@ def notices(content: bytes, image: Any) -> list[Notice]:
 
 def _complaint(content: bytes) -> str:
     """The first warning of libjpeg, empty without one; pixels are decoded at an eighth, which is quicker."""
-    if find_spec("simplejpeg") is None:  # an installation from before it was asked for
-        return ""
     import simplejpeg
 
     small = {"colorspace": "RGB", "fastdct": True, "fastupsample": True}

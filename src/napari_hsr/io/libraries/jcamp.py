@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 
     from napari_hsr.spectral_library import SpectralLibrary
 
-#: Suffixes (lower case) that such files have.
-SUFFIXES = (".jdx", ".dx", ".jcm")
 #: Points of one spectrum, and spectra of one file.
 _MOST_POINTS, _MOST_SPECTRA = 10**6, 10**4
 _LABEL = re.compile(r"\s*##(.*?)=(.*)")
