@@ -23,7 +23,7 @@ from napari_hsr import load_model, reconstruct, samples
 from napari_hsr.inference.intervals import offered
 from napari_hsr.inference.trust_run import band_of
 from napari_hsr.models import list_models
-from napari_hsr.trust.sight import sight
+from napari_hsr.trust.linear_camera import linear_camera
 
 SIDE, TURNS, PIXELS = 512, 5, 50
 
@@ -57,7 +57,9 @@ def ratios(name: str, turns: int) -> str:
 def bands() -> str:
     """Milliseconds that a feasible band takes."""
     photograph, values = samples.photograph(), np.random.default_rng(0)
-    seen = sight(photograph.encoding or "srgb", tuple(np.arange(400.0, 701, 10)), "cie-1931")
+    seen = linear_camera(
+        photograph.encoding or "srgb", tuple(np.arange(400.0, 701, 10)), "cie-1931"
+    )
     places = values.integers(0, photograph.data.shape[:2], (PIXELS, 2))
     band_of(photograph, seen, *map(int, places[0]))
     each = []

@@ -45,9 +45,9 @@ OPERATIONS = {
     ),
     "trust": (
         "from napari_hsr.inference.trust_run import trust_events; from napari_hsr import Photograph; "
-        "from napari_hsr.trust.sight import sight; import numpy as np; cube = read(a); "
+        "from napari_hsr.trust.linear_camera import linear_camera; import numpy as np; cube = read(a); "
         "seen = Photograph(np.broadcast_to(np.uint8(90), (*cube.shape[1:], 3)), 'linear-srgb'); "
-        "camera = sight('linear-srgb', tuple(cube.wavelengths), 'cie-1931'); "
+        "camera = linear_camera('linear-srgb', tuple(cube.wavelengths), 'cie-1931'); "
         "list(trust_events(cube.data, seen, camera, False, None))"
     ),
 }

@@ -18,7 +18,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 #: From the ground up. A room may import from those below its own floor, and from itself.
 FLOORS = (
     ("byte_cache", "errors", "notices", "provenance", "renamed", "units"),
-    ("place", "progress"),
+    ("georeference", "progress"),
     ("workers",),
     ("cube",),
     ("photograph", "spectral_library"),

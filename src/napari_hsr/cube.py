@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from napari_hsr.errors import InputError
+from napari_hsr.georeference import Place, resized_metadata
 from napari_hsr.notices import ABOUT_WAVELENGTHS, Notice, as_notices, without
-from napari_hsr.place import Place, resized_metadata
 from napari_hsr.provenance import Provenance
 
 #: The grid taken for a 31-band cube that names none; always announced as an assumption.

@@ -15,7 +15,7 @@ from napari_hsr.cli import little_memory
 from napari_hsr.cli.output import sentence
 from napari_hsr.errors import FileError
 from napari_hsr.inference.memory_use import PeakMemory
-from napari_hsr.io import hdf5_probe, separate
+from napari_hsr.io import hdf5_probe, helper_process
 from napari_hsr.io.library_errors import translated
 
 from ..patience import PATIENCE, wait_for
@@ -46,13 +46,13 @@ def test_an_answer_of_a_helper_that_finds_no_room_is_no_damage(monkeypatch, tmp_
         raise MemoryError
 
     (tmp_path / "a").write_bytes(b"nothing")
-    asked = separate.HDF5, hdf5_probe.look, tmp_path / "a"
-    assert separate.call(*asked) == (None, None)
+    asked = helper_process.HDF5, hdf5_probe.look, tmp_path / "a"
+    assert helper_process.call(*asked) == (None, None)
     with monkeypatch.context() as patch:
-        patch.setattr(separate._Helper, "_received", no_room)
+        patch.setattr(helper_process._Helper, "_received", no_room)
         with pytest.raises(MemoryError):
-            separate.call(*asked)
-    assert separate.call(*asked) == (None, None)
+            helper_process.call(*asked)
+    assert helper_process.call(*asked) == (None, None)
 
 
 def test_no_room_for_the_options_themselves(monkeypatch, capsys):

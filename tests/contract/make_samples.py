@@ -29,7 +29,7 @@ def cubes(folder: Path) -> None:
 
     import napari_hsr
     from napari_hsr.cube import Wavelengths
-    from napari_hsr.place import Place
+    from napari_hsr.georeference import Place
     from napari_hsr.provenance import Provenance
 
     plain = basis.cube(

@@ -7,8 +7,8 @@ import pytest
 
 from napari_hsr import Cube, convert
 from napari_hsr.errors import InputError
+from napari_hsr.georeference import Place
 from napari_hsr.io.lazy import LazyArray
-from napari_hsr.place import Place
 
 NM = np.array([450.0, 500.0, 550.0, 600.0])
 DATA = np.arange(4 * 6 * 5, dtype=np.float32).reshape(4, 6, 5)

@@ -6,7 +6,7 @@ import torch
 
 from napari_hsr import Cube, read, super_resolve
 from napari_hsr.errors import FileError, InputError
-from napari_hsr.inference import memory_budget, probe, super_resolve_events
+from napari_hsr.inference import memory_budget, speed_probe, super_resolve_events
 from napari_hsr.models import from_state_dict
 from napari_hsr.models.architectures import coarsr
 from napari_hsr.notices import Code, has
@@ -49,7 +49,7 @@ def test_interpolations_in_tiles_are_those_in_memory(tmp_path, holed, name):
 
 
 def test_a_network_goes_on_where_it_was(tmp_path, cube, model, monkeypatch):
-    monkeypatch.setattr(probe, "worthwhile", lambda _run: False)
+    monkeypatch.setattr(speed_probe, "worthwhile", lambda _run: False)
     expected = super_resolve(cube, model, device="cpu", tile=64)
     options = {"device": "cpu", "tile": 64, "output": tmp_path / "fine.zarr"}
     events = super_resolve_events(cube, model, **options)

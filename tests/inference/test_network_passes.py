@@ -8,7 +8,7 @@ import torch
 
 from napari_hsr.errors import Cancelled
 from napari_hsr.inference import network_passes as passes_module
-from napari_hsr.inference import probe, reconstruct_events, super_resolve_events
+from napari_hsr.inference import reconstruct_events, speed_probe, super_resolve_events
 from napari_hsr.inference.network_passes import Passes
 from napari_hsr.models import ModelCard, from_state_dict
 from napari_hsr.models.architectures.coarsr import CoarSR
@@ -148,7 +148,7 @@ def test_a_fault_of_a_network_arrives_as_it_is():
 
 
 def test_a_long_run_of_an_unknown_speed_measures_it_first(monkeypatch):
-    monkeypatch.setattr(probe, "SIDES", (8, 12))
+    monkeypatch.setattr(speed_probe, "SIDES", (8, 12))
     torch.manual_seed(3)
     model = from_state_dict(CoarSR(2, width=8, blocks=1).state_dict())
     cube = np.random.default_rng(0).random((5, 80, 81), np.float32)

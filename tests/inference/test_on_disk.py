@@ -15,7 +15,7 @@ import zarr
 
 from napari_hsr import Photograph, read, reconstruct
 from napari_hsr.errors import FileError, InputError
-from napari_hsr.inference import probe, reconstruct_events, result_place
+from napari_hsr.inference import reconstruct_events, result_place, speed_probe
 from napari_hsr.io.zarr_in_parts import ZarrInParts
 from napari_hsr.models import ModelCard
 from napari_hsr.models.model import Model
@@ -53,7 +53,7 @@ def toy(context=2, most=10**9, **facts):
 @pytest.fixture(autouse=True)
 def _tiles_alone(monkeypatch):
     """Passes of the network that are counted are those over tiles."""
-    monkeypatch.setattr(probe, "worthwhile", lambda _run: False)
+    monkeypatch.setattr(speed_probe, "worthwhile", lambda _run: False)
 
 
 @pytest.fixture(scope="module")
@@ -218,7 +218,7 @@ FORGED = {
 def stopped(tmp_path_factory, photograph):
     path = tmp_path_factory.mktemp("stopped") / "leaf.zarr"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(probe, "worthwhile", lambda _run: False)
+        patch.setattr(speed_probe, "worthwhile", lambda _run: False)
         stop_after(photograph, toy(), path, 3)
     return path.with_name("leaf.unfinished.zarr")
 
@@ -339,12 +339,12 @@ KILLED = dedent(
     sys.path.insert(0, sys.argv[1])
     import test_on_disk as here
     from napari_hsr import reconstruct
-    from napari_hsr.inference import probe, result_place
+    from napari_hsr.inference import speed_probe, result_place
     from napari_hsr.io import zarr_in_parts
     from napari_hsr.io.zarr_in_parts import ZarrInParts
 
     result_place.BLENDED_SHARD = 64
-    probe.worthwhile = lambda run: False
+    speed_probe.worthwhile = lambda run: False
     photograph = here.make_photograph()
     computed = os.open("computed", os.O_CREAT | os.O_APPEND | os.O_WRONLY)
 

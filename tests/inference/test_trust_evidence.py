@@ -51,8 +51,8 @@ def test_region_means_have_intervals_of_their_own(plain, thorough):
 
 
 def test_share_and_band_follow_the_camera(plain, thorough):
-    assert plain.sight is None
-    assert "cie-1931" in plain.why_no_sight
+    assert plain.linear_camera is None
+    assert "cie-1931" in plain.why_no_camera
     assert plain.pixel(1, 2).measured_share is None
     held = plain.seen_by("cie-1931")
     band = held.feasible(1, 2)
@@ -63,7 +63,7 @@ def test_share_and_band_follow_the_camera(plain, thorough):
     np.testing.assert_array_equal(found.outside, band.outside(found.curve.mean))
     black = held.cube.replace(data=np.zeros_like(held.cube.data))
     assert replace(held, cube=black).pixel(1, 2).measured_share is None
-    assert held.seen_by("no such camera").why_no_sight
+    assert held.seen_by("no such camera").why_no_camera
 
 
 def test_what_there_is_no_interval_for_is_said(photograph, plain):

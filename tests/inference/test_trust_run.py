@@ -11,9 +11,9 @@ from napari_hsr.inference import reconstruct_events
 from napari_hsr.inference.trust_run import band_of, colours_of, limits_of
 from napari_hsr.notices import Code, has
 from napari_hsr.progress import result_of
-from napari_hsr.trust.exact import AT_LEAST, EQUAL
-from napari_hsr.trust.share import measured_share
-from napari_hsr.trust.sight import sight
+from napari_hsr.trust.exact_colours import AT_LEAST, EQUAL
+from napari_hsr.trust.linear_camera import linear_camera
+from napari_hsr.trust.measured_share import measured_share
 
 
 @pytest.fixture(scope="module", params=["rootpoly-srgb", "mstpp-photo"])
@@ -39,7 +39,7 @@ def test_any_network_obeys_a_known_camera(model, image):
         Photograph(rgb, encoding="linear-srgb"), model, exact=True, camera="cie-1931"
     )
     result = result_of(events)
-    seen = sight("linear-srgb", tuple(model.wavelengths), "cie-1931")
+    seen = linear_camera("linear-srgb", tuple(model.wavelengths), "cie-1931")
     error = np.abs(colours(result.cube, seen) - rgb).max(-1) / rgb.max(-1)
     assert result.trust.colours.not_met == 0
     assert error.max() <= 1e-5
@@ -53,7 +53,7 @@ def test_any_network_obeys_a_known_camera(model, image):
 
 def test_saturated_and_black_channels_are_inequalities(model, image):
     cube = reconstruct(Photograph(image, encoding="srgb"), model, exact=True, camera="cie-1931")
-    seen = sight("srgb", tuple(model.wavelengths), "cie-1931")
+    seen = linear_camera("srgb", tuple(model.wavelengths), "cie-1931")
     found = colours(cube, seen)
     assert (found[:4, :4, :2] >= 1 - 1e-5).all()
     np.testing.assert_allclose(found[:4, :4, 2], ((200 / 255 + 0.055) / 1.055) ** 2.4, atol=1e-5)
@@ -63,7 +63,7 @@ def test_saturated_and_black_channels_are_inequalities(model, image):
 
 def test_a_clipped_channel_of_floating_point_is_an_inequality_too():
     """White beyond full scale: the network's own brighter answer stays."""
-    seen = sight("linear-srgb", tuple(load_model("rootpoly-srgb").wavelengths), "cie-1931")
+    seen = linear_camera("linear-srgb", tuple(load_model("rootpoly-srgb").wavelengths), "cie-1931")
     data = np.full((2, 3, 3), 0.4, np.float32)
     data[0, 0], data[0, 1] = (1.0, 0.4, 0.3), (1.5, 0.4, 0.3)
     photograph = Photograph(data, encoding="linear-srgb")
@@ -127,7 +127,7 @@ def test_what_is_not_known_is_asked_for_before_any_work(image):
 
 def test_what_a_pixel_leaves_open(image):
     image[0, 0], image[1, 1] = (255, 120, 80), (0, 120, 80)
-    seen = sight("srgb", tuple(load_model("rootpoly-srgb").wavelengths), "cie-1931")
+    seen = linear_camera("srgb", tuple(load_model("rootpoly-srgb").wavelengths), "cie-1931")
     photograph = Photograph(image, encoding="srgb")
     low, high = limits_of(photograph, seen, 0, 0)
     exact = ((np.array([120, 80]) / 255 + 0.055) / 1.055) ** 2.4

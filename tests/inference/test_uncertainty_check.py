@@ -25,7 +25,7 @@ def test_it_is_what_the_ends_as_cubes_give_asked_for_in_the_run_or_not():
     expected = coverage(*ends, truth)
     assert found.coverage == pytest.approx(expected["coverage"], abs=2e-3)
     np.testing.assert_allclose(found.coverage_bands, expected["coverage_bands"], atol=0.01)
-    by = curves(cube, truth, ends, trust.colours.sight)
+    by = curves(cube, truth, ends, trust.colours.linear_camera)
     np.testing.assert_allclose(found.by_share[1], by["error_by_share"]["error"], rtol=1e-4)
     share, risk = found.risk
     assert share[-1] == 1

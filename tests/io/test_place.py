@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from napari_hsr.cube import Cube
+from napari_hsr.georeference import Place
 from napari_hsr.io import WRITE_SUFFIXES, read, write
 from napari_hsr.io import embedded_record as records
 from napari_hsr.notices import Code
-from napari_hsr.place import Place
 from napari_hsr.resample import upsample
 
 QUARTER = Place((0.25, 0.25), (-0.375, -0.375))

@@ -14,7 +14,7 @@ from PIL import Image
 import napari_hsr
 from napari_hsr.byte_cache import ByteCache
 from napari_hsr.errors import Cancelled, FileError, GreyImageError, InputError
-from napari_hsr.io import separate
+from napari_hsr.io import helper_process
 from napari_hsr.io.stacks import can_read_stack, files, read_stack
 from napari_hsr.notices import Code, has
 from napari_hsr.photograph_stack import PhotographStack, StackAxis, stack_of_array
@@ -353,15 +353,15 @@ def test_a_frame_whose_head_claims_a_gigapixel_is_left_empty(folder):
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals")
 def test_a_film_that_ends_its_library_fails_in_that_frame_alone(film, monkeypatch):
-    real = separate.subprocess.Popen
+    real = helper_process.subprocess.Popen
     what = (
         "import os; from napari_hsr.io.stacks import films; real = films._as_rgb; "
         "films._as_rgb = lambda p: os.abort() if p.pts and p.time > 0.3 else real(p)"
     )
     monkeypatch.setattr(
-        separate.subprocess, "Popen", lambda a, **o: real([*a[:-1], f"{what}; {a[-1]}"], **o)
+        helper_process.subprocess, "Popen", lambda a, **o: real([*a[:-1], f"{what}; {a[-1]}"], **o)
     )
-    monkeypatch.setattr(separate, "_HELPERS", helpers := {})
+    monkeypatch.setattr(helper_process, "_HELPERS", helpers := {})
     stack = read_stack(film)
     with pytest.raises(FileError, match=r"FFmpeg ended \(SIGABRT\)"):
         stack.photograph(COUNT - 1)

@@ -55,9 +55,9 @@ def test_classes_and_angles_are_those_of_the_spectral_package(threshold):
 
 
 def test_a_lazy_cube_is_read_in_blocks_and_can_be_stopped(monkeypatch):
-    from napari_hsr.io import storing
+    from napari_hsr.io import stored_numbers
 
-    monkeypatch.setattr(storing, "_BLOCK_VALUES", 31 * 30 * 7)
+    monkeypatch.setattr(stored_numbers, "_BLOCK_VALUES", 31 * 30 * 7)
     stored = np.ascontiguousarray(VALUES.transpose(1, 2, 0))
     lazy = cube(LazyArray(stored, axes=(2, 0, 1)))
     cancel = threading.Event()

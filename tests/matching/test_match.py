@@ -14,8 +14,8 @@ from napari_hsr.notices import Code, has
 from napari_hsr.provenance import Provenance
 from napari_hsr.spectra import Curve, pixel
 from napari_hsr.spectral_library import SpectralLibrary
+from napari_hsr.trust.linear_camera import CIE, linear_camera
 from napari_hsr.trust.metamers import metamers
-from napari_hsr.trust.sight import CIE, sight
 
 NM = np.arange(400.0, 701.0, 10.0)
 GREY = np.full(31, 0.4)
@@ -98,7 +98,7 @@ def test_what_cannot_be_matched_is_refused(work, sentence):
 @pytest.fixture(scope="module")
 def unseen() -> np.ndarray:
     """A spectrum of the colour of the leaf, and quite another shape."""
-    eye = sight("linear-srgb", NM, CIE)
+    eye = linear_camera("linear-srgb", NM, CIE)
     other = metamers(np.stack([LEAF, SLOPE], axis=1), eye, np.random.default_rng(4))[:, 0]
     assert np.abs(other - LEAF).max() > 0.02
     np.testing.assert_allclose(other @ eye.matrix, LEAF @ eye.matrix, atol=1e-9)

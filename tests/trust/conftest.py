@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from napari_hsr.cameras.response import reflectances
-from napari_hsr.trust.sight import sight
+from napari_hsr.trust.linear_camera import linear_camera
 
 NM = tuple(float(nm) for nm in range(400, 701, 10))
 CASES = {"cie": ("srgb", "cie-1931"), "nikon": ("camera:nikon-5100-npl", None)}
@@ -12,7 +12,7 @@ CASES = {"cie": ("srgb", "cie-1931"), "nikon": ("camera:nikon-5100-npl", None)}
 def seen(request):
     """A row space that photographs have approximately, with negative entries, and a camera's own."""
     encoding, camera = CASES[request.param]
-    return sight(encoding, NM, camera)
+    return linear_camera(encoding, NM, camera)
 
 
 @pytest.fixture

@@ -17,9 +17,9 @@ from napari_hsr.inference.trust_run import colours_of, limits_of
 from napari_hsr.models import load_model
 from napari_hsr.notices import Code
 from napari_hsr.trust.chart_layout import CLASSIC, SG, _sg_colours, quadrilaterals, reflectances_of
-from napari_hsr.trust.exact import AT_LEAST, project
+from napari_hsr.trust.exact_colours import AT_LEAST, project
+from napari_hsr.trust.linear_camera import linear_camera
 from napari_hsr.trust.measured_chart import measure_chart, words
-from napari_hsr.trust.sight import sight
 
 CORNERS = np.array([[12.0, 15], [9, 140], [95, 150], [100, 8]])
 LIGHT = np.ones(31)
@@ -102,7 +102,7 @@ def test_the_camera_is_estimated_with_its_uncertainty(raw, seen):
     apart = np.abs(found.sensitivities - true * 0.85)
     assert (apart <= 3 * found.deviations + 1e-4).mean() > 0.8
     # the bundled components are of cameras whose curves are no bells: about is enough
-    held = sight("linear-srgb", GRID_NM, f"profile:{save(profile)}")
+    held = linear_camera("linear-srgb", GRID_NM, f"profile:{save(profile)}")
     expected = true * np.array(profile.gains)
     assert np.linalg.norm(held.matrix - expected) < 0.35 * np.linalg.norm(expected)
     assert held.approximate
@@ -112,7 +112,7 @@ def test_the_camera_is_estimated_with_its_uncertainty(raw, seen):
 
 def test_exact_colours_under_a_profile_are_those_of_the_camera(raw, seen):
     profile, _ = measure_chart(raw, CORNERS, CLASSIC, "E")
-    held = sight("linear-srgb", GRID_NM, f"profile:{save(profile)}")
+    held = linear_camera("linear-srgb", GRID_NM, f"profile:{save(profile)}")
     applied = profile.apply(raw)
     rows = slice(30, 60)
     expected = raw.data[rows].reshape(-1, 3) * np.array(profile.gains)
@@ -128,7 +128,7 @@ def test_exact_colours_under_a_profile_are_those_of_the_camera(raw, seen):
 
 def test_channels_that_the_camera_clipped_stay_inequalities_under_a_profile(raw, seen):
     profile, _ = measure_chart(raw, CORNERS, CLASSIC, "E")
-    held = sight("linear-srgb", GRID_NM, f"profile:{save(profile)}")
+    held = linear_camera("linear-srgb", GRID_NM, f"profile:{save(profile)}")
     gains = np.array(profile.gains)
     spectra = 0.8 * reflectances_of(CLASSIC, GRID_NM)[[15, 18]].T  # yellow and white
     light = spectra.T @ held.matrix / gains  # of the camera's channels

@@ -10,7 +10,7 @@ from scipy.optimize import linprog
 from napari_hsr.cameras.response import reflectances
 from napari_hsr.errors import InputError
 from napari_hsr.trust.feasible import feasible_band, smoothness, tolerance
-from napari_hsr.trust.sight import sight
+from napari_hsr.trust.linear_camera import linear_camera
 
 from .conftest import NM
 
@@ -69,11 +69,11 @@ def test_it_equals_one_programme_after_the_other(seen, smooth):
 
 
 def test_three_bands_are_determined_and_the_fourth_is_open(rng):
-    from napari_hsr.trust.sight import Sight
+    from napari_hsr.trust.linear_camera import LinearCamera
 
     nm = (450.0, 500.0, 550.0, 600.0)
     camera = np.vstack([np.eye(3), [[0.5, 0.5, 0.5]]])
-    seen = Sight(camera, nm, "camera:x", "x")
+    seen = LinearCamera(camera, nm, "camera:x", "x")
     band = feasible_band([0.5, 0.6, 0.7], [0.5, 0.6, 0.7], seen, bound=np.inf)
     np.testing.assert_allclose(
         band.lower, [0, 0.1, 0.2, 0], atol=1e-9
@@ -114,7 +114,7 @@ def test_noise_grows_with_the_root_of_light():
 
 
 def test_it_is_quick(smooth):
-    seen = sight("srgb", NM, "cie-1931")
+    seen = linear_camera("srgb", NM, "cie-1931")
     feasible_band(*limits(smooth, seen, 0.01), seen)
     took = []
     for _ in range(5):

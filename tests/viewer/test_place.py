@@ -10,8 +10,8 @@ from npe2 import PluginManager
 
 from napari_hsr import io
 from napari_hsr.cube import Cube
+from napari_hsr.georeference import Place
 from napari_hsr.inference import super_resolve, super_resolve_events
-from napari_hsr.place import Place
 from napari_hsr.viewer import contributions, layer_data, layers, super_resolved
 
 PLUGIN = "napari-hsr"

@@ -14,7 +14,7 @@ from napari.layers._source import layer_source
 from napari_hsr import io
 from napari_hsr.cube import Cube, Wavelengths
 from napari_hsr.errors import FileError
-from napari_hsr.io.choice import Choice
+from napari_hsr.io.read_choice import Choice
 from napari_hsr.photograph import LINEAR_SRGB, Photograph
 from napari_hsr.progress import result_of
 from napari_hsr.viewer import axis, file_choices, layers, pins, session_file

@@ -182,7 +182,7 @@ def _uncertainty(args: argparse.Namespace) -> dict[str, Any]:
     from napari_hsr.errors import InputError
     from napari_hsr.metrics.uncertainty import coverage, curves
     from napari_hsr.photograph import LINEAR_SRGB
-    from napari_hsr.trust.sight import sight
+    from napari_hsr.trust.linear_camera import linear_camera
 
     made, truth = (read_cube(file, **stated(args)) for file in (args.prediction, args.truth))
     ends = seen = None
@@ -192,6 +192,6 @@ def _uncertainty(args: argparse.Namespace) -> dict[str, Any]:
     if args.camera:
         if made.wavelengths is None:
             raise InputError(f"The wavelengths of {args.prediction} are not known.")
-        seen = sight(LINEAR_SRGB, tuple(made.wavelengths), args.camera)
+        seen = linear_camera(LINEAR_SRGB, tuple(made.wavelengths), args.camera)
     covered = {"intervals": coverage(*ends, truth)} if ends else {}
     return covered | curves(made, truth, ends, seen)

@@ -63,7 +63,7 @@ def named_files() -> tuple[Path, ...]:
 
 
 def _existing(values: Iterable[Any]) -> Iterator[Path]:
-    from napari_hsr.io.choice import split_variable
+    from napari_hsr.io.read_choice import split_variable
 
     for value in values:
         if isinstance(value, (list, tuple)):

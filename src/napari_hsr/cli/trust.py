@@ -104,7 +104,7 @@ def run(args: argparse.Namespace) -> int:
     held = Evidence.of(result)
     assert held is not None  # without a finer grid
     found = [
-        held.pixel(row, column, held.feasible(row, column) if held.sight else None)
+        held.pixel(row, column, held.feasible(row, column) if held.linear_camera else None)
         for row, column in args.at
     ]
     means = []
@@ -129,7 +129,7 @@ def run(args: argparse.Namespace) -> int:
             known = "no interval" if half is None else f"± {half:.3g} in the mean"
             print(f"{curve.name}, mean of {curve.count} pixels: {known}")
         if result.trust.colours is not None:
-            print(smoothness_words(result.trust.colours.sight.wavelengths_nm))
+            print(smoothness_words(result.trust.colours.linear_camera.wavelengths_nm))
     note(result.notices)
     return 0
 

@@ -8,10 +8,10 @@ import numpy as np
 
 from napari_hsr.conversion.wavelengths import to_wavelengths
 from napari_hsr.errors import InputError
+from napari_hsr.georeference import Place, cropped_metadata
 from napari_hsr.io.bands import take
 from napari_hsr.io.decoding import Decoding
 from napari_hsr.io.lazy import LazyArray, by_rows
-from napari_hsr.place import Place, cropped_metadata
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -9,12 +9,12 @@ from warnings import warn
 
 if TYPE_CHECKING:
     from napari_hsr.inference.devices import Device, list_devices
-    from napari_hsr.inference.estimation import Estimate, estimate, estimate_super_resolution
     from napari_hsr.inference.frames_on_disk import FramesStored, store_frames, store_frames_events
     from napari_hsr.inference.inputs import why_not
     from napari_hsr.inference.precision_benchmark import Measurement, measure, measure_events
     from napari_hsr.inference.reconstruction import reconstruct, reconstruct_events
     from napari_hsr.inference.results import Result, SuperResolutionResult
+    from napari_hsr.inference.run_estimate import Estimate, estimate, estimate_super_resolution
     from napari_hsr.inference.stacks import reconstruct_stack
     from napari_hsr.inference.super_resolution import (
         super_resolve,
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 _HOME = {
     "Device": "devices",
     "list_devices": "devices",
-    "Estimate": "estimation",
-    "estimate": "estimation",
-    "estimate_super_resolution": "estimation",
+    "Estimate": "run_estimate",
+    "estimate": "run_estimate",
+    "estimate_super_resolution": "run_estimate",
     "FramesStored": "frames_on_disk",
     "store_frames": "frames_on_disk",
     "store_frames_events": "frames_on_disk",

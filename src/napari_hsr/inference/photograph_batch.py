@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from napari_hsr.inference.batch import Outcome, batch_events
 from napari_hsr.inference.batch_files import FileItem, FileWork
-from napari_hsr.inference.estimation import estimate
 from napari_hsr.inference.reconstruction import reconstruct_events
 from napari_hsr.inference.region import shape
+from napari_hsr.inference.run_estimate import estimate
 from napari_hsr.inference.subpixel_grid import on_grid
 from napari_hsr.io.detect import PHOTOGRAPH_SUFFIXES
 from napari_hsr.io.file_lists import expand, output_names
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
     from napari_hsr.cube import Cube
     from napari_hsr.inference.batch import BatchProgress, BatchResult, Item
-    from napari_hsr.inference.estimation import Estimate
     from napari_hsr.inference.results import Result
+    from napari_hsr.inference.run_estimate import Estimate
     from napari_hsr.models.model import Model
     from napari_hsr.photograph import Photograph
 

@@ -246,7 +246,7 @@ def reconstruct(
         Set it from another thread to stop the work.
     exact : bool
         Return the spectra next to those of the network that have exactly the photographed colours
-        and no negative value; see :mod:`napari_hsr.trust.exact`. Takes a camera that is known: by
+        and no negative value; see :mod:`napari_hsr.trust.exact_colours`. Takes a camera that is known: by
         the encoding of the photograph, or by ``camera``.
     camera : str or Camera, optional
         What took the photograph, as :func:`napari_hsr.cameras.get_camera` takes it:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from napari_hsr.conversion import convert
 from napari_hsr.errors import InputError
+from napari_hsr.georeference import Place, aligned
 from napari_hsr.notices import Code, Notice
-from napari_hsr.place import Place, aligned
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

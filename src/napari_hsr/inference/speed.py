@@ -2,7 +2,7 @@
 
 Nothing is guessed from the hardware: a time is known only where the same network has run on the
 same device, in the same precision and in tiles of about the same size, where
-:mod:`~napari_hsr.inference.probe` has measured it on small images, or where the same resampling
+:mod:`~napari_hsr.inference.speed_probe` has measured it on small images, or where the same resampling
 has been done at the same scale. What was measured is kept in a small file of the user's cache.
 """
 

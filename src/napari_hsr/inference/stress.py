@@ -16,8 +16,8 @@ from napari_hsr.models.bundled_models import DEFAULT
 from napari_hsr.models.library import load_model
 from napari_hsr.photograph import CAMERA, LINEAR_SRGB, SRGB, Photograph
 from napari_hsr.progress import Progress, stop_if
+from napari_hsr.trust.linear_camera import CIE, linear_camera
 from napari_hsr.trust.metamers import metamers
-from napari_hsr.trust.sight import CIE, sight
 
 if TYPE_CHECKING:
     import threading
@@ -146,7 +146,7 @@ def stress_events(
     scene : Cube, optional
         Reflectances on the model's wavelengths; a painted chart by default.
     camera : str or Camera, optional
-        What takes the photographs, see :func:`napari_hsr.trust.sight.sight`; CIE 1931 under D65
+        What takes the photographs, see :func:`napari_hsr.trust.linear_camera.linear_camera`; CIE 1931 under D65
         by default.
     device : str
         As for :func:`napari_hsr.reconstruct`.
@@ -177,7 +177,9 @@ def stress_events(
         )
     rendered = not model.input_encoding.startswith(CAMERA)
     encoding = SRGB if rendered else model.input_encoding
-    seen = sight(encoding, tuple(model.wavelengths), (camera or CIE) if rendered else camera)
+    seen = linear_camera(
+        encoding, tuple(model.wavelengths), (camera or CIE) if rendered else camera
+    )
     truth = np.maximum(np.asarray(scene.data, np.float64), 0)
     shape = truth.shape
     flat = truth.reshape(len(truth), -1)

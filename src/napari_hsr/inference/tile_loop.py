@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
 
 from napari_hsr.errors import lacks_memory
-from napari_hsr.inference import probe
+from napari_hsr.inference import speed_probe
 from napari_hsr.inference.memory_use import release_cached
 from napari_hsr.inference.network_passes import POLL, Passes
 from napari_hsr.inference.one_tile import begun
@@ -211,12 +211,14 @@ def _learn_speed(run: RunPlan, queue: TileQueue, passes: Passes) -> Generator[Pr
     telling = Progress(0, queue.passes, "Measuring how long it will take")
 
     def measure() -> Iterator[None]:
-        probe.measure(run, passes)
+        speed_probe.measure(run, passes)
         yield None
 
-    if probe.worthwhile(run):
+    if speed_probe.worthwhile(run):
         yield telling
-        if probe.worthwhile(run):  # unless who was told has asked for an estimate, and so knows
+        if speed_probe.worthwhile(
+            run
+        ):  # unless who was told has asked for an estimate, and so knows
             for event in passes.events(measure()):
                 if isinstance(event, float):
                     yield telling

@@ -13,8 +13,8 @@ from napari_hsr.errors import InputError
 from napari_hsr.inference.pixel_trust import PixelTrust
 from napari_hsr.inference.trust_run import band_of
 from napari_hsr.models.interval_table import between
-from napari_hsr.trust.share import measured_share
-from napari_hsr.trust.sight import sight
+from napari_hsr.trust.linear_camera import linear_camera
+from napari_hsr.trust.measured_share import measured_share
 
 if TYPE_CHECKING:
     from napari_hsr.cameras import Camera
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from napari_hsr.photograph import Photograph
     from napari_hsr.spectra import Curve
     from napari_hsr.trust.feasible import FeasibleBand
-    from napari_hsr.trust.sight import Sight
+    from napari_hsr.trust.linear_camera import LinearCamera
 
 #: Pixels of a region that its interval is found by.
 _REGION_PIXELS = 2**14
@@ -39,7 +39,7 @@ class Evidence:
     cube : Cube
         On the pixels of the photograph.
     photograph : Photograph
-    sight : Sight or None
+    linear_camera : LinearCamera or None
         The camera, where it is known.
     looker : Looker or None
         What finds intervals, where the model is calibrated.
@@ -48,17 +48,17 @@ class Evidence:
     exact : bool
         Whether the spectra were projected onto the photographed colours: the intervals are then
         those that the run has found, of the network's own spectra.
-    why_no_sight, why_no_intervals : str or None
+    why_no_camera, why_no_intervals : str or None
         In one sentence.
     """
 
     cube: Cube
     photograph: Photograph
-    sight: Sight | None = None
+    linear_camera: LinearCamera | None = None
     looker: Looker | None = None
     intervals: Intervals | None = None
     exact: bool = False
-    why_no_sight: str | None = None
+    why_no_camera: str | None = None
     why_no_intervals: str | None = None
 
     @classmethod
@@ -88,17 +88,19 @@ class Evidence:
             exact=exact,
             why_no_intervals=why,
         )
-        return replace(found, sight=colours.sight) if colours else found.seen_by(None)
+        return (
+            replace(found, linear_camera=colours.linear_camera) if colours else found.seen_by(None)
+        )
 
     def seen_by(self, camera: str | Camera | None) -> Evidence:
-        """The same with another camera; with ``why_no_sight`` where it cannot be."""
+        """The same with another camera; with ``why_no_camera`` where it cannot be."""
         assert self.cube.wavelengths is not None  # of a model
         try:
             encoding = self.photograph.encoding or ""
-            seen = sight(encoding, tuple(self.cube.wavelengths), camera)
+            seen = linear_camera(encoding, tuple(self.cube.wavelengths), camera)
         except InputError as error:
-            return replace(self, sight=None, why_no_sight=str(error))
-        return replace(self, sight=seen, why_no_sight=None)
+            return replace(self, linear_camera=None, why_no_camera=str(error))
+        return replace(self, linear_camera=seen, why_no_camera=None)
 
     @property
     def rendered(self) -> bool:
@@ -125,8 +127,8 @@ class Evidence:
             return PixelTrust(curve=curve)
         ranges: dict[str, tuple[np.ndarray, np.ndarray]] = {}
         found: dict[str, Any] = {}
-        if self.sight is not None:
-            share = float(measured_share(curve.mean, self.sight))
+        if self.linear_camera is not None:
+            share = float(measured_share(curve.mean, self.linear_camera))
             found["measured_share"] = share if np.isfinite(share) else None  # black
         if feasible is not None:
             ranges["feasible"] = feasible.lower, feasible.upper
@@ -139,8 +141,8 @@ class Evidence:
 
     def feasible(self, row: int, column: int) -> FeasibleBand:
         """The feasible band of a pixel, which takes some 30 ms; the camera must be known."""
-        assert self.sight is not None
-        return band_of(self.photograph, self.sight, row, column)
+        assert self.linear_camera is not None
+        return band_of(self.photograph, self.linear_camera, row, column)
 
     def region(self, mask: np.ndarray) -> tuple[str, np.ndarray] | None:
         """Name and half-widths (bands,) of the interval of a region's mean; None if not known.

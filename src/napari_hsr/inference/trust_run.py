@@ -13,10 +13,10 @@ from napari_hsr.errors import InputError
 from napari_hsr.notices import Code, Notice
 from napari_hsr.photograph import SATURATED, saturated
 from napari_hsr.progress import Progress, stop_if
-from napari_hsr.trust.exact import AT_LEAST, AT_MOST, EQUAL, project, residual
+from napari_hsr.trust.exact_colours import AT_LEAST, AT_MOST, EQUAL, project, residual
 from napari_hsr.trust.feasible import FeasibleBand, feasible_band, smoothness, tolerance
-from napari_hsr.trust.share import measured_share
-from napari_hsr.trust.sight import sight
+from napari_hsr.trust.linear_camera import linear_camera
+from napari_hsr.trust.measured_share import measured_share
 
 if TYPE_CHECKING:
     import threading
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from napari_hsr.inference.intervals import Intervals, Looker
     from napari_hsr.models.model import Model
     from napari_hsr.photograph import Photograph
-    from napari_hsr.trust.sight import Sight
+    from napari_hsr.trust.linear_camera import LinearCamera
 
 #: Pixels looked at together.
 STRIP_PIXELS = 2**16
@@ -38,19 +38,19 @@ class Colours:
 
     Attributes
     ----------
-    sight : Sight
+    linear_camera : LinearCamera
         The camera that the maps are of.
     exact : bool
         Whether the cube was made to have exactly the photographed colours.
     share : ndarray, shape (height, width), float32
-        The measured share of each spectrum, see :func:`napari_hsr.trust.share.measured_share`.
+        The measured share of each spectrum, see :func:`napari_hsr.trust.measured_share.measured_share`.
     residual : ndarray, shape (height, width), float32
         ‖ρ − Cᵀs‖ / ‖ρ‖ of the network's own spectra, before any projection.
     not_met : int
         Pixels of an exact cube whose colour no spectrum without negative values has.
     """
 
-    sight: Sight
+    linear_camera: LinearCamera
     exact: bool
     share: np.ndarray
     residual: np.ndarray
@@ -59,8 +59,8 @@ class Colours:
     def record(self) -> dict[str, Any]:
         """The figures for the provenance of the cube."""
         return {
-            "camera": self.sight.name,
-            "camera_approximate": self.sight.approximate,
+            "camera": self.linear_camera.name,
+            "camera_approximate": self.linear_camera.approximate,
             "exact": self.exact,
             "measured_share_mean": _mean(self.share),
             "residual_before_projection_mean": _mean(self.residual),
@@ -88,10 +88,10 @@ class Colours:
                 f"missed them by {_mean(self.residual):.1%} on average."
             )
         yield Notice.info(Code.COLOURS_EXACT if self.exact else Code.MEASURED_SHARE, text)
-        if self.sight.approximate:
+        if self.linear_camera.approximate:
             why = (
                 "The photograph was rendered to sRGB"
-                if self.sight.profile is None
+                if self.linear_camera.profile is None
                 else "The camera's sensitivities were estimated from a chart"
             )
             yield Notice.warning(
@@ -108,8 +108,8 @@ class Colours:
 
     @property
     def _row_space(self) -> str:
-        about = "the approximate row space of " if self.sight.approximate else ""
-        return about + self.sight.name
+        about = "the approximate row space of " if self.linear_camera.approximate else ""
+        return about + self.linear_camera.name
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -149,7 +149,7 @@ class Trust:
 
 def sight_of(
     photograph: Photograph, model: Model, camera: str | Camera | None, finer: int
-) -> Sight:
+) -> LinearCamera:
     """The camera that a photograph's cube is held against.
 
     Raises
@@ -162,13 +162,13 @@ def sight_of(
             "A cube finer than its photograph cannot be held against its colours: leave finer at 1."
         )
     assert photograph.encoding is not None  # checked before
-    return sight(photograph.encoding, tuple(model.wavelengths), camera)
+    return linear_camera(photograph.encoding, tuple(model.wavelengths), camera)
 
 
 def trust_events(
     data: np.ndarray,
     photograph: Photograph,
-    seen: Sight | None,
+    seen: LinearCamera | None,
     exact: bool,
     look: Looker | None,
     cancel: threading.Event | None = None,
@@ -179,7 +179,7 @@ def trust_events(
     ----------
     data : ndarray, shape (bands, height, width)
     photograph : Photograph
-    seen : Sight or None
+    seen : LinearCamera or None
         The camera, if it is known.
     exact : bool
         Write the projected spectra in place of those of the network.
@@ -212,7 +212,9 @@ def trust_events(
         low, high = min(low, least), max(high, most)
     held = None
     if seen is not None:
-        held = Colours(sight=seen, exact=exact, share=maps[0], residual=maps[1], not_met=not_met)
+        held = Colours(
+            linear_camera=seen, exact=exact, share=maps[0], residual=maps[1], not_met=not_met
+        )
     return Trust(
         colours=held,
         intervals=None if look is None else look.intervals(),
@@ -221,7 +223,7 @@ def trust_events(
 
 
 def _held(
-    spectra: np.ndarray, photograph: Photograph, seen: Sight, strip: slice, exact: bool
+    spectra: np.ndarray, photograph: Photograph, seen: LinearCamera, strip: slice, exact: bool
 ) -> tuple[np.ndarray, np.ndarray, int]:
     """Spectra, projected if they are to be exact; the residual before; pixels not met."""
     colours, says = colours_of(photograph, seen, strip)
@@ -237,7 +239,9 @@ def _held(
     return spectra, missed, int((~found.met).sum())
 
 
-def colours_of(photograph: Photograph, seen: Sight, rows: slice) -> tuple[np.ndarray, np.ndarray]:
+def colours_of(
+    photograph: Photograph, seen: LinearCamera, rows: slice
+) -> tuple[np.ndarray, np.ndarray]:
     """The linear colours of some rows, (3, pixels), and what each says of the truth.
 
     What is at the upper end says "at least this"; integers at zero say "at most half a step".
@@ -256,7 +260,7 @@ def colours_of(photograph: Photograph, seen: Sight, rows: slice) -> tuple[np.nda
 
 
 def limits_of(
-    photograph: Photograph, seen: Sight, row: int, column: int
+    photograph: Photograph, seen: LinearCamera, row: int, column: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """What the colour of a pixel may be at least and at most: rounding, noise, clipping; (3,) each.
 
@@ -283,7 +287,7 @@ def limits_of(
 
 
 def _as_measured(
-    photograph: Photograph, seen: Sight
+    photograph: Photograph, seen: LinearCamera
 ) -> tuple[Photograph, Callable[[np.ndarray], np.ndarray]]:
     """Whose stored values tell what the camera measured, and how they become linear colours."""
     taken, profile = photograph.measured, seen.profile
@@ -295,7 +299,9 @@ def _as_measured(
     return taken, lambda stored: decode_photograph_tile(stored, encoding, profile.linear) * gains
 
 
-def _clipped(taken: Photograph, seen: Sight, stored: np.ndarray, colours: np.ndarray) -> np.ndarray:
+def _clipped(
+    taken: Photograph, seen: LinearCamera, stored: np.ndarray, colours: np.ndarray
+) -> np.ndarray:
     """Which channels only say "at least this".
 
     Of a photograph that a profile was applied to, and of which no more is known, those that were
@@ -307,7 +313,7 @@ def _clipped(taken: Photograph, seen: Sight, stored: np.ndarray, colours: np.nda
     return full
 
 
-def band_of(photograph: Photograph, seen: Sight, row: int, column: int) -> FeasibleBand:
+def band_of(photograph: Photograph, seen: LinearCamera, row: int, column: int) -> FeasibleBand:
     """The feasible band of a pixel; see :mod:`napari_hsr.trust.feasible`. Of one without a value, NaN."""
     low, high = limits_of(photograph, seen, row, column)
     if np.isnan(low).any() or np.isnan(high).any():

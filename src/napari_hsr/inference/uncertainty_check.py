@@ -9,7 +9,7 @@ import numpy as np
 
 from napari_hsr.metrics.uncertainty import error_by_share, risk_coverage
 from napari_hsr.progress import Progress, stop_if
-from napari_hsr.trust.share import measured_share
+from napari_hsr.trust.measured_share import measured_share
 
 if TYPE_CHECKING:
     import threading
@@ -106,8 +106,8 @@ def uncertainty_check_events(
         made, true = (np.asarray(one.data[:, strip], np.float64) for one in (cube, truth))
         apart = np.abs(made - true)
         maps[0, strip] = apart.mean(axis=0)
-        if evidence.sight is not None:
-            maps[2, strip] = measured_share(made, evidence.sight)
+        if evidence.linear_camera is not None:
+            maps[2, strip] = measured_share(made, evidence.linear_camera)
         if evidence.calibrated:
             rows = np.arange(strip.start, strip.stop)
             half = evidence.half_widths(

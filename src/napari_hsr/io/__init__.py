@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 from napari_hsr.errors import FileError, InputError
 from napari_hsr.io import detect, limits
-from napari_hsr.io.choice import Choice, split_position, split_variable
 from napari_hsr.io.detect import READ_SUFFIXES
 from napari_hsr.io.libraries import read_library
 from napari_hsr.io.library_errors import translated
+from napari_hsr.io.read_choice import Choice, split_position, split_variable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -275,7 +275,7 @@ def _storing(
 ) -> dict[str, Any]:
     """Options for the writer of a cube; InputError where its format has no place for them."""
     from napari_hsr.cube import Cube
-    from napari_hsr.io.storing import plan
+    from napari_hsr.io.stored_numbers import plan
 
     if interleave not in ("bsq", "bil", "bip"):
         raise InputError(f"Interleaves are bsq, bil and bip, not {interleave!r}.")

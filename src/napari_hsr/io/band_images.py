@@ -9,8 +9,8 @@ import numpy as np
 from napari_hsr.errors import FileError
 from napari_hsr.io import band_files, band_names, build_cube, detect, limits, png_chunks, tiff_chain
 from napari_hsr.io import tiff_decoding as decoding
-from napari_hsr.io.choice import ANY, Choice
 from napari_hsr.io.library_errors import translated
+from napari_hsr.io.read_choice import ANY, Choice
 from napari_hsr.notices import Code, Notice
 
 if TYPE_CHECKING:

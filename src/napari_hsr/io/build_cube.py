@@ -13,9 +13,9 @@ from napari_hsr.io import alternatives, band_widths, lazy, masks_beside, wavelen
 from napari_hsr.io import wavelengths as wl
 from napari_hsr.io.band_axis import band_axis
 from napari_hsr.io.bands import take
-from napari_hsr.io.choice import ANY, Choice
 from napari_hsr.io.decoding import Decoding, undeclared
 from napari_hsr.io.library_errors import translated
+from napari_hsr.io.read_choice import ANY, Choice
 from napari_hsr.io.several_cubes import one_of as one_of_several
 from napari_hsr.notices import Code, Notice
 from napari_hsr.provenance import Provenance

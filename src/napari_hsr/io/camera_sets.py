@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from napari_hsr.cube import Cube
-    from napari_hsr.io.choice import Choice
+    from napari_hsr.io.read_choice import Choice
 
 _MOST_LISTED = 200
 

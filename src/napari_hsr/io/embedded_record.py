@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from napari_hsr.cube import Cube, jsonable
 from napari_hsr.errors import InputError
+from napari_hsr.georeference import Place
 from napari_hsr.io import limits
 from napari_hsr.notices import Code, Notice
-from napari_hsr.place import Place
 from napari_hsr.provenance import Provenance
 
 if TYPE_CHECKING:

@@ -20,9 +20,9 @@ from napari_hsr.io import (
     limits,
 )
 from napari_hsr.io import wavelengths as wl
-from napari_hsr.io.choice import ANY, Choice
 from napari_hsr.io.library_errors import translated
 from napari_hsr.io.mapped import map_file
+from napari_hsr.io.read_choice import ANY, Choice
 from napari_hsr.notices import Code, Notice
 
 if TYPE_CHECKING:

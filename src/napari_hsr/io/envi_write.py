@@ -12,13 +12,13 @@ from napari_hsr.io import detect, embedded_record, envi_header, geotiff
 from napari_hsr.io.atomic import replacing_both
 from napari_hsr.io.build_cube import NO_DATA
 from napari_hsr.io.envi import ITEM
-from napari_hsr.io.storing import DTYPES, Storing, plan, row_blocks, write_planes
+from napari_hsr.io.stored_numbers import DTYPES, Storing, plan, row_blocks, write_planes
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from napari_hsr.cube import Cube
-    from napari_hsr.place import Place
+    from napari_hsr.georeference import Place
 
 #: Metadata that other ENVI software understands and that stay true of the written cube.
 _PASSED_ON = (

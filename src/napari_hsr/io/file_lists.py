@@ -46,7 +46,7 @@ def expand(
 
 def _stands_for(given: str, suffixes: Sequence[str], what: str) -> list[Path]:
     from napari_hsr.io import can_read
-    from napari_hsr.io.choice import split_variable
+    from napari_hsr.io.read_choice import split_variable
 
     path = Path(os.path.expanduser(given))
     if split_variable(path)[1] is not None:  # scene.mat:ms

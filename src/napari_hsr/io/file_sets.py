@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from napari_hsr.errors import FileError, InputError
 from napari_hsr.io import detect
 from napari_hsr.io.atomic import Identity, check_place, standing
-from napari_hsr.io.choice import split_variable
 from napari_hsr.io.detect import is_zarr
+from napari_hsr.io.read_choice import split_variable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

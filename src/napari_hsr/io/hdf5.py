@@ -26,13 +26,13 @@ from napari_hsr.io import (
 from napari_hsr.io import hdf5_structure as structure
 from napari_hsr.io import wavelengths as wl
 from napari_hsr.io.atomic import replacing, undisturbed
-from napari_hsr.io.choice import ANY, Choice
 from napari_hsr.io.choose_variable import choose_cube, companions, left_out
 from napari_hsr.io.hdf5_axes import NamedAxes, named_axes, names_of_axes, scales_of, text
 from napari_hsr.io.hdf5_created import created
 from napari_hsr.io.library_errors import translated
+from napari_hsr.io.read_choice import ANY, Choice
 from napari_hsr.io.stated_numbers import DIVISORS, state_numbers
-from napari_hsr.io.storing import Storing, as_stated, blocks, plan
+from napari_hsr.io.stored_numbers import Storing, as_stated, blocks, plan
 from napari_hsr.io.variable import Variable
 from napari_hsr.notices import Code, Notice
 from napari_hsr.units import one_line

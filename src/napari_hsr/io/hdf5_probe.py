@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from napari_hsr.errors import FileError, HSRError
-from napari_hsr.io import separate
+from napari_hsr.io import helper_process
 from napari_hsr.io.hdf5_created import check_driver
 
 #: Files that are remembered.
@@ -53,7 +53,7 @@ def check(path: Path) -> None:
 def _problem_of(path: Path) -> str:
     """What became of the library; empty if it survived."""
     try:
-        separate.call(separate.HDF5, look, path)
+        helper_process.call(helper_process.HDF5, look, path)
     except FileError as error:
         return error.problem
     return ""

@@ -18,9 +18,9 @@ from napari_hsr.io import (
     pixel_tables,
 )
 from napari_hsr.io import wavelengths as wl
-from napari_hsr.io.choice import ANY, Choice
 from napari_hsr.io.choose_variable import choose_cube, companions, left_out
 from napari_hsr.io.library_errors import translated
+from napari_hsr.io.read_choice import ANY, Choice
 from napari_hsr.io.variable import Variable
 
 if TYPE_CHECKING:

@@ -18,11 +18,11 @@ from napari_hsr.io import (
     limits,
     masks_beside,
 )
-from napari_hsr.io.choice import ANY, Choice
 from napari_hsr.io.choose_variable import choose_cube, companions, left_out
 from napari_hsr.io.hdf5 import NETCDF_FILL
 from napari_hsr.io.hdf5_axes import SPECTRAL, are_turned, text
 from napari_hsr.io.library_errors import translated
+from napari_hsr.io.read_choice import ANY, Choice
 from napari_hsr.io.stated_numbers import DIVISORS, state_numbers
 from napari_hsr.io.variable import Variable
 

@@ -15,16 +15,16 @@ from napari_hsr.errors import FileError, GreyImageError
 from napari_hsr.io import (
     detect,
     embedded_record,
+    helper_process,
     icc,
     jpeg_damage,
     jpeg_frames,
     limits,
     png_chunks,
-    separate,
     stated_colours,
 )
-from napari_hsr.io.choice import ANY, Choice
 from napari_hsr.io.library_errors import translated
+from napari_hsr.io.read_choice import ANY, Choice
 from napari_hsr.notices import Code, Notice
 from napari_hsr.photograph import Photograph
 from napari_hsr.provenance import Provenance
@@ -162,7 +162,7 @@ def _read_heif(path: Path) -> Photograph:
         raise FileError(
             path, 'this is a HEIC photograph; to read it, pip install "napari-hsr[heif]"'
         ) from error
-    facts, values = separate.call(separate.HEIF, decode_heif, path)
+    facts, values = helper_process.call(helper_process.HEIF, decode_heif, path)
     if values is None:
         raise grey(path)
     content, notices = bytes.fromhex(facts["profile"]), list[Notice]()

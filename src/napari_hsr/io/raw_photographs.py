@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_hsr.errors import FileError
-from napari_hsr.io import limits, separate
-from napari_hsr.io.choice import ANY, Choice
+from napari_hsr.io import helper_process, limits
 from napari_hsr.io.library_errors import translated
+from napari_hsr.io.read_choice import ANY, Choice
 from napari_hsr.notices import Code, Notice
 from napari_hsr.photograph import Photograph, camera_encoding
 from napari_hsr.provenance import Provenance
@@ -47,7 +47,7 @@ def read(path: Path, choice: Choice = ANY) -> Photograph:
             path,
             'raw files of cameras need the library rawpy: pip install "napari-hsr[raw]"',
         ) from error
-    facts, values = separate.call(separate.RAW, develop, path, choice.half_size)
+    facts, values = helper_process.call(helper_process.RAW, develop, path, choice.half_size)
     assert values is not None  # develop gives them, or refuses the file
     balance, told = _white_balance(facts["noted"], facts["daylight"])
     black, white, saturated = facts["black"], facts["white"], facts["saturated"]

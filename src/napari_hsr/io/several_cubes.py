@@ -16,7 +16,7 @@ from napari_hsr.notices import Code, Notice
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from napari_hsr.io.choice import Choice
+    from napari_hsr.io.read_choice import Choice
 
 #: How many of the cubes are listed as alternatives.
 _MOST_LISTED = 500

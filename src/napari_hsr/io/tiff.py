@@ -28,10 +28,10 @@ from napari_hsr.io import (
 )
 from napari_hsr.io.band_axis import band_axis_of_pages
 from napari_hsr.io.build_cube import NO_DATA
-from napari_hsr.io.choice import ANY, Choice
 from napari_hsr.io.library_errors import translated
 from napari_hsr.io.mapped import map_file
 from napari_hsr.io.masked import WithoutAlpha
+from napari_hsr.io.read_choice import ANY, Choice
 from napari_hsr.notices import Code, Notice
 
 if TYPE_CHECKING:

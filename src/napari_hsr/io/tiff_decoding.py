@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_hsr.errors import FileError
-from napari_hsr.io import separate
+from napari_hsr.io import helper_process
 from napari_hsr.io.library_errors import translated
 
 if TYPE_CHECKING:
@@ -115,8 +115,8 @@ def _apart(path: Path, page: Any) -> Callable[..., Any]:
             return none, where, shape
         needed = math.prod(shape) * np.dtype(page.dtype).itemsize
         four = page.compression in _WEBP and page.samplesperpixel == 4
-        _, values = separate.call(
-            separate.PIXELS,
+        _, values = helper_process.call(
+            helper_process.PIXELS,
             decoded,
             path,
             *(base64.b64encode(content).decode("ascii"), int(page.compression), four),

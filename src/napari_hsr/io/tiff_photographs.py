@@ -9,9 +9,9 @@ import numpy as np
 from napari_hsr import photograph as encodings
 from napari_hsr.errors import FileError
 from napari_hsr.io import embedded_record, gdal_metadata, icc, lazy, limits
-from napari_hsr.io.choice import ANY, Choice
 from napari_hsr.io.library_errors import translated
 from napari_hsr.io.photographs import finish, grey, unknown_encoding, upright
+from napari_hsr.io.read_choice import ANY, Choice
 from napari_hsr.io.tiff_pixels import TiffPixels, can_stay
 from napari_hsr.notices import Code, Notice
 from napari_hsr.photograph import Photograph

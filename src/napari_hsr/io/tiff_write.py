@@ -8,7 +8,7 @@ import numpy as np
 
 from napari_hsr.io import embedded_record, gdal_metadata, geotiff
 from napari_hsr.io.atomic import replacing
-from napari_hsr.io.storing import Storing, plan, write_planes
+from napari_hsr.io.stored_numbers import Storing, plan, write_planes
 
 if TYPE_CHECKING:
     from pathlib import Path

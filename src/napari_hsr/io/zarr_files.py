@@ -29,13 +29,13 @@ from napari_hsr.io import (
     zarr_store,
 )
 from napari_hsr.io import wavelengths as wl
-from napari_hsr.io.choice import ANY, Choice
 from napari_hsr.io.choose_variable import choose_cube, companions, left_out
 from napari_hsr.io.hdf5_axes import SPECTRAL, are_turned, axis_name, text
 from napari_hsr.io.lazy import by_rows
 from napari_hsr.io.library_errors import translated
+from napari_hsr.io.read_choice import ANY, Choice
 from napari_hsr.io.stated_numbers import DIVISORS, state_numbers
-from napari_hsr.io.storing import Storing, as_stated, plan
+from napari_hsr.io.stored_numbers import Storing, as_stated, plan
 from napari_hsr.io.variable import Variable
 from napari_hsr.notices import Code, Notice
 

@@ -9,10 +9,10 @@ import numpy as np
 
 from napari_hsr.analysis.reading import of_the_prior
 from napari_hsr.errors import InputError
-from napari_hsr.io.storing import row_blocks
+from napari_hsr.io.stored_numbers import row_blocks
 from napari_hsr.matching.entries import LEAST_BANDS, entries_on
 from napari_hsr.progress import Progress, result_of, stop_if
-from napari_hsr.spectra.ground import ground_of
+from napari_hsr.spectra.ground_coordinates import ground_of
 
 if TYPE_CHECKING:
     import threading

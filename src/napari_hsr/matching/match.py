@@ -15,7 +15,7 @@ from napari_hsr.matching.similarity import FUNCTIONS, MEASURES
 from napari_hsr.notices import Code, Notice
 from napari_hsr.photograph import LINEAR_SRGB
 from napari_hsr.trust.feasible import PHOTOELECTRONS, tolerance
-from napari_hsr.trust.sight import CIE, Sight, sight
+from napari_hsr.trust.linear_camera import CIE, LinearCamera, linear_camera
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -110,7 +110,7 @@ def match(
     most: int = 10,
     cube: Cube | None = None,
     camera: str | Camera | None = None,
-    seen: Sight | None = None,
+    seen: LinearCamera | None = None,
     electrons: float = PHOTOELECTRONS,
 ) -> Matches:
     """The entries most like a spectrum.
@@ -131,7 +131,7 @@ def match(
         which entries its three numbers cannot tell apart.
     camera : str or Camera, optional
         That took the photograph; by default as the model's encoding says, else the CIE observer.
-    seen : Sight, optional
+    seen : LinearCamera, optional
         The same, where it is known already.
     electrons : float
         Of a pixel at full scale: shot noise.
@@ -160,7 +160,7 @@ def match(
         raise InputError(f"{curve.name} is like no spectrum of {entries.name}: one is all zero.")
     alike, notices = None, list[Notice]()
     if cube is not None and (notices := of_the_prior(cube, "a match")):
-        seen = seen or _sight_of(cube, camera)
+        seen = seen or _linear_camera_of(cube, camera)
         alike = order[_like_the_best(values, entries.values[order], seen, electrons)]
         notices += _told(entries.names, alike, len(entries), seen, electrons)
     same = set() if alike is None or alike.size < 2 else set(alike.tolist())
@@ -185,22 +185,22 @@ def match(
     )
 
 
-def _sight_of(cube: Cube, camera: str | Camera | None) -> Sight:
+def _linear_camera_of(cube: Cube, camera: str | Camera | None) -> LinearCamera:
     """The camera behind the photograph, or the CIE observer where its sensitivities are not known."""
     nm = np.asarray(cube.wavelengths if cube.wavelengths is not None else ())
     encoding = str((cube.metadata.get("card") or {}).get("input_encoding") or LINEAR_SRGB)
     if not nm.size:
         raise InputError(f"{cube.name} has no wavelengths: set them, and then match.")
     if camera is not None:
-        return sight(encoding, nm, camera)
+        return linear_camera(encoding, nm, camera)
     try:
-        return sight(encoding, nm)
+        return linear_camera(encoding, nm)
     except InputError:  # who took it is not known
-        return sight(LINEAR_SRGB, nm, CIE)
+        return linear_camera(LINEAR_SRGB, nm, CIE)
 
 
 def _like_the_best(
-    values: np.ndarray, entries: np.ndarray, seen: Sight, electrons: float
+    values: np.ndarray, entries: np.ndarray, seen: LinearCamera, electrons: float
 ) -> np.ndarray:
     """Which entries, the best being the first, have its colour within the noise.
 
@@ -224,7 +224,7 @@ def _like_the_best(
 
 
 def _told(
-    names: tuple[str, ...], alike: np.ndarray, entries: int, seen: Sight, electrons: float
+    names: tuple[str, ...], alike: np.ndarray, entries: int, seen: LinearCamera, electrons: float
 ) -> list[Notice]:
     best, others = names[alike[0]], [names[at] for at in alike[1:]]
     eye = f"By the three numbers of {seen.name}"

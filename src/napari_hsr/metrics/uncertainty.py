@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_hsr.errors import InputError
-from napari_hsr.trust.share import measured_share
+from napari_hsr.trust.measured_share import measured_share
 
 if TYPE_CHECKING:
     from napari_hsr.cube import Cube
-    from napari_hsr.trust.sight import Sight
+    from napari_hsr.trust.linear_camera import LinearCamera
 
 
 def coverage(lower: Cube, upper: Cube, truth: Cube) -> dict[str, float | list[float]]:
@@ -123,7 +123,10 @@ def error_by_share(
 
 
 def curves(
-    prediction: Cube, truth: Cube, ends: tuple[Cube, Cube] | None = None, sight: Sight | None = None
+    prediction: Cube,
+    truth: Cube,
+    ends: tuple[Cube, Cube] | None = None,
+    linear_camera: LinearCamera | None = None,
 ) -> dict[str, dict[str, list[float]]]:
     """Risk over coverage and error over measured share, of two cubes on the same grid.
 
@@ -134,7 +137,7 @@ def curves(
     prediction, truth : Cube
     ends : (Cube, Cube), optional
         Lower and upper ends: the uncertainty of a pixel is their mean distance.
-    sight : Sight, optional
+    linear_camera : LinearCamera, optional
         The camera that the share is measured by.
 
     Returns
@@ -151,8 +154,8 @@ def curves(
     if ends is not None:
         width = np.asarray(ends[1].data).mean(axis=0) - np.asarray(ends[0].data).mean(axis=0)
         found["risk_coverage"] = risk_coverage(error, width)
-    if sight is not None:
-        found["error_by_share"] = error_by_share(error, measured_share(made, sight))
+    if linear_camera is not None:
+        found["error_by_share"] = error_by_share(error, measured_share(made, linear_camera))
     return {
         name: {"share": share.tolist(), "error": mean.tolist()}
         for name, (share, mean) in found.items()

@@ -1,6 +1,6 @@
 """Downsampling and upsampling by named methods, and back-projection between coarse and fine."""
 
-from napari_hsr.place import aligned
+from napari_hsr.georeference import aligned
 from napari_hsr.resample.agreement import agreement_events
 from napari_hsr.resample.back_projection import refine, refine_events
 from napari_hsr.resample.finesr import FineSR, finesr_events

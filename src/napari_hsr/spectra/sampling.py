@@ -8,7 +8,7 @@ import numpy as np
 
 from napari_hsr.errors import InputError
 from napari_hsr.spectra.curve import Curve
-from napari_hsr.spectra.ground import ground_of
+from napari_hsr.spectra.ground_coordinates import ground_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

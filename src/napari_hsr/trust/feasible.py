@@ -17,7 +17,7 @@ from napari_hsr.cameras.response import reflectances
 from napari_hsr.errors import InputError
 
 if TYPE_CHECKING:
-    from napari_hsr.trust.sight import Sight
+    from napari_hsr.trust.linear_camera import LinearCamera
 
 #: Share of the second differences of measured reflectances that the bound τ lets through.
 SMOOTH_AS = 0.999
@@ -71,16 +71,16 @@ def smoothness(wavelengths_nm: tuple[float, ...]) -> float:
 
 
 def feasible_band(
-    low: np.ndarray, high: np.ndarray, sight: Sight, *, bound: float | None = None
+    low: np.ndarray, high: np.ndarray, linear_camera: LinearCamera, *, bound: float | None = None
 ) -> FeasibleBand:
     """The least and greatest value in each band over all spectra with a colour.
 
     Parameters
     ----------
     low, high : array-like, shape (3,)
-        What the colour may be at least and at most, in the encoding of ``sight``; see
+        What the colour may be at least and at most, in the encoding of ``linear_camera``; see
         :func:`tolerance`. ``high`` may be infinite where a channel is saturated.
-    sight : Sight
+    linear_camera : LinearCamera
     bound : float, optional
         τ, the largest second difference; :func:`smoothness` by default, ``np.inf`` for none.
 
@@ -95,12 +95,12 @@ def feasible_band(
     low, high = (np.asarray(side, dtype=np.float64).ravel() for side in (low, high))
     if low.shape != (3,) or high.shape != (3,) or not (low <= high).all():
         raise InputError(f"A colour lies between three lower and upper bounds, not {low}, {high}.")
-    tau = smoothness(sight.wavelengths_nm) if bound is None else bound
+    tau = smoothness(linear_camera.wavelengths_nm) if bound is None else bound
     if not tau >= 0:
         raise InputError(f"The bound on second differences is not negative; it is {tau}.")
-    bands = len(sight.matrix)
+    bands = len(linear_camera.matrix)
     bends = np.diff(np.eye(bands), 2, axis=0) if np.isfinite(tau) else np.empty((0, bands))
-    rows = np.vstack([sight.matrix.T, bends])
+    rows = np.vstack([linear_camera.matrix.T, bends])
     least = np.concatenate([low, np.full(len(bends), -tau)])
     most = np.concatenate([high, np.full(len(bends), tau)])
     # a block for each band; minima and maxima apart, which is quicker than all at once

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from napari_hsr.trust.sight import Sight
+    from napari_hsr.trust.linear_camera import LinearCamera
 
 
 def metamers(
-    spectra: np.ndarray, sight: Sight, rng: np.random.Generator, share: float = 1.0
+    spectra: np.ndarray, linear_camera: LinearCamera, rng: np.random.Generator, share: float = 1.0
 ) -> np.ndarray:
     """Another spectrum of the same colour for each, as different as natural spectra are.
 
@@ -23,7 +23,7 @@ def metamers(
     ----------
     spectra : ndarray, shape (bands, pixels)
         Not negative.
-    sight : Sight
+    linear_camera : LinearCamera
     rng : numpy.random.Generator
         Picks the other pixels.
     share : float
@@ -33,10 +33,10 @@ def metamers(
     other = spectra[:, rng.permutation(spectra.shape[1])]
     level, own = other.sum(axis=0), spectra.sum(axis=0)
     other = other * np.divide(own, level, out=np.zeros_like(own), where=level > 0)
-    shape = sight.second_moment @ sight.matrix
-    spread = np.linalg.solve(sight.matrix.T @ shape, shape.T).T
+    shape = linear_camera.second_moment @ linear_camera.matrix
+    spread = np.linalg.solve(linear_camera.matrix.T @ shape, shape.T).T
     apart = other - spectra
-    unseen = apart - spread @ (sight.matrix.T @ apart)
+    unseen = apart - spread @ (linear_camera.matrix.T @ apart)
     with np.errstate(divide="ignore", invalid="ignore"):
         most = np.where(unseen < 0, spectra / -unseen, np.inf).min(axis=0)
     out: np.ndarray = np.maximum(spectra + np.minimum(share, most) * unseen, 0)

@@ -16,7 +16,7 @@ from napari_hsr import io
 from napari_hsr.errors import SeveralArraysError
 from napari_hsr.io import alternatives
 from napari_hsr.io.atomic import replacing
-from napari_hsr.io.choice import ANY, Choice
+from napari_hsr.io.read_choice import ANY, Choice
 from napari_hsr.notices import Code, Notice
 
 if TYPE_CHECKING:

@@ -14,9 +14,9 @@ import numpy as np
 
 from napari_hsr.cube import Cube, Wavelengths
 from napari_hsr.errors import InputError
+from napari_hsr.georeference import Place
 from napari_hsr.io.lazy import LazyArray
 from napari_hsr.photograph import SRGB, Photograph
-from napari_hsr.place import Place
 from napari_hsr.provenance import Provenance
 from napari_hsr.units import one_line
 from napari_hsr.viewer.world import plane_in_world, to_layer

@@ -28,9 +28,9 @@ from pydantic import (
 from napari_hsr.errors import FileError
 from napari_hsr.io import limits
 from napari_hsr.io.atomic import replacing
-from napari_hsr.io.choice import Choice
 from napari_hsr.io.file_sets import files_read
 from napari_hsr.io.library_errors import translated
+from napari_hsr.io.read_choice import Choice
 from napari_hsr.units import one_line
 from napari_hsr.viewer.session_limits import check_drawing, is_tangle
 
@@ -76,7 +76,7 @@ class Reference(_Strict):
     digest : str
         SHA-256 of names, sizes and samples of its files.
     read_as : dict
-        What the user stated of it (:class:`~napari_hsr.io.choice.Choice`).
+        What the user stated of it (:class:`~napari_hsr.io.read_choice.Choice`).
     """
 
     path: Text

@@ -10,7 +10,7 @@ from scipy.io import savemat
 from napari_hsr import io
 from napari_hsr.errors import SeveralArraysError
 from napari_hsr.io import alternatives
-from napari_hsr.io.choice import Choice
+from napari_hsr.io.read_choice import Choice
 from napari_hsr.notices import Code, has
 from napari_hsr.viewer import file_choices
 from napari_hsr.viewer.layer_data import layer_shape

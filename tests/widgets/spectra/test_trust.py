@@ -140,7 +140,7 @@ def test_what_is_missing_is_said_and_the_approximate_row_space_is_one_click(
     assert "name the camera" in panel.trust.why.text()
     panel.trust.approximate.click()
     settled()
-    assert evidence_of(layer).sight.approximate
+    assert evidence_of(layer).linear_camera.approximate
     assert panel.trust.why.isHidden()
     assert panel.trust.approximate.isHidden()
     remember(

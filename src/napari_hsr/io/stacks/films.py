@@ -11,7 +11,7 @@ import numpy as np
 from napari_hsr import photograph as encodings
 from napari_hsr.byte_cache import ByteCache
 from napari_hsr.errors import FileError
-from napari_hsr.io import limits, separate
+from napari_hsr.io import helper_process, limits
 from napari_hsr.io.library_errors import translated
 from napari_hsr.io.stacks.pages import KEPT_BYTES
 from napari_hsr.notices import Code, Notice
@@ -52,7 +52,7 @@ class FilmFrames:
         _check_library(path)
         self.path = path
         #: What the film states: width, height, seconds of a unit of time, transfer curve, codec.
-        self.stated, times = separate.call(separate.FILM, stated, path)
+        self.stated, times = helper_process.call(helper_process.FILM, stated, path)
         #: Of the frames, ascending, in units of the stream's time base.
         self.times = [] if times is None else times.tolist()
 
@@ -61,7 +61,7 @@ class FilmFrames:
 
     def read(self, number: int) -> Photograph:
         """One frame, turned upright."""
-        _, values = separate.call(separate.FILM, decode, self.path, number)
+        _, values = helper_process.call(helper_process.FILM, decode, self.path, number)
         assert values is not None  # decode gives them, or refuses the file
         return Photograph(values, name=f"{self.path.stem} {number + 1}", metadata={"bit_depth": 8})
 

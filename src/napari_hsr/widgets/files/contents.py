@@ -19,9 +19,9 @@ from qtpy.QtWidgets import (
 from napari_hsr import io
 from napari_hsr.errors import HSRError, InputError, SeveralArraysError
 from napari_hsr.io import alternatives
-from napari_hsr.io.choice import Choice
 from napari_hsr.io.detect import CAMERA_SUFFIXES
 from napari_hsr.io.numbers import number
+from napari_hsr.io.read_choice import Choice
 from napari_hsr.photograph import Photograph
 from napari_hsr.viewer import file_choices
 from napari_hsr.viewer.contributions import announce

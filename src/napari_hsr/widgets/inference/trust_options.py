@@ -8,7 +8,7 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QCheckBox, QFileDialog, QWidget
 
 from napari_hsr.errors import HSRError
-from napari_hsr.trust.sight import CIE
+from napari_hsr.trust.linear_camera import CIE
 from napari_hsr.widgets.common.choosers import NarrowComboBox
 from napari_hsr.widgets.common.connections import Connections
 from napari_hsr.widgets.common.layouts import narrow_form

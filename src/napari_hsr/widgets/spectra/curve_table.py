@@ -12,7 +12,7 @@ from qtpy.QtWidgets import QAbstractItemView, QDialog, QTableWidget, QTableWidge
 from superqt.utils import signals_blocked
 
 from napari_hsr import spectra
-from napari_hsr.spectra.ground import ground_of
+from napari_hsr.spectra.ground_coordinates import ground_of
 from napari_hsr.viewer.axis import current_nm
 from napari_hsr.widgets.common.accessible import name_controls
 from napari_hsr.widgets.common.connections import Connections

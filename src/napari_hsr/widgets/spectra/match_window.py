@@ -139,7 +139,7 @@ class MatchWindow(QDialog):
                     by=self.by.value(),
                     most=MOST,
                     cube=one.source.cube,
-                    seen=None if evidence is None else evidence.sight,
+                    seen=None if evidence is None else evidence.linear_camera,
                 )
                 self._at = at
             except HSRError as error:

@@ -11,7 +11,7 @@ import numpy as np
 from qtpy.QtCore import QTimer, Signal
 from qtpy.QtWidgets import QCheckBox, QWidget
 
-from napari_hsr.trust.sight import CIE
+from napari_hsr.trust.linear_camera import CIE
 from napari_hsr.viewer.trust_maps import evidence_of, remember
 from napari_hsr.widgets.common.job_slot import JobSlot
 from napari_hsr.widgets.common.labels import BriefLabel
@@ -109,8 +109,8 @@ class TrustRow(QWidget):
                 continue
             if self.intervals.isChecked() and not evidence.calibrated:
                 reasons[f"No interval: {evidence.why_no_intervals}."] = None
-            if self.feasible.isChecked() and evidence.sight is None:
-                reasons[f"No feasible band: {evidence.why_no_sight}"] = None
+            if self.feasible.isChecked() and evidence.linear_camera is None:
+                reasons[f"No feasible band: {evidence.why_no_camera}"] = None
                 if evidence.rendered:
                     self._approximate.append((source.layer, evidence))
         self.why.setText(" ".join(reasons))
@@ -128,7 +128,7 @@ class TrustRow(QWidget):
         found: list[Entry] = []
         if self.intervals.isChecked() and any(one.calibrated for one in held):
             found.append(("90 % interval", color, "interval"))
-        if self.feasible.isChecked() and any(one.sight is not None for one in held):
+        if self.feasible.isChecked() and any(one.linear_camera is not None for one in held):
             found.append((_FEASIBLE, color, "feasible"))
         return found
 
@@ -150,7 +150,7 @@ class TrustRow(QWidget):
         if evidence is None or shown.pixel is None:
             return shown
         band = None
-        if self.feasible.isChecked() and evidence.sight is not None:
+        if self.feasible.isChecked() and evidence.linear_camera is not None:
             band = self._bands.get((evidence, shown.pixel))
             if band is None:
                 wishes.append((evidence, shown.pixel))

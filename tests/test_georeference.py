@@ -9,7 +9,7 @@ import pytest
 
 from napari_hsr.cube import Cube
 from napari_hsr.errors import InputError
-from napari_hsr.place import Place, aligned, resized_metadata
+from napari_hsr.georeference import Place, aligned, resized_metadata
 from napari_hsr.resample import degrade, upsample
 
 

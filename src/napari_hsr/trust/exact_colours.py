@@ -28,7 +28,7 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from napari_hsr.trust.sight import Sight
+    from napari_hsr.trust.linear_camera import LinearCamera
 
 #: What a channel of a colour says of the truth.
 EQUAL, AT_LEAST, AT_MOST = 0, 1, 2
@@ -45,7 +45,7 @@ _KEPT = (1.0, 0.99, 0.95, 0.8, 0.5, 0.2, 0.0)
 
 
 @dataclass(frozen=True, eq=False)
-class Exact:
+class ExactColours:
     """Spectra with the colours of a photograph.
 
     Attributes
@@ -66,10 +66,13 @@ class Exact:
 
 
 def residual(
-    spectra: np.ndarray, colours: np.ndarray, sight: Sight, says: np.ndarray | None = None
+    spectra: np.ndarray,
+    colours: np.ndarray,
+    linear_camera: LinearCamera,
+    says: np.ndarray | None = None,
 ) -> np.ndarray:
     """‖ρ − Cᵀs‖ / ‖ρ‖, (pixels,); parameters as for :func:`project`."""
-    missing = colours - sight.matrix.T @ spectra
+    missing = colours - linear_camera.matrix.T @ spectra
     if says is not None:
         missing = np.where(says == AT_LEAST, np.maximum(missing, 0), missing)
         missing = np.where(says == AT_MOST, np.minimum(missing, 0), missing)
@@ -79,8 +82,11 @@ def residual(
 
 
 def project(
-    spectra: np.ndarray, colours: np.ndarray, sight: Sight, says: np.ndarray | None = None
-) -> Exact:
+    spectra: np.ndarray,
+    colours: np.ndarray,
+    linear_camera: LinearCamera,
+    says: np.ndarray | None = None,
+) -> ExactColours:
     """The spectra next to these that have the colours and no negative value.
 
     Parameters
@@ -88,8 +94,8 @@ def project(
     spectra : ndarray, shape (bands, pixels)
         ŝ, finite.
     colours : ndarray, shape (3, pixels)
-        ρ, finite, in the encoding of ``sight``.
-    sight : Sight
+        ρ, finite, in the encoding of ``linear_camera``.
+    linear_camera : LinearCamera
     says : ndarray of int, shape (3, pixels), optional
         :data:`EQUAL`, :data:`AT_LEAST` or :data:`AT_MOST` for each channel; all equal by default.
     """
@@ -102,20 +108,20 @@ def project(
     for code in np.unique(codes):
         at = np.flatnonzero(codes == code)
         kind = (code % 3, code // 3 % 3, code // 9)
-        out[:, at], met[at] = _project_alike(given[:, at], wanted[:, at], sight, kind)
-    return Exact(out, residual(given, wanted, sight, says), met)
+        out[:, at], met[at] = _project_alike(given[:, at], wanted[:, at], linear_camera, kind)
+    return ExactColours(out, residual(given, wanted, linear_camera, says), met)
 
 
 def _project_alike(
-    given: np.ndarray, wanted: np.ndarray, sight: Sight, kind: Sequence[int]
+    given: np.ndarray, wanted: np.ndarray, linear_camera: LinearCamera, kind: Sequence[int]
 ) -> tuple[np.ndarray, np.ndarray]:
     """Spectra whose channels all say the same, and which are met."""
     pixels = given.shape[1]
     best, active = given.copy(), np.zeros(pixels, np.uint8)
     distance = np.full(pixels, np.inf)
     for channels in _active_sets(kind):
-        found, far = _nearest(given, wanted, sight, channels)
-        better = _obeys(found, wanted, sight, kind, channels) & (far < distance)
+        found, far = _nearest(given, wanted, linear_camera, channels)
+        better = _obeys(found, wanted, linear_camera, kind, channels) & (far < distance)
         best[:, better], distance[better] = found[:, better], far[better]
         active[better] = sum(1 << c for c in channels)
     met = np.isfinite(distance)
@@ -126,16 +132,16 @@ def _project_alike(
         for bits in np.unique(active[negative]):
             channels = tuple(c for c in range(3) if bits >> c & 1)
             at = np.flatnonzero(negative & (active == bits))
-            best[:, at], met[at] = _positive(best[:, at], wanted[:, at], sight, channels)
+            best[:, at], met[at] = _positive(best[:, at], wanted[:, at], linear_camera, channels)
         again = negative & met
-        violated = ~_obeys(best, wanted, sight, kind, ())
+        violated = ~_obeys(best, wanted, linear_camera, kind, ())
         negative = again & violated
         for c in range(3):
             if kind[c] != EQUAL:
-                worse = negative & ~_obeys(best, wanted, sight, kind, (), only=c)
+                worse = negative & ~_obeys(best, wanted, linear_camera, kind, (), only=c)
                 active[worse] |= 1 << c
     if any(k != EQUAL for k in kind):
-        _by_slack(best, met, wanted, sight, kind)
+        _by_slack(best, met, wanted, linear_camera, kind)
     dark = (wanted <= 0).all(axis=0) & all(k == EQUAL for k in kind)
     best[:, dark], met[dark] = 0.0, (wanted[:, dark] == 0).all(axis=0)
     return np.maximum(best, 0), met
@@ -153,7 +159,7 @@ def _active_sets(kind: Sequence[int]) -> Iterator[tuple[int, ...]]:
 def _obeys(
     spectra: np.ndarray,
     wanted: np.ndarray,
-    sight: Sight,
+    linear_camera: LinearCamera,
     kind: Sequence[int],
     channels: Sequence[int],
     only: int | None = None,
@@ -164,19 +170,19 @@ def _obeys(
     for c in range(3) if only is None else (only,):
         if kind[c] == EQUAL or c in channels:
             continue
-        over = sight.matrix[:, c] @ spectra - wanted[c]
+        over = linear_camera.matrix[:, c] @ spectra - wanted[c]
         holds &= over >= -slack if kind[c] == AT_LEAST else over <= slack
     return holds
 
 
 def _nearest(
-    given: np.ndarray, wanted: np.ndarray, sight: Sight, channels: Sequence[int]
+    given: np.ndarray, wanted: np.ndarray, linear_camera: LinearCamera, channels: Sequence[int]
 ) -> tuple[np.ndarray, np.ndarray]:
     """The projection onto the equations of some channels, and its distance squared."""
     if not channels:
         return given, np.zeros(given.shape[1])
-    camera = sight.matrix[:, list(channels)]
-    seen = sight.second_moment @ camera
+    camera = linear_camera.matrix[:, list(channels)]
+    seen = linear_camera.second_moment @ camera
     gram = camera.T @ seen
     missing = wanted[list(channels)] - camera.T @ given
     weights = np.linalg.solve(gram, missing)
@@ -184,19 +190,21 @@ def _nearest(
 
 
 def _positive(
-    spectra: np.ndarray, wanted: np.ndarray, sight: Sight, channels: Sequence[int]
+    spectra: np.ndarray, wanted: np.ndarray, linear_camera: LinearCamera, channels: Sequence[int]
 ) -> tuple[np.ndarray, np.ndarray]:
     """The positive spectra with the colours in some channels that are next to these."""
     if not channels:  # no channel binds
         return np.maximum(spectra, 0), np.ones(spectra.shape[1], bool)
-    camera = sight.matrix[:, list(channels)]
+    camera = linear_camera.matrix[:, list(channels)]
     aim = wanted[list(channels)]
     # a spectrum that is nowhere positive starts from a natural one of this brightness
     lifted = np.maximum(spectra, 0)
     level = lifted.mean(axis=0)
     scale = np.abs(aim).max(axis=0)
     level = np.where(level > 0, level, scale)
-    start = np.maximum(lifted, _FLOOR * level * sight.natural[:, None] / sight.natural.mean())
+    start = np.maximum(
+        lifted, _FLOOR * level * linear_camera.natural[:, None] / linear_camera.natural.mean()
+    )
     power = np.zeros((len(channels), spectra.shape[1]))
     out = start.copy()
     error = np.full(spectra.shape[1], np.inf)
@@ -226,15 +234,19 @@ def _positive(
 
 
 def _by_slack(
-    best: np.ndarray, met: np.ndarray, wanted: np.ndarray, sight: Sight, kind: Sequence[int]
+    best: np.ndarray,
+    met: np.ndarray,
+    wanted: np.ndarray,
+    linear_camera: LinearCamera,
+    kind: Sequence[int],
 ) -> None:
     """Meet, in place, what no choice of binding inequalities met: a slack each, never negative."""
-    left = np.flatnonzero(~met | ~_obeys(np.maximum(best, 0), wanted, sight, kind, ()))
+    left = np.flatnonzero(~met | ~_obeys(np.maximum(best, 0), wanted, linear_camera, kind, ()))
     sides = [(c, -1.0 if kind[c] == AT_LEAST else 1.0) for c in range(3) if kind[c] != EQUAL]
     slack = np.zeros((len(sides), 3))
     for row, (channel, side) in zip(slack, sides, strict=True):
-        row[channel] = side * np.abs(sight.matrix).max()
-    camera = np.vstack([sight.matrix, slack])
+        row[channel] = side * np.abs(linear_camera.matrix).max()
+    camera = np.vstack([linear_camera.matrix, slack])
     possible = _possible(camera, wanted[:, left])
     met[left] = possible
     for pixel in left[possible]:

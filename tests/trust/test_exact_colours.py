@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.optimize import minimize
 
-from napari_hsr.trust.exact import AT_LEAST, AT_MOST, EQUAL, project, residual
+from napari_hsr.trust.exact_colours import AT_LEAST, AT_MOST, EQUAL, project, residual
 
 
 def error(spectra, colours, seen):

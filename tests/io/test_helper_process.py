@@ -10,7 +10,7 @@ import h5py
 import numpy as np
 import pytest
 
-from napari_hsr.io import hdf5_probe, limits, read, separate
+from napari_hsr.io import hdf5_probe, helper_process, limits, read
 
 from .refusals import refused
 from .test_raw_photographs import COLOURS, mosaic, write_dng
@@ -31,13 +31,13 @@ def ending(monkeypatch):
     """A helper in which something else happens first."""
 
     def make(what: str):
-        real = separate.subprocess.Popen
+        real = helper_process.subprocess.Popen
 
         def begun(args, **options):
             return real([*args[:-1], f"{what}; {args[-1]}"], **options)
 
-        monkeypatch.setattr(separate.subprocess, "Popen", begun)
-        monkeypatch.setattr(separate, "_HELPERS", helpers := {})
+        monkeypatch.setattr(helper_process.subprocess, "Popen", begun)
+        monkeypatch.setattr(helper_process, "_HELPERS", helpers := {})
         return helpers
 
     made = []
@@ -49,8 +49,8 @@ def ending(monkeypatch):
 
 def test_each_file_is_looked_at_once_as_long_as_it_is_the_same(path, monkeypatch):
     looks = []
-    real = separate.call
-    monkeypatch.setattr(separate, "call", lambda *a: (looks.append(a[2]), real(*a))[1])
+    real = helper_process.call
+    monkeypatch.setattr(helper_process, "call", lambda *a: (looks.append(a[2]), real(*a))[1])
     for _ in range(3):
         np.testing.assert_array_equal(read(path).data, VALUES)
     assert [str(look) for look in looks] == [os.path.realpath(path)]
@@ -76,8 +76,8 @@ def test_a_file_that_ends_the_library_is_refused_and_the_next_is_read(path, endi
 @signals
 def test_a_file_without_an_end(path, ending):
     ending(
-        "from napari_hsr.io import hdf5_probe as p, separate; "
-        "separate._limit_computing = lambda s, r=separate._limit_computing: r(s / 80); "
+        "from napari_hsr.io import hdf5_probe as p, helper_process; "
+        "helper_process._limit_computing = lambda s, r=helper_process._limit_computing: r(s / 80); "
         "p._look = lambda f: [None for _ in iter(int, 1)]"
     )
     assert "came to no end within 4 s of computing" in refused(path)
@@ -86,7 +86,7 @@ def test_a_file_without_an_end(path, ending):
 @pytest.mark.skipif(sys.platform != "linux", reason="what is mapped")
 def test_a_text_that_claims_gigabytes_is_not_given_them(path, monkeypatch):
     # memory is what it is refused for, however slow the machine hands it out
-    monkeypatch.setattr(separate, "HDF5", replace(separate.HDF5, seconds=60.0))
+    monkeypatch.setattr(helper_process, "HDF5", replace(helper_process.HDF5, seconds=60.0))
     with h5py.File(path, "a") as file:
         file["wavelengths"] = ["x" * 40, "y", "z"]
         at = file["wavelengths"].id.get_offset()
@@ -104,11 +104,11 @@ def test_a_file_larger_than_what_the_library_may_ask_for_is_read(path):
 
 
 def test_without_a_helper_files_are_read(path, monkeypatch):
-    monkeypatch.setattr(separate, "_HELPERS", {})
-    monkeypatch.setattr(separate, "_UNAVAILABLE", [])
+    monkeypatch.setattr(helper_process, "_HELPERS", {})
+    monkeypatch.setattr(helper_process, "_UNAVAILABLE", [])
     monkeypatch.setattr(sys, "executable", str(path))  # nothing that runs
     np.testing.assert_array_equal(read(path).data, VALUES)
-    assert separate._UNAVAILABLE
+    assert helper_process._UNAVAILABLE
     assert hdf5_probe.look(path) == (None, None)
 
 

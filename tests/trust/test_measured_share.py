@@ -6,8 +6,8 @@ from scipy.linalg import null_space
 
 from napari_hsr.cameras import Camera
 from napari_hsr.errors import InputError
-from napari_hsr.trust.share import measured_share
-from napari_hsr.trust.sight import sight
+from napari_hsr.trust.linear_camera import linear_camera
+from napari_hsr.trust.measured_share import measured_share
 
 from .conftest import NM
 
@@ -31,27 +31,29 @@ def test_it_does_not_depend_on_exposure_and_keeps_the_shape(seen, truth):
 
 def test_the_camera_is_what_the_encoding_says_or_must_be_named(tmp_path):
     with pytest.raises(InputError, match="cie-1931"):
-        sight("srgb", NM)
+        linear_camera("srgb", NM)
     with pytest.raises(InputError, match=r"file\.csv:name"):
-        sight("camera:nikon-d700", NM)
+        linear_camera("camera:nikon-d700", NM)
     with pytest.raises(InputError, match="not that of"):
-        sight("camera:nikon-d700", NM, "nikon-5100-npl")
-    assert not sight("xyz-d65", NM).approximate
-    assert sight("srgb", NM, "cie-1931").approximate
-    assert sight("linear-srgb", NM, "nikon-5100-npl").approximate
+        linear_camera("camera:nikon-d700", NM, "nikon-5100-npl")
+    assert not linear_camera("xyz-d65", NM).approximate
+    assert linear_camera("srgb", NM, "cie-1931").approximate
+    assert linear_camera("linear-srgb", NM, "nikon-5100-npl").approximate
     table = tmp_path / "mine.csv"
     table.write_text(
         "camera,wavelength,R,G,B\n" + "\n".join(f"X 1,{nm},1,{nm},{nm**2}" for nm in NM)
     )
-    assert sight("camera:x-1", NM, f"{table}:X 1").matrix.shape == (31, 3)
+    assert linear_camera("camera:x-1", NM, f"{table}:X 1").matrix.shape == (31, 3)
     own = Camera("anything", np.array(NM), np.eye(31)[:, :3] + 0.1)
-    assert sight("camera:mine", NM, own).name == "anything"
+    assert linear_camera("camera:mine", NM, own).name == "anything"
 
 
 def test_white_has_the_colour_white_in_what_is_rendered():
     for camera in ("cie-1931", "nikon-5100-npl"):
-        np.testing.assert_allclose(sight("srgb", NM, camera).matrix.sum(axis=0), 1, atol=1e-9)
-    white = sight("xyz-d65", NM).matrix.sum(axis=0)
+        np.testing.assert_allclose(
+            linear_camera("srgb", NM, camera).matrix.sum(axis=0), 1, atol=1e-9
+        )
+    white = linear_camera("xyz-d65", NM).matrix.sum(axis=0)
     np.testing.assert_allclose(white, (0.3127 / 0.329, 1, 0.3583 / 0.329), atol=1e-9)
 
 

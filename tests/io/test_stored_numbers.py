@@ -84,9 +84,9 @@ def test_values_of_which_rounding_leaves_nothing_are_not_stored(tmp_path):
 @pytest.mark.parametrize("order", [(0, 1, 2), (1, 0, 2), (1, 2, 0)])
 @pytest.mark.parametrize("suffix", [".hdr", ".tif", ".h5"])
 def test_a_file_of_any_interleave_is_copied_whole(tmp_path, order, suffix, monkeypatch):
-    from napari_hsr.io import storing
+    from napari_hsr.io import stored_numbers
 
-    monkeypatch.setattr(storing, "_BLOCK_VALUES", 3 * 5)  # one row at a time
+    monkeypatch.setattr(stored_numbers, "_BLOCK_VALUES", 3 * 5)  # one row at a time
     cube = reflectance()
     stored = np.ascontiguousarray(cube.data.transpose(order))
     stored.tofile(tmp_path / "raw")
@@ -94,7 +94,9 @@ def test_a_file_of_any_interleave_is_copied_whole(tmp_path, order, suffix, monke
     lazy = cube.replace(data=LazyArray(mapped, np.argsort(order)))
     assert by_rows(lazy.data) == (order != (0, 1, 2))
     released = []
-    monkeypatch.setattr(storing, "release_pages", lambda source: released.append(source is mapped))
+    monkeypatch.setattr(
+        stored_numbers, "release_pages", lambda source: released.append(source is mapped)
+    )
     found = read(write(lazy, tmp_path / f"leaf{suffix}"))
     np.testing.assert_array_equal(np.asarray(found.data), cube.data)
     assert released == ([] if order == (0, 1, 2) else [True] * 4)  # what was copied need not stay

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_hsr.inference import probe as speed_probe
+from napari_hsr.inference import speed_probe
 from napari_hsr.inference.detail import is_quick, quick, reduction, tabulated
 from napari_hsr.inference.devices import resolve
 from napari_hsr.inference.refinement_choice import BACK_PROJECTION, DUALSR, find

@@ -28,7 +28,7 @@ _RIDGE = 1e-4
 
 
 @dataclass(frozen=True, eq=False)
-class Sight:
+class LinearCamera:
     """A linear camera as the bands of a cube see it.
 
     Attributes
@@ -86,11 +86,11 @@ class Sight:
         return basis
 
 
-def sight(
+def linear_camera(
     encoding: str,
     wavelengths_nm: np.ndarray | tuple[float, ...],
     camera: str | Camera | None = None,
-) -> Sight:
+) -> LinearCamera:
     """The linear camera behind a photograph.
 
     Parameters
@@ -140,7 +140,7 @@ def sight(
             raise InputError(
                 f"The photograph holds the {encoding_label(encoding)}, not that of {known.name}."
             )
-        return Sight(matrix(known, nm), grid, encoding, known.name)
+        return LinearCamera(matrix(known, nm), grid, encoding, known.name)
     known = get_camera(camera or CIE)
     if known.observer:
         title = f"{known.observer} under D65"
@@ -150,11 +150,11 @@ def sight(
         seen = response(known, Light("D65"), grid, "sum", True, True).whole
     if encoding == XYZ_D65:
         seen = seen @ LINEAR_SRGB_TO_XYZ.T
-        return Sight(seen, grid, XYZ_D65, title, approximate=not known.observer)
-    return Sight(seen, grid, LINEAR_SRGB, title, approximate=True)
+        return LinearCamera(seen, grid, XYZ_D65, title, approximate=not known.observer)
+    return LinearCamera(seen, grid, LINEAR_SRGB, title, approximate=True)
 
 
-def _profiled(encoding: str, nm: np.ndarray, camera: str) -> Sight:
+def _profiled(encoding: str, nm: np.ndarray, camera: str) -> LinearCamera:
     """What a photograph under a profile sees, by the sensitivities estimated from its chart."""
     profile = read_profile(camera)
     seen = profile.seen(nm)
@@ -164,4 +164,4 @@ def _profiled(encoding: str, nm: np.ndarray, camera: str) -> Sight:
             f"The camera profile {profile.name} {why}: what was measured is not known."
         )
     name = f"{profile.name}, estimated from a chart"
-    return Sight(seen, tuple(nm.tolist()), LINEAR_SRGB, name, True, profile)
+    return LinearCamera(seen, tuple(nm.tolist()), LINEAR_SRGB, name, True, profile)

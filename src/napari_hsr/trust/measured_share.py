@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from napari_hsr.trust.sight import Sight
+    from napari_hsr.trust.linear_camera import LinearCamera
 
 
-def measured_share(spectra: np.ndarray, sight: Sight) -> np.ndarray:
+def measured_share(spectra: np.ndarray, linear_camera: LinearCamera) -> np.ndarray:
     """‖P s‖² / ‖s‖²: the part of the energy that lies in the directions the camera sees.
 
     P is the orthogonal projector onto the span of the three sensitivities (Cohen and Kappauf 1982:
@@ -19,7 +19,7 @@ def measured_share(spectra: np.ndarray, sight: Sight) -> np.ndarray:
     Parameters
     ----------
     spectra : ndarray, shape (bands, …)
-    sight : Sight
+    linear_camera : LinearCamera
 
     Returns
     -------
@@ -27,7 +27,7 @@ def measured_share(spectra: np.ndarray, sight: Sight) -> np.ndarray:
         In 0..1; NaN for a black spectrum.
     """
     flat = np.reshape(spectra, (len(spectra), -1))
-    seen = np.einsum("kc,kn->cn", sight.directions.astype(flat.dtype), flat, optimize=True)
+    seen = np.einsum("kc,kn->cn", linear_camera.directions.astype(flat.dtype), flat, optimize=True)
     energy = np.einsum("kn,kn->n", flat, flat)
     known = np.einsum("cn,cn->n", seen, seen)
     share = np.full(energy.shape, np.nan, energy.dtype)

@@ -120,10 +120,10 @@ class _Helper:
         self.pid, self._library = os.getpid(), library
         place = str(Path(napari_hsr.__file__).parents[1])
         paths = [place, *filter(None, [os.environ.get("PYTHONPATH")])]
-        start = f"from napari_hsr.io import separate; separate.serve({library!r})"
+        start = f"from napari_hsr.io import helper_process; helper_process.serve({library!r})"
         self._process = subprocess.Popen(
             # -P: nothing of the folder that we are in is imported
-            [sys.executable, "-P", "-c", start.replace("Library(", "separate.Library(")],
+            [sys.executable, "-P", "-c", start.replace("Library(", "helper_process.Library(")],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
