@@ -59,7 +59,7 @@ class Workers:
     """Two threads that compute whatever is asked for, until they are told to end."""
 
     def __init__(self, frames):
-        from napari_hsr.inference.frame_cubes import State
+        from napari_hsr.inference.stacks.frame_cubes import State
 
         self._frames, self._asked, self.cancel = frames, threading.Condition(), threading.Event()
         frames.on_ask = self._ask
@@ -98,7 +98,7 @@ def main() -> int:
     parser.add_argument("--jumps", type=int, default=40)
     parser.add_argument("--cache-mb", type=int, default=512)
     args = parser.parse_args()
-    from napari_hsr.inference.frame_cubes import FrameCubes, State
+    from napari_hsr.inference.stacks.frame_cubes import FrameCubes, State
 
     random = np.random.default_rng(0)
     with tempfile.TemporaryDirectory() as folder:

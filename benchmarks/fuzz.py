@@ -47,10 +47,13 @@ def targets(folder: Path) -> dict[str, tuple[Any, Callable[[Any], Any]]]:
 
     from napari_hsr.analysis import expression
     from napari_hsr.cli.reading import band_numbers
-    from napari_hsr.io import embedded_record, envi_header, icc, numbers, png_chunks, tiff_chain
-    from napari_hsr.io import wavelengths as wl
+    from napari_hsr.io import embedded_record, numbers
+    from napari_hsr.io.envi import header as envi_header
     from napari_hsr.io.libraries import read_library
-    from napari_hsr.io.wavelength_list import parse, regular
+    from napari_hsr.io.photographs import icc, png_chunks
+    from napari_hsr.io.tiff import page_chain as tiff_chain
+    from napari_hsr.io.wavelengths import resolve as wl
+    from napari_hsr.io.wavelengths.wavelength_list import parse, regular
     from napari_hsr.models import pickle_steps
     from napari_hsr.models.card import ModelCard
     from napari_hsr.resample import methods

@@ -20,8 +20,8 @@ os.environ["OMP_NUM_THREADS"] = "1"
 import numpy as np
 
 from napari_hsr import load_model, reconstruct, samples
-from napari_hsr.inference.intervals import offered
-from napari_hsr.inference.trust_run import band_of
+from napari_hsr.inference.trust.intervals import offered
+from napari_hsr.inference.trust.run import band_of
 from napari_hsr.models import list_models
 from napari_hsr.trust.linear_camera import linear_camera
 

@@ -25,7 +25,7 @@ from large_result import write_photograph
 from napari_hsr import Cube, Photograph, load_model
 from napari_hsr.cube import Wavelengths
 from napari_hsr.inference import reconstruct_events, super_resolve_events
-from napari_hsr.inference.frames_on_disk import store_frames_events
+from napari_hsr.inference.stacks.frames_on_disk import store_frames_events
 from napari_hsr.io import write
 from napari_hsr.io.stacks import read_stack
 

@@ -38,13 +38,13 @@ OPERATIONS = {
         "super_resolve(read(a), 'bicubic-matlab', 2, output=out + '.zarr')"
     ),
     "unlike": (
-        "from napari_hsr.inference.intervals import sampled_unlike; "
+        "from napari_hsr.inference.trust.intervals import sampled_unlike; "
         "from napari_hsr import load_model, Photograph; import numpy as np; cube = read(a); "
         "seen = Photograph(np.broadcast_to(np.uint8(90), (*cube.shape[1:], 3)), 'srgb'); "
         "sampled_unlike(cube.data, seen, load_model('instant-photo'))"
     ),
     "trust": (
-        "from napari_hsr.inference.trust_run import trust_events; from napari_hsr import Photograph; "
+        "from napari_hsr.inference.trust.run import trust_events; from napari_hsr import Photograph; "
         "from napari_hsr.trust.linear_camera import linear_camera; import numpy as np; cube = read(a); "
         "seen = Photograph(np.broadcast_to(np.uint8(90), (*cube.shape[1:], 3)), 'linear-srgb'); "
         "camera = linear_camera('linear-srgb', tuple(cube.wavelengths), 'cie-1931'); "
@@ -71,7 +71,7 @@ def write_store(path: Path, side: int) -> None:
     import zarr
 
     from napari_hsr import Cube, Wavelengths
-    from napari_hsr.io import ome_metadata
+    from napari_hsr.io.tiff import ome_metadata
 
     group = zarr.open_group(path, mode="w", zarr_format=3)
     array = group.create_array(

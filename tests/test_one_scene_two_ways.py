@@ -10,7 +10,7 @@ from napari.layers import Layer
 from napari_hsr import Cube, Wavelengths
 from napari_hsr.cli import main
 from napari_hsr.inference import reconstruct_events
-from napari_hsr.io import cave as cave_folders
+from napari_hsr.io.folders import cave as cave_folders
 from napari_hsr.metrics.compare import compare_events
 from napari_hsr.viewer import layer_data, layers
 from napari_hsr.viewer.contributions import get_reader

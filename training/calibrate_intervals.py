@@ -43,7 +43,7 @@ import napari_hsr
 from napari_hsr.cameras.random_camera import draw
 from napari_hsr.cameras.settings import CaptureSettings
 from napari_hsr.colour import decode_photograph_tile
-from napari_hsr.inference.model_disagreement import witnesses_of
+from napari_hsr.inference.trust.model_disagreement import witnesses_of
 from napari_hsr.models.interval_table import IntervalTable, between, decoded, encoded
 from napari_hsr.models.model_file import read_card, save_model
 from napari_hsr.photograph import Photograph

@@ -13,7 +13,7 @@ from pathlib import Path
 from root_polynomial import BUNDLED
 from safetensors.torch import load_file
 
-from napari_hsr.inference.stress import stress_events
+from napari_hsr.inference.trust.stress import stress_events
 from napari_hsr.models.model_file import read_card, save_model
 from napari_hsr.progress import result_of
 

@@ -9,7 +9,8 @@ import pytest
 
 from napari_hsr import Cube, Wavelengths, write
 from napari_hsr.errors import HSRError, InputError, explain
-from napari_hsr.io import hdf5_created, read
+from napari_hsr.io import read
+from napari_hsr.io.hdf5 import writing as hdf5_created
 
 
 @pytest.fixture(scope="module")

@@ -14,8 +14,9 @@ from napari_hsr import cli
 from napari_hsr.cli import little_memory
 from napari_hsr.cli.output import sentence
 from napari_hsr.errors import FileError
-from napari_hsr.inference.memory_use import PeakMemory
-from napari_hsr.io import hdf5_probe, helper_process
+from napari_hsr.inference.estimates.memory_use import PeakMemory
+from napari_hsr.io import helper_process
+from napari_hsr.io.hdf5 import probe as hdf5_probe
 from napari_hsr.io.library_errors import translated
 
 from ..patience import PATIENCE, wait_for

@@ -217,7 +217,7 @@ def test_a_camera_model_refuses_a_photograph_with_a_reason(hsr, photograph, tmp_
 def test_a_fault_of_ours_in_one_photograph_does_not_stop_the_batch(
     hsr, photograph, tmp_path, monkeypatch
 ):
-    from napari_hsr.inference import photograph_batch
+    from napari_hsr.inference.batch import photographs as photograph_batch
 
     real = photograph_batch.reconstruct_events
 
@@ -242,7 +242,7 @@ def test_a_fault_of_ours_in_one_photograph_does_not_stop_the_batch(
 def test_ctrl_c_ends_the_batch_and_leaves_nothing_half_written(
     hsr, photograph, tmp_path, monkeypatch
 ):
-    from napari_hsr.inference import photograph_batch
+    from napari_hsr.inference.batch import photographs as photograph_batch
 
     real = photograph_batch.reconstruct_events
 

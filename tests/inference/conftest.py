@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import psutil
 import pytest
 
-from napari_hsr.inference import memory_use, speed
+from napari_hsr.inference.estimates import memory_use, speed
 
 
 @pytest.fixture(autouse=True)

@@ -7,14 +7,14 @@ import threading
 import pytest
 
 from napari_hsr.errors import Cancelled, InputError
-from napari_hsr.inference.batch import (
+from napari_hsr.inference.batch.queue import (
     BatchResult,
     Outcome,
     State,
     Told,
     batch_events,
 )
-from napari_hsr.inference.batch_summary import summary_path, write_summary
+from napari_hsr.inference.batch.summary import summary_path, write_summary
 from napari_hsr.notices import Code, Notice
 from napari_hsr.progress import Progress, stop_if
 

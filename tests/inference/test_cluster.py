@@ -14,11 +14,12 @@ import torch
 from napari_hsr import Cube, evaluate, super_resolve, workers
 from napari_hsr.cli import main
 from napari_hsr.errors import Cancelled, InputError
-from napari_hsr.inference import cluster, reconstruct, reconstruct_events
-from napari_hsr.inference.on_disk import OnDisk, ShardWriter
+from napari_hsr.inference import reconstruct, reconstruct_events
 from napari_hsr.inference.run_plan import plan_run
+from napari_hsr.inference.tiles import cluster
+from napari_hsr.inference.tiles.on_disk import OnDisk, ShardWriter
 from napari_hsr.io import read, write
-from napari_hsr.io.zarr_in_parts import ZarrInParts, pyramid
+from napari_hsr.io.zarr.in_parts import ZarrInParts, pyramid
 from napari_hsr.metrics import passes, row_blocks
 from napari_hsr.models import from_state_dict
 from napari_hsr.models.architectures import coarsr, edsr, mstpp

@@ -66,7 +66,7 @@ def test_an_affine_correction_is_carried_exactly(factor, monkeypatch):
 
 
 def detail_tiles(height, width, side=None):
-    from napari_hsr.inference.tiling import plan
+    from napari_hsr.inference.tiles.tiling import plan
 
     side = side or max(height, width)
     per_pixel = from_state_dict(

@@ -6,7 +6,8 @@ import torch
 
 from napari_hsr import Cube, read, super_resolve
 from napari_hsr.errors import FileError, InputError
-from napari_hsr.inference import memory_budget, speed_probe, super_resolve_events
+from napari_hsr.inference import memory_budget, super_resolve_events
+from napari_hsr.inference.estimates import speed_probe
 from napari_hsr.models import from_state_dict
 from napari_hsr.models.architectures import coarsr
 from napari_hsr.notices import Code, has

@@ -8,10 +8,11 @@ import pytest
 import napari_hsr
 from napari_hsr import io
 from napari_hsr.errors import Cancelled, InputError
-from napari_hsr.inference import frame_cubes, reconstruct
-from napari_hsr.inference.frame_arrays import Enlarged
-from napari_hsr.inference.frame_cubes import FrameCubes, State
-from napari_hsr.inference.stacks import stack_events, write_frames_events
+from napari_hsr.inference import reconstruct
+from napari_hsr.inference.stacks import frame_cubes
+from napari_hsr.inference.stacks.frame_arrays import Enlarged
+from napari_hsr.inference.stacks.frame_cubes import FrameCubes, State
+from napari_hsr.inference.stacks.run import stack_events, write_frames_events
 from napari_hsr.models.colour_table import as_table
 from napari_hsr.models.library import load_model
 from napari_hsr.notices import Code, has

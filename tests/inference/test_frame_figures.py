@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from napari_hsr.errors import FileError, InputError
-from napari_hsr.inference.frame_cubes import FrameCubes
-from napari_hsr.inference.frame_figures import compare_frames_events, frame_figures_events
+from napari_hsr.inference.stacks.frame_cubes import FrameCubes
+from napari_hsr.inference.stacks.frame_figures import compare_frames_events, frame_figures_events
 from napari_hsr.metrics import evaluate
 from napari_hsr.photograph_stack import StackAxis, stack_of_array
 from napari_hsr.progress import result_of

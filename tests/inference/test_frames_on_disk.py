@@ -10,7 +10,7 @@ import pytest
 from napari_hsr import Photograph, read, reconstruct
 from napari_hsr.cli import main
 from napari_hsr.errors import Cancelled, FileError, InputError
-from napari_hsr.inference.frames_on_disk import store_frames, store_frames_events
+from napari_hsr.inference.stacks.frames_on_disk import store_frames, store_frames_events
 from napari_hsr.io import write
 from napari_hsr.io.stacks import files, read_stack
 from napari_hsr.notices import Code
@@ -78,7 +78,7 @@ def test_a_cancelled_run_goes_on_and_tries_empty_frames_again(folder, tmp_path):
 
 def test_frames_that_come_are_awaited(folder, tmp_path, monkeypatch):
     monkeypatch.setattr(files, "LOOK_SECONDS", 0.0)
-    monkeypatch.setattr("napari_hsr.inference.frames_on_disk.LOOK_SECONDS", 0.0)
+    monkeypatch.setattr("napari_hsr.inference.stacks.frames_on_disk.LOOK_SECONDS", 0.0)
     waited = 0
     events = store_frames_events(folder, MODEL, output=tmp_path / "a.zarr", watch=0.5, device="cpu")
     for event in events:

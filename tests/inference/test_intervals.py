@@ -8,7 +8,7 @@ import pytest
 from napari_hsr import Photograph, load_model, reconstruct
 from napari_hsr.errors import InputError
 from napari_hsr.inference import reconstruct_events
-from napari_hsr.inference.model_disagreement import witnesses_of
+from napari_hsr.inference.trust.model_disagreement import witnesses_of
 from napari_hsr.models import list_models
 from napari_hsr.models.card import RECONSTRUCTION
 from napari_hsr.models.interval_table import IntervalTable, decoded, encoded

@@ -5,7 +5,8 @@ from types import SimpleNamespace
 import psutil
 import pytest
 
-from napari_hsr.inference import memory_budget, memory_use
+from napari_hsr.inference import memory_budget
+from napari_hsr.inference.estimates import memory_use
 
 MIB = 2**20
 

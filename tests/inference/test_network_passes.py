@@ -7,9 +7,10 @@ import pytest
 import torch
 
 from napari_hsr.errors import Cancelled
-from napari_hsr.inference import network_passes as passes_module
-from napari_hsr.inference import reconstruct_events, speed_probe, super_resolve_events
-from napari_hsr.inference.network_passes import Passes
+from napari_hsr.inference import reconstruct_events, super_resolve_events
+from napari_hsr.inference.estimates import speed_probe
+from napari_hsr.inference.tiles import network_passes as passes_module
+from napari_hsr.inference.tiles.network_passes import Passes
 from napari_hsr.models import ModelCard, from_state_dict
 from napari_hsr.models.architectures.coarsr import CoarSR
 from napari_hsr.models.model import Model

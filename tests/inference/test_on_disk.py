@@ -15,8 +15,10 @@ import zarr
 
 from napari_hsr import Photograph, read, reconstruct
 from napari_hsr.errors import FileError, InputError
-from napari_hsr.inference import reconstruct_events, result_place, speed_probe
-from napari_hsr.io.zarr_in_parts import ZarrInParts
+from napari_hsr.inference import reconstruct_events
+from napari_hsr.inference.estimates import speed_probe
+from napari_hsr.inference.tiles import result_place
+from napari_hsr.io.zarr.in_parts import ZarrInParts
 from napari_hsr.models import ModelCard
 from napari_hsr.models.model import Model
 from napari_hsr.notices import Code, has
@@ -341,7 +343,7 @@ KILLED = dedent(
     from napari_hsr import reconstruct
     from napari_hsr.inference import speed_probe, result_place
     from napari_hsr.io import zarr_in_parts
-    from napari_hsr.io.zarr_in_parts import ZarrInParts
+    from napari_hsr.io.zarr.in_parts import ZarrInParts
 
     result_place.BLENDED_SHARD = 64
     speed_probe.worthwhile = lambda run: False

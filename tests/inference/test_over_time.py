@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from napari_hsr.errors import Cancelled, FileError, InputError
-from napari_hsr.inference.frame_cubes import FrameCubes
-from napari_hsr.inference.over_time import PixelsOverTime
+from napari_hsr.inference.stacks.frame_cubes import FrameCubes
+from napari_hsr.inference.stacks.over_time import PixelsOverTime
 from napari_hsr.models.input_rules import Maximum
 from napari_hsr.photograph_stack import StackAxis, stack_of_array
 from napari_hsr.progress import Progress, result_of

@@ -8,8 +8,8 @@ from PIL import Image
 
 from napari_hsr import Photograph, read, reconstruct
 from napari_hsr.errors import Cancelled, FileError
-from napari_hsr.inference.batch import BatchResult, State
-from napari_hsr.inference.photograph_batch import folder_events, open_events
+from napari_hsr.inference.batch.photographs import folder_events, open_events
+from napari_hsr.inference.batch.queue import BatchResult, State
 
 MODEL = "rootpoly-srgb"
 VALUES = np.random.default_rng(8).integers(20, 230, (3, 6, 8, 3)).astype(np.uint8)

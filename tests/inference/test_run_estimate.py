@@ -15,10 +15,10 @@ from napari_hsr.inference import (
     estimate,
     estimate_super_resolution,
     reconstruct_events,
-    speed,
     super_resolve,
     super_resolve_events,
 )
+from napari_hsr.inference.estimates import speed
 from napari_hsr.models import from_state_dict
 from napari_hsr.models.architectures.coarsr import CoarSR
 from napari_hsr.resample import find, refine_events

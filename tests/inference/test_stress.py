@@ -8,7 +8,7 @@ import pytest
 
 from napari_hsr import Cancelled, Cube, Wavelengths, load_model
 from napari_hsr.errors import InputError
-from napari_hsr.inference.stress import stress_events
+from napari_hsr.inference.trust.stress import stress_events
 from napari_hsr.progress import result_of
 
 

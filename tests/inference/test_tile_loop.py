@@ -13,10 +13,10 @@ import torch
 from napari_hsr import Photograph
 from napari_hsr.errors import Cancelled, HSRError, lacks_memory
 from napari_hsr.inference import reconstruct, reconstruct_events
-from napari_hsr.inference.outputs import InMemory, written
 from napari_hsr.inference.run_plan import plan_run
-from napari_hsr.inference.tile_loop import run_tiles
-from napari_hsr.inference.tiling import cut
+from napari_hsr.inference.tiles.loop import run_tiles
+from napari_hsr.inference.tiles.outputs import InMemory, written
+from napari_hsr.inference.tiles.tiling import cut
 from napari_hsr.models import ModelCard
 from napari_hsr.models.model import Model
 

@@ -9,9 +9,9 @@ import torch
 from napari_hsr import load_model
 from napari_hsr.errors import InputError
 from napari_hsr.inference import estimate, memory_budget, reconstruct, reconstruct_events
-from napari_hsr.inference.memory_use import PeakMemory
+from napari_hsr.inference.estimates.memory_use import PeakMemory
 from napari_hsr.inference.run_plan import plan_run
-from napari_hsr.inference.tiling import CHEAP_BYTES, notice
+from napari_hsr.inference.tiles.tiling import CHEAP_BYTES, notice
 from napari_hsr.models import ModelCard
 from napari_hsr.models.model import Model, TileDifference
 from napari_hsr.models.optimised_copy import prepared

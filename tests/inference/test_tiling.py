@@ -6,9 +6,9 @@ import torch
 
 from napari_hsr.errors import InputError
 from napari_hsr.inference import reconstruct_events
-from napari_hsr.inference.one_tile import pad_to_multiple
 from napari_hsr.inference.run_plan import plan_run
-from napari_hsr.inference.tiling import spans
+from napari_hsr.inference.tiles.one_tile import pad_to_multiple
+from napari_hsr.inference.tiles.tiling import spans
 from napari_hsr.models import ModelCard
 from napari_hsr.models.model import Model
 

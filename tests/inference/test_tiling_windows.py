@@ -9,7 +9,7 @@ import torch
 
 from napari_hsr.inference import reconstruct, reconstruct_events
 from napari_hsr.inference.run_plan import plan_run
-from napari_hsr.inference.tiling import windows
+from napari_hsr.inference.tiles.tiling import windows
 from napari_hsr.models import ModelCard
 from napari_hsr.models.model import Model
 

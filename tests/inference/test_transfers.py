@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 import torch
 
-from napari_hsr.inference import reconstruct_events, tile_loop
-from napari_hsr.inference.cuda_graph import AFTER, Recorded
+from napari_hsr.inference import reconstruct_events
 from napari_hsr.inference.devices import full_float32
-from napari_hsr.inference.outputs import InMemory
-from napari_hsr.inference.transfers import AtOnce, PageLocked, transfers_of
+from napari_hsr.inference.tiles import loop as tile_loop
+from napari_hsr.inference.tiles.cuda_graph import AFTER, Recorded
+from napari_hsr.inference.tiles.outputs import InMemory
+from napari_hsr.inference.tiles.transfers import AtOnce, PageLocked, transfers_of
 from napari_hsr.models import ModelCard
 from napari_hsr.models.model import Model
 from napari_hsr.notices import Code

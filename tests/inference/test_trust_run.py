@@ -8,7 +8,7 @@ import pytest
 from napari_hsr import Cancelled, Photograph, load_model, reconstruct
 from napari_hsr.errors import InputError
 from napari_hsr.inference import reconstruct_events
-from napari_hsr.inference.trust_run import band_of, colours_of, limits_of
+from napari_hsr.inference.trust.run import band_of, colours_of, limits_of
 from napari_hsr.notices import Code, has
 from napari_hsr.progress import result_of
 from napari_hsr.trust.exact_colours import AT_LEAST, EQUAL
@@ -151,7 +151,7 @@ def test_what_a_pixel_leaves_open(image):
 
 
 def test_it_can_be_cancelled(image, monkeypatch):
-    monkeypatch.setattr("napari_hsr.inference.trust_run.STRIP_PIXELS", 41)
+    monkeypatch.setattr("napari_hsr.inference.trust.run.STRIP_PIXELS", 41)
     cancel, seen = threading.Event(), []
 
     def stop(progress):

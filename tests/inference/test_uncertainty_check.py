@@ -5,8 +5,8 @@ import pytest
 
 from napari_hsr import Photograph
 from napari_hsr.inference import reconstruct_events
-from napari_hsr.inference.trust_evidence import Evidence
-from napari_hsr.inference.uncertainty_check import uncertainty_check_events
+from napari_hsr.inference.trust.evidence import Evidence
+from napari_hsr.inference.trust.uncertainty_check import uncertainty_check_events
 from napari_hsr.metrics.uncertainty import coverage, curves
 from napari_hsr.progress import result_of
 

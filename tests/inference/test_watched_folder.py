@@ -8,7 +8,7 @@ from PIL import Image
 
 from napari_hsr import Photograph, reconstruct
 from napari_hsr.errors import Cancelled, FileError
-from napari_hsr.inference.watched_folder import Grown, watched_events
+from napari_hsr.inference.stacks.watched_folder import Grown, watched_events
 from napari_hsr.io.stacks.files import FileFrames
 
 MODEL = "rootpoly-srgb"

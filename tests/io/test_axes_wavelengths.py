@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_hsr.io import wavelengths as wl
 from napari_hsr.io.band_axis import band_axis, band_axis_of_pages
+from napari_hsr.io.wavelengths import resolve as wl
 from napari_hsr.notices import Code
 
 

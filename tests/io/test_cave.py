@@ -12,7 +12,8 @@ from PIL import Image
 
 from napari_hsr.cube import Cube
 from napari_hsr.errors import FileError
-from napari_hsr.io import can_read, cave, read
+from napari_hsr.io import can_read, read
+from napari_hsr.io.folders import cave
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "data" / "cave"
 

@@ -12,7 +12,7 @@ from PIL import Image, ImageCms
 
 from napari_hsr import read
 from napari_hsr.errors import FileError
-from napari_hsr.io import icc
+from napari_hsr.io.photographs import icc
 from napari_hsr.notices import Code, has
 
 RNG = np.random.default_rng(2)

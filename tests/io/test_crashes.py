@@ -19,8 +19,9 @@ import pytest
 from napari_hsr import Cube, Wavelengths, spectra
 from napari_hsr.cli.interrupt import ending_cleanly
 from napari_hsr.errors import FileError, InputError
-from napari_hsr.io import atomic, hdf5_created, read, write
+from napari_hsr.io import atomic, read, write
 from napari_hsr.io.file_sets import files_read, files_written, replaces, shared
+from napari_hsr.io.hdf5 import writing as hdf5_created
 
 from ..killed import Failing, killed
 
@@ -163,7 +164,7 @@ class TestInputsAndOutputs:
             assert shared(files_written(tmp_path / name), files_read(tmp_path / "x.hdr"))
 
     def test_a_plane_of_a_scene(self, tmp_path):
-        from napari_hsr.io.cave import write_scene
+        from napari_hsr.io.folders.cave import write_scene
 
         write_scene(cube(0.5), tmp_path / "scene_ms")
         plane = tmp_path / "scene_ms" / "scene_ms_03.png"

@@ -14,7 +14,7 @@ from scipy.io import netcdf_file
 
 from napari_hsr import Cube, convert, read, super_resolve, write
 from napari_hsr.cli import main
-from napari_hsr.io import geotiff
+from napari_hsr.io.tiff import geotiff
 
 LAEA = (
     'PROJCS["ETRS_1989_LAEA",GEOGCS["GCS_ETRS_1989",DATUM["D_ETRS_1989",SPHEROID["GRS_1980",6378137.0,'

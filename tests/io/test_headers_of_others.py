@@ -9,7 +9,7 @@ import pytest
 
 from napari_hsr import read
 from napari_hsr.errors import FileError
-from napari_hsr.io import wavelengths as wl
+from napari_hsr.io.wavelengths import resolve as wl
 from napari_hsr.notices import Code, has
 
 NM = [450.0, 500.0, 550.0, 600.0]

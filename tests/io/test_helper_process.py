@@ -10,7 +10,8 @@ import h5py
 import numpy as np
 import pytest
 
-from napari_hsr.io import hdf5_probe, helper_process, limits, read
+from napari_hsr.io import helper_process, limits, read
+from napari_hsr.io.hdf5 import probe as hdf5_probe
 
 from .refusals import refused
 from .test_raw_photographs import COLOURS, mosaic, write_dng

@@ -16,7 +16,7 @@ import tifffile
 
 from napari_hsr.errors import FileError
 from napari_hsr.io import can_read, limits, read, stacks
-from napari_hsr.io.hdf5_chunks import CheckedDataset
+from napari_hsr.io.hdf5.chunks import CheckedDataset
 from napari_hsr.io.libraries import is_library
 from napari_hsr.io.numbers import number, whole
 from napari_hsr.notices import Code, has

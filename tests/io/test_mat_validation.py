@@ -11,7 +11,8 @@ import pytest
 from scipy.io import savemat
 
 from napari_hsr.errors import FileError
-from napari_hsr.io import mat_validation, read
+from napari_hsr.io import read
+from napari_hsr.io.matlab import validation as mat_validation
 
 VALUES = np.random.default_rng(1).random((6, 7, 3))
 

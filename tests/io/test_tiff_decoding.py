@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 import tifffile
 
-from napari_hsr.io import read, tiff_decoding
+from napari_hsr.io import read
 from napari_hsr.io.label_images import read_labels
 from napari_hsr.io.stacks import read_stack
+from napari_hsr.io.tiff import decoding as tiff_decoding
 
 from .refusals import refused
 

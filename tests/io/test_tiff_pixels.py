@@ -7,8 +7,8 @@ import tifffile
 from napari_hsr import read
 from napari_hsr.colour import why_not_values
 from napari_hsr.errors import FileError
-from napari_hsr.io import tiff_pixels
-from napari_hsr.io.tiff_pixels import TiffPixels
+from napari_hsr.io.tiff import pixels as tiff_pixels
+from napari_hsr.io.tiff.pixels import TiffPixels
 
 KEYS = [
     np.s_[:],

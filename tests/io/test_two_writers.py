@@ -10,7 +10,7 @@ import pytest
 
 from napari_hsr import Cube, Wavelengths, read, write
 from napari_hsr.errors import FileError
-from napari_hsr.inference import batch_files
+from napari_hsr.inference.batch import files as batch_files
 from napari_hsr.io import atomic
 from napari_hsr.io.file_sets import standing_at
 

@@ -11,7 +11,7 @@ from PIL import Image
 from napari_hsr import read
 from napari_hsr.cli import main
 from napari_hsr.errors import FileError, InputError
-from napari_hsr.io.wavelengths import from_band_names
+from napari_hsr.io.wavelengths.resolve import from_band_names
 from napari_hsr.notices import Code
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from napari_hsr.errors import FileError, InputError
-from napari_hsr.io.wavelength_list import evenly, listed, parse, read_text, regular
+from napari_hsr.io.wavelengths.wavelength_list import evenly, listed, parse, read_text, regular
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,8 @@ import pytest
 
 from napari_hsr.cube import Cube
 from napari_hsr.errors import FileError
-from napari_hsr.io import limits, read, write, zarr_store
+from napari_hsr.io import limits, read, write
+from napari_hsr.io.zarr import store_check as zarr_store
 
 from .refusals import refused
 
@@ -114,7 +115,7 @@ def test_units_that_are_no_text(tmp_path, units):
 def test_texts_beside_the_cube_are_read(tmp_path):
     import zarr
 
-    from napari_hsr.io.zarr_store import check_array, checked
+    from napari_hsr.io.zarr.store_check import check_array, checked
 
     texts = np.array(["a", "bcd", ""], dtype=object)
     zarr.create_array(tmp_path / "a.zarr", shape=(3,), chunks=(3,), dtype=str)[:] = texts

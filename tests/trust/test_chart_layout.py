@@ -13,7 +13,7 @@ from napari_hsr.cameras.profiles import list_profiles, read_profile, save
 from napari_hsr.cameras.sensitivities import Camera
 from napari_hsr.errors import FileError, InputError
 from napari_hsr.inference.region import of_photograph
-from napari_hsr.inference.trust_run import colours_of, limits_of
+from napari_hsr.inference.trust.run import colours_of, limits_of
 from napari_hsr.models import load_model
 from napari_hsr.notices import Code
 from napari_hsr.trust.chart_layout import CLASSIC, SG, _sg_colours, quadrilaterals, reflectances_of

@@ -9,7 +9,7 @@ from PIL import Image
 
 from napari_hsr import spectra
 from napari_hsr.errors import InputError
-from napari_hsr.inference.frame_cubes import FrameCubes, State
+from napari_hsr.inference.stacks.frame_cubes import FrameCubes, State
 from napari_hsr.photograph_stack import StackAxis, stack_of_array
 from napari_hsr.viewer import axis, contributions, frames, layer_data
 from napari_hsr.viewer.rendering import true_colour

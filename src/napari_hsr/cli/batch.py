@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable, Sequence
 
-    from napari_hsr.inference.batch import BatchProgress, BatchResult
-    from napari_hsr.inference.batch_files import FileItem, FileWork
+    from napari_hsr.inference.batch.files import FileItem, FileWork
+    from napari_hsr.inference.batch.queue import BatchProgress, BatchResult
 
 DEFAULT_FORMAT = ".mat"
 #: Files at a time, at most: each is in memory here.
@@ -125,7 +125,7 @@ def add_batch_options(
 
 
 class Batch:
-    """Files to be computed as one queue (:mod:`napari_hsr.inference.batch`).
+    """Files to be computed as one queue (:mod:`napari_hsr.inference.batch.queue`).
 
     Parameters
     ----------
@@ -170,7 +170,7 @@ class Batch:
 
     def work(self, **about: Any) -> FileWork:
         """What is done to each file, in the words of :class:`FileWork`."""
-        from napari_hsr.inference.batch_files import FileWork
+        from napari_hsr.inference.batch.files import FileWork
 
         return FileWork(**self.about(), **about)
 
@@ -180,9 +180,9 @@ class Batch:
         ``tag`` ends the names of results in a folder, ``done`` says what happened to the files.
         """
         from napari_hsr.cli.interrupt import cancel_on_interrupt
-        from napari_hsr.inference.batch import BatchResult, batch_events
-        from napari_hsr.inference.batch_files import FileItem
-        from napari_hsr.inference.batch_summary import write_summary
+        from napari_hsr.inference.batch.files import FileItem
+        from napari_hsr.inference.batch.queue import BatchResult, batch_events
+        from napari_hsr.inference.batch.summary import write_summary
         from napari_hsr.workers import connected, threads_of
 
         outputs = [Path(self.args.output)]
@@ -210,7 +210,7 @@ class Batch:
         return 130 if result.cancelled else int(bool(self._failures))
 
     def _show(self, event: BatchProgress, item: FileItem, bar: Any) -> None:
-        from napari_hsr.inference.batch import State
+        from napari_hsr.inference.batch.queue import State
 
         row, told = event.row, event.told
         bar.set_description_str(f"{event.changed + 1}/{event.total} {item.name}")
@@ -255,7 +255,7 @@ class Batch:
     def _check_queue(self) -> None:
         """Wrong usage of the options on the queue exits."""
         from napari_hsr.errors import InputError
-        from napari_hsr.inference.batch_summary import summary_path
+        from napari_hsr.inference.batch.summary import summary_path
 
         try:
             if self.args.summary:

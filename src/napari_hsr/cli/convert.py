@@ -83,7 +83,8 @@ def numbers(count: int) -> Callable[[str], tuple[int, ...]]:
 
 def run(args: argparse.Namespace) -> int:
     from napari_hsr.cli.files import prepare_output, read_cube
-    from napari_hsr.io import WRITE_SUFFIXES, geotiff, write
+    from napari_hsr.io import WRITE_SUFFIXES, write
+    from napari_hsr.io.tiff import geotiff
     from napari_hsr.notices import Code, Notice
 
     out = Path(args.output)
@@ -143,7 +144,7 @@ def grid(text: str) -> np.ndarray:
 
     from napari_hsr.errors import FileError
     from napari_hsr.io import can_read, read
-    from napari_hsr.io.wavelength_list import parse, read_text, regular
+    from napari_hsr.io.wavelengths.wavelength_list import parse, read_text, regular
 
     if text.count(":") == 2:
         return regular(text)

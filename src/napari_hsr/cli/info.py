@@ -51,7 +51,7 @@ def _opened(args: argparse.Namespace) -> Any:
         path = Path(args.file).expanduser()
         found: Any = None
         if detect.is_zarr(path):
-            from napari_hsr.io.stored_frames import stored_frames
+            from napari_hsr.io.zarr.stored_frames import stored_frames
 
             found = stored_frames(path)
         elif can_read_stack(path):

@@ -15,9 +15,9 @@ def run(args: argparse.Namespace) -> int:
     """Carry out the command; 1 if a frame was left empty, 130 after Ctrl-C."""
     from napari_hsr.cli.interrupt import cancel_on_interrupt
     from napari_hsr.errors import Cancelled
-    from napari_hsr.inference.frames_on_disk import store_frames_events
+    from napari_hsr.inference.stacks.frames_on_disk import store_frames_events
     from napari_hsr.io.stacks import read_stack
-    from napari_hsr.io.unfinished_store import unfinished
+    from napari_hsr.io.zarr.unfinished_store import unfinished
     from napari_hsr.models import DEFAULT
     from napari_hsr.progress import Progress
     from napari_hsr.workers import connected

@@ -37,8 +37,8 @@ def run(args: argparse.Namespace) -> int:
     """Carry out the command."""
     from napari_hsr.cli.files import prepare_output, read_cube
     from napari_hsr.cli.interrupt import cancel_on_interrupt
-    from napari_hsr.inference.stress import stress_events
-    from napari_hsr.inference.stress_plot import target_of, write_plot
+    from napari_hsr.inference.trust.stress import stress_events
+    from napari_hsr.inference.trust.stress_plot import target_of, write_plot
     from napari_hsr.progress import Progress, result_of
 
     if args.plot:

@@ -52,10 +52,10 @@ def run(args: argparse.Namespace) -> int:
     from napari_hsr.colour import ENCODINGS, normalise_encoding
     from napari_hsr.errors import InputError
     from napari_hsr.inference.inputs import as_photograph
-    from napari_hsr.inference.intervals import looker
-    from napari_hsr.inference.pixel_trust import smoothness_words
     from napari_hsr.inference.reconstruction import reconstruct_events
-    from napari_hsr.inference.trust_evidence import Evidence
+    from napari_hsr.inference.trust.evidence import Evidence
+    from napari_hsr.inference.trust.intervals import looker
+    from napari_hsr.inference.trust.pixel import smoothness_words
     from napari_hsr.io.label_images import read_labels
     from napari_hsr.models import DEFAULT, load_model
     from napari_hsr.photograph import XYZ_D65

@@ -9,13 +9,21 @@ from warnings import warn
 
 if TYPE_CHECKING:
     from napari_hsr.inference.devices import Device, list_devices
-    from napari_hsr.inference.frames_on_disk import FramesStored, store_frames, store_frames_events
+    from napari_hsr.inference.estimates.run_estimate import (
+        Estimate,
+        estimate,
+        estimate_super_resolution,
+    )
     from napari_hsr.inference.inputs import why_not
     from napari_hsr.inference.precision_benchmark import Measurement, measure, measure_events
     from napari_hsr.inference.reconstruction import reconstruct, reconstruct_events
     from napari_hsr.inference.results import Result, SuperResolutionResult
-    from napari_hsr.inference.run_estimate import Estimate, estimate, estimate_super_resolution
-    from napari_hsr.inference.stacks import reconstruct_stack
+    from napari_hsr.inference.stacks.frames_on_disk import (
+        FramesStored,
+        store_frames,
+        store_frames_events,
+    )
+    from napari_hsr.inference.stacks.run import reconstruct_stack
     from napari_hsr.inference.super_resolution import (
         super_resolve,
         super_resolve_events,
@@ -25,12 +33,12 @@ if TYPE_CHECKING:
 _HOME = {
     "Device": "devices",
     "list_devices": "devices",
-    "Estimate": "run_estimate",
-    "estimate": "run_estimate",
-    "estimate_super_resolution": "run_estimate",
-    "FramesStored": "frames_on_disk",
-    "store_frames": "frames_on_disk",
-    "store_frames_events": "frames_on_disk",
+    "Estimate": "estimates.run_estimate",
+    "estimate": "estimates.run_estimate",
+    "estimate_super_resolution": "estimates.run_estimate",
+    "FramesStored": "stacks.frames_on_disk",
+    "store_frames": "stacks.frames_on_disk",
+    "store_frames_events": "stacks.frames_on_disk",
     "why_not": "inputs",
     "Measurement": "precision_benchmark",
     "measure": "precision_benchmark",
@@ -39,7 +47,7 @@ _HOME = {
     "reconstruct_events": "reconstruction",
     "Result": "results",
     "SuperResolutionResult": "results",
-    "reconstruct_stack": "stacks",
+    "reconstruct_stack": "stacks.run",
     "super_resolve": "super_resolution",
     "super_resolve_events": "super_resolution",
     "why_not_super_resolve": "super_resolution",

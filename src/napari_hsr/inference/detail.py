@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     import torch
 
-    from napari_hsr.inference.tiling import Tile
+    from napari_hsr.inference.tiles.tiling import Tile
     from napari_hsr.models.model import Model
 
 #: On a CPU, larger photographs would take minutes.

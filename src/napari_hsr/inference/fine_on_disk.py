@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_hsr.inference.memory_use import PeakMemory
-from napari_hsr.inference.result_place import Disk, fingerprint
+from napari_hsr.inference.estimates.memory_use import PeakMemory
 from napari_hsr.inference.results import SuperResolutionResult
+from napari_hsr.inference.tiles.result_place import Disk, fingerprint
 from napari_hsr.inference.upscalers import title, upscale_events
 from napari_hsr.progress import Progress, as_part
 from napari_hsr.resample import agreement_events

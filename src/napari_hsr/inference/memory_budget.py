@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from napari_hsr.inference.memory_use import available
+from napari_hsr.inference.estimates.memory_use import available
 
 if TYPE_CHECKING:
     import torch

@@ -14,8 +14,6 @@ import numpy as np
 from napari_hsr import __version__
 from napari_hsr.cube import Cube
 from napari_hsr.errors import InputError
-from napari_hsr.inference.apply_camera_profile import profiled
-from napari_hsr.inference.cluster import Workers
 from napari_hsr.inference.detail import (
     Correction,
     is_quick,
@@ -26,19 +24,21 @@ from napari_hsr.inference.detail import (
     tabulated,
 )
 from napari_hsr.inference.ensembles import check
-from napari_hsr.inference.finished_part import finished_part, handing_over
+from napari_hsr.inference.estimates.memory_use import PeakMemory
 from napari_hsr.inference.inputs import as_photograph
-from napari_hsr.inference.intervals import calibrated, looker, sampled_unlike, unlike_notices
-from napari_hsr.inference.memory_use import PeakMemory
-from napari_hsr.inference.outputs import InMemory
 from napari_hsr.inference.photograph_job import CorrectedJob, PhotographJob
 from napari_hsr.inference.region import of_photograph
-from napari_hsr.inference.result_place import Disk, Memory, fingerprint, zarr_path
 from napari_hsr.inference.results import Result
 from napari_hsr.inference.run_plan import RunPlan, plan_run
 from napari_hsr.inference.subpixel_grid import on_grid
-from napari_hsr.inference.tile_loop import run_tiles
-from napari_hsr.inference.trust_run import sight_of, trust_events
+from napari_hsr.inference.tiles.cluster import Workers
+from napari_hsr.inference.tiles.finished_part import finished_part, handing_over
+from napari_hsr.inference.tiles.loop import run_tiles
+from napari_hsr.inference.tiles.outputs import InMemory
+from napari_hsr.inference.tiles.result_place import Disk, Memory, fingerprint, zarr_path
+from napari_hsr.inference.trust.apply_camera_profile import profiled
+from napari_hsr.inference.trust.intervals import calibrated, looker, sampled_unlike, unlike_notices
+from napari_hsr.inference.trust.run import sight_of, trust_events
 from napari_hsr.models.bundled_models import DEFAULT
 from napari_hsr.models.card import ILL_POSED
 from napari_hsr.models.library import load_model
@@ -56,8 +56,8 @@ if TYPE_CHECKING:
 
     from napari_hsr.cameras import Camera
     from napari_hsr.inference.region import Region
-    from napari_hsr.inference.tile_loop import Tiled
-    from napari_hsr.inference.trust_run import Trust
+    from napari_hsr.inference.tiles.loop import Tiled
+    from napari_hsr.inference.trust.run import Trust
     from napari_hsr.models.model import Model
     from napari_hsr.photograph import Photograph
     from napari_hsr.provenance import Provenance

@@ -9,8 +9,8 @@ from napari_hsr.units import device_words, format_bytes
 
 if TYPE_CHECKING:
     from napari_hsr.cube import Cube
-    from napari_hsr.inference.intervals import Looker
-    from napari_hsr.inference.trust_run import Trust
+    from napari_hsr.inference.trust.intervals import Looker
+    from napari_hsr.inference.trust.run import Trust
     from napari_hsr.notices import Notice
     from napari_hsr.photograph import Photograph
     from napari_hsr.resample import Agreement, Refinement

@@ -9,7 +9,7 @@ from napari_hsr.inference.devices import resolve
 from napari_hsr.inference.ensembles import find
 from napari_hsr.inference.memory_budget import Budget, budget, per_pixel
 from napari_hsr.inference.precision import choose
-from napari_hsr.inference.tiling import Tile, overlaps, plan, tile_size
+from napari_hsr.inference.tiles.tiling import Tile, overlaps, plan, tile_size
 
 if TYPE_CHECKING:
     import torch

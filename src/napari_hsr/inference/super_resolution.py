@@ -11,11 +11,11 @@ import numpy as np
 
 from napari_hsr.cube import finite_range
 from napari_hsr.errors import HSRError, InputError
-from napari_hsr.inference.cluster import Workers
 from napari_hsr.inference.devices import resolve
+from napari_hsr.inference.estimates.memory_use import PeakMemory, trim
+from napari_hsr.inference.estimates.speed import expected_seconds, keep, remember
 from napari_hsr.inference.fine_on_disk import super_resolve_to_disk
 from napari_hsr.inference.inputs import as_cube
-from napari_hsr.inference.memory_use import PeakMemory, trim
 from napari_hsr.inference.refinement_choice import (
     BACK_PROJECTION,
     DUALSR,
@@ -23,10 +23,10 @@ from napari_hsr.inference.refinement_choice import (
     half_scale_upscaler,
 )
 from napari_hsr.inference.region import of_cube
-from napari_hsr.inference.result_place import zarr_path
 from napari_hsr.inference.results import SuperResolutionResult
 from napari_hsr.inference.spectral_noise import filtered, not_on_disk, wants_filter
-from napari_hsr.inference.speed import expected_seconds, keep, remember
+from napari_hsr.inference.tiles.cluster import Workers
+from napari_hsr.inference.tiles.result_place import zarr_path
 from napari_hsr.inference.upscalers import (
     Upscaled,
     check_bands,

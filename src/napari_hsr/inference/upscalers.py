@@ -15,11 +15,11 @@ import numpy as np
 from napari_hsr import __version__
 from napari_hsr.cube import Cube, finite_range
 from napari_hsr.errors import InputError
-from napari_hsr.inference.outputs import written
-from napari_hsr.inference.result_place import Disk, Memory
+from napari_hsr.inference.estimates.speed import remember
 from napari_hsr.inference.run_plan import plan_run
-from napari_hsr.inference.speed import remember
-from napari_hsr.inference.tile_loop import run_tiles
+from napari_hsr.inference.tiles.loop import run_tiles
+from napari_hsr.inference.tiles.outputs import written
+from napari_hsr.inference.tiles.result_place import Disk, Memory
 from napari_hsr.models.card import DETAIL_ESTIMATED, SUPER_RESOLUTION
 from napari_hsr.notices import Code, Notice, as_notices
 from napari_hsr.progress import Progress, stop_if
@@ -32,10 +32,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from os import PathLike
 
-    from napari_hsr.inference.cluster import Workers
-    from napari_hsr.inference.outputs import Output
     from napari_hsr.inference.run_plan import RunPlan
-    from napari_hsr.inference.tiling import Tile
+    from napari_hsr.inference.tiles.cluster import Workers
+    from napari_hsr.inference.tiles.outputs import Output
+    from napari_hsr.inference.tiles.tiling import Tile
     from napari_hsr.models.card import ModelCard
     from napari_hsr.models.model import Model
     from napari_hsr.resample.holes import Filled

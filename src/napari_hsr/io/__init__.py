@@ -29,41 +29,41 @@ if TYPE_CHECKING:
 
 #: Module and function that read each format, by the name that ``detect`` gives it.
 _READERS = {
-    "mat5": ("mat", "read_5"),
-    "mat73": ("mat", "read_73"),
-    "hdf5": ("hdf5", "read"),
-    "netcdf3": ("netcdf3", "read"),
-    "envi": ("envi", "read"),
-    "tiff": ("tiff", "read"),
+    "mat5": ("matlab.reader", "read_5"),
+    "mat73": ("matlab.reader", "read_73"),
+    "hdf5": ("hdf5.files", "read"),
+    "netcdf3": ("netcdf.netcdf3", "read"),
+    "envi": ("envi.reader", "read"),
+    "tiff": ("tiff.reader", "read"),
     "npy": ("numpy_files", "read_npy"),
     "npz": ("numpy_files", "read_npz"),
-    "photo": ("photographs", "read"),
-    "raw": ("raw_photographs", "read"),
-    "zarr": ("zarr_files", "read"),
-    "cave": ("cave", "read_scene"),
-    "bands": ("band_images", "read"),
-    "captures": ("camera_sets", "read"),
+    "photo": ("photographs.reader", "read"),
+    "raw": ("photographs.raw", "read"),
+    "zarr": ("zarr.files", "read"),
+    "cave": ("folders.cave", "read_scene"),
+    "bands": ("folders.band_images", "read"),
+    "captures": ("folders.camera_sets", "read"),
 }
 #: Formats that hold named arrays.
 _WITH_VARIABLES = {"mat5", "mat73", "hdf5", "netcdf3", "npy", "npz", "zarr", "captures"}
 #: Module and function that write a cube, by suffix.
 _CUBE_WRITERS = {
-    ".mat": ("mat_write", "write"),
-    ".hdr": ("envi_write", "write"),
-    ".tif": ("tiff_write", "write_cube"),
-    ".tiff": ("tiff_write", "write_cube"),
-    ".h5": ("hdf5", "write"),
-    ".hdf5": ("hdf5", "write"),
+    ".mat": ("matlab.writer", "write"),
+    ".hdr": ("envi.writer", "write"),
+    ".tif": ("tiff.writer", "write_cube"),
+    ".tiff": ("tiff.writer", "write_cube"),
+    ".h5": ("hdf5.files", "write"),
+    ".hdf5": ("hdf5.files", "write"),
     ".npz": ("numpy_files", "write_npz"),
-    ".zarr": ("zarr_files", "write"),
+    ".zarr": ("zarr.files", "write"),
 }
 #: Suffixes of formats that state how integers become values.
 _WITH_DTYPES = {".hdr", ".tif", ".tiff", ".h5", ".hdf5", ".zarr"}
 #: Module and function that write a photograph, by suffix.
 _PHOTOGRAPH_WRITERS = {
-    ".png": ("png_write", "write_png"),
-    ".tif": ("tiff_write", "write_photograph"),
-    ".tiff": ("tiff_write", "write_photograph"),
+    ".png": ("photographs.png_writer", "write_png"),
+    ".tif": ("tiff.writer", "write_photograph"),
+    ".tiff": ("tiff.writer", "write_photograph"),
 }
 #: Module and function that write a spectral library, by suffix.
 _LIBRARY_WRITERS = {
@@ -261,7 +261,7 @@ def write(
             f"a {kind} in {path.name}."
         )
     if matlab == "5":
-        _function(("mat_write", "write_5"))(image, path)
+        _function(("matlab.writer", "write_5"))(image, path)
     elif (dtype, factor, interleave) == ("float32", None, "bsq"):
         _function(writers[suffix])(image, path)
     else:

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_hsr.io import wavelengths as wl
-from napari_hsr.io.band_names import NUMBER, OF_BANDS, are_centres, centres_in_names
-from napari_hsr.io.hdf5_axes import is_column, is_row
+from napari_hsr.io.hdf5.axes import is_column, is_row
 from napari_hsr.io.numbers import number
 from napari_hsr.io.variable import Variable
+from napari_hsr.io.wavelengths import resolve as wl
+from napari_hsr.io.wavelengths.band_names import NUMBER, OF_BANDS, are_centres, centres_in_names
 from napari_hsr.notices import Code, Notice
 
 if TYPE_CHECKING:

@@ -9,14 +9,15 @@ import numpy as np
 
 from napari_hsr.cube import Cube, Wavelengths, jsonable
 from napari_hsr.errors import FileError
-from napari_hsr.io import alternatives, band_widths, lazy, masks_beside, wavelengths_beside
-from napari_hsr.io import wavelengths as wl
+from napari_hsr.io import alternatives, lazy, masks_beside
 from napari_hsr.io.band_axis import band_axis
 from napari_hsr.io.bands import take
 from napari_hsr.io.decoding import Decoding, undeclared
 from napari_hsr.io.library_errors import translated
 from napari_hsr.io.read_choice import ANY, Choice
 from napari_hsr.io.several_cubes import one_of as one_of_several
+from napari_hsr.io.wavelengths import band_widths, text_beside
+from napari_hsr.io.wavelengths import resolve as wl
 from napari_hsr.notices import Code, Notice
 from napari_hsr.provenance import Provenance
 
@@ -242,7 +243,7 @@ def _resolve(path: Path, found: Found, bands: int) -> wl.Resolved:
     """Our own files say how sure their wavelengths were; others are examined."""
     record = found.record
     if record is None and found.wavelengths is None:
-        listed = wavelengths_beside.find(path, bands)
+        listed = text_beside.find(path, bands)
         if listed is not None:
             told = Notice.warning(
                 Code.OTHER_FILES_READ, f"The wavelengths are those of {listed[2]} beside the file."

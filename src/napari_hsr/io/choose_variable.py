@@ -11,8 +11,8 @@ import numpy as np
 
 from napari_hsr.errors import FileError, SeveralArraysError
 from napari_hsr.io import alternatives
-from napari_hsr.io import wavelengths as wl
 from napari_hsr.io.masks_beside import hides_pixels
+from napari_hsr.io.wavelengths import resolve as wl
 from napari_hsr.notices import Code, Notice
 
 if TYPE_CHECKING:

@@ -6,7 +6,8 @@ import re
 from typing import TYPE_CHECKING
 
 from napari_hsr.errors import FileError
-from napari_hsr.io import atomic, esri_header, limits
+from napari_hsr.io import atomic, limits
+from napari_hsr.io.envi import esri_header
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -219,7 +220,7 @@ def is_zarr(folder: Path) -> bool:
 
 def _is_cube(folder: Path) -> str | None:
     """``cave`` for a scene, ``bands`` for a picture a band, ``captures`` for a camera's sets; None for others."""
-    from napari_hsr.io import band_files, camera_files, cave
+    from napari_hsr.io.folders import band_files, camera_files, cave
 
     if cave.looks_like_scene(folder):
         return "cave"

@@ -27,7 +27,7 @@ def files_read(path: Path) -> set[Path]:
         if path.is_dir():
             found |= {file for file in path.rglob("*") if file.is_file()}
         elif path.is_file() and detect.format_of(path) == "envi":
-            from napari_hsr.io import envi
+            from napari_hsr.io.envi import reader as envi
 
             found |= set(envi.files(path))
     except (FileError, OSError):  # reading it says what is wrong with it
@@ -45,7 +45,7 @@ def files_written(path: Path) -> set[Path]:
     """
     found = {path}
     if path.suffix.lower() == ".hdr":
-        from napari_hsr.io import envi_write
+        from napari_hsr.io.envi import writer as envi_write
 
         found.add(envi_write.binary_for(path))
     elif is_zarr(path) and path.is_dir():  # replaced with all that lies in it

@@ -10,9 +10,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_hsr.errors import FileError
-from napari_hsr.io import geotiff, limits, tiff_chain, tiff_decoding
+from napari_hsr.io import limits
 from napari_hsr.io.atomic import replacing
 from napari_hsr.io.library_errors import translated
+from napari_hsr.io.tiff import decoding as tiff_decoding
+from napari_hsr.io.tiff import geotiff
+from napari_hsr.io.tiff import page_chain as tiff_chain
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -15,7 +15,7 @@ from napari_hsr.io.atomic import replacing
 from napari_hsr.io.choose_variable import choose_cube, companions, left_out
 from napari_hsr.io.library_errors import translated
 from napari_hsr.io.mapped import map_file
-from napari_hsr.io.photographs import unknown_encoding
+from napari_hsr.io.photographs.reader import unknown_encoding
 from napari_hsr.io.read_choice import ANY, Choice
 from napari_hsr.io.variable import Variable
 from napari_hsr.notices import Code, Notice

@@ -9,7 +9,7 @@ import numpy as np
 
 from napari_hsr.io import build_cube
 from napari_hsr.io.decoding import Decoding
-from napari_hsr.io.hdf5_axes import text
+from napari_hsr.io.hdf5.axes import text
 from napari_hsr.io.numbers import number
 from napari_hsr.notices import Code, Notice
 

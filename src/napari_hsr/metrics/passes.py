@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from napari_hsr.io.lazy import LazyArray
-from napari_hsr.io.zarr_files import ArrayOfThree
+from napari_hsr.io.zarr.files import ArrayOfThree
 from napari_hsr.progress import Progress, stop_if
 from napari_hsr.workers import in_order, reuse_memory
 

@@ -199,7 +199,7 @@ class ModelCard(BaseModel):
         Of a model whose errors were calibrated.
     stress : dict
         ``{"exposure × 2": {"moved": …, "sam_deg": …}}``: how far answers move when a photograph
-        changes, by ``stress_protocol``; see :mod:`napari_hsr.inference.stress`.
+        changes, by ``stress_protocol``; see :mod:`napari_hsr.inference.trust.stress`.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)

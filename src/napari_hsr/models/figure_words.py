@@ -17,7 +17,7 @@ _SOURCES = {
     "jasper_ridge_100x100": "Jasper Ridge from the air (100 × 100 pixels)",
     "pavia_rosis_80x50": "Pavia from the air (ROSIS, 80 × 50 pixels)",
 }
-#: The changes of :mod:`napari_hsr.inference.stress`, whose names begin with their kind.
+#: The changes of :mod:`napari_hsr.inference.trust.stress`, whose names begin with their kind.
 _CHANGES = ("metamers", "exposure", "white balance", "JPEG", "noise", "blur")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from napari_hsr.io import geotiff
+from napari_hsr.io.tiff import geotiff
 
 if TYPE_CHECKING:
     from napari_hsr.cube import Cube

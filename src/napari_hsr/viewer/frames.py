@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from napari.layers import Image, Layer
 
     from napari_hsr.cube import Cube
-    from napari_hsr.inference.frame_cubes import FrameCubes
+    from napari_hsr.inference.stacks.frame_cubes import FrameCubes
 
 #: Centre of the one band of a stack of photographs, and its width: any cube lies inside.
 _BAND_NM, _WIDE_NM = 550.0, 4000.0

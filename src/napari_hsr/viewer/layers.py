@@ -17,7 +17,7 @@ from napari_hsr.cube import Cube, Wavelengths, jsonable
 from napari_hsr.errors import InputError
 from napari_hsr.georeference import Place
 from napari_hsr.io.lazy import LazyArray
-from napari_hsr.io.zarr_in_parts import pyramid
+from napari_hsr.io.zarr.in_parts import pyramid
 from napari_hsr.viewer import axis
 from napari_hsr.viewer.canvas_text import show_bar, show_wavelength
 from napari_hsr.viewer.display_limits import beyond, contrast_limits, map_limits, spread

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Sequence
 
     from napari_hsr.cube import Cube
-    from napari_hsr.inference.trust_evidence import Evidence
+    from napari_hsr.inference.trust.evidence import Evidence
 
 #: napari's default edge colour of shapes.
 _DEFAULT_EDGE = "#777777"

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from napari.layers import Image
 
     from napari_hsr.inference import Result
-    from napari_hsr.inference.trust_evidence import Evidence
+    from napari_hsr.inference.trust.evidence import Evidence
 
 #: Values above this share of a map do not set its colours.
 _SHOWN = 0.99

@@ -8,7 +8,7 @@ import pytest
 from napari_hsr import io
 from napari_hsr.cube import Cube
 from napari_hsr.errors import FileError, InputError
-from napari_hsr.io.cave import write_scene
+from napari_hsr.io.folders.cave import write_scene
 from napari_hsr.photograph import Photograph
 from napari_hsr.training.data.discovery import find, sources
 from napari_hsr.training.data.image_source import Scene

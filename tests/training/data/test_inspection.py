@@ -8,7 +8,7 @@ import pytest
 from napari_hsr.conversion.wavelengths import resampling
 from napari_hsr.cube import Cube, Wavelengths
 from napari_hsr.errors import Cancelled, FileError, InputError
-from napari_hsr.io.cave import write_scene
+from napari_hsr.io.folders.cave import write_scene
 from napari_hsr.photograph import Photograph
 from napari_hsr.training.events import Noticed, Preparing
 

@@ -5,7 +5,7 @@ import csv
 import numpy as np
 from napari.components import ViewerModel
 
-from napari_hsr.inference.frame_cubes import FrameCubes
+from napari_hsr.inference.stacks.frame_cubes import FrameCubes
 from napari_hsr.metrics import evaluate
 from napari_hsr.photograph_stack import StackAxis, stack_of_array
 from napari_hsr.viewer.frames import add_frames, add_stack

@@ -8,7 +8,7 @@ from napari.components import ViewerModel
 from PIL import Image
 
 from napari_hsr import Photograph, read, reconstruct
-from napari_hsr.inference.frame_cubes import FrameCubes
+from napari_hsr.inference.stacks.frame_cubes import FrameCubes
 from napari_hsr.photograph_stack import stack_of_array
 from napari_hsr.viewer.frames import add_frames, add_stack, shown_frame
 from napari_hsr.viewer.layers import add_photograph

@@ -7,7 +7,7 @@ import pytest
 from napari.components import ViewerModel
 
 from napari_hsr import Cube, Photograph, inference, read, reconstruct, super_resolve
-from napari_hsr.io.unfinished_store import unfinished
+from napari_hsr.io.zarr.unfinished_store import unfinished
 from napari_hsr.notices import Code, has
 from napari_hsr.viewer.layer_data import layer_cube
 from napari_hsr.viewer.layers import add_cube, add_photograph

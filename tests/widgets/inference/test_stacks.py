@@ -8,7 +8,7 @@ from napari.components import ViewerModel
 from napari.utils._proxies import PublicOnlyProxy
 
 from napari_hsr import Photograph, reconstruct
-from napari_hsr.inference.frame_cubes import State
+from napari_hsr.inference.stacks.frame_cubes import State
 from napari_hsr.photograph_stack import StackAxis, stack_of_array
 from napari_hsr.viewer import frames
 from napari_hsr.widgets.inference import frame_worker

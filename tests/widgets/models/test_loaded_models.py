@@ -210,7 +210,7 @@ def test_what_a_run_takes_is_shown_before_it(net, pixels, qtbot):
 
 
 def test_memory_that_a_container_refuses_is_not_free(monkeypatch):
-    from napari_hsr.inference import memory_use
+    from napari_hsr.inference.estimates import memory_use
     from napari_hsr.widgets.inference.panel_runs import memory_advice
 
     plenty = SimpleNamespace(virtual_memory=lambda: SimpleNamespace(available=10**12))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from napari.components import ViewerModel
 
-from napari_hsr.inference.frame_cubes import FrameCubes, State
+from napari_hsr.inference.stacks.frame_cubes import FrameCubes, State
 from napari_hsr.photograph_stack import StackAxis, stack_of_array
 from napari_hsr.viewer import axis, frames
 from napari_hsr.widgets.common.accessible import controls

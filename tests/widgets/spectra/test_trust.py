@@ -10,7 +10,7 @@ from napari.utils._proxies import PublicOnlyProxy
 from napari_hsr import Photograph
 from napari_hsr.cube import Cube, Wavelengths
 from napari_hsr.inference import reconstruct_events
-from napari_hsr.inference.trust_evidence import Evidence
+from napari_hsr.inference.trust.evidence import Evidence
 from napari_hsr.progress import result_of
 from napari_hsr.viewer.layers import add_cube
 from napari_hsr.viewer.trust_maps import evidence_of, remember

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_hsr.errors import FileError, InputError
-from napari_hsr.io import band_widths
-from napari_hsr.io import wavelengths as wl
+from napari_hsr.io.wavelengths import band_widths
+from napari_hsr.io.wavelengths import resolve as wl
 from napari_hsr.notices import Code, Notice
 from napari_hsr.spectral_library import SpectralLibrary
 

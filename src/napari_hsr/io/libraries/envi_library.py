@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_hsr.errors import FileError
-from napari_hsr.io import detect, envi_header
+from napari_hsr.io import detect
+from napari_hsr.io.envi import header as envi_header
 from napari_hsr.io.libraries.assemble import REFLECTANCE, Choice, Found, assemble
 from napari_hsr.notices import Code, Notice
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_hsr.errors import FileError
-from napari_hsr.io import wavelengths as wl
 from napari_hsr.io.libraries import tables
 from napari_hsr.io.libraries.assemble import REFLECTANCE, Choice, Found, assemble
+from napari_hsr.io.wavelengths import resolve as wl
 from napari_hsr.notices import Code, Notice
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ import numpy as np
 from napari_hsr.cube import jsonable
 from napari_hsr.errors import FileError
 from napari_hsr.io.atomic import replacing, replacing_both
-from napari_hsr.io.envi_write import clean
+from napari_hsr.io.envi.writer import clean
 
 if TYPE_CHECKING:
     from pathlib import Path

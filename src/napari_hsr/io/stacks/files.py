@@ -8,8 +8,9 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from napari_hsr.errors import FileError, GreyImageError, HSRError
-from napari_hsr.io import detect, tiff_chain
+from napari_hsr.io import detect
 from napari_hsr.io.library_errors import translated
+from napari_hsr.io.tiff import page_chain as tiff_chain
 from napari_hsr.notices import Code, Notice
 from napari_hsr.photograph import Photograph
 from napari_hsr.photograph_stack import PhotographStack, StackAxis

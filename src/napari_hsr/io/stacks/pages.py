@@ -11,9 +11,12 @@ import numpy as np
 from napari_hsr import photograph as encodings
 from napari_hsr.byte_cache import ByteCache
 from napari_hsr.errors import FileError, HSRError
-from napari_hsr.io import icc, limits, tiff_chain, tiff_decoding
+from napari_hsr.io import limits
 from napari_hsr.io.library_errors import translated
-from napari_hsr.io.photographs import finish, unknown_encoding
+from napari_hsr.io.photographs import icc
+from napari_hsr.io.photographs.reader import finish, unknown_encoding
+from napari_hsr.io.tiff import decoding as tiff_decoding
+from napari_hsr.io.tiff import page_chain as tiff_chain
 from napari_hsr.photograph_stack import PhotographStack, StackAxis
 from napari_hsr.provenance import Provenance
 

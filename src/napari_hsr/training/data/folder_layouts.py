@@ -185,7 +185,7 @@ def _cave(folder: Path, data: DataSettings) -> Iterator[Scene]:
 
 
 def _cave_places(folder: Path, depth: int) -> Iterator[Path]:
-    from napari_hsr.io import cave
+    from napari_hsr.io.folders import cave
 
     entries = sorted(folder.iterdir())
     bands = sum(pairing.is_band(p) for p in entries)

@@ -16,7 +16,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from napari_hsr.errors import Cancelled, FileError, HSRError, lacks_memory
-from napari_hsr.inference.memory_use import release_cached
+from napari_hsr.inference.estimates.memory_use import release_cached
 from napari_hsr.notices import Code, Notice
 from napari_hsr.training.engine import checkpoint, devices
 from napari_hsr.training.engine.checkpoint import Fitted, State

@@ -13,7 +13,7 @@ from napari_hsr.io.atomic import replacing
 if TYPE_CHECKING:
     from os import PathLike
 
-    from napari_hsr.inference.uncertainty_check import UncertaintyCheck
+    from napari_hsr.inference.trust.uncertainty_check import UncertaintyCheck
     from napari_hsr.metrics.compare import Comparison
 
 

@@ -15,7 +15,7 @@ from napari_hsr.viewer.layer_data import (
 )
 
 if TYPE_CHECKING:
-    from napari_hsr.inference.frame_figures import OneOf
+    from napari_hsr.inference.stacks.frame_figures import OneOf
 
 
 def one_of(layer: Any) -> OneOf:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtWidgets import QProgressBar, QSizePolicy, QVBoxLayout, QWidget
 
 from napari_hsr.errors import FileError
-from napari_hsr.inference.frame_figures import FrameTable, compare_frames_events
+from napari_hsr.inference.stacks.frame_figures import FrameTable, compare_frames_events
 from napari_hsr.metrics.compare import Comparison, why_not
 from napari_hsr.viewer.comparison import grid_maps, map_layers, show_maps, with_grid_maps
 from napari_hsr.viewer.layer_data import (
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     import napari.viewer
 
     from napari_hsr.cube import Cube
-    from napari_hsr.inference.uncertainty_check import UncertaintyCheck
+    from napari_hsr.inference.trust.uncertainty_check import UncertaintyCheck
     from napari_hsr.progress import Progress
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
-from napari_hsr.inference.frame_figures import FrameTable
+from napari_hsr.inference.stacks.frame_figures import FrameTable
 from napari_hsr.metrics.protocols import LABELS
 from napari_hsr.viewer.axis import current_nm, go_to
 from napari_hsr.widgets.common.accessible import name_controls
@@ -22,7 +22,7 @@ from napari_hsr.widgets.compare.uncertainty_curves import Drawn, drawn, over_fra
 if TYPE_CHECKING:
     from qtpy.QtWidgets import QBoxLayout
 
-    from napari_hsr.inference.uncertainty_check import UncertaintyCheck
+    from napari_hsr.inference.trust.uncertainty_check import UncertaintyCheck
     from napari_hsr.metrics import Evaluation
     from napari_hsr.metrics.compare import Comparison
     from napari_hsr.widgets.plotting.plot import SpectrumPlot

@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from napari_hsr.cube import Cube
-    from napari_hsr.inference.frame_figures import FrameTable
-    from napari_hsr.inference.trust_evidence import Evidence
-    from napari_hsr.inference.uncertainty_check import UncertaintyCheck
+    from napari_hsr.inference.stacks.frame_figures import FrameTable
+    from napari_hsr.inference.trust.evidence import Evidence
+    from napari_hsr.inference.trust.uncertainty_check import UncertaintyCheck
     from napari_hsr.metrics import Evaluation
     from napari_hsr.metrics.compare import Comparison
     from napari_hsr.widgets.plotting.curves import PlotCurve
@@ -44,7 +44,7 @@ def compared(
     cancel: threading.Event,
 ) -> Iterator[Progress | tuple[Comparison, UncertaintyCheck | None]]:
     """A comparison, and after it what was known of the prediction, where it is on the truth's grid."""
-    from napari_hsr.inference.uncertainty_check import uncertainty_check_events
+    from napari_hsr.inference.trust.uncertainty_check import uncertainty_check_events
 
     comparison: Any = None
     for event in events:

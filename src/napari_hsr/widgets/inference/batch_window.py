@@ -18,9 +18,9 @@ from qtpy.QtWidgets import (
 )
 
 from napari_hsr.errors import HSRError, explain
-from napari_hsr.inference.batch import BatchProgress, BatchResult, Row, State
-from napari_hsr.inference.batch_summary import write_summary
-from napari_hsr.inference.photograph_batch import folder_events, open_events
+from napari_hsr.inference.batch.photographs import folder_events, open_events
+from napari_hsr.inference.batch.queue import BatchProgress, BatchResult, Row, State
+from napari_hsr.inference.batch.summary import write_summary
 from napari_hsr.inference.results import Result
 from napari_hsr.io import WRITE_SUFFIXES
 from napari_hsr.units import format_seconds
@@ -294,7 +294,7 @@ class BatchWindow(QDialog):
     # --- files -----------------------------------------------------------------------------
 
     def save_summary(self, path: Path) -> Path:
-        """Write how each ended; errors as :func:`napari_hsr.inference.batch_summary.write_summary`."""
+        """Write how each ended; errors as :func:`napari_hsr.inference.batch.summary.write_summary`."""
         assert self._result is not None  # the button is enabled then
         return write_summary(self._result, path)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QObject, Qt, Signal
 
-from napari_hsr.inference.frame_arrays import State
+from napari_hsr.inference.stacks.frame_arrays import State
 from napari_hsr.viewer.frames import frame_changed
 from napari_hsr.widgets.common.job import Job
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.layers import Image
 
-    from napari_hsr.inference.frame_cubes import FrameCubes
+    from napari_hsr.inference.stacks.frame_cubes import FrameCubes
 
 #: Workers of layers that are in a viewer: nothing else holds them.
 _AT_WORK: set[FrameWorker] = set()

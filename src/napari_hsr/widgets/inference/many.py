@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from qtpy.QtWidgets import QFileDialog, QWidget
 
-from napari_hsr.inference.watched_folder import Grown, watched_events
+from napari_hsr.inference.stacks.watched_folder import Grown, watched_events
 from napari_hsr.viewer.frames import add_frames, add_stack, grow
 from napari_hsr.widgets.common.job_slot import JobSlot
 from napari_hsr.widgets.common.layouts import column, row

@@ -124,7 +124,8 @@ class ReconstructionRequest(Request):
 
     def offers(self, model: Model) -> dict[str, tuple[Any, ...]]:
         """Its ensembles, its grids, and whether it has intervals."""
-        from napari_hsr.inference import ensembles, intervals, subpixel_grid
+        from napari_hsr.inference import ensembles, subpixel_grid
+        from napari_hsr.inference.trust import intervals
 
         return {
             "ensemble": ensembles.offered(model),
@@ -135,8 +136,8 @@ class ReconstructionRequest(Request):
     def why_not(self, model: Model) -> str | None:
         """Why the model cannot take the photograph."""
         from napari_hsr import inference
-        from napari_hsr.inference.apply_camera_profile import profiled
-        from napari_hsr.inference.trust_run import sight_of
+        from napari_hsr.inference.trust.apply_camera_profile import profiled
+        from napari_hsr.inference.trust.run import sight_of
 
         camera, exact = self.options.get("camera"), self.options.get("exact")
         image = self.image
@@ -193,7 +194,7 @@ class StackRequest(ReconstructionRequest):
 
     def events(self, model: Model, cancel: threading.Event) -> Iterator[Progress | Result]:
         """The events of the run on that frame; it ends with all frames."""
-        from napari_hsr.inference.stacks import stack_events
+        from napari_hsr.inference.stacks.run import stack_events
 
         return stack_events(self.stack, model, first=self.first, **self.options, cancel=cancel)
 

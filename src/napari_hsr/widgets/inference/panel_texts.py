@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from napari_hsr.io.lazy import LazyArray
-from napari_hsr.io.unfinished_store import unfinished
+from napari_hsr.io.zarr.unfinished_store import unfinished
 from napari_hsr.models.card import ILL_POSED
 from napari_hsr.notices import Code, as_notices, has
 from napari_hsr.photograph import SRGB, Photograph

@@ -148,7 +148,7 @@ class ReconstructWidget(RunPanel):
 
     def _frame(self, layer: Any) -> tuple[Photograph, tuple[int, ...]]:
         """The frame of a stack that is on show, or the nearest that can be read, and where it is."""
-        from napari_hsr.inference.stacks import readable
+        from napari_hsr.inference.stacks.run import readable
 
         return readable(layer_stack(layer), shown_frame(self._viewer, layer))
 
@@ -174,7 +174,7 @@ class ReconstructWidget(RunPanel):
         )
 
     def _add(self, result: Any, **how: Any) -> None:
-        from napari_hsr.inference.trust_evidence import Evidence
+        from napari_hsr.inference.trust.evidence import Evidence
 
         layer = add_cube(self._viewer, result.cube, smaller=smaller_sizes(result.cube), **how)
         remember(layer, Evidence.of(result))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from qtpy.QtWidgets import QDialog, QFileDialog, QProgressBar
 
-from napari_hsr.inference.stacks import FramesWritten, save_events, write_frames_events
+from napari_hsr.inference.stacks.run import FramesWritten, save_events, write_frames_events
 from napari_hsr.io import WRITE_SUFFIXES
 from napari_hsr.units import format_seconds
 from napari_hsr.viewer.layer_data import is_cube, is_frames, layer_cube

@@ -131,7 +131,7 @@ def wavelengths_from(text: str, bands: int) -> Wavelengths | None:
     InputError
         If they are not as many as the bands, or do not ascend.
     """
-    from napari_hsr.io.wavelength_list import evenly, listed, parse
+    from napari_hsr.io.wavelengths.wavelength_list import evenly, listed, parse
 
     if not text.strip():
         return None

@@ -9,7 +9,7 @@ import numpy as np
 from qtpy.QtWidgets import QDialog, QLabel, QProgressBar, QWidget
 
 from napari_hsr.errors import InputError
-from napari_hsr.inference.over_time import PixelsOverTime
+from napari_hsr.inference.stacks.over_time import PixelsOverTime
 from napari_hsr.units import format_seconds
 from napari_hsr.viewer.axis import current_band, current_nm
 from napari_hsr.viewer.frames import go_to_frame, shown_frame
@@ -32,7 +32,7 @@ from napari_hsr.widgets.spectra.exports import ask_and_write, need_curves
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from napari_hsr.inference.over_time import OverTime
+    from napari_hsr.inference.stacks.over_time import OverTime
     from napari_hsr.progress import Progress
     from napari_hsr.widgets.spectra.sources import Shown
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from napari_hsr.cube import Cube
-    from napari_hsr.inference.pixel_trust import PixelTrust
+    from napari_hsr.inference.trust.pixel import PixelTrust
 
 #: Quantities that label the axis by themselves; other units are put in brackets after "value".
 _NAMED = ("reflectance", "radiance", "irradiance", "transmittance", "absorbance", "counts")

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import threading
     from collections.abc import Iterable, Iterator, Sequence
 
-    from napari_hsr.inference.trust_evidence import Evidence
+    from napari_hsr.inference.trust.evidence import Evidence
     from napari_hsr.trust.feasible import FeasibleBand
     from napari_hsr.widgets.plotting.legend import Entry
     from napari_hsr.widgets.spectra.sources import Shown, Source

@@ -14,7 +14,7 @@ from qtpy.QtWidgets import (
 
 from napari_hsr.cube import DEFAULT_WAVELENGTHS_NM, Wavelengths
 from napari_hsr.errors import HSRError
-from napari_hsr.io.wavelength_list import evenly, listed, read_text
+from napari_hsr.io.wavelengths.wavelength_list import evenly, listed, read_text
 from napari_hsr.viewer import axis
 from napari_hsr.viewer.layer_data import is_cube, layer_shape, layer_wavelengths
 from napari_hsr.viewer.layers import WAVELENGTH_STATE, set_wavelengths

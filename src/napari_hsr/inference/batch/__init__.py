@@ -1,0 +1,1 @@
+"""Many items as one queue that goes on after a fault."""

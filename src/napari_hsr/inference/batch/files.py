@@ -1,0 +1,216 @@
+"""Files of a batch: read, compute, write; a result that is there already is not computed again."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from dataclasses import asdict, dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from napari_hsr import __version__
+from napari_hsr.cube import jsonable
+from napari_hsr.errors import Cancelled, HSRError
+from napari_hsr.inference.batch.queue import Outcome, Told
+from napari_hsr.io import can_read, read, write
+from napari_hsr.io.atomic import check_unchanged, expecting
+from napari_hsr.io.file_sets import files_read, replaces, standing_at
+from napari_hsr.io.zarr.in_parts import restate
+from napari_hsr.io.zarr.unfinished_store import unfinished
+from napari_hsr.notices import Code, has
+from napari_hsr.progress import Progress
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+    from pathlib import Path
+
+    from napari_hsr.cube import Cube
+    from napari_hsr.inference import Estimate, Result
+    from napari_hsr.provenance import Provenance
+
+#: Inputs that are larger are known by their size and time of change, not by their content.
+HASHED_BYTES = 2**30
+#: Where a result's provenance says what the batch made it from.
+KEY = "batch"
+
+
+@dataclass(frozen=True)
+class FileWork:
+    """What is done to each file.
+
+    Attributes
+    ----------
+    model : Model or Kind
+        What computes the results. Notices of a model are told once.
+    events : callable
+        The events of a run, from what a file holds and a cancel event; where it can write in
+        parts, also from the zarr store that it is to write.
+    estimate : callable
+        What a run takes, from what a file holds; True as well where it writes a store.
+    facts : callable
+        What is reported of a result, from what the file holds and the result; its ``notices`` are
+        told.
+    beside : callable
+        Further cubes of a result, by what is added to the name of its file.
+    settings : mapping
+        All that determines the result beside file and model.
+    reading : mapping
+        What is stated of the files, for :func:`napari_hsr.read`.
+    again : bool
+        Compute also what is there already.
+    overwrite : bool
+        Replace other files without a word.
+    inputs : tuple of Path
+        All files of the batch: none of them is overwritten.
+    in_parts : bool
+        Whether a run can write a zarr store itself, part by part.
+    """
+
+    model: Any
+    events: Callable[..., Iterator[Progress | Result]]
+    estimate: Callable[..., Estimate]
+    facts: Callable[[Any, Any], dict[str, Any]]
+    beside: Callable[[Any], dict[str, Cube]] = lambda _result: {}
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    reading: Mapping[str, Any] = field(default_factory=dict)
+    again: bool = False
+    overwrite: bool = False
+    inputs: tuple[Path, ...] = ()
+    in_parts: bool = False
+
+
+@dataclass(frozen=True)
+class FileItem:
+    """One file of a batch, and where its result goes."""
+
+    source: Path
+    output: Path
+    work: FileWork
+
+    @property
+    def name(self) -> str:
+        """The name of the file."""
+        return self.source.name
+
+    def events(self, cancel: threading.Event) -> Generator[Progress | Told | Outcome, None, None]:
+        """Read, compute and write; the outcome's value is what is reported of the file."""
+        work, out, name = self.work, self.output, self.source.name
+        exists = replaces(out, work.inputs)
+        before = standing_at([out])
+        made_by = fingerprint(self.source, work)
+        files = {"input": str(self.source), "output": str(out)}
+        if exists and not work.again and (facts := kept(out, made_by)) is not None:
+            text = f"{out} was made from this file with the same settings, and is kept."
+            yield Told((text,), name)
+            found = {**files, "replaced": False, "unchanged": True, "estimate": None, **facts}
+            yield Outcome(found, facts.get("notices", ()), unchanged=True)
+            return
+        yield from self._about_replacing(out, exists)
+        image, result = read(self.source, **work.reading), None
+        takes: Estimate | None = None
+        in_parts = work.in_parts and out.suffix.lower() == ".zarr"
+        out.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            for event in work.events(image, cancel, *([out] if in_parts else [])):
+                if not isinstance(event, Progress):
+                    result = event
+                    break
+                if event.total and takes is None:  # the input was accepted
+                    takes = work.estimate(image, *([True] if in_parts else []))
+                    yield Told((takes.words(),), name)
+                yield event
+        except Cancelled:
+            begun = unfinished(out)
+            if in_parts and begun.exists():
+                text = f"{begun} keeps what is finished: the same command goes on with it."
+                yield Told((text,), name)
+            raise
+        assert result is not None  # a run ends with its result
+        facts, of_model = work.facts(image, result), getattr(work.model, "notices", ())
+        shared = [n for n in facts["notices"] if n in of_model or has([n], Code.PRECISION)]
+        yield Told(tuple(shared))
+        own = [n for n in facts["notices"] if n not in shared]
+        yield Told((*own, f"{result.summary()}."), name)
+        others = {
+            key: (out.with_name(f"{out.stem}_{key}{out.suffix}"), cube)
+            for key, cube in work.beside(result).items()
+        }
+        for target, known in () if in_parts else before.items():
+            check_unchanged(target, known)
+        for other, cube in others.values():  # before the cube, whose record says that all is there
+            yield from self._about_replacing(other, replaces(other, work.inputs))
+            write(cube, other)
+        beside = {key: str(other) for key, (other, _) in others.items()}
+        recorded = _recorded(result.cube, made_by, beside | facts, beside)
+        if in_parts:
+            restate(out, recorded)
+        else:
+            with expecting(before):
+                write(recorded, out)
+        made = {**files, "replaced": exists, "estimate": takes and asdict(takes)}
+        yield Outcome({**made, **beside, **facts}, facts["notices"])
+
+    def _about_replacing(self, out: Path, exists: bool) -> Iterator[Told]:
+        if exists and not self.work.overwrite:
+            text = (
+                f"{out} exists already and is replaced. A later version will refuse to; "
+                "--overwrite allows it."
+            )
+            yield Told((text,))
+
+
+def fingerprint(source: Path, work: FileWork) -> str:
+    """What determines a result, as a hash: the file's content, the model, and the settings."""
+    digest = hashlib.sha256()
+    for file in sorted(files_read(source)):
+        if not file.is_file():
+            continue
+        found = file.stat()
+        # a name that is no text in the system's encoding is read with half characters
+        digest.update(f"{file.name} {found.st_size} ".encode(errors="surrogatepass"))
+        if found.st_size > HASHED_BYTES:
+            digest.update(str(found.st_mtime_ns).encode())
+        else:
+            with file.open("rb") as stream:
+                digest.update(hashlib.file_digest(stream, "sha256").digest())
+    weights = getattr(work.model, "weights_sha256", None)
+    known = [__version__, work.model.name, weights, jsonable({**work.settings, **work.reading})]
+    digest.update(json.dumps(known, sort_keys=True, default=str).encode())
+    return digest.hexdigest()
+
+
+def kept(output: Path, made_by: str) -> dict[str, Any] | None:
+    """What was reported of a result with this fingerprint; None if it must be computed."""
+    try:
+        known = read(output).provenance if can_read(output) else None
+    except (HSRError, OSError):  # no result of ours
+        return None
+    record = known.extra.get(KEY) if known else None
+    if known is None or not isinstance(record, dict):
+        return None
+    if record.get("fingerprint") != made_by or record.get("of") != _of(known):
+        return None
+    facts, others = record.get("facts"), record.get("beside")
+    if not isinstance(facts, dict) or not isinstance(others, list):
+        return None
+    told = facts.get("notices", [])
+    if not isinstance(told, list) or not all(isinstance(notice, str) for notice in told):
+        return None
+    names = [facts.get(other) for other in others if isinstance(other, str)]
+    there = [isinstance(name, str) and os.path.isfile(name) for name in names]
+    return facts if len(there) == len(others) and all(there) else None
+
+
+def _recorded(cube: Cube, made_by: str, facts: dict[str, Any], beside: Iterable[str]) -> Cube:
+    """The cube with a record of what it was made from."""
+    record = {"fingerprint": made_by, "of": _of(cube.provenance), "beside": list(beside)}
+    extra = {**cube.provenance.extra, KEY: record | {"facts": jsonable(facts)}}
+    return cube.replace(
+        provenance=replace(cube.provenance, extra=extra), _value_range=cube.value_range
+    )
+
+
+def _of(known: Provenance) -> list[Any]:
+    """What tells a result from whatever was made of it later, which inherits the record."""
+    return [known.created, len(known.steps)]

@@ -1,0 +1,197 @@
+"""How fast each step runs on this machine, from which the time of a run is told before it begins.
+
+Nothing is guessed from the hardware: a time is known only where the same network has run on the
+same device, in the same precision and in tiles of about the same size, where
+:mod:`~napari_hsr.inference.estimates.speed_probe` has measured it on small images, or where the same resampling
+has been done at the same scale. What was measured is kept in a small file of the user's cache.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import platform
+import threading
+from collections import deque
+from functools import cache
+from pathlib import Path
+from statistics import median
+from typing import TYPE_CHECKING
+
+from napari_hsr.io.atomic import replacing
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from napari_hsr.inference.run_plan import RunPlan
+    from napari_hsr.inference.tiles.tiling import Tile
+
+    #: What was done, in names and numbers that identify it.
+    Work = tuple[object, ...]
+
+logger = logging.getLogger(__name__)
+
+#: Names another file than that of the user's cache.
+FILE_VARIABLE = "NAPARI_HSR_SPEED"
+#: The most recent measurements kept of each kind of work: the median of them counts.
+KEPT = 9
+#: Kinds of work that are kept, the most recent ones.
+KINDS = 1000
+
+#: Seconds per unit of work, the kind measured last at the end.
+_MEASURED: dict[str, deque[float]] = {}
+_LOCK = threading.Lock()
+#: The file that was read, and whether there is more than it holds.
+_read: Path | None = None
+_changed = False
+
+
+def remember(work: Work, amount: float, seconds: float) -> None:
+    """Note the time that an amount of some kind of work took."""
+    global _changed
+    if amount > 0 and seconds > 0:
+        with _LOCK:
+            _load()
+            found = _MEASURED.pop(_name(work), deque(maxlen=KEPT))
+            found.append(seconds / amount)
+            _MEASURED[_name(work)] = found
+            _changed = True
+
+
+def expected_seconds(work: Work, amount: float) -> float | None:
+    """Time for an amount of some kind of work; None if it was never measured."""
+    with _LOCK:
+        _load()
+        found = _MEASURED.get(_name(work))
+        return median(found) * amount if found else None
+
+
+def forget() -> None:
+    """Drop all that was measured since the file was read, and read it again."""
+    global _read, _changed
+    with _LOCK:
+        _MEASURED.clear()
+        _read, _changed = None, False
+
+
+def keep() -> None:
+    """Write what was measured to the file, where that is possible."""
+    global _changed
+    with _LOCK:
+        if not _changed:
+            return
+        _changed = False
+        content = {work: list(found) for work, found in list(_MEASURED.items())[-KINDS:]}
+        path = file()
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with replacing(path) as temporary:
+                temporary.write_text(json.dumps(content), encoding="utf-8")
+        except (OSError, ValueError) as error:  # no place to write: it is measured again next time
+            logger.info("The speed of this machine could not be kept: %s", error)
+
+
+def file() -> Path:
+    """Where it is kept."""
+    named = os.environ.get(FILE_VARIABLE)
+    if named:
+        return Path(os.path.expanduser(named))
+    from platformdirs import user_cache_path
+
+    return user_cache_path("napari-hsr", appauthor=False) / "speed.json"
+
+
+def _load() -> None:
+    """Read the file once; one that is missing or damaged counts as empty."""
+    global _read
+    path = file()
+    if _read == path:
+        return
+    _read = path
+    _MEASURED.clear()
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        found = {str(k): deque((float(x) for x in v), maxlen=KEPT) for k, v in content.items()}
+    except (OSError, ValueError, TypeError, AttributeError):
+        return
+    _MEASURED.update({k: v for k, v in found.items() if v and all(0 < x < 1e9 for x in v)})
+
+
+def _name(work: Work) -> str:
+    return "|".join(map(str, (_processor(), *work)))
+
+
+@cache
+def _processor() -> str:
+    """What this computer calls its processor."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        lines = []
+    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(names, platform.processor() or platform.machine())
+
+
+# --- networks ------------------------------------------------------------------------------------
+
+
+def remember_tile(run: RunPlan, tile: Tile, seconds: float) -> None:
+    """Note the time that one tile took, all passes of an ensemble together."""
+    if run.model.weights_sha256:  # a module without a hash cannot be recognised again
+        remember(_network(run, _size_class(_pixels(tile))), _pixels(tile), seconds)
+
+
+def remember_probe(run: RunPlan, fixed: float, by_pixel: float) -> None:
+    """Note what a pass over an image of any size takes: seconds in any case, and for each pixel."""
+    remember(_network(run, "fixed"), 1, fixed)
+    remember(_network(run, "pixel"), 1, by_pixel)
+
+
+def tile_seconds(run: RunPlan, tiles: Iterable[Tile]) -> float | None:
+    """Time for these tiles; None if neither such tiles nor a probe have been measured."""
+    if not run.model.weights_sha256:
+        return None
+    total = 0.0
+    fixed, by_pixel = (expected_seconds(_network(run, part), 1) for part in ("fixed", "pixel"))
+    for tile in tiles:
+        pixels = _pixels(tile)
+        size = _size_class(pixels)
+        near = (expected_seconds(_network(run, s), pixels) for s in (size, size - 1, size + 1))
+        seconds = next((s for s in near if s is not None), None)
+        if seconds is None:
+            if fixed is None or by_pixel is None:
+                return None
+            seconds = (fixed + by_pixel * pixels) * run.ensemble.passes
+        total += seconds
+    return total
+
+
+def _network(run: RunPlan, size: int | str) -> Work:
+    model, ensemble = run.model, run.ensemble
+    computed = (_device(run.device), run.precision, ensemble.passes, ensemble.exact)
+    if isinstance(size, str):  # of a single pass
+        computed = (*computed[:2], 1, ensemble.exact)
+    from napari_hsr.models.colour_table import is_tabulated
+
+    weights = model.weights_sha256 + " as a table" * is_tabulated(model)
+    return weights, model.scale, run.bands, *computed, size
+
+
+def _device(device: object) -> str:
+    """Which device, how many threads compute on it, and by which torch."""
+    import torch
+
+    found = torch.device(str(device))
+    name = torch.cuda.get_device_name(found) if found.type == "cuda" else found.type
+    return f"{name}, {torch.get_num_threads()} threads, torch {torch.__version__}"
+
+
+def _pixels(tile: Tile) -> int:
+    height, width = tile.shape
+    return height * width
+
+
+def _size_class(pixels: int) -> int:
+    """Sizes within a factor of two are of one class."""
+    return pixels.bit_length()

@@ -1,0 +1,1 @@
+"""Stacks and films: cubes of their frames, when these are looked at or all into one store."""

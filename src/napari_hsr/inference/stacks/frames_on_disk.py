@@ -1,0 +1,225 @@
+"""A film, a time-lapse or a growing folder into one zarr store, frame by frame."""
+
+from __future__ import annotations
+
+import time
+from contextlib import closing
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_hsr import colour
+from napari_hsr.cube import Cube
+from napari_hsr.errors import HSRError, InputError
+from napari_hsr.inference.inputs import why_not
+from napari_hsr.inference.reconstruction import reconstruct_events
+from napari_hsr.inference.stacks.run import sample_of
+from napari_hsr.inference.subpixel_grid import on_grid
+from napari_hsr.inference.tiles.result_place import fingerprint, zarr_path
+from napari_hsr.io.stacks import read_stack
+from napari_hsr.io.stacks.files import LOOK_SECONDS, FileFrames, grown
+from napari_hsr.io.zarr.frame_store import FrameStore
+from napari_hsr.models.bundled_models import DEFAULT
+from napari_hsr.models.library import load_model
+from napari_hsr.notices import Code, Notice
+from napari_hsr.photograph_stack import PhotographStack
+from napari_hsr.progress import Progress, as_part, result_of, stop_if
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Callable, Iterator
+    from os import PathLike
+    from pathlib import Path
+
+    from napari_hsr.models.model import Model
+
+#: Steps of the progress within a frame.
+_WITHIN = 100
+
+
+@dataclass(frozen=True)
+class FramesStored:
+    """What became of the frames of a stack.
+
+    Attributes
+    ----------
+    path : Path
+        The store; ``napari_hsr.read(f"{path}:12")`` is the twelfth cube.
+    frames : int
+        How many there are, empty ones included.
+    computed : int
+        How many were computed now, not by an earlier run.
+    failures : dict of int to str
+        Frames that were left empty, by number from 0, and why.
+    notices : tuple of Notice
+    seconds : float
+    """
+
+    path: Path
+    frames: int
+    computed: int
+    failures: dict[int, str]
+    notices: tuple[Notice, ...]
+    seconds: float
+
+
+def store_frames_events(
+    stack: PhotographStack | str | PathLike[str],
+    model: Model | str | PathLike[str] = DEFAULT,
+    *,
+    output: str | PathLike[str],
+    overwrite: bool = False,
+    watch: float | None = None,
+    encoding: str | None = None,
+    cancel: threading.Event | None = None,
+    **options: Any,
+) -> Iterator[Progress | FramesStored]:
+    """Reconstruct all frames of a stack into one zarr store (time, band, y, x), and report progress.
+
+    A frame that cannot be read, or has another size, is left empty; the rest goes on. The same call
+    goes on with a store that was not finished, and tries its empty frames again.
+
+    Parameters
+    ----------
+    stack : PhotographStack or path
+        As :func:`napari_hsr.read_stack` opens it, along one axis.
+    model, encoding, cancel, **options
+        As for :func:`napari_hsr.reconstruct`.
+    output, overwrite
+        The store, as there.
+    watch : float, optional
+        Of a folder: wait for further frames until none has come for so many seconds.
+
+    Yields
+    ------
+    Progress
+        In hundredths of a frame.
+    FramesStored
+        At the end.
+
+    Raises
+    ------
+    HSRError
+        If the stack cannot be opened, the model cannot take its frames, or another run began the
+        store.
+    Cancelled
+        If ``cancel`` was set; what is finished is kept.
+    """
+    start = time.perf_counter()
+    path, opened = (
+        zarr_path(output),
+        stack if isinstance(stack, PhotographStack) else read_stack(stack),
+    )
+    if encoding is not None:
+        opened = replace(opened, encoding=colour.normalise_encoding(encoding))
+    if len(opened.axes) != 1:
+        raise InputError(f"{opened.name} has {len(opened.axes)} axes: frames along one are stored.")
+    if watch is not None and not (
+        isinstance(opened.frames, FileFrames) and opened.frames.folder is not None
+    ):
+        raise InputError(
+            f"{opened.name} is no folder: nothing comes into it that could be awaited."
+        )
+    loaded = load_model(model)
+    sample = sample_of(opened)
+    reason = why_not(sample, loaded)
+    if reason:
+        raise InputError(reason)
+    on = on_grid(loaded, options.get("finer", 1))
+    scale, bands = on.scale, on.bands or 0
+    like = Cube(
+        np.broadcast_to(np.float32(0), (bands, opened.height * scale, opened.width * scale)),
+        on.wavelengths,
+        units=on.card.units,
+        name=f"{opened.name} {on.name}",
+        provenance=opened.provenance,
+        metadata={"card": on.card.model_dump(mode="json", exclude={"intervals"})},
+    )
+    settings = {key: str(value) for key, value in sorted(options.items()) if key != "client"}
+    made_by = fingerprint(on, sample.data, encoding=opened.encoding, **settings)
+    axis = opened.axes[0]
+    made_by["frames"] = {"axis": axis.name, "step": axis.step, "unit": axis.unit}
+    made_by["input"].pop("file", None)
+    with closing(_Closing(FrameStore(path, like, axis, made_by, overwrite=overwrite))) as held:
+        store, computed = held.store, 0
+        earlier, cube, seen = len(store.finished), like, 0
+        quiet = time.monotonic()
+        while True:
+            for number in range(seen, len(opened)):
+                total = len(opened)
+                told = f"Frame {number + 1} of {total}"
+                yield Progress(number * _WITHIN, total * _WITHIN, told)
+                name = _name_of(opened, number)
+                known = store.finished.get(number)
+                if known is not None and known.get("file") == name:
+                    continue
+                try:
+                    photograph = opened.photograph(number)
+                    work = reconstruct_events(photograph, loaded, cancel=cancel, **options)
+                    begin = number * _WITHIN
+                    result = yield from as_part(work, begin, begin + _WITHIN, total * _WITHIN)
+                except HSRError as error:  # of this frame, which stays empty; the rest goes on
+                    opened.failures[number] = str(error)
+                    continue
+                store.put(number, result.cube, file=name)
+                cube, computed, quiet = result.cube, computed + 1, time.monotonic()
+            seen = len(opened)
+            if watch is None or time.monotonic() - quiet > watch:
+                break
+            stop_if(cancel)
+            assert isinstance(opened.frames, FileFrames)  # as was seen to
+            if opened.frames.look():
+                opened, quiet = grown(opened), time.monotonic()
+                store.grow(opened.axes[0])
+            else:
+                yield Progress(seen * _WITHIN, seen * _WITHIN, "Waiting for the next frame")
+                time.sleep(min(LOOK_SECONDS, watch))
+        failures = {n: why for n, why in opened.failures.items() if n not in store.finished}
+        made = replace(cube.provenance, input=opened.provenance.input)  # of all, not of the last
+        whole = like.replace(provenance=made, _value_range=like.value_range)
+        store.finish(whole, failures)
+    notices = []
+    if earlier:
+        told = f"{earlier} of {len(opened)} frames had been finished by an earlier run."
+        notices.append(Notice.info(Code.RESUMED, told))
+    for number, why in sorted(failures.items()):
+        told = f"Frame {number + 1} of {opened.name} was left empty: {why}"
+        notices.append(Notice.warning(Code.FRAME_FAILED, told))
+    seconds = time.perf_counter() - start
+    yield FramesStored(path, len(opened), computed, failures, tuple(notices), seconds)
+
+
+def store_frames(
+    stack: PhotographStack | str | PathLike[str],
+    model: Model | str | PathLike[str] = DEFAULT,
+    *,
+    output: str | PathLike[str],
+    progress: Callable[[Progress], Any] | None = None,
+    **options: Any,
+) -> FramesStored:
+    """:func:`store_frames_events` to its end; ``progress`` is called with each event."""
+    return result_of(store_frames_events(stack, model, output=output, **options), progress)
+
+
+@dataclass
+class _Closing:
+    """A store whose lock is given back in the end."""
+
+    store: FrameStore
+
+    def close(self) -> None:
+        self.store.release()
+
+
+def _name_of(stack: PhotographStack, number: int) -> str:
+    """What tells a frame from another that later has its number, or its name."""
+    frames = stack.frames
+    own = isinstance(frames, FileFrames)
+    path = frames.paths[number] if isinstance(frames, FileFrames) else getattr(frames, "path", None)
+    try:
+        state = path and path.stat()
+    except OSError:  # reading it says what is wrong
+        state = None
+    known = f" {state.st_size} {state.st_mtime_ns}" if state else ""
+    return f"{path.name if own and path else number}{known}"

@@ -1,0 +1,275 @@
+"""Stacks of photographs through a model: for Python, the Reconstruct panel, and as files."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from napari_hsr import colour, io
+from napari_hsr.cube import Cube
+from napari_hsr.errors import HSRError, InputError
+from napari_hsr.inference.inputs import why_not
+from napari_hsr.inference.reconstruction import reconstruct_events
+from napari_hsr.inference.results import Result
+from napari_hsr.inference.stacks.frame_cubes import FrameCubes
+from napari_hsr.io.stacks import read_stack
+from napari_hsr.models.bundled_models import DEFAULT
+from napari_hsr.photograph_stack import PhotographStack
+from napari_hsr.progress import Progress, stop_if
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Iterator
+    from os import PathLike
+
+    from napari_hsr.models.model import Model
+    from napari_hsr.photograph import Photograph
+
+#: Frames that are tried in place of one that cannot be read.
+NEAR = 8
+
+
+@dataclass(frozen=True, kw_only=True)
+class StackResult(Result):
+    """The cube of the first frame asked for, and all others when they are.
+
+    Attributes
+    ----------
+    frames : FrameCubes
+    """
+
+    frames: FrameCubes
+
+
+@dataclass(frozen=True)
+class FramesWritten:
+    """What became of the frames of a stack.
+
+    Attributes
+    ----------
+    files : tuple of Path
+    failures : dict of int to str
+        Frames that could not be written, by number from 0, and why.
+    """
+
+    files: tuple[Path, ...]
+    failures: dict[int, str]
+
+
+def reconstruct_stack(
+    stack: PhotographStack | str | PathLike[str],
+    model: Model | str | PathLike[str] = DEFAULT,
+    *,
+    encoding: str | None = None,
+    cache_bytes: int | None = None,
+    **options: Any,
+) -> FrameCubes:
+    """The cubes of a stack of photographs, each computed when it is asked for.
+
+    Parameters
+    ----------
+    stack : PhotographStack or path
+        As :func:`napari_hsr.read_stack` opens it: a folder, a pattern, a film…
+    model : Model, str or path
+        As for :func:`napari_hsr.reconstruct`.
+    encoding : str, optional
+        Of all frames, where it is unknown or to be overridden.
+    cache_bytes : int, optional
+        Most bytes of cubes that are kept; by default a quarter of the free memory, up to 2 GiB.
+    **options
+        Of :func:`napari_hsr.reconstruct`.
+
+    Returns
+    -------
+    FrameCubes
+        ``frames[12]`` is a :class:`~napari_hsr.cube.Cube`, ``frames.data`` all of them as a lazy
+        array (…, bands, height, width).
+
+    Raises
+    ------
+    HSRError
+        If the stack cannot be opened, or the model cannot take its frames.
+    """
+    opened = stack if isinstance(stack, PhotographStack) else read_stack(stack)
+    if encoding is not None:
+        opened = replace(opened, encoding=colour.normalise_encoding(encoding))
+    frames = FrameCubes(opened, model, placeholder=None, cache_bytes=cache_bytes, **options)
+    reason = why_not(sample_of(opened), frames.model)
+    if reason:
+        raise InputError(reason)
+    return frames
+
+
+def stack_events(
+    stack: PhotographStack,
+    model: Model,
+    *,
+    first: tuple[int, ...] | None = None,
+    cancel: threading.Event | None = None,
+    **options: Any,
+) -> Iterator[Progress | StackResult]:
+    """Compute one frame of a stack as :func:`~napari_hsr.inference.reconstruct_events` does.
+
+    Parameters
+    ----------
+    stack, model, cancel, **options
+        As there.
+    first : tuple of int, optional
+        Index of the frame; by default the first that can be read.
+
+    Yields
+    ------
+    Progress
+        As there.
+    StackResult
+        At the end.
+    """
+    yield Progress(0, 0, "Opening the stack")
+    frames = FrameCubes(stack, model, **options)
+    photograph = sample_of(stack) if first is None else stack.photograph(first)
+    if first is None:
+        first = next(i for i in stack.indices() if stack.number(i) not in stack.failures)
+    for event in reconstruct_events(photograph, model, **options, cancel=cancel):
+        if isinstance(event, Progress):
+            yield event
+        else:
+            frames.keep(first, event.cube)
+            frames.look(first)
+            yield StackResult(**vars(event), frames=frames)
+
+
+def readable(stack: PhotographStack, index: tuple[int, ...]) -> tuple[Photograph, tuple[int, ...]]:
+    """A frame of a stack, or the nearest of its last axis that can be read, and where it is.
+
+    Raises
+    ------
+    HSRError
+        Of the frame itself, if none of the nearest :data:`NEAR` can be read either.
+    """
+    *before, at = index
+    size = stack.lead[-1]
+    near = sorted(range(size), key=lambda other: (abs(other - at), other))
+    fault: HSRError | None = None
+    for other in near[: NEAR + 1]:
+        place = (*before, other)
+        try:
+            return stack.photograph(place), place
+        except HSRError as error:
+            fault = fault or error
+    assert fault is not None  # an axis has a frame
+    raise fault
+
+
+def write_frames_events(
+    frames: FrameCubes,
+    folder: str | PathLike[str],
+    suffix: str = ".mat",
+    cancel: threading.Event | None = None,
+) -> Iterator[Progress | FramesWritten]:
+    """Write the cube of each frame as a file of its own, ``<stack>_<frame>_<model><suffix>``.
+
+    A frame that cannot be read, reconstructed or written does not stop the others.
+
+    Parameters
+    ----------
+    frames : FrameCubes
+    folder : path-like
+        Made if it is not there; files of the same names are replaced.
+    suffix : str
+        One of :data:`napari_hsr.io.WRITE_SUFFIXES`.
+    cancel : threading.Event, optional
+
+    Yields
+    ------
+    Progress
+        ``done`` of ``total`` frames.
+    FramesWritten
+        At the end.
+
+    Raises
+    ------
+    InputError
+        If cubes cannot be written as such files.
+    Cancelled
+        If ``cancel`` was set; files written so far stay.
+    """
+    if suffix not in io.WRITE_SUFFIXES:
+        known = ", ".join(io.WRITE_SUFFIXES)
+        raise InputError(f"Cubes can be written as {known}, not {suffix!r}.")
+    target, total, files = Path(os.path.expanduser(folder)), len(frames), []
+    failures: dict[int, str] = {}
+    target.mkdir(parents=True, exist_ok=True)
+    for number, index in enumerate(frames.stack.indices()):
+        try:
+            for event in frames.cube_events(index, cancel):
+                if isinstance(event, Progress):
+                    yield Progress(number, total, f"Frame {number + 1} of {total}")
+                else:
+                    name = event.name.replace(" ", "_") + suffix
+                    files.append(io.write(event, target / name))
+        except HSRError as error:
+            failures[number] = str(error)
+        yield Progress(number + 1, total, f"Frame {number + 1} of {total}")
+    yield FramesWritten(tuple(files), failures)
+
+
+def save_events(
+    what: FrameCubes | Cube,
+    folder: str | PathLike[str],
+    suffix: str = ".mat",
+    index: tuple[int, ...] | None = None,
+    cancel: threading.Event | None = None,
+) -> Iterator[Progress | FramesWritten]:
+    """Write one cube as a file named after it: a cube, or that of a frame, computed if it must be.
+
+    Parameters
+    ----------
+    what : Cube or FrameCubes
+    folder, suffix, cancel
+        As for :func:`write_frames_events`.
+    index : tuple of int, optional
+        Of the frame.
+
+    Raises
+    ------
+    HSRError
+        If the frame cannot be computed, or the file not be written.
+    Cancelled
+        If ``cancel`` was set.
+    """
+    cube = what if isinstance(what, Cube) else None
+    if cube is None:
+        assert isinstance(what, FrameCubes)
+        assert index is not None
+        for event in what.cube_events(index, cancel):
+            if isinstance(event, Progress):
+                yield event
+            else:
+                cube = event
+    assert cube is not None  # the work ends with it
+    stop_if(cancel)
+    yield Progress(0, 0, f"Writing {cube.name}")
+    target = Path(os.path.expanduser(folder))
+    target.mkdir(parents=True, exist_ok=True)
+    name = re.sub(r"[^\w.-]+", "_", cube.name).strip("_.") or "cube"
+    yield FramesWritten((io.write(cube, target / f"{name}{suffix}"),), {})
+
+
+def sample_of(stack: PhotographStack) -> Photograph:
+    """The first frame of a stack that can be read.
+
+    Raises
+    ------
+    HSRError
+        If none can be read: what is wrong with the last.
+    """
+    for index in stack.indices():
+        try:
+            return stack.photograph(index)
+        except HSRError:
+            if stack.number(index) == len(stack) - 1:
+                raise
+    raise AssertionError("a stack has a frame")

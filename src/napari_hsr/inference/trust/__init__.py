@@ -1,0 +1,1 @@
+"""How far a result can be trusted: computed beside it, or when a pixel is looked at."""

@@ -1,0 +1,1 @@
+"""ENVI files: a binary file and its header, and ESRI's kin of them."""

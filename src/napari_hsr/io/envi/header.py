@@ -1,0 +1,232 @@
+"""ENVI headers: reading them through ``spectral``, checking them, finding their binary."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from napari_hsr.errors import FileError
+from napari_hsr.io import limits
+from napari_hsr.io.detect import ENVI_BINARY_SUFFIXES
+from napari_hsr.io.envi import esri_header
+from napari_hsr.io.library_errors import translated
+from napari_hsr.io.numbers import number, whole
+from napari_hsr.io.wavelengths.resolve import from_band_names
+from napari_hsr.notices import Code, Notice
+
+_DAMAGED = "the ENVI header is damaged or cut short"
+#: Lists that programs write in square brackets, as Python prints them.
+_SQUARE = re.compile(
+    r"^((?:wavelengths?|center wavelengths?|fwhm|bbl|band names|default bands)[ \t]*)=\s*\[([^\[\]{}=]*)\]",
+    re.IGNORECASE | re.MULTILINE,
+)
+WAVELENGTH_ITEMS = ("wavelength", "wavelengths", "center wavelength", "center wavelengths")
+UNIT_ITEMS = ("wavelength units", "wavelength unit", "wavelengths units")
+_NEEDED = ("lines", "samples", "bands", "data type", "interleave")
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How the numbers lie in the binary."""
+
+    bands: int
+    lines: int
+    samples: int
+    dtype: np.dtype
+    interleave: str
+    offset: int
+    notices: tuple[Notice, ...]
+
+    @property
+    def size(self) -> int:
+        """Bytes that the binary must have."""
+        return self.offset + self.bands * self.lines * self.samples * self.dtype.itemsize
+
+    def describe(self) -> str:
+        """``31 bands x 512 lines x 512 samples of uint16``."""
+        return (
+            f"{self.bands} bands x {self.lines} lines x {self.samples} samples of "
+            f"{self.dtype.name}{f' after {self.offset} bytes' if self.offset else ''}"
+        )
+
+
+def parse(path: Path) -> dict[str, Any]:
+    """Items of the header: text, or a list of texts where the value stands in braces.
+
+    Raises
+    ------
+    FileError
+        If it cannot be parsed.
+    """
+    from spectral.io import envi
+
+    with translated(path, _DAMAGED):
+        text = _decoded(limits.content(path))
+        if esri_header.is_one(text.encode("utf-8", "replace")):
+            return esri_header.parse(path, text)
+        text = re.sub(r"=\s*\n\s*\{", "= {", text)  # the brace on a line of its own
+        text = re.sub(r"^envi\b", "ENVI", text, flags=re.IGNORECASE)
+        text = _SQUARE.sub(r"\1= {\2}", text)
+        plain = text.encode("ascii", "xmlcharrefreplace").decode("ascii")
+        # spectral reads files only, in the locale's encoding: hand it a clean copy
+        with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # it warns about capital letters in names
+            clean = Path(folder, "clean.hdr")
+            clean.write_text(plain, encoding="ascii", newline="\n")
+            items = envi.read_envi_header(str(clean))
+    restore = _decode_item if plain != text else lambda value: value
+    return {key.lower(): restore(value) for key, value in items.items()}
+
+
+def _decoded(content: bytes) -> str:
+    wide = content.startswith((b"\xff\xfe", b"\xfe\xff"))
+    try:
+        text = content.decode("utf-16" if wide else "utf-8-sig")
+    except UnicodeDecodeError:
+        text = content.decode("latin-1")
+    text = "\n".join(line.strip() for line in text.replace("\r", "\n").split("\n"))
+    return text.strip()
+
+
+def _decode_item(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_decode_item(item) for item in value if item != ""]
+    return re.sub(r"&#(\d+);", lambda found: chr(int(found[1])), value)
+
+
+def layout(path: Path, items: dict[str, Any]) -> Layout:
+    """Check the items that describe the binary.
+
+    Raises
+    ------
+    FileError
+        If one is missing, is not a number, or names what is not supported.
+    """
+    from spectral.io import envi
+
+    lacking = [name for name in _NEEDED if name not in items]
+    if lacking:
+        raise FileError(path, f"the ENVI header lacks {', '.join(repr(n) for n in lacking)}")
+    if "spectral library" in str(items.get("file type", "")).lower():
+        raise FileError(
+            path,
+            "this is an ENVI spectral library, not an image: read_library and `napari-hsr library` read it",
+        )
+    numbers = {name: _whole(path, name, items[name]) for name in ("lines", "samples", "bands")}
+    for name, value in numbers.items():
+        if value < 1:
+            raise FileError(path, f"the image is empty: the ENVI header says {name} = {value}")
+    notices: tuple[Notice, ...] = ()
+    if "byte order" not in items:
+        told = "The ENVI header names no byte order: little-endian was taken."
+        notices = (Notice.warning(Code.BYTE_ORDER_ASSUMED, told),)
+    order = _whole(path, "byte order", items.get("byte order", 0))
+    code = _whole(path, "data type", items["data type"])
+    interleave = str(items["interleave"]).strip().lower()
+    if interleave not in ("bsq", "bil", "bip"):
+        raise FileError(path, f"interleave {interleave!r} is none of bsq, bil and bip")
+    if str(code) not in envi.envi_to_dtype:
+        raise FileError(path, f"{code} is no ENVI data type")
+    if order not in (0, 1):
+        raise FileError(path, f"byte order {order} is neither 0 (little) nor 1 (big)")
+    dtype = np.dtype(envi.envi_to_dtype[str(code)])
+    if dtype.kind == "c":
+        raise FileError(path, "it holds complex numbers; a cube holds real ones")
+    checked = {**items, **numbers, "byte order": order, "data type": code}
+    with translated(path, "this kind of ENVI file is not supported"):
+        envi.check_compatibility(checked)
+    offset = _whole(path, "header offset", items.get("header offset", 0))
+    return Layout(
+        **numbers,
+        dtype=dtype.newbyteorder("<" if order == 0 else ">"),
+        interleave=interleave,
+        offset=max(offset, 0),
+        notices=notices,
+    )
+
+
+def _whole(path: Path, name: str, value: Any) -> int:
+    found = whole(value)
+    if found is None:
+        shown = repr(value)[:60]
+        raise FileError(path, f"the ENVI header says {name} = {shown}, a whole number was expected")
+    return found
+
+
+def numbers(items: dict[str, Any], name: str) -> list[float] | None:
+    """The list of numbers under ``name``, or None if there is none."""
+    value = items.get(name)
+    if value is None:
+        return None
+    found = [number(item) for item in (entries(value) if isinstance(value, list) else [value])]
+    known = [item for item in found if item is not None]
+    return known if len(known) == len(found) else None
+
+
+def entries(listed: list[Any]) -> list[str]:
+    """A list's entries without quotes, parted by blanks between numbers too.
+
+    Where semicolons part them, commas are those of decimals.
+    """
+    texts = [str(item).strip() for item in listed]
+    if any(";" in text for text in texts):
+        texts = [part.replace(",", ".").strip() for part in ",".join(texts).split(";")]
+    texts = [part for text in texts for part in re.split(r"(?<=[\d.])\s+(?=[-+.\d])", text)]
+    return [text.strip("\"' ") for text in texts if text.strip("\"' ")]
+
+
+def wavelengths(items: dict[str, Any]) -> tuple[Any, str | None]:
+    """The list of wavelengths and its unit, wherever other programs write it."""
+    unit = next((items[key] for key in UNIT_ITEMS if key in items), None)
+    unit = " ".join(map(str, unit)) if isinstance(unit, list) else unit
+    for key in WAVELENGTH_ITEMS:
+        listed = items.get(key)
+        if isinstance(listed, list):
+            listed = entries(listed)
+        if listed:
+            return listed, unit
+    names = items.get("band names")
+    return from_band_names(names) if isinstance(names, list) else (None, None)
+
+
+def candidates(header: Path) -> list[Path]:
+    """Files beside a header that could be its binary, the likeliest first."""
+    stem = header.stem
+    names = [stem + suffix for suffix in ENVI_BINARY_SUFFIXES]
+    names += [stem + suffix.upper() for suffix in ENVI_BINARY_SUFFIXES if suffix]
+    known = [header.with_name(n) for n in names]
+    found = [file for file in known if file.is_file() and file != header]
+    others = [
+        file
+        for file in sorted(header.parent.iterdir())
+        if ((file.stem == stem and file.suffix) or _packed(file, stem)) and file not in (header, *found)
+        and file.is_file() and file.suffix.lower() != ".hdr"
+    ]  # fmt: skip
+    return found + others
+
+
+def of_size(header: Path, size: int) -> list[Path]:
+    """Files beside a header that could be its binary and are as large as it says."""
+    return [file for file in candidates(header) if file.stat().st_size == size]
+
+
+def find_binary(header: Path, size: int) -> Path | None:
+    """The binary of a header: the likeliest file of the right size, else the likeliest."""
+    right = of_size(header, size)
+    if right:
+        return right[0]
+    found = candidates(header)
+    likely = [file for file in found if file.suffix.lower() in ENVI_BINARY_SUFFIXES]
+    likely += [file for file in found if file.name == header.stem or _packed(file, header.stem)]
+    return likely[0] if likely else None
+
+
+def _packed(file: Path, stem: str) -> bool:
+    """Whether it is ``scene.img.gz`` beside ``scene.hdr``."""
+    return file.suffix == ".gz" and stem in (Path(file.stem).stem, file.stem)

@@ -1,0 +1,336 @@
+"""ENVI images: a text header and a binary beside it, memory-mapped."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_hsr.errors import FileError
+from napari_hsr.io import build_cube, detect, embedded_record, limits
+from napari_hsr.io.envi import byte_order
+from napari_hsr.io.envi import header as envi_header
+from napari_hsr.io.library_errors import translated
+from napari_hsr.io.mapped import map_file
+from napari_hsr.io.read_choice import ANY, Choice
+from napari_hsr.io.tiff import gdal_metadata
+from napari_hsr.io.wavelengths import resolve as wl
+from napari_hsr.notices import Code, Notice
+
+if TYPE_CHECKING:
+    from napari_hsr.cube import Cube
+
+#: The header item that carries our record.
+ITEM = "napari-hsr"
+_STRUCTURE = {
+    "lines", "samples", "bands", "header offset", "data type", "interleave", "byte order",
+    "file type", *envi_header.WAVELENGTH_ITEMS, *envi_header.UNIT_ITEMS, ITEM,
+}  # fmt: skip
+_GAINS = ("data", "data reflectance")
+#: Items that programs write without saying which way they go.
+_OTHER_SCALES = re.compile(
+    r"((data|radiance|reflectance|value|dn|intensity)[ _])?(scale|scaling)([ _]factor)?"
+)
+#: What programs write where there is nothing to say.
+_NOTHING = {"", "none", "null", "n/a", "undefined", "unknown"}
+#: Lists that are never one item a band, however long they are.
+_NOT_PER_BAND = {
+    "default bands", "map info", "pixel size", "projection info", "coordinate system string",
+    "geo points", "default stretch",
+}  # fmt: skip
+
+
+def read(path: Path, choice: Choice = ANY) -> Cube:
+    """Read an ENVI image named by its header or its binary.
+
+    Native float32 data stay memory-mapped whatever their size; a reflectance scale factor
+    is applied and said; ``bbl``, ``fwhm`` (in nm) and the other items go to the metadata.
+
+    Raises
+    ------
+    FileError
+        If header or binary is missing, they do not fit each other, or the header is damaged.
+    """
+    header, binary = _pair(path)
+    items = envi_header.parse(header)
+    layout = envi_header.layout(header, items)
+    notices = _others(header, binary, layout.size)
+    binary = binary or envi_header.find_binary(header, layout.size)
+    if binary is None:
+        raise FileError(
+            header,
+            f"the ENVI header has no binary beside it; looked for {header.stem} with "
+            f"{', '.join(s for s in detect.ENVI_BINARY_SUFFIXES if s)} or without a suffix",
+        )
+    actual = binary.stat().st_size
+    packed = _is_packed(binary)
+    if not packed and str(items.get("file compression", "0")).strip() not in ("", "0"):
+        raise FileError(header, "its binary is compressed, but not by gzip; save it uncompressed")
+    extra = actual - layout.size
+    line = layout.bands * layout.samples * layout.dtype.itemsize
+    plane = layout.lines * layout.samples * layout.dtype.itemsize
+    whole = extra % line == 0 or extra % plane == 0  # the header then forgets lines or bands
+    if not packed and (extra < 0 or (extra and whole)):
+        raise FileError(
+            header,
+            f"the header describes {layout.describe()}, {layout.size} bytes, but its binary "
+            f"{binary.name} has {actual}",
+        )
+    found = _facts(header, binary, items, layout)
+    found.notices += notices
+    suffix = binary.suffix.lower().lstrip(".")
+    if suffix in _AXES and suffix != layout.interleave:
+        told = f"The header says {layout.interleave} of {binary.name}: so it was read."
+        found.notices += (Notice.warning(Code.OTHER, told),)
+    if packed:
+        found.source = _unpacked(header, binary, layout)
+    else:
+        found.source = _memory_map(header, binary, layout)
+        if extra:
+            told = f"{extra} bytes behind the image in {binary.name} were left out."
+            found.notices += (Notice.warning(Code.BYTES_LEFT_OUT, told),)
+    if found.record is None:
+        found.notices += _byte_order(found.source)
+    return build_cube.build(path, found, choice)
+
+
+def _byte_order(source: np.ndarray) -> tuple[Notice, ...]:
+    """A notice of numbers that make sense in the other byte order only."""
+    if not byte_order.is_contradicted(source, 2):
+        return ()
+    little = source.dtype.newbyteorder("<") == source.dtype
+    taken, other = ("little", "big")[:: 1 if little else -1]
+    told = (
+        f"The numbers were read as {taken}-endian, but make sense as {other}-endian only: if so, the header "
+        f"must say “byte order = {1 if little else 0}”."
+    )
+    return (Notice.warning(Code.BYTE_ORDER_DOUBTFUL, told),)
+
+
+def files(path: Path) -> tuple[Path, ...]:
+    """Header and binary of an image named by either; the header alone if there is no binary.
+
+    Raises
+    ------
+    FileError
+        If there is no header, or it is damaged.
+    """
+    header, binary = _pair(path)
+    size = envi_header.layout(header, envi_header.parse(header)).size
+    binary = binary or envi_header.find_binary(header, size)
+    return (header,) if binary is None else (header, binary)
+
+
+def _pair(path: Path) -> tuple[Path, Path | None]:
+    if detect.is_envi_header(detect.head_of(path)):
+        return path, None
+    header = detect.header_beside(path)
+    if header is None:
+        raise FileError(path, "an ENVI binary needs its header beside it")
+    return header, path
+
+
+def _others(header: Path, binary: Path | None, size: int) -> tuple[Notice, ...]:
+    """A notice of another header of the binary, or of another binary of the header."""
+    if binary is None:
+        taken, *others = envi_header.of_size(header, size) or [header]
+    else:
+        taken = header
+        names = (f"{binary.stem}.hdr", f"{binary.name}.hdr")
+        others = [header.with_name(n) for n in names if n != header.name]
+        others = [o for o in others if o.is_file() and o.read_bytes() != header.read_bytes()]
+    if not others:
+        return ()
+    told = f"{taken.name} was taken; {', '.join(o.name for o in others)} would do as well."
+    return (Notice.warning(Code.OTHER, told),)
+
+
+def _is_packed(binary: Path) -> bool:
+    return detect.head_of(binary, 3) == b"\x1f\x8b\x08"
+
+
+def _unpacked(header: Path, binary: Path, layout: envi_header.Layout) -> np.ndarray:
+    """A binary that is compressed by gzip, in memory; no more of it than the header describes."""
+    import gzip
+
+    told = f"its binary {binary.name} is compressed by gzip, and damaged or cut short"
+    if layout.size > 1100 * binary.stat().st_size:  # gzip packs no tighter
+        raise FileError(header, told)
+    limits.check_room(header, layout.size, "the unpacked image", binary.stat().st_size)
+    with translated(header, told), gzip.open(binary) as file:
+        content = file.read(layout.size + 1)
+    if len(content) != layout.size:
+        held = "more" if len(content) > layout.size else str(len(content))
+        raise FileError(
+            header,
+            f"the header describes {layout.describe()}, {layout.size} bytes, but its binary "
+            f"{binary.name}, compressed by gzip, has {held}",
+        )
+    axes = _AXES[layout.interleave]
+    sizes = (layout.bands, layout.lines, layout.samples)
+    shape = tuple(sizes[axes.index(axis)] for axis in range(3))
+    values: np.ndarray = np.frombuffer(content, layout.dtype, offset=layout.offset)
+    return values.reshape(shape).transpose(axes)
+
+
+#: Which axes of the binary hold bands, lines and samples.
+_AXES = {"bsq": (0, 1, 2), "bil": (1, 0, 2), "bip": (2, 0, 1)}
+
+
+def _memory_map(header: Path, binary: Path, layout: envi_header.Layout) -> np.memmap:
+    """The binary as (bands, lines, samples), whatever its interleave."""
+    axes = _AXES[layout.interleave]
+    sizes = (layout.bands, layout.lines, layout.samples)
+    shape = tuple(sizes[axes.index(axis)] for axis in range(3))
+    with translated(header, "its binary cannot be memory-mapped"):
+        mapped: np.memmap = map_file(binary, layout.dtype, shape, layout.offset).transpose(axes)
+    return mapped
+
+
+def _facts(
+    header: Path, binary: Path | None, items: dict[str, Any], layout: envi_header.Layout
+) -> build_cube.Found:
+    found = build_cube.Found(None, stated=True, unit_has_a_place=True, notices=layout.notices)
+    found.looked_in = "its header, also among the names of the bands"
+    found.record = embedded_record.parse(str(items.get(ITEM, "")).removeprefix("record "))
+    double = Path(header.stem).suffix.lower() in detect.ENVI_BINARY_SUFFIXES  # scene.img.hdr
+    found.name = Path(header.stem).stem if double else header.stem
+    found.wavelengths, found.unit = envi_header.wavelengths(items)
+    units = items.get("data units") or None
+    if found.wavelengths is None and binary is not None:  # GDAL's file beside what GDAL wrote
+        facts = gdal_metadata.beside(binary, layout.bands)
+        found.wavelengths, found.unit = facts.wavelengths, facts.unit
+    found.units = ", ".join(map(str, units)) if isinstance(units, list) else units
+    found.metadata = {key: items[key] for key in items if key not in _STRUCTURE}
+    _split_per_band(found, items, layout.bands)
+    _apply_scale_factor(header, found, items)
+    marker = envi_header.numbers(items, build_cube.NO_DATA)
+    if marker is None and str(items.get(build_cube.NO_DATA, "")).strip().lower() not in _NOTHING:
+        told = f"The header's data ignore value, {items[build_cube.NO_DATA]!r}, is no number: no effect."
+        found.notices += (Notice.warning(Code.NO_DATA, told),)
+    if marker:
+        found.decoding = replace(found.decoding, no_data=tuple(dict.fromkeys(marker)))
+        found.per_band.pop(build_cube.NO_DATA, None)
+        found.metadata[build_cube.NO_DATA] = marker[0]
+    _apply_gains(header, found, items, layout.bands)
+    if str(items.get("file type", "")).strip().lower() == "envi classification":
+        told = (
+            "The header calls it a classification: its numbers are classes, and no measured values."
+        )
+        found.notices += (Notice.warning(Code.OTHER, told),)
+    dark = envi_header.numbers(items, "autodarkstartline")
+    if dark and 0 < dark[0] < layout.lines:
+        told = f"Lines from {dark[0]:g} on are the camera's dark frames, as the header says."
+        found.notices += (Notice.warning(Code.DARK_FRAMES, told),)
+    named = [key for key in items if _OTHER_SCALES.fullmatch(key)]
+    named = [k for k in named if k != "reflectance scale factor" and envi_header.numbers(items, k)]
+    if named and envi_header.numbers(items, named[0]) != [1.0]:
+        told = (
+            f"The header names a {named[0]} ({items[named[0]]}), which may be to multiply or to "
+            "divide by: it was not applied."
+        )
+        found.notices += (Notice.warning(Code.GAIN_NOT_APPLIED, told),)
+    return found
+
+
+def _split_per_band(found: build_cube.Found, items: dict[str, Any], bands: int) -> None:
+    """Lists with one item a band turn round with the bands; numbers become numbers."""
+    for key, value in list(found.metadata.items()):
+        values = envi_header.numbers(items, key)
+        if isinstance(value, list) and values is not None:
+            if all(v.is_integer() for v in values) and key != "fwhm":
+                values = [int(v) for v in values]
+            found.metadata[key] = value = values
+        if isinstance(value, list) and len(value) == bands and key not in _NOT_PER_BAND:
+            if key == "fwhm" and values is None:
+                widths = wl.from_texts(envi_header.entries(value))  # with the unit of the centres
+                if widths is None or len(widths[0]) != bands:
+                    continue
+                found.metadata[key] = widths[0].tolist()
+            found.per_band[key] = found.metadata.pop(key)
+        elif isinstance(value, list) and key in ("bbl", "fwhm"):
+            told = f"The header's {key} has {len(value)} values for {bands} bands: left out."
+            found.notices += (Notice.warning(Code.LIST_UNUSABLE, told),)
+
+
+def _apply_scale_factor(header: Path, found: build_cube.Found, items: dict[str, Any]) -> None:
+    stated = items.get("reflectance scale factor")
+    if isinstance(stated, str) and re.fullmatch(r"\d{1,3}(,\d{3})+", stated.strip()):
+        items = {**items, "reflectance scale factor": stated.replace(",", "")}  # 10,000
+    factor = envi_header.numbers(items, "reflectance scale factor")
+    if factor is None:
+        if str(stated or "").strip().lower() not in _NOTHING:
+            told = f"The header's reflectance scale factor, {stated!r}, is no number: not applied."
+            found.notices += (Notice.warning(Code.GAIN_NOT_APPLIED, told),)
+        return
+    if len(factor) != 1 or not np.isfinite(factor[0]) or factor[0] <= 0:
+        raise FileError(
+            header,
+            "a positive number was expected as reflectance scale factor, not "
+            f"{items['reflectance scale factor']!r}",
+        )
+    found.metadata["reflectance scale factor"] = factor[0]
+    found.units = "reflectance"
+    if factor[0] < 1.0:  # divided, values would be larger than what is stored
+        found.decoding = replace(found.decoding, scale=factor[0])
+        told = (
+            f"Values were multiplied by the reflectance scale factor {factor[0]:g} of the header: "
+            "below 1, it can hardly be the number to divide by."
+        )
+        found.notices += (Notice.warning(Code.SCALE_APPLIED, told),)
+        found.steps += (told,)
+    elif factor[0] != 1.0:
+        found.decoding = replace(found.decoding, divisor=factor[0])
+        told = f"Values were divided by the reflectance scale factor {factor[0]:g} of the header."
+        found.notices += (Notice.info(Code.SCALE_APPLIED, told),)
+        found.steps += (told,)
+
+
+def _apply_gains(header: Path, found: build_cube.Found, items: dict[str, Any], bands: int) -> None:
+    """``stored * gain + offset`` of each band, unless a reflectance scale factor is stated too.
+
+    Raises
+    ------
+    FileError
+        If they are no numbers, or not one a band.
+    """
+    stated = {
+        key: [envi_header.numbers(items, f"{key} {what} values") for what in ("gain", "offset")]
+        for key in _GAINS
+        if {f"{key} gain values", f"{key} offset values"} & set(items)
+    }
+    if not stated:
+        return
+    named = list(stated)
+    gains, offsets = (
+        [default] * bands if f"{named[0]} {what} values" not in items else numbers or []
+        for what, default, numbers in zip(
+            ("gain", "offset"), (1.0, 0.0), stated[named[0]], strict=True
+        )
+    )
+    gains, offsets = (n * bands if len(n) == 1 else n for n in (gains, offsets))
+    if not len(gains) == len(offsets) == bands:
+        raise FileError(
+            header, f"its {named[0]} gain and offset values are not {bands} numbers each"
+        )
+    if set(gains) == {1.0} and set(offsets) == {0.0}:
+        return
+    if not replace(found.decoding, no_data=()).does_nothing:
+        told = (
+            "The header names gains beside a reflectance scale factor: only this one was applied."
+        )
+        found.notices += (Notice.warning(Code.GAIN_NOT_APPLIED, told),)
+        return
+    found.decoding = replace(found.decoding, scale=np.array(gains), offset=np.array(offsets))
+    told = f"Values were scaled by the {named[0]} gain and offset values of the header."
+    found.notices += (Notice.info(Code.SCALE_APPLIED, told),)
+    if len(named) > 1:
+        left = f"The {named[1]} gain and offset values of the header were not applied as well."
+        found.notices += (Notice.warning(Code.GAIN_NOT_APPLIED, left),)
+    found.steps += (told,)
+    for what in ("gain", "offset"):  # no longer true of the values
+        for kept in (found.per_band, found.metadata):
+            kept.pop(f"{named[0]} {what} values", None)

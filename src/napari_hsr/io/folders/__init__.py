@@ -1,0 +1,1 @@
+"""Cubes that lie in several files of one folder."""

@@ -1,0 +1,1 @@
+"""HDF5 files: looked at before the library opens them."""

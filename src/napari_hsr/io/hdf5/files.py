@@ -1,0 +1,354 @@
+"""HDF5: our own layout and other people's data sets."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_hsr.errors import FileError
+from napari_hsr.io import bands_apart, build_cube, embedded_record, lazy, masks_beside, pixel_tables
+from napari_hsr.io.atomic import replacing, undisturbed
+from napari_hsr.io.choose_variable import choose_cube, companions, left_out
+from napari_hsr.io.hdf5 import cells as hdf5_cells
+from napari_hsr.io.hdf5 import probe as hdf5_probe
+from napari_hsr.io.hdf5 import products as hdf5_products
+from napari_hsr.io.hdf5 import structure
+from napari_hsr.io.hdf5.axes import NamedAxes, named_axes, names_of_axes, scales_of, text
+from napari_hsr.io.hdf5.writing import created
+from napari_hsr.io.library_errors import translated
+from napari_hsr.io.netcdf import cf_grid
+from napari_hsr.io.read_choice import ANY, Choice
+from napari_hsr.io.stated_numbers import DIVISORS, state_numbers
+from napari_hsr.io.stored_numbers import Storing, as_stated, blocks, plan
+from napari_hsr.io.tiff import geotiff
+from napari_hsr.io.variable import Variable
+from napari_hsr.io.wavelengths import resolve as wl
+from napari_hsr.notices import Code, Notice
+from napari_hsr.units import one_line
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from napari_hsr.cube import Cube
+
+_DAMAGED = "the HDF5 file is damaged or cut short"
+_UNITS = ("wavelength_units", "wavelength_unit", "wavelengths_units", "wavelengths_unit")
+#: How NetCDF's library marks what holds no values.
+_DIMENSION, _NO_VARIABLE = "dimension", "This is a netCDF dimension but not a netCDF variable"
+#: What NetCDF's library leaves in floats that were never written.
+NETCDF_FILL = 9.969209968386869e36
+#: A text in JSON that is longer is not looked into.
+_LONGEST_JSON = 2**20
+
+
+def read(path: Path, choice: Choice = ANY) -> Cube:
+    """Read the cube of an HDF5 file; bands come first by custom.
+
+    Raises
+    ------
+    FileError
+        If the file is damaged or holds no (or more than one possible) cube.
+    """
+    return read_container(path, choice, matlab=False)
+
+
+def read_container(path: Path, choice: Choice, matlab: bool) -> Cube:
+    """Read a cube from an HDF5 container; MATLAB stores its axes in reverse.
+
+    The file stays open only as long as the cube lives on disk.
+    """
+    import h5py
+
+    with translated(path, _DAMAGED):
+        structure.check_heaps(path)
+        hdf5_probe.check(path)
+        file = h5py.File(path, "r")
+    keep = False
+    try:
+        with translated(path, _DAMAGED):
+            items = dict(structure.datasets(path, file))
+            items |= hdf5_cells.cells(path, file, items)
+            variables = [_describe(name, item) for name, item in items.items()]
+            variables = [v for v in variables if v.kind != _DIMENSION]
+            product = None
+            if not (choice.variable or matlab):
+                product = hdf5_products.find(path, file, items)
+        if product is not None:
+            cube = build_cube.build(path, product, choice)
+            keep = isinstance(cube.data, lazy.LazyArray)
+            return cube
+        with translated(path, _DAMAGED):
+            beside = structure.References(path, file)
+            ours = _record(file, beside)
+        others = [v for v in variables if v.short != embedded_record.KEY]
+        table = None
+        if (
+            choice.variable is None
+            and matlab
+            and not any(v.real and v.has_three_axes for v in others)
+        ):
+            table = pixel_tables.find(others, lambda name: structure.checked(path, items[name])[()])
+        if table is not None:
+            return _of_pixels(path, file, items, variables, table, choice)
+        others = bands_apart.offered(others, lambda name: structure.attributes(items[name]))
+        chosen = choose_cube(path, others, ours is not None, choice.variable)
+        with translated(path, _DAMAGED):
+            found = _found(path, file, items, variables, chosen, beside, matlab)
+            found.record = ours
+        if choice.variable is None:
+            found.notices += left_out(path, others, chosen)
+        build_cube.check_dtype(path, found.source.dtype, chosen.name)
+        build_cube.check_shape(path, found.source.shape, chosen.name)
+        cube = build_cube.build(path, found, choice)
+        keep = isinstance(cube.data, lazy.LazyArray)
+        return cube
+    finally:
+        if not keep:
+            file.close()
+
+
+def _of_pixels(
+    path: Path,
+    file: Any,
+    items: dict[str, Any],
+    variables: list[Variable],
+    table: pixel_tables.Table,
+    choice: Choice,
+) -> Cube:
+    """The cube of a table of pixels in a file of MATLAB, whose axes lie in reverse."""
+    values = structure.References(path, file)
+    with translated(path, _DAMAGED):
+        data = table.cube(np.asarray(structure.checked(path, items[table.name])[()]).T)
+        alone = replace(next(v for v in variables if v.name == table.name), shape=data.shape)
+        beside = companions(variables, alone, lambda name: values.value(items[name]))
+    found = build_cube.Found(
+        data,
+        convention=2,
+        stated=True,
+        wavelengths=beside.wavelengths,
+        unit=beside.unit,
+        metadata=beside.metadata,
+        per_band=beside.per_band,
+        notices=(*table.notices, *beside.notices),
+        looked_in="its variables",
+    )
+    found.ignore(beside.no_data)
+    return build_cube.build(path, found, choice)
+
+
+def _describe(name: str, item: Any) -> Variable:
+    attributes = structure.attributes(item)
+    kind = text(attributes.get("MATLAB_class")) or str(item.dtype)
+    if text(attributes.get("NAME")).startswith(_NO_VARIABLE):
+        kind = _DIMENSION
+    if "MATLAB_object_decode" in attributes:
+        return Variable(name, tuple(item.shape or ()), None, f"{kind} object")
+    numbers = item.dtype.kind in "fiubc" and kind not in ("char", "cell", "struct", "string")
+    if "MATLAB_empty" in attributes or item.shape is None:
+        return Variable(name, (0, 0), None, f"empty {kind}")
+    if item.dtype.kind == "O" and "MATLAB_class" not in attributes:
+        kind = "text" if item.dtype.metadata and "vlen" in item.dtype.metadata else "references"
+    listed = [np.size(v) for k, v in attributes.items() if k.lower() in wl.KEYS and np.ndim(v)]
+    dtype = item.dtype if numbers else None
+    return Variable(name, tuple(item.shape), dtype, kind, listed[0] if listed else None)
+
+
+def _name(item: Any) -> str:
+    return str(item.name or "the array").strip("/")
+
+
+def _attributes(file: Any, name: str, stated: Any) -> dict[str, Any]:
+    """What the file, the groups around an array and it itself state, the nearest last; also in JSON."""
+    around = [file]
+    for part in name.strip("/").split("/")[:-1]:
+        around.append(None if around[-1] is None else structure.own(around[-1], part))
+    found: dict[str, Any] = {}
+    for given in (*(structure.attributes(item) for item in around if item is not None), stated):
+        for value in (text(v) for v in given.values()):
+            if value.startswith("{") and len(value) < _LONGEST_JSON:
+                try:
+                    found |= json.loads(value)
+                except (ValueError, RecursionError):
+                    continue  # a text of another kind
+        found |= given
+    return found
+
+
+def _found(
+    path: Path,
+    file: Any,
+    items: dict[str, Any],
+    variables: list[Variable],
+    chosen: Variable,
+    values: structure.References,
+    matlab: bool,
+) -> build_cube.Found:
+    stored, *others = [items[name] for name in chosen.parts or (chosen.name,)]
+    source: Any = structure.checked(path, stored)
+    stated = structure.attributes(stored)
+    if others:
+        source = bands_apart.planes([source, *(structure.checked(path, o) for o in others)])
+        stated = bands_apart.shared_attributes(
+            chosen.parts, lambda name: structure.attributes(items[name]), DIVISORS
+        )
+    matlab = matlab or "MATLAB_class" in stated
+    attributes = _attributes(file, (chosen.parts or (chosen.name,))[0], stated)
+
+    def load(name: str) -> Any:
+        return values.value(items[name])
+
+    beside = companions(variables, chosen, load, attributes)
+    unit = beside.unit
+    said = [v.name for v in variables if v.short in _UNITS and v.is_text]
+    if unit is None and said:
+        unit = next((str(value) for value in np.ravel(load(said[0]))), None)
+    for variable in variables:
+        if variable.short in ("wavelengths", "wavelength", "lambda", "wl", "bands"):
+            of_list = structure.attributes(items[variable.name])
+            unit = unit or text(of_list.get("units")) or text(of_list.get("unit"))
+    unit = (
+        unit or text(attributes.get("wavelength_units")) or text(attributes.get("wavelength units"))
+    )
+    masks = masks_beside.find(
+        variables, chosen, lambda name: structure.checked(path, items[name])[()], turned=matlab
+    )
+    axes = NamedAxes() if others else named_axes(file, stored, values)
+    found = build_cube.Found(
+        source,
+        convention=2 if matlab else 0,
+        flipped=matlab,
+        wavelengths=beside.wavelengths,
+        unit=unit,
+        units=text(stated.get("units")) or None,
+        metadata=beside.metadata,
+        per_band=beside.per_band,
+        notices=(
+            *beside.notices,
+            *(told for item in (stored, *others) for told in _written(path, item, _name(item))),
+        ),
+        looked_in="its variables, attributes and axes",
+        masks=masks,
+    )
+    if axes.bands is not None:
+        found.stated, found.convention = True, 2 - axes.bands if matlab else axes.bands
+        found.turned = axes.turned and not matlab
+        if axes.wavelengths is not None and beside.wavelengths is None:
+            found.wavelengths, found.unit = axes.wavelengths, axes.unit or unit
+    if others:
+        bands_apart.state(
+            found,
+            chosen,
+            lambda name: structure.attributes(items[name]),
+            () if matlab else names_of_axes(stored, values),
+        )
+    place = _on_the_ground(file, (chosen.parts or (chosen.name,))[0], stored, stated, values)
+    if place is not None:
+        found.metadata[geotiff.KEY] = place
+    state_numbers(found, stated)
+    found.ignore(beside.no_data)
+    floats = source.dtype.kind == "f" and not found.decoding.no_data
+    if floats and "_NCProperties" in structure.attributes(file):
+        found.decoding = replace(found.decoding, no_data=(NETCDF_FILL,))
+    return found
+
+
+def _on_the_ground(
+    file: Any, name: str, stored: Any, stated: Any, values: structure.References
+) -> dict[str, Any] | None:
+    """Grid and coordinate system by the CF conventions; None where none is stated."""
+    wanted = text(stated.get("grid_mapping")).split(":")[0].strip()
+    folder = name.strip("/").rpartition("/")[0]
+    places = (f"{folder}/{wanted}".strip("/"), wanted)
+    mapping = next((structure.own_path(file, p) for p in places if wanted and p), None)
+    if mapping is None:
+        return None
+    return cf_grid.of_array(structure.attributes(mapping), scales_of(stored, values))
+
+
+def _record(file: Any, values: structure.References) -> embedded_record.Record | None:
+    item = structure.own_path(file, embedded_record.KEY)
+    if item is None:
+        return None
+    stored = values.value(item)
+    if isinstance(stored, list):  # MATLAB text
+        stored = stored[0] if stored else ""
+    elif isinstance(stored, np.ndarray) and stored.dtype.kind in "iu":  # the same, not marked so
+        stored = stored.ravel().astype(np.uint16).tobytes().decode("utf-16", "replace")
+    return embedded_record.parse(stored)
+
+
+def _written(path: Path, source: Any, name: str) -> tuple[Notice, ...]:
+    """What was never written reads as zeros: refused if it is all, told if it is a part.
+
+    Raises
+    ------
+    FileError
+        If nothing was written.
+    """
+    if source.is_virtual:
+        others = structure.outside(path, source)
+        if not others:
+            return ()
+        listed = ", ".join(others[:3]) + (f" and {len(others) - 3} more" if others[3:] else "")
+        told = f"The values of {name} were read from other files of its folder: {listed}."
+        return (Notice.info(Code.OTHER_FILES_READ, told),)
+    if 0 in source.shape:
+        return ()
+    if not source.id.get_storage_size():
+        raise FileError(path, f"{name} has a size, {source.shape}, but no values were ever written")
+    if source.chunks is None:
+        return ()
+    pieces = zip(source.shape, source.chunks, strict=True)
+    count, whole = source.id.get_num_chunks(), math.prod(-(-n // chunk) for n, chunk in pieces)
+    if count == whole:
+        return ()
+    told = (
+        f"Only {count} of the {whole} parts of {name} were written: "
+        f"the values of the others are {source.fillvalue:g}."
+    )
+    return (Notice.warning(Code.PARTLY_WRITTEN, told),)
+
+
+def write(cube: Cube, path: Path, storing: Storing | None = None) -> None:
+    """Write ``cube`` (bands, height, width), ``wavelengths`` in nm and the record.
+
+    A cube on disk is read once, in the order of its file. Where its pixels have a place of their own, the
+    attributes ``pixel_size`` and ``first_pixel_centre`` of ``cube`` say it too (height and
+    width, row and column, in pixels of the source); it is read from the record.
+
+    Raises
+    ------
+    FileError
+        If the file cannot be written.
+    """
+    storing = storing or plan(cube)
+    with replacing(path) as temporary, created(temporary) as new:
+        with undisturbed():
+            stored = new.file.create_dataset("cube", shape=cube.shape, dtype=storing.dtype)
+        for bands, rows, values in blocks(cube):
+            new.put(stored, (bands, rows), storing.numbers(values))
+        with undisturbed():
+            _put_facts(new.file, stored, cube, storing)
+
+
+def _put_facts(file: Any, stored: Any, cube: Cube, storing: Storing) -> None:
+    import h5py
+
+    stored.attrs["axes"] = "bands, height, width"
+    for key, value in as_stated(storing).items():
+        stored.attrs[key] = value
+    if cube.units:
+        stored.attrs["units"] = one_line(cube.units)  # the record has it as it is
+    if cube.place is not None:
+        stored.attrs["pixel_size"] = cube.place.pixel
+        stored.attrs["first_pixel_centre"] = cube.place.origin
+    if cube.wavelengths is not None:
+        nm = file.create_dataset("wavelengths", data=cube.wavelengths.nm)
+        nm.attrs["units"] = "nm"
+    file.create_dataset(
+        embedded_record.KEY, data=embedded_record.to_text(cube), dtype=h5py.string_dtype()
+    )

@@ -1,0 +1,1 @@
+"""NetCDF files of the classic formats, and grids by the CF conventions."""

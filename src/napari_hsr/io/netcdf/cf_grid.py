@@ -1,0 +1,86 @@
+"""The grid of a NetCDF, HDF5 or zarr file on the ground, by the CF conventions, as GeoTIFF's tags.
+
+``grid_mapping`` of an array names a variable whose attributes state the coordinate system: by its text
+(``crs_wkt``, ``spatial_ref``) or by parameters. Coordinates of the axes, or GDAL's ``GeoTransform``,
+say where the pixels lie. CF 1.11, section 5.6 and appendix F.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_hsr.io.hdf5.axes import is_column, is_row, text
+from napari_hsr.io.numbers import number
+from napari_hsr.io.tiff import geotiff
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_TEXTS = ("crs_wkt", "spatial_ref", "esri_pe_string")
+#: Coordinates are even if no step differs by more than this part of it.
+_EVEN = 1e-3
+_UTM_NORTH, _UTM_SOUTH = 32600, 32700
+
+
+def of_array(
+    mapping: Mapping[str, Any], coordinates: Mapping[str, np.ndarray]
+) -> dict[str, Any] | None:
+    """What GeoTIFF's tags would say; None where grid or coordinate system are not stated.
+
+    Parameters
+    ----------
+    mapping : mapping
+        The attributes of the variable that ``grid_mapping`` names.
+    coordinates : mapping of str to ndarray
+        Centres of the pixels along each axis, by the name of the axis.
+    """
+    grid = _transform(mapping) or _centres(coordinates)
+    system = next((text(mapping.get(key)) for key in _TEXTS if text(mapping.get(key))), "")
+    keys = geotiff.of_text(system) if system else _by_parameters(mapping)
+    return None if grid is None or keys is None else grid | keys
+
+
+def _transform(mapping: Mapping[str, Any]) -> dict[str, Any] | None:
+    """GDAL's six numbers: corner, across and down, for x and for y."""
+    numbers = [number(part) for part in text(mapping.get("GeoTransform")).split()]
+    known = [n for n in numbers if n is not None]
+    return geotiff.of_six(known) if len(known) == len(numbers) == 6 else None
+
+
+def _centres(coordinates: Mapping[str, np.ndarray]) -> dict[str, Any] | None:
+    x = next((v for name, v in coordinates.items() if is_column(name)), None)
+    y = next((v for name, v in coordinates.items() if is_row(name)), None)
+    if x is None or y is None or not (_is_even(x) and _is_even(y)):
+        return None
+    across, down = ((v[-1] - v[0]) / (v.size - 1) for v in (x, y))
+    return geotiff.of_six([x[0] - across / 2, across, 0.0, y[0] - down / 2, 0.0, down])
+
+
+def _is_even(values: np.ndarray) -> bool:
+    if values.ndim != 1 or values.size < 2 or values.dtype.kind not in "iuf":
+        return False
+    steps = np.diff(np.asarray(values, dtype=np.float64))
+    return bool(np.isfinite(steps).all() and np.ptp(steps) <= _EVEN * abs(steps).min())
+
+
+def _by_parameters(mapping: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Degrees on WGS 84, and its zones of UTM; others need a text."""
+
+    def stated(name: str) -> float | None:
+        value = np.ravel(np.asarray(mapping.get(name, ())))
+        return float(value[0]) if value.size and value.dtype.kind in "iuf" else None
+
+    name, flattening = text(mapping.get("grid_mapping_name")), stated("inverse_flattening")
+    if flattening is None or abs(flattening - 298.257223563) > 1e-6:
+        return None
+    if name == "latitude_longitude":
+        return geotiff.of_code(geotiff.WGS84, projected=False)
+    meridian, north = stated("longitude_of_central_meridian"), stated("false_northing")
+    zone = None if meridian is None else (meridian + 183) / 6
+    usual = (stated("scale_factor_at_central_meridian"), stated("false_easting"))
+    if name != "transverse_mercator" or zone is None or zone % 1 or usual != (0.9996, 500000.0):
+        return None
+    first = {0.0: _UTM_NORTH, 1e7: _UTM_SOUTH}.get(north if north is not None else -1.0)
+    return None if first is None else geotiff.of_code(first + int(zone), projected=True)

@@ -1,0 +1,106 @@
+"""Classic NetCDF files (version 3), as xarray writes them without the NetCDF-4 library."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_hsr.io import bands_apart, build_cube, detect, limits, masks_beside
+from napari_hsr.io.choose_variable import choose_cube, companions, left_out
+from napari_hsr.io.hdf5.axes import SPECTRAL, are_turned, text
+from napari_hsr.io.hdf5.files import NETCDF_FILL
+from napari_hsr.io.library_errors import translated
+from napari_hsr.io.netcdf import cdf5, cf_grid
+from napari_hsr.io.read_choice import ANY, Choice
+from napari_hsr.io.stated_numbers import DIVISORS, state_numbers
+from napari_hsr.io.tiff import geotiff
+from napari_hsr.io.variable import Variable
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from napari_hsr.cube import Cube
+
+_DAMAGED = "the NetCDF file is damaged or cut short"
+
+
+def read(path: Path, choice: Choice = ANY) -> Cube:
+    """Read the cube of a classic NetCDF file into memory; the dimension's name states the bands.
+
+    Raises
+    ------
+    FileError
+        If the file is damaged or holds no (or more than one possible) cube.
+    """
+    from scipy.io import netcdf_file
+
+    limits.check_room(path, path.stat().st_size, "the file")
+    with translated(path, _DAMAGED), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        if detect.head_of(path, 4) == cdf5.MAGIC:
+            stored = cdf5.variables(path)
+        else:
+            with netcdf_file(str(path), "r", mmap=False) as file:
+                stored = {
+                    name: (np.array(v.data), tuple(v.dimensions), dict(v._attributes))
+                    for name, v in file.variables.items()
+                }
+    variables = [
+        Variable(name, values.shape, values.dtype, str(values.dtype))
+        for name, (values, _, _) in stored.items()
+    ]
+
+    def stated(name: str) -> dict[str, Any]:
+        return stored[name][2]
+
+    variables = bands_apart.offered(variables, stated)
+    chosen = choose_cube(path, variables, wanted=choice.variable)
+    source, dimensions, attributes = stored[(chosen.parts or (chosen.name,))[0]]
+    if chosen.parts:
+        source = np.stack([np.squeeze(stored[name][0]) for name in chosen.parts])
+        attributes = bands_apart.shared_attributes(chosen.parts, stated, DIVISORS)
+    beside = companions(variables, chosen, lambda name: stored[name][0], attributes)
+    found = build_cube.Found(
+        source,
+        wavelengths=beside.wavelengths,
+        unit=beside.unit,
+        units=text(attributes.get("units")) or None,
+        metadata=beside.metadata,
+        per_band=beside.per_band,
+        notices=beside.notices,
+        looked_in="its variables, attributes and dimensions",
+        masks=masks_beside.find(variables, chosen, lambda name: stored[name][0]),
+    )
+    if choice.variable is None:
+        found.notices += left_out(path, variables, chosen)
+    if chosen.parts:
+        bands_apart.state(found, chosen, stated, dimensions)
+    else:
+        _state_bands(found, dimensions, stored)
+    mapping = stored.get(text(attributes.get("grid_mapping")), (None, (), None))[2]
+    if mapping is not None:
+        along = {name: stored[name][0] for name in dimensions if name in stored}
+        place = cf_grid.of_array(mapping, along)
+        found.metadata |= {} if place is None else {geotiff.KEY: place}
+    state_numbers(found, attributes)
+    found.ignore(beside.no_data)
+    if source.dtype.kind == "f" and not found.decoding.no_data:
+        found.decoding = replace(found.decoding, no_data=(NETCDF_FILL,))
+    return build_cube.build(path, found, choice)
+
+
+def _state_bands(found: build_cube.Found, dimensions: tuple[str, ...], stored: Any) -> None:
+    spectral = [i for i, name in enumerate(dimensions) if SPECTRAL.fullmatch(name.lower())]
+    if len(spectral) != 1:
+        return
+    found.stated, found.convention = True, spectral[0]
+    found.turned = are_turned(list(dimensions), spectral[0])
+    values, _, attributes = stored.get(dimensions[spectral[0]], (None, (), {}))
+    if values is None:
+        return
+    if found.wavelengths is None and values.dtype.kind in "iuf":
+        found.wavelengths = values
+    found.unit = found.unit or text(attributes.get("units")) or None

@@ -1,0 +1,1 @@
+"""Photographs: JPEG, PNG, WebP, HEIC, and raw files of cameras."""

@@ -1,0 +1,244 @@
+"""What GDAL states in a TIFF: wavelengths, widths, scale, offset and no data of each band.
+
+The tags are those of GDAL's GTiff driver; the IMAGERY domain is where GDAL 3.10 and later keep
+wavelengths, in micrometres (RFC "Band imagery metadata").
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+from xml.etree import ElementTree
+
+import numpy as np
+
+from napari_hsr.errors import FileError
+from napari_hsr.io import limits
+from napari_hsr.io.decoding import Decoding
+from napari_hsr.io.numbers import number
+from napari_hsr.io.numbers import whole as whole_number
+from napari_hsr.io.wavelengths import resolve as wl
+from napari_hsr.notices import Code, Notice
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from napari_hsr.cube import Cube
+
+METADATA_TAG, NO_DATA_TAG = 42112, 42113
+#: Names under which a band states its wavelength, with the unit where the name has one.
+_WAVELENGTHS = (
+    ("central_wavelength_um", "um"),
+    ("wavelength_nm", "nm"),
+    ("wavelength_um", "um"),
+    ("wavelength", None),
+    ("wavelengths", None),
+    ("center_wavelength", None),
+    ("centre_wavelength", None),
+)
+#: Items that may name a band by its wavelength.
+_NAMES = ("description", "bandname", "band_name")
+#: Items of the whole image that programs write without saying which way they go.
+_UNSURE = re.compile(
+    r"((reflectance|radiance|data|band)_)?(scale|scale_?factor|gain|scaling_?factor|add_offset)"
+)
+_UNITS = ("wavelength_units", "wavelength_unit", "wavelength units", "wavelength unit")
+
+
+@dataclass
+class BandFacts:
+    """What the tags state, one value a band where it is of each."""
+
+    wavelengths: list[Any] | None = None
+    unit: str | None = None
+    per_band: dict[str, list[Any]] = field(default_factory=dict)
+    decoding: Decoding = field(default_factory=Decoding)
+    no_data: float | None = None
+    notices: tuple[Notice, ...] = ()
+
+
+def read(page: Any, bands: int, path: Path | None = None, without: int | None = None) -> BandFacts:
+    """The facts of the first page of a TIFF (tifffile's) for so many bands, and of GDAL's file beside it.
+
+    ``without`` is a band of the file that is none of them.
+    """
+    stated, whole = _items(page)
+    if path is not None:
+        _add_beside(path, stated, whole)
+    if without is not None:
+        for name, texts in stated.items():
+            stated[name] = {i - (i > without): t for i, t in texts.items() if i != without}
+    facts = _facts(stated, whole, bands)
+    tag = page.tags.get(NO_DATA_TAG)
+    marker = _listed(stated, "nodatavalue", 1)  # of the file beside it, which is the later one
+    facts.no_data = number(marker[0]) if marker else None
+    if facts.no_data is None and tag is not None:
+        facts.no_data = number(tag.value)
+    if facts.no_data is not None:
+        facts.decoding = replace(facts.decoding, no_data=(facts.no_data,))
+    return facts
+
+
+def beside(path: Path, bands: int) -> BandFacts:
+    """What ``scene.img.aux.xml`` beside ``scene.img`` states."""
+    stated: dict[str, dict[int, str]] = {}
+    whole: dict[str, str] = {}
+    _add_beside(path, stated, whole)
+    return _facts(stated, whole, bands)
+
+
+def _facts(stated: dict[str, dict[int, str]], whole: dict[str, str], bands: int) -> BandFacts:
+    facts = BandFacts()
+    for name, unit in _WAVELENGTHS:
+        listed = _listed(stated, name, bands)
+        if listed is not None:
+            facts.wavelengths, facts.unit = listed, unit
+            break
+    said = [stated.get(name) or {0: whole[name]} for name in _UNITS if name in {*stated, *whole}]
+    if facts.wavelengths is not None and facts.unit is None and said:
+        facts.unit = next(iter(said[0].values()))
+    numbered = {
+        "": {
+            i: next((whole[k] for k in (f"band_{i + 1}", f"wavelength_{i + 1}") if k in whole), "")
+            for i in range(bands)
+        }
+    }
+    for names in (*(_listed(stated, name, bands) for name in _NAMES), _listed(numbered, "", bands)):
+        if facts.wavelengths is None and names:
+            facts.wavelengths, facts.unit = wl.from_band_names(names)
+    for name, unit in _WAVELENGTHS:
+        if facts.wavelengths is None and name in whole:
+            found = wl.from_texts([whole[name]])
+            if found is not None and len(found[0]) == bands:
+                said_of_all = next((whole[n] for n in _UNITS if n in whole), None)
+                facts.wavelengths, facts.unit = found[0].tolist(), unit or found[1] or said_of_all
+    for name, key in (("fwhm", "fwhm"), ("fwhm_um", "fwhm"), ("bbl", "bbl")):
+        widths = _numbers(_listed(stated, name, bands))
+        if widths is not None:
+            in_nm = 1e3 if name == "fwhm_um" and facts.unit == "nm" else 1.0
+            facts.per_band[key] = [int(w) if key == "bbl" else w * in_nm for w in widths]
+    scale, offset = (  # bands that state none have GDAL's own, 1 and 0
+        _numbers([stated[name].get(band, default) for band in range(bands)])
+        if stated.get(name)
+        else None
+        for name, default in (("scale", "1"), ("offset", "0"))
+    )
+    facts.decoding = Decoding(
+        scale=_one(scale, 1.0),
+        offset=_one(offset, 0.0),
+    )
+    for name, text in whole.items():
+        if _UNSURE.fullmatch(name) and number(text) not in (None, 0, 1):
+            told = (
+                f"The file names a {name} ({text[:40]}) for all bands: the numbers are as stored."
+            )
+            facts.notices += (Notice.warning(Code.GAIN_NOT_APPLIED, told),)
+    return facts
+
+
+def _add_beside(path: Path, stated: dict[str, dict[int, str]], whole: dict[str, str]) -> None:
+    """What GDAL keeps in ``NAME.aux.xml``; later than what the file itself states."""
+    file = path.with_name(f"{path.name}.aux.xml")
+    if not file.is_file():
+        return
+    try:
+        root = ElementTree.fromstring(limits.content(file))
+    except (ElementTree.ParseError, OSError, FileError):
+        return  # a broken side note does not make the image unreadable
+    whole |= {
+        (i.get("key") or "").lower(): (i.text or "").strip() for i in root.findall("Metadata/MDI")
+    }
+    for band in root.findall("PAMRasterBand"):
+        at = (whole_number(band.get("band", "")) or 0) - 1
+        if at < 0:
+            continue
+        items = [(e.tag, e.text) for e in band if not len(e)]
+        items += [(i.get("key") or "", i.text) for i in band.findall("Metadata/MDI")]
+        for name, text in items:
+            stated.setdefault(name.lower(), {})[at] = (text or "").strip()
+
+
+def to_text(cube: Cube, factor: float, whole: Mapping[str, str]) -> str:
+    """GDAL's XML for a cube: wavelengths and widths in the IMAGERY domain, scale, other items.
+
+    Empty where there is nothing to say.
+    """
+    root = ElementTree.Element("GDALMetadata")
+    for name, text in whole.items():
+        ElementTree.SubElement(root, "Item", name=name).text = text
+
+    def of_bands(name: str, values: Any, **more: str) -> None:
+        for sample, value in enumerate(values):
+            item = ElementTree.SubElement(
+                root, "Item", {"name": name, "sample": str(sample), **more}
+            )
+            item.text = f"{value:.12g}"
+
+    if cube.wavelengths is not None and not cube.wavelengths.assumed:
+        of_bands("CENTRAL_WAVELENGTH_UM", cube.wavelengths.nm / 1000, domain="IMAGERY")
+        widths = cube.metadata.get("fwhm")
+        if isinstance(widths, list) and len(widths) == cube.bands:
+            of_bands("FWHM_UM", np.asarray(widths) / 1000, domain="IMAGERY")
+    if factor != 1.0:
+        of_bands("SCALE", [1 / factor] * cube.bands, role="scale")
+        of_bands("OFFSET", [0.0] * cube.bands, role="offset")
+    return ElementTree.tostring(root, encoding="unicode") if len(root) else ""
+
+
+def colours(page: Any) -> dict[int, str]:
+    """How GDAL says that bands are to be interpreted, in lower case."""
+    stated = _items(page)[0].get("colorinterp", {})
+    return {band: name.lower() for band, name in stated.items() if band < page.samplesperpixel}
+
+
+def band_name(page: Any, band: int) -> str | None:
+    """What the tags call one band: its description, or how it is to be interpreted."""
+    stated, _ = _items(page)
+    for name in ("description", "colorinterp", "band_name", "bandname"):
+        if stated.get(name, {}).get(band):
+            return stated[name][band]
+    return None
+
+
+def _items(page: Any) -> tuple[dict[str, dict[int, str]], dict[str, str]]:
+    """Texts by name and band, and those of the whole image, all names in lower case."""
+    by_band: dict[str, dict[int, str]] = {}
+    whole: dict[str, str] = {}
+    tag = page.tags.get(METADATA_TAG)
+    if tag is None:
+        return by_band, whole
+    try:
+        items = list(ElementTree.fromstring(str(tag.value).strip("\0 ")).iter("Item"))
+    except ElementTree.ParseError:
+        return by_band, whole  # a broken side note does not make the image unreadable
+    for item in items:
+        name, sample = (item.get("name") or "").lower(), item.get("sample")
+        text = (item.text or "").strip()
+        band = None if sample is None else whole_number(sample)
+        if band is not None and band >= 0:
+            by_band.setdefault(name, {})[band] = text
+        else:
+            whole[name] = text
+    return by_band, whole
+
+
+def _listed(stated: dict[str, dict[int, str]], name: str, bands: int) -> list[str] | None:
+    """The texts of all bands in their order; None if one is missing."""
+    found = stated.get(name, {})
+    return [found[band] for band in range(bands)] if set(found) >= set(range(bands)) else None
+
+
+def _numbers(texts: list[str] | None) -> list[float] | None:
+    numbers = [number(text) for text in texts or ()]
+    finite = [n for n in numbers if n is not None and math.isfinite(n)]
+    return finite if finite and len(finite) == len(numbers) else None
+
+
+def _one(numbers: list[float] | None, default: float) -> Any:
+    """One number where all bands share it."""
+    if numbers is None:
+        return default
+    return numbers[0] if len(set(numbers)) == 1 else np.array(numbers)

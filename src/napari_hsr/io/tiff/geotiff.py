@@ -1,0 +1,314 @@
+"""GeoTIFF's tags kept from reading to writing, and ``map info`` of ENVI as such tags."""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import TYPE_CHECKING, Any
+from xml.etree import ElementTree
+
+from napari_hsr.io.tiff.gdal_metadata import METADATA_TAG
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+#: The item of a cube's metadata that holds them.
+KEY = "geotiff"
+#: Tags by their names in that item: number and type as TIFF counts them.
+_TAGS = {
+    "pixel_scale": (33550, "d"), "tiepoints": (33922, "d"), "transformation": (34264, "d"),
+    "keys": (34735, "H"), "doubles": (34736, "d"), "ascii": (34737, "s"),
+}  # fmt: skip
+#: What GDAL says of the whole image and stays true of a copy.
+_NOT_KEPT = ("scale", "offset", "wavelength", "fwhm", "statistics", "bbl", "description")
+_MODEL, _RASTER, _GEOGRAPHIC, _PROJECTED = 1024, 1025, 2048, 3072
+WGS84 = 4326
+#: The code of a coordinate system at the end of its text.
+_CODE = re.compile(r'(?:AUTHORITY|ID)\["EPSG",\s*"?(\d+)"?\]\s*\]\s*$')
+_LINEAR_UNITS, _METRE = 3076, 9001
+_CITATION, _USER_DEFINED = 3073, 32767
+#: How GDAL keeps the text of a coordinate system without a number.
+_PE = "ESRI PE String = "
+#: ENVI's datum of the zones of UTM whose numbers begin after this one (EPSG).
+_UTM = {
+    "north": ("WGS-84", 32600), "south": ("WGS-84", 32700), "nad83": ("NAD-83", 26900),
+    "nad27": ("NAD-27", 26700), "etrs89": ("ETRS-89", 25800),
+}  # fmt: skip
+#: Names and ellipsoids of those that ENVI and others tell by a text.
+_DATUMS = {
+    "nad83": ("North_American_1983", '"GRS_1980",6378137.0,298.257222101'),
+    "nad27": ("North_American_1927", '"Clarke_1866",6378206.4,294.9786982'),
+    "etrs89": ("ETRS_1989", '"GRS_1980",6378137.0,298.257222101'),
+}
+
+
+def read(page: Any) -> dict[str, Any] | None:
+    """The tags of a page (tifffile's) as plain values; None if it says nothing of its place."""
+    found: dict[str, Any] = {}
+    for name, (number, kind) in _TAGS.items():
+        tag = page.tags.get(number)
+        if tag is not None:
+            value = tag.value
+            found[name] = (
+                str(value) if kind == "s" else [*map(float if kind == "d" else int, value)]
+            )
+    _count_from_corners(found)
+    kept = _whole_items(page)
+    if kept:
+        found["gdal"] = kept
+    return found or None
+
+
+def _count_from_corners(found: dict[str, Any]) -> None:
+    """Tie points at centres of pixels (PixelIsPoint) become those of areas, as GDAL takes them."""
+    keys = list(found.get("keys") or [])
+    for at in range(4, len(keys) - 3, 4):
+        if keys[at : at + 2] == [_RASTER, 0] and keys[at + 3] == 2:
+            keys[at + 3] = 1
+            found["keys"] = keys
+            ties, matrix = found.get("tiepoints", []), [*found.get("transformation", [])]
+            found |= (
+                {"tiepoints": [v + 0.5 * (i % 6 < 2) for i, v in enumerate(ties)]} if ties else {}
+            )
+            for row in range(0, len(matrix) - 3, 4):
+                matrix[row + 3] -= 0.5 * (matrix[row] + matrix[row + 1])
+            if matrix:
+                found["transformation"] = matrix
+
+
+def _whole_items(page: Any) -> dict[str, str]:
+    tag = page.tags.get(METADATA_TAG)
+    try:
+        root = ElementTree.fromstring(str(tag.value).strip("\0 ")) if tag is not None else None
+    except ElementTree.ParseError:
+        return {}  # a broken side note does not make the image unreadable
+    items = [] if root is None else [i for i in root.iter("Item") if i.get("sample") is None]
+    return {
+        str(item.get("name")): (item.text or "").strip()
+        for item in items
+        if item.get("name") and not str(item.get("name")).lower().startswith(_NOT_KEPT)
+    }
+
+
+def stated(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """The tags of a cube: its own, else those that its ``map info`` amounts to."""
+    own = metadata.get(KEY)
+    if isinstance(own, dict):  # those that were kept elsewhere may count from centres
+        own = dict(own)
+        _count_from_corners(own)
+        return own
+    return _of_map_info(metadata.get("map info"), metadata.get("coordinate system string")) or {}
+
+
+def extra_tags(facts: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+    """The tags as tifffile takes them."""
+    tags: list[tuple[Any, ...]] = []
+    for name, (number, kind) in _TAGS.items():
+        value = facts.get(name)
+        if isinstance(value, str) and kind == "s":
+            tags.append((number, kind, 0, value, True))
+        elif isinstance(value, list) and kind != "s":
+            tags.append((number, kind, len(value), tuple(value), True))
+    return tags
+
+
+def map_info(facts: Any) -> list[Any] | None:
+    """ENVI's ``map info`` for the tags; None for what has none.
+
+    The projection is named for UTM and for latitude and longitude, and else "Arbitrary".
+    """
+    grid = _grid(facts) if isinstance(facts, dict) else None
+    if grid is None:
+        return None
+    reference, pixel, degrees = grid
+    keys = _keys(facts)
+    projected, geographic = keys.get(_PROJECTED, 0), keys.get(_GEOGRAPHIC, 0)
+    kind, tail = ["Arbitrary"], []
+    for name, (datum, zones) in _UTM.items():
+        if projected and projected - zones in range(1, 61):
+            half = "South" if name == "south" else "North"
+            kind, tail = ["UTM"], [projected - zones, half, datum, "units=Meters"]
+    if keys.get(_MODEL) == 2 and geographic in (0, WGS84):
+        kind, tail = ["Geographic Lat/Lon"], ["WGS-84", "units=Degrees"]
+    turned = [f"rotation={degrees:.12g}"] if degrees else []
+    return [*kind, *reference, *pixel, *tail, *turned]
+
+
+def coordinate_system(facts: Any) -> str | None:
+    """ENVI's ``coordinate system string`` for the tags, where they or a table here have its text."""
+    if not isinstance(facts, dict):
+        return None
+    _, found, rest = str(facts.get("ascii", "")).partition(_PE)
+    if found:
+        return rest.split("|")[0].strip()
+    code = _keys(facts).get(_PROJECTED, 0)
+    for name, (_, zones) in _UTM.items():
+        if name not in _DATUMS and code - zones in range(1, 61):
+            return None  # map info says it all
+        if name in _DATUMS and code - zones in range(1, 61):
+            system, ellipsoid = _DATUMS[name]
+            return (
+                f'PROJCS["{system}_UTM_Zone_{code - zones}N",GEOGCS["GCS_{system}",DATUM["D_{system}",'
+                f'SPHEROID[{ellipsoid}]],PRIMEM["Greenwich",0.0],UNIT["Degree",0.0174532925199433]],'
+                'PROJECTION["Transverse_Mercator"],PARAMETER["False_Easting",500000.0],'
+                'PARAMETER["False_Northing",0.0],PARAMETER["Central_Meridian",'
+                f'{6.0 * (code - zones) - 183}],PARAMETER["Scale_Factor",0.9996],'
+                'PARAMETER["Latitude_Of_Origin",0.0],UNIT["Meter",1.0]]'
+            )
+    return _by_library(_code(facts))
+
+
+def _code(facts: Mapping[str, Any]) -> int | None:
+    """The number of a coordinate system that ``map info`` has no words for."""
+    keys = _keys(facts)
+    code = keys.get(_PROJECTED) or keys.get(_GEOGRAPHIC) or 0
+    return code if 1024 <= code < _USER_DEFINED and code != WGS84 else None
+
+
+def _by_library(code: int | None) -> str | None:
+    if code is None:
+        return None
+    try:
+        import pyproj
+    except ImportError:
+        return None  # :func:`lost` says so
+    try:
+        return str(pyproj.CRS.from_epsg(code).to_wkt("WKT1_ESRI"))
+    except pyproj.exceptions.CRSError:
+        return None  # no such system, or one that ESRI's texts cannot say
+
+
+def lost(metadata: Mapping[str, Any]) -> str | None:
+    """A sentence on a grid or coordinate system that an ENVI header will not keep; None if it does."""
+    facts = metadata.get(KEY)
+    if not isinstance(facts, dict) or "map info" in metadata:
+        return None
+    if map_info(facts) is None and {"transformation", "tiepoints"} & set(facts):
+        return "The header does not keep the grid: its rows run to the north, or it is sheared."
+    code = _code(facts)
+    if code is None or coordinate_system(facts) or (map_info(facts) or ["Arbitrary"])[0] == "UTM":
+        return None
+    return (
+        f"The header keeps the grid, but not its coordinate system, EPSG:{code}; with pyproj it does: "
+        'pip install "napari-hsr[geo]".'
+    )
+
+
+def _grid(facts: Mapping[str, Any]) -> tuple[list[float], list[float], float] | None:
+    """Reference pixel (from 1) with its x and y, size of a pixel, and degrees that rows are turned."""
+    scale, ties, matrix = (facts.get(k) for k in ("pixel_scale", "tiepoints", "transformation"))
+    if scale and ties and len(ties) >= 6:
+        return [ties[0] + 1, ties[1] + 1, ties[3], ties[4]], list(scale[:2]), 0.0
+    if not matrix or len(matrix) != 16:
+        return None
+    across, down = math.hypot(matrix[0], matrix[1]), math.hypot(matrix[4], matrix[5])
+    if not across or not down:
+        return None
+    cosine, sine = matrix[0] / across, matrix[1] / across
+    if abs(cosine + matrix[5] / down) > 1e-6 or abs(sine - matrix[4] / down) > 1e-6:
+        return None  # sheared
+    return [1.0, 1.0, matrix[3], matrix[7]], [across, down], math.degrees(math.atan2(sine, cosine))
+
+
+def corner_and_pixel(
+    facts: Mapping[str, Any],
+) -> tuple[tuple[float, float], tuple[float, float], bool] | None:
+    """(x, y) of the upper left corner, width and height of a pixel, and whether these are metres.
+
+    None if :func:`stated` found no grid that lies straight.
+    """
+    scale, ties = facts.get("pixel_scale"), facts.get("tiepoints")
+    if not scale or not ties or len(ties) != 6:
+        return None
+    keys = _keys(facts)
+    corner = ties[3] - ties[0] * scale[0], ties[4] + ties[1] * scale[1]
+    metres = keys.get(_MODEL) in (None, 1) and keys.get(_LINEAR_UNITS, _METRE) == _METRE
+    return corner, (scale[0], scale[1]), metres and (_PROJECTED in keys or _LINEAR_UNITS in keys)
+
+
+def _of_map_info(items: Any, system: Any = None) -> dict[str, Any] | None:
+    if not isinstance(items, (list, tuple)) or len(items) < 7:
+        return None
+    words = [str(item).strip() for item in items]
+    try:
+        column, row, east, north, across, down = (float(word) for word in words[1:7])
+        turned = [w.split("=")[1] for w in words if w.lower().startswith("rotation=")]
+        degrees = float(turned[0]) if turned else 0.0
+    except ValueError:
+        return None
+    listed = isinstance(system, (list, tuple))
+    found = _system(words, ",".join(map(str, system)) if listed else str(system or ""))
+    if not degrees:
+        found["pixel_scale"] = [across, down, 0.0]
+        found["tiepoints"] = [column - 1, row - 1, 0.0, east, north, 0.0]
+        return found
+    cosine, sine = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
+    x, y = (across * cosine, across * sine), (down * sine, -down * cosine)
+    found["transformation"] = [
+        *x, 0.0, east - (column - 1) * x[0] - (row - 1) * x[1],
+        *y, 0.0, north - (column - 1) * y[0] - (row - 1) * y[1],
+        *(0.0,) * 4, 0.0, 0.0, 0.0, 1.0,
+    ]  # fmt: skip
+    return found
+
+
+def _system(words: list[str], system: str) -> dict[str, Any]:
+    """Keys of the projection that ``map info`` names, or of the text of a coordinate system."""
+    kind, plain = words[0].lower(), system.upper().replace(" ", "_")
+    area = [1, 1, 0, 0, _RASTER, 0, 1, 1]
+    if kind == "utm" and len(words) > 8 and words[7].isdigit():
+        north = words[8].lower().startswith("n")
+        datum = words[9].upper().replace("_", "-") if len(words) > 9 else "WGS-84"
+        for name, (named, zones) in _UTM.items():
+            said = name in _DATUMS and f"D_{_DATUMS[name][0].upper()}" in plain
+            of_it = said if "DATUM[" in plain and "D_WGS_1984" not in plain else datum == named
+            if of_it and (name == "south") != north:
+                code = zones + int(words[7])
+                return {"keys": _with(area, _MODEL, 0, 1, 1, _PROJECTED, 0, 1, code)}
+    if kind.startswith("geographic") and ("WGS-84" in words or "D_WGS_1984" in plain or not plain):
+        return {"keys": _with(area, _MODEL, 0, 1, 2, _GEOGRAPHIC, 0, 1, WGS84)}
+    text = f"{_PE}{system}|"
+    if plain.startswith(("PROJCS[", "GEOGCS[")):
+        more = (_MODEL, 0, 1, _USER_DEFINED, _CITATION, 34737, len(text), 0)
+        return {"keys": _with(area, *more), "ascii": text}
+    return {"keys": _with(area)}
+
+
+def of_code(code: int, projected: bool) -> dict[str, Any]:
+    """The keys of a coordinate system by its number (EPSG)."""
+    kind = (_MODEL, 0, 1, 1, _PROJECTED) if projected else (_MODEL, 0, 1, 2, _GEOGRAPHIC)
+    return {"keys": _with([1, 1, 0, 0, _RASTER, 0, 1, 1], *kind, 0, 1, code)}
+
+
+def of_text(system: str) -> dict[str, Any]:
+    """The keys of a coordinate system by its text (WKT): its number, or else the text itself."""
+    plain = system.strip().upper()
+    found = _CODE.search(plain)
+    if found is not None:
+        return of_code(int(found[1]), plain.startswith(("PROJCS[", "PROJCRS[")))
+    return _system(["Arbitrary"], system.strip())
+
+
+def of_six(numbers: Sequence[float]) -> dict[str, Any]:
+    """The grid of GDAL's six numbers: x of the corner, across and down; y of it, across and down."""
+    x, x_across, x_down, y, y_across, y_down = (float(n) for n in numbers)
+    if not x_down and not y_across and y_down < 0 < x_across:
+        return {
+            "pixel_scale": [x_across, -y_down, 0.0],
+            "tiepoints": [0.0, 0.0, 0.0, x, y, 0.0],
+        }
+    rows = ([x_across, x_down, 0.0, x], [y_across, y_down, 0.0, y], [0.0] * 4, [0.0, 0.0, 0.0, 1.0])
+    return {"transformation": [value for row in rows for value in row]}
+
+
+def _with(keys: list[int], *more: int) -> list[int]:
+    """A directory of keys: these and more, in ascending order."""
+    rows = [keys[i : i + 4] for i in range(4, len(keys), 4)]
+    rows += [list(more[i : i + 4]) for i in range(0, len(more), 4)]
+    return [1, 1, 0, len(rows), *(number for row in sorted(rows) for number in row)]
+
+
+def _keys(facts: Mapping[str, Any]) -> dict[int, int]:
+    listed = facts.get("keys") or []
+    rows = [listed[i : i + 4] for i in range(4, len(listed) - 3, 4)]
+    return {key: value for key, location, _, value in rows if location == 0}

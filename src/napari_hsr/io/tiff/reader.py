@@ -1,0 +1,364 @@
+"""TIFF: cubes of many pages, planes or samples, and photographs."""
+
+from __future__ import annotations
+
+import logging
+import math
+import threading
+import weakref
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_hsr.errors import FileError
+from napari_hsr.io import build_cube, embedded_record, lazy, limits, several_cubes
+from napari_hsr.io.band_axis import band_axis_of_pages
+from napari_hsr.io.build_cube import NO_DATA
+from napari_hsr.io.library_errors import translated
+from napari_hsr.io.mapped import map_file
+from napari_hsr.io.masked import WithoutAlpha
+from napari_hsr.io.read_choice import ANY, Choice
+from napari_hsr.io.tiff import decoding as tiff_decoding
+from napari_hsr.io.tiff import gdal_metadata, geotiff
+from napari_hsr.io.tiff import masks as tiff_masks
+from napari_hsr.io.tiff import page_chain as tiff_chain
+from napari_hsr.io.tiff import wavelengths as tiff_wavelengths
+from napari_hsr.io.wavelengths import product_metadata
+from napari_hsr.notices import Code, Notice
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from napari_hsr.cube import Cube
+    from napari_hsr.photograph import Photograph
+
+#: Where wavelengths are looked for.
+_LOOKED_IN = (
+    "its descriptions, names of pages, GDAL's items, OME-XML, XMP, and an XML or text file or a "
+    "header beside it"
+)
+_ORIENTATION, _MIN_IS_WHITE = 274, 0
+#: Names of axes that are taken for bands and are none.
+_OTHER_AXES = {"Z": "depth", "T": "time", "P": "position", "A": "angle", "V": "view"}
+_DAMAGED = "the TIFF file is damaged or cut short"
+# what tifffile logs about damaged files is said in our sentence; no second line on the screen
+logging.getLogger("tifffile").addHandler(logging.NullHandler())
+
+
+def read(path: Path, choice: Choice = ANY) -> Cube | Photograph:
+    """Read a TIFF: an RGB picture as a photograph, everything else as a cube.
+
+    Pages, planes or samples are the bands, in any integer or float type, compressed or
+    not. A large cube stays on disk: mapped if it is not compressed, else page by page.
+
+    Raises
+    ------
+    FileError
+        If the file is damaged, or holds a grey or CMYK picture or several unlike images.
+    """
+    import tifffile
+
+    tiff_chain.check(path)
+    with translated(path, _DAMAGED):
+        file = tifffile.TiffFile(path)
+    keep = False
+    try:
+        with translated(path, _DAMAGED):
+            file.pages.cache = True  # what guards their decoding is said to the pages themselves
+            page = file.pages.first
+            tiff_chain.check_pages(path, file)
+            tiff_decoding.guard(path, file)
+            series = [s for s in file.series if not tiff_masks.is_mask(s.keyframe)] or file.series
+        chosen = _choose_series(path, series)
+        ours, described = _described(file)
+        of_ours = ours is not None and ours.wavelengths is None
+        if not of_ours:
+            _check_described(path, described, series[0])
+        if of_ours or (ours is None and choice.is_open and _is_picture(page, chosen)):
+            photograph = _photograph(path, file, ours, choice)
+            keep = not isinstance(photograph.data, np.ndarray)
+            return photograph
+        found = _found(path, file, chosen, ours, described)
+        if chosen is series[0] and len(series) > 1:
+            sizes = ", ".join(" x ".join(str(n) for n in s.shape) for s in list(series)[1:6])
+            told = f"Other images beside the cube were left out: {sizes}."
+            found.notices += (Notice.warning(Code.OTHER_IMAGES_LEFT_OUT, told),)
+        cube = build_cube.build(path, found, choice)
+        keep = isinstance(cube.data, lazy.LazyArray) and isinstance(found.source, Pages)
+        return cube
+    finally:
+        if not keep:
+            file.close()
+
+
+def _check_described(path: Path, described: dict[str, Any], first: Any) -> None:
+    """A description that tells the shape of what was written must not tell of more than there is."""
+    stated = described.get("shape")
+    if not isinstance(stated, list) or not all(isinstance(n, int) and n > 0 for n in stated):
+        return
+    if math.prod(stated) > math.prod(int(n) for n in first.shape):
+        sizes = [" x ".join(str(n) for n in shape)[:80] for shape in (stated, first.shape)]
+        raise FileError(
+            path,
+            f"the TIFF file is cut short: {sizes[0]} values were written, {sizes[1]} are there",
+        )
+
+
+def _choose_series(path: Path, series: Any) -> Any:
+    """The first image, if it is the only one or the others are smaller (previews).
+
+    Pages written one by one are an image each to tifffile: alike, they are one stack.
+    """
+    if len(series) == 1:
+        return series[0]
+    first = series[0]
+    alike = {(s.shape, s.dtype) for s in series}
+    if len(alike) == 1 and len(first.shape) == 2 and first.dtype is not None:
+        return Stack(series)
+    others = list(series)[1:]
+    broken = [s for s in others if s.dtype is None or 0 in s.shape or not s.keyframe.dataoffsets]
+    if broken:
+        where = broken[0].keyframe.index + 1
+        raise FileError(path, f"the TIFF file is damaged: page {where} holds no pixels")
+    biggest = max(int(np.prod(s.shape)) for s in others)
+    bands_and_pictures = len(first.shape) == 3 and all(len(s.shape) == 2 for s in others)
+    if int(np.prod(first.shape)) > 2 * biggest or bands_and_pictures:
+        return first
+    shapes = [" x ".join(str(n) for n in s.shape) for s in list(series)[:6]]
+    if len(alike) == 1:
+        which = f"of the same size ({shapes[0]}), and does not say which is the cube"
+    elif len(set(shapes)) == 1:
+        which = f"of one size ({shapes[0]}) and different types, and does not say which is the cube"
+    else:
+        which = f"of different sizes ({', '.join(shapes)})"
+    raise FileError(path, f"it holds {len(series)} images {which}")
+
+
+def _described(file: Any) -> tuple[embedded_record.Record | None, dict[str, Any]]:
+    """Our record, and whatever JSON the description holds."""
+    described = tiff_wavelengths.described(file)
+    return embedded_record.parse(described.get(embedded_record.KEY)), described
+
+
+def _is_picture(page: Any, series: Any) -> bool:
+    """Three or four colour samples a pixel, a palette, or one page of 8- or 16-bit grey."""
+    if page.photometric in (3, 5, 8):  # palette, CMYK, CIELAB
+        return True
+    if page.photometric in (2, 6) and page.samplesperpixel in (3, 4):
+        return len(series.shape) == 3
+    samples = page.samplesperpixel - sum(kind in (1, 2) for kind in page.extrasamples)  # no alpha
+    camera_like = page.dtype is not None and page.dtype in (np.uint8, np.uint16, np.bool_)
+    one_page = (
+        int(np.prod(series.shape)) == page.imagewidth * page.imagelength * page.samplesperpixel
+    )
+    return camera_like and one_page and samples == 1
+
+
+def _photograph(
+    path: Path, file: Any, ours: embedded_record.Record | None, choice: Choice
+) -> Photograph:
+    from napari_hsr.io.tiff import photographs as tiff_photographs
+
+    return tiff_photographs.read(path, file, ours, choice)
+
+
+def _found(
+    path: Path,
+    file: Any,
+    series: Any,
+    ours: embedded_record.Record | None,
+    described: dict[str, Any],
+) -> build_cube.Found:
+    shape, axes = tuple(series.shape), series.axes
+    if series.dtype is None:
+        raise FileError(path, "its pixels are of no known type")
+    build_cube.check_dtype(path, series.dtype)
+    if ours is None:
+        build_cube.check_shape(path, shape)
+        if several_cubes.are_several(shape) and "S" in axes and file.pages.first.photometric == 2:
+            size = " x ".join(str(int(n)) for n in shape)
+            raise FileError(
+                path, f"the array has 4 axes ({size}): its pages are pictures in colours"
+            )
+    found = build_cube.Found(None, record=ours, looked_in=_LOOKED_IN)
+    found.wavelengths, found.unit = tiff_wavelengths.in_json(described)
+    if len(shape) == 3 or (len(shape) == 4 and shape[0] == 1):  # an axis of one is left out
+        _state_bands(found, shape[-3:], axes[-3:])
+    elif several_cubes.are_several(shape) and "C" in axes:
+        found.stated, found.convention = True, axes.index("C")
+    page = file.pages.first
+    alpha = _alpha(page) if ours is None and len(shape) == 3 and "S" in axes else None
+    bands = shape[-3:][found.convention] - (alpha is not None)
+    facts = gdal_metadata.read(file.pages.first, bands, path, without=alpha)
+    if found.wavelengths is None:
+        found.wavelengths, found.unit = facts.wavelengths, facts.unit
+    if found.wavelengths is None:
+        found.wavelengths, found.unit = tiff_wavelengths.find(file, series, bands)
+    found.decoding = facts.decoding
+    found.notices += () if ours is not None else facts.notices
+    if ours is None:
+        found.per_band |= facts.per_band
+    if found.wavelengths is None:
+        _from_product(found, product_metadata.beside(path, bands))
+    on_the_ground = geotiff.read(file.pages.first) if ours is None else None
+    if on_the_ground is not None:
+        found.metadata[geotiff.KEY] = on_the_ground
+    if facts.no_data is not None:
+        found.metadata[NO_DATA] = facts.no_data
+    if not replace(facts.decoding, no_data=()).does_nothing:
+        told = "Values were scaled as GDAL's SCALE and OFFSET in the file say."
+        found.notices += (Notice.info(Code.SCALE_APPLIED, told),)
+        found.steps += (told,)
+    with translated(path, _DAMAGED):
+        found.source = _source(path, file, series)
+        if alpha is not None:
+            _leave_out_alpha(found, alpha)
+        tiff_masks.apply(path, found, file)
+        if ours is None:
+            _calibrate(found, file)
+            _tell(found, page, axes[-3:])
+    return found
+
+
+def _alpha(page: Any) -> int | None:
+    """Which sample of each pixel is alpha, by GDAL's colours of the bands or the tags; None for none."""
+    count = page.samplesperpixel
+    named = gdal_metadata.colours(page) if count > 2 else {}
+    if "alpha" in named.values():
+        return min(band for band, name in named.items() if name == "alpha" and band < count)
+    extra = [int(kind) for kind in page.extrasamples]  # they are the last ones
+    places = [count - len(extra) + i for i, kind in enumerate(extra) if kind in (1, 2)]
+    return places[-1] if count > 2 and places and not named.get(places[-1]) else None
+
+
+def _leave_out_alpha(found: build_cube.Found, alpha: int) -> None:
+    last = alpha == found.source.shape[found.convention] - 1
+    cut = WithoutAlpha(found.source, found.convention, alpha)
+    found.source = cut[()] if type(found.source) is np.ndarray else cut
+    which = "The last band" if last else f"Band {alpha + 1}"
+    told = f"{which} is alpha: it was left out, and pixels where it is 0 are NaN."
+    found.notices += (Notice.warning(Code.ALPHA_LEFT_OUT, told),)
+
+
+def _calibrate(found: build_cube.Found, file: Any) -> None:
+    """ImageJ's straight line from stored numbers to values; signed integers are kept so, too."""
+    stated = file.imagej_metadata or {}
+    curve, offset, scale = (stated.get(key) for key in ("cf", "c0", "c1"))
+    if curve is None or found.source.dtype.kind not in "iu":
+        return
+    line = [v for v in (offset, scale) if isinstance(v, (int, float)) and not isinstance(v, bool)]
+    if curve != 0 or len(line) != 2:
+        told = "ImageJ's calibration of the values is no straight line: the numbers are as stored."
+        found.notices += (Notice.warning(Code.GAIN_NOT_APPLIED, told),)
+    elif found.decoding.does_nothing and line != [0.0, 1.0]:
+        found.decoding = replace(found.decoding, scale=float(line[1]), offset=float(line[0]))
+        told = f"Values are those of ImageJ's calibration, {line[0]:g} + {line[1]:g} x stored."
+        found.notices += (Notice.info(Code.SCALE_APPLIED, told),)
+        found.steps += (told,)
+
+
+def _tell(found: build_cube.Found, page: Any, axes: str) -> None:
+    """Notices of what the file states and a cube does not follow."""
+    axis = axes[found.convention : found.convention + 1]
+    slices = axis == "Z" and not page.is_ome  # by habit, whatever they are slices of
+    if axis in _OTHER_AXES and found.wavelengths is None and not slices:
+        told = f"The file calls the axis that was taken as bands {_OTHER_AXES[axis]}."
+        found.notices += (Notice.info(Code.AXES_CHANGED, told),)
+    turned = page.tags.get(_ORIENTATION)
+    if turned is not None and turned.value in range(2, 9):
+        told = f"The file states orientation {int(turned.value)}; rows and columns are as stored."
+        found.notices += (Notice.warning(Code.AXES_CHANGED, told),)
+    if page.photometric == _MIN_IS_WHITE and found.source.dtype.kind in "iub":
+        told = "The file states that 0 is white; the numbers are as stored."
+        found.notices += (Notice.warning(Code.VALUES_SCALE_GUESSED, told),)
+
+
+def _from_product(found: build_cube.Found, product: product_metadata.Product | None) -> None:
+    """Wavelengths, gains and offsets of the metadata beside an EnMAP or DESIS image."""
+    if product is None:
+        return
+    found.wavelengths, found.unit = product.wavelengths, "nm"
+    if product.fwhm is not None:
+        found.per_band["fwhm"] = product.fwhm
+    if product.no_data is not None and not found.decoding.no_data:
+        found.decoding = replace(found.decoding, no_data=(product.no_data,))
+        found.metadata[NO_DATA] = product.no_data
+    stated = replace(found.decoding, no_data=()).does_nothing and product.gains is not None
+    if stated:
+        offsets = product.offsets or [0.0] * len(product.wavelengths)
+        found.decoding = replace(
+            found.decoding, scale=np.array(product.gains), offset=np.array(offsets)
+        )
+    told = f"Wavelengths{', gains and offsets' if stated else ''} are those of {product.file}."
+    found.notices += (Notice.info(Code.SCALE_APPLIED if stated else Code.OTHER, told),)
+    found.steps += (told,)
+
+
+def _state_bands(found: build_cube.Found, shape: tuple[int, ...], axes: str) -> None:
+    """Samples, channels and pages are the bands: a TIFF states it, unlike a bare array."""
+    found.stated = True
+    found.convention = next((axes.index(name) for name in "SC" if name in axes), 0)
+    if axes == "QYX" and found.record is None:  # written in one piece by tifffile, axes unsaid
+        count = None if found.wavelengths is None else len(found.wavelengths)
+        found.convention, told = band_axis_of_pages(shape, count)
+        found.notices += (told,) if told else ()
+
+
+def _source(path: Path, file: Any, series: Any) -> Any:
+    if lazy.too_big(series.shape):
+        if series.dataoffset is not None:  # one uncompressed block
+            dtype = series.dtype.newbyteorder(file.byteorder)
+            return map_file(path, dtype, tuple(series.shape), series.dataoffset)
+        if len(series.pages) == series.shape[0] and len(series.shape) == 3:
+            check_room(path, series, "one of its pages", series.shape[1:])
+            return Pages(file, series)
+    check_room(path, series, "the image", series.shape)
+    return series.asarray()
+
+
+def check_room(path: Path, image: Any, what: str, shape: tuple[int, ...]) -> None:
+    """Refuse to decode far more than the file holds; FileError says how much it would be."""
+    size = " x ".join(str(int(n)) for n in shape)
+    needed = math.prod(int(n) for n in shape) * image.dtype.itemsize
+    limits.check_room(path, needed, f"{what} ({size})")
+
+
+class Stack:
+    """Images of one page each as one series of pages, with what is used of tifffile's."""
+
+    axes = "IYX"
+    dataoffset = None  # in no one block
+
+    def __init__(self, series: Any):
+        self.pages = [image.pages[0] for image in series]
+        self.shape = (len(self.pages), *series[0].shape)
+        self.dtype = series[0].dtype
+
+    def asarray(self) -> np.ndarray:
+        """All bands, shape (bands, height, width)."""
+        return np.stack([page.asarray().reshape(self.shape[1:]) for page in self.pages])
+
+
+class Pages:
+    """The pages of a TIFF as (pages, height, width), decoded only when asked for."""
+
+    def __init__(self, file: Any, series: Any):
+        self._file, self._series = file, series
+        self.shape = tuple(series.shape)
+        self.dtype = series.dtype
+        self._lock = threading.Lock()
+        weakref.finalize(self, file.close)  # the file lives as long as the cube
+
+    def __getitem__(self, key: tuple[Any, ...]) -> np.ndarray:
+        pages, *inside = key
+        if isinstance(pages, int):
+            plane: np.ndarray = self._page(pages)[tuple(inside)]
+            return plane
+        planes = [self._page(i)[tuple(inside)] for i in range(self.shape[0])[pages]]
+        return np.stack(planes) if planes else np.empty((0, *self._page(0)[tuple(inside)].shape))
+
+    def _page(self, index: int) -> np.ndarray:
+        with self._lock:
+            page: np.ndarray = self._series.pages[index].asarray()
+        return page.reshape(self.shape[1:])

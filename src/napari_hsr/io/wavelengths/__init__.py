@@ -1,0 +1,1 @@
+"""Wavelengths, wherever a format keeps them."""

@@ -1,0 +1,1 @@
+"""Zarr stores: cubes, films frame by frame, and stores that several runs write."""

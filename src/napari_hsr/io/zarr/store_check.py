@@ -1,0 +1,392 @@
+"""The folder of a zarr store, looked at before the library believes it.
+
+A store is a tree of files that may come from anywhere: metadata of any size and depth, links out of
+the folder, pipes, codecs that run what they read (``pickle``), chunks that swell. Whatever the library
+asks for passes here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import math
+import os
+import re
+import stat
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from napari_hsr.errors import FileError
+from napari_hsr.io import limits
+from napari_hsr.io.atomic import kind_of
+from napari_hsr.io.detect import is_zarr
+from napari_hsr.io.library_errors import translated
+from napari_hsr.io.zarr.packed_chunks import DAMAGED, check_packed
+from napari_hsr.units import one_line
+
+#: Files of metadata, in versions 2 and 3.
+_METADATA = ("zarr.json", ".zarray", ".zgroup", ".zattrs", ".zmetadata")
+#: The folder in a store that is not finished, which a killed run may leave in a finished one.
+JOURNAL = "journal"
+#: Names of chunks, and of the folders that they lie in.
+_CHUNK = re.compile(r"c?[\d./]*")
+#: Codecs that only turn bytes into bytes or numbers.
+_CODECS = {
+    "adler32", "astype", "bitround", "blosc", "bytes", "bz2", "crc32", "crc32c", "delta",
+    "fixedscaleoffset", "fletcher32", "gzip", "jenkins_lookup3", "lz4", "lzma", "packbits",
+    "quantize", "sharding_indexed", "shuffle", "transpose", "vlen-bytes", "vlen-utf8", "zlib",
+    "zstd", "zfpy", "cast_value", "scale_offset",
+}  # fmt: skip
+#: Where metadata name them.
+_NAMED = ("compressor", "filters", "codecs", "index_codecs")
+#: Bytes that a chunk may have beyond its values: sums of check.
+_BEYOND = 64
+#: Chunks of one shard.
+_MOST_INNER = 2**24
+#: Groups and arrays: the library takes over a millisecond for each. A field of a plate opens by itself.
+_MOST_NODES = 2_000
+#: Files of a store that are counted.
+_MOST_FILES = 200_000
+
+
+@dataclass(frozen=True)
+class _Shard:
+    """The index of a shard: bytes, those of its sum of check, their order, and where it is."""
+
+    nbytes: int
+    beyond: int
+    order: str
+    at_start: bool
+
+
+@dataclass(frozen=True)
+class _Chunk:
+    """Chunks of an array: most bytes of one unpacked, codecs, and how it lies with others in a file."""
+
+    most: int
+    codecs: frozenset[str]
+    shard: _Shard | None
+
+
+def checked(path: Path) -> Any:
+    """A store of the library over a folder, in which nothing is read that was not looked at.
+
+    Raises
+    ------
+    FileError
+        If its groups lie too deep, are too many, or links lead out of it.
+    """
+    _check_tree(path)
+    return _store_class()(path, read_only=True)
+
+
+def wait_for_writes() -> None:
+    """Wait until the library has ended what it writes in its own threads.
+
+    Where one write fails, it goes on with those that were begun beside it, and would make a folder
+    anew that was removed meanwhile.
+    """
+    import asyncio
+
+    from zarr.core.sync import sync
+
+    async def ended() -> None:
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        await asyncio.gather(*others, return_exceptions=True)
+
+    sync(ended())
+
+
+def check_replaceable(folder: Path, named: Path) -> None:
+    """A folder that is to be replaced must be a store and nothing else.
+
+    Raises
+    ------
+    FileError
+        If it is none, or if somebody keeps other files in it.
+    """
+    if not folder.exists():
+        return
+    if not is_zarr(folder):
+        raise FileError(named, "there is something else of that name, which is not replaced")
+    other = _other(folder)
+    if other is not None:
+        name = one_line(os.path.relpath(other, folder), 80)
+        raise FileError(named, f"{name} in it is no part of a zarr store, so it is not replaced")
+
+
+def _other(store: Path) -> Path | None:
+    """The first file or folder that zarr did not put there; chunks of arrays inside are not looked at."""
+    ahead = [store]
+    while ahead:
+        folder = ahead.pop()
+        with translated(store, "it cannot be read", only=(OSError,)):
+            inside = [Path(entry.path) for entry in os.scandir(folder)]
+        chunks = _is_array(folder)
+        for item in inside:
+            if item.name[0] == "." or item.name in (*_METADATA, JOURNAL):
+                continue
+            if chunks and _CHUNK.fullmatch(item.name):
+                continue
+            if chunks or not item.is_dir() or not is_zarr(item):
+                return item
+            ahead.append(item)
+    return None
+
+
+def _is_array(folder: Path) -> bool:
+    if (folder / ".zarray").exists():
+        return True
+    try:
+        found = json.loads(limits.content(folder / "zarr.json"))
+    except (OSError, ValueError, RecursionError, FileError):
+        return False
+    return isinstance(found, dict) and found.get("node_type") == "array"
+
+
+def check_array(path: Path, array: Any) -> None:
+    """Compare what an array claims with what its folder holds; later its chunks with their size.
+
+    Raises
+    ------
+    FileError
+        If far more is claimed, or a chunk alone takes more memory than there is.
+    """
+    shape, chunks = [int(n) for n in array.shape], [int(n) for n in array.chunks]
+    if any(n < 0 for n in shape) or any(n < 1 for n in chunks):
+        raise FileError(path, f"{DAMAGED}: a size of {shape} in chunks of {chunks} is none")
+    needed = math.prod(shape) * array.dtype.itemsize
+    of_chunk = math.prod(chunks) * array.dtype.itemsize
+    if max(needed, of_chunk) > limits.ASKED_FROM:
+        held = _stored(path / array.path, max(needed, of_chunk) // limits.MOST_SWELLING + 1)
+        limits.check_room(path, of_chunk, "a chunk of it", held)
+        limits.check_claim(path, needed, "it", held)
+    found = _codecs(array.metadata.to_dict())
+    store = array.store_path.store
+    shard = None if array.metadata.zarr_format == 2 else _shard(path, array)
+    packed = frozenset(found - {"sharding_indexed"})
+    store.chunks[array.path] = _Chunk(of_chunk + _BEYOND, packed, shard)
+
+
+def _shard(path: Path, array: Any) -> _Shard | None:
+    """Of chunks that hold smaller ones; None if they do not."""
+    outer = [codec.to_dict() for codec in array.metadata.codecs]
+    facts = next((c["configuration"] for c in outer if c["name"] == "sharding_indexed"), None)
+    if facts is None:
+        return None
+    inner = {str(codec["name"]) for codec in facts["codecs"]}
+    index = [str(codec["name"]) for codec in facts["index_codecs"]]
+    if (
+        len(outer) > 1
+        or "sharding_indexed" in inner
+        or index not in (["bytes"], ["bytes", "crc32c"])
+    ):
+        raise FileError(path, "its shards are packed in a way that is not read")
+    pieces = zip(array.shards, array.chunks, strict=True)
+    count = math.prod(int(whole) // int(part) for whole, part in pieces)
+    limits.check_count(path, count, "chunks in each shard", _MOST_INNER)
+    order = ">" if facts["index_codecs"][0]["configuration"].get("endian") == "big" else "<"
+    return _Shard(16 * count, 4 * (len(index) - 1), order, facts["index_location"] == "start")
+
+
+def small(path: Path, array: Any) -> Any:
+    """All values of an array beside the cube.
+
+    Raises
+    ------
+    FileError
+        If they are more than a list beside a cube has.
+    """
+    count = math.prod(int(n) for n in array.shape)
+    limits.check_count(path, count, f"values in {one_line(array.path, 80)}", limits.MOST_VALUES)
+    check_array(path, array)
+    with translated(path, DAMAGED):
+        return array[...]
+
+
+@lru_cache(maxsize=1)
+def _store_class() -> Any:
+    from zarr.storage import LocalStore
+
+    class CheckedStore(LocalStore):
+        """Reads files of its folder alone, of the size that is claimed."""
+
+        def __init__(self, root: Any, *, read_only: bool = False) -> None:
+            super().__init__(root, read_only=read_only)
+            #: By the path of the array.
+            self.chunks: dict[str, _Chunk] = {}
+
+        async def get(self, key: str, prototype: Any = None, byte_range: Any = None) -> Any:
+            await asyncio.to_thread(_check, Path(self.root), key, self.chunks)
+            found = await super().get(key, prototype, byte_range)
+            chunk = _chunk_of(key, self.chunks)
+            if chunk is not None and chunk.shard is not None and found is not None:
+                content = found.to_bytes()
+                await asyncio.to_thread(
+                    _check_shard, Path(self.root), key, chunk, content, byte_range
+                )
+            return found
+
+        async def get_partial_values(self, prototype: Any, key_ranges: Any) -> Any:
+            ranges = list(key_ranges)
+            for key, _ in ranges:
+                await asyncio.to_thread(_check, Path(self.root), key, self.chunks)
+            return await super().get_partial_values(prototype, ranges)
+
+    return CheckedStore
+
+
+def _check_tree(path: Path) -> None:
+    """Look through the groups, not through the chunks of arrays."""
+    ahead, count, nodes = [(path, 0)], 0, 0
+    while ahead:
+        folder, depth = ahead.pop()
+        if depth > limits.DEEPEST:
+            raise FileError(path, f"its groups lie more than {limits.DEEPEST} deep in one another")
+        with translated(path, "it cannot be read", only=(OSError,)), os.scandir(folder) as entries:
+            inside = list(_first(entries, limits.MOST_ENTRIES + 1))
+        is_group = any((folder / name).exists() for name in (".zgroup", "zarr.json"))
+        is_array = (folder / ".zarray").exists()
+        nodes += is_group or is_array
+        if nodes > _MOST_NODES:
+            raise FileError(
+                path,
+                f"it holds more than {_MOST_NODES:,} groups and arrays; open one of them by its path",
+            )
+        if is_array or (depth and not is_group):
+            continue  # chunks of an array, or none of a store
+        count += len(inside)
+        limits.check_count(path, count, "groups and arrays")
+        for entry in inside:
+            if entry.is_symlink():
+                _check_inside(path, Path(entry.path))
+                if entry.is_dir():
+                    raise FileError(path, f"{one_line(entry.name, 80)} in it is a link to a folder")
+            elif entry.is_dir():
+                ahead.append((Path(entry.path), depth + 1))
+
+
+def _first(entries: Any, most: int) -> Any:
+    for _, entry in zip(range(most), entries, strict=False):
+        yield entry
+
+
+def _check_inside(root: Path, file: Path) -> None:
+    whole = os.path.realpath(root)
+    if os.path.commonpath([whole, os.path.realpath(file)]) != whole:
+        name = one_line(os.path.relpath(file, root), 80)
+        raise FileError(root, f"{name} in it leads to another place, which is not read")
+
+
+def _chunk_of(key: str, chunks: dict[str, _Chunk]) -> _Chunk | None:
+    if key.rpartition("/")[2] in _METADATA:
+        return None
+    of = max((a for a in chunks if key.startswith(f"{a}/" if a else "")), key=len, default=None)
+    return None if of is None else chunks[of]
+
+
+def _check_shard(root: Path, key: str, chunk: _Chunk, content: bytes, asked: Any) -> None:
+    """Look at the chunks in what was read of a shard: all of it, its index, or one of them."""
+    shard = chunk.shard
+    assert shard is not None
+    pieces = [content]
+    if asked is None:
+        whole = shard.nbytes + shard.beyond
+        index = content[:whole] if shard.at_start else content[-whole:]
+        if len(index) < whole:
+            raise FileError(root, f"{DAMAGED}: its shard {one_line(key, 80)} has no index")
+        places = np.frombuffer(index[: shard.nbytes], f"{shard.order}u8").reshape(-1, 2).tolist()
+        pieces = [content[at : at + size] for at, size in places if size < len(content)]
+    elif getattr(asked, "start", None) is None or (shard.at_start and asked.start == 0):
+        return  # the index
+    for piece in pieces:
+        check_packed(root, key, piece, chunk.most, chunk.codecs)
+
+
+def _check(root: Path, key: str, chunks: dict[str, _Chunk]) -> None:
+    """Look at a file before the library reads it."""
+    file = root / key
+    try:
+        found = os.stat(file)
+    except (OSError, ValueError):  # not there: told by the library
+        return
+    if stat.S_ISDIR(found.st_mode):
+        return
+    if not stat.S_ISREG(found.st_mode):
+        raise FileError(root, f"{one_line(key, 80)} in it is {kind_of(found.st_mode)}")
+    _check_inside(root, file)
+    if key.rpartition("/")[2] in _METADATA:
+        _check_metadata(root, key, limits.content(file))
+        return
+    chunk = _chunk_of(key, chunks)
+    if chunk is None:
+        limits.check_count(root, found.st_size, f"bytes in {one_line(key, 80)}", limits.ASKED_FROM)
+    elif chunk.shard is None:
+        check_packed(root, key, file.read_bytes(), chunk.most, chunk.codecs)
+
+
+def _check_metadata(root: Path, key: str, content: bytes) -> None:
+    try:
+        found = json.loads(content)
+    except (ValueError, RecursionError) as error:
+        raise FileError(root, f"{DAMAGED}: {one_line(key, 80)} is no JSON") from error
+    if limits.too_deep(found):
+        raise FileError(
+            root, f"{DAMAGED}: lists in {one_line(key, 80)} lie too deep in one another"
+        )
+    if limits.too_many(found, limits.MOST_VALUES):
+        raise FileError(
+            root, f"{one_line(key, 80)} in it holds more values than are looked through"
+        )
+    if isinstance(found, dict):
+        for entries in (found.get("metadata"), found.get("consolidated_metadata")):
+            if isinstance(entries, dict):
+                limits.check_count(root, len(entries), "groups and arrays")
+    unknown = sorted(_codecs(found) - _CODECS)
+    if unknown and not key.endswith(".zattrs"):
+        raise FileError(
+            root,
+            f"its values are packed by the codec {one_line(unknown[0], 80)}, which is not read: it may "
+            "run what a file holds",
+        )
+
+
+def _codecs(metadata: Any) -> set[str]:
+    """Names of all codecs in metadata, as they are told in versions 2 and 3."""
+    names: set[str] = set()
+    ahead = [metadata]
+    while ahead:
+        value = ahead.pop()
+        if isinstance(value, (list, tuple)):
+            ahead += value
+        elif isinstance(value, dict):
+            for key, inner in value.items():
+                if key == "attributes":  # of no meaning to the library
+                    continue
+                if key in _NAMED:
+                    listed = inner if isinstance(inner, (list, tuple)) else [inner]
+                    told = [
+                        c.get("id", c.get("name")) if isinstance(c, dict) else c for c in listed
+                    ]
+                    names |= {str(t).removeprefix("numcodecs.") for t in told if t is not None}
+                ahead.append(inner)
+    return names
+
+
+def _stored(folder: Path, enough: int) -> int:
+    """Bytes of the files in a folder, at least as far as ``enough``."""
+    total, count = 0, 0
+    for above, _, names in os.walk(folder):
+        for name in names:
+            count += 1
+            try:
+                total += os.lstat(os.path.join(above, name)).st_size
+            except OSError:  # gone meanwhile: it holds nothing
+                continue
+            if total >= enough or count >= _MOST_FILES:
+                return max(total, enough) if count >= _MOST_FILES else total
+    return total

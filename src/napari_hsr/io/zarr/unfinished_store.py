@@ -1,0 +1,240 @@
+"""A zarr store that is being written: its name until it is finished, its journal, and whose run it is.
+
+Until it is finished a store is called ``NAME.unfinished.zarr`` and keeps a journal of what is there,
+one line of JSON after each part, and the fingerprint of its run: another run goes on only if it would
+write the same.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import platform
+import shutil
+from abc import ABC, abstractmethod
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from napari_hsr.errors import FileError
+from napari_hsr.io import limits
+from napari_hsr.io.atomic import beside, expected, put_folder_in_place, undisturbed
+from napari_hsr.io.detect import is_zarr
+from napari_hsr.io.zarr import resumed as zarr_resumed
+from napari_hsr.io.zarr import store_check as zarr_store
+from napari_hsr.io.zarr.files import RUN, library
+from napari_hsr.io.zarr.store_check import JOURNAL
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+
+
+def unfinished(path: Path) -> Path:
+    """Where a store is while it is written."""
+    target = Path(os.path.realpath(path))
+    return target.with_name(f"{target.stem}.unfinished{target.suffix}")
+
+
+def begun(path: Path) -> dict[str, Any] | None:
+    """Facts of the run that began a store and did not finish it, or None."""
+    return zarr_resumed.facts(unfinished(path), RUN)
+
+
+class UnfinishedStore(ABC):
+    """A store that is begun, or gone on with.
+
+    Parameters
+    ----------
+    path : Path
+        Its name once it is finished; a store that has it then is replaced.
+    run : mapping
+        What the run is known by: JSON's types. A store that was begun is gone on with only if all
+        its items are equal; a value that is a mapping is compared item by item.
+    overwrite : bool
+        Begin anew whatever was begun.
+
+    Attributes
+    ----------
+    folder : Path
+        Where it is now.
+    entries : list of dict
+        The journal of earlier runs, in order.
+
+    Raises
+    ------
+    FileError
+        If there is something else of that name, another process is writing it, or another run
+        began it.
+    """
+
+    def __init__(self, path: Path, run: Mapping[str, Any], *, overwrite: bool = False):
+        self._named, self._target = path, Path(os.path.realpath(path))
+        self.folder, self._run = unfinished(path), dict(run)
+        self._before = expected(self._target)
+        library(path)
+        zarr_store.check_replaceable(self._target, path)
+        if self.folder.exists() and not is_zarr(self.folder):
+            raise FileError(
+                self.folder, "there is something else of that name, which is not replaced"
+            )
+        if not self._target.parent.is_dir():
+            raise FileError(path, f"the folder {path.parent} does not exist")
+        if self.folder.exists():
+            zarr_resumed.check_plain(self.folder)
+            self._check_unused()
+            if overwrite and begun(path) is not None:  # else it is none of ours
+                shutil.rmtree(self.folder)
+        if self.folder.exists():
+            self._check_run()
+        else:
+            self._begin()
+        self._lock()
+        try:
+            self.entries = self._read_journal()
+            self._open_again()
+        except BaseException:
+            self.release()
+            raise
+
+    @abstractmethod
+    def _fill(self, group: Any) -> None:
+        """Make the arrays and attributes of a new store."""
+
+    @abstractmethod
+    def _open_again(self) -> None:
+        """Open the arrays of the store, and see that they are those of this run."""
+
+    @abstractmethod
+    def _is_entry(self, entry: Any) -> bool:
+        """Whether a line of the journal is one that this run could have written."""
+
+    def note(self, entry: Mapping[str, Any]) -> None:
+        """Add a line to the journal."""
+        with self._writing(), (self.drafts / "parts.jsonl").open("ab") as file:
+            file.write(json.dumps(entry).encode() + b"\n")
+
+    @property
+    def drafts(self) -> Path:
+        """A folder for what is not yet a part."""
+        return self.folder / JOURNAL
+
+    def release(self) -> None:
+        """Let other processes go on with it."""
+        (self.drafts / "lock").unlink(missing_ok=True)
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            kept = f"what is finished is kept in {self.folder.name}"
+            if error.errno == errno.EFBIG:  # FAT, or a limit of the system
+                raise FileError(
+                    self._named,
+                    f"one of its files would be larger than is allowed there; {kept}: allow larger "
+                    "ones (ulimit -f) or move it to another disk, and run the same again, which "
+                    "goes on from there",
+                ) from error
+            if error.errno not in _FULL:
+                raise FileError(self._named, f"it cannot be written ({error.strerror})") from error
+            raise FileError(
+                self._named,
+                f"the disk is full; {kept}: make room and run the same again, which goes on from "
+                "there",
+            ) from error
+
+    def _take_its_name(self) -> None:
+        """Nothing more is written: give the store its name, without the journal."""
+        with self._writing():
+            put_folder_in_place(self.folder, self._target, self._before)
+        shutil.rmtree(self._target / JOURNAL, ignore_errors=True)
+
+    def _begin(self) -> None:
+        zarr = library(self._named)
+        temporary = beside(self.folder, "tmp")
+        try:
+            with undisturbed(), self._writing():
+                group = zarr.open_group(temporary, mode="w", zarr_format=3)
+                self._fill(group)
+                group.attrs.update({RUN: self._run | {"finished": False}})
+                (temporary / JOURNAL).mkdir()
+                os.replace(temporary, self.folder)
+        finally:
+            zarr_store.wait_for_writes()
+            shutil.rmtree(temporary, ignore_errors=True)
+
+    # --- going on ------------------------------------------------------------------------------
+
+    def _check_run(self) -> None:
+        """FileError unless the same run began it."""
+        before = begun(self._target)
+        if before is None:
+            raise FileError(
+                self.folder, "it is no unfinished run of napari-hsr, and is not replaced"
+            )
+        other = _differences(before, self._run)
+        if other:
+            raise FileError(
+                self.folder,
+                f"it was begun with another {_listed(other)}: it is not gone on with; overwrite it "
+                "(--overwrite, overwrite=True) to begin anew, or choose another name",
+            )
+
+    def _read_journal(self) -> list[dict[str, Any]]:
+        path = self.drafts / "parts.jsonl"
+        entries, whole = zarr_resumed.journal(self.folder, path, self._is_entry)
+        if path.exists() and path.stat().st_size > len(whole):
+            with self._writing():  # a line that was cut short: what it tells of is written again
+                path.write_bytes(whole)
+        return entries
+
+    def _check_unused(self) -> None:
+        """FileError if another process of this computer is writing it."""
+        import psutil
+
+        try:
+            owner = json.loads(limits.content(self.drafts / "lock"))
+            alive = (
+                owner["computer"] == platform.node()
+                and psutil.Process(owner["process"]).create_time() == owner["since"]
+            )
+        except (OSError, ValueError, ArithmeticError, LookupError, TypeError, RecursionError):
+            return  # nobody is
+        except psutil.Error:
+            return
+        if alive:
+            raise FileError(self.folder, f"process {owner['process']} is writing it")
+
+    def _lock(self) -> None:
+        import psutil
+
+        process = psutil.Process()
+        owner = {
+            "computer": platform.node(),
+            "process": process.pid,
+            "since": process.create_time(),
+        }
+        with self._writing():
+            (self.drafts / "lock").write_text(json.dumps(owner))
+
+
+def _differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """Names of the items that are not equal."""
+    found: list[str] = []
+    for key in dict.fromkeys((*before, *now)):
+        if key == "finished" or before.get(key) == now.get(key):
+            continue
+        old, new = before.get(key), now.get(key)
+        if isinstance(old, dict) and isinstance(new, dict):
+            found += _differences(old, new)
+        else:
+            found.append(key)
+    return found
+
+
+def _listed(names: list[str]) -> str:
+    *first, last = (name.replace("_", " ") for name in names)
+    return f"{', '.join(first)} and {last}" if first else last
