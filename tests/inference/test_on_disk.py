@@ -341,8 +341,9 @@ KILLED = dedent(
     sys.path.insert(0, sys.argv[1])
     import test_on_disk as here
     from napari_hsr import reconstruct
-    from napari_hsr.inference import speed_probe, result_place
-    from napari_hsr.io import zarr_in_parts
+    from napari_hsr.inference.estimates import speed_probe
+    from napari_hsr.inference.tiles import result_place
+    from napari_hsr.io.zarr import in_parts as zarr_in_parts
     from napari_hsr.io.zarr.in_parts import ZarrInParts
 
     result_place.BLENDED_SHARD = 64

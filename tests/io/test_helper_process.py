@@ -64,7 +64,7 @@ def test_each_file_is_looked_at_once_as_long_as_it_is_the_same(path, monkeypatch
 @signals
 def test_a_file_that_ends_the_library_is_refused_and_the_next_is_read(path, ending, tmp_path):
     ending(
-        "import os; from napari_hsr.io import hdf5_probe as p; "
+        "import os; from napari_hsr.io.hdf5 import probe as p; "
         "p._look = lambda f: os.abort() if f.name == 'bad.h5' else None"
     )
     bad = tmp_path / "bad.h5"
@@ -77,7 +77,7 @@ def test_a_file_that_ends_the_library_is_refused_and_the_next_is_read(path, endi
 @signals
 def test_a_file_without_an_end(path, ending):
     ending(
-        "from napari_hsr.io import hdf5_probe as p, helper_process; "
+        "from napari_hsr.io import helper_process; from napari_hsr.io.hdf5 import probe as p; "
         "helper_process._limit_computing = lambda s, r=helper_process._limit_computing: r(s / 80); "
         "p._look = lambda f: [None for _ in iter(int, 1)]"
     )
@@ -116,7 +116,7 @@ def test_without_a_helper_files_are_read(path, monkeypatch):
 @signals
 def test_a_raw_file_that_ends_its_library(ending, tmp_path):
     ending(
-        "import os; from napari_hsr.io import raw_photographs as r; "
+        "import os; from napari_hsr.io.photographs import raw as r; "
         "r._saturated = lambda raw: os.kill(os.getpid(), 11)"
     )
     found = write_dng(tmp_path / "leaf.dng", mosaic(*COLOURS))
