@@ -112,6 +112,8 @@ def _likeliest(path: Path, variables: list[Variable], ours: bool) -> Variable:
         if len(odd) == 1:
             return odd[0]
     told = f"no numeric array with three axes was found; it holds {_listing(variables)}"
+    if any(v.real and v.long_axes == 2 and set(v.shape) & set(counts) for v in variables):
+        told += ". A table of spectra is read as a library: read_library, or `napari-hsr library`"
     if any(v.kind in ("opaque", "object") or v.kind.endswith(" object") for v in variables):
         told += (
             ". MATLAB's objects are not read: save their arrays alone, such as DataCube and "

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from napari_hsr.errors import FileError
 from napari_hsr.io import atomic, limits
-from napari_hsr.io.envi import esri_header
+from napari_hsr.io.envi import esri_header, r_header
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 #: Suffixes (lower case) that :func:`napari_hsr.read` understands; an ENVI binary may have none.
 READ_SUFFIXES = (
     ".mat", ".h5", ".hdf5", ".hdf", ".he5", ".nxs", ".nc", ".nc4", ".hspy", ".hdr", ".img", ".dat", ".raw", ".bil", ".bip",
-    ".bsq", ".bin", ".hyspex", ".cube", ".pix", ".rfl", ".rdn", ".rad", ".ref", ".envi", ".sli", ".tif", ".tiff", ".npy", ".npz", ".png",
+    ".bsq", ".bin", ".hyspex", ".cube", ".pix", ".rfl", ".rdn", ".rad", ".ref", ".envi", ".sli", ".grd", ".gri", ".tif", ".tiff", ".npy", ".npz", ".png",
     ".jpg", ".jpeg", ".webp", ".bmp", ".heic", ".heif", ".zarr", ".zspy",
     ".dng", ".nef", ".cr2", ".cr3", ".arw", ".raf", ".orf", ".rw2",
 )  # fmt: skip
 #: Suffixes that an ENVI binary commonly has; such a file counts only with its header.
 ENVI_BINARY_SUFFIXES = (
     "", ".img", ".dat", ".raw", ".bil", ".bip", ".bsq", ".bin", ".hyspex", ".cube", ".pix",
-    ".rfl", ".rdn", ".rad", ".ref", ".envi", ".sli",
+    ".rfl", ".rdn", ".rad", ".ref", ".envi", ".sli", ".gri",
 )  # fmt: skip
 #: Of these, raw files of cameras.
 CAMERA_SUFFIXES = (".dng", ".nef", ".cr2", ".cr3", ".arw", ".raf", ".orf", ".rw2")
@@ -49,6 +49,7 @@ _EXPECTED = {
     ".he5": "an HDF5 file",
     ".hspy": "an HDF5 file",
     ".nc": "a NetCDF file",
+    ".grd": "a header of R's raster",
     ".hdr": 'an ENVI header (its first line reads "ENVI")',
     ".tif": "a TIFF file",
     ".tiff": "a TIFF file",
@@ -161,23 +162,29 @@ def is_webp(head: bytes) -> bool:
 
 
 _OF_SPECTRA = (".asd", ".sed", ".sig", ".jdx", ".dx", ".jcm")
-#: Formats that are told by name, by their first bytes.
-_FOREIGN = {
+#: Formats of images on the ground, told by their first bytes, that GDAL converts.
+_OF_GDAL = {
     b"\x0e\x03\x13\x01": "an HDF4 file",
     b"PCIDSK": "a PCIDSK file",
-    b"SIMPLE  =": "a FITS file",
     b"EHFA_HEADER_TAG": "an ERDAS Imagine file",
+    b"NITF": "an NITF file",
+    b"<VRTDataset": "a virtual raster of GDAL",
+    b"DatasetHeader Begin": "a header of ER Mapper",
+    b"\0\0\0\x0cjP  ": "a JPEG 2000 image",
+    b"\xff\x4f\xff\x51": "a JPEG 2000 image",
+}
+#: Other formats that are told by name, by their first bytes.
+_FOREIGN = {
+    b"SIMPLE  =": "a FITS file",
+    b"key\tvalue": "a header of Ripple",
     b"\x1f\x8b": "a file compressed by gzip",
     b"%PDF": "a PDF document",
 }
 #: The same for pictures.
 _PICTURES = {
-    b"\0\0\0\x0cjP  ": "a JPEG 2000 image",
-    b"\xff\x4f\xff\x51": "a JPEG 2000 image",
     b"\0\0\0\x0cJXL ": "a JPEG XL image",
     b"\xff\x0a": "a JPEG XL image",
     b"RIFF": "a film or sound in RIFF",
-    b"\x76\x2f\x31\x01": "an OpenEXR image",
     b"P6\n": "a PPM image",
     b"P3\n": "a PPM image",
     b"8BPS": "a Photoshop document",
@@ -191,12 +198,20 @@ def _why_unknown(head: bytes, suffix: str) -> str:
         return (
             "this is a file of spectra, not an image: read_library and `napari-hsr library` read it"
         )
-    foreign = next((named for magic, named in _FOREIGN.items() if head.startswith(magic)), None)
+    of_gdal = _called(head, _OF_GDAL)
+    if of_gdal:
+        return (
+            f"this is {of_gdal}, which is not read; GDAL converts it: "
+            "gdal_translate -of GTiff FILE FILE.tif, or rio convert FILE FILE.tif"
+        )
+    if head.startswith(b"\x76\x2f\x31\x01"):
+        return "this is an OpenEXR image, which is not read; convert it to PNG or TIFF, one of many channels to HDF5 or NumPy"
+    foreign = _called(head, _FOREIGN)
     if foreign:
         return f"this is {foreign}, which is not read; convert it to GeoTIFF, ENVI or HDF5"
     if head.startswith(b"GIF8"):
         return "this is a GIF, a stack of frames; one is named behind a colon, as in film.gif:1"
-    picture = next((named for magic, named in _PICTURES.items() if head.startswith(magic)), None)
+    picture = _called(head, _PICTURES)
     if picture:
         return f"this is {picture}, which is not read; convert it to PNG or TIFF"
     what = "a text file" if is_text(head) else "binary data of another kind"
@@ -205,6 +220,11 @@ def _why_unknown(head: bytes, suffix: str) -> str:
     if suffix in ENVI_BINARY_SUFFIXES and not is_text(head):
         return "an ENVI binary needs its header beside it, a file of the same name ending in .hdr"
     return f"this is {what}; readable are {', '.join(READ_SUFFIXES)} and folders of CAVE scenes"
+
+
+def _called(head: bytes, names: dict[bytes, str]) -> str | None:
+    """What files that begin so are called; None if nothing there does."""
+    return next((named for magic, named in names.items() if head.lstrip().startswith(magic)), None)
 
 
 def _of_sentinel(folder: Path) -> bool:
@@ -235,8 +255,8 @@ def is_text(head: bytes) -> bool:
 
 
 def is_envi_header(head: bytes) -> bool:
-    """True if an ENVI header opens the bytes, by its first line, or one of ESRI."""
-    if esri_header.is_one(head) and is_text(head):
+    """True if an ENVI header opens the bytes, by its first line, or one of ESRI or R's raster."""
+    if (esri_header.is_one(head) or r_header.is_one(head)) and is_text(head):
         return True
     if head.startswith((b"\xff\xfe", b"\xfe\xff")):  # UTF-16, as some editors save it
         head = head[: len(head) // 2 * 2].decode("utf-16", "replace").encode("utf-8")
@@ -259,7 +279,7 @@ def header_of_other_name(path: Path, head: bytes) -> Path | None:
 def named_header(name: Path, binary: Path | None = None) -> Path | None:
     """The ENVI header called ``name`` with ``.hdr`` after it, unless it is the binary itself."""
     atomic.finish(name.with_name(f"{name.name}.hdr"))
-    for suffix in (".hdr", ".HDR"):
+    for suffix in (".hdr", ".HDR", ".grd"):
         header = name.with_name(name.name + suffix)
         if header != binary and header.is_file() and is_envi_header(head_of(header)):
             return header

@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from napari_hsr.errors import FileError
-from napari_hsr.io import bands_apart, build_cube, embedded_record, lazy, limits, masks_beside
+from napari_hsr.io import (
+    bands_apart,
+    build_cube,
+    embedded_record,
+    fields,
+    lazy,
+    limits,
+    masks_beside,
+)
 from napari_hsr.io.atomic import replacing
 from napari_hsr.io.choose_variable import choose_cube, companions, left_out
 from napari_hsr.io.library_errors import translated
@@ -55,7 +63,7 @@ def read_npy(path: Path, choice: Choice = ANY) -> Cube | Photograph:
         else:
             values = np.load(path, allow_pickle=False)
     if values.dtype.names:
-        return _read_fields(path, values, choice)
+        return fields.read(path, values, choice)
     if choice.variable is not None:
         raise FileError(
             path, f"it holds one array without fields, and none called {choice.variable!r}"
@@ -64,31 +72,6 @@ def read_npy(path: Path, choice: Choice = ANY) -> Cube | Photograph:
         limits.check_room(path, 2 * values.nbytes, "the picture")
         return _photograph(path, values)
     return build_cube.build(path, build_cube.Found(values), choice)
-
-
-def _read_fields(path: Path, values: np.ndarray, choice: Choice) -> Cube:
-    """The cube of an array of structures: a field with a spectrum a pixel, or a field a band."""
-    shapes = {name: values.dtype.fields[name][0] for name in values.dtype.names or ()}  # type: ignore[index]
-    fields = [
-        Variable(
-            name,
-            (*values.shape, *of.shape),
-            of.base if of.base.kind in "fiub" else None,
-            str(of.base),
-        )
-        for name, of in shapes.items()
-    ]
-    named = bands_apart.offered(fields)
-    chosen = choose_cube(path, named, wanted=choice.variable)
-    arrays = [values[name] for name in chosen.parts or (chosen.name,)]
-    apart = bool(chosen.parts)
-    source = np.stack(arrays) if apart else np.ascontiguousarray(arrays[0])
-    axis = 0 if apart else source.ndim - 1
-    found = build_cube.Found(source, convention=axis, stated=True, looked_in="its fields")
-    found.notices += left_out(path, named, chosen) if choice.variable is None else ()
-    if apart:
-        bands_apart.state(found, chosen)
-    return build_cube.build(path, found, choice)
 
 
 def _array_header(file: Any) -> tuple[tuple[int, ...], bool, np.dtype]:

@@ -14,7 +14,7 @@ import numpy as np
 from napari_hsr.errors import FileError
 from napari_hsr.io import limits
 from napari_hsr.io.detect import ENVI_BINARY_SUFFIXES
-from napari_hsr.io.envi import esri_header
+from napari_hsr.io.envi import esri_header, r_header
 from napari_hsr.io.library_errors import translated
 from napari_hsr.io.numbers import number, whole
 from napari_hsr.io.wavelengths.resolve import from_band_names
@@ -70,6 +70,8 @@ def parse(path: Path) -> dict[str, Any]:
         text = _decoded(limits.content(path))
         if esri_header.is_one(text.encode("utf-8", "replace")):
             return esri_header.parse(path, text)
+        if r_header.is_one(text.encode("utf-8", "replace")):
+            return r_header.parse(path, text)
         text = re.sub(r"=\s*\n\s*\{", "= {", text)  # the brace on a line of its own
         text = re.sub(r"^envi\b", "ENVI", text, flags=re.IGNORECASE)
         text = _SQUARE.sub(r"\1= {\2}", text)

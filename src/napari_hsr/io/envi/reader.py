@@ -289,6 +289,12 @@ def _apply_scale_factor(header: Path, found: build_cube.Found, items: dict[str, 
         found.steps += (told,)
 
 
+def _is_said(value: Any) -> bool:
+    """Whether an item of the header has anything behind its name."""
+    text = " ".join(map(str, value)) if isinstance(value, list) else str(value or "")
+    return text.strip().lower() not in _NOTHING
+
+
 def _apply_gains(header: Path, found: build_cube.Found, items: dict[str, Any], bands: int) -> None:
     """``stored * gain + offset`` of each band, unless a reflectance scale factor is stated too.
 
@@ -300,13 +306,13 @@ def _apply_gains(header: Path, found: build_cube.Found, items: dict[str, Any], b
     stated = {
         key: [envi_header.numbers(items, f"{key} {what} values") for what in ("gain", "offset")]
         for key in _GAINS
-        if {f"{key} gain values", f"{key} offset values"} & set(items)
+        if any(_is_said(items.get(f"{key} {what} values")) for what in ("gain", "offset"))
     }
     if not stated:
         return
     named = list(stated)
     gains, offsets = (
-        [default] * bands if f"{named[0]} {what} values" not in items else numbers or []
+        numbers or [] if _is_said(items.get(f"{named[0]} {what} values")) else [default] * bands
         for what, default, numbers in zip(
             ("gain", "offset"), (1.0, 0.0), stated[named[0]], strict=True
         )

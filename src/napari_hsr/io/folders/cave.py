@@ -19,6 +19,8 @@ from napari_hsr.provenance import Provenance
 
 BANDS = 31
 _BAND = re.compile(r"^(?P<scene>[^.].*)_(?P<band>\d{2})\.png$", re.IGNORECASE)
+#: Suffixes of files that are spectral images by themselves.
+_IMAGES = (".hdr", ".grd", ".mat", ".h5", ".hdf5", ".he5", ".nc", ".hspy", ".npy", ".npz")
 #: A folder may hold the scene's folder, which the published archive nests once more.
 _DEPTH = 2
 
@@ -48,6 +50,16 @@ def _is_scene(name: str, files: dict[int, Path]) -> bool:
     return head.startswith(png_chunks.SIGNATURE) and head[25:] in (b"\0", b"\4")
 
 
+def _images_in(folder: Path, most: int = 200) -> list[str]:
+    """Spectral images in a folder, and in the folders in it, by the ends of their names."""
+    found = []
+    for inside in sorted(folder.iterdir())[:most]:
+        for file in sorted(inside.iterdir())[:most] if inside.is_dir() else [inside]:
+            if file.suffix.lower() in _IMAGES and not file.name.startswith("."):
+                found.append(file.relative_to(folder).as_posix())
+    return found
+
+
 def read_scene(folder: Path) -> Cube:
     """Read a scene folder as a cube of reflectance, 0..1 (PNG value / full scale).
 
@@ -63,10 +75,13 @@ def read_scene(folder: Path) -> Cube:
     with translated(folder, "the folder cannot be read"):
         scenes = _scenes(folder)
     if not scenes:
-        raise FileError(
-            folder,
-            "the folder is no CAVE scene: 31 PNGs named like scene_ms_01.png were expected, or pictures in grey named by their wavelengths, like leaf_450nm.png",
-        )
+        told = "the folder is no CAVE scene: 31 PNGs named like scene_ms_01.png were expected, or pictures in grey named by their wavelengths, like leaf_450nm.png"
+        with translated(folder, "the folder cannot be read"):
+            inside = _images_in(folder)
+        if inside:  # as scanners write a capture: raw data, references and results
+            listed = ", ".join(inside[:6]) + (" …" if len(inside) > 6 else "")
+            told += f"; images lie in it, to be opened by their names: {listed}"
+        raise FileError(folder, told)
     if len(scenes) > 1:
         names = ", ".join(sorted({name for _, name in scenes})[:6])
         raise FileError(

@@ -10,7 +10,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_hsr.errors import FileError
-from napari_hsr.io import bands_apart, build_cube, embedded_record, lazy, masks_beside, pixel_tables
+from napari_hsr.io import (
+    bands_apart,
+    build_cube,
+    embedded_record,
+    fields,
+    lazy,
+    limits,
+    masks_beside,
+    pixel_tables,
+)
 from napari_hsr.io.atomic import replacing, undisturbed
 from napari_hsr.io.choose_variable import choose_cube, companions, left_out
 from napari_hsr.io.hdf5 import cells as hdf5_cells
@@ -94,6 +103,9 @@ def read_container(path: Path, choice: Choice, matlab: bool) -> Cube:
             table = pixel_tables.find(others, lambda name: structure.checked(path, items[name])[()])
         if table is not None:
             return _of_pixels(path, file, items, variables, table, choice)
+        compound = fields.chosen({n: i.dtype for n, i in items.items() if i.size}, others, choice)
+        if compound is not None:
+            return _of_fields(path, file, items, compound, variables, choice)
         others = bands_apart.offered(others, lambda name: structure.attributes(items[name]))
         chosen = choose_cube(path, others, ours is not None, choice.variable)
         with translated(path, _DAMAGED):
@@ -138,6 +150,35 @@ def _of_pixels(
     )
     found.ignore(beside.no_data)
     return build_cube.build(path, found, choice)
+
+
+def _of_fields(
+    path: Path,
+    file: Any,
+    items: dict[str, Any],
+    name: str,
+    variables: list[Variable],
+    choice: Choice,
+) -> Cube:
+    """The cube of a compound data set, with what lies beside it."""
+    beside = structure.References(path, file)
+    with translated(path, _DAMAGED):
+        source = structure.checked(path, items[name])
+        size = math.prod(source.shape) * source.dtype.itemsize
+        limits.check_room(path, 2 * size, f"“{name}”")
+        told = _written(path, items[name], _name(items[name]))
+        attributes = _attributes(file, name, structure.attributes(items[name]))
+        values = np.asarray(source[()])
+    if (choice.variable or "").strip("/").lower() in (
+        name.lower(),
+        name.rpartition("/")[2].lower(),
+    ):
+        choice = replace(choice, variable=None)
+    others = [v for v in variables if v.name != name]
+    cube = fields.read(
+        path, values, choice, others, lambda one: beside.value(items[one]), attributes
+    )
+    return cube.replace(notices=(*told, *cube.notices)) if told else cube
 
 
 def _describe(name: str, item: Any) -> Variable:
@@ -306,9 +347,10 @@ def _written(path: Path, source: Any, name: str) -> tuple[Notice, ...]:
     count, whole = source.id.get_num_chunks(), math.prod(-(-n // chunk) for n, chunk in pieces)
     if count == whole:
         return ()
+    filled = "zero" if source.dtype.names else f"{source.fillvalue:g}"
     told = (
         f"Only {count} of the {whole} parts of {name} were written: "
-        f"the values of the others are {source.fillvalue:g}."
+        f"the values of the others are {filled}."
     )
     return (Notice.warning(Code.PARTLY_WRITTEN, told),)
 

@@ -133,7 +133,7 @@ def is_library(path: str | PathLike[str]) -> bool:
     A table is taken for one, unless it is napari's own of points or shapes.
     """
     from napari_hsr.io import detect
-    from napari_hsr.io.libraries import asd, jcamp
+    from napari_hsr.io.libraries import asd, cgats, jcamp
 
     path = Path(os.path.expanduser(path))
     if not path.is_file():
@@ -142,7 +142,8 @@ def is_library(path: str | PathLike[str]) -> bool:
     if suffix in (".asd", ".sed", ".sig") or asd.is_asd(head) or jcamp.is_jcamp(head):
         return True
     if suffix in (".txt", ".asc"):
-        return detect.is_text(head.removeprefix(b"\xef\xbb\xbf")) and _says_spectra(head)
+        text = detect.is_text(head.removeprefix(b"\xef\xbb\xbf"))
+        return text and (_says_spectra(head) or cgats.is_cgats(detect.head_of(path, 2**16)))
     if suffix in (".csv", ".tsv"):
         return detect.is_text(head) and not head.startswith(_NAPARIS_OWN)
     header = path if detect.is_envi_header(head) else detect.header_beside(path)
@@ -160,7 +161,15 @@ def _says_spectra(head: bytes) -> bool:
 def _file(path: Path, choice: Choice) -> SpectralLibrary:
     """By content first: a library with another ending is still that library."""
     from napari_hsr.io import detect
-    from napari_hsr.io.libraries import asd, envi_library, jcamp, npz, tables, text_formats
+    from napari_hsr.io.libraries import (
+        arrays,
+        asd,
+        cgats,
+        envi_library,
+        jcamp,
+        tables,
+        text_formats,
+    )
 
     if not path.exists():
         raise FileError(path, "there is no such file or folder")
@@ -180,12 +189,18 @@ def _file(path: Path, choice: Choice) -> SpectralLibrary:
     ):
         raise FileError(path, "this is a spreadsheet, which is not read; save it as CSV")
     if head.startswith(b"PK\x03\x04"):
-        return npz.read(path, choice)
+        return arrays.read_npz(path, choice)
+    if head.startswith(b"MATLAB 5.0"):
+        return arrays.read_mat(path, choice)
+    if head.startswith((b"\x89HDF\r\n\x1a\n", b"MATLAB 7.3")):
+        return arrays.read_hdf5(path, choice)
     if not (detect.is_text(head.removeprefix(b"\xef\xbb\xbf")) or head.startswith(tables.WIDE)):
         hint = ", which needs its header beside it" if path.suffix.lower() == ".sli" else ""
         raise FileError(path, f"a library of spectra was expected, but this is binary data{hint}")
     if path.suffix.lower() == ".json":
         return _json(path)
+    if cgats.is_cgats(detect.head_of(path, 2**16)):
+        return cgats.read(path, choice)
     return text_formats.read(path, choice)
 
 
@@ -196,8 +211,14 @@ def _json(path: Path) -> SpectralLibrary:
     from napari_hsr.spectral_library import SpectralLibrary
 
     with translated(path, "a spectral library was expected, as written by this program"):
-        found: dict[str, Any] = json.loads(limits.content(path, _LARGEST_JSON))
-        spectra = found["spectra"]
+        found: Any = json.loads(limits.content(path, _LARGEST_JSON))
+    spectra = found.get("spectra") if isinstance(found, dict) else None
+    if not (isinstance(spectra, list) and spectra and isinstance(spectra[0], dict)):
+        raise FileError(
+            path,
+            "JSON as this program writes it was expected: wavelengths_nm, and spectra with a name and values each",
+        )
+    with translated(path, "a spectral library was expected, as written by this program"):
         return SpectralLibrary(
             tuple(one["name"] for one in spectra),
             found["wavelengths_nm"],

@@ -128,7 +128,11 @@ def _of_columns(
             raise _damaged(path, rows, i, width, parsed)
         numbers.append(parsed)
     heading = None
-    if above and len(rows[above[-1]]) == width:
+    named = re.split(r"\s{2,}", lines[above[-1]].strip()) if above else []
+    if above and len(rows[above[-1]]) != width == len(named):  # names of several words each
+        heading = named
+        above.pop()
+    elif above and len(rows[above[-1]]) == width:
         heading = rows[above.pop()]
         if above and len(rows[above[-1]]) == width and all(_UNITS.fullmatch(c) for c in heading):
             names = rows[above.pop()]

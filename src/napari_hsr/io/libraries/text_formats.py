@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 #: The columns of an SVC ``.sig``, which has no heading.
 _SIG = ["Wavelength (nm)", "Radiance (reference)", "Radiance (target)", "Reflectance %"]
-_WAVELENGTH = re.compile(r"wave|wvl|\bwls?\b|lambda|λ|^\W*(nm|[uµμ]m)\W*$", re.IGNORECASE)
+_WAVELENGTH = re.compile(r"wave|wvl|\bwls?(?![a-z])|lambda|λ|^\W*(nm|[uµμ]m)\W*$", re.IGNORECASE)
 _UNIT = re.compile(r"(nm|nanomet|[uµμ]m\b|micro|cm-1|wavenumber|[åÅ]ngstr|angstr)", re.IGNORECASE)
 _COUNTING = {
     "",
@@ -49,7 +49,10 @@ _QUANTITY = re.compile(
     r"transmittance|transmission|\bflux\b|\bpower\b|\braw\b|photons|voltage",
     re.IGNORECASE,
 )
-_DEVIATION = {"std", "sd", "stdev", "stddev", "std dev", "stderr", "se", "sigma", "n"}
+_DEVIATION = {
+    "std", "sd", "stdev", "stddev", "std dev", "std. dev.", "stderr", "se", "sigma", "n", "std error",
+    "standard deviation", "standard_deviation", "standard error", "uncertainty", "error", "variance",
+}  # fmt: skip
 _USGS = re.compile(r"\s*(?:splib|liba|s0[67])\S*\s", re.IGNORECASE)
 
 

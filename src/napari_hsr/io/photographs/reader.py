@@ -265,7 +265,10 @@ def grey(path: Path, one_band: bool = False) -> GreyImageError:
     if one_band:
         hint = "if it is one band of a CAVE scene, open the folder"
     else:
-        hint = "a photograph in colour was expected"
+        hint = (
+            "a photograph in colour was expected; what a mosaic (snapshot) camera delivers raw, its "
+            "maker's program turns into bands"
+        )
     return GreyImageError(path, f"the image is grey, three colour channels are needed; {hint}")
 
 

@@ -93,6 +93,8 @@ def resolve(
         return _unusable(raw, f"do not fit: {numbers.size} value{plural} for {bands} bands")
     if not np.isfinite(numbers).all() or (numbers <= 0).any():
         return _unusable(raw, "are not all finite and positive")
+    if are_band_numbers(numbers) and _believed(_key(unit), numbers) in _UNSAID:
+        return _unusable(raw, "only number the bands")
     nm, scale, notices = to_nm(numbers, unit)
     if unit_is_custom and np.all(scale == 1.0) and _key(unit) in _UNSAID:
         notices = ()
@@ -304,7 +306,7 @@ _PLACES = (
     ),
 )
 _UNIT = r"(nm|nanomet(?:er|re)s?|[uµμ]m|micromet(?:er|re)s?|microns?)"
-_NAMED = re.compile(rf"(?<![\d.])(\d+(?:\.\d+)?)\s*{_UNIT}\b", re.IGNORECASE)
+_NAMED = re.compile(rf"(?<![\d.])(\d+(?:\.\d+)?)[\s_]*{_UNIT}(?![a-z0-9])", re.IGNORECASE)
 #: A channel by its ends, ``411-420 nm``: the number before the unit is not its centre.
 _RANGE = re.compile(
     rf"(?<![\d.])(\d+(?:\.\d+)?)\s*{_UNIT}?\s*(?:-|–|—|to)\s*(\d+(?:\.\d+)?)\s*{_UNIT}\b",

@@ -1,0 +1,120 @@
+"""Spectra in CGATS text (ISO 28178, as i1Profiler, BabelColor and Argyll write it, ``.sp`` and ``.ti3`` too).
+
+A line names the fields, one spectrum is a line of values; the fields of a spectrum end in a wavelength in nm:
+``SPECTRAL_NM400``, ``SPEC_400``, ``nm400``.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_hsr.errors import FileError
+from napari_hsr.io import limits
+from napari_hsr.io.libraries import tables
+from napari_hsr.io.libraries.assemble import REFLECTANCE, Choice, Found, assemble
+from napari_hsr.io.numbers import number
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from napari_hsr.spectral_library import SpectralLibrary
+
+_FIELD = re.compile(r"(?:SPECTRAL_?|SPEC_?|NM_?|R_?)+(\d{3,4}(?:\.\d+)?)(?:NM)?", re.IGNORECASE)
+_NAMES = ("SAMPLE_NAME", "SAMPLENAME", "SAMPLE_ID", "SAMPLEID", "SAMPLE_LOC", "SAMPLE_NO")
+#: Fewer fields than these are no spectrum.
+_FEWEST = 3
+_EMITTED = re.compile(r"EMISSI|DISPLAY|AMBIENT|TELEPHOTO|PROJECTOR", re.IGNORECASE)
+
+
+def is_cgats(head: bytes) -> bool:
+    """Whether a text is such a table with fields of a spectrum."""
+    begins = re.search(rb"^\s*BEGIN_DATA_FORMAT\b(.*)", head, re.MULTILINE | re.DOTALL)
+    return begins is not None and _FIELD.search(begins[1].decode("latin-1")) is not None
+
+
+def read(path: Path, choice: Choice) -> SpectralLibrary:
+    """Read the first table in it whose fields are spectra.
+
+    Values are divided by ``SPECTRAL_NORM``, where one is stated; what a display or a lamp emits is no reflectance.
+
+    Raises
+    ------
+    FileError
+        If no table has spectra, or a line of it has more or fewer values than there are fields.
+    """
+    lines = [line.strip() for line in tables.lines_of(path)]
+    fields = _between(lines, "BEGIN_DATA_FORMAT", "END_DATA_FORMAT")
+    names = " ".join(fields).split()
+    limits.check_count(path, len(names), "fields")
+    at = [(j, float(m[1])) for j, m in enumerate(map(_FIELD.fullmatch, names)) if m is not None]
+    if len(at) < _FEWEST:
+        raise FileError(path, "its table names no fields of a spectrum, such as SPECTRAL_NM400")
+    rows = [_values(line) for line in _between(lines, "BEGIN_DATA", "END_DATA") if line]
+    spectra, called = [], []
+    label = next((names.index(n) for n in _NAMES if n in names), None)
+    for i, row in enumerate(rows, 1):
+        values = [number(row[j].replace(",", ".")) for j, _ in at] if len(row) == len(names) else []
+        if not values or None in values:
+            raise FileError(
+                path,
+                f"line {i} of its data is damaged: {len(row)} values, {len(names)} fields were expected, "
+                "a number in each of the spectrum",
+            )
+        spectra.append(values)
+        called.append((row[label] if label is not None else "") or f"spectrum {i}")
+    stated = _items(lines)
+    sets = number(stated.get("NUMBER_OF_SETS", ""))
+    if not spectra or (sets is not None and sets != len(spectra)):
+        raise FileError(
+            path,
+            f"it states {stated.get('NUMBER_OF_SETS', 'some')[:20]} spectra, but {len(spectra)} are there",
+        )
+    norm = number(stated.get("SPECTRAL_NORM", "")) or 1.0
+    emitted = any(_EMITTED.search(f"{key} {value}") for key, value in stated.items())
+    lamp = lines[:1] == ["SPECT"] and "MEAS_TYPE" not in stated  # Argyll's, of lamps and surfaces
+    found = Found(
+        called,
+        [nm for _, nm in at],
+        "nm",
+        np.array(spectra, dtype=np.float64),
+        "emission" if emitted else None if lamp else REFLECTANCE,
+        1 / norm if norm > 0 and norm != 1.0 else None,
+        "its SPECTRAL_NORM",
+        metadata=stated,
+    )
+    return assemble(path, found, choice)
+
+
+def _between(lines: list[str], begin: str, end: str) -> list[str]:
+    """The lines between two keywords, the first time they come."""
+    upper = [line.upper() for line in lines]
+    if begin not in upper:
+        return []
+    start = upper.index(begin) + 1
+    stop = upper.index(end, start) if end in upper[start:] else len(lines)
+    return lines[start:stop]
+
+
+def _items(lines: list[str]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for line in lines:
+        if line.upper() == "BEGIN_DATA":
+            break
+        key, _, value = line.partition(" ")
+        if value and key.isupper() and not key.startswith("SPECTRAL_NM"):
+            found.setdefault(key, value.strip().strip('"'))
+    return found
+
+
+def _values(line: str) -> list[str]:
+    """The values of a line: parted by blanks, names in quotes in one piece."""
+    if '"' not in line:
+        return line.split()
+    try:
+        return shlex.split(line)
+    except ValueError:  # a quote without its end
+        return line.split()
