@@ -52,27 +52,31 @@ def test_band_axis(shape, count, convention, axis, told):
 
 
 @pytest.mark.parametrize(
-    ("shape", "count", "axis"),
+    ("shape", "count", "axis", "told"),
     [
-        ((16, 31, 64), None, 0),
-        ((40, 8, 30), None, 0),
-        ((200, 300, 60), None, 2),
-        ((200, 60, 300), None, 0),
-        ((60, 200, 300), None, 0),
-        ((16, 24, 31), None, 2),
-        ((31, 24, 31), None, 0),
-        ((200, 300, 60), 200, 0),
-        ((40, 30, 60), 60, 2),
-        ((60, 30, 60), 60, 0),
-        ((40, 60, 50), 60, 0),
-        ((200, 300, 31), 7, 0),
+        ((16, 31, 64), None, 0, True),
+        ((40, 8, 30), None, 0, True),
+        ((51, 60, 204), None, 0, True),
+        ((200, 300, 60), None, 2, True),
+        ((145, 145, 200), None, 2, True),
+        ((200, 145, 145), None, 0, False),
+        ((31, 31, 64), None, 0, False),
+        ((200, 60, 300), None, 0, True),
+        ((60, 200, 300), None, 0, False),
+        ((16, 24, 31), None, 2, True),
+        ((31, 24, 31), None, 0, False),
+        ((200, 300, 60), 200, 0, False),
+        ((40, 30, 60), 60, 2, True),
+        ((60, 30, 60), 60, 0, False),
+        ((40, 60, 50), 60, 0, False),
+        ((200, 300, 31), 7, 0, False),
     ],
 )
-def test_band_axis_of_pages(shape, count, axis):
+def test_band_axis_of_pages(shape, count, axis, told):
     found, notice = band_axis_of_pages(shape, count)
     assert found == axis
-    assert (notice is not None) == (axis == 2)
-    assert not notice or "third axis" in notice
+    assert (notice is not None) == told
+    assert not notice or ("first", "second", "third")[axis] in notice
 
 
 def test_31_bands_without_wavelengths_are_assumed_aloud():

@@ -35,12 +35,49 @@ def container(folder, attributes=(), values=VALUES, name="cube", **others):
         {"reflectance_scale_factor": 10},
         {"reflectance scale factor": 10.0},
         {"scale_factor": np.full(4, 0.1)},
+        {"SCALE_FACTOR": 0.1},
+        {"scale factor": 0.1},
+        {"ScaleFactor": np.full(4, 0.1)},
+        {"Reflectance_Scale_Factor": 10},
     ],
 )
 def test_a_factor_however_it_is_stated(tmp_path, attributes):
     cube = read(container(tmp_path, attributes, wl=NM))
     np.testing.assert_allclose(cube.data, VALUES / 10, rtol=1e-6)
     assert has(cube.notices, Code.SCALE_APPLIED)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("ScaleFactor", 10.0), ("scaling_factor", 0.1), ("slope", 0.1), ("divisor", 10), ("reflectance_scale", 10),
+        ("QUANTIFICATION_VALUE", 10.0), ("calibration factor", 2.0), ("gains", np.array([1.0, 2.0, 3.0, 4.0])),
+    ],
+)  # fmt: skip
+def test_a_factor_that_may_go_either_way_is_told(tmp_path, name, value):
+    cube = read(container(tmp_path, {name: value}, wl=NM))
+    np.testing.assert_array_equal(cube.data, VALUES)
+    assert [
+        n
+        for n in cube.notices
+        if n.code is Code.GAIN_NOT_APPLIED and name.lower() in str(n).lower()
+    ]
+
+
+def test_a_factor_of_the_whole_file_is_told(tmp_path):
+    path = container(tmp_path, wl=NM)
+    with h5py.File(path, "a") as file:
+        file.attrs["scale_factor"] = 0.1
+    cube = read(path)
+    np.testing.assert_array_equal(cube.data, VALUES)
+    assert has(cube.notices, Code.GAIN_NOT_APPLIED)
+
+
+@pytest.mark.parametrize("name", ["Wavelength (nm)", "band_centers_nm", "Center-Wavelengths [nm]"])
+def test_names_of_lists_with_their_unit(tmp_path, name):
+    cube = read(container(tmp_path, **{name: NM}))
+    assert cube.wavelengths.nm.tolist() == list(NM)
+    assert not has(cube.notices, Code.WAVELENGTH_UNIT_GUESSED)
 
 
 def test_two_factors_are_applied_once(tmp_path):

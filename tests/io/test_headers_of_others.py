@@ -42,6 +42,9 @@ def scene(folder, text, values=VALUES, binary="scene.img", encoding="utf-8"):
         "band names = {Blue-450, Green-500, Green-550, Red-600}\n",
         "band names = {band_1_450nm, band_2_500nm, band_3_550nm, band_4_600nm}\n",
         "band names = {wl_450, wl_500, wl_550, wl_600}\n",
+        "wavelength_nm = {450, 500, 550, 600}\n",
+        "Central Wavelength = {450, 500, 550, 600}\n",
+        "band centers (um) = {0.45, 0.5, 0.55, 0.6}\n",
     ],
 )
 def test_wavelengths_however_they_are_written(tmp_path, extra):

@@ -151,6 +151,8 @@ def test_bands_beside_a_larger_picture_in_one_file(tmp_path):
     "text",
     [
         json.dumps({"camera": {"sensor": {"wavelengths": NM, "unit": "nm"}}}),
+        json.dumps({"camera": {"Wavelength (nm)": NM}}),
+        json.dumps({"bands": [{"name": "x", "center_wavelength_um": nm / 1000} for nm in NM]}),
         "<scan>" + "".join(f"<band><Wavelength unit='nm'>{nm}</Wavelength></band>" for nm in NM)
         + "</scan>",
     ],
@@ -160,6 +162,17 @@ def test_wavelengths_deep_in_a_description(tmp_path, text):
         tmp_path / "a.tif", VALUES, photometric="minisblack", description=text, metadata=None
     )
     assert read(tmp_path / "a.tif").wavelengths.nm.tolist() == NM
+
+
+def test_labels_that_come_again_for_each_time(tmp_path):
+    both = np.stack([VALUES, VALUES[::-1]]).astype(np.uint16)
+    labels = [f"{nm:g} nm" for nm in NM] * 2
+    tifffile.imwrite(
+        tmp_path / "a.tif", both[:, None], imagej=True, metadata={"axes": "TZCYX", "Labels": labels}
+    )
+    cube = read(f"{tmp_path / 'a.tif'}:[2]")
+    np.testing.assert_array_equal(cube.data, VALUES[::-1])
+    assert cube.wavelengths.nm.tolist() == NM
 
 
 def test_a_text_of_the_same_name_counts_if_it_is_a_list_alone(tmp_path):

@@ -81,8 +81,8 @@ def band_axis_of_pages(shape: Sequence[int], wavelengths: int | None) -> tuple[i
 
     One page a band is the rule. An array (height, width, bands) written in one piece also
     lies there as pages, one a row: the last axis holds the bands if only it is as long as
-    the list of wavelengths, or without a list if only it is 31 long or is by far the
-    shortest of a picture.
+    the list of wavelengths, or without a list if only it is 31 long, is by far the
+    shortest of a picture, or stands beside two equal ones.
 
     Parameters
     ----------
@@ -95,8 +95,8 @@ def band_axis_of_pages(shape: Sequence[int], wavelengths: int | None) -> tuple[i
     -------
     axis : int
         0 or 2.
-    notice : str or None
-        Set if the last axis was taken.
+    notice : Notice or None
+        Set if the last axis was taken, or could be it as well.
     """
     if wavelengths is None and is_by_far_the_shortest(2, shape):
         reason = "it is by far the shortest"
@@ -104,6 +104,12 @@ def band_axis_of_pages(shape: Sequence[int], wavelengths: int | None) -> tuple[i
         reason = "it is the only one of length 31"
     elif wavelengths == shape[2] and wavelengths != shape[0]:
         reason = f"it is as long as the list of {wavelengths} wavelengths"
+    elif wavelengths is None and shape[0] != 31 and _others_are_equal(2, shape):
+        reason = "the other two are equally long, as the sides of a picture"
+    elif wavelengths is None and not (
+        shape[0] == 31 or shape[1] == shape[2] or is_by_far_the_shortest(0, shape)
+    ):
+        return 0, _told(shape, 0, "a page a band is the rule")
     else:
         return 0, None
     return 2, _told(shape, 2, reason)

@@ -11,6 +11,7 @@ import numpy as np
 
 from napari_hsr.errors import FileError, SeveralArraysError
 from napari_hsr.io import alternatives
+from napari_hsr.io.decoding import is_factor, plain_name
 from napari_hsr.io.masks_beside import hides_pixels
 from napari_hsr.io.wavelengths import resolve as wl
 from napari_hsr.notices import Code, Notice
@@ -36,9 +37,8 @@ _BAND_NAMES = (
 )  # fmt: skip
 #: Facts worth keeping: one value, or one a band.
 _SCALARS = ("norm_factor", "exposure", "integration_time", "illuminant", "units", "unit")
-#: Variables, of which no convention says which way they go.
-_FACTORS = ("scale_factor", "reflectance_scale_factor", "scale", "gain", "offset", "add_offset")
-_UNSURE = ("scale", "gain", "offset")  # of these attributes, too
+#: Attributes that are applied where the array itself has them (``stated_numbers``).
+_APPLIED = ("scalefactor", "addoffset", "reflectancescalefactor")
 _PER_BAND = ("fwhm", "bbl", "good_wavelengths", "bad_bands", "badbands")
 #: Variables with one number that stands for missing values.
 _NO_DATA = ("nodata", "no_data", "no_data_value", "nodata_value", "data_ignore_value",
@@ -214,10 +214,15 @@ def companions(
     vectors = {v.short: v for v in near if v.real and v.long_axes <= 1 and v.shape}
     single = {v.short: v for v in near if v.real and math.prod(v.shape) == 1}
     others = {v.short: v for v in near if not v.real and v.short in wl.KEYS}
+    units = {}
+    for variable in near:  # "Wavelength (nm)", "band_centers_nm"
+        known, said = wl.key_of(variable.short)
+        if known and known not in vectors and variable.real and variable.long_axes <= 1:
+            vectors[known], units[known] = variable, said
     for key in wl.KEYS:
         unit = None
         if key in vectors:
-            values = np.ravel(np.asarray(load(vectors[key].name)))
+            values, unit = np.ravel(np.asarray(load(vectors[key].name))), units.get(key)
         elif key in others and not others[key].kind.startswith("empty"):
             values, unit = _from_text(others[key], load)
         elif key in attributes and (
@@ -248,19 +253,18 @@ def companions(
     for key in _SCALARS:
         if key in single:
             result.metadata[key] = np.ravel(np.asarray(load(single[key].name)))[0].item()
-    for key in _FACTORS:
-        given: Any = attributes.get(key) if key in _UNSURE else None
-        number = (
-            np.ndim(given) < 2 and np.size(given) == 1 and np.asarray(given).dtype.kind in "iuf"
-        )
-        if key in single or number:
-            stored = load(single[key].name) if key in single else given
-            value = np.ravel(np.asarray(stored))[0].item()
-            result.metadata[key] = value
-            if value not in (0, 1):
-                what = "variable" if key in single else "attribute"
-                told = f"The {what} '{key}' ({value:g}) was not applied: the numbers are as stored."
-                result.notices += (Notice.warning(Code.GAIN_NOT_APPLIED, told),)
+    for key in dict.fromkeys([*single, *attributes]):
+        if not is_factor(key) or (key not in single and plain_name(key) in _APPLIED):
+            continue
+        values = np.ravel(np.asarray(load(single[key].name) if key in single else attributes[key]))
+        if values.dtype.kind not in "iuf" or values.size not in (1, *cube.shape):
+            continue
+        if values.size == 1:
+            result.metadata[key] = values[0].item()
+        if not set(values.tolist()) <= {0, 1}:
+            what = "variable" if key in single else "attribute"
+            told = f"The {what} '{key}' ({values[0]:g}) was not applied: the numbers are as stored."
+            result.notices += (Notice.warning(Code.GAIN_NOT_APPLIED, told),)
     for key in _NO_DATA:
         if key in single:
             result.no_data += (float(np.ravel(np.asarray(load(single[key].name)))[0]),)

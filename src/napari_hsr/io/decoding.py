@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
 
+#: Names, as :func:`plain_name` has them, of what numbers are to be multiplied or divided by, or moved.
+_FACTOR = re.compile(
+    r"(?:reflectance|radiance|data|values?|dn|intensity|radiometric|calibration|quantification|conversion|image)*"
+    r"(?:scale|scales|scaling|scalefactors?|scalingfactors?|gains?|factor|slopes?|multiplier|divisor|coefficients?|"
+    r"quantificationvalue|offsets?|addoffset|intercepts?)"
+)
 #: What programs write for missing values, also without saying so, and what only they reach.
 _USUAL = {-999.0, -9999.0, -32767.0, -32768.0, -99999.0}
 _HUGE = 1e19
@@ -130,6 +137,16 @@ class Decoding:
             if missing is not None:
                 values[missing] = np.nan
         return values
+
+
+def plain_name(name: str) -> str:
+    """A name in small letters without blanks, lines and points: ``scalefactor`` of ``Scale_Factor``."""
+    return re.sub(r"[\s_.-]+", "", name.lower())
+
+
+def is_factor(name: str) -> bool:
+    """Whether a name is that of a factor or an offset of the numbers, whatever the convention."""
+    return _FACTOR.fullmatch(plain_name(name)) is not None
 
 
 def undeclared(stored: np.ndarray) -> tuple[float, int] | None:

@@ -8,25 +8,41 @@ from typing import Any
 import numpy as np
 
 from napari_hsr.io import build_cube
-from napari_hsr.io.decoding import Decoding
+from napari_hsr.io.decoding import Decoding, plain_name
 from napari_hsr.io.hdf5.axes import text
 from napari_hsr.io.numbers import number
 from napari_hsr.notices import Code, Notice
 
 #: Attributes with the number that stands for missing values.
-_NO_DATA = (
-    "_fillvalue", "missing_value", "data_ignore_value", "data ignore value", "no_data", "nodata",
-    "no_data_value", "nodata_value", "fillvalue", "fill_value",
-)  # fmt: skip
+_NO_DATA = ("fillvalue", "missingvalue", "dataignorevalue", "ignorevalue", "nodata", "nodatavalue")
 _MOST_MARKERS = 16
 #: Attributes with a number to divide by: NEON's, and ENVI's.
 DIVISORS = ("Scale_Factor", "reflectance_scale_factor", "reflectance scale factor")
+#: What is applied, in whatever spelling.
+APPLIED = ("scalefactor", "addoffset", "reflectancescalefactor")
 
 
-def state_numbers(found: build_cube.Found, attributes: Any) -> None:
-    """No data, scale and offset as CF conventions (NetCDF) and NEON state them."""
+def state_numbers(found: build_cube.Found, attributes: Any, around: Any = None) -> None:
+    """No data, scale and offset as CF conventions (NetCDF) and NEON state them.
+
+    Parameters
+    ----------
+    found : Found
+    attributes : mapping
+        Those of the array itself.
+    around : mapping, optional
+        Those of the groups and the file it lies in too: factors among them are told, not applied.
+    """
     stated = {str(key): _numbers(attributes[key]) for key in attributes}
-    markers = {m for key in stated if key.lower() in _NO_DATA for m in stated[key][:_MOST_MARKERS]}
+    markers = {
+        m for key in stated if plain_name(key) in _NO_DATA for m in stated[key][:_MOST_MARKERS]
+    }
+    unclear = _spelled_otherwise(stated)
+    unclear |= {k: _numbers(v) for k, v in (around or {}).items() if k not in attributes}
+    for key, numbers in unclear.items():
+        if plain_name(str(key)) in APPLIED and numbers and set(numbers) - {0.0, 1.0}:
+            told = f"The attribute '{key}' ({numbers[0]:g}) was not applied: the numbers are as stored."
+            found.notices += (Notice.warning(Code.GAIN_NOT_APPLIED, told),)
     divisor = next((stated[key][0] for key in DIVISORS if stated.get(key)), 0.0) or 1.0
     scale, offset = (
         _of_all_or_each(found, stated.get(key)) for key in ("scale_factor", "add_offset")
@@ -52,6 +68,26 @@ def state_numbers(found: build_cube.Found, attributes: Any) -> None:
         told = "Values were scaled as the scale factor and offset in the file say."
         found.notices += (Notice.info(Code.SCALE_APPLIED, told),)
         found.steps += (told,)
+
+
+def _spelled_otherwise(stated: dict[str, list[float]]) -> dict[str, list[float]]:
+    """Put CF's and ENVI's items under their own names; those that may go either way are returned.
+
+    A ``SCALE_FACTOR`` below 1 can only be CF's, to multiply by; NEON's ``Scale_Factor`` divides.
+    """
+    unclear = {}
+    for key, numbers in list(stated.items()):
+        plain = plain_name(key)
+        if plain not in APPLIED or key in ("scale_factor", "add_offset", *DIVISORS) or not numbers:
+            continue
+        own = {"addoffset": "add_offset", "reflectancescalefactor": DIVISORS[1]}.get(plain)
+        if own is None and all(0 < n < 1 for n in numbers):
+            own = "scale_factor"
+        if own is None or stated.get(own):
+            unclear[key] = numbers
+        else:
+            stated[own] = numbers
+    return unclear
 
 
 def _valid(

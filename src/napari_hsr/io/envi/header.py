@@ -17,7 +17,7 @@ from napari_hsr.io.detect import ENVI_BINARY_SUFFIXES
 from napari_hsr.io.envi import esri_header, r_header
 from napari_hsr.io.library_errors import translated
 from napari_hsr.io.numbers import number, whole
-from napari_hsr.io.wavelengths.resolve import from_band_names
+from napari_hsr.io.wavelengths.resolve import from_band_names, key_of
 from napari_hsr.notices import Code, Notice
 
 _DAMAGED = "the ENVI header is damaged or cut short"
@@ -28,6 +28,7 @@ _SQUARE = re.compile(
 )
 WAVELENGTH_ITEMS = ("wavelength", "wavelengths", "center wavelength", "center wavelengths")
 UNIT_ITEMS = ("wavelength units", "wavelength unit", "wavelengths units")
+_STRUCTURE = ("bands", "wave", "waves", "nm")  # whatever else these may be in a header
 _NEEDED = ("lines", "samples", "bands", "data type", "interleave")
 
 
@@ -193,6 +194,10 @@ def wavelengths(items: dict[str, Any]) -> tuple[Any, str | None]:
             listed = entries(listed)
         if listed:
             return listed, unit
+    for key, listed in items.items():
+        known, of_name = key_of(key)
+        if known and isinstance(listed, list) and len(listed) > 1 and key not in _STRUCTURE:
+            return entries(listed), of_name or unit
     names = items.get("band names")
     return from_band_names(names) if isinstance(names, list) else (None, None)
 

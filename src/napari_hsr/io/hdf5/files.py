@@ -289,7 +289,7 @@ def _found(
     place = _on_the_ground(file, (chosen.parts or (chosen.name,))[0], stored, stated, values)
     if place is not None:
         found.metadata[geotiff.KEY] = place
-    state_numbers(found, stated)
+    state_numbers(found, stated, attributes)
     found.ignore(beside.no_data)
     floats = source.dtype.kind == "f" and not found.decoding.no_data
     if floats and "_NCProperties" in structure.attributes(file):

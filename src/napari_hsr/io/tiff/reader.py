@@ -189,7 +189,8 @@ def _found(
         found.stated, found.convention = True, axes.index("C")
     page = file.pages.first
     alpha = _alpha(page) if ours is None and len(shape) == 3 and "S" in axes else None
-    bands = shape[-3:][found.convention] - (alpha is not None)
+    sizes = shape if several_cubes.are_several(shape) else shape[-3:]
+    bands = sizes[found.convention] - (alpha is not None)
     facts = gdal_metadata.read(file.pages.first, bands, path, without=alpha)
     if found.wavelengths is None:
         found.wavelengths, found.unit = facts.wavelengths, facts.unit

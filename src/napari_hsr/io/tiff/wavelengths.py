@@ -70,7 +70,9 @@ def _texts_of_pages(file: Any, series: Any, bands: int) -> list[list[str]]:
     """ImageJ's labels of the slices, names of the pages and their descriptions: one a band each."""
     from tifffile import TiffFrame
 
-    labels = (file.imagej_metadata or {}).get("Labels") or []
+    labels = list((file.imagej_metadata or {}).get("Labels") or [])
+    if bands and labels == labels[:bands] * (len(labels) // bands):  # over and over, for each time
+        labels = labels[:bands]
     found = [[str(label).split("\n")[0] for label in labels]]
     pages = list(series.pages) if len(series.pages) == bands else []
     if pages and any(tag in pages[0].tags for tag in (270, _PAGE_NAME, _MICRO_MANAGER)):
@@ -125,14 +127,40 @@ def in_json(described: dict[str, Any], depth: int = 0) -> Stated:
     names = {str(key).lower(): key for key in described}
     for key in ("wavelengths_nm", *wl.KEYS):
         listed = described[names[key]] if key in names else None
-        if isinstance(listed, list) and listed:
+        if isinstance(listed, list) and listed and not isinstance(listed[0], dict):
             unit = next((described[names[k]] for k in _JSON_UNITS if k in names), None)
             unit = unit if isinstance(unit, str) and wl.is_unit(unit) else None
             return listed, "nm" if key == "wavelengths_nm" else unit
+    for name, listed in described.items():
+        known, unit = wl.key_of(str(name))
+        if known and isinstance(listed, list) and len(listed) > 1 and _all_numbers(listed):
+            return listed, unit
+        if (
+            isinstance(listed, list)
+            and len(listed) > 1
+            and all(isinstance(o, dict) for o in listed)
+        ):
+            centres, unit = _of_each(listed)
+            if centres is not None:
+                return centres, unit
     for inner in described.values() if depth < _DEEPEST else ():
         found = in_json(inner, depth + 1) if isinstance(inner, dict) else (None, None)
         if found[0] is not None:
             return found
+    return None, None
+
+
+def _all_numbers(values: list[Any]) -> bool:
+    return all(isinstance(v, (int, float)) and not isinstance(v, bool) for v in values)
+
+
+def _of_each(bands: list[dict[str, Any]]) -> Stated:
+    """The wavelength that each of a list of bands states, under one name."""
+    for name in bands[0]:
+        known, unit = wl.key_of(str(name))
+        values = [band.get(name) for band in bands] if known else []
+        if values and _all_numbers(values):
+            return values, unit
     return None, None
 
 

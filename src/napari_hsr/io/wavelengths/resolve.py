@@ -344,6 +344,18 @@ def unit_in_name(name: str) -> str | None:
     return (found[1] or found[2]) if found else None
 
 
+def key_of(name: str) -> tuple[str | None, str | None]:
+    """Which of :data:`KEYS` a name is, and its unit: ``wavelength``, ``nm`` of ``Wavelength (nm)``; None for none."""
+    bracket = re.search(r"[\s_]*[(\[]\s*([^()\[\]]+?)\s*[)\]]\s*$", name)
+    unit = bracket[1] if bracket and is_unit(bracket[1]) else None
+    plain = name[: bracket.start()] if bracket and unit else name
+    plain = re.sub(r"[\s-]+", "_", plain.strip().lower())
+    if plain in KEYS:
+        return plain, unit
+    stem, ends = re.fullmatch(r"(.*?)(?:_(nm|um))?", plain).groups()  # type: ignore[union-attr]
+    return (stem, ends) if ends and stem in KEYS else (None, None)
+
+
 def are_band_numbers(values: np.ndarray) -> bool:
     """True for 0, 1, 2… or 1, 2, 3…: numbers of bands, not wavelengths."""
     values = np.ravel(values)

@@ -229,7 +229,7 @@ def _plain(
             attributes = {"_FillValue": fill, **attributes}
     if chosen.parts:
         bands_apart.state(found, chosen, lambda name: dict(arrays[name].attrs), names)
-    state_numbers(found, attributes)
+    state_numbers(found, attributes, every)
     found.ignore(known.no_data)
     for name in chosen.parts or (chosen.name,):
         found.notices += _missing_chunks(arrays[name])[: not found.notices]
@@ -267,7 +267,7 @@ def _ome(
         found.unit = found.unit or text(every.get("wavelength_units")) or None
     found.looked_in = "its channels, axes and attributes"
     found.units = text(attributes.get("units")) or None
-    state_numbers(found, attributes)
+    state_numbers(found, attributes, every)
     found.notices += _missing_chunks(array)
     return found
 
