@@ -9,10 +9,10 @@ import numpy as np
 
 from napari_hsr.errors import FileError
 from napari_hsr.io import limits, numpy_files
-from napari_hsr.io import wavelengths as wl
 from napari_hsr.io.hdf5 import structure
 from napari_hsr.io.libraries.assemble import Choice, Found, assemble
 from napari_hsr.io.library_errors import translated
+from napari_hsr.io.wavelengths import resolve as wl
 from napari_hsr.notices import Code, Notice
 
 if TYPE_CHECKING:
