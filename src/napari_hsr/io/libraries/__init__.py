@@ -182,7 +182,7 @@ def _file(path: Path, choice: Choice) -> SpectralLibrary:
     if jcamp.is_jcamp(head):
         return jcamp.read(path, choice)
     is_table = detect.is_text(head) and path.suffix.lower() in _TEXTS
-    if detect.is_envi_header(head) or (not is_table and detect.header_beside(path)):
+    if detect.is_envi_header(head):
         return envi_library.read(path, choice)
     if head.startswith(b"PK\x03\x04") and (
         b"[Content_Types]" in head or path.suffix.lower() in _SHEETS
@@ -194,6 +194,8 @@ def _file(path: Path, choice: Choice) -> SpectralLibrary:
         return arrays.read_mat(path, choice)
     if head.startswith((b"\x89HDF\r\n\x1a\n", b"MATLAB 7.3")):
         return arrays.read_hdf5(path, choice)
+    if not is_table and detect.header_beside(path):
+        return envi_library.read(path, choice)
     if not (detect.is_text(head.removeprefix(b"\xef\xbb\xbf")) or head.startswith(tables.WIDE)):
         hint = ", which needs its header beside it" if path.suffix.lower() == ".sli" else ""
         raise FileError(path, f"a library of spectra was expected, but this is binary data{hint}")
