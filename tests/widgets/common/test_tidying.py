@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import gc
+import os
+import subprocess
+import sys
 import weakref
 
 from napari.components import ViewerModel
@@ -65,3 +68,36 @@ def test_a_panel_taken_out_of_its_dock_is_collected_without_being_asked(qtbot, s
         qtbot.waitUntil(lambda: gone() is None)
     finally:
         gc.enable()
+
+
+#: A script that ends with two windows open. What is registered first is called last.
+ENDS_WITH_WINDOWS_OPEN = """
+import atexit
+from qtpy.QtWidgets import QApplication, QMainWindow
+atexit.register(print, "PyQt6 destroys what is left")
+from napari.components import ViewerModel
+from napari_hsr.widgets.wavelength.panel import WavelengthWidget
+application = QApplication([])
+windows = [QMainWindow() for _ in range(2)]
+for window in windows:
+    panel = WavelengthWidget(ViewerModel())
+    panel.destroyed.connect(lambda *_: print("a panel is destroyed"))
+    window.setCentralWidget(panel)
+    window.show()
+"""
+
+
+def test_panels_are_destroyed_before_what_pyqt_destroys_at_exit():
+    ended = subprocess.run(
+        [sys.executable, "-c", ENDS_WITH_WINDOWS_OPEN],
+        env=os.environ | {"QT_QPA_PLATFORM": "offscreen"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stdout.split("\n") == [
+        *["a panel is destroyed"] * 2,
+        "PyQt6 destroys what is left",
+        "",
+    ]

@@ -12,7 +12,7 @@ from napari_hsr.viewer.workspace import make_room
 from napari_hsr.widgets.common.accessible import name_controls
 from napari_hsr.widgets.common.help_window import HelpButton
 from napari_hsr.widgets.common.present import present
-from napari_hsr.widgets.common.tidying import collect_soon
+from napari_hsr.widgets.common.tidying import collect_soon, destroy_at_exit
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,6 +35,7 @@ class Panel(QWidget):
             if self._attached is None:
                 name_controls(self)
                 shortcuts.register()
+                destroy_at_exit(self)
             self._attached = True
             self._attach()
 
