@@ -179,6 +179,15 @@ class TestCompound:
         np.testing.assert_array_equal(read(tmp_path / "a.h5").data, CUBE)
 
 
+@pytest.mark.parametrize("name", ["NoDataValue", "fill_value", "data_ignore_value"])
+def test_a_variable_with_the_marker_of_missing_values(tmp_path, name):
+    values = np.round(CUBE * 1000).astype(np.uint16)
+    values[values < 100] = 65535
+    savemat(tmp_path / "a.mat", {"cube": values.transpose(1, 2, 0), "wl": NM, name: 65535})
+    wanted = np.where(values == 65535, np.nan, values)
+    np.testing.assert_array_equal(read(tmp_path / "a.mat").data, wanted.astype(np.float32))
+
+
 @pytest.mark.parametrize(
     ("name", "content", "said"),
     [

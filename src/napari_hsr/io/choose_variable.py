@@ -40,9 +40,8 @@ _SCALARS = ("norm_factor", "exposure", "integration_time", "illuminant", "units"
 #: Attributes that are applied where the array itself has them (``stated_numbers``).
 _APPLIED = ("scalefactor", "addoffset", "reflectancescalefactor")
 _PER_BAND = ("fwhm", "bbl", "good_wavelengths", "bad_bands", "badbands")
-#: Variables with one number that stands for missing values.
-_NO_DATA = ("nodata", "no_data", "no_data_value", "nodata_value", "data_ignore_value",
-            "ignore_value", "fill_value", "fillvalue", "_fillvalue", "missing_value")  # fmt: skip
+#: Variables with one number that stands for missing values, as ``plain_name`` has them.
+_NO_DATA = ("nodata", "nodatavalue", "dataignorevalue", "ignorevalue", "fillvalue", "missingvalue")
 
 
 def choose_cube(
@@ -265,8 +264,8 @@ def companions(
             what = "variable" if key in single else "attribute"
             told = f"The {what} '{key}' ({values[0]:g}) was not applied: the numbers are as stored."
             result.notices += (Notice.warning(Code.GAIN_NOT_APPLIED, told),)
-    for key in _NO_DATA:
-        if key in single:
+    for key in single:
+        if plain_name(key) in _NO_DATA:
             result.no_data += (float(np.ravel(np.asarray(load(single[key].name)))[0]),)
     for key in _PER_BAND:
         if result.wavelengths is None or not (key in vectors or key in attributes):

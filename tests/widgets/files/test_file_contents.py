@@ -14,6 +14,7 @@ from napari_hsr.io.read_choice import Choice
 from napari_hsr.notices import Code, has
 from napari_hsr.viewer import file_choices
 from napari_hsr.viewer.layer_data import layer_shape
+from napari_hsr.widgets.files import contents
 from napari_hsr.widgets.files.contents import FileContentsWidget
 
 RANDOM = np.random.default_rng(0)
@@ -102,6 +103,13 @@ def test_another_array_and_other_axes(panel, tmp_path):
     assert str(layer.source.path) == path
     cube, asks, _ = file_choices.read_as_before(path)  # ticked: the next file opens so
     assert (cube.shape, asks) == ((7, 24, 20), False)
+
+
+def test_what_has_no_size_is_called_by_its_kind():
+    captures = alternatives.StoredArray("IMG_0001", (), "capture")
+    arrays = alternatives.StoredArray("ms", (4, 5, 6), "float32")
+    assert contents._described(captures) == "IMG_0001: capture"
+    assert contents._described(arrays) == "ms: 4 × 5 × 6, float32"
 
 
 def test_without_the_tick_nothing_is_remembered(panel, tmp_path):

@@ -306,4 +306,5 @@ def _is_of(layer: Layer, path: str) -> bool:
 
 
 def _described(array: alternatives.StoredArray) -> str:
-    return f"{array.name}: {' × '.join(str(n) for n in array.shape)}, {array.kind}"
+    size = " × ".join(str(n) for n in array.shape)
+    return f"{array.name}: {size + ', ' if size else ''}{array.kind}"
