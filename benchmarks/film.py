@@ -1,12 +1,14 @@
 """Scrubbing through a film: how soon a frame shows something, and what is kept of the frames.
 
     python benchmarks/film.py [--frames 300] [--size 480 640] [--model rootpoly-srgb] [--cache-mb 512]
+                              [--best-of 1]
 
 A film of that many frames is made and opened (as MPEG-4 with PyAV, else as an array). Two threads
 compute, as in the viewer; a third one jumps from frame to frame as a hand on the slider does, and then
 lets frames go by. Printed are the times from asking for a frame to its placeholder, the peak of the
 cache against its bound, and how many frames were computed again while they were still kept (none).
-The exit status is 1 if the cache exceeds its bound or a frame was computed twice.
+With ``--best-of``, the same jumps are made anew and the best of each jump is told too, for
+machines that do other things meanwhile. The exit status is 1 if the cache exceeds its bound or a frame was computed twice.
 """
 
 from __future__ import annotations
@@ -90,6 +92,54 @@ class Workers:
             thread.join()
 
 
+def scrubbed(stack, args: argparse.Namespace) -> tuple[list[float], list[float], object, list]:
+    """Jumps over the film, then frames that go by: ms of each call and of each first look."""
+    from napari_hsr.inference.stacks.frame_cubes import FrameCubes, State
+
+    random = np.random.default_rng(0)
+    frames = FrameCubes(stack, args.model, cache_bytes=args.cache_mb * 2**20)
+    again: list[object] = []
+    put = frames.cache.put
+
+    def noting(key, values):
+        if key in frames.cache:
+            again.append(key)
+        put(key, values)
+
+    frames.cache.put = noting
+    workers = Workers(frames)
+    jumps = [int(n) for n in random.integers(0, args.frames, args.jumps + 1)]
+    times, answers = [], []
+    for turn, number in enumerate(jumps):
+        start = time.perf_counter()
+        frames.look(number)
+        answers.append(1000 * (time.perf_counter() - start))
+        while frames.state(number) is State.NOTHING:
+            time.sleep(0.001)
+        if turn:  # the first one prepares the networks
+            times.append(1000 * (time.perf_counter() - start))
+        time.sleep(0.05)
+    start, shown = time.perf_counter(), 0
+    for number in range(min(60, args.frames)):
+        frames.look(number, 0.04)
+        shown += frames.state(number) is not State.NOTHING
+        time.sleep(0.04)
+    seconds = time.perf_counter() - start
+    workers.end()
+    print(f"of 60 frames that went by in {seconds:.1f} s, {shown} showed something at once")
+    return answers, times, frames, again
+
+
+def told(times: np.ndarray) -> str:
+    """The spread of first looks, in words."""
+    late = np.percentile(times, [50, 95, 100])
+    within = np.mean(times <= WANTED_MS)
+    return (
+        "median {:.0f}, 95 % {:.0f}, most {:.0f} ms; ".format(*late)
+        + f"within {WANTED_MS:g} ms: {within:.0%} of {times.size} jumps"
+    )
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("--frames", type=int, default=300)
@@ -97,60 +147,25 @@ def main() -> int:
     parser.add_argument("--model", default="rootpoly-srgb")
     parser.add_argument("--jumps", type=int, default=40)
     parser.add_argument("--cache-mb", type=int, default=512)
+    parser.add_argument("--best-of", type=int, default=1, metavar="N", help="the same jumps again")
     args = parser.parse_args()
-    from napari_hsr.inference.stacks.frame_cubes import FrameCubes, State
-
-    random = np.random.default_rng(0)
+    every, failed = [], False
     with tempfile.TemporaryDirectory() as folder:
         stack = stack_of(args.frames, *args.size, Path(folder))
-        frames = FrameCubes(stack, args.model, cache_bytes=args.cache_mb * 2**20)
-        again: list[object] = []
-        put = frames.cache.put
-
-        def noting(key, values):
-            if key in frames.cache:
-                again.append(key)
-            put(key, values)
-
-        frames.cache.put = noting
-        workers = Workers(frames)
-        jumps = [int(n) for n in random.integers(0, args.frames, args.jumps + 1)]
-        times, answers = [], []
-        for turn, number in enumerate(jumps):
-            start = time.perf_counter()
-            frames.look(number)
-            answers.append(1000 * (time.perf_counter() - start))
-            while frames.state(number) is State.NOTHING:
-                time.sleep(0.001)
-            if turn:  # the first one prepares the networks
-                times.append(1000 * (time.perf_counter() - start))
-            time.sleep(0.05)
-        start, shown = time.perf_counter(), 0
-        for number in range(min(60, args.frames)):
-            frames.look(number, 0.04)
-            shown += frames.state(number) is not State.NOTHING
-            time.sleep(0.04)
-        seconds = time.perf_counter() - start
-        workers.end()
-    late = np.percentile(times, [50, 95, 100])
-    print(f"{stack} · {args.model}")
-    print(f"the call that asks for a frame: {max(answers):.1f} ms at most")
-    print(
-        "first look of a frame after a jump: median {:.0f}, 95 % {:.0f}, most {:.0f} ms".format(
-            *late
-        )
-    )
-    print(
-        f"within {WANTED_MS:g} ms: {np.mean(np.array(times) <= WANTED_MS):.0%} of {len(times)} jumps"
-    )
-    print(f"of 60 frames that went by in {seconds:.1f} s, {shown} showed something at once")
-    print(
-        f"cache: {frames.cache.peak / 2**20:.0f} MB at most, bound {frames.cache.limit / 2**20:.0f} MB, "
-        f"ratio {frames.cache.peak / frames.cache.limit:.2f}"
-    )
-    done = sum(n for (_, kind), n in frames.computed.items() if kind == "done")
-    print(f"{done} frames computed, {len(again)} of them while they were still kept")
-    return int(frames.cache.peak > frames.cache.limit or bool(again))
+        print(f"{stack} · {args.model}")
+        for _ in range(args.best_of):
+            answers, times, frames, again = scrubbed(stack, args)
+            every.append(times)
+            print(f"the call that asks for a frame: {max(answers):.1f} ms at most")
+            print(f"first look of a frame after a jump: {told(np.array(times))}")
+            peak, limit = frames.cache.peak / 2**20, frames.cache.limit / 2**20
+            print(f"cache: {peak:.0f} MB at most, bound {limit:.0f} MB, ratio {peak / limit:.2f}")
+            done = sum(n for (_, kind), n in frames.computed.items() if kind == "done")
+            print(f"{done} frames computed, {len(again)} of them while they were still kept")
+            failed |= peak > limit or bool(again)
+    if args.best_of > 1:
+        print(f"the best of {args.best_of} for each jump: {told(np.min(every, axis=0))}")
+    return int(failed)
 
 
 if __name__ == "__main__":

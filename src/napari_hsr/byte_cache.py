@@ -4,15 +4,24 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
 
-    import numpy as np
+
+class Sized(Protocol):
+    """An array, or whatever states its bytes."""
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of memory."""
 
 
-class ByteCache:
+T = TypeVar("T", bound=Sized)
+
+
+class ByteCache(Generic[T]):
     """Arrays by key, within a bound; safe to use from several threads.
 
     Parameters
@@ -25,7 +34,7 @@ class ByteCache:
         self.limit = int(limit)
         #: The most bytes that were ever kept.
         self.peak = 0
-        self._kept: OrderedDict[Hashable, np.ndarray] = OrderedDict()
+        self._kept: OrderedDict[Hashable, T] = OrderedDict()
         self._bytes = 0
         self._lock = threading.Lock()
 
@@ -40,7 +49,7 @@ class ByteCache:
     def __len__(self) -> int:
         return len(self._kept)
 
-    def get(self, key: Hashable) -> np.ndarray | None:
+    def get(self, key: Hashable) -> T | None:
         """The array of a key, now the one used last; None if it is not kept."""
         with self._lock:
             found = self._kept.get(key)
@@ -48,7 +57,7 @@ class ByteCache:
                 self._kept.move_to_end(key)
             return found
 
-    def put(self, key: Hashable, values: np.ndarray) -> None:
+    def put(self, key: Hashable, values: T) -> None:
         """Keep an array; others go first if there is no room for it."""
         with self._lock:
             self._drop(key)

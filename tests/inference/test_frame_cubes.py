@@ -155,6 +155,52 @@ def test_a_jump_leaves_the_frame_that_was_being_computed(frames):
     assert all(isinstance(event, Progress) for event in rest)
 
 
+def test_the_chosen_model_stands_back_until_the_frame_on_show_is_filled(frames, monkeypatch):
+    """The network asks before each operation whether to go on: while a placeholder is made, it waits."""
+    order, reading, read_on = [], threading.Event(), threading.Event()
+    quick = frame_cubes.quick_cube
+
+    def slowly(*args):
+        reading.set()
+        assert read_on.wait(60)
+        made = quick(*args)
+        order.append("placeholder")
+        return made
+
+    monkeypatch.setattr(frame_cubes, "quick_cube", slowly)
+    monkeypatch.setattr(frame_cubes, "STANDS_BACK", 60.0)
+    photograph = frames.stack.photograph
+
+    def noting(index):
+        if threading.current_thread() is network:
+            order.append("read by the chosen model")
+        return photograph(index)
+
+    network = threading.Thread(target=drive, args=(frames, DONE))
+    fill = threading.Thread(target=drive, args=(frames, PLACEHOLDER))
+    monkeypatch.setattr(frames.stack, "photograph", noting)
+    frames.look(3)
+    fill.start()
+    assert reading.wait(60)
+    network.start()
+    network.join(0.1)  # nothing that it could do in this time
+    read_on.set()
+    fill.join()
+    network.join()
+    assert order == ["placeholder", "read by the chosen model"]
+    assert frames.state(3) is DONE
+
+
+def test_nothing_stands_back_for_long_or_for_nothing(frames, monkeypatch):
+    monkeypatch.setattr(frame_cubes, "STANDS_BACK", 0.01)
+    frames.look(3)
+    assert frames._stand_back(60.0) == 0.0  # nobody fills frames
+    with frames._counted(PLACEHOLDER):  # one who never comes to an end
+        drive(frames, DONE)
+    assert frames.state(3) is DONE
+    assert frames._stand_back(60.0) == 0.0
+
+
 def test_cancelling_ends_the_work(frames):
     cancel = threading.Event()
     frames.look(0)

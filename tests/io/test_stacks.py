@@ -15,7 +15,7 @@ import napari_hsr
 from napari_hsr.byte_cache import ByteCache
 from napari_hsr.errors import Cancelled, FileError, GreyImageError, InputError
 from napari_hsr.io import helper_process
-from napari_hsr.io.stacks import can_read_stack, files, read_stack
+from napari_hsr.io.stacks import can_read_stack, files, films, read_stack
 from napari_hsr.notices import Code, has
 from napari_hsr.photograph_stack import PhotographStack, StackAxis, stack_of_array
 
@@ -188,6 +188,19 @@ def test_any_frame_of_a_film(film):
     assert has(stack.notices, Code.ENCODING_ASSUMED)
     order = [11, 2, 3, 0, 7]
     assert [which(stack, number) for number in order] == order
+
+
+def test_only_the_frames_asked_for_become_rgb(film, monkeypatch):
+    opened, made, as_rgb = films._Film(film), [], films._as_rgb
+    monkeypatch.setattr(films, "_as_rgb", lambda picture: made.append(1) or as_rgb(picture))
+    last = opened.read(5)
+    assert np.array_equal(last, read_stack(film).data[5])
+    assert 4 in opened._kept  # decoded on the way
+    assert len(made) == 1
+    between = opened.read(4)
+    assert len(made) == 2
+    assert opened._next == 6  # nothing was decoded anew
+    assert np.array_equal(between, read_stack(film).data[4])
 
 
 def test_a_film_cut_short_gives_what_is_there(film, tmp_path):

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import math
 import threading
+import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -38,7 +40,9 @@ if TYPE_CHECKING:
 #: The model of the placeholders.
 PLACEHOLDER = "instant-photo"
 #: Pixels that a placeholder is computed of, at most about.
-PLACEHOLDER_PIXELS = 80_000
+PLACEHOLDER_PIXELS = 40_000
+#: Seconds that the work on one frame stands back, all in all, while the frame on show has nothing yet.
+STANDS_BACK = 1.0
 #: What a cache takes unless it is told: this share of the free memory, and no more than this.
 CACHE_SHARE, CACHE_BYTES = 0.25, 2 * 2**30
 #: Frames computed ahead of the one on show while frames go by one after the other.
@@ -94,13 +98,14 @@ class FrameCubes:
         self.bands = self.model.bands
         self.frame_bytes = 4 * math.prod(self.shape[-3:])
         wanted = min(CACHE_SHARE * available(), CACHE_BYTES) if cache_bytes is None else cache_bytes
-        self.cache = ByteCache(max(int(wanted), 2 * self.frame_bytes))
+        self.cache: ByteCache[np.ndarray] = ByteCache(max(int(wanted), 2 * self.frame_bytes))
         self._ahead = max(0, min(AHEAD, self.cache.limit // self.frame_bytes // 2 - 1))
         self.computed: dict[tuple[int, str], int] = {}
         self.on_ask: Callable[[], object] | None = None
         self._facts: dict[int, Cube] = {}
         self._shown: int | None = None
         self._going: tuple[int, ...] = ()
+        self._filling = 0  # generators of placeholders under way
         self._news = threading.Condition()
         self._computing = {State.PLACEHOLDER: threading.Lock(), State.DONE: threading.Lock()}
 
@@ -283,8 +288,26 @@ class FrameCubes:
         Cancelled
             If ``cancel`` was set.
         """
+        with self._counted(kind):
+            yield from self._wanted_events(kind, cancel)
+
+    @contextmanager
+    def _counted(self, kind: State) -> Iterator[None]:
+        fills = int(kind is State.PLACEHOLDER)
+        with self._news:
+            self._filling += fills
+        try:
+            yield
+        finally:
+            with self._news:
+                self._filling -= fills
+                self._news.notify_all()
+
+    def _wanted_events(
+        self, kind: State, cancel: threading.Event | None
+    ) -> Generator[Progress, None, None]:
         while (number := self._next(kind)) is not None:
-            passed = _Passed(self, number, cancel)
+            passed = _Passed(self, number, cancel, STANDS_BACK if kind is State.DONE else 0.0)
             try:
                 for event in self._frame_events(number, kind, passed):
                     if isinstance(event, Progress):
@@ -329,6 +352,20 @@ class FrameCubes:
         with self._news:
             return number != self._shown and not self._going
 
+    def _stand_back(self, seconds: float) -> float:
+        """Wait while the frame on show is being filled for the first time; the seconds waited."""
+
+        def filled() -> bool:
+            shown = self._shown
+            return not self._filling or shown is None or self._state(shown) is not State.NOTHING
+
+        start = time.monotonic()
+        with self._news:
+            if filled():
+                return 0.0
+            self._news.wait_for(filled, seconds)
+        return time.monotonic() - start
+
     def _frame_events(
         self, number: int, kind: State, cancel: threading.Event | None
     ) -> Iterator[Progress | Cube]:
@@ -343,6 +380,7 @@ class FrameCubes:
         kept, facts = self.cache.get((number, State.DONE)), self._facts.get(number)
         if kept is not None and facts is not None:
             return facts.replace(data=kept, _value_range=facts.value_range)
+        stop_if(cancel)
         photograph = self.stack.photograph(self._index(number))
         if kind is State.PLACEHOLDER:
             stop_if(cancel)
@@ -380,12 +418,24 @@ class FrameCubes:
 
 
 class _Passed(threading.Event):
-    """Set once the work as a whole is cancelled, or nobody wants this frame any more."""
+    """Set once the work as a whole is cancelled, or nobody wants this frame any more.
 
-    def __init__(self, frames: FrameCubes, number: int, cancel: threading.Event | None):
+    Whoever asks waits first for the placeholder of the frame on show, ``patience`` seconds all in
+    all: a network asks before each of its operations.
+    """
+
+    def __init__(
+        self, frames: FrameCubes, number: int, cancel: threading.Event | None, patience: float
+    ):
         super().__init__()
         self._frames, self._number, self._cancel = frames, number, cancel
+        self._patience = patience
 
     def is_set(self) -> bool:
+        if self._patience > 0 and not self._stopped():
+            self._patience -= self._frames._stand_back(self._patience)
+        return self._stopped()
+
+    def _stopped(self) -> bool:
         cancelled = self._cancel is not None and self._cancel.is_set()
         return cancelled or self._frames._no_longer_wanted(self._number)

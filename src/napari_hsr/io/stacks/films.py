@@ -102,6 +102,14 @@ def _opened(path: Path, _size: int, _time: int) -> _Film:
     return _Film(path)
 
 
+class _Decoded:
+    """A picture as FFmpeg decoded it: to make RGB of it takes longer, so only what is asked for is."""
+
+    def __init__(self, picture: Any):
+        self.picture = picture
+        self.nbytes = sum(plane.buffer_size for plane in picture.planes)
+
+
 class _Film:
     """An open film; frames that were decoded on the way to another one are kept for a while."""
 
@@ -109,7 +117,7 @@ class _Film:
         import av
 
         self._path = path
-        self._kept = ByteCache(KEPT_BYTES)
+        self._kept: ByteCache[_Decoded] = ByteCache(KEPT_BYTES)
         self._pictures: Iterator[tuple[int, Any]] | None = None
         self._next = -1
         with translated(path, _DAMAGED):
@@ -130,11 +138,12 @@ class _Film:
 
     def read(self, number: int) -> np.ndarray:
         """One frame, turned upright."""
-        found = self._kept.get(number)
-        return self._decoded(number) if found is None else found
-
-    def _decoded(self, number: int) -> np.ndarray:
         about = f"frame {number + 1} of {len(self.times)} cannot be decoded"
+        found = self._kept.get(number) or self._decoded(number, about)
+        with translated(self._path, about):
+            return _as_rgb(found.picture)
+
+    def _decoded(self, number: int, about: str) -> _Decoded:
         wanted = self.times[number]
         with translated(self._path, about):
             if self._pictures is None or not self._next <= number <= self._next + _NEAR:
@@ -144,15 +153,15 @@ class _Film:
                 at = bisect_left(self.times, time)
                 self._next = at + 1
                 if not picture.is_corrupt and time <= wanted:
-                    self._kept.put(at, _as_rgb(picture))
+                    self._kept.put(at, _Decoded(picture))
                 if time >= wanted:
                     break
             else:
                 self._pictures = None
-        values = self._kept.get(number)
-        if values is None:
+        found = self._kept.get(number)
+        if found is None:
             raise FileError(self._path, about)
-        return values
+        return found
 
     def _from_here(self) -> Iterator[tuple[int, Any]]:
         """Pictures from where the file stands on; what cannot be decoded is passed over."""

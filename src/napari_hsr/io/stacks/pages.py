@@ -151,7 +151,7 @@ class _GifFrames:
 
     def __init__(self, path: Path, count: int):
         self.path, self._count = path, count
-        self._kept = ByteCache(KEPT_BYTES)
+        self._kept: ByteCache[np.ndarray] = ByteCache(KEPT_BYTES)
         self._lock = threading.Lock()
         self._image: Any = None
 
