@@ -236,8 +236,9 @@ def contents(folder):
 @pytest.mark.parametrize(
     ("fault", "words"),
     [
-        (OSError(errno.ENOSPC, "no", "/x/.tmp"), os.strerror(errno.ENOSPC)),
-        (RuntimeError("unable to extend file, errno = 28, error"), os.strerror(28)),
+        (OSError(errno.ENOSPC, "no", "/x/.tmp"), "the disk is full; make room"),
+        (RuntimeError("unable to extend file, errno = 28, error"), "the disk is full; make room"),
+        (OSError(errno.EFBIG, "no", "/x/.tmp"), "ulimit -f"),
         (OSError("20 requested and 5 written"), "is the disk full?"),
     ],
 )

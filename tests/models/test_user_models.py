@@ -250,7 +250,7 @@ def test_a_fault_while_writing_leaves_nothing_behind(checkpoint, own_data, monke
     import_checkpoint(checkpoint, "mine")
     before = user_models.file_of("mine").read_bytes()
     monkeypatch.setattr("os.replace", full)
-    with pytest.raises(FileError, match="No space left"):
+    with pytest.raises(FileError, match="disk is full; make room"):
         import_checkpoint(checkpoint, "mine", title="new", overwrite=True)
     monkeypatch.undo()
     monkeypatch.setenv("NAPARI_HSR_DATA", str(own_data))

@@ -14,6 +14,15 @@ from napari_hsr.errors import Cancelled, FileError, HSRError, lacks_memory
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+_FULL = "the disk is full; make room or choose another disk, and do the same again"
+#: What the user can do where there is no room, by the number of the system.
+_NO_ROOM = {
+    errno.ENOSPC: _FULL,
+    getattr(errno, "EDQUOT", errno.ENOSPC): _FULL,
+    errno.EFBIG: "it would be larger than files may be there; allow larger ones (ulimit -f) or choose "
+    "another disk, and do the same again",
+}
+
 
 @contextmanager
 def translated(
@@ -37,14 +46,22 @@ def translated(
     except only as error:
         if lacks_memory(error):
             raise FileError(path, "it needs more memory than is free") from error
-        raise FileError(path, f"{problem} ({_short(error)})") from error
+        told = _NO_ROOM.get(_number(error) or 0)
+        told = f": {told}" if told else f" ({_short(error)})"
+        raise FileError(path, f"{problem}{told}") from error
+
+
+def _number(error: Exception) -> int | None:
+    """The number of a fault of the system."""
+    number = getattr(error, "errno", None)
+    found = re.search(r"errno = (\d+)", str(error))  # how HDF5 says it
+    if isinstance(number, int) or not found:
+        return number
+    return int(found[1])
 
 
 def _short(error: Exception) -> str:
-    number = getattr(error, "errno", None)
-    found = re.search(r"errno = (\d+)", str(error))  # how HDF5 says it
-    if number is None and found:
-        number = int(found[1])
+    number = _number(error)
     if number is not None and number in errno.errorcode:
         return os.strerror(number)  # without the name of a temporary file
     words = getattr(error, "strerror", None)

@@ -279,7 +279,7 @@ def test_a_fault_while_importing_is_told_and_the_answers_stay(
     dialog.reject()  # a model is being written
     done(dialog, qtbot)
     assert dialog.message.kind == "error"
-    assert "No space left" in dialog.message.text()
+    assert "disk is full" in dialog.message.text()
     assert dialog.form.name.text() == "mine"
     assert dialog.import_button.isEnabled()
     assert "mine" not in names()
