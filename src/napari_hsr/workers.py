@@ -10,11 +10,12 @@ import asyncio
 import ctypes
 import os
 import sys
+import time
 from collections import deque
 from contextlib import ExitStack, contextmanager, suppress
 from functools import cache
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from napari_hsr import __version__
 from napari_hsr.errors import InputError
@@ -24,8 +25,12 @@ if TYPE_CHECKING:
     import threading
     from collections.abc import Callable, Iterable, Iterator
 
+T = TypeVar("T")
+
 #: Seconds that a scheduler, and its first worker, may take to answer.
 PATIENCE = 10.0
+#: How often workers may be lost while all of them are spoken with.
+LOSSES = 5
 #: Tasks that are sent ahead, for each thread of the workers.
 AHEAD = 3
 #: How often, in seconds, it is looked whether to stop.
@@ -126,7 +131,7 @@ def checked(client: Any) -> list[dict[str, Any]]:
     if not known:
         raise InputError(f"The scheduler at {where} has no workers: start some first.")
     try:
-        found = set(client.run(_version).values())
+        found = set(with_patience(client, lambda: client.run(_version)).values())
     except ImportError as error:
         raise InputError(
             f"The workers at {where} have no napari-hsr, or not all of it ({error}): install "
@@ -190,6 +195,30 @@ def in_order(
     finally:
         if under_way and client.status == "running":
             client.cancel(list(under_way))
+
+
+def with_patience(client: Any, function: Callable[[], T]) -> T:
+    """Call what speaks with all workers; again, if one of them is lost meanwhile.
+
+    Raises
+    ------
+    InputError
+        If the scheduler is gone, or workers were lost again and again.
+    """
+    from distributed.comm import CommClosedError
+
+    for _ in range(LOSSES):
+        try:
+            return function()
+        except CommClosedError:  # of a worker that is gone, as the scheduler does not know yet
+            check_connection(client)
+            time.sleep(_POLL)
+            with suppress(TimeoutError):
+                client.wait_for_workers(1, timeout=PATIENCE)
+    raise InputError(
+        "Workers were lost again and again while the model was sent to them, which is a lack of "
+        "memory as a rule: give them more."
+    )
 
 
 def check_connection(client: Any) -> None:

@@ -204,6 +204,35 @@ def test_between_two_workers_work_goes_on(monkeypatch):
     assert workers.threads_of(Scheduler()) == 1
 
 
+class _Losing:
+    """A client whose scheduler loses a worker in the middle of so many messages to all of them."""
+
+    def __init__(self, losses, status="running"):
+        self.left, self.status, self.waited = losses, status, 0
+
+    def scatter(self):
+        self.left -= 1
+        if self.left >= 0:
+            raise distributed.comm.CommClosedError("in <TCP (closed)>: Stream is closed")
+        return "sent"
+
+    def wait_for_workers(self, count, timeout):
+        self.waited += count
+
+
+def test_a_worker_lost_while_the_model_is_sent_is_no_fault_of_the_run(monkeypatch):
+    monkeypatch.setattr(workers, "_POLL", 0)
+    client = _Losing(workers.LOSSES - 1)
+    assert workers.with_patience(client, client.scatter) == "sent"
+    assert client.waited == workers.LOSSES - 1
+    client = _Losing(workers.LOSSES)
+    with pytest.raises(InputError, match="lost again and again while the model was sent"):
+        workers.with_patience(client, client.scatter)
+    client = _Losing(1, status="closed")
+    with pytest.raises(InputError, match="scheduler no longer answers"):
+        workers.with_patience(client, client.scatter)
+
+
 def test_without_dask_a_sentence_says_what_to_install(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "distributed", None)
     with pytest.raises(InputError, match=r"napari-hsr\[distributed\]"), workers.connected(None, 2):

@@ -9,7 +9,7 @@ import napari_hsr
 from napari_hsr import io
 from napari_hsr.errors import Cancelled, InputError
 from napari_hsr.inference import reconstruct
-from napari_hsr.inference.stacks import frame_cubes
+from napari_hsr.inference.stacks import first_look, frame_cubes
 from napari_hsr.inference.stacks.frame_arrays import Enlarged
 from napari_hsr.inference.stacks.frame_cubes import FrameCubes, State
 from napari_hsr.inference.stacks.run import stack_events, write_frames_events
@@ -168,7 +168,7 @@ def test_the_chosen_model_stands_back_until_the_frame_on_show_is_filled(frames, 
         return made
 
     monkeypatch.setattr(frame_cubes, "quick_cube", slowly)
-    monkeypatch.setattr(frame_cubes, "STANDS_BACK", 60.0)
+    monkeypatch.setattr(first_look, "STANDS_BACK", 60.0)
     photograph = frames.stack.photograph
 
     def noting(index):
@@ -192,13 +192,13 @@ def test_the_chosen_model_stands_back_until_the_frame_on_show_is_filled(frames, 
 
 
 def test_nothing_stands_back_for_long_or_for_nothing(frames, monkeypatch):
-    monkeypatch.setattr(frame_cubes, "STANDS_BACK", 0.01)
+    monkeypatch.setattr(first_look, "STANDS_BACK", 0.01)
     frames.look(3)
-    assert frames._stand_back(60.0) == 0.0  # nobody fills frames
-    with frames._counted(PLACEHOLDER):  # one who never comes to an end
+    assert frames._first.wait(60.0) == 0.0  # nobody fills frames
+    with frames._first.filling(PLACEHOLDER):  # one who never comes to an end
         drive(frames, DONE)
     assert frames.state(3) is DONE
-    assert frames._stand_back(60.0) == 0.0
+    assert frames._first.wait(60.0) == 0.0
 
 
 def test_cancelling_ends_the_work(frames):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from napari_hsr.io.lazy import LazyArray
 from napari_hsr.io.zarr.files import ArrayOfThree
 from napari_hsr.progress import Progress, stop_if
-from napari_hsr.workers import in_order, reuse_memory
+from napari_hsr.workers import in_order, reuse_memory, with_patience
 
 if TYPE_CHECKING:
     import threading
@@ -98,7 +98,8 @@ def _seen(pair: Pair, client: Any) -> bool:
     ]
     if len(stores) < len(pair.sources):
         return False
-    return all(client.run(_are_there, {path: path.resolve() for path in stores}).values())
+    found = {path: path.resolve() for path in stores}
+    return all(with_patience(client, lambda: client.run(_are_there, found)).values())
 
 
 def _are_there(stores: dict[Path, Path]) -> bool:

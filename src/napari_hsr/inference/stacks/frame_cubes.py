@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import math
 import threading
-import time
-from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,14 +18,13 @@ from napari_hsr.byte_cache import ByteCache
 from napari_hsr.cube import Cube
 from napari_hsr.errors import Cancelled, HSRError
 from napari_hsr.inference.estimates.memory_use import available
-from napari_hsr.inference.inputs import why_not
 from napari_hsr.inference.reconstruction import reconstruct_events
+from napari_hsr.inference.stacks.first_look import FirstLook, Passed
 from napari_hsr.inference.stacks.frame_arrays import CubesArray, Enlarged, State
-from napari_hsr.inference.stacks.placeholder import quick_cube
+from napari_hsr.inference.stacks.placeholder import quick_cube, quick_model
 from napari_hsr.inference.subpixel_grid import on_grid
 from napari_hsr.models.library import load_model
 from napari_hsr.notices import Code, Notice
-from napari_hsr.photograph import Photograph
 from napari_hsr.progress import Progress, result_of, stop_if
 
 if TYPE_CHECKING:
@@ -41,8 +39,6 @@ if TYPE_CHECKING:
 PLACEHOLDER = "instant-photo"
 #: Pixels that a placeholder is computed of, at most about.
 PLACEHOLDER_PIXELS = 40_000
-#: Seconds that the work on one frame stands back, all in all, while the frame on show has nothing yet.
-STANDS_BACK = 1.0
 #: What a cache takes unless it is told: this share of the free memory, and no more than this.
 CACHE_SHARE, CACHE_BYTES = 0.25, 2 * 2**30
 #: Frames computed ahead of the one on show while frames go by one after the other.
@@ -92,7 +88,7 @@ class FrameCubes:
     ):
         self.stack, self.options = stack, options
         self.model = on_grid(load_model(model), options.pop("finer", 1))
-        self._quick = self._as_placeholder(placeholder)
+        self._quick = quick_model(placeholder, stack, self.model.wavelengths)
         if self.model.bands is None:
             raise ValueError("a model for photographs states its bands")
         self.bands = self.model.bands
@@ -105,21 +101,9 @@ class FrameCubes:
         self._facts: dict[int, Cube] = {}
         self._shown: int | None = None
         self._going: tuple[int, ...] = ()
-        self._filling = 0  # generators of placeholders under way
         self._news = threading.Condition()
+        self._first = FirstLook(self._news, self._shows_nothing)
         self._computing = {State.PLACEHOLDER: threading.Lock(), State.DONE: threading.Lock()}
-
-    def _as_placeholder(self, model: Model | str | None) -> Model | None:
-        if model is None:
-            return None
-        loaded, nm = load_model(model), self.model.wavelengths
-        fits = loaded.wavelengths and nm and nm.matches(loaded.wavelengths)
-        sample = Photograph(np.zeros((1, 1, 3), self.stack.dtype), self.stack.encoding)
-        if not fits or why_not(sample, loaded):
-            return None
-        from napari_hsr.models.colour_table import looked_up  # torch, late
-
-        return looked_up(loaded)
 
     # --- what it is ------------------------------------------------------------------------------
 
@@ -162,6 +146,9 @@ class FrameCubes:
             return State.FAILED
         held = (number, State.PLACEHOLDER) in self.cache
         return State.PLACEHOLDER if held else State.NOTHING
+
+    def _shows_nothing(self) -> bool:
+        return self._shown is not None and self._state(self._shown) is State.NOTHING
 
     def _index(self, number: int) -> tuple[int, ...]:
         return tuple(int(n) for n in np.unravel_index(number, self.stack.lead))
@@ -288,26 +275,14 @@ class FrameCubes:
         Cancelled
             If ``cancel`` was set.
         """
-        with self._counted(kind):
+        with self._first.filling(kind):
             yield from self._wanted_events(kind, cancel)
-
-    @contextmanager
-    def _counted(self, kind: State) -> Iterator[None]:
-        fills = int(kind is State.PLACEHOLDER)
-        with self._news:
-            self._filling += fills
-        try:
-            yield
-        finally:
-            with self._news:
-                self._filling -= fills
-                self._news.notify_all()
 
     def _wanted_events(
         self, kind: State, cancel: threading.Event | None
     ) -> Generator[Progress, None, None]:
         while (number := self._next(kind)) is not None:
-            passed = _Passed(self, number, cancel, STANDS_BACK if kind is State.DONE else 0.0)
+            passed = Passed(self._first, partial(self._no_longer_wanted, number), cancel, kind)
             try:
                 for event in self._frame_events(number, kind, passed):
                     if isinstance(event, Progress):
@@ -351,20 +326,6 @@ class FrameCubes:
         """Whether the user has jumped away from a frame; of frames that go by, all are wanted."""
         with self._news:
             return number != self._shown and not self._going
-
-    def _stand_back(self, seconds: float) -> float:
-        """Wait while the frame on show is being filled for the first time; the seconds waited."""
-
-        def filled() -> bool:
-            shown = self._shown
-            return not self._filling or shown is None or self._state(shown) is not State.NOTHING
-
-        start = time.monotonic()
-        with self._news:
-            if filled():
-                return 0.0
-            self._news.wait_for(filled, seconds)
-        return time.monotonic() - start
 
     def _frame_events(
         self, number: int, kind: State, cancel: threading.Event | None
@@ -415,27 +376,3 @@ class FrameCubes:
 
     def _named(self, number: int, cube: Cube) -> Cube:
         return cube.replace(name=f"{self._name(number)} {self.model.name}")
-
-
-class _Passed(threading.Event):
-    """Set once the work as a whole is cancelled, or nobody wants this frame any more.
-
-    Whoever asks waits first for the placeholder of the frame on show, ``patience`` seconds all in
-    all: a network asks before each of its operations.
-    """
-
-    def __init__(
-        self, frames: FrameCubes, number: int, cancel: threading.Event | None, patience: float
-    ):
-        super().__init__()
-        self._frames, self._number, self._cancel = frames, number, cancel
-        self._patience = patience
-
-    def is_set(self) -> bool:
-        if self._patience > 0 and not self._stopped():
-            self._patience -= self._frames._stand_back(self._patience)
-        return self._stopped()
-
-    def _stopped(self) -> bool:
-        cancelled = self._cancel is not None and self._cancel.is_set()
-        return cancelled or self._frames._no_longer_wanted(self._number)

@@ -9,13 +9,33 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_hsr.cube import Cube
+from napari_hsr.inference.inputs import why_not
 from napari_hsr.inference.photograph_job import PhotographJob
 from napari_hsr.inference.run_plan import plan_run
 from napari_hsr.inference.tiles.one_tile import computed
+from napari_hsr.models.library import load_model
+from napari_hsr.photograph import Photograph
 
 if TYPE_CHECKING:
+    from napari_hsr.cube import Wavelengths
     from napari_hsr.models.model import Model
-    from napari_hsr.photograph import Photograph
+    from napari_hsr.photograph_stack import PhotographStack
+
+
+def quick_model(
+    model: Model | str | None, stack: PhotographStack, wavelengths: Wavelengths | None
+) -> Model | None:
+    """The model of placeholders, looked up; None if its bands are others or it takes no such frames."""
+    if model is None:
+        return None
+    loaded = load_model(model)
+    fits = loaded.wavelengths and wavelengths and wavelengths.matches(loaded.wavelengths)
+    sample = Photograph(np.zeros((1, 1, 3), stack.dtype), stack.encoding)
+    if not fits or why_not(sample, loaded):
+        return None
+    from napari_hsr.models.colour_table import looked_up  # torch, late
+
+    return looked_up(loaded)
 
 
 def quick_cube(photograph: Photograph, model: Model, pixels: int, device: str) -> Cube:

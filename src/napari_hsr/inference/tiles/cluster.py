@@ -19,7 +19,14 @@ from napari_hsr import __version__
 from napari_hsr.errors import InputError
 from napari_hsr.inference.devices import full_float32, resolve
 from napari_hsr.inference.tiles.one_tile import computed
-from napari_hsr.workers import AHEAD, check_connection, checked, reuse_memory, threads_of
+from napari_hsr.workers import (
+    AHEAD,
+    check_connection,
+    checked,
+    reuse_memory,
+    threads_of,
+    with_patience,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -156,7 +163,7 @@ class Tasks:
         with warnings.catch_warnings():  # the scheduler keeps the tiles, for the case of a loss
             warnings.filterwarnings("ignore", "Sending large graph")
             if self._shared is None:
-                self._shared = self._client.scatter(self._work, broadcast=True, hash=False)
+                self._shared = _scattered(self._client, self._work)
             model = _sent(self._client, self._model)
             future = self._client.submit(compute, self._shared, model, group, pure=False)
         self._futures[number] = future
@@ -269,5 +276,10 @@ def _sent(client: Any, model: Model) -> Any:
     for name in [n for n, one in known.items() if one.client.status != "running"]:
         del known[name]
     if client.id not in known:
-        known[client.id] = client.scatter(model, broadcast=True, hash=False)
+        known[client.id] = _scattered(client, model)
     return known[client.id]
+
+
+def _scattered(client: Any, value: Any) -> Any:
+    """Something as it lies on all workers."""
+    return with_patience(client, lambda: client.scatter(value, broadcast=True, hash=False))
