@@ -64,9 +64,9 @@ def test_a_run_asked_for_while_the_last_choice_is_being_checked_follows_the_chec
     assert not panel.ready
     qtbot.waitUntil(lambda: len(viewer.layers) == 7 and not panel.running)
     assert panel.last_cube.provenance.extra["trust"]["camera"].startswith("CIE 1931")
-    panel.trust.exact_colours.setChecked(True)
+    panel.trust.exact.setChecked(True)
     panel.run()
-    panel.trust.exact_colours.setChecked(False)  # what was asked for is no longer chosen
+    panel.trust.exact.setChecked(False)  # what was asked for is no longer chosen
     settle(panel, qtbot)
     assert panel.ready
     assert not panel.running
@@ -129,7 +129,7 @@ def test_the_camera_and_exact_colours_go_into_the_run_and_what_is_missing_is_sai
     qtbot.addWidget(panel)
     panel.model.set_name("rootpoly-srgb")
     add_photograph(viewer, photograph)
-    panel.trust.exact_colours.setChecked(True)
+    panel.trust.exact.setChecked(True)
     settle(panel, qtbot)
     assert not panel.ready
     assert "cie-1931" in panel.obstacle.text()

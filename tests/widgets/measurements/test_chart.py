@@ -82,7 +82,7 @@ def test_measured_the_photograph_is_in_true_colours_and_reconstruct_takes_it(
     reconstruct.photograph.set_layer(viewer.layers[0])
     reconstruct.model.set_name("rootpoly-srgb")
     reconstruct.trust.camera.set_value("profile:my camera")
-    reconstruct.trust.exact_colours.setChecked(True)
+    reconstruct.trust.exact.setChecked(True)
     run(reconstruct, qtbot)
     record = reconstruct.last_cube.provenance
     assert record.extra["trust"]["camera"] == "my camera, estimated from a chart"

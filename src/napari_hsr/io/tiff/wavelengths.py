@@ -127,7 +127,11 @@ def in_json(described: dict[str, Any], depth: int = 0) -> Stated:
     names = {str(key).lower(): key for key in described}
     for key in ("wavelengths_nm", *wl.KEYS):
         listed = described[names[key]] if key in names else None
-        if isinstance(listed, list) and listed and not isinstance(listed[0], dict):
+        if isinstance(listed, list) and listed:
+            if all(isinstance(one, dict) for one in listed):
+                centres, unit = _of_each(listed)
+                if centres is not None:
+                    return centres, unit
             unit = next((described[names[k]] for k in _JSON_UNITS if k in names), None)
             unit = unit if isinstance(unit, str) and wl.is_unit(unit) else None
             return listed, "nm" if key == "wavelengths_nm" else unit
