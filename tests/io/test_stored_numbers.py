@@ -33,6 +33,43 @@ def test_integers_are_read_as_the_values_that_they_stand_for(tmp_path, suffix, d
     assert found.wavelengths == cube.wavelengths
 
 
+@pytest.mark.parametrize("suffix", [".hdr", ".tif", ".h5", ".zarr"])
+@pytest.mark.parametrize("gap", [False, True])
+def test_white_is_never_taken_for_missing(tmp_path, suffix, gap):
+    data = np.linspace(0, 1, 60, dtype=np.float32).reshape(3, 4, 5)
+    data[0, 1, 1] = np.nan if gap else 0.5
+    found = read(write(Cube(data, NM, units="reflectance"), tmp_path / f"a{suffix}", dtype="uint8"))
+    # half a step of rounding, or the whole one beside the number that marks what is missing
+    step = 1 / 255 if gap else 0.5 / 255
+    np.testing.assert_allclose(np.asarray(found.data), data, atol=step + 1e-7)
+
+
+def test_counts_and_gaps_that_need_the_same_number_are_refused(tmp_path):
+    data = np.full((3, 4, 5), 65535.0, np.float32)
+    data[:, 0] = 7
+    found = read(write(Cube(data, NM), tmp_path / "a.hdr", dtype="uint16"))
+    np.testing.assert_array_equal(found.data, data)
+    data[0, 1, 1] = np.nan
+    with pytest.raises(InputError, match="both the value 65535 and missing values"):
+        write(Cube(data, NM), tmp_path / "b.hdr", dtype="uint16")
+
+
+@pytest.mark.parametrize("bands", [1, 2, 3, 4])
+@pytest.mark.parametrize("dtype", ["float32", "uint16"])
+def test_few_bands_on_the_ground(tmp_path, bands, dtype):
+    data = np.random.default_rng(5).uniform(0, 1, (bands, 4, 5)).astype(np.float32)
+    place = {
+        "map info": ["UTM", "1", "1", "500000", "5800000", "30", "30", "33", "North", "WGS-84"]
+    }
+    cube = Cube(data, 500 + 10.0 * np.arange(bands), units="reflectance", metadata=place)
+    found = read(write(cube, tmp_path / "a.tif", dtype=dtype))
+    np.testing.assert_allclose(
+        np.asarray(found.data), data, atol=0.51e-4 if dtype == "uint16" else 0
+    )
+    with tifffile.TiffFile(tmp_path / "a.tif") as file:
+        assert file.pages.first.tags[33550].value[:2] == (30.0, 30.0)
+
+
 @pytest.mark.parametrize("interleave", ["bsq", "bil", "bip"])
 def test_interleaves_as_spectral_reads_them(tmp_path, interleave):
     cube = reflectance()

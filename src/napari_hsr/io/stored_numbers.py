@@ -39,7 +39,7 @@ class Storing:
     factor : float
         1 for float32.
     no_data : float or None
-        What is stored for NaN; None keeps NaN.
+        What is stored for NaN, and for nothing else; None keeps NaN, of which integers have none.
     """
 
     dtype: np.dtype
@@ -67,8 +67,12 @@ class Storing:
                 f"{self.dtype.name} ({limits.min} to {limits.max}): choose another factor or type."
             )
         stored: np.ndarray = scaled.astype(self.dtype)
-        if self.no_data is not None:
-            stored[missing] = int(self.no_data)
+        if (
+            self.no_data is not None
+        ):  # a value that would be the marker is stored one step beside it
+            marker = int(self.no_data)
+            stored[stored == marker] = marker - 1 if marker > 0 else marker + 1
+            stored[missing] = marker
         return stored
 
 
@@ -105,7 +109,22 @@ def plan(cube: Cube, dtype: str = "float32", factor: float | None = None) -> Sto
     _check_left(cube, factor, _FEW if given is None else 1)
     limits = np.iinfo(kind)
     # a number that values hardly reach: the largest unsigned one, the smallest signed one
-    return Storing(kind, factor, float(limits.max if kind.kind == "u" else limits.min))
+    number = limits.max if kind.kind == "u" else limits.min
+    if number not in (round(v * factor) for v in cube.value_range if np.isfinite(v)):
+        return Storing(kind, factor, float(number))
+    if not _has_gaps(cube):
+        return Storing(kind, factor)
+    if factor == 1.0:
+        raise InputError(
+            f"{dtype} cannot hold both the value {number} and missing values, for which it stands: choose another "
+            "factor or type."
+        )
+    return Storing(kind, factor, float(number))
+
+
+def _has_gaps(cube: Cube) -> bool:
+    """Whether a value is missing: NaN or infinite."""
+    return any(not np.isfinite(values).all() for _, _, values in blocks(cube))
 
 
 def _check_left(cube: Cube, factor: float, least: int) -> None:

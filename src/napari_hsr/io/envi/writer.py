@@ -95,8 +95,9 @@ def _header(cube: Cube, storing: Storing, interleave: str) -> str:
     if cube.units:
         lines.append(f"data units = {clean(cube.units)}")
     facts = {key: cube.metadata[key] for key in _PASSED_ON if key in cube.metadata}
-    if storing.dtype.kind != "f" and storing.no_data is not None:
-        facts[NO_DATA] = f"{storing.no_data:.9g}"
+    if storing.dtype.kind != "f":
+        facts.pop(NO_DATA, None)  # that of the floats that it was read from
+        facts |= {} if storing.no_data is None else {NO_DATA: f"{storing.no_data:.9g}"}
     if storing.factor != 1.0:
         facts["reflectance scale factor"] = f"{storing.factor:.9g}"
     on_the_ground = geotiff.map_info(cube.metadata.get(geotiff.KEY))

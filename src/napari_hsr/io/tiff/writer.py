@@ -53,7 +53,8 @@ def write_cube(cube: Cube, path: Path, storing: Storing | None = None) -> None:
         tags.append((gdal_metadata.METADATA_TAG, "s", 0, described, True))
     if "keys" in on_the_ground:
         facts.pop("axes")
-        sizes["planarconfig"] = "separate"
+        if cube.bands > 1:
+            sizes["planarconfig"] = "separate"
     with replacing(path) as temporary:
         pages = tifffile.memmap(
             temporary,
