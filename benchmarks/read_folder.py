@@ -25,19 +25,28 @@ READ, REFUSED, FAULT = "read", "refused", "FAULT"
 
 def read_one(path: str) -> dict[str, Any]:
     """What reading a file gives, as plain values."""
-    from napari_hsr import read
+    import numpy as np
+
+    from napari_hsr import read, read_library
     from napari_hsr.cube import Cube
     from napari_hsr.errors import HSRError
+    from napari_hsr.io.libraries import is_library
+    from napari_hsr.spectral_library import SpectralLibrary
 
     try:
-        image = read(path)
+        image = read_library(path) if is_library(path) else read(path)
+        if isinstance(image, Cube):
+            low, high = image.value_range  # of a large one, read here
     except HSRError as error:
         return {"how": REFUSED, "what": "", "said": [str(error)]}
     if isinstance(image, Cube):
         nm = image.wavelengths
         grid = "no wavelengths" if nm is None else nm.describe()
-        low, high = image.value_range
         what = f"cube {' x '.join(map(str, image.shape))}, {grid}, {low:.4g}–{high:.4g}"
+    elif isinstance(image, SpectralLibrary):
+        low, high = np.nanmin(image.values), np.nanmax(image.values)
+        grid = image.wavelengths.describe()
+        what = f"library of {len(image)}, {grid}, {low:.4g}–{high:.4g}, {image.units}"
     else:
         data = image.data
         what = f"photograph {data.shape[0]} x {data.shape[1]}, {data.dtype}, {image.encoding}"
